@@ -1,0 +1,176 @@
+"""The one source of truth: what a person asked. Frozen; an edit makes a new one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal, get_args
+
+from engine.architecture import Architecture
+from engine.hardware import Accelerator, Facts, Link, Platform
+
+Kind = Literal["serve", "batch", "lora", "qlora", "full-finetune", "pretrain"]
+Optimizer = Literal["adamw", "adamw-bf16", "adamw-8bit", "adamw-paged-8bit", "adafactor", "sgd", "muon"]
+Recompute = Literal["none", "selective", "full"]
+Sharding = Literal["ddp", "zero1", "zero2", "zero3"]
+Software = Literal["tuned", "standard", "eager"]
+Loss = Literal["eager", "chunked", "fused", "compiled"]
+Offload = Literal["none", "optimizer", "parameters"]
+BaseFormat = Literal["nf4", "nf4-double", "gptq"]
+LoraTargets = Literal["attention", "attention-qv", "mlp", "all-linear"]
+ServingEngine = Literal["vllm", "vllm-earlier", "sglang"]
+TrainingFramework = Literal["fsdp1", "fsdp2", "deepspeed", "megatron"]
+
+KINDS: tuple[Kind, ...] = get_args(Kind)
+INFERENCE_KINDS: frozenset[Kind] = frozenset({"serve", "batch"})
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """The chosen model. weights and kv_cache name formats of `engine.formats`.
+
+    config: path as written in the session when the model is not from the catalog.
+    """
+
+    id: str
+    name: str
+    family: str
+    architecture: Architecture
+    weights: str = "bf16"
+    kv_cache: str = "bf16"
+    config: str = ""
+    mtp: bool = False  # whether the multi-token-prediction layers are loaded
+
+
+@dataclass(frozen=True, slots=True)
+class Hardware:
+    """The chosen build: nodes x gpus_per_node of one accelerator and the links that join them."""
+
+    accelerator: Accelerator
+    gpus_per_node: int
+    nodes: int
+    intra_link: Link
+    inter_link: Link
+    platform: Platform | None = None
+
+    @property
+    def gpus(self) -> int:
+        """GPUs over all nodes."""
+        return self.gpus_per_node * self.nodes
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """What the build must carry. Serving and training fields live side by side; `kind` says which count.
+
+    Targets are None when nobody set one.
+    """
+
+    kind: Kind = "serve"
+    # serving
+    concurrency: int = 32
+    input_tokens: int = 7000
+    output_tokens: int = 1000
+    ttft_target_s: float | None = None
+    tokens_per_s_user_target: float | None = None
+    requests_per_s: float | None = None
+    # training
+    sequence_length: int = 4096
+    micro_batch: int = 1
+    global_batch_tokens: int = 524288
+    total_tokens: int = 1_000_000_000
+    optimizer: Optimizer = "adamw"
+    optimizer_fused: bool = True
+    optimizer_in_backward: bool = False
+    master_weights: bool = True
+    recompute: Recompute = "full"
+    sharding: Sharding = "zero3"
+    framework: TrainingFramework = "fsdp2"
+    lora_rank: int = 16
+    lora_targets: LoraTargets = "all-linear"
+    trainable_embeddings: bool = False
+    base_format: BaseFormat = "nf4-double"
+    loss: Loss = "eager"
+    gradient_accumulation: int | None = None  # None: from global_batch_tokens
+    offload: Offload = "none"
+    software: Software = "standard"
+    packing: bool = True
+    overlap: float | None = None  # share of in-node communication hidden; None: the model's range
+    # limits
+    deadline_days: float | None = None
+    budget_usd: float | None = None
+
+    @property
+    def is_inference(self) -> bool:
+        """Whether this is serving or offline inference."""
+        return self.kind in INFERENCE_KINDS
+
+    @property
+    def tokens_per_request(self) -> int:
+        """Prompt and answer together, tokens."""
+        return self.input_tokens + self.output_tokens
+
+
+@dataclass(frozen=True, slots=True)
+class LayoutChoice:
+    """What the person pinned; None is chosen automatically."""
+
+    tp: int | None = None
+    pp: int | None = None
+    dp: int | None = None
+    ep: int | None = None
+    dp_attention: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """A complete layout: tp x pp x dp GPUs. ep: ranks that whole experts are spread over (1: none)."""
+
+    tp: int = 1
+    pp: int = 1
+    dp: int = 1
+    ep: int = 1
+    dp_attention: bool = False
+    reason: str = ""
+
+    @property
+    def gpus(self) -> int:
+        """GPUs the layout uses."""
+        return self.tp * self.pp * self.dp
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    """Engine settings; None takes the engine's default for that accelerator and workload."""
+
+    engine: ServingEngine = "vllm"
+    memory_utilization: float | None = None
+    max_num_batched_tokens: int | None = None
+    max_num_seqs: int | None = None
+    max_model_len: int | None = None
+    cuda_graphs: bool = True
+    block_size: int = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Money:
+    """Prices that a person entered; they beat the catalog's. None is unknown or from the catalog."""
+
+    gpu_price_usd: float | None = None
+    host_price_usd: float | None = None
+    usd_per_gpu_hour: float | None = None
+    electricity_usd_per_kwh: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """Everything that decides a sizing. `facts` is what the catalog knew when it was built."""
+
+    model: Model
+    hardware: Hardware
+    workload: Workload = field(default_factory=Workload)
+    layout: LayoutChoice = field(default_factory=LayoutChoice)
+    runtime: Runtime = field(default_factory=Runtime)
+    money: Money = field(default_factory=Money)
+    title: str = ""
+    notes: str = ""
+    facts: Facts = field(default_factory=Facts, repr=False, compare=False)

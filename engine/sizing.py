@@ -1,0 +1,317 @@
+"""What `engine.size` returns: every figure that a screen or report shows, computed once.
+
+The JSON report uses these names. Units are in the names; a figure that does not apply is None.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from engine.scenario import Layout, Scenario
+
+Headroom = Literal["comfortable", "fits", "tight", "marginal", "does not fit"]
+FigureKind = Literal["counted", "measured", "fitted", "data sheet", "rule of thumb", "entered"]
+FabricWord = Literal["in-box", "optimal", "viable", "painful", "unusable"]
+Answer = Literal["one-gpu", "one-node", "one-node-int4", "replicas", "multi-node", "frontier", "does-not-fit"]
+Severity = Literal["error", "warning", "info"]
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """An 80 % interval of an estimate: the spread of the model's error on cases it had not seen."""
+
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFacts:
+    """Counted facts of the model in the chosen formats."""
+
+    id: str
+    params_total: int
+    params_active: int
+    weight_bytes: int  # the whole model in the chosen format
+    kv_bytes_per_token: int  # all layers, chosen cache format, one copy (before TP)
+    state_bytes_per_sequence: int
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryGroup:
+    """GPUs that hold the same: one pipeline stage, or all of them.
+
+    weights + kv + activation + runtime + optimizer + gradient + free = total, exactly. kv_bytes is what the
+    asked load needs. free_bytes is negative when the group is over the card; reserved_bytes is the part of
+    it that the engine keeps out of reach (1 - memory_utilization of the card).
+    """
+
+    rank_group: str
+    gpus: int
+    weights_bytes: int
+    kv_bytes: int
+    activation_bytes: int
+    runtime_bytes: int
+    optimizer_bytes: int
+    gradient_bytes: int
+    free_bytes: int
+    usable_bytes: int
+    total_bytes: int
+    reserved_bytes: int = 0
+    kv_capacity_bytes: int = 0  # room left for KV in this group (serving)
+    layers: int = 0
+
+    @property
+    def used_bytes(self) -> int:
+        """What the group fills, bytes."""
+        return self.total_bytes - self.free_bytes
+
+    @property
+    def over_bytes(self) -> int:
+        """How far past the usable memory the group is; 0 when it fits."""
+        return max(0, self.used_bytes - self.usable_bytes)
+
+
+@dataclass(frozen=True, slots=True)
+class Suggestion:
+    """One single change that would help: dotted session key, new value, and what it does in words."""
+
+    field: str
+    value: str | int | float | bool
+    effect: str
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """Memory of the build, worst group first.
+
+    weights_share: weights over the card's total, of the worst group. kv_needed_tokens: concurrency x tokens.
+    kv_capacity_tokens: what fits over all replicas. max_concurrency: users at the asked length.
+    peak_bytes (training): what it needs on the worst GPU; nvidia_smi_bytes: what nvidia-smi will show.
+    """
+
+    per_gpu: tuple[MemoryGroup, ...]
+    weights_share: float
+    kv_needed_tokens: int
+    kv_capacity_tokens: int
+    max_concurrency: float
+    longest_context_tokens: int
+    fits: bool
+    starts: bool  # whether the engine would start at all (weights, and KV for one sequence of max_model_len)
+    headroom: Headroom
+    headroom_reason: str
+    peak_bytes: int = 0
+    nvidia_smi_bytes: int = 0
+    host_bytes: int = 0  # host RAM that offload needs, per node
+    largest_micro_batch: int = 0
+    longest_sequence_tokens: int = 0
+    suggestions: tuple[Suggestion, ...] = ()
+    rule_note: str = ""  # where the 60-70 % rule and the byte accounting disagree: both, and which decides
+
+    @property
+    def worst(self) -> MemoryGroup:
+        """The group with least free memory."""
+        return self.per_gpu[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """Speed of one build under the asked load. Totals are over all replicas.
+
+    load_s: where the asked concurrency does not fit the KV, the served part is `served_concurrency`.
+    best_*: the best load under the person's latency targets, or under the default ones.
+    """
+
+    ttft_s: float
+    inter_token_s: float
+    tokens_per_s_user: float
+    tokens_per_s_total: float
+    requests_per_s: float
+    communication_share: float
+    prefill_tokens_per_s: float
+    served_concurrency: int
+    single_stream_tokens_per_s: float
+    offline_tokens_per_s: float
+    best_concurrency: int
+    best_tokens_per_s_total: float
+    ttft_interval: Interval
+    inter_token_interval: Interval
+    tokens_per_s_interval: Interval
+    bound_by: Literal["memory bandwidth", "compute", "communication", "overhead"]
+    meets_targets: bool | None  # None when nobody set a target
+    missed: tuple[str, ...] = ()  # which targets are missed, in words
+    # parts of one decode step, seconds
+    weight_stream_s: float = 0.0
+    kv_stream_s: float = 0.0
+    compute_s: float = 0.0
+    overhead_s: float = 0.0
+    communication_s: float = 0.0
+    prefill_interference_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """Speed and length of a training run."""
+
+    step_s: float
+    tokens_per_s_gpu: float
+    tokens_per_s_total: float
+    mfu: float
+    days: float
+    gpu_hours: float
+    peak_bytes: int
+    efficiency: float  # per GPU, against one GPU of the same kind
+    interval: Interval  # of tokens_per_s_gpu
+    flops_per_token: float
+    achieved_tflops: float
+    compute_s: float = 0.0
+    communication_s: float = 0.0
+    exposed_communication_s: float = 0.0
+    bubble_share: float = 0.0
+    cost_usd: float | None = None
+    meets_deadline: bool | None = None
+    goodput: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class FabricRow:
+    """This workload's traffic over one link.
+
+    seconds: time in collectives per generated token (serving) or per step (training).
+    """
+
+    link: str
+    name: str
+    scope: Literal["intra-node", "inter-node"]
+    bandwidth_gb_s: float  # one way
+    bandwidth_note: str  # "900 GB/s both ways" where a vendor prints that
+    latency_us: float
+    seconds: float
+    prefill_seconds: float
+    share: float
+    relative_speed: float  # 1.0 is the fastest link of the table
+    word: FabricWord
+    kind: FigureKind
+    in_use: Literal["", "intra", "inter"] = ""
+    relative_speed_pp: float | None = None  # the same with PP across this link
+    relative_speed_dp: float | None = None  # the same with DP across this link
+
+
+@dataclass(frozen=True, slots=True)
+class ScalingRow:
+    """Per-GPU efficiency of one shape of build against one GPU."""
+
+    configuration: str
+    gpus: int
+    parallelism: str
+    fabric: str
+    efficiency: float
+    source: str
+    below_floor: bool = False
+    better: str = ""
+    article_efficiency: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """One line a step rests on: what, the figure in words with unit, and its kind."""
+
+    what: str
+    figure: str
+    kind: FigureKind = "fitted"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step of the verdict. reached False: what it would have said had the flow come here."""
+
+    number: int
+    question: str
+    answer: str  # "yes", "no" or "not applicable", then the reason in one clause
+    yes: bool
+    reached: bool
+    evidence: tuple[Evidence, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Flip:
+    """The nearest value of an entered number at which the verdict changes, and to what."""
+
+    field: str
+    at: float
+    to: Answer
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The stepwise decision. headline: one line; reason: why, one line; build: what to buy or run."""
+
+    step: int
+    answer: Answer
+    headline: str
+    reason: str
+    build: str
+    steps: tuple[Step, ...]
+    assumed: tuple[str, ...] = ()  # what was assumed because no target was given
+    replicas: int = 1
+    carried: bool = True  # whether the build as entered carries the workload (exit code 0 or 3)
+    flips: tuple[Flip, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A trap that applies, most severe first. fix: a single change that removes it."""
+
+    id: str
+    severity: Severity
+    message: str
+    fix: Suggestion | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """Money, each price dated; None is unknown, never 0."""
+
+    buy_usd: float | None = None
+    buy_note: str = ""
+    rent_usd_per_hour: float | None = None
+    rent_note: str = ""
+    rent_usd_per_month: float | None = None
+    usd_per_million_tokens: float | None = None
+    run_usd: float | None = None  # a training run at the rental price
+    break_even_months: float | None = None
+    electricity_usd_per_month: float | None = None
+    unknown: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Power:
+    """Electrical draw and what it takes to feed it; None is unknown."""
+
+    gpu_w: float | None = None
+    node_w: float | None = None
+    total_w: float | None = None
+    heat_btu_h: float | None = None
+    circuit: str = ""
+    pcie_lanes_needed: int | None = None
+    host_memory_gib_min: float | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Sizing:
+    """The answer to one Scenario."""
+
+    scenario: Scenario
+    model: ModelFacts
+    layout: Layout
+    memory: Memory
+    serving: Serving | None
+    training: Training | None
+    fabric: tuple[FabricRow, ...]
+    scaling: tuple[ScalingRow, ...]
+    verdict: Verdict
+    warnings: tuple[Notice, ...]
+    cost: Cost
+    power: Power
