@@ -207,12 +207,8 @@ def dense_decoder(
         tensors.append(
             Tensor("gate_proj", part, intermediate_size, hidden_size, copies, "expert" if moe else "column")
         )
-    tensors.append(
-        Tensor("up_proj", part, intermediate_size, hidden_size, copies, "expert" if moe else "column")
-    )
-    tensors.append(
-        Tensor("down_proj", part, hidden_size, intermediate_size, copies, "expert" if moe else "row")
-    )
+    tensors.append(Tensor("up_proj", part, intermediate_size, hidden_size, copies, "expert" if moe else "column"))
+    tensors.append(Tensor("down_proj", part, hidden_size, intermediate_size, copies, "expert" if moe else "row"))
     layer = Layer(
         mixer="attention",
         ffn="moe" if moe else "dense",

@@ -1,1 +1,1 @@
-"""How far the engine is from what other people measured. Run `python -m tests.accuracy SET [FILE] [--json]`."""
+"""How far the engine is from what other people measured: run `python -m tests.accuracy SET [FILE] [--json]`."""

@@ -125,23 +125,20 @@ def by_group(cases: Iterable[Case], group: str) -> dict[str, list[Case]]:
 
 def _stats_line(name: str, s: Stats) -> str:
     inside = "" if s.inside is None else f"{100 * s.inside:6.1f}"
-    return f"{name[:44]:<44} {s.count:>5} {100 * s.median:>8.1f} {100 * s.p90:>8.1f} {100 * s.bias:>+8.1f} {inside:>7}"
+    percent = f"{100 * s.median:>8.1f} {100 * s.p90:>8.1f} {100 * s.bias:>+8.1f}"
+    return f"{name[:44]:<44} {s.count:>5} {percent} {inside:>7}"
 
 
 def render(name: str, evaluation: Evaluation) -> str:
     """The tables as text: in all, by group, outcomes, rows set aside, the ten worst of each metric."""
     used = {case.row_id for case in evaluation.cases} | {o.row_id for o in evaluation.outcomes}
-    lines = [
-        f"{name}: {evaluation.rows_read} rows read, {len(used)} used, {len(evaluation.set_aside)} set aside"
-    ]
+    lines = [f"{name}: {evaluation.rows_read} rows read, {len(used)} used, {len(evaluation.set_aside)} set aside"]
     header = f"{'errors in %':<44} {'n':>5} {'median':>8} {'p90':>8} {'bias':>8} {'inside':>7}"
     for metric, cases in by_metric(evaluation.cases).items():
         lines += ["", f"== {metric}", header, _stats_line("all", stats(cases))]
         for group in sorted({key for case in cases for key in case.groups}):
             lines.append(f"-- by {group}")
-            lines += [
-                _stats_line(f"  {value}", stats(part)) for value, part in by_group(cases, group).items()
-            ]
+            lines += [_stats_line(f"  {value}", stats(part)) for value, part in by_group(cases, group).items()]
         lines.append("-- ten worst")
         for case in sorted(cases, key=lambda c: -abs(c.error))[:10]:
             lines.append(
