@@ -1,0 +1,96 @@
+"""Scenarios that have no answer are refused here, each with the field that is at fault."""
+
+from __future__ import annotations
+
+from engine.errors import ScenarioError
+from engine.scenario import Scenario
+
+MAX_GPUS_PER_NODE = 72  # an NVL72 rack is one NVLink domain
+MAX_NODES = 4096
+
+
+def _at_least_one(field: str, value: int) -> None:
+    if value < 1:
+        raise ScenarioError(field, f"{value:,} is too few", "1 or more", 1)
+
+
+def _positive(field: str, value: float | None) -> None:
+    if value is not None and value <= 0:
+        raise ScenarioError(field, f"{value:g} is not above zero", "a number above 0")
+
+
+def check_scenario(scenario: Scenario) -> None:
+    """Raise ScenarioError naming the first field that makes the scenario impossible."""
+    hardware, workload, runtime = scenario.hardware, scenario.workload, scenario.runtime
+    _at_least_one("hardware.gpus_per_node", hardware.gpus_per_node)
+    _at_least_one("hardware.nodes", hardware.nodes)
+    if hardware.gpus_per_node > MAX_GPUS_PER_NODE:
+        raise ScenarioError(
+            "hardware.gpus_per_node",
+            f"{hardware.gpus_per_node} GPUs in one node",
+            f"1 to {MAX_GPUS_PER_NODE}",
+            MAX_GPUS_PER_NODE,
+        )
+    if hardware.nodes > MAX_NODES:
+        raise ScenarioError("hardware.nodes", f"{hardware.nodes:,} nodes", f"1 to {MAX_NODES}", MAX_NODES)
+    if hardware.intra_link.max_gpus is not None and hardware.gpus_per_node > hardware.intra_link.max_gpus:
+        raise ScenarioError(
+            "hardware.intra_link",
+            f"{hardware.intra_link.id} joins at most {hardware.intra_link.max_gpus} GPUs, not {hardware.gpus_per_node}",
+            "a switched or PCIe link",
+        )
+    for field, link, scope in (
+        ("hardware.intra_link", hardware.intra_link, "intra-node"),
+        ("hardware.inter_link", hardware.inter_link, "inter-node"),
+    ):
+        if link.scope != scope and not (scope == "intra-node" and hardware.gpus_per_node == 1):
+            raise ScenarioError(field, f"{link.id} is an {link.scope} link", f"an {scope} link")
+    limit = scenario.model.architecture.max_position
+    if workload.is_inference:
+        for field in ("concurrency", "input_tokens", "output_tokens"):
+            _at_least_one(f"workload.{field}", getattr(workload, field))
+        if limit and workload.tokens_per_request > limit:
+            raise ScenarioError(
+                "workload.input_tokens",
+                f"{workload.input_tokens:,} + {workload.output_tokens:,} tokens exceed the model's context of {limit:,}",
+                f"at most {max(1, limit - workload.output_tokens):,} with this output",
+                max(1, limit - workload.output_tokens),
+            )
+        if runtime.max_model_len is not None and runtime.max_model_len < workload.tokens_per_request:
+            raise ScenarioError(
+                "runtime.max_model_len",
+                f"{runtime.max_model_len:,} is below the request's {workload.tokens_per_request:,} tokens",
+                f"{workload.tokens_per_request:,} to {limit:,}" if limit else "",
+                workload.tokens_per_request,
+            )
+        if limit and runtime.max_model_len is not None and runtime.max_model_len > limit:
+            raise ScenarioError(
+                "runtime.max_model_len",
+                f"{runtime.max_model_len:,} exceeds the model's context of {limit:,}",
+                f"up to {limit:,}",
+                limit,
+            )
+        for field in ("ttft_target_s", "tokens_per_s_user_target", "requests_per_s"):
+            _positive(f"workload.{field}", getattr(workload, field))
+    else:
+        for field in ("sequence_length", "micro_batch", "global_batch_tokens", "total_tokens", "lora_rank"):
+            _at_least_one(f"workload.{field}", getattr(workload, field))
+        if workload.gradient_accumulation is not None:
+            _at_least_one("workload.gradient_accumulation", workload.gradient_accumulation)
+        if limit and workload.sequence_length > limit:
+            raise ScenarioError(
+                "workload.sequence_length",
+                f"{workload.sequence_length:,} tokens exceed the model's context of {limit:,}",
+                f"up to {limit:,}",
+                limit,
+            )
+        for field in ("deadline_days", "budget_usd"):
+            _positive(f"workload.{field}", getattr(workload, field))
+    utilization = runtime.memory_utilization
+    if utilization is not None and not 0.1 <= utilization <= 1.0:
+        raise ScenarioError("runtime.memory_utilization", f"{utilization:g} is out of range", "0.1 to 1.0", 0.9)
+    for field in ("max_num_batched_tokens", "max_num_seqs", "max_model_len"):
+        value = getattr(runtime, field)
+        if value is not None:
+            _at_least_one(f"runtime.{field}", value)
+    _at_least_one("runtime.block_size", runtime.block_size)

@@ -1,0 +1,155 @@
+"""Which layouts are valid on a build, and which one to take when the person pinned none.
+
+Validity follows what serving engines and Megatron accept: TP divides the attention heads; KV heads divide TP or
+TP divides KV heads (vllm/config/model.py, verify_with_parallel_config; Megatron-LM arguments.py); PP is at most the
+number of layers; the product of TP, PP and DP is the number of GPUs.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from engine.architecture import Architecture
+from engine.errors import ScenarioError
+from engine.scenario import Layout, LayoutChoice, Scenario
+
+
+def divisors(number: int) -> tuple[int, ...]:
+    """All divisors of a positive number, ascending."""
+    return tuple(n for n in range(1, number + 1) if number % n == 0)
+
+
+def _nearest(value: int, allowed: tuple[int, ...]) -> int:
+    return min(allowed, key=lambda candidate: (abs(candidate - value), -candidate))
+
+
+@lru_cache(maxsize=256)
+def valid_tp(architecture: Architecture, gpus: int) -> tuple[int, ...]:
+    """TP sizes up to `gpus` that this model can be split by."""
+    sizes = []
+    for tp in range(1, gpus + 1):
+        if architecture.heads and architecture.heads % tp:
+            continue
+        kv = architecture.kv_heads
+        if kv and kv % tp and tp % kv:
+            continue
+        sizes.append(tp)
+    return tuple(sizes)
+
+
+def _positive(field: str, value: int | None) -> None:
+    if value is not None and value < 1:
+        raise ScenarioError(f"layout.{field}", f"{value} is not a number of ranks", "1 or more", 1)
+
+
+def check_choice(scenario: Scenario) -> None:
+    """Refuse a pinned layout that cannot run. Raises ScenarioError with the reason and the nearest valid value."""
+    choice, architecture = scenario.layout, scenario.model.architecture
+    gpus = scenario.hardware.gpus
+    for field in ("tp", "pp", "dp", "ep"):
+        _positive(field, getattr(choice, field))
+    if choice.tp is not None:
+        sizes = valid_tp(architecture, gpus)
+        if choice.tp > gpus:
+            raise ScenarioError("layout.tp", f"{choice.tp} ranks on {gpus} GPUs", f"at most {gpus}", sizes[-1])
+        if choice.tp not in sizes:
+            kv = architecture.kv_heads
+            odd = f"{architecture.heads} attention heads"
+            if kv and architecture.heads % choice.tp == 0:
+                odd = f"{kv} KV heads"
+            raise ScenarioError(
+                "layout.tp",
+                f"{choice.tp} does not divide the model's {odd}",
+                ", ".join(map(str, sizes)),
+                _nearest(choice.tp, sizes),
+            )
+    layers = len(architecture.layers)
+    if choice.pp is not None and choice.pp > min(layers, gpus):
+        limit = min(layers, gpus)
+        what = f"{layers} layers" if layers < gpus else f"{gpus} GPUs"
+        raise ScenarioError("layout.pp", f"{choice.pp} stages for {what}", f"1 to {limit}", limit)
+    used = (choice.tp or 1) * (choice.pp or 1) * (choice.dp or 1)
+    if used > gpus:
+        field = next(f for f in ("dp", "pp", "tp") if (getattr(choice, f) or 1) > 1)
+        others = used // (getattr(choice, field) or 1)
+        raise ScenarioError(
+            f"layout.{field}",
+            f"TP x PP x DP is {used} on {gpus} GPUs",
+            f"at most {max(1, gpus // others)} beside the others",
+            max(1, gpus // others),
+        )
+    if choice.ep is not None and choice.ep > 1:
+        if not architecture.experts:
+            raise ScenarioError("layout.ep", "the model has no experts to spread", "1", 1)
+        allowed = tuple(n for n in divisors(architecture.experts) if n <= gpus)
+        if choice.ep not in allowed:
+            raise ScenarioError(
+                "layout.ep",
+                f"{choice.ep} ranks do not divide {architecture.experts} experts on {gpus} GPUs",
+                ", ".join(map(str, allowed)),
+                _nearest(choice.ep, allowed),
+            )
+    if choice.dp_attention and scenario.workload.is_inference and not _has_latent_cache(architecture):
+        raise ScenarioError(
+            "layout.dp_attention", "only models with MLA gain from data-parallel attention", "false", "false"
+        )
+
+
+@lru_cache(maxsize=256)
+def _has_latent_cache(architecture: Architecture) -> bool:
+    return any(cache.kind == "latent" for layer in architecture.layers for cache in layer.caches)
+
+
+@lru_cache(maxsize=512)
+def _shapes(
+    architecture: Architecture, gpus_per_node: int, nodes: int, choice: LayoutChoice, inference: bool
+) -> tuple[Layout, ...]:
+    gpus = gpus_per_node * nodes
+    tps = (choice.tp,) if choice.tp else tuple(t for t in valid_tp(architecture, gpus_per_node))
+    layers = len(architecture.layers)
+    found: list[Layout] = []
+    for tp in tps:
+        rest = gpus // tp
+        pps = (choice.pp,) if choice.pp else tuple(p for p in divisors(rest) if p <= layers)
+        for pp in pps:
+            room = rest // pp
+            if choice.dp is not None and choice.dp > room:
+                continue
+            dp = choice.dp or room
+            if dp < 1:
+                continue
+            fills = tp * pp * dp == gpus
+            if not fills and choice.tp is None and choice.pp is None and choice.dp is None:
+                continue
+            ep = choice.ep or 1
+            if ep > 1 and (tp * dp) % ep:
+                continue
+            found.append(Layout(tp, pp, dp, ep, bool(choice.dp_attention)))
+    if not found:  # an odd number of GPUs: leave some idle rather than refuse
+        for used in range(gpus - 1, 0, -1):
+            for tp in sorted(valid_tp(architecture, min(used, gpus_per_node)), reverse=True):
+                if used % tp == 0 and (choice.tp in (None, tp)):
+                    return (Layout(tp, 1, used // tp, 1, bool(choice.dp_attention)),)
+    return tuple(found)
+
+
+def candidate_layouts(scenario: Scenario) -> tuple[Layout, ...]:
+    """Every layout that fills the build and respects what is pinned. Raises ScenarioError when none does.
+
+    TP stays inside a node unless the person pins more; a serving replica takes pipeline stages inside a node only
+    where TP cannot fill it, since TP halves the latency that PP leaves as it is.
+    """
+    check_choice(scenario)
+    hardware = scenario.hardware
+    inference = scenario.workload.is_inference
+    shapes = _shapes(
+        scenario.model.architecture, hardware.gpus_per_node, hardware.nodes, scenario.layout, inference
+    )
+    if not shapes:
+        choice = scenario.layout
+        if choice.ep and choice.ep > 1:
+            raise ScenarioError(
+                "layout.ep", f"{choice.ep} does not divide TP x DP of any layout on {hardware.gpus} GPUs", "1", 1
+            )
+        raise ScenarioError("layout.tp", f"no layout fills {hardware.gpus} GPUs with what is pinned", "auto")
+    return shapes

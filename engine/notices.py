@@ -1,0 +1,169 @@
+"""Traps that apply to a sized build, most severe first, each with a change that removes it where one exists."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from engine.formats import FORMATS, is_native
+from engine.layout import valid_tp
+from engine.plan import Plan
+from engine.scenario import Scenario
+from engine.sizing import Notice, Suggestion, Verdict
+from engine.units import GIB
+
+_ORDER = {"error": 0, "warning": 1, "info": 2}
+
+
+def _memory(plan: Plan) -> Iterator[Notice]:
+    memory = plan.memory
+    worst = memory.worst
+    fix = memory.suggestions[0] if memory.suggestions else None
+    if not memory.starts and plan.scenario.workload.is_inference:
+        yield Notice("no-start", "error", f"The engine will not start: {memory.headroom_reason}.", fix)
+    elif not memory.fits:
+        yield Notice("over-memory", "error", f"Does not fit: {memory.headroom_reason}.", fix)
+    elif memory.headroom in ("tight", "marginal"):
+        yield Notice("headroom", "warning", f"Headroom is {memory.headroom}: {memory.headroom_reason}.", fix)
+    if memory.rule_note:
+        yield Notice("rule-of-thumb", "info", memory.rule_note)
+    if worst.usable_bytes and plan.scenario.workload.is_inference and worst.weights_bytes > 0.95 * worst.total_bytes:
+        yield Notice("preempts", "warning", "Weights above 95 % of the card leave no room to serve anybody.", fix)
+    for group in memory.per_gpu:
+        if group.weights_bytes and group.rank_group and len(memory.per_gpu) > 1:
+            spread = memory.worst.weights_bytes - min(other.weights_bytes for other in memory.per_gpu)
+            if spread > 0.1 * memory.worst.weights_bytes:
+                yield Notice(
+                    "uneven-stages",
+                    "info",
+                    f"Pipeline stages differ by {spread / GIB:,.1f} GiB; the fullest ({memory.worst.rank_group}) decides.",
+                )
+            break
+
+
+def _formats(scenario: Scenario) -> Iterator[Notice]:
+    accelerator, weights = scenario.hardware.accelerator, scenario.model.weights
+    label = FORMATS[weights].label
+    if not is_native(weights, accelerator) and weights not in ("bf16", "fp16"):
+        wants = {"fp8": accelerator.supports_fp8, "nvfp4": accelerator.supports_fp4, "mxfp4": accelerator.supports_fp4}
+        if wants.get(weights) is False:
+            yield Notice(
+                "weight-only",
+                "warning" if scenario.workload.is_inference else "info",
+                f"{accelerator.name} has no {label} compute: it saves memory, and arithmetic runs at the 16-bit rate.",
+            )
+    if scenario.workload.kind in ("full-finetune", "pretrain", "lora") and FORMATS[weights].bits_per_weight < 8:
+        yield Notice(
+            "int4-training",
+            "warning",
+            f"{label} weights carry no gradients; the training state is sized at 16 bits. QLoRA trains over 4-bit weights.",
+            Suggestion("workload.kind", "qlora", "adapters over 4-bit weights"),
+        )
+
+
+def _model(plan: Plan, params_total: int, params_active: int) -> Iterator[Notice]:
+    scenario = plan.scenario
+    if scenario.model.architecture.experts and params_active < 0.7 * params_total:
+        yield Notice(
+            "moe-active",
+            "info",
+            f"All {params_total / 1e9:,.0f}B parameters must be resident; the {params_active / 1e9:,.0f}B active ones "
+            "set the speed, not the memory.",
+        )
+    kv = scenario.model.architecture.kv_heads
+    if scenario.workload.is_inference and kv and plan.layout.tp > kv and not _latent(scenario):
+        yield Notice(
+            "kv-replicated",
+            "warning",
+            f"TP {plan.layout.tp} is more than the {kv} KV heads: each is stored {plan.layout.tp // kv} times.",
+            Suggestion("layout.tp", kv, "one copy of the KV cache"),
+        )
+
+
+def _latent(scenario: Scenario) -> bool:
+    return any(cache.kind == "latent" for layer in scenario.model.architecture.layers[-1:] for cache in layer.caches)
+
+
+def _fabric(plan: Plan) -> Iterator[Notice]:
+    scenario, layout = plan.scenario, plan.layout
+    hardware = scenario.hardware
+    inside = max(t for t in valid_tp(scenario.model.architecture, hardware.gpus_per_node))
+    if layout.tp > hardware.gpus_per_node:
+        ethernet = hardware.inter_link.family in ("tcp", "roce")
+        yield Notice(
+            "tp-across-nodes",
+            "error" if hardware.inter_link.family == "tcp" else "warning",
+            f"TP {layout.tp} crosses nodes: every layer waits for {hardware.inter_link.name}"
+            + (", which Ethernet does not survive." if ethernet else "."),
+            Suggestion("layout.tp", inside, "TP inside the node, PP across"),
+        )
+    if layout.tp > 1 and not hardware.intra_link.peer_access:
+        yield Notice(
+            "no-peer-access",
+            "warning",
+            f"{hardware.intra_link.name}: without peer access every all-reduce passes through host memory.",
+        )
+    elif layout.tp > 1 and not hardware.accelerator.peer_access and hardware.intra_link.family == "pcie":
+        yield Notice(
+            "peer-access-patched",
+            "info",
+            f"The stock driver gives {hardware.accelerator.name} no peer access; {hardware.intra_link.name} needs a patched one.",
+            Suggestion("hardware.intra_link", "pcie-no-p2p", "what the stock driver does"),
+        )
+
+
+def _shape(plan: Plan, verdict: Verdict) -> Iterator[Notice]:
+    hardware = plan.scenario.hardware
+    if hardware.nodes > 1 and verdict.answer in ("one-gpu", "one-node", "one-node-int4"):
+        yield Notice(
+            "two-small-nodes",
+            "warning",
+            f"{hardware.nodes} nodes split a budget that one carries: {verdict.build} is enough.",
+            Suggestion("hardware.nodes", 1, "one node, no fabric to run"),
+        )
+    elif hardware.gpus > 1 and verdict.answer == "one-gpu" and plan.carries:
+        yield Notice(
+            "spare-gpus",
+            "info",
+            f"One GPU carries this; {hardware.gpus - 1} of {hardware.gpus} only add throughput nobody asked for.",
+            Suggestion("hardware.gpus_per_node", 1, "one GPU"),
+        )
+    elif hardware.nodes > 1 and verdict.answer == "replicas" and plan.layout.pp > 1:
+        yield Notice(
+            "cluster-for-replicas",
+            "warning",
+            "Replicas of one node serve this load; a pipeline across nodes adds latency and a fabric.",
+            Suggestion("layout.pp", 1, "one replica per node"),
+        )
+
+
+def _host(scenario: Scenario) -> Iterator[Notice]:
+    platform, hardware = scenario.hardware.platform, scenario.hardware
+    if platform is None:
+        return
+    vram_gb = hardware.gpus_per_node * hardware.accelerator.memory_gb_marketed
+    if platform.host_memory_gb is not None and platform.host_memory_gb < vram_gb:
+        yield Notice(
+            "ram-below-vram",
+            "warning",
+            f"{platform.host_memory_gb:,.0f} GB of host RAM is below the {vram_gb:,.0f} GB of VRAM: plan at least as much.",
+        )
+    needed = (hardware.accelerator.pcie_lanes or 0) * hardware.gpus_per_node
+    if platform.pcie_lanes is not None and needed > platform.pcie_lanes and platform.intra_link != "pcie5-switch":
+        yield Notice(
+            "lanes-short",
+            "warning",
+            f"{hardware.gpus_per_node} GPUs take {needed} PCIe lanes; the platform has {platform.pcie_lanes}.",
+        )
+
+
+def notices(plan: Plan, verdict: Verdict, params_total: int, params_active: int) -> tuple[Notice, ...]:
+    """All traps that apply to the entered build, errors first."""
+    found = [
+        *_memory(plan),
+        *_fabric(plan),
+        *_shape(plan, verdict),
+        *_formats(plan.scenario),
+        *_model(plan, params_total, params_active),
+        *_host(plan.scenario),
+    ]
+    return tuple(sorted(found, key=lambda notice: _ORDER[notice.severity]))

@@ -1,0 +1,144 @@
+"""One build evaluated: the layout, its memory and its speed. The verdict, the flips and the searches compare these."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+from engine.layout import candidate_layouts, check_choice
+from engine.scenario import Hardware, Layout, LayoutChoice, Scenario
+from engine.serving_memory import serving_memory
+from engine.serving_speed import serving_speed
+from engine.sizing import Memory, Serving, Training
+from engine.training_memory import training_memory
+from engine.training_speed import training_speed
+
+# How many of the layouts that fit are timed: beyond the best few by memory the order no longer changes.
+TIMED_LAYOUTS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A scenario with its layout decided and its memory and speed known."""
+
+    scenario: Scenario
+    layout: Layout
+    memory: Memory
+    serving: Serving | None
+    training: Training | None
+
+    @property
+    def meets_targets(self) -> bool:
+        """Whether no target that the person set is missed; true when none was set."""
+        if self.serving is not None:
+            return self.serving.meets_targets is not False
+        return self.training is None or self.training.meets_deadline is not False
+
+    @property
+    def carries(self) -> bool:
+        """Whether the build carries the workload: it fits, with no target missed."""
+        return self.memory.fits and self.meets_targets
+
+
+def memory_of(scenario: Scenario, layout: Layout) -> Memory:
+    """Memory per GPU of a scenario in one layout."""
+    return (serving_memory if scenario.workload.is_inference else training_memory)(scenario, layout)
+
+
+def _timed(scenario: Scenario, layout: Layout, memory: Memory) -> tuple[Serving | None, Training | None]:
+    if scenario.workload.is_inference:
+        return serving_speed(scenario, layout, memory), None
+    return None, training_speed(scenario, layout, memory)
+
+
+def _score(scenario: Scenario, serving: Serving | None, training: Training | None) -> float:
+    if serving is not None:
+        if scenario.workload.kind == "batch":
+            return serving.offline_tokens_per_s
+        return serving.tokens_per_s_total
+    return training.tokens_per_s_total if training is not None else 0.0
+
+
+def _words(layout: Layout) -> str:
+    parts = [f"TP {layout.tp}"]
+    if layout.pp > 1:
+        parts.append(f"PP {layout.pp}")
+    if layout.dp > 1:
+        parts.append(f"{layout.dp} replicas")
+    if layout.ep > 1:
+        parts.append(f"EP {layout.ep}")
+    return " x ".join(parts)
+
+
+def _worth_trying(scenario: Scenario, layouts: tuple[Layout, ...]) -> list[Layout]:
+    """Leave out pipelines inside a node wherever some TP without them fills it: they never win there."""
+    nodes = scenario.hardware.nodes
+    if scenario.layout.pp is not None:
+        return list(layouts)
+    lean = [layout for layout in layouts if layout.pp == 1 or (nodes > 1 and layout.pp <= nodes)]
+    return lean or list(layouts)
+
+
+@lru_cache(maxsize=4096)
+def _choose(scenario: Scenario) -> Plan:
+    layouts = _worth_trying(scenario, candidate_layouts(scenario))
+    sized = [(layout, memory_of(scenario, layout)) for layout in layouts]
+    fitting = [pair for pair in sized if pair[1].fits]
+    if not fitting:
+        starting = [pair for pair in sized if pair[1].starts]
+        pool = starting or sized
+        layout, memory = max(pool, key=lambda pair: (pair[1].max_concurrency, pair[1].worst.free_bytes))
+        serving, training = _timed(scenario, layout, memory) if memory.starts else (None, None)
+        reason = "most users of those that start" if starting else "least over the card; nothing fits"
+        return Plan(scenario, replace(layout, reason=reason), memory, serving, training)
+    # fewest GPUs a replica first: the larger TP of two equals only adds collectives
+    fitting.sort(key=lambda pair: (pair[0].pp, pair[0].tp))
+    best: tuple[float, Layout, Memory, Serving | None, Training | None] | None = None
+    scores: list[tuple[float, Layout]] = []
+    for layout, memory in fitting[:TIMED_LAYOUTS]:
+        serving, training = _timed(scenario, layout, memory)
+        score = _score(scenario, serving, training)
+        if serving is not None and serving.meets_targets is False:
+            score *= 1e-3  # any layout inside the targets beats a faster one that misses them
+        scores.append((score, layout))
+        if best is None or score > best[0]:
+            best = (score, layout, memory, serving, training)
+    assert best is not None
+    score, layout, memory, serving, training = best
+    others = [(value, other) for value, other in scores if other is not layout and value > 0]
+    if len(sized) == 1:
+        reason = "the only layout of this build" if scenario.hardware.gpus > 1 else "one GPU"
+    elif not others:
+        reason = "the only layout that fits"
+    else:
+        value, other = max(others, key=lambda pair: pair[0])
+        ratio = score / value if value else float("inf")
+        gain = f"{ratio:.1f}x the tokens/s of" if ratio < 100 else "inside the targets, unlike"
+        reason = f"{gain} {_words(other)}"
+    return Plan(scenario, replace(layout, reason=reason), memory, serving, training)
+
+
+def plan(scenario: Scenario) -> Plan:
+    """The scenario with the best valid layout. Raises ScenarioError for an impossible scenario or layout."""
+    choice = scenario.layout
+    if choice.tp is not None and choice.pp is not None and choice.dp is not None:
+        check_choice(scenario)
+        layout = Layout(choice.tp, choice.pp, choice.dp, choice.ep or 1, bool(choice.dp_attention), "pinned")
+        memory = memory_of(scenario, layout)
+        serving, training = _timed(scenario, layout, memory) if memory.starts else (None, None)
+        return Plan(scenario, layout, memory, serving, training)
+    return _choose(scenario)
+
+
+def resized(scenario: Scenario, gpus_per_node: int, nodes: int = 1) -> Scenario:
+    """The same workload on another count of the same card, with the layout left to choose."""
+    hardware = scenario.hardware
+    build = Hardware(
+        accelerator=hardware.accelerator,
+        gpus_per_node=gpus_per_node,
+        nodes=nodes,
+        intra_link=hardware.intra_link,
+        inter_link=hardware.inter_link,
+        platform=hardware.platform,
+    )
+    return replace(scenario, hardware=build, layout=LayoutChoice())

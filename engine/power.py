@@ -1,0 +1,67 @@
+"""Electrical power, heat, PCIe lanes and host RAM of the entered build."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from engine.hardware import Accelerator, Facts
+from engine.scenario import Scenario
+from engine.sizing import Power
+from engine.units import GB, GIB
+
+BTU_H_PER_W = 3.412  # 1 W = 3.412 BTU/h
+# Wall power over the GPUs' own, where no platform states it: the catalog's rules, by the kind of box, and the middle of
+# each rule's range for a catalog without them (voipmonitor/rtx6kpro; DGX H100: 10,200 W against 8 x 700 W).
+OVERHEAD_RULES = {"sxm": ("system-overhead-dgx-h100", 1.82), "600w": ("system-overhead-600w", 1.20)}
+LOW_POWER_RULE = ("system-overhead-300w", 1.355)
+LOW_POWER_CARD_W = 400.0
+
+
+@lru_cache(maxsize=64)
+def _rule(facts: Facts, rule_id: str) -> float | None:
+    for rule in facts.rules:
+        if rule.id == rule_id:
+            if rule.value is not None:
+                return rule.value
+            if rule.value_range is not None:
+                return sum(rule.value_range) / 2
+    return None
+
+
+def overhead_ratio(facts: Facts, accelerator: Accelerator) -> float:
+    """Wall power of a whole node over the sum of its GPUs' power limits."""
+    if "sxm" in accelerator.form_factor.lower() or "oam" in accelerator.form_factor.lower():
+        rule_id, fallback = OVERHEAD_RULES["sxm"]
+    elif (accelerator.tdp_w or 0.0) < LOW_POWER_CARD_W:
+        rule_id, fallback = LOW_POWER_RULE
+    else:
+        rule_id, fallback = OVERHEAD_RULES["600w"]
+    return _rule(facts, rule_id) or fallback
+
+
+def power(scenario: Scenario) -> Power:
+    """Power of the entered build in watts at full load; None where the card's power is unknown."""
+    hardware = scenario.hardware
+    accelerator, platform = hardware.accelerator, hardware.platform
+    lanes = accelerator.pcie_lanes * hardware.gpus_per_node if accelerator.pcie_lanes else None
+    ram_gib = hardware.gpus_per_node * accelerator.memory_gb_marketed * GB / GIB
+    if accelerator.tdp_w is None:
+        return Power(pcie_lanes_needed=lanes, host_memory_gib_min=ram_gib, note="the card's power is not published")
+    gpu_w = accelerator.tdp_w
+    same = platform is not None and platform.gpus == hardware.gpus_per_node
+    if platform is not None and same and platform.system_power_w is not None:
+        node_w, note = platform.system_power_w, f"whole node, {platform.id}"
+    else:
+        ratio = overhead_ratio(scenario.facts, accelerator)
+        node_w, note = gpu_w * hardware.gpus_per_node * ratio, f"{ratio:.2f} x the GPUs' own draw"
+    total = node_w * hardware.nodes
+    return Power(
+        gpu_w=gpu_w,
+        node_w=node_w,
+        total_w=total,
+        heat_btu_h=total * BTU_H_PER_W,
+        circuit=platform.circuit if platform is not None and same else "",
+        pcie_lanes_needed=lanes,
+        host_memory_gib_min=ram_gib,
+        note=note,
+    )

@@ -1,0 +1,59 @@
+"""`size`: the one way from a Scenario to a Sizing."""
+
+from __future__ import annotations
+
+from engine.checks import check_scenario
+from engine.cost import cost
+from engine.fabric import fabric_table
+from engine.formats import model_weight_bytes
+from engine.kv_cache import cache_profile
+from engine.notices import notices
+from engine.parameters import count_parameters
+from engine.plan import plan
+from engine.power import power
+from engine.scaling import scaling_table
+from engine.scenario import Scenario
+from engine.sizing import ModelFacts, Sizing
+from engine.verdict import decide
+
+
+def size(scenario: Scenario) -> Sizing:
+    """Size a scenario: memory per GPU, speed, fabric, scaling, verdict, warnings, cost and power.
+
+    Pure: the same scenario gives the same sizing. Raises ScenarioError naming the field when the scenario or its
+    pinned layout is impossible.
+    """
+    check_scenario(scenario)
+    chosen = plan(scenario)
+    parameters = count_parameters(scenario.model.architecture)
+    verdict = decide(scenario, chosen)
+    draw = power(scenario)
+    return Sizing(
+        scenario=scenario,
+        model=model_facts(scenario),
+        layout=chosen.layout,
+        memory=chosen.memory,
+        serving=chosen.serving,
+        training=chosen.training,
+        fabric=fabric_table(scenario, chosen.layout, chosen.serving, chosen.training),
+        scaling=scaling_table(scenario, chosen.layout),
+        verdict=verdict,
+        warnings=notices(chosen, verdict, parameters.total, parameters.active),
+        cost=cost(chosen, draw),
+        power=draw,
+    )
+
+
+def model_facts(scenario: Scenario) -> ModelFacts:
+    """Counted facts of the chosen model in its chosen formats."""
+    model = scenario.model
+    parameters = count_parameters(model.architecture)
+    profile = cache_profile(model.architecture)
+    return ModelFacts(
+        id=model.id,
+        params_total=parameters.total,
+        params_active=parameters.active,
+        weight_bytes=model_weight_bytes(model.architecture, model.weights),
+        kv_bytes_per_token=round(profile.kv_bytes_per_token_bf16 * kv_bytes_per_element(model.kv_cache) / 2),
+        state_bytes_per_sequence=profile.state_bytes_per_seq,
+    )
