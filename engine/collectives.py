@@ -13,6 +13,7 @@ Constants per class of link: engine.calibration.collectives, which scripts/calib
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -26,16 +27,47 @@ Kernel = Literal["nccl", "custom"]
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """Time of one collective by its size: the least of a few lines, (seconds, seconds a byte)."""
+    """Time of one collective by its size: rising line segments, the least of its protocols everywhere.
 
-    lines: tuple[tuple[float, float], ...]
+    segments: (largest payload in bytes that the line serves, seconds, seconds a byte), by payload.
+    """
+
+    segments: tuple[tuple[float, float, float], ...]
 
     def seconds(self, payload_bytes: float) -> float:
         """Seconds for a payload, nccl-tests' size."""
-        return min([alpha + payload_bytes * beta for alpha, beta in self.lines])
+        for limit, alpha, beta in self.segments:
+            if payload_bytes <= limit:
+                return alpha + payload_bytes * beta
+        return math.inf
+
+    @property
+    def latency_s(self) -> float:
+        """Seconds of the smallest message."""
+        return self.segments[0][1]
 
 
-_ZERO = Curve(((0.0, 0.0),))
+def lower_envelope(lines: Iterable[tuple[float, float]]) -> Curve:
+    """The curve that takes the least of some (seconds, seconds a byte) lines at every payload."""
+    ordered = sorted(lines)
+    chosen: list[tuple[float, float]] = [ordered[0]]
+    starts = [0.0]
+    for alpha, beta in ordered[1:]:
+        if beta >= chosen[-1][1]:
+            continue
+        while True:
+            start = (alpha - chosen[-1][0]) / (chosen[-1][1] - beta)
+            if start > starts[-1] or len(chosen) == 1:
+                break
+            chosen.pop()
+            starts.pop()
+        chosen.append((alpha, beta))
+        starts.append(start)
+    limits = [*starts[1:], math.inf]
+    return Curve(tuple((limit, alpha, beta) for limit, (alpha, beta) in zip(limits, chosen, strict=True)))
+
+
+_ZERO = Curve(((math.inf, 0.0, 0.0),))
 _curves: dict[tuple[object, ...], tuple[Link, Link | None, Curve]] = {}
 
 
@@ -178,7 +210,7 @@ def _make(
         lines = _inter_lines(op, ranks, within, nodes, intra, inter or intra, lines, groups, nics)
     if in_engine:
         lines = [(a * fit.ENGINE_LATENCY_FACTOR, b * fit.ENGINE_BANDWIDTH_FACTOR) for a, b in lines]
-    return Curve(tuple(lines))
+    return lower_envelope(lines)
 
 
 def _intra_lines(
