@@ -1,0 +1,18 @@
+"""What the catalog says about a file it cannot use."""
+
+from __future__ import annotations
+
+
+class CatalogError(ValueError):
+    """A file of facts that cannot be read: which file, which entry or key, and why.
+
+    where: the file (and entry) as the person knows it.
+    key: dotted key at fault; empty when the file as a whole is.
+    reason: what is wrong, one sentence without the place.
+    """
+
+    def __init__(self, where: str, key: str, reason: str) -> None:
+        self.where = where
+        self.key = key
+        self.reason = reason
+        super().__init__(f"{where}: {key}: {reason}" if key else f"{where}: {reason}")

@@ -1,0 +1,201 @@
+"""Typed reads of a config.json under the many names that its keys go by."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, Final, TypeVar, overload
+
+from catalog.errors import CatalogError
+
+T = TypeVar("T")
+
+# The canonical name first; the others are what published configs of other authors call the same thing.
+ALIASES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
+    {
+        "hidden_size": ("hidden_size", "n_embd", "d_model", "dim", "model_dim"),
+        "num_hidden_layers": ("num_hidden_layers", "n_layer", "n_layers", "num_layers", "num_transformer_layers"),
+        "num_attention_heads": ("num_attention_heads", "n_head", "n_heads", "num_heads"),
+        "num_key_value_heads": (
+            "num_key_value_heads",
+            "num_kv_heads",
+            "n_head_kv",
+            "n_kv_heads",
+            "num_attention_groups",
+        ),
+        "intermediate_size": ("intermediate_size", "ffn_dim", "n_inner", "ffn_hidden_size", "hidden_dim"),
+        "vocab_size": ("vocab_size", "padded_vocab_size"),
+        "max_position_embeddings": (
+            "max_position_embeddings",
+            "n_positions",
+            "max_seq_len",
+            "seq_length",
+            "max_sequence_length",
+            "model_max_length",
+        ),
+        "experts": (
+            "n_routed_experts",
+            "num_local_experts",
+            "num_experts",
+            "moe_num_experts",
+            "num_routed_experts",
+        ),
+        "experts_per_token": (
+            "num_experts_per_tok",
+            "num_experts_per_token",
+            "top_k_experts",
+            "experts_per_token",
+            "moe_topk",
+            "moe_k",
+            "moe_top_k",
+        ),
+        "expert_intermediate_size": ("moe_intermediate_size", "expert_ffn_hidden_size", "moe_ffn_hidden_size"),
+        "shared_experts": ("n_shared_experts", "num_shared_experts", "num_shared_expert", "moe_num_shared_experts"),
+        "shared_expert_intermediate_size": (
+            "shared_expert_intermediate_size",
+            "moe_shared_expert_intermediate_size",
+            "shared_intermediate_size",
+            "share_expert_dim",
+        ),
+        "first_dense_layers": ("first_k_dense_replace", "num_dense_layers", "n_dense_layers"),
+        "mtp_layers": ("num_nextn_predict_layers", "mtp_num_hidden_layers", "num_mtp_modules", "mtp_num_layers"),
+        "hidden_act": ("hidden_act", "hidden_activation", "activation_function", "mlp_hidden_act"),
+        "sliding_window_pattern": ("sliding_window_pattern", "_sliding_window_pattern"),
+        "chunk_size": ("attention_chunk_size", "chunk_size"),
+    }
+)
+
+# A count beyond this is a damaged file, not a model: the largest vocabularies are below 2**19, the widest layers below 2**17.
+LARGEST_COUNT: Final = 1 << 31
+
+_REQUIRED: Final = object()
+
+
+class Config:
+    """One JSON object of a config, read by canonical key.
+
+    A key that is absent takes the class default of the family; a key that is an explicit null has none, so
+    the caller's own default (or an error naming file and key) applies.
+    """
+
+    __slots__ = ("data", "defaults", "path", "where")
+
+    def __init__(
+        self, data: Mapping[str, Any], where: str, path: str = "", defaults: Mapping[str, Any] | None = None
+    ) -> None:
+        self.data = data
+        self.where = where
+        self.path = path
+        self.defaults: Mapping[str, Any] = defaults if defaults is not None else {}
+
+    def with_defaults(self, defaults: Mapping[str, Any]) -> Config:
+        """The same object where `defaults` speak for the keys it leaves out."""
+        return Config(self.data, self.where, self.path, {**defaults, **self.defaults})
+
+    def error(self, key: str, reason: str) -> CatalogError:
+        """An error about one key of this object."""
+        return CatalogError(self.where, f"{self.path}{key}", reason)
+
+    def has(self, key: str) -> bool:
+        """Whether the key is there, under any of its names, with a value that is not null."""
+        return self._find(key)[1] not in (None, _REQUIRED)
+
+    def mentions(self, key: str) -> bool:
+        """Whether the file itself has the key, even as null."""
+        return any(name in self.data for name in ALIASES.get(key, (key,)))
+
+    def _find(self, key: str) -> tuple[str, Any]:
+        names = ALIASES.get(key, (key,))
+        null = ""
+        for name in names:
+            if name in self.data:
+                if self.data[name] is not None:
+                    return name, self.data[name]
+                null = null or name
+        if null:
+            return null, None
+        for name in names:
+            if name in self.defaults:
+                return name, self.defaults[name]
+        return names[0], _REQUIRED
+
+    @overload
+    def integer(self, key: str) -> int: ...
+    @overload
+    def integer(self, key: str, default: T) -> int | T: ...
+    def integer(self, key: str, default: Any = _REQUIRED) -> Any:
+        """A whole number of at least 0. Raises CatalogError when it is missing, or is not one."""
+        name, value = self._find(key)
+        if value is None or value is _REQUIRED:
+            if default is not _REQUIRED:
+                return default
+            raise self.error(name, "is missing, and this model cannot be sized without it")
+        if isinstance(value, float) and value.is_integer():
+            value = int(value)
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise self.error(name, f"must be a whole number, is {_shown(value)}")
+        if not 0 <= value <= LARGEST_COUNT:
+            raise self.error(name, f"must be between 0 and {LARGEST_COUNT}, is {value}")
+        return value
+
+    def positive(self, key: str, default: int | None = None) -> int:
+        """A whole number of at least 1."""
+        value = self.integer(key) if default is None else self.integer(key, default)
+        if value < 1:
+            raise self.error(self._find(key)[0], f"must be at least 1, is {value}")
+        return value
+
+    def number(self, key: str, default: float) -> float:
+        """A number, whole or not."""
+        name, value = self._find(key)
+        if value is None or value is _REQUIRED:
+            return default
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise self.error(name, f"must be a number, is {_shown(value)}")
+        return float(value)
+
+    def flag(self, key: str, default: bool = False) -> bool:
+        """True or false."""
+        name, value = self._find(key)
+        if value is None or value is _REQUIRED:
+            return default
+        if not isinstance(value, bool):
+            raise self.error(name, f"must be true or false, is {_shown(value)}")
+        return value
+
+    def text(self, key: str, default: str = "") -> str:
+        """A string."""
+        name, value = self._find(key)
+        if value is None or value is _REQUIRED:
+            return default
+        if not isinstance(value, str):
+            raise self.error(name, f"must be text, is {_shown(value)}")
+        return value
+
+    def items(self, key: str) -> list[Any] | None:
+        """A list, or None when the key is absent or null."""
+        name, value = self._find(key)
+        if value is None or value is _REQUIRED:
+            return None
+        if not isinstance(value, list | tuple):
+            raise self.error(name, f"must be a list, is {_shown(value)}")
+        return list(value)
+
+    def raw(self, key: str) -> Any:
+        """The value whatever its type; None when absent."""
+        value = self._find(key)[1]
+        return None if value is _REQUIRED else value
+
+    def section(self, key: str, defaults: Mapping[str, Any] | None = None) -> Config:
+        """The nested object `key`; an empty one when it is absent."""
+        value = self.raw(key)
+        if value is None:
+            value = {}
+        if not isinstance(value, Mapping):
+            raise self.error(key, f"must be an object, is {_shown(value)}")
+        return Config(value, self.where, f"{self.path}{key}.", defaults)
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 40 else text[:37] + "..."
