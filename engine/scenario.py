@@ -9,15 +9,21 @@ from engine.architecture import Architecture
 from engine.hardware import Accelerator, Facts, Link, Platform
 
 Kind = Literal["serve", "batch", "lora", "qlora", "full-finetune", "pretrain"]
-Optimizer = Literal["adamw", "adamw-bf16", "adamw-8bit", "adamw-paged-8bit", "adafactor", "sgd", "muon"]
+Optimizer = Literal[
+    "adamw", "adamw-bf16", "adamw-8bit", "adamw-paged-8bit", "adamw-paged", "adamw-4bit", "adafactor", "sgd", "muon"
+]
 Recompute = Literal["none", "selective", "full"]
 Sharding = Literal["ddp", "zero1", "zero2", "zero3"]
 Software = Literal["tuned", "standard", "eager"]
-Loss = Literal["eager", "chunked", "fused", "compiled"]
+Loss = Literal["eager", "eager-16bit", "chunked", "fused", "compiled"]
 Offload = Literal["none", "optimizer", "parameters"]
 BaseFormat = Literal["nf4", "nf4-double", "gptq"]
-LoraTargets = Literal["attention", "attention-qv", "mlp", "all-linear"]
+LoraTargets = Literal[
+    "attention", "attention-qv", "mlp", "all-linear", "attention-qkv-mlp", "attention-qvo-mlp", "all-linear-and-head"
+]
+Precision = Literal["auto", "bf16", "fp32"]
 ServingEngine = Literal["vllm", "vllm-earlier", "sglang"]
+PipelineSchedule = Literal["1f1b", "interleaved"]
 TrainingFramework = Literal["fsdp1", "fsdp2", "deepspeed", "megatron"]
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -94,6 +100,15 @@ class Workload:
     offload: Offload = "none"
     software: Software = "standard"
     packing: bool = True
+    # precision and kernels of training; "auto" is what the framework does with the method
+    lora_precision: Precision = "auto"  # PEFT keeps adapters in fp32; torchtune, litgpt and Megatron in bf16
+    gradient_precision: Precision = "auto"
+    residual_precision: Precision = "auto"  # fp32 after PEFT's prepare_model_for_kbit_training upcast
+    flash_attention: bool = True
+    compile: bool = False
+    context_parallel: int = 1  # of the dp ranks, how many share one sequence
+    pipeline_schedule: PipelineSchedule = "1f1b"
+    activation_offload: bool = False  # checkpoints kept in host memory
     overlap: float | None = None  # share of in-node communication hidden; None: the model's range
     # limits
     deadline_days: float | None = None

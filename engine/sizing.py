@@ -82,6 +82,40 @@ class Suggestion:
 
 
 @dataclass(frozen=True, slots=True)
+class TrainingPhase:
+    """One moment of a training step on the worst GPU: what is allocated then, split like a MemoryGroup."""
+
+    name: str
+    weights_bytes: int
+    gradient_bytes: int
+    optimizer_bytes: int
+    activation_bytes: int
+
+    @property
+    def allocated_bytes(self) -> int:
+        """Everything allocated at this moment, without the runtime's own share."""
+        return self.weights_bytes + self.gradient_bytes + self.optimizer_bytes + self.activation_bytes
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingDetail:
+    """Where a training peak comes from, on the worst GPU.
+
+    allocated_bytes: what torch.cuda.max_memory_allocated will say. reserved_bytes: max_memory_reserved, the
+    allocator's cache included. bytes_per_parameter: weights, gradients and optimizer states of one trained
+    parameter before any sharding. lines: the assumptions, one sentence each.
+    """
+
+    allocated_bytes: int
+    reserved_bytes: int
+    phase: str
+    phases: tuple[TrainingPhase, ...]
+    trainable_parameters: int
+    bytes_per_parameter: float
+    lines: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Memory:
     """Memory of the build, worst group first.
 
@@ -106,6 +140,7 @@ class Memory:
     largest_micro_batch: int = 0
     longest_sequence_tokens: int = 0
     suggestions: tuple[Suggestion, ...] = ()
+    training: TrainingDetail | None = None
     rule_note: str = ""  # where the 60-70 % rule and the byte accounting disagree: both, and which decides
 
     @property

@@ -1,0 +1,9 @@
+"""Memory of fine-tuning and pretraining, per GPU: `training_memory(scenario, layout)`.
+
+What it needs (decides fit) and what nvidia-smi will show are two figures: PyTorch's allocator keeps freed blocks
+and gives most of them back under pressure.
+"""
+
+from engine.training_memory.memory import training_memory
+
+__all__ = ["training_memory"]
