@@ -16,3 +16,20 @@ class CatalogError(ValueError):
         self.key = key
         self.reason = reason
         super().__init__(f"{where}: {key}: {reason}" if key else f"{where}: {reason}")
+
+
+class UnknownId(KeyError):
+    """An id that the catalog does not have, with the nearest ones that it has.
+
+    what: the kind of thing, such as ``accelerator``.
+    """
+
+    def __init__(self, what: str, wrong: str, nearest: tuple[str, ...]) -> None:
+        self.what = what
+        self.wrong = wrong
+        self.nearest = nearest
+        super().__init__(wrong)
+
+    def __str__(self) -> str:
+        text = f"no {self.what} {self.wrong!r}"
+        return f"{text}; nearest: {', '.join(self.nearest)}" if self.nearest else text

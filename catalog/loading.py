@@ -1,0 +1,96 @@
+"""The merged catalog: built-in facts, and a person's own over them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+from catalog.errors import UnknownId
+from catalog.hardware import read_built_in
+from catalog.ids import nearest
+from catalog.models import INDEX, ModelEntry, read_index
+from catalog.schema import read_toml
+from catalog.user import overlay, user_folder
+from engine.hardware import Accelerator, Facts, Link, Platform
+
+
+class _Named(Protocol):
+    @property
+    def id(self) -> str: ...
+    @property
+    def name(self) -> str: ...
+
+
+_Entry = TypeVar("_Entry", bound=_Named)
+
+
+def _by_id(entries: Iterable[_Entry]) -> dict[str, _Entry]:
+    return {entry.id: entry for entry in entries}
+
+
+def _find(what: str, wanted: str, entries: Mapping[str, _Entry]) -> _Entry:
+    found = entries.get(wanted)
+    if found is None:
+        names = {key: entry.name for key, entry in entries.items()}
+        raise UnknownId(what, wanted, nearest(wanted, names))
+    return found
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Catalog:
+    """Everything the program knows. problems: what is wrong with the person's own files, one line each."""
+
+    facts: Facts
+    models: tuple[ModelEntry, ...]
+    problems: tuple[str, ...] = ()
+    _models: Mapping[str, ModelEntry] = field(init=False, repr=False)
+    _accelerators: Mapping[str, Accelerator] = field(init=False, repr=False)
+    _links: Mapping[str, Link] = field(init=False, repr=False)
+    _platforms: Mapping[str, Platform] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_models", _by_id(self.models))
+        object.__setattr__(self, "_accelerators", _by_id(self.facts.accelerators))
+        object.__setattr__(self, "_links", _by_id(self.facts.links))
+        object.__setattr__(self, "_platforms", _by_id(self.facts.platforms))
+
+    def model(self, model_id: str) -> ModelEntry:
+        """The model of that id. Raises UnknownId."""
+        return _find("model", model_id, self._models)
+
+    def accelerator(self, accelerator_id: str) -> Accelerator:
+        """The accelerator of that id. Raises UnknownId."""
+        return _find("accelerator", accelerator_id, self._accelerators)
+
+    def link(self, link_id: str) -> Link:
+        """The link of that id, inside a node or between nodes. Raises UnknownId."""
+        return _find("link", link_id, self._links)
+
+    def platform(self, platform_id: str) -> Platform:
+        """The platform of that id. Raises UnknownId."""
+        return _find("platform", platform_id, self._platforms)
+
+
+def load() -> Catalog:
+    """The built-in catalog with the person's own entries over it; read once for each folder of such entries.
+
+    Raises CatalogError when a built-in file is wrong.
+    """
+    return _load(user_folder())
+
+
+@lru_cache(maxsize=8)
+def _load(folder: Path) -> Catalog:
+    hardware = read_built_in()
+    models = read_index(read_toml(INDEX))
+    problems = overlay(folder, hardware, models)
+    return Catalog(facts=hardware.facts(), models=tuple(models.values()), problems=problems)
+
+
+def reload() -> Catalog:
+    """The catalog read anew from its files."""
+    _load.cache_clear()
+    return load()
