@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from engine.errors import ScenarioError
+from engine.formats import kv_format, weight_format
 from engine.scenario import Scenario
 
 MAX_GPUS_PER_NODE = 72  # an NVL72 rack is one NVLink domain
@@ -22,6 +23,8 @@ def _positive(field: str, value: float | None) -> None:
 def check_scenario(scenario: Scenario) -> None:
     """Raise ScenarioError naming the first field that makes the scenario impossible."""
     hardware, workload, runtime = scenario.hardware, scenario.workload, scenario.runtime
+    weight_format(scenario.model.weights)
+    kv_format(scenario.model.kv_cache)
     _at_least_one("hardware.gpus_per_node", hardware.gpus_per_node)
     _at_least_one("hardware.nodes", hardware.nodes)
     if hardware.gpus_per_node > MAX_GPUS_PER_NODE:

@@ -148,6 +148,7 @@ _ALL = (
         source="compressed-tensors FP8-dynamic checkpoints; 128 x 128 blocks where the model is published so",
     ),
     WeightFormat("int8", "INT8 (W8A8)", INT8_CHANNEL, "int8", source="compressed-tensors w8a8 checkpoints"),
+    WeightFormat("int4", "INT4 g128", INT4_G128, "bf16", source="weight-only INT4 in groups of 128: AWQ or GPTQ"),
     WeightFormat("int4-awq", "INT4 AWQ g128", INT4_G128, "bf16", source="AutoAWQ GEMM checkpoints"),
     WeightFormat("int4-gptq", "INT4 GPTQ g128", INT4_G128, "bf16", source="AutoGPTQ and AutoRound checkpoints"),
     WeightFormat("nvfp4", "NVFP4", NVFP4, "fp4", source="NVIDIA ModelOpt NVFP4 checkpoints"),

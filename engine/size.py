@@ -5,7 +5,7 @@ from __future__ import annotations
 from engine.checks import check_scenario
 from engine.cost import cost
 from engine.fabric import fabric_table
-from engine.formats import model_weight_bytes
+from engine.formats import kv_bytes_per_element, model_weight_bytes
 from engine.kv_cache import cache_profile
 from engine.notices import notices
 from engine.parameters import count_parameters
