@@ -5,11 +5,11 @@ from __future__ import annotations
 import dataclasses
 import tomllib
 from collections.abc import Iterable, Mapping
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
+from pydantic_core import ErrorDetails
 
 from catalog.errors import CatalogError
 from catalog.ids import nearest
@@ -25,9 +25,13 @@ def keys_of(record: type) -> tuple[str, ...]:
     return tuple(field.name for field in dataclasses.fields(record))
 
 
-@lru_cache(maxsize=32)
+_MODELS: dict[type, type[BaseModel]] = {}
+
+
 def model_of(record: type) -> type[BaseModel]:
-    """The pydantic model of a frozen dataclass: the same fields, strict types, nothing extra."""
+    """The pydantic model of a frozen dataclass: the same fields, strict types, nothing extra. Built once."""
+    if record in _MODELS:
+        return _MODELS[record]
     hints = get_type_hints(record)
     fields: dict[str, Any] = {}
     for field in dataclasses.fields(record):
@@ -38,10 +42,11 @@ def model_of(record: type) -> type[BaseModel]:
             default = field.default_factory()
         fields[field.name] = (hints[field.name], default)
     made: type[BaseModel] = create_model(record.__name__, __config__=_STRICT, **fields)
+    _MODELS[record] = made
     return made
 
 
-def explain(error: Mapping[str, Any], known: Iterable[str]) -> tuple[str, str]:
+def explain(error: ErrorDetails, known: Iterable[str]) -> tuple[str, str]:
     """(key, reason) of one pydantic error, in words for people."""
     key = ".".join(str(part) for part in error["loc"])
     kind, context = error["type"], error.get("ctx", {})
@@ -80,7 +85,7 @@ def build(record: type[Record], raw: Mapping[str, Any], file: str, entry: str) -
     try:
         checked = model_of(record).model_validate({key: _tupled(value) for key, value in raw.items()})
     except ValidationError as problem:
-        key, reason = explain(problem.errors()[0], keys_of(record))  # type: ignore[arg-type] # a TypedDict
+        key, reason = explain(problem.errors()[0], keys_of(record))
         raise CatalogError(f"{file}, {entry}", key, reason) from None
     return record(**{name: getattr(checked, name) for name in keys_of(record)})
 
