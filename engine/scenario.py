@@ -10,7 +10,15 @@ from engine.hardware import Accelerator, Facts, Link, Platform
 
 Kind = Literal["serve", "batch", "lora", "qlora", "full-finetune", "pretrain"]
 Optimizer = Literal[
-    "adamw", "adamw-bf16", "adamw-8bit", "adamw-paged-8bit", "adamw-paged", "adamw-4bit", "adafactor", "sgd", "muon"
+    "adamw",
+    "adamw-bf16",
+    "adamw-8bit",
+    "adamw-paged-8bit",
+    "adamw-paged",
+    "adamw-4bit",
+    "adafactor",
+    "sgd",
+    "muon",
 ]
 Recompute = Literal["none", "selective", "full"]
 Sharding = Literal["ddp", "zero1", "zero2", "zero3"]
@@ -19,11 +27,19 @@ Loss = Literal["eager", "eager-16bit", "chunked", "fused", "compiled"]
 Offload = Literal["none", "optimizer", "parameters"]
 BaseFormat = Literal["nf4", "nf4-double", "gptq"]
 LoraTargets = Literal[
-    "attention", "attention-qv", "mlp", "all-linear", "attention-qkv-mlp", "attention-qvo-mlp", "all-linear-and-head"
+    "attention",
+    "attention-qv",
+    "mlp",
+    "all-linear",
+    "attention-qkv-mlp",
+    "attention-qvo-mlp",
+    "all-linear-and-head",
 ]
 Precision = Literal["auto", "bf16", "fp32"]
 ServingEngine = Literal["vllm", "vllm-earlier", "sglang"]
 PipelineSchedule = Literal["1f1b", "interleaved"]
+ComputeDtype = Literal["bf16", "fp8", "nvfp4"]
+ShardingGroup = Literal["all", "node"]
 TrainingFramework = Literal["fsdp1", "fsdp2", "deepspeed", "megatron"]
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -109,6 +125,9 @@ class Workload:
     context_parallel: int = 1  # of the dp ranks, how many share one sequence
     pipeline_schedule: PipelineSchedule = "1f1b"
     activation_offload: bool = False  # checkpoints kept in host memory
+    compute_dtype: ComputeDtype = "bf16"  # of the matrix products; storage is `weights` and `master_weights`
+    sharding_group: ShardingGroup = "all"  # "node": ZeRO shards inside a node and replicates across (hybrid)
+    virtual_stages: int | None = None  # chunks of layers a pipeline rank holds when interleaved; None: 2
     overlap: float | None = None  # share of in-node communication hidden; None: the model's range
     # limits
     deadline_days: float | None = None
