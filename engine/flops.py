@@ -2,7 +2,8 @@
 
 A multiply and an add count as two. A training step costs three forwards (the backward pass is two: one for the
 activations' gradients, one for the weights'), and one more where activations are recomputed:
-`engine.training_speed` composes that. Everything is summed once per architecture and cached, so that a search pays a dictionary look-up.
+`engine.training_speed` composes that. Everything is summed once per architecture and cached, so that a search
+pays a dictionary look-up.
 
 Sources: the 2 * parameters rule of Kaplan et al. 2020, section 2.1, with attention added as in Korthikanti et al.
 2022, appendix A, except that a causal or windowed layer is charged only for the pairs that it scores.
@@ -24,8 +25,9 @@ class ActiveElements:
     """Matrix elements that multiply one token's activations, by where they sit.
 
     attention: projections of all mixers (attention, MLA, linear), with sparse indexers. dense: MLPs and shared
-    experts. routed: the experts that one token visits. router: routing matrices. head: the output matrix, also when it is
-    tied to the embedding. state: recurrent state elements updated for each token. mtp: extra prediction layers.
+    experts. routed: the experts that one token visits. router: routing matrices. head: the output matrix, also
+    when it is tied to the embedding. state: recurrent state elements updated for each token. mtp: extra
+    prediction layers.
     """
 
     attention: int
