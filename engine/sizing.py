@@ -230,6 +230,11 @@ class FabricRow:
     in_use: Literal["", "intra", "inter"] = ""
     relative_speed_pp: float | None = None  # the same with PP across this link
     relative_speed_dp: float | None = None  # the same with DP across this link
+    relative_speed_tp: float | None = None  # the same with TP across this link
+    word_tp: FabricWord | None = None
+    word_pp: FabricWord | None = None
+    word_dp: FabricWord | None = None
+    assumed: str = ""  # set where the layout sends nothing and another one is priced instead
 
 
 @dataclass(frozen=True, slots=True)
