@@ -36,7 +36,7 @@ LoraTargets = Literal[
     "all-linear-and-head",
 ]
 Precision = Literal["auto", "bf16", "fp32"]
-ServingEngine = Literal["vllm", "vllm-earlier", "sglang"]
+ServingEngine = Literal["vllm", "vllm-earlier", "sglang", "trtllm", "llama.cpp"]
 PipelineSchedule = Literal["1f1b", "interleaved"]
 ComputeDtype = Literal["bf16", "fp8", "nvfp4"]
 ShardingGroup = Literal["all", "node"]
@@ -95,6 +95,7 @@ class Workload:
     ttft_target_s: float | None = None
     tokens_per_s_user_target: float | None = None
     requests_per_s: float | None = None
+    requests: int | None = None  # a finite run whose users all start at once; None: a steady state
     # training
     sequence_length: int = 4096
     micro_batch: int = 1

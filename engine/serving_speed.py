@@ -1,283 +1,562 @@
 """How fast a build serves: first-token time, time per token, throughput, and the best load under the targets.
 
-One decode step streams the weights and the KV of the batch, computes, and pays for launches and collectives:
-`max(weights / bandwidth, FLOPs / compute) + KV / bandwidth + overheads + collectives`. Prefill is compute-bound.
+One pass of a decode step streams the weights and the KV of its sequences, multiplies, launches and communicates:
+
+    step = max(weights / bandwidth, FLOPs / compute) + max(KV / bandwidth, attention FLOPs / compute)
+           + layers x layer overhead + step overhead + sequences x sequence overhead + collectives
+
+(the roofline of Williams et al. 2009 per stream; Pope et al. 2022, arXiv 2211.05102, section 3 for the split of
+weights, KV and collectives under tensor parallelism). A mixture of experts reads the experts that the batch
+touches: of E experts, k a token, B tokens touch E (1 - (1 - k/E)^B) when routing is uniform. A prompt costs its FLOPs,
+attention and collectives; while others decode, each prompt read delays them all, which is the prefill interference. The
+KV cache that fits caps how many requests run at once; the rest wait, which is what the first-token time under load is made
+of. Constants: engine.calibration.serving_speed.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Literal
 
 from engine.architecture import Architecture
 from engine.calibration import serving_speed as fit
-from engine.hardware import Accelerator, Link
-from engine.scenario import Layout, Scenario
+from engine.flops import layer_elements
+from engine.formats import compute_type, kv_bytes_per_element, weight_format
+from engine.hardware import Accelerator
+from engine.scenario import Hardware, Layout, Scenario
+from engine.sharding import attention_ranks, expert_group, kv_heads_on_rank, stage_weights
 from engine.sizing import Interval, Memory, Serving
+from engine.traffic import communication_s, decode_traffic, prefill_traffic
 from engine.units import GB, TERA
 
-_BITS = {
-    "bf16": 16.0, "fp16": 16.0, "fp32": 32.0, "fp8": 8.03, "int8": 8.03, "int4": 4.156, "nvfp4": 4.5, "mxfp4": 4.25,
-}  # fmt: skip
-_QUANTIZED = frozenset({"attention", "mlp", "routed_expert", "shared_expert", "recurrent", "indexer"})
+DECODE_POINTS = (1, 16, 128, 1024)
+PREFILL_POINTS = (256, 2048, 16384)
+# A smooth maximum: streaming and multiplying overlap well, but not perfectly near the ridge of the roofline.
+OVERLAP_POWER = 4.0
+# Share of the answer's KV that an average running request holds: pages are taken as the answer grows.
+GROWN_SHARE = 0.6
+Bound = Literal["memory bandwidth", "compute", "communication", "overhead"]
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """Constants of one replica: what a step on the slowest GPU streams and computes."""
+class Band:
+    """Layers that see at most `limit` tokens (0: all): per GPU and token seen, cache bytes and FLOPs of a query."""
 
+    limit: int
+    kv_bytes: float
+    decode_flops: float
+    prefill_flops: float
+
+    def seen(self, context: float) -> float:
+        """Tokens that a query with that context reads."""
+        return min(self.limit, context) if self.limit else context
+
+    def mean_seen(self, tokens: float) -> float:
+        """Tokens that an average query of a causal prompt reads."""
+        if not self.limit or tokens <= self.limit:
+            return tokens / 2
+        return self.limit - self.limit * self.limit / (2 * tokens)
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """Counted facts of one engine (a replica, or the group that data-parallel attention forms). No fitted constant.
+
+    Bytes and FLOPs are those of one GPU, summed over the pipeline stages. attention_copies: how many ways the
+    engine's sequences are split before attention. decode_wire, prefill_wire: seconds in collectives by tokens.
+    """
+
+    stages: int
+    imbalance: float  # slowest stage against the mean
+    layers: int
+    moe_layers: int
+    latent_layers: int
+    attention_copies: int
+    expert_ranks: int
     dense_bytes: float
     expert_bytes: float
     experts: int
     experts_per_token: int
-    flops_per_token: float
-    kv_bytes_per_token: float
-    window_bytes: tuple[tuple[int, float], ...]
+    dense_flops: float
+    head_flops: float
+    expert_flops: float
     state_bytes: float
-    pair_flops: float
-    bandwidth: float
-    compute: float
-    layers: int
-    collectives: int
-    collective_alpha_s: float
-    collective_beta_s: float
-    stages: int
-    hop_s: float
+    latent: bool
+    bands: tuple[Band, ...]
+    decode_wire: tuple[float, ...]
+    prefill_wire: tuple[float, ...]
 
 
-def _class(accelerator: Accelerator) -> str:
+def gpu_class(accelerator: Accelerator) -> str:
+    """The class of GPUs whose measured efficiency an accelerator takes: its architecture and kind of memory."""
     name = accelerator.architecture.lower()
+    kind = accelerator.memory_type.upper()
+    stacked = kind.startswith("HBM") if kind else accelerator.bandwidth_gb_s >= 1900
     if "blackwell" in name:
-        return "blackwell" if accelerator.bandwidth_gb_s > 4000 else "blackwell-pcie"
-    for key in ("hopper", "ada", "ampere"):
-        if key in name:
-            return key
-    return "amd" if accelerator.vendor.lower() == "amd" else "other"
+        return "blackwell" if stacked else "blackwell-gddr"
+    if "hopper" in name:
+        return "hopper"
+    if "ada" in name:
+        return "ada"
+    if "ampere" in name:
+        return "ampere" if stacked else "ampere-gddr"
+    return accelerator.vendor.lower() or "other"
 
 
-@lru_cache(maxsize=1024)
-def plan(
-    architecture: Architecture,
-    weights: str,
-    kv_cache: str,
-    tp: int,
-    pp: int,
-    ep: int,
-    accelerator: Accelerator,
-    intra: Link,
-    inter: Link,
-    gpus_per_node: int,
-) -> Plan:
-    """The constants of one replica of tp x pp GPUs."""
-    bits = _BITS.get(weights, 4.85)
-    dense = expert = active = 0.0
-    kv = state = pair = 0.0
-    windows: dict[int, float] = {}
-    kv_bytes = 1 if kv_cache.startswith("fp8") else 2
-    for layer, count in architecture.layer_runs():
-        for t in layer.tensors:
-            size = t.elements * (bits if t.part in _QUANTIZED and t.is_matrix else 16) / 8 * count
-            if t.part == "routed_expert":
-                expert += size
-                active += t.elements * count * architecture.experts_per_token / max(1, architecture.experts)
-            else:
-                dense += size
-                active += t.elements * count
-        pair += 2 * layer.score_heads * (layer.qk_width + layer.v_width) * count
-        for c in layer.caches:
-            if c.kind == "recurrent":
-                state += (2 * c.conv_elements + 4 * c.recurrent_elements) * count / tp
+def _engine_tokens(layout: Layout) -> tuple[int, int]:
+    """(independent engines of the layout, attention copies inside one)."""
+    if layout.dp_attention:
+        return 1, max(1, layout.tp * layout.dp // attention_ranks(layout))
+    return layout.dp, 1
+
+
+def _shape(arch: Architecture, weights: str, kv_cache: str, layout: Layout, hardware: Hardware) -> Shape:
+    parts: dict[str, float] = {}
+    heaviest = total = 0.0
+    for stage in range(layout.pp):
+        held = stage_weights(arch, weights, layout, stage)
+        for part, size in held.parts.items():
+            if part == "embedding" and (stage or not arch.tied):
                 continue
-            ranks = 1 if c.kind == "latent" else min(tp, max(1, c.kv_heads))
-            width = (c.elements_per_token / ranks + c.index_width) * kv_bytes / c.compression * count
-            if c.window:
-                windows[c.window] = windows.get(c.window, 0.0) + width
-            else:
-                kv += width
-    head = sum(t.elements for t in architecture.head)
-    if architecture.tied:
-        head += sum(t.elements for t in architecture.embedding)
-    dense += 2 * head
-    active += head
-    if weights in ("fp8", "int8") and accelerator.supports_fp8 and accelerator.tflops_fp8_dense:
-        tflops = accelerator.tflops_fp8_dense
-    elif weights in ("nvfp4", "mxfp4") and accelerator.supports_fp4 and accelerator.tflops_fp4_dense:
-        tflops = accelerator.tflops_fp4_dense * 0.75
-    else:
-        tflops = accelerator.tflops_bf16_dense or accelerator.tflops_fp16_dense or 50.0
-    family = _class(accelerator)
-    across = tp > gpus_per_node
-    link = inter if across else intra
-    rate = (link.achieved_gb_s_unidir or link.peak_gb_s_unidir * 0.75) * GB
-    latency = (link.latency_us or 5.0) * 1e-6
-    alpha = 0.0 if tp == 1 else 3e-6 + latency * (2 if across else 1) * max(1.0, tp / 4)
-    beta = 0.0 if tp == 1 else 2 * (tp - 1) / tp / rate
-    hop = inter if tp * pp > gpus_per_node else intra
-    return Plan(
-        dense_bytes=dense / tp / pp,
-        expert_bytes=expert / tp / pp,
-        experts=architecture.experts,
-        experts_per_token=architecture.experts_per_token,
-        flops_per_token=2 * active / tp / pp,
-        kv_bytes_per_token=kv / pp,
-        window_bytes=tuple((w, b / pp) for w, b in windows.items()),
-        state_bytes=state / pp,
-        pair_flops=pair / tp / pp,
-        bandwidth=accelerator.bandwidth_gb_s * GB * fit.BANDWIDTH_SHARE[family],
-        compute=tflops * TERA * fit.COMPUTE_SHARE[family],
-        layers=-(-len(architecture.layers) // pp),
-        collectives=0 if tp == 1 else 2 * -(-len(architecture.layers) // pp),
-        collective_alpha_s=alpha,
-        collective_beta_s=beta * architecture.hidden_size * 2,
-        stages=pp,
-        hop_s=(hop.latency_us or 5.0) * 1e-6 + 10e-6 if pp > 1 else 0.0,
+            parts[part] = parts.get(part, 0.0) + size
+        heaviest, total = max(heaviest, held.layers), total + held.layers
+    expert_bytes = parts.get("routed_expert", 0.0)
+    dense_bytes = sum(parts.values()) - expert_bytes - parts.get("vision", 0.0) - parts.get("audio", 0.0)
+    ranks, group = attention_ranks(layout), expert_group(layout)
+    element = kv_bytes_per_element(kv_cache)
+    dense = routed = state = 0.0
+    moe = latent = 0
+    bands: dict[int, list[float]] = {}
+
+    def band(limit: int, kv_bytes: float, decode: float, prefill: float) -> None:
+        sums = bands.setdefault(limit, [0.0, 0.0, 0.0])
+        for index, amount in enumerate((kv_bytes, decode, prefill)):
+            sums[index] += amount
+
+    for layer, count in arch.layer_runs():
+        met = layer_elements(layer, arch.experts_per_token)
+        dense += count * (met.attention / ranks + met.dense / layout.tp + met.router)
+        routed += count * met.routed / group
+        moe += count * (layer.ffn == "moe")
+        latent += count * (layer.mixer == "mla")
+        heads = layer.score_heads / ranks
+        prefill = count * 2.0 * heads * (layer.qk_width + layer.v_width)
+        width = layer.qk_width + layer.v_width
+        if layer.mixer == "mla":
+            width = 2 * max((cache.latent_width for cache in layer.caches), default=0) or width
+        band(layer.span, 0.0, count * 2.0 * heads * width, prefill)
+        for cache in layer.caches:
+            if cache.kind == "recurrent":
+                split = min(ranks, cache.state_heads or ranks)
+                # read and written back each step
+                state += count * 2.0 * (cache.conv_elements * 2 + cache.recurrent_elements * 4) / split
+                continue
+            held_width = cache.latent_width
+            if cache.kind != "latent":
+                held_width = kv_heads_on_rank(cache, ranks) * (cache.k_width + cache.v_width)
+            scale = count * element / max(1, cache.compression)
+            band(cache.window or layer.span, scale * held_width, 0.0, 0.0)
+            if cache.index_width:
+                band(0, scale * cache.index_width, 0.0, 0.0)
+    head = arch.vocab_size * arch.hidden_size / layout.tp
+    per_copy = _engine_tokens(layout)[1] if layout.dp == 1 else 1
+    return Shape(
+        stages=layout.pp,
+        imbalance=heaviest * layout.pp / total,
+        layers=len(arch.layers),
+        moe_layers=moe,
+        latent_layers=latent,
+        attention_copies=_engine_tokens(layout)[1],
+        expert_ranks=min(layout.ep, group),
+        dense_bytes=dense_bytes,
+        expert_bytes=expert_bytes,
+        experts=arch.experts,
+        experts_per_token=arch.experts_per_token,
+        dense_flops=2 * dense,
+        head_flops=2 * head,
+        expert_flops=2 * routed,
+        state_bytes=state,
+        latent=latent > 0,
+        bands=tuple(Band(limit, *sums) for limit, sums in bands.items()),
+        decode_wire=tuple(
+            communication_s(decode_traffic(arch, layout, n * per_copy), layout, hardware, in_engine=True)
+            for n in DECODE_POINTS
+        ),
+        prefill_wire=tuple(
+            communication_s(prefill_traffic(arch, layout, n * per_copy), layout, hardware, in_engine=True)
+            for n in PREFILL_POINTS
+        ),
     )
 
 
 @dataclass(frozen=True, slots=True)
+class Rates:
+    """A shape in seconds: what each thing that a pass does costs on one GPU with the fitted constants."""
+
+    stages: int
+    imbalance: float
+    copies: int
+    dense_s: float
+    expert_s: float
+    untouched: float  # share of experts that one token leaves untouched
+    expert_balance: float
+    token_s: float  # per token of an attention copy, decode
+    expert_token_s: float  # per token of the whole engine
+    prefill_token_s: float
+    prefill_expert_token_s: float
+    state_s: float
+    kv_s: tuple[tuple[int, float], ...]
+    attention_s: tuple[tuple[int, float], ...]
+    prefill_attention: tuple[tuple[Band, float], ...]
+    pass_s: float
+    sequence_s: float
+    wire: float
+    decode_wire: tuple[float, ...]
+    prefill_wire: tuple[float, ...]
+    prefill_fixed_s: float
+    interference: float
+    queue: float
+    grown: float
+
+
+def _compute_class(weights: str, accelerator: Accelerator) -> tuple[str, float]:
+    """(class of arithmetic, peak dense TFLOPS) in which matrix products of that format run."""
+    form = weight_format(weights)
+    kind = compute_type(form, accelerator)
+    sixteen = accelerator.tflops_bf16_dense or accelerator.tflops_fp16_dense or accelerator.tflops_fp8_dense or 50.0
+    if kind == "fp4" and accelerator.tflops_fp4_dense:
+        return "fp4", accelerator.tflops_fp4_dense
+    if kind == "fp8" and accelerator.tflops_fp8_dense:
+        return "fp8", accelerator.tflops_fp8_dense
+    if kind == "int8" and accelerator.tops_int8_dense:
+        return "fp8", accelerator.tops_int8_dense
+    if weights.startswith("gguf"):
+        return "gguf", sixteen
+    return ("weight-only" if form.is_quantized else "16-bit"), sixteen
+
+
+def _rates(
+    shape: Shape, weights: str, accelerator: Accelerator, engine: str, constants: Mapping[str, float]
+) -> Rates:
+    kind, tflops = _compute_class(weights, accelerator)
+    tags = (gpu_class(accelerator), engine, kind, "latent" if shape.latent else "")
+
+    def c(name: str) -> float:
+        value = constants[name]
+        for tag in tags:
+            if tag:
+                value *= constants.get(f"{name}@{tag}", 1.0)
+        return value
+
+    peak = accelerator.bandwidth_gb_s * GB
+    sixteen = accelerator.tflops_bf16_dense or accelerator.tflops_fp16_dense or tflops
+    weight_rate = peak * c("weight_bandwidth")
+    compute = tflops * TERA * c("compute")
+    kv_rate = peak * c("latent_bandwidth" if shape.latent else "kv_bandwidth")
+    attention_rate = sixteen * TERA * c("attention_compute")
+    ratio = shape.experts_per_token / shape.experts if shape.experts else 0.0
+    expert_compute = compute * c("expert_compute")
+    return Rates(
+        stages=shape.stages,
+        imbalance=shape.imbalance,
+        copies=shape.attention_copies,
+        dense_s=shape.dense_bytes / weight_rate,
+        expert_s=shape.expert_bytes / (peak * c("expert_bandwidth")),
+        untouched=1.0 - ratio,
+        expert_balance=c("balance") if shape.expert_ranks > 1 else 1.0,
+        token_s=(shape.dense_flops + shape.head_flops) / compute,
+        expert_token_s=shape.expert_flops / expert_compute,
+        prefill_token_s=shape.dense_flops / compute,
+        prefill_expert_token_s=shape.expert_flops / expert_compute,
+        state_s=shape.state_bytes / kv_rate,
+        kv_s=tuple((b.limit, b.kv_bytes / kv_rate) for b in shape.bands if b.kv_bytes),
+        attention_s=tuple((b.limit, b.decode_flops / attention_rate) for b in shape.bands if b.decode_flops),
+        prefill_attention=tuple((b, b.prefill_flops / attention_rate) for b in shape.bands if b.prefill_flops),
+        pass_s=(
+            shape.layers * c("layer_s")
+            + shape.moe_layers * c("moe_layer_s")
+            + shape.latent_layers * c("latent_layer_s")
+            + c("step_s")
+        ),
+        sequence_s=c("sequence_s"),
+        wire=c("collectives"),
+        decode_wire=shape.decode_wire,
+        prefill_wire=shape.prefill_wire,
+        prefill_fixed_s=c("prefill_s") + shape.layers * c("prefill_layer_s"),
+        interference=c("interference"),
+        queue=c("queue"),
+        grown=1.0 if engine == "trtllm" else GROWN_SHARE,
+    )
+
+
+_known: dict[tuple[object, ...], tuple[object, Rates]] = {}
+
+
+def rates(scenario: Scenario, layout: Layout) -> Rates:
+    """The costs of one engine of the layout, cached for the model, formats, layout, card and links."""
+    hw, model, engine = scenario.hardware, scenario.model, scenario.runtime.engine
+    key = (
+        id(model.architecture), model.weights, model.kv_cache, layout.tp, layout.pp, layout.dp, layout.ep,
+        layout.dp_attention, id(hw.accelerator), id(hw.intra_link), id(hw.inter_link), id(hw.platform),
+        hw.gpus_per_node, hw.nodes, engine,
+    )  # fmt: skip
+    found = _known.get(key)
+    if found is not None:
+        return found[1]
+    made = rates_with(scenario, layout, fit.CONSTANTS)
+    if len(_known) > 20000:
+        _known.clear()
+    # what the key names by identity is kept beside the answer, so that the identities stay taken
+    _known[key] = ((model.architecture, hw), made)
+    return made
+
+
+def rates_with(scenario: Scenario, layout: Layout, constants: Mapping[str, float]) -> Rates:
+    """The same with other constants than the calibrated ones: for the calibration."""
+    model, hardware = scenario.model, scenario.hardware
+    shape = shape_of(model.architecture, model.weights, model.kv_cache, layout, hardware)
+    engine = "vllm" if scenario.runtime.engine == "vllm-earlier" else scenario.runtime.engine
+    return _rates(shape, model.weights, hardware.accelerator, engine, constants)
+
+
+@lru_cache(maxsize=4096)
+def shape_of(arch: Architecture, weights: str, kv_cache: str, layout: Layout, hardware: Hardware) -> Shape:
+    """The counted facts of one engine of the layout. Cached."""
+    return _shape(arch, weights, kv_cache, layout, hardware)
+
+
+def _wire(points: tuple[int, ...], seconds: tuple[float, ...], tokens: float) -> float:
+    """Seconds in collectives for that many tokens, straight between the sampled sizes and beyond them."""
+    last = len(points) - 2
+    at = 0
+    while at < last and tokens > points[at + 1]:
+        at += 1
+    low, high = points[at], points[at + 1]
+    value = seconds[at] + (seconds[at + 1] - seconds[at]) * (tokens - low) / (high - low)
+    return value if value > 0.0 else seconds[0] * tokens / points[0]
+
+
+@dataclass(frozen=True, slots=True)
 class DecodeStep:
-    """Parts of one decode step on one stage, seconds."""
+    """Parts of one decode step, over all stages, seconds."""
 
     weight_s: float
     compute_s: float
     kv_s: float
+    attention_s: float
     overhead_s: float
     communication_s: float
-
-    @property
-    def seconds(self) -> float:
-        """The step: streams and compute overlap, the rest adds."""
-        return max(self.weight_s, self.compute_s) + self.kv_s + self.overhead_s + self.communication_s
+    seconds: float
 
 
-def decode_step(p: Plan, batch: float, context: float) -> DecodeStep:
-    """One step of `batch` sequences with `context` tokens each, over all stages of the replica."""
-    touched = 1.0 - (1.0 - p.experts_per_token / p.experts) ** batch if p.experts else 0.0
-    kv = p.kv_bytes_per_token * context + p.state_bytes
-    for window, width in p.window_bytes:
-        kv += width * min(window, context)
-    return DecodeStep(
-        weight_s=(p.dense_bytes + p.expert_bytes * touched) / p.bandwidth * p.stages,
-        compute_s=batch * (p.flops_per_token + p.pair_flops * context) / p.compute * p.stages,
-        kv_s=batch * kv / p.bandwidth * p.stages,
-        overhead_s=p.layers * p.stages * fit.LAYER_OVERHEAD_S + fit.STEP_OVERHEAD_S + p.stages * p.hop_s,
-        communication_s=p.collectives * p.stages * (p.collective_alpha_s + batch * p.collective_beta_s),
-    )
+def decode_step(r: Rates, batch: float, context: float) -> DecodeStep:
+    """One step of `batch` sequences of one engine, each with `context` tokens."""
+    # a pipeline takes its sequences in as many batches as it has stages
+    flight = batch / r.stages if batch > r.stages else 1.0
+    local = flight / r.copies if flight > r.copies else 1.0
+    weight = r.dense_s
+    if r.expert_s:
+        weight += r.expert_s * (1.0 - r.untouched ** max(1.0, flight))
+    compute = local * r.token_s + flight * r.expert_token_s * r.expert_balance
+    kv = r.state_s
+    for limit, each in r.kv_s:
+        kv += each * (limit if limit and limit < context else context)
+    kv *= local
+    attention = 0.0
+    for limit, each in r.attention_s:
+        attention += each * (limit if limit and limit < context else context)
+    attention *= local
+    overhead = r.pass_s + flight * r.sequence_s
+    wire = r.wire * _wire(DECODE_POINTS, r.decode_wire, local) if r.decode_wire[0] else 0.0
+    linear = (weight**OVERLAP_POWER + compute**OVERLAP_POWER) ** (1 / OVERLAP_POWER)
+    streamed = kv if kv > attention else attention
+    seconds = linear + streamed + overhead + wire
+    if batch > r.stages > 1:
+        seconds *= r.imbalance
+    return DecodeStep(weight, compute, kv, attention, overhead, wire, seconds)
 
 
-def prefill_s(p: Plan, tokens: float) -> float:
-    """Time to read one prompt with nothing else running."""
-    flops = tokens * (p.flops_per_token + p.pair_flops * tokens / 2) * p.stages
-    comm = p.collectives * p.stages * (p.collective_alpha_s + tokens * p.collective_beta_s)
-    weights = (p.dense_bytes + p.expert_bytes) / p.bandwidth * p.stages
-    return fit.PREFILL_FIXED_S + max(weights, flops / p.compute) + comm
+def prompt_s(r: Rates, tokens: float) -> tuple[float, float]:
+    """(seconds of reading a prompt alone without the fixed part, what it takes from others when batched)."""
+    linear = tokens * (r.prefill_token_s / r.copies + r.prefill_expert_token_s)
+    attention = 0.0
+    for band, each in r.prefill_attention:
+        attention += each * band.mean_seen(tokens)
+    rest = attention * tokens / r.copies
+    if r.prefill_wire[0]:
+        rest += r.wire * _wire(PREFILL_POINTS, r.prefill_wire, tokens / r.copies)
+    weight = r.dense_s + r.expert_s
+    alone = (weight**OVERLAP_POWER + linear**OVERLAP_POWER) ** (1 / OVERLAP_POWER) + rest
+    return alone, linear + rest
 
 
-def _plan_of(scenario: Scenario, layout: Layout) -> Plan:
-    hw, model = scenario.hardware, scenario.model
-    return plan(
-        model.architecture, model.weights, model.kv_cache, layout.tp, layout.pp, layout.ep,
-        hw.accelerator, hw.intra_link, hw.inter_link, hw.gpus_per_node,
-    )  # fmt: skip
+@dataclass(frozen=True, slots=True)
+class Load:
+    """One engine with `running` of its users served at once. Totals are of the engine."""
+
+    ttft_s: float
+    inter_token_s: float
+    tokens_per_s: float
+    running: float
+    interference_s: float
+    step: DecodeStep
 
 
-def _load(p: Plan, users: float, prompt: int, answer: int) -> tuple[float, float, float, DecodeStep]:
-    """(first-token time, time per token, tokens/s of the replica, step) with `users` in flight on one replica."""
+def load(r: Rates, users: float, cap: float, prompt: int, answer: int, requests: float = 0.0) -> Load:
+    """One engine under `users` who each send the next request when the answer ends.
+
+    cap: requests that run at once. requests: how many are sent in all, starting together; 0 is a steady state.
+    """
     answer = max(1, answer)
-    batch = max(1.0, users)
-    step = decode_step(p, batch, prompt + answer / 2)
-    one = prefill_s(p, max(1, prompt))
-    # every answer's worth of steps the engine also reads one prompt for each user in flight
-    interference = batch * (one - fit.PREFILL_FIXED_S) / answer if batch > 1 else 0.0
+    running = max(1.0, min(users, cap))
+    step = decode_step(r, running, prompt + answer / 2)
+    alone, share = prompt_s(r, max(1, prompt))
+    share /= r.stages  # a pipeline reads the next prompt behind it
+    burst = min(1.0, running / requests) if requests else 0.0
+    others = max(0.0, running - 1.0) * share
+    # in steady state each answer's time holds one prompt of every other user; a single burst reads them all first
+    interference = others / answer * r.interference * (1.0 - burst / 2)
     token = step.seconds + interference
-    first = one * (1 + 0.5 * min(batch, 1 + batch * one / max(1e-9, token * answer)))
+    busy = running * share / (running * share + answer * step.seconds)
+    wait = r.queue * share * busy / (1.0 - min(0.9, busy)) / 2 + (step.seconds / 2 if running > 1 else 0.0)
+    first = r.prefill_fixed_s + alone
+    first += (1.0 - burst) * min(wait, others + step.seconds) + burst * others / 2
     cycle = first + token * (answer - 1)
-    return first, token, users * answer / cycle, step
+    waves = users / running
+    total = running * answer / cycle
+    if waves > 1.0:
+        first += cycle * (waves - 1.0) * (0.5 if requests and requests <= users else 1.0)
+    return Load(first, token, total, running, interference, step)
+
+
+def _sequence_limit(scenario: Scenario) -> int:
+    runtime = scenario.runtime
+    if runtime.max_num_seqs:
+        return runtime.max_num_seqs
+    if runtime.engine in ("trtllm", "sglang"):
+        return 2048
+    return 1024 if scenario.hardware.accelerator.memory_bytes >= 70 * 2**30 else 256
+
+
+def running_limit(scenario: Scenario, layout: Layout, memory: Memory, r: Rates) -> float:
+    """Requests that one engine runs at once: by the KV that fits, and by the engine's sequence limit."""
+    work = scenario.workload
+    engines = _engine_tokens(layout)[0]
+    held = work.input_tokens + r.grown * work.output_tokens
+    room = memory.max_concurrency / engines * work.tokens_per_request / max(1.0, held)
+    return max(1.0, min(room, _sequence_limit(scenario) * r.copies * r.stages))
 
 
 def throughput_score(scenario: Scenario, layout: Layout, memory: Memory) -> float:
-    """Tokens/s over all replicas at the asked load; for ranking layouts."""
-    w = scenario.workload
-    p = _plan_of(scenario, layout)
-    per_replica = max(1.0, w.concurrency / layout.dp)
-    users = min(per_replica, max(1.0, memory.max_concurrency / layout.dp))
-    return _load(p, users, w.input_tokens, w.output_tokens)[2] * min(layout.dp, w.concurrency)
+    """Tokens/s over all replicas: at the asked load, or for `batch` with all that fits. For ranking layouts."""
+    work = scenario.workload
+    r = rates(scenario, layout)
+    engines = _engine_tokens(layout)[0]
+    cap = running_limit(scenario, layout, memory, r)
+    if work.kind == "batch":
+        return engines * load(r, cap, cap, work.input_tokens, work.output_tokens).tokens_per_s
+    used = min(engines, work.concurrency)
+    return used * load(r, work.concurrency / used, cap, work.input_tokens, work.output_tokens).tokens_per_s
 
 
 def serving_speed(scenario: Scenario, layout: Layout, memory: Memory) -> Serving:
     """Speed of the build under the asked load, and at the best load under the targets."""
-    w = scenario.workload
-    p = _plan_of(scenario, layout)
-    dp = layout.dp
-    room = max(1.0, memory.max_concurrency / dp)
-    seqs = scenario.runtime.max_num_seqs or 256
-    cap = min(room, seqs)
-    asked = max(1.0, w.concurrency / dp)
-    users = min(asked, cap)
-    first, token, total, step = _load(p, users, w.input_tokens, w.output_tokens)
-    cycle = first + token * (w.output_tokens - 1)
-    if asked > users:
-        first += (asked - users) / users * cycle
-    used = min(dp, w.concurrency)
-    answer = max(1, w.output_tokens)
-    best, best_total = 1, 0.0
-    n = 1.0
-    while True:
-        f, t, tps, _ = _load(p, n, w.input_tokens, w.output_tokens)
-        ok = (w.ttft_target_s is None or f <= w.ttft_target_s) and (
-            w.tokens_per_s_user_target is None or 1 / t >= w.tokens_per_s_user_target
-        )
-        if ok and tps > best_total:
-            best, best_total = int(n * dp), tps * dp
-        if n >= cap:
-            break
-        n = min(cap, n * 1.25 + 1)
-    _, _, offline, _ = _load(p, cap, w.input_tokens, w.output_tokens)
+    work = scenario.workload
+    r = rates(scenario, layout)
+    prompt, answer = work.input_tokens, max(1, work.output_tokens)
+    engines = _engine_tokens(layout)[0]
+    used = min(engines, work.concurrency)
+    cap = running_limit(scenario, layout, memory, r)
+    requests = work.requests / used if work.requests else 0.0
+    now = load(r, work.concurrency / used, cap, prompt, answer, requests)
+    token, first = now.inter_token_s, now.ttft_s
+    total = now.tokens_per_s * used
+    best, best_total = _best(work.ttft_target_s, work.tokens_per_s_user_target, r, cap, prompt, answer)
+    offline = load(r, cap, cap, prompt, answer).tokens_per_s * engines
     missed = []
-    if w.ttft_target_s is not None and first > w.ttft_target_s:
-        missed.append(f"first token after {first:.2f} s, target {w.ttft_target_s:g} s")
-    if w.tokens_per_s_user_target is not None and 1 / token < w.tokens_per_s_user_target:
-        missed.append(f"{1 / token:.1f} tokens/s per user, target {w.tokens_per_s_user_target:g}")
-    if w.requests_per_s is not None and total * used / answer < w.requests_per_s:
-        missed.append(f"{total * used / answer:.2f} requests/s, target {w.requests_per_s:g}")
-    targets = (w.ttft_target_s, w.tokens_per_s_user_target, w.requests_per_s)
-    parts = {
-        "memory bandwidth": max(0.0, step.weight_s - step.compute_s) + step.weight_s * 0 + step.kv_s,
-        "compute": step.compute_s,
-        "communication": step.communication_s,
-        "overhead": step.overhead_s,
-    }
-    if step.weight_s >= step.compute_s:
-        parts["memory bandwidth"] = step.weight_s + step.kv_s
-        parts["compute"] = 0.0
-    bound = max(parts, key=lambda key: parts[key])
-    single = decode_step(p, 1, w.input_tokens + answer / 2).seconds
-    one = prefill_s(p, max(1, w.input_tokens))
+    if work.ttft_target_s is not None and first > work.ttft_target_s:
+        missed.append(f"first token after {first:.2f} s, target {work.ttft_target_s:g} s")
+    if work.tokens_per_s_user_target is not None and 1 / token < work.tokens_per_s_user_target:
+        missed.append(f"{1 / token:.1f} tokens/s per user, target {work.tokens_per_s_user_target:g}")
+    if work.requests_per_s is not None and total / answer < work.requests_per_s:
+        missed.append(f"{total / answer:.2f} requests/s, target {work.requests_per_s:g}")
+    targets = (work.ttft_target_s, work.tokens_per_s_user_target, work.requests_per_s)
+    step = now.step
+    single = decode_step(r, 1, prompt + answer / 2).seconds
+    alone = prompt_s(r, max(1, prompt))[1]
     return Serving(
         ttft_s=first,
         inter_token_s=token,
         tokens_per_s_user=1 / token,
-        tokens_per_s_total=total * used,
-        requests_per_s=total * used / answer,
+        tokens_per_s_total=total,
+        requests_per_s=total / answer,
         communication_share=step.communication_s / token,
-        prefill_tokens_per_s=w.input_tokens / one * dp,
-        served_concurrency=int(users * used),
+        prefill_tokens_per_s=max(1, prompt) * r.stages / alone * engines,
+        served_concurrency=int(now.running * used),
         single_stream_tokens_per_s=1 / single,
-        offline_tokens_per_s=offline * dp,
-        best_concurrency=best,
-        best_tokens_per_s_total=best_total,
+        offline_tokens_per_s=offline,
+        best_concurrency=int(best * engines),
+        best_tokens_per_s_total=best_total * engines,
         ttft_interval=Interval(first * fit.SPREAD_TTFT[0], first * fit.SPREAD_TTFT[1]),
         inter_token_interval=Interval(token * fit.SPREAD_INTER_TOKEN[0], token * fit.SPREAD_INTER_TOKEN[1]),
-        tokens_per_s_interval=Interval(
-            total * used * fit.SPREAD_TOKENS_PER_S[0], total * used * fit.SPREAD_TOKENS_PER_S[1]
-        ),
-        bound_by=bound,  # type: ignore[arg-type]  # the keys above are the literals
-        meets_targets=None if all(t is None for t in targets) else not missed,
+        tokens_per_s_interval=Interval(total * fit.SPREAD_TOKENS_PER_S[0], total * fit.SPREAD_TOKENS_PER_S[1]),
+        bound_by=_bound(step),
+        meets_targets=None if all(target is None for target in targets) else not missed,
         missed=tuple(missed),
         weight_stream_s=step.weight_s,
         kv_stream_s=step.kv_s,
-        compute_s=step.compute_s,
+        compute_s=step.compute_s + step.attention_s,
         overhead_s=step.overhead_s,
         communication_s=step.communication_s,
-        prefill_interference_s=token - step.seconds,
+        prefill_interference_s=now.interference_s,
     )
+
+
+def _bound(step: DecodeStep) -> Bound:
+    """What most of a decode step goes to."""
+    memory = (step.weight_s if step.weight_s >= step.compute_s else 0.0) + (
+        step.kv_s if step.kv_s >= step.attention_s else 0.0
+    )
+    compute = (step.compute_s if step.compute_s > step.weight_s else 0.0) + (
+        step.attention_s if step.attention_s > step.kv_s else 0.0
+    )
+    parts: tuple[tuple[float, Bound], ...] = (
+        (memory, "memory bandwidth"),
+        (compute, "compute"),
+        (step.communication_s, "communication"),
+        (step.overhead_s, "overhead"),
+    )
+    return max(parts)[1]
+
+
+def _best(
+    ttft_target_s: float | None, user_target: float | None, r: Rates, cap: float, prompt: int, answer: int
+) -> tuple[float, float]:
+    """(users of one engine, tokens/s) at the best load inside the targets; (0, 0) when one user already misses."""
+
+    def inside(users: float) -> Load | None:
+        state = load(r, users, cap, prompt, answer)
+        if ttft_target_s is not None and state.ttft_s > ttft_target_s:
+            return None
+        if user_target is not None and state.inter_token_s * user_target > 1.0:
+            return None
+        return state
+
+    low = inside(1.0)
+    if low is None:
+        return 0.0, 0.0
+    top = inside(cap)
+    if top is not None:
+        return cap, top.tokens_per_s
+    # both figures worsen with each user, so the edge is found by halving
+    good, state, bad = 1.0, low, cap
+    while bad - good > max(1.0, 0.04 * good):
+        middle = (good + bad) / 2 if bad < 4 * good else (good * bad) ** 0.5
+        tried = inside(middle)
+        if tried is None:
+            bad = middle
+        else:
+            good, state = middle, tried
+    return good, state.tokens_per_s
