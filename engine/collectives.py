@@ -19,6 +19,7 @@ from typing import Literal
 
 from engine.calibration import collectives as fit
 from engine.hardware import Link
+from engine.sizing import FigureKind
 from engine.units import GB
 
 Op = Literal["all_reduce", "all_gather", "reduce_scatter", "all_to_all", "send_recv"]
@@ -86,6 +87,13 @@ def link_class(link: Link) -> str:
             return "pcie-switch"
         return "pcie-cross" if "cross" in link.id else "pcie-root"
     return family if family in fit.CLASSES else "fabric"
+
+
+def evidence_kind(link: Link) -> FigureKind:
+    """Where a link's times come from: measured on it, fitted on links of its class, or from its data sheet."""
+    if link.id in fit.MEASURED_LINKS:
+        return "measured"
+    return "fitted" if link_class(link) in fit.FITTED_CLASSES else "data sheet"
 
 
 def curve(

@@ -24,7 +24,9 @@ from typing import Literal
 from engine.architecture import Architecture
 from engine.collectives import Op, collective_s
 from engine.hardware import Link
-from engine.scenario import Hardware, Layout, Sharding
+from engine.parameters import count_parameters
+from engine.scenario import Hardware, Layout, Scenario, Sharding
+from engine.training_memory.elements import adapter_widths
 
 Span = Literal["tp", "pp", "ep", "dp"]
 Order = Literal["serving", "training"]
@@ -74,28 +76,34 @@ def _blocks(arch: Architecture) -> _Blocks:
 
 @lru_cache(maxsize=4096)
 def _forward(
-    arch: Architecture, tp: int, pp: int, ep: int, dp_attention: bool, tokens: int, sampled: int
+    arch: Architecture, tp: int, pp: int, dp: int, ep: int, dp_attention: bool, tokens: int, sampled: int
 ) -> tuple[Message, ...]:
     blocks = _blocks(arch)
-    width = arch.hidden_size * ACTIVATION_BYTES
-    hidden_bytes = float(tokens * width)
+    hidden_bytes = float(tokens * arch.hidden_size * ACTIVATION_BYTES)
     messages: list[Message] = []
-    spread = blocks.moe > 0 and ep > 1 and (dp_attention or ep > tp)
+    # data-parallel attention: every rank (dp 1, SGLang's form) or every TP group (vLLM's) has its own tokens
+    attention_tp = 1 if dp_attention and dp == 1 else tp
+    group = tp * dp if dp_attention else tp
+    spread = blocks.moe > 0 and group > attention_tp
     if tp > 1:
-        reduced = blocks.dense + (0 if spread else blocks.moe) + (0 if dp_attention else blocks.mixers + 1)
+        reduced = blocks.dense + (0 if spread else blocks.moe) + (blocks.mixers + 1 if attention_tp > 1 else 0)
         if reduced:
             messages.append(Message("all_reduce", hidden_bytes, reduced, tp, "tp"))
-        if not dp_attention:
+        if attention_tp > 1:
             logits = float(sampled * arch.vocab_size * ACTIVATION_BYTES)
             messages.append(Message("all_gather", logits, 1, tp, "tp"))
-    if spread:
-        # tp ranks under one attention replica split its tokens before they dispatch them
+    if spread and ep > 1:
+        # each rank dispatches its part of the tokens to their experts' ranks, then gets them back
         sent = hidden_bytes / tp * max(1, arch.experts_per_token)
-        messages.append(Message("all_to_all", sent, 2 * blocks.moe, ep, "ep"))
+        messages.append(Message("all_to_all", sent, 2 * blocks.moe, group, "ep"))
+    elif spread:
+        gathered = hidden_bytes * (group / tp)
+        messages.append(Message("all_gather", gathered, blocks.moe, group, "ep"))
+        messages.append(Message("reduce_scatter", gathered, blocks.moe, group, "ep"))
     if pp > 1:
-        # hidden state and residual travel together
+        # hidden state and residual travel together, each tensor-parallel rank its slice
         messages.append(Message("send_recv", 2 * hidden_bytes / tp, pp - 1, pp, "pp"))
-        if tp > 1 and not dp_attention:
+        if attention_tp > 1:
             messages.append(Message("all_gather", 2 * hidden_bytes, pp - 1, tp, "tp"))
     return tuple(messages)
 
@@ -107,7 +115,7 @@ def decode_traffic(arch: Architecture, layout: Layout, batch_per_replica: int) -
     pipeline parallelism: the sequences of one batch in flight, not of all of them).
     """
     batch = max(1, batch_per_replica)
-    return _forward(arch, layout.tp, layout.pp, layout.ep, layout.dp_attention, batch, batch)
+    return _forward(arch, layout.tp, layout.pp, layout.dp, layout.ep, layout.dp_attention, batch, batch)
 
 
 def prefill_traffic(
@@ -115,7 +123,8 @@ def prefill_traffic(
 ) -> tuple[Message, ...]:
     """Messages of one forward pass over `tokens_per_replica` prompt tokens of `sequences` prompts."""
     tokens = max(1, tokens_per_replica)
-    return _forward(arch, layout.tp, layout.pp, layout.ep, layout.dp_attention, tokens, max(1, sequences))
+    sampled = max(1, sequences)
+    return _forward(arch, layout.tp, layout.pp, layout.dp, layout.ep, layout.dp_attention, tokens, sampled)
 
 
 def training_traffic(
@@ -183,6 +192,32 @@ def training_traffic(
     return tuple(messages)
 
 
+def step_traffic(scenario: Scenario, layout: Layout) -> tuple[Message, ...]:
+    """Messages of one optimizer step of a training scenario; see `training_traffic`."""
+    work = scenario.workload
+    arch = scenario.model.architecture
+    parameters = float(count_parameters(arch).total)
+    trainable = parameters
+    if work.kind in ("lora", "qlora"):
+        widths = adapter_widths(arch, work.lora_targets, layout.tp, layout.pp, layout.ep)
+        trainable = float(max(widths) * work.lora_rank * layout.tp * layout.pp)
+    tokens = work.micro_batch * work.sequence_length
+    micro_batches = work.gradient_accumulation or max(
+        1, round(work.global_batch_tokens / (tokens * max(1, layout.dp)))
+    )
+    return training_traffic(
+        arch,
+        layout,
+        tokens,
+        micro_batches=micro_batches,
+        sharding=work.sharding,
+        parameters=parameters,
+        trainable_parameters=trainable,
+        recompute=work.recompute == "full",
+        parameter_bytes=0.52 if work.kind == "qlora" else 2.0,
+    )
+
+
 def ranks_per_node(layout: Layout, span: Span, gpus_per_node: int, order: Order = "serving") -> int:
     """How many ranks of one group of that span share a node; 1 when every rank has its own.
 
@@ -194,7 +229,7 @@ def ranks_per_node(layout: Layout, span: Span, gpus_per_node: int, order: Order 
         return max(1, min(tp, gpus_per_node))
     if span == "ep":
         within = gpus_per_node if order == "training" else max(1, gpus_per_node // pp)
-        return max(1, min(layout.ep, within))
+        return max(1, min(tp * dp, within))
     if span == "pp":
         stride = tp if order == "serving" else tp * dp
         return max(1, min(pp, gpus_per_node // stride))
@@ -277,5 +312,6 @@ __all__ = [
     "message_s",
     "prefill_traffic",
     "ranks_per_node",
+    "step_traffic",
     "training_traffic",
 ]

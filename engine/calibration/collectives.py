@@ -160,3 +160,6 @@ CUSTOM: dict[str, float] = {"base_us": 3.0, "hop_us": 0.45, "wire": 0.45, "pcie_
 # what a collective costs inside a running engine, over its benchmark: latency and bandwidth part
 ENGINE_LATENCY_FACTOR = 3.0
 ENGINE_BANDWIDTH_FACTOR = 1.1
+
+MEASURED_LINKS: frozenset[str] = frozenset({"nvlink-3", "nvlink-4", "nvlink-5"})
+FITTED_CLASSES: frozenset[str] = frozenset(CLASSES) - {"fabric"}

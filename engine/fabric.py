@@ -1,0 +1,384 @@
+"""The fabric cliff: one workload's traffic priced over every link of the catalog.
+
+The main figures of a row put all messages of the layout over that link, whatever the build uses: a link inside the
+box joins all ranks of a group; a link between nodes joins two halves of the group, each half inside a node on the
+build's own in-node link. Beside it, the same work with only a tensor-parallel group, only a border between two
+pipeline stages, or only data-parallel replicas across the link, and the rest of the layout left in the box.
+
+The step around the traffic (weights, KV, compute, launches, pipeline bubble) is the speed model's; here only its
+communication is exchanged.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from engine.collectives import Curve, curve, evidence_kind
+from engine.hardware import Accelerator, Link
+from engine.scenario import Hardware, Layout, Scenario
+from engine.sizing import FabricRow, FabricWord, FigureKind, Serving, Training
+from engine.traffic import Message, decode_traffic, prefill_traffic, step_traffic
+
+OPTIMAL_FROM = 0.85
+"""A link that costs at most 15 %: what the articles accept for data-parallel training over PCIe (seed claim
+`speedup`, overscale: 10 to 15 %), and about the error of the estimate itself."""
+VIABLE_FROM = 0.60
+"""The articles' efficiency floor (seed claim `efficiency_floor`): below it another shape of build is better."""
+PAINFUL_FROM = 0.25
+"""Below a quarter, four GPUs do the work of one: one GPU with offload, or replicas, would be faster."""
+
+PREFILL_CHUNK_TOKENS = 8192
+"""Prompt tokens of one forward pass: the default max_num_batched_tokens of serving engines on large cards."""
+
+HEADLINE_LINKS = (
+    "nvlink-5",
+    "nvlink-4",
+    "pcie5-switch",
+    "pcie5-root",
+    "pcie-no-p2p",
+    "ib-xdr",
+    "ib-ndr",
+    "ib-hdr",
+    "roce-100",
+    "eth-25-tcp",
+    "eth-10-tcp",
+    "eth-1-tcp",
+)
+"""What a small screen shows: one link of each kind that the articles name."""
+
+DEFAULT_OVERLAP = 0.5
+"""Share of data-parallel communication that hides behind compute when nobody said: about the middle of the range
+measured inside nodes, 0 to 0.86 (engine.training_speed.OVERLAP_RANGE)."""
+
+
+def fabric_word(relative_speed: float, inside: bool) -> FabricWord:
+    """The one word for what a link leaves of the speed.
+
+    in-box: inside the node, at or above the floor. Otherwise by what is left: optimal from 85 %, viable from 60 %,
+    painful from 25 %, unusable below.
+    """
+    if inside and relative_speed >= VIABLE_FROM:
+        return "in-box"
+    if relative_speed >= OPTIMAL_FROM:
+        return "optimal"
+    if relative_speed >= VIABLE_FROM:
+        return "viable"
+    return "painful" if relative_speed >= PAINFUL_FROM else "unusable"
+
+
+@dataclass(frozen=True, slots=True)
+class _Fixed:
+    """What a row shows of a link whatever the workload."""
+
+    link: Link
+    bandwidth_note: str
+    latency_us: float
+    kind: FigureKind
+    inside: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Board:
+    """All links in row order with the price of every collective on each, filled as asked."""
+
+    links: tuple[_Fixed, ...]
+    home: Link
+    accelerator: Accelerator
+    gpus_per_node: int
+    nics: int | None
+    in_engine: bool
+    curves: dict[tuple[str, int, int], list[Curve]]
+    columns: dict[tuple[str, int, int, float], list[float]]
+
+    def column(self, message: Message, groups: int) -> list[float]:
+        """Seconds of one collective of the message over each link, in row order."""
+        key = (message.op, message.ranks, groups, message.payload_bytes)
+        known = self.columns.get(key)
+        if known is None:
+            if len(self.columns) > 512:
+                self.columns.clear()
+            payload = message.payload_bytes
+            known = self.columns[key] = [c.seconds(payload) for c in self._curves(message, groups)]
+        return known
+
+    def _curves(self, message: Message, groups: int) -> list[Curve]:
+        key = (message.op, message.ranks, groups)
+        known = self.curves.get(key)
+        if known is None:
+            known = self.curves[key] = [self._curve(message, fixed, groups) for fixed in self.links]
+        return known
+
+    def _curve(self, message: Message, fixed: _Fixed, groups: int) -> Curve:
+        ranks = 2 if message.op == "send_recv" else message.ranks
+        inside = fixed.inside
+        within = ranks if inside else min(self.gpus_per_node, math.ceil(ranks / 2))
+        return curve(
+            message.op,
+            ranks,
+            within,
+            fixed.link if inside else self.home,
+            None if inside else fixed.link,
+            in_engine=self.in_engine,
+            peer_access=self.accelerator.peer_access,
+            groups_per_node=groups,
+            nics_per_node=fixed.link.nics_per_node or self.nics,
+        )
+
+    def total(self, messages: Sequence[Message], groups: int = 1) -> list[float]:
+        """Seconds of all messages one after the other over each link."""
+        if not messages:
+            return [0.0] * len(self.links)
+        columns = [(message.count, self.column(message, groups)) for message in messages]
+        if len(columns) == 1:
+            count, column = columns[0]
+            return [count * value for value in column]
+        return [
+            sum(count * value for (count, _), value in zip(columns, values, strict=True))
+            for values in zip(*(column for _, column in columns), strict=True)
+        ]
+
+
+_boards: dict[tuple[object, ...], tuple[object, _Board]] = {}
+
+
+def _note(link: Link) -> str:
+    parts = []
+    if link.peak_gb_s_bidir:
+        parts.append(f"{link.peak_gb_s_bidir:g} GB/s both ways")
+    if link.achieved_gb_s_unidir:
+        parts.append(f"{link.achieved_gb_s_unidir:g} achieved")
+    if link.line_gbit_s:
+        parts.append(f"{link.line_gbit_s:g} Gbit/s line rate")
+    return "; ".join(parts)
+
+
+def _fixed(link: Link) -> _Fixed:
+    inside = link.scope == "intra-node"
+    latency = link.latency_us
+    if latency is None:
+        latency = 1e6 * curve("send_recv", 2, 2 if inside else 1, link, link).latency_s
+    return _Fixed(link, _note(link), latency, evidence_kind(link), inside)
+
+
+@lru_cache(maxsize=64)
+def _order(links: tuple[Link, ...]) -> tuple[_Fixed, ...]:
+    ordered = sorted(links, key=lambda link: (-link.peak_gb_s_unidir, link.scope != "intra-node", link.id))
+    return tuple(_fixed(link) for link in ordered)
+
+
+def _board(scenario: Scenario, in_engine: bool) -> _Board:
+    hardware = scenario.hardware
+    facts = scenario.facts
+    key = (
+        id(facts),
+        id(hardware.intra_link),
+        id(hardware.inter_link),
+        hardware.accelerator.id,
+        hardware.gpus_per_node,
+        id(hardware.platform),
+        in_engine,
+    )
+    known = _boards.get(key)
+    if known is not None:
+        return known[1]
+    links = [link for link in facts.links if link.scope != "host"]
+    present = {link.id for link in links}
+    links += [link for link in (hardware.intra_link, hardware.inter_link) if link.id not in present]
+    platform = hardware.platform
+    board = _Board(
+        links=_order(tuple(dict.fromkeys(links))),
+        home=hardware.intra_link,
+        accelerator=hardware.accelerator,
+        gpus_per_node=hardware.gpus_per_node,
+        nics=platform.nics if platform is not None else None,
+        in_engine=in_engine,
+        curves={},
+        columns={},
+    )
+    if len(_boards) > 64:
+        _boards.clear()
+    # held with the board so that the identities in the key stay taken
+    _boards[key] = ((facts, hardware), board)
+    return board
+
+
+def _relative(times: Sequence[float]) -> list[float]:
+    best = min(times)
+    return [best / value if value > 0 else 1.0 for value in times]
+
+
+def _assumed_tp(hardware: Hardware, heads: int) -> int:
+    """The tensor-parallel size to show when the layout has none: the widest that divides the heads."""
+    size = max(2, hardware.gpus_per_node)
+    while size > 2 and heads % size:
+        size -= 1
+    return size
+
+
+def fabric_table(
+    scenario: Scenario, layout: Layout, serving: Serving | None, training: Training | None
+) -> tuple[FabricRow, ...]:
+    """One row a link, fastest first by its one-way bandwidth.
+
+    seconds: in collectives per generated token or per optimizer step; prefill_seconds: per prompt of the asked
+    length. relative_speed: speed of the step over that link against the best link of the table. A layout that
+    sends nothing is priced as tensor parallelism over the node instead, and each row says so in `assumed`.
+    """
+    if serving is not None:
+        return _serving_rows(scenario, layout, serving)
+    if training is not None:
+        return _training_rows(scenario, layout, training)
+    return ()
+
+
+def _serving_rows(scenario: Scenario, layout: Layout, serving: Serving) -> tuple[FabricRow, ...]:
+    hardware, work, arch = scenario.hardware, scenario.workload, scenario.model.architecture
+    board = _board(scenario, True)
+    batch = max(1, math.ceil(serving.served_concurrency / layout.dp / layout.pp))
+    base = max(serving.inter_token_s - serving.communication_s, 0.05 * serving.inter_token_s)
+    assumed = ""
+    shown = layout
+    decode = decode_traffic(arch, layout, batch)
+    if not decode:
+        shown = Layout(tp=_assumed_tp(hardware, arch.heads))
+        assumed = f"this layout sends nothing between GPUs: TP {shown.tp} shown instead"
+        base /= shown.tp
+        decode = decode_traffic(arch, shown, batch)
+    chunk = min(work.input_tokens, PREFILL_CHUNK_TOKENS)
+    prefill = prefill_traffic(arch, shown, chunk)
+    passes = max(1.0, work.input_tokens / chunk)
+    seconds = board.total(decode)
+    prefill_seconds = [passes * value for value in board.total(prefill)]
+    main = _relative([base + value for value in seconds])
+    across_tp = [message for message in decode if message.span == "tp"]
+    if len(across_tp) == len(decode):
+        tp_relative = main
+    else:
+        tp_relative = _relative([base + value for value in board.total(across_tp)])
+    two_stages = Layout(tp=shown.tp, pp=max(2, shown.pp))
+    border = [m for m in decode_traffic(arch, two_stages, batch) if m.op == "send_recv"]
+    pp_relative = _relative(
+        [base + serving.communication_s + value for value in board.total(border, groups=shown.tp)]
+    )
+    # replicas share no traffic: the router's requests are text
+    dp_relative = [1.0] * len(seconds)
+    shares = [value / (base + value) for value in seconds]
+    return _rows(
+        board, scenario, seconds, prefill_seconds, shares, main, tp_relative, pp_relative, dp_relative, assumed
+    )
+
+
+def _training_rows(scenario: Scenario, layout: Layout, training: Training) -> tuple[FabricRow, ...]:
+    hardware, work, arch = scenario.hardware, scenario.workload, scenario.model.architecture
+    board = _board(scenario, False)
+    base = max(training.step_s - training.exposed_communication_s, 0.05 * training.step_s)
+    overlap = DEFAULT_OVERLAP if work.overlap is None else work.overlap
+    messages = step_traffic(scenario, layout)
+    assumed = ""
+    if not messages:
+        shown = Layout(dp=max(2, hardware.gpus_per_node))
+        assumed = f"this layout sends nothing between GPUs: data parallelism over {shown.dp} shown instead"
+        messages = step_traffic(scenario, shown)
+
+    def exposed(path: list[float], beside: list[float]) -> list[float]:
+        hidden = overlap * base
+        return [p + max(b * (1 - overlap), b - hidden) for p, b in zip(path, beside, strict=True)]
+
+    on_path = [message for message in messages if message.span != "dp"]
+    beside = [message for message in messages if message.span == "dp"]
+    path_s, beside_s = board.total(on_path), board.total(beside)
+    seconds = [p + b for p, b in zip(path_s, beside_s, strict=True)]
+    waits = exposed(path_s, beside_s)
+    main = _relative([base + value for value in waits])
+    tp = layout.tp if layout.tp > 1 else _assumed_tp(hardware, arch.heads)
+    tp_messages = [m for m in step_traffic(scenario, Layout(tp=tp, dp=layout.dp)) if m.span == "tp"]
+    tp_relative = _relative([base + value for value in board.total(tp_messages)])
+    borders = step_traffic(scenario, Layout(tp=layout.tp, pp=max(2, layout.pp), dp=layout.dp))
+    pp_messages = [m for m in borders if m.span == "pp"]
+    pp_relative = _relative([base + value for value in board.total(pp_messages, groups=layout.tp)])
+    replicas = Layout(tp=layout.tp, pp=layout.pp, dp=max(2, layout.dp))
+    dp_messages = [m for m in step_traffic(scenario, replicas) if m.span == "dp"]
+    nothing = [0.0] * len(seconds)
+    dp_relative = _relative([base + value for value in exposed(nothing, board.total(dp_messages))])
+    shares = [value / (base + value) for value in waits]
+    return _rows(board, scenario, seconds, nothing, shares, main, tp_relative, pp_relative, dp_relative, assumed)
+
+
+def _rows(
+    board: _Board,
+    scenario: Scenario,
+    seconds: list[float],
+    prefill_seconds: list[float],
+    shares: list[float],
+    main: list[float],
+    tp: list[float],
+    pp: list[float],
+    dp: list[float],
+    assumed: str,
+) -> tuple[FabricRow, ...]:
+    intra = scenario.hardware.intra_link.id if scenario.hardware.gpus_per_node > 1 else ""
+    inter = scenario.hardware.inter_link.id if scenario.hardware.nodes > 1 else ""
+    rows = []
+    for i, fixed in enumerate(board.links):
+        link = fixed.link
+        name = link.id
+        inside = fixed.inside
+        rows.append(
+            FabricRow(
+                name,
+                link.name,
+                "intra-node" if inside else "inter-node",
+                link.peak_gb_s_unidir,
+                fixed.bandwidth_note,
+                fixed.latency_us,
+                seconds[i],
+                prefill_seconds[i],
+                shares[i],
+                main[i],
+                fabric_word(main[i], inside),
+                fixed.kind,
+                "intra" if name == intra else "inter" if name == inter else "",
+                pp[i],
+                dp[i],
+                tp[i],
+                fabric_word(tp[i], inside),
+                fabric_word(pp[i], inside),
+                fabric_word(dp[i], inside),
+                assumed,
+            )
+        )
+    return tuple(rows)
+
+
+def headline_links(rows: Sequence[FabricRow]) -> tuple[FabricRow, ...]:
+    """The rows that a small screen shows, in their order: one link of each kind, and whatever is in use."""
+    return tuple(row for row in rows if row.in_use or row.link in HEADLINE_LINKS)
+
+
+@dataclass(frozen=True, slots=True)
+class Drop:
+    """What leaving the box costs this workload: the build's in-node link against a link between nodes."""
+
+    in_box: FabricRow
+    between: FabricRow
+    bandwidth_ratio: float
+    seconds_ratio: float
+    speed_ratio: float
+
+
+def fabric_drop(rows: Sequence[FabricRow], intra: str, inter: str) -> Drop | None:
+    """The drop from the link `intra` to the link `inter`; None when either is not in the table."""
+    by_id = {row.link: row for row in rows}
+    inside, outside = by_id.get(intra), by_id.get(inter)
+    if inside is None or outside is None:
+        return None
+    return Drop(
+        in_box=inside,
+        between=outside,
+        bandwidth_ratio=inside.bandwidth_gb_s / outside.bandwidth_gb_s,
+        seconds_ratio=outside.seconds / inside.seconds if inside.seconds else math.inf,
+        speed_ratio=inside.relative_speed / outside.relative_speed,
+    )
