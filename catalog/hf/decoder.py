@@ -1,0 +1,314 @@
+"""A decoder put together: embedding, layers, head and prediction layers of one text config."""
+
+from __future__ import annotations
+
+from catalog.hf.families import Bias, Family
+from catalog.hf.feedforward import MoeShape, dense_mlp, mixture_of_experts
+from catalog.hf.mixers import (
+    NO_MIXER,
+    AttentionShape,
+    CompressedShape,
+    DeltaNetShape,
+    LatentShape,
+    Mamba2Shape,
+    MambaShape,
+    Mixer,
+    attention,
+    compressed_attention,
+    gated_delta_net,
+    latent_attention,
+    mamba,
+    mamba2,
+)
+from catalog.hf.patterns import FfnKind, MixerKind, ffn_kinds, mixer_kinds, window_of
+from catalog.hf.reader import Config
+from catalog.hf.tensors import linear, norm
+from engine.architecture import Layer, Tensor
+
+
+def switched(config: Config, rule: Bias) -> bool:
+    """Whether a bias is there: always, never, or as one of its keys says."""
+    if isinstance(rule, bool):
+        return rule
+    return any(config.flag(key) for key in rule if isinstance(config.raw(key), bool))
+
+
+class Decoder:
+    """The text model of one config, read once; its methods build the parts."""
+
+    def __init__(self, config: Config, family: Family) -> None:
+        self.config = config
+        self.family = family
+        self.hidden_size = config.positive("hidden_size")
+        self.vocab_size = config.positive("vocab_size")
+        self.mixers = mixer_kinds(config, family)
+        self.ffns = ffn_kinds(config)
+        self.norm_bias = switched(config, family.norm_bias)
+        has_attention = any(kind in ("full", "sliding", "chunked") for kind in self.mixers)
+        self.heads = config.positive("num_attention_heads") if has_attention else 0
+        self.kv_heads = self._kv_heads() if has_attention else 0
+        self.head_dim = self._head_dim() if has_attention else 0
+        self.experts = config.integer("experts", 0) if "moe" in self.ffns else 0
+        self.experts_per_token = config.positive("experts_per_token") if self.experts else 0
+        self.expert_width = self._expert_width() if self.experts else 0
+        self.shared_width = self._shared_width() if self.experts else 0
+
+    # sizes -----------------------------------------------------------------------------------------------------
+
+    def _kv_heads(self) -> int:
+        config = self.config
+        if config.text("model_type") == "falcon" and not config.flag("new_decoder_architecture"):
+            return 1 if config.flag("multi_query", True) else self.heads
+        nested = config.section("attn_config") if isinstance(config.raw("attn_config"), dict) else None
+        if nested is not None and nested.has("kv_n_heads"):
+            return nested.positive("kv_n_heads")
+        if not config.has("num_key_value_heads") and config.flag("multi_query"):
+            return config.positive("multi_query_group_num", 1)
+        kv_heads = config.positive("num_key_value_heads", self.heads)
+        if self.heads % kv_heads:
+            raise config.error("num_key_value_heads", f"{kv_heads} does not divide the {self.heads} heads")
+        return kv_heads
+
+    def _head_dim(self) -> int:
+        if self.config.has("head_dim"):
+            return self.config.positive("head_dim")
+        if self.config.has("kv_channels"):
+            return self.config.positive("kv_channels")
+        return self.hidden_size // self.heads
+
+    def _intermediate(self) -> int:
+        config = self.config
+        if config.has("intermediate_size_mlp"):
+            return config.positive("intermediate_size_mlp")
+        if not config.has("intermediate_size") and not self.family.gated:
+            return 4 * self.hidden_size
+        return config.positive("intermediate_size")
+
+    def _expert_width(self) -> int:
+        if self.config.has("expert_intermediate_size"):
+            return self.config.positive("expert_intermediate_size")
+        return self.config.positive("intermediate_size")
+
+    def _shared_width(self) -> int:
+        config = self.config
+        if config.has("interleave_moe_layer_step"):  # Llama 4: one shared expert beside the routed ones
+            return self.expert_width
+        if config.has("shared_expert_intermediate_size"):
+            count = max(1, config.integer("shared_experts", 1))
+            width = config.integer("shared_expert_intermediate_size")
+            return width * (count if config.has("moe_shared_expert_intermediate_size") else 1)
+        return config.integer("shared_experts", 0) * self.expert_width
+
+    # parts -----------------------------------------------------------------------------------------------------
+
+    def embedding(self) -> list[Tensor]:
+        """The token table and learned positions."""
+        tensors = [Tensor("embed_tokens", "embedding", self.vocab_size, self.hidden_size, shard="vocab")]
+        if self.family.positions is not None:
+            rows = self.config.positive("max_position_embeddings") + self.family.positions
+            tensors.append(Tensor("embed_positions", "other", rows, self.hidden_size))
+        if self.family.embedding_norm:
+            tensors += norm("embedding_norm", self.hidden_size, bias=True)
+        return tensors
+
+    def head(self, tied: bool) -> list[Tensor]:
+        """The final norm and, when it is not the token table, the output matrix."""
+        tensors = self._norm("final_norm") if self.family.final_norm else []
+        if not tied:
+            bias = switched(self.config, self.family.lm_head_bias)
+            tensors += linear("lm_head", "lm_head", self.vocab_size, self.hidden_size, bias=bias, shard="vocab")
+        return tensors
+
+    def layers(self) -> tuple[Layer, ...]:
+        """Every block in order; equal blocks are one object."""
+        seen: dict[Layer, Layer] = {}
+        made = []
+        for index in range(len(self.mixers)):
+            layer = self.layer(index)
+            made.append(seen.setdefault(layer, layer))
+        return tuple(made)
+
+    def layer(self, index: int) -> Layer:
+        """Block `index`: norms, mixer, feed-forward."""
+        mixer = self.mixer(index)
+        ffn = self.ffns[index]
+        tensors = [*self._block_norms(index, mixer, ffn), *mixer.tensors, *self.feed_forward(index, ffn)]
+        return Layer(
+            mixer.kind,
+            ffn,
+            tuple(tensors),
+            mixer.caches,
+            mixer.score_heads,
+            mixer.qk_width,
+            mixer.v_width,
+            mixer.span,
+        )
+
+    def _norm(self, name: str) -> list[Tensor]:
+        return norm(name, self.hidden_size, bias=self.norm_bias) if self.family.learned_norm else []
+
+    def _block_norms(self, index: int, mixer: Mixer, ffn: FfnKind) -> list[Tensor]:
+        count = self.family.block_norms
+        tensors: list[Tensor] = []
+        for number in range(count):
+            tensors += self._norm(f"norm_{number}")
+        return tensors
+
+    def mixer(self, index: int) -> Mixer:
+        """The mixer of block `index`."""
+        kind = self.mixers[index]
+        if kind == "none":
+            return NO_MIXER
+        if kind == "linear":
+            return self._recurrent()
+        if self.family.attention == "latent":
+            return self._latent()
+        if self.family.attention == "compressed":
+            return self._compressed(index)
+        return attention(self._attention_shape(kind))
+
+    def _attention_shape(self, kind: MixerKind) -> AttentionShape:
+        family, config = self.family, self.config
+        normed = config.flag(family.qk_norm_key) if family.qk_norm_key else True
+        return AttentionShape(
+            self.hidden_size,
+            self.heads,
+            self.kv_heads,
+            self.head_dim,
+            config.positive("v_head_dim", self.head_dim),
+            qkv_bias=switched(config, family.qkv_bias),
+            o_bias=switched(config, family.o_bias),
+            qk_norm=family.qk_norm if normed else "none",
+            qk_norm_bias=family.qk_norm_bias,
+            output_gate=family.output_gate,
+            sinks=family.sinks,
+            inner_norm=family.inner_norm,
+            window=window_of(config, kind),
+            chunked=kind == "chunked",
+        )
+
+    def _latent(self) -> Mixer:
+        config = self.config
+        return latent_attention(
+            LatentShape(
+                self.hidden_size,
+                self.heads,
+                config.integer("q_lora_rank", 0),
+                config.positive("kv_lora_rank"),
+                config.positive("qk_nope_head_dim"),
+                config.positive("qk_rope_head_dim"),
+                config.positive("v_head_dim"),
+                switched(config, self.family.qkv_bias),
+                config.integer("index_n_heads", 0),
+                config.integer("index_head_dim", 0),
+                config.integer("index_topk", 0),
+            )
+        )
+
+    def _compressed(self, index: int) -> Mixer:
+        config = self.config
+        ratios = config.items("compress_ratios") or []
+        ratio = ratios[index] if index < len(ratios) else 0
+        return compressed_attention(
+            CompressedShape(
+                self.hidden_size,
+                self.heads,
+                self.head_dim,
+                config.positive("q_lora_rank"),
+                config.positive("o_groups"),
+                config.positive("o_lora_rank"),
+                config.positive("sliding_window"),
+                ratio,
+                config.integer("index_n_heads", 0),
+                config.integer("index_head_dim", 0),
+                config.integer("index_topk", 0),
+            )
+        )
+
+    def _recurrent(self) -> Mixer:
+        config = self.config
+        if self.family.recurrent == "delta-net":
+            return gated_delta_net(
+                DeltaNetShape(
+                    self.hidden_size,
+                    config.positive("linear_num_key_heads"),
+                    config.positive("linear_num_value_heads"),
+                    config.positive("linear_key_head_dim"),
+                    config.positive("linear_value_head_dim"),
+                    config.positive("linear_conv_kernel_dim"),
+                )
+            )
+        if self.family.recurrent == "mamba":
+            inner = config.positive("mamba_expand") * self.hidden_size
+            return mamba(
+                MambaShape(
+                    self.hidden_size,
+                    inner,
+                    config.positive("mamba_d_state"),
+                    config.positive("mamba_dt_rank", -(-self.hidden_size // 16)),
+                    config.positive("mamba_d_conv"),
+                    config.flag("mamba_conv_bias", True),
+                    config.flag("mamba_proj_bias"),
+                    inner_norms=True,
+                )
+            )
+        return mamba2(
+            Mamba2Shape(
+                self.hidden_size,
+                self._first("mamba_n_heads", "mamba_num_heads", "num_heads"),
+                self._first("mamba_d_head", "mamba_head_dim", "head_dim"),
+                self._first("mamba_d_state", "ssm_state_size", "state_size"),
+                self._first("mamba_n_groups", "n_groups"),
+                self._first("mamba_d_conv", "conv_kernel"),
+                config.flag("mamba_conv_bias", config.flag("use_conv_bias", True)),
+                config.flag("mamba_proj_bias", config.flag("use_bias")),
+            )
+        )
+
+    def _first(self, *keys: str) -> int:
+        """The first of these keys that the config has; an error names the first of all."""
+        for key in keys:
+            if self.config.has(key):
+                return self.config.positive(key)
+        return self.config.positive(keys[0])
+
+    def feed_forward(self, index: int, kind: FfnKind) -> list[Tensor]:
+        """The feed-forward of block `index`."""
+        config, family = self.config, self.family
+        if kind == "none":
+            return []
+        if kind == "dense":
+            bias = switched(config, family.mlp_bias)
+            return dense_mlp(self.hidden_size, self._intermediate(), gated=family.gated, bias=bias)
+        correction = switched(config, family.score_correction)
+        return mixture_of_experts(
+            MoeShape(
+                self.hidden_size,
+                self.experts,
+                self.expert_width,
+                self.shared_width,
+                family.shared_gate,
+                switched(config, family.router_bias),
+                correction,
+                switched(config, family.expert_bias),
+                family.gated,
+                config.integer("moe_latent_size", 0),
+                config.integer("zero_expert_num", 0),
+            )
+        )
+
+    def prediction_layers(self) -> list[Tensor]:
+        """Multi-token-prediction layers (DeepSeek-V3, arXiv 2412.19437, section 2.2): two norms, a projection of
+        both inputs, one more block like the last, and a norm; embedding and head are the main model's."""
+        count = self.config.integer("mtp_layers", 0)
+        if not count:
+            return []
+        hidden = self.hidden_size
+        one = [
+            *self._norm("mtp.embedding_norm"),
+            *self._norm("mtp.hidden_norm"),
+            *linear("mtp.projection", "other", hidden, 2 * hidden),
+            *self.layer(len(self.mixers) - 1).tensors,
+            *self._norm("mtp.final_norm"),
+        ]
+        return one * count

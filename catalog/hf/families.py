@@ -1,0 +1,284 @@
+"""What a config.json leaves unsaid: for each `model_type`, the class's defaults and the choices its code makes.
+
+A row describes structure, never sizes of one model: sizes come from the file, and where a class of Hugging Face
+transformers (5.23, the file configuration_NAME.py of each model) has a default for an absent key it is listed here.
+A `model_type` without a row is read as a plain decoder by the names of its keys (`GENERIC`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import Any, Final, Literal
+
+from catalog.hf.mixers import QkNorm
+
+Attention = Literal["plain", "latent", "compressed", "gemma4", "blocks"]
+Recurrent = Literal["delta-net", "mamba", "mamba2", "none"]
+# A bias is always there, never there, or switched by one of these keys.
+Bias = bool | tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """How one `model_type` is built where its config does not say.
+
+    defaults: class defaults by key. sizes: class defaults of sizes, used only inside a nested text_config (a
+    top-level config that lacks them is damaged, not terse). block_norms: norms of hidden width in a block.
+    qk_norm_key: the key that switches qk_norm, when one does. positions: rows that a learned position table has
+    beyond max_position_embeddings, None for rotary or ALiBi positions.
+    """
+
+    attention: Attention = "plain"
+    recurrent: Recurrent = "none"
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+    sizes: Mapping[str, Any] = field(default_factory=dict)
+    tied: bool = False
+    qkv_bias: Bias = ("attention_bias", "qkv_bias", "use_qkv_bias", "add_qkv_bias", "use_bias", "bias")
+    o_bias: Bias = ("attention_bias", "attention_out_bias", "use_bias", "bias")
+    mlp_bias: Bias = ("mlp_bias", "use_mlp_bias", "use_bias", "bias")
+    expert_bias: Bias = False
+    router_bias: Bias = False
+    lm_head_bias: Bias = False
+    gated: bool = True
+    qk_norm: QkNorm = "none"
+    qk_norm_key: str = ""
+    qk_norm_bias: bool = False
+    block_norms: int = 2
+    moe_extra_norms: int = 0
+    norm_bias: Bias = False
+    learned_norm: bool = True
+    final_norm: bool = True
+    output_gate: bool = False
+    sinks: bool = False
+    inner_norm: bool = False
+    score_correction: Bias = False
+    shared_gate: bool = False
+    dense_beside_moe: bool = False
+    positions: int | None = None
+    embedding_norm: bool = False
+    rope_scaled_windows: bool = False
+    implicit_pattern: str = ""
+
+
+def _family(base: Family | None = None, **changes: Any) -> Family:
+    return replace(base or Family(), **changes)
+
+
+_LLAMA_SIZES: Final = {
+    "hidden_size": 4096,
+    "intermediate_size": 11008,
+    "num_hidden_layers": 32,
+    "num_attention_heads": 32,
+    "vocab_size": 32000,
+    "max_position_embeddings": 2048,
+}
+_MISTRAL_SIZES: Final = {
+    **_LLAMA_SIZES,
+    "intermediate_size": 14336,
+    "num_key_value_heads": 8,
+    "max_position_embeddings": 131072,
+}
+_QWEN2_SIZES: Final = {
+    **_LLAMA_SIZES,
+    "intermediate_size": 22016,
+    "vocab_size": 151936,
+    "max_position_embeddings": 32768,
+}
+_GEMMA3_SIZES: Final = {
+    "hidden_size": 2304,
+    "intermediate_size": 9216,
+    "num_hidden_layers": 26,
+    "num_attention_heads": 8,
+    "num_key_value_heads": 4,
+    "vocab_size": 262208,
+    "max_position_embeddings": 131072,
+}
+
+GENERIC: Final = Family()
+_NO_BIAS: Final = _family(qkv_bias=False, o_bias=False, mlp_bias=False)
+_LAYER_NORM: Final = _family(norm_bias=True, gated=False)
+
+_LLAMA: Final = _family(
+    qkv_bias=("attention_bias",), o_bias=("attention_bias",), mlp_bias=("mlp_bias",), sizes=_LLAMA_SIZES
+)
+_MISTRAL: Final = _family(_NO_BIAS, defaults={"num_key_value_heads": 8}, sizes=_MISTRAL_SIZES)
+_MINISTRAL3: Final = _MISTRAL
+_QWEN2: Final = _family(
+    _NO_BIAS, qkv_bias=True, defaults={"num_key_value_heads": 32, "use_sliding_window": False}, sizes=_QWEN2_SIZES
+)
+_QWEN2_MOE: Final = _family(_QWEN2, shared_gate=True, defaults={"use_sliding_window": False})
+_QWEN3: Final = _family(
+    _NO_BIAS,
+    qkv_bias=("attention_bias",),
+    o_bias=("attention_bias",),
+    qk_norm="head",
+    defaults={"head_dim": 128, "use_sliding_window": False},
+    sizes={**_QWEN2_SIZES, "num_key_value_heads": 32},
+)
+_QWEN3_MOE: Final = _family(_QWEN3, defaults={"use_sliding_window": False, "num_key_value_heads": 4})
+_QWEN3_NEXT: Final = _family(
+    _QWEN3,
+    recurrent="delta-net",
+    output_gate=True,
+    shared_gate=True,
+    defaults={"head_dim": 256, "full_attention_interval": 4, "linear_conv_kernel_dim": 4},
+)
+_DEEPSEEK: Final = _family(
+    _NO_BIAS,
+    attention="latent",
+    qkv_bias=("attention_bias",),
+    defaults={"first_k_dense_replace": 0, "q_lora_rank": 1536, "kv_lora_rank": 512},
+)
+_DEEPSEEK_V3: Final = _family(
+    _DEEPSEEK,
+    score_correction=True,
+    defaults={
+        "first_k_dense_replace": 3,
+        "n_routed_experts": 256,
+        "num_experts_per_tok": 8,
+        "moe_intermediate_size": 2048,
+        "n_shared_experts": 1,
+        "q_lora_rank": 1536,
+        "kv_lora_rank": 512,
+        "qk_nope_head_dim": 128,
+        "qk_rope_head_dim": 64,
+        "v_head_dim": 128,
+    },
+)
+_GEMMA: Final = _family(
+    _NO_BIAS,
+    qkv_bias=("attention_bias",),
+    o_bias=("attention_bias",),
+    tied=True,
+    defaults={"head_dim": 256},
+)
+_GEMMA2: Final = _family(
+    _GEMMA,
+    block_norms=4,
+    implicit_pattern="sliding full",
+    defaults={"head_dim": 256, "sliding_window": 4096},
+)
+_GEMMA3: Final = _family(
+    _GEMMA2,
+    qk_norm="head",
+    implicit_pattern="sliding sliding sliding sliding sliding full",
+    sizes=_GEMMA3_SIZES,
+)
+_GLM4_MOE: Final = _family(
+    _NO_BIAS,
+    qkv_bias=("attention_bias",),
+    qk_norm="head",
+    qk_norm_key="use_qk_norm",
+    score_correction=True,
+    defaults={"first_k_dense_replace": 1},
+)
+_OLMO2: Final = _family(_NO_BIAS, qkv_bias=("attention_bias",), o_bias=("attention_bias",), qk_norm="width")
+_COHERE: Final = _family(
+    _NO_BIAS,
+    qkv_bias=("attention_bias",),
+    o_bias=("attention_bias",),
+    tied=True,
+    block_norms=1,
+    qk_norm="width",
+    qk_norm_key="use_qk_norm",
+)
+_GRANITE_HYBRID: Final = _family(_LLAMA, recurrent="mamba2")
+_NEMOTRON_H: Final = _family(
+    _NO_BIAS,
+    recurrent="mamba2",
+    gated=False,
+    block_norms=1,
+    qkv_bias=("attention_bias",),
+    o_bias=("attention_bias",),
+    mlp_bias=("mlp_bias",),
+    score_correction=True,
+)
+
+FAMILIES: Final[Mapping[str, Family]] = MappingProxyType(
+    {
+        "llama": _LLAMA,
+        "mistral": _MISTRAL,
+        "ministral3": _MINISTRAL3,
+        "mixtral": _family(_NO_BIAS, defaults={"num_key_value_heads": 8}),
+        "qwen2": _QWEN2,
+        "qwen2_vl_text": _QWEN2,
+        "qwen2_5_vl": _QWEN2,
+        "qwen2_5_vl_text": _QWEN2,
+        "qwen2_vl": _QWEN2,
+        "qwen2_moe": _QWEN2_MOE,
+        "qwen3": _QWEN3,
+        "qwen3_moe": _QWEN3_MOE,
+        "qwen3_vl_text": _QWEN3,
+        "qwen3_vl_moe_text": _QWEN3_MOE,
+        "qwen3_next": _QWEN3_NEXT,
+        "qwen3_5_text": _QWEN3_NEXT,
+        "qwen3_5_moe_text": _QWEN3_NEXT,
+        "deepseek_v2": _DEEPSEEK,
+        "deepseek_v3": _DEEPSEEK_V3,
+        "deepseek_v32": _DEEPSEEK_V3,
+        "kimi_k2": _DEEPSEEK_V3,
+        "glm_moe_dsa": _DEEPSEEK_V3,
+        "deepseek_v4": _family(_NO_BIAS, attention="compressed", score_correction=True),
+        "gemma": _GEMMA,
+        "gemma2": _GEMMA2,
+        "gemma3_text": _GEMMA3,
+        "gemma4_text": _family(_GEMMA3, attention="gemma4", dense_beside_moe=True),
+        "phi3": _NO_BIAS,
+        "gpt_oss": _family(
+            qkv_bias=("attention_bias",),
+            o_bias=("attention_bias",),
+            mlp_bias=False,
+            expert_bias=True,
+            router_bias=True,
+            sinks=True,
+            implicit_pattern="sliding full",
+            defaults={"attention_bias": True, "head_dim": 64, "num_key_value_heads": 8, "sliding_window": 128},
+        ),
+        "glm4_moe": _GLM4_MOE,
+        "minimax_m2": _family(_NO_BIAS, qk_norm="width", qk_norm_key="use_qk_norm", score_correction=True),
+        "nemotron-nas": _family(_LLAMA, attention="blocks"),
+        "nemotron_h": _NEMOTRON_H,
+        "nemotron": _family(
+            _LLAMA, gated=False, norm_bias=True, qkv_bias=("attention_bias",), o_bias=("attention_bias",)
+        ),
+        "falcon": _family(
+            qkv_bias=("bias",), o_bias=("bias",), mlp_bias=("bias",), gated=False, norm_bias=True, tied=True
+        ),
+        "mamba2": _family(recurrent="mamba2", block_norms=1),
+        "cohere": _COHERE,
+        "cohere2": _family(
+            _COHERE,
+            qk_norm="none",
+            implicit_pattern="sliding sliding sliding full",
+            defaults={"head_dim": 128, "sliding_window": 4096},
+        ),
+        "jamba": _family(_NO_BIAS, recurrent="mamba", defaults={"num_key_value_heads": 8}),
+        "granite": _LLAMA,
+        "granitemoehybrid": _GRANITE_HYBRID,
+        "gpt_neox": _family(
+            _LAYER_NORM,
+            qkv_bias=("attention_bias",),
+            o_bias=("attention_bias",),
+            mlp_bias=True,
+            defaults={"attention_bias": True},
+        ),
+        "opt": _family(
+            _LAYER_NORM,
+            qkv_bias=("enable_bias",),
+            o_bias=("enable_bias",),
+            mlp_bias=("enable_bias",),
+            tied=True,
+            positions=2,
+            defaults={"enable_bias": True},
+        ),
+        "starcoder2": _family(_LAYER_NORM, tied=True, defaults={"use_bias": True}),
+        "olmo2": _OLMO2,
+        "llama4_text": _family(
+            _LLAMA,
+            implicit_pattern="chunked chunked chunked full",
+            defaults={"head_dim": 128, "num_key_value_heads": 8, "attention_chunk_size": 8192},
+        ),
+    }
+)

@@ -1,0 +1,121 @@
+"""From a Hugging Face config.json to an `engine.architecture.Architecture`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Final
+
+from catalog.errors import CatalogError
+from catalog.hf.decoder import Decoder
+from catalog.hf.families import FAMILIES, GENERIC, Family
+from catalog.hf.reader import Config
+from catalog.hf.towers import towers
+from engine.architecture import Architecture
+
+# The largest published config.json (with its id2label and quantization lists) is below 1 MiB.
+LARGEST_CONFIG_BYTES: Final = 8 * 2**20
+
+TEXT_SECTIONS: Final = ("text_config", "llm_config", "language_config", "thinker_config")
+
+
+def read_architecture(path: Path | str) -> Architecture:
+    """Read the architecture of a config.json. Raises CatalogError naming the file, and the key when one is at fault."""
+    return _read(Path(path))
+
+
+@lru_cache(maxsize=256)
+def _read(path: Path) -> Architecture:
+    return architecture_from_config(read_config(path), str(path))
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """The JSON object of a config file. The literal Infinity, which some published files hold, is accepted."""
+    where = str(path)
+    try:
+        if path.is_dir():
+            raise CatalogError(where, "", "is a directory, not a config.json")
+        if path.stat().st_size > LARGEST_CONFIG_BYTES:
+            raise CatalogError(where, "", f"is larger than {LARGEST_CONFIG_BYTES // 2**20} MiB: not a config.json")
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise CatalogError(where, "", f"cannot be read: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        raise CatalogError(where, "", "is not text: a config.json is UTF-8 JSON") from error
+    except json.JSONDecodeError as error:
+        raise CatalogError(where, "", f"is not JSON: {error.msg} (line {error.lineno})") from error
+    except RecursionError as error:
+        raise CatalogError(where, "", "is nested too deeply for a config.json") from error
+    if not isinstance(data, dict):
+        raise CatalogError(where, "", "must hold one JSON object")
+    return data
+
+
+def architecture_from_config(config: Mapping[str, Any], where: str) -> Architecture:
+    """Derive the architecture that `config` describes; `where` names the file in errors.
+
+    Raises CatalogError naming the key when a needed key is missing or is not what it must be.
+    """
+    whole = Config(config, where)
+    text, family = _text_config(whole)
+    decoder = Decoder(text, family)
+    tied = _tied(whole, text, family)
+    tower_tensors, vision_tokens = towers(whole, decoder.hidden_size)
+    return Architecture(
+        model_type=whole.text("model_type", "generic"),
+        hidden_size=decoder.hidden_size,
+        vocab_size=decoder.vocab_size,
+        max_position=text.integer("max_position_embeddings", 2048),
+        layers=decoder.layers(),
+        embedding=tuple(decoder.embedding()),
+        head=tuple(decoder.head(tied)),
+        towers=tower_tensors,
+        mtp=tuple(decoder.prediction_layers()),
+        tied=tied,
+        heads=decoder.heads,
+        kv_heads=decoder.kv_heads,
+        head_dim=decoder.head_dim,
+        intermediate_size=text.integer("intermediate_size", 0),
+        gated_mlp=family.gated,
+        experts=decoder.experts,
+        experts_per_token=decoder.experts_per_token,
+        shared_experts=text.integer("shared_experts", 0),
+        expert_intermediate_size=decoder.expert_width,
+        checkpoint_format=checkpoint_format(whole, text),
+        vision_tokens_max=vision_tokens,
+    )
+
+
+def _text_config(whole: Config) -> tuple[Config, Family]:
+    """The part that describes the text model, with the class defaults of its family."""
+    for key in TEXT_SECTIONS:
+        if isinstance(whole.raw(key), Mapping):
+            section = whole.section(key)
+            family = FAMILIES.get(section.text("model_type"), GENERIC)
+            return section.with_defaults({**family.sizes, **family.defaults}), family
+    family = FAMILIES.get(whole.text("model_type"), GENERIC)
+    return whole.with_defaults(family.defaults), family
+
+
+def _tied(whole: Config, text: Config, family: Family) -> bool:
+    """Whether the output matrix is the token table: as the file says, else as the class does."""
+    if whole.has("tie_word_embeddings"):
+        return whole.flag("tie_word_embeddings")
+    return text.flag("tie_word_embeddings", family.tied)
+
+
+def checkpoint_format(whole: Config, text: Config) -> str:
+    """The format in which the published checkpoint stores weights, from its quantization_config."""
+    for holder in (whole, text):
+        if isinstance(holder.raw("quantization_config"), Mapping):
+            return _quantization_format(holder.section("quantization_config"))
+    return "bf16"
+
+
+def _quantization_format(quantization: Config) -> str:
+    method = quantization.text("quant_method").lower().replace("_", "-")
+    if method in ("fp8", "fbgemm-fp8", "mxfp4", "nvfp4"):
+        return "fp8" if "fp8" in method else method
+    return "bf16"
