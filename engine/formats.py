@@ -179,7 +179,7 @@ class KvFormat:
     scale_bits: float = 0.0
 
     @property
-    def bytes_per_element(self) -> float:
+    def bytes_each(self) -> float:
         """Bytes of one cached element with its share of the scales."""
         return (self.bits + self.scale_bits) / 8
 
@@ -279,4 +279,4 @@ def is_native(format_id: str, accelerator: Accelerator) -> bool:
 
 def kv_bytes_per_element(format_id: str) -> float:
     """Bytes of one cached element with its share of block scales. Raises ScenarioError naming `model.kv_cache`."""
-    return kv_format(format_id).bytes_per_element
+    return kv_format(format_id).bytes_each

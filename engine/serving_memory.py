@@ -1,82 +1,577 @@
-"""Memory of a serving build, per GPU and worst rank first."""
+"""Memory of a serving build, per GPU and worst rank first: what vLLM or SGLang will report at start-up.
+
+vLLM: KV = visible memory x utilization - weights - activation peak - non-torch (- CUDA graphs, current builds).
+SGLang: KV = free memory before loading x static fraction - weights; the rest serves activations and graphs.
+`HEADROOM_WORDS` defines the words for how much room is left.
+"""
 
 from __future__ import annotations
 
+import math
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from engine.architecture import Architecture
-from engine.formats import kv_bytes_per_element
-from engine.scenario import Layout, Scenario
-from engine.sharding import attention_ranks, kv_copies, kv_heads_on_rank, stage_range, stage_weights
-from engine.sizing import Memory, MemoryGroup
-from engine.units import GIB
+from engine.architecture import Architecture, Layer
+from engine.calibration import serving_memory as fitted
+from engine.formats import KV_FORMATS, kv_format, weight_format
+from engine.hardware import Accelerator
+from engine.kv_pool import KvPool, kv_pool
+from engine.layout import valid_tp
+from engine.scenario import Layout, Runtime, Scenario, ServingEngine
+from engine.sharding import attention_ranks, expert_split, kv_copies, split, stage_weights
+from engine.sizing import Headroom, Memory, MemoryGroup, Suggestion
+from engine.units import GIB, MIB
+
+COMFORTABLE_WEIGHTS = 0.60
+"""Weights share up to which the rule of thumb is at ease: weights take 60-70 % of VRAM, the rest is for the load."""
+RULE_WEIGHTS = 0.70
+"""Weights share above which the rule of thumb fails."""
+COMFORTABLE_KV = 0.70
+"""Share of the KV that fits which the load may need and still grow by four tenths."""
+FITS_KV = 0.85
+"""Share of the KV that fits which leaves room for uneven lengths."""
+PREEMPTION_LINE = 0.95
+"""Share of the usable memory above which engines begin to preempt requests."""
+
+HEADROOM_WORDS: tuple[tuple[Headroom, str], ...] = (
+    ("comfortable", "weights up to 60 % of the card and the load needs up to 70 % of the KV that fits"),
+    ("fits", "weights up to 70 % of the card and the load needs up to 85 % of the KV that fits"),
+    ("tight", "weights above 70 % of the card, or the load needs above 85 % of the KV that fits"),
+    ("marginal", "the load fits, but fills the usable memory past the 95 % line, where engines preempt"),
+    ("does not fit", "the engine does not start, or the load needs more KV than fits"),
+)
+"""Each headroom word and its meaning, most room first; the worst GPU decides."""
+
+DEFAULT_UTILIZATION: dict[ServingEngine, float] = {"vllm": 0.92, "vllm-earlier": 0.90}
+"""vLLM's gpu_memory_utilization (vllm/config/cache.py): 0.92 since the builds of 2026, 0.90 before. SGLang computes
+its fraction: `sglang_static_fraction`."""
+
+LARGE_CARD_BYTES = 70 * GIB
+"""Cards from this size on get vLLM's large defaults, A100 excepted (vllm/engine/arg_utils.py, get_batch_defaults)."""
+
+
+@dataclass(frozen=True, slots=True)
+class EngineSettings:
+    """What the engine runs with after its defaults are filled in. utilization: of the visible memory."""
+
+    engine: ServingEngine
+    utilization: float
+    max_num_seqs: int
+    max_num_batched_tokens: int
+    max_model_len: int
+    cuda_graphs: bool
+    block_size: int
+
+
+def visible_bytes(accelerator: Accelerator) -> int:
+    """Memory that a process can allocate, bytes: what the driver reports less what it keeps for itself.
+
+    NVIDIA drivers keep 0.3 to 0.8 GiB that nvidia-smi counts as total and CUDA does not: 79.65 against 79.18 GiB
+    on H100, 140.4 against 139.8 on H200, 95.6 against 95.0 on RTX PRO 6000, 24.0 against 23.6 on RTX 3090.
+    """
+    total = accelerator.memory_bytes
+    if accelerator.vendor.upper() != "NVIDIA" or accelerator.unified_memory:
+        return total
+    return total - int(0.33 * GIB + 0.002 * total)
+
+
+def _is_large(accelerator: Accelerator) -> bool:
+    return visible_bytes(accelerator) >= LARGE_CARD_BYTES and "a100" not in accelerator.id.lower()
+
+
+def sglang_batch_defaults(memory_mib: float, tp: int) -> tuple[int, int]:
+    """SGLang's (chunked prefill size, largest CUDA-graph batch) for a card (server_args.py, by memory)."""
+    gib = memory_mib / 1024
+    if gib < 20:
+        return 2048, 8
+    if gib < 35:
+        return 2048, 24 if tp < 4 else 80
+    if gib < 60:
+        return 4096, 32 if tp < 4 else 160
+    if gib < 160:
+        return 8192, 256 if tp < 4 else 512
+    return 16384, 512
+
+
+def sglang_static_fraction(memory_mib: float, layout: Layout, chunk: int, graph_batch: int) -> float:
+    """SGLang's default mem_fraction_static: the card less a reserve for activations, graphs and parallelism.
+
+    Source: sglang/srt/server_args.py, `_handle_gpu_memory_settings`; MiB throughout.
+    """
+    reserved = 512 + max(chunk, 2048) * 1.5 + graph_batch * 2 + layout.tp * layout.pp / 8 * 1024
+    if layout.dp_attention:
+        ranks = max(layout.dp, layout.tp)
+        reserved += graph_batch * ranks * (4.5 if graph_batch > 300 else 3)
+    if memory_mib > 60 * 1024:
+        reserved = max(reserved, 10 * 1024)
+    return round(max(0.1, (memory_mib - reserved) / memory_mib), 3)
+
+
+def engine_settings(scenario: Scenario, layout: Layout) -> EngineSettings:
+    """The person's engine settings with the engine's defaults for this card filled in.
+
+    max_model_len defaults to the asked prompt and answer, as one would launch it, not to the model's maximum.
+    """
+    return _settings(
+        scenario.runtime,
+        scenario.hardware.accelerator,
+        layout,
+        min(scenario.workload.tokens_per_request, scenario.model.architecture.max_position),
+    )
+
+
+@lru_cache(maxsize=1024)
+def _settings(runtime: Runtime, card: Accelerator, layout: Layout, tokens: int) -> EngineSettings:
+    engine = runtime.engine
+    if engine == "sglang":
+        memory_mib = card.memory_bytes / MIB
+        chunk, graph_batch = sglang_batch_defaults(memory_mib, layout.tp)
+        batched = runtime.max_num_batched_tokens or chunk
+        seqs = runtime.max_num_seqs or graph_batch
+        default = sglang_static_fraction(memory_mib, layout, batched, graph_batch)
+    else:
+        large = _is_large(card)
+        batched = runtime.max_num_batched_tokens or (8192 if large else 2048)
+        seqs = runtime.max_num_seqs or (1024 if large else 256)
+        default = DEFAULT_UTILIZATION[engine]
+    return EngineSettings(
+        engine,
+        default if runtime.memory_utilization is None else runtime.memory_utilization,
+        seqs,
+        batched,
+        runtime.max_model_len or tokens,
+        runtime.cuda_graphs,
+        runtime.block_size,
+    )
+
+
+# --- what a rank holds beside weights and KV ------------------------------------------------------------------
 
 
 @lru_cache(maxsize=4096)
-def _kv_sequence_bytes(
-    arch: Architecture, kv: str, ranks: int, pp: int, stage: int, tokens: int
-) -> int:
-    size = kv_bytes_per_element(kv)
-    total = 0.0
-    for index in stage_range(len(arch.layers), pp, stage):
-        for cache in arch.layers[index].caches:
-            if cache.kind == "recurrent":
-                split = min(ranks, cache.state_heads or ranks)
-                total += (cache.conv_elements * 2 + cache.recurrent_elements * 4) / split
-                continue
-            held = min(tokens, cache.window) if cache.window else tokens
-            held = -(-held // max(1, cache.compression))
-            width = cache.latent_width
-            if cache.kind != "latent":
-                width = kv_heads_on_rank(cache, ranks) * (cache.k_width + cache.v_width)
-            total += held * (width + cache.index_width) * size
-    return round(total)
+def engine_extra_bytes(arch: Architecture, format_id: str, layout: Layout, layers: int, hopper: bool) -> int:
+    """Bytes that the engine adds to the checkpoint's weights on one rank that holds `layers` layers.
 
-
-def serving_memory(scenario: Scenario, layout: Layout) -> Memory:
-    """Memory per GPU of a serving scenario in one layout."""
-    arch, work = scenario.model.architecture, scenario.workload
-    card = scenario.hardware.accelerator.memory_bytes
-    util = scenario.runtime.memory_utilization or 0.92
-    usable = int(card * util)
-    large = card >= 70 * GIB
-    seqs = scenario.runtime.max_num_seqs or (1024 if large else 256)
-    batched = scenario.runtime.max_num_batched_tokens or (8192 if large else 2048)
-    tokens = work.tokens_per_request
-    copies = kv_copies(layout)
-    per_copy = -(-work.concurrency // copies)
-    groups = []
-    users = float("inf")
-    starts = True
+    - the rotary table: max_position x head width in 16 bits (vllm rotary_embedding/base.py);
+    - MLA: the absorbed copies of the KV up-projection, 16-bit beside the stored one
+      (vllm/v1/attention/backends/mla/common.py, process_weights_after_loading);
+    - MXFP4 experts: sides padded to the kernel's tile: 256 one way on Hopper's Triton kernels, 256 and 128 for
+      Marlin elsewhere (vllm quantization/mxfp4.py).
+    """
+    extra = arch.max_position * arch.head_dim * 2 if arch.heads else 0
+    share = layers / max(1, len(arch.layers))
     ranks = attention_ranks(layout)
+    whole, inner = expert_split(layout)
+    pad_wanted = weight_format(format_id).id == "mxfp4"
+    total = 0
+    for layer, count in arch.layer_runs():
+        for tensor in layer.tensors:
+            if layer.mixer == "mla" and tensor.name.endswith("kv_b_proj"):
+                total += count * split(tensor.rows, ranks, tensor.units) * tensor.cols * 2
+            if pad_wanted and tensor.part == "routed_expert" and tensor.is_matrix:
+                rows, cols = tensor.rows, tensor.cols
+                if "down" in tensor.name:
+                    cols = split(cols, inner)
+                else:
+                    rows = split(rows, inner)
+                copies = -(-tensor.copies // whole)
+                long_side, short_side = _padded(rows, cols, hopper, "down" in tensor.name)
+                total += int(count * copies * (long_side * short_side - rows * cols) * 4.25 / 8)
+    return extra + int(total * share)
+
+
+def _padded(rows: int, cols: int, hopper: bool, down: bool) -> tuple[int, int]:
+    """Rows and columns of an MXFP4 expert matrix after the kernel's padding."""
+
+    def up(value: int, step: int) -> int:
+        return -(-value // step) * step
+
+    if hopper:
+        return rows, up(cols, 256)
+    return (up(rows, 256), up(cols, 128)) if down else (up(rows, 128), up(cols, 256))
+
+
+def _layer_buffers(layer: Layer, arch: Architecture, layout: Layout) -> float:
+    """Widest feed-forward buffers of one layer, bytes for each token of the batch (16-bit)."""
+    inner = expert_split(layout)[1]
+    if layer.ffn == "moe" and arch.experts:
+        # The fused kernel writes every (token, expert) pair: gate and up, their product, and the way back.
+        width = split(arch.expert_intermediate_size, inner)
+        return 2 * arch.experts_per_token * (max(2 * width, arch.hidden_size) + width)
+    if layer.ffn == "dense":
+        width = split(arch.intermediate_size, layout.tp)
+        return 2 * width * (3 if arch.gated_mlp else 2)
+    return 0.0
+
+
+@lru_cache(maxsize=4096)
+def _buffers(arch: Architecture, layout: Layout) -> tuple[float, int]:
+    """(widest layer buffers, bytes a token; bytes of MLA's prefill workspace)."""
+    widest = max((_layer_buffers(layer, arch, layout) for layer, _ in arch.layer_runs()), default=0.0)
+    workspace = 0
+    for layer, _ in arch.layer_runs():
+        if layer.mixer == "mla":
+            for tensor in layer.tensors:
+                if tensor.name.endswith("kv_b_proj"):
+                    rows = split(tensor.rows, attention_ranks(layout), tensor.units)
+                    # Up-projected keys and values of a context chunk of 64k tokens (mla/common.py).
+                    workspace = max(workspace, 65536 * rows * 2)
+    return widest, workspace
+
+
+def activation_bytes(arch: Architecture, layout: Layout, settings: EngineSettings, last: bool) -> int:
+    """Peak of the engine's profile run on one rank, bytes.
+
+    The sampler and its logits take max_num_seqs x vocabulary, not sharded by TP, on the last stage; a layer's
+    buffers take max_num_batched_tokens x width. They never coincide, so the larger counts. Coefficients are fitted.
+    """
+    batched = settings.max_num_batched_tokens
+    hidden = 2 * batched * arch.hidden_size
+    widest, workspace = _buffers(arch, layout)
+    body = batched * widest + fitted.LAYER_COPIES * hidden + workspace
+    sampler = 0.0
+    if last:
+        seqs = min(settings.max_num_seqs, batched)
+        sampler = fitted.SAMPLER_BYTES * seqs * arch.vocab_size + fitted.HIDDEN_COPIES * hidden
+    encoder = 0
+    if arch.vision_tokens_max:
+        # The encoder cache and the merged embeddings live through the whole run.
+        encoder = 2 * 2 * max(batched, arch.vision_tokens_max) * arch.hidden_size
+    return int(max(body, sampler) + encoder)
+
+
+def non_torch_bytes(accelerator: Accelerator, layout: Layout) -> int:
+    """CUDA context growth, library workspaces and communication buffers on one GPU, bytes. Fitted."""
+    nvidia = accelerator.vendor.upper() != "AMD"
+    alone = fitted.NON_TORCH_ONE_GIB if nvidia else fitted.NON_TORCH_ROCM_GIB
+    together = layout.tp * layout.pp * (layout.dp if layout.dp_attention else 1)
+    doublings = math.log2(together)
+    return int((alone + fitted.NON_TORCH_PER_DOUBLING_GIB * min(doublings, 3.0)) * GIB)
+
+
+def captured_sizes(settings: EngineSettings) -> int:
+    """Batch sizes that the engine captures: 1, 2, 4, then every 8 to 256, every 16 to twice max_num_seqs or 512.
+
+    Source: vllm/config/vllm.py, `_set_cudagraph_sizes`.
+    """
+    top = min(2 * settings.max_num_seqs, 512, settings.max_num_batched_tokens)
+    return sum(1 for size in (1, 2, 4) if size <= top) + min(top, 255) // 8 + max(0, (top - 240) // 16)
+
+
+def graph_bytes(layers: int, settings: EngineSettings) -> int:
+    """Memory that captured CUDA graphs keep on a rank of `layers` layers, bytes. Fitted, to a factor of two."""
+    if not settings.cuda_graphs:
+        return 0
+    return int(fitted.GRAPH_BYTES * layers * captured_sizes(settings))
+
+
+# --- stages ---------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Stage:
+    """Pipeline stages that hold the same. first: number from 1."""
+
+    first: int
+    stages: int
+    weights: int
+    layers: int
+    pool: KvPool
+    last: bool
+
+
+@lru_cache(maxsize=4096)
+def _stages(
+    arch: Architecture,
+    weights: str,
+    kv: str,
+    layout: Layout,
+    mtp: bool,
+    engine: ServingEngine,
+    block: int,
+    hopper: bool,
+) -> tuple[_Stage, ...]:
+    ranks = attention_ranks(layout)
+    found: list[_Stage] = []
     for stage in range(layout.pp):
-        held = stage_weights(arch, scenario.model.weights, layout, stage, scenario.model.mtp)
-        weights = held.total_bytes
-        activation = max(seqs * arch.vocab_size * 38, batched * arch.intermediate_size * 6) + batched * arch.hidden_size * 4
-        runtime = int((0.14 if layout.gpus == 1 else 1.2) * GIB) + int(0.5 * GIB)
-        one = _kv_sequence_bytes(arch, scenario.model.kv_cache, ranks, layout.pp, stage, tokens)
-        need = one * per_copy
-        room = max(0, usable - weights - activation - runtime)
-        users = min(users, room / one if one else 1e9)
-        starts = starts and room >= one
+        held = stage_weights(arch, weights, layout, stage, mtp)
+        extra = engine_extra_bytes(arch, weights, layout, held.layers, hopper)
+        entry = _Stage(
+            stage + 1,
+            1,
+            held.total_bytes + extra,
+            held.layers,
+            kv_pool(arch, kv, ranks, layout.pp, stage, engine, block),
+            stage == layout.pp - 1,
+        )
+        if found:
+            before = found[-1]
+            same = replace(entry, first=before.first, stages=before.stages)
+            if same == before:
+                found[-1] = replace(before, stages=before.stages + 1)
+                continue
+        found.append(entry)
+    return tuple(found)
+
+
+def _label(stage: _Stage, pp: int, gpus: int) -> str:
+    if pp == 1:
+        return f"all {gpus} GPUs" if gpus > 1 else "the GPU"
+    if stage.stages == 1:
+        return f"stage {stage.first}"
+    return f"stages {stage.first}-{stage.first + stage.stages - 1}"
+
+
+# --- the sizing -----------------------------------------------------------------------------------------------
+
+
+def _shape(layout: Layout) -> Layout:
+    """The layout without its reason, so that equal shapes share cached sums."""
+    return replace(layout, reason="") if layout.reason else layout
+
+
+def serving_memory(scenario: Scenario, layout: Layout, suggest: bool = True) -> Memory:
+    """Memory per GPU of a serving scenario in one layout, worst group first.
+
+    weights + kv + activation + runtime + free is the card's total in every group, exactly; kv_bytes is what the asked
+    load needs, kv_capacity_bytes what fits. Capacity, users and longest context are the poorest stage's, over all
+    replicas. suggest: whether to look for single changes that would help when there is little room; searches over
+    many builds pass False. Raises ScenarioError for unknown formats and layouts that cannot be cut.
+    """
+    layout = _shape(layout)
+    model, workload = scenario.model, scenario.workload
+    settings = engine_settings(scenario, layout)
+    memory = _memory(
+        model.architecture,
+        model.weights,
+        model.kv_cache,
+        model.mtp,
+        scenario.hardware.accelerator,
+        layout,
+        settings,
+        workload.concurrency,
+        workload.tokens_per_request,
+    )
+    if not suggest or memory.headroom in ("comfortable", "fits"):
+        return memory
+    return replace(memory, suggestions=_suggestions(scenario, layout, memory))
+
+
+@lru_cache(maxsize=2048)
+def _memory(
+    arch: Architecture,
+    weights: str,
+    kv: str,
+    mtp: bool,
+    card: Accelerator,
+    layout: Layout,
+    settings: EngineSettings,
+    concurrency: int,
+    tokens: int,
+) -> Memory:
+    total = card.memory_bytes
+    visible = visible_bytes(card)
+    stages = _stages(
+        arch, weights, kv, layout, mtp, settings.engine, settings.block_size, card.compute_capability.startswith("9")
+    )
+    sglang = settings.engine == "sglang"
+    non_torch = non_torch_bytes(card, layout)
+    copies = kv_copies(layout)
+    per_copy = -(-concurrency // copies)
+    batched = settings.max_num_batched_tokens
+    limit = arch.max_position
+    users, longest = math.inf, limit
+    capacity: float = math.inf
+    starts = True
+    short = ""
+    groups: list[MemoryGroup] = []
+    for stage in stages:
+        activation = activation_bytes(arch, layout, settings, stage.last)
+        graphs = graph_bytes(stage.layers, settings)
+        runtime = non_torch + graphs
+        if sglang:
+            # The static fraction holds weights and KV; everything else lives in the rest of the card.
+            budget = int((visible - non_torch) * settings.utilization)
+            spare = visible - non_torch - budget
+            activation = min(activation, max(0, spare - graphs))
+            usable = budget + non_torch + graphs + activation
+            room = budget - stage.weights
+        elif settings.engine == "vllm-earlier":
+            # Graphs are captured after the KV cache took its share: they come out of what utilization leaves.
+            budget = int(visible * settings.utilization)
+            usable = budget + min(graphs, visible - budget)
+            room = budget - stage.weights - activation - non_torch
+        else:
+            usable = int(visible * settings.utilization)
+            room = usable - stage.weights - activation - runtime
+        pool = stage.pool
+        kv_room = max(0, room)
+        kv_needed = per_copy * pool.sequence_bytes(tokens, batched)
+        users = min(users, pool.concurrency(kv_room, tokens, batched))
+        if pool.uniform and pool.groups:
+            capacity = min(capacity, kv_room // pool.block_bytes * pool.block_tokens)
+        longest = min(longest, pool.longest(kv_room, limit, batched))
+        if room < 0:
+            starts, short = False, "weights"
+        elif pool.concurrency(kv_room, settings.max_model_len, batched) < 1:
+            starts, short = False, short or "kv"
+        free = total - stage.weights - kv_needed - activation - runtime
         groups.append(
             MemoryGroup(
-                rank_group="all GPUs" if layout.pp == 1 else f"stage {stage + 1}",
-                gpus=layout.gpus // layout.pp,
-                weights_bytes=weights, kv_bytes=need, activation_bytes=activation, runtime_bytes=runtime,
-                optimizer_bytes=0, gradient_bytes=0,
-                free_bytes=card - weights - need - activation - runtime,
-                usable_bytes=usable, total_bytes=card, reserved_bytes=card - usable, kv_capacity_bytes=room,
-                layers=held.layers,
+                rank_group=_label(stage, layout.pp, layout.gpus),
+                gpus=layout.tp * layout.dp * stage.stages,
+                weights_bytes=stage.weights,
+                kv_bytes=kv_needed,
+                activation_bytes=activation,
+                runtime_bytes=runtime,
+                optimizer_bytes=0,
+                gradient_bytes=0,
+                free_bytes=free,
+                usable_bytes=usable,
+                total_bytes=total,
+                reserved_bytes=total - usable,
+                kv_capacity_bytes=kv_room,
+                layers=stage.layers,
             )
         )
-    groups.sort(key=lambda g: g.free_bytes)
-    total_users = users * copies
-    fits = starts and total_users >= work.concurrency
-    share = max(g.weights_bytes / g.total_bytes for g in groups)
+    groups.sort(key=lambda group: group.free_bytes)
+    max_users = users * copies
+    if math.isinf(max_users):
+        max_users = float(concurrency)
+    kv_capacity = int(max_users * tokens) if math.isinf(capacity) else int(capacity) * copies
+    share = max(group.weights_bytes for group in groups) / total
+    needed_share = per_copy / users if users > 0 else math.inf
+    fill = max((group.used_bytes / group.usable_bytes) for group in groups)
+    # A fraction of a user past the last whole block is not room for that user.
+    fits = starts and users >= per_copy
+    word = _word(fits, share, needed_share, fill)
     return Memory(
-        per_gpu=tuple(groups), weights_share=share, kv_needed_tokens=work.concurrency * tokens,
-        kv_capacity_tokens=int(total_users * tokens), max_concurrency=total_users,
-        longest_context_tokens=min(arch.max_position, int(users * tokens)), fits=fits, starts=starts,
-        headroom="fits" if fits else "does not fit", headroom_reason="KV that fits against KV needed",
+        per_gpu=tuple(groups),
+        weights_share=share,
+        kv_needed_tokens=concurrency * tokens,
+        kv_capacity_tokens=kv_capacity,
+        max_concurrency=max_users,
+        longest_context_tokens=longest,
+        fits=fits,
+        starts=starts,
+        headroom=word,
+        headroom_reason=_reason(word, starts, short, share, needed_share, fill, settings),
+        peak_bytes=max(group.used_bytes for group in groups),
+        rule_note=_rule_note(word, share, needed_share, max_users, starts),
     )
+
+
+def _word(fits: bool, share: float, needed_share: float, fill: float) -> Headroom:
+    """The headroom word by the definitions of `HEADROOM_WORDS`."""
+    if not fits:
+        return "does not fit"
+    if fill > PREEMPTION_LINE:
+        return "marginal"
+    if share > RULE_WEIGHTS or needed_share > FITS_KV:
+        return "tight"
+    if share > COMFORTABLE_WEIGHTS or needed_share > COMFORTABLE_KV:
+        return "fits"
+    return "comfortable"
+
+
+def _reason(
+    word: Headroom, starts: bool, short: str, share: float, needed: float, fill: float, settings: EngineSettings
+) -> str:
+    if not starts and short == "weights":
+        return "weights and activations alone exceed the usable memory"
+    if not starts:
+        return f"no room for the KV of one sequence of {settings.max_model_len:,} tokens"
+    kv = f"the load needs {100 * needed:.0f} % of the KV that fits"
+    if word == "does not fit":
+        return kv
+    if word == "marginal":
+        return f"the load fills {100 * fill:.0f} % of the usable memory; engines preempt above 95 %"
+    return f"weights take {100 * share:.0f} % of the card and {kv}"
+
+
+def _rule_note(word: Headroom, share: float, needed: float, users: float, starts: bool) -> str:
+    """Both verdicts where the rule of thumb and the bytes disagree, or where the rule alone decides little."""
+    percent = f"{100 * share:.0f} %"
+    if share > RULE_WEIGHTS:
+        if word == "does not fit":
+            return ""
+        return (
+            f"Rule of thumb: no, weights take {percent} of VRAM, above 60-70 %. Bytes: yes, {users:,.0f} users fit. "
+            "The bytes decide: they count this load's KV, the rule assumes one."
+        )
+    if word in ("tight", "marginal", "does not fit"):
+        why = f"the load needs {100 * needed:.0f} % of the KV that fits" if starts else "the engine does not start"
+        return (
+            f"Rule of thumb: yes, weights take {percent} of VRAM. Bytes: {word}, {why}. "
+            "The bytes decide: the rule does not look at context and concurrency."
+        )
+    if share >= 0.5:
+        return (
+            f"Rule of thumb and bytes agree here: weights take {percent} of VRAM, {users:,.0f} users fit. Under more "
+            f"load only the bytes change: marginal from about {max(1, int(users * PREEMPTION_LINE)):,} users at this length."
+        )
+    return ""
+
+
+# --- suggestions ----------------------------------------------------------------------------------------------
+
+_SMALLER_WEIGHTS = (("fp8", 8.5), ("int4-awq", 5.0))
+
+
+def _suggestions(scenario: Scenario, layout: Layout, now: Memory) -> tuple[Suggestion, ...]:
+    """Single changes, each sized again, that improve what there is; those that make it fit come first."""
+    model, workload, hardware = scenario.model, scenario.workload, scenario.hardware
+    tried: list[tuple[Suggestion, Memory]] = []
+
+    def attempt(field: str, value: str | int, changed: Scenario, shape: Layout, what: str) -> None:
+        after = serving_memory(changed, shape, suggest=False)
+        better = after.max_concurrency > now.max_concurrency or (after.starts and not now.starts)
+        if not (after.fits or (better and after.starts)):
+            return
+        users = f"{after.max_concurrency:,.0f} users at {changed.workload.tokens_per_request:,} tokens"
+        effect = f"{what}: {after.headroom}, room for {users}"
+        tried.append((Suggestion(field, value, effect), after))
+
+    bits = weight_format(model.weights).bits_per_weight
+    for format_id, above in _SMALLER_WEIGHTS:
+        if bits > above:
+            changed = replace(scenario, model=replace(model, weights=format_id))
+            attempt("model.weights", format_id, changed, layout, f"{weight_format(format_id).label} weights")
+    if kv_format(model.kv_cache).bits > 8:
+        changed = replace(scenario, model=replace(model, kv_cache="fp8"))
+        attempt("model.kv_cache", "fp8", changed, layout, f"{KV_FORMATS['fp8'].label} KV cache")
+    if now.starts and 1 <= now.max_concurrency < workload.concurrency:
+        fewer = int(now.max_concurrency)
+        changed = replace(scenario, workload=replace(workload, concurrency=fewer))
+        attempt("workload.concurrency", fewer, changed, layout, f"{fewer:,} users at once")
+    shorter = _shorter(scenario, layout)
+    if shorter is not None:
+        changed = replace(scenario, workload=replace(workload, input_tokens=shorter))
+        attempt("workload.input_tokens", shorter, changed, layout, f"prompts of {shorter:,} tokens")
+    wider = [tp for tp in valid_tp(model.architecture, 2 * hardware.gpus_per_node) if tp > layout.tp]
+    if wider and hardware.gpus_per_node < 8:
+        gpus = 2 * hardware.gpus_per_node
+        tp = max(tp for tp in wider if gpus % tp == 0) if any(gpus % tp == 0 for tp in wider) else layout.tp
+        if tp > layout.tp:
+            changed = replace(scenario, hardware=replace(hardware, gpus_per_node=gpus))
+            attempt("hardware.gpus_per_node", gpus, changed, replace(layout, tp=tp), f"{gpus} GPUs in the node")
+    elif layout.pp * 2 <= len(model.architecture.layers):
+        nodes = 2 * hardware.nodes
+        changed = replace(scenario, hardware=replace(hardware, nodes=nodes))
+        attempt("hardware.nodes", nodes, changed, replace(layout, pp=2 * layout.pp), f"{nodes} nodes")
+    tried.sort(key=lambda pair: not pair[1].fits)
+    return tuple(suggestion for suggestion, _ in tried)
+
+
+def _shorter(scenario: Scenario, layout: Layout) -> int | None:
+    """The longest prompt, in whole KiB tokens, at which the asked users fit; None when no shorter one does."""
+    workload = scenario.workload
+    low, high = 0, workload.input_tokens // 1024
+    while low < high:
+        middle = (low + high + 1) // 2
+        changed = replace(scenario, workload=replace(workload, input_tokens=middle * 1024))
+        if serving_memory(changed, layout, suggest=False).fits:
+            low = middle
+        else:
+            high = middle - 1
+    return low * 1024 if 0 < low * 1024 < workload.input_tokens else None

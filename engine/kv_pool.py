@@ -1,0 +1,234 @@
+"""The KV cache of one GPU as engines lay it out: blocks, groups of layers, padding.
+
+vLLM hands out blocks of one size. Models with several kinds of layers get groups of equally many layers that share
+the same memory; short groups are padded, and the block of attention layers grows until a recurrent state fits one
+(vllm/v1/core/kv_cache_utils.py: `get_kv_cache_groups`, `get_max_concurrency_for_kv_cache_config`;
+vllm/v1/kv_cache_interface.py: `max_memory_usage_bytes` of each spec; vllm/model_executor/models/config.py:
+`HybridAttentionMambaModelConfig`). SGLang keeps one pool for each kind
+(sglang/srt/model_executor/model_runner_kv_cache_mixin.py).
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal
+
+from engine.architecture import Architecture, Cache
+from engine.formats import kv_format
+from engine.scenario import ServingEngine
+from engine.sharding import kv_heads_on_rank, stage_range
+
+BLOCK_ALIGNMENT = 16
+"""Blocks that grow to hold a recurrent state stay a multiple of this (vLLM models/config.py)."""
+LATENT_BLOCK = 64
+"""MLA kernels want at least this many tokens a block (vllm/platforms/cuda.py)."""
+GROUP_SLACK = 1.5
+"""Groups take the larger layer count while it is below this many times the smaller (kv_cache_utils.py)."""
+SGLANG_SLIDING_SHARE = 0.8
+"""Tokens of SGLang's sliding-window pool for each one of the full pool (`swa_full_tokens_ratio`, server_args.py)."""
+SGLANG_STATE_SHARE = 0.9
+"""Bytes of SGLang's recurrent-state pool for each one of the KV pool (`mamba_full_memory_ratio`)."""
+
+SpecKind = Literal["full", "sliding", "chunked", "state"]
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """What one layer keeps on one rank: bytes an entry, or of a whole state.
+
+    window: tokens that a sliding or chunked layer can see. compression: tokens that one entry stands for.
+    """
+
+    kind: SpecKind
+    bytes_each: float
+    window: int = 0
+    compression: int = 1
+    latent: bool = False
+
+    def entries(self, tokens: int, batched: int) -> int:
+        """Cache entries that a sequence of `tokens` holds at most, while `batched` tokens are being prefilled."""
+        if self.kind == "state":
+            return 1
+        if self.kind == "sliding":
+            tokens = min(self.window - 1 + batched, tokens)
+        elif self.kind == "chunked":
+            tokens = min(self.window + batched, tokens)
+        return -(-tokens // self.compression)
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Layers that share a block table: `count` groups of this spec, `block` entries a block."""
+
+    spec: Spec
+    count: int
+    block: int
+
+    def blocks(self, tokens: int, batched: int) -> int:
+        """Blocks that one sequence holds in these groups."""
+        if self.spec.kind == "state":
+            return self.count
+        held = -(-self.spec.entries(tokens, batched) // self.block)
+        # A window may start in the middle of a block, which then stays.
+        return self.count * (held + 1 if self.spec.kind == "sliding" else held)
+
+
+@dataclass(frozen=True, slots=True)
+class KvPool:
+    """The cache of one rank: blocks of `block_bytes`, handed out to `groups`.
+
+    uniform: every layer keeps every token, so a token count alone says what fits. waste: share of a block that is
+    padding.
+    """
+
+    block_bytes: int
+    groups: tuple[Group, ...]
+    uniform: bool
+    waste: float = 0.0
+
+    @property
+    def block_tokens(self) -> int:
+        """Tokens that one block of the first group holds."""
+        return self.groups[0].block * self.groups[0].spec.compression if self.groups else 1
+
+    def blocks(self, tokens: int, batched: int) -> int:
+        """Blocks of one sequence of `tokens`."""
+        return sum(group.blocks(tokens, batched) for group in self.groups)
+
+    def sequence_bytes(self, tokens: int, batched: int) -> int:
+        """Bytes that one sequence of `tokens` takes, rounded up to blocks."""
+        return self.blocks(tokens, batched) * self.block_bytes
+
+    def concurrency(self, room_bytes: int, tokens: int, batched: int) -> float:
+        """Sequences of `tokens` that fit in `room_bytes`; infinite for a model that keeps nothing."""
+        blocks = self.blocks(tokens, batched)
+        if not blocks:
+            return math.inf
+        return max(0, room_bytes // self.block_bytes) / blocks
+
+    def longest(self, room_bytes: int, limit: int, batched: int) -> int:
+        """The longest single sequence that fits in `room_bytes`, at most `limit` tokens."""
+        if not self.groups:
+            return limit
+        if self.uniform:
+            return min(limit, max(0, room_bytes // self.block_bytes) * self.block_tokens)
+        low, high = 0, limit
+        if self.sequence_bytes(limit, batched) <= room_bytes:
+            return limit
+        while low < high - 1:
+            middle = (low + high) // 2
+            if self.sequence_bytes(middle, batched) <= room_bytes:
+                low = middle
+            else:
+                high = middle
+        return low
+
+
+def cache_specs(cache: Cache, kv: str, ranks: int, state_bytes: int) -> list[Spec]:
+    """What one `Cache` of a layer keeps on a rank when `ranks` GPUs split the KV heads.
+
+    state_bytes: bytes of an element of a recurrent state (4, or 2 where an engine keeps it in 16 bits).
+    """
+    store = kv_format(kv)
+    if cache.kind == "recurrent":
+        split = math.gcd(ranks, cache.state_heads) if cache.state_heads else ranks
+        # The convolution window is kept in the compute type whatever the cache format.
+        size = (cache.conv_elements * 2 + cache.recurrent_elements * state_bytes) // split
+        return [Spec("state", size)]
+    latent = cache.kind == "latent"
+    if latent:
+        width = cache.latent_width * store.bytes_each
+        if store.id == "fp8" and cache.index_width:
+            # vLLM's fp8_ds_mla: FP8 latents, 4 fp32 scales, the 64 rotary values in 16 bits.
+            width += 16 + 64
+    else:
+        width = kv_heads_on_rank(cache, ranks) * (cache.k_width + cache.v_width) * store.bytes_each
+    if cache.index_width:
+        # Index keys are FP8 with an fp32 scale per 128, in every cache format (vLLM deepseek_v2.py).
+        width += cache.index_width + 4 * -(-cache.index_width // 128)
+    if cache.window and cache.kind in ("sliding", "chunked"):
+        kind: SpecKind = "sliding" if cache.kind == "sliding" else "chunked"
+        return [Spec(kind, width, cache.window, cache.compression, latent)]
+    return [Spec("full", width, 0, cache.compression, latent)]
+
+
+def _paged(counts: dict[Spec, int], block: int) -> KvPool:
+    """vLLM's layout of layers counted by spec."""
+    if not counts:
+        return KvPool(1, (), True)
+    if any(spec.latent for spec in counts):
+        block = max(block, LATENT_BLOCK)
+    kinds = {(spec.kind, spec.window, spec.compression) for spec in counts}
+    if len(kinds) == 1:
+        kind = next(iter(kinds))[0]
+        tokens = 1 if kind == "state" else block
+        size = sum(math.ceil(spec.bytes_each * tokens) * layers for spec, layers in counts.items())
+        return KvPool(size, (Group(next(iter(counts)), 1, tokens),), kind == "full")
+    attention = [spec for spec in counts if spec.kind != "state"]
+    states = [spec.bytes_each for spec in counts if spec.kind == "state"]
+    widest = max((spec.bytes_each for spec in attention), default=0.0)
+    if states and widest:
+        # Attention blocks grow until a page holds a state; the state is then padded to the page.
+        needed = math.ceil(max(states) / widest)
+        block = max(block, -(-needed // BLOCK_ALIGNMENT) * BLOCK_ALIGNMENT)
+    page = max([math.ceil(widest * block), *(math.ceil(size) for size in states)])
+    least, most = min(counts.values()), max(counts.values())
+    size = most if most < GROUP_SLACK * least else least
+    groups = []
+    used = 0.0
+    for spec, layers in counts.items():
+        held = 1
+        if spec.kind != "state":
+            ratio = widest / spec.bytes_each
+            held = block * int(ratio) if ratio == int(ratio) else block
+        count = -(-layers // size)
+        groups.append(Group(spec, count, held))
+        used += layers * min(page, spec.bytes_each * held)
+    whole = sum(group.count for group in groups) * size * page
+    return KvPool(page * size, tuple(groups), False, 1 - used / whole)
+
+
+def _pooled(counts: dict[Spec, int]) -> KvPool:
+    """SGLang's layout: pools in proportion, one token a page."""
+    full = sum(spec.bytes_each / spec.compression * layers for spec, layers in counts.items() if spec.kind == "full")
+    windowed = sum(
+        spec.bytes_each / spec.compression * layers for spec, layers in counts.items() if spec.kind in ("sliding", "chunked")
+    )
+    states = any(spec.kind == "state" for spec in counts)
+    share = full + (SGLANG_SLIDING_SHARE if full else 1.0) * windowed
+    if states and share:
+        share *= 1 + SGLANG_STATE_SHARE
+    elif states:
+        size = sum(spec.bytes_each * layers for spec, layers in counts.items())
+        return KvPool(math.ceil(size), (Group(next(iter(counts)), 1, 1),), False)
+    if not share:
+        return KvPool(1, (), True)
+    return KvPool(math.ceil(share), (Group(Spec("full", share), 1, 1),), True)
+
+
+@lru_cache(maxsize=4096)
+def kv_pool(
+    arch: Architecture,
+    kv: str,
+    ranks: int,
+    pp: int,
+    stage: int,
+    engine: ServingEngine = "vllm",
+    block: int = 16,
+) -> KvPool:
+    """The KV pool of one GPU of a pipeline stage. ranks: GPUs that split the KV heads of a sequence."""
+    # Until 2026 vLLM kept recurrent states in the model's own type; SGLang and newer vLLM keep fp32.
+    state_bytes = 2 if engine == "vllm-earlier" else 4
+    counts: Counter[Spec] = Counter()
+    known: dict[int, list[Spec]] = {}
+    for index in stage_range(len(arch.layers), pp, stage):
+        layer = arch.layers[index]
+        specs = known.get(id(layer))
+        if specs is None:
+            specs = [spec for cache in layer.caches for spec in cache_specs(cache, kv, ranks, state_bytes)]
+            known[id(layer)] = specs
+        counts.update(specs)
+    return _pooled(counts) if engine == "sglang" else _paged(counts, block)
