@@ -1,0 +1,206 @@
+"""Builds of the catalog that carry a workload, ranked; and the smallest change that makes the entered build carry it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from engine.cost import cost
+from engine.errors import ScenarioError
+from engine.formats import FORMATS, model_weight_bytes
+from engine.hardware import Accelerator, Facts, Link
+from engine.plan import Plan, plan
+from engine.power import power
+from engine.scenario import Hardware, LayoutChoice, Scenario
+
+Rank = Literal["cheapest to buy", "cheapest to rent", "most tokens per dollar", "least power", "fewest GPUs"]
+RANKS: tuple[Rank, ...] = (
+    "cheapest to buy",
+    "cheapest to rent",
+    "most tokens per dollar",
+    "least power",
+    "fewest GPUs",
+)
+# Shapes that are sold: one to eight cards in a box, then boxes of eight.
+SHAPES = ((1, 1), (2, 1), (4, 1), (8, 1), (8, 2), (8, 4))
+# At INT4 a build is only offered when the person's own format is at most this many bits: nobody asks for BF16 and
+# means INT4.
+INT4_FROM_BITS = 8.5
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a build must stay within; None or empty is no limit. owned: accelerator ids that cost nothing to buy."""
+
+    buy_usd: float | None = None
+    rent_usd_per_month: float | None = None
+    power_w: float | None = None
+    vendors: tuple[str, ...] = ()
+    form_factors: tuple[str, ...] = ()
+    owned: tuple[str, ...] = ()
+    max_gpus: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One build that carries the workload, with what ranks it. None is an unknown price, and ranks last."""
+
+    plan: Plan
+    buy_usd: float | None
+    rent_usd_per_month: float | None
+    tokens_per_usd: float | None
+    power_w: float | None
+
+    @property
+    def scenario(self) -> Scenario:
+        """The build as a scenario that can be opened as a session."""
+        return self.plan.scenario
+
+    @property
+    def gpus(self) -> int:
+        """GPUs over all nodes."""
+        return self.plan.scenario.hardware.gpus
+
+
+@dataclass(frozen=True, slots=True)
+class Recommendation:
+    """The first build of one ranking and why it is first."""
+
+    rank: Rank
+    option: Option
+    reason: str
+
+
+def default_links(scenario: Scenario, accelerator: Accelerator) -> tuple[Link, Link]:
+    """The link inside a node of this card, and the person's own between nodes."""
+    facts, hardware = scenario.facts, scenario.hardware
+    if accelerator.id == hardware.accelerator.id:
+        return hardware.intra_link, hardware.inter_link
+    try:
+        return facts.link(accelerator.default_intra_link), hardware.inter_link
+    except KeyError:
+        return hardware.intra_link, hardware.inter_link
+
+
+def _accelerators(facts: Facts, limits: Limits) -> Iterator[Accelerator]:
+    for accelerator in facts.accelerators:
+        if limits.vendors and accelerator.vendor not in limits.vendors:
+            continue
+        if limits.form_factors and accelerator.form_factor not in limits.form_factors:
+            continue
+        if limits.owned and accelerator.id not in limits.owned:
+            continue
+        yield accelerator
+
+
+def _formats(scenario: Scenario) -> tuple[str, ...]:
+    chosen = scenario.model.weights
+    if scenario.workload.is_inference and 5 < FORMATS[chosen].bits_per_weight <= INT4_FROM_BITS:
+        return chosen, "int4"
+    return (chosen,)
+
+
+def _within(option: Option, limits: Limits) -> bool:
+    pairs = (
+        (option.buy_usd, limits.buy_usd),
+        (option.rent_usd_per_month, limits.rent_usd_per_month),
+        (option.power_w, limits.power_w),
+    )
+    return all(limit is None or (value is not None and value <= limit) for value, limit in pairs)
+
+
+def priced(found: Plan, limits: Limits | None = None) -> Option:
+    """A plan with its money and power."""
+    draw = power(found.scenario)
+    money = cost(found, draw)
+    owned = limits is not None and found.scenario.hardware.accelerator.id in limits.owned
+    per_usd = None
+    if money.rent_usd_per_hour and found.serving is not None:
+        per_usd = found.serving.tokens_per_s_total * 3600.0 / money.rent_usd_per_hour
+    elif money.rent_usd_per_hour and found.training is not None:
+        per_usd = found.training.tokens_per_s_total * 3600.0 / money.rent_usd_per_hour
+    return Option(found, 0.0 if owned else money.buy_usd, money.rent_usd_per_month, per_usd, draw.total_w)
+
+
+def options(scenario: Scenario, limits: Limits | None = None) -> Iterator[Option | None]:
+    """Every build of the catalog that carries the workload; None for a card that has been searched without one.
+
+    A generator, so that a caller can show progress and stop. Once a card carries the workload in some shape, its
+    larger shapes are not tried: they only cost more.
+    """
+    limits = limits or Limits()
+    architecture = scenario.model.architecture
+    inference = scenario.workload.is_inference
+    for accelerator in _accelerators(scenario.facts, limits):
+        if accelerator.tflops_bf16_dense is None and accelerator.tflops_fp16_dense is None:
+            continue
+        intra, inter = default_links(scenario, accelerator)
+        for weights in _formats(scenario):
+            smallest = model_weight_bytes(architecture, weights) if inference else 0
+            for gpus_per_node, nodes in SHAPES:
+                if limits.max_gpus is not None and gpus_per_node * nodes > limits.max_gpus:
+                    break
+                if smallest > accelerator.memory_bytes * gpus_per_node * nodes:
+                    continue
+                if intra.max_gpus is not None and gpus_per_node > intra.max_gpus:
+                    continue
+                build = replace(
+                    scenario,
+                    model=replace(scenario.model, weights=weights),
+                    hardware=Hardware(accelerator, gpus_per_node, nodes, intra, inter),
+                    layout=LayoutChoice(),
+                    money=replace(scenario.money, gpu_price_usd=None, usd_per_gpu_hour=None),
+                )
+                try:
+                    found = plan(build)
+                except ScenarioError:
+                    continue
+                if found.carries:
+                    option = priced(found, limits)
+                    if _within(option, limits):
+                        yield option
+                    break
+        yield None
+
+
+def _score(rank: Rank, option: Option) -> tuple[bool, float, int]:
+    value: float | None
+    if rank == "cheapest to buy":
+        value = option.buy_usd
+    elif rank == "cheapest to rent":
+        value = option.rent_usd_per_month
+    elif rank == "most tokens per dollar":
+        value = -option.tokens_per_usd if option.tokens_per_usd is not None else None
+    elif rank == "least power":
+        value = option.power_w
+    else:
+        value = float(option.gpus)
+    return value is None, value if value is not None else 0.0, option.gpus
+
+
+def _reason(rank: Rank, option: Option) -> str:
+    if rank == "cheapest to buy" and option.buy_usd is not None:
+        return f"${option.buy_usd:,.0f} of cards"
+    if rank == "cheapest to rent" and option.rent_usd_per_month is not None:
+        return f"${option.rent_usd_per_month:,.0f} a month"
+    if rank == "most tokens per dollar" and option.tokens_per_usd is not None:
+        return f"{option.tokens_per_usd / 1e6:,.2f}M tokens a dollar"
+    if rank == "least power" and option.power_w is not None:
+        return f"{option.power_w / 1000:,.1f} kW"
+    return f"{option.gpus} GPU{'s' if option.gpus > 1 else ''}"
+
+
+def rank_options(found: list[Option]) -> tuple[Recommendation, ...]:
+    """The first build of each ranking, rankings in which nothing is known left out."""
+    ranked: list[Recommendation] = []
+    for rank in RANKS:
+        ordered = sorted(found, key=lambda option: _score(rank, option))
+        if ordered and not _score(rank, ordered[0])[0]:
+            ranked.append(Recommendation(rank, ordered[0], _reason(rank, ordered[0])))
+    return tuple(ranked)
+
+
+def recommend(scenario: Scenario, limits: Limits | None = None) -> tuple[Recommendation, ...]:
+    """The best builds of the catalog for a workload within the limits; empty when none carries it."""
+    return rank_options([option for option in options(scenario, limits) if option is not None])
