@@ -55,7 +55,7 @@ def check_scenario(scenario: Scenario) -> None:
         if limit and workload.tokens_per_request > limit:
             raise ScenarioError(
                 "workload.input_tokens",
-                f"{workload.input_tokens:,} + {workload.output_tokens:,} tokens exceed the model's context of {limit:,}",
+                f"{workload.input_tokens:,} + {workload.output_tokens:,} tokens exceed the context of {limit:,}",
                 f"at most {max(1, limit - workload.output_tokens):,} with this output",
                 max(1, limit - workload.output_tokens),
             )

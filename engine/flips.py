@@ -141,8 +141,7 @@ def flip_points(scenario: Scenario) -> tuple[Flip, ...]:
             edge = value - 1 if whole and up else value + 1 if whole else value
             bound = "up to" if up else "down to"
             words = (
-                f"{_answer_words(here)} {bound} {_amount(edge, whole)} {_UNITS[field]}; "
-                f"then {_answer_words(verdict)}"
+                f"{_answer_words(here)} {bound} {_amount(edge, whole)} {_UNITS[field]}; then {_answer_words(verdict)}"
             )
             flips.append(Flip(field, value, verdict.answer, words))
     return tuple(flips)

@@ -142,9 +142,7 @@ def candidate_layouts(scenario: Scenario) -> tuple[Layout, ...]:
     check_choice(scenario)
     hardware = scenario.hardware
     inference = scenario.workload.is_inference
-    shapes = _shapes(
-        scenario.model.architecture, hardware.gpus_per_node, hardware.nodes, scenario.layout, inference
-    )
+    shapes = _shapes(scenario.model.architecture, hardware.gpus_per_node, hardware.nodes, scenario.layout, inference)
     if not shapes:
         choice = scenario.layout
         if choice.ep and choice.ep > 1:

@@ -35,7 +35,7 @@ def _memory(plan: Plan) -> Iterator[Notice]:
                 yield Notice(
                     "uneven-stages",
                     "info",
-                    f"Pipeline stages differ by {spread / GIB:,.1f} GiB; the fullest ({memory.worst.rank_group}) decides.",
+                    f"Stages differ by {spread / GIB:,.1f} GiB; the fullest ({memory.worst.rank_group}) decides.",
                 )
             break
 
@@ -55,7 +55,7 @@ def _formats(scenario: Scenario) -> Iterator[Notice]:
         yield Notice(
             "int4-training",
             "warning",
-            f"{label} weights carry no gradients; the training state is sized at 16 bits. QLoRA trains over 4-bit weights.",
+            f"{label} weights carry no gradients: the state is sized at 16 bits. QLoRA trains over 4-bit weights.",
             Suggestion("workload.kind", "qlora", "adapters over 4-bit weights"),
         )
 
@@ -106,7 +106,8 @@ def _fabric(plan: Plan) -> Iterator[Notice]:
         yield Notice(
             "peer-access-patched",
             "info",
-            f"The stock driver gives {hardware.accelerator.name} no peer access; {hardware.intra_link.name} needs a patched one.",
+            f"The stock driver gives {hardware.accelerator.name} no peer access: "
+            f"{hardware.intra_link.name} needs a patched one.",
             Suggestion("hardware.intra_link", "pcie-no-p2p", "what the stock driver does"),
         )
 
@@ -145,7 +146,7 @@ def _host(scenario: Scenario) -> Iterator[Notice]:
         yield Notice(
             "ram-below-vram",
             "warning",
-            f"{platform.host_memory_gb:,.0f} GB of host RAM is below the {vram_gb:,.0f} GB of VRAM: plan at least as much.",
+            f"{platform.host_memory_gb:,.0f} GB of host RAM is below {vram_gb:,.0f} GB of VRAM: plan at least as much.",
         )
     needed = (hardware.accelerator.pcie_lanes or 0) * hardware.gpus_per_node
     if platform.pcie_lanes is not None and needed > platform.pcie_lanes and platform.intra_link != "pcie5-switch":

@@ -15,7 +15,7 @@ from engine.parameters import count_parameters
 from engine.plan import Plan, plan, resized
 from engine.scenario import Scenario
 from engine.sizing import Answer, Evidence, Memory, Step, Verdict
-from engine.units import GB, GIB
+from engine.units import GIB
 
 # The share of a card that weights should leave for KV and everything else: seed_claims.toml, rule.weights_share.
 WEIGHTS_RULE = (0.60, 0.70)
@@ -299,7 +299,13 @@ def decide(scenario: Scenario, entered: Plan) -> Verdict:
         clause = "QLoRA already counts as itself" if kind == "qlora" else "INT4 weights carry no gradients"
         verdicts.append((2, "Does one node carry it at INT4?", False, clause, ()))
     verdicts.append(
-        (3, "Is it the load, not the model, that does not fit?", by_load and not frontier, load_clause, _evidence(holder))
+        (
+            3,
+            "Is it the load, not the model, that does not fit?",
+            by_load and not frontier,
+            load_clause,
+            _evidence(holder),
+        )
     )
     one_node_enough = any(yes for _, _, yes, _, _ in verdicts)
     largest = sizes[-1]
@@ -307,9 +313,8 @@ def decide(scenario: Scenario, entered: Plan) -> Verdict:
     if not one_node_enough:
         cluster = _cluster(high if inference else scenario, largest)
         spread = cluster.carries and not frontier
-        clause = (
-            f"{_card(scenario, cluster.gpus, cluster.nodes)} over {hardware.inter_link.name}: "
-            + (_efficiency_words(cluster) if cluster.carries else _because(cluster))
+        clause = f"{_card(scenario, cluster.gpus, cluster.nodes)} over {hardware.inter_link.name}: " + (
+            _efficiency_words(cluster) if cluster.carries else _because(cluster)
         )
         verdicts.append((4, "Must it run across nodes?", spread, clause, _evidence(cluster)))
     else:
