@@ -85,7 +85,7 @@ def load() -> Catalog:
 @lru_cache(maxsize=8)
 def _load(folder: Path) -> Catalog:
     hardware = read_built_in()
-    models = read_index(read_toml(INDEX)) if INDEX.is_file() else {}
+    models = read_index(read_toml(INDEX))
     problems = overlay(folder, hardware, models)
     return Catalog(facts=hardware.facts(), models=tuple(models.values()), problems=problems)
 

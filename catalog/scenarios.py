@@ -65,7 +65,7 @@ def build_scenario(
         entry = known.model(model_id)
         architecture, name, family = entry.architecture, entry.name, entry.family
     else:
-        name, family = model_id or Path(config).stem, "own"
+        name, family = model_id or Path(config).absolute().parent.name, "own"
     accelerator = known.accelerator(accelerator_id)
     intra = known.link(intra_link) if intra_link else default_intra_link(accelerator, gpus_per_node, known)
     inter = known.link(inter_link) if inter_link else default_inter_link(accelerator, known)

@@ -1,0 +1,486 @@
+"""Session files, schema 1: TOML in, a Scenario out, and back to the same bytes.
+
+`load` and `parse` raise SessionError and never half-load; `dump` writes keys in a human order, leaving out what is
+at its default; `save` replaces the file as a whole or not at all. The schema is the engine's own records: a key of a
+table is a field of `Workload`, `LayoutChoice`, `Runtime` or `Money`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+import stat
+import tomllib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar, get_args, get_type_hints
+
+import tomli_w
+from pydantic import ValidationError
+
+import catalog
+from catalog.hf_config import read_architecture
+from catalog.ids import nearest
+from catalog.schema import explain, keys_of, model_of
+from engine.architecture import Architecture
+from engine.formats import FORMATS, KV_FORMATS
+from engine.scenario import LayoutChoice, Model, Money, Runtime, Scenario, Workload
+
+SCHEMA = 1
+MAX_BYTES = 2**20
+LARGEST_INTEGER = 2**63 - 1  # what a TOML integer must be able to hold
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class ModelTable:
+    """The [model] table. One of id and config is needed."""
+
+    id: str = ""
+    config: str = ""
+    weights: str = ""
+    kv_cache: str = "bf16"
+    mtp: bool = False
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class HardwareTable:
+    """The [hardware] table: catalog ids and counts. Links that are absent are the accelerator's usual ones."""
+
+    accelerator: str
+    gpus_per_node: int = 1
+    nodes: int = 1
+    intra_link: str = ""
+    inter_link: str = ""
+    platform: str = ""
+
+
+TABLES: Mapping[str, type] = {
+    "model": ModelTable,
+    "hardware": HardwareTable,
+    "workload": Workload,
+    "layout": LayoutChoice,
+    "runtime": Runtime,
+    "money": Money,
+}
+TOP_LEVEL = ("schema", "title", "notes")
+_SERVING = ("concurrency", "input_tokens", "output_tokens")
+_TRAINING = (
+    "sequence_length",
+    "micro_batch",
+    "global_batch_tokens",
+    "total_tokens",
+    "optimizer",
+    "recompute",
+    "sharding",
+)
+_LORA = (*_TRAINING, "lora_rank", "lora_targets")
+ALWAYS: Mapping[str, tuple[str, ...]] = {
+    "serve": _SERVING,
+    "batch": _SERVING,
+    "lora": _LORA,
+    "qlora": (*_LORA, "base_format"),
+    "full-finetune": _TRAINING,
+    "pretrain": _TRAINING,
+}
+"""The keys of [workload] that are written even at their default, by kind."""
+
+
+class SessionError(ValueError):
+    """A session file that cannot be used. The text is one line: file, line, key, what is wrong, what is allowed.
+
+    key: dotted, empty when the whole file is at fault. line: 0 when no line is at fault.
+    """
+
+    def __init__(self, file: str, reason: str, *, key: str = "", line: int = 0, allowed: str = "") -> None:
+        self.file = file
+        self.reason = reason
+        self.key = key
+        self.line = line
+        self.allowed = allowed
+        where = f"{printable(file)}:{line}" if line else printable(file)
+        text = f"{where}: {key}: {reason}" if key else f"{where}: {reason}"
+        super().__init__(printable(f"{text}; allowed: {allowed}" if allowed else text))
+
+
+def printable(text: str) -> str:
+    """Text that is safe to put on a terminal in one line: control characters as escapes."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape", "replace").decode("ascii") for c in text)
+
+
+def read_bytes(path: Path, limit: int = MAX_BYTES) -> bytes:
+    """The whole of a regular file of at most `limit` bytes. Raises SessionError."""
+    file = str(path)
+    try:
+        kind = path.stat()
+        if stat.S_ISDIR(kind.st_mode):
+            raise SessionError(file, "this is a directory, not a session file")
+        if not stat.S_ISREG(kind.st_mode):
+            raise SessionError(file, "this is not a regular file")
+        if kind.st_size > limit:
+            size = kind.st_size / 2**20
+            raise SessionError(file, f"{size:,.0f} MiB is no session file", allowed=f"up to {limit // 2**20} MiB")
+        with path.open("rb") as stream:
+            return stream.read(limit + 1)[:limit]
+    except FileNotFoundError:
+        raise SessionError(file, "no such file") from None
+    except PermissionError:
+        raise SessionError(file, "no permission to read it") from None
+    except (OSError, ValueError) as problem:
+        reason = getattr(problem, "strerror", None) or str(problem)
+        raise SessionError(file, f"cannot be read: {reason}") from None
+
+
+def load(path: str | Path) -> Scenario:
+    """The Scenario of a session file. Raises SessionError. Types are checked here, values by `engine.size`."""
+    where = Path(path).expanduser()
+    raw = read_bytes(where)
+    if b"\0" in raw:
+        raise SessionError(str(path), "this is a binary file, not a session")
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as problem:
+        line = raw.count(b"\n", 0, problem.start) + 1
+        raise SessionError(str(path), "not UTF-8 text", line=line) from None
+    return parse(text, file=str(path), folder=where.absolute().parent)
+
+
+def parse(text: str, *, file: str = "session", folder: Path | None = None) -> Scenario:
+    """The Scenario of a session's text. folder: what a relative `config` path starts from. Raises SessionError."""
+    reader = _Reader(file, text, folder or Path.cwd())
+    return reader.scenario()
+
+
+def dump(scenario: Scenario) -> str:
+    """The session text of a Scenario: parsed again it gives the same Scenario, and that the same text."""
+    document: dict[str, Any] = {"schema": SCHEMA, "title": scenario.title}
+    if scenario.notes:
+        document["notes"] = scenario.notes
+    document["model"] = _model_table(scenario.model)
+    hardware = scenario.hardware
+    document["hardware"] = {
+        "accelerator": hardware.accelerator.id,
+        "gpus_per_node": hardware.gpus_per_node,
+        "nodes": hardware.nodes,
+        "intra_link": hardware.intra_link.id,
+        "inter_link": hardware.inter_link.id,
+    }
+    if hardware.platform is not None:
+        document["hardware"]["platform"] = hardware.platform.id
+    workload = scenario.workload
+    always = ("kind", *ALWAYS[workload.kind])
+    document["workload"] = _changed(workload, always)
+    for name, part in (("layout", scenario.layout), ("runtime", scenario.runtime), ("money", scenario.money)):
+        table = _changed(part)
+        if table:
+            document[name] = table
+    # Written over several lines, a carriage return would come back as a plain line end.
+    multiline = "\r" not in scenario.notes + scenario.title
+    return tomli_w.dumps(document, multiline_strings=multiline)
+
+
+def save(scenario: Scenario, path: str | Path, opened_from: str | Path | None = None) -> Scenario:
+    """Write a session file as a whole or not at all; the mode of a file that is replaced is kept.
+
+    opened_from: the file that the Scenario came from. A relative `config` path is rewritten when the new file lies
+    in another folder; the Scenario as written is returned. Raises SessionError.
+    """
+    target = Path(path).expanduser()
+    written = _moved(scenario, target, Path(opened_from).expanduser() if opened_from is not None else None)
+    write_atomically(target, dump(written).encode("utf-8", "replace"))
+    return written
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Replace a file by `data` through a temporary file beside it, synced before it takes the name.
+
+    A symbolic link stays one: what it points to is replaced. Raises SessionError.
+    """
+    file = str(path)
+    temporary: Path | None = None
+    try:
+        target = path.resolve() if path.is_symlink() else path
+        before = target.stat() if target.exists() else None
+        if before is not None:
+            if stat.S_ISDIR(before.st_mode):
+                raise SessionError(file, "this is a directory")
+            if not stat.S_ISREG(before.st_mode):
+                raise SessionError(file, "this is not a regular file")
+            if not os.access(target, os.W_OK):
+                raise SessionError(file, "no permission to write it")
+        temporary = target.with_name(f".{target.name[:100]}.{os.getpid()}.tmp")
+        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(data)
+            stream.flush()
+            if before is not None:
+                os.fchmod(stream.fileno(), stat.S_IMODE(before.st_mode))
+                with contextlib.suppress(OSError):  # only root may hand a file to its former owner
+                    os.fchown(stream.fileno(), before.st_uid, before.st_gid)
+            os.fsync(stream.fileno())
+        os.replace(temporary, target)
+        temporary = None
+        _sync_folder(target.parent)
+    except FileNotFoundError:
+        raise SessionError(file, "its folder does not exist") from None
+    except PermissionError:
+        raise SessionError(file, "no permission to write in this folder") from None
+    except (OSError, ValueError) as problem:
+        if isinstance(problem, SessionError):
+            raise
+        reason = getattr(problem, "strerror", None) or str(problem)
+        raise SessionError(file, f"cannot be written: {reason}") from None
+    finally:
+        if temporary is not None:
+            with contextlib.suppress(OSError):  # the first error is the one to tell
+                temporary.unlink()
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make the new name durable; some file systems cannot sync a folder, and the file itself is synced already."""
+    with contextlib.suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def _moved(scenario: Scenario, target: Path, opened_from: Path | None) -> Scenario:
+    config = scenario.model.config
+    if not config or opened_from is None or Path(config).expanduser().is_absolute():
+        return scenario
+    old, new = opened_from.absolute().parent, target.absolute().parent
+    if old.resolve() == new.resolve():
+        return scenario
+    relative = os.path.relpath(old / config, new)
+    return dataclasses.replace(scenario, model=dataclasses.replace(scenario.model, config=relative))
+
+
+def _model_table(model: Model) -> dict[str, Any]:
+    table: dict[str, Any] = {}
+    if model.id:
+        table["id"] = model.id
+    if model.config:
+        table["config"] = model.config
+    table["weights"] = model.weights
+    table["kv_cache"] = model.kv_cache
+    if model.mtp:
+        table["mtp"] = True
+    return table
+
+
+def _changed(part: Any, always: Iterable[str] = ()) -> dict[str, Any]:
+    """The fields to write: those of `always` first, then what is not at its default."""
+    record = type(part)
+    hints = get_type_hints(record)
+    defaults = {field.name: field.default for field in dataclasses.fields(record)}
+    kept = [key for key in always if key in defaults]
+    kept += [key for key in defaults if key not in kept and getattr(part, key) != defaults[key]]
+    table = {}
+    for key in kept:
+        value = getattr(part, key)
+        if value is not None:
+            is_float = float in (hints[key], *get_args(hints[key]))
+            table[key] = float(value) if is_float else value
+    return table
+
+
+_Part = TypeVar("_Part")
+
+
+class _Reader:
+    """One session text on its way to a Scenario."""
+
+    def __init__(self, file: str, text: str, folder: Path) -> None:
+        self.file = file
+        self.text = text
+        self.folder = folder
+
+    def fail(self, key: str, reason: str, allowed: str = "") -> SessionError:
+        """An error at a key, with the line it stands on."""
+        return SessionError(self.file, reason, key=key, line=line_of(self.text, key), allowed=allowed)
+
+    def scenario(self) -> Scenario:
+        """The Scenario. Raises SessionError."""
+        document = self.document()
+        self.check_schema(document)
+        for key, value in document.items():
+            if key not in TOP_LEVEL and key not in TABLES:
+                raise self.unknown(key)
+            if key in TABLES and not isinstance(value, dict):
+                raise self.fail(key, f"{_shown(value)} is not accepted", f"a table, written [{key}]")
+        for key in ("model", "hardware"):
+            if key not in document:
+                raise SessionError(self.file, f"the [{key}] table is missing", key=key)
+        texts = {}
+        for key in ("title", "notes"):
+            texts[key] = document.get(key, "")
+            if not isinstance(texts[key], str):
+                raise self.fail(key, f"{_shown(texts[key])} is not accepted", "text in quotes")
+        model = self.table("model", ModelTable, document)
+        hardware = self.table("hardware", HardwareTable, document)
+        workload = self.table("workload", Workload, document)
+        layout = self.table("layout", LayoutChoice, document)
+        runtime = self.table("runtime", Runtime, document)
+        money = self.table("money", Money, document)
+        self.check_formats(model)
+        known = catalog.load()
+        self.check_ids(model, hardware, known)
+        try:
+            return catalog.build_scenario(
+                model.id,
+                model.weights,
+                hardware.accelerator,
+                hardware.gpus_per_node,
+                hardware.nodes,
+                kv_cache=model.kv_cache,
+                intra_link=hardware.intra_link,
+                inter_link=hardware.inter_link,
+                platform=hardware.platform,
+                architecture=self.own_architecture(model),
+                config=model.config,
+                mtp=model.mtp,
+                workload=workload,
+                layout=layout,
+                runtime=runtime,
+                money=money,
+                title=texts["title"],
+                notes=texts["notes"],
+                catalog=known,
+            )
+        except catalog.CatalogError as problem:
+            raise self.fail("model.id", str(problem)) from None
+
+    def document(self) -> dict[str, Any]:
+        """The text as plain data."""
+        try:
+            return tomllib.loads(self.text)
+        except tomllib.TOMLDecodeError as problem:
+            reason, line = _located(str(problem), self.text)
+            raise SessionError(self.file, f"not TOML: {reason}", line=line) from None
+        except (ValueError, RecursionError) as problem:
+            reason = "nested too deeply" if isinstance(problem, RecursionError) else str(problem)
+            raise SessionError(self.file, f"not TOML: {reason}") from None
+
+    def check_schema(self, document: Mapping[str, Any]) -> None:
+        """Refuse what another version wrote."""
+        found = document.get("schema")
+        if found is None:
+            raise SessionError(self.file, "this key is required", key="schema", allowed=f"schema = {SCHEMA}")
+        if isinstance(found, bool) or not isinstance(found, int):
+            raise self.fail("schema", f"{_shown(found)} is not accepted", str(SCHEMA))
+        if found > SCHEMA:
+            raise self.fail("schema", f"written by a newer sizeup (schema {found})", f"schema {SCHEMA}")
+        if found < SCHEMA:
+            raise self.fail("schema", f"{found} is not accepted", str(SCHEMA))
+
+    def unknown(self, key: str) -> SessionError:
+        """The error for a key that nothing has, naming the nearest known one."""
+        name = key.rpartition(".")[2]
+        for table, record in TABLES.items():
+            if name in keys_of(record):
+                return self.fail(key, f"unknown key; {name} belongs in [{table}]")
+        if "." in key:
+            table = key.partition(".")[0]
+            known = [f"{table}.{name}" for name in keys_of(TABLES[table])]
+            near = nearest(name, {full: full.partition(".")[2] for full in known}, 1)[0]
+        else:
+            near = nearest(key, (*TOP_LEVEL, *TABLES), 1)[0]
+        return self.fail(key, f"unknown key; the nearest known one is {near}")
+
+    def table(self, name: str, record: type[_Part], document: Mapping[str, Any]) -> _Part:
+        """One table as its record."""
+        values = document.get(name, {})
+        for key, value in values.items():
+            if key not in keys_of(record):
+                raise self.unknown(f"{name}.{key}")
+            if isinstance(value, int) and abs(value) > LARGEST_INTEGER:
+                raise self.fail(f"{name}.{key}", "the number is too large", f"up to {LARGEST_INTEGER:,}")
+        try:
+            checked = model_of(record).model_validate(values)
+        except ValidationError as problem:
+            first = problem.errors()[0]
+            key, reason = explain(first, keys_of(record))
+            reason, _, allowed = reason.partition("; allowed: ")
+            if first["type"] == "literal_error":
+                choices = get_args(get_type_hints(record)[key])
+                near = nearest(str(first["input"]), choices, 1)[0]
+                reason, allowed = f"{reason} (nearest: {near})", ", ".join(choices)
+            raise self.fail(f"{name}.{key}", reason, allowed) from None
+        return record(**{key: getattr(checked, key) for key in keys_of(record)})
+
+    def check_formats(self, model: ModelTable) -> None:
+        """Refuse formats that nobody knows."""
+        for key, value, known in (("weights", model.weights, FORMATS), ("kv_cache", model.kv_cache, KV_FORMATS)):
+            if value not in known and not (key == "weights" and value == ""):
+                near = ", ".join(nearest(value, known))
+                raise self.fail(f"model.{key}", f"no format {value!r}; nearest: {near}", ", ".join(known))
+
+    def check_ids(self, model: ModelTable, hardware: HardwareTable, known: catalog.Catalog) -> None:
+        """Refuse ids that the catalog does not have, with the nearest three."""
+        checks = [
+            ("hardware.accelerator", hardware.accelerator, known.accelerator),
+            ("hardware.intra_link", hardware.intra_link, known.link),
+            ("hardware.inter_link", hardware.inter_link, known.link),
+            ("hardware.platform", hardware.platform, known.platform),
+        ]
+        if not model.config:
+            if not model.id:
+                raise self.fail("model.id", "this key is required", "a catalog id, or config = a path to a config.json")
+            checks.insert(0, ("model.id", model.id, known.model))
+        for key, value, find in checks:
+            if value or key == "hardware.accelerator":
+                try:
+                    find(value)
+                except catalog.UnknownId as problem:
+                    raise self.fail(key, str(problem)) from None
+
+    def own_architecture(self, model: ModelTable) -> Architecture | None:
+        """The architecture of the session's own config.json; None when the model is the catalog's."""
+        if not model.config:
+            return None
+        path = self.folder / Path(model.config).expanduser()
+        try:
+            return read_architecture(path)
+        except catalog.CatalogError as problem:
+            raise self.fail("model.config", str(problem)) from None
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 40 else text[:37] + "..."
+
+
+def _located(message: str, text: str) -> tuple[str, int]:
+    """tomllib's message without its place, and the line of that place."""
+    reason, found, place = message.rpartition(" (at ")
+    if not found:
+        return message, 0
+    words = place.rstrip(")").replace(",", "").split()
+    if words[:1] == ["line"] and len(words) > 1 and words[1].isdigit():
+        return reason, int(words[1])
+    return reason, text.count("\n") + 1
+
+
+def line_of(text: str, key: str) -> int:
+    """The line on which a dotted key, or the table itself, is written; 0 when it is nowhere."""
+    table, _, name = key.rpartition(".")
+    section, header, multiline = "", 0, ""
+    for number, raw in enumerate(text.splitlines(), 1):
+        line = raw.strip()
+        if multiline:
+            multiline = "" if multiline in line else multiline
+            continue
+        if line.startswith("["):
+            section = line.strip("[]").split("#")[0].strip("[] \t\"'")
+            header = number if section in (table, key) else header
+        elif "=" in line:
+            written = line.partition("=")[0].strip().strip("\"'")
+            if (section == table and written == name) or (not section and written == key):
+                return number
+            value = line.partition("=")[2].strip()
+            for quotes in ('"""', "'''"):
+                if value.startswith(quotes) and quotes not in value[3:]:
+                    multiline = quotes
+    return header
