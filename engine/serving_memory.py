@@ -42,9 +42,15 @@ HEADROOM_WORDS: tuple[tuple[Headroom, str], ...] = (
 )
 """Each headroom word and its meaning, most room first; the worst GPU decides."""
 
-DEFAULT_UTILIZATION: dict[ServingEngine, float] = {"vllm": 0.92, "vllm-earlier": 0.90}
+DEFAULT_UTILIZATION: dict[ServingEngine, float] = {
+    "vllm": 0.92,
+    "vllm-earlier": 0.90,
+    "trtllm": 0.93,
+    "llama.cpp": 0.95,
+}
 """vLLM's gpu_memory_utilization (vllm/config/cache.py): 0.92 since the builds of 2026, 0.90 before. SGLang computes
-its fraction: `sglang_static_fraction`."""
+its fraction: `sglang_static_fraction`. TensorRT-LLM takes 0.9 of what the weights leave free
+(KvCacheConfig.free_gpu_memory_fraction), about 0.93 of the card; llama.cpp fills the card up to a margin."""
 
 LARGE_CARD_BYTES = 70 * GIB
 """Cards from this size on get vLLM's large defaults, A100 excepted (vllm/engine/arg_utils.py, get_batch_defaults)."""
