@@ -76,6 +76,12 @@ class Accelerator:
     status: str = ""  # empty: on sale
     derived: tuple[str, ...] = ()  # keys computed from another figure
     unverified: tuple[str, ...] = ()  # keys known from one sheet only
+    short_name: str = ""
+
+    @property
+    def label(self) -> str:
+        """The name for headlines and bars: short where the catalog gives one."""
+        return self.short_name or self.name
 
     @property
     def memory_bytes(self) -> int:

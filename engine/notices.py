@@ -49,7 +49,7 @@ def _formats(scenario: Scenario) -> Iterator[Notice]:
             yield Notice(
                 "weight-only",
                 "warning" if scenario.workload.is_inference else "info",
-                f"{accelerator.name} has no {label} compute: it saves memory, and arithmetic runs at the 16-bit rate.",
+                f"{accelerator.label} has no {label} compute: it saves memory, and arithmetic runs at the 16-bit rate.",
             )
     if scenario.workload.kind in ("full-finetune", "pretrain", "lora") and FORMATS[weights].bits_per_weight < 8:
         yield Notice(
@@ -106,7 +106,7 @@ def _fabric(plan: Plan) -> Iterator[Notice]:
         yield Notice(
             "peer-access-patched",
             "info",
-            f"The stock driver gives {hardware.accelerator.name} no peer access: "
+            f"The stock driver gives {hardware.accelerator.label} no peer access: "
             f"{hardware.intra_link.name} needs a patched one.",
             Suggestion("hardware.intra_link", "pcie-no-p2p", "what the stock driver does"),
         )

@@ -70,7 +70,7 @@ def node_sizes(scenario: Scenario) -> tuple[int, ...]:
 
 
 def _card(scenario: Scenario, gpus: int, nodes: int = 1) -> str:
-    name = scenario.hardware.accelerator.name
+    name = scenario.hardware.accelerator.label
     if nodes > 1:
         return f"{nodes} nodes of {gpus}x {name}"
     return f"{gpus}x {name}"
@@ -383,7 +383,7 @@ def _say(
 ) -> tuple[Answer, str, str]:
     """Answer, headline and the build in words for the step that ended the flow."""
     hardware = scenario.hardware
-    card = hardware.accelerator.name
+    card = hardware.accelerator.label
     entered = hardware.gpus
     at = format_name if scenario.workload.is_inference else scenario.workload.kind
     if ended == 0:
