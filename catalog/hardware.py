@@ -138,9 +138,7 @@ def _plausible(raw: RawEntry, values: Mapping[str, Any]) -> None:
 class HardwareTables:
     """Entries by section and id, in file order, while the catalog is put together."""
 
-    raw: dict[str, dict[str, Mapping[str, Any]]] = field(
-        default_factory=lambda: {section: {} for section in SECTIONS}
-    )
+    raw: dict[str, dict[str, Mapping[str, Any]]] = field(default_factory=lambda: {section: {} for section in SECTIONS})
     records: dict[str, dict[str, Entry]] = field(default_factory=lambda: {section: {} for section in SECTIONS})
     as_of: str = ""
 
