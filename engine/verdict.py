@@ -33,6 +33,16 @@ CLUSTER_NODES = (2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
 FRONTIER_DAYS = 90.0
 
 
+KIND_WORDS = {
+    "serve": "serving",
+    "batch": "batch inference",
+    "lora": "LoRA",
+    "qlora": "QLoRA",
+    "full-finetune": "full fine-tune",
+    "pretrain": "pretraining",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class _Try:
     """One build that a step asked about; plan is None where no layout is valid."""
@@ -324,7 +334,7 @@ def decide(scenario: Scenario, entered: Plan) -> Verdict:
             5,
             "Is it a 70B+ model trained from scratch?",
             frontier,
-            _frontier_clause(scenario, cluster, entered) if frontier else f"{kind} of {name} is not",
+            _frontier_clause(scenario, cluster, entered) if frontier else f"{KIND_WORDS[kind]} of {name} is not",
             (),
         )
     )
@@ -341,11 +351,14 @@ def decide(scenario: Scenario, entered: Plan) -> Verdict:
         for number, question, yes, clause, evidence in verdicts
     )
     reason = next((clause for number, _, _, clause, _ in verdicts if number == ended), "")
+    # The headline names the build already; the reason under it starts with the figures.
+    reason = reason.split(": ", 1)[-1] if ended in (1, 2) else reason
+    reason = reason[:1].upper() + reason[1:]
     answer, headline, build = _say(
         scenario, ended, weights.label, high_name, one_gpu, node, int4, holder, replicas, cluster
     )
     if ended is None:
-        reason = verdicts[4][3]
+        reason = verdicts[4][3][:1].upper() + verdicts[4][3][1:]
     return Verdict(
         step=ended if ended is not None else 5,
         answer=answer,
@@ -369,6 +382,22 @@ def _frontier_clause(scenario: Scenario, cluster: _Try | None, entered: Plan) ->
     return f"about {gpus:,} of this card for {tokens:,.3g}T tokens in {days:,.0f} days, NDR InfiniBand or SXM"
 
 
+def _shape_words(scenario: Scenario, cluster: _Try) -> str:
+    """How the GPUs of a cluster are joined, in words."""
+    if cluster.plan is None:
+        return "sharded across"
+    layout = cluster.plan.layout
+    parts = [f"TP {layout.tp} inside"] if layout.tp > 1 else []
+    if layout.pp > 1:
+        parts.append(f"PP {layout.pp} across")
+    if layout.dp > 1 and scenario.workload.is_inference:
+        parts.append(f"{layout.dp} replicas")
+    elif layout.dp > 1:
+        stage = {"ddp": "DDP", "zero1": "ZeRO-1", "zero2": "ZeRO-2", "zero3": "ZeRO-3"}[scenario.workload.sharding]
+        parts.append(f"{stage} over {layout.dp}")
+    return ", ".join(parts)
+
+
 def _say(
     scenario: Scenario,
     ended: int | None,
@@ -385,17 +414,17 @@ def _say(
     hardware = scenario.hardware
     card = hardware.accelerator.label
     entered = hardware.gpus
-    at = format_name if scenario.workload.is_inference else scenario.workload.kind
+    at = format_name if scenario.workload.is_inference else KIND_WORDS[scenario.workload.kind]
     if ended == 0:
         extra = f"; the other {entered - 1} are spare" if entered > 1 else ""
         return "one-gpu", f"One GPU: {scenario.model.name} {at} on 1x {card}{extra}", f"1x {card}"
     if ended in (1, 2):
         attempt, precision = (node, high_name) if ended == 1 else (int4 or node, "INT4")
         build = _card(scenario, attempt.gpus)
-        label = precision if scenario.workload.is_inference else scenario.workload.kind
+        label = precision if scenario.workload.is_inference else KIND_WORDS[scenario.workload.kind]
         answer: Answer = "one-node" if ended == 1 else "one-node-int4"
         head = f"One node{' at INT4' if ended == 2 else ''}: {scenario.model.name} {label} on {build}"
-        if attempt.gpus * 1 != entered:
+        if attempt.gpus != entered:
             if hardware.nodes > 1:
                 head += f", not {hardware.nodes} nodes of {hardware.gpus_per_node}"
             elif attempt.gpus > entered:
@@ -407,8 +436,7 @@ def _say(
     if ended == 4 and cluster is not None:
         build = _card(scenario, cluster.gpus, cluster.nodes)
         shape = cluster.plan.layout if cluster.plan else None
-        words = f"TP {shape.tp} inside, PP {shape.pp} across" if shape and shape.pp > 1 else "sharded across"
-        return "multi-node", f"A cluster: {build}, {words}, {hardware.inter_link.name}", build
+        return "multi-node", f"A cluster: {build}, {_shape_words(scenario, cluster)}, {hardware.inter_link.name}", build
     if ended == 5:
         return "frontier", f"The frontier: {scenario.model.name} from scratch", "NDR InfiniBand or SXM cluster"
     return "does-not-fit", f"Does not fit: {scenario.model.name} {at} on any {card} build tried", "none"
