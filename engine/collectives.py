@@ -4,8 +4,12 @@ Alpha-beta with three protocols, the fastest counts: `time = base + hop x steps 
 with a latency-bound, a middle and a bandwidth-bound line (NCCL's LL, LL128 and Simple; its own cost model in
 src/graph/tuning.cc has this form). A ring all-reduce takes 2(n-1) steps and moves 2(n-1)/n of the buffer,
 all-gather, reduce-scatter and all-to-all n-1 and (n-1)/n (nccl-tests doc/PERFORMANCE.md). Where a switch reduces
-(NVLink 4 and later), a large all-reduce beats the ring. Across nodes the in-node phases and the network phase
-overlap: the slower bandwidth counts, the latencies add.
+(NVLink 4 and later, five GPUs and more), a large all-reduce beats the ring. On a PCIe tree the ring's rate falls
+with the GPUs that share it; on an xGMI mesh a group of n uses n - 1 of each GPU's links.
+
+Across nodes latencies add (the in-node phases, then the network, whose steps grow with the logarithm of the nodes)
+and bandwidths overlap: the slower one counts. A flat ring takes (n-1)/n of the payload out of every node through all
+its cards; where the node's switch reduces first, only the node's own share leaves it.
 
 Constants per class of link: engine.calibration.collectives, which scripts/calibrate_collectives.py fits.
 """
@@ -13,7 +17,7 @@ Constants per class of link: engine.calibration.collectives, which scripts/calib
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -23,7 +27,7 @@ from engine.sizing import FigureKind
 from engine.units import GB
 
 Op = Literal["all_reduce", "all_gather", "reduce_scatter", "all_to_all", "send_recv"]
-Kernel = Literal["nccl", "custom"]
+Kernel = Literal["nccl", "nccl-ring", "vllm", "trtllm", "one-shot"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,11 +85,15 @@ def link_class(link: Link) -> str:
         peak = link.peak_gb_s_unidir
         return "nvlink-3" if peak <= 350 else "nvlink-4" if peak <= 600 else "nvlink-5"
     if family == "pcie":
-        if not link.peer_access or "no-p2p" in link.id:
+        if not link.peer_access:
             return "pcie-host"
-        if "switch" in link.id:
-            return "pcie-switch"
-        return "pcie-cross" if "cross" in link.id else "pcie-root"
+        if "cross-socket" in link.id:
+            return "pcie-cross"
+        return "pcie-switch" if "switch" in link.id else "pcie-root"
+    if link.scope == "intra-node":
+        return family if family == "xgmi" else "scale-up"
+    if family == "roce" and "untuned" in link.id:
+        return "roce-untuned"
     return family if family in fit.CLASSES else "fabric"
 
 
@@ -150,15 +158,16 @@ def collective_s(
     groups_per_node: int = 1,
     nics_per_node: int | None = None,
 ) -> float:
-    """Seconds that one collective takes.
+    """Seconds that one collective takes; 0 for one rank.
 
     payload_bytes: nccl-tests' size (all_gather: the gathered, reduce_scatter and all_reduce: the whole buffer,
     all_to_all: what one rank sends in all). ranks_per_node: ranks of this group that share a node.
-    in_engine: as a serving engine pays it: its own kernels, and ranks that do not arrive together.
-    kernel: `custom` for the one-shot kernels of serving engines. peer_access False: the accelerator's driver
-    stages PCIe traffic through host memory. groups_per_node: groups of a node that speak at the same time and
-    share its network cards. nics_per_node: cards of the node; by default the link's, or one for each rank on
-    NVLink and xGMI nodes and one for the node elsewhere.
+    in_engine: as a serving engine pays it: the fastest of its own kernels and NCCL, plus what ranks lose that do
+    not arrive together. kernel: what a benchmark ran: NCCL, NCCL without in-switch reduction, or an engine's own
+    all-reduce. peer_access False: the accelerator's driver stages PCIe traffic through host memory.
+    groups_per_node: groups of a node that speak at the same time and share its network cards. nics_per_node:
+    cards of the node; by default the link's own number, or one a GPU on NVLink and xGMI nodes and one a node
+    elsewhere. accelerator_id is accepted for callers that price one accelerator; links carry all that counts.
     """
     if ranks <= 1:
         return 0.0
@@ -176,6 +185,10 @@ def collective_s(
     ).seconds(payload_bytes)
 
 
+Lines = list[tuple[float, float]]
+"""Lines of a cost: (seconds, seconds a byte)."""
+
+
 def _shape(op: Op, ranks: int) -> tuple[int, float]:
     """Latency steps of a ring, and the share of the payload that each GPU sends."""
     if op == "send_recv":
@@ -186,13 +199,28 @@ def _shape(op: Op, ranks: int) -> tuple[int, float]:
 
 
 def _ring_share(name: str, ranks: int) -> float:
+    """What is left of the two-GPU ring rate when `ranks` GPUs share a PCIe tree; log-linear between 2, 4 and 8."""
     shares = fit.RING_SHARE.get(name)
     if shares is None or ranks <= 2:
         return 1.0
     four, eight = shares
     if ranks <= 4:
-        return 1.0 + (four - 1.0) * (ranks - 2) / 2
-    return max(min(four, eight), four + (eight - four) * (ranks - 4) / 4) if ranks < 8 else eight
+        return float(four ** (math.log2(ranks) - 1.0))
+    return float(four * (eight / four) ** (math.log2(min(ranks, 8)) - 2.0))
+
+
+def _wire_gb_s(link: Link, c: Mapping[str, float]) -> float:
+    """One-way rate that a ring reaches on large payloads: the class's share of the peak, at most what was measured."""
+    rate = link.peak_gb_s_unidir * c["wire"]
+    if link.family == "tcp":
+        rate = min(rate, fit.SOCKET_GB_S)
+    if link.achieved_gb_s_unidir is not None:
+        rate = min(rate, link.achieved_gb_s_unidir)
+    return rate
+
+
+def _in_switch(name: str, within: int, kernel: Kernel) -> bool:
+    return name in ("nvlink-4", "nvlink-5") and within >= fit.SWITCH_FROM_GPUS and kernel != "nccl-ring"
 
 
 def _make(
@@ -211,59 +239,68 @@ def _make(
         return _ZERO
     within = min(ranks, max(1, ranks_per_node))
     nodes = math.ceil(ranks / within)
-    lines = _intra_lines(op, ranks, within, intra, peer_access, kernel if nodes == 1 else "nccl")
-    if in_engine and nodes == 1:
-        lines = lines + _custom_lines(op, ranks, intra, peer_access)
+    name = link_class(intra)
+    if not peer_access and name in ("pcie-switch", "pcie-root", "pcie-cross"):
+        name = "pcie-host"
+    lines = _intra_lines(op, ranks, within, intra, name, kernel)
     if nodes > 1:
         lines = _inter_lines(op, ranks, within, nodes, intra, inter or intra, lines, groups, nics)
+    elif op == "all_reduce" and kernel not in ("nccl", "nccl-ring"):
+        lines = _kernel_lines(kernel, within, intra, name, lines)
+    elif op == "all_reduce" and in_engine:
+        lines = lines + _kernel_lines("vllm", within, intra, name, lines)
     if in_engine:
-        lines = [(a * fit.ENGINE_LATENCY_FACTOR, b * fit.ENGINE_BANDWIDTH_FACTOR) for a, b in lines]
+        lines = [
+            (alpha * fit.ENGINE_LATENCY_FACTOR, beta * fit.ENGINE_BANDWIDTH_FACTOR) for alpha, beta in lines
+        ]
     return lower_envelope(lines)
 
 
-def _intra_lines(
-    op: Op, ranks: int, within: int, link: Link, peer_access: bool, kernel: Kernel
-) -> list[tuple[float, float]]:
-    name = link_class(link)
-    if name in ("pcie-switch", "pcie-root", "pcie-cross") and not peer_access:
-        name = "pcie-host"
-    c = fit.CLASSES[name]
+def _intra_lines(op: Op, ranks: int, within: int, link: Link, name: str, kernel: Kernel) -> Lines:
+    """Three protocol lines of the phases inside a node."""
     if within <= 1:
-        return [(0.0, 0.0)]
-    if kernel == "custom":
-        return _custom_lines(op, within, link, peer_access)
-    steps, share = _shape(op, within)
-    if ranks > within:
-        # a flat ring through all nodes passes each in-node link with its share of the whole
-        share = _shape(op, ranks)[1]
-    peak = link.peak_gb_s_unidir or 2 * (link.achieved_gb_s_unidir or 16.0)
+        return [(0.0, 0.0)] * 3
+    c = fit.CLASSES[name]
+    steps = _shape(op, within)[0]
+    # a flat ring through all nodes passes each in-node link with its share of the whole
+    share = _shape(op, ranks)[1]
+    wire = _wire_gb_s(link, c)
     if name == "xgmi":
-        # a full mesh: a group of n uses n - 1 of its links
-        peer = link.per_peer_gb_s_unidir or peak / 7
-        peak = min(peak, peer * (within - 1))
-    wire = peak * c["wire"] * _ring_share(name, within) * GB
-    alpha = (c["base_us"] + c["hop_us"] * steps) * 1e-6
-    bulk = wire * (c["switch"] if op == "all_reduce" and within >= 5 else 1.0)
+        mesh = (link.max_gpus or 8) - 1
+        wire *= min(1.0, (within - 1) / mesh)
+    wire *= _ring_share(name, within) * GB
+    low, mid, bulk = c["low"], c["mid"], 1.0
+    if op == "all_reduce" and _in_switch(name, within, kernel):
+        low, mid, bulk = low * c["switch_low"], mid * c["switch"], c["switch"]
+    alpha = c["base_us"] + c["hop_us"] * steps
+    fill = fit.SEND_FILL if op == "send_recv" else 1.0
+    mid_alpha = alpha + fill * c["mid_us"]
+    bulk_alpha = alpha + fill * (c["bulk_us"] + c["bulk_hop_us"] * steps)
     return [
-        (alpha, share / (wire * c["low"])),
-        (alpha + c["mid_us"] * 1e-6, share / (wire * c["mid"])),
-        (alpha + c["bulk_us"] * 1e-6, share / bulk),
+        (alpha * 1e-6, share / (wire * low)),
+        (mid_alpha * 1e-6, share / (wire * mid)),
+        (bulk_alpha * 1e-6, share / (wire * bulk)),
     ]
 
 
-def _custom_lines(op: Op, ranks: int, link: Link, peer_access: bool) -> list[tuple[float, float]]:
-    name = link_class(link)
-    if op != "all_reduce" or name == "pcie-host" or not peer_access:
-        return []
-    k = fit.CUSTOM
+def _kernel_lines(kernel: Kernel, ranks: int, link: Link, name: str, nccl: Lines) -> Lines:
+    """A serving engine's own all-reduce: each GPU reads all peers at once (one shot), or in two halves.
+
+    vLLM leaves PCIe groups above two GPUs to NCCL (vllm/distributed/device_communicators/custom_all_reduce.py).
+    """
     pcie = name.startswith("pcie")
+    k = fit.KERNELS[kernel if not pcie or kernel == "one-shot" else f"{kernel}-pcie"]
+    overhead = k["call_us"] * 1e-6
+    called = [(alpha + overhead, beta) for alpha, beta in nccl]
+    if name == "pcie-host" or (pcie and kernel != "one-shot" and ranks > 2):
+        return called
     wire = link.peak_gb_s_unidir * k["wire"] * GB
-    base = k["pcie_base_us"] if pcie else k["base_us"]
-    hop = k["pcie_hop_us"] if pcie else k["hop_us"]
-    alpha = (base + hop * (ranks - 1)) * 1e-6
-    one_shot = (alpha, (ranks - 1) / wire)
-    two_shot = (2 * alpha, 2 * (ranks - 1) / ranks / wire)
-    return [one_shot, two_shot]
+    alpha = (k["base_us"] + k["hop_us"] * (ranks - 1)) * 1e-6 * fit.KERNEL_CLASS.get(name, 1.0)
+    return [
+        (alpha, (ranks - 1) / wire),
+        (alpha * fit.TWO_SHOT_ALPHA, 2 * (ranks - 1) / ranks / wire),
+        *called,
+    ]
 
 
 def _inter_lines(
@@ -273,35 +310,32 @@ def _inter_lines(
     nodes: int,
     intra: Link,
     inter: Link,
-    inside: list[tuple[float, float]],
+    inside: Lines,
     groups: int,
     nics: int | None,
-) -> list[tuple[float, float]]:
-    name = link_class(inter)
-    c = fit.CLASSES[name]
-    steps = 1 if op == "send_recv" else (2 if op == "all_reduce" else 1) * math.ceil(math.log2(nodes))
+) -> Lines:
+    """The in-node lines with the network's on top: latencies add, the slower bandwidth counts."""
+    c = fit.CLASSES[link_class(inter)]
+    nics = inter.nics_per_node or nics
     if nics is None:
-        nics = inter.nics_per_node or (
-            within * groups if intra.family in ("nvlink", "xgmi") and inter.family != "tcp" else 1
-        )
-    node_rate = inter.peak_gb_s_unidir * c["wire"] * GB * max(1, nics)
+        rich = intra.family in ("nvlink", "xgmi") and inter.family != "tcp"
+        nics = within * groups if rich else 1
+    card = _wire_gb_s(inter, c) * GB
+    rate = card * nics / groups
     if op == "send_recv":
-        rate = min(node_rate / groups, inter.peak_gb_s_unidir * c["wire"] * GB)
-        share = 1.0
+        steps, share = 1, 1.0
+        rate = min(rate, card * max(1, nics // max(1, within * groups)))
     else:
-        rate = node_rate / groups
+        steps = (2 if op == "all_reduce" else 1) * math.ceil(math.log2(nodes))
         share = _shape(op, ranks)[1]
         if op == "all_to_all":
             share = within * (ranks - within) / ranks
-        elif op == "all_reduce" and link_class(intra) in ("nvlink-4", "nvlink-5") and within >= 5:
-            # reduced in the node's switch first: each card carries one GPU's share
+        elif op == "all_reduce" and _in_switch(link_class(intra), within, "nccl"):
             share = 2 * (nodes - 1) / nodes
-    alpha = (c["base_us"] + c["hop_us"] * steps) * 1e-6
+    alpha = c["base_us"] + c["hop_us"] * steps
     network = [
-        (alpha, share / (rate * c["low"])),
-        (alpha + c["mid_us"] * 1e-6, share / (rate * c["mid"])),
-        (alpha + c["bulk_us"] * 1e-6, share / rate),
+        (alpha * 1e-6, share / (rate * c["low"])),
+        ((alpha + c["mid_us"]) * 1e-6, share / (rate * c["mid"])),
+        ((alpha + c["bulk_us"] + c["bulk_hop_us"] * steps) * 1e-6, share / rate),
     ]
-    if len(inside) == 1:
-        inside = inside * 3
     return [(a1 + a2, max(b1, b2)) for (a1, b1), (a2, b2) in zip(inside, network, strict=True)]

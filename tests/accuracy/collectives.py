@@ -1,0 +1,335 @@
+"""The collective set: rows of nccl-tests and engine all-reduce benchmarks against `engine.collectives`.
+
+A row names its link in its own words (`pcie4_l40s`, `ib_8xndr400_h100`, `nvlink4_h100_engine`). Rules read the words:
+the family and generation, how many network cards of which rate, whether an engine's kernel ran. A name that no rule
+reads is a row set aside.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+
+import catalog
+from engine.collectives import Kernel, Op, collective_s
+from engine.hardware import Link
+from tests.accuracy.harness import Case, Evaluation, Row
+
+OPS: dict[str, Op] = {
+    "all_reduce": "all_reduce",
+    "all_gather": "all_gather",
+    "reduce_scatter": "reduce_scatter",
+    "all_to_all": "all_to_all",
+    "alltoall": "all_to_all",
+    "send_recv": "send_recv",
+    "sendrecv": "send_recv",
+    "p2p": "send_recv",
+}
+
+HOST_TIMED_S = 20e-6
+"""What a blocking benchmark from Python adds to each collective: the same 8x B200 all-reduce takes 27 us in nccl-tests
+and 48 us in all_reduce_bench.py at 32 KiB, and 20 us more at every size up to 1 MiB."""
+
+UNSTATED_NIC_GBIT = 100
+"""Rate of a network card that a row does not name."""
+
+GEFORCE = re.compile(r"(?:rtx|geforce)?[ -]?(?:30[789]0|40[789]0|50[789]0)(?!\w*ada)")
+IB_BY_GBIT = {100: "ib-edr", 200: "ib-hdr", 400: "ib-ndr", 800: "ib-xdr"}
+ROCE_BY_GBIT = {100: "roce-100", 200: "roce-200", 400: "roce-400", 800: "roce-800"}
+TCP_BY_GBIT = {1: "eth-1-tcp", 10: "eth-10-tcp", 25: "eth-25-tcp", 100: "eth-100-tcp"}
+EFA_BY_WORD = (
+    ("b300", "efa-v4-b300"),
+    ("b200", "efa-v4-b200"),
+    ("p6", "efa-v4-b200"),
+    ("h200", "efa-v3"),
+    ("p5en", "efa-v3"),
+    ("h100", "efa-v2"),
+    ("p5", "efa-v2"),
+    ("a100", "efa-v1"),
+    ("p4", "efa-v1"),
+)
+
+
+class UnknownLink(ValueError):
+    """A row whose link no rule reads."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A row as arguments of `collective_s`."""
+
+    op: Op
+    payload_bytes: float
+    ranks: int
+    ranks_per_node: int
+    intra: Link
+    inter: Link | None
+    kernel: Kernel
+    peer_access: bool
+    nics_per_node: int | None
+    added_s: float
+
+    def seconds(self) -> float:
+        """The model's time for this row."""
+        return self.added_s + collective_s(
+            self.op,
+            self.payload_bytes,
+            self.ranks,
+            self.ranks_per_node,
+            self.intra,
+            self.inter,
+            kernel=self.kernel,
+            peer_access=self.peer_access,
+            nics_per_node=self.nics_per_node,
+        )
+
+
+def _link(link_id: str) -> Link:
+    return catalog.load().link(link_id)
+
+
+def _closest(rates: dict[int, str], gbit: int) -> Link:
+    """The link of the nearest rate at or above; its figures are scaled to the rate asked."""
+    nearest = min(rates, key=lambda rate: (abs(rate - gbit), -rate))
+    link = _link(rates[nearest])
+    if nearest == gbit:
+        return link
+    achieved = link.achieved_gb_s_unidir
+    return replace(
+        link,
+        id=f"{link.id}-at-{gbit}",
+        peak_gb_s_unidir=gbit / 8,
+        achieved_gb_s_unidir=achieved * gbit / nearest if achieved else None,
+    )
+
+
+def _stated_gb_s(row: Row) -> float | None:
+    """A rate that the row states for its own link, such as `A40 same node (4GB/s)`."""
+    found = re.search(r"\((\d+(?:\.\d+)?) ?GB/s\)", str(row.get("link") or ""))
+    return float(found.group(1)) if found else None
+
+
+def in_box_link(row: Row) -> tuple[Link, bool] | None:
+    """The in-node link that the row's interconnect names, and whether peer access works; None for a network."""
+    name = str(row["interconnect"]).lower()
+    link_text = str(row.get("link") or "").lower()
+    gpu = str(row.get("gpu") or "").lower()
+    words = name.split("_")
+    head = words[0]
+    if head.startswith(("nvlbridge", "nvbridge")) or "bridge" in name:
+        older = any(word in gpu for word in ("3090", "a6000", "a40", "a100"))
+        return _link("nvlink-3-bridge" if older and "a100" not in gpu else "nvlink-4-bridge"), True
+    if head.startswith("nvl"):
+        rack = "gb200" in name or "gb300" in name or "nvl72" in name
+        generation = re.search(r"nvl(?:ink)?(\d)", head)
+        number = generation.group(1) if generation else _nvlink_generation(gpu)
+        if number is None:
+            raise UnknownLink(f"NVLink generation of {name}")
+        return _link("nvlink-5-nvl72" if rack and number == "5" else f"nvlink-{number}"), True
+    if head.startswith(("xgmi", "infinityfabric", "if")) or ("mi300" in name and head != "roce"):
+        part = "mi355x" if "35" in name + gpu else "mi250x" if "250" in name + gpu else "mi300x"
+        return _link(f"xgmi-{part}"), True
+    if head.startswith("pcie"):
+        return _pcie(row, name, link_text, gpu)
+    return None
+
+
+def _nvlink_generation(gpu: str) -> str | None:
+    for word, number in (
+        ("v100", "2"),
+        ("a100", "3"),
+        ("a800", "3"),
+        ("h100", "4"),
+        ("h200", "4"),
+        ("h800", "4"),
+        ("h20", "4"),
+        ("b200", "5"),
+        ("b300", "5"),
+        ("gb200", "5"),
+    ):
+        if word in gpu:
+            return number
+    return None
+
+
+def _pcie(row: Row, name: str, link_text: str, gpu: str) -> tuple[Link, bool]:
+    generation = re.search(r"pcie(\d)", name)
+    number = int(generation.group(1)) if generation else 4
+    peer = not GEFORCE.search(gpu + " " + name.replace("_", " "))
+    text = f"{name} {link_text}"
+    if "x8" in re.split(r"[_ ]", text) or "_x8" in text:
+        link = _link("pcie5-x8")
+    elif "cross-socket" in text or "dual-socket" in text:
+        link = _link("pcie4-cross-socket") if number == 4 else _link("pcie5-root")
+    elif "switch" in text or name.endswith("_oneshot"):
+        link = _link("pcie5-switch")
+    else:
+        link = _link({3: "pcie3-x16", 4: "pcie4-x16", 6: "pcie6-x16"}.get(number, "pcie5-root"))
+    if not peer or "p2p off" in text or "no p2p" in text or "nop2p" in text:
+        link, peer = _link("pcie-no-p2p"), False
+        if number == 4:
+            link = replace(link, id="pcie4-no-p2p", peak_gb_s_unidir=link.peak_gb_s_unidir / 2)
+    stated = _stated_gb_s(row)
+    if stated:
+        link = replace(link, id=f"{link.id}-at-{stated:g}", achieved_gb_s_unidir=stated)
+    return link, peer
+
+
+def _home(row: Row) -> tuple[Link, bool]:
+    """The in-node link of a multi-node row, from its GPU."""
+    gpu = str(row.get("gpu") or "").lower()
+    number = _nvlink_generation(gpu)
+    if "pcie" in gpu:
+        return _link("pcie5-root"), True
+    if number:
+        return _link(f"nvlink-{number}"), True
+    if "mi3" in gpu or "mi2" in gpu:
+        return _link("xgmi-mi300x"), True
+    if "l40" in gpu or "a40" in gpu or "a6000" in gpu:
+        return _link("pcie4-x16"), True
+    if "6000" in gpu:
+        return _link("pcie5-root"), True
+    if GEFORCE.search(gpu):
+        return _link("pcie-no-p2p"), False
+    # racks of eight that nobody describes further are NVLink nodes
+    return _link("nvlink-3"), True
+
+
+def network_link(row: Row) -> tuple[Link, int | None]:
+    """The link between nodes that the row names and the cards a node has of it (None: the link's own number)."""
+    name = str(row["interconnect"]).lower()
+    text = f"{name} {str(row.get('link') or '').lower()} {str(row.get('gpu') or '').lower()}"
+    cards, gbit = _cards(name, str(row.get("link") or ""))
+    head = name.split("_")[0]
+    if head.startswith("efa"):
+        for word, link_id in EFA_BY_WORD:
+            if word in text:
+                return _link(link_id), None
+        raise UnknownLink(f"EFA generation of {name}")
+    if "tcpxo" in head or "fastrak" in head:
+        return _link("gcp-tcpxo"), None
+    if "tcpx" in head:
+        return _link("gcp-tcpx"), None
+    if head == "ib" or "infiniband" in text:
+        return _closest(IB_BY_GBIT, gbit or 200), cards
+    if head == "roce":
+        link = _closest(ROCE_BY_GBIT, gbit or UNSTATED_NIC_GBIT)
+        if "sr-iov" in text or "untuned" in text or "no gdr" in text:
+            # virtual functions and host copies: GPUDirect RDMA is not in the path
+            link = replace(link, id=f"{link.id}-untuned")
+        return link, cards
+    if head in ("tcp", "eth", "ethernet", "socket"):
+        return _closest(TCP_BY_GBIT, gbit or 25), cards or 1
+    if head == "slingshot":
+        return _link("slingshot-11"), cards
+    if head in ("fabric", "vidur") or "internode" in name:
+        node_gb_s = re.search(r"(\d+)gbs?_node", name)
+        if node_gb_s:
+            return _link("roce-100"), round(float(node_gb_s.group(1)) / 12.5)
+        return _link("roce-100"), cards
+    raise UnknownLink(f"no rule reads the interconnect {name}")
+
+
+def _cards(name: str, link: str) -> tuple[int | None, int | None]:
+    """(network cards of a node, Gbit/s of one) from words such as `8xndr400`, `4x200`, `200g`, `4 rails 400Gb`."""
+    for text in (name, link.lower()):
+        found = re.search(r"(\d+)x(?:edr|hdr|ndr|xdr|cx\d?)?-?(\d{2,3})", text)
+        if found:
+            return int(found.group(1)), int(found.group(2))
+    rails = re.search(r"(\d+) ?rails? (\d+)gb", link.lower()) or re.search(r"(\d+)rail", name)
+    if rails:
+        rate = re.search(r"(\d+)gb", link.lower())
+        return int(rails.group(1)), int(rate.group(1)) if rate else None
+    for text in (name, link.lower()):
+        found = re.search(r"(?<!\d)(\d{1,3}) ?gb?(?:e|it|b|\b|_|/)", text + " ")
+        if found and "gbs" not in text:
+            return 1, int(found.group(1))
+    return None, None
+
+
+def _kernel(row: Row) -> Kernel:
+    name = str(row["interconnect"]).lower()
+    lib = str(row.get("lib") or "").lower()
+    if "one-shot" in lib or name.endswith("_oneshot"):
+        return "one-shot"
+    if "trt" in lib:
+        return "trtllm"
+    if name.endswith("_engine") or "vllm" in lib or "sglang" in lib or "custom ar" in lib:
+        return "vllm"
+    return "nccl-ring" if name.endswith("_ring") and "ring" in lib and row["nodes"] == 1 else "nccl"
+
+
+def call_of(row: Row) -> Call:
+    """The row as a call. Raises UnknownLink."""
+    op = OPS.get(str(row["op"]).lower())
+    if op is None:
+        raise UnknownLink(f"operation {row['op']}")
+    ranks, nodes = int(row["n_gpus"]), int(row.get("nodes") or 1)
+    inside = in_box_link(row)
+    notes = f"{row.get('notes') or ''} {row['source']}".lower()
+    blocking = "blocking" in notes or ("ml-engineering" in notes and int(row["bytes"]) < 2**32)
+    inter: Link | None = None
+    cards: int | None = None
+    if inside is not None:
+        within = ranks
+        intra, peer = inside
+    else:
+        within = max(1, min(int(row.get("gpus_per_node") or ranks // nodes), -(-ranks // nodes)))
+        intra, peer = _home(row)
+        inter, cards = network_link(row)
+    return Call(
+        op=op,
+        payload_bytes=float(row["bytes"]),
+        ranks=ranks,
+        ranks_per_node=within,
+        intra=intra,
+        inter=inter,
+        kernel=_kernel(row),
+        peer_access=peer,
+        nics_per_node=cards,
+        added_s=HOST_TIMED_S if blocking else 0.0,
+    )
+
+
+def source_of(row: Row) -> str:
+    """Who measured it, for the tables: repository and file of the source."""
+    source = row.get("source")
+    if isinstance(source, dict):
+        path = str(source.get("path") or "").split("/")
+        return f"{source.get('repo')} {'/'.join(path[-4:-1]) if len(path) > 3 else '/'.join(path)}"
+    return str(source)
+
+
+def evaluate(rows: list[Row]) -> Evaluation:
+    """Every row's time against the model's, in microseconds."""
+    result = Evaluation(rows_read=len(rows))
+    for row in rows:
+        row_id = str(row.get("id"))
+        observed = row.get("time_us")
+        if not observed:
+            result.aside(row_id, "no time in the row")
+            continue
+        try:
+            call = call_of(row)
+        except (UnknownLink, catalog.UnknownId) as error:
+            result.aside(row_id, str(error))
+            continue
+        payload = call.payload_bytes
+        size = "up to 64 KiB" if payload <= 65536 else "up to 4 MiB" if payload <= 2**22 else "above 4 MiB"
+        result.cases.append(
+            Case(
+                row_id=row_id,
+                metric="time_us",
+                observed=float(observed),
+                predicted=call.seconds() * 1e6,
+                groups={
+                    "link": str(row["interconnect"]),
+                    "gpu": str(row.get("gpu")),
+                    "op": call.op,
+                    "gpus": f"{call.ranks:3d}",
+                    "size": size,
+                    "source": source_of(row),
+                },
+            )
+        )
+    return result
