@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from catalog.errors import CatalogError
-from catalog.hf.decoder import Decoder
 from catalog.hf.families import FAMILIES, GENERIC, Family
 from catalog.hf.reader import Config
 from catalog.hf.towers import towers
+from catalog.hf.variants import decoder_for
 from engine.architecture import Architecture
 
 # The largest published config.json (with its id2label and quantization lists) is below 1 MiB.
@@ -60,9 +60,9 @@ def architecture_from_config(config: Mapping[str, Any], where: str) -> Architect
     """
     whole = Config(config, where)
     text, family = _text_config(whole)
-    decoder = Decoder(text, family)
+    decoder = decoder_for(text, family)
     tied = _tied(whole, text, family)
-    tower_tensors, vision_tokens = towers(whole, decoder.hidden_size)
+    side = towers(whole, decoder.hidden_size)
     return Architecture(
         model_type=whole.text("model_type", "generic"),
         hidden_size=decoder.hidden_size,
@@ -71,7 +71,7 @@ def architecture_from_config(config: Mapping[str, Any], where: str) -> Architect
         layers=decoder.layers(),
         embedding=tuple(decoder.embedding()),
         head=tuple(decoder.head(tied)),
-        towers=tower_tensors,
+        towers=side.tensors,
         mtp=tuple(decoder.prediction_layers()),
         tied=tied,
         heads=decoder.heads,
@@ -84,7 +84,7 @@ def architecture_from_config(config: Mapping[str, Any], where: str) -> Architect
         shared_experts=text.integer("shared_experts", 0),
         expert_intermediate_size=decoder.expert_width,
         checkpoint_format=checkpoint_format(whole, text),
-        vision_tokens_max=vision_tokens,
+        vision_tokens_max=side.largest_item_tokens,
     )
 
 

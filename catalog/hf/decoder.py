@@ -7,14 +7,12 @@ from catalog.hf.feedforward import MoeShape, dense_mlp, mixture_of_experts
 from catalog.hf.mixers import (
     NO_MIXER,
     AttentionShape,
-    CompressedShape,
     DeltaNetShape,
     LatentShape,
     Mamba2Shape,
     MambaShape,
     Mixer,
     attention,
-    compressed_attention,
     gated_delta_net,
     latent_attention,
     mamba,
@@ -57,13 +55,9 @@ class Decoder:
 
     def _kv_heads(self) -> int:
         config = self.config
-        if config.text("model_type") == "falcon" and not config.flag("new_decoder_architecture"):
-            return 1 if config.flag("multi_query", True) else self.heads
         nested = config.section("attn_config") if isinstance(config.raw("attn_config"), dict) else None
         if nested is not None and nested.has("kv_n_heads"):
             return nested.positive("kv_n_heads")
-        if not config.has("num_key_value_heads") and config.flag("multi_query"):
-            return config.positive("multi_query_group_num", 1)
         kv_heads = config.positive("num_key_value_heads", self.heads)
         if self.heads % kv_heads:
             raise config.error("num_key_value_heads", f"{kv_heads} does not divide the {self.heads} heads")
@@ -76,7 +70,8 @@ class Decoder:
             return self.config.positive("kv_channels")
         return self.hidden_size // self.heads
 
-    def _intermediate(self) -> int:
+    def mlp_width(self, index: int) -> int:
+        """Features inside the dense feed-forward of block `index`."""
         config = self.config
         if config.has("intermediate_size_mlp"):
             return config.positive("intermediate_size_mlp")
@@ -113,7 +108,7 @@ class Decoder:
 
     def head(self, tied: bool) -> list[Tensor]:
         """The final norm and, when it is not the token table, the output matrix."""
-        tensors = self._norm("final_norm") if self.family.final_norm else []
+        tensors = self._norm("final_norm")
         if not tied:
             bias = switched(self.config, self.family.lm_head_bias)
             tensors += linear("lm_head", "lm_head", self.vocab_size, self.hidden_size, bias=bias, shard="vocab")
@@ -132,7 +127,7 @@ class Decoder:
         """Block `index`: norms, mixer, feed-forward."""
         mixer = self.mixer(index)
         ffn = self.ffns[index]
-        tensors = [*self._block_norms(index, mixer, ffn), *mixer.tensors, *self.feed_forward(index, ffn)]
+        tensors = [*self.block_norms(index), *mixer.tensors, *self.feed_forward(index, ffn), *self.extras(index)]
         return Layer(
             mixer.kind,
             ffn,
@@ -147,12 +142,15 @@ class Decoder:
     def _norm(self, name: str) -> list[Tensor]:
         return norm(name, self.hidden_size, bias=self.norm_bias) if self.family.learned_norm else []
 
-    def _block_norms(self, index: int, mixer: Mixer, ffn: FfnKind) -> list[Tensor]:
-        count = self.family.block_norms
-        tensors: list[Tensor] = []
-        for number in range(count):
-            tensors += self._norm(f"norm_{number}")
-        return tensors
+    def block_norms(self, index: int) -> list[Tensor]:
+        """The norms of hidden width in block `index`."""
+        rule = self.family.block_norms
+        count = rule if isinstance(rule, int) else rule(self.config)
+        return [tensor for number in range(count) for tensor in self._norm(f"norm_{number}")]
+
+    def extras(self, index: int) -> list[Tensor]:
+        """What block `index` holds beside norms, mixer and feed-forward."""
+        return []
 
     def mixer(self, index: int) -> Mixer:
         """The mixer of block `index`."""
@@ -160,14 +158,13 @@ class Decoder:
         if kind == "none":
             return NO_MIXER
         if kind == "linear":
-            return self._recurrent()
+            return self.recurrent_mixer()
         if self.family.attention == "latent":
-            return self._latent()
-        if self.family.attention == "compressed":
-            return self._compressed(index)
-        return attention(self._attention_shape(kind))
+            return self.latent_mixer()
+        return attention(self.attention_shape(index, kind))
 
-    def _attention_shape(self, kind: MixerKind) -> AttentionShape:
+    def attention_shape(self, index: int, kind: MixerKind) -> AttentionShape:
+        """The attention of block `index`."""
         family, config = self.family, self.config
         normed = config.flag(family.qk_norm_key) if family.qk_norm_key else True
         return AttentionShape(
@@ -187,7 +184,8 @@ class Decoder:
             chunked=kind == "chunked",
         )
 
-    def _latent(self) -> Mixer:
+    def latent_mixer(self) -> Mixer:
+        """Latent attention, with its indexer when the config has one."""
         config = self.config
         return latent_attention(
             LatentShape(
@@ -205,27 +203,8 @@ class Decoder:
             )
         )
 
-    def _compressed(self, index: int) -> Mixer:
-        config = self.config
-        ratios = config.items("compress_ratios") or []
-        ratio = ratios[index] if index < len(ratios) else 0
-        return compressed_attention(
-            CompressedShape(
-                self.hidden_size,
-                self.heads,
-                self.head_dim,
-                config.positive("q_lora_rank"),
-                config.positive("o_groups"),
-                config.positive("o_lora_rank"),
-                config.positive("sliding_window"),
-                ratio,
-                config.integer("index_n_heads", 0),
-                config.integer("index_head_dim", 0),
-                config.integer("index_topk", 0),
-            )
-        )
-
-    def _recurrent(self) -> Mixer:
+    def recurrent_mixer(self) -> Mixer:
+        """The recurrent mixer that the family uses."""
         config = self.config
         if self.family.recurrent == "delta-net":
             return gated_delta_net(
@@ -239,19 +218,7 @@ class Decoder:
                 )
             )
         if self.family.recurrent == "mamba":
-            inner = config.positive("mamba_expand") * self.hidden_size
-            return mamba(
-                MambaShape(
-                    self.hidden_size,
-                    inner,
-                    config.positive("mamba_d_state"),
-                    config.positive("mamba_dt_rank", -(-self.hidden_size // 16)),
-                    config.positive("mamba_d_conv"),
-                    config.flag("mamba_conv_bias", True),
-                    config.flag("mamba_proj_bias"),
-                    inner_norms=True,
-                )
-            )
+            return self._first_mamba()
         return mamba2(
             Mamba2Shape(
                 self.hidden_size,
@@ -262,6 +229,27 @@ class Decoder:
                 self._first("mamba_d_conv", "conv_kernel"),
                 config.flag("mamba_conv_bias", config.flag("use_conv_bias", True)),
                 config.flag("mamba_proj_bias", config.flag("use_bias")),
+            )
+        )
+
+    def _first_mamba(self) -> Mixer:
+        config = self.config
+        automatic = -(-self.hidden_size // 16)
+        rank = config.raw("mamba_dt_rank") or config.raw("time_step_rank")
+        if config.has("mamba_expand") or not config.has("intermediate_size"):
+            inner = self._first("mamba_expand", "expand") * self.hidden_size
+        else:
+            inner = config.positive("intermediate_size")
+        return mamba(
+            MambaShape(
+                self.hidden_size,
+                inner,
+                self._first("mamba_d_state", "state_size"),
+                rank if isinstance(rank, int) else automatic,
+                self._first("mamba_d_conv", "conv_kernel"),
+                config.flag("mamba_conv_bias", config.flag("use_conv_bias", True)),
+                config.flag("mamba_proj_bias", config.flag("use_bias")),
+                inner_norms=config.text("model_type") == "jamba",
             )
         )
 
@@ -279,8 +267,14 @@ class Decoder:
             return []
         if kind == "dense":
             bias = switched(config, family.mlp_bias)
-            return dense_mlp(self.hidden_size, self._intermediate(), gated=family.gated, bias=bias)
-        correction = switched(config, family.score_correction)
+            return dense_mlp(
+                self.hidden_size,
+                self.mlp_width(index),
+                gated=family.gated,
+                bias=bias,
+                inner_norm=family.inner_norm,
+            )
+        correction = switched(config, family.score_correction) or config.text("topk_method") == "noaux_tc"
         return mixture_of_experts(
             MoeShape(
                 self.hidden_size,

@@ -7,14 +7,15 @@ A `model_type` without a row is read as a plain decoder by the names of its keys
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, Final, Literal
 
 from catalog.hf.mixers import QkNorm
+from catalog.hf.reader import Config
 
-Attention = Literal["plain", "latent", "compressed", "gemma4", "blocks"]
+Attention = Literal["plain", "latent"]
 Recurrent = Literal["delta-net", "mamba", "mamba2", "none"]
 # A bias is always there, never there, or switched by one of these keys.
 Bias = bool | tuple[str, ...]
@@ -45,20 +46,16 @@ class Family:
     qk_norm: QkNorm = "none"
     qk_norm_key: str = ""
     qk_norm_bias: bool = False
-    block_norms: int = 2
-    moe_extra_norms: int = 0
+    block_norms: int | Callable[[Config], int] = 2
     norm_bias: Bias = False
     learned_norm: bool = True
-    final_norm: bool = True
     output_gate: bool = False
     sinks: bool = False
     inner_norm: bool = False
     score_correction: Bias = False
     shared_gate: bool = False
-    dense_beside_moe: bool = False
     positions: int | None = None
     embedding_norm: bool = False
-    rope_scaled_windows: bool = False
     implicit_pattern: str = ""
 
 
@@ -95,6 +92,8 @@ _GEMMA3_SIZES: Final = {
     "vocab_size": 262208,
     "max_position_embeddings": 131072,
 }
+
+_GEMMA4_SIZES: Final = {**_GEMMA3_SIZES, "num_hidden_layers": 30, "vocab_size": 262144}
 
 GENERIC: Final = Family()
 _NO_BIAS: Final = _family(qkv_bias=False, o_bias=False, mlp_bias=False)
@@ -196,6 +195,14 @@ _NEMOTRON_H: Final = _family(
     score_correction=True,
 )
 
+
+def _falcon_norms(config: Config) -> int:
+    """Parallel blocks share one norm, except that the new decoder has one for each branch unless it says otherwise."""
+    if config.flag("new_decoder_architecture"):
+        return config.integer("num_ln_in_parallel_attn", 2)
+    return 1 if config.flag("parallel_attn", True) else 2
+
+
 FAMILIES: Final[Mapping[str, Family]] = MappingProxyType(
     {
         "llama": _LLAMA,
@@ -220,11 +227,11 @@ FAMILIES: Final[Mapping[str, Family]] = MappingProxyType(
         "deepseek_v32": _DEEPSEEK_V3,
         "kimi_k2": _DEEPSEEK_V3,
         "glm_moe_dsa": _DEEPSEEK_V3,
-        "deepseek_v4": _family(_NO_BIAS, attention="compressed", score_correction=True),
+        "deepseek_v4": _family(_NO_BIAS),
         "gemma": _GEMMA,
         "gemma2": _GEMMA2,
         "gemma3_text": _GEMMA3,
-        "gemma4_text": _family(_GEMMA3, attention="gemma4", dense_beside_moe=True),
+        "gemma4_text": _family(_GEMMA3, sizes=_GEMMA4_SIZES),
         "phi3": _NO_BIAS,
         "gpt_oss": _family(
             qkv_bias=("attention_bias",),
@@ -238,13 +245,14 @@ FAMILIES: Final[Mapping[str, Family]] = MappingProxyType(
         ),
         "glm4_moe": _GLM4_MOE,
         "minimax_m2": _family(_NO_BIAS, qk_norm="width", qk_norm_key="use_qk_norm", score_correction=True),
-        "nemotron-nas": _family(_LLAMA, attention="blocks"),
+        "nemotron-nas": _LLAMA,
         "nemotron_h": _NEMOTRON_H,
         "nemotron": _family(
             _LLAMA, gated=False, norm_bias=True, qkv_bias=("attention_bias",), o_bias=("attention_bias",)
         ),
         "falcon": _family(
-            qkv_bias=("bias",), o_bias=("bias",), mlp_bias=("bias",), gated=False, norm_bias=True, tied=True
+            qkv_bias=("bias",), o_bias=("bias",), mlp_bias=("bias",), gated=False, norm_bias=True, tied=True,
+            block_norms=_falcon_norms, defaults={"max_position_embeddings": 2048},
         ),
         "mamba2": _family(recurrent="mamba2", block_norms=1),
         "cohere": _COHERE,

@@ -1,11 +1,370 @@
-"""Vision and audio towers, by structural idea."""
+"""Vision and audio towers: a shared encoder block, and what each kind puts around it.
+
+Shapes follow the modules of Hugging Face transformers 5.23 (modeling_NAME.py of each tower); defaults are the
+classes' own, since a nested vision_config often leaves them out.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
+
 from catalog.hf.reader import Config
-from engine.architecture import Tensor
+from catalog.hf.tensors import linear, norm
+from engine.architecture import Part, Tensor
 
 
-def towers(config: Config, text_hidden_size: int) -> tuple[tuple[Tensor, ...], int]:
-    """The towers of a multimodal config and the tokens of the largest item. Nothing for a text model."""
-    return (), 0
+@dataclass(frozen=True, slots=True)
+class Towers:
+    """The towers of a model, and the tokens that its largest picture becomes (0 when the config does not say)."""
+
+    tensors: tuple[Tensor, ...] = ()
+    largest_item_tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Encoder:
+    """A stack of `depth` equal transformer blocks without causality.
+
+    norms: of hidden width in a block. head_norms: query and key norms of head_dim. scales: learned vectors of
+    hidden width or single values beyond norms, for each block.
+    """
+
+    depth: int
+    hidden_size: int
+    intermediate_size: int
+    heads: int
+    head_dim: int = 0
+    kv_heads: int = 0
+    qkv_bias: bool = True
+    o_bias: bool = True
+    mlp_bias: bool = True
+    gated: bool = False
+    norms: int = 2
+    norm_bias: bool = True
+    head_norms: int = 0
+    scales: int = 0
+    gates: int = 0
+
+    def tensors(self, part: Part = "vision", name: str = "vision") -> list[Tensor]:
+        """The parameters of all blocks."""
+        hidden, heads, depth = self.hidden_size, self.heads, self.depth
+        head_dim = self.head_dim or hidden // heads
+        kv_heads = self.kv_heads or heads
+
+        def matrix(label: str, rows: int, cols: int, bias: bool, row: bool = False, units: int = 0) -> list[Tensor]:
+            shard = "row" if row else "column"
+            return linear(
+                f"{name}.{label}", part, rows, cols, bias=bias, shard=shard, units=units, copies=depth
+            )
+
+        made = matrix("q_proj", heads * head_dim, hidden, self.qkv_bias, units=heads)
+        made += matrix("k_proj", kv_heads * head_dim, hidden, self.qkv_bias, units=kv_heads)
+        made += matrix("v_proj", kv_heads * head_dim, hidden, self.qkv_bias, units=kv_heads)
+        made += matrix("o_proj", hidden, heads * head_dim, self.o_bias, row=True, units=heads)
+        if self.gated:
+            made += matrix("gate_proj", self.intermediate_size, hidden, self.mlp_bias)
+        made += matrix("up_proj", self.intermediate_size, hidden, self.mlp_bias)
+        made += matrix("down_proj", hidden, self.intermediate_size, self.mlp_bias, row=True)
+        for number in range(self.norms):
+            made += norm(f"{name}.norm_{number}", hidden, bias=self.norm_bias, copies=depth, part=part)
+        for number in range(self.head_norms):
+            made += norm(f"{name}.head_norm_{number}", head_dim, copies=depth, part=part)
+        for number in range(self.scales):
+            made += norm(f"{name}.scale_{number}", hidden, copies=depth, part=part)
+        for number in range(self.gates):
+            made += norm(f"{name}.gate_{number}", 1, copies=depth, part=part)
+        return made
+
+
+def _patches(config: Config, hidden: int, *, bias: bool, channels: int = 3, temporal: int = 1) -> list[Tensor]:
+    """The patch projection: a convolution whose kernel is its stride, so a matrix."""
+    patch = config.positive("patch_size", 14)
+    return linear("patch_embed", "vision", hidden, channels * temporal * patch * patch, bias=bias)
+
+
+def _table(name: str, rows: int, cols: int) -> list[Tensor]:
+    return [Tensor(name, "vision", rows, cols)]
+
+
+def _mlp_projector(name: str, sizes: tuple[int, ...], *, bias: bool = True) -> list[Tensor]:
+    made: list[Tensor] = []
+    for number, (cols, rows) in enumerate(zip(sizes, sizes[1:], strict=False)):
+        made += linear(f"{name}.linear_{number}", "vision", rows, cols, bias=bias)
+    return made
+
+
+def _norm(name: str, width: int, bias: bool) -> list[Tensor]:
+    return norm(name, width, bias=bias, part="vision")
+
+
+# Pictures are cut to this many patches before they reach the tower: preprocessor_config.json of Qwen2.5-VL
+# (max_pixels 12845056, 28 x 28 pixels a token) and of Qwen3-VL (longest_edge 16777216, 32 x 32): both 16384 tokens.
+_QWEN_LARGEST_TOKENS: Final = 16384
+
+
+def _qwen2_vl(whole: Config, vision: Config, text_hidden: int) -> Towers:
+    windowed = vision.has("out_hidden_size") or whole.text("model_type").startswith("qwen2_5")
+    hidden = vision.positive("hidden_size" if windowed else "embed_dim", 1280)
+    merge = vision.positive("spatial_merge_size", 2) ** 2
+    out = vision.positive("out_hidden_size", text_hidden) if windowed else text_hidden
+    if windowed:
+        width = vision.positive("intermediate_size", 3420)
+    else:
+        width = int(hidden * vision.number("mlp_ratio", 4))
+    encoder = Encoder(
+        vision.positive("depth", 32), hidden, width, vision.positive("num_heads", 16), gated=windowed, norm_bias=not windowed
+    )
+    made = _patches(vision, hidden, bias=False, temporal=vision.positive("temporal_patch_size", 2))
+    made += encoder.tensors()
+    made += _norm("merger.norm", hidden, not windowed)
+    made += _mlp_projector("merger", (hidden * merge, hidden * merge, out))
+    return Towers(tuple(made), _QWEN_LARGEST_TOKENS)
+
+
+def _qwen3_vl(whole: Config, vision: Config, text_hidden: int) -> Towers:
+    hidden = vision.positive("hidden_size", 1152)
+    merged = hidden * vision.positive("spatial_merge_size", 2) ** 2
+    out = vision.positive("out_hidden_size", text_hidden)
+    encoder = Encoder(
+        vision.positive("depth", 27),
+        hidden,
+        vision.positive("intermediate_size", 4304),
+        vision.positive("num_heads", 16),
+    )
+    made = _patches(vision, hidden, bias=True, temporal=vision.positive("temporal_patch_size", 2))
+    made += _table("pos_embed", vision.positive("num_position_embeddings", 2304), hidden)
+    made += encoder.tensors()
+    made += [*_norm("merger.norm", hidden, True), *_mlp_projector("merger", (merged, merged, out))]
+    deep = vision.items("deepstack_visual_indexes")
+    for number in range(3 if deep is None else len(deep)):
+        name = f"deepstack_{number}"
+        made += [*_norm(f"{name}.norm", merged, True), *_mlp_projector(name, (merged, merged, out))]
+    return Towers(tuple(made), _QWEN_LARGEST_TOKENS)
+
+
+def _siglip(vision: Config) -> list[Tensor]:
+    """SigLIP without its pooling head (Zhai et al. 2023, arXiv 2303.15343)."""
+    hidden = vision.positive("hidden_size", 768)
+    encoder = Encoder(
+        vision.positive("num_hidden_layers", 12),
+        hidden,
+        vision.positive("intermediate_size", 3072),
+        vision.positive("num_attention_heads", 12),
+    )
+    positions = (vision.positive("image_size", 224) // vision.positive("patch_size", 16)) ** 2
+    patch = vision.positive("patch_size", 16)
+    made = linear("patch_embed", "vision", hidden, 3 * patch * patch, bias=True)
+    made += [*_table("pos_embed", positions, hidden), *encoder.tensors(), *_norm("post_norm", hidden, True)]
+    return made
+
+
+def _gemma3(whole: Config, vision: Config, text_hidden: int) -> Towers:
+    hidden = vision.positive("hidden_size", 768)
+    made = _siglip(vision)
+    made += [*linear("projector", "vision", text_hidden, hidden), *_norm("projector.norm", hidden, False)]
+    return Towers(tuple(made), whole.integer("mm_tokens_per_image", 256))
+
+
+def _pixtral_encoder(vision: Config) -> list[Tensor]:
+    hidden = vision.positive("hidden_size", 1024)
+    encoder = Encoder(
+        vision.positive("num_hidden_layers", 24),
+        hidden,
+        vision.positive("intermediate_size", 4096),
+        vision.positive("num_attention_heads", 16),
+        qkv_bias=False,
+        o_bias=False,
+        mlp_bias=False,
+        gated=True,
+        norm_bias=False,
+    )
+    patch = vision.positive("patch_size", 16)
+    made = linear("patch_embed", "vision", hidden, 3 * patch * patch)
+    return [*made, *_norm("pre_norm", hidden, False), *encoder.tensors()]
+
+
+def _mistral3(whole: Config, vision: Config, text_hidden: int) -> Towers:
+    hidden = vision.positive("hidden_size", 1024)
+    merge = whole.positive("spatial_merge_size", 2)
+    bias = whole.flag("multimodal_projector_bias")
+    made = _pixtral_encoder(vision)
+    made += [*_norm("projector.norm", hidden, False), *linear("patch_merger", "vision", hidden, hidden * merge**2)]
+    made += _mlp_projector("projector", (hidden, text_hidden, text_hidden), bias=bias)
+    side = vision.positive("image_size", 1540) // vision.positive("patch_size", 14) // merge
+    return Towers(tuple(made), side * side)
+
+
+def _clip(vision: Config) -> list[Tensor]:
+    """The CLIP picture encoder (Radford et al. 2021, arXiv 2103.00020) as LLaVA holds it."""
+    hidden = vision.positive("hidden_size", 1024)
+    patch = vision.positive("patch_size", 14)
+    positions = (vision.positive("image_size", 336) // patch) ** 2 + 1
+    encoder = Encoder(
+        vision.positive("num_hidden_layers", 24),
+        hidden,
+        vision.positive("intermediate_size", 4096),
+        vision.positive("num_attention_heads", 16),
+    )
+    made = linear("patch_embed", "vision", hidden, 3 * patch * patch)
+    made += [*_table("class_embed", 1, hidden), *_table("pos_embed", positions, hidden)]
+    return [*made, *_norm("pre_norm", hidden, True), *encoder.tensors(), *_norm("post_norm", hidden, True)]
+
+
+def _llava(whole: Config, vision: Config, text_hidden: int) -> Towers:
+    """A picture encoder and a two-layer projector (Liu et al. 2023, arXiv 2310.03744); LLaVA-NeXT tiles pictures."""
+    kind = vision.text("model_type", "clip_vision_model")
+    encoders: Mapping[str, Callable[[Config], list[Tensor]]] = {
+        "clip_vision_model": _clip,
+        "siglip_vision_model": _siglip,
+        "pixtral": _pixtral_encoder,
+    }
+    if kind not in encoders:
+        raise vision.error("model_type", f"is {kind!r}; known picture encoders: {', '.join(sorted(encoders))}")
+    defaults = {"siglip_vision_model": 768}
+    hidden = vision.positive("hidden_size", defaults.get(kind, 1024))
+    layers = whole.raw("vision_feature_layer")
+    taken = len(layers) if isinstance(layers, list) else 1
+    bias = whole.flag("multimodal_projector_bias", True)
+    made = encoders[kind](vision)
+    made += _mlp_projector("projector", (hidden * taken, text_hidden, text_hidden), bias=bias)
+    tokens = (vision.positive("image_size", 336) // vision.positive("patch_size", 14)) ** 2
+    if whole.text("model_type") in ("llava_next", "llava_onevision"):
+        made += norm("image_newline", text_hidden, part="vision")
+        tokens *= 5  # a base view and four tiles
+    return Towers(tuple(made), tokens)
+
+
+def _llama4(whole: Config, vision: Config, text_hidden: int) -> Towers:
+    hidden = vision.positive("hidden_size", 768)
+    patch = vision.positive("patch_size", 14)
+    side = vision.positive("image_size", 448) // patch
+    projected = vision.positive("projector_output_dim", 4096)
+    encoder = Encoder(
+        vision.positive("num_hidden_layers", 34),
+        hidden,
+        vision.positive("intermediate_size", 5632),
+        vision.positive("num_attention_heads", 16),
+    )
+    made = linear("patch_embed", "vision", hidden, 3 * patch * patch)
+    made += [*_table("class_embed", 1, hidden), *_table("pos_embed", side * side + 1, hidden)]
+    made += [*_norm("pre_norm", hidden, True), *encoder.tensors(), *_norm("post_norm", hidden, True)]
+    ratio = vision.number("pixel_shuffle_ratio", 0.5)
+    shuffled = int(hidden / ratio**2)
+    made += _mlp_projector(
+        "adapter", (shuffled, vision.positive("projector_input_dim", 4096), projected), bias=False
+    )
+    made += linear("projector", "vision", text_hidden, vision.positive("vision_output_dim", 7680))
+    tiles = 17  # sixteen tiles and the whole picture: max_patches of the published preprocessor
+    return Towers(tuple(made), tiles * int(side * side * ratio**2))
+
+
+def _moonvit(whole: Config, vision: Config, text_hidden: int) -> Towers:
+    """MoonViT (Kimi-VL, arXiv 2504.07491): learned positions that are resized to the picture."""
+    def size(name: str, default: int) -> int:
+        return vision.positive(f"vt_{name}" if vision.has(f"vt_{name}") else name, default)
+
+    hidden = size("hidden_size", 1152)
+    encoder = Encoder(
+        size("num_hidden_layers", 27), hidden, size("intermediate_size", 4304), size("num_attention_heads", 16)
+    )
+    rows = vision.positive("init_pos_emb_height", 64) * vision.positive("init_pos_emb_width", 64)
+    merge = vision.items("merge_kernel_size") or [2, 2]
+    merged = hidden * merge[0] * merge[1]
+    made = _patches(vision, hidden, bias=True)
+    made += [*_table("pos_embed", rows, hidden), *encoder.tensors(), *_norm("final_norm", hidden, True)]
+    made += [*_norm("projector.norm", hidden, True), *_mlp_projector("projector", (merged, merged, text_hidden))]
+    return Towers(tuple(made), rows // (merge[0] * merge[1]))
+
+
+def _gemma4(whole: Config, vision: Config, text_hidden: int) -> Towers:
+    hidden = vision.positive("hidden_size", 768)
+    bounds = 4 if vision.flag("use_clipped_linears") else 0
+    encoder = Encoder(
+        vision.positive("num_hidden_layers", 16),
+        hidden,
+        vision.positive("intermediate_size", 3072),
+        vision.positive("num_attention_heads", 12),
+        vision.positive("head_dim", 64),
+        vision.positive("num_key_value_heads", 12),
+        qkv_bias=False,
+        o_bias=False,
+        mlp_bias=False,
+        gated=True,
+        norms=4,
+        norm_bias=False,
+        head_norms=2,
+        gates=7 * bounds,
+    )
+    made = _patches(vision, hidden, bias=False)
+    made += [*_table("pos_embed", 2 * vision.positive("position_embedding_size", 10240), hidden), *encoder.tensors()]
+    if vision.flag("standardize"):
+        made += [*norm("standard_bias", hidden, part="vision"), *norm("standard_scale", hidden, part="vision")]
+    made += linear("projector", "vision", text_hidden, hidden)
+    made += _gemma4_audio(whole, text_hidden)
+    return Towers(tuple(made), whole.integer("vision_soft_tokens_per_image", 280))
+
+
+def _gemma4_audio(whole: Config, text_hidden: int) -> list[Tensor]:
+    """The conformer of the small Gemma 4 models: two half feed-forwards, attention and a light convolution a block."""
+    if not whole.has("audio_config"):
+        return []
+    audio = whole.section("audio_config")
+    hidden, depth = audio.positive("hidden_size", 1024), audio.positive("num_hidden_layers", 12)
+    heads, kernel = audio.positive("num_attention_heads", 8), audio.positive("conv_kernel_size", 5)
+    first, second = audio.items("subsampling_conv_channels") or [128, 32]
+    out = audio.positive("output_proj_dims", 1536)
+    bounds = 4 if audio.flag("use_clipped_linears", True) else 0
+    squares = 4 + 1 + 3 + 4 * 4  # q, k, v, o; relative keys; light convolution's two; four 4x feed-forward matrices
+    shapes = (
+        ("matrices", squares * hidden, hidden),
+        ("depthwise", hidden, kernel),
+        ("norms", 3 + 4 + 2, hidden),
+        ("per_dim_scale", hidden // heads, 1),
+        ("bounds", bounds * (4 + 2 + 4), 1),
+    )
+    made = [Tensor(f"audio.{name}", "audio", rows, cols, depth) for name, rows, cols in shapes if rows]
+    made += [
+        Tensor("audio.subsample_0", "audio", first, 9),
+        Tensor("audio.subsample_1", "audio", second, 9 * first),
+        *norm("audio.subsample_norms", first + second, part="audio"),
+        Tensor("audio.input", "audio", hidden, first // 4 * second),
+        *linear("audio.output", "audio", out, hidden, bias=True),
+        *linear("audio.projector", "audio", text_hidden, out),
+    ]
+    return made
+
+
+_Builder = Callable[[Config, Config, int], Towers]
+
+BUILDERS: Final[Mapping[str, _Builder]] = MappingProxyType(
+    {
+        "qwen2_vl": _qwen2_vl,
+        "qwen2_5_vl": _qwen2_vl,
+        "qwen3_vl": _qwen3_vl,
+        "qwen3_vl_moe": _qwen3_vl,
+        "qwen3_5": _qwen3_vl,
+        "qwen3_5_moe": _qwen3_vl,
+        "gemma3": _gemma3,
+        "gemma4": _gemma4,
+        "mistral3": _mistral3,
+        "llama4": _llama4,
+        "kimi_k25": _moonvit,
+        "kimi_vl": _moonvit,
+        "llava": _llava,
+        "llava_next": _llava,
+        "llava_onevision": _llava,
+    }
+)
+
+
+def towers(whole: Config, text_hidden_size: int) -> Towers:
+    """The towers of a config: nothing for a text model; an error for a tower whose shape is not known."""
+    if not isinstance(whole.raw("vision_config"), Mapping):
+        return Towers()
+    kind = whole.text("model_type")
+    if kind not in BUILDERS:
+        raise whole.error("vision_config", f"the vision tower of model_type {kind!r} is not known")
+    return BUILDERS[kind](whole, whole.section("vision_config"), text_hidden_size)
