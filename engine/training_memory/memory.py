@@ -37,6 +37,7 @@ def stage_peaks(
     if plan.peft:
         widths = adapter_widths(architecture, workload.lora_targets, layout.tp, layout.pp, layout.ep)
         adapters = tuple(width * workload.lora_rank for width in widths)
+    card = scenario.hardware.accelerator.memory_bytes
     return [
         rank_peak(
             stage,
@@ -46,10 +47,12 @@ def stage_peaks(
             vocab=architecture.vocab_size,
             adapter_elements=adapters[index],
             tp=layout.tp,
+            pp=layout.pp,
             in_flight=layout.pp - index,
             micro_batch=micro_batch,
             sequence=sequence,
             ranks=layout.gpus,
+            card_bytes=card,
         )
         for index, stage in enumerate(stages)
     ]
@@ -87,7 +90,7 @@ def training_memory(scenario: Scenario, layout: Layout) -> Memory:
             weights_bytes=worst.weights_bytes,
             kv_bytes=0,
             activation_bytes=worst.activation_bytes,
-            runtime_bytes=peak.runtime_bytes,
+            runtime_bytes=peak.needs_bytes - peak.allocated_bytes,
             optimizer_bytes=worst.optimizer_bytes,
             gradient_bytes=worst.gradient_bytes,
             free_bytes=total - peak.needs_bytes,
@@ -119,7 +122,7 @@ def training_memory(scenario: Scenario, layout: Layout) -> Memory:
             reserved_bytes=worst_peak.reserved_bytes,
             phase=worst_peak.worst.name,
             phases=worst_peak.phases,
-            trainable_parameters=0,
-            bytes_per_parameter=plan.weight + plan.gradient + plan.state,
+            trainable_parameters=worst_peak.trainable,
+            bytes_per_parameter=plan.bytes_per_parameter,
         ),
     )

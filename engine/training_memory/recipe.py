@@ -2,21 +2,26 @@
 
 Sources: ZeRO (Rajbhandari et al. 2020, section 3.1: 2 + 2 + 12 bytes of mixed-precision Adam); Megatron-LM
 docs/source/api-guide/dist_optimizer.md (18 bytes with fp32 gradients, 6 + 12/d with the distributed optimizer);
-PyTorch FSDP `MixedPrecision` (fp32 shards, 16-bit gathered layers); bitsandbytes 8-bit optimizers (Dettmers et
-al. 2022: one byte a state and one fp32 scale for 2048 or 256 of them); QLoRA (Dettmers et al. 2023: NF4 with one
-fp32 scale for 64 weights, 0.127 bits a weight after double quantization).
+PyTorch FSDP `MixedPrecision` (fp32 shards, 16-bit gathered layers) and DDP `gradient_as_bucket_view` (its buckets
+are a second copy of the gradients); bitsandbytes 8-bit optimizers (Dettmers et al. 2022: one byte a state and an
+fp32 scale for 256 of them); QLoRA (Dettmers et al. 2023: NF4 with one fp32 scale for 64 weights, 0.127 bits a
+weight after double quantization); PEFT (adapters in fp32 unless told otherwise).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
 
+from engine.calibration import training_memory as fitted
 from engine.errors import ScenarioError
 from engine.scenario import Workload
 
-BITS_OF_BASE: dict[str, float] = {"nf4": 4.5, "nf4-double": 4.127, "gptq": 4.156}
-PEFT_KINDS = frozenset({"lora", "qlora"})
-STATE_BYTES: dict[str, float] = {
+BASE_BITS: Final = {"nf4": 4.5, "nf4-double": 4.127, "gptq": 4.156}
+PEFT_KINDS: Final = frozenset({"lora", "qlora"})
+# Optimizer states, bytes a trained element, with fp32 states where the optimizer has a choice. Momentum for SGD.
+STATE_BYTES: Final = {
     "adamw": 8.0,
     "adamw-bf16": 4.0,
     "adamw-8bit": 2.0 + 8.0 / 256.0,
@@ -25,30 +30,35 @@ STATE_BYTES: dict[str, float] = {
     "adamw-paged": 0.0,
     "adafactor": 0.02,
     "sgd": 4.0,
-    "muon": 4.0,
+    "muon": 8.0,
 }
-PAGED_STATE_BYTES: dict[str, float] = {"adamw-paged-8bit": 2.0 + 8.0 / 256.0, "adamw-paged": 8.0}
-LOW_MEMORY_OPTIMIZERS = frozenset(
-    {"adamw-bf16", "adamw-8bit", "adamw-paged-8bit", "adamw-4bit", "adafactor", "sgd"}
+# What Muon saves on matrices: one momentum instead of AdamW's two states, which embeddings and norms keep.
+MUON_MATRIX_SAVING: Final = 4.0
+PAGED_STATE_BYTES: Final = {"adamw-paged-8bit": STATE_BYTES["adamw-8bit"], "adamw-paged": 8.0}
+# Optimizers that people take to do without an fp32 master copy.
+WITHOUT_MASTER: Final = frozenset(
+    {"adamw-bf16", "adamw-8bit", "adamw-paged-8bit", "adamw-paged", "adamw-4bit", "adafactor"}
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """Bytes an element, before sharding.
+    """Bytes an element, before sharding, and over how many ranks each kind of state is sharded.
 
-    frozen_linear: the base model's projections under (Q)LoRA. weight: a trained element (or all of them when not
-    quantized). compute: what a gathered or working copy of a 16-bit element takes. *_shard: ranks that share it.
+    weight, gradient, state: of a trained element (under PEFT, of an adapter's). frozen_linear: of the frozen
+    projections. state_16bit: of a trained copy of the embeddings. residual: the residual stream.
     """
 
     peft: bool
     quantized: bool
+    unpacks: bool
+    keeps_quantized_inputs: bool
     frozen_linear: float
-    frozen_other: float
     weight: float
-    adapter: float
     gradient: float
     state: float
+    state_16bit: float
+    state_matrix_only: float
     host_state: float
     step_temporary: float
     residual: float
@@ -57,57 +67,64 @@ class Recipe:
     state_shard: int
     gathers: bool
     keeps_gradients: bool
+    bucket_gradients: bool
+    bucket_bytes: float
+
+    @property
+    def bytes_per_parameter(self) -> float:
+        """Weights, gradients and states of one trained element."""
+        return self.weight + self.gradient + self.state
 
 
+def _trained_bytes(workload: Workload, zero: int, single: bool) -> tuple[float, float, float]:
+    """(weight, gradient, state) of a fully trained element."""
+    optimizer = workload.optimizer
+    state = STATE_BYTES[optimizer]
+    if not workload.master_weights or optimizer in WITHOUT_MASTER:
+        return 2.0, 2.0, state
+    if workload.framework == "megatron":
+        return 2.0, 4.0, state + 4.0
+    if workload.framework in ("fsdp1", "fsdp2") and (single or zero in (0, 3)):
+        return 4.0, 4.0, state
+    return 2.0, 2.0, state + 4.0
+
+
+@lru_cache(maxsize=1024)
 def recipe(workload: Workload, dp: int) -> Recipe:
-    """The recipe of a training workload over `dp` data-parallel ranks. Raises ScenarioError for a mixture that
-    does not exist."""
-    peft = workload.kind in PEFT_KINDS
-    quantized = workload.kind == "qlora"
-    if workload.optimizer_in_backward and (workload.gradient_accumulation or 1) > 1:
+    """The recipe of a training workload over `dp` data-parallel ranks.
+
+    Raises ScenarioError for a mixture that cannot run.
+    """
+    accumulates = (workload.gradient_accumulation or 1) > 1
+    if workload.optimizer_in_backward and accumulates:
         raise ScenarioError(
             "workload.optimizer_in_backward",
             "the step runs inside the backward pass, so gradients cannot be accumulated",
             "gradient_accumulation = 1",
             "false",
         )
+    peft = workload.kind in PEFT_KINDS
+    quantized = workload.kind == "qlora"
     zero = {"ddp": 0, "zero1": 1, "zero2": 2, "zero3": 3}[workload.sharding] if dp > 1 else 0
-    accumulates = (workload.gradient_accumulation or 1) > 1
-    fsdp = workload.framework in ("fsdp1", "fsdp2")
+    deepspeed = workload.framework == "deepspeed"
     optimizer = workload.optimizer
-    low = optimizer in LOW_MEMORY_OPTIMIZERS
-    master = workload.master_weights and not low and not peft
-    adapter = 2.0
     if peft:
-        fp32 = workload.lora_precision == "fp32" or (
-            workload.lora_precision == "auto" and workload.framework in ("fsdp1", "deepspeed", "fsdp2")
-        )
-        adapter = 4.0 if fp32 else 2.0
-        weight, gradient = 2.0, adapter
+        weight = 2.0 if workload.lora_precision == "bf16" else 4.0
+        if workload.lora_precision == "auto" and workload.framework == "megatron":
+            weight = 2.0
+        gradient = weight
         state = STATE_BYTES[optimizer]
-        if optimizer == "adamw" and not fp32:
-            state = 4.0
-    elif not master:
-        weight, gradient = 2.0, 2.0
-        state = STATE_BYTES[optimizer]
-    elif workload.framework == "megatron":
-        weight, gradient, state = 2.0, 4.0, STATE_BYTES[optimizer] + 4.0
-    elif fsdp and zero in (0, 3):
-        weight, gradient, state = 4.0, 4.0, STATE_BYTES[optimizer]
+        if optimizer == "adamw" and weight == 2.0:
+            state = 4.0  # torch keeps the states in the parameter's type
     else:
-        weight, gradient, state = 2.0, 2.0, STATE_BYTES[optimizer] + 4.0
+        weight, gradient, state = _trained_bytes(workload, zero, dp == 1)
     if workload.gradient_precision == "bf16":
         gradient = 2.0
     elif workload.gradient_precision == "fp32":
-        gradient = max(gradient, 4.0)
-        if workload.framework == "deepspeed" and not peft:
-            gradient = 6.0  # 16-bit gradients of the backward pass and their fp32 sum
+        gradient = 6.0 if deepspeed and not peft else 4.0  # DeepSpeed sums 16-bit gradients in fp32 beside them
     temporary = 0.0
     if not workload.optimizer_fused and optimizer in ("adamw", "adamw-bf16"):
-        temporary = 2.0 if (weight == 2.0 and state < 8.0) else 4.0
-        if peft:
-            temporary = adapter
-    host = PAGED_STATE_BYTES.get(optimizer, 0.0)
+        temporary = weight
     residual = 2.0
     if workload.residual_precision == "fp32" or (
         workload.residual_precision == "auto" and peft and workload.framework == "fsdp1" and dp > 1
@@ -116,13 +133,15 @@ def recipe(workload: Workload, dp: int) -> Recipe:
     return Recipe(
         peft=peft,
         quantized=quantized,
-        frozen_linear=BITS_OF_BASE[workload.base_format] / 8.0 if quantized else 2.0,
-        frozen_other=2.0,
+        unpacks=quantized and workload.base_format == "gptq" and workload.software == "eager",
+        keeps_quantized_inputs=quantized and workload.software == "eager",
+        frozen_linear=BASE_BITS[workload.base_format] / 8.0 if quantized else 2.0,
         weight=weight,
-        adapter=adapter,
         gradient=gradient,
         state=state,
-        host_state=host,
+        state_16bit=min(state, 4.0),
+        state_matrix_only=MUON_MATRIX_SAVING if optimizer == "muon" else 0.0,
+        host_state=PAGED_STATE_BYTES.get(optimizer, 0.0),
         step_temporary=temporary,
         residual=residual,
         weight_shard=dp if zero == 3 else 1,
@@ -130,4 +149,6 @@ def recipe(workload: Workload, dp: int) -> Recipe:
         state_shard=dp if zero >= 1 else 1,
         gathers=zero == 3,
         keeps_gradients=accumulates or workload.framework in ("deepspeed", "megatron"),
+        bucket_gradients=zero == 0 and dp > 1 and not deepspeed and workload.framework != "megatron",
+        bucket_bytes=fitted.DEEPSPEED_BUCKETS if deepspeed else 0.0,
     )

@@ -1,0 +1,286 @@
+"""Peak memory and out-of-memory of training runs that other people measured, against `engine`.
+
+Compared figure by the row's `observed_metric`: allocated or active, reserved, or what nvidia-smi shows; each against
+the prediction of the same thing. A row that ran out of memory is an outcome, and so is every row that ran.
+Only rows marked `in_fit` are read: the others are formulas, or measurements whose settings nobody stated.
+"""
+
+from __future__ import annotations
+
+from engine.architecture import dense_decoder
+from engine.hardware import Accelerator, Link
+from engine.scenario import (
+    BaseFormat,
+    Hardware,
+    Kind,
+    Layout,
+    LayoutChoice,
+    LoraTargets,
+    Loss,
+    Model,
+    Offload,
+    Optimizer,
+    PipelineSchedule,
+    Precision,
+    Recompute,
+    Scenario,
+    Sharding,
+    Software,
+    TrainingFramework,
+    Workload,
+)
+from engine.sizing import Memory
+from engine.training_memory import training_memory
+from engine.units import GIB, MIB
+from tests.accuracy.harness import Case, Evaluation, Outcome, Row
+
+PEAK = "peak memory"
+NVIDIA_SMI = "nvidia-smi beside it"
+OUT_OF_MEMORY = "out of memory"
+
+TARGETS: dict[str, LoraTargets] = {
+    "qkvo": "attention",
+    "qkv": "attention",
+    "qv": "attention-qv",
+    "m": "mlp",
+    "qkvom": "all-linear",
+    "qkvm": "attention-qkv-mlp",
+    "qvom": "attention-qvo-mlp",
+    "qkvomH": "all-linear-and-head",
+}
+# What the driver reports, MiB, by marketed GB: for cards that a row names by their memory only.
+REPORTED_MIB = {16: 15360, 24: 24564, 32: 32607, 40: 40960, 48: 46068, 80: 81920, 96: 97871, 141: 143771, 192: 183359}
+LINK = Link("any", "any", "intra-node", "other", 50.0)
+
+
+class Unreadable(ValueError):
+    """A row that cannot be written as a scenario; the message says why."""
+
+
+def _kind(row: Row) -> Kind:
+    method = str(row["method"]).lower()
+    if method.startswith("qlora"):
+        return "qlora"
+    if method.startswith("lora"):
+        return "lora"
+    if method.startswith("full"):
+        return "pretrain" if "pretrain" in method else "full-finetune"
+    raise Unreadable(f"method {row['method']} has no counterpart")
+
+
+def _optimizer(row: Row) -> tuple[Optimizer, bool]:
+    """The optimizer and whether it is fused (no whole-model temporaries)."""
+    name = str(row.get("optimizer") or "AdamW").lower()
+    states = str(row.get("optim_dtype") or "")
+    fused = not row.get("foreach_temp", False)
+    if "adafactor" in name:
+        return "adafactor", fused
+    if "sgd" in name:
+        return "sgd", fused
+    if "muon" in name:
+        return "muon", fused
+    if "paged" in name:
+        return ("adamw-paged-8bit" if "8bit" in name else "adamw-paged"), fused
+    if "8bit" in name or states.startswith("int8"):
+        return "adamw-8bit", True
+    if "4bit" in name or states.startswith("int4"):
+        return "adamw-4bit", True
+    if "adam" not in name:
+        raise Unreadable(f"optimizer {row.get('optimizer')} has no counterpart")
+    return ("adamw-bf16" if states.startswith("bf16") else "adamw"), fused
+
+
+def _framework(row: Row) -> TrainingFramework:
+    sharding, framework = str(row["sharding"]), str(row.get("framework", "")).lower()
+    if "Megatron" in sharding or "megatron" in framework:
+        return "megatron"
+    if "ZeRO" in sharding:
+        return "deepspeed"
+    if "FSDP2" in sharding or framework in ("torchtune", "torchtitan", "unsloth", "litgpt"):
+        return "fsdp2"
+    return "fsdp1"
+
+
+def _sharding(row: Row) -> Sharding:
+    sharding = str(row["sharding"])
+    for stage, name in (("1", "zero1"), ("2", "zero2"), ("3", "zero3")):
+        if f"ZeRO-{stage}" in sharding:
+            return name  # type: ignore[return-value]  # the three literals above
+    if "FSDP" in sharding:
+        return "zero3"
+    return "zero1" if "distributed optimizer" in sharding or "Megatron" in sharding else "ddp"
+
+
+def _software(row: Row) -> Software:
+    """Kernels: fused ones are named by the row; litgpt and Qwen-1's own code are plain PyTorch of 2023."""
+    framework = str(row.get("framework", "")).lower()
+    if any(word in framework for word in ("accelerated", "foak", "liger", "unsloth", "megatron")) or row.get("compile"):
+        return "tuned"
+    if framework == "litgpt" or "16-bit" in str(row.get("loss_impl") or ""):
+        return "eager"
+    return "standard"
+
+
+def _loss(row: Row) -> Loss:
+    name = str(row.get("loss_impl") or "").lower()
+    if any(word in name for word in ("liger", "fused linear", "cut cross", "no logits", "unsloth", "none")):
+        return "fused"
+    if "chunked" in name:
+        # litgpt splits the loss, but autograd keeps every piece of the logits
+        return "eager-16bit" if str(row.get("framework")) == "litgpt" else "chunked"
+    if any(word in name for word in ("triton", "compiled", "vocab-parallel")):
+        return "compiled"
+    if "16-bit" in name or "bf16" in name:
+        return "eager-16bit"
+    return "eager"
+
+
+def _recompute(row: Row) -> tuple[Recompute, bool]:
+    """How much is recomputed, and whether what is kept goes to host memory."""
+    name = str(row.get("act_ckpt") or "none")
+    if name.startswith("offload"):
+        return "full", True
+    if name.startswith("selective"):
+        return "selective", False
+    return ("full" if name == "full" else "none"), False
+
+
+def _base(row: Row) -> BaseFormat:
+    quant = str(row.get("quant") or "nf4-dq")
+    if quant.startswith("gptq"):
+        return "gptq"
+    if quant.startswith("nf4"):
+        return "nf4-double" if "dq" in quant else "nf4"
+    raise Unreadable(f"base format {quant} has no counterpart")
+
+
+def _offload(row: Row) -> Offload:
+    offload = str(row.get("cpu_offload") or "none")
+    if offload == "none":
+        return "none"
+    return "parameters" if "params" in offload else "optimizer"
+
+
+def _card(row: Row) -> Accelerator:
+    memory_gb = row.get("gpu_mem_gb") or 80
+    if memory_gb not in REPORTED_MIB:
+        mib = round(memory_gb * 1000**3 / MIB)
+    else:
+        mib = REPORTED_MIB[memory_gb]
+    name = str(row.get("gpu") or f"{memory_gb} GB card")
+    return Accelerator(name, name, "", "", "", "", memory_gb, mib, 1000.0)
+
+
+def scenario_of(row: Row) -> tuple[Scenario, Layout]:
+    """The row as a scenario with its layout pinned. Raises Unreadable."""
+    for key in ("arch", "micro_batch", "seq_len"):
+        if row.get(key) is None:
+            raise Unreadable(f"{key} not stated")
+    arch = row["arch"]
+    architecture = dense_decoder(
+        hidden_size=arch["hidden"],
+        layers=arch["layers"],
+        intermediate_size=arch["ffn"],
+        heads=arch["heads"],
+        kv_heads=arch["kv_heads"],
+        head_dim=arch["head_dim"],
+        vocab_size=arch["vocab"],
+        tied=arch["tied"],
+        gated_mlp=arch["gated_mlp"],
+        experts=arch.get("experts", 1),
+        experts_per_token=arch.get("experts_per_token", 1),
+        max_position=1 << 20,
+    )
+    kind = _kind(row)
+    targets: LoraTargets = "all-linear"
+    if kind in ("lora", "qlora"):
+        if row.get("lora_targets") not in TARGETS:
+            raise Unreadable(f"LoRA targets {row.get('lora_targets')} have no counterpart")
+        targets = TARGETS[row["lora_targets"]]
+    optimizer, fused = _optimizer(row)
+    recompute, activation_offload = _recompute(row)
+    precision: Precision = "bf16" if row.get("lora_dtype") == "bf16" else "fp32"
+    gradient: Precision = "auto"
+    if row.get("grad_dtype") in ("bf16", "fp32"):
+        gradient = row["grad_dtype"]
+    schedule: PipelineSchedule = "interleaved" if "interleaved" in str(row.get("notes", "")).lower() else "1f1b"
+    dp = row["dp"] * row["cp"]
+    workload = Workload(
+        kind=kind,
+        sequence_length=row["seq_len"],
+        micro_batch=row["micro_batch"],
+        optimizer=optimizer,
+        optimizer_fused=fused,
+        optimizer_in_backward=bool(row.get("optim_in_bwd")),
+        master_weights=bool(row.get("master_fp32")) or str(row.get("param_dtype", "")).startswith("fp32"),
+        recompute=recompute,
+        sharding=_sharding(row),
+        framework=_framework(row),
+        lora_rank=row.get("lora_rank") or 16,
+        lora_targets=targets,
+        trainable_embeddings="emb" in str(row["method"]),
+        base_format=_base(row) if kind == "qlora" else "nf4-double",
+        loss=_loss(row),
+        software=_software(row),
+        gradient_accumulation=row["grad_accum"],
+        offload=_offload(row),
+        lora_precision=precision,
+        gradient_precision=gradient,
+        residual_precision="fp32" if row.get("residual_fp32") else "auto",
+        flash_attention="no" not in str(row.get("flash_attention") or ""),
+        compile=bool(row.get("compile")),
+        context_parallel=row["cp"],
+        pipeline_schedule=schedule,
+        activation_offload=activation_offload,
+    )
+    layout = Layout(row["tp"], row["pp"], dp)
+    per_node = min(8, layout.gpus)
+    hardware = Hardware(_card(row), per_node, -(-layout.gpus // per_node), LINK, LINK)
+    model = Model(row["model"], row["model"], row["model"], architecture)
+    choice = LayoutChoice(layout.tp, layout.pp, layout.dp)
+    return Scenario(model, hardware, workload, choice), layout
+
+
+def predicted_bytes(memory: Memory, metric: str) -> int:
+    """The predicted figure of the same kind as the observed one."""
+    assert memory.training is not None
+    if "reserved" in metric:
+        return memory.training.reserved_bytes
+    if "nvidia" in metric or "unstated" in metric:
+        return memory.nvidia_smi_bytes
+    return memory.training.allocated_bytes
+
+
+def evaluate(rows: list[Row]) -> Evaluation:
+    """Compare every row marked `in_fit`."""
+    evaluation = Evaluation()
+    for row in rows:
+        if not row.get("in_fit"):
+            continue
+        evaluation.rows_read += 1
+        try:
+            scenario, layout = scenario_of(row)
+        except Unreadable as reason:
+            evaluation.aside(row["id"], str(reason))
+            continue
+        memory = training_memory(scenario, layout)
+        groups = {
+            "method": row["method"],
+            "framework": str(row.get("framework", "not stated")).split(" (")[0],
+            "source": row["source_group"],
+            "loss": scenario.workload.loss,
+            "sharding": row["sharding"],
+        }
+        evaluation.outcomes.append(
+            Outcome(row["id"], OUT_OF_MEMORY, bool(row["oom"]), not memory.fits, groups)
+        )
+        if row["oom"] or row.get("observed_gib") is None:
+            continue
+        metric = str(row.get("observed_metric") or "")
+        evaluation.cases.append(
+            Case(row["id"], PEAK, row["observed_gib"], predicted_bytes(memory, metric) / GIB, groups)
+        )
+        beside = (row.get("also_observed") or {}).get("nvidia_smi_peak_gib")
+        if beside is not None:
+            evaluation.cases.append(Case(row["id"], NVIDIA_SMI, beside, memory.nvidia_smi_bytes / GIB, groups))
+    return evaluation
