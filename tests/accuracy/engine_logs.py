@@ -1,0 +1,310 @@
+"""What engines printed at start-up, against `engine`: weights, KV space, users, and whether they started.
+
+A row's stated settings become a Scenario; what it leaves unsaid takes the default of the engine version it names. KV
+capacity is compared in tokens at the row's context (printed concurrency x length where groups make the printed token
+count mislead); memory in GiB per GPU.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from typing import Any
+
+import catalog
+from catalog import UnknownId, build_scenario
+from engine.architecture import Architecture
+from engine.errors import ScenarioError
+from engine.hardware import Accelerator
+from engine.scenario import Layout, LayoutChoice, Runtime, Scenario, ServingEngine, Workload
+from engine.serving_memory import serving_memory, visible_bytes
+from engine.sizing import Memory
+from engine.units import GIB
+from tests.accuracy.harness import Case, Evaluation, Outcome, Row
+from tests.accuracy.served_models import architecture_of, key_of
+
+WEIGHTS = "weights per GPU"
+KV_SPACE = "KV GiB per GPU"
+KV_TOKENS = "KV capacity in tokens"
+ACTIVATION = "activation peak (no bar)"
+STARTS = "starts"
+
+
+class Unreadable(ValueError):
+    """A row that cannot be written as a scenario; the message says why."""
+
+
+# (pattern on the lower-case name, catalog id). The first match counts.
+GPUS: tuple[tuple[str, str], ...] = (
+    (r"rtx 3090", "rtx-3090"),
+    (r"rtx 4090", "rtx-4090"),
+    (r"rtx 5090", "rtx-5090"),
+    (r"rtx pro 6000", "rtx-pro-6000-server"),
+    (r"rtx pro 5000", "rtx-pro-5000"),
+    (r"(rtx )?a6000", "rtx-a6000"),
+    (r"rtx 6000 ada", "rtx-6000-ada"),
+    (r"gh200.*(144|141)", "gh200-144gb"),
+    (r"gh200", "gh200-96gb"),
+    (r"gb200", "gb200"),
+    (r"gb300", "gb300"),
+    (r"gb10|dgx spark", "gb10"),
+    (r"h100.*nvl", "h100-nvl"),
+    (r"h100.*pcie", "h100-pcie"),
+    (r"h100", "h100-sxm"),
+    (r"h200.*nvl", "h200-nvl"),
+    (r"h200", "h200-sxm"),
+    (r"h20", "h20"),
+    (r"b200", "b200-sxm"),
+    (r"b300", "b300-sxm"),
+    (r"a100.*pcie.*80", "a100-pcie-80gb"),
+    (r"a100.*pcie", "a100-pcie-40gb"),
+    (r"a100.*40", "a100-sxm4-40gb"),
+    (r"a100", "a100-sxm4-80gb"),
+    (r"l40s", "l40s"),
+    (r"l40", "l40"),
+    (r"l4\b", "l4"),
+    (r"a10g", "a10g"),
+    (r"a10\b", "a10"),
+    (r"a30", "a30"),
+    (r"a40", "a40"),
+    (r"v100", "v100-sxm2-32gb"),
+    (r"t4\b", "t4"),
+    (r"mi300x", "mi300x"),
+    (r"mi325x", "mi325x"),
+    (r"mi355x", "mi355x"),
+    (r"mi350x", "mi350x"),
+    (r"mi250", "mi250x"),
+    (r"mi210", "mi210"),
+    (r"r9700", "radeon-ai-pro-r9700"),
+)
+# Cards that the catalog does not have: the nearest one with another memory (MiB that the driver reports).
+OTHER_GPUS: tuple[tuple[str, str, int], ...] = (
+    (r"rtx 3090 ti", "rtx-3090", 24564),
+    (r"rtx (5080|5070 ti)", "rtx-5090", 16303),
+    (r"rtx 5060 ti", "rtx-5090", 16311),
+    (r"rtx 4080", "rtx-4090", 16376),
+    (r"rtx 4070 ti super", "rtx-4090", 16376),
+    (r"rtx 4070 laptop|rtx 4060", "rtx-4090", 8188),
+    (r"rtx 4070", "rtx-4090", 12282),
+    (r"rtx (3080 ti|3060)", "rtx-3090", 12288),
+    (r"rtx 3080", "rtx-3090", 10240),
+    (r"rtx (3070|3060 ti)", "rtx-3090", 8192),
+    (r"rtx 2080 ti", "t4", 11264),
+    (r"v100.*16", "v100-sxm2-32gb", 16384),
+    (r"(rtx )?a5000", "rtx-3090", 24564),
+    (r"(rtx )?a4000", "rtx-3090", 16376),
+)
+WEIGHTS_BY_NAME: tuple[tuple[str, str], ...] = (
+    (r"nvfp4", "nvfp4"),
+    (r"mxfp4|fp8/fp4", "mxfp4"),
+    (r"q8.?0", "gguf-q8_0"),
+    (r"q6.?k", "gguf-q6_k"),
+    (r"q5.?k", "gguf-q5_k_m"),
+    (r"q4.?k|gguf", "gguf-q4_k_m"),
+    (r"q4.?0", "gguf-q4_0"),
+    (r"awq", "int4-awq"),
+    (r"gptq|autoround|int4|w4a16", "int4-gptq"),
+    (r"nf4|bnb|bitsandbytes", "nf4"),
+    (r"int8|w8a8", "int8"),
+    (r"fp8", "fp8"),
+    (r"bf16|bfloat16", "bf16"),
+    (r"fp16|float16|half", "fp16"),
+)
+
+
+def _matched(text: str, rules: tuple[tuple[str, str], ...]) -> str:
+    return next((value for pattern, value in rules if re.search(pattern, text)), "")
+
+
+def accelerator_of(row: Row) -> Accelerator:
+    """The card of a row; of several different ones the smallest. Raises Unreadable for an unknown name."""
+    found: list[Accelerator] = []
+    for name in re.split(r"\s\+\s", str(row["gpu"]).lower()):
+        known = None
+        for pattern, like, mib in OTHER_GPUS:
+            if re.search(pattern, name):
+                known = replace(catalog.load().accelerator(like), memory_mib_reported=mib)
+                break
+        if known is None:
+            found_id = _matched(name, GPUS)
+            if not found_id:
+                raise Unreadable(f"unknown GPU {row['gpu']!r}")
+            known = catalog.load().accelerator(found_id)
+        found.append(known)
+    card = min(found, key=lambda each: each.memory_bytes)
+    stated = row.get("gpu_total_gib")
+    if stated:
+        card = _with_visible(card, float(stated))
+    return card
+
+
+def _with_visible(card: Accelerator, gib: float) -> Accelerator:
+    """The card with as much memory reported as makes `gib` visible to a process, as the log states it."""
+    mib = round(gib * 1024)
+    for _ in range(4):
+        changed = replace(card, memory_mib_reported=mib)
+        mib += round(gib * 1024 - visible_bytes(changed) / 2**20)
+    return replace(card, memory_mib_reported=mib)
+
+
+def version_of(row: Row) -> tuple[int, int]:
+    """(major, minor) of a vLLM version text; without one the newest, by "latest"; V0 texts as they say."""
+    text = str(row.get("engine_version") or "")
+    found = re.search(r"(\d+)\.(\d+)", text)
+    if found:
+        return int(found.group(1)), int(found.group(2))
+    return (0, 8) if "v0" in text.lower().split() else (0, 99)
+
+
+def engine_of(row: Row) -> ServingEngine:
+    """The engine choice of a row. Raises Unreadable for engines that `engine` does not model."""
+    name = str(row["engine"]).lower()
+    if "sglang" in name:
+        return "sglang"
+    if "vllm" in name:
+        return "vllm-earlier" if version_of(row) < (0, 21) else "vllm"
+    raise Unreadable(f"{row['engine']} sizes its cache by its own settings, which the row does not state")
+
+
+def _is_v0(row: Row) -> bool:
+    text = str(row.get("engine_version") or "").lower()
+    return "v0" in re.split(r"[^a-z0-9.]+", text) or (version_of(row) < (0, 8) and "v1" not in text)
+
+
+def runtime_of(row: Row, engine: ServingEngine, architecture: Architecture) -> Runtime:
+    """Settings of a row with the defaults that its engine version had."""
+    length = row.get("max_model_len") or architecture.max_position
+    batched, seqs = row.get("max_num_batched_tokens"), row.get("max_num_seqs")
+    if engine == "vllm-earlier" and _is_v0(row):
+        # V0 profiled one whole prompt of max_model_len unless chunked prefill came on, above 32k tokens.
+        seqs = seqs or 256
+        batched = batched or (2048 if length > 32768 else max(2048, length))
+    return Runtime(
+        engine=engine,
+        memory_utilization=row.get("gpu_memory_utilization") or row.get("mem_fraction_static"),
+        max_num_batched_tokens=batched,
+        max_num_seqs=seqs,
+        max_model_len=length,
+        cuda_graphs=not row.get("enforce_eager", False),
+        block_size=row.get("block_size") if row.get("block_size") in (16, 32, 64, 128) else 16,
+    )
+
+
+def weights_of(row: Row, architecture: Architecture) -> str:
+    """The weight format of a row. Raises Unreadable for an unknown name."""
+    text = str(row.get("weight_dtype") or "").lower()
+    names = f"{row['model']} {row.get('hf_id') or ''}".lower()
+    found = _matched(text, WEIGHTS_BY_NAME) or _matched(names, WEIGHTS_BY_NAME)
+    if found:
+        return found
+    if not text or text.startswith("auto"):
+        return architecture.checkpoint_format
+    raise Unreadable(f"unknown weight format {row['weight_dtype']!r}")
+
+
+def kv_of(row: Row) -> str:
+    """The KV-cache format of a row; what is not stated is 16-bit."""
+    text = str(row.get("kv_cache_dtype") or "").lower()
+    if "fp8" in text:
+        return "fp8"
+    return "int8" if "int8" in text else "bf16"
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A row as a scenario with its layout."""
+
+    scenario: Scenario
+    layout: Layout
+    length: int
+
+
+def write(row: Row) -> Written:
+    """A row as a Scenario. Raises Unreadable with the reason when it cannot be written."""
+    engine = engine_of(row)
+    names = f"{row['model']} {row.get('hf_id') or ''}".lower()
+    if "drafter" in names or "eagle" in names:
+        raise Unreadable("a drafter of unstated size shares the card")
+    if "llama-3.2-11b-vision" in key_of(str(row["model"]), str(row.get("hf_id") or "")):
+        raise Unreadable("cross-attention vision models: 128 images in the profile run are not modelled")
+    architecture = architecture_of(str(row["model"]), str(row.get("hf_id") or ""))
+    if architecture is None:
+        raise Unreadable(f"no config.json for {row['model']!r}")
+    card = accelerator_of(row)
+    tp, pp = int(row.get("tp") or 1), int(row.get("pp") or 1)
+    gpus = max(int(row.get("gpu_count") or 1), tp * pp)
+    dp = int(row.get("dp") or max(1, gpus // (tp * pp)))
+    dp_attention = bool(row.get("dp_attention") or row.get("enable_dp_attention"))
+    ep = int(row.get("ep") or (tp if row.get("enable_expert_parallel") else 1))
+    runtime = runtime_of(row, engine, architecture)
+    length = min(int(runtime.max_model_len or 0), architecture.max_position * 4)
+    try:
+        scenario = build_scenario(
+            str(row["model"]),
+            weights_of(row, architecture),
+            card.id,
+            min(gpus, 8),
+            -(-gpus // 8),
+            kv_cache=kv_of(row),
+            architecture=architecture,
+            workload=Workload(concurrency=1, input_tokens=max(1, length - 1), output_tokens=1),
+            layout=LayoutChoice(tp, pp, dp, ep, dp_attention or None),
+            runtime=runtime,
+        )
+    except UnknownId as error:
+        raise Unreadable(str(error)) from error
+    scenario = replace(scenario, hardware=replace(scenario.hardware, accelerator=card))
+    return Written(scenario, Layout(tp, pp, dp, ep, dp_attention), length)
+
+
+def _groups(row: Row, engine: str) -> dict[str, str]:
+    model = str(row["model"])
+    family = re.split(r"[-_ ]", re.sub(r"^(deepseek-r1-distill-)", "", model.lower()))[0]
+    return {"engine": engine, "gpu": str(row["gpu"]), "family": family, "tp": str(row.get("tp") or 1)}
+
+
+def _capacity(row: Row, memory: Memory, length: int) -> tuple[float, float] | None:
+    """(observed, predicted) tokens of KV capacity; None when the row states neither tokens nor concurrency."""
+    observed: dict[str, Any] = row["observed"]
+    tokens, users = observed.get("kv_tokens"), observed.get("max_concurrency")
+    if users and row.get("max_model_len"):
+        # The printed token count of models with several kinds of layers divides by their number; this one is right.
+        by_users = users * row["max_model_len"]
+        if not tokens or abs(by_users / tokens - 1) > 0.05:
+            return by_users, memory.max_concurrency * length
+    if tokens:
+        return tokens, memory.kv_capacity_tokens
+    return None
+
+
+def evaluate(rows: list[Row]) -> Evaluation:
+    """Compare every row that can be written; the others are set aside with the reason."""
+    evaluation = Evaluation(rows_read=len(rows))
+    for row in rows:
+        row_id = str(row["id"])
+        try:
+            written = write(row)
+            memory = serving_memory(written.scenario, written.layout, suggest=False)
+        except (Unreadable, ScenarioError, catalog.CatalogError) as error:
+            evaluation.aside(row_id, str(error))
+            continue
+        observed: dict[str, Any] = row["observed"]
+        groups = _groups(row, written.scenario.runtime.engine)
+        worst = memory.worst
+        cases = []
+        if observed.get("weights_gib_per_gpu"):
+            cases.append((WEIGHTS, observed["weights_gib_per_gpu"], worst.weights_bytes / GIB))
+        if (observed.get("kv_gib_per_gpu") or 0) > 0:
+            cases.append((KV_SPACE, observed["kv_gib_per_gpu"], worst.kv_capacity_bytes / GIB))
+        if observed.get("activation_peak_gib"):
+            cases.append((ACTIVATION, observed["activation_peak_gib"], worst.activation_bytes / GIB))
+        capacity = _capacity(row, memory, written.length)
+        if capacity is not None:
+            cases.append((KV_TOKENS, *capacity))
+        evaluation.cases += [Case(row_id, metric, seen, said, groups) for metric, seen, said in cases]
+        outcome = str(row.get("outcome") or "")
+        if outcome or capacity is not None:
+            evaluation.outcomes.append(
+                Outcome(row_id, STARTS, not outcome.startswith("fail"), memory.starts, groups)
+            )
+    return evaluation
