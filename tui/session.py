@@ -126,29 +126,54 @@ def read_bytes(path: Path, limit: int = MAX_BYTES) -> bytes:
         raise SessionError(file, "no such file") from None
     except PermissionError:
         raise SessionError(file, "no permission to read it") from None
-    except (OSError, ValueError) as problem:
-        reason = getattr(problem, "strerror", None) or str(problem)
-        raise SessionError(file, f"cannot be read: {reason}") from None
+    except OSError as problem:
+        raise SessionError(file, f"cannot be read: {problem.strerror or problem}") from None
+    except SessionError:
+        raise
+    except ValueError as problem:  # a name that no file can have
+        raise SessionError(file, f"cannot be read: {problem}") from None
 
 
 def load(path: str | Path) -> Scenario:
     """The Scenario of a session file. Raises SessionError. Types are checked here, values by `engine.size`."""
     where = Path(path).expanduser()
-    raw = read_bytes(where)
+    return parse(read_text(path), file=str(path), folder=where.absolute().parent)
+
+
+def read_text(path: str | Path) -> str:
+    """The text of a session file. Raises SessionError."""
+    raw = read_bytes(Path(path).expanduser())
     if b"\0" in raw:
         raise SessionError(str(path), "this is a binary file, not a session")
     try:
-        text = raw.decode("utf-8-sig")
+        return raw.decode("utf-8-sig")
     except UnicodeDecodeError as problem:
         line = raw.count(b"\n", 0, problem.start) + 1
         raise SessionError(str(path), "not UTF-8 text", line=line) from None
-    return parse(text, file=str(path), folder=where.absolute().parent)
 
 
 def parse(text: str, *, file: str = "session", folder: Path | None = None) -> Scenario:
     """The Scenario of a session's text. folder: what a relative `config` path starts from. Raises SessionError."""
-    reader = _Reader(file, text, folder or Path.cwd())
-    return reader.scenario()
+    return from_document(document_of(text, file), file=file, folder=folder, text=text)
+
+
+def document_of(text: str, file: str = "session") -> dict[str, Any]:
+    """A session's text as plain data, unchecked. Raises SessionError when it is not TOML."""
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as problem:
+        reason, line = _located(str(problem), text)
+        raise SessionError(file, f"not TOML: {reason}", line=line) from None
+    except (ValueError, RecursionError) as problem:
+        reason = "nested too deeply" if isinstance(problem, RecursionError) else str(problem)
+        raise SessionError(file, f"not TOML: {reason}") from None
+
+
+def from_document(
+    document: Mapping[str, Any], *, file: str = "session", folder: Path | None = None, text: str = ""
+) -> Scenario:
+    """The Scenario of a session as plain data. text: where errors look up their line. Raises SessionError."""
+    return _Reader(file, text, folder or Path.cwd()).scenario(document)
 
 
 def dump(scenario: Scenario) -> str:
@@ -225,11 +250,12 @@ def write_atomically(path: Path, data: bytes) -> None:
         raise SessionError(file, "its folder does not exist") from None
     except PermissionError:
         raise SessionError(file, "no permission to write in this folder") from None
-    except (OSError, ValueError) as problem:
-        if isinstance(problem, SessionError):
-            raise
-        reason = getattr(problem, "strerror", None) or str(problem)
-        raise SessionError(file, f"cannot be written: {reason}") from None
+    except OSError as problem:
+        raise SessionError(file, f"cannot be written: {problem.strerror or problem}") from None
+    except SessionError:
+        raise
+    except ValueError as problem:  # a name that no file can have
+        raise SessionError(file, f"cannot be written: {problem}") from None
     finally:
         if temporary is not None:
             with contextlib.suppress(OSError):  # the first error is the one to tell
@@ -301,9 +327,8 @@ class _Reader:
         """An error at a key, with the line it stands on."""
         return SessionError(self.file, reason, key=key, line=line_of(self.text, key), allowed=allowed)
 
-    def scenario(self) -> Scenario:
+    def scenario(self, document: Mapping[str, Any]) -> Scenario:
         """The Scenario. Raises SessionError."""
-        document = self.document()
         self.check_schema(document)
         for key, value in document.items():
             if key not in TOP_LEVEL and key not in TABLES:
@@ -351,17 +376,6 @@ class _Reader:
             )
         except catalog.CatalogError as problem:
             raise self.fail("model.id", str(problem)) from None
-
-    def document(self) -> dict[str, Any]:
-        """The text as plain data."""
-        try:
-            return tomllib.loads(self.text)
-        except tomllib.TOMLDecodeError as problem:
-            reason, line = _located(str(problem), self.text)
-            raise SessionError(self.file, f"not TOML: {reason}", line=line) from None
-        except (ValueError, RecursionError) as problem:
-            reason = "nested too deeply" if isinstance(problem, RecursionError) else str(problem)
-            raise SessionError(self.file, f"not TOML: {reason}") from None
 
     def check_schema(self, document: Mapping[str, Any]) -> None:
         """Refuse what another version wrote."""

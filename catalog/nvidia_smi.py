@@ -1,0 +1,152 @@
+"""This machine's GPUs from `nvidia-smi --query-gpu=... --format=csv`, mapped to the catalog."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from engine.hardware import Accelerator
+
+FIELDS = (
+    "name",
+    "memory.total",
+    "power.limit",
+    "pcie.link.gen.max",
+    "pcie.link.width.max",
+    "compute_cap",
+    "driver_version",
+)
+ESSENTIAL_FIELDS = ("name", "memory.total")
+"""What even old drivers can be asked for."""
+
+# A card of the same memory is within this of what the catalog says; ECC takes up to 6.25 % of GDDR memory.
+MEMORY_TOLERANCE = 0.07
+
+
+class DetectError(ValueError):
+    """Output that is not nvidia-smi's CSV."""
+
+
+@dataclass(frozen=True, slots=True)
+class DetectedGpu:
+    """One GPU as the driver describes it; None is what it did not say."""
+
+    name: str
+    memory_mib: int | None
+    power_limit_w: float | None = None
+    pcie_gen: int | None = None
+    pcie_lanes: int | None = None
+    compute_capability: str = ""
+    driver: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DetectedGroup:
+    """Equal GPUs of a machine. accelerator is None when the catalog has nothing like them."""
+
+    gpu: DetectedGpu
+    count: int
+    accelerator: Accelerator | None
+
+
+def command(fields: Sequence[str] = FIELDS) -> tuple[str, ...]:
+    """The command whose output `parse` reads."""
+    return ("nvidia-smi", f"--query-gpu={','.join(fields)}", "--format=csv")
+
+
+_HEAD = re.compile(r"\s*(?P<name>[\w.]+)\s*(?:\[(?P<unit>[^\]]*)\])?\s*")
+_FIRST_NUMBER = re.compile(r"[-+]?\d+(?:\.\d+)?")
+
+
+def _number(text: str) -> float | None:
+    found = _FIRST_NUMBER.match(text.strip())
+    return float(found.group()) if found else None
+
+
+def _whole(text: str) -> int | None:
+    number = _number(text)
+    return int(number) if number is not None else None
+
+
+def parse(text: str) -> list[DetectedGpu]:
+    """The GPUs of nvidia-smi's CSV output, units in its head or in its cells. Raises DetectError."""
+    rows = [row for row in csv.reader(text.lstrip("\ufeff").splitlines(), skipinitialspace=True) if row]
+    if not rows:
+        raise DetectError("nvidia-smi printed nothing")
+    head = [match.group("name") if (match := _HEAD.fullmatch(cell)) else "" for cell in rows[0]]
+    if "name" not in head:
+        raise DetectError(f"not the CSV of nvidia-smi: no column 'name' in {', '.join(rows[0])[:80]!r}")
+    gpus = []
+    for row in rows[1:]:
+        if len(row) != len(head):
+            raise DetectError(f"not the CSV of nvidia-smi: {len(row)} cells under {len(head)} columns")
+        cells = dict(zip(head, (cell.strip() for cell in row), strict=True))
+        gpus.append(
+            DetectedGpu(
+                name=cells["name"],
+                memory_mib=_whole(cells.get("memory.total", "")),
+                power_limit_w=_number(cells.get("power.limit", "")),
+                pcie_gen=_whole(cells.get("pcie.link.gen.max", "")),
+                pcie_lanes=_whole(cells.get("pcie.link.width.max", "")),
+                compute_capability=_said(cells.get("compute_cap", "")),
+                driver=_said(cells.get("driver_version", "")),
+            )
+        )
+    return gpus
+
+
+def _said(text: str) -> str:
+    return "" if text.startswith("[") else text
+
+
+_NOISE = {"nvidia", "geforce", "tesla", "quadro", "gpu", "graphics", "generation", "edition", "blackwell", "gb", "g"}
+_MEMORY_WORD = re.compile(r"(\d+)gb?")
+
+
+def _words(name: str) -> frozenset[str]:
+    """The words of a product name that tell products apart: no maker, no brand, no memory size, SXM4 as SXM."""
+    found = set()
+    for word in re.split(r"[^a-z0-9]+", name.casefold().replace("max-q", "maxq")):
+        if not word or word in _NOISE or _MEMORY_WORD.fullmatch(word):
+            continue
+        if not word.startswith("hbm"):
+            found.add(re.sub(r"^sxm\d$", "sxm", word))
+    return frozenset(found)
+
+
+def identify(gpu: DetectedGpu, accelerators: Iterable[Accelerator]) -> Accelerator | None:
+    """The catalog's accelerator for a GPU: the same name words as far as both say them, and the same memory."""
+    wanted = _words(gpu.name)
+    best: tuple[float, Accelerator] | None = None
+    for accelerator in accelerators:
+        if gpu.memory_mib is not None:
+            memory = accelerator.memory_bytes / 2**20
+            if abs(gpu.memory_mib / memory - 1.0) > MEMORY_TOLERANCE:
+                continue
+        known = _words(accelerator.name) | _words(accelerator.id.replace("-", " "))
+        models = {word for word in wanted if any(letter.isdigit() for letter in word)}
+        if not models or not models <= known:
+            continue
+        score = len(wanted & known) - 0.5 * len(_words(accelerator.name) - wanted)
+        if accelerator.compute_capability and accelerator.compute_capability == gpu.compute_capability:
+            score += 0.5
+        if accelerator.memory_type and accelerator.memory_type.casefold() in gpu.name.casefold().split():
+            score += 1.0  # "H100 80GB HBM3" is the SXM part: the PCIe card has HBM2e
+        if gpu.power_limit_w is not None and accelerator.tdp_w is not None:
+            score -= min(0.4, abs(gpu.power_limit_w / accelerator.tdp_w - 1.0))
+        if best is None or score > best[0]:
+            best = (score, accelerator)
+    return best[1] if best else None
+
+
+def grouped(gpus: Iterable[DetectedGpu], accelerators: Sequence[Accelerator]) -> list[DetectedGroup]:
+    """Equal GPUs together, the most numerous first."""
+    ordered = sorted(gpus, key=lambda gpu: (gpu.name, gpu.memory_mib or 0))
+    groups = []
+    for _, equal in groupby(ordered, key=lambda gpu: (gpu.name, gpu.memory_mib)):
+        alike = list(equal)
+        groups.append(DetectedGroup(alike[0], len(alike), identify(alike[0], accelerators)))
+    return sorted(groups, key=lambda group: -group.count)

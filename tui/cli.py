@@ -1,0 +1,381 @@
+"""The command line. `--help`, `--version`, `report` and the listings never import textual.
+
+Exit codes: 0 the build carries the workload, 3 it does not, 2 a bad file or argument (one line on standard error),
+1 anything else that went wrong.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
+
+from tui import numbers
+
+if TYPE_CHECKING:
+    from engine.scenario import Scenario
+
+CARRIED, FAILED, BAD_INPUT, NOT_CARRIED = 0, 1, 2, 3
+INTERRUPTED, BROKEN_PIPE = 130, 141  # as a shell reports SIGINT and SIGPIPE
+
+
+class Preset(NamedTuple):
+    """An option that sets one key of the session: its dotted key, how its text is read, and its help."""
+
+    option: str
+    key: str
+    read: Callable[[str], Any]
+    help: str
+
+
+PRESETS = (
+    Preset("--model", "model.id", str, "a model id, or the path of a config.json"),
+    Preset("--weights", "model.weights", str, "weight format: bf16, fp8, int4, nvfp4, ..."),
+    Preset("--kv-cache", "model.kv_cache", str, "KV-cache format: bf16, fp8, ..."),
+    Preset("--accelerator", "hardware.accelerator", str, "an accelerator id"),
+    Preset("--gpus", "hardware.gpus_per_node", numbers.whole, "GPUs in a node"),
+    Preset("--nodes", "hardware.nodes", numbers.whole, "nodes"),
+    Preset("--intra-link", "hardware.intra_link", str, "link inside a node"),
+    Preset("--inter-link", "hardware.inter_link", str, "link between nodes"),
+    Preset("--kind", "workload.kind", str, "serve, batch, lora, qlora, full-finetune or pretrain"),
+    Preset("--concurrency", "workload.concurrency", numbers.whole, "users at once"),
+    Preset("--input", "workload.input_tokens", numbers.whole, "prompt, tokens"),
+    Preset("--output", "workload.output_tokens", numbers.whole, "answer, tokens"),
+    Preset("--ttft", "workload.ttft_target_s", numbers.seconds, "target: first token within, s"),
+    Preset("--user-rate", "workload.tokens_per_s_user_target", numbers.decimal, "target: tokens/s a user"),
+    Preset("--sequence", "workload.sequence_length", numbers.whole, "training: sequence length, tokens"),
+    Preset("--tokens", "workload.total_tokens", numbers.whole, "training: tokens in all"),
+    Preset("--optimizer", "workload.optimizer", str, "training: adamw, adamw-8bit, ..."),
+    Preset("--sharding", "workload.sharding", str, "training: ddp, zero1, zero2 or zero3"),
+    Preset("--deadline", "workload.deadline_days", numbers.days, "target: done within, days"),
+    Preset("--tp", "layout.tp", numbers.whole, "tensor parallel, else automatic"),
+    Preset("--pp", "layout.pp", numbers.whole, "pipeline parallel, else automatic"),
+    Preset("--dp", "layout.dp", numbers.whole, "data parallel, else automatic"),
+    Preset("--title", "title", str, "a title"),
+)
+# A changed key takes with it what the file or the new session said only because of its old value.
+FOLLOWS = {
+    "model.id": ("model.config", "model.weights"),
+    "model.config": ("model.id", "model.weights"),
+    "hardware.accelerator": ("hardware.intra_link", "hardware.inter_link", "hardware.platform"),
+}
+NEW_SESSION: dict[str, Any] = {
+    "schema": 1,
+    "model": {"id": "llama-3.1-70b", "weights": "fp8"},
+    "hardware": {"accelerator": "rtx-pro-6000-server", "gpus_per_node": 8, "nodes": 1},
+    "workload": {"kind": "serve", "concurrency": 32, "input_tokens": 7000, "output_tokens": 1000},
+}
+"""What `sizeup` opens without a file."""
+
+
+class CommandError(Exception):
+    """Something to tell in one line, and the exit code that goes with it."""
+
+    def __init__(self, message: str, code: int = BAD_INPUT) -> None:
+        self.code = code
+        super().__init__(message)
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """One line instead of argparse's usage and message."""
+        raise CommandError(f"{message} (see {self.prog} --help)")
+
+
+class _Version(argparse.Action):
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
+        from importlib.metadata import PackageNotFoundError, version  # 30 ms that only --version pays
+
+        try:
+            number = version("sizeup")
+        except PackageNotFoundError:
+            number = "(not installed)"
+        sys.stdout.write(f"sizeup {number}\n")
+        raise SystemExit(0)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code. Nothing but SystemExit leaves it, unless SIZEUP_DEBUG is set."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        code = _dispatch(given)
+        sys.stdout.flush()
+    except CommandError as problem:
+        _complain(str(problem))
+        return problem.code
+    except BrokenPipeError:
+        _forget_output()
+        return BROKEN_PIPE
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except Exception as problem:
+        if os.environ.get("SIZEUP_DEBUG"):
+            raise
+        _complain(f"internal error: {type(problem).__name__}: {problem} (SIZEUP_DEBUG=1 shows where)")
+        return FAILED
+    return code
+
+
+def _forget_output() -> None:
+    """Point standard output nowhere, so that the interpreter's own flush at exit does not fail too."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _complain(message: str) -> None:
+    line = "".join(c if c.isprintable() else " " for c in f"sizeup: {message}")
+    with contextlib.suppress(OSError):  # nowhere to complain to
+        sys.stderr.write(_encodable(line, sys.stderr.encoding) + "\n")
+
+
+_PLAIN = str.maketrans({"–": "-", "—": "-", "×": "x", "µ": "u", "≤": "<=", "≥": ">=", "→": "->", "’": "'", "…": "..."})
+
+
+def _encodable(text: str, encoding: str | None) -> str:
+    """The text in what a non-UTF-8 terminal or pipe can take."""
+    name = encoding or "ascii"
+    try:
+        text.encode(name)
+    except UnicodeEncodeError:
+        return text.translate(_PLAIN).encode(name, "replace").decode(name)
+    return text
+
+
+def _print(text: str) -> None:
+    sys.stdout.write(_encodable(text, sys.stdout.encoding))
+
+
+def _dispatch(arguments: list[str]) -> int:
+    commands = {"report": _report, "detect": _detect}
+    if arguments and arguments[0] in commands:
+        return commands[arguments[0]](arguments[1:])
+    if arguments and arguments[0] in LISTS:
+        return _list(arguments[0], arguments[1:])
+    return _open(arguments)
+
+
+EPILOG = """\
+commands:
+  sizeup report [FILE...] [--format text|markdown|json]   size without a terminal
+  sizeup models|accelerators|links [WORD]                 list the catalog
+  sizeup detect                                           this machine's GPUs
+
+Every option but --set is short for a key of the session file; --set KEY=VALUE takes any other,
+such as --set runtime.max_num_seqs=64. Numbers may end in k, M, B or T.
+"""
+LISTS = ("models", "accelerators", "links")
+
+
+def _presets(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("preset fields")
+    for preset in PRESETS:
+        group.add_argument(preset.option, dest=preset.key, metavar="X", help=preset.help)
+    group.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="any key of the session")
+
+
+def _open(arguments: list[str]) -> int:
+    parser = _Parser(
+        prog="sizeup",
+        description="Size a multi-GPU build for an LLM: memory per GPU, fabric, speed, cost and a verdict.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("file", nargs="?", metavar="FILE", help="a session file to open")
+    parser.add_argument("--version", action=_Version, nargs=0, help="print the version and leave")
+    _presets(parser)
+    options = parser.parse_args(arguments)
+    changes = _changes(options)
+    scenario, saved = _start(options.file, changes)
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise CommandError("the app needs a terminal; `sizeup report FILE` works without one", FAILED)
+    if os.environ.get("TERM", "") in ("", "dumb"):
+        raise CommandError("the app cannot draw on TERM=dumb; `sizeup report FILE` can", FAILED)
+    return _run_app(scenario, saved, Path(options.file).expanduser() if options.file else None)
+
+
+def _run_app(scenario: Scenario, saved: Scenario, path: Path | None) -> int:
+    import catalog
+    from engine.size import size
+    from tui import paths
+    from tui.app import SizeupApp  # 150 ms that only the app pays
+
+    if path is not None:
+        paths.remember(path)
+    app = SizeupApp(scenario, path, catalog=catalog.load(), size=size)
+    app.store.saved = saved
+    app.run()
+    return app.return_code or 0
+
+
+def _start(file: str | None, changes: dict[str, Any]) -> tuple[Scenario, Scenario]:
+    """The Scenario to open, and the one to compare it with for unsaved work: what the file holds."""
+    if file is None:
+        scenario = _built(None, changes)
+        return scenario, scenario
+    saved = _built(file, {})
+    return (_built(file, changes) if changes else saved), saved
+
+
+def _built(file: str | None, changes: dict[str, Any]) -> Scenario:
+    """A Scenario from a file, or from the new session, with keys changed. Raises CommandError."""
+    from tui import session
+
+    folder = Path(file).expanduser().absolute().parent if file else Path.cwd()
+    try:
+        text = session.read_text(file) if file else ""
+        document = session.document_of(text, file) if file else NEW_SESSION
+        changed = _changed(document, changes)
+        return session.from_document(changed, file=file or "command line", folder=folder, text=text)
+    except session.SessionError as problem:
+        option = next((preset.option for preset in PRESETS if preset.key == problem.key and problem.key in changes), "")
+        if option:
+            allowed = f"; allowed: {problem.allowed}" if problem.allowed else ""
+            raise CommandError(f"{option}: {problem.reason}{allowed}") from None
+        raise CommandError(str(problem)) from None
+
+
+def _changed(document: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    """A copy of a session's data with dotted keys set."""
+    copy = {key: dict(value) if isinstance(value, dict) else value for key, value in document.items()}
+    for key in changes:
+        for follower in FOLLOWS.get(key, ()):
+            table, _, name = follower.partition(".")
+            if isinstance(copy.get(table), dict):
+                copy[table].pop(name, None)
+    for key, value in changes.items():
+        table, _, name = key.rpartition(".")
+        if not table:
+            copy[name] = value
+        elif isinstance(copy.setdefault(table, {}), dict):
+            copy[table][name] = value
+    return copy
+
+
+def _changes(options: argparse.Namespace) -> dict[str, Any]:
+    """The keys that the options set. Raises CommandError naming the option."""
+    given = vars(options)
+    changes: dict[str, Any] = {}
+    for preset in PRESETS:
+        text = given.get(preset.key)
+        if text is not None:
+            try:
+                changes[preset.key] = preset.read(text)
+            except numbers.NumberError as problem:
+                raise CommandError(f"{preset.option}: {problem}") from None
+    model = changes.get("model.id", "")
+    if model.endswith(".json") or os.sep in model:
+        del changes["model.id"]
+        changes["model.config"] = str(Path(model).expanduser().absolute())
+    for item in options.set:
+        key, equals, text = item.partition("=")
+        if not equals or not key.strip():
+            raise CommandError(f"--set {item}: not KEY=VALUE, such as runtime.max_num_seqs=64")
+        changes[key.strip()] = _value(text.strip())
+    return changes
+
+
+def _value(text: str) -> Any:
+    """The value of --set: true, false, a number, or text."""
+    if text in ("true", "false"):
+        return text == "true"
+    for read in (numbers.whole, numbers.decimal):
+        with contextlib.suppress(numbers.NumberError):
+            return read(text)
+    return text
+
+
+def _report(arguments: list[str]) -> int:
+    parser = _Parser(
+        prog="sizeup report",
+        description="Size session files and print a report of each; without a file, size what the presets say.",
+        epilog="exit code: 0 every build carries its workload, 3 one does not, 2 a file is bad",
+        allow_abbrev=False,
+    )
+    parser.add_argument("files", nargs="*", metavar="FILE", help="session files")
+    parser.add_argument(
+        "--format",
+        choices=("text", "markdown", "json"),
+        default="text",
+        help="text (default), markdown, or json: one object a line",
+    )
+    _presets(parser)
+    options = parser.parse_args(arguments)
+    changes = _changes(options)
+    code = CARRIED
+    _tell_problems()
+    for number, file in enumerate(options.files or [None]):
+        try:
+            carried, text = _sized(file, changes, options.format)
+        except CommandError as problem:
+            _complain(str(problem))
+            code = BAD_INPUT
+            continue
+        if number and options.format != "json":
+            _print("\n")
+        _print(text)
+        if not carried and code == CARRIED:
+            code = NOT_CARRIED
+    return code
+
+
+def _sized(file: str | None, changes: dict[str, Any], form: Any) -> tuple[bool, str]:
+    from engine.errors import ScenarioError
+    from engine.size import size
+    from tui import report, session
+
+    scenario = _built(file, changes)
+    try:
+        sizing = size(scenario)
+    except ScenarioError as problem:
+        where = file or "command line"
+        line = session.line_of(session.read_text(file), problem.field) if file else 0
+        raise CommandError(f"{session.printable(where)}{f':{line}' if line else ''}: {problem}") from None
+    return sizing.verdict.carried, report.render(sizing, form)
+
+
+def _tell_problems() -> None:
+    """Say what is wrong with the person's own catalog files; the rest of them is in use."""
+    import catalog
+
+    for problem in catalog.load().problems:
+        _complain(f"left out of the catalog: {problem}")
+
+
+def _list(what: str, arguments: list[str]) -> int:
+    parser = _Parser(prog=f"sizeup {what}", description=f"List the catalog's {what}.", allow_abbrev=False)
+    parser.add_argument("word", nargs="*", metavar="WORD", help="only those that match")
+    parser.add_argument("--format", choices=("text", "json"), default="text", help="text (default) or json")
+    options = parser.parse_args(arguments)
+    from tui import listing
+
+    _tell_problems()
+    text = listing.render(what, " ".join(options.word), options.format)
+    _print(text)
+    if not text:
+        near = ", ".join(listing.nearest_ids(what, " ".join(options.word)))
+        raise CommandError(f"no {what.removesuffix('s')} matches {' '.join(options.word)!r}; nearest: {near}", FAILED)
+    return CARRIED
+
+
+def _detect(arguments: list[str]) -> int:
+    parser = _Parser(
+        prog="sizeup detect",
+        description="Read this machine's GPUs with nvidia-smi and name them as the catalog does.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--from", dest="source", metavar="FILE", help="nvidia-smi's CSV, saved on another machine")
+    parser.add_argument("--format", choices=("text", "json"), default="text", help="text (default) or json")
+    options = parser.parse_args(arguments)
+    from tui import detect
+
+    try:
+        text = detect.render(detect.machine(options.source), options.format)
+    except detect.DetectError as problem:
+        raise CommandError(str(problem), BAD_INPUT if options.source else FAILED) from None
+    _print(text)
+    return CARRIED

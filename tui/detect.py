@@ -1,0 +1,103 @@
+"""What GPUs this machine has: runs nvidia-smi, or reads what it printed elsewhere."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+import catalog
+from catalog.nvidia_smi import (
+    ESSENTIAL_FIELDS,
+    FIELDS,
+    DetectedGroup,
+    DetectError,
+    command,
+    grouped,
+    parse,
+)
+from tui.listing import aligned
+from tui.session import SessionError, printable, read_bytes
+
+__all__ = ["DetectError", "machine", "render"]
+
+TIMEOUT_S = 20.0  # a driver that takes longer to answer hangs
+
+
+def machine(source: str | None = None) -> list[DetectedGroup]:
+    """The GPUs of this machine, or of the saved output in `source`. Raises DetectError."""
+    text = _saved(source) if source else _asked()
+    gpus = parse(text)
+    if not gpus:
+        raise DetectError("nvidia-smi lists no GPUs")
+    return grouped(gpus, catalog.load().facts.accelerators)
+
+
+def _saved(source: str) -> str:
+    try:
+        return read_bytes(Path(source).expanduser()).decode("utf-8", "replace")
+    except SessionError as problem:
+        raise DetectError(str(problem)) from None
+
+
+def _asked() -> str:
+    """The driver's answer; an old driver, which does not know every field, is asked for the essential ones."""
+    try:
+        return _run(command(FIELDS))
+    except DetectError as problem:
+        if "not a valid field" not in str(problem).casefold():
+            raise
+    return _run(command(ESSENTIAL_FIELDS))
+
+
+def _run(line: tuple[str, ...]) -> str:
+    try:
+        done = subprocess.run(line, capture_output=True, timeout=TIMEOUT_S, check=False, stdin=subprocess.DEVNULL)
+    except FileNotFoundError:
+        raise DetectError(
+            "nvidia-smi is not on this machine; where it is, save its output and read it here: "
+            f"{' '.join(command(ESSENTIAL_FIELDS))} > gpus.csv, then sizeup detect --from gpus.csv"
+        ) from None
+    except subprocess.TimeoutExpired:
+        raise DetectError(f"nvidia-smi did not answer within {TIMEOUT_S:.0f} s") from None
+    except OSError as problem:
+        raise DetectError(f"nvidia-smi cannot be run: {problem.strerror}") from None
+    text = done.stdout.decode("utf-8", "replace")
+    if done.returncode != 0:
+        said = " ".join((text + done.stderr.decode("utf-8", "replace")).split())
+        raise DetectError(f"nvidia-smi failed: {printable(said)[:200] or f'exit code {done.returncode}'}")
+    return text
+
+
+def render(groups: list[DetectedGroup], form: str) -> str:
+    """The groups in columns with a command line to size them, or as JSON objects, one a line."""
+    if form == "json":
+        return "".join(
+            json.dumps(
+                {
+                    "name": group.gpu.name,
+                    "count": group.count,
+                    "memory_mib": group.gpu.memory_mib,
+                    "accelerator": group.accelerator.id if group.accelerator else None,
+                    "power_limit_w": group.gpu.power_limit_w,
+                    "pcie_gen": group.gpu.pcie_gen,
+                    "pcie_lanes": group.gpu.pcie_lanes,
+                    "driver": group.gpu.driver or None,
+                }
+            )
+            + "\n"
+            for group in groups
+        )
+    rows = [("GPUs", "name", "MiB", "accelerator")]
+    for group in groups:
+        memory = f"{group.gpu.memory_mib:,}" if group.gpu.memory_mib is not None else "-"
+        known = group.accelerator.id if group.accelerator else "not in the catalog"
+        rows.append((str(group.count), printable(group.gpu.name), memory, known))
+    lines = aligned(rows, (False, True, False, True))
+    known_groups = [(group.accelerator.id, group.count) for group in groups if group.accelerator is not None]
+    if known_groups:
+        accelerator_id, count = known_groups[0]
+        lines += ["", f"sizeup --accelerator {accelerator_id} --gpus {count}"]
+    if len(groups) > 1:
+        lines += ["", "Mixed GPUs: the slowest and smallest sets the pace; size each kind on its own."]
+    return "\n".join(lines) + "\n"
