@@ -1,6 +1,6 @@
-"""What the entered build costs to buy, to rent and to feed. Unknown prices are None and named, never 0.
+"""What the entered build costs to buy, to rent, to feed and to run. Unknown prices are None and named, never 0.
 
-A price that the person entered beats the catalog's; of the catalog's rentals the median on-demand price a GPU-hour
+A price that the person entered beats the catalog's. Of the catalog's rentals the median on-demand price of a GPU-hour
 is taken, since the cheapest offer is rarely the one that is available.
 """
 
@@ -9,22 +9,46 @@ from __future__ import annotations
 import statistics
 from functools import lru_cache
 
-from engine.hardware import Facts, Rental
+from engine.hardware import ApiPrice, Facts, Rental
+from engine.parameters import count_parameters
 from engine.plan import Plan
-from engine.sizing import Cost, Power
+from engine.sizing import Cost, Horizon, Offer, Power, PriceLine
 
 HOURS_PER_MONTH = 730.0  # 8,760 hours a year over 12
-DEFAULT_ELECTRICITY_RULE = "electricity-planning"
+HORIZONS_MONTHS = (12, 24, 36)  # seed_claims.toml, buy_against_rent.horizons_months
+WRITE_OFF_MONTHS = 36  # the longest of them: what a month of ownership is counted over
+ELECTRICITY_RULE = "electricity-planning"
+# Each added node costs 4 to 5 times the engineering time of running one: seed_claims.toml, operational_tax.
+OPERATIONS_FACTOR_PER_NODE = (4.0, 5.0)
+# A resumable checkpoint: 16-bit weights, fp32 master copy and two Adam moments (ZeRO, Rajbhandari et al. 2020, 3.1).
+CHECKPOINT_BYTES_PER_PARAMETER = 14
 
 
 @lru_cache(maxsize=256)
 def _rentals(facts: Facts, accelerator_id: str) -> tuple[Rental, ...]:
-    return tuple(r for r in facts.rentals if r.accelerator == accelerator_id and r.billing == "on-demand")
+    offers = [r for r in facts.rentals if r.accelerator == accelerator_id]
+    return tuple(sorted(offers, key=lambda r: r.usd_per_gpu_hour))
 
 
 @lru_cache(maxsize=64)
 def _electricity(facts: Facts) -> float | None:
-    return next((rule.value for rule in facts.rules if rule.id == DEFAULT_ELECTRICITY_RULE), None)
+    return next((rule.value for rule in facts.rules if rule.id == ELECTRICITY_RULE), None)
+
+
+@lru_cache(maxsize=256)
+def _api_price(facts: Facts, model_id: str) -> ApiPrice | None:
+    found = [price for price in facts.api_prices if price.model_id == model_id]
+    return min(found, key=lambda price: price.usd_per_million_output) if found else None
+
+
+@lru_cache(maxsize=256)
+def _rent(facts: Facts, accelerator_id: str) -> tuple[float | None, str]:
+    offers = [offer for offer in _rentals(facts, accelerator_id) if offer.billing == "on-demand"]
+    if not offers:
+        return None, "no on-demand price in the catalog"
+    dates = sorted(offer.as_of for offer in offers)
+    median = statistics.median(offer.usd_per_gpu_hour for offer in offers)
+    return median, f"median of {len(offers)} on-demand offers, {dates[0]} to {dates[-1]}"
 
 
 def rental_usd_per_gpu_hour(plan: Plan) -> tuple[float | None, str]:
@@ -32,44 +56,70 @@ def rental_usd_per_gpu_hour(plan: Plan) -> tuple[float | None, str]:
     entered = plan.scenario.money.usd_per_gpu_hour
     if entered is not None:
         return entered, "entered"
-    offers = _rentals(plan.scenario.facts, plan.scenario.hardware.accelerator.id)
-    if not offers:
-        return None, "no on-demand price in the catalog"
-    prices = [offer.usd_per_gpu_hour for offer in offers]
-    dates = sorted(offer.as_of for offer in offers)
-    return statistics.median(prices), f"median of {len(offers)} on-demand offers, {dates[0]} to {dates[-1]}"
+    return _rent(plan.scenario.facts, plan.scenario.hardware.accelerator.id)
 
 
-def _card_price(plan: Plan) -> tuple[float | None, str]:
-    entered = plan.scenario.money.gpu_price_usd
-    if entered is not None:
-        return entered, "entered"
-    accelerator = plan.scenario.hardware.accelerator
-    if accelerator.price_usd is None:
+def _bill(plan: Plan) -> tuple[PriceLine, ...]:
+    """The purchase line by line: a kit where the platform is sold whole, else cards, hosts and network."""
+    scenario = plan.scenario
+    hardware, money, facts = scenario.hardware, scenario.money, scenario.facts
+    platform = hardware.platform
+    if money.gpu_price_usd is None and platform is not None and platform.gpus == hardware.gpus_per_node:
+        for kit in facts.purchases:
+            if kit.platform == platform.id and kit.usd is not None:
+                return (PriceLine(kit.item, hardware.nodes, kit.usd, kit.as_of, kit.source),)
+    accelerator = hardware.accelerator
+    if money.gpu_price_usd is not None:
+        card = PriceLine(accelerator.label, hardware.gpus, money.gpu_price_usd, "", "entered")
+    else:
+        street = next((p for p in facts.purchases if p.accelerator == accelerator.id and p.gpus == 1), None)
+        if street is not None and street.usd is not None:
+            card = PriceLine(street.item, hardware.gpus, street.usd, street.as_of, street.source)
+        else:
+            note = accelerator.price_note if accelerator.price_usd is not None else ""
+            card = PriceLine(accelerator.label, hardware.gpus, accelerator.price_usd, accelerator.price_as_of, note)
+    source = "entered" if money.host_price_usd is not None else ""
+    lines = [card, PriceLine("host: CPU, board, RAM, chassis, power", hardware.nodes, money.host_price_usd, "", source)]
+    if hardware.nodes > 1:
+        lines.append(PriceLine(f"network cards and switch, {hardware.inter_link.name}", 1, None))
+    return tuple(lines)
+
+
+def _offers(plan: Plan) -> tuple[Offer, ...]:
+    hardware = plan.scenario.hardware
+    cheapest: dict[tuple[str, str], Rental] = {}
+    for rental in _rentals(plan.scenario.facts, hardware.accelerator.id):
+        cheapest.setdefault((rental.provider, rental.billing), rental)
+    return tuple(Offer(r.provider, r.billing, r.usd_per_gpu_hour * hardware.gpus, r.as_of) for r in cheapest.values())
+
+
+def _api(plan: Plan) -> tuple[float | None, str]:
+    """What an API asks per million output tokens at this workload's ratio of prompt to answer."""
+    scenario = plan.scenario
+    price = _api_price(scenario.facts, scenario.model.id)
+    if price is None or not scenario.workload.is_inference:
         return None, ""
-    return accelerator.price_usd, f"{accelerator.price_note or 'catalog'}, {accelerator.price_as_of}"
+    prompts = scenario.workload.input_tokens / scenario.workload.output_tokens
+    total = price.usd_per_million_output + prompts * price.usd_per_million_input
+    return total, f"{price.provider}, {price.as_of}: {prompts:,.3g} prompt tokens for each of the answer"
 
 
 def cost(plan: Plan, power: Power) -> Cost:
-    """Purchase, rent, electricity and unit costs of the entered build in USD."""
+    """Purchase, rent, electricity, unit costs and break-even of the entered build in USD."""
     scenario = plan.scenario
-    gpus = scenario.hardware.gpus
-    unknown: list[str] = []
-    card, card_note = _card_price(plan)
-    host = scenario.money.host_price_usd
-    buy = None
-    if card is None:
-        unknown.append("price of the card")
-    else:
-        buy = card * gpus + (host or 0.0) * scenario.hardware.nodes
-        if host is None:
-            unknown.append("price of the host")
-            card_note += "; cards only"
+    nodes, gpus = scenario.hardware.nodes, scenario.hardware.gpus
+    lines = _bill(plan)
+    unknown = [line.item for line in lines if line.usd is None]
+    known = [line for line in lines if line.usd is not None]
+    buy = sum(line.usd or 0.0 for line in known) if known else None
+    buy_note = "; ".join(f"{line.item}: {line.source or 'catalog'} {line.as_of}".strip() for line in known)
+    if known and unknown:
+        buy_note += f"; without {', '.join(unknown)}"
     hourly, rent_note = rental_usd_per_gpu_hour(plan)
     rent = hourly * gpus if hourly is not None else None
+    month = rent * HOURS_PER_MONTH if rent is not None else None
     if rent is None:
         unknown.append("rental price")
-    month = rent * HOURS_PER_MONTH if rent is not None else None
     price_kwh = scenario.money.electricity_usd_per_kwh or _electricity(scenario.facts)
     electricity = None
     if price_kwh is not None and power.total_w is not None:
@@ -79,20 +129,46 @@ def cost(plan: Plan, power: Power) -> Cost:
     per_million = None
     if rent is not None and plan.serving is not None and plan.serving.tokens_per_s_total > 0:
         per_million = rent / 3600.0 / plan.serving.tokens_per_s_total * 1e6
-    run = None
-    if hourly is not None and plan.training is not None:
-        run = hourly * plan.training.gpu_hours
+    run = hourly * plan.training.gpu_hours if hourly is not None and plan.training is not None else None
     saved = month - (electricity or 0.0) if month is not None else None
     break_even = buy / saved if buy is not None and saved is not None and saved > 0 else None
+    api, api_note = _api(plan)
+    added = nodes - 1
+    low, high = OPERATIONS_FACTOR_PER_NODE
+    operations = (
+        f"{added} added node{'s' if added > 1 else ''}: {low:.0f}-{high:.0f} times the engineering time each; shared "
+        "storage and its network, sharded checkpoints, NIC and NCCL tuning, monitoring, failures about as many times as nodes"
+        if added
+        else "one node: no shared storage, no fabric to tune"
+    )
+    checkpoint = 0
+    if not scenario.workload.is_inference and scenario.workload.kind in ("full-finetune", "pretrain"):
+        checkpoint = CHECKPOINT_BYTES_PER_PARAMETER * count_parameters(scenario.model.architecture).total
     return Cost(
         buy_usd=buy,
-        buy_note=card_note,
+        buy_note=buy_note,
+        lines=lines,
         rent_usd_per_hour=rent,
         rent_note=rent_note,
         rent_usd_per_month=month,
+        offers=_offers(plan),
+        own_usd_per_month=buy / WRITE_OFF_MONTHS + (electricity or 0.0) if buy is not None else None,
+        horizons=tuple(
+            Horizon(
+                months,
+                buy + months * (electricity or 0.0) if buy is not None else None,
+                months * month if month is not None else None,
+            )
+            for months in HORIZONS_MONTHS
+        ),
         usd_per_million_tokens=per_million,
+        api_usd_per_million_tokens=api,
+        api_note=api_note,
         run_usd=run,
         break_even_months=break_even,
         electricity_usd_per_month=electricity,
+        checkpoint_bytes=checkpoint,
+        operations_factor=1.0 + added * (low + high) / 2,
+        operations_note=operations,
         unknown=tuple(unknown),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
 
 from engine.hardware import Accelerator, Facts
@@ -13,6 +14,11 @@ BTU_H_PER_W = 3.412  # 1 W = 3.412 BTU/h
 # Wall power over the GPUs' own, where no platform states it: the catalog's rules, by the kind of box, and the middle of
 # each rule's range for a catalog without them (voipmonitor/rtx6kpro; DGX H100: 10,200 W against 8 x 700 W).
 OVERHEAD_RULES = {"sxm": ("system-overhead-dgx-h100", 1.82), "600w": ("system-overhead-600w", 1.20)}
+# Supplies run best, and share a fault, below this share of their rating: two 600 W cards (1,440 W with the host) then
+# take the 1,600 to 2,000 W supply of seed_claims.toml, power.psu_for_dual_600w_w.
+PSU_LOAD = 0.8
+CIRCUIT_RULE = "circuit-240v-30a"  # 5,760 W continuous: 80 % of 30 A at 240 V
+CIRCUIT_WORDS = "240 V, 30 A"
 LOW_POWER_RULE = ("system-overhead-300w", 1.355)
 LOW_POWER_CARD_W = 400.0
 
@@ -55,12 +61,16 @@ def power(scenario: Scenario) -> Power:
         ratio = overhead_ratio(scenario.facts, accelerator)
         node_w, note = gpu_w * hardware.gpus_per_node * ratio, f"{ratio:.2f} x the GPUs' own draw"
     total = node_w * hardware.nodes
+    circuit_w = _rule(scenario.facts, CIRCUIT_RULE)
+    stated = platform.circuit if platform is not None and same else ""
     return Power(
         gpu_w=gpu_w,
         node_w=node_w,
         total_w=total,
         heat_btu_h=total * BTU_H_PER_W,
-        circuit=platform.circuit if platform is not None and same else "",
+        psu_w=math.ceil(node_w / PSU_LOAD / 100.0) * 100.0,
+        circuits_per_node=math.ceil(node_w / circuit_w) if circuit_w else None,
+        circuit=stated or (CIRCUIT_WORDS if circuit_w else ""),
         pcie_lanes_needed=lanes,
         host_memory_gib_min=ram_gib,
         note=note,

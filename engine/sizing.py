@@ -310,18 +310,66 @@ class Notice:
 
 
 @dataclass(frozen=True, slots=True)
+class PriceLine:
+    """One line of a bill: what, how many, what each costs, and the date and source of that price."""
+
+    item: str
+    quantity: int
+    usd_each: float | None  # None: unknown
+    as_of: str = ""
+    source: str = ""
+
+    @property
+    def usd(self) -> float | None:
+        """The whole line; None when the price is unknown."""
+        return None if self.usd_each is None else self.usd_each * self.quantity
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What one provider asks an hour for as many GPUs as the build has."""
+
+    provider: str
+    billing: str
+    usd_per_hour: float
+    as_of: str
+
+
+@dataclass(frozen=True, slots=True)
+class Horizon:
+    """Owning (purchase and electricity) against renting over so many months."""
+
+    months: int
+    own_usd: float | None
+    rent_usd: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class Cost:
-    """Money, each price dated; None is unknown, never 0."""
+    """Money, each price dated; None is unknown, never 0.
+
+    usd_per_million_tokens: of output tokens, at the speed of the asked load. api_usd_per_million_tokens: what a hosted
+    API asks for the same mixture of prompt and answer, per million output tokens.
+    """
 
     buy_usd: float | None = None
     buy_note: str = ""
+    lines: tuple[PriceLine, ...] = ()
     rent_usd_per_hour: float | None = None
     rent_note: str = ""
     rent_usd_per_month: float | None = None
+    offers: tuple[Offer, ...] = ()
+    own_usd_per_month: float | None = None  # purchase over 36 months, and electricity
+    horizons: tuple[Horizon, ...] = ()
     usd_per_million_tokens: float | None = None
+    api_usd_per_million_tokens: float | None = None
+    api_note: str = ""
     run_usd: float | None = None  # a training run at the rental price
     break_even_months: float | None = None
     electricity_usd_per_month: float | None = None
+    checkpoint_bytes: int = 0  # one training checkpoint with its optimizer states
+    operations_factor: float = 1.0  # engineering time against one node
+    operations_note: str = ""
     unknown: tuple[str, ...] = ()
 
 
@@ -333,6 +381,8 @@ class Power:
     node_w: float | None = None
     total_w: float | None = None
     heat_btu_h: float | None = None
+    psu_w: float | None = None  # rating of a node's supplies
+    circuits_per_node: int | None = None
     circuit: str = ""
     pcie_lanes_needed: int | None = None
     host_memory_gib_min: float | None = None

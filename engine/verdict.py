@@ -435,7 +435,6 @@ def _say(
         return "replicas", f"Replicas: {build}, a router in front, no fabric", build
     if ended == 4 and cluster is not None:
         build = _card(scenario, cluster.gpus, cluster.nodes)
-        shape = cluster.plan.layout if cluster.plan else None
         return "multi-node", f"A cluster: {build}, {_shape_words(scenario, cluster)}, {hardware.inter_link.name}", build
     if ended == 5:
         return "frontier", f"The frontier: {scenario.model.name} from scratch", "NDR InfiniBand or SXM cluster"
