@@ -36,13 +36,13 @@ class Constants:
     """The fitted constants, looked up by dotted name; compared by identity so that caches can key on them."""
 
     values: Mapping[str, float]
-    interval: tuple[float, float]
+    intervals: Mapping[str, tuple[float, float]]
 
     def __getitem__(self, name: str) -> float:
         return self.values[name]
 
 
-FITTED = Constants(fit.CONSTANTS, fit.INTERVAL)
+FITTED = Constants(fit.CONSTANTS, fit.INTERVALS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class Body:
 
     narrow: mean width of the matrices that tensor parallelism splits. streams: element-wise elements a token and
     layer-set that every rank repeats (hidden) and that tensor parallelism splits (inner). held: all parameters
-    of the blocks, experts: the routed ones of them, outer: embedding and head.
+    of the blocks, experts: the routed ones of them, outer: embedding and head. kv_share: keys and values over hidden.
     """
 
     layers: int
@@ -74,7 +74,7 @@ class Body:
     held: int
     expert_parameters: int
     outer: int
-    tied: bool
+    kv_share: float
 
     @property
     def parameters(self) -> int:
@@ -88,6 +88,7 @@ def body(architecture: Architecture, sequence_length: int) -> Body:
     active = active_elements(architecture)
     moe_layers = hidden_streams = inner_streams = held = experts = 0
     pairs = widths = 0.0
+    kv_width = 0
     hidden = architecture.hidden_size
     for layer, count in architecture.layer_runs():
         inner = 0
@@ -106,6 +107,7 @@ def body(architecture: Architecture, sequence_length: int) -> Body:
         widths += count * inner
         if layer.ffn == "moe":
             moe_layers += count
+        kv_width = max(kv_width, sum(cache.elements_per_token for cache in layer.caches))
         if layer.score_heads:
             pairs += count * layer.score_heads * (sequence_length + 1) / 2
     outer = sum(t.elements for t in architecture.embedding) + sum(t.elements for t in architecture.head)
@@ -131,7 +133,7 @@ def body(architecture: Architecture, sequence_length: int) -> Body:
         held=held,
         expert_parameters=experts,
         outer=outer,
-        tied=architecture.tied,
+        kv_share=kv_width / hidden if hidden else 0.0,
     )
 
 
@@ -159,7 +161,7 @@ PCIE_GB_S_PER_LANE = {3: 0.985, 4: 1.969, 5: 3.938, 6: 7.563}
 
 
 def gpu_family(accelerator: Accelerator) -> str:
-    """The class of a GPU by its kernels: ampere, hopper, blackwell, volta, geforce (GDDR parts) or other."""
+    """The class of a GPU by its kernels: ampere, hopper, blackwell, volta, gddr (graphics memory) or other."""
     capability = accelerator.compute_capability.replace("sm_", "")
     name = accelerator.architecture.lower()
     if accelerator.vendor.lower() != "nvidia":
@@ -171,56 +173,72 @@ def gpu_family(accelerator: Accelerator) -> str:
     if capability.startswith("9") or "hopper" in name:
         return "hopper"
     if capability.startswith(("8.6", "8.9", "12")) or accelerator.memory_type.upper().startswith("GDDR"):
-        return "geforce"
+        return "gddr"
     if capability.startswith("10") or "blackwell" in name or "rubin" in name:
         return "blackwell"
-    return "geforce"
+    return "gddr"
+
+
+def forget_rates() -> None:
+    """Drop the cached rates, for a calibration that tries many constants."""
+    _rates.clear()
 
 
 _rates: dict[tuple[int, str, str, int], tuple[Accelerator, Constants, Rates]] = {}
 
 
-def rates(
-    accelerator: Accelerator, compute_dtype: str, software: Software, constants: Constants = FITTED
-) -> Rates:
+def rates(accelerator: Accelerator, compute_dtype: str, software: Software, constants: Constants = FITTED) -> Rates:
     """Rates of one GPU. A dtype that it has no matrix units for runs at its 16-bit rate."""
     key = (id(accelerator), compute_dtype, software, id(constants))
     known = _rates.get(key)
     if known is not None:
         return known[2]
     family = gpu_family(accelerator)
+    c = constants
     sixteen = accelerator.tflops_bf16_dense or accelerator.tflops_fp16_dense or 1.0
     if not accelerator.supports_bf16 and accelerator.tflops_fp16_dense:
         sixteen = accelerator.tflops_fp16_dense
     best = accelerator.measured_tflops_bf16 or sixteen * UNMEASURED_MATRIX_SHARE
-    tier = constants[f"tier.{software}"]
-    sixteen_rate = best * tier * constants[f"matmul.{family}.bf16"] * TERA
-    dtype, peak, matrix = "bf16", sixteen, sixteen_rate
+    tier = c[f"tier.{software}"]
+    base = best * c[f"matmul.{family}.bf16"]
+    watts = accelerator.tdp_w if family == "gddr" else None
+    if watts:
+        base = _capped(base, watts * c["watt.bf16"])
+    dtype, peak, matrix = "bf16", sixteen, base
     eight, four = accelerator.tflops_fp8_dense, accelerator.tflops_fp4_dense
     if compute_dtype == "nvfp4" and not (accelerator.supports_fp4 and four):
         compute_dtype = "fp8"
     if compute_dtype == "fp8" and accelerator.supports_fp8 and eight:
         dtype, peak = "fp8", eight
+        matrix = (accelerator.measured_tflops_fp8 or eight * UNMEASURED_MATRIX_SHARE) * c[f"matmul.{family}.fp8"]
     elif compute_dtype == "nvfp4" and four:
         dtype, peak = "nvfp4", four
-    if dtype != "bf16":
-        share = constants.values.get(f"matmul.{family}.{dtype}")
-        if share is None:
-            share = constants[f"matmul.{family}.bf16"] * 0.75
-        matrix = peak * UNMEASURED_MATRIX_SHARE * tier * share * TERA
+        matrix = four * UNMEASURED_MATRIX_SHARE * c["matmul.blackwell.nvfp4"]
+    if watts and dtype != "bf16":
+        matrix = _capped(matrix, watts * c["watt.fp8"])
+    sixteen_rate = base * tier * TERA
+    matrix *= tier * TERA
     lanes = (accelerator.pcie_lanes or 16) * PCIE_GB_S_PER_LANE.get(accelerator.pcie_gen or 4, 1.969)
     made = Rates(
         family=family,
         dtype=dtype,
         matrix=matrix,
         matrix_16bit=sixteen_rate,
-        attention=best * tier * constants[f"attention.{family}"] * TERA,
+        attention=base * tier * c[f"attention.{family}"] * TERA,
         memory=accelerator.bandwidth_gb_s * MEMORY_SHARE * GB,
         host=(accelerator.cpu_link_gb_s_unidir or lanes) * HOST_SHARE * GB,
         peak=peak * TERA,
     )
     _rates[key] = (accelerator, constants, made)
     return made
+
+
+def _capped(rate: float, limit: float) -> float:
+    """A rate under a power limit: the two meet smoothly, since a card throttles before it is at its limit."""
+    return float((rate**-POWER_SHARPNESS + limit**-POWER_SHARPNESS) ** (-1 / POWER_SHARPNESS))
+
+
+POWER_SHARPNESS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,7 +257,6 @@ class Step:
     bubble_s: float
     tail_s: float
     micro_batches: int
-    model_flops: float
     tp_s: float = 0.0
     dp_s: float = 0.0
     ep_s: float = 0.0
@@ -247,14 +264,76 @@ class Step:
 
 
 def alignment(width: float) -> float:
-    """Share of the matrix rate that a dimension allows: tensor cores want multiples of 64 elements.
+    """Share of the misalignment penalty that a dimension pays: tensor cores want multiples of 64 elements.
 
-    NVIDIA, Matrix Multiplication Background User's Guide, tile quantization; 0 loss at 64, most below 8.
+    NVIDIA, Matrix Multiplication Background User's Guide, tile quantization: 0 at multiples of 64, most below 16.
     """
     whole = int(width)
     if whole % 64 == 0:
         return 0.0
     return 0.3 if whole % 32 == 0 else 0.6 if whole % 16 == 0 else 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Kernels:
+    """Compute seconds of one micro-batch on one tensor-parallel rank, through all layers (no pipeline yet).
+
+    layers_s: forward, backward and what is recomputed. head_s: output matrix and loss. launch_s: the least that
+    launching the layers' kernels takes. passes: how often a layer's weights and collectives are needed.
+    """
+
+    layers_s: float
+    head_s: float
+    launch_s: float
+    passes: float
+
+
+def kernels(b: Body, r: Rates, workload: Workload, tokens: float, tp: int, ep: int, c: Constants = FITTED) -> Kernels:
+    """What one GPU computes for a micro-batch of `tokens` tokens when tp ranks share each layer."""
+    software = workload.software
+    adapter = workload.kind in ("lora", "qlora")
+    narrow, few = c["narrow_width"], c["few_tokens"]
+    shape = 1.0 + narrow / max(1.0, min(b.hidden, b.inner) / tp) + few / tokens
+    shape *= 1.0 + c["misaligned"] * alignment(b.hidden / tp)
+    products = 2.0 * tokens * b.projections / tp / r.matrix * shape
+    moved = b.streams_hidden + b.streams_inner / tp
+    moved *= c["elementwise.scale"] * c[f"elementwise.{software}"]
+    if r.dtype != "bf16":
+        moved += c["quantize"] * b.streams_inner / tp
+    if b.routed:
+        spread = max(1.0, ep / tp)
+        visits = tokens * b.per_token * spread / max(1, b.experts)
+        width = b.expert_width / (1 if ep > 1 else tp)
+        grouped = 1.0 + c["moe.tokens_half"] / visits + narrow / max(1.0, width)
+        products += 2.0 * tokens * b.routed / tp / (r.matrix * c["moe.matmul"]) * grouped
+        moved += c["moe.permute"] * c[f"elementwise.{software}"] * b.permuted / tp
+    if not workload.flash_attention:
+        moved += c["unfused_attention"] * b.score_pairs / tp
+    traffic = ACTIVATION_BYTES * tokens * moved / r.memory
+    attention = tokens * b.attention_flops / tp / r.attention
+    if b.head_dim % 8:
+        attention *= c["odd_head"]
+    again = 1.0 if workload.recompute == "full" else 0.0
+    remade = again or (c["recompute.selective"] if workload.recompute == "selective" else 0.0)
+    # frozen weights need no gradient of their own: the backward pass is one product, not two
+    back = 1.0 if adapter else 2.0
+    layers = (
+        products * (1.0 + back + again)
+        + attention * (1.0 + ATTENTION_BACKWARD + again)
+        + traffic * (1.0 + TRAFFIC_BACKWARD + remade)
+    )
+    passes = 2.0 + again
+    if adapter:
+        layers += c["lora.elementwise"] * passes * ACTIVATION_BYTES * tokens * b.streams_inner / tp / r.memory
+    if workload.kind == "qlora":
+        layers += c["dequantize"] * passes * DEQUANTIZED_BYTES * b.held / tp / r.memory
+    launch = c[f"launch.{software}"] * b.layers * passes
+    if b.moe_layers:
+        launch += c["moe.overhead"] * b.moe_layers * passes
+    head = 2.0 * tokens * b.head / tp / r.matrix_16bit * shape * (1.0 + back)
+    per_logit = min(c[f"loss.{software}"], LOSS_BYTES[workload.loss])
+    head += tokens * b.vocabulary / tp * per_logit / r.memory
+    return Kernels(layers, head, launch, passes)
 
 
 def step(
@@ -268,179 +347,140 @@ def step(
 
     Where the batch has fewer micro-batches than replicas, every replica still runs one: the batch is then larger.
     """
-    c = constants
-    accelerator = hardware.accelerator
-    software = workload.software
-    s = workload.sequence_length
-    b = body(architecture, s)
-    r = rates(accelerator, workload.compute_dtype, software, c)
-    tp, pp, dp, ep = layout.tp, layout.pp, layout.dp, layout.ep
-    cp = max(1, min(workload.context_parallel, dp))
-    tokens = workload.micro_batch * s / cp
-    replicas = dp / cp
-    if workload.gradient_accumulation is not None:
-        micro_batches = max(1, workload.gradient_accumulation)
-    else:
-        micro_batches = max(1, round(workload.global_batch_tokens / (s * workload.micro_batch * replicas)))
-    adapter = workload.kind in ("lora", "qlora")
-    full = workload.recompute == "full"
+    b = body(architecture, workload.sequence_length)
+    r = rates(hardware.accelerator, workload.compute_dtype, workload.software, constants)
+    cp = context_ranks(workload, layout)
+    tokens = workload.micro_batch * workload.sequence_length / cp
+    made = kernels(b, r, workload, tokens, layout.tp, layout.ep, constants)
+    return assemble(b, r, made, hardware, workload, layout, constants)
 
-    # kernels of one micro-batch over all layers, forward
-    width = min(b.hidden, b.inner) / tp
-    shape = 1.0 + c["narrow_width"] / max(1.0, width) + c["few_tokens"] / tokens
-    shape *= 1.0 + c["misaligned"] * alignment(b.hidden / tp)
-    products = 2.0 * tokens * b.projections / tp / r.matrix * shape
-    if b.routed:
-        visits = tokens * b.per_token * max(1, min(ep, b.experts)) / max(1, b.experts)
-        grouped = (
-            1.0
-            + c["moe.tokens_half"] / visits
-            + c["narrow_width"] / max(1, b.expert_width / (1 if ep > 1 else tp))
-        )
-        products += 2.0 * tokens * b.routed / tp / (r.matrix * c["moe.matmul"]) * grouped
-    attention = tokens * b.attention_flops / tp / r.attention
-    if b.head_dim % 8:
-        attention *= 3.0
-    moved = b.streams_hidden + b.streams_inner / tp
-    moved *= c["elementwise.scale"] * c[f"elementwise.{software}"]
-    if r.dtype != "bf16":
-        moved += c["quantize"] * b.streams_inner / tp
-    if b.moe_layers:
-        moved += c["moe.permute"] * b.permuted / tp
-    if not workload.flash_attention:
-        moved += 6 * b.score_pairs * 2 / tp
-    traffic = 2.0 * tokens * moved / r.memory
-    head = 2.0 * tokens * b.head / tp / r.matrix_16bit * shape
-    loss = tokens * b.vocabulary / tp * c[f"loss.{software}"] / r.memory
-    if adapter:
-        # frozen weights need no gradient: the backward pass is one product, not two
-        back_products, back_attention, back_traffic = 1.0, 2.5, 2.0
-        traffic += c["lora.elementwise"] * 2.0 * tokens * b.streams_inner / tp / r.memory
-    else:
-        back_products, back_attention, back_traffic = 2.0, 2.5, 2.0
-    again = 1.0 if full else 0.0
-    passes = 2.0 + again
-    layers_s = (
-        products * (1 + back_products + again)
-        + attention * (1 + back_attention + again)
-        + traffic * (1 + back_traffic + again)
-    )
-    if workload.kind == "qlora":
-        layers_s += passes * (b.held / tp) * 4.5 * c["dequantize"] / r.memory
-    launches = c[f"launch.{software}"] * b.layers * passes / 2
-    if b.moe_layers:
-        launches += c["moe.overhead"] * b.moe_layers * passes
-    head_s = head * (1 + back_products) + loss
+
+def context_ranks(workload: Workload, layout: Layout) -> int:
+    """Data-parallel ranks that share one sequence."""
+    return max(1, min(workload.context_parallel, layout.dp))
+
+
+def micro_batch_count(workload: Workload, replicas: float) -> int:
+    """Micro-batches that each replica runs a step."""
+    if workload.gradient_accumulation is not None:
+        return max(1, workload.gradient_accumulation)
+    each = workload.sequence_length * workload.micro_batch
+    return max(1, round(workload.global_batch_tokens / (each * replicas)))
+
+
+def stage_share(b: Body, pp: int, chunks: int) -> float:
+    """Share of the layers that the busiest pipeline rank holds; interleaving splits them finer."""
+    if b.layers == 0:
+        return 1.0
+    if chunks > 1:
+        return max(1.0, -(-b.layers // (pp * chunks)) * chunks) / b.layers if b.layers >= pp * chunks else 1.0 / pp
+    return -(-b.layers // pp) / b.layers
+
+
+def assemble(
+    b: Body,
+    r: Rates,
+    made: Kernels,
+    hardware: Hardware,
+    workload: Workload,
+    layout: Layout,
+    constants: Constants = FITTED,
+) -> Step:
+    """A step from the kernels of a micro-batch: pipeline, collectives on its path and beside it, optimizer."""
+    c = constants
+    software = workload.software
+    tp, pp, dp, ep = layout.tp, layout.pp, layout.dp, layout.ep
+    per_node = hardware.gpus_per_node
+    cp = context_ranks(workload, layout)
+    tokens = workload.micro_batch * workload.sequence_length / cp
+    replicas = dp / cp
+    micro_batches = micro_batch_count(workload, replicas)
 
     # a stage: the busiest one sets the pace
-    stage = -(-b.layers // pp) / b.layers if b.layers else 1.0
     chunks = 1
-    if pp > 1 and workload.pipeline_schedule == "interleaved":
-        chunks = max(1, min(workload.virtual_stages or 2, -(-b.layers // pp)))
-    kernels = max(layers_s, launches) * stage
     if pp == 1:
-        kernels += head_s
+        share, compute = 1.0, max(made.layers_s, made.launch_s) + made.head_s
     else:
-        # the last stage also runs the head: planners give it fewer layers where they can
-        mean = (layers_s + head_s) / pp
-        kernels = max(mean, kernels) if software == "tuned" else kernels + head_s / pp
+        if workload.pipeline_schedule == "interleaved":
+            chunks = max(1, min(workload.virtual_stages or 2, b.layers // pp))
+        share = stage_share(b, pp, 1)
+        compute = max(made.layers_s, made.launch_s) * share
+        mean = (max(made.layers_s, made.launch_s) + made.head_s) / pp
+        # planners take layers off the last stage for the head where they can
+        compute = max(mean, compute) if software == "tuned" else max(compute, mean + made.head_s / pp)
 
-    # collectives on the path of a micro-batch
-    per_node = hardware.gpus_per_node
+    # collectives that a micro-batch waits for
     tp_s = ep_s = pp_s = 0.0
     hidden_bytes = tokens * b.hidden * ACTIVATION_BYTES
     if tp > 1:
         one = _collective(hardware, layout, "all_reduce", hidden_bytes, tp, min(tp, per_node))
-        tp_s = one * 2 * b.layers * stage * passes
+        tp_s = one * 2 * b.layers * share * made.passes
     if ep > 1 and b.moe_layers:
-        sent = hidden_bytes / tp * b.per_token
-        one = _collective(
-            hardware, layout, "all_to_all", sent, ep, ranks_per_node(layout, "ep", per_node, "training")
-        )
-        ep_s = one * 2 * b.moe_layers * stage * passes
+        within = ranks_per_node(layout, "ep", per_node, "training")
+        one = _collective(hardware, layout, "all_to_all", hidden_bytes / tp * b.per_token, ep, within)
+        ep_s = one * 2 * b.moe_layers * share * made.passes
     if cp > 1:
-        # keys and values travel round the ring of context ranks, hidden behind attention but for the first hop
-        one = _collective(
-            hardware, layout, "all_gather", hidden_bytes * cp / 4, cp, min(cp, max(1, per_node // tp))
-        )
-        ep_s += one * b.layers * stage * passes
+        # each context rank collects the keys and values of the others, layer by layer
+        within = min(cp, max(1, per_node // tp))
+        one = _collective(hardware, layout, "all_gather", hidden_bytes * cp * b.kv_share / tp, cp, within)
+        ep_s += one * b.layers * share * made.passes
     if pp > 1:
-        within = ranks_per_node(layout, "pp", per_node, "training")
-        one = _collective(hardware, layout, "send_recv", hidden_bytes / tp, 2, 2 if within >= pp else 1)
-        pp_s = one * 2 * chunks
+        within = 2 if ranks_per_node(layout, "pp", per_node, "training") >= pp else 1
+        pp_s = _collective(hardware, layout, "send_recv", hidden_bytes / tp, 2, within) * 2 * chunks
     pinned = workload.overlap
     hide_tp = c[f"overlap.tp.{software}"] if pinned is None else pinned
     hide_ep = c[f"overlap.ep.{software}"] if pinned is None else pinned
     exposed_each = tp_s * (1 - hide_tp) + ep_s * (1 - hide_ep) + pp_s * (1 - c["overlap.pp"])
-    each = kernels + exposed_each
+    each = compute + exposed_each
     busy = each * micro_batches
     bubble = each * (pp - 1) / chunks if pp > 1 else 0.0
 
-    # gradients and sharded parameters beside it
-    hide = c[f"overlap.dp.{software}"] if pinned is None else pinned
-    ranks = dp
-    bytes_of_weight = 0.53 if workload.kind == "qlora" else 2.0
-    dense_held = (b.held - b.expert_parameters) / tp / pp + b.outer / tp / pp
-    expert_held = b.expert_parameters / max(tp, ep if ep > 1 else tp) / pp
-    local = dense_held + expert_held
-    trainable = adapter_parameters(b, workload.lora_rank) / tp / pp if adapter else local
-    dp_s = 0.0
-    within = ranks_per_node(layout, "dp", per_node, "training")
-    window = busy
-    if ranks > 1:
-        expert_ranks = max(1, ranks // ep)
+    # gradients and sharded parameters travel beside it
+    adapter = workload.kind in ("lora", "qlora")
+    held = (b.held - b.expert_parameters + b.outer) / (tp * pp)
+    experts_held = b.expert_parameters / (max(tp, ep) * pp)
+    local = held + experts_held
+    trainable = adapter_parameters(b, workload.lora_rank) / (tp * pp) if adapter else local
+    weight_bytes = QUANTIZED_BYTES if workload.kind == "qlora" else 2.0
+    dp_s = window = 0.0
+    if dp > 1:
+        within = ranks_per_node(layout, "dp", per_node, "training")
         if workload.sharding == "zero3":
-            node_group = workload.sharding_group == "node" and ranks > within
-            group = within if node_group else ranks
-            gather = 0.0
-            if group > 1:
-                gather = _gather(
-                    hardware, layout, "all_gather", dense_held * bytes_of_weight, group, within, b.layers / pp
-                )
-                if expert_held and expert_ranks > 1:
-                    gather += _gather(
-                        hardware,
-                        layout,
-                        "all_gather",
-                        expert_held * bytes_of_weight,
-                        min(group, expert_ranks),
-                        min(within, expert_ranks),
-                        b.layers / pp,
-                    )
-            scatter = gather * trainable / local * 2.0 / bytes_of_weight
-            dp_s = (2.0 * gather + scatter) * micro_batches
-            if node_group:
-                share = trainable * 2.0 / group
-                dp_s += _collective(hardware, layout, "all_reduce", share, ranks // within, 1)
+            hybrid = workload.sharding_group == "node" and within < dp
+            group = within if hybrid else dp
+            pieces = max(1.0, b.layers / pp)
+            gather = _pieces(hardware, layout, "all_gather", held * weight_bytes, group, within, pieces)
+            other = min(group, max(1, dp // ep))
+            if experts_held and other > 1:
+                gather += _pieces(hardware, layout, "all_gather", experts_held * weight_bytes, other, within, pieces)
+            # weights forward and again backward, gradients as reduce-scatter of the trained share
+            dp_s = gather * (2.0 + trainable / local * 2.0 / weight_bytes) * micro_batches
+            window = busy
+            if hybrid:
+                across = _collective(hardware, layout, "all_reduce", trainable * 2.0 / group, dp // within, 1)
+                dp_s += across
         else:
             gradients = trainable * 2.0
             if workload.sharding == "ddp":
-                dp_s = _collective(hardware, layout, "all_reduce", gradients, ranks, within)
+                dp_s = _collective(hardware, layout, "all_reduce", gradients, dp, within)
             else:
-                dp_s = _collective(hardware, layout, "reduce_scatter", gradients, ranks, within)
-                dp_s += _collective(hardware, layout, "all_gather", gradients, ranks, within)
-            window = each if workload.sharding != "zero2" else busy
-    exposed_dp = max(dp_s * (1 - hide), dp_s - 0.9 * window)
+                dp_s = _collective(hardware, layout, "reduce_scatter", gradients, dp, within)
+                dp_s += _collective(hardware, layout, "all_gather", gradients, dp, within)
+            window = busy if workload.sharding == "zero2" else each
+    hide = c[f"overlap.dp.{software}"] if pinned is None else pinned
+    exposed_dp = max(dp_s * (1 - hide), dp_s - BACKWARD_SHARE * window)
 
-    # the optimizer, and what offload moves over the host's link
-    sharded = 1 if workload.sharding == "ddp" else ranks
-    owned = trainable / sharded
-    tail = owned * 28.0 * c["optimizer.passes"] / r.memory
-    if workload.offload != "none":
-        tail = owned * 16.0 / r.host
-        if workload.offload == "parameters":
-            exposed_dp += max(0.0, local * bytes_of_weight * passes * micro_batches / r.host - 0.5 * busy)
-    total = busy + bubble + exposed_dp + tail
+    tail, streamed = _ending(b, r, workload, trainable, local, dp, micro_batches, c)
+    total = busy + bubble + exposed_dp + tail + streamed
     return Step(
         seconds=total,
-        tokens=micro_batches * workload.micro_batch * s * replicas,
-        compute_s=kernels * micro_batches,
+        tokens=micro_batches * workload.micro_batch * workload.sequence_length * replicas,
+        compute_s=compute * micro_batches,
         communication_s=(tp_s + ep_s + pp_s) * micro_batches + dp_s,
         exposed_s=exposed_each * micro_batches + exposed_dp,
         bubble_s=bubble,
-        tail_s=tail,
+        tail_s=tail + streamed,
         micro_batches=micro_batches,
-        model_flops=3.0 * forward_flops_per_token(architecture, s),
         tp_s=tp_s * micro_batches,
         dp_s=dp_s,
         ep_s=ep_s * micro_batches,
@@ -448,14 +488,67 @@ def step(
     )
 
 
+def _ending(
+    b: Body, r: Rates, workload: Workload, trainable: float, local: float, dp: int, micro_batches: int, c: Constants
+) -> tuple[float, float]:
+    """Seconds of the optimizer, and of what offload streams over the host's link and cannot hide."""
+    owned = trainable / (1 if workload.sharding == "ddp" else dp)
+    bytes_each = OPTIMIZER_BYTES[workload.optimizer]
+    if workload.offload == "none" and not workload.activation_offload:
+        tail = owned * bytes_each * c["optimizer.passes"] / r.memory
+        if workload.optimizer == "muon":
+            tail += owned * MUON_FLOPS_PER_WIDTH * b.hidden / r.matrix_16bit
+        return tail, 0.0
+    tail = owned * bytes_each * c["optimizer.passes"] / r.memory
+    streamed = 0.0
+    if workload.offload != "none":
+        tail = owned * bytes_each * c["offload.optimizer"] / r.host
+    if workload.offload == "parameters":
+        weight = QUANTIZED_BYTES if workload.kind == "qlora" else 2.0
+        share = dp if workload.sharding == "zero3" else 1
+        # weights come in forward and backward, gradients go out and are added to
+        volume = local / share * 2 * weight + trainable / share * 4.0
+        streamed += volume * micro_batches / r.host * c["offload.exposed"]
+    if workload.activation_offload:
+        tokens = workload.micro_batch * workload.sequence_length
+        volume = 2.0 * tokens * b.hidden * ACTIVATION_BYTES * b.layers
+        streamed += volume * micro_batches / r.host * c["offload.exposed"]
+    return tail, streamed
+
+
+ATTENTION_BACKWARD = 2.5
+"""Backward over forward FLOPs of flash attention: five products against two (Dao 2023, section 3.1)."""
+TRAFFIC_BACKWARD = 2.0
+BACKWARD_SHARE = 0.67
+"""Share of a pass over the layers in which gradients appear: the backward two of three forwards."""
+DEQUANTIZED_BYTES = 4.5
+"""NF4 read (0.5) and 16-bit written and read back (4), for each parameter of a dequantized weight."""
+QUANTIZED_BYTES = 0.53
+"""NF4 with double quantization: 4.127 bits a parameter and its unquantized norms."""
+LOSS_BYTES = {"eager": 1e9, "compiled": 12.0, "chunked": 10.0, "fused": 6.0}
+"""Traffic a logit of the loss kernels: fp32 logits and gradients written and read once each, or kept on chip."""
+OPTIMIZER_BYTES = {
+    "adamw": 28.0,
+    "adamw-paged": 28.0,
+    "adamw-bf16": 14.0,
+    "adamw-8bit": 16.0,
+    "adamw-paged-8bit": 16.0,
+    "adamw-4bit": 14.0,
+    "adafactor": 14.0,
+    "sgd": 12.0,
+    "muon": 20.0,
+}
+"""Memory traffic of an update for each parameter: gradient, states and master copy read, states and weights written."""
+MUON_FLOPS_PER_WIDTH = 30.0
+"""Five Newton-Schulz steps of three products, 2 FLOPs each, a parameter and unit of width (Jordan et al. 2024)."""
+
+
 def adapter_parameters(b: Body, rank: int) -> float:
     """Trainable parameters of LoRA adapters on every linear layer: rank times both widths of each."""
     return rank * (b.streams_inner / 2 + 5 * b.hidden * b.layers)
 
 
-def _collective(
-    hardware: Hardware, layout: Layout, op: Op, payload_bytes: float, ranks: int, within: int
-) -> float:
+def _collective(hardware: Hardware, layout: Layout, op: Op, payload_bytes: float, ranks: int, within: int) -> float:
     if ranks <= 1:
         return 0.0
     busy = min(hardware.gpus_per_node, layout.gpus)
@@ -463,20 +556,29 @@ def _collective(
     return curve(
         op,
         ranks,
-        max(1, within),
+        within,
         hardware.intra_link,
         hardware.inter_link,
         peer_access=hardware.accelerator.peer_access,
-        groups_per_node=max(1, busy // max(1, within)),
+        groups_per_node=max(1, busy // within),
         nics_per_node=platform.nics if platform is not None and platform.nics else None,
     ).seconds(payload_bytes)
 
 
-def _gather(
+def _pieces(
     hardware: Hardware, layout: Layout, op: Op, payload_bytes: float, ranks: int, within: int, pieces: float
 ) -> float:
-    pieces = max(1.0, pieces)
+    """A collective in as many pieces as there are layers."""
     return pieces * _collective(hardware, layout, op, payload_bytes / pieces, ranks, min(within, ranks))
+
+
+def interval_group(architecture: Architecture, workload: Workload) -> str:
+    """Which spread of errors an estimate carries: mixtures of experts, adapters, offload, or plain dense training."""
+    if workload.offload != "none":
+        return "offload"
+    if workload.kind in ("lora", "qlora"):
+        return "adapters"
+    return "experts" if architecture.experts else "dense"
 
 
 # 419 unexpected interruptions of 16,384 H100 in 54 days: Llama Team 2024 (arXiv 2407.21783, section 3.3.4).
@@ -504,6 +606,7 @@ def training_speed(scenario: Scenario, layout: Layout, memory: Memory) -> Traini
     architecture = scenario.model.architecture
     made = step(architecture, hardware, workload, layout)
     gpus = layout.gpus
+    model_flops = 3.0 * forward_flops_per_token(architecture, workload.sequence_length)
     total = made.tokens / made.seconds
     per_gpu = total / gpus
     alone = single_gpu_tokens_per_s(architecture, hardware, workload)
@@ -511,21 +614,21 @@ def training_speed(scenario: Scenario, layout: Layout, memory: Memory) -> Traini
     seconds = workload.total_tokens / total / keep
     days = seconds / SECONDS_PER_DAY
     r = rates(hardware.accelerator, workload.compute_dtype, workload.software)
-    low, high = FITTED.interval
+    low, high = FITTED.intervals[interval_group(architecture, workload)]
     hourly = scenario.money.usd_per_gpu_hour
     gpu_hours = days * 24 * hardware.gpus
     return Training(
         step_s=made.seconds,
         tokens_per_s_gpu=per_gpu,
         tokens_per_s_total=total,
-        mfu=per_gpu * made.model_flops / r.peak,
+        mfu=per_gpu * model_flops / r.peak,
         days=days,
         gpu_hours=gpu_hours,
         peak_bytes=memory.peak_bytes,
         efficiency=min(1.0, per_gpu / alone),
         interval=Interval(per_gpu * low, per_gpu * high),
-        flops_per_token=made.model_flops,
-        achieved_tflops=per_gpu * made.model_flops / TERA,
+        flops_per_token=model_flops,
+        achieved_tflops=per_gpu * model_flops / TERA,
         compute_s=made.compute_s,
         communication_s=made.communication_s,
         exposed_communication_s=made.exposed_s,

@@ -1,0 +1,287 @@
+"""Fit the constants of engine/training_speed.py to tests/reference/training_perf.jsonl.
+
+    python scripts/calibrate_training_speed.py            print fit, errors, and errors with each framework left out
+    python scripts/calibrate_training_speed.py --write    and rewrite engine/calibration/training_speed.py
+
+The model is physics with a few dozen constants: rates of a GPU class, a software tier, shares of overlap, traffic of
+kernels. Each constant has a prior from its mechanism and bounds outside which it would mean nothing; coordinate
+descent on the logarithmic error moves it only where the rows insist. Rows of large families weigh less each, so that
+one table of a hundred near-equal runs does not decide. Nothing is fitted to a single row.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import statistics
+import sys
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
+from engine import training_speed as model
+from engine.scenario import Layout, Scenario
+from tests.accuracy.harness import REFERENCE, load_rows
+from tests.accuracy.training_perf import scenario_of
+
+MODULE = Path(__file__).parent.parent / "engine" / "calibration" / "training_speed.py"
+
+# name: (prior, low, high). A constant whose bounds are equal is not fitted: no row can tell it.
+PRIORS: dict[str, tuple[float, float, float]] = {
+    "matmul.ampere.bf16": (0.90, 0.5, 1.0),
+    "matmul.ampere.fp8": (0.60, 0.6, 0.6),
+    "matmul.hopper.bf16": (0.85, 0.5, 1.0),
+    "matmul.hopper.fp8": (0.80, 0.5, 1.0),
+    "matmul.blackwell.bf16": (0.85, 0.65, 1.0),
+    "matmul.blackwell.fp8": (0.75, 0.5, 1.0),
+    "matmul.blackwell.nvfp4": (0.50, 0.3, 1.0),
+    "matmul.volta.bf16": (0.90, 0.5, 1.15),
+    "matmul.volta.fp8": (0.50, 0.5, 0.5),
+    "matmul.gddr.bf16": (1.00, 0.7, 1.15),
+    "matmul.gddr.fp8": (0.95, 0.6, 1.15),
+    "matmul.other.bf16": (0.75, 0.75, 0.75),
+    "matmul.other.fp8": (0.60, 0.60, 0.60),
+    "watt.bf16": (0.60, 0.3, 1.2),
+    "watt.fp8": (1.05, 0.5, 2.0),
+    "tier.tuned": (1.0, 1.0, 1.0),
+    "tier.standard": (0.90, 0.6, 1.0),
+    "tier.eager": (0.80, 0.5, 1.0),
+    "elementwise.scale": (0.8, 0.35, 2.0),
+    "elementwise.tuned": (1.0, 1.0, 1.0),
+    "elementwise.standard": (1.4, 1.0, 3.0),
+    "elementwise.eager": (2.5, 1.0, 6.0),
+    "loss.tuned": (8.0, 4.0, 20.0),
+    "loss.standard": (14.0, 8.0, 30.0),
+    "loss.eager": (24.0, 12.0, 48.0),
+    "launch.tuned": (50e-6, 50e-6, 50e-6),
+    "launch.standard": (150e-6, 50e-6, 400e-6),
+    "launch.eager": (500e-6, 100e-6, 1500e-6),
+    "narrow_width": (120.0, 20.0, 600.0),
+    "few_tokens": (150.0, 10.0, 600.0),
+    "misaligned": (0.5, 0.0, 1.5),
+    "odd_head": (3.0, 1.0, 8.0),
+    "recompute.selective": (0.3, 0.1, 1.0),
+    "attention.ampere": (0.60, 0.3, 1.0),
+    "attention.hopper": (0.55, 0.25, 1.0),
+    "attention.blackwell": (0.60, 0.3, 1.0),
+    "attention.volta": (0.35, 0.2, 1.0),
+    "attention.gddr": (0.70, 0.3, 1.0),
+    "attention.other": (0.45, 0.45, 0.45),
+    "unfused_attention": (12.0, 4.0, 60.0),
+    "quantize": (0.6, 0.1, 3.0),
+    "moe.matmul": (0.80, 0.4, 1.0),
+    "moe.tokens_half": (200.0, 20.0, 1500.0),
+    "moe.overhead": (150e-6, 20e-6, 1e-3),
+    "moe.permute": (2.0, 0.5, 8.0),
+    "overlap.tp.tuned": (0.60, 0.2, 0.86),
+    "overlap.tp.standard": (0.10, 0.02, 0.5),
+    "overlap.tp.eager": (0.02, 0.02, 0.02),
+    "overlap.dp.tuned": (0.75, 0.2, 0.92),
+    "overlap.dp.standard": (0.80, 0.2, 0.92),
+    "overlap.dp.eager": (0.40, 0.02, 0.92),
+    "overlap.ep.tuned": (0.30, 0.02, 0.92),
+    "overlap.ep.standard": (0.10, 0.1, 0.1),
+    "overlap.ep.eager": (0.02, 0.02, 0.02),
+    "overlap.pp": (0.80, 0.3, 0.95),
+    "lora.elementwise": (0.6, 0.2, 4.0),
+    "dequantize": (0.8, 0.4, 4.0),
+    "optimizer.passes": (1.3, 1.0, 2.0),
+    "offload.optimizer": (0.5, 0.2, 1.5),
+    "offload.exposed": (0.5, 0.15, 1.0),
+}
+HEADER = '''"""Constants of the training speed model, written by scripts/calibrate_training_speed.py: do not edit by hand.
+
+matmul.CLASS.DTYPE: share of the class's achievable matrix rate that a tuned step reaches. watt.DTYPE: TFLOP/s
+that a watt sustains on cards with graphics memory. tier, elementwise, loss, launch: what the software tier
+multiplies (kernel rate, element-wise traffic, bytes a logit, seconds a layer and pass). narrow_width, few_tokens,
+misaligned, odd_head: loss of small or crooked matrices. attention.CLASS: share of the 16-bit rate. overlap: hidden
+share of collectives. The rest: bytes, shares and seconds that engine/training_speed.py names where it uses them.
+"""'''
+PRIOR_WEIGHT = 4e-4
+FAMILY_EXPONENT = 0.35
+SWEEPS = 14
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One usable row."""
+
+    row_id: str
+    framework: str
+    group: str
+    scenario: Scenario
+    layout: Layout
+    observed: float
+    family: tuple[str, str, str, str]
+
+
+def samples(path: Path) -> list[Sample]:
+    """The usable rows of a file."""
+    made: list[Sample] = []
+    for row in load_rows(path):
+        written = scenario_of(row)
+        if isinstance(written, str):
+            continue
+        scenario, layout, observed = written
+        framework = str(row["framework"]).split(" 2")[0]
+        family = (framework, str(row["gpu"]), str(row["dtype"]), str(row["task"]))
+        group = model.interval_group(scenario.model.architecture, scenario.workload)
+        made.append(Sample(str(row["id"]), framework, group, scenario, layout, observed, family))
+    return made
+
+
+def log_errors(values: dict[str, float], rows: Iterable[Sample]) -> list[float]:
+    """ln(predicted / observed) of each row."""
+    model.forget_rates()
+    constants = model.Constants(values, {})
+    errors: list[float] = []
+    for row in rows:
+        s = row.scenario
+        made = model.step(s.model.architecture, s.hardware, s.workload, row.layout, constants)
+        errors.append(math.log(made.tokens / made.seconds / row.layout.gpus / row.observed))
+    return errors
+
+
+def loss(values: dict[str, float], rows: list[Sample], weights: list[float]) -> float:
+    """Weighted smooth absolute log error, and what leaving the priors costs."""
+    fit = sum(w * (math.sqrt(e * e + 0.0025) - 0.05) for w, e in zip(weights, log_errors(values, rows), strict=True))
+    moved = sum(math.log(value / PRIORS[name][0]) ** 2 for name, value in values.items() if value > 0 < PRIORS[name][0])
+    return fit / sum(weights) + PRIOR_WEIGHT * moved
+
+
+def ordered(values: dict[str, float]) -> bool:
+    """A tier never beats the one above it."""
+    return (
+        values["tier.eager"] <= values["tier.standard"] <= values["tier.tuned"]
+        and values["elementwise.eager"] >= values["elementwise.standard"] >= values["elementwise.tuned"]
+    )
+
+
+def fit(rows: list[Sample], start: dict[str, float] | None = None, sweeps: int = SWEEPS) -> dict[str, float]:
+    """Coordinate descent with shrinking multiplicative steps, from the priors or from `start`."""
+    values = dict(start or {name: prior for name, (prior, _, _) in PRIORS.items()})
+    sizes = Counter(row.family for row in rows)
+    weights = [sizes[row.family] ** -FAMILY_EXPONENT for row in rows]
+    best = loss(values, rows, weights)
+    strides = {name: 0.25 for name, (_, low, high) in PRIORS.items() if low < high}
+    for _ in range(sweeps):
+        for name, stride in strides.items():
+            _, low, high = PRIORS[name]
+            for factor in (1 + stride, 1 / (1 + stride)):
+                trial = values | {name: min(high, max(low, values[name] * factor))}
+                if trial[name] == values[name] or not ordered(trial):
+                    continue
+                score = loss(trial, rows, weights)
+                if score < best - 1e-7:
+                    best, values = score, trial
+                    strides[name] = stride * 1.3
+                    break
+            else:
+                strides[name] = stride * 0.5
+        if max(strides.values()) < 0.004:
+            break
+    return values
+
+
+def summary(name: str, errors: list[float]) -> str:
+    """One line: count, median, p90 and bias of relative errors."""
+    relative = [math.exp(e) - 1 for e in errors]
+    size = sorted(abs(e) for e in relative)
+    p90 = size[min(len(size) - 1, int(0.9 * len(size)))]
+    return (
+        f"{name:<48} {len(size):>4} {100 * statistics.median(size):>7.1f} {100 * p90:>7.1f} "
+        f"{100 * statistics.median(relative):>+7.1f}"
+    )
+
+
+def table(title: str, rows: list[Sample], errors: list[float]) -> None:
+    """Errors in all and by framework."""
+    split: dict[str, list[float]] = defaultdict(list)
+    for row, error in zip(rows, errors, strict=True):
+        split[row.framework].append(error)
+    print(f"\n{title:<48} {'n':>4} {'median':>7} {'p90':>7} {'bias':>7}   (percent)")
+    print(summary("all", errors))
+    for framework in sorted(split):
+        print(summary(f"  {framework}", split[framework]))
+
+
+def left_out(rows: list[Sample], start: dict[str, float]) -> list[float]:
+    """Log error of each row from a fit that saw no row of its framework."""
+    errors: dict[str, float] = {}
+    for framework in sorted({row.framework for row in rows}):
+        rest = [row for row in rows if row.framework != framework]
+        own = [row for row in rows if row.framework == framework]
+        values = fit(rest, sweeps=SWEEPS - 4)
+        errors.update({row.row_id: e for row, e in zip(own, log_errors(values, own), strict=True)})
+    return [errors[row.row_id] for row in rows]
+
+
+def quantile(ordered_values: list[float], share: float) -> float:
+    """Linear interpolation between order statistics."""
+    position = share * (len(ordered_values) - 1)
+    below = int(position)
+    above = min(below + 1, len(ordered_values) - 1)
+    return ordered_values[below] + (position - below) * (ordered_values[above] - ordered_values[below])
+
+
+def intervals(rows: list[Sample], errors: list[float]) -> dict[str, tuple[float, float]]:
+    """Factors of the estimate between which 80 % of the left-out observations lie, by kind of run."""
+    found: dict[str, tuple[float, float]] = {}
+    for group in sorted({row.group for row in rows}):
+        ratios = sorted(math.exp(-e) for row, e in zip(rows, errors, strict=True) if row.group == group)
+        found[group] = (round(quantile(ratios, 0.1), 3), round(quantile(ratios, 0.9), 3))
+    return found
+
+
+def write(values: dict[str, float], found: dict[str, tuple[float, float]]) -> None:
+    """Rewrite the calibration module."""
+    lines = [HEADER, "", "CONSTANTS: dict[str, float] = {"]
+    lines += [f'    "{name}": {value:.4g},' for name, value in values.items()]
+    lines += [
+        "}",
+        "",
+        "# 80 % interval of tokens/s as factors of the estimate, by kind of run: the spread of the errors on",
+        "# frameworks that the fit had not seen",
+        "INTERVALS: dict[str, tuple[float, float]] = {",
+        *[f'    "{group}": ({low}, {high}),' for group, (low, high) in found.items()],
+        "}",
+        "",
+    ]
+    MODULE.write_text("\n".join(lines), encoding="utf-8")
+
+
+def main() -> int:
+    """Fit, print, and with --write rewrite the module."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("file", nargs="?", type=Path, default=REFERENCE / "training_perf.jsonl")
+    parser.add_argument("--write", action="store_true", help="rewrite engine/calibration/training_speed.py")
+    parser.add_argument("--quick", action="store_true", help="skip the frameworks left out; keep the intervals")
+    options = parser.parse_args()
+    rows = samples(options.file)
+    values = fit(rows)
+    for name, value in values.items():
+        prior, low, high = PRIORS[name]
+        if low < high:
+            print(f"{name:<28} {value:>10.4g}   prior {prior:<8.4g} bounds {low:.4g} to {high:.4g}")
+    table("fit", rows, log_errors(values, rows))
+    found = dict(model.FITTED.intervals)
+    if not options.quick:
+        unseen = left_out(rows, values)
+        table("each framework left out", rows, unseen)
+        found = intervals(rows, unseen)
+    inside = statistics.mean(
+        math.log(found[row.group][0]) <= -e <= math.log(found[row.group][1])
+        for row, e in zip(rows, log_errors(values, rows), strict=True)
+    )
+    print(f"\nintervals {found}; {100 * inside:.0f} % of the fitted rows inside")
+    if options.write:
+        write(values, found)
+        print(f"wrote {MODULE}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
