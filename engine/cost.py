@@ -137,7 +137,7 @@ def cost(plan: Plan, power: Power) -> Cost:
     low, high = OPERATIONS_FACTOR_PER_NODE
     operations = (
         f"{added} added node{'s' if added > 1 else ''}: {low:.0f}-{high:.0f} times the engineering time each; shared "
-        "storage and its network, sharded checkpoints, NIC and NCCL tuning, monitoring, failures about as many times as nodes"
+        "storage and its network, sharded checkpoints, NIC and NCCL tuning, monitoring, failures in proportion"
         if added
         else "one node: no shared storage, no fabric to tune"
     )

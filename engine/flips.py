@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache
+from typing import Any
 
 from engine.checks import check_scenario
 from engine.errors import ScenarioError
@@ -50,7 +51,8 @@ def _fields(scenario: Scenario) -> tuple[str, ...]:
 
 def _verdict_at(scenario: Scenario, field: str, value: float) -> Verdict | None:
     """The verdict with one workload field changed; None where that value is impossible."""
-    changed = replace(scenario, workload=replace(scenario.workload, **{field: value}))
+    change: dict[str, Any] = {field: value}
+    changed = replace(scenario, workload=replace(scenario.workload, **change))
     try:
         check_scenario(changed)
         return decide(changed, plan(changed))

@@ -1,4 +1,4 @@
-"""Builds of the catalog that carry a workload, ranked; and the smallest change that makes the entered build carry it."""
+"""Builds of the catalog that carry a workload, ranked; and the smallest change that makes the entered one carry it."""
 
 from __future__ import annotations
 
