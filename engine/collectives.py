@@ -29,6 +29,14 @@ from engine.units import GB
 Op = Literal["all_reduce", "all_gather", "reduce_scatter", "all_to_all", "send_recv"]
 Kernel = Literal["nccl", "nccl-ring", "vllm", "trtllm", "one-shot"]
 
+SWITCH_FROM_GPUS = 5
+"""Up to four GPUs NCCL stays on the ring (link fact nvls_from_gpus: 5 on 8x H200, 6 on 8x B200)."""
+
+ENGINE_LATENCY_FACTOR = 3.0
+ENGINE_BANDWIDTH_FACTOR = 1.1
+"""What a collective costs inside a running engine against its benchmark: 2 to 4.5 times in the latency-bound sizes
+of decoding (reference README, collectives), since the ranks do not arrive together; little more where bytes count."""
+
 
 @dataclass(frozen=True, slots=True)
 class Curve:
@@ -74,6 +82,11 @@ def lower_envelope(lines: Iterable[tuple[float, float]]) -> Curve:
 
 _ZERO = Curve(((math.inf, 0.0, 0.0),))
 _curves: dict[tuple[object, ...], tuple[Link, Link | None, Curve]] = {}
+
+
+def forget() -> None:
+    """Drop every cached curve: after a change of constants."""
+    _curves.clear()
 
 
 def link_class(link: Link) -> str:
@@ -203,7 +216,7 @@ def _ring_share(name: str, ranks: int) -> float:
     shares = fit.RING_SHARE.get(name)
     if shares is None or ranks <= 2:
         return 1.0
-    four, eight = shares
+    four, eight = shares["at_4"], shares["at_8"]
     if ranks <= 4:
         return float(four ** (math.log2(ranks) - 1.0))
     return float(four * (eight / four) ** (math.log2(min(ranks, 8)) - 2.0))
@@ -213,14 +226,22 @@ def _wire_gb_s(link: Link, c: Mapping[str, float]) -> float:
     """One-way rate that a ring reaches on large payloads: the class's share of the peak, at most what was measured."""
     rate = link.peak_gb_s_unidir * c["wire"]
     if link.family == "tcp":
-        rate = min(rate, fit.SOCKET_GB_S)
+        rate = min(rate, fit.SHARED["socket_gb_s"])
     if link.achieved_gb_s_unidir is not None:
         rate = min(rate, link.achieved_gb_s_unidir)
     return rate
 
 
+def _latency_scale(link: Link) -> float:
+    """Latency of a link against its class, where its generation was measured on its own."""
+    for prefix, scale in fit.LATENCY_SCALE.items():
+        if link.id.startswith(prefix):
+            return scale
+    return 1.0
+
+
 def _in_switch(name: str, within: int, kernel: Kernel) -> bool:
-    return name in ("nvlink-4", "nvlink-5") and within >= fit.SWITCH_FROM_GPUS and kernel != "nccl-ring"
+    return name in ("nvlink-4", "nvlink-5") and within >= SWITCH_FROM_GPUS and kernel != "nccl-ring"
 
 
 def _make(
@@ -250,9 +271,7 @@ def _make(
     elif op == "all_reduce" and in_engine:
         lines = lines + _kernel_lines("vllm", within, intra, name, lines)
     if in_engine:
-        lines = [
-            (alpha * fit.ENGINE_LATENCY_FACTOR, beta * fit.ENGINE_BANDWIDTH_FACTOR) for alpha, beta in lines
-        ]
+        lines = [(alpha * ENGINE_LATENCY_FACTOR, beta * ENGINE_BANDWIDTH_FACTOR) for alpha, beta in lines]
     return lower_envelope(lines)
 
 
@@ -273,7 +292,7 @@ def _intra_lines(op: Op, ranks: int, within: int, link: Link, name: str, kernel:
     if op == "all_reduce" and _in_switch(name, within, kernel):
         low, mid, bulk = low * c["switch_low"], mid * c["switch"], c["switch"]
     alpha = c["base_us"] + c["hop_us"] * steps
-    fill = fit.SEND_FILL if op == "send_recv" else 1.0
+    fill = fit.SHARED["send_fill"] if op == "send_recv" else 1.0
     mid_alpha = alpha + fill * c["mid_us"]
     bulk_alpha = alpha + fill * (c["bulk_us"] + c["bulk_hop_us"] * steps)
     return [
@@ -298,7 +317,7 @@ def _kernel_lines(kernel: Kernel, ranks: int, link: Link, name: str, nccl: Lines
     alpha = (k["base_us"] + k["hop_us"] * (ranks - 1)) * 1e-6 * fit.KERNEL_CLASS.get(name, 1.0)
     return [
         (alpha, (ranks - 1) / wire),
-        (alpha * fit.TWO_SHOT_ALPHA, 2 * (ranks - 1) / ranks / wire),
+        (alpha * fit.SHARED["two_shot"], 2 * (ranks - 1) / ranks / wire),
         *called,
     ]
 
@@ -330,9 +349,10 @@ def _inter_lines(
         share = _shape(op, ranks)[1]
         if op == "all_to_all":
             share = within * (ranks - within) / ranks
-        elif op == "all_reduce" and _in_switch(link_class(intra), within, "nccl"):
+        elif op == "all_reduce" and (inter.family == "efa" or _in_switch(link_class(intra), within, "nccl")):
+            # EFA's tuner takes trees, in-switch reduction sums a node first: only the node's sum leaves it
             share = 2 * (nodes - 1) / nodes
-    alpha = c["base_us"] + c["hop_us"] * steps
+    alpha = (c["base_us"] + c["hop_us"] * steps) * _latency_scale(inter)
     network = [
         (alpha * 1e-6, share / (rate * c["low"])),
         ((alpha + c["mid_us"]) * 1e-6, share / (rate * c["mid"])),

@@ -1,0 +1,391 @@
+"""Fit the constants of engine.collectives to tests/reference/collectives.jsonl and to the catalog's link facts.
+
+    python scripts/calibrate_collectives.py            # the fit, and its errors with each source left out
+    python scripts/calibrate_collectives.py --write    # and rewrite engine/calibration/collectives.py
+
+Per class of link: latency base and hop, the extra start-up of the middle and the bandwidth-bound protocol, and the
+three bandwidths as shares of the peak. A class starts from PRIOR and is pulled back to it (one e-fold off costs as
+much as half a row an e-fold off), so that classes with few rows stay near physics. Loss: the sum of absolute log
+errors; search: one constant at a time, steps from 50 % down to 1 %. Standard library and the repository only.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import statistics
+import sys
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+import catalog  # noqa: E402
+from engine import collectives as model  # noqa: E402
+from engine.calibration import collectives as fit  # noqa: E402
+from tests.accuracy import collectives as rows_of  # noqa: E402
+
+ROWS = ROOT / "tests" / "reference" / "collectives.jsonl"
+TARGET = ROOT / "engine" / "calibration" / "collectives.py"
+
+NAMES = ("base_us", "hop_us", "mid_us", "bulk_us", "bulk_hop_us", "low", "mid", "wire")
+# Where each class starts. Latencies: base and hop of NCCL's LL ring and tree in its own cost model
+# (NVIDIA/nccl src/graph/tuning.cc: base 3.6 to 8.4 us; a step 0.5 us on NVLink, 1 us on PCIe, 2.7 to 5 us on the
+# network), raised to what small messages measure. LL carries 4 data bytes in 8 and reaches a quarter to a half of the
+# wire; LL128 loses 8 bytes in 128 but starts slower. Wire: ring efficiency 0.76 to 0.82 of the one-way peak
+# (stas00/ml-engineering network tables), network cards 0.94 InfiniBand, 0.75 to 0.95 tuned and 0.4 to 0.6 untuned
+# RoCE.
+PRIOR: dict[str, tuple[float, ...]] = {
+    "nvlink-3": (5.0, 1.0, 5.0, 25.0, 1.0, 0.30, 0.60, 0.79),
+    "nvlink-4": (5.0, 1.0, 5.0, 25.0, 1.0, 0.30, 0.60, 0.79),
+    "nvlink-5": (5.0, 1.5, 5.0, 25.0, 1.0, 0.30, 0.60, 0.79),
+    "nvlink-bridge": (5.0, 0.8, 5.0, 15.0, 1.0, 0.30, 0.60, 0.60),
+    "xgmi": (8.0, 1.5, 6.0, 25.0, 1.0, 0.30, 0.60, 0.72),
+    "scale-up": (8.0, 1.5, 6.0, 25.0, 1.0, 0.30, 0.60, 0.75),
+    "pcie-switch": (3.5, 1.5, 3.0, 12.0, 1.0, 0.40, 0.60, 0.74),
+    "pcie-root": (3.5, 1.5, 3.0, 12.0, 1.0, 0.50, 0.70, 0.61),
+    "pcie-cross": (3.5, 1.5, 3.0, 12.0, 1.0, 0.50, 0.70, 0.62),
+    "pcie-host": (5.0, 7.0, 8.0, 30.0, 2.0, 0.35, 0.60, 1.10),
+    "infiniband": (8.0, 4.0, 15.0, 40.0, 10.0, 0.35, 0.60, 0.95),
+    "roce": (12.0, 5.0, 15.0, 40.0, 10.0, 0.35, 0.60, 0.80),
+    "roce-untuned": (12.0, 5.0, 15.0, 40.0, 10.0, 0.35, 0.60, 0.45),
+    "efa": (30.0, 12.0, 20.0, 60.0, 20.0, 0.35, 0.60, 0.90),
+    "tcp": (15.0, 20.0, 30.0, 60.0, 20.0, 0.50, 0.70, 0.92),
+    "fabric": (12.0, 8.0, 20.0, 40.0, 10.0, 0.35, 0.60, 0.90),
+}
+SWITCH = {"switch": 1.25, "switch_low": 1.6}
+# What is left of the two-GPU ring rate with 4 and 8 GPUs on one PCIe tree; under switches nothing is lost.
+RING_SHARE = {
+    "pcie-root": {"at_4": 0.60, "at_8": 0.60},
+    "pcie-cross": {"at_4": 0.30, "at_8": 0.10},
+    "pcie-host": {"at_4": 1.0, "at_8": 0.8},
+}
+# send_fill: how much of the protocols' start-up a point-to-point copy pays. socket_gb_s: what one node's kernel sockets
+# carry at most (NVIDIA/nccl issue 450: 4 to 6 GB/s on 100 GbE). two_shot: latency of two shots over one.
+SHARED = {"send_fill": 0.2, "socket_gb_s": 5.0, "two_shot": 1.8}
+KERNELS: dict[str, dict[str, float]] = {
+    "vllm": {"base_us": 3.7, "hop_us": 0.4, "wire": 0.5, "call_us": 1.5},
+    "trtllm": {"base_us": 2.8, "hop_us": 0.3, "wire": 0.5, "call_us": 1.5},
+    "one-shot": {"base_us": 5.0, "hop_us": 0.4, "wire": 0.5, "call_us": 1.5},
+    "vllm-pcie": {"base_us": 4.0, "hop_us": 0.4, "wire": 0.5, "call_us": 1.5},
+    "trtllm-pcie": {"base_us": 4.0, "hop_us": 0.4, "wire": 0.5, "call_us": 1.5},
+}
+KERNEL_CLASS = {"nvlink-3": 1.0, "nvlink-4": 1.0, "nvlink-5": 1.5}
+# Generations of one family whose latency was measured apart: EFA on p4d, and on p6.
+LATENCY_SCALE = {"efa-v1": 2.0, "efa-v4": 2.0}
+PULL = 0.5
+
+HEADER = '''\
+"""Constants of `engine.collectives`. Written by scripts/calibrate_collectives.py --write; not by hand.
+
+Fitted to tests/reference/collectives.jsonl and the measured figures of catalog/data/links.toml.
+CLASSES, per class of link: base_us and hop_us, latency of the low-latency protocol and of each of its steps;
+mid_us, bulk_us and bulk_hop_us, what the other two protocols take longer to start; wire, ring bandwidth as share
+of the one-way peak; low and mid, the bandwidths of the first two protocols as share of wire; switch and
+switch_low, how much in-switch reduction gains. RING_SHARE: what is left of the two-GPU rate on a shared PCIe
+tree. KERNELS: an engine's own all-reduce; call_us is what it adds to NCCL where it falls back to it.
+KERNEL_CLASS: their latency against NVLink 4. LATENCY_SCALE: latency of a generation against its family.
+SHARED: see the script. MEASURED_LINKS: links that a row or fact was measured on; FITTED_CLASSES: classes with
+any such link.
+"""'''
+
+Position = tuple[dict[str, Any], str]
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One observation: a call, its time, who measured it and on which link."""
+
+    call: rows_of.Call
+    observed_us: float
+    repository: str
+    source: str
+    link: str
+    is_row: bool
+
+    @property
+    def series(self) -> str:
+        """Rows of one run: link, operation, GPUs, kernel and source."""
+        return f"{self.link} {self.call.op} {self.call.ranks} {self.call.kernel} {self.source[-20:]}"
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The classes whose constants the prediction reads; the network's last."""
+        inside = model.link_class(self.call.intra)
+        if not self.call.peer_access and inside.startswith("pcie"):
+            inside = "pcie-host"
+        if self.call.inter is None:
+            return (inside,)
+        return (inside, model.link_class(self.call.inter))
+
+    def error(self) -> float:
+        """Log of predicted over observed."""
+        return math.log(self.call.seconds() * 1e6 / self.observed_us)
+
+
+def read_points() -> list[Point]:
+    """The reference rows as points, then what the catalog's links say of themselves."""
+    points = []
+    for line in ROWS.read_text(encoding="utf-8").splitlines():
+        row = json.loads(line)
+        source = row["source"]
+        repository = str(source.get("repo"))
+        points.append(
+            Point(rows_of.call_of(row), row["time_us"], repository, rows_of.source_of(row), row["interconnect"], True)
+        )
+    return points + list(link_facts())
+
+
+def link_facts() -> Iterator[Point]:
+    """Measured all-reduces that the link catalog quotes and the rows do not hold."""
+    facts = catalog.load()
+
+    def point(link_id: str, payload: float, microseconds: float, gpus: int, nodes: int, blocking: bool) -> Point:
+        link = facts.link(link_id)
+        inside = (
+            link if nodes == 1 else facts.link({"efa-v1": "nvlink-3", "efa-v2": "nvlink-4"}.get(link_id, "nvlink-5"))
+        )
+        call = rows_of.Call(
+            "all_reduce",
+            payload,
+            gpus,
+            gpus // nodes,
+            inside,
+            None if nodes == 1 else link,
+            "nccl",
+            True,
+            None,
+            rows_of.HOST_TIMED_S if blocking else 0.0,
+        )
+        return Point(call, microseconds, link.source.split(" ")[0], f"catalog {link_id}", link_id, False)
+
+    def by_busbw(link_id: str, payload: float, busbw: float, gpus: int, nodes: int, blocking: bool) -> Point:
+        microseconds = payload * 2 * (gpus - 1) / gpus / busbw / 1e3
+        return point(link_id, payload, microseconds, gpus, nodes, blocking)
+
+    for payload, busbw in facts.link("nvlink-4").allreduce_busbw_by_bytes:
+        yield by_busbw("nvlink-4", payload, busbw, 8, 1, True)
+    for payload, busbw in facts.link("efa-v4-b200").allreduce_busbw_by_bytes:
+        if payload >= 2**18:  # the three smallest are one warm-up, milliseconds long
+            yield by_busbw("efa-v4-b200", payload, busbw, 32, 4, True)
+    yield by_busbw("nvlink-3", 2**34, 234.9, 8, 1, False)
+    yield point("nvlink-3", 2**15, 43.8, 8, 1, True)
+    yield by_busbw("xgmi-mi300x", 2**32, 312.9, 8, 1, False)
+    yield by_busbw("xgmi-mi300x", 2**32, 47.7, 2, 1, False)
+    yield point("efa-v1", 2**12, 170.0, 16, 2, False)
+    yield by_busbw("efa-v1", 2**31, 78.3, 16, 2, False)
+    yield point("efa-v2", 2**11, 70.0, 16, 2, False)
+    yield point("efa-v2", 2**20, 123.0, 16, 2, False)
+    yield by_busbw("efa-v2", 2**34, 487.1, 16, 2, False)
+
+
+def reset() -> None:
+    """Set every constant to where it starts."""
+    fit.CLASSES.clear()
+    for name, values in PRIOR.items():
+        fit.CLASSES[name] = dict(zip(NAMES, values, strict=True))
+        if name in ("nvlink-4", "nvlink-5"):
+            fit.CLASSES[name].update(SWITCH)
+    for table, start in (
+        (fit.RING_SHARE, RING_SHARE),
+        (fit.KERNELS, KERNELS),
+    ):
+        table.clear()
+        table.update({name: dict(values) for name, values in start.items()})
+    fit.KERNEL_CLASS.clear()
+    fit.KERNEL_CLASS.update(KERNEL_CLASS)
+    fit.LATENCY_SCALE.clear()
+    fit.LATENCY_SCALE.update(LATENCY_SCALE)
+    fit.SHARED.clear()
+    fit.SHARED.update(SHARED)
+
+
+def errors(points: Iterable[Point]) -> list[float]:
+    """Log errors with the constants as they stand."""
+    model.forget()
+    return [point.error() for point in points]
+
+
+def search(points: Sequence[Point], positions: Sequence[Position]) -> None:
+    """Lower the loss of `points` by moving the constants at `positions`, one at a time."""
+    if not points:
+        return
+    start = {id(table) + hash(key): table[key] for table, key in positions}
+
+    def loss() -> float:
+        pull = sum(math.log(table[key] / start[id(table) + hash(key)]) ** 2 for table, key in positions)
+        return sum(abs(e) for e in errors(points)) + PULL * pull
+
+    best = loss()
+    for step in (1.5, 1.2, 1.1, 1.04, 1.01):
+        for _ in range(6):
+            before = best
+            for table, key in positions:
+                for factor in (step, 1.0 / step):
+                    kept = table[key]
+                    table[key] = kept * factor
+                    tried = loss()
+                    if tried < best - 1e-9:
+                        best = tried
+                        break
+                    table[key] = kept
+            if before - best < 0.02:
+                break
+
+
+def calibrate(points: Sequence[Point]) -> None:
+    """Fit all constants to the points: in-box classes, then engine kernels, then networks."""
+    reset()
+    inside = [p for p in points if p.call.inter is None and p.call.kernel in ("nccl", "nccl-ring")]
+    for name in PRIOR:
+        own = [p for p in inside if p.classes[-1] == name]
+        positions: list[Position] = [(fit.CLASSES[name], key) for key in fit.CLASSES[name]]
+        positions += [(fit.RING_SHARE[name], key) for key in fit.RING_SHARE.get(name, ())]
+        if name == "nvlink-4":
+            positions.append((fit.SHARED, "send_fill"))
+        # vLLM leaves larger PCIe groups to NCCL: those rows say what NCCL takes there
+        if name == "pcie-cross":
+            own += [p for p in points if p.classes == (name,) and p.call.kernel == "vllm" and p.call.ranks > 2]
+        search(own, positions)
+    kernels = [p for p in points if p.call.inter is None and p.call.kernel not in ("nccl", "nccl-ring")]
+    positions = [(values, key) for values in fit.KERNELS.values() for key in values]
+    positions += [(fit.KERNEL_CLASS, key) for key in fit.KERNEL_CLASS if key != "nvlink-4"]
+    search(kernels, [*positions, (fit.SHARED, "two_shot")])
+    for name in PRIOR:
+        own = [p for p in points if p.call.inter is not None and p.classes[-1] == name]
+        positions = [(fit.CLASSES[name], key) for key in fit.CLASSES[name]]
+        positions += [(fit.LATENCY_SCALE, key) for key in fit.LATENCY_SCALE if key.startswith(name)]
+        search(own, positions)
+
+
+def line(name: str, found: Sequence[float]) -> str:
+    """One row of a table: count, median, p90 and bias of some log errors, in percent."""
+    absolute = sorted(abs(math.exp(e) - 1.0) for e in found)
+    p90 = absolute[min(len(absolute) - 1, int(0.9 * len(absolute)))]
+    bias = math.exp(statistics.median(found)) - 1.0
+    return (
+        f"{name[:60]:<60}{len(found):>5}{100 * statistics.median(absolute):>8.1f}{100 * p90:>8.1f}{100 * bias:>+8.1f}"
+    )
+
+
+def leave_out(points: Sequence[Point], group: Callable[[Point], str]) -> dict[str, list[float]]:
+    """Errors of each group's rows when the fit has not seen the group (the quoted link facts included)."""
+    left: dict[str, list[float]] = {}
+    for name in dict.fromkeys(group(p) for p in points if p.is_row):
+        rows = [p for p in points if p.is_row and group(p) == name]
+        calibrate([p for p in points if group(p) != name])
+        left[name] = errors(rows)
+    return left
+
+
+def report(title: str, left: dict[str, list[float]]) -> None:
+    """Print one leave-one-out table."""
+    print(f"\n{title:<60}{'n':>5}{'median':>8}{'p90':>8}{'bias':>8}")
+    for name, found in sorted(left.items()):
+        print(line(f"  {name}", found))
+    print(line("all", [e for found in left.values() for e in found]))
+
+
+def rendered(points: Sequence[Point]) -> str:
+    """The calibration module as text."""
+    facts = catalog.load()
+    known = {link.id for link in facts.facts.links}
+    measured = sorted({p.call.intra.id for p in points if p.call.inter is None} & known)
+    measured = sorted({*measured, *({p.call.inter.id for p in points if p.call.inter is not None} & known)})
+    fitted = sorted({p.classes[-1] for p in points})
+
+    def table(values: dict[str, dict[str, float]]) -> list[str]:
+        lines = []
+        for name, entries in values.items():
+            lines.append(f'    "{name}": {{')
+            lines += [f'        "{key}": {_short(value)},' for key, value in entries.items()]
+            lines.append("    },")
+        return lines
+
+    def flat(values: dict[str, float]) -> list[str]:
+        return [f'    "{key}": {_short(value)},' for key, value in values.items()]
+
+    return "\n".join(
+        [
+            *HEADER.splitlines(),
+            "",
+            "from __future__ import annotations",
+            "",
+            "CLASSES: dict[str, dict[str, float]] = {",
+            *table(fit.CLASSES),
+            "}",
+            "",
+            "RING_SHARE: dict[str, dict[str, float]] = {",
+            *table(fit.RING_SHARE),
+            "}",
+            "",
+            "KERNELS: dict[str, dict[str, float]] = {",
+            *table(fit.KERNELS),
+            "}",
+            "",
+            "KERNEL_CLASS: dict[str, float] = {",
+            *flat(fit.KERNEL_CLASS),
+            "}",
+            "",
+            "LATENCY_SCALE: dict[str, float] = {",
+            *flat(fit.LATENCY_SCALE),
+            "}",
+            "",
+            "SHARED: dict[str, float] = {",
+            *flat(fit.SHARED),
+            "}",
+            "",
+            "MEASURED_LINKS: frozenset[str] = frozenset(",
+            "    {",
+            *(f'        "{name}",' for name in measured),
+            "    }",
+            ")",
+            "",
+            "FITTED_CLASSES: frozenset[str] = frozenset(",
+            "    {",
+            *(f'        "{name}",' for name in fitted),
+            "    }",
+            ")",
+            "",
+        ]
+    )
+
+
+def _short(value: float) -> str:
+    return repr(float(f"{value:.4g}"))
+
+
+def main() -> int:
+    """Fit, print, and write when asked. Returns the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--write", action="store_true", help="rewrite engine/calibration/collectives.py")
+    parser.add_argument("--quick", action="store_true", help="skip the leave-one-out fits")
+    options = parser.parse_args()
+    points = read_points()
+    calibrate(points)
+    text = rendered(points)
+    by_source: dict[str, list[float]] = defaultdict(list)
+    by_link: dict[str, list[float]] = defaultdict(list)
+    for p, e in zip(points, errors(points), strict=True):
+        if p.is_row:
+            by_source[p.source].append(e)
+            by_link[p.link].append(e)
+    report("fitted, by link; errors in %", by_link)
+    if not options.quick:
+        report("each source (repository and file) left out", leave_out(points, lambda p: p.source))
+        report("each repository left out", leave_out(points, lambda p: p.repository))
+        report("each link left out", leave_out(points, lambda p: p.link))
+        report("each series (link, operation, GPUs, library) left out", leave_out(points, lambda p: p.series))
+    if options.write:
+        TARGET.write_text(text, encoding="utf-8")
+        print(f"\nwrote {TARGET.relative_to(ROOT)}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
