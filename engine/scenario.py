@@ -25,7 +25,7 @@ Sharding = Literal["ddp", "zero1", "zero2", "zero3"]
 Software = Literal["tuned", "standard", "eager"]
 Loss = Literal["eager", "eager-16bit", "chunked", "fused", "compiled"]
 Offload = Literal["none", "optimizer", "parameters"]
-BaseFormat = Literal["nf4", "nf4-double", "gptq"]
+BaseFormat = Literal["nf4", "nf4-double", "gptq", "int8"]
 LoraTargets = Literal[
     "attention",
     "attention-qv",

@@ -1,46 +1,59 @@
-"""Fitted constants of the training-memory model.
+"""Fitted constants of the training-memory model; engine/training_memory/peak.py says what each multiplies.
 
-`python scripts/calibrate_training_memory.py` fits them on tests/reference/training_memory.jsonl and prints the errors
-with each source left out; `--write` rewrites this module. What each one multiplies: engine/training_memory/peak.py.
+Written by `python scripts/calibrate_training_memory.py --write` from tests/reference/training_memory.jsonl.
 """
 
 from __future__ import annotations
 
 from typing import Final
 
-# Bytes a logit (one vocabulary entry of one token) at the loss, by how the loss is computed.
-LOGIT_EAGER: Final = 12.5
-LOGIT_EAGER_16BIT: Final = 8.5
-LOGIT_COMPILED: Final = 8.5
-LOGIT_COMPILED_WHOLE: Final = 4.5
-LOGIT_CHUNKED: Final = 2.0
-LOGIT_FUSED: Final = 0.0
+# Bytes a logit, eager: fp32 copy, shifted copy and log-softmax.
+LOGIT_EAGER: Final = 12.2
+# The same without the upcast: four 16-bit copies.
+LOGIT_EAGER_16BIT: Final = 6.71
+# One kernel over fp32 logits, gradient in place, shifted copy.
+LOGIT_COMPILED: Final = 8.0
+# Upcast inside the kernel too: 16-bit logits and gradient.
+LOGIT_COMPILED_WHOLE: Final = 3.19
+# 16-bit logits, one chunk of the rest at a time.
+LOGIT_CHUNKED: Final = 1.84
+# Logits never whole: the output matrix is inside the kernel.
+LOGIT_FUSED: Final = 0.05
 # Hidden states alive beside the logits.
 LOSS_HIDDEN: Final = 3.0
-# Elements a layer keeps for its backward, in multiples of the hidden size, the width of Q, K and V, and of the
-# feed-forward's inner outputs.
-SAVED_HIDDEN: Final = 5.0
-SAVED_QKV: Final = 1.6
-SAVED_MLP: Final = 2.0
-# More of the same while the backward of a layer runs.
-BACKWARD_HIDDEN: Final = 2.0
-BACKWARD_MLP: Final = 1.5
-# Hidden states that unfused norms and rotary embeddings add to the backward of a layer.
-UNFUSED_HIDDEN: Final = 3.5
+# Hidden sizes a layer keeps for its backward: norms' inputs and outputs.
+SAVED_HIDDEN: Final = 3.42
+# Widths of Q, K and V a layer keeps: before and after the rotation.
+SAVED_QKV: Final = 1.21
+# Widths of the feed-forward's inner outputs a layer keeps.
+SAVED_MLP: Final = 1.74
+# Hidden sizes more while a layer's backward runs: gradients.
+BACKWARD_HIDDEN: Final = 1.93
+# Feed-forward widths more while a layer's backward runs.
+BACKWARD_MLP: Final = 1.66
+# Hidden sizes more with unfused norms and rotary embeddings.
+UNFUSED_HIDDEN: Final = 4.1
 # Whole hidden states that tensor parallelism gathers in a layer.
-GATHERED_HIDDEN: Final = 4.0
-# Bytes that 4-bit kernels of 2023 keep of each projection's input, and use to unpack one GPTQ element.
-QUANTIZED_INPUT: Final = 3.0
-GPTQ_UNPACK: Final = 27.0
-# Bytes of DeepSpeed's flat communication buckets.
-DEEPSPEED_BUCKETS: Final = 1.2e9
-# Cache that the allocator holds beyond the peak: shares of what a step allocates and frees, and of the smaller of the
-# loss and the layer's backward.
-CACHE_SHARE: Final = 0.12
-CACHE_SHARE_GATHERED: Final = 0.16
-CACHE_OTHER_PHASE: Final = 0.8
-# The part of that cache that cannot be given back when memory runs short.
+GATHERED_HIDDEN: Final = 6.31
+# Bytes that 4-bit kernels of 2023 keep of a projection's input.
+QUANTIZED_INPUT: Final = 3.06
+# Bytes to unpack one element of the largest matrix, same era.
+GPTQ_UNPACK: Final = 19.2
+# Bytes an adapter keeps of its input without recomputation: dropout.
+ADAPTER_INPUT: Final = 2.42
+# GB of DeepSpeed's flat communication buckets.
+DEEPSPEED_BUCKETS_GB: Final = 1.41
+# Allocator cache over what a step allocates and frees.
+CACHE_SHARE: Final = 0.0992
+# The same when layers are gathered (two streams).
+CACHE_SHARE_GATHERED: Final = 0.25
+# Cache over the smaller of the loss and the layer's backward.
+CACHE_OTHER_PHASE: Final = 0.872
+# Part of the cache that cannot be given back under pressure.
 STUCK_SHARE: Final = 0.5
-# CUDA context with libraries; communicators when there is more than one rank. Bytes.
-CONTEXT: Final = 0.6e9
-COMMUNICATORS: Final = 1.0e9
+# GB of CUDA context and libraries.
+CONTEXT_GB: Final = 0.77
+# GB of communicators with more than one rank.
+COMMUNICATORS_GB: Final = 1.0
+# Share of the reported memory that the driver keeps (not fitted).
+DRIVER_SHARE: Final = 0.011

@@ -208,6 +208,20 @@ def _adapted(tensor: Tensor, targets: str) -> bool:
 
 
 @lru_cache(maxsize=2048)
+def adapter_inputs(architecture: Architecture, targets: str, tp: int, ep: int) -> int:
+    """Elements a token that the adapted projections of the widest layer read, on one rank."""
+    widest = 0
+    for layer in set(architecture.layers):
+        total = 0
+        for tensor in layer.tensors:
+            if _adapted(tensor, targets):
+                uses = architecture.experts_per_token if tensor.part == "routed_expert" else tensor.copies
+                total += _on_rank(tensor, tp, ep)[1] * uses
+        widest = max(widest, total)
+    return widest
+
+
+@lru_cache(maxsize=2048)
 def adapter_widths(architecture: Architecture, targets: str, tp: int, pp: int, ep: int) -> tuple[int, ...]:
     """Adapter elements a unit of LoRA rank (inputs plus outputs of each target), on a rank of each stage."""
     counts = stage_layer_counts(len(architecture.layers), pp)

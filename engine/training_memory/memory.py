@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from engine.calibration import training_memory as fitted
 from engine.errors import ScenarioError
 from engine.scenario import Layout, Scenario
 from engine.sizing import Headroom, Memory, MemoryGroup, TrainingDetail
-from engine.training_memory.elements import adapter_widths, stage_elements
+from engine.training_memory.elements import adapter_inputs, adapter_widths, stage_elements
 from engine.training_memory.peak import RankPeak, rank_peak
 from engine.training_memory.recipe import Recipe, recipe
 
@@ -34,9 +35,11 @@ def stage_peaks(
     architecture, workload = scenario.model.architecture, scenario.workload
     stages = stage_elements(architecture, layout.tp, layout.pp, layout.ep)
     adapters: tuple[int, ...] = (0,) * layout.pp
+    inputs = 0
     if plan.peft:
         widths = adapter_widths(architecture, workload.lora_targets, layout.tp, layout.pp, layout.ep)
         adapters = tuple(width * workload.lora_rank for width in widths)
+        inputs = adapter_inputs(architecture, workload.lora_targets, layout.tp, layout.ep)
     card = scenario.hardware.accelerator.memory_bytes
     return [
         rank_peak(
@@ -46,6 +49,7 @@ def stage_peaks(
             hidden=architecture.hidden_size,
             vocab=architecture.vocab_size,
             adapter_elements=adapters[index],
+            adapter_inputs=inputs,
             tp=layout.tp,
             pp=layout.pp,
             in_flight=layout.pp - index,
@@ -81,6 +85,7 @@ def training_memory(scenario: Scenario, layout: Layout) -> Memory:
     plan = recipe(workload, layout.dp)
     peaks = stage_peaks(scenario, layout, plan, workload.micro_batch, workload.sequence_length)
     total = scenario.hardware.accelerator.memory_bytes
+    driver = round(total * fitted.DRIVER_SHARE)
     groups: list[tuple[MemoryGroup, RankPeak]] = []
     for index, peak in enumerate(peaks):
         worst = peak.worst
@@ -94,14 +99,15 @@ def training_memory(scenario: Scenario, layout: Layout) -> Memory:
             optimizer_bytes=worst.optimizer_bytes,
             gradient_bytes=worst.gradient_bytes,
             free_bytes=total - peak.needs_bytes,
-            usable_bytes=total,
+            usable_bytes=total - driver,
             total_bytes=total,
+            reserved_bytes=driver,
             layers=peak.stage.layers,
         )
         groups.append((group, peak))
     groups.sort(key=lambda pair: pair[0].free_bytes)
     worst_group, worst_peak = groups[0]
-    headroom, reason = _headroom(worst_group.free_bytes, total)
+    headroom, reason = _headroom(worst_group.free_bytes - driver, total)
     gpus_per_node = min(scenario.hardware.gpus_per_node, layout.gpus)
     return Memory(
         per_gpu=tuple(group for group, _ in groups),
@@ -110,8 +116,8 @@ def training_memory(scenario: Scenario, layout: Layout) -> Memory:
         kv_capacity_tokens=0,
         max_concurrency=0.0,
         longest_context_tokens=0,
-        fits=worst_group.free_bytes >= 0,
-        starts=worst_group.free_bytes >= 0,
+        fits=worst_group.over_bytes == 0,
+        starts=worst_group.over_bytes == 0,
         headroom=headroom,
         headroom_reason=reason,
         peak_bytes=worst_peak.needs_bytes,

@@ -17,6 +17,7 @@ from engine.scenario import Workload
 from engine.sizing import TrainingPhase
 from engine.training_memory.elements import StageElements
 from engine.training_memory.recipe import Recipe
+from engine.units import GB
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,7 @@ def rank_peak(
     hidden: int,
     vocab: int,
     adapter_elements: int,
+    adapter_inputs: int,
     tp: int,
     pp: int,
     in_flight: int,
@@ -85,7 +87,8 @@ def rank_peak(
         weights += (adapter_elements * recipe.weight + saved_modules * 2.0) / shard
         gradients = (adapter_elements * recipe.gradient + saved_modules * 2.0) / recipe.gradient_shard
         states = (adapter_elements * recipe.state + saved_modules * recipe.state_16bit) / recipe.state_shard
-        temporary = (adapter_elements + saved_modules) * recipe.step_temporary / recipe.state_shard
+        temporary = (adapter_elements * recipe.step_temporary) / recipe.state_shard
+        temporary += saved_modules * min(2.0, recipe.step_temporary) / recipe.state_shard
     else:
         trainable = stage.all
         weights = trainable * recipe.weight / shard
@@ -139,6 +142,8 @@ def rank_peak(
         saved += 5.0 * layer.score_heads * sequence
     if recipe.keeps_quantized_inputs and workload.recompute == "none":
         saved += fitted.QUANTIZED_INPUT * (2.0 * hidden_row + layer.attention_width + 0.5 * layer.up_width)
+    if recipe.peft and workload.recompute == "none":
+        saved += fitted.ADAPTER_INPUT * adapter_inputs
     checkpoint = recipe.residual * hidden_row
     if workload.recompute == "full":
         kept, backward = checkpoint, saved + working
@@ -154,13 +159,16 @@ def rank_peak(
         host += kept_bytes
         kept_bytes = 2.0 * checkpoint * tokens
     backward_bytes = backward * tokens
+    lingering = recipe.lingering * hidden_row * stage.layers * tokens * in_flight
     loss_bytes = 0.0
     if stage.last:
         loss_bytes = tokens * (vocab / tp * logit_bytes(workload) + 2.0 * fitted.LOSS_HIDDEN * hidden_row)
+        if tp > 1:
+            loss_bytes += tokens * 4.0 * hidden  # the head reads whole hidden states, and returns their gradient
 
     early = gradients if recipe.keeps_gradients or pp > 1 else 0.0
     backward_all = backward_bytes + layer_copy + layer_gradient + unpacked
-    moments = [("backward, first layer", early, kept_bytes + backward_all)]
+    moments = [("backward, first layer", early, kept_bytes + lingering + backward_all)]
     if stage.last:
         moments.insert(0, ("loss", early, kept_bytes + loss_bytes))
     moments.append(("backward, last layer", gradients, backward_all))
@@ -176,7 +184,7 @@ def rank_peak(
     cache = share * step_bytes
     if not recipe.gathers:
         cache += fitted.CACHE_OTHER_PHASE * min(loss_bytes, backward_bytes)
-    context = fitted.CONTEXT + (fitted.COMMUNICATORS if ranks > 1 else 0.0)
+    context = GB * (fitted.CONTEXT_GB + (fitted.COMMUNICATORS_GB if ranks > 1 else 0.0))
     needs = round(allocated + context + fitted.STUCK_SHARE * share * step_bytes)
     limit = max(needs, card_bytes)  # under pressure the allocator gives its cache back
     reserved = round(min(allocated + cache, max(allocated, limit - context)))

@@ -17,8 +17,9 @@ from typing import Final
 from engine.calibration import training_memory as fitted
 from engine.errors import ScenarioError
 from engine.scenario import Workload
+from engine.units import GB
 
-BASE_BITS: Final = {"nf4": 4.5, "nf4-double": 4.127, "gptq": 4.156}
+BASE_BITS: Final = {"nf4": 4.5, "nf4-double": 4.127, "gptq": 4.156, "int8": 8.0}
 PEFT_KINDS: Final = frozenset({"lora", "qlora"})
 # Optimizer states, bytes a trained element, with fp32 states where the optimizer has a choice. Momentum for SGD.
 STATE_BYTES: Final = {
@@ -46,7 +47,8 @@ class Recipe:
     """Bytes an element, before sharding, and over how many ranks each kind of state is sharded.
 
     weight, gradient, state: of a trained element (under PEFT, of an adapter's). frozen_linear: of the frozen
-    projections. state_16bit: of a trained copy of the embeddings. residual: the residual stream.
+    projections. state_16bit: of a trained copy of the embeddings. residual: the residual stream. lingering: hidden
+    states that FSDP1 keeps of each layer until the backward of a model with frozen weights is over.
     """
 
     peft: bool
@@ -62,6 +64,7 @@ class Recipe:
     host_state: float
     step_temporary: float
     residual: float
+    lingering: float
     weight_shard: int
     gradient_shard: int
     state_shard: int
@@ -125,11 +128,6 @@ def recipe(workload: Workload, dp: int) -> Recipe:
     temporary = 0.0
     if not workload.optimizer_fused and optimizer in ("adamw", "adamw-bf16"):
         temporary = weight
-    residual = 2.0
-    if workload.residual_precision == "fp32" or (
-        workload.residual_precision == "auto" and peft and workload.framework == "fsdp1" and dp > 1
-    ):
-        residual = 4.0
     return Recipe(
         peft=peft,
         quantized=quantized,
@@ -143,12 +141,13 @@ def recipe(workload: Workload, dp: int) -> Recipe:
         state_matrix_only=MUON_MATRIX_SAVING if optimizer == "muon" else 0.0,
         host_state=PAGED_STATE_BYTES.get(optimizer, 0.0),
         step_temporary=temporary,
-        residual=residual,
+        residual=4.0 if workload.residual_precision == "fp32" else 2.0,
+        lingering=2.0 if peft and workload.framework == "fsdp1" and zero == 3 else 0.0,
         weight_shard=dp if zero == 3 else 1,
         gradient_shard=dp if zero >= 2 else 1,
         state_shard=dp if zero >= 1 else 1,
         gathers=zero == 3,
         keeps_gradients=accumulates or workload.framework in ("deepspeed", "megatron"),
         bucket_gradients=zero == 0 and dp > 1 and not deepspeed and workload.framework != "megatron",
-        bucket_bytes=fitted.DEEPSPEED_BUCKETS if deepspeed else 0.0,
+        bucket_bytes=fitted.DEEPSPEED_BUCKETS_GB * GB if deepspeed else 0.0,
     )

@@ -72,7 +72,7 @@ def _optimizer(row: Row) -> tuple[Optimizer, bool]:
     """The optimizer and whether it is fused (no whole-model temporaries)."""
     name = str(row.get("optimizer") or "AdamW").lower()
     states = str(row.get("optim_dtype") or "")
-    fused = not row.get("foreach_temp", False)
+    fused = not row.get("foreach_temp", False) and "foreach" not in name
     if "adafactor" in name:
         return "adafactor", fused
     if "sgd" in name:
@@ -151,6 +151,8 @@ def _base(row: Row) -> BaseFormat:
         return "gptq"
     if quant.startswith("nf4"):
         return "nf4-double" if "dq" in quant else "nf4"
+    if quant.startswith("int8"):
+        return "int8"
     raise Unreadable(f"base format {quant} has no counterpart")
 
 
