@@ -76,6 +76,12 @@ def explain(error: ErrorDetails, known: Iterable[str]) -> tuple[str, str]:
     return key, f"{shown} is not accepted; allowed: {expected}"
 
 
+def first_error(problem: ValidationError) -> ErrorDetails:
+    """The error to tell first: a misspelt key, which often is also why another one is missing."""
+    errors = problem.errors()
+    return next((error for error in errors if error["type"] == "extra_forbidden"), errors[0])
+
+
 def _tupled(value: Any) -> Any:
     return tuple(_tupled(item) for item in value) if isinstance(value, list) else value
 
@@ -85,7 +91,7 @@ def build(record: type[Record], raw: Mapping[str, Any], file: str, entry: str) -
     try:
         checked = model_of(record).model_validate({key: _tupled(value) for key, value in raw.items()})
     except ValidationError as problem:
-        key, reason = explain(problem.errors()[0], keys_of(record))
+        key, reason = explain(first_error(problem), keys_of(record))
         raise CatalogError(f"{file}, {entry}", key, reason) from None
     return record(**{name: getattr(checked, name) for name in keys_of(record)})
 

@@ -1,0 +1,100 @@
+"""The house: engine imports neither catalog nor tui, catalog does not import tui, and tui's pure modules no textual."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+THIRD_PARTY = {"pydantic", "pydantic_core", "textual", "rich", "tomli_w", "typing_extensions"}
+PURE = ("cli", "detect", "listing", "numbers", "paths", "report", "session")
+
+
+def imported(path: Path) -> set[str]:
+    """Top-level names of everything a module imports, wherever in it the import stands."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path} imports relatively"
+            found.add((node.module or "").partition(".")[0])
+    return found
+
+
+def modules(package: str) -> list[Path]:
+    return sorted((ROOT / package).rglob("*.py"))
+
+
+@pytest.mark.parametrize("path", modules("engine"), ids=lambda path: path.stem)
+def test_engine_imports_only_the_standard_library_and_itself(path: Path) -> None:
+    names = imported(path)
+    assert not names & ({"catalog", "tui"} | THIRD_PARTY)
+    assert names <= set(sys.stdlib_module_names) | {"engine"}
+
+
+@pytest.mark.parametrize("path", modules("catalog"), ids=lambda path: path.stem)
+def test_catalog_does_not_import_the_app(path: Path) -> None:
+    assert not imported(path) & {"tui", "textual", "rich"}
+
+
+@pytest.mark.parametrize("name", PURE)
+def test_pure_modules_of_tui_do_not_import_textual(name: str) -> None:
+    assert not imported(ROOT / "tui" / f"{name}.py") & {"textual", "rich"}
+
+
+def run(code: str, *arguments: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments], capture_output=True, text=True, cwd=ROOT, timeout=120, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()[-1]
+
+
+LOADED = "import sys, json; print(' '.join(sorted({name.partition('.')[0] for name in sys.modules})))"
+
+
+def test_importing_the_engine_loads_nothing_else() -> None:
+    loaded = run(f"import engine.size, engine.scenario; {LOADED}").split()
+    assert not set(loaded) & ({"catalog", "tui"} | THIRD_PARTY)
+
+
+def test_loading_the_catalog_loads_no_app() -> None:
+    loaded = run(f"import catalog; catalog.load().models[0].architecture; {LOADED}").split()
+    assert "engine" in loaded
+    assert not set(loaded) & {"tui", "textual", "rich"}
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("report", "examples/70b-fp8-one-node.toml"),
+        ("report", "examples/70b-fp8-one-node.toml", "--format", "json"),
+        ("models", "llama"),
+        ("detect",),
+        ("nothing-there.toml",),
+    ],
+    ids=lambda arguments: " ".join(arguments),
+)
+def test_the_command_line_does_not_load_textual(arguments: tuple[str, ...]) -> None:
+    loaded = run(f"import sys; from tui.cli import main; main(sys.argv[1:]); {LOADED}", *arguments).split()
+    assert not set(loaded) & {"textual", "rich"}
+
+
+@pytest.mark.parametrize("option", ["--help", "--version"])
+def test_help_and_version_load_next_to_nothing(option: str) -> None:
+    code = f"""
+import sys
+from tui.cli import main
+try:
+    main(sys.argv[1:])
+except SystemExit as leaving:
+    assert leaving.code == 0
+{LOADED}
+"""
+    loaded = run(code, option).split()
+    assert not set(loaded) & {"textual", "rich", "pydantic", "catalog"}
