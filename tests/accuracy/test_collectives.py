@@ -1,0 +1,124 @@
+"""The bars of the collective set, on the repository's own rows."""
+
+from __future__ import annotations
+
+import copy
+import importlib.util
+import statistics
+import sys
+from collections.abc import Iterator
+from types import ModuleType
+
+import pytest
+
+from engine import collectives as model
+from engine.calibration import collectives as fit
+from tests.accuracy import collectives, harness
+
+ROWS = harness.load_rows(harness.REFERENCE / "collectives.jsonl")
+TABLES = ("CLASSES", "RING_SHARE", "KERNELS", "KERNEL_CLASS", "LATENCY_SCALE", "SHARED")
+
+
+@pytest.fixture
+def calibration() -> Iterator[ModuleType]:
+    """The calibration script as a module; the shipped constants are back afterwards."""
+    path = harness.REFERENCE.parent.parent / "scripts" / "calibrate_collectives.py"
+    spec = importlib.util.spec_from_file_location("calibrate_collectives", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    kept = {name: copy.deepcopy(getattr(fit, name)) for name in TABLES}
+    try:
+        spec.loader.exec_module(module)
+        yield module
+    finally:
+        for name, table in kept.items():
+            getattr(fit, name).clear()
+            getattr(fit, name).update(table)
+        model.forget()
+        del sys.modules[spec.name]
+
+
+def test_bars_on_all_rows() -> None:
+    evaluation = collectives.evaluate(ROWS)
+    print("\n" + harness.render("collectives", evaluation))
+    found = harness.stats(evaluation.cases)
+    assert len(evaluation.set_aside) <= len(ROWS) / 5
+    assert found.median <= 0.12
+    assert found.p90 <= 0.45
+
+
+def test_bar_with_each_source_left_out(calibration: ModuleType) -> None:
+    points = calibration.read_points()
+    left = calibration.leave_out(points, lambda point: point.repository)
+    calibration.report("each repository left out; errors in %", left)
+    errors = [abs(2.718281828**error - 1.0) for found in left.values() for error in found]
+    assert len(errors) == len(ROWS)
+    assert statistics.median(errors) <= 0.25
+
+
+def test_shipped_constants_are_the_scripts(calibration: ModuleType) -> None:
+    shipped = {name: copy.deepcopy(getattr(fit, name)) for name in ("CLASSES", "RING_SHARE", "KERNELS")}
+    calibration.calibrate(calibration.read_points())
+    for name, tables in shipped.items():
+        for key, table in tables.items():
+            assert getattr(fit, name)[key] == pytest.approx(table, rel=1e-3), f"{name} {key}"
+
+
+@pytest.mark.parametrize(
+    ("interconnect", "gpu", "link_text", "expected", "cards"),
+    [
+        ("ib_8xndr400_h100", "H100-SXM", "8x400Gb NDR per node", "ib-ndr", 8),
+        ("ib_4xhdr200_a100", "A100", "", "ib-hdr", 4),
+        ("ib_1xedr100_v100", "V100-SXM", "", "ib-edr", 1),
+        ("roce_4x200_h20", "H20", "", "roce-200", 4),
+        ("roce_8x400_b200", "B200", "", "roce-400", 8),
+        ("roce_100g_l40s", "L40S", "100Gb RoCE", "roce-100", 1),
+        ("efa_p4d", "A100-SXM", "4x100Gb EFA per node", "efa-v1", None),
+        ("efa_32x100_h100", "H100-SXM", "", "efa-v2", None),
+        ("efa_b200", "B200", "p6-b200", "efa-v4-b200", None),
+        ("tcp_25g_a10", "A10", "", "eth-25-tcp", 1),
+        ("tcpx_4x200_h100", "H100", "", "gcp-tcpx", None),
+    ],
+)
+def test_network_names_follow_rules(
+    interconnect: str, gpu: str, link_text: str, expected: str, cards: int | None
+) -> None:
+    row = {"interconnect": interconnect, "gpu": gpu, "link": link_text}
+    assert collectives.in_box_link(row) is None
+    link, found = collectives.network_link(row)
+    assert link.id == expected
+    assert found == cards
+
+
+@pytest.mark.parametrize(
+    ("interconnect", "gpu", "link_text", "expected", "peer"),
+    [
+        ("nvlink3_a100_engine", "A100-SXM", "", "nvlink-3", True),
+        ("nvlink4_h20", "H20", "", "nvlink-4", True),
+        ("nvlink5_gb200", "GB200", "", "nvlink-5-nvl72", True),
+        ("nvlink5_b300_ring", "B300", "", "nvlink-5", True),
+        ("nvlbridge_3090", "RTX-3090", "", "nvlink-3-bridge", True),
+        ("xgmi_mi300x", "MI300X", "", "xgmi-mi300x", True),
+        ("xgmi_mi355x", "MI355X", "", "xgmi-mi355x", True),
+        ("pcie5_5090", "RTX-5090", "PCIe Gen5 x16", "pcie-no-p2p", False),
+        ("pcie4_4090", "RTX-4090", "", "pcie4-no-p2p", False),
+        ("pcie5_pro6000", "RTX-PRO-6000", "", "pcie5-root", True),
+        ("pcie5_pro6000_switched", "RTX-PRO-6000", "", "pcie5-switch", True),
+        ("pcie4_l40s", "L40S", "dual-socket host", "pcie4-cross-socket", True),
+        ("pcie5_b60_x8", "Arc B60", "", "pcie5-x8", True),
+    ],
+)
+def test_in_box_names_follow_rules(interconnect: str, gpu: str, link_text: str, expected: str, peer: bool) -> None:
+    found = collectives.in_box_link({"interconnect": interconnect, "gpu": gpu, "link": link_text})
+    assert found is not None
+    assert found[0].id == expected
+    assert found[1] is peer
+
+
+def test_an_unknown_name_is_set_aside() -> None:
+    row = dict(ROWS[0], interconnect="carrier_pigeon", link="")
+    evaluation = collectives.evaluate([row])
+    assert not evaluation.cases
+    assert "carrier_pigeon" in evaluation.set_aside[0][1]
