@@ -58,7 +58,7 @@ def architecture_from_config(config: Mapping[str, Any], where: str) -> Architect
 
     Raises CatalogError naming the key when a needed key is missing or is not what it must be.
     """
-    whole = Config(config, where)
+    whole = Config(_flattened(config), where)
     text, family = _text_config(whole)
     decoder = decoder_for(text, family)
     tied = _tied(whole, text, family)
@@ -86,6 +86,21 @@ def architecture_from_config(config: Mapping[str, Any], where: str) -> Architect
         checkpoint_format=checkpoint_format(whole, text),
         vision_tokens_max=side.largest_item_tokens,
     )
+
+
+def _flattened(config: Mapping[str, Any]) -> Mapping[str, Any]:
+    """One flat object: MPT and DBRX keep attention and feed-forward keys in objects of their own, and a pattern
+    that lists every layer may stand in for their number."""
+    raised: dict[str, Any] = {}
+    for section in ("attn_config", "ffn_config"):
+        part = config.get(section)
+        if isinstance(part, Mapping):
+            known = ("kv_n_heads", "ffn_hidden_size", "moe_num_experts", "moe_top_k")
+            raised |= {key: part[key] for key in known if part.get(key) is not None}
+    pattern = config.get("hybrid_override_pattern") or config.get("layers_block_type")
+    if isinstance(pattern, str | list):
+        raised["num_hidden_layers"] = len(pattern)
+    return {**raised, **config} if raised else config
 
 
 def _text_config(whole: Config) -> tuple[Config, Family]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from catalog.hf.families import Bias, Family
 from catalog.hf.feedforward import MoeShape, dense_mlp, mixture_of_experts
 from catalog.hf.mixers import (
@@ -17,11 +19,14 @@ from catalog.hf.mixers import (
     latent_attention,
     mamba,
     mamba2,
+    short_convolution,
 )
 from catalog.hf.patterns import FfnKind, MixerKind, ffn_kinds, mixer_kinds, window_of
 from catalog.hf.reader import Config
 from catalog.hf.tensors import linear, norm
 from engine.architecture import Layer, Tensor
+
+ATTENTION_KINDS: Final = frozenset({"full", "sliding", "chunked"})
 
 
 def switched(config: Config, rule: Bias) -> bool:
@@ -42,7 +47,7 @@ class Decoder:
         self.mixers = mixer_kinds(config, family)
         self.ffns = ffn_kinds(config)
         self.norm_bias = switched(config, family.norm_bias)
-        has_attention = any(kind in ("full", "sliding", "chunked") for kind in self.mixers)
+        has_attention = any(kind in ATTENTION_KINDS for kind in self.mixers)
         self.heads = config.positive("num_attention_heads") if has_attention else 0
         self.kv_heads = self._kv_heads() if has_attention else 0
         self.head_dim = self._head_dim() if has_attention else 0
@@ -55,9 +60,6 @@ class Decoder:
 
     def _kv_heads(self) -> int:
         config = self.config
-        nested = config.section("attn_config") if isinstance(config.raw("attn_config"), dict) else None
-        if nested is not None and nested.has("kv_n_heads"):
-            return nested.positive("kv_n_heads")
         kv_heads = config.positive("num_key_value_heads", self.heads)
         if self.heads % kv_heads:
             raise config.error("num_key_value_heads", f"{kv_heads} does not divide the {self.heads} heads")
@@ -76,7 +78,7 @@ class Decoder:
         if config.has("intermediate_size_mlp"):
             return config.positive("intermediate_size_mlp")
         if not config.has("intermediate_size") and not self.family.gated:
-            return 4 * self.hidden_size
+            return config.positive("expansion_ratio", 4) * self.hidden_size
         return config.positive("intermediate_size")
 
     def _expert_width(self) -> int:
@@ -157,8 +159,8 @@ class Decoder:
         kind = self.mixers[index]
         if kind == "none":
             return NO_MIXER
-        if kind == "linear":
-            return self.recurrent_mixer()
+        if kind not in ATTENTION_KINDS:
+            return self.recurrent_mixer(index)
         if self.family.attention == "latent":
             return self.latent_mixer()
         return attention(self.attention_shape(index, kind))
@@ -203,22 +205,37 @@ class Decoder:
             )
         )
 
-    def recurrent_mixer(self) -> Mixer:
-        """The recurrent mixer that the family uses."""
+    def recurrent_mixer(self, index: int) -> Mixer:
+        """The mixer of block `index` when it keeps a state instead of keys and values."""
+        builders = {
+            "delta-net": self._delta_net,
+            "mamba": self._first_mamba,
+            "mamba2": self._second_mamba,
+            "short-conv": self._short_convolution,
+        }
+        kind = self.family.recurrent
+        if kind not in builders:
+            raise self.config.error("layer_types", f"block {index} keeps a state, but its kind is not known")
+        return builders[kind]()
+
+    def _delta_net(self) -> Mixer:
         config = self.config
-        if self.family.recurrent == "delta-net":
-            return gated_delta_net(
-                DeltaNetShape(
-                    self.hidden_size,
-                    config.positive("linear_num_key_heads"),
-                    config.positive("linear_num_value_heads"),
-                    config.positive("linear_key_head_dim"),
-                    config.positive("linear_value_head_dim"),
-                    config.positive("linear_conv_kernel_dim"),
-                )
+        return gated_delta_net(
+            DeltaNetShape(
+                self.hidden_size,
+                config.positive("linear_num_key_heads"),
+                config.positive("linear_num_value_heads"),
+                config.positive("linear_key_head_dim"),
+                config.positive("linear_value_head_dim"),
+                config.positive("linear_conv_kernel_dim"),
             )
-        if self.family.recurrent == "mamba":
-            return self._first_mamba()
+        )
+
+    def _short_convolution(self) -> Mixer:
+        return short_convolution(self.hidden_size, self.config.positive("conv_L_cache"))
+
+    def _second_mamba(self) -> Mixer:
+        config = self.config
         return mamba2(
             Mamba2Shape(
                 self.hidden_size,
@@ -229,6 +246,7 @@ class Decoder:
                 self._first("mamba_d_conv", "conv_kernel"),
                 config.flag("mamba_conv_bias", config.flag("use_conv_bias", True)),
                 config.flag("mamba_proj_bias", config.flag("use_bias")),
+                config.flag("mamba_rms_norm", True),
             )
         )
 

@@ -16,7 +16,7 @@ from catalog.hf.mixers import QkNorm
 from catalog.hf.reader import Config
 
 Attention = Literal["plain", "latent"]
-Recurrent = Literal["delta-net", "mamba", "mamba2", "none"]
+Recurrent = Literal["delta-net", "kda", "lightning", "mamba", "mamba2", "rg-lru", "short-conv", "none"]
 # A bias is always there, never there, or switched by one of these keys.
 Bias = bool | tuple[str, ...]
 
@@ -93,6 +93,15 @@ _GEMMA3_SIZES: Final = {
     "max_position_embeddings": 131072,
 }
 
+_MLLAMA_SIZES: Final = {
+    "hidden_size": 4096,
+    "intermediate_size": 14336,
+    "num_hidden_layers": 40,
+    "num_attention_heads": 32,
+    "vocab_size": 128256,
+    "max_position_embeddings": 131072,
+    "cross_attention_layers": [3, 8, 13, 18, 23, 28, 33, 38],
+}
 _GEMMA4_SIZES: Final = {**_GEMMA3_SIZES, "num_hidden_layers": 30, "vocab_size": 262144}
 
 GENERIC: Final = Family()
@@ -194,6 +203,45 @@ _NEMOTRON_H: Final = _family(
     mlp_bias=("mlp_bias",),
     score_correction=True,
 )
+_GPT2: Final = _family(_LAYER_NORM, qkv_bias=True, o_bias=True, mlp_bias=True, tied=True, positions=0)
+_GPTJ: Final = _family(_LAYER_NORM, qkv_bias=False, o_bias=False, mlp_bias=True, block_norms=1, lm_head_bias=True)
+_PHI: Final = _family(
+    _LAYER_NORM,
+    qkv_bias=True,
+    o_bias=True,
+    mlp_bias=True,
+    block_norms=1,
+    lm_head_bias=True,
+    qk_norm="head",
+    qk_norm_key="qk_layernorm",
+    qk_norm_bias=True,
+)
+_GLM: Final = _family(_NO_BIAS, qkv_bias=("attention_bias",), defaults={"attention_bias": True, "head_dim": 128})
+_ERNIE: Final = _family(qkv_bias=("use_bias",), o_bias=("use_bias",), mlp_bias=("use_bias",), tied=True)
+_HUNYUAN: Final = _family(
+    _NO_BIAS,
+    qkv_bias=("attention_bias",),
+    o_bias=("attention_bias",),
+    qk_norm="head",
+    qk_norm_key="use_qk_norm",
+    defaults={"use_qk_norm": True},
+)
+_BAILING: Final = _family(
+    _NO_BIAS,
+    qkv_bias=("use_qkv_bias",),
+    o_bias=("use_bias",),
+    qk_norm="head",
+    qk_norm_key="use_qk_norm",
+    score_correction=("moe_router_enable_expert_bias",),
+)
+_LFM2: Final = _family(
+    _NO_BIAS,
+    recurrent="short-conv",
+    qk_norm="head",
+    tied=True,
+    score_correction=("use_expert_bias",),
+    defaults={"num_key_value_heads": 8, "conv_L_cache": 3, "use_expert_bias": True},
+)
 
 
 def _falcon_norms(config: Config) -> int:
@@ -201,6 +249,10 @@ def _falcon_norms(config: Config) -> int:
     if config.flag("new_decoder_architecture"):
         return config.integer("num_ln_in_parallel_attn", 2)
     return 1 if config.flag("parallel_attn", True) else 2
+
+
+def _stablelm_norms(config: Config) -> int:
+    return 1 if config.flag("use_parallel_residual") else 2
 
 
 FAMILIES: Final[Mapping[str, Family]] = MappingProxyType(
@@ -244,15 +296,27 @@ FAMILIES: Final[Mapping[str, Family]] = MappingProxyType(
             defaults={"attention_bias": True, "head_dim": 64, "num_key_value_heads": 8, "sliding_window": 128},
         ),
         "glm4_moe": _GLM4_MOE,
-        "minimax_m2": _family(_NO_BIAS, qk_norm="width", qk_norm_key="use_qk_norm", score_correction=True),
+        "minimax_m2": _family(
+            _NO_BIAS,
+            qk_norm="width",
+            qk_norm_key="use_qk_norm",
+            score_correction=True,
+            defaults={"use_qk_norm": True},
+        ),
         "nemotron-nas": _LLAMA,
         "nemotron_h": _NEMOTRON_H,
         "nemotron": _family(
             _LLAMA, gated=False, norm_bias=True, qkv_bias=("attention_bias",), o_bias=("attention_bias",)
         ),
         "falcon": _family(
-            qkv_bias=("bias",), o_bias=("bias",), mlp_bias=("bias",), gated=False, norm_bias=True, tied=True,
-            block_norms=_falcon_norms, defaults={"max_position_embeddings": 2048},
+            qkv_bias=("bias",),
+            o_bias=("bias",),
+            mlp_bias=("bias",),
+            gated=False,
+            norm_bias=True,
+            tied=True,
+            block_norms=_falcon_norms,
+            defaults={"max_position_embeddings": 2048},
         ),
         "mamba2": _family(recurrent="mamba2", block_norms=1),
         "cohere": _COHERE,
@@ -282,7 +346,138 @@ FAMILIES: Final[Mapping[str, Family]] = MappingProxyType(
             defaults={"enable_bias": True},
         ),
         "starcoder2": _family(_LAYER_NORM, tied=True, defaults={"use_bias": True}),
+        "olmo": _family(_NO_BIAS, qkv_bias=("attention_bias",), o_bias=("attention_bias",), learned_norm=False),
         "olmo2": _OLMO2,
+        "olmo3": _family(_OLMO2, implicit_pattern="sliding sliding sliding full", defaults={"sliding_window": 4096}),
+        "olmoe": _OLMO2,
+        "flex_olmo": _OLMO2,
+        "gpt2": _GPT2,
+        "gpt_bigcode": _GPT2,
+        "gpt_neo": _family(_GPT2, qkv_bias=False),
+        "gptj": _GPTJ,
+        "codegen": _GPTJ,
+        "bloom": _family(
+            _LAYER_NORM,
+            qkv_bias=True,
+            o_bias=True,
+            mlp_bias=True,
+            tied=True,
+            embedding_norm=True,
+            defaults={"max_position_embeddings": 2048},
+        ),
+        "mpt": _family(_NO_BIAS, gated=False, tied=True, defaults={"max_seq_len": 2048}),
+        "dbrx": _family(_NO_BIAS, norm_bias=False),
+        "phi": _PHI,
+        "phimoe": _family(
+            norm_bias=True,
+            qkv_bias=("attention_bias",),
+            o_bias=("attention_bias",),
+            mlp_bias=False,
+            lm_head_bias=("lm_head_bias",),
+        ),
+        "persimmon": _family(_PHI, block_norms=2, lm_head_bias=False, defaults={"qk_layernorm": True}),
+        "stablelm": _family(
+            _NO_BIAS,
+            qkv_bias=("use_qkv_bias",),
+            norm_bias=True,
+            block_norms=_stablelm_norms,
+            qk_norm="width",
+            qk_norm_key="qk_layernorm",
+        ),
+        "stablelm_epoch": _family(_NO_BIAS, qkv_bias=("use_qkv_bias",), norm_bias=True, block_norms=_stablelm_norms),
+        "glm": _GLM,
+        "glm4": _family(_GLM, block_norms=4),
+        "glm4_moe_lite": _family(_DEEPSEEK_V3, defaults={"first_k_dense_replace": 1}),
+        "glm4v_text": _family(_GLM, block_norms=4),
+        "glm4v_moe_text": _family(_GLM4_MOE, defaults={"first_k_dense_replace": 1, "attention_bias": True}),
+        "chatglm": _family(_NO_BIAS, qkv_bias=("add_qkv_bias",), o_bias=("add_bias_linear",)),
+        "exaone": _NO_BIAS,
+        "exaone4": _family(_NO_BIAS, qk_norm="head"),
+        "exaone_moe": _family(_NO_BIAS, qk_norm="head", score_correction=True),
+        "seed_oss": _family(
+            qkv_bias=("attention_bias",),
+            o_bias=("attention_out_bias",),
+            mlp_bias=("mlp_bias",),
+            defaults={"attention_bias": True, "head_dim": 128, "num_key_value_heads": 8},
+        ),
+        "ernie4_5": _family(_ERNIE, defaults={"head_dim": 128, "num_key_value_heads": 2}),
+        "ernie4_5_moe": _family(
+            _ERNIE,
+            score_correction=True,
+            defaults={
+                "moe_layer_start_index": 1,
+                "moe_layer_interval": 1,
+                "moe_num_shared_experts": 2,
+                "moe_num_experts": 64,
+                "moe_k": 6,
+            },
+        ),
+        "hunyuan_v1_dense": _HUNYUAN,
+        "hunyuan_v1_moe": _HUNYUAN,
+        "hy_v3": _family(_HUNYUAN, score_correction=True, defaults={"first_k_dense_replace": 1, "use_qk_norm": True}),
+        "bailing_moe": _BAILING,
+        "bailing_moe_v2": _family(_BAILING, defaults={"use_qk_norm": True, "moe_router_enable_expert_bias": True}),
+        "internlm": _family(_NO_BIAS, qkv_bias=("bias",), o_bias=("bias",), defaults={"bias": True}),
+        "internlm2": _family(_NO_BIAS, qkv_bias=("bias",), o_bias=("bias",), mlp_bias=("bias",)),
+        "internlm3": _family(_NO_BIAS, qkv_bias=("qkv_bias",), o_bias=("bias",), mlp_bias=("bias",)),
+        "qwen": _family(_NO_BIAS, qkv_bias=True),
+        "qwen3_omni_moe_text": _QWEN3_MOE,
+        "qwen2_5_omni_text": _QWEN2,
+        "baichuan": _NO_BIAS,
+        "aquila": _NO_BIAS,
+        "xverse": _NO_BIAS,
+        "yi": _NO_BIAS,
+        "Yi": _NO_BIAS,
+        "orion": _family(_NO_BIAS, norm_bias=True),
+        "minicpm": _family(_NO_BIAS, tied=True),
+        "minicpm3": _family(_DEEPSEEK, tied=True),
+        "deepseek": _NO_BIAS,
+        "axk1": _family(_DEEPSEEK_V3, defaults={"first_k_dense_replace": 1}),
+        "youtu": _family(_DEEPSEEK, tied=True),
+        "mistral4": _family(_DEEPSEEK, score_correction=False),
+        "dots1": _family(
+            _NO_BIAS, qkv_bias=("attention_bias",), o_bias=("attention_bias",), qk_norm="head", score_correction=True
+        ),
+        "solar_open": _family(_NO_BIAS, score_correction=True, defaults={"n_shared_experts": 1}),
+        "smollm3": _family(_LLAMA, tied=True, defaults={"num_key_value_heads": 4, "use_sliding_window": False}),
+        "arcee": _family(_LLAMA, gated=False),
+        "bitnet": _family(_NO_BIAS, inner_norm=True),
+        "apertus": _family(_LLAMA, gated=False, qk_norm="head"),
+        "helium": _LLAMA,
+        "granitemoe": _LLAMA,
+        "granitemoeshared": _LLAMA,
+        "bamba": _family(_LLAMA, recurrent="mamba2", defaults={"num_key_value_heads": 8, "attn_layer_indices": []}),
+        "falcon_h1": _family(_LLAMA, recurrent="mamba2", mlp_bias=("mlp_bias",), defaults={"num_key_value_heads": 8}),
+        "falcon_mamba": _family(recurrent="mamba", block_norms=1, tied=True),
+        "mamba": _family(recurrent="mamba", block_norms=1, tied=True),
+        "kimi_linear": _family(
+            _DEEPSEEK_V3,
+            recurrent="kda",
+            defaults={"first_k_dense_replace": 0, "qk_nope_head_dim": 128, "qk_rope_head_dim": 64, "v_head_dim": 128},
+        ),
+        "minimax": _family(_NO_BIAS, recurrent="lightning", defaults={"num_key_value_heads": 8}),
+        "minimax_text_01": _family(_NO_BIAS, recurrent="lightning", defaults={"num_key_value_heads": 8}),
+        "minimax_m1": _family(_NO_BIAS, recurrent="lightning", defaults={"num_key_value_heads": 8}),
+        "lfm2": _LFM2,
+        "lfm2_moe": _family(_LFM2, defaults={**_LFM2.defaults, "num_dense_layers": 2}),
+        "longcat_flash": _family(_DEEPSEEK_V3),
+        "mimo": _QWEN2,
+        "mimo_v2_flash": _family(_NO_BIAS, qkv_bias=("attention_bias",), score_correction=True),
+        "recurrent_gemma": _family(
+            _NO_BIAS,
+            recurrent="rg-lru",
+            qkv_bias=("attention_bias",),
+            o_bias=True,
+            mlp_bias=True,
+            tied=True,
+            defaults={"attention_window_size": 2048, "conv1d_width": 4},
+        ),
+        "gemma3n_text": _family(
+            _GEMMA3, implicit_pattern="sliding sliding sliding sliding full", sizes={"vocab_size": 262400}
+        ),
+        "mllama_text_model": _family(_NO_BIAS, defaults={"num_key_value_heads": 8}, sizes=_MLLAMA_SIZES),
+        "cohere2_moe": _family(_COHERE, qk_norm="none", defaults={"head_dim": 128, "sliding_window": 4096}),
+        "afmoe": _family(_NO_BIAS, block_norms=4, qk_norm="head", score_correction=True),
         "llama4_text": _family(
             _LLAMA,
             implicit_pattern="chunked chunked chunked full",

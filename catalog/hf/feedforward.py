@@ -83,9 +83,7 @@ def mixture_of_experts(shape: MoeShape) -> list[Tensor]:
         tensors += linear("latent_down_proj", "mlp", shape.latent_size, hidden)
         tensors += linear("latent_up_proj", "mlp", hidden, shape.latent_size)
     if shape.shared_width:
-        tensors += dense_mlp(
-            hidden, shape.shared_width, gated=shape.gated, part="shared_expert", name="shared_expert"
-        )
+        tensors += dense_mlp(hidden, shape.shared_width, gated=shape.gated, part="shared_expert", name="shared_expert")
         if shape.shared_gate:
             tensors += linear("shared_expert.gate", "shared_expert", 1, hidden)
     return tensors

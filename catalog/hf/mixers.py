@@ -80,9 +80,7 @@ def attention(shape: AttentionShape) -> Mixer:
     if shape.sinks:
         tensors += vector("sinks", "attention", heads, shard="column", units=heads)
     kind: CacheKind = "full" if not shape.window else "chunked" if shape.chunked else "sliding"
-    cache = Cache(
-        kind, kv_heads=kv_heads, k_width=shape.head_dim, v_width=shape.v_head_dim, window=shape.window
-    )
+    cache = Cache(kind, kv_heads=kv_heads, k_width=shape.head_dim, v_width=shape.v_head_dim, window=shape.window)
     return Mixer(
         "attention",
         tensors,
@@ -192,9 +190,7 @@ def compressed_attention(shape: CompressedShape) -> Mixer:
         *linear("q_b_proj", "attention", heads * dim, shape.q_rank, shard="column", units=heads),
         *linear("kv_proj", "attention", dim, hidden),
         *norm("kv_norm", dim),
-        *linear(
-            "o_a_proj", "attention", groups * shape.o_rank, heads * dim // groups, shard="column", units=groups
-        ),
+        *linear("o_a_proj", "attention", groups * shape.o_rank, heads * dim // groups, shard="column", units=groups),
         *linear("o_b_proj", "attention", hidden, groups * shape.o_rank, shard="row", units=groups),
         *vector("sinks", "attention", heads, shard="column", units=heads),
     ]
@@ -209,9 +205,7 @@ def compressed_attention(shape: CompressedShape) -> Mixer:
             tensors += linear("indexer.q_b_proj", "indexer", index_rows, shape.q_rank)
             tensors += linear("indexer.weights_proj", "indexer", shape.index_heads, hidden)
         index_width = shape.index_dim if overlapping else 0
-        caches.append(
-            Cache("full", kv_heads=1, k_width=dim, compression=shape.ratio, index_width=index_width)
-        )
+        caches.append(Cache("full", kv_heads=1, k_width=dim, compression=shape.ratio, index_width=index_width))
     span = shape.window if not shape.ratio else shape.window + shape.index_topk
     return Mixer("mla", tensors, tuple(caches), heads, dim, dim, span)
 
@@ -274,6 +268,7 @@ class Mamba2Shape:
     conv_kernel: int
     conv_bias: bool = True
     proj_bias: bool = False
+    normed: bool = True
 
 
 def mamba2(shape: Mamba2Shape) -> Mixer:
@@ -291,9 +286,10 @@ def mamba2(shape: Mamba2Shape) -> Mixer:
         *vector("A_log", "recurrent", heads, shard="column", units=heads),
         *vector("D", "recurrent", heads, shard="column", units=heads),
         *vector("dt_bias", "recurrent", heads, shard="column", units=heads),
-        *vector("norm", "norm", inner, shard="column", units=heads),
         *linear("out_proj", "recurrent", hidden, inner, bias=bias, shard="row", units=heads),
     ]
+    if shape.normed:
+        tensors += vector("norm", "norm", inner, shard="column", units=heads)
     if shape.conv_bias:
         tensors += vector("conv1d_x.bias", "recurrent", inner, shard="column", units=heads)
         tensors += vector("conv1d_bc.bias", "recurrent", shared, shard="kv", units=groups)
@@ -342,4 +338,70 @@ def mamba(shape: MambaShape) -> Mixer:
         recurrent_elements=inner * state,
         state_heads=inner,
     )
+    return Mixer("recurrent", tensors, (cache,))
+
+
+def short_convolution(hidden_size: int, kernel: int) -> Mixer:
+    """The gated short convolution of LFM2: its only state is the last columns of its input."""
+    tensors = [
+        *linear("conv.in_proj", "recurrent", 3 * hidden_size, hidden_size, shard="column"),
+        Tensor("conv.conv", "recurrent", hidden_size, kernel, 1, "column"),
+        *linear("conv.out_proj", "recurrent", hidden_size, hidden_size, shard="row"),
+    ]
+    cache = Cache("recurrent", conv_elements=hidden_size * (kernel - 1), state_heads=hidden_size)
+    return Mixer("recurrent", tensors, (cache,))
+
+
+def lightning_attention(hidden_size: int, heads: int, head_dim: int) -> Mixer:
+    """Lightning attention of MiniMax-01 (arXiv 2501.08313, section 2.2): one head_dim x head_dim state a head."""
+    width = heads * head_dim
+    tensors = [
+        *linear("qkv_proj", "recurrent", 3 * width, hidden_size, shard="column", units=heads),
+        *linear("output_gate", "recurrent", width, hidden_size, shard="column", units=heads),
+        *linear("out_proj", "recurrent", hidden_size, width, shard="row", units=heads),
+        *norm("norm", width),
+    ]
+    cache = Cache("recurrent", recurrent_elements=heads * head_dim * head_dim, state_heads=heads)
+    return Mixer("recurrent", tensors, (cache,))
+
+
+def kimi_delta_attention(hidden_size: int, heads: int, head_dim: int, kernel: int) -> Mixer:
+    """Kimi Delta Attention (Kimi Linear, arXiv 2510.26692): a delta rule whose decay is per channel."""
+    width = heads * head_dim
+    tensors = [
+        *linear("qkv_proj", "recurrent", 3 * width, hidden_size, shard="column", units=heads),
+        Tensor("conv1d", "recurrent", 3 * width, kernel, 1, "column", heads),
+        *linear("f_a_proj", "recurrent", head_dim, hidden_size),
+        *linear("f_b_proj", "recurrent", width, head_dim, shard="column", units=heads),
+        *linear("g_a_proj", "recurrent", head_dim, hidden_size),
+        *linear("g_b_proj", "recurrent", width, head_dim, shard="column", units=heads),
+        *linear("b_proj", "recurrent", heads, hidden_size, shard="column", units=heads),
+        *vector("dt_bias", "recurrent", width, shard="column", units=heads),
+        *vector("A_log", "recurrent", heads, shard="column", units=heads),
+        *norm("norm", head_dim),
+        *linear("out_proj", "recurrent", hidden_size, width, shard="row", units=heads),
+    ]
+    cache = Cache(
+        "recurrent",
+        conv_elements=3 * width * (kernel - 1),
+        recurrent_elements=heads * head_dim * head_dim,
+        state_heads=heads,
+    )
+    return Mixer("recurrent", tensors, (cache,))
+
+
+def gated_recurrence(hidden_size: int, width: int, blocks: int, kernel: int) -> Mixer:
+    """The RG-LRU block of Griffin (De et al. 2024, arXiv 2402.19427, section 2.4): block-diagonal gates."""
+    block = width // blocks
+    tensors = [
+        *linear("linear_y", "recurrent", width, hidden_size, bias=True, shard="column"),
+        *linear("linear_x", "recurrent", width, hidden_size, bias=True, shard="column"),
+        *linear("linear_out", "recurrent", hidden_size, width, bias=True, shard="row"),
+        Tensor("conv_1d", "recurrent", width, kernel, 1, "column"),
+        *vector("conv_1d.bias", "recurrent", width, shard="column"),
+        *vector("recurrent_param", "recurrent", width, shard="column"),
+        *linear("input_gate", "recurrent", width, block, bias=True, shard="column", units=blocks),
+        *linear("recurrent_gate", "recurrent", width, block, bias=True, shard="column", units=blocks),
+    ]
+    cache = Cache("recurrent", conv_elements=width * (kernel - 1), recurrent_elements=width, state_heads=blocks)
     return Mixer("recurrent", tensors, (cache,))

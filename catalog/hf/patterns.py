@@ -20,6 +20,9 @@ _MIXER_NAMES: Final[Mapping[str, MixerKind]] = MappingProxyType(
         "global_attention": "full",
         "hybrid": "full",
         "deepseek_sparse_attention": "full",
+        "indexed_attention": "full",
+        "compressed_sparse_attention": "full",
+        "heavily_compressed_attention": "full",
         "sliding_attention": "sliding",
         "sliding_window": "sliding",
         "local_attention": "sliding",
@@ -95,6 +98,9 @@ def _letter(config: Config, key: str, letters: Mapping[str, MixerKind], letter: 
 
 def _implied(config: Config, family: Family, layers: int) -> list[MixerKind]:
     """A pattern that follows from a period, an offset or the class."""
+    indices = config.items("attn_layer_indices")
+    if indices is not None:
+        return ["full" if index in indices else "linear" for index in range(layers)]
     if family.recurrent != "none" and not config.has("attn_layer_period") and not config.has("full_attention_interval"):
         return ["linear"] * layers
     period = config.integer("full_attention_interval", 0)
@@ -136,6 +142,13 @@ def _named_kind(name: str) -> MixerKind:
 def ffn_kinds(config: Config) -> list[FfnKind]:
     """The feed-forward of each layer."""
     layers = config.positive("num_hidden_layers")
+    named = config.items("mlp_layer_types")
+    if named is not None:
+        return ["moe" if name in ("sparse", "moe", "hash_moe") else "dense" for name in named[:layers]]
+    blocks = config.items("layers_block_type")
+    if blocks is not None and {"moe", "mlp"} & {name for name in blocks if isinstance(name, str)}:
+        only: Mapping[Any, FfnKind] = {"moe": "moe", "mlp": "dense"}
+        return [only.get(name, "none") for name in blocks]
     pattern = config.text("hybrid_override_pattern")
     if pattern:
         letters: Mapping[str, FfnKind] = {"M": "none", "*": "none", "-": "dense", "E": "moe"}

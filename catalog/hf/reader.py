@@ -21,6 +21,7 @@ ALIASES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
             "num_kv_heads",
             "n_head_kv",
             "n_kv_heads",
+            "kv_n_heads",
             "num_attention_groups",
         ),
         "intermediate_size": ("intermediate_size", "ffn_dim", "n_inner", "ffn_hidden_size", "hidden_dim"),
@@ -130,6 +131,8 @@ class Config:
             if default is not _REQUIRED:
                 return default
             raise self.error(name, "is missing, and this model cannot be sized without it")
+        if isinstance(value, list) and value and all(item == value[0] for item in value):
+            value = value[0]  # one value for every layer
         if isinstance(value, float) and value.is_integer():
             value = int(value)
         if isinstance(value, bool) or not isinstance(value, int):

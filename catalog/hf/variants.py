@@ -17,11 +17,14 @@ from catalog.hf.mixers import (
     Mixer,
     attention,
     compressed_attention,
+    gated_recurrence,
+    kimi_delta_attention,
+    lightning_attention,
 )
 from catalog.hf.patterns import FfnKind, MixerKind
 from catalog.hf.reader import Config
 from catalog.hf.tensors import linear, norm, vector
-from engine.architecture import Layer, Tensor
+from engine.architecture import Tensor
 
 
 class RecurrentOnly(Decoder):
@@ -150,10 +153,7 @@ class DeepseekV4(Decoder):
 
     def mixer(self, index: int) -> Mixer:
         config = self.config
-        ratios = config.items("compress_ratios") or []
-        ratio = ratios[index] if index < len(ratios) else 0
-        if isinstance(ratio, bool) or not isinstance(ratio, int) or ratio < 0:
-            raise config.error("compress_ratios", f"must hold whole numbers, holds {ratio!r}")
+        ratio = self._ratio(index)
         return compressed_attention(
             CompressedShape(
                 self.hidden_size,
@@ -170,8 +170,25 @@ class DeepseekV4(Decoder):
             )
         )
 
+    def _ratio(self, index: int) -> int:
+        """Tokens per compressed entry: listed by layer, or by the layer's type in files of newer libraries."""
+        ratios = self.config.items("compress_ratios")
+        if ratios is None:
+            types = self.config.items("layer_types")
+            if types is None:
+                raise self.config.error("compress_ratios", "is missing, and this model cannot be sized without it")
+            rates = self.config.section("compress_rates")
+            return rates.integer(types[index], 0)
+        if len(ratios) < len(self.mixers):
+            raise self.config.error("compress_ratios", f"lists {len(ratios)} of {len(self.mixers)} layers")
+        ratio = ratios[index]
+        if isinstance(ratio, bool) or not isinstance(ratio, int) or ratio < 0:
+            raise self.config.error("compress_ratios", f"must hold whole numbers, holds {ratio!r}")
+        return ratio
+
     def feed_forward(self, index: int, kind: FfnKind) -> list[Tensor]:
-        hashed = index < self.config.integer("num_hash_layers", 0)
+        types = self.config.items("mlp_layer_types")
+        hashed = types[index] == "hash_moe" if types else index < self.config.integer("num_hash_layers", 0)
         shape = MoeShape(
             self.hidden_size, self.experts, self.expert_width, self.shared_width, score_correction=not hashed
         )
@@ -218,9 +235,226 @@ class GroupedQueries(Decoder):
         return config.positive("multi_query_group_num", 1)
 
 
+class ParallelHybrid(Decoder):
+    """Falcon-H1: attention and Mamba-2 side by side in every block."""
+
+    def __init__(self, config: Config, family: Family) -> None:
+        super().__init__(config, replace(family, recurrent="none"))
+        self.family = family
+
+    def mixer(self, index: int) -> Mixer:
+        beside, state = super().mixer(index), self.recurrent_mixer(index)
+        return replace(beside, tensors=beside.tensors + state.tensors, caches=beside.caches + state.caches)
+
+
+class KimiLinear(Decoder):
+    """Kimi Linear: delta attention, and latent attention in the layers that `linear_attn_config` lists from 1."""
+
+    def __init__(self, config: Config, family: Family) -> None:
+        self.linear = config.section("linear_attn_config")
+        full = self.linear.items("full_attn_layers")
+        listed: dict[str, Any] = {}
+        if full is not None and not config.has("layer_types"):
+            layers = range(1, config.positive("num_hidden_layers") + 1)
+            listed["layer_types"] = ["full_attention" if n in full else "linear_attention" for n in layers]
+        super().__init__(config.with_defaults(listed), family)
+
+    def recurrent_mixer(self, index: int) -> Mixer:
+        config, linear_part = self.config, self.linear
+        heads = linear_part.integer("num_heads", 0) or config.positive("linear_num_heads", self.heads)
+        dim = linear_part.integer("head_dim", 0) or config.positive("linear_head_dim", 128)
+        kernel = linear_part.integer("short_conv_kernel_size", 0) or config.positive("linear_conv_kernel_dim", 4)
+        return kimi_delta_attention(self.hidden_size, heads, dim, kernel)
+
+
+class LightningHybrid(Decoder):
+    """MiniMax-01: lightning attention with a full layer every eighth."""
+
+    def recurrent_mixer(self, index: int) -> Mixer:
+        return lightning_attention(self.hidden_size, self.heads, self.head_dim)
+
+
+class RecurrentGemma(Decoder):
+    """Griffin-style blocks: two recurrences, then a window of attention."""
+
+    def __init__(self, config: Config, family: Family) -> None:
+        layers = config.positive("num_hidden_layers")
+        types = config.items("block_types") or ["recurrent", "recurrent", "attention"]
+        named = ["sliding_attention" if name == "attention" else name for name in types]
+        window = config.positive("attention_window_size")
+        pattern = [named[index % len(named)] for index in range(layers)]
+        super().__init__(config.with_defaults({"layer_types": pattern, "sliding_window": window}), family)
+
+    def mlp_width(self, index: int) -> int:
+        return super().mlp_width(index) // 2
+
+    def recurrent_mixer(self, index: int) -> Mixer:
+        width = self.config.positive("lru_width", self.hidden_size)
+        return gated_recurrence(self.hidden_size, width, self.heads, self.config.positive("conv1d_width"))
+
+
+class Lfm2(Decoder):
+    """LFM2: short convolutions, and an MLP width that is cut to two thirds and rounded up."""
+
+    def __init__(self, config: Config, family: Family) -> None:
+        listed: dict[str, Any] = {}
+        full = config.items("full_attn_idxs")
+        if full is not None and not config.has("layer_types"):
+            layers = range(config.positive("num_hidden_layers"))
+            listed["layer_types"] = ["full_attention" if index in full else "conv" for index in layers]
+        super().__init__(config.with_defaults(listed), family)
+
+    def mlp_width(self, index: int) -> int:
+        config = self.config
+        width = super().mlp_width(index)
+        if self.experts or not config.flag("block_auto_adjust_ff_dim", True):
+            return width
+        width = int(config.number("block_ffn_dim_multiplier", 1.0) * int(2 * width / 3))
+        multiple = config.positive("block_multiple_of", 256)
+        return -(-width // multiple) * multiple
+
+
+class ShortcutMoe(Decoder):
+    """LongCat-Flash: two attentions and two MLPs in a block, the experts in parallel with the second half."""
+
+    def mixer(self, index: int) -> Mixer:
+        one = super().mixer(index)
+        return replace(one, tensors=one.tensors * 2, caches=one.caches * 2, score_heads=2 * one.score_heads)
+
+    def block_norms(self, index: int) -> list[Tensor]:
+        return super().block_norms(index) * 2
+
+    def feed_forward(self, index: int, kind: FfnKind) -> list[Tensor]:
+        return dense_mlp(self.hidden_size, self.mlp_width(index)) * 2 + super().feed_forward(index, "moe")
+
+
+class TwoSizedAttention(Decoder):
+    """MiMo-V2: sliding layers have head counts and widths of their own, and attention sinks."""
+
+    def attention_shape(self, index: int, kind: MixerKind) -> AttentionShape:
+        config = self.config
+        shape = super().attention_shape(index, kind)
+        if kind != "sliding":
+            return replace(shape, sinks=config.flag("add_full_attention_sink_bias"))
+        return replace(
+            shape,
+            heads=config.positive("swa_num_attention_heads", shape.heads),
+            kv_heads=config.positive("swa_num_key_value_heads", shape.kv_heads),
+            head_dim=config.positive("swa_head_dim", shape.head_dim),
+            v_head_dim=config.positive("swa_v_head_dim", shape.v_head_dim),
+            sinks=config.flag("add_swa_attention_sink_bias", True),
+        )
+
+
+class CrossAttention(Decoder):
+    """Llama 3.2 Vision: some layers attend to the picture instead of the text, so no text token is cached there."""
+
+    def __init__(self, config: Config, family: Family) -> None:
+        super().__init__(config, family)
+        self.crossing = frozenset(config.items("cross_attention_layers") or ())
+
+    def mixer(self, index: int) -> Mixer:
+        if index not in self.crossing:
+            return super().mixer(index)
+        shape = replace(self.attention_shape(index, "full"), qk_norm="head")
+        return replace(attention(shape), caches=(), score_heads=0)
+
+    def extras(self, index: int) -> list[Tensor]:
+        return vector("gates", "other", 2) if index in self.crossing else []
+
+    def embedding(self) -> list[Tensor]:
+        # Eight rows for picture tokens follow the vocabulary in the input table, but not in the head.
+        tensors = super().embedding()
+        return [*tensors, Tensor("embed_image_tokens", "other", 8, self.hidden_size)]
+
+
+class Gemma3n(Decoder):
+    """Gemma 3n: per-layer embeddings, alternating updates (AltUp), low-rank residuals (LAuReL), shared late caches."""
+
+    def __init__(self, config: Config, family: Family) -> None:
+        widths = config.raw("intermediate_size")
+        self.widths = [*widths] if isinstance(widths, list) else None
+        super().__init__(config, family)
+        self.first_sharing = len(self.mixers) - config.integer("num_kv_shared_layers", 15)
+        self.per_layer_size = config.positive("hidden_size_per_layer_input", 256)
+        self.streams = config.positive("altup_num_inputs", 4)
+
+    def attention_shape(self, index: int, kind: MixerKind) -> AttentionShape:
+        return replace(super().attention_shape(index, kind), shares_kv=index >= self.first_sharing)
+
+    def mlp_width(self, index: int) -> int:
+        return self.widths[index] if self.widths else super().mlp_width(index)
+
+    def extras(self, index: int) -> list[Tensor]:
+        hidden, size, streams = self.hidden_size, self.per_layer_size, self.streams
+        rank = self.config.positive("laurel_rank", 64)
+        return [
+            *linear("altup.correction", "other", streams, streams),
+            *linear("altup.prediction", "other", streams * streams, streams),
+            *linear("altup.router", "other", streams, hidden),
+            *self._norm("altup.router_norm"),
+            *self._norm("altup.output_scale"),
+            *linear("laurel.left", "other", rank, hidden),
+            *linear("laurel.right", "other", hidden, rank),
+            *self._norm("laurel.norm"),
+            *linear("per_layer_gate", "other", size, hidden),
+            *linear("per_layer_projection", "other", hidden, size),
+            *self._norm("per_layer_norm"),
+        ]
+
+    def embedding(self) -> list[Tensor]:
+        width = len(self.mixers) * self.per_layer_size
+        rows = self.config.positive("vocab_size_per_layer_input", 262144)
+        hidden = self.hidden_size
+        return [
+            *super().embedding(),
+            Tensor("embed_tokens_per_layer", "other", rows, width, shard="vocab"),
+            *linear("per_layer_model_projection", "other", width, hidden),
+            *norm("per_layer_projection_norm", self.per_layer_size),
+            Tensor("altup_projections", "other", hidden, hidden, 2 * (self.streams - 1)),
+        ]
+
+
+class FirstQwen(Decoder):
+    """Qwen of 2023: `intermediate_size` counts gate and up projection together."""
+
+    def mlp_width(self, index: int) -> int:
+        return super().mlp_width(index) // 2
+
+
+class GatedOutput(Decoder):
+    """AFMoE: a gate of full width on the attention output."""
+
+    def extras(self, index: int) -> list[Tensor]:
+        width = self.heads * self.head_dim
+        return linear("attention_gate", "attention", width, self.hidden_size, shard="column", units=self.heads)
+
+
+class Apertus(Decoder):
+    """Apertus: an activation with learned parameters."""
+
+    def extras(self, index: int) -> list[Tensor]:
+        return vector("activation", "other", 4)
+
+
 DECODERS: Final[Mapping[str, type[Decoder]]] = MappingProxyType(
     {
+        "afmoe": GatedOutput,
+        "apertus": Apertus,
         "deepseek_v4": DeepseekV4,
+        "falcon_h1": ParallelHybrid,
+        "gemma3n_text": Gemma3n,
+        "kimi_linear": KimiLinear,
+        "lfm2": Lfm2,
+        "lfm2_moe": Lfm2,
+        "longcat_flash": ShortcutMoe,
+        "mimo_v2_flash": TwoSizedAttention,
+        "minimax": LightningHybrid,
+        "minimax_m1": LightningHybrid,
+        "minimax_text_01": LightningHybrid,
+        "mllama_text_model": CrossAttention,
+        "qwen": FirstQwen,
+        "recurrent_gemma": RecurrentGemma,
         "falcon": Falcon,
         "chatglm": GroupedQueries,
         "gpt_bigcode": GroupedQueries,
