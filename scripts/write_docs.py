@@ -1,0 +1,154 @@
+"""Write the parts of the docs that are measured: the README's accuracy section and docs/claims.md.
+
+Run from the checkout: `python scripts/write_docs.py` rewrites them, `--check` only says whether they are current.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+sys.path.insert(0, str(ROOT))
+
+from tests.accuracy import harness  # noqa: E402 - the checkout must be importable first
+from tests.accuracy.__main__ import SETS  # noqa: E402
+
+BEGIN, END = "<!-- accuracy: written by scripts/write_docs.py -->", "<!-- accuracy: end -->"
+TITLES = {
+    "engine_logs": "serving memory against engine start-up logs",
+    "training_memory": "training memory",
+    "collectives": "collectives",
+    "inference_perf": "serving speed",
+    "training_perf": "training speed",
+}
+
+
+def evaluations() -> dict[str, harness.Evaluation]:
+    """Every set, evaluated on the repository's own rows."""
+    return {
+        name: importlib.import_module(f"tests.accuracy.{name}").evaluate(
+            harness.load_rows(harness.REFERENCE / f"{name}.jsonl")
+        )
+        for name in SETS
+    }
+
+
+def _percent(value: float) -> str:
+    return f"{100 * value:.1f} %"
+
+
+def accuracy_section(sets: dict[str, harness.Evaluation]) -> str:
+    """The summary table over all sets and the row-by-row table of the engine logs, as Markdown."""
+    lines = [
+        BEGIN,
+        "",
+        "Errors on rows that other people measured (`tests/reference`, each row with its source). Median and p90 are of",
+        "the absolute relative error, bias is the median signed error, inside is the share in the stated 80 % interval.",
+        "",
+        "| what | rows used | figure | n | median | p90 | bias | inside |",
+        "|---|---|---|---:|---:|---:|---:|---:|",
+    ]
+    for name, evaluation in sets.items():
+        used = {case.row_id for case in evaluation.cases} | {o.row_id for o in evaluation.outcomes}
+        title, rows = TITLES[name], f"{len(used)} of {evaluation.rows_read}"
+        for metric, cases in harness.by_metric(evaluation.cases).items():
+            s = harness.stats(cases)
+            inside = "" if s.inside is None else f"{100 * s.inside:.0f} %"
+            bias = f"{100 * s.bias:+.1f} %"
+            lines.append(
+                f"| {title} | {rows} | {metric} | {s.count} | {_percent(s.median)} | {_percent(s.p90)} | {bias} | {inside} |"
+            )
+            title = rows = ""
+        for metric in sorted({o.metric for o in evaluation.outcomes}):
+            part = [o for o in evaluation.outcomes if o.metric == metric]
+            right = sum(o.observed == o.predicted for o in part)
+            lines.append(f"|  |  | {metric} | {len(part)} | {right} right |  |  |  |")
+    lines += ["", *_log_rows(sets["engine_logs"]), "", END]
+    return "\n".join(lines)
+
+
+def _log_rows(evaluation: harness.Evaluation) -> Iterator[str]:
+    yield f"<details><summary>Engine logs, row by row ({evaluation.rows_read} rows)</summary>"
+    yield ""
+    yield "| row | figure | observed | predicted | error |"
+    yield "|---|---|---:|---:|---:|"
+    for case in evaluation.cases:
+        yield (
+            f"| {case.row_id} | {case.metric} | {case.observed:,.5g} | {case.predicted:,.5g} | {100 * case.error:+.1f} % |"
+        )
+    for outcome in evaluation.outcomes:
+        words = {True: "yes", False: "no"}
+        right = "right" if outcome.observed == outcome.predicted else "wrong"
+        yield f"| {outcome.row_id} | {outcome.metric} | {words[outcome.observed]} | {words[outcome.predicted]} | {right} |"
+    for row_id, reason in evaluation.set_aside:
+        yield f"| {row_id} | set aside | | | {reason} |"
+    yield ""
+    yield "</details>"
+
+
+def claims_page() -> str:
+    """docs/claims.md: every claim of the source articles beside our figure."""
+    from tests.accuracy.claims import all_claims, claims_file
+
+    rows = all_claims()
+    agreeing = sum(row.agrees for row in rows)
+    articles = {a["short"]: a["about"] for a in claims_file()["meta"]["articles"]}
+    lines = [
+        "# The articles' claims, one by one",
+        "",
+        f"{len(rows)} claims, {agreeing} agree ({100 * agreeing / len(rows):.0f} %). Written by `scripts/write_docs.py` from",
+        "`tests/reference/seed_claims.toml`; the rules of comparison are in `tests/accuracy/claims.py`.",
+        "",
+    ]
+    by_source = Counter(row.source for row in rows)
+    for source, count in by_source.items():
+        lines += [f"## {source}: {articles.get(source, '')} ({count})", ""]
+        lines += ["| entry | claim | ours | agrees | why not, or under what assumption |", "|---|---|---|---|---|"]
+        for row in rows:
+            if row.source == source:
+                cells = [row.key, row.claim, row.ours, "yes" if row.agrees else "**no**", row.why]
+                lines.append("| " + " | ".join(cell.replace("|", "/") for cell in cells) + " |")
+        lines.append("")
+    return "\n".join(lines)
+
+
+def with_section(readme: str, section: str) -> str:
+    """The README with its accuracy section replaced. Raises ValueError when it has none."""
+    start, end = readme.find(BEGIN), readme.find(END)
+    if start < 0 or end < start:
+        raise ValueError("README.md has no accuracy section to replace")
+    return readme[:start] + section + readme[end + len(END) :]
+
+
+def main() -> int:
+    """Rewrite or check. Returns 0, or 1 when --check finds a page that is not current."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 when a page is not current")
+    options = parser.parse_args()
+    readme = ROOT / "README.md"
+    pages = {
+        readme: with_section(readme.read_text(encoding="utf-8"), accuracy_section(evaluations())),
+        ROOT / "docs" / "claims.md": claims_page(),
+    }
+    stale = 0
+    for path, text in pages.items():
+        current = path.read_text(encoding="utf-8") if path.exists() else ""
+        if current == text:
+            continue
+        stale += 1
+        if options.check:
+            print(f"{path.relative_to(ROOT)} is not current: run python scripts/write_docs.py")
+        else:
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+            print(f"wrote {path.relative_to(ROOT)}")
+    return 1 if options.check and stale else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
