@@ -138,8 +138,70 @@ def body(architecture: Architecture, sequence_length: int) -> Body:
 
 
 @dataclass(frozen=True, slots=True)
+class Tier:
+    """The constants of one software tier, resolved once; names as in engine.calibration.training_speed."""
+
+    elementwise: float
+    loss_bytes: float
+    launch_s: float
+    overlap_tp: float
+    overlap_dp: float
+    overlap_ep: float
+    overlap_pp: float
+    narrow_width: float
+    few_tokens: float
+    misaligned: float
+    odd_head: float
+    selective: float
+    unfused_attention: float
+    quantize: float
+    moe_matmul: float
+    moe_tokens_half: float
+    moe_overhead_s: float
+    moe_permute: float
+    lora: float
+    dequantize: float
+    optimizer_passes: float
+    offload_optimizer: float
+    offload_exposed: float
+
+
+def _tier(software: Software, c: Constants) -> Tier:
+    return Tier(
+        elementwise=c["elementwise.scale"] * c[f"elementwise.{software}"],
+        loss_bytes=c[f"loss.{software}"],
+        launch_s=c[f"launch.{software}"],
+        overlap_tp=c[f"overlap.tp.{software}"],
+        overlap_dp=c[f"overlap.dp.{software}"],
+        overlap_ep=c[f"overlap.ep.{software}"],
+        overlap_pp=c["overlap.pp"],
+        narrow_width=c["narrow_width"],
+        few_tokens=c["few_tokens"],
+        misaligned=c["misaligned"],
+        odd_head=c["odd_head"],
+        selective=c["recompute.selective"],
+        unfused_attention=c["unfused_attention"],
+        quantize=c["quantize"],
+        moe_matmul=c["moe.matmul"],
+        moe_tokens_half=c["moe.tokens_half"],
+        moe_overhead_s=c["moe.overhead"],
+        moe_permute=c["moe.permute"] * c[f"elementwise.{software}"],
+        lora=c["lora.elementwise"],
+        dequantize=c["dequantize"],
+        optimizer_passes=c["optimizer.passes"],
+        offload_optimizer=c["offload.optimizer"],
+        offload_exposed=c["offload.exposed"],
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class Rates:
-    """What one GPU does a second for one dtype and software tier: FLOPs by kind, bytes, seconds of a launch."""
+    """What one GPU does a second for one dtype and software tier.
+
+    matrix: FLOP/s of products in the compute dtype, matrix_16bit of those that stay 16-bit (head), attention: of
+    attention kernels; memory and host: bytes/s of its memory and of its link to the host; peak: the data sheet's
+    dense FLOP/s in the dtype, which MFU is counted against. tier: constants of the software tier.
+    """
 
     family: str
     dtype: str
@@ -149,6 +211,7 @@ class Rates:
     memory: float
     host: float
     peak: float
+    tier: Tier
 
 
 # Sustained matrix rate over the data sheet's, where nobody measured the part: MAMF sweeps of
@@ -228,6 +291,7 @@ def rates(accelerator: Accelerator, compute_dtype: str, software: Software, cons
         memory=accelerator.bandwidth_gb_s * MEMORY_SHARE * GB,
         host=(accelerator.cpu_link_gb_s_unidir or lanes) * HOST_SHARE * GB,
         peak=peak * TERA,
+        tier=_tier(software, constants),
     )
     _rates[key] = (accelerator, constants, made)
     return made
@@ -241,26 +305,61 @@ def _capped(rate: float, limit: float) -> float:
 POWER_SHARPNESS = 4
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Step:
-    """One optimizer step in seconds. compute_s: kernels of the busiest GPU. exposed: what communication adds.
+    """One optimizer step, seconds. `*_each_s` are of one micro-batch on the busiest stage.
 
-    communication_s counts every collective, hidden or not. bubble_s: idle pipeline time. tail_s: optimizer and
-    offload.
+    compute: kernels. tp, ep, pp, dp: collectives along each dimension of the layout, hidden or not. window:
+    micro-batches behind which dp can hide. bubble_slots: idle micro-batch times of the pipeline. tail_s: optimizer
+    and offload. seconds: the whole step; exposed_s: what communication adds to it.
     """
 
-    seconds: float
     tokens: float
-    compute_s: float
-    communication_s: float
-    exposed_s: float
-    bubble_s: float
-    tail_s: float
     micro_batches: int
-    tp_s: float = 0.0
-    dp_s: float = 0.0
-    ep_s: float = 0.0
-    pp_s: float = 0.0
+    bubble_slots: float
+    compute_each_s: float
+    tp_each_s: float
+    ep_each_s: float
+    pp_each_s: float
+    dp_s: float
+    window: int
+    tail_s: float
+    hidden_pp: float
+    seconds: float
+    exposed_s: float
+
+    def timed(self, hidden_tp: float, hidden_ep: float, hidden_dp: float) -> Step:
+        """This step with its total, when those shares of each kind of communication hide behind compute."""
+        exposed_each = (
+            self.tp_each_s * (1 - hidden_tp) + self.ep_each_s * (1 - hidden_ep) + self.pp_each_s * (1 - self.hidden_pp)
+        )
+        each = self.compute_each_s + exposed_each
+        slots = self.micro_batches + self.bubble_slots
+        # gradients appear in the backward pass: no more than that can hide
+        exposed_dp = max(self.dp_s * (1 - hidden_dp), self.dp_s - BACKWARD_SHARE * each * self.window)
+        self.seconds = each * slots + exposed_dp + self.tail_s
+        self.exposed_s = exposed_each * slots + exposed_dp
+        return self
+
+    @property
+    def bubble_s(self) -> float:
+        """Idle time of the pipeline."""
+        return self.bubble_slots * (self.seconds - self.tail_s) / (self.micro_batches + self.bubble_slots)
+
+    @property
+    def communication_s(self) -> float:
+        """All collectives of the step, hidden or not."""
+        return (self.tp_each_s + self.ep_each_s + self.pp_each_s) * self.micro_batches + self.dp_s
+
+    @property
+    def compute_s(self) -> float:
+        """Kernels of all micro-batches on the busiest stage."""
+        return self.compute_each_s * self.micro_batches
+
+    @property
+    def tokens_per_s(self) -> float:
+        """Tokens a second of the whole build."""
+        return self.tokens / self.seconds
 
 
 def alignment(width: float) -> float:
@@ -288,33 +387,30 @@ class Kernels:
     passes: float
 
 
-def kernels(b: Body, r: Rates, workload: Workload, tokens: float, tp: int, ep: int, c: Constants = FITTED) -> Kernels:
+def kernels(b: Body, r: Rates, workload: Workload, tokens: float, tp: int, ep: int) -> Kernels:
     """What one GPU computes for a micro-batch of `tokens` tokens when tp ranks share each layer."""
-    software = workload.software
+    t = r.tier
     adapter = workload.kind in ("lora", "qlora")
-    narrow, few = c["narrow_width"], c["few_tokens"]
-    shape = 1.0 + narrow / max(1.0, min(b.hidden, b.inner) / tp) + few / tokens
-    shape *= 1.0 + c["misaligned"] * alignment(b.hidden / tp)
+    shape = 1.0 + t.narrow_width / max(1.0, min(b.hidden, b.inner) / tp) + t.few_tokens / tokens
+    shape *= 1.0 + t.misaligned * alignment(b.hidden / tp)
     products = 2.0 * tokens * b.projections / tp / r.matrix * shape
-    moved = b.streams_hidden + b.streams_inner / tp
-    moved *= c["elementwise.scale"] * c[f"elementwise.{software}"]
+    moved = (b.streams_hidden + b.streams_inner / tp) * t.elementwise
     if r.dtype != "bf16":
-        moved += c["quantize"] * b.streams_inner / tp
+        moved += t.quantize * b.streams_inner / tp
     if b.routed:
-        spread = max(1.0, ep / tp)
-        visits = tokens * b.per_token * spread / max(1, b.experts)
+        visits = tokens * b.per_token * max(1.0, ep / tp) / max(1, b.experts)
         width = b.expert_width / (1 if ep > 1 else tp)
-        grouped = 1.0 + c["moe.tokens_half"] / visits + narrow / max(1.0, width)
-        products += 2.0 * tokens * b.routed / tp / (r.matrix * c["moe.matmul"]) * grouped
-        moved += c["moe.permute"] * c[f"elementwise.{software}"] * b.permuted / tp
+        grouped = 1.0 + t.moe_tokens_half / visits + t.narrow_width / max(1.0, width)
+        products += 2.0 * tokens * b.routed / tp / (r.matrix * t.moe_matmul) * grouped
+        moved += t.moe_permute * b.permuted / tp
     if not workload.flash_attention:
-        moved += c["unfused_attention"] * b.score_pairs / tp
+        moved += t.unfused_attention * b.score_pairs / tp
     traffic = ACTIVATION_BYTES * tokens * moved / r.memory
     attention = tokens * b.attention_flops / tp / r.attention
     if b.head_dim % 8:
-        attention *= c["odd_head"]
+        attention *= t.odd_head
     again = 1.0 if workload.recompute == "full" else 0.0
-    remade = again or (c["recompute.selective"] if workload.recompute == "selective" else 0.0)
+    remade = again or (t.selective if workload.recompute == "selective" else 0.0)
     # frozen weights need no gradient of their own: the backward pass is one product, not two
     back = 1.0 if adapter else 2.0
     layers = (
@@ -324,15 +420,12 @@ def kernels(b: Body, r: Rates, workload: Workload, tokens: float, tp: int, ep: i
     )
     passes = 2.0 + again
     if adapter:
-        layers += c["lora.elementwise"] * passes * ACTIVATION_BYTES * tokens * b.streams_inner / tp / r.memory
+        layers += t.lora * passes * ACTIVATION_BYTES * tokens * b.streams_inner / tp / r.memory
     if workload.kind == "qlora":
-        layers += c["dequantize"] * passes * DEQUANTIZED_BYTES * b.held / tp / r.memory
-    launch = c[f"launch.{software}"] * b.layers * passes
-    if b.moe_layers:
-        launch += c["moe.overhead"] * b.moe_layers * passes
+        layers += t.dequantize * passes * DEQUANTIZED_BYTES * b.held / tp / r.memory
+    launch = (t.launch_s * b.layers + t.moe_overhead_s * b.moe_layers) * passes
     head = 2.0 * tokens * b.head / tp / r.matrix_16bit * shape * (1.0 + back)
-    per_logit = min(c[f"loss.{software}"], LOSS_BYTES[workload.loss])
-    head += tokens * b.vocabulary / tp * per_logit / r.memory
+    head += tokens * b.vocabulary / tp * min(t.loss_bytes, LOSS_BYTES[workload.loss]) / r.memory
     return Kernels(layers, head, launch, passes)
 
 
@@ -343,16 +436,15 @@ def step(
     layout: Layout,
     constants: Constants = FITTED,
 ) -> Step:
-    """Time of one optimizer step on a build in one layout, with the global batch that the workload asks.
+    """One optimizer step on a build in one layout, with the global batch that the workload asks.
 
     Where the batch has fewer micro-batches than replicas, every replica still runs one: the batch is then larger.
     """
     b = body(architecture, workload.sequence_length)
     r = rates(hardware.accelerator, workload.compute_dtype, workload.software, constants)
-    cp = context_ranks(workload, layout)
-    tokens = workload.micro_batch * workload.sequence_length / cp
-    made = kernels(b, r, workload, tokens, layout.tp, layout.ep, constants)
-    return assemble(b, r, made, hardware, workload, layout, constants)
+    tokens = workload.micro_batch * workload.sequence_length / context_ranks(workload, layout)
+    made = kernels(b, r, workload, tokens, layout.tp, layout.ep)
+    return assemble(b, r, made, hardware, workload, layout)
 
 
 def context_ranks(workload: Workload, layout: Layout) -> int:
@@ -368,46 +460,27 @@ def micro_batch_count(workload: Workload, replicas: float) -> int:
     return max(1, round(workload.global_batch_tokens / (each * replicas)))
 
 
-def stage_share(b: Body, pp: int, chunks: int) -> float:
-    """Share of the layers that the busiest pipeline rank holds; interleaving splits them finer."""
-    if b.layers == 0:
-        return 1.0
-    if chunks > 1:
-        return max(1.0, -(-b.layers // (pp * chunks)) * chunks) / b.layers if b.layers >= pp * chunks else 1.0 / pp
-    return -(-b.layers // pp) / b.layers
-
-
-def assemble(
-    b: Body,
-    r: Rates,
-    made: Kernels,
-    hardware: Hardware,
-    workload: Workload,
-    layout: Layout,
-    constants: Constants = FITTED,
-) -> Step:
+def assemble(b: Body, r: Rates, made: Kernels, hardware: Hardware, workload: Workload, layout: Layout) -> Step:
     """A step from the kernels of a micro-batch: pipeline, collectives on its path and beside it, optimizer."""
-    c = constants
-    software = workload.software
+    t = r.tier
     tp, pp, dp, ep = layout.tp, layout.pp, layout.dp, layout.ep
     per_node = hardware.gpus_per_node
     cp = context_ranks(workload, layout)
     tokens = workload.micro_batch * workload.sequence_length / cp
-    replicas = dp / cp
-    micro_batches = micro_batch_count(workload, replicas)
+    micro_batches = micro_batch_count(workload, dp / cp)
 
     # a stage: the busiest one sets the pace
-    chunks = 1
+    chunks, share = 1, 1.0
+    through = max(made.layers_s, made.launch_s)
     if pp == 1:
-        share, compute = 1.0, max(made.layers_s, made.launch_s) + made.head_s
+        compute = through + made.head_s
     else:
         if workload.pipeline_schedule == "interleaved":
             chunks = max(1, min(workload.virtual_stages or 2, b.layers // pp))
-        share = stage_share(b, pp, 1)
-        compute = max(made.layers_s, made.launch_s) * share
-        mean = (max(made.layers_s, made.launch_s) + made.head_s) / pp
+        share = -(-b.layers // pp) / max(1, b.layers)
+        mean = (through + made.head_s) / pp
         # planners take layers off the last stage for the head where they can
-        compute = max(mean, compute) if software == "tuned" else max(compute, mean + made.head_s / pp)
+        compute = max(through * share, mean if workload.software == "tuned" else mean + made.head_s / pp)
 
     # collectives that a micro-batch waits for
     tp_s = ep_s = pp_s = 0.0
@@ -427,93 +500,81 @@ def assemble(
     if pp > 1:
         within = 2 if ranks_per_node(layout, "pp", per_node, "training") >= pp else 1
         pp_s = _collective(hardware, layout, "send_recv", hidden_bytes / tp, 2, within) * 2 * chunks
-    pinned = workload.overlap
-    hide_tp = c[f"overlap.tp.{software}"] if pinned is None else pinned
-    hide_ep = c[f"overlap.ep.{software}"] if pinned is None else pinned
-    exposed_each = tp_s * (1 - hide_tp) + ep_s * (1 - hide_ep) + pp_s * (1 - c["overlap.pp"])
-    each = compute + exposed_each
-    busy = each * micro_batches
-    bubble = each * (pp - 1) / chunks if pp > 1 else 0.0
 
     # gradients and sharded parameters travel beside it
-    adapter = workload.kind in ("lora", "qlora")
     held = (b.held - b.expert_parameters + b.outer) / (tp * pp)
     experts_held = b.expert_parameters / (max(tp, ep) * pp)
-    local = held + experts_held
-    trainable = adapter_parameters(b, workload.lora_rank) / (tp * pp) if adapter else local
-    weight_bytes = QUANTIZED_BYTES if workload.kind == "qlora" else 2.0
-    dp_s = window = 0.0
+    local = trainable = held + experts_held
+    if workload.kind in ("lora", "qlora"):
+        trainable = adapter_parameters(b, workload.lora_rank) / (tp * pp)
+    dp_s, window = 0.0, 1
     if dp > 1:
         within = ranks_per_node(layout, "dp", per_node, "training")
         if workload.sharding == "zero3":
+            weight_bytes = QUANTIZED_BYTES if workload.kind == "qlora" else 2.0
             hybrid = workload.sharding_group == "node" and within < dp
             group = within if hybrid else dp
             pieces = max(1.0, b.layers / pp)
             gather = _pieces(hardware, layout, "all_gather", held * weight_bytes, group, within, pieces)
-            other = min(group, max(1, dp // ep))
-            if experts_held and other > 1:
-                gather += _pieces(hardware, layout, "all_gather", experts_held * weight_bytes, other, within, pieces)
+            others = min(group, max(1, dp // ep))
+            if experts_held and others > 1:
+                gather += _pieces(hardware, layout, "all_gather", experts_held * weight_bytes, others, within, pieces)
             # weights forward and again backward, gradients as reduce-scatter of the trained share
             dp_s = gather * (2.0 + trainable / local * 2.0 / weight_bytes) * micro_batches
-            window = busy
+            window = micro_batches
             if hybrid:
-                across = _collective(hardware, layout, "all_reduce", trainable * 2.0 / group, dp // within, 1)
-                dp_s += across
+                dp_s += _collective(hardware, layout, "all_reduce", trainable * 2.0 / group, dp // within, 1)
+        elif workload.sharding == "ddp":
+            dp_s = _collective(hardware, layout, "all_reduce", trainable * 2.0, dp, within)
         else:
-            gradients = trainable * 2.0
-            if workload.sharding == "ddp":
-                dp_s = _collective(hardware, layout, "all_reduce", gradients, dp, within)
-            else:
-                dp_s = _collective(hardware, layout, "reduce_scatter", gradients, dp, within)
-                dp_s += _collective(hardware, layout, "all_gather", gradients, dp, within)
-            window = busy if workload.sharding == "zero2" else each
-    hide = c[f"overlap.dp.{software}"] if pinned is None else pinned
-    exposed_dp = max(dp_s * (1 - hide), dp_s - BACKWARD_SHARE * window)
+            dp_s = _collective(hardware, layout, "reduce_scatter", trainable * 2.0, dp, within)
+            dp_s += _collective(hardware, layout, "all_gather", trainable * 2.0, dp, within)
+            window = micro_batches if workload.sharding == "zero2" else 1
 
-    tail, streamed = _ending(b, r, workload, trainable, local, dp, micro_batches, c)
-    total = busy + bubble + exposed_dp + tail + streamed
-    return Step(
-        seconds=total,
-        tokens=micro_batches * workload.micro_batch * workload.sequence_length * replicas,
-        compute_s=compute * micro_batches,
-        communication_s=(tp_s + ep_s + pp_s) * micro_batches + dp_s,
-        exposed_s=exposed_each * micro_batches + exposed_dp,
-        bubble_s=bubble,
-        tail_s=tail + streamed,
+    pinned = workload.overlap
+    made_step = Step(
+        tokens=micro_batches * workload.micro_batch * workload.sequence_length * dp / cp,
         micro_batches=micro_batches,
-        tp_s=tp_s * micro_batches,
+        bubble_slots=(pp - 1) / chunks,
+        compute_each_s=compute,
+        tp_each_s=tp_s,
+        ep_each_s=ep_s,
+        pp_each_s=pp_s,
         dp_s=dp_s,
-        ep_s=ep_s * micro_batches,
-        pp_s=pp_s * micro_batches,
+        window=window,
+        tail_s=_ending(b, r, workload, trainable, local, dp, micro_batches),
+        hidden_pp=t.overlap_pp,
+        seconds=0.0,
+        exposed_s=0.0,
     )
+    if pinned is None:
+        return made_step.timed(t.overlap_tp, t.overlap_ep, t.overlap_dp)
+    return made_step.timed(pinned, pinned, pinned)
 
 
 def _ending(
-    b: Body, r: Rates, workload: Workload, trainable: float, local: float, dp: int, micro_batches: int, c: Constants
-) -> tuple[float, float]:
+    b: Body, r: Rates, workload: Workload, trainable: float, local: float, dp: int, micro_batches: int
+) -> float:
     """Seconds of the optimizer, and of what offload streams over the host's link and cannot hide."""
+    t = r.tier
     owned = trainable / (1 if workload.sharding == "ddp" else dp)
-    bytes_each = OPTIMIZER_BYTES[workload.optimizer]
-    if workload.offload == "none" and not workload.activation_offload:
-        tail = owned * bytes_each * c["optimizer.passes"] / r.memory
-        if workload.optimizer == "muon":
-            tail += owned * MUON_FLOPS_PER_WIDTH * b.hidden / r.matrix_16bit
-        return tail, 0.0
-    tail = owned * bytes_each * c["optimizer.passes"] / r.memory
+    volume = owned * OPTIMIZER_BYTES[workload.optimizer]
+    if workload.offload == "none":
+        tail = volume * t.optimizer_passes / r.memory
+    else:
+        tail = volume * t.offload_optimizer / r.host
+    if workload.optimizer == "muon":
+        tail += owned * MUON_FLOPS_PER_WIDTH * b.hidden / r.matrix_16bit
     streamed = 0.0
-    if workload.offload != "none":
-        tail = owned * bytes_each * c["offload.optimizer"] / r.host
     if workload.offload == "parameters":
-        weight = QUANTIZED_BYTES if workload.kind == "qlora" else 2.0
+        weight_bytes = QUANTIZED_BYTES if workload.kind == "qlora" else 2.0
         share = dp if workload.sharding == "zero3" else 1
         # weights come in forward and backward, gradients go out and are added to
-        volume = local / share * 2 * weight + trainable / share * 4.0
-        streamed += volume * micro_batches / r.host * c["offload.exposed"]
+        streamed = local / share * 2 * weight_bytes + trainable / share * 4.0
     if workload.activation_offload:
         tokens = workload.micro_batch * workload.sequence_length
-        volume = 2.0 * tokens * b.hidden * ACTIVATION_BYTES * b.layers
-        streamed += volume * micro_batches / r.host * c["offload.exposed"]
-    return tail, streamed
+        streamed += 2.0 * tokens * b.hidden * ACTIVATION_BYTES * b.layers
+    return tail + streamed * micro_batches / r.host * t.offload_exposed
 
 
 ATTENTION_BACKWARD = 2.5
@@ -525,7 +586,7 @@ DEQUANTIZED_BYTES = 4.5
 """NF4 read (0.5) and 16-bit written and read back (4), for each parameter of a dequantized weight."""
 QUANTIZED_BYTES = 0.53
 """NF4 with double quantization: 4.127 bits a parameter and its unquantized norms."""
-LOSS_BYTES = {"eager": 1e9, "compiled": 12.0, "chunked": 10.0, "fused": 6.0}
+LOSS_BYTES = {"eager": 1e9, "eager-16bit": 1e9, "compiled": 12.0, "chunked": 10.0, "fused": 6.0}
 """Traffic a logit of the loss kernels: fp32 logits and gradients written and read once each, or kept on chip."""
 OPTIMIZER_BYTES = {
     "adamw": 28.0,
