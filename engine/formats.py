@@ -91,6 +91,9 @@ class Int4Scheme(Scheme):
 
 INT4_G128 = Int4Scheme("int4-g128", 4, 0, 1, 128)
 
+SMALLEST_SIDE = 64
+"""Matrices with a shorter side (gates, convolutions) stay 16-bit: they hold less than a block of any format."""
+
 _LINEAR: tuple[Part, ...] = ("attention", "mlp", "routed_expert", "shared_expert", "recurrent", "indexer")
 _EXPERTS: tuple[Part, ...] = ("routed_expert",)
 
@@ -151,7 +154,13 @@ _ALL = (
     WeightFormat("int4", "INT4 g128", INT4_G128, "bf16", source="weight-only INT4 in groups of 128: AWQ or GPTQ"),
     WeightFormat("int4-awq", "INT4 AWQ g128", INT4_G128, "bf16", source="AutoAWQ GEMM checkpoints"),
     WeightFormat("int4-gptq", "INT4 GPTQ g128", INT4_G128, "bf16", source="AutoGPTQ and AutoRound checkpoints"),
-    WeightFormat("nvfp4", "NVFP4", NVFP4, "fp4", source="NVIDIA ModelOpt NVFP4 checkpoints"),
+    WeightFormat(
+        "nvfp4",
+        "NVFP4",
+        NVFP4,
+        "fp4",
+        source="ModelOpt and llm-compressor NVFP4 checkpoints: MLA attention and recurrent input projections stay 16-bit",
+    ),
     WeightFormat("mxfp4", "MXFP4 (experts)", MXFP4, "fp4", _EXPERTS, source="openai/gpt-oss model card"),
     _gguf("gguf-q2_k", "GGUF Q2_K", Q2_K, Q6_K, Q3_K),
     _gguf("gguf-q3_k_m", "GGUF Q3_K_M", Q3_K, Q6_K, Q5_K),
@@ -213,6 +222,18 @@ def kv_format(format_id: str) -> KvFormat:
     return found
 
 
+@lru_cache(maxsize=256)
+def _is_latent(arch: Architecture) -> bool:
+    return any(layer.mixer == "mla" for layer in arch.layers)
+
+
+def _stays_wide(tensor: Tensor, arch: Architecture) -> bool:
+    """Whether NVFP4 checkpoints keep this linear 16-bit: MLA attention, the input projections of recurrent mixers."""
+    if tensor.part == "recurrent":
+        return "out" not in tensor.name
+    return tensor.part == "attention" and _is_latent(arch)
+
+
 def _finer(layer_index: int, layers: int) -> bool:
     """Whether llama.cpp's _M mixes give this layer's value and down projections more bits (llama-quant.cpp)."""
     eighth = layers // 8
@@ -222,13 +243,16 @@ def _finer(layer_index: int, layers: int) -> bool:
 def tensor_scheme(tensor: Tensor, weights: WeightFormat, arch: Architecture, layer_index: int | None) -> Scheme:
     """How `weights` stores one tensor of `arch`. layer_index: None outside the layers."""
     gguf = weights.id.startswith("gguf")
-    if not tensor.is_matrix or not weights.is_quantized:
+    if not weights.is_quantized or min(tensor.rows, tensor.cols) < SMALLEST_SIDE:
         return FP32 if gguf and tensor.part == "norm" else BF16
     if tensor.part in weights.overrides:
         if gguf and arch.tied and tensor.part == "embedding":
             return weights.overrides["lm_head"]
         return weights.overrides[tensor.part]
     if tensor.part not in weights.parts:
+        # FP4 experts in a checkpoint that is FP8 otherwise (DeepSeek-V4) leave the rest in FP8 blocks.
+        return FP8_BLOCK if weights.id == "mxfp4" and arch.checkpoint_format == "fp8" and tensor.part in _LINEAR else BF16
+    if weights.id == "nvfp4" and _stays_wide(tensor, arch):
         return BF16
     if weights.gguf_mix is not None and layer_index is not None:
         fine = tensor.name.startswith(("v_proj", "down_proj", "w2", "down"))

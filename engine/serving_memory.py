@@ -20,7 +20,7 @@ from engine.layout import valid_tp
 from engine.scenario import Layout, Runtime, Scenario, ServingEngine
 from engine.sharding import attention_ranks, expert_split, kv_copies, split, stage_weights
 from engine.sizing import Headroom, Memory, MemoryGroup, Suggestion
-from engine.units import GIB, MIB
+from engine.units import GB, GIB, MIB
 
 COMFORTABLE_WEIGHTS = 0.60
 """Weights share up to which the rule of thumb is at ease: weights take 60-70 % of VRAM, the rest is for the load."""
@@ -76,6 +76,9 @@ def visible_bytes(accelerator: Accelerator) -> int:
     on H100, 140.4 against 139.8 on H200, 95.6 against 95.0 on RTX PRO 6000, 24.0 against 23.6 on RTX 3090.
     """
     total = accelerator.memory_bytes
+    if accelerator.vendor.upper() == "APPLE":
+        # Metal's recommendedMaxWorkingSetSize: three quarters of the unified memory on large machines.
+        return total * 3 // 4
     if accelerator.vendor.upper() != "NVIDIA" or accelerator.unified_memory:
         return total
     return total - int(0.33 * GIB + 0.002 * total)
@@ -241,27 +244,35 @@ def activation_bytes(arch: Architecture, layout: Layout, settings: EngineSetting
         sampler = fitted.SAMPLER_BYTES * seqs * arch.vocab_size + fitted.HIDDEN_COPIES * hidden
     encoder = 0
     if arch.vision_tokens_max:
-        # The encoder cache and the merged embeddings live through the whole run.
-        encoder = 2 * 2 * max(batched, arch.vision_tokens_max) * arch.hidden_size
+        # The encoder's output stays cached through the whole run.
+        encoder = 2 * max(batched, arch.vision_tokens_max) * arch.hidden_size
     return int(max(body, sampler) + encoder)
 
 
-def non_torch_bytes(accelerator: Accelerator, layout: Layout) -> int:
-    """CUDA context growth, library workspaces and communication buffers on one GPU, bytes. Fitted."""
-    nvidia = accelerator.vendor.upper() != "AMD"
-    alone = fitted.NON_TORCH_ONE_GIB if nvidia else fitted.NON_TORCH_ROCM_GIB
+def non_torch_bytes(accelerator: Accelerator, layout: Layout, engine: ServingEngine, nvlink: bool) -> int:
+    """CUDA context growth, library workspaces and communication buffers on one GPU, bytes. Fitted.
+
+    SGLang's figure is what its process takes before it looks at the free memory, the CUDA context included.
+    """
     together = layout.tp * layout.pp * (layout.dp if layout.dp_attention else 1)
-    doublings = math.log2(together)
-    return int((alone + fitted.NON_TORCH_PER_DOUBLING_GIB * min(doublings, 3.0)) * GIB)
+    if engine == "sglang":
+        fabric = fitted.SGLANG_NVLINK_GIB if together > 1 and nvlink else 0.0
+        return int((fitted.SGLANG_START_GIB + fabric) * GIB)
+    alone = fitted.NON_TORCH_ROCM_GIB
+    if accelerator.vendor.upper() != "AMD":
+        alone = fitted.NON_TORCH_ONE_GIB * min(1.0, accelerator.memory_bytes / (80 * GB))
+    # Beyond eight ranks NCCL adds channels between nodes only.
+    return int((alone + fitted.NON_TORCH_TOGETHER_GIB * min(math.log2(together), 3.0)) * GIB)
 
 
 def captured_sizes(settings: EngineSettings) -> int:
-    """Batch sizes that the engine captures: 1, 2, 4, then every 8 to 256, every 16 to twice max_num_seqs or 512.
+    """Batch sizes that the engine captures: 1, 2, 4, every 8 up to 256, and on to twice max_num_seqs or 512.
 
-    Source: vllm/config/vllm.py, `_set_cudagraph_sizes`.
+    Above 256 the step is 16 in current vLLM and 8 before (vllm/config, `_set_cudagraph_sizes`).
     """
     top = min(2 * settings.max_num_seqs, 512, settings.max_num_batched_tokens)
-    return sum(1 for size in (1, 2, 4) if size <= top) + min(top, 255) // 8 + max(0, (top - 240) // 16)
+    step = 8 if settings.engine == "vllm-earlier" else 16
+    return sum(1 for size in (1, 2, 4) if size <= top) + min(top, 256) // 8 + max(0, top - 256) // step
 
 
 def graph_bytes(layers: int, settings: EngineSettings) -> int:
@@ -296,16 +307,21 @@ def _stages(
     engine: ServingEngine,
     block: int,
     hopper: bool,
+    rocm: bool,
 ) -> tuple[_Stage, ...]:
     ranks = attention_ranks(layout)
     found: list[_Stage] = []
     for stage in range(layout.pp):
         held = stage_weights(arch, weights, layout, stage, mtp)
-        extra = engine_extra_bytes(arch, weights, layout, held.layers, hopper)
+        loaded = held.total_bytes + engine_extra_bytes(arch, weights, layout, held.layers, hopper)
+        if rocm and engine != "sglang":
+            loaded = int(loaded * fitted.ROCM_WEIGHTS)
+        if engine == "sglang":
+            loaded += int(fitted.SGLANG_LOAD_GIB * GIB)
         entry = _Stage(
             stage + 1,
             1,
-            held.total_bytes + extra,
+            loaded,
             held.layers,
             kv_pool(arch, kv, ranks, layout.pp, stage, engine, block),
             stage == layout.pp - 1,
@@ -353,6 +369,7 @@ def serving_memory(scenario: Scenario, layout: Layout, suggest: bool = True) -> 
         model.kv_cache,
         model.mtp,
         scenario.hardware.accelerator,
+        scenario.hardware.intra_link.family in ("nvlink", "xgmi"),
         layout,
         settings,
         workload.concurrency,
@@ -370,6 +387,7 @@ def _memory(
     kv: str,
     mtp: bool,
     card: Accelerator,
+    nvlink: bool,
     layout: Layout,
     settings: EngineSettings,
     concurrency: int,
@@ -377,11 +395,10 @@ def _memory(
 ) -> Memory:
     total = card.memory_bytes
     visible = visible_bytes(card)
-    stages = _stages(
-        arch, weights, kv, layout, mtp, settings.engine, settings.block_size, card.compute_capability.startswith("9")
-    )
+    hopper, rocm = card.compute_capability.startswith("9"), card.vendor.upper() == "AMD"
+    stages = _stages(arch, weights, kv, layout, mtp, settings.engine, settings.block_size, hopper, rocm)
     sglang = settings.engine == "sglang"
-    non_torch = non_torch_bytes(card, layout)
+    non_torch = non_torch_bytes(card, layout, settings.engine, nvlink)
     copies = kv_copies(layout)
     per_copy = -(-concurrency // copies)
     batched = settings.max_num_batched_tokens

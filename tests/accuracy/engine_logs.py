@@ -16,16 +16,18 @@ from catalog import UnknownId, build_scenario
 from engine.architecture import Architecture
 from engine.errors import ScenarioError
 from engine.hardware import Accelerator
-from engine.scenario import Layout, LayoutChoice, Runtime, Scenario, ServingEngine, Workload
-from engine.serving_memory import serving_memory, visible_bytes
+from engine.scenario import LayoutChoice, Runtime, Scenario, ServingEngine, Workload
+from engine.serving_memory import visible_bytes
+from engine.size import size
 from engine.sizing import Memory
-from engine.units import GIB
+from engine.units import GIB, MIB
 from tests.accuracy.harness import Case, Evaluation, Outcome, Row
 from tests.accuracy.served_models import architecture_of, key_of
 
 WEIGHTS = "weights per GPU"
 KV_SPACE = "KV GiB per GPU"
 KV_TOKENS = "KV capacity in tokens"
+KV_BYTES = "KV GiB of the stated tokens (other engines)"
 ACTIVATION = "activation peak (no bar)"
 STARTS = "starts"
 
@@ -153,7 +155,7 @@ def version_of(row: Row) -> tuple[int, int]:
     found = re.search(r"(\d+)\.(\d+)", text)
     if found:
         return int(found.group(1)), int(found.group(2))
-    return (0, 8) if "v0" in text.lower().split() else (0, 99)
+    return (0, 7) if "v0" in re.split(r"[^a-z0-9.]+", text.lower()) else (0, 99)
 
 
 def engine_of(row: Row) -> ServingEngine:
@@ -163,12 +165,35 @@ def engine_of(row: Row) -> ServingEngine:
         return "sglang"
     if "vllm" in name:
         return "vllm-earlier" if version_of(row) < (0, 21) else "vllm"
+    if _kv_only(row):
+        return "vllm"
     raise Unreadable(f"{row['engine']} sizes its cache by its own settings, which the row does not state")
+
+
+def _kv_only(row: Row) -> bool:
+    """Whether a row of an engine that is not modelled still states how many tokens its cache holds in how many GiB."""
+    observed = row["observed"]
+    known = any(name in str(row["engine"]).lower() for name in ("vllm", "sglang"))
+    return not known and bool(observed.get("kv_gib_per_gpu")) and bool(observed.get("kv_tokens"))
 
 
 def _is_v0(row: Row) -> bool:
     text = str(row.get("engine_version") or "").lower()
     return "v0" in re.split(r"[^a-z0-9.]+", text) or (version_of(row) < (0, 8) and "v1" not in text)
+
+
+def _sglang_04_fraction(memory_mib: float, ranks: int) -> float:
+    """SGLang's default mem_fraction_static before 0.5: a reserve by size of card (server_args.py of v0.4)."""
+    gib = memory_mib / 1024
+    if gib < 35:
+        reserved = 2.8 + ranks / 10
+    elif gib < 90:
+        reserved = 9.5 + ranks / 2
+    elif gib < 160:
+        reserved = 12 + ranks / 2
+    else:
+        reserved = 32.0
+    return round((gib - reserved) / gib, 3)
 
 
 def runtime_of(row: Row, engine: ServingEngine, architecture: Architecture) -> Runtime:
@@ -179,9 +204,12 @@ def runtime_of(row: Row, engine: ServingEngine, architecture: Architecture) -> R
         # V0 profiled one whole prompt of max_model_len unless chunked prefill came on, above 32k tokens.
         seqs = seqs or 256
         batched = batched or (2048 if length > 32768 else max(2048, length))
+    utilization = row.get("gpu_memory_utilization") or row.get("mem_fraction_static")
+    if engine == "sglang" and utilization is None and (0, 0) < version_of(row) < (0, 5):
+        utilization = _sglang_04_fraction(accelerator_of(row).memory_bytes / MIB, int(row.get("tp") or 1))
     return Runtime(
         engine=engine,
-        memory_utilization=row.get("gpu_memory_utilization") or row.get("mem_fraction_static"),
+        memory_utilization=utilization,
         max_num_batched_tokens=batched,
         max_num_seqs=seqs,
         max_model_len=length,
@@ -215,7 +243,6 @@ class Written:
     """A row as a scenario with its layout."""
 
     scenario: Scenario
-    layout: Layout
     length: int
 
 
@@ -230,11 +257,20 @@ def write(row: Row) -> Written:
     architecture = architecture_of(str(row["model"]), str(row.get("hf_id") or ""))
     if architecture is None:
         raise Unreadable(f"no config.json for {row['model']!r}")
-    card = accelerator_of(row)
+    if engine == "vllm-earlier" and version_of(row) < (0, 6):
+        raise Unreadable("vLLM before 0.6 counted the allocator's cache as used: not an engine choice")
+    if " + " in str(row["gpu"]) and not _kv_only(row):
+        raise Unreadable("unlike cards: the poorest one decides, and its free memory is not stated")
+    card = catalog.load().accelerator("mi300x") if _kv_only(row) else accelerator_of(row)
+    if _kv_only(row):
+        return _kv_only_scenario(row, architecture, card)
     tp, pp = int(row.get("tp") or 1), int(row.get("pp") or 1)
     gpus = max(int(row.get("gpu_count") or 1), tp * pp)
     dp = int(row.get("dp") or max(1, gpus // (tp * pp)))
     dp_attention = bool(row.get("dp_attention") or row.get("enable_dp_attention"))
+    if dp_attention and tp * pp * dp > gpus:
+        # SGLang counts the attention replicas inside TP; here TP is what splits one of them.
+        tp = max(1, tp // dp)
     ep = int(row.get("ep") or (tp if row.get("enable_expert_parallel") else 1))
     runtime = runtime_of(row, engine, architecture)
     length = min(int(runtime.max_model_len or 0), architecture.max_position * 4)
@@ -254,7 +290,25 @@ def write(row: Row) -> Written:
     except UnknownId as error:
         raise Unreadable(str(error)) from error
     scenario = replace(scenario, hardware=replace(scenario.hardware, accelerator=card))
-    return Written(scenario, Layout(tp, pp, dp, ep, dp_attention), length)
+    return Written(scenario, length)
+
+
+def _kv_only_scenario(row: Row, architecture: Architecture, card: Accelerator) -> Written:
+    """The stated tokens as sequences of equal length on one GPU of that kind: only their KV bytes are read."""
+    tokens = int(row["observed"]["kv_tokens"])
+    length = min(tokens, int(row.get("max_model_len") or architecture.max_position), architecture.max_position)
+    sequences = max(1, round(tokens / length))
+    scenario = build_scenario(
+        str(row["model"]),
+        "bf16",
+        card.id,
+        kv_cache=kv_of(row),
+        architecture=architecture,
+        workload=Workload(concurrency=sequences, input_tokens=tokens // sequences - 1, output_tokens=1),
+        layout=LayoutChoice(1, 1, 1, 1),
+        runtime=Runtime(max_num_batched_tokens=1024, max_model_len=length),
+    )
+    return Written(scenario, tokens // sequences)
 
 
 def _groups(row: Row, engine: str) -> dict[str, str]:
@@ -284,12 +338,16 @@ def evaluate(rows: list[Row]) -> Evaluation:
         row_id = str(row["id"])
         try:
             written = write(row)
-            memory = serving_memory(written.scenario, written.layout, suggest=False)
+            memory = size(written.scenario).memory
         except (Unreadable, ScenarioError, catalog.CatalogError) as error:
             evaluation.aside(row_id, str(error))
             continue
         observed: dict[str, Any] = row["observed"]
-        groups = _groups(row, written.scenario.runtime.engine)
+        groups = _groups(row, str(row["engine"]) if _kv_only(row) else written.scenario.runtime.engine)
+        if _kv_only(row):
+            said = sum(group.kv_bytes for group in memory.per_gpu) / GIB
+            evaluation.cases.append(Case(row_id, KV_BYTES, observed["kv_gib_per_gpu"], said, groups))
+            continue
         worst = memory.worst
         cases = []
         if observed.get("weights_gib_per_gpu"):

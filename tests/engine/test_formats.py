@@ -1,0 +1,137 @@
+"""Weight and KV formats: published bits, which tensors they touch, native or weight-only."""
+
+from __future__ import annotations
+
+import pytest
+
+import catalog
+from engine.architecture import dense_decoder
+from engine.errors import ScenarioError
+from engine.formats import (
+    FORMATS,
+    KV_FORMATS,
+    is_native,
+    kv_bytes_per_element,
+    kv_format,
+    model_weight_bytes,
+    tensor_scheme,
+    weight_format,
+)
+from engine.parameters import count_parameters
+
+SMALL = dense_decoder(
+    hidden_size=4096, layers=32, intermediate_size=14336, heads=32, kv_heads=8, head_dim=128, vocab_size=128256
+)
+
+
+@pytest.mark.parametrize(
+    ("format_id", "bits"),
+    [
+        ("bf16", 16),
+        ("fp8", 8),
+        ("int8", 8),
+        ("int4-awq", 4.15625),
+        ("int4-gptq", 4.15625),
+        ("nvfp4", 4.5),
+        ("mxfp4", 4.25),
+        ("gguf-q4_0", 4.5),
+        ("gguf-q4_k_m", 4.5),
+        ("gguf-q5_k_m", 5.5),
+        ("gguf-q6_k", 6.5625),
+        ("gguf-q8_0", 8.5),
+        ("nf4", 4.5),
+        ("nf4-double", 4.127),
+    ],
+)
+def test_bits_of_a_quantized_weight(format_id: str, bits: float) -> None:
+    assert FORMATS[format_id].bits_per_weight == pytest.approx(bits, abs=0.001)
+
+
+def test_16_bit_model_is_two_bytes_a_parameter() -> None:
+    assert model_weight_bytes(SMALL, "bf16") == 2 * count_parameters(SMALL).total
+
+
+@pytest.mark.parametrize("format_id", [f for f in FORMATS if FORMATS[f].is_quantized and not f.startswith("gguf")])
+def test_embeddings_head_and_norms_stay_16_bit(format_id: str) -> None:
+    for tensor in (*SMALL.embedding, *SMALL.head):
+        assert tensor_scheme(tensor, FORMATS[format_id], SMALL, None).bits == 16
+
+
+def test_every_quantized_format_shrinks_every_model() -> None:
+    for entry in catalog.load().models:
+        arch = entry.architecture
+        whole = model_weight_bytes(arch, "bf16")
+        for format_id, weights in FORMATS.items():
+            if weights.is_quantized and (format_id != "mxfp4" or arch.experts):
+                assert model_weight_bytes(arch, format_id) < whole, (entry.id, format_id)
+
+
+@pytest.mark.parametrize(
+    ("model", "format_id", "published_gb"),
+    [
+        # Sizes of the safetensors files in the publishers' repositories.
+        ("llama-3.1-8b", "bf16", 16.06),
+        ("llama-3.3-70b", "fp8", 72.7),
+        ("llama-3.1-70b", "int4-awq", 39.8),
+        ("gpt-oss-20b", "mxfp4", 13.76),
+        ("gpt-oss-120b", "mxfp4", 65.25),
+        ("deepseek-r1", "fp8", 673.0),
+    ],
+)
+def test_published_checkpoint_sizes(model: str, format_id: str, published_gb: float) -> None:
+    arch = catalog.load().model(model).architecture
+    assert model_weight_bytes(arch, format_id) / 1e9 == pytest.approx(published_gb, rel=0.01)
+
+
+def test_gguf_mix_lies_between_its_two_block_formats() -> None:
+    low, mixed, high = (model_weight_bytes(SMALL, f"gguf-{name}") for name in ("q4_0", "q4_k_m", "q6_k"))
+    assert low < mixed < high
+    # llama.cpp's own figure for Llama 3.1 8B Q4_K_M is 4.89 bits a weight.
+    assert 8 * mixed / count_parameters(SMALL).total == pytest.approx(4.89, rel=0.02)
+
+
+def test_mxfp4_touches_experts_only() -> None:
+    arch = catalog.load().model("gpt-oss-20b").architecture
+    touched = {
+        tensor.part
+        for layer in arch.layers
+        for tensor in layer.tensors
+        if tensor_scheme(tensor, FORMATS["mxfp4"], arch, 0).bits < 16
+    }
+    assert touched == {"routed_expert"}
+
+
+def test_mtp_layers_count_only_when_asked() -> None:
+    arch = catalog.load().model("deepseek-r1").architecture
+    assert model_weight_bytes(arch, "fp8", mtp=True) > model_weight_bytes(arch, "fp8")
+
+
+@pytest.mark.parametrize(
+    ("format_id", "accelerator", "native"),
+    [
+        ("fp8", "h100-sxm", True),
+        ("fp8", "a100-sxm4-80gb", False),
+        ("nvfp4", "h100-sxm", False),
+        ("nvfp4", "b200-sxm", True),
+        ("nvfp4", "rtx-pro-6000-server", True),
+        ("int4-awq", "h100-sxm", False),
+        ("bf16", "a100-sxm4-80gb", True),
+        ("bf16", "t4", False),
+        ("fp16", "t4", True),
+    ],
+)
+def test_native_or_weight_only(format_id: str, accelerator: str, native: bool) -> None:
+    assert is_native(format_id, catalog.load().accelerator(accelerator)) is native
+
+
+def test_kv_formats() -> None:
+    assert kv_bytes_per_element("bf16") == 2
+    assert kv_bytes_per_element("fp8") == 1
+    assert {"bf16", "fp16", "fp8", "int8"} <= set(KV_FORMATS)
+
+
+def test_unknown_formats_name_their_field() -> None:
+    with pytest.raises(ScenarioError, match=r"model\.weights"):
+        weight_format("fp7")
+    with pytest.raises(ScenarioError, match=r"model\.kv_cache"):
+        kv_format("fp7")
