@@ -184,6 +184,7 @@ class Runtime:
     max_model_len: int | None = None
     cuda_graphs: bool = True
     block_size: int = 16
+    admission_wait_steps: int = 0  # decode steps for which the engine gathers new prompts before it reads them
 
 
 @dataclass(frozen=True, slots=True)

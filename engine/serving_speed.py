@@ -15,6 +15,7 @@ of. Constants: engine.calibration.serving_speed.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -26,6 +27,7 @@ from engine.flops import layer_elements
 from engine.formats import compute_type, kv_bytes_per_element, weight_format
 from engine.hardware import Accelerator
 from engine.scenario import Hardware, Layout, Scenario
+from engine.serving_memory import engine_settings
 from engine.sharding import attention_ranks, expert_group, kv_heads_on_rank, stage_weights
 from engine.sizing import Interval, Memory, Serving
 from engine.traffic import communication_s, decode_traffic, prefill_traffic
@@ -37,6 +39,9 @@ PREFILL_POINTS = (256, 2048, 16384)
 OVERLAP_POWER = 4.0
 # Share of the answer's KV that an average running request holds: pages are taken as the answer grows.
 GROWN_SHARE = 0.6
+# Prompt tokens of one pass: vLLM's and TensorRT-LLM's max_num_batched_tokens; llama.cpp's n_ubatch.
+CHUNK_TOKENS = 8192
+MICRO_BATCH_TOKENS = 512
 Bound = Literal["memory bandwidth", "compute", "communication", "overhead"]
 
 
@@ -105,7 +110,7 @@ def gpu_class(accelerator: Accelerator) -> str:
     return accelerator.vendor.lower() or "other"
 
 
-def _engine_tokens(layout: Layout) -> tuple[int, int]:
+def engine_split(layout: Layout) -> tuple[int, int]:
     """(independent engines of the layout, attention copies inside one)."""
     if layout.dp_attention:
         return 1, max(1, layout.tp * layout.dp // attention_ranks(layout))
@@ -161,14 +166,14 @@ def _shape(arch: Architecture, weights: str, kv_cache: str, layout: Layout, hard
             if cache.index_width:
                 band(0, scale * cache.index_width, 0.0, 0.0)
     head = arch.vocab_size * arch.hidden_size / layout.tp
-    per_copy = _engine_tokens(layout)[1] if layout.dp == 1 else 1
+    per_copy = engine_split(layout)[1] if layout.dp == 1 else 1
     return Shape(
         stages=layout.pp,
         imbalance=heaviest * layout.pp / total,
         layers=len(arch.layers),
         moe_layers=moe,
         latent_layers=latent,
-        attention_copies=_engine_tokens(layout)[1],
+        attention_copies=engine_split(layout)[1],
         expert_ranks=min(layout.ep, group),
         dense_bytes=dense_bytes,
         expert_bytes=expert_bytes,
@@ -217,8 +222,9 @@ class Rates:
     prefill_wire: tuple[float, ...]
     prefill_fixed_s: float
     interference: float
-    queue: float
+    bunching: float
     grown: float
+    chunk: int
 
 
 def _compute_class(weights: str, accelerator: Accelerator) -> tuple[str, float]:
@@ -233,13 +239,15 @@ def _compute_class(weights: str, accelerator: Accelerator) -> tuple[str, float]:
     if kind == "int8" and accelerator.tops_int8_dense:
         return "fp8", accelerator.tops_int8_dense
     if weights.startswith("gguf"):
-        return "gguf", sixteen
+        # llama.cpp multiplies blocks in INT8 (ggml-cuda/mmq.cu)
+        return "gguf", accelerator.tops_int8_dense or 2 * sixteen
     return ("weight-only" if form.is_quantized else "16-bit"), sixteen
 
 
-def _rates(
+def rates_of(
     shape: Shape, weights: str, accelerator: Accelerator, engine: str, constants: Mapping[str, float]
 ) -> Rates:
+    """A shape priced with given constants; the calibration varies them."""
     kind, tflops = _compute_class(weights, accelerator)
     tags = (gpu_class(accelerator), engine, kind, "latent" if shape.latent else "")
 
@@ -250,6 +258,9 @@ def _rates(
                 value *= constants.get(f"{name}@{tag}", 1.0)
         return value
 
+    if engine == "llama.cpp" and kind == "16-bit":
+        # its FP16 products accumulate in FP16 (cublasGemmEx with CUBLAS_COMPUTE_16F), twice as fast on GeForce
+        tflops = max(tflops, accelerator.tflops_fp16_fp16acc_dense or 0.0)
     peak = accelerator.bandwidth_gb_s * GB
     sixteen = accelerator.tflops_bf16_dense or accelerator.tflops_fp16_dense or tflops
     weight_rate = peak * c("weight_bandwidth")
@@ -286,8 +297,9 @@ def _rates(
         prefill_wire=shape.prefill_wire,
         prefill_fixed_s=c("prefill_s") + shape.layers * c("prefill_layer_s"),
         interference=c("interference"),
-        queue=c("queue"),
+        bunching=c("bunching"),
         grown=1.0 if engine == "trtllm" else GROWN_SHARE,
+        chunk=MICRO_BATCH_TOKENS if engine == "llama.cpp" else CHUNK_TOKENS,
     )
 
 
@@ -318,7 +330,7 @@ def rates_with(scenario: Scenario, layout: Layout, constants: Mapping[str, float
     model, hardware = scenario.model, scenario.hardware
     shape = shape_of(model.architecture, model.weights, model.kv_cache, layout, hardware)
     engine = "vllm" if scenario.runtime.engine == "vllm-earlier" else scenario.runtime.engine
-    return _rates(shape, model.weights, hardware.accelerator, engine, constants)
+    return rates_of(shape, model.weights, hardware.accelerator, engine, constants)
 
 
 @lru_cache(maxsize=4096)
@@ -389,6 +401,10 @@ def prompt_s(r: Rates, tokens: float) -> tuple[float, float]:
         rest += r.wire * _wire(PREFILL_POINTS, r.prefill_wire, tokens / r.copies)
     weight = r.dense_s + r.expert_s
     alone = (weight**OVERLAP_POWER + linear**OVERLAP_POWER) ** (1 / OVERLAP_POWER) + rest
+    if r.stages > 1:
+        # the stages work on successive pieces of the prompt at once
+        pieces = math.ceil(tokens / r.chunk)
+        alone *= (pieces + r.stages - 1) / (pieces * r.stages)
     return alone, linear + rest
 
 
@@ -404,10 +420,16 @@ class Load:
     step: DecodeStep
 
 
-def load(r: Rates, users: float, cap: float, prompt: int, answer: int, requests: float = 0.0) -> Load:
+def load(
+    r: Rates, users: float, cap: float, prompt: int, answer: int, requests: float = 0.0, gather_steps: int = 0
+) -> Load:
     """One engine under `users` who each send the next request when the answer ends.
 
     cap: requests that run at once. requests: how many are sent in all, starting together; 0 is a steady state.
+    gather_steps: decode steps for which the engine waits for more prompts before it reads any.
+
+    A prompt waits for those before it as in an M/D/1 queue (wait = service x load / (2 (1 - load))), at most for
+    half of all others. Users who start together stay bunched: the load is that of the bunch, `bunching` times the mean.
     """
     answer = max(1, answer)
     running = max(1.0, min(users, cap))
@@ -419,10 +441,14 @@ def load(r: Rates, users: float, cap: float, prompt: int, answer: int, requests:
     # in steady state each answer's time holds one prompt of every other user; a single burst reads them all first
     interference = others / answer * r.interference * (1.0 - burst / 2)
     token = step.seconds + interference
-    busy = running * share / (running * share + answer * step.seconds)
-    wait = r.queue * share * busy / (1.0 - min(0.9, busy)) / 2 + (step.seconds / 2 if running > 1 else 0.0)
-    first = r.prefill_fixed_s + alone
-    first += (1.0 - burst) * min(wait, others + step.seconds) + burst * others / 2
+    first = r.prefill_fixed_s + alone + gather_steps * step.seconds
+    if running > 1.0:
+        busy = running * share / (running * share + answer * step.seconds)
+        if requests:
+            busy *= r.bunching
+        alike = share * busy / (2.0 * max(0.02, 1.0 - busy))
+        wait = alike * others / (2.0 * alike + others) + step.seconds / 2
+        first += (1.0 - burst) * wait + burst * others / 2
     cycle = first + token * (answer - 1)
     waves = users / running
     total = running * answer / cycle
@@ -431,29 +457,30 @@ def load(r: Rates, users: float, cap: float, prompt: int, answer: int, requests:
     return Load(first, token, total, running, interference, step)
 
 
-def _sequence_limit(scenario: Scenario) -> int:
+def _sequence_limit(scenario: Scenario, layout: Layout) -> int:
     runtime = scenario.runtime
     if runtime.max_num_seqs:
         return runtime.max_num_seqs
     if runtime.engine in ("trtllm", "sglang"):
+        # max_batch_size of trtllm-bench and trtllm-serve; SGLang is bound by its token pool first
         return 2048
-    return 1024 if scenario.hardware.accelerator.memory_bytes >= 70 * 2**30 else 256
+    return engine_settings(scenario, layout).max_num_seqs
 
 
 def running_limit(scenario: Scenario, layout: Layout, memory: Memory, r: Rates) -> float:
     """Requests that one engine runs at once: by the KV that fits, and by the engine's sequence limit."""
     work = scenario.workload
-    engines = _engine_tokens(layout)[0]
+    engines = engine_split(layout)[0]
     held = work.input_tokens + r.grown * work.output_tokens
     room = memory.max_concurrency / engines * work.tokens_per_request / max(1.0, held)
-    return max(1.0, min(room, _sequence_limit(scenario) * r.copies * r.stages))
+    return max(1.0, min(room, _sequence_limit(scenario, layout) * r.copies * r.stages))
 
 
 def throughput_score(scenario: Scenario, layout: Layout, memory: Memory) -> float:
     """Tokens/s over all replicas: at the asked load, or for `batch` with all that fits. For ranking layouts."""
     work = scenario.workload
     r = rates(scenario, layout)
-    engines = _engine_tokens(layout)[0]
+    engines = engine_split(layout)[0]
     cap = running_limit(scenario, layout, memory, r)
     if work.kind == "batch":
         return engines * load(r, cap, cap, work.input_tokens, work.output_tokens).tokens_per_s
@@ -466,14 +493,14 @@ def serving_speed(scenario: Scenario, layout: Layout, memory: Memory) -> Serving
     work = scenario.workload
     r = rates(scenario, layout)
     prompt, answer = work.input_tokens, max(1, work.output_tokens)
-    engines = _engine_tokens(layout)[0]
+    engines = engine_split(layout)[0]
     used = min(engines, work.concurrency)
     cap = running_limit(scenario, layout, memory, r)
     requests = work.requests / used if work.requests else 0.0
-    now = load(r, work.concurrency / used, cap, prompt, answer, requests)
+    now = load(r, work.concurrency / used, cap, prompt, answer, requests, scenario.runtime.admission_wait_steps)
     token, first = now.inter_token_s, now.ttft_s
     total = now.tokens_per_s * used
-    best, best_total = _best(work.ttft_target_s, work.tokens_per_s_user_target, r, cap, prompt, answer)
+    best, best_total = best_load(work.ttft_target_s, work.tokens_per_s_user_target, r, cap, prompt, answer)
     offline = load(r, cap, cap, prompt, answer).tokens_per_s * engines
     missed = []
     if work.ttft_target_s is not None and first > work.ttft_target_s:
@@ -531,7 +558,7 @@ def _bound(step: DecodeStep) -> Bound:
     return max(parts)[1]
 
 
-def _best(
+def best_load(
     ttft_target_s: float | None, user_target: float | None, r: Rates, cap: float, prompt: int, answer: int
 ) -> tuple[float, float]:
     """(users of one engine, tokens/s) at the best load inside the targets; (0, 0) when one user already misses."""

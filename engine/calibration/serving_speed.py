@@ -15,7 +15,7 @@ CONSTANTS: Final[dict[str, float]] = {
     "compute": 0.55,
     "compute@fp4": 0.75,
     "compute@weight-only": 0.7,
-    "compute@gguf": 0.5,
+    "compute@gguf": 0.3,
     "expert_compute": 0.5,
     "attention_compute": 0.4,
     "layer_s": 1.2e-05,
@@ -27,8 +27,8 @@ CONSTANTS: Final[dict[str, float]] = {
     "prefill_s": 1.5e-02,
     "prefill_layer_s": 2.0e-04,
     "interference": 1.0,
-    "queue": 1.0,
-    "balance": 1.0,
+    "bunching": 3.0,
+    "balance": 1.15,
 }
 SPREAD_TTFT: Final = (0.6, 1.7)
 SPREAD_INTER_TOKEN: Final = (0.75, 1.35)

@@ -1,0 +1,416 @@
+"""Serving speed against published measurements: time per token, first-token time, throughput.
+
+Each row becomes a Scenario; what a row leaves unsaid follows the published method of its source:
+- InferenceX rows draw prompt and answer lengths evenly from 0.8 to 1.0 of the stated ones and send ten requests a
+  user, all users starting together, to engines that keep an FP8 cache beside FP8 and FP4 weights (its README:
+  `--random-range-ratio 0.8 --num-prompts CONC*10 --request-rate inf --max-num-batched-tokens 8192`); its TensorRT-LLM
+  script gathers prompts for 20 steps at 1024/1024 below TP 8 (benchmarks/70b_fp8_h200_trt_slurm.sh), its SGLang
+  scripts for Blackwell poll for prompts every 10 steps, 30 from 16 users on (benchmarks/dsr1_fp8_b200_slurm.sh);
+- MLPerf rows take the mean lengths and the latency limits of the benchmark's rules (mlcommons/inference_policies and the
+  task forces' notes); the submission's format is the narrowest that the accelerator computes in.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+
+import catalog
+from catalog import UnknownId
+from engine.architecture import Architecture
+from engine.hardware import Accelerator
+from engine.scenario import LayoutChoice, Runtime, Scenario, ServingEngine, Workload
+from engine.sizing import Serving
+from tests.accuracy.harness import Case, Evaluation, Row
+
+TPOT_DENSE = "time per token, dense"
+TPOT_MOE = "time per token, MoE"
+MAXIMUM = "maximum throughput"
+LIMITED = "best load inside latency limits"
+LOADED = "throughput at the asked load"
+TTFT_LOW = "first token, low load"
+TTFT_LOADED = "first token, under load"
+
+# users of one engine up to which a first token waits for nobody to speak of
+LOW_LOAD_USERS = 8
+
+# Mean prompt and answer tokens, and the limits of the Server scenario (99th percentile): seconds to the first token, tokens/s
+# a user. mlcommons/inference_policies, "Scenarios" table; language/*/README.md of mlcommons/inference.
+MLPERF = {
+    "llama-2-70b": (294, 294, 2.0, 5.0),
+    "mixtral-8x7b": (478, 146, 2.0, 5.0),
+    "llama-3.1-405b": (9428, 684, 6.0, 1 / 0.175),
+    "llama-3.1-8b": (778, 128, 2.0, 10.0),
+    "deepseek-r1": (800, 3880, 2.0, 12.5),
+}
+
+GPUS = {
+    "a100-sxm": "a100-sxm4-80gb",
+    "a100": "a100-sxm4-80gb",
+    "a100-80g": "a100-sxm4-80gb",
+    "a100-sxm-80gb": "a100-sxm4-80gb",
+    "a100-80gb": "a100-sxm4-80gb",
+    "a100-40g": "a100-sxm4-40gb",
+    "a100-40gb": "a100-sxm4-40gb",
+    "a100-sxm-40gb": "a100-sxm4-40gb",
+    "a100-pcie": "a100-pcie-80gb",
+    "h100": "h100-sxm",
+    "h200": "h200-sxm",
+    "b200": "b200-sxm",
+    "b300": "b300-sxm",
+    "gh200": "gh200-144gb",
+    "v100": "v100-sxm2-32gb",
+    "v100-sxm": "v100-sxm2-32gb",
+    "rtx-pro-6000": "rtx-pro-6000-server",
+    "rtx-pro-6000-se": "rtx-pro-6000-server",
+    "rtx-pro-6000-ws": "rtx-pro-6000-workstation",
+    "rtx-pro-6000-maxq": "rtx-pro-6000-max-q",
+    "rtx-3090-ti": "rtx-3090",
+    "a6000": "rtx-a6000",
+    "6000-ada": "rtx-6000-ada",
+    "dgx-spark": "gb10",
+}
+
+MODELS = {
+    "llama-3.3-70b": "llama-3.3-70b",
+    "qwq-32b": "qwen2.5-32b",
+    "qwen3-coder-30b-a3b": "qwen3-30b-a3b",
+    "minimax-m2.5": "minimax-m2.7",
+    "minimax-m2": "minimax-m2.7",
+    "llama-13b": "llama-2-13b",
+    "llama-7b": "llama-2-7b",
+    "kimi-k2": "kimi-k2",
+}
+
+FORMATS = {
+    "bf16": "bf16",
+    "fp16": "fp16",
+    "fp8": "fp8",
+    "int8": "int8",
+    "w8a8": "int8",
+    "fp4": "nvfp4",
+    "nvfp4": "nvfp4",
+    "mxfp4": "mxfp4",
+    "int4": "int4-awq",
+    "awq": "int4-awq",
+    "awq-int4": "int4-awq",
+    "w4a16": "int4-gptq",
+    "gptq": "int4-gptq",
+    "gptq-int4": "int4-gptq",
+}
+
+
+class Unusable(ValueError):
+    """A row that cannot be written as a Scenario, with the reason."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A row as a Scenario, and what of it was measured. cached_prompt: the prompt was read before the clock started."""
+
+    scenario: Scenario
+    groups: dict[str, str]
+    moe: bool
+    low_load: bool
+    cached_prompt: bool
+    observed: tuple[tuple[str, float], ...]
+
+
+def _slug(name: str) -> str:
+    plain = re.sub(r"\(.*?\)", "", str(name)).strip().lower()
+    return re.sub(r"[\s_/]+", "-", plain)
+
+
+def accelerator_of(name: str) -> Accelerator:
+    """The catalog's accelerator that a row names. Raises Unusable."""
+    slug = _slug(name)
+    known = catalog.load()
+    ids = {entry.id for entry in known.facts.accelerators}
+    for wanted in (GPUS.get(slug, slug), f"rtx-{slug}", f"{slug}-sxm", slug.replace("nvidia-", "")):
+        if wanted in ids:
+            return known.accelerator(wanted)
+    raise Unusable(f"GPU {name!r} is not in the catalog")
+
+
+@lru_cache(maxsize=256)
+def architecture_of(name: str) -> Architecture:
+    """The architecture that a row names. Raises Unusable."""
+    slug = _slug(name)
+    known = catalog.load()
+    ids = {entry.id for entry in known.models}
+    for wanted in (slug, MODELS.get(slug, ""), f"{slug}-instruct", slug.removesuffix("-instruct")):
+        if wanted in ids:
+            return known.model(wanted).architecture
+    raise Unusable(f"model {name!r} is not in the catalog")
+
+
+def _engine(name: str) -> ServingEngine:
+    low = name.lower()
+    if "sglang" in low:
+        return "sglang"
+    if "trt" in low or "mlperf" in low:
+        return "trtllm"
+    if "llama.cpp" in low or "ollama" in low or "ik_llama" in low:
+        return "llama.cpp"
+    return "vllm"
+
+
+def _weights(row: Row, accelerator: Accelerator, architecture: Architecture) -> str:
+    named = str(row["quant"]).lower()
+    if "submission" in named:
+        if accelerator.supports_fp4:
+            return "nvfp4"
+        return "fp8" if accelerator.supports_fp8 else "int4-awq"
+    if architecture.checkpoint_format == "mxfp4" and named in ("fp4", "fp8", "mxfp4", "bf16"):
+        return "mxfp4"
+    if named.startswith("gguf"):
+        return named
+    if named not in FORMATS:
+        raise Unusable(f"weight format {row['quant']!r} is not known")
+    return FORMATS[named]
+
+
+def _kv_cache(row: Row, engine: ServingEngine, weights: str, accelerator: Accelerator) -> str:
+    notes = str(row["notes"]).lower()
+    if "fp8 kv" in notes:
+        return "fp8"
+    if "fp16 kv" in notes or "bf16 kv" in notes:
+        return "bf16"
+    narrow = weights in ("fp8", "nvfp4") and accelerator.supports_fp8
+    origin = str(row["source"].get("origin", "")) if isinstance(row["source"], dict) else ""
+    if engine == "trtllm" and narrow:
+        return "fp8"
+    if "InferenceX" in origin and narrow and (engine == "vllm" or accelerator.supports_fp4):
+        return "fp8"
+    return "bf16"
+
+
+def _flag(command: str, *names: str) -> int | None:
+    for name in names:
+        found = re.search(rf"(?:^|\s)--?{name}[= ](\d+)", command)
+        if found:
+            return int(found.group(1))
+    return None
+
+
+def _layout(row: Row, architecture: Architecture) -> tuple[int, LayoutChoice]:
+    """(GPUs, layout) of a row. Raises Unusable for a layout that no engine runs."""
+    gpus = row["n_gpus"]
+    if gpus is None:
+        raise Unusable("the number of GPUs is not stated")
+    tp, pp, dp, ep = row["tp"], row["pp"] or 1, row["dp"], row["ep"] or 1
+    command = str(row["notes"])
+    origin = str(row["source"].get("origin", "")) if isinstance(row["source"], dict) else ""
+    dp_attention = False
+    if command.startswith("cmd:"):
+        tp = _flag(command, "tensor-parallel-size", "tp-size", "tp_size", "tp") or tp
+        pp = _flag(command, "pipeline-parallel-size", "pp-size", "pp_size", "pp") or pp
+        ep = _flag(command, "ep-size", "ep_size") or (tp if "--enable-ex" in command else ep)
+        dp_attention = "--enable-dp-attention" in command
+        gpus = max(gpus, (tp or 1) * pp)
+    if "InferenceX" in origin and ep > 1:
+        # this dump multiplies the expert-parallel size into the counts: the same runs stand in it with the true ones
+        if tp and tp > 1 and dp == tp and ep == tp * dp:
+            gpus, dp, ep = tp, 1, tp
+        elif gpus // ep >= ep:
+            gpus //= ep
+            tp, dp = (1, gpus) if tp == 1 else (gpus, 1)
+    if tp is None:
+        return gpus, LayoutChoice()
+    if "attention DP" in command or (tp == 1 and ep > 1 and (dp or 1) > 1):
+        tp, dp, dp_attention = 1, gpus // pp, True
+    if tp > 1 and architecture.heads % tp:
+        raise Unusable("tensor parallelism does not divide the heads: pools of an engine that is not described")
+    room = gpus // (tp * pp)
+    if dp is None or tp * pp * dp != gpus:
+        dp = max(1, room)
+    if tp * pp * dp > gpus:
+        raise Unusable("the layout needs more GPUs than the row has")
+    if architecture.experts == 0:
+        ep = 1
+    return gpus, LayoutChoice(tp=tp, pp=pp, dp=dp, ep=min(ep, tp * dp), dp_attention=dp_attention)
+
+
+def _nodes(row: Row, gpus: int, accelerator: Accelerator) -> tuple[int, int]:
+    """(GPUs in a node, nodes)."""
+    most = accelerator.max_gpus_per_node or 8
+    if (row["nodes"] or 1) > 1:
+        nodes = int(row["nodes"])
+        return max(1, gpus // nodes), nodes
+    if "nvl72" in accelerator.default_intra_link or accelerator.id in ("gb200", "gb300"):
+        most = 72
+    if gpus <= max(8, most):
+        return gpus, 1
+    return 8, math.ceil(gpus / 8)
+
+
+def _intra_link(row: Row, accelerator: Accelerator) -> str:
+    named = str(row["interconnect"] or "").lower()
+    notes = str(row["notes"]).lower()
+    if "p2p_disable" in notes:
+        return "pcie-no-p2p"
+    if named.startswith("pcie") and "nvl bridge" not in named and "pcie" not in accelerator.default_intra_link:
+        return "pcie5-root" if accelerator.pcie_gen == 5 else "pcie4-x16"
+    return ""
+
+
+def prepare(row: Row) -> Prepared:
+    """A row as a Scenario with its measured figures. Raises Unusable with the reason."""
+    mode = str(row["mode"])
+    if row["spec_decode"]:
+        raise Unusable("speculative decoding, which the model does not cover")
+    if "unstated" in str(row["model"]) or "not stated" in str(row["model"]):
+        raise Unusable("the model is not stated")
+    accelerator, architecture = accelerator_of(row["gpu"]), architecture_of(row["model"])
+    weights = _weights(row, accelerator, architecture)
+    engine = _engine(str(row["engine"]))
+    if mode.startswith("MLPerf") and accelerator.vendor != "NVIDIA":
+        engine = "vllm"
+    gpus, layout = _layout(row, architecture)
+    per_node, nodes = _nodes(row, gpus, accelerator)
+    prompt, answer, users = row["isl"], row["osl"], row["concurrency"]
+    origin = str(row["source"].get("origin", "")) if isinstance(row["source"], dict) else ""
+    requests: int | None = None
+    ttft_limit = user_limit = None
+    kind = "serve"
+    runtime = Runtime(engine=engine)
+    if mode.startswith("MLPerf"):
+        if _slug(row["model"]) not in MLPERF:
+            raise Unusable("the lengths of this MLPerf data set are not known")
+        prompt, mean_answer, ttft_limit, user_limit = MLPERF[_slug(row["model"])]
+        answer = round(row["osl"] or mean_answer)
+        kind = "batch" if "Offline" in mode else "serve"
+        users = 256 * gpus
+        if kind == "batch":
+            ttft_limit = user_limit = None
+    elif mode.startswith("max throughput"):
+        kind, users = "batch", users or 2048 * max(1, layout.dp or 1)
+    elif mode.startswith("burst") or mode == "static batch":
+        requests = users
+    if prompt is None:
+        prompt = 512
+    if answer is None:
+        answer = 256
+    if "InferenceX" in origin:
+        prompt, answer = round(0.9 * prompt), round(0.9 * answer)
+        requests = 10 * int(users)
+        if engine == "vllm":
+            runtime = Runtime(engine=engine, memory_utilization=0.9, max_num_batched_tokens=8192)
+        elif engine == "trtllm" and architecture.experts == 0 and row["isl"] == row["osl"] == 1024 and row["tp"] < 8:
+            runtime = Runtime(engine=engine, admission_wait_steps=20)
+        elif engine == "sglang" and accelerator.supports_fp4:
+            # a prompt arrives half an interval before the poll
+            runtime = Runtime(engine=engine, admission_wait_steps=15 if users >= 16 else 5)
+    command = str(row["notes"])
+    if command.startswith("cmd:"):
+        batched = _flag(command, "max-num-batched-tokens")
+        if batched:
+            runtime = Runtime(engine=engine, max_num_batched_tokens=batched)
+    workload = Workload(
+        kind=kind,  # type: ignore[arg-type]  # one of the two literals above
+        concurrency=max(1, round(users or 1)),
+        input_tokens=max(1, round(prompt)),
+        output_tokens=max(1, round(answer)),
+        ttft_target_s=ttft_limit,
+        tokens_per_s_user_target=user_limit,
+        requests=requests,
+    )
+    try:
+        scenario = catalog.build_scenario(
+            str(row["model"]),
+            weights,
+            accelerator.id,
+            per_node,
+            nodes,
+            kv_cache=_kv_cache(row, engine, weights, accelerator),
+            intra_link=_intra_link(row, accelerator) if gpus > 1 else "",
+            architecture=architecture,
+            workload=workload,
+            layout=layout,
+            runtime=runtime,
+        )
+    except UnknownId as error:
+        raise Unusable(str(error)) from error
+    moe = architecture.experts > 0
+    engines = 1 if layout.dp_attention else (layout.dp or 1)
+    observed = _observed(row, mode, moe, workload.concurrency / engines <= LOW_LOAD_USERS)
+    if not observed:
+        raise Unusable("no figure of the row is measured")
+    groups = {
+        "gpu": accelerator.id,
+        "model": str(row["model"]),
+        "engine": engine,
+        "format": weights,
+        "kind": "MoE" if moe else "dense",
+        "mode": mode,
+    }
+    return Prepared(
+        scenario=scenario,
+        groups=groups,
+        moe=moe,
+        low_load=workload.concurrency / engines <= LOW_LOAD_USERS,
+        cached_prompt=mode.startswith("decode"),
+        observed=observed,
+    )
+
+
+def _observed(row: Row, mode: str, moe: bool, low_load: bool) -> tuple[tuple[str, float], ...]:
+    found: list[tuple[str, float]] = []
+    total = row["output_tok_s"]
+    if mode.startswith(("max throughput", "MLPerf Offline")):
+        return ((MAXIMUM, float(total)),) if total else ()
+    if mode.startswith("MLPerf"):
+        return ((LIMITED, float(total)),) if total else ()
+    tpot = row["tpot_ms"] / 1e3 if row["tpot_ms"] else None
+    if tpot is None and row["decode_tok_s_per_user"]:
+        tpot = 1.0 / row["decode_tok_s_per_user"]
+    if tpot:
+        found.append((TPOT_MOE if moe else TPOT_DENSE, tpot))
+    if row["ttft_ms"]:
+        found.append((TTFT_LOW if low_load else TTFT_LOADED, row["ttft_ms"] / 1e3))
+    if total and "DERIVED" not in str(row["notes"]) and mode.startswith(("closed", "burst", "static", "Poisson")):
+        found.append((LOADED, float(total)))
+    return tuple(found)
+
+
+def predicted(metric: str, serving: Serving, cached_prompt: bool = False) -> tuple[float, tuple[float, float]]:
+    """(figure, interval) that answers a metric."""
+    if metric in (TPOT_DENSE, TPOT_MOE):
+        value = serving.inter_token_s - (serving.prefill_interference_s if cached_prompt else 0.0)
+        scale = value / serving.inter_token_s
+        interval = serving.inter_token_interval
+        return value, (interval.low * scale, interval.high * scale)
+    if metric in (TTFT_LOW, TTFT_LOADED):
+        return serving.ttft_s, (serving.ttft_interval.low, serving.ttft_interval.high)
+    value = serving.tokens_per_s_total
+    if metric == MAXIMUM:
+        value = serving.offline_tokens_per_s
+    elif metric == LIMITED:
+        value = serving.best_tokens_per_s_total
+    scale = value / serving.tokens_per_s_total
+    interval = serving.tokens_per_s_interval
+    return value, (interval.low * scale, interval.high * scale)
+
+
+def evaluate(rows: list[Row]) -> Evaluation:
+    """Compare every usable row with what `size` says of it."""
+    from engine.plan import plan
+
+    evaluation = Evaluation(rows_read=len(rows))
+    for row in rows:
+        try:
+            prepared = prepare(row)
+        except Unusable as reason:
+            evaluation.aside(row["id"], str(reason))
+            continue
+        serving = plan(prepared.scenario).serving
+        if serving is None:
+            evaluation.aside(row["id"], "the model says that the engine would not start")
+            continue
+        for metric, value in prepared.observed:
+            answer, interval = predicted(metric, serving, prepared.cached_prompt)
+            if answer > 0:
+                evaluation.cases.append(Case(row["id"], metric, value, answer, prepared.groups, interval))
+    return evaluation
