@@ -27,7 +27,7 @@ from engine.sizing import FigureKind
 from engine.units import GB
 
 Op = Literal["all_reduce", "all_gather", "reduce_scatter", "all_to_all", "send_recv"]
-Kernel = Literal["nccl", "nccl-ring", "vllm", "trtllm", "one-shot"]
+Kernel = Literal["nccl", "nccl-tuned", "nccl-ring", "vllm", "trtllm", "one-shot"]
 
 SWITCH_FROM_GPUS = 5
 """Up to four GPUs NCCL stays on the ring (link fact nvls_from_gpus: 5 on 8x H200, 6 on 8x B200)."""
@@ -177,8 +177,8 @@ def collective_s(
     payload_bytes: nccl-tests' size (all_gather: the gathered, reduce_scatter and all_reduce: the whole buffer,
     all_to_all: what one rank sends in all). ranks_per_node: ranks of this group that share a node.
     in_engine: as a serving engine pays it: the fastest of its own kernels and NCCL, plus what ranks lose that do
-    not arrive together. kernel: what a benchmark ran: NCCL, NCCL without in-switch reduction, or an engine's own
-    all-reduce. peer_access False: the accelerator's driver stages PCIe traffic through host memory.
+    not arrive together. kernel: what a benchmark ran: NCCL, NCCL with more channels (which lifts the loss on PCIe
+    trees), NCCL without in-switch reduction, or an engine's own all-reduce. peer_access False: the accelerator's driver stages PCIe traffic through host memory.
     groups_per_node: groups of a node that speak at the same time and share its network cards. nics_per_node:
     cards of the node; by default the link's own number, or one a GPU on NVLink and xGMI nodes and one a node
     elsewhere. accelerator_id is accepted for callers that price one accelerator; links carry all that counts.
@@ -267,7 +267,7 @@ def _make(
     lines = _intra_lines(op, ranks, within, intra, name, kernel)
     if nodes > 1:
         lines = _inter_lines(op, ranks, within, nodes, intra, inter or intra, lines, groups, nics)
-    elif op == "all_reduce" and kernel not in ("nccl", "nccl-ring"):
+    elif op == "all_reduce" and not kernel.startswith("nccl"):
         lines = _kernel_lines(kernel, within, intra, name, lines)
     elif op == "all_reduce" and in_engine:
         lines = lines + _kernel_lines("vllm", within, intra, name, lines)
@@ -288,7 +288,9 @@ def _intra_lines(op: Op, ranks: int, within: int, link: Link, name: str, kernel:
     if name == "xgmi":
         mesh = (link.max_gpus or 8) - 1
         wire *= min(1.0, (within - 1) / mesh)
-    wire *= _ring_share(name, within) * GB
+    if kernel != "nccl-tuned":
+        wire *= _ring_share(name, within)
+    wire *= GB
     low, mid, bulk = c["low"], c["mid"], 1.0
     if op == "all_reduce" and _in_switch(name, within, kernel):
         low, mid, bulk = low * c["switch_low"], mid * c["switch"], c["switch"]

@@ -36,7 +36,8 @@ TARGET = ROOT / "engine" / "calibration" / "collectives.py"
 NAMES = ("base_us", "hop_us", "mid_us", "bulk_us", "bulk_hop_us", "low", "mid", "wire")
 # Where each class starts. Latencies: base and hop of NCCL's LL ring and tree in its own cost model
 # (NVIDIA/nccl src/graph/tuning.cc: base 3.6 to 8.4 us; a step 0.5 us on NVLink, 1 us on PCIe, 2.7 to 5 us on the
-# network), raised to what small messages measure. LL carries 4 data bytes in 8 and reaches a quarter to a half of the
+# network), raised to what small messages measure; through host memory 2x RTX 4090 without peer access take 8.4 us
+# (tinygrad/open-gpu-kernel-modules issue 45). LL carries 4 data bytes in 8 and reaches a quarter to a half of the
 # wire; LL128 loses 8 bytes in 128 but starts slower. Wire: ring efficiency 0.76 to 0.82 of the one-way peak
 # (stas00/ml-engineering network tables), network cards 0.94 InfiniBand, 0.75 to 0.95 tuned and 0.4 to 0.6 untuned
 # RoCE.
@@ -50,7 +51,7 @@ PRIOR: dict[str, tuple[float, ...]] = {
     "pcie-switch": (3.5, 1.5, 3.0, 12.0, 1.0, 0.40, 0.60, 0.74),
     "pcie-root": (3.5, 1.5, 3.0, 12.0, 1.0, 0.50, 0.70, 0.61),
     "pcie-cross": (3.5, 1.5, 3.0, 12.0, 1.0, 0.50, 0.70, 0.62),
-    "pcie-host": (5.0, 7.0, 8.0, 30.0, 2.0, 0.35, 0.60, 1.10),
+    "pcie-host": (3.5, 3.5, 8.0, 30.0, 2.0, 0.35, 0.60, 1.10),
     "infiniband": (8.0, 4.0, 15.0, 40.0, 10.0, 0.35, 0.60, 0.95),
     "roce": (12.0, 5.0, 15.0, 40.0, 10.0, 0.35, 0.60, 0.80),
     "roce-untuned": (12.0, 5.0, 15.0, 40.0, 10.0, 0.35, 0.60, 0.45),
@@ -59,11 +60,13 @@ PRIOR: dict[str, tuple[float, ...]] = {
     "fabric": (12.0, 8.0, 20.0, 40.0, 10.0, 0.35, 0.60, 0.90),
 }
 SWITCH = {"switch": 1.25, "switch_low": 1.6}
-# What is left of the two-GPU ring rate with 4 and 8 GPUs on one PCIe tree; under switches nothing is lost.
+# What is left of the two-GPU ring rate with 4 and 8 GPUs on one PCIe tree and NCCL's own number of channels; under
+# switches nothing is lost. Through host memory: as through the root complex, and 28 of 35 GB/s from 4 to 8 RTX 5090
+# (NVIDIA/nccl issue 1639).
 RING_SHARE = {
     "pcie-root": {"at_4": 0.60, "at_8": 0.60},
     "pcie-cross": {"at_4": 0.30, "at_8": 0.10},
-    "pcie-host": {"at_4": 1.0, "at_8": 0.8},
+    "pcie-host": {"at_4": 0.60, "at_8": 0.48},
 }
 # send_fill: how much of the protocols' start-up a point-to-point copy pays. socket_gb_s: what one node's kernel sockets
 # carry at most (NVIDIA/nccl issue 450: 4 to 6 GB/s on 100 GbE). two_shot: latency of two shots over one.
@@ -241,7 +244,7 @@ def search(points: Sequence[Point], positions: Sequence[Position]) -> None:
 def calibrate(points: Sequence[Point]) -> None:
     """Fit all constants to the points: in-box classes, then engine kernels, then networks."""
     reset()
-    inside = [p for p in points if p.call.inter is None and p.call.kernel in ("nccl", "nccl-ring")]
+    inside = [p for p in points if p.call.inter is None and p.call.kernel.startswith("nccl")]
     for name in PRIOR:
         own = [p for p in inside if p.classes[-1] == name]
         positions: list[Position] = [(fit.CLASSES[name], key) for key in fit.CLASSES[name]]
@@ -252,7 +255,7 @@ def calibrate(points: Sequence[Point]) -> None:
         if name == "pcie-cross":
             own += [p for p in points if p.classes == (name,) and p.call.kernel == "vllm" and p.call.ranks > 2]
         search(own, positions)
-    kernels = [p for p in points if p.call.inter is None and p.call.kernel not in ("nccl", "nccl-ring")]
+    kernels = [p for p in points if p.call.inter is None and not p.call.kernel.startswith("nccl")]
     positions = [(values, key) for values in fit.KERNELS.values() for key in values]
     positions += [(fit.KERNEL_CLASS, key) for key in fit.KERNEL_CLASS if key != "nvlink-4"]
     search(kernels, [*positions, (fit.SHARED, "two_shot")])

@@ -109,8 +109,8 @@ CLASSES: dict[str, dict[str, float]] = {
         "wire": 0.5962,
     },
     "pcie-host": {
-        "base_us": 5.0,
-        "hop_us": 7.0,
+        "base_us": 3.5,
+        "hop_us": 3.5,
         "mid_us": 8.0,
         "bulk_us": 30.0,
         "bulk_hop_us": 2.0,
@@ -190,8 +190,8 @@ RING_SHARE: dict[str, dict[str, float]] = {
         "at_8": 0.09901,
     },
     "pcie-host": {
-        "at_4": 1.0,
-        "at_8": 0.8,
+        "at_4": 0.6,
+        "at_8": 0.48,
     },
 }
 
