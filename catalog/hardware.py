@@ -188,7 +188,7 @@ class HardwareTables:
         for key, target in _REFERENCES.get(section, {}).items():
             named = getattr(record, key, "")
             if named and named not in self.records[target]:
-                near = ", ".join(nearest(named, tuple(self.records[target])))
+                near = ", ".join(nearest(named, self.records[target]))
                 return f"{key}: no {target} {named!r}; nearest: {near}"
         return ""
 

@@ -27,9 +27,9 @@ def _likeness(wrong: str, wrong_words: set[str], candidate: str) -> float:
     return (letters + shared) / 2 + starts
 
 
-def nearest(wrong: str, names: Mapping[str, str] | Iterable[str], count: int = 3) -> tuple[str, ...]:
-    """The `count` ids most like `wrong`, best first. names: ids, or ids with their display names."""
-    pairs = names.items() if isinstance(names, Mapping) else ((name, name) for name in names)
+def nearest(wrong: str, ids: Iterable[str], count: int = 3, names: Mapping[str, str] | None = None) -> tuple[str, ...]:
+    """The `count` ids most like `wrong`, best first. names: what else an id is known by."""
+    pairs = [(key, names[key] if names is not None else key) for key in ids]
     squeezed, words = _squeezed(wrong), set(_words(wrong))
     scored = [
         (max(_likeness(squeezed, words, key), 0.95 * _likeness(squeezed, words, name)), key) for key, name in pairs

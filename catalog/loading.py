@@ -35,7 +35,7 @@ def _find(what: str, wanted: str, entries: Mapping[str, _Entry]) -> _Entry:
     found = entries.get(wanted)
     if found is None:
         names = {key: entry.name for key, entry in entries.items()}
-        raise UnknownId(what, wanted, nearest(wanted, names))
+        raise UnknownId(what, wanted, nearest(wanted, names, names=names))
     return found
 
 

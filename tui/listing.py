@@ -106,7 +106,8 @@ def _texts(entry: catalog.ModelEntry | Accelerator | Link) -> tuple[str, ...]:
 
 def nearest_ids(what: str, word: str) -> tuple[str, ...]:
     """The three ids most like a word that matched nothing."""
-    return nearest(word, {entry.id: entry.name for entry in _entries(what)})
+    names = {entry.id: entry.name for entry in _entries(what)}
+    return nearest(word, names, names=names)
 
 
 def render(what: str, word: str, form: str) -> str:

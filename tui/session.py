@@ -22,7 +22,7 @@ from pydantic import ValidationError
 import catalog
 from catalog.hf_config import read_architecture
 from catalog.ids import nearest
-from catalog.schema import explain, keys_of, model_of
+from catalog.schema import explain, first_error, keys_of, model_of
 from engine.architecture import Architecture
 from engine.formats import FORMATS, KV_FORMATS
 from engine.scenario import LayoutChoice, Model, Money, Runtime, Scenario, Workload
@@ -397,8 +397,7 @@ class _Reader:
                 return self.fail(key, f"unknown key; {name} belongs in [{table}]")
         if "." in key:
             table = key.partition(".")[0]
-            known = [f"{table}.{name}" for name in keys_of(TABLES[table])]
-            near = nearest(name, {full: full.partition(".")[2] for full in known}, 1)[0]
+            near = f"{table}.{nearest(name, keys_of(TABLES[table]), 1)[0]}"
         else:
             near = nearest(key, (*TOP_LEVEL, *TABLES), 1)[0]
         return self.fail(key, f"unknown key; the nearest known one is {near}")
@@ -414,7 +413,7 @@ class _Reader:
         try:
             checked = model_of(record).model_validate(values)
         except ValidationError as problem:
-            first = problem.errors()[0]
+            first = first_error(problem)
             key, reason = explain(first, keys_of(record))
             reason, _, allowed = reason.partition("; allowed: ")
             if first["type"] == "literal_error":

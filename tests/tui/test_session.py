@@ -1,0 +1,449 @@
+"""Session files: the same Scenario back, the same bytes again, one clear message for anything else."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import stat
+import tomllib
+from pathlib import Path
+from typing import Any, get_args, get_type_hints
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import catalog
+from engine.scenario import KINDS, LayoutChoice, Money, Runtime, Scenario, Workload
+from engine.size import size
+from tui import session
+from tui.session import SessionError
+
+EXAMPLES = sorted((Path(__file__).parent.parent.parent / "examples").glob("*.toml"))
+KNOWN = catalog.load()
+BASE = catalog.build_scenario("llama-3.1-8b", "fp8", "h100-sxm", 8, 1, title="A build")
+MINIMAL = """\
+schema = 1
+[model]
+id = "llama-3.1-8b"
+[hardware]
+accelerator = "h100-sxm"
+"""
+
+
+def test_there_are_three_examples() -> None:
+    assert [path.stem for path in EXAMPLES] == [
+        "70b-fp8-one-node",
+        "deepseek-v3-two-nodes",
+        "full-finetune-70b",
+    ]
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_an_example_loads_sizes_and_is_written_byte_for_byte(path: Path) -> None:
+    scenario = session.load(path)
+    assert session.dump(scenario) == path.read_text()
+    assert size(scenario).scenario == scenario
+
+
+def test_the_design_s_file_is_read() -> None:
+    text = """\
+schema = 1
+title = "70B chat for support"
+notes = ""
+[model]
+id = "llama-3.1-70b"            # or: config = "path/to/config.json", relative to this file
+weights = "fp8"
+kv_cache = "bf16"
+[hardware]
+accelerator = "rtx-pro-6000-server"
+gpus_per_node = 8
+nodes = 1
+intra_link = "pcie5-switch"
+inter_link = "ib-hdr"
+[workload]
+kind = "serve"
+concurrency = 32
+input_tokens = 7000
+output_tokens = 1000
+ttft_target_s = 2.0             # targets are optional
+tokens_per_s_user_target = 20.0
+requests_per_s = 3.0
+[layout]                        # a key that is absent is chosen automatically
+tp = 8
+pp = 1
+[runtime]                       # optional; the defaults are vLLM's
+memory_utilization = 0.90
+max_num_batched_tokens = 8192
+max_num_seqs = 256
+max_model_len = 8192
+cuda_graphs = true
+"""
+    scenario = session.parse(text)
+    assert scenario.workload.ttft_target_s == 2.0
+    assert scenario.layout == LayoutChoice(tp=8, pp=1)
+    assert scenario.runtime.memory_utilization == 0.9
+    written = session.dump(scenario)
+    assert session.parse(written) == scenario
+    assert session.dump(session.parse(written)) == written
+
+
+def test_what_is_absent_is_the_default() -> None:
+    scenario = session.parse(MINIMAL)
+    assert scenario.workload == Workload()
+    assert scenario.hardware.gpus == 1
+    assert scenario.hardware.intra_link.id == "nvlink-4"
+    assert scenario.money == Money()
+
+
+def test_keys_come_in_a_human_order_and_defaults_stay_out() -> None:
+    text = session.dump(BASE)
+    assert [line for line in text.splitlines() if line.startswith("[")] == ["[model]", "[hardware]", "[workload]"]
+    assert list(tomllib.loads(text)["workload"]) == ["kind", "concurrency", "input_tokens", "output_tokens"]
+    trained = dataclasses.replace(BASE, workload=Workload(kind="qlora"))
+    assert list(tomllib.loads(session.dump(trained))["workload"])[:4] == [
+        "kind",
+        "sequence_length",
+        "micro_batch",
+        "global_batch_tokens",
+    ]
+    assert "concurrency" not in session.dump(trained)
+    assert "base_format" in session.dump(trained)
+
+
+def test_the_other_kind_s_entries_are_not_lost() -> None:
+    scenario = dataclasses.replace(BASE, workload=Workload(kind="serve", sequence_length=123))
+    assert session.parse(session.dump(scenario)) == scenario
+
+
+def values_of(hint: Any) -> st.SearchStrategy[Any]:
+    """Any value that a field of this type can hold in a file."""
+    options = [option for option in get_args(hint) if option is not type(None)] or [hint]
+    if all(isinstance(option, str) for option in options):
+        return st.sampled_from(options)
+    strategies = []
+    for option in options:
+        if option is bool:
+            strategies.append(st.booleans())
+        elif option is int:
+            strategies.append(st.integers(-(2**63) + 1, 2**63 - 1))
+        elif option is float:
+            strategies.append(st.floats(allow_nan=False, allow_infinity=False) | st.integers(0, 1000))
+        else:
+            strategies.append(st.sampled_from(get_args(option)))
+    return st.one_of(strategies)
+
+
+def records(record: type) -> st.SearchStrategy[Any]:
+    hints = get_type_hints(record)
+    fields = {field.name: st.just(field.default) | values_of(hints[field.name]) for field in dataclasses.fields(record)}
+    return st.builds(record, **fields)
+
+
+TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=80)
+SCENARIOS = st.builds(
+    lambda workload, layout, runtime, money, title, notes: dataclasses.replace(
+        BASE, workload=workload, layout=layout, runtime=runtime, money=money, title=title, notes=notes
+    ),
+    records(Workload),
+    records(LayoutChoice),
+    records(Runtime),
+    records(Money),
+    TEXT,
+    TEXT,
+)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(SCENARIOS)
+def test_any_scenario_comes_back_and_is_written_the_same(scenario: Scenario) -> None:
+    text = session.dump(scenario)
+    again = session.parse(text)
+    assert again == scenario
+    assert session.dump(again) == text
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.text(max_size=200) | st.sampled_from(["[" * 5000, "a=" + "[" * 3000, "x = " + "9" * 5000]))
+def test_any_text_is_a_scenario_or_one_line(text: str) -> None:
+    with pytest.raises(SessionError) as caught:
+        session.parse(text)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_round_trips(kind: str) -> None:
+    scenario = dataclasses.replace(BASE, workload=Workload(kind=kind))  # type: ignore[arg-type] # one of KINDS
+    assert session.parse(session.dump(scenario)) == scenario
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "plain",
+        'quo"te',
+        "back\\slash",
+        "tab\there",
+        "bell\a esc\x1b[31m",
+        "line\nbreak\n",
+        "cr\r\nlf",
+        "π 模型 🚀",
+        '"""',
+        "'''",
+        " x ",
+    ],
+)
+def test_title_and_notes_may_hold_any_text(text: str) -> None:
+    scenario = dataclasses.replace(BASE, title=text, notes=text)
+    written = session.dump(scenario)
+    assert session.parse(written) == scenario
+    assert session.dump(session.parse(written)) == written
+
+
+# (what stands in the file, the key, words of the message)
+BAD: list[tuple[str, str, str]] = [
+    ("schema = 1\n[model", "", "not TOML"),
+    ("schema = 1\nschema = 1\n", "", "not TOML"),
+    ("", "schema", "this key is required; allowed: schema = 1"),
+    (MINIMAL.replace("schema = 1", "schema = 2"), "schema", "written by a newer sizeup (schema 2)"),
+    (MINIMAL.replace("schema = 1", "schema = 0"), "schema", "0 is not accepted"),
+    (MINIMAL.replace("schema = 1", "schema = true"), "schema", "True is not accepted"),
+    (MINIMAL.replace("schema = 1", 'schema = "1"'), "schema", "'1' is not accepted"),
+    ("schema = 1\n[model]\nid='llama-3.1-8b'\n", "hardware", "the [hardware] table is missing"),
+    ("schema = 1\n[hardware]\naccelerator='l4'\n", "model", "the [model] table is missing"),
+    ("schema = 1\nmodel = 5\n[hardware]\naccelerator='l4'\n", "model", "a table, written [model]"),
+    (MINIMAL + "[workloads]\n", "workloads", "the nearest known one is workload"),
+    (MINIMAL + "[workload]\nconcurency = 3\n", "workload.concurency", "the nearest known one is workload.concurrency"),
+    (MINIMAL + "[workload]\ntp = 3\n", "workload.tp", "tp belongs in [layout]"),
+    (
+        MINIMAL + "[workload]\nconcurrency = '3'\n",
+        "workload.concurrency",
+        "'3' is not accepted; allowed: a whole number",
+    ),
+    (MINIMAL + "[workload]\nconcurrency = 3.5\n", "workload.concurrency", "a whole number"),
+    (MINIMAL + "[workload]\nconcurrency = true\n", "workload.concurrency", "a whole number"),
+    (MINIMAL + "[workload]\nconcurrency = [3]\n", "workload.concurrency", "a whole number"),
+    (MINIMAL + "[workload]\nconcurrency = 9223372036854775808\n", "workload.concurrency", "too large"),
+    (MINIMAL + "[workload]\nttft_target_s = 'soon'\n", "workload.ttft_target_s", "a number"),
+    (MINIMAL + "[workload]\nttft_target_s = nan\n", "workload.ttft_target_s", "a finite number"),
+    (MINIMAL + "[workload]\nttft_target_s = 2024-01-01\n", "workload.ttft_target_s", "a number"),
+    (MINIMAL + "[workload]\nkind = 'srve'\n", "workload.kind", "(nearest: serve); allowed: serve, batch"),
+    (MINIMAL + "[workload]\noptimizer = 'adam'\n", "workload.optimizer", "nearest: adamw"),
+    (MINIMAL + "[runtime]\ncuda_graphs = 1\n", "runtime.cuda_graphs", "true or false"),
+    (MINIMAL + "[layout]\ntp = 'auto'\n", "layout.tp", "a whole number"),
+    (MINIMAL + "[money]\ngpu_price_usd = '1'\n", "money.gpu_price_usd", "a number"),
+    (MINIMAL.replace("llama-3.1-8b", "llama-3.1-8"), "model.id", "nearest: llama-3.1-8b"),
+    (MINIMAL.replace('id = "llama-3.1-8b"', "id = 5"), "model.id", "text in quotes"),
+    (MINIMAL.replace('id = "llama-3.1-8b"', ""), "model.id", "a catalog id, or config ="),
+    (MINIMAL.replace("h100-sxm", "h100"), "hardware.accelerator", "nearest: h100-"),
+    (MINIMAL.replace('accelerator = "h100-sxm"', ""), "hardware.accelerator", "this key is required"),
+    (MINIMAL + 'intra_link = "nvlink-44"\n', "hardware.intra_link", "nearest: nvlink-4"),
+    (MINIMAL + 'inter_link = "ib"\n', "hardware.inter_link", "nearest: "),
+    (MINIMAL + 'platform = "dgx"\n', "hardware.platform", "nearest: dgx-"),
+    (MINIMAL.replace("[hardware]", 'weights = "fp9"\n[hardware]'), "model.weights", "nearest: fp8"),
+    (MINIMAL.replace("[hardware]", 'kv_cache = "fp9"\n[hardware]'), "model.kv_cache", "nearest: "),
+    (MINIMAL.replace("[hardware]", 'config = "no.json"\n[hardware]'), "model.config", "no.json"),
+    ("title = 5\n" + MINIMAL, "title", "text in quotes"),
+    ("notes = ['a']\n" + MINIMAL, "notes", "text in quotes"),
+]
+
+
+@pytest.mark.parametrize(("text", "key", "words"), BAD, ids=[f"{key}: {words[:30]}" for _, key, words in BAD])
+def test_a_bad_file_gives_one_line_with_file_key_and_what_is_allowed(
+    tmp_path: Path, text: str, key: str, words: str
+) -> None:
+    path = tmp_path / "bad.toml"
+    path.write_text(text)
+    with pytest.raises(SessionError) as caught:
+        session.load(path)
+    message = str(caught.value)
+    assert caught.value.key == key
+    assert message.startswith(str(path))
+    assert words in message
+    assert "\n" not in message
+
+
+def test_the_line_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "bad.toml"
+    path.write_text(MINIMAL + '\n[workload]\nkind = "serve"\nconcurrency = "3"\n')
+    with pytest.raises(SessionError, match=r"bad\.toml:9: workload\.concurrency"):
+        session.load(path)
+    path.write_text(MINIMAL + "x = = 1\n")
+    with pytest.raises(SessionError, match=r"bad\.toml:6: not TOML"):
+        session.load(path)
+    path.write_bytes(MINIMAL.encode() + b"# \xff\n")
+    with pytest.raises(SessionError, match=r"bad\.toml:6: not UTF-8 text"):
+        session.load(path)
+
+
+@pytest.mark.parametrize(
+    ("key", "line"),
+    [
+        ("schema", 1),
+        ("notes", 2),
+        ("model.id", 7),
+        ("model", 6),
+        ("model.weights", 6),
+        ("layout.tp", 9),
+        ("money.x", 0),
+    ],
+)
+def test_where_a_key_stands(key: str, line: int) -> None:
+    text = 'schema = 1\nnotes = """\n[model]\nid = 5\n"""\n[model]\nid = "x"\n[ layout ]\ntp=3\n'
+    assert session.line_of(text, key) == line
+
+
+def test_files_that_are_none(tmp_path: Path) -> None:
+    def message(path: Path) -> str:
+        with pytest.raises(SessionError) as caught:
+            session.load(path)
+        return str(caught.value)
+
+    assert "no such file" in message(tmp_path / "none.toml")
+    assert "a directory" in message(tmp_path)
+    binary = tmp_path / "binary.toml"
+    binary.write_bytes(bytes(range(256)))
+    assert "a binary file" in message(binary)
+    big = tmp_path / "big.toml"
+    with big.open("wb") as stream:
+        stream.truncate(50 * 2**20)
+    assert "50 MiB is no session file; allowed: up to 1 MiB" in message(big)
+    pipe = tmp_path / "pipe.toml"
+    os.mkfifo(pipe)
+    assert "not a regular file" in message(pipe)
+    assert "cannot be read" in message(tmp_path / "nul\0.toml")
+    loop = tmp_path / "loop.toml"
+    loop.symlink_to(loop)
+    assert str(loop) in message(loop)
+    inside = tmp_path / "file"
+    inside.write_text("x")
+    assert str(inside) in message(inside / "below.toml")
+    assert "\x1b" not in message(tmp_path / "\x1b[31m.toml")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read and write everything")
+def test_no_permission(tmp_path: Path) -> None:
+    path = tmp_path / "closed.toml"
+    path.write_text(MINIMAL)
+    path.chmod(0)
+    with pytest.raises(SessionError, match="no permission to read"):
+        session.load(path)
+    path.chmod(0o444)
+    with pytest.raises(SessionError, match="no permission to write"):
+        session.save(BASE, path)
+
+
+def test_a_byte_order_mark_and_windows_line_ends_are_fine(tmp_path: Path) -> None:
+    path = tmp_path / "windows.toml"
+    path.write_bytes(b"\xef\xbb\xbf" + MINIMAL.replace("\n", "\r\n").encode())
+    assert session.load(path) == session.parse(MINIMAL)
+
+
+def test_a_config_of_ones_own_lies_relative_to_the_session(tmp_path: Path) -> None:
+    (tmp_path / "ours").mkdir()
+    config = tmp_path / "ours" / "config.json"
+    config.write_text(KNOWN.model("llama-3.1-8b").config.read_text())
+    path = tmp_path / "own.toml"
+    path.write_text(MINIMAL.replace('id = "llama-3.1-8b"', 'config = "ours/config.json"'))
+    scenario = session.load(path)
+    assert scenario.model.architecture == KNOWN.model("llama-3.1-8b").architecture
+    assert scenario.model.name == "ours"
+    assert session.save(scenario, path, path) == scenario
+    assert session.load(path) == scenario
+    # saved elsewhere, the path still leads to the same file
+    (tmp_path / "elsewhere").mkdir()
+    other = tmp_path / "elsewhere" / "own.toml"
+    moved = session.save(scenario, other, path)
+    assert moved.model.config == "../ours/config.json"
+    assert session.load(other) == moved
+    assert session.load(other).model.architecture == scenario.model.architecture
+
+
+def test_a_broken_config_is_told_by_its_key(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text("{")
+    path = tmp_path / "own.toml"
+    path.write_text(MINIMAL.replace('id = "llama-3.1-8b"', 'config = "config.json"'))
+    with pytest.raises(SessionError, match=r"own\.toml:3: model\.config: .*not JSON"):
+        session.load(path)
+
+
+# Saving
+
+
+def test_saving_replaces_the_whole_file_and_keeps_its_mode(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text("old")
+    path.chmod(0o640)
+    session.save(BASE, path)
+    assert path.read_text() == session.dump(BASE)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o640
+    assert [item.name for item in tmp_path.iterdir()] == ["mine.toml"]
+
+
+def test_a_new_file_has_the_mode_of_the_umask(tmp_path: Path) -> None:
+    before = os.umask(0o027)
+    try:
+        session.save(BASE, tmp_path / "new.toml")
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "new.toml").stat().st_mode) == 0o640
+
+
+def test_a_link_stays_a_link(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    target = tmp_path / "real" / "mine.toml"
+    target.write_text("old")
+    link = tmp_path / "mine.toml"
+    link.symlink_to(target)
+    session.save(BASE, link)
+    assert link.is_symlink()
+    assert session.load(target) == BASE
+
+
+def test_saving_twice_writes_the_same_bytes(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    session.save(BASE, path)
+    first = path.read_bytes()
+    session.save(session.load(path), path)
+    assert path.read_bytes() == first
+
+
+@pytest.mark.parametrize("step", ["fsync", "replace"])
+def test_a_failure_leaves_the_old_file_and_nothing_beside_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text("old")
+
+    def fail(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, step, fail)
+    with pytest.raises(SessionError, match=r"mine\.toml: cannot be written: No space left on device"):
+        session.save(BASE, path)
+    assert path.read_text() == "old"
+    assert [item.name for item in tmp_path.iterdir()] == ["mine.toml"]
+
+
+def test_places_that_cannot_be_written(tmp_path: Path) -> None:
+    with pytest.raises(SessionError, match="a directory"):
+        session.save(BASE, tmp_path)
+    with pytest.raises(SessionError, match="folder does not exist"):
+        session.save(BASE, tmp_path / "no" / "where.toml")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(SessionError, match="file"):
+        session.save(BASE, tmp_path / "file" / "below.toml")
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with pytest.raises(SessionError, match="not a regular file"):
+        session.save(BASE, pipe)
+
+
+def test_impossible_values_load_and_fail_in_sizing() -> None:
+    from engine.errors import ScenarioError
+
+    scenario = session.parse(MINIMAL + "[workload]\nconcurrency = 0\n")
+    with pytest.raises(ScenarioError) as caught:
+        size(scenario)
+    assert caught.value.field == "workload.concurrency"
