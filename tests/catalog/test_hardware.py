@@ -78,6 +78,14 @@ def test_every_reference_resolves() -> None:
     assert not wrong
 
 
+def test_an_api_price_names_a_model_of_the_catalog_or_none() -> None:
+    known = catalog.load()
+    named = [price.model_id for price in FACTS.api_prices if price.model_id]
+    assert len(named) >= 17
+    for model_id in named:
+        assert known.model(model_id)
+
+
 def test_every_accelerator_has_links_that_fit_their_place() -> None:
     known = catalog.load()
     for accelerator in known.facts.accelerators:
