@@ -1,0 +1,72 @@
+"""The program's folders and the recent list."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+
+import pytest
+
+from tui import paths
+
+
+@pytest.fixture(autouse=True)
+def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A state folder of this test's own."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    return tmp_path / "state" / "sizeup"
+
+
+def test_folders_follow_xdg_and_ignore_relative_ones(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "c"))
+    monkeypatch.setenv("XDG_CACHE_HOME", "relative")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert paths.config_folder() == tmp_path / "c" / "sizeup"
+    assert paths.cache_folder() == tmp_path / ".cache" / "sizeup"
+    monkeypatch.delenv("XDG_STATE_HOME")
+    assert paths.state_folder() == tmp_path / ".local" / "state" / "sizeup"
+
+
+def test_recent_files_come_latest_first_once_and_only_while_they_exist(tmp_path: Path, state: Path) -> None:
+    assert paths.recent() == []
+    files = [tmp_path / f"{number}.toml" for number in range(3)]
+    for path in files:
+        path.write_text("")
+        paths.remember(path)
+    assert paths.recent() == files[::-1]
+    paths.remember(files[0])
+    assert paths.recent() == [files[0], files[2], files[1]]
+    files[2].unlink()
+    assert paths.recent() == [files[0], files[1]]
+    assert stat.S_IMODE(state.stat().st_mode) == 0o700
+    assert [item.name for item in state.iterdir()] == ["recent.json"]
+
+
+def test_the_list_is_kept_short(tmp_path: Path) -> None:
+    for number in range(paths.RECENT_LIMIT + 5):
+        path = tmp_path / f"{number}.toml"
+        path.write_text("")
+        paths.remember(path)
+    assert len(paths.recent()) == paths.RECENT_LIMIT
+
+
+def test_relative_paths_are_remembered_as_absolute_ones(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.toml").write_text("")
+    paths.remember("a.toml")
+    assert paths.recent() == [tmp_path / "a.toml"]
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"{}", b"5", b'[5, null, "\\u0000"]', b"\xff", b"[" * 100_000])
+def test_a_damaged_list_is_an_empty_one(state: Path, content: bytes) -> None:
+    state.mkdir(parents=True)
+    (state / "recent.json").write_bytes(content)
+    assert paths.recent() == []
+
+
+def test_a_list_that_cannot_be_written_is_no_reason_to_stop(tmp_path: Path, state: Path) -> None:
+    state.parent.mkdir(parents=True)
+    state.write_text("a file in the way")
+    (tmp_path / "a.toml").write_text("")
+    paths.remember(tmp_path / "a.toml")
+    assert paths.recent() == []
