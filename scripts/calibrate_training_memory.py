@@ -21,10 +21,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from engine.calibration import training_memory as fitted  # noqa: E402  (the repository root must be on the path first)
+from engine.calibration import training_memory as fitted  # noqa: E402
 from engine.scenario import Layout, Scenario  # noqa: E402
-from engine.training_memory import recipe as recipes  # noqa: E402
-from engine.training_memory import training_memory  # noqa: E402
+from engine.training_memory import core, training_memory  # noqa: E402
 from engine.units import GIB  # noqa: E402
 from tests.accuracy import harness  # noqa: E402
 from tests.accuracy import training_memory as accuracy  # noqa: E402
@@ -101,7 +100,7 @@ def put(values: dict[str, float]) -> None:
     """Make the engine use these constants."""
     for name, value in values.items():
         setattr(fitted, name, value)
-    recipes.recipe.cache_clear()
+    core.sized.cache_clear()
 
 
 def errors(prepared: Prepared) -> dict[str, list[float]]:
@@ -109,7 +108,9 @@ def errors(prepared: Prepared) -> dict[str, list[float]]:
     found: dict[str, list[float]] = defaultdict(list)
     for row, scenario, layout in prepared:
         if not row["oom"] and row.get("observed_gib"):
-            predicted = accuracy.predicted_bytes(training_memory(scenario, layout), str(row["observed_metric"]))
+            predicted = accuracy.predicted_bytes(
+                training_memory(scenario, layout, suggest=False), str(row["observed_metric"])
+            )
             found[row["source_group"]].append(math.log(predicted / GIB / row["observed_gib"]))
     return found
 
@@ -124,7 +125,7 @@ def loss(prepared: Prepared, weights: dict[str, float], values: dict[str, float]
     put(values)
     total = 0.0
     for row, scenario, layout in prepared:
-        memory = training_memory(scenario, layout)
+        memory = training_memory(scenario, layout, suggest=False)
         weight = weights[row["source_group"]]
         margin = math.log(memory.worst.used_bytes / memory.worst.usable_bytes)
         if row["oom"]:
@@ -145,7 +146,7 @@ def loss(prepared: Prepared, weights: dict[str, float], values: dict[str, float]
 
 def fit(prepared: Prepared, values: dict[str, float], sweeps: int) -> dict[str, float]:
     """Coordinate descent with steps that halve when a sweep finds nothing."""
-    counts = defaultdict(int)
+    counts: dict[str, int] = defaultdict(int)
     for row, _, _ in prepared:
         counts[row["source_group"]] += 1
     norm = sum(math.sqrt(count) for count in counts.values())

@@ -4,6 +4,7 @@ What it needs (decides fit) and what nvidia-smi will show are two figures: PyTor
 and gives most of them back under pressure.
 """
 
+from engine.training_memory.assumptions import assumption_lines
 from engine.training_memory.memory import training_memory
 
-__all__ = ["training_memory"]
+__all__ = ["assumption_lines", "training_memory"]

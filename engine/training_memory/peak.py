@@ -19,16 +19,20 @@ from engine.training_memory.elements import StageElements
 from engine.training_memory.recipe import Recipe
 from engine.units import GB
 
+LOSS, FIRST, LAST, STEP = "the loss", "the first backward layer", "the last backward layer", "the optimizer step"
+SCORE_BYTES = 5.0
+"""Bytes an attention score without flash attention: softmax output, its dropout mask and product (section 4.1)."""
+
 
 @dataclass(frozen=True, slots=True)
 class RankPeak:
     """The worst moment of one rank of a stage, and what it costs beyond PyTorch's own count, bytes.
 
     needs_bytes: what must be there for a step to run: the peak, the context and the cache that cannot be returned.
-    shown_bytes: what nvidia-smi shows, the allocator's whole cache included, at most the card.
+    shown_bytes: what nvidia-smi shows, the allocator's whole cache included, at most the card while it fits.
     """
 
-    stage: StageElements
+    layers: int
     phases: tuple[TrainingPhase, ...]
     worst: TrainingPhase
     trainable: int
@@ -37,6 +41,80 @@ class RankPeak:
     needs_bytes: int
     shown_bytes: int
     host_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class RankCost:
+    """What one rank of a stage holds: fixed bytes, and bytes for each token of its micro-batch.
+
+    early: gradients that are there from the start of a micro-batch. buffers: gathered ends, buckets. fixed and
+    working: of the backward of one layer. kept: activations of all layers. lingering: what outlives its layer.
+    """
+
+    layers: int
+    trainable: int
+    last: bool
+    weights: float
+    gradients: float
+    early: float
+    states: float
+    temporary: float
+    buffers: float
+    fixed: float
+    working: float
+    kept: float
+    lingering: float
+    loss: float
+    host_fixed: float
+    host_token: float
+    context: float
+    cache_share: float
+    overlap_share: float
+
+    def moments(self, tokens: float) -> list[tuple[str, float, float]]:
+        """(moment, gradients, everything that a step allocates and frees) of a micro-batch of so many tokens."""
+        kept = self.kept * tokens
+        backward = self.fixed + self.working * tokens
+        listed = [
+            (FIRST, self.early, kept + self.lingering * tokens + backward),
+            (LAST, self.gradients, backward),
+            (STEP, self.gradients, self.temporary),
+        ]
+        if self.last:
+            listed.append((LOSS, self.early, kept + self.loss * tokens))
+        return listed
+
+    def needs(self, tokens: float) -> float:
+        """Bytes that must be there for a micro-batch of so many tokens."""
+        _, gradients, step = max(self.moments(tokens), key=lambda moment: moment[1] + moment[2])
+        allocated = self.weights + self.states + self.buffers + gradients + step
+        return allocated + self.context + fitted.STUCK_SHARE * self.cache_share * step
+
+    def peak(self, tokens: float, usable_bytes: int) -> RankPeak:
+        """The peak of a micro-batch of so many tokens, with its parts."""
+        weights, states = round(self.weights), round(self.states)
+        phases = tuple(
+            TrainingPhase(name, weights, round(gradient), states, round(step + self.buffers))
+            for name, gradient, step in self.moments(tokens)
+        )
+        worst = max(phases, key=lambda phase: phase.allocated_bytes)
+        allocated = worst.allocated_bytes
+        step_bytes = worst.activation_bytes - self.buffers
+        cache = self.cache_share * step_bytes + self.overlap_share * min(self.loss, self.working) * tokens
+        needs = round(allocated + self.context + fitted.STUCK_SHARE * self.cache_share * step_bytes)
+        room = max(needs, usable_bytes) - self.context  # under pressure the allocator gives its cache back
+        reserved = round(max(allocated, min(allocated + cache, room)))
+        return RankPeak(
+            layers=self.layers,
+            phases=phases,
+            worst=worst,
+            trainable=self.trainable,
+            allocated_bytes=allocated,
+            reserved_bytes=reserved,
+            needs_bytes=needs,
+            shown_bytes=round(reserved + self.context),
+            host_bytes=round(self.host_fixed + self.host_token * tokens),
+        )
 
 
 def logit_bytes(workload: Workload) -> float:
@@ -54,139 +132,159 @@ def logit_bytes(workload: Workload) -> float:
             return fitted.LOGIT_FUSED
 
 
-def rank_peak(
-    stage: StageElements,
-    recipe: Recipe,
-    workload: Workload,
-    *,
-    hidden: int,
-    vocab: int,
-    adapter_elements: int,
-    adapter_inputs: int,
-    tp: int,
-    pp: int,
-    in_flight: int,
-    micro_batch: int,
-    sequence: int,
-    ranks: int,
-    card_bytes: int,
-) -> RankPeak:
-    """The peak of one rank of one stage for a micro-batch and a sequence length."""
-    layer = stage.biggest
-    tokens = micro_batch * sequence / workload.context_parallel
-    hidden_row = hidden / tp  # sequence parallelism shards what tensor parallelism does not
-    shard = recipe.weight_shard
-    host = 0.0
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What of the layout and the model a rank's cost depends on beside its stage."""
 
-    # what stays for the whole step
-    loose = stage.ends + stage.other + stage.towers
+    hidden: int
+    vocab: int
+    adapter_elements: int
+    adapter_inputs: int
+    tp: int
+    pp: int
+    ep: int
+    in_flight: int
+    ranks: int
+
+
+@dataclass(slots=True)
+class _State:
+    """Resident bytes while they are worked out."""
+
+    trainable: int
+    weights: float
+    gradients: float
+    states: float
+    temporary: float
+    host: float
+
+
+def _state(stage: StageElements, recipe: Recipe, workload: Workload, shape: Shape) -> _State:
+    """Weights, gradients and optimizer states of a rank, and what offload moves to the host."""
+
+    def share(elements: float, experts: float, ranks: int) -> float:
+        """Elements of this rank when `ranks` data-parallel ranks split them; whole experts already are spread."""
+        if ranks == 1 or shape.ep == 1:
+            return elements / ranks
+        return (elements - experts) / ranks + experts / max(1.0, ranks * shape.tp / shape.ep)
+
+    experts = stage.expert
     if recipe.peft:
-        saved_modules = stage.ends if workload.trainable_embeddings else 0
-        trainable = adapter_elements + saved_modules
-        weights = (stage.linear * recipe.frozen_linear + loose * 2.0) / shard
-        weights += (adapter_elements * recipe.weight + saved_modules * 2.0) / shard
-        gradients = (adapter_elements * recipe.gradient + saved_modules * 2.0) / recipe.gradient_shard
-        states = (adapter_elements * recipe.state + saved_modules * recipe.state_16bit) / recipe.state_shard
-        temporary = (adapter_elements * recipe.step_temporary) / recipe.state_shard
-        temporary += saved_modules * min(2.0, recipe.step_temporary) / recipe.state_shard
+        copies = stage.ends if workload.trainable_embeddings else 0  # trained 16-bit copies beside the frozen ends
+        adapters = shape.adapter_elements
+        base = share(stage.linear, experts, recipe.weight_shard) * recipe.frozen_linear
+        loose = (stage.ends + stage.other + stage.towers) * 2.0
+        state = _State(
+            trainable=adapters + copies,
+            weights=base + (loose + adapters * recipe.weight + copies * 2.0) / recipe.weight_shard,
+            gradients=(adapters * recipe.gradient + copies * 2.0) / recipe.gradient_shard,
+            states=(adapters * recipe.state + copies * recipe.state_16bit) / recipe.state_shard,
+            temporary=(adapters + copies * 0.5) * recipe.step_temporary / recipe.state_shard,
+            host=0.0,
+        )
     else:
-        trainable = stage.all
-        weights = trainable * recipe.weight / shard
-        gradients = trainable * recipe.gradient / recipe.gradient_shard
-        states = trainable * recipe.state / recipe.state_shard
-        if recipe.state_matrix_only:
-            states -= (stage.linear * recipe.state_matrix_only) / recipe.state_shard
-        temporary = trainable * recipe.step_temporary / recipe.state_shard
-    host += trainable * recipe.host_state / recipe.state_shard
-    if workload.offload != "none":
-        host += states
-        states = temporary = 0.0
-    if workload.offload == "parameters":
-        host += weights + gradients
-        weights = gradients = 0.0
+        stepped = share(stage.all, experts, recipe.state_shard)
+        matrices = share(stage.linear, experts, recipe.state_shard)
+        state = _State(
+            trainable=stage.all,
+            weights=share(stage.all, experts, recipe.weight_shard) * recipe.weight,
+            gradients=share(stage.all, experts, recipe.gradient_shard) * recipe.gradient,
+            states=stepped * recipe.state - matrices * recipe.state_matrix_saving,
+            temporary=stepped * recipe.step_temporary,
+            host=0.0,
+        )
+    state.host = state.trainable * recipe.host_state / recipe.state_shard
     if workload.optimizer_in_backward:
-        gradients = 0.0
+        state.gradients = 0.0
+    if workload.offload != "none":
+        state.host += state.states
+        state.states = state.temporary = 0.0
+    if workload.offload == "parameters":
+        state.host += state.weights + state.gradients
+        state.weights = state.gradients = 0.0
+    return state
 
-    # copies made while it runs
+
+def rank_cost(stage: StageElements, recipe: Recipe, workload: Workload, shape: Shape) -> RankCost:
+    """The cost of one rank of one stage."""
+    layer = stage.biggest
+    state = _state(stage, recipe, workload, shape)
+    base_bytes = recipe.frozen_linear if recipe.quantized else 2.0
+
+    # copies made while a step runs
     buffers = recipe.bucket_bytes
     if recipe.bucket_gradients:
-        buffers += trainable * recipe.gradient
+        buffers += state.trainable * recipe.gradient
     layer_copy = layer_gradient = 0.0
+    early = state.gradients if recipe.keeps_gradients or shape.pp > 1 else 0.0
     if recipe.gathers:
-        gathered_linear = layer.linear * (recipe.frozen_linear if recipe.quantized else 2.0)
-        layer_copy = gathered_linear + layer.other * 2.0
         buffers += stage.ends * 2.0
-        if not recipe.peft:
-            layer_gradient = layer.all * 2.0
-        if pp > 1:  # a pipeline keeps its layers gathered and its gradients whole until the last micro-batch
-            buffers += (stage.linear * (recipe.frozen_linear if recipe.quantized else 2.0)) + stage.other * 2.0
-            layer_copy = layer_gradient = 0.0
+        if shape.pp == 1:
+            layer_copy = layer.linear * base_bytes + layer.other * 2.0
+            layer_gradient = 0.0 if recipe.peft else layer.all * 2.0
+        else:  # a pipeline keeps its layers gathered and its gradients whole until the last micro-batch
+            buffers += stage.linear * base_bytes + stage.other * 2.0
             if not recipe.peft:
-                gradients = trainable * recipe.gradient
+                state.gradients = early = state.trainable * recipe.gradient
     unpacked = 0.0
     if recipe.quantized:
         unpacked = layer.largest_matrix * (fitted.GPTQ_UNPACK if recipe.unpacks else 2.0)
 
-    # activations, bytes a token
+    # activations, bytes a token; sequence parallelism shards the hidden size that tensor parallelism does not
+    hidden = shape.hidden / shape.tp
     unfused = fitted.UNFUSED_HIDDEN if workload.software != "tuned" else 0.0
     saved = 2.0 * (
-        fitted.SAVED_HIDDEN * hidden_row
+        fitted.SAVED_HIDDEN * hidden
         + fitted.SAVED_QKV * layer.qkv_width
         + layer.attention_width
         + fitted.SAVED_MLP * layer.up_width
     )
-    working = 2.0 * ((fitted.BACKWARD_HIDDEN + unfused) * hidden_row + fitted.BACKWARD_MLP * layer.up_width)
-    if tp > 1:
-        working += 2.0 * fitted.GATHERED_HIDDEN * hidden
     if not workload.flash_attention:
-        saved += 5.0 * layer.score_heads * sequence
-    if recipe.keeps_quantized_inputs and workload.recompute == "none":
-        saved += fitted.QUANTIZED_INPUT * (2.0 * hidden_row + layer.attention_width + 0.5 * layer.up_width)
-    if recipe.peft and workload.recompute == "none":
-        saved += fitted.ADAPTER_INPUT * adapter_inputs
-    checkpoint = recipe.residual * hidden_row
+        saved += SCORE_BYTES * layer.score_heads * workload.sequence_length
+    working = 2.0 * ((fitted.BACKWARD_HIDDEN + unfused) * hidden + fitted.BACKWARD_MLP * layer.up_width)
+    if shape.tp > 1:
+        working += 2.0 * fitted.GATHERED_HIDDEN * shape.hidden
+    checkpoint = recipe.residual * hidden
     if workload.recompute == "full":
         kept, backward = checkpoint, saved + working
     elif workload.recompute == "selective":
-        # products of every second projection and of attention stay, the rest is computed again
-        kept = 2.0 * hidden_row + 2.0 * layer.attention_width
-        kept += layer.qkv_width + layer.up_width + 2.0 * hidden_row
-        backward = saved + working - kept
+        # attention and every second projection keep their products, the rest is computed again
+        products = 2.0 * layer.attention_width + layer.qkv_width + layer.up_width + 2.0 * hidden
+        kept = checkpoint + products
+        backward = max(0.0, saved - products) + working
     else:
+        if recipe.keeps_quantized_inputs:
+            saved += fitted.QUANTIZED_INPUT * (2.0 * hidden + layer.attention_width + 0.5 * layer.up_width)
+        if recipe.peft:
+            saved += fitted.ADAPTER_INPUT * shape.adapter_inputs
         kept, backward = saved, working
-    kept_bytes = kept * stage.layers * tokens * in_flight
+    kept *= stage.layers * shape.in_flight
+    host_token = 0.0
     if workload.activation_offload:
-        host += kept_bytes
-        kept_bytes = 2.0 * checkpoint * tokens
-    backward_bytes = backward * tokens
-    lingering = recipe.lingering * hidden_row * stage.layers * tokens * in_flight
-    loss_bytes = 0.0
+        host_token, kept = kept, 2.0 * checkpoint
+    loss = 0.0
     if stage.last:
-        loss_bytes = tokens * (vocab / tp * logit_bytes(workload) + 2.0 * fitted.LOSS_HIDDEN * hidden_row)
-        if tp > 1:
-            loss_bytes += tokens * 4.0 * hidden  # the head reads whole hidden states, and returns their gradient
-
-    early = gradients if recipe.keeps_gradients or pp > 1 else 0.0
-    backward_all = backward_bytes + layer_copy + layer_gradient + unpacked
-    moments = [("backward, first layer", early, kept_bytes + lingering + backward_all)]
-    if stage.last:
-        moments.insert(0, ("loss", early, kept_bytes + loss_bytes))
-    moments.append(("backward, last layer", gradients, backward_all))
-    moments.append(("optimizer step", gradients, temporary))
-    phases = tuple(
-        TrainingPhase(name, round(weights), round(gradient), round(states), round(activation + buffers))
-        for name, gradient, activation in moments
+        loss = shape.vocab / shape.tp * logit_bytes(workload) + 2.0 * fitted.LOSS_HIDDEN * hidden
+        if shape.tp > 1:
+            loss += 4.0 * shape.hidden  # the head reads whole hidden states and returns their gradient
+    return RankCost(
+        layers=stage.layers,
+        trainable=state.trainable,
+        last=stage.last,
+        weights=state.weights,
+        gradients=state.gradients,
+        early=early,
+        states=state.states,
+        temporary=state.temporary,
+        buffers=buffers,
+        fixed=layer_copy + layer_gradient + unpacked,
+        working=backward,
+        kept=kept,
+        lingering=recipe.lingering * hidden * stage.layers * shape.in_flight,
+        loss=loss,
+        host_fixed=state.host,
+        host_token=host_token,
+        context=GB * (fitted.CONTEXT_GB + (fitted.COMMUNICATORS_GB if shape.ranks > 1 else 0.0)),
+        cache_share=fitted.CACHE_SHARE_GATHERED if recipe.gathers else fitted.CACHE_SHARE,
+        overlap_share=0.0 if recipe.gathers else fitted.CACHE_OTHER_PHASE,
     )
-    worst = max(phases, key=lambda phase: phase.allocated_bytes)
-    allocated = worst.allocated_bytes
-    step_bytes = worst.activation_bytes - buffers
-    share = fitted.CACHE_SHARE_GATHERED if recipe.gathers else fitted.CACHE_SHARE
-    cache = share * step_bytes
-    if not recipe.gathers:
-        cache += fitted.CACHE_OTHER_PHASE * min(loss_bytes, backward_bytes)
-    context = GB * (fitted.CONTEXT_GB + (fitted.COMMUNICATORS_GB if ranks > 1 else 0.0))
-    needs = round(allocated + context + fitted.STUCK_SHARE * share * step_bytes)
-    limit = max(needs, card_bytes)  # under pressure the allocator gives its cache back
-    reserved = round(min(allocated + cache, max(allocated, limit - context)))
-    shown = round(min(reserved + context, limit))
-    return RankPeak(stage, phases, worst, trainable, allocated, reserved, needs, shown, round(host))

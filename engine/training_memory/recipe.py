@@ -11,11 +11,9 @@ weight after double quantization); PEFT (adapters in fp32 unless told otherwise)
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Final
 
 from engine.calibration import training_memory as fitted
-from engine.errors import ScenarioError
 from engine.scenario import Workload
 from engine.units import GB
 
@@ -60,7 +58,7 @@ class Recipe:
     gradient: float
     state: float
     state_16bit: float
-    state_matrix_only: float
+    state_matrix_saving: float
     host_state: float
     step_temporary: float
     residual: float
@@ -92,20 +90,8 @@ def _trained_bytes(workload: Workload, zero: int, single: bool) -> tuple[float, 
     return 2.0, 2.0, state + 4.0
 
 
-@lru_cache(maxsize=1024)
-def recipe(workload: Workload, dp: int) -> Recipe:
-    """The recipe of a training workload over `dp` data-parallel ranks.
-
-    Raises ScenarioError for a mixture that cannot run.
-    """
-    accumulates = (workload.gradient_accumulation or 1) > 1
-    if workload.optimizer_in_backward and accumulates:
-        raise ScenarioError(
-            "workload.optimizer_in_backward",
-            "the step runs inside the backward pass, so gradients cannot be accumulated",
-            "gradient_accumulation = 1",
-            "false",
-        )
+def recipe(workload: Workload, dp: int, accumulates: bool) -> Recipe:
+    """The recipe of a training workload over `dp` data-parallel ranks, with or without gradient accumulation."""
     peft = workload.kind in PEFT_KINDS
     quantized = workload.kind == "qlora"
     zero = {"ddp": 0, "zero1": 1, "zero2": 2, "zero3": 3}[workload.sharding] if dp > 1 else 0
@@ -138,7 +124,7 @@ def recipe(workload: Workload, dp: int) -> Recipe:
         gradient=gradient,
         state=state,
         state_16bit=min(state, 4.0),
-        state_matrix_only=MUON_MATRIX_SAVING if optimizer == "muon" else 0.0,
+        state_matrix_saving=MUON_MATRIX_SAVING if optimizer == "muon" else 0.0,
         host_state=PAGED_STATE_BYTES.get(optimizer, 0.0),
         step_temporary=temporary,
         residual=4.0 if workload.residual_precision == "fp32" else 2.0,

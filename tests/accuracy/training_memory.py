@@ -29,9 +29,9 @@ from engine.scenario import (
     TrainingFramework,
     Workload,
 )
+from engine.size import size
 from engine.sizing import Memory
-from engine.training_memory import training_memory
-from engine.units import GIB, MIB
+from engine.units import GB, GIB, MIB
 from tests.accuracy.harness import Case, Evaluation, Outcome, Row
 
 PEAK = "peak memory"
@@ -50,7 +50,8 @@ TARGETS: dict[str, LoraTargets] = {
 }
 # What the driver reports, MiB, by marketed GB: for cards that a row names by their memory only.
 REPORTED_MIB = {16: 15360, 24: 24564, 32: 32607, 40: 40960, 48: 46068, 80: 81920, 96: 97871, 141: 143771, 192: 183359}
-LINK = Link("any", "any", "intra-node", "other", 50.0)
+INTRA = Link("intra", "not stated", "intra-node", "other", 50.0)
+INTER = Link("inter", "not stated", "inter-node", "other", 25.0)
 
 
 class Unreadable(ValueError):
@@ -165,12 +166,9 @@ def _offload(row: Row) -> Offload:
 
 def _card(row: Row) -> Accelerator:
     memory_gb = row.get("gpu_mem_gb") or 80
-    if memory_gb not in REPORTED_MIB:
-        mib = round(memory_gb * 1000**3 / MIB)
-    else:
-        mib = REPORTED_MIB[memory_gb]
+    mib = REPORTED_MIB.get(memory_gb) or round(memory_gb * GB / MIB)
     name = str(row.get("gpu") or f"{memory_gb} GB card")
-    return Accelerator(name, name, "", "", "", "", memory_gb, mib, 1000.0)
+    return Accelerator(name, name, "", "", "", "", memory_gb, mib, 1000.0, tflops_bf16_dense=100.0)
 
 
 def scenario_of(row: Row) -> tuple[Scenario, Layout]:
@@ -237,7 +235,7 @@ def scenario_of(row: Row) -> tuple[Scenario, Layout]:
     )
     layout = Layout(row["tp"], row["pp"], dp)
     per_node = min(8, layout.gpus)
-    hardware = Hardware(_card(row), per_node, -(-layout.gpus // per_node), LINK, LINK)
+    hardware = Hardware(_card(row), per_node, -(-layout.gpus // per_node), INTRA, INTER)
     model = Model(row["model"], row["model"], row["model"], architecture)
     choice = LayoutChoice(layout.tp, layout.pp, layout.dp)
     return Scenario(model, hardware, workload, choice), layout
@@ -261,11 +259,11 @@ def evaluate(rows: list[Row]) -> Evaluation:
             continue
         evaluation.rows_read += 1
         try:
-            scenario, layout = scenario_of(row)
+            scenario, _ = scenario_of(row)
         except Unreadable as reason:
             evaluation.aside(row["id"], str(reason))
             continue
-        memory = training_memory(scenario, layout)
+        memory = size(scenario).memory
         groups = {
             "method": row["method"],
             "framework": str(row.get("framework", "not stated")).split(" (")[0],
@@ -273,9 +271,7 @@ def evaluate(rows: list[Row]) -> Evaluation:
             "loss": scenario.workload.loss,
             "sharding": row["sharding"],
         }
-        evaluation.outcomes.append(
-            Outcome(row["id"], OUT_OF_MEMORY, bool(row["oom"]), not memory.fits, groups)
-        )
+        evaluation.outcomes.append(Outcome(row["id"], OUT_OF_MEMORY, bool(row["oom"]), not memory.fits, groups))
         if row["oom"] or row.get("observed_gib") is None:
             continue
         metric = str(row.get("observed_metric") or "")

@@ -1,0 +1,175 @@
+"""What would still fit, and which single change makes a failing plan fit. Everything offered is sized again."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+from engine.architecture import Architecture
+from engine.scenario import Layout, Workload
+from engine.sizing import Memory, Suggestion
+from engine.training_memory.core import Card, rank_tokens, sized, stage_costs
+from engine.training_memory.peak import RankCost
+from engine.training_memory.recipe import PEFT_KINDS, WITHOUT_MASTER
+from engine.units import GIB
+
+SEARCH_STEPS = 20
+SEQUENCE_STEP = 256
+MAX_SUGGESTIONS = 6
+MOST_GPUS = 4096
+
+
+def _largest(costs: tuple[RankCost, ...], usable_bytes: int, tokens_each: float, most: int) -> int:
+    """The most units of `tokens_each` tokens that every rank holds, up to `most`.
+
+    Needs grow with the tokens, faster never slower, so a bisection between 0 and a bound finds it.
+    """
+
+    def fits(units: int) -> bool:
+        return all(cost.needs(units * tokens_each) <= usable_bytes for cost in costs)
+
+    if most < 1 or not fits(1):
+        return 0
+    low, high = 1, 2
+    while high <= most and fits(high):
+        low, high = high, high * 2
+    high = min(high, most + 1)
+    for _ in range(SEARCH_STEPS):
+        if high - low <= 1:
+            break
+        middle = (low + high) // 2
+        low, high = (middle, high) if fits(middle) else (low, middle)
+    return low
+
+
+def largest_micro_batch(architecture: Architecture, workload: Workload, layout: Layout, card: Card) -> int:
+    """The largest micro-batch that fits at this sequence length; 0 when not even one sequence does."""
+    costs = stage_costs(architecture, workload, layout)
+    one = rank_tokens(replace(workload, micro_batch=1))
+    return _largest(costs, card.usable_bytes, one, 1 << SEARCH_STEPS)
+
+
+def longest_sequence(architecture: Architecture, workload: Workload, layout: Layout, card: Card) -> int:
+    """The longest sequence that fits at this micro-batch, tokens, in steps of 256, at most the model's positions."""
+    most = architecture.max_position // SEQUENCE_STEP or 1
+    if workload.flash_attention:
+        costs = stage_costs(architecture, workload, layout)
+        each = workload.micro_batch * SEQUENCE_STEP / workload.context_parallel
+        return _largest(costs, card.usable_bytes, each, most) * SEQUENCE_STEP
+    low, high = 0, most + 1  # scores grow with the square of the length: each length has its own cost
+    while high - low > 1:
+        middle = (low + high) // 2
+        trial = replace(workload, sequence_length=middle * SEQUENCE_STEP)
+        tokens = rank_tokens(trial)
+        holds = all(cost.needs(tokens) <= card.usable_bytes for cost in stage_costs(architecture, trial, layout))
+        low, high = (middle, high) if holds else (low, middle)
+    return low * SEQUENCE_STEP
+
+
+@dataclass(frozen=True, slots=True)
+class _Change:
+    """One changed key of a plan: what to try, and what it is in words."""
+
+    field: str
+    value: str | int | bool
+    words: str
+    workload: Workload
+    layout: Layout
+
+
+def _changes(
+    architecture: Architecture, workload: Workload, layout: Layout, card: Card, gpus_per_node: int
+) -> list[_Change]:
+    """The single changes that a person would try, what costs least in quality and speed first."""
+    listed: list[_Change] = []
+
+    def add(name: str, value: str | int | bool, words: str) -> None:
+        changed = replace(workload, **{name: value})  # type: ignore[arg-type]  # the names below match the fields
+        listed.append(_Change(f"workload.{name}", value, words, changed, layout))
+
+    peft = workload.kind in PEFT_KINDS
+    if workload.loss != "fused":
+        add("loss", "fused", "a fused loss that never holds the logits")
+    if workload.recompute != "full":
+        add("recompute", "full", "full recomputation")
+    if layout.dp > 1 and workload.sharding != "zero3":
+        add("sharding", "zero3", "sharding weights, gradients and states (ZeRO-3, FSDP)")
+    if not peft and workload.optimizer not in ("adamw-8bit", "adamw-paged-8bit", "adamw-4bit", "adafactor"):
+        add("optimizer", "adamw-8bit", "an 8-bit optimizer without a master copy")
+        add("optimizer", "adamw-paged-8bit", "a paged 8-bit optimizer, its states in host memory")
+    if not peft and workload.master_weights and workload.optimizer not in WITHOUT_MASTER:
+        add("optimizer", "adamw-bf16", "16-bit weights and states without a master copy")
+    if workload.micro_batch > 1:
+        fitting = largest_micro_batch(architecture, workload, layout, card)
+        if 0 < fitting < workload.micro_batch:
+            add("micro_batch", fitting, f"a micro-batch of {fitting}")
+    if not workload.activation_offload:
+        add("activation_offload", True, "checkpoints in host memory")
+    if workload.offload == "none":
+        add("offload", "optimizer", "optimizer states in host memory")
+    if workload.offload != "parameters" and layout.dp > 1:
+        add("offload", "parameters", "weights, gradients and states in host memory")
+    if peft and workload.lora_rank > 8:
+        rank = workload.lora_rank // 2
+        while rank > 4:
+            add("lora_rank", rank, f"rank {rank}")
+            rank //= 2
+    if workload.kind == "lora":
+        add("kind", "qlora", "QLoRA: the frozen base in 4 bits")
+    if not peft:
+        add("kind", "lora", "LoRA instead of training every weight")
+    shorter = longest_sequence(architecture, workload, layout, card)
+    if 0 < shorter < workload.sequence_length:
+        add("sequence_length", shorter, f"sequences of {shorter:,} tokens")
+    return listed
+
+
+def _more_nodes(
+    architecture: Architecture, workload: Workload, layout: Layout, card: Card, gpus_per_node: int
+) -> Suggestion | None:
+    """How many nodes of this card it takes when nothing else changes but the data-parallel ranks."""
+    if workload.sharding == "ddp" or layout.gpus % gpus_per_node:
+        return None
+    nodes = layout.gpus // gpus_per_node
+    for factor in (2, 3, 4, 6, 8, 12, 16, 32, 64):
+        wider = replace(layout, dp=layout.dp * factor)
+        if wider.gpus > MOST_GPUS:
+            return None
+        after = sized(architecture, workload, wider, card, gpus_per_node)
+        if after.fits:
+            count = nodes * factor
+            words = f"{count} nodes ({wider.gpus} GPUs): needs {after.peak_bytes / GIB:,.1f} GiB a GPU"
+            return Suggestion("hardware.nodes", count, words)
+    return None
+
+
+def suggestions(
+    architecture: Architecture, workload: Workload, layout: Layout, card: Card, gpus_per_node: int, now: Memory
+) -> tuple[Suggestion, ...]:
+    """Single changes that make a plan fit that does not, or give a tight one room; each sized again."""
+    if now.headroom in ("comfortable", "fits"):
+        return ()
+    found: list[Suggestion] = []
+    for change in _changes(architecture, workload, layout, card, gpus_per_node):
+        if any(change.field == earlier.field for earlier in found):
+            continue
+        after = sized(architecture, change.workload, change.layout, card, gpus_per_node)
+        roomier = after.peak_bytes < 0.95 * now.peak_bytes
+        if not after.fits or (now.fits and not (roomier and after.headroom in ("comfortable", "fits"))):
+            continue
+        host = after.host_bytes - now.host_bytes
+        extra = f", {host / GIB:,.0f} GiB of host RAM a node" if host > GIB else ""
+        needs = f"needs {after.peak_bytes / GIB:,.1f} GiB instead of {now.peak_bytes / GIB:,.1f}{extra}"
+        found.append(Suggestion(change.field, change.value, f"{change.words}: {needs}"))
+        if len(found) == MAX_SUGGESTIONS:
+            break
+    if not now.fits and len(found) < MAX_SUGGESTIONS:
+        nodes = _more_nodes(architecture, workload, layout, card, gpus_per_node)
+        if nodes is not None:
+            found.append(nodes)
+    return tuple(found)
+
+
+def most_parameters(card: Card, bytes_per_parameter: float) -> float:
+    """Parameters whose states alone fill a card."""
+    return math.floor(card.usable_bytes / bytes_per_parameter)

@@ -1,0 +1,188 @@
+"""One training plan sized: architecture, workload, layout and card in, Memory out, without advice."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+from engine.architecture import Architecture
+from engine.calibration import training_memory as fitted
+from engine.errors import ScenarioError
+from engine.scenario import Layout, Workload
+from engine.sizing import Headroom, Memory, MemoryGroup, TrainingDetail
+from engine.training_memory.elements import adapter_inputs, adapter_widths, stage_elements
+from engine.training_memory.peak import RankCost, RankPeak, Shape, rank_cost
+from engine.training_memory.recipe import PEFT_KINDS, recipe
+from engine.units import GIB
+
+COMFORTABLE_FILL = 0.80
+FITS_FILL = 0.90
+TIGHT_FILL = 0.95
+
+HEADROOM_WORDS: tuple[tuple[Headroom, str], ...] = (
+    ("comfortable", "a step needs up to 80 % of the usable memory"),
+    ("fits", "a step needs up to 90 % of the usable memory"),
+    ("tight", "a step needs up to 95 % of the usable memory"),
+    ("marginal", "a step fits past the 95 % line, within the error of the estimate"),
+    ("does not fit", "a step needs more than the usable memory"),
+)
+"""Each headroom word of a training plan and its meaning; the fullest GPU decides."""
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """The memory of one GPU, bytes. usable: what is left of the reported memory by the driver."""
+
+    total_bytes: int
+
+    @property
+    def driver_bytes(self) -> int:
+        """What the driver keeps: torch reports 0.6 to 1.4 % less than nvidia-smi on cards from T4 to B200."""
+        return round(self.total_bytes * fitted.DRIVER_SHARE)
+
+    @property
+    def usable_bytes(self) -> int:
+        """What a process can allocate, its context included."""
+        return self.total_bytes - self.driver_bytes
+
+
+def accumulation_steps(workload: Workload, dp: int) -> int:
+    """Micro-batches summed before an optimizer step: as asked, or what the global batch needs, at least 1."""
+    if workload.gradient_accumulation is not None:
+        return workload.gradient_accumulation
+    tokens = workload.micro_batch * workload.sequence_length * max(1, dp // workload.context_parallel)
+    return max(1, -(-workload.global_batch_tokens // tokens))
+
+
+def check(workload: Workload, layout: Layout) -> None:
+    """Refuse what cannot run. Raises ScenarioError naming the field."""
+    for name in ("sequence_length", "micro_batch", "context_parallel"):
+        value = getattr(workload, name)
+        if value < 1:
+            raise ScenarioError(f"workload.{name}", f"{value} is too few", "1 or more", 1)
+    if workload.kind in PEFT_KINDS and workload.lora_rank < 1:
+        raise ScenarioError("workload.lora_rank", f"{workload.lora_rank} is too few", "1 or more", 1)
+    if layout.dp % workload.context_parallel:
+        allowed = [n for n in range(1, layout.dp + 1) if layout.dp % n == 0]
+        raise ScenarioError(
+            "workload.context_parallel",
+            f"{workload.context_parallel} ranks a sequence do not divide {layout.dp} data-parallel ranks",
+            ", ".join(map(str, allowed)),
+            min(allowed, key=lambda n: abs(n - workload.context_parallel)),
+        )
+    if workload.optimizer_in_backward and (workload.gradient_accumulation or 1) > 1:
+        raise ScenarioError(
+            "workload.optimizer_in_backward",
+            "the optimizer steps inside the backward pass, so gradients cannot be accumulated",
+            "gradient_accumulation = 1",
+            "false",
+        )
+
+
+def stage_costs(architecture: Architecture, workload: Workload, layout: Layout) -> tuple[RankCost, ...]:
+    """The cost of one rank of every pipeline stage, in order."""
+    micro_batches = accumulation_steps(workload, layout.dp)
+    plan = recipe(workload, layout.dp, micro_batches > 1)
+    widths: tuple[int, ...] = (0,) * layout.pp
+    inputs = 0
+    if plan.peft:
+        widths = adapter_widths(architecture, workload.lora_targets, layout.tp, layout.pp, layout.ep)
+        inputs = adapter_inputs(architecture, workload.lora_targets, layout.tp, layout.ep)
+    return tuple(
+        rank_cost(
+            stage,
+            plan,
+            workload,
+            Shape(
+                hidden=architecture.hidden_size,
+                vocab=architecture.vocab_size,
+                adapter_elements=widths[index] * workload.lora_rank,
+                adapter_inputs=inputs,
+                tp=layout.tp,
+                pp=layout.pp,
+                ep=layout.ep,
+                in_flight=layout.pp - index,
+                ranks=layout.gpus,
+            ),
+        )
+        for index, stage in enumerate(stage_elements(architecture, layout.tp, layout.pp, layout.ep))
+    )
+
+
+def rank_tokens(workload: Workload) -> float:
+    """Tokens of a micro-batch on one rank: context parallelism splits the sequence."""
+    return workload.micro_batch * workload.sequence_length / workload.context_parallel
+
+
+def headroom_word(fill: float) -> Headroom:
+    """The word of `HEADROOM_WORDS` for a share of the usable memory."""
+    if fill > 1.0:
+        return "does not fit"
+    if fill > TIGHT_FILL:
+        return "marginal"
+    if fill > FITS_FILL:
+        return "tight"
+    return "fits" if fill > COMFORTABLE_FILL else "comfortable"
+
+
+@lru_cache(maxsize=4096)
+def sized(architecture: Architecture, workload: Workload, layout: Layout, card: Card, gpus_per_node: int) -> Memory:
+    """The Memory without searches, suggestions and notes."""
+    check(workload, layout)
+    tokens = rank_tokens(workload)
+    peaks = [cost.peak(tokens, card.usable_bytes) for cost in stage_costs(architecture, workload, layout)]
+    groups: list[tuple[MemoryGroup, RankPeak]] = []
+    for index, peak in enumerate(peaks):
+        worst = peak.worst
+        groups.append(
+            (
+                MemoryGroup(
+                    rank_group="all GPUs" if layout.pp == 1 else f"stage {index + 1} of {layout.pp}",
+                    gpus=layout.tp * layout.dp,
+                    weights_bytes=worst.weights_bytes,
+                    kv_bytes=0,
+                    activation_bytes=worst.activation_bytes,
+                    runtime_bytes=peak.needs_bytes - peak.allocated_bytes,
+                    optimizer_bytes=worst.optimizer_bytes,
+                    gradient_bytes=worst.gradient_bytes,
+                    free_bytes=card.total_bytes - peak.needs_bytes,
+                    usable_bytes=card.usable_bytes,
+                    total_bytes=card.total_bytes,
+                    reserved_bytes=card.driver_bytes,
+                    layers=peak.layers,
+                ),
+                peak,
+            )
+        )
+    groups.sort(key=lambda pair: pair[0].free_bytes)
+    group, peak = groups[0]
+    fill = group.used_bytes / group.usable_bytes
+    word = headroom_word(fill)
+    fits = group.over_bytes == 0
+    needs = f"a step needs {peak.needs_bytes / GIB:,.1f} of {card.usable_bytes / GIB:,.1f} GiB"
+    over = f", {group.over_bytes / GIB:,.1f} GiB too many" if not fits else ""
+    plan = recipe(workload, layout.dp, accumulation_steps(workload, layout.dp) > 1)
+    per_node = min(gpus_per_node, layout.gpus)
+    return Memory(
+        per_gpu=tuple(entry for entry, _ in groups),
+        weights_share=max(entry.weights_bytes for entry, _ in groups) / card.total_bytes,
+        kv_needed_tokens=0,
+        kv_capacity_tokens=0,
+        max_concurrency=0.0,
+        longest_context_tokens=0,
+        fits=fits,
+        starts=fits,
+        headroom=word,
+        headroom_reason=f"{needs}{over}; the peak is at: {peak.worst.name}",
+        peak_bytes=peak.needs_bytes,
+        nvidia_smi_bytes=max(entry.shown_bytes for _, entry in groups),
+        host_bytes=max(entry.host_bytes for _, entry in groups) * per_node,
+        training=TrainingDetail(
+            allocated_bytes=peak.allocated_bytes,
+            reserved_bytes=peak.reserved_bytes,
+            phase=peak.worst.name,
+            phases=peak.phases,
+            trainable_parameters=peak.trainable,
+            bytes_per_parameter=plan.bytes_per_parameter,
+        ),
+    )
