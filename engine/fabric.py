@@ -16,11 +16,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+from engine.architecture import Architecture
 from engine.collectives import Curve, curve, evidence_kind
-from engine.hardware import Accelerator, Link
-from engine.scenario import Hardware, Layout, Scenario
+from engine.hardware import Link
+from engine.scenario import Hardware, Layout, Scenario, Workload
 from engine.sizing import FabricRow, FabricWord, FigureKind, Serving, Training
-from engine.traffic import Message, decode_traffic, prefill_traffic, step_traffic
+from engine.traffic import Message, communication_s, decode_traffic, prefill_traffic, workload_traffic
 
 OPTIMAL_FROM = 0.85
 """A link that costs at most 15 %: what the articles accept for data-parallel training over PCIe (seed claim
@@ -85,10 +86,7 @@ class _Board:
     """All links in row order with the price of every collective on each, filled as asked."""
 
     links: tuple[_Fixed, ...]
-    home: Link
-    accelerator: Accelerator
-    gpus_per_node: int
-    nics: int | None
+    hardware: Hardware
     in_engine: bool
     curves: dict[tuple[str, int, int], list[Curve]]
     columns: dict[tuple[str, int, int, float], list[float]]
@@ -112,33 +110,33 @@ class _Board:
         return known
 
     def _curve(self, message: Message, fixed: _Fixed, groups: int) -> Curve:
+        hardware = self.hardware
         ranks = 2 if message.op == "send_recv" else message.ranks
-        inside = fixed.inside
-        within = ranks if inside else min(self.gpus_per_node, math.ceil(ranks / 2))
+        platform = hardware.platform
         return curve(
             message.op,
             ranks,
-            within,
-            fixed.link if inside else self.home,
-            None if inside else fixed.link,
+            ranks if fixed.inside else max(1, min(hardware.gpus_per_node, math.ceil(ranks / 2))),
+            fixed.link if fixed.inside else hardware.intra_link,
+            None if fixed.inside else fixed.link,
             in_engine=self.in_engine,
-            peer_access=self.accelerator.peer_access,
+            # another in-node link is priced as it is: staging through host memory is a row of its own
+            peer_access=hardware.accelerator.peer_access or (fixed.inside and fixed.link is not hardware.intra_link),
             groups_per_node=groups,
-            nics_per_node=fixed.link.nics_per_node or self.nics,
+            nics_per_node=fixed.link.nics_per_node or (platform.nics if platform is not None else None),
         )
 
     def total(self, messages: Sequence[Message], groups: int = 1) -> list[float]:
         """Seconds of all messages one after the other over each link."""
         if not messages:
             return [0.0] * len(self.links)
-        columns = [(message.count, self.column(message, groups)) for message in messages]
-        if len(columns) == 1:
-            count, column = columns[0]
-            return [count * value for value in column]
-        return [
-            sum(count * value for (count, _), value in zip(columns, values, strict=True))
-            for values in zip(*(column for _, column in columns), strict=True)
-        ]
+        first, *others = messages
+        count = first.count
+        found = [count * value for value in self.column(first, groups)]
+        for message in others:
+            count = message.count
+            found = [so_far + count * value for so_far, value in zip(found, self.column(message, groups), strict=True)]
+        return found
 
 
 _boards: dict[tuple[object, ...], tuple[object, _Board]] = {}
@@ -147,11 +145,15 @@ _boards: dict[tuple[object, ...], tuple[object, _Board]] = {}
 def _note(link: Link) -> str:
     parts = []
     if link.peak_gb_s_bidir:
-        parts.append(f"{link.peak_gb_s_bidir:g} GB/s both ways")
+        parts.append(f"{link.peak_gb_s_bidir:g} GB/s both ways, halved")
     if link.achieved_gb_s_unidir:
-        parts.append(f"{link.achieved_gb_s_unidir:g} achieved")
+        parts.append(f"{link.achieved_gb_s_unidir:.3g} achieved")
     if link.line_gbit_s:
         parts.append(f"{link.line_gbit_s:g} Gbit/s line rate")
+    if link.nics_per_node:
+        parts.append(f"{link.nics_per_node} ports a node")
+    if link.status:
+        parts.append(link.status)
     return "; ".join(parts)
 
 
@@ -176,7 +178,7 @@ def _board(scenario: Scenario, in_engine: bool) -> _Board:
         id(facts),
         id(hardware.intra_link),
         id(hardware.inter_link),
-        hardware.accelerator.id,
+        hardware.accelerator.peer_access,
         hardware.gpus_per_node,
         id(hardware.platform),
         in_engine,
@@ -187,17 +189,7 @@ def _board(scenario: Scenario, in_engine: bool) -> _Board:
     links = [link for link in facts.links if link.scope != "host"]
     present = {link.id for link in links}
     links += [link for link in (hardware.intra_link, hardware.inter_link) if link.id not in present]
-    platform = hardware.platform
-    board = _Board(
-        links=_order(tuple(dict.fromkeys(links))),
-        home=hardware.intra_link,
-        accelerator=hardware.accelerator,
-        gpus_per_node=hardware.gpus_per_node,
-        nics=platform.nics if platform is not None else None,
-        in_engine=in_engine,
-        curves={},
-        columns={},
-    )
+    board = _Board(_order(tuple(dict.fromkeys(links))), hardware, in_engine, {}, {})
     if len(_boards) > 64:
         _boards.clear()
     # held with the board so that the identities in the key stay taken
@@ -205,13 +197,15 @@ def _board(scenario: Scenario, in_engine: bool) -> _Board:
     return board
 
 
-def _relative(times: Sequence[float]) -> list[float]:
-    best = min(times)
-    return [best / value if value > 0 else 1.0 for value in times]
+def _relative(base: float, waits: Sequence[float]) -> list[float]:
+    best = base + min(waits)
+    if best <= 0.0:
+        return [1.0] * len(waits)
+    return [best / (base + wait) for wait in waits]
 
 
 def _assumed_tp(hardware: Hardware, heads: int) -> int:
-    """The tensor-parallel size to show when the layout has none: the widest that divides the heads."""
+    """The tensor-parallel size to show when the layout has none: the widest on a node that divides the heads."""
     size = max(2, hardware.gpus_per_node)
     while size > 2 and heads % size:
         size -= 1
@@ -221,12 +215,14 @@ def _assumed_tp(hardware: Hardware, heads: int) -> int:
 def fabric_table(
     scenario: Scenario, layout: Layout, serving: Serving | None, training: Training | None
 ) -> tuple[FabricRow, ...]:
-    """One row a link, fastest first by its one-way bandwidth.
+    """One row a link, widest first by its one-way bandwidth; no row for a build of one GPU.
 
     seconds: in collectives per generated token or per optimizer step; prefill_seconds: per prompt of the asked
     length. relative_speed: speed of the step over that link against the best link of the table. A layout that
-    sends nothing is priced as tensor parallelism over the node instead, and each row says so in `assumed`.
+    sends nothing is priced as parallelism over the node instead, and each row says so in `assumed`.
     """
+    if scenario.hardware.gpus <= 1:
+        return ()
     if serving is not None:
         return _serving_rows(scenario, layout, serving)
     if training is not None:
@@ -234,40 +230,59 @@ def fabric_table(
     return ()
 
 
+@lru_cache(maxsize=1024)
+def _border(architecture: Architecture, tp: int, pp: int, tokens: int) -> tuple[Message, ...]:
+    messages = decode_traffic(architecture, Layout(tp=tp, pp=pp), tokens)
+    return tuple(message for message in messages if message.op == "send_recv")
+
+
 def _serving_rows(scenario: Scenario, layout: Layout, serving: Serving) -> tuple[FabricRow, ...]:
     hardware, work, arch = scenario.hardware, scenario.workload, scenario.model.architecture
     board = _board(scenario, True)
     batch = max(1, math.ceil(serving.served_concurrency / layout.dp / layout.pp))
-    base = max(serving.inter_token_s - serving.communication_s, 0.05 * serving.inter_token_s)
+    home = serving.communication_s
+    base = max(serving.inter_token_s - home, 0.05 * serving.inter_token_s)
     assumed = ""
     shown = layout
     decode = decode_traffic(arch, layout, batch)
-    if not decode:
+    if decode:
+        # the speed model's own scale, so that the link in use costs what the speed figures say it costs
+        priced = communication_s(decode, layout, hardware, in_engine=True)
+        scale = min(4.0, max(0.25, home / priced)) if home > 0.0 and priced > 0.0 else 1.0
+    else:
         shown = Layout(tp=_assumed_tp(hardware, arch.heads))
         assumed = f"this layout sends nothing between GPUs: TP {shown.tp} shown instead"
         base /= shown.tp
+        scale = 1.0
         decode = decode_traffic(arch, shown, batch)
-    chunk = min(work.input_tokens, PREFILL_CHUNK_TOKENS)
-    prefill = prefill_traffic(arch, shown, chunk)
-    passes = max(1.0, work.input_tokens / chunk)
-    seconds = board.total(decode)
-    prefill_seconds = [passes * value for value in board.total(prefill)]
-    main = _relative([base + value for value in seconds])
+    chunk = max(1, min(work.input_tokens, PREFILL_CHUNK_TOKENS))
+    passes = scale * max(1.0, work.input_tokens / chunk)
+    seconds = [scale * value for value in board.total(decode)]
+    prefill = [passes * value for value in board.total(prefill_traffic(arch, shown, chunk))]
+    main = _relative(base, seconds)
     across_tp = [message for message in decode if message.span == "tp"]
-    if len(across_tp) == len(decode):
-        tp_relative = main
-    else:
-        tp_relative = _relative([base + value for value in board.total(across_tp)])
-    two_stages = Layout(tp=shown.tp, pp=max(2, shown.pp))
-    border = [m for m in decode_traffic(arch, two_stages, batch) if m.op == "send_recv"]
-    pp_relative = _relative(
-        [base + serving.communication_s + value for value in board.total(border, groups=shown.tp)]
-    )
-    # replicas share no traffic: the router's requests are text
-    dp_relative = [1.0] * len(seconds)
+    tp_relative = main
+    if len(across_tp) != len(decode):
+        tp_relative = _relative(base, [scale * value for value in board.total(across_tp)])
+    border = _border(arch, shown.tp, max(2, shown.pp), batch)
+    pp_relative = _relative(base + home, board.total(border, groups=min(shown.tp, hardware.gpus_per_node)))
     shares = [value / (base + value) for value in seconds]
-    return _rows(
-        board, scenario, seconds, prefill_seconds, shares, main, tp_relative, pp_relative, dp_relative, assumed
+    # replicas share no traffic: a router sends them text
+    return _rows(board, scenario, seconds, prefill, shares, main, tp_relative, pp_relative, None, assumed)
+
+
+@lru_cache(maxsize=256)
+def _steps(arch: Architecture, work: Workload, layout: Layout, tp: int) -> tuple[tuple[Message, ...], ...]:
+    """Messages of an optimizer step: of the layout, then with only TP, only PP and only DP across a link."""
+
+    def only(span: str, tp: int, pp: int, dp: int) -> tuple[Message, ...]:
+        return tuple(m for m in workload_traffic(arch, work, Layout(tp=tp, pp=pp, dp=dp)) if m.span == span)
+
+    return (
+        workload_traffic(arch, work, layout),
+        only("tp", tp, 1, layout.dp),
+        only("pp", layout.tp, max(2, layout.pp), layout.dp),
+        only("dp", layout.tp, layout.pp, max(2, layout.dp)),
     )
 
 
@@ -276,34 +291,28 @@ def _training_rows(scenario: Scenario, layout: Layout, training: Training) -> tu
     board = _board(scenario, False)
     base = max(training.step_s - training.exposed_communication_s, 0.05 * training.step_s)
     overlap = DEFAULT_OVERLAP if work.overlap is None else work.overlap
-    messages = step_traffic(scenario, layout)
+    hidden = overlap * base
+    tp = layout.tp if layout.tp > 1 else _assumed_tp(hardware, arch.heads)
+    messages, tp_messages, pp_messages, dp_messages = _steps(arch, work, layout, tp)
     assumed = ""
     if not messages:
         shown = Layout(dp=max(2, hardware.gpus_per_node))
         assumed = f"this layout sends nothing between GPUs: data parallelism over {shown.dp} shown instead"
-        messages = step_traffic(scenario, shown)
+        messages = _steps(arch, work, shown, tp)[0]
 
-    def exposed(path: list[float], beside: list[float]) -> list[float]:
-        hidden = overlap * base
-        return [p + max(b * (1 - overlap), b - hidden) for p, b in zip(path, beside, strict=True)]
+    def exposed(beside: list[float]) -> list[float]:
+        return [max(value * (1.0 - overlap), value - hidden) for value in beside]
 
-    on_path = [message for message in messages if message.span != "dp"]
-    beside = [message for message in messages if message.span == "dp"]
-    path_s, beside_s = board.total(on_path), board.total(beside)
-    seconds = [p + b for p, b in zip(path_s, beside_s, strict=True)]
-    waits = exposed(path_s, beside_s)
-    main = _relative([base + value for value in waits])
-    tp = layout.tp if layout.tp > 1 else _assumed_tp(hardware, arch.heads)
-    tp_messages = [m for m in step_traffic(scenario, Layout(tp=tp, dp=layout.dp)) if m.span == "tp"]
-    tp_relative = _relative([base + value for value in board.total(tp_messages)])
-    borders = step_traffic(scenario, Layout(tp=layout.tp, pp=max(2, layout.pp), dp=layout.dp))
-    pp_messages = [m for m in borders if m.span == "pp"]
-    pp_relative = _relative([base + value for value in board.total(pp_messages, groups=layout.tp)])
-    replicas = Layout(tp=layout.tp, pp=layout.pp, dp=max(2, layout.dp))
-    dp_messages = [m for m in step_traffic(scenario, replicas) if m.span == "dp"]
-    nothing = [0.0] * len(seconds)
-    dp_relative = _relative([base + value for value in exposed(nothing, board.total(dp_messages))])
+    path = board.total([message for message in messages if message.span != "dp"])
+    beside = board.total([message for message in messages if message.span == "dp"])
+    seconds = [p + b for p, b in zip(path, beside, strict=True)]
+    waits = [p + b for p, b in zip(path, exposed(beside), strict=True)]
+    main = _relative(base, waits)
+    tp_relative = _relative(base, board.total(tp_messages))
+    pp_relative = _relative(base, board.total(pp_messages, groups=min(layout.tp, hardware.gpus_per_node)))
+    dp_relative = _relative(base, exposed(board.total(dp_messages, groups=min(layout.tp, hardware.gpus_per_node))))
     shares = [value / (base + value) for value in waits]
+    nothing = [0.0] * len(seconds)
     return _rows(board, scenario, seconds, nothing, shares, main, tp_relative, pp_relative, dp_relative, assumed)
 
 
@@ -311,21 +320,23 @@ def _rows(
     board: _Board,
     scenario: Scenario,
     seconds: list[float],
-    prefill_seconds: list[float],
+    prefill: list[float],
     shares: list[float],
     main: list[float],
     tp: list[float],
     pp: list[float],
-    dp: list[float],
+    dp: list[float] | None,
     assumed: str,
 ) -> tuple[FabricRow, ...]:
-    intra = scenario.hardware.intra_link.id if scenario.hardware.gpus_per_node > 1 else ""
-    inter = scenario.hardware.inter_link.id if scenario.hardware.nodes > 1 else ""
+    hardware = scenario.hardware
+    intra = hardware.intra_link.id if hardware.gpus_per_node > 1 else ""
+    inter = hardware.inter_link.id if hardware.nodes > 1 else ""
     rows = []
     for i, fixed in enumerate(board.links):
         link = fixed.link
         name = link.id
         inside = fixed.inside
+        across_dp = 1.0 if dp is None else dp[i]
         rows.append(
             FabricRow(
                 name,
@@ -335,18 +346,18 @@ def _rows(
                 fixed.bandwidth_note,
                 fixed.latency_us,
                 seconds[i],
-                prefill_seconds[i],
+                prefill[i],
                 shares[i],
                 main[i],
                 fabric_word(main[i], inside),
                 fixed.kind,
                 "intra" if name == intra else "inter" if name == inter else "",
                 pp[i],
-                dp[i],
+                across_dp,
                 tp[i],
                 fabric_word(tp[i], inside),
                 fabric_word(pp[i], inside),
-                fabric_word(dp[i], inside),
+                fabric_word(across_dp, inside),
                 assumed,
             )
         )

@@ -25,13 +25,14 @@ from engine.architecture import Architecture
 from engine.collectives import Op, collective_s
 from engine.hardware import Link
 from engine.parameters import count_parameters
-from engine.scenario import Hardware, Layout, Scenario, Sharding
+from engine.scenario import Hardware, Layout, Sharding, Workload
 from engine.training_memory.elements import adapter_widths
 
 Span = Literal["tp", "pp", "ep", "dp"]
 Order = Literal["serving", "training"]
 
-ACTIVATION_BYTES = 2  # activations travel in 16 bit
+ACTIVATION_BYTES = 2  # activations and gathered parameters travel in 16 bit
+NF4_BYTES = 4.127 / 8  # QLoRA's frozen parameters travel quantized (Dettmers et al. 2023, arXiv 2305.14314)
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,25 +187,20 @@ def training_traffic(
         else:
             gathered = held * parameter_bytes / stage_layers
             messages.append(Message("all_gather", gathered, 2 * stage_layers * micro_batches, dp, "dp"))
-            messages.append(
-                Message("reduce_scatter", gradients / stage_layers, stage_layers * micro_batches, dp, "dp")
-            )
+            messages.append(Message("reduce_scatter", gradients / stage_layers, stage_layers * micro_batches, dp, "dp"))
     return tuple(messages)
 
 
-def step_traffic(scenario: Scenario, layout: Layout) -> tuple[Message, ...]:
-    """Messages of one optimizer step of a training scenario; see `training_traffic`."""
-    work = scenario.workload
-    arch = scenario.model.architecture
+@lru_cache(maxsize=1024)
+def workload_traffic(arch: Architecture, work: Workload, layout: Layout) -> tuple[Message, ...]:
+    """Messages of one optimizer step of a training workload; see `training_traffic`."""
     parameters = float(count_parameters(arch).total)
     trainable = parameters
     if work.kind in ("lora", "qlora"):
         widths = adapter_widths(arch, work.lora_targets, layout.tp, layout.pp, layout.ep)
         trainable = float(max(widths) * work.lora_rank * layout.tp * layout.pp)
     tokens = work.micro_batch * work.sequence_length
-    micro_batches = work.gradient_accumulation or max(
-        1, round(work.global_batch_tokens / (tokens * max(1, layout.dp)))
-    )
+    micro_batches = work.gradient_accumulation or max(1, round(work.global_batch_tokens / (tokens * max(1, layout.dp))))
     return training_traffic(
         arch,
         layout,
@@ -214,7 +210,7 @@ def step_traffic(scenario: Scenario, layout: Layout) -> tuple[Message, ...]:
         parameters=parameters,
         trainable_parameters=trainable,
         recompute=work.recompute == "full",
-        parameter_bytes=0.52 if work.kind == "qlora" else 2.0,
+        parameter_bytes=NF4_BYTES if work.kind == "qlora" else ACTIVATION_BYTES,
     )
 
 
@@ -285,8 +281,7 @@ def communication_s(
 ) -> float:
     """Seconds of all messages one after the other, nothing overlapped."""
     return sum(
-        message.count * message_s(message, layout, hardware, order=order, in_engine=in_engine)
-        for message in messages
+        message.count * message_s(message, layout, hardware, order=order, in_engine=in_engine) for message in messages
     )
 
 
@@ -312,6 +307,6 @@ __all__ = [
     "message_s",
     "prefill_traffic",
     "ranks_per_node",
-    "step_traffic",
     "training_traffic",
+    "workload_traffic",
 ]
