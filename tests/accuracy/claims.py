@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import catalog
-from engine.fabric import article_penalty, path_claim
+from engine.articles import article_penalty, path_claim
 from engine.formats import model_weight_bytes
 from engine.hardware import Facts
 from engine.parameters import count_parameters
