@@ -206,6 +206,16 @@ class Training:
     cost_usd: float | None = None
     meets_deadline: bool | None = None
     goodput: float = 1.0
+    # one step taken apart, seconds; collectives hidden or not
+    tp_communication_s: float = 0.0
+    ep_communication_s: float = 0.0
+    pp_communication_s: float = 0.0
+    dp_communication_s: float = 0.0
+    optimizer_s: float = 0.0
+    micro_batches: int = 1
+    one_gpu_tokens_per_s: float = 0.0  # the baseline of efficiency
+    overlap_range: Interval = Interval(0.0, 0.0)  # tokens_per_s_gpu with no overlap and with the best measured
+    serial_share: float = 0.0  # Amdahl: what of the work does not get faster with more GPUs
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,8 +258,11 @@ class ScalingRow:
     efficiency: float
     source: str
     below_floor: bool = False
-    better: str = ""
+    better: str = ""  # below the floor: the better shape and its efficiency
     article_efficiency: float | None = None
+    fits: bool = True  # whether weights, gradients and optimizer states alone fit the card
+    nodes: int = 1
+    in_use: bool = False  # the person's own shape
 
 
 @dataclass(frozen=True, slots=True)

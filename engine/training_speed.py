@@ -322,24 +322,22 @@ class Step:
     ep_each_s: float
     pp_each_s: float
     dp_s: float
-    window: int
+    window: float
     tail_s: float
     hidden_pp: float
     seconds: float
     exposed_s: float
 
-    def timed(self, hidden_tp: float, hidden_ep: float, hidden_dp: float) -> Step:
-        """This step with its total, when those shares of each kind of communication hide behind compute."""
+    def total(self, hidden_tp: float, hidden_ep: float, hidden_dp: float) -> tuple[float, float]:
+        """Seconds of the step, and of them communication, when those shares of it hide behind compute."""
         exposed_each = (
             self.tp_each_s * (1 - hidden_tp) + self.ep_each_s * (1 - hidden_ep) + self.pp_each_s * (1 - self.hidden_pp)
         )
         each = self.compute_each_s + exposed_each
         slots = self.micro_batches + self.bubble_slots
-        # gradients appear in the backward pass: no more than that can hide
-        exposed_dp = max(self.dp_s * (1 - hidden_dp), self.dp_s - BACKWARD_SHARE * each * self.window)
-        self.seconds = each * slots + exposed_dp + self.tail_s
-        self.exposed_s = exposed_each * slots + exposed_dp
-        return self
+        # no more can hide than there is to hide behind
+        exposed_dp = max(self.dp_s * (1 - hidden_dp), self.dp_s - each * self.window)
+        return each * slots + exposed_dp + self.tail_s, exposed_each * slots + exposed_dp
 
     @property
     def bubble_s(self) -> float:
@@ -507,7 +505,8 @@ def assemble(b: Body, r: Rates, made: Kernels, hardware: Hardware, workload: Wor
     local = trainable = held + experts_held
     if workload.kind in ("lora", "qlora"):
         trainable = adapter_parameters(b, workload.lora_rank) / (tp * pp)
-    dp_s, window = 0.0, 1
+    # gradients of plain data parallelism hide behind the last backward pass; zero2 reduces in every micro-batch
+    dp_s, window = 0.0, BACKWARD_SHARE * (micro_batches if workload.sharding == "zero2" else 1)
     if dp > 1:
         within = ranks_per_node(layout, "dp", per_node, "training")
         if workload.sharding == "zero3":
@@ -521,7 +520,7 @@ def assemble(b: Body, r: Rates, made: Kernels, hardware: Hardware, workload: Wor
                 gather += _pieces(hardware, layout, "all_gather", experts_held * weight_bytes, others, within, pieces)
             # weights forward and again backward, gradients as reduce-scatter of the trained share
             dp_s = gather * (2.0 + trainable / local * 2.0 / weight_bytes) * micro_batches
-            window = micro_batches
+            window = float(micro_batches)
             if hybrid:
                 dp_s += _collective(hardware, layout, "all_reduce", trainable * 2.0 / group, dp // within, 1)
         elif workload.sharding == "ddp":
@@ -529,7 +528,6 @@ def assemble(b: Body, r: Rates, made: Kernels, hardware: Hardware, workload: Wor
         else:
             dp_s = _collective(hardware, layout, "reduce_scatter", trainable * 2.0, dp, within)
             dp_s += _collective(hardware, layout, "all_gather", trainable * 2.0, dp, within)
-            window = micro_batches if workload.sharding == "zero2" else 1
 
     pinned = workload.overlap
     made_step = Step(
@@ -548,8 +546,10 @@ def assemble(b: Body, r: Rates, made: Kernels, hardware: Hardware, workload: Wor
         exposed_s=0.0,
     )
     if pinned is None:
-        return made_step.timed(t.overlap_tp, t.overlap_ep, t.overlap_dp)
-    return made_step.timed(pinned, pinned, pinned)
+        made_step.seconds, made_step.exposed_s = made_step.total(t.overlap_tp, t.overlap_ep, t.overlap_dp)
+    else:
+        made_step.seconds, made_step.exposed_s = made_step.total(pinned, pinned, pinned)
+    return made_step
 
 
 def _ending(
@@ -600,6 +600,18 @@ OPTIMIZER_BYTES = {
     "muon": 20.0,
 }
 """Memory traffic of an update for each parameter: gradient, states and master copy read, states and weights written."""
+OPTIMIZER_STATE_BYTES = {
+    "adamw": 12.0,
+    "adamw-paged": 12.0,
+    "adamw-bf16": 4.0,
+    "adamw-8bit": 6.0,
+    "adamw-paged-8bit": 6.0,
+    "adamw-4bit": 5.0,
+    "adafactor": 4.0,
+    "sgd": 4.0,
+    "muon": 8.0,
+}
+"""States and master copy kept for each trained parameter."""
 MUON_FLOPS_PER_WIDTH = 30.0
 """Five Newton-Schulz steps of three products, 2 FLOPs each, a parameter and unit of width (Jordan et al. 2024)."""
 
@@ -662,31 +674,36 @@ def goodput(hardware: Hardware, parameters: float) -> float:
 
 
 def training_speed(scenario: Scenario, layout: Layout, memory: Memory) -> Training:
-    """Speed, length and efficiency of a training run on the scenario's build in one layout."""
+    """Speed, length and efficiency of a training run on the scenario's build in one layout.
+
+    days and gpu_hours count failures and checkpoints (goodput); tokens/s and MFU are of an undisturbed step. MFU
+    counts the model's own FLOPs, causal attention by the pairs it scores, nothing recomputed, against the dense data
+    sheet rate of the compute dtype. The interval is an 80 % one, from the errors on frameworks left out of the fit.
+    """
     hardware, workload = scenario.hardware, scenario.workload
     architecture = scenario.model.architecture
     made = step(architecture, hardware, workload, layout)
     gpus = layout.gpus
-    model_flops = 3.0 * forward_flops_per_token(architecture, workload.sequence_length)
-    total = made.tokens / made.seconds
-    per_gpu = total / gpus
+    per_gpu = made.tokens_per_s / gpus
     alone = single_gpu_tokens_per_s(architecture, hardware, workload)
     keep = goodput(hardware, body(architecture, workload.sequence_length).parameters)
-    seconds = workload.total_tokens / total / keep
-    days = seconds / SECONDS_PER_DAY
+    days = workload.total_tokens / made.tokens_per_s / keep / SECONDS_PER_DAY
+    gpu_hours = days * 24 * hardware.gpus
     r = rates(hardware.accelerator, workload.compute_dtype, workload.software)
     low, high = FITTED.intervals[interval_group(architecture, workload)]
+    model_flops = 3.0 * forward_flops_per_token(architecture, workload.sequence_length)
     hourly = scenario.money.usd_per_gpu_hour
-    gpu_hours = days * 24 * hardware.gpus
+    efficiency = min(1.0, per_gpu / alone)
+    worst, best = (made.tokens / made.total(x, x, x)[0] / gpus for x in OVERLAP_RANGE)
     return Training(
         step_s=made.seconds,
         tokens_per_s_gpu=per_gpu,
-        tokens_per_s_total=total,
+        tokens_per_s_total=made.tokens_per_s,
         mfu=per_gpu * model_flops / r.peak,
         days=days,
         gpu_hours=gpu_hours,
         peak_bytes=memory.peak_bytes,
-        efficiency=min(1.0, per_gpu / alone),
+        efficiency=efficiency,
         interval=Interval(per_gpu * low, per_gpu * high),
         flops_per_token=model_flops,
         achieved_tflops=per_gpu * model_flops / TERA,
@@ -697,7 +714,23 @@ def training_speed(scenario: Scenario, layout: Layout, memory: Memory) -> Traini
         cost_usd=gpu_hours * hourly if hourly is not None else None,
         meets_deadline=None if workload.deadline_days is None else days <= workload.deadline_days,
         goodput=keep,
+        tp_communication_s=made.tp_each_s * made.micro_batches,
+        ep_communication_s=made.ep_each_s * made.micro_batches,
+        pp_communication_s=made.pp_each_s * made.micro_batches,
+        dp_communication_s=made.dp_s,
+        optimizer_s=made.tail_s,
+        micro_batches=made.micro_batches,
+        one_gpu_tokens_per_s=alone,
+        overlap_range=Interval(worst, best),
+        serial_share=serial_share(efficiency, gpus),
     )
+
+
+def serial_share(efficiency: float, gpus: int) -> float:
+    """Amdahl's serial share: speed-up = 1 / (s + (1 - s) / n) solved for s, where speed-up = efficiency * n."""
+    if gpus <= 1 or efficiency <= 0:
+        return 0.0
+    return max(0.0, (1.0 / efficiency - 1.0) / (gpus - 1))
 
 
 ONE_GPU = Layout()
@@ -705,5 +738,4 @@ ONE_GPU = Layout()
 
 def single_gpu_tokens_per_s(architecture: Architecture, hardware: Hardware, workload: Workload) -> float:
     """Tokens a second of one GPU of the kind with memory enough for everything: the baseline of efficiency."""
-    made = step(architecture, hardware, workload, ONE_GPU)
-    return made.tokens / made.seconds
+    return step(architecture, hardware, workload, ONE_GPU).tokens_per_s
