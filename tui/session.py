@@ -17,12 +17,12 @@ from pathlib import Path
 from typing import Any, TypeVar, get_args, get_type_hints
 
 import tomli_w
-from pydantic import ValidationError
+from pydantic_core import ValidationError
 
 import catalog
 from catalog.hf_config import read_architecture
 from catalog.ids import nearest
-from catalog.schema import explain, first_error, keys_of, model_of
+from catalog.schema import check, explain, first_error, keys_of
 from engine.architecture import Architecture
 from engine.formats import FORMATS, KV_FORMATS
 from engine.scenario import LayoutChoice, Model, Money, Runtime, Scenario, Workload
@@ -411,7 +411,7 @@ class _Reader:
             if isinstance(value, int) and abs(value) > LARGEST_INTEGER:
                 raise self.fail(f"{name}.{key}", "the number is too large", f"up to {LARGEST_INTEGER:,}")
         try:
-            checked = model_of(record).model_validate(values)
+            return check(record, values)
         except ValidationError as problem:
             first = first_error(problem)
             key, reason = explain(first, keys_of(record))
@@ -421,7 +421,6 @@ class _Reader:
                 near = nearest(str(first["input"]), choices, 1)[0]
                 reason, allowed = f"{reason} (nearest: {near})", ", ".join(choices)
             raise self.fail(f"{name}.{key}", reason, allowed) from None
-        return record(**{key: getattr(checked, key) for key in keys_of(record)})
 
     def check_formats(self, model: ModelTable) -> None:
         """Refuse formats that nobody knows."""
