@@ -7,10 +7,10 @@ One pass of a decode step streams the weights and the KV of its sequences, multi
 
 (the roofline of Williams et al. 2009 per stream; Pope et al. 2022, arXiv 2211.05102, section 3 for the split of
 weights, KV and collectives under tensor parallelism). A mixture of experts reads the experts that the batch
-touches: of E experts, k a token, B tokens touch E (1 - (1 - k/E)^B) when routing is uniform. A prompt costs its FLOPs,
-attention and collectives; while others decode, each prompt read delays them all, which is the prefill interference. The
-KV cache that fits caps how many requests run at once; the rest wait, which is what the first-token time under load is made
-of. Constants: engine.calibration.serving_speed.
+touches: of E experts, k a token, B tokens touch E (1 - (1 - k/E)^B) when routing is uniform; it is not, so B counts
+with an exponent below one. A prompt costs its FLOPs, attention and collectives; while others decode, each prompt read
+delays them all, which is the prefill interference. The KV cache that fits caps how many requests run at once; the
+rest wait, which is what the first-token time under load is made of. Constants: engine.calibration.serving_speed.
 """
 
 from __future__ import annotations
@@ -37,6 +37,8 @@ DECODE_POINTS = (1, 16, 128, 1024)
 PREFILL_POINTS = (256, 2048, 16384)
 # A smooth maximum: streaming and multiplying overlap well, but not perfectly near the ridge of the roofline.
 OVERLAP_POWER = 4.0
+# No kernel was seen to take more of a peak than this: STREAM-like copies reach 0.92 to 0.94 on HBM and GDDR.
+MOST_OF_PEAK = 0.92
 # Share of the answer's KV that an average running request holds: pages are taken as the answer grows.
 GROWN_SHARE = 0.6
 # Prompt tokens of one pass: vLLM's and TensorRT-LLM's max_num_batched_tokens; llama.cpp's n_ubatch.
@@ -47,7 +49,7 @@ Bound = Literal["memory bandwidth", "compute", "communication", "overhead"]
 
 @dataclass(frozen=True, slots=True)
 class Band:
-    """Layers that see at most `limit` tokens (0: all): per GPU and token seen, cache bytes and FLOPs of a query."""
+    """Layers that see at most `limit` tokens (0: all): per GPU and token seen, bytes and FLOPs of a query."""
 
     limit: int
     kv_bytes: float
@@ -67,7 +69,7 @@ class Band:
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """Counted facts of one engine (a replica, or the group that data-parallel attention forms). No fitted constant.
+    """Counted facts of one engine: a replica, or the group that data-parallel attention forms.
 
     Bytes and FLOPs are those of one GPU, summed over the pipeline stages. attention_copies: how many ways the
     engine's sequences are split before attention. decode_wire, prefill_wire: seconds in collectives by tokens.
@@ -79,7 +81,6 @@ class Shape:
     moe_layers: int
     latent_layers: int
     attention_copies: int
-    expert_ranks: int
     dense_bytes: float
     expert_bytes: float
     experts: int
@@ -174,7 +175,6 @@ def _shape(arch: Architecture, weights: str, kv_cache: str, layout: Layout, hard
         moe_layers=moe,
         latent_layers=latent,
         attention_copies=engine_split(layout)[1],
-        expert_ranks=min(layout.ep, group),
         dense_bytes=dense_bytes,
         expert_bytes=expert_bytes,
         experts=arch.experts,
@@ -206,7 +206,7 @@ class Rates:
     dense_s: float
     expert_s: float
     untouched: float  # share of experts that one token leaves untouched
-    expert_balance: float
+    expert_spread: float
     token_s: float  # per token of an attention copy, decode
     expert_token_s: float  # per token of the whole engine
     prefill_token_s: float
@@ -227,11 +227,11 @@ class Rates:
     chunk: int
 
 
-def _compute_class(weights: str, accelerator: Accelerator) -> tuple[str, float]:
+def compute_class(weights: str, accelerator: Accelerator) -> tuple[str, float]:
     """(class of arithmetic, peak dense TFLOPS) in which matrix products of that format run."""
     form = weight_format(weights)
     kind = compute_type(form, accelerator)
-    sixteen = accelerator.tflops_bf16_dense or accelerator.tflops_fp16_dense or accelerator.tflops_fp8_dense or 50.0
+    sixteen = accelerator.tflops_bf16_dense or accelerator.tflops_fp16_dense or 50.0
     if kind == "fp4" and accelerator.tflops_fp4_dense:
         return "fp4", accelerator.tflops_fp4_dense
     if kind == "fp8" and accelerator.tflops_fp8_dense:
@@ -248,7 +248,7 @@ def rates_of(
     shape: Shape, weights: str, accelerator: Accelerator, engine: str, constants: Mapping[str, float]
 ) -> Rates:
     """A shape priced with given constants; the calibration varies them."""
-    kind, tflops = _compute_class(weights, accelerator)
+    kind, tflops = compute_class(weights, accelerator)
     tags = (gpu_class(accelerator), engine, kind, "latent" if shape.latent else "")
 
     def c(name: str) -> float:
@@ -261,22 +261,25 @@ def rates_of(
     if engine == "llama.cpp" and kind == "16-bit":
         # its FP16 products accumulate in FP16 (cublasGemmEx with CUBLAS_COMPUTE_16F), twice as fast on GeForce
         tflops = max(tflops, accelerator.tflops_fp16_fp16acc_dense or 0.0)
+    def share(name: str) -> float:
+        return min(c(name), MOST_OF_PEAK)
+
     peak = accelerator.bandwidth_gb_s * GB
     sixteen = accelerator.tflops_bf16_dense or accelerator.tflops_fp16_dense or tflops
-    weight_rate = peak * c("weight_bandwidth")
-    compute = tflops * TERA * c("compute")
-    kv_rate = peak * c("latent_bandwidth" if shape.latent else "kv_bandwidth")
-    attention_rate = sixteen * TERA * c("attention_compute")
+    weight_rate = peak * share("weight_bandwidth")
+    compute = tflops * TERA * share("compute")
+    kv_rate = peak * share("latent_bandwidth" if shape.latent else "kv_bandwidth")
+    attention_rate = sixteen * TERA * share("attention_compute")
     ratio = shape.experts_per_token / shape.experts if shape.experts else 0.0
-    expert_compute = compute * c("expert_compute")
+    expert_compute = tflops * TERA * share("expert_compute")
     return Rates(
         stages=shape.stages,
         imbalance=shape.imbalance,
         copies=shape.attention_copies,
         dense_s=shape.dense_bytes / weight_rate,
-        expert_s=shape.expert_bytes / (peak * c("expert_bandwidth")),
+        expert_s=shape.expert_bytes / (peak * share("expert_bandwidth")),
         untouched=1.0 - ratio,
-        expert_balance=c("balance") if shape.expert_ranks > 1 else 1.0,
+        expert_spread=c("expert_spread"),
         token_s=(shape.dense_flops + shape.head_flops) / compute,
         expert_token_s=shape.expert_flops / expert_compute,
         prefill_token_s=shape.dense_flops / compute,
@@ -295,7 +298,11 @@ def rates_of(
         wire=c("collectives"),
         decode_wire=shape.decode_wire,
         prefill_wire=shape.prefill_wire,
-        prefill_fixed_s=c("prefill_s") + shape.layers * c("prefill_layer_s"),
+        prefill_fixed_s=(
+            c("prefill_s")
+            + shape.layers * c("prefill_layer_s")
+            + shape.moe_layers * c("prefill_moe_layer_s")
+        ),
         interference=c("interference"),
         bunching=c("bunching"),
         grown=1.0 if engine == "trtllm" else GROWN_SHARE,
@@ -370,8 +377,8 @@ def decode_step(r: Rates, batch: float, context: float) -> DecodeStep:
     local = flight / r.copies if flight > r.copies else 1.0
     weight = r.dense_s
     if r.expert_s:
-        weight += r.expert_s * (1.0 - r.untouched ** max(1.0, flight))
-    compute = local * r.token_s + flight * r.expert_token_s * r.expert_balance
+        weight += r.expert_s * (1.0 - r.untouched ** (flight**r.expert_spread))
+    compute = local * r.token_s + flight * r.expert_token_s
     kv = r.state_s
     for limit, each in r.kv_s:
         kv += each * (limit if limit and limit < context else context)
@@ -526,9 +533,9 @@ def serving_speed(scenario: Scenario, layout: Layout, memory: Memory) -> Serving
         offline_tokens_per_s=offline,
         best_concurrency=int(best * engines),
         best_tokens_per_s_total=best_total * engines,
-        ttft_interval=Interval(first * fit.SPREAD_TTFT[0], first * fit.SPREAD_TTFT[1]),
-        inter_token_interval=Interval(token * fit.SPREAD_INTER_TOKEN[0], token * fit.SPREAD_INTER_TOKEN[1]),
-        tokens_per_s_interval=Interval(total * fit.SPREAD_TOKENS_PER_S[0], total * fit.SPREAD_TOKENS_PER_S[1]),
+        ttft_interval=_interval(first, "ttft", r),
+        inter_token_interval=_interval(token, "inter_token", r),
+        tokens_per_s_interval=_interval(total, "tokens_per_s", r),
         bound_by=_bound(step),
         meets_targets=None if all(target is None for target in targets) else not missed,
         missed=tuple(missed),
@@ -539,6 +546,12 @@ def serving_speed(scenario: Scenario, layout: Layout, memory: Memory) -> Serving
         communication_s=step.communication_s,
         prefill_interference_s=now.interference_s,
     )
+
+
+def _interval(value: float, figure: str, r: Rates) -> Interval:
+    """The 80 % interval of a figure: the spread of the model's error on what its fit had not seen."""
+    low, high = fit.SPREADS[f"{figure}, {'moe' if r.expert_s else 'dense'}"]
+    return Interval(value * low, value * high)
 
 
 def _bound(step: DecodeStep) -> Bound:

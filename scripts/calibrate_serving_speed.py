@@ -15,7 +15,7 @@ import math
 import statistics
 import sys
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,7 +26,15 @@ from engine.plan import plan
 from engine.scenario import Layout
 from engine.serving_memory import serving_memory
 from engine.serving_speed import (
-    Shape, best_load, engine_split, load, rates_of, running_limit, shape_of,
+    Shape,
+    best_load,
+    compute_class,
+    engine_split,
+    gpu_class,
+    load,
+    rates_of,
+    running_limit,
+    shape_of,
 )  # fmt: skip
 from engine.sizing import Memory
 from tests.accuracy import inference_perf as rows_of
@@ -36,6 +44,52 @@ TARGET = Path(__file__).parent.parent / "engine" / "calibration" / "serving_spee
 # How far a constant may lie from its prior, as a standard deviation of its logarithm.
 BASE_SIGMA, CLASS_SIGMA = 1.0, 0.25
 ROW_SIGMA = 0.15
+
+GPUS = ("ampere", "ampere-gddr", "ada", "hopper", "blackwell", "blackwell-gddr", "amd", "intel")
+SERVERS = ("vllm", "sglang", "trtllm")
+ENGINES = (*SERVERS, "llama.cpp")
+KINDS = ("16-bit", "fp8", "fp4", "weight-only")
+
+# constant: (textbook value, classes that may differ from it)
+SHAPE: dict[str, tuple[float, tuple[str, ...]]] = {
+    "weight_bandwidth": (0.78, (*GPUS, *KINDS, "gguf", "llama.cpp")),
+    "expert_bandwidth": (0.45, (*GPUS, *SERVERS, *KINDS)),
+    "kv_bandwidth": (0.6, (*GPUS, *SERVERS)),
+    "latent_bandwidth": (0.4, SERVERS),
+    "compute": (0.55, (*GPUS, *ENGINES, *KINDS, "gguf")),
+    "expert_compute": (0.3, (*GPUS, *SERVERS, *KINDS)),
+    "attention_compute": (0.4, (*GPUS, *SERVERS)),
+    "layer_s": (12e-6, (*GPUS, *ENGINES)),
+    "moe_layer_s": (15e-6, (*GPUS, *SERVERS)),
+    "latent_layer_s": (15e-6, SERVERS),
+    "step_s": (1e-3, ENGINES),
+    "sequence_s": (10e-6, SERVERS),
+    "collectives": (1.0, SERVERS),
+    "prefill_s": (15e-3, ENGINES),
+    "prefill_layer_s": (3e-4, ENGINES),
+    "prefill_moe_layer_s": (5e-4, SERVERS),
+    "interference": (1.0, SERVERS),
+    "bunching": (3.0, ()),
+    "expert_spread": (0.9, ()),
+}
+# multipliers whose prior is not 1: what is known before any fit
+KNOWN = {"compute@fp4": 0.75, "compute@weight-only": 0.7, "compute@gguf": 0.3}
+PRIORS: dict[str, float] = {}
+for _name, (_value, _tags) in SHAPE.items():
+    PRIORS[_name] = _value
+    for _tag in _tags:
+        PRIORS[f"{_name}@{_tag}"] = KNOWN.get(f"{_name}@{_tag}", 1.0)
+
+# which figures share a spread: the part of Serving that answers them
+SPREADS = {
+    rows_of.TTFT_LOW: "ttft",
+    rows_of.TTFT_LOADED: "ttft",
+    rows_of.TPOT_DENSE: "inter_token",
+    rows_of.TPOT_MOE: "inter_token",
+    rows_of.MAXIMUM: "tokens_per_s",
+    rows_of.LIMITED: "tokens_per_s",
+    rows_of.LOADED: "tokens_per_s",
+}
 
 
 @dataclass(slots=True)
@@ -90,6 +144,13 @@ def balance(points: list[Point]) -> None:
 def _like(point: Point) -> tuple[str, ...]:
     groups = point.prepared.groups
     return (point.metric, groups["gpu"], groups["model"], groups["engine"])
+
+
+def tags_of(point: Point) -> frozenset[str]:
+    """The classes whose multipliers touch a figure."""
+    model, hardware = point.prepared.scenario.model, point.prepared.scenario.hardware
+    kind = compute_class(model.weights, hardware.accelerator)[0]
+    return frozenset((gpu_class(hardware.accelerator), point.prepared.scenario.runtime.engine, kind))
 
 
 def predict(point: Point, constants: Mapping[str, float]) -> float:
@@ -148,88 +209,139 @@ def solve(matrix: list[list[float]], right: list[float]) -> list[float]:
     return answer
 
 
-def jacobian(points: list[Point], constants: dict[str, float], names: list[str]) -> list[list[float]]:
-    """d residual / d ln constant, by central differences, one list a constant."""
-    columns = []
+Sparse = list[tuple[int, float]]
+
+
+def jacobian(points: list[Point], constants: dict[str, float], names: list[str]) -> list[Sparse]:
+    """d residual / d ln constant of each figure, by differences: (constant, slope) where there is one."""
     step = 0.02
-    for name in names:
+    base = residuals(points, constants)
+    tags = [tags_of(point) for point in points]
+    lines: list[Sparse] = [[] for _ in points]
+    for index, name in enumerate(names):
         kept = constants[name]
         constants[name] = kept * math.exp(step)
-        up = residuals(points, constants)
-        constants[name] = kept * math.exp(-step)
-        down = residuals(points, constants)
+        tag = name.partition("@")[2]
+        touched = [i for i, known in enumerate(tags) if not tag or tag in known]
+        for i, up in zip(touched, residuals([points[i] for i in touched], constants), strict=True):
+            if up != base[i]:
+                lines[i].append((index, (up - base[i]) / step))
         constants[name] = kept
-        columns.append([(a - b) / (2 * step) for a, b in zip(up, down, strict=True)])
-    return columns
+    return lines
 
 
-def gauss_newton(
-    points: list[Point],
-    constants: dict[str, float],
-    priors: Mapping[str, float],
-    names: list[str],
-    columns: list[list[float]],
-    keep: list[int],
-) -> dict[str, float]:
-    """One damped step on the figures `keep`, with a given Jacobian."""
-    errors = residuals([points[i] for i in keep], constants)
-    weights = [
-        points[i].weight / (ROW_SIGMA * max(abs(error), ROW_SIGMA / 2)) for i, error in zip(keep, errors, strict=True)
+def row_weights(points: list[Point], errors: list[float]) -> list[float]:
+    """Weights that turn the squares into absolute values."""
+    return [
+        point.weight / (ROW_SIGMA * max(abs(error), ROW_SIGMA / 2)) for point, error in zip(points, errors, strict=True)
     ]
+
+
+def add_squares(
+    matrix: list[list[float]], lines: list[Sparse], weights: list[float], picked: list[int], sign: float
+) -> None:
+    """Add (or take away) the figures' share of the normal matrix, its upper triangle."""
+    for i in picked:
+        line, weight = lines[i], sign * weights[i]
+        for position, (a, x) in enumerate(line):
+            target, scaled = matrix[a], x * weight
+            for b, y in line[position:]:
+                target[b] += scaled * y
+
+
+def step_of(
+    matrix: list[list[float]],
+    lines: list[Sparse],
+    weights: list[float],
+    errors: Mapping[int, float],
+    constants: Mapping[str, float],
+    names: list[str],
+) -> dict[str, float]:
+    """The constants after one bounded Gauss-Newton step with that normal matrix."""
     size = len(names)
-    picked = [[column[i] for i in keep] for column in columns]
-    scaled = [[value * weight for value, weight in zip(column, weights, strict=True)] for column in picked]
-    matrix = [[0.0] * size for _ in range(size)]
+    full = [[matrix[min(a, b)][max(a, b)] for b in range(size)] for a in range(size)]
     right = [0.0] * size
-    for a in range(size):
-        left = scaled[a]
-        for b in range(a, size):
-            matrix[a][b] = matrix[b][a] = sum(x * y for x, y in zip(left, picked[b], strict=True))
-        right[a] = -sum(x * y for x, y in zip(left, errors, strict=True))
+    for i, error in errors.items():
+        for a, x in lines[i]:
+            right[a] -= x * weights[i] * error
     for a, name in enumerate(names):
-        sigma = CLASS_SIGMA if "@" in name else BASE_SIGMA
-        matrix[a][a] += 1 / sigma**2
-        right[a] -= math.log(constants[name] / priors[name]) / sigma**2
-    moved = solve(matrix, right)
-    longest = max(abs(value) for value in moved)
-    scale = min(1.0, 0.4 / longest) if longest else 1.0
-    return {**constants, **{n: constants[n] * math.exp(scale * d) for n, d in zip(names, moved, strict=True)}}
+        full[a][a] += 1 / sigma_of(name) ** 2
+        right[a] -= math.log(constants[name] / PRIORS[name]) / sigma_of(name) ** 2
+    moved = solve(full, right)
+    return {n: constants[n] * math.exp(max(-0.5, min(0.5, d))) for n, d in zip(names, moved, strict=True)}
 
 
-def objective(points: list[Point], constants: Mapping[str, float], priors: Mapping[str, float]) -> float:
+def sigma_of(name: str) -> float:
+    """How far a constant may lie from its prior."""
+    return CLASS_SIGMA if "@" in name else BASE_SIGMA
+
+
+def objective(points: list[Point], constants: Mapping[str, float]) -> float:
     """What the fit minimises: weighted absolute errors and the distance from the priors."""
     errors = residuals(points, constants)
     loss = sum(p.weight * abs(e) / ROW_SIGMA for p, e in zip(points, errors, strict=True))
-    for name, prior in priors.items():
-        sigma = CLASS_SIGMA if "@" in name else BASE_SIGMA
-        loss += 0.5 * (math.log(constants[name] / prior) / sigma) ** 2
-    return loss
+    return loss + sum(0.5 * (math.log(constants[n] / prior) / sigma_of(n)) ** 2 for n, prior in PRIORS.items())
 
 
-def fit_all(
-    points: list[Point], start: dict[str, float], priors: Mapping[str, float], steps: int, say: bool = True
-) -> tuple[dict[str, float], list[list[float]], list[str]]:
-    """The constants that fit all figures, with the last Jacobian."""
-    names = list(priors)
+@dataclass(slots=True)
+class Fit:
+    """Constants with what the leave-one-out steps need of the last full step."""
+
+    constants: dict[str, float]
+    lines: list[Sparse]
+    weights: list[float]
+    matrix: list[list[float]]
+
+
+def fit_all(points: list[Point], start: Mapping[str, float], steps: int) -> Fit:
+    """The constants that fit all figures best."""
+    names = list(PRIORS)
     everything = list(range(len(points)))
-    best, best_loss = dict(start), objective(points, start, priors)
-    columns: list[list[float]] = []
+    best = dict(start)
+    best_loss = objective(points, best)
     for step in range(steps):
-        columns = jacobian(points, dict(best), names)
-        moved = gauss_newton(points, dict(best), priors, names, columns, everything)
+        lines = jacobian(points, dict(best), names)
+        errors = residuals(points, best)
+        weights = row_weights(points, errors)
+        matrix = [[0.0] * len(names) for _ in names]
+        add_squares(matrix, lines, weights, everything, 1.0)
+        moved = step_of(matrix, lines, weights, dict(enumerate(errors)), best, names)
         for _ in range(5):
-            loss = objective(points, moved, priors)
+            loss = objective(points, moved)
             if loss < best_loss:
                 break
             moved = {name: math.sqrt(moved[name] * best[name]) for name in names}
         else:
             break
         gain, best, best_loss = best_loss - loss, moved, loss
-        if say:
-            print(f"step {step + 1}: loss {best_loss:.1f}", flush=True)
+        print(f"step {step + 1}: loss {best_loss:.1f}", flush=True)
         if gain < 0.0005 * best_loss:
             break
-    return best, columns, names
+    return Fit(best, lines, weights, matrix)
+
+
+def left_out(points: list[Point], found: Fit, group: str) -> list[float]:
+    """Residual of each figure under constants fitted without any of its group (its GPU, its model, its engine).
+
+    Two steps from the full fit with the group taken out of the normal matrix.
+    """
+    names = list(PRIORS)
+    members: dict[str, list[int]] = defaultdict(list)
+    for index, point in enumerate(points):
+        members[point.prepared.groups[group]].append(index)
+    errors = [0.0] * len(points)
+    for inside in members.values():
+        out = set(inside)
+        kept = [index for index in range(len(points)) if index not in out]
+        matrix = [list(line) for line in found.matrix]
+        add_squares(matrix, found.lines, found.weights, inside, -1.0)
+        constants = found.constants
+        for _ in range(2):
+            remaining = dict(zip(kept, residuals([points[i] for i in kept], constants), strict=True))
+            constants = step_of(matrix, found.lines, found.weights, remaining, constants, names)
+        for index, error in zip(inside, residuals([points[i] for i in inside], constants), strict=True):
+            errors[index] = error
+    return errors
 
 
 def table(title: str, points: list[Point], errors: list[float]) -> None:
@@ -249,3 +361,88 @@ def _line(values: list[float]) -> str:
         f"{len(values):6}{100 * statistics.median(ranked):9.1f}{100 * p90:9.1f}"
         f"{100 * statistics.median(values):+9.1f}"
     )
+
+
+def spreads(points: list[Point], errors: list[list[float]]) -> dict[str, tuple[float, float]]:
+    """Factors around a prediction that hold the middle 80 % of left-out observations, by figure and kind of model."""
+    ratios: dict[str, list[float]] = defaultdict(list)
+    for column in errors:
+        for point, error in zip(points, column, strict=True):
+            ratios[spread_name(point)].append(math.exp(-error))
+    found = {}
+    for name, values in sorted(ratios.items()):
+        values.sort()
+        found[name] = (values[int(0.1 * len(values))], values[min(len(values) - 1, int(0.9 * len(values)))])
+    return found
+
+
+def spread_name(point: Point) -> str:
+    """The spread that a figure takes."""
+    return f"{SPREADS[point.metric]}, {'moe' if point.prepared.moe else 'dense'}"
+
+
+def coverage(points: list[Point], errors: list[float], found: Mapping[str, tuple[float, float]]) -> str:
+    """Share of observations inside the spreads, in words."""
+    split: dict[str, list[bool]] = defaultdict(list)
+    for point, error in zip(points, errors, strict=True):
+        low, high = found[spread_name(point)]
+        split[spread_name(point)].append(low <= math.exp(-error) <= high)
+    everything = [value for values in split.values() for value in values]
+    parts = [f"{name} {100 * sum(values) / len(values):.0f}" for name, values in sorted(split.items())]
+    return f"inside the 80 % interval: all {100 * sum(everything) / len(everything):.0f} % ({', '.join(parts)})"
+
+
+def write(constants: Mapping[str, float], found: Mapping[str, tuple[float, float]]) -> None:
+    """Rewrite the calibration module."""
+    lines = [
+        '"""Constants of the serving-speed model. Written by `python scripts/calibrate_serving_speed.py --write`.',
+        "",
+        "`CONSTANTS` maps a name to a value; `name@class` multiplies it for a class of GPU, engine or arithmetic. What each",
+        "means: engine/serving_speed.py. `SPREADS` are factors around a prediction that hold 80 % of the figures of GPUs,",
+        "models and engines that the fit had not seen.",
+        '"""',
+        "",
+        "from typing import Final",
+        "",
+        "CONSTANTS: Final[dict[str, float]] = {",
+        *(f'    "{name}": {value:.4g},' for name, value in constants.items()),
+        "}",
+        "SPREADS: Final[dict[str, tuple[float, float]]] = {",
+        *(f'    "{name}": ({low:.3f}, {high:.3f}),' for name, (low, high) in found.items()),
+        "}",
+        "",
+    ]
+    TARGET.write_text("\n".join(lines), encoding="utf-8")
+
+
+def main() -> int:
+    """Fit, print, and write when asked."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--write", action="store_true", help="rewrite engine/calibration/serving_speed.py")
+    parser.add_argument("--steps", type=int, default=40, help="most Gauss-Newton steps (default 40)")
+    parser.add_argument("--cold", action="store_true", help="start from the textbook values, not from the last fit")
+    options = parser.parse_args()
+    points = points_of(load_rows(REFERENCE / "inference_perf.jsonl"))
+    last = {} if options.cold else dict(fit.CONSTANTS)
+    found = fit_all(points, {name: last.get(name, prior) for name, prior in PRIORS.items()}, options.steps)
+    errors = residuals(points, found.constants)
+    table("fit on all rows", points, errors)
+    columns = []
+    for group in ("gpu", "model", "engine"):
+        columns.append(left_out(points, found, group))
+        table(f"each {group} left out", points, columns[-1])
+    ranges = spreads(points, columns)
+    print()
+    for group, column in zip(("gpu", "model", "engine"), columns, strict=True):
+        print(f"{group} left out: {coverage(points, column, ranges)}")
+    print(f"fit on all rows: {coverage(points, errors, ranges)}")
+    for name, (low, high) in ranges.items():
+        print(f"{name}: {low:.2f} to {high:.2f} times the prediction")
+    if options.write:
+        write(found.constants, ranges)
+        print(f"wrote {TARGET.name}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
