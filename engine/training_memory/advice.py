@@ -19,14 +19,19 @@ MAX_SUGGESTIONS = 6
 MOST_GPUS = 4096
 
 
-def _largest(costs: tuple[RankCost, ...], usable_bytes: int, tokens_each: float, most: int) -> int:
+def fit(costs: list[tuple[RankCost, int]], tokens: float, usable_bytes: int) -> bool:
+    """Whether every stage holds micro-batches of so many tokens."""
+    return all(cost.needs(tokens, held) <= usable_bytes for cost, held in costs)
+
+
+def _largest(costs: list[tuple[RankCost, int]], usable_bytes: int, tokens_each: float, most: int) -> int:
     """The most units of `tokens_each` tokens that every rank holds, up to `most`.
 
     Needs grow with the tokens, faster never slower, so a bisection between 0 and a bound finds it.
     """
 
     def fits(units: int) -> bool:
-        return all(cost.needs(units * tokens_each) <= usable_bytes for cost in costs)
+        return fit(costs, units * tokens_each, usable_bytes)
 
     if most < 1 or not fits(1):
         return 0
@@ -61,7 +66,7 @@ def longest_sequence(architecture: Architecture, workload: Workload, layout: Lay
         middle = (low + high) // 2
         trial = replace(workload, sequence_length=middle * SEQUENCE_STEP)
         tokens = rank_tokens(trial)
-        holds = all(cost.needs(tokens) <= card.usable_bytes for cost in stage_costs(architecture, trial, layout))
+        holds = fit(stage_costs(architecture, trial, layout), tokens, card.usable_bytes)
         low, high = (middle, high) if holds else (low, middle)
     return low * SEQUENCE_STEP
 
@@ -152,6 +157,10 @@ def suggestions(
     found: list[Suggestion] = []
     for change in _changes(architecture, workload, layout, card, gpus_per_node):
         if any(change.field == earlier.field for earlier in found):
+            continue
+        tokens = rank_tokens(change.workload)
+        costs = stage_costs(architecture, change.workload, change.layout)
+        if not fit(costs, tokens, card.usable_bytes):
             continue
         after = sized(architecture, change.workload, change.layout, card, gpus_per_node)
         roomier = after.peak_bytes < 0.95 * now.peak_bytes

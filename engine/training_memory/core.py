@@ -31,7 +31,7 @@ HEADROOM_WORDS: tuple[tuple[Headroom, str], ...] = (
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """The memory of one GPU, bytes. usable: what is left of the reported memory by the driver."""
+    """The memory of one GPU as the driver reports it, bytes."""
 
     total_bytes: int
 
@@ -79,8 +79,8 @@ def check(workload: Workload, layout: Layout) -> None:
         )
 
 
-def stage_costs(architecture: Architecture, workload: Workload, layout: Layout) -> tuple[RankCost, ...]:
-    """The cost of one rank of every pipeline stage, in order."""
+def stage_costs(architecture: Architecture, workload: Workload, layout: Layout) -> list[tuple[RankCost, int]]:
+    """The cost of one rank of every pipeline stage, in order, and the micro-batches it holds at once (1F1B)."""
     micro_batches = accumulation_steps(workload, layout.dp)
     plan = recipe(workload, layout.dp, micro_batches > 1)
     widths: tuple[int, ...] = (0,) * layout.pp
@@ -88,12 +88,13 @@ def stage_costs(architecture: Architecture, workload: Workload, layout: Layout) 
     if plan.peft:
         widths = adapter_widths(architecture, workload.lora_targets, layout.tp, layout.pp, layout.ep)
         inputs = adapter_inputs(architecture, workload.lora_targets, layout.tp, layout.ep)
-    return tuple(
-        rank_cost(
-            stage,
-            plan,
-            workload,
-            Shape(
+    costs: list[tuple[RankCost, int]] = []
+    alike: dict[tuple[int, ...], RankCost] = {}
+    for index, stage in enumerate(stage_elements(architecture, layout.tp, layout.pp, layout.ep)):
+        key = (stage.layers, stage.linear, stage.other, stage.ends, stage.towers, widths[index])
+        cost = alike.get(key)
+        if cost is None:
+            shape = Shape(
                 hidden=architecture.hidden_size,
                 vocab=architecture.vocab_size,
                 adapter_elements=widths[index] * workload.lora_rank,
@@ -101,12 +102,11 @@ def stage_costs(architecture: Architecture, workload: Workload, layout: Layout) 
                 tp=layout.tp,
                 pp=layout.pp,
                 ep=layout.ep,
-                in_flight=layout.pp - index,
                 ranks=layout.gpus,
-            ),
-        )
-        for index, stage in enumerate(stage_elements(architecture, layout.tp, layout.pp, layout.ep))
-    )
+            )
+            cost = alike[key] = rank_cost(stage, plan, workload, shape)
+        costs.append((cost, layout.pp - index))
+    return costs
 
 
 def rank_tokens(workload: Workload) -> float:
@@ -130,7 +130,8 @@ def sized(architecture: Architecture, workload: Workload, layout: Layout, card: 
     """The Memory without searches, suggestions and notes."""
     check(workload, layout)
     tokens = rank_tokens(workload)
-    peaks = [cost.peak(tokens, card.usable_bytes) for cost in stage_costs(architecture, workload, layout)]
+    costs = stage_costs(architecture, workload, layout)
+    peaks = [cost.peak(tokens, held, card.usable_bytes) for cost, held in costs]
     groups: list[tuple[MemoryGroup, RankPeak]] = []
     for index, peak in enumerate(peaks):
         worst = peak.worst

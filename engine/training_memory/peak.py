@@ -67,16 +67,17 @@ class RankCost:
     loss: float
     host_fixed: float
     host_token: float
+    offloads_kept: bool
     context: float
     cache_share: float
     overlap_share: float
 
-    def moments(self, tokens: float) -> list[tuple[str, float, float]]:
-        """(moment, gradients, everything that a step allocates and frees) of a micro-batch of so many tokens."""
-        kept = self.kept * tokens
+    def moments(self, tokens: float, held: int) -> list[tuple[str, float, float]]:
+        """(moment, gradients, everything that a step allocates and frees), holding so many micro-batches at once."""
+        kept = self.kept * tokens * (1 if self.offloads_kept else held)
         backward = self.fixed + self.working * tokens
         listed = [
-            (FIRST, self.early, kept + self.lingering * tokens + backward),
+            (FIRST, self.early, kept + self.lingering * tokens * held + backward),
             (LAST, self.gradients, backward),
             (STEP, self.gradients, self.temporary),
         ]
@@ -84,18 +85,18 @@ class RankCost:
             listed.append((LOSS, self.early, kept + self.loss * tokens))
         return listed
 
-    def needs(self, tokens: float) -> float:
-        """Bytes that must be there for a micro-batch of so many tokens."""
-        _, gradients, step = max(self.moments(tokens), key=lambda moment: moment[1] + moment[2])
+    def needs(self, tokens: float, held: int) -> float:
+        """Bytes that must be there for micro-batches of so many tokens, so many of them held at once."""
+        _, gradients, step = max(self.moments(tokens, held), key=lambda moment: moment[1] + moment[2])
         allocated = self.weights + self.states + self.buffers + gradients + step
         return allocated + self.context + fitted.STUCK_SHARE * self.cache_share * step
 
-    def peak(self, tokens: float, usable_bytes: int) -> RankPeak:
-        """The peak of a micro-batch of so many tokens, with its parts."""
+    def peak(self, tokens: float, held: int, usable_bytes: int) -> RankPeak:
+        """The same with its parts, and what PyTorch and nvidia-smi will show on a card of that size."""
         weights, states = round(self.weights), round(self.states)
         phases = tuple(
             TrainingPhase(name, weights, round(gradient), states, round(step + self.buffers))
-            for name, gradient, step in self.moments(tokens)
+            for name, gradient, step in self.moments(tokens, held)
         )
         worst = max(phases, key=lambda phase: phase.allocated_bytes)
         allocated = worst.allocated_bytes
@@ -113,7 +114,7 @@ class RankCost:
             reserved_bytes=reserved,
             needs_bytes=needs,
             shown_bytes=round(reserved + self.context),
-            host_bytes=round(self.host_fixed + self.host_token * tokens),
+            host_bytes=round(self.host_fixed + self.host_token * tokens * held),
         )
 
 
@@ -143,7 +144,6 @@ class Shape:
     tp: int
     pp: int
     ep: int
-    in_flight: int
     ranks: int
 
 
@@ -258,7 +258,7 @@ def rank_cost(stage: StageElements, recipe: Recipe, workload: Workload, shape: S
         if recipe.peft:
             saved += fitted.ADAPTER_INPUT * shape.adapter_inputs
         kept, backward = saved, working
-    kept *= stage.layers * shape.in_flight
+    kept *= stage.layers
     host_token = 0.0
     if workload.activation_offload:
         host_token, kept = kept, 2.0 * checkpoint
@@ -280,10 +280,11 @@ def rank_cost(stage: StageElements, recipe: Recipe, workload: Workload, shape: S
         fixed=layer_copy + layer_gradient + unpacked,
         working=backward,
         kept=kept,
-        lingering=recipe.lingering * hidden * stage.layers * shape.in_flight,
+        lingering=recipe.lingering * hidden * stage.layers,
         loss=loss,
         host_fixed=state.host,
         host_token=host_token,
+        offloads_kept=workload.activation_offload,
         context=GB * (fitted.CONTEXT_GB + (fitted.COMMUNICATORS_GB if shape.ranks > 1 else 0.0)),
         cache_share=fitted.CACHE_SHARE_GATHERED if recipe.gathers else fitted.CACHE_SHARE,
         overlap_share=0.0 if recipe.gathers else fitted.CACHE_OTHER_PHASE,
