@@ -1,0 +1,51 @@
+"""What the app sends at 120x36: a slow link must not make typing wait."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.tui.terminal import Terminal, app_command
+
+START, ONE_PANEL, ALL_PANELS, TAB = 40_000, 1_500, 6_000, 3_000
+CTRL_S_FREE_END = b"Quit"
+
+
+@pytest.fixture(scope="module")
+def terminal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Terminal, bytes]]:
+    state = tmp_path_factory.mktemp("state")
+    with Terminal(app_command(), env={"XDG_STATE_HOME": str(state)}) as running:
+        first = running.read(quiet_s=1.2, until=CTRL_S_FREE_END)
+        assert b"MEMORY" in first, first[-2000:]
+        yield running, first
+
+
+def test_start(terminal: tuple[Terminal, bytes]) -> None:
+    assert len(terminal[1]) <= START, len(terminal[1])
+
+
+def test_idle_sends_nothing(terminal: tuple[Terminal, bytes]) -> None:
+    assert terminal[0].read(quiet_s=3.0) == b""
+
+
+def test_tab(terminal: tuple[Terminal, bytes]) -> None:
+    for _ in range(4):
+        sent = terminal[0].send(b"\t")
+        assert 0 < len(sent) <= TAB, len(sent)
+
+
+def test_an_edit_of_one_panel(terminal: tuple[Terminal, bytes]) -> None:
+    running = terminal[0]
+    running.send(b"\x10" + b"title: session\r", quiet_s=1.0)  # the palette leads to the title field
+    running.send(b"a")
+    sent = running.send(b"b")
+    assert b"unsaved" in running.output
+    assert 0 < len(sent) <= ONE_PANEL, len(sent)
+
+
+def test_an_edit_of_all_panels(terminal: tuple[Terminal, bytes]) -> None:
+    running = terminal[0]
+    running.send(b"\x10" + b"users at once\r", quiet_s=1.0)
+    sizes = [len(running.send(key)) for key in (b"\x1b[A", b"\x1b[A", b"\x1b[A", b"\x1b[B", b"4", b"8")]
+    assert all(0 < size <= ALL_PANELS for size in sizes), sizes

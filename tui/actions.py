@@ -1,0 +1,91 @@
+"""Every command once: its keys, footer label, help and palette words. Pure.
+
+The keymap, the footer, the help page and the palette are all made from COMMANDS, so none of them can disagree.
+A command named `undo` runs `action_undo` of the workbench.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Where = Literal["everywhere", "inputs", "results"]
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One thing the app can do.
+
+    keys: as Textual names them; the first is the one shown. label: for the footer, one or two words.
+    where: which part must have the focus. listed: whether help shows it as a row of its own.
+    """
+
+    id: str
+    keys: tuple[str, ...]
+    label: str
+    help: str
+    where: Where = "everywhere"
+    group: str = ""
+    palette: bool = True
+
+
+SESSION, EDIT, VIEW, MOVE = "Session", "Editing", "Looking", "Moving"
+COMMANDS: tuple[Command, ...] = (
+    Command("help", ("f1",), "Help", "This help; also ? outside text fields", group=VIEW),
+    Command("switch", ("ctrl+t", "f2"), "Results", "Between the inputs and the results", group=MOVE),
+    Command("palette", ("ctrl+p",), "Commands", "Find and run any command", group=VIEW, palette=False),
+    Command("undo", ("ctrl+z",), "Undo", "Take back the last change", group=EDIT),
+    Command("redo", ("ctrl+y",), "Redo", "Do again what was taken back", group=EDIT),
+    Command("save", ("ctrl+s",), "Save", "Save the session", group=SESSION),
+    Command("open", ("ctrl+o",), "Open", "Open a session: recent ones first, or any path", group=SESSION),
+    Command("quit", ("ctrl+q",), "Quit", "Leave; asks when there is unsaved work", group=SESSION),
+    Command("save_as", ("f12",), "Save as", "Save the session under another name", group=SESSION),
+    Command("new", ("ctrl+n",), "New", "Start a new session", group=SESSION),
+    Command("export", ("ctrl+e",), "Report", "Copy or write the report: text, Markdown, JSON or SVG", group=SESSION),
+    Command("reset", ("ctrl+r",), "Default", "Back to the field's default", "inputs", EDIT),
+    Command("next_field", ("tab", "enter"), "Next", "Next field", "inputs", MOVE, palette=False),
+    Command("previous_field", ("shift+tab",), "Back", "Previous field", "inputs", MOVE, palette=False),
+    Command("step", ("up", "down"), "Change", "Step a number or a choice", "inputs", EDIT, palette=False),
+    Command("next_section", ("pagedown",), "Section", "Next group of fields", "inputs", MOVE, palette=False),
+    Command("previous_section", ("pageup",), "Section", "Previous group of fields", "inputs", MOVE, palette=False),
+    Command("revert", ("escape",), "Revert", "Give up what was typed in the field", "inputs", EDIT, palette=False),
+    Command("next_page", ("right", "f4"), "Page", "Next page of results", "results", VIEW),
+    Command("previous_page", ("left", "f3"), "Page", "Previous page of results", "results", VIEW),
+    Command("select", ("up", "down"), "Select", "Choose a figure or a change", "results", MOVE, palette=False),
+    Command("working", ("enter",), "Explain", "Open the working of the chosen figure", "results", VIEW, palette=False),
+    Command("apply", ("a",), "Apply", "Apply the chosen change, or the first one offered", "results", EDIT),
+    Command("pin", ("p",), "Pin", "Pin this build for comparing", "results", VIEW),
+    Command("inputs", ("escape",), "Inputs", "Back to the inputs", "results", MOVE, palette=False),
+    Command("theme", ("f9",), "Theme", "Next colour theme", group=VIEW),
+)
+BY_ID: dict[str, Command] = {command.id: command for command in COMMANDS}
+# At most seven, so that they fit 80 columns.
+FOOTER_INPUTS = ("help", "switch", "palette", "undo", "save", "open", "quit")
+FOOTER_RESULTS = ("help", "switch", "working", "apply", "next_page", "palette", "quit")
+FOOTER_PICKER = ("help", "switch", "next_field", "palette", "undo", "save", "quit")
+
+_NAMES = {
+    "pagedown": "PgDn",
+    "pageup": "PgUp",
+    "escape": "Esc",
+    "shift+tab": "Shift+Tab",
+    "tab": "Tab",
+    "enter": "Enter",
+    "up": "Up",
+    "down": "Down",
+    "left": "Left",
+    "right": "Right",
+}
+
+
+def key_name(key: str, short: bool = False) -> str:
+    """A key as people read it: Ctrl+S, or ^S when short."""
+    if key.startswith("ctrl+"):
+        letter = key.removeprefix("ctrl+").upper()
+        return f"^{letter}" if short else f"Ctrl+{letter}"
+    return _NAMES.get(key, key.upper() if key.startswith("f") and len(key) > 1 else key)
+
+
+def keys_words(command: Command) -> str:
+    """All keys of a command for the help page."""
+    return " or ".join(key_name(key) for key in command.keys)

@@ -1,0 +1,141 @@
+"""The app: holds the store, the theme and the glyphs; the workbench does the rest."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from textual import events
+from textual.app import App
+from textual.binding import Binding
+from textual.theme import Theme
+
+from catalog import Catalog
+from engine.scenario import Scenario
+from engine.sizing import Sizing
+from tui import glyphs as glyph_sets
+from tui import theme as themes
+from tui.doc import Line
+from tui.glyphs import Glyphs
+from tui.pages import PAGES, Look
+from tui.screens.workbench import Workbench
+from tui.store import Store
+
+_EDGES = {
+    "dark": "#585858",
+    "light": "#8a8a8a",
+    "sixteen": "ansi_bright_black",
+    "mono": "ansi_default",
+}
+
+
+def _textual_theme(name: str) -> Theme:
+    _, background, text = themes.GROUNDS[name]
+    edge = _EDGES[name]
+    return Theme(
+        name=name,
+        primary=edge,
+        foreground=text,
+        background=background,
+        surface=background,
+        panel=background,
+        dark=name != "light",
+        ansi=name in ("sixteen", "mono"),
+        # Textual's own sheets name the two ansi variables.
+        variables={"edge": edge, "ansi-background": background, "ansi-foreground": text},
+    )
+
+
+class SizeupApp(App[int], inherit_bindings=False):
+    """Sizes one build live. `size` and `catalog` are given, so that tests can stand in for them."""
+
+    CSS_PATH = "sizeup.tcss"
+    TITLE = "sizeup"
+    ENABLE_COMMAND_PALETTE = False
+    BINDINGS = (
+        Binding("ctrl+q", "leave", "Quit", priority=True, show=False),
+        Binding("ctrl+c", "how_to_leave", show=False),
+    )
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        path: Path | None = None,
+        *,
+        catalog: Catalog,
+        size: Callable[[Scenario], Sizing],
+        theme: str = "",
+        glyphs: Glyphs | None = None,
+    ) -> None:
+        super().__init__(ansi_color=True)
+        self.animation_level = "none"
+        self.catalog = catalog
+        self.glyphs = glyphs or glyph_sets.for_this_terminal()
+        self.store = Store(scenario, size, path)
+        self.theme_name = theme or themes.for_this_terminal()
+        for name in themes.PALETTES:
+            self.register_theme(_textual_theme(name))
+        self.theme = self.theme_name
+
+    @property
+    def workbench(self) -> Workbench:
+        """The one main screen."""
+        found = self.screen_stack[0] if len(self.screen_stack) == 1 else self.screen_stack[1]
+        for screen in self.screen_stack:
+            if isinstance(screen, Workbench):
+                return screen
+        raise LookupError(found)
+
+    def get_default_screen(self) -> Workbench:
+        """The workbench is the default screen: no blank one is painted before it."""
+        return Workbench()
+
+    def on_mount(self) -> None:
+        """Save the work when the terminal goes away."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGHUP, signal.SIGTERM):
+            try:
+                loop.add_signal_handler(number, self._cut_off)
+            except (NotImplementedError, RuntimeError, ValueError):  # not the main thread, or no such signals
+                return
+
+    async def _on_app_blur(self, event: events.AppBlur) -> None:
+        """Keep the focus while another window is in front: losing it would repaint both ways."""
+
+    async def _on_app_focus(self, event: events.AppFocus) -> None:
+        """Nothing was lost."""
+
+    def _cut_off(self) -> None:
+        self.workbench.keep_work()
+        self.exit(143, return_code=143)
+
+    def page_lines(self, page: str, sizing: Sizing, look: Look) -> Sequence[Line]:
+        """The lines of a page, in the characters of this terminal."""
+        lines = PAGES[page](sizing, look)
+        if self.glyphs.unicode:
+            return lines
+        return [tuple(span._replace(text=self.glyphs.text(span.text)) for span in row) for row in lines]
+
+    def next_theme(self) -> str:
+        """Switch to the next colour theme; its name in words."""
+        names = list(themes.PALETTES)
+        self.use_theme(names[(names.index(self.theme_name) + 1) % len(names)])
+        return themes.WORDS[self.theme_name]
+
+    def use_theme(self, name: str) -> None:
+        """Switch the colour theme and repaint."""
+        self.theme_name = name
+        self.theme = name
+        for screen in self.screen_stack:
+            for widget in screen.query("Canvas"):
+                widget.refresh()
+
+    def action_leave(self) -> None:
+        """Quit; the workbench asks about unsaved work."""
+        self.workbench.action_quit()
+
+    def action_how_to_leave(self) -> None:
+        """Ctrl+C does not lose work."""
+        self.workbench.say("Ctrl+Q quits.")

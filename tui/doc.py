@@ -1,0 +1,149 @@
+"""Lines of styled text: what the pages build and the canvas paints. Pure: no terminal, no widget."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+
+class Span(NamedTuple):
+    """A run of text in one named style. action: what a click or Enter on it does, empty for nothing."""
+
+    text: str
+    style: str = ""
+    action: str = ""
+
+
+Line = tuple[Span, ...]
+BLANK: Line = ()
+_WORDS = re.compile(r"\s*\S+\s*|\s+")
+
+
+def line(*parts: Span | str | tuple[str, str]) -> Line:
+    """A line from spans, plain strings and (text, style) pairs."""
+    return tuple(
+        part if isinstance(part, Span) else Span(part) if isinstance(part, str) else Span(*part)
+        for part in parts
+    )
+
+
+def width_of(spans: Iterable[Span]) -> int:
+    """Cells that the spans take, counting every character as one cell."""
+    return sum(len(span.text) for span in spans)
+
+
+def plain(spans: Iterable[Span]) -> str:
+    """The text alone."""
+    return "".join(span.text for span in spans)
+
+
+def ends(left: Sequence[Span], right: Sequence[Span], width: int) -> Line:
+    """Left and right parts pushed to the ends of `width` cells; at least one space between them."""
+    gap = max(1, width - width_of(left) - width_of(right))
+    return (*left, Span(" " * gap), *right)
+
+
+def heading(title: str, width: int, rule: str, right: str = "", right_style: str = "dim") -> Line:
+    """A section heading: the title, a rule, and words at the right end."""
+    tail = f" {right}" if right else ""
+    dashes = max(1, width - len(title) - 1 - len(tail))
+    return (Span(title, "title"), Span(" " + rule * dashes, "rule"), Span(tail, right_style))
+
+
+def wrap(text: str, width: int, indent: str = "") -> list[str]:
+    """Text broken between words into lines of at most `width`; later lines start with `indent`.
+
+    A word longer than a line is broken after one of - / , . where there is one.
+    """
+    lines: list[str] = []
+    current = ""
+    for word in text.split():
+        while True:
+            candidate = f"{current} {word}" if current.strip() else current + word
+            if len(candidate) <= width:
+                current = candidate
+                break
+            if current.strip():
+                lines.append(current)
+                current = indent
+                continue
+            room = max(1, width - len(current))
+            cut = max((word.rfind(mark, 0, room) + 1 for mark in "-/,."), default=0) or room
+            lines.append(current + word[:cut])
+            current, word = indent, word[cut:]
+            if not word:
+                break
+    if current.strip():
+        lines.append(current)
+    return lines
+
+
+def paragraphs(text: str, width: int, style: str = "", indent: str = "", first: str = "") -> list[Line]:
+    """Wrapped text as lines; `first` starts the first line and `indent` the rest."""
+    wrapped = wrap(text, max(8, width - len(first)))
+    rest = wrap(text, max(8, width - len(indent)))
+    if len(first) == len(indent):
+        return [
+            line(first if number == 0 else indent, (words, style)) for number, words in enumerate(wrapped)
+        ]
+    if not wrapped:
+        return []
+    head = wrapped[0]
+    tail = " ".join(text.split())[len(head) :].strip()
+    rest = wrap(tail, max(8, width - len(indent))) if tail else []
+    return [line(first, (head, style)), *(line(indent, (words, style)) for words in rest)]
+
+
+def flow(spans: Iterable[Span], width: int, indent: str = " ") -> list[Line]:
+    """Spans wrapped between words into lines of at most `width`; later lines start with `indent`."""
+    lines: list[Line] = []
+    row: list[Span] = []
+    used = 0
+    for span in spans:
+        for word in _WORDS.findall(span.text):
+            room = width - used
+            if len(word.rstrip()) > room and used > len(indent):
+                lines.append(tuple(row))
+                row, used = [Span(indent)], len(indent)
+                word = word.lstrip()
+            if row and row[-1].style == span.style and row[-1].action == span.action:
+                row[-1] = row[-1]._replace(text=row[-1].text + word)
+            else:
+                row.append(span._replace(text=word))
+            used += len(word)
+    if row:
+        lines.append(tuple(row))
+    return lines
+
+
+def shorten(text: str, width: int, ellipsis: str = "…") -> str:
+    """Text that fits `width`, cut between words (or after - / ,) and marked where it was cut."""
+    if len(text) <= width:
+        return text
+    room = width - len(ellipsis)
+    if room <= 0:
+        return text[:width]
+    cut = max(text.rfind(mark, 0, room + 1) for mark in " -/,·(")
+    return (text[:cut].rstrip(" -/,·(") if cut > room // 3 else text[:room]) + ellipsis
+
+
+def changed_cells(old: Line, new: Line, gap: int = 10) -> list[tuple[int, int]]:
+    """Ranges [start, end) of characters that differ, near ones joined: what must be sent again."""
+    if old == new:
+        return []
+    before = [(char, span.style) for span in old for char in span.text]
+    after = [(char, span.style) for span in new for char in span.text]
+    space = (" ", "")
+    length = max(len(before), len(after))
+    before += [space] * (length - len(before))
+    after += [space] * (length - len(after))
+    ranges: list[tuple[int, int]] = []
+    for at, (was, now) in enumerate(zip(before, after, strict=True)):
+        if was == now:
+            continue
+        if ranges and at - ranges[-1][1] <= gap:
+            ranges[-1] = (ranges[-1][0], at + 1)
+        else:
+            ranges.append((at, at + 1))
+    return ranges

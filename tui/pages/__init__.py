@@ -1,0 +1,70 @@
+"""The result pages: pure functions from a Sizing to lines, one for each page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from engine.sizing import Sizing
+from tui.doc import Line
+from tui.pages import sections as part
+from tui.pages.sections import Look
+
+
+def overview(sizing: Sizing, look: Look) -> list[Line]:
+    """Everything that decides, in brief: bars, what to do, speed, fabric, steps."""
+    return part.spaced(
+        part.memory(sizing, look),
+        part.todo(sizing, look, 5),
+        part.speed(sizing, look),
+        part.fabric(sizing, look, part.cliff_rows(sizing, 6)),
+        part.steps(sizing, look, evidence=False),
+    )
+
+
+def verdict(sizing: Sizing, look: Look) -> list[Line]:
+    """The steps with their evidence, the build, flips, assumptions and all warnings."""
+    return part.spaced(
+        part.steps(sizing, look, evidence=True), part.verdict_more(sizing, look), part.todo(sizing, look)
+    )
+
+
+def memory(sizing: Sizing, look: Look) -> list[Line]:
+    """Bars and figures with their reasons, every group, and the model's counted facts."""
+    return part.spaced(
+        part.memory(sizing, look) + part.memory_reasons(sizing, look),
+        part.memory_table(sizing, look),
+        part.model(sizing, look),
+    )
+
+
+def speed(sizing: Sizing, look: Look) -> list[Line]:
+    """Speed, and where the time of a step goes."""
+    return part.spaced(
+        part.speed(sizing, look), part.speed_parts(sizing, look), part.speed_more(sizing, look)
+    )
+
+
+def fabric(sizing: Sizing, look: Look) -> list[Line]:
+    """The whole fabric table."""
+    return part.fabric(sizing, look)
+
+
+def scaling(sizing: Sizing, look: Look) -> list[Line]:
+    """The scaling table."""
+    return part.scaling(sizing, look)
+
+
+def cost(sizing: Sizing, look: Look) -> list[Line]:
+    """Money and power."""
+    return part.spaced(part.cost(sizing, look), part.power(sizing, look))
+
+
+PAGES: dict[str, Callable[[Sizing, Look], list[Line]]] = {
+    "Overview": overview,
+    "Verdict": verdict,
+    "Memory": memory,
+    "Speed": speed,
+    "Fabric": fabric,
+    "Scaling": scaling,
+    "Cost": cost,
+}

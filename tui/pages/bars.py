@@ -1,0 +1,204 @@
+"""The VRAM bars: one per group of GPUs that hold the same, in glyphs that differ without colour."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from engine.sizing import Memory, MemoryGroup, Sizing
+from tui.doc import Line, Span, line
+from tui.glyphs import Glyphs
+from tui.pages.words import GIB, gib, percent
+
+WEIGHTS_MARK = 0.70  # planning rule of the design: weights within 60-70 % of a card
+
+
+class Part(NamedTuple):
+    """One kind of memory: field of MemoryGroup, words, style and glyph names."""
+
+    field: str
+    words: str
+    name: str
+
+
+SERVING_PARTS = (
+    Part("weights_bytes", "weights", "weights"),
+    Part("kv_bytes", "KV cache for the load", "kv"),
+    Part("activation_bytes", "activations, peak", "activations"),
+    Part("runtime_bytes", "runtime: CUDA, NCCL, graphs", "runtime"),
+)
+TRAINING_PARTS = (
+    Part("weights_bytes", "weights", "weights"),
+    Part("gradient_bytes", "gradients", "gradients"),
+    Part("optimizer_bytes", "optimizer states", "optimizer"),
+    Part("activation_bytes", "activations and loss, peak", "activations"),
+    Part("runtime_bytes", "runtime: CUDA, NCCL, buffers", "runtime"),
+)
+
+
+def parts_of(sizing: Sizing) -> tuple[Part, ...]:
+    """The kinds of memory that the workload has."""
+    return SERVING_PARTS if sizing.scenario.workload.is_inference else TRAINING_PARTS
+
+
+def group_name(group: MemoryGroup, groups: int) -> str:
+    """What to call the group beside its bar."""
+    if groups == 1:
+        return "the GPU" if group.gpus == 1 else f"each of {group.gpus} GPUs"
+    return group.rank_group
+
+
+def cells(group: MemoryGroup, parts: tuple[Part, ...], width: int, scale_bytes: int, glyphs: Glyphs) -> list[Span]:
+    """One bar of `width` cells over `scale_bytes`; the card's edge and what is past its limit are drawn in.
+
+    Every part that holds anything gets at least one cell. Cells past the usable memory are drawn as over.
+    """
+    edge = min(width, round(group.total_bytes / scale_bytes * width))
+    usable = min(width, round(group.usable_bytes / scale_bytes * width))
+    row: list[tuple[str, str]] = []
+    filled = 0
+    for part in parts:
+        amount = getattr(group, part.field)
+        if amount <= 0:
+            continue
+        filled += amount
+        end = round(filled / scale_bytes * width)
+        grow = max(1 if amount / group.total_bytes > 0.002 else 0, end - len(row))
+        row += [(getattr(glyphs, part.name), part.name)] * grow
+    row = row[:width]
+    if group.over_bytes > 0:
+        start = min(usable, len(row) - 1, width - 1)
+        row = [cell if at < start else (glyphs.over, "over") for at, cell in enumerate(row)]
+    while len(row) < edge:
+        row.append((glyphs.reserved, "reserved") if len(row) >= usable else (glyphs.free, "free"))
+    while len(row) < width:
+        row.append((" ", ""))
+    if edge < width:
+        row[edge] = (glyphs.edge, "mark")
+    spans: list[Span] = []
+    for char, style in row:
+        if spans and spans[-1].style == style:
+            spans[-1] = Span(spans[-1].text + char, style)
+        else:
+            spans.append(Span(char, style))
+    return spans
+
+
+def shown_groups(memory: Memory, limit: int = 6) -> tuple[MemoryGroup, ...]:
+    """The groups to draw: all, or the worst and best of many."""
+    groups = memory.per_gpu
+    return groups if len(groups) <= limit else (*groups[: limit - 1], groups[-1])
+
+
+def bars(sizing: Sizing, width: int, glyphs: Glyphs) -> list[Line]:
+    """All bars on one scale, with the mark for weights under them."""
+    memory = sizing.memory
+    groups = shown_groups(memory)
+    parts = parts_of(sizing)
+    names = [group_name(group, len(memory.per_gpu)) for group in groups]
+    label = min(22, max(len(name) for name in names))
+    tails = [_tail(group) for group in groups]
+    tail = max(len(text) for text, _ in tails)
+    room = max(10, width - label - tail - 5)
+    scale = max(max(group.total_bytes, group.used_bytes) for group in groups)
+    lines: list[Line] = []
+    for group, name, (text, style) in zip(groups, names, tails, strict=True):
+        bar = cells(group, parts, room, scale, glyphs)
+        lines.append(line(f" {name[:label]:<{label}} ", *bar, f" {' ' * (tail - len(text))}", (text, style)))
+    if len(groups) < len(memory.per_gpu):
+        lines.append(line((f" {len(memory.per_gpu) - len(groups)} more groups lie between these", "dim")))
+    lines.append(_axis(sizing, label + 2, room, scale, width, glyphs))
+    return lines
+
+
+def _tail(group: MemoryGroup) -> tuple[str, str]:
+    if group.over_bytes > 0:
+        return f"over by {gib(group.over_bytes)} GiB", "bad"
+    free = group.usable_bytes - group.used_bytes
+    return f"{gib(free)} GiB free", "dim"
+
+
+def _axis(sizing: Sizing, start: int, room: int, scale: int, width: int, glyphs: Glyphs) -> Line:
+    """The line under the bars: where 70 % of the card lies, and the size of the card."""
+    total = sizing.memory.per_gpu[0].total_bytes
+    at = min(room - 1, round(WEIGHTS_MARK * total / scale * room))
+    edge = min(room, round(total / scale * room))
+    mark = f"{glyphs.mark} 70 %"
+    note = f"{gib(total)} GiB"
+    left = " " * (start + at) + mark
+    gap = start + edge - len(left) - len(note)
+    if gap < 1:
+        gap = 2
+    words = left + " " * gap + note
+    rule = "weights rule"
+    if at > len(rule) + 2:
+        words = " " * (start + at - len(rule) - 1) + rule + " " + words[start + at :]
+    return line((words[:width], "dim"))
+
+
+def legend(sizing: Sizing, width: int, glyphs: Glyphs, before: Sizing | None = None) -> list[Line]:
+    """What each glyph is and how much it holds: a row per part, a column per group (the first four).
+
+    before: the Sizing of the build before the last edit; what changed since is shown beside each figure.
+    """
+    memory = sizing.memory
+    wide = 4 if width >= 74 else 3 if width >= 60 else 2
+    groups = shown_groups(memory, wide)
+    several = len(groups) > 1
+    label = 30
+    lines: list[Line] = []
+    column = max(11, max(len(group_name(g, len(memory.per_gpu))) for g in groups) + 2) if several else 11
+    column = min(column, max(9, (width - label - 3) // len(groups)))
+    if several:
+        heads = "".join(f"{group_name(g, len(memory.per_gpu))[: column - 1]:>{column}}" for g in groups)
+        lines.append(line((" " * (label + 2) + heads + "  GiB", "dim")))
+
+    def row(glyph: str, style: str, words: str, field: str, values: list[int], note: str = "") -> Line:
+        figures = "".join(f"{gib(value):>{column}}" for value in values)
+        unit = "" if several else " GiB"
+        action = f"figure:memory.{field}"
+        return line(
+            " ",
+            (glyph, style),
+            Span(f" {words:<{label - 1}}", "", action),
+            Span(figures + unit, "figure", action),
+            (f"  {note:<18}", "dim"),
+            ("" if several else _delta(field, values[0], before), "delta"),
+        )
+
+    for part in parts_of(sizing):
+        values = [getattr(group, part.field) for group in groups]
+        if not any(values):
+            continue
+        share = "" if several else f"{percent(values[0] / groups[0].total_bytes):>5} of the card"
+        lines.append(row(getattr(glyphs, part.name), part.name, part.words, part.field, values, share))
+    over = [group.over_bytes for group in groups]
+    if any(over):
+        lines.append(row(glyphs.over, "over", "over the limit", "over_bytes", over))
+    free = [_amount(group, "free_bytes") for group in groups]
+    kept = [group.reserved_bytes for group in groups]
+    share = "" if several else f"{percent(free[0] / groups[0].total_bytes):>5} of the card"
+    lines.append(row(glyphs.free, "free", "free", "free_bytes", free, share))
+    if any(kept):
+        note = "" if several else f"{percent(kept[0] / groups[0].total_bytes):>5} of the card"
+        lines.append(row(glyphs.reserved, "reserved", "kept from the engine", "reserved_bytes", kept, note))
+    return lines
+
+
+def _delta(field: str, value: int, before: Sizing | None) -> str:
+    """How much the last edit changed a figure of the fullest group, GiB with a sign."""
+    if before is None:
+        return ""
+    change = value - _amount(before.memory.worst, field)
+    return f"  {change / GIB:+,.1f}" if abs(change) >= 0.05 * GIB else ""
+
+
+def _amount(group: MemoryGroup, field: str) -> int:
+    if field == "free_bytes":
+        return max(0, group.usable_bytes - group.used_bytes)
+    amount: int = getattr(group, field)
+    return amount
+
+
+def card_gib(sizing: Sizing) -> float:
+    """Memory of one card as the driver reports it, GiB."""
+    return sizing.memory.per_gpu[0].total_bytes / GIB

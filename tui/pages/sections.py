@@ -1,0 +1,658 @@
+"""The sections that pages are made of: memory, what to do, speed, fabric, verdict, scaling, cost.
+
+Each takes a Sizing and a width and returns lines. They format; they compute nothing about the build.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from engine.sizing import FabricRow, Notice, Sizing, Step, Suggestion
+from tui.doc import BLANK, Line, Span, flow, heading, line, paragraphs, shorten, wrap
+from tui.glyphs import Glyphs
+from tui.pages import bars
+from tui.pages.words import count, digits, gib, interval, percent, rate, seconds, seconds_interval, size, usd
+
+HEADROOM_STYLE = {
+    "comfortable": "good",
+    "fits": "good",
+    "tight": "warn",
+    "marginal": "warn",
+    "does not fit": "bad",
+}
+SEVERITY_STYLE = {"error": "bad", "warning": "warn", "info": "info"}
+FABRIC_STYLE = {"in-box": "good", "optimal": "good", "viable": "", "painful": "warn", "unusable": "bad"}
+
+
+class Look(NamedTuple):
+    """How to draw: cells across, the glyph set, and the Sizing before the last edit (for deltas)."""
+
+    width: int
+    glyphs: Glyphs
+    before: Sizing | None = None
+
+
+class Figure(NamedTuple):
+    """A labelled figure of a two-column block. note: interval or remark, dim."""
+
+    label: str
+    value: str
+    note: str = ""
+    action: str = ""
+    style: str = "figure"
+
+
+def figures(items: Sequence[Figure], look: Look) -> list[Line]:
+    """Figures in two columns where they fit beside each other, otherwise in one."""
+    if not items:
+        return []
+    label = max(len(item.label) for item in items) + 1
+    value = max(len(item.value) for item in items)
+    note = max(len(item.note) for item in items)
+    half = (look.width - 2) // 2
+    two = label + value + note + 3 <= half
+
+    def cell(item: Figure, wide: int) -> tuple[Span, ...]:
+        body = (
+            Span(f" {item.label:<{label}}", "", item.action),
+            Span(f"{item.value:<{value}}", item.style, item.action),
+        )
+        room = wide - label - 1 - value - 2
+        tail = f"  {shorten(item.note, room)}" if item.note and room > 6 else ""
+        return (*body, Span(f"{tail:<{max(0, wide - label - 1 - value)}}", "dim"))
+
+    if not two:
+        return [cell(item, look.width) for item in items]
+    rows = (len(items) + 1) // 2
+    lines: list[Line] = []
+    for at in range(rows):
+        spans = cell(items[at], half)
+        if at + rows < len(items):
+            spans += cell(items[at + rows], half)
+        lines.append(spans)
+    return lines
+
+
+# --- memory -------------------------------------------------------------------------------------
+
+
+def memory(sizing: Sizing, look: Look) -> list[Line]:
+    """Bars, the exact figures behind them, and what the load needs against what fits."""
+    facts = sizing.memory
+    word = facts.headroom
+    lines = [heading("MEMORY per GPU", look.width, look.glyphs.rule, word, HEADROOM_STYLE[word])]
+    lines += bars.bars(sizing, look.width, look.glyphs)
+    lines += bars.legend(sizing, look.width, look.glyphs, look.before)
+    lines += load_lines(sizing, look)
+    return lines
+
+
+def load_lines(sizing: Sizing, look: Look) -> list[Line]:
+    """KV needed against KV that fits, or what the training state peaks at."""
+    facts, workload = sizing.memory, sizing.scenario.workload
+    arrow = look.glyphs.arrow
+    if workload.is_inference:
+        short = facts.max_concurrency < workload.concurrency
+        needed, room = "figure:memory.kv_needed_tokens", "figure:memory.max_concurrency"
+        was = look.before.memory.max_concurrency if look.before is not None else facts.max_concurrency
+        return [
+            *flow(
+                line(
+                    Span(" Load needs ", "", needed),
+                    Span(count(facts.kv_needed_tokens), "figure", needed),
+                    f" tokens of KV cache: {count(workload.concurrency)} users {look.glyphs.times} ",
+                    f"{count(workload.tokens_per_request)} tokens",
+                ),
+                look.width,
+                "   ",
+            ),
+            *flow(
+                line(
+                    Span(" Room for ", "", room),
+                    Span(count(facts.kv_capacity_tokens), "figure", room),
+                    f" tokens {arrow} ",
+                    (f"{_users(facts.max_concurrency)} users at this length", "bad" if short else "strong"),
+                    (_change(facts.max_concurrency - was, lambda value: count(int(value))), "delta"),
+                    (f"; one user up to {count(facts.longest_context_tokens)} tokens", "dim"),
+                ),
+                look.width,
+                "   ",
+            ),
+        ]
+    lines = flow(
+        line(
+            Span(" Peak on the fullest GPU ", "", "figure:memory.peak_bytes"),
+            Span(size(facts.peak_bytes), "figure", "figure:memory.peak_bytes"),
+            (f"; nvidia-smi will show {size(facts.nvidia_smi_bytes)}" if facts.nvidia_smi_bytes else "", "dim"),
+        ),
+        look.width,
+        "   ",
+    )
+    if facts.largest_micro_batch or facts.longest_sequence_tokens:
+        lines += flow(
+            line(
+                " Largest micro-batch ",
+                (count(facts.largest_micro_batch), "figure"),
+                "; longest sequence ",
+                (count(facts.longest_sequence_tokens), "figure"),
+                " tokens",
+            ),
+            look.width,
+            "   ",
+        )
+    if facts.host_bytes:
+        lines.append(line(" Offload needs ", (size(facts.host_bytes), "figure"), " of host memory per node"))
+    return lines
+
+
+def _change(difference: float, words: Callable[[float], str]) -> str:
+    """What an edit changed, signed, after two spaces; empty when it rounds to nothing."""
+    text = words(abs(difference))
+    if not text.strip("0.,"):
+        return ""
+    return f"  {'+' if difference > 0 else '-'}{text}"
+
+
+def _users(value: float) -> str:
+    return count(int(value)) if value >= 1 else digits(value, 2)
+
+
+def memory_reasons(sizing: Sizing, look: Look) -> list[Line]:
+    """Why the headroom has its word, and where the planning rule disagrees with the accounting."""
+    lines = paragraphs(sizing.memory.headroom_reason, look.width - 1, "", " ", " ")
+    if sizing.memory.rule_note:
+        lines += paragraphs(sizing.memory.rule_note, look.width - 1, "dim", " ", " ")
+    return lines
+
+
+# --- what to do ---------------------------------------------------------------------------------
+
+
+class Fix(NamedTuple):
+    """A single change that the person can apply with one key."""
+
+    words: str
+    suggestion: Suggestion
+
+
+def fixes(sizing: Sizing) -> list[Fix]:
+    """The changes on offer, most useful first: those for memory, then those of the warnings."""
+    found = [Fix(suggestion.effect, suggestion) for suggestion in sizing.memory.suggestions]
+    found += [Fix(notice.fix.effect, notice.fix) for notice in sizing.warnings if notice.fix is not None]
+    unique: dict[tuple[str, object], Fix] = {}
+    for fix in found:
+        unique.setdefault((fix.suggestion.field, fix.suggestion.value), fix)
+    return list(unique.values())
+
+
+def apply_action(suggestion: Suggestion) -> str:
+    """The action text that applies a suggestion."""
+    return f"apply:{suggestion.field}={suggestion.value}"
+
+
+def todo(sizing: Sizing, look: Look, limit: int = 99) -> list[Line]:
+    """Suggestions and warnings, most severe first, each with what fixes it. Empty when there is nothing."""
+    notices = sizing.warnings
+    suggestions = sizing.memory.suggestions
+    if not notices and not suggestions:
+        return []
+    errors = sum(notice.severity == "error" for notice in notices)
+    warnings = sum(notice.severity == "warning" for notice in notices)
+    tally = [f"{errors} error{'s' * (errors != 1)}"] if errors else []
+    tally += [f"{warnings} warning{'s' * (warnings != 1)}"] if warnings else []
+    right = ", ".join(tally)
+    title = "WHAT TO DO" if suggestions or any(notice.fix for notice in notices) else "NOTES"
+    lines = [heading(title, look.width, look.glyphs.rule, right, "warn" if tally else "dim")]
+    for suggestion in suggestions[:3]:
+        lines += _fix_lines(suggestion, look, " ")
+    shown = 0
+    for notice in notices:
+        if shown >= limit:
+            lines.append(line((f" {len(notices) - shown} more on the Verdict page", "dim")))
+            break
+        lines += _notice_lines(notice, look)
+        shown += 1
+    return lines
+
+
+def _notice_lines(notice: Notice, look: Look) -> list[Line]:
+    mark = {"error": look.glyphs.no, "warning": "!", "info": look.glyphs.bullet}[notice.severity]
+    style = SEVERITY_STYLE[notice.severity]
+    wrapped = wrap(notice.message, look.width - 4)
+    lines = [
+        line((f" {mark} " if number == 0 else "   ", style), (words, style if notice.severity == "error" else ""))
+        for number, words in enumerate(wrapped)
+    ]
+    if notice.fix is not None:
+        lines += _fix_lines(notice.fix, look, "   ")
+    return lines
+
+
+def _fix_lines(suggestion: Suggestion, look: Look, indent: str) -> list[Line]:
+    action = apply_action(suggestion)
+    tag = f"{look.glyphs.arrow} "
+    wrapped = wrap(suggestion.effect, look.width - len(indent) - len(tag) - 9)
+    lines: list[Line] = []
+    for number, words in enumerate(wrapped):
+        if number == 0:
+            lines.append(line(indent, Span(tag, "key", action), Span(words, "link", action)))
+        else:
+            lines.append(line(indent + " " * len(tag), Span(words, "link", action)))
+    lines[-1] = (*lines[-1], Span("  apply", "key", action))
+    return lines
+
+
+# --- speed --------------------------------------------------------------------------------------
+
+
+def speed(sizing: Sizing, look: Look) -> list[Line]:
+    """How fast: serving or training, each figure with its interval."""
+    if sizing.serving is not None:
+        return _serving(sizing, look)
+    if sizing.training is not None:
+        return _training(sizing, look)
+    return [
+        heading("SPEED", look.width, look.glyphs.rule),
+        line((" No speed: the build does not hold the workload.", "dim")),
+    ]
+
+
+def _serving(sizing: Sizing, look: Look) -> list[Line]:
+    speed = sizing.serving
+    assert speed is not None
+    workload = sizing.scenario.workload
+    met = speed.meets_targets
+    right, style = (
+        ("no targets set", "dim")
+        if met is None
+        else ("meets the targets", "good")
+        if met
+        else ("misses a target", "bad")
+    )
+    lines = [heading("SPEED, estimated", look.width, look.glyphs.rule, right, style)]
+    lines += figures(
+        [
+            Figure("First token", seconds(speed.ttft_s), seconds_interval(speed.ttft_interval), _f("ttft_s")),
+            Figure(
+                "Per token",
+                seconds(speed.inter_token_s),
+                seconds_interval(speed.inter_token_interval),
+                _f("inter_token_s"),
+            ),
+            Figure("One user", f"{rate(speed.tokens_per_s_user)} tok/s", "", _f("tokens_per_s_user")),
+            Figure(
+                "All users",
+                f"{rate(speed.tokens_per_s_total)} tok/s",
+                interval(speed.tokens_per_s_interval),
+                _f("tokens_per_s_total"),
+            ),
+            Figure("Requests", f"{digits(speed.requests_per_s)} /s", "", _f("requests_per_s")),
+            Figure("In links", percent(speed.communication_share), "of a step", _f("communication_share")),
+        ],
+        look,
+    )
+    served = speed.served_concurrency
+    if served < workload.concurrency:
+        lines.append(line((f" Only {count(served)} of {count(workload.concurrency)} users fit at once.", "warn")))
+    for missed in speed.missed:
+        lines += paragraphs(missed, look.width - 4, "bad", "   ", f" {look.glyphs.no} ")
+    lines += flow(
+        line(
+            (f" Limited by {speed.bound_by}. Best load: ", "dim"),
+            (f"{count(speed.best_concurrency)} users", ""),
+            (f", {rate(speed.best_tokens_per_s_total)} tok/s in all", "dim"),
+        ),
+        look.width,
+    )
+    return lines
+
+
+def _f(name: str) -> str:
+    return f"figure:serving.{name}"
+
+
+def _t(name: str) -> str:
+    return f"figure:training.{name}"
+
+
+def _training(sizing: Sizing, look: Look) -> list[Line]:
+    run = sizing.training
+    assert run is not None
+    met = run.meets_deadline
+    right, style = (
+        ("no deadline set", "dim")
+        if met is None
+        else ("meets the deadline", "good")
+        if met
+        else ("misses the deadline", "bad")
+    )
+    per_gpu = f"{rate(run.tokens_per_s_gpu)} tok/s"
+    items = [
+        Figure("Run", seconds(run.days * 86400), "wall time", _t("days"), "strong"),
+        Figure("Step", seconds(run.step_s), "", _t("step_s")),
+        Figure("Per GPU", per_gpu, interval(run.interval), _t("tokens_per_s_gpu")),
+        Figure("GPU-hours", rate(run.gpu_hours), "", _t("gpu_hours")),
+        Figure("MFU", percent(run.mfu), f"{digits(run.achieved_tflops)} TFLOP/s", _t("mfu")),
+        Figure("Efficiency", percent(run.efficiency), "against one GPU", _t("efficiency")),
+    ]
+    if run.cost_usd is not None:
+        items.append(Figure("Rent", usd(run.cost_usd), "for the run", _t("cost_usd")))
+    exposed = run.exposed_communication_s / run.step_s if run.step_s else 0.0
+    items.append(Figure("In links", percent(exposed), "of a step, exposed", _t("exposed_communication_s")))
+    lines = [heading("SPEED, estimated", look.width, look.glyphs.rule, right, style)]
+    return lines + figures(items, look)
+
+
+def speed_parts(sizing: Sizing, look: Look) -> list[Line]:
+    """Where the time of a decode step or a training step goes, as bars."""
+    parts: list[tuple[str, float]] = []
+    if sizing.serving is not None:
+        speed = sizing.serving
+        title = "ONE DECODE STEP"
+        parts = [
+            ("reading weights", speed.weight_stream_s),
+            ("reading KV cache", speed.kv_stream_s),
+            ("computing", speed.compute_s),
+            ("in links", speed.communication_s),
+            ("overhead", speed.overhead_s),
+            ("prefill of others", speed.prefill_interference_s),
+        ]
+        remark = "Weights are read while computing, so the parts overlap and need not add up."
+    elif sizing.training is not None:
+        run = sizing.training
+        title = "ONE TRAINING STEP"
+        parts = [
+            ("computing", run.compute_s),
+            ("in links, exposed", run.exposed_communication_s),
+            ("in links, hidden", max(0.0, run.communication_s - run.exposed_communication_s)),
+            ("pipeline bubble", run.bubble_share * run.step_s),
+        ]
+        remark = "Hidden communication runs beside computing and takes no time of its own."
+    else:
+        return []
+    longest = max(value for _, value in parts) or 1.0
+    room = max(8, look.width - 32)
+    lines = [heading(title, look.width, look.glyphs.rule)]
+    for name, value in parts:
+        cells = round(value / longest * room)
+        mark = look.glyphs.bar * (cells or (1 if value > 0 else 0))
+        lines.append(line(f" {name:<18} ", (f"{seconds(value):>9}  ", "figure"), (mark, "accent")))
+    lines += paragraphs(remark, look.width - 1, "dim", " ", " ")
+    return lines
+
+
+def speed_more(sizing: Sizing, look: Look) -> list[Line]:
+    """The rest of the serving figures."""
+    speed = sizing.serving
+    if speed is None:
+        return []
+    return [
+        heading("MORE", look.width, look.glyphs.rule),
+        *figures(
+            [
+                Figure("Prompt reading", f"{rate(speed.prefill_tokens_per_s)} tok/s", "prefill"),
+                Figure("Alone", f"{rate(speed.single_stream_tokens_per_s)} tok/s", "one user, no others"),
+                Figure("Offline", f"{rate(speed.offline_tokens_per_s)} tok/s", "batch kept full"),
+                Figure("Served at once", count(speed.served_concurrency), "users"),
+            ],
+            look,
+        ),
+    ]
+
+
+# --- fabric -------------------------------------------------------------------------------------
+
+
+def fabric(sizing: Sizing, look: Look, rows: Sequence[FabricRow] | None = None) -> list[Line]:
+    """The cliff: this workload's traffic over each link, the one in use marked."""
+    rows = sizing.fabric if rows is None else rows
+    unit = "per token" if sizing.scenario.workload.is_inference else "per step"
+    lines = [heading("FABRIC CLIFF", look.width, look.glyphs.rule, f"same traffic, {unit}")]
+    if not rows:
+        one = sizing.layout.gpus <= 1
+        words = " One GPU: nothing crosses a link." if one else " No link to compare with."
+        return [*lines, line((words, "dim"))]
+    name = min(24, max(len(row.link) for row in rows))
+    bar = look.width - name - 4 - 10 - 9 - 6 - 6 - 10
+    bar = max(0, min(24, bar))
+    head = f"   {'link':<{name}} {'GB/s':>6} {'in links':>9} {'share':>6} {'speed':>6}"
+    lines.append(line((head, "dim")))
+    for row in rows:
+        used = row.in_use != ""
+        mark = look.glyphs.pointer if used else " "
+        style = "strong" if used else ""
+        word = FABRIC_STYLE[row.word]
+        cells = round(row.relative_speed * bar)
+        text = (
+            f"{shorten(row.link, name, look.glyphs.ellipsis):<{name}} {digits(row.bandwidth_gb_s, 2):>6} "
+            f"{seconds(row.seconds):>9} {percent(row.share):>6} {percent(row.relative_speed):>6} "
+        )
+        action = f"figure:fabric.{row.link}"
+        spans = [Span(f" {mark} ", "key"), Span(text, style, action)]
+        if bar >= 6:
+            spans += [
+                Span(look.glyphs.bar * cells, word or "accent"),
+                Span(look.glyphs.bar_rest * (bar - cells) + " ", "rest"),
+            ]
+        spans.append(Span(row.word, word))
+        lines.append(tuple(spans))
+    return lines
+
+
+def cliff_rows(sizing: Sizing, limit: int) -> list[FabricRow]:
+    """Rows that tell the story in few lines: the links in use, the ends, and an even pick between."""
+    rows = list(sizing.fabric)
+    if len(rows) <= limit:
+        return rows
+    keep = {index for index, row in enumerate(rows) if row.in_use}
+    keep |= {0, len(rows) - 1}
+    step = (len(rows) - 1) / max(1, limit - 1)
+    for number in range(limit):
+        if len(keep) >= limit:
+            break
+        keep.add(round(number * step))
+    return [rows[index] for index in sorted(keep)]
+
+
+# --- verdict ------------------------------------------------------------------------------------
+
+
+def steps(sizing: Sizing, look: Look, evidence: bool) -> list[Line]:
+    """The six questions in order with their answers; the deciding one marked, later ones greyed."""
+    verdict = sizing.verdict
+    lines = [heading("VERDICT, step by step", look.width, look.glyphs.rule)]
+    for step in verdict.steps:
+        lines += _step_lines(step, step.number == verdict.step, look, evidence)
+    return lines
+
+
+def _step_lines(step: Step, decides: bool, look: Look, evidence: bool) -> list[Line]:
+    glyphs = look.glyphs
+    if not step.reached:
+        mark, mark_style, text = glyphs.skipped, "dim", "dim"
+    elif step.yes:
+        mark, mark_style, text = glyphs.yes, "good", "strong" if decides else ""
+    else:
+        mark, mark_style, text = glyphs.no, "bad" if decides else "dim", ""
+    pointer = glyphs.pointer if decides else " "
+    indent = " " * 6
+    question = paragraphs(step.question, look.width - 1, text, indent, f"{pointer}{mark} {step.number}  ")
+    if question:
+        first = question[0]
+        question[0] = (
+            Span(pointer, "key"),
+            Span(f"{mark} ", mark_style),
+            Span(f"{step.number}  ", "dim"),
+            *first[1:],
+        )
+    lines = question
+    lines += paragraphs(step.answer, look.width - 1, "dim" if not step.reached else "", indent, indent)
+    if evidence:
+        for item in step.evidence:
+            tail = f"  {item.kind}"
+            wrapped = wrap(f"{item.what}: {item.figure}", look.width - len(indent) - 4 - len(tail))
+            for number, words in enumerate(wrapped):
+                lead = f"{indent}{glyphs.bullet} " if number == 0 else indent + "  "
+                last = number == len(wrapped) - 1
+                lines.append(line((lead, "dim"), (words, "dim"), (tail if last else "", "kind")))
+    return lines
+
+
+def verdict_more(sizing: Sizing, look: Look) -> list[Line]:
+    """What to build, what would flip it, and what was assumed."""
+    verdict, glyphs = sizing.verdict, look.glyphs
+    lines: list[Line] = []
+    if verdict.build:
+        lines += [
+            heading("THE BUILD", look.width, glyphs.rule),
+            *paragraphs(verdict.build, look.width - 1, "", " ", " "),
+        ]
+    if verdict.flips:
+        lines.append(heading("WHAT WOULD FLIP IT", look.width, glyphs.rule))
+        for flip in verdict.flips:
+            lines += paragraphs(flip.words, look.width - 1, "", "   ", f" {glyphs.bullet} ")
+    if verdict.assumed:
+        lines.append(heading("ASSUMED", look.width, glyphs.rule))
+        for words in verdict.assumed:
+            lines += paragraphs(words, look.width - 1, "dim", "   ", f" {glyphs.bullet} ")
+    return lines
+
+
+# --- scaling, cost, power, model ----------------------------------------------------------------
+
+
+def scaling(sizing: Sizing, look: Look) -> list[Line]:
+    """Per-GPU efficiency of each shape against one GPU, the 60 % floor drawn in."""
+    glyphs = look.glyphs
+    lines = [heading("SCALING", look.width, glyphs.rule, "efficiency per GPU against one GPU")]
+    if not sizing.scaling:
+        return [*lines, line((" No shape to compare for this workload.", "dim"))]
+    name = min(26, max(len(row.configuration) for row in sizing.scaling))
+    room = max(10, min(40, look.width - name - 14))
+    floor = round(0.6 * room)
+    for row in sizing.scaling:
+        filled = min(room, round(row.efficiency * room))
+        cells = glyphs.bar * filled + glyphs.bar_rest * (room - filled)
+        style = "warn" if row.below_floor else "accent"
+        edge = glyphs.column
+        label = shorten(row.configuration, name, glyphs.ellipsis)
+        lines.append(
+            line(
+                f" {label:<{name}} ",
+                (cells[:floor], style if filled else "rest"),
+                (edge, "mark"),
+                (cells[floor:filled] if filled > floor else "", style),
+                (cells[max(floor, filled) :], "rest"),
+                Span(f" {percent(row.efficiency):>5}", "figure", f"figure:scaling.{row.configuration}"),
+            )
+        )
+        note = ", ".join(part for part in (row.parallelism, row.fabric) if part)
+        if note:
+            lines.append(line((f"   {shorten(note, look.width - 4, glyphs.ellipsis)}", "dim")))
+        if row.below_floor and row.better:
+            lines += paragraphs(f"better: {row.better}", look.width - 4, "warn", "   ", "   ")
+    lines.append(line((f" {glyphs.column} marks the 60 % floor: below it another shape is better.", "dim")))
+    return lines
+
+
+def cost(sizing: Sizing, look: Look) -> list[Line]:
+    """What it costs to buy, rent and run; unknown prices are named."""
+    money = sizing.cost
+    rows: list[tuple[str, float | None, str, str]] = [
+        ("Buy", money.buy_usd, money.buy_note, "buy_usd"),
+        ("Rent per hour", money.rent_usd_per_hour, money.rent_note, "rent_usd_per_hour"),
+        ("Rent per month", money.rent_usd_per_month, "", "rent_usd_per_month"),
+        ("Per million tokens", money.usd_per_million_tokens, "", "usd_per_million_tokens"),
+        ("This run", money.run_usd, "", "run_usd"),
+        ("Electricity a month", money.electricity_usd_per_month, "", "electricity_usd_per_month"),
+    ]
+    lines = [heading("COST", look.width, look.glyphs.rule)]
+    for label, value, note, name in rows:
+        if value is None and name in ("run_usd", "usd_per_million_tokens"):
+            continue
+        action = f"figure:cost.{name}"
+        text = "unknown" if value is None else usd(value)
+        lines.append(line(Span(f" {label:<20} ", "", action), Span(text, "figure" if value else "dim", action)))
+        lines += paragraphs(note, look.width - 4, "dim", "   ", "   ")
+    if money.break_even_months is not None:
+        lines.append(
+            line(" Buying beats renting after ", (f"{digits(money.break_even_months)} months", "figure"))
+        )
+    for words in money.unknown:
+        lines += paragraphs(f"unknown: {words}", look.width - 4, "dim", "   ", " ? ")
+    return lines
+
+
+def power(sizing: Sizing, look: Look) -> list[Line]:
+    """What it draws and what it takes to feed it."""
+    draw = sizing.power
+    items: list[Figure] = []
+    if draw.gpu_w is not None:
+        items.append(Figure("Per GPU", f"{digits(draw.gpu_w)} W"))
+    if draw.node_w is not None:
+        items.append(Figure("Per node", f"{digits(draw.node_w / 1000)} kW"))
+    if draw.total_w is not None:
+        items.append(Figure("In all", f"{digits(draw.total_w / 1000)} kW"))
+    if draw.heat_btu_h is not None:
+        items.append(Figure("Heat", f"{count(draw.heat_btu_h)} BTU/h"))
+    if draw.pcie_lanes_needed is not None:
+        items.append(Figure("PCIe lanes", count(draw.pcie_lanes_needed), "per node"))
+    if draw.host_memory_gib_min is not None:
+        items.append(Figure("Host memory", f"{count(draw.host_memory_gib_min)} GiB", "at least, per node"))
+    lines = [heading("POWER", look.width, look.glyphs.rule)]
+    lines += figures(items, look) or [line((" unknown: no draw is published for this card", "dim"))]
+    for words in (draw.circuit, draw.note):
+        lines += paragraphs(words, look.width - 1, "dim", " ", " ")
+    return lines
+
+
+def model(sizing: Sizing, look: Look) -> list[Line]:
+    """Counted facts of the model and how it is laid out."""
+    facts, layout = sizing.model, sizing.layout
+    items = [
+        Figure("Parameters", count(facts.params_total), "counted", "figure:model.params_total"),
+        Figure("Active", count(facts.params_active), "per token", "figure:model.params_active"),
+        Figure("Weights", size(facts.weight_bytes), "whole model", "figure:model.weight_bytes"),
+        Figure("KV cache", size(facts.kv_bytes_per_token), "per token", "figure:model.kv_bytes_per_token"),
+    ]
+    if facts.state_bytes_per_sequence:
+        items.append(Figure("State", size(facts.state_bytes_per_sequence), "per sequence"))
+    lines = [heading("MODEL", look.width, look.glyphs.rule, sizing.scenario.model.name)]
+    lines += figures(items, look)
+    shape = f"TP {layout.tp} {look.glyphs.times} PP {layout.pp} {look.glyphs.times} DP {layout.dp}"
+    if layout.ep > 1:
+        shape += f", experts over {layout.ep}"
+    if layout.dp_attention:
+        shape += ", DP attention"
+    lines.append(heading("LAYOUT", look.width, look.glyphs.rule, shape, "figure"))
+    lines += paragraphs(layout.reason, look.width - 1, "dim", " ", " ")
+    return lines
+
+
+def memory_table(sizing: Sizing, look: Look) -> list[Line]:
+    """Every group with its exact figures, for builds with many stages."""
+    groups = sizing.memory.per_gpu
+    if len(groups) < 2:
+        return []
+    parts = bars.parts_of(sizing)
+    label = min(20, max(len(bars.group_name(group, len(groups))) for group in groups))
+    lines = [heading("EVERY GROUP", look.width, look.glyphs.rule, "GiB")]
+    head = "".join(f"{part.name[:8]:>9}" for part in parts)
+    lines.append(line((f" {'':<{label}}{head}{'free':>9}", "dim")))
+    for group in groups:
+        body = "".join(f"{gib(getattr(group, part.field)):>9}" for part in parts)
+        name = bars.group_name(group, len(groups))[:label]
+        lines.append(line(f" {name:<{label}}", (body, "figure"), (f"{gib(group.free_bytes):>9}", "dim")))
+    return lines
+
+
+def spaced(*sections: list[Line]) -> list[Line]:
+    """Sections one after another with a blank line between, empty ones left out."""
+    lines: list[Line] = []
+    for section in sections:
+        if section:
+            if lines:
+                lines.append(BLANK)
+            lines += section
+    return lines

@@ -1,0 +1,105 @@
+"""Figures in words for the pages: short, with units, never more digits than the figure deserves."""
+
+from __future__ import annotations
+
+from engine.sizing import Interval
+
+GIB = 2**30
+
+
+def digits(value: float, significant: int = 3) -> str:
+    """A number with about `significant` figures and no exponent: 0.0123, 1.23, 12.3, 123, 1,230."""
+    size = abs(value)
+    if size >= 1000:
+        return f"{value:,.0f}"
+    if size >= 100:
+        return f"{value:.{max(0, significant - 3)}f}"
+    if size >= 10:
+        return f"{value:.{max(0, significant - 2)}f}"
+    if size >= 1:
+        return f"{value:.{max(0, significant - 1)}f}"
+    if size == 0:
+        return "0"
+    places = significant
+    while places < 9 and round(size, places) < 10 ** (significant - 1 - places):
+        places += 1
+    return f"{value:.{places}f}".rstrip("0").rstrip(".")
+
+
+def count(value: float) -> str:
+    """A count with k, M, B or T: 950, 8k, 262k, 1.25M, 70.6B."""
+    size = abs(value)
+    for limit, letter in ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k")):
+        if size >= limit * 0.9995:
+            scaled = value / limit
+            text = f"{scaled:.3g}" if abs(scaled) < 1000 else f"{scaled:.0f}"
+            return text + letter
+    return f"{value:.0f}" if value == round(value) or size >= 100 else f"{value:.3g}"
+
+
+def gib(value_bytes: float) -> str:
+    """Bytes as GiB without the unit, one decimal: 70.4."""
+    return f"{value_bytes / GIB:,.1f}"
+
+
+def size(value_bytes: float) -> str:
+    """Bytes with the unit that suits: GiB, or KiB for the small ones."""
+    amount = abs(value_bytes)
+    if amount >= 0.1 * GIB:
+        return f"{value_bytes / GIB:,.1f} GiB"
+    if amount >= 2**20:
+        return f"{value_bytes / 2**20:,.0f} MiB"
+    return f"{value_bytes / 2**10:,.1f} KiB"
+
+
+def percent(share: float) -> str:
+    """A share as whole percent; under one percent says so."""
+    if 0 < share < 0.005:
+        return "<1 %"
+    return f"{share * 100:.0f} %"
+
+
+def seconds(value_s: float) -> str:
+    """A duration in the unit people use for it, from microseconds to days."""
+    size = abs(value_s)
+    if size == 0:
+        return "0"
+    if size < 0.001:
+        return f"{digits(value_s * 1e6)} µs"
+    if size < 1:
+        return f"{digits(value_s * 1e3)} ms"
+    if size < 120:
+        return f"{digits(value_s)} s"
+    if size < 7200:
+        return f"{digits(value_s / 60, 2)} min"
+    if size < 172800:
+        return f"{digits(value_s / 3600)} h"
+    return f"{digits(value_s / 86400)} days"
+
+
+def usd(value: float) -> str:
+    """Dollars: cents under ten, whole above."""
+    if abs(value) < 10:
+        return f"${value:,.2f}"
+    return f"${value:,.0f}"
+
+
+def rate(value: float) -> str:
+    """A rate in three figures, with k above ten thousand."""
+    return count(value) if abs(value) >= 10_000 else digits(value)
+
+
+def interval(between: Interval, scale: float = 1.0) -> str:
+    """An interval, low–high, in the unit of the figure beside it."""
+    return f"{digits(between.low * scale, 2)}–{digits(between.high * scale, 2)}"
+
+
+def seconds_interval(between: Interval) -> str:
+    """An interval of durations in one unit, chosen by its upper end."""
+    if between.high < 0.001:
+        return f"{interval(between, 1e6)} µs"
+    if between.high < 1:
+        return f"{interval(between, 1e3)} ms"
+    if between.high < 120:
+        return f"{interval(between)} s"
+    return f"{interval(between, 1 / 60)} min"

@@ -1,0 +1,250 @@
+"""Saving, opening, exporting and leaving: what the workbench does with files, question by question."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from tui import fields, paths, session
+from tui.screens.dialog import AskText, Column, Item, ListDialog, Question
+from tui.session import SessionError
+from tui.store import Store
+
+if TYPE_CHECKING:
+    from tui.screens.workbench import Workbench
+
+KEPT = "unsaved.toml"
+
+
+def kept_file() -> Path:
+    """Where unsaved work waits after the terminal went away."""
+    return paths.state_folder() / KEPT
+
+
+def keep(store: Store) -> None:
+    """Write unsaved work to the recovery file; without any, remove the file."""
+    target = kept_file()
+    if not store.dirty:
+        with contextlib.suppress(OSError):
+            target.unlink()
+        return
+    with contextlib.suppress(OSError, SessionError):  # the terminal is gone: nobody is there to be told
+        paths.created(target.parent)
+        session.write_atomically(target, session.dump(store.scenario).encode())
+
+
+async def recover(bench: Workbench) -> None:
+    """Offer the unsaved work of a run that ended without asking."""
+    target = kept_file()
+    if not target.is_file():
+        return
+    try:
+        scenario = session.load(target)
+    except SessionError as error:
+        bench.say(f"Unsaved work could not be read: {error}")
+        return
+    name = scenario.title or f"{scenario.model.name} on {scenario.hardware.accelerator.name}"
+    answer = await bench.app.push_screen_wait(
+        Question(
+            "Unsaved work was found",
+            f"The last run ended without saving: {name}. Open it?",
+            (("o", "Open it", "open"), ("d", "Discard it", "discard")),
+        )
+    )
+    if answer == "open":
+        bench.sizeup.store.replace(scenario, None, saved=False)
+        bench.opened(None)
+        bench.say("Unsaved work is back. Ctrl+S saves it.")
+    if answer is not None:
+        with contextlib.suppress(OSError):
+            target.unlink()
+
+
+async def save(bench: Workbench) -> bool:
+    """Save under the session's name, asking for one when it has none. False when nothing was saved."""
+    store = bench.sizeup.store
+    return await save_as(bench) if store.path is None else _write(bench, store.path)
+
+
+async def save_as(bench: Workbench) -> bool:
+    """Ask for a name and save; an existing file is replaced only after a question."""
+    store = bench.sizeup.store
+    suggested = str(store.path) if store.path else f"{_slug(store.scenario.title) or 'session'}.toml"
+    text = await bench.app.push_screen_wait(AskText("Save as", "File", suggested, _wrong_target))
+    if text is None:
+        return False
+    target = _completed(text)
+    if target.exists() and (store.path is None or target.resolve() != store.path.resolve()):
+        answer = await bench.app.push_screen_wait(
+            Question(
+                "The file exists",
+                f"{target} is there already. Replace it?",
+                (("r", "Replace", "replace"), ("c", "Cancel", "cancel")),
+            )
+        )
+        if answer != "replace":
+            return False
+    return _write(bench, target)
+
+
+def _wrong_target(text: str) -> str:
+    target = _completed(text)
+    if target.is_dir():
+        return f"{target} is a folder"
+    if not target.parent.is_dir():
+        return f"there is no folder {target.parent}"
+    return ""
+
+
+def _completed(text: str) -> Path:
+    target = Path(text).expanduser()
+    return target if target.suffix or target.is_dir() else target.with_suffix(".toml")
+
+
+def _slug(title: str) -> str:
+    return "-".join("".join(char if char.isalnum() else " " for char in title.casefold()).split())[:60]
+
+
+def _write(bench: Workbench, target: Path) -> bool:
+    store = bench.sizeup.store
+    try:
+        written = session.save(store.scenario, target, store.path)
+    except SessionError as error:
+        bench.say(f"Not saved: {error}")
+        return False
+    if written != store.scenario:
+        store.edit(written)
+    paths.remember(target)
+    store.mark_saved(target)
+    keep(store)
+    bench.say(f"Saved {target}.")
+    return True
+
+
+async def settled(bench: Workbench, doing: str) -> bool:
+    """Whether unsaved work is saved or given up, so that `doing` may go on."""
+    store = bench.sizeup.store
+    if not store.dirty:
+        return True
+    name = store.path.name if store.path else store.scenario.title or "This session"
+    answer = await bench.app.push_screen_wait(
+        Question(
+            "Unsaved changes",
+            f"{name} has changes that no file holds. Save them before {doing}?",
+            (("s", "Save", "save"), ("d", "Discard", "discard"), ("c", "Cancel", "cancel")),
+        )
+    )
+    if answer == "save":
+        return await save(bench)
+    return answer == "discard"
+
+
+async def open_session(bench: Workbench) -> None:
+    """Recent sessions first, and any path that is typed."""
+    items = [Item(str(path), (path.name, _short(path.parent))) for path in paths.recent()]
+    listed = {item.value for item in items}
+    here = sorted(Path.cwd().glob("*.toml"))[:200]
+    items += [Item(str(path), (path.name, "this folder")) for path in here if str(path.absolute()) not in listed]
+    picked = await bench.app.push_screen_wait(
+        ListDialog(
+            "Open: recent sessions, or type a path",
+            (Column("file", limit=36), Column("where", limit=60)),
+            items,
+            prompt="Path",
+            free=lambda text: text,
+            large=False,
+        )
+    )
+    if isinstance(picked, str):
+        await open_path(bench, Path(picked).expanduser())
+
+
+async def open_path(bench: Workbench, path: Path) -> None:
+    """Open a file; a bad one leaves the session untouched and says why."""
+    try:
+        scenario = session.load(path)
+    except SessionError as error:
+        await bench.app.push_screen_wait(Question("Not opened", str(error), (("o", "OK", "ok"),)))
+        return
+    if not await settled(bench, "opening another"):
+        return
+    paths.remember(path)
+    bench.sizeup.store.replace(scenario, path)
+    bench.opened(path)
+
+
+def _short(folder: Path) -> str:
+    home = str(Path.home())
+    text = str(folder)
+    return "~" + text[len(home) :] if text.startswith(home) else text
+
+
+async def new(bench: Workbench) -> None:
+    """A new session."""
+    if await settled(bench, "starting another"):
+        bench.sizeup.store.replace(fields.new_scenario(bench.sizeup.catalog), None)
+        bench.opened(None)
+
+
+async def export(bench: Workbench) -> None:
+    """Copy the report, or write it to a file."""
+    sizing = bench.sizeup.store.sizing
+    if sizing is None:
+        bench.say("There is no result to report yet.")
+        return
+    from tui import report
+
+    items = [
+        Item("copy-verdict", ("Copy the verdict", "one line, to the clipboard")),
+        Item("copy-text", ("Copy the report as text", "to the clipboard")),
+        Item("copy-markdown", ("Copy the report as Markdown", "to the clipboard")),
+        Item("text", ("Write the report as text", ".txt file")),
+        Item("markdown", ("Write the report as Markdown", ".md file")),
+        Item("json", ("Write the report as JSON", ".json file")),
+        Item("svg", ("Write a picture of this screen", ".svg file")),
+    ]
+    picked = await bench.app.push_screen_wait(
+        ListDialog(
+            "Report", (Column("what", limit=40), Column("where", limit=30)), items, prompt="Find", large=False
+        )
+    )
+    if not isinstance(picked, str):
+        return
+    if picked.startswith("copy-"):
+        form = picked.removeprefix("copy-")
+        verdict = sizing.verdict
+        text = f"{verdict.headline}. {verdict.reason}" if form == "verdict" else report.render(sizing, _form(form))
+        bench.app.copy_to_clipboard(text)
+        bench.say(f"Sent to the terminal: {len(text):,} characters. Whether it took them, only pasting tells.")
+        return
+    picture = bench.app.export_screenshot() if picked == "svg" else ""
+    suffix = {"text": ".txt", "markdown": ".md", "json": ".json", "svg": ".svg"}[picked]
+    store = bench.sizeup.store
+    stem = store.path.stem if store.path else _slug(store.scenario.title) or "sizeup"
+    target_text = await bench.app.push_screen_wait(AskText("Write to", "File", stem + suffix, _wrong_target))
+    if target_text is None:
+        return
+    target = Path(target_text).expanduser()
+    text = picture if picked == "svg" else report.render(sizing, _form(picked))
+    try:
+        session.write_atomically(target, text.encode())
+    except SessionError as error:
+        bench.say(f"Not written: {error}")
+    else:
+        bench.say(f"Wrote {os.fspath(target)}.")
+
+
+def _form(name: str) -> Literal["text", "markdown", "json"]:
+    return "markdown" if name == "markdown" else "json" if name == "json" else "text"
+
+
+async def leave(bench: Workbench) -> None:
+    """Quit, asking about unsaved work; a second request while the question stands changes nothing."""
+    if len(bench.app.screen_stack) > 1:
+        return
+    if await settled(bench, "leaving"):
+        with contextlib.suppress(OSError):
+            kept_file().unlink()
+        bench.app.exit(0)

@@ -1,0 +1,186 @@
+"""The lists: models, accelerators, links, platforms, and the command palette."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from catalog import CatalogError, ModelEntry
+from engine.hardware import Accelerator, Link, Platform
+from tui import actions, fields, theme
+from tui.fields import Field
+from tui.pages import PAGES
+from tui.pages.words import count, digits
+from tui.screens.dialog import Column, Item, ListDialog
+
+if TYPE_CHECKING:
+    from tui.app import SizeupApp
+
+
+def picker_for(app: SizeupApp, field: Field, seed: str = "") -> ListDialog:
+    """The list of a picker field."""
+    scenario = app.store.scenario
+    current = fields.current(scenario, field)
+    facts = app.catalog.facts
+    if field.key == "model.id":
+        columns, items = _models(app.catalog.models)
+        heading = "Model"
+    elif field.key == "hardware.accelerator":
+        columns, items = _accelerators(facts.accelerators)
+        heading = "GPU"
+    elif field.key == "hardware.platform":
+        columns, items = _platforms(facts.platforms)
+        items.insert(0, Item(fields.UNSET, ("any", "no particular server", "", "", ""), "any none"))
+        heading = "Platform: sets GPU, count and links"
+    else:
+        scope = "intra-node" if field.key == "hardware.intra_link" else "inter-node"
+        columns, items = _links([link for link in facts.links if link.scope == scope])
+        heading = field.label
+    return ListDialog(f"{heading}: type to filter", columns, items, seed=seed, current=current)
+
+
+def _own(origin: str) -> str:
+    return " (yours)" if origin == "user" else ""
+
+
+def _models(entries: tuple[ModelEntry, ...]) -> tuple[tuple[Column, ...], list[Item]]:
+    from engine.kv_cache import cache_profile
+    from engine.parameters import count_parameters
+
+    columns = (
+        Column("id", limit=34),
+        Column("family", from_width=84),
+        Column("params", right=True),
+        Column("active", right=True),
+        Column("KV/token", right=True),
+        Column("context", right=True),
+        Column("published", from_width=70),
+    )
+    items: list[Item] = []
+    for entry in entries:
+        try:
+            architecture = entry.architecture
+            counts = count_parameters(architecture)
+            kv = cache_profile(architecture).kv_bytes_per_token_bf16
+        except CatalogError:
+            figures = ("?", "?", "?", "?", "cannot be read")
+        else:
+            active = count(counts.active) if counts.active < 0.95 * counts.total else ""
+            figures = (
+                count(counts.total),
+                active,
+                f"{kv / 1024:,.0f} KiB",
+                count(architecture.max_position),
+                architecture.checkpoint_format,
+            )
+        cells = (entry.id + _own(entry.origin), entry.family, *figures)
+        items.append(Item(entry.id, cells, f"{entry.id} {entry.name} {entry.family} {figures[0]}"))
+    return columns, items
+
+
+def _accelerators(entries: tuple[Accelerator, ...]) -> tuple[tuple[Column, ...], list[Item]]:
+    columns = (
+        Column("id", limit=30),
+        Column("name", from_width=100, limit=32),
+        Column("GiB", right=True),
+        Column("GB/s", right=True),
+        Column("BF16", right=True),
+        Column("FP8", right=True),
+        Column("FP4", right=True, from_width=70),
+        Column("W", right=True, from_width=70),
+    )
+
+    def figure(value: float | None) -> str:
+        return "" if value is None else f"{value:,.0f}"
+
+    items = [
+        Item(
+            card.id,
+            (
+                card.id + _own(card.origin),
+                card.name,
+                f"{card.memory_bytes / 2**30:,.0f}",
+                figure(card.bandwidth_gb_s),
+                figure(card.tflops_bf16_dense),
+                figure(card.tflops_fp8_dense if card.supports_fp8 else None),
+                figure(card.tflops_fp4_dense if card.supports_fp4 else None),
+                figure(card.tdp_w),
+            ),
+            f"{card.id} {card.name} {card.vendor} {card.architecture} {card.memory_gb_marketed:.0f}gb",
+        )
+        for card in entries
+    ]
+    return columns, items
+
+
+def _links(entries: list[Link]) -> tuple[tuple[Column, ...], list[Item]]:
+    columns = (
+        Column("id", limit=26),
+        Column("name", from_width=80, limit=40),
+        Column("GB/s one way", right=True),
+        Column("measured", right=True),
+        Column("latency", right=True),
+        Column("GPUs", right=True, from_width=70),
+    )
+    items = [
+        Item(
+            link.id,
+            (
+                link.id + _own(link.origin),
+                link.name,
+                digits(link.peak_gb_s_unidir),
+                "" if link.achieved_gb_s_unidir is None else digits(link.achieved_gb_s_unidir),
+                "" if link.latency_us is None else f"{digits(link.latency_us, 2)} µs",
+                "" if link.max_gpus is None else str(link.max_gpus),
+            ),
+            f"{link.id} {link.name} {link.family}",
+        )
+        for link in entries
+    ]
+    return columns, items
+
+
+def _platforms(entries: tuple[Platform, ...]) -> tuple[tuple[Column, ...], list[Item]]:
+    columns = (
+        Column("id", limit=34),
+        Column("name", from_width=90, limit=36),
+        Column("GPUs", right=True),
+        Column("GPU", limit=24),
+        Column("kind", from_width=70, limit=12),
+    )
+    items = [
+        Item(
+            platform.id,
+            (
+                platform.id + _own(platform.origin),
+                platform.name,
+                str(platform.gpus),
+                platform.accelerator,
+                platform.kind,
+            ),
+            f"{platform.id} {platform.name} {platform.provider} {platform.accelerator}",
+        )
+        for platform in entries
+    ]
+    return columns, items
+
+
+def palette(app: SizeupApp) -> ListDialog:
+    """Every command, page, field and theme by its words."""
+    columns = (Column("do", limit=60), Column("key", limit=16))
+    items = [
+        Item(command.id, (command.help, actions.keys_words(command)), f"{command.label} {command.help}")
+        for command in actions.COMMANDS
+        if command.palette
+    ]
+    items += [
+        Item(f"page:{name}", (f"Show the {name} page", str(number)), f"page {name}")
+        for number, name in enumerate(PAGES, 1)
+    ]
+    items += [
+        Item(f"field:{field.key}", (f"Go to {field.label}: {field.section.lower()}", ""), f"go to {field.label}")
+        for field in fields.shown(app.store.scenario)
+    ]
+    items += [
+        Item(f"theme:{name}", (f"Theme: {words}", ""), f"theme colours {words}") for name, words in theme.WORDS.items()
+    ]
+    return ListDialog("Commands: type to filter", columns, items, prompt="Find", large=False)

@@ -1,0 +1,467 @@
+"""The workbench: inputs on one side, the verdict on top, results beside or behind."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from textual import events, on
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.containers import Horizontal, Vertical
+from textual.geometry import Size
+from textual.reactive import Reactive
+from textual.screen import Screen
+from textual.widget import Widget
+
+from catalog.errors import CatalogError, UnknownId
+from engine.errors import ScenarioError
+from tui import actions, fields
+from tui.doc import Line, line, wrap
+from tui.fields import Field
+from tui.pages.sections import apply_action, fixes
+from tui.widgets.canvas import Canvas
+from tui.widgets.form import Form, Hint
+from tui.widgets.frame import Footer, Title, VerdictLine
+from tui.widgets.results import PAGE_NAMES, Results, Tabs
+
+if TYPE_CHECKING:
+    from tui.app import SizeupApp
+
+NARROW, WIDE = 100, 160
+SMALLEST = (60, 20)
+
+
+class TooSmall(Canvas):
+    """What is shown when the terminal has no room for the workbench."""
+
+    def get_lines(self, width: int) -> Sequence[Line]:
+        """The size there is and the size it takes."""
+        size = self.app.size
+        words = (
+            f"This terminal is {size.width} x {size.height}. sizeup needs at least "
+            f"{SMALLEST[0]} x {SMALLEST[1]}. Make it larger; your work is kept. Ctrl+Q quits."
+        )
+        return [line(text) for text in wrap(words, max(10, width - 1))]
+
+
+class _Still:
+    """A container that does not ask for another layout when it has been laid out: nothing in it scrolls."""
+
+    def _size_updated(self, size: Size, virtual_size: Size, container_size: Size, layout: bool = True) -> bool:
+        updated: bool = super()._size_updated(size, virtual_size, container_size, layout=False)  # type: ignore[misc]
+        return updated
+
+
+class Column(_Still, Vertical):
+    """Panels one above another."""
+
+
+class Row(_Still, Horizontal):
+    """Panels side by side."""
+
+
+class Workbench(_Still, Screen[None]):
+    """The main screen. Every change of the store ends in `refresh_panels`, and each panel sends what differs."""
+
+    # Textual repaints the whole screen when the focus moves; here nothing outside the two panels depends on it.
+    focused: Reactive[Widget | None] = Reactive(None, repaint=False)
+    BINDINGS = tuple(
+        Binding(key, command.id, command.help, show=False, priority=key.startswith(("ctrl+", "f")) and key != "ctrl+r")
+        for command in actions.COMMANDS
+        if command.where == "everywhere" and command.id != "quit"
+        for key in command.keys
+    )
+
+    AUTO_FOCUS = ""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._resumed = False
+
+    @property
+    def sizeup(self) -> SizeupApp:
+        """The app, typed."""
+        from tui.app import SizeupApp
+
+        return cast(SizeupApp, self.app)
+
+    def on_screen_resume(self, event: events.ScreenResume) -> None:
+        """Textual lays out and then repaints a resumed screen; the first time the layout has painted it already."""
+        if not self._resumed:
+            event.prevent_default()
+            self._refresh_layout(self.app.size)
+        self._resumed = True
+
+    def compose(self) -> ComposeResult:
+        """Title, verdict, panels, footer."""
+        self._columns(self.app.size)
+        yield Title(id="title")
+        yield VerdictLine(id="verdict")
+        with Row(id="body"):
+            with Column(id="inputs"):
+                yield Form(id="form")
+                yield Hint(id="hint")
+            with Column(id="middle"):
+                yield Tabs(PAGE_NAMES, "Overview", id="tabs")
+                yield Results("Overview", id="results")
+            with Column(id="right"):
+                yield Tabs(PAGE_NAMES[1:], "Verdict", id="detail-tabs")
+                yield Results("Verdict", id="detail")
+        yield Footer(id="footer")
+        yield TooSmall(id="too-small")
+
+    def on_mount(self) -> None:
+        """Start in the form."""
+        self.form = self.query_one("#form", Form)
+        self.results = self.query_one("#results", Results)
+        self.detail = self.query_one("#detail", Results)
+        self.footer = self.query_one("#footer", Footer)
+        self.sizeup.store.subscribe(self.refresh_panels)
+        self._give_focus(self.form)
+
+    def on_resize(self, event: events.Resize) -> None:
+        """One, two or three columns by the width."""
+        self._columns(event.size)
+        self._footer()
+
+    def _columns(self, size: Size) -> None:
+        width, height = size
+        self.set_class(width < SMALLEST[0] or height < SMALLEST[1], "tiny")
+        self.set_class(width < NARROW, "narrow")
+        self.set_class(width >= WIDE, "wide")
+
+    # --- store
+
+    def refresh_panels(self) -> None:
+        """Let every panel compare itself with the store and send what differs."""
+        self.footer.message = ""
+        self.form.refill()
+        for panel in self.query(Canvas):
+            if panel is not self.form:
+                panel.update_lines()
+
+    @on(Form.Changed)
+    def _changed(self, event: Form.Changed) -> None:
+        self.set_value(event.field, event.value, group=event.field.key if event.typed else f"step {event.field.key}")
+
+    @on(Form.Rejected)
+    def _rejected(self, event: Form.Rejected) -> None:
+        self.sizeup.store.reject(event.field.key, event.text, event.reason)
+
+    @on(Form.Reverted)
+    def _reverted(self, event: Form.Reverted) -> None:
+        self.sizeup.store.accept(event.field.key)
+
+    def set_value(self, field: Field, value: object, group: str = "") -> None:
+        """Change one field of the scenario; what cannot be read is said and changes nothing."""
+        store = self.sizeup.store
+        try:
+            scenario = fields.changed(store.scenario, field, value, self.sizeup.catalog)
+        except (UnknownId, CatalogError, ScenarioError) as error:
+            self.say(str(error))
+            return
+        store.rejected.pop(field.key, None)
+        if scenario == store.scenario:
+            self.refresh_panels()
+        else:
+            store.edit(scenario, group)
+
+    # --- focus and pages
+
+    @property
+    def is_narrow(self) -> bool:
+        """Whether inputs and results take turns."""
+        return self.has_class("narrow")
+
+    @property
+    def on_results(self) -> bool:
+        """Whether the results have the focus."""
+        return isinstance(self.focused, Results)
+
+    def show_results(self, show: bool) -> None:
+        """Move the focus, and in a narrow terminal the page, to the results or to the inputs."""
+        if self.is_narrow:
+            self.set_class(show, "on-results")
+        self._give_focus(self.results if show else self.form)
+
+    def _give_focus(self, panel: Canvas) -> None:
+        self.set_focus(panel, scroll_visible=False)
+
+    @on(Form.Left)
+    def _left_form(self, event: Form.Left) -> None:
+        if self.is_narrow:
+            found = self.form.fields
+            self.form.go_to(found[0 if event.forward else -1].key)
+        elif event.forward or not self.has_class("wide"):
+            self._give_focus(self.results)
+        else:
+            self._give_focus(self.detail)
+
+    @on(Results.Left)
+    def _left_results(self, event: Results.Left) -> None:
+        if event.forward and self.has_class("wide") and self.focused is self.results:
+            self._give_focus(self.detail)
+        elif not event.forward and self.focused is self.detail:
+            self._give_focus(self.results)
+        else:
+            self.show_results(False)
+            self.form.go_to(self.form.fields[0 if event.forward else -1].key)
+
+    @on(Form.Moved)
+    def _moved(self) -> None:
+        self._footer()
+        self.query_one(Hint).update_lines()
+
+    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
+        """The footer follows the focus; a click into a panel counts as switching to it."""
+        if self.is_narrow:
+            self.set_class(self.on_results, "on-results")
+        self._footer()
+
+    def _footer(self) -> None:
+        footer = self.query_one("#footer", Footer)
+        footer.message = ""
+        if self.on_results:
+            footer.commands = actions.FOOTER_RESULTS
+            footer.labels = {"switch": "Inputs"}
+        else:
+            picker = self.query_one("#form", Form).field.kind == "picker"
+            footer.commands = actions.FOOTER_PICKER if picker else actions.FOOTER_INPUTS
+            footer.labels = {"next_field": "Next"}
+        footer.update_lines()
+
+    def _panel(self) -> Results:
+        return self.detail if self.focused is self.detail else self.results
+
+    @on(Results.Turned)
+    def _turned(self, event: Results.Turned) -> None:
+        panel = self._panel()
+        if event.number:
+            if event.number <= len(PAGE_NAMES):
+                self.open_page(PAGE_NAMES[event.number - 1])
+            return
+        names = PAGE_NAMES[1:] if panel is self.detail else PAGE_NAMES
+        self.open_page(names[(names.index(panel.page) + event.step) % len(names)], panel)
+
+    def open_page(self, page: str, panel: Results | None = None) -> None:
+        """Show a page: in the detail column when there is one and the page is not the overview."""
+        if panel is None:
+            panel = self.detail if self.has_class("wide") and page != "Overview" else self.results
+        tabs = self.query_one("#detail-tabs" if panel is self.detail else "#tabs", Tabs)
+        tabs.page = page
+        tabs.update_lines()
+        panel.open_page(page)
+
+    @on(Tabs.Chosen)
+    def _tab(self, event: Tabs.Chosen) -> None:
+        self.open_page(event.page, self.detail if event.tabs.id == "detail-tabs" else self.results)
+
+    # --- commands
+
+    @on(Footer.Clicked)
+    def _footer_clicked(self, event: Footer.Clicked) -> None:
+        self.run_command(event.command)
+
+    def run_command(self, command: str) -> None:
+        """Run a command of the registry by its name."""
+        getattr(self, f"action_{command}")()
+
+    def on_key(self, event: events.Key) -> None:
+        """Letters are commands where nobody types."""
+        if event.character == "?":
+            self.action_help()
+        elif self.on_results and event.key == "escape":
+            self.show_results(False)
+        elif self.on_results and event.key == "a":
+            self.action_apply()
+        elif self.on_results and event.key == "p":
+            self.action_pin()
+        else:
+            return
+        event.stop()
+
+    def say(self, words: str) -> None:
+        """A short answer in the footer, until the next change."""
+        self.footer.say(words)
+
+    def action_switch(self) -> None:
+        """To the results, or back to the inputs."""
+        self.show_results(not self.on_results)
+
+    def action_undo(self) -> None:
+        """Back to the scenario before."""
+        self.form.edit = None
+        self.say("Undone.") if self.sizeup.store.undo() else self.say("Nothing to undo.")
+
+    def action_redo(self) -> None:
+        """Forward again."""
+        self.form.edit = None
+        self.say("Done again.") if self.sizeup.store.redo() else self.say("Nothing to redo.")
+
+    def action_reset(self) -> None:
+        """The current field's default."""
+        self.form.reset_field()
+
+    def action_next_field(self) -> None:
+        """The next field."""
+        self.form.step_to(True)
+
+    def action_next_page(self) -> None:
+        """The next page of results."""
+        self._turned(Results.Turned(1))
+
+    def action_previous_page(self) -> None:
+        """The page before."""
+        self._turned(Results.Turned(-1))
+
+    def action_theme(self) -> None:
+        """The next colour theme."""
+        self.say(f"Theme: {self.sizeup.next_theme()}.")
+
+    def action_working(self) -> None:
+        """Open what is chosen."""
+        panel = self._panel()
+        if panel.chosen:
+            self._opened(Results.Opened(panel.chosen))
+
+    def action_apply(self) -> None:
+        """Apply the chosen change, or the first one on offer."""
+        chosen = self._panel().chosen
+        if chosen.startswith("apply:"):
+            self.apply(chosen)
+            return
+        sizing = self.sizeup.store.sizing
+        offered = fixes(sizing) if sizing is not None else []
+        if offered:
+            self.apply(apply_action(offered[0].suggestion))
+        else:
+            self.say("Nothing to apply: no change is on offer.")
+
+    @on(Results.Opened)
+    def _opened(self, event: Results.Opened) -> None:
+        if event.action.startswith("apply:"):
+            self.apply(event.action)
+        elif event.action.startswith("figure:"):
+            self.open_working(event.action.removeprefix("figure:"))
+
+    def apply(self, action: str) -> None:
+        """Make a suggested change; the words say what was changed."""
+        key, _, text = action.removeprefix("apply:").partition("=")
+        sizing = self.sizeup.store.sizing
+        if sizing is None:
+            return
+        wanted = next((f.suggestion for f in fixes(sizing) if apply_action(f.suggestion) == action), None)
+        field = fields.BY_KEY.get(key)
+        if wanted is None or field is None:
+            self.say(f"{key} cannot be changed here; edit it by hand.")
+            return
+        self.sizeup.store.seal()
+        self.set_value(field, wanted.value)
+        self.say(f"{field.label}: {text}. {wanted.effect}. Ctrl+Z takes it back.")
+
+    # --- dialogs, loaded when first opened
+
+    def _run(self, job: Any) -> None:
+        self.run_worker(job, exclusive=False)
+
+    def open_working(self, figure: str) -> None:
+        """The working of a figure."""
+        from tui.screens.working import Working
+
+        sizing = self.sizeup.store.sizing
+        if sizing is not None:
+            self.app.push_screen(Working(sizing, figure))
+
+    @on(Form.PickerWanted)
+    def _picker(self, event: Form.PickerWanted) -> None:
+        from tui.screens.pickers import picker_for
+
+        field = event.field
+        picker = picker_for(self.sizeup, field, event.seed)
+
+        def chosen(value: object) -> None:
+            if value is not None:
+                self.set_value(field, None if value == fields.UNSET else value)
+
+        self.app.push_screen(picker, chosen)
+
+    def action_help(self) -> None:
+        """Keys and commands."""
+        from tui.screens.help import Help
+
+        self.app.push_screen(Help())
+
+    def action_palette(self) -> None:
+        """Any command by its name."""
+        from tui.screens.pickers import palette
+
+        def run(command: object) -> None:
+            if not isinstance(command, str):
+                return
+            if command.startswith("page:"):
+                self.open_page(command.removeprefix("page:"))
+                self.show_results(True)
+            elif command.startswith("theme:"):
+                self.sizeup.use_theme(command.removeprefix("theme:"))
+            elif command.startswith("field:"):
+                self.show_results(False)
+                self.form.go_to(command.removeprefix("field:"))
+            else:
+                self.run_command(command)
+
+        self.app.push_screen(palette(self.sizeup), run)
+
+    def action_save(self) -> None:
+        """Save, asking for a name when there is none."""
+        from tui.screens import files
+
+        self._run(files.save(self))
+
+    def action_save_as(self) -> None:
+        """Save under another name."""
+        from tui.screens import files
+
+        self._run(files.save_as(self))
+
+    def action_open(self) -> None:
+        """Open another session."""
+        from tui.screens import files
+
+        self._run(files.open_session(self))
+
+    def action_new(self) -> None:
+        """A new session."""
+        from tui.screens import files
+
+        self._run(files.new(self))
+
+    def action_export(self) -> None:
+        """Copy or write the report."""
+        from tui.screens import files
+
+        self._run(files.export(self))
+
+    def action_quit(self) -> None:
+        """Leave, asking when there is unsaved work."""
+        from tui.screens import files
+
+        self._run(files.leave(self))
+
+    def action_pin(self) -> None:
+        """Pin this build for comparing."""
+        self.say("Comparing comes with the next page.")
+
+    def keep_work(self) -> None:
+        """Write unsaved work to the recovery file."""
+        from tui.screens import files
+
+        files.keep(self.sizeup.store)
+
+    def opened(self, path: Path | None) -> None:
+        """After another session came in: start at its first field."""
+        self.form.edit = None
+        self.form.go_to(self.form.fields[0].key)
+        self.results.scroll_lines(0)
+        self.say(f"Opened {path}." if path else "New session.")

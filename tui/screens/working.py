@@ -1,0 +1,14 @@
+"""The working of a figure: what it is, how it comes about, and from what."""
+
+from __future__ import annotations
+
+from engine.sizing import Sizing
+from tui.pages.workings import working_lines
+from tui.screens.dialog import Reader
+
+
+class Working(Reader):
+    """Opens one figure."""
+
+    def __init__(self, sizing: Sizing, figure: str) -> None:
+        super().__init__("Working", lambda width: working_lines(sizing, figure, width, self.sizeup.glyphs))

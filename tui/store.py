@@ -1,0 +1,188 @@
+"""What the app knows: the Scenario being edited, its history and its last valid Sizing. Pure.
+
+Every change goes one way: a new frozen Scenario enters through `edit`, `undo`, `redo` or `replace`, is
+sized, and everybody who subscribed is told once. Nothing else holds state about the build.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from engine.errors import ScenarioError
+from engine.scenario import Scenario
+from engine.sizing import Sizing
+
+HISTORY_LIMIT = 500
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Problem:
+    """Why the Scenario on screen has no Sizing. field is a dotted session key, empty when none is at fault."""
+
+    field: str
+    reason: str
+    allowed: str = ""
+    nearest: int | float | str | None = None
+    detail: str = ""
+
+    @property
+    def words(self) -> str:
+        """The reason and what would be accepted, without the field."""
+        text = self.reason.rstrip(".")
+        if self.allowed:
+            text += f"; allowed: {self.allowed}"
+        if self.nearest is not None:
+            text += f" (nearest: {self.nearest})"
+        return text
+
+
+def with_value(scenario: Scenario, key: str, value: Any) -> Scenario:
+    """A new Scenario with the value of one dotted session key changed. Raises AttributeError for no such key."""
+    section, _, name = key.partition(".")
+    if not name:
+        getattr(scenario, section)
+        return dataclasses.replace(scenario, **{section: value})
+    part = getattr(scenario, section)
+    getattr(part, name)
+    return dataclasses.replace(scenario, **{section: dataclasses.replace(part, **{name: value})})
+
+
+def value_of(scenario: Scenario, key: str) -> Any:
+    """The value of one dotted session key."""
+    section, _, name = key.partition(".")
+    part = getattr(scenario, section)
+    return getattr(part, name) if name else part
+
+
+class Store:
+    """The open session. `size` is `engine.size`, given so that tests can watch or slow it."""
+
+    def __init__(
+        self, scenario: Scenario, size: Callable[[Scenario], Sizing], path: Path | None = None
+    ) -> None:
+        self._size = size
+        self._past: list[tuple[Scenario, str]] = []
+        self._future: list[Scenario] = []
+        self._group = ""
+        self._watchers: list[Callable[[], None]] = []
+        self.path = path
+        self.scenario = scenario
+        self.saved: Scenario | None = scenario
+        self.sizing: Sizing | None = None
+        self.before: Sizing | None = None  # the Sizing that the current one replaced, for deltas
+        self.problem: Problem | None = None
+        self.rejected: dict[str, tuple[str, str]] = {}  # field key: text that it cannot take, and why
+        self._resize()
+
+    @property
+    def dirty(self) -> bool:
+        """Whether there is work that no file holds."""
+        return self.scenario != self.saved
+
+    @property
+    def stale(self) -> bool:
+        """Whether the Sizing belongs to an earlier Scenario than the one on screen."""
+        return self.problem is not None or bool(self.rejected)
+
+    @property
+    def can_undo(self) -> bool:
+        """Whether there is an earlier Scenario."""
+        return bool(self._past)
+
+    @property
+    def can_redo(self) -> bool:
+        """Whether an undone Scenario can come back."""
+        return bool(self._future)
+
+    def subscribe(self, watcher: Callable[[], None]) -> None:
+        """Call `watcher` after every change."""
+        self._watchers.append(watcher)
+
+    def edit(self, scenario: Scenario, group: str = "") -> None:
+        """Take an edited Scenario. Edits in a row of one non-empty group are one step of undo."""
+        if scenario == self.scenario:
+            return
+        if not (group and group == self._group and self._past):
+            self._past.append((self.scenario, group))
+            del self._past[:-HISTORY_LIMIT]
+        self._group = group
+        self._future.clear()
+        self._take(scenario)
+
+    def reject(self, key: str, text: str, reason: str) -> None:
+        """Keep text that a field cannot take beside the last valid Scenario."""
+        if self.rejected.get(key) != (text, reason):
+            self.rejected[key] = (text, reason)
+            self._tell()
+
+    def accept(self, key: str) -> None:
+        """Forget rejected text of a field."""
+        if self.rejected.pop(key, None) is not None:
+            self._tell()
+
+    def seal(self) -> None:
+        """End the current undo step: the next edit starts another, even in the same field."""
+        self._group = ""
+
+    def undo(self) -> bool:
+        """Back to the previous Scenario. False when there is none."""
+        if not self._past:
+            return False
+        scenario, _ = self._past.pop()
+        self.rejected.clear()
+        self._future.append(self.scenario)
+        self._group = ""
+        self._take(scenario)
+        return True
+
+    def redo(self) -> bool:
+        """Forward to the Scenario that undo left. False when there is none."""
+        if not self._future:
+            return False
+        self._past.append((self.scenario, ""))
+        self.rejected.clear()
+        self._group = ""
+        self._take(self._future.pop())
+        return True
+
+    def replace(self, scenario: Scenario, path: Path | None, saved: bool = True) -> None:
+        """Open another session: history starts again. saved False marks it as unsaved work."""
+        self._past.clear()
+        self.rejected.clear()
+        self._future.clear()
+        self._group = ""
+        self.path = path
+        self.saved = scenario if saved else None
+        self.before = self.sizing = None
+        self._take(scenario)
+
+    def mark_saved(self, path: Path) -> None:
+        """The current Scenario is now what `path` holds."""
+        self.path = path
+        self.saved = self.scenario
+        self.seal()
+        self._tell()
+
+    def _take(self, scenario: Scenario) -> None:
+        self.scenario = scenario
+        self._resize()
+        self._tell()
+
+    def _resize(self) -> None:
+        try:
+            sizing = self._size(self.scenario)
+        except ScenarioError as error:
+            self.problem = Problem(error.field, error.reason, error.allowed, error.nearest)
+        except Exception as error:  # a defect in the sizing must not cost the person the session
+            reason = f"this build could not be sized, which is a defect: {type(error).__name__}: {error}"
+            self.problem = Problem("", reason, detail=traceback.format_exc())
+        else:
+            self.before, self.sizing, self.problem = self.sizing, sizing, None
+
+    def _tell(self) -> None:
+        for watcher in list(self._watchers):
+            watcher()

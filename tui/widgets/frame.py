@@ -1,0 +1,168 @@
+"""The lines around the panels: title, verdict and footer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from textual import events
+from textual.message import Message
+
+from engine.sizing import Sizing
+from tui import actions, fields
+from tui.doc import BLANK, Line, Span, line, shorten, width_of, wrap
+from tui.widgets.canvas import Canvas
+
+BADGES: dict[str, tuple[str, str]] = {
+    "one-gpu": ("ONE GPU", "badge-good"),
+    "one-node": ("ONE NODE", "badge-good"),
+    "one-node-int4": ("ONE NODE, INT4", "badge-warn"),
+    "replicas": ("REPLICAS", "badge-warn"),
+    "multi-node": ("CLUSTER", "badge-warn"),
+    "frontier": ("FRONTIER", "badge-warn"),
+    "does-not-fit": ("DOES NOT FIT", "badge-bad"),
+}
+
+
+class Title(Canvas):
+    """The program, the session's name, whether it is saved, and the build in short."""
+
+    SCROLLS = False
+
+    def get_lines(self, width: int) -> Sequence[Line]:
+        """One line."""
+        store, glyphs = self.sizeup.store, self.sizeup.glyphs
+        scenario = store.scenario
+        name = scenario.title or (store.path.stem if store.path else "new session")
+        unsaved = f" {glyphs.unsaved} unsaved" if store.dirty else ""
+        hardware, workload = scenario.hardware, scenario.workload
+        nodes = f"{hardware.nodes}{glyphs.times}" if hardware.nodes > 1 else ""
+        build = f"{nodes}{hardware.gpus_per_node}{glyphs.times} {hardware.accelerator.id}"
+        model = f"{scenario.model.id or scenario.model.name} {scenario.model.weights}"
+        load = f"{workload.kind}, {workload.concurrency} users" if workload.is_inference else workload.kind
+        room = width - len(" sizeup  ") - len(unsaved) - 3
+        right = ""
+        for words in (f"{model} on {build} {glyphs.dot} {load} ", f"{model} on {build} ", f"{build} "):
+            if len(words) + min(len(name), 24) <= room:
+                right = words
+                break
+        name = shorten(name, max(8, room - len(right)), glyphs.ellipsis)
+        left = [Span(" sizeup", "bar-dim"), Span(f"  {name}", "bar-strong"), Span(unsaved, "bar-key")]
+        gap = max(1, width - width_of(left) - len(right))
+        return [(*left, Span(" " * gap, "bar"), Span(right, "bar-dim"))]
+
+
+class VerdictLine(Canvas):
+    """The verdict and its reason, always in sight. When stale, what is wrong instead of the reason."""
+
+    SCROLLS = False
+
+    def get_lines(self, width: int) -> Sequence[Line]:
+        """Always as many lines as the widget is high."""
+        store, glyphs = self.sizeup.store, self.sizeup.glyphs
+        height = max(2, self.size.height)
+        if store.sizing is None:
+            words = wrap(f"{self._where()}{store.problem.words if store.problem else ''}", width - 2)
+            lines = [line(" ", (" NOT SIZED ", "badge-bad"))]
+            return [*lines, *[line(f" {text}") for text in words]][:height]
+        lines = self._verdict(store.sizing, width, height)
+        lines += [BLANK] * (height - len(lines))
+        if store.stale:
+            text = f"{self._where()}. The results are those of the last valid input."
+            tag = " STALE "
+            wrapped = wrap(glyphs.text(text), width - len(tag) - 3)
+            room = 1 if len(wrapped) == 1 else min(2, height - 1)
+            shown = wrapped[:room]
+            if len(wrapped) > room:
+                shown[-1] = shorten(f"{shown[-1]} {wrapped[room]}", width - len(tag) - 3, glyphs.ellipsis)
+            first: Line = line(" ", (tag, "stale"), (f" {shown[0]}", "warn"))
+            rest = [line(" " * (len(tag) + 2), (text, "warn")) for text in shown[1:]]
+            lines[height - room :] = [first, *rest]
+        return lines[:height]
+
+    def _verdict(self, sizing: Sizing, width: int, height: int) -> list[Line]:
+        glyphs = self.sizeup.glyphs
+        verdict = sizing.verdict
+        word, style = BADGES.get(verdict.answer, (verdict.answer.upper(), "badge-warn"))
+        if not verdict.carried and style == "badge-good":
+            style = "badge-warn"
+        badge = f" {word} "
+        head = wrap(glyphs.text(verdict.headline), width - len(badge) - 3)
+        reason = wrap(glyphs.text(verdict.reason), width - 2)
+        lines: list[Line] = []
+        for number, text in enumerate(head[: max(1, height - 1)]):
+            lead = (Span(" "), Span(badge, style), Span(" ")) if number == 0 else (Span(" " * (len(badge) + 2)),)
+            lines.append((*lead, Span(text, "strong")))
+        for text in reason:
+            lines.append(line((f" {text}", "")))
+        if len(lines) < height and verdict.flips:
+            flips = "; ".join(flip.words.rstrip(".") for flip in verdict.flips)
+            lines.append(line((f" {shorten(glyphs.text(flips), width - 2, glyphs.ellipsis)}", "dim")))
+        if len(lines) > height:
+            last = "".join(span.text for span in lines[height - 1])
+            rest = " ".join("".join(span.text for span in row).strip() for row in lines[height:])
+            lines[height - 1] = line((shorten(f"{last} {rest}", width - 1, glyphs.ellipsis), ""))
+        return lines[:height]
+
+    def _where(self) -> str:
+        store = self.sizeup.store
+        if store.rejected:
+            key, (_, reason) = next(iter(store.rejected.items()))
+            return f"{fields.BY_KEY[key].label}: {reason}"
+        if store.problem is not None:
+            field = fields.BY_KEY.get(store.problem.field)
+            label = field.label if field else store.problem.field
+            return f"{label}: {store.problem.words}" if label else store.problem.words
+        return ""
+
+
+class Footer(Canvas):
+    """The keys that matter now, or what was just done. A click runs the command."""
+
+    SCROLLS = False
+
+    class Clicked(Message):
+        """A command was clicked."""
+
+        def __init__(self, command: str) -> None:
+            super().__init__()
+            self.command = command
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self.commands: tuple[str, ...] = actions.FOOTER_INPUTS
+        self.labels: dict[str, str] = {}
+        self.message = ""
+
+    def say(self, words: str) -> None:
+        """Show words in place of the keys until `commands` are set again."""
+        self.message = words
+        self.update_lines()
+
+    def get_lines(self, width: int) -> Sequence[Line]:
+        """One line."""
+        if self.message:
+            words = shorten(self.sizeup.glyphs.text(self.message), width - 2, self.sizeup.glyphs.ellipsis)
+            return [line((f" {words:<{width - 1}}", "bar-strong"))]
+        spans: list[Span] = [Span(" ", "bar")]
+        for name in self.commands:
+            command = actions.BY_ID[name]
+            key = actions.key_name(command.keys[0], short=True)
+            label = self.labels.get(name, command.label)
+            spans += [
+                Span(key, "bar-key", name),
+                Span(f" {label}", "bar", name),
+                Span("  ", "bar"),
+            ]
+        spans.append(Span(" " * max(0, width - width_of(spans)), "bar"))
+        return [tuple(spans)]
+
+    def on_click(self, event: events.Click) -> None:
+        """Run the clicked command; a click on a message brings the keys back."""
+        if self.message:
+            self.message = ""
+            self.update_lines()
+            return
+        offset = event.get_content_offset(self)
+        span = self.span_at(offset.x, offset.y)[1] if offset is not None else None
+        if span is not None and span.action:
+            self.post_message(self.Clicked(span.action))

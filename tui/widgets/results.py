@@ -1,0 +1,189 @@
+"""The results: a row of page names, and the page, whose figures can be chosen and opened."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from textual import events
+from textual.message import Message
+
+from tui.doc import BLANK, Line, Span, line, paragraphs, width_of
+from tui.pages import PAGES, Look
+from tui.widgets.canvas import Canvas
+
+
+class Tabs(Canvas):
+    """The page names; the open one is marked. A click opens a page."""
+
+    SCROLLS = False
+
+    class Chosen(Message):
+        """A page was clicked."""
+
+        def __init__(self, tabs: Tabs, page: str) -> None:
+            super().__init__()
+            self.tabs, self.page = tabs, page
+
+    def __init__(self, names: tuple[str, ...], page: str, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self.names = names
+        self.page = page
+
+    def get_lines(self, width: int) -> Sequence[Line]:
+        """One line of names, spread by what the width allows."""
+        gap = "  " if sum(len(name) + 2 for name in self.names) + 1 <= width else " "
+        spans: list[Span] = [Span(" ")]
+        for number, name in enumerate(self.names):
+            if number:
+                spans.append(Span(gap))
+            spans.append(Span(name, "tab-on" if name == self.page else "tab", name))
+        if width_of(spans) > width:
+            return self._windowed(width)
+        return [tuple(spans)]
+
+    def _windowed(self, width: int) -> Sequence[Line]:
+        """As many whole names as fit around the open one, with arrows at the ends."""
+        at = self.names.index(self.page)
+        first, last = at, at
+        while True:
+            grown = False
+            for new_first, new_last in ((first, last + 1), (first - 1, last)):
+                if new_first < 0 or new_last >= len(self.names):
+                    continue
+                names = self.names[new_first : new_last + 1]
+                if sum(len(name) + 1 for name in names) + 4 <= width:
+                    first, last, grown = new_first, new_last, True
+                    break
+            if not grown:
+                break
+        glyphs = self.sizeup.glyphs
+        spans = [Span(f"{glyphs.left} " if first else "  ", "key", self.names[max(0, first - 1)])]
+        for name in self.names[first : last + 1]:
+            spans += [Span(name, "tab-on" if name == self.page else "tab", name), Span(" ")]
+        if last < len(self.names) - 1:
+            spans.append(Span(glyphs.right, "key", self.names[last + 1]))
+        return [tuple(spans)]
+
+    def on_click(self, event: events.Click) -> None:
+        """Open the clicked page."""
+        offset = event.get_content_offset(self)
+        span = self.span_at(offset.x, offset.y)[1] if offset is not None else None
+        if span is not None and span.action:
+            self.post_message(self.Chosen(self, span.action))
+
+
+class Results(Canvas, can_focus=True):
+    """One page of the Sizing. Up and down choose a figure or a change, Enter opens or applies it."""
+
+    class Opened(Message):
+        """Enter or a click on a figure or a change: `figure:...` or `apply:...`."""
+
+        def __init__(self, action: str) -> None:
+            super().__init__()
+            self.action = action
+
+    class Turned(Message):
+        """A page is wanted: a step to the side, or one by its number."""
+
+        def __init__(self, step: int = 0, number: int = 0) -> None:
+            super().__init__()
+            self.step, self.number = step, number
+
+    class Left(Message):
+        """Tab or shift+tab leads out of the results."""
+
+        def __init__(self, forward: bool) -> None:
+            super().__init__()
+            self.forward = forward
+
+    def __init__(self, page: str, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self.page = page
+        self.chosen = ""
+        self._targets: list[tuple[int, str]] = []
+
+    def get_lines(self, width: int) -> Sequence[Line]:
+        """The page for the current Sizing, or what is wrong when there never was one."""
+        store, glyphs = self.sizeup.store, self.sizeup.glyphs
+        if store.sizing is None:
+            words = store.problem.words if store.problem else "nothing to size yet"
+            return [BLANK, *paragraphs(words, width - 2, "bad", "   ", f" {glyphs.no} ")]
+        look = Look(width - 1, glyphs, store.before)
+        lines = self.sizeup.page_lines(self.page, store.sizing, look)
+        self._targets = _targets(lines)
+        if not self.has_focus:
+            return lines
+        if self.chosen not in {action for _, action in self._targets}:
+            self.chosen = self._targets[0][1] if self._targets else ""
+        return [_marked(row, self.chosen) for row in lines]
+
+    def choose(self, forward: bool) -> None:
+        """The next figure or change; scrolls when there is none in that direction."""
+        actions = list(dict.fromkeys(action for _, action in self._targets))
+        at = actions.index(self.chosen) + (1 if forward else -1) if self.chosen in actions else 0
+        if not 0 <= at < len(actions):
+            self.scroll_lines(self.top + (3 if forward else -3))
+            return
+        row = next(number for number, action in self._targets if action == actions[at])
+        self.chosen = actions[at]
+        self.update_lines()
+        self.keep_in_view(row, 2)
+
+    def on_key(self, event: events.Key) -> None:
+        """Move, turn pages, open."""
+        key = event.key
+        if key in ("up", "down", "k", "j"):
+            self.choose(key in ("down", "j"))
+        elif key in ("left", "right", "h", "l"):
+            self.post_message(self.Turned(1 if key in ("right", "l") else -1))
+        elif key in ("pagedown", "pageup", "space"):
+            step = max(1, self.size.height - 2)
+            self.scroll_lines(self.top + (-step if key == "pageup" else step))
+        elif key in ("home", "end"):
+            self.scroll_lines(0 if key == "home" else len(self.lines))
+        elif key == "enter":
+            if self.chosen:
+                self.post_message(self.Opened(self.chosen))
+        elif key in ("tab", "shift+tab"):
+            self.post_message(self.Left(key == "tab"))
+        elif event.character and event.character in "123456789":
+            self.post_message(self.Turned(number=int(event.character)))
+        else:
+            return
+        event.stop()
+        event.prevent_default()
+
+    def on_click(self, event: events.Click) -> None:
+        """Open a figure or apply a change."""
+        offset = event.get_content_offset(self)
+        span = self.span_at(offset.x, offset.y)[1] if offset is not None else None
+        if span is not None and span.action:
+            self.chosen = span.action
+            self.update_lines()
+            self.post_message(self.Opened(span.action))
+
+    def open_page(self, page: str) -> None:
+        """Show another page from its top."""
+        if page != self.page:
+            self.page = page
+            self.chosen = ""
+            self.scroll_lines(0)
+        self.update_lines()
+
+
+def _targets(lines: Sequence[Line]) -> list[tuple[int, str]]:
+    return [(number, span.action) for number, row in enumerate(lines) for span in row if span.action]
+
+
+def _marked(row: Line, chosen: str) -> Line:
+    if not chosen or not any(span.action == chosen for span in row):
+        return row
+    return tuple(span._replace(style="cursor") if span.action == chosen else span for span in row)
+
+
+PAGE_NAMES: tuple[str, ...] = tuple(PAGES)
+
+
+def empty(words: str) -> list[Line]:
+    """A page that has nothing to show yet, with the reason."""
+    return [BLANK, line((f" {words}", "dim"))]
