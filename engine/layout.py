@@ -125,12 +125,36 @@ def _shapes(
             if ep > 1 and (tp * dp) % ep:
                 continue
             found.append(Layout(tp, pp, dp, ep, bool(choice.dp_attention)))
+            if inference and choice.ep is None:
+                found += _expert_layouts(architecture, found[-1], choice)
     if not found:  # an odd number of GPUs: leave some idle rather than refuse
         for used in range(gpus - 1, 0, -1):
             for tp in sorted(valid_tp(architecture, min(used, gpus_per_node)), reverse=True):
                 if used % tp == 0 and (choice.tp in (None, tp)):
                     return (Layout(tp, 1, used // tp, 1, bool(choice.dp_attention)),)
     return tuple(found)
+
+
+def _expert_layouts(architecture: Architecture, base: Layout, choice: LayoutChoice) -> list[Layout]:
+    """The same GPUs with whole experts on each: EP inside TP, and for MLA data-parallel attention over all of them.
+
+    Data-parallel attention keeps one copy of the latent cache where TP replicates it (vllm docs, data_parallel_deployment;
+    sglang docs, --enable-dp-attention); experts are then spread over every rank.
+    """
+    if not architecture.experts:
+        return []
+    layouts: list[Layout] = []
+    if base.tp > 1 and architecture.experts % base.tp == 0 and not base.dp_attention:
+        layouts.append(Layout(base.tp, base.pp, base.dp, base.tp))
+    if (
+        base.tp == 1
+        and base.dp > 1
+        and choice.dp_attention is None
+        and architecture.experts % base.dp == 0
+        and _has_latent_cache(architecture)
+    ):
+        layouts.append(Layout(1, base.pp, base.dp, base.dp, True))
+    return layouts
 
 
 def candidate_layouts(scenario: Scenario) -> tuple[Layout, ...]:

@@ -14,7 +14,8 @@ from engine.training_memory import training_memory
 from engine.training_speed import training_speed
 
 # How many of the layouts that fit are timed: beyond the best few by memory the order no longer changes.
-TIMED_LAYOUTS = 5
+TIMED_LAYOUTS = 8
+NOTABLE_GAIN = 1.05  # below this two layouts are said to be about as fast
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,22 @@ def _score(scenario: Scenario, serving: Serving | None, training: Training | Non
     return training.tokens_per_s_total if training is not None else 0.0
 
 
+def _against(score: float, chosen: Layout, others: list[tuple[float, Layout]]) -> str:
+    """The chosen layout against the runner-up and against the widest TP, which is what most people would start."""
+    runner_up = max(others, key=lambda pair: pair[0])
+    widest = max(others, key=lambda pair: (pair[1].tp, pair[0]))
+    parts = []
+    for value, other in (widest, runner_up) if widest[1] is not runner_up[1] else (runner_up,):
+        ratio = score / value
+        if ratio >= 100:
+            parts.append(f"inside the targets, unlike {_words(other)}")
+        elif ratio >= NOTABLE_GAIN:
+            parts.append(f"{ratio:.1f}x the tokens/s of {_words(other)}")
+        else:
+            parts.append(f"about as fast as {_words(other)}")
+    return ", ".join(parts)
+
+
 def _words(layout: Layout) -> str:
     parts = [f"TP {layout.tp}"]
     if layout.pp > 1:
@@ -67,6 +84,8 @@ def _words(layout: Layout) -> str:
         parts.append(f"{layout.dp} replicas")
     if layout.ep > 1:
         parts.append(f"EP {layout.ep}")
+    if layout.dp_attention:
+        parts.append("DP attention")
     return " x ".join(parts)
 
 
@@ -111,10 +130,7 @@ def _choose(scenario: Scenario) -> Plan:
     elif not others:
         reason = "the only layout that fits"
     else:
-        value, other = max(others, key=lambda pair: pair[0])
-        ratio = score / value if value else float("inf")
-        gain = f"{ratio:.1f}x the tokens/s of" if ratio < 100 else "inside the targets, unlike"
-        reason = f"{gain} {_words(other)}"
+        reason = _against(score, layout, others)
     return Plan(scenario, replace(layout, reason=reason), memory, serving, training)
 
 
