@@ -41,9 +41,11 @@ class Plan:
         return self.memory.fits and self.meets_targets
 
 
-def memory_of(scenario: Scenario, layout: Layout) -> Memory:
-    """Memory per GPU of a scenario in one layout."""
-    return (serving_memory if scenario.workload.is_inference else training_memory)(scenario, layout)
+def memory_of(scenario: Scenario, layout: Layout, suggest: bool = False) -> Memory:
+    """Memory per GPU of a scenario in one layout; suggest adds the single changes that would help."""
+    if scenario.workload.is_inference:
+        return serving_memory(scenario, layout, suggest=suggest)
+    return training_memory(scenario, layout, suggest=suggest)
 
 
 def _timed(scenario: Scenario, layout: Layout, memory: Memory) -> tuple[Serving | None, Training | None]:
@@ -107,7 +109,9 @@ def _choose(scenario: Scenario) -> Plan:
         starting = [pair for pair in sized if pair[1].starts]
         pool = starting or sized
         layout, memory = max(pool, key=lambda pair: (pair[1].max_concurrency, pair[1].worst.free_bytes))
-        serving, training = _timed(scenario, layout, memory) if memory.starts else (None, None)
+        # a run that is over the card is still timed: what it would do with room is a figure people compare
+        timed = memory.starts or not scenario.workload.is_inference
+        serving, training = _timed(scenario, layout, memory) if timed else (None, None)
         reason = "most users of those that start" if starting else "least over the card; nothing fits"
         return Plan(scenario, replace(layout, reason=reason), memory, serving, training)
     # fewest GPUs a replica first: the larger TP of two equals only adds collectives
@@ -141,9 +145,16 @@ def plan(scenario: Scenario) -> Plan:
         check_choice(scenario)
         layout = Layout(choice.tp, choice.pp, choice.dp, choice.ep or 1, bool(choice.dp_attention), "pinned")
         memory = memory_of(scenario, layout)
-        serving, training = _timed(scenario, layout, memory) if memory.starts else (None, None)
+        # a run that is over the card is still timed: what it would do with room is a figure people compare
+        timed = memory.starts or not scenario.workload.is_inference
+        serving, training = _timed(scenario, layout, memory) if timed else (None, None)
         return Plan(scenario, layout, memory, serving, training)
     return _choose(scenario)
+
+
+def advised(found: Plan) -> Plan:
+    """The plan with its memory's suggestions, which the searches leave out since nobody reads them there."""
+    return replace(found, memory=memory_of(found.scenario, found.layout, suggest=True))
 
 
 def resized(scenario: Scenario, gpus_per_node: int, nodes: int = 1) -> Scenario:

@@ -9,7 +9,7 @@ from engine.formats import kv_bytes_per_element, model_weight_bytes
 from engine.kv_cache import cache_profile
 from engine.notices import notices
 from engine.parameters import count_parameters
-from engine.plan import plan
+from engine.plan import advised, plan
 from engine.power import power
 from engine.scaling import scaling_table
 from engine.scenario import Scenario
@@ -24,7 +24,7 @@ def size(scenario: Scenario) -> Sizing:
     pinned layout is impossible.
     """
     check_scenario(scenario)
-    chosen = plan(scenario)
+    chosen = advised(plan(scenario))
     parameters = count_parameters(scenario.model.architecture)
     verdict = decide(scenario, chosen)
     draw = power(scenario)
