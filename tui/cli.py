@@ -66,8 +66,7 @@ FOLLOWS = {
 NEW_SESSION: dict[str, Any] = {
     "schema": 1,
     "model": {"id": "llama-3.1-70b", "weights": "fp8"},
-    "hardware": {"accelerator": "rtx-pro-6000-server", "gpus_per_node": 8, "nodes": 1},
-    "workload": {"kind": "serve", "concurrency": 32, "input_tokens": 7000, "output_tokens": 1000},
+    "hardware": {"accelerator": "rtx-pro-6000-server", "gpus_per_node": 4, "nodes": 1},
 }
 """What `sizeup` opens without a file."""
 

@@ -216,6 +216,16 @@ def save(scenario: Scenario, path: str | Path, opened_from: str | Path | None = 
     return written
 
 
+def anchored(scenario: Scenario, opened_from: str | Path | None) -> Scenario:
+    """The Scenario with its `config` path made absolute, for a place that is not its own, such as a recovery file."""
+    config = Path(scenario.model.config).expanduser()
+    if not scenario.model.config or config.is_absolute():
+        return scenario
+    folder = Path(opened_from).expanduser().absolute().parent if opened_from is not None else Path.cwd()
+    whole = os.path.normpath(folder / config)
+    return dataclasses.replace(scenario, model=dataclasses.replace(scenario.model, config=whole))
+
+
 def write_atomically(path: Path, data: bytes) -> None:
     """Replace a file by `data` through a temporary file beside it, synced before it takes the name.
 

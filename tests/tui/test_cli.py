@@ -14,6 +14,8 @@ import pytest
 
 import catalog
 from catalog.loading import reload
+from engine.size import size
+from tui import fields, report
 from tui.cli import main
 
 ROOT = Path(__file__).parent.parent.parent
@@ -157,6 +159,11 @@ def test_presets_without_a_file(run: Run) -> None:
     assert data["model"]["weights"].startswith("fp8")
     assert data["hardware"]["intra_link"] == "nvlink-4"
     assert (data["workload"]["input_tokens"], data["workload"]["ttft_target_s"]) == (4000, 0.5)
+
+
+def test_the_command_line_and_the_app_start_from_the_same_session(run: Run) -> None:
+    new = fields.new_scenario(catalog.load())
+    assert run("report").out == report.render(size(new), "text")
 
 
 def test_presets_over_a_file_leave_the_rest_of_it(run: Run) -> None:

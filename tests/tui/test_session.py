@@ -360,6 +360,19 @@ def test_a_config_of_ones_own_lies_relative_to_the_session(tmp_path: Path) -> No
     assert session.load(other).model.architecture == scenario.model.architecture
 
 
+def test_an_anchored_session_can_lie_anywhere(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text(KNOWN.model("llama-3.1-8b").config.read_text())
+    path = tmp_path / "own.toml"
+    path.write_text(MINIMAL.replace('id = "llama-3.1-8b"', 'config = "config.json"'))
+    scenario = session.anchored(session.load(path), path)
+    assert scenario.model.config == str(tmp_path / "config.json")
+    (tmp_path / "state").mkdir()
+    kept = tmp_path / "state" / "kept.toml"
+    session.save(scenario, kept)
+    assert session.load(kept) == scenario
+    assert session.anchored(BASE, None) is BASE
+
+
 def test_a_broken_config_is_told_by_its_key(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text("{")
     path = tmp_path / "own.toml"
