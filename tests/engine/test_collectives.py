@@ -1,0 +1,179 @@
+"""Laws that every collective time keeps, and the facts that the model must show."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from typing import get_args
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import catalog
+from engine.collectives import Op, collective_s, curve, evidence_kind, link_class, lower_envelope
+from engine.hardware import Link
+
+LINKS = catalog.load().facts.links
+INSIDE = [link for link in LINKS if link.scope == "intra-node"]
+BETWEEN = [link for link in LINKS if link.scope == "inter-node"]
+OPS: tuple[Op, ...] = get_args(Op)
+
+
+def link(link_id: str) -> Link:
+    return catalog.load().link(link_id)
+
+
+payloads = st.integers(min_value=1, max_value=2**34)
+ranks = st.sampled_from([2, 3, 4, 6, 8])
+
+
+@given(st.sampled_from(OPS), payloads, payloads, ranks, st.sampled_from(INSIDE), st.booleans())
+@settings(max_examples=200, deadline=None)
+def test_time_rises_with_bytes(op: Op, one: int, other: int, n: int, inside: Link, in_engine: bool) -> None:
+    small, large = sorted((one, other))
+    here = collective_s(op, small, n, n, inside, None, in_engine=in_engine)
+    assert 0.0 < here <= collective_s(op, large, n, n, inside, None, in_engine=in_engine)
+
+
+@given(st.sampled_from(OPS), payloads, ranks, st.sampled_from(BETWEEN), st.integers(2, 4))
+@settings(max_examples=200, deadline=None)
+def test_time_rises_with_bytes_across_nodes(op: Op, payload: int, n: int, between: Link, nodes: int) -> None:
+    inside = link("nvlink-4")
+    total = n * nodes if op != "send_recv" else 2
+    within = n if op != "send_recv" else 1
+    here = collective_s(op, payload, total, within, inside, between)
+    assert here < collective_s(op, 2 * payload + 2**20, total, within, inside, between)
+
+
+@given(st.sampled_from(OPS), payloads, ranks, st.sampled_from(LINKS), st.floats(1.0, 4.0))
+@settings(max_examples=200, deadline=None)
+def test_a_wider_link_of_a_class_is_never_slower(op: Op, payload: int, n: int, base: Link, factor: float) -> None:
+    wider = replace(
+        base,
+        peak_gb_s_unidir=base.peak_gb_s_unidir * factor,
+        per_peer_gb_s_unidir=None,
+        achieved_gb_s_unidir=base.achieved_gb_s_unidir * factor if base.achieved_gb_s_unidir else None,
+    )
+    if link_class(wider) != link_class(base):
+        return
+    if base.scope == "intra-node":
+        assert collective_s(op, payload, n, n, wider, None) <= collective_s(op, payload, n, n, base, None) * 1.0001
+    else:
+        home = link("nvlink-4")
+        here = collective_s(op, payload, 2 * n, n, home, base)
+        assert collective_s(op, payload, 2 * n, n, home, wider) <= here * 1.0001
+
+
+@given(payloads, ranks, st.sampled_from(BETWEEN))
+@settings(max_examples=100, deadline=None)
+def test_a_network_is_never_faster_than_the_nvlink_it_joins(payload: int, n: int, between: Link) -> None:
+    home = link("nvlink-4")
+    inside = collective_s("all_gather", payload, 2 * n, 2 * n, home, None)
+    across = collective_s("all_gather", payload, 2 * n, n, home, between, nics_per_node=1)
+    assert across >= inside * 0.999 or payload < 2**16
+
+
+@given(payloads, st.sampled_from([2, 4, 8]), st.sampled_from(["pcie5-switch", "pcie5-root", "pcie4-x16"]))
+@settings(max_examples=100, deadline=None)
+def test_staging_through_host_memory_is_never_faster(payload: int, n: int, link_id: str) -> None:
+    peer = collective_s("all_reduce", payload, n, n, link(link_id), None)
+    staged = collective_s("all_reduce", payload, n, n, link("pcie-no-p2p"), None)
+    if link(link_id).peak_gb_s_unidir >= 63.0:
+        assert staged >= peer
+
+
+@given(payloads, st.sampled_from([1, 2, 4, 8]), st.sampled_from(BETWEEN))
+@settings(max_examples=100, deadline=None)
+def test_groups_that_share_cards_wait_for_each_other(payload: int, groups: int, between: Link) -> None:
+    home = link("pcie5-switch")
+    alone = collective_s("all_reduce", payload, 2, 1, home, between, nics_per_node=1)
+    shared = collective_s("all_reduce", payload, 2, 1, home, between, nics_per_node=1, groups_per_node=groups)
+    assert shared >= alone * 0.9999
+
+
+@given(st.lists(st.tuples(st.floats(1e-6, 1e-2), st.floats(1e-13, 1e-8)), min_size=1, max_size=6), payloads)
+def test_the_envelope_is_the_least_line(lines: list[tuple[float, float]], payload: int) -> None:
+    least = min(alpha + payload * beta for alpha, beta in lines)
+    assert lower_envelope(lines).seconds(payload) == pytest.approx(least, rel=1e-9)
+
+
+def test_one_rank_says_nothing() -> None:
+    assert collective_s("all_reduce", 2**20, 1, 1, link("nvlink-4"), None) == 0.0
+
+
+def busbw(payload: float, n: int, seconds: float) -> float:
+    return payload * 2 * (n - 1) / n / seconds / 1e9
+
+
+def test_a_mesh_gives_two_gpus_a_fraction_of_what_eight_get() -> None:
+    mesh = link("xgmi-mi300x")
+    two, eight = (busbw(2**32, n, collective_s("all_reduce", 2**32, n, n, mesh, None)) for n in (2, 8))
+    assert two < 0.2 * eight
+
+
+def test_the_switch_helps_large_all_reduces_only() -> None:
+    nvlink = link("nvlink-4")
+    ring = collective_s("all_reduce", 2**32, 8, 8, nvlink, None, kernel="nccl-ring")
+    assert collective_s("all_reduce", 2**32, 8, 8, nvlink, None) < 0.85 * ring
+    assert collective_s("all_gather", 2**32, 8, 8, nvlink, None) == pytest.approx(ring / 2, rel=0.05)
+
+
+def test_the_cliff_is_deep_for_small_payloads_and_shallow_for_large_ones() -> None:
+    home, between = link("nvlink-5"), link("efa-v4-b200")
+
+    def ratio(payload: int) -> float:
+        across = collective_s("all_reduce", payload, 32, 8, home, between)
+        return across / collective_s("all_reduce", payload, 8, 8, home, None)
+
+    assert ratio(2**18) > 8.0
+    assert 1.5 < ratio(2**34) < 3.0
+
+
+@pytest.mark.parametrize("link_id", ["nvlink-3", "nvlink-4", "nvlink-5"])
+@pytest.mark.parametrize("n", [2, 4, 8])
+def test_an_engine_pays_two_to_four_and_a_half_times_its_kernel(link_id: str, n: int) -> None:
+    payload = 32 * 8192 * 2
+    alone = collective_s("all_reduce", payload, n, n, link(link_id), None, kernel="vllm")
+    inside = collective_s("all_reduce", payload, n, n, link(link_id), None, in_engine=True)
+    assert 1.3 < inside / alone < 4.5
+    small = collective_s("all_reduce", 2**14, n, n, link(link_id), None, kernel="vllm")
+    assert 1.8 < collective_s("all_reduce", 2**14, n, n, link(link_id), None, in_engine=True) / small < 4.5
+
+
+def test_untuned_roce_and_sockets_lose_what_is_known_to_be_lost() -> None:
+    home = link("nvlink-3")
+
+    def share(between: Link, rate: float) -> float:
+        return 2**32 / collective_s("send_recv", 2**32, 2, 1, home, between, nics_per_node=1) / 1e9 / rate
+
+    roce = replace(link("roce-200"), achieved_gb_s_unidir=None)
+    assert 0.9 < share(link("ib-hdr"), 25.0) < 0.97
+    assert 0.75 < share(roce, 25.0) < 0.95
+    assert 0.35 < share(replace(roce, id="roce-200-untuned"), 25.0) < 0.6
+    assert 0.3 < share(link("eth-100-tcp"), 12.5) < 0.5
+
+
+def test_every_link_says_what_its_figures_are() -> None:
+    kinds = {each.id: evidence_kind(each) for each in LINKS}
+    assert kinds["nvlink-4"] == "measured"
+    assert kinds["ib-xdr"] == "fitted"
+    assert kinds["ici-v5e"] == "data sheet"
+    assert set(kinds.values()) == {"measured", "fitted", "data sheet"}
+
+
+def test_links_of_equal_figures_share_nothing_by_accident() -> None:
+    slow = replace(link("nvlink-4"), peak_gb_s_unidir=360.0)
+    fast = curve("all_reduce", 8, 8, link("nvlink-4"), None)
+    assert curve("all_reduce", 8, 8, slow, None).seconds(2**30) > fast.seconds(2**30)
+
+
+def test_a_call_is_fast() -> None:
+    nvlink, between = link("nvlink-4"), link("ib-ndr")
+    best = 1.0
+    for _ in range(5):
+        start = time.perf_counter()
+        for payload in range(1000):
+            collective_s("all_reduce", payload, 16, 8, nvlink, between, in_engine=True)
+        best = min(best, (time.perf_counter() - start) / 1000)
+    assert best < 3e-6
