@@ -99,7 +99,7 @@ def _on_rank(tensor: Tensor, tp: int, ep: int) -> tuple[int, int, int]:
     if tensor.shard == "row":
         return rows, _split(tensor.units, cols, tp), copies
     if tensor.shard == "expert" and tp > 1:
-        if tensor.name.startswith("down"):
+        if "down" in tensor.name:
             return rows, -(-cols // tp), copies
         return -(-rows // tp), cols, copies
     return rows, cols, copies
@@ -129,7 +129,7 @@ def layer_elements(layer: Layer, hidden: int, experts_per_token: int, tp: int, e
         if tensor.part == "routed_expert":
             expert += elements
         uses = experts_per_token if tensor.part == "routed_expert" else tensor.copies
-        closing = tensor.shard == "row" or (tensor.part == "routed_expert" and tensor.name.startswith("down"))
+        closing = tensor.shard == "row" or (tensor.part == "routed_expert" and "down" in tensor.name)
         if tensor.part in ("attention", "indexer", "recurrent"):
             if closing:
                 attention += cols
@@ -183,13 +183,12 @@ def stage_elements(architecture: Architecture, tp: int, pp: int, ep: int) -> tup
     return tuple(stages)
 
 
-QV_NAMES = ("q_", "v_", "kv_b", "q_a", "q_b", "qkv", "query", "value", "Wqkv", "c_attn", "W_pack", "wq", "wv")
-OUT_NAMES = ("o_", "out", "dense", "c_proj", "wo")
+NOT_LINEAR = ("conv1d", "A_log", "bias")
 
 
 def _adapted(tensor: Tensor, targets: str) -> bool:
     """Whether LoRA of these targets wraps this projection."""
-    if not tensor.is_matrix or tensor.part not in BODY_PARTS:
+    if not tensor.is_matrix or tensor.part not in BODY_PARTS or any(word in tensor.name for word in NOT_LINEAR):
         return False
     mixer = tensor.part in ("attention", "recurrent")
     mlp = tensor.part in ("mlp", "routed_expert", "shared_expert")
@@ -197,13 +196,13 @@ def _adapted(tensor: Tensor, targets: str) -> bool:
     if targets == "attention":
         return mixer
     if targets == "attention-qv":
-        return mixer and not closing and not tensor.name.startswith(("k_", "wk"))
+        return mixer and not closing and not tensor.name.startswith("k_")
     if targets == "mlp":
         return mlp
     if targets == "attention-qkv-mlp":
         return mlp or (mixer and not closing)
     if targets == "attention-qvo-mlp":
-        return mlp or (mixer and not tensor.name.startswith(("k_", "wk")))
+        return mlp or (mixer and not tensor.name.startswith("k_"))
     return mixer or mlp
 
 
