@@ -179,7 +179,7 @@ def _paged(counts: dict[Spec, int], block: int) -> KvPool:
     size = most if most < GROUP_SLACK * least else least
     groups = []
     used = 0.0
-    for spec, layers in counts.items():
+    for spec, layers in sorted(counts.items(), key=lambda pair: pair[0].kind == "state"):
         held = 1
         if spec.kind != "state":
             ratio = widest / spec.bytes_each

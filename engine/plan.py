@@ -7,6 +7,7 @@ from functools import lru_cache
 
 from engine.layout import candidate_layouts, check_choice
 from engine.scenario import Hardware, Layout, LayoutChoice, Scenario
+from engine.serving_advice import with_suggestions
 from engine.serving_memory import serving_memory
 from engine.serving_speed import serving_speed
 from engine.sizing import Memory, Serving, Training
@@ -44,7 +45,8 @@ class Plan:
 def memory_of(scenario: Scenario, layout: Layout, suggest: bool = False) -> Memory:
     """Memory per GPU of a scenario in one layout; suggest adds the single changes that would help."""
     if scenario.workload.is_inference:
-        return serving_memory(scenario, layout, suggest=suggest)
+        memory = serving_memory(scenario, layout)
+        return with_suggestions(scenario, layout, memory) if suggest else memory
     return training_memory(scenario, layout, suggest=suggest)
 
 

@@ -13,13 +13,12 @@ from functools import lru_cache
 
 from engine.architecture import Architecture, Layer
 from engine.calibration import serving_memory as fitted
-from engine.formats import KV_FORMATS, kv_format, weight_format
+from engine.formats import weight_format
 from engine.hardware import Accelerator
 from engine.kv_pool import KvPool, kv_pool
-from engine.layout import valid_tp
 from engine.scenario import Layout, Runtime, Scenario, ServingEngine
 from engine.sharding import attention_ranks, expert_split, kv_copies, split, stage_weights
-from engine.sizing import Headroom, Memory, MemoryGroup, Suggestion
+from engine.sizing import Headroom, Memory, MemoryGroup
 from engine.units import GB, GIB, MIB
 
 COMFORTABLE_WEIGHTS = 0.60
@@ -30,6 +29,8 @@ COMFORTABLE_KV = 0.70
 """Share of the KV that fits which the load may need and still grow by four tenths."""
 FITS_KV = 0.85
 """Share of the KV that fits which leaves room for uneven lengths."""
+NOTED_WEIGHTS = 0.45
+"""Weights share from which the rule of thumb is quoted even where the bytes agree: it is then what people argue by."""
 PREEMPTION_LINE = 0.95
 """Share of the usable memory above which engines begin to preempt requests."""
 
@@ -214,8 +215,8 @@ def _layer_buffers(layer: Layer, arch: Architecture, layout: Layout) -> float:
 
 
 @lru_cache(maxsize=4096)
-def _buffers(arch: Architecture, layout: Layout) -> tuple[float, int]:
-    """(widest layer buffers, bytes a token; bytes of MLA's prefill workspace)."""
+def buffer_terms(arch: Architecture, layout: Layout) -> tuple[float, int]:
+    """(widest feed-forward buffers of any layer, bytes a token of the batch; bytes of MLA's prefill workspace)."""
     widest = max((_layer_buffers(layer, arch, layout) for layer, _ in arch.layer_runs()), default=0.0)
     workspace = 0
     for layer, _ in arch.layer_runs():
@@ -228,25 +229,45 @@ def _buffers(arch: Architecture, layout: Layout) -> tuple[float, int]:
     return widest, workspace
 
 
+PATCHES_PER_TOKEN = 4
+"""Image patches that a vision tower sees for one token it hands on: most towers merge 2 x 2."""
+
+
+@lru_cache(maxsize=512)
+def _tower_bytes_per_patch(arch: Architecture) -> int:
+    """Widest buffers of a vision block, 16-bit bytes a patch: residual, queries, keys, values, and the feed-forward."""
+    hidden = inner = 0
+    for tensor in arch.towers:
+        if tensor.part == "vision" and tensor.copies > 1 and tensor.is_matrix:
+            if tensor.name.endswith("q_proj"):
+                hidden = max(hidden, tensor.cols)
+            elif tensor.name.endswith(("gate_proj", "up_proj")):
+                inner += tensor.rows
+    return 2 * (4 * hidden + inner + inner // 2) if hidden else 0
+
+
 def activation_bytes(arch: Architecture, layout: Layout, settings: EngineSettings, last: bool) -> int:
     """Peak of the engine's profile run on one rank, bytes.
 
     The sampler and its logits take max_num_seqs x vocabulary, not sharded by TP, on the last stage; a layer's
-    buffers take max_num_batched_tokens x width. They never coincide, so the larger counts. Coefficients are fitted.
+    buffers take max_num_batched_tokens x width; a vision tower sees the largest item (or as many as fill a step).
+    They never coincide, so the largest counts. Coefficients are fitted, the tower's are its own widths.
     """
     batched = settings.max_num_batched_tokens
     hidden = 2 * batched * arch.hidden_size
-    widest, workspace = _buffers(arch, layout)
+    widest, workspace = buffer_terms(arch, layout)
     body = batched * widest + fitted.LAYER_COPIES * hidden + workspace
     sampler = 0.0
     if last:
         seqs = min(settings.max_num_seqs, batched)
         sampler = fitted.SAMPLER_BYTES * seqs * arch.vocab_size + fitted.HIDDEN_COPIES * hidden
-    encoder = 0
+    encoder = tower = 0
     if arch.vision_tokens_max:
+        tokens = max(batched, arch.vision_tokens_max)
+        tower = PATCHES_PER_TOKEN * tokens * _tower_bytes_per_patch(arch)
         # The encoder's output stays cached through the whole run.
-        encoder = 2 * max(batched, arch.vision_tokens_max) * arch.hidden_size
-    return int(max(body, sampler) + encoder)
+        encoder = 2 * tokens * arch.hidden_size
+    return int(max(body, sampler, tower) + encoder)
 
 
 def non_torch_bytes(accelerator: Accelerator, layout: Layout, engine: ServingEngine, nvlink: bool) -> int:
@@ -347,23 +368,23 @@ def _label(stage: _Stage, pp: int, gpus: int) -> str:
 # --- the sizing -----------------------------------------------------------------------------------------------
 
 
-def _shape(layout: Layout) -> Layout:
+def plain_layout(layout: Layout) -> Layout:
     """The layout without its reason, so that equal shapes share cached sums."""
     return replace(layout, reason="") if layout.reason else layout
 
 
-def serving_memory(scenario: Scenario, layout: Layout, suggest: bool = True) -> Memory:
+def serving_memory(scenario: Scenario, layout: Layout) -> Memory:
     """Memory per GPU of a serving scenario in one layout, worst group first.
 
     weights + kv + activation + runtime + free is the card's total in every group, exactly; kv_bytes is what the asked
     load needs, kv_capacity_bytes what fits. Capacity, users and longest context are the poorest stage's, over all
-    replicas. suggest: whether to look for single changes that would help when there is little room; searches over
-    many builds pass False. Raises ScenarioError for unknown formats and layouts that cannot be cut.
+    replicas. Suggestions are left empty: `engine.serving_advice` adds them to the one build that is shown. Raises
+    ScenarioError for unknown formats and layouts that cannot be cut.
     """
-    layout = _shape(layout)
+    layout = plain_layout(layout)
     model, workload = scenario.model, scenario.workload
     settings = engine_settings(scenario, layout)
-    memory = _memory(
+    return _memory(
         model.architecture,
         model.weights,
         model.kv_cache,
@@ -375,9 +396,6 @@ def serving_memory(scenario: Scenario, layout: Layout, suggest: bool = True) -> 
         workload.concurrency,
         workload.tokens_per_request,
     )
-    if not suggest or memory.headroom in ("comfortable", "fits"):
-        return memory
-    return replace(memory, suggestions=_suggestions(scenario, layout, memory))
 
 
 @lru_cache(maxsize=2048)
@@ -497,6 +515,10 @@ def _word(fits: bool, share: float, needed_share: float, fill: float) -> Headroo
     return "comfortable"
 
 
+def _times(share: float) -> str:
+    return f"{100 * share:.0f} % of" if share < 2 else f"{share:.1f} times"
+
+
 def _reason(
     word: Headroom, starts: bool, short: str, share: float, needed: float, fill: float, settings: EngineSettings
 ) -> str:
@@ -504,7 +526,7 @@ def _reason(
         return "weights and activations alone exceed the usable memory"
     if not starts:
         return f"no room for the KV of one sequence of {settings.max_model_len:,} tokens"
-    kv = f"the load needs {100 * needed:.0f} % of the KV that fits"
+    kv = f"the load needs {_times(needed)} the KV that fits"
     if word == "does not fit":
         return kv
     if word == "marginal":
@@ -523,78 +545,14 @@ def _rule_note(word: Headroom, share: float, needed: float, users: float, starts
             "The bytes decide: they count this load's KV, the rule assumes one."
         )
     if word in ("tight", "marginal", "does not fit"):
-        why = f"the load needs {100 * needed:.0f} % of the KV that fits" if starts else "the engine does not start"
+        why = f"the load needs {_times(needed)} the KV that fits" if starts else "the engine does not start"
         return (
             f"Rule of thumb: yes, weights take {percent} of VRAM. Bytes: {word}, {why}. "
             "The bytes decide: the rule does not look at context and concurrency."
         )
-    if share >= 0.5:
+    if share >= NOTED_WEIGHTS:
         return (
             f"Rule of thumb and bytes agree here: weights take {percent} of VRAM, {users:,.0f} users fit. Under more "
             f"load only the bytes change: marginal from about {max(1, int(users * PREEMPTION_LINE)):,} users at this length."
         )
     return ""
-
-
-# --- suggestions ----------------------------------------------------------------------------------------------
-
-_SMALLER_WEIGHTS = (("fp8", 8.5), ("int4-awq", 5.0))
-
-
-def _suggestions(scenario: Scenario, layout: Layout, now: Memory) -> tuple[Suggestion, ...]:
-    """Single changes, each sized again, that improve what there is; those that make it fit come first."""
-    model, workload, hardware = scenario.model, scenario.workload, scenario.hardware
-    tried: list[tuple[Suggestion, Memory]] = []
-
-    def attempt(field: str, value: str | int, changed: Scenario, shape: Layout, what: str) -> None:
-        after = serving_memory(changed, shape, suggest=False)
-        better = after.max_concurrency > now.max_concurrency or (after.starts and not now.starts)
-        if not (after.fits or (better and after.starts)):
-            return
-        users = f"{after.max_concurrency:,.0f} users at {changed.workload.tokens_per_request:,} tokens"
-        effect = f"{what}: {after.headroom}, room for {users}"
-        tried.append((Suggestion(field, value, effect), after))
-
-    bits = weight_format(model.weights).bits_per_weight
-    for format_id, above in _SMALLER_WEIGHTS:
-        if bits > above:
-            changed = replace(scenario, model=replace(model, weights=format_id))
-            attempt("model.weights", format_id, changed, layout, f"{weight_format(format_id).label} weights")
-    if kv_format(model.kv_cache).bits > 8:
-        changed = replace(scenario, model=replace(model, kv_cache="fp8"))
-        attempt("model.kv_cache", "fp8", changed, layout, f"{KV_FORMATS['fp8'].label} KV cache")
-    if now.starts and 1 <= now.max_concurrency < workload.concurrency:
-        fewer = int(now.max_concurrency)
-        changed = replace(scenario, workload=replace(workload, concurrency=fewer))
-        attempt("workload.concurrency", fewer, changed, layout, f"{fewer:,} users at once")
-    shorter = _shorter(scenario, layout)
-    if shorter is not None:
-        changed = replace(scenario, workload=replace(workload, input_tokens=shorter))
-        attempt("workload.input_tokens", shorter, changed, layout, f"prompts of {shorter:,} tokens")
-    wider = [tp for tp in valid_tp(model.architecture, 2 * hardware.gpus_per_node) if tp > layout.tp]
-    if wider and hardware.gpus_per_node < 8:
-        gpus = 2 * hardware.gpus_per_node
-        tp = max(tp for tp in wider if gpus % tp == 0) if any(gpus % tp == 0 for tp in wider) else layout.tp
-        if tp > layout.tp:
-            changed = replace(scenario, hardware=replace(hardware, gpus_per_node=gpus))
-            attempt("hardware.gpus_per_node", gpus, changed, replace(layout, tp=tp), f"{gpus} GPUs in the node")
-    elif layout.pp * 2 <= len(model.architecture.layers):
-        nodes = 2 * hardware.nodes
-        changed = replace(scenario, hardware=replace(hardware, nodes=nodes))
-        attempt("hardware.nodes", nodes, changed, replace(layout, pp=2 * layout.pp), f"{nodes} nodes")
-    tried.sort(key=lambda pair: not pair[1].fits)
-    return tuple(suggestion for suggestion, _ in tried)
-
-
-def _shorter(scenario: Scenario, layout: Layout) -> int | None:
-    """The longest prompt, in whole KiB tokens, at which the asked users fit; None when no shorter one does."""
-    workload = scenario.workload
-    low, high = 0, workload.input_tokens // 1024
-    while low < high:
-        middle = (low + high + 1) // 2
-        changed = replace(scenario, workload=replace(workload, input_tokens=middle * 1024))
-        if serving_memory(changed, layout, suggest=False).fits:
-            low = middle
-        else:
-            high = middle - 1
-    return low * 1024 if 0 < low * 1024 < workload.input_tokens else None
