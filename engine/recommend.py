@@ -8,11 +8,12 @@ from typing import Literal
 
 from engine.cost import cost
 from engine.errors import ScenarioError
-from engine.formats import FORMATS, model_weight_bytes
+from engine.formats import FORMATS, KV_FORMATS, model_weight_bytes
 from engine.hardware import Accelerator, Facts, Link
-from engine.plan import Plan, plan
+from engine.plan import Plan, advised, plan
 from engine.power import power
 from engine.scenario import Hardware, LayoutChoice, Scenario
+from engine.sizing import Suggestion
 
 Rank = Literal["cheapest to buy", "cheapest to rent", "most tokens per dollar", "least power", "fewest GPUs"]
 RANKS: tuple[Rank, ...] = (
@@ -24,6 +25,10 @@ RANKS: tuple[Rank, ...] = (
 )
 # Shapes that are sold: one to eight cards in a box, then boxes of eight.
 SHAPES = ((1, 1), (2, 1), (4, 1), (8, 1), (8, 2), (8, 4))
+# Parts that are announced only, rented inside one provider's own stack, or not made for serving many people.
+NOT_OFFERED = ("cloud only", "embedded module", "desktop")
+# Mezzanine modules (SXM, OAM) are sold on boards of eight, whatever the count that a plan uses.
+BOARD_GPUS = 8
 # At INT4 a build is only offered when the person's own format is at most this many bits: nobody asks for BF16 and
 # means INT4.
 INT4_FROM_BITS = 8.5
@@ -91,6 +96,8 @@ def _accelerators(facts: Facts, limits: Limits) -> Iterator[Accelerator]:
             continue
         if limits.owned and accelerator.id not in limits.owned:
             continue
+        if accelerator.status or accelerator.segment in NOT_OFFERED:
+            continue
         yield accelerator
 
 
@@ -114,13 +121,18 @@ def priced(found: Plan, limits: Limits | None = None) -> Option:
     """A plan with its money and power."""
     draw = power(found.scenario)
     money = cost(found, draw)
-    owned = limits is not None and found.scenario.hardware.accelerator.id in limits.owned
+    hardware = found.scenario.hardware
+    owned = limits is not None and hardware.accelerator.id in limits.owned
+    buy = money.buy_usd
+    if buy is not None and hardware.accelerator.form_factor.startswith(("SXM", "OAM")):
+        boards = -(-hardware.gpus_per_node // BOARD_GPUS) * BOARD_GPUS
+        buy *= boards / hardware.gpus_per_node
     per_usd = None
     if money.rent_usd_per_hour and found.serving is not None:
         per_usd = found.serving.tokens_per_s_total * 3600.0 / money.rent_usd_per_hour
     elif money.rent_usd_per_hour and found.training is not None:
         per_usd = found.training.tokens_per_s_total * 3600.0 / money.rent_usd_per_hour
-    return Option(found, 0.0 if owned else money.buy_usd, money.rent_usd_per_month, per_usd, draw.total_w)
+    return Option(found, 0.0 if owned else buy, money.rent_usd_per_month, per_usd, draw.total_w)
 
 
 def options(scenario: Scenario, limits: Limits | None = None) -> Iterator[Option | None]:
@@ -139,6 +151,8 @@ def options(scenario: Scenario, limits: Limits | None = None) -> Iterator[Option
         for weights in _formats(scenario):
             smallest = model_weight_bytes(architecture, weights) if inference else 0
             for gpus_per_node, nodes in SHAPES:
+                if gpus_per_node > (accelerator.max_gpus_per_node or gpus_per_node):
+                    break
                 if limits.max_gpus is not None and gpus_per_node * nodes > limits.max_gpus:
                     break
                 if smallest > accelerator.memory_bytes * gpus_per_node * nodes:
@@ -199,6 +213,62 @@ def rank_options(found: list[Option]) -> tuple[Recommendation, ...]:
         if ordered and not _score(rank, ordered[0])[0]:
             ranked.append(Recommendation(rank, ordered[0], _reason(rank, ordered[0])))
     return tuple(ranked)
+
+
+def fixes(scenario: Scenario) -> tuple[Suggestion, ...]:
+    """Single changes of the entered build after which it carries the workload, least disruptive first.
+
+    Empty when it carries it already, or when no single change is enough. Every one was sized whole, targets included.
+    """
+    entered = plan(scenario)
+    if entered.carries:
+        return ()
+    found: list[Suggestion] = []
+    for suggestion in (*_settings(scenario), *advised(entered).memory.suggestions, *_larger(scenario)):
+        if any(other.field == suggestion.field for other in found):
+            continue
+        try:
+            after = plan(changed(scenario, suggestion.field, suggestion.value))
+        except ScenarioError:
+            continue
+        if after.carries:
+            told = after.memory.headroom in suggestion.effect
+            effect = suggestion.effect if told else f"{suggestion.effect}: {after.memory.headroom}"
+            found.append(replace(suggestion, effect=effect))
+    # A second node is the last resort: splitting a budget over two is the dearest mistake there is.
+    return tuple(sorted(found, key=lambda suggestion: suggestion.field == "hardware.nodes"))
+
+
+def changed(scenario: Scenario, field: str, value: object) -> Scenario:
+    """The scenario with one dotted session key changed, layout left to choose when the build itself changes."""
+    section, _, name = field.partition(".")
+    part = getattr(scenario, section)
+    change: dict[str, object] = {name: value}
+    update: dict[str, object] = {section: replace(part, **change)}
+    if section == "hardware":
+        update["layout"] = LayoutChoice()
+    result: Scenario = replace(scenario, **update)  # type: ignore[arg-type] # the key is checked by replace itself
+    return result
+
+
+def _settings(scenario: Scenario) -> Iterator[Suggestion]:
+    if not scenario.workload.is_inference:
+        return
+    if KV_FORMATS[scenario.model.kv_cache].bits > 8:
+        yield Suggestion("model.kv_cache", "fp8", "FP8 KV cache")
+    for weights, label in (("fp8", "FP8 weights"), ("int4", "INT4 weights")):
+        if FORMATS[scenario.model.weights].bits_per_weight > FORMATS[weights].bits_per_weight + 0.5:
+            yield Suggestion("model.weights", weights, label)
+
+
+def _larger(scenario: Scenario) -> Iterator[Suggestion]:
+    hardware = scenario.hardware
+    for gpus in (2, 4, 8):
+        if gpus > hardware.gpus_per_node:
+            yield Suggestion("hardware.gpus_per_node", gpus, f"{gpus} GPUs in the node")
+    for nodes in (2, 3, 4, 8):
+        if nodes > hardware.nodes:
+            yield Suggestion("hardware.nodes", nodes, f"{nodes} nodes")
 
 
 def recommend(scenario: Scenario, limits: Limits | None = None) -> tuple[Recommendation, ...]:

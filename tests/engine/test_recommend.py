@@ -1,0 +1,81 @@
+"""Builds that are recommended carry the workload, keep to the limits, and come first for the reason given."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from engine.plan import plan
+from engine.recommend import Limits, changed, fixes, options, rank_options, recommend
+from tests.engine.builds import build
+
+
+def test_every_option_carries_the_workload() -> None:
+    found = [option for option in options(build(concurrency=64)) if option is not None]
+    assert len(found) > 10
+    for option in found:
+        assert plan(option.scenario).carries
+        assert option.scenario.workload == build(concurrency=64).workload
+
+
+def test_each_ranking_puts_the_best_known_first() -> None:
+    found = [option for option in options(build()) if option is not None]
+    first = {r.rank: r.option for r in rank_options(found)}
+    rents = [o.rent_usd_per_month for o in found if o.rent_usd_per_month is not None]
+    assert first["cheapest to rent"].rent_usd_per_month == min(rents)
+    assert first["cheapest to buy"].buy_usd == min(o.buy_usd for o in found if o.buy_usd is not None)
+    assert first["least power"].power_w == min(o.power_w for o in found if o.power_w is not None)
+    assert first["fewest GPUs"].gpus == min(o.gpus for o in found)
+
+
+@pytest.mark.parametrize(
+    "limits",
+    [
+        Limits(buy_usd=60_000),
+        Limits(rent_usd_per_month=8_000),
+        Limits(power_w=3_000),
+        Limits(vendors=("AMD",)),
+        Limits(max_gpus=4),
+    ],
+)
+def test_limits_are_kept(limits: Limits) -> None:
+    found = [option for option in options(build(), limits) if option is not None]
+    assert found
+    for option in found:
+        assert limits.buy_usd is None or (option.buy_usd or 0) <= limits.buy_usd
+        assert limits.rent_usd_per_month is None or (option.rent_usd_per_month or 0) <= limits.rent_usd_per_month
+        assert limits.power_w is None or (option.power_w or 0) <= limits.power_w
+        assert not limits.vendors or option.scenario.hardware.accelerator.vendor in limits.vendors
+        assert limits.max_gpus is None or option.gpus <= limits.max_gpus
+
+
+def test_cards_that_are_owned_cost_nothing_to_buy() -> None:
+    ranked = {r.rank: r.option for r in recommend(build(), Limits(owned=("l40s",)))}
+    assert ranked["cheapest to buy"].buy_usd == 0.0
+    assert ranked["cheapest to buy"].scenario.hardware.accelerator.id == "l40s"
+
+
+def test_nothing_is_recommended_when_nothing_carries_it() -> None:
+    assert recommend(build(), Limits(max_gpus=1, power_w=100.0)) == ()
+
+
+def test_fixes_make_the_build_carry_the_workload() -> None:
+    failing = build("llama-3.1-405b", "bf16", "h100-sxm")
+    found = fixes(failing)
+    assert {"model.weights", "hardware.nodes"} <= {fix.field for fix in found}
+    for fix in found:
+        assert plan(changed(failing, fix.field, fix.value)).carries
+    assert found[-1].field == "hardware.nodes", "a second node is the last resort"
+
+
+def test_a_build_that_carries_needs_no_fix() -> None:
+    assert fixes(build()) == ()
+
+
+def test_the_whole_catalog_is_searched_in_time_to_feel_instant() -> None:
+    """The budget is 300 ms on an idle machine; a busy one gets three times that here."""
+    recommend(build(concurrency=31))
+    start = time.perf_counter()
+    recommend(build(concurrency=33))
+    assert time.perf_counter() - start < 0.9
