@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from catalog.loading import Catalog, load
 from engine.architecture import Architecture
 from engine.hardware import Accelerator, Link
@@ -45,6 +43,7 @@ def build_scenario(
     platform: str = "",
     architecture: Architecture | None = None,
     config: str = "",
+    name: str = "",
     mtp: bool = False,
     workload: Workload | None = None,
     layout: LayoutChoice | None = None,
@@ -57,7 +56,7 @@ def build_scenario(
     """A Scenario from catalog ids; links that are not named are the accelerator's usual ones.
 
     weights: a weight format; empty takes the one that the checkpoint is published in. architecture: of a model
-    that is not in the catalog, with `config` as the session names its file and `model_id` as its display name.
+    that is not in the catalog, with `config` as the session names its file and `name` to show.
     Raises UnknownId for an id that the catalog does not have, CatalogError for a config.json that cannot be read.
     """
     known = catalog or load()
@@ -65,7 +64,7 @@ def build_scenario(
         entry = known.model(model_id)
         architecture, name, family = entry.architecture, entry.name, entry.family
     else:
-        name, family = model_id or Path(config).absolute().parent.name, "own"
+        name, family = name or model_id or "own model", "own"
     accelerator = known.accelerator(accelerator_id)
     intra = known.link(intra_link) if intra_link else default_intra_link(accelerator, gpus_per_node, known)
     inter = known.link(inter_link) if inter_link else default_inter_link(accelerator, known)

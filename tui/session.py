@@ -222,8 +222,7 @@ def anchored(scenario: Scenario, opened_from: str | Path | None) -> Scenario:
     if not scenario.model.config or config.is_absolute():
         return scenario
     folder = Path(opened_from).expanduser().absolute().parent if opened_from is not None else Path.cwd()
-    whole = os.path.normpath(folder / config)
-    return dataclasses.replace(scenario, model=dataclasses.replace(scenario.model, config=whole))
+    return dataclasses.replace(scenario, model=dataclasses.replace(scenario.model, config=str(folder / config)))
 
 
 def write_atomically(path: Path, data: bytes) -> None:
@@ -286,10 +285,10 @@ def _moved(scenario: Scenario, target: Path, opened_from: Path | None) -> Scenar
     config = scenario.model.config
     if not config or opened_from is None or Path(config).expanduser().is_absolute():
         return scenario
-    old, new = opened_from.absolute().parent, target.absolute().parent
-    if old.resolve() == new.resolve():
+    old, new = opened_from.absolute().parent.resolve(), target.absolute().parent.resolve()
+    if old == new:
         return scenario
-    relative = os.path.relpath(old / config, new)
+    relative = os.path.relpath((old / config).resolve(), new)
     return dataclasses.replace(scenario, model=dataclasses.replace(scenario.model, config=relative))
 
 
@@ -362,6 +361,7 @@ class _Reader:
         self.check_formats(model)
         known = catalog.load()
         self.check_ids(model, hardware, known)
+        config = self.config_path(model)
         try:
             return catalog.build_scenario(
                 model.id,
@@ -373,8 +373,9 @@ class _Reader:
                 intra_link=hardware.intra_link,
                 inter_link=hardware.inter_link,
                 platform=hardware.platform,
-                architecture=self.own_architecture(model),
+                architecture=self.own_architecture(config) if config is not None else None,
                 config=model.config,
+                name=model.id or (config.resolve().parent.name if config is not None else ""),
                 mtp=model.mtp,
                 workload=workload,
                 layout=layout,
@@ -458,11 +459,14 @@ class _Reader:
                 except catalog.UnknownId as problem:
                     raise self.fail(key, str(problem)) from None
 
-    def own_architecture(self, model: ModelTable) -> Architecture | None:
-        """The architecture of the session's own config.json; None when the model is the catalog's."""
+    def config_path(self, model: ModelTable) -> Path | None:
+        """Where the session's own config.json lies; None when the model is the catalog's."""
         if not model.config:
             return None
-        path = self.folder / Path(model.config).expanduser()
+        return self.folder.absolute() / Path(model.config).expanduser()
+
+    def own_architecture(self, path: Path) -> Architecture:
+        """The architecture of the session's own config.json."""
         try:
             return read_architecture(path)
         except catalog.CatalogError as problem:
