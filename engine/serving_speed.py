@@ -90,6 +90,7 @@ class Shape:
     expert_flops: float
     state_bytes: float
     latent: bool
+    fabric: str
     bands: tuple[Band, ...]
     decode_wire: tuple[float, ...]
     prefill_wire: tuple[float, ...]
@@ -184,6 +185,7 @@ def _shape(arch: Architecture, weights: str, kv_cache: str, layout: Layout, hard
         expert_flops=2 * routed,
         state_bytes=state,
         latent=latent > 0,
+        fabric=hardware.intra_link.family,
         bands=tuple(Band(limit, *sums) for limit, sums in bands.items()),
         decode_wire=tuple(
             communication_s(decode_traffic(arch, layout, n * per_copy), layout, hardware, in_engine=True)
@@ -249,13 +251,12 @@ def rates_of(
 ) -> Rates:
     """A shape priced with given constants; the calibration varies them."""
     kind, tflops = compute_class(weights, accelerator)
-    tags = (gpu_class(accelerator), engine, kind, "latent" if shape.latent else "")
+    tags = (gpu_class(accelerator), engine, kind, shape.fabric)
 
     def c(name: str) -> float:
         value = constants[name]
         for tag in tags:
-            if tag:
-                value *= constants.get(f"{name}@{tag}", 1.0)
+            value *= constants.get(f"{name}@{tag}", 1.0)
         return value
 
     if engine == "llama.cpp" and kind == "16-bit":

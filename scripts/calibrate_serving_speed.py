@@ -42,7 +42,7 @@ from tests.accuracy.harness import REFERENCE, Row, load_rows
 
 TARGET = Path(__file__).parent.parent / "engine" / "calibration" / "serving_speed.py"
 # How far a constant may lie from its prior, as a standard deviation of its logarithm.
-BASE_SIGMA, CLASS_SIGMA = 1.0, 0.25
+BASE_SIGMA, CLASS_SIGMA = 0.6, 0.25
 ROW_SIGMA = 0.15
 
 GPUS = ("ampere", "ampere-gddr", "ada", "hopper", "blackwell", "blackwell-gddr", "amd", "intel")
@@ -64,7 +64,7 @@ SHAPE: dict[str, tuple[float, tuple[str, ...]]] = {
     "latent_layer_s": (15e-6, SERVERS),
     "step_s": (1e-3, ENGINES),
     "sequence_s": (10e-6, SERVERS),
-    "collectives": (1.0, SERVERS),
+    "collectives": (1.0, (*SERVERS, "pcie")),
     "prefill_s": (15e-3, ENGINES),
     "prefill_layer_s": (3e-4, ENGINES),
     "prefill_moe_layer_s": (5e-4, SERVERS),
@@ -150,7 +150,8 @@ def tags_of(point: Point) -> frozenset[str]:
     """The classes whose multipliers touch a figure."""
     model, hardware = point.prepared.scenario.model, point.prepared.scenario.hardware
     kind = compute_class(model.weights, hardware.accelerator)[0]
-    return frozenset((gpu_class(hardware.accelerator), point.prepared.scenario.runtime.engine, kind))
+    engine = point.prepared.scenario.runtime.engine
+    return frozenset((gpu_class(hardware.accelerator), engine, kind, point.shape.fabric))
 
 
 def predict(point: Point, constants: Mapping[str, float]) -> float:

@@ -20,8 +20,10 @@ from functools import lru_cache
 import catalog
 from catalog import UnknownId
 from engine.architecture import Architecture
+from engine.errors import ScenarioError
 from engine.hardware import Accelerator
 from engine.scenario import LayoutChoice, Runtime, Scenario, ServingEngine, Workload
+from engine.size import size
 from engine.sizing import Serving
 from tests.accuracy.harness import Case, Evaluation, Row
 
@@ -396,8 +398,6 @@ def predicted(metric: str, serving: Serving, cached_prompt: bool = False) -> tup
 
 def evaluate(rows: list[Row]) -> Evaluation:
     """Compare every usable row with what `size` says of it."""
-    from engine.plan import plan
-
     evaluation = Evaluation(rows_read=len(rows))
     for row in rows:
         try:
@@ -405,7 +405,11 @@ def evaluate(rows: list[Row]) -> Evaluation:
         except Unusable as reason:
             evaluation.aside(row["id"], str(reason))
             continue
-        serving = plan(prepared.scenario).serving
+        try:
+            serving = size(prepared.scenario).serving
+        except ScenarioError as error:
+            evaluation.aside(row["id"], f"refused: {error}")
+            continue
         if serving is None:
             evaluation.aside(row["id"], "the model says that the engine would not start")
             continue
