@@ -122,7 +122,7 @@ def _tied(whole: Config, text: Config, family: Family) -> bool:
 
 
 def checkpoint_format(whole: Config, text: Config) -> str:
-    """The format in which the published checkpoint stores weights, from its quantization_config."""
+    """The format id (`engine.formats`) in which the checkpoint stores most weights, from its quantization_config."""
     for holder in (whole, text):
         if isinstance(holder.raw("quantization_config"), Mapping):
             return _quantization_format(holder.section("quantization_config"))
@@ -131,6 +131,41 @@ def checkpoint_format(whole: Config, text: Config) -> str:
 
 def _quantization_format(quantization: Config) -> str:
     method = quantization.text("quant_method").lower().replace("_", "-")
-    if method in ("fp8", "fbgemm-fp8", "mxfp4", "nvfp4"):
-        return "fp8" if "fp8" in method else method
+    four_bits = quantization.integer("bits", 4) == 4
+    if method in ("fp8", "fbgemm-fp8"):
+        return "fp8"
+    if method in ("mxfp4", "nvfp4"):
+        return method
+    if method == "awq":
+        return "int4-awq"
+    if method in ("gptq", "auto-round", "intel/auto-round"):
+        return "int4-gptq" if four_bits else "int8"
+    if method == "bitsandbytes":
+        return _bitsandbytes_format(quantization)
+    if method == "compressed-tensors":
+        return _grouped_format(quantization)
+    if method == "modelopt":
+        algorithm = quantization.text("quant_algo").upper()
+        known = {"FP8": "fp8", "NVFP4": "nvfp4", "W4A16_AWQ": "int4-awq", "W4A8_AWQ": "int4-awq", "INT8": "int8"}
+        return known.get(algorithm, "bf16")
+    return "bf16"
+
+
+def _bitsandbytes_format(quantization: Config) -> str:
+    if not quantization.flag("load_in_4bit"):
+        return "int8" if quantization.flag("load_in_8bit") else "bf16"
+    return "nf4-double" if quantization.flag("bnb_4bit_use_double_quant") else "nf4"
+
+
+def _grouped_format(quantization: Config) -> str:
+    """compressed-tensors: groups of layers, each with the number of bits and the type of its weights."""
+    layout = quantization.text("format")
+    if layout.startswith(("nvfp4", "mxfp4")):
+        return layout[:5]
+    groups = quantization.raw("config_groups")
+    for group in groups.values() if isinstance(groups, Mapping) else ():
+        weights = group.get("weights") if isinstance(group, Mapping) else None
+        if isinstance(weights, Mapping):
+            known = {"8 float": "fp8", "8 int": "int8", "4 int": "int4", "4 float": "nvfp4"}
+            return known.get(f"{weights.get('num_bits')} {weights.get('type')}", "bf16")
     return "bf16"

@@ -15,10 +15,9 @@ _STORAGE: Final = (
     "fp8", "fp4", "nvfp4", "mxfp4", "bf16", "fp16", "fp32", "f16", "int4", "int8", "awq", "gptq", "autoround", "gguf",
     "autofp8", "qat", "bnb", "4bit", "8bit", "dynamic", "block", "static", "quantized", "mlx", "eagle3", "marlin", "nvda", "turbo",
 )  # fmt: skip
-_NOISE: Final = re.compile(
-    r"""-(?:%s|w\d+a\d+|i?q\d(?:-(?:[0klmsx]|xs|xl|xxs|nl))*|g\d+|kv\d?|2[0-9][01][0-9]|0[0-9][0-3][0-9]|\d\d-20\d\d|v1|v01)(?=-|$)"""
-    % "|".join((*_TUNING, *_STORAGE))
-)
+_DATES: Final = (r"2[0-9][01][0-9]", r"0[0-9][0-3][0-9]", r"\d\d-20\d\d", "v1", "v01")
+_MIXES: Final = (r"w\d+a\d+", r"i?q\d(?:-(?:[0klmsx]|xs|xl|xxs|nl))*", r"g\d+", r"kv\d?")
+_NOISE: Final = re.compile(f"-(?:{'|'.join((*_TUNING, *_STORAGE, *_MIXES, *_DATES))})(?=-|$)")
 _MAKERS: Final = re.compile(
     r"^(?:meta-|nvidia-|redhatai-|neuralmagic-|unsloth-|c4ai-|ai21-|openai-|mistralai-|google-)"
 )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from types import MappingProxyType
 from typing import Final
 
@@ -89,7 +90,7 @@ def _table(name: str, rows: int, cols: int) -> list[Tensor]:
 
 def _mlp_projector(name: str, sizes: tuple[int, ...], *, bias: bool = True) -> list[Tensor]:
     made: list[Tensor] = []
-    for number, (cols, rows) in enumerate(zip(sizes, sizes[1:], strict=False)):
+    for number, (cols, rows) in enumerate(pairwise(sizes)):
         made += linear(f"{name}.linear_{number}", "vision", rows, cols, bias=bias)
     return made
 

@@ -1,0 +1,371 @@
+"""GGUF files: the architecture from the metadata of their header, and how each tensor is stored.
+
+Layout and block sizes: docs/gguf.md and include/ggml.h of ggml-org/ggml. Only the header is read, never the weights.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, BinaryIO, Final
+
+from catalog.errors import CatalogError
+from catalog.hf_config import architecture_from_config
+from engine.architecture import Architecture
+from engine.parameters import count_parameters
+
+MAGIC: Final = b"GGUF"
+VERSIONS: Final = (2, 3)
+# Beyond these a header is damaged: the longest known string is a chat template of some hundred kB, the longest array
+# a vocabulary of some hundred thousand, and no model has a million tensors.
+LONGEST_STRING: Final = 1 << 24
+LONGEST_ARRAY: Final = 1 << 24
+MOST_TENSORS: Final = 1 << 20
+
+# Tensor types: name, elements in a block, bytes of a block.
+TENSOR_TYPES: Final[Mapping[int, tuple[str, int, int]]] = MappingProxyType(
+    {
+        0: ("F32", 1, 4),
+        1: ("F16", 1, 2),
+        2: ("Q4_0", 32, 18),
+        3: ("Q4_1", 32, 20),
+        6: ("Q5_0", 32, 22),
+        7: ("Q5_1", 32, 24),
+        8: ("Q8_0", 32, 34),
+        9: ("Q8_1", 32, 36),
+        10: ("Q2_K", 256, 84),
+        11: ("Q3_K", 256, 110),
+        12: ("Q4_K", 256, 144),
+        13: ("Q5_K", 256, 176),
+        14: ("Q6_K", 256, 210),
+        15: ("Q8_K", 256, 292),
+        16: ("IQ2_XXS", 256, 66),
+        17: ("IQ2_XS", 256, 74),
+        18: ("IQ3_XXS", 256, 98),
+        19: ("IQ1_S", 256, 50),
+        20: ("IQ4_NL", 32, 18),
+        21: ("IQ3_S", 256, 110),
+        22: ("IQ2_S", 256, 82),
+        23: ("IQ4_XS", 256, 136),
+        24: ("I8", 1, 1),
+        25: ("I16", 1, 2),
+        26: ("I32", 1, 4),
+        27: ("I64", 1, 8),
+        28: ("F64", 1, 8),
+        29: ("IQ1_M", 256, 56),
+        30: ("BF16", 1, 2),
+        34: ("TQ1_0", 256, 54),
+        35: ("TQ2_0", 256, 66),
+        39: ("MXFP4", 32, 17),
+    }
+)
+
+# The weight format of `engine.formats` nearest to what most of a file's elements are stored in.
+_FORMATS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "F32": "bf16",
+        "F16": "fp16",
+        "BF16": "bf16",
+        "Q2_K": "gguf-q2_k",
+        "Q3_K": "gguf-q3_k_m",
+        "Q4_0": "gguf-q4_0",
+        "Q4_1": "gguf-q4_0",
+        "IQ4_NL": "gguf-q4_0",
+        "IQ4_XS": "gguf-iq4_xs",
+        "Q4_K": "gguf-q4_k_m",
+        "Q5_0": "gguf-q5_0",
+        "Q5_1": "gguf-q5_0",
+        "Q5_K": "gguf-q5_k_m",
+        "Q6_K": "gguf-q6_k",
+        "Q8_0": "gguf-q8_0",
+        "MXFP4": "mxfp4",
+    }
+)
+
+# general.architecture in llama.cpp's words -> model_type in transformers'. One that is not here is tried as it is.
+_MODEL_TYPES: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "command-r": "cohere",
+        "deepseek": "deepseek",
+        "deepseek2": "deepseek_v2",
+        "ernie4_5-moe": "ernie4_5_moe",
+        "exaone-moe": "exaone_moe",
+        "falcon-h1": "falcon_h1",
+        "gemma3": "gemma3_text",
+        "glm4moe": "glm4_moe",
+        "gpt-oss": "gpt_oss",
+        "gptneox": "gpt_neox",
+        "granitehybrid": "granitemoehybrid",
+        "granitemoe": "granitemoe",
+        "hunyuan-dense": "hunyuan_v1_dense",
+        "hunyuan-moe": "hunyuan_v1_moe",
+        "lfm2moe": "lfm2_moe",
+        "llama4": "llama4_text",
+        "minimax-m2": "minimax_m2",
+        "phi2": "phi",
+        "qwen2moe": "qwen2_moe",
+        "qwen2vl": "qwen2",
+        "qwen3moe": "qwen3_moe",
+        "qwen3next": "qwen3_next",
+        "qwen3vl": "qwen3",
+        "qwen3vlmoe": "qwen3_moe",
+    }
+)
+
+# Config key -> key under the architecture's prefix.
+_KEYS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "hidden_size": "embedding_length",
+        "num_hidden_layers": "block_count",
+        "intermediate_size": "feed_forward_length",
+        "num_attention_heads": "attention.head_count",
+        "num_key_value_heads": "attention.head_count_kv",
+        "head_dim": "attention.key_length",
+        "v_head_dim": "attention.value_length",
+        "max_position_embeddings": "context_length",
+        "sliding_window": "attention.sliding_window",
+        "num_experts": "expert_count",
+        "num_experts_per_tok": "expert_used_count",
+        "moe_intermediate_size": "expert_feed_forward_length",
+        "n_shared_experts": "expert_shared_count",
+        "shared_expert_intermediate_size": "expert_shared_feed_forward_length",
+        "first_k_dense_replace": "leading_dense_block_count",
+        "interleave_moe_layer_step": "interleave_moe_layer_step",
+        "q_lora_rank": "attention.q_lora_rank",
+        "kv_lora_rank": "attention.kv_lora_rank",
+        "qk_rope_head_dim": "rope.dimension_count",
+        "conv_L_cache": "shortconv.l_cache",
+        "num_nextn_predict_layers": "nextn_predict_layers",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class GgufTensor:
+    """One tensor of the file: its shape (inputs first, as GGUF writes it) and its storage type."""
+
+    name: str
+    shape: tuple[int, ...]
+    type_name: str
+    size_bytes: int
+
+    @property
+    def elements(self) -> int:
+        """Number of values."""
+        count = 1
+        for side in self.shape:
+            count *= side
+        return count
+
+
+@dataclass(frozen=True, slots=True)
+class GgufModel:
+    """What a GGUF file says. weights: the nearest format id of `engine.formats`; mix: elements by storage type."""
+
+    name: str
+    architecture: Architecture
+    tensors: tuple[GgufTensor, ...]
+    weights: str
+    mix: Mapping[str, int]
+
+    @property
+    def parameters(self) -> int:
+        """Values in all tensors."""
+        return sum(tensor.elements for tensor in self.tensors)
+
+    @property
+    def weight_bytes(self) -> int:
+        """Bytes of all tensors."""
+        return sum(tensor.size_bytes for tensor in self.tensors)
+
+    @property
+    def bits_per_weight(self) -> float:
+        """Mean bits a value over the whole file, scales included."""
+        return 8 * self.weight_bytes / max(1, self.parameters)
+
+
+class _Header:
+    """A reader over the header of one file; every failure is a CatalogError that names it."""
+
+    def __init__(self, stream: BinaryIO, where: str) -> None:
+        self.stream = stream
+        self.where = where
+
+    def bytes(self, count: int) -> bytes:
+        data = self.stream.read(count)
+        if len(data) != count:
+            raise CatalogError(self.where, "", "ends inside its header: the file is cut short")
+        return data
+
+    def number(self, code: str) -> Any:
+        return struct.unpack("<" + code, self.bytes(struct.calcsize(code)))[0]
+
+    def text(self) -> str:
+        length = self.number("Q")
+        if length > LONGEST_STRING:
+            raise CatalogError(self.where, "", f"holds a string of {length} bytes: the header is damaged")
+        return self.bytes(length).decode("utf-8", errors="replace")
+
+    def value(self, kind: int, key: str) -> Any:
+        codes = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
+        if kind in codes:
+            return self.number(codes[kind])
+        if kind == 8:
+            return self.text()
+        if kind != 9:
+            raise CatalogError(self.where, key, f"has the unknown value type {kind}")
+        inner, count = self.number("I"), self.number("Q")
+        if count > LONGEST_ARRAY or inner == 9:
+            raise CatalogError(self.where, key, f"is an array of {count}: the header is damaged")
+        return [self.value(inner, key) for _ in range(count)]
+
+    def tensor(self) -> GgufTensor:
+        name, sides = self.text(), self.number("I")
+        if sides > 4:
+            raise CatalogError(self.where, name, f"has {sides} dimensions: the header is damaged")
+        shape = tuple(self.number("Q") for _ in range(sides))
+        kind, _offset = self.number("I"), self.number("Q")
+        if kind not in TENSOR_TYPES:
+            raise CatalogError(self.where, name, f"has the unknown storage type {kind}")
+        type_name, block, block_bytes = TENSOR_TYPES[kind]
+        elements = 1
+        for side in shape:
+            elements *= side
+        return GgufTensor(name, shape, type_name, elements // block * block_bytes)
+
+
+def read_gguf(path: Path | str) -> GgufModel:
+    """Read the header of a GGUF file, of every part when it is split.
+
+    Raises CatalogError naming the file, and the key or tensor when one is at fault: not a GGUF file, cut short, a
+    part missing, a key missing, or tensors that do not add up to the architecture that the keys describe.
+    """
+    return _read(Path(path))
+
+
+@lru_cache(maxsize=64)
+def _read(path: Path) -> GgufModel:
+    metadata, tensors = _header(path)
+    parts = metadata.get("split.count", 1)
+    if isinstance(parts, int) and parts > 1:
+        tensors = [tensor for part in _parts(path, parts) for tensor in _header(part)[1]]
+    where = str(path)
+    config = config_from_gguf(metadata, tensors, where)
+    architecture = architecture_from_config(config, where)
+    held = sum(tensor.elements for tensor in tensors)
+    counted = count_parameters(architecture).total
+    # The file may add small helper tensors (rope_freqs) or prediction layers, never a tenth of a model.
+    if not 0.98 * counted <= held <= 1.1 * counted:
+        reason = (
+            f"{held} values, but the keys describe a model of {counted}: this architecture is not known well enough"
+        )
+        raise CatalogError(where, "tensors", reason)
+    mix: dict[str, int] = {}
+    for tensor in tensors:
+        mix[tensor.type_name] = mix.get(tensor.type_name, 0) + tensor.elements
+    widest = max(mix, key=lambda name: mix[name])
+    name = metadata.get("general.name")
+    return GgufModel(
+        name=name if isinstance(name, str) and name else path.stem,
+        architecture=architecture,
+        tensors=tuple(tensors),
+        weights=_FORMATS.get(widest, "gguf-q2_k"),
+        mix=MappingProxyType(mix),
+    )
+
+
+def _header(path: Path) -> tuple[dict[str, Any], list[GgufTensor]]:
+    where = str(path)
+    if path.is_dir():
+        raise CatalogError(where, "", "is a directory, not a GGUF file")
+    try:
+        with path.open("rb") as stream:
+            header = _Header(stream, where)
+            if stream.read(4) != MAGIC:
+                raise CatalogError(where, "", "is not a GGUF file")
+            version = header.number("I")
+            if version not in VERSIONS:
+                raise CatalogError(where, "", f"is GGUF version {version}; known: {VERSIONS[0]} and {VERSIONS[1]}")
+            tensors, pairs = header.number("Q"), header.number("Q")
+            if max(tensors, pairs) > MOST_TENSORS:
+                raise CatalogError(where, "", "has a damaged header")
+            metadata: dict[str, Any] = {}
+            for _ in range(pairs):
+                key = header.text()
+                metadata[key] = header.value(header.number("I"), key)
+            return metadata, [header.tensor() for _ in range(tensors)]
+    except OSError as error:
+        raise CatalogError(where, "", f"cannot be read: {error.strerror or error}") from error
+
+
+def _parts(path: Path, count: int) -> list[Path]:
+    """The files of a split model, which llama.cpp names NAME-00001-of-00003.gguf."""
+    match = re.fullmatch(r"(.*)-\d{5}-of-\d{5}", path.stem)
+    if match is None:
+        raise CatalogError(str(path), "split.count", f"says {count} parts, but the file is not named as one of them")
+    found = [path.with_name(f"{match.group(1)}-{number:05}-of-{count:05}.gguf") for number in range(1, count + 1)]
+    for part in found:
+        if not part.is_file():
+            raise CatalogError(str(path), "split.count", f"says {count} parts; {part.name} is not beside this one")
+    return found
+
+
+def config_from_gguf(metadata: Mapping[str, Any], tensors: list[GgufTensor], where: str) -> dict[str, Any]:
+    """The keys of a config.json that this metadata stands for."""
+    kind = metadata.get("general.architecture")
+    if not isinstance(kind, str):
+        raise CatalogError(where, "general.architecture", "is missing, and nothing can be sized without it")
+    shapes = {tensor.name: tensor.shape for tensor in tensors}
+    config: dict[str, Any] = {"model_type": _model_type(kind, metadata)}
+    for key, suffix in _KEYS.items():
+        value = metadata.get(f"{kind}.{suffix}")
+        if value is not None:
+            config[key] = value
+    config["vocab_size"] = _vocabulary(kind, metadata, shapes, where)
+    config["tie_word_embeddings"] = "output.weight" not in shapes
+    config["attention_bias"] = "blk.0.attn_q.bias" in shapes
+    if config.get("expert_count", config.get("num_experts")) == 0:
+        config.pop("num_experts", None)
+    if kind == "deepseek2":
+        _latent_keys(kind, metadata, config)
+    elif kind in ("gpt-oss", "gemma3", "llama4", "glm4moe"):
+        config.pop("v_head_dim", None)
+    return config
+
+
+def _model_type(kind: str, metadata: Mapping[str, Any]) -> str:
+    if kind == "llama" and metadata.get("llama.expert_count"):
+        return "mixtral"
+    if kind == "deepseek2" and metadata.get("deepseek2.expert_gating_func") == 2:
+        return "deepseek_v3"  # sigmoid gating: V3 and its kin
+    return _MODEL_TYPES.get(kind, kind)
+
+
+def _vocabulary(kind: str, metadata: Mapping[str, Any], shapes: Mapping[str, tuple[int, ...]], where: str) -> int:
+    table = shapes.get("token_embd.weight")
+    if table is not None and len(table) == 2:
+        return table[1]
+    size = metadata.get(f"{kind}.vocab_size")
+    tokens = metadata.get("tokenizer.ggml.tokens")
+    if isinstance(size, int):
+        return size
+    if isinstance(tokens, list):
+        return len(tokens)
+    raise CatalogError(where, f"{kind}.vocab_size", "is missing, and there is no token table")
+
+
+def _latent_keys(kind: str, metadata: Mapping[str, Any], config: dict[str, Any]) -> None:
+    """Newer files give the widths of a head before compression under `_mla`, older ones under the plain names."""
+    key = metadata.get(f"{kind}.attention.key_length_mla", metadata.get(f"{kind}.attention.key_length"))
+    value = metadata.get(f"{kind}.attention.value_length_mla", metadata.get(f"{kind}.attention.value_length"))
+    rope = config.get("qk_rope_head_dim")
+    if isinstance(key, int) and isinstance(rope, int):
+        config["qk_nope_head_dim"] = key - rope
+    if isinstance(value, int):
+        config["v_head_dim"] = value
+    config.setdefault("q_lora_rank", None)
