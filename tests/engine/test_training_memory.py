@@ -130,8 +130,8 @@ def test_parts_fill_the_card_exactly_and_the_fullest_stage_comes_first(
     assert len(memory.per_gpu) == layout.pp
     assert sum(group.gpus for group in memory.per_gpu) == layout.gpus
     for group in memory.per_gpu:
-        parts = (group.weights_bytes, group.activation_bytes, group.runtime_bytes)
-        parts += (group.optimizer_bytes, group.gradient_bytes)
+        parts = [group.weights_bytes, group.activation_bytes, group.runtime_bytes]
+        parts += [group.optimizer_bytes, group.gradient_bytes]
         assert min(parts) >= 0
         assert sum(parts) + group.kv_bytes + group.free_bytes == group.total_bytes == CARD.memory_bytes
     assert all(one.free_bytes <= other.free_bytes for one, other in pairwise(memory.per_gpu))
