@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import Literal
 
 from engine.architecture import Architecture, Layer
 from engine.calibration import serving_memory as fitted
@@ -155,18 +156,19 @@ def _settings(runtime: Runtime, card: Accelerator, layout: Layout, tokens: int) 
     )
 
 
+Tile = Literal["inputs", "both", "marlin"]
+
 # --- what a rank holds beside weights and KV ------------------------------------------------------------------
 
 
 @lru_cache(maxsize=4096)
-def engine_extra_bytes(arch: Architecture, format_id: str, layout: Layout, layers: int, hopper: bool) -> int:
+def engine_extra_bytes(arch: Architecture, format_id: str, layout: Layout, layers: int, tile: Tile) -> int:
     """Bytes that the engine adds to the checkpoint's weights on one rank that holds `layers` layers.
 
     - the rotary table: max_position x head width in 16 bits (vllm rotary_embedding/base.py);
     - MLA: the absorbed copies of the KV up-projection, 16-bit beside the stored one
       (vllm/v1/attention/backends/mla/common.py, process_weights_after_loading);
-    - MXFP4 experts: sides padded to the kernel's tile: 256 one way on Hopper's Triton kernels, 256 and 128 for
-      Marlin elsewhere (vllm quantization/mxfp4.py).
+    - MXFP4 experts: sides padded to the kernel's tile, see `expert_tile`.
     """
     extra = arch.max_position * arch.head_dim * 2 if arch.heads else 0
     share = layers / max(1, len(arch.layers))
@@ -185,19 +187,34 @@ def engine_extra_bytes(arch: Architecture, format_id: str, layout: Layout, layer
                 else:
                     rows = split(rows, inner)
                 copies = -(-tensor.copies // whole)
-                long_side, short_side = _padded(rows, cols, hopper, "down" in tensor.name)
+                long_side, short_side = _padded(rows, cols, tile, "down" in tensor.name)
                 total += int(count * copies * (long_side * short_side - rows * cols) * 4.25 / 8)
     return extra + int(total * share)
 
 
-def _padded(rows: int, cols: int, hopper: bool, down: bool) -> tuple[int, int]:
+def expert_tile(accelerator: Accelerator) -> Tile:
+    """What the MXFP4 kernels of a card pad experts to (vllm/model_executor/layers/quantization/mxfp4.py).
+
+    Triton on Hopper: inputs to 256. FlashInfer on B200 and its kin, and ROCm: both sides to 256. Marlin elsewhere:
+    the hidden side to 256, the expert's to 128.
+    """
+    if accelerator.compute_capability.startswith("9."):
+        return "inputs"
+    if accelerator.compute_capability.startswith("10.") or accelerator.vendor.upper() == "AMD":
+        return "both"
+    return "marlin"
+
+
+def _padded(rows: int, cols: int, tile: Tile, down: bool) -> tuple[int, int]:
     """Rows and columns of an MXFP4 expert matrix after the kernel's padding."""
 
     def up(value: int, step: int) -> int:
         return -(-value // step) * step
 
-    if hopper:
+    if tile == "inputs":
         return rows, up(cols, 256)
+    if tile == "both":
+        return up(rows, 256), up(cols, 256)
     return (up(rows, 256), up(cols, 128)) if down else (up(rows, 128), up(cols, 256))
 
 
@@ -327,14 +344,14 @@ def _stages(
     mtp: bool,
     engine: ServingEngine,
     block: int,
-    hopper: bool,
+    tile: Tile,
     rocm: bool,
 ) -> tuple[_Stage, ...]:
     ranks = attention_ranks(layout)
     found: list[_Stage] = []
     for stage in range(layout.pp):
         held = stage_weights(arch, weights, layout, stage, mtp)
-        loaded = held.total_bytes + engine_extra_bytes(arch, weights, layout, held.layers, hopper)
+        loaded = held.total_bytes + engine_extra_bytes(arch, weights, layout, held.layers, tile)
         if rocm and engine != "sglang":
             loaded = int(loaded * fitted.ROCM_WEIGHTS)
         if engine == "sglang":
@@ -413,8 +430,8 @@ def _memory(
 ) -> Memory:
     total = card.memory_bytes
     visible = visible_bytes(card)
-    hopper, rocm = card.compute_capability.startswith("9"), card.vendor.upper() == "AMD"
-    stages = _stages(arch, weights, kv, layout, mtp, settings.engine, settings.block_size, hopper, rocm)
+    rocm = card.vendor.upper() == "AMD"
+    stages = _stages(arch, weights, kv, layout, mtp, settings.engine, settings.block_size, expert_tile(card), rocm)
     sglang = settings.engine == "sglang"
     non_torch = non_torch_bytes(card, layout, settings.engine, nvlink)
     copies = kv_copies(layout)

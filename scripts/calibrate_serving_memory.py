@@ -28,6 +28,7 @@ from engine.serving_memory import (  # noqa: E402
     captured_sizes,
     engine_extra_bytes,
     engine_settings,
+    expert_tile,
     visible_bytes,
 )
 from engine.sharding import rank_weight_bytes  # noqa: E402
@@ -76,10 +77,9 @@ def logs() -> list[Log]:
             continue
         choice, model, card = scenario.layout, scenario.model, scenario.hardware.accelerator
         layout = Layout(choice.tp or 1, choice.pp or 1, choice.dp or 1, choice.ep or 1, bool(choice.dp_attention))
-        hopper = card.compute_capability.startswith("9")
         arch = model.architecture
         weights = rank_weight_bytes(arch, model.weights, layout)
-        weights += engine_extra_bytes(arch, model.weights, layout, len(arch.layers), hopper)
+        weights += engine_extra_bytes(arch, model.weights, layout, len(arch.layers), expert_tile(card))
         found.append(
             Log(
                 row_id=str(row["id"]),

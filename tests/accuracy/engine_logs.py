@@ -18,6 +18,7 @@ from engine.errors import ScenarioError
 from engine.hardware import Accelerator
 from engine.scenario import LayoutChoice, Runtime, Scenario, ServingEngine, Workload
 from engine.serving_memory import visible_bytes
+from engine.sharding import kv_copies
 from engine.size import size
 from engine.sizing import Memory
 from engine.units import GIB, MIB
@@ -83,6 +84,15 @@ GPUS: tuple[tuple[str, str], ...] = (
 OTHER_GPUS: tuple[tuple[str, str, int], ...] = (
     (r"rtx 3090 ti", "rtx-3090", 24564),
     (r"rtx (5080|5070 ti)", "rtx-5090", 16303),
+    (r"rtx 5070", "rtx-5090", 12227),
+    (r"rtx 4060 ti.*16", "rtx-4090", 16380),
+    (r"rtx 4000 ada|(rtx )?a4500", "rtx-4090", 20475),
+    (r"rtx 2000 ada", "rtx-4090", 16380),
+    (r"titan rtx", "t4", 24576),
+    (r"quadro rtx 8000|rtx 8000", "t4", 49152),
+    (r"quadro rtx 6000|rtx 6000 24", "t4", 24576),
+    (r"p100", "t4", 16384),
+    (r"p40\b", "t4", 23040),
     (r"rtx 5060 ti", "rtx-5090", 16311),
     (r"rtx 4080", "rtx-4090", 16376),
     (r"rtx 4070 ti super", "rtx-4090", 16376),
@@ -97,8 +107,9 @@ OTHER_GPUS: tuple[tuple[str, str, int], ...] = (
     (r"(rtx )?a4000", "rtx-3090", 16376),
 )
 WEIGHTS_BY_NAME: tuple[tuple[str, str], ...] = (
-    (r"nvfp4", "nvfp4"),
+    (r"nvfp4|modelopt.?fp4", "nvfp4"),
     (r"mxfp4|fp8/fp4", "mxfp4"),
+    (r"fp4", "nvfp4"),
     (r"q8.?0", "gguf-q8_0"),
     (r"q6.?k", "gguf-q6_k"),
     (r"q5.?k", "gguf-q5_k_m"),
@@ -111,6 +122,8 @@ WEIGHTS_BY_NAME: tuple[tuple[str, str], ...] = (
     (r"fp8", "fp8"),
     (r"bf16|bfloat16", "bf16"),
     (r"fp16|float16|half", "fp16"),
+    (r"4-?bit", "int4-gptq"),
+    (r"8-?bit", "int8"),
 )
 
 
@@ -235,6 +248,8 @@ def kv_of(row: Row) -> str:
     text = str(row.get("kv_cache_dtype") or "").lower()
     if "fp8" in text:
         return "fp8"
+    if "fp4" in text:
+        return "nvfp4"
     return "int8" if "int8" in text else "bf16"
 
 
@@ -273,7 +288,9 @@ def write(row: Row) -> Written:
         tp = max(1, tp // dp)
     ep = int(row.get("ep") or (tp if row.get("enable_expert_parallel") else 1))
     runtime = runtime_of(row, engine, architecture)
-    length = min(int(runtime.max_model_len or 0), architecture.max_position * 4)
+    # A context stretched past the config's own is asked at the config's: what fits is the same.
+    length = min(int(runtime.max_model_len or 0), architecture.max_position)
+    runtime = replace(runtime, max_model_len=length)
     try:
         scenario = build_scenario(
             str(row["model"]),
@@ -283,6 +300,7 @@ def write(row: Row) -> Written:
             -(-gpus // 8),
             kv_cache=kv_of(row),
             architecture=architecture,
+            mtp="mtp" in names,
             workload=Workload(concurrency=1, input_tokens=max(1, length - 1), output_tokens=1),
             layout=LayoutChoice(tp, pp, dp, ep, dp_attention or None),
             runtime=runtime,
@@ -317,17 +335,20 @@ def _groups(row: Row, engine: str) -> dict[str, str]:
     return {"engine": engine, "gpu": str(row["gpu"]), "family": family, "tp": str(row.get("tp") or 1)}
 
 
-def _capacity(row: Row, memory: Memory, length: int) -> tuple[float, float] | None:
-    """(observed, predicted) tokens of KV capacity; None when the row states neither tokens nor concurrency."""
+def _capacity(row: Row, memory: Memory, length: int, copies: int) -> tuple[float, float] | None:
+    """(observed, predicted) tokens of KV capacity of one of `copies` caches: every replica logs its own.
+
+    None when the row states neither tokens nor concurrency.
+    """
     observed: dict[str, Any] = row["observed"]
     tokens, users = observed.get("kv_tokens"), observed.get("max_concurrency")
     if users and row.get("max_model_len"):
         # The printed token count of models with several kinds of layers divides by their number; this one is right.
         by_users = users * row["max_model_len"]
         if not tokens or abs(by_users / tokens - 1) > 0.05:
-            return by_users, memory.max_concurrency * length
+            return by_users, memory.max_concurrency * length / copies
     if tokens:
-        return tokens, memory.kv_capacity_tokens
+        return tokens, memory.kv_capacity_tokens / copies
     return None
 
 
@@ -338,10 +359,11 @@ def evaluate(rows: list[Row]) -> Evaluation:
         row_id = str(row["id"])
         try:
             written = write(row)
-            memory = size(written.scenario).memory
+            sizing = size(written.scenario)
         except (Unreadable, ScenarioError, catalog.CatalogError) as error:
             evaluation.aside(row_id, str(error))
             continue
+        memory = sizing.memory
         observed: dict[str, Any] = row["observed"]
         groups = _groups(row, str(row["engine"]) if _kv_only(row) else written.scenario.runtime.engine)
         if _kv_only(row):
@@ -356,7 +378,7 @@ def evaluate(rows: list[Row]) -> Evaluation:
             cases.append((KV_SPACE, observed["kv_gib_per_gpu"], worst.kv_capacity_bytes / GIB))
         if observed.get("activation_peak_gib"):
             cases.append((ACTIVATION, observed["activation_peak_gib"], worst.activation_bytes / GIB))
-        capacity = _capacity(row, memory, written.length)
+        capacity = _capacity(row, memory, written.length, kv_copies(sizing.layout))
         if capacity is not None:
             cases.append((KV_TOKENS, *capacity))
         evaluation.cases += [Case(row_id, metric, seen, said, groups) for metric, seen, said in cases]

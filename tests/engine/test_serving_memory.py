@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import lru_cache
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -304,3 +305,15 @@ def test_replicas_add_users() -> None:
     one, four = serving_memory(build(), Layout()), serving_memory(scenario, Layout(dp=4))
     assert four.max_concurrency == pytest.approx(4 * one.max_concurrency)
     assert four.kv_capacity_tokens == 4 * one.kv_capacity_tokens
+
+
+def test_docs_state_the_words_as_the_engine_does() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "memory.md").read_text(encoding="utf-8")
+    for word, meaning in HEADROOM_WORDS:
+        assert f"| {word} | {meaning} |" in text
+
+
+@pytest.mark.parametrize(("card", "gib"), [("h100-sxm", 64.4), ("a100-sxm4-80gb", 66.0), ("b200-sxm", 68.7)])
+def test_mxfp4_experts_are_padded_to_the_kernels_tile(card: str, gib: float) -> None:
+    memory = serving_memory(build("gpt-oss-120b", "mxfp4", card), Layout())
+    assert memory.worst.weights_bytes / GIB == pytest.approx(gib, rel=0.01)
