@@ -401,8 +401,8 @@ def sxm_penalty(entry: Entry, key: str) -> Iterator[Claim]:
 
 def _training_row(key: str, source: str, made: TrainingClaim) -> Claim:
     claimed = f"{made.low:.2f}" if made.low == made.high else f"{made.low:.2f}-{made.high:.2f}"
-    agrees = within(made.ours, [made.low, made.high], 0.05)
-    return Claim(key, source, f"{made.claim}: {claimed}", f"{made.ours:.2f}", agrees, "" if agrees else made.why)
+    ours = "-".join(dict.fromkeys(f"{value:.2f}" for value in (min(made.ours), max(made.ours))))
+    return Claim(key, source, f"{made.claim}: {claimed}", ours, made.inside, "" if made.inside else made.why)
 
 
 def speedup(entry: Entry, key: str) -> Iterator[Claim]:
