@@ -93,7 +93,8 @@ of the one-way peak; low and mid, the bandwidths of the first two protocols as s
 switch_low, how much in-switch reduction gains. RING_SHARE: what is left of the two-GPU rate on a shared PCIe
 tree. KERNELS: an engine's own all-reduce; call_us is what it adds to NCCL where it falls back to it.
 KERNEL_CLASS: their latency against NVLink 4. LATENCY_SCALE: latency of a generation against its family.
-SHARED: see the script. MEASURED_LINKS: links that a row or fact was measured on; FITTED_CLASSES: classes with
+SHARED: see the script. INTERVAL: observed over predicted time, tenth and ninetieth percent of rows whose series
+(one run of a benchmark) the fit had not seen. MEASURED_LINKS: links that a row or fact was measured on; FITTED_CLASSES: classes with
 any such link.
 """'''
 
@@ -294,7 +295,7 @@ def report(title: str, left: dict[str, list[float]]) -> None:
     print(line("all", [e for found in left.values() for e in found]))
 
 
-def rendered(points: Sequence[Point]) -> str:
+def rendered(points: Sequence[Point], interval: tuple[float, float]) -> str:
     """The calibration module as text."""
     facts = catalog.load()
     known = {link.id for link in facts.facts.links}
@@ -343,6 +344,8 @@ def rendered(points: Sequence[Point]) -> str:
             *flat(fit.SHARED),
             "}",
             "",
+            f"INTERVAL: tuple[float, float] = ({interval[0]:.2f}, {interval[1]:.2f})",
+            "",
             "MEASURED_LINKS: frozenset[str] = frozenset(",
             "    {",
             *(f'        "{name}",' for name in measured),
@@ -367,23 +370,23 @@ def main() -> int:
     """Fit, print, and write when asked. Returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--write", action="store_true", help="rewrite engine/calibration/collectives.py")
-    parser.add_argument("--quick", action="store_true", help="skip the leave-one-out fits")
+    parser.add_argument("--quick", action="store_true", help="leave out one series at a time only")
     options = parser.parse_args()
     points = read_points()
+    series = leave_out(points, lambda p: p.series)
     calibrate(points)
-    text = rendered(points)
-    by_source: dict[str, list[float]] = defaultdict(list)
     by_link: dict[str, list[float]] = defaultdict(list)
     for p, e in zip(points, errors(points), strict=True):
         if p.is_row:
-            by_source[p.source].append(e)
             by_link[p.link].append(e)
+    ratios = sorted(math.exp(-e) for found in series.values() for e in found)
+    text = rendered(points, (ratios[len(ratios) // 10], ratios[9 * len(ratios) // 10]))
     report("fitted, by link; errors in %", by_link)
+    report("each series (link, operation, GPUs, library) left out", series)
     if not options.quick:
         report("each source (repository and file) left out", leave_out(points, lambda p: p.source))
         report("each repository left out", leave_out(points, lambda p: p.repository))
         report("each link left out", leave_out(points, lambda p: p.link))
-        report("each series (link, operation, GPUs, library) left out", leave_out(points, lambda p: p.series))
     if options.write:
         TARGET.write_text(text, encoding="utf-8")
         print(f"\nwrote {TARGET.relative_to(ROOT)}")

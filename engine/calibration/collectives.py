@@ -7,7 +7,8 @@ of the one-way peak; low and mid, the bandwidths of the first two protocols as s
 switch_low, how much in-switch reduction gains. RING_SHARE: what is left of the two-GPU rate on a shared PCIe
 tree. KERNELS: an engine's own all-reduce; call_us is what it adds to NCCL where it falls back to it.
 KERNEL_CLASS: their latency against NVLink 4. LATENCY_SCALE: latency of a generation against its family.
-SHARED: see the script. MEASURED_LINKS: links that a row or fact was measured on; FITTED_CLASSES: classes with
+SHARED: see the script. INTERVAL: observed over predicted time, tenth and ninetieth percent of rows whose series
+(one run of a benchmark) the fit had not seen. MEASURED_LINKS: links that a row or fact was measured on; FITTED_CLASSES: classes with
 any such link.
 """
 
@@ -244,6 +245,8 @@ SHARED: dict[str, float] = {
     "socket_gb_s": 5.0,
     "two_shot": 1.872,
 }
+
+INTERVAL: tuple[float, float] = (0.81, 1.31)
 
 MEASURED_LINKS: frozenset[str] = frozenset(
     {

@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass, replace
 
 import catalog
+from engine.calibration.collectives import INTERVAL
 from engine.collectives import Kernel, Op, collective_s
 from engine.hardware import Link
 from tests.accuracy.harness import Case, Evaluation, Row
@@ -114,24 +115,39 @@ def in_box_link(row: Row) -> tuple[Link, bool] | None:
     name = str(row["interconnect"]).lower()
     link_text = str(row.get("link") or "").lower()
     gpu = str(row.get("gpu") or "").lower()
-    words = name.split("_")
-    head = words[0]
-    if head.startswith(("nvlbridge", "nvbridge")) or "bridge" in name:
-        older = any(word in gpu for word in ("3090", "a6000", "a40", "a100"))
-        return _link("nvlink-3-bridge" if older and "a100" not in gpu else "nvlink-4-bridge"), True
-    if head.startswith("nvl"):
-        rack = "gb200" in name or "gb300" in name or "nvl72" in name
-        generation = re.search(r"nvl(?:ink)?(\d)", head)
+    head = name.split("_")[0]
+    if head.startswith(("nvlbridge", "nvbridge")) or "bridge" in name or "pairwise" in name:
+        # Ampere boards of 48 GB and less bridge at 56 GB/s one way, A100 and H100 boards at 300
+        small = any(word in gpu for word in ("3090", "a6000", "a40", "a10", "a5000")) and "a100" not in gpu
+        return _link("nvlink-3-bridge" if small else "nvlink-4-bridge"), True
+    rack = any(word in f"{name} {gpu}" for word in ("gb200", "gb300", "nvl72", "mnnvl"))
+    if rack and not _beyond_rack(row, name, link_text):
+        return _link("nvlink-5-nvl72"), True
+    if head.startswith("nvl") and not rack:
+        generation = re.search(r"nvlink-?(\d)", head)
         number = generation.group(1) if generation else _nvlink_generation(gpu)
         if number is None:
             raise UnknownLink(f"NVLink generation of {name}")
-        return _link("nvlink-5-nvl72" if rack and number == "5" else f"nvlink-{number}"), True
-    if head.startswith(("xgmi", "infinityfabric", "if")) or ("mi300" in name and head != "roce"):
+        return _link(f"nvlink-{number}"), True
+    if head.startswith(("xgmi", "infinityfabric")) or head == "if":
         part = "mi355x" if "35" in name + gpu else "mi250x" if "250" in name + gpu else "mi300x"
         return _link(f"xgmi-{part}"), True
+    if "gaudi" in name and int(row.get("nodes") or 1) == 1:
+        return _link(
+            "gaudi-3-roce" if "gaudi3" in f"{name} {gpu}".replace("-", "").replace(" ", "") else "gaudi-2-roce"
+        ), True
+    if head.startswith("ici"):
+        for version in ("v7x", "v6e", "v5p", "v5e"):
+            if version in f"{name} {gpu}":
+                return _link(f"ici-{version}"), True
     if head.startswith("pcie"):
         return _pcie(row, name, link_text, gpu)
     return None
+
+
+def _beyond_rack(row: Row, name: str, link_text: str) -> bool:
+    network = re.search(r"(?:^|_)(?:ib|roce|efa)|[nx]dr", name) or "rack" in link_text.replace("nvl72 rack", "")
+    return int(row.get("n_gpus") or 0) > 72 or bool(network)
 
 
 def _nvlink_generation(gpu: str) -> str | None:
@@ -157,7 +173,7 @@ def _pcie(row: Row, name: str, link_text: str, gpu: str) -> tuple[Link, bool]:
     number = int(generation.group(1)) if generation else 4
     peer = not GEFORCE.search(gpu + " " + name.replace("_", " "))
     text = f"{name} {link_text}"
-    if "x8" in re.split(r"[_ ]", text) or "_x8" in text:
+    if "x8" in re.split(r"[_ ]", text) or "b60" in gpu:
         link = _link("pcie5-x8")
     elif "cross-socket" in text or "dual-socket" in text:
         link = _link("pcie4-cross-socket") if number == 4 else _link("pcie5-root")
@@ -180,7 +196,9 @@ def _home(row: Row) -> tuple[Link, bool]:
     gpu = str(row.get("gpu") or "").lower()
     number = _nvlink_generation(gpu)
     if "pcie" in gpu:
-        return _link("pcie5-root"), True
+        return _link("pcie5-root" if number and int(number) > 3 else "pcie4-x16"), True
+    if "gb200" in gpu or "gb300" in gpu:
+        return _link("nvlink-5-nvl72"), True
     if number:
         return _link(f"nvlink-{number}"), True
     if "mi3" in gpu or "mi2" in gpu:
@@ -210,22 +228,23 @@ def network_link(row: Row) -> tuple[Link, int | None]:
         return _link("gcp-tcpxo"), None
     if "tcpx" in head:
         return _link("gcp-tcpx"), None
-    if head == "ib" or "infiniband" in text:
-        return _closest(IB_BY_GBIT, gbit or 200), cards
-    if head == "roce":
+    if re.match(r"ib\d*$|infiniband|edr|hdr|ndr|xdr", head) or "infiniband" in text or re.search(r"_ib(?:_|$)", name):
+        named = next((rate for rate, link_id in IB_BY_GBIT.items() if link_id[3:] in text), None)
+        return _closest(IB_BY_GBIT, named or gbit or 200), cards
+    if head.startswith(("roce", "gib")) or "roce" in text:
         link = _closest(ROCE_BY_GBIT, gbit or UNSTATED_NIC_GBIT)
-        if "sr-iov" in text or "untuned" in text or "no gdr" in text:
+        if any(word in text for word in ("sr-iov", "untuned", "no gdr", "without gpudirect")):
             # virtual functions and host copies: GPUDirect RDMA is not in the path
             link = replace(link, id=f"{link.id}-untuned")
         return link, cards
-    if head in ("tcp", "eth", "ethernet", "socket"):
+    if head.startswith(("tcp", "eth", "socket", "ipoib")):
         return _closest(TCP_BY_GBIT, gbit or 25), cards or 1
-    if head == "slingshot":
+    if head.startswith("slingshot"):
         return _link("slingshot-11"), cards
     if head in ("fabric", "vidur") or "internode" in name:
         node_gb_s = re.search(r"(\d+)gbs?_node", name)
         if node_gb_s:
-            return _link("roce-100"), round(float(node_gb_s.group(1)) / 12.5)
+            return _link("roce-100"), max(1, round(float(node_gb_s.group(1)) / 12.5))
         return _link("roce-100"), cards
     raise UnknownLink(f"no rule reads the interconnect {name}")
 
@@ -268,9 +287,11 @@ def call_of(row: Row) -> Call:
     op = OPS.get(str(row["op"]).lower())
     if op is None:
         raise UnknownLink(f"operation {row['op']}")
+    if not row.get("n_gpus") or not row.get("bytes"):
+        raise UnknownLink("GPUs or bytes not stated")
     ranks, nodes = int(row["n_gpus"]), int(row.get("nodes") or 1)
     inside = in_box_link(row)
-    notes = f"{row.get('notes') or ''} {row['source']}".lower()
+    notes = f"{row.get('notes') or ''} {row.get('source') or ''}".lower()
     blocking = "blocking" in notes or ("ml-engineering" in notes and int(row["bytes"]) < 2**32)
     inter: Link | None = None
     cards: int | None = None
@@ -318,14 +339,15 @@ def evaluate(rows: list[Row]) -> Evaluation:
         except (UnknownLink, catalog.UnknownId) as error:
             result.aside(row_id, str(error))
             continue
-        payload = call.payload_bytes
+        payload, predicted = call.payload_bytes, call.seconds() * 1e6
         size = "up to 64 KiB" if payload <= 65536 else "up to 4 MiB" if payload <= 2**22 else "above 4 MiB"
         result.cases.append(
             Case(
                 row_id=row_id,
                 metric="time_us",
                 observed=float(observed),
-                predicted=call.seconds() * 1e6,
+                predicted=predicted,
+                interval=(predicted * INTERVAL[0], predicted * INTERVAL[1]),
                 groups={
                     "link": str(row["interconnect"]),
                     "gpu": str(row.get("gpu")),
