@@ -16,7 +16,7 @@ import math
 import statistics
 import sys
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -103,6 +103,7 @@ share of collectives. The rest: bytes, shares and seconds that engine/training_s
 PRIOR_WEIGHT = 4e-4
 FAMILY_EXPONENT = 0.35
 SWEEPS = 14
+MODEL_FOLDS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,15 +209,26 @@ def table(title: str, rows: list[Sample], errors: list[float]) -> None:
         print(summary(f"  {framework}", split[framework]))
 
 
-def left_out(rows: list[Sample], start: dict[str, float]) -> list[float]:
-    """Log error of each row from a fit that saw no row of its framework."""
+def left_out(rows: list[Sample], fold: Callable[[Sample], str]) -> list[float]:
+    """Log error of each row from a fit that saw no row of its fold."""
     errors: dict[str, float] = {}
-    for framework in sorted({row.framework for row in rows}):
-        rest = [row for row in rows if row.framework != framework]
-        own = [row for row in rows if row.framework == framework]
+    for name in sorted({fold(row) for row in rows}):
+        rest = [row for row in rows if fold(row) != name]
+        own = [row for row in rows if fold(row) == name]
         values = fit(rest, sweeps=SWEEPS - 4)
         errors.update({row.row_id: e for row, e in zip(own, log_errors(values, own), strict=True)})
     return [errors[row.row_id] for row in rows]
+
+
+def folds(rows: list[Sample]) -> dict[str, Callable[[Sample], str]]:
+    """The ways to leave rows out: by framework, by GPU, and by model in MODEL_FOLDS groups of whole models."""
+    models = sorted({row.scenario.model.id for row in rows})
+    group = {name: str(index % MODEL_FOLDS) for index, name in enumerate(models)}
+    return {
+        "framework": lambda row: row.framework,
+        "GPU": lambda row: row.scenario.hardware.accelerator.id,
+        "model": lambda row: group[row.scenario.model.id],
+    }
 
 
 def quantile(ordered_values: list[float], share: float) -> float:
@@ -227,13 +239,29 @@ def quantile(ordered_values: list[float], share: float) -> float:
     return ordered_values[below] + (position - below) * (ordered_values[above] - ordered_values[below])
 
 
-def intervals(rows: list[Sample], errors: list[float]) -> dict[str, tuple[float, float]]:
-    """Factors of the estimate between which 80 % of the left-out observations lie, by kind of run."""
+def intervals(rows: list[Sample], unseen: dict[str, list[float]]) -> dict[str, tuple[float, float]]:
+    """Factors of the estimate between which 80 % of the left-out observations lie, by kind of run.
+
+    The three ways to leave out count alike: a person's framework, card or model may each be new.
+    """
     found: dict[str, tuple[float, float]] = {}
     for group in sorted({row.group for row in rows}):
-        ratios = sorted(math.exp(-e) for row, e in zip(rows, errors, strict=True) if row.group == group)
+        ratios = sorted(
+            math.exp(-e)
+            for errors in unseen.values()
+            for row, e in zip(rows, errors, strict=True)
+            if row.group == group
+        )
         found[group] = (round(quantile(ratios, 0.1), 3), round(quantile(ratios, 0.9), 3))
     return found
+
+
+def inside(rows: list[Sample], errors: list[float], found: dict[str, tuple[float, float]]) -> float:
+    """Share of rows whose observation lies in the interval."""
+    return statistics.mean(
+        math.log(found[row.group][0]) <= -e <= math.log(found[row.group][1])
+        for row, e in zip(rows, errors, strict=True)
+    )
 
 
 def write(values: dict[str, float], found: dict[str, tuple[float, float]]) -> None:
@@ -269,14 +297,13 @@ def main() -> int:
     table("fit", rows, log_errors(values, rows))
     found = dict(model.FITTED.intervals)
     if not options.quick:
-        unseen = left_out(rows, values)
-        table("each framework left out", rows, unseen)
+        unseen = {name: left_out(rows, fold) for name, fold in folds(rows).items()}
+        for name, errors in unseen.items():
+            table(f"each {name} left out", rows, errors)
         found = intervals(rows, unseen)
-    inside = statistics.mean(
-        math.log(found[row.group][0]) <= -e <= math.log(found[row.group][1])
-        for row, e in zip(rows, log_errors(values, rows), strict=True)
-    )
-    print(f"\nintervals {found}; {100 * inside:.0f} % of the fitted rows inside")
+        for name, errors in unseen.items():
+            print(f"{100 * inside(rows, errors, found):.0f} % of the rows with the {name} left out inside")
+    print(f"\nintervals {found}; {100 * inside(rows, log_errors(values, rows), found):.0f} % of the fitted rows inside")
     if options.write:
         write(values, found)
         print(f"wrote {MODULE}")

@@ -573,6 +573,9 @@ def scenario_of(row: Row) -> tuple[Scenario, Layout, float] | str:
         virtual_stages=virtual if virtual > 1 else None,
         total_tokens=1_000_000_000,
     )
+    if sequence > architecture.max_position:
+        # trained past the published context
+        architecture = replace(architecture, max_position=sequence)
     layout = Layout(tp=tp, pp=pp, dp=dp, ep=ep, reason="as measured")
     scenario = Scenario(
         model=Model(id=str(row["model"]), name=str(row["model"]), family="measured", architecture=architecture),

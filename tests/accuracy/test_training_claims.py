@@ -1,0 +1,44 @@
+"""The articles' claims on training speed, printed with our figure and held where they can be held."""
+
+from __future__ import annotations
+
+import pytest
+
+from engine.scaling import ARTICLE_EXCEPTION, ARTICLE_ROWS, article_scaling
+from tests.accuracy.training_claims import TrainingClaim, training_claims
+
+
+@pytest.fixture(scope="module")
+def claims() -> list[TrainingClaim]:
+    made = training_claims()
+    print()
+    for claim in made:
+        print(claim.line)
+    return made
+
+
+def test_each_claim_outside_says_why(claims: list[TrainingClaim]) -> None:
+    assert all(claim.inside or claim.why for claim in claims)
+    sections = {claim.section for claim in claims}
+    assert sections == {"efficiency", "sxm_penalty", "speedup", "lab_trap"}
+
+
+def test_the_article_rows_follow_from_one_world(claims: list[TrainingClaim]) -> None:
+    rows = [claim for claim in claims if claim.section == "efficiency"]
+    assert len(rows) == len(ARTICLE_ROWS)
+    assert all(claim.inside for claim in rows)
+
+
+def test_a_pipeline_never_gives_back_what_tensor_parallelism_costs() -> None:
+    ours = {row.configuration: row.efficiency for row in article_scaling()}
+    assert ours[ARTICLE_EXCEPTION] < ours["8 GPU, one node, PCIe Gen5 switched, TP"]
+
+
+def test_a_month_on_one_gpu_is_four_to_five_days_on_eight(claims: list[TrainingClaim]) -> None:
+    month = next(claim for claim in claims if claim.claim.startswith("30 days"))
+    assert month.inside
+
+
+def test_two_small_nodes_lose_to_one_big_one(claims: list[TrainingClaim]) -> None:
+    trap = next(claim for claim in claims if claim.section == "lab_trap")
+    assert min(trap.ours) > 0

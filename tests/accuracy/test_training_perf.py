@@ -1,0 +1,47 @@
+"""Training speed against the reference rows: prints the tables and holds the bars."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.accuracy import training_perf
+from tests.accuracy.harness import REFERENCE, Evaluation, load_rows, render, stats
+
+MEDIAN_BAR, P90_BAR = 0.10, 0.30
+ASIDE_BAR = 0.2
+
+
+@pytest.fixture(scope="module")
+def evaluation() -> Evaluation:
+    made = training_perf.evaluate(load_rows(REFERENCE / "training_perf.jsonl"))
+    print()
+    print(render("training_perf", made))
+    return made
+
+
+def test_tokens_per_second_are_within_the_bars(evaluation: Evaluation) -> None:
+    found = stats(evaluation.cases)
+    assert found.median <= MEDIAN_BAR
+    assert found.p90 <= P90_BAR
+    assert abs(found.bias) <= 0.05
+
+
+def test_the_intervals_hold(evaluation: Evaluation) -> None:
+    # an 80 % interval of unseen frameworks, cards and models: rows that the fit has seen lie inside more often
+    found = stats(evaluation.cases)
+    assert found.inside is not None
+    assert found.inside >= 0.75
+
+
+def test_few_rows_are_set_aside(evaluation: Evaluation) -> None:
+    assert len(evaluation.set_aside) <= ASIDE_BAR * evaluation.rows_read
+    assert all(reason for _, reason in evaluation.set_aside)
+
+
+def test_a_row_that_cannot_be_written_is_set_aside_with_the_reason() -> None:
+    row = next(r for r in load_rows(REFERENCE / "training_perf.jsonl") if r["id"] == "C0001")
+    made = training_perf.evaluate(
+        [row | {"id": "a", "gpu": "No-Such-GPU"}, row | {"id": "b", "model": "no such model"}, row | {"id": "c"}]
+    )
+    assert [row_id for row_id, _ in made.set_aside] == ["a", "b"]
+    assert [case.row_id for case in made.cases] == ["c"]
