@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from catalog.loading import Catalog, load
 from engine.architecture import Architecture
-from engine.hardware import Accelerator, Link
+from engine.hardware import Accelerator, Link, Platform
 from engine.scenario import Hardware, LayoutChoice, Model, Money, Runtime, Scenario, Workload
 
 # What cards talk over when their bridge or switch does not join as many as the node holds, by PCIe generation.
@@ -30,6 +30,16 @@ def default_inter_link(accelerator: Accelerator, catalog: Catalog | None = None)
     return (catalog or load()).link(accelerator.default_inter_link or DEFAULT_INTER_LINK)
 
 
+def _intra_link(accelerator: Accelerator, gpus_per_node: int, platform: Platform | None, known: Catalog) -> Link:
+    """The platform's own link, the one between its islands where that one does not reach, or the usual one."""
+    for name in (platform.intra_link, platform.intra_link_cross) if platform is not None else ():
+        if name:
+            link = known.link(name)
+            if link.max_gpus is None or gpus_per_node <= link.max_gpus:
+                return link
+    return default_intra_link(accelerator, gpus_per_node, known)
+
+
 def build_scenario(
     model_id: str,
     weights: str = "",
@@ -53,7 +63,7 @@ def build_scenario(
     notes: str = "",
     catalog: Catalog | None = None,
 ) -> Scenario:
-    """A Scenario from catalog ids; links that are not named are the accelerator's usual ones.
+    """A Scenario from catalog ids; links that are not named are the platform's, or the accelerator's usual ones.
 
     weights: a weight format; empty takes the one that the checkpoint is published in. architecture: of a model
     that is not in the catalog, with `config` as the session names its file and `name` to show.
@@ -66,8 +76,12 @@ def build_scenario(
     else:
         name, family = name or model_id or "own model", "own"
     accelerator = known.accelerator(accelerator_id)
-    intra = known.link(intra_link) if intra_link else default_intra_link(accelerator, gpus_per_node, known)
-    inter = known.link(inter_link) if inter_link else default_inter_link(accelerator, known)
+    place = known.platform(platform) if platform else None
+    intra = known.link(intra_link) if intra_link else _intra_link(accelerator, gpus_per_node, place, known)
+    if inter_link or (place is not None and place.inter_link):
+        inter = known.link(inter_link or (place.inter_link if place is not None else ""))
+    else:
+        inter = default_inter_link(accelerator, known)
     return Scenario(
         model=Model(
             id=model_id,
@@ -85,7 +99,7 @@ def build_scenario(
             nodes=nodes,
             intra_link=intra,
             inter_link=inter,
-            platform=known.platform(platform) if platform else None,
+            platform=place,
         ),
         workload=workload or Workload(),
         layout=layout or LayoutChoice(),

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from engine.scenario import Scenario
 
 CARRIED, FAILED, BAD_INPUT, NOT_CARRIED = 0, 1, 2, 3
+STDIN = "-"
 INTERRUPTED, BROKEN_PIPE = 130, 141  # as a shell reports SIGINT and SIGPIPE
 
 
@@ -164,7 +165,7 @@ commands:
   sizeup detect                                           this machine's GPUs
 
 Every option but --set is short for a key of the session file; --set KEY=VALUE takes any other,
-such as --set runtime.max_num_seqs=64. Numbers may end in k, M, B or T.
+such as --set runtime.max_num_seqs=64 or --set layout.tp=auto. Numbers may end in k, M, B or T.
 """
 LISTS = ("models", "accelerators", "links")
 
@@ -224,18 +225,35 @@ def _built(file: str | None, changes: dict[str, Any]) -> Scenario:
     """A Scenario from a file, or from the new session, with keys changed. Raises CommandError."""
     from tui import session
 
-    folder = Path(file).expanduser().absolute().parent if file else Path.cwd()
+    folder = Path(file).expanduser().absolute().parent if file and file != STDIN else Path.cwd()
+    name = _place(file)
     try:
-        text = session.read_text(file) if file else ""
-        document = session.document_of(text, file) if file else NEW_SESSION
+        text = _text(file) if file else ""
+        document = session.document_of(text, name) if file else NEW_SESSION
         changed = _changed(document, changes)
-        return session.from_document(changed, file=file or "command line", folder=folder, text=text)
+        return session.from_document(changed, file=name, folder=folder, text=text)
     except session.SessionError as problem:
         option = next((preset.option for preset in PRESETS if preset.key == problem.key and problem.key in changes), "")
         if option:
             allowed = f"; allowed: {problem.allowed}" if problem.allowed else ""
             raise CommandError(f"{option}: {problem.reason}{allowed}") from None
         raise CommandError(str(problem)) from None
+
+
+def _place(file: str | None) -> str:
+    """What messages call the place that a session came from."""
+    if file is None:
+        return "command line"
+    return "standard input" if file == STDIN else file
+
+
+def _text(file: str) -> str:
+    """The text of a session file, or of standard input for `-`. Raises SessionError."""
+    from tui import session
+
+    if file != STDIN:
+        return session.read_text(file)
+    return session.text_of(sys.stdin.buffer.read(session.MAX_BYTES + 1), "standard input")
 
 
 def _changed(document: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
@@ -248,10 +266,11 @@ def _changed(document: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any
                 copy[table].pop(name, None)
     for key, value in changes.items():
         table, _, name = key.rpartition(".")
-        if not table:
-            copy[name] = value
-        elif isinstance(copy.setdefault(table, {}), dict):
-            copy[table][name] = value
+        holder = copy.setdefault(table, {}) if table else copy
+        if value is None and isinstance(holder, dict):
+            holder.pop(name, None)
+        elif isinstance(holder, dict):
+            holder[name] = value
     return copy
 
 
@@ -274,12 +293,18 @@ def _changes(options: argparse.Namespace) -> dict[str, Any]:
         key, equals, text = item.partition("=")
         if not equals or not key.strip():
             raise CommandError(f"--set {item}: not KEY=VALUE, such as runtime.max_num_seqs=64")
-        changes[key.strip()] = _value(text.strip())
+        changes[key.strip()] = _value(key.strip(), text.strip())
     return changes
 
 
-def _value(text: str) -> Any:
-    """The value of --set: true, false, a number, or text."""
+def _value(key: str, text: str) -> Any:
+    """The value of --set: text where the key holds text; else true, false or a number; nothing for none and auto."""
+    from tui import session
+
+    if session.holds_text(key):
+        return text
+    if text in ("", "none", "auto"):
+        return None
     if text in ("true", "false"):
         return text == "true"
     for read in (numbers.whole, numbers.decimal):
@@ -295,7 +320,7 @@ def _report(arguments: list[str]) -> int:
         epilog="exit code: 0 every build carries its workload, 3 one does not, 2 a file is bad",
         allow_abbrev=False,
     )
-    parser.add_argument("files", nargs="*", metavar="FILE", help="session files")
+    parser.add_argument("files", nargs="*", metavar="FILE", help="session files; - is standard input")
     parser.add_argument(
         "--format",
         choices=("text", "markdown", "json"),
@@ -331,9 +356,9 @@ def _sized(file: str | None, changes: dict[str, Any], form: Any) -> tuple[bool, 
     try:
         sizing = size(scenario)
     except ScenarioError as problem:
-        where = file or "command line"
-        line = session.line_of(session.read_text(file), problem.field) if file else 0
-        raise CommandError(f"{session.printable(where)}{f':{line}' if line else ''}: {problem}") from None
+        where = session.printable(_place(file))
+        line = session.line_of(session.read_text(file), problem.field) if file and file != STDIN else 0
+        raise CommandError(f"{where}{f':{line}' if line else ''}: {problem}") from None
     return sizing.verdict.carried, report.render(sizing, form)
 
 

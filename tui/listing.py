@@ -50,13 +50,6 @@ def _active(entry: catalog.ModelEntry) -> int:
     return count_parameters(entry.architecture).active
 
 
-def _price(entry: Accelerator) -> str:
-    if entry.price_usd is None:
-        return "-"
-    return f"{words.usd(entry.price_usd)} ({entry.price_as_of})"
-
-
-_TEXT = {"left": True}
 MODELS = (
     Column("id", "id", _id, left=True),
     Column("name", "name", lambda entry: entry.name, left=True),
@@ -67,13 +60,15 @@ MODELS = (
 )
 ACCELERATORS = (
     Column("id", "id", _id, left=True),
-    Column("name", "name", lambda entry: entry.name, left=True),
+    Column("name", "name", lambda entry: entry.short_name or entry.name, left=True),
     Column("GiB", "memory_bytes", lambda entry: entry.memory_bytes, lambda v: f"{v / GIB:.1f}"),
     Column("GB/s", "bandwidth_gb_s", lambda entry: entry.bandwidth_gb_s, _whole),
     Column("BF16", "tflops_bf16_dense", lambda entry: entry.tflops_bf16_dense, _whole),
     Column("FP8", "tflops_fp8_dense", lambda entry: entry.tflops_fp8_dense, _whole),
     Column("W", "tdp_w", lambda entry: entry.tdp_w, _whole),
     Column("link", "default_intra_link", lambda entry: entry.default_intra_link, lambda v: v or "-", left=True),
+    Column("USD", "price_usd", lambda entry: entry.price_usd, _whole),
+    Column("as of", "price_as_of", lambda entry: entry.price_as_of if entry.price_usd is not None else "", left=True),
 )
 LINKS = (
     Column("id", "id", _id, left=True),

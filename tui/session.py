@@ -142,14 +142,30 @@ def load(path: str | Path) -> Scenario:
 
 def read_text(path: str | Path) -> str:
     """The text of a session file. Raises SessionError."""
-    raw = read_bytes(Path(path).expanduser())
+    return text_of(read_bytes(Path(path).expanduser()), str(path))
+
+
+def text_of(raw: bytes, file: str) -> str:
+    """The text of a session's bytes. Raises SessionError."""
+    if len(raw) > MAX_BYTES:
+        raise SessionError(file, "this is no session", allowed=f"up to {MAX_BYTES // 2**20} MiB")
     if b"\0" in raw:
-        raise SessionError(str(path), "this is a binary file, not a session")
+        raise SessionError(file, "this is a binary file, not a session")
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as problem:
         line = raw.count(b"\n", 0, problem.start) + 1
-        raise SessionError(str(path), "not UTF-8 text", line=line) from None
+        raise SessionError(file, "not UTF-8 text", line=line) from None
+
+
+def holds_text(key: str) -> bool:
+    """Whether the value of a dotted key is text, or one word of several."""
+    table, _, name = key.rpartition(".")
+    if not table:
+        return name in ("title", "notes")
+    hint = get_type_hints(TABLES[table]).get(name) if table in TABLES else None
+    choices = (hint, *get_args(hint))
+    return str in choices or any(isinstance(choice, str) for choice in choices)
 
 
 def parse(text: str, *, file: str = "session", folder: Path | None = None) -> Scenario:

@@ -23,6 +23,17 @@ def test_a_bridge_joins_no_more_cards_than_it_can() -> None:
     assert eight.hardware.intra_link.family == "pcie"
 
 
+def test_a_platform_brings_its_links() -> None:
+    aws = catalog.build_scenario("llama-3.1-8b", "bf16", "h100-sxm", 8, 2, platform="aws-p5")
+    assert (aws.hardware.intra_link.id, aws.hardware.inter_link.id) == ("nvlink-4", "efa-v2")
+    own = catalog.build_scenario("llama-3.1-8b", "bf16", "h100-sxm", 8, 2, platform="aws-p5", inter_link="roce-100")
+    assert own.hardware.inter_link.id == "roce-100"
+    four = catalog.build_scenario("llama-3.1-8b", "bf16", "h200-nvl", 4, platform="h200nvl-8x-xe7745")
+    eight = catalog.build_scenario("llama-3.1-8b", "bf16", "h200-nvl", 8, platform="h200nvl-8x-xe7745")
+    assert four.hardware.intra_link.id == "nvlink-4-bridge-4way"
+    assert eight.hardware.intra_link.family == "pcie"
+
+
 def test_weights_default_to_what_is_published() -> None:
     assert catalog.build_scenario("llama-3.1-8b").model.weights == "bf16"
     assert catalog.build_scenario("deepseek-v3", "", "h200-sxm", 8).model.weights.startswith("fp8")

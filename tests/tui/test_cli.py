@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import subprocess
@@ -164,6 +165,30 @@ def test_presets_without_a_file(run: Run) -> None:
 def test_the_command_line_and_the_app_start_from_the_same_session(run: Run) -> None:
     new = fields.new_scenario(catalog.load())
     assert run("report").out == report.render(size(new), "text")
+
+
+def test_any_key_can_be_set_as_its_type(run: Run) -> None:
+    changes = ("--set", "title=7", "--set", "workload.ttft_target_s=2", "--set", "runtime.cuda_graphs=false")
+    data = json.loads(run("report", "--format", "json", *changes, "--set", "workload.kind=batch").out)
+    assert (data["title"], data["workload"]["ttft_target_s"], data["workload"]["kind"]) == ("7", 2.0, "batch")
+    two_nodes = str(EXAMPLES / "deepseek-v3-two-nodes.toml")
+    pinned = json.loads(run("report", two_nodes, "--format", "json").out)
+    freed = json.loads(run("report", two_nodes, "--format", "json", "--set", "layout.tp=auto").out)
+    assert pinned["layout"]["pp"] == freed["layout"]["pp"] == 2
+
+
+def test_a_session_from_standard_input(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Stdin:
+        buffer = io.BytesIO(Path(ONE_NODE).read_bytes())
+
+    monkeypatch.setattr(sys, "stdin", Stdin)
+    assert run("report", "-").out.startswith("70B chat for support")
+    Stdin.buffer = io.BytesIO(b"schema = 9\n")
+    ran = run("report", "-")
+    assert (ran.code, ran.err) == (
+        2,
+        "sizeup: standard input:1: schema: written by a newer sizeup (schema 9); allowed: schema 1\n",
+    )
 
 
 def test_presets_over_a_file_leave_the_rest_of_it(run: Run) -> None:
