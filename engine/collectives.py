@@ -81,6 +81,10 @@ def lower_envelope(lines: Iterable[tuple[float, float]]) -> Curve:
     return Curve(tuple((limit, alpha, beta) for limit, (alpha, beta) in zip(limits, chosen, strict=True)))
 
 
+# The slots of boards that an NVLink bridge joins: Gen4 for the GA102 pairs, Gen5 for H100 NVL and H200 NVL.
+_SLOT_GEN4 = Link("pcie4-slot", "PCIe Gen4 x16", "intra-node", "pcie", 31.5)
+_SLOT_GEN5 = Link("pcie5-slot", "PCIe Gen5 x16", "intra-node", "pcie", 63.0)
+
 _ZERO = Curve(((math.inf, 0.0, 0.0),))
 _curves: dict[tuple[object, ...], tuple[Link, Link | None, Curve]] = {}
 
@@ -262,6 +266,10 @@ def _make(
     within = min(ranks, max(1, ranks_per_node))
     nodes = math.ceil(ranks / within)
     name = link_class(intra)
+    if name == "nvlink-bridge" and within > (intra.max_gpus or 2):
+        # the ring leaves the bridged island and comes back over the slot
+        intra = _SLOT_GEN4 if intra.peak_gb_s_unidir < 100.0 else _SLOT_GEN5
+        name = "pcie-root"
     if not peer_access and name in ("pcie-switch", "pcie-root", "pcie-cross"):
         name = "pcie-host"
     lines = _intra_lines(op, ranks, within, intra, name, kernel)

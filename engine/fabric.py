@@ -152,6 +152,8 @@ def _note(link: Link) -> str:
         parts.append(f"{link.line_gbit_s:g} Gbit/s line rate")
     if link.nics_per_node:
         parts.append(f"{link.nics_per_node} ports a node")
+    if link.max_gpus is not None and link.max_gpus < 8:
+        parts.append(f"joins {link.max_gpus} GPUs, beyond them PCIe")
     if link.status:
         parts.append(link.status)
     return "; ".join(parts)

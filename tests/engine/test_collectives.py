@@ -112,6 +112,15 @@ def test_a_mesh_gives_two_gpus_a_fraction_of_what_eight_get() -> None:
     assert two < 0.2 * eight
 
 
+def test_more_gpus_than_a_bridge_joins_fall_back_to_the_slot() -> None:
+    bridge = link("nvlink-4-bridge")
+    assert collective_s("all_reduce", 2**28, 4, 4, bridge, None) > 3 * collective_s(
+        "all_reduce", 2**28, 2, 2, bridge, None
+    )
+    slot = collective_s("all_reduce", 2**28, 4, 4, link("pcie5-root"), None)
+    assert collective_s("all_reduce", 2**28, 4, 4, bridge, None) == pytest.approx(slot, rel=0.01)
+
+
 def test_the_switch_helps_large_all_reduces_only() -> None:
     nvlink = link("nvlink-4")
     ring = collective_s("all_reduce", 2**32, 8, 8, nvlink, None, kernel="nccl-ring")
