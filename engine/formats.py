@@ -102,8 +102,9 @@ _EXPERTS: tuple[Part, ...] = ("routed_expert",)
 class WeightFormat:
     """A way to store a model's weights.
 
-    scheme: of the tensors in `parts`; other matrices take `overrides` of their part, or 16 bits. gguf_mix: whether
-    value and down projections of about half the layers take the next finer scheme, as llama.cpp's _M mixes do.
+    scheme: of the tensors in `parts`; other matrices take `overrides` of their part, or 16 bits. finer: projections
+    that a GGUF mix gives more bits, as (end of the tensor's name, scheme, whether in all layers or in about half).
+    training_only: not a format that an engine serves from.
     """
 
     id: str
@@ -112,7 +113,7 @@ class WeightFormat:
     compute: Compute
     parts: tuple[Part, ...] = _LINEAR
     overrides: Mapping[Part, Scheme] = field(default_factory=lambda: MappingProxyType({}))
-    gguf_mix: Scheme | None = None
+    finer: tuple[tuple[str, Scheme, bool], ...] = ()
     training_only: bool = False
     source: str = ""
 
@@ -127,15 +128,22 @@ class WeightFormat:
         return self.scheme.bits_per_weight
 
 
-def _gguf(id_: str, name: str, scheme: Scheme, head: Scheme, mix: Scheme | None = None) -> WeightFormat:
+_Finer = tuple[tuple[str, Scheme, bool], ...]
+
+
+def _half(scheme: Scheme) -> _Finer:
+    return (("v_proj", scheme, False), ("down_proj", scheme, False))
+
+
+def _gguf(id_: str, label: str, scheme: Scheme, head: Scheme, finer: _Finer = ()) -> WeightFormat:
     everything: dict[Part, Scheme] = {"embedding": scheme, "lm_head": head}
     return WeightFormat(
         id_,
-        name,
+        label,
         scheme,
         "bf16",
         overrides=MappingProxyType(everything),
-        gguf_mix=mix,
+        finer=finer,
         source="ggml-org/llama.cpp: ggml-common.h (block sizes), src/llama-quant.cpp (which tensors)",
     )
 
@@ -162,13 +170,25 @@ _ALL = (
         source="ModelOpt and llm-compressor NVFP4 checkpoints: MLA attention and recurrent input projections stay 16-bit",
     ),
     WeightFormat("mxfp4", "MXFP4 (experts)", MXFP4, "fp4", _EXPERTS, source="openai/gpt-oss model card"),
-    _gguf("gguf-q2_k", "GGUF Q2_K", Q2_K, Q6_K, Q3_K),
-    _gguf("gguf-q3_k_m", "GGUF Q3_K_M", Q3_K, Q6_K, Q5_K),
+    _gguf(
+        "gguf-q2_k",
+        "GGUF Q2_K",
+        Q2_K,
+        Q6_K,
+        (("v_proj", Q4_K, True), ("o_proj", Q3_K, True), ("down_proj", Q3_K, True)),
+    ),
+    _gguf(
+        "gguf-q3_k_m",
+        "GGUF Q3_K_M",
+        Q3_K,
+        Q6_K,
+        (("v_proj", Q4_K, True), ("o_proj", Q4_K, True), ("down_proj", Q4_K, True)),
+    ),
     _gguf("gguf-iq4_xs", "GGUF IQ4_XS", IQ4_XS, Q6_K),
     _gguf("gguf-q4_0", "GGUF Q4_0", Q4_0, Q6_K),
-    _gguf("gguf-q4_k_m", "GGUF Q4_K_M", Q4_K, Q6_K, Q6_K),
+    _gguf("gguf-q4_k_m", "GGUF Q4_K_M", Q4_K, Q6_K, _half(Q6_K)),
     _gguf("gguf-q5_0", "GGUF Q5_0", Q5_0, Q6_K),
-    _gguf("gguf-q5_k_m", "GGUF Q5_K_M", Q5_K, Q6_K, Q6_K),
+    _gguf("gguf-q5_k_m", "GGUF Q5_K_M", Q5_K, Q6_K, _half(Q6_K)),
     _gguf("gguf-q6_k", "GGUF Q6_K", Q6_K, Q6_K),
     _gguf("gguf-q8_0", "GGUF Q8_0", Q8_0, Q8_0),
     WeightFormat("nf4", "NF4", NF4, "bf16", source="QLoRA (Dettmers et al. 2023); bitsandbytes, blocks of 64"),
@@ -254,10 +274,10 @@ def tensor_scheme(tensor: Tensor, weights: WeightFormat, arch: Architecture, lay
         return FP8_BLOCK if weights.id == "mxfp4" and arch.checkpoint_format == "fp8" and tensor.part in _LINEAR else BF16
     if weights.id == "nvfp4" and _stays_wide(tensor, arch):
         return BF16
-    if weights.gguf_mix is not None and layer_index is not None:
-        fine = tensor.name.startswith(("v_proj", "down_proj", "w2", "down"))
-        if fine and _finer(layer_index, len(arch.layers)):
-            return weights.gguf_mix
+    if layer_index is not None:
+        for ending, scheme, everywhere in weights.finer:
+            if tensor.name.endswith(ending) and (everywhere or _finer(layer_index, len(arch.layers))):
+                return scheme
     if weights.scheme is FP8_CHANNEL and arch.checkpoint_format == "fp8":
         return FP8_BLOCK
     return weights.scheme
