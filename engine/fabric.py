@@ -292,10 +292,13 @@ def _training_rows(scenario: Scenario, layout: Layout, training: Training) -> tu
     hardware, work, arch = scenario.hardware, scenario.workload, scenario.model.architecture
     board = _board(scenario, False)
     base = max(training.step_s - training.exposed_communication_s, 0.05 * training.step_s)
-    overlap = DEFAULT_OVERLAP if work.overlap is None else work.overlap
-    hidden = overlap * base
     tp = layout.tp if layout.tp > 1 else _assumed_tp(hardware, arch.heads)
     messages, tp_messages, pp_messages, dp_messages = _steps(arch, work, layout, tp)
+    overlap = DEFAULT_OVERLAP if work.overlap is None else work.overlap
+    if training.communication_s > 0.0 and all(message.span == "dp" for message in messages):
+        # the speed model's own overlap of this very traffic
+        overlap = min(0.95, max(0.0, 1.0 - training.exposed_communication_s / training.communication_s))
+    hidden = overlap * base
     assumed = ""
     if not messages:
         shown = Layout(dp=max(2, hardware.gpus_per_node))
