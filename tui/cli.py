@@ -101,6 +101,9 @@ class _Version(argparse.Action):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code. Nothing but SystemExit leaves it, unless SIZEUP_DEBUG is set."""
     given = list(sys.argv[1:] if arguments is None else arguments)
+    if sys.stdout is None or sys.stdin is None:  # closed by the caller
+        _complain("standard input and output must be open")
+        return FAILED
     try:
         code = _dispatch(given)
         sys.stdout.flush()
@@ -112,6 +115,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return BROKEN_PIPE
     except KeyboardInterrupt:
         return INTERRUPTED
+    except OSError as problem:
+        _forget_output()
+        _complain(f"cannot write: {problem.strerror or problem}")
+        return FAILED
     except Exception as problem:
         if os.environ.get("SIZEUP_DEBUG"):
             raise
@@ -128,6 +135,8 @@ def _forget_output() -> None:
 
 def _complain(message: str) -> None:
     line = "".join(c if c.isprintable() else " " for c in f"sizeup: {message}")
+    if sys.stderr is None:
+        return
     with contextlib.suppress(OSError):  # nowhere to complain to
         sys.stderr.write(_encodable(line, sys.stderr.encoding) + "\n")
 
@@ -195,7 +204,7 @@ def _open(arguments: list[str]) -> int:
         raise CommandError("the app needs a terminal; `sizeup report FILE` works without one", FAILED)
     if os.environ.get("TERM", "") in ("", "dumb"):
         raise CommandError("the app cannot draw on TERM=dumb; `sizeup report FILE` can", FAILED)
-    return _run_app(scenario, saved, Path(options.file).expanduser() if options.file else None)
+    return _run_app(scenario, saved, Path(options.file).expanduser() if options.file is not None else None)
 
 
 def _run_app(scenario: Scenario, saved: Scenario, path: Path | None) -> int:
@@ -228,8 +237,8 @@ def _built(file: str | None, changes: dict[str, Any]) -> Scenario:
     folder = Path(file).expanduser().absolute().parent if file and file != STDIN else Path.cwd()
     name = _place(file)
     try:
-        text = _text(file) if file else ""
-        document = session.document_of(text, name) if file else NEW_SESSION
+        text = _text(file) if file is not None else ""
+        document = session.document_of(text, name) if file is not None else NEW_SESSION
         changed = _changed(document, changes)
         return session.from_document(changed, file=name, folder=folder, text=text)
     except session.SessionError as problem:
@@ -251,6 +260,8 @@ def _text(file: str) -> str:
     """The text of a session file, or of standard input for `-`. Raises SessionError."""
     from tui import session
 
+    if not file:
+        raise session.SessionError("''", "this is no name of a file")
     if file != STDIN:
         return session.read_text(file)
     return session.text_of(sys.stdin.buffer.read(session.MAX_BYTES + 1), "standard input")

@@ -221,7 +221,7 @@ def _verdict(sizing: Sizing) -> Iterator[Block]:
     for step in verdict.steps:
         passed = "" if step.reached else " (not reached; it would have said)"
         evidence = tuple(f"{item.what}: {item.figure} [{item.kind}]" for item in step.evidence)
-        steps.append((f"{step.number}. {step.question}{passed} {step.answer}", evidence))
+        steps.append((f"Step {step.number}: {step.question}{passed} {step.answer}", evidence))
     yield Bullets(tuple(steps))
 
 

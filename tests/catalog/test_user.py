@@ -115,6 +115,16 @@ def test_a_built_in_model_can_be_renamed(folder: Path) -> None:
     assert known.model("llama-3.1-8b").architecture.layers
 
 
+def test_the_example_of_the_documentation_loads(folder: Path) -> None:
+    page = (Path(__file__).parent.parent.parent / "docs" / "catalog.md").read_text(encoding="utf-8")
+    (folder / "own.toml").write_text(page.partition("```toml\n")[2].partition("```")[0])
+    known = reload()
+    assert not known.problems
+    assert known.accelerator("h100-sxm").price_usd == 24500
+    scenario = catalog.build_scenario("llama-3.1-8b", "fp8", "our-card", 4, 2)
+    assert scenario.hardware.inter_link.origin == "user"
+
+
 BAD = [
     ("[[accelerator]\n", "", "not TOML"),
     ('[[accelerator]]\nid = "x"\nbandwith_gb_s = 1\n', "x: bandwith_gb_s", "nearest known one is bandwidth_gb_s"),

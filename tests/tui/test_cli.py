@@ -111,6 +111,8 @@ def test_an_impossible_build_names_file_line_and_key(run: Run, tmp_path: Path) -
     [
         (("report", "none.toml"), "none.toml: no such file"),
         (("none.toml",), "none.toml: no such file"),
+        (("report", ""), "no name of a file"),
+        (("",), "no name of a file"),
         (("report", str(EXAMPLES)), "a directory"),
         (("report", "--gpus", "many"), "--gpus: 'many' is not a number"),
         (("report", "--gpus", "0"), "hardware.gpus_per_node: 0 is too few"),
@@ -308,6 +310,17 @@ def test_python_m_tui_and_a_reader_that_leaves(tmp_path: Path) -> None:
     assert done.stdout.splitlines()[0] == "70B chat for support"
     assert done.stdout.splitlines()[1] in ("0", "141")
     assert done.stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("redirection", "words"),
+    [(">&-", "standard input and output must be open"), ("> /dev/full", "cannot write: No space left on device")],
+)
+def test_output_that_cannot_be_written(redirection: str, words: str) -> None:
+    line = f"{sys.executable} -m tui report {ONE_NODE} {redirection}"
+    done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, cwd=ROOT, check=False, timeout=120)
+    assert done.returncode == 1
+    assert done.stderr == f"sizeup: {words}\n"
 
 
 def test_a_terminal_without_utf_8_gets_plain_letters() -> None:
