@@ -398,22 +398,22 @@ def decode_step(r: Rates, batch: float, context: float) -> DecodeStep:
     return DecodeStep(weight, compute, kv, attention, overhead, wire, seconds)
 
 
-def prompt_s(r: Rates, tokens: float) -> tuple[float, float]:
-    """(seconds of reading a prompt alone without the fixed part, what it takes from others when batched)."""
+def prompt_s(r: Rates, tokens: float) -> tuple[float, float, float]:
+    """Seconds of reading one prompt, without the fixed part: (alone, taken from others when batched, of that in
+    collectives)."""
     linear = tokens * (r.prefill_token_s / r.copies + r.prefill_expert_token_s)
     attention = 0.0
     for band, each in r.prefill_attention:
         attention += each * band.mean_seen(tokens)
-    rest = attention * tokens / r.copies
-    if r.prefill_wire[0]:
-        rest += r.wire * _wire(PREFILL_POINTS, r.prefill_wire, tokens / r.copies)
+    wire = r.wire * _wire(PREFILL_POINTS, r.prefill_wire, tokens / r.copies) if r.prefill_wire[0] else 0.0
+    rest = attention * tokens / r.copies + wire
     weight = r.dense_s + r.expert_s
     alone = (weight**OVERLAP_POWER + linear**OVERLAP_POWER) ** (1 / OVERLAP_POWER) + rest
     if r.stages > 1:
         # the stages work on successive pieces of the prompt at once
         pieces = math.ceil(tokens / r.chunk)
         alone *= (pieces + r.stages - 1) / (pieces * r.stages)
-    return alone, linear + rest
+    return alone, linear + rest, wire
 
 
 @dataclass(frozen=True, slots=True)
@@ -425,6 +425,7 @@ class Load:
     tokens_per_s: float
     running: float
     interference_s: float
+    interference_wire_s: float
     step: DecodeStep
 
 
@@ -442,7 +443,8 @@ def load(
     answer = max(1, answer)
     running = max(1.0, min(users, cap))
     step = decode_step(r, running, prompt + answer / 2)
-    alone, share = prompt_s(r, max(1, prompt))
+    alone, share, wire = prompt_s(r, max(1, prompt))
+    talk = wire / share
     share /= r.stages  # a pipeline reads the next prompt behind it
     burst = min(1.0, running / requests) if requests else 0.0
     others = max(0.0, running - 1.0) * share
@@ -462,7 +464,7 @@ def load(
     total = running * answer / cycle
     if waves > 1.0:
         first += cycle * (waves - 1.0) * (0.5 if requests and requests <= users else 1.0)
-    return Load(first, token, total, running, interference, step)
+    return Load(first, token, total, running, interference, interference * talk, step)
 
 
 def _sequence_limit(scenario: Scenario, layout: Layout) -> int:
@@ -527,7 +529,7 @@ def serving_speed(scenario: Scenario, layout: Layout, memory: Memory) -> Serving
         tokens_per_s_user=1 / token,
         tokens_per_s_total=total,
         requests_per_s=total / answer,
-        communication_share=step.communication_s / token,
+        communication_share=(step.communication_s + now.interference_wire_s) / token,
         prefill_tokens_per_s=max(1, prompt) * r.stages / alone * engines,
         served_concurrency=int(now.running * used),
         single_stream_tokens_per_s=1 / single,

@@ -19,6 +19,7 @@ from functools import lru_cache
 
 import catalog
 from catalog import UnknownId
+from catalog.names import resolve_name
 from engine.architecture import Architecture
 from engine.errors import ScenarioError
 from engine.hardware import Accelerator
@@ -75,17 +76,6 @@ GPUS = {
     "dgx-spark": "gb10",
 }
 
-MODELS = {
-    "llama-3.3-70b": "llama-3.3-70b",
-    "qwq-32b": "qwen2.5-32b",
-    "qwen3-coder-30b-a3b": "qwen3-30b-a3b",
-    "minimax-m2.5": "minimax-m2.7",
-    "minimax-m2": "minimax-m2.7",
-    "llama-13b": "llama-2-13b",
-    "llama-7b": "llama-2-7b",
-    "kimi-k2": "kimi-k2",
-}
-
 FORMATS = {
     "bf16": "bf16",
     "fp16": "fp16",
@@ -139,13 +129,10 @@ def accelerator_of(name: str) -> Accelerator:
 @lru_cache(maxsize=256)
 def architecture_of(name: str) -> Architecture:
     """The architecture that a row names. Raises Unusable."""
-    slug = _slug(name)
-    known = catalog.load()
-    ids = {entry.id for entry in known.models}
-    for wanted in (slug, MODELS.get(slug, ""), f"{slug}-instruct", slug.removesuffix("-instruct")):
-        if wanted in ids:
-            return known.model(wanted).architecture
-    raise Unusable(f"model {name!r} is not in the catalog")
+    model_id = resolve_name(name)
+    if model_id is None:
+        raise Unusable(f"model {name!r} is not in the catalog")
+    return catalog.load().model(model_id).architecture
 
 
 def _engine(name: str) -> ServingEngine:

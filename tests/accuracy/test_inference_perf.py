@@ -1,0 +1,54 @@
+"""The bars of serving speed on the repository's own rows, through `size()`."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.accuracy import harness, inference_perf
+
+
+@pytest.fixture(scope="module")
+def evaluation() -> harness.Evaluation:
+    return inference_perf.evaluate(harness.load_rows(harness.REFERENCE / "inference_perf.jsonl"))
+
+
+def test_table(evaluation: harness.Evaluation) -> None:
+    print(harness.render("inference_perf", evaluation))
+    used = {case.row_id for case in evaluation.cases}
+    assert len(used) + len(evaluation.set_aside) == evaluation.rows_read
+
+
+def test_few_rows_are_set_aside_each_with_a_reason(evaluation: harness.Evaluation) -> None:
+    assert len(evaluation.set_aside) <= evaluation.rows_read / 5
+    assert all(reason for _, reason in evaluation.set_aside)
+
+
+@pytest.mark.parametrize(
+    ("metric", "median", "p90"),
+    [
+        (inference_perf.TPOT_DENSE, 0.10, 0.30),
+        (inference_perf.TPOT_MOE, 0.20, None),
+        (inference_perf.MAXIMUM, 0.15, None),
+        (inference_perf.TTFT_LOW, 0.20, None),
+    ],
+)
+def test_bars(evaluation: harness.Evaluation, metric: str, median: float, p90: float | None) -> None:
+    found = harness.stats(harness.by_metric(evaluation.cases)[metric])
+    assert found.median <= median
+    assert p90 is None or found.p90 <= p90
+
+
+def test_intervals_hold_what_the_fit_has_seen(evaluation: harness.Evaluation) -> None:
+    # they are cut on what it had not seen, so rows of the fit lie inside more often than 80 %
+    inside = harness.stats(evaluation.cases).inside
+    assert inside is not None
+    assert inside >= 0.75
+
+
+def test_unknown_names_are_set_aside() -> None:
+    row = harness.load_rows(harness.REFERENCE / "inference_perf.jsonl")[0]
+    for key, value in (("gpu", "H900-SXM"), ("model", "Nobody-7B"), ("quant", "fp3")):
+        changed = inference_perf.evaluate([{**row, key: value}])
+        assert not changed.cases
+        assert changed.set_aside
+        assert value in changed.set_aside[0][1]

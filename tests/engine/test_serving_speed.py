@@ -1,0 +1,226 @@
+"""Laws of the serving-speed model, through its public functions."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from time import perf_counter
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import catalog
+from engine.plan import plan
+from engine.scenario import Layout, LayoutChoice, Runtime, Scenario
+from engine.serving_memory import serving_memory
+from engine.serving_speed import (
+    decode_step,
+    engine_split,
+    load,
+    prompt_s,
+    rates,
+    serving_speed,
+    throughput_score,
+)
+from engine.size import size
+from engine.sizing import Serving
+from tests.engine.builds import build
+
+LLAMA, DEEPSEEK, OSS = "llama-3.1-70b", "deepseek-v3", "gpt-oss-120b"
+
+
+def served(scenario: Scenario, layout: Layout) -> Serving:
+    """Speed of a layout whether or not it would be chosen."""
+    return serving_speed(scenario, layout, serving_memory(scenario, layout))
+
+
+@pytest.mark.parametrize(("model", "weights"), [(LLAMA, "fp8"), (DEEPSEEK, "fp8"), (OSS, "mxfp4")])
+@settings(max_examples=40, deadline=None)
+@given(batch=st.floats(1, 2000), more=st.floats(1.0, 4.0), context=st.floats(1, 100_000))
+def test_a_step_never_shrinks_with_its_work(
+    model: str, weights: str, batch: float, more: float, context: float
+) -> None:
+    r = rates(build(model, weights, "h200-sxm"), Layout(8))
+    step = decode_step(r, batch, context).seconds
+    assert decode_step(r, batch * more, context).seconds >= step * 0.999
+    assert decode_step(r, batch, context * more).seconds >= step * 0.999
+    # and serving more at once is never slower for all together
+    assert decode_step(r, batch * more, context).seconds <= step * more * 1.001
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    users=st.floats(1, 500),
+    cap=st.floats(1, 500),
+    prompt=st.integers(1, 32_000),
+    answer=st.integers(1, 4_000),
+    requests=st.sampled_from([0.0, 1.0, 10.0]),
+)
+def test_more_users_never_shorten_the_wait(
+    users: float, cap: float, prompt: int, answer: int, requests: float
+) -> None:
+    r = rates(build(), Layout(8))
+    now = load(r, users, cap, prompt, answer, requests * users)
+    crowd = load(r, 1.5 * users, cap, prompt, answer, requests * 1.5 * users)
+    assert crowd.ttft_s >= now.ttft_s * 0.999
+    assert crowd.inter_token_s >= now.inter_token_s * 0.999
+    assert now.running <= max(1.0, cap)
+    assert now.tokens_per_s <= now.running / now.step.seconds * 1.001
+
+
+def test_parts_of_a_step_make_the_step() -> None:
+    for model, weights, layout in ((LLAMA, "fp8", Layout(4, 1, 2)), (DEEPSEEK, "fp8", Layout(8))):
+        step = decode_step(rates(build(model, weights, "h200-sxm"), layout), 32, 4000)
+        least = (
+            max(step.weight_s, step.compute_s)
+            + max(step.kv_s, step.attention_s)
+            + step.overhead_s
+            + step.communication_s
+        )
+        assert least <= step.seconds <= least + min(step.weight_s, step.compute_s)
+
+
+def test_experts_read_grow_with_the_batch_up_to_all() -> None:
+    r = rates(build(DEEPSEEK, "fp8", "h200-sxm"), Layout(8))
+    reads = [decode_step(r, batch, 1000).weight_s for batch in (1, 8, 64, 512, 4096)]
+    assert reads == sorted(reads)
+    assert reads[-1] > 4 * reads[0]
+    assert reads[-1] == pytest.approx(r.dense_s + r.expert_s, rel=0.05)
+
+
+def test_kv_that_fits_caps_what_runs_and_the_rest_waits() -> None:
+    tight = build(LLAMA, "fp8", "rtx-pro-6000-server", 1, concurrency=64, input_tokens=8000, output_tokens=1000)
+    roomy = replace(tight, workload=replace(tight.workload, concurrency=1))
+    few, one = served(tight, Layout(1)), served(roomy, Layout(1))
+    assert few.served_concurrency < 64
+    assert few.ttft_s > 10 * one.ttft_s
+    assert few.inter_token_s == served(
+        replace(tight, workload=replace(tight.workload, concurrency=200)), Layout(1)
+    ).inter_token_s
+
+
+def test_weight_only_formats_save_streaming_and_not_compute() -> None:
+    full = rates(build(LLAMA, "bf16", "a100-sxm4-80gb"), Layout(4))
+    eight = rates(build(LLAMA, "fp8", "a100-sxm4-80gb"), Layout(4))
+    assert decode_step(eight, 1, 500).seconds < 0.75 * decode_step(full, 1, 500).seconds
+    assert prompt_s(eight, 8000)[0] >= prompt_s(full, 8000)[0]
+    native = rates(build(LLAMA, "fp8", "h100-sxm"), Layout(4))
+    assert prompt_s(native, 8000)[0] < 0.75 * prompt_s(rates(build(LLAMA, "bf16", "h100-sxm"), Layout(4)), 8000)[0]
+
+
+def test_stages_do_not_speed_up_one_stream_and_replicas_multiply() -> None:
+    scenario = build(LLAMA, "fp8", "h100-sxm", concurrency=64, input_tokens=1000, output_tokens=300)
+    staged, whole = served(scenario, Layout(4, 2, 1)), served(scenario, Layout(4, 1, 1))
+    assert staged.single_stream_tokens_per_s <= whole.single_stream_tokens_per_s
+    doubled = replace(scenario, workload=replace(scenario.workload, concurrency=128))
+    assert served(doubled, Layout(4, 1, 2)).tokens_per_s_total == pytest.approx(2 * whole.tokens_per_s_total)
+
+
+def test_tensor_parallel_over_a_slow_fabric_collapses() -> None:
+    def across(link: str) -> Serving:
+        scenario = catalog.build_scenario(LLAMA, "fp8", "h100-sxm", 8, 2, inter_link=link)
+        return served(scenario, Layout(16, 1, 1))
+
+    fast, slow = across("ib-ndr"), across("eth-10-tcp")
+    assert slow.inter_token_s > 3 * fast.inter_token_s
+    assert slow.bound_by == "communication"
+    assert 0 < fast.communication_share < slow.communication_share < 1
+
+
+def test_best_load_keeps_the_targets() -> None:
+    targets = {"ttft_target_s": 2.0, "tokens_per_s_user_target": 20.0}
+    scenario = build(concurrency=400, input_tokens=4000, output_tokens=500, **targets)
+    layout = Layout(2, 1, 4)
+    best = served(scenario, layout)
+    assert best.meets_targets is False
+    assert len(best.missed) >= 1
+    assert 0 < best.best_concurrency < 400
+    at_best = served(
+        replace(scenario, workload=replace(scenario.workload, concurrency=best.best_concurrency)), layout
+    )
+    assert at_best.meets_targets is True
+    assert at_best.tokens_per_s_total == pytest.approx(best.best_tokens_per_s_total, rel=0.1)
+    hopeless = replace(scenario, workload=replace(scenario.workload, tokens_per_s_user_target=5000.0))
+    assert served(hopeless, layout).best_concurrency == 0
+
+
+def test_a_crowd_that_starts_together_waits_longer() -> None:
+    steady = build(concurrency=64, input_tokens=4000, output_tokens=500)
+    layout = Layout(4, 1, 2)
+    together = replace(steady, workload=replace(steady.workload, requests=64))
+    assert served(together, layout).ttft_s > served(steady, layout).ttft_s
+    gathering = replace(steady, runtime=Runtime(admission_wait_steps=20))
+    step = decode_step(rates(steady, layout), 32, 4250).seconds
+    waited = served(gathering, layout).ttft_s - served(steady, layout).ttft_s
+    assert waited == pytest.approx(20 * step)
+
+
+def test_replicas_of_two_beat_one_of_eight_over_pcie_and_hardly_matter_on_nvlink() -> None:
+    def ratio(accelerator: str) -> float:
+        scenario = build(LLAMA, "fp8", accelerator, kind="batch", concurrency=1024, input_tokens=2000, output_tokens=500)
+        small, large = served(scenario, Layout(2, 1, 4)), served(scenario, Layout(8))
+        return small.offline_tokens_per_s / large.offline_tokens_per_s
+
+    assert ratio("rtx-pro-6000-server") > 2.0
+    assert 0.75 < ratio("h100-sxm") < 1.35
+
+
+def test_auto_layout_says_why() -> None:
+    chosen = plan(build(concurrency=256, input_tokens=2000, output_tokens=500)).layout
+    assert chosen.tp < 8
+    assert "TP" in chosen.reason
+    pinned = plan(build(concurrency=256, layout=LayoutChoice(tp=8, pp=1, dp=1)))
+    assert pinned.layout.tp == 8
+    assert pinned.serving is not None
+
+
+def test_data_parallel_attention_is_one_engine() -> None:
+    assert engine_split(Layout(1, 1, 8, 8, True)) == (1, 8)
+    assert engine_split(Layout(8, 1, 1, 8, True)) == (1, 8)
+    assert engine_split(Layout(2, 1, 4)) == (4, 1)
+    busy = build(DEEPSEEK, "fp8", "h200-sxm", kind="batch", concurrency=2048, input_tokens=1000, output_tokens=1000)
+    spread, plain = served(busy, Layout(1, 1, 8, 8, True)), served(busy, Layout(8))
+    assert spread.offline_tokens_per_s > plain.offline_tokens_per_s
+
+
+def test_every_accelerator_and_format_has_a_speed() -> None:
+    for accelerator in catalog.load().facts.accelerators:
+        for weights in ("bf16", "fp8", "int4-awq", "nvfp4", "gguf-q4_k_m"):
+            scenario = build("llama-3.1-8b", weights, accelerator.id, 1, concurrency=4)
+            speed = served(scenario, Layout(1))
+            assert 0 < speed.ttft_s < 1e5, accelerator.id
+            assert 0 < speed.tokens_per_s_total < 1e5, accelerator.id
+            assert speed.single_stream_tokens_per_s < accelerator.bandwidth_gb_s / 3.5, accelerator.id
+
+
+def test_intervals_hold_their_figures() -> None:
+    speed = size(build()).serving
+    assert speed is not None
+    assert speed.ttft_interval.low < speed.ttft_s < speed.ttft_interval.high
+    assert speed.inter_token_interval.low < speed.inter_token_s < speed.inter_token_interval.high
+    assert speed.tokens_per_s_interval.low < speed.tokens_per_s_total < speed.tokens_per_s_interval.high
+
+
+def test_searches_can_afford_it() -> None:
+    scenario, layout = build(), Layout(2, 1, 4)
+    memory = serving_memory(scenario, layout)
+    r = rates(scenario, layout)
+
+    def microseconds(times: int, work: str) -> float:
+        best = float("inf")
+        for _ in range(5):
+            start = perf_counter()
+            for _ in range(times):
+                if work == "step":
+                    decode_step(r, 32, 4000)
+                elif work == "score":
+                    throughput_score(scenario, layout, memory)
+                else:
+                    serving_speed(scenario, layout, memory)
+            best = min(best, (perf_counter() - start) / times * 1e6)
+        return best
+
+    # three times the budgets, for a busy machine
+    assert microseconds(300, "step") < 30
+    assert microseconds(100, "score") < 75
+    assert microseconds(30, "speed") < 750
