@@ -59,6 +59,7 @@ def architecture_from_config(config: Mapping[str, Any], where: str) -> Architect
     Raises CatalogError naming the key when a needed key is missing or is not what it must be.
     """
     whole = Config(_flattened(config), where)
+    _refuse_encoders(whole)
     text, family = _text_config(whole)
     decoder = decoder_for(text, family)
     tied = _tied(whole, text, family)
@@ -86,6 +87,21 @@ def architecture_from_config(config: Mapping[str, Any], where: str) -> Architect
         checkpoint_format=checkpoint_format(whole, text),
         vision_tokens_max=side.largest_item_tokens,
     )
+
+
+# Models that read text, or turn it into other text with a separate decoder: nothing here sizes those.
+_ENCODERS: Final = frozenset(
+    """albert bart bert clip deberta deberta-v2 distilbert electra longformer mbart modernbert mpnet mt5 nomic_bert
+    pegasus roberta siglip t5 whisper xlm-roberta""".split()
+)
+
+
+def _refuse_encoders(whole: Config) -> None:
+    kind = whole.text("model_type")
+    if kind in _ENCODERS:
+        raise whole.error("model_type", f"{kind!r} generates no text token by token; only decoders can be sized")
+    if whole.flag("is_encoder_decoder"):
+        raise whole.error("is_encoder_decoder", "is true; only decoders can be sized")
 
 
 def _flattened(config: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -315,6 +315,8 @@ class Decoder:
         count = self.config.integer("mtp_layers", 0)
         if not count:
             return []
+        if count > len(self.mixers):
+            raise self.config.error("num_nextn_predict_layers", f"is {count}, more than the model has layers")
         hidden = self.hidden_size
         one = [
             *self._norm("mtp.embedding_norm"),

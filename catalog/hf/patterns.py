@@ -39,9 +39,21 @@ _MIXER_NAMES: Final[Mapping[str, MixerKind]] = MappingProxyType(
 )
 
 
+# The deepest published model has 126 layers; a number far beyond is damage, and would only fill memory.
+MOST_LAYERS: Final = 4096
+
+
+def layer_count(config: Config) -> int:
+    """How many layers the model has."""
+    layers = config.positive("num_hidden_layers")
+    if layers > MOST_LAYERS:
+        raise config.error("num_hidden_layers", f"must be at most {MOST_LAYERS}, is {layers}")
+    return layers
+
+
 def mixer_kinds(config: Config, family: Family) -> list[MixerKind]:
     """The mixer of each layer, windows that never bind already taken as full attention."""
-    layers = config.positive("num_hidden_layers")
+    layers = layer_count(config)
     kinds = _spelled_out(config, layers) or _implied(config, family, layers)
     if len(kinds) != layers:
         raise config.error("num_hidden_layers", f"is {layers}, but the layer pattern lists {len(kinds)} layers")
@@ -141,7 +153,14 @@ def _named_kind(name: str) -> MixerKind:
 
 def ffn_kinds(config: Config) -> list[FfnKind]:
     """The feed-forward of each layer."""
-    layers = config.positive("num_hidden_layers")
+    layers = layer_count(config)
+    kinds = _ffn_pattern(config, layers)
+    if len(kinds) != layers:
+        raise config.error("num_hidden_layers", f"is {layers}, but the feed-forward pattern lists {len(kinds)}")
+    return kinds
+
+
+def _ffn_pattern(config: Config, layers: int) -> list[FfnKind]:
     named = config.items("mlp_layer_types")
     if named is not None:
         return ["moe" if name in ("sparse", "moe", "hash_moe") else "dense" for name in named[:layers]]

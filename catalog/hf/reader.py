@@ -149,12 +149,14 @@ class Config:
         return value
 
     def number(self, key: str, default: float) -> float:
-        """A number, whole or not."""
+        """A number above 0, whole or not."""
         name, value = self._find(key)
         if value is None or value is _REQUIRED:
             return default
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise self.error(name, f"must be a number, is {_shown(value)}")
+        if not 0 < value <= LARGEST_COUNT:  # false for NaN too
+            raise self.error(name, f"must be above 0 and finite, is {value}")
         return float(value)
 
     def flag(self, key: str, default: bool = False) -> bool:

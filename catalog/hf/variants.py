@@ -76,7 +76,9 @@ class PerBlock(Decoder):
         block = self._part(index, "ffn")
         if block.has("intermediate_size"):
             return block.positive("intermediate_size")
-        wanted = int(2 * block.number("ffn_mult", 0.0) * self.hidden_size / 3)
+        if not block.has("ffn_mult"):
+            raise block.error("ffn_mult", "is missing, and this block cannot be sized without it")
+        wanted = int(2 * block.number("ffn_mult", 1.0) * self.hidden_size / 3)
         return -(-wanted // 256) * 256
 
     def feed_forward(self, index: int, kind: FfnKind) -> list[Tensor]:
@@ -290,7 +292,8 @@ class RecurrentGemma(Decoder):
 
     def recurrent_mixer(self, index: int) -> Mixer:
         width = self.config.positive("lru_width", self.hidden_size)
-        return gated_recurrence(self.hidden_size, width, self.heads, self.config.positive("conv1d_width"))
+        blocks = self.config.positive("num_attention_heads")
+        return gated_recurrence(self.hidden_size, width, blocks, self.config.positive("conv1d_width"))
 
 
 class Lfm2(Decoder):
@@ -375,6 +378,9 @@ class Gemma3n(Decoder):
         widths = config.raw("intermediate_size")
         self.widths = [*widths] if isinstance(widths, list) else None
         super().__init__(config, family)
+        if self.widths is not None and len(self.widths) != len(self.mixers):
+            reason = f"lists {len(self.widths)} widths for {len(self.mixers)} layers"
+            raise config.error("intermediate_size", reason)
         self.first_sharing = len(self.mixers) - config.integer("num_kv_shared_layers", 15)
         self.per_layer_size = config.positive("hidden_size_per_layer_input", 256)
         self.streams = config.positive("altup_num_inputs", 4)
@@ -383,7 +389,10 @@ class Gemma3n(Decoder):
         return replace(super().attention_shape(index, kind), shares_kv=index >= self.first_sharing)
 
     def mlp_width(self, index: int) -> int:
-        return self.widths[index] if self.widths else super().mlp_width(index)
+        if self.widths is None:
+            return super().mlp_width(index)
+        one = Config({"intermediate_size": self.widths[index]}, self.config.where, self.config.path)
+        return one.positive("intermediate_size")
 
     def extras(self, index: int) -> list[Tensor]:
         hidden, size, streams = self.hidden_size, self.per_layer_size, self.streams

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from catalog.errors import CatalogError
 from catalog.gguf import read_gguf
 from engine.kv_cache import cache_profile
 from engine.parameters import count_parameters
-
 from tests.catalog.gguf_files import F16, llama_metadata, llama_tensors, write_gguf
 
 
