@@ -102,7 +102,7 @@ class TrainingDetail:
     """Where a training peak comes from, on the worst GPU.
 
     allocated_bytes: what torch.cuda.max_memory_allocated will say. reserved_bytes: max_memory_reserved, the
-    allocator's cache included. bytes_per_parameter: weights, gradients and optimizer states of one trained
+    allocator's cache included. interval: of what a step needs, bytes. bytes_per_parameter: weights, gradients and optimizer states of one trained
     parameter before any sharding. lines: the assumptions, one sentence each.
     """
 
@@ -112,6 +112,7 @@ class TrainingDetail:
     phases: tuple[TrainingPhase, ...]
     trainable_parameters: int
     bytes_per_parameter: float
+    interval: Interval
     lines: tuple[str, ...] = ()
 
 
@@ -153,8 +154,9 @@ class Memory:
 class Serving:
     """Speed of one build under the asked load. Totals are over all replicas.
 
-    load_s: where the asked concurrency does not fit the KV, the served part is `served_concurrency`.
-    best_*: the best load under the person's latency targets, or under the default ones.
+    Where the asked concurrency does not fit the KV, `served_concurrency` run at once and the others wait.
+    best_*: the best load inside the person's latency targets, (0, 0) when one user already misses them; without
+    targets, the most that runs at once.
     """
 
     ttft_s: float
@@ -297,8 +299,22 @@ class Flip:
 
 
 @dataclass(frozen=True, slots=True)
+class Build:
+    """A build that a verdict names: nodes of gpus_per_node of the entered card, in a weight format."""
+
+    words: str
+    gpus_per_node: int
+    nodes: int
+    weights: str
+    replicas: int = 1
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
-    """The stepwise decision. headline: one line; reason: why, one line; build: what to buy or run."""
+    """The stepwise decision. headline: one line; reason: why, one line; build: what to buy or run.
+
+    carried: whether the build as entered carries the workload. recommended: the build of the deciding step.
+    """
 
     step: int
     answer: Answer
@@ -308,8 +324,9 @@ class Verdict:
     steps: tuple[Step, ...]
     assumed: tuple[str, ...] = ()  # what was assumed because no target was given
     replicas: int = 1
-    carried: bool = True  # whether the build as entered carries the workload (exit code 0 or 3)
+    carried: bool = True
     flips: tuple[Flip, ...] = ()
+    recommended: Build | None = None
 
 
 @dataclass(frozen=True, slots=True)

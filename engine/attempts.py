@@ -1,0 +1,84 @@
+"""Builds that the verdict asks about: the same workload on one GPU, one node, several nodes of the same card."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from engine.errors import ScenarioError
+from engine.plan import Plan, plan, resized
+from engine.scenario import Scenario
+
+# The largest box in common use; bigger single nodes (NVL72) are taken as entered.
+COMMON_NODE_GPUS = 8
+# Nodes tried when no single node holds the model.
+CLUSTER_NODES = (2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """The workload sized on `nodes` of `gpus_per_node` cards; plan is None where no layout is valid."""
+
+    gpus_per_node: int
+    nodes: int
+    plan: Plan | None
+    why_not: str = ""
+
+    @property
+    def carries(self) -> bool:
+        """Whether it fits with no target missed."""
+        return self.plan is not None and self.plan.carries
+
+    @property
+    def holds(self) -> bool:
+        """Whether the model is up: the engine starts (inference), or the whole training state fits."""
+        if self.plan is None:
+            return False
+        memory = self.plan.memory
+        return memory.starts if self.plan.scenario.workload.is_inference else memory.fits
+
+    @property
+    def build(self) -> str:
+        """The build in words."""
+        if self.plan is None:
+            return f"{self.nodes} x {self.gpus_per_node} GPUs"
+        card = f"{self.gpus_per_node}x {self.plan.scenario.hardware.accelerator.label}"
+        return f"{self.nodes} nodes of {card}" if self.nodes > 1 else card
+
+
+def attempt(scenario: Scenario, gpus_per_node: int, nodes: int = 1) -> Attempt:
+    """Size the workload on a build with a free layout; one without a valid layout is a no with its reason."""
+    try:
+        return Attempt(gpus_per_node, nodes, plan(resized(scenario, gpus_per_node, nodes)))
+    except ScenarioError as error:
+        return Attempt(gpus_per_node, nodes, None, error.reason)
+
+
+def _first(attempts: Iterable[Attempt]) -> Attempt:
+    """The first that carries, else the last: the largest build is the closest to a yes."""
+    last: Attempt | None = None
+    for last in attempts:
+        if last.carries:
+            return last
+    if last is None:
+        raise ValueError("no build to attempt")
+    return last
+
+
+def node_sizes(scenario: Scenario) -> tuple[int, ...]:
+    """GPUs one node may have: the entered count, then larger boxes up to the common eight."""
+    entered = scenario.hardware.gpus_per_node
+    limit = scenario.hardware.intra_link.max_gpus or COMMON_NODE_GPUS
+    larger = tuple(n for n in (2, 4, 8) if entered < n <= min(COMMON_NODE_GPUS, limit))
+    return (entered, *larger) if entered > 1 else larger or (1,)
+
+
+def one_node(scenario: Scenario) -> Attempt:
+    """The smallest single node, from the entered one up, that carries the workload; else the largest."""
+    return _first(attempt(scenario, gpus) for gpus in node_sizes(scenario))
+
+
+def cluster(scenario: Scenario) -> Attempt:
+    """The smallest cluster of full nodes that carries the workload; else the largest tried."""
+    gpus_per_node = node_sizes(scenario)[-1]
+    return _first(attempt(scenario, gpus_per_node, nodes) for nodes in CLUSTER_NODES)
