@@ -271,7 +271,9 @@ def tensor_scheme(tensor: Tensor, weights: WeightFormat, arch: Architecture, lay
         return weights.overrides[tensor.part]
     if tensor.part not in weights.parts:
         # FP4 experts in a checkpoint that is FP8 otherwise (DeepSeek-V4) leave the rest in FP8 blocks.
-        return FP8_BLOCK if weights.id == "mxfp4" and arch.checkpoint_format == "fp8" and tensor.part in _LINEAR else BF16
+        return (
+            FP8_BLOCK if weights.id == "mxfp4" and arch.checkpoint_format == "fp8" and tensor.part in _LINEAR else BF16
+        )
     if weights.id == "nvfp4" and _stays_wide(tensor, arch):
         return BF16
     if layer_index is not None:
@@ -317,8 +319,6 @@ def is_native(format_id: str, accelerator: Accelerator) -> bool:
     if weights.compute == "fp16":
         return True
     return compute_type(weights, accelerator) == weights.compute
-
-
 
 
 def kv_bytes_per_element(format_id: str) -> float:

@@ -195,7 +195,9 @@ def _pooled(counts: dict[Spec, int]) -> KvPool:
     """SGLang's layout: pools in proportion, one token a page."""
     full = sum(spec.bytes_each / spec.compression * layers for spec, layers in counts.items() if spec.kind == "full")
     windowed = sum(
-        spec.bytes_each / spec.compression * layers for spec, layers in counts.items() if spec.kind in ("sliding", "chunked")
+        spec.bytes_each / spec.compression * layers
+        for spec, layers in counts.items()
+        if spec.kind in ("sliding", "chunked")
     )
     states = any(spec.kind == "state" for spec in counts)
     share = full + (SGLANG_SLIDING_SHARE if full else 1.0) * windowed

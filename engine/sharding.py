@@ -175,9 +175,7 @@ def stage_weights(
     )
 
 
-def rank_weight_bytes(
-    arch: Architecture, format_id: str, layout: Layout, stage: int = 0, mtp: bool = False
-) -> int:
+def rank_weight_bytes(arch: Architecture, format_id: str, layout: Layout, stage: int = 0, mtp: bool = False) -> int:
     """Weight bytes on one GPU of `stage`."""
     return stage_weights(arch, format_id, layout, stage, mtp).total_bytes
 

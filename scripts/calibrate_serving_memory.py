@@ -154,7 +154,9 @@ def activation_fits(rows: list[Log]) -> list[Fit]:
             sampler.append((_sampled(log), _hidden(log), peak - _encoder(log)))
         else:
             layer.append((peak - _encoder(log) - _body(log)) / _hidden(log))
-    each = _fit("SAMPLER_BYTES", [(peak - 1.8 * hidden) / entries for entries, hidden, peak in sampler], statistics.median)
+    each = _fit(
+        "SAMPLER_BYTES", [(peak - 1.8 * hidden) / entries for entries, hidden, peak in sampler], statistics.median
+    )
     copies = [(peak - each.value * entries) / hidden for entries, hidden, peak in sampler]
     return [each, _fit("HIDDEN_COPIES", copies, statistics.median), _fit("LAYER_COPIES", layer, statistics.median)]
 

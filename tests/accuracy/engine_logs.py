@@ -384,7 +384,5 @@ def evaluate(rows: list[Row]) -> Evaluation:
         evaluation.cases += [Case(row_id, metric, seen, said, groups) for metric, seen, said in cases]
         outcome = str(row.get("outcome") or "")
         if outcome or capacity is not None:
-            evaluation.outcomes.append(
-                Outcome(row_id, STARTS, not outcome.startswith("fail"), memory.starts, groups)
-            )
+            evaluation.outcomes.append(Outcome(row_id, STARTS, not outcome.startswith("fail"), memory.starts, groups))
     return evaluation

@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import Any
 
 import catalog
-from catalog.hf_config import architecture_from_config
+from catalog.hf_config import architecture_from_config, read_config
 from engine.architecture import Architecture
 
 # (pattern on the lower-case name, catalog id or key of CONFIGS). The first match counts.
@@ -62,6 +62,7 @@ RULES: tuple[tuple[str, str], ...] = (
     (r"qwen3-coder-480b", "qwen3-coder-480b-a35b"),
     (r"qwen3-vl-235b", "qwen3-vl-235b-a22b"),
     (r"qwen3-vl-8b", "qwen3-vl-8b"),
+    (r"qwen3-vl-(4b|30b|32b)", "qwen3-vl-{1}"),
     (r"qwen3-vl", ""),
     (r"qwen3-coder-30b", "qwen3-coder-30b-a3b"),
     (r"qwen3-30b", "qwen3-30b-a3b"),
@@ -69,6 +70,7 @@ RULES: tuple[tuple[str, str], ...] = (
     (r"qwen3-(\d+(\.\d)?b)", "qwen3-{1}"),
     (r"qwen2\.5-vl-7b", "qwen2.5-vl-7b"),
     (r"qwen2-vl-7b", "qwen2-vl-7b"),
+    (r"qwen2\.5-vl-(3b|32b|72b)", "qwen2.5-vl-{1}"),
     (r"qwen2(\.5)?-vl", ""),
     (r"qwen2\.?5-(coder-|math-)?(\d+(\.\d)?b)", "qwen2.5-{2}"),
     (r"qwen2-(\d+(\.\d)?b)", "qwen2.5-{1}"),
@@ -168,12 +170,64 @@ def _decoder(
     }
 
 
+def _qwen_vl(text: dict[str, Any], vision_inner: int) -> dict[str, Any]:
+    vision = {
+        "depth": 32,
+        "hidden_size": 1280,
+        "intermediate_size": vision_inner,
+        "num_heads": 16,
+        "in_chans": 3,
+        "out_hidden_size": text["hidden_size"],
+        "patch_size": 14,
+        "spatial_merge_size": 2,
+        "temporal_patch_size": 2,
+        "window_size": 112,
+    }
+    return {**text, "vision_config": vision, "use_sliding_window": False}
+
+
+def _like(known: str, top: dict[str, Any], text: dict[str, Any], vision: dict[str, Any]) -> dict[str, Any]:
+    """The config of a catalog model with some of its sizes changed."""
+    config = read_config(catalog.load().model(known).config)
+    merged = {"text_config": {**config["text_config"], **text}, "vision_config": {**config["vision_config"], **vision}}
+    return {**config, **top, **merged}
+
+
+_QWEN3_4B = {
+    "hidden_size": 2560,
+    "intermediate_size": 9728,
+    "num_hidden_layers": 36,
+    "num_attention_heads": 32,
+    "num_key_value_heads": 8,
+}
+_QWEN3_30B = {
+    "hidden_size": 2048,
+    "intermediate_size": 6144,
+    "moe_intermediate_size": 768,
+    "num_hidden_layers": 48,
+    "num_attention_heads": 32,
+    "num_key_value_heads": 4,
+}
+_QWEN3_32B = {
+    "hidden_size": 5120,
+    "intermediate_size": 25600,
+    "num_hidden_layers": 64,
+    "num_attention_heads": 64,
+    "num_key_value_heads": 8,
+}
+
 # Models that the catalog does not have: the dimensions that each publisher's config.json on Hugging Face states.
 CONFIGS: dict[str, dict[str, Any]] = {
     "yi-9b": _decoder("llama", 4096, 11008, 48, 32, 4, 64000, 4096),
     "qwen2.5-math-1.5b": _decoder("qwen2", 1536, 8960, 28, 12, 2, 151936, 131072),
     "qwen2.5-math-7b": _decoder("qwen2", 3584, 18944, 28, 28, 4, 152064, 131072),
     "phi-4-mini": _decoder("phi3", 3072, 8192, 32, 24, 8, 200064, 131072, True),
+    "qwen2.5-vl-3b": _qwen_vl(_decoder("qwen2_5_vl", 2048, 11008, 36, 16, 2, 151936, 128000, True), 3420),
+    "qwen2.5-vl-32b": _qwen_vl(_decoder("qwen2_5_vl", 5120, 27648, 64, 40, 8, 152064, 128000), 3456),
+    "qwen2.5-vl-72b": _qwen_vl(_decoder("qwen2_5_vl", 8192, 29568, 80, 64, 8, 152064, 128000), 3456),
+    "qwen3-vl-4b": _like("qwen3-vl-8b", {"tie_word_embeddings": True}, _QWEN3_4B, {"out_hidden_size": 2560}),
+    "qwen3-vl-30b": _like("qwen3-vl-235b-a22b", {}, _QWEN3_30B, {"out_hidden_size": 2048}),
+    "qwen3-vl-32b": _like("qwen3-vl-8b", {}, _QWEN3_32B, {"out_hidden_size": 5120}),
 }
 
 

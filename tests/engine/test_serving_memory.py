@@ -259,10 +259,7 @@ def test_every_headroom_word_is_reached_and_defined() -> None:
 
 def test_headroom_worsens_with_load() -> None:
     order = [word for word, _ in HEADROOM_WORDS]
-    seen = [
-        order.index(serving_memory(build(concurrency=n, tokens=8192), Layout()).headroom)
-        for n in range(1, 80)
-    ]
+    seen = [order.index(serving_memory(build(concurrency=n, tokens=8192), Layout()).headroom) for n in range(1, 80)]
     assert seen == sorted(seen)
 
 
@@ -288,9 +285,7 @@ def test_suggestions_are_single_changes_that_hold_when_applied() -> None:
     assert {s.field for s in memory.suggestions} >= {"model.weights", "hardware.gpus_per_node"}
     first = memory.suggestions[0]
     assert first.field == "model.weights"
-    after = serving_memory(
-        replace(scenario, model=replace(scenario.model, weights=str(first.value))), Layout(tp=2)
-    )
+    after = serving_memory(replace(scenario, model=replace(scenario.model, weights=str(first.value))), Layout(tp=2))
     assert after.headroom in first.effect
     assert after.fits
 
