@@ -115,6 +115,14 @@ def link_class(link: Link) -> str:
     return family if family in fit.CLASSES else "fabric"
 
 
+def one_card_a_gpu(intra: Link, inter: Link) -> bool:
+    """Whether a node is taken to have a network card for each GPU when nobody said how many it has.
+
+    NVLink and xGMI nodes are sold that way; PCIe boxes, and sockets over Ethernet, come with one.
+    """
+    return intra.family in ("nvlink", "xgmi") and inter.family != "tcp"
+
+
 def evidence_kind(link: Link) -> FigureKind:
     """Where a link's times come from: measured on it, fitted on links of its class, or from its data sheet."""
     if link.id in fit.MEASURED_LINKS:
@@ -348,8 +356,7 @@ def _inter_lines(
     c = fit.CLASSES[link_class(inter)]
     nics = inter.nics_per_node or nics
     if nics is None:
-        rich = intra.family in ("nvlink", "xgmi") and inter.family != "tcp"
-        nics = within * groups if rich else 1
+        nics = within * groups if one_card_a_gpu(intra, inter) else 1
     card = _wire_gb_s(inter, c) * GB
     rate = card * nics / groups
     if op == "send_recv":

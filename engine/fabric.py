@@ -13,11 +13,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from engine.architecture import Architecture
-from engine.collectives import Curve, curve, evidence_kind
+from engine.collectives import Curve, curve, evidence_kind, one_card_a_gpu
 from engine.hardware import Link
 from engine.scenario import Hardware, Layout, Scenario, Workload
 from engine.sizing import FabricRow, FabricWord, FigureKind, Serving, Training
@@ -167,6 +167,19 @@ def _fixed(link: Link) -> _Fixed:
     return _Fixed(link, _note(link), latency, evidence_kind(link), inside)
 
 
+def _with_cards(fixed: _Fixed, hardware: Hardware) -> _Fixed:
+    """The row with the number of network cards that its times assume."""
+    if fixed.inside or fixed.link.nics_per_node:
+        return fixed
+    platform = hardware.platform
+    if platform is not None and platform.nics:
+        cards = f"{platform.nics} cards a node"
+    else:
+        cards = "one card a GPU" if one_card_a_gpu(hardware.intra_link, fixed.link) else "one card a node"
+    note = f"{fixed.bandwidth_note}; {cards}" if fixed.bandwidth_note else cards
+    return replace(fixed, bandwidth_note=note)
+
+
 @lru_cache(maxsize=64)
 def _order(links: tuple[Link, ...]) -> tuple[_Fixed, ...]:
     ordered = sorted(links, key=lambda link: (-link.peak_gb_s_unidir, link.scope != "intra-node", link.id))
@@ -191,7 +204,8 @@ def _board(scenario: Scenario, in_engine: bool) -> _Board:
     links = [link for link in facts.links if link.scope != "host"]
     present = {link.id for link in links}
     links += [link for link in (hardware.intra_link, hardware.inter_link) if link.id not in present]
-    board = _Board(_order(tuple(dict.fromkeys(links))), hardware, in_engine, {}, {})
+    rows = tuple(_with_cards(fixed, hardware) for fixed in _order(tuple(dict.fromkeys(links))))
+    board = _Board(rows, hardware, in_engine, {}, {})
     if len(_boards) > 64:
         _boards.clear()
     # held with the board so that the identities in the key stay taken

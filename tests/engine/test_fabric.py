@@ -59,6 +59,12 @@ def test_bidirectional_figures_are_halved_and_labelled(tensor: Sizing) -> None:
     assert "900 GB/s both ways" in row.bandwidth_note
 
 
+def test_assumed_network_cards_are_said(tensor: Sizing, training: Sizing) -> None:
+    assert "one card a node" in by_id(tensor)["ib-hdr"].bandwidth_note
+    assert "one card a GPU" in by_id(training)["ib-hdr"].bandwidth_note
+    assert "32 ports a node" in by_id(tensor)["efa-v2"].bandwidth_note
+
+
 @pytest.mark.parametrize("name", ["tensor", "training"])
 def test_figures_are_consistent(name: str, request: pytest.FixtureRequest) -> None:
     rows = request.getfixturevalue(name).fabric
