@@ -357,11 +357,12 @@ def _fabric(rows: Sequence[FabricRow]) -> Iterator[Block]:
             words.percent(row.relative_speed),
             row.word,
             row.kind,
+            row.bandwidth_note,
         )
         for row in rows
     )
-    head = ("link (* in use)", "GB/s one way", "latency us", "time", "share", "speed left", "", "")
-    yield Table(head, table, left=(0, 6, 7))
+    head = ("link (* in use)", "GB/s one way", "latency us", "time", "share", "speed left", "", "", "")
+    yield Table(head, table, left=(0, 6, 7, 8))
 
 
 def _scaling(sizing: Sizing) -> Iterator[Block]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
+import secrets
 import stat
 import tomllib
 from collections.abc import Iterable, Mapping
@@ -258,7 +259,7 @@ def write_atomically(path: Path, data: bytes) -> None:
                 raise SessionError(file, "this is not a regular file")
             if not os.access(target, os.W_OK):
                 raise SessionError(file, "no permission to write it")
-        temporary = target.with_name(f".{target.name[:100]}.{os.getpid()}.tmp")
+        temporary = target.with_name(f".sizeup-{secrets.token_hex(6)}.tmp")
         handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
         with os.fdopen(handle, "wb") as stream:
             stream.write(data)

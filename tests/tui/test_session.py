@@ -334,6 +334,34 @@ def test_no_permission(tmp_path: Path) -> None:
         session.save(BASE, path)
 
 
+def test_what_the_system_forbids_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "closed.toml"
+    path.write_text("old")
+
+    def forbidden(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    with pytest.raises(SessionError, match="no permission to write it"):
+        session.save(BASE, path)
+    monkeypatch.undo()
+    monkeypatch.setattr(os, "open", forbidden)
+    with pytest.raises(SessionError, match="no permission to write in this folder"):
+        session.save(BASE, path)
+    monkeypatch.undo()
+    monkeypatch.setattr(Path, "open", forbidden)
+    with pytest.raises(SessionError, match="no permission to read it"):
+        session.load(path)
+    monkeypatch.undo()
+    assert path.read_text() == "old"
+
+
+def test_a_long_name_can_be_saved(tmp_path: Path) -> None:
+    path = tmp_path / ("模" * 80 + ".toml")
+    session.save(BASE, path)
+    assert session.load(path) == BASE
+
+
 def test_a_byte_order_mark_and_windows_line_ends_are_fine(tmp_path: Path) -> None:
     path = tmp_path / "windows.toml"
     path.write_bytes(b"\xef\xbb\xbf" + MINIMAL.replace("\n", "\r\n").encode())
