@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import math
 from pathlib import Path
@@ -15,7 +16,7 @@ from engine.sizing import Sizing
 from tui import report, session
 
 EXAMPLES = Path(__file__).parent.parent.parent / "examples"
-SIZINGS = {path.stem: size(session.load(path)) for path in sorted(EXAMPLES.glob("*.toml"))}
+NAMES_OF_EXAMPLES = sorted(path.stem for path in EXAMPLES.glob("*.toml"))
 
 TOP = {
     "schema", "title", "model", "layout", "memory", "serving", "training", "fabric", "scaling", "verdict", "warnings",
@@ -48,10 +49,15 @@ TRAINING = {
 }  # fmt: skip
 
 
-@pytest.fixture(params=SIZINGS, ids=list(SIZINGS))
+@functools.cache
+def sized(name: str) -> Sizing:
+    return size(session.load(EXAMPLES / f"{name}.toml"))
+
+
+@pytest.fixture(params=NAMES_OF_EXAMPLES)
 def sizing(request: pytest.FixtureRequest) -> Sizing:
     """Each example, sized."""
-    return SIZINGS[request.param]
+    return sized(request.param)
 
 
 def test_json_is_one_line_with_the_design_s_names(sizing: Sizing) -> None:
@@ -133,7 +139,7 @@ def test_markdown_tables_are_regular(sizing: Sizing) -> None:
 
 def test_what_a_person_wrote_cannot_harm_a_terminal_or_a_document() -> None:
     scenario = dataclasses.replace(
-        SIZINGS["70b-fp8-one-node"].scenario, title="a\x1b[2J|b\n# c", notes="x\x07\n\n<script>"
+        sized("70b-fp8-one-node").scenario, title="a\x1b[2J|b\n# c", notes="x\x07\n\n<script>"
     )
     sizing = size(scenario)
     text = report.render(sizing, "text")
