@@ -185,7 +185,7 @@ def _tier(software: Software, c: Constants) -> Tier:
         moe_matmul=c["moe.matmul"],
         moe_tokens_half=c["moe.tokens_half"],
         moe_overhead_s=c["moe.overhead"],
-        moe_permute=c["moe.permute"] * c[f"elementwise.{software}"],
+        moe_permute=c["moe.permute"],
         lora=c["lora.elementwise"],
         dequantize=c["dequantize"],
         optimizer_passes=c["optimizer.passes"],

@@ -36,9 +36,10 @@ from engine.scenario import (
 from tests.accuracy.harness import Case, Evaluation, Row
 
 # Software tier by framework, first match wins. Tuned: fused kernels, overlap and dtype recipes that the vendor or
-# the authors maintain for speed. Standard: flash attention and some fusion. Eager: plain modules, Hugging Face style.
+# the authors maintain for speed. Standard: flash attention and some fusion. Eager: plain modules, Hugging Face style,
+# and the stacks of 2022, before flash attention.
 TIERS: tuple[tuple[str, Software], ...] = (
-    ("megatron-deepspeed", "standard"),
+    ("megatron-deepspeed", "eager"),
     ("megatron-bridge", "tuned"),
     ("megatron", "tuned"),
     ("nemo", "tuned"),
