@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from engine.attempts import attempt
 from engine.formats import FORMATS, is_native
 from engine.layout import valid_tp
 from engine.plan import Plan
 from engine.scenario import Scenario
-from engine.sizing import Notice, Suggestion, Verdict
+from engine.sizing import Build, Notice, Power, Suggestion, Verdict
 from engine.units import GIB
 
 _ORDER = {"error": 0, "warning": 1, "info": 2}
@@ -114,11 +115,13 @@ def _fabric(plan: Plan) -> Iterator[Notice]:
 
 def _shape(plan: Plan, verdict: Verdict) -> Iterator[Notice]:
     hardware = plan.scenario.hardware
-    if hardware.nodes > 1 and verdict.answer in ("one-gpu", "one-node", "one-node-int4"):
+    build = verdict.recommended
+    if hardware.nodes > 1 and build is not None and verdict.answer in ("one-gpu", "one-node", "one-node-int4"):
         yield Notice(
             "two-small-nodes",
             "warning",
-            f"{hardware.nodes} nodes split a budget that one carries: {verdict.build} is enough.",
+            f"{hardware.nodes} nodes split a budget that one carries: {build.words} is enough"
+            f"{_against_one_node(plan, build)}.",
             Suggestion("hardware.nodes", 1, "one node, no fabric to run"),
         )
     elif hardware.gpus > 1 and verdict.answer == "one-gpu" and plan.carries:
@@ -135,6 +138,24 @@ def _shape(plan: Plan, verdict: Verdict) -> Iterator[Notice]:
             "Replicas of one node serve this load; a pipeline across nodes adds latency and a fabric.",
             Suggestion("layout.pp", 1, "one replica per node"),
         )
+
+
+def _per_gpu(found: Plan) -> float:
+    """Tokens/s of each GPU of a plan; 0 when it has no speed."""
+    if found.serving is not None:
+        return found.serving.tokens_per_s_total / found.layout.gpus
+    return found.training.tokens_per_s_gpu if found.training is not None else 0.0
+
+
+def _against_one_node(plan: Plan, build: Build) -> str:
+    """The entered nodes against the one node, tokens/s of each GPU; empty when either has no speed."""
+    one = attempt(plan.scenario, build.gpus_per_node)
+    if build.weights != plan.scenario.model.weights or one.plan is None:
+        return ""
+    split, whole = _per_gpu(plan), _per_gpu(one.plan)
+    if not split or not whole:
+        return ""
+    return f" ({whole:,.0f} tokens/s a GPU in one node, {split:,.0f} split over {plan.scenario.hardware.nodes})"
 
 
 def _host(scenario: Scenario) -> Iterator[Notice]:
@@ -157,7 +178,16 @@ def _host(scenario: Scenario) -> Iterator[Notice]:
         )
 
 
-def notices(plan: Plan, verdict: Verdict, params_total: int, params_active: int) -> tuple[Notice, ...]:
+def _supply(power: Power) -> Iterator[Notice]:
+    if power.circuits_per_node is not None and power.circuits_per_node > 1 and power.node_w is not None:
+        yield Notice(
+            "circuit-short",
+            "info",
+            f"A node draws {power.node_w / 1000:,.1f} kW: {power.circuits_per_node} circuits of {power.circuit} each.",
+        )
+
+
+def notices(plan: Plan, verdict: Verdict, power: Power, params_total: int, params_active: int) -> tuple[Notice, ...]:
     """All traps that apply to the entered build, errors first."""
     found = [
         *_memory(plan),
@@ -166,5 +196,6 @@ def notices(plan: Plan, verdict: Verdict, params_total: int, params_active: int)
         *_formats(plan.scenario),
         *_model(plan, params_total, params_active),
         *_host(plan.scenario),
+        *_supply(power),
     ]
     return tuple(sorted(found, key=lambda notice: _ORDER[notice.severity]))

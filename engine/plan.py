@@ -102,11 +102,20 @@ def _worth_trying(scenario: Scenario, layouts: tuple[Layout, ...]) -> list[Layou
     return lean or list(layouts)
 
 
+def _without_fabric(scenario: Scenario, fitting: list[tuple[Layout, Memory]]) -> list[tuple[Layout, Memory]]:
+    """For serving, only layouts whose replicas stay inside a node, where there are any: they need no fabric to run."""
+    if scenario.hardware.nodes == 1 or not scenario.workload.is_inference:
+        return fitting
+    per_node = scenario.hardware.gpus_per_node
+    inside = [p for p in fitting if (p[0].gpus if p[0].dp_attention else p[0].tp * p[0].pp) <= per_node]
+    return [pair for pair in inside if pair[0].pp == 1] or inside or fitting
+
+
 @lru_cache(maxsize=4096)
 def _choose(scenario: Scenario) -> Plan:
     layouts = _worth_trying(scenario, candidate_layouts(scenario))
     sized = [(layout, memory_of(scenario, layout)) for layout in layouts]
-    fitting = [pair for pair in sized if pair[1].fits]
+    fitting = _without_fabric(scenario, [pair for pair in sized if pair[1].fits])
     if not fitting:
         starting = [pair for pair in sized if pair[1].starts]
         pool = starting or sized

@@ -38,7 +38,7 @@ def size(scenario: Scenario) -> Sizing:
         fabric=fabric_table(scenario, chosen.layout, chosen.serving, chosen.training),
         scaling=scaling_table(scenario, chosen.layout),
         verdict=verdict,
-        warnings=notices(chosen, verdict, parameters.total, parameters.active),
+        warnings=notices(chosen, verdict, draw, parameters.total, parameters.active),
         cost=cost(chosen, draw),
         power=draw,
     )
