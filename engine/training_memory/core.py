@@ -9,7 +9,7 @@ from engine.architecture import Architecture
 from engine.calibration import training_memory as fitted
 from engine.errors import ScenarioError
 from engine.scenario import Layout, Workload
-from engine.sizing import Headroom, Memory, MemoryGroup, TrainingDetail
+from engine.sizing import Headroom, Interval, Memory, MemoryGroup, TrainingDetail
 from engine.training_memory.elements import adapter_inputs, adapter_widths, stage_elements
 from engine.training_memory.peak import RankCost, RankPeak, Shape, rank_cost
 from engine.training_memory.recipe import PEFT_KINDS, recipe
@@ -185,5 +185,6 @@ def sized(architecture: Architecture, workload: Workload, layout: Layout, card: 
             phases=peak.phases,
             trainable_parameters=peak.trainable,
             bytes_per_parameter=plan.bytes_per_parameter,
+            interval=Interval(peak.needs_bytes * fitted.INTERVAL_LOW, peak.needs_bytes * fitted.INTERVAL_HIGH),
         ),
     )

@@ -21,7 +21,8 @@ class LayerElements:
     linear: elements of the projections that a weight format may quantize; expert: the routed experts among them.
     other: norms, biases, routers. *_width: elements a token that the layer's activations are made of: qkv (all
     outputs of the input projections of the mixer), attention (input of its output projection), up (all outputs of
-    the input projections of the feed-forward), down (input of its output projection).
+    the input projections of the feed-forward). expert_up_width: what one routed
+    expert's turn is of up_width, when experts run one after the other.
     """
 
     linear: int
@@ -31,7 +32,7 @@ class LayerElements:
     qkv_width: int
     attention_width: int
     up_width: int
-    down_width: int
+    expert_up_width: int
     score_heads: int
 
     @property
@@ -51,11 +52,11 @@ class StageElements:
     embedding: int
     head: int
     towers: int
-    biggest: LayerElements
+    biggest: LayerElements  # by parameters
+    widest: LayerElements  # by activations
     qkv_width: int  # summed over the layers
     attention_width: int
     up_width: int
-    down_width: int
     score_heads: int
     first: bool
     last: bool
@@ -114,10 +115,10 @@ def _total(tensors: tuple[Tensor, ...], tp: int, ep: int = 1) -> int:
 
 
 @lru_cache(maxsize=4096)
-def layer_elements(layer: Layer, hidden: int, experts_per_token: int, tp: int, ep: int) -> LayerElements:
+def layer_elements(layer: Layer, experts: int, experts_per_token: int, tp: int, ep: int) -> LayerElements:
     """One layer on one rank of TP and EP."""
     linear = expert = other = largest = 0
-    qkv = attention = up = down = 0
+    qkv = attention = up = routed_up = 0
     for tensor in layer.tensors:
         rows, cols, copies = _on_rank(tensor, tp, ep)
         elements = rows * cols * copies
@@ -135,12 +136,12 @@ def layer_elements(layer: Layer, hidden: int, experts_per_token: int, tp: int, e
                 attention += cols
             else:
                 qkv += rows
-        elif closing:
-            down += cols * uses
-        else:
+        elif not closing:
             up += rows * uses
+            routed_up += rows * uses if tensor.part == "routed_expert" else 0
     heads = -(-layer.score_heads // tp)
-    return LayerElements(linear, expert, other, largest, qkv, attention, up, down, heads)
+    turn = routed_up // max(1, experts)
+    return LayerElements(linear, expert, other, largest, qkv, attention, up, up - routed_up + turn, heads)
 
 
 @lru_cache(maxsize=2048)
@@ -151,7 +152,7 @@ def stage_elements(architecture: Architecture, tp: int, pp: int, ep: int) -> tup
     start = 0
     for index, count in enumerate(counts):
         per_layer = [
-            layer_elements(layer, architecture.hidden_size, architecture.experts_per_token, tp, ep)
+            layer_elements(layer, architecture.experts, architecture.experts_per_token, tp, ep)
             for layer in architecture.layers[start : start + count]
         ]
         start += count
@@ -171,10 +172,10 @@ def stage_elements(architecture: Architecture, tp: int, pp: int, ep: int) -> tup
                 head=head,
                 towers=_total(architecture.towers, tp) if first else 0,
                 biggest=max(per_layer, key=lambda e: e.all),
+                widest=max(per_layer, key=lambda e: e.qkv_width + e.attention_width + 2 * e.up_width),
                 qkv_width=sum(e.qkv_width for e in per_layer),
                 attention_width=sum(e.attention_width for e in per_layer),
                 up_width=sum(e.up_width for e in per_layer),
-                down_width=sum(e.down_width for e in per_layer),
                 score_heads=sum(e.score_heads for e in per_layer),
                 first=first,
                 last=last,

@@ -173,7 +173,7 @@ def _state(stage: StageElements, recipe: Recipe, workload: Workload, shape: Shap
         copies = stage.ends if workload.trainable_embeddings else 0  # trained 16-bit copies beside the frozen ends
         adapters = shape.adapter_elements
         base = share(stage.linear, experts, recipe.weight_shard) * recipe.frozen_linear
-        loose = (stage.ends + stage.other + stage.towers) * 2.0
+        loose = (stage.ends + stage.other + stage.towers) * recipe.residual  # upcast together with the residual stream
         state = _State(
             trainable=adapters + copies,
             weights=base + (loose + adapters * recipe.weight + copies * 2.0) / recipe.weight_shard,
@@ -205,6 +205,12 @@ def _state(stage: StageElements, recipe: Recipe, workload: Workload, shape: Shap
     return state
 
 
+def _saved(hidden: float, qkv: float, attention: float, up: float, element: float) -> float:
+    """Bytes a token that layers of these widths keep for their backward."""
+    widths = fitted.SAVED_HIDDEN * hidden + fitted.SAVED_QKV * qkv + attention + fitted.SAVED_MLP * up
+    return element * widths
+
+
 def rank_cost(stage: StageElements, recipe: Recipe, workload: Workload, shape: Shape) -> RankCost:
     """The cost of one rank of one stage."""
     layer = stage.biggest
@@ -232,36 +238,38 @@ def rank_cost(stage: StageElements, recipe: Recipe, workload: Workload, shape: S
 
     # activations, bytes a token; sequence parallelism shards the hidden size that tensor parallelism does not
     hidden = shape.hidden / shape.tp
+    wide = stage.widest
+    element = 2.0 * (fitted.RESIDUAL_FP32 if recipe.residual > 2.0 else 1.0)
     unfused = fitted.UNFUSED_HIDDEN if workload.software != "tuned" else 0.0
-    saved = 2.0 * (
-        fitted.SAVED_HIDDEN * hidden
-        + fitted.SAVED_QKV * layer.qkv_width
-        + layer.attention_width
-        + fitted.SAVED_MLP * layer.up_width
-    )
+    turn = wide.up_width if workload.software == "tuned" else wide.expert_up_width  # one grouped product, or a loop
+    saved = _saved(hidden, wide.qkv_width, wide.attention_width, wide.up_width, element)
+    working = element * ((fitted.BACKWARD_HIDDEN + unfused) * hidden + fitted.BACKWARD_MLP * turn)
     if not workload.flash_attention:
-        saved += SCORE_BYTES * layer.score_heads * workload.sequence_length
-    working = 2.0 * ((fitted.BACKWARD_HIDDEN + unfused) * hidden + fitted.BACKWARD_MLP * layer.up_width)
+        saved += SCORE_BYTES * wide.score_heads * workload.sequence_length
     if shape.tp > 1:
-        working += 2.0 * fitted.GATHERED_HIDDEN * shape.hidden
-    checkpoint = recipe.residual * hidden
+        working += element * fitted.GATHERED_HIDDEN * shape.hidden
+    checkpoint = recipe.residual * hidden * stage.layers
     if workload.recompute == "full":
         kept, backward = checkpoint, saved + working
     elif workload.recompute == "selective":
         # attention and every second projection keep their products, the rest is computed again
-        products = 2.0 * layer.attention_width + layer.qkv_width + layer.up_width + 2.0 * hidden
-        kept = checkpoint + products
+        kept = checkpoint + 2.0 * stage.attention_width + stage.qkv_width + stage.up_width
+        kept += 2.0 * hidden * stage.layers
+        products = 2.0 * wide.attention_width + wide.qkv_width + wide.up_width + 2.0 * hidden
         backward = max(0.0, saved - products) + working
     else:
+        kept = _saved(hidden * stage.layers, stage.qkv_width, stage.attention_width, stage.up_width, element)
+        if not workload.flash_attention:
+            kept += SCORE_BYTES * stage.score_heads * workload.sequence_length
         if recipe.keeps_quantized_inputs:
-            saved += fitted.QUANTIZED_INPUT * (2.0 * hidden + layer.attention_width + 0.5 * layer.up_width)
+            inputs = 2.0 * hidden * stage.layers + stage.attention_width + 0.5 * stage.up_width
+            kept += fitted.QUANTIZED_INPUT * inputs
         if recipe.peft:
-            saved += fitted.ADAPTER_INPUT * shape.adapter_inputs
-        kept, backward = saved, working
-    kept *= stage.layers
+            kept += fitted.ADAPTER_INPUT * shape.adapter_inputs * stage.layers
+        backward = working
     host_token = 0.0
     if workload.activation_offload:
-        host_token, kept = kept, 2.0 * checkpoint
+        host_token, kept = kept, 2.0 * checkpoint / stage.layers
     loss = 0.0
     if stage.last:
         loss = shape.vocab / shape.tp * logit_bytes(workload) + 2.0 * fitted.LOSS_HIDDEN * hidden

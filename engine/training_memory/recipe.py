@@ -45,8 +45,10 @@ class Recipe:
     """Bytes an element, before sharding, and over how many ranks each kind of state is sharded.
 
     weight, gradient, state: of a trained element (under PEFT, of an adapter's). frozen_linear: of the frozen
-    projections. state_16bit: of a trained copy of the embeddings. residual: the residual stream. lingering: hidden
-    states that FSDP1 keeps of each layer until the backward of a model with frozen weights is over.
+    projections. unpacks: AutoGPTQ without its Triton kernels unpacks whole matrices. keeps_quantized_inputs:
+    bitsandbytes before its pull request 1270 (July 2024) kept the input of each 4-bit product. state_16bit: of a
+    trained copy of the embeddings. residual: the residual stream. lingering: hidden states that FSDP1 keeps of each
+    layer until the backward of a model with frozen weights is over.
     """
 
     peft: bool

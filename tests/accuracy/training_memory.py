@@ -116,6 +116,8 @@ def _software(row: Row) -> Software:
     """Kernels: fused ones are named by the row; litgpt and Qwen-1's own code are plain PyTorch of 2023."""
     framework = str(row.get("framework", "")).lower()
     if any(word in framework for word in ("accelerated", "foak", "liger", "unsloth", "megatron")) or row.get("compile"):
+        if (row.get("arch") or {}).get("experts", 1) > 1 and "foak" in framework:
+            return "standard"  # its kernels are for attention and loss: experts run in the library's loop
         return "tuned"
     if framework == "litgpt" or "16-bit" in str(row.get("loss_impl") or ""):
         return "eager"
@@ -251,6 +253,13 @@ def predicted_bytes(memory: Memory, metric: str) -> int:
     return memory.training.allocated_bytes
 
 
+def interval_of(memory: Memory, predicted: float) -> tuple[float, float]:
+    """The stated interval, carried over to a figure of the same plan."""
+    assert memory.training is not None
+    stated = memory.training.interval
+    return stated.low / memory.peak_bytes * predicted, stated.high / memory.peak_bytes * predicted
+
+
 def evaluate(rows: list[Row]) -> Evaluation:
     """Compare every row marked `in_fit`."""
     evaluation = Evaluation()
@@ -275,9 +284,9 @@ def evaluate(rows: list[Row]) -> Evaluation:
         if row["oom"] or row.get("observed_gib") is None:
             continue
         metric = str(row.get("observed_metric") or "")
-        evaluation.cases.append(
-            Case(row["id"], PEAK, row["observed_gib"], predicted_bytes(memory, metric) / GIB, groups)
-        )
+        predicted = predicted_bytes(memory, metric) / GIB
+        interval = interval_of(memory, predicted)
+        evaluation.cases.append(Case(row["id"], PEAK, row["observed_gib"], predicted, groups, interval))
         beside = (row.get("also_observed") or {}).get("nvidia_smi_peak_gib")
         if beside is not None:
             evaluation.cases.append(Case(row["id"], NVIDIA_SMI, beside, memory.nvidia_smi_bytes / GIB, groups))
