@@ -6,10 +6,12 @@ import asyncio
 import signal
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import ClassVar
 
 from textual import events
 from textual.app import App
-from textual.binding import Binding
+from textual.binding import Binding, BindingType
+from textual.screen import ModalScreen
 from textual.theme import Theme
 
 from catalog import Catalog
@@ -19,7 +21,8 @@ from tui import glyphs as glyph_sets
 from tui import theme as themes
 from tui.doc import Line
 from tui.glyphs import Glyphs
-from tui.pages import PAGES, Look
+from tui.pages import PAGES
+from tui.pages.sections import Look
 from tui.screens.workbench import Workbench
 from tui.store import Store
 
@@ -54,10 +57,10 @@ class SizeupApp(App[int], inherit_bindings=False):
     CSS_PATH = "sizeup.tcss"
     TITLE = "sizeup"
     ENABLE_COMMAND_PALETTE = False
-    BINDINGS = (
+    BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+q", "leave", "Quit", priority=True, show=False),
         Binding("ctrl+c", "how_to_leave", show=False),
-    )
+    ]
 
     def __init__(
         self,
@@ -82,11 +85,7 @@ class SizeupApp(App[int], inherit_bindings=False):
     @property
     def workbench(self) -> Workbench:
         """The one main screen."""
-        found = self.screen_stack[0] if len(self.screen_stack) == 1 else self.screen_stack[1]
-        for screen in self.screen_stack:
-            if isinstance(screen, Workbench):
-                return screen
-        raise LookupError(found)
+        return next(screen for screen in self.screen_stack if isinstance(screen, Workbench))
 
     def get_default_screen(self) -> Workbench:
         """The workbench is the default screen: no blank one is painted before it."""
@@ -133,7 +132,9 @@ class SizeupApp(App[int], inherit_bindings=False):
                 widget.refresh()
 
     def action_leave(self) -> None:
-        """Quit; the workbench asks about unsaved work."""
+        """Quit; dialogs are left first, and the workbench asks about unsaved work."""
+        while isinstance(self.screen, ModalScreen):
+            self.screen.dismiss(None)
         self.workbench.action_quit()
 
     def action_how_to_leave(self) -> None:

@@ -17,14 +17,16 @@ class Span(NamedTuple):
 
 Line = tuple[Span, ...]
 BLANK: Line = ()
-_WORDS = re.compile(r"\s*\S+\s*|\s+")
+NBSP = "\u00a0"
+_UNITS = r"%|[KMGT]i?B\b|k?W\b|[mµ]?s\b|tok|users?\b|GPUs?\b|nodes?\b|days?\b|months?\b"
+_GLUE = re.compile(rf"(?<=\d[kMBT]) (?={_UNITS})|(?<=\d) (?={_UNITS})")  # a figure and its unit stay together
+_WORDS = re.compile(r"[ ]*[^ ]+[ ]*|[ ]+")
 
 
 def line(*parts: Span | str | tuple[str, str]) -> Line:
     """A line from spans, plain strings and (text, style) pairs."""
     return tuple(
-        part if isinstance(part, Span) else Span(part) if isinstance(part, str) else Span(*part)
-        for part in parts
+        part if isinstance(part, Span) else Span(part) if isinstance(part, str) else Span(*part) for part in parts
     )
 
 
@@ -58,7 +60,7 @@ def wrap(text: str, width: int, indent: str = "") -> list[str]:
     """
     lines: list[str] = []
     current = ""
-    for word in text.split():
+    for word in _GLUE.sub(NBSP, " ".join(text.split())).split(" "):
         while True:
             candidate = f"{current} {word}" if current.strip() else current + word
             if len(candidate) <= width:
@@ -76,7 +78,7 @@ def wrap(text: str, width: int, indent: str = "") -> list[str]:
                 break
     if current.strip():
         lines.append(current)
-    return lines
+    return [row.replace(NBSP, " ") for row in lines]
 
 
 def paragraphs(text: str, width: int, style: str = "", indent: str = "", first: str = "") -> list[Line]:
@@ -84,9 +86,7 @@ def paragraphs(text: str, width: int, style: str = "", indent: str = "", first: 
     wrapped = wrap(text, max(8, width - len(first)))
     rest = wrap(text, max(8, width - len(indent)))
     if len(first) == len(indent):
-        return [
-            line(first if number == 0 else indent, (words, style)) for number, words in enumerate(wrapped)
-        ]
+        return [line(first if number == 0 else indent, (words, style)) for number, words in enumerate(wrapped)]
     if not wrapped:
         return []
     head = wrapped[0]
@@ -101,7 +101,8 @@ def flow(spans: Iterable[Span], width: int, indent: str = " ") -> list[Line]:
     row: list[Span] = []
     used = 0
     for span in spans:
-        for word in _WORDS.findall(span.text):
+        for word in _WORDS.findall(_GLUE.sub(NBSP, span.text)):
+            word = word.replace(NBSP, " ")
             room = width - used
             if len(word.rstrip()) > room and used > len(indent):
                 lines.append(tuple(row))

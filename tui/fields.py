@@ -649,7 +649,7 @@ def default_words(field: Field) -> str:
 def is_default(scenario: Scenario, field: Field) -> bool:
     """Whether the value is the one of a new session (False for fields that have no default)."""
     default = field.default()
-    return default != UNSET and current(scenario, field) == default
+    return bool(default != UNSET and current(scenario, field) == default)
 
 
 def _reader(field: Field) -> Callable[[str], float]:
@@ -771,8 +771,10 @@ def changed(scenario: Scenario, field: Field, value: Any, catalog: Catalog) -> S
             link = default_intra_link(hardware.accelerator, value, catalog)
         platform = hardware.platform if hardware.platform and hardware.platform.gpus == value else None
         hardware = dataclasses.replace(hardware, gpus_per_node=value, intra_link=link, platform=platform)
-    elif key in ("hardware.intra_link", "hardware.inter_link"):
-        hardware = dataclasses.replace(hardware, **{key.partition(".")[2]: catalog.link(value)})
+    elif key == "hardware.intra_link":
+        hardware = dataclasses.replace(hardware, intra_link=catalog.link(value))
+    elif key == "hardware.inter_link":
+        hardware = dataclasses.replace(hardware, inter_link=catalog.link(value))
     elif key == "hardware.platform":
         return dataclasses.replace(scenario, hardware=_on_platform(scenario, value, catalog))
     else:

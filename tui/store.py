@@ -61,9 +61,7 @@ def value_of(scenario: Scenario, key: str) -> Any:
 class Store:
     """The open session. `size` is `engine.size`, given so that tests can watch or slow it."""
 
-    def __init__(
-        self, scenario: Scenario, size: Callable[[Scenario], Sizing], path: Path | None = None
-    ) -> None:
+    def __init__(self, scenario: Scenario, size: Callable[[Scenario], Sizing], path: Path | None = None) -> None:
         self._size = size
         self._past: list[tuple[Scenario, str]] = []
         self._future: list[Scenario] = []

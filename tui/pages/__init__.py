@@ -39,9 +39,7 @@ def memory(sizing: Sizing, look: Look) -> list[Line]:
 
 def speed(sizing: Sizing, look: Look) -> list[Line]:
     """Speed, and where the time of a step goes."""
-    return part.spaced(
-        part.speed(sizing, look), part.speed_parts(sizing, look), part.speed_more(sizing, look)
-    )
+    return part.spaced(part.speed(sizing, look), part.speed_parts(sizing, look), part.speed_more(sizing, look))
 
 
 def fabric(sizing: Sizing, look: Look) -> list[Line]:

@@ -86,7 +86,8 @@ def cells(group: MemoryGroup, parts: tuple[Part, ...], width: int, scale_bytes: 
 def shown_groups(memory: Memory, limit: int = 6) -> tuple[MemoryGroup, ...]:
     """The groups to draw: all, or the worst and best of many."""
     groups = memory.per_gpu
-    return groups if len(groups) <= limit else (*groups[: limit - 1], groups[-1])
+    shown = groups if len(groups) <= limit else (*groups[: limit - 1], groups[-1])
+    return tuple(sorted(shown, key=lambda group: (len(group.rank_group), group.rank_group)))
 
 
 def bars(sizing: Sizing, width: int, glyphs: Glyphs) -> list[Line]:
@@ -122,14 +123,16 @@ def _axis(sizing: Sizing, start: int, room: int, scale: int, width: int, glyphs:
     total = sizing.memory.per_gpu[0].total_bytes
     at = min(room - 1, round(WEIGHTS_MARK * total / scale * room))
     edge = min(room, round(total / scale * room))
-    mark = f"{glyphs.mark} 70 %"
     note = f"{gib(total)} GiB"
+    if not sizing.scenario.workload.is_inference:
+        return line((" " * max(0, start + edge - len(note)) + note, "dim"))
+    mark = f"{glyphs.mark} 70 %"
     left = " " * (start + at) + mark
     gap = start + edge - len(left) - len(note)
     if gap < 1:
         gap = 2
     words = left + " " * gap + note
-    rule = "weights rule"
+    rule = "weights at most"
     if at > len(rule) + 2:
         words = " " * (start + at - len(rule) - 1) + rule + " " + words[start + at :]
     return line((words[:width], "dim"))
@@ -144,7 +147,8 @@ def legend(sizing: Sizing, width: int, glyphs: Glyphs, before: Sizing | None = N
     wide = 4 if width >= 74 else 3 if width >= 60 else 2
     groups = shown_groups(memory, wide)
     several = len(groups) > 1
-    label = 30
+    label = 30 if width >= 64 else 28
+    of_card = " of the card" if width >= 64 else ""
     lines: list[Line] = []
     column = max(11, max(len(group_name(g, len(memory.per_gpu))) for g in groups) + 2) if several else 11
     column = min(column, max(9, (width - label - 3) // len(groups)))
@@ -161,7 +165,7 @@ def legend(sizing: Sizing, width: int, glyphs: Glyphs, before: Sizing | None = N
             (glyph, style),
             Span(f" {words:<{label - 1}}", "", action),
             Span(figures + unit, "figure", action),
-            (f"  {note:<18}", "dim"),
+            (f"  {note:<18}" if of_card else f" {note}", "dim"),
             ("" if several else _delta(field, values[0], before), "delta"),
         )
 
@@ -169,17 +173,17 @@ def legend(sizing: Sizing, width: int, glyphs: Glyphs, before: Sizing | None = N
         values = [getattr(group, part.field) for group in groups]
         if not any(values):
             continue
-        share = "" if several else f"{percent(values[0] / groups[0].total_bytes):>5} of the card"
+        share = "" if several else f"{percent(values[0] / groups[0].total_bytes):>5}{of_card}"
         lines.append(row(getattr(glyphs, part.name), part.name, part.words, part.field, values, share))
     over = [group.over_bytes for group in groups]
     if any(over):
         lines.append(row(glyphs.over, "over", "over the limit", "over_bytes", over))
     free = [_amount(group, "free_bytes") for group in groups]
     kept = [group.reserved_bytes for group in groups]
-    share = "" if several else f"{percent(free[0] / groups[0].total_bytes):>5} of the card"
+    share = "" if several else f"{percent(free[0] / groups[0].total_bytes):>5}{of_card}"
     lines.append(row(glyphs.free, "free", "free", "free_bytes", free, share))
     if any(kept):
-        note = "" if several else f"{percent(kept[0] / groups[0].total_bytes):>5} of the card"
+        note = "" if several else f"{percent(kept[0] / groups[0].total_bytes):>5}{of_card}"
         lines.append(row(glyphs.reserved, "reserved", "kept from the engine", "reserved_bytes", kept, note))
     return lines
 

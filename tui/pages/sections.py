@@ -201,22 +201,30 @@ def todo(sizing: Sizing, look: Look, limit: int = 99) -> list[Line]:
     warnings = sum(notice.severity == "warning" for notice in notices)
     tally = [f"{errors} error{'s' * (errors != 1)}"] if errors else []
     tally += [f"{warnings} warning{'s' * (warnings != 1)}"] if warnings else []
-    right = ", ".join(tally)
-    title = "WHAT TO DO" if suggestions or any(notice.fix for notice in notices) else "NOTES"
-    lines = [heading(title, look.width, look.glyphs.rule, right, "warn" if tally else "dim")]
-    for suggestion in suggestions[:3]:
+    offered = bool(suggestions) or any(notice.fix for notice in notices)
+    title = "WHAT TO DO" if offered else "NOTES"
+    style = "bad" if errors else "warn" if tally else "dim"
+    lines = [heading(title, look.width, look.glyphs.rule, ", ".join(tally), style)]
+    grave = [notice for notice in notices if notice.severity != "info"]
+    light = [notice for notice in notices if notice.severity == "info"]
+    told: set[tuple[str, object]] = set()
+    for notice in grave:
+        lines += _notice_lines(notice, look, told)
+    others = [entry for entry in suggestions if (entry.field, entry.value) not in told][:3]
+    for suggestion in others:
+        told.add((suggestion.field, suggestion.value))
         lines += _fix_lines(suggestion, look, " ")
-    shown = 0
-    for notice in notices:
-        if shown >= limit:
-            lines.append(line((f" {len(notices) - shown} more on the Verdict page", "dim")))
-            break
-        lines += _notice_lines(notice, look)
-        shown += 1
+    room = max(0, limit - len(grave))
+    for notice in light[:room]:
+        lines += _notice_lines(notice, look, told)
+    if len(light) > room:
+        more = len(light) - room
+        lines.append(line((f" {more} more note{'s' * (more != 1)} on the Verdict page", "dim")))
     return lines
 
 
-def _notice_lines(notice: Notice, look: Look) -> list[Line]:
+def _notice_lines(notice: Notice, look: Look, told: set[tuple[str, object]]) -> list[Line]:
+    """A notice and its fix, unless that fix was told before."""
     mark = {"error": look.glyphs.no, "warning": "!", "info": look.glyphs.bullet}[notice.severity]
     style = SEVERITY_STYLE[notice.severity]
     wrapped = wrap(notice.message, look.width - 4)
@@ -224,7 +232,8 @@ def _notice_lines(notice: Notice, look: Look) -> list[Line]:
         line((f" {mark} " if number == 0 else "   ", style), (words, style if notice.severity == "error" else ""))
         for number, words in enumerate(wrapped)
     ]
-    if notice.fix is not None:
+    if notice.fix is not None and (notice.fix.field, notice.fix.value) not in told:
+        told.add((notice.fix.field, notice.fix.value))
         lines += _fix_lines(notice.fix, look, "   ")
     return lines
 
@@ -413,10 +422,12 @@ def fabric(sizing: Sizing, look: Look, rows: Sequence[FabricRow] | None = None) 
         one = sizing.layout.gpus <= 1
         words = " One GPU: nothing crosses a link." if one else " No link to compare with."
         return [*lines, line((words, "dim"))]
-    name = min(24, max(len(row.link) for row in rows))
-    bar = look.width - name - 4 - 10 - 9 - 6 - 6 - 10
-    bar = max(0, min(24, bar))
-    head = f"   {'link':<{name}} {'GB/s':>6} {'in links':>9} {'share':>6} {'speed':>6}"
+    share = look.width >= 66
+    word_width = max(len(row.word) for row in rows)
+    fixed = 3 + 1 + 6 + 1 + 9 + (7 if share else 0) + 7 + 1 + word_width
+    name = min(24, max(len(row.link) for row in rows), max(10, look.width - fixed))
+    bar = max(0, min(24, look.width - fixed - name - 1))
+    head = f"   {'link':<{name}} {'GB/s':>6} {'in links':>9}{'  share' if share else ''} {'speed':>6}"
     lines.append(line((head, "dim")))
     for row in rows:
         used = row.in_use != ""
@@ -426,7 +437,8 @@ def fabric(sizing: Sizing, look: Look, rows: Sequence[FabricRow] | None = None) 
         cells = round(row.relative_speed * bar)
         text = (
             f"{shorten(row.link, name, look.glyphs.ellipsis):<{name}} {digits(row.bandwidth_gb_s, 2):>6} "
-            f"{seconds(row.seconds):>9} {percent(row.share):>6} {percent(row.relative_speed):>6} "
+            f"{seconds(row.seconds):>9}{f'{percent(row.share):>7}' if share else ''} "
+            f"{percent(row.relative_speed):>6} "
         )
         action = f"figure:fabric.{row.link}"
         spans = [Span(f" {mark} ", "key"), Span(text, style, action)]
@@ -576,9 +588,7 @@ def cost(sizing: Sizing, look: Look) -> list[Line]:
         lines.append(line(Span(f" {label:<20} ", "", action), Span(text, "figure" if value else "dim", action)))
         lines += paragraphs(note, look.width - 4, "dim", "   ", "   ")
     if money.break_even_months is not None:
-        lines.append(
-            line(" Buying beats renting after ", (f"{digits(money.break_even_months)} months", "figure"))
-        )
+        lines.append(line(" Buying beats renting after ", (f"{digits(money.break_even_months)} months", "figure")))
     for words in money.unknown:
         lines += paragraphs(f"unknown: {words}", look.width - 4, "dim", "   ", " ? ")
     return lines

@@ -40,7 +40,10 @@ def working(sizing: Sizing, figure: str) -> Working:
 def working_lines(sizing: Sizing, figure: str, width: int, glyphs: Glyphs) -> Sequence[Line]:
     """A working as lines to read."""
     opened = working(sizing, figure)
-    lines: list[Line] = [BLANK, line((opened.title, "strong"), "   ", (opened.value, "figure"), ("   " + opened.kind, "kind"))]
+    lines: list[Line] = [
+        BLANK,
+        line((opened.title, "strong"), "   ", (opened.value, "figure"), ("   " + opened.kind, "kind")),
+    ]
     if opened.meaning:
         lines += [BLANK, *paragraphs(opened.meaning, width)]
     if opened.arithmetic:
@@ -76,11 +79,21 @@ def _memory_part(field: str, title: str, kind: str, meaning: str) -> Callable[[S
         model = sizing.model
         weights = sizing.scenario.model.weights
         inputs = [
-            ("model weights", size(model.weight_bytes), f"{count(model.params_total)} parameters in {weights}, counted"),
-            ("KV per token", size(model.kv_bytes_per_token), f"all layers, one copy, {sizing.scenario.model.kv_cache}"),
+            (
+                "model weights",
+                size(model.weight_bytes),
+                f"{count(model.params_total)} parameters in {weights}, counted",
+            ),
+            (
+                "KV per token",
+                size(model.kv_bytes_per_token),
+                f"all layers, one copy, {sizing.scenario.model.kv_cache}",
+            ),
             *_hardware_inputs(sizing),
         ]
-        share = f"{gib(value)} GiB / {gib(group.total_bytes)} GiB of the card = {percent(value / group.total_bytes)}"
+        share = (
+            f"{gib(value)} GiB / {gib(group.total_bytes)} GiB of the card = {percent(value / group.total_bytes)}"
+        )
         return Working(title, f"{gib(value)} GiB", kind, meaning, (share,), tuple(inputs))
 
     return make
@@ -179,7 +192,9 @@ def _per_user(sizing: Sizing) -> Working:
         "How fast an answer grows for one user while all the others are served.",
         (
             "tokens/s = 1 / time per token",
-            f"= 1 / {seconds(speed.inter_token_s)} = {digits(1 / speed.inter_token_s)}" if speed.inter_token_s else "",
+            f"= 1 / {seconds(speed.inter_token_s)} = {digits(1 / speed.inter_token_s)}"
+            if speed.inter_token_s
+            else "",
         ),
         _speed_inputs(sizing),
     )
@@ -190,7 +205,11 @@ def _speed_inputs(sizing: Sizing) -> tuple[tuple[str, str, str], ...]:
     assert speed is not None
     card = sizing.scenario.hardware.accelerator
     return (
-        ("reading weights", seconds(speed.weight_stream_s), f"at {card.bandwidth_gb_s:,.0f} GB/s peak, {card.source}"),
+        (
+            "reading weights",
+            seconds(speed.weight_stream_s),
+            f"at {card.bandwidth_gb_s:,.0f} GB/s peak, {card.source}",
+        ),
         ("reading KV cache", seconds(speed.kv_stream_s), f"{speed.served_concurrency} users served at once"),
         ("computing", seconds(speed.compute_s), "overlaps with reading"),
         ("in links", seconds(speed.communication_s), sizing.scenario.hardware.intra_link.name),
@@ -251,13 +270,19 @@ def _scaling(sizing: Sizing, configuration: str) -> Working:
 
 _MAKERS: dict[str, Callable[[Sizing], Working]] = {
     "memory.weights_bytes": _memory_part(
-        "weights_bytes", "Weights on the fullest GPU", "counted", "The tensors that this GPU holds, scales included."
+        "weights_bytes",
+        "Weights on the fullest GPU",
+        "counted",
+        "The tensors that this GPU holds, scales included.",
     ),
     "memory.kv_bytes": _memory_part(
         "kv_bytes", "KV cache for the load", "fitted", "What the asked users need on this GPU, in whole blocks."
     ),
     "memory.activation_bytes": _memory_part(
-        "activation_bytes", "Activations, peak", "fitted", "The largest scratch memory of a step, calibrated on logs."
+        "activation_bytes",
+        "Activations, peak",
+        "fitted",
+        "The largest scratch memory of a step, calibrated on logs.",
     ),
     "memory.runtime_bytes": _memory_part(
         "runtime_bytes", "Runtime", "fitted", "CUDA context, communication buffers and recorded graphs."

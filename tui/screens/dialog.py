@@ -68,6 +68,14 @@ class Text(Canvas):
         self._lines = lines
 
 
+class Built(Canvas):
+    """Lines that are built for the width there is."""
+
+    def __init__(self, build: Callable[[int], Sequence[Line]], *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self.get_lines = build  # type: ignore[method-assign]  # a canvas of one use needs no class of its own
+
+
 class Label(Text):
     """A text that never scrolls."""
 
@@ -205,6 +213,10 @@ class ItemList(Canvas):
                 parts.append(f"{text:>{cells_wide}}" if column.right else f"{text:<{cells_wide}}")
         return "  ".join(parts)
 
+    def laid_out(self) -> None:
+        """Start with the chosen row in view."""
+        self.keep_in_view(self.at)
+
     def head(self, width: int) -> Line:
         """The column titles, in line with the rows."""
         return line(("  " + self._row([column.title for column in self.columns], self.widths(width)), "dim"))
@@ -247,7 +259,7 @@ class ListDialog(Dialog[object]):
         none = "Enter takes what is typed." if self.free else "Nothing matches; Backspace widens the filter."
         self.entry = Entry(self.edit, self.prompt)
         self.list = ItemList(self.columns, self.all_items, none)
-        self.head = Label([BLANK], id="dialog-head")
+        self.head = Built(self._titles, id="dialog-head")
         yield self.entry
         yield self.head
         yield self.list
@@ -255,10 +267,12 @@ class ListDialog(Dialog[object]):
 
     def on_mount(self) -> None:
         """Start at the current value."""
-        self.entry.focus()
-        self._filter()
-        at = next((n for n, item in enumerate(self.list.items) if item.value == self.current), 0)
-        self.call_after_refresh(self._go, at)
+        self.set_focus(self.entry)
+        self.list.items = matching(self.all_items, self.edit.text)
+        self.list.at = next((n for n, item in enumerate(self.list.items) if item.value == self.current), 0)
+
+    def _titles(self, width: int) -> Sequence[Line]:
+        return [self.list.head(width)] if self.list.items else [BLANK]
 
     def _filter(self) -> None:
         self.list.items = matching(self.all_items, self.edit.text)
@@ -269,12 +283,7 @@ class ListDialog(Dialog[object]):
     def _update(self) -> None:
         self.entry.update_lines()
         self.list.update_lines()
-        if self.list.size.width:
-            self.head.show([self.list.head(self.list.inner_width)])
-
-    def on_resize(self) -> None:
-        """New widths, new column titles."""
-        self.call_after_refresh(self._update)
+        self.head.update_lines()
 
     def _go(self, at: int) -> None:
         self.list.at = max(0, min(len(self.list.items) - 1, at))
@@ -377,40 +386,36 @@ class Question(Dialog[str]):
 
     def parts(self) -> ComposeResult:
         """The words and the answers."""
-        self.body = Label([], id="dialog-body")
+        lines = wrap(self.sizeup.glyphs.text(self.words), min(70, self.app.size.width - 6))
+        self.words_lines: list[Line] = [BLANK, *[line(text) for text in lines], BLANK]
+        self.body = Built(self._body, id="dialog-body")
         self.body.can_focus = True
-        lines = wrap(self.sizeup.glyphs.text(self.words), 66)
-        self.lines = [BLANK, *[line(text) for text in lines], BLANK]
-        self.body.styles.height = len(self.lines) + 1
+        self.body.styles.height = len(self.words_lines) + 1
         yield self.body
         yield Keys((("Enter", "choose", "take"), ("Left Right", "move", ""), ("Esc", "back", "back")))
 
     def on_mount(self) -> None:
         """Take the keys."""
-        self.body.focus()
-        self.call_after_refresh(self._paint)
+        self.set_focus(self.body)
 
-    def on_resize(self) -> None:
-        """Paint again."""
-        self.call_after_refresh(self._paint)
-
-    def _paint(self) -> None:
+    def _body(self, width: int) -> Sequence[Line]:
         spans: list[Span] = []
         for number, (letter, label, value) in enumerate(self.answers):
             style = "selected" if number == self.at else "field"
             spans += [Span(f" {letter.upper()}  {label} ", style, value), Span("  ")]
-        self.body.show([*self.lines, tuple(spans)])
+        return [*self.words_lines, tuple(spans)]
 
     def on_key(self, event: events.Key) -> None:
         """A letter answers; arrows and Enter do too."""
         event.stop()
+        event.prevent_default()
         key = event.key
         if key == "escape":
             self.dismiss(None)
         elif key in ("left", "shift+tab", "up", "right", "tab", "down"):
             step = -1 if key in ("left", "shift+tab", "up") else 1
             self.at = (self.at + step) % len(self.answers)
-            self._paint()
+            self.body.update_lines()
         elif key == "enter":
             self.dismiss(self.answers[self.at][2])
         else:
@@ -420,6 +425,7 @@ class Question(Dialog[str]):
 
     def on_click(self, event: events.Click) -> None:
         """Click an answer."""
+        event.prevent_default()
         if event.widget is self:
             self.dismiss(None)
         elif event.widget is self.body:
@@ -457,7 +463,7 @@ class AskText(Dialog[str]):
 
     def on_mount(self) -> None:
         """Take the keys."""
-        self.entry.focus()
+        self.set_focus(self.entry)
 
     def on_key(self, event: events.Key) -> None:
         """Type; Enter takes it."""
@@ -513,25 +519,18 @@ class Reader(Dialog[None]):
 
     def parts(self) -> ComposeResult:
         """The text and the keys."""
-        self.body = Text([], id="dialog-text")
+        self.body = Built(lambda width: self.build(width - 1), id="dialog-text")
         self.body.can_focus = True
         yield self.body
         yield Keys((("Up Down", "scroll", ""), ("Esc", "back", "back")))
 
     def on_mount(self) -> None:
         """Take the keys."""
-        self.body.focus()
-        self.call_after_refresh(self._paint)
-
-    def on_resize(self) -> None:
-        """Lay the text out again."""
-        self.call_after_refresh(self._paint)
-
-    def _paint(self) -> None:
-        self.body.show(self.build(self.body.inner_width - 1))
+        self.set_focus(self.body)
 
     def on_key(self, event: events.Key) -> None:
         """Scroll, or go back."""
+        event.prevent_default()
         page = max(1, self.body.size.height - 1)
         steps = {"up": -1, "down": 1, "pageup": -page, "pagedown": page, "space": page, "home": -9999, "end": 9999}
         if event.key in ("escape", "enter", "q"):

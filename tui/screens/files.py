@@ -15,51 +15,77 @@ from tui.store import Store
 if TYPE_CHECKING:
     from tui.screens.workbench import Workbench
 
-KEPT = "unsaved.toml"
+KEPT = "unsaved-{}.toml"
 
 
 def kept_file() -> Path:
-    """Where unsaved work waits after the terminal went away."""
-    return paths.state_folder() / KEPT
+    """Where this run's unsaved work waits in case the terminal goes away."""
+    return paths.state_folder() / KEPT.format(os.getpid())
+
+
+def left_behind() -> list[Path]:
+    """Unsaved work of runs that ended without asking, latest first."""
+    found: list[tuple[float, Path]] = []
+    with contextlib.suppress(OSError):
+        for path in paths.state_folder().glob(KEPT.format("*")):
+            number = path.stem.rpartition("-")[2]
+            if number.isdigit() and not _runs(int(number)):
+                found.append((path.stat().st_mtime, path))
+    return [path for _, path in sorted(found, reverse=True)]
+
+
+def _runs(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # somebody else's process
+        return True
+    return True
 
 
 def keep(store: Store) -> None:
     """Write unsaved work to the recovery file; without any, remove the file."""
     target = kept_file()
     if not store.dirty:
-        with contextlib.suppress(OSError):
-            target.unlink()
+        forget()
         return
-    with contextlib.suppress(OSError, SessionError):  # the terminal is gone: nobody is there to be told
+    with contextlib.suppress(OSError, SessionError):  # the terminal may be gone: nobody is there to be told
         paths.created(target.parent)
         session.write_atomically(target, session.dump(store.scenario).encode())
 
 
+def forget() -> None:
+    """Remove this run's recovery file."""
+    with contextlib.suppress(OSError):
+        kept_file().unlink()
+
+
 async def recover(bench: Workbench) -> None:
     """Offer the unsaved work of a run that ended without asking."""
-    target = kept_file()
-    if not target.is_file():
-        return
-    try:
-        scenario = session.load(target)
-    except SessionError as error:
-        bench.say(f"Unsaved work could not be read: {error}")
-        return
-    name = scenario.title or f"{scenario.model.name} on {scenario.hardware.accelerator.name}"
-    answer = await bench.app.push_screen_wait(
-        Question(
-            "Unsaved work was found",
-            f"The last run ended without saving: {name}. Open it?",
-            (("o", "Open it", "open"), ("d", "Discard it", "discard")),
+    for target in left_behind():
+        try:
+            scenario = session.load(target)
+        except SessionError as error:
+            bench.say(f"Unsaved work could not be read: {error}")
+            continue
+        name = scenario.title or f"{scenario.model.name} on {scenario.hardware.accelerator.name}"
+        answer = await bench.app.push_screen_wait(
+            Question(
+                "Unsaved work was found",
+                f"A run ended without saving: {name}. Open it?",
+                (("o", "Open it", "open"), ("d", "Discard it", "discard"), ("l", "Later", "later")),
+            )
         )
-    )
-    if answer == "open":
-        bench.sizeup.store.replace(scenario, None, saved=False)
-        bench.opened(None)
-        bench.say("Unsaved work is back. Ctrl+S saves it.")
-    if answer is not None:
+        if answer not in ("open", "discard"):
+            continue
         with contextlib.suppress(OSError):
             target.unlink()
+        if answer == "open":
+            bench.sizeup.store.replace(scenario, None, saved=False)
+            bench.opened(None)
+            bench.say("Unsaved work is back. Ctrl+S saves it.")
+            return
 
 
 async def save(bench: Workbench) -> bool:
@@ -245,6 +271,5 @@ async def leave(bench: Workbench) -> None:
     if len(bench.app.screen_stack) > 1:
         return
     if await settled(bench, "leaving"):
-        with contextlib.suppress(OSError):
-            kept_file().unlink()
+        forget()
         bench.app.exit(0)

@@ -83,7 +83,7 @@ def _accelerators(entries: tuple[Accelerator, ...]) -> tuple[tuple[Column, ...],
         Column("name", from_width=100, limit=32),
         Column("GiB", right=True),
         Column("GB/s", right=True),
-        Column("BF16", right=True),
+        Column("BF16 TF/s", right=True),
         Column("FP8", right=True),
         Column("FP4", right=True, from_width=70),
         Column("W", right=True, from_width=70),
@@ -181,6 +181,7 @@ def palette(app: SizeupApp) -> ListDialog:
         for field in fields.shown(app.store.scenario)
     ]
     items += [
-        Item(f"theme:{name}", (f"Theme: {words}", ""), f"theme colours {words}") for name, words in theme.WORDS.items()
+        Item(f"theme:{name}", (f"Theme: {words}", ""), f"theme colours {words}")
+        for name, words in theme.WORDS.items()
     ]
     return ListDialog("Commands: type to filter", columns, items, prompt="Find", large=False)

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from textual import events, on
 from textual.app import ComposeResult
-from textual.binding import Binding
+from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.geometry import Size
 from textual.reactive import Reactive
 from textual.screen import Screen
+from textual.timer import Timer
 from textual.widget import Widget
 
 from catalog.errors import CatalogError, UnknownId
 from engine.errors import ScenarioError
-from tui import actions, fields
+from tui import actions, fields, paths
 from tui.doc import Line, line, wrap
 from tui.fields import Field
 from tui.pages.sections import apply_action, fixes
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 NARROW, WIDE = 100, 160
 SMALLEST = (60, 20)
+AUTOSAVE_S = 2.0
 
 
 class TooSmall(Canvas):
@@ -46,33 +48,33 @@ class TooSmall(Canvas):
         return [line(text) for text in wrap(words, max(10, width - 1))]
 
 
-class _Still:
-    """A container that does not ask for another layout when it has been laid out: nothing in it scrolls."""
+class Column(Vertical):
+    """Panels one above another. Nothing in it scrolls, so a layout of it never asks for the next."""
 
     def _size_updated(self, size: Size, virtual_size: Size, container_size: Size, layout: bool = True) -> bool:
-        updated: bool = super()._size_updated(size, virtual_size, container_size, layout=False)  # type: ignore[misc]
-        return updated
+        return super()._size_updated(size, virtual_size, container_size, layout=False)
 
 
-class Column(_Still, Vertical):
-    """Panels one above another."""
+class Row(Horizontal):
+    """Panels side by side, the same way."""
+
+    def _size_updated(self, size: Size, virtual_size: Size, container_size: Size, layout: bool = True) -> bool:
+        return super()._size_updated(size, virtual_size, container_size, layout=False)
 
 
-class Row(_Still, Horizontal):
-    """Panels side by side."""
-
-
-class Workbench(_Still, Screen[None]):
+class Workbench(Screen[None]):
     """The main screen. Every change of the store ends in `refresh_panels`, and each panel sends what differs."""
 
     # Textual repaints the whole screen when the focus moves; here nothing outside the two panels depends on it.
     focused: Reactive[Widget | None] = Reactive(None, repaint=False)
-    BINDINGS = tuple(
-        Binding(key, command.id, command.help, show=False, priority=key.startswith(("ctrl+", "f")) and key != "ctrl+r")
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding(
+            key, command.id, command.help, show=False, priority=key.startswith(("ctrl+", "f")) and key != "ctrl+r"
+        )
         for command in actions.COMMANDS
         if command.where == "everywhere" and command.id != "quit"
         for key in command.keys
-    )
+    ]
 
     AUTO_FOCUS = ""
 
@@ -87,10 +89,14 @@ class Workbench(_Still, Screen[None]):
 
         return cast(SizeupApp, self.app)
 
+    def _size_updated(self, size: Size, virtual_size: Size, container_size: Size, layout: bool = True) -> bool:
+        return super()._size_updated(size, virtual_size, container_size, layout=False)
+
     def on_screen_resume(self, event: events.ScreenResume) -> None:
         """Textual lays out and then repaints a resumed screen; the first time the layout has painted it already."""
         if not self._resumed:
             event.prevent_default()
+            self.stack_updates += 1
             self._refresh_layout(self.app.size)
         self._resumed = True
 
@@ -120,6 +126,18 @@ class Workbench(_Still, Screen[None]):
         self.footer = self.query_one("#footer", Footer)
         self.sizeup.store.subscribe(self.refresh_panels)
         self._give_focus(self.form)
+        self.sizeup.store.subscribe(self._keep_soon)
+        self._keeping: Timer | None = None
+        if any(paths.state_folder().glob("unsaved-*.toml")):
+            from tui.screens import files
+
+            self._run(files.recover(self))
+
+    def _keep_soon(self) -> None:
+        """Autosave once the edits pause."""
+        if self._keeping is not None:
+            self._keeping.stop()
+        self._keeping = self.set_timer(AUTOSAVE_S, self.keep_work)
 
     def on_resize(self, event: events.Resize) -> None:
         """One, two or three columns by the width."""
@@ -144,7 +162,9 @@ class Workbench(_Still, Screen[None]):
 
     @on(Form.Changed)
     def _changed(self, event: Form.Changed) -> None:
-        self.set_value(event.field, event.value, group=event.field.key if event.typed else f"step {event.field.key}")
+        self.set_value(
+            event.field, event.value, group=event.field.key if event.typed else f"step {event.field.key}"
+        )
 
     @on(Form.Rejected)
     def _rejected(self, event: Form.Rejected) -> None:

@@ -77,6 +77,8 @@ class Canvas(Widget):
         """Build the lines again and send what differs."""
         if self.size.width:
             self.show(self.get_lines(self.inner_width))
+        else:
+            self._built_width = -1  # hidden: what it shows next must be built anew
 
     def show(self, lines: Sequence[Line]) -> None:
         """Replace the lines; refresh only the cells that differ and are in view."""
@@ -98,7 +100,10 @@ class Canvas(Widget):
                 ]
         bar = self._bar()
         if bar != old_bar:
-            rows = {row for row in range(self.size.height) if _on_bar(bar, row) != _on_bar(old_bar, row)}
+            appeared = (bar[1] == 0) != (old_bar[1] == 0)
+            rows = {
+                row for row in range(self.size.height) if appeared or _on_bar(bar, row) != _on_bar(old_bar, row)
+            }
             regions += [Region(self.inner_width, first, 1, count) for first, count in _runs(rows)]
         if regions:
             self.refresh(*regions)
@@ -111,7 +116,11 @@ class Canvas(Widget):
             self._built_width = self.inner_width
             self._lines = self.get_lines(self.inner_width)
             self._top = max(0, min(self._top, self._furthest()))
+            self.laid_out()
         return resized
+
+    def laid_out(self) -> None:
+        """Called when lines were built for a new size and are about to be painted."""
 
     # --- scrolling
 

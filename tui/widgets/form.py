@@ -94,8 +94,9 @@ class Form(Canvas, can_focus=True):
     def _show_row(self) -> None:
         row = self._rows.get(self.key)
         if row is not None:
-            first = self.fields[0].key == self.key
-            self.keep_in_view(0 if first else row, 0 if first else 1)
+            below = len(wrap(self.reason(self.field), self.inner_width - 6))
+            self.keep_in_view(row + max(1, below))
+            self.keep_in_view(0 if self.fields[0].key == self.key else max(0, row - 1))
 
     def step_to(self, forward: bool) -> None:
         """The next or previous field; past the ends `Left` is posted."""
@@ -130,6 +131,8 @@ class Form(Canvas, can_focus=True):
             if typed != fields.current(self.sizeup.store.scenario, self.field):
                 self.edit = None
         self.update_lines()
+        if self.has_focus:
+            self._show_row()
 
     # --- keys
 
@@ -293,6 +296,10 @@ class Form(Canvas, can_focus=True):
             if key is not None:
                 self.go_to(key)
 
+    def laid_out(self) -> None:
+        """A new size keeps the current field in view."""
+        self._show_row()
+
     def focus_changed(self) -> None:
         """The marker comes with the focus; typing ends without it."""
         if not self.has_focus:
@@ -365,7 +372,9 @@ class Form(Canvas, can_focus=True):
             short = shorten(text, room - 2, glyphs.ellipsis)
             box = (Span(f" {short:<{room - 2}} ", style, action),)
         marker = glyphs.pointer if here else glyphs.no if bad else " "
-        label = Span(f"{marker} {field.label:<{LABEL}}", "strong" if here else "bad" if bad else "", f"go:{field.key}")
+        label = Span(
+            f"{marker} {field.label:<{LABEL}}", "strong" if here else "bad" if bad else "", f"go:{field.key}"
+        )
         return (label, *box, *tail)
 
     def _tail(self, field: Field, width: int) -> tuple[tuple[Span, ...], int]:

@@ -35,8 +35,9 @@ class Title(Canvas):
         name = scenario.title or (store.path.stem if store.path else "new session")
         unsaved = f" {glyphs.unsaved} unsaved" if store.dirty else ""
         hardware, workload = scenario.hardware, scenario.workload
-        nodes = f"{hardware.nodes}{glyphs.times}" if hardware.nodes > 1 else ""
-        build = f"{nodes}{hardware.gpus_per_node}{glyphs.times} {hardware.accelerator.id}"
+        gpus = hardware.gpus_per_node
+        number = f"{hardware.nodes}{glyphs.times}{gpus}" if hardware.nodes > 1 else f"{gpus}{glyphs.times}"
+        build = f"{number} {hardware.accelerator.id}"
         model = f"{scenario.model.id or scenario.model.name} {scenario.model.weights}"
         load = f"{workload.kind}, {workload.concurrency} users" if workload.is_inference else workload.kind
         room = width - len(" sizeup  ") - len(unsaved) - 3
@@ -83,7 +84,8 @@ class VerdictLine(Canvas):
         glyphs = self.sizeup.glyphs
         verdict = sizing.verdict
         word, style = BADGES.get(verdict.answer, (verdict.answer.upper(), "badge-warn"))
-        if not verdict.carried and style == "badge-good":
+        doubtful = not verdict.carried or sizing.memory.headroom in ("tight", "marginal")
+        if doubtful and style == "badge-good":
             style = "badge-warn"
         badge = f" {word} "
         head = wrap(glyphs.text(verdict.headline), width - len(badge) - 3)

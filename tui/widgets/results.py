@@ -8,7 +8,8 @@ from textual import events
 from textual.message import Message
 
 from tui.doc import BLANK, Line, Span, line, paragraphs, width_of
-from tui.pages import PAGES, Look
+from tui.pages import PAGES
+from tui.pages.sections import Look
 from tui.widgets.canvas import Canvas
 
 

@@ -1,0 +1,9 @@
+"""Screens are compared cell by cell, so nothing of the person's terminal may leak in."""
+
+from __future__ import annotations
+
+import os
+
+for name in ("NO_COLOR", "TEXTUAL_THEME", "TEXTUAL_ANIMATIONS", "COLUMNS", "LINES", "SIZEUP_ASCII"):
+    os.environ.pop(name, None)  # before textual is imported: it reads them once
+os.environ |= {"TERM": "xterm-256color", "COLORTERM": "truecolor", "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8"}

@@ -1,0 +1,71 @@
+"""The app under a pilot, with what tests ask of it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from textual.pilot import Pilot
+
+from catalog import load
+from engine.scenario import Scenario
+from engine.size import size
+from tui.app import SizeupApp
+from tui.doc import plain
+from tui.glyphs import UNICODE
+from tui.widgets.canvas import Canvas
+
+
+def app_of(scenario: Scenario, path: Path | None = None, **options: Any) -> SizeupApp:
+    """The app on a scenario, dark and in Unicode unless told otherwise."""
+    options = {"theme": "dark", "glyphs": UNICODE} | options
+    return SizeupApp(scenario, path, catalog=load(), size=size, **options)
+
+
+class Driver:
+    """Keys in, text out."""
+
+    def __init__(self, app: SizeupApp, pilot: Pilot[int]) -> None:
+        self.app = app
+        self.pilot = pilot
+
+    async def press(self, *keys: str) -> None:
+        """Press keys one after another."""
+        for key in keys:
+            await self.pilot.press(key)
+        await self.pilot.pause()
+
+    async def type(self, text: str) -> None:
+        """Type text."""
+        await self.press(*(_KEYS.get(char, char) for char in text))
+
+    async def go_to(self, key: str) -> None:
+        """Tab to a field."""
+        form = self.app.workbench.form
+        for _ in range(80):
+            if form.field.key == key:
+                return
+            await self.press("tab")
+        raise AssertionError(f"no way to {key}")
+
+    def text(self, selector: str = "") -> str:
+        """What is on screen, or in one part of it, line by line."""
+        if selector:
+            canvas = self.app.screen.query_one(selector, Canvas)
+            return "\n".join(plain(row) for row in canvas.lines)
+        width, height = self.app.size
+        rows = self.app.screen._compositor.render_strips(self.app.size)
+        return "\n".join(strip.text[:width] for strip in rows[:height])
+
+
+_KEYS = {" ": "space", ".": "full_stop", "/": "slash", "-": "minus", "_": "underscore", "~": "tilde", "?": "question_mark"}
+
+
+@asynccontextmanager
+async def running(app: SizeupApp, columns: int = 120, rows: int = 36) -> AsyncIterator[Driver]:
+    """Run the app in a terminal of that size."""
+    async with app.run_test(size=(columns, rows)) as pilot:
+        await pilot.pause()
+        yield Driver(app, pilot)
