@@ -18,7 +18,7 @@ from engine.formats import weight_format
 from engine.hardware import Accelerator
 from engine.kv_pool import KvPool, kv_pool
 from engine.scenario import Layout, Runtime, Scenario, ServingEngine
-from engine.sharding import attention_ranks, expert_split, kv_copies, split, stage_weights
+from engine.sharding import attention_ranks, expert_group, expert_split, kv_copies, split, stage_weights
 from engine.sizing import Headroom, Memory, MemoryGroup
 from engine.units import GB, GIB, MIB
 
@@ -118,6 +118,22 @@ def sglang_static_fraction(memory_mib: float, layout: Layout, chunk: int, graph_
     return round(max(0.1, (memory_mib - reserved) / memory_mib), 3)
 
 
+@lru_cache(maxsize=256)
+def sglang_vision_factor(arch: Architecture) -> float:
+    """What SGLang multiplies its default fraction by for a model with a vision tower (`adjust_mem_fraction_for_vlm`).
+
+    0.95, and a tenth less for each multiple of CLIP ViT-L's layers x width squared, within 0.8 to 1.05.
+    """
+    layers = width = 0
+    for tensor in arch.towers:
+        if tensor.part == "vision" and tensor.name.endswith("q_proj") and tensor.copies > layers:
+            layers, width = tensor.copies, tensor.cols
+    if not layers:
+        return 1.0
+    complexity = layers * width**2 / (24 * 1024**2)
+    return 0.95 * min(1.05, max(0.8, 1.0 - 0.1 * (complexity - 1.0)))
+
+
 def engine_settings(scenario: Scenario, layout: Layout) -> EngineSettings:
     """The person's engine settings with the engine's defaults for this card filled in.
 
@@ -126,20 +142,21 @@ def engine_settings(scenario: Scenario, layout: Layout) -> EngineSettings:
     return _settings(
         scenario.runtime,
         scenario.hardware.accelerator,
-        layout,
+        plain_layout(layout),
+        scenario.model.architecture,
         min(scenario.workload.tokens_per_request, scenario.model.architecture.max_position),
     )
 
 
 @lru_cache(maxsize=1024)
-def _settings(runtime: Runtime, card: Accelerator, layout: Layout, tokens: int) -> EngineSettings:
+def _settings(runtime: Runtime, card: Accelerator, layout: Layout, arch: Architecture, tokens: int) -> EngineSettings:
     engine = runtime.engine
     if engine == "sglang":
         memory_mib = card.memory_bytes / MIB
         chunk, graph_batch = sglang_batch_defaults(memory_mib, layout.tp)
         batched = runtime.max_num_batched_tokens or chunk
         seqs = runtime.max_num_seqs or graph_batch
-        default = sglang_static_fraction(memory_mib, layout, batched, graph_batch)
+        default = sglang_static_fraction(memory_mib, layout, batched, graph_batch) * sglang_vision_factor(arch)
     else:
         large = _is_large(card)
         batched = runtime.max_num_batched_tokens or (8192 if large else 2048)
@@ -292,7 +309,7 @@ def non_torch_bytes(accelerator: Accelerator, layout: Layout, engine: ServingEng
 
     SGLang's figure is what its process takes before it looks at the free memory, the CUDA context included.
     """
-    together = layout.tp * layout.pp * (layout.dp if layout.dp_attention else 1)
+    together = expert_group(layout) * layout.pp
     if engine == "sglang":
         fabric = fitted.SGLANG_NVLINK_GIB if together > 1 and nvlink else 0.0
         return int((fitted.SGLANG_START_GIB + fabric) * GIB)

@@ -52,8 +52,8 @@ def attention_ranks(layout: Layout) -> int:
 
 
 def expert_group(layout: Layout) -> int:
-    """GPUs that together hold one copy of the routed experts."""
-    return layout.tp * layout.dp if layout.dp_attention else layout.tp
+    """GPUs that together hold one copy of the routed experts: over the replicas too when EP is wider than TP."""
+    return layout.tp * layout.dp if layout.dp_attention or layout.ep > layout.tp else layout.tp
 
 
 def expert_split(layout: Layout) -> tuple[int, int]:

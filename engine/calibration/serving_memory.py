@@ -6,7 +6,7 @@ leave-one-out error.
 
 from typing import Final
 
-SAMPLER_BYTES: Final = 38
+SAMPLER_BYTES: Final = 38.0
 """Bytes for each sequence x vocabulary entry while the profile run samples. 7 logs, leave-one-out 1 %."""
 
 HIDDEN_COPIES: Final = 1.8

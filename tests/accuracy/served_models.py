@@ -200,6 +200,7 @@ _QWEN3_4B = {
     "num_attention_heads": 32,
     "num_key_value_heads": 8,
 }
+_QWEN3_VL_SMALL = {"out_hidden_size": 2560, "depth": 24, "hidden_size": 1024, "intermediate_size": 4096}
 _QWEN3_30B = {
     "hidden_size": 2048,
     "intermediate_size": 6144,
@@ -225,7 +226,7 @@ CONFIGS: dict[str, dict[str, Any]] = {
     "qwen2.5-vl-3b": _qwen_vl(_decoder("qwen2_5_vl", 2048, 11008, 36, 16, 2, 151936, 128000, True), 3420),
     "qwen2.5-vl-32b": _qwen_vl(_decoder("qwen2_5_vl", 5120, 27648, 64, 40, 8, 152064, 128000), 3456),
     "qwen2.5-vl-72b": _qwen_vl(_decoder("qwen2_5_vl", 8192, 29568, 80, 64, 8, 152064, 128000), 3456),
-    "qwen3-vl-4b": _like("qwen3-vl-8b", {"tie_word_embeddings": True}, _QWEN3_4B, {"out_hidden_size": 2560}),
+    "qwen3-vl-4b": _like("qwen3-vl-8b", {"tie_word_embeddings": True}, _QWEN3_4B, _QWEN3_VL_SMALL),
     "qwen3-vl-30b": _like("qwen3-vl-235b-a22b", {}, _QWEN3_30B, {"out_hidden_size": 2048}),
     "qwen3-vl-32b": _like("qwen3-vl-8b", {}, _QWEN3_32B, {"out_hidden_size": 5120}),
 }

@@ -215,6 +215,14 @@ def test_sglang_reserves_by_its_own_heuristic() -> None:
     assert sglang_static_fraction(81559, Layout(tp=8), 8192, 512) == pytest.approx(0.817, abs=0.002)
 
 
+def test_sglang_leaves_more_for_models_that_see() -> None:
+    text, vision = (
+        engine_settings(build(model, runtime=Runtime(engine="sglang")), Layout()).utilization
+        for model in ("qwen2.5-7b", "qwen2.5-vl-7b")
+    )
+    assert 0.75 * text < vision < text
+
+
 def test_graphs_off_frees_their_memory() -> None:
     on, off = (serving_memory(build(runtime=Runtime(cuda_graphs=graphs)), Layout()).worst for graphs in (True, False))
     assert off.runtime_bytes < on.runtime_bytes

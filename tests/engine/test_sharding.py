@@ -99,6 +99,8 @@ def test_expert_parallelism_keeps_whole_experts() -> None:
     assert expert_parallel == pytest.approx(tensor_parallel, rel=0.01)
     assert expert_split(Layout(tp=8, ep=8)) == (8, 1)
     assert expert_split(Layout(tp=8, ep=2)) == (2, 4)
+    assert expert_split(Layout(tp=4, dp=2, ep=8)) == (8, 1)
+    assert expert_split(Layout(tp=4, dp=2)) == (1, 4)
 
 
 def test_data_parallel_attention_replicates_attention_and_spreads_experts() -> None:
