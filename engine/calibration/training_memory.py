@@ -22,23 +22,23 @@ LOGIT_FUSED: Final = 0.05
 # Hidden states alive beside the logits.
 LOSS_HIDDEN: Final = 3.06
 # Hidden sizes a layer keeps for its backward: norms' inputs and outputs.
-SAVED_HIDDEN: Final = 3.48
+SAVED_HIDDEN: Final = 3.54
 # Widths of Q, K and V a layer keeps: before and after the rotation.
-SAVED_QKV: Final = 1.21
+SAVED_QKV: Final = 1.23
 # Widths of the feed-forward's inner outputs a layer keeps.
 SAVED_MLP: Final = 1.74
 # Hidden sizes more while a layer's backward runs: gradients.
-BACKWARD_HIDDEN: Final = 1.94
+BACKWARD_HIDDEN: Final = 2.01
 # Feed-forward widths more while a layer's backward runs.
-BACKWARD_MLP: Final = 1.66
+BACKWARD_MLP: Final = 1.6
 # Hidden sizes more with unfused norms and rotary embeddings.
-UNFUSED_HIDDEN: Final = 3.81
+UNFUSED_HIDDEN: Final = 3.74
 # What an fp32 residual stream makes of a layer's activations (not fitted).
 RESIDUAL_FP32: Final = 1.75
 # Whole hidden states that tensor parallelism gathers in a layer.
-GATHERED_HIDDEN: Final = 6.31
+GATHERED_HIDDEN: Final = 5.87
 # Bytes that 4-bit kernels of 2023 keep of a projection's input.
-QUANTIZED_INPUT: Final = 3.06
+QUANTIZED_INPUT: Final = 3.0
 # Bytes to unpack one element of the largest matrix, same era.
 GPTQ_UNPACK: Final = 19.2
 # Bytes an adapter keeps of its input without recomputation: dropout.
@@ -52,9 +52,9 @@ CACHE_SHARE_GATHERED: Final = 0.25
 # Cache over the smaller of the loss and the layer's backward.
 CACHE_OTHER_PHASE: Final = 0.887
 # Part of the cache that cannot be given back under pressure.
-STUCK_SHARE: Final = 0.451
+STUCK_SHARE: Final = 0.467
 # GB of CUDA context and libraries.
-CONTEXT_GB: Final = 0.703
+CONTEXT_GB: Final = 0.69
 # GB of communicators with more than one rank.
 COMMUNICATORS_GB: Final = 0.87
 # Share of the reported memory that the driver keeps (not fitted).

@@ -205,9 +205,15 @@ def _state(stage: StageElements, recipe: Recipe, workload: Workload, shape: Shap
     return state
 
 
-def _saved(hidden: float, qkv: float, attention: float, up: float, element: float) -> float:
-    """Bytes a token that layers of these widths keep for their backward."""
+def _saved(hidden: float, qkv: float, attention: float, up: float, element: float, trained: bool) -> float:
+    """Bytes a token that layers of these widths keep for their backward.
+
+    trained: a weight that learns needs the input of its product again: both norms' outputs and the inner product of
+    the feed-forward. A frozen one does not.
+    """
     widths = fitted.SAVED_HIDDEN * hidden + fitted.SAVED_QKV * qkv + attention + fitted.SAVED_MLP * up
+    if trained:
+        widths += 2.0 * hidden + 0.5 * up
     return element * widths
 
 
@@ -242,7 +248,8 @@ def rank_cost(stage: StageElements, recipe: Recipe, workload: Workload, shape: S
     element = 2.0 * (fitted.RESIDUAL_FP32 if recipe.residual > 2.0 else 1.0)
     unfused = fitted.UNFUSED_HIDDEN if workload.software != "tuned" else 0.0
     turn = wide.up_width if workload.software == "tuned" else wide.expert_up_width  # one grouped product, or a loop
-    saved = _saved(hidden, wide.qkv_width, wide.attention_width, wide.up_width, element)
+    trained = not recipe.peft
+    saved = _saved(hidden, wide.qkv_width, wide.attention_width, wide.up_width, element, trained)
     working = element * ((fitted.BACKWARD_HIDDEN + unfused) * hidden + fitted.BACKWARD_MLP * turn)
     if not workload.flash_attention:
         saved += SCORE_BYTES * wide.score_heads * workload.sequence_length
@@ -258,7 +265,7 @@ def rank_cost(stage: StageElements, recipe: Recipe, workload: Workload, shape: S
         products = 2.0 * wide.attention_width + wide.qkv_width + wide.up_width + 2.0 * hidden
         backward = max(0.0, saved - products) + working
     else:
-        kept = _saved(hidden * stage.layers, stage.qkv_width, stage.attention_width, stage.up_width, element)
+        kept = _saved(hidden * stage.layers, stage.qkv_width, stage.attention_width, stage.up_width, element, trained)
         if not workload.flash_attention:
             kept += SCORE_BYTES * stage.score_heads * workload.sequence_length
         if recipe.keeps_quantized_inputs:
