@@ -332,13 +332,13 @@ def _kernel_lines(kernel: Kernel, ranks: int, link: Link, name: str, nccl: Lines
     called = [(alpha + overhead, beta) for alpha, beta in nccl]
     if name == "pcie-host" or (pcie and kernel != "one-shot" and ranks > 2):
         return called
-    wire = link.peak_gb_s_unidir * k["wire"] * GB
+    # a kernel of few thread blocks moves only so much, however wide the link
+    wire = min(link.peak_gb_s_unidir * k["wire"], k["cap_gb_s"]) * GB
     alpha = (k["base_us"] + k["hop_us"] * (ranks - 1)) * 1e-6 * fit.KERNEL_CLASS.get(name, 1.0)
-    return [
-        (alpha, (ranks - 1) / wire),
-        (alpha * fit.SHARED["two_shot"], 2 * (ranks - 1) / ranks / wire),
-        *called,
-    ]
+    one_shot = (alpha, (ranks - 1) / wire)
+    if kernel == "one-shot":
+        return [one_shot]
+    return [one_shot, (alpha * fit.SHARED["two_shot"], 2 * (ranks - 1) / ranks / wire), *called]
 
 
 def _inter_lines(

@@ -198,41 +198,46 @@ RING_SHARE: dict[str, dict[str, float]] = {
 
 KERNELS: dict[str, dict[str, float]] = {
     "vllm": {
-        "base_us": 3.522,
-        "hop_us": 0.34,
-        "wire": 0.641,
-        "call_us": 1.5,
+        "base_us": 3.663,
+        "hop_us": 0.3481,
+        "wire": 0.6611,
+        "cap_gb_s": 196.1,
+        "call_us": 1.56,
     },
     "trtllm": {
-        "base_us": 2.666,
-        "hop_us": 0.1217,
-        "wire": 0.4538,
+        "base_us": 2.719,
+        "hop_us": 0.1725,
+        "wire": 0.3852,
+        "cap_gb_s": 500.0,
         "call_us": 1.5,
     },
     "one-shot": {
-        "base_us": 4.95,
-        "hop_us": 0.3302,
-        "wire": 0.429,
-        "call_us": 1.605,
+        "base_us": 5.0,
+        "hop_us": 0.363,
+        "wire": 0.5446,
+        "cap_gb_s": 220.0,
+        "call_us": 1.5,
     },
     "vllm-pcie": {
         "base_us": 4.0,
         "hop_us": 0.4,
         "wire": 0.5,
+        "cap_gb_s": 220.0,
         "call_us": 1.529,
     },
     "trtllm-pcie": {
         "base_us": 4.0,
         "hop_us": 0.4,
         "wire": 0.5,
+        "cap_gb_s": 220.0,
         "call_us": 1.224,
     },
 }
 
 KERNEL_CLASS: dict[str, float] = {
-    "nvlink-3": 1.361,
+    "nvlink-3": 1.322,
     "nvlink-4": 1.0,
-    "nvlink-5": 1.8,
+    "nvlink-5": 1.719,
 }
 
 LATENCY_SCALE: dict[str, float] = {
@@ -243,10 +248,10 @@ LATENCY_SCALE: dict[str, float] = {
 SHARED: dict[str, float] = {
     "send_fill": 0.1424,
     "socket_gb_s": 5.0,
-    "two_shot": 1.872,
+    "two_shot": 0.9917,
 }
 
-INTERVAL: tuple[float, float] = (0.81, 1.31)
+INTERVAL: tuple[float, float] = (0.81, 1.27)
 
 MEASURED_LINKS: frozenset[str] = frozenset(
     {
