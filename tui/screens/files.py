@@ -52,7 +52,7 @@ def keep(store: Store) -> None:
         return
     with contextlib.suppress(OSError, SessionError):  # the terminal may be gone: nobody is there to be told
         paths.created(target.parent)
-        session.write_atomically(target, session.dump(store.scenario).encode())
+        session.write_atomically(target, session.dump(session.anchored(store.scenario, store.path)).encode())
 
 
 def forget() -> None:
