@@ -68,12 +68,18 @@ class Group:
     block: int
 
     def blocks(self, tokens: int, batched: int) -> int:
-        """Blocks that one sequence holds in these groups."""
+        """Blocks that one sequence holds in these groups while `batched` of its tokens are being prefilled."""
         if self.spec.kind == "state":
             return self.count
         held = -(-self.spec.entries(tokens, batched) // self.block)
         # A window may start in the middle of a block, which then stays.
         return self.count * (held + 1 if self.spec.kind == "sliding" else held)
+
+    def prefill_blocks(self, batched: int) -> int:
+        """Blocks past the windows that one step's prefill adds, over all sequences together."""
+        if self.spec.kind not in ("sliding", "chunked"):
+            return 0
+        return self.count * -(-batched // (self.block * self.spec.compression))
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,12 +108,30 @@ class KvPool:
         """Bytes that one sequence of `tokens` takes, rounded up to blocks."""
         return self.blocks(tokens, batched) * self.block_bytes
 
-    def concurrency(self, room_bytes: int, tokens: int, batched: int) -> float:
-        """Sequences of `tokens` that fit in `room_bytes`; infinite for a model that keeps nothing."""
+    def reported_concurrency(self, room_bytes: int, tokens: int, batched: int) -> float:
+        """Sequences of `tokens` by vLLM's start-up line, as if each one were prefilling a whole step on its own."""
         blocks = self.blocks(tokens, batched)
         if not blocks:
             return math.inf
         return max(0, room_bytes // self.block_bytes) / blocks
+
+    def needed_bytes(self, users: int, tokens: int, batched: int) -> int:
+        """Bytes that `users` sequences of `tokens` need at once: windows for all, one step's prefill among them."""
+        steady = users * self.blocks(tokens, 0)
+        prefill = sum(group.prefill_blocks(min(batched, users * tokens)) for group in self.groups)
+        return min(steady + prefill, users * self.blocks(tokens, batched)) * self.block_bytes
+
+    def concurrency(self, room_bytes: int, tokens: int, batched: int) -> float:
+        """Sequences of `tokens` that fit in `room_bytes` at once; infinite for a model that keeps nothing.
+
+        Never below the reported figure: for few sequences both count the same prefill.
+        """
+        steady = self.blocks(tokens, 0)
+        if not steady:
+            return math.inf
+        prefill = sum(group.prefill_blocks(batched) for group in self.groups)
+        room = max(0, room_bytes // self.block_bytes)
+        return max((room - prefill) / steady, room / self.blocks(tokens, batched))
 
     def longest(self, room_bytes: int, limit: int, batched: int) -> int:
         """The longest single sequence that fits in `room_bytes`, at most `limit` tokens."""

@@ -36,7 +36,8 @@ def _suggestions(scenario: Scenario, layout: Layout) -> tuple[Suggestion, ...]:
     for field, value, changed, shape, what in _changes(scenario, layout, now):
         after = serving_memory(changed, shape)
         if after.starts and (after.fits or after.max_concurrency > now.max_concurrency):
-            room = f"{after.max_concurrency:,.0f} users at {changed.workload.tokens_per_request:,} tokens"
+            users = int(after.max_concurrency)
+            room = f"{users:,} user{'' if users == 1 else 's'} at {changed.workload.tokens_per_request:,} tokens"
             found.append((after.fits, Suggestion(field, value, f"{what}: {after.headroom}, room for {room}")))
     found.sort(key=lambda pair: not pair[0])
     return tuple(suggestion for _, suggestion in found)
@@ -65,7 +66,9 @@ def _changes(scenario: Scenario, layout: Layout, now: Memory) -> list[_Change]:
     fewer = int(now.max_concurrency)
     if now.starts and 1 <= fewer < workload.concurrency:
         lighter = replace(scenario, workload=replace(workload, concurrency=fewer))
-        changes.append(("workload.concurrency", fewer, lighter, layout, f"{fewer:,} users at once"))
+        changes.append(
+            ("workload.concurrency", fewer, lighter, layout, f"{fewer:,} user{'' if fewer == 1 else 's'} at once")
+        )
     return changes
 
 
@@ -90,10 +93,9 @@ def _longest_prompt(scenario: Scenario, layout: Layout, now: Memory) -> int:
     model, workload = scenario.model, scenario.workload
     settings = engine_settings(scenario, layout)
     users = -(-workload.concurrency // kv_copies(layout))
-    room = min(group.kv_capacity_bytes for group in now.per_gpu) // users
-    tokens = workload.tokens_per_request
-    for stage in range(layout.pp):
-        pool = kv_pool(
+    room = min(group.kv_capacity_bytes for group in now.per_gpu)
+    pools = {
+        kv_pool(
             model.architecture,
             model.kv_cache,
             attention_ranks(layout),
@@ -102,6 +104,15 @@ def _longest_prompt(scenario: Scenario, layout: Layout, now: Memory) -> int:
             settings.engine,
             settings.block_size,
         )
-        tokens = min(tokens, pool.longest(room, tokens, settings.max_num_batched_tokens))
-    prompt = (tokens - workload.output_tokens) // 1024 * 1024
-    return prompt if 0 < prompt < workload.input_tokens else 0
+        for stage in range(layout.pp)
+    }
+
+    def fits(prompt_kib: int) -> bool:
+        tokens = prompt_kib * 1024 + workload.output_tokens
+        return all(pool.needed_bytes(users, tokens, settings.max_num_batched_tokens) <= room for pool in pools)
+
+    low, high = 0, (workload.input_tokens - 1) // 1024
+    while low < high:
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if fits(middle) else (low, middle - 1)
+    return low * 1024

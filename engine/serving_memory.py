@@ -455,7 +455,8 @@ def _memory(
     per_copy = -(-concurrency // copies)
     batched = settings.max_num_batched_tokens
     limit = arch.max_position
-    users, longest = math.inf, limit
+    users = reported = math.inf
+    longest = limit
     capacity: float = math.inf
     starts = True
     short = ""
@@ -481,14 +482,15 @@ def _memory(
             room = usable - stage.weights - activation - runtime
         pool = stage.pool
         kv_room = max(0, room)
-        kv_needed = per_copy * pool.sequence_bytes(tokens, batched)
+        kv_needed = pool.needed_bytes(per_copy, tokens, batched)
         users = min(users, pool.concurrency(kv_room, tokens, batched))
+        reported = min(reported, pool.reported_concurrency(kv_room, settings.max_model_len, batched))
         if pool.uniform and pool.groups:
             capacity = min(capacity, kv_room // pool.block_bytes * pool.block_tokens)
         longest = min(longest, pool.longest(kv_room, limit, batched))
         if room < 0:
             starts, short = False, "weights"
-        elif pool.concurrency(kv_room, settings.max_model_len, batched) < 1:
+        elif pool.reported_concurrency(kv_room, settings.max_model_len, batched) < 1:
             starts, short = False, short or "kv"
         free = total - stage.weights - kv_needed - activation - runtime
         groups.append(
@@ -515,7 +517,9 @@ def _memory(
         max_users = float(concurrency)
     kv_capacity = int(max_users * tokens) if math.isinf(capacity) else int(capacity) * copies
     share = max(group.weights_bytes for group in groups) / total
-    needed_share = per_copy / users if users > 0 else math.inf
+    needed_share = max(
+        (group.kv_bytes / group.kv_capacity_bytes if group.kv_capacity_bytes else math.inf for group in groups),
+    )
     fill = max((group.used_bytes / group.usable_bytes) for group in groups)
     # A fraction of a user past the last whole block is not room for that user.
     fits = starts and users >= per_copy
@@ -526,6 +530,7 @@ def _memory(
         kv_needed_tokens=concurrency * tokens,
         kv_capacity_tokens=kv_capacity,
         max_concurrency=max_users,
+        reported_concurrency=0.0 if math.isinf(reported) else reported,
         longest_context_tokens=longest,
         fits=fits,
         starts=starts,

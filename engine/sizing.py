@@ -121,7 +121,9 @@ class Memory:
     """Memory of the build, worst group first.
 
     weights_share: weights over the card's total, of the worst group. kv_needed_tokens: concurrency x tokens.
-    kv_capacity_tokens: what fits over all replicas. max_concurrency: users at the asked length.
+    kv_capacity_tokens: what fits over all replicas. max_concurrency: users at the asked length. reported_concurrency:
+    the "maximum concurrency" that one replica's vLLM prints for max_model_len; it charges every sequence of a
+    sliding-window model a whole step of prefill.
     peak_bytes (training): what it needs on the worst GPU; nvidia_smi_bytes: what nvidia-smi will show.
     """
 
@@ -142,6 +144,7 @@ class Memory:
     longest_sequence_tokens: int = 0
     suggestions: tuple[Suggestion, ...] = ()
     training: TrainingDetail | None = None
+    reported_concurrency: float = 0.0
     rule_note: str = ""  # where the 60-70 % rule and the byte accounting disagree: both, and which decides
 
     @property

@@ -342,14 +342,16 @@ def _capacity(row: Row, memory: Memory, length: int, copies: int) -> tuple[float
     """
     observed: dict[str, Any] = row["observed"]
     tokens, users = observed.get("kv_tokens"), observed.get("max_concurrency")
+    said = memory.kv_capacity_tokens / copies
+    if abs(memory.reported_concurrency * length / max(1.0, said) - 1) > 0.01:
+        # Several kinds of layers: the engine's figure follows its own accounting of a whole request.
+        said = memory.reported_concurrency * length
     if users and row.get("max_model_len"):
-        # The printed token count of models with several kinds of layers divides by their number; this one is right.
         by_users = users * row["max_model_len"]
         if not tokens or abs(by_users / tokens - 1) > 0.05:
-            return by_users, memory.max_concurrency * length / copies
-    if tokens:
-        return tokens, memory.kv_capacity_tokens / copies
-    return None
+            # The printed token count of such models divides by the number of groups; the concurrency is right.
+            return by_users, memory.reported_concurrency * length
+    return (tokens, said) if tokens else None
 
 
 def evaluate(rows: list[Row]) -> Evaluation:

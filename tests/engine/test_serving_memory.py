@@ -159,12 +159,12 @@ def test_hybrid_groups_match_what_vllm_printed() -> None:
     pool = kv_pool(catalog.load().model("qwen3-next-80b-a3b").architecture, "bf16", 2, 1, 0, "vllm-earlier")
     assert pool.block_tokens == 544
     assert sum(group.count for group in pool.groups) == 4
-    assert pool.concurrency(int(44.59 * GIB), 262144, 8192) == pytest.approx(14.77, abs=0.01)
+    assert pool.reported_concurrency(int(44.59 * GIB), 262144, 8192) == pytest.approx(14.77, abs=0.01)
     # Gemma 3 27B: 52 sliding layers padded to 60, groups of 10; 89,994 blocks give 50.05 users of 4,096 tokens.
     pool = kv_pool(catalog.load().model("gemma-3-27b").architecture, "bf16", 1, 1, 0, "vllm-earlier")
     assert sum(group.count for group in pool.groups) == 7
     assert pool.waste > 0.05
-    assert pool.concurrency(89994 * pool.block_bytes, 4096, 8192) == pytest.approx(50.05, abs=0.01)
+    assert pool.reported_concurrency(89994 * pool.block_bytes, 4096, 8192) == pytest.approx(50.05, abs=0.01)
 
 
 def test_sliding_layers_stop_growing() -> None:
@@ -173,6 +173,27 @@ def test_sliding_layers_stop_growing() -> None:
     assert (at_64k - at_32k) == 2 * (at_32k - at_16k)
     full_only = 12 * 2 * 8 * 64 * 2
     assert at_32k - at_16k == 16384 * full_only
+
+
+def test_sliding_layers_charge_one_step_of_prefill_not_one_for_each_user() -> None:
+    scenario = build("gemma-3-27b", "fp8", "h100-sxm", concurrency=16, tokens=8192)
+    memory = serving_memory(scenario, Layout())
+    assert memory.max_concurrency > 1.5 * memory.reported_concurrency
+    pool = kv_pool(scenario.model.architecture, "bf16", 1, 1, 0)
+    assert pool.needed_bytes(1, 8192, 8192) <= pool.sequence_bytes(8192, 8192)
+    ten, twenty = pool.needed_bytes(10, 8192, 8192), pool.needed_bytes(20, 8192, 8192)
+    assert twenty < 2 * ten
+    uniform = serving_memory(build(tokens=8192), Layout())
+    assert uniform.max_concurrency == uniform.reported_concurrency
+
+
+@settings(max_examples=60, deadline=None)
+@given(model=st.sampled_from(MODELS), users=st.integers(1, 400), tokens=st.integers(300, 40000))
+def test_the_users_that_fit_are_those_whose_kv_fits(model: str, users: int, tokens: int) -> None:
+    memory = serving_memory(build(model, "fp8", "b200-sxm", 8, concurrency=users, tokens=tokens), Layout())
+    worst = memory.worst
+    if memory.starts:
+        assert memory.fits == (worst.kv_bytes <= worst.kv_capacity_bytes)
 
 
 def test_longest_context_fits_and_one_block_more_does_not() -> None:
