@@ -49,9 +49,11 @@ FITTED = Constants(fit.CONSTANTS, fit.INTERVALS)
 class Body:
     """Sums over a model at one sequence length. Elements are matrix elements that a token meets.
 
-    narrow: mean width of the matrices that tensor parallelism splits. streams: element-wise elements a token and
-    layer-set that every rank repeats (hidden) and that tensor parallelism splits (inner). held: all parameters
-    of the blocks, experts: the routed ones of them, outer: embedding and head. kv_share: keys and values over hidden.
+    attention_flops: forward, an average token, all layers. score_pairs: query-key pairs a token. streams: element-wise
+    elements a token in all layers, of the hidden state (norms, residuals: every tensor-parallel rank may repeat
+    them) and of what lies inside the blocks (which tensor parallelism splits). permuted: those that routing to
+    experts and back moves. held: parameters of the blocks, expert_parameters: the routed ones of them, outer:
+    embedding and head. kv_share: a layer's keys and values over the hidden size.
     """
 
     layers: int
@@ -65,7 +67,6 @@ class Body:
     streams_inner: int
     permuted: int
     hidden: int
-    inner: float
     head_dim: int
     expert_width: int
     vocabulary: int
@@ -87,7 +88,7 @@ def body(architecture: Architecture, sequence_length: int) -> Body:
     """The sums of a model at a sequence length. Cached."""
     active = active_elements(architecture)
     moe_layers = hidden_streams = inner_streams = held = experts = 0
-    pairs = widths = 0.0
+    pairs = 0.0
     kv_width = 0
     hidden = architecture.hidden_size
     for layer, count in architecture.layer_runs():
@@ -104,7 +105,6 @@ def body(architecture: Architecture, sequence_length: int) -> Body:
         # norms and residuals read and write the hidden state; every product writes and rereads its inner side
         hidden_streams += count * 8 * hidden
         inner_streams += count * 2 * inner
-        widths += count * inner
         if layer.ffn == "moe":
             moe_layers += count
         kv_width = max(kv_width, sum(cache.elements_per_token for cache in layer.caches))
@@ -124,7 +124,6 @@ def body(architecture: Architecture, sequence_length: int) -> Body:
         streams_inner=inner_streams,
         permuted=moe_layers * 4 * hidden * max(1, architecture.experts_per_token),
         hidden=hidden,
-        inner=widths / max(1, layers) / 5,
         head_dim=architecture.head_dim,
         expert_width=architecture.expert_intermediate_size,
         vocabulary=architecture.vocab_size,
@@ -242,6 +241,21 @@ def gpu_family(accelerator: Accelerator) -> str:
     return "gddr"
 
 
+def sixteen_bit_tflops(accelerator: Accelerator) -> float:
+    """Dense 16-bit rate of a part; where nobody published it, half of its FP8 or a quarter of its FP4 rate.
+
+    The last resort is a rule of thumb: parts with matrix units do about 100 FLOPs for each byte they stream.
+    """
+    published = (accelerator.tflops_bf16_dense if accelerator.supports_bf16 else None) or accelerator.tflops_fp16_dense
+    if published:
+        return published
+    if accelerator.tflops_fp8_dense:
+        return accelerator.tflops_fp8_dense / 2
+    if accelerator.tflops_fp4_dense:
+        return accelerator.tflops_fp4_dense / 4
+    return 0.1 * accelerator.bandwidth_gb_s
+
+
 def forget_rates() -> None:
     """Drop the cached rates, for a calibration that tries many constants."""
     _rates.clear()
@@ -258,9 +272,7 @@ def rates(accelerator: Accelerator, compute_dtype: str, software: Software, cons
         return known[2]
     family = gpu_family(accelerator)
     c = constants
-    sixteen = accelerator.tflops_bf16_dense or accelerator.tflops_fp16_dense or 1.0
-    if not accelerator.supports_bf16 and accelerator.tflops_fp16_dense:
-        sixteen = accelerator.tflops_fp16_dense
+    sixteen = sixteen_bit_tflops(accelerator)
     best = accelerator.measured_tflops_bf16 or sixteen * UNMEASURED_MATRIX_SHARE
     tier = c[f"tier.{software}"]
     base = best * c[f"matmul.{family}.bf16"]
@@ -389,7 +401,7 @@ def kernels(b: Body, r: Rates, workload: Workload, tokens: float, tp: int, ep: i
     """What one GPU computes for a micro-batch of `tokens` tokens when tp ranks share each layer."""
     t = r.tier
     adapter = workload.kind in ("lora", "qlora")
-    shape = 1.0 + t.narrow_width / max(1.0, min(b.hidden, b.inner) / tp) + t.few_tokens / tokens
+    shape = 1.0 + t.narrow_width / max(1.0, b.hidden / tp) + t.few_tokens / tokens
     shape *= 1.0 + t.misaligned * alignment(b.hidden / tp)
     products = 2.0 * tokens * b.projections / tp / r.matrix * shape
     moved = (b.streams_hidden + b.streams_inner / tp) * t.elementwise

@@ -14,6 +14,7 @@ from functools import lru_cache
 from typing import Any
 
 import catalog
+from catalog.names import plain_name, resolve_name
 from engine.architecture import Architecture, dense_decoder
 from engine.errors import ScenarioError
 from engine.flops import active_elements
@@ -71,6 +72,16 @@ TIERS: tuple[tuple[str, Software], ...] = (
 
 GPUS = {
     "a100-80g": "a100-sxm4-80gb",
+    "a100-sxm-80g": "a100-sxm4-80gb",
+    "a100-sxm-40g": "a100-sxm4-40gb",
+    "a100-sxm4-80g": "a100-sxm4-80gb",
+    "a100-sxm4-40g": "a100-sxm4-40gb",
+    "a100-pcie-40g": "a100-pcie-40gb",
+    "a100-pcie-80g": "a100-pcie-80gb",
+    "a800": "a100-sxm4-80gb",
+    "h800": "h100-sxm",
+    "gh200": "gh200-96gb",
+    "mi250": "mi250x",
     "a100-40g": "a100-sxm4-40gb",
     "a100": "a100-sxm4-80gb",
     "a100-sxm": "a100-sxm4-80gb",
@@ -83,6 +94,7 @@ GPUS = {
     "v100": "v100-sxm2-32gb",
     "v100-sxm": "v100-sxm2-32gb",
     "v100-32g": "v100-sxm2-32gb",
+    "v100-sxm2-32g": "v100-sxm2-32gb",
     "rtx-pro-6000-se": "rtx-pro-6000-server",
     "rtx-pro-6000": "rtx-pro-6000-server",
     "pro6000": "rtx-pro-6000-server",
@@ -200,7 +212,7 @@ def _llama(
     return shape | other
 
 
-# Shapes of models that rows name and the catalog may not carry: their configs, or the tables of the rows' sources.
+# Shapes of models that rows name and the catalog does not carry: their papers, or the tables of the rows' sources.
 SHAPES: dict[str, dict[str, Any]] = {
     "mpt-125m": _gpt(768, 12, 12, 50368),
     "mpt-350m": _gpt(1024, 24, 16, 50368),
@@ -217,46 +229,11 @@ SHAPES: dict[str, dict[str, Any]] = {
     "nemotron-8b": _gpt(4096, 32, 32, 256000, tied=False),
     "nemotron-15b": _gpt(6144, 32, 48, 256000, tied=False, kv_heads=8),
     "nemotron-22b": _gpt(6144, 40, 48, 256000, tied=False),
-    "qwen-7b": _llama(4096, 32, 32, 32, 11008, 151936),
-    "qwen-14b": _llama(5120, 40, 40, 40, 13696, 152064),
-    "qwen-72b": _llama(8192, 80, 64, 64, 24576, 152064),
-    "qwen2.5-0.5b": _llama(896, 24, 14, 2, 4864, 151936, tied=True),
-    "qwen2.5-1.5b": _llama(1536, 28, 12, 2, 8960, 151936, tied=True),
-    "qwen2.5-3b": _llama(2048, 36, 16, 2, 11008, 151936, tied=True),
-    "qwen2.5-7b": _llama(3584, 28, 28, 4, 18944, 152064),
-    "qwen2.5-14b": _llama(5120, 48, 40, 8, 13824, 152064),
-    "qwen2.5-32b": _llama(5120, 64, 40, 8, 27648, 152064),
-    "qwen2.5-72b": _llama(8192, 80, 64, 8, 29568, 152064),
-    "llama-7b": _llama(4096, 32, 32, 32, 11008, 32000),
-    "llama-13b": _llama(5120, 40, 40, 40, 13824, 32000),
-    "llama-34b": _llama(8192, 48, 64, 8, 22016, 32000),
     "llama-30b": _llama(6656, 60, 52, 52, 17920, 32000),
-    "llama-65b": _llama(8192, 80, 64, 64, 22016, 32000),
     "llama-70b": _llama(8192, 80, 64, 8, 28672, 32000),
-    "llama-3-8b": _llama(4096, 32, 32, 8, 14336, 128256),
-    "llama-3-70b": _llama(8192, 80, 64, 8, 28672, 128256),
-    "llama-3-405b": _llama(16384, 126, 128, 8, 53248, 128256),
-    "yi-34b": _llama(7168, 60, 56, 8, 20480, 64000),
     "mistral-7b": _llama(4096, 32, 32, 8, 14336, 32000),
-    "phi-3-mini": _llama(3072, 32, 32, 32, 8192, 32064),
     "granite-8b": _llama(4096, 40, 32, 8, 12800, 49155),
 }
-ALIASES = {
-    "llama-2-7b": "llama-7b",
-    "llama-2-13b": "llama-13b",
-    "llama-2-70b": "llama-70b",
-    "llama-2-34b": "llama-34b",
-    "codellama-34b": "llama-34b",
-    "llama-3.1-8b": "llama-3-8b",
-    "llama-3.1-70b": "llama-3-70b",
-    "llama-3.3-70b": "llama-3-70b",
-    "llama-3.1-405b": "llama-3-405b",
-    "nemotron-340b": "nemotron-4-340b",
-    "nemotron4-340b": "nemotron-4-340b",
-    "deepseek-v3": "deepseek-v3",
-    "kimi-k2": "kimi-k2",
-}
-
 # Shapes tried before BLOOM, (layers, hidden) by billions of parameters, vocabulary 250,880: headings of
 # bigscience-workshop/bigscience train/tr11-176B-ml/chronicles-prequel.md
 BLOOM_TRIALS = {
@@ -298,18 +275,11 @@ def _heads(notes: str) -> int:
 
 @lru_cache(maxsize=512)
 def _named(name: str) -> Architecture | None:
-    key = name.lower().replace("_", "-").replace(" ", "-")
-    shape = SHAPES.get(ALIASES.get(key, key))
-    if shape is not None:
-        return dense_decoder(**shape)
-    return _from_catalog(ALIASES.get(key, key))
-
-
-def _from_catalog(name: str) -> Architecture | None:
-    try:
-        return catalog.load().model(name).architecture
-    except catalog.UnknownId:
-        return None
+    model_id = resolve_name(name)
+    if model_id is not None:
+        return catalog.load().model(model_id).architecture
+    shape = SHAPES.get(plain_name(name)) or SHAPES.get(name.lower())
+    return None if shape is None else dense_decoder(**shape)
 
 
 @lru_cache(maxsize=512)
@@ -347,6 +317,7 @@ def architecture_of(row: Row) -> Architecture | None:
 @lru_cache(maxsize=128)
 def _accelerator(name: str) -> Accelerator | None:
     key = name.lower().replace(" ", "-").replace("_", "-").replace("nvidia-", "")
+    key = re.sub(r"(\d0g)b$", r"\1", key) if key.startswith(("a100", "h100", "v100")) else key
     facts = catalog.load().facts.accelerators
     wanted = GPUS.get(key, key)
     if wanted in EXTRA_GPUS:
