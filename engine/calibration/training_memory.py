@@ -61,4 +61,4 @@ COMMUNICATORS_GB: Final = 0.87
 DRIVER_SHARE: Final = 0.011
 # 80 % interval of observed over predicted on sources that a fit had not seen.
 INTERVAL_LOW: Final = 0.95
-INTERVAL_HIGH: Final = 1.12
+INTERVAL_HIGH: Final = 1.11
