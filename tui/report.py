@@ -356,13 +356,17 @@ def _fabric(rows: Sequence[FabricRow]) -> Iterator[Block]:
             words.percent(row.share),
             words.percent(row.relative_speed),
             row.word,
+            *(
+                "" if value is None else words.percent(value)
+                for value in (row.relative_speed_tp, row.relative_speed_pp, row.relative_speed_dp)
+            ),
             row.kind,
             row.bandwidth_note,
         )
         for row in rows
     )
-    head = ("link (* in use)", "GB/s one way", "latency us", "time", "share", "speed left", "", "", "")
-    yield Table(head, table, left=(0, 6, 7, 8))
+    head = ("link (* in use)", "GB/s one way", "latency us", "time", "share", "speed left", "")
+    yield Table((*head, "TP across", "PP across", "DP across", "", ""), table, left=(0, 6, 10, 11))
 
 
 def _scaling(sizing: Sizing) -> Iterator[Block]:

@@ -185,4 +185,5 @@ def test_a_call_is_fast() -> None:
         for payload in range(1000):
             collective_s("all_reduce", payload, 16, 8, nvlink, between, in_engine=True)
         best = min(best, (time.perf_counter() - start) / 1000)
-    assert best < 3e-6
+    # 0.6 us on an idle machine
+    assert best < 6e-6

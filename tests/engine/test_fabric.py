@@ -172,7 +172,8 @@ def _budget(scenario: Scenario, sizing: Sizing) -> float:
 
 
 def test_an_edit_of_the_load_is_cheap(tensor: Sizing) -> None:
-    assert _budget(tensor.scenario, tensor) < 400e-6
+    # 0.15 ms on an idle machine; the bound only keeps a search or a rebuild out of this path
+    assert _budget(tensor.scenario, tensor) < 1.5e-3
 
 
 # The articles disagree with each other and with measurements at these paths; the reason is printed beside them.
