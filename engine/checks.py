@@ -34,6 +34,18 @@ def check_scenario(scenario: Scenario) -> None:
             f"1 to {MAX_GPUS_PER_NODE}",
             MAX_GPUS_PER_NODE,
         )
+    accelerator, platform = hardware.accelerator, hardware.platform
+    most = accelerator.max_gpus_per_node
+    if most is not None and hardware.gpus_per_node > most:
+        raise ScenarioError(
+            "hardware.gpus_per_node", f"{hardware.gpus_per_node} x {accelerator.label} in one box", f"1 to {most}", most
+        )
+    if platform is not None and platform.accelerator != accelerator.id:
+        raise ScenarioError(
+            "hardware.platform",
+            f"{platform.id} holds {platform.accelerator}, not {accelerator.id}",
+            "a platform with this accelerator, or none",
+        )
     if hardware.nodes > MAX_NODES:
         raise ScenarioError("hardware.nodes", f"{hardware.nodes:,} nodes", f"1 to {MAX_NODES}", MAX_NODES)
     if hardware.intra_link.max_gpus is not None and hardware.gpus_per_node > hardware.intra_link.max_gpus:

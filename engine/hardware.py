@@ -197,7 +197,7 @@ class Platform:
     pcie_switch: str = ""
     pcie_switch_price_eur: float | None = None
     topology: str = ""
-    nodes: int = 1  # boxes that are sold as this one platform
+    nodes: int = 1  # boxes that are sold together; every other figure is of one
     trays: int | None = None
     nics_storage: int | None = None
     measured_rdma_gbit_s: float | None = None

@@ -39,6 +39,17 @@ def test_every_accelerator(accelerator: Accelerator) -> None:
         assert sized_or_refused(catalog.build_scenario("llama-3.1-8b", "bf16", accelerator.id, gpus, workload=LOAD))
 
 
+def test_a_box_holds_no_more_than_it_is_built_with() -> None:
+    with pytest.raises(ScenarioError) as caught:
+        size(catalog.build_scenario("llama-3.1-8b", "bf16", "gb10", 2, workload=LOAD))
+    assert (caught.value.field, caught.value.nearest) == ("hardware.gpus_per_node", 1)
+
+
+def test_a_platform_holds_its_own_accelerator() -> None:
+    with pytest.raises(ScenarioError, match="dgx-h100 holds h100-sxm, not l4"):
+        size(catalog.build_scenario("llama-3.1-8b", "bf16", "l4", 8, platform="dgx-h100", workload=LOAD))
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_model(kind: Kind) -> None:
     load = dataclasses.replace(LOAD, kind=kind)
@@ -60,7 +71,7 @@ def test_every_platform() -> None:
             "llama-3.1-8b",
             "bf16",
             platform.accelerator,
-            max(1, platform.gpus // platform.nodes),
+            platform.gpus,
             platform.nodes,
             platform=platform.id,
             workload=LOAD,
