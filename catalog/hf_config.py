@@ -68,7 +68,7 @@ def architecture_from_config(config: Mapping[str, Any], where: str) -> Architect
         model_type=whole.text("model_type", "generic"),
         hidden_size=decoder.hidden_size,
         vocab_size=decoder.vocab_size,
-        max_position=text.integer("max_position_embeddings", 2048),
+        max_position=_longest_context(text, decoder.heads > 0),
         layers=decoder.layers(),
         embedding=tuple(decoder.embedding()),
         head=tuple(decoder.head(tied)),
@@ -90,10 +90,10 @@ def architecture_from_config(config: Mapping[str, Any], where: str) -> Architect
 
 
 # Models that read text, or turn it into other text with a separate decoder: nothing here sizes those.
-_ENCODERS: Final = frozenset(
-    """albert bart bert clip deberta deberta-v2 distilbert electra longformer mbart modernbert mpnet mt5 nomic_bert
-    pegasus roberta siglip t5 whisper xlm-roberta""".split()
-)
+_ENCODERS: Final = frozenset({
+    "albert", "bart", "bert", "clip", "deberta", "deberta-v2", "distilbert", "electra", "longformer", "mbart",
+    "modernbert", "mpnet", "mt5", "nomic_bert", "pegasus", "roberta", "siglip", "t5", "whisper", "xlm-roberta",
+})  # fmt: skip
 
 
 def _refuse_encoders(whole: Config) -> None:
@@ -128,6 +128,29 @@ def _text_config(whole: Config) -> tuple[Config, Family]:
             return section.with_defaults({**family.sizes, **family.defaults}), family
     family = FAMILIES.get(whole.text("model_type"), GENERIC)
     return whole.with_defaults(family.defaults), family
+
+
+# A model without attention has no positions to run out of; publishers test to about this length (Codestral Mamba's card).
+_UNBOUNDED_CONTEXT: Final = 262144
+# transformers' usual default for a model with attention whose config names no length.
+_UNSTATED_CONTEXT: Final = 2048
+
+
+def _longest_context(text: Config, has_attention: bool) -> int:
+    """Tokens of the longest sequence, as vLLM derives them: `model_max_length` where it is longer (Command R), and
+    YaRN's factor on the original length (Peng et al. 2023, arXiv 2309.00071)."""
+    unstated = _UNSTATED_CONTEXT if has_attention else _UNBOUNDED_CONTEXT
+    longest = max(text.integer("max_position_embeddings", unstated), 1)
+    if "model_max_length" in text.data:
+        longest = max(longest, text.integer("model_max_length", 0))
+    for key in ("rope_scaling", "rope_parameters"):
+        if not isinstance(text.raw(key), Mapping):
+            continue
+        rope = text.section(key)
+        if "yarn" in (rope.raw("rope_type"), rope.raw("type")) and rope.has("original_max_position_embeddings"):
+            original = rope.positive("original_max_position_embeddings")
+            longest = max(longest, int(original * rope.number("factor", 1.0)))
+    return longest
 
 
 def _tied(whole: Config, text: Config, family: Family) -> bool:

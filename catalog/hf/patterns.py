@@ -90,7 +90,7 @@ def _spelled_out(config: Config, layers: int) -> list[MixerKind] | None:
     if pattern:
         letters: Mapping[str, MixerKind] = {"M": "linear", "*": "full", "-": "none", "E": "none"}
         return [_letter(config, "hybrid_override_pattern", letters, letter) for letter in pattern]
-    types = config.items("attn_type_list")
+    types = config.integers("attn_type_list")
     if types is not None:
         return ["full" if item == 1 else "linear" for item in types]
     return None
@@ -110,7 +110,7 @@ def _letter(config: Config, key: str, letters: Mapping[str, MixerKind], letter: 
 
 def _implied(config: Config, family: Family, layers: int) -> list[MixerKind]:
     """A pattern that follows from a period, an offset or the class."""
-    indices = config.items("attn_layer_indices")
+    indices = config.integers("attn_layer_indices")
     if indices is not None:
         return ["full" if index in indices else "linear" for index in range(layers)]
     if family.recurrent != "none" and not config.has("attn_layer_period") and not config.has("full_attention_interval"):
@@ -174,10 +174,10 @@ def _ffn_pattern(config: Config, layers: int) -> list[FfnKind]:
         return [letters.get(letter, "none") for letter in pattern]
     if config.integer("experts", 0) < 2:
         return ["dense"] * layers
-    listed = config.items("moe_layers")
+    listed = config.integers("moe_layers")
     if listed:
         return ["moe" if index in listed else "dense" for index in range(layers)]
-    frequency = config.items("moe_layer_freq") if isinstance(config.raw("moe_layer_freq"), list) else None
+    frequency = config.integers("moe_layer_freq") if isinstance(config.raw("moe_layer_freq"), list) else None
     if frequency is not None:
         return ["moe" if item else "dense" for item in frequency]
     return ["moe" if _is_moe(config, index, layers) else "dense" for index in range(layers)]
@@ -186,7 +186,7 @@ def _ffn_pattern(config: Config, layers: int) -> list[FfnKind]:
 def _is_moe(config: Config, index: int, layers: int) -> bool:
     if index < config.integer("first_dense_layers", 0):
         return False
-    if index in (config.items("mlp_only_layers") or ()):
+    if index in (config.integers("mlp_only_layers") or ()):
         return False
     for key in ("decoder_sparse_step", "interleave_moe_layer_step"):
         step = config.integer(key, 0)

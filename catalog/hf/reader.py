@@ -186,6 +186,19 @@ class Config:
             raise self.error(name, f"must be a list, is {_shown(value)}")
         return list(value)
 
+    def integers(self, key: str, length: int | None = None) -> list[int] | None:
+        """A list of whole numbers, of this length when one is given; None when the key is absent or null."""
+        items = self.items(key)
+        if items is None:
+            return None
+        name = self._find(key)[0]
+        for item in items:
+            if isinstance(item, bool) or not isinstance(item, int) or not 0 <= item <= LARGEST_COUNT:
+                raise self.error(name, f"must hold whole numbers, holds {_shown(item)}")
+        if length is not None and len(items) != length:
+            raise self.error(name, f"must hold {length} numbers, holds {len(items)}")
+        return items
+
     def raw(self, key: str) -> Any:
         """The value whatever its type; None when absent."""
         value = self._find(key)[1]

@@ -276,7 +276,7 @@ def _moonvit(whole: Config, vision: Config, text_hidden: int) -> Towers:
         size("num_hidden_layers", 27), hidden, size("intermediate_size", 4304), size("num_attention_heads", 16)
     )
     rows = vision.positive("init_pos_emb_height", 64) * vision.positive("init_pos_emb_width", 64)
-    merge = vision.items("merge_kernel_size") or [2, 2]
+    merge = vision.integers("merge_kernel_size", 2) or [2, 2]
     merged = hidden * merge[0] * merge[1]
     made = _patches(vision, hidden, bias=True)
     made += [*_table("pos_embed", rows, hidden), *encoder.tensors(), *_norm("final_norm", hidden, True)]
@@ -319,7 +319,7 @@ def _gemma4_audio(whole: Config, text_hidden: int) -> list[Tensor]:
     audio = whole.section("audio_config")
     hidden, depth = audio.positive("hidden_size", 1024), audio.positive("num_hidden_layers", 12)
     heads, kernel = audio.positive("num_attention_heads", 8), audio.positive("conv_kernel_size", 5)
-    first, second = audio.items("subsampling_conv_channels") or [128, 32]
+    first, second = audio.integers("subsampling_conv_channels", 2) or [128, 32]
     out = audio.positive("output_proj_dims", 1536)
     bounds = 4 if audio.flag("use_clipped_linears", True) else 0
     squares = 4 + 1 + 3 + 4 * 4  # q, k, v, o; relative keys; light convolution's two; four 4x feed-forward matrices
@@ -363,10 +363,12 @@ def _idefics3(whole: Config, vision: Config, text_hidden: int) -> Towers:
 
 def _pair(config: Config, key: str, default: int) -> int:
     """A side length that may be written as [height, width]."""
-    value = config.raw(key)
-    if isinstance(value, list):
-        return Config({key: value[0]}, config.where, config.path).positive(key)
-    return config.positive(key, default)
+    if not isinstance(config.raw(key), list):
+        return config.positive(key, default)
+    sides = config.integers(key, 2) or [default]
+    if sides[0] < 1:
+        raise config.error(key, f"must be at least 1, is {sides[0]}")
+    return sides[0]
 
 
 def _internvl(whole: Config, vision: Config, text_hidden: int) -> Towers:

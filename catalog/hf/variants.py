@@ -174,7 +174,7 @@ class DeepseekV4(Decoder):
 
     def _ratio(self, index: int) -> int:
         """Tokens per compressed entry: listed by layer, or by the layer's type in files of newer libraries."""
-        ratios = self.config.items("compress_ratios")
+        ratios = self.config.integers("compress_ratios")
         if ratios is None:
             types = self.config.items("layer_types")
             if types is None:
@@ -183,10 +183,7 @@ class DeepseekV4(Decoder):
             return rates.integer(types[index], 0)
         if len(ratios) < len(self.mixers):
             raise self.config.error("compress_ratios", f"lists {len(ratios)} of {len(self.mixers)} layers")
-        ratio = ratios[index]
-        if isinstance(ratio, bool) or not isinstance(ratio, int) or ratio < 0:
-            raise self.config.error("compress_ratios", f"must hold whole numbers, holds {ratio!r}")
-        return ratio
+        return ratios[index]
 
     def feed_forward(self, index: int, kind: FfnKind) -> list[Tensor]:
         types = self.config.items("mlp_layer_types")
@@ -254,7 +251,7 @@ class KimiLinear(Decoder):
 
     def __init__(self, config: Config, family: Family) -> None:
         self.linear = config.section("linear_attn_config")
-        full = self.linear.items("full_attn_layers")
+        full = self.linear.integers("full_attn_layers")
         listed: dict[str, Any] = {}
         if full is not None and not config.has("layer_types"):
             layers = range(1, config.positive("num_hidden_layers") + 1)
@@ -301,7 +298,7 @@ class Lfm2(Decoder):
 
     def __init__(self, config: Config, family: Family) -> None:
         listed: dict[str, Any] = {}
-        full = config.items("full_attn_idxs")
+        full = config.integers("full_attn_idxs")
         if full is not None and not config.has("layer_types"):
             layers = range(config.positive("num_hidden_layers"))
             listed["layer_types"] = ["full_attention" if index in full else "conv" for index in layers]
@@ -354,7 +351,7 @@ class CrossAttention(Decoder):
 
     def __init__(self, config: Config, family: Family) -> None:
         super().__init__(config, family)
-        self.crossing = frozenset(config.items("cross_attention_layers") or ())
+        self.crossing = frozenset(config.integers("cross_attention_layers") or ())
 
     def mixer(self, index: int) -> Mixer:
         if index not in self.crossing:

@@ -147,6 +147,27 @@ def test_tokens_of_the_largest_picture(model_id: str, tokens: int) -> None:
     assert catalog.load().model(model_id).architecture.vision_tokens_max == tokens
 
 
+@pytest.mark.parametrize(
+    ("model_id", "tokens"),
+    [
+        ("llama-3.1-70b", 131072),
+        ("command-r-35b", 131072),
+        ("gpt-oss-120b", 131072),
+        ("deepseek-v3", 163840),
+        ("gemma-3-27b", 131072),
+        ("falcon-7b", 2048),
+        ("mamba-codestral-7b", 262144),
+    ],
+)
+def test_longest_context(model_id: str, tokens: int) -> None:
+    assert catalog.load().model(model_id).architecture.max_position == tokens
+
+
+def test_yarn_extends_the_context() -> None:
+    rope = {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 32768}
+    assert read({**shipped("qwen3-32b"), "rope_scaling": rope}).max_position == 131072
+
+
 # Bad files ------------------------------------------------------------------------------------------------------
 
 
