@@ -175,6 +175,10 @@ def _settings(runtime: Runtime, card: Accelerator, layout: Layout, arch: Archite
 
 Tile = Literal["inputs", "both", "marlin"]
 
+HOST_STAGED_SHARE = 0.4
+"""Communication buffers of cards without peer access against those of others, a rule: the engine's own all-reduce and
+its symmetric buffers are off (vllm/distributed/device_communicators/custom_all_reduce.py), NCCL's remain."""
+
 # --- what a rank holds beside weights and KV ------------------------------------------------------------------
 
 
@@ -317,7 +321,8 @@ def non_torch_bytes(accelerator: Accelerator, layout: Layout, engine: ServingEng
     if accelerator.vendor.upper() != "AMD":
         alone = fitted.NON_TORCH_ONE_GIB * min(1.0, accelerator.memory_bytes / (80 * GB))
     # Beyond eight ranks NCCL adds channels between nodes only.
-    return int((alone + fitted.NON_TORCH_TOGETHER_GIB * min(math.log2(together), 3.0)) * GIB)
+    buffers = fitted.NON_TORCH_TOGETHER_GIB * min(math.log2(together), 3.0)
+    return int((alone + buffers * (1.0 if accelerator.peer_access else HOST_STAGED_SHARE)) * GIB)
 
 
 def captured_sizes(settings: EngineSettings) -> int:
