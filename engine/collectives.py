@@ -235,6 +235,13 @@ def _ring_share(name: str, ranks: int) -> float:
     return float(four * (eight / four) ** (math.log2(min(ranks, 8)) - 2.0))
 
 
+def _mesh_share(link: Link, name: str, ranks: int) -> float:
+    """Share of its links that a GPU of a mesh uses in a group of `ranks`; 1 on other topologies."""
+    if name != "xgmi":
+        return 1.0
+    return min(1.0, (ranks - 1) / ((link.max_gpus or 8) - 1))
+
+
 def _wire_gb_s(link: Link, c: Mapping[str, float]) -> float:
     """One-way rate that a ring reaches on large payloads: the class's share of the peak, at most what was measured."""
     rate = link.peak_gb_s_unidir * c["wire"]
@@ -285,7 +292,7 @@ def _make(
         lines = _inter_lines(op, ranks, within, nodes, intra, inter or intra, lines, groups, nics)
     elif op == "all_reduce" and not kernel.startswith("nccl"):
         lines = _kernel_lines(kernel, within, intra, name, lines)
-    elif op == "all_reduce" and in_engine:
+    elif op == "all_reduce" and in_engine and name != "scale-up":
         lines = lines + _kernel_lines("vllm", within, intra, name, lines)
     if in_engine:
         lines = [(alpha + ENGINE_WAIT_S, beta * ENGINE_BANDWIDTH_FACTOR) for alpha, beta in lines]
@@ -301,9 +308,7 @@ def _intra_lines(op: Op, ranks: int, within: int, link: Link, name: str, kernel:
     # a flat ring through all nodes passes each in-node link with its share of the whole
     share = _shape(op, ranks)[1]
     wire = _wire_gb_s(link, c)
-    if name == "xgmi":
-        mesh = (link.max_gpus or 8) - 1
-        wire *= min(1.0, (within - 1) / mesh)
+    wire *= _mesh_share(link, name, within)
     if kernel != "nccl-tuned":
         wire *= _ring_share(name, within)
     wire *= GB
@@ -333,7 +338,7 @@ def _kernel_lines(kernel: Kernel, ranks: int, link: Link, name: str, nccl: Lines
     if name == "pcie-host" or (pcie and kernel != "one-shot" and ranks > 2):
         return called
     # a kernel of few thread blocks moves only so much, however wide the link
-    wire = min(link.peak_gb_s_unidir * k["wire"], k["cap_gb_s"]) * GB
+    wire = min(link.peak_gb_s_unidir * _mesh_share(link, name, ranks) * k["wire"], k["cap_gb_s"]) * GB
     alpha = (k["base_us"] + k["hop_us"] * (ranks - 1)) * 1e-6 * fit.KERNEL_CLASS.get(name, 1.0)
     one_shot = (alpha, (ranks - 1) / wire)
     if kernel == "one-shot":

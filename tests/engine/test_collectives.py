@@ -112,6 +112,16 @@ def test_a_mesh_gives_two_gpus_a_fraction_of_what_eight_get() -> None:
     assert two < 0.2 * eight
 
 
+def test_engine_kernels_run_only_where_they_exist() -> None:
+    torus = link("ici-v5p")
+    alone = collective_s("all_reduce", 2**16, 8, 8, torus, None)
+    assert collective_s("all_reduce", 2**16, 8, 8, torus, None, in_engine=True) > alone
+    nvlink = link("nvlink-4")
+    assert collective_s("all_reduce", 2**16, 8, 8, nvlink, None, kernel="vllm") < collective_s(
+        "all_reduce", 2**16, 8, 8, nvlink, None
+    )
+
+
 def test_more_gpus_than_a_bridge_joins_fall_back_to_the_slot() -> None:
     bridge = link("nvlink-4-bridge")
     assert collective_s("all_reduce", 2**28, 4, 4, bridge, None) > 3 * collective_s(
