@@ -238,6 +238,10 @@ def rank_cost(stage: StageElements, recipe: Recipe, workload: Workload, shape: S
             buffers += stage.linear * base_bytes + stage.other * 2.0
             if not recipe.peft:
                 state.gradients = early = state.trainable * recipe.gradient
+    if (
+        workload.optimizer_in_backward and not recipe.peft
+    ):  # one gradient at a time, the largest is a layer's or an end's
+        layer_gradient = max(layer.all, stage.embedding, stage.head) * 2.0
     unpacked = 0.0
     if recipe.quantized:
         unpacked = layer.largest_matrix * (fitted.GPTQ_UNPACK if recipe.unpacks else 2.0)

@@ -7,7 +7,9 @@ Only rows marked `in_fit` are read: the others are formulas, or measurements who
 
 from __future__ import annotations
 
-from engine.architecture import dense_decoder
+import catalog
+from engine.architecture import Architecture, dense_decoder
+from engine.errors import ScenarioError
 from engine.hardware import Accelerator, Link
 from engine.scenario import (
     BaseFormat,
@@ -92,7 +94,7 @@ def _optimizer(row: Row) -> tuple[Optimizer, bool]:
 
 
 def _framework(row: Row) -> TrainingFramework:
-    sharding, framework = str(row["sharding"]), str(row.get("framework", "")).lower()
+    sharding, framework = str(row.get("sharding", "none")), str(row.get("framework", "")).lower()
     if "Megatron" in sharding or "megatron" in framework:
         return "megatron"
     if "ZeRO" in sharding:
@@ -103,7 +105,7 @@ def _framework(row: Row) -> TrainingFramework:
 
 
 def _sharding(row: Row) -> Sharding:
-    sharding = str(row["sharding"])
+    sharding = str(row.get("sharding", "none"))
     for stage, name in (("1", "zero1"), ("2", "zero2"), ("3", "zero3")):
         if f"ZeRO-{stage}" in sharding:
             return name  # type: ignore[return-value]  # the three literals above
@@ -173,13 +175,15 @@ def _card(row: Row) -> Accelerator:
     return Accelerator(name, name, "", "", "", "", memory_gb, mib, 1000.0, tflops_bf16_dense=100.0)
 
 
-def scenario_of(row: Row) -> tuple[Scenario, Layout]:
-    """The row as a scenario with its layout pinned. Raises Unreadable."""
-    for key in ("arch", "micro_batch", "seq_len"):
-        if row.get(key) is None:
-            raise Unreadable(f"{key} not stated")
-    arch = row["arch"]
-    architecture = dense_decoder(
+def _architecture(row: Row) -> Architecture:
+    """The model from the row's own dimensions, or from the catalog where it gives only a name."""
+    arch = row.get("arch")
+    if not arch:
+        try:
+            return catalog.load().model(str(row["model"]).lower()).architecture
+        except catalog.UnknownId:
+            raise Unreadable("arch not stated, and the catalog has no such model") from None
+    return dense_decoder(
         hidden_size=arch["hidden"],
         layers=arch["layers"],
         intermediate_size=arch["ffn"],
@@ -193,6 +197,14 @@ def scenario_of(row: Row) -> tuple[Scenario, Layout]:
         experts_per_token=arch.get("experts_per_token", 1),
         max_position=1 << 20,
     )
+
+
+def scenario_of(row: Row) -> tuple[Scenario, Layout]:
+    """The row as a scenario with its layout pinned. Raises Unreadable."""
+    for key in ("micro_batch", "seq_len"):
+        if row.get(key) is None:
+            raise Unreadable(f"{key} not stated")
+    architecture = _architecture(row)
     kind = _kind(row)
     targets: LoraTargets = "all-linear"
     if kind in ("lora", "qlora"):
@@ -206,7 +218,8 @@ def scenario_of(row: Row) -> tuple[Scenario, Layout]:
     if row.get("grad_dtype") in ("bf16", "fp32"):
         gradient = row["grad_dtype"]
     schedule: PipelineSchedule = "interleaved" if "interleaved" in str(row.get("notes", "")).lower() else "1f1b"
-    dp = row["dp"] * row["cp"]
+    tp, pp, cp = (row.get(key) or 1 for key in ("tp", "pp", "cp"))
+    dp = (row.get("dp") or 1) * cp
     workload = Workload(
         kind=kind,
         sequence_length=row["seq_len"],
@@ -224,18 +237,18 @@ def scenario_of(row: Row) -> tuple[Scenario, Layout]:
         base_format=_base(row) if kind == "qlora" else "nf4-double",
         loss=_loss(row),
         software=_software(row),
-        gradient_accumulation=row["grad_accum"],
+        gradient_accumulation=row.get("grad_accum") or 1,
         offload=_offload(row),
         lora_precision=precision,
         gradient_precision=gradient,
         residual_precision="fp32" if row.get("residual_fp32") else "auto",
         flash_attention="no" not in str(row.get("flash_attention") or ""),
         compile=bool(row.get("compile")),
-        context_parallel=row["cp"],
+        context_parallel=cp,
         pipeline_schedule=schedule,
         activation_offload=activation_offload,
     )
-    layout = Layout(row["tp"], row["pp"], dp)
+    layout = Layout(tp, pp, dp)
     per_node = min(8, layout.gpus)
     hardware = Hardware(_card(row), per_node, -(-layout.gpus // per_node), INTRA, INTER)
     model = Model(row["model"], row["model"], row["model"], architecture)
@@ -269,19 +282,19 @@ def evaluate(rows: list[Row]) -> Evaluation:
         evaluation.rows_read += 1
         try:
             scenario, _ = scenario_of(row)
-        except Unreadable as reason:
+            memory = size(scenario).memory
+        except (Unreadable, ScenarioError) as reason:
             evaluation.aside(row["id"], str(reason))
             continue
-        memory = size(scenario).memory
         groups = {
             "method": row["method"],
             "framework": str(row.get("framework", "not stated")).split(" (")[0],
-            "source": row["source_group"],
+            "source": str(row.get("source_group", "not stated")),
             "loss": scenario.workload.loss,
-            "sharding": row["sharding"],
+            "sharding": str(row.get("sharding", "none")),
         }
-        evaluation.outcomes.append(Outcome(row["id"], OUT_OF_MEMORY, bool(row["oom"]), not memory.fits, groups))
-        if row["oom"] or row.get("observed_gib") is None:
+        evaluation.outcomes.append(Outcome(row["id"], OUT_OF_MEMORY, bool(row.get("oom")), not memory.fits, groups))
+        if row.get("oom") or row.get("observed_gib") is None:
             continue
         metric = str(row.get("observed_metric") or "")
         predicted = predicted_bytes(memory, metric) / GIB
