@@ -66,6 +66,8 @@ class Decoder:
         return kv_heads
 
     def _head_dim(self) -> int:
+        if self.family.attention == "latent":  # a head_dim key is not of the heads here
+            return self.config.positive("qk_nope_head_dim") + self.config.positive("qk_rope_head_dim")
         if self.config.has("head_dim"):
             return self.config.positive("head_dim")
         if self.config.has("kv_channels"):
@@ -308,6 +310,10 @@ class Decoder:
                 config.integer("zero_expert_num", 0),
             )
         )
+
+    def widest_mlp(self) -> int:
+        """Features inside the widest dense feed-forward; 0 when every layer is a mixture of experts, or has none."""
+        return max((self.mlp_width(index) for index, kind in enumerate(self.ffns) if kind == "dense"), default=0)
 
     def prediction_layers(self) -> list[Tensor]:
         """Multi-token-prediction layers (DeepSeek-V3, arXiv 2412.19437, section 2.2): two norms, a projection of

@@ -58,7 +58,9 @@ class PerBlock(Decoder):
         return not self._part(index, part).flag("no_op")
 
     def _kv_heads(self) -> int:
-        return self.heads
+        """The most KV heads of any block."""
+        groups = [self._part(index, "attention").integer("n_heads_in_group", 0) for index in range(len(self.blocks))]
+        return max((self.heads // group for group in groups if group), default=self.heads)
 
     def mixer(self, index: int) -> Mixer:
         block = self._part(index, "attention")
