@@ -255,6 +255,7 @@ def rank_cost(stage: StageElements, recipe: Recipe, workload: Workload, shape: S
     trained = not recipe.peft
     saved = _saved(hidden, wide.qkv_width, wide.attention_width, wide.up_width, element, trained)
     working = element * ((fitted.BACKWARD_HIDDEN + unfused) * hidden + fitted.BACKWARD_MLP * turn)
+    saved += element * wide.routed_copies * hidden
     if not workload.flash_attention:
         saved += SCORE_BYTES * wide.score_heads * workload.sequence_length
     if shape.tp > 1:
@@ -270,6 +271,7 @@ def rank_cost(stage: StageElements, recipe: Recipe, workload: Workload, shape: S
         backward = max(0.0, saved - products) + working
     else:
         kept = _saved(hidden * stage.layers, stage.qkv_width, stage.attention_width, stage.up_width, element, trained)
+        kept += element * stage.routed_copies * hidden
         if not workload.flash_attention:
             kept += SCORE_BYTES * stage.score_heads * workload.sequence_length
         if recipe.keeps_quantized_inputs:
