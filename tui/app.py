@@ -25,6 +25,7 @@ from tui.pages import PAGES
 from tui.pages.sections import Look
 from tui.screens.workbench import Workbench
 from tui.store import Store
+from tui.wire import thrifty
 
 _EDGES = {
     "dark": "#585858",
@@ -92,7 +93,11 @@ class SizeupApp(App[int], inherit_bindings=False):
         return Workbench()
 
     def on_mount(self) -> None:
-        """Save the work when the terminal goes away."""
+        """Thin out what is sent, and save the work when the terminal goes away."""
+        driver = self._driver
+        if driver is not None and not self.is_headless:
+            write = driver.write
+            setattr(driver, "write", lambda data: write(thrifty(data)))  # noqa: B010  # drivers have no hook for this
         loop = asyncio.get_running_loop()
         for number in (signal.SIGHUP, signal.SIGTERM):
             try:

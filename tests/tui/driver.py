@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+from textual import events
 from textual.pilot import Pilot
 
 from catalog import load
@@ -32,14 +33,25 @@ class Driver:
         self.pilot = pilot
 
     async def press(self, *keys: str) -> None:
-        """Press keys one after another."""
+        """Press keys one after another, each when the one before has been dealt with.
+
+        A pilot's own press waits for the processor to be idle, which takes a tenth of a second a key.
+        """
         for key in keys:
-            await self.pilot.press(key)
+            char = key if len(key) == 1 else _CHARACTERS.get(key)
+            await self.send(events.Key(key, char))
         await self.pilot.pause()
+
+    async def send(self, event: events.Event) -> None:
+        """Hand an event to the app and wait until every widget has dealt with what follows."""
+        event.set_sender(self.app)
+        self.app.post_message(event)
+        for _ in range(3):
+            await self.pilot._wait_for_screen()
 
     async def type(self, text: str) -> None:
         """Type text."""
-        await self.press(*(_KEYS.get(char, char) for char in text))
+        await self.press(*(_NAMES.get(char, char) for char in text))
 
     async def go_to(self, key: str) -> None:
         """Tab to a field."""
@@ -60,7 +72,8 @@ class Driver:
         return "\n".join(strip.text[:width] for strip in rows[:height])
 
 
-_KEYS = {" ": "space", ".": "full_stop", "/": "slash", "-": "minus", "_": "underscore", "~": "tilde", "?": "question_mark"}
+_NAMES = {" ": "space", ".": "full_stop", "/": "slash", "-": "minus", "_": "underscore", "~": "tilde"}
+_CHARACTERS = {name: char for char, name in _NAMES.items()} | {"question_mark": "?"}
 
 
 @asynccontextmanager

@@ -213,7 +213,7 @@ async def test_save_and_open(scenario: Scenario, tmp_path: Path) -> None:
 
 async def test_a_bad_file_leaves_the_session_alone(scenario: Scenario, tmp_path: Path) -> None:
     bad = tmp_path / "bad.toml"
-    bad.write_text("schema = 1\n[model]\nid = 'llama-3.1-70b'\ncolour = 3\n")
+    bad.write_text(session.dump(scenario).replace("[model]\n", "[model]\ncolour = 3\n"))
     async with running(app_of(scenario)) as app:
         await app.press("ctrl+o")
         await app.type(str(bad))

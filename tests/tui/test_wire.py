@@ -9,14 +9,14 @@ import pytest
 from tests.tui.terminal import Terminal, app_command
 
 START, ONE_PANEL, ALL_PANELS, TAB = 40_000, 1_500, 6_000, 3_000
-CTRL_S_FREE_END = b"Quit"
+FOOTER_END = b"Quit"
 
 
 @pytest.fixture(scope="module")
 def terminal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Terminal, bytes]]:
     state = tmp_path_factory.mktemp("state")
     with Terminal(app_command(), env={"XDG_STATE_HOME": str(state)}) as running:
-        first = running.read(quiet_s=1.2, until=CTRL_S_FREE_END)
+        first = running.read(quiet_s=1.2, until=FOOTER_END)
         assert b"MEMORY" in first, first[-2000:]
         yield running, first
 
@@ -37,7 +37,7 @@ def test_tab(terminal: tuple[Terminal, bytes]) -> None:
 
 def test_an_edit_of_one_panel(terminal: tuple[Terminal, bytes]) -> None:
     running = terminal[0]
-    running.send(b"\x10" + b"title: session\r", quiet_s=1.0)  # the palette leads to the title field
+    running.send(b"\x10" + b"go to title\r", quiet_s=1.0)  # the palette leads to the title field
     running.send(b"a")
     sent = running.send(b"b")
     assert b"unsaved" in running.output
@@ -46,6 +46,6 @@ def test_an_edit_of_one_panel(terminal: tuple[Terminal, bytes]) -> None:
 
 def test_an_edit_of_all_panels(terminal: tuple[Terminal, bytes]) -> None:
     running = terminal[0]
-    running.send(b"\x10" + b"users at once\r", quiet_s=1.0)
+    running.send(b"\x10" + b"go to users\r", quiet_s=1.0)
     sizes = [len(running.send(key)) for key in (b"\x1b[A", b"\x1b[A", b"\x1b[A", b"\x1b[B", b"4", b"8")]
     assert all(0 < size <= ALL_PANELS for size in sizes), sizes

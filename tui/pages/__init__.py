@@ -9,13 +9,15 @@ from tui.doc import Line
 from tui.pages import sections as part
 from tui.pages.sections import Look
 
+TODO_HEIGHT = 6
+
 
 def overview(sizing: Sizing, look: Look) -> list[Line]:
     """Everything that decides, in brief: bars, what to do, speed, fabric, steps."""
     return part.spaced(
         part.memory(sizing, look),
-        part.todo(sizing, look, 5),
-        part.speed(sizing, look),
+        part.todo_brief(sizing, look, TODO_HEIGHT),
+        part.speed(sizing, look, brief=True),
         part.fabric(sizing, look, part.cliff_rows(sizing, 6)),
         part.steps(sizing, look, evidence=False),
     )

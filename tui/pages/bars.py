@@ -147,14 +147,15 @@ def legend(sizing: Sizing, width: int, glyphs: Glyphs, before: Sizing | None = N
     wide = 4 if width >= 74 else 3 if width >= 60 else 2
     groups = shown_groups(memory, wide)
     several = len(groups) > 1
-    label = 30 if width >= 64 else 28
+    label = 30 if width >= 64 else 2 + max(len(part.words) for part in parts_of(sizing))
     of_card = " of the card" if width >= 64 else ""
     lines: list[Line] = []
-    column = max(11, max(len(group_name(g, len(memory.per_gpu))) for g in groups) + 2) if several else 11
-    column = min(column, max(9, (width - label - 3) // len(groups)))
+    names = [group_name(group, len(memory.per_gpu)) for group in groups]
+    column = max(11, max(len(name) for name in names) + 2) if several else 11 if width >= 64 else 8
+    column = min(column, max(8, (width - label - 3) // len(groups)))
     if several:
-        heads = "".join(f"{group_name(g, len(memory.per_gpu))[: column - 1]:>{column}}" for g in groups)
-        lines.append(line((" " * (label + 2) + heads + "  GiB", "dim")))
+        heads = "".join(f"{name[: column - 1]:>{column}}" for name in names)
+        lines.append(line((f"   {'GiB':<{label - 1}}" + heads, "dim")))
 
     def row(glyph: str, style: str, words: str, field: str, values: list[int], note: str = "") -> Line:
         figures = "".join(f"{gib(value):>{column}}" for value in values)

@@ -191,36 +191,44 @@ def apply_action(suggestion: Suggestion) -> str:
     return f"apply:{suggestion.field}={suggestion.value}"
 
 
-def todo(sizing: Sizing, look: Look, limit: int = 99) -> list[Line]:
-    """Suggestions and warnings, most severe first, each with what fixes it. Empty when there is nothing."""
-    notices = sizing.warnings
-    suggestions = sizing.memory.suggestions
-    if not notices and not suggestions:
-        return []
-    errors = sum(notice.severity == "error" for notice in notices)
-    warnings = sum(notice.severity == "warning" for notice in notices)
+def todo(sizing: Sizing, look: Look) -> list[Line]:
+    """Warnings, most severe first, each with what fixes it; then other changes that help; then remarks."""
+    return [_todo_heading(sizing, look), *(row for block in _todo_blocks(sizing, look) for row in block)]
+
+
+def todo_brief(sizing: Sizing, look: Look, height: int) -> list[Line]:
+    """What matters most of the same in exactly `height` lines: what stands below it does not jump."""
+    lines = [_todo_heading(sizing, look)]
+    blocks = _todo_blocks(sizing, look)
+    for number, block in enumerate(blocks):
+        last = number == len(blocks) - 1
+        if len(lines) + len(block) > height - (0 if last else 1):
+            more = len(blocks) - number
+            lines.append(line((f" {more} more on the Verdict page", "dim")))
+            break
+        lines += block
+    if not blocks:
+        lines.append(line((" Nothing: no trap applies to this build.", "dim")))
+    return lines[:height] + [BLANK] * (height - len(lines))
+
+
+def _todo_heading(sizing: Sizing, look: Look) -> Line:
+    errors = sum(notice.severity == "error" for notice in sizing.warnings)
+    warnings = sum(notice.severity == "warning" for notice in sizing.warnings)
     tally = [f"{errors} error{'s' * (errors != 1)}"] if errors else []
     tally += [f"{warnings} warning{'s' * (warnings != 1)}"] if warnings else []
-    offered = bool(suggestions) or any(notice.fix for notice in notices)
-    title = "WHAT TO DO" if offered else "NOTES"
     style = "bad" if errors else "warn" if tally else "dim"
-    lines = [heading(title, look.width, look.glyphs.rule, ", ".join(tally), style)]
-    grave = [notice for notice in notices if notice.severity != "info"]
-    light = [notice for notice in notices if notice.severity == "info"]
+    return heading("WHAT TO DO", look.width, look.glyphs.rule, ", ".join(tally), style)
+
+
+def _todo_blocks(sizing: Sizing, look: Look) -> list[list[Line]]:
     told: set[tuple[str, object]] = set()
-    for notice in grave:
-        lines += _notice_lines(notice, look, told)
-    others = [entry for entry in suggestions if (entry.field, entry.value) not in told][:3]
-    for suggestion in others:
-        told.add((suggestion.field, suggestion.value))
-        lines += _fix_lines(suggestion, look, " ")
-    room = max(0, limit - len(grave))
-    for notice in light[:room]:
-        lines += _notice_lines(notice, look, told)
-    if len(light) > room:
-        more = len(light) - room
-        lines.append(line((f" {more} more note{'s' * (more != 1)} on the Verdict page", "dim")))
-    return lines
+    blocks = [_notice_lines(notice, look, told) for notice in sizing.warnings if notice.severity != "info"]
+    for suggestion in sizing.memory.suggestions:
+        if (suggestion.field, suggestion.value) not in told:
+            told.add((suggestion.field, suggestion.value))
+            blocks.append(_fix_lines(suggestion, look, " "))
+    return blocks + [_notice_lines(notice, look, told) for notice in sizing.warnings if notice.severity == "info"]
 
 
 def _notice_lines(notice: Notice, look: Look, told: set[tuple[str, object]]) -> list[Line]:
@@ -255,10 +263,10 @@ def _fix_lines(suggestion: Suggestion, look: Look, indent: str) -> list[Line]:
 # --- speed --------------------------------------------------------------------------------------
 
 
-def speed(sizing: Sizing, look: Look) -> list[Line]:
-    """How fast: serving or training, each figure with its interval."""
+def speed(sizing: Sizing, look: Look, brief: bool = False) -> list[Line]:
+    """How fast: serving or training, each figure with its interval. brief: as many lines for every load."""
     if sizing.serving is not None:
-        return _serving(sizing, look)
+        return _serving(sizing, look, brief)
     if sizing.training is not None:
         return _training(sizing, look)
     return [
@@ -267,7 +275,7 @@ def speed(sizing: Sizing, look: Look) -> list[Line]:
     ]
 
 
-def _serving(sizing: Sizing, look: Look) -> list[Line]:
+def _serving(sizing: Sizing, look: Look, brief: bool) -> list[Line]:
     speed = sizing.serving
     assert speed is not None
     workload = sizing.scenario.workload
@@ -301,20 +309,19 @@ def _serving(sizing: Sizing, look: Look) -> list[Line]:
         ],
         look,
     )
-    served = speed.served_concurrency
-    if served < workload.concurrency:
-        lines.append(line((f" Only {count(served)} of {count(workload.concurrency)} users fit at once.", "warn")))
-    for missed in speed.missed:
-        lines += paragraphs(missed, look.width - 4, "bad", "   ", f" {look.glyphs.no} ")
-    lines += flow(
-        line(
-            (f" Limited by {speed.bound_by}. Best load: ", "dim"),
-            (f"{count(speed.best_concurrency)} users", ""),
-            (f", {rate(speed.best_tokens_per_s_total)} tok/s in all", "dim"),
-        ),
-        look.width,
-    )
-    return lines
+    lacks = list(speed.missed)
+    if speed.served_concurrency < workload.concurrency:
+        lacks.insert(0, f"Only {count(speed.served_concurrency)} of {count(workload.concurrency)} users fit at once")
+    if brief and lacks:
+        words = shorten("; ".join(lacks), look.width - 3, look.glyphs.ellipsis)
+        return [*lines, line((f" {look.glyphs.no} ", "bad"), (words, "bad"))]
+    for words in lacks:
+        lines += paragraphs(words, look.width - 4, "bad", "   ", f" {look.glyphs.no} ")
+    best = f"{count(speed.best_concurrency)} users, {rate(speed.best_tokens_per_s_total)} tok/s in all"
+    remark = f"Limited by {speed.bound_by}. Best load: {best}"
+    if brief:
+        return [*lines, line((f" {shorten(remark, look.width - 2, look.glyphs.ellipsis)}", "dim"))]
+    return lines + paragraphs(remark, look.width - 1, "dim", " ", " ")
 
 
 def _f(name: str) -> str:
@@ -564,8 +571,8 @@ def scaling(sizing: Sizing, look: Look) -> list[Line]:
             lines.append(line((f"   {shorten(note, look.width - 4, glyphs.ellipsis)}", "dim")))
         if row.below_floor and row.better:
             lines += paragraphs(f"better: {row.better}", look.width - 4, "warn", "   ", "   ")
-    lines.append(line((f" {glyphs.column} marks the 60 % floor: below it another shape is better.", "dim")))
-    return lines
+    note = f"{glyphs.column} marks the 60 % floor: below it another shape is better."
+    return lines + paragraphs(note, look.width - 1, "dim", " ", " ")
 
 
 def cost(sizing: Sizing, look: Look) -> list[Line]:
@@ -648,13 +655,28 @@ def memory_table(sizing: Sizing, look: Look) -> list[Line]:
     parts = bars.parts_of(sizing)
     label = min(20, max(len(bars.group_name(group, len(groups))) for group in groups))
     lines = [heading("EVERY GROUP", look.width, look.glyphs.rule, "GiB")]
-    head = "".join(f"{part.name[:8]:>9}" for part in parts)
+    names = [bars.group_name(group, len(groups))[:label] for group in groups]
+    if label + 1 + 9 * (len(parts) + 1) > look.width:
+        for group, name in zip(groups, names, strict=True):
+            held = ", ".join(f"{_SHORT[part.name]} {gib(getattr(group, part.field))}" for part in parts)
+            lines += paragraphs(f"{name}: {held}, free {gib(group.free_bytes)}", look.width - 2, "", "   ", " ")
+        return lines
+    head = "".join(f"{_SHORT[part.name]:>9}" for part in parts)
     lines.append(line((f" {'':<{label}}{head}{'free':>9}", "dim")))
-    for group in groups:
+    for group, name in zip(groups, names, strict=True):
         body = "".join(f"{gib(getattr(group, part.field)):>9}" for part in parts)
-        name = bars.group_name(group, len(groups))[:label]
         lines.append(line(f" {name:<{label}}", (body, "figure"), (f"{gib(group.free_bytes):>9}", "dim")))
     return lines
+
+
+_SHORT = {
+    "weights": "weights",
+    "kv": "KV",
+    "activations": "activ.",
+    "runtime": "runtime",
+    "optimizer": "optim.",
+    "gradients": "grads",
+}
 
 
 def spaced(*sections: list[Line]) -> list[Line]:

@@ -342,7 +342,7 @@ def matching(items: Sequence[Item], typed: str) -> list[Item]:
         return list(items)
     ranked: list[tuple[int, int, Item]] = []
     for number, item in enumerate(items):
-        text = (item.search or " ".join(item.cells)).casefold()
+        text = f"{item.search} {' '.join(item.cells)}".strip().casefold()
         squeezed = text.replace("-", "").replace(" ", "").replace(".", "")
         score = 0
         for word in words:

@@ -145,18 +145,23 @@ class Footer(Canvas):
         if self.message:
             words = shorten(self.sizeup.glyphs.text(self.message), width - 2, self.sizeup.glyphs.ellipsis)
             return [line((f" {words:<{width - 1}}", "bar-strong"))]
+        names = list(self.commands)
+        spans = self._keys(names)
+        while width_of(spans) > width and len(names) > 2:
+            names.pop(-2)  # the palette still has it
+            spans = self._keys(names)
+        spans.append(Span(" " * max(0, width - width_of(spans)), "bar"))
+        return [tuple(spans)]
+
+    def _keys(self, names: Sequence[str]) -> list[Span]:
         spans: list[Span] = [Span(" ", "bar")]
-        for name in self.commands:
+        for name in names:
             command = actions.BY_ID[name]
             key = actions.key_name(command.keys[0], short=True)
             label = self.labels.get(name, command.label)
-            spans += [
-                Span(key, "bar-key", name),
-                Span(f" {label}", "bar", name),
-                Span("  ", "bar"),
-            ]
-        spans.append(Span(" " * max(0, width - width_of(spans)), "bar"))
-        return [tuple(spans)]
+            gap = "  " if name != names[-1] else ""
+            spans += [Span(key, "bar-key", name), Span(f" {label}", "bar", name), Span(gap, "bar")]
+        return spans
 
     def on_click(self, event: events.Click) -> None:
         """Run the clicked command; a click on a message brings the keys back."""
