@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 
 from engine.architecture import Architecture
 from engine.scenario import Layout, Workload
 from engine.sizing import Memory, Suggestion
-from engine.training_memory.core import Card, rank_tokens, sized, stage_costs
+from engine.training_memory.core import Card, headroom_word, rank_tokens, stage_costs
 from engine.training_memory.peak import RankCost
 from engine.training_memory.recipe import PEFT_KINDS, WITHOUT_MASTER
 from engine.units import GIB
@@ -79,18 +78,15 @@ class _Change:
     value: str | int | bool
     words: str
     workload: Workload
-    layout: Layout
 
 
-def _changes(
-    architecture: Architecture, workload: Workload, layout: Layout, card: Card, gpus_per_node: int
-) -> list[_Change]:
+def _changes(architecture: Architecture, workload: Workload, layout: Layout, card: Card) -> list[_Change]:
     """The single changes that a person would try, what costs least in quality and speed first."""
     listed: list[_Change] = []
 
     def add(name: str, value: str | int | bool, words: str) -> None:
         changed = replace(workload, **{name: value})  # type: ignore[arg-type]  # the names below match the fields
-        listed.append(_Change(f"workload.{name}", value, words, changed, layout))
+        listed.append(_Change(f"workload.{name}", value, words, changed))
 
     peft = workload.kind in PEFT_KINDS
     if workload.loss != "fused":
@@ -121,12 +117,19 @@ def _changes(
             rank //= 2
     if workload.kind == "lora":
         add("kind", "qlora", "QLoRA: the frozen base in 4 bits")
-    if not peft:
+    if workload.kind == "full-finetune":
         add("kind", "lora", "LoRA instead of training every weight")
     shorter = longest_sequence(architecture, workload, layout, card)
     if 0 < shorter < workload.sequence_length:
         add("sequence_length", shorter, f"sequences of {shorter:,} tokens")
     return listed
+
+
+def _needs(costs: list[tuple[RankCost, int]], workload: Workload) -> tuple[float, float]:
+    """What the fullest rank needs of its card and of the host, bytes."""
+    tokens = rank_tokens(workload)
+    host = max(cost.host_fixed + cost.host_token * tokens * held for cost, held in costs)
+    return max(cost.needs(tokens, held) for cost, held in costs), host
 
 
 def _more_nodes(
@@ -140,10 +143,10 @@ def _more_nodes(
         wider = replace(layout, dp=layout.dp * factor)
         if wider.gpus > MOST_GPUS:
             return None
-        after = sized(architecture, workload, wider, card, gpus_per_node)
-        if after.fits:
+        needs, _ = _needs(stage_costs(architecture, workload, wider), workload)
+        if needs <= card.usable_bytes:
             count = nodes * factor
-            words = f"{count} nodes ({wider.gpus} GPUs): needs {after.peak_bytes / GIB:,.1f} GiB a GPU"
+            words = f"{count} nodes ({wider.gpus} GPUs): needs {needs / GIB:,.1f} GiB a GPU"
             return Suggestion("hardware.nodes", count, words)
     return None
 
@@ -155,21 +158,17 @@ def suggestions(
     if now.headroom in ("comfortable", "fits"):
         return ()
     found: list[Suggestion] = []
-    for change in _changes(architecture, workload, layout, card, gpus_per_node):
+    for change in _changes(architecture, workload, layout, card):
         if any(change.field == earlier.field for earlier in found):
             continue
-        tokens = rank_tokens(change.workload)
-        costs = stage_costs(architecture, change.workload, change.layout)
-        if not fit(costs, tokens, card.usable_bytes):
+        needs, host = _needs(stage_costs(architecture, change.workload, layout), change.workload)
+        fill = needs / card.usable_bytes
+        if fill > 1.0 or (now.fits and headroom_word(fill) not in ("comfortable", "fits")):
             continue
-        after = sized(architecture, change.workload, change.layout, card, gpus_per_node)
-        roomier = after.peak_bytes < 0.95 * now.peak_bytes
-        if not after.fits or (now.fits and not (roomier and after.headroom in ("comfortable", "fits"))):
-            continue
-        host = after.host_bytes - now.host_bytes
-        extra = f", {host / GIB:,.0f} GiB of host RAM a node" if host > GIB else ""
-        needs = f"needs {after.peak_bytes / GIB:,.1f} GiB instead of {now.peak_bytes / GIB:,.1f}{extra}"
-        found.append(Suggestion(change.field, change.value, f"{change.words}: {needs}"))
+        more = host * min(gpus_per_node, layout.gpus) - now.host_bytes
+        extra = f", {more / GIB:,.0f} GiB of host RAM a node" if more > GIB else ""
+        effect = f"needs {needs / GIB:,.1f} GiB instead of {now.peak_bytes / GIB:,.1f}{extra}"
+        found.append(Suggestion(change.field, change.value, f"{change.words}: {effect}"))
         if len(found) == MAX_SUGGESTIONS:
             break
     if not now.fits and len(found) < MAX_SUGGESTIONS:
@@ -177,8 +176,3 @@ def suggestions(
         if nodes is not None:
             found.append(nodes)
     return tuple(found)
-
-
-def most_parameters(card: Card, bytes_per_parameter: float) -> float:
-    """Parameters whose states alone fill a card."""
-    return math.floor(card.usable_bytes / bytes_per_parameter)
