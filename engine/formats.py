@@ -59,6 +59,7 @@ FP32 = Scheme("fp32", 32)
 FP8_CHANNEL = Scheme("fp8", 8, 4)
 FP8_BLOCK = Scheme("fp8-block", 8, 4, 128, 128)
 INT8_CHANNEL = Scheme("int8", 8, 4)
+INT4_G32 = Scheme("int4-g32", 4, 2, 1, 32)
 NVFP4 = Scheme("nvfp4", 4, 1, 1, 16)
 MXFP4 = Scheme("mxfp4", 4, 1, 1, 32)
 NF4 = Scheme("nf4", 4, 4, 1, 64)
@@ -274,6 +275,9 @@ def tensor_scheme(tensor: Tensor, weights: WeightFormat, arch: Architecture, lay
         return (
             FP8_BLOCK if weights.id == "mxfp4" and arch.checkpoint_format == "fp8" and tensor.part in _LINEAR else BF16
         )
+    if weights.id.startswith("int4") and arch.checkpoint_format == "int4":
+        # Models trained for INT4 (Kimi-K2-Thinking, K2.5): routed experts only, symmetric groups of 32.
+        return INT4_G32 if tensor.part == "routed_expert" else BF16
     if weights.id == "nvfp4" and _stays_wide(tensor, arch):
         return BF16
     if layer_index is not None:

@@ -14,7 +14,7 @@ from engine.sharding import attention_ranks, kv_copies
 from engine.sizing import Memory, Suggestion
 
 # Formats to move down to, with the bits above which that saves anything worth the trouble.
-SMALLER_WEIGHTS = (("fp8", 8.5), ("int4-awq", 5.0))
+SMALLER_WEIGHTS = (("fp8", 8.5), ("int4", 5.0))
 LARGEST_NODE = 8
 """GPUs in the largest node that most makers sell; beyond it a suggestion adds nodes."""
 

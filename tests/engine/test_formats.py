@@ -81,6 +81,7 @@ def test_every_quantized_format_shrinks_every_model() -> None:
         ("gpt-oss-20b", "mxfp4", 13.76),
         ("gpt-oss-120b", "mxfp4", 65.25),
         ("deepseek-r1", "fp8", 673.0),
+        ("kimi-k2.5", "int4", 595.0),
     ],
 )
 def test_published_checkpoint_sizes(model: str, format_id: str, published_gb: float) -> None:
