@@ -18,7 +18,7 @@ from engine.architecture import Architecture
 # The largest published config.json (with its id2label and quantization lists) is below 1 MiB.
 LARGEST_CONFIG_BYTES: Final = 8 * 2**20
 
-TEXT_SECTIONS: Final = ("text_config", "llm_config", "language_config", "thinker_config")
+TEXT_SECTIONS: Final = ("text_config", "llm_config", "language_config")
 
 
 def read_architecture(path: Path | str) -> Architecture:
@@ -60,6 +60,8 @@ def architecture_from_config(config: Mapping[str, Any], where: str) -> Architect
     """
     whole = Config(_flattened(config), where)
     _refuse_encoders(whole)
+    if isinstance(whole.raw("thinker_config"), Mapping):  # Qwen Omni: the talker beside it serves speech, not text
+        whole = whole.section("thinker_config")
     text, family = _text_config(whole)
     decoder = decoder_for(text, family)
     tied = _tied(whole, text, family)

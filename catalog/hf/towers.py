@@ -105,7 +105,11 @@ _QWEN_LARGEST_TOKENS: Final = 16384
 
 
 def _qwen2_vl(whole: Config, vision: Config, text_hidden: int) -> Towers:
-    windowed = vision.has("out_hidden_size") or whole.text("model_type").startswith("qwen2_5")
+    windowed = (
+        vision.has("out_hidden_size")
+        or vision.has("fullatt_block_indexes")
+        or whole.text("model_type").startswith("qwen2_5")
+    )
     hidden = vision.positive("hidden_size" if windowed else "embed_dim", 1280)
     merge = vision.positive("spatial_merge_size", 2) ** 2
     out = vision.positive("out_hidden_size" if windowed else "hidden_size", text_hidden)
@@ -511,6 +515,8 @@ BUILDERS: Final[Mapping[str, _Builder]] = MappingProxyType(
         "qwen2_5_vl": _qwen2_vl,
         "qwen3_vl": _qwen3_vl,
         "qwen3_vl_moe": _qwen3_vl,
+        "qwen2_5_omni_thinker": _qwen2_vl,
+        "qwen3_omni_moe_thinker": _qwen3_vl,
         "qwen3_5": _qwen3_vl,
         "qwen3_5_moe": _qwen3_vl,
         "gemma3": _gemma3,
@@ -543,4 +549,21 @@ def towers(whole: Config, text_hidden_size: int) -> Towers:
         return Towers()
     kind = whole.text("model_type")
     builder = BUILDERS.get(kind, _unknown)
-    return builder(whole, whole.section("vision_config"), text_hidden_size)
+    side = builder(whole, whole.section("vision_config"), text_hidden_size)
+    return replace(side, tensors=side.tensors + tuple(_listening_encoder(whole, text_hidden_size)))
+
+
+def _listening_encoder(whole: Config, text_hidden: int) -> list[Tensor]:
+    """The Whisper-like encoder of the Qwen Omni models, three convolutions and a projection; approximate to 1 %."""
+    if not whole.text("model_type").endswith("_thinker") or not whole.has("audio_config"):
+        return []
+    audio = whole.section("audio_config")
+    width = audio.positive("d_model", 1280)
+    encoder = Encoder(
+        audio.positive("encoder_layers", 32),
+        width,
+        audio.positive("encoder_ffn_dim", 5120),
+        audio.positive("encoder_attention_heads", 20),
+    )
+    out = audio.positive("output_dim", text_hidden)
+    return [*encoder.tensors("audio", "audio"), *linear("audio.projector", "audio", out, width, bias=True)]

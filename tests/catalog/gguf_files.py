@@ -29,9 +29,7 @@ def _value(value: Any) -> bytes:
     return struct.pack("<I", 9) + kind + struct.pack("<Q", len(items)) + b"".join(item[4:] for item in items)
 
 
-def write_gguf(
-    path: Path, metadata: Mapping[str, Any], tensors: Sequence[tuple[str, tuple[int, ...], int]]
-) -> Path:
+def write_gguf(path: Path, metadata: Mapping[str, Any], tensors: Sequence[tuple[str, tuple[int, ...], int]]) -> Path:
     """Write a GGUF header of version 3."""
     parts = [b"GGUF", struct.pack("<IQQ", 3, len(tensors), len(metadata))]
     parts += [_text(key) + _value(value) for key, value in metadata.items()]
