@@ -263,6 +263,9 @@ class Written:
 
 def write(row: Row) -> Written:
     """A row as a Scenario. Raises Unreadable with the reason when it cannot be written."""
+    for key in ("engine", "model", "gpu", "observed"):
+        if not row.get(key):
+            raise Unreadable(f"the row states no {key}")
     engine = engine_of(row)
     names = f"{row['model']} {row.get('hf_id') or ''}".lower()
     if "drafter" in names or "eagle" in names:
@@ -357,8 +360,8 @@ def _capacity(row: Row, memory: Memory, length: int, copies: int) -> tuple[float
 def evaluate(rows: list[Row]) -> Evaluation:
     """Compare every row that can be written; the others are set aside with the reason."""
     evaluation = Evaluation(rows_read=len(rows))
-    for row in rows:
-        row_id = str(row["id"])
+    for number, row in enumerate(rows, start=1):
+        row_id = str(row.get("id") or f"row {number}")
         try:
             written = write(row)
             sizing = size(written.scenario)

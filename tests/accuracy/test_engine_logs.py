@@ -42,12 +42,20 @@ def test_nine_of_ten_outcomes_are_right(evaluation: harness.Evaluation) -> None:
 
 
 def test_unknown_names_are_set_aside_not_guessed() -> None:
-    row = {"id": "x", "engine": "vllm", "model": "Llama-3.1-8B", "gpu": "H100", "weight_dtype": "bf16", "observed": {}}
+    row = {
+        "id": "x",
+        "engine": "vllm",
+        "model": "Llama-3.1-8B",
+        "gpu": "H100",
+        "weight_dtype": "bf16",
+        "observed": {"kv_tokens": 1},
+    }
     rows = [
         row | {"id": "gpu", "gpu": "Quantum 9"},
         row | {"id": "model", "model": "Zorblax-3B"},
         row | {"id": "w", "weight_dtype": "ternary"},
+        row | {"id": "bare", "observed": None},
     ]
     reasons = dict(engine_logs.evaluate(rows).set_aside)
-    assert set(reasons) == {"gpu", "model", "w"}
+    assert set(reasons) == {"gpu", "model", "w", "bare"}
     assert "Quantum 9" in reasons["gpu"]
