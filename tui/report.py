@@ -258,6 +258,9 @@ def _memory(sizing: Sizing) -> Iterator[Block]:
         items = ((f"{item.field} = {item.value}: {item.effect}", ()) for item in memory.suggestions)
         yield Paragraph("Single changes that would help:")
         yield Bullets(tuple(items))
+    if memory.training is not None and memory.training.lines:
+        yield Paragraph("Assumed of training memory:")
+        yield Bullets(tuple((text, ()) for text in memory.training.lines))
 
 
 def _is_shown(name: str, groups: Sequence[MemoryGroup]) -> bool:
@@ -274,6 +277,9 @@ def _memory_line(sizing: Sizing, memory: Memory) -> str:
             f"or one of {memory.longest_context_tokens:,} tokens."
         )
     text = f"{share} Peak of the fullest GPU {words.size(memory.peak_bytes)}"
+    if memory.training is not None:
+        span = memory.training.interval
+        text += f" (80 % interval {words.gib(span.low)}–{words.gib(span.high)} GiB)"
     if memory.nvidia_smi_bytes:
         text += f"; nvidia-smi will show {words.size(memory.nvidia_smi_bytes)}"
     if memory.host_bytes:
