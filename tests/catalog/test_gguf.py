@@ -90,3 +90,10 @@ def test_files_that_are_not_gguf(tmp_path: Path) -> None:
         read_gguf(tmp_path)
     with pytest.raises(CatalogError, match="cannot be read"):
         read_gguf(tmp_path / "absent.gguf")
+
+
+def test_a_gguf_file_is_read_wherever_a_config_is(tmp_path: Path) -> None:
+    from catalog.hf_config import read_architecture
+
+    path = write_gguf(tmp_path / "tiny.gguf", llama_metadata(), llama_tensors())
+    assert read_architecture(path) == read_gguf(path).architecture
