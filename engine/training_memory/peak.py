@@ -229,9 +229,9 @@ def rank_cost(stage: StageElements, recipe: Recipe, workload: Workload, shape: S
         buffers += state.trainable * recipe.gradient
     layer_copy = layer_gradient = 0.0
     early = state.gradients if recipe.keeps_gradients or shape.pp > 1 else 0.0
-    if recipe.gathers:
+    if recipe.gathers or workload.offload == "parameters":
         buffers += stage.ends * 2.0
-        if shape.pp == 1:
+        if shape.pp == 1 or not recipe.gathers:
             layer_copy = layer.linear * base_bytes + layer.other * 2.0
             layer_gradient = 0.0 if recipe.peft else layer.all * 2.0
         else:  # a pipeline keeps its layers gathered and its gradients whole until the last micro-batch

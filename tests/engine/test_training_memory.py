@@ -327,6 +327,14 @@ def test_experts_spread_over_ranks_are_not_sharded_twice() -> None:
     assert spread.peak_bytes < whole.peak_bytes  # it gathers no layer of all experts
 
 
+def test_offloaded_weights_still_pass_through_the_card() -> None:
+    alone = sized(LLAMA_70B, Layout(), offload="parameters", sequence_length=1, loss="fused")
+    layer = 2 * (2 * 8192 * (8192 + 1024) + 3 * 8192 * 28672)
+    ends = 2 * 2 * 8192 * 128256
+    assert alone.peak_bytes > layer + ends
+    assert alone.host_bytes == pytest.approx(16 * 70_553_706_496, rel=1e-6)
+
+
 def test_offload_and_paging_move_states_to_host_memory() -> None:
     layout = Layout(1, 1, 8)
     parameters = 6_738_415_616
