@@ -219,7 +219,8 @@ class Rates:
     prefill_attention: tuple[tuple[Band, float], ...]
     pass_s: float
     sequence_s: float
-    wire: float
+    wire_s: float  # collectives of a step with one token
+    wire_growth: float  # factor on what more tokens add to them
     decode_wire: tuple[float, ...]
     prefill_wire: tuple[float, ...]
     prefill_fixed_s: float
@@ -251,7 +252,7 @@ def rates_of(
 ) -> Rates:
     """A shape priced with given constants; the calibration varies them."""
     kind, tflops = compute_class(weights, accelerator)
-    tags = (gpu_class(accelerator), engine, kind, shape.fabric)
+    tags = (gpu_class(accelerator), engine, kind, shape.fabric, "moe" if shape.moe_layers else "dense")
 
     def c(name: str) -> float:
         value = constants[name]
@@ -259,20 +260,27 @@ def rates_of(
             value *= constants.get(f"{name}@{tag}", 1.0)
         return value
 
-    if engine == "llama.cpp" and kind == "16-bit":
-        # its FP16 products accumulate in FP16 (cublasGemmEx with CUBLAS_COMPUTE_16F), twice as fast on GeForce
-        tflops = max(tflops, accelerator.tflops_fp16_fp16acc_dense or 0.0)
     def share(name: str) -> float:
         return min(c(name), MOST_OF_PEAK)
+
+    def arithmetic(name: str) -> float:
+        value = c(name)
+        if kind == "weight-only":
+            # 16-bit products behind a dequantization, which never makes them faster
+            known = constants.get(f"{name}@{kind}", 1.0)
+            value *= constants.get(f"{name}@16-bit", 1.0) * min(1.0, known) / known
+        return tflops * TERA * min(value, MOST_OF_PEAK)
 
     peak = accelerator.bandwidth_gb_s * GB
     sixteen = accelerator.tflops_bf16_dense or accelerator.tflops_fp16_dense or tflops
     weight_rate = peak * share("weight_bandwidth")
-    compute = tflops * TERA * share("compute")
+    compute = arithmetic("compute")
     kv_rate = peak * share("latent_bandwidth" if shape.latent else "kv_bandwidth")
     attention_rate = sixteen * TERA * share("attention_compute")
+    # every head of a latent cache scores the same keys: at many heads a GPU that is arithmetic, not streaming
+    decode_rate = sixteen * TERA * (share("latent_compute") if shape.latent else 1.0)
     ratio = shape.experts_per_token / shape.experts if shape.experts else 0.0
-    expert_compute = tflops * TERA * share("expert_compute")
+    expert_compute = arithmetic("expert_compute")
     return Rates(
         stages=shape.stages,
         imbalance=shape.imbalance,
@@ -281,13 +289,13 @@ def rates_of(
         expert_s=shape.expert_bytes / (peak * share("expert_bandwidth")),
         untouched=1.0 - ratio,
         expert_spread=c("expert_spread"),
-        token_s=(shape.dense_flops + shape.head_flops) / compute,
+        token_s=(shape.dense_flops + shape.head_flops) / arithmetic("decode_compute"),
         expert_token_s=shape.expert_flops / expert_compute,
         prefill_token_s=shape.dense_flops / compute,
         prefill_expert_token_s=shape.expert_flops / expert_compute,
         state_s=shape.state_bytes / kv_rate,
         kv_s=tuple((b.limit, b.kv_bytes / kv_rate) for b in shape.bands if b.kv_bytes),
-        attention_s=tuple((b.limit, b.decode_flops / attention_rate) for b in shape.bands if b.decode_flops),
+        attention_s=tuple((b.limit, b.decode_flops / decode_rate) for b in shape.bands if b.decode_flops),
         prefill_attention=tuple((b, b.prefill_flops / attention_rate) for b in shape.bands if b.prefill_flops),
         pass_s=(
             shape.layers * c("layer_s")
@@ -296,9 +304,10 @@ def rates_of(
             + c("step_s")
         ),
         sequence_s=c("sequence_s"),
-        wire=c("collectives"),
+        wire_s=shape.decode_wire[0] * c("collective_latency"),
+        wire_growth=c("collective_bytes"),
         decode_wire=shape.decode_wire,
-        prefill_wire=shape.prefill_wire,
+        prefill_wire=tuple(seconds * c("collective_prefill") for seconds in shape.prefill_wire),
         prefill_fixed_s=(
             c("prefill_s")
             + shape.layers * c("prefill_layer_s")
@@ -389,7 +398,9 @@ def decode_step(r: Rates, batch: float, context: float) -> DecodeStep:
         attention += each * (limit if limit and limit < context else context)
     attention *= local
     overhead = r.pass_s + flight * r.sequence_s
-    wire = r.wire * _wire(DECODE_POINTS, r.decode_wire, local) if r.decode_wire[0] else 0.0
+    wire = r.wire_s
+    if wire:
+        wire += r.wire_growth * (_wire(DECODE_POINTS, r.decode_wire, local) - r.decode_wire[0])
     linear = (weight**OVERLAP_POWER + compute**OVERLAP_POWER) ** (1 / OVERLAP_POWER)
     streamed = kv if kv > attention else attention
     seconds = linear + streamed + overhead + wire
@@ -405,7 +416,7 @@ def prompt_s(r: Rates, tokens: float) -> tuple[float, float, float]:
     attention = 0.0
     for band, each in r.prefill_attention:
         attention += each * band.mean_seen(tokens)
-    wire = r.wire * _wire(PREFILL_POINTS, r.prefill_wire, tokens / r.copies) if r.prefill_wire[0] else 0.0
+    wire = _wire(PREFILL_POINTS, r.prefill_wire, tokens / r.copies) if r.prefill_wire[0] else 0.0
     rest = attention * tokens / r.copies + wire
     weight = r.dense_s + r.expert_s
     alone = (weight**OVERLAP_POWER + linear**OVERLAP_POWER) ** (1 / OVERLAP_POWER) + rest
@@ -446,7 +457,8 @@ def load(
     alone, share, wire = prompt_s(r, max(1, prompt))
     talk = wire / share
     share /= r.stages  # a pipeline reads the next prompt behind it
-    burst = min(1.0, running / requests) if requests else 0.0
+    once = 0.0 < requests <= users
+    burst = 1.0 if once else running / requests if requests else 0.0
     others = max(0.0, running - 1.0) * share
     # in steady state each answer's time holds one prompt of every other user; a single burst reads them all first
     interference = others / answer * r.interference * (1.0 - burst / 2)
@@ -463,7 +475,7 @@ def load(
     waves = users / running
     total = running * answer / cycle
     if waves > 1.0:
-        first += cycle * (waves - 1.0) * (0.5 if requests and requests <= users else 1.0)
+        first += cycle * (waves - 1.0) * (0.5 if once else 1.0)
     return Load(first, token, total, running, interference, interference * talk, step)
 
 

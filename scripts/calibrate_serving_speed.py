@@ -53,28 +53,35 @@ KINDS = ("16-bit", "fp8", "fp4", "weight-only")
 
 # constant: (textbook value, classes that may differ from it)
 SHAPE: dict[str, tuple[float, tuple[str, ...]]] = {
-    "weight_bandwidth": (0.78, (*GPUS, *KINDS, "gguf", "llama.cpp")),
+    "weight_bandwidth": (0.78, (*GPUS, *KINDS, "gguf", "llama.cpp", "moe")),
     "expert_bandwidth": (0.45, (*GPUS, *SERVERS, *KINDS)),
-    "kv_bandwidth": (0.6, (*GPUS, *SERVERS)),
+    "kv_bandwidth": (0.6, (*GPUS, *SERVERS, "moe")),
     "latent_bandwidth": (0.4, SERVERS),
-    "compute": (0.55, (*GPUS, *ENGINES, *KINDS, "gguf")),
+    "compute": (0.55, (*GPUS, *ENGINES, *KINDS, "gguf", "moe")),
+    "decode_compute": (0.4, (*GPUS, *SERVERS, *KINDS, "moe")),
     "expert_compute": (0.3, (*GPUS, *SERVERS, *KINDS)),
-    "attention_compute": (0.4, (*GPUS, *SERVERS)),
+    "attention_compute": (0.5, (*GPUS, *SERVERS, "moe")),
+    "latent_compute": (0.4, SERVERS),
     "layer_s": (12e-6, (*GPUS, *ENGINES)),
     "moe_layer_s": (15e-6, (*GPUS, *SERVERS)),
     "latent_layer_s": (15e-6, SERVERS),
     "step_s": (1e-3, ENGINES),
     "sequence_s": (10e-6, SERVERS),
-    "collectives": (1.0, (*SERVERS, "pcie")),
+    "collective_latency": (1.0, (*SERVERS, "pcie", "moe")),
+    "collective_bytes": (1.0, (*SERVERS, "pcie", "moe")),
+    "collective_prefill": (1.0, (*SERVERS, "pcie", "moe")),
     "prefill_s": (15e-3, ENGINES),
-    "prefill_layer_s": (3e-4, ENGINES),
+    "prefill_layer_s": (3e-4, (*ENGINES, "moe")),
     "prefill_moe_layer_s": (5e-4, SERVERS),
-    "interference": (1.0, SERVERS),
+    "interference": (1.0, (*SERVERS, "moe")),
     "bunching": (3.0, ()),
     "expert_spread": (0.9, ()),
 }
+# constants that other measurements already pin: collectives have their own fit, and a prompt read between tokens
+# takes about what it takes alone
+TIGHT = {"collective_latency": 0.1, "collective_bytes": 0.1, "collective_prefill": 0.05, "interference": 0.1}
 # multipliers whose prior is not 1: what is known before any fit
-KNOWN = {"compute@fp4": 0.75, "compute@weight-only": 0.7, "compute@gguf": 0.3}
+KNOWN = {"compute@fp4": 0.75, "compute@weight-only": 0.8, "compute@gguf": 0.3}
 PRIORS: dict[str, float] = {}
 for _name, (_value, _tags) in SHAPE.items():
     PRIORS[_name] = _value
@@ -133,10 +140,10 @@ def points_of(rows: list[Row]) -> list[Point]:
 
 
 def balance(points: list[Point]) -> None:
-    """Weigh a figure down by how many of its like there are: the square root keeps large groups ahead, not alone."""
+    """Weigh a figure down by how many of its like there are: large groups stay ahead, not alone."""
     counts = Counter(_like(point) for point in points)
     for point in points:
-        point.weight = counts[_like(point)] ** -0.5
+        point.weight = counts[_like(point)] ** -0.3
     scale = len(points) / sum(point.weight for point in points)
     for point in points:
         point.weight *= scale
@@ -152,7 +159,9 @@ def tags_of(point: Point) -> frozenset[str]:
     model, hardware = point.prepared.scenario.model, point.prepared.scenario.hardware
     kind = compute_class(model.weights, hardware.accelerator)[0]
     engine = point.prepared.scenario.runtime.engine
-    return frozenset((gpu_class(hardware.accelerator), engine, kind, point.shape.fabric))
+    mixture = "moe" if point.shape.moe_layers else "dense"
+    plain = "16-bit" if kind == "weight-only" else kind
+    return frozenset((gpu_class(hardware.accelerator), engine, kind, plain, point.shape.fabric, mixture))
 
 
 def predict(point: Point, constants: Mapping[str, float]) -> float:
@@ -275,7 +284,7 @@ def step_of(
 
 def sigma_of(name: str) -> float:
     """How far a constant may lie from its prior."""
-    return CLASS_SIGMA if "@" in name else BASE_SIGMA
+    return TIGHT.get(name.partition("@")[0], CLASS_SIGMA if "@" in name else BASE_SIGMA)
 
 
 def objective(points: list[Point], constants: Mapping[str, float]) -> float:
