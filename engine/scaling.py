@@ -173,11 +173,12 @@ def scaling_table(scenario: Scenario, layout: Layout) -> tuple[ScalingRow, ...]:
                 rated.append((name, made_layout, min(1.0, speed / alone), fits))
             best = max(rated, key=lambda row: (row[3], row[2]))
             fabric = "" if nodes * per_node == 1 else hardware.intra_link.name if nodes == 1 else inter.name
+            over = "" if inter is hardware.inter_link else f", {inter.name}"
             for name, made_layout, efficiency, fits in rated:
                 below = efficiency < FLOOR
                 rows.append(
                     ScalingRow(
-                        configuration=shape if nodes * per_node == 1 else f"{shape}, {name}",
+                        configuration=shape if nodes * per_node == 1 else f"{shape}, {name}{over}",
                         gpus=made_layout.gpus,
                         parallelism=name,
                         fabric=fabric,

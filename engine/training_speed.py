@@ -353,8 +353,8 @@ class Step:
 
     @property
     def bubble_s(self) -> float:
-        """Idle time of the pipeline."""
-        return self.bubble_slots * (self.seconds - self.tail_s) / (self.micro_batches + self.bubble_slots)
+        """Idle time of the pipeline, without the communication in it: seconds = compute + bubble + exposed + tail."""
+        return self.bubble_slots * self.compute_each_s
 
     @property
     def communication_s(self) -> float:

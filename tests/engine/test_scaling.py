@@ -54,6 +54,7 @@ def test_every_shape_is_shown_under_several_parallelisms() -> None:
         names = {row.parallelism for row in rows if row.nodes == nodes and row.gpus == nodes * per_node}
         assert len(names) >= (1 if nodes * per_node == 1 else 3)
     assert rows[0].efficiency == 1.0
+    assert len({row.configuration for row in rows}) == len(rows)
     assert all(0 < row.efficiency <= 1 for row in rows)
 
 

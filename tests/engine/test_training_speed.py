@@ -115,7 +115,8 @@ def test_the_bubble_is_the_textbook_one() -> None:
     made = scenario(global_batch_tokens=32 * 4096)
     found = step(made.model.architecture, made.hardware, made.workload, Layout(tp=8, pp=4))
     assert found.micro_batches == 32
-    assert found.bubble_s / (found.seconds - found.tail_s) == pytest.approx(3 / 35)
+    assert found.bubble_s / (found.compute_s + found.bubble_s) == pytest.approx(3 / 35)
+    assert found.seconds == pytest.approx(found.compute_s + found.bubble_s + found.exposed_s + found.tail_s)
 
 
 def test_interleaving_shrinks_the_bubble() -> None:
@@ -276,6 +277,9 @@ def test_a_run_adds_up() -> None:
     assert training.overlap_range.low <= training.tokens_per_s_gpu
     assert training.tokens_per_s_gpu * gpus == pytest.approx(training.tokens_per_s_total)
     assert 0 < training.mfu < 0.8
+    bubble_s = training.bubble_share * training.step_s
+    parts = training.compute_s + bubble_s + training.exposed_communication_s + training.optimizer_s
+    assert training.step_s == pytest.approx(parts)
     assert OVERLAP_RANGE[0] < OVERLAP_RANGE[1] < 1
 
 
