@@ -48,7 +48,7 @@ def _largest(costs: list[tuple[RankCost, int]], usable_bytes: int, tokens_each: 
 
 def largest_micro_batch(architecture: Architecture, workload: Workload, layout: Layout, card: Card) -> int:
     """The largest micro-batch that fits at this sequence length; 0 when not even one sequence does."""
-    costs = stage_costs(architecture, workload, layout)
+    costs = stage_costs(architecture, workload, layout, card)
     one = rank_tokens(replace(workload, micro_batch=1))
     return _largest(costs, card.usable_bytes, one, 1 << SEARCH_STEPS)
 
@@ -57,7 +57,7 @@ def longest_sequence(architecture: Architecture, workload: Workload, layout: Lay
     """The longest sequence that fits at this micro-batch, tokens, in steps of 256, at most the model's positions."""
     most = architecture.max_position // SEQUENCE_STEP or 1
     if workload.flash_attention:
-        costs = stage_costs(architecture, workload, layout)
+        costs = stage_costs(architecture, workload, layout, card)
         each = workload.micro_batch * SEQUENCE_STEP / workload.context_parallel
         return _largest(costs, card.usable_bytes, each, most) * SEQUENCE_STEP
     low, high = 0, most + 1  # scores grow with the square of the length: each length has its own cost
@@ -65,7 +65,7 @@ def longest_sequence(architecture: Architecture, workload: Workload, layout: Lay
         middle = (low + high) // 2
         trial = replace(workload, sequence_length=middle * SEQUENCE_STEP)
         tokens = rank_tokens(trial)
-        holds = fit(stage_costs(architecture, trial, layout), tokens, card.usable_bytes)
+        holds = fit(stage_costs(architecture, trial, layout, card), tokens, card.usable_bytes)
         low, high = (middle, high) if holds else (low, middle)
     return low * SEQUENCE_STEP
 
@@ -95,6 +95,8 @@ def _changes(architecture: Architecture, workload: Workload, layout: Layout, car
         add("recompute", "full", "full recomputation")
     if layout.dp > 1 and workload.sharding != "zero3":
         add("sharding", "zero3", "sharding weights, gradients and states (ZeRO-3, FSDP)")
+    if workload.sharding != "ddp" and workload.sharding_group == "node":
+        add("sharding_group", "all", "sharding over all nodes instead of inside each")
     if not peft and workload.optimizer not in ("adamw-8bit", "adamw-paged-8bit", "adamw-4bit", "adafactor"):
         add("optimizer", "adamw-8bit", "an 8-bit optimizer without a master copy")
         add("optimizer", "adamw-paged-8bit", "a paged 8-bit optimizer, its states in host memory")
@@ -132,18 +134,16 @@ def _needs(costs: list[tuple[RankCost, int]], workload: Workload) -> tuple[float
     return max(cost.needs(tokens, held) for cost, held in costs), host
 
 
-def _more_nodes(
-    architecture: Architecture, workload: Workload, layout: Layout, card: Card, gpus_per_node: int
-) -> Suggestion | None:
+def _more_nodes(architecture: Architecture, workload: Workload, layout: Layout, card: Card) -> Suggestion | None:
     """How many nodes of this card it takes when nothing else changes but the data-parallel ranks."""
-    if workload.sharding == "ddp" or layout.gpus % gpus_per_node:
+    if workload.sharding == "ddp" or layout.gpus % card.per_node:
         return None
-    nodes = layout.gpus // gpus_per_node
+    nodes = layout.gpus // card.per_node
     for factor in (2, 3, 4, 6, 8, 12, 16, 32, 64):
         wider = replace(layout, dp=layout.dp * factor)
         if wider.gpus > MOST_GPUS:
             return None
-        needs, _ = _needs(stage_costs(architecture, workload, wider), workload)
+        needs, _ = _needs(stage_costs(architecture, workload, wider, card), workload)
         if needs <= card.usable_bytes:
             count = nodes * factor
             words = f"{count} nodes ({wider.gpus} GPUs): needs {needs / GIB:,.1f} GiB a GPU"
@@ -152,7 +152,7 @@ def _more_nodes(
 
 
 def suggestions(
-    architecture: Architecture, workload: Workload, layout: Layout, card: Card, gpus_per_node: int, now: Memory
+    architecture: Architecture, workload: Workload, layout: Layout, card: Card, now: Memory
 ) -> tuple[Suggestion, ...]:
     """Single changes that make a plan fit that does not, or give a tight one room; each sized again."""
     if now.headroom in ("comfortable", "fits"):
@@ -161,18 +161,18 @@ def suggestions(
     for change in _changes(architecture, workload, layout, card):
         if any(change.field == earlier.field for earlier in found):
             continue
-        needs, host = _needs(stage_costs(architecture, change.workload, layout), change.workload)
+        needs, host = _needs(stage_costs(architecture, change.workload, layout, card), change.workload)
         fill = needs / card.usable_bytes
         if fill > 1.0 or (now.fits and headroom_word(fill) not in ("comfortable", "fits")):
             continue
-        more = host * min(gpus_per_node, layout.gpus) - now.host_bytes
+        more = host * min(card.per_node, layout.gpus) - now.host_bytes
         extra = f", {more / GIB:,.0f} GiB of host RAM a node" if more > GIB else ""
         effect = f"needs {needs / GIB:,.1f} GiB instead of {now.peak_bytes / GIB:,.1f}{extra}"
         found.append(Suggestion(change.field, change.value, f"{change.words}: {effect}"))
         if len(found) == MAX_SUGGESTIONS:
             break
     if not now.fits and len(found) < MAX_SUGGESTIONS:
-        nodes = _more_nodes(architecture, workload, layout, card, gpus_per_node)
+        nodes = _more_nodes(architecture, workload, layout, card)
         if nodes is not None:
             found.append(nodes)
     return tuple(found)

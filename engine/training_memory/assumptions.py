@@ -6,9 +6,9 @@ from engine.architecture import Architecture
 from engine.parameters import count_parameters
 from engine.scenario import Layout, Scenario, Workload
 from engine.sizing import Memory
-from engine.training_memory.core import Card, accumulation_steps
+from engine.training_memory.core import Card, plan_recipe
 from engine.training_memory.elements import adapter_widths, stage_elements
-from engine.training_memory.recipe import BASE_BITS, PEFT_KINDS, recipe
+from engine.training_memory.recipe import BASE_BITS, PEFT_KINDS
 from engine.units import GB, TB
 
 RULES = (
@@ -32,7 +32,7 @@ def lines(architecture: Architecture, workload: Workload, layout: Layout, card: 
     parameters = count_parameters(architecture).total
     gpus = layout.gpus
     room = _size(card.total_bytes * gpus)
-    plan = recipe(workload, layout.dp, accumulation_steps(workload, layout.dp) > 1)
+    plan = plan_recipe(workload, layout, card)
     on = f"{gpus} GPU{'s' if gpus > 1 else ''} with {room}"
     if workload.kind in PEFT_KINDS:
         stages = stage_elements(architecture, 1, 1, 1)
@@ -68,7 +68,7 @@ def lines(architecture: Architecture, workload: Workload, layout: Layout, card: 
 
 def assumption_lines(scenario: Scenario, layout: Layout) -> tuple[str, ...]:
     """What claims about a plan like this assume, with its own figures: for the screen and the report."""
-    card = Card(scenario.hardware.accelerator.memory_bytes)
+    card = Card(scenario.hardware.accelerator.memory_bytes, scenario.hardware.gpus_per_node)
     return lines(scenario.model.architecture, scenario.workload, layout, card, scenario.model.name)
 
 

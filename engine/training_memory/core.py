@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -12,7 +13,7 @@ from engine.scenario import Layout, Workload
 from engine.sizing import Headroom, Interval, Memory, MemoryGroup, TrainingDetail
 from engine.training_memory.elements import adapter_inputs, adapter_widths, stage_elements
 from engine.training_memory.peak import RankCost, RankPeak, Shape, rank_cost
-from engine.training_memory.recipe import PEFT_KINDS, recipe
+from engine.training_memory.recipe import PEFT_KINDS, Recipe, recipe
 from engine.units import GIB
 
 COMFORTABLE_FILL = 0.80
@@ -31,9 +32,10 @@ HEADROOM_WORDS: tuple[tuple[Headroom, str], ...] = (
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """The memory of one GPU as the driver reports it, bytes."""
+    """The memory of one GPU as the driver reports it, bytes, and how many of them a node has."""
 
     total_bytes: int
+    per_node: int = 8
 
     @property
     def driver_bytes(self) -> int:
@@ -52,6 +54,13 @@ def accumulation_steps(workload: Workload, dp: int) -> int:
         return workload.gradient_accumulation
     tokens = workload.micro_batch * workload.sequence_length * max(1, dp // workload.context_parallel)
     return max(1, -(-workload.global_batch_tokens // tokens))
+
+
+def shard_ranks(workload: Workload, layout: Layout, per_node: int) -> int:
+    """Data-parallel ranks that ZeRO shards over: all, or those of one node, which hybrid sharding replicates."""
+    if workload.sharding_group == "all":
+        return layout.dp
+    return math.gcd(layout.dp, max(1, per_node // layout.tp))
 
 
 def check(workload: Workload, layout: Layout) -> None:
@@ -79,10 +88,17 @@ def check(workload: Workload, layout: Layout) -> None:
         )
 
 
-def stage_costs(architecture: Architecture, workload: Workload, layout: Layout) -> list[tuple[RankCost, int]]:
+def plan_recipe(workload: Workload, layout: Layout, card: Card) -> Recipe:
+    """The bytes an element takes under this workload and layout."""
+    accumulates = accumulation_steps(workload, layout.dp) > 1
+    return recipe(workload, layout.dp, shard_ranks(workload, layout, card.per_node), accumulates)
+
+
+def stage_costs(
+    architecture: Architecture, workload: Workload, layout: Layout, card: Card
+) -> list[tuple[RankCost, int]]:
     """The cost of one rank of every pipeline stage, in order, and the micro-batches it holds at once (1F1B)."""
-    micro_batches = accumulation_steps(workload, layout.dp)
-    plan = recipe(workload, layout.dp, micro_batches > 1)
+    plan = plan_recipe(workload, layout, card)
     widths: tuple[int, ...] = (0,) * layout.pp
     inputs = 0
     if plan.peft:
@@ -126,11 +142,11 @@ def headroom_word(fill: float) -> Headroom:
 
 
 @lru_cache(maxsize=4096)
-def sized(architecture: Architecture, workload: Workload, layout: Layout, card: Card, gpus_per_node: int) -> Memory:
+def sized(architecture: Architecture, workload: Workload, layout: Layout, card: Card) -> Memory:
     """The Memory without searches, suggestions and notes."""
     check(workload, layout)
     tokens = rank_tokens(workload)
-    costs = stage_costs(architecture, workload, layout)
+    costs = stage_costs(architecture, workload, layout, card)
     peaks = [cost.peak(tokens, held, card.usable_bytes) for cost, held in costs]
     groups: list[tuple[MemoryGroup, RankPeak]] = []
     for index, peak in enumerate(peaks):
@@ -162,8 +178,8 @@ def sized(architecture: Architecture, workload: Workload, layout: Layout, card: 
     fits = group.over_bytes == 0
     needs = f"a step needs {peak.needs_bytes / GIB:,.1f} of {card.usable_bytes / GIB:,.1f} GiB"
     over = f", {group.over_bytes / GIB:,.1f} GiB too many" if not fits else ""
-    plan = recipe(workload, layout.dp, accumulation_steps(workload, layout.dp) > 1)
-    per_node = min(gpus_per_node, layout.gpus)
+    plan = plan_recipe(workload, layout, card)
+    per_node = min(card.per_node, layout.gpus)
     return Memory(
         per_gpu=tuple(entry for entry, _ in groups),
         weights_share=max(entry.weights_bytes for entry, _ in groups) / card.total_bytes,

@@ -21,25 +21,23 @@ def training_memory(scenario: Scenario, layout: Layout, *, suggest: bool = True)
     offloaded. suggest False leaves out the largest micro-batch and sequence, the suggestions and the assumptions:
     for searches over layouts. Raises ScenarioError for a workload that cannot run.
     """
-    card = Card(scenario.hardware.accelerator.memory_bytes)
+    card = Card(scenario.hardware.accelerator.memory_bytes, scenario.hardware.gpus_per_node)
     architecture, workload = scenario.model.architecture, scenario.workload
     layout = layout if not layout.reason else replace(layout, reason="")
     if not suggest:
-        return sized(architecture, workload, layout, card, scenario.hardware.gpus_per_node)
-    return _advised(architecture, workload, layout, card, scenario.hardware.gpus_per_node, scenario.model.name)
+        return sized(architecture, workload, layout, card)
+    return _advised(architecture, workload, layout, card, scenario.model.name)
 
 
 @lru_cache(maxsize=2048)
-def _advised(
-    architecture: Architecture, workload: Workload, layout: Layout, card: Card, gpus_per_node: int, name: str
-) -> Memory:
-    memory = sized(architecture, workload, layout, card, gpus_per_node)
+def _advised(architecture: Architecture, workload: Workload, layout: Layout, card: Card, name: str) -> Memory:
+    memory = sized(architecture, workload, layout, card)
     assert memory.training is not None
     return replace(
         memory,
         largest_micro_batch=largest_micro_batch(architecture, workload, layout, card),
         longest_sequence_tokens=longest_sequence(architecture, workload, layout, card),
-        suggestions=suggestions(architecture, workload, layout, card, gpus_per_node, memory),
+        suggestions=suggestions(architecture, workload, layout, card, memory),
         rule_note=rule_note(architecture, workload, layout, card, memory),
         training=replace(memory.training, lines=lines(architecture, workload, layout, card, name)),
     )

@@ -92,11 +92,11 @@ def _trained_bytes(workload: Workload, zero: int, single: bool) -> tuple[float, 
     return 2.0, 2.0, state + 4.0
 
 
-def recipe(workload: Workload, dp: int, accumulates: bool) -> Recipe:
-    """The recipe of a training workload over `dp` data-parallel ranks, with or without gradient accumulation."""
+def recipe(workload: Workload, dp: int, shards: int, accumulates: bool) -> Recipe:
+    """The recipe of a training workload over `dp` data-parallel ranks, `shards` of which ZeRO shards over."""
     peft = workload.kind in PEFT_KINDS
     quantized = workload.kind == "qlora"
-    zero = {"ddp": 0, "zero1": 1, "zero2": 2, "zero3": 3}[workload.sharding] if dp > 1 else 0
+    zero = {"ddp": 0, "zero1": 1, "zero2": 2, "zero3": 3}[workload.sharding] if shards > 1 else 0
     deepspeed = workload.framework == "deepspeed"
     optimizer = workload.optimizer
     if peft:
@@ -131,9 +131,9 @@ def recipe(workload: Workload, dp: int, accumulates: bool) -> Recipe:
         step_temporary=temporary,
         residual=4.0 if workload.residual_precision == "fp32" else 2.0,
         lingering=2.0 if peft and workload.framework == "fsdp1" and zero == 3 else 0.0,
-        weight_shard=dp if zero == 3 else 1,
-        gradient_shard=dp if zero >= 2 else 1,
-        state_shard=dp if zero >= 1 else 1,
+        weight_shard=shards if zero == 3 else 1,
+        gradient_shard=shards if zero >= 2 else 1,
+        state_shard=shards if zero >= 1 else 1,
         gathers=zero == 3,
         keeps_gradients=accumulates or workload.framework in ("deepspeed", "megatron"),
         bucket_gradients=zero == 0 and dp > 1 and not deepspeed and workload.framework != "megatron",

@@ -327,6 +327,14 @@ def test_experts_spread_over_ranks_are_not_sharded_twice() -> None:
     assert spread.peak_bytes < whole.peak_bytes  # it gathers no layer of all experts
 
 
+def test_hybrid_sharding_replicates_across_nodes() -> None:
+    layout = Layout(1, 1, 16)
+    everywhere = sized(LLAMA_7B, layout)
+    inside = sized(LLAMA_7B, layout, sharding_group="node")
+    assert inside.worst.weights_bytes == pytest.approx(2 * everywhere.worst.weights_bytes, rel=1e-6)
+    assert inside.peak_bytes == pytest.approx(sized(LLAMA_7B, Layout(1, 1, 8)).peak_bytes, rel=1e-6)
+
+
 def test_offloaded_weights_still_pass_through_the_card() -> None:
     alone = sized(LLAMA_70B, Layout(), offload="parameters", sequence_length=1, loss="fused")
     layer = 2 * (2 * 8192 * (8192 + 1024) + 3 * 8192 * 28672)
