@@ -225,7 +225,7 @@ class Rates:
     prefill_wire: tuple[float, ...]
     prefill_fixed_s: float
     interference: float
-    bunching: float
+    queueing: float
     grown: float
     chunk: int
 
@@ -314,7 +314,7 @@ def rates_of(
             + shape.moe_layers * c("prefill_moe_layer_s")
         ),
         interference=c("interference"),
-        bunching=c("bunching"),
+        queueing=c("queueing"),
         grown=1.0 if engine == "trtllm" else GROWN_SHARE,
         chunk=MICRO_BATCH_TOKENS if engine == "llama.cpp" else CHUNK_TOKENS,
     )
@@ -449,7 +449,8 @@ def load(
     gather_steps: decode steps for which the engine waits for more prompts before it reads any.
 
     A prompt waits for those before it as in an M/D/1 queue (wait = service x load / (2 (1 - load))), at most for
-    half of all others. Users who start together stay bunched: the load is that of the bunch, `bunching` times the mean.
+    half of all others. Only a part of the load counts, `queueing`: an engine reads several waiting prompts in one
+    pass, and users who wait for answers do not arrive at random.
     """
     answer = max(1, answer)
     running = max(1.0, min(users, cap))
@@ -466,8 +467,7 @@ def load(
     first = r.prefill_fixed_s + alone + gather_steps * step.seconds
     if running > 1.0:
         busy = running * share / (running * share + answer * step.seconds)
-        if requests:
-            busy *= r.bunching
+        busy *= r.queueing
         alike = share * busy / (2.0 * max(0.02, 1.0 - busy))
         wait = alike * others / (2.0 * alike + others) + step.seconds / 2
         first += (1.0 - burst) * wait + burst * others / 2

@@ -74,7 +74,7 @@ SHAPE: dict[str, tuple[float, tuple[str, ...]]] = {
     "prefill_layer_s": (3e-4, (*ENGINES, "moe")),
     "prefill_moe_layer_s": (5e-4, SERVERS),
     "interference": (1.0, (*SERVERS, "moe")),
-    "bunching": (3.0, ()),
+    "queueing": (0.5, ()),
     "expert_spread": (0.9, ()),
 }
 # constants that other measurements already pin: collectives have their own fit, and a prompt read between tokens

@@ -202,7 +202,7 @@ CONSTANTS: Final[dict[str, float]] = {
     "interference@sglang": 1.214,
     "interference@trtllm": 0.7761,
     "interference@moe": 0.6463,
-    "bunching": 0.3956,
+    "queueing": 0.3956,
     "expert_spread": 0.5511,
 }
 SPREADS: Final[dict[str, tuple[float, float]]] = {
