@@ -46,6 +46,8 @@ SHAPES = ((1, 1), (1, 4), (1, 8), (2, 4), (2, 8), (4, 8))
 OTHER_FABRICS = ("ib-ndr", "roce-100")
 """Fabrics that the two-node shape is also shown on: the fast one and the cheap one of the article."""
 OTHER_FABRICS_SHAPE = (2, 8)
+OTHER_FABRICS_PLANS = ("TP across nodes", "TP inside, PP across", "FSDP", "hybrid FSDP")
+"""On those fabrics: what sends most across, and least."""
 
 USABLE_SHARE = 0.92
 """Share of a card that weights, gradients and optimizer states may fill; the rest is context and activations."""
@@ -158,6 +160,8 @@ def scaling_table(scenario: Scenario, layout: Layout) -> tuple[ScalingRow, ...]:
             build = Hardware(hardware.accelerator, per_node, nodes, hardware.intra_link, inter, hardware.platform)
             rated: list[tuple[str, Layout, float, bool]] = []
             for name, made_layout, sharding, group in _plans(nodes, per_node, heads, b.layers):
+                if inter is not hardware.inter_link and name not in OTHER_FABRICS_PLANS:
+                    continue
                 work = works.get((sharding, group))
                 if work is None:
                     work = works[sharding, group] = _with_sharding(workload, sharding, group)
