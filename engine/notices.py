@@ -11,6 +11,7 @@ from engine.plan import Plan
 from engine.scenario import Scenario
 from engine.sizing import Build, Notice, Power, Suggestion, Verdict
 from engine.units import GIB
+from engine.verdict import WEIGHTS_RULE
 
 _ORDER = {"error": 0, "warning": 1, "info": 2}
 
@@ -25,7 +26,8 @@ def _memory(plan: Plan) -> Iterator[Notice]:
         yield Notice("over-memory", "error", f"Does not fit: {memory.headroom_reason}.", fix)
     elif memory.headroom in ("tight", "marginal"):
         yield Notice("headroom", "warning", f"Headroom is {memory.headroom}: {memory.headroom_reason}.", fix)
-    if memory.rule_note:
+    by_rule = memory.weights_share <= WEIGHTS_RULE[1]
+    if memory.rule_note and by_rule != (memory.headroom in ("comfortable", "fits", "tight")):
         yield Notice("rule-of-thumb", "info", memory.rule_note)
     if worst.usable_bytes and plan.scenario.workload.is_inference and worst.weights_bytes > 0.95 * worst.total_bytes:
         yield Notice("preempts", "warning", "Weights above 95 % of the card leave no room to serve anybody.", fix)

@@ -10,6 +10,7 @@ import math
 from dataclasses import dataclass, replace
 
 from engine.attempts import Attempt, attempt, cluster, one_node
+from engine.checks import MAX_NODES
 from engine.formats import FORMATS
 from engine.parameters import count_parameters
 from engine.plan import Plan
@@ -29,6 +30,8 @@ INT4_FORMAT = "int4"
 # From this many replicas on, a router that keeps a session where its prefix is cached pays for itself:
 # seed_claims.toml, must_scale_out, "prefix-cache-aware router".
 PREFIX_ROUTER_REPLICAS = 4
+# How often a tenth is added to the nodes before a deadline is given up: 1.1^16 is about five times as many.
+DEADLINE_TRIES = 16
 KIND_WORDS = {
     "serve": "serving",
     "batch": "batch inference",
@@ -67,10 +70,7 @@ class _Finding:
 def decide(scenario: Scenario, entered: Plan) -> Verdict:
     """The verdict for a scenario whose own build is already planned."""
     inference = scenario.workload.is_inference
-    # INT4 has a step of its own, so step 1 looks at the person's format or, below 8 bits, at FP8.
-    high = scenario
-    if inference and FORMATS[scenario.model.weights].bits_per_weight < 8:
-        high = _with_weights(scenario, "fp8")
+    high = _at_high_precision(scenario)
     frontier = _is_frontier(scenario)
     one_gpu = attempt(scenario, 1)
     node = one_node(high)
@@ -192,9 +192,26 @@ def _replicas_needed(scenario: Scenario, one: Plan) -> int:
             asked = workload.requests_per_s * workload.output_tokens
             needs.append(asked / one.serving.best_tokens_per_s_total)
     elif one.training is not None and workload.deadline_days:
-        # more nodes run at less than full efficiency; the floor is the most pessimistic that still makes sense
-        needs.append(one.training.days / workload.deadline_days / EFFICIENCY_FLOOR)
+        return _nodes_for_deadline(scenario, one)
     return max(2, math.ceil(max(needs))) if needs else 0
+
+
+def _nodes_for_deadline(scenario: Scenario, one: Plan) -> int:
+    """The fewest nodes in data parallel that meet the deadline; 0 when none of those tried does.
+
+    Starts at the count that full efficiency would take and grows by a tenth, so that what it says was sized.
+    """
+    assert one.training is not None
+    deadline = scenario.workload.deadline_days or 0.0
+    nodes = max(2, math.ceil(one.training.days / deadline))
+    for _ in range(DEADLINE_TRIES):
+        if nodes > MAX_NODES:
+            return 0
+        found = attempt(scenario, one.scenario.hardware.gpus_per_node, nodes)
+        if found.carries:
+            return nodes
+        nodes = max(nodes + 1, math.ceil(nodes * 1.1))
+    return 0
 
 
 def _replica_words(scenario: Scenario, one: Plan, count: int) -> str:
@@ -303,6 +320,18 @@ def _is_frontier(scenario: Scenario) -> bool:
     return scenario.workload.kind == "pretrain" and large
 
 
+def _at_high_precision(scenario: Scenario) -> Scenario:
+    """What step 1 asks about: the person's format, or FP8 below 8 bits, since INT4 has a step of its own.
+
+    A model that is only published in 4 bits (gpt-oss in MXFP4) is taken as it is: FP8 would be larger and no better.
+    """
+    model = scenario.model
+    native = model.weights == model.architecture.checkpoint_format
+    if scenario.workload.is_inference and FORMATS[model.weights].bits_per_weight < 8 and not native:
+        return _with_weights(scenario, "fp8")
+    return scenario
+
+
 def _with_weights(scenario: Scenario, weights: str) -> Scenario:
     return replace(scenario, model=replace(scenario.model, weights=weights))
 
@@ -337,7 +366,7 @@ def _say(scenario: Scenario, high: Scenario, end: _Finding | None) -> tuple[Answ
     assert found is not None
     if end.number == 0:
         spare = hardware.gpus - 1
-        extra = f"; the other {spare} {'is' if spare == 1 else 'are'} spare" if spare else ""
+        extra = "" if not spare else "; the other is spare" if spare == 1 else f"; the other {spare} are spare"
         return "one-gpu", f"One GPU: {at} on 1x {card}{extra}", Build(found.build, 1, 1, model.weights)
     if end.number == 4:
         build = Build(found.build, found.gpus_per_node, found.nodes, high.model.weights)
@@ -350,8 +379,11 @@ def _say(scenario: Scenario, high: Scenario, end: _Finding | None) -> tuple[Answ
         )
         front = f"{_router(end.replicas)} in front, no fabric" if inference else "data parallel between them"
         return "replicas", f"Replicas: {build.words}, {front}", build
-    what = f"{model.name} {FORMATS[weights].label}" if inference else at
-    head = f"One node{' at INT4' if end.number == 2 else ''}: {what} on {found.build}"
+    head = f"One node{' at INT4' if end.number == 2 else ''}: {at} on {found.build}"
+    if inference and weights != model.weights:
+        label = FORMATS[weights].label
+        even = end.number == 1  # step 1 asked about more bits than the person did
+        head = f"One node: {model.name} on {found.build}, even at {label}" if even else head.replace(at, model.name)
     if hardware.nodes > 1:
         head += f", not {hardware.nodes} nodes of {hardware.gpus_per_node}"
     elif found.gpus_per_node > hardware.gpus:
