@@ -82,7 +82,7 @@ class RankCost:
             (STEP, self.gradients, self.temporary),
         ]
         if self.last:
-            listed.append((LOSS, self.early, kept + self.loss * tokens))
+            listed.insert(0, (LOSS, self.early, kept + self.loss * tokens))
         return listed
 
     def needs(self, tokens: float, held: int) -> float:

@@ -182,6 +182,40 @@ def _users(sizing: Sizing) -> Working:
     )
 
 
+def _training_peak(sizing: Sizing) -> Working:
+    facts, group, detail = sizing.memory, sizing.memory.worst, sizing.memory.training
+    if detail is None:
+        return Working("Peak on the fullest GPU", f"{gib(facts.peak_bytes)} GiB", "fitted", "")
+    moments = tuple(
+        f"{phase.name} = weights + states + gradients + activations = {gib(phase.weights_bytes)} + "
+        f"{gib(phase.optimizer_bytes)} + {gib(phase.gradient_bytes)} + {gib(phase.activation_bytes)} = "
+        f"{gib(phase.allocated_bytes)} GiB"
+        for phase in detail.phases
+    )
+    needs = (
+        f"needs = the largest, {detail.phase} + context and cache that stays = {gib(detail.allocated_bytes)} + "
+        f"{gib(group.runtime_bytes)} = {gib(facts.peak_bytes)} GiB"
+    )
+    span = f"80 % interval, from sources that a fit had not seen: {gib(detail.interval.low)} to {gib(detail.interval.high)} GiB"
+    return Working(
+        "Peak of a training step on the fullest GPU",
+        f"{gib(facts.peak_bytes)} GiB",
+        "fitted",
+        "What a step needs: it decides whether the plan fits. The moments of a step do not add up, the largest counts. "
+        "nvidia-smi shows more: PyTorch keeps freed blocks until memory runs short.",
+        (*moments, needs, span),
+        (
+            ("PyTorch will say allocated", f"{gib(detail.allocated_bytes)} GiB", "max_memory_allocated"),
+            ("PyTorch will say reserved", f"{gib(detail.reserved_bytes)} GiB", "max_memory_reserved"),
+            ("nvidia-smi will show", f"{gib(facts.nvidia_smi_bytes)} GiB", "with the CUDA context"),
+            ("trained on this GPU's stage", count(detail.trainable_parameters), "parameters, counted"),
+            ("bytes of a trained parameter", digits(detail.bytes_per_parameter), "weights, gradients and states"),
+            *(("assumed", "", text) for text in detail.lines),
+            *_hardware_inputs(sizing),
+        ),
+    )
+
+
 def _per_user(sizing: Sizing) -> Working:
     speed = sizing.serving
     assert speed is not None
@@ -298,6 +332,7 @@ _MAKERS: dict[str, Callable[[Sizing], Working]] = {
     "memory.reserved_bytes": _kept,
     "memory.kv_needed_tokens": _kv_needed,
     "memory.max_concurrency": _users,
+    "memory.peak_bytes": _training_peak,
     "serving.tokens_per_s_user": _per_user,
     "serving.inter_token_s": _serving(
         "Time per token",
