@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import pairwise
+from typing import NamedTuple
 
 from engine.architecture import Architecture, dense_decoder
 from engine.errors import ScenarioError
@@ -148,19 +149,17 @@ def scaling_table(scenario: Scenario, layout: Layout) -> tuple[ScalingRow, ...]:
     of_tp: dict[int, Kernels] = {}
     works: dict[tuple[Sharding, ShardingGroup], Workload] = {}
     alone = 0.0
-    rows: list[ScalingRow] = []
+    rated: list[_Rated] = []
     heads = architecture.heads or 64
     for nodes, per_node in SHAPES:
         fabrics: list[Link] = [hardware.inter_link]
         if (nodes, per_node) == OTHER_FABRICS_SHAPE:
             fabrics += _other_fabrics(scenario.facts, hardware.inter_link)
-        own = nodes == hardware.nodes and per_node == hardware.gpus_per_node
-        shape = f"{nodes} nodes x {per_node} GPU" if nodes > 1 else f"{per_node} GPU"
         for inter in fabrics:
             build = Hardware(hardware.accelerator, per_node, nodes, hardware.intra_link, inter, hardware.platform)
-            rated: list[tuple[str, Layout, float, bool]] = []
+            other = inter is not hardware.inter_link
             for name, made_layout, sharding, group in _plans(nodes, per_node, heads, b.layers):
-                if inter is not hardware.inter_link and name not in OTHER_FABRICS_PLANS:
+                if other and name not in OTHER_FABRICS_PLANS:
                     continue
                 work = works.get((sharding, group))
                 if work is None:
@@ -169,34 +168,80 @@ def scaling_table(scenario: Scenario, layout: Layout) -> tuple[ScalingRow, ...]:
                 known = of_tp.get(tp)
                 if known is None:
                     known = of_tp[tp] = kernels(b, r, workload, tokens, tp, 1)
-                made = assemble(b, r, known, build, work, made_layout)
-                speed = made.tokens_per_s / made_layout.gpus
+                speed = assemble(b, r, known, build, work, made_layout).tokens_per_s / made_layout.gpus
                 alone = alone or speed
                 reach = per_node if group == "node" else made_layout.dp
                 fits = state_bytes(b, work, made_layout, reach) <= usable
-                rated.append((name, made_layout, min(1.0, speed / alone), fits))
-            best = max(rated, key=lambda row: (row[3], row[2]))
-            fabric = "" if nodes * per_node == 1 else hardware.intra_link.name if nodes == 1 else inter.name
-            over = "" if inter is hardware.inter_link else f", {inter.name}"
-            for name, made_layout, efficiency, fits in rated:
-                below = efficiency < FLOOR
-                rows.append(
-                    ScalingRow(
-                        configuration=shape if nodes * per_node == 1 else f"{shape}, {name}{over}",
-                        gpus=made_layout.gpus,
-                        parallelism=name,
-                        fabric=fabric,
-                        efficiency=efficiency,
-                        source="fitted",
-                        below_floor=below,
-                        better=_better(best, rows, made_layout.gpus) if below else "",
-                        article_efficiency=_ARTICLE.get((nodes, per_node, name)),
-                        fits=fits,
-                        nodes=nodes,
-                        in_use=own and _same(made_layout, layout) and inter is hardware.inter_link,
-                    )
-                )
-    return tuple(rows)
+                rated.append(_Rated(nodes, per_node, name, made_layout, inter, other, min(1.0, speed / alone), fits))
+    return tuple(_row(one, rated, hardware, layout) for one in rated)
+
+
+class _Rated(NamedTuple):
+    """One shape with its efficiency, before it is told which shape is better."""
+
+    nodes: int
+    per_node: int
+    name: str
+    layout: Layout
+    inter: Link
+    other_fabric: bool
+    efficiency: float
+    fits: bool
+
+    @property
+    def words(self) -> str:
+        """The shape in words, unique in the table."""
+        if self.layout.gpus == 1:
+            return "1 GPU"
+        shape = f"{self.nodes} nodes x {self.per_node} GPU" if self.nodes > 1 else f"{self.per_node} GPU"
+        over = f", {self.inter.name}" if self.other_fabric else ""
+        return f"{shape}, {self.name}{over}"
+
+
+def _row(one: _Rated, rated: Sequence[_Rated], hardware: Hardware, layout: Layout) -> ScalingRow:
+    own = one.nodes == hardware.nodes and one.per_node == hardware.gpus_per_node and not one.other_fabric
+    below = one.efficiency < FLOOR
+    fabric = ""
+    if one.layout.gpus > 1:
+        fabric = hardware.intra_link.name if one.nodes == 1 else one.inter.name
+    return ScalingRow(
+        configuration=one.words,
+        gpus=one.layout.gpus,
+        parallelism=one.name,
+        fabric=fabric,
+        efficiency=one.efficiency,
+        source="fitted",
+        below_floor=below,
+        better=_better(one, rated) if below else "",
+        article_efficiency=_ARTICLE.get((one.nodes, one.per_node, one.name)),
+        fits=one.fits,
+        nodes=one.nodes,
+        in_use=own and _same(one.layout, layout),
+    )
+
+
+NO_BETTER = "none of these: faster links, a larger micro-batch or SXM-class hardware"
+
+
+def _better(row: _Rated, rated: Sequence[_Rated]) -> str:
+    """The better shape of a row under the floor, among those that hold the training state.
+
+    First another parallelism of the same nodes, then fewer GPUs, then more; over the floor where one is.
+    """
+    able = [other for other in rated if other.fits and other.efficiency > row.efficiency]
+    if not able:
+        return NO_BETTER
+    over = [other for other in able if other.efficiency >= FLOOR] or able
+    best = max(
+        over,
+        key=lambda other: (
+            other.nodes == row.nodes and other.per_node == row.per_node and other.inter is row.inter,
+            other.layout.gpus <= row.layout.gpus,
+            other.efficiency,
+        ),
+    )
+    word = best.words if best.efficiency >= FLOOR else f"at best {best.words}"
+    return f"{word}: {best.efficiency:.2f}"
 
 
 def _same(one: Layout, other: Layout) -> bool:
@@ -210,17 +255,6 @@ def _fabric_links(facts: Facts) -> tuple[Link, ...]:
 
 def _other_fabrics(facts: Facts, in_use: Link) -> list[Link]:
     return [link for link in _fabric_links(facts) if link.id != in_use.id]
-
-
-def _better(best: tuple[str, Layout, float, bool], rows: Sequence[ScalingRow], gpus: int) -> str:
-    """The better shape of a row under the floor: another parallelism of as many GPUs, else fewer nodes."""
-    if best[2] >= FLOOR:
-        return f"{best[0]}: {best[2]:.2f}"
-    above = [row for row in rows if row.efficiency >= FLOOR and row.gpus <= gpus and row.fits]
-    if not above:
-        return "one GPU: 1.00"
-    row = max(above, key=lambda r: (r.gpus, r.efficiency))
-    return f"{row.configuration}: {row.efficiency:.2f}"
 
 
 # ---------------------------------------------------------------- the article's world
