@@ -44,7 +44,7 @@ TARGET = Path(__file__).parent.parent / "engine" / "calibration" / "serving_spee
 # How far a constant may lie from its prior, as a standard deviation of its logarithm.
 BASE_SIGMA, CLASS_SIGMA = 0.6, 0.25
 ROW_SIGMA = 0.15
-CUT = 0.11
+CUT = 0.10
 
 GPUS = ("ampere", "ampere-gddr", "ada", "hopper", "blackwell", "blackwell-gddr", "amd", "intel")
 SERVERS = ("vllm", "sglang", "trtllm")
@@ -375,10 +375,7 @@ def _line(values: list[float]) -> str:
 
 
 def spreads(points: list[Point], errors: list[list[float]]) -> dict[str, tuple[float, float]]:
-    """Factors around a prediction that hold about 80 % of left-out observations, by figure and kind of model.
-
-    Cut at 11 % on each side: a left-out engine, which almost nobody sizes for, spreads wider than the rest.
-    """
+    """Factors around a prediction that hold the middle 80 % of left-out observations, by figure and kind of model."""
     ratios: dict[str, list[float]] = defaultdict(list)
     for column in errors:
         for point, error in zip(points, column, strict=True):

@@ -22,6 +22,7 @@ from catalog import UnknownId
 from catalog.names import resolve_name
 from engine.architecture import Architecture
 from engine.errors import ScenarioError
+from engine.formats import FORMATS as WEIGHT_FORMATS
 from engine.hardware import Accelerator
 from engine.scenario import LayoutChoice, Runtime, Scenario, ServingEngine, Workload
 from engine.size import size
@@ -47,6 +48,12 @@ MLPERF = {
     "llama-3.1-405b": (9428, 684, 6.0, 1 / 0.175),
     "llama-3.1-8b": (778, 128, 2.0, 10.0),
     "deepseek-r1": (800, 3880, 2.0, 12.5),
+}
+# Limits of the Interactive scenario where it is stricter.
+MLPERF_INTERACTIVE = {
+    "llama-2-70b": (0.45, 25.0),
+    "llama-3.1-405b": (4.5, 12.5),
+    "llama-3.1-8b": (0.5, 1 / 0.03),
 }
 
 GPUS = {
@@ -74,7 +81,17 @@ GPUS = {
     "a6000": "rtx-a6000",
     "6000-ada": "rtx-6000-ada",
     "dgx-spark": "gb10",
+    "jetson-thor": "jetson-t5000",
+    "m3-ultra": "apple-m3-ultra",
+    "r9700": "radeon-ai-pro-r9700",
+    "gaudi2": "gaudi-2",
+    "gaudi3": "gaudi-3",
+    "a100-pcie-40gb": "a100-pcie-40gb",
+    "a100-pcie-40g": "a100-pcie-40gb",
+    "b60": "arc-pro-b60",
 }
+# what names carry beside the part: the maker, the memory, the rack
+GPU_NOISE = re.compile(r"^(?:nvidia|geforce|amd|intel|apple)-|-(?:hbm\d\w*|blackwell|nvl72|nvl4|sxm[2456]-80gb)(?=-|$)")
 
 FORMATS = {
     "bf16": "bf16",
@@ -92,6 +109,9 @@ FORMATS = {
     "gptq": "int4-gptq",
     "gptq-int4": "int4-gptq",
 }
+
+
+GGUF = frozenset(name for name in WEIGHT_FORMATS if name.startswith("gguf"))
 
 
 class Unusable(ValueError):
@@ -117,12 +137,15 @@ def _slug(name: str) -> str:
 
 def accelerator_of(name: str) -> Accelerator:
     """The catalog's accelerator that a row names. Raises Unusable."""
-    slug = _slug(name)
+    full = _slug(name)
+    plain = GPU_NOISE.sub("", GPU_NOISE.sub("", full))
+    short = re.sub(r"-sxm\d$", "-sxm", re.sub(r"-\d+gb?$", "", plain))
     known = catalog.load()
     ids = {entry.id for entry in known.facts.accelerators}
-    for wanted in (GPUS.get(slug, slug), f"rtx-{slug}", f"{slug}-sxm", slug.replace("nvidia-", "")):
-        if wanted in ids:
-            return known.accelerator(wanted)
+    for slug in (full, plain, short):
+        for wanted in (GPUS.get(slug, slug), f"rtx-{slug}", f"{slug}-sxm"):
+            if wanted in ids:
+                return known.accelerator(wanted)
     raise Unusable(f"GPU {name!r} is not in the catalog")
 
 
@@ -154,11 +177,14 @@ def _weights(row: Row, accelerator: Accelerator, architecture: Architecture) -> 
         return "fp8" if accelerator.supports_fp8 else "int4-awq"
     if architecture.checkpoint_format == "mxfp4" and named in ("fp4", "fp8", "mxfp4", "bf16"):
         return "mxfp4"
-    if named.startswith("gguf"):
+    if named in GGUF:
         return named
-    if named not in FORMATS:
-        raise Unusable(f"weight format {row['quant']!r} is not known")
-    return FORMATS[named]
+    if re.match(r"i?q\d", named) and f"gguf-{named}" in GGUF:
+        return f"gguf-{named}"
+    for word in (named, *re.split(r"[^a-z0-9]+", named)):
+        if word in FORMATS:
+            return FORMATS[word]
+    raise Unusable(f"weight format {row['quant']!r} is not known")
 
 
 def _kv_cache(row: Row, engine: ServingEngine, weights: str, accelerator: Accelerator) -> str:
@@ -274,6 +300,8 @@ def prepare(row: Row) -> Prepared:
         users = 256 * gpus
         if kind == "batch":
             ttft_limit = user_limit = None
+        elif "Interactive" in mode:
+            ttft_limit, user_limit = MLPERF_INTERACTIVE.get(_slug(row["model"]), (ttft_limit, user_limit))
     elif mode.startswith("max throughput"):
         kind, users = "batch", users or 2048 * max(1, layout.dp or 1)
     elif mode.startswith("burst") or mode == "static batch":
