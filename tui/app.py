@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -104,6 +105,11 @@ class SizeupApp(App[int], inherit_bindings=False):
                 loop.add_signal_handler(number, self._cut_off)
             except (NotImplementedError, RuntimeError, ValueError):  # not the main thread, or no such signals
                 return
+
+    def on_ready(self) -> None:
+        """Collect garbage from now on, but not what the start has made: that stays."""
+        gc.freeze()
+        gc.enable()
 
     async def _on_app_blur(self, event: events.AppBlur) -> None:
         """Keep the focus while another window is in front: losing it would repaint both ways."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import gc
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -187,6 +188,7 @@ def _presets(parser: argparse.ArgumentParser) -> None:
 
 
 def _open(arguments: list[str]) -> int:
+    gc.disable()  # nothing made on the way to the first frame is garbage; the app turns it on again
     parser = _Parser(
         prog="sizeup",
         description="Size a multi-GPU build for an LLM: memory per GPU, fabric, speed, cost and a verdict.",

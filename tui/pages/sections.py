@@ -114,7 +114,7 @@ def load_lines(sizing: Sizing, look: Look) -> list[Line]:
                     f" tokens {arrow} ",
                     (f"{_users(facts.max_concurrency)} users at this length", "bad" if short else "strong"),
                     (_change(facts.max_concurrency - was, lambda value: count(int(value))), "delta"),
-                    (f"; one user up to {count(facts.longest_context_tokens)} tokens", "dim"),
+                    (f"; one user: {count(facts.longest_context_tokens)}", "dim"),
                 ),
                 look.width,
                 "   ",

@@ -403,7 +403,7 @@ class Workbench(Screen[None]):
 
         def chosen(value: object) -> None:
             if value is not None:
-                self.set_value(field, None if value == fields.UNSET else value)
+                self.call_after_refresh(self.set_value, field, None if value == fields.UNSET else value)
 
         self.app.push_screen(picker, chosen)
 
@@ -417,9 +417,7 @@ class Workbench(Screen[None]):
         """Any command by its name."""
         from tui.screens.pickers import palette
 
-        def run(command: object) -> None:
-            if not isinstance(command, str):
-                return
+        def run(command: str) -> None:
             if command.startswith("page:"):
                 self.open_page(command.removeprefix("page:"))
                 self.show_results(True)
@@ -431,7 +429,11 @@ class Workbench(Screen[None]):
             else:
                 self.run_command(command)
 
-        self.app.push_screen(palette(self.sizeup), run)
+        def chosen(command: object) -> None:
+            if isinstance(command, str):  # once the workbench is back on screen
+                self.call_after_refresh(run, command)
+
+        self.app.push_screen(palette(self.sizeup), chosen)
 
     def action_save(self) -> None:
         """Save, asking for a name when there is none."""

@@ -105,8 +105,10 @@ class Canvas(Widget):
                 row for row in range(self.size.height) if appeared or _on_bar(bar, row) != _on_bar(old_bar, row)
             }
             regions += [Region(self.inner_width, first, 1, count) for first, count in _runs(rows)]
-        if regions:
+        if regions and self.screen.is_current:
             self.refresh(*regions)
+        elif regions:  # under a dialog: the whole screen is sent when that closes
+            self._styles_cache.clear()
 
     def _size_updated(self, size: Size, virtual_size: Size, container_size: Size, layout: bool = True) -> bool:
         """Build the lines for a new size before it is painted, so that no empty frame is ever sent."""

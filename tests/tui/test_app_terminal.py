@@ -1,0 +1,73 @@
+"""The app in a real terminal: lost connections, monochrome and ASCII terminals, what is refused."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.tui.terminal import Terminal, app_command
+from tui import session
+
+FOOTER = b"Quit"
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGTERM])
+def test_a_lost_connection_keeps_the_work(tmp_path: Path, number: signal.Signals) -> None:
+    env = {"XDG_STATE_HOME": str(tmp_path)}
+    with Terminal(app_command("--concurrency", "77"), env=env) as terminal:
+        terminal.read(until=FOOTER)
+        terminal.send(b"\x10go to users\r", quiet_s=1.0)
+        terminal.send(b"78")
+        os.kill(terminal.process.pid, number)
+        terminal.read(quiet_s=0.3, limit_s=5)
+        assert terminal.process.wait(timeout=10) != 0
+    kept = list((tmp_path / "sizeup").glob("unsaved-*.toml"))
+    assert len(kept) == 1
+    assert session.load(kept[0]).workload.concurrency == 78
+    with Terminal(app_command(), env=env) as terminal:
+        terminal.read(until=FOOTER)
+        assert b"Unsaved work was found" in terminal.output
+        terminal.send(b"o", quiet_s=1.0)
+        assert b"78 users" in terminal.output
+
+
+def test_edits_are_kept_while_one_works(tmp_path: Path) -> None:
+    with Terminal(app_command(), env={"XDG_STATE_HOME": str(tmp_path)}) as terminal:
+        terminal.read(until=FOOTER)
+        terminal.send(b"\t\t\t\t8")
+        deadline = time.monotonic() + 10
+        while not list(tmp_path.glob("sizeup/unsaved-*.toml")) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        terminal.process.kill()
+    assert list(tmp_path.glob("sizeup/unsaved-*.toml"))
+
+
+def test_no_color_sends_no_colour(tmp_path: Path) -> None:
+    with Terminal(app_command(), env={"XDG_STATE_HOME": str(tmp_path), "NO_COLOR": "1"}) as terminal:
+        sent = terminal.read(quiet_s=1.0, until=FOOTER).decode()
+    assert "MEMORY" in sent
+    for codes in re.findall(r"\x1b\[([0-9;]*)m", sent):
+        numbers = [int(code or 0) for code in codes.split(";")]
+        assert not any(30 <= n <= 48 and n != 39 or 90 <= n <= 107 for n in numbers), codes
+
+
+def test_a_locale_without_utf8_gets_ascii(tmp_path: Path) -> None:
+    env = {"XDG_STATE_HOME": str(tmp_path), "LANG": "C", "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    with Terminal(app_command(), env=env) as terminal:
+        sent = terminal.read(quiet_s=1.0, until=FOOTER)
+    assert b"MEMORY" in sent
+    assert sent.isascii()
+
+
+def test_sixteen_colours_where_no_more_are_promised(tmp_path: Path) -> None:
+    env = {"XDG_STATE_HOME": str(tmp_path), "TERM": "xterm", "COLORTERM": ""}
+    with Terminal(app_command(), env=env) as terminal:
+        sent = terminal.read(quiet_s=1.0, until=FOOTER)
+    assert b"MEMORY" in sent
+    assert b"38;5;" not in sent
+    assert b"38;2;" not in sent
