@@ -20,6 +20,22 @@ def _positive(field: str, value: float | None) -> None:
         raise ScenarioError(field, f"{value:g} is not above zero", "a number above 0")
 
 
+def _check_context_parallel(scenario: Scenario) -> None:
+    """The ranks that share a sequence are data-parallel ranks: they divide them."""
+    shared = scenario.workload.context_parallel
+    _at_least_one("workload.context_parallel", shared)
+    pinned = scenario.layout.dp
+    ranks = pinned or scenario.hardware.gpus
+    if ranks % shared:
+        allowed = [n for n in range(1, ranks + 1) if ranks % n == 0]
+        raise ScenarioError(
+            "workload.context_parallel",
+            f"{shared} ranks a sequence do not divide {ranks} {'data-parallel ranks' if pinned else 'GPUs'}",
+            ", ".join(map(str, allowed)),
+            min(allowed, key=lambda n: abs(n - shared)),
+        )
+
+
 def check_scenario(scenario: Scenario) -> None:
     """Raise ScenarioError naming the first field that makes the scenario impossible."""
     hardware, workload, runtime = scenario.hardware, scenario.workload, scenario.runtime
@@ -90,6 +106,7 @@ def check_scenario(scenario: Scenario) -> None:
     else:
         for field in ("sequence_length", "micro_batch", "global_batch_tokens", "total_tokens", "lora_rank"):
             _at_least_one(f"workload.{field}", getattr(workload, field))
+        _check_context_parallel(scenario)
         if workload.gradient_accumulation is not None:
             _at_least_one("workload.gradient_accumulation", workload.gradient_accumulation)
         if limit and workload.sequence_length > limit:

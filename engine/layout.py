@@ -174,4 +174,7 @@ def candidate_layouts(scenario: Scenario) -> tuple[Layout, ...]:
                 "layout.ep", f"{choice.ep} does not divide TP x DP of any layout on {hardware.gpus} GPUs", "1", 1
             )
         raise ScenarioError("layout.tp", f"no layout fills {hardware.gpus} GPUs with what is pinned", "auto")
+    shared = 1 if inference else scenario.workload.context_parallel
+    if shared > 1:  # the ranks of one sequence are data-parallel ranks: layouts that have them come alone, if there are any
+        return tuple(layout for layout in shapes if layout.dp % shared == 0) or shapes
     return shapes

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from engine.architecture import Architecture
 from engine.scenario import Layout, Workload
 from engine.sizing import Memory, Suggestion
-from engine.training_memory.core import Card, headroom_word, rank_tokens, stage_costs
+from engine.training_memory.core import Card, headroom_word, rank_tokens, sequence_ranks, stage_costs
 from engine.training_memory.peak import RankCost
 from engine.training_memory.recipe import PEFT_KINDS, WITHOUT_MASTER
 from engine.units import GIB
@@ -49,7 +49,7 @@ def _largest(costs: list[tuple[RankCost, int]], usable_bytes: int, tokens_each: 
 def largest_micro_batch(architecture: Architecture, workload: Workload, layout: Layout, card: Card) -> int:
     """The largest micro-batch that fits at this sequence length; 0 when not even one sequence does."""
     costs = stage_costs(architecture, workload, layout, card)
-    one = rank_tokens(replace(workload, micro_batch=1))
+    one = rank_tokens(replace(workload, micro_batch=1), layout)
     return _largest(costs, card.usable_bytes, one, 1 << SEARCH_STEPS)
 
 
@@ -58,13 +58,13 @@ def longest_sequence(architecture: Architecture, workload: Workload, layout: Lay
     most = architecture.max_position // SEQUENCE_STEP or 1
     if workload.flash_attention:
         costs = stage_costs(architecture, workload, layout, card)
-        each = workload.micro_batch * SEQUENCE_STEP / workload.context_parallel
+        each = workload.micro_batch * SEQUENCE_STEP / sequence_ranks(workload, layout.dp)
         return _largest(costs, card.usable_bytes, each, most) * SEQUENCE_STEP
     low, high = 0, most + 1  # scores grow with the square of the length: each length has its own cost
     while high - low > 1:
         middle = (low + high) // 2
         trial = replace(workload, sequence_length=middle * SEQUENCE_STEP)
-        tokens = rank_tokens(trial)
+        tokens = rank_tokens(trial, layout)
         holds = fit(stage_costs(architecture, trial, layout, card), tokens, card.usable_bytes)
         low, high = (middle, high) if holds else (low, middle)
     return low * SEQUENCE_STEP
@@ -127,9 +127,8 @@ def _changes(architecture: Architecture, workload: Workload, layout: Layout, car
     return listed
 
 
-def _needs(costs: list[tuple[RankCost, int]], workload: Workload) -> tuple[float, float]:
+def _needs(costs: list[tuple[RankCost, int]], tokens: float) -> tuple[float, float]:
     """What the fullest rank needs of its card and of the host, bytes."""
-    tokens = rank_tokens(workload)
     host = max(cost.host_fixed + cost.host_token * tokens * held for cost, held in costs)
     return max(cost.needs(tokens, held) for cost, held in costs), host
 
@@ -143,7 +142,7 @@ def _more_nodes(architecture: Architecture, workload: Workload, layout: Layout, 
         wider = replace(layout, dp=layout.dp * factor)
         if wider.gpus > MOST_GPUS:
             return None
-        needs, _ = _needs(stage_costs(architecture, workload, wider, card), workload)
+        needs, _ = _needs(stage_costs(architecture, workload, wider, card), rank_tokens(workload, wider))
         if needs <= card.usable_bytes:
             count = nodes * factor
             words = f"{count} nodes ({wider.gpus} GPUs): needs {needs / GIB:,.1f} GiB a GPU"
@@ -161,7 +160,8 @@ def suggestions(
     for change in _changes(architecture, workload, layout, card):
         if any(change.field == earlier.field for earlier in found):
             continue
-        needs, host = _needs(stage_costs(architecture, change.workload, layout, card), change.workload)
+        costs = stage_costs(architecture, change.workload, layout, card)
+        needs, host = _needs(costs, rank_tokens(change.workload, layout))
         fill = needs / card.usable_bytes
         if fill > 1.0 or (now.fits and headroom_word(fill) not in ("comfortable", "fits")):
             continue

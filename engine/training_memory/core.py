@@ -52,7 +52,7 @@ def accumulation_steps(workload: Workload, dp: int) -> int:
     """Micro-batches summed before an optimizer step: as asked, or what the global batch needs, at least 1."""
     if workload.gradient_accumulation is not None:
         return workload.gradient_accumulation
-    tokens = workload.micro_batch * workload.sequence_length * max(1, dp // workload.context_parallel)
+    tokens = workload.micro_batch * workload.sequence_length * (dp // sequence_ranks(workload, dp))
     return max(1, -(-workload.global_batch_tokens // tokens))
 
 
@@ -63,7 +63,7 @@ def shard_ranks(workload: Workload, layout: Layout, per_node: int) -> int:
     return math.gcd(layout.dp, max(1, per_node // layout.tp))
 
 
-def check(workload: Workload, layout: Layout) -> None:
+def check(workload: Workload) -> None:
     """Refuse what cannot run. Raises ScenarioError naming the field."""
     for name in ("sequence_length", "micro_batch", "context_parallel"):
         value = getattr(workload, name)
@@ -71,14 +71,6 @@ def check(workload: Workload, layout: Layout) -> None:
             raise ScenarioError(f"workload.{name}", f"{value} is too few", "1 or more", 1)
     if workload.kind in PEFT_KINDS and workload.lora_rank < 1:
         raise ScenarioError("workload.lora_rank", f"{workload.lora_rank} is too few", "1 or more", 1)
-    if layout.dp % workload.context_parallel:
-        allowed = [n for n in range(1, layout.dp + 1) if layout.dp % n == 0]
-        raise ScenarioError(
-            "workload.context_parallel",
-            f"{workload.context_parallel} ranks a sequence do not divide {layout.dp} data-parallel ranks",
-            ", ".join(map(str, allowed)),
-            min(allowed, key=lambda n: abs(n - workload.context_parallel)),
-        )
     if workload.optimizer_in_backward and (workload.gradient_accumulation or 1) > 1:
         raise ScenarioError(
             "workload.optimizer_in_backward",
@@ -125,9 +117,14 @@ def stage_costs(
     return costs
 
 
-def rank_tokens(workload: Workload) -> float:
+def sequence_ranks(workload: Workload, dp: int) -> int:
+    """Data-parallel ranks that share one sequence: as asked, as far as this layout has them."""
+    return math.gcd(workload.context_parallel, dp)
+
+
+def rank_tokens(workload: Workload, layout: Layout) -> float:
     """Tokens of a micro-batch on one rank: context parallelism splits the sequence."""
-    return workload.micro_batch * workload.sequence_length / workload.context_parallel
+    return workload.micro_batch * workload.sequence_length / sequence_ranks(workload, layout.dp)
 
 
 def headroom_word(fill: float) -> Headroom:
@@ -144,8 +141,8 @@ def headroom_word(fill: float) -> Headroom:
 @lru_cache(maxsize=4096)
 def sized(architecture: Architecture, workload: Workload, layout: Layout, card: Card) -> Memory:
     """The Memory without searches, suggestions and notes."""
-    check(workload, layout)
-    tokens = rank_tokens(workload)
+    check(workload)
+    tokens = rank_tokens(workload, layout)
     costs = stage_costs(architecture, workload, layout, card)
     peaks = [cost.peak(tokens, held, card.usable_bytes) for cost, held in costs]
     groups: list[tuple[MemoryGroup, RankPeak]] = []

@@ -11,8 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.architecture import Architecture, dense_decoder
+from engine.checks import check_scenario
 from engine.errors import ScenarioError
 from engine.hardware import Accelerator, Link
+from engine.layout import candidate_layouts
 from engine.scenario import (
     BaseFormat,
     Hardware,
@@ -362,7 +364,6 @@ def test_offload_and_paging_move_states_to_host_memory() -> None:
         ({"micro_batch": 0}, "workload.micro_batch"),
         ({"sequence_length": 0}, "workload.sequence_length"),
         ({"kind": "lora", "lora_rank": 0}, "workload.lora_rank"),
-        ({"context_parallel": 3}, "workload.context_parallel"),
         ({"optimizer_in_backward": True, "gradient_accumulation": 4}, "workload.optimizer_in_backward"),
     ],
 )
@@ -371,6 +372,16 @@ def test_plans_that_cannot_run_are_refused_with_their_field(workload: dict[str, 
         sized(LLAMA_7B, Layout(1, 1, 8), **workload)
     assert raised.value.field == field
     assert raised.value.nearest is not None
+
+
+def test_ranks_of_a_sequence_divide_the_build() -> None:
+    plan = scenario(LLAMA_7B, Workload(kind="full-finetune", context_parallel=3), 8)
+    with pytest.raises(ScenarioError) as raised:
+        check_scenario(plan)
+    assert (raised.value.field, raised.value.nearest) == ("workload.context_parallel", 2)
+    shared = replace(plan, workload=replace(plan.workload, context_parallel=4))
+    check_scenario(shared)
+    assert all(layout.dp % 4 == 0 for layout in candidate_layouts(shared))
 
 
 def test_accumulation_follows_from_the_global_batch() -> None:
