@@ -1,0 +1,78 @@
+"""Draw the pictures of the README's tour: the app's own SVG screenshots of the example sessions, in docs/pictures.
+
+Run from the checkout with the test requirements installed: `python scripts/make_pictures.py`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+PICTURES = ROOT / "docs" / "pictures"
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """One picture: its file name, the example session, the terminal's size, and the keys pressed first."""
+
+    name: str
+    example: str
+    columns: int
+    rows: int
+    keys: tuple[str, ...] = ()
+
+
+PICTURES_OF_THE_TOUR = (
+    Picture("workbench", "70b-fp8-one-node.toml", 120, 36),
+    Picture("inputs-80x24", "70b-fp8-one-node.toml", 80, 24),
+    Picture("results-80x24", "70b-fp8-one-node.toml", 80, 24, ("ctrl+t",)),
+    Picture("two-nodes", "deepseek-v3-two-nodes.toml", 160, 48),
+    Picture("fine-tune", "full-finetune-70b.toml", 120, 36),
+)
+
+
+def without_remote_fonts(svg: str) -> str:
+    """The SVG without its references to fonts on the network: a viewer takes its own monospace font."""
+    return re.sub(r"@font-face\s*\{[^}]*\}", "", svg)
+
+
+async def draw(picture: Picture) -> str:
+    """The SVG of one picture."""
+    import catalog
+    from engine.size import size
+    from tui import session
+    from tui.app import SizeupApp
+
+    path = ROOT / "examples" / picture.example
+    scenario = session.load(path)
+    app = SizeupApp(scenario, path, catalog=catalog.load(), size=size)
+    app.store.saved = scenario
+    async with app.run_test(size=(picture.columns, picture.rows)) as pilot:
+        await pilot.pause()
+        for key in picture.keys:
+            await pilot.press(key)
+        await pilot.pause(0.2)
+        return without_remote_fonts(app.export_screenshot())
+
+
+def main() -> int:
+    """Write every picture. Returns 0."""
+    sys.path.insert(0, str(ROOT))
+    os.environ.pop("NO_COLOR", None)
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as home:
+        os.environ |= {"HOME": home, "XDG_CONFIG_HOME": home, "XDG_STATE_HOME": home}
+        for picture in PICTURES_OF_THE_TOUR:
+            (PICTURES / f"{picture.name}.svg").write_text(asyncio.run(draw(picture)), encoding="utf-8")
+            print(f"wrote docs/pictures/{picture.name}.svg")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
