@@ -7,9 +7,10 @@ is taken, since the cheapest offer is rarely the one that is available.
 from __future__ import annotations
 
 import statistics
+from dataclasses import replace
 from functools import lru_cache
 
-from engine.hardware import ApiPrice, Facts, Rental
+from engine.hardware import Accelerator, ApiPrice, Facts, Rental
 from engine.parameters import count_parameters
 from engine.plan import Plan
 from engine.sizing import Cost, Horizon, Offer, Power, PriceLine
@@ -42,7 +43,8 @@ def _api_price(facts: Facts, model_id: str) -> ApiPrice | None:
 
 
 @lru_cache(maxsize=256)
-def _rent(facts: Facts, accelerator_id: str) -> tuple[float | None, str]:
+def on_demand_usd_per_gpu_hour(facts: Facts, accelerator_id: str) -> tuple[float | None, str]:
+    """The catalog's median on-demand price of a GPU-hour and where it comes from; None when there is no such offer."""
     offers = [offer for offer in _rentals(facts, accelerator_id) if offer.billing == "on-demand"]
     if not offers:
         return None, "no on-demand price in the catalog"
@@ -56,7 +58,16 @@ def rental_usd_per_gpu_hour(plan: Plan) -> tuple[float | None, str]:
     entered = plan.scenario.money.usd_per_gpu_hour
     if entered is not None:
         return entered, "entered"
-    return _rent(plan.scenario.facts, plan.scenario.hardware.accelerator.id)
+    return on_demand_usd_per_gpu_hour(plan.scenario.facts, plan.scenario.hardware.accelerator.id)
+
+
+def card_price(facts: Facts, accelerator: Accelerator) -> PriceLine:
+    """The catalog's price of one card: what it sells for where somebody looked, else its maker's."""
+    street = next((p for p in facts.purchases if p.accelerator == accelerator.id and p.gpus == 1), None)
+    if street is not None and street.usd is not None:
+        return PriceLine(street.item, 1, street.usd, street.as_of, street.source)
+    note = accelerator.price_note if accelerator.price_usd is not None else ""
+    return PriceLine(accelerator.label, 1, accelerator.price_usd, accelerator.price_as_of, note)
 
 
 def _bill(plan: Plan) -> tuple[PriceLine, ...]:
@@ -72,12 +83,7 @@ def _bill(plan: Plan) -> tuple[PriceLine, ...]:
     if money.gpu_price_usd is not None:
         card = PriceLine(accelerator.label, hardware.gpus, money.gpu_price_usd, "", "entered")
     else:
-        street = next((p for p in facts.purchases if p.accelerator == accelerator.id and p.gpus == 1), None)
-        if street is not None and street.usd is not None:
-            card = PriceLine(street.item, hardware.gpus, street.usd, street.as_of, street.source)
-        else:
-            note = accelerator.price_note if accelerator.price_usd is not None else ""
-            card = PriceLine(accelerator.label, hardware.gpus, accelerator.price_usd, accelerator.price_as_of, note)
+        card = replace(card_price(facts, accelerator), quantity=hardware.gpus)
     source = "entered" if money.host_price_usd is not None else ""
     lines = [card, PriceLine("host: CPU, board, RAM, chassis, power", hardware.nodes, money.host_price_usd, "", source)]
     if hardware.nodes > 1:

@@ -1,5 +1,9 @@
 """Session files, schema 1: TOML in, a Scenario out, and back to the same bytes.
 
+What decides a sizing is a Scenario. Beside it a file may hold a [catalog] table: what the catalog said when the file
+was saved. `save` writes one into a new file and keeps the one of a file that has it up to date; a file without one
+stays without. Nothing else writes it, and loading passes it by: `drift` and `as_saved` read it.
+
 `load` and `parse` raise SessionError and never half-load; `dump` writes keys in a human order, leaving out what is
 at its default; `save` replaces the file as a whole or not at all. The schema is the engine's own records: a key of a
 table is a field of `Workload`, `LayoutChoice`, `Runtime` or `Money`.
@@ -27,6 +31,7 @@ from catalog.schema import check, explain, first_error, keys_of
 from engine.architecture import Architecture
 from engine.formats import FORMATS, KV_FORMATS
 from engine.scenario import LayoutChoice, Model, Money, Runtime, Scenario, Workload
+from tui.drift import FIGURES, CatalogTable, Drift, changes, figures_of, with_figures
 
 SCHEMA = 1
 MAX_BYTES = 2**20
@@ -63,6 +68,7 @@ TABLES: Mapping[str, type] = {
     "layout": LayoutChoice,
     "runtime": Runtime,
     "money": Money,
+    "catalog": CatalogTable,
 }
 TOP_LEVEL = ("schema", "title", "notes")
 _SERVING = ("concurrency", "input_tokens", "output_tokens")
@@ -169,9 +175,46 @@ def holds_text(key: str) -> bool:
     return str in choices or any(isinstance(choice, str) for choice in choices)
 
 
-def parse(text: str, *, file: str = "session", folder: Path | None = None) -> Scenario:
+def parse(
+    text: str, *, file: str = "session", folder: Path | None = None, known: catalog.Catalog | None = None
+) -> Scenario:
     """The Scenario of a session's text. folder: what a relative `config` path starts from. Raises SessionError."""
-    return from_document(document_of(text, file), file=file, folder=folder, text=text)
+    return from_document(document_of(text, file), file=file, folder=folder, text=text, known=known)
+
+
+def drift(source: Path | str, known: catalog.Catalog | None = None, *, folder: Path | None = None) -> tuple[Drift, ...]:
+    """What the catalog says otherwise now than when the session was saved; empty without a [catalog] table.
+
+    source: a Path, or the text of a session. Raises SessionError.
+    """
+    table, scenario = _with_table(source, known, folder)
+    return changes(table, scenario) if table is not None else ()
+
+
+def as_saved(source: Path | str, known: catalog.Catalog | None = None, *, folder: Path | None = None) -> Scenario:
+    """The Scenario of a session with the catalog figures of its saving; the same as `load` when nothing changed.
+
+    source: a Path, or the text of a session. Raises SessionError.
+    """
+    table, scenario = _with_table(source, known, folder)
+    return with_figures(table, scenario) if table is not None else scenario
+
+
+def _with_table(
+    source: Path | str, known: catalog.Catalog | None, folder: Path | None
+) -> tuple[CatalogTable | None, Scenario]:
+    file = str(source) if isinstance(source, Path) else "session"
+    text = read_text(source) if isinstance(source, Path) else source
+    if isinstance(source, Path):
+        folder = folder or source.expanduser().absolute().parent
+    document = document_of(text, file)
+    scenario = from_document(document, file=file, folder=folder, text=text, known=known)
+    return table_of(document), scenario
+
+
+def table_of(document: Mapping[str, Any]) -> CatalogTable | None:
+    """The [catalog] table of a session's data that `from_document` has taken; None without one."""
+    return check(CatalogTable, document["catalog"]) if "catalog" in document else None
 
 
 def document_of(text: str, file: str = "session") -> dict[str, Any]:
@@ -187,14 +230,22 @@ def document_of(text: str, file: str = "session") -> dict[str, Any]:
 
 
 def from_document(
-    document: Mapping[str, Any], *, file: str = "session", folder: Path | None = None, text: str = ""
+    document: Mapping[str, Any],
+    *,
+    file: str = "session",
+    folder: Path | None = None,
+    text: str = "",
+    known: catalog.Catalog | None = None,
 ) -> Scenario:
     """The Scenario of a session as plain data. text: where errors look up their line. Raises SessionError."""
-    return _Reader(file, text, folder or Path.cwd()).scenario(document)
+    return _Reader(file, text, folder or Path.cwd(), known).scenario(document)
 
 
-def dump(scenario: Scenario) -> str:
-    """The session text of a Scenario: parsed again it gives the same Scenario, and that the same text."""
+def dump(scenario: Scenario, figures: CatalogTable | None = None) -> str:
+    """The session text of a Scenario: parsed again it gives the same Scenario, and that the same text.
+
+    figures: what to write as the [catalog] table; None leaves it out.
+    """
     document: dict[str, Any] = {"schema": SCHEMA, "title": scenario.title}
     if scenario.notes:
         document["notes"] = scenario.notes
@@ -216,6 +267,8 @@ def dump(scenario: Scenario) -> str:
         table = _changed(part)
         if table:
             document[name] = table
+    if figures is not None:
+        document["catalog"] = _changed(figures)
     # Written over several lines, a carriage return would come back as a plain line end.
     multiline = "\r" not in scenario.notes + scenario.title
     return tomli_w.dumps(document, multiline_strings=multiline)
@@ -225,12 +278,22 @@ def save(scenario: Scenario, path: str | Path, opened_from: str | Path | None = 
     """Write a session file as a whole or not at all; the mode of a file that is replaced is kept.
 
     opened_from: the file that the Scenario came from. A relative `config` path is rewritten when the new file lies
-    in another folder; the Scenario as written is returned. Raises SessionError.
+    in another folder; the Scenario as written is returned. The [catalog] table goes into a new file, and into one that
+    has it already. Raises SessionError.
     """
     target = Path(path).expanduser()
     written = _moved(scenario, target, Path(opened_from).expanduser() if opened_from is not None else None)
-    write_atomically(target, dump(written).encode("utf-8", "replace"))
+    figures = figures_of(written) if _keeps_figures(target) else None
+    write_atomically(target, dump(written, figures).encode("utf-8", "replace"))
     return written
+
+
+def _keeps_figures(target: Path) -> bool:
+    """Whether a file is to hold the [catalog] table: a new one, or one that has it."""
+    try:
+        return "catalog" in document_of(read_text(target))
+    except SessionError:
+        return not target.exists()
 
 
 def anchored(scenario: Scenario, opened_from: str | Path | None) -> Scenario:
@@ -344,10 +407,11 @@ _Part = TypeVar("_Part")
 class _Reader:
     """One session text on its way to a Scenario."""
 
-    def __init__(self, file: str, text: str, folder: Path) -> None:
+    def __init__(self, file: str, text: str, folder: Path, known: catalog.Catalog | None) -> None:
         self.file = file
         self.text = text
         self.folder = folder
+        self.known = known
 
     def fail(self, key: str, reason: str, allowed: str = "") -> SessionError:
         """An error at a key, with the line it stands on."""
@@ -375,8 +439,9 @@ class _Reader:
         layout = self.table("layout", LayoutChoice, document)
         runtime = self.table("runtime", Runtime, document)
         money = self.table("money", Money, document)
+        self.check_figures(self.table("catalog", CatalogTable, document))
         self.check_formats(model)
-        known = catalog.load()
+        known = self.known or catalog.load()
         self.check_ids(model, hardware, known)
         config = self.config_path(model)
         try:
@@ -421,7 +486,7 @@ class _Reader:
         """The error for a key that nothing has, naming the nearest known one."""
         name = key.rpartition(".")[2]
         for table, record in TABLES.items():
-            if name in keys_of(record):
+            if table != "catalog" and name in keys_of(record):  # nobody writes that one by hand
                 return self.fail(key, f"unknown key; {name} belongs in [{table}]")
         if "." in key:
             table = key.partition(".")[0]
@@ -449,6 +514,13 @@ class _Reader:
                 near = nearest(str(first["input"]), choices, 1)[0]
                 reason, allowed = f"{reason} (nearest: {near})", ", ".join(choices)
             raise self.fail(f"{name}.{key}", reason, allowed) from None
+
+    def check_figures(self, figures: CatalogTable) -> None:
+        """Refuse saved catalog figures that nothing has: a sizing divides by them."""
+        for name in FIGURES:
+            value = getattr(figures, name)
+            if value is not None and value <= 0:
+                raise self.fail(f"catalog.{name}", f"{value:g} is not accepted", "a number above 0")
 
     def check_formats(self, model: ModelTable) -> None:
         """Refuse formats that nobody knows."""

@@ -245,6 +245,17 @@ BAD: list[tuple[str, str, str]] = [
     (MINIMAL.replace("[hardware]", 'kv_cache = "fp9"\n[hardware]'), "model.kv_cache", "nearest: "),
     (MINIMAL.replace("[hardware]", 'config = "no.json"\n[hardware]'), "model.config", "no.json"),
     ("title = 5\n" + MINIMAL, "title", "text in quotes"),
+    (
+        MINIMAL + "[catalog]\nbandwidth_gb_s = 0\n",
+        "catalog.bandwidth_gb_s",
+        "0 is not accepted; allowed: a number above",
+    ),
+    (
+        MINIMAL + "[catalog]\nbandwith_gb_s = 1\n",
+        "catalog.bandwith_gb_s",
+        "nearest known one is catalog.bandwidth_gb_s",
+    ),
+    (MINIMAL + "[money]\nprice_usd = 1\n", "money.price_usd", "nearest known one is money.gpu_price_usd"),
     ("notes = ['a']\n" + MINIMAL, "notes", "text in quotes"),
 ]
 
@@ -442,12 +453,85 @@ def test_a_link_stays_a_link(tmp_path: Path) -> None:
     assert session.load(target) == BASE
 
 
-def test_saving_twice_writes_the_same_bytes(tmp_path: Path) -> None:
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_saving_twice_writes_the_same_bytes(tmp_path: Path, path: Path) -> None:
+    copy = tmp_path / "mine.toml"
+    session.save(session.load(path), copy)
+    first = copy.read_bytes()
+    assert session.load(copy) == session.load(path)
+    session.save(session.load(copy), copy)
+    assert copy.read_bytes() == first
+
+
+# Catalog figures of the day
+
+
+CLUSTER = EXAMPLES[1]
+
+
+def test_a_new_file_keeps_the_catalog_figures_that_decide_and_an_old_one_stays_as_it_was(tmp_path: Path) -> None:
+    scenario = session.load(CLUSTER)
+    new, old = tmp_path / "new.toml", tmp_path / "old.toml"
+    old.write_bytes(CLUSTER.read_bytes())
+    session.save(scenario, new)
+    session.save(scenario, old)
+    assert old.read_bytes() == CLUSTER.read_bytes()
+    kept = tomllib.loads(new.read_text())["catalog"]
+    card = KNOWN.accelerator("h100-sxm")
+    assert kept["as_of"] == KNOWN.facts.as_of
+    assert kept["bandwidth_gb_s"] == card.bandwidth_gb_s
+    assert kept["inter_link_gb_s"] == KNOWN.link("ib-ndr").peak_gb_s_unidir
+    assert session.drift(new) == session.drift(old) == ()
+    assert session.as_saved(new) == scenario
+
+
+def edited(text: str, **figures: float) -> str:
+    """A session's text with figures of its [catalog] table replaced."""
+    lines = text.splitlines()
+    for key, value in figures.items():
+        place = next(number for number, line in enumerate(lines) if line.startswith(f"{key} = "))
+        lines[place] = f"{key} = {value}"
+    return "\n".join(lines) + "\n"
+
+
+def test_what_the_catalog_says_otherwise_now_is_told_with_both_values(tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
-    session.save(BASE, path)
-    first = path.read_bytes()
+    session.save(session.load(CLUSTER), path)
+    rental = tomllib.loads(path.read_text())["catalog"]["usd_per_gpu_hour"]
+    text = edited(path.read_text(), usd_per_gpu_hour=rental + 1, memory_mib_reported=70000, inter_link_gb_s=25.0)
+    drifts = session.drift(text)
+    assert [drift.key for drift in drifts] == ["memory_mib_reported", "usd_per_gpu_hour", "inter_link_gb_s"]
+    assert drifts[1].words == (
+        f"saved when H100 SXM rental was ${rental + 1:,.2f} a GPU-hour; now ${rental:,.2f} a GPU-hour"
+    )
+    then, now = size(session.as_saved(text)), size(session.parse(text))
+    assert now.scenario == session.load(CLUSTER)
+    assert then.memory.worst.total_bytes == 70000 * 2**20
+    assert then.cost.rent_usd_per_hour == pytest.approx((rental + 1) * 16)
+    assert now.cost.rent_usd_per_hour == pytest.approx(rental * 16)
+    in_use = {row.link: row.bandwidth_gb_s for row in then.fabric if row.in_use}
+    assert in_use["ib-ndr"] == 25.0
+    path.write_text(text)
     session.save(session.load(path), path)
-    assert path.read_bytes() == first
+    assert session.drift(path) == ()
+
+
+def test_figures_of_what_is_no_longer_used_tell_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    session.save(session.load(CLUSTER), path)
+    text = edited(path.read_text(), bandwidth_gb_s=1.0, price_usd=1.0, inter_link_gb_s=1.0)
+    head, mark, table = text.partition("[catalog]")
+    other = head.replace('"h100-sxm"', '"h200-sxm"').replace('"ib-ndr"', '"ib-hdr"') + mark + table
+    assert session.drift(other) == ()
+    priced = head + "[money]\ngpu_price_usd = 9.0\n" + mark + table
+    assert [drift.key for drift in session.drift(priced)] == ["bandwidth_gb_s", "inter_link_gb_s"]
+
+
+def test_a_person_s_own_prices_are_not_kept_as_the_catalog_s(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    own = Money(gpu_price_usd=1.0, usd_per_gpu_hour=1.0)
+    session.save(dataclasses.replace(session.load(CLUSTER), money=own), path)
+    assert not {"price_usd", "usd_per_gpu_hour"} & set(tomllib.loads(path.read_text())["catalog"])
 
 
 @pytest.mark.parametrize("step", ["fsync", "replace"])
