@@ -383,6 +383,18 @@ def alignment(width: float) -> float:
     return 0.3 if whole % 32 == 0 else 0.6 if whole % 16 == 0 else 1.0
 
 
+TILE = {"hopper": 256, "blackwell": 256}
+"""Widest side of an output tile, 128 elsewhere: 128 x 256 on Hopper, 256 x 256 by two SMs on Blackwell."""
+SMALL_HEAD = {"hopper": 0.5, "blackwell": 0.5}
+"""Power of 128 / head size that attention slows by, 0.2 elsewhere. The exponentials do not shrink with the head:
+size 64 reaches about 0.7 of size 128 on H100 (Shah et al. 2024, arXiv 2407.08608) and 0.9 on A100 (Dao 2023)."""
+
+
+def tiling(width: float, tile: int) -> float:
+    """How much more a product computes than its output needs, since the last tile is computed whole."""
+    return -(-int(width) // tile) * tile / width if width >= tile else 1.0
+
+
 @dataclass(frozen=True, slots=True)
 class Kernels:
     """Compute seconds of one micro-batch on one tensor-parallel rank, through all layers (no pipeline yet).
@@ -411,6 +423,9 @@ def kernels(b: Body, r: Rates, workload: Workload, tokens: float, tp: int, ep: i
         visits = tokens * b.per_token * max(1.0, ep / tp) / max(1, b.experts)
         width = b.expert_width / (1 if ep > 1 else tp)
         grouped = 1.0 + t.moe_tokens_half / visits + t.narrow_width / max(1.0, width)
+        # experts are narrow: of three products two put out their own width, one the hidden size
+        tile = TILE.get(r.family, 128)
+        grouped *= (2.0 * tiling(width, tile) + tiling(b.hidden, tile)) / 3.0
         products += 2.0 * tokens * b.routed / tp / (r.matrix * t.moe_matmul) * grouped
         moved += t.moe_permute * b.permuted / tp
     if not workload.flash_attention:
@@ -419,6 +434,8 @@ def kernels(b: Body, r: Rates, workload: Workload, tokens: float, tp: int, ep: i
     attention = tokens * b.attention_flops / tp / r.attention
     if b.head_dim % 8:
         attention *= t.odd_head
+    elif 0 < b.head_dim < 128:
+        attention *= (128 / b.head_dim) ** SMALL_HEAD.get(r.family, 0.2)
     again = 1.0 if workload.recompute == "full" else 0.0
     remade = again or (t.selective if workload.recompute == "selective" else 0.0)
     # frozen weights need no gradient of their own: the backward pass is one product, not two
