@@ -118,13 +118,20 @@ def _fabric(plan: Plan) -> Iterator[Notice]:
 def _shape(plan: Plan, verdict: Verdict) -> Iterator[Notice]:
     hardware = plan.scenario.hardware
     build = verdict.recommended
-    if hardware.nodes > 1 and build is not None and verdict.answer in ("one-gpu", "one-node", "one-node-int4"):
+    if hardware.nodes > 1 and build is not None and verdict.answer in ("one-gpu", "one-node"):
         yield Notice(
             "two-small-nodes",
             "warning",
             f"{hardware.nodes} nodes split a budget that one carries: {build.words} is enough"
             f"{_against_one_node(plan, build)}.",
-            Suggestion("hardware.nodes", 1, "one node, no fabric to run"),
+            _one_node_of(plan.scenario, build),
+        )
+    elif hardware.nodes > 1 and build is not None and verdict.answer == "one-node-int4":
+        yield Notice(
+            "int4-saves-nodes",
+            "info",
+            f"At INT4 one node carries this: {build.words} instead of {hardware.nodes} nodes.",
+            _one_node_of(plan.scenario, build),
         )
     elif hardware.gpus > 1 and verdict.answer == "one-gpu" and plan.carries:
         yield Notice(
@@ -140,6 +147,18 @@ def _shape(plan: Plan, verdict: Verdict) -> Iterator[Notice]:
             "Replicas of one node serve this load; a pipeline across nodes adds latency and a fabric.",
             Suggestion("layout.pp", 1, "one replica per node"),
         )
+
+
+def _one_node_of(scenario: Scenario, build: Build) -> Suggestion:
+    """The change from the entered nodes to the one node that carries the workload."""
+    also: list[tuple[str, str | int | float | bool]] = []
+    if build.gpus_per_node != scenario.hardware.gpus_per_node:
+        also.append(("hardware.gpus_per_node", build.gpus_per_node))
+    if build.weights != scenario.model.weights and FORMATS[scenario.model.weights].bits_per_weight > (
+        FORMATS[build.weights].bits_per_weight
+    ):
+        also.append(("model.weights", build.weights))
+    return Suggestion("hardware.nodes", 1, f"{build.words}, no fabric to run", tuple(also))
 
 
 def _per_gpu(found: Plan) -> float:

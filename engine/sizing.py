@@ -74,11 +74,15 @@ class MemoryGroup:
 
 @dataclass(frozen=True, slots=True)
 class Suggestion:
-    """One single change that would help: dotted session key, new value, and what it does in words."""
+    """One change that would help: dotted session key, new value, and what it does in words.
+
+    also: further keys that belong to the same change, such as the GPUs of the one node that replaces two.
+    """
 
     field: str
     value: str | int | float | bool
     effect: str
+    also: tuple[tuple[str, str | int | float | bool], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from engine.plan import plan
+from engine.recommend import changed
 from engine.scenario import LayoutChoice
 from engine.size import size
 from tests.engine.builds import build
@@ -15,6 +17,10 @@ TRAPS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "two-small-nodes": (
         {"model": "llama-3.1-405b", "gpus_per_node": 4, "nodes": 2, "concurrency": 4},
         {"model": "llama-3.1-405b", "gpus_per_node": 8, "concurrency": 4},
+    ),
+    "int4-saves-nodes": (
+        {"model": "deepseek-v3", "accelerator": "h100-sxm", "nodes": 2},
+        {"model": "deepseek-v3", "accelerator": "h200-sxm", "nodes": 2},
     ),
     "moe-active": ({"model": "mixtral-8x22b"}, {"model": "llama-3.1-70b"}),
     "tp-across-nodes": (
@@ -72,3 +78,18 @@ def test_two_small_nodes_show_both_speeds() -> None:
     notice = next(n for n in sizing.warnings if n.id == "two-small-nodes")
     assert "tokens/s a GPU in one node" in notice.message
     assert "split over 2" in notice.message
+
+
+def test_the_change_to_one_node_carries_the_workload() -> None:
+    for fields in (
+        {"model": "llama-3.1-405b", "gpus_per_node": 4, "nodes": 2, "concurrency": 4},
+        {"model": "deepseek-v3", "accelerator": "h100-sxm", "nodes": 2},
+        {"nodes": 2},
+    ):
+        scenario = build(**fields)
+        fix = next(n.fix for n in size(scenario).warnings if n.id in ("two-small-nodes", "int4-saves-nodes"))
+        assert fix is not None
+        for field, value in (*fix.also, (fix.field, fix.value)):
+            scenario = changed(scenario, field, value)
+        assert scenario.hardware.nodes == 1
+        assert plan(scenario).carries

@@ -378,6 +378,8 @@ class Workbench(Screen[None]):
             self.say(f"{key} cannot be changed here; edit it by hand.")
             return
         self.sizeup.store.seal()
+        for other, value in wanted.also:
+            self.set_value(fields.BY_KEY[other], value)
         self.set_value(field, wanted.value)
         self.say(f"{field.label}: {text}. {wanted.effect}. Ctrl+Z takes it back.")
 
