@@ -109,6 +109,11 @@ def check_scenario(scenario: Scenario) -> None:
         _check_context_parallel(scenario)
         if workload.gradient_accumulation is not None:
             _at_least_one("workload.gradient_accumulation", workload.gradient_accumulation)
+        if workload.virtual_stages is not None:
+            _at_least_one("workload.virtual_stages", workload.virtual_stages)
+        if workload.overlap is not None and not 0.0 <= workload.overlap <= 1.0:
+            nearest = min(1.0, max(0.0, workload.overlap))
+            raise ScenarioError("workload.overlap", f"{workload.overlap:g} is not a share", "0 to 1", nearest)
         if limit and workload.sequence_length > limit:
             raise ScenarioError(
                 "workload.sequence_length",

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 import catalog
 from engine.architecture import dense_decoder
+from engine.errors import ScenarioError
 from engine.flops import (
     active_elements,
     attention_flops_per_token,
@@ -301,3 +302,9 @@ def test_amdahl_and_efficiency_agree() -> None:
     assert 1 / (share + (1 - share) / 8) == pytest.approx(0.8 * 8)
     assert serial_share(1.0, 8) == 0
     assert serial_share(0.5, 1) == 0
+
+
+@pytest.mark.parametrize(("field", "value"), [("overlap", 1.5), ("overlap", -0.1), ("virtual_stages", 0)])
+def test_impossible_training_options_name_their_field(field: str, value: float) -> None:
+    with pytest.raises(ScenarioError, match=rf"workload\.{field}"):
+        size(scenario(**{field: value}))
