@@ -548,9 +548,9 @@ def serving_speed(scenario: Scenario, layout: Layout, memory: Memory) -> Serving
         offline_tokens_per_s=offline,
         best_concurrency=int(best * engines),
         best_tokens_per_s_total=best_total * engines,
-        ttft_interval=_interval(first, "ttft", r),
-        inter_token_interval=_interval(token, "inter_token", r),
-        tokens_per_s_interval=_interval(total, "tokens_per_s", r),
+        ttft_interval=_interval(first, "ttft", scenario),
+        inter_token_interval=_interval(token, "inter_token", scenario),
+        tokens_per_s_interval=_interval(total, "tokens_per_s", scenario),
         bound_by=_bound(step),
         meets_targets=None if all(target is None for target in targets) else not missed,
         missed=tuple(missed),
@@ -563,9 +563,13 @@ def serving_speed(scenario: Scenario, layout: Layout, memory: Memory) -> Serving
     )
 
 
-def _interval(value: float, figure: str, r: Rates) -> Interval:
-    """The 80 % interval of a figure: the spread of the model's error on what its fit had not seen."""
-    low, high = fit.SPREADS[f"{figure}, {'moe' if r.expert_s else 'dense'}"]
+def _interval(value: float, figure: str, scenario: Scenario) -> Interval:
+    """The 80 % interval of a figure: narrow where the fit saw this engine on this card, and the model, else wide."""
+    engine = "vllm" if scenario.runtime.engine == "vllm-earlier" else scenario.runtime.engine
+    place = f"{engine} on {scenario.hardware.accelerator.id}"
+    seen = place in fit.SEEN_PLACES and scenario.model.id in fit.SEEN_MODELS
+    mixture = "moe" if scenario.model.architecture.experts else "dense"
+    low, high = fit.SPREADS[f"{figure}, {mixture}, {'seen' if seen else 'new'}"]
     return Interval(value * low, value * high)
 
 

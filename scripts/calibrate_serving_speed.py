@@ -14,6 +14,7 @@ import argparse
 import math
 import statistics
 import sys
+import zlib
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -45,6 +46,7 @@ TARGET = Path(__file__).parent.parent / "engine" / "calibration" / "serving_spee
 BASE_SIGMA, CLASS_SIGMA = 0.6, 0.25
 ROW_SIGMA = 0.15
 CUT = 0.10
+FOLDS = 5
 
 GPUS = ("ampere", "ampere-gddr", "ada", "hopper", "blackwell", "blackwell-gddr", "amd", "intel")
 SERVERS = ("vllm", "sglang", "trtllm")
@@ -332,7 +334,7 @@ def fit_all(points: list[Point], start: Mapping[str, float], steps: int) -> Fit:
 
 
 def left_out(points: list[Point], found: Fit, group: str) -> list[float]:
-    """Residual of each figure under constants fitted without any of its group (its GPU, its model, its engine).
+    """Residual of each figure under constants fitted without any of its group (its GPU, model, engine, fold).
 
     Two steps from the full fit with the group taken out of the normal matrix.
     """
@@ -374,12 +376,15 @@ def _line(values: list[float]) -> str:
     )
 
 
-def spreads(points: list[Point], errors: list[list[float]]) -> dict[str, tuple[float, float]]:
-    """Factors around a prediction that hold the middle 80 % of left-out observations, by figure and kind of model."""
+def spreads(points: list[Point], columns: Mapping[str, list[float]]) -> dict[str, tuple[float, float]]:
+    """Factors around a prediction that hold the middle 80 % of left-out observations.
+
+    By figure and kind of model; `seen` from rows left out at random, `new` from whole groups left out.
+    """
     ratios: dict[str, list[float]] = defaultdict(list)
-    for column in errors:
+    for group, column in columns.items():
         for point, error in zip(points, column, strict=True):
-            ratios[spread_name(point)].append(math.exp(-error))
+            ratios[spread_name(point, group)].append(math.exp(-error))
     found = {}
     for name, values in sorted(ratios.items()):
         values.sort()
@@ -387,30 +392,33 @@ def spreads(points: list[Point], errors: list[list[float]]) -> dict[str, tuple[f
     return found
 
 
-def spread_name(point: Point) -> str:
-    """The spread that a figure takes."""
-    return f"{SPREADS[point.metric]}, {'moe' if point.prepared.moe else 'dense'}"
+def spread_name(point: Point, group: str) -> str:
+    """The spread that a figure takes when `group` is left out."""
+    mixture = "moe" if point.prepared.moe else "dense"
+    return f"{SPREADS[point.metric]}, {mixture}, {'seen' if group == 'fold' else 'new'}"
 
 
-def coverage(points: list[Point], errors: list[float], found: Mapping[str, tuple[float, float]]) -> str:
+def coverage(points: list[Point], errors: list[float], found: Mapping[str, tuple[float, float]], group: str) -> str:
     """Share of observations inside the spreads, in words."""
     split: dict[str, list[bool]] = defaultdict(list)
     for point, error in zip(points, errors, strict=True):
-        low, high = found[spread_name(point)]
-        split[spread_name(point)].append(low <= math.exp(-error) <= high)
+        low, high = found[spread_name(point, group)]
+        split[spread_name(point, group)].append(low <= math.exp(-error) <= high)
     everything = [value for values in split.values() for value in values]
     parts = [f"{name} {100 * sum(values) / len(values):.0f}" for name, values in sorted(split.items())]
     return f"inside the 80 % interval: all {100 * sum(everything) / len(everything):.0f} % ({', '.join(parts)})"
 
 
-def write(constants: Mapping[str, float], found: Mapping[str, tuple[float, float]]) -> None:
+def write(
+    constants: Mapping[str, float], found: Mapping[str, tuple[float, float]], points: list[Point]
+) -> None:
     """Rewrite the calibration module."""
     lines = [
         '"""Constants of the serving-speed model. Written by `python scripts/calibrate_serving_speed.py --write`.',
         "",
         "`CONSTANTS` maps a name to a value; `name@class` multiplies it for a class of GPU, engine or arithmetic. What each",
-        "means: engine/serving_speed.py. `SPREADS` are factors around a prediction that hold 80 % of the figures of GPUs,",
-        "models and engines that the fit had not seen.",
+        "means: engine/serving_speed.py. `SPREADS` are factors around a prediction that hold 80 % of what the fit had not",
+        "seen: other rows of its GPUs and models (`seen`), or whole GPUs, models and engines (`new`).",
         '"""',
         "",
         "from typing import Final",
@@ -421,9 +429,19 @@ def write(constants: Mapping[str, float], found: Mapping[str, tuple[float, float
         "SPREADS: Final[dict[str, tuple[float, float]]] = {",
         *(f'    "{name}": ({low:.3f}, {high:.3f}),' for name, (low, high) in found.items()),
         "}",
+        "SEEN_PLACES: Final[frozenset[str]] = frozenset(",
+        *_listed({"{engine} on {gpu}".format(**point.prepared.groups) for point in points}),
+        ")",
+        "SEEN_MODELS: Final[frozenset[str]] = frozenset(",
+        *_listed({point.prepared.scenario.model.id for point in points}),
+        ")",
         "",
     ]
     TARGET.write_text("\n".join(lines), encoding="utf-8")
+
+
+def _listed(names: set[str]) -> list[str]:
+    return ["    {", *(f'        "{name}",' for name in sorted(names)), "    }"]
 
 
 def main() -> int:
@@ -438,19 +456,20 @@ def main() -> int:
     found = fit_all(points, {name: last.get(name, prior) for name, prior in PRIORS.items()}, options.steps)
     errors = residuals(points, found.constants)
     table("fit on all rows", points, errors)
-    columns = []
-    for group in ("gpu", "model", "engine"):
-        columns.append(left_out(points, found, group))
-        table(f"each {group} left out", points, columns[-1])
+    for point in points:
+        point.prepared.groups["fold"] = str(zlib.crc32(point.row_id.encode()) % FOLDS)
+    columns = {}
+    for group, what in (("gpu", "each GPU"), ("model", "each model"), ("engine", "each engine"), ("fold", "a fifth")):
+        columns[group] = left_out(points, found, group)
+        table(f"{what} left out", points, columns[group])
     ranges = spreads(points, columns)
     print()
-    for group, column in zip(("gpu", "model", "engine"), columns, strict=True):
-        print(f"{group} left out: {coverage(points, column, ranges)}")
-    print(f"fit on all rows: {coverage(points, errors, ranges)}")
+    for group, column in columns.items():
+        print(f"{group} left out: {coverage(points, column, ranges, group)}")
     for name, (low, high) in ranges.items():
         print(f"{name}: {low:.2f} to {high:.2f} times the prediction")
     if options.write:
-        write(found.constants, ranges)
+        write(found.constants, ranges, points)
         print(f"wrote {TARGET.name}")
     return 0
 

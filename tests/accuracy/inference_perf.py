@@ -150,12 +150,12 @@ def accelerator_of(name: str) -> Accelerator:
 
 
 @lru_cache(maxsize=256)
-def architecture_of(name: str) -> Architecture:
-    """The architecture that a row names. Raises Unusable."""
+def model_of(name: str) -> tuple[str, Architecture]:
+    """(catalog id, architecture) of the model that a row names. Raises Unusable."""
     model_id = resolve_name(name)
     if model_id is None:
         raise Unusable(f"model {name!r} is not in the catalog")
-    return catalog.load().model(model_id).architecture
+    return model_id, catalog.load().model(model_id).architecture
 
 
 def _engine(name: str) -> ServingEngine:
@@ -278,7 +278,8 @@ def prepare(row: Row) -> Prepared:
         raise Unusable("speculative decoding, which the model does not cover")
     if "unstated" in str(row["model"]) or "not stated" in str(row["model"]):
         raise Unusable("the model is not stated")
-    accelerator, architecture = accelerator_of(row["gpu"]), architecture_of(row["model"])
+    accelerator = accelerator_of(row["gpu"])
+    model_id, architecture = model_of(row["model"])
     weights = _weights(row, accelerator, architecture)
     engine = _engine(str(row["engine"]))
     if mode.startswith("MLPerf") and accelerator.vendor != "NVIDIA":
@@ -336,14 +337,13 @@ def prepare(row: Row) -> Prepared:
     )
     try:
         scenario = catalog.build_scenario(
-            str(row["model"]),
+            model_id,
             weights,
             accelerator.id,
             per_node,
             nodes,
             kv_cache=_kv_cache(row, engine, weights, accelerator),
             intra_link=_intra_link(row, accelerator) if gpus > 1 else "",
-            architecture=architecture,
             workload=workload,
             layout=layout,
             runtime=runtime,

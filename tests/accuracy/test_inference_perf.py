@@ -38,11 +38,10 @@ def test_bars(evaluation: harness.Evaluation, metric: str, median: float, p90: f
     assert p90 is None or found.p90 <= p90
 
 
-def test_intervals_hold_what_the_fit_has_seen(evaluation: harness.Evaluation) -> None:
-    # they are cut on what it had not seen, so rows of the fit lie inside more often than 80 %
+def test_intervals_hold_four_of_five(evaluation: harness.Evaluation) -> None:
     inside = harness.stats(evaluation.cases).inside
     assert inside is not None
-    assert inside >= 0.75
+    assert 0.75 <= inside <= 0.88
 
 
 def test_unknown_names_are_set_aside() -> None:
