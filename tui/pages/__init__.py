@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 from engine.sizing import Sizing
 from tui.doc import Line
+from tui.pages import cliff as links
+from tui.pages import money
 from tui.pages import sections as part
 from tui.pages.sections import Look
 
@@ -45,8 +47,8 @@ def speed(sizing: Sizing, look: Look) -> list[Line]:
 
 
 def fabric(sizing: Sizing, look: Look) -> list[Line]:
-    """The whole fabric table."""
-    return part.fabric(sizing, look)
+    """The drop, the links of each kind, what each parallelism keeps of its speed, and every other link."""
+    return links.cliff(sizing, look)
 
 
 def scaling(sizing: Sizing, look: Look) -> list[Line]:
@@ -55,8 +57,17 @@ def scaling(sizing: Sizing, look: Look) -> list[Line]:
 
 
 def cost(sizing: Sizing, look: Look) -> list[Line]:
-    """Money and power."""
-    return part.spaced(part.cost(sizing, look), part.power(sizing, look))
+    """The bill, rent, owning against renting, unit prices, people, unknown prices, and power."""
+    return part.spaced(
+        money.summary(sizing, look),
+        money.bill(sizing, look),
+        money.rent(sizing, look),
+        money.horizons(sizing, look),
+        money.tokens(sizing, look),
+        money.operations(sizing, look),
+        money.unknown(sizing, look),
+        money.power(sizing, look),
+    )
 
 
 PAGES: dict[str, Callable[[Sizing, Look], list[Line]]] = {

@@ -1,4 +1,4 @@
-"""The sections that pages are made of: memory, what to do, speed, fabric, verdict, scaling, cost.
+"""The sections that pages are made of: memory, what to do, speed, fabric, verdict, scaling, model.
 
 Each takes a Sizing and a width and returns lines. They format; they compute nothing about the build.
 """
@@ -538,7 +538,7 @@ def verdict_more(sizing: Sizing, look: Look) -> list[Line]:
     return lines
 
 
-# --- scaling, cost, power, model ----------------------------------------------------------------
+# --- scaling, model ----------------------------------------------------------------
 
 
 def scaling(sizing: Sizing, look: Look) -> list[Line]:
@@ -573,55 +573,6 @@ def scaling(sizing: Sizing, look: Look) -> list[Line]:
             lines += paragraphs(f"better: {row.better}", look.width - 4, "warn", "   ", "   ")
     note = f"{glyphs.column} marks the 60 % floor: below it another shape is better."
     return lines + paragraphs(note, look.width - 1, "dim", " ", " ")
-
-
-def cost(sizing: Sizing, look: Look) -> list[Line]:
-    """What it costs to buy, rent and run; unknown prices are named."""
-    money = sizing.cost
-    rows: list[tuple[str, float | None, str, str]] = [
-        ("Buy", money.buy_usd, money.buy_note, "buy_usd"),
-        ("Rent per hour", money.rent_usd_per_hour, money.rent_note, "rent_usd_per_hour"),
-        ("Rent per month", money.rent_usd_per_month, "", "rent_usd_per_month"),
-        ("Per million tokens", money.usd_per_million_tokens, "", "usd_per_million_tokens"),
-        ("This run", money.run_usd, "", "run_usd"),
-        ("Electricity a month", money.electricity_usd_per_month, "", "electricity_usd_per_month"),
-    ]
-    lines = [heading("COST", look.width, look.glyphs.rule)]
-    for label, value, note, name in rows:
-        if value is None and name in ("run_usd", "usd_per_million_tokens"):
-            continue
-        action = f"figure:cost.{name}"
-        text = "unknown" if value is None else usd(value)
-        lines.append(line(Span(f" {label:<20} ", "", action), Span(text, "figure" if value else "dim", action)))
-        lines += paragraphs(note, look.width - 4, "dim", "   ", "   ")
-    if money.break_even_months is not None:
-        lines.append(line(" Buying beats renting after ", (f"{digits(money.break_even_months)} months", "figure")))
-    for words in money.unknown:
-        lines += paragraphs(f"unknown: {words}", look.width - 4, "dim", "   ", " ? ")
-    return lines
-
-
-def power(sizing: Sizing, look: Look) -> list[Line]:
-    """What it draws and what it takes to feed it."""
-    draw = sizing.power
-    items: list[Figure] = []
-    if draw.gpu_w is not None:
-        items.append(Figure("Per GPU", f"{digits(draw.gpu_w)} W"))
-    if draw.node_w is not None:
-        items.append(Figure("Per node", f"{digits(draw.node_w / 1000)} kW"))
-    if draw.total_w is not None:
-        items.append(Figure("In all", f"{digits(draw.total_w / 1000)} kW"))
-    if draw.heat_btu_h is not None:
-        items.append(Figure("Heat", f"{count(draw.heat_btu_h)} BTU/h"))
-    if draw.pcie_lanes_needed is not None:
-        items.append(Figure("PCIe lanes", count(draw.pcie_lanes_needed), "per node"))
-    if draw.host_memory_gib_min is not None:
-        items.append(Figure("Host memory", f"{count(draw.host_memory_gib_min)} GiB", "at least, per node"))
-    lines = [heading("POWER", look.width, look.glyphs.rule)]
-    lines += figures(items, look) or [line((" unknown: no draw is published for this card", "dim"))]
-    for words in (draw.circuit, draw.note):
-        lines += paragraphs(words, look.width - 1, "dim", " ", " ")
-    return lines
 
 
 def model(sizing: Sizing, look: Look) -> list[Line]:

@@ -1,0 +1,204 @@
+"""The Fabric page: what leaving the box costs, each link's times, and what TP, PP and DP across it leave of the speed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from engine.fabric import fabric_drop, headline_links
+from engine.sizing import FabricRow, FabricWord, Sizing
+from tui.doc import BLANK, Line, Span, heading, line, paragraphs, shorten
+from tui.pages.sections import FABRIC_STYLE, Look, fabric
+from tui.pages.words import digits, percent, seconds
+
+DECADES = (-1.0, 3.0)  # the log scale of bandwidths: 0.1 to 1,000 GB/s, from 1 GbE to NVLink 5
+
+
+def drop(sizing: Sizing, look: Look) -> list[Line]:
+    """The cliff as a picture: the in-node link above the one between nodes, on one linear scale."""
+    hardware = sizing.scenario.hardware
+    found = fabric_drop(sizing.fabric, hardware.intra_link.id, hardware.inter_link.id)
+    if found is None:
+        return []
+    pair = (("in the box", found.in_box), ("between nodes", found.between))
+    names = [shorten(row.link, 16, look.glyphs.ellipsis) for _, row in pair]
+    name = max(len(text) for text in names)
+    room = max(2, look.width - 15 - name - 12 - 15)
+    top = max(row.bandwidth_gb_s for _, row in pair)
+    lines = [heading("LEAVING THE BOX", look.width, look.glyphs.rule, "bandwidth one way, speed left")]
+    for (where, row), text in zip(pair, names, strict=True):
+        cells = max(1, round(row.bandwidth_gb_s / top * room))
+        style = FABRIC_STYLE[row.word]
+        lines.append(
+            line(
+                f" {where:<13} ",
+                (f"{text:<{name}} ", "strong" if row.in_use else ""),
+                (f"{digits(row.bandwidth_gb_s):>5} GB/s ", "figure"),
+                (look.glyphs.bar * cells, style or "accent"),
+                (look.glyphs.bar_rest * (room - cells), "rest"),
+                Span(f" {percent(row.relative_speed):>5}", "figure", f"figure:fabric.{row.link}"),
+                (f" {row.word}", style),
+            )
+        )
+    words = (
+        f"{_ratio(found.bandwidth_ratio)} less bandwidth, {_ratio(found.seconds_ratio)} the time in links, "
+        f"{percent(1 / found.speed_ratio if found.speed_ratio else 1.0)} of the speed in the box"
+    )
+    return lines + paragraphs(words, look.width - 1, "", " ", " ")
+
+
+def _ratio(value: float) -> str:
+    return f"{digits(value, 2)}x" if math.isfinite(value) else "many times"
+
+
+def times(sizing: Sizing, look: Look, rows: Sequence[FabricRow]) -> list[Line]:
+    """Bandwidth on a log scale, latency, and the time this workload's traffic takes over each link."""
+    inference = sizing.scenario.workload.is_inference
+    unit, short = ("per token", "token") if inference else ("per step", "step")
+    lines = [heading("FABRIC CLIFF", look.width, look.glyphs.rule, f"same traffic over each link, {unit}")]
+    link = min(16, max(len(row.link) for row in rows))
+    prefill = any(row.prefill_seconds for row in rows)
+    latency = look.width >= 68
+    fixed = 3 + link + 1 + 5 + 1 + (9 if latency else 0) + 8 + 1 + (8 if prefill else 0) + 6
+    bar = min(28, look.width - fixed - 2)
+    head = f"   {'link':<{link}} {'GB/s':>5} "
+    if bar >= 8:
+        head += f"{_axis(bar)} "
+    head += f"{'latency':>8} " if latency else ""
+    head += f"{short:>8} {'prompt' if prefill else '':>{7 if prefill else 0}} {'share':>5}"
+    lines.append(line((head, "dim")))
+    for row in rows:
+        used = bool(row.in_use)
+        style = "strong" if used else ""
+        action = f"figure:fabric.{row.link}"
+        spans = [
+            Span(f" {look.glyphs.pointer if used else ' '} ", "key"),
+            Span(f"{shorten(row.link, link, look.glyphs.ellipsis):<{link}} ", style, action),
+            Span(f"{_gb_s(row.bandwidth_gb_s):>5} ", style, action),
+        ]
+        if bar >= 8:
+            cells = _log_cells(row.bandwidth_gb_s, bar)
+            spans += [
+                Span(look.glyphs.bar * cells, FABRIC_STYLE[row.word] or "accent"),
+                Span(look.glyphs.bar_rest * (bar - cells) + " ", "rest"),
+            ]
+        text = f"{_latency(row.latency_us):>8} " if latency else ""
+        text += f"{seconds(row.seconds):>8} "
+        text += f"{seconds(row.prefill_seconds):>7} " if prefill else ""
+        spans.append(Span(f"{text}{percent(row.share):>5}", style, action))
+        lines.append(tuple(spans))
+    return lines
+
+
+def _gb_s(value: float) -> str:
+    return digits(value, 2) if value < 10 else f"{value:,.0f}"
+
+
+def _latency(value_us: float) -> str:
+    return f"{digits(value_us, 2)} µs"
+
+
+def _log_cells(gb_s: float, bar: int) -> int:
+    low, high = DECADES
+    return max(1, min(bar, round((math.log10(max(gb_s, 1e-6)) - low) / (high - low) * bar)))
+
+
+def _axis(bar: int) -> str:
+    """Where 1, 10 and 100 GB/s lie on the log scale."""
+    text = [" "] * bar
+    low, high = DECADES
+    for power, label in ((0, "1"), (1, "10"), (2, "100")):
+        at = round((power - low) / (high - low) * bar) - 1
+        for number, char in enumerate(label):
+            if at + number < bar:
+                text[at + number] = char
+    return "".join(text)
+
+
+def across(sizing: Sizing, look: Look, rows: Sequence[FabricRow]) -> list[Line]:
+    """What is left of the speed with only TP, only PP or only DP across the link, each with its word."""
+    lines = [heading("WHAT IS LEFT OF THE SPEED", look.width, look.glyphs.rule, "against the best link")]
+    link = min(16, max(len(row.link) for row in rows))
+    tight = look.width < 3 + link + 3 * 16
+    margin = 1 if tight else 3
+    bar = min(12, (look.width - margin - link - 1) // 3 - 17)
+    bar = bar if bar >= 4 else 0
+    cell = 13 if tight else 16 + (bar + 1 if bar else 0)
+    heads = "".join(f"{f'{name} across':<{cell}}" for name in ("TP", "PP", "DP"))
+    lines.append(line((f"{'':<{margin}}{'link':<{link}} {heads}".rstrip(), "dim")))
+    for row in rows:
+        used = bool(row.in_use)
+        mark = look.glyphs.pointer if used else " "
+        name = shorten(row.link, link, look.glyphs.ellipsis)
+        spans = [
+            Span(mark if tight else f" {mark} ", "key"),
+            Span(f"{name:<{link}} ", "strong" if used else "", f"figure:fabric.{row.link}"),
+        ]
+        for speed, word in (
+            (row.relative_speed_tp, row.word_tp),
+            (row.relative_speed_pp, row.word_pp),
+            (row.relative_speed_dp, row.word_dp),
+        ):
+            spans += _left(speed, word, cell, bar, look)
+        spans[-1] = spans[-1]._replace(text=spans[-1].text.rstrip())
+        lines.append(tuple(spans))
+    return lines
+
+
+def _left(speed: float | None, word: FabricWord | None, cell: int, bar: int, look: Look) -> list[Span]:
+    if speed is None or word is None:
+        return [Span(f"{look.glyphs.dash:<{cell}}", "dim")]
+    style = FABRIC_STYLE[word]
+    amount = f"{percent(speed):>5} " if cell > 13 else f"{percent(speed).replace(' ', ''):>4} "
+    spans = [Span(amount, "figure")]
+    if bar:
+        cells = max(1, round(min(1.0, speed) * bar))
+        spans += [
+            Span(look.glyphs.bar * cells, style or "accent"),
+            Span(look.glyphs.bar_rest * (bar - cells) + " ", "rest"),
+        ]
+    used = sum(len(span.text) for span in spans)
+    return [*spans, Span(f"{word:<{cell - used}}", style)]
+
+
+def notes(sizing: Sizing, look: Look, rows: Sequence[FabricRow]) -> list[Line]:
+    """How to read the tables, and what stands behind the bandwidth of the links in use."""
+    lines: list[Line] = []
+    bullet = f" {look.glyphs.bullet} "
+    for row in rows:
+        if row.in_use:
+            where = "inside a node" if row.in_use == "intra" else "between nodes"
+            note = f": {row.bandwidth_note}" if row.bandwidth_note else ""
+            lines += paragraphs(
+                f"In use {where}: {row.name}, {digits(row.bandwidth_gb_s)} GB/s one way{note}",
+                look.width - 3,
+                "",
+                "   ",
+                f" {look.glyphs.pointer} ",
+            )
+    told = ["GB/s counts one way for each GPU: a figure printed for both ways is halved. The bar is a log scale."]
+    if sizing.scenario.workload.is_inference:
+        told.append("Replicas of a served model share no traffic: a router sends them text, so DP costs nothing.")
+    told.append("in-box: inside a node, 60 % or more is left. Else optimal from 85 %, viable 60 %, painful 25 %.")
+    for words in told:
+        lines += paragraphs(words, look.width - 3, "dim", "   ", bullet)
+    return lines
+
+
+def cliff(sizing: Sizing, look: Look) -> list[Line]:
+    """The page: the drop, one link of each kind, the words for each parallelism, then all other links."""
+    rows = headline_links(sizing.fabric)
+    if not rows:
+        return fabric(sizing, look)
+    assumed = next((row.assumed for row in rows if row.assumed), "")
+    lines = paragraphs(f"Note: {assumed}.", look.width - 1, "warn", " ", " ") if assumed else []
+    lines += drop(sizing, look)
+    if lines:
+        lines.append(BLANK)
+    lines += [*times(sizing, look, rows), BLANK, *across(sizing, look, rows), BLANK]
+    lines += notes(sizing, look, rows)
+    others = [row for row in sizing.fabric if row not in rows]
+    if others:
+        lines += [BLANK, heading("THE OTHER LINKS OF THE CATALOG", look.width, look.glyphs.rule)]
+        lines += fabric(sizing, look, others)[1:]
+    return lines

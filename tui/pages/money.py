@@ -1,0 +1,261 @@
+"""The Cost page: the bill, rent by provider, own against rent, unit prices, the tax of added nodes, and power."""
+
+from __future__ import annotations
+
+from engine.sizing import Sizing
+from tui.doc import Line, Span, ends, heading, line, paragraphs, shorten
+from tui.pages.sections import Figure, Look, figures
+from tui.pages.words import count, digits, size, usd
+
+ENTER_IT = "enter it under Money and limits"
+
+
+def summary(sizing: Sizing, look: Look) -> list[Line]:
+    """The few figures that most people come for."""
+    money = sizing.cost
+    items = [
+        Figure(
+            "Buy",
+            _known(money.buy_usd),
+            "known lines" if money.buy_usd and any(row.usd is None for row in money.lines) else "",
+            "figure:cost.buy_usd",
+        ),
+        Figure("Rent an hour", _hourly(money.rent_usd_per_hour), "", "figure:cost.rent_usd_per_hour"),
+        Figure("Rent a month", _known(money.rent_usd_per_month), "", "figure:cost.rent_usd_per_month"),
+        Figure("Own a month", _known(money.own_usd_per_month), "over 36 months", "figure:cost.own_usd_per_month"),
+    ]
+    if money.electricity_usd_per_month is not None:
+        items.append(
+            Figure(
+                "Electricity",
+                usd(money.electricity_usd_per_month),
+                "a month",
+                "figure:cost.electricity_usd_per_month",
+            )
+        )
+    if money.usd_per_million_tokens is not None:
+        items.append(
+            Figure(
+                "Per M tokens",
+                usd(money.usd_per_million_tokens),
+                "of output",
+                "figure:cost.usd_per_million_tokens",
+            )
+        )
+    if money.run_usd is not None:
+        items.append(Figure("This run", usd(money.run_usd), "rented", "figure:cost.run_usd"))
+    if money.checkpoint_bytes:
+        items.append(Figure("A checkpoint", size(money.checkpoint_bytes), "to store", "figure:cost.checkpoint_bytes"))
+    lines = [heading("COST", look.width, look.glyphs.rule, _break_even(sizing), "figure")]
+    return lines + figures(items, look)
+
+
+def _known(value: float | None) -> str:
+    return "unknown" if value is None else usd(value)
+
+
+def _hourly(value: float | None) -> str:
+    return "unknown" if value is None else f"${value:,.2f}"
+
+
+def _break_even(sizing: Sizing) -> str:
+    months = sizing.cost.break_even_months
+    return "" if months is None else f"buying pays after {digits(months)} months"
+
+
+def bill(sizing: Sizing, look: Look) -> list[Line]:
+    """The purchase line by line, each price with its date and source."""
+    money = sizing.cost
+    if not money.lines:
+        return []
+    lines = [heading("TO BUY", look.width, look.glyphs.rule)]
+    for row in money.lines:
+        item = f" {row.quantity} {look.glyphs.times} {row.item}"
+        if row.usd is None or row.usd_each is None:
+            right: tuple[Span, ...] = (Span("unknown", "warn"),)
+            note = ENTER_IT
+        else:
+            each = f"{usd(row.usd_each)} each" if row.quantity > 1 else ""
+            right = (Span(f"{each}  " if each else "", "dim"), Span(usd(row.usd), "figure"))
+            note = ", ".join(part for part in (row.source or "catalog", row.as_of) if part)
+        room = look.width - sum(len(span.text) for span in right) - 2
+        lines.append(ends([Span(shorten(item, room, look.glyphs.ellipsis))], right, look.width - 1))
+        lines += paragraphs(note, look.width - 4, "dim", "   ", "   ")
+    if money.buy_usd is not None:
+        unpriced = sum(row.usd is None for row in money.lines)
+        words = f" In all, without the {unpriced} unknown" if unpriced else " In all"
+        lines.append(
+            ends(
+                [Span(words, "strong", "figure:cost.buy_usd")],
+                [Span(usd(money.buy_usd), "strong", "figure:cost.buy_usd")],
+                look.width - 1,
+            )
+        )
+    return lines
+
+
+def rent(sizing: Sizing, look: Look) -> list[Line]:
+    """What each provider asks for as many GPUs as the build has, cheapest first."""
+    money = sizing.cost
+    gpus = sizing.scenario.hardware.gpus
+    note = f"{gpus} GPU{'s' * (gpus > 1)}, an hour"
+    lines = [heading("TO RENT", look.width, look.glyphs.rule, note)]
+    if money.rent_usd_per_hour is not None:
+        lines += paragraphs(
+            f"Counted with ${money.rent_usd_per_hour:,.2f} an hour: {money.rent_note}", look.width - 1, "", " ", " "
+        )
+    if not money.offers:
+        return [*lines, line((" No offer in the catalog for this card.", "dim"))]
+    offers = sorted(money.offers, key=lambda offer: offer.usd_per_hour)
+    name = max(len(offer.provider) for offer in offers)
+    billing = max(len(offer.billing) for offer in offers)
+    price = max(len(f"{offer.usd_per_hour:,.2f}") for offer in offers)
+    bar = min(24, look.width - name - billing - price - 10 - 9)
+    top = offers[-1].usd_per_hour
+    for offer in offers:
+        style = "" if offer.billing == "on-demand" else "dim"
+        cells = max(1, round(offer.usd_per_hour / top * bar))
+        picture = look.glyphs.bar * cells + " " * (bar - cells) if bar >= 6 else ""
+        lines.append(
+            line(
+                (f" {offer.provider:<{name}}  {offer.billing:<{billing}}  ", style),
+                (f"${offer.usd_per_hour:>{price},.2f} ", style or "figure"),
+                (picture, "accent" if not style else "rest"),
+                (f" {offer.as_of}", "dim"),
+            )
+        )
+    return lines
+
+
+def horizons(sizing: Sizing, look: Look) -> list[Line]:
+    """Owning against renting over 12, 24 and 36 months, the cheaper one marked."""
+    money, glyphs = sizing.cost, look.glyphs
+    known = [row for row in money.horizons if row.own_usd is not None or row.rent_usd is not None]
+    if not known:
+        return []
+    lines = [
+        heading("OWN OR RENT", look.width, glyphs.rule, "electricity included"),
+        line((f" {'months':>6}  {'own':>14}  {'rent':>14}", "dim")),
+    ]
+    for row in known:
+        own_wins = row.own_usd is not None and row.rent_usd is not None and row.own_usd < row.rent_usd
+        rent_wins = row.own_usd is not None and row.rent_usd is not None and row.rent_usd < row.own_usd
+        saved = abs(row.own_usd - row.rent_usd) if row.own_usd is not None and row.rent_usd is not None else None
+        lines.append(
+            line(
+                f" {row.months:>6}  ",
+                (f"{_known(row.own_usd):>12} ", "figure" if row.own_usd is not None else "dim"),
+                (glyphs.yes if own_wins else " ", "good"),
+                (f"  {_known(row.rent_usd):>12} ", "figure" if row.rent_usd is not None else "dim"),
+                (glyphs.yes if rent_wins else " ", "good"),
+                (f"  {'own' if own_wins else 'rent'} saves {usd(saved)}" if saved else "", "dim"),
+            )
+        )
+    if money.break_even_months is not None:
+        lines.append(
+            line(
+                Span(" Buying beats renting after ", "", "figure:cost.break_even_months"),
+                Span(f"{digits(money.break_even_months)} months", "figure", "figure:cost.break_even_months"),
+            )
+        )
+    elif money.buy_usd is None:
+        lines += paragraphs(
+            f"No break-even: the purchase price is unknown; {ENTER_IT}.", look.width - 1, "dim", " ", " "
+        )
+    if any(row.usd is None for row in money.lines) and money.buy_usd is not None:
+        lines += paragraphs("Own counts the known lines of the bill only.", look.width - 1, "warn", " ", " ")
+    return lines
+
+
+def tokens(sizing: Sizing, look: Look) -> list[Line]:
+    """Per million output tokens: this build rented and kept busy, against a hosted API."""
+    money = sizing.cost
+    own, api = money.usd_per_million_tokens, money.api_usd_per_million_tokens
+    if own is None and api is None:
+        return []
+    lines = [
+        heading(
+            "PER MILLION OUTPUT TOKENS", look.width, look.glyphs.rule, "at the load asked" if look.width > 50 else ""
+        )
+    ]
+    top = max(value for value in (own, api) if value is not None) or 1.0
+    room = max(8, look.width - 36)
+    for label, value, name in (
+        ("this build, rented", own, "usd_per_million_tokens"),
+        ("hosted API", api, "api_usd_per_million_tokens"),
+    ):
+        action = f"figure:cost.{name}"
+        if value is None:
+            lines.append(line(Span(f" {label:<19} ", "", action), ("unknown", "dim")))
+            continue
+        cells = max(1, round(value / top * room))
+        lines.append(
+            line(
+                Span(f" {label:<19} ", "", action),
+                Span(f"{usd(value):>9}  ", "figure", action),
+                (look.glyphs.bar * cells, "accent"),
+            )
+        )
+    if own is not None and api is not None and own > 0 and api > 0:
+        cheaper, ratio = ("The API", own / api) if api < own else ("This build", api / own)
+        words = f"{cheaper} is {digits(ratio, 2)}x cheaper for each token." if ratio > 1.02 else "About the same."
+        lines += paragraphs(words, look.width - 1, "", " ", " ")
+    return lines + paragraphs(money.api_note, look.width - 1, "dim", " ", " ")
+
+
+def operations(sizing: Sizing, look: Look) -> list[Line]:
+    """The tax of running it in people's time."""
+    money = sizing.cost
+    if not money.operations_note:
+        return []
+    factor = money.operations_factor
+    right = f"{digits(factor, 2)}x one node's engineering time" if factor > 1 else ""
+    return [
+        heading("TO RUN IT", look.width, look.glyphs.rule, right, "warn"),
+        *paragraphs(money.operations_note, look.width - 1, "", " ", " "),
+    ]
+
+
+def unknown(sizing: Sizing, look: Look) -> list[Line]:
+    """Prices that nobody knows, and where to enter them."""
+    names = list(dict.fromkeys(sizing.cost.unknown))
+    if not names:
+        return []
+    lines = [heading("UNKNOWN PRICES", look.width, look.glyphs.rule, ENTER_IT)]
+    for name in names:
+        lines += paragraphs(name, look.width - 3, "warn", "   ", " ? ")
+    return lines
+
+
+def power(sizing: Sizing, look: Look) -> list[Line]:
+    """What it draws, the supplies and circuits that feed it, the heat it leaves, lanes and host memory."""
+    draw = sizing.power
+    items: list[Figure] = []
+    if draw.gpu_w is not None:
+        items.append(Figure("Per GPU", f"{digits(draw.gpu_w)} W", "", "figure:power.gpu_w"))
+    if draw.node_w is not None:
+        items.append(Figure("Per node", _kw(draw.node_w), "at the wall", "figure:power.node_w"))
+    if draw.total_w is not None:
+        items.append(Figure("In all", _kw(draw.total_w), "", "figure:power.total_w"))
+    if draw.psu_w is not None:
+        items.append(Figure("Supplies", _kw(draw.psu_w), "per node", "figure:power.psu_w"))
+    if draw.circuits_per_node is not None:
+        items.append(Figure("Circuits", count(draw.circuits_per_node), f"per node, {draw.circuit}"))
+    if draw.heat_btu_h is not None:
+        items.append(Figure("Heat", f"{count(draw.heat_btu_h)} BTU/h", "to cool", "figure:power.heat_btu_h"))
+    if draw.pcie_lanes_needed is not None:
+        items.append(Figure("PCIe lanes", count(draw.pcie_lanes_needed), "per node", "figure:power.pcie_lanes_needed"))
+    if draw.host_memory_gib_min is not None:
+        items.append(
+            Figure("Host memory", f"{count(draw.host_memory_gib_min)} GiB", "a node, at least", "figure:power.host")
+        )
+    lines = [heading("POWER", look.width, look.glyphs.rule)]
+    lines += figures(items, look) or [line((" unknown: no draw is published for this card", "dim"))]
+    stated = draw.circuit if draw.circuits_per_node is None else ""
+    for words in (stated, f"Node power: {draw.note}" if draw.note else ""):
+        lines += paragraphs(words, look.width - 1, "dim", " ", " ")
+    return lines
+
+
+def _kw(watts: float) -> str:
+    return f"{digits(watts / 1000)} kW"
