@@ -28,7 +28,7 @@ from engine.units import GB, SECONDS_PER_DAY, SECONDS_PER_HOUR, TERA
 
 ACTIVATION_BYTES = 2
 OVERLAP_RANGE = (0.0, 0.86)
-"""What in-node overlap measures from worst to best: reference/README.md, training speed."""
+"""In-node overlap that the measured runs of tests/reference/training_perf.jsonl imply, from worst to best."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
