@@ -234,7 +234,8 @@ def fabric_table(
     """One row a link, widest first by its one-way bandwidth; no row for a build of one GPU.
 
     seconds: in collectives per generated token or per optimizer step; prefill_seconds: per prompt of the asked
-    length. relative_speed: speed of the step over that link against the best link of the table. A layout that
+    length. share and relative_speed count both, as users mix them: the prompts of the others pass between one's own
+    tokens. relative_speed is against the best link of the table. A layout that
     sends nothing is priced as parallelism over the node instead, and each row says so in `assumed`.
     """
     if scenario.hardware.gpus <= 1:
@@ -257,7 +258,9 @@ def _serving_rows(scenario: Scenario, layout: Layout, serving: Serving) -> tuple
     board = _board(scenario, True)
     batch = max(1, math.ceil(serving.served_concurrency / layout.dp / layout.pp))
     home = serving.communication_s
-    base = max(serving.inter_token_s - home, 0.05 * serving.inter_token_s)
+    # what the other requests' prompts wait on links while this one decodes
+    prompts_home = max(0.0, serving.communication_share * serving.inter_token_s - home)
+    base = max(serving.inter_token_s - home - prompts_home, 0.05 * serving.inter_token_s)
     assumed = ""
     shown = layout
     decode = decode_traffic(arch, layout, batch)
@@ -274,15 +277,31 @@ def _serving_rows(scenario: Scenario, layout: Layout, serving: Serving) -> tuple
     chunk = max(1, min(work.input_tokens, PREFILL_CHUNK_TOKENS))
     passes = scale * max(1.0, work.input_tokens / chunk)
     seconds = [scale * value for value in board.total(decode)]
-    prefill = [passes * value for value in board.total(prefill_traffic(arch, shown, chunk))]
-    main = _relative(base, seconds)
+    prompt = prefill_traffic(arch, shown, chunk)
+    prefill = [passes * value for value in board.total(prompt)]
+    # prompts that pass for each token that a user gets: the engine's other users over the tokens of an answer
+    prompts = batch / work.output_tokens
+    prompt_home = passes * communication_s(prompt, shown, hardware, in_engine=True)
+    if prompts_home > 0.0 and prompt_home > 0.0:
+        prompts = prompts_home / prompt_home
+    waits = [value + prompts * whole for value, whole in zip(seconds, prefill, strict=True)]
+    main = _relative(base, waits)
     across_tp = [message for message in decode if message.span == "tp"]
     tp_relative = main
     if len(across_tp) != len(decode):
-        tp_relative = _relative(base, [scale * value for value in board.total(across_tp)])
-    border = _border(arch, shown.tp, max(2, shown.pp), batch)
-    pp_relative = _relative(base + home, board.total(border, groups=min(shown.tp, hardware.gpus_per_node)))
-    shares = [value / (base + value) for value in seconds]
+        tp_prompt = board.total([message for message in prompt if message.span == "tp"])
+        tp_decode = board.total(across_tp)
+        tp_relative = _relative(
+            base, [scale * one + prompts * passes * two for one, two in zip(tp_decode, tp_prompt, strict=True)]
+        )
+    groups = min(shown.tp, hardware.gpus_per_node)
+    across_pp = board.total(_border(arch, shown.tp, max(2, shown.pp), batch), groups=groups)
+    pp_prompt = board.total(_border(arch, shown.tp, max(2, shown.pp), chunk), groups=groups)
+    pp_relative = _relative(
+        base + home + prompts_home,
+        [one + prompts * passes * two for one, two in zip(across_pp, pp_prompt, strict=True)],
+    )
+    shares = [value / (base + value) for value in waits]
     # replicas share no traffic: a router sends them text
     return _rows(board, scenario, seconds, prefill, shares, main, tp_relative, pp_relative, None, assumed)
 
