@@ -16,7 +16,7 @@ import statistics
 import sys
 import zlib
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,6 +47,8 @@ BASE_SIGMA, CLASS_SIGMA = 0.6, 0.25
 ROW_SIGMA = 0.15
 CUT = 0.10
 FOLDS = 5
+# figures from which on the fit counts as having seen a card under an engine, or a model
+SEEN_FIGURES = 10
 
 GPUS = ("ampere", "ampere-gddr", "ada", "hopper", "blackwell", "blackwell-gddr", "amd", "intel")
 SERVERS = ("vllm", "sglang", "trtllm")
@@ -430,18 +432,19 @@ def write(
         *(f'    "{name}": ({low:.3f}, {high:.3f}),' for name, (low, high) in found.items()),
         "}",
         "SEEN_PLACES: Final[frozenset[str]] = frozenset(",
-        *_listed({"{engine} on {gpu}".format(**point.prepared.groups) for point in points}),
+        *_often("{engine} on {gpu}".format(**point.prepared.groups) for point in points),
         ")",
         "SEEN_MODELS: Final[frozenset[str]] = frozenset(",
-        *_listed({point.prepared.scenario.model.id for point in points}),
+        *_often(point.prepared.scenario.model.id for point in points),
         ")",
         "",
     ]
     TARGET.write_text("\n".join(lines), encoding="utf-8")
 
 
-def _listed(names: set[str]) -> list[str]:
-    return ["    {", *(f'        "{name}",' for name in sorted(names)), "    }"]
+def _often(names: Iterable[str]) -> list[str]:
+    kept = sorted(name for name, count in Counter(names).items() if count >= SEEN_FIGURES)
+    return ["    {", *(f'        "{name}",' for name in kept), "    }"]
 
 
 def main() -> int:
