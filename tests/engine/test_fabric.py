@@ -152,9 +152,9 @@ def test_a_faster_step_feels_a_link_more(tensor: Sizing) -> None:
     serving = tensor.serving
     assert serving is not None
     token = serving.inter_token_s
-        wire = serving.communication_share * token
-        quicker = wire + 0.2 * (token - wire)
-        rushed = replace(serving, inter_token_s=quicker, communication_share=wire / quicker)
+    wire = serving.communication_share * token
+    quicker = wire + 0.2 * (token - wire)
+    rushed = replace(serving, inter_token_s=quicker, communication_share=wire / quicker)
     scenario, layout = tensor.scenario, tensor.layout
     slow = {r.link: r for r in fabric_table(scenario, layout, serving, None)}["ib-hdr"]
     fast = {r.link: r for r in fabric_table(scenario, layout, rushed, None)}["ib-hdr"]
