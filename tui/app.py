@@ -26,6 +26,7 @@ from tui.pages import PAGES
 from tui.pages.sections import Look
 from tui.screens.workbench import Workbench
 from tui.store import Store
+from tui.studies import Studies
 from tui.wire import thrifty
 
 _EDGES = {
@@ -79,6 +80,7 @@ class SizeupApp(App[int], inherit_bindings=False):
         self.catalog = catalog
         self.glyphs = glyphs or glyph_sets.for_this_terminal()
         self.store = Store(scenario, size, path)
+        self.studies = Studies(size)
         self.theme_name = theme or themes.for_this_terminal()
         for name in themes.PALETTES:
             self.register_theme(_textual_theme(name))

@@ -49,7 +49,7 @@ def test_error(snap_compare: Compare, size: tuple[int, int]) -> None:
 
 
 @pytest.mark.parametrize("size", SIZES, ids=_ids)
-@pytest.mark.parametrize("page", range(2, 8))
+@pytest.mark.parametrize("page", [*range(2, 8), 9, 0])
 def test_pages(snap_compare: Compare, page: int, size: tuple[int, int]) -> None:
     app = app_of(BUILDS["deepseek"]())
     assert snap_compare(app, terminal_size=size, run_before=_keys("ctrl+t", str(page)))

@@ -53,7 +53,7 @@ def test_no_color_sends_no_colour(tmp_path: Path) -> None:
     assert "MEMORY" in sent
     for codes in re.findall(r"\x1b\[([0-9;]*)m", sent):
         numbers = [int(code or 0) for code in codes.split(";")]
-        assert not any(30 <= n <= 48 and n != 39 or 90 <= n <= 107 for n in numbers), codes
+        assert not any((30 <= n <= 48 and n != 39) or 90 <= n <= 107 for n in numbers), codes
 
 
 def test_a_locale_without_utf8_gets_ascii(tmp_path: Path) -> None:

@@ -6,8 +6,6 @@ from collections.abc import Callable
 
 from engine.sizing import Sizing
 from tui.doc import Line
-from tui.pages import cliff as links
-from tui.pages import money
 from tui.pages import sections as part
 from tui.pages.sections import Look
 
@@ -48,7 +46,9 @@ def speed(sizing: Sizing, look: Look) -> list[Line]:
 
 def fabric(sizing: Sizing, look: Look) -> list[Line]:
     """The drop, the links of each kind, what each parallelism keeps of its speed, and every other link."""
-    return links.cliff(sizing, look)
+    from tui.pages import cliff  # here, as below: the first frame does not need it
+
+    return cliff.cliff(sizing, look)
 
 
 def scaling(sizing: Sizing, look: Look) -> list[Line]:
@@ -58,6 +58,8 @@ def scaling(sizing: Sizing, look: Look) -> list[Line]:
 
 def cost(sizing: Sizing, look: Look) -> list[Line]:
     """The bill, rent, owning against renting, unit prices, people, unknown prices, and power."""
+    from tui.pages import money
+
     return part.spaced(
         money.summary(sizing, look),
         money.bill(sizing, look),
@@ -70,6 +72,27 @@ def cost(sizing: Sizing, look: Look) -> list[Line]:
     )
 
 
+def builds(sizing: Sizing, look: Look) -> list[Line]:
+    """Builds of the catalog that carry the workload."""
+    from tui.pages import studies
+
+    return studies.builds(sizing, look, look.studies) if look.studies is not None else []
+
+
+def compare(sizing: Sizing, look: Look) -> list[Line]:
+    """Pinned builds side by side."""
+    from tui.pages import studies
+
+    return studies.compare(sizing, look, look.studies) if look.studies is not None else []
+
+
+def what_if(sizing: Sizing, look: Look) -> list[Line]:
+    """One input swept."""
+    from tui.pages import studies
+
+    return studies.what_if(sizing, look, look.studies) if look.studies is not None else []
+
+
 PAGES: dict[str, Callable[[Sizing, Look], list[Line]]] = {
     "Overview": overview,
     "Verdict": verdict,
@@ -78,4 +101,7 @@ PAGES: dict[str, Callable[[Sizing, Look], list[Line]]] = {
     "Fabric": fabric,
     "Scaling": scaling,
     "Cost": cost,
+    "Builds": builds,
+    "Compare": compare,
+    "What if": what_if,
 }

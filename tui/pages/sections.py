@@ -6,13 +6,16 @@ Each takes a Sizing and a width and returns lines. They format; they compute not
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from engine.sizing import FabricRow, Notice, Sizing, Step, Suggestion
 from tui.doc import BLANK, Line, Span, flow, heading, line, paragraphs, shorten, wrap
 from tui.glyphs import Glyphs
 from tui.pages import bars
 from tui.pages.words import count, digits, gib, interval, percent, rate, seconds, seconds_interval, size, usd
+
+if TYPE_CHECKING:
+    from tui.studies import Studies
 
 HEADROOM_STYLE = {
     "comfortable": "good",
@@ -26,11 +29,12 @@ FABRIC_STYLE = {"in-box": "good", "optimal": "good", "viable": "", "painful": "w
 
 
 class Look(NamedTuple):
-    """How to draw: cells across, the glyph set, and the Sizing before the last edit (for deltas)."""
+    """How to draw: cells across, the glyph set, the Sizing before the last edit (for deltas), and what is studied."""
 
     width: int
     glyphs: Glyphs
     before: Sizing | None = None
+    studies: Studies | None = None
 
 
 class Figure(NamedTuple):

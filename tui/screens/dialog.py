@@ -73,7 +73,11 @@ class Built(Canvas):
 
     def __init__(self, build: Callable[[int], Sequence[Line]], *, id: str | None = None) -> None:
         super().__init__(id=id)
-        self.get_lines = build  # type: ignore[method-assign]  # a canvas of one use needs no class of its own
+        self._build = build
+
+    def get_lines(self, width: int) -> Sequence[Line]:
+        """What the given function builds."""
+        return self._build(width)
 
 
 class Label(Text):

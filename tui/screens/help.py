@@ -37,7 +37,7 @@ def help_lines(width: int, glyphs: Glyphs) -> Sequence[Line]:
                 for number, row in enumerate(paragraphs(command.help, width - 20))
             ]
         if where == "results":
-            lines.append(line((f" {'1 to 9':<18} ", "key"), "Open a page by its number"))
+            lines.append(line((f" {'1 to 9, 0':<18} ", "key"), "Open a page by its number"))
         lines.append(BLANK)
     return lines
 

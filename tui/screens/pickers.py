@@ -173,7 +173,7 @@ def palette(app: SizeupApp) -> ListDialog:
         if command.palette
     ]
     items += [
-        Item(f"page:{name}", (f"Show the {name} page", str(number)), f"page {name}")
+        Item(f"page:{name}", (f"Show the {name} page", str(number % 10)), f"page {name}")
         for number, name in enumerate(PAGES, 1)
     ]
     items += [
@@ -181,7 +181,6 @@ def palette(app: SizeupApp) -> ListDialog:
         for field in fields.shown(app.store.scenario)
     ]
     items += [
-        Item(f"theme:{name}", (f"Theme: {words}", ""), f"theme colours {words}")
-        for name, words in theme.WORDS.items()
+        Item(f"theme:{name}", (f"Theme: {words}", ""), f"theme colours {words}") for name, words in theme.WORDS.items()
     ]
     return ListDialog("Commands: type to filter", columns, items, prompt="Find", large=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, cast
@@ -18,6 +19,7 @@ from textual.widget import Widget
 
 from catalog.errors import CatalogError, UnknownId
 from engine.errors import ScenarioError
+from engine.scenario import Scenario
 from tui import actions, fields, paths
 from tui.doc import Line, line, wrap
 from tui.fields import Field
@@ -33,6 +35,8 @@ if TYPE_CHECKING:
 NARROW, WIDE = 100, 160
 SMALLEST = (60, 20)
 AUTOSAVE_S = 2.0
+SEARCH_AFTER_S = 0.2
+SEARCH_STEP = 8
 
 
 class TooSmall(Canvas):
@@ -68,9 +72,7 @@ class Workbench(Screen[None]):
     # Textual repaints the whole screen when the focus moves; here nothing outside the two panels depends on it.
     focused: Reactive[Widget | None] = Reactive(None, repaint=False)
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding(
-            key, command.id, command.help, show=False, priority=key.startswith(("ctrl+", "f")) and key != "ctrl+r"
-        )
+        Binding(key, command.id, command.help, show=False, priority=key.startswith(("ctrl+", "f")) and key != "ctrl+r")
         for command in actions.COMMANDS
         if command.where == "everywhere" and command.id != "quit"
         for key in command.keys
@@ -159,12 +161,11 @@ class Workbench(Screen[None]):
         for panel in self.query(Canvas):
             if panel is not self.form:
                 panel.update_lines()
+        self._search_builds()
 
     @on(Form.Changed)
     def _changed(self, event: Form.Changed) -> None:
-        self.set_value(
-            event.field, event.value, group=event.field.key if event.typed else f"step {event.field.key}"
-        )
+        self.set_value(event.field, event.value, group=event.field.key if event.typed else f"step {event.field.key}")
 
     @on(Form.Rejected)
     def _rejected(self, event: Form.Rejected) -> None:
@@ -273,6 +274,7 @@ class Workbench(Screen[None]):
         tabs.page = page
         tabs.update_lines()
         panel.open_page(page)
+        self._search_builds()
 
     @on(Tabs.Chosen)
     def _tab(self, event: Tabs.Chosen) -> None:
@@ -365,6 +367,31 @@ class Workbench(Screen[None]):
             self.apply(event.action)
         elif event.action.startswith("figure:"):
             self.open_working(event.action.removeprefix("figure:"))
+        else:
+            self._study(*event.action.split(":", 1))
+
+    def _study(self, verb: str, what: str) -> None:
+        """Open a build that was found or pinned, forget a pin, or sweep another input."""
+        studies, store = self.sizeup.studies, self.sizeup.store
+        store.seal()
+        if verb == "sweep":
+            studies.sweep_key = what
+            self.refresh_panels()
+        elif verb == "unpin":
+            studies.unpin(what)
+            self.refresh_panels()
+        elif verb == "build":
+            store.edit(studies.builds[int(what)].option.plan.scenario)
+            self.say("That build is open. Ctrl+Z comes back.")
+        elif verb == "pin":
+            store.edit(next(pin.scenario for pin in studies.pins if pin.name == what))
+            self.say(f"Build {what} is open. Ctrl+Z comes back.")
+        elif verb == "take":
+            from tui.pages.studies import sweeps
+
+            offered = [key for key, _ in sweeps(store.scenario)]
+            key = studies.sweep_key if studies.sweep_key in offered else offered[0]
+            self.set_value(fields.BY_KEY[key], int(float(what)))
 
     def apply(self, action: str) -> None:
         """Make a suggested change; the words say what was changed."""
@@ -475,7 +502,38 @@ class Workbench(Screen[None]):
 
     def action_pin(self) -> None:
         """Pin this build for comparing."""
-        self.say("Comparing comes with the next page.")
+        sizing = self.sizeup.store.sizing
+        if sizing is None:
+            self.say("There is no result to pin yet.")
+            return
+        name = self.sizeup.studies.pin(sizing)
+        self.refresh_panels()
+        self.say(f"Pinned as {name}. The Compare page sets it beside what you change.")
+
+    def _search_builds(self) -> None:
+        """Look through the catalog a little at a time while the Builds page is in sight."""
+        studies, scenario = self.sizeup.studies, self.sizeup.store.scenario
+        shown = [panel for panel in (self.results, self.detail) if panel.display and panel.page == "Builds"]
+        if shown and self.sizeup.store.problem is None and studies.builds_for != scenario:
+            self.run_worker(self._found(scenario), group="builds", exclusive=True)
+
+    async def _found(self, scenario: Scenario) -> None:
+        from engine.recommend import options, rank_options
+
+        studies = self.sizeup.studies
+        studies.builds_for, studies.builds, studies.searching, studies.tried = scenario, (), True, 0
+        await asyncio.sleep(SEARCH_AFTER_S)
+        found = []
+        for number, option in enumerate(options(scenario)):
+            if option is not None:
+                found.append(option)
+            if number % SEARCH_STEP == 0:
+                studies.tried = number
+                await asyncio.sleep(0)
+        studies.builds, studies.searching = rank_options(found), False
+        for panel in (self.results, self.detail):
+            if panel.page == "Builds":
+                panel.update_lines()
 
     def keep_work(self) -> None:
         """Write unsaved work to the recovery file."""

@@ -101,9 +101,7 @@ class Canvas(Widget):
         bar = self._bar()
         if bar != old_bar:
             appeared = (bar[1] == 0) != (old_bar[1] == 0)
-            rows = {
-                row for row in range(self.size.height) if appeared or _on_bar(bar, row) != _on_bar(old_bar, row)
-            }
+            rows = {row for row in range(self.size.height) if appeared or _on_bar(bar, row) != _on_bar(old_bar, row)}
             regions += [Region(self.inner_width, first, 1, count) for first, count in _runs(rows)]
         if regions and self.screen.is_current:
             self.refresh(*regions)

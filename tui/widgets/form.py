@@ -372,9 +372,7 @@ class Form(Canvas, can_focus=True):
             short = shorten(text, room - 2, glyphs.ellipsis)
             box = (Span(f" {short:<{room - 2}} ", style, action),)
         marker = glyphs.pointer if here else glyphs.no if bad else " "
-        label = Span(
-            f"{marker} {field.label:<{LABEL}}", "strong" if here else "bad" if bad else "", f"go:{field.key}"
-        )
+        label = Span(f"{marker} {field.label:<{LABEL}}", "strong" if here else "bad" if bad else "", f"go:{field.key}")
         return (label, *box, *tail)
 
     def _tail(self, field: Field, width: int) -> tuple[tuple[Span, ...], int]:

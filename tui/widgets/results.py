@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from textual import events
 from textual.message import Message
 
-from tui.doc import BLANK, Line, Span, line, paragraphs, width_of
+from tui.doc import BLANK, Line, Span, flow, line, paragraphs, plain, width_of
 from tui.pages import PAGES
 from tui.pages.sections import Look
 from tui.widgets.canvas import Canvas
@@ -109,8 +109,8 @@ class Results(Canvas, can_focus=True):
         if store.sizing is None:
             words = store.problem.words if store.problem else "nothing to size yet"
             return [BLANK, *paragraphs(words, width - 2, "bad", "   ", f" {glyphs.no} ")]
-        look = Look(width - 1, glyphs, store.before)
-        lines = self.sizeup.page_lines(self.page, store.sizing, look)
+        look = Look(width - 1, glyphs, store.before, self.sizeup.studies)
+        lines = fitted(self.sizeup.page_lines(self.page, store.sizing, look), width)
         self._targets = _targets(lines)
         if not self.has_focus:
             return lines
@@ -147,8 +147,8 @@ class Results(Canvas, can_focus=True):
                 self.post_message(self.Opened(self.chosen))
         elif key in ("tab", "shift+tab"):
             self.post_message(self.Left(key == "tab"))
-        elif event.character and event.character in "123456789":
-            self.post_message(self.Turned(number=int(event.character)))
+        elif event.character and event.character in "1234567890":
+            self.post_message(self.Turned(number=int(event.character) or 10))
         else:
             return
         event.stop()
@@ -170,6 +170,17 @@ class Results(Canvas, can_focus=True):
             self.chosen = ""
             self.scroll_lines(0)
         self.update_lines()
+
+
+def fitted(lines: Sequence[Line], width: int) -> Sequence[Line]:
+    """The lines, with those that are too wide for the panel wrapped between words."""
+    if all(width_of(row) <= width for row in lines):
+        return lines
+    fit: list[Line] = []
+    for row in lines:
+        short = plain(row).rstrip()
+        fit += [row] if len(short) <= width else flow(row, width, "   ")
+    return fit
 
 
 def _targets(lines: Sequence[Line]) -> list[tuple[int, str]]:
