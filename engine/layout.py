@@ -125,8 +125,8 @@ def _shapes(
             if ep > 1 and (tp * dp) % ep:
                 continue
             found.append(Layout(tp, pp, dp, ep, bool(choice.dp_attention)))
-            if inference and choice.ep is None:
-                found += _expert_layouts(architecture, found[-1], choice)
+            if choice.ep is None:
+                found += _expert_layouts(architecture, found[-1], choice, gpus_per_node, inference)
     if not found:  # an odd number of GPUs: leave some idle rather than refuse
         for used in range(gpus - 1, 0, -1):
             for tp in sorted(valid_tp(architecture, min(used, gpus_per_node)), reverse=True):
@@ -135,15 +135,23 @@ def _shapes(
     return tuple(found)
 
 
-def _expert_layouts(architecture: Architecture, base: Layout, choice: LayoutChoice) -> list[Layout]:
-    """The same GPUs with whole experts on each: EP inside TP, and for MLA data-parallel attention over all of them.
+def _expert_layouts(
+    architecture: Architecture, base: Layout, choice: LayoutChoice, gpus_per_node: int, inference: bool
+) -> list[Layout]:
+    """The same GPUs with whole experts on each: EP inside TP, for MLA data-parallel attention, for training EP over DP.
 
     Data-parallel attention keeps one copy of the latent cache where TP replicates it (vllm docs, data_parallel_deployment;
-    sglang docs, --enable-dp-attention); experts are then spread over every rank.
+    sglang docs, --enable-dp-attention); experts are then spread over every rank. In training whole experts spread over
+    data-parallel ranks of one node, where the all-to-all stays on the fast link (Megatron-LM, --expert-model-parallel-size).
     """
     if not architecture.experts:
         return []
     layouts: list[Layout] = []
+    if not inference:
+        ep = min(base.tp * base.dp, gpus_per_node)
+        if ep > 1 and (base.tp * base.dp) % ep == 0 and architecture.experts % ep == 0:
+            layouts.append(Layout(base.tp, base.pp, base.dp, ep))
+        return layouts
     if base.tp > 1 and architecture.experts % base.tp == 0 and not base.dp_attention:
         layouts.append(Layout(base.tp, base.pp, base.dp, base.tp))
     if (
@@ -175,6 +183,8 @@ def candidate_layouts(scenario: Scenario) -> tuple[Layout, ...]:
             )
         raise ScenarioError("layout.tp", f"no layout fills {hardware.gpus} GPUs with what is pinned", "auto")
     shared = 1 if inference else scenario.workload.context_parallel
-    if shared > 1:  # the ranks of one sequence are data-parallel ranks: layouts that have them come alone, if there are any
+    if (
+        shared > 1
+    ):  # the ranks of one sequence are data-parallel ranks: layouts that have them come alone, if there are any
         return tuple(layout for layout in shapes if layout.dp % shared == 0) or shapes
     return shapes

@@ -15,7 +15,7 @@ from engine.training_memory import training_memory
 from engine.training_speed import training_speed
 
 # How many of the layouts that fit are timed: beyond the best few by memory the order no longer changes.
-TIMED_LAYOUTS = 8
+TIMED_LAYOUTS = {True: 8, False: 24}  # by inference
 NOTABLE_GAIN = 1.05  # below this two layouts are said to be about as fast
 
 
@@ -129,7 +129,7 @@ def _choose(scenario: Scenario) -> Plan:
     fitting.sort(key=lambda pair: (pair[0].pp, pair[0].tp))
     best: tuple[float, Layout, Memory, Serving | None, Training | None] | None = None
     scores: list[tuple[float, Layout]] = []
-    for layout, memory in fitting[:TIMED_LAYOUTS]:
+    for layout, memory in fitting[: TIMED_LAYOUTS[scenario.workload.is_inference]]:
         serving, training = _timed(scenario, layout, memory)
         score = _score(scenario, serving, training)
         if serving is not None and serving.meets_targets is False:
