@@ -101,6 +101,12 @@ def check_scenario(scenario: Scenario) -> None:
                 f"up to {limit:,}",
                 limit,
             )
+        if workload.requests is not None:
+            _at_least_one("workload.requests", workload.requests)
+        if runtime.admission_wait_steps < 0:
+            raise ScenarioError(
+                "runtime.admission_wait_steps", f"{runtime.admission_wait_steps} is below zero", "0 or more", 0
+            )
         for field in ("ttft_target_s", "tokens_per_s_user_target", "requests_per_s"):
             _positive(f"workload.{field}", getattr(workload, field))
     else:

@@ -251,14 +251,11 @@ def _layout(row: Row, architecture: Architecture) -> tuple[int, LayoutChoice]:
 def _nodes(row: Row, gpus: int, accelerator: Accelerator) -> tuple[int, int]:
     """(GPUs in a node, nodes)."""
     most = accelerator.max_gpus_per_node or 8
-    if (row["nodes"] or 1) > 1:
-        nodes = int(row["nodes"])
-        return max(1, gpus // nodes), nodes
-    if "nvl72" in accelerator.default_intra_link or accelerator.id in ("gb200", "gb300"):
-        most = 72
-    if gpus <= max(8, most):
-        return gpus, 1
-    return 8, math.ceil(gpus / 8)
+    if (row["nodes"] or 1) > 1 and gpus % row["nodes"] == 0:
+        return gpus // row["nodes"], int(row["nodes"])
+    if accelerator.id in ("gb200", "gb300"):
+        most = 72  # a rack is one NVLink domain
+    return (gpus, 1) if gpus <= most else (most, math.ceil(gpus / most))
 
 
 def _intra_link(row: Row, accelerator: Accelerator) -> str:
