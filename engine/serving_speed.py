@@ -563,13 +563,20 @@ def serving_speed(scenario: Scenario, layout: Layout, memory: Memory) -> Serving
     )
 
 
-def _interval(value: float, figure: str, scenario: Scenario) -> Interval:
-    """The 80 % interval of a figure: narrow where the fit saw this engine on this card, and the model, else wide."""
+def spread_of(figure: str, scenario: Scenario) -> tuple[float, float]:
+    """Factors around `ttft`, `inter_token` or `tokens_per_s` that hold 80 % of what the fit had not seen.
+
+    Narrow where the fit saw this engine on this card, and the model; else wide.
+    """
     engine = "vllm" if scenario.runtime.engine == "vllm-earlier" else scenario.runtime.engine
     place = f"{engine} on {scenario.hardware.accelerator.id}"
     seen = place in fit.SEEN_PLACES and scenario.model.id in fit.SEEN_MODELS
     mixture = "moe" if scenario.model.architecture.experts else "dense"
-    low, high = fit.SPREADS[f"{figure}, {mixture}, {'seen' if seen else 'new'}"]
+    return fit.SPREADS[f"{figure}, {mixture}, {'seen' if seen else 'new'}"]
+
+
+def _interval(value: float, figure: str, scenario: Scenario) -> Interval:
+    low, high = spread_of(figure, scenario)
     return Interval(value * low, value * high)
 
 
