@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from catalog.errors import CatalogError
 from catalog.ids import nearest
-from catalog.schema import build, read_toml
+from catalog.schema import build, read_shipped
 from engine.hardware import Accelerator, ApiPrice, Facts, Link, Platform, Purchase, Rental, Rule
 from engine.units import GB, GIB, MIB
 
@@ -218,7 +218,7 @@ def read_built_in() -> HardwareTables:
     """The hardware that the program ships with. Raises CatalogError."""
     tables = HardwareTables()
     for name in FILES:
-        data = read_toml(DATA / name)
+        data = read_shipped(DATA / name)
         tables.as_of = max(tables.as_of, str(data.get("as_of", "")))
         for raw in raw_entries(DATA / name, data, SECTIONS):
             tables.add(raw)

@@ -12,7 +12,7 @@ from catalog.errors import UnknownId
 from catalog.hardware import read_built_in
 from catalog.ids import nearest
 from catalog.models import INDEX, ModelEntry, read_index
-from catalog.schema import read_toml
+from catalog.schema import read_shipped
 from catalog.user import overlay, user_folder
 from engine.hardware import Accelerator, Facts, Link, Platform
 
@@ -85,7 +85,7 @@ def load() -> Catalog:
 @lru_cache(maxsize=8)
 def _load(folder: Path) -> Catalog:
     hardware = read_built_in()
-    models = read_index(read_toml(INDEX))
+    models = read_index(read_shipped(INDEX))
     problems = overlay(folder, hardware, models)
     return Catalog(facts=hardware.facts(), models=tuple(models.values()), problems=problems)
 

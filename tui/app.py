@@ -84,7 +84,9 @@ class SizeupApp(App[int], inherit_bindings=False):
         self.theme_name = theme or themes.for_this_terminal()
         for name in themes.PALETTES:
             self.register_theme(_textual_theme(name))
-        self.theme = self.theme_name
+        # Set without its watcher, which would have the style sheets parsed twice before the first frame.
+        self.set_reactive(App.theme, self.theme_name)
+        self.stylesheet.set_variables(self.get_css_variables())
 
     @property
     def workbench(self) -> Workbench:

@@ -130,6 +130,10 @@ class Workbench(Screen[None]):
         self._give_focus(self.form)
         self.sizeup.store.subscribe(self._keep_soon)
         self._keeping: Timer | None = None
+        self.call_after_refresh(self._recover)
+
+    def _recover(self) -> None:
+        """Offer unsaved work of an earlier run, once the first frame stands."""
         if any(paths.state_folder().glob("unsaved-*.toml")):
             from tui.screens import files
 
