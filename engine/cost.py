@@ -50,6 +50,8 @@ def on_demand_usd_per_gpu_hour(facts: Facts, accelerator_id: str) -> tuple[float
         return None, "no on-demand price in the catalog"
     dates = sorted(offer.as_of for offer in offers)
     median = statistics.median(offer.usd_per_gpu_hour for offer in offers)
+    if len(offers) == 1:
+        return median, f"the only on-demand offer, {offers[0].provider}, {dates[0]}"
     return median, f"median of {len(offers)} on-demand offers, {dates[0]} to {dates[-1]}"
 
 

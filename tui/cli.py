@@ -18,7 +18,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 from tui import numbers
 
 if TYPE_CHECKING:
+    from engine.errors import ScenarioError
+    from engine.recommend import Limits
     from engine.scenario import Scenario
+    from tui.drift import CatalogTable
 
 CARRIED, FAILED, BAD_INPUT, NOT_CARRIED = 0, 1, 2, 3
 STDIN = "-"
@@ -160,7 +163,7 @@ def _print(text: str) -> None:
 
 
 def _dispatch(arguments: list[str]) -> int:
-    commands = {"report": _report, "detect": _detect}
+    commands = {"report": _report, "recommend": _recommend, "export": _export, "detect": _detect}
     if arguments and arguments[0] in commands:
         return commands[arguments[0]](arguments[1:])
     if arguments and arguments[0] in LISTS:
@@ -170,9 +173,11 @@ def _dispatch(arguments: list[str]) -> int:
 
 EPILOG = """\
 commands:
-  sizeup report [FILE...] [--format text|markdown|json]   size without a terminal
-  sizeup models|accelerators|links [WORD]                 list the catalog
-  sizeup detect                                           this machine's GPUs
+  sizeup report [FILE...] [--format text|markdown|json]    size without a terminal
+  sizeup recommend [FILE] [--max-buy USD] [--save DIR]     the catalog's best builds for it
+  sizeup export [FILE] --to vllm|nim|lws|nccl|torchrun     something to run
+  sizeup models|accelerators|links [WORD]                  list the catalog
+  sizeup detect                                            this machine's GPUs
 
 Every option but --set is short for a key of the session file; --set KEY=VALUE takes any other,
 such as --set runtime.max_num_seqs=64 or --set layout.tp=auto. Numbers may end in k, M, B or T.
@@ -234,6 +239,11 @@ def _start(file: str | None, changes: dict[str, Any]) -> tuple[Scenario, Scenari
 
 def _built(file: str | None, changes: dict[str, Any]) -> Scenario:
     """A Scenario from a file, or from the new session, with keys changed. Raises CommandError."""
+    return _read(file, changes)[0]
+
+
+def _read(file: str | None, changes: dict[str, Any]) -> tuple[Scenario, CatalogTable | None]:
+    """A Scenario likewise, and the catalog figures that the file keeps, if it does. Raises CommandError."""
     from tui import session
 
     folder = Path(file).expanduser().absolute().parent if file and file != STDIN else Path.cwd()
@@ -242,7 +252,8 @@ def _built(file: str | None, changes: dict[str, Any]) -> Scenario:
         text = _text(file) if file is not None else ""
         document = session.document_of(text, name) if file is not None else NEW_SESSION
         changed = _changed(document, changes)
-        return session.from_document(changed, file=name, folder=folder, text=text)
+        scenario = session.from_document(changed, file=name, folder=folder, text=text)
+        return scenario, session.table_of(changed)
     except session.SessionError as problem:
         option = next((preset.option for preset in PRESETS if preset.key == problem.key and problem.key in changes), "")
         if option:
@@ -363,16 +374,140 @@ def _report(arguments: list[str]) -> int:
 def _sized(file: str | None, changes: dict[str, Any], form: Any) -> tuple[bool, str]:
     from engine.errors import ScenarioError
     from engine.size import size
-    from tui import report, session
+    from tui import drift, report
 
-    scenario = _built(file, changes)
+    scenario, table = _read(file, changes)
     try:
         sizing = size(scenario)
+        past = None
+        drifts = drift.changes(table, scenario) if table is not None else ()
+        if table is not None and drifts:
+            past = report.Past(drifts, size(drift.with_figures(table, scenario)))
     except ScenarioError as problem:
-        where = session.printable(_place(file))
-        line = session.line_of(session.read_text(file), problem.field) if file and file != STDIN else 0
-        raise CommandError(f"{where}{f':{line}' if line else ''}: {problem}") from None
-    return sizing.verdict.carried, report.render(sizing, form)
+        raise _impossible(file, problem) from None
+    return sizing.verdict.carried, report.render(sizing, form, past)
+
+
+def _impossible(file: str | None, problem: ScenarioError) -> CommandError:
+    """What is wrong with a Scenario that cannot be sized, with the line of the file that it stands on."""
+    from tui import session
+
+    where = session.printable(_place(file))
+    line = session.line_of(session.read_text(file), problem.field) if file and file != STDIN else 0
+    return CommandError(f"{where}{f':{line}' if line else ''}: {problem}")
+
+
+def _recommend(arguments: list[str]) -> int:
+    parser = _Parser(
+        prog="sizeup recommend",
+        description="The smallest changes that make a build carry its workload, and the catalog's best builds for it.",
+        epilog="exit code: 0 something carries the workload, 3 nothing does, 2 the file or a limit is bad",
+        allow_abbrev=False,
+    )
+    parser.add_argument("file", nargs="?", metavar="FILE", help="a session file; - is standard input")
+    parser.add_argument(
+        "--format", choices=("text", "markdown", "json"), default="text", help="text (default), markdown, or json"
+    )
+    limits = parser.add_argument_group("limits", "--vendor, --form-factor and --owned take several names, after FILE")
+    limits.add_argument("--max-buy", metavar="USD", help="to buy the cards")
+    limits.add_argument("--max-rent-month", metavar="USD", help="to rent, a month")
+    limits.add_argument("--max-power", metavar="W", help="power of the whole build")
+    limits.add_argument("--max-gpus", metavar="N", help="GPUs in all")
+    limits.add_argument("--vendor", nargs="+", action="extend", default=[], metavar="NAME", help="NVIDIA, AMD, ...")
+    limits.add_argument(
+        "--form-factor",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="NAME",
+        help="as it begins: SXM, PCIe, OAM, ...",
+    )
+    limits.add_argument("--owned", nargs="+", action="extend", default=[], metavar="ID", help="only cards you own: $0")
+    parser.add_argument("--save", metavar="DIR", help="write each recommended build as a session file")
+    _presets(parser)
+    options = parser.parse_args(arguments)
+    changes = _changes(options)
+    from engine.errors import ScenarioError
+    from tui import recommended, session
+
+    _tell_problems()
+    scenario = _built(options.file, changes)
+    try:
+        found = recommended.search(scenario, _limits(options))
+        if options.save is not None:
+            opened_from = Path(options.file).expanduser() if options.file not in (None, STDIN) else Path("session.toml")
+            found = recommended.save(found, Path(options.save).expanduser(), opened_from)
+    except ScenarioError as problem:
+        raise _impossible(options.file, problem) from None
+    except (recommended.WrongLimit, session.SessionError) as problem:
+        raise CommandError(str(problem)) from None
+    _print(recommended.render(found, options.format))
+    return CARRIED if found.something_carries else NOT_CARRIED
+
+
+def _limits(options: argparse.Namespace) -> Limits:
+    """The limits that the options set. Raises CommandError naming the option, or WrongLimit."""
+    import catalog
+    from tui import recommended
+
+    def number(option: str, text: str | None, read: Callable[[str], Any]) -> Any:
+        try:
+            return None if text is None else read(text)
+        except numbers.NumberError as problem:
+            raise CommandError(f"{option}: {problem}") from None
+
+    return recommended.limits_of(
+        buy_usd=number("--max-buy", options.max_buy, numbers.decimal),
+        rent_usd_per_month=number("--max-rent-month", options.max_rent_month, numbers.decimal),
+        power_w=number("--max-power", options.max_power, numbers.decimal),
+        vendors=options.vendor,
+        form_factors=options.form_factor,
+        owned=options.owned,
+        max_gpus=number("--max-gpus", options.max_gpus, numbers.whole),
+        known=catalog.load(),
+    )
+
+
+def _export(arguments: list[str]) -> int:
+    from tui import export
+
+    parser = _Parser(
+        prog="sizeup export",
+        description="A sized build as something to run. Text only: nothing is started.",
+        epilog="exit code: 0 the build carries the workload, 3 it does not, 2 the file is bad or the target cannot run it",
+        allow_abbrev=False,
+    )
+    parser.add_argument("file", nargs="?", metavar="FILE", help="a session file; - is standard input")
+    parser.add_argument("--to", choices=export.TARGETS, required=True, help="what is to run it")
+    _presets(parser)
+    options = parser.parse_args(arguments)
+    changes = _changes(options)
+    from engine.errors import ScenarioError
+    from engine.size import size
+
+    _tell_problems()
+    scenario = _built(options.file, changes)
+    try:
+        sizing = size(scenario)
+        text = export.export(sizing, options.to, _hf_id(scenario))
+    except ScenarioError as problem:
+        raise _impossible(options.file, problem) from None
+    except export.CannotExport as problem:
+        raise CommandError(str(problem)) from None
+    _print(text)
+    return CARRIED if sizing.verdict.carried else NOT_CARRIED
+
+
+def _hf_id(scenario: Scenario) -> str:
+    """The model's name on Hugging Face; for a config.json of one's own, the folder that it lies in."""
+    import catalog
+    from tui import session
+
+    model = scenario.model
+    if not model.config:
+        return catalog.load().model(model.id).hf_id or model.id
+    words = "".join(letter if letter.isalnum() or letter in "-._" else "-" for letter in model.name)
+    return session.printable(words.strip("-.") or "YOUR_MODEL")
 
 
 def _tell_problems() -> None:

@@ -8,63 +8,61 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-import textwrap
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from engine.scenario import Scenario
-from engine.sizing import Cost, FabricRow, Interval, Memory, MemoryGroup, Serving, Sizing, Training
+from engine.flips import flip_points
+from engine.formats import FORMATS as WEIGHT_FORMATS
+from engine.plan import Plan
+from engine.recommend import fixes
+from engine.scenario import Layout, Scenario
+from engine.sizing import (
+    Cost,
+    FabricRow,
+    Interval,
+    Memory,
+    MemoryGroup,
+    Power,
+    PriceLine,
+    Serving,
+    Sizing,
+    Suggestion,
+    Training,
+)
+from tui.blocks import Block, Bullets, Heading, Paragraph, Table, as_markdown, as_text
+from tui.drift import Drift
 from tui.pages import words
 from tui.session import printable
 
 Format = Literal["text", "markdown", "json"]
 FORMATS: tuple[Format, ...] = ("text", "markdown", "json")
-WIDTH = 88
 SCHEMA = 1
 
 
 @dataclass(frozen=True, slots=True)
-class Heading:
-    """The title of the report (level 1) or of a section (level 2)."""
+class Past:
+    """A session as it was saved: what the catalog says otherwise now, and its sizing with the figures of that day."""
 
-    text: str
-    level: int = 2
-
-
-@dataclass(frozen=True, slots=True)
-class Paragraph:
-    """Running text; strong for what must not be overlooked."""
-
-    text: str
-    strong: bool = False
+    drifts: tuple[Drift, ...]
+    sizing: Sizing
 
 
-@dataclass(frozen=True, slots=True)
-class Bullets:
-    """A list; an item may have items of its own."""
-
-    items: tuple[tuple[str, tuple[str, ...]], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """Rows under a head; columns named in `left` are aligned left, the others right."""
-
-    head: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-    left: tuple[int, ...] = (0,)
-
-
-Block = Heading | Paragraph | Bullets | Table
-
-
-def render(sizing: Sizing, form: Format) -> str:
-    """The report in one form, ending in a line end; JSON is a single line."""
+def render(sizing: Sizing, form: Format, past: Past | None = None) -> str:
+    """The report in one form, ending in a line end; JSON is a single line. past: of a file whose catalog drifted."""
+    sized = _with_flips(sizing)
+    changes = fixes(sizing.scenario)
     if form == "json":
-        return json.dumps(as_data(sizing), ensure_ascii=False, allow_nan=False) + "\n"
-    blocks = list(_blocks(sizing))
-    return _as_markdown(blocks) if form == "markdown" else _as_text(blocks)
+        data = _data(sized, changes) | ({"drift": _past_data(past)} if past is not None else {})
+        return json.dumps(data, ensure_ascii=False, allow_nan=False) + "\n"
+    blocks = list(_blocks(sized, changes, past))
+    return as_markdown(blocks) if form == "markdown" else as_text(blocks)
+
+
+def _with_flips(sizing: Sizing) -> Sizing:
+    """The sizing with its flip points, which a sizing for the screen leaves out."""
+    flips = sizing.verdict.flips or flip_points(sizing.scenario)
+    return dataclasses.replace(sizing, verdict=dataclasses.replace(sizing.verdict, flips=flips))
 
 
 # JSON
@@ -72,6 +70,25 @@ def render(sizing: Sizing, form: Format) -> str:
 
 def as_data(sizing: Sizing) -> dict[str, Any]:
     """The report as plain data under its stable names. Floats have six significant digits, unknowns are null."""
+    return _data(_with_flips(sizing), fixes(sizing.scenario))
+
+
+def _past_data(past: Past) -> dict[str, Any]:
+    verdict, cost = past.sizing.verdict, past.sizing.cost
+    return {
+        "figures": [_fields(drift) for drift in past.drifts],
+        "as_saved": {
+            "answer": verdict.answer,
+            "headline": verdict.headline,
+            "carried": verdict.carried,
+            "tokens_per_s_total": data_of(tokens_per_s(past.sizing)),
+            "rent_usd_per_month": data_of(cost.rent_usd_per_month),
+            "buy_usd": data_of(cost.buy_usd),
+        },
+    }
+
+
+def _data(sizing: Sizing, changes: tuple[Suggestion, ...]) -> dict[str, Any]:
     scenario, memory, verdict = sizing.scenario, sizing.memory, sizing.verdict
     data: dict[str, Any] = {
         "schema": SCHEMA,
@@ -93,8 +110,9 @@ def as_data(sizing: Sizing) -> dict[str, Any]:
         "fabric": [_fields(row) for row in sizing.fabric],
         "scaling": [_fields(row) for row in sizing.scaling],
         "verdict": _fields(verdict),
+        "fixes": [_fields(change) for change in changes],
         "warnings": [_fields(notice) for notice in sizing.warnings],
-        "cost": _fields(sizing.cost),
+        "cost": _fields(sizing.cost) | {"lines": [_fields(line) | {"usd": line.usd} for line in sizing.cost.lines]},
         "power": _fields(sizing.power),
     }
     if sizing.serving is not None:
@@ -137,28 +155,33 @@ def data_of(value: Any) -> Any:
 # Content
 
 
-def _blocks(sizing: Sizing) -> Iterator[Block]:
+def _blocks(sizing: Sizing, changes: tuple[Suggestion, ...], past: Past | None) -> Iterator[Block]:
     scenario = sizing.scenario
     yield Heading(printable(scenario.title) or "Untitled build", 1)
-    yield Paragraph(_build_line(scenario))
-    yield Paragraph(_workload_line(scenario))
+    yield Paragraph(build_line(scenario))
+    yield Paragraph(workload_line(scenario))
     for line in scenario.notes.splitlines():
         if line.strip():
             yield Paragraph(printable(line))
     yield from _verdict(sizing)
+    if past is not None and past.drifts:
+        yield from _drift(sizing, past)
+    yield from _to_do(sizing, changes)
     yield from _warnings(sizing)
     yield from _memory(sizing)
     if sizing.serving is not None:
         yield from _serving(sizing.serving)
     if sizing.training is not None:
         yield from _training(sizing.training)
+    yield from _cost(sizing)
+    yield from _power(sizing)
+    yield from _steps(sizing)
     yield from _fabric(sizing.fabric)
     yield from _scaling(sizing)
-    yield from _cost(sizing.cost)
-    yield from _power(sizing)
 
 
-def _build_line(scenario: Scenario) -> str:
+def build_line(scenario: Scenario) -> str:
+    """Model, formats and hardware in one line."""
     model, hardware = scenario.model, scenario.hardware
     formats = f"{model.weights} weights"
     if scenario.workload.is_inference:
@@ -171,7 +194,8 @@ def _build_line(scenario: Scenario) -> str:
     return printable(f"{model.name}, {formats}, on {build}")
 
 
-def _workload_line(scenario: Scenario) -> str:
+def workload_line(scenario: Scenario) -> str:
+    """What is asked of the build, with the targets, in one line."""
     load = scenario.workload
     if load.is_inference:
         text = (
@@ -200,25 +224,84 @@ def _verdict(sizing: Sizing) -> Iterator[Block]:
     verdict = sizing.verdict
     yield Heading("Verdict")
     yield Paragraph(f"{verdict.answer}: {verdict.headline}", strong=True)
+    if verdict.flips:
+        yield Bullets(tuple((flip.words, ()) for flip in verdict.flips))
     if verdict.reason:
         yield Paragraph(verdict.reason)
-    if verdict.build:
+    best = verdict.recommended
+    if best is not None and best.nodes:
+        yield Paragraph(f"Build: {verdict.build}, {WEIGHT_FORMATS[best.weights].label} weights")
+    elif verdict.build:
         yield Paragraph(f"Build: {verdict.build}")
     carried = "yes" if verdict.carried else "no"
     yield Paragraph(f"Carries the workload as entered: {carried}")
-    layout = sizing.layout
+    yield Paragraph(f"Layout: {layout_words(sizing.layout)}")
+    if verdict.assumed:
+        yield Paragraph("Assumed: " + "; ".join(verdict.assumed))
+
+
+def layout_words(layout: Layout) -> str:
+    """Every degree of a layout, and why it was chosen."""
     spread = f"TP {layout.tp}, PP {layout.pp}, DP {layout.dp}, EP {layout.ep}"
     if layout.dp_attention:
         spread += ", data-parallel attention"
-    yield Paragraph(f"Layout: {spread}" + (f" ({layout.reason})" if layout.reason else ""))
-    if verdict.flips:
-        yield Paragraph("What would change it:")
-        yield Bullets(tuple((flip.words, ()) for flip in verdict.flips))
-    if verdict.assumed:
-        yield Paragraph("Assumed: " + "; ".join(verdict.assumed))
-    yield Heading("Steps")
+    return spread + (f" ({layout.reason})" if layout.reason else "")
+
+
+def tokens_per_s(sizing: Sizing | Plan) -> float | None:
+    """Tokens/s in all, served or trained on; None for a build that does not start."""
+    if sizing.serving is not None:
+        return sizing.serving.tokens_per_s_total
+    return sizing.training.tokens_per_s_total if sizing.training is not None else None
+
+
+def _drift(sizing: Sizing, past: Past) -> Iterator[Block]:
+    yield Heading("Since it was saved")
+    yield Bullets(tuple((drift.words, ()) for drift in past.drifts))
+    rows = []
+    for label, one in (("as saved", past.sizing), ("now", sizing)):
+        speed, cost = tokens_per_s(one), one.cost
+        rows.append(
+            (
+                label,
+                one.verdict.answer,
+                "yes" if one.verdict.carried else "no",
+                "-" if speed is None else words.digits(speed),
+                _usd(cost.rent_usd_per_month),
+                _usd(cost.buy_usd),
+            )
+        )
+    head = ("", "verdict", "carried", "tokens/s", "rent a month", "buy")
+    yield Table(head, tuple(rows), left=(0, 1))
+
+
+def _to_do(sizing: Sizing, changes: tuple[Suggestion, ...]) -> Iterator[Block]:
+    """Single changes: those that make the build carry the workload, and those that give room."""
+    verdict = sizing.verdict
+    room = [item for item in sizing.memory.suggestions if all(item.field != other.field for other in changes)]
+    if verdict.carried and not room:
+        return
+    yield Heading("What to do")
+    if changes:
+        yield Paragraph("Any one of these makes the build carry the workload:")
+        yield Bullets(tuple((change_words(item), ()) for item in changes))
+    elif not verdict.carried:
+        yield Paragraph("No single change makes this build carry the workload; sizeup recommend looks for others.")
+    if room:
+        yield Paragraph("Room in memory:")
+        yield Bullets(tuple((change_words(item), ()) for item in room))
+
+
+def change_words(change: Suggestion) -> str:
+    """A single change as the session's key, its new value and what that does."""
+    value = str(change.value).lower() if isinstance(change.value, bool) else change.value
+    return f"{change.field} = {value}: {change.effect}"
+
+
+def _steps(sizing: Sizing) -> Iterator[Block]:
+    yield Heading("Steps of the verdict")
     steps = []
-    for step in verdict.steps:
+    for step in sizing.verdict.steps:
         passed = "" if step.reached else " (not reached; it would have said)"
         evidence = tuple(f"{item.what}: {item.figure} [{item.kind}]" for item in step.evidence)
         steps.append((f"Step {step.number}: {step.question}{passed} {step.answer}", evidence))
@@ -254,10 +337,6 @@ def _memory(sizing: Sizing) -> Iterator[Block]:
     yield Paragraph(_memory_line(sizing, memory))
     if memory.rule_note:
         yield Paragraph(memory.rule_note)
-    if memory.suggestions:
-        items = ((f"{item.field} = {item.value}: {item.effect}", ()) for item in memory.suggestions)
-        yield Paragraph("Single changes that would help:")
-        yield Bullets(tuple(items))
     if memory.training is not None and memory.training.lines:
         yield Paragraph("Assumed of training memory:")
         yield Bullets(tuple((text, ()) for text in memory.training.lines))
@@ -320,7 +399,7 @@ def _serving(serving: Serving) -> Iterator[Block]:
         ("bound by", serving.bound_by),
         ("targets", meets),
     )
-    yield Table(("", ""), rows, left=(0, 1))
+    yield Table(("", ""), rows, left=(0, 1), wrapped=1)
 
 
 def _training(training: Training) -> Iterator[Block]:
@@ -343,7 +422,7 @@ def _training(training: Training) -> Iterator[Block]:
         rows.append(("rent of the run", words.usd(training.cost_usd)))
     if training.meets_deadline is not None:
         rows.append(("deadline", "met" if training.meets_deadline else "missed"))
-    yield Table(("", ""), tuple(rows), left=(0, 1))
+    yield Table(("", ""), tuple(rows), left=(0, 1), wrapped=1)
 
 
 def _fabric(rows: Sequence[FabricRow]) -> Iterator[Block]:
@@ -353,11 +432,14 @@ def _fabric(rows: Sequence[FabricRow]) -> Iterator[Block]:
     assumed = next((row.assumed for row in rows if row.assumed), "")
     if assumed:
         yield Paragraph(assumed)
+    yield Paragraph(
+        "GB/s are one way: what a maker prints both ways is halved. * in use; "
+        "m measured, f fitted, d data sheet. TP, PP, DP: speed left with that across the link."
+    )
     table = tuple(
         (
             row.link + (" *" if row.in_use else ""),
             words.digits(row.bandwidth_gb_s),
-            words.digits(row.latency_us, 2),
             words.seconds(row.seconds),
             words.percent(row.share),
             words.percent(row.relative_speed),
@@ -366,154 +448,140 @@ def _fabric(rows: Sequence[FabricRow]) -> Iterator[Block]:
                 "" if value is None else words.percent(value)
                 for value in (row.relative_speed_tp, row.relative_speed_pp, row.relative_speed_dp)
             ),
-            row.kind,
+            row.kind[:1],
+            words.digits(row.latency_us, 2),
             row.bandwidth_note,
         )
         for row in rows
     )
-    head = ("link (* in use)", "GB/s one way", "latency us", "time", "share", "speed left", "")
-    yield Table((*head, "TP across", "PP across", "DP across", "", ""), table, left=(0, 6, 10, 11))
+    head = ("link", "GB/s", "time", "share", "left", "", "TP", "PP", "DP", "", "latency, us", "")
+    yield Table(head, table, left=(0, 5, 9, 11), markdown_only=(10, 11))
 
 
 def _scaling(sizing: Sizing) -> Iterator[Block]:
     if not sizing.scaling:
         return
+    hardware = sizing.scenario.hardware
     yield Heading("Scaling")
+    yield Paragraph(
+        f"Speed of a GPU against one alone. {hardware.intra_link.name} inside a node and {hardware.inter_link.name} "
+        "between nodes, where a shape names no other. * this shape."
+    )
     rows = []
     for row in sizing.scaling:
-        floor = "below the 60 % floor" if row.below_floor else ""
-        better = f"better: {row.better}" if row.better else ""
+        marks = ("below the 60 % floor" if row.below_floor else "", "" if row.fits else "over the card")
         rows.append(
             (
-                row.configuration,
+                row.configuration + (" *" if row.in_use else ""),
+                words.percent(row.efficiency),
+                ", ".join(mark for mark in marks if mark),
                 row.parallelism,
                 row.fabric,
-                words.percent(row.efficiency),
-                "; ".join(part for part in (floor, better) if part),
+                row.source,
             )
         )
-    yield Table(("shape", "parallelism", "fabric", "efficiency", ""), tuple(rows), left=(0, 1, 2, 4))
+    head = ("shape", "speed", "", "parallelism", "fabric", "")
+    yield Table(head, tuple(rows), left=(0, 2, 3, 4, 5), markdown_only=(3, 4, 5))
+    better = tuple((f"{row.configuration}: better as {row.better}", ()) for row in sizing.scaling if row.better)
+    if better:
+        yield Bullets(better)
 
 
 def _noted(value: str, note: str) -> str:
     return f"{value} ({note})" if note else value
 
 
-def _cost(cost: Cost) -> Iterator[Block]:
+UNKNOWN = "unknown"
+SHOWN_OFFERS = 6
+
+
+def _usd(value: float | None) -> str:
+    return UNKNOWN if value is None else words.usd(value)
+
+
+def _cost(sizing: Sizing) -> Iterator[Block]:
+    cost = sizing.cost
     yield Heading("Cost")
-    rows: list[tuple[str, str]] = []
-    if cost.buy_usd is not None:
-        rows.append(("buy", _noted(words.usd(cost.buy_usd), cost.buy_note)))
-    if cost.rent_usd_per_hour is not None:
-        rows.append(("rent an hour", _noted(words.usd(cost.rent_usd_per_hour), cost.rent_note)))
-    for label, value in (
-        ("rent a month", cost.rent_usd_per_month),
-        ("electricity a month", cost.electricity_usd_per_month),
-        ("a million tokens", cost.usd_per_million_tokens),
-        ("rent of the run", cost.run_usd),
-    ):
-        if value is not None:
-            rows.append((label, words.usd(value)))
-    if cost.break_even_months is not None:
-        rows.append(("buying pays after", f"{words.digits(cost.break_even_months)} months"))
-    if rows:
-        yield Table(("", ""), tuple(rows), left=(0, 1))
+    rows = [
+        (
+            "buy",
+            _usd(cost.buy_usd) + (" and what is unknown below" if cost.buy_usd is not None and _gaps(cost) else ""),
+        ),
+        ("own a month, over 36", _usd(cost.own_usd_per_month)),
+        ("rent an hour", _noted(_usd(cost.rent_usd_per_hour), cost.rent_note)),
+        ("rent a month", _usd(cost.rent_usd_per_month)),
+        ("electricity a month", _usd(cost.electricity_usd_per_month)),
+    ]
+    if sizing.serving is not None:
+        rows.append(("a million tokens", _usd(cost.usd_per_million_tokens)))
+        rows.append(("the same from an API", _noted(_usd(cost.api_usd_per_million_tokens), cost.api_note)))
+    else:
+        rows.append(("rent of the run", _usd(cost.run_usd)))
+    never = "no saving against rent" if cost.buy_usd is not None and cost.rent_usd_per_month is not None else UNKNOWN
+    months = cost.break_even_months
+    rows.append(("buying pays after", f"{words.digits(months)} months" if months is not None else never))
+    if cost.checkpoint_bytes:
+        rows.append(("a checkpoint", f"{words.size(cost.checkpoint_bytes)} of storage"))
+    yield Table(("", ""), tuple(rows), left=(0, 1), wrapped=1)
+    yield Paragraph(f"Operations: {cost.operations_note}")
+    if any(span.own_usd is not None or span.rent_usd is not None for span in cost.horizons):
+        yield Paragraph("Owning (purchase and electricity) against renting:")
+        spans = tuple((f"{h.months} months", _usd(h.own_usd), _usd(h.rent_usd)) for h in cost.horizons)
+        yield Table(("", "own", "rent"), spans)
+    if cost.lines:
+        yield Paragraph("Bill:")
+        yield Bullets(tuple((_price_words(line), ()) for line in cost.lines))
+    yield from _offers(cost)
     if cost.unknown:
-        yield Paragraph("Unknown: " + ", ".join(cost.unknown))
+        yield Paragraph("Unknown: " + "; ".join(cost.unknown) + ". A price of your own goes into [money].")
+
+
+def _gaps(cost: Cost) -> bool:
+    return any(line.usd is None for line in cost.lines)
+
+
+def _price_words(line: PriceLine) -> str:
+    count = f"{line.quantity}x {line.item}"
+    if line.usd_each is None or line.usd is None:
+        return f"{count}: {UNKNOWN}"
+    price = words.usd(line.usd) if line.quantity == 1 else f"{words.usd(line.usd)}, {words.usd(line.usd_each)} each"
+    return _noted(f"{count}: {price}", ", ".join(part for part in (line.source, line.as_of) if part))
+
+
+def _offers(cost: Cost) -> Iterator[Block]:
+    if not cost.offers:
+        return
+    ordered = sorted(cost.offers, key=lambda offer: offer.usd_per_hour)
+    yield Paragraph("Offers for as many GPUs, cheapest first:")
+    rows = [(offer.provider, offer.billing, _usd(offer.usd_per_hour), offer.as_of) for offer in ordered]
+    yield Table(("provider", "billing", "an hour", "as of"), tuple(rows[:SHOWN_OFFERS]), left=(0, 1, 3))
+    left = len(rows) - SHOWN_OFFERS
+    if left > 0:
+        yield Paragraph(f"and {left} more, up to {_usd(ordered[-1].usd_per_hour)} an hour (all in --format json)")
 
 
 def _power(sizing: Sizing) -> Iterator[Block]:
     power = sizing.power
-    rows: list[tuple[str, str]] = []
-    if power.total_w is not None:
-        rows.append(("in all", _noted(f"{power.total_w:,.0f} W", power.note)))
-    if power.node_w is not None:
-        rows.append(("a node", f"{power.node_w:,.0f} W"))
-    if power.heat_btu_h is not None:
-        rows.append(("heat", f"{power.heat_btu_h:,.0f} BTU/h"))
-    if power.circuit:
-        rows.append(("circuit", power.circuit))
+    rows = [
+        ("in all", _noted(_watts(power.total_w), power.note)),
+        ("a node", _watts(power.node_w)),
+        ("supplies of a node", UNKNOWN if power.psu_w is None else f"{power.psu_w:,.0f} W or more"),
+        ("circuits of a node", _circuits(power)),
+        ("heat", UNKNOWN if power.heat_btu_h is None else f"{power.heat_btu_h:,.0f} BTU/h"),
+    ]
     if power.pcie_lanes_needed is not None:
-        rows.append(("PCIe lanes a node", f"{power.pcie_lanes_needed:,}"))
+        rows.append(("PCIe lanes of a node", f"{power.pcie_lanes_needed:,}"))
     if power.host_memory_gib_min is not None:
-        rows.append(("host memory a node", f"{power.host_memory_gib_min:,.0f} GiB or more"))
-    if rows:
-        yield Heading("Power and host")
-        yield Table(("", ""), tuple(rows), left=(0, 1))
+        rows.append(("host memory of a node", f"{power.host_memory_gib_min:,.0f} GiB or more"))
+    yield Heading("Power and host")
+    yield Table(("", ""), tuple(rows), left=(0, 1), wrapped=1)
 
 
-# Text
+def _watts(value: float | None) -> str:
+    return UNKNOWN if value is None else f"{value:,.0f} W"
 
 
-def _as_text(blocks: Iterable[Block]) -> str:
-    lines: list[str] = []
-    previous: Block | None = None
-    for block in blocks:
-        if isinstance(block, Heading) and previous is not None:
-            lines.append("")
-        if isinstance(block, Heading):
-            lines += [block.text, ("=" if block.level == 1 else "-") * min(WIDTH, len(block.text))]
-        elif isinstance(block, Paragraph):
-            lines += _wrapped(block.text, "", "")
-        elif isinstance(block, Bullets):
-            for item, below in block.items:
-                lines += _wrapped(item, "- ", "  ")
-                for line in below:
-                    lines += _wrapped(line, "    - ", "      ")
-        else:
-            lines += _text_table(block)
-        previous = block
-    return "\n".join(line.rstrip() for line in lines) + "\n"
-
-
-def _wrapped(text: str, first: str, rest: str) -> list[str]:
-    return textwrap.wrap(
-        text, WIDTH, initial_indent=first, subsequent_indent=rest, break_long_words=False, break_on_hyphens=False
-    ) or [first.rstrip()]
-
-
-def _text_table(table: Table) -> list[str]:
-    rows = [table.head, *table.rows] if any(table.head) else list(table.rows)
-    widths = [max(len(row[column]) for row in rows) for column in range(len(table.head))]
-    lines = []
-    for row in rows:
-        cells = [
-            cell.ljust(width) if column in table.left else cell.rjust(width)
-            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ]
-        lines.append("  ".join(cells))
-    return lines
-
-
-# Markdown
-
-
-def _as_markdown(blocks: Iterable[Block]) -> str:
-    parts: list[str] = []
-    for block in blocks:
-        if isinstance(block, Heading):
-            parts.append(f"{'#' * block.level} {_escaped(block.text)}")
-        elif isinstance(block, Paragraph):
-            parts.append(f"**{_escaped(block.text)}**" if block.strong else _escaped(block.text))
-        elif isinstance(block, Bullets):
-            lines = []
-            for item, below in block.items:
-                lines.append(f"- {_escaped(item)}")
-                lines += [f"  - {_escaped(line)}" for line in below]
-            parts.append("\n".join(lines))
-        else:
-            parts.append(_markdown_table(block))
-    return "\n\n".join(parts) + "\n"
-
-
-def _markdown_table(table: Table) -> str:
-    rule = [":---" if column in table.left else "---:" for column in range(len(table.head))]
-    cells = [[_escaped(cell) for cell in row] for row in (table.head, *table.rows)]
-    return "\n".join("| " + " | ".join(row) + " |" for row in (cells[0], rule, *cells[1:]))
-
-
-_MARKDOWN = str.maketrans({mark: "\\" + mark for mark in "\\`*_<>|[]#~"})
-
-
-def _escaped(text: str) -> str:
-    return text.translate(_MARKDOWN)
+def _circuits(power: Power) -> str:
+    if power.circuits_per_node is None:
+        return power.circuit or UNKNOWN
+    return f"{power.circuits_per_node} of {power.circuit}" if power.circuit else str(power.circuits_per_node)

@@ -53,9 +53,21 @@ def run(capsys: pytest.CaptureFixture[str]) -> Run:
 def test_help_names_every_command_and_option(run: Run) -> None:
     ran = run("--help")
     assert ran.code == 0
-    for word in ("report", "models", "accelerators", "links", "detect", "--model", "--gpus", "--version", "FILE"):
+    for word in (
+        "report",
+        "recommend",
+        "export",
+        "models",
+        "accelerators",
+        "links",
+        "detect",
+        "--model",
+        "--gpus",
+        "--version",
+        "FILE",
+    ):
         assert word in ran.out
-    for command in ("report", "models", "accelerators", "links", "detect"):
+    for command in ("report", "recommend", "export", "models", "accelerators", "links", "detect"):
         assert run(command, "--help").code == 0
 
 

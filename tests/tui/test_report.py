@@ -11,9 +11,11 @@ from typing import Any
 
 import pytest
 
+from engine.flips import flip_points
+from engine.recommend import fixes
 from engine.size import size
 from engine.sizing import Sizing
-from tui import report, session
+from tui import blocks, drift, report, session
 
 EXAMPLES = Path(__file__).parent.parent.parent / "examples"
 NAMES_OF_EXAMPLES = sorted(path.stem for path in EXAMPLES.glob("*.toml"))
@@ -52,6 +54,11 @@ TRAINING = {
 @functools.cache
 def sized(name: str) -> Sizing:
     return size(session.load(EXAMPLES / f"{name}.toml"))
+
+
+def flat(text: str) -> str:
+    """Text without its line ends and alignment."""
+    return " ".join(text.split())
 
 
 @pytest.fixture(params=NAMES_OF_EXAMPLES)
@@ -119,10 +126,89 @@ def test_reports_for_people_hold_every_step_warning_and_group(sizing: Sizing, fo
         assert row.link in flat
 
 
-def test_text_has_no_line_end_blanks_and_prose_keeps_to_its_width(sizing: Sizing) -> None:
+def test_text_has_no_line_end_blanks_and_keeps_to_its_width(sizing: Sizing) -> None:
     lines = report.render(sizing, "text").splitlines()
-    assert all(line == line.rstrip() for line in lines)
-    assert all(len(line) <= report.WIDTH for line in lines if line.startswith(("- ", "  - ", "    - ")))
+    assert [line for line in lines if line != line.rstrip()] == []
+    assert [line for line in lines if len(line) > blocks.WIDTH] == []
+
+
+def test_flip_points_stand_right_under_the_headline(sizing: Sizing) -> None:
+    flips = flip_points(sizing.scenario)
+    assert flips
+    lines = report.render(sizing, "text").splitlines()
+    headline = next(place for place, line in enumerate(lines) if line.startswith(f"{sizing.verdict.answer}: "))
+    first = next(place for place, line in enumerate(lines) if line.startswith("- "))
+    assert lines[first].startswith(f"- {flips[0].words[:60]}")
+    assert first - headline <= 2  # a long headline takes a second line
+    told = json.loads(report.render(sizing, "json"))["verdict"]["flips"]
+    assert [flip["words"] for flip in told] == [flip.words for flip in flips]
+    assert all(set(flip) == {"field", "at", "to", "words"} for flip in told)
+
+
+def test_the_most_important_comes_first(sizing: Sizing) -> None:
+    text = report.render(sizing, "text")
+    titles = ("Verdict", "Memory per GPU", "speed (fitted)", "Cost", "Power and host", "Steps of", "The fabric")
+    places = [text.index(f"{title}") for title in titles]
+    assert places == sorted(places)
+
+
+def test_what_a_build_costs_is_told_line_by_line_and_unknown_prices_as_unknown(sizing: Sizing) -> None:
+    text = flat(report.render(sizing, "text"))
+    cost, power = sizing.cost, sizing.power
+    for line in cost.lines:
+        assert f"{line.quantity}x {line.item}: " + ("unknown" if line.usd is None else "$") in text
+        assert line.as_of in text
+    assert "host: CPU, board, RAM, chassis, power: unknown" in text
+    for offer in sorted(cost.offers, key=lambda offer: offer.usd_per_hour)[: report.SHOWN_OFFERS]:
+        assert f"{offer.provider} {offer.billing} ${offer.usd_per_hour:,.0f}" in text or offer.usd_per_hour < 10
+    for span in cost.horizons:
+        assert f"{span.months} months" in text
+    assert " ".join(cost.operations_note.split()) in text
+    assert f"{power.psu_w:,.0f} W" in text
+    assert f"{power.circuits_per_node} of {power.circuit}" in text
+    data = json.loads(report.render(sizing, "json"))
+    assert len(data["cost"]["offers"]) == len(cost.offers)
+    assert data["cost"]["lines"][-1]["usd"] is None
+    assert [span["months"] for span in data["cost"]["horizons"]] == [12, 24, 36]
+
+
+def test_a_build_that_falls_short_says_what_to_change() -> None:
+    scenario = sized("70b-fp8-one-node").scenario
+    short = size(dataclasses.replace(scenario, hardware=dataclasses.replace(scenario.hardware, gpus_per_node=1)))
+    text = flat(report.render(short, "text"))
+    changes = fixes(short.scenario)
+    assert changes
+    for change in changes:
+        assert flat(report.change_words(change)) in text
+    assert [fix["field"] for fix in json.loads(report.render(short, "json"))["fixes"]] == [c.field for c in changes]
+    hopeless = dataclasses.replace(
+        short.scenario, workload=dataclasses.replace(scenario.workload, tokens_per_s_user_target=1e6)
+    )
+    assert "No single change" in report.render(size(hopeless), "text")
+
+
+def test_what_training_memory_assumes_is_told() -> None:
+    sizing = sized("full-finetune-70b")
+    assert sizing.memory.training is not None
+    text = flat(report.render(sizing, "text"))
+    for line in sizing.memory.training.lines:
+        assert flat(line) in text
+    assert "a checkpoint" in text
+
+
+def test_a_drifted_catalog_is_told_with_both_results() -> None:
+    now = sized("deepseek-v3-two-nodes")
+    figures = dataclasses.replace(drift.figures_of(now.scenario), usd_per_gpu_hour=2.5)
+    drifts = drift.changes(figures, now.scenario)
+    past = report.Past(drifts, size(drift.with_figures(figures, now.scenario)))
+    text = flat(report.render(now, "text", past))
+    assert drifts[0].words in text
+    assert "$29,200" in text  # 2.5 x 16 x 730
+    assert f"${now.cost.rent_usd_per_month:,.0f}" in text
+    data = json.loads(report.render(now, "json", past))["drift"]
+    assert data["figures"][0]["key"] == "usd_per_gpu_hour"
+    assert data["as_saved"]["rent_usd_per_month"] == 29200.0
+    assert "drift" not in json.loads(report.render(now, "json"))
 
 
 def test_markdown_tables_are_regular(sizing: Sizing) -> None:
