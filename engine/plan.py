@@ -9,7 +9,7 @@ from engine.layout import candidate_layouts, check_choice
 from engine.scenario import Hardware, Layout, LayoutChoice, Scenario
 from engine.serving_advice import with_suggestions
 from engine.serving_memory import serving_memory
-from engine.serving_speed import serving_speed
+from engine.serving_speed import serving_speed, throughput_score
 from engine.sizing import Memory, Serving, Training
 from engine.training_memory import training_memory
 from engine.training_speed import training_speed
@@ -56,12 +56,17 @@ def _timed(scenario: Scenario, layout: Layout, memory: Memory) -> tuple[Serving 
     return None, training_speed(scenario, layout, memory)
 
 
-def _score(scenario: Scenario, serving: Serving | None, training: Training | None) -> float:
-    if serving is not None:
-        if scenario.workload.kind == "batch":
-            return serving.offline_tokens_per_s
-        return serving.tokens_per_s_total
-    return training.tokens_per_s_total if training is not None else 0.0
+def _score(scenario: Scenario, layout: Layout, memory: Memory) -> float:
+    """Tokens/s that rank layouts; a layout that misses a target scores a thousandth."""
+    workload = scenario.workload
+    if not workload.is_inference:
+        return training_speed(scenario, layout, memory).tokens_per_s_total
+    targets = (workload.ttft_target_s, workload.tokens_per_s_user_target, workload.requests_per_s)
+    if all(target is None for target in targets):
+        return throughput_score(scenario, layout, memory)
+    serving = serving_speed(scenario, layout, memory)
+    score = serving.offline_tokens_per_s if workload.kind == "batch" else serving.tokens_per_s_total
+    return score * 1e-3 if serving.meets_targets is False else score
 
 
 def _against(score: float, chosen: Layout, others: list[tuple[float, Layout]]) -> str:
@@ -127,18 +132,12 @@ def _choose(scenario: Scenario) -> Plan:
         return Plan(scenario, replace(layout, reason=reason), memory, serving, training)
     # fewest GPUs a replica first: the larger TP of two equals only adds collectives
     fitting.sort(key=lambda pair: (pair[0].pp, pair[0].tp))
-    best: tuple[float, Layout, Memory, Serving | None, Training | None] | None = None
-    scores: list[tuple[float, Layout]] = []
-    for layout, memory in fitting[: TIMED_LAYOUTS[scenario.workload.is_inference]]:
-        serving, training = _timed(scenario, layout, memory)
-        score = _score(scenario, serving, training)
-        if serving is not None and serving.meets_targets is False:
-            score *= 1e-3  # any layout inside the targets beats a faster one that misses them
-        scores.append((score, layout))
-        if best is None or score > best[0]:
-            best = (score, layout, memory, serving, training)
-    assert best is not None
-    score, layout, memory, serving, training = best
+    timed_layouts = fitting[: TIMED_LAYOUTS[scenario.workload.is_inference]]
+    scores = [(_score(scenario, layout, memory), layout) for layout, memory in timed_layouts]
+    first = max(range(len(scores)), key=lambda index: (scores[index][0], -index))
+    score = scores[first][0]
+    layout, memory = timed_layouts[first]
+    serving, training = _timed(scenario, layout, memory)
     others = [(value, other) for value, other in scores if other is not layout and value > 0]
     if len(sized) == 1:
         reason = "the only layout of this build" if scenario.hardware.gpus > 1 else "one GPU"
