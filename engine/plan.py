@@ -12,10 +12,10 @@ from engine.serving_memory import serving_memory
 from engine.serving_speed import serving_speed, throughput_score
 from engine.sizing import Memory, Serving, Training
 from engine.training_memory import training_memory
-from engine.training_speed import training_speed
+from engine.training_speed import step, training_speed
 
 # How many of the layouts that fit are timed: beyond the best few by memory the order no longer changes.
-TIMED_LAYOUTS = {True: 8, False: 24}  # by inference
+TIMED_LAYOUTS = 8
 NOTABLE_GAIN = 1.05  # below this two layouts are said to be about as fast
 
 
@@ -57,10 +57,8 @@ def _timed(scenario: Scenario, layout: Layout, memory: Memory) -> tuple[Serving 
 
 
 def _score(scenario: Scenario, layout: Layout, memory: Memory) -> float:
-    """Tokens/s that rank layouts; a layout that misses a target scores a thousandth."""
+    """Tokens/s that rank serving layouts; one that misses a target scores a thousandth."""
     workload = scenario.workload
-    if not workload.is_inference:
-        return training_speed(scenario, layout, memory).tokens_per_s_total
     targets = (workload.ttft_target_s, workload.tokens_per_s_user_target, workload.requests_per_s)
     if all(target is None for target in targets):
         return throughput_score(scenario, layout, memory)
@@ -119,32 +117,57 @@ def _without_fabric(scenario: Scenario, fitting: list[tuple[Layout, Memory]]) ->
 @lru_cache(maxsize=4096)
 def _choose(scenario: Scenario) -> Plan:
     layouts = _worth_trying(scenario, candidate_layouts(scenario))
-    sized = [(layout, memory_of(scenario, layout)) for layout in layouts]
-    fitting = _without_fabric(scenario, [pair for pair in sized if pair[1].fits])
-    if not fitting:
-        starting = [pair for pair in sized if pair[1].starts]
-        pool = starting or sized
-        layout, memory = max(pool, key=lambda pair: (pair[1].max_concurrency, pair[1].worst.free_bytes))
-        # a run that is over the card is still timed: what it would do with room is a figure people compare
-        timed = memory.starts or not scenario.workload.is_inference
-        serving, training = _timed(scenario, layout, memory) if timed else (None, None)
-        reason = "most users of those that start" if starting else "least over the card; nothing fits"
-        return Plan(scenario, replace(layout, reason=reason), memory, serving, training)
-    # fewest GPUs a replica first: the larger TP of two equals only adds collectives
-    fitting.sort(key=lambda pair: (pair[0].pp, pair[0].tp))
-    timed_layouts = fitting[: TIMED_LAYOUTS[scenario.workload.is_inference]]
-    scores = [(_score(scenario, layout, memory), layout) for layout, memory in timed_layouts]
-    first = max(range(len(scores)), key=lambda index: (scores[index][0], -index))
-    score = scores[first][0]
-    layout, memory = timed_layouts[first]
+    if scenario.workload.is_inference:
+        sized = [(layout, memory_of(scenario, layout)) for layout in layouts]
+        fitting = _without_fabric(scenario, [pair for pair in sized if pair[1].fits])
+        # fewest GPUs a replica first: the larger TP of two equals only adds collectives
+        fitting.sort(key=lambda pair: (pair[0].pp, pair[0].tp))
+        ranked = [(_score(scenario, layout, memory), layout, memory) for layout, memory in fitting[:TIMED_LAYOUTS]]
+        ranked.sort(key=lambda entry: -entry[0])
+    else:
+        sized, ranked = _fastest_that_fit(scenario, layouts)
+    if not ranked:
+        return _closest(scenario, sized)
+    score, layout, memory = ranked[0]
     serving, training = _timed(scenario, layout, memory)
-    others = [(value, other) for value, other in scores if other is not layout and value > 0]
-    if len(sized) == 1:
+    others = [(value, other) for value, other, _ in ranked[1:] if value > 0]
+    if len(layouts) == 1:
         reason = "the only layout of this build" if scenario.hardware.gpus > 1 else "one GPU"
     elif not others:
         reason = "the only layout that fits"
     else:
         reason = _against(score, layout, others)
+    return Plan(scenario, replace(layout, reason=reason), memory, serving, training)
+
+
+def _fastest_that_fit(
+    scenario: Scenario, layouts: list[Layout]
+) -> tuple[list[tuple[Layout, Memory]], list[tuple[float, Layout, Memory]]]:
+    """For training: layouts from the fastest on, sized until two fit. A step's time does not depend on its memory."""
+    architecture, hardware, workload = scenario.model.architecture, scenario.hardware, scenario.workload
+    timed = [(step(architecture, hardware, workload, layout).tokens_per_s, layout) for layout in layouts]
+    timed.sort(key=lambda pair: -pair[0])
+    sized: list[tuple[Layout, Memory]] = []
+    ranked: list[tuple[float, Layout, Memory]] = []
+    for score, layout in timed:
+        memory = memory_of(scenario, layout)
+        sized.append((layout, memory))
+        if memory.fits:
+            ranked.append((score, layout, memory))
+            if len(ranked) == 2:
+                break
+    return sized, ranked
+
+
+def _closest(scenario: Scenario, sized: list[tuple[Layout, Memory]]) -> Plan:
+    """Of layouts that do not fit, the one that starts with most users, else the one that is least over."""
+    starting = [pair for pair in sized if pair[1].starts]
+    pool = starting or sized
+    layout, memory = max(pool, key=lambda pair: (pair[1].max_concurrency, pair[1].worst.free_bytes))
+    # a run that is over the card is still timed: what it would do with room is a figure people compare
+    timed = memory.starts or not scenario.workload.is_inference
+    serving, training = _timed(scenario, layout, memory) if timed else (None, None)
+    reason = "most users of those that start" if starting else "least over the card; nothing fits"
     return Plan(scenario, replace(layout, reason=reason), memory, serving, training)
 
 
