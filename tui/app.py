@@ -19,6 +19,7 @@ from catalog import Catalog
 from engine.scenario import Scenario
 from engine.sizing import Sizing
 from tui import glyphs as glyph_sets
+from tui import settings
 from tui import theme as themes
 from tui.doc import Line
 from tui.glyphs import Glyphs
@@ -81,7 +82,10 @@ class SizeupApp(App[int], inherit_bindings=False):
         self.glyphs = glyphs or glyph_sets.for_this_terminal()
         self.store = Store(scenario, size, path)
         self.studies = Studies(size)
-        self.theme_name = theme or themes.for_this_terminal()
+        preferred = themes.for_this_terminal()
+        if preferred != "mono":  # NO_COLOR and poor terminals are not argued with
+            preferred = settings.theme(tuple(themes.PALETTES)) or preferred
+        self.theme_name = theme or preferred
         for name in themes.PALETTES:
             self.register_theme(_textual_theme(name))
         # Set without its watcher, which would have the style sheets parsed twice before the first frame.
@@ -139,7 +143,8 @@ class SizeupApp(App[int], inherit_bindings=False):
         return themes.WORDS[self.theme_name]
 
     def use_theme(self, name: str) -> None:
-        """Switch the colour theme and repaint."""
+        """Switch the colour theme, repaint, and remember it."""
+        settings.remember_theme(name)
         self.theme_name = name
         self.theme = name
         for screen in self.screen_stack:

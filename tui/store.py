@@ -58,6 +58,15 @@ def value_of(scenario: Scenario, key: str) -> Any:
     return getattr(part, name) if name else part
 
 
+def stamp_of(path: Path | None) -> tuple[int, int] | None:
+    """When a file was last changed and how large it is; None without a file."""
+    try:
+        found = path.stat() if path is not None else None
+    except OSError:
+        return None
+    return (found.st_mtime_ns, found.st_size) if found is not None else None
+
+
 class Store:
     """The open session. `size` is `engine.size`, given so that tests can watch or slow it."""
 
@@ -70,6 +79,7 @@ class Store:
         self.path = path
         self.scenario = scenario
         self.saved: Scenario | None = scenario
+        self.stamp = stamp_of(path)  # of the file when it was read or written, to see that somebody changed it
         self.sizing: Sizing | None = None
         self.before: Sizing | None = None  # the Sizing that the current one replaced, for deltas
         self.problem: Problem | None = None
@@ -154,6 +164,7 @@ class Store:
         self._future.clear()
         self._group = ""
         self.path = path
+        self.stamp = stamp_of(path)
         self.saved = scenario if saved else None
         self.before = self.sizing = None
         self._take(scenario)
@@ -161,6 +172,7 @@ class Store:
     def mark_saved(self, path: Path) -> None:
         """The current Scenario is now what `path` holds."""
         self.path = path
+        self.stamp = stamp_of(path)
         self.saved = self.scenario
         self.seal()
         self._tell()

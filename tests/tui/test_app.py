@@ -12,7 +12,7 @@ from catalog import load
 from engine.scenario import LayoutChoice, Scenario
 from tests.tui.builds import BUILDS
 from tests.tui.driver import app_of, running
-from tui import actions, session
+from tui import actions, session, settings
 from tui.fields import new_scenario
 from tui.glyphs import ASCII
 from tui.widgets.frame import Footer
@@ -247,6 +247,29 @@ async def test_save_and_open(scenario: Scenario, tmp_path: Path) -> None:
         assert not app.app.store.dirty
         await app.press("ctrl+n", "ctrl+o", "enter")
         assert app.app.store.scenario.workload.concurrency == 9
+
+
+async def test_a_file_that_somebody_else_changed_is_not_overwritten_unasked(scenario: Scenario, tmp_path: Path) -> None:
+    target = tmp_path / "shared.toml"
+    session.save(scenario, target)
+    async with running(app_of(session.load(target), target)) as app:
+        await app.go_to("workload.concurrency")
+        await app.type("9")
+        session.save(replace(scenario, title="theirs, and longer"), target)
+        await app.press("ctrl+s")
+        assert "The file was changed" in app.text()
+        await app.press("c")
+        assert session.load(target).title == "theirs, and longer"
+        await app.press("ctrl+s", "r")
+        assert session.load(target).workload.concurrency == 9
+
+
+async def test_the_theme_is_remembered(scenario: Scenario) -> None:
+    async with running(app_of(scenario)) as app:
+        await app.press("f9")
+        assert "light" in app.text("#footer")
+    assert app_of(scenario, theme="").theme_name == "light"
+    settings.remember_theme("dark")
 
 
 async def test_a_bad_file_leaves_the_session_alone(scenario: Scenario, tmp_path: Path) -> None:

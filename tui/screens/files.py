@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 from tui import fields, paths, session
 from tui.screens.dialog import AskText, Column, Item, ListDialog, Question
 from tui.session import SessionError
-from tui.store import Store
+from tui.store import Store, stamp_of
 
 if TYPE_CHECKING:
     from tui.screens.workbench import Workbench
@@ -91,7 +91,21 @@ async def recover(bench: Workbench) -> None:
 async def save(bench: Workbench) -> bool:
     """Save under the session's name, asking for one when it has none. False when nothing was saved."""
     store = bench.sizeup.store
-    return await save_as(bench) if store.path is None else _write(bench, store.path)
+    if store.path is None:
+        return await save_as(bench)
+    if store.stamp is not None and stamp_of(store.path) not in (None, store.stamp):
+        answer = await bench.app.push_screen_wait(
+            Question(
+                "The file was changed",
+                f"Somebody else has written {store.path} since it was opened. Replace what is there now?",
+                (("a", "Save as", "as"), ("r", "Replace", "replace"), ("c", "Cancel", "cancel")),
+            )
+        )
+        if answer == "as":
+            return await save_as(bench)
+        if answer != "replace":
+            return False
+    return _write(bench, store.path)
 
 
 async def save_as(bench: Workbench) -> bool:
@@ -232,9 +246,7 @@ async def export(bench: Workbench) -> None:
         Item("svg", ("Write a picture of this screen", ".svg file")),
     ]
     picked = await bench.app.push_screen_wait(
-        ListDialog(
-            "Report", (Column("what", limit=40), Column("where", limit=30)), items, prompt="Find", large=False
-        )
+        ListDialog("Report", (Column("what", limit=40), Column("where", limit=30)), items, prompt="Find", large=False)
     )
     if not isinstance(picked, str):
         return

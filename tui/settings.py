@@ -1,0 +1,27 @@
+"""What the app remembers of how a person likes it: the colour theme."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+
+from tui import paths
+
+FILE = "settings.json"
+
+
+def theme(known: tuple[str, ...]) -> str:
+    """The remembered theme; empty when there is none. A damaged file is no theme."""
+    try:
+        stored = json.loads((paths.config_folder() / FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return ""
+    name = stored.get("theme") if isinstance(stored, dict) else None
+    return name if isinstance(name, str) and name in known else ""
+
+
+def remember_theme(name: str) -> None:
+    """Remember a theme. A folder that cannot be written is no reason to stop."""
+    with contextlib.suppress(OSError):
+        target = paths.created(paths.config_folder()) / FILE
+        target.write_text(json.dumps({"theme": name}) + "\n", encoding="utf-8")
