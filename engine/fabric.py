@@ -253,9 +253,38 @@ def _border(architecture: Architecture, tp: int, pp: int, tokens: int) -> tuple[
     return tuple(message for message in messages if message.op == "send_recv")
 
 
-def _serving_rows(scenario: Scenario, layout: Layout, serving: Serving) -> tuple[FabricRow, ...]:
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What each row of the table is priced from: the messages, and the step around them.
+
+    base_s: the step without its links. messages: of one decode or optimizer step. scale: what the speed model makes
+    of their plain price. prompt: of one pass over a prompt's tokens; passes: how many of those a prompt takes (scale
+    included); prompts: how many prompts pass for each token of a user. tp, pp, dp (each with tp_prompt and pp_prompt):
+    the same with only that dimension across a link; groups: TP groups that speak at a border at once; base_pp_s: the
+    step around a border. overlap: share of data-parallel messages that hides, behind at most hidden_s. assumed: set
+    where the layout sends nothing and another is priced.
+    """
+
+    base_s: float
+    base_pp_s: float
+    messages: tuple[Message, ...]
+    scale: float
+    prompt: tuple[Message, ...]
+    passes: float
+    prompts: float
+    tp: tuple[Message, ...]
+    pp: tuple[Message, ...]
+    pp_prompt: tuple[Message, ...]
+    dp: tuple[Message, ...]
+    groups: int
+    overlap: float
+    hidden_s: float
+    assumed: str
+
+
+def serving_terms(scenario: Scenario, layout: Layout, serving: Serving) -> Terms:
+    """The messages of a serving build and the step around them."""
     hardware, work, arch = scenario.hardware, scenario.workload, scenario.model.architecture
-    board = _board(scenario, True)
     batch = max(1, math.ceil(serving.served_concurrency / layout.dp / layout.pp))
     home = serving.communication_s
     # what the other requests' prompts wait on links while this one decodes
@@ -276,34 +305,54 @@ def _serving_rows(scenario: Scenario, layout: Layout, serving: Serving) -> tuple
         decode = decode_traffic(arch, shown, batch)
     chunk = max(1, min(work.input_tokens, PREFILL_CHUNK_TOKENS))
     passes = scale * max(1.0, work.input_tokens / chunk)
-    seconds = [scale * value for value in board.total(decode)]
     prompt = prefill_traffic(arch, shown, chunk)
-    prefill = [passes * value for value in board.total(prompt)]
     # prompts that pass for each token that a user gets: the engine's other users over the tokens of an answer
     prompts = batch / work.output_tokens
     prompt_home = passes * communication_s(prompt, shown, hardware, in_engine=True)
     if prompts_home > 0.0 and prompt_home > 0.0:
         prompts = prompts_home / prompt_home
+    return Terms(
+        base_s=base,
+        base_pp_s=base + home + prompts_home,
+        messages=decode,
+        scale=scale,
+        prompt=prompt,
+        passes=passes,
+        prompts=prompts,
+        tp=tuple(message for message in decode if message.span == "tp"),
+        pp=_border(arch, shown.tp, max(2, shown.pp), batch),
+        pp_prompt=_border(arch, shown.tp, max(2, shown.pp), chunk),
+        dp=(),
+        groups=min(shown.tp, hardware.gpus_per_node),
+        overlap=0.0,
+        hidden_s=0.0,
+        assumed=assumed,
+    )
+
+
+def _serving_rows(scenario: Scenario, layout: Layout, serving: Serving) -> tuple[FabricRow, ...]:
+    board = _board(scenario, True)
+    t = serving_terms(scenario, layout, serving)
+    base, scale, passes, prompts = t.base_s, t.scale, t.passes, t.prompts
+    seconds = [scale * value for value in board.total(t.messages)]
+    prefill = [passes * value for value in board.total(t.prompt)]
     waits = [value + prompts * whole for value, whole in zip(seconds, prefill, strict=True)]
     main = _relative(base, waits)
-    across_tp = [message for message in decode if message.span == "tp"]
     tp_relative = main
-    if len(across_tp) != len(decode):
-        tp_prompt = board.total([message for message in prompt if message.span == "tp"])
-        tp_decode = board.total(across_tp)
+    if len(t.tp) != len(t.messages):
+        tp_prompt = board.total([message for message in t.prompt if message.span == "tp"])
+        tp_decode = board.total(t.tp)
         tp_relative = _relative(
             base, [scale * one + prompts * passes * two for one, two in zip(tp_decode, tp_prompt, strict=True)]
         )
-    groups = min(shown.tp, hardware.gpus_per_node)
-    across_pp = board.total(_border(arch, shown.tp, max(2, shown.pp), batch), groups=groups)
-    pp_prompt = board.total(_border(arch, shown.tp, max(2, shown.pp), chunk), groups=groups)
+    across_pp = board.total(t.pp, groups=t.groups)
+    pp_prompt = board.total(t.pp_prompt, groups=t.groups)
     pp_relative = _relative(
-        base + home + prompts_home,
-        [one + prompts * passes * two for one, two in zip(across_pp, pp_prompt, strict=True)],
+        t.base_pp_s, [one + prompts * passes * two for one, two in zip(across_pp, pp_prompt, strict=True)]
     )
     shares = [value / (base + value) for value in waits]
     # replicas share no traffic: a router sends them text
-    return _rows(board, scenario, seconds, prefill, shares, main, tp_relative, pp_relative, None, assumed)
+    return _rows(board, scenario, seconds, prefill, shares, main, tp_relative, pp_relative, None, t.assumed)
 
 
 @lru_cache(maxsize=256)
@@ -321,9 +370,9 @@ def _steps(arch: Architecture, work: Workload, layout: Layout, tp: int) -> tuple
     )
 
 
-def _training_rows(scenario: Scenario, layout: Layout, training: Training) -> tuple[FabricRow, ...]:
+def training_terms(scenario: Scenario, layout: Layout, training: Training) -> Terms:
+    """The messages of a training build and the step around them."""
     hardware, work, arch = scenario.hardware, scenario.workload, scenario.model.architecture
-    board = _board(scenario, False)
     base = max(training.step_s - training.exposed_communication_s, 0.05 * training.step_s)
     tp = layout.tp if layout.tp > 1 else _assumed_tp(hardware, arch.heads)
     messages, tp_messages, pp_messages, dp_messages = _steps(arch, work, layout, tp)
@@ -331,27 +380,55 @@ def _training_rows(scenario: Scenario, layout: Layout, training: Training) -> tu
     if training.communication_s > 0.0 and all(message.span == "dp" for message in messages):
         # the speed model's own overlap of this very traffic
         overlap = min(0.95, max(0.0, 1.0 - training.exposed_communication_s / training.communication_s))
-    hidden = overlap * base
     assumed = ""
     if not messages:
         shown = Layout(dp=max(2, hardware.gpus_per_node))
         assumed = f"this layout sends nothing between GPUs: data parallelism over {shown.dp} shown instead"
         messages = _steps(arch, work, shown, tp)[0]
+    return Terms(
+        base_s=base,
+        base_pp_s=base,
+        messages=messages,
+        scale=1.0,
+        prompt=(),
+        passes=0.0,
+        prompts=0.0,
+        tp=tp_messages,
+        pp=pp_messages,
+        pp_prompt=(),
+        dp=dp_messages,
+        groups=min(layout.tp, hardware.gpus_per_node),
+        overlap=overlap,
+        hidden_s=overlap * base,
+        assumed=assumed,
+    )
+
+
+def _training_rows(scenario: Scenario, layout: Layout, training: Training) -> tuple[FabricRow, ...]:
+    board = _board(scenario, False)
+    t = training_terms(scenario, layout, training)
+    base, overlap, hidden = t.base_s, t.overlap, t.hidden_s
 
     def exposed(beside: list[float]) -> list[float]:
         return [max(value * (1.0 - overlap), value - hidden) for value in beside]
 
-    path = board.total([message for message in messages if message.span != "dp"])
-    beside = board.total([message for message in messages if message.span == "dp"])
+    path = board.total([message for message in t.messages if message.span != "dp"])
+    beside = board.total([message for message in t.messages if message.span == "dp"])
     seconds = [p + b for p, b in zip(path, beside, strict=True)]
     waits = [p + b for p, b in zip(path, exposed(beside), strict=True)]
     main = _relative(base, waits)
-    tp_relative = _relative(base, board.total(tp_messages))
-    pp_relative = _relative(base, board.total(pp_messages, groups=min(layout.tp, hardware.gpus_per_node)))
-    dp_relative = _relative(base, exposed(board.total(dp_messages, groups=min(layout.tp, hardware.gpus_per_node))))
+    tp_relative = _relative(base, board.total(t.tp))
+    pp_relative = _relative(base, board.total(t.pp, groups=t.groups))
+    dp_relative = _relative(base, exposed(board.total(t.dp, groups=t.groups)))
     shares = [value / (base + value) for value in waits]
     nothing = [0.0] * len(seconds)
-    return _rows(board, scenario, seconds, nothing, shares, main, tp_relative, pp_relative, dp_relative, assumed)
+    return _rows(board, scenario, seconds, nothing, shares, main, tp_relative, pp_relative, dp_relative, t.assumed)
+
+
+def price_table(scenario: Scenario, message: Message, groups: int = 1) -> dict[str, float]:
+    """Seconds of one collective of the message over each link of the table, by link id in row order."""
+    board = _board(scenario, scenario.workload.is_inference)
+    return {fixed.link.id: value for fixed, value in zip(board.links, board.column(message, groups), strict=True)}
 
 
 def _rows(
