@@ -197,9 +197,14 @@ def _delta(field: str, value: int, before: Sizing | None) -> str:
     return f"  {change / GIB:+,.1f}" if abs(change) >= 0.05 * GIB else ""
 
 
+def room(group: MemoryGroup) -> int:
+    """What is left of the memory that the engine may use, bytes; never negative."""
+    return max(0, group.usable_bytes - group.used_bytes)
+
+
 def _amount(group: MemoryGroup, field: str) -> int:
     if field == "free_bytes":
-        return max(0, group.usable_bytes - group.used_bytes)
+        return room(group)
     amount: int = getattr(group, field)
     return amount
 

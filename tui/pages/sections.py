@@ -197,7 +197,12 @@ def apply_action(suggestion: Suggestion) -> str:
 
 def todo(sizing: Sizing, look: Look) -> list[Line]:
     """Warnings, most severe first, each with what fixes it; then other changes that help; then remarks."""
-    return [_todo_heading(sizing, look), *(row for block in _todo_blocks(sizing, look) for row in block)]
+    rows = [row for block in _todo_blocks(sizing, look) for row in block]
+    return [_todo_heading(sizing, look), *(rows or [_nothing_to_do()])]
+
+
+def _nothing_to_do() -> Line:
+    return line((" Nothing: no trap applies to this build.", "dim"))
 
 
 def todo_brief(sizing: Sizing, look: Look, height: int) -> list[Line]:
@@ -212,7 +217,7 @@ def todo_brief(sizing: Sizing, look: Look, height: int) -> list[Line]:
             break
         lines += block
     if not blocks:
-        lines.append(line((" Nothing: no trap applies to this build.", "dim")))
+        lines.append(_nothing_to_do())
     return lines[:height] + [BLANK] * (height - len(lines))
 
 
@@ -354,12 +359,12 @@ def _training(sizing: Sizing, look: Look) -> list[Line]:
         Figure("Per GPU", per_gpu, interval(run.interval), _t("tokens_per_s_gpu")),
         Figure("GPU-hours", rate(run.gpu_hours), "", _t("gpu_hours")),
         Figure("MFU", percent(run.mfu), f"{digits(run.achieved_tflops)} TFLOP/s", _t("mfu")),
-        Figure("Efficiency", percent(run.efficiency), "against one GPU", _t("efficiency")),
+        Figure("Efficiency", percent(run.efficiency), "of one alone", _t("efficiency")),
     ]
     if run.cost_usd is not None:
         items.append(Figure("Rent", usd(run.cost_usd), "for the run", _t("cost_usd")))
     exposed = run.exposed_communication_s / run.step_s if run.step_s else 0.0
-    items.append(Figure("In links", percent(exposed), "of a step, exposed", _t("exposed_communication_s")))
+    items.append(Figure("In links", percent(exposed), "of a step", _t("exposed_communication_s")))
     lines = [heading("SPEED, estimated", look.width, look.glyphs.rule, right, style)]
     return lines + figures(items, look)
 
@@ -604,7 +609,7 @@ def model(sizing: Sizing, look: Look) -> list[Line]:
 
 def memory_table(sizing: Sizing, look: Look) -> list[Line]:
     """Every group with its exact figures, for builds with many stages."""
-    groups = sizing.memory.per_gpu
+    groups = sorted(sizing.memory.per_gpu, key=lambda group: (len(group.rank_group), group.rank_group))
     if len(groups) < 2:
         return []
     parts = bars.parts_of(sizing)
@@ -614,13 +619,13 @@ def memory_table(sizing: Sizing, look: Look) -> list[Line]:
     if label + 1 + 9 * (len(parts) + 1) > look.width:
         for group, name in zip(groups, names, strict=True):
             held = ", ".join(f"{_SHORT[part.name]} {gib(getattr(group, part.field))}" for part in parts)
-            lines += paragraphs(f"{name}: {held}, free {gib(group.free_bytes)}", look.width - 2, "", "   ", " ")
+            lines += paragraphs(f"{name}: {held}, free {gib(bars.room(group))}", look.width - 2, "", "   ", " ")
         return lines
     head = "".join(f"{_SHORT[part.name]:>9}" for part in parts)
     lines.append(line((f" {'':<{label}}{head}{'free':>9}", "dim")))
     for group, name in zip(groups, names, strict=True):
         body = "".join(f"{gib(getattr(group, part.field)):>9}" for part in parts)
-        lines.append(line(f" {name:<{label}}", (body, "figure"), (f"{gib(group.free_bytes):>9}", "dim")))
+        lines.append(line(f" {name:<{label}}", (body, "figure"), (f"{gib(bars.room(group)):>9}", "dim")))
     return lines
 
 
