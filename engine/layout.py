@@ -89,10 +89,6 @@ def check_choice(scenario: Scenario) -> None:
                 ", ".join(map(str, allowed)),
                 _nearest(choice.ep, allowed),
             )
-    if choice.dp_attention and scenario.workload.is_inference and not _has_latent_cache(architecture):
-        raise ScenarioError(
-            "layout.dp_attention", "only models with MLA gain from data-parallel attention", "false", "false"
-        )
 
 
 @lru_cache(maxsize=256)

@@ -72,6 +72,13 @@ def _model(plan: Plan, params_total: int, params_active: int) -> Iterator[Notice
             f"All {params_total / 1e9:,.0f}B parameters must be resident; the {params_active / 1e9:,.0f}B active ones "
             "set the speed, not the memory.",
         )
+    if plan.layout.dp_attention and scenario.workload.is_inference and not _latent(scenario):
+        yield Notice(
+            "dp-attention-without-mla",
+            "info",
+            "Data-parallel attention saves cache for models with MLA; here each rank only holds more attention weights.",
+            Suggestion("layout.dp_attention", False, "attention split by TP"),
+        )
     kv = scenario.model.architecture.kv_heads
     if scenario.workload.is_inference and kv and plan.layout.tp > kv and not _latent(scenario):
         yield Notice(

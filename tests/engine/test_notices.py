@@ -22,6 +22,10 @@ TRAPS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         {"model": "deepseek-v3", "accelerator": "h100-sxm", "nodes": 2},
         {"model": "deepseek-v3", "accelerator": "h200-sxm", "nodes": 2},
     ),
+    "dp-attention-without-mla": (
+        {"layout": LayoutChoice(tp=1, dp=8, dp_attention=True)},
+        {"model": "deepseek-v3", "accelerator": "h200-sxm", "layout": LayoutChoice(tp=1, dp=8, dp_attention=True)},
+    ),
     "moe-active": ({"model": "mixtral-8x22b"}, {"model": "llama-3.1-70b"}),
     "tp-across-nodes": (
         {"gpus_per_node": 4, "nodes": 2, "layout": LayoutChoice(tp=8)},
