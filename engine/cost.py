@@ -13,6 +13,7 @@ from functools import lru_cache
 from engine.hardware import Accelerator, ApiPrice, Facts, Rental
 from engine.parameters import count_parameters
 from engine.plan import Plan
+from engine.scenario import Scenario
 from engine.sizing import Cost, Horizon, Offer, Power, PriceLine
 
 HOURS_PER_MONTH = 730.0  # 8,760 hours a year over 12
@@ -72,15 +73,24 @@ def card_price(facts: Facts, accelerator: Accelerator) -> PriceLine:
     return PriceLine(accelerator.label, 1, accelerator.price_usd, accelerator.price_as_of, note)
 
 
+def kit_price(scenario: Scenario) -> PriceLine | None:
+    """The catalog's price of the entered platform where it is sold whole, and as large as the node; else None."""
+    platform = scenario.hardware.platform
+    if platform is None or platform.gpus != scenario.hardware.gpus_per_node:
+        return None
+    for kit in scenario.facts.purchases:
+        if kit.platform == platform.id and kit.usd is not None:
+            return PriceLine(kit.item, 1, kit.usd, kit.as_of, kit.source)
+    return None
+
+
 def _bill(plan: Plan) -> tuple[PriceLine, ...]:
     """The purchase line by line: a kit where the platform is sold whole, else cards, hosts and network."""
     scenario = plan.scenario
     hardware, money, facts = scenario.hardware, scenario.money, scenario.facts
-    platform = hardware.platform
-    if money.gpu_price_usd is None and platform is not None and platform.gpus == hardware.gpus_per_node:
-        for kit in facts.purchases:
-            if kit.platform == platform.id and kit.usd is not None:
-                return (PriceLine(kit.item, hardware.nodes, kit.usd, kit.as_of, kit.source),)
+    kit = kit_price(scenario) if money.gpu_price_usd is None else None
+    if kit is not None:
+        return (replace(kit, quantity=hardware.nodes),)
     accelerator = hardware.accelerator
     if money.gpu_price_usd is not None:
         card = PriceLine(accelerator.label, hardware.gpus, money.gpu_price_usd, "", "entered")

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from engine.cost import card_price, on_demand_usd_per_gpu_hour
+from engine.cost import card_price, kit_price, on_demand_usd_per_gpu_hour
 from engine.hardware import Accelerator, Link
 from engine.scenario import Scenario
 
@@ -21,7 +21,7 @@ class CatalogTable:
     """The [catalog] table: figures of the chosen card and links on the day the session was saved.
 
     as_of: the catalog's own date. price_usd: one card. usd_per_gpu_hour: median on-demand rental. *_link_gb_s: peak of
-    a link, one way. A figure that the catalog did not have, or that the person's own beats, is None.
+    a link, one way. A figure that the catalog did not have, or that did not count, is None.
     """
 
     as_of: str = ""
@@ -73,7 +73,8 @@ def figures_of(scenario: Scenario) -> CatalogTable:
     """The figures that the scenario's catalog has for its card and the links it uses."""
     hardware, money = scenario.hardware, scenario.money
     accelerator = hardware.accelerator
-    price = card_price(scenario.facts, accelerator).usd_each if money.gpu_price_usd is None else None
+    by_the_card = money.gpu_price_usd is None and kit_price(scenario) is None
+    price = card_price(scenario.facts, accelerator).usd_each if by_the_card else None
     rental = None
     if money.usd_per_gpu_hour is None:
         rental, _ = on_demand_usd_per_gpu_hour(scenario.facts, accelerator.id)
@@ -122,10 +123,11 @@ def changes(saved: CatalogTable, scenario: Scenario) -> tuple[Drift, ...]:
 
 
 def _beaten(key: str, scenario: Scenario) -> bool:
-    """Whether the person's own price stands in place of this figure."""
+    """Whether another price stands in place of this one: the person's own, or that of a platform sold whole."""
     money = scenario.money
-    own = {"price_usd": money.gpu_price_usd, "usd_per_gpu_hour": money.usd_per_gpu_hour}
-    return own.get(key) is not None
+    if key == "price_usd":
+        return money.gpu_price_usd is not None or kit_price(scenario) is not None
+    return key == "usd_per_gpu_hour" and money.usd_per_gpu_hour is not None
 
 
 def with_figures(saved: CatalogTable, scenario: Scenario) -> Scenario:
