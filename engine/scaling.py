@@ -27,6 +27,7 @@ from engine.training_speed import (
     Body,
     Constants,
     Kernels,
+    Step,
     adapter_parameters,
     assemble,
     body,
@@ -242,6 +243,22 @@ def _better(row: _Rated, rated: Sequence[_Rated]) -> str:
     )
     word = best.words if best.efficiency >= FLOOR else f"at best {best.words}"
     return f"{word}: {best.efficiency:.2f}"
+
+
+def row_step(scenario: Scenario, row: ScalingRow) -> tuple[Step, Layout]:
+    """The optimizer step behind a row of the scenario's scaling table, and its layout.
+
+    Raises KeyError for a row of another table.
+    """
+    hardware, workload, architecture = scenario.hardware, scenario.workload, scenario.model.architecture
+    per_node = row.gpus // row.nodes
+    b = body(architecture, workload.sequence_length)
+    plans = {known[0]: known for known in _plans(row.nodes, per_node, architecture.heads or 64, b.layers)}
+    _, layout, sharding, group = plans[row.parallelism]
+    fabrics = {link.name: link for link in (*_fabric_links(scenario.facts), hardware.inter_link)}
+    inter = fabrics.get(row.fabric, hardware.inter_link)
+    build = Hardware(hardware.accelerator, per_node, row.nodes, hardware.intra_link, inter, hardware.platform)
+    return step(architecture, build, _with_sharding(workload, sharding, group), layout), layout
 
 
 def _same(one: Layout, other: Layout) -> bool:
