@@ -227,9 +227,16 @@ def _blocks(found: Found) -> Iterator[Block]:
         return
     files = _files(found)
     for option, firsts in found.builds:
-        yield Heading(f"{_build(option)}, {WEIGHT_FORMATS[option.scenario.model.weights].label} weights", 3)
+        yield Heading(_build(option) + _format_words(option), 3)
         yield Bullets(tuple((f"{item.rank}: {item.reason}", ()) for item in firsts))
         yield Table(("", ""), tuple(_rows(option, files.get(id(option)))), left=(0, 1), wrapped=1)
+
+
+def _format_words(option: Option) -> str:
+    """The weight format of a build that serves; training has its own, which the search leaves as entered."""
+    if not option.scenario.workload.is_inference:
+        return ""
+    return f", {WEIGHT_FORMATS[option.scenario.model.weights].label} weights"
 
 
 def _limit_words(limits: Limits) -> str:

@@ -229,7 +229,7 @@ def _verdict(sizing: Sizing) -> Iterator[Block]:
     if verdict.reason:
         yield Paragraph(verdict.reason)
     best = verdict.recommended
-    if best is not None and best.nodes:
+    if best is not None and best.nodes and sizing.scenario.workload.is_inference:
         yield Paragraph(f"Build: {verdict.build}, {WEIGHT_FORMATS[best.weights].label} weights")
     elif verdict.build:
         yield Paragraph(f"Build: {verdict.build}")
