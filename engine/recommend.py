@@ -26,7 +26,7 @@ RANKS: tuple[Rank, ...] = (
 # Shapes that are sold: one to eight cards in a box, then boxes of eight.
 SHAPES = ((1, 1), (2, 1), (4, 1), (8, 1), (8, 2), (8, 4))
 # Parts that are announced only, rented inside one provider's own stack, or not made for serving many people.
-NOT_OFFERED = ("cloud only", "embedded module", "desktop")
+NOT_OFFERED = ("cloud only", "embedded", "desktop")
 # Mezzanine modules (SXM, OAM) are sold on boards of eight, whatever the count that a plan uses.
 BOARD_GPUS = 8
 # At INT4 a build is only offered when the person's own format is at most this many bits: nobody asks for BF16 and
@@ -96,7 +96,8 @@ def _accelerators(facts: Facts, limits: Limits) -> Iterator[Accelerator]:
             continue
         if limits.owned and accelerator.id not in limits.owned:
             continue
-        if accelerator.status or accelerator.segment in NOT_OFFERED:
+        offered = not accelerator.status and accelerator.segment not in NOT_OFFERED
+        if not offered and accelerator.id not in limits.owned:
             continue
         yield accelerator
 

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from engine.plan import plan
-from engine.recommend import Limits, changed, fixes, options, rank_options, recommend
+from engine.recommend import NOT_OFFERED, Limits, changed, fixes, options, rank_options, recommend
 from tests.engine.builds import build
 
 
@@ -54,6 +54,16 @@ def test_cards_that_are_owned_cost_nothing_to_buy() -> None:
     ranked = {r.rank: r.option for r in recommend(build(), Limits(owned=("l40s",)))}
     assert ranked["cheapest to buy"].buy_usd == 0.0
     assert ranked["cheapest to buy"].scenario.hardware.accelerator.id == "l40s"
+
+
+def test_parts_that_nobody_serves_from_are_only_offered_to_who_owns_them() -> None:
+    facts = build().facts
+    found = {o.scenario.hardware.accelerator.id for o in options(build(concurrency=1)) if o is not None}
+    unusual = {a.id for a in facts.accelerators if a.status or a.segment in NOT_OFFERED}
+    assert {"jetson-t5000", "gb10", "tpu-v5e"} <= unusual
+    assert not found & unusual
+    own = [o for o in options(build("llama-3.1-8b", concurrency=1), Limits(owned=("jetson-t5000",))) if o is not None]
+    assert {o.scenario.hardware.accelerator.id for o in own} == {"jetson-t5000"}
 
 
 def test_nothing_is_recommended_when_nothing_carries_it() -> None:
