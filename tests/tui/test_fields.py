@@ -1,0 +1,94 @@
+"""The fields: what they read, how they step, and what follows a change."""
+
+from __future__ import annotations
+
+import pytest
+
+from catalog import load
+from engine.scenario import KINDS
+from engine.size import size
+from tests.tui.builds import BUILDS
+from tui import fields, session
+from tui.fields import BY_KEY, FIELDS, InvalidEntry
+from tui.store import with_value
+
+START = BUILDS["llama70b"]()
+
+
+@pytest.mark.parametrize("field", [field for field in FIELDS if field.kind == "number"], ids=lambda field: field.key)
+def test_numbers_step_both_ways_within_their_range(field: fields.Field) -> None:
+    for up in (True, False):
+        scenario = START
+        for _ in range(40):
+            value = fields.stepped(scenario, None, field, up)
+            assert field.low <= value <= field.high
+            scenario = with_value(scenario, field.key, value)
+            assert fields.parse(field, fields.text_of(scenario, field)) == value
+
+
+@pytest.mark.parametrize(
+    ("key", "text", "value"),
+    [
+        ("workload.concurrency", "8k", 8000),
+        ("workload.total_tokens", "1.5T", 1_500_000_000_000),
+        ("workload.input_tokens", "7,000", 7000),
+        ("layout.tp", "", None),
+        ("layout.tp", "auto", None),
+        ("workload.ttft_target_s", "500 ms", 0.5),
+        ("runtime.memory_utilization", "92 %", 0.92),
+        ("workload.deadline_days", "36 h", 1.5),
+    ],
+)
+def test_what_a_field_reads(key: str, text: str, value: object) -> None:
+    assert fields.parse(BY_KEY[key], text) == value
+
+
+@pytest.mark.parametrize(
+    ("key", "text"),
+    [("workload.concurrency", ""), ("workload.concurrency", "0"), ("workload.concurrency", "1.5"), ("layout.tp", "x")],
+)
+def test_what_a_field_refuses_says_what_it_takes(key: str, text: str) -> None:
+    with pytest.raises(InvalidEntry, match=r"allowed|needed"):
+        fields.parse(BY_KEY[key], text)
+
+
+def test_every_field_is_a_key_of_the_session() -> None:
+    text = session.dump(START)
+    for field in FIELDS:
+        section, _, name = field.key.partition(".")
+        assert hasattr(getattr(START, section), name) if name else hasattr(START, section)
+    assert text
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_has_its_fields_and_a_sizing(kind: str) -> None:
+    scenario = with_value(START, "workload.kind", kind)
+    if kind not in ("serve", "batch"):
+        scenario = with_value(scenario, "model.weights", "bf16")
+    shown = {field.key for field in fields.shown(scenario)}
+    assert ("workload.concurrency" in shown) == scenario.workload.is_inference
+    assert ("workload.sequence_length" in shown) != scenario.workload.is_inference
+    assert size(scenario)
+
+
+def test_a_card_brings_its_links_and_a_count_keeps_a_chosen_one() -> None:
+    catalog = load()
+    changed = fields.changed(START, BY_KEY["hardware.accelerator"], "h100-sxm", catalog)
+    assert changed.hardware.intra_link.id == "nvlink-4"
+    kept = fields.changed(changed, BY_KEY["hardware.intra_link"], "pcie5-switch", catalog)
+    assert fields.changed(kept, BY_KEY["hardware.gpus_per_node"], 4, catalog).hardware.intra_link.id == "pcie5-switch"
+
+
+def test_a_platform_sets_the_build() -> None:
+    catalog = load()
+    platform = next(entry for entry in catalog.facts.platforms if entry.accelerator and entry.gpus)
+    changed = fields.changed(START, BY_KEY["hardware.platform"], platform.id, catalog)
+    assert changed.hardware.accelerator.id == platform.accelerator
+    assert changed.hardware.gpus_per_node == platform.gpus
+
+
+def test_a_published_format_follows_the_model() -> None:
+    catalog = load()
+    changed = fields.changed(START, BY_KEY["model.id"], "gpt-oss-120b", catalog)
+    assert changed.model.weights == "mxfp4"
+    assert fields.changed(changed, BY_KEY["model.id"], "llama-3.1-8b", catalog).model.weights != "mxfp4"
