@@ -22,16 +22,8 @@ TEXT_SECTIONS: Final = ("text_config", "llm_config", "language_config")
 
 
 def read_architecture(path: Path | str) -> Architecture:
-    """Read the architecture of a config.json, or of a GGUF file's header.
-
-    Raises CatalogError naming the file, and the key when one is at fault.
-    """
-    path = Path(path)
-    if path.suffix.lower() == ".gguf":
-        from catalog.gguf import read_gguf  # here, since that module builds on this one
-
-        return read_gguf(path).architecture
-    return _read(path)
+    """Read the architecture of a config.json. Raises CatalogError naming the file, and the key when one is at fault."""
+    return _read(Path(path))
 
 
 @lru_cache(maxsize=256)

@@ -48,9 +48,9 @@ class ModelEntry:
     @property
     def architecture(self) -> Architecture:
         """The architecture of its config.json, read at first use. Raises CatalogError when that cannot be read."""
-        from catalog.hf_config import read_architecture  # here, since listing models needs no config reader
+        from catalog.model_files import read_model_file  # here, since listing models needs no config reader
 
-        return read_architecture(self.config)
+        return read_model_file(self.config)
 
 
 def model_entry(raw: RawEntry, folder: Path, user: bool = False, known: ModelEntry | None = None) -> ModelEntry:

@@ -25,7 +25,7 @@ import tomli_w
 from pydantic_core import ValidationError
 
 import catalog
-from catalog.hf_config import read_architecture
+from catalog.model_files import read_model_file
 from catalog.ids import nearest
 from catalog.schema import check, explain, first_error, keys_of
 from engine.architecture import Architecture
@@ -557,7 +557,7 @@ class _Reader:
     def own_architecture(self, path: Path) -> Architecture:
         """The architecture of the session's own config.json."""
         try:
-            return read_architecture(path)
+            return read_model_file(path)
         except catalog.CatalogError as problem:
             raise self.fail("model.config", str(problem)) from None
 

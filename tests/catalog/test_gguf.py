@@ -9,6 +9,7 @@ import pytest
 
 from catalog.errors import CatalogError
 from catalog.gguf import read_gguf
+from catalog.model_files import read_model_file
 from engine.kv_cache import cache_profile
 from engine.parameters import count_parameters
 from tests.catalog.gguf_files import F16, llama_metadata, llama_tensors, write_gguf
@@ -93,7 +94,5 @@ def test_files_that_are_not_gguf(tmp_path: Path) -> None:
 
 
 def test_a_gguf_file_is_read_wherever_a_config_is(tmp_path: Path) -> None:
-    from catalog.hf_config import read_architecture
-
     path = write_gguf(tmp_path / "tiny.gguf", llama_metadata(), llama_tensors())
-    assert read_architecture(path) == read_gguf(path).architecture
+    assert read_model_file(path) == read_gguf(path).architecture
