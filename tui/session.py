@@ -25,8 +25,8 @@ import tomli_w
 from pydantic_core import ValidationError
 
 import catalog
-from catalog.model_files import read_model_file
 from catalog.ids import nearest
+from catalog.model_files import read_model_file
 from catalog.schema import check, explain, first_error, keys_of
 from engine.architecture import Architecture
 from engine.formats import FORMATS, KV_FORMATS
