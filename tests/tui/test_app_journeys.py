@@ -1,0 +1,98 @@
+"""The three people of the design at work, by keyboard alone."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from catalog import load
+from tests.tui.builds import BUILDS
+from tests.tui.driver import Driver, app_of, running
+from tui import session
+from tui.fields import new_scenario
+
+
+async def pick(app: Driver, key: str, words: str) -> None:
+    """Go to a field with a list and take the first match."""
+    await app.go_to(key)
+    await app.press("enter")
+    await app.type(words)
+    await app.press("enter")
+
+
+async def enter(app: Driver, key: str, text: str) -> None:
+    """Go to a field and type into it."""
+    await app.go_to(key)
+    await app.type(text)
+
+
+async def test_an_engineer_on_a_jump_host_finds_the_smallest_change() -> None:
+    """80x24: will 405B carry 64 users on eight H100; if not, what is the smallest change?"""
+    async with running(app_of(new_scenario(load())), 80, 24) as app:
+        await pick(app, "model.id", "llama-3.1-405b")
+        await pick(app, "hardware.accelerator", "h100-sxm")
+        await enter(app, "hardware.gpus_per_node", "8")
+        await enter(app, "workload.concurrency", "64")
+        sizing = app.app.store.sizing
+        assert sizing is not None
+        assert not sizing.memory.fits
+        await app.press("ctrl+t")
+        assert "apply" in app.text()
+        await app.press("a")
+        sizing = app.app.store.sizing
+        assert sizing is not None
+        assert sizing.memory.fits
+        assert "INT4" in app.text("#footer")
+        await app.press("ctrl+z")
+        assert app.app.store.scenario.model.weights == "fp8"
+
+
+async def test_a_builder_describes_defends_and_sends(tmp_path: Path) -> None:
+    """Targets, the working of a figure, the session file and a report."""
+    async with running(app_of(new_scenario(load()))) as app:
+        await enter(app, "hardware.gpus_per_node", "8")
+        await enter(app, "workload.ttft_target_s", "2")
+        await enter(app, "workload.tokens_per_s_user_target", "15")
+        await enter(app, "title", "support chat")
+        assert "target" in app.text("#results")
+        await app.press("ctrl+t", "enter")
+        assert "FROM" in app.text("#dialog-text")
+        await app.press("escape", "ctrl+s", "ctrl+u")
+        await app.type(str(tmp_path / "chat.toml"))
+        await app.press("enter")
+        assert session.load(tmp_path / "chat.toml").title == "support chat"
+        await app.press("ctrl+e")
+        await app.type("json")
+        await app.press("enter", "ctrl+u")
+        await app.type(str(tmp_path / "chat.json"))
+        await app.press("enter")
+        report = json.loads((tmp_path / "chat.json").read_text())
+        assert report["title"] == "support chat"
+        await app.press("ctrl+q")
+        assert app.app.return_value == 0
+
+
+async def test_a_lab_weighs_two_small_boxes_against_a_large_one() -> None:
+    """Two boxes of four against one of eight, side by side; then which fine-tunes fit."""
+    async with running(app_of(BUILDS["llama70b"]()), 200, 50) as app:
+        await enter(app, "hardware.gpus_per_node", "4")
+        await enter(app, "hardware.nodes", "2")
+        await app.press("ctrl+t", "p", "escape")
+        await enter(app, "hardware.nodes", "1")
+        await enter(app, "hardware.gpus_per_node", "8")
+        await app.press("ctrl+t", "9")
+        compared = app.text("#detail")
+        hardware = next(row for row in compared.splitlines() if "hardware" in row)
+        assert "8 × rtx-pro" in hardware
+        assert "2 nodes" in hardware
+        await app.press("7")
+        assert "POWER" in app.text("#detail")
+        await app.press("escape")
+        await app.go_to("workload.kind")
+        fits = {}
+        for letter in ("l", "q", "f"):
+            await app.press(letter)
+            sizing = app.app.store.sizing
+            assert sizing is not None
+            fits[sizing.scenario.workload.kind] = sizing.memory.fits
+        assert fits == {"lora": True, "qlora": True, "full-finetune": False}
