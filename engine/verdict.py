@@ -67,10 +67,9 @@ class _Finding:
         )
 
 
-def decide(scenario: Scenario, entered: Plan) -> Verdict:
-    """The verdict for a scenario whose own build is already planned."""
+def _findings(scenario: Scenario, high: Scenario, entered: Plan) -> list[_Finding]:
+    """What each step found, in order."""
     inference = scenario.workload.is_inference
-    high = _at_high_precision(scenario)
     frontier = _is_frontier(scenario)
     one_gpu = attempt(scenario, 1)
     node = one_node(high)
@@ -83,6 +82,22 @@ def decide(scenario: Scenario, entered: Plan) -> Verdict:
     ]
     findings.append(_cluster_step(high, frontier, any(finding.yes for finding in findings)))
     findings.append(_frontier_step(scenario, frontier, findings[4].attempt, entered))
+    return findings
+
+
+def step_plan(scenario: Scenario, entered: Plan, number: int) -> Plan | None:
+    """The build that the evidence of a verdict's step is about; None where the step looked at none."""
+    findings = _findings(scenario, _at_high_precision(scenario), entered)
+    if not 0 <= number < len(findings):
+        return None
+    found = findings[number].attempt
+    return found.plan if found is not None else None
+
+
+def decide(scenario: Scenario, entered: Plan) -> Verdict:
+    """The verdict for a scenario whose own build is already planned."""
+    high = _at_high_precision(scenario)
+    findings = _findings(scenario, high, entered)
     end = next((finding for finding in findings if finding.yes), None)
     answer, headline, build = _say(scenario, high, end)
     deciding = end or findings[4]
