@@ -31,6 +31,7 @@ from engine.training_speed import (
     adapter_parameters,
     assemble,
     body,
+    context_ranks,
     goodput,
     kernels,
     rates,
@@ -147,7 +148,7 @@ def scaling_table(scenario: Scenario, layout: Layout) -> tuple[ScalingRow, ...]:
     r = rates(hardware.accelerator, workload.compute_dtype, workload.software)
     tokens = float(workload.micro_batch * workload.sequence_length)
     usable = USABLE_SHARE * hardware.accelerator.memory_bytes
-    of_tp: dict[int, Kernels] = {}
+    of_tp: dict[tuple[int, int], Kernels] = {}
     works: dict[tuple[Sharding, ShardingGroup], Workload] = {}
     alone = 0.0
     rated: list[_Rated] = []
@@ -165,10 +166,10 @@ def scaling_table(scenario: Scenario, layout: Layout) -> tuple[ScalingRow, ...]:
                 work = works.get((sharding, group))
                 if work is None:
                     work = works[sharding, group] = _with_sharding(workload, sharding, group)
-                tp = made_layout.tp
-                known = of_tp.get(tp)
+                tp, shared = made_layout.tp, context_ranks(workload, made_layout)
+                known = of_tp.get((tp, shared))
                 if known is None:
-                    known = of_tp[tp] = kernels(b, r, workload, tokens, tp, 1)
+                    known = of_tp[tp, shared] = kernels(b, r, workload, tokens / shared, tp, 1)
                 speed = assemble(b, r, known, build, work, made_layout).tokens_per_s / made_layout.gpus
                 alone = alone or speed
                 reach = per_node if group == "node" else made_layout.dp
