@@ -60,12 +60,15 @@ def _verdict_at(scenario: Scenario, field: str, value: float) -> Verdict | None:
         return None
 
 
-def _key(verdict: Verdict) -> tuple[str, int]:
-    return verdict.answer, verdict.replicas
+def _key(verdict: Verdict) -> tuple[object, ...]:
+    """What counts as the same verdict: the answer, and how much of it."""
+    build = verdict.recommended
+    size = (build.gpus_per_node, build.nodes) if build is not None else ()
+    return verdict.answer, verdict.replicas, *size
 
 
 def _search(
-    at: Callable[[float], Verdict | None], start: float, whole: bool, up: bool, now: tuple[str, int]
+    at: Callable[[float], Verdict | None], start: float, whole: bool, up: bool, now: tuple[object, ...]
 ) -> tuple[float, Verdict] | None:
     """The first value beyond start, in one direction, whose verdict differs; found by doubling, then halving."""
     same, ratio = start, 2.0
@@ -112,9 +115,16 @@ def _amount(value: float, whole: bool) -> str:
     return f"{value:,.0f}"
 
 
-def _answer_words(verdict: Verdict) -> str:
-    if verdict.answer == "replicas":
-        return f"{verdict.replicas} replicas"
+def _answer_words(verdict: Verdict, entered_gpus: int) -> str:
+    """The answer in a few words, with its size where that is what changes."""
+    build = verdict.recommended
+    if build is not None:
+        if verdict.answer == "replicas":
+            return f"{verdict.replicas} replicas"
+        if verdict.answer == "multi-node":
+            return f"a cluster of {build.nodes} nodes"
+        if verdict.answer in ("one-node", "one-node-int4") and build.gpus_per_node != entered_gpus:
+            return f"{ANSWER_WORDS[verdict.answer]} of {build.gpus_per_node} GPUs"
     return ANSWER_WORDS[verdict.answer]
 
 
@@ -142,8 +152,10 @@ def flip_points(scenario: Scenario) -> tuple[Flip, ...]:
             value, verdict = hit
             edge = value - 1 if whole and up else value + 1 if whole else value
             bound = "up to" if up else "down to"
+            gpus = scenario.hardware.gpus_per_node
             words = (
-                f"{_answer_words(here)} {bound} {_amount(edge, whole)} {_UNITS[field]}; then {_answer_words(verdict)}"
+                f"{_answer_words(here, gpus)} {bound} {_amount(edge, whole)} {_UNITS[field]}; "
+                f"then {_answer_words(verdict, gpus)}"
             )
             flips.append(Flip(field, value, verdict.answer, words))
     return tuple(flips)

@@ -182,7 +182,9 @@ def plan(scenario: Scenario) -> Plan:
         timed = memory.starts or not scenario.workload.is_inference
         serving, training = _timed(scenario, layout, memory) if timed else (None, None)
         return Plan(scenario, layout, memory, serving, training)
-    return _choose(scenario)
+    found = _choose(scenario)
+    # facts are not part of what makes two scenarios equal, and newer prices must not find an older plan
+    return found if found.scenario.facts is scenario.facts else replace(found, scenario=scenario)
 
 
 def advised(found: Plan) -> Plan:

@@ -27,6 +27,16 @@ RANKS: tuple[Rank, ...] = (
 SHAPES = ((1, 1), (2, 1), (4, 1), (8, 1), (8, 2), (8, 4))
 # Parts that are announced only, rented inside one provider's own stack, or not made for serving many people.
 NOT_OFFERED = ("cloud only", "embedded", "desktop")
+# Changes that make the workload smaller rather than the build larger.
+ASKS_FOR_LESS = frozenset(
+    f"workload.{name}"
+    for name in ("concurrency", "input_tokens", "output_tokens", "sequence_length", "kind", "lora_rank", "total_tokens")
+)
+# With no speed asked for, a build that writes slower than people read is not recommended: 238 words a minute
+# (Brysbaert 2019, How many words do we read per minute?) at 0.75 words a token (OpenAI's rule of thumb for English).
+READING_TOKENS_PER_S = 238 / 60 / 0.75
+# Superchips of a rack are rented and sold by the compute tray, four to a node.
+RACK_NODE_GPUS = 4
 # Mezzanine modules (SXM, OAM) are sold on boards of eight, whatever the count that a plan uses.
 BOARD_GPUS = 8
 # At INT4 a build is only offered when the person's own format is at most this many bits: nobody asks for BF16 and
@@ -136,6 +146,15 @@ def priced(found: Plan, limits: Limits | None = None) -> Option:
     return Option(found, 0.0 if owned else buy, money.rent_usd_per_month, per_usd, draw.total_w)
 
 
+def _readable(found: Plan) -> bool:
+    """Whether people can read along, where they did not say how fast it must be."""
+    if found.serving is None or found.scenario.workload.kind == "batch":
+        return True
+    if found.scenario.workload.tokens_per_s_user_target is not None:
+        return True
+    return found.serving.tokens_per_s_user >= READING_TOKENS_PER_S
+
+
 def options(scenario: Scenario, limits: Limits | None = None) -> Iterator[Option | None]:
     """Every build of the catalog that carries the workload; None for a card that has been searched without one.
 
@@ -154,6 +173,8 @@ def options(scenario: Scenario, limits: Limits | None = None) -> Iterator[Option
             for gpus_per_node, nodes in SHAPES:
                 if gpus_per_node > (accelerator.max_gpus_per_node or gpus_per_node):
                     break
+                if "rack" in accelerator.segment and gpus_per_node < RACK_NODE_GPUS:
+                    continue
                 if limits.max_gpus is not None and gpus_per_node * nodes > limits.max_gpus:
                     break
                 if smallest > accelerator.memory_bytes * gpus_per_node * nodes:
@@ -171,7 +192,7 @@ def options(scenario: Scenario, limits: Limits | None = None) -> Iterator[Option
                     found = plan(build)
                 except ScenarioError:
                     continue
-                if found.carries:
+                if found.carries and _readable(found):
                     option = priced(found, limits)
                     if _within(option, limits):
                         yield option
@@ -235,9 +256,20 @@ def fixes(scenario: Scenario) -> tuple[Suggestion, ...]:
         if after.carries:
             told = after.memory.headroom in suggestion.effect
             effect = suggestion.effect if told else f"{suggestion.effect}: {after.memory.headroom}"
+            if suggestion.field in ASKS_FOR_LESS:
+                effect = f"asking for less: {effect}"
             found.append(replace(suggestion, effect=effect))
-    # A second node is the last resort: splitting a budget over two is the dearest mistake there is.
-    return tuple(sorted(found, key=lambda suggestion: suggestion.field == "hardware.nodes"))
+    return tuple(sorted(found, key=lambda suggestion: _disruption(suggestion.field)))
+
+
+def _disruption(field: str) -> int:
+    """How much a change takes: a setting, more cards in the node, a second node, or asking for less work.
+
+    Splitting a budget over two nodes is the dearest mistake there is, and a smaller load is another question.
+    """
+    if field in ASKS_FOR_LESS:
+        return 3
+    return {"hardware.gpus_per_node": 1, "hardware.nodes": 2}.get(field, 0)
 
 
 def changed(scenario: Scenario, field: str, value: object) -> Scenario:

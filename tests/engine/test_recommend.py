@@ -7,7 +7,7 @@ import time
 import pytest
 
 from engine.plan import plan
-from engine.recommend import NOT_OFFERED, Limits, changed, fixes, options, rank_options, recommend
+from engine.recommend import NOT_OFFERED, READING_TOKENS_PER_S, Limits, changed, fixes, options, rank_options, recommend
 from tests.engine.builds import build
 
 
@@ -77,6 +77,18 @@ def test_fixes_make_the_build_carry_the_workload() -> None:
     for fix in found:
         assert plan(changed(failing, fix.field, fix.value)).carries
     assert found[-1].field == "hardware.nodes", "a second node is the last resort"
+
+
+def test_a_smaller_load_is_offered_last_and_called_what_it_is() -> None:
+    found = fixes(build(concurrency=2000))
+    assert found[-1].field == "workload.concurrency"
+    assert found[-1].effect.startswith("asking for less")
+
+
+def test_nothing_slower_than_reading_is_recommended_unasked() -> None:
+    found = [option for option in options(build(concurrency=8)) if option is not None]
+    speeds = [option.plan.serving.tokens_per_s_user for option in found if option.plan.serving is not None]
+    assert min(speeds) >= READING_TOKENS_PER_S
 
 
 def test_a_build_that_carries_needs_no_fix() -> None:
