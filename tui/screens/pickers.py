@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from typing import TYPE_CHECKING
 
-from catalog import CatalogError, ModelEntry
+from catalog import Catalog, CatalogError, ModelEntry
 from engine.hardware import Accelerator, Link, Platform
 from tui import actions, fields, theme
 from tui.fields import Field
@@ -14,6 +16,8 @@ from tui.screens.dialog import Column, Item, ListDialog
 
 if TYPE_CHECKING:
     from tui.app import SizeupApp
+
+PAUSE_S = 0.02
 
 
 def picker_for(app: SizeupApp, field: Field, seed: str = "") -> ListDialog:
@@ -42,10 +46,24 @@ def _own(origin: str) -> str:
     return " (yours)" if origin == "user" else ""
 
 
-def _models(entries: tuple[ModelEntry, ...]) -> tuple[tuple[Column, ...], list[Item]]:
+async def warm(catalog: Catalog) -> None:
+    """Count every model of the catalog a little at a time, so that their list opens at once."""
+    for entry in catalog.models:
+        with contextlib.suppress(CatalogError):  # the list says which cannot be read
+            _counted(entry)
+        await asyncio.sleep(PAUSE_S)
+
+
+def _counted(entry: ModelEntry) -> tuple[int, int, int]:
+    """Parameters, active ones, and KV bytes a token at 16 bits. Raises CatalogError."""
     from engine.kv_cache import cache_profile
     from engine.parameters import count_parameters
 
+    counts = count_parameters(entry.architecture)
+    return counts.total, counts.active, cache_profile(entry.architecture).kv_bytes_per_token_bf16
+
+
+def _models(entries: tuple[ModelEntry, ...]) -> tuple[tuple[Column, ...], list[Item]]:
     columns = (
         Column("id", limit=34),
         Column("family", from_width=84),
@@ -58,15 +76,14 @@ def _models(entries: tuple[ModelEntry, ...]) -> tuple[tuple[Column, ...], list[I
     items: list[Item] = []
     for entry in entries:
         try:
+            total, active_count, kv = _counted(entry)
             architecture = entry.architecture
-            counts = count_parameters(architecture)
-            kv = cache_profile(architecture).kv_bytes_per_token_bf16
         except CatalogError:
             figures = ("?", "?", "?", "?", "cannot be read")
         else:
-            active = count(counts.active) if counts.active < 0.95 * counts.total else ""
+            active = count(active_count) if active_count < 0.95 * total else ""
             figures = (
-                count(counts.total),
+                count(total),
                 active,
                 f"{kv / 1024:,.0f} KiB",
                 count(architecture.max_position),
