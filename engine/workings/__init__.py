@@ -1,0 +1,321 @@
+"""Workings: every figure of a Sizing opened to its formula, its inputs with their origin, and arithmetic that gives it.
+
+Nothing here is computed until a figure is opened. Ids are `section.field` of the Sizing: `memory.weights_bytes` (of
+the worst group; `memory.1.weights_bytes` of the next), `serving.inter_token_s`, `fabric.ib-ndr.seconds`,
+`scaling.3`, `cost.rent_usd_per_month`, and `verdict.2.memory.weights_share` for what step 2 of the verdict looked at.
+Inputs that were worked out themselves carry the id of their own working.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from engine.sizing import Sizing
+from engine.verdict import step_plan
+from engine.workings import fabric, model, money, serving_memory, serving_speed, training_memory, training_speed
+from engine.workings.case import Case, case_of
+from engine.workings.record import Input, Sheet, Working, evaluate
+
+EVIDENCE: dict[str, str] = {
+    "weights on the worst GPU": "memory.weights_share",
+    "KV asked / that fits": "memory.kv_capacity_tokens",
+    "peak on the worst GPU": "memory.peak_bytes",
+    "speed": "serving.tokens_per_s_user",
+    "run": "training.days",
+}
+"""The figure that a line of evidence in the verdict rests on, by what the line is about."""
+
+
+def working(sizing: Sizing, figure: str) -> Working:
+    """The working of one figure. Raises KeyError for an id that this sizing has no figure for."""
+    return _of(case_of(sizing), figure)
+
+
+def _of(case: Case, figure: str) -> Working:
+    section, _, name = figure.partition(".")
+    if section == "memory":
+        made = _memory(case, name)
+    elif section == "verdict" and case.sizing is not None:
+        made = _verdict(case, name)
+    elif section in _SECTIONS and (case.sizing is not None or section in ("serving", "training", "model")):
+        made = _SECTIONS[section](case, name)
+    else:
+        raise KeyError(figure)
+    return made
+
+
+def _memory(case: Case, name: str) -> Working:
+    index = 0
+    number, _, rest = name.partition(".")
+    if number.isdigit():
+        index, name = int(number), rest
+    if name in _COMMON:
+        return _COMMON[name](case, index)
+    if case.scenario.workload.is_inference:
+        if name == "peak_bytes":
+            return _peak(case)
+        return serving_memory.found(case, name, index)
+    return training_memory.found(case, name, index)
+
+
+def _id(index: int, name: str) -> str:
+    return f"memory.{index}.{name}" if index else f"memory.{name}"
+
+
+_PARTS = ("weights", "kv", "activation", "runtime", "optimizer", "gradient")
+
+
+def _used(case: Case, index: int, sheet: Sheet) -> str:
+    """What a group holds, as a sum."""
+    group = case.group(index)
+    names = []
+    for part in _PARTS:
+        size: int = getattr(group, f"{part}_bytes")
+        if size:
+            kind = "counted" if part in ("weights", "kv", "optimizer", "gradient") else "fitted"
+            names.append(sheet.see(part, size, "bytes", _id(index, f"{part}_bytes"), kind))  # type: ignore[arg-type]
+    return " + ".join(names) or "0"
+
+
+def _free(case: Case, index: int) -> Working:
+    sheet, group = Sheet(), case.group(index)
+    total = sheet.see("card", group.total_bytes, "bytes", _id(index, "total_bytes"), "data sheet")
+    return sheet.working(
+        _id(index, "free_bytes"),
+        "Free of the whole card",
+        group.free_bytes,
+        "bytes",
+        "card - everything it holds; negative when the build is over the card",
+        f"{total} - ({_used(case, index, sheet)})",
+        "fitted",
+        "engine.sizing.MemoryGroup",
+    )
+
+
+def _available(case: Case, index: int) -> Working:
+    sheet, group = Sheet(), case.group(index)
+    usable = sheet.see("usable", group.usable_bytes, "bytes", _id(index, "usable_bytes"), "entered")
+    return sheet.working(
+        _id(index, "available_bytes"),
+        "Free",
+        max(0, group.usable_bytes - group.used_bytes),
+        "bytes",
+        "memory that may be used - everything held",
+        f"max(0, {usable} - ({_used(case, index, sheet)}))",
+        "fitted",
+        "engine.sizing.MemoryGroup",
+    )
+
+
+def _over(case: Case, index: int) -> Working:
+    sheet, group = Sheet(), case.group(index)
+    usable = sheet.see("usable", group.usable_bytes, "bytes", _id(index, "usable_bytes"), "entered")
+    return sheet.working(
+        _id(index, "over_bytes"),
+        "Over the limit",
+        group.over_bytes,
+        "bytes",
+        "everything held - memory that may be used",
+        f"max(0, {_used(case, index, sheet)} - {usable})",
+        "fitted",
+        "engine.sizing.MemoryGroup",
+    )
+
+
+def _used_bytes(case: Case, index: int) -> Working:
+    sheet, group = Sheet(), case.group(index)
+    return sheet.working(
+        _id(index, "used_bytes"),
+        "What one GPU holds",
+        group.used_bytes,
+        "bytes",
+        "the sum of its parts",
+        _used(case, index, sheet),
+        "fitted",
+        "engine.sizing.MemoryGroup",
+    )
+
+
+def _absent(part: str) -> Callable[[Case, int], Working]:
+    """Parts of memory that the workload does not have."""
+
+    def make(case: Case, index: int) -> Working:
+        return Sheet().working(
+            _id(index, f"{part}_bytes"),
+            part.capitalize(),
+            getattr(case.group(index), f"{part}_bytes"),
+            "bytes",
+            "this workload keeps none",
+            "0",
+            "counted",
+            "engine.sizing.MemoryGroup",
+        )
+
+    return make
+
+
+_NO_KV, _NO_STATES, _NO_GRADIENTS = _absent("kv"), _absent("optimizer"), _absent("gradient")
+
+
+def _kv(case: Case, index: int) -> Working:
+    if case.scenario.workload.is_inference:
+        return serving_memory.found(case, "kv_bytes", index)
+    return _NO_KV(case, index)
+
+
+def _states(case: Case, index: int) -> Working:
+    if case.scenario.workload.is_inference:
+        return _NO_STATES(case, index)
+    return training_memory.found(case, "optimizer_bytes", index)
+
+
+def _gradients(case: Case, index: int) -> Working:
+    if case.scenario.workload.is_inference:
+        return _NO_GRADIENTS(case, index)
+    return training_memory.found(case, "gradient_bytes", index)
+
+
+def _peak(case: Case) -> Working:
+    sheet, groups = Sheet(), case.plan.memory.per_gpu
+    index = max(range(len(groups)), key=lambda at: groups[at].used_bytes)
+    held = sheet.see("used", groups[index].used_bytes, "bytes", _id(index, "used_bytes"))
+    return sheet.working(
+        "memory.peak_bytes",
+        "Held by the fullest GPU",
+        case.plan.memory.peak_bytes,
+        "bytes",
+        "what the fullest GPU holds under the asked load",
+        held,
+        "fitted",
+        "engine.serving_memory",
+    )
+
+
+def _verdict(case: Case, name: str) -> Working:
+    """`verdict.N.FIGURE`: a figure of the build that step N looked at; `verdict.FIGURE`: of the deciding step."""
+    assert case.sizing is not None
+    number, _, figure = name.partition(".")
+    if not number.isdigit():
+        number, figure = str(case.sizing.verdict.step), name
+    short = f"memory.{figure}" if "." not in figure else figure
+    found = step_plan(case.scenario, case.plan, int(number))
+    if found is None:
+        raise KeyError(f"verdict.{name}")
+    made = _of(Case(found), short)
+    prefix = f"verdict.{number}."
+    inputs = tuple(
+        replace(entry, figure=prefix + entry.figure) if entry.figure else entry for entry in made.inputs
+    )
+    hardware = found.scenario.hardware
+    nodes = f"{hardware.nodes} nodes of " if hardware.nodes > 1 else ""
+    build = f"On {nodes}{hardware.gpus_per_node}x {hardware.accelerator.label}, the build of step {number}."
+    return replace(made, figure=f"verdict.{name}", inputs=inputs, note=f"{build} {made.note}".strip())
+
+
+def _from(table: Mapping[str, Callable[[Case], Working]]) -> Callable[[Case, str], Working]:
+    def make(case: Case, name: str) -> Working:
+        return table[name](case)
+
+    return make
+
+
+_COMMON: dict[str, Callable[[Case, int], Working]] = {
+    "free_bytes": _free,
+    "available_bytes": _available,
+    "over_bytes": _over,
+    "used_bytes": _used_bytes,
+    "kv_bytes": _kv,
+    "optimizer_bytes": _states,
+    "gradient_bytes": _gradients,
+}
+_SECTIONS: dict[str, Callable[[Case, str], Working]] = {
+    "model": model.found,
+    "serving": _from(serving_speed.FIGURES),
+    "training": _from(training_speed.FIGURES),
+    "fabric": fabric.found,
+    "scaling": fabric.scaling,
+    "cost": money.found_cost,
+    "power": _from(money.POWER),
+}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Workings(Mapping[str, Working]):
+    """The workings of all figures of a sizing by id, each made when it is asked for."""
+
+    sizing: Sizing
+
+    def __getitem__(self, figure: str) -> Working:
+        return working(self.sizing, figure)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(figure_ids(self.sizing))
+
+    def __len__(self) -> int:
+        return len(figure_ids(self.sizing))
+
+
+def workings(sizing: Sizing) -> Mapping[str, Working]:
+    """All workings of a sizing, lazily. Iterating gives the ids of `figure_ids`."""
+    return Workings(sizing)
+
+
+_GROUP_FIELDS = (
+    "weights_bytes",
+    "kv_bytes",
+    "activation_bytes",
+    "runtime_bytes",
+    "optimizer_bytes",
+    "gradient_bytes",
+    "free_bytes",
+    "available_bytes",
+    "over_bytes",
+    "used_bytes",
+    "usable_bytes",
+    "reserved_bytes",
+    "total_bytes",
+)
+_SERVING_MEMORY = (
+    "kv_needed_tokens",
+    "kv_capacity_tokens",
+    "max_concurrency",
+    "reported_concurrency",
+    "longest_context_tokens",
+    "weights_share",
+    "peak_bytes",
+)
+_TRAINING_MEMORY = (
+    "peak_bytes",
+    "nvidia_smi_bytes",
+    "host_bytes",
+    "largest_micro_batch",
+    "longest_sequence_tokens",
+    "weights_share",
+)
+
+
+def figure_ids(sizing: Sizing) -> tuple[str, ...]:
+    """The ids of every figure that a screen or report may show of this sizing, in reading order."""
+    inference = sizing.scenario.workload.is_inference
+    found = [f"model.{name}" for name in model.FIGURES]
+    for index in range(len(sizing.memory.per_gpu)):
+        own = (*_GROUP_FIELDS, *(("kv_capacity_bytes",) if inference else ()))
+        found += [_id(index, name) for name in own]
+    found += [f"memory.{name}" for name in (_SERVING_MEMORY if inference else _TRAINING_MEMORY)]
+    if sizing.serving is not None:
+        found += [f"serving.{name}" for name in serving_speed.FIGURES]
+    if sizing.training is not None:
+        names = [name for name in training_speed.FIGURES if name != "cost_usd" or sizing.training.cost_usd is not None]
+        found += [f"training.{name}" for name in names]
+    found += [f"fabric.{row.link}.{name}" for row in sizing.fabric for name in fabric.FIGURES]
+    found += [f"scaling.{index}" for index in range(len(sizing.scaling))]
+    found += [f"cost.{name}" for name in money.COST]
+    found += [f"cost.{way}_{entry.months}_usd" for entry in sizing.cost.horizons for way in ("own", "rent")]
+    found += [f"power.{name}" for name in money.POWER]
+    for step in sizing.verdict.steps:
+        found += [f"verdict.{step.number}.{EVIDENCE[item.what]}" for item in step.evidence if item.what in EVIDENCE]
+    return tuple(found)
+
+
+__all__ = ["EVIDENCE", "Input", "Working", "evaluate", "figure_ids", "working", "workings"]

@@ -1,0 +1,439 @@
+"""Workings of cost and power."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from engine.cost import (
+    CHECKPOINT_BYTES_PER_PARAMETER,
+    ELECTRICITY_RULE,
+    HOURS_PER_MONTH,
+    OPERATIONS_FACTOR_PER_NODE,
+    WRITE_OFF_MONTHS,
+    rental_usd_per_gpu_hour,
+)
+from engine.parameters import count_parameters
+from engine.power import BTU_H_PER_W, CIRCUIT_RULE, PSU_LOAD, overhead_ratio
+from engine.sizing import Cost, FigureKind, Power
+from engine.units import GB, GIB, SECONDS_PER_HOUR
+from engine.workings.case import Case
+from engine.workings.record import Sheet, Working, unknown
+
+MODEL = "engine.cost"
+
+
+def _cost(case: Case) -> Cost:
+    if case.sizing is None:
+        raise KeyError("cost")
+    return case.sizing.cost
+
+
+def _power(case: Case) -> Power:
+    if case.sizing is None:
+        raise KeyError("power")
+    return case.sizing.power
+
+
+def _hourly(case: Case, sheet: Sheet) -> str:
+    hourly, note = rental_usd_per_gpu_hour(case.plan)
+    entered = case.scenario.money.usd_per_gpu_hour is not None
+    kind: FigureKind = "entered" if entered else "data sheet"
+    return sheet.put("usd_per_gpu_hour", hourly or 0.0, "USD", note, kind)
+
+
+def _buy(case: Case) -> Working:
+    cost, sheet = _cost(case), Sheet()
+    if cost.buy_usd is None:
+        return unknown("cost.buy_usd", "Purchase", "USD", "no price is known: " + ", ".join(cost.unknown))
+    terms = []
+    for number, line in enumerate(cost.lines, 1):
+        if line.usd_each is not None:
+            quantity = sheet.put(f"item_{number}_count", line.quantity, "", line.item, "entered")
+            source = f"{line.item}: {line.source or 'catalog'} {line.as_of}".strip()
+            kind: FigureKind = "entered" if line.source == "entered" else "data sheet"
+            terms.append(f"{quantity} * {sheet.put(f'item_{number}_usd', line.usd_each, 'USD', source, kind)}")
+    missing = [line.item for line in cost.lines if line.usd_each is None]
+    note = f"Not counted, since no price is known: {', '.join(missing)}." if missing else ""
+    return sheet.working(
+        "cost.buy_usd", "Purchase", cost.buy_usd, "USD", "items x price, the known ones", " + ".join(terms), "data sheet", MODEL, note=note
+    )
+
+
+def _hour(case: Case) -> Working:
+    cost, sheet = _cost(case), Sheet()
+    if cost.rent_usd_per_hour is None:
+        return unknown("cost.rent_usd_per_hour", "Rent an hour", "USD", cost.rent_note)
+    gpus = sheet.put("gpus", case.scenario.hardware.gpus, "GPUs", "entered", "entered")
+    return sheet.working(
+        "cost.rent_usd_per_hour",
+        "Rent an hour",
+        cost.rent_usd_per_hour,
+        "USD",
+        "price of a GPU-hour x GPUs",
+        f"{_hourly(case, sheet)} * {gpus}",
+        "data sheet",
+        cost.rent_note,
+    )
+
+
+def _month(case: Case) -> Working:
+    cost, sheet = _cost(case), Sheet()
+    if cost.rent_usd_per_month is None or cost.rent_usd_per_hour is None:
+        return unknown("cost.rent_usd_per_month", "Rent a month", "USD", cost.rent_note)
+    hour = sheet.see("usd_per_hour", cost.rent_usd_per_hour, "USD", "cost.rent_usd_per_hour", "data sheet")
+    hours = sheet.put("hours_a_month", HOURS_PER_MONTH, "h", "8,760 hours a year / 12")
+    return sheet.working(
+        "cost.rent_usd_per_month",
+        "Rent a month",
+        cost.rent_usd_per_month,
+        "USD",
+        "price an hour x hours of a month",
+        f"{hour} * {hours}",
+        "data sheet",
+        MODEL,
+    )
+
+
+def _electricity(case: Case) -> Working:
+    cost, power, sheet = _cost(case), _power(case), Sheet()
+    figure, title = "cost.electricity_usd_per_month", "Electricity a month"
+    if cost.electricity_usd_per_month is None or power.total_w is None:
+        return unknown(figure, title, "USD", "the card's power or the price of electricity is not known")
+    watts = sheet.see("total_w", power.total_w, "W", "power.total_w", "data sheet")
+    hours = sheet.put("hours_a_month", HOURS_PER_MONTH, "h", "8,760 hours a year / 12")
+    entered = case.scenario.money.electricity_usd_per_kwh
+    if entered:
+        price = sheet.entered("usd_per_kwh", entered, "USD")
+    else:
+        rule = case.scenario.facts.rule(ELECTRICITY_RULE)
+        price = sheet.put("usd_per_kwh", rule.value or 0.0, "USD", f"{rule.text} {rule.source}".strip(), "rule of thumb")
+    return sheet.working(
+        figure,
+        title,
+        cost.electricity_usd_per_month,
+        "USD",
+        "kW at full load x hours of a month x price of a kWh",
+        f"{watts} / 1000 * {hours} * {price}",
+        "rule of thumb",
+        MODEL,
+    )
+
+
+def _million(case: Case) -> Working:
+    cost, sheet, serving = _cost(case), Sheet(), case.plan.serving
+    figure, title = "cost.usd_per_million_tokens", "A million tokens of answers"
+    if cost.usd_per_million_tokens is None or cost.rent_usd_per_hour is None or serving is None:
+        return unknown(figure, title, "USD", "needs a rental price and a build that serves")
+    hour = sheet.see("usd_per_hour", cost.rent_usd_per_hour, "USD", "cost.rent_usd_per_hour", "data sheet")
+    seconds = sheet.put("seconds_an_hour", SECONDS_PER_HOUR, "s", "by definition")
+    speed = sheet.see("tokens_s", serving.tokens_per_s_total, "tokens/s", "serving.tokens_per_s_total")
+    between = serving.tokens_per_s_interval
+    from engine.sizing import Interval
+
+    each = cost.rent_usd_per_hour / SECONDS_PER_HOUR * 1e6
+    return sheet.working(
+        figure,
+        title,
+        cost.usd_per_million_tokens,
+        "USD",
+        "rent a second / tokens a second x a million",
+        f"{hour} / {seconds} / {speed} * 1000000",
+        "fitted",
+        MODEL,
+        Interval(each / between.high, each / between.low) if between.low > 0 else None,
+    )
+
+
+def _api(case: Case) -> Working:
+    cost, sheet, work = _cost(case), Sheet(), case.scenario.workload
+    figure, title = "cost.api_usd_per_million_tokens", "The same from a hosted API"
+    if cost.api_usd_per_million_tokens is None:
+        return unknown(figure, title, "USD", "no hosted price of this model is known")
+    prices = [p for p in case.scenario.facts.api_prices if p.model_id == case.scenario.model.id]
+    price = min(prices, key=lambda entry: entry.usd_per_million_output)
+    source = f"{price.provider}, {price.as_of}. {price.source}"
+    out = sheet.put("usd_per_million_output", price.usd_per_million_output, "USD", source, "data sheet")
+    into = sheet.put("usd_per_million_input", price.usd_per_million_input, "USD", source, "data sheet")
+    prompt = sheet.entered("prompt", work.input_tokens, "tokens")
+    answer = sheet.entered("answer", work.output_tokens, "tokens")
+    return sheet.working(
+        figure,
+        title,
+        cost.api_usd_per_million_tokens,
+        "USD",
+        "price of answers + prompt tokens for each of the answer x price of prompts",
+        f"{out} + {prompt} / {answer} * {into}",
+        "data sheet",
+        cost.api_note,
+    )
+
+
+def _run(case: Case) -> Working:
+    cost, sheet, training = _cost(case), Sheet(), case.plan.training
+    figure, title = "cost.run_usd", "Rent of the run"
+    if cost.run_usd is None or training is None:
+        return unknown(figure, title, "USD", "needs a rental price and a training run")
+    hours = sheet.see("gpu_hours", training.gpu_hours, "GPU-hours", "training.gpu_hours")
+    return sheet.working(
+        figure, title, cost.run_usd, "USD", "GPU-hours x price of one", f"{hours} * {_hourly(case, sheet)}", "fitted", MODEL
+    )
+
+
+def _break_even(case: Case) -> Working:
+    cost, sheet = _cost(case), Sheet()
+    figure, title = "cost.break_even_months", "Buying beats renting after"
+    if cost.break_even_months is None or cost.buy_usd is None or cost.rent_usd_per_month is None:
+        return unknown(figure, title, "months", "needs a purchase and a rental price, and rent above the electricity")
+    buy = sheet.see("purchase", cost.buy_usd, "USD", "cost.buy_usd", "data sheet")
+    month = sheet.see("rent", cost.rent_usd_per_month, "USD", "cost.rent_usd_per_month", "data sheet")
+    expression = f"{buy} / {month}"
+    if cost.electricity_usd_per_month is not None:
+        power = sheet.see(
+            "electricity", cost.electricity_usd_per_month, "USD", "cost.electricity_usd_per_month", "rule of thumb"
+        )
+        expression = f"{buy} / ({month} - {power})"
+    return sheet.working(
+        figure, title, cost.break_even_months, "months", "purchase / (rent - electricity) a month", expression, "data sheet", MODEL
+    )
+
+
+def _own(case: Case) -> Working:
+    cost, sheet = _cost(case), Sheet()
+    figure, title = "cost.own_usd_per_month", "Owning, a month"
+    if cost.own_usd_per_month is None or cost.buy_usd is None:
+        return unknown(figure, title, "USD", "no purchase price is known")
+    buy = sheet.see("purchase", cost.buy_usd, "USD", "cost.buy_usd", "data sheet")
+    months = sheet.put("months", WRITE_OFF_MONTHS, "months", "written off over", "rule of thumb")
+    expression = f"{buy} / {months}"
+    if cost.electricity_usd_per_month is not None:
+        expression += " + " + sheet.see(
+            "electricity", cost.electricity_usd_per_month, "USD", "cost.electricity_usd_per_month", "rule of thumb"
+        )
+    return sheet.working(
+        figure, title, cost.own_usd_per_month, "USD", "purchase over 36 months + electricity", expression, "data sheet", MODEL
+    )
+
+
+def _checkpoint(case: Case) -> Working:
+    cost, sheet = _cost(case), Sheet()
+    expression = "0"
+    if cost.checkpoint_bytes:
+        parameters = sheet.see(
+            "parameters", count_parameters(case.arch).total, "parameters", "model.params_total", "counted"
+        )
+        what = "16-bit weights, fp32 copy and two moments (Rajbhandari et al. 2020, section 3.1)"
+        expression = f"{sheet.put('bytes_a_parameter', CHECKPOINT_BYTES_PER_PARAMETER, 'bytes', what)} * {parameters}"
+    return sheet.working(
+        "cost.checkpoint_bytes",
+        "One checkpoint",
+        cost.checkpoint_bytes,
+        "bytes",
+        "parameters x bytes of a resumable checkpoint",
+        expression,
+        "counted",
+        MODEL,
+    )
+
+
+def _operations(case: Case) -> Working:
+    cost, sheet = _cost(case), Sheet()
+    nodes = sheet.put("nodes", case.scenario.hardware.nodes, "nodes", "entered", "entered")
+    claim = "each added node costs 4 to 5 times the engineering time of one: seed claims, operational tax"
+    low = sheet.put("factor_low", OPERATIONS_FACTOR_PER_NODE[0], "", claim, "rule of thumb")
+    high = sheet.put("factor_high", OPERATIONS_FACTOR_PER_NODE[1], "", claim, "rule of thumb")
+    return sheet.working(
+        "cost.operations_factor",
+        "Engineering time against one node",
+        cost.operations_factor,
+        "",
+        "1 + added nodes x the middle of the factor",
+        f"1 + ({nodes} - 1) * ({low} + {high}) / 2",
+        "rule of thumb",
+        MODEL,
+        note=cost.operations_note,
+    )
+
+
+def _horizon(case: Case, name: str) -> Working:
+    """cost.own_12_usd, cost.rent_12_usd: owning and renting over so many months."""
+    way, _, rest = name.partition("_")
+    cost, sheet = _cost(case), Sheet()
+    count = rest.removesuffix("_usd")
+    entry = next((h for h in cost.horizons if str(h.months) == count), None)
+    if entry is None or way not in ("own", "rent") or not rest.endswith("_usd"):
+        raise KeyError(f"cost.{name}")
+    figure, months = f"cost.{name}", sheet.put("months", entry.months, "months", "horizon")
+    if way == "rent":
+        title = f"Renting for {entry.months} months"
+        if entry.rent_usd is None or cost.rent_usd_per_month is None:
+            return unknown(figure, title, "USD", cost.rent_note)
+        month = sheet.see("rent", cost.rent_usd_per_month, "USD", "cost.rent_usd_per_month", "data sheet")
+        return sheet.working(figure, title, entry.rent_usd, "USD", "months x rent", f"{months} * {month}", "data sheet", MODEL)
+    title = f"Owning for {entry.months} months"
+    if entry.own_usd is None or cost.buy_usd is None:
+        return unknown(figure, title, "USD", "no purchase price is known")
+    expression = sheet.see("purchase", cost.buy_usd, "USD", "cost.buy_usd", "data sheet")
+    if cost.electricity_usd_per_month is not None:
+        power = sheet.see(
+            "electricity", cost.electricity_usd_per_month, "USD", "cost.electricity_usd_per_month", "rule of thumb"
+        )
+        expression += f" + {months} * {power}"
+    return sheet.working(
+        figure, title, entry.own_usd, "USD", "purchase + months x electricity", expression, "data sheet", MODEL
+    )
+
+
+# --- power -------------------------------------------------------------------------------------
+
+
+def _no_power(name: str, title: str, unit: str) -> Working:
+    return unknown(f"power.{name}", title, unit, "the card's power is not published")
+
+
+def _gpu_w(case: Case) -> Working:
+    power, sheet = _power(case), Sheet()
+    if power.gpu_w is None:
+        return _no_power("gpu_w", "One GPU", "W")
+    watts = sheet.put("power_limit", power.gpu_w, "W", case.sheet, "data sheet")
+    return sheet.working("power.gpu_w", "One GPU", power.gpu_w, "W", "the card's power limit", watts, "data sheet", case.sheet)
+
+
+def _node_w(case: Case) -> Working:
+    power, sheet, hardware = _power(case), Sheet(), case.scenario.hardware
+    if power.node_w is None or power.gpu_w is None:
+        return _no_power("node_w", "One node", "W")
+    platform = hardware.platform
+    stated = platform is not None and platform.gpus == hardware.gpus_per_node and platform.system_power_w is not None
+    if stated and platform is not None:
+        expression = sheet.put("system_w", power.node_w, "W", f"{platform.name}: {platform.source}", "data sheet")
+        formula = "what the maker states for the whole node"
+    else:
+        watts = sheet.see("gpu_w", power.gpu_w, "W", "power.gpu_w", "data sheet")
+        gpus = sheet.put("gpus", hardware.gpus_per_node, "GPUs", "entered", "entered")
+        rule = "wall power over the GPUs' own: engine.power, by the kind of box"
+        ratio = sheet.put("overhead", overhead_ratio(case.scenario.facts, case.card), "", rule, "rule of thumb")
+        expression, formula = f"{watts} * {gpus} * {ratio}", "GPUs x power limit x overhead of the box"
+    return sheet.working(
+        "power.node_w", "One node", power.node_w, "W", formula, expression, "data sheet" if stated else "rule of thumb", "engine.power"
+    )
+
+
+def _total_w(case: Case) -> Working:
+    power, sheet = _power(case), Sheet()
+    if power.total_w is None or power.node_w is None:
+        return _no_power("total_w", "All nodes", "W")
+    watts = sheet.see("node_w", power.node_w, "W", "power.node_w", "data sheet")
+    nodes = sheet.put("nodes", case.scenario.hardware.nodes, "nodes", "entered", "entered")
+    return sheet.working(
+        "power.total_w", "All nodes", power.total_w, "W", "nodes x power of one", f"{watts} * {nodes}", "rule of thumb", "engine.power"
+    )
+
+
+def _heat(case: Case) -> Working:
+    power, sheet = _power(case), Sheet()
+    if power.heat_btu_h is None or power.total_w is None:
+        return _no_power("heat_btu_h", "Heat", "BTU/h")
+    watts = sheet.see("total_w", power.total_w, "W", "power.total_w", "data sheet")
+    each = sheet.put("btu_h_per_w", BTU_H_PER_W, "BTU/h", "1 W = 3.412 BTU/h")
+    return sheet.working(
+        "power.heat_btu_h", "Heat", power.heat_btu_h, "BTU/h", "all power becomes heat", f"{watts} * {each}", "rule of thumb", "engine.power"
+    )
+
+
+def _psu(case: Case) -> Working:
+    power, sheet = _power(case), Sheet()
+    if power.psu_w is None or power.node_w is None:
+        return _no_power("psu_w", "Supplies of a node", "W")
+    watts = sheet.see("node_w", power.node_w, "W", "power.node_w", "data sheet")
+    share = sheet.put("load", PSU_LOAD, "", "supplies run best below this share of their rating", "rule of thumb")
+    return sheet.working(
+        "power.psu_w",
+        "Supplies of a node",
+        power.psu_w,
+        "W",
+        "power of a node / load, up to the next 100 W",
+        f"ceil({watts} / {share} / 100) * 100",
+        "rule of thumb",
+        "engine.power",
+    )
+
+
+def _circuits(case: Case) -> Working:
+    power, sheet = _power(case), Sheet()
+    if power.circuits_per_node is None or power.node_w is None:
+        return unknown("power.circuits_per_node", "Circuits of a node", "", "no power or no circuit rating is known")
+    rule = case.scenario.facts.rule(CIRCUIT_RULE)
+    rating = rule.value if rule.value is not None else sum(rule.value_range or (0.0, 0.0)) / 2
+    watts = sheet.see("node_w", power.node_w, "W", "power.node_w", "data sheet")
+    each = sheet.put("circuit_w", rating, "W", f"{rule.text} {rule.source}".strip(), "rule of thumb")
+    return sheet.working(
+        "power.circuits_per_node",
+        "Circuits of a node",
+        power.circuits_per_node,
+        "",
+        "power of a node / continuous rating of a circuit, rounded up",
+        f"ceil({watts} / {each})",
+        "rule of thumb",
+        "engine.power",
+    )
+
+
+def _lanes(case: Case) -> Working:
+    power, sheet = _power(case), Sheet()
+    if power.pcie_lanes_needed is None:
+        return unknown("power.pcie_lanes_needed", "PCIe lanes of a node", "lanes", "the card states no lanes")
+    lanes = sheet.put("lanes", case.card.pcie_lanes or 0, "lanes", case.sheet, "data sheet")
+    gpus = sheet.put("gpus", case.scenario.hardware.gpus_per_node, "GPUs", "entered", "entered")
+    return sheet.working(
+        "power.pcie_lanes_needed", "PCIe lanes of a node", power.pcie_lanes_needed, "lanes", "lanes of a card x GPUs", f"{lanes} * {gpus}", "data sheet", case.sheet
+    )
+
+
+def _host(case: Case) -> Working:
+    power, sheet = _power(case), Sheet()
+    if power.host_memory_gib_min is None:
+        raise KeyError("power.host_memory_gib_min")
+    gpus = sheet.put("gpus", case.scenario.hardware.gpus_per_node, "GPUs", "entered", "entered")
+    size = sheet.put("memory_gb", case.card.memory_gb_marketed, "GB", case.sheet, "data sheet")
+    gb, gib = sheet.put("bytes_per_gb", GB, "bytes", "by definition"), sheet.put("bytes_per_gib", GIB, "bytes", "by definition")
+    return sheet.working(
+        "power.host_memory_gib_min",
+        "Host memory of a node, at least",
+        power.host_memory_gib_min,
+        "GiB",
+        "as much RAM as VRAM",
+        f"{gpus} * {size} * {gb} / {gib}",
+        "rule of thumb",
+        "engine.power: RAM below VRAM makes loading and checkpoints swap",
+    )
+
+
+def found_cost(case: Case, name: str) -> Working:
+    """The working of `cost.NAME`. Raises KeyError."""
+    maker = COST.get(name)
+    return maker(case) if maker is not None else _horizon(case, name)
+
+
+COST: dict[str, Callable[[Case], Working]] = {
+    "buy_usd": _buy,
+    "rent_usd_per_hour": _hour,
+    "rent_usd_per_month": _month,
+    "own_usd_per_month": _own,
+    "usd_per_million_tokens": _million,
+    "api_usd_per_million_tokens": _api,
+    "run_usd": _run,
+    "break_even_months": _break_even,
+    "electricity_usd_per_month": _electricity,
+    "checkpoint_bytes": _checkpoint,
+    "operations_factor": _operations,
+}
+POWER: dict[str, Callable[[Case], Working]] = {
+    "gpu_w": _gpu_w,
+    "node_w": _node_w,
+    "total_w": _total_w,
+    "heat_btu_h": _heat,
+    "psu_w": _psu,
+    "circuits_per_node": _circuits,
+    "pcie_lanes_needed": _lanes,
+    "host_memory_gib_min": _host,
+}

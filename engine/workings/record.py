@@ -1,0 +1,155 @@
+"""What a working is, the arithmetic it is written in, and a sheet to write one on."""
+
+from __future__ import annotations
+
+import ast
+import math
+import operator
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from engine.sizing import FigureKind, Interval
+
+Number = int | float
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """One named number of a working. source: where it comes from, in words. figure: id of its own working, or empty.
+
+    name: as the expression has it. unit is empty for counts and shares.
+    """
+
+    name: str
+    value: Number
+    unit: str
+    source: str
+    kind: FigureKind
+    figure: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Working:
+    """One figure opened: formula in words, arithmetic over its inputs, result and where the formula comes from.
+
+    expression: Python arithmetic over the inputs' names with max, min, ceil, floor and round; empty when the figure is
+    unknown. value: the figure itself, in `unit`; None when unknown.
+    """
+
+    figure: str
+    title: str
+    value: Number | None
+    unit: str
+    formula: str
+    expression: str
+    inputs: tuple[Input, ...]
+    kind: FigureKind
+    source: str
+    interval: Interval | None = None
+    note: str = ""
+
+    def computed(self) -> Number:
+        """The expression evaluated over the inputs. Raises ValueError for an unknown figure."""
+        return evaluate(self.expression, {entry.name: entry.value for entry in self.inputs})
+
+
+_BINARY: Final[dict[type[ast.operator], Callable[[Number, Number], Number]]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+    ast.FloorDiv: operator.floordiv,
+    ast.Mod: operator.mod,
+    ast.Pow: operator.pow,
+}
+_CALLS: Final[dict[str, Callable[..., Number]]] = {
+    "max": max,
+    "min": min,
+    "ceil": math.ceil,
+    "floor": math.floor,
+    "round": round,
+}
+
+
+def evaluate(expression: str, values: Mapping[str, Number]) -> Number:
+    """The value of an arithmetic expression over named numbers.
+
+    Names, numbers, + - * / // % **, parentheses, and max, min, ceil, floor, round. Raises ValueError for anything
+    else, KeyError for a name without a value.
+    """
+    try:
+        tree = ast.parse(expression.strip(), mode="eval")
+    except SyntaxError as error:
+        raise ValueError(f"not arithmetic: {expression!r}") from error
+    return _value(tree.body, values)
+
+
+def _value(node: ast.expr, values: Mapping[str, Number]) -> Number:
+    match node:
+        case ast.Constant(value=bool()):
+            pass
+        case ast.Constant(value=int() | float() as number):
+            return number
+        case ast.Name(id=name):
+            return values[name]
+        case ast.UnaryOp(op=ast.USub(), operand=operand):
+            return -_value(operand, values)
+        case ast.BinOp(left=left, op=op, right=right) if type(op) in _BINARY:
+            return _BINARY[type(op)](_value(left, values), _value(right, values))
+        case ast.Call(func=ast.Name(id=name), args=args, keywords=[]) if name in _CALLS and args:
+            return _CALLS[name](*(_value(arg, values) for arg in args))
+        case _:
+            pass
+    raise ValueError(f"not arithmetic: {ast.unparse(node)}")
+
+
+@dataclass(slots=True)
+class Sheet:
+    """Collects the inputs of one working; `put` returns the name to use in the expression."""
+
+    inputs: dict[str, Input] = field(default_factory=dict)
+
+    def put(
+        self, name: str, value: Number, unit: str, source: str, kind: FigureKind = "counted", figure: str = ""
+    ) -> str:
+        """Add an input under that name, or under a numbered one where the name stands for something else already."""
+        base = re.sub(r"\W+", "_", name).strip("_")
+        entry = Input(base, value, unit, source, kind, figure)
+        number = 1
+        while entry.name in self.inputs and self.inputs[entry.name] != entry:
+            number += 1
+            entry = Input(f"{base}_{number}", value, unit, source, kind, figure)
+        self.inputs[entry.name] = entry
+        return entry.name
+
+    def see(self, name: str, value: Number, unit: str, figure: str, kind: FigureKind = "fitted") -> str:
+        """Add an input that has a working of its own."""
+        return self.put(name, value, unit, "worked out below", kind, figure)
+
+    def entered(self, name: str, value: Number, unit: str = "") -> str:
+        """Add a number that the person entered, or left at its default."""
+        return self.put(name, value, unit, "entered", "entered")
+
+    def working(
+        self,
+        figure: str,
+        title: str,
+        value: Number | None,
+        unit: str,
+        formula: str,
+        expression: str,
+        kind: FigureKind,
+        source: str,
+        interval: Interval | None = None,
+        note: str = "",
+    ) -> Working:
+        """The finished working."""
+        inputs = tuple(self.inputs.values())
+        return Working(figure, title, value, unit, formula, expression, inputs, kind, source, interval, note)
+
+
+def unknown(figure: str, title: str, unit: str, why: str) -> Working:
+    """The working of a figure that nobody knows."""
+    return Working(figure, title, None, unit, why, "", (), "data sheet", why)
