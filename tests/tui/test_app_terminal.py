@@ -6,10 +6,12 @@ import os
 import re
 import signal
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from tests.tui.builds import BUILDS
 from tests.tui.terminal import Terminal, app_command
 from tui import session
 
@@ -71,3 +73,22 @@ def test_sixteen_colours_where_no_more_are_promised(tmp_path: Path) -> None:
     assert b"MEMORY" in sent
     assert b"38;5;" not in sent
     assert b"38;2;" not in sent
+
+
+def test_a_session_cannot_steer_the_terminal(tmp_path: Path) -> None:
+    hostile = tmp_path / "hostile.toml"
+    text = session.dump(BUILDS["llama70b"]())
+    hostile.write_text(text.replace("70B chat for support", "\\u001b]0;owned\\u0007\\u001b[31mred"))
+    with Terminal(app_command(str(hostile)), env={"XDG_STATE_HOME": str(tmp_path)}) as terminal:
+        sent = terminal.read(quiet_s=1.0, until=FOOTER)
+    assert b"MEMORY" in sent
+    assert b"\x1b]0;owned" not in sent
+    assert b"\x1b[31m" not in sent
+
+
+def test_a_long_title_in_wide_letters_keeps_its_line(tmp_path: Path) -> None:
+    wide = tmp_path / "wide.toml"
+    wide.write_text(session.dump(replace(BUILDS["llama70b"](), title="大規模言語モデルの構成" * 9)), encoding="utf-8")
+    with Terminal(app_command(str(wide)), env={"XDG_STATE_HOME": str(tmp_path)}) as terminal:
+        sent = terminal.read(quiet_s=1.0, until=FOOTER)
+    assert "MEMORY" in sent.decode()

@@ -31,6 +31,13 @@ def rich_style(theme: str, name: str) -> Style:
     return base + Style.parse(PALETTES[theme].get(name) or PALETTES[theme].get("", "") or "none")
 
 
+def harmless(text: str) -> str:
+    """Text that cannot steer the terminal: a session from elsewhere may hold escape sequences."""
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else " " if char.isspace() else "?" for char in text)
+
+
 class Canvas(Widget):
     """Lines of styled text. `show` compares with what is on screen and refreshes the differing cells alone.
 
@@ -198,7 +205,7 @@ class Canvas(Widget):
         for style, run in groupby(spans, key=attrgetter("style")):
             text = "".join(span.text for span in run)
             if text:
-                segments.append(Segment(text, rich_style(theme, style)))
+                segments.append(Segment(harmless(text), rich_style(theme, style)))
         plain = rich_style(theme, "")
         strip = Strip(segments).adjust_cell_length(self.inner_width, plain)
         if not self.SCROLLS:
