@@ -59,10 +59,21 @@ COMMANDS: tuple[Command, ...] = (
     ),
     Command("apply", ("a",), "Apply", "Apply the chosen change, or the first one offered", "results", EDIT),
     Command("pin", ("p",), "Pin", "Pin this build for comparing", "results", VIEW),
+    Command("swap_pin", ("s",), "Swap", "Compare: swap the chosen pinned build with this one", "results", EDIT),
+    Command("rename_pin", ("r",), "Rename", "Compare: rename the chosen pinned build", "results", EDIT),
+    Command("unpin", ("u",), "Unpin", "Compare: forget the chosen pinned build", "results", EDIT),
+    Command("sweep_input", ("c",), "Change", "What if: sweep the next input", "results", VIEW),
+    Command("sweep_figure", ("f",), "Figure", "What if: show the next figure", "results", VIEW),
+    Command("limits", ("w",), "Within", "Builds: the limits they must stay within", "results", EDIT),
+    Command("stop_search", ("x",), "Stop", "Builds: stop the search, or search again", "results", VIEW),
     Command("inputs", ("escape",), "Inputs", "Back to the inputs", "results", MOVE, palette=False),
     Command("theme", ("f9",), "Theme", "Next colour theme", group=VIEW),
 )
 BY_ID: dict[str, Command] = {command.id: command for command in COMMANDS}
+LETTERS: dict[str, str] = {
+    key: command.id for command in COMMANDS if command.where == "results" for key in command.keys if len(key) == 1
+}
+"""Single letters that are commands where nobody types."""
 # At most seven, so that they fit 80 columns.
 FOOTER_INPUTS = ("help", "switch", "palette", "undo", "save", "open", "quit")
 FOOTER_RESULTS = ("help", "switch", "working", "apply", "next_page", "palette", "quit")

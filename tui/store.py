@@ -10,11 +10,14 @@ import dataclasses
 import traceback
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from engine.errors import ScenarioError
 from engine.scenario import Scenario
 from engine.sizing import Sizing
+
+if TYPE_CHECKING:
+    from tui.studies import Pin
 
 HISTORY_LIMIT = 500
 
@@ -72,13 +75,15 @@ class Store:
 
     def __init__(self, scenario: Scenario, size: Callable[[Scenario], Sizing], path: Path | None = None) -> None:
         self._size = size
-        self._past: list[tuple[Scenario, str]] = []
-        self._future: list[Scenario] = []
+        self._past: list[tuple[Scenario, tuple[Pin, ...], str]] = []
+        self._future: list[tuple[Scenario, tuple[Pin, ...]]] = []
         self._group = ""
         self._watchers: list[Callable[[], None]] = []
         self.path = path
         self.scenario = scenario
         self.saved: Scenario | None = scenario
+        self.pins: tuple[Pin, ...] = ()
+        self.saved_pins: tuple[Pin, ...] = ()
         self.stamp = stamp_of(path)  # of the file when it was read or written, to see that somebody changed it
         self.sizing: Sizing | None = None
         self.before: Sizing | None = None  # the Sizing that the current one replaced, for deltas
@@ -89,7 +94,7 @@ class Store:
     @property
     def dirty(self) -> bool:
         """Whether there is work that no file holds."""
-        return self.scenario != self.saved
+        return self.scenario != self.saved or self.pins != self.saved_pins
 
     @property
     def stale(self) -> bool:
@@ -110,16 +115,20 @@ class Store:
         """Call `watcher` after every change."""
         self._watchers.append(watcher)
 
-    def edit(self, scenario: Scenario, group: str = "") -> None:
-        """Take an edited Scenario. Edits in a row of one non-empty group are one step of undo."""
-        if scenario == self.scenario:
+    def edit(self, scenario: Scenario, group: str = "", pins: tuple[Pin, ...] | None = None) -> None:
+        """Take an edited Scenario. Edits in a row of one non-empty group are one step of undo.
+
+        pins: the pinned builds from now on; None leaves them as they are.
+        """
+        pins = self.pins if pins is None else pins
+        if scenario == self.scenario and pins == self.pins:
             return
         if not (group and group == self._group and self._past):
-            self._past.append((self.scenario, group))
+            self._past.append((self.scenario, self.pins, group))
             del self._past[:-HISTORY_LIMIT]
         self._group = group
         self._future.clear()
-        self._take(scenario)
+        self._take(scenario, pins)
 
     def reject(self, key: str, text: str, reason: str) -> None:
         """Keep text that a field cannot take beside the last valid Scenario."""
@@ -140,24 +149,26 @@ class Store:
         """Back to the previous Scenario. False when there is none."""
         if not self._past:
             return False
-        scenario, _ = self._past.pop()
+        scenario, pins, _ = self._past.pop()
         self.rejected.clear()
-        self._future.append(self.scenario)
+        self._future.append((self.scenario, self.pins))
         self._group = ""
-        self._take(scenario)
+        self._take(scenario, pins)
         return True
 
     def redo(self) -> bool:
         """Forward to the Scenario that undo left. False when there is none."""
         if not self._future:
             return False
-        self._past.append((self.scenario, ""))
+        self._past.append((self.scenario, self.pins, ""))
         self.rejected.clear()
         self._group = ""
-        self._take(self._future.pop())
+        self._take(*self._future.pop())
         return True
 
-    def replace(self, scenario: Scenario, path: Path | None, saved: bool = True) -> None:
+    def replace(
+        self, scenario: Scenario, path: Path | None, saved: bool = True, pins: tuple[Pin, ...] = ()
+    ) -> None:
         """Open another session: history starts again. saved False marks it as unsaved work."""
         self._past.clear()
         self.rejected.clear()
@@ -166,20 +177,23 @@ class Store:
         self.path = path
         self.stamp = stamp_of(path)
         self.saved = scenario if saved else None
+        self.saved_pins = pins
         self.before = self.sizing = None
-        self._take(scenario)
+        self._take(scenario, pins)
 
     def mark_saved(self, path: Path) -> None:
         """The current Scenario is now what `path` holds."""
         self.path = path
         self.stamp = stamp_of(path)
-        self.saved = self.scenario
+        self.saved, self.saved_pins = self.scenario, self.pins
         self.seal()
         self._tell()
 
-    def _take(self, scenario: Scenario) -> None:
-        self.scenario = scenario
-        self._resize()
+    def _take(self, scenario: Scenario, pins: tuple[Pin, ...]) -> None:
+        changed = scenario != self.scenario or self.sizing is None
+        self.scenario, self.pins = scenario, pins
+        if changed:
+            self._resize()
         self._tell()
 
     def _resize(self) -> None:

@@ -1,77 +1,162 @@
-"""What a person thinks with beside the build itself: pinned builds, a sweep, and the builds found. Pure."""
+"""What a person thinks with beside the build itself: pinned builds, a sweep, and the builds found. Pure.
+
+The long searches are generators that leave what they have found after each step, so that the app can run them a little
+at a time, draw their progress and stop them.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+import dataclasses
+from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING
 
-from engine.errors import ScenarioError
 from engine.scenario import Scenario
-from engine.sizing import Sizing
+from engine.sizing import Sizing, Suggestion
 
 if TYPE_CHECKING:
-    from engine.recommend import Recommendation
+    from engine.recommend import Limits, Option, Recommendation
+    from engine.sweep import Figure, SweepFlip, SweepPoint
 
-PIN_LIMIT = 4
-LETTERS = "ABCD"
+PIN_NAMES = ("A", "B", "C")
 
 
-@dataclass(frozen=True, slots=True)
+def question(scenario: Scenario) -> Scenario:
+    """The part of a scenario that the searches answer: titles and notes change nothing."""
+    return dataclasses.replace(scenario, title="", notes="")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Pin:
     """A build put aside for comparing."""
 
     name: str
     scenario: Scenario
-    sizing: Sizing
 
 
-@dataclass(frozen=True, slots=True)
-class Point:
-    """One value of a sweep: its Sizing, or why there is none."""
+@dataclasses.dataclass(slots=True)
+class Search:
+    """The builds of the catalog that carry the workload, and the single changes that make the entered one carry it.
 
-    value: float
-    sizing: Sizing | None
-    reason: str = ""
+    asked: what the findings belong to; None before the first search. stopped: by the person, part of the way.
+    """
+
+    asked: Scenario | None = None
+    limits: Limits | None = None
+    running: bool = False
+    stopped: bool = False
+    cards: int = 0
+    done: int = 0
+    fixes: tuple[Suggestion, ...] = ()
+    found: list[Option] = dataclasses.field(default_factory=list)
+    ranked: tuple[Recommendation, ...] = ()
+
+    def stale(self, scenario: Scenario) -> bool:
+        """Whether the findings belong to another workload or build than this."""
+        return self.asked != question(scenario)
+
+    def forget(self) -> None:
+        """Make the next search start anew."""
+        self.asked = None
+        self.stopped = False
+
+    def steps(self, scenario: Scenario) -> Generator[None]:
+        """Search; the findings so far stand after each step."""
+        from engine.recommend import fixes, options, rank_options
+
+        self.asked, self.running, self.stopped = question(scenario), True, False
+        self.cards, self.done, self.found = len(scenario.facts.accelerators), 0, []
+        try:
+            self.fixes = fixes(scenario)
+            yield
+            for option in options(scenario, self.limits):
+                if option is None:
+                    self.done += 1
+                else:
+                    self.found.append(option)
+                yield
+            self.ranked = rank_options(self.found)
+            self.cards, self.running = self.done, False
+        finally:
+            if self.running and not self.stopped:  # given up for another build: part of a search answers nothing
+                self.running, self.asked = False, None
 
 
-@dataclass(slots=True)
+@dataclasses.dataclass(slots=True)
+class Sweep:
+    """One input swept. field, figure: empty for the first on offer."""
+
+    field: str = ""
+    figure: Figure | None = None
+    asked: tuple[Scenario, str] | None = None
+    running: bool = False
+    expected: int = 0
+    points: list[SweepPoint] = dataclasses.field(default_factory=list)
+    flips: list[SweepFlip] = dataclasses.field(default_factory=list)
+
+    def of(self, scenario: Scenario) -> str:
+        """The field to sweep: the chosen one where this build has it, else the first."""
+        from engine.sweep import fields
+
+        offered = fields(scenario)
+        return self.field if self.field in offered else offered[0]
+
+    def shown(self, scenario: Scenario) -> Figure:
+        """The figure to draw: the chosen one where this kind of work has it, else the first."""
+        from engine.sweep import SERVING_FIGURES, TRAINING_FIGURES
+
+        offered = SERVING_FIGURES if scenario.workload.is_inference else TRAINING_FIGURES
+        return self.figure if self.figure in offered else offered[0]
+
+    def stale(self, scenario: Scenario) -> bool:
+        """Whether the points belong to another build or field than this."""
+        return self.asked != (question(scenario), self.of(scenario))
+
+    def steps(self, scenario: Scenario) -> Generator[None]:
+        """Sweep; the points so far stand after each step, the flip points at the end."""
+        from engine.sweep import flips, point, values
+
+        field = self.of(scenario)
+        self.asked, self.running = (question(scenario), field), True
+        over = values(scenario, field)
+        points: list[SweepPoint] = []
+        self.points, self.flips, self.expected = points, [], len(over)
+        try:
+            for value in over:
+                points.append(point(scenario, field, value))
+                yield
+            for flip in flips(scenario, field, points):
+                self.flips.append(flip)
+                yield
+            self.running = False
+        finally:
+            if self.running:
+                self.running, self.asked = False, None
+
+
+@dataclasses.dataclass(slots=True)
 class Studies:
-    """Pins, the swept field and the builds that were found for a scenario."""
+    """Everything beside the build. size: `engine.size`; pinned: tells the pins of the open session."""
 
     size: Callable[[Scenario], Sizing]
-    pins: list[Pin] = field(default_factory=list)
-    sweep_key: str = ""
-    builds: tuple[Recommendation, ...] = ()
-    builds_for: Scenario | None = None
-    searching: bool = False
-    tried: int = 0
-    _points: tuple[tuple[Scenario, str], tuple[Point, ...]] | None = None
+    pinned: Callable[[], tuple[Pin, ...]] = tuple
+    search: Search = dataclasses.field(default_factory=Search)
+    sweep: Sweep = dataclasses.field(default_factory=Sweep)
+    _sized: dict[Scenario, Sizing | None] = dataclasses.field(default_factory=dict)
 
-    def pin(self, sizing: Sizing) -> str:
-        """Put a build aside; its letter. The oldest makes room when all letters are taken."""
-        if len(self.pins) >= PIN_LIMIT:
-            del self.pins[0]
-        taken = {pin.name for pin in self.pins}
-        name = next(letter for letter in LETTERS if letter not in taken)
-        self.pins.append(Pin(name, sizing.scenario, sizing))
-        return name
+    @property
+    def pins(self) -> tuple[Pin, ...]:
+        """The pinned builds of the open session."""
+        return self.pinned()
 
-    def unpin(self, name: str) -> None:
-        """Forget a pinned build."""
-        self.pins = [pin for pin in self.pins if pin.name != name]
+    def sizing_of(self, pin: Pin) -> Sizing | None:
+        """The Sizing of a pinned build; None when it is impossible."""
+        from engine.errors import ScenarioError
 
-    def points(
-        self, scenario: Scenario, key: str, values: list[float], at: Callable[[float], Scenario]
-    ) -> tuple[Point, ...]:
-        """The sizings along a sweep, kept until the scenario or the field changes."""
-        if self._points is not None and self._points[0] == (scenario, key):
-            return self._points[1]
-        found: list[Point] = []
-        for value in values:
+        if pin.scenario not in self._sized:
+            if len(self._sized) > 2 * len(PIN_NAMES):
+                self._sized.clear()
             try:
-                found.append(Point(value, self.size(at(value))))
-            except ScenarioError as error:
-                found.append(Point(value, None, error.reason))
-        self._points = ((scenario, key), tuple(found))
-        return self._points[1]
+                self._sized[pin.scenario] = self.size(pin.scenario)
+            except ScenarioError:
+                self._sized[pin.scenario] = None
+        return self._sized[pin.scenario]

@@ -171,44 +171,6 @@ async def test_pages_by_arrow_and_number(scenario: Scenario) -> None:
         assert "ONE DECODE STEP" in app.text("#results")
 
 
-async def test_pinned_builds_are_compared(scenario: Scenario) -> None:
-    async with running(app_of(scenario)) as app:
-        await app.press("ctrl+t", "p", "9")
-        await app.press("escape")
-        await app.go_to("hardware.gpus_per_node")
-        await app.type("4")
-        compared = app.text("#results")
-        row = next(row for row in compared.splitlines() if row.strip().startswith("hardware"))
-        assert "4 rtx-pro" in row
-        assert "8 rtx-pro" in row
-        assert "✓" in compared
-
-
-async def test_what_if_marks_the_entered_value_and_takes_another(scenario: Scenario) -> None:
-    async with running(app_of(scenario)) as app:
-        await app.press("ctrl+t", "0")
-        shown = app.text("#results")
-        assert "WHAT IF" in shown
-        assert any(row.startswith(" ▸") and " 32 " in row for row in shown.splitlines())
-        results = app.app.workbench.results
-        while results.chosen != "take:64":
-            await app.press("down")
-        await app.press("enter")
-        assert app.app.store.scenario.workload.concurrency == 64
-
-
-async def test_builds_are_found_without_holding_up_typing(scenario: Scenario) -> None:
-    async with running(app_of(scenario)) as app:
-        await app.press("ctrl+t", "8")
-        await app.app.workers.wait_for_complete()
-        await app.pilot.pause()
-        assert "cheapest to buy" in app.text("#results")
-        await app.press("enter")
-        assert app.app.store.scenario.hardware != scenario.hardware
-        await app.press("ctrl+z")
-        assert app.app.store.scenario == scenario
-
-
 async def test_help_and_palette_come_from_the_registry(scenario: Scenario) -> None:
     async with running(app_of(scenario), 120, 60) as app:
         await app.press("f1")

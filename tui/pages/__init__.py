@@ -73,24 +73,24 @@ def cost(sizing: Sizing, look: Look) -> list[Line]:
 
 
 def builds(sizing: Sizing, look: Look) -> list[Line]:
-    """Builds of the catalog that carry the workload."""
-    from tui.pages import studies
+    """The smallest change that is enough, and the builds of the catalog that carry the workload."""
+    from tui.pages import found as page
 
-    return studies.builds(sizing, look, look.studies) if look.studies is not None else []
+    return page.builds(sizing, look, look.studies.search) if look.studies is not None else []
 
 
 def compare(sizing: Sizing, look: Look) -> list[Line]:
     """Pinned builds side by side."""
-    from tui.pages import studies
+    from tui.pages import pinned as page
 
-    return studies.compare(sizing, look, look.studies) if look.studies is not None else []
+    return page.compare(sizing, look, look.studies) if look.studies is not None else []
 
 
 def what_if(sizing: Sizing, look: Look) -> list[Line]:
     """One input swept."""
-    from tui.pages import studies
+    from tui.pages import whatif as page
 
-    return studies.what_if(sizing, look, look.studies) if look.studies is not None else []
+    return page.what_if(sizing, look, look.studies.sweep) if look.studies is not None else []
 
 
 PAGES: dict[str, Callable[[Sizing, Look], list[Line]]] = {

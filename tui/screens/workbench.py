@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, cast
@@ -19,7 +18,6 @@ from textual.widget import Widget
 
 from catalog.errors import CatalogError, UnknownId
 from engine.errors import ScenarioError
-from engine.scenario import Scenario
 from tui import actions, fields, paths
 from tui.doc import Line, line, wrap
 from tui.fields import Field
@@ -35,8 +33,7 @@ if TYPE_CHECKING:
 NARROW, WIDE = 100, 160
 SMALLEST = (60, 20)
 AUTOSAVE_S = 2.0
-SEARCH_AFTER_S = 0.2
-SEARCH_STEP = 8
+STUDIED = ("Builds", "What if")
 
 
 class TooSmall(Canvas):
@@ -165,7 +162,7 @@ class Workbench(Screen[None]):
         for panel in self.query(Canvas):
             if panel is not self.form:
                 panel.update_lines()
-        self._search_builds()
+        self._look_ahead()
 
     @on(Form.Changed)
     def _changed(self, event: Form.Changed) -> None:
@@ -278,7 +275,7 @@ class Workbench(Screen[None]):
         tabs.page = page
         tabs.update_lines()
         panel.open_page(page)
-        self._search_builds()
+        self._look_ahead()
 
     @on(Tabs.Chosen)
     def _tab(self, event: Tabs.Chosen) -> None:
@@ -300,10 +297,8 @@ class Workbench(Screen[None]):
             self.action_help()
         elif self.on_results and event.key == "escape":
             self.show_results(False)
-        elif self.on_results and event.key == "a":
-            self.action_apply()
-        elif self.on_results and event.key == "p":
-            self.action_pin()
+        elif self.on_results and event.key in actions.LETTERS:
+            self.run_command(actions.LETTERS[event.key])
         else:
             return
         event.stop()
@@ -358,6 +353,14 @@ class Workbench(Screen[None]):
         if chosen.startswith("apply:"):
             self.apply(chosen)
             return
+        if self._panel().page == "Builds":
+            from tui.screens import study
+
+            if chosen.startswith("fix:"):
+                study.act(self, *chosen.split(":", 1))
+                return
+            if study.first_fix(self):
+                return
         sizing = self.sizeup.store.sizing
         offered = fixes(sizing) if sizing is not None else []
         if offered:
@@ -375,27 +378,10 @@ class Workbench(Screen[None]):
             self._study(*event.action.split(":", 1))
 
     def _study(self, verb: str, what: str) -> None:
-        """Open a build that was found or pinned, forget a pin, or sweep another input."""
-        studies, store = self.sizeup.studies, self.sizeup.store
-        store.seal()
-        if verb == "sweep":
-            studies.sweep_key = what
-            self.refresh_panels()
-        elif verb == "unpin":
-            studies.unpin(what)
-            self.refresh_panels()
-        elif verb == "build":
-            store.edit(studies.builds[int(what)].option.plan.scenario)
-            self.say("That build is open. Ctrl+Z comes back.")
-        elif verb == "pin":
-            store.edit(next(pin.scenario for pin in studies.pins if pin.name == what))
-            self.say(f"Build {what} is open. Ctrl+Z comes back.")
-        elif verb == "take":
-            from tui.pages.studies import sweeps
+        """What the Builds, Compare and What if pages offer."""
+        from tui.screens import study
 
-            offered = [key for key, _ in sweeps(store.scenario)]
-            key = studies.sweep_key if studies.sweep_key in offered else offered[0]
-            self.set_value(fields.BY_KEY[key], int(float(what)))
+        study.act(self, verb, what)
 
     def apply(self, action: str) -> None:
         """Make a suggested change; the words say what was changed."""
@@ -506,38 +492,67 @@ class Workbench(Screen[None]):
 
     def action_pin(self) -> None:
         """Pin this build for comparing."""
-        sizing = self.sizeup.store.sizing
-        if sizing is None:
-            self.say("There is no result to pin yet.")
-            return
-        name = self.sizeup.studies.pin(sizing)
-        self.refresh_panels()
-        self.say(f"Pinned as {name}. The Compare page sets it beside what you change.")
+        from tui.screens import study
 
-    def _search_builds(self) -> None:
-        """Look through the catalog a little at a time while the Builds page is in sight."""
-        studies, scenario = self.sizeup.studies, self.sizeup.store.scenario
-        shown = [panel for panel in (self.results, self.detail) if panel.display and panel.page == "Builds"]
-        if shown and self.sizeup.store.problem is None and studies.builds_for != scenario:
-            self.run_worker(self._found(scenario), group="builds", exclusive=True)
+        study.pin(self)
 
-    async def _found(self, scenario: Scenario) -> None:
-        from engine.recommend import options, rank_options
+    def action_swap_pin(self) -> None:
+        """Swap the chosen pinned build with the one at hand."""
+        from tui.screens import study
 
-        studies = self.sizeup.studies
-        studies.builds_for, studies.builds, studies.searching, studies.tried = scenario, (), True, 0
-        await asyncio.sleep(SEARCH_AFTER_S)
-        found = []
-        for number, option in enumerate(options(scenario)):
-            if option is not None:
-                found.append(option)
-            if number % SEARCH_STEP == 0:
-                studies.tried = number
-                await asyncio.sleep(0)
-        studies.builds, studies.searching = rank_options(found), False
-        for panel in (self.results, self.detail):
-            if panel.page == "Builds":
-                panel.update_lines()
+        entry = study.chosen_pin(self, self._panel())
+        if entry is not None:
+            study.swap(self, entry)
+
+    def action_rename_pin(self) -> None:
+        """Rename the chosen pinned build."""
+        from tui.screens import study
+
+        entry = study.chosen_pin(self, self._panel())
+        if entry is not None:
+            self._run(study.rename(self, entry))
+
+    def action_unpin(self) -> None:
+        """Forget the chosen pinned build."""
+        from tui.screens import study
+
+        entry = study.chosen_pin(self, self._panel())
+        if entry is not None:
+            study.unpin(self, entry)
+
+    def action_limits(self) -> None:
+        """What the builds must stay within."""
+        from tui.screens import study
+
+        self.open_page("Builds", self._panel())
+        self._run(study.ask_limits(self))
+
+    def action_sweep_input(self) -> None:
+        """Sweep the next input."""
+        from tui.screens import study
+
+        self.open_page("What if", self._panel())
+        study.next_input(self)
+
+    def action_sweep_figure(self) -> None:
+        """Show the next figure of the sweep."""
+        from tui.screens import study
+
+        self.open_page("What if", self._panel())
+        study.next_figure(self)
+
+    def action_stop_search(self) -> None:
+        """Stop the search for builds, or search again."""
+        from tui.screens import study
+
+        study.stop(self)
+
+    def _look_ahead(self) -> None:
+        """Search or sweep, a little at a time, for the pages in sight that need it."""
+        if self.results.page in STUDIED or self.detail.page in STUDIED:
+            from tui.screens import study
+
+            study.look_ahead(self)
 
     def keep_work(self) -> None:
         """Write unsaved work to the recovery file."""

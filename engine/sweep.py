@@ -1,0 +1,263 @@
+"""What if: one input swept over its range with all else kept, and the values at which the verdict changes.
+
+Every point is a whole plan with its verdict, so a sweep says what `size` would say at that value. Sweeping the hardware
+leaves the layout to be chosen anew, as `engine.recommend.changed` does.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from engine.checks import check_scenario
+from engine.cost import cost
+from engine.errors import ScenarioError
+from engine.flips import ANSWER_WORDS
+from engine.hardware import Link
+from engine.plan import Plan, plan
+from engine.power import power
+from engine.recommend import changed
+from engine.scenario import Scenario
+from engine.sizing import Answer, Verdict
+from engine.verdict import decide
+
+Value = int | str
+SPAN = 32
+"""How far from the entered number a sweep reaches, as a ratio to either side: five doublings."""
+DEFAULT_POINTS = 41
+FEWEST_TOKENS = 128
+GPU_COUNTS = (1, 2, 4, 6, 8, 10, 12, 16)
+NODE_COUNTS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32)
+_SERVING = ("workload.concurrency", "workload.input_tokens", "workload.output_tokens")
+_TRAINING = ("workload.sequence_length", "workload.micro_batch")
+_HARDWARE = ("hardware.gpus_per_node", "hardware.nodes", "hardware.intra_link", "hardware.inter_link")
+LINK_FIELDS = ("hardware.intra_link", "hardware.inter_link")
+
+Figure = Literal[
+    "tokens_per_s_total",
+    "tokens_per_s_user",
+    "ttft_s",
+    "max_users",
+    "memory_share",
+    "usd_per_million_tokens",
+    "tokens_per_s_gpu",
+    "days",
+    "mfu",
+    "run_usd",
+]
+SERVING_FIGURES: tuple[Figure, ...] = (
+    "tokens_per_s_total",
+    "tokens_per_s_user",
+    "ttft_s",
+    "max_users",
+    "memory_share",
+    "usd_per_million_tokens",
+)
+TRAINING_FIGURES: tuple[Figure, ...] = (
+    "tokens_per_s_total",
+    "tokens_per_s_gpu",
+    "days",
+    "mfu",
+    "memory_share",
+    "run_usd",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SweepPoint:
+    """The build at one value. answer None: impossible there, and why.
+
+    memory_share: of the memory that may be used, on the fullest GPU, 1.0 is full. max_users: that fit at this length.
+    """
+
+    value: Value
+    answer: Answer | None
+    carries: bool = False
+    replicas: int = 1
+    reason: str = ""
+    memory_share: float | None = None
+    max_users: float | None = None
+    tokens_per_s_total: float | None = None
+    tokens_per_s_user: float | None = None
+    ttft_s: float | None = None
+    usd_per_million_tokens: float | None = None
+    tokens_per_s_gpu: float | None = None
+    days: float | None = None
+    mfu: float | None = None
+    run_usd: float | None = None
+
+    def figure(self, name: Figure) -> float | None:
+        """One figure by its name; None where there is none."""
+        value: float | None = getattr(self, name)
+        return value
+
+    @property
+    def words(self) -> str:
+        """The verdict in words, and whether the entered build itself carries the workload there."""
+        if self.answer is None:
+            return self.reason
+        text = f"{self.replicas} replicas" if self.answer == "replicas" else ANSWER_WORDS[self.answer]
+        return text if self.carries or self.answer == "does-not-fit" else f"{text}; not this build"
+
+
+@dataclass(frozen=True, slots=True)
+class SweepFlip:
+    """Where the verdict changes: the last value of the old one, the first of the new one, and both in words."""
+
+    last: Value
+    first: Value
+    before: str
+    after: str
+
+
+def fields(scenario: Scenario) -> tuple[str, ...]:
+    """Dotted keys that a sweep makes sense of for this workload and build."""
+    work = _SERVING if scenario.workload.is_inference else _TRAINING
+    hardware = scenario.hardware
+    left_out = []
+    if hardware.gpus_per_node == 1:
+        left_out.append("hardware.intra_link")
+    if hardware.nodes == 1:
+        left_out.append("hardware.inter_link")
+    return work + tuple(field for field in _HARDWARE if field not in left_out)
+
+
+def entered(scenario: Scenario, field: str) -> Value:
+    """The value that the scenario has now: a number, or the id of a link."""
+    section, _, name = field.partition(".")
+    value = getattr(getattr(scenario, section), name)
+    return value.id if isinstance(value, Link) else int(value)
+
+
+def values(scenario: Scenario, field: str, points: int = DEFAULT_POINTS) -> tuple[Value, ...]:
+    """The values to sweep, in order, the entered one among them. Links run from the widest to the narrowest."""
+    now = entered(scenario, field)
+    hardware = scenario.hardware
+    if field in LINK_FIELDS:
+        return _links(scenario, field)
+    assert isinstance(now, int)
+    if field == "hardware.gpus_per_node":
+        most = hardware.accelerator.max_gpus_per_node or GPU_COUNTS[-1]
+        return tuple(sorted({now, *(count for count in GPU_COUNTS if count <= most)}))
+    if field == "hardware.nodes":
+        return tuple(sorted({now, *(count for count in NODE_COUNTS if count <= max(16, 2 * now))}))
+    low, high = max(1, now // SPAN), now * SPAN
+    if field in ("workload.input_tokens", "workload.sequence_length"):
+        beside = scenario.workload.output_tokens if scenario.workload.is_inference else 0
+        high = max(now, min(high, scenario.model.architecture.max_position - beside))
+        low = min(now, max(FEWEST_TOKENS, low))
+    if high <= low:
+        return (now,)
+    steps = max(2, points - 1)
+    found = {_round(low * (high / low) ** (step / steps)) for step in range(steps + 1)}
+    # rounding must not leave the range, nor put a second value beside the entered one
+    close = {
+        value for value in found if value != now and abs(math.log(value / now)) < 0.3 * math.log(high / low) / steps
+    }
+    return tuple(sorted({value for value in found - close if low <= value <= high} | {now, high}))
+
+
+def _round(value: float) -> int:
+    """To two figures: people read 140, not 139."""
+    if value < 100:
+        return max(1, round(value))
+    unit = 10 ** (math.floor(math.log10(value)) - 1)
+    return int(round(value / unit) * unit)
+
+
+def _links(scenario: Scenario, field: str) -> tuple[Value, ...]:
+    hardware = scenario.hardware
+    scope = "intra-node" if field == "hardware.intra_link" else "inter-node"
+    now = hardware.intra_link if field == "hardware.intra_link" else hardware.inter_link
+    gpus = hardware.gpus_per_node if scope == "intra-node" else 1
+    fitting = [link for link in scenario.facts.links if link.max_gpus is None or link.max_gpus >= gpus]
+    links = {link.id: link for link in fitting if link.scope == scope and not link.status}
+    links[now.id] = now
+    ordered = sorted(links.values(), key=lambda link: (-link.peak_gb_s_unidir, link.id))
+    return tuple(link.id for link in ordered)
+
+
+def at(scenario: Scenario, field: str, value: Value) -> Scenario:
+    """The scenario with the swept input at a value. Raises ScenarioError for a link that the catalog does not have."""
+    if value == entered(scenario, field):
+        return scenario
+    found: object = value
+    if isinstance(value, str):
+        try:
+            found = scenario.facts.link(value)
+        except KeyError:
+            raise ScenarioError(field, f"no link {value}") from None
+    after = changed(scenario, field, found)
+    if field in ("hardware.gpus_per_node", *LINK_FIELDS) and after.hardware.platform is not None:
+        after = replace(after, hardware=replace(after.hardware, platform=None))
+    return after
+
+
+def point(scenario: Scenario, field: str, value: Value) -> SweepPoint:
+    """The build at one value; impossible values say why."""
+    try:
+        there = at(scenario, field, value)
+        check_scenario(there)
+        found = plan(there)
+        verdict = decide(there, found)
+    except ScenarioError as error:
+        return SweepPoint(value, None, reason=error.reason)
+    return _figures(value, found, verdict)
+
+
+def _figures(value: Value, found: Plan, verdict: Verdict) -> SweepPoint:
+    money = cost(found, power(found.scenario))
+    worst = found.memory.worst
+    serving, training = found.serving, found.training
+    rate = serving.tokens_per_s_total if serving is not None else None
+    if training is not None:
+        rate = training.tokens_per_s_total
+    return SweepPoint(
+        value,
+        verdict.answer,
+        found.carries,
+        verdict.replicas,
+        "",
+        worst.used_bytes / worst.usable_bytes if worst.usable_bytes else None,
+        found.memory.max_concurrency if found.scenario.workload.is_inference else None,
+        rate,
+        serving.tokens_per_s_user if serving is not None else None,
+        serving.ttft_s if serving is not None else None,
+        money.usd_per_million_tokens,
+        training.tokens_per_s_gpu if training is not None else None,
+        training.days if training is not None else None,
+        training.mfu if training is not None else None,
+        money.run_usd,
+    )
+
+
+def sweep(scenario: Scenario, field: str, over: Sequence[Value] | None = None) -> Iterator[SweepPoint]:
+    """One point after another, so that a caller can draw what there is and stop."""
+    for value in values(scenario, field) if over is None else over:
+        yield point(scenario, field, value)
+
+
+def _state(found: SweepPoint) -> tuple[Answer | None, bool]:
+    return found.answer, found.carries
+
+
+def flips(scenario: Scenario, field: str, points: Sequence[SweepPoint]) -> Iterator[SweepFlip]:
+    """Every change of the verdict along the points, workload numbers narrowed down to the first value by halving.
+
+    The number of replicas alone is no change: it grows with every step of the load.
+    """
+    exact = field.startswith("workload.")  # between two counts of GPUs lie boxes that nobody builds
+    for left, right in itertools.pairwise(points):
+        if _state(left) == _state(right):
+            continue
+        last, first = left, right
+        while exact and isinstance(last.value, int) and isinstance(first.value, int) and first.value - last.value > 1:
+            middle = point(scenario, field, (last.value + first.value) // 2)
+            if _state(middle) == _state(last):
+                last = middle
+            else:
+                first = middle
+        yield SweepFlip(last.value, first.value, last.words, first.words)

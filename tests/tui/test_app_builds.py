@@ -1,0 +1,172 @@
+"""The Builds page: the smallest change, the catalog's builds, their limits, and that a search never blocks typing."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import replace
+
+import pytest
+
+from engine.scenario import Scenario
+from tests.tui.builds import BUILDS
+from tests.tui.driver import Driver, app_of, running
+
+SIZES = [(60, 20), (80, 24), (120, 36), (160, 48), (200, 50)]
+
+
+@pytest.fixture
+def scenario() -> Scenario:
+    return BUILDS["llama70b"]()
+
+
+@pytest.fixture
+def crowded(scenario: Scenario) -> Scenario:
+    """More users than the build holds; FP8 for the KV cache is enough."""
+    work = replace(scenario.workload, concurrency=256, ttft_target_s=None, tokens_per_s_user_target=None)
+    return replace(scenario, workload=work)
+
+
+async def settle(app: Driver) -> None:
+    """Wait for the searches under way."""
+    while any(worker.group == "study" and not worker.is_finished for worker in app.app.workers):
+        await asyncio.sleep(0.01)
+    await app.pilot.pause()
+
+
+async def choose(app: Driver, start: str) -> str:
+    """Go up or down to the first thing on the page whose action starts so."""
+    results = app.app.workbench.results
+    actions = list(dict.fromkeys(action for _, action in results._targets))
+    wanted = next((action for action in actions if action.startswith(start)), "")
+    assert wanted, f"nothing starts with {start}: {actions}"
+    for _ in range(2 * len(actions)):
+        if results.chosen == wanted:
+            return wanted
+        await app.press("up" if actions.index(results.chosen) > actions.index(wanted) else "down")
+    raise AssertionError(f"no way to {wanted}")
+
+
+async def test_the_first_build_of_each_kind_opens_and_comes_back(scenario: Scenario) -> None:
+    async with running(app_of(scenario)) as app:
+        await app.press("ctrl+t", "8")
+        await settle(app)
+        shown = app.text("#results")
+        for rank in ("cheapest to buy", "cheapest to rent", "least power", "fewest GPUs"):
+            assert rank in shown
+        await choose(app, "build:0")
+        await app.press("enter")
+        opened = app.app.store.scenario
+        assert opened.hardware != scenario.hardware
+        assert opened.title == scenario.title
+        assert opened.workload == scenario.workload
+        assert app.app.store.sizing is not None
+        assert app.app.store.sizing.verdict.carried
+        await app.press("ctrl+z")
+        assert app.app.store.scenario == scenario
+
+
+async def test_the_smallest_change_is_applied_by_its_key(crowded: Scenario) -> None:
+    async with running(app_of(crowded)) as app:
+        await app.press("ctrl+t", "8")
+        assert app.app.store.sizing is not None
+        assert not app.app.store.sizing.verdict.carried
+        await settle(app)
+        assert "SMALLEST CHANGE" in app.text("#results")
+        await app.press("a")
+        assert app.app.store.sizing.verdict.carried
+        await settle(app)
+        assert "THIS BUILD CARRIES IT" in app.text("#results")
+        await app.press("ctrl+z")
+        assert app.app.store.scenario == crowded
+
+
+async def test_limits_narrow_the_search(scenario: Scenario) -> None:
+    async with running(app_of(scenario)) as app:
+        await app.press("ctrl+t", "8")
+        await settle(app)
+        everything = len(app.app.studies.search.found)
+        await choose(app, "limit:vendors")
+        await app.press("enter")
+        await app.type("amd")
+        await app.press("enter")
+        await settle(app)
+        found = app.app.studies.search.found
+        assert 0 < len(found) < everything
+        assert {option.scenario.hardware.accelerator.vendor for option in found} == {"AMD"}
+        assert "vendor AMD" in app.text("#results")
+        await app.press("w")
+        await app.type("power")
+        await app.press("enter", "ctrl+u")
+        await app.type("2.5x")
+        await app.press("enter")
+        assert "no unit" in app.text()
+        await app.press("backspace", "enter")
+        await settle(app)
+        assert all((option.power_w or 0) <= 2500 for option in app.app.studies.search.found)
+
+
+async def test_typing_goes_on_while_a_search_runs(scenario: Scenario) -> None:
+    async with running(app_of(scenario)) as app:
+        await app.press("ctrl+t", "8", "escape")
+        await app.go_to("workload.concurrency")
+        started = time.monotonic()
+        while not app.app.studies.search.running and time.monotonic() - started < 10:
+            await asyncio.sleep(0.002)
+        await app.type("64")
+        assert app.app.store.scenario.workload.concurrency == 64
+        await settle(app)
+        search = app.app.studies.search
+        assert not search.stale(app.app.store.scenario), "the search follows the edit"
+        assert search.ranked
+        assert not search.running
+
+
+async def test_a_search_is_stopped_and_started_again(scenario: Scenario, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tui.screens.study.SLICE_S", 0.0)
+    async with running(app_of(scenario)) as app:
+        await app.press("ctrl+t", "8")
+        started = time.monotonic()
+        while app.app.studies.search.done < 3 and time.monotonic() - started < 10:
+            await asyncio.sleep(0)
+        app.app.workbench.action_stop_search()
+        await app.pilot.pause()
+        assert "stopped after" in app.text("#results")
+        await app.press("x")
+        await settle(app)
+        assert "found on" in app.text("#results")
+
+
+async def test_nothing_is_searched_before_the_page_is_open(scenario: Scenario) -> None:
+    async with running(app_of(scenario)) as app:
+        await app.go_to("workload.concurrency")
+        await app.type("64")
+        await settle(app)
+        assert app.app.studies.search.asked is None
+
+
+@pytest.mark.parametrize("terminal", SIZES)
+@pytest.mark.parametrize("build", ["llama70b", "llama405b", "finetune"])
+async def test_no_line_is_wider_than_its_panel(build: str, terminal: tuple[int, int]) -> None:
+    async with running(app_of(BUILDS[build]()), *terminal) as app:
+        await app.press("ctrl+t", "8")
+        await settle(app)
+        bench = app.app.workbench
+        panel = bench.detail if bench.detail.page == "Builds" else bench.results
+        assert len(panel.lines) > 8
+        for row in panel.lines:
+            text = "".join(span.text for span in row).rstrip()
+            assert len(text) <= panel.inner_width, text
+
+
+async def test_by_mouse(scenario: Scenario) -> None:
+    async with running(app_of(scenario)) as app:
+        tabs = app.app.screen.query_one("#tabs")
+        text = app.text("#tabs")
+        await app.pilot.click(tabs, offset=(text.index("Builds") + 1, 0))
+        await settle(app)
+        results = app.app.workbench.results
+        row, _ = next(target for target in results._targets if target[1] == "build:0")
+        await app.pilot.click(results, offset=(5, row - results.top))
+        await app.pilot.pause()
+        assert app.app.store.scenario.hardware != scenario.hardware

@@ -1,0 +1,124 @@
+"""The Compare page: pinning, differences and winners, swapping, renaming, unpinning, and the way back."""
+
+from __future__ import annotations
+
+import pytest
+
+from engine.scenario import Scenario
+from tests.tui.builds import BUILDS
+from tests.tui.driver import Driver, app_of, running
+from tui.doc import plain
+
+
+@pytest.fixture
+def scenario() -> Scenario:
+    return BUILDS["llama70b"]()
+
+
+async def with_pin(app: Driver) -> None:
+    """Pin the build as it is, then halve its GPUs and show the comparison."""
+    await app.press("ctrl+t", "p", "escape")
+    await app.go_to("hardware.gpus_per_node")
+    await app.type("4")
+    await app.press("ctrl+t", "9")
+
+
+def row_of(app: Driver, label: str) -> str:
+    return next(row for row in app.text("#results").splitlines() if row[1:].strip().startswith(label))
+
+
+async def test_differing_rows_and_winners_are_marked(scenario: Scenario) -> None:
+    async with running(app_of(scenario)) as app:
+        await with_pin(app)
+        hardware = row_of(app, "hardware")
+        assert hardware.startswith("≠")
+        assert not row_of(app, "weights").startswith("≠")
+        free = row_of(app, "free, GiB")
+        assert free.startswith("≠")
+        assert free.count("✓") == 1
+        assert free.rstrip().endswith("✓"), "the pinned build with 8 GPUs has more room"
+        assert row_of(app, "power").index("✓") < row_of(app, "power").rindex("kW"), "4 GPUs draw less"
+
+
+async def test_swap_and_back(scenario: Scenario) -> None:
+    async with running(app_of(scenario)) as app:
+        await with_pin(app)
+        smaller = app.app.store.scenario
+        await app.press("s")
+        assert app.app.store.scenario == scenario
+        assert [pin.scenario for pin in app.app.store.pins] == [smaller]
+        await app.press("ctrl+z")
+        assert app.app.store.scenario == smaller
+        assert [pin.scenario for pin in app.app.store.pins] == [scenario]
+        await app.press("ctrl+y")
+        assert app.app.store.scenario == scenario
+
+
+async def test_rename_and_unpin(scenario: Scenario) -> None:
+    async with running(app_of(scenario)) as app:
+        await with_pin(app)
+        await app.press("r", "ctrl+u")
+        await app.type("big box")
+        await app.press("enter")
+        assert "big box" in app.text("#results")
+        await app.press("u")
+        assert app.app.store.pins == ()
+        assert "Nothing is pinned" in app.text("#results")
+        await app.press("ctrl+z")
+        assert [pin.name for pin in app.app.store.pins] == ["big box"]
+
+
+async def test_enter_on_a_pin_offers_all(scenario: Scenario) -> None:
+    async with running(app_of(scenario)) as app:
+        await with_pin(app)
+        await app.press("enter")
+        assert "Pinned build A" in app.text()
+        await app.press("o")
+        assert app.app.store.scenario == scenario
+        assert len(app.app.store.pins) == 1
+
+
+async def test_three_builds_and_no_more(scenario: Scenario) -> None:
+    async with running(app_of(scenario)) as app:
+        for count in ("1", "2", "4"):
+            await app.press("escape")
+            await app.go_to("hardware.gpus_per_node")
+            await app.type(count)
+            await app.press("ctrl+t", "p")
+        assert [pin.name for pin in app.app.store.pins] == ["A", "B", "C"]
+        await app.press("p")
+        assert "pinned already" in app.text("#footer")
+        await app.press("escape")
+        await app.go_to("hardware.gpus_per_node")
+        await app.type("8")
+        await app.press("ctrl+t", "p")
+        assert "are taken" in app.text("#footer")
+
+
+async def test_pinning_is_unsaved_work(scenario: Scenario) -> None:
+    async with running(app_of(scenario)) as app:
+        await app.press("ctrl+t", "p")
+        assert app.app.store.dirty
+        await app.press("ctrl+z")
+        assert not app.app.store.dirty
+
+
+@pytest.mark.parametrize("size", [(60, 20), (80, 24), (120, 36), (160, 48), (200, 50)])
+@pytest.mark.parametrize("build", ["llama70b", "finetune"])
+async def test_four_columns_fit(build: str, size: tuple[int, int]) -> None:
+    async with running(app_of(BUILDS[build]()), *size) as app:
+        for count in ("1", "2", "4"):
+            await app.press("escape")
+            await app.go_to("hardware.gpus_per_node")
+            await app.type(count)
+            await app.press("ctrl+t", "p")
+        await app.press("escape")
+        await app.go_to("hardware.gpus_per_node")
+        await app.type("8")
+        await app.press("ctrl+t", "9")
+        bench = app.app.workbench
+        panel = bench.detail if bench.detail.page == "Compare" else bench.results
+        heads = plain(panel.lines[1])
+        assert all(name in heads for name in ("now", "A", "B", "C"))
+        for row in panel.lines:
+            assert len(plain(row).rstrip()) <= panel.inner_width, plain(row)

@@ -1,0 +1,284 @@
+"""The What if page: one input swept, the chosen figure as a chart, and where the verdict changes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from engine.scenario import Scenario
+from engine.sizing import Sizing
+from engine.sweep import LINK_FIELDS, SERVING_FIGURES, TRAINING_FIGURES, Figure, SweepPoint, Value, entered, fields
+from tui.doc import BLANK, Line, Span, flow, heading, line, paragraphs, shorten, width_of
+from tui.glyphs import Glyphs
+from tui.pages.sections import Look
+from tui.pages.words import count, digits, percent, rate, seconds, usd
+from tui.studies import Sweep
+
+FIELD_WORDS = {
+    "workload.concurrency": ("users", "users at once"),
+    "workload.input_tokens": ("prompt", "tokens of the prompt"),
+    "workload.output_tokens": ("answer", "tokens of the answer"),
+    "workload.sequence_length": ("sequence", "tokens of a sequence"),
+    "workload.micro_batch": ("micro-batch", "sequences of a micro-batch"),
+    "hardware.gpus_per_node": ("GPUs", "GPUs in a node"),
+    "hardware.nodes": ("nodes", "nodes"),
+    "hardware.intra_link": ("link in node", "the link in a node"),
+    "hardware.inter_link": ("link of nodes", "the link between nodes"),
+}
+FIGURE_WORDS: dict[Figure, tuple[str, Callable[[float], str]]] = {
+    "tokens_per_s_total": ("tok/s in all", rate),
+    "tokens_per_s_user": ("tok/s a user", rate),
+    "ttft_s": ("first token", seconds),
+    "max_users": ("users that fit", lambda value: count(int(value)) if value >= 1 else digits(value, 2)),
+    "memory_share": ("memory", percent),
+    "usd_per_million_tokens": ("$ per M tokens", usd),
+    "tokens_per_s_gpu": ("tok/s a GPU", rate),
+    "days": ("run", lambda value: seconds(value * 86400)),
+    "mfu": ("MFU", percent),
+    "run_usd": ("run, rented", usd),
+}
+HEIGHT = 8
+EIGHTHS = " ▁▂▃▄▅▆▇█"
+ASCII_PARTS = " ...::::#"
+
+
+def what_if(sizing: Sizing, look: Look, sweep: Sweep) -> list[Line]:
+    """The page."""
+    scenario = sizing.scenario
+    field, figure = sweep.of(scenario), sweep.shown(scenario)
+    stale = sweep.stale(scenario)
+    points = [] if stale and sweep.asked is not None and sweep.asked[1] != field else sweep.points
+    state = "about to sweep" if stale else f"{len(points)} of {sweep.expected}" if sweep.running else "all else kept"
+    lines = [heading("WHAT IF", look.width, look.glyphs.rule, state, "warn" if stale or sweep.running else "dim")]
+    lines += _choices("change", [(key, FIELD_WORDS[key][0]) for key in fields(scenario)], field, "sweep", look)
+    offered = SERVING_FIGURES if scenario.workload.is_inference else TRAINING_FIGURES
+    lines += _choices("show", [(name, FIGURE_WORDS[name][0]) for name in offered], figure, "show", look)
+    if not points:
+        return lines
+    now = entered(scenario, field)
+    if field in LINK_FIELDS:
+        return [*lines, BLANK, *_bars(scenario, points, figure, now, look)]
+    # a chart of half the points would be drawn anew with every other one
+    drawn = points if not sweep.running else []
+    lines += _chart(drawn, figure, now, sweep, look) if drawn else [BLANK] * (HEIGHT + 4)
+    lines += [BLANK, *_flips(sweep, field, look), BLANK, *_table(scenario, drawn, figure, now, look)]
+    return lines
+
+
+def _choices(label: str, offered: Sequence[tuple[str, str]], current: str, verb: str, look: Look) -> list[Line]:
+    spans = [Span(f" {label:<7}", "dim")]
+    for key, words in offered:
+        style = "tab-on" if key == current else "link"
+        spans += [Span(words.replace(" ", "\u00a0"), style, f"{verb}:{key}"), Span("  ")]
+    return flow(spans, look.width, " " * 8)
+
+
+# --- chart
+
+
+def _chart(points: Sequence[SweepPoint], figure: Figure, now: Value, sweep: Sweep, look: Look) -> list[Line]:
+    glyphs = look.glyphs
+    words = FIGURE_WORDS[figure][1]
+    amounts = [point.figure(figure) for point in points]
+    known = [value for value in amounts if value is not None]
+    top = max(known, default=0.0) or 1.0
+    axis = 1 + max(len(words(top)), len(words(top / 2)))
+    across = max(len(points), look.width - axis - 3)
+    cells = [at * len(points) // across for at in range(across)]  # which point each column of cells shows
+    first_cell = {index: cells.index(index) for index in set(cells)}
+    edges = _edges(points, sweep, first_cell)
+    edge_glyph = glyphs.column
+    lines: list[Line] = []
+    for row in range(HEIGHT, 0, -1):
+        label = words(top) if row == HEIGHT else words(top / 2) if row == HEIGHT // 2 else ""
+        spans = [Span(f"{label:>{axis}} ", "dim"), Span(edge_glyph, "rule")]
+        for at, index in enumerate(cells):
+            value = amounts[index]
+            eighths = 0 if value is None else round(value / top * HEIGHT * 8) - (row - 1) * 8
+            if row == 1 and value:
+                eighths = max(1, eighths)
+            part = max(0, min(8, eighths))
+            if at in edges and not part:
+                spans.append(Span(edge_glyph, "key"))
+            else:
+                style = "accent" if points[index].carries else "over"
+                spans.append(Span(_part(part, points[index].carries, glyphs), style))
+        lines.append(_joined(spans))
+    lines.append(line((" " * (axis + 1) + "0"[:0] + glyphs.column + glyphs.rule * across, "rule")))
+    lines += _scale(points, first_cell, edges, across, axis + 2, now, glyphs)
+    return lines
+
+
+def _part(eighths: int, carries: bool, glyphs: Glyphs) -> str:
+    """A cell of a column: solid where the build carries the workload, hatched where it does not."""
+    if not glyphs.unicode:
+        return ASCII_PARTS[eighths] if carries or eighths < 8 else glyphs.over
+    return EIGHTHS[eighths] if carries or eighths < 8 else glyphs.activations
+
+
+def _edges(points: Sequence[SweepPoint], sweep: Sweep, first_cell: dict[int, int]) -> dict[int, int]:
+    """The cell where each flip point lies, and its number."""
+    found: dict[int, int] = {}
+    for number, flip in enumerate(sweep.flips, 1):
+        index = next((at for at, point in enumerate(points) if _reached(point.value, flip.first)), None)
+        if index is not None and index in first_cell:
+            found[first_cell[index]] = number
+    return found
+
+
+def _reached(value: Value, first: Value) -> bool:
+    return value >= first if isinstance(value, int) and isinstance(first, int) else value == first
+
+
+def _scale(
+    points: Sequence[SweepPoint],
+    first_cell: dict[int, int],
+    edges: dict[int, int],
+    across: int,
+    indent: int,
+    now: Value,
+    glyphs: Glyphs,
+) -> list[Line]:
+    """Values along the axis, the marks of the flip points, and where the entered value stands."""
+    text = [" "] * (across + 8)
+    free = 0
+    for index, point in enumerate(points):
+        at = first_cell.get(index)
+        label = _value(point.value)
+        last = index == len(points) - 1
+        if last and at is not None:
+            at = max(at, across - len(label))
+            if at < free:
+                continue
+        if at is None or at < free or (not last and at + len(label) + 2 > across - len(_value(points[-1].value))):
+            continue
+        text[at : at + len(label)] = label
+        free = at + len(label) + 3
+    marks: list[Span] = [Span(" " * indent)]
+    here = next((first_cell[i] for i, point in enumerate(points) if point.value == now and i in first_cell), None)
+    row = [" "] * across
+    for at, number in edges.items():
+        row[at] = str(number % 10)
+    styles = ["key" if at in edges else "" for at in range(across)]
+    if here is not None:
+        words = f"{glyphs.up} now {_value(now)}"
+        clear = [at for at in range(here, min(across, here + len(words))) if at in edges]
+        if not clear or clear[0] > here:
+            for offset, char in enumerate(words):
+                at = here + offset
+                if at < across and at not in edges:
+                    row[at], styles[at] = char, "strong"
+        else:
+            row[here] = str(edges[here] % 10)
+    marks += [Span(char, style) for char, style in zip(row, styles, strict=True)]
+    return [line((" " * indent + "".join(text).rstrip(), "dim")), _joined(marks)]
+
+
+def _joined(spans: Sequence[Span]) -> Line:
+    found: list[Span] = []
+    for span in spans:
+        if found and found[-1].style == span.style and found[-1].action == span.action:
+            found[-1] = found[-1]._replace(text=found[-1].text + span.text)
+        else:
+            found.append(span)
+    return tuple(found)
+
+
+def _value(value: Value) -> str:
+    return value if isinstance(value, str) else f"{value:,}" if value < 10_000 else count(value)
+
+
+# --- flips and points
+
+
+def _flips(sweep: Sweep, field: str, look: Look) -> list[Line]:
+    unit = FIELD_WORDS[field][1]
+    lines = [heading("FLIP POINTS", look.width, look.glyphs.rule, unit)]
+    if sweep.running:
+        return [*lines, line((" looking for them", "dim"))]
+    if not sweep.flips:
+        return [*lines, line((" None: the verdict is the same over the whole range.", "dim"))]
+    for number, flip in enumerate(sweep.flips, 1):
+        spans = [
+            Span(f" {number} ", "key"),
+            Span("up to ", ""),
+            Span(_exact(flip.last), "link", f"take:{flip.last}"),
+            Span(f" {flip.before}; from ", ""),
+            Span(_exact(flip.first), "link", f"take:{flip.first}"),
+            Span(f" {flip.after}", ""),
+        ]
+        lines += flow(spans, look.width, "   ")
+    return lines
+
+
+def _exact(value: Value) -> str:
+    return value if isinstance(value, str) else f"{value:,}"
+
+
+def _table(scenario: Scenario, points: Sequence[SweepPoint], figure: Figure, now: Value, look: Look) -> list[Line]:
+    """The figures behind the chart, at a few values; Enter takes one."""
+    glyphs = look.glyphs
+    lines = [heading("THE FIGURES", look.width, glyphs.rule, "Enter takes a value")]
+    offered = SERVING_FIGURES if scenario.workload.is_inference else TRAINING_FIGURES
+    columns = [figure, *(name for name in offered if name != figure)]
+    room = look.width - 3 - 8 - 20
+    columns = columns[: max(1, room // 14)]
+    lines.append(line((f"   {'value':>7} " + "".join(f"{FIGURE_WORDS[name][0]:>14}" for name in columns), "dim")))
+    for point in _some(points, now):
+        here = point.value == now
+        spans = [
+            Span(f" {glyphs.pointer if here else ' '} ", "key"),
+            Span(f"{_value(point.value):>7} ", "strong" if here else "link", f"take:{point.value}"),
+        ]
+        for name in columns:
+            amount = point.figure(name)
+            text = glyphs.dash if amount is None else FIGURE_WORDS[name][1](amount)
+            spans.append(Span(f"{text:>14}", "figure" if amount is not None else "dim"))
+        mark = glyphs.yes if point.carries else glyphs.no
+        words = shorten(point.words, max(4, look.width - width_of(spans) - 4), glyphs.ellipsis)
+        lines.append((*spans, Span(f"  {mark} ", "good" if point.carries else "bad"), Span(words, "dim")))
+    return lines
+
+
+def _some(points: Sequence[SweepPoint], now: Value, most: int = 14) -> list[SweepPoint]:
+    """At most so many points, evenly, the entered one among them."""
+    step = max(1, -(-len(points) // most))
+    last = len(points) - 1
+    return [point for at, point in enumerate(points) if at % step == 0 or point.value == now or at == last]
+
+
+def _bars(scenario: Scenario, points: Sequence[SweepPoint], figure: Figure, now: Value, look: Look) -> list[Line]:
+    """A sweep over links: a bar each, widest link first."""
+    glyphs = look.glyphs
+    title, words = FIGURE_WORDS[figure]
+    name = min(20, max(len(str(point.value)) for point in points))
+    known = [value for value in (point.figure(figure) for point in points) if value is not None]
+    top = max(known, default=0.0) or 1.0
+    figures = max([len(title), *(len(words(value)) for value in known)])
+    room = max(4, look.width - 3 - name - figures - 3 - 22)
+    lines = [line((f"   {'link':<{name}} {title:>{figures}}", "dim"))]
+    before = ""
+    for point in points:
+        here = point.value == now
+        amount = point.figure(figure)
+        text = glyphs.dash if amount is None else words(amount)
+        cells = 0 if amount is None else max(1, round(amount / top * room))
+        verdict = point.words
+        tail = shorten(verdict, 20, glyphs.ellipsis) if verdict != before else ""
+        before = verdict
+        lines.append(
+            line(
+                (f" {glyphs.pointer if here else ' '} ", "key"),
+                Span(
+                    f"{shorten(str(point.value), name, glyphs.ellipsis):<{name}} ",
+                    "strong" if here else "link",
+                    f"take:{point.value}",
+                ),
+                (f"{text:>{figures}} ", "figure"),
+                (glyphs.bar * cells, "accent" if point.carries else "over"),
+                (" " * (room - cells) + " ", ""),
+                (glyphs.yes if point.carries else glyphs.no, "good" if point.carries else "bad"),
+                (f" {tail}", "dim"),
+            )
+        )
+    note = "Enter takes a link. A verdict is written where it changes."
+    return [*lines, BLANK, *paragraphs(note, look.width - 1, "dim", " ", " ")]
