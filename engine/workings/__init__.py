@@ -204,9 +204,7 @@ def _verdict(case: Case, name: str) -> Working:
         raise KeyError(f"verdict.{name}")
     made = _of(Case(found), short)
     prefix = f"verdict.{number}."
-    inputs = tuple(
-        replace(entry, figure=prefix + entry.figure) if entry.figure else entry for entry in made.inputs
-    )
+    inputs = tuple(replace(entry, figure=prefix + entry.figure) if entry.figure else entry for entry in made.inputs)
     hardware = found.scenario.hardware
     nodes = f"{hardware.nodes} nodes of " if hardware.nodes > 1 else ""
     build = f"On {nodes}{hardware.gpus_per_node}x {hardware.accelerator.label}, the build of step {number}."

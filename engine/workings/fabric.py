@@ -42,9 +42,7 @@ def _terms(case: Case) -> Terms:
 
 
 def _words(message: Message) -> str:
-    return (
-        f"{message.op.replace('_', ' ')} of {message.payload_bytes:,.0f} bytes over {message.ranks} ranks ({message.span})"
-    )
+    return f"{message.op.replace('_', ' ')} of {message.payload_bytes:,.0f} bytes over {message.ranks} ranks ({message.span})"
 
 
 def _price(case: Case, link: str, message: Message, groups: int = 1) -> float:
@@ -140,7 +138,9 @@ def _wait(case: Case, link: str) -> Working:
     sheet, row, terms = Sheet(), _row(case, link), _terms(case)
     if case.scenario.workload.is_inference:
         own = sheet.see("decode", row.seconds, "s", f"fabric.{link}.seconds", row.kind)
-        prompts = sheet.put("prompts_per_token", terms.prompts, "", "prompts of others that pass for each token", "fitted")
+        prompts = sheet.put(
+            "prompts_per_token", terms.prompts, "", "prompts of others that pass for each token", "fitted"
+        )
         prompt = sheet.see("prompt", row.prefill_seconds, "s", f"fabric.{link}.prefill_seconds", row.kind)
         expression, formula = f"{own} + {prompts} * {prompt}", "links of a token + links of the prompts that pass it"
     else:
@@ -218,7 +218,9 @@ def _across(dimension: str) -> Callable[[Case, str], Working]:
             raise KeyError(figure)
         inference = case.scenario.workload.is_inference
         if inference and dimension == "dp":
-            return sheet.working(figure, title, value, "", "replicas share no traffic: a router sends them text", "1", "counted", MODEL)
+            return sheet.working(
+                figure, title, value, "", "replicas share no traffic: a router sends them text", "1", "counted", MODEL
+            )
         base_s = terms.base_pp_s if dimension == "pp" else terms.base_s
         messages: tuple[Message, ...] = getattr(terms, dimension)
         prompt = terms.pp_prompt if dimension == "pp" else tuple(m for m in terms.prompt if m.span == dimension)
@@ -245,8 +247,12 @@ def _across(dimension: str) -> Callable[[Case, str], Working]:
             if factor != 1.0:
                 own = f"{_scale(sheet, terms)}({own})"
             if prompt:
-                prompts = sheet.put("prompts_per_token", terms.prompts, "", "prompts of others that pass for each token", "fitted")
-                passes = sheet.put("passes", terms.passes, "", "passes of one prompt, with the speed model's scale", "fitted")
+                prompts = sheet.put(
+                    "prompts_per_token", terms.prompts, "", "prompts of others that pass for each token", "fitted"
+                )
+                passes = sheet.put(
+                    "passes", terms.passes, "", "passes of one prompt, with the speed model's scale", "fitted"
+                )
                 own += f" + {prompts} * {passes} * ({_sum(case, sheet, link, prompt, groups)})"
             if dimension == "dp":
                 own = _hidden(sheet, terms, own)
@@ -294,7 +300,14 @@ def _latency(case: Case, link: str) -> Working:
         kind, source = row.kind, "smallest message of engine.collectives over this link, since nobody states it"
     expression = sheet.put("latency", row.latency_us, "µs", source, kind)
     return sheet.working(
-        f"fabric.{link}.latency_us", f"Latency of {row.name}", row.latency_us, "µs", "of one message", expression, kind, source
+        f"fabric.{link}.latency_us",
+        f"Latency of {row.name}",
+        row.latency_us,
+        "µs",
+        "of one message",
+        expression,
+        kind,
+        source,
     )
 
 
@@ -353,7 +366,9 @@ def _scaling(case: Case, row: ScalingRow, one: ScalingRow, index: int) -> Workin
     ):
         if seconds:
             spent = sheet.put(f"{dimension}_s", seconds, "s", f"collectives of one micro-batch: {source}", "fitted")
-            behind = sheet.put(f"{dimension}_hidden", share, "", "share behind compute: engine.calibration.training_speed", "fitted")
+            behind = sheet.put(
+                f"{dimension}_hidden", share, "", "share behind compute: engine.calibration.training_speed", "fitted"
+            )
             exposed.append(f"{spent} * (1 - {behind})")
     through = " + ".join([each, *exposed])
     count = sheet.put("micro_batches", made.micro_batches, "", "of one step")
@@ -363,12 +378,16 @@ def _scaling(case: Case, row: ScalingRow, one: ScalingRow, index: int) -> Workin
     expression = f"({through}) * {slots}"
     if made.dp_s:
         beside = sheet.put("dp_s", made.dp_s, "s", f"gradients and parameters of one step: {source}", "fitted")
-        behind = sheet.put("dp_hidden", hidden[2], "", "share behind compute: engine.calibration.training_speed", "fitted")
+        behind = sheet.put(
+            "dp_hidden", hidden[2], "", "share behind compute: engine.calibration.training_speed", "fitted"
+        )
         window = sheet.put("window", made.window, "micro-batches", "behind which they can hide")
         expression += f" + max({beside} * (1 - {behind}), {beside} - ({through}) * {window})"
     tail = sheet.put("optimizer_s", made.tail_s, "s", "optimizer and offload", "fitted")
     gpus = sheet.put("gpus", layout.gpus, "GPUs", "of this shape")
-    baseline = sheet.put("one_gpu", alone.tokens_per_s, "tokens/s", "one GPU, imagined with memory enough: the first row", "fitted")
+    baseline = sheet.put(
+        "one_gpu", alone.tokens_per_s, "tokens/s", "one GPU, imagined with memory enough: the first row", "fitted"
+    )
     note = ""
     if row.article_efficiency is not None:
         note = f"The article's figure for this shape: {row.article_efficiency:.2f}."

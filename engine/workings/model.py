@@ -159,7 +159,9 @@ def _kv_bytes_per_token(case: Case) -> Working:
         terms.append(total)
     expression = "0"
     if terms:
-        size = sheet.put("bytes_each", store.bytes_each, "bytes", f"KV cache in {store.label}, scales included", "entered")
+        size = sheet.put(
+            "bytes_each", store.bytes_each, "bytes", f"KV cache in {store.label}, scales included", "entered"
+        )
         expression = f"round(({' + '.join(terms)}) * {size})"
     note = "" if terms else "No layer keeps every token."
     if profile.sliding_bytes_per_token_bf16:

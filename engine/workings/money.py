@@ -55,7 +55,15 @@ def _buy(case: Case) -> Working:
     missing = [line.item for line in cost.lines if line.usd_each is None]
     note = f"Not counted, since no price is known: {', '.join(missing)}." if missing else ""
     return sheet.working(
-        "cost.buy_usd", "Purchase", cost.buy_usd, "USD", "items x price, the known ones", " + ".join(terms), "data sheet", MODEL, note=note
+        "cost.buy_usd",
+        "Purchase",
+        cost.buy_usd,
+        "USD",
+        "items x price, the known ones",
+        " + ".join(terms),
+        "data sheet",
+        MODEL,
+        note=note,
     )
 
 
@@ -106,7 +114,9 @@ def _electricity(case: Case) -> Working:
         price = sheet.entered("usd_per_kwh", entered, "USD")
     else:
         rule = case.scenario.facts.rule(ELECTRICITY_RULE)
-        price = sheet.put("usd_per_kwh", rule.value or 0.0, "USD", f"{rule.text} {rule.source}".strip(), "rule of thumb")
+        price = sheet.put(
+            "usd_per_kwh", rule.value or 0.0, "USD", f"{rule.text} {rule.source}".strip(), "rule of thumb"
+        )
     return sheet.working(
         figure,
         title,
@@ -175,7 +185,14 @@ def _run(case: Case) -> Working:
         return unknown(figure, title, "USD", "needs a rental price and a training run")
     hours = sheet.see("gpu_hours", training.gpu_hours, "GPU-hours", "training.gpu_hours")
     return sheet.working(
-        figure, title, cost.run_usd, "USD", "GPU-hours x price of one", f"{hours} * {_hourly(case, sheet)}", "fitted", MODEL
+        figure,
+        title,
+        cost.run_usd,
+        "USD",
+        "GPU-hours x price of one",
+        f"{hours} * {_hourly(case, sheet)}",
+        "fitted",
+        MODEL,
     )
 
 
@@ -193,7 +210,14 @@ def _break_even(case: Case) -> Working:
         )
         expression = f"{buy} / ({month} - {power})"
     return sheet.working(
-        figure, title, cost.break_even_months, "months", "purchase / (rent - electricity) a month", expression, "data sheet", MODEL
+        figure,
+        title,
+        cost.break_even_months,
+        "months",
+        "purchase / (rent - electricity) a month",
+        expression,
+        "data sheet",
+        MODEL,
     )
 
 
@@ -210,7 +234,14 @@ def _own(case: Case) -> Working:
             "electricity", cost.electricity_usd_per_month, "USD", "cost.electricity_usd_per_month", "rule of thumb"
         )
     return sheet.working(
-        figure, title, cost.own_usd_per_month, "USD", "purchase over 36 months + electricity", expression, "data sheet", MODEL
+        figure,
+        title,
+        cost.own_usd_per_month,
+        "USD",
+        "purchase over 36 months + electricity",
+        expression,
+        "data sheet",
+        MODEL,
     )
 
 
@@ -268,7 +299,9 @@ def _horizon(case: Case, name: str) -> Working:
         if entry.rent_usd is None or cost.rent_usd_per_month is None:
             return unknown(figure, title, "USD", cost.rent_note)
         month = sheet.see("rent", cost.rent_usd_per_month, "USD", "cost.rent_usd_per_month", "data sheet")
-        return sheet.working(figure, title, entry.rent_usd, "USD", "months x rent", f"{months} * {month}", "data sheet", MODEL)
+        return sheet.working(
+            figure, title, entry.rent_usd, "USD", "months x rent", f"{months} * {month}", "data sheet", MODEL
+        )
     title = f"Owning for {entry.months} months"
     if entry.own_usd is None or cost.buy_usd is None:
         return unknown(figure, title, "USD", "no purchase price is known")
@@ -295,7 +328,9 @@ def _gpu_w(case: Case) -> Working:
     if power.gpu_w is None:
         return _no_power("gpu_w", "One GPU", "W")
     watts = sheet.put("power_limit", power.gpu_w, "W", case.sheet, "data sheet")
-    return sheet.working("power.gpu_w", "One GPU", power.gpu_w, "W", "the card's power limit", watts, "data sheet", case.sheet)
+    return sheet.working(
+        "power.gpu_w", "One GPU", power.gpu_w, "W", "the card's power limit", watts, "data sheet", case.sheet
+    )
 
 
 def _node_w(case: Case) -> Working:
@@ -314,7 +349,14 @@ def _node_w(case: Case) -> Working:
         ratio = sheet.put("overhead", overhead_ratio(case.scenario.facts, case.card), "", rule, "rule of thumb")
         expression, formula = f"{watts} * {gpus} * {ratio}", "GPUs x power limit x overhead of the box"
     return sheet.working(
-        "power.node_w", "One node", power.node_w, "W", formula, expression, "data sheet" if stated else "rule of thumb", "engine.power"
+        "power.node_w",
+        "One node",
+        power.node_w,
+        "W",
+        formula,
+        expression,
+        "data sheet" if stated else "rule of thumb",
+        "engine.power",
     )
 
 
@@ -325,7 +367,14 @@ def _total_w(case: Case) -> Working:
     watts = sheet.see("node_w", power.node_w, "W", "power.node_w", "data sheet")
     nodes = sheet.put("nodes", case.scenario.hardware.nodes, "nodes", "entered", "entered")
     return sheet.working(
-        "power.total_w", "All nodes", power.total_w, "W", "nodes x power of one", f"{watts} * {nodes}", "rule of thumb", "engine.power"
+        "power.total_w",
+        "All nodes",
+        power.total_w,
+        "W",
+        "nodes x power of one",
+        f"{watts} * {nodes}",
+        "rule of thumb",
+        "engine.power",
     )
 
 
@@ -336,7 +385,14 @@ def _heat(case: Case) -> Working:
     watts = sheet.see("total_w", power.total_w, "W", "power.total_w", "data sheet")
     each = sheet.put("btu_h_per_w", BTU_H_PER_W, "BTU/h", "1 W = 3.412 BTU/h")
     return sheet.working(
-        "power.heat_btu_h", "Heat", power.heat_btu_h, "BTU/h", "all power becomes heat", f"{watts} * {each}", "rule of thumb", "engine.power"
+        "power.heat_btu_h",
+        "Heat",
+        power.heat_btu_h,
+        "BTU/h",
+        "all power becomes heat",
+        f"{watts} * {each}",
+        "rule of thumb",
+        "engine.power",
     )
 
 
@@ -385,7 +441,14 @@ def _lanes(case: Case) -> Working:
     lanes = sheet.put("lanes", case.card.pcie_lanes or 0, "lanes", case.sheet, "data sheet")
     gpus = sheet.put("gpus", case.scenario.hardware.gpus_per_node, "GPUs", "entered", "entered")
     return sheet.working(
-        "power.pcie_lanes_needed", "PCIe lanes of a node", power.pcie_lanes_needed, "lanes", "lanes of a card x GPUs", f"{lanes} * {gpus}", "data sheet", case.sheet
+        "power.pcie_lanes_needed",
+        "PCIe lanes of a node",
+        power.pcie_lanes_needed,
+        "lanes",
+        "lanes of a card x GPUs",
+        f"{lanes} * {gpus}",
+        "data sheet",
+        case.sheet,
     )
 
 
@@ -395,7 +458,10 @@ def _host(case: Case) -> Working:
         raise KeyError("power.host_memory_gib_min")
     gpus = sheet.put("gpus", case.scenario.hardware.gpus_per_node, "GPUs", "entered", "entered")
     size = sheet.put("memory_gb", case.card.memory_gb_marketed, "GB", case.sheet, "data sheet")
-    gb, gib = sheet.put("bytes_per_gb", GB, "bytes", "by definition"), sheet.put("bytes_per_gib", GIB, "bytes", "by definition")
+    gb, gib = (
+        sheet.put("bytes_per_gb", GB, "bytes", "by definition"),
+        sheet.put("bytes_per_gib", GIB, "bytes", "by definition"),
+    )
     return sheet.working(
         "power.host_memory_gib_min",
         "Host memory of a node, at least",

@@ -127,7 +127,11 @@ def _usable(case: Case, index: int) -> Working:
     group, sheet, settings = case.group(index), Sheet(), case.settings
     visible = sheet.see("visible", visible_bytes(case.card), "bytes", "memory.visible_bytes", "measured")
     share = sheet.put(
-        "utilization", settings.utilization, "", case.setting("memory_utilization"), _entered(case, "memory_utilization")
+        "utilization",
+        settings.utilization,
+        "",
+        case.setting("memory_utilization"),
+        _entered(case, "memory_utilization"),
     )
     layers = case.group(index).layers
     if settings.engine == "sglang":
@@ -276,7 +280,9 @@ def _activation(case: Case, index: int) -> Working:
         tower = activation_tower(case)
         if tower:
             patch = sheet.put("tower_bytes", tower, "bytes a patch", f"widest block of the vision tower, {case.config}")
-            per = sheet.put("patches_per_token", PATCHES_PER_TOKEN, "patches", "most towers merge 2 x 2", "rule of thumb")
+            per = sheet.put(
+                "patches_per_token", PATCHES_PER_TOKEN, "patches", "most towers merge 2 x 2", "rule of thumb"
+            )
             parts.append(f"{per} * max({batched}, {item}) * {patch}")
         ending = f" + 2 * max({batched}, {item}) * {width}"
     largest = f"max({', '.join(parts)})" if len(parts) > 1 else parts[0]
@@ -303,8 +309,10 @@ def _is_last(case: Case, index: int) -> bool:
     stage_first = case.stage(index)
     if stage_first + 1 == case.layout.pp:
         return True
-    return activation_bytes(case.arch, case.layout, settings, True) == group.activation_bytes != activation_bytes(
-        case.arch, case.layout, settings, False
+    return (
+        activation_bytes(case.arch, case.layout, settings, True)
+        == group.activation_bytes
+        != activation_bytes(case.arch, case.layout, settings, False)
     )
 
 
@@ -335,7 +343,9 @@ def _layer_buffers(case: Case) -> Working:
     if "dense" in kinds:
         width = split(arch.intermediate_size, layout.tp)
         own = sheet.put("dense_width", width, "elements", f"{case.config}, over {layout.tp} ranks")
-        outputs = sheet.put("buffers", 3 if arch.gated_mlp else 2, "", "gate, up and product" if arch.gated_mlp else "in, out")
+        outputs = sheet.put(
+            "buffers", 3 if arch.gated_mlp else 2, "", "gate, up and product" if arch.gated_mlp else "in, out"
+        )
         terms.append(f"2 * {own} * {outputs}")
     return sheet.working(
         "memory.layer_buffers",
@@ -441,14 +451,18 @@ def room(case: Case, index: int) -> Working:
     if case.settings.engine == "sglang":
         visible = sheet.see("visible", visible_bytes(case.card), "bytes", "memory.visible_bytes", "measured")
         start = sheet.see("start", _non_torch_value(case), "bytes", "memory.non_torch_bytes")
-        share = sheet.put("static_fraction", case.settings.utilization, "", case.setting("memory_utilization"), "entered")
+        share = sheet.put(
+            "static_fraction", case.settings.utilization, "", case.setting("memory_utilization"), "entered"
+        )
         expression = f"max(0, floor(({visible} - {start}) * {share}) - {weights})"
         formula = "free memory before loading x static fraction - weights"
     else:
         activation = sheet.see("activations", group.activation_bytes, "bytes", _id(index, "activation_bytes"))
         if case.settings.engine == "vllm-earlier":
             visible = sheet.see("visible", visible_bytes(case.card), "bytes", "memory.visible_bytes", "measured")
-            share = sheet.put("utilization", case.settings.utilization, "", case.setting("memory_utilization"), "entered")
+            share = sheet.put(
+                "utilization", case.settings.utilization, "", case.setting("memory_utilization"), "entered"
+            )
             start = sheet.see("non_torch", _non_torch_value(case), "bytes", "memory.non_torch_bytes")
             expression = f"max(0, floor({visible} * {share}) - {weights} - {activation} - {start})"
         else:
@@ -473,7 +487,9 @@ def room(case: Case, index: int) -> Working:
 
 def _blocks_term(sheet: Sheet, group: Group, tokens: str, batched: str, source: str) -> str:
     """Blocks that one sequence of `tokens` takes in a group of layers, as arithmetic."""
-    count = sheet.put("tables", group.count, "", "block tables of equal layers: engine.kv_pool") if group.count > 1 else ""
+    count = (
+        sheet.put("tables", group.count, "", "block tables of equal layers: engine.kv_pool") if group.count > 1 else ""
+    )
     times = f"{count} * " if count else ""
     spec = group.spec
     if spec.kind == "state":
@@ -499,7 +515,9 @@ def _prefill_sum(sheet: Sheet, pool: KvPool, batched: str, source: str) -> str:
     terms = []
     for group in pool.groups:
         if group.spec.kind in ("sliding", "chunked"):
-            count = f"{sheet.put('tables', group.count, '', 'block tables of equal layers')} * " if group.count > 1 else ""
+            count = (
+                f"{sheet.put('tables', group.count, '', 'block tables of equal layers')} * " if group.count > 1 else ""
+            )
             block = sheet.put("block", group.block, "entries", "entries a block")
             each = f" * {sheet.put('tokens_per_entry', group.spec.compression, 'tokens', source)}"
             terms.append(f"{count}ceil({batched} / ({block}{each if group.spec.compression > 1 else ''}))")
@@ -508,7 +526,10 @@ def _prefill_sum(sheet: Sheet, pool: KvPool, batched: str, source: str) -> str:
 
 def _length(case: Case, sheet: Sheet) -> str:
     work = case.scenario.workload
-    prompt, answer = sheet.entered("prompt", work.input_tokens, "tokens"), sheet.entered("answer", work.output_tokens, "tokens")
+    prompt, answer = (
+        sheet.entered("prompt", work.input_tokens, "tokens"),
+        sheet.entered("answer", work.output_tokens, "tokens"),
+    )
     return f"({prompt} + {answer})"
 
 
@@ -547,7 +568,9 @@ def _block_bytes(case: Case, index: int) -> Working:
             terms.append(f"{held} * {size}")
             continue
         if cache.kind == "latent" or cache.index_width:
-            each = sheet.put("layer_bytes", spec.bytes_each, "bytes", f"latent vector and index keys of a token, {source}")
+            each = sheet.put(
+                "layer_bytes", spec.bytes_each, "bytes", f"latent vector and index keys of a token, {source}"
+            )
         else:
             heads = max(1, -(-cache.kv_heads // ranks))
             kv_heads = sheet.put("kv_heads", heads, "", f"of {cache.kv_heads} over {ranks} ranks, at least one")
@@ -558,7 +581,10 @@ def _block_bytes(case: Case, index: int) -> Working:
         block = sheet.put("block", tokens, "tokens", "tokens a block: the engine's, widened where kernels need it")
         terms.append(f"{held} * ceil({each} * {block})")
     expression = " + ".join(terms) or "1"
-    if Working("", "", 0, "", "", expression, tuple(sheet.inputs.values()), "counted", "").computed() != pool.block_bytes:
+    if (
+        Working("", "", 0, "", "", expression, tuple(sheet.inputs.values()), "counted", "").computed()
+        != pool.block_bytes
+    ):
         # layers of several kinds share blocks of one size, padded to the widest
         sheet = Sheet()
         expression = sheet.put(
@@ -680,9 +706,7 @@ def _max_concurrency(case: Case) -> Working:
             "counted",
             "engine.kv_pool",
         )
-    space = sheet.see(
-        "room", case.group(index).kv_capacity_bytes, "bytes", _id(index, "kv_capacity_bytes")
-    )
+    space = sheet.see("room", case.group(index).kv_capacity_bytes, "bytes", _id(index, "kv_capacity_bytes"))
     block = sheet.see("block_bytes", pool.block_bytes, "bytes", _id(index, "block_bytes"), "counted")
     steady = sheet.see(
         "blocks_a_user", pool.blocks(work.tokens_per_request, 0), "blocks", _id(index, "blocks_steady"), "counted"
@@ -700,9 +724,7 @@ def _max_concurrency(case: Case) -> Working:
             _id(index, "blocks_prefilling"),
             "counted",
         )
-        expression = (
-            f"max(({space} // {block} - ({prefill})) / {steady}, {space} // {block} / {full}) * {copies}"
-        )
+        expression = f"max(({space} // {block} - ({prefill})) / {steady}, {space} // {block} / {full}) * {copies}"
         formula = "blocks that fit, less one step of prompt, / blocks of one user x independent caches"
     return sheet.working(
         "memory.max_concurrency",
@@ -729,7 +751,9 @@ def _capacity(case: Case) -> Working:
     if uniform:
         index = min(
             uniform,
-            key=lambda at: case.group(at).kv_capacity_bytes // pool_of(case, at).block_bytes * pool_of(case, at).block_tokens,
+            key=lambda at: (
+                case.group(at).kv_capacity_bytes // pool_of(case, at).block_bytes * pool_of(case, at).block_tokens
+            ),
         )
         pool = pool_of(case, index)
         space = sheet.see("room", case.group(index).kv_capacity_bytes, "bytes", _id(index, "kv_capacity_bytes"))
@@ -758,9 +782,7 @@ def _capacity(case: Case) -> Working:
 def _longest(case: Case) -> Working:
     memory, settings, sheet = case.plan.memory, case.settings, Sheet()
     limit, batched = case.arch.max_position, settings.max_num_batched_tokens
-    index = _limiting(
-        case, lambda at: pool_of(case, at).longest(case.group(at).kv_capacity_bytes, limit, batched)
-    )
+    index = _limiting(case, lambda at: pool_of(case, at).longest(case.group(at).kv_capacity_bytes, limit, batched))
     pool, space = pool_of(case, index), case.group(index).kv_capacity_bytes
     most = sheet.put("model_limit", limit, "tokens", case.config)
     value = memory.longest_context_tokens

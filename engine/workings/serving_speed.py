@@ -157,14 +157,18 @@ def _running_limit(case: Case) -> Working:
     engines = sheet.put("engines", _engines(case)[0], "", "independent engines of the layout")
     prompt = sheet.entered("prompt", work.input_tokens, "tokens")
     answer = sheet.entered("answer", work.output_tokens, "tokens")
-    rule = "pages are taken as the answer grows" if r.grown == GROWN_SHARE else "pages are reserved for the whole answer"
+    rule = (
+        "pages are taken as the answer grows" if r.grown == GROWN_SHARE else "pages are reserved for the whole answer"
+    )
     grown = sheet.put("grown_share", r.grown, "", rule, "rule of thumb")
     held = max(1.0, work.input_tokens + r.grown * work.output_tokens)
     room = case.plan.memory.max_concurrency / _engines(case)[0] * work.tokens_per_request / held
     value = _cap(case)
     expression = f"{users} / {engines} * ({prompt} + {answer}) / max(1, {prompt} + {grown} * {answer})"
     if value < room:
-        limit = sheet.put("sequence_limit", value, "sequences", case.setting("max_num_seqs") + ", over copies and stages")
+        limit = sheet.put(
+            "sequence_limit", value, "sequences", case.setting("max_num_seqs") + ", over copies and stages"
+        )
         expression = f"min({expression}, {limit})"
     return sheet.working(
         "serving.running_limit",
@@ -193,7 +197,9 @@ def _weight_stream(case: Case) -> Working:
     sheet, r, shape = Sheet(), _rates(case), _shape(case)
     source = f"weights that one GPU reads a step, over all stages: engine.sharding, {case.config}"
     dense = sheet.put("dense_bytes", shape.dense_bytes, "bytes", source)
-    expression = f"{dense} / {_rate_input(case, sheet, 'weight_bandwidth', r.dense_s, shape.dense_bytes, 'weight_bandwidth')}"
+    expression = (
+        f"{dense} / {_rate_input(case, sheet, 'weight_bandwidth', r.dense_s, shape.dense_bytes, 'weight_bandwidth')}"
+    )
     formula = "bytes of weights / (bandwidth x share of it that kernels reach)"
     if r.expert_s:
         experts = sheet.put("expert_bytes", shape.expert_bytes, "bytes", source)
@@ -278,7 +284,9 @@ def _products(case: Case) -> Working:
     )
     expression = f"{_put_local(case, sheet)} * {dense} / {rate}"
     if r.expert_token_s:
-        experts = sheet.put("expert_flops", shape.expert_flops, "FLOP", f"2 x elements of its experts on one GPU: {case.config}")
+        experts = sheet.put(
+            "expert_flops", shape.expert_flops, "FLOP", f"2 x elements of its experts on one GPU: {case.config}"
+        )
         own = sheet.put(
             "expert_flop_s",
             shape.expert_flops / r.expert_token_s,
@@ -314,7 +322,11 @@ def _attention(case: Case) -> Working:
     expression = "0"
     if terms:
         rate = sheet.put(
-            "attention_flop_s", flops / seconds, "FLOP/s", f"16-bit rate of {case.sheet}; {_fitted(case, 'latent_compute')}", "fitted"
+            "attention_flop_s",
+            flops / seconds,
+            "FLOP/s",
+            f"16-bit rate of {case.sheet}; {_fitted(case, 'latent_compute')}",
+            "fitted",
         )
         expression = f"{_put_local(case, sheet)} * ({' + '.join(terms)}) / {rate}"
     return sheet.working(
@@ -331,7 +343,9 @@ def _attention(case: Case) -> Working:
 
 def _overhead(case: Case) -> Working:
     sheet, r = Sheet(), _rates(case)
-    fixed = sheet.put("fixed_s", r.pass_s, "s", _fitted(case, "step_s", "layer_s", "moe_layer_s", "latent_layer_s"), "fitted")
+    fixed = sheet.put(
+        "fixed_s", r.pass_s, "s", _fitted(case, "step_s", "layer_s", "moe_layer_s", "latent_layer_s"), "fitted"
+    )
     each = sheet.put("sequence_s", r.sequence_s, "s", _fitted(case, "sequence_s"), "fitted")
     return sheet.working(
         "serving.overhead_s",
@@ -352,7 +366,9 @@ def _segment(points: tuple[int, ...], tokens: float) -> int:
     return at
 
 
-def _wire(sheet: Sheet, points: tuple[int, ...], seconds: tuple[float, ...], tokens: str, value: float, what: str) -> str:
+def _wire(
+    sheet: Sheet, points: tuple[int, ...], seconds: tuple[float, ...], tokens: str, value: float, what: str
+) -> str:
     """Seconds in collectives straight between two priced sizes, as arithmetic."""
     at = _segment(points, value)
     low, high = points[at], points[at + 1]
@@ -379,7 +395,9 @@ def _communication(case: Case) -> Working:
     if r.wire_s:
         what = _links(case)
         first = sheet.put("at_1_tokens", r.decode_wire[0], "s", what, "fitted")
-        latency = sheet.put("collective_latency", r.wire_s / r.decode_wire[0], "", _fitted(case, "collective_latency"), "fitted")
+        latency = sheet.put(
+            "collective_latency", r.wire_s / r.decode_wire[0], "", _fitted(case, "collective_latency"), "fitted"
+        )
         growth = sheet.put("collective_bytes", r.wire_growth, "", _fitted(case, "collective_bytes"), "fitted")
         _, local = _flight(case, _load(case).running)
         line = _wire(sheet, DECODE_POINTS, r.decode_wire, _put_local(case, sheet), local, what)
@@ -415,10 +433,10 @@ def _step_working(
     attention = part("attention", step.attention_s, "serving.attention_s")
     overhead = part("overhead", step.overhead_s, "serving.overhead_s")
     links = part("links", step.communication_s, "serving.communication_s")
-    power = sheet.put("overlap_power", OVERLAP_POWER, "", "a smooth maximum: engine.serving_speed.OVERLAP_POWER", "rule of thumb")
-    expression = (
-        f"({weights} ** {power} + {products} ** {power}) ** (1 / {power}) + max({kv}, {attention}) + {overhead} + {links}"
+    power = sheet.put(
+        "overlap_power", OVERLAP_POWER, "", "a smooth maximum: engine.serving_speed.OVERLAP_POWER", "rule of thumb"
     )
+    expression = f"({weights} ** {power} + {products} ** {power}) ** (1 / {power}) + max({kv}, {attention}) + {overhead} + {links}"
     if running > r.stages > 1:
         imbalance = sheet.put("imbalance", r.imbalance, "", f"slowest stage against the mean: {case.config}")
         expression = f"({expression}) * {imbalance}"
@@ -463,7 +481,11 @@ def _prompt_terms(case: Case, sheet: Sheet) -> tuple[str, str]:
     rest = []
     for band, seconds in r.prefill_attention:
         seen_s = sheet.put(
-            "pair_s", seconds, "s", f"scores of one query and key on one GPU: {_fitted(case, 'attention_compute')}", "fitted"
+            "pair_s",
+            seconds,
+            "s",
+            f"scores of one query and key on one GPU: {_fitted(case, 'attention_compute')}",
+            "fitted",
         )
         seen = f"{prompt} / 2"
         if band.limit and tokens > band.limit:
@@ -498,7 +520,9 @@ def _prompt_alone(case: Case) -> Working:
     linear, rest = _prompt_terms(case, sheet)
     tokens = max(1, case.scenario.workload.input_tokens)
     weights = sheet.put("weights_s", r.dense_s + r.expert_s, "s", "reading all weights of one GPU once", "fitted")
-    power = sheet.put("overlap_power", OVERLAP_POWER, "", "a smooth maximum: engine.serving_speed.OVERLAP_POWER", "rule of thumb")
+    power = sheet.put(
+        "overlap_power", OVERLAP_POWER, "", "a smooth maximum: engine.serving_speed.OVERLAP_POWER", "rule of thumb"
+    )
     expression = f"({weights} ** {power} + ({linear}) ** {power}) ** (1 / {power}) + {rest}"
     if r.stages > 1:
         pieces = f"ceil({sheet.entered('prompt', tokens, 'tokens')} / {sheet.put('chunk', r.chunk, 'tokens', 'of one pass: engine.serving_speed', 'rule of thumb')})"
@@ -576,9 +600,7 @@ def _first(case: Case, sheet: Sheet, now: Load) -> str:
     r, work = _rates(case), case.scenario.workload
     share = prompt_s(r, max(1, work.input_tokens))[1]
     fixed = sheet.put("fixed_s", r.prefill_fixed_s, "s", _fitted(case, "prefill_s", "prefill_layer_s"), "fitted")
-    alone = sheet.see(
-        "prompt_alone", prompt_s(r, max(1, work.input_tokens))[0], "s", "serving.prompt_alone_s"
-    )
+    alone = sheet.see("prompt_alone", prompt_s(r, max(1, work.input_tokens))[0], "s", "serving.prompt_alone_s")
     step = sheet.see("step", now.step.seconds, "s", "serving.step_s")
     expression = f"{fixed} + {alone}"
     gather = case.scenario.runtime.admission_wait_steps
@@ -610,7 +632,9 @@ def _wait(case: Case) -> Working:
     sheet, r, now = Sheet(), _rates(case), _load(case)
     running = sheet.see("running", now.running, "sequences", "serving.running")
     step = sheet.see("step", now.step.seconds, "s", "serving.step_s")
-    work_s = sheet.see("prompt_work", prompt_s(r, max(1, case.scenario.workload.input_tokens))[1], "s", "serving.prompt_s")
+    work_s = sheet.see(
+        "prompt_work", prompt_s(r, max(1, case.scenario.workload.input_tokens))[1], "s", "serving.prompt_s"
+    )
     answer = sheet.entered("answer", _answer(case), "tokens")
     stages = sheet.put("stages", r.stages, "", "pipeline stages")
     share = f"({work_s} / {stages})"
@@ -724,7 +748,9 @@ def _share(case: Case, sheet: Sheet) -> str:
     serving, now = _serving(case), _load(case)
     links = sheet.see("links", serving.communication_s, "s", "serving.communication_s")
     token = sheet.see("per_token", serving.inter_token_s, "s", "serving.inter_token_s")
-    others = sheet.put("links_of_prompts", now.interference_wire_s, "s", f"of the prompts of others: {_links(case)}", "fitted")
+    others = sheet.put(
+        "links_of_prompts", now.interference_wire_s, "s", f"of the prompts of others: {_links(case)}", "fitted"
+    )
     return f"({links} + {others}) / {token}"
 
 
@@ -756,7 +782,9 @@ def _step_alone(case: Case) -> Working:
 
 def _throughput(case: Case, sheet: Sheet, state: Load, users: str) -> str:
     answer = sheet.entered("answer", _answer(case), "tokens")
-    first = sheet.put("first_served", _first_value(case, state), "s", "as serving.first_served_s, under that load", "fitted")
+    first = sheet.put(
+        "first_served", _first_value(case, state), "s", "as serving.first_served_s, under that load", "fitted"
+    )
     token = sheet.put("per_token", state.inter_token_s, "s", "as serving.inter_token_s, under that load", "fitted")
     engines = sheet.put("engines", _engines(case)[0], "", "independent engines of the layout")
     return f"{users} * {answer} / ({first} + {token} * ({answer} - 1)) * {engines}"
@@ -796,7 +824,9 @@ def _best_total(case: Case, sheet: Sheet) -> str:
 FIGURES: dict[str, Callable[[Case], Working]] = {
     "ttft_s": _ttft,
     "inter_token_s": _inter_token,
-    "tokens_per_s_user": _simple("tokens_per_s_user", "Tokens a second for one user", "tokens/s", "1 / time per token", _user),
+    "tokens_per_s_user": _simple(
+        "tokens_per_s_user", "Tokens a second for one user", "tokens/s", "1 / time per token", _user
+    ),
     "tokens_per_s_total": _simple(
         "tokens_per_s_total",
         "Tokens a second for all users",
@@ -805,18 +835,32 @@ FIGURES: dict[str, Callable[[Case], Working]] = {
         _total,
         "tokens_per_s",
     ),
-    "requests_per_s": _simple("requests_per_s", "Requests a second", "requests/s", "tokens a second / answer", _requests_s),
+    "requests_per_s": _simple(
+        "requests_per_s", "Requests a second", "requests/s", "tokens a second / answer", _requests_s
+    ),
     "communication_share": _simple(
-        "communication_share", "Share of a token's time in links", "", "(links of the step + of prompts) / time per token", _share
+        "communication_share",
+        "Share of a token's time in links",
+        "",
+        "(links of the step + of prompts) / time per token",
+        _share,
     ),
     "prefill_tokens_per_s": _simple(
-        "prefill_tokens_per_s", "Prompt tokens a second", "tokens/s", "prompt / its work, stages and engines side by side", _prefill_rate
+        "prefill_tokens_per_s",
+        "Prompt tokens a second",
+        "tokens/s",
+        "prompt / its work, stages and engines side by side",
+        _prefill_rate,
     ),
     "served_concurrency": _simple(
         "served_concurrency", "Users served at once", "users", "requests that one engine runs x engines", _served
     ),
     "single_stream_tokens_per_s": _simple(
-        "single_stream_tokens_per_s", "Tokens a second of one user alone", "tokens/s", "1 / decode step of one sequence", _single
+        "single_stream_tokens_per_s",
+        "Tokens a second of one user alone",
+        "tokens/s",
+        "1 / decode step of one sequence",
+        _single,
     ),
     "offline_tokens_per_s": _simple(
         "offline_tokens_per_s",

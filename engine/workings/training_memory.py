@@ -140,7 +140,9 @@ def _weights(case: Case, index: int) -> Working:
         ends, _, _ = _elements(case, index, sheet, "ends", "embedding and head")
         other, _, _ = _elements(case, index, sheet, "other", "norms and routers")
         towers, _, _ = _elements(case, index, sheet, "towers", "towers")
-        loose = sheet.put("loose_bytes", plan.residual, "bytes", "what is not quantized, in the type of the residual stream")
+        loose = sheet.put(
+            "loose_bytes", plan.residual, "bytes", "what is not quantized, in the type of the residual stream"
+        )
         own = sheet.put("adapter_bytes", plan.weight, "bytes", f"weight of a trained element: {STATES}")
         over = sheet.put("weight_ranks", plan.weight_shard, "ranks", "ranks that split the weights")
         copies = _copies(case, index, sheet)
@@ -380,7 +382,9 @@ def _kept(case: Case, index: int) -> Working:
     )
     rest = cost.kept - made.computed()
     if abs(rest) > 1e-9 * max(1.0, cost.kept):
-        more = sheet.put("other", rest, "bytes a token", "attention scores or adapter inputs kept: engine.training_memory.peak")
+        more = sheet.put(
+            "other", rest, "bytes a token", "attention scores or adapter inputs kept: engine.training_memory.peak"
+        )
         return replace(made, expression=f"{expression} + {more}", inputs=tuple(sheet.inputs.values()))
     return made
 
@@ -506,7 +510,9 @@ def _nvidia_smi(case: Case) -> Working:
     cached = f"{cache} * {step}"
     if cost.overlap_share:
         share = sheet.put("other_phase", cost.overlap_share, "", CALIBRATION, "fitted")
-        other = sheet.put("smaller_phase", min(cost.loss, cost.working), "bytes a token", "of the loss and the backward")
+        other = sheet.put(
+            "smaller_phase", min(cost.loss, cost.working), "bytes a token", "of the loss and the backward"
+        )
         cached += f" + {share} * {other} * {_tokens(case, sheet)}"
     runtime = sheet.see("runtime", group.runtime_bytes, "bytes", _id(index, "runtime_bytes"))
     usable = sheet.see("usable", group.usable_bytes, "bytes", _id(index, "usable_bytes"), "measured")
@@ -605,10 +611,11 @@ def _fit_expression(
     grows = sheet.put("per_token", slope, "bytes a token", f"what {moment} takes for each token", "fitted")
     share = sheet.put("with_cache", factor, "", f"allocator cache that stays: {CALIBRATION}", "fitted")
     tokens = sheet.put("tokens_each", per_unit, "tokens", f"tokens of one {word} on one rank")
-    expression = (
-        f"max(0, floor(({usable} - {_context_terms(case, sheet)} - {states} - {share} * {still}) / "
-        f"({share} * {grows} * {tokens})))"
-    )
+    left = f"{usable} - {_context_terms(case, sheet)} - {states} - {share} * {still}"
+    expression = f"max(0, floor(({left}) / ({share} * {grows} * {tokens})))"
+    if not slope:
+        # nothing grows with the tokens at this moment: it is over the card with none
+        expression = f"max(0, min(0, {left}))"
     formula = f"room beside states and context / bytes of one {word} at {moment}, the moment that binds"
     return expression, formula + (f" (stage {stage + 1})" if case.layout.pp > 1 else "")
 
@@ -625,7 +632,9 @@ def _longest(case: Case) -> Working:
         fits, formula = _fit_expression(case, sheet, costs, each, "steps", "step of the sequence")
         expression = f"min({fits}, {limit}) * {step}"
     else:
-        steps = sheet.put("steps", value // SEQUENCE_STEP, "steps", "found by halving: attention scores grow with the square")
+        steps = sheet.put(
+            "steps", value // SEQUENCE_STEP, "steps", "found by halving: attention scores grow with the square"
+        )
         expression, formula = f"min({steps}, {limit}) * {step}", "the longest that fits, by halving"
     return sheet.working(
         "memory.longest_sequence_tokens",

@@ -16,6 +16,8 @@ from engine.training_speed import (
     GPU_HOURS_BETWEEN_FAILURES,
     LOSS_BYTES,
     RESTART_S,
+    SMALL_HEAD,
+    TILE,
     TRAFFIC_BACKWARD,
     Body,
     Kernels,
@@ -28,6 +30,7 @@ from engine.training_speed import (
     kernels,
     rates,
     step,
+    tiling,
 )
 from engine.units import GB, SECONDS_PER_DAY, SECONDS_PER_HOUR, TERA
 from engine.workings.case import Case
@@ -169,7 +172,9 @@ def _compute(case: Case) -> Working:
     sheet, run, made, b = Sheet(), _run(case), _step(case), _body(case)
     k, layout, work = _kernels(case), case.layout, _work(case)
     layers = sheet.see("layers", k.layers_s, "s", "training.layers_s")
-    launch = sheet.put("launching", k.launch_s, "s", f"the least that launching takes: {_fitted(case, 'launch')}", "fitted")
+    launch = sheet.put(
+        "launching", k.launch_s, "s", f"the least that launching takes: {_fitted(case, 'launch')}", "fitted"
+    )
     head = sheet.see("head", k.head_s, "s", "training.head_s")
     count = sheet.see("micro_batches", made.micro_batches, "", "training.micro_batches", "counted")
     through = f"max({layers}, {launch})"
@@ -177,7 +182,9 @@ def _compute(case: Case) -> Working:
         each = f"{through} + {head}"
     else:
         stages = sheet.put("pp", layout.pp, "stages", "layout")
-        share = sheet.put("busiest_share", -(-b.layers // layout.pp) / max(1, b.layers), "", "layers of the fullest stage / layers")
+        share = sheet.put(
+            "busiest_share", -(-b.layers // layout.pp) / max(1, b.layers), "", "layers of the fullest stage / layers"
+        )
         mean = f"({through} + {head}) / {stages}"
         ending = mean if work.software == "tuned" else f"{mean} + {head} / {stages}"
         each = f"max({through} * {share}, {ending})"
@@ -213,7 +220,13 @@ def _shape_factor(case: Case, sheet: Sheet, tokens: str) -> str:
     factor = f"(1 + {narrow} / max(1, {hidden} / {ranks}) + {few} / {tokens})"
     crooked = alignment(b.hidden / tp)
     if crooked:
-        loss = sheet.put("misaligned", t.misaligned * crooked, "", f"width not a multiple of 64: {_fitted(case, 'misaligned')}", "fitted")
+        loss = sheet.put(
+            "misaligned",
+            t.misaligned * crooked,
+            "",
+            f"width not a multiple of 64: {_fitted(case, 'misaligned')}",
+            "fitted",
+        )
         factor += f" * (1 + {loss})"
     return factor
 
@@ -231,12 +244,16 @@ def _layers(case: Case) -> Working:
     elements = sheet.put("projections", b.projections, "elements", f"matrix elements a token meets: {case.config}")
     matrix = _rate(case, sheet, "matrix_rate", r.matrix, f"{r.dtype} products")
     products = f"2 * {tokens} * {elements} / {tp} / {matrix} * {_shape_factor(case, sheet, tokens)}"
-    hidden_streams = sheet.put("hidden_streams", b.streams_hidden, "elements", f"norms and residuals a token: {case.config}")
+    hidden_streams = sheet.put(
+        "hidden_streams", b.streams_hidden, "elements", f"norms and residuals a token: {case.config}"
+    )
     inner_streams = sheet.put("inner_streams", b.streams_inner, "elements", f"inner products a token: {case.config}")
     elementwise = sheet.put("elementwise", t.elementwise, "", _fitted(case, f"elementwise.{work.software}"), "fitted")
     moved = f"({hidden_streams} + {inner_streams} / {tp}) * {elementwise}"
     if r.dtype != "bf16":
-        moved += f" + {sheet.put('quantize', t.quantize, '', _fitted(case, 'quantize'), 'fitted')} * {inner_streams} / {tp}"
+        moved += (
+            f" + {sheet.put('quantize', t.quantize, '', _fitted(case, 'quantize'), 'fitted')} * {inner_streams} / {tp}"
+        )
     if b.routed:
         visits = value * b.per_token * max(1.0, layout.ep / layout.tp) / max(1, b.experts)
         width = b.expert_width / (1 if layout.ep > 1 else layout.tp)
@@ -246,8 +263,13 @@ def _layers(case: Case) -> Working:
         grouped = sheet.put("moe_matmul", t.moe_matmul, "", _fitted(case, "moe.matmul"), "fitted")
         half = sheet.put("moe_tokens_half", t.moe_tokens_half, "tokens", _fitted(case, "moe.tokens_half"), "fitted")
         narrow = sheet.put("narrow_width", t.narrow_width, "elements", _fitted(case, "narrow_width"), "fitted")
+        tile = TILE.get(r.family, 128)
+        tiled = f"computed over needed in tiles of {tile} elements: engine.training_speed.tiling"
+        own = sheet.put("expert_tiling", tiling(width, tile), "", f"width of an expert, {tiled}")
+        across = sheet.put("hidden_tiling", tiling(b.hidden, tile), "", f"hidden size, {tiled}")
         products += (
             f" + 2 * {tokens} * {routed} / {tp} / ({matrix} * {grouped}) * (1 + {half} / {seen} + {narrow} / {wide})"
+            f" * (2 * {own} + {across}) / 3"
         )
         permuted = sheet.put("permuted", b.permuted, "elements", f"moved to experts and back, a token: {case.config}")
         moved += f" + {sheet.put('moe_permute', t.moe_permute, '', _fitted(case, 'moe.permute'), 'fitted')} * {permuted} / {tp}"
@@ -262,13 +284,20 @@ def _layers(case: Case) -> Working:
     attention = f"{tokens} * {flops} / {tp} / {scores}"
     if b.head_dim % 8:
         attention += f" * {sheet.put('odd_head', t.odd_head, '', _fitted(case, 'odd_head'), 'fitted')}"
+    elif 0 < b.head_dim < 128:
+        head_dim = sheet.put("head_width", b.head_dim, "elements", case.config)
+        loss = "what kernels lose on heads narrower than 128: engine.training_speed.SMALL_HEAD"
+        small = sheet.put("small_head", SMALL_HEAD.get(r.family, 0.2), "", loss, "fitted")
+        attention += f" * (128 / {head_dim}) ** {small}"
     again = 1.0 if work.recompute == "full" else 0.0
     remade = again or (t.selective if work.recompute == "selective" else 0.0)
     adapter = work.kind in ("lora", "qlora")
     back = sheet.put(
         "backward_products", 1.0 if adapter else 2.0, "", "frozen weights need one product backward, trained ones two"
     )
-    back_attention = sheet.put("backward_attention", ATTENTION_BACKWARD, "", "five products against two (Dao 2023, section 3.1)")
+    back_attention = sheet.put(
+        "backward_attention", ATTENTION_BACKWARD, "", "five products against two (Dao 2023, section 3.1)"
+    )
     back_traffic = sheet.put("backward_traffic", TRAFFIC_BACKWARD, "", "engine.training_speed", "rule of thumb")
     re_run = sheet.put("recomputed", again, "", f"recomputation {work.recompute}", "entered")
     re_made = sheet.put("recomputed_traffic", remade, "", f"recomputation {work.recompute}", "entered")
@@ -306,7 +335,9 @@ def _head(case: Case) -> Working:
     back = sheet.put("backward_products", 1.0 if adapter else 2.0, "", "frozen weights need one, trained ones two")
     vocabulary = sheet.put("vocabulary", b.vocabulary, "tokens", case.config)
     each = min(r.tier.loss_bytes, LOSS_BYTES[work.loss])
-    loss = sheet.put("bytes_a_logit", each, "bytes", f"loss {work.loss}: {_fitted(case, f'loss.{work.software}')}", "fitted")
+    loss = sheet.put(
+        "bytes_a_logit", each, "bytes", f"loss {work.loss}: {_fitted(case, f'loss.{work.software}')}", "fitted"
+    )
     memory = sheet.put("memory_rate", r.memory, "bytes/s", f"{case.sheet}, x 0.85 that streams reach", "data sheet")
     expression = (
         f"2 * {tokens} * {elements} / {tp} / {rate} * {_shape_factor(case, sheet, tokens)} * (1 + {back})"
@@ -342,10 +373,14 @@ def _span(name: str, words: str) -> Callable[[Case], Working]:
                 repeats = made.micro_batches if _work(case).sharding == "zero3" else 1
                 what = "each micro-batch gathers and reduces" if repeats > 1 else "once a step"
                 count = sheet.put("times", repeats, "", f"{_work(case).sharding}: {what}")
-                each = sheet.put("each", value / repeats, "s", f"gradients and parameters over DP {layout.dp}: {source}", "fitted")
+                each = sheet.put(
+                    "each", value / repeats, "s", f"gradients and parameters over DP {layout.dp}: {source}", "fitted"
+                )
             else:
                 count = sheet.see("micro_batches", made.micro_batches, "", "training.micro_batches", "counted")
-                each = sheet.put("each", value / made.micro_batches, "s", f"all passes of one micro-batch: {source}", "fitted")
+                each = sheet.put(
+                    "each", value / made.micro_batches, "s", f"all passes of one micro-batch: {source}", "fitted"
+                )
             expression = f"{each} * {count}"
         return sheet.working(
             f"training.{name}_communication_s",
@@ -389,7 +424,14 @@ def _optimizer(case: Case) -> Working:
         "fitted",
     )
     return sheet.working(
-        "training.optimizer_s", "Optimizer", run.optimizer_s, "s", "one update of the trained parameters", parts, "fitted", MODEL
+        "training.optimizer_s",
+        "Optimizer",
+        run.optimizer_s,
+        "s",
+        "one update of the trained parameters",
+        parts,
+        "fitted",
+        MODEL,
     )
 
 
@@ -400,7 +442,9 @@ def _micro_batches(case: Case) -> Working:
         formula = "as entered"
     else:
         batch = sheet.entered("global_batch", work.global_batch_tokens, "tokens")
-        replicas = sheet.put("replicas", layout.dp / context_ranks(work, layout), "", "data-parallel ranks / context ranks")
+        replicas = sheet.put(
+            "replicas", layout.dp / context_ranks(work, layout), "", "data-parallel ranks / context ranks"
+        )
         micro = sheet.entered("micro_batch", work.micro_batch, "sequences")
         length = sheet.entered("sequence_length", work.sequence_length, "tokens")
         expression = f"max(1, round({batch} / ({length} * {micro} * {replicas})))"
@@ -444,7 +488,9 @@ def _total(case: Case) -> Working:
     count = sheet.see("micro_batches", run.micro_batches, "", "training.micro_batches", "counted")
     micro = sheet.entered("micro_batch", work.micro_batch, "sequences")
     length = sheet.entered("sequence_length", work.sequence_length, "tokens")
-    replicas = sheet.put("replicas", case.layout.dp / context_ranks(work, case.layout), "", "data-parallel / context ranks")
+    replicas = sheet.put(
+        "replicas", case.layout.dp / context_ranks(work, case.layout), "", "data-parallel / context ranks"
+    )
     whole = sheet.see("step", run.step_s, "s", "training.step_s")
     return sheet.working(
         "training.tokens_per_s_total",
@@ -499,7 +545,14 @@ def _gpu_hours(case: Case) -> Working:
     hours = sheet.put("hours_a_day", 24, "h", "by definition")
     gpus = sheet.put("gpus", case.scenario.hardware.gpus, "GPUs", "entered", "entered")
     return sheet.working(
-        "training.gpu_hours", "GPU-hours", run.gpu_hours, "GPU-hours", "days x 24 x GPUs", f"{days} * {hours} * {gpus}", "fitted", MODEL
+        "training.gpu_hours",
+        "GPU-hours",
+        run.gpu_hours,
+        "GPU-hours",
+        "days x 24 x GPUs",
+        f"{days} * {hours} * {gpus}",
+        "fitted",
+        MODEL,
     )
 
 
@@ -660,7 +713,14 @@ def _cost(case: Case) -> Working:
     hours = sheet.see("gpu_hours", run.gpu_hours, "GPU-hours", "training.gpu_hours")
     price = sheet.entered("usd_per_gpu_hour", hourly, "USD")
     return sheet.working(
-        "training.cost_usd", "Rent of the run", run.cost_usd, "USD", "GPU-hours x price", f"{hours} * {price}", "fitted", MODEL
+        "training.cost_usd",
+        "Rent of the run",
+        run.cost_usd,
+        "USD",
+        "GPU-hours x price",
+        f"{hours} * {price}",
+        "fitted",
+        MODEL,
     )
 
 
@@ -668,7 +728,14 @@ def _peak(case: Case) -> Working:
     sheet, run = Sheet(), _run(case)
     peak = sheet.see("peak", case.plan.memory.peak_bytes, "bytes", "memory.peak_bytes")
     return sheet.working(
-        "training.peak_bytes", "Peak memory", run.peak_bytes, "bytes", "what a step needs on the fullest GPU", peak, "fitted", MODEL
+        "training.peak_bytes",
+        "Peak memory",
+        run.peak_bytes,
+        "bytes",
+        "what a step needs on the fullest GPU",
+        peak,
+        "fitted",
+        MODEL,
     )
 
 

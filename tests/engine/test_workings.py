@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable
 from dataclasses import replace
-from time import perf_counter
 from typing import Any
 
 import pytest
@@ -13,7 +12,7 @@ import pytest
 from engine.scenario import LayoutChoice, Money, Runtime, Scenario
 from engine.size import size
 from engine.sizing import Sizing
-from engine.workings import Working, evaluate, figure_ids, working, workings
+from engine.workings import Working, figure_ids, working
 from tests.engine.builds import build
 
 TUNE: dict[str, Any] = {"sequence_length": 4096, "total_tokens": 500_000_000}
@@ -66,11 +65,16 @@ SCENARIOS: dict[str, Callable[[], Scenario]] = {
     "selective, DDP": lambda: build(
         "llama-3.1-8b", "bf16", "h200-sxm", 8, kind="full-finetune", recompute="selective", sharding="ddp", **TUNE
     ),
-    "offload": lambda: build(
-        "llama-3.1-8b", "bf16", "rtx-4090", 2, kind="full-finetune", offload="parameters", **TUNE
-    ),
+    "offload": lambda: build("llama-3.1-8b", "bf16", "rtx-4090", 2, kind="full-finetune", offload="parameters", **TUNE),
     "checkpoints in host memory": lambda: build(
-        "llama-3.1-8b", "bf16", "h100-sxm", 2, kind="full-finetune", activation_offload=True, offload="optimizer", **TUNE
+        "llama-3.1-8b",
+        "bf16",
+        "h100-sxm",
+        2,
+        kind="full-finetune",
+        activation_offload=True,
+        offload="optimizer",
+        **TUNE,
     ),
     "scores kept": lambda: build(
         "llama-3.1-8b", "bf16", "h100-sxm", 4, kind="full-finetune", flash_attention=False, recompute="none", **TUNE
