@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
 import signal
+import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import ClassVar
 
+from rich.text import Text
 from textual import events
 from textual.app import App
 from textual.binding import Binding, BindingType
@@ -124,6 +127,20 @@ class SizeupApp(App[int], inherit_bindings=False):
 
     async def _on_app_focus(self, event: events.AppFocus) -> None:
         """Nothing was lost."""
+
+    def _handle_exception(self, error: Exception) -> None:
+        """Keep unsaved work before a defect ends the program; the next start offers it."""
+        self.workbench.keep_work()
+        super()._handle_exception(error)
+
+    def _fatal_error(self) -> None:
+        """Say what happened in a few lines; SIZEUP_DEBUG=1 gives Textual's full page."""
+        if os.environ.get("SIZEUP_DEBUG") or self.is_headless:
+            super()._fatal_error()
+            return
+        kept = "Unsaved work is kept and offered at the next start.\n" if self.store.dirty else ""
+        self._exit_renderables.append(Text(f"{traceback.format_exc(limit=-6)}\nsizeup: a defect. {kept}"))
+        self._close_messages_no_wait()
 
     def _cut_off(self) -> None:
         self.workbench.keep_work()

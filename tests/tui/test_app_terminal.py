@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import signal
+import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -92,3 +93,23 @@ def test_a_long_title_in_wide_letters_keeps_its_line(tmp_path: Path) -> None:
     with Terminal(app_command(str(wide)), env={"XDG_STATE_HOME": str(tmp_path)}) as terminal:
         sent = terminal.read(quiet_s=1.0, until=FOOTER)
     assert "MEMORY" in sent.decode()
+
+
+def test_a_defect_keeps_the_work_and_says_so_in_few_lines(tmp_path: Path) -> None:
+    code = (
+        "import sys\n"
+        "from tui.screens.workbench import Workbench\n"
+        "def broken(self): raise ZeroDivisionError('on purpose')\n"
+        "Workbench.action_theme = broken\n"
+        "from tui.cli import main\n"
+        "sys.exit(main([]))\n"
+    )
+    with Terminal([sys.executable, "-c", code], env={"XDG_STATE_HOME": str(tmp_path)}) as terminal:
+        terminal.read(until=FOOTER)
+        terminal.send(b"\t\t\t\t8")
+        said = terminal.send(b"\x1b[20~", quiet_s=1.5)
+        assert terminal.process.wait(timeout=10) == 1
+    assert b"on purpose" in said
+    assert b"Unsaved work is kept" in said
+    assert len(said) < 6000
+    assert list(tmp_path.glob("sizeup/unsaved-*.toml"))

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 NARROW, WIDE = 100, 160
 SMALLEST = (60, 20)
 AUTOSAVE_S = 2.0
-STUDIED = ("Builds", "What if")
+STUDIED = ("Scaling", "Builds", "What if")
 
 
 class TooSmall(Canvas):
@@ -135,6 +135,10 @@ class Workbench(Screen[None]):
             from tui.screens import files
 
             self._run(files.recover(self))
+        if not self.app.is_headless:
+            from tui.screens import pickers
+
+            self._run(pickers.warm(self.sizeup.catalog))
 
     def _keep_soon(self) -> None:
         """Autosave once the edits pause."""

@@ -110,7 +110,11 @@ class Results(Canvas, can_focus=True):
             words = store.problem.words if store.problem else "nothing to size yet"
             return [BLANK, *paragraphs(words, width - 2, "bad", "   ", f" {glyphs.no} ")]
         look = Look(width - 1, glyphs, store.before, self.sizeup.studies)
-        lines = fitted(self.sizeup.page_lines(self.page, store.sizing, look), width)
+        try:
+            lines = fitted(self.sizeup.page_lines(self.page, store.sizing, look), width)
+        except Exception as error:  # a defect of one page must not end the program with the person's work in it
+            words = f"This page could not be drawn, which is a defect: {type(error).__name__}: {error}"
+            lines = [BLANK, *paragraphs(words, width - 4, "bad", "   ", f" {glyphs.no} ")]
         self._targets = _targets(lines)
         if not self.has_focus:
             return lines
