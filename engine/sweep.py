@@ -27,7 +27,8 @@ from engine.verdict import decide
 Value = int | str
 SPAN = 32
 """How far from the entered number a sweep reaches, as a ratio to either side: five doublings."""
-DEFAULT_POINTS = 41
+PER_DOUBLING = 4
+"""Points for each doubling: the doublings of the entered value itself are always among them."""
 FEWEST_TOKENS = 128
 GPU_COUNTS = (1, 2, 4, 6, 8, 10, 12, 16)
 NODE_COUNTS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32)
@@ -95,12 +96,17 @@ class SweepPoint:
         return value
 
     @property
-    def words(self) -> str:
-        """The verdict in words, and whether the entered build itself carries the workload there."""
+    def verdict(self) -> str:
+        """The verdict in words, or why the value is impossible."""
         if self.answer is None:
             return self.reason
-        text = f"{self.replicas} replicas" if self.answer == "replicas" else ANSWER_WORDS[self.answer]
-        return text if self.carries or self.answer == "does-not-fit" else f"{text}; not this build"
+        return f"{self.replicas} replicas" if self.answer == "replicas" else ANSWER_WORDS[self.answer]
+
+    @property
+    def words(self) -> str:
+        """The verdict, and whether the build as it is carries the workload there."""
+        told = self.carries or self.answer in (None, "does-not-fit")
+        return self.verdict if told else f"{self.verdict}, not this build"
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,8 +138,8 @@ def entered(scenario: Scenario, field: str) -> Value:
     return value.id if isinstance(value, Link) else int(value)
 
 
-def values(scenario: Scenario, field: str, points: int = DEFAULT_POINTS) -> tuple[Value, ...]:
-    """The values to sweep, in order, the entered one among them. Links run from the widest to the narrowest."""
+def values(scenario: Scenario, field: str, per_doubling: int = PER_DOUBLING) -> tuple[Value, ...]:
+    """The values to sweep, in order, the entered one and its doublings among them; links from the widest down."""
     now = entered(scenario, field)
     hardware = scenario.hardware
     if field in LINK_FIELDS:
@@ -149,15 +155,12 @@ def values(scenario: Scenario, field: str, points: int = DEFAULT_POINTS) -> tupl
         beside = scenario.workload.output_tokens if scenario.workload.is_inference else 0
         high = max(now, min(high, scenario.model.architecture.max_position - beside))
         low = min(now, max(FEWEST_TOKENS, low))
-    if high <= low:
-        return (now,)
-    steps = max(2, points - 1)
-    found = {_round(low * (high / low) ** (step / steps)) for step in range(steps + 1)}
-    # rounding must not leave the range, nor put a second value beside the entered one
-    close = {
-        value for value in found if value != now and abs(math.log(value / now)) < 0.3 * math.log(high / low) / steps
-    }
-    return tuple(sorted({value for value in found - close if low <= value <= high} | {now, high}))
+    reach = SPAN.bit_length() * per_doubling
+    found = {now, high}
+    for step in range(-reach, reach + 1):
+        value = now * 2.0 ** (step / per_doubling)
+        found.add(round(value) if step % per_doubling == 0 else _round(value))
+    return tuple(sorted(value for value in found if low <= value <= high))
 
 
 def _round(value: float) -> int:

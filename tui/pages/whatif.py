@@ -28,9 +28,9 @@ FIGURE_WORDS: dict[Figure, tuple[str, Callable[[float], str]]] = {
     "tokens_per_s_total": ("tok/s in all", rate),
     "tokens_per_s_user": ("tok/s a user", rate),
     "ttft_s": ("first token", seconds),
-    "max_users": ("users that fit", lambda value: count(int(value)) if value >= 1 else digits(value, 2)),
+    "max_users": ("users fit", lambda value: count(int(value)) if value >= 1 else digits(value, 2)),
     "memory_share": ("memory", percent),
-    "usd_per_million_tokens": ("$ per M tokens", usd),
+    "usd_per_million_tokens": ("$ per M", usd),
     "tokens_per_s_gpu": ("tok/s a GPU", rate),
     "days": ("run", lambda value: seconds(value * 86400)),
     "mfu": ("MFU", percent),
@@ -47,7 +47,9 @@ def what_if(sizing: Sizing, look: Look, sweep: Sweep) -> list[Line]:
     field, figure = sweep.of(scenario), sweep.shown(scenario)
     stale = sweep.stale(scenario)
     points = [] if stale and sweep.asked is not None and sweep.asked[1] != field else sweep.points
-    state = "about to sweep" if stale else f"{len(points)} of {sweep.expected}" if sweep.running else "all else kept"
+    state = (
+        "about to sweep" if stale else f"{len(points)} of {sweep.expected}" if sweep.running else _legend(look.glyphs)
+    )
     lines = [heading("WHAT IF", look.width, look.glyphs.rule, state, "warn" if stale or sweep.running else "dim")]
     lines += _choices("change", [(key, FIELD_WORDS[key][0]) for key in fields(scenario)], field, "sweep", look)
     offered = SERVING_FIGURES if scenario.workload.is_inference else TRAINING_FIGURES
@@ -59,9 +61,14 @@ def what_if(sizing: Sizing, look: Look, sweep: Sweep) -> list[Line]:
         return [*lines, BLANK, *_bars(scenario, points, figure, now, look)]
     # a chart of half the points would be drawn anew with every other one
     drawn = points if not sweep.running else []
-    lines += _chart(drawn, figure, now, sweep, look) if drawn else [BLANK] * (HEIGHT + 4)
-    lines += [BLANK, *_flips(sweep, field, look), BLANK, *_table(scenario, drawn, figure, now, look)]
+    lines += _chart(drawn, figure, now, sweep, look) if drawn else [BLANK] * (HEIGHT + 3)
+    lines += [*_flips(sweep, field, look), BLANK, *_table(scenario, drawn, figure, now, look)]
     return lines
+
+
+def _legend(glyphs: Glyphs) -> str:
+    carried, not_carried = (EIGHTHS[-1], glyphs.activations) if glyphs.unicode else (ASCII_PARTS[-1], glyphs.over)
+    return f"all else kept; {carried} carries it, {not_carried} does not"
 
 
 def _choices(label: str, offered: Sequence[tuple[str, str]], current: str, verb: str, look: Look) -> list[Line]:
@@ -103,7 +110,7 @@ def _chart(points: Sequence[SweepPoint], figure: Figure, now: Value, sweep: Swee
                 style = "accent" if points[index].carries else "over"
                 spans.append(Span(_part(part, points[index].carries, glyphs), style))
         lines.append(_joined(spans))
-    lines.append(line((" " * (axis + 1) + "0"[:0] + glyphs.column + glyphs.rule * across, "rule")))
+    lines.append(line((" " * (axis + 1) + ("└" if glyphs.unicode else "+") + glyphs.rule * across, "rule")))
     lines += _scale(points, first_cell, edges, across, axis + 2, now, glyphs)
     return lines
 
@@ -138,39 +145,45 @@ def _scale(
     now: Value,
     glyphs: Glyphs,
 ) -> list[Line]:
-    """Values along the axis, the marks of the flip points, and where the entered value stands."""
-    text = [" "] * (across + 8)
+    """Values along the axis, where the entered one stands, and the numbers of the flip points."""
+    ends_with = _value(points[-1].value)
+    text = [" "] * across
     free = 0
-    for index, point in enumerate(points):
-        at = first_cell.get(index)
-        label = _value(point.value)
-        last = index == len(points) - 1
-        if last and at is not None:
-            at = max(at, across - len(label))
-            if at < free:
-                continue
-        if at is None or at < free or (not last and at + len(label) + 2 > across - len(_value(points[-1].value))):
+    for index in _landmarks(points, now):
+        if index == len(points) - 1:
             continue
-        text[at : at + len(label)] = label
-        free = at + len(label) + 3
-    marks: list[Span] = [Span(" " * indent)]
-    here = next((first_cell[i] for i, point in enumerate(points) if point.value == now and i in first_cell), None)
-    row = [" "] * across
-    for at, number in edges.items():
-        row[at] = str(number % 10)
-    styles = ["key" if at in edges else "" for at in range(across)]
+        label, at = _value(points[index].value), first_cell[index]
+        if at >= free and at + len(label) + 2 <= across - len(ends_with):
+            text[at : at + len(label)] = label
+            free = at + len(label) + 2
+    if len(points) > 1:
+        text[across - len(ends_with) :] = ends_with
+    row = [(" ", "")] * across
+    here = next((first_cell[at] for at, point in enumerate(points) if point.value == now), None)
     if here is not None:
         words = f"{glyphs.up} now {_value(now)}"
-        clear = [at for at in range(here, min(across, here + len(words))) if at in edges]
-        if not clear or clear[0] > here:
-            for offset, char in enumerate(words):
-                at = here + offset
-                if at < across and at not in edges:
-                    row[at], styles[at] = char, "strong"
-        else:
-            row[here] = str(edges[here] % 10)
-    marks += [Span(char, style) for char, style in zip(row, styles, strict=True)]
-    return [line((" " * indent + "".join(text).rstrip(), "dim")), _joined(marks)]
+        start = here if here + len(words) <= across else here - len(words) + 1
+        if start < here:
+            words = f"now {_value(now)} {glyphs.up}"
+        for offset, char in enumerate(words):
+            row[start + offset] = (char, "strong")
+    lines = [line((" " * indent + "".join(text).rstrip(), "dim")), _joined([Span(" " * indent), *_spans(row)])]
+    if edges:
+        marks = [(str(edges[at] % 10), "key") if at in edges else (" ", "") for at in range(across)]
+        lines.append(_joined([Span(f"{'flips':<{indent}}", "dim"), *_spans(marks)]))
+    return lines
+
+
+def _spans(cells: Sequence[tuple[str, str]]) -> list[Span]:
+    return [Span(char, style) for char, style in cells]
+
+
+def _landmarks(points: Sequence[SweepPoint], now: Value) -> list[int]:
+    """The points to write out: the entered value and its doublings and halvings, or all where they are few."""
+    if len(points) <= 12 or not isinstance(now, int):
+        return list(range(len(points)))
+    doublings = {round(now * 2.0**step) for step in range(-12, 13)}
+    return [at for at, point in enumerate(points) if point.value in doublings]
 
 
 def _joined(spans: Sequence[Span]) -> Line:
@@ -202,9 +215,9 @@ def _flips(sweep: Sweep, field: str, look: Look) -> list[Line]:
             Span(f" {number} ", "key"),
             Span("up to ", ""),
             Span(_exact(flip.last), "link", f"take:{flip.last}"),
-            Span(f" {flip.before}; from ", ""),
+            Span(f": {flip.before}; from ", ""),
             Span(_exact(flip.first), "link", f"take:{flip.first}"),
-            Span(f" {flip.after}", ""),
+            Span(f": {flip.after}", ""),
         ]
         lines += flow(spans, look.width, "   ")
     return lines
@@ -220,10 +233,11 @@ def _table(scenario: Scenario, points: Sequence[SweepPoint], figure: Figure, now
     lines = [heading("THE FIGURES", look.width, glyphs.rule, "Enter takes a value")]
     offered = SERVING_FIGURES if scenario.workload.is_inference else TRAINING_FIGURES
     columns = [figure, *(name for name in offered if name != figure)]
-    room = look.width - 3 - 8 - 20
+    room = look.width - 3 - 8 - 22
     columns = columns[: max(1, room // 14)]
     lines.append(line((f"   {'value':>7} " + "".join(f"{FIGURE_WORDS[name][0]:>14}" for name in columns), "dim")))
-    for point in _some(points, now):
+    shown = {*_landmarks(points, now), len(points) - 1}
+    for point in (points[at] for at in sorted(shown) if at >= 0):
         here = point.value == now
         spans = [
             Span(f" {glyphs.pointer if here else ' '} ", "key"),
@@ -234,16 +248,9 @@ def _table(scenario: Scenario, points: Sequence[SweepPoint], figure: Figure, now
             text = glyphs.dash if amount is None else FIGURE_WORDS[name][1](amount)
             spans.append(Span(f"{text:>14}", "figure" if amount is not None else "dim"))
         mark = glyphs.yes if point.carries else glyphs.no
-        words = shorten(point.words, max(4, look.width - width_of(spans) - 4), glyphs.ellipsis)
+        words = shorten(point.verdict, max(4, look.width - width_of(spans) - 4), glyphs.ellipsis)
         lines.append((*spans, Span(f"  {mark} ", "good" if point.carries else "bad"), Span(words, "dim")))
     return lines
-
-
-def _some(points: Sequence[SweepPoint], now: Value, most: int = 14) -> list[SweepPoint]:
-    """At most so many points, evenly, the entered one among them."""
-    step = max(1, -(-len(points) // most))
-    last = len(points) - 1
-    return [point for at, point in enumerate(points) if at % step == 0 or point.value == now or at == last]
 
 
 def _bars(scenario: Scenario, points: Sequence[SweepPoint], figure: Figure, now: Value, look: Look) -> list[Line]:
@@ -262,7 +269,7 @@ def _bars(scenario: Scenario, points: Sequence[SweepPoint], figure: Figure, now:
         amount = point.figure(figure)
         text = glyphs.dash if amount is None else words(amount)
         cells = 0 if amount is None else max(1, round(amount / top * room))
-        verdict = point.words
+        verdict = point.verdict
         tail = shorten(verdict, 20, glyphs.ellipsis) if verdict != before else ""
         before = verdict
         lines.append(
