@@ -76,7 +76,7 @@ class Case:
         runtime = self.scenario.runtime
         if getattr(runtime, name, None) is not None:
             return "entered"
-        return f"default of {runtime.engine} for this card: engine/serving_memory.py"
+        return f"the default of {runtime.engine} for this card, from its sources (engine.serving_memory)"
 
 
 def case_of(sizing: Sizing) -> Case:

@@ -159,7 +159,7 @@ def _usable(case: Case, index: int) -> Working:
 
 
 def _entered(case: Case, name: str) -> FigureKind:
-    return "entered" if getattr(case.scenario.runtime, name, None) is not None else "rule of thumb"
+    return "entered" if getattr(case.scenario.runtime, name, None) is not None else "data sheet"
 
 
 def _reserved(case: Case, index: int) -> Working:
@@ -257,7 +257,11 @@ def _activation(case: Case, index: int) -> Working:
     group, sheet, settings, arch = case.group(index), Sheet(), case.settings, case.arch
     last = case.stage(index) + 1 == case.layout.pp or (case.layout.pp > 1 and _is_last(case, index))
     batched = sheet.put(
-        "batched_tokens", settings.max_num_batched_tokens, "tokens", case.setting("max_num_batched_tokens"), "entered"
+        "batched_tokens",
+        settings.max_num_batched_tokens,
+        "tokens",
+        case.setting("max_num_batched_tokens"),
+        _entered(case, "max_num_batched_tokens"),
     )
     width = sheet.put("hidden_size", arch.hidden_size, "elements", case.config)
     widest, workspace = buffer_terms(arch, case.layout)
@@ -269,7 +273,13 @@ def _activation(case: Case, index: int) -> Working:
         body += f" + {sheet.put('latent_workspace', workspace, 'bytes', what)}"
     parts = [body]
     if last:
-        seqs = sheet.put("sequences", settings.max_num_seqs, "sequences", case.setting("max_num_seqs"), "entered")
+        seqs = sheet.put(
+            "sequences",
+            settings.max_num_seqs,
+            "sequences",
+            case.setting("max_num_seqs"),
+            _entered(case, "max_num_seqs"),
+        )
         vocabulary = sheet.put("vocabulary", arch.vocab_size, "tokens", case.config)
         sampler = sheet.put("sampler_bytes", fitted.SAMPLER_BYTES, "bytes", CALIBRATION, "fitted")
         alive = sheet.put("hidden_copies", fitted.HIDDEN_COPIES, "hidden states", CALIBRATION, "fitted")
@@ -452,7 +462,11 @@ def room(case: Case, index: int) -> Working:
         visible = sheet.see("visible", visible_bytes(case.card), "bytes", "memory.visible_bytes", "measured")
         start = sheet.see("start", _non_torch_value(case), "bytes", "memory.non_torch_bytes")
         share = sheet.put(
-            "static_fraction", case.settings.utilization, "", case.setting("memory_utilization"), "entered"
+            "static_fraction",
+            case.settings.utilization,
+            "",
+            case.setting("memory_utilization"),
+            _entered(case, "memory_utilization"),
         )
         expression = f"max(0, floor(({visible} - {start}) * {share}) - {weights})"
         formula = "free memory before loading x static fraction - weights"
@@ -461,7 +475,11 @@ def room(case: Case, index: int) -> Working:
         if case.settings.engine == "vllm-earlier":
             visible = sheet.see("visible", visible_bytes(case.card), "bytes", "memory.visible_bytes", "measured")
             share = sheet.put(
-                "utilization", case.settings.utilization, "", case.setting("memory_utilization"), "entered"
+                "utilization",
+                case.settings.utilization,
+                "",
+                case.setting("memory_utilization"),
+                _entered(case, "memory_utilization"),
             )
             start = sheet.see("non_torch", _non_torch_value(case), "bytes", "memory.non_torch_bytes")
             expression = f"max(0, floor({visible} * {share}) - {weights} - {activation} - {start})"
@@ -539,7 +557,7 @@ def _batched(case: Case, sheet: Sheet) -> str:
         case.settings.max_num_batched_tokens,
         "tokens",
         case.setting("max_num_batched_tokens"),
-        "entered",
+        _entered(case, "max_num_batched_tokens"),
     )
 
 
@@ -847,7 +865,13 @@ def _reported(case: Case) -> Working:
     if blocks:
         space = sheet.see("room", case.group(index).kv_capacity_bytes, "bytes", _id(index, "kv_capacity_bytes"))
         block = sheet.see("block_bytes", pool.block_bytes, "bytes", _id(index, "block_bytes"), "counted")
-        longest = sheet.put("max_model_len", settings.max_model_len, "tokens", case.setting("max_model_len"), "entered")
+        longest = sheet.put(
+            "max_model_len",
+            settings.max_model_len,
+            "tokens",
+            case.setting("max_model_len"),
+            _entered(case, "max_model_len"),
+        )
         expression = f"{space} // {block} / ({_blocks_sum(sheet, pool, longest, _batched(case, sheet), case.config)})"
     return sheet.working(
         "memory.reported_concurrency",
