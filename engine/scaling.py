@@ -18,7 +18,7 @@ from engine.architecture import Architecture, dense_decoder
 from engine.errors import ScenarioError
 from engine.hardware import Accelerator, Facts, Link
 from engine.layout import candidate_layouts
-from engine.plan import Plan, plan, resized
+from engine.plan import Plan, memory_of, plan, resized
 from engine.scenario import Hardware, Layout, LayoutChoice, Scenario, Sharding, ShardingGroup, Workload
 from engine.sizing import ScalingRow
 from engine.training_speed import (
@@ -175,7 +175,7 @@ def scaling_table(scenario: Scenario, layout: Layout) -> tuple[ScalingRow, ...]:
                 reach = per_node if group == "node" else made_layout.dp
                 fits = state_bytes(b, work, made_layout, reach) <= usable
                 rated.append(_Rated(nodes, per_node, name, made_layout, inter, other, min(1.0, speed / alone), fits))
-    return tuple(_row(one, rated, hardware, layout) for one in rated)
+    return tuple(_row(one, rated, scenario, layout) for one in rated)
 
 
 class _Rated(NamedTuple):
@@ -200,7 +200,8 @@ class _Rated(NamedTuple):
         return f"{shape}, {self.name}{over}"
 
 
-def _row(one: _Rated, rated: Sequence[_Rated], hardware: Hardware, layout: Layout) -> ScalingRow:
+def _row(one: _Rated, rated: Sequence[_Rated], scenario: Scenario, layout: Layout) -> ScalingRow:
+    hardware = scenario.hardware
     own = one.nodes == hardware.nodes and one.per_node == hardware.gpus_per_node and not one.other_fabric
     below = one.efficiency < FLOOR
     fabric = ""
@@ -218,8 +219,17 @@ def _row(one: _Rated, rated: Sequence[_Rated], hardware: Hardware, layout: Layou
         article_efficiency=_ARTICLE.get((one.nodes, one.per_node, one.name)),
         fits=one.fits,
         nodes=one.nodes,
-        in_use=own and _same(one.layout, layout),
+        in_use=own and _same(one.layout, layout) and one.name in _sharded_as(scenario.workload, one.nodes, one.name),
     )
+
+
+def _sharded_as(workload: Workload, nodes: int, name: str) -> tuple[str, ...]:
+    """The names that a layout may go by: of replicas alone, only that of the workload's own sharding."""
+    if name not in ("FSDP", "hybrid FSDP", "DDP"):
+        return (name,)
+    if workload.sharding != "zero3":
+        return ("DDP",)
+    return ("hybrid FSDP",) if nodes > 1 and workload.sharding_group == "node" else ("FSDP",)
 
 
 NO_BETTER = "none of these: faster links, a larger micro-batch or SXM-class hardware"
@@ -527,23 +537,35 @@ def _build_of(hardware: Hardware, count: int) -> Hardware:
     return replace(hardware, gpus_per_node=per_node, nodes=count // per_node)
 
 
+MEMORIES_TRIED = 8
+"""Of the layouts that keep the global batch, so many of the fastest are tried for memory."""
+
+
 def _fastest(scenario: Scenario, count: int) -> tuple[float, Layout, bool]:
-    """Useful tokens/s, layout and whether the state fits, of the fastest layout on `count` GPUs that fits (else any)."""
+    """Useful tokens/s, layout and whether it fits, on `count` GPUs: as planned, unless that outgrows the global batch."""
     workload, architecture = scenario.workload, scenario.model.architecture
     hardware = _build_of(scenario.hardware, count)
-    b = body(architecture, workload.sequence_length)
-    usable = USABLE_SHARE * hardware.accelerator.memory_bytes
-    trial = replace(scenario, hardware=hardware, layout=LayoutChoice())
-    best: tuple[bool, float, Layout] | None = None
-    for layout in candidate_layouts(trial):
+    asked = float(max(workload.global_batch_tokens, workload.sequence_length))
+    choice = scenario.layout if hardware == scenario.hardware else LayoutChoice()
+    trial = replace(scenario, hardware=hardware, layout=choice)
+    planned = plan(trial)
+    run = planned.training
+    if run is not None and (run.tokens_per_s_total * run.step_s <= asked * 1.001):
+        return run.tokens_per_s_total, planned.layout, planned.memory.fits
+    candidates = candidate_layouts(trial)
+    # a pipeline inside a node never wins where some TP without it fills the node
+    lean = [one for one in candidates if one.pp == 1 or (hardware.nodes > 1 and one.pp <= hardware.nodes)]
+    timed: list[tuple[float, Layout]] = []
+    for layout in lean or candidates:
         made = step(architecture, hardware, workload, layout)
-        useful = min(made.tokens, float(max(workload.global_batch_tokens, workload.sequence_length)))
-        fits = state_bytes(b, workload, layout, layout.dp) <= usable
-        if best is None or (fits, useful / made.seconds) > best[:2]:
-            best = (fits, useful / made.seconds, layout)
-    if best is None:
-        raise ScenarioError("gpus", f"no layout of {count} GPUs divides the model")
-    return best[1], best[2], best[0]
+        timed.append((min(made.tokens, asked) / made.seconds, layout))
+    timed.sort(key=lambda pair: -pair[0])
+    for useful, layout in timed[:MEMORIES_TRIED]:
+        if memory_of(trial, layout).fits:
+            return useful, layout, True
+    if planned.memory.fits and run is not None:
+        return min(run.tokens_per_s_total, asked / run.step_s), planned.layout, True
+    return timed[0][0], timed[0][1], False
 
 
 @dataclass(frozen=True, slots=True)
@@ -585,7 +607,7 @@ def long_or_short(
     premium = many.cost_usd / one.cost_usd if one.cost_usd else float("inf")
     saved = one.days - many.days
     each = (many.cost_usd - one.cost_usd) / saved if saved > 0 else 0.0
-    words = f"{gpus} GPUs finish in {many.days:,.1f} days instead of {one.days:,.1f}, {faster:.1f} times faster, "
+    words = f"{gpus} GPUs finish in {_span(many.days)} instead of {_span(one.days)}, {faster:.1f} times faster, "
     if each > 0:
         words += f"for {premium:.2f} times the money: {each:,.0f} USD for each day saved."
     else:
@@ -652,7 +674,7 @@ def smallest_build(
         payable = budget is None or (cost is not None and cost <= budget)
         if timely and payable:
             count = per_node * nodes
-            words = f"{_count(per_node, nodes)}: {days:,.1f} days"
+            words = f"{_count(per_node, nodes)}: {_span(days)}"
             words += "" if cost is None else f", {cost:,.0f} USD"
             return SmallestBuild(True, made, count, nodes, days, cost, words)
         if timely and in_time is None:
@@ -667,6 +689,13 @@ def _counts(per_node: int, max_gpus: int) -> list[tuple[int, int]]:
     if (per_node, 1) not in inside:
         inside.append((per_node, 1))
     return inside + [(per_node, nodes) for nodes in BUILD_COUNTS[1:] if per_node * nodes <= max_gpus]
+
+
+def _span(days: float) -> str:
+    """A length of time in words, in the unit that people use for it."""
+    if days >= 1:
+        return f"{days:,.1f} days"
+    return f"{days * 24:,.1f} hours" if days >= 1 / 12 else f"{days * 24 * 60:,.1f} minutes"
 
 
 def _count(per_node: int, nodes: int) -> str:
@@ -690,18 +719,18 @@ def _refusal(
         days, cost, made = in_time
         hardware = made.scenario.hardware
         words = (
-            f"No: in time is {_count(hardware.gpus_per_node, hardware.nodes)} at the least ({days:,.1f} days), which "
+            f"No: in time is {_count(hardware.gpus_per_node, hardware.nodes)} at the least ({_span(days)}), which "
             f"costs {in_time[1]:,.0f} USD, over the {budget:,.0f}."
         )
         if affordable is not None:
-            words += f" Within the budget the fastest takes {affordable[0]:,.1f} days."
+            words += f" Within the budget the fastest takes {_span(affordable[0])}."
         return SmallestBuild(False, made, hardware.gpus, hardware.nodes, days, cost, words)
     if affordable is not None:
         days, cost, made = affordable
         hardware = made.scenario.hardware
         words = (
-            f"No: not even {_count(hardware.gpus_per_node, hardware.nodes)} finish in {deadline:,.1f} days; the fastest "
-            f"takes {days:,.1f}."
+            f"No: not even {_count(hardware.gpus_per_node, hardware.nodes)} finish in {_span(deadline or 0.0)}; the fastest "
+            f"takes {_span(days)}."
         )
         return SmallestBuild(False, made, hardware.gpus, hardware.nodes, days, cost, words)
     words = f"No: no build up to {max_gpus:,} GPUs is in time or within the budget."

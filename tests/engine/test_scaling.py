@@ -84,6 +84,15 @@ def test_the_own_shape_is_marked() -> None:
     assert [row.parallelism for row in own] == ["TP inside, DP across"]
 
 
+@pytest.mark.parametrize(
+    ("sharding", "group", "name"),
+    [("zero3", "all", "FSDP"), ("zero3", "node", "hybrid FSDP"), ("ddp", "all", "DDP"), ("zero1", "all", "DDP")],
+)
+def test_of_replicas_the_own_sharding_is_marked(sharding: str, group: str, name: str) -> None:
+    made = scenario("llama-3.1-8b", sharding=sharding, sharding_group=group)
+    assert [row.parallelism for row in table(made, Layout(dp=16)) if row.in_use] == [name]
+
+
 def test_rows_say_where_the_state_does_not_fit() -> None:
     rows = {row.configuration: row.fits for row in table(scenario())}
     assert rows["1 GPU"] is False
