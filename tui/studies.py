@@ -12,25 +12,17 @@ from typing import TYPE_CHECKING
 
 from engine.scenario import Scenario
 from engine.sizing import Sizing, Suggestion
+from tui.growth import Growth
+from tui.pins import PIN_NAMES, Pin
 
 if TYPE_CHECKING:
     from engine.recommend import Limits, Option, Recommendation
     from engine.sweep import Figure, SweepFlip, SweepPoint
 
-PIN_NAMES = ("A", "B", "C")
-
 
 def question(scenario: Scenario) -> Scenario:
     """The part of a scenario that the searches answer: titles and notes change nothing."""
     return dataclasses.replace(scenario, title="", notes="")
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Pin:
-    """A build put aside for comparing."""
-
-    name: str
-    scenario: Scenario
 
 
 @dataclasses.dataclass(slots=True)
@@ -141,6 +133,7 @@ class Studies:
     pinned: Callable[[], tuple[Pin, ...]] = tuple
     search: Search = dataclasses.field(default_factory=Search)
     sweep: Sweep = dataclasses.field(default_factory=Sweep)
+    growth: Growth = dataclasses.field(default_factory=Growth)
     _sized: dict[Scenario, Sizing | None] = dataclasses.field(default_factory=dict)
 
     @property

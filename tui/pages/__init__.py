@@ -52,8 +52,10 @@ def fabric(sizing: Sizing, look: Look) -> list[Line]:
 
 
 def scaling(sizing: Sizing, look: Look) -> list[Line]:
-    """The scaling table."""
-    return part.scaling(sizing, look)
+    """Efficiency of each shape of build, time and money against GPUs; for serving, what a GPU still serves."""
+    from tui.pages import growth as page
+
+    return page.scaling(sizing, look, look.studies.growth if look.studies is not None else None)
 
 
 def cost(sizing: Sizing, look: Look) -> list[Line]:

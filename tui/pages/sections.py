@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from engine.sizing import FabricRow, Notice, Sizing, Step, Suggestion
+from engine.workings import EVIDENCE
 from tui.doc import BLANK, Line, Span, flow, heading, line, paragraphs, shorten, wrap
 from tui.glyphs import Glyphs
 from tui.pages import bars
@@ -113,12 +114,16 @@ def load_lines(sizing: Sizing, look: Look) -> list[Line]:
             ),
             *flow(
                 line(
-                    Span(" Room for ", "", room),
-                    Span(count(facts.kv_capacity_tokens), "figure", room),
+                    Span(" Room for ", "", "figure:memory.kv_capacity_tokens"),
+                    Span(count(facts.kv_capacity_tokens), "figure", "figure:memory.kv_capacity_tokens"),
                     f" tokens {arrow} ",
-                    (f"{_users(facts.max_concurrency)} users at this length", "bad" if short else "strong"),
+                    Span(f"{_users(facts.max_concurrency)} users at this length", "bad" if short else "strong", room),
                     (_change(facts.max_concurrency - was, lambda value: count(int(value))), "delta"),
-                    (f"; one user: {count(facts.longest_context_tokens)}", "dim"),
+                    Span(
+                        f"; one user: {count(facts.longest_context_tokens)}",
+                        "dim",
+                        "figure:memory.longest_context_tokens",
+                    ),
                 ),
                 look.width,
                 "   ",
@@ -128,7 +133,11 @@ def load_lines(sizing: Sizing, look: Look) -> list[Line]:
         line(
             Span(" Peak on the fullest GPU ", "", "figure:memory.peak_bytes"),
             Span(size(facts.peak_bytes), "figure", "figure:memory.peak_bytes"),
-            (f"; nvidia-smi will show {size(facts.nvidia_smi_bytes)}" if facts.nvidia_smi_bytes else "", "dim"),
+            Span(
+                f"; nvidia-smi will show {size(facts.nvidia_smi_bytes)}" if facts.nvidia_smi_bytes else "",
+                "dim",
+                "figure:memory.nvidia_smi_bytes",
+            ),
         ),
         look.width,
         "   ",
@@ -137,16 +146,17 @@ def load_lines(sizing: Sizing, look: Look) -> list[Line]:
         lines += flow(
             line(
                 " Largest micro-batch ",
-                (count(facts.largest_micro_batch), "figure"),
+                Span(count(facts.largest_micro_batch), "figure", "figure:memory.largest_micro_batch"),
                 "; longest sequence ",
-                (count(facts.longest_sequence_tokens), "figure"),
+                Span(count(facts.longest_sequence_tokens), "figure", "figure:memory.longest_sequence_tokens"),
                 " tokens",
             ),
             look.width,
             "   ",
         )
     if facts.host_bytes:
-        lines.append(line(" Offload needs ", (size(facts.host_bytes), "figure"), " of host memory per node"))
+        host = Span(size(facts.host_bytes), "figure", "figure:memory.host_bytes")
+        lines.append(line(" Offload needs ", host, " of host memory per node"))
     return lines
 
 
@@ -371,38 +381,44 @@ def _training(sizing: Sizing, look: Look) -> list[Line]:
 
 def speed_parts(sizing: Sizing, look: Look) -> list[Line]:
     """Where the time of a decode step or a training step goes, as bars."""
-    parts: list[tuple[str, float]] = []
+    parts: list[tuple[str, float, str]] = []
     if sizing.serving is not None:
         speed = sizing.serving
         title = "ONE DECODE STEP"
         parts = [
-            ("reading weights", speed.weight_stream_s),
-            ("reading KV cache", speed.kv_stream_s),
-            ("computing", speed.compute_s),
-            ("in links", speed.communication_s),
-            ("overhead", speed.overhead_s),
-            ("prefill of others", speed.prefill_interference_s),
+            ("reading weights", speed.weight_stream_s, _f("weight_stream_s")),
+            ("reading KV cache", speed.kv_stream_s, _f("kv_stream_s")),
+            ("computing", speed.compute_s, _f("compute_s")),
+            ("in links", speed.communication_s, _f("communication_s")),
+            ("overhead", speed.overhead_s, _f("overhead_s")),
+            ("prefill of others", speed.prefill_interference_s, _f("prefill_interference_s")),
         ]
         remark = "Weights are read while computing, so the parts overlap and need not add up."
     elif sizing.training is not None:
         run = sizing.training
         title = "ONE TRAINING STEP"
         parts = [
-            ("computing", run.compute_s),
-            ("in links, exposed", run.exposed_communication_s),
-            ("in links, hidden", max(0.0, run.communication_s - run.exposed_communication_s)),
-            ("pipeline bubble", run.bubble_share * run.step_s),
+            ("computing", run.compute_s, _t("compute_s")),
+            ("in links, exposed", run.exposed_communication_s, _t("exposed_communication_s")),
+            (
+                "in links, hidden",
+                max(0.0, run.communication_s - run.exposed_communication_s),
+                _t("hidden_communication_s"),
+            ),
+            ("pipeline bubble", run.bubble_share * run.step_s, _t("bubble_s")),
         ]
         remark = "Hidden communication runs beside computing and takes no time of its own."
     else:
         return []
-    longest = max(value for _, value in parts) or 1.0
+    longest = max(value for _, value, _ in parts) or 1.0
     room = max(8, look.width - 32)
     lines = [heading(title, look.width, look.glyphs.rule)]
-    for name, value in parts:
+    for name, value, action in parts:
         cells = round(value / longest * room)
         mark = look.glyphs.bar * (cells or (1 if value > 0 else 0))
-        lines.append(line(f" {name:<18} ", (f"{seconds(value):>9}  ", "figure"), (mark, "accent")))
+        lines.append(
+            line(Span(f" {name:<18} ", "", action), Span(f"{seconds(value):>9}  ", "figure", action), (mark, "accent"))
+        )
     lines += paragraphs(remark, look.width - 1, "dim", " ", " ")
     return lines
 
@@ -416,10 +432,22 @@ def speed_more(sizing: Sizing, look: Look) -> list[Line]:
         heading("MORE", look.width, look.glyphs.rule),
         *figures(
             [
-                Figure("Prompt reading", f"{rate(speed.prefill_tokens_per_s)} tok/s", "prefill"),
-                Figure("Alone", f"{rate(speed.single_stream_tokens_per_s)} tok/s", "one user, no others"),
-                Figure("Offline", f"{rate(speed.offline_tokens_per_s)} tok/s", "batch kept full"),
-                Figure("Served at once", count(speed.served_concurrency), "users"),
+                Figure(
+                    "Prompt reading", f"{rate(speed.prefill_tokens_per_s)} tok/s", "prefill", _f("prefill_tokens_per_s")
+                ),
+                Figure(
+                    "Alone",
+                    f"{rate(speed.single_stream_tokens_per_s)} tok/s",
+                    "one user, no others",
+                    _f("single_stream_tokens_per_s"),
+                ),
+                Figure(
+                    "Offline",
+                    f"{rate(speed.offline_tokens_per_s)} tok/s",
+                    "batch kept full",
+                    _f("offline_tokens_per_s"),
+                ),
+                Figure("Served at once", count(speed.served_concurrency), "users", _f("served_concurrency")),
             ],
             look,
         ),
@@ -518,12 +546,13 @@ def _step_lines(step: Step, decides: bool, look: Look, evidence: bool) -> list[L
     lines += paragraphs(step.answer, look.width - 1, "dim" if not step.reached else "", indent, indent)
     if evidence:
         for item in step.evidence:
+            action = f"figure:verdict.{step.number}.{EVIDENCE[item.what]}" if item.what in EVIDENCE else ""
             tail = f"  {item.kind}"
             wrapped = wrap(f"{item.what}: {item.figure}", look.width - len(indent) - 4 - len(tail))
             for number, words in enumerate(wrapped):
                 lead = f"{indent}{glyphs.bullet} " if number == 0 else indent + "  "
                 last = number == len(wrapped) - 1
-                lines.append(line((lead, "dim"), (words, "dim"), (tail if last else "", "kind")))
+                lines.append(line((lead, "dim"), Span(words, "dim", action), (tail if last else "", "kind")))
     return lines
 
 
@@ -547,41 +576,7 @@ def verdict_more(sizing: Sizing, look: Look) -> list[Line]:
     return lines
 
 
-# --- scaling, model ----------------------------------------------------------------
-
-
-def scaling(sizing: Sizing, look: Look) -> list[Line]:
-    """Per-GPU efficiency of each shape against one GPU, the 60 % floor drawn in."""
-    glyphs = look.glyphs
-    lines = [heading("SCALING", look.width, glyphs.rule, "efficiency per GPU against one GPU")]
-    if not sizing.scaling:
-        return [*lines, line((" No shape to compare for this workload.", "dim"))]
-    name = min(26, max(len(row.configuration) for row in sizing.scaling))
-    room = max(10, min(40, look.width - name - 14))
-    floor = round(0.6 * room)
-    for row in sizing.scaling:
-        filled = min(room, round(row.efficiency * room))
-        cells = glyphs.bar * filled + glyphs.bar_rest * (room - filled)
-        style = "warn" if row.below_floor else "accent"
-        edge = glyphs.column
-        label = shorten(row.configuration, name, glyphs.ellipsis)
-        lines.append(
-            line(
-                f" {label:<{name}} ",
-                (cells[:floor], style if filled else "rest"),
-                (edge, "mark"),
-                (cells[floor:filled] if filled > floor else "", style),
-                (cells[max(floor, filled) :], "rest"),
-                Span(f" {percent(row.efficiency):>5}", "figure", f"figure:scaling.{row.configuration}"),
-            )
-        )
-        note = ", ".join(part for part in (row.parallelism, row.fabric) if part)
-        if note:
-            lines.append(line((f"   {shorten(note, look.width - 4, glyphs.ellipsis)}", "dim")))
-        if row.below_floor and row.better:
-            lines += paragraphs(f"better: {row.better}", look.width - 4, "warn", "   ", "   ")
-    note = f"{glyphs.column} marks the 60 % floor: below it another shape is better."
-    return lines + paragraphs(note, look.width - 1, "dim", " ", " ")
+# --- model -------------------------------------------------------------------------
 
 
 def model(sizing: Sizing, look: Look) -> list[Line]:
@@ -594,7 +589,8 @@ def model(sizing: Sizing, look: Look) -> list[Line]:
         Figure("KV cache", size(facts.kv_bytes_per_token), "per token", "figure:model.kv_bytes_per_token"),
     ]
     if facts.state_bytes_per_sequence:
-        items.append(Figure("State", size(facts.state_bytes_per_sequence), "per sequence"))
+        state = "figure:model.state_bytes_per_sequence"
+        items.append(Figure("State", size(facts.state_bytes_per_sequence), "per sequence", state))
     lines = [heading("MODEL", look.width, look.glyphs.rule, sizing.scenario.model.name)]
     lines += figures(items, look)
     shape = f"TP {layout.tp} {look.glyphs.times} PP {layout.pp} {look.glyphs.times} DP {layout.dp}"
@@ -624,8 +620,12 @@ def memory_table(sizing: Sizing, look: Look) -> list[Line]:
     head = "".join(f"{_SHORT[part.name]:>9}" for part in parts)
     lines.append(line((f" {'':<{label}}{head}{'free':>9}", "dim")))
     for group, name in zip(groups, names, strict=True):
-        body = "".join(f"{gib(getattr(group, part.field)):>9}" for part in parts)
-        lines.append(line(f" {name:<{label}}", (body, "figure"), (f"{gib(bars.room(group)):>9}", "dim")))
+        place = sizing.memory.per_gpu.index(group)
+        of = f"figure:memory.{f'{place}.' if place else ''}"
+        body = [Span(f"{gib(getattr(group, part.field)):>9}", "figure", of + part.field) for part in parts]
+        lines.append(
+            line(f" {name:<{label}}", *body, Span(f"{gib(bars.room(group)):>9}", "dim", of + "available_bytes"))
+        )
     return lines
 
 

@@ -15,14 +15,16 @@ from engine.sweep import fields as sweep_fields
 from tui import fields, numbers
 from tui.numbers import NumberError
 from tui.pages.found import LIMIT_LABELS, build_words, limit_words, option_at
+from tui.pins import PIN_LENGTH, PIN_NAMES, Pin
 from tui.screens.dialog import AskText, Column, Item, ListDialog, Question
-from tui.studies import PIN_NAMES, Pin
+from tui.studies import Search, Sweep
 
 if TYPE_CHECKING:
+    from tui.growth import Growth
     from tui.screens.workbench import Workbench
     from tui.widgets.results import Results
 
-PAGES = ("Builds", "What if")
+PAGES = ("Scaling", "Builds", "What if")
 PAUSE_S = 0.2
 """How long the edits must rest before a search starts."""
 SLICE_S = 0.008
@@ -43,8 +45,14 @@ def _panels(bench: Workbench) -> list[Results]:
 
 
 def _lacks(bench: Workbench, panel: Results) -> bool:
-    scenario, studies = bench.sizeup.store.scenario, bench.sizeup.studies
-    return studies.search.stale(scenario) if panel.page == "Builds" else studies.sweep.stale(scenario)
+    return _work(bench, panel.page).stale(bench.sizeup.store.scenario)
+
+
+def _work(bench: Workbench, page: str) -> Search | Sweep | Growth:
+    studies = bench.sizeup.studies
+    if page == "Scaling":
+        return studies.growth
+    return studies.search if page == "Builds" else studies.sweep
 
 
 async def _study(bench: Workbench) -> None:
@@ -52,8 +60,7 @@ async def _study(bench: Workbench) -> None:
     for panel in _panels(bench):
         if not _lacks(bench, panel):
             continue
-        scenario, studies = bench.sizeup.store.scenario, bench.sizeup.studies
-        job = studies.search.steps(scenario) if panel.page == "Builds" else studies.sweep.steps(scenario)
+        job = _work(bench, panel.page).steps(bench.sizeup.store.scenario)
         try:
             await _run(bench, job, panel.page)
         finally:
@@ -293,8 +300,8 @@ async def rename(bench: Workbench, entry: Pin) -> None:
     others = [p.name for p in bench.sizeup.store.pins if p is not entry]
 
     def wrong(text: str) -> str:
-        if len(text) > 24:
-            return "at most 24 characters"
+        if len(text) > PIN_LENGTH:
+            return f"at most {PIN_LENGTH} characters"
         if not text.isprintable():
             return "printable characters only"
         return f"{text} is the name of another pin" if text in (*others, "now") else ""

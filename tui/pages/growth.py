@@ -1,0 +1,511 @@
+"""The Scaling page: efficiency of each shape of build, time and money against GPUs, and what one more GPU is worth."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from itertools import groupby, pairwise
+from typing import TYPE_CHECKING
+
+from engine.scaling import ARTICLE_EXCEPTION, ARTICLE_WORLD, FLOOR, ScalingPoint, StrongScaling, article_scaling
+from engine.sizing import ScalingRow, Sizing
+from tui.doc import BLANK, Line, Span, flow, heading, line, paragraphs, shorten, width_of
+from tui.glyphs import Glyphs
+from tui.pages.sections import Look
+from tui.pages.words import count, digits, percent, rate, seconds, usd
+
+if TYPE_CHECKING:
+    from engine.prospects import Prospects
+    from engine.serving_scaling import ServingShape
+    from tui.growth import Growth
+
+DAY_S = 86400
+CHART_HEIGHT = 9
+
+
+def scaling(sizing: Sizing, look: Look, growth: Growth | None) -> list[Line]:
+    """The page. growth: what is worked out beside the sizing; None where nothing works it out."""
+    if sizing.scenario.workload.is_inference:
+        return _serving(sizing, look, growth)
+    lines = [*this_build(sizing, look), BLANK]
+    if growth is not None and growth.prospects is not None:
+        stale = growth.stale(sizing.scenario)
+        lines += [*curve(growth.prospects, sizing, look, stale), BLANK, *money(growth.prospects, look, stale), BLANK]
+    elif growth is not None:
+        lines += [heading("TIME AGAINST GPUS", look.width, look.glyphs.rule, "about to work it out", "dim"), BLANK]
+    return [*lines, *table(sizing, look), BLANK, *article(look)]
+
+
+def _per_gpu(value: float) -> str:
+    return f"{value:.2f}"
+
+
+def _bar(value: float, room: int, look: Look, fits: bool = True) -> list[Span]:
+    """A share of `room` cells with the floor drawn in; hatched where the build does not hold the training."""
+    glyphs = look.glyphs
+    filled, floor = min(room, round(value * room)), round(FLOOR * room)
+    full = glyphs.bar if fits else glyphs.runtime
+    cells = full * filled + glyphs.bar_rest * (room - filled)
+    style = "rest" if not fits else "warn" if value < FLOOR else "accent"
+    spans = [Span(cells[: min(floor, filled)], style), Span(cells[min(floor, filled) : floor], "rest")]
+    spans.append(Span(glyphs.edge, "mark"))
+    return [*spans, Span(cells[floor : max(floor, filled)], style), Span(cells[max(floor, filled) :], "rest")]
+
+
+# --- this build
+
+
+def this_build(sizing: Sizing, look: Look) -> list[Line]:
+    """The build as entered against one GPU, and what Amdahl's law makes of it."""
+    run, hardware, glyphs = sizing.training, sizing.scenario.hardware, look.glyphs
+    lines = [heading("THIS BUILD", look.width, glyphs.rule, "speed of a GPU against one alone")]
+    if run is None:
+        return [*lines, line((" No speed: the build does not hold the workload.", "dim"))]
+    shape = f"{hardware.nodes} {glyphs.times} {hardware.gpus_per_node} GPU" if hardware.nodes > 1 else "1 node, "
+    if hardware.nodes == 1:
+        shape += f"{hardware.gpus_per_node} GPU"
+    room = max(10, min(40, look.width - len(shape) - 10))
+    lines.append(
+        line(
+            Span(f" {shape} ", "strong"),
+            *_bar(run.efficiency, room, look, sizing.memory.fits),
+            Span(f" {_per_gpu(run.efficiency)}", "figure", "figure:training.efficiency"),
+        )
+    )
+    if not sizing.memory.fits:
+        words = "It does not hold the training: the figure is that of cards with memory enough."
+        lines += paragraphs(words, look.width - 1, "bad", " ", " ")
+    if hardware.gpus > 1 and run.serial_share > 0:
+        words = (
+            f"Amdahl's serial share is {_share(run.serial_share)}: {count(hardware.gpus)} GPUs do the work of "
+            f"{digits(run.efficiency * hardware.gpus)}, and no number of them would do that of more than "
+            f"{count(1 / run.serial_share)}."
+        )
+        lines += paragraphs(words, look.width - 1, "", " ", " ")
+    elif hardware.gpus == 1:
+        lines += paragraphs("One GPU shares nothing: it is the baseline.", look.width - 1, "dim", " ", " ")
+    return lines
+
+
+def _share(value: float) -> str:
+    return f"{100 * value:.2g} %"
+
+
+# --- the curve
+
+
+def curve(found: Prospects, sizing: Sizing, look: Look, stale: bool) -> list[Line]:
+    """Time to finish against GPUs, log-log, cost under each point, and where adding GPUs stops paying."""
+    glyphs, points = look.glyphs, found.curve.points
+    state = "about to work it out anew" if stale else f"log-log, in nodes of {found.per_node}"
+    lines = [heading("TIME AGAINST GPUS", look.width, glyphs.rule, state, "warn" if stale else "dim")]
+    if not points:
+        return lines
+    lines += chart(found.curve, sizing.scenario.hardware.gpus, look)
+    lines += legend(found.curve, look)
+    lines += paragraphs(found.curve.words, look.width - 1, "strong", " ", " ")
+    last = points[-1]
+    words = f"Amdahl's serial share up to {count(last.gpus)} GPUs: {_share(found.curve.serial_share)}."
+    if found.curve.serial_share > 0:
+        words += f" The run cannot take less than {_time(points[0].days * found.curve.serial_share)}, however many."
+    lines += paragraphs(words, look.width - 1, "", " ", " ")
+    return [*lines, *_points(found, sizing, look)]
+
+
+def _time(days: float) -> str:
+    return seconds(days * DAY_S)
+
+
+def _short_time(days: float) -> str:
+    return _time(days).replace(" days", " d").replace(" min", " m")
+
+
+_DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
+"""Bits of a Braille cell, by row and column of its dots."""
+
+
+def chart(found: StrongScaling, own: int, look: Look) -> list[Line]:
+    """The curve drawn: a mark at each count, a line through them, the ideal beneath it, the end of paying as a wall."""
+    points, glyphs = found.points, look.glyphs
+    labels = [_short_time(points[0].days), _short_time(points[-1].days)]
+    axis = max(len(text) for text in labels) + 1
+    across = max(12, look.width - axis - 6)
+    low, high = _ends(points)
+    span = max(1e-9, high - low)
+    reach = max(1e-9, math.log2(points[-1].gpus / points[0].gpus))
+
+    def column(gpus: float) -> float:
+        return math.log2(gpus / points[0].gpus) / reach * (across - 1)
+
+    def row(days: float) -> float:
+        return (high - math.log10(days)) / span * (CHART_HEIGHT - 1)
+
+    cells = [[(" ", "")] * across for _ in range(CHART_HEIGHT)]
+    stop = found.stops_paying
+    if stop is not None:
+        at = round(column(stop))
+        for cell in cells:
+            cell[at] = (glyphs.column, "key")
+    ideal = [(point.gpus, points[0].days / point.gpus * points[0].gpus) for point in points]
+    _draw(cells, [(column(gpus), row(days)) for gpus, days in ideal], "rest", glyphs)
+    _draw(cells, [(column(point.gpus), row(point.days)) for point in points], "accent", glyphs)
+    for point in points:
+        here = point.gpus == own
+        mark = (glyphs.unsaved if point.fits else glyphs.skipped, "strong" if here else "good" if point.fits else "dim")
+        cells[round(row(point.days))][round(column(point.gpus))] = mark
+    lines: list[Line] = []
+    named = {round(row(points[-1].days)): labels[1], 0: labels[0]}
+    for at, drawn in enumerate(cells):
+        label = named.get(at, "")
+        spans = [Span(char, style) for char, style in drawn]
+        lines.append(_joined([Span(f"{label:>{axis}} ", "dim"), Span(glyphs.column, "rule"), *spans]))
+    lines.append(line((" " * (axis + 1) + glyphs.column + glyphs.rule * across, "rule")))
+    places = [round(column(point.gpus)) for point in points]
+    gpus = [(str(point.gpus), "strong" if point.gpus == own else "") for point in points]
+    lines.append(_under("GPUs", places, gpus, axis, across))
+    if all(point.cost_usd is not None for point in points):
+        costs = [(_short_usd(point.cost_usd or 0.0), "figure" if point.fits else "dim") for point in points]
+        lines.append(_under("cost", places, costs, axis, across))
+    return lines
+
+
+def _ends(points: Sequence[ScalingPoint]) -> tuple[float, float]:
+    """log10 of the fewest and the most days, the ideal's end included."""
+    days = [point.days for point in points] + [points[0].days * points[0].gpus / points[-1].gpus]
+    return math.log10(min(days)), math.log10(max(days))
+
+
+def _draw(cells: list[list[tuple[str, str]]], path: list[tuple[float, float]], style: str, glyphs: Glyphs) -> None:
+    """A line through the places, in Braille dots where there are any: eight to a cell."""
+    dots: dict[tuple[int, int], int] = {}
+    for (x, y), (to_x, to_y) in pairwise(path):
+        steps = max(1, round(max(abs(to_x - x) * 2, abs(to_y - y) * 4)))
+        for step in range(steps + 1):
+            # a place names the middle of its cell
+            dot_x = round((x + (to_x - x) * step / steps) * 2 + 0.5)
+            dot_y = round((y + (to_y - y) * step / steps) * 4 + 1.5)
+            at = (min(len(cells) - 1, dot_y // 4), min(len(cells[0]) - 1, dot_x // 2))
+            dots[at] = dots.get(at, 0) | _DOTS[dot_y % 4][dot_x % 2]
+    for (row, column), bits in dots.items():
+        before = cells[row][column]
+        if style == "accent" or before[1] == "":
+            cells[row][column] = (chr(0x2800 + bits) if glyphs.unicode else ".", style)
+
+
+def _under(label: str, places: Sequence[int], texts: Sequence[tuple[str, str]], axis: int, across: int) -> Line:
+    """Words under the places of the points, those left out that would touch their neighbour."""
+    width = across + 4
+    row: list[tuple[str, str]] = [(" ", "")] * width
+    taken = -2
+    for number, (at, (text, style)) in enumerate(zip(places, texts, strict=True)):
+        start = max(0, min(at - len(text) // 2, width - len(text)))
+        last = number == len(places) - 1
+        if start <= taken + 1:
+            if not last:
+                continue
+            row[start - 2 :] = [(" ", "")] * (width - start + 2)
+            while start >= 3 and row[start - 3][0] != " ":  # the rest of a word that was cut
+                start_of_word = start - 3
+                while start_of_word >= 0 and row[start_of_word][0] != " ":
+                    row[start_of_word] = (" ", "")
+                    start_of_word -= 1
+        for offset, char in enumerate(text):
+            row[start + offset] = (char, style)
+        taken = start + len(text) - 1
+    return _joined([Span(f"{label:>{axis}}  ", "dim"), *(Span(char, style) for char, style in row)])
+
+
+def _short_usd(value: float) -> str:
+    return f"${count(float(f'{value:.3g}'))}" if value >= 1000 else f"${value:.0f}" if value >= 10 else f"${value:.2g}"
+
+
+def _joined(spans: Sequence[Span]) -> Line:
+    found: list[Span] = []
+    for span in spans:
+        if found and found[-1].style == span.style and found[-1].action == span.action:
+            found[-1] = found[-1]._replace(text=found[-1].text + span.text)
+        else:
+            found.append(span)
+    return tuple(found)
+
+
+def legend(found: StrongScaling, look: Look) -> list[Line]:
+    """What the marks of the chart mean."""
+    glyphs = look.glyphs
+    spans = [Span(" "), Span(glyphs.unsaved, "good"), Span(" holds the training   ", "dim")]
+    if not all(point.fits for point in found.points):
+        spans += [Span(glyphs.skipped, "dim"), Span(" does not   ", "dim")]
+    if found.stops_paying is not None:
+        spans += [Span(glyphs.column, "key"), Span(" adding GPUs stops paying   ", "dim")]
+    spans.append(Span("faint line: every GPU worth a whole one", "dim"))
+    return flow(spans, look.width, "  ")
+
+
+def _points(found: Prospects, sizing: Sizing, look: Look) -> list[Line]:
+    """The figures behind the curve."""
+    glyphs, own = look.glyphs, sizing.scenario.hardware.gpus
+    wide = look.width >= 74
+    head = f"   {'GPUs':>5} {'time':>9} {'cost':>10} {'each':>5} {'added':>6}"
+    lines: list[Line] = [line((head + (f" {'GPU-hours':>10}  layout" if wide else "  layout"), "dim"))]
+    for point in found.curve.points:
+        here = point.gpus == own
+        style = "strong" if here else "" if point.fits else "dim"
+        cost = glyphs.dash if point.cost_usd is None else usd(point.cost_usd)
+        added = "" if point.gpus == 1 else _per_gpu(point.marginal)
+        layout = point.layout
+        parts = [
+            f"{name} {size}" for name, size in (("TP", layout.tp), ("PP", layout.pp), ("DP", layout.dp)) if size > 1
+        ]
+        shape = " ".join(parts) or "alone"
+        spans = [
+            Span(f" {glyphs.pointer if here else ' '} ", "key"),
+            Span(f"{point.gpus:>5} {_time(point.days):>9} {cost:>10} {_per_gpu(point.efficiency):>5} ", style),
+            Span(f"{added:>6}", "warn" if point.fits and point.marginal < FLOOR else style),
+            Span(f" {rate(point.gpu_hours):>10}" if wide else "", style),
+            Span(f"  {shape}", style),
+        ]
+        room = look.width - width_of(spans)
+        if not point.fits and room > 8:
+            spans.append(Span(shorten("  does not hold it", room, glyphs.ellipsis), "dim"))
+        lines.append(tuple(spans))
+    words = "each: speed of a GPU against one alone; added: what the last added GPUs do of their full work"
+    if found.usd_per_gpu_hour is not None:
+        words += f". Costs at ${found.usd_per_gpu_hour:,.2f} a GPU-hour"
+        words += ", entered." if sizing.scenario.money.usd_per_gpu_hour is not None else ", the median on-demand offer."
+    else:
+        words += ". Nobody in the catalog rents this GPU: a price of your own gives costs."
+    return lines + paragraphs(words, look.width - 1, "dim", " ", " ")
+
+
+# --- time and money
+
+
+def money(found: Prospects, look: Look, stale: bool) -> list[Line]:
+    """The smallest build that is in time, and a long run on one GPU against a short one on many."""
+    glyphs = look.glyphs
+    lines = [heading("SMALLEST BUILD IN TIME", look.width, glyphs.rule, "about to look anew" if stale else "", "warn")]
+    if found.smallest is None:
+        lines += paragraphs(found.no_smallest, look.width - 1, "dim", " ", " ")
+    else:
+        mark, style = (glyphs.yes, "good") if found.smallest.found else (glyphs.no, "bad")
+        lines += _marked(found.smallest.words, mark, "dim" if stale else style, look)
+        made = found.smallest.plan
+        if found.smallest.found and made is not None:
+            hardware = made.scenario.hardware
+            spans = [Span("   "), Span(glyphs.arrow + " ", "dim")]
+            layout = made.layout
+            parts = [
+                f"{name} {size}" for name, size in (("TP", layout.tp), ("PP", layout.pp), ("DP", layout.dp)) if size > 1
+            ]
+            words = f"{hardware.nodes} {glyphs.times} {hardware.gpus_per_node} {hardware.accelerator.id}"
+            spans += [Span(words, "figure"), Span(f", {' '.join(parts) or 'one GPU'}, {made.memory.headroom}", "dim")]
+            lines += flow(spans, look.width, "     ")
+    lines += [BLANK, heading("LONG OR SHORT", look.width, glyphs.rule, "one GPU or many, at hourly prices")]
+    choice = found.choice
+    if choice is None:
+        return [*lines, *paragraphs("Neither price nor offer is known for this GPU.", look.width - 1, "dim", " ", " ")]
+    for option in (choice.one, choice.many):
+        name = f"{option.gpus} GPU{'s' * (option.gpus != 1)}"
+        tail = "" if option.fits else f"  {glyphs.no} too small"
+        lines += flow(
+            line(
+                f" {name:<9} ",
+                (f"{_time(option.days):>9}  {usd(option.cost_usd):>9}", "figure" if option.fits else "dim"),
+                (f"  at ${option.usd_per_gpu_hour:,.2f} a GPU-hour", "dim"),
+                (tail, "bad"),
+            ),
+            look.width,
+            " " * 11,
+        )
+    lines += paragraphs(choice.words, look.width - 1, "", " ", " ")
+    held = next((point for point in found.curve.points if point.fits), None)
+    if not choice.one.fits and held is not None:
+        words = f"The fewest of the curve that hold it are {held.gpus} GPUs: {_time(held.days)}"
+        words += "." if held.cost_usd is None else f", {usd(held.cost_usd)}."
+        lines += paragraphs(words, look.width - 1, "", " ", " ")
+    return lines
+
+
+def _marked(words: str, mark: str, style: str, look: Look) -> list[Line]:
+    rows = paragraphs(words, look.width - 4, style, "   ", f" {mark} ")
+    if rows:
+        rows[0] = (Span(f" {mark} ", style), *rows[0][1:])
+    return rows
+
+
+# --- the table
+
+
+def table(sizing: Sizing, look: Look) -> list[Line]:
+    """Every shape under each parallelism: efficiency with the floor drawn in, the article's figure, what is better."""
+    glyphs = look.glyphs
+    lines = [heading("SHAPES OF BUILD", look.width, glyphs.rule, "speed of a GPU against one alone")]
+    rows = sizing.scaling
+    if not rows:
+        return [*lines, line((" No shape to compare for this workload.", "dim"))]
+    name = max(len(row.parallelism) for row in rows)
+    room = max(8, min(40, look.width - name - 3 - 6 - 15))
+    for (nodes, gpus, fabric), group in groupby(rows, key=lambda row: (row.nodes, row.gpus, row.fabric)):
+        lines += _group(list(group), _shape(nodes, gpus, glyphs), fabric, name, room, look)
+    words = (
+        f"{glyphs.edge} is the floor of {FLOOR:.2f}: below it another shape is better. {glyphs.runtime * 3} the weights, "
+        f"gradients and optimizer states alone are over the card. {glyphs.pointer} in use."
+    )
+    return lines + paragraphs(words, look.width - 1, "dim", " ", " ")
+
+
+def _shape(nodes: int, gpus: int, glyphs: Glyphs) -> str:
+    if nodes > 1:
+        return f"{nodes} nodes {glyphs.times} {gpus // nodes} GPU"
+    return f"{gpus} GPU"
+
+
+def _group(rows: list[ScalingRow], shape: str, fabric: str, name: int, room: int, look: Look) -> list[Line]:
+    glyphs = look.glyphs
+    lines: list[Line] = []
+    title = f" {shape}"
+    if fabric:
+        over = shorten(f"  over {fabric}", look.width - len(title) - 1, glyphs.ellipsis)
+        lines.append(line((title, "strong"), (over, "dim")))
+    for row in rows:
+        style = "strong" if row.in_use else "" if row.fits else "dim"
+        said = "" if row.article_efficiency is None else f"  article {row.article_efficiency:.2f}"
+        lines.append(
+            line(
+                (f" {glyphs.pointer if row.in_use else ' '} ", "key"),
+                (f"{row.parallelism:<{name}} ", style),
+                *_bar(row.efficiency, room, look, row.fits),
+                Span(
+                    f" {_per_gpu(row.efficiency)}",
+                    "figure" if row.fits else "dim",
+                    f"figure:scaling.{row.configuration}",
+                ),
+                (said, "dim"),
+            )
+        )
+    for better, under in groupby((row for row in rows if row.better), key=lambda row: row.better):
+        names = " and ".join(row.parallelism for row in under)
+        lines += paragraphs(f"under the floor: {names}; better: {better}", look.width - 4, "warn", "     ", "   ! ")
+    return lines
+
+
+# --- the article
+
+
+def article(look: Look) -> list[Line]:
+    """The article's eight rows beside ours in the article's world, and the assumptions that make them hold."""
+    glyphs, world = look.glyphs, ARTICLE_WORLD
+    lines = [heading("THE ARTICLE'S EIGHT ROWS", look.width, glyphs.rule, "its figure, and ours in its world")]
+    rows = article_scaling()
+    name = min(look.width - 16, max(len(row.configuration) for row in rows))
+    lines.append(line((f"   {'':<{name}} {'said':>5} {'ours':>5}", "dim")))
+    for row in rows:
+        odd = row.configuration == ARTICLE_EXCEPTION
+        said = row.article_efficiency or 0.0
+        label = shorten(row.configuration, name, glyphs.ellipsis)
+        lines.append(
+            line(
+                (f" {'*' if odd else ' '} {label:<{name}} ", "warn" if odd else ""),
+                (f"{_per_gpu(said):>5} ", "dim"),
+                (f"{_per_gpu(row.efficiency):>5}", "figure"),
+            )
+        )
+    words = (
+        f"They hold together for a 70B of Llama's shape, one sequence of {world.sequence_length:,} tokens a micro-batch, "
+        f"{world.micro_batches} micro-batches, full recomputation, {digits(world.executed_tflops)} executed TFLOP/s a GPU, "
+        f"{percent(world.overlap_tp)} of TP's messages and {percent(world.overlap_fsdp)} of FSDP's behind compute. "
+        "Your model, cards and links differ, so the shapes above do."
+    )
+    lines += paragraphs(words, look.width - 1, "dim", " ", " ")
+    words = (
+        "* cannot lie above the same TP 8 in one node, as the article has it: the pipeline only adds its bubble. Faster "
+        "kernels lower every row: what the fabric takes stays while the compute shrinks."
+    )
+    return lines + paragraphs(words, look.width - 1, "dim", "   ", " ")
+
+
+# --- serving
+
+
+def _serving(sizing: Sizing, look: Look, growth: Growth | None) -> list[Line]:
+    """Tokens a second and GPU on shapes of build, by the width of TP."""
+    glyphs = look.glyphs
+    shapes = growth.shapes if growth is not None else ()
+    stale = growth is not None and growth.stale(sizing.scenario)
+    state, style = ("about to work it out", "warn") if stale else ("output tokens a second and GPU", "dim")
+    lines = [heading("SCALING", look.width, glyphs.rule, state, style)]
+    targets = sizing.scenario.workload
+    asked = targets.ttft_target_s is not None or targets.tokens_per_s_user_target is not None
+    words = (
+        "What a GPU still serves as the build grows: by a wider TP, which answers each user sooner, or by replicas, which "
+        "share nothing. Each shape at its best load"
+        + (" inside the latency targets." if asked else ", its memory full of users.")
+    )
+    lines += paragraphs(words, look.width - 1, "", " ", " ")
+    if not shapes:
+        return lines
+    best = max((shape.tokens_per_s_gpu for shape in shapes), default=0.0) or 1.0
+    name = max(len(_layout_words(shape)) for shape in shapes)
+    tail = 6 + 9 + 8
+    room = max(6, min(40, look.width - 3 - name - tail - 2))
+    lines.append(line((f"   {'':<{name}} {'':<{room}} {'a GPU':>5} {'in all':>8} {'users':>7}", "dim")))
+    for (nodes, gpus), group in groupby(shapes, key=lambda shape: (shape.nodes, shape.gpus)):
+        links = sizing.scenario.hardware
+        fabric = links.inter_link.name if nodes > 1 else links.intra_link.name if gpus > 1 else ""
+        title = f" {_shape(nodes, gpus, glyphs)}"
+        over = shorten(f"  over {fabric}", look.width - len(title) - 1, glyphs.ellipsis) if fabric else ""
+        lines.append(line((title, "strong"), (over, "dim")))
+        for shape in sorted(group, key=lambda one: (one.layout.tp, one.layout.pp)):
+            lines.append(_shape_line(shape, name, room, best, look))
+    lines += paragraphs(_conclusion(shapes), look.width - 1, "strong", " ", " ")
+    words = (
+        f"{glyphs.pointer} in use. What each link does to this traffic is on the Fabric page; other loads, on What if."
+    )
+    return lines + paragraphs(words, look.width - 1, "dim", " ", " ")
+
+
+def _layout_words(shape: ServingShape) -> str:
+    layout = shape.layout
+    parts = [f"TP {layout.tp}"] if layout.tp > 1 else []
+    parts += [f"PP {layout.pp}"] if layout.pp > 1 else []
+    if layout.dp_attention:
+        parts.append(f"DP attention {layout.dp}")
+    elif layout.dp > 1:
+        parts.append(f"{layout.dp} replicas")
+    if layout.ep > 1:
+        parts.append(f"EP {layout.ep}")
+    return ", ".join(parts) or "one GPU"
+
+
+def _shape_line(shape: ServingShape, name: int, room: int, best: float, look: Look) -> Line:
+    glyphs = look.glyphs
+    mark = Span(f" {glyphs.pointer if shape.in_use else ' '} ", "key")
+    label = Span(f"{_layout_words(shape):<{name}} ", "strong" if shape.in_use else "" if shape.fits else "dim")
+    if not shape.fits:
+        return (mark, label, Span(f"{glyphs.no} does not hold the model", "dim"))
+    if not shape.best_concurrency:
+        return (mark, label, Span(f"{glyphs.no} misses a target with one user", "warn"))
+    cells = max(1, round(shape.tokens_per_s_gpu / best * room))
+    return (
+        mark,
+        label,
+        Span(glyphs.bar * cells, "accent"),
+        Span(glyphs.bar_rest * (room - cells), "rest"),
+        Span(f" {rate(shape.tokens_per_s_gpu):>5}", "figure"),
+        Span(f" {rate(shape.best_tokens_per_s_total):>8} {count(shape.best_concurrency):>7}", "dim"),
+    )
+
+
+def _conclusion(shapes: Sequence[ServingShape]) -> str:
+    """The best shape for a GPU's money, and what the widest TP leaves of it."""
+    able = [shape for shape in shapes if shape.best_concurrency]
+    if not able:
+        return "None of these shapes serves the load: more memory a GPU, or smaller weights."
+    best = max(able, key=lambda shape: (round(shape.tokens_per_s_gpu), -shape.gpus))
+    words = f"Most for a GPU: {best.gpus} GPU{'s' * (best.gpus != 1)}, {_layout_words(best)}"
+    words += " and replicas of it." if best.gpus < max(shape.gpus for shape in shapes) else "."
+    widest = max(able, key=lambda shape: (shape.layout.tp, shape.gpus))
+    if widest.layout.tp > best.layout.tp:
+        left = widest.tokens_per_s_gpu / best.tokens_per_s_gpu
+        words += f" TP {widest.layout.tp} over {widest.gpus} GPUs leaves {percent(left)} of that."
+    return words
