@@ -124,9 +124,11 @@ class SizeupApp(App[int], inherit_bindings=False):
 
     async def _on_app_blur(self, event: events.AppBlur) -> None:
         """Keep the focus while another window is in front: losing it would repaint both ways."""
+        event.prevent_default()
 
     async def _on_app_focus(self, event: events.AppFocus) -> None:
         """Nothing was lost."""
+        event.prevent_default()
 
     def _handle_exception(self, error: Exception) -> None:
         """Keep unsaved work before a defect ends the program; the next start offers it."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from textual import events
 from textual.app import ComposeResult
 from textual.containers import Vertical
+from textual.geometry import Size
 from textual.message import Message
 from textual.reactive import Reactive
 from textual.screen import ModalScreen
@@ -24,12 +25,32 @@ if TYPE_CHECKING:
 _Answer = TypeVar("_Answer")
 
 
+class Box(Vertical):
+    """The frame of a dialog. It does not scroll, so a layout of it asks for no other."""
+
+    def _size_updated(self, size: Size, virtual_size: Size, container_size: Size, layout: bool = True) -> bool:
+        return super()._size_updated(size, virtual_size, container_size, layout=False)
+
+
 class Dialog(ModalScreen[_Answer]):
     """A box over the workbench. Escape closes it without an answer."""
 
     focused: Reactive[Widget | None] = Reactive(None, repaint=False)
+    AUTO_FOCUS = ""
     heading = ""
     size_class = ""
+    _resumed = False
+
+    def _size_updated(self, size: Size, virtual_size: Size, container_size: Size, layout: bool = True) -> bool:
+        return super()._size_updated(size, virtual_size, container_size, layout=False)
+
+    def on_screen_resume(self, event: events.ScreenResume) -> None:
+        """The first layout paints the dialog; Textual would paint everything once more."""
+        if not self._resumed:
+            event.prevent_default()
+            self.stack_updates += 1
+            self._refresh_layout(self.app.size)
+        self._resumed = True
 
     @property
     def sizeup(self) -> SizeupApp:
@@ -40,7 +61,7 @@ class Dialog(ModalScreen[_Answer]):
 
     def compose(self) -> ComposeResult:
         """The box with its title, then the parts."""
-        with Vertical(id="dialog", classes=self.size_class):
+        with Box(id="dialog", classes=self.size_class):
             yield Label([line((self.heading, "title"))], id="dialog-title")
             yield from self.parts()
 

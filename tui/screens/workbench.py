@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
 
 from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
-from textual.geometry import Size
+from textual.geometry import Region, Size
 from textual.reactive import Reactive
 from textual.screen import Screen
 from textual.timer import Timer
@@ -77,10 +77,6 @@ class Workbench(Screen[None]):
 
     AUTO_FOCUS = ""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._resumed = False
-
     @property
     def sizeup(self) -> SizeupApp:
         """The app, typed."""
@@ -91,13 +87,18 @@ class Workbench(Screen[None]):
     def _size_updated(self, size: Size, virtual_size: Size, container_size: Size, layout: bool = True) -> bool:
         return super()._size_updated(size, virtual_size, container_size, layout=False)
 
+    def refresh(
+        self, *regions: Region, repaint: bool = True, layout: bool = False, recompose: bool = False
+    ) -> Self:
+        """A layout paints what it moves; the screen itself has nothing of its own to paint again."""
+        return super().refresh(*regions, repaint=repaint and not layout, layout=layout, recompose=recompose)
+
     def on_screen_resume(self, event: events.ScreenResume) -> None:
-        """Textual lays out and then repaints a resumed screen; the first time the layout has painted it already."""
-        if not self._resumed:
-            event.prevent_default()
-            self.stack_updates += 1
+        """Lay out when it must be; Textual would repaint everything once more than the layout or the pop does."""
+        event.prevent_default()
+        self.stack_updates += 1
+        if self._size != self.app.size:
             self._refresh_layout(self.app.size)
-        self._resumed = True
 
     def compose(self) -> ComposeResult:
         """Title, verdict, panels, footer."""
