@@ -217,13 +217,15 @@ def _open(arguments: list[str]) -> int:
 def _run_app(scenario: Scenario, saved: Scenario, path: Path | None) -> int:
     import catalog
     from engine.size import size
-    from tui import paths
+    from tui import paths, session
     from tui.app import SizeupApp  # 150 ms that only the app pays
 
     if path is not None:
         paths.remember(path)
     app = SizeupApp(scenario, path, catalog=catalog.load(), size=size)
     app.store.saved = saved
+    if path is not None and path.is_file():
+        app.store.pins = app.store.saved_pins = session.pins(path)
     app.run()
     return app.return_code or 0
 

@@ -2,7 +2,9 @@
 
 What decides a sizing is a Scenario. Beside it a file may hold a [catalog] table: what the catalog said when the file
 was saved. `save` writes one into a new file and keeps the one of a file that has it up to date; a file without one
-stays without. Nothing else writes it, and loading passes it by: `drift` and `as_saved` read it.
+stays without. Nothing else writes it, and loading passes it by: `drift` and `as_saved` read it. And it may hold up to
+three [[pin]] tables: builds put aside for comparing, each with a name and the tables of a session. Loading checks them
+and passes them by too: `pins` reads them.
 
 `load` and `parse` raise SessionError and never half-load; `dump` writes keys in a human order, leaving out what is
 at its default; `save` replaces the file as a whole or not at all. The schema is the engine's own records: a key of a
@@ -17,7 +19,7 @@ import os
 import secrets
 import stat
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar, get_args, get_type_hints
 
@@ -32,6 +34,7 @@ from engine.architecture import Architecture
 from engine.formats import FORMATS, KV_FORMATS
 from engine.scenario import LayoutChoice, Model, Money, Runtime, Scenario, Workload
 from tui.drift import FIGURES, CatalogTable, Drift, changes, figures_of, with_figures
+from tui.pins import PIN_LENGTH, PIN_NAMES, Pin
 
 SCHEMA = 1
 MAX_BYTES = 2**20
@@ -71,6 +74,7 @@ TABLES: Mapping[str, type] = {
     "catalog": CatalogTable,
 }
 TOP_LEVEL = ("schema", "title", "notes")
+PINS = "pin"
 _SERVING = ("concurrency", "input_tokens", "output_tokens")
 _TRAINING = (
     "sequence_length",
@@ -241,12 +245,35 @@ def from_document(
     return _Reader(file, text, folder or Path.cwd(), known).scenario(document)
 
 
-def dump(scenario: Scenario, figures: CatalogTable | None = None) -> str:
+def pins(source: Path | str, known: catalog.Catalog | None = None, *, folder: Path | None = None) -> tuple[Pin, ...]:
+    """The builds that a session keeps for comparing, its [[pin]] tables in order; empty without any.
+
+    source: a Path, or the text of a session. Raises SessionError.
+    """
+    file = str(source) if isinstance(source, Path) else "session"
+    text = read_text(source) if isinstance(source, Path) else source
+    if isinstance(source, Path):
+        folder = folder or source.expanduser().absolute().parent
+    return _Reader(file, text, folder or Path.cwd(), known).pins(document_of(text, file))
+
+
+def dump(scenario: Scenario, figures: CatalogTable | None = None, pinned: Sequence[Pin] = ()) -> str:
     """The session text of a Scenario: parsed again it gives the same Scenario, and that the same text.
 
-    figures: what to write as the [catalog] table; None leaves it out.
+    figures: what to write as the [catalog] table; None leaves it out. pinned: what to write as [[pin]] tables.
     """
-    document: dict[str, Any] = {"schema": SCHEMA, "title": scenario.title}
+    document: dict[str, Any] = {"schema": SCHEMA, **_document(scenario)}
+    if figures is not None:
+        document["catalog"] = _changed(figures)
+    if pinned:
+        document["pin"] = [{"name": entry.name, **_document(entry.scenario)} for entry in pinned]
+    # Written over several lines, a carriage return would come back as a plain line end.
+    texts = [entry.notes + entry.title for entry in (scenario, *(pin.scenario for pin in pinned))]
+    return tomli_w.dumps(document, multiline_strings=not any("\r" in text for text in texts))
+
+
+def _document(scenario: Scenario) -> dict[str, Any]:
+    document: dict[str, Any] = {"title": scenario.title}
     if scenario.notes:
         document["notes"] = scenario.notes
     document["model"] = _model_table(scenario.model)
@@ -267,24 +294,24 @@ def dump(scenario: Scenario, figures: CatalogTable | None = None) -> str:
         table = _changed(part)
         if table:
             document[name] = table
-    if figures is not None:
-        document["catalog"] = _changed(figures)
-    # Written over several lines, a carriage return would come back as a plain line end.
-    multiline = "\r" not in scenario.notes + scenario.title
-    return tomli_w.dumps(document, multiline_strings=multiline)
+    return document
 
 
-def save(scenario: Scenario, path: str | Path, opened_from: str | Path | None = None) -> Scenario:
+def save(
+    scenario: Scenario, path: str | Path, opened_from: str | Path | None = None, pinned: Sequence[Pin] = ()
+) -> Scenario:
     """Write a session file as a whole or not at all; the mode of a file that is replaced is kept.
 
     opened_from: the file that the Scenario came from. A relative `config` path is rewritten when the new file lies
-    in another folder; the Scenario as written is returned. The [catalog] table goes into a new file, and into one that
+    in another folder; the Scenario as written is returned. pinned: the builds that it keeps for comparing. The [catalog] table goes into a new file, and into one that
     has it already. Raises SessionError.
     """
     target = Path(path).expanduser()
-    written = _moved(scenario, target, Path(opened_from).expanduser() if opened_from is not None else None)
+    source = Path(opened_from).expanduser() if opened_from is not None else None
+    written = _moved(scenario, target, source)
+    beside = [Pin(entry.name, _moved(entry.scenario, target, source)) for entry in pinned]
     figures = figures_of(written) if _keeps_figures(target) else None
-    write_atomically(target, dump(written, figures).encode("utf-8", "replace"))
+    write_atomically(target, dump(written, figures, beside).encode("utf-8", "replace"))
     return written
 
 
@@ -421,6 +448,8 @@ class _Reader:
         """The Scenario. Raises SessionError."""
         self.check_schema(document)
         for key, value in document.items():
+            if key == PINS:
+                continue
             if key not in TOP_LEVEL and key not in TABLES:
                 raise self.unknown(key)
             if key in TABLES and not isinstance(value, dict):
@@ -443,6 +472,7 @@ class _Reader:
         self.check_formats(model)
         known = self.known or catalog.load()
         self.check_ids(model, hardware, known)
+        self.pins(document)
         config = self.config_path(model)
         try:
             return catalog.build_scenario(
@@ -469,6 +499,34 @@ class _Reader:
             )
         except catalog.CatalogError as problem:
             raise self.fail("model.id", str(problem)) from None
+
+    def pins(self, document: Mapping[str, Any]) -> tuple[Pin, ...]:
+        """The [[pin]] tables, each a whole session but for schema, catalog figures and pins of its own."""
+        tables = document.get(PINS, [])
+        if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
+            raise self.fail(PINS, f"{_shown(tables)} is not accepted", f"tables, each written [[{PINS}]]")
+        if len(tables) > len(PIN_NAMES):
+            raise self.fail(PINS, f"{len(tables)} pinned builds are too many", f"up to {len(PIN_NAMES)}")
+        found: list[Pin] = []
+        for number, table in enumerate(tables, 1):
+            name = table.get("name")
+            if not isinstance(name, str) or not name.strip() or len(name) > PIN_LENGTH or not name.isprintable():
+                raise self.fail(f"{PINS}.name", f"{_shown(name)} is not accepted", f"1 to {PIN_LENGTH} letters")
+            if name in [pin.name for pin in found]:
+                raise self.fail(f"{PINS}.name", f"{name!r} is there twice", "a name of its own for each pin")
+            for key in table:
+                if key in ("schema", "catalog", PINS):
+                    raise self.fail(f"{PINS}.{key}", "a pinned build has none of its own")
+            inside = {"schema": SCHEMA, **{key: value for key, value in table.items() if key != "name"}}
+            reader = _Reader(self.file, _pin_text(self.text, number), self.folder, self.known)
+            try:
+                found.append(Pin(name, reader.scenario(inside)))
+            except SessionError as problem:
+                key = f"{PINS}.{problem.key}" if problem.key else PINS
+                raise SessionError(
+                    self.file, problem.reason, key=key, line=problem.line, allowed=problem.allowed
+                ) from None
+        return tuple(found)
 
     def check_schema(self, document: Mapping[str, Any]) -> None:
         """Refuse what another version wrote."""
@@ -560,6 +618,21 @@ class _Reader:
             return read_model_file(path)
         except catalog.CatalogError as problem:
             raise self.fail("model.config", str(problem)) from None
+
+
+def _pin_text(text: str, number: int) -> str:
+    """The text of the pin of that number as a session of its own, on the lines where it stands."""
+    lines = text.splitlines()
+    starts = [at for at, row in enumerate(lines) if row.strip().startswith(f"[[{PINS}]]")]
+    if number > len(starts):
+        return ""  # written in another way, inline say: its errors have no line
+    start = starts[number - 1]
+    end = starts[number] if number < len(starts) else len(lines)
+    own = [
+        row.replace(f"[{PINS}.", "[", 1) if row.strip().startswith(f"[{PINS}.") else row
+        for row in lines[start + 1 : end]
+    ]
+    return "\n".join([""] * (start + 1) + own)
 
 
 def _shown(value: Any) -> str:

@@ -17,7 +17,7 @@ from engine.scenario import Scenario
 from engine.sizing import Sizing
 
 if TYPE_CHECKING:
-    from tui.studies import Pin
+    from tui.pins import Pin
 
 HISTORY_LIMIT = 500
 

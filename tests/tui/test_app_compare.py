@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 
-from engine.scenario import Scenario
+from engine.scenario import LayoutChoice, Scenario
 from tests.tui.builds import BUILDS
 from tests.tui.driver import Driver, app_of, running
+from tui import session
 from tui.doc import plain
+from tui.pins import Pin
 
 
 @pytest.fixture
@@ -62,7 +67,7 @@ async def test_rename_and_unpin(scenario: Scenario) -> None:
         await app.press("enter")
         assert "big box" in app.text("#results")
         await app.press("u")
-        assert app.app.store.pins == ()
+        assert not app.app.store.pins
         assert "Nothing is pinned" in app.text("#results")
         await app.press("ctrl+z")
         assert [pin.name for pin in app.app.store.pins] == ["big box"]
@@ -122,3 +127,66 @@ async def test_four_columns_fit(build: str, size: tuple[int, int]) -> None:
         assert all(name in heads for name in ("now", "A", "B", "C"))
         for row in panel.lines:
             assert len(plain(row).rstrip()) <= panel.inner_width, plain(row)
+
+
+def test_pins_live_in_the_session_file(scenario: Scenario) -> None:
+    pins = (Pin("A", replace(scenario, notes="the big one\nof two")), Pin("small box", BUILDS["mixtral"]()))
+    text = session.dump(scenario, pinned=pins)
+    assert session.parse(text) == scenario
+    assert session.pins(text) == pins
+    assert session.dump(session.parse(text), pinned=session.pins(text)) == text
+    assert session.pins(session.dump(scenario)) == ()
+    assert text.startswith(session.dump(scenario)), "the session itself stays as it was"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ('name = "A"', "name = 3", "pin.name"),
+        ('name = "A"', 'name = "B"', "twice"),
+        ("[pin.layout]", "[pin.layuot]", "pin.layuot"),
+        ("gpus_per_node = 2", "gpus_per_nod = 2", "nearest known one is hardware.gpus_per_node"),
+        ("gpus_per_node = 2", 'gpus_per_node = "two"', "pin.hardware.gpus_per_node"),
+        ('name = "A"', 'name = "A"\nschema = 1', "pin.schema"),
+    ],
+)
+def test_a_bad_pin_refuses_the_file_and_names_the_line(scenario: Scenario, old: str, new: str, words: str) -> None:
+    two = replace(scenario, hardware=replace(scenario.hardware, gpus_per_node=2), layout=LayoutChoice(tp=2))
+    text = session.dump(scenario, pinned=(Pin("A", two), Pin("B", scenario)))
+    assert text.count(old) == 1
+    bad = text.replace(old, new)
+    with pytest.raises(session.SessionError) as caught:
+        session.parse(bad)
+    assert words in str(caught.value)
+    if "gpus_per_nod" in new:
+        row = next(number for number, line in enumerate(bad.splitlines(), 1) if line == new)
+        assert caught.value.line == row
+
+
+async def test_pins_are_saved_and_opened_again(scenario: Scenario, tmp_path: Path) -> None:
+    target = tmp_path / "pinned.toml"
+    session.save(scenario, target)
+    async with running(app_of(scenario, target)) as app:
+        await with_pin(app)
+        await app.press("ctrl+s")
+        assert not app.app.store.dirty
+        pins = app.app.store.pins
+        assert session.pins(target) == pins
+        await app.press("ctrl+n")
+        assert app.app.store.pins == ()
+        await app.press("ctrl+o")
+        await app.type(str(target))
+        await app.press("enter")
+        assert app.app.store.pins == pins
+        assert not app.app.store.dirty
+
+
+async def test_pins_survive_a_lost_terminal(scenario: Scenario) -> None:
+    from tui.screens import files
+
+    async with running(app_of(scenario)) as app:
+        await with_pin(app)
+        files.keep(app.app.store)
+        kept = files.kept_file()
+        assert session.pins(kept) == app.app.store.pins
+        files.forget()

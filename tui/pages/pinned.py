@@ -11,7 +11,8 @@ from tui.glyphs import Glyphs
 from tui.pages.found import build_words
 from tui.pages.sections import Look
 from tui.pages.words import count, digits, gib, percent, rate, seconds, usd
-from tui.studies import PIN_NAMES, Studies
+from tui.pins import PIN_NAMES
+from tui.studies import Studies
 
 ANSWERS = {
     "one-gpu": "one GPU",

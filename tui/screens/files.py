@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from tui import fields, paths, session
+from tui.pins import Pin
 from tui.screens.dialog import AskText, Column, Item, ListDialog, Question
 from tui.session import SessionError
 from tui.store import Store, stamp_of
@@ -52,7 +53,9 @@ def keep(store: Store) -> None:
         return
     with contextlib.suppress(OSError, SessionError):  # the terminal may be gone: nobody is there to be told
         paths.created(target.parent)
-        session.write_atomically(target, session.dump(session.anchored(store.scenario, store.path)).encode())
+        pins = [Pin(pin.name, session.anchored(pin.scenario, store.path)) for pin in store.pins]
+        text = session.dump(session.anchored(store.scenario, store.path), pinned=pins)
+        session.write_atomically(target, text.encode())
 
 
 def forget() -> None:
@@ -65,7 +68,7 @@ async def recover(bench: Workbench) -> None:
     """Offer the unsaved work of a run that ended without asking."""
     for target in left_behind():
         try:
-            scenario = session.load(target)
+            scenario, pins = session.load(target), session.pins(target)
         except SessionError as error:
             bench.say(f"Unsaved work could not be read: {error}")
             continue
@@ -82,7 +85,7 @@ async def recover(bench: Workbench) -> None:
         with contextlib.suppress(OSError):
             target.unlink()
         if answer == "open":
-            bench.sizeup.store.replace(scenario, None, saved=False)
+            bench.sizeup.store.replace(scenario, None, saved=False, pins=pins)
             bench.opened(None)
             bench.say("Unsaved work is back. Ctrl+S saves it.")
             return
@@ -150,12 +153,13 @@ def _slug(title: str) -> str:
 def _write(bench: Workbench, target: Path) -> bool:
     store = bench.sizeup.store
     try:
-        written = session.save(store.scenario, target, store.path)
+        written = session.save(store.scenario, target, store.path, store.pins)
+        pins = session.pins(target) if store.pins else ()
     except SessionError as error:
         bench.say(f"Not saved: {error}")
         return False
-    if written != store.scenario:
-        store.edit(written)
+    if written != store.scenario or pins != store.pins:
+        store.edit(written, pins=pins)
     paths.remember(target)
     store.mark_saved(target)
     keep(store)
@@ -204,14 +208,14 @@ async def open_session(bench: Workbench) -> None:
 async def open_path(bench: Workbench, path: Path) -> None:
     """Open a file; a bad one leaves the session untouched and says why."""
     try:
-        scenario = session.load(path)
+        scenario, pins = session.load(path), session.pins(path)
     except SessionError as error:
         await bench.app.push_screen_wait(Question("Not opened", str(error), (("o", "OK", "ok"),)))
         return
     if not await settled(bench, "opening another"):
         return
     paths.remember(path)
-    bench.sizeup.store.replace(scenario, path)
+    bench.sizeup.store.replace(scenario, path, pins=pins)
     bench.opened(path)
 
 
