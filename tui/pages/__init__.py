@@ -32,8 +32,11 @@ def verdict(sizing: Sizing, look: Look) -> list[Line]:
 
 def memory(sizing: Sizing, look: Look) -> list[Line]:
     """Bars and figures with their reasons, every group, and the model's counted facts."""
+    from tui.pages import training
+
     return part.spaced(
         part.memory(sizing, look) + part.memory_reasons(sizing, look),
+        *training.memory_sections(sizing, look),
         part.memory_table(sizing, look),
         part.model(sizing, look),
     )
@@ -41,6 +44,10 @@ def memory(sizing: Sizing, look: Look) -> list[Line]:
 
 def speed(sizing: Sizing, look: Look) -> list[Line]:
     """Speed, and where the time of a step goes."""
+    if sizing.training is not None:
+        from tui.pages import training
+
+        return part.spaced(part.speed(sizing, look), *training.speed_sections(sizing, look))
     return part.spaced(part.speed(sizing, look), part.speed_parts(sizing, look), part.speed_more(sizing, look))
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from engine.scaling import ARTICLE_EXCEPTION, ARTICLE_WORLD, FLOOR, ScalingPoint, StrongScaling, article_scaling
 from engine.sizing import ScalingRow, Sizing
-from tui.doc import BLANK, Line, Span, flow, heading, line, paragraphs, shorten, width_of
+from tui.doc import BLANK, NBSP, Line, Span, flow, heading, line, paragraphs, shorten, width_of
 from tui.glyphs import Glyphs
 from tui.pages.sections import Look
 from tui.pages.words import count, digits, percent, rate, seconds, usd
@@ -232,13 +232,16 @@ def _joined(spans: Sequence[Span]) -> Line:
 def legend(found: StrongScaling, look: Look) -> list[Line]:
     """What the marks of the chart mean."""
     glyphs = look.glyphs
-    spans = [Span(" "), Span(glyphs.unsaved, "good"), Span(" holds the training   ", "dim")]
+    marks = [(glyphs.unsaved, "good", "holds the training")]
     if not all(point.fits for point in found.points):
-        spans += [Span(glyphs.skipped, "dim"), Span(" does not   ", "dim")]
+        marks.append((glyphs.skipped, "dim", "does not"))
     if found.stops_paying is not None:
-        spans += [Span(glyphs.column, "key"), Span(" adding GPUs stops paying   ", "dim")]
-    spans.append(Span("faint line: every GPU worth a whole one", "dim"))
-    return flow(spans, look.width, "  ")
+        marks.append((glyphs.column, "key", "adding GPUs stops paying"))
+    marks.append(("faint line:", "dim", "every GPU worth a whole one"))
+    spans = [Span(" ")]
+    for mark, style, words in marks:
+        spans += [Span(mark, style), Span(f" {words}".replace(" ", NBSP), "dim"), Span("   ")]
+    return flow(spans, look.width)
 
 
 def _points(found: Prospects, sizing: Sizing, look: Look) -> list[Line]:

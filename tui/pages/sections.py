@@ -200,6 +200,11 @@ def fixes(sizing: Sizing) -> list[Fix]:
     return list(unique.values())
 
 
+def suggestions(sizing: Sizing, look: Look) -> list[Line]:
+    """The single changes that give room in memory, each with the key that applies it."""
+    return [row for suggestion in sizing.memory.suggestions for row in _fix_lines(suggestion, look, " ")]
+
+
 def apply_action(suggestion: Suggestion) -> str:
     """The action text that applies a suggestion."""
     return f"apply:{suggestion.field}={suggestion.value}"

@@ -1,0 +1,321 @@
+"""What the Speed and Memory pages say of training: a step taken apart, what hides, what is assumed, the run, its peak."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import lru_cache
+from typing import get_args
+
+from engine.scenario import Layout, Recompute, Scenario, Software
+from engine.sizing import Sizing, Training, TrainingPhase
+from engine.training_memory import training_memory
+from engine.training_speed import training_speed
+from tui.doc import BLANK, Line, Span, flow, heading, paragraphs, shorten
+from tui.pages.sections import Figure, Look, figures, suggestions
+from tui.pages.words import count, digits, gib, interval, percent, rate, seconds, size, usd
+
+# --- a step
+
+
+def step_parts(sizing: Sizing, look: Look) -> list[Line]:
+    """One step taken apart: computing, bubble, exposed communication and optimizer, which add up to it."""
+    run, glyphs = sizing.training, look.glyphs
+    if run is None or not run.step_s:
+        return []
+    parts = [
+        ("computing", run.compute_s, "weights", glyphs.weights, "compute_s"),
+        ("pipeline bubble", run.bubble_share * run.step_s, "activations", glyphs.activations, "bubble_share"),
+        ("in links, exposed", run.exposed_communication_s, "kv", glyphs.kv, "exposed_communication_s"),
+        ("optimizer", run.optimizer_s, "optimizer", glyphs.optimizer, "optimizer_s"),
+    ]
+    lines = [heading("ONE STEP", look.width, glyphs.rule, seconds(run.step_s), "figure")]
+    room = max(10, look.width - 2)
+    ends = [round(sum(part[1] for part in parts[: at + 1]) / run.step_s * room) for at in range(len(parts))]
+    spans, before = [Span(" ")], 0
+    for (_, _, style, glyph, _), end in zip(parts, ends, strict=True):
+        spans.append(Span(glyph * (min(room, end) - before), style))
+        before = min(room, end)
+    lines.append(tuple(spans))
+    for name, value, style, glyph, field in parts:
+        spans = [Span(f" {glyph} ", style), Span(f"{name:<18}")]
+        spans.append(Span(f"{seconds(value):>9}", "figure", f"figure:training.{field}"))
+        lines.append((*spans, Span(f" {percent(value / run.step_s):>6}", "dim")))
+    hidden = max(0.0, run.communication_s - run.exposed_communication_s)
+    each = [
+        (name, value)
+        for name, value in (
+            ("TP", run.tp_communication_s),
+            ("experts", run.ep_communication_s),
+            ("PP", run.pp_communication_s),
+            ("data parallel", run.dp_communication_s),
+        )
+        if value > 0
+    ]
+    if each:
+        split = ", ".join(f"{name} {seconds(value)}" for name, value in each)
+        words = f"Collectives take {seconds(run.communication_s)} in all ({split}); {seconds(hidden)} hide behind computing."
+    else:
+        words = "Nothing crosses a link."
+    lines += paragraphs(words, look.width - 1, "dim", " ", " ")
+    return lines + paragraphs(_batch_words(sizing, run), look.width - 1, "dim", " ", " ")
+
+
+def _batch_words(sizing: Sizing, run: Training) -> str:
+    workload = sizing.scenario.workload
+    tokens = run.tokens_per_s_total * run.step_s
+    sequences = "sequence" if workload.micro_batch == 1 else "sequences"
+    words = (
+        f"A step is {count(tokens)} tokens: {run.micro_batches} micro-batch{'es' * (run.micro_batches != 1)} of "
+        f"{count(workload.micro_batch)} {sequences} of {workload.sequence_length:,} tokens on {count(sizing.layout.dp)} replica"
+        f"{'s' * (sizing.layout.dp != 1)}."
+    )
+    if tokens > 1.01 * workload.global_batch_tokens and workload.gradient_accumulation is None:
+        words += f" That is more than the {count(workload.global_batch_tokens)} asked: so many replicas need it."
+    return words
+
+
+# --- overlap
+
+
+def overlap(sizing: Sizing, look: Look) -> list[Line]:
+    """Tokens/s with no communication hidden, as estimated, and with the most that was measured."""
+    run, glyphs = sizing.training, look.glyphs
+    if run is None or run.communication_s <= 0 or run.overlap_range.high <= 0:
+        return []
+    given = sizing.scenario.workload.overlap
+    said = "as estimated" if given is None else f"{percent(given)}, entered"
+    rows = [
+        ("none hidden", run.overlap_range.low, ""),
+        (said, run.tokens_per_s_gpu, "training.tokens_per_s_gpu"),
+        ("most measured, 86 %", run.overlap_range.high, ""),
+    ]
+    lines = [heading("IF COMMUNICATION HIDES", look.width, glyphs.rule, "tokens/s a GPU")]
+    return lines + _bars(rows, said, look)
+
+
+def _bars(rows: Sequence[tuple[str, float, str]], marked: str, look: Look, notes: Sequence[str] = ()) -> list[Line]:
+    """Named rates as bars on one scale from zero, the one in use marked."""
+    glyphs = look.glyphs
+    name = max(len(row[0]) for row in rows)
+    note = max((len(words) for words in notes), default=0)
+    room = max(6, min(44, look.width - name - 13 - (note + 2 if note else 0)))
+    top = max(value for _, value, _ in rows) or 1.0
+    lines: list[Line] = []
+    for at, (label, value, figure) in enumerate(rows):
+        here = label == marked
+        cells = max(1, round(value / top * room))
+        action = f"figure:{figure}" if figure else ""
+        spans = [
+            Span(f" {glyphs.pointer if here else ' '} ", "key"),
+            Span(f"{label:<{name}} ", "strong" if here else ""),
+            Span(f"{rate(value):>7} ", "figure", action),
+            Span(glyphs.bar * cells, "accent"),
+            Span(glyphs.bar_rest * (room - cells), "rest"),
+        ]
+        if notes and notes[at]:
+            spans.append(Span(f"  {notes[at]}", "bad"))
+        lines.append(tuple(spans))
+    return lines
+
+
+# --- what is assumed
+
+
+SOFTWARE_WORDS = {
+    "tuned": "fused kernels and overlapped collectives, as Megatron, NeMo or torchtitan have them",
+    "standard": "flash attention and some fusion, as a usual framework has it",
+    "eager": "plain modules one after another, as a first script has it",
+}
+RECOMPUTE_WORDS = {
+    "none": "Nothing is computed twice; all activations stay in memory.",
+    "selective": "Attention's inner products are computed again in the backward pass.",
+    "full": "Every layer is computed again in the backward pass: a third more work for the least memory.",
+}
+
+
+@lru_cache(maxsize=32)
+def _others(scenario: Scenario, layout: Layout) -> tuple[tuple[tuple[str, str], float, bool], ...]:
+    """Tokens/s and GPU in each tier and each way of recomputing, and whether it fits."""
+    found: list[tuple[tuple[str, str], float, bool]] = []
+    work = scenario.workload
+    changes: list[tuple[str, str, Scenario]] = []
+    for tier in get_args(Software):
+        changes.append(("software", tier, replace(scenario, workload=replace(work, software=tier))))
+    for recompute in get_args(Recompute):
+        changes.append(("recompute", recompute, replace(scenario, workload=replace(work, recompute=recompute))))
+    for kind, name, other in changes:
+        memory = training_memory(other, layout)
+        run = training_speed(other, layout, memory)
+        found.append(((kind, name), run.tokens_per_s_gpu, memory.fits))
+    return tuple(found)
+
+
+def assumed(sizing: Sizing, look: Look) -> list[Line]:
+    """Software and recomputation: what the estimate assumes, and what the others would give on the same layout."""
+    if sizing.training is None:
+        return []
+    work, glyphs = sizing.scenario.workload, look.glyphs
+    others = _others(sizing.scenario, sizing.layout)
+    lines: list[Line] = []
+    for kind, title, current, words in (
+        ("software", "SOFTWARE", work.software, f"{work.software.capitalize()}: {SOFTWARE_WORDS[work.software]}."),
+        ("recompute", "RECOMPUTATION", work.recompute, RECOMPUTE_WORDS[work.recompute]),
+    ):
+        mine = [entry for entry in others if entry[0][0] == kind]
+        lines += [BLANK] if lines else []
+        lines.append(heading(title, look.width, glyphs.rule, "tokens/s a GPU, same layout"))
+        rows = [(name, value, "") for (_, name), value, _ in mine]
+        lines += _bars(rows, current, look, [f"{glyphs.no} does not fit" if not fits else "" for _, _, fits in mine])
+        lines += paragraphs(words, look.width - 1, "dim", " ", " ")
+    words = (
+        f"MFU counts the model's own work, nothing recomputed, against {digits(sizing.training.achieved_tflops / sizing.training.mfu)} "
+        f"dense {work.compute_dtype.upper()} TFLOP/s of the data sheet."
+        if sizing.training.mfu
+        else ""
+    )
+    return lines + paragraphs(words, look.width - 1, "dim", " ", " ")
+
+
+# --- the run
+
+
+def the_run(sizing: Sizing, look: Look) -> list[Line]:
+    """Length, GPU-hours, money, and what failures and checkpoints leave of it."""
+    run, work = sizing.training, sizing.scenario.workload
+    if run is None:
+        return []
+    items = [
+        Figure(
+            "Wall time", seconds(run.days * 86400), f"for {count(work.total_tokens)} tokens", "figure:training.days"
+        ),
+        Figure("GPU-hours", rate(run.gpu_hours), "", "figure:training.gpu_hours"),
+        Figure("A day", f"{count(run.tokens_per_s_total * run.goodput * 86400)} tokens", ""),
+        Figure("Goodput", f"{100 * run.goodput:.1f} %", "checkpoints, failures", "figure:training.goodput"),
+    ]
+    cost = run.cost_usd if run.cost_usd is not None else sizing.cost.run_usd
+    if cost is not None:
+        figure = "training.cost_usd" if run.cost_usd is not None else "cost.run_usd"
+        items.append(Figure("Rent", usd(cost), "for the run", f"figure:{figure}"))
+    if work.deadline_days is not None:
+        late = run.days > work.deadline_days
+        said = "late" if late else "in time"
+        items.append(Figure("Deadline", f"{digits(work.deadline_days)} days", said, "", "bad" if late else "good"))
+    if work.budget_usd is not None:
+        over = cost is not None and cost > work.budget_usd
+        said = "no price to hold it" if cost is None else "over it" if over else "kept"
+        items.append(Figure("Budget", usd(work.budget_usd), said, "", "bad" if over else "figure"))
+    if sizing.cost.checkpoint_bytes:
+        items.append(Figure("Checkpoint", size(sizing.cost.checkpoint_bytes), "each", "figure:cost.checkpoint_bytes"))
+    lines = [heading("THE RUN", look.width, look.glyphs.rule), *figures(items, look)]
+    spread = f"Speed is {interval(run.interval)} tokens/s a GPU in four cases of five, so the run takes "
+    if run.interval.low > 0 and run.interval.high > 0:
+        slow, fast = (run.days * run.tokens_per_s_gpu / bound for bound in (run.interval.low, run.interval.high))
+        words = f"{spread}{seconds(fast * 86400)} to {seconds(slow * 86400)}."
+        lines += paragraphs(words, look.width - 1, "dim", " ", " ")
+    return lines
+
+
+# --- memory
+
+
+def peak(sizing: Sizing, look: Look) -> list[Line]:
+    """What the fullest GPU needs, what each tool will show, and the most that fits."""
+    memory, glyphs = sizing.memory, look.glyphs
+    detail = memory.training
+    if detail is None:
+        return []
+    total = memory.worst.total_bytes
+    rows = [
+        ("a step needs", memory.peak_bytes, "memory.peak_bytes", "decides whether it fits"),
+        ("torch allocated", detail.allocated_bytes, "", "max_memory_allocated"),
+        ("torch reserved", detail.reserved_bytes, "", "its allocator's cache included"),
+        ("nvidia-smi", memory.nvidia_smi_bytes, "memory.nvidia_smi_bytes", "cache and context included"),
+    ]
+    lines = [heading("PEAK", look.width, glyphs.rule, f"fullest GPU of {gib(total)} GiB")]
+    lines += figures(
+        [Figure(name, size(value), note, f"figure:{figure}" if figure else "") for name, value, figure, note in rows],
+        look._replace(width=min(look.width, 70)),
+    )
+    span = detail.interval
+    words = f"Four cases of five need {gib(span.low)} to {gib(span.high)} GiB. The peak is reached in: {detail.phase}."
+    lines += paragraphs(words, look.width - 1, "dim", " ", " ")
+    return lines
+
+
+_PARTS = (
+    ("weights", "weights_bytes"),
+    ("gradients", "gradient_bytes"),
+    ("optimizer", "optimizer_bytes"),
+    ("activations", "activation_bytes"),
+)
+
+
+def moments(sizing: Sizing, look: Look) -> list[Line]:
+    """What is allocated at each moment of a step, to one scale; the fullest marked."""
+    detail, glyphs = sizing.memory.training, look.glyphs
+    if detail is None or not detail.phases:
+        return []
+    lines = [heading("MOMENTS OF A STEP", look.width, glyphs.rule, "allocated, GiB")]
+    name = min(26, max(len(phase.name) for phase in detail.phases))
+    room = max(8, look.width - name - 12)
+    top = max(phase.allocated_bytes for phase in detail.phases) or 1
+    for phase in detail.phases:
+        here = phase.name == detail.phase
+        lines.append(
+            (
+                Span(f" {glyphs.pointer if here else ' '} ", "key"),
+                Span(f"{shorten(phase.name, name, glyphs.ellipsis):<{name}} ", "strong" if here else ""),
+                Span(f"{gib(phase.allocated_bytes):>6} ", "figure"),
+                *_stack(phase, room, top, look),
+            )
+        )
+    used = [part for part in _PARTS if any(getattr(phase, part[1]) for phase in detail.phases)]
+    spans = [Span(" ")]
+    for part, _ in used:
+        spans += [Span(getattr(glyphs, part), part), Span(f"\u00a0{part}", "dim"), Span("   ")]
+    lines += flow(spans, look.width)
+    return lines + paragraphs("The peak is the largest moment, not their sum.", look.width - 1, "dim", " ", " ")
+
+
+def _stack(phase: TrainingPhase, room: int, top: int, look: Look) -> list[Span]:
+    spans: list[Span] = []
+    total, before = 0, 0
+    for part, field in _PARTS:
+        total += getattr(phase, field)
+        end = round(total / top * room)
+        spans.append(Span(getattr(look.glyphs, part) * (end - before), part))
+        before = end
+    return spans
+
+
+def state_lines(sizing: Sizing, look: Look) -> list[Line]:
+    """The assumptions behind the training state, one sentence each, and what is trained."""
+    detail, glyphs = sizing.memory.training, look.glyphs
+    if detail is None:
+        return []
+    right = f"{count(detail.trainable_parameters)} trained, {digits(detail.bytes_per_parameter, 2)} bytes each"
+    lines = [heading("TRAINING STATE", look.width, glyphs.rule, right)]
+    for words in detail.lines:
+        lines += paragraphs(words, look.width - 1, "", "   ", f" {glyphs.bullet} ")
+    return lines
+
+
+def room(sizing: Sizing, look: Look) -> list[Line]:
+    """The single changes that give room in memory."""
+    found = suggestions(sizing, look)
+    return [heading("WHAT GIVES ROOM", look.width, look.glyphs.rule), *found] if found else []
+
+
+def memory_sections(sizing: Sizing, look: Look) -> list[list[Line]]:
+    """What the Memory page adds for training; empty for inference."""
+    if sizing.memory.training is None:
+        return []
+    return [room(sizing, look), peak(sizing, look), moments(sizing, look), state_lines(sizing, look)]
+
+
+def speed_sections(sizing: Sizing, look: Look) -> list[list[Line]]:
+    """What the Speed page says below its figures for training; empty for inference."""
+    if sizing.training is None:
+        return []
+    return [step_parts(sizing, look), overlap(sizing, look), the_run(sizing, look), assumed(sizing, look)]
