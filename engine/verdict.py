@@ -42,6 +42,15 @@ KIND_WORDS = {
 }
 SHARDING_WORDS = {"ddp": "DDP", "zero1": "ZeRO-1", "zero2": "ZeRO-2", "zero3": "ZeRO-3"}
 
+EVIDENCE_FIGURES = {
+    "weights on the worst GPU": "memory.weights_share",
+    "KV asked / that fits": "memory.kv_capacity_tokens",
+    "peak on the worst GPU": "memory.peak_bytes",
+    "speed": "serving.tokens_per_s_user",
+    "run": "training.days",
+}
+"""The figure that a line of evidence rests on, by what the line is about: an id of `engine.workings`."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Finding:

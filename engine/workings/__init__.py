@@ -12,19 +12,10 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from engine.sizing import Sizing
-from engine.verdict import step_plan
+from engine.verdict import EVIDENCE_FIGURES, step_plan
 from engine.workings import fabric, model, money, serving_memory, serving_speed, training_memory, training_speed
 from engine.workings.case import Case, case_of
 from engine.workings.record import Input, Sheet, Working, evaluate
-
-EVIDENCE: dict[str, str] = {
-    "weights on the worst GPU": "memory.weights_share",
-    "KV asked / that fits": "memory.kv_capacity_tokens",
-    "peak on the worst GPU": "memory.peak_bytes",
-    "speed": "serving.tokens_per_s_user",
-    "run": "training.days",
-}
-"""The figure that a line of evidence in the verdict rests on, by what the line is about."""
 
 
 def working(sizing: Sizing, figure: str) -> Working:
@@ -310,10 +301,16 @@ def figure_ids(sizing: Sizing) -> tuple[str, ...]:
     found += [f"scaling.{index}" for index in range(len(sizing.scaling))]
     found += [f"cost.{name}" for name in money.COST]
     found += [f"cost.{way}_{entry.months}_usd" for entry in sizing.cost.horizons for way in ("own", "rent")]
+    found += [f"cost.item_{number}_usd" for number in range(1, len(sizing.cost.lines) + 1)]
+    found += [f"cost.offer_{number}_usd_per_hour" for number in range(1, len(sizing.cost.offers) + 1)]
     found += [f"power.{name}" for name in money.POWER]
     for step in sizing.verdict.steps:
-        found += [f"verdict.{step.number}.{EVIDENCE[item.what]}" for item in step.evidence if item.what in EVIDENCE]
+        found += [
+            f"verdict.{step.number}.{EVIDENCE_FIGURES[item.what]}"
+            for item in step.evidence
+            if item.what in EVIDENCE_FIGURES
+        ]
     return tuple(found)
 
 
-__all__ = ["EVIDENCE", "Input", "Working", "evaluate", "figure_ids", "working", "workings"]
+__all__ = ["Input", "Working", "evaluate", "figure_ids", "working", "workings"]

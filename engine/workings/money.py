@@ -474,10 +474,47 @@ def _host(case: Case) -> Working:
     )
 
 
+def _item(case: Case, name: str) -> Working:
+    """cost.item_1_usd: one line of the bill, as numbered there."""
+    lines = {f"item_{number}_usd": line for number, line in enumerate(_cost(case).lines, 1)}
+    line = lines[name]
+    if line.usd is None or line.usd_each is None:
+        return unknown(f"cost.{name}", line.item, "USD", "no price is known")
+    sheet = Sheet()
+    kind: FigureKind = "entered" if line.source == "entered" else "data sheet"
+    source = f"{line.source or 'catalog'} {line.as_of}".strip()
+    each = sheet.put("usd_each", line.usd_each, "USD", source, kind)
+    count = sheet.put("count", line.quantity, "", "entered", "entered")
+    return sheet.working(f"cost.{name}", line.item, line.usd, "USD", "count x price", f"{count} * {each}", kind, source)
+
+
+def _offer(case: Case, name: str) -> Working:
+    """cost.offer_1_usd_per_hour: what one provider asks."""
+    offers = {f"offer_{number}_usd_per_hour": offer for number, offer in enumerate(_cost(case).offers, 1)}
+    offer, sheet, gpus = offers[name], Sheet(), case.scenario.hardware.gpus
+    source = f"{offer.provider}, {offer.billing}, {offer.as_of}"
+    each = sheet.put("usd_per_gpu_hour", offer.usd_per_hour / gpus, "USD", source, "data sheet")
+    count = sheet.put("gpus", gpus, "GPUs", "entered", "entered")
+    title = f"{offer.provider}, {offer.billing}"
+    return sheet.working(
+        f"cost.{name}",
+        title,
+        offer.usd_per_hour,
+        "USD",
+        "price of a GPU-hour x GPUs",
+        f"{each} * {count}",
+        "data sheet",
+        source,
+    )
+
+
 def found_cost(case: Case, name: str) -> Working:
     """The working of `cost.NAME`. Raises KeyError."""
-    maker = COST.get(name)
-    return maker(case) if maker is not None else _horizon(case, name)
+    if name in COST:
+        return COST[name](case)
+    if name.startswith("item_"):
+        return _item(case, name)
+    return _offer(case, name) if name.startswith("offer_") else _horizon(case, name)
 
 
 COST: dict[str, Callable[[Case], Working]] = {

@@ -480,6 +480,39 @@ def _bubble(case: Case) -> Working:
     )
 
 
+def _bubble_s(case: Case) -> Working:
+    sheet, run = Sheet(), _run(case)
+    share = sheet.see("bubble", run.bubble_share, "", "training.bubble_share")
+    whole = sheet.see("step", run.step_s, "s", "training.step_s")
+    value = run.bubble_share * run.step_s
+    return sheet.working(
+        "training.bubble_s",
+        "Pipeline bubble of one step",
+        value,
+        "s",
+        "share x step",
+        f"{share} * {whole}",
+        "fitted",
+        MODEL,
+    )
+
+
+def _hidden_communication(case: Case) -> Working:
+    sheet, run = Sheet(), _run(case)
+    links = sheet.see("links", run.communication_s, "s", "training.communication_s")
+    exposed = sheet.see("exposed", run.exposed_communication_s, "s", "training.exposed_communication_s")
+    return sheet.working(
+        "training.hidden_communication_s",
+        "In links, hidden behind compute",
+        max(0.0, run.communication_s - run.exposed_communication_s),
+        "s",
+        "all collectives - the exposed ones",
+        f"max(0, {links} - {exposed})",
+        "fitted",
+        MODEL,
+    )
+
+
 # --- what follows --------------------------------------------------------------------------------
 
 
@@ -754,6 +787,8 @@ FIGURES: dict[str, Callable[[Case], Working]] = {
     "communication_s": _communication,
     "exposed_communication_s": _exposed,
     "bubble_share": _bubble,
+    "bubble_s": _bubble_s,
+    "hidden_communication_s": _hidden_communication,
     "cost_usd": _cost,
     "goodput": _goodput,
     "tp_communication_s": _span("tp", "Tensor-parallel collectives of one step"),

@@ -147,6 +147,7 @@ def legend(sizing: Sizing, width: int, glyphs: Glyphs, before: Sizing | None = N
     wide = 4 if width >= 74 else 3 if width >= 60 else 2
     groups = shown_groups(memory, wide)
     several = len(groups) > 1
+    places = [memory.per_gpu.index(group) for group in groups]
     label = 30 if width >= 64 else 2 + max(len(part.words) for part in parts_of(sizing))
     of_card = " of the card" if width >= 64 else ""
     lines: list[Line] = []
@@ -158,14 +159,17 @@ def legend(sizing: Sizing, width: int, glyphs: Glyphs, before: Sizing | None = N
         lines.append(line((f"   {'GiB':<{label - 1}}" + heads, "dim")))
 
     def row(glyph: str, style: str, words: str, field: str, values: list[int], note: str = "") -> Line:
-        figures = "".join(f"{gib(value):>{column}}" for value in values)
         unit = "" if several else " GiB"
-        action = f"figure:memory.{field}"
+        name = "available_bytes" if field == "free_bytes" else field
+        actions = [f"figure:memory.{f'{place}.' if place else ''}{name}" for place in places]
         return line(
             " ",
             (glyph, style),
-            Span(f" {words:<{label - 1}}", "", action),
-            Span(figures + unit, "figure", action),
+            Span(f" {words:<{label - 1}}", "", actions[0]),
+            *(
+                Span(f"{gib(value):>{column}}{unit}", "figure", action)
+                for value, action in zip(values, actions, strict=True)
+            ),
             (f"  {note:<18}" if of_card else f" {note}", "dim"),
             ("" if several else _delta(field, values[0], before), "delta"),
         )

@@ -69,14 +69,17 @@ def bill(sizing: Sizing, look: Look) -> list[Line]:
     if not money.lines:
         return []
     lines = [heading("TO BUY", look.width, look.glyphs.rule)]
-    for row in money.lines:
+    for number, row in enumerate(money.lines, 1):
         item = f" {row.quantity} {look.glyphs.times} {row.item}"
         if row.usd is None or row.usd_each is None:
             right: tuple[Span, ...] = (Span("unknown", "warn"),)
             note = ENTER_IT
         else:
             each = f"{usd(row.usd_each)} each" if row.quantity > 1 else ""
-            right = (Span(f"{each}  " if each else "", "dim"), Span(usd(row.usd), "figure"))
+            right = (
+                Span(f"{each}  " if each else "", "dim"),
+                Span(usd(row.usd), "figure", f"figure:cost.item_{number}_usd"),
+            )
             note = ", ".join(part for part in (row.source or "catalog", row.as_of) if part)
         room = look.width - sum(len(span.text) for span in right) - 2
         lines.append(ends([Span(shorten(item, room, look.glyphs.ellipsis))], right, look.width - 1))
@@ -119,7 +122,11 @@ def rent(sizing: Sizing, look: Look) -> list[Line]:
         lines.append(
             line(
                 (f" {offer.provider:<{name}}  {offer.billing:<{billing}}  ", style),
-                (f"${offer.usd_per_hour:>{price},.2f} ", style or "figure"),
+                Span(
+                    f"${offer.usd_per_hour:>{price},.2f} ",
+                    style or "figure",
+                    f"figure:cost.offer_{money.offers.index(offer) + 1}_usd_per_hour",
+                ),
                 (picture, "accent" if not style else "rest"),
                 (f" {offer.as_of}", "dim"),
             )
@@ -144,9 +151,17 @@ def horizons(sizing: Sizing, look: Look) -> list[Line]:
         lines.append(
             line(
                 f" {row.months:>6}  ",
-                (f"{_known(row.own_usd):>12} ", "figure" if row.own_usd is not None else "dim"),
+                Span(
+                    f"{_known(row.own_usd):>12} ",
+                    "figure" if row.own_usd is not None else "dim",
+                    f"figure:cost.own_{row.months}_usd",
+                ),
                 (glyphs.yes if own_wins else " ", "good"),
-                (f"  {_known(row.rent_usd):>12} ", "figure" if row.rent_usd is not None else "dim"),
+                Span(
+                    f"  {_known(row.rent_usd):>12} ",
+                    "figure" if row.rent_usd is not None else "dim",
+                    f"figure:cost.rent_{row.months}_usd",
+                ),
                 (glyphs.yes if rent_wins else " ", "good"),
                 (f"  {'own' if own_wins else 'rent'} saves {usd(saved)}" if saved else "", "dim"),
             )
@@ -240,14 +255,20 @@ def power(sizing: Sizing, look: Look) -> list[Line]:
     if draw.psu_w is not None:
         items.append(Figure("Supplies", _kw(draw.psu_w), "per node", "figure:power.psu_w"))
     if draw.circuits_per_node is not None:
-        items.append(Figure("Circuits", count(draw.circuits_per_node), f"per node, {draw.circuit}"))
+        note = f"per node, {draw.circuit}"
+        items.append(Figure("Circuits", count(draw.circuits_per_node), note, "figure:power.circuits_per_node"))
     if draw.heat_btu_h is not None:
         items.append(Figure("Heat", f"{count(draw.heat_btu_h)} BTU/h", "to cool", "figure:power.heat_btu_h"))
     if draw.pcie_lanes_needed is not None:
         items.append(Figure("PCIe lanes", count(draw.pcie_lanes_needed), "per node", "figure:power.pcie_lanes_needed"))
     if draw.host_memory_gib_min is not None:
         items.append(
-            Figure("Host memory", f"{count(draw.host_memory_gib_min)} GiB", "a node, at least", "figure:power.host")
+            Figure(
+                "Host memory",
+                f"{count(draw.host_memory_gib_min)} GiB",
+                "a node, at least",
+                "figure:power.host_memory_gib_min",
+            )
         )
     lines = [heading("POWER", look.width, look.glyphs.rule)]
     lines += figures(items, look) or [line((" unknown: no draw is published for this card", "dim"))]

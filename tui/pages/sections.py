@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from engine.sizing import FabricRow, Notice, Sizing, Step, Suggestion
-from engine.workings import EVIDENCE
+from engine.verdict import EVIDENCE_FIGURES
 from tui.doc import BLANK, Line, Span, flow, heading, line, paragraphs, shorten, wrap
 from tui.glyphs import Glyphs
 from tui.pages import bars
@@ -551,7 +551,9 @@ def _step_lines(step: Step, decides: bool, look: Look, evidence: bool) -> list[L
     lines += paragraphs(step.answer, look.width - 1, "dim" if not step.reached else "", indent, indent)
     if evidence:
         for item in step.evidence:
-            action = f"figure:verdict.{step.number}.{EVIDENCE[item.what]}" if item.what in EVIDENCE else ""
+            action = (
+                f"figure:verdict.{step.number}.{EVIDENCE_FIGURES[item.what]}" if item.what in EVIDENCE_FIGURES else ""
+            )
             tail = f"  {item.kind}"
             wrapped = wrap(f"{item.what}: {item.figure}", look.width - len(indent) - 4 - len(tail))
             for number, words in enumerate(wrapped):
