@@ -15,6 +15,7 @@ from typing import Any, Literal
 from engine.flips import flip_points
 from engine.formats import FORMATS as WEIGHT_FORMATS
 from engine.plan import Plan
+from engine.prospects import prospects
 from engine.recommend import fixes
 from engine.scenario import Layout, Scenario
 from engine.sizing import (
@@ -178,6 +179,7 @@ def _blocks(sizing: Sizing, changes: tuple[Suggestion, ...], past: Past | None) 
     yield from _steps(sizing)
     yield from _fabric(sizing.fabric)
     yield from _scaling(sizing)
+    yield from _prospects(sizing)
 
 
 def build_line(scenario: Scenario) -> str:
@@ -485,6 +487,41 @@ def _scaling(sizing: Sizing) -> Iterator[Block]:
     better = tuple((f"{row.configuration}: better as {row.better}", ()) for row in sizing.scaling if row.better)
     if better:
         yield Bullets(better)
+
+
+def _prospects(sizing: Sizing) -> Iterator[Block]:
+    """A training run on more and fewer of its GPUs: the curve, the smallest build in time, one GPU against many."""
+    if sizing.scenario.workload.is_inference:
+        return
+    found = prospects(sizing.scenario)
+    yield Heading("Time and money against GPUs")
+    yield Paragraph(found.curve.words, strong=True)
+    if found.curve.serial_share:
+        share = f"{100 * found.curve.serial_share:.2g} %"
+        yield Paragraph(f"Amdahl's serial share up to {found.curve.points[-1].gpus:,} GPUs: {share}.")
+    rows = tuple(
+        (
+            f"{point.gpus:,}" + (" *" if point.gpus == sizing.scenario.hardware.gpus else ""),
+            words.seconds(point.days * 86400),
+            _usd(point.cost_usd),
+            words.percent(point.efficiency),
+            "" if point.gpus == 1 else words.percent(point.marginal),
+            "" if point.fits else "does not hold the training",
+            words.rate(point.gpu_hours),
+        )
+        for point in found.curve.points
+    )
+    head = ("GPUs", "time", "cost", "speed of each", "of those added", "", "GPU-hours")
+    yield Table(head, rows, left=(5,), markdown_only=(6,))
+    price = found.usd_per_gpu_hour
+    at = "" if price is None else f" Costs at {words.usd(price)} a GPU-hour."
+    yield Paragraph(f"The same global batch in nodes of {found.per_node} GPUs. * this build.{at}")
+    smallest = found.smallest.words if found.smallest is not None else found.no_smallest
+    yield Paragraph(f"Smallest build in time: {smallest}")
+    if found.choice is not None:
+        one, many = found.choice.one, found.choice.many
+        prices = f"{words.usd(one.usd_per_gpu_hour)} and {words.usd(many.usd_per_gpu_hour)} a GPU-hour"
+        yield Paragraph(f"Long or short, at {prices}: {found.choice.words}")
 
 
 def _noted(value: str, note: str) -> str:

@@ -257,7 +257,7 @@ def _points(found: Prospects, sizing: Sizing, look: Look) -> list[Line]:
         added = "" if point.gpus == 1 else _per_gpu(point.marginal)
         layout = point.layout
         parts = [
-            f"{name} {size}" for name, size in (("TP", layout.tp), ("PP", layout.pp), ("DP", layout.dp)) if size > 1
+            f"{name}{size}" for name, size in (("TP", layout.tp), ("PP", layout.pp), ("DP", layout.dp)) if size > 1
         ]
         shape = " ".join(parts) or "alone"
         spans = [
@@ -398,7 +398,7 @@ def _group(rows: list[ScalingRow], shape: str, fabric: str, name: int, room: int
 def article(look: Look) -> list[Line]:
     """The article's eight rows beside ours in the article's world, and the assumptions that make them hold."""
     glyphs, world = look.glyphs, ARTICLE_WORLD
-    lines = [heading("THE ARTICLE'S EIGHT ROWS", look.width, glyphs.rule, "its figure, and ours in its world")]
+    lines = [heading("THE ARTICLE'S EIGHT ROWS", look.width, glyphs.rule, "its figure, ours in its world")]
     rows = article_scaling()
     name = min(look.width - 16, max(len(row.configuration) for row in rows))
     lines.append(line((f"   {'':<{name}} {'said':>5} {'ours':>5}", "dim")))
