@@ -77,6 +77,12 @@ LETTERS: dict[str, str] = {
 # At most seven, so that they fit 80 columns.
 FOOTER_INPUTS = ("help", "switch", "palette", "undo", "save", "open", "quit")
 FOOTER_RESULTS = ("help", "switch", "working", "apply", "next_page", "palette", "quit")
+FOOTER_PAGES: dict[str, tuple[tuple[str, ...], dict[str, str]]] = {
+    "Builds": (("help", "switch", "working", "apply", "limits", "palette", "quit"), {"working": "Open"}),
+    "Compare": (("help", "switch", "pin", "swap_pin", "unpin", "palette", "quit"), {}),
+    "What if": (("help", "switch", "working", "sweep_input", "sweep_figure", "palette", "quit"), {"working": "Take"}),
+}
+"""Pages with keys of their own: what stands in the footer, and by which words."""
 FOOTER_PICKER = ("help", "switch", "next_field", "palette", "undo", "save", "quit")
 
 _NAMES = {

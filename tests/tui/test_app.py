@@ -293,7 +293,15 @@ async def test_nothing_is_cut_or_wider_than_its_panel(build: str, size: tuple[in
                     assert len(text) <= max(panel.inner_width, 1) or not panel.size.width, (page, text)
 
 
-@pytest.mark.parametrize("names", [actions.FOOTER_INPUTS, actions.FOOTER_RESULTS, actions.FOOTER_PICKER])
+@pytest.mark.parametrize(
+    "names",
+    [
+        actions.FOOTER_INPUTS,
+        actions.FOOTER_RESULTS,
+        actions.FOOTER_PICKER,
+        *(names for names, _ in actions.FOOTER_PAGES.values()),
+    ],
+)
 def test_the_footer_fits_80_columns(names: tuple[str, ...]) -> None:
     assert len(names) <= 7
     words = [f"{actions.key_name(actions.BY_ID[n].keys[0], True)} {actions.BY_ID[n].label}" for n in names]

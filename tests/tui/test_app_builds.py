@@ -170,3 +170,20 @@ async def test_by_mouse(scenario: Scenario) -> None:
         await app.pilot.click(results, offset=(5, row - results.top))
         await app.pilot.pause()
         assert app.app.store.scenario.hardware != scenario.hardware
+
+
+async def test_in_three_columns_the_page_takes_the_keys(scenario: Scenario) -> None:
+    async with running(app_of(scenario), 200, 50) as app:
+        await app.press("ctrl+t", "8")
+        await settle(app)
+        assert app.app.workbench.focused is app.app.workbench.detail
+        assert "Within" in app.text("#footer")
+        await choose_in_detail(app)
+        await app.press("enter")
+        assert app.app.store.scenario.hardware != scenario.hardware
+
+
+async def choose_in_detail(app: Driver) -> None:
+    detail = app.app.workbench.detail
+    while not detail.chosen.startswith("build:"):
+        await app.press("down")

@@ -251,8 +251,8 @@ class Workbench(Screen[None]):
         footer = self.query_one("#footer", Footer)
         footer.message = ""
         if self.on_results:
-            footer.commands = actions.FOOTER_RESULTS
-            footer.labels = {"switch": "Inputs"}
+            footer.commands, labels = actions.FOOTER_PAGES.get(self._panel().page, (actions.FOOTER_RESULTS, {}))
+            footer.labels = {"switch": "Inputs"} | labels
         else:
             picker = self.query_one("#form", Form).field.kind == "picker"
             footer.commands = actions.FOOTER_PICKER if picker else actions.FOOTER_INPUTS
@@ -267,20 +267,23 @@ class Workbench(Screen[None]):
         panel = self._panel()
         if event.number:
             if event.number <= len(PAGE_NAMES):
-                self.open_page(PAGE_NAMES[event.number - 1])
+                self._give_focus(self.open_page(PAGE_NAMES[event.number - 1]))
             return
         names = PAGE_NAMES[1:] if panel is self.detail else PAGE_NAMES
         self.open_page(names[(names.index(panel.page) + event.step) % len(names)], panel)
 
-    def open_page(self, page: str, panel: Results | None = None) -> None:
-        """Show a page: in the detail column when there is one and the page is not the overview."""
+    def open_page(self, page: str, panel: Results | None = None) -> Results:
+        """Show a page, in the detail column when there is one and the page is not the overview; where it is shown."""
         if panel is None:
             panel = self.detail if self.has_class("wide") and page != "Overview" else self.results
         tabs = self.query_one("#detail-tabs" if panel is self.detail else "#tabs", Tabs)
         tabs.page = page
         tabs.update_lines()
         panel.open_page(page)
+        if panel is self.focused:
+            self._footer()
         self._look_ahead()
+        return panel
 
     @on(Tabs.Chosen)
     def _tab(self, event: Tabs.Chosen) -> None:
@@ -443,8 +446,9 @@ class Workbench(Screen[None]):
 
         def run(command: str) -> None:
             if command.startswith("page:"):
-                self.open_page(command.removeprefix("page:"))
+                panel = self.open_page(command.removeprefix("page:"))
                 self.show_results(True)
+                self._give_focus(panel)
             elif command.startswith("theme:"):
                 self.sizeup.use_theme(command.removeprefix("theme:"))
             elif command.startswith("field:"):
