@@ -10,8 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import Any, get_args
 
+from engine.plan import Plan
+from engine.scenario import Recompute, Software
 from engine.sizing import Sizing
+from engine.training_memory import training_memory as training_memory_of
+from engine.training_speed import training_speed as training_speed_of
 from engine.verdict import EVIDENCE_FIGURES, step_plan
 from engine.workings import fabric, model, money, serving_memory, serving_speed, training_memory, training_speed
 from engine.workings.case import Case, case_of
@@ -27,6 +32,8 @@ def _of(case: Case, figure: str) -> Working:
     section, _, name = figure.partition(".")
     if section == "memory":
         made = _memory(case, name)
+    elif section == "if" and case.sizing is not None:
+        made = _changed(case, name)
     elif section == "verdict" and case.sizing is not None:
         made = _verdict(case, name)
     elif section in _SECTIONS and (case.sizing is not None or section in ("serving", "training", "model")):
@@ -202,6 +209,28 @@ def _verdict(case: Case, name: str) -> Working:
     return replace(made, figure=f"verdict.{name}", inputs=inputs, note=f"{build} {made.note}".strip())
 
 
+def _changed(case: Case, name: str) -> Working:
+    """`if.FIELD.VALUE.FIGURE`: a figure of the same training run and layout with one field of the workload changed."""
+    field, _, rest = name.partition(".")
+    value, _, figure = rest.partition(".")
+    scenario = case.scenario
+    if scenario.workload.is_inference or field not in CHANGES or value not in CHANGES[field]:
+        raise KeyError(f"if.{name}")
+    change: dict[str, Any] = {field: value}
+    other = replace(scenario, workload=replace(scenario.workload, **change))
+    layout = case.layout
+    memory = training_memory_of(other, layout, suggest=False)
+    made = _of(Case(Plan(other, layout, memory, None, training_speed_of(other, layout, memory))), figure)
+    prefix = f"if.{field}.{value}."
+    inputs = tuple(replace(entry, figure=prefix + entry.figure) if entry.figure else entry for entry in made.inputs)
+    note = f"With {field} {value}, on the same layout. {made.note}".strip()
+    return replace(made, figure=f"if.{name}", inputs=inputs, note=note)
+
+
+CHANGES: dict[str, tuple[str, ...]] = {"software": get_args(Software), "recompute": get_args(Recompute)}
+"""Fields of a training workload, and the values, that `if.FIELD.VALUE.FIGURE` may change."""
+
+
 def _from(table: Mapping[str, Callable[[Case], Working]]) -> Callable[[Case, str], Working]:
     def make(case: Case, name: str) -> Working:
         return table[name](case)
@@ -277,6 +306,8 @@ _SERVING_MEMORY = (
 _TRAINING_MEMORY = (
     "peak_bytes",
     "nvidia_smi_bytes",
+    "allocated_bytes",
+    "torch_reserved_bytes",
     "host_bytes",
     "largest_micro_batch",
     "longest_sequence_tokens",
@@ -292,9 +323,14 @@ def figure_ids(sizing: Sizing) -> tuple[str, ...]:
         own = (*_GROUP_FIELDS, *(("kv_capacity_bytes",) if inference else ()))
         found += [_id(index, name) for name in own]
     found += [f"memory.{name}" for name in (_SERVING_MEMORY if inference else _TRAINING_MEMORY)]
+    if sizing.memory.training is not None:
+        found += [f"memory.phase_{number}_bytes" for number in range(1, len(sizing.memory.training.phases) + 1)]
     if sizing.serving is not None:
         found += [f"serving.{name}" for name in serving_speed.FIGURES]
     if sizing.training is not None:
+        found += [
+            f"if.{field}.{value}.training.tokens_per_s_gpu" for field, values in CHANGES.items() for value in values
+        ]
         names = [name for name in training_speed.FIGURES if name != "cost_usd" or sizing.training.cost_usd is not None]
         found += [f"training.{name}" for name in names]
     found += [f"fabric.{row.link}.{name}" for row in sizing.fabric for name in fabric.FIGURES]

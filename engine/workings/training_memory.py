@@ -498,9 +498,61 @@ def _peak_bytes(case: Case) -> Working:
     )
 
 
-def _nvidia_smi(case: Case) -> Working:
-    memory, sheet = case.plan.memory, Sheet()
-    index = max(range(len(memory.per_gpu)), key=lambda at: _peak(case, at).shown_bytes)
+def _allocated_bytes(case: Case) -> Working:
+    sheet, peak = Sheet(), _peak(case, 0)
+    return sheet.working(
+        "memory.allocated_bytes",
+        "What torch says is allocated at most",
+        peak.allocated_bytes,
+        "bytes",
+        "weights + gradients + optimizer states + activations at the worst moment",
+        _allocated(sheet, 0, peak.worst),
+        "fitted",
+        CALIBRATION,
+    )
+
+
+def _torch_reserved(case: Case) -> Working:
+    sheet, peak = Sheet(), _peak(case, 0)
+    expression = f"round({_reserved_expression(case, sheet, 0)})"
+    return sheet.working(
+        "memory.torch_reserved_bytes",
+        "What torch says is reserved at most",
+        peak.reserved_bytes,
+        "bytes",
+        "allocated, and the allocator's cache while the card has room for it",
+        expression,
+        "fitted",
+        CALIBRATION,
+    )
+
+
+def _phase(case: Case, number: int) -> Working:
+    """memory.phase_N_bytes: one moment of a step on the fullest GPU, numbered from 1."""
+    peak = _peak(case, 0)
+    if not 1 <= number <= len(peak.phases):
+        raise KeyError(f"memory.phase_{number}_bytes")
+    phase, sheet = peak.phases[number - 1], Sheet()
+    weights = sheet.see("weights", phase.weights_bytes, "bytes", "memory.weights_bytes", "counted")
+    states = sheet.see("optimizer", phase.optimizer_bytes, "bytes", "memory.optimizer_bytes", "counted")
+    gradients = sheet.put("gradients", phase.gradient_bytes, "bytes", f"that are there at {phase.name}: {STATES}")
+    cost, _ = _cost(case, 0)
+    fixed, grows = _step_terms(case, 0, sheet, phase.name, _tokens(case, sheet))
+    buffers = sheet.put("buffers", cost.buffers, "bytes", "buckets and gathered ends of the model")
+    return sheet.working(
+        f"memory.phase_{number}_bytes",
+        f"Allocated at {phase.name}",
+        phase.allocated_bytes,
+        "bytes",
+        "weights + optimizer states + gradients + what the step allocates then",
+        f"{weights} + {states} + {gradients} + round({fixed} + {grows} + {buffers})",
+        "fitted",
+        CALIBRATION,
+    )
+
+
+def _reserved_expression(case: Case, sheet: Sheet, index: int) -> str:
+    """What torch reserves on a GPU of a group, before rounding, as arithmetic."""
     peak, (cost, _) = _peak(case, index), _cost(case, index)
     group = case.group(index)
     allocated = f"({_allocated(sheet, index, peak.worst)})"
@@ -510,21 +562,26 @@ def _nvidia_smi(case: Case) -> Working:
     cached = f"{cache} * {step}"
     if cost.overlap_share:
         share = sheet.put("other_phase", cost.overlap_share, "", CALIBRATION, "fitted")
-        other = sheet.put(
-            "smaller_phase", min(cost.loss, cost.working), "bytes a token", "of the loss and the backward"
-        )
+        smaller = min(cost.loss, cost.working)
+        other = sheet.put("smaller_phase", smaller, "bytes a token", "of the loss and the backward")
         cached += f" + {share} * {other} * {_tokens(case, sheet)}"
     runtime = sheet.see("runtime", group.runtime_bytes, "bytes", _id(index, "runtime_bytes"))
     usable = sheet.see("usable", group.usable_bytes, "bytes", _id(index, "usable_bytes"), "measured")
-    context = _context_terms(case, sheet)
-    room = f"max({allocated} + {runtime}, {usable}) - {context}"
+    room = f"max({allocated} + {runtime}, {usable}) - {_context_terms(case, sheet)}"
+    return f"max({allocated}, min({allocated} + {cached}, {room}))"
+
+
+def _nvidia_smi(case: Case) -> Working:
+    memory, sheet = case.plan.memory, Sheet()
+    index = max(range(len(memory.per_gpu)), key=lambda at: _peak(case, at).shown_bytes)
+    reserved = _reserved_expression(case, sheet, index)
     return sheet.working(
         "memory.nvidia_smi_bytes",
         "What nvidia-smi will show",
         memory.nvidia_smi_bytes,
         "bytes",
         "allocated, and the allocator's cache while the card has room for it, and the context",
-        f"round(max({allocated}, min({allocated} + {cached}, {room})) + {context})",
+        f"round({reserved} + {_context_terms(case, sheet)})",
         "fitted",
         CALIBRATION,
     )
@@ -658,6 +715,9 @@ def found(case: Case, name: str, index: int) -> Working:
     """The working of `memory.NAME` of a training build; index: the memory group, fullest first. Raises KeyError."""
     if name in GROUP:
         return GROUP[name](case, index)
+    number = name.removeprefix("phase_").removesuffix("_bytes")
+    if name == f"phase_{number}_bytes" and number.isdigit():
+        return _phase(case, int(number))
     return WHOLE[name](case)
 
 
@@ -677,6 +737,8 @@ GROUP: dict[str, Callable[[Case, int], Working]] = {
 WHOLE: dict[str, Callable[[Case], Working]] = {
     "peak_bytes": _peak_bytes,
     "nvidia_smi_bytes": _nvidia_smi,
+    "allocated_bytes": _allocated_bytes,
+    "torch_reserved_bytes": _torch_reserved,
     "host_bytes": _host,
     "largest_micro_batch": _largest,
     "longest_sequence_tokens": _longest,

@@ -15,6 +15,7 @@ from engine.training_speed import (
     FITTED,
     GPU_HOURS_BETWEEN_FAILURES,
     LOSS_BYTES,
+    OVERLAP_RANGE,
     RESTART_S,
     SMALL_HEAD,
     TILE,
@@ -688,6 +689,67 @@ def _efficiency(case: Case) -> Working:
     )
 
 
+def _a_day(case: Case) -> Working:
+    sheet, run = Sheet(), _run(case)
+    speed = sheet.see("tokens_s", run.tokens_per_s_total, "tokens/s", "training.tokens_per_s_total")
+    keep = sheet.see("goodput", run.goodput, "", "training.goodput", "rule of thumb")
+    day = sheet.put("seconds_a_day", SECONDS_PER_DAY, "s", "by definition")
+    value = run.tokens_per_s_total * run.goodput * SECONDS_PER_DAY
+    return sheet.working(
+        "training.tokens_per_day",
+        "Tokens a day",
+        value,
+        "tokens",
+        "tokens a second x goodput x seconds a day",
+        f"{speed} * {keep} * {day}",
+        "fitted",
+        MODEL,
+    )
+
+
+def _overlapped(name: str, at: int, title: str) -> Callable[[Case], Working]:
+    """Tokens/s of a GPU with the least and the most communication hidden."""
+
+    def make(case: Case) -> Working:
+        sheet, run, made, share = Sheet(), _run(case), _step(case), OVERLAP_RANGE[at]
+        count = sheet.see("micro_batches", made.micro_batches, "", "training.micro_batches", "counted")
+        hidden = sheet.put(
+            "hidden", share, "", "of in-node collectives, worst to best measured: engine.training_speed", "measured"
+        )
+        each = _compute_each(case, sheet)
+        for span, seconds in (("tp", made.tp_each_s), ("ep", made.ep_each_s), ("pp", made.pp_each_s)):
+            if seconds:
+                total = sheet.see(span, seconds * made.micro_batches, "s", f"training.{span}_communication_s")
+                behind = (
+                    sheet.put("pp_hidden", made.hidden_pp, "", _fitted(case, "overlap.pp"), "fitted")
+                    if span == "pp"
+                    else hidden
+                )
+                each += f" + {total} / {count} * (1 - {behind})"
+        spent = f"({each}) * {_slots(case, sheet)}"
+        if made.dp_s:
+            total = sheet.see("dp", made.dp_s, "s", "training.dp_communication_s")
+            window = sheet.put(
+                "window", made.window, "micro-batches", f"{_work(case).sharding} can hide behind so many"
+            )
+            spent += f" + max({total} * (1 - {hidden}), {total} - ({each}) * {window})"
+        tail = sheet.see("optimizer", run.optimizer_s, "s", "training.optimizer_s")
+        tokens = sheet.put("tokens", made.tokens, "tokens", "of one step")
+        gpus = sheet.put("gpus", case.layout.gpus, "GPUs", "layout")
+        return sheet.working(
+            f"training.{name}",
+            title,
+            (run.overlap_range.low, run.overlap_range.high)[at],
+            "tokens/s",
+            "tokens of a step / its seconds with that share of the collectives hidden / GPUs",
+            f"{tokens} / ({spent} + {tail}) / {gpus}",
+            "fitted",
+            MODEL,
+        )
+
+    return make
+
+
 def _goodput(case: Case) -> Working:
     sheet, run, hardware = Sheet(), _run(case), case.scenario.hardware
     parameters = sheet.put("parameters", _body(case).parameters, "parameters", case.config)
@@ -791,6 +853,9 @@ FIGURES: dict[str, Callable[[Case], Working]] = {
     "hidden_communication_s": _hidden_communication,
     "cost_usd": _cost,
     "goodput": _goodput,
+    "tokens_per_day": _a_day,
+    "none_hidden_tokens_per_s": _overlapped("none_hidden_tokens_per_s", 0, "Tokens/s per GPU, nothing hidden"),
+    "most_hidden_tokens_per_s": _overlapped("most_hidden_tokens_per_s", 1, "Tokens/s per GPU, the most hidden"),
     "tp_communication_s": _span("tp", "Tensor-parallel collectives of one step"),
     "ep_communication_s": _span("ep", "Expert- and context-parallel collectives of one step"),
     "pp_communication_s": _span("pp", "Pipeline messages of one step"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable
 from dataclasses import replace
+from time import perf_counter
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ import pytest
 from engine.scenario import LayoutChoice, Money, Runtime, Scenario
 from engine.size import size
 from engine.sizing import Sizing
-from engine.workings import Working, figure_ids, working
+from engine.workings import Working, evaluate, figure_ids, working, workings
 from tests.engine.builds import build
 
 TUNE: dict[str, Any] = {"sequence_length": 4096, "total_tokens": 500_000_000}
@@ -178,8 +179,80 @@ def test_every_figure_opens_to_arithmetic_that_gives_it(name: str) -> None:
     done: dict[str, Working] = {}
     for figure in figure_ids(sizing):
         opened(sizing, figure, done)
-        held = shown(sizing, figure) if not figure.startswith("verdict.") else None
+        held = shown(sizing, figure) if not figure.startswith(("verdict.", "if.")) else None
         if held is not None:
             value = done[figure].value
             assert value is not None, figure
             assert close(value, held), (figure, held, value)
+
+
+@pytest.mark.parametrize("name", ["one node, 70B", "full fine-tune", "MLA over two nodes"])
+def test_prices_that_a_person_entered_open_too(name: str) -> None:
+    sizing = size(priced(SCENARIOS[name]()))
+    done: dict[str, Working] = {}
+    for figure in figure_ids(sizing):
+        if figure.startswith(("cost.", "power.", "training.cost")):
+            opened(sizing, figure, done)
+    assert {entry.kind for entry in done["cost.rent_usd_per_hour"].inputs} == {"entered"}
+
+
+def test_the_mapping_makes_workings_when_asked() -> None:
+    sizing = sizing_of("one node, 70B")
+    found = workings(sizing)
+    assert len(found) == len(set(found)) == len(figure_ids(sizing))
+    assert found["memory.weights_bytes"] == working(sizing, "memory.weights_bytes")
+    assert "memory.weights_bytes" in found
+    assert "memory.nonsense" not in found
+    for figure in ("", "memory", "nonsense.x", "training.days", "fabric.nonsense", "verdict.9.memory.peak_bytes"):
+        with pytest.raises(KeyError):
+            working(sizing, figure)
+
+
+def test_kinds_say_how_a_figure_is_known() -> None:
+    sizing = sizing_of("one node, 70B")
+    assert working(sizing, "memory.weights_bytes").kind == "counted"
+    assert working(sizing, "serving.inter_token_s").kind == "fitted"
+    assert working(sizing, "serving.inter_token_s").interval == sizing.serving.inter_token_interval  # type: ignore[union-attr]
+    inputs = {entry.name: entry for entry in working(sizing, "memory.kv_needed_tokens").inputs}
+    assert inputs["users"].kind == "entered"
+    card = sizing.scenario.hardware.accelerator
+    assert card.source in working(sizing, "memory.total_bytes").inputs[0].source
+    unknown = working(size(build("llama-3.1-70b", "fp8", "h100-sxm", 8, 2)), "cost.item_2_usd")
+    assert unknown.value is None
+
+
+def test_an_engine_setting_says_whether_a_person_entered_it() -> None:
+    scenario = build(concurrency=8)
+    entered = size(_engine(scenario, memory_utilization=0.8))
+    for sizing, kind in ((size(scenario), "data sheet"), (entered, "entered")):
+        inputs = {entry.name: entry for entry in working(sizing, "memory.usable_bytes").inputs}
+        assert inputs["utilization"].kind == kind
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("1 + 2 * 3", 7), ("-(7 // 2) % 5", 2), ("max(a, b) ** 2", 9), ("ceil(a / b)", 1), ("floor(2.5) + round(2.6)", 5)],
+)
+def test_arithmetic(text: str, value: float) -> None:
+    assert evaluate(text, {"a": 2, "b": 3}) == value
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "a.b", "a[0]", "__import__('os')", "open('x')", "a if b else 1", "'a'", "True", "lambda: 1", "a = 1", "max()"],
+)
+def test_nothing_but_arithmetic(text: str) -> None:
+    with pytest.raises(ValueError, match="not arithmetic"):
+        evaluate(text, {"a": 1, "b": 2})
+
+
+def test_sizing_pays_nothing_for_workings() -> None:
+    """Workings are made on demand, each in a few milliseconds."""
+    sizing = sizing_of("one node, 70B")
+    figures = figure_ids(sizing)
+    for figure in figures:
+        working(sizing, figure)
+    start = perf_counter()
+    for figure in figures:
+        working(sizing, figure)
+    assert (perf_counter() - start) / len(figures) < 0.01

@@ -33,7 +33,7 @@ def drop(sizing: Sizing, look: Look) -> list[Line]:
             line(
                 f" {where:<13} ",
                 (f"{text:<{name}} ", "strong" if row.in_use else ""),
-                (f"{digits(row.bandwidth_gb_s):>5} GB/s ", "figure"),
+                Span(f"{digits(row.bandwidth_gb_s):>5} GB/s ", "figure", f"figure:fabric.{row.link}.bandwidth_gb_s"),
                 (look.glyphs.bar * cells, style or "accent"),
                 (look.glyphs.bar_rest * (room - cells), "rest"),
                 Span(f" {percent(row.relative_speed):>5}", "figure", f"figure:fabric.{row.link}"),
@@ -134,23 +134,24 @@ def across(sizing: Sizing, look: Look, rows: Sequence[FabricRow]) -> list[Line]:
             Span(mark if tight else f" {mark} ", "key"),
             Span(f"{name:<{link}} ", "strong" if used else "", f"figure:fabric.{row.link}"),
         ]
-        for speed, word in (
-            (row.relative_speed_tp, row.word_tp),
-            (row.relative_speed_pp, row.word_pp),
-            (row.relative_speed_dp, row.word_dp),
+        for name, speed, word in (
+            ("tp", row.relative_speed_tp, row.word_tp),
+            ("pp", row.relative_speed_pp, row.word_pp),
+            ("dp", row.relative_speed_dp, row.word_dp),
         ):
-            spans += _left(speed, word, cell, bar, look)
+            action = f"figure:fabric.{row.link}.relative_speed_{name}"
+            spans += _left(speed, word, cell, bar, look, action)
         spans[-1] = spans[-1]._replace(text=spans[-1].text.rstrip())
         lines.append(tuple(spans))
     return lines
 
 
-def _left(speed: float | None, word: FabricWord | None, cell: int, bar: int, look: Look) -> list[Span]:
+def _left(speed: float | None, word: FabricWord | None, cell: int, bar: int, look: Look, action: str) -> list[Span]:
     if speed is None or word is None:
         return [Span(f"{look.glyphs.dash:<{cell}}", "dim")]
     style = FABRIC_STYLE[word]
     amount = f"{percent(speed):>5} " if cell > 13 else f"{percent(speed).replace(' ', ''):>4} "
-    spans = [Span(amount, "figure")]
+    spans = [Span(amount, "figure", action)]
     if bar:
         cells = max(1, round(min(1.0, speed) * bar))
         spans += [

@@ -25,7 +25,7 @@ def step_parts(sizing: Sizing, look: Look) -> list[Line]:
         return []
     parts = [
         ("computing", run.compute_s, "weights", glyphs.weights, "compute_s"),
-        ("pipeline bubble", run.bubble_share * run.step_s, "activations", glyphs.activations, "bubble_share"),
+        ("pipeline bubble", run.bubble_share * run.step_s, "activations", glyphs.activations, "bubble_s"),
         ("in links, exposed", run.exposed_communication_s, "kv", glyphs.kv, "exposed_communication_s"),
         ("optimizer", run.optimizer_s, "optimizer", glyphs.optimizer, "optimizer_s"),
     ]
@@ -86,9 +86,9 @@ def overlap(sizing: Sizing, look: Look) -> list[Line]:
     given = sizing.scenario.workload.overlap
     said = "as estimated" if given is None else f"{percent(given)}, entered"
     rows = [
-        ("none hidden", run.overlap_range.low, ""),
+        ("none hidden", run.overlap_range.low, "training.none_hidden_tokens_per_s"),
         (said, run.tokens_per_s_gpu, "training.tokens_per_s_gpu"),
-        ("most measured, 86 %", run.overlap_range.high, ""),
+        ("most measured, 86 %", run.overlap_range.high, "training.most_hidden_tokens_per_s"),
     ]
     lines = [heading("IF COMMUNICATION HIDES", look.width, glyphs.rule, "tokens/s a GPU")]
     return lines + _bars(rows, said, look)
@@ -165,7 +165,7 @@ def assumed(sizing: Sizing, look: Look) -> list[Line]:
         mine = [entry for entry in others if entry[0][0] == kind]
         lines += [BLANK] if lines else []
         lines.append(heading(title, look.width, glyphs.rule, "tokens/s a GPU, same layout"))
-        rows = [(name, value, "") for (_, name), value, _ in mine]
+        rows = [(name, value, f"if.{kind}.{name}.training.tokens_per_s_gpu") for (_, name), value, _ in mine]
         lines += _bars(rows, current, look, [f"{glyphs.no} does not fit" if not fits else "" for _, _, fits in mine])
         lines += paragraphs(words, look.width - 1, "dim", " ", " ")
     words = (
@@ -190,7 +190,12 @@ def the_run(sizing: Sizing, look: Look) -> list[Line]:
             "Wall time", seconds(run.days * 86400), f"for {count(work.total_tokens)} tokens", "figure:training.days"
         ),
         Figure("GPU-hours", rate(run.gpu_hours), "", "figure:training.gpu_hours"),
-        Figure("A day", f"{count(run.tokens_per_s_total * run.goodput * 86400)} tokens", ""),
+        Figure(
+            "A day",
+            f"{count(run.tokens_per_s_total * run.goodput * 86400)} tokens",
+            "",
+            "figure:training.tokens_per_day",
+        ),
         Figure("Goodput", f"{100 * run.goodput:.1f} %", "checkpoints, failures", "figure:training.goodput"),
     ]
     cost = run.cost_usd if run.cost_usd is not None else sizing.cost.run_usd
@@ -228,8 +233,8 @@ def peak(sizing: Sizing, look: Look) -> list[Line]:
     total = memory.worst.total_bytes
     rows = [
         ("a step needs", memory.peak_bytes, "memory.peak_bytes", "decides whether it fits"),
-        ("torch allocated", detail.allocated_bytes, "", "max_memory_allocated"),
-        ("torch reserved", detail.reserved_bytes, "", "its allocator's cache included"),
+        ("torch allocated", detail.allocated_bytes, "memory.allocated_bytes", "max_memory_allocated"),
+        ("torch reserved", detail.reserved_bytes, "memory.torch_reserved_bytes", "its allocator's cache included"),
         ("nvidia-smi", memory.nvidia_smi_bytes, "memory.nvidia_smi_bytes", "cache and context included"),
     ]
     lines = [heading("PEAK", look.width, glyphs.rule, f"fullest GPU of {gib(total)} GiB")]
@@ -260,13 +265,13 @@ def moments(sizing: Sizing, look: Look) -> list[Line]:
     name = min(26, max(len(phase.name) for phase in detail.phases))
     room = max(8, look.width - name - 12)
     top = max(phase.allocated_bytes for phase in detail.phases) or 1
-    for phase in detail.phases:
+    for number, phase in enumerate(detail.phases, 1):
         here = phase.name == detail.phase
         lines.append(
             (
                 Span(f" {glyphs.pointer if here else ' '} ", "key"),
                 Span(f"{shorten(phase.name, name, glyphs.ellipsis):<{name}} ", "strong" if here else ""),
-                Span(f"{gib(phase.allocated_bytes):>6} ", "figure"),
+                Span(f"{gib(phase.allocated_bytes):>6} ", "figure", f"figure:memory.phase_{number}_bytes"),
                 *_stack(phase, room, top, look),
             )
         )

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from engine.sizing import Sizing
 from engine.workings import Input, Working, working
-from tui.doc import BLANK, Line, heading, line, paragraphs
+from tui.doc import BLANK, Line, heading, line, paragraphs, shorten
 from tui.glyphs import Glyphs
 from tui.pages.words import GIB, digits
 
@@ -28,7 +28,8 @@ def working_lines(sizing: Sizing, figure: str, width: int, glyphs: Glyphs) -> Se
     if opened.inputs:
         lines += [BLANK, heading("FROM", width, glyphs.rule), *_inputs(opened, width, titles)]
     for below in chain[1:]:
-        lines += [BLANK, heading(below.title, width, glyphs.rule, below.kind, "kind"), *_arithmetic(below, width)]
+        title = shorten(below.title, width - len(below.kind) - 3, glyphs.ellipsis)
+        lines += [BLANK, heading(title, width, glyphs.rule, below.kind, "kind"), *_arithmetic(below, width)]
         lines += _inputs(below, width, titles)
     return lines
 
@@ -66,7 +67,11 @@ def _title(opened: Working, width: int) -> list[Line]:
     value = "unknown" if opened.value is None else amount(opened.value, opened.unit)
     if len(opened.title) + len(value) + len(opened.kind) + 6 <= width:
         return [line((opened.title, "strong"), "   ", (value, "figure"), ("   " + opened.kind, "kind"))]
-    return [line((opened.title, "strong")), line((value, "figure"), ("   " + opened.kind, "kind"))]
+    return [
+        *paragraphs(opened.title, width, "strong"),
+        *paragraphs(value, width, "figure"),
+        line((opened.kind, "kind")),
+    ]
 
 
 def _body(opened: Working, width: int, glyphs: Glyphs) -> list[Line]:
@@ -94,7 +99,7 @@ def _arithmetic(opened: Working, width: int) -> list[Line]:
         if len(values) > 1 and len(numbers) <= SUBSTITUTED_WIDTH:
             lines += paragraphs(numbers, width, "dim", "     ", " = ")
     if opened.value is not None:
-        lines.append(line((f" = {amount(opened.value, opened.unit)}", "figure")))
+        lines += paragraphs(amount(opened.value, opened.unit), width, "figure", "     ", " = ")
     return lines
 
 
@@ -110,7 +115,7 @@ def _input(entry: Input, width: int, titles: Mapping[str, str]) -> list[Line]:
     origin = f"below: {titles[entry.figure]}" if entry.figure in titles else entry.source
     tail = origin if entry.figure or origin == entry.kind else f"{entry.kind}: {origin}"
     value = amount(entry.value, entry.unit)
-    used = len(entry.name) + len(value) + 5
+    used = len(entry.name) + len(value) + 6
     if used + len(tail) <= width:
         return [line(f"   {entry.name} ", (value, "figure"), (f"  {tail}", "dim"))]
     if used <= width:

@@ -1,0 +1,99 @@
+"""Every figure that a page offers to open has a working whose arithmetic gives it, and the app shows it."""
+
+from __future__ import annotations
+
+import pytest
+
+from engine.size import size
+from engine.sizing import Sizing
+from engine.workings import Working, working
+from tests.engine.test_workings import SCENARIOS, opened, priced
+from tests.tui.builds import BUILDS
+from tests.tui.driver import app_of, running
+from tui.doc import plain
+from tui.glyphs import ASCII, UNICODE
+from tui.pages import PAGES
+from tui.pages.sections import Look
+from tui.pages.workings import amount, working_lines
+
+ALL = {
+    **BUILDS,
+    **SCENARIOS,
+    "priced": lambda: priced(BUILDS["llama70b"]()),
+    "priced run": lambda: priced(BUILDS["finetune"]()),
+}
+WIDTHS = (58, 79, 118)
+
+
+def offered(sizing: Sizing) -> set[str]:
+    """The figures that any page opens at any width."""
+    return {
+        span.action.removeprefix("figure:")
+        for page in PAGES.values()
+        for width in WIDTHS
+        for row in page(sizing, Look(width, UNICODE))
+        for span in row
+        if span.action.startswith("figure:")
+    }
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_every_figure_of_the_pages_opens(name: str) -> None:
+    sizing = size(ALL[name]())
+    figures = offered(sizing)
+    assert len(figures) > 15
+    done: dict[str, Working] = {}
+    for figure in sorted(figures):
+        try:
+            made = working(sizing, figure)
+        except KeyError:
+            pytest.fail(f"{figure} has no working")
+        opened(sizing, made.figure, done)
+
+
+@pytest.mark.parametrize("name", ["llama70b", "deepseek", "finetune"])
+@pytest.mark.parametrize("width", [40, 60, 100])
+def test_a_working_is_read_without_scrolling_sideways(name: str, width: int) -> None:
+    sizing = size(BUILDS[name]())
+    for figure in sorted(offered(sizing)):
+        for row in working_lines(sizing, figure, width, ASCII):
+            assert len(plain(row)) <= width, (figure, plain(row))
+
+
+def test_a_working_shows_the_arithmetic_its_inputs_and_what_they_rest_on() -> None:
+    sizing = size(BUILDS["llama70b"]())
+    text = "\n".join(plain(row) for row in working_lines(sizing, "memory.kv_needed_tokens", 100, UNICODE))
+    assert "users * (prompt + answer)" in text
+    assert "32 * (7,000 + 1,000)" in text
+    assert "= 256,000 tokens" in text
+    assert "entered" in text
+    deep = "\n".join(plain(row) for row in working_lines(sizing, "memory.max_concurrency", 100, UNICODE))
+    for words in (
+        "below: Room for KV cache on one GPU",
+        "q_proj_count",
+        sizing.scenario.hardware.accelerator.source[:30],
+    ):
+        assert words in deep
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "words"),
+    [
+        (85_899_345_920, "bytes", "85,899,345,920 bytes (80.00 GiB)"),
+        (0.0123, "s", "0.0123 s"),
+        (1.8, "", "1.8"),
+        (8192.0, "tokens", "8,192 tokens"),
+        (4.1e-07, "s", "4.1e-07 s"),
+    ],
+)
+def test_amounts(value: float, unit: str, words: str) -> None:
+    assert amount(value, unit) == words
+
+
+async def test_the_app_opens_the_figure_that_is_chosen() -> None:
+    async with running(app_of(BUILDS["llama70b"]()), 120, 36) as app:
+        await app.press("ctrl+t", "enter")
+        shown = app.text("#dialog-text")
+        assert "Weights on one GPU" in shown
+        assert "HOW IT COMES ABOUT" in shown
+        assert "attention" in shown
