@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 DAY_S = 86400
 CHART_HEIGHT = 9
+ROOM_KEPT = 36
+"""Lines kept free for the curve and what follows it until they are worked out."""
 
 
 def scaling(sizing: Sizing, look: Look, growth: Growth | None) -> list[Line]:
@@ -30,9 +32,15 @@ def scaling(sizing: Sizing, look: Look, growth: Growth | None) -> list[Line]:
     lines = [*this_build(sizing, look), BLANK]
     if growth is not None and growth.prospects is not None:
         stale = growth.stale(sizing.scenario)
-        lines += [*curve(growth.prospects, sizing, look, stale), BLANK, *money(growth.prospects, look, stale), BLANK]
+        found = growth.prospects
+        asked = found.smallest is not None
+        lines += [*smallest(found, look, stale), BLANK] if asked else []
+        lines += [*curve(found, sizing, look, stale), BLANK]
+        lines += [] if asked else [*smallest(found, look, stale), BLANK]
+        lines += [*long_or_short(found, look), BLANK]
     elif growth is not None:
-        lines += [heading("TIME AGAINST GPUS", look.width, look.glyphs.rule, "about to work it out", "dim"), BLANK]
+        lines += [heading("TIME AGAINST GPUS", look.width, look.glyphs.rule, "about to work it out", "dim")]
+        lines += [BLANK] * ROOM_KEPT  # what stands below would be sent twice
     return [*lines, *table(sizing, look), BLANK, *article(look)]
 
 
@@ -237,7 +245,7 @@ def legend(found: StrongScaling, look: Look) -> list[Line]:
         marks.append((glyphs.skipped, "dim", "does not"))
     if found.stops_paying is not None:
         marks.append((glyphs.column, "key", "adding GPUs stops paying"))
-    marks.append(("faint line:", "dim", "every GPU worth a whole one"))
+    marks.append(("faint", "dim", "the ideal: no GPU loses anything"))
     spans = [Span(" ")]
     for mark, style, words in marks:
         spans += [Span(mark, style), Span(f" {words}".replace(" ", NBSP), "dim"), Span("   ")]
@@ -283,8 +291,8 @@ def _points(found: Prospects, sizing: Sizing, look: Look) -> list[Line]:
 # --- time and money
 
 
-def money(found: Prospects, look: Look, stale: bool) -> list[Line]:
-    """The smallest build that is in time, and a long run on one GPU against a short one on many."""
+def smallest(found: Prospects, look: Look, stale: bool) -> list[Line]:
+    """The smallest build that is in time and within the budget, or a clear no."""
     glyphs = look.glyphs
     lines = [heading("SMALLEST BUILD IN TIME", look.width, glyphs.rule, "about to look anew" if stale else "", "warn")]
     if found.smallest is None:
@@ -303,7 +311,13 @@ def money(found: Prospects, look: Look, stale: bool) -> list[Line]:
             words = f"{hardware.nodes} {glyphs.times} {hardware.gpus_per_node} {hardware.accelerator.id}"
             spans += [Span(words, "figure"), Span(f", {' '.join(parts) or 'one GPU'}, {made.memory.headroom}", "dim")]
             lines += flow(spans, look.width, "     ")
-    lines += [BLANK, heading("LONG OR SHORT", look.width, glyphs.rule, "one GPU or many, at hourly prices")]
+    return lines
+
+
+def long_or_short(found: Prospects, look: Look) -> list[Line]:
+    """A long run on one GPU against a short one on many."""
+    glyphs = look.glyphs
+    lines = [heading("LONG OR SHORT", look.width, glyphs.rule, "one GPU or many, at hourly prices")]
     choice = found.choice
     if choice is None:
         return [*lines, *paragraphs("Neither price nor offer is known for this GPU.", look.width - 1, "dim", " ", " ")]
