@@ -17,7 +17,7 @@ from tui.pins import PIN_NAMES, Pin
 
 if TYPE_CHECKING:
     from engine.recommend import Limits, Option, Recommendation
-    from engine.sweep import Figure, SweepFlip, SweepPoint
+    from engine.sweep import Figure, SweepFlip, SweepPoint, Value
 
 
 def question(scenario: Scenario) -> Scenario:
@@ -75,13 +75,20 @@ class Search:
 
 @dataclasses.dataclass(slots=True)
 class Sweep:
-    """One input swept. field, figure: empty for the first on offer."""
+    """One input swept. field, figure: empty for the first on offer.
+
+    swept, now: the field and the entered value that the points are about. They stand until the next sweep is whole, so
+    that a chart is drawn once.
+    """
 
     field: str = ""
     figure: Figure | None = None
     asked: tuple[Scenario, str] | None = None
     running: bool = False
+    done: int = 0
     expected: int = 0
+    swept: str = ""
+    now: Value = ""
     points: list[SweepPoint] = dataclasses.field(default_factory=list)
     flips: list[SweepFlip] = dataclasses.field(default_factory=list)
 
@@ -104,22 +111,25 @@ class Sweep:
         return self.asked != (question(scenario), self.of(scenario))
 
     def steps(self, scenario: Scenario) -> Generator[None]:
-        """Sweep; the points so far stand after each step, the flip points at the end."""
-        from engine.sweep import flips, point, values
+        """Sweep, point by point."""
+        from engine.sweep import entered, flips, point, values
 
         field = self.of(scenario)
         self.asked, self.running = (question(scenario), field), True
         over = values(scenario, field)
         points: list[SweepPoint] = []
-        self.points, self.flips, self.expected = points, [], len(over)
+        found: list[SweepFlip] = []
+        self.done, self.expected = 0, len(over)
         try:
             for value in over:
                 points.append(point(scenario, field, value))
+                self.done += 1
                 yield
             for flip in flips(scenario, field, points):
-                self.flips.append(flip)
+                found.append(flip)
                 yield
-            self.running = False
+            self.points, self.flips = points, found
+            self.swept, self.now, self.running = field, entered(scenario, field), False
         finally:
             if self.running:
                 self.running, self.asked = False, None

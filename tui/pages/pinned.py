@@ -8,7 +8,6 @@ from typing import NamedTuple
 from engine.sizing import Sizing
 from tui.doc import BLANK, Line, Span, heading, line, paragraphs, shorten, wrap
 from tui.glyphs import Glyphs
-from tui.pages.found import build_words
 from tui.pages.sections import Look
 from tui.pages.words import count, digits, gib, percent, rate, seconds, usd
 from tui.pins import PIN_NAMES
@@ -70,6 +69,12 @@ def _work(sizing: Sizing, glyphs: Glyphs) -> str:
     return f"{load.kind}, {count(load.sequence_length)} tokens"
 
 
+def _hardware(sizing: Sizing, glyphs: Glyphs) -> str:
+    hardware = sizing.scenario.hardware
+    nodes = f"{hardware.nodes} nodes of " if hardware.nodes > 1 else ""
+    return f"{nodes}{hardware.gpus_per_node}{glyphs.times}{hardware.accelerator.id}"
+
+
 def _layout(sizing: Sizing, glyphs: Glyphs) -> str:
     layout = sizing.layout
     return f"TP{layout.tp} PP{layout.pp} DP{layout.dp}" + (f" EP{layout.ep}" if layout.ep > 1 else "")
@@ -90,12 +95,12 @@ ROWS: tuple[Row, ...] = (
     ),
     Row("model", lambda sizing, glyphs: sizing.scenario.model.id or sizing.scenario.model.name),
     Row("weights", lambda sizing, glyphs: sizing.scenario.model.weights),
-    Row("hardware", lambda sizing, glyphs: build_words(sizing.scenario, glyphs.times)),
+    Row("hardware", _hardware),
     Row("workload", _work),
     Row("layout", _layout),
     Row("headroom", lambda sizing, glyphs: sizing.memory.headroom),
-    _row("free, GiB a GPU", _free, gib, max),
-    _row("users that fit", lambda s: s.memory.max_concurrency or None, lambda v: count(int(v)), max),
+    _row("free GiB/GPU", _free, gib, max),
+    _row("users fit", lambda s: s.memory.max_concurrency or None, lambda v: count(int(v)), max),
     _row("first token", _of("serving", "ttft_s"), seconds, min),
     _row("per token", _of("serving", "inter_token_s"), seconds, min),
     _row("tok/s a user", _of("serving", "tokens_per_s_user"), rate, max),
@@ -106,7 +111,7 @@ ROWS: tuple[Row, ...] = (
     _row("GPU-hours", _of("training", "gpu_hours"), rate, min),
     _row("buy", _of("cost", "buy_usd"), usd, min),
     _row("rent an hour", _of("cost", "rent_usd_per_hour"), lambda v: f"${v:,.2f}", min),
-    _row("$ per M tokens", _of("cost", "usd_per_million_tokens"), usd, min),
+    _row("$ per M", _of("cost", "usd_per_million_tokens"), usd, min),
     _row("run, rented", _of("cost", "run_usd"), usd, min),
     _row("power", _of("power", "total_w"), lambda watts: f"{digits(watts / 1000)} kW", min),
     _row("people", _of("cost", "operations_factor"), lambda value: f"{digits(value, 2)}x", min),
@@ -171,9 +176,19 @@ def _row_lines(
     same = len(set(texts)) == 1
     known = [value for value in values if value is not None]
     best = row.best(known) if row.best is not None and len(known) > 1 and not same else None
-    cells = [wrap(text, wide - 3) or [text] for text in texts]
+    room = wide - 3 if best is not None else wide - 1
+    cells = [wrap(text, room) or [text] for text in texts]
     mark = " " if same else differ
     lines: list[Line] = []
+    if same:
+        name = f" {row.label:<{max(label - 1, len(row.label) + 1)}}"
+        return [
+            line(
+                (name, "dim"),
+                (shorten(texts[0], look.width - len(name) - 8, look.glyphs.ellipsis), ""),
+                ("  in all", "dim"),
+            )
+        ]
     if apart:
         lines.append(line((mark, "key"), (row.label, "dim")))
     for number in range(max(len(cell) for cell in cells)):

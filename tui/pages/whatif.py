@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from engine.scenario import Scenario
 from engine.sizing import Sizing
-from engine.sweep import LINK_FIELDS, SERVING_FIGURES, TRAINING_FIGURES, Figure, SweepPoint, Value, entered, fields
+from engine.sweep import LINK_FIELDS, SERVING_FIGURES, TRAINING_FIGURES, Figure, SweepPoint, Value, fields
 from tui.doc import BLANK, Line, Span, flow, heading, line, paragraphs, shorten, width_of
 from tui.glyphs import Glyphs
 from tui.pages.sections import Look
@@ -46,24 +46,21 @@ def what_if(sizing: Sizing, look: Look, sweep: Sweep) -> list[Line]:
     scenario = sizing.scenario
     field, figure = sweep.of(scenario), sweep.shown(scenario)
     stale = sweep.stale(scenario)
-    points = [] if stale and sweep.asked is not None and sweep.asked[1] != field else sweep.points
-    state = (
-        "about to sweep" if stale else f"{len(points)} of {sweep.expected}" if sweep.running else _legend(look.glyphs)
-    )
+    points = sweep.points if sweep.swept == field else []
+    state = _legend(look.glyphs)
+    if stale or sweep.running:
+        state = f"sweeping, {sweep.done} of {sweep.expected}" if sweep.running and not stale else "about to sweep"
     lines = [heading("WHAT IF", look.width, look.glyphs.rule, state, "warn" if stale or sweep.running else "dim")]
     lines += _choices("change", [(key, FIELD_WORDS[key][0]) for key in fields(scenario)], field, "sweep", look)
     offered = SERVING_FIGURES if scenario.workload.is_inference else TRAINING_FIGURES
     lines += _choices("show", [(name, FIGURE_WORDS[name][0]) for name in offered], figure, "show", look)
     if not points:
         return lines
-    now = entered(scenario, field)
+    now = sweep.now
     if field in LINK_FIELDS:
         return [*lines, BLANK, *_bars(scenario, points, figure, now, look)]
-    # a chart of half the points would be drawn anew with every other one
-    drawn = points if not sweep.running else []
-    lines += _chart(drawn, figure, now, sweep, look) if drawn else [BLANK] * (HEIGHT + 3)
-    lines += [*_flips(sweep, field, look), BLANK, *_table(scenario, drawn, figure, now, look)]
-    return lines
+    lines += _chart(points, figure, now, sweep, look)
+    return [*lines, *_flips(sweep, field, look), BLANK, *_table(scenario, points, figure, now, look)]
 
 
 def _legend(glyphs: Glyphs) -> str:
@@ -206,8 +203,6 @@ def _value(value: Value) -> str:
 def _flips(sweep: Sweep, field: str, look: Look) -> list[Line]:
     unit = FIELD_WORDS[field][1]
     lines = [heading("FLIP POINTS", look.width, look.glyphs.rule, unit)]
-    if sweep.running:
-        return [*lines, line((" looking for them", "dim"))]
     if not sweep.flips:
         return [*lines, line((" None: the verdict is the same over the whole range.", "dim"))]
     for number, flip in enumerate(sweep.flips, 1):
