@@ -240,11 +240,14 @@ def module_text(fits: list[Fit]) -> str:
         "",
         "from typing import Final",
     ]
+    errors: list[str] = []
     for fit in fits:
         value = f"{fit.value:_.0f}.0" if abs(fit.value) > 1000 else repr(float(f"{fit.value:.4g}"))
         basis = f"{fit.rows} log{'s' if fit.rows > 1 else ''}"
         error = f", leave-one-out {100 * fit.left_out:.0f} %" if fit.rows > 1 else ""
         lines += ["", f"{fit.name}: Final = {value}", f'"""{MEANINGS[fit.name]} {basis}{error}."""']
+        errors.append(f'    "{fit.name}": "{basis}{error}",')
+    lines += ["", "ERRORS: Final[dict[str, str]] = {", *errors, "}", '"""What each fit rests on, and its error."""']
     return "\n".join(lines) + "\n"
 
 

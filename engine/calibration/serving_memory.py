@@ -38,3 +38,18 @@ ROCM_WEIGHTS: Final = 1.014
 
 GRAPH_BYTES: Final = 238_089.0
 """CUDA-graph memory for each captured batch size and layer. 9 logs, leave-one-out 52 %."""
+
+ERRORS: Final[dict[str, str]] = {
+    "SAMPLER_BYTES": "7 logs, leave-one-out 1 %",
+    "HIDDEN_COPIES": "7 logs, leave-one-out 27 %",
+    "LAYER_COPIES": "5 logs, leave-one-out 22 %",
+    "NON_TORCH_ONE_GIB": "6 logs, leave-one-out 4 %",
+    "NON_TORCH_TOGETHER_GIB": "3 logs, leave-one-out 52 %",
+    "NON_TORCH_ROCM_GIB": "1 log",
+    "SGLANG_START_GIB": "1 log",
+    "SGLANG_NVLINK_GIB": "1 log",
+    "SGLANG_LOAD_GIB": "1 log",
+    "ROCM_WEIGHTS": "2 logs, leave-one-out 0 %",
+    "GRAPH_BYTES": "9 logs, leave-one-out 52 %",
+}
+"""What each fit rests on, and its error."""

@@ -210,10 +210,15 @@ def _verdict(case: Case, name: str) -> Working:
 
 
 def _changed(case: Case, name: str) -> Working:
-    """`if.FIELD.VALUE.FIGURE`: a figure of the same training run and layout with one field of the workload changed."""
+    """`if.FIELD.VALUE.FIGURE`: a figure of the same training run and layout with one field of the workload changed.
+
+    `if.gpus.COUNT.FIGURE`: of the run planned on another count of its GPUs.
+    """
     field, _, rest = name.partition(".")
     value, _, figure = rest.partition(".")
     scenario = case.scenario
+    if field == "gpus" and value.isdigit() and not scenario.workload.is_inference:
+        return _of_count(case, int(value), figure)
     if scenario.workload.is_inference or field not in CHANGES or value not in CHANGES[field]:
         raise KeyError(f"if.{name}")
     change: dict[str, Any] = {field: value}
@@ -225,6 +230,16 @@ def _changed(case: Case, name: str) -> Working:
     inputs = tuple(replace(entry, figure=prefix + entry.figure) if entry.figure else entry for entry in made.inputs)
     note = f"With {field} {value}, on the same layout. {made.note}".strip()
     return replace(made, figure=f"if.{name}", inputs=inputs, note=note)
+
+
+def _of_count(case: Case, count: int, figure: str) -> Working:
+    planned = planned_at(growing(case.scenario), count)
+    made = _of(Case(planned), figure)
+    prefix = f"if.gpus.{count}."
+    inputs = tuple(replace(entry, figure=prefix + entry.figure) if entry.figure else entry for entry in made.inputs)
+    layout = planned.layout
+    note = f"On {count} GPUs as TP {layout.tp}, PP {layout.pp}, DP {layout.dp}. {made.note}".strip()
+    return replace(made, figure=prefix + figure, inputs=inputs, note=note)
 
 
 CHANGES: dict[str, tuple[str, ...]] = {"software": get_args(Software), "recompute": get_args(Recompute)}

@@ -39,6 +39,11 @@ CALIBRATION = "engine.calibration.serving_memory, fitted on start-up logs (scrip
 ACCOUNT = "engine.serving_memory: the engine's own accounting at start-up"
 
 
+def _error(name: str) -> str:
+    """Where a fitted constant comes from, and its error."""
+    return f"{CALIBRATION}: {fitted.ERRORS[name]}"
+
+
 def _rocm(case: Case) -> bool:
     return case.card.vendor.upper() == "AMD"
 
@@ -193,10 +198,10 @@ def _weights(case: Case, index: int) -> Working:
         names.append(sheet.put("engine_extra", extra, "bytes", what))
     expression = " + ".join(names)
     if _rocm(case) and _engine(case) != "sglang":
-        rows = sheet.put("rocm_padding", fitted.ROCM_WEIGHTS, "", CALIBRATION, "fitted")
+        rows = sheet.put("rocm_padding", fitted.ROCM_WEIGHTS, "", _error("ROCM_WEIGHTS"), "fitted")
         expression = f"floor(({expression}) * {rows})"
     if _engine(case) == "sglang":
-        load = sheet.put("loading_gib", fitted.SGLANG_LOAD_GIB, "GiB", CALIBRATION, "fitted")
+        load = sheet.put("loading_gib", fitted.SGLANG_LOAD_GIB, "GiB", _error("SGLANG_LOAD_GIB"), "fitted")
         expression += f" + floor({load} * {sheet.put('bytes_per_gib', GIB, 'bytes', 'by definition')})"
     layout = case.layout
     return sheet.working(
@@ -266,7 +271,7 @@ def _activation(case: Case, index: int) -> Working:
     width = sheet.put("hidden_size", arch.hidden_size, "elements", case.config)
     widest, workspace = buffer_terms(arch, case.layout)
     each = sheet.see("layer_buffers", widest, "bytes a token", "memory.layer_buffers", "counted")
-    copies = sheet.put("layer_copies", fitted.LAYER_COPIES, "hidden states", CALIBRATION, "fitted")
+    copies = sheet.put("layer_copies", fitted.LAYER_COPIES, "hidden states", _error("LAYER_COPIES"), "fitted")
     body = f"{batched} * {each} + {copies} * 2 * {batched} * {width}"
     if workspace:
         what = "up-projected keys and values of a 64k context chunk (vLLM mla/common.py)"
@@ -281,8 +286,8 @@ def _activation(case: Case, index: int) -> Working:
             _entered(case, "max_num_seqs"),
         )
         vocabulary = sheet.put("vocabulary", arch.vocab_size, "tokens", case.config)
-        sampler = sheet.put("sampler_bytes", fitted.SAMPLER_BYTES, "bytes", CALIBRATION, "fitted")
-        alive = sheet.put("hidden_copies", fitted.HIDDEN_COPIES, "hidden states", CALIBRATION, "fitted")
+        sampler = sheet.put("sampler_bytes", fitted.SAMPLER_BYTES, "bytes", _error("SAMPLER_BYTES"), "fitted")
+        alive = sheet.put("hidden_copies", fitted.HIDDEN_COPIES, "hidden states", _error("HIDDEN_COPIES"), "fitted")
         parts.append(f"{sampler} * min({seqs}, {batched}) * {vocabulary} + {alive} * 2 * {batched} * {width}")
     ending = ""
     if arch.vision_tokens_max:
@@ -382,18 +387,22 @@ def _non_torch(case: Case) -> Working:
     together = expert_group(layout) * layout.pp
     gib = sheet.put("bytes_per_gib", GIB, "bytes", "by definition")
     if case.settings.engine == "sglang":
-        start = sheet.put("start_gib", fitted.SGLANG_START_GIB, "GiB", CALIBRATION, "fitted")
+        start = sheet.put("start_gib", fitted.SGLANG_START_GIB, "GiB", _error("SGLANG_START_GIB"), "fitted")
         if together > 1 and _nvlink(case):
-            start += f" + {sheet.put('nvlink_gib', fitted.SGLANG_NVLINK_GIB, 'GiB', CALIBRATION, 'fitted')}"
+            start += (
+                f" + {sheet.put('nvlink_gib', fitted.SGLANG_NVLINK_GIB, 'GiB', _error('SGLANG_NVLINK_GIB'), 'fitted')}"
+            )
         expression = f"floor(({start}) * {gib})"
     else:
         if _rocm(case):
-            alone = sheet.put("alone_gib", fitted.NON_TORCH_ROCM_GIB, "GiB", CALIBRATION, "fitted")
+            alone = sheet.put("alone_gib", fitted.NON_TORCH_ROCM_GIB, "GiB", _error("NON_TORCH_ROCM_GIB"), "fitted")
         else:
-            base = sheet.put("alone_gib", fitted.NON_TORCH_ONE_GIB, "GiB", CALIBRATION, "fitted")
+            base = sheet.put("alone_gib", fitted.NON_TORCH_ONE_GIB, "GiB", _error("NON_TORCH_ONE_GIB"), "fitted")
             size = sheet.see("card", card.memory_bytes, "bytes", "memory.total_bytes", "data sheet")
             alone = f"{base} * min(1, {size} / {sheet.put('of_80_gb', 80 * GB, 'bytes', 'the cards it was fitted on')})"
-        buffers = sheet.put("doubling_gib", fitted.NON_TORCH_TOGETHER_GIB, "GiB", CALIBRATION, "fitted")
+        buffers = sheet.put(
+            "doubling_gib", fitted.NON_TORCH_TOGETHER_GIB, "GiB", _error("NON_TORCH_TOGETHER_GIB"), "fitted"
+        )
         doublings = sheet.put(
             "doublings", math.log2(together), "", f"log2 of {together} GPUs that work together; three at most"
         )
@@ -419,7 +428,7 @@ def _graphs(case: Case, index: int) -> Working:
     value = graph_bytes(layers, settings)
     expression = "0"
     if settings.cuda_graphs:
-        each = sheet.put("bytes_each", fitted.GRAPH_BYTES, "bytes", CALIBRATION, "fitted")
+        each = sheet.put("bytes_each", fitted.GRAPH_BYTES, "bytes", _error("GRAPH_BYTES"), "fitted")
         held = sheet.put("layers", layers, "", "layers on this GPU")
         sizes = sheet.put("captured_sizes", captured_sizes(settings), "", "batch sizes the engine captures")
         expression = f"floor({each} * {held} * {sizes})"
