@@ -37,6 +37,7 @@ from engine.training_speed import (
     rates,
     serial_share,
     step,
+    training_speed,
 )
 from engine.units import SECONDS_PER_DAY, TERA
 
@@ -541,16 +542,39 @@ MEMORIES_TRIED = 8
 """Of the layouts that keep the global batch, so many of the fastest are tried for memory."""
 
 
+def planned_at(scenario: Scenario, count: int) -> Plan:
+    """The run on `count` of its GPUs, in nodes of the same size, in the layout that the curve has it in.
+
+    Raises ScenarioError for a count that nodes cannot make.
+    """
+    trial = _at(scenario, count)
+    _, layout, _ = _fastest(scenario, count)
+    memory = memory_of(trial, layout)
+    return Plan(trial, layout, memory, None, training_speed(trial, layout, memory))
+
+
+def _at(scenario: Scenario, count: int) -> Scenario:
+    """The run on `count` of its GPUs, the layout left to choose but for the entered count."""
+    hardware = _build_of(scenario.hardware, count)
+    choice = scenario.layout if hardware == scenario.hardware else LayoutChoice()
+    return replace(scenario, hardware=hardware, layout=choice)
+
+
+def keeps_batch(scenario: Scenario, layout: Layout) -> bool:
+    """Whether one step of a layout takes no more than the global batch that was asked."""
+    workload = scenario.workload
+    least = layout.dp // workload.context_parallel * workload.micro_batch * workload.sequence_length
+    return least <= max(workload.global_batch_tokens, workload.sequence_length)
+
+
 def _fastest(scenario: Scenario, count: int) -> tuple[float, Layout, bool]:
     """Useful tokens/s, layout and whether it fits, on `count` GPUs: as planned, unless that outgrows the global batch."""
     workload, architecture = scenario.workload, scenario.model.architecture
-    hardware = _build_of(scenario.hardware, count)
     asked = float(max(workload.global_batch_tokens, workload.sequence_length))
-    choice = scenario.layout if hardware == scenario.hardware else LayoutChoice()
-    trial = replace(scenario, hardware=hardware, layout=choice)
-    planned = plan(trial)
+    trial = _at(scenario, count)
+    hardware, planned = trial.hardware, plan(trial)
     run = planned.training
-    if run is not None and (run.tokens_per_s_total * run.step_s <= asked * 1.001):
+    if run is not None and keeps_batch(scenario, planned.layout):
         return run.tokens_per_s_total, planned.layout, planned.memory.fits
     candidates = candidate_layouts(trial)
     # a pipeline inside a node never wins where some TP without it fills the node

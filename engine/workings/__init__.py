@@ -13,6 +13,8 @@ from dataclasses import dataclass, replace
 from typing import Any, get_args
 
 from engine.plan import Plan
+from engine.prospects import growing
+from engine.scaling import planned_at
 from engine.scenario import Recompute, Software
 from engine.sizing import Sizing
 from engine.training_memory import training_memory as training_memory_of

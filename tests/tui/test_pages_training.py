@@ -108,6 +108,19 @@ def test_every_figure_that_opens_has_a_working(name: str, page: str) -> None:
                 assert known[figure].title
 
 
+def test_the_points_of_the_curve_open_to_what_they_say() -> None:
+    for name in TRAININGS:
+        sizing = sized(name)
+        known = workings(sizing)
+        points = {point.gpus: point for point in prospects(sizing.scenario).curve.points}
+        opened = {span.action for row in lines(sizing, "Scaling") for span in row if ".gpus." in span.action}
+        assert len(opened) >= 6
+        for action in opened:
+            _, _, gpus, _, field = action.split(".")
+            value = known[action.removeprefix("figure:")].value
+            assert value == pytest.approx(getattr(points[int(gpus)], field)), action
+
+
 # --- the Scaling page
 
 

@@ -7,7 +7,15 @@ from collections.abc import Sequence
 from itertools import groupby, pairwise
 from typing import TYPE_CHECKING
 
-from engine.scaling import ARTICLE_EXCEPTION, ARTICLE_WORLD, FLOOR, ScalingPoint, StrongScaling, article_scaling
+from engine.scaling import (
+    ARTICLE_EXCEPTION,
+    ARTICLE_WORLD,
+    FLOOR,
+    ScalingPoint,
+    StrongScaling,
+    article_scaling,
+    keeps_batch,
+)
 from engine.sizing import ScalingRow, Sizing
 from tui.doc import BLANK, NBSP, Line, Span, flow, heading, line, paragraphs, shorten, width_of
 from tui.glyphs import Glyphs
@@ -245,10 +253,10 @@ def legend(found: StrongScaling, look: Look) -> list[Line]:
         marks.append((glyphs.skipped, "dim", "does not"))
     if found.stops_paying is not None:
         marks.append((glyphs.column, "key", "adding GPUs stops paying"))
-    marks.append(("faint", "dim", "the ideal: no GPU loses anything"))
     spans = [Span(" ")]
     for mark, style, words in marks:
         spans += [Span(mark, style), Span(f" {words}".replace(" ", NBSP), "dim"), Span("   ")]
+    spans.append(Span("faint: no GPU loses anything".replace(" ", NBSP), "dim"))
     return flow(spans, look.width)
 
 
@@ -259,8 +267,11 @@ def _points(found: Prospects, sizing: Sizing, look: Look) -> list[Line]:
     head = f"   {'GPUs':>5} {'time':>9} {'cost':>10} {'each':>5} {'added':>6}"
     lines: list[Line] = [line((head + (f" {'GPU-hours':>10}  layout" if wide else "  layout"), "dim"))]
     for point in found.curve.points:
-        here = point.gpus == own
+        here, layout = point.gpus == own, point.layout
         style = "strong" if here else "" if point.fits else "dim"
+        figure = "figure" if point.fits else "dim"
+        # where even the best layout outgrows the global batch, the point counts less than a step does
+        opens = f"figure:if.gpus.{point.gpus}." if keeps_batch(sizing.scenario, layout) else ""
         cost = glyphs.dash if point.cost_usd is None else usd(point.cost_usd)
         added = "" if point.gpus == 1 else _per_gpu(point.marginal)
         layout = point.layout
@@ -270,7 +281,11 @@ def _points(found: Prospects, sizing: Sizing, look: Look) -> list[Line]:
         shape = " ".join(parts) or "alone"
         spans = [
             Span(f" {glyphs.pointer if here else ' '} ", "key"),
-            Span(f"{point.gpus:>5} {_time(point.days):>9} {cost:>10} {_per_gpu(point.efficiency):>5} ", style),
+            Span(f"{point.gpus:>5} ", style),
+            Span(f"{_time(point.days):>9}", figure, f"{opens}training.days" if opens else ""),
+            Span(f" {cost:>10} ", style),
+            Span(f"{_per_gpu(point.efficiency):>5}", style, f"{opens}training.efficiency" if opens else ""),
+            Span(" ", style),
             Span(f"{added:>6}", "warn" if point.fits and point.marginal < FLOOR else style),
             Span(f" {rate(point.gpu_hours):>10}" if wide else "", style),
             Span(f"  {shape}", style),
