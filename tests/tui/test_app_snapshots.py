@@ -20,11 +20,14 @@ def _ids(size: tuple[int, int]) -> str:
     return f"{size[0]}x{size[1]}"
 
 
-def _keys(*keys: str) -> Callable[[Pilot[Any]], Any]:
+def _keys(*keys: str, searches: bool = False) -> Callable[[Pilot[Any]], Any]:
     async def press(pilot: Pilot[Any]) -> None:
         for key in keys:
             await pilot.press(key)
         await pilot.pause()
+        if searches:  # builds and sweeps come in slices
+            await pilot.app.workers.wait_for_complete()
+            await pilot.pause()
 
     return press
 
@@ -49,13 +52,23 @@ def test_error(snap_compare: Compare, size: tuple[int, int]) -> None:
 
 
 @pytest.mark.parametrize("size", SIZES, ids=_ids)
-@pytest.mark.parametrize("page", [*range(2, 8), 9, 0])
+@pytest.mark.parametrize("page", [*range(2, 10), 0])
 def test_pages(snap_compare: Compare, page: int, size: tuple[int, int]) -> None:
     app = app_of(BUILDS["deepseek"]())
-    assert snap_compare(app, terminal_size=size, run_before=_keys("ctrl+t", str(page)))
+    assert snap_compare(app, terminal_size=size, run_before=_keys("ctrl+t", str(page), searches=page in (8, 0)))
 
 
-@pytest.mark.parametrize("keys", [("f1",), ("ctrl+p",), ("enter",), ("ctrl+t", "enter"), ("ctrl+e",)], ids=str)
+DIALOGS = {
+    "help": ("f1",),
+    "palette": ("ctrl+p",),
+    "models": ("enter",),
+    "working": ("ctrl+t", "enter"),
+    "report": ("ctrl+e",),
+    "unsaved": ("tab", "up", "ctrl+q"),
+}
+
+
+@pytest.mark.parametrize("keys", DIALOGS.values(), ids=DIALOGS)
 def test_dialogs(snap_compare: Compare, keys: tuple[str, ...]) -> None:
     assert snap_compare(app_of(BUILDS["llama70b"]()), terminal_size=(120, 36), run_before=_keys(*keys))
 
