@@ -181,15 +181,12 @@ def assumed(sizing: Sizing, look: Look) -> list[Line]:
 
 
 def the_run(sizing: Sizing, look: Look) -> list[Line]:
-    """Length, GPU-hours, money, and what failures and checkpoints leave of it."""
+    """What the run is of, what failures and checkpoints leave of it, and the limits it is held to."""
     run, work = sizing.training, sizing.scenario.workload
     if run is None:
         return []
     items = [
-        Figure(
-            "Wall time", seconds(run.days * 86400), f"for {count(work.total_tokens)} tokens", "figure:training.days"
-        ),
-        Figure("GPU-hours", rate(run.gpu_hours), "", "figure:training.gpu_hours"),
+        Figure("Tokens", count(work.total_tokens), "entered"),
         Figure(
             "A day",
             f"{count(run.tokens_per_s_total * run.goodput * 86400)} tokens",
@@ -199,9 +196,8 @@ def the_run(sizing: Sizing, look: Look) -> list[Line]:
         Figure("Goodput", f"{100 * run.goodput:.1f} %", "checkpoints, failures", "figure:training.goodput"),
     ]
     cost = run.cost_usd if run.cost_usd is not None else sizing.cost.run_usd
-    if cost is not None:
-        figure = "training.cost_usd" if run.cost_usd is not None else "cost.run_usd"
-        items.append(Figure("Rent", usd(cost), "for the run", f"figure:{figure}"))
+    if cost is not None and run.cost_usd is None:  # at an entered price it stands with the speed
+        items.append(Figure("Rent", usd(cost), "at catalog prices", "figure:cost.run_usd"))
     if work.deadline_days is not None:
         late = run.days > work.deadline_days
         said = "late" if late else "in time"
