@@ -378,3 +378,15 @@ async def test_by_mouse_alone(scenario: Scenario, tmp_path: Path) -> None:
         await click("#footer", "Quit")
         await click("#dialog-body", "Discard")
         assert app.app.return_value == 0
+
+
+async def test_results_that_were_hidden_show_the_edit(scenario: Scenario) -> None:
+    async with running(app_of(scenario), 80, 24) as app:
+        await app.press("ctrl+t", "escape")
+        await app.go_to("hardware.gpus_per_node")
+        await app.type("4")
+        await app.press("ctrl+t")
+        results = app.app.workbench.results
+        shown = [row[: results.inner_width].rstrip() for row in app.text().splitlines()]
+        for row in results.lines[results.top : results.top + results.size.height]:
+            assert "".join(span.text for span in row).rstrip() in shown

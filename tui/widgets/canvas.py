@@ -122,6 +122,7 @@ class Canvas(Widget):
         if size.width and self.is_attached and (resized or self.inner_width != self._built_width):
             self._built_width = self.inner_width
             self._lines = self.get_lines(self.inner_width)
+            self._styles_cache.clear()  # it may hold rows of before this was hidden
             self._top = max(0, min(self._top, self._furthest()))
             self.laid_out()
         return resized
