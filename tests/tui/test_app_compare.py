@@ -190,3 +190,13 @@ async def test_pins_survive_a_lost_terminal(scenario: Scenario) -> None:
         kept = files.kept_file()
         assert session.pins(kept) == app.app.store.pins
         files.forget()
+
+
+async def test_a_build_that_does_not_carry_the_load_wins_nothing(scenario: Scenario) -> None:
+    async with running(app_of(scenario)) as app:
+        await app.press("ctrl+t", "p", "escape")
+        await app.go_to("hardware.gpus_per_node")
+        await app.type("1")
+        await app.press("ctrl+t", "9")
+        assert row_of(app, "carries it").split() == ["≠carries", "it", "no", "yes", "✓"]
+        assert "✓" not in row_of(app, "power"), "one GPU draws less, and carries nothing"

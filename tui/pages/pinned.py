@@ -23,6 +23,7 @@ ANSWERS = {
     "does-not-fit": "does not fit",
 }
 NONE = "unknown"
+CARRIES = "carries it"
 
 
 class Row(NamedTuple):
@@ -88,7 +89,7 @@ def _free(sizing: Sizing) -> float | None:
 ROWS: tuple[Row, ...] = (
     Row("verdict", _verdict),
     Row(
-        "carries it",
+        CARRIES,
         lambda sizing, glyphs: "yes" if sizing.verdict.carried else "no",
         lambda sizing: float(sizing.verdict.carried),
         max,
@@ -100,7 +101,12 @@ ROWS: tuple[Row, ...] = (
     Row("layout", _layout),
     Row("headroom", lambda sizing, glyphs: sizing.memory.headroom),
     _row("free GiB/GPU", _free, gib, max),
-    _row("users fit", lambda s: s.memory.max_concurrency or None, lambda v: count(int(v)), max),
+    _row(
+        "users fit",
+        lambda s: s.memory.max_concurrency if s.scenario.workload.is_inference else None,
+        lambda v: count(int(v)),
+        max,
+    ),
     _row("first token", _of("serving", "ttft_s"), seconds, min),
     _row("per token", _of("serving", "inter_token_s"), seconds, min),
     _row("tok/s a user", _of("serving", "tokens_per_s_user"), rate, max),
@@ -133,6 +139,8 @@ def compare(sizing: Sizing, look: Look, studies: Studies) -> list[Line]:
     differ = "≠" if glyphs.unicode else "!"
     label = 2 + max(len(row.label) for row in ROWS)
     wide = (look.width - label - 2) // len(columns)
+    carrying = [entry is not None and entry.verdict.carried for _, _, entry in columns]
+    carrying = carrying if any(carrying) else []
     apart = wide < 12  # labels on lines of their own
     if apart:
         label, wide = 2, (look.width - 4) // len(columns)
@@ -141,7 +149,8 @@ def compare(sizing: Sizing, look: Look, studies: Studies) -> list[Line]:
         texts = [row.words(entry, glyphs) if entry is not None else "impossible" for _, _, entry in columns]
         if all(text == NONE for text in texts):
             continue
-        values = [row.number(entry) if entry is not None else None for _, _, entry in columns]
+        rated = carrying if carrying and row.label != CARRIES else [entry is not None for _, _, entry in columns]
+        values = [row.number(c[2]) if fit and c[2] is not None else None for c, fit in zip(columns, rated, strict=True)]
         lines += _row_lines(row, texts, values, label, wide, apart, differ, look)
     lines += [BLANK, *_key(look, differ), *_pin_it(look, len(studies.pins) < len(PIN_NAMES))]
     return lines
@@ -208,7 +217,7 @@ def _row_lines(
 
 def _key(look: Look, differ: str) -> list[Line]:
     words = (
-        f"{differ} differs, {look.glyphs.yes} best of the row. Up and Down choose a pinned build: Enter offers all, "
+        f"{differ} differs, {look.glyphs.yes} best of the builds that carry it. Up and Down choose a pinned build: Enter offers all, "
         "s swaps it with the build at hand, r renames it, u unpins it. Ctrl+Z takes each back."
     )
     return paragraphs(words, look.width - 1, "dim", " ", " ")
