@@ -77,6 +77,11 @@ def _choices(gpus: int, in_use: Layout | None) -> list[LayoutChoice]:
     return choices
 
 
+def shape_plan(scenario: Scenario, nodes: int, per_node: int, tp: int) -> Plan | None:
+    """The plan behind a shape that is not in use; None where this width of TP does not divide the model."""
+    return _planned(scenario, per_node, nodes, LayoutChoice(tp=tp))
+
+
 def _planned(scenario: Scenario, per_node: int, nodes: int, choice: LayoutChoice) -> Plan | None:
     try:
         return plan(replace(resized(scenario, per_node, nodes), layout=choice))

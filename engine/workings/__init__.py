@@ -16,6 +16,7 @@ from engine.plan import Plan
 from engine.prospects import growing
 from engine.scaling import planned_at
 from engine.scenario import Recompute, Software
+from engine.serving_scaling import shape_plan
 from engine.sizing import Sizing
 from engine.training_memory import training_memory as training_memory_of
 from engine.training_speed import training_speed as training_speed_of
@@ -214,13 +215,16 @@ def _verdict(case: Case, name: str) -> Working:
 def _changed(case: Case, name: str) -> Working:
     """`if.FIELD.VALUE.FIGURE`: a figure of the same training run and layout with one field of the workload changed.
 
-    `if.gpus.COUNT.FIGURE`: of the run planned on another count of its GPUs.
+    `if.gpus.COUNT.FIGURE`: of the run planned on another count of its GPUs. `if.shape.NODESxGPUSxTP.FIGURE`: of the
+    same load served by another shape of build.
     """
     field, _, rest = name.partition(".")
     value, _, figure = rest.partition(".")
     scenario = case.scenario
     if field == "gpus" and value.isdigit() and not scenario.workload.is_inference:
         return _of_count(case, int(value), figure)
+    if field == "shape" and scenario.workload.is_inference:
+        return _of_shape(case, value, figure)
     if scenario.workload.is_inference or field not in CHANGES or value not in CHANGES[field]:
         raise KeyError(f"if.{name}")
     change: dict[str, Any] = {field: value}
@@ -234,10 +238,24 @@ def _changed(case: Case, name: str) -> Working:
     return replace(made, figure=f"if.{name}", inputs=inputs, note=note)
 
 
+def _of_shape(case: Case, shape: str, figure: str) -> Working:
+    parts = shape.split("x")
+    if len(parts) != 3 or not all(part.isdigit() and int(part) for part in parts):
+        raise KeyError(f"if.shape.{shape}.{figure}")
+    nodes, per_node, tp = map(int, parts)
+    planned = shape_plan(case.scenario, nodes, per_node, tp)
+    if planned is None:
+        raise KeyError(f"if.shape.{shape}.{figure}")
+    return _elsewhere(planned, figure, f"if.shape.{shape}.", nodes * per_node)
+
+
 def _of_count(case: Case, count: int, figure: str) -> Working:
-    planned = planned_at(growing(case.scenario), count)
+    return _elsewhere(planned_at(growing(case.scenario), count), figure, f"if.gpus.{count}.", count)
+
+
+def _elsewhere(planned: Plan, figure: str, prefix: str, count: int) -> Working:
+    """A figure of the same work on other GPUs than the entered ones."""
     made = _of(Case(planned), figure)
-    prefix = f"if.gpus.{count}."
     inputs = tuple(replace(entry, figure=prefix + entry.figure) if entry.figure else entry for entry in made.inputs)
     layout = planned.layout
     note = f"On {count} GPUs as TP {layout.tp}, PP {layout.pp}, DP {layout.dp}. {made.note}".strip()

@@ -13,6 +13,7 @@ from catalog import build_scenario
 from engine.prospects import prospects
 from engine.scaling import article_scaling
 from engine.scenario import Scenario, Workload
+from engine.serving_scaling import serving_scaling
 from engine.size import size
 from engine.sizing import Sizing
 from engine.workings import workings
@@ -202,6 +203,24 @@ def test_serving_scales_by_tp_and_replicas(name: str) -> None:
     assert shown.count("▸") == 2  # the row in use, and its legend
     assert "Fabric page" in flat(shown)
     assert all(len(row.rstrip()) <= 66 for row in shown.splitlines())
+
+
+@pytest.mark.parametrize("name", ["llama70b", "deepseek"])
+def test_the_shapes_open_to_what_they_say(name: str) -> None:
+    sizing = size(BUILDS[name]())
+    known = workings(sizing)
+    shapes = {
+        (shape.nodes, shape.gpus // shape.nodes, shape.layout.tp): shape
+        for shape in serving_scaling(sizing.scenario, sizing.layout)
+        if not shape.in_use
+    }
+    actions = {span.action for row in lines(sizing, "Scaling") for span in row if ".shape." in span.action}
+    assert len(actions) >= 4
+    for action in actions:
+        _, _, place, _, field = action.split(".")
+        nodes, per_node, tp = map(int, place.split("x"))
+        value = known[action.removeprefix("figure:")].value
+        assert value == pytest.approx(getattr(shapes[nodes, per_node, tp], field)), action
 
 
 # --- the Speed page

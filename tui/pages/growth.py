@@ -93,11 +93,11 @@ def this_build(sizing: Sizing, look: Look) -> list[Line]:
         lines += paragraphs(words, look.width - 1, "bad", " ", " ")
     if hardware.gpus > 1 and run.serial_share > 0:
         words = (
-            f"Amdahl's serial share is {_share(run.serial_share)}: {count(hardware.gpus)} GPUs do the work of "
-            f"{digits(run.efficiency * hardware.gpus)}, and no number of them would do that of more than "
-            f"{count(1 / run.serial_share)}."
+            f": {count(hardware.gpus)} GPUs do the work of {digits(run.efficiency * hardware.gpus)}, and no number of "
+            f"them would do that of more than {count(1 / run.serial_share)}."
         )
-        lines += paragraphs(words, look.width - 1, "", " ", " ")
+        share = Span(_share(run.serial_share), "figure", "figure:training.serial_share")
+        lines += flow([Span(" Amdahl's serial share is "), share, Span(words)], look.width)
     elif hardware.gpus == 1:
         lines += paragraphs("One GPU shares nothing: it is the baseline.", look.width - 1, "dim", " ", " ")
     return lines
@@ -518,13 +518,18 @@ def _shape_line(shape: ServingShape, name: int, room: int, best: float, look: Lo
     if not shape.best_concurrency:
         return (mark, label, Span(f"{glyphs.no} misses a target with one user", "warn"))
     cells = max(1, round(shape.tokens_per_s_gpu / best * room))
+    place = "" if shape.in_use else f"if.shape.{shape.nodes}x{shape.gpus // shape.nodes}x{shape.layout.tp}."
+    opens = f"figure:{place}serving."
     return (
         mark,
         label,
         Span(glyphs.bar * cells, "accent"),
         Span(glyphs.bar_rest * (room - cells), "rest"),
         Span(f" {rate(shape.tokens_per_s_gpu):>5}", "figure"),
-        Span(f" {rate(shape.best_tokens_per_s_total):>8} {count(shape.best_concurrency):>7}", "dim"),
+        Span(" "),
+        Span(f"{rate(shape.best_tokens_per_s_total):>8}", "figure", f"{opens}best_tokens_per_s_total"),
+        Span(" "),
+        Span(f"{count(shape.best_concurrency):>7}", "dim", f"{opens}best_concurrency"),
     )
 
 
