@@ -73,7 +73,7 @@ def _work(sizing: Sizing, glyphs: Glyphs) -> str:
 def _hardware(sizing: Sizing, glyphs: Glyphs) -> str:
     hardware = sizing.scenario.hardware
     nodes = f"{hardware.nodes} nodes of " if hardware.nodes > 1 else ""
-    return f"{nodes}{hardware.gpus_per_node}{glyphs.times}{hardware.accelerator.id}"
+    return f"{nodes}{hardware.gpus_per_node} {glyphs.times} {hardware.accelerator.id}"
 
 
 def _layout(sizing: Sizing, glyphs: Glyphs) -> str:
