@@ -204,9 +204,7 @@ def dense_decoder(
     if moe:
         tensors.append(Tensor("router", "router", experts, hidden_size))
     if gated_mlp:
-        tensors.append(
-            Tensor("gate_proj", part, intermediate_size, hidden_size, copies, "expert" if moe else "column")
-        )
+        tensors.append(Tensor("gate_proj", part, intermediate_size, hidden_size, copies, "expert" if moe else "column"))
     tensors.append(Tensor("up_proj", part, intermediate_size, hidden_size, copies, "expert" if moe else "column"))
     tensors.append(Tensor("down_proj", part, hidden_size, intermediate_size, copies, "expert" if moe else "row"))
     layer = Layer(

@@ -12,9 +12,7 @@ class ScenarioError(ValueError):
     nearest: the closest accepted value, when there is one.
     """
 
-    def __init__(
-        self, field: str, reason: str, allowed: str = "", nearest: int | float | str | None = None
-    ) -> None:
+    def __init__(self, field: str, reason: str, allowed: str = "", nearest: int | float | str | None = None) -> None:
         self.field = field
         self.reason = reason
         self.allowed = allowed

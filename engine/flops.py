@@ -103,9 +103,7 @@ def active_elements(architecture: Architecture) -> ActiveElements:
     for tensor in architecture.mtp:
         if tensor.is_matrix and tensor.part != "embedding":
             copies = (
-                min(tensor.copies, architecture.experts_per_token)
-                if tensor.part == "routed_expert"
-                else tensor.copies
+                min(tensor.copies, architecture.experts_per_token) if tensor.part == "routed_expert" else tensor.copies
             )
             mtp += tensor.rows * tensor.cols * copies
     return ActiveElements(attention, dense, routed, router, head, state, mtp)

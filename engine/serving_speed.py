@@ -309,9 +309,7 @@ def rates_of(
         decode_wire=shape.decode_wire,
         prefill_wire=tuple(seconds * c("collective_prefill") for seconds in shape.prefill_wire),
         prefill_fixed_s=(
-            c("prefill_s")
-            + shape.layers * c("prefill_layer_s")
-            + shape.moe_layers * c("prefill_moe_layer_s")
+            c("prefill_s") + shape.layers * c("prefill_layer_s") + shape.moe_layers * c("prefill_moe_layer_s")
         ),
         interference=c("interference"),
         queueing=c("queueing"),

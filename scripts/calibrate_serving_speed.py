@@ -172,9 +172,7 @@ def predict(point: Point, constants: Mapping[str, float]) -> float:
     """The model's figure with those constants."""
     scenario = point.prepared.scenario
     work, model = scenario.workload, scenario.model
-    r = rates_of(
-        point.shape, model.weights, scenario.hardware.accelerator, scenario.runtime.engine, constants
-    )
+    r = rates_of(point.shape, model.weights, scenario.hardware.accelerator, scenario.runtime.engine, constants)
     engines = engine_split(point.layout)[0]
     cap = running_limit(scenario, point.layout, point.memory, r)
     prompt, answer = work.input_tokens, max(1, work.output_tokens)
@@ -198,9 +196,7 @@ def predict(point: Point, constants: Mapping[str, float]) -> float:
 
 def residuals(points: list[Point], constants: Mapping[str, float]) -> list[float]:
     """ln(predicted / observed) of each figure, bounded: a figure that is decades off says nothing more."""
-    return [
-        max(-3.0, min(3.0, math.log(predict(point, constants) / point.observed))) for point in points
-    ]
+    return [max(-3.0, min(3.0, math.log(predict(point, constants) / point.observed))) for point in points]
 
 
 def solve(matrix: list[list[float]], right: list[float]) -> list[float]:
@@ -373,8 +369,7 @@ def _line(values: list[float]) -> str:
     ranked = sorted(abs(value) for value in values)
     p90 = ranked[min(len(ranked) - 1, int(0.9 * len(ranked)))]
     return (
-        f"{len(values):6}{100 * statistics.median(ranked):9.1f}{100 * p90:9.1f}"
-        f"{100 * statistics.median(values):+9.1f}"
+        f"{len(values):6}{100 * statistics.median(ranked):9.1f}{100 * p90:9.1f}{100 * statistics.median(values):+9.1f}"
     )
 
 
@@ -411,9 +406,7 @@ def coverage(points: list[Point], errors: list[float], found: Mapping[str, tuple
     return f"inside the 80 % interval: all {100 * sum(everything) / len(everything):.0f} % ({', '.join(parts)})"
 
 
-def write(
-    constants: Mapping[str, float], found: Mapping[str, tuple[float, float]], points: list[Point]
-) -> None:
+def write(constants: Mapping[str, float], found: Mapping[str, tuple[float, float]], points: list[Point]) -> None:
     """Rewrite the calibration module."""
     lines = [
         '"""Constants of the serving-speed model. Written by `python scripts/calibrate_serving_speed.py --write`.',

@@ -41,9 +41,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("quit", ("ctrl+q",), "Quit", "Leave; asks when there is unsaved work", group=SESSION),
     Command("save_as", ("f12",), "Save as", "Save the session under another name", group=SESSION),
     Command("new", ("ctrl+n",), "New", "Start a new session", group=SESSION),
-    Command(
-        "export", ("ctrl+e",), "Report", "Copy or write the report: text, Markdown, JSON or SVG", group=SESSION
-    ),
+    Command("export", ("ctrl+e",), "Report", "Copy or write the report: text, Markdown, JSON or SVG", group=SESSION),
     Command("reset", ("ctrl+r",), "Default", "Back to the field's default", "inputs", EDIT),
     Command("next_field", ("tab", "enter"), "Next", "Next field", "inputs", MOVE, palette=False),
     Command("previous_field", ("shift+tab",), "Back", "Previous field", "inputs", MOVE, palette=False),
@@ -54,9 +52,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("next_page", ("right", "f4"), "Page", "Next page of results", "results", VIEW),
     Command("previous_page", ("left", "f3"), "Page", "Previous page of results", "results", VIEW),
     Command("select", ("up", "down"), "Select", "Choose a figure or a change", "results", MOVE, palette=False),
-    Command(
-        "working", ("enter",), "Explain", "Open the working of the chosen figure", "results", VIEW, palette=False
-    ),
+    Command("working", ("enter",), "Explain", "Open the working of the chosen figure", "results", VIEW, palette=False),
     Command("apply", ("a",), "Apply", "Apply the chosen change, or the first one offered", "results", EDIT),
     Command("pin", ("p",), "Pin", "Pin this build for comparing", "results", VIEW),
     Command("swap_pin", ("s",), "Swap", "Compare: swap the chosen pinned build with this one", "results", EDIT),

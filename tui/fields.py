@@ -403,9 +403,7 @@ FIELDS: tuple[Field, ...] = (
         empty="auto",
         applies=_training,
     ),
-    Field(
-        "layout.tp", "TP", LAYOUT, "number", "Tensor parallel: each layer split over so many GPUs.", empty="auto"
-    ),
+    Field("layout.tp", "TP", LAYOUT, "number", "Tensor parallel: each layer split over so many GPUs.", empty="auto"),
     Field(
         "layout.pp",
         "PP",

@@ -166,9 +166,7 @@ class Store:
         self._take(*self._future.pop())
         return True
 
-    def replace(
-        self, scenario: Scenario, path: Path | None, saved: bool = True, pins: tuple[Pin, ...] = ()
-    ) -> None:
+    def replace(self, scenario: Scenario, path: Path | None, saved: bool = True, pins: tuple[Pin, ...] = ()) -> None:
         """Open another session: history starts again. saved False marks it as unsaved work."""
         self._past.clear()
         self.rejected.clear()

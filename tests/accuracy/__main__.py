@@ -17,9 +17,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Print the tables. Returns the exit code: 0, or 2 for a file that cannot be read."""
     parser = argparse.ArgumentParser(prog="python -m tests.accuracy", description=__doc__)
     parser.add_argument("set", choices=SETS)
-    parser.add_argument(
-        "file", nargs="?", type=Path, help="rows with the same fields; default: the repository's own"
-    )
+    parser.add_argument("file", nargs="?", type=Path, help="rows with the same fields; default: the repository's own")
     parser.add_argument("--json", action="store_true", help="one JSON object instead of tables")
     options = parser.parse_args(arguments)
     path = options.file or harness.REFERENCE / f"{options.set}.jsonl"

@@ -56,9 +56,7 @@ def test_a_step_never_shrinks_with_its_work(
     answer=st.integers(1, 4_000),
     requests=st.sampled_from([0.0, 1.0, 10.0]),
 )
-def test_more_users_never_shorten_the_wait(
-    users: float, cap: float, prompt: int, answer: int, requests: float
-) -> None:
+def test_more_users_never_shorten_the_wait(users: float, cap: float, prompt: int, answer: int, requests: float) -> None:
     r = rates(build(), Layout(8))
     now = load(r, users, cap, prompt, answer, requests * users)
     crowd = load(r, 1.5 * users, cap, prompt, answer, requests * 1.5 * users)
@@ -94,9 +92,10 @@ def test_kv_that_fits_caps_what_runs_and_the_rest_waits() -> None:
     few, one = served(tight, Layout(1)), served(roomy, Layout(1))
     assert few.served_concurrency < 64
     assert few.ttft_s > 10 * one.ttft_s
-    assert few.inter_token_s == served(
-        replace(tight, workload=replace(tight.workload, concurrency=200)), Layout(1)
-    ).inter_token_s
+    assert (
+        few.inter_token_s
+        == served(replace(tight, workload=replace(tight.workload, concurrency=200)), Layout(1)).inter_token_s
+    )
 
 
 def test_weight_only_formats_save_streaming_and_not_compute() -> None:
@@ -135,9 +134,7 @@ def test_best_load_keeps_the_targets() -> None:
     assert best.meets_targets is False
     assert len(best.missed) >= 1
     assert 0 < best.best_concurrency < 400
-    at_best = served(
-        replace(scenario, workload=replace(scenario.workload, concurrency=best.best_concurrency)), layout
-    )
+    at_best = served(replace(scenario, workload=replace(scenario.workload, concurrency=best.best_concurrency)), layout)
     assert at_best.meets_targets is True
     assert at_best.tokens_per_s_total == pytest.approx(best.best_tokens_per_s_total, rel=0.1)
     hopeless = replace(scenario, workload=replace(scenario.workload, tokens_per_s_user_target=5000.0))
@@ -157,7 +154,9 @@ def test_a_crowd_that_starts_together_waits_longer() -> None:
 
 def test_replicas_of_two_beat_one_of_eight_over_pcie_and_hardly_matter_on_nvlink() -> None:
     def ratio(accelerator: str) -> float:
-        scenario = build(LLAMA, "fp8", accelerator, kind="batch", concurrency=1024, input_tokens=2000, output_tokens=500)
+        scenario = build(
+            LLAMA, "fp8", accelerator, kind="batch", concurrency=1024, input_tokens=2000, output_tokens=500
+        )
         small, large = served(scenario, Layout(2, 1, 4)), served(scenario, Layout(8))
         return small.offline_tokens_per_s / large.offline_tokens_per_s
 

@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 
 from tui.wire import PLAIN, Pen, _after, thrifty
 
-_CODES = st.sampled_from(["0", "1", "3", "4", "7", "38;5;252", "38;5;9", "48;5;233", "48;2;1;2;3", "31", "97", "44", "39", "49"])
+_CODES = st.sampled_from(
+    ["0", "1", "3", "4", "7", "38;5;252", "38;5;9", "48;5;233", "48;2;1;2;3", "31", "97", "44", "39", "49"]
+)
 _SGR = st.lists(_CODES, min_size=0, max_size=4).map(lambda codes: f"\x1b[{';'.join(codes)}m")
 _PIECES = st.one_of(_SGR, st.sampled_from(["\x1b[4;7H", "\n", "a", "bc", "  ", "─"]))
 

@@ -87,9 +87,7 @@ class Workbench(Screen[None]):
     def _size_updated(self, size: Size, virtual_size: Size, container_size: Size, layout: bool = True) -> bool:
         return super()._size_updated(size, virtual_size, container_size, layout=False)
 
-    def refresh(
-        self, *regions: Region, repaint: bool = True, layout: bool = False, recompose: bool = False
-    ) -> Self:
+    def refresh(self, *regions: Region, repaint: bool = True, layout: bool = False, recompose: bool = False) -> Self:
         """A layout paints what it moves; the screen itself has nothing of its own to paint again."""
         return super().refresh(*regions, repaint=repaint and not layout, layout=layout, recompose=recompose)
 
