@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import re
 import sys
 import tempfile
 from dataclasses import dataclass
@@ -37,11 +36,6 @@ PICTURES_OF_THE_TOUR = (
 )
 
 
-def without_remote_fonts(svg: str) -> str:
-    """The SVG without its references to fonts on the network: a viewer takes its own monospace font."""
-    return re.sub(r"@font-face\s*\{[^}]*\}", "", svg)
-
-
 async def draw(picture: Picture) -> str:
     """The SVG of one picture."""
     import catalog
@@ -58,7 +52,7 @@ async def draw(picture: Picture) -> str:
         for key in picture.keys:
             await pilot.press(key)
         await pilot.pause(0.2)
-        return without_remote_fonts(app.export_screenshot())
+        return app.export_screenshot()
 
 
 def main() -> int:

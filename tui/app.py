@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
+import re
 import signal
 import traceback
 from collections.abc import Callable, Sequence
@@ -32,6 +33,8 @@ from tui.screens.workbench import Workbench
 from tui.store import Store
 from tui.studies import Studies
 from tui.wire import thrifty
+
+_FONT_FACE = re.compile(r"@font-face\s*\{[^}]*\}\s*")
 
 _EDGES = {
     "dark": "#585858",
@@ -103,6 +106,11 @@ class SizeupApp(App[int], inherit_bindings=False):
     def get_default_screen(self) -> Workbench:
         """The workbench is the default screen: no blank one is painted before it."""
         return Workbench()
+
+    def export_screenshot(self, *, title: str | None = None, simplify: bool = False) -> str:
+        """The screen as SVG that stands alone: no font from the network, and its spaces kept by every viewer."""
+        svg = super().export_screenshot(title=title, simplify=simplify)
+        return _FONT_FACE.sub("", svg).replace("<svg ", '<svg xml:space="preserve" ', 1)
 
     def on_mount(self) -> None:
         """Thin out what is sent, and save the work when the terminal goes away."""
