@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import replace
 from functools import lru_cache
 from typing import Any
@@ -69,8 +69,11 @@ def _key(verdict: Verdict) -> tuple[object, ...]:
 
 def _search(
     at: Callable[[float], Verdict | None], start: float, whole: bool, up: bool, now: tuple[object, ...]
-) -> tuple[float, Verdict] | None:
-    """The first value beyond start, in one direction, whose verdict differs; found by doubling, then halving."""
+) -> Generator[None, None, tuple[float, Verdict] | None]:
+    """The first value beyond start, in one direction, whose verdict differs; found by doubling, then halving.
+
+    Yields after each value that was tried.
+    """
     same, ratio = start, 2.0
     other: float | None = None
     found: Verdict | None = None
@@ -81,6 +84,7 @@ def _search(
         if value < (1 if whole else 1e-3):
             value = 1.0 if whole else 1e-3
         verdict = at(int(value) if whole else value)
+        yield
         if verdict is None:
             break
         if _key(verdict) != now:
@@ -97,6 +101,7 @@ def _search(
         if middle in (same, other):
             break
         verdict = at(int(middle) if whole else middle)
+        yield
         if verdict is None:
             return None
         if _key(verdict) == now:
@@ -128,15 +133,13 @@ def _answer_words(verdict: Verdict, entered_gpus: int) -> str:
     return ANSWER_WORDS[verdict.answer]
 
 
-@lru_cache(maxsize=256)
-def flip_points(scenario: Scenario) -> tuple[Flip, ...]:
-    """For each entered workload number, the nearest value above and below it at which the verdict changes.
+def flip_steps(scenario: Scenario) -> Iterator[Flip | None]:
+    """The flip points one by one, and None after each value that was tried: for a caller that must not block.
 
-    `at` is the first value with the new verdict. Raises ScenarioError for a scenario that has none.
+    Raises ScenarioError for a scenario that has no verdict.
     """
     check_scenario(scenario)
     here = decide(scenario, plan(scenario))
-    flips: list[Flip] = []
     for name in _fields(scenario):
         entered = getattr(scenario.workload, name)
         whole = isinstance(entered, int)
@@ -146,7 +149,15 @@ def flip_points(scenario: Scenario) -> tuple[Flip, ...]:
 
         field = f"workload.{name}"
         for up in (True, False):
-            hit = _search(at, float(entered), whole, up, _key(here))
+            hit = None
+            search = _search(at, float(entered), whole, up, _key(here))
+            while True:
+                try:
+                    next(search)
+                except StopIteration as end:
+                    hit = end.value
+                    break
+                yield None
             if hit is None:
                 continue
             value, verdict = hit
@@ -157,5 +168,13 @@ def flip_points(scenario: Scenario) -> tuple[Flip, ...]:
                 f"{_answer_words(here, gpus)} {bound} {_amount(edge, whole)} {_UNITS[field]}; "
                 f"then {_answer_words(verdict, gpus)}"
             )
-            flips.append(Flip(field, value, verdict.answer, words))
-    return tuple(flips)
+            yield Flip(field, value, verdict.answer, words)
+
+
+@lru_cache(maxsize=256)
+def flip_points(scenario: Scenario) -> tuple[Flip, ...]:
+    """For each entered workload number, the nearest value above and below it at which the verdict changes.
+
+    `at` is the first value with the new verdict. Raises ScenarioError for a scenario that has none.
+    """
+    return tuple(flip for flip in flip_steps(scenario) if flip is not None)
