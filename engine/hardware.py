@@ -78,6 +78,9 @@ class Accelerator:
     unverified: tuple[str, ...] = ()  # keys known from one sheet only
     short_name: str = ""
 
+    def __hash__(self) -> int:
+        return hash(self.id)  # equal records have equal ids, and caches ask often
+
     @property
     def label(self) -> str:
         """The name for headlines and bars: short where the catalog gives one."""
@@ -147,6 +150,9 @@ class Link:
     derived: tuple[str, ...] = ()
     unverified: tuple[str, ...] = ()
 
+    def __hash__(self) -> int:
+        return hash(self.id)
+
 
 @dataclass(frozen=True, slots=True)
 class Platform:
@@ -210,6 +216,9 @@ class Platform:
     unified_memory: bool = False
     derived: tuple[str, ...] = ()
     unverified: tuple[str, ...] = ()
+
+    def __hash__(self) -> int:
+        return hash(self.id)
 
 
 @dataclass(frozen=True, slots=True)

@@ -102,7 +102,10 @@ class KvPool:
 
     def blocks(self, tokens: int, batched: int) -> int:
         """Blocks of one sequence of `tokens`."""
-        return sum(group.blocks(tokens, batched) for group in self.groups)
+        held = 0
+        for group in self.groups:
+            held += group.blocks(tokens, batched)
+        return held
 
     def sequence_bytes(self, tokens: int, batched: int) -> int:
         """Bytes that one sequence of `tokens` takes, rounded up to blocks."""

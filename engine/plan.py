@@ -8,7 +8,7 @@ from functools import lru_cache
 from engine.layout import candidate_layouts, check_choice
 from engine.scenario import Hardware, Layout, LayoutChoice, Scenario
 from engine.serving_advice import with_suggestions
-from engine.serving_memory import serving_memory
+from engine.serving_memory import Room, serving_memory, serving_room
 from engine.serving_speed import serving_speed, throughput_score
 from engine.sizing import Memory, Serving, Training
 from engine.training_memory import training_memory
@@ -17,6 +17,7 @@ from engine.training_speed import step, training_speed
 # How many of the layouts that fit are timed: beyond the best few by memory the order no longer changes.
 TIMED_LAYOUTS = 8
 NOTABLE_GAIN = 1.05  # below this two layouts are said to be about as fast
+NOTHING_FITS = "least over the card; nothing fits"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,29 +43,11 @@ class Plan:
         return self.memory.fits and self.meets_targets
 
 
-def memory_of(scenario: Scenario, layout: Layout, suggest: bool = False) -> Memory:
-    """Memory per GPU of a scenario in one layout; suggest adds the single changes that would help."""
+def memory_of(scenario: Scenario, layout: Layout) -> Memory:
+    """Memory per GPU of a scenario in one layout, without the suggestions that `advised` adds."""
     if scenario.workload.is_inference:
-        memory = serving_memory(scenario, layout)
-        return with_suggestions(scenario, layout, memory) if suggest else memory
-    return training_memory(scenario, layout, suggest=suggest)
-
-
-def _timed(scenario: Scenario, layout: Layout, memory: Memory) -> tuple[Serving | None, Training | None]:
-    if scenario.workload.is_inference:
-        return serving_speed(scenario, layout, memory), None
-    return None, training_speed(scenario, layout, memory)
-
-
-def _score(scenario: Scenario, layout: Layout, memory: Memory) -> float:
-    """Tokens/s that rank serving layouts; one that misses a target scores a thousandth."""
-    workload = scenario.workload
-    targets = (workload.ttft_target_s, workload.tokens_per_s_user_target, workload.requests_per_s)
-    if all(target is None for target in targets):
-        return throughput_score(scenario, layout, memory)
-    serving = serving_speed(scenario, layout, memory)
-    score = serving.offline_tokens_per_s if workload.kind == "batch" else serving.tokens_per_s_total
-    return score * 1e-3 if serving.meets_targets is False else score
+        return serving_memory(scenario, layout)
+    return training_memory(scenario, layout, suggest=False)
 
 
 def _against(score: float, chosen: Layout, others: list[tuple[float, Layout]]) -> str:
@@ -105,7 +88,7 @@ def _worth_trying(scenario: Scenario, layouts: tuple[Layout, ...]) -> list[Layou
     return lean or list(layouts)
 
 
-def _without_fabric(scenario: Scenario, fitting: list[tuple[Layout, Memory]]) -> list[tuple[Layout, Memory]]:
+def _without_fabric(scenario: Scenario, fitting: list[tuple[Layout, Room]]) -> list[tuple[Layout, Room]]:
     """For serving, only layouts whose replicas stay inside a node, where there are any: they need no fabric to run."""
     if scenario.hardware.nodes == 1 or not scenario.workload.is_inference:
         return fitting
@@ -118,57 +101,68 @@ def _without_fabric(scenario: Scenario, fitting: list[tuple[Layout, Memory]]) ->
 def _choose(scenario: Scenario) -> Plan:
     layouts = _worth_trying(scenario, candidate_layouts(scenario))
     if scenario.workload.is_inference:
-        sized = [(layout, memory_of(scenario, layout)) for layout in layouts]
-        fitting = _without_fabric(scenario, [pair for pair in sized if pair[1].fits])
-        # fewest GPUs a replica first: the larger TP of two equals only adds collectives
-        fitting.sort(key=lambda pair: (pair[0].pp, pair[0].tp))
-        ranked = [(_score(scenario, layout, memory), layout, memory) for layout, memory in fitting[:TIMED_LAYOUTS]]
-        ranked.sort(key=lambda entry: -entry[0])
-    else:
-        sized, ranked = _fastest_that_fit(scenario, layouts)
-    if not ranked:
-        return _closest(scenario, sized)
-    score, layout, memory = ranked[0]
-    serving, training = _timed(scenario, layout, memory)
-    others = [(value, other) for value, other, _ in ranked[1:] if value > 0]
-    if len(layouts) == 1:
-        reason = "the only layout of this build" if scenario.hardware.gpus > 1 else "one GPU"
-    elif not others:
-        reason = "the only layout that fits"
-    else:
-        reason = _against(score, layout, others)
-    return Plan(scenario, replace(layout, reason=reason), memory, serving, training)
+        return _served(scenario, layouts)
+    return _trained(scenario, layouts)
 
 
-def _fastest_that_fit(
-    scenario: Scenario, layouts: list[Layout]
-) -> tuple[list[tuple[Layout, Memory]], list[tuple[float, Layout, Memory]]]:
-    """For training: layouts from the fastest on, sized until two fit. A step's time does not depend on its memory."""
+def _served(scenario: Scenario, layouts: list[Layout]) -> Plan:
+    """The layout with most tokens/s of those that fit; else the one that starts with most users."""
+    sized = [(layout, serving_room(scenario, layout)) for layout in layouts]
+    fitting = _without_fabric(scenario, [pair for pair in sized if pair[1].fits])
+    if not fitting:
+        starting = [pair for pair in sized if pair[1].starts]
+        layout, _ = max(starting or sized, key=lambda pair: (pair[1].max_concurrency, pair[1].free_bytes))
+        return _planned(scenario, layout, "most users of those that start" if starting else NOTHING_FITS)
+    # fewest GPUs a replica first: the larger TP of two equals only adds collectives
+    fitting.sort(key=lambda pair: (pair[0].pp, pair[0].tp))
+    best = fitting[:TIMED_LAYOUTS]
+    # one that stands alone needs no score
+    ranked = [(throughput_score(scenario, *pair) if len(best) > 1 else 0.0, pair[0]) for pair in best]
+    ranked.sort(key=lambda pair: -pair[0])
+    return _planned(scenario, ranked[0][1], _reason(scenario, layouts, ranked))
+
+
+def _trained(scenario: Scenario, layouts: list[Layout]) -> Plan:
+    """The fastest layout of those that fit, sized from the fastest on until two do; else the one least over the card.
+
+    A step's time does not depend on its memory.
+    """
     architecture, hardware, workload = scenario.model.architecture, scenario.hardware, scenario.workload
     timed = [(step(architecture, hardware, workload, layout).tokens_per_s, layout) for layout in layouts]
     timed.sort(key=lambda pair: -pair[0])
-    sized: list[tuple[Layout, Memory]] = []
-    ranked: list[tuple[float, Layout, Memory]] = []
+    sized: list[tuple[int, Layout]] = []
+    ranked: list[tuple[float, Layout]] = []
     for score, layout in timed:
         memory = memory_of(scenario, layout)
-        sized.append((layout, memory))
+        sized.append((memory.worst.free_bytes, layout))
         if memory.fits:
-            ranked.append((score, layout, memory))
+            ranked.append((score, layout))
             if len(ranked) == 2:
                 break
-    return sized, ranked
+    if not ranked:
+        return _planned(scenario, max(sized, key=lambda pair: pair[0])[1], NOTHING_FITS)
+    return _planned(scenario, ranked[0][1], _reason(scenario, layouts, ranked))
 
 
-def _closest(scenario: Scenario, sized: list[tuple[Layout, Memory]]) -> Plan:
-    """Of layouts that do not fit, the one that starts with most users, else the one that is least over."""
-    starting = [pair for pair in sized if pair[1].starts]
-    pool = starting or sized
-    layout, memory = max(pool, key=lambda pair: (pair[1].max_concurrency, pair[1].worst.free_bytes))
-    # a run that is over the card is still timed: what it would do with room is a figure people compare
-    timed = memory.starts or not scenario.workload.is_inference
-    serving, training = _timed(scenario, layout, memory) if timed else (None, None)
-    reason = "most users of those that start" if starting else "least over the card; nothing fits"
+def _planned(scenario: Scenario, layout: Layout, reason: str) -> Plan:
+    """The plan in one layout, which says why it is this one. A serving engine that does not start has no speed."""
+    memory = memory_of(scenario, layout)
+    serving = training = None
+    if not scenario.workload.is_inference:
+        # a run that is over the card is still timed: what it would do with room is a figure people compare
+        training = training_speed(scenario, layout, memory)
+    elif memory.starts:
+        serving = serving_speed(scenario, layout, memory)
     return Plan(scenario, replace(layout, reason=reason), memory, serving, training)
+
+
+def _reason(scenario: Scenario, layouts: list[Layout], ranked: list[tuple[float, Layout]]) -> str:
+    """Why the first of the ranked layouts was chosen among those that could be."""
+    if len(layouts) == 1:
+        return "the only layout of this build" if scenario.hardware.gpus > 1 else "one GPU"
+    score, layout = ranked[0]
+    others = [(value, other) for value, other in ranked[1:] if value > 0]
+    return _against(score, layout, others) if others else "the only layout that fits"
 
 
 def plan(scenario: Scenario) -> Plan:
@@ -176,12 +170,8 @@ def plan(scenario: Scenario) -> Plan:
     choice = scenario.layout
     if choice.tp is not None and choice.pp is not None and choice.dp is not None:
         check_choice(scenario)
-        layout = Layout(choice.tp, choice.pp, choice.dp, choice.ep or 1, bool(choice.dp_attention), "pinned")
-        memory = memory_of(scenario, layout)
-        # a run that is over the card is still timed: what it would do with room is a figure people compare
-        timed = memory.starts or not scenario.workload.is_inference
-        serving, training = _timed(scenario, layout, memory) if timed else (None, None)
-        return Plan(scenario, layout, memory, serving, training)
+        layout = Layout(choice.tp, choice.pp, choice.dp, choice.ep or 1, bool(choice.dp_attention))
+        return _planned(scenario, layout, "pinned")
     found = _choose(scenario)
     # facts are not part of what makes two scenarios equal, and newer prices must not find an older plan
     return found if found.scenario.facts is scenario.facts else replace(found, scenario=scenario)
@@ -189,7 +179,11 @@ def plan(scenario: Scenario) -> Plan:
 
 def advised(found: Plan) -> Plan:
     """The plan with its memory's suggestions, which the searches leave out since nobody reads them there."""
-    return replace(found, memory=memory_of(found.scenario, found.layout, suggest=True))
+    if found.scenario.workload.is_inference:
+        memory = with_suggestions(found.scenario, found.layout, found.memory)
+    else:
+        memory = training_memory(found.scenario, found.layout)
+    return replace(found, memory=memory)
 
 
 def resized(scenario: Scenario, gpus_per_node: int, nodes: int = 1) -> Scenario:

@@ -404,41 +404,29 @@ def _label(stage: _Stage, pp: int, gpus: int) -> str:
     return f"stages {stage.first}-{stage.first + stage.stages - 1}"
 
 
-# --- the sizing -----------------------------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class _Rank:
+    """What one GPU of some equal stages holds before any load. room: left for KV, negative when over."""
+
+    label: str
+    gpus: int
+    weights: int
+    activation: int
+    runtime: int
+    usable: int
+    room: int
+    layers: int
+    longest: int  # tokens of the longest single sequence that fits
+    pool: KvPool
+
+    @property
+    def kv_room(self) -> int:
+        """Bytes that the KV cache gets."""
+        return max(0, self.room)
 
 
-def plain_layout(layout: Layout) -> Layout:
-    """The layout without its reason, so that equal shapes share cached sums."""
-    return replace(layout, reason="") if layout.reason else layout
-
-
-def serving_memory(scenario: Scenario, layout: Layout) -> Memory:
-    """Memory per GPU of a serving scenario in one layout, worst group first.
-
-    weights + kv + activation + runtime + free is the card's total in every group, exactly; kv_bytes is what the asked
-    load needs, kv_capacity_bytes what fits. Capacity, users and longest context are the poorest stage's, over all
-    replicas. Suggestions are left empty: `engine.serving_advice` adds them to the one build that is shown. Raises
-    ScenarioError for unknown formats and layouts that cannot be cut.
-    """
-    layout = plain_layout(layout)
-    model, workload = scenario.model, scenario.workload
-    settings = engine_settings(scenario, layout)
-    return _memory(
-        model.architecture,
-        model.weights,
-        model.kv_cache,
-        model.mtp,
-        scenario.hardware.accelerator,
-        scenario.hardware.intra_link.family in ("nvlink", "xgmi"),
-        layout,
-        settings,
-        workload.concurrency,
-        workload.tokens_per_request,
-    )
-
-
-@lru_cache(maxsize=2048)
-def _memory(
+@lru_cache(maxsize=8192)
+def _ranks(
     arch: Architecture,
     weights: str,
     kv: str,
@@ -446,31 +434,20 @@ def _memory(
     card: Accelerator,
     nvlink: bool,
     layout: Layout,
-    settings: EngineSettings,
-    concurrency: int,
-    tokens: int,
-) -> Memory:
-    total = card.memory_bytes
+    runtime: Runtime,
+) -> tuple[_Rank, ...]:
+    """One rank of each kind of stage. No load is among the arguments: an edit of the load finds them here."""
+    settings = _settings(runtime, card, layout, arch, 0)
     visible = visible_bytes(card)
     rocm = card.vendor.upper() == "AMD"
     stages = _stages(arch, weights, kv, layout, mtp, settings.engine, settings.block_size, expert_tile(card), rocm)
-    sglang = settings.engine == "sglang"
     non_torch = non_torch_bytes(card, layout, settings.engine, nvlink)
-    copies = kv_copies(layout)
-    per_copy = -(-concurrency // copies)
-    batched = settings.max_num_batched_tokens
-    limit = arch.max_position
-    users = reported = math.inf
-    longest = limit
-    capacity: float = math.inf
-    starts = True
-    short = ""
-    groups: list[MemoryGroup] = []
+    ranks: list[_Rank] = []
     for stage in stages:
         activation = activation_bytes(arch, layout, settings, stage.last)
         graphs = graph_bytes(stage.layers, settings)
-        runtime = non_torch + graphs
-        if sglang:
+        runtime_bytes = non_torch + graphs
+        if settings.engine == "sglang":
             # The static fraction holds weights and KV; everything else lives in the rest of the card.
             budget = int((visible - non_torch) * settings.utilization)
             spare = visible - non_torch - budget
@@ -484,65 +461,170 @@ def _memory(
             room = budget - stage.weights - activation - non_torch
         else:
             usable = int(visible * settings.utilization)
-            room = usable - stage.weights - activation - runtime
-        pool = stage.pool
-        kv_room = max(0, room)
-        kv_needed = pool.needed_bytes(per_copy, tokens, batched)
-        users = min(users, pool.concurrency(kv_room, tokens, batched))
-        reported = min(reported, pool.reported_concurrency(kv_room, settings.max_model_len, batched))
-        if pool.uniform and pool.groups:
-            capacity = min(capacity, kv_room // pool.block_bytes * pool.block_tokens)
-        longest = min(longest, pool.longest(kv_room, limit, batched))
-        if room < 0:
-            starts, short = False, "weights"
-        elif pool.reported_concurrency(kv_room, settings.max_model_len, batched) < 1:
-            starts, short = False, short or "kv"
-        free = total - stage.weights - kv_needed - activation - runtime
-        groups.append(
-            MemoryGroup(
-                rank_group=_label(stage, layout.pp, layout.gpus),
+            room = usable - stage.weights - activation - runtime_bytes
+        ranks.append(
+            _Rank(
+                label=_label(stage, layout.pp, layout.gpus),
                 gpus=layout.tp * layout.dp * stage.stages,
-                weights_bytes=stage.weights,
-                kv_bytes=kv_needed,
-                activation_bytes=activation,
-                runtime_bytes=runtime,
-                optimizer_bytes=0,
-                gradient_bytes=0,
-                free_bytes=free,
-                usable_bytes=usable,
-                total_bytes=total,
-                reserved_bytes=total - usable,
-                kv_capacity_bytes=kv_room,
+                weights=stage.weights,
+                activation=activation,
+                runtime=runtime_bytes,
+                usable=usable,
+                room=room,
                 layers=stage.layers,
+                longest=stage.pool.longest(max(0, room), arch.max_position, settings.max_num_batched_tokens),
+                pool=stage.pool,
             )
         )
-    groups.sort(key=lambda group: group.free_bytes)
+    return tuple(ranks)
+
+
+# --- the sizing -----------------------------------------------------------------------------------------------
+
+
+def plain_layout(layout: Layout) -> Layout:
+    """The layout without its reason, so that equal shapes share cached sums."""
+    return replace(layout, reason="") if layout.reason else layout
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """What a layout's memory leaves for the load: enough to choose among layouts by, `serving_memory` tells the rest.
+
+    short: what is missing where the engine does not start, `weights` or `kv`. kv_needed: bytes on a rank of each kind
+    of stage. free_bytes: of the worst rank.
+    """
+
+    starts: bool
+    short: str
+    fits: bool
+    max_concurrency: float
+    reported: float
+    kv_needed: tuple[int, ...]
+    free_bytes: int
+
+
+def serving_room(scenario: Scenario, layout: Layout) -> Room:
+    """The room for the load of a serving scenario in one layout. Raises what `serving_memory` does."""
+    layout = plain_layout(layout)
+    return _room(scenario, layout, _ranks_of(scenario, layout), engine_settings(scenario, layout))
+
+
+def _ranks_of(scenario: Scenario, layout: Layout) -> tuple[_Rank, ...]:
+    model, hardware = scenario.model, scenario.hardware
+    nvlink = hardware.intra_link.family in ("nvlink", "xgmi")
+    return _ranks(
+        model.architecture,
+        model.weights,
+        model.kv_cache,
+        model.mtp,
+        hardware.accelerator,
+        nvlink,
+        layout,
+        scenario.runtime,
+    )
+
+
+def _room(scenario: Scenario, layout: Layout, ranks: tuple[_Rank, ...], settings: EngineSettings) -> Room:
+    concurrency, tokens = scenario.workload.concurrency, scenario.workload.tokens_per_request
+    total = scenario.hardware.accelerator.memory_bytes
+    copies = kv_copies(layout)
+    per_copy = -(-concurrency // copies)
+    batched = settings.max_num_batched_tokens
+    users = reported = math.inf
+    starts = True
+    short = ""
+    needed: list[int] = []
+    free = total
+    for rank in ranks:
+        pool = rank.pool
+        kv_needed = pool.needed_bytes(per_copy, tokens, batched)
+        users = min(users, pool.concurrency(rank.kv_room, tokens, batched))
+        sequences = pool.reported_concurrency(rank.kv_room, settings.max_model_len, batched)
+        reported = min(reported, sequences)
+        if rank.room < 0:
+            starts, short = False, "weights"
+        elif sequences < 1:
+            starts, short = False, short or "kv"
+        needed.append(kv_needed)
+        free = min(free, total - rank.weights - kv_needed - rank.activation - rank.runtime)
     max_users = users * copies
-    if math.isinf(max_users):
-        max_users = float(concurrency)
-    kv_capacity = int(max_users * tokens) if math.isinf(capacity) else int(capacity) * copies
+    return Room(
+        starts=starts,
+        short=short,
+        # A fraction of a user past the last whole block is not room for that user.
+        fits=starts and users >= per_copy,
+        max_concurrency=float(concurrency) if math.isinf(max_users) else max_users,
+        reported=reported,
+        kv_needed=tuple(needed),
+        free_bytes=free,
+    )
+
+
+def serving_memory(scenario: Scenario, layout: Layout) -> Memory:
+    """Memory per GPU of a serving scenario in one layout, worst group first.
+
+    weights + kv + activation + runtime + free is the card's total in every group, exactly; kv_bytes is what the asked
+    load needs, kv_capacity_bytes what fits. Capacity, users and longest context are the poorest stage's, over all
+    replicas. Suggestions are left empty: `engine.serving_advice` adds them to the one build that is shown. Raises
+    ScenarioError for unknown formats and layouts that cannot be cut.
+    """
+    layout = plain_layout(layout)
+    settings = engine_settings(scenario, layout)
+    ranks = _ranks_of(scenario, layout)
+    found = _room(scenario, layout, ranks, settings)
+    total = scenario.hardware.accelerator.memory_bytes
+    tokens = scenario.workload.tokens_per_request
+    groups = [
+        MemoryGroup(
+            rank_group=rank.label,
+            gpus=rank.gpus,
+            weights_bytes=rank.weights,
+            kv_bytes=kv_needed,
+            activation_bytes=rank.activation,
+            runtime_bytes=rank.runtime,
+            optimizer_bytes=0,
+            gradient_bytes=0,
+            free_bytes=total - rank.weights - kv_needed - rank.activation - rank.runtime,
+            usable_bytes=rank.usable,
+            total_bytes=total,
+            reserved_bytes=total - rank.usable,
+            kv_capacity_bytes=rank.kv_room,
+            layers=rank.layers,
+        )
+        for rank, kv_needed in zip(ranks, found.kv_needed, strict=True)
+    ]
+    groups.sort(key=lambda group: group.free_bytes)
+    capacity: float = min(
+        (
+            rank.kv_room // rank.pool.block_bytes * rank.pool.block_tokens
+            for rank in ranks
+            if rank.pool.uniform and rank.pool.groups
+        ),
+        default=math.inf,
+    )
+    max_users = found.max_concurrency
+    kv_capacity = int(max_users * tokens) if math.isinf(capacity) else int(capacity) * kv_copies(layout)
     share = max(group.weights_bytes for group in groups) / total
     needed_share = max(
         (group.kv_bytes / group.kv_capacity_bytes if group.kv_capacity_bytes else math.inf for group in groups),
     )
     fill = max((group.used_bytes / group.usable_bytes) for group in groups)
-    # A fraction of a user past the last whole block is not room for that user.
-    fits = starts and users >= per_copy
-    word = _word(fits, share, needed_share, fill)
+    word = _word(found.fits, share, needed_share, fill)
     return Memory(
         per_gpu=tuple(groups),
         weights_share=share,
-        kv_needed_tokens=concurrency * tokens,
+        kv_needed_tokens=scenario.workload.concurrency * tokens,
         kv_capacity_tokens=kv_capacity,
         max_concurrency=max_users,
-        reported_concurrency=0.0 if math.isinf(reported) else reported,
-        longest_context_tokens=longest,
-        fits=fits,
-        starts=starts,
+        reported_concurrency=0.0 if math.isinf(found.reported) else found.reported,
+        longest_context_tokens=min(rank.longest for rank in ranks),
+        fits=found.fits,
+        starts=found.starts,
         headroom=word,
-        headroom_reason=_reason(word, starts, short, share, needed_share, fill, settings),
+        headroom_reason=_reason(word, found.starts, found.short, share, needed_share, fill, settings),
         peak_bytes=max(group.used_bytes for group in groups),
-        rule_note=_rule_note(word, share, needed_share, max_users, starts),
+        rule_note=_rule_note(word, share, needed_share, max_users, found.starts),
     )
 
 

@@ -26,8 +26,8 @@ from engine.calibration import serving_speed as fit
 from engine.flops import layer_elements
 from engine.formats import compute_type, kv_bytes_per_element, weight_format
 from engine.hardware import Accelerator
-from engine.scenario import Hardware, Layout, Scenario
-from engine.serving_memory import engine_settings
+from engine.scenario import Hardware, Layout, Scenario, Workload
+from engine.serving_memory import Room, engine_settings
 from engine.sharding import attention_ranks, expert_group, kv_heads_on_rank, stage_weights
 from engine.sizing import Interval, Memory, Serving
 from engine.traffic import communication_s, decode_traffic, prefill_traffic
@@ -380,6 +380,21 @@ class DecodeStep:
 
 def decode_step(r: Rates, batch: float, context: float) -> DecodeStep:
     """One step of `batch` sequences of one engine, each with `context` tokens."""
+    return _step(r, batch, *_read_s(r, context))
+
+
+def _read_s(r: Rates, context: float) -> tuple[float, float]:
+    """Seconds that one sequence of `context` tokens adds to a decode step: (reading its KV and state, attention)."""
+    kv = r.state_s
+    for limit, each in r.kv_s:
+        kv += each * (limit if limit and limit < context else context)
+    attention = 0.0
+    for limit, each in r.attention_s:
+        attention += each * (limit if limit and limit < context else context)
+    return kv, attention
+
+
+def _step(r: Rates, batch: float, sequence_kv_s: float, sequence_attention_s: float) -> DecodeStep:
     # a pipeline takes its sequences in as many batches as it has stages
     flight = batch / r.stages if batch > r.stages else 1.0
     local = flight / r.copies if flight > r.copies else 1.0
@@ -387,14 +402,8 @@ def decode_step(r: Rates, batch: float, context: float) -> DecodeStep:
     if r.expert_s:
         weight += r.expert_s * (1.0 - r.untouched ** (flight**r.expert_spread))
     compute = local * r.token_s + flight * r.expert_token_s
-    kv = r.state_s
-    for limit, each in r.kv_s:
-        kv += each * (limit if limit and limit < context else context)
-    kv *= local
-    attention = 0.0
-    for limit, each in r.attention_s:
-        attention += each * (limit if limit and limit < context else context)
-    attention *= local
+    kv = sequence_kv_s * local
+    attention = sequence_attention_s * local
     overhead = r.pass_s + flight * r.sequence_s
     wire = r.wire_s
     if wire:
@@ -426,6 +435,29 @@ def prompt_s(r: Rates, tokens: float) -> tuple[float, float, float]:
 
 
 @dataclass(frozen=True, slots=True)
+class Request:
+    """What each request costs one engine whatever the load, seconds.
+
+    kv_s, attention_s: of its sequence in a decode step, half of the answer written. alone_s, share_s, wire_s: of its
+    prompt, as `prompt_s` gives them.
+    """
+
+    answer: int
+    kv_s: float
+    attention_s: float
+    alone_s: float
+    share_s: float
+    wire_s: float
+
+
+def request_of(r: Rates, prompt: int, answer: int) -> Request:
+    """The costs of a request of so many prompt and answer tokens."""
+    answer = max(1, answer)
+    kv, attention = _read_s(r, prompt + answer / 2)
+    return Request(answer, kv, attention, *prompt_s(r, max(1, prompt)))
+
+
+@dataclass(frozen=True, slots=True)
 class Load:
     """One engine with `running` of its users served at once. Totals are of the engine."""
 
@@ -450,19 +482,22 @@ def load(
     half of all others. Only a part of the load counts, `queueing`: an engine reads several waiting prompts in one
     pass, and users who wait for answers do not arrive at random.
     """
-    answer = max(1, answer)
+    return _under(r, request_of(r, prompt, answer), users, cap, requests, gather_steps)
+
+
+def _under(r: Rates, each: Request, users: float, cap: float, requests: float = 0.0, gather_steps: int = 0) -> Load:
+    answer = each.answer
     running = max(1.0, min(users, cap))
-    step = decode_step(r, running, prompt + answer / 2)
-    alone, share, wire = prompt_s(r, max(1, prompt))
-    talk = wire / share
-    share /= r.stages  # a pipeline reads the next prompt behind it
+    step = _step(r, running, each.kv_s, each.attention_s)
+    talk = each.wire_s / each.share_s
+    share = each.share_s / r.stages  # a pipeline reads the next prompt behind it
     once = 0.0 < requests <= users
     burst = 1.0 if once else running / requests if requests else 0.0
     others = max(0.0, running - 1.0) * share
     # in steady state each answer's time holds one prompt of every other user; a single burst reads them all first
     interference = others / answer * r.interference * (1.0 - burst / 2)
     token = step.seconds + interference
-    first = r.prefill_fixed_s + alone + gather_steps * step.seconds
+    first = r.prefill_fixed_s + each.alone_s + gather_steps * step.seconds
     if running > 1.0:
         busy = running * share / (running * share + answer * step.seconds)
         busy *= r.queueing
@@ -487,7 +522,7 @@ def _sequence_limit(scenario: Scenario, layout: Layout) -> int:
     return engine_settings(scenario, layout).max_num_seqs
 
 
-def running_limit(scenario: Scenario, layout: Layout, memory: Memory, r: Rates) -> float:
+def running_limit(scenario: Scenario, layout: Layout, memory: Memory | Room, r: Rates) -> float:
     """Requests that one engine runs at once: by the KV that fits, and by the engine's sequence limit."""
     work = scenario.workload
     engines = engine_split(layout)[0]
@@ -496,62 +531,86 @@ def running_limit(scenario: Scenario, layout: Layout, memory: Memory, r: Rates) 
     return max(1.0, min(room, _sequence_limit(scenario, layout) * r.copies * r.stages))
 
 
-def throughput_score(scenario: Scenario, layout: Layout, memory: Memory) -> float:
-    """Tokens/s over all replicas: at the asked load, or for `batch` with all that fits. For ranking layouts."""
+def _has_targets(work: Workload) -> bool:
+    targets = (work.ttft_target_s, work.tokens_per_s_user_target, work.requests_per_s)
+    return any(target is not None for target in targets)
+
+
+def _missed(work: Workload, state: Load, requests_per_s: float) -> tuple[str, ...]:
+    """The targets that a load misses, in words; requests_per_s: of all engines."""
+    first, token = state.ttft_s, state.inter_token_s
+    missed = []
+    if work.ttft_target_s is not None and first > work.ttft_target_s:
+        missed.append(f"first token after {first:.2f} s, target {work.ttft_target_s:g} s")
+    if work.tokens_per_s_user_target is not None and 1 / token < work.tokens_per_s_user_target:
+        missed.append(f"{1 / token:.1f} tokens/s per user, target {work.tokens_per_s_user_target:g}")
+    if work.requests_per_s is not None and requests_per_s < work.requests_per_s:
+        missed.append(f"{requests_per_s:.2f} requests/s, target {work.requests_per_s:g}")
+    return tuple(missed)
+
+
+def _asked(scenario: Scenario, r: Rates, each: Request, cap: float, used: int) -> Load:
+    """One of the `used` engines under the asked load."""
+    work = scenario.workload
+    requests = work.requests / used if work.requests else 0.0
+    return _under(r, each, work.concurrency / used, cap, requests, scenario.runtime.admission_wait_steps)
+
+
+def throughput_score(scenario: Scenario, layout: Layout, memory: Memory | Room) -> float:
+    """Tokens/s over all replicas that rank layouts: at the asked load, or for `batch` with all that fits.
+
+    A layout that misses a target scores a thousandth.
+    """
     work = scenario.workload
     r = rates(scenario, layout)
+    each = request_of(r, work.input_tokens, work.output_tokens)
     engines = engine_split(layout)[0]
-    cap = running_limit(scenario, layout, memory, r)
-    if work.kind == "batch":
-        return engines * load(r, cap, cap, work.input_tokens, work.output_tokens).tokens_per_s
     used = min(engines, work.concurrency)
-    return used * load(r, work.concurrency / used, cap, work.input_tokens, work.output_tokens).tokens_per_s
+    cap = running_limit(scenario, layout, memory, r)
+    if not _has_targets(work):
+        if work.kind == "batch":
+            return engines * _under(r, each, cap, cap).tokens_per_s
+        return used * _under(r, each, work.concurrency / used, cap).tokens_per_s
+    now = _asked(scenario, r, each, cap, used)
+    total = now.tokens_per_s * used
+    score = _under(r, each, cap, cap).tokens_per_s * engines if work.kind == "batch" else total
+    return score * 1e-3 if _missed(work, now, total / each.answer) else score
 
 
 def serving_speed(scenario: Scenario, layout: Layout, memory: Memory) -> Serving:
     """Speed of the build under the asked load, and at the best load under the targets."""
     work = scenario.workload
     r = rates(scenario, layout)
-    prompt, answer = work.input_tokens, max(1, work.output_tokens)
+    each = request_of(r, work.input_tokens, work.output_tokens)
     engines = engine_split(layout)[0]
     used = min(engines, work.concurrency)
     cap = running_limit(scenario, layout, memory, r)
-    requests = work.requests / used if work.requests else 0.0
-    now = load(r, work.concurrency / used, cap, prompt, answer, requests, scenario.runtime.admission_wait_steps)
+    now = _asked(scenario, r, each, cap, used)
+    full = _under(r, each, cap, cap)
+    best, best_total = _best(work.ttft_target_s, work.tokens_per_s_user_target, r, each, full)
     token, first = now.inter_token_s, now.ttft_s
     total = now.tokens_per_s * used
-    best, best_total = best_load(work.ttft_target_s, work.tokens_per_s_user_target, r, cap, prompt, answer)
-    offline = load(r, cap, cap, prompt, answer).tokens_per_s * engines
-    missed = []
-    if work.ttft_target_s is not None and first > work.ttft_target_s:
-        missed.append(f"first token after {first:.2f} s, target {work.ttft_target_s:g} s")
-    if work.tokens_per_s_user_target is not None and 1 / token < work.tokens_per_s_user_target:
-        missed.append(f"{1 / token:.1f} tokens/s per user, target {work.tokens_per_s_user_target:g}")
-    if work.requests_per_s is not None and total / answer < work.requests_per_s:
-        missed.append(f"{total / answer:.2f} requests/s, target {work.requests_per_s:g}")
-    targets = (work.ttft_target_s, work.tokens_per_s_user_target, work.requests_per_s)
+    missed = _missed(work, now, total / each.answer)
     step = now.step
-    single = decode_step(r, 1, prompt + answer / 2).seconds
-    alone = prompt_s(r, max(1, prompt))[1]
     return Serving(
         ttft_s=first,
         inter_token_s=token,
         tokens_per_s_user=1 / token,
         tokens_per_s_total=total,
-        requests_per_s=total / answer,
+        requests_per_s=total / each.answer,
         communication_share=(step.communication_s + now.interference_wire_s) / token,
-        prefill_tokens_per_s=max(1, prompt) * r.stages / alone * engines,
+        prefill_tokens_per_s=max(1, work.input_tokens) * r.stages / each.share_s * engines,
         served_concurrency=int(now.running * used),
-        single_stream_tokens_per_s=1 / single,
-        offline_tokens_per_s=offline,
+        single_stream_tokens_per_s=1 / _step(r, 1, each.kv_s, each.attention_s).seconds,
+        offline_tokens_per_s=full.tokens_per_s * engines,
         best_concurrency=int(best * engines),
         best_tokens_per_s_total=best_total * engines,
         ttft_interval=_interval(first, "ttft", scenario),
         inter_token_interval=_interval(token, "inter_token", scenario),
         tokens_per_s_interval=_interval(total, "tokens_per_s", scenario),
         bound_by=_bound(step),
-        meets_targets=None if all(target is None for target in targets) else not missed,
-        missed=tuple(missed),
+        meets_targets=not missed if _has_targets(work) else None,
+        missed=missed,
         weight_stream_s=step.weight_s,
         kv_stream_s=step.kv_s,
         compute_s=step.compute_s + step.attention_s,
@@ -599,28 +658,34 @@ def best_load(
     ttft_target_s: float | None, user_target: float | None, r: Rates, cap: float, prompt: int, answer: int
 ) -> tuple[float, float]:
     """(users of one engine, tokens/s) at the best load inside the targets; (0, 0) when one user already misses."""
+    each = request_of(r, prompt, answer)
+    return _best(ttft_target_s, user_target, r, each, _under(r, each, cap, cap))
 
-    def inside(users: float) -> Load | None:
-        state = load(r, users, cap, prompt, answer)
+
+def _best(
+    ttft_target_s: float | None, user_target: float | None, r: Rates, each: Request, full: Load
+) -> tuple[float, float]:
+    """`best_load` from the costs of a request; full: the load of all that runs at once."""
+
+    def inside(state: Load) -> bool:
         if ttft_target_s is not None and state.ttft_s > ttft_target_s:
-            return None
-        if user_target is not None and state.inter_token_s * user_target > 1.0:
-            return None
-        return state
+            return False
+        return user_target is None or state.inter_token_s * user_target <= 1.0
 
-    low = inside(1.0)
-    if low is None:
+    cap = full.running
+    if ttft_target_s is None and user_target is None:
+        return cap, full.tokens_per_s
+    good, state, bad = 1.0, _under(r, each, 1.0, cap), cap
+    if not inside(state):
         return 0.0, 0.0
-    top = inside(cap)
-    if top is not None:
-        return cap, top.tokens_per_s
+    if inside(full):
+        return cap, full.tokens_per_s
     # both figures worsen with each user, so the edge is found by halving
-    good, state, bad = 1.0, low, cap
     while bad - good > max(1.0, 0.04 * good):
         middle = (good + bad) / 2 if bad < 4 * good else (good * bad) ** 0.5
-        tried = inside(middle)
-        if tried is None:
-            bad = middle
-        else:
+        tried = _under(r, each, middle, cap)
+        if inside(tried):
             good, state = middle, tried
+        else:
+            bad = middle
     return good, state.tokens_per_s
