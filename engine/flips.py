@@ -25,7 +25,7 @@ ANSWER_WORDS: dict[Answer, str] = {
 }
 # How far from the entered value is looked: past 4,000 times it the question is another one.
 FARTHEST_RATIO = 4096
-_UNITS = {
+FIELD_UNITS = {
     "workload.concurrency": "users",
     "workload.input_tokens": "prompt tokens",
     "workload.sequence_length": "tokens a sequence",
@@ -35,6 +35,7 @@ _UNITS = {
     "workload.total_tokens": "tokens",
     "workload.deadline_days": "days",
 }
+"""The unit of each field that may flip the verdict, as its words end."""
 
 
 def _fields(scenario: Scenario) -> tuple[str, ...]:
@@ -49,8 +50,8 @@ def _fields(scenario: Scenario) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _verdict_at(scenario: Scenario, field: str, value: float) -> Verdict | None:
-    """The verdict with one workload field changed; None where that value is impossible."""
+def verdict_at(scenario: Scenario, field: str, value: float) -> Verdict | None:
+    """The verdict with one field of the workload changed; None where that value is impossible."""
     change: dict[str, Any] = {field: value}
     changed = replace(scenario, workload=replace(scenario.workload, **change))
     try:
@@ -145,7 +146,7 @@ def flip_steps(scenario: Scenario) -> Iterator[Flip | None]:
         whole = isinstance(entered, int)
 
         def at(value: float, name: str = name) -> Verdict | None:
-            return _verdict_at(scenario, name, value)
+            return verdict_at(scenario, name, value)
 
         field = f"workload.{name}"
         for up in (True, False):
@@ -165,7 +166,7 @@ def flip_steps(scenario: Scenario) -> Iterator[Flip | None]:
             bound = "up to" if up else "down to"
             gpus = scenario.hardware.gpus_per_node
             words = (
-                f"{_answer_words(here, gpus)} {bound} {_amount(edge, whole)} {_UNITS[field]}; "
+                f"{_answer_words(here, gpus)} {bound} {_amount(edge, whole)} {FIELD_UNITS[field]}; "
                 f"then {_answer_words(verdict, gpus)}"
             )
             yield Flip(field, value, verdict.answer, words)
