@@ -329,9 +329,24 @@ _ARTICLE_LAYOUTS: dict[str, tuple[Link, Link, Layout, ShardingGroup]] = {
 }
 
 
-@lru_cache(maxsize=8)
+@dataclass(frozen=True, slots=True)
+class ArticleRow:
+    """One row of the article in its own world, with the step that it follows from."""
+
+    row: ScalingRow
+    layout: Layout
+    step: Step
+    tokens_per_s_gpu: float
+
+
 def article_scaling(world: ArticleWorld = ARTICLE_WORLD) -> tuple[ScalingRow, ...]:
     """Our step model under the article's assumptions, row by row in the article's words."""
+    return tuple(entry.row for entry in article_rows(world))
+
+
+@lru_cache(maxsize=8)
+def article_rows(world: ArticleWorld = ARTICLE_WORLD) -> tuple[ArticleRow, ...]:
+    """The same with the layout and the step behind each row; the article counts no optimizer in a step."""
     architecture = article_model()
     accelerator = Accelerator(
         id="article-gpu",
@@ -360,7 +375,7 @@ def article_scaling(world: ArticleWorld = ARTICLE_WORLD) -> tuple[ScalingRow, ..
         recompute="full",
         software="tuned",
     )
-    rows: list[ScalingRow] = []
+    rows: list[ArticleRow] = []
     alone = 0.0
     for words, nodes, per_node, name, figure in ARTICLE_ROWS:
         intra, inter, layout, group = _ARTICLE_LAYOUTS[words]
@@ -372,23 +387,22 @@ def article_scaling(world: ArticleWorld = ARTICLE_WORLD) -> tuple[ScalingRow, ..
         each = Kernels(per_token_s * world.sequence_length / layout.tp, 0.0, 0.0, 3.0)
         build = Hardware(accelerator, per_node, nodes, intra, inter)
         made = assemble(b, own, each, build, work, layout)
-        busy = made.seconds - made.tail_s  # the article counts no optimizer
+        busy = made.seconds - made.tail_s
         speed = made.tokens / busy / layout.gpus
         alone = alone or speed
         efficiency = speed / alone
-        rows.append(
-            ScalingRow(
-                configuration=words,
-                gpus=layout.gpus,
-                parallelism=name,
-                fabric=intra.name if nodes == 1 else inter.name,
-                efficiency=efficiency,
-                source="the article's assumptions",
-                below_floor=efficiency < FLOOR,
-                article_efficiency=figure,
-                nodes=nodes,
-            )
+        row = ScalingRow(
+            configuration=words,
+            gpus=layout.gpus,
+            parallelism=name,
+            fabric=intra.name if nodes == 1 else inter.name,
+            efficiency=efficiency,
+            source="the article's assumptions",
+            below_floor=efficiency < FLOOR,
+            article_efficiency=figure,
+            nodes=nodes,
         )
+        rows.append(ArticleRow(row, layout, made, speed))
     return tuple(rows)
 
 

@@ -27,6 +27,14 @@ def _billions(parameters: float) -> str:
     return f"{parameters / 1e9:,.1f}B" if parameters < 1e11 else f"{parameters / 1e9:,.0f}B"
 
 
+def frozen_base(architecture: Architecture, workload: Workload) -> tuple[int, int, float]:
+    """Elements of a PEFT run's frozen base in projections, the other elements, and bits of one in a projection."""
+    stage = stage_elements(architecture, 1, 1, 1)[0]
+    if workload.kind == "qlora":
+        return stage.linear, stage.all - stage.linear, BASE_BITS[workload.base_format]
+    return count_parameters(architecture).total, 0, 16.0
+
+
 def lines(architecture: Architecture, workload: Workload, layout: Layout, card: Card, name: str) -> tuple[str, ...]:
     """The assumptions behind a claim about this plan, one sentence each."""
     parameters = count_parameters(architecture).total
@@ -35,18 +43,15 @@ def lines(architecture: Architecture, workload: Workload, layout: Layout, card: 
     plan = plan_recipe(workload, layout, card)
     on = f"{gpus} GPU{'s' if gpus > 1 else ''} with {room}"
     if workload.kind in PEFT_KINDS:
-        stages = stage_elements(architecture, 1, 1, 1)
-        linear, loose = stages[0].linear, stages[0].all - stages[0].linear
+        linear, loose, bits = frozen_base(architecture, workload)
         width = adapter_widths(architecture, workload.lora_targets, 1, 1, 1)[0]
         adapters = width * workload.lora_rank
         trained = f"adapters of rank {workload.lora_rank} train {adapters / 1e6:,.0f}M parameters"
         states = f"{trained} at {plan.bytes_per_parameter:g} bytes: {_size(adapters * plan.bytes_per_parameter)}"
+        base = linear * bits / 8.0 + loose * 2.0
+        what = "16 bits a weight"
         if workload.kind == "qlora":
-            bits = BASE_BITS[workload.base_format]
-            base = linear * bits / 8.0 + loose * 2.0
             what = f"{bits:g} bits a weight in the projections, 16 in embeddings, head and norms"
-        else:
-            base, what = parameters * 2.0, "16 bits a weight"
         shared = "split over the GPUs" if plan.weight_shard > 1 else "whole on every data-parallel rank"
         return (
             f"The frozen base of {name} is {_size(base)}: {what}; {shared}, on {on}.",

@@ -2,8 +2,9 @@
 
 Nothing here is computed until a figure is opened. Ids are `section.field` of the Sizing: `memory.weights_bytes` (of
 the worst group; `memory.1.weights_bytes` of the next), `serving.inter_token_s`, `fabric.ib-ndr.seconds`,
-`scaling.3`, `cost.rent_usd_per_month`, and `verdict.2.memory.weights_share` for what step 2 of the verdict looked at.
-Inputs that were worked out themselves carry the id of their own working.
+`scaling.3`, `cost.rent_usd_per_month`, `flip.concurrency.up`, and `verdict.2.memory.weights_share` for what step 2 of
+the verdict looked at. `ratio(A,B)` and `difference(A,B)` hold two of them against each other. Inputs that were worked
+out themselves carry the id of their own working.
 """
 
 from __future__ import annotations
@@ -14,15 +15,29 @@ from typing import Any, get_args
 
 from engine.plan import Plan
 from engine.prospects import growing
-from engine.scaling import planned_at
+from engine.scaling import article_rows, planned_at
 from engine.scenario import Recompute, Software
 from engine.serving_scaling import shape_plan
 from engine.sizing import Sizing
 from engine.training_memory import training_memory as training_memory_of
 from engine.training_speed import training_speed as training_speed_of
 from engine.verdict import EVIDENCE_FIGURES, step_plan
-from engine.workings import fabric, model, money, serving_memory, serving_speed, training_memory, training_speed
+from engine.workings import (
+    entered,
+    fabric,
+    flips,
+    growth,
+    model,
+    money,
+    scaling,
+    serving_memory,
+    serving_speed,
+    states,
+    training_memory,
+    training_speed,
+)
 from engine.workings.case import Case, case_of
+from engine.workings.compound import compound, is_compound
 from engine.workings.record import Input, Sheet, Working, evaluate
 
 
@@ -32,6 +47,8 @@ def working(sizing: Sizing, figure: str) -> Working:
 
 
 def _of(case: Case, figure: str) -> Working:
+    if is_compound(figure):
+        return compound(figure, lambda name: _of(case, name))
     section, _, name = figure.partition(".")
     if section == "memory":
         made = _memory(case, name)
@@ -39,7 +56,7 @@ def _of(case: Case, figure: str) -> Working:
         made = _changed(case, name)
     elif section == "verdict" and case.sizing is not None:
         made = _verdict(case, name)
-    elif section in _SECTIONS and (case.sizing is not None or section in ("serving", "training", "model")):
+    elif section in _SECTIONS and (case.sizing is not None or section in _OF_PLANS):
         made = _SECTIONS[section](case, name)
     else:
         raise KeyError(figure)
@@ -273,6 +290,25 @@ def _from(table: Mapping[str, Callable[[Case], Working]]) -> Callable[[Case, str
     return make
 
 
+def _spread(case: Case, index: int) -> Working:
+    """How far the weights of the fullest pipeline stage lie above those of the emptiest."""
+    sheet, groups = Sheet(), case.plan.memory.per_gpu
+    fullest = groups.index(case.plan.memory.worst)
+    least = min(range(len(groups)), key=lambda at: groups[at].weights_bytes)
+    more = sheet.see("fullest", groups[fullest].weights_bytes, "bytes", _id(fullest, "weights_bytes"), "counted")
+    less = sheet.see("least", groups[least].weights_bytes, "bytes", _id(least, "weights_bytes"), "counted")
+    return sheet.working(
+        "memory.stage_spread_bytes",
+        "How far stages differ in weights",
+        groups[fullest].weights_bytes - groups[least].weights_bytes,
+        "bytes",
+        "weights of the fullest stage - of the one that holds least",
+        f"{more} - {less}",
+        "counted",
+        "engine.sizing.MemoryGroup",
+    )
+
+
 _COMMON: dict[str, Callable[[Case, int], Working]] = {
     "free_bytes": _free,
     "available_bytes": _available,
@@ -281,16 +317,29 @@ _COMMON: dict[str, Callable[[Case, int], Working]] = {
     "kv_bytes": _kv,
     "optimizer_bytes": _states,
     "gradient_bytes": _gradients,
+    "stage_spread_bytes": _spread,
 }
 _SECTIONS: dict[str, Callable[[Case, str], Working]] = {
     "model": model.found,
     "serving": _from(serving_speed.FIGURES),
     "training": _from(training_speed.FIGURES),
     "fabric": fabric.found,
-    "scaling": fabric.scaling,
+    "scaling": scaling.found,
+    "article": scaling.article,
+    "load": entered.load,
+    "build": entered.build,
+    "states": states.found,
+    "curve": growth.curve,
+    "choice": growth.choice,
+    "smallest": growth.smallest,
     "cost": money.found_cost,
+    "flip": flips.found,
     "power": _from(money.POWER),
 }
+
+
+_OF_PLANS = ("serving", "training", "model", "load", "build", "states")
+"""Sections that need no more than a plan: they open for builds beside the entered one too."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -350,6 +399,19 @@ _TRAINING_MEMORY = (
 )
 
 
+def _shares(sizing: Sizing) -> list[str]:
+    """What each part takes of the card, and links of one another."""
+    found = [
+        f"ratio({_id(index, name)},{_id(index, 'total_bytes')})"
+        for index in range(len(sizing.memory.per_gpu))
+        for name in ("weights_bytes", "available_bytes")
+    ]
+    rows = sizing.fabric
+    if len(rows) > 1 and rows[0].seconds:
+        found.append(f"ratio(fabric.{rows[-1].link}.seconds,fabric.{rows[0].link}.seconds)")
+    return found
+
+
 def figure_ids(sizing: Sizing) -> tuple[str, ...]:
     """The ids of every figure that a screen or report may show of this sizing, in reading order."""
     inference = sizing.scenario.workload.is_inference
@@ -370,6 +432,13 @@ def figure_ids(sizing: Sizing) -> tuple[str, ...]:
         found += [f"training.{name}" for name in names]
     found += [f"fabric.{row.link}.{name}" for row in sizing.fabric for name in fabric.FIGURES]
     found += [f"scaling.{index}" for index in range(len(sizing.scaling))]
+    found += _shares(sizing)
+    if inference:
+        found += ["memory.marginal_users", "load.tokens_per_request", "load.max_model_len"]
+    else:
+        found += [f"states.{name}" for name in ("16", "16.each", "held.8", "trainable", "room", "plan")]
+        found += [f"article.{number}{end}" for number in range(len(article_rows())) for end in ("", ".said")]
+        found += growth.figures(case_of(sizing))
     found += [f"cost.{name}" for name in money.COST]
     found += [f"cost.{way}_{entry.months}_usd" for entry in sizing.cost.horizons for way in ("own", "rent")]
     found += [f"cost.item_{number}_usd" for number in range(1, len(sizing.cost.lines) + 1)]

@@ -1,4 +1,4 @@
-"""Workings of the fabric and scaling tables: messages priced over each link, and steps of other shapes of build."""
+"""Workings of the fabric table: messages priced over each link."""
 
 from __future__ import annotations
 
@@ -6,10 +6,8 @@ from collections.abc import Callable
 
 from engine.fabric import Terms, price_table, serving_terms, training_terms
 from engine.hardware import Link
-from engine.scaling import row_step
-from engine.sizing import FabricRow, FigureKind, ScalingRow
+from engine.sizing import FabricRow, FigureKind
 from engine.traffic import Message
-from engine.training_speed import rates
 from engine.workings.case import Case
 from engine.workings.record import Sheet, Working
 
@@ -332,73 +330,3 @@ FIGURES: dict[str, Callable[[Case, str], Working]] = {
     "wait_s": _wait,
 }
 """By the name of the field of `FabricRow`; wait_s is what the share and the speed left are worked out from."""
-
-
-# --- scaling ------------------------------------------------------------------------------------
-
-
-def scaling(case: Case, name: str) -> Working:
-    """The working of `scaling.N`, by row number from 0, or `scaling.CONFIGURATION`. Raises KeyError."""
-    rows = case.sizing.scaling if case.sizing is not None else ()
-    index = next((at for at, row in enumerate(rows) if name in (str(at), row.configuration)), None)
-    if index is None:
-        raise KeyError(f"scaling.{name}")
-    return _scaling(case, rows[index], rows[0], index)
-
-
-def _scaling(case: Case, row: ScalingRow, one: ScalingRow, index: int) -> Working:
-    sheet, work = Sheet(), case.scenario.workload
-    made, layout = row_step(case.scenario, row)
-    alone, _ = row_step(case.scenario, one)
-    tier = rates(case.card, work.compute_dtype, work.software).tier
-    hidden = (tier.overlap_tp, tier.overlap_ep, tier.overlap_dp)
-    if work.overlap is not None:
-        hidden = (work.overlap, work.overlap, work.overlap)
-    where = f"TP {layout.tp}, PP {layout.pp}, DP {layout.dp}"
-    source = f"engine.training_speed, {where}" + (f" over {row.fabric}" if row.fabric else "")
-    tokens = sheet.put("tokens", made.tokens, "tokens", f"of one step: global batch, {where}")
-    each = sheet.put("kernels_s", made.compute_each_s, "s", f"one micro-batch on the busiest stage: {source}", "fitted")
-    exposed = []
-    for dimension, seconds, share in (
-        ("tp", made.tp_each_s, hidden[0]),
-        ("ep", made.ep_each_s, hidden[1]),
-        ("pp", made.pp_each_s, made.hidden_pp),
-    ):
-        if seconds:
-            spent = sheet.put(f"{dimension}_s", seconds, "s", f"collectives of one micro-batch: {source}", "fitted")
-            behind = sheet.put(
-                f"{dimension}_hidden", share, "", "share behind compute: engine.calibration.training_speed", "fitted"
-            )
-            exposed.append(f"{spent} * (1 - {behind})")
-    through = " + ".join([each, *exposed])
-    count = sheet.put("micro_batches", made.micro_batches, "", "of one step")
-    slots = count
-    if made.bubble_slots:
-        slots = f"({count} + {sheet.put('bubble_slots', made.bubble_slots, '', '(PP - 1) / chunks')})"
-    expression = f"({through}) * {slots}"
-    if made.dp_s:
-        beside = sheet.put("dp_s", made.dp_s, "s", f"gradients and parameters of one step: {source}", "fitted")
-        behind = sheet.put(
-            "dp_hidden", hidden[2], "", "share behind compute: engine.calibration.training_speed", "fitted"
-        )
-        window = sheet.put("window", made.window, "micro-batches", "behind which they can hide")
-        expression += f" + max({beside} * (1 - {behind}), {beside} - ({through}) * {window})"
-    tail = sheet.put("optimizer_s", made.tail_s, "s", "optimizer and offload", "fitted")
-    gpus = sheet.put("gpus", layout.gpus, "GPUs", "of this shape")
-    baseline = sheet.put(
-        "one_gpu", alone.tokens_per_s, "tokens/s", "one GPU, imagined with memory enough: the first row", "fitted"
-    )
-    note = ""
-    if row.article_efficiency is not None:
-        note = f"The article's figure for this shape: {row.article_efficiency:.2f}."
-    return sheet.working(
-        f"scaling.{index}",
-        f"Efficiency: {row.configuration}",
-        row.efficiency,
-        "",
-        "tokens of a step / its seconds / GPUs, against one GPU, at most 1",
-        f"min(1, {tokens} / ({expression} + {tail}) / {gpus} / {baseline})",
-        "fitted",
-        "engine.scaling: the step model on other shapes of build",
-        note=note,
-    )

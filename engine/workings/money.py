@@ -10,10 +10,10 @@ from engine.cost import (
     HOURS_PER_MONTH,
     OPERATIONS_FACTOR_PER_NODE,
     WRITE_OFF_MONTHS,
-    rental_usd_per_gpu_hour,
 )
 from engine.parameters import count_parameters
 from engine.power import BTU_H_PER_W, CIRCUIT_RULE, PSU_LOAD, overhead_ratio
+from engine.prices import usd_per_gpu_hour
 from engine.sizing import Cost, FigureKind, Power
 from engine.units import GB, GIB, SECONDS_PER_HOUR
 from engine.workings.case import Case
@@ -35,7 +35,7 @@ def _power(case: Case) -> Power:
 
 
 def _hourly(case: Case, sheet: Sheet) -> str:
-    hourly, note = rental_usd_per_gpu_hour(case.plan)
+    hourly, note = usd_per_gpu_hour(case.scenario)
     entered = case.scenario.money.usd_per_gpu_hour is not None
     kind: FigureKind = "entered" if entered else "data sheet"
     return sheet.put("usd_per_gpu_hour", hourly or 0.0, "USD", note, kind)

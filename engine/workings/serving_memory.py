@@ -11,6 +11,7 @@ from engine.kv_pool import Group, KvPool, cache_specs, kv_pool
 from engine.serving_memory import (
     HOST_STAGED_SHARE,
     PATCHES_PER_TOKEN,
+    PREEMPTION_LINE,
     activation_bytes,
     buffer_terms,
     captured_sizes,
@@ -18,6 +19,7 @@ from engine.serving_memory import (
     expert_tile,
     graph_bytes,
     non_torch_bytes,
+    plain_latent,
     visible_bytes,
 )
 from engine.sharding import (
@@ -57,7 +59,14 @@ def pool_of(case: Case, index: int) -> KvPool:
     model, settings = case.scenario.model, case.settings
     ranks = attention_ranks(case.layout)
     return kv_pool(
-        case.arch, model.kv_cache, ranks, case.layout.pp, case.stage(index), settings.engine, settings.block_size
+        case.arch,
+        model.kv_cache,
+        ranks,
+        case.layout.pp,
+        case.stage(index),
+        settings.engine,
+        settings.block_size,
+        plain_latent(case.card, settings.engine),
     )
 
 
@@ -577,11 +586,11 @@ def _block_bytes(case: Case, index: int) -> Working:
     ranks = attention_ranks(case.layout)
     layers: dict[tuple[object, ...], tuple[str, int, object]] = {}
     source = f"{case.config}, KV heads over {ranks} ranks, cache in {store.label}"
-    state_bytes = 2 if settings.engine == "vllm-earlier" else 4
+    plain = plain_latent(case.card, settings.engine)
     specs: dict[object, int] = {}
     for at in stage_range(len(case.arch.layers), case.layout.pp, case.stage(index)):
         for cache in case.arch.layers[at].caches:
-            for spec in cache_specs(cache, model.kv_cache, ranks, state_bytes):
+            for spec in cache_specs(cache, model.kv_cache, ranks, settings.engine, plain):
                 specs[(spec, cache)] = specs.get((spec, cache), 0) + 1
     del layers
     expression, formula = "", "layers x KV heads on this GPU x (key + value width) x bytes x tokens a block"
@@ -715,6 +724,23 @@ def _users_of(case: Case, index: int) -> float:
     group, settings = case.group(index), case.settings
     tokens = case.scenario.workload.tokens_per_request
     return pool_of(case, index).concurrency(group.kv_capacity_bytes, tokens, settings.max_num_batched_tokens)
+
+
+def _marginal_users(case: Case) -> Working:
+    """From how many users on the memory is so full that engines preempt."""
+    sheet, users = Sheet(), case.plan.memory.max_concurrency
+    fit = sheet.see("users", users, "users", "memory.max_concurrency")
+    line = sheet.put("preemption_line", PREEMPTION_LINE, "", "engines preempt above this share", "rule of thumb")
+    return sheet.working(
+        "memory.marginal_users",
+        "Marginal from so many users on",
+        max(1, int(users * PREEMPTION_LINE)),
+        "users",
+        "users that fit x the share above which engines preempt",
+        f"max(1, floor({fit} * {line}))",
+        "fitted",
+        "engine.serving_memory",
+    )
 
 
 def _max_concurrency(case: Case) -> Working:
@@ -925,6 +951,7 @@ WHOLE: dict[str, Callable[[Case], Working]] = {
     "kv_needed_tokens": _needed,
     "kv_capacity_tokens": _capacity,
     "max_concurrency": _max_concurrency,
+    "marginal_users": _marginal_users,
     "longest_context_tokens": _longest,
     "reported_concurrency": _reported,
 }

@@ -141,7 +141,7 @@ def shown(sizing: Sizing, figure: str) -> Any:
             return getattr(sizing.memory.per_gpu[int(index)], rest, None)
         held = getattr(sizing.memory.worst, name, None)
         return held if held is not None else getattr(sizing.memory, name, None)
-    return getattr(getattr(sizing, section), name, None)
+    return getattr(getattr(sizing, section, None), name, None)
 
 
 def close(one: float, other: float) -> bool:
@@ -194,6 +194,23 @@ def test_prices_that_a_person_entered_open_too(name: str) -> None:
         if figure.startswith(("cost.", "power.", "training.cost")):
             opened(sizing, figure, done)
     assert {entry.kind for entry in done["cost.rent_usd_per_hour"].inputs} == {"entered"}
+
+
+def test_figures_held_against_each_other_open_too() -> None:
+    sizing = sizing_of("one node, 70B")
+    share = working(sizing, "ratio(memory.weights_bytes,memory.total_bytes)")
+    assert share.value == pytest.approx(sizing.memory.weights_share)
+    assert share.unit == ""
+    assert [entry.figure for entry in share.inputs] == ["memory.weights_bytes", "memory.total_bytes"]
+    each = working(sizing, "verdict.1.ratio(serving.tokens_per_s_total,build.gpus)")
+    assert each.unit == "tokens/s a GPU"
+    nested = "ratio(ratio(memory.kv_bytes,memory.total_bytes),ratio(memory.weights_bytes,memory.total_bytes))"
+    opened(sizing, nested, {})
+    left = working(sizing, "difference(memory.usable_bytes,memory.used_bytes)")
+    assert left.value == sizing.memory.worst.usable_bytes - sizing.memory.worst.used_bytes
+    for figure in ("ratio(memory.weights_bytes)", "ratio(memory.weights_bytes,memory.gradient_bytes)", "ratio(a,b)"):
+        with pytest.raises(KeyError):
+            working(sizing, figure)
 
 
 def test_the_mapping_makes_workings_when_asked() -> None:

@@ -1,0 +1,101 @@
+"""Workings of what a person entered, where other figures of the screen rest on it: the load and the GPUs."""
+
+from __future__ import annotations
+
+from engine.workings.case import Case
+from engine.workings.record import Sheet, Working
+
+LOAD = {
+    "concurrency": ("Users at once", "users"),
+    "input_tokens": ("Prompt", "tokens"),
+    "output_tokens": ("Answer", "tokens"),
+    "sequence_length": ("Sequence", "tokens"),
+    "micro_batch": ("Micro-batch", "sequences"),
+    "global_batch_tokens": ("Global batch", "tokens"),
+    "total_tokens": ("Tokens of the run", "tokens"),
+    "deadline_days": ("Deadline", "days"),
+    "budget_usd": ("Budget", "USD"),
+    "requests_per_s": ("Requests asked", "requests/s"),
+    "ttft_target_s": ("First token in", "s"),
+    "tokens_per_s_user_target": ("Speed per user", "tokens/s"),
+}
+"""Fields of the workload by title and unit."""
+
+
+def load(case: Case, name: str) -> Working:
+    """The working of `load.FIELD`: the field as entered. Raises KeyError."""
+    if name == "tokens_per_request":
+        return _request(case)
+    if name == "max_model_len":
+        return _longest(case)
+    title, unit = LOAD[name]
+    value = getattr(case.scenario.workload, name)
+    if value is None:
+        raise KeyError(f"load.{name}")
+    sheet = Sheet()
+    held = sheet.entered(name, value, unit)
+    what = "as entered, or left at its default"
+    return sheet.working(f"load.{name}", title, value, unit, what, held, "entered", "the inputs")
+
+
+def _request(case: Case) -> Working:
+    sheet, work = Sheet(), case.scenario.workload
+    prompt = sheet.entered("prompt", work.input_tokens, "tokens")
+    answer = sheet.entered("answer", work.output_tokens, "tokens")
+    return sheet.working(
+        "load.tokens_per_request",
+        "Tokens of one request",
+        work.tokens_per_request,
+        "tokens",
+        "prompt + answer",
+        f"{prompt} + {answer}",
+        "entered",
+        "the inputs",
+    )
+
+
+def _longest(case: Case) -> Working:
+    """The longest sequence that the engine must hold before it starts."""
+    sheet, value = Sheet(), case.settings.max_model_len
+    held = sheet.put("max_model_len", value, "tokens", case.setting("max_model_len"), "entered")
+    what = "the longest sequence that the engine promises to hold"
+    title = "Longest sequence"
+    return sheet.working("load.max_model_len", title, value, "tokens", what, held, "entered", "engine.serving_memory")
+
+
+def build(case: Case, name: str) -> Working:
+    """The working of `build.gpus`, `build.dp`. Raises KeyError."""
+    if name == "dp":
+        return _replicas(case)
+    if name != "gpus":
+        raise KeyError(f"build.{name}")
+    sheet, hardware = Sheet(), case.scenario.hardware
+    nodes = sheet.entered("nodes", hardware.nodes, "nodes")
+    each = sheet.entered("gpus_per_node", hardware.gpus_per_node, "GPUs")
+    return sheet.working(
+        "build.gpus",
+        "GPUs of the build",
+        hardware.gpus,
+        "GPUs",
+        "nodes x GPUs in each",
+        f"{nodes} * {each}",
+        "entered",
+        "the inputs",
+    )
+
+
+def _replicas(case: Case) -> Working:
+    sheet, layout = Sheet(), case.layout
+    gpus = sheet.put("gpus", layout.gpus, "GPUs", "of the layout")
+    tp = sheet.put("tp", layout.tp, "", "the layout")
+    pp = sheet.put("pp", layout.pp, "", "the layout")
+    return sheet.working(
+        "build.dp",
+        "Replicas",
+        layout.dp,
+        "",
+        "GPUs / (TP x PP)",
+        f"{gpus} // ({tp} * {pp})",
+        "counted",
+        "engine.layout",
+    )
