@@ -6,13 +6,13 @@ is taken, since the cheapest offer is rarely the one that is available.
 
 from __future__ import annotations
 
-import statistics
 from dataclasses import replace
 from functools import lru_cache
 
 from engine.hardware import Accelerator, ApiPrice, Facts, Rental
 from engine.parameters import count_parameters
 from engine.plan import Plan
+from engine.prices import rentals_of, usd_per_gpu_hour
 from engine.scenario import Scenario
 from engine.sizing import Cost, Horizon, Offer, Power, PriceLine
 
@@ -26,12 +26,6 @@ OPERATIONS_FACTOR_PER_NODE = (4.0, 5.0)
 CHECKPOINT_BYTES_PER_PARAMETER = 14
 
 
-@lru_cache(maxsize=256)
-def _rentals(facts: Facts, accelerator_id: str) -> tuple[Rental, ...]:
-    offers = [r for r in facts.rentals if r.accelerator == accelerator_id]
-    return tuple(sorted(offers, key=lambda r: r.usd_per_gpu_hour))
-
-
 @lru_cache(maxsize=64)
 def _electricity(facts: Facts) -> float | None:
     return next((rule.value for rule in facts.rules if rule.id == ELECTRICITY_RULE), None)
@@ -41,27 +35,6 @@ def _electricity(facts: Facts) -> float | None:
 def _api_price(facts: Facts, model_id: str) -> ApiPrice | None:
     found = [price for price in facts.api_prices if price.model_id == model_id]
     return min(found, key=lambda price: price.usd_per_million_output) if found else None
-
-
-@lru_cache(maxsize=256)
-def on_demand_usd_per_gpu_hour(facts: Facts, accelerator_id: str) -> tuple[float | None, str]:
-    """The catalog's median on-demand price of a GPU-hour and where it comes from; None when there is no such offer."""
-    offers = [offer for offer in _rentals(facts, accelerator_id) if offer.billing == "on-demand"]
-    if not offers:
-        return None, "no on-demand price in the catalog"
-    dates = sorted(offer.as_of for offer in offers)
-    median = statistics.median(offer.usd_per_gpu_hour for offer in offers)
-    if len(offers) == 1:
-        return median, f"the only on-demand offer, {offers[0].provider}, {dates[0]}"
-    return median, f"median of {len(offers)} on-demand offers, {dates[0]} to {dates[-1]}"
-
-
-def rental_usd_per_gpu_hour(plan: Plan) -> tuple[float | None, str]:
-    """Hourly price of one GPU and where it comes from; None when nobody in the catalog rents it out."""
-    entered = plan.scenario.money.usd_per_gpu_hour
-    if entered is not None:
-        return entered, "entered"
-    return on_demand_usd_per_gpu_hour(plan.scenario.facts, plan.scenario.hardware.accelerator.id)
 
 
 def card_price(facts: Facts, accelerator: Accelerator) -> PriceLine:
@@ -106,7 +79,7 @@ def _bill(plan: Plan) -> tuple[PriceLine, ...]:
 def _offers(plan: Plan) -> tuple[Offer, ...]:
     hardware = plan.scenario.hardware
     cheapest: dict[tuple[str, str], Rental] = {}
-    for rental in _rentals(plan.scenario.facts, hardware.accelerator.id):
+    for rental in rentals_of(plan.scenario.facts, hardware.accelerator.id):
         cheapest.setdefault((rental.provider, rental.billing), rental)
     return tuple(Offer(r.provider, r.billing, r.usd_per_gpu_hour * hardware.gpus, r.as_of) for r in cheapest.values())
 
@@ -133,7 +106,7 @@ def cost(plan: Plan, power: Power) -> Cost:
     buy_note = "; ".join(f"{line.item}: {line.source or 'catalog'} {line.as_of}".strip() for line in known)
     if known and unknown:
         buy_note += f"; without {', '.join(unknown)}"
-    hourly, rent_note = rental_usd_per_gpu_hour(plan)
+    hourly, rent_note = usd_per_gpu_hour(plan.scenario)
     rent = hourly * gpus if hourly is not None else None
     month = rent * HOURS_PER_MONTH if rent is not None else None
     if rent is None:

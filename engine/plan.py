@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from engine.layout import candidate_layouts, check_choice
+from engine.prices import usd_per_gpu_hour
 from engine.scenario import Hardware, Layout, LayoutChoice, Scenario
 from engine.serving_advice import with_suggestions
 from engine.serving_memory import Room, serving_memory, serving_room
@@ -16,6 +17,9 @@ from engine.training_speed import step, training_speed
 
 # How many of the layouts that fit are timed: beyond the best few by memory the order no longer changes.
 TIMED_LAYOUTS = 8
+NO_ROOM = 0.1
+"""What the speed of a layout counts for that fills its memory past the line where engines preempt: any other is better
+unless that one is ten times slower or misses a target."""
 NOTABLE_GAIN = 1.05  # below this two layouts are said to be about as fast
 NOTHING_FITS = "least over the card; nothing fits"
 
@@ -31,16 +35,40 @@ class Plan:
     training: Training | None
 
     @property
+    def run_usd(self) -> float | None:
+        """What the training run costs at the hourly price of its GPUs; None for inference and without a price."""
+        hourly = usd_per_gpu_hour(self.scenario)[0]
+        return None if self.training is None or hourly is None else hourly * self.training.gpu_hours
+
+    @property
+    def over_budget(self) -> bool:
+        """Whether the run is known to cost more than its budget."""
+        budget = self.scenario.workload.budget_usd
+        if budget is None or self.training is None:
+            return False
+        return (self.run_usd or 0.0) > budget
+
+    @property
     def meets_targets(self) -> bool:
         """Whether no target that the person set is missed; true when none was set."""
         if self.serving is not None:
             return self.serving.meets_targets is not False
-        return self.training is None or self.training.meets_deadline is not False
+        return self.training is None or (self.training.meets_deadline is not False and not self.over_budget)
+
+    @property
+    def fits(self) -> bool:
+        """Whether the workload fits the memory. Offline sequences may wait for room; people and gradients may not."""
+        return fits(self.scenario, self.memory)
 
     @property
     def carries(self) -> bool:
         """Whether the build carries the workload: it fits, with no target missed."""
-        return self.memory.fits and self.meets_targets
+        return self.fits and self.meets_targets
+
+
+def fits(scenario: Scenario, memory: Memory | Room) -> bool:
+    """Whether a memory holds the workload; batch inference asks only that the engine starts, since nobody waits."""
+    return memory.fits or (scenario.workload.kind == "batch" and memory.starts)
 
 
 def memory_of(scenario: Scenario, layout: Layout) -> Memory:
@@ -108,7 +136,7 @@ def _choose(scenario: Scenario) -> Plan:
 def _served(scenario: Scenario, layouts: list[Layout]) -> Plan:
     """The layout with most tokens/s of those that fit; else the one that starts with most users."""
     sized = [(layout, serving_room(scenario, layout)) for layout in layouts]
-    fitting = _without_fabric(scenario, [pair for pair in sized if pair[1].fits])
+    fitting = _without_fabric(scenario, [pair for pair in sized if fits(scenario, pair[1])])
     if not fitting:
         starting = [pair for pair in sized if pair[1].starts]
         layout, _ = max(starting or sized, key=lambda pair: (pair[1].max_concurrency, pair[1].free_bytes))
@@ -117,9 +145,14 @@ def _served(scenario: Scenario, layouts: list[Layout]) -> Plan:
     fitting.sort(key=lambda pair: (pair[0].pp, pair[0].tp))
     best = fitting[:TIMED_LAYOUTS]
     # one that stands alone needs no score
-    ranked = [(throughput_score(scenario, *pair) if len(best) > 1 else 0.0, pair[0]) for pair in best]
+    ranked = [(_score(scenario, *pair) if len(best) > 1 else 0.0, pair[0]) for pair in best]
     ranked.sort(key=lambda pair: -pair[0])
     return _planned(scenario, ranked[0][1], _reason(scenario, layouts, ranked))
+
+
+def _score(scenario: Scenario, layout: Layout, room: Room) -> float:
+    score = throughput_score(scenario, layout, room)
+    return score * NO_ROOM if room.preempts and scenario.workload.kind != "batch" else score
 
 
 def _trained(scenario: Scenario, layouts: list[Layout]) -> Plan:

@@ -492,7 +492,7 @@ class Room:
     """What a layout's memory leaves for the load: enough to choose among layouts by, `serving_memory` tells the rest.
 
     short: what is missing where the engine does not start, `weights` or `kv`. kv_needed: bytes on a rank of each kind
-    of stage. free_bytes: of the worst rank.
+    of stage. free_bytes: of the worst rank. fill: of the memory that may be used, on the fullest rank.
     """
 
     starts: bool
@@ -502,6 +502,12 @@ class Room:
     reported: float
     kv_needed: tuple[int, ...]
     free_bytes: int
+    fill: float = 0.0
+
+    @property
+    def preempts(self) -> bool:
+        """Whether the load fills the memory past the line where engines preempt."""
+        return self.fill > PREEMPTION_LINE
 
 
 def serving_room(scenario: Scenario, layout: Layout) -> Room:
@@ -536,6 +542,7 @@ def _room(scenario: Scenario, layout: Layout, ranks: tuple[_Rank, ...], settings
     short = ""
     needed: list[int] = []
     free = total
+    fill = 0.0
     for rank in ranks:
         pool = rank.pool
         kv_needed = pool.needed_bytes(per_copy, tokens, batched)
@@ -547,7 +554,9 @@ def _room(scenario: Scenario, layout: Layout, ranks: tuple[_Rank, ...], settings
         elif sequences < 1:
             starts, short = False, short or "kv"
         needed.append(kv_needed)
-        free = min(free, total - rank.weights - kv_needed - rank.activation - rank.runtime)
+        used = rank.weights + kv_needed + rank.activation + rank.runtime
+        free = min(free, total - used)
+        fill = max(fill, used / rank.usable)
     max_users = users * copies
     return Room(
         starts=starts,
@@ -558,6 +567,7 @@ def _room(scenario: Scenario, layout: Layout, ranks: tuple[_Rank, ...], settings
         reported=reported,
         kv_needed=tuple(needed),
         free_bytes=free,
+        fill=fill,
     )
 
 
@@ -609,7 +619,7 @@ def serving_memory(scenario: Scenario, layout: Layout) -> Memory:
     needed_share = max(
         (group.kv_bytes / group.kv_capacity_bytes if group.kv_capacity_bytes else math.inf for group in groups),
     )
-    fill = max((group.used_bytes / group.usable_bytes) for group in groups)
+    fill = found.fill
     word = _word(found.fits, share, needed_share, fill)
     return Memory(
         per_gpu=tuple(groups),

@@ -536,16 +536,16 @@ def _has_targets(work: Workload) -> bool:
     return any(target is not None for target in targets)
 
 
-def _missed(work: Workload, state: Load, requests_per_s: float) -> tuple[str, ...]:
-    """The targets that a load misses, in words; requests_per_s: of all engines."""
+def _missed(work: Workload, state: Load, most_requests_per_s: float) -> tuple[str, ...]:
+    """The targets that a load misses, in words. most_requests_per_s: of all engines at their best load; 0 has none."""
     first, token = state.ttft_s, state.inter_token_s
     missed = []
     if work.ttft_target_s is not None and first > work.ttft_target_s:
         missed.append(f"first token after {first:.2f} s, target {work.ttft_target_s:g} s")
     if work.tokens_per_s_user_target is not None and 1 / token < work.tokens_per_s_user_target:
         missed.append(f"{1 / token:.1f} tokens/s per user, target {work.tokens_per_s_user_target:g}")
-    if work.requests_per_s is not None and requests_per_s < work.requests_per_s:
-        missed.append(f"{requests_per_s:.2f} requests/s, target {work.requests_per_s:g}")
+    if work.requests_per_s is not None and 0.0 < most_requests_per_s < work.requests_per_s:
+        missed.append(f"at most {most_requests_per_s:.2f} requests/s, target {work.requests_per_s:g}")
     return tuple(missed)
 
 
@@ -559,7 +559,8 @@ def _asked(scenario: Scenario, r: Rates, each: Request, cap: float, used: int) -
 def throughput_score(scenario: Scenario, layout: Layout, memory: Memory | Room) -> float:
     """Tokens/s over all replicas that rank layouts: at the asked load, or for `batch` with all that fits.
 
-    A layout that misses a target scores a thousandth.
+    A layout that misses a target scores a thousandth: of the most it can take where requests a second are asked for,
+    so that the one that comes closest leads.
     """
     work = scenario.workload
     r = rates(scenario, layout)
@@ -572,9 +573,12 @@ def throughput_score(scenario: Scenario, layout: Layout, memory: Memory | Room) 
             return engines * _under(r, each, cap, cap).tokens_per_s
         return used * _under(r, each, work.concurrency / used, cap).tokens_per_s
     now = _asked(scenario, r, each, cap, used)
-    total = now.tokens_per_s * used
-    score = _under(r, each, cap, cap).tokens_per_s * engines if work.kind == "batch" else total
-    return score * 1e-3 if _missed(work, now, total / each.answer) else score
+    full = _under(r, each, cap, cap)
+    score = full.tokens_per_s * engines if work.kind == "batch" else now.tokens_per_s * used
+    if work.requests_per_s is None:
+        return 1e-3 * score if _missed(work, now, 0.0) else score
+    most = _best(work.ttft_target_s, work.tokens_per_s_user_target, r, each, full)[1] * engines
+    return 1e-3 * most if _missed(work, now, most / each.answer) else score
 
 
 def serving_speed(scenario: Scenario, layout: Layout, memory: Memory) -> Serving:
@@ -590,7 +594,8 @@ def serving_speed(scenario: Scenario, layout: Layout, memory: Memory) -> Serving
     best, best_total = _best(work.ttft_target_s, work.tokens_per_s_user_target, r, each, full)
     token, first = now.inter_token_s, now.ttft_s
     total = now.tokens_per_s * used
-    missed = _missed(work, now, total / each.answer)
+    # requests that arrive fill the build up to its best load, whatever number of users was named beside them
+    missed = _missed(work, now, best_total * engines / each.answer)
     step = now.step
     return Serving(
         ttft_s=first,

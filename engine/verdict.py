@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from engine.attempts import Attempt, attempt, cluster, one_node
 from engine.checks import MAX_NODES
 from engine.formats import FORMATS
 from engine.parameters import count_parameters
 from engine.plan import Plan
+from engine.prices import usd_per_gpu_hour
+from engine.scaling import scaling_table
 from engine.scenario import Scenario
 from engine.sizing import Answer, Build, Evidence, Step, Verdict
 from engine.units import GIB
@@ -27,11 +30,16 @@ FRONTIER_PARAMETERS = 65e9
 # What a frontier run is planned for when nobody gave a deadline, days.
 FRONTIER_DAYS = 90.0
 INT4_FORMAT = "int4"
+EIGHT_BITS = 9.0
+"""From this many bits a weight on, FP8 is a real saving; INT8 and FP8 with their scales are below it."""
 # From this many replicas on, a router that keeps a session where its prefix is cached pays for itself:
 # seed_claims.toml, must_scale_out, "prefix-cache-aware router".
 PREFIX_ROUTER_REPLICAS = 4
-# How often a tenth is added to the nodes before a deadline is given up: 1.1^16 is about five times as many.
-DEADLINE_TRIES = 16
+# How often a quarter is added to the nodes before a deadline is given up: 1.25^8 is about six times as many.
+DEADLINE_TRIES = 8
+# What the replicas of a load are counted for: not more than a node takes below the line where engines preempt.
+MOST_USERS = 10_000_000
+NO_ROOM = ("marginal", "does not fit")
 KIND_WORDS = {
     "serve": "serving",
     "batch": "batch inference",
@@ -54,7 +62,7 @@ EVIDENCE_FIGURES = {
 
 @dataclass(frozen=True, slots=True)
 class _Finding:
-    """What one step found. attempt: the build it rests on."""
+    """What one step found. attempt: the build it rests on. replicas: nodes of a load, GPUs of a frontier run."""
 
     number: int
     question: str
@@ -82,16 +90,27 @@ def _findings(scenario: Scenario, high: Scenario, entered: Plan) -> list[_Findin
     frontier = _is_frontier(scenario)
     one_gpu = attempt(scenario, 1)
     node = one_node(high)
+    eight = _at_eight_bits(high, node) if not node.carries else None
     int4 = one_node(_with_weights(scenario, INT4_FORMAT)) if inference else None
+    holders = [found for found in (node, eight, int4) if found is not None]
+    holder = next((found for found in holders if found.holds), holders[-1])
     findings = [
         _Finding(0, "Does one GPU carry it?", one_gpu.carries, _why(one_gpu), one_gpu, evidence=_evidence(one_gpu)),
-        _node_step(high, node, frontier),
+        _node_step(high, node, eight, frontier),
         _int4_step(scenario, int4),
-        _load_step(scenario, node if node.holds or int4 is None else int4, frontier),
+        _load_step(scenario, holder, frontier),
     ]
-    findings.append(_cluster_step(high, frontier, any(finding.yes for finding in findings)))
+    findings.append(_cluster_step(high, holder, frontier, any(finding.yes for finding in findings)))
     findings.append(_frontier_step(scenario, frontier, findings[4].attempt, entered))
     return findings
+
+
+def _at_eight_bits(high: Scenario, node: Attempt) -> Attempt | None:
+    """The smallest single node at FP8, where the person asked for more bits; None where FP8 changes nothing."""
+    if not high.workload.is_inference or FORMATS[high.model.weights].bits_per_weight < EIGHT_BITS:
+        return None
+    found = one_node(_with_weights(high, "fp8"))
+    return found if found.carries or (found.holds and not node.holds) else None
 
 
 def step_plan(scenario: Scenario, entered: Plan, number: int) -> Plan | None:
@@ -108,8 +127,8 @@ def decide(scenario: Scenario, entered: Plan) -> Verdict:
     high = _at_high_precision(scenario)
     findings = _findings(scenario, high, entered)
     end = next((finding for finding in findings if finding.yes), None)
-    answer, headline, build = _say(scenario, high, end)
-    deciding = end or findings[4]
+    answer, headline, build = _say(scenario, high, findings, end)
+    deciding = end or _closest(findings)
     return Verdict(
         step=deciding.number if end is not None else 5,
         answer=answer,
@@ -127,12 +146,16 @@ def decide(scenario: Scenario, entered: Plan) -> Verdict:
 # ---------------------------------------------------------------- steps
 
 
-def _node_step(high: Scenario, node: Attempt, frontier: bool) -> _Finding:
+def _node_step(high: Scenario, node: Attempt, eight: Attempt | None, frontier: bool) -> _Finding:
     inference = high.workload.is_inference
     label = FORMATS[high.model.weights].label
     question = f"Does one node carry it at {label}?" if inference else "Does one node hold the whole training state?"
     if frontier:
         return _Finding(1, question, False, "pretraining at this size is step 5", node, evidence=_evidence(node))
+    if eight is not None:
+        question = f"Does one node carry it at {label}, or at FP8?"
+        clause = f"{label}: {_why(node)}; FP8: {_why(eight)}"
+        return _Finding(1, question, eight.carries, clause, eight, evidence=_evidence(eight))
     return _Finding(1, question, node.carries, _why(node), node, evidence=_evidence(node))
 
 
@@ -158,23 +181,46 @@ def _load_step(scenario: Scenario, holder: Attempt, frontier: bool) -> _Finding:
         return no("one node carries the load")
     if frontier:
         return no("from scratch at this size it is both")
-    if one.serving is not None and one.serving.meets_targets is False and one.serving.best_concurrency < 1:
-        return no(f"no load on one node meets the targets: {'; '.join(one.serving.missed)}")
-    count = _replicas_needed(scenario, one)
-    if count == 0:
-        return no("one node holds the model, and no number of it meets the targets")
-    clause = _replica_words(scenario, one, count)
+    if one.over_budget:
+        return no(f"{_missed(one)}; more nodes cost no less")
+    if scenario.workload.is_inference:
+        users, rate = _node_capacity(_without_load(one.scenario))
+        if users < 1:
+            return no(f"no load on one node meets the targets: {_alone(one.scenario)}")
+        count = _replicas_needed(scenario, users, rate)
+        clause = _replica_words(scenario, users, rate, count)
+    else:
+        count = _nodes_for_deadline(scenario, one)
+        if count == 0:
+            return no("one node holds the state, and no number of them is in time")
+        if attempt(scenario, one.scenario.hardware.gpus_per_node, count).plan is None:
+            return no("no layout spreads the run")
+        link = scenario.hardware.inter_link.name
+        clause = f"one node holds the state; the deadline takes {count} of them, data parallel over {link}"
     return _Finding(3, question, True, clause, holder, count, _evidence(holder))
 
 
-def _cluster_step(high: Scenario, frontier: bool, ended: bool) -> _Finding:
+def _cluster_step(high: Scenario, holder: Attempt, frontier: bool, ended: bool) -> _Finding:
     question = "Must it run across nodes?"
     if ended:
         return _Finding(4, question, False, "a step before this one carries it")
+    if holder.holds and not frontier:
+        inference = high.workload.is_inference
+        clause = "a fabric only adds latency" if inference else "more nodes are data parallel, which step 3 counts"
+        return _Finding(4, question, False, f"the model fits one node: {clause}", holder, evidence=_evidence(holder))
     found = cluster(high)
     why = _efficiency(found) if found.carries else _why(found)
-    clause = f"{found.build} over {high.hardware.inter_link.name}: {why}"
+    clause = f"{found.build}{_needed(high, found)} over {high.hardware.inter_link.name}: {why}"
     return _Finding(4, question, found.carries and not frontier, clause, found, evidence=_evidence(found))
+
+
+def _needed(scenario: Scenario, found: Attempt) -> str:
+    """What is needed against what was entered, where those are different numbers of the same node."""
+    entered = scenario.hardware
+    if not found.carries or entered.nodes == found.nodes or entered.gpus_per_node != found.gpus_per_node:
+        return ""
+    were = "was" if entered.nodes == 1 else "were"
+    return f" {'suffice' if entered.nodes > found.nodes else 'are needed'}, {entered.nodes} {were} entered;"
 
 
 def _frontier_step(scenario: Scenario, frontier: bool, spread: Attempt | None, entered: Plan) -> _Finding:
@@ -185,68 +231,137 @@ def _frontier_step(scenario: Scenario, frontier: bool, spread: Attempt | None, e
     if found.training is None:
         return _Finding(5, question, True, "no layout of this card trains it: plan SXM nodes on NDR", spread)
     days = scenario.workload.deadline_days or FRONTIER_DAYS
-    gpus = math.ceil(found.training.gpu_hours / 24.0 / days)
     tokens = scenario.workload.total_tokens / 1e12
     card = scenario.hardware.accelerator.label
+    gpus = _frontier_gpus(scenario, found)
     clause = f"about {gpus:,} {card} for {tokens:,.3g}T tokens in {days:,.0f} days, on NDR InfiniBand or SXM"
-    return _Finding(5, question, True, clause, spread)
+    return _Finding(5, question, True, clause, spread, gpus)
+
+
+def _frontier_gpus(scenario: Scenario, found: Plan) -> int:
+    """GPUs that finish the run in the wall time asked for, or in the planned one, at the speed of a plan's GPU."""
+    if found.training is None:
+        return 0
+    days = scenario.workload.deadline_days or FRONTIER_DAYS
+    return math.ceil(found.training.gpu_hours / 24.0 / days)
 
 
 # ---------------------------------------------------------------- replicas
 
 
-def _served_by_one(one: Plan) -> float:
-    """Users that one node serves inside the targets."""
-    users = one.memory.max_concurrency
-    if one.serving is not None and one.serving.meets_targets is False:
-        users = min(users, one.serving.best_concurrency)
-    return users
+def _without_load(scenario: Scenario) -> Scenario:
+    """The scenario for one user, without a rate: what a node can take does not depend on what is asked."""
+    return replace(scenario, workload=replace(scenario.workload, concurrency=1, requests_per_s=None))
 
 
-def _replicas_needed(scenario: Scenario, one: Plan) -> int:
-    """Replicas of one node that the load takes: by users, by requests, or by the deadline; 0 when none is enough."""
-    needs: list[float] = []
+def _with_users(scenario: Scenario, users: int) -> Scenario:
+    return replace(scenario, workload=replace(scenario.workload, concurrency=users))
+
+
+@lru_cache(maxsize=1024)
+def _node_capacity(one: Scenario) -> tuple[int, float]:
+    """Users that one node serves inside the targets and below the preemption line, and requests/s at its best.
+
+    one: a single node without its load, so that twice the load never takes fewer nodes. The most users are found by
+    halving between the KV that fits and none, to one part in a hundred.
+    """
+    gpus = one.hardware.gpus_per_node
+
+    def good(users: int) -> bool:
+        found = attempt(_with_users(one, users), gpus)
+        return found.plan is not None and found.carries and found.plan.memory.headroom not in NO_ROOM
+
+    alone = attempt(one, gpus)
+    if alone.plan is None or not alone.carries:
+        return 0, 0.0
+    low, high = 1, max(2, math.ceil(alone.plan.memory.max_concurrency))
+    while high <= MOST_USERS and good(high):
+        low, high = high, math.ceil(high * 1.25)
+    while high - low > max(1, low // 100):
+        middle = (low + high) // 2
+        if good(middle):
+            low = middle
+        else:
+            high = middle
+    full = attempt(_with_users(one, low), gpus).plan
+    if full is None or full.serving is None:
+        return low, 0.0
+    return low, full.serving.best_tokens_per_s_total / one.workload.output_tokens
+
+
+def _replicas_needed(scenario: Scenario, users: int, rate: float) -> int:
+    """Replicas of one node that the users and the requests take, at least two."""
     workload = scenario.workload
-    if workload.is_inference:
-        served = _served_by_one(one)
-        if served < 1:
-            return 0
-        needs.append(workload.concurrency / served)
-        if workload.requests_per_s is not None and one.serving is not None:
-            asked = workload.requests_per_s * workload.output_tokens
-            needs.append(asked / one.serving.best_tokens_per_s_total)
-    elif one.training is not None and workload.deadline_days:
-        return _nodes_for_deadline(scenario, one)
-    return max(2, math.ceil(max(needs))) if needs else 0
+    needs = [workload.concurrency / users]
+    if workload.requests_per_s is not None and rate > 0:
+        needs.append(workload.requests_per_s / rate)
+    return max(2, math.ceil(max(needs)))
+
+
+@lru_cache(maxsize=1024)
+def _days(run: Scenario, nodes: int) -> float:
+    """Days that a billion tokens of a run take on so many nodes; infinite where it does not fit them."""
+    found = attempt(run, run.hardware.gpus_per_node, nodes).plan
+    if found is None or found.training is None or not found.memory.fits:
+        return math.inf
+    return found.training.days
 
 
 def _nodes_for_deadline(scenario: Scenario, one: Plan) -> int:
-    """The fewest nodes in data parallel that meet the deadline; 0 when none of those tried does.
-
-    Starts at the count that full efficiency would take and grows by a tenth, so that what it says was sized.
-    """
+    """The fewest nodes in data parallel that meet the deadline; 0 when none of those tried does."""
+    workload = scenario.workload
     assert one.training is not None
-    deadline = scenario.workload.deadline_days or 0.0
-    nodes = max(2, math.ceil(one.training.days / deadline))
+    deadline = workload.deadline_days or math.inf
+    unit = 1_000_000_000
+    run = replace(one.scenario, workload=replace(workload, total_tokens=unit, deadline_days=None, budget_usd=None))
+    billions = workload.total_tokens / unit
+
+    def in_time(nodes: int) -> bool:
+        return _days(run, nodes) * billions <= deadline
+
+    # fewer than full efficiency takes are never in time
+    low = max(1, math.ceil(one.training.days / deadline) - 1)
+    high = low + 1
     for _ in range(DEADLINE_TRIES):
-        if nodes > MAX_NODES:
+        if high > MAX_NODES:
             return 0
-        found = attempt(scenario, one.scenario.hardware.gpus_per_node, nodes)
-        if found.carries:
-            return nodes
-        nodes = max(nodes + 1, math.ceil(nodes * 1.1))
-    return 0
+        if in_time(high):
+            break
+        low, high = high, math.ceil(high * 1.25)
+    else:
+        return 0
+    while high - low > 1:
+        middle = (low + high) // 2
+        if in_time(middle):
+            high = middle
+        else:
+            low = middle
+    return high
 
 
-def _replica_words(scenario: Scenario, one: Plan, count: int) -> str:
-    if not scenario.workload.is_inference:
-        return f"one node holds the state; the deadline takes {count} of them, data parallel over commodity fabric"
-    served, workload = _served_by_one(one), scenario.workload
-    lost = f"a lost node leaves {100.0 * (count - 1) / count:.0f} %"
-    if served < workload.concurrency or workload.requests_per_s is None or one.serving is None:
-        return f"one node holds the model and serves {served:,.0f} of {workload.concurrency:,} users; {lost}"
-    rate = one.serving.best_tokens_per_s_total / workload.output_tokens
-    return f"one node holds the model and serves {rate:,.2g} of {workload.requests_per_s:,.3g} requests/s; {lost}"
+def _replica_words(scenario: Scenario, users: int, rate: float, count: int) -> str:
+    """What one node takes of the load, and what is left when one of them is lost."""
+    workload = scenario.workload
+    if (
+        workload.requests_per_s is not None
+        and rate > 0
+        and workload.requests_per_s / rate > workload.concurrency / users
+    ):
+        asked, served, unit = workload.requests_per_s, rate, "requests/s"
+        head = f"one node holds the model and serves {served:,.3g} of {asked:,.3g} {unit}"
+    else:
+        asked, served, unit = float(workload.concurrency), float(users), "users"
+        head = f"one node holds the model and serves {users:,} of {workload.concurrency:,} users"
+    left = min(1.0, (count - 1) * served / asked)
+    if left >= 1.0:
+        return f"{head}; a lost node leaves enough for all"
+    return f"{head}; a lost node leaves {100.0 * left:.0f} %, {count + 1} nodes keep all of it"
+
+
+def _alone(one: Scenario) -> str:
+    """What a single user misses on one node."""
+    found = attempt(_without_load(one), one.hardware.gpus_per_node)
+    return f"one user alone gets {_missed(found.plan)}" if found.plan is not None and not found.carries else ""
 
 
 def _router(count: int) -> str:
@@ -261,22 +376,32 @@ def _why(found: Attempt) -> str:
     if found.plan is None:
         return found.why_not
     memory, worst = found.plan.memory, found.plan.memory.worst
+    if not found.plan.fits:
+        workload = found.plan.scenario.workload
+        if workload.is_inference and memory.starts:
+            return f"KV for {math.floor(memory.max_concurrency):,} of {workload.concurrency:,} users"
+        if worst.over_bytes > 0:
+            each = "each of " if found.gpus_per_node * found.nodes > 1 else ""
+            return f"{worst.over_bytes / GIB:,.1f} GiB over on {each}{found.build}"
+        return memory.headroom_reason
     if not memory.fits:
-        if not memory.starts and worst.over_bytes > 0:
-            return f"{worst.over_bytes / GIB:,.1f} GiB over on each of {found.build}"
-        if found.plan.scenario.workload.is_inference:
-            return f"KV for {memory.max_concurrency:,.0f} of {found.plan.scenario.workload.concurrency:,} users"
-        return f"{worst.over_bytes / GIB:,.1f} GiB over on each of {found.build}"
+        asked = found.plan.scenario.workload.concurrency
+        waits = f"{math.floor(memory.max_concurrency):,} of {asked:,} sequences run at once, the others wait"
+        return _missed(found.plan) or waits
     return _missed(found.plan) or memory.headroom_reason
 
 
 def _missed(found: Plan) -> str:
     if found.serving is not None and found.serving.missed:
         return "; ".join(found.serving.missed)
+    parts = []
     if found.training is not None and found.training.meets_deadline is False:
         deadline = found.scenario.workload.deadline_days or 0.0
-        return f"{found.training.days:,.1f} days against a deadline of {deadline:,.3g}"
-    return ""
+        parts.append(f"{found.training.days:,.1f} days against a deadline of {deadline:,.3g}")
+    if found.over_budget:
+        budget = found.scenario.workload.budget_usd or 0.0
+        parts.append(f"${found.run_usd or 0.0:,.0f} of GPU time against a budget of ${budget:,.0f}")
+    return "; ".join(parts)
 
 
 def _efficiency(found: Attempt) -> str:
@@ -286,11 +411,18 @@ def _efficiency(found: Attempt) -> str:
         share = found.plan.training.efficiency
         text = f"projected efficiency {100 * share:.0f} %"
         if share < EFFICIENCY_FLOOR:
-            text += f", under the {100 * EFFICIENCY_FLOOR:.0f} % floor: data parallel across nodes, or SXM nodes"
+            text += f", under the {100 * EFFICIENCY_FLOOR:.0f} % floor; better: {_better_shape(found.plan)}"
         return text
     if found.plan.serving is not None:
         return f"{100 * found.plan.serving.communication_share:.0f} % of a step in communication"
     return found.plan.memory.headroom_reason
+
+
+def _better_shape(spread: Plan) -> str:
+    """The shape that the scaling table names instead of one under the floor."""
+    rows = scaling_table(spread.scenario, spread.layout)
+    own = next((row for row in rows if row.in_use), None)
+    return own.better if own is not None and own.better else "data parallel across nodes, or SXM nodes"
 
 
 def _evidence(found: Attempt) -> tuple[Evidence, ...]:
@@ -317,6 +449,9 @@ def _evidence(found: Attempt) -> tuple[Evidence, ...]:
     if serving is not None:
         speed = f"{serving.tokens_per_s_user:,.0f} tokens/s a user, TTFT {serving.ttft_s:,.2f} s"
         lines.append(Evidence("speed", speed, "fitted"))
+        if found.plan.scenario.workload.requests_per_s is not None:
+            most = serving.best_tokens_per_s_total / found.plan.scenario.workload.output_tokens
+            lines.append(Evidence("at the best load", f"{most:,.3g} requests/s", "fitted"))
     if training is not None:
         run = f"{training.days:,.1f} days, {100 * training.efficiency:.0f} % of one GPU's speed per GPU"
         lines.append(Evidence("run", run, "fitted"))
@@ -368,12 +503,39 @@ def _assumed(scenario: Scenario) -> tuple[str, ...]:
             assumed.append("no latency target: any speed counts as met")
         if workload.requests_per_s is None and workload.kind == "serve":
             assumed.append(f"the load is {workload.concurrency:,} users at once, each always waiting for an answer")
-    elif workload.deadline_days is None:
-        assumed.append("no deadline: any duration counts as met")
+    else:
+        if workload.deadline_days is None and _is_frontier(scenario):
+            assumed.append(f"no deadline: {FRONTIER_DAYS:.0f} days are planned for")
+        elif workload.deadline_days is None:
+            assumed.append("no deadline: any duration counts as met")
+        if workload.budget_usd is not None and usd_per_gpu_hour(scenario)[0] is None:
+            assumed.append("the budget is not held: nobody rents this GPU out, and no price is entered")
     return tuple(assumed)
 
 
-def _say(scenario: Scenario, high: Scenario, end: _Finding | None) -> tuple[Answer, str, Build]:
+def _closest(findings: list[_Finding]) -> _Finding:
+    """The step whose no says most: that of the load where a node holds the model, else that of the cluster."""
+    load = findings[3].attempt
+    return findings[3] if load is not None and load.holds else findings[4]
+
+
+def _no_build(findings: list[_Finding]) -> str:
+    """Why nothing carries the workload: its memory, its budget or its targets."""
+    plans = [found.attempt.plan for found in findings if found.attempt is not None and found.attempt.plan is not None]
+    if not any(plan.fits for plan in plans):
+        return "Does not fit"
+    return "Over budget" if any(plan.over_budget for plan in plans) else "Misses its targets"
+
+
+def _only_just(found: Attempt) -> str:
+    """The word that goes with a build that fits without headroom."""
+    marginal = found.plan is not None and found.plan.memory.headroom == "marginal"
+    return " (marginal)" if marginal else ""
+
+
+def _say(
+    scenario: Scenario, high: Scenario, findings: list[_Finding], end: _Finding | None
+) -> tuple[Answer, str, Build]:
     """Answer, headline and the recommended build for the step that ended the flow."""
     hardware, model = scenario.hardware, scenario.model
     inference = scenario.workload.is_inference
@@ -381,17 +543,27 @@ def _say(scenario: Scenario, high: Scenario, end: _Finding | None) -> tuple[Answ
     at = f"{model.name} {FORMATS[model.weights].label}" if inference else f"{model.name} {task}"
     card = hardware.accelerator.label
     if end is None:
-        return "does-not-fit", f"Does not fit: {at} on any {card} build tried", Build("none", 0, 0, model.weights)
+        return (
+            "does-not-fit",
+            f"{_no_build(findings)}: {at} on any {card} build tried",
+            Build("none", 0, 0, model.weights),
+        )
     found = end.attempt
     if end.number == 5:
         spread = found or Attempt(hardware.gpus_per_node, hardware.nodes, None)
-        build = Build("NDR InfiniBand or SXM cluster", spread.gpus_per_node, spread.nodes, model.weights)
-        return "frontier", f"The frontier: {model.name} from scratch", build
+        nodes = max(spread.nodes, math.ceil(end.replicas / spread.gpus_per_node))
+        about = f", about {end.replicas:,} {card}" if end.replicas > 1 else ""
+        build = Build("NDR InfiniBand or SXM cluster", spread.gpus_per_node, nodes, model.weights)
+        return "frontier", f"The frontier: {model.name} from scratch{about}", build
     assert found is not None
     if end.number == 0:
         spare = hardware.gpus - 1
         extra = "" if not spare else "; the other is spare" if spare == 1 else f"; the other {spare} are spare"
-        return "one-gpu", f"One GPU: {at} on 1x {card}{extra}", Build(found.build, 1, 1, model.weights)
+        return (
+            "one-gpu",
+            f"One GPU{_only_just(found)}: {at} on 1x {card}{extra}",
+            Build(found.build, 1, 1, model.weights),
+        )
     if end.number == 4:
         build = Build(found.build, found.gpus_per_node, found.nodes, high.model.weights)
         shape = _shape_words(scenario, found)
@@ -401,13 +573,21 @@ def _say(scenario: Scenario, high: Scenario, end: _Finding | None) -> tuple[Answ
         build = Build(
             f"{end.replicas} replicas of {found.build}", found.gpus_per_node, end.replicas, weights, end.replicas
         )
-        front = f"{_router(end.replicas)} in front, no fabric" if inference else "data parallel between them"
-        return "replicas", f"Replicas: {build.words}, {front}", build
-    head = f"One node{' at INT4' if end.number == 2 else ''}: {at} on {found.build}"
+        if not inference:
+            words = f"Replicas: {end.replicas} nodes of {found.build}, data parallel over {hardware.inter_link.name}"
+            return "replicas", words, build
+        return "replicas", f"Replicas: {build.words}, {_router(end.replicas)} in front, no fabric", build
+    just = _only_just(found)
+    head = f"One node{' at INT4' if end.number == 2 else ''}{just}: {at} on {found.build}"
     if inference and weights != model.weights:
         label = FORMATS[weights].label
-        even = end.number == 1  # step 1 asked about more bits than the person did
-        head = f"One node: {model.name} on {found.build}, even at {label}" if even else head.replace(at, model.name)
+        even = FORMATS[weights].bits_per_weight > FORMATS[model.weights].bits_per_weight
+        if end.number == 1 and even:
+            head = f"One node{just}: {model.name} on {found.build}, even at {label}"
+        elif end.number == 1:
+            head = f"One node at {label}{just}: {model.name} on {found.build}"
+        else:
+            head = head.replace(at, model.name)
     if hardware.nodes > 1:
         head += f", not {hardware.nodes} nodes of {hardware.gpus_per_node}"
     elif found.gpus_per_node > hardware.gpus:

@@ -196,7 +196,7 @@ def rule(entry: Entry, key: str) -> Iterator[Claim]:
 
 FLOW: dict[int, tuple[Entry, str]] = {
     1: ({"model": "llama-3.1-70b", "weights": "fp8", "concurrency": 32}, "one-node"),
-    2: ({"model": "llama-3.1-405b", "weights": "bf16", "accelerator": "h100-sxm", "concurrency": 8}, "one-node-int4"),
+    2: ({"model": "deepseek-v3", "weights": "fp8", "concurrency": 8}, "one-node-int4"),
     3: ({"model": "llama-3.1-70b", "weights": "fp8", "concurrency": 4000}, "replicas"),
     4: ({"model": "llama-3.1-70b", "weights": "bf16", "kind": "full-finetune", "nodes": 2}, "multi-node"),
     5: (

@@ -28,10 +28,17 @@ def test_70b_at_fp8_for_32_users_takes_one_node_of_eight_96_gb_cards() -> None:
     assert "One node" in sizing.verdict.headline
 
 
-def test_405b_in_16_bit_on_eight_h100_goes_to_int4_or_beyond() -> None:
-    sizing = size(build("llama-3.1-405b", "bf16", "h100-sxm", concurrency=8))
-    assert not sizing.verdict.carried
-    assert sizing.verdict.answer == "one-node-int4"
+def test_405b_in_16_bit_on_eight_h100_fits_at_fp8_before_anyone_speaks_of_int4() -> None:
+    verdict = size(build("llama-3.1-405b", "bf16", "h100-sxm", concurrency=8)).verdict
+    assert not verdict.carried
+    assert verdict.answer == "one-node"
+    assert verdict.recommended is not None
+    assert verdict.recommended.weights == "fp8"
+    assert "at FP8" in verdict.headline
+
+
+def test_a_model_that_fp8_does_not_shrink_enough_takes_int4() -> None:
+    assert answer(model="deepseek-v3", weights="fp8", accelerator="h100-sxm", concurrency=8) == "one-node-int4"
 
 
 def test_deepseek_v3_at_fp8_does_not_fit_one_node_of_h100() -> None:
