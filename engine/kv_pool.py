@@ -31,6 +31,17 @@ SGLANG_SLIDING_SHARE = 0.8
 """Tokens of SGLang's sliding-window pool for each one of the full pool (`swa_full_tokens_ratio`, server_args.py)."""
 SGLANG_STATE_SHARE = 0.9
 """Bytes of SGLang's recurrent-state pool for each one of the KV pool (`mamba_full_memory_ratio`)."""
+PACKED_BLOCK = 256
+"""Tokens a block of the compressed caches of DeepSeek-V4 stands for (vLLM's recipe for it)."""
+PACKED_WINDOW_BLOCK = 64
+"""Tokens a block of its sliding windows (vllm/models/deepseek_v4)."""
+PACKED_ALIGNMENT = 576
+"""Bytes that pages of DeepSeek-V4's caches are a multiple of (vllm/models/deepseek_v4/compressor.py)."""
+PACKED_PADDING = 1.16
+"""Blocks of DeepSeek-V4 against their pages: groups of unlike layers are padded to equal numbers. From the concurrency
+that two start-up logs print for a known KV space (37.93 GiB for 9.76 x 256,000 tokens, 32.08 for 8.30 x 262,144)."""
+OVERLAPPING_RATIO = 4
+"""Compression at which DeepSeek-V4's compressor keeps two windows, one over the other."""
 
 SpecKind = Literal["full", "sliding", "chunked", "state"]
 
@@ -47,6 +58,7 @@ class Spec:
     window: int = 0
     compression: int = 1
     latent: bool = False
+    own_block: int = 0  # tokens or entries a block, where it is not the engine's
 
     def entries(self, tokens: int, batched: int) -> int:
         """Cache entries that a sequence of `tokens` holds at most, while `batched` tokens are being prefilled."""
@@ -154,25 +166,36 @@ class KvPool:
         return low
 
 
-def cache_specs(cache: Cache, kv: str, ranks: int, state_bytes: int) -> list[Spec]:
+def cache_specs(
+    cache: Cache, kv: str, ranks: int, engine: ServingEngine = "vllm", plain_latent: bool = False
+) -> list[Spec]:
     """What one `Cache` of a layer keeps on a rank when `ranks` GPUs split the KV heads.
 
-    state_bytes: bytes of an element of a recurrent state (4, or 2 where an engine keeps it in 16 bits).
+    plain_latent: FP8 latents of sparse attention take a byte an element, as on Blackwell's kernels; elsewhere their
+    rotary part stays 16-bit beside fp32 scales.
     """
     store = kv_format(kv)
+    paged = engine in ("vllm", "vllm-earlier")
     if cache.kind == "recurrent":
         split = math.gcd(ranks, cache.state_heads) if cache.state_heads else ranks
-        # The convolution window is kept in the compute type whatever the cache format.
-        size = (cache.conv_elements * 2 + cache.recurrent_elements * state_bytes) // split
+        # The convolution window is kept in the compute type whatever the cache format. The state: vLLM goes by the
+        # config (vllm/model_executor/layers/mamba/mamba_utils.py), other engines keep fp32.
+        each = cache.state_bytes if paged else 4
+        size = (cache.conv_elements * 2 + cache.recurrent_elements * each) // split
         return [Spec("state", size)]
     latent = cache.kind == "latent"
     if latent:
         width = cache.latent_width * store.bytes_each
-        if store.id == "fp8" and cache.index_width:
+        if store.id == "fp8" and cache.index_width and not plain_latent:
             # vLLM's fp8_ds_mla: FP8 latents, 4 fp32 scales, the 64 rotary values in 16 bits.
             width += 16 + 64
     else:
         width = kv_heads_on_rank(cache, ranks) * (cache.k_width + cache.v_width) * store.bytes_each
+        if store.id == "fp8" and not cache.v_width:
+            # DeepSeek-V4 keeps one vector for keys and values: 64 rotary values in 16 bits, 8 bytes of scales.
+            width += 64 + 8
+    if cache.compression > 1 and paged:
+        return _compressed_specs(cache, width)
     if cache.index_width:
         # Index keys are FP8 with an fp32 scale per 128, in every cache format (vLLM deepseek_v2.py).
         width += cache.index_width + 4 * -(-cache.index_width // 128)
@@ -182,10 +205,42 @@ def cache_specs(cache: Cache, kv: str, ranks: int, state_bytes: int) -> list[Spe
     return [Spec("full", width, 0, cache.compression, latent)]
 
 
+def _compressed_specs(cache: Cache, width: float) -> list[Spec]:
+    """A compressed history, its index keys, and the fp32 windows that the compressors gather new entries in.
+
+    vLLM admits a request by those windows token by token (vllm/models/deepseek_v4/compressor.py).
+    """
+    ratio = cache.compression
+    windows = 2 if ratio == OVERLAPPING_RATIO else 1
+    block = PACKED_BLOCK // ratio
+    gather = OVERLAPPING_RATIO if windows == 2 else 2 * OVERLAPPING_RATIO
+    specs = [
+        Spec("full", width, 0, ratio, own_block=block),
+        Spec("sliding", 2 * windows * cache.kv_heads * cache.k_width * 4, windows * ratio, own_block=gather),
+    ]
+    if cache.index_width:
+        keys = cache.index_width + 4 * -(-cache.index_width // 128)
+        specs.append(Spec("full", keys, 0, ratio, own_block=block))
+        specs.append(Spec("sliding", 2 * windows * cache.index_width * 4, windows * ratio, own_block=gather))
+    return specs
+
+
+def _packed(counts: dict[Spec, int]) -> KvPool:
+    """Pages of their own size for each kind of layer, counted in units of `PACKED_ALIGNMENT` bytes."""
+    groups = []
+    for spec, layers in counts.items():
+        block = spec.own_block or PACKED_WINDOW_BLOCK
+        units = math.ceil(spec.bytes_each * block / PACKED_ALIGNMENT)
+        groups.append(Group(spec, math.ceil(layers * units * PACKED_PADDING), block))
+    return KvPool(PACKED_ALIGNMENT, tuple(groups), False, 1 - 1 / PACKED_PADDING)
+
+
 def _paged(counts: dict[Spec, int], block: int) -> KvPool:
     """vLLM's layout of layers counted by spec."""
     if not counts:
         return KvPool(1, (), True)
+    if any(spec.own_block for spec in counts):
+        return _packed(counts)
     if any(spec.latent for spec in counts):
         block = max(block, LATENT_BLOCK)
     kinds = {(spec.kind, spec.window, spec.compression) for spec in counts}
@@ -247,17 +302,16 @@ def kv_pool(
     stage: int,
     engine: ServingEngine = "vllm",
     block: int = 16,
+    plain_latent: bool = False,
 ) -> KvPool:
-    """The KV pool of one GPU of a pipeline stage. ranks: GPUs that split the KV heads of a sequence."""
-    # Until 2026 vLLM kept recurrent states in the model's own type; SGLang and newer vLLM keep fp32.
-    state_bytes = 2 if engine == "vllm-earlier" else 4
+    """The KV pool of one GPU of a pipeline stage. ranks: GPUs that split the KV heads. plain_latent: `cache_specs`."""
     counts: Counter[Spec] = Counter()
     known: dict[int, list[Spec]] = {}
     for index in stage_range(len(arch.layers), pp, stage):
         layer = arch.layers[index]
         specs = known.get(id(layer))
         if specs is None:
-            specs = [spec for cache in layer.caches for spec in cache_specs(cache, kv, ranks, state_bytes)]
+            specs = [spec for cache in layer.caches for spec in cache_specs(cache, kv, ranks, engine, plain_latent)]
             known[id(layer)] = specs
         counts.update(specs)
     return _pooled(counts) if engine == "sglang" else _paged(counts, block)

@@ -9,7 +9,7 @@ from engine.formats import kv_format, weight_format
 from engine.kv_pool import kv_pool
 from engine.layout import valid_tp
 from engine.scenario import Layout, Scenario
-from engine.serving_memory import engine_settings, plain_layout, serving_memory
+from engine.serving_memory import engine_settings, plain_latent, plain_layout, serving_memory
 from engine.sharding import attention_ranks, kv_copies
 from engine.sizing import Memory, Suggestion
 
@@ -103,6 +103,7 @@ def _longest_prompt(scenario: Scenario, layout: Layout, now: Memory) -> int:
             stage,
             settings.engine,
             settings.block_size,
+            plain_latent(scenario.hardware.accelerator, settings.engine),
         )
         for stage in range(layout.pp)
     }

@@ -226,6 +226,14 @@ def expert_tile(accelerator: Accelerator) -> Tile:
     return "marlin"
 
 
+def plain_latent(accelerator: Accelerator, engine: ServingEngine) -> bool:
+    """Whether FP8 latents of sparse attention take a byte an element, nothing beside: B200's kernels of 2026.
+
+    Elsewhere vLLM stores fp8_ds_mla (vllm/v1/attention/backends/mla: flashinfer_mla_sparse.py, flashmla_sparse.py).
+    """
+    return accelerator.compute_capability.startswith("10.") and engine != "vllm-earlier"
+
+
 def _padded(rows: int, cols: int, tile: Tile, down: bool) -> tuple[int, int]:
     """Rows and columns of an MXFP4 expert matrix after the kernel's padding."""
 
@@ -368,6 +376,7 @@ def _stages(
     block: int,
     tile: Tile,
     rocm: bool,
+    plain: bool,
 ) -> tuple[_Stage, ...]:
     ranks = attention_ranks(layout)
     found: list[_Stage] = []
@@ -383,7 +392,7 @@ def _stages(
             1,
             loaded,
             held.layers,
-            kv_pool(arch, kv, ranks, layout.pp, stage, engine, block),
+            kv_pool(arch, kv, ranks, layout.pp, stage, engine, block, plain),
             stage == layout.pp - 1,
         )
         if found:
@@ -440,7 +449,10 @@ def _ranks(
     settings = _settings(runtime, card, layout, arch, 0)
     visible = visible_bytes(card)
     rocm = card.vendor.upper() == "AMD"
-    stages = _stages(arch, weights, kv, layout, mtp, settings.engine, settings.block_size, expert_tile(card), rocm)
+    plain = plain_latent(card, settings.engine)
+    stages = _stages(
+        arch, weights, kv, layout, mtp, settings.engine, settings.block_size, expert_tile(card), rocm, plain
+    )
     non_torch = non_torch_bytes(card, layout, settings.engine, nvlink)
     ranks: list[_Rank] = []
     for stage in stages:

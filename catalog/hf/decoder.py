@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from catalog.hf.families import Bias, Family
@@ -218,7 +219,9 @@ class Decoder:
         kind = self.family.recurrent
         if kind not in builders:
             raise self.config.error("layer_types", f"block {index} keeps a state, but its kind is not known")
-        return builders[kind]()
+        mixer = builders[kind]()
+        wide = "float32" in (self.config.text("mamba_ssm_dtype"), self.config.text("mamba_ssm_cache_dtype"))
+        return replace(mixer, caches=tuple(replace(cache, state_bytes=4) for cache in mixer.caches)) if wide else mixer
 
     def _delta_net(self) -> Mixer:
         config = self.config

@@ -385,6 +385,7 @@ def kimi_delta_attention(hidden_size: int, heads: int, head_dim: int, kernel: in
         "recurrent",
         conv_elements=3 * width * (kernel - 1),
         recurrent_elements=heads * head_dim * head_dim,
+        state_bytes=4,  # vLLM's kernel keeps it so (mamba_utils.py, kda_state_dtype)
         state_heads=heads,
     )
     return Mixer("recurrent", tensors, (cache,))
