@@ -153,13 +153,17 @@ class Studies:
 
     def sizing_of(self, pin: Pin) -> Sizing | None:
         """The Sizing of a pinned build; None when it is impossible."""
+        return self.sizing_at(pin.scenario)
+
+    def sizing_at(self, scenario: Scenario) -> Sizing | None:
+        """The Sizing of a build that is not at hand; None when it is impossible."""
         from engine.errors import ScenarioError
 
-        if pin.scenario not in self._sized:
+        if scenario not in self._sized:
             if len(self._sized) > 2 * len(PIN_NAMES):
                 self._sized.clear()
             try:
-                self._sized[pin.scenario] = self.size(pin.scenario)
+                self._sized[scenario] = self.size(scenario)
             except ScenarioError:
-                self._sized[pin.scenario] = None
-        return self._sized[pin.scenario]
+                self._sized[scenario] = None
+        return self._sized[scenario]

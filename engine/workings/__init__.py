@@ -46,6 +46,25 @@ def working(sizing: Sizing, figure: str) -> Working:
     return _of(case_of(sizing), figure)
 
 
+DEEPEST = 60
+"""Workings under one figure; a whole chain is shorter."""
+
+
+def chain(sizing: Sizing, figure: str) -> tuple[Working, ...]:
+    """The working of a figure and those of all that it was worked out from, nearest first, each once.
+
+    Raises KeyError for an id that this sizing has no figure for.
+    """
+    waiting, known = [figure], {figure}
+    made: list[Working] = []
+    while waiting and len(made) < DEEPEST:
+        made.append(working(sizing, waiting.pop(0)))
+        new = [entry.figure for entry in made[-1].inputs if entry.figure and entry.figure not in known]
+        known.update(new)
+        waiting += dict.fromkeys(new)
+    return tuple(made)
+
+
 def _of(case: Case, figure: str) -> Working:
     if is_compound(figure):
         return compound(figure, lambda name: _of(case, name))
@@ -453,4 +472,4 @@ def figure_ids(sizing: Sizing) -> tuple[str, ...]:
     return tuple(found)
 
 
-__all__ = ["Input", "Working", "evaluate", "figure_ids", "working", "workings"]
+__all__ = ["Input", "Working", "chain", "evaluate", "figure_ids", "working", "workings"]

@@ -3,48 +3,43 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from engine.sizing import Sizing
-from engine.workings import Input, Working, working
+from engine.workings import Input, Working, chain
 from tui.doc import BLANK, Line, heading, line, paragraphs, shorten
 from tui.glyphs import Glyphs
 from tui.pages.words import GIB, digits
 
-DEEPEST = 60  # workings under one figure; a whole chain is shorter
 SUBSTITUTED_WIDTH = 400  # longer arithmetic is shown with names alone
 _NAME = re.compile(r"[A-Za-z_]\w*")
 
 
-def working_lines(sizing: Sizing, figure: str, width: int, glyphs: Glyphs) -> Sequence[Line]:
-    """A working as lines to read: the figure itself, then every figure that it was worked out from."""
+def working_lines(sizing: Sizing, figure: str, width: int, glyphs: Glyphs, whose: str = "") -> Sequence[Line]:
+    """A working as lines to read: the figure itself, then every figure that it was worked out from.
+
+    whose: which build the sizing is of, where it is not the one at hand.
+    """
     try:
-        chain = list(_chain(sizing, figure))
+        made = chain(sizing, figure)
     except KeyError:
         return [BLANK, *paragraphs(f"{figure} is not a figure of this build any more.", width, "", " ", " ")]
-    titles = {made.figure: made.title for made in chain}
-    opened = chain[0]
-    lines: list[Line] = [BLANK, *_title(opened, width), *_body(opened, width, glyphs)]
+    titles = {below.figure: below.title for below in made}
+    opened = made[0]
+    lines: list[Line] = [BLANK]
+    if whose:
+        lines += [
+            *paragraphs(glyphs.text(f"{whose.rstrip('.')}. Not the build at hand."), width, "warn", " ", " "),
+            BLANK,
+        ]
+    lines += [*_title(opened, width), *_body(opened, width, glyphs)]
     if opened.inputs:
         lines += [BLANK, heading("FROM", width, glyphs.rule), *_inputs(opened, width, titles)]
-    for below in chain[1:]:
+    for below in made[1:]:
         title = shorten(below.title, width - len(below.kind) - 3, glyphs.ellipsis)
         lines += [BLANK, heading(title, width, glyphs.rule, below.kind, "kind"), *_arithmetic(below, width)]
         lines += _inputs(below, width, titles)
     return lines
-
-
-def _chain(sizing: Sizing, figure: str) -> Iterator[Working]:
-    """The working and those of its inputs, nearest first, each once."""
-    waiting, known = [figure], {figure}
-    for _ in range(DEEPEST):
-        if not waiting:
-            return
-        made = working(sizing, waiting.pop(0))
-        yield made
-        new = [entry.figure for entry in made.inputs if entry.figure and entry.figure not in known]
-        known.update(new)
-        waiting += dict.fromkeys(new)
 
 
 def amount(value: float, unit: str) -> str:

@@ -412,12 +412,18 @@ class Workbench(Screen[None]):
         self.run_worker(job, exclusive=False)
 
     def open_working(self, figure: str) -> None:
-        """The working of a figure."""
+        """The working of a figure, of this build or of another that the page shows."""
+        from tui import elsewhere
         from tui.screens.working import Working
 
         sizing = self.sizeup.store.sizing
-        if sizing is not None:
-            self.app.push_screen(Working(sizing, figure))
+        if sizing is None:
+            return
+        opened = elsewhere.opened(figure, sizing, self.sizeup.studies)
+        if opened is None:
+            self.say("That build is not there any more.")
+        else:
+            self.app.push_screen(Working(opened.sizing, opened.figure, opened.whose))
 
     @on(Form.PickerWanted)
     def _picker(self, event: Form.PickerWanted) -> None:

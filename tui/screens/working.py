@@ -8,7 +8,7 @@ from tui.screens.dialog import Reader
 
 
 class Working(Reader):
-    """Opens one figure."""
+    """Opens one figure. whose: which build it belongs to, where that is not the one at hand."""
 
-    def __init__(self, sizing: Sizing, figure: str) -> None:
-        super().__init__("Working", lambda width: working_lines(sizing, figure, width, self.sizeup.glyphs))
+    def __init__(self, sizing: Sizing, figure: str, whose: str = "") -> None:
+        super().__init__("Working", lambda width: working_lines(sizing, figure, width, self.sizeup.glyphs, whose))

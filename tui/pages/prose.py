@@ -1,0 +1,114 @@
+"""Figures inside sentences: what a number of a sentence is, so that it opens like any other.
+
+The engine writes sentences; each phrase of theirs that holds figures stands here with the ids of their workings. A test
+walks all pages and fails on a figure that no phrase knows, and on one whose working does not hold the number shown.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from tui.doc import Line, Span, flow
+
+_N = r"(\$?[\d,]*\.?\d+(?:[kMBT]\b)?"  # an amount, up to its unit
+_KV = "ratio(memory.kv_needed_tokens,memory.kv_capacity_tokens)"
+_FILL = "ratio(memory.used_bytes,memory.usable_bytes)"
+
+PHRASES: tuple[tuple[re.Pattern[str], tuple[str, ...]], ...] = tuple(
+    (re.compile(pattern), figures)
+    for pattern, figures in (
+        # memory of serving
+        (rf"[Ww]eights take {_N} %)", ("memory.weights_share",)),
+        (rf"load needs {_N} %|times) of the KV", (_KV,)),
+        (rf"load needs {_N} times) the KV", (_KV,)),
+        (rf"load fills {_N} %)", (_FILL,)),
+        (rf"KV for {_N}) of {_N}) users", ("memory.max_concurrency", "load.concurrency")),
+        (rf"serves {_N}) of {_N}) users", ("memory.max_concurrency", "load.concurrency")),
+        (rf"{_N}) users fit", ("memory.max_concurrency",)),
+        (rf"[Oo]nly {_N}) of {_N}) users", ("serving.served_concurrency", "load.concurrency")),
+        (rf"marginal from about {_N}) users", ("memory.marginal_users",)),
+        (rf"one sequence of {_N}) tokens", ("load.max_model_len",)),
+        (rf"{_N} GiB) over\b", ("memory.over_bytes",)),
+        (rf"^{_N}) users at once|load is {_N}) users", ("load.concurrency", "load.concurrency")),
+        (rf"Stages differ by {_N} GiB)", ("memory.stage_spread_bytes",)),
+        # memory of training
+        (rf"step needs {_N}) of {_N} GiB)", ("memory.peak_bytes", "memory.usable_bytes")),
+        (rf", {_N} GiB) too many", ("memory.over_bytes",)),
+        (rf"needs {_N} GiB) instead of {_N})", ("fix@memory.peak_bytes", "memory.peak_bytes")),
+        (rf"{_N} GiB) of host RAM a node", ("fix@memory.host_bytes",)),
+        (rf"room for {_N}) users at {_N}) tokens", ("fix@memory.max_concurrency", "fix@load.tokens_per_request")),
+        (rf"\({_N}) parameters\)", ("model.params_total",)),
+        (rf"All {_N}) parameters must be resident; the {_N}) active", ("model.params_total", "model.params_active")),
+        # speed
+        (rf"first token after {_N} s), target {_N} s)", ("serving.ttft_s", "load.ttft_target_s")),
+        (
+            rf"{_N}) tokens/s per user, target {_N})",
+            ("serving.tokens_per_s_user", "load.tokens_per_s_user_target"),
+        ),
+        (rf"{_N}) requests/s, target {_N})", ("serving.requests_per_s", "load.requests_per_s")),
+        (rf"{_N} days) against a deadline of {_N})", ("training.days", "load.deadline_days")),
+        (rf"projected efficiency {_N} %)", ("training.efficiency",)),
+        (rf"{_N} %) of a step in communication", ("serving.communication_share",)),
+        # power
+        (rf"node draws {_N} kW): {_N}) circuits", ("power.node_w", "power.circuits_per_node")),
+    )
+)
+_STATES = (
+    (re.compile(rf"{_N}) bytes, {_N} [TG]B)"), ("states.{0}", "states.{0}")),
+    (
+        re.compile(rf"{_N}) bytes a parameter are {_N} [TG]B), {_N} GB) a GPU"),
+        ("states.{0}",) * 2 + ("states.{0}.each",),
+    ),
+    (re.compile(rf"plan counts {_N}) bytes a parameter, {_N} [TG]B)"), ("states.bytes_per_parameter", "states.plan")),
+    (re.compile(rf"{_N}) GPUs? with {_N} [TG]B)"), ("build.gpus", "states.room")),
+    (re.compile(rf"{_N})(?: parameters)? at {_N})(?: bytes)?(?=,| and|$)"), ("states.held.{1}", "states.held.{1}")),
+    (re.compile(rf"frozen base of .* is {_N} [TG]B): {_N}) bits"), ("states.base", "states.base")),
+    (
+        re.compile(rf"train {_N}) parameters at {_N}) bytes: {_N} [TG]B)"),
+        ("states.adapters", "states.bytes_per_parameter", "states.plan"),
+    ),
+    (re.compile(rf"instead takes {_N} [TG]B) of states at {_N}) bytes"), ("states.{1}", "states.{1}")),
+)
+
+
+def linked(text: str, style: str = "", of: str = "", fix: str = "") -> list[Span]:
+    """A sentence as spans whose figures open.
+
+    of: what the ids start with when the sentence is about another build of the same sizing, `verdict.1.`. fix: the
+    change that figures of the build after it are about, `model.weights=int4`.
+    """
+    spans: list[Span] = []
+    end = 0
+    for start, stop, figure in _figures(text):
+        if start < end:
+            continue
+        if figure.startswith("fix@"):
+            if not fix:
+                continue
+            figure = f"fix:{fix}@{figure.removeprefix('fix@')}"
+        else:
+            figure = f"{of}{figure}" if of else figure
+        spans += [Span(text[end:start], style)] if start > end else []
+        spans.append(Span(text[start:stop], "figure" if style in ("", "dim") else style, f"figure:{figure}"))
+        end = stop
+    return [*spans, Span(text[end:], style)] if end < len(text) or not spans else spans
+
+
+def _figures(text: str) -> Iterator[tuple[int, int, str]]:
+    """(start, end, id) of every figure that a phrase names, in reading order."""
+    found: list[tuple[int, int, str]] = []
+    for pattern, figures in (*PHRASES, *_STATES):
+        for match in pattern.finditer(text):
+            groups = [group or "" for group in match.groups()]
+            for number, figure in enumerate(figures, 1):
+                if match.group(number) is not None:
+                    found.append((*match.span(number), figure.format(*groups)))
+    return iter(sorted(found))
+
+
+def told(text: str, width: int, style: str = "", indent: str = " ", first: str = " ", of: str = "") -> list[Line]:
+    """A sentence wrapped between words, its figures open. first starts the first line, indent the others."""
+    if not text.strip():
+        return []
+    return flow([Span(first), *linked(" ".join(text.split()), style, of)], width, indent)
