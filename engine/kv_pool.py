@@ -119,6 +119,12 @@ class KvPool:
             held += group.blocks(tokens, batched)
         return held
 
+    def _prefill_blocks(self, batched: int) -> int:
+        added = 0
+        for group in self.groups:
+            added += group.prefill_blocks(batched)
+        return added
+
     def sequence_bytes(self, tokens: int, batched: int) -> int:
         """Bytes that one sequence of `tokens` takes, rounded up to blocks."""
         return self.blocks(tokens, batched) * self.block_bytes
@@ -133,7 +139,7 @@ class KvPool:
     def needed_bytes(self, users: int, tokens: int, batched: int) -> int:
         """Bytes that `users` sequences of `tokens` need at once: windows for all, one step's prefill among them."""
         steady = users * self.blocks(tokens, 0)
-        prefill = sum(group.prefill_blocks(min(batched, users * tokens)) for group in self.groups)
+        prefill = self._prefill_blocks(min(batched, users * tokens))
         return min(steady + prefill, users * self.blocks(tokens, batched)) * self.block_bytes
 
     def concurrency(self, room_bytes: int, tokens: int, batched: int) -> float:
@@ -144,7 +150,7 @@ class KvPool:
         steady = self.blocks(tokens, 0)
         if not steady:
             return math.inf
-        prefill = sum(group.prefill_blocks(batched) for group in self.groups)
+        prefill = self._prefill_blocks(batched)
         room = max(0, room_bytes // self.block_bytes)
         return max((room - prefill) / steady, room / self.blocks(tokens, batched))
 

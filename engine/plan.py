@@ -12,7 +12,7 @@ from engine.serving_advice import with_suggestions
 from engine.serving_memory import Room, serving_memory, serving_room
 from engine.serving_speed import serving_speed, throughput_score
 from engine.sizing import Memory, Serving, Training
-from engine.training_memory import training_memory
+from engine.training_memory import training_memory, training_spare_bytes
 from engine.training_speed import step, training_speed
 
 # How many of the layouts that fit are timed: beyond the best few by memory the order no longer changes.
@@ -163,17 +163,16 @@ def _trained(scenario: Scenario, layouts: list[Layout]) -> Plan:
     architecture, hardware, workload = scenario.model.architecture, scenario.hardware, scenario.workload
     timed = [(step(architecture, hardware, workload, layout).tokens_per_s, layout) for layout in layouts]
     timed.sort(key=lambda pair: -pair[0])
-    sized: list[tuple[int, Layout]] = []
+    spare: list[tuple[float, Layout]] = []
     ranked: list[tuple[float, Layout]] = []
     for score, layout in timed:
-        memory = memory_of(scenario, layout)
-        sized.append((memory.worst.free_bytes, layout))
-        if memory.fits:
+        spare.append((training_spare_bytes(scenario, layout), layout))
+        if spare[-1][0] >= 0.0:
             ranked.append((score, layout))
             if len(ranked) == 2:
                 break
     if not ranked:
-        return _planned(scenario, max(sized, key=lambda pair: pair[0])[1], NOTHING_FITS)
+        return _planned(scenario, max(spare, key=lambda pair: pair[0])[1], NOTHING_FITS)
     return _planned(scenario, ranked[0][1], _reason(scenario, layouts, ranked))
 
 

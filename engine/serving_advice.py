@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import lru_cache
 
 from engine.formats import kv_format, weight_format
 from engine.kv_pool import kv_pool
@@ -26,12 +25,10 @@ def with_suggestions(scenario: Scenario, layout: Layout, memory: Memory) -> Memo
     """
     if memory.headroom in ("comfortable", "fits"):
         return memory
-    return replace(memory, suggestions=_suggestions(scenario, plain_layout(layout)))
+    return replace(memory, suggestions=_suggestions(scenario, plain_layout(layout), memory))
 
 
-@lru_cache(maxsize=256)
-def _suggestions(scenario: Scenario, layout: Layout) -> tuple[Suggestion, ...]:
-    now = serving_memory(scenario, layout)
+def _suggestions(scenario: Scenario, layout: Layout, now: Memory) -> tuple[Suggestion, ...]:
     found: list[tuple[bool, Suggestion]] = []
     for field, value, changed, shape, what in _changes(scenario, layout, now):
         after = serving_memory(changed, shape)

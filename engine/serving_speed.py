@@ -19,7 +19,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from engine.architecture import Architecture
 from engine.calibration import serving_speed as fit
@@ -365,9 +365,8 @@ def _wire(points: tuple[int, ...], seconds: tuple[float, ...], tokens: float) ->
     return value if value > 0.0 else seconds[0] * tokens / points[0]
 
 
-@dataclass(frozen=True, slots=True)
-class DecodeStep:
-    """Parts of one decode step, over all stages, seconds."""
+class DecodeStep(NamedTuple):
+    """Parts of one decode step, over all stages, seconds. A named tuple: a search makes a hundred of them."""
 
     weight_s: float
     compute_s: float
@@ -434,8 +433,7 @@ def prompt_s(r: Rates, tokens: float) -> tuple[float, float, float]:
     return alone, linear + rest, wire
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(NamedTuple):
     """What each request costs one engine whatever the load, seconds.
 
     kv_s, attention_s: of its sequence in a decode step, half of the answer written. alone_s, share_s, wire_s: of its
@@ -457,8 +455,7 @@ def request_of(r: Rates, prompt: int, answer: int) -> Request:
     return Request(answer, kv, attention, *prompt_s(r, max(1, prompt)))
 
 
-@dataclass(frozen=True, slots=True)
-class Load:
+class Load(NamedTuple):
     """One engine with `running` of its users served at once. Totals are of the engine."""
 
     ttft_s: float

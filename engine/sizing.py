@@ -6,7 +6,7 @@ The JSON report uses these names. Units are in the names; a figure that does not
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from engine.scenario import Layout, Scenario
 
@@ -227,9 +227,8 @@ class Training:
     serial_share: float = 0.0  # Amdahl: what of the work does not get faster with more GPUs
 
 
-@dataclass(frozen=True, slots=True)
-class FabricRow:
-    """This workload's traffic over one link.
+class FabricRow(NamedTuple):
+    """This workload's traffic over one link. A named tuple: each sizing makes a row for every link of the catalog.
 
     seconds: time in collectives per generated token (serving) or per step (training).
     """
@@ -256,9 +255,8 @@ class FabricRow:
     assumed: str = ""  # set where the layout sends nothing and another one is priced instead
 
 
-@dataclass(frozen=True, slots=True)
-class ScalingRow:
-    """Per-GPU efficiency of one shape of build against one GPU."""
+class ScalingRow(NamedTuple):
+    """Per-GPU efficiency of one shape of build against one GPU. A named tuple, as `FabricRow` is."""
 
     configuration: str
     gpus: int

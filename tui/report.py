@@ -137,7 +137,9 @@ def _hardware_data(scenario: Scenario) -> dict[str, Any]:
 
 
 def _fields(record: Any) -> dict[str, Any]:
-    return {field.name: data_of(getattr(record, field.name)) for field in dataclasses.fields(record)}
+    # a row of a table is a named tuple
+    names = getattr(record, "_fields", None) or [field.name for field in dataclasses.fields(record)]
+    return {name: data_of(getattr(record, name)) for name in names}
 
 
 def data_of(value: Any) -> Any:

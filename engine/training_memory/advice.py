@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import replace
 
 from engine.architecture import Architecture
 from engine.scenario import Layout, Workload
@@ -49,7 +50,7 @@ def _largest(costs: list[tuple[RankCost, int]], usable_bytes: int, tokens_each: 
 def largest_micro_batch(architecture: Architecture, workload: Workload, layout: Layout, card: Card) -> int:
     """The largest micro-batch that fits at this sequence length; 0 when not even one sequence does."""
     costs = stage_costs(architecture, workload, layout, card)
-    one = rank_tokens(replace(workload, micro_batch=1), layout)
+    one = workload.sequence_length / sequence_ranks(workload, layout.dp)
     return _largest(costs, card.usable_bytes, one, 1 << SEARCH_STEPS)
 
 
@@ -70,61 +71,51 @@ def longest_sequence(architecture: Architecture, workload: Workload, layout: Lay
     return low * SEQUENCE_STEP
 
 
-@dataclass(frozen=True, slots=True)
-class _Change:
-    """One changed key of a plan: what to try, and what it is in words."""
-
-    field: str
-    value: str | int | bool
-    words: str
-    workload: Workload
+_Change = tuple[str, str | int | bool, str]
+"""One key of the workload, what to try there, and what that is in words."""
 
 
-def _changes(architecture: Architecture, workload: Workload, layout: Layout, card: Card) -> list[_Change]:
-    """The single changes that a person would try, what costs least in quality and speed first."""
-    listed: list[_Change] = []
+def _changes(workload: Workload, layout: Layout, now: Memory) -> Iterator[_Change]:
+    """The single changes that a person would try, what costs least in quality and speed first.
 
-    def add(name: str, value: str | int | bool, words: str) -> None:
-        changed = replace(workload, **{name: value})  # type: ignore[arg-type]  # the names below match the fields
-        listed.append(_Change(f"workload.{name}", value, words, changed))
-
+    now: the plan's memory, its largest micro-batch and longest sequence known.
+    """
     peft = workload.kind in PEFT_KINDS
     if workload.loss != "fused":
-        add("loss", "fused", "a fused loss that never holds the logits")
+        yield ("loss", "fused", "a fused loss that never holds the logits")
     if workload.recompute != "full":
-        add("recompute", "full", "full recomputation")
+        yield ("recompute", "full", "full recomputation")
     if layout.dp > 1 and workload.sharding != "zero3":
-        add("sharding", "zero3", "sharding weights, gradients and states (ZeRO-3, FSDP)")
+        yield ("sharding", "zero3", "sharding weights, gradients and states (ZeRO-3, FSDP)")
     if workload.sharding != "ddp" and workload.sharding_group == "node":
-        add("sharding_group", "all", "sharding over all nodes instead of inside each")
+        yield ("sharding_group", "all", "sharding over all nodes instead of inside each")
     if not peft and workload.optimizer not in ("adamw-8bit", "adamw-paged-8bit", "adamw-4bit", "adafactor"):
-        add("optimizer", "adamw-8bit", "an 8-bit optimizer without a master copy")
-        add("optimizer", "adamw-paged-8bit", "a paged 8-bit optimizer, its states in host memory")
+        yield ("optimizer", "adamw-8bit", "an 8-bit optimizer without a master copy")
+        yield ("optimizer", "adamw-paged-8bit", "a paged 8-bit optimizer, its states in host memory")
     if not peft and workload.master_weights and workload.optimizer not in WITHOUT_MASTER:
-        add("optimizer", "adamw-bf16", "16-bit weights and states without a master copy")
+        yield ("optimizer", "adamw-bf16", "16-bit weights and states without a master copy")
     if workload.micro_batch > 1:
-        fitting = largest_micro_batch(architecture, workload, layout, card)
+        fitting = now.largest_micro_batch
         if 0 < fitting < workload.micro_batch:
-            add("micro_batch", fitting, f"a micro-batch of {fitting}")
+            yield ("micro_batch", fitting, f"a micro-batch of {fitting}")
     if not workload.activation_offload:
-        add("activation_offload", True, "checkpoints in host memory")
+        yield ("activation_offload", True, "checkpoints in host memory")
     if workload.offload == "none":
-        add("offload", "optimizer", "optimizer states in host memory")
+        yield ("offload", "optimizer", "optimizer states in host memory")
     if workload.offload != "parameters" and layout.dp > 1:
-        add("offload", "parameters", "weights, gradients and states in host memory")
+        yield ("offload", "parameters", "weights, gradients and states in host memory")
     if peft and workload.lora_rank > 8:
         rank = workload.lora_rank // 2
         while rank > 4:
-            add("lora_rank", rank, f"rank {rank}")
+            yield ("lora_rank", rank, f"rank {rank}")
             rank //= 2
     if workload.kind == "lora":
-        add("kind", "qlora", "QLoRA: the frozen base in 4 bits")
+        yield ("kind", "qlora", "QLoRA: the frozen base in 4 bits")
     if workload.kind == "full-finetune":
-        add("kind", "lora", "LoRA instead of training every weight")
-    shorter = longest_sequence(architecture, workload, layout, card)
+        yield ("kind", "lora", "LoRA instead of training every weight")
+    shorter = now.longest_sequence_tokens
     if 0 < shorter < workload.sequence_length:
-        add("sequence_length", shorter, f"sequences of {shorter:,} tokens")
-    return listed
+        yield ("sequence_length", shorter, f"sequences of {shorter:,} tokens")
 
 
 def _needs(costs: list[tuple[RankCost, int]], tokens: float) -> tuple[float, float]:
@@ -153,22 +144,27 @@ def _more_nodes(architecture: Architecture, workload: Workload, layout: Layout, 
 def suggestions(
     architecture: Architecture, workload: Workload, layout: Layout, card: Card, now: Memory
 ) -> tuple[Suggestion, ...]:
-    """Single changes that make a plan fit that does not, or give a tight one room; each sized again."""
+    """Single changes that make a plan fit that does not, or give a tight one room; each sized again.
+
+    now: the plan's memory, its largest micro-batch and longest sequence known.
+    """
     if now.headroom in ("comfortable", "fits"):
         return ()
     found: list[Suggestion] = []
-    for change in _changes(architecture, workload, layout, card):
-        if any(change.field == earlier.field for earlier in found):
+    for name, value, words in _changes(workload, layout, now):
+        field = f"workload.{name}"
+        if any(field == earlier.field for earlier in found):
             continue
-        costs = stage_costs(architecture, change.workload, layout, card)
-        needs, host = _needs(costs, rank_tokens(change.workload, layout))
+        changed = replace(workload, **{name: value})  # type: ignore[arg-type]  # `_changes` names fields of a workload
+        costs = stage_costs(architecture, changed, layout, card)
+        needs, host = _needs(costs, rank_tokens(changed, layout))
         fill = needs / card.usable_bytes
         if fill > 1.0 or (now.fits and headroom_word(fill) not in ("comfortable", "fits")):
             continue
         more = host * min(card.per_node, layout.gpus) - now.host_bytes
         extra = f", {more / GIB:,.0f} GiB of host RAM a node" if more > GIB else ""
         effect = f"needs {needs / GIB:,.1f} GiB instead of {now.peak_bytes / GIB:,.1f}{extra}"
-        found.append(Suggestion(change.field, change.value, f"{change.words}: {effect}"))
+        found.append(Suggestion(field, value, f"{words}: {effect}"))
         if len(found) == MAX_SUGGESTIONS:
             break
     if not now.fits and len(found) < MAX_SUGGESTIONS:

@@ -127,6 +127,15 @@ def rank_tokens(workload: Workload, layout: Layout) -> float:
     return workload.micro_batch * workload.sequence_length / sequence_ranks(workload, layout.dp)
 
 
+def spare_bytes(architecture: Architecture, workload: Workload, layout: Layout, card: Card) -> float:
+    """Bytes that a step leaves on the fullest rank, negative when it does not fit. Raises what `sized` does."""
+    check(workload)
+    tokens = rank_tokens(workload, layout)
+    return card.usable_bytes - max(
+        cost.needs(tokens, held) for cost, held in stage_costs(architecture, workload, layout, card)
+    )
+
+
 def headroom_word(fill: float) -> Headroom:
     """The word of `HEADROOM_WORDS` for a share of the usable memory."""
     if fill > 1.0:

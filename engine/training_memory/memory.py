@@ -10,7 +10,7 @@ from engine.scenario import Layout, Scenario, Workload
 from engine.sizing import Memory
 from engine.training_memory.advice import largest_micro_batch, longest_sequence, suggestions
 from engine.training_memory.assumptions import lines, rule_note
-from engine.training_memory.core import Card, sized
+from engine.training_memory.core import Card, sized, spare_bytes
 
 
 def training_memory(scenario: Scenario, layout: Layout, *, suggest: bool = True) -> Memory:
@@ -21,7 +21,7 @@ def training_memory(scenario: Scenario, layout: Layout, *, suggest: bool = True)
     offloaded. suggest False leaves out the largest micro-batch and sequence, the suggestions and the assumptions:
     for searches over layouts. Raises ScenarioError for a workload that cannot run.
     """
-    card = Card(scenario.hardware.accelerator.memory_bytes, scenario.hardware.gpus_per_node)
+    card = _card(scenario)
     architecture, workload = scenario.model.architecture, scenario.workload
     layout = layout if not layout.reason else replace(layout, reason="")
     if not suggest:
@@ -29,15 +29,28 @@ def training_memory(scenario: Scenario, layout: Layout, *, suggest: bool = True)
     return _advised(architecture, workload, layout, card, scenario.model.name)
 
 
+def training_spare_bytes(scenario: Scenario, layout: Layout) -> float:
+    """Bytes that a step leaves on the fullest GPU, negative when it does not fit: what a search over layouts needs.
+
+    Raises what `training_memory` does.
+    """
+    return spare_bytes(scenario.model.architecture, scenario.workload, layout, _card(scenario))
+
+
+def _card(scenario: Scenario) -> Card:
+    return Card(scenario.hardware.accelerator.memory_bytes, scenario.hardware.gpus_per_node)
+
+
 @lru_cache(maxsize=2048)
 def _advised(architecture: Architecture, workload: Workload, layout: Layout, card: Card, name: str) -> Memory:
     memory = sized(architecture, workload, layout, card)
     assert memory.training is not None
-    return replace(
+    memory = replace(
         memory,
         largest_micro_batch=largest_micro_batch(architecture, workload, layout, card),
         longest_sequence_tokens=longest_sequence(architecture, workload, layout, card),
-        suggestions=suggestions(architecture, workload, layout, card, memory),
         rule_note=rule_note(architecture, workload, layout, card, memory),
         training=replace(memory.training, lines=lines(architecture, workload, layout, card, name)),
     )
+    found = suggestions(architecture, workload, layout, card, memory)
+    return replace(memory, suggestions=found) if found else memory
