@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import replace
 from functools import lru_cache
@@ -9,6 +10,7 @@ from typing import Any
 
 from engine.checks import check_scenario
 from engine.errors import ScenarioError
+from engine.formats import FORMATS
 from engine.plan import plan
 from engine.scenario import Scenario
 from engine.sizing import Answer, Flip, Verdict
@@ -21,10 +23,12 @@ ANSWER_WORDS: dict[Answer, str] = {
     "replicas": "replicas",
     "multi-node": "a cluster",
     "frontier": "the frontier",
-    "does-not-fit": "does not fit",
+    "does-not-fit": "no build carries it",
 }
 # How far from the entered value is looked: past 4,000 times it the question is another one.
 FARTHEST_RATIO = 4096
+# Fields that change how long a step takes but are no load: the number of replicas they take is no flip of its own.
+_NO_LOAD = ("workload.sequence_length", "workload.micro_batch")
 FIELD_UNITS = {
     "workload.concurrency": "users",
     "workload.input_tokens": "prompt tokens",
@@ -36,6 +40,15 @@ FIELD_UNITS = {
     "workload.deadline_days": "days",
 }
 """The unit of each field that may flip the verdict, as its words end."""
+_SINGULAR = {
+    "workload.concurrency": "user",
+    "workload.input_tokens": "prompt token",
+    "workload.micro_batch": "sequence a micro-batch",
+    "workload.requests_per_s": "request/s",
+    "workload.deadline_days": "day",
+}
+CLOSE = 0.005
+"""How near the first value of a field with decimals is found, as a share of it."""
 
 
 def _fields(scenario: Scenario) -> tuple[str, ...]:
@@ -61,17 +74,24 @@ def verdict_at(scenario: Scenario, field: str, value: float) -> Verdict | None:
         return None
 
 
-def _key(verdict: Verdict) -> tuple[object, ...]:
-    """What counts as the same verdict: the answer, and how much of it."""
-    build = verdict.recommended
-    size = (build.gpus_per_node, build.nodes) if build is not None else ()
-    return verdict.answer, verdict.replicas, *size
+def _most(scenario: Scenario, field: str) -> float:
+    """The largest value of a field that the model's context allows."""
+    limit = scenario.model.architecture.max_position or math.inf
+    if field == "input_tokens":
+        return limit - scenario.workload.output_tokens
+    return limit if field == "sequence_length" else math.inf
 
 
 def _search(
-    at: Callable[[float], Verdict | None], start: float, whole: bool, up: bool, now: tuple[object, ...]
-) -> Generator[None, None, tuple[float, Verdict] | None]:
-    """The first value beyond start, in one direction, whose verdict differs; found by doubling, then halving.
+    at: Callable[[float], Verdict | None],
+    start: float,
+    whole: bool,
+    up: bool,
+    told: Callable[[Verdict], str],
+    now: str,
+    most: float,
+) -> Generator[None, None, tuple[float, float, Verdict] | None]:
+    """The last value with this verdict, the first beyond it with another, and that one; by doubling, then halving.
 
     Yields after each value that was tried.
     """
@@ -82,21 +102,20 @@ def _search(
         value = start * ratio if up else start / ratio
         if whole:
             value = float(round(value))
-        if value < (1 if whole else 1e-3):
-            value = 1.0 if whole else 1e-3
+        value = min(most, max(value, 1.0 if whole else 1e-3))
+        if value == same:
+            return None
         verdict = at(int(value) if whole else value)
         yield
         if verdict is None:
-            break
-        if _key(verdict) != now:
+            return None
+        if told(verdict) != now:
             other, found = value, verdict
             break
-        if value <= 1 and whole and not up:
-            return None
         same, ratio = value, ratio * 2
     if other is None or found is None:
         return None
-    close = 1.0 if whole else 0.005 * abs(other)
+    close = 1.0 if whole else CLOSE * abs(other)
     while abs(other - same) > close:
         middle = float((int(same) + int(other)) // 2) if whole else (same + other) / 2
         if middle in (same, other):
@@ -105,33 +124,55 @@ def _search(
         yield
         if verdict is None:
             return None
-        if _key(verdict) == now:
+        if told(verdict) == now:
             same = middle
         else:
             other, found = middle, verdict
-    return other, found
+    return same, other, found
 
 
-def _amount(value: float, whole: bool) -> str:
-    if not whole:
-        return f"{value:,.3g}"
-    for size, unit in ((1e12, "T"), (1e9, "B"), (1e6, "M")):
-        if value >= size:
-            return f"{value / size:,.3g}{unit}"
-    return f"{value:,.0f}"
+def _amount(value: float, whole: bool, up: bool) -> str:
+    """A value in three figures, rounded towards the side on which the verdict still holds."""
+    if whole:
+        for size, unit in ((1e12, "T"), (1e9, "B"), (1e6, "M")):
+            if value >= size:
+                return f"{_three(value / size, up):,.3g}{unit}"
+        return f"{value:,.0f}"
+    return f"{_three(value, up):,.4g}"
 
 
-def _answer_words(verdict: Verdict, entered_gpus: int) -> str:
-    """The answer in a few words, with its size where that is what changes."""
-    build = verdict.recommended
-    if build is not None:
-        if verdict.answer == "replicas":
-            return f"{verdict.replicas} replicas"
-        if verdict.answer == "multi-node":
-            return f"a cluster of {build.nodes} nodes"
-        if verdict.answer in ("one-node", "one-node-int4") and build.gpus_per_node != entered_gpus:
-            return f"{ANSWER_WORDS[verdict.answer]} of {build.gpus_per_node} GPUs"
-    return ANSWER_WORDS[verdict.answer]
+def _three(value: float, down: bool) -> float:
+    step = 10.0 ** (math.floor(math.log10(value)) - 2)
+    return (math.floor if down else math.ceil)(value / step + (1e-9 if down else -1e-9)) * step
+
+
+def _with_unit(amount: str, field: str) -> str:
+    unit = FIELD_UNITS[field]
+    if amount == "1":
+        unit = _SINGULAR.get(field, unit)
+    return f"{amount} {unit}"
+
+
+def _answer_words(verdict: Verdict, scenario: Scenario, counted: bool = True) -> str:
+    """The answer in a few words, with its size where that is what changes: two verdicts are one when these are.
+
+    counted: whether the number of replicas belongs to it.
+    """
+    build, hardware = verdict.recommended, scenario.hardware
+    words = ANSWER_WORDS[verdict.answer]
+    if build is None:
+        return words
+    if verdict.answer == "replicas":
+        what = "replicas" if scenario.workload.is_inference else "nodes in data parallel"
+        return f"{verdict.replicas} {what}" if counted else what
+    if verdict.answer == "multi-node":
+        return f"a cluster of {build.nodes} nodes"
+    if verdict.answer in ("one-node", "one-node-int4"):
+        size = "" if build.gpus_per_node == hardware.gpus_per_node else f" of {build.gpus_per_node} GPUs"
+        fewer = FORMATS[build.weights].bits_per_weight < FORMATS[scenario.model.weights].bits_per_weight
+        at = f" at {FORMATS[build.weights].label}" if verdict.answer == "one-node" and fewer else ""
+        return words.replace("one node", f"one node{size}{at}")
+    return words
 
 
 def flip_steps(scenario: Scenario) -> Iterator[Flip | None]:
@@ -149,9 +190,13 @@ def flip_steps(scenario: Scenario) -> Iterator[Flip | None]:
             return verdict_at(scenario, name, value)
 
         field = f"workload.{name}"
+
+        def told(verdict: Verdict, field: str = field) -> str:
+            return _answer_words(verdict, scenario, field not in _NO_LOAD)
+
         for up in (True, False):
             hit = None
-            search = _search(at, float(entered), whole, up, _key(here))
+            search = _search(at, float(entered), whole, up, told, told(here), _most(scenario, name))
             while True:
                 try:
                     next(search)
@@ -161,15 +206,10 @@ def flip_steps(scenario: Scenario) -> Iterator[Flip | None]:
                 yield None
             if hit is None:
                 continue
-            value, verdict = hit
-            edge = value - 1 if whole and up else value + 1 if whole else value
+            last, value, verdict = hit
             bound = "up to" if up else "down to"
-            gpus = scenario.hardware.gpus_per_node
-            words = (
-                f"{_answer_words(here, gpus)} {bound} {_amount(edge, whole)} {FIELD_UNITS[field]}; "
-                f"then {_answer_words(verdict, gpus)}"
-            )
-            yield Flip(field, value, verdict.answer, words)
+            edge = _with_unit(_amount(last, whole, up), field)
+            yield Flip(field, value, verdict.answer, f"{told(here)} {bound} {edge}; then {told(verdict)}")
 
 
 @lru_cache(maxsize=256)
