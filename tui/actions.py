@@ -52,6 +52,15 @@ COMMANDS: tuple[Command, ...] = (
     Command("next_page", ("right", "f4"), "Page", "Next page of results", "results", VIEW),
     Command("previous_page", ("left", "f3"), "Page", "Previous page of results", "results", VIEW),
     Command("select", ("up", "down"), "Select", "Choose a figure or a change", "results", MOVE, palette=False),
+    Command(
+        "beside",
+        ("full_stop", "comma"),
+        "Beside",
+        "The next or the last one in the row",
+        "results",
+        MOVE,
+        palette=False,
+    ),
     Command("working", ("enter",), "Explain", "Open the working of the chosen figure", "results", VIEW, palette=False),
     Command("apply", ("a",), "Apply", "Apply the chosen change, or the first one offered", "results", EDIT),
     Command("pin", ("p",), "Pin", "Pin this build for comparing", "results", VIEW),
@@ -92,6 +101,8 @@ _NAMES = {
     "down": "Down",
     "left": "Left",
     "right": "Right",
+    "full_stop": ".",
+    "comma": ",",
 }
 
 

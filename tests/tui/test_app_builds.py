@@ -35,15 +35,15 @@ async def settle(app: Driver) -> None:
 
 
 async def choose(app: Driver, start: str) -> str:
-    """Go up or down to the first thing on the page whose action starts so."""
+    """Go back or on to the first thing on the page whose action starts so."""
     results = app.app.workbench.results
-    actions = list(dict.fromkeys(action for _, action in results._targets))
+    actions = list(dict.fromkeys(action for _, _, action in results._targets))
     wanted = next((action for action in actions if action.startswith(start)), "")
     assert wanted, f"nothing starts with {start}: {actions}"
     for _ in range(2 * len(actions)):
         if results.chosen == wanted:
             return wanted
-        await app.press("up" if actions.index(results.chosen) > actions.index(wanted) else "down")
+        await app.press("comma" if actions.index(results.chosen) > actions.index(wanted) else "full_stop")
     raise AssertionError(f"no way to {wanted}")
 
 
@@ -166,7 +166,7 @@ async def test_by_mouse(scenario: Scenario) -> None:
         await app.pilot.click(tabs, offset=(text.index("Builds") + 1, 0))
         await settle(app)
         results = app.app.workbench.results
-        row, _ = next(target for target in results._targets if target[1] == "build:0")
+        row, *_ = next(target for target in results._targets if target[2] == "build:0")
         await app.pilot.click(results, offset=(5, row - results.top))
         await app.pilot.pause()
         assert app.app.store.scenario.hardware != scenario.hardware

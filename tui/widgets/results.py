@@ -74,7 +74,7 @@ class Tabs(Canvas):
 
 
 class Results(Canvas, can_focus=True):
-    """One page of the Sizing. Up and down choose a figure or a change, Enter opens or applies it."""
+    """One page of the Sizing. Up and Down choose a figure or a change, . and , the one beside it, Enter opens it."""
 
     class Opened(Message):
         """Enter or a click on a figure or a change: `figure:...` or `apply:...`."""
@@ -101,7 +101,8 @@ class Results(Canvas, can_focus=True):
         super().__init__(id=id)
         self.page = page
         self.chosen = ""
-        self._targets: list[tuple[int, str]] = []
+        self._targets: list[tuple[int, int, str]] = []
+        self._column = 0  # that Up and Down keep to
 
     def get_lines(self, width: int) -> Sequence[Line]:
         """The page for the current Sizing, or what is wrong when there never was one."""
@@ -118,27 +119,42 @@ class Results(Canvas, can_focus=True):
         self._targets = _targets(lines)
         if not self.has_focus:
             return lines
-        if self.chosen not in {action for _, action in self._targets}:
-            self.chosen = self._targets[0][1] if self._targets else ""
+        if self.chosen not in {action for _, _, action in self._targets}:
+            self.chosen = self._targets[0][2] if self._targets else ""
+            self._column = 0
         return [_marked(row, self.chosen) for row in lines]
 
-    def choose(self, forward: bool) -> None:
-        """The next figure or change; scrolls when there is none in that direction."""
-        actions = list(dict.fromkeys(action for _, action in self._targets))
-        at = actions.index(self.chosen) + (1 if forward else -1) if self.chosen in actions else 0
-        if not 0 <= at < len(actions):
+    def choose(self, forward: bool, beside: bool = False) -> None:
+        """The figure or change in the next row, as nearly below as there is; scrolls when there is none.
+
+        beside: the next one in reading order instead, which may stand in the same row.
+        """
+        here = [target for target in self._targets if target[2] == self.chosen]
+        row, column, _ = here[0 if beside or not forward else -1] if here else (-1, 0, "")
+        if beside:
+            actions = list(dict.fromkeys(action for _, _, action in self._targets))
+            at = actions.index(self.chosen) + (1 if forward else -1) if here else 0
+            found = next(t for t in self._targets if t[2] == actions[at]) if 0 <= at < len(actions) else None
+        else:
+            others = [t for t in self._targets if t[2] != self.chosen and (t[0] > row if forward else t[0] < row)]
+            edge = (min if forward else max)((t[0] for t in others), default=-1)
+            found = min((t for t in others if t[0] == edge), key=lambda t: abs(t[1] - self._column), default=None)
+        if found is None:
             self.scroll_lines(self.top + (3 if forward else -3))
             return
-        row = next(number for number, action in self._targets if action == actions[at])
-        self.chosen = actions[at]
+        if beside:
+            self._column = found[1]
+        self.chosen = found[2]
         self.update_lines()
-        self.keep_in_view(row, 2)
+        self.keep_in_view(found[0], 2)
 
     def on_key(self, event: events.Key) -> None:
         """Move, turn pages, open."""
         key = event.key
         if key in ("up", "down", "k", "j"):
             self.choose(key in ("down", "j"))
+        elif key in ("full_stop", "comma", "shift+right", "shift+left"):
+            self.choose(key in ("full_stop", "shift+right"), beside=True)
         elif key in ("left", "right", "h", "l"):
             self.post_message(self.Turned(1 if key in ("right", "l") else -1))
         elif key in ("pagedown", "pageup", "space"):
@@ -163,7 +179,7 @@ class Results(Canvas, can_focus=True):
         offset = event.get_content_offset(self)
         span = self.span_at(offset.x, offset.y)[1] if offset is not None else None
         if span is not None and span.action:
-            self.chosen = span.action
+            self.chosen, self._column = span.action, offset.x if offset is not None else 0
             self.update_lines()
             self.post_message(self.Opened(span.action))
 
@@ -187,8 +203,16 @@ def fitted(lines: Sequence[Line], width: int) -> Sequence[Line]:
     return fit
 
 
-def _targets(lines: Sequence[Line]) -> list[tuple[int, str]]:
-    return [(number, span.action) for number, row in enumerate(lines) for span in row if span.action]
+def _targets(lines: Sequence[Line]) -> list[tuple[int, int, str]]:
+    """(row, column, action) of everything that can be chosen, in reading order."""
+    found: list[tuple[int, int, str]] = []
+    for number, row in enumerate(lines):
+        column = 0
+        for span in row:
+            if span.action:
+                found.append((number, column, span.action))
+            column += len(span.text)
+    return found
 
 
 def _marked(row: Line, chosen: str) -> Line:
