@@ -103,7 +103,7 @@ def put(values: dict[str, float]) -> None:
     """Make the engine use these constants."""
     for name, value in values.items():
         setattr(fitted, name, value)
-    core.sized.cache_clear()
+    core.forget()
 
 
 def errors(prepared: Prepared) -> dict[str, list[float]]:

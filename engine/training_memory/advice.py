@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 from engine.architecture import Architecture
 from engine.scenario import Layout, Workload
 from engine.sizing import Memory, Suggestion
-from engine.training_memory.core import Card, headroom_word, rank_tokens, sequence_ranks, stage_costs
-from engine.training_memory.peak import RankCost
-from engine.training_memory.recipe import PEFT_KINDS, WITHOUT_MASTER
+from engine.training_memory.core import Card, Costs, headroom_word, rank_tokens, sequence_ranks, stage_costs
+from engine.training_memory.recipe import PEFT_KINDS, WITHOUT_MASTER, Method, method_of
 from engine.units import GIB
 
 SEARCH_STEPS = 20
@@ -19,12 +19,12 @@ MAX_SUGGESTIONS = 6
 MOST_GPUS = 4096
 
 
-def fit(costs: list[tuple[RankCost, int]], tokens: float, usable_bytes: int) -> bool:
+def fit(costs: Costs, tokens: float, usable_bytes: int) -> bool:
     """Whether every stage holds micro-batches of so many tokens."""
     return all(cost.needs(tokens, held) <= usable_bytes for cost, held in costs)
 
 
-def _largest(costs: list[tuple[RankCost, int]], usable_bytes: int, tokens_each: float, most: int) -> int:
+def _largest(costs: Costs, usable_bytes: int, tokens_each: float, most: int) -> int:
     """The most units of `tokens_each` tokens that every rank holds, up to `most`.
 
     Needs grow with the tokens, faster never slower, so a bisection between 0 and a bound finds it.
@@ -118,7 +118,7 @@ def _changes(workload: Workload, layout: Layout, now: Memory) -> Iterator[_Chang
         yield ("sequence_length", shorter, f"sequences of {shorter:,} tokens")
 
 
-def _needs(costs: list[tuple[RankCost, int]], tokens: float) -> tuple[float, float]:
+def _needs(costs: Costs, tokens: float) -> tuple[float, float]:
     """What the fullest rank needs of its card and of the host, bytes."""
     host = max(cost.host_fixed + cost.host_token * tokens * held for cost, held in costs)
     return max(cost.needs(tokens, held) for cost, held in costs), host
@@ -151,13 +151,19 @@ def suggestions(
     if now.headroom in ("comfortable", "fits"):
         return ()
     found: list[Suggestion] = []
+    method = method_of(workload)
     for name, value, words in _changes(workload, layout, now):
         field = f"workload.{name}"
         if any(field == earlier.field for earlier in found):
             continue
-        changed = replace(workload, **{name: value})  # type: ignore[arg-type]  # `_changes` names fields of a workload
-        costs = stage_costs(architecture, changed, layout, card)
-        needs, host = _needs(costs, rank_tokens(changed, layout))
+        change: dict[str, Any] = {name: value}
+        if name in Method._fields:
+            costs = stage_costs(architecture, workload, layout, card, method._replace(**change))
+            needs, host = _needs(costs, rank_tokens(workload, layout))
+        else:
+            changed = replace(workload, **change)
+            costs = stage_costs(architecture, changed, layout, card)
+            needs, host = _needs(costs, rank_tokens(changed, layout))
         fill = needs / card.usable_bytes
         if fill > 1.0 or (now.fits and headroom_word(fill) not in ("comfortable", "fits")):
             continue

@@ -13,7 +13,7 @@ from engine.scenario import Layout, Workload
 from engine.sizing import Headroom, Interval, Memory, MemoryGroup, TrainingDetail
 from engine.training_memory.elements import adapter_inputs, adapter_widths, stage_elements
 from engine.training_memory.peak import RankCost, RankPeak, Shape, rank_cost
-from engine.training_memory.recipe import PEFT_KINDS, Recipe, recipe
+from engine.training_memory.recipe import PEFT_KINDS, Method, Recipe, method_of, recipe
 from engine.units import GIB
 
 COMFORTABLE_FILL = 0.80
@@ -56,7 +56,7 @@ def accumulation_steps(workload: Workload, dp: int) -> int:
     return max(1, -(-workload.global_batch_tokens // tokens))
 
 
-def shard_ranks(workload: Workload, layout: Layout, per_node: int) -> int:
+def shard_ranks(workload: Workload | Method, layout: Layout, per_node: int) -> int:
     """Data-parallel ranks that ZeRO shards over: all, or those of one node, which hybrid sharding replicates."""
     if workload.sharding_group == "all":
         return layout.dp
@@ -82,20 +82,37 @@ def check(workload: Workload) -> None:
 
 def plan_recipe(workload: Workload, layout: Layout, card: Card) -> Recipe:
     """The bytes an element takes under this workload and layout."""
-    accumulates = accumulation_steps(workload, layout.dp) > 1
-    return recipe(workload, layout.dp, shard_ranks(workload, layout, card.per_node), accumulates)
+    return _recipe(method_of(workload), layout, card, accumulation_steps(workload, layout.dp) > 1)
+
+
+def _recipe(method: Method, layout: Layout, card: Card, accumulates: bool) -> Recipe:
+    return recipe(method, layout.dp, shard_ranks(method, layout, card.per_node), accumulates)
+
+
+Costs = tuple[tuple[RankCost, int], ...]
+"""The cost of one rank of every pipeline stage, in order, and the micro-batches it holds at once (1F1B)."""
 
 
 def stage_costs(
-    architecture: Architecture, workload: Workload, layout: Layout, card: Card
-) -> list[tuple[RankCost, int]]:
-    """The cost of one rank of every pipeline stage, in order, and the micro-batches it holds at once (1F1B)."""
-    plan = plan_recipe(workload, layout, card)
+    architecture: Architecture, workload: Workload, layout: Layout, card: Card, method: Method | None = None
+) -> Costs:
+    """The costs of a workload's plan; method: another one at the workload's lengths."""
+    method = method or method_of(workload)
+    scores = 0 if method.flash_attention else workload.sequence_length
+    accumulates = accumulation_steps(workload, layout.dp) > 1
+    return _stage_costs(architecture, method, layout, card, accumulates, scores)
+
+
+@lru_cache(maxsize=8192)
+def _stage_costs(
+    architecture: Architecture, method: Method, layout: Layout, card: Card, accumulates: bool, score_tokens: int
+) -> Costs:
+    plan = _recipe(method, layout, card, accumulates)
     widths: tuple[int, ...] = (0,) * layout.pp
     inputs = 0
     if plan.peft:
-        widths = adapter_widths(architecture, workload.lora_targets, layout.tp, layout.pp, layout.ep)
-        inputs = adapter_inputs(architecture, workload.lora_targets, layout.tp, layout.ep)
+        widths = adapter_widths(architecture, method.lora_targets, layout.tp, layout.pp, layout.ep)
+        inputs = adapter_inputs(architecture, method.lora_targets, layout.tp, layout.ep)
     costs: list[tuple[RankCost, int]] = []
     alike: dict[tuple[int, ...], RankCost] = {}
     for index, stage in enumerate(stage_elements(architecture, layout.tp, layout.pp, layout.ep)):
@@ -105,16 +122,24 @@ def stage_costs(
             shape = Shape(
                 hidden=architecture.hidden_size,
                 vocab=architecture.vocab_size,
-                adapter_elements=widths[index] * workload.lora_rank,
+                adapter_elements=widths[index] * method.lora_rank,
                 adapter_inputs=inputs,
                 tp=layout.tp,
                 pp=layout.pp,
                 ep=layout.ep,
                 ranks=layout.gpus,
+                score_tokens=score_tokens,
             )
-            cost = alike[key] = rank_cost(stage, plan, workload, shape)
+            cost = alike[key] = rank_cost(stage, plan, method, shape)
         costs.append((cost, layout.pp - index))
-    return costs
+    return tuple(costs)
+
+
+def forget() -> None:
+    """Drop what was sized, for a calibration that tries many constants."""
+    recipe.cache_clear()
+    _stage_costs.cache_clear()
+    sized.cache_clear()
 
 
 def sequence_ranks(workload: Workload, dp: int) -> int:

@@ -16,7 +16,7 @@ from engine.calibration import training_memory as fitted
 from engine.scenario import Workload
 from engine.sizing import TrainingPhase
 from engine.training_memory.elements import StageElements
-from engine.training_memory.recipe import Recipe
+from engine.training_memory.recipe import Method, Recipe
 from engine.units import GB
 
 LOSS, FIRST, LAST, STEP = "the loss", "the first backward layer", "the last backward layer", "the optimizer step"
@@ -118,7 +118,7 @@ class RankCost:
         )
 
 
-def logit_bytes(workload: Workload) -> float:
+def logit_bytes(workload: Workload | Method) -> float:
     """Bytes a logit at the loss under the workload's implementation."""
     match workload.loss:
         case "eager":
@@ -135,7 +135,10 @@ def logit_bytes(workload: Workload) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What of the layout and the model a rank's cost depends on beside its stage."""
+    """What of the layout and the model a rank's cost depends on beside its stage.
+
+    score_tokens: length of the sequences whose attention scores are kept; 0 with flash attention, which keeps none.
+    """
 
     hidden: int
     vocab: int
@@ -145,6 +148,7 @@ class Shape:
     pp: int
     ep: int
     ranks: int
+    score_tokens: int
 
 
 @dataclass(slots=True)
@@ -159,7 +163,7 @@ class _State:
     host: float
 
 
-def _state(stage: StageElements, recipe: Recipe, workload: Workload, shape: Shape) -> _State:
+def _state(stage: StageElements, recipe: Recipe, workload: Method, shape: Shape) -> _State:
     """Weights, gradients and optimizer states of a rank, and what offload moves to the host."""
 
     def share(elements: float, experts: float, ranks: int) -> float:
@@ -217,7 +221,7 @@ def _saved(hidden: float, qkv: float, attention: float, up: float, element: floa
     return element * widths
 
 
-def rank_cost(stage: StageElements, recipe: Recipe, workload: Workload, shape: Shape) -> RankCost:
+def rank_cost(stage: StageElements, recipe: Recipe, workload: Method, shape: Shape) -> RankCost:
     """The cost of one rank of one stage."""
     layer = stage.biggest
     state = _state(stage, recipe, workload, shape)
@@ -257,7 +261,7 @@ def rank_cost(stage: StageElements, recipe: Recipe, workload: Workload, shape: S
     working = element * ((fitted.BACKWARD_HIDDEN + unfused) * hidden + fitted.BACKWARD_MLP * turn)
     saved += element * wide.routed_copies * hidden
     if not workload.flash_attention:
-        saved += SCORE_BYTES * wide.score_heads * workload.sequence_length
+        saved += SCORE_BYTES * wide.score_heads * shape.score_tokens
     if shape.tp > 1:
         working += element * fitted.GATHERED_HIDDEN * shape.hidden
     checkpoint = recipe.residual * hidden * stage.layers
@@ -273,7 +277,7 @@ def rank_cost(stage: StageElements, recipe: Recipe, workload: Workload, shape: S
         kept = _saved(hidden * stage.layers, stage.qkv_width, stage.attention_width, stage.up_width, element, trained)
         kept += element * stage.routed_copies * hidden
         if not workload.flash_attention:
-            kept += SCORE_BYTES * stage.score_heads * workload.sequence_length
+            kept += SCORE_BYTES * stage.score_heads * shape.score_tokens
         if recipe.keeps_quantized_inputs:
             inputs = 2.0 * hidden * stage.layers + stage.attention_width + 0.5 * stage.up_width
             kept += fitted.QUANTIZED_INPUT * inputs

@@ -11,10 +11,26 @@ weight after double quantization); PEFT (adapters in fp32 unless told otherwise)
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from functools import lru_cache
+from operator import attrgetter
+from typing import Final, NamedTuple
 
 from engine.calibration import training_memory as fitted
-from engine.scenario import Workload
+from engine.scenario import (
+    BaseFormat,
+    Kind,
+    LoraTargets,
+    Loss,
+    Offload,
+    Optimizer,
+    Precision,
+    Recompute,
+    Sharding,
+    ShardingGroup,
+    Software,
+    TrainingFramework,
+    Workload,
+)
 from engine.units import GB
 
 BASE_BITS: Final = {"nf4": 4.5, "nf4-double": 4.127, "gptq": 4.156, "int8": 8.0}
@@ -38,6 +54,44 @@ PAGED_STATE_BYTES: Final = {"adamw-paged-8bit": STATE_BYTES["adamw-8bit"], "adam
 WITHOUT_MASTER: Final = frozenset(
     {"adamw-bf16", "adamw-8bit", "adamw-paged-8bit", "adamw-paged", "adamw-4bit", "adafactor"}
 )
+
+
+class Method(NamedTuple):
+    """What of a training workload decides the bytes of an element and of a token, under the workload's own names.
+
+    Lengths, durations and targets do not: plans that differ in those alone share their costs.
+    """
+
+    kind: Kind
+    optimizer: Optimizer
+    optimizer_fused: bool
+    optimizer_in_backward: bool
+    master_weights: bool
+    recompute: Recompute
+    sharding: Sharding
+    sharding_group: ShardingGroup
+    framework: TrainingFramework
+    lora_rank: int
+    lora_targets: LoraTargets
+    trainable_embeddings: bool
+    base_format: BaseFormat
+    loss: Loss
+    offload: Offload
+    software: Software
+    lora_precision: Precision
+    gradient_precision: Precision
+    residual_precision: Precision
+    flash_attention: bool
+    compile: bool
+    activation_offload: bool
+
+
+_method = attrgetter(*Method._fields)
+
+
+def method_of(workload: Workload) -> Method:
+    """The method of a training workload."""
+    return Method._make(_method(workload))
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +133,7 @@ class Recipe:
         return self.weight + self.gradient + self.state
 
 
-def _trained_bytes(workload: Workload, zero: int, single: bool) -> tuple[float, float, float]:
+def _trained_bytes(workload: Method, zero: int, single: bool) -> tuple[float, float, float]:
     """(weight, gradient, state) of a fully trained element."""
     optimizer = workload.optimizer
     state = STATE_BYTES[optimizer]
@@ -92,7 +146,8 @@ def _trained_bytes(workload: Workload, zero: int, single: bool) -> tuple[float, 
     return 2.0, 2.0, state + 4.0
 
 
-def recipe(workload: Workload, dp: int, shards: int, accumulates: bool) -> Recipe:
+@lru_cache(maxsize=4096)
+def recipe(workload: Method, dp: int, shards: int, accumulates: bool) -> Recipe:
     """The recipe of a training workload over `dp` data-parallel ranks, `shards` of which ZeRO shards over."""
     peft = workload.kind in PEFT_KINDS
     quantized = workload.kind == "qlora"

@@ -9,7 +9,7 @@ from dataclasses import replace
 from engine.calibration import training_memory as fitted
 from engine.sizing import TrainingPhase
 from engine.training_memory.advice import SEQUENCE_STEP
-from engine.training_memory.core import Card, plan_recipe, rank_tokens, sequence_ranks, stage_costs
+from engine.training_memory.core import Card, Costs, plan_recipe, rank_tokens, sequence_ranks, stage_costs
 from engine.training_memory.elements import adapter_widths, stage_elements
 from engine.training_memory.peak import FIRST, LAST, LOSS, STEP, RankCost, RankPeak, logit_bytes
 from engine.training_memory.recipe import Recipe
@@ -611,7 +611,7 @@ def _host(case: Case) -> Working:
     )
 
 
-def _binding(case: Case, per_unit: float, work_cost: list[tuple[RankCost, int]]) -> tuple[float, int, str]:
+def _binding(case: Case, per_unit: float, work_cost: Costs) -> tuple[float, int, str]:
     """(units that fit, stage, moment) of the stage and moment that bind first."""
     usable = _card(case).usable_bytes
     best = (math.inf, 0, FIRST)
@@ -651,9 +651,7 @@ def _largest(case: Case) -> Working:
     )
 
 
-def _fit_expression(
-    case: Case, sheet: Sheet, costs: list[tuple[RankCost, int]], per_unit: float, unit: str, word: str
-) -> tuple[str, str]:
+def _fit_expression(case: Case, sheet: Sheet, costs: Costs, per_unit: float, unit: str, word: str) -> tuple[str, str]:
     """How many units of so many tokens fit, as arithmetic, at the stage and moment that bind."""
     _, stage, moment = _binding(case, per_unit, costs)
     cost, held = costs[stage]
