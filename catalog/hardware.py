@@ -210,7 +210,7 @@ _REFERENCES: Mapping[str, Mapping[str, str]] = {
         "host_link": "link",
     },
     "rental": {"accelerator": "accelerator", "platform": "platform"},
-    "purchase": {"accelerator": "accelerator", "platform": "platform"},
+    "purchase": {"accelerator": "accelerator", "platform": "platform", "link": "link"},
 }
 
 

@@ -6,10 +6,12 @@ is taken, since the cheapest offer is rarely the one that is available.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import lru_cache
 
-from engine.hardware import Accelerator, ApiPrice, Facts, Rental
+from engine.hardware import Accelerator, ApiPrice, Facts, Purchase, Rental
 from engine.parameters import count_parameters
 from engine.plan import Plan
 from engine.prices import rentals_of, usd_per_gpu_hour
@@ -24,6 +26,10 @@ ELECTRICITY_RULE = "electricity-planning"
 OPERATIONS_FACTOR_PER_NODE = (4.0, 5.0)
 # A resumable checkpoint: 16-bit weights, fp32 master copy and two Adam moments (ZeRO, Rajbhandari et al. 2020, 3.1).
 CHECKPOINT_BYTES_PER_PARAMETER = 14
+HOST_ITEM = "host: CPU, board, RAM, chassis, power"
+BOARD_GPUS = 8  # GPUs of an HGX board or an OAM universal baseboard
+RACK_GPUS = 72  # GPUs of an NVL72 rack
+COUNT_WORDS = {4: "fours", 8: "eights"}
 
 
 @lru_cache(maxsize=64)
@@ -38,12 +44,50 @@ def _api_price(facts: Facts, model_id: str) -> ApiPrice | None:
 
 
 def card_price(facts: Facts, accelerator: Accelerator) -> PriceLine:
-    """The catalog's price of one card: what it sells for where somebody looked, else its maker's."""
-    street = next((p for p in facts.purchases if p.accelerator == accelerator.id and p.gpus == 1), None)
-    if street is not None and street.usd is not None:
-        return PriceLine(street.item, 1, street.usd, street.as_of, street.source)
-    note = accelerator.price_note if accelerator.price_usd is not None else ""
-    return PriceLine(accelerator.label, 1, accelerator.price_usd, accelerator.price_as_of, note)
+    """The catalog's price of one card: a person's own entry, else what it sells for, else its maker's.
+
+    Of a card that is only sold on boards or in racks it is a share of those, and its item says so.
+    """
+    street = _street(facts, accelerator.id)
+    own = accelerator.origin == "user" and accelerator.price_usd is not None
+    if street is not None and street.usd is not None and (street.origin == "user" or not own):
+        line = PriceLine(street.item, 1, street.usd, street.as_of, street.source)
+    else:
+        note = accelerator.price_note if accelerator.price_usd is not None else ""
+        line = PriceLine(accelerator.label, 1, accelerator.price_usd, accelerator.price_as_of, note)
+    whole = sold_in(facts, accelerator)
+    return line if not whole else replace(line, item=f"{line.item}; {sold_words(whole)}")
+
+
+@lru_cache(maxsize=256)
+def _street(facts: Facts, accelerator_id: str) -> Purchase | None:
+    found = [p for p in facts.purchases if p.accelerator == accelerator_id and p.gpus == 1]
+    return max(found, key=lambda p: p.origin == "user", default=None)
+
+
+@lru_cache(maxsize=256)
+def sold_in(facts: Facts, accelerator: Accelerator) -> tuple[int, ...]:
+    """The counts that an accelerator is sold in, where that is not by the card: its boards, or its whole rack.
+
+    SXM and OAM modules come on boards of eight (NVIDIA HGX; OCP's universal baseboard), and of four where the catalog
+    has a price of one; superchips of a rack come with the rack. Empty: sold by the card.
+    """
+    if accelerator.form_factor.startswith(("SXM", "OAM")):
+        return tuple(sorted({BOARD_GPUS, *_board_counts(facts, accelerator.id)}))
+    if "rack" in accelerator.segment:
+        return (RACK_GPUS,)
+    return ()
+
+
+def _board_counts(facts: Facts, accelerator_id: str) -> set[int]:
+    return {p.gpus for p in facts.purchases if p.accelerator == accelerator_id and p.gpus is not None and p.gpus > 1}
+
+
+def sold_words(counts: tuple[int, ...]) -> str:
+    """How something that is not sold by the card is sold, in words."""
+    if counts == (RACK_GPUS,):
+        return f"sold as a rack of {RACK_GPUS}"
+    return f"sold in {' and '.join(COUNT_WORDS.get(count, str(count)) for count in counts)}"
 
 
 def kit_price(scenario: Scenario) -> PriceLine | None:
@@ -57,23 +101,72 @@ def kit_price(scenario: Scenario) -> PriceLine | None:
     return None
 
 
+def _host(scenario: Scenario) -> PriceLine:
+    """One node without its cards: as entered, else what the catalog has for a node of so many GPUs."""
+    money, hardware = scenario.money, scenario.hardware
+    if money.host_price_usd is not None:
+        return PriceLine(HOST_ITEM, hardware.nodes, money.host_price_usd, "", "entered")
+    host = _host_of(scenario.facts, hardware.gpus_per_node)
+    if host is None:
+        return PriceLine(HOST_ITEM, hardware.nodes, None)
+    return PriceLine(_rough(host), hardware.nodes, host.usd, host.as_of, host.source)
+
+
+@lru_cache(maxsize=64)
+def _host_of(facts: Facts, gpus: int) -> Purchase | None:
+    hosts = [p for p in facts.purchases if p.gpus == gpus and not (p.accelerator or p.platform or p.link or p.part)]
+    return max(hosts, key=lambda p: p.origin == "user", default=None)
+
+
+def _rough(part: Purchase) -> str:
+    return part.item if part.uncertainty is None else f"{part.item} (give or take {100 * part.uncertainty:.0f} %)"
+
+
+def _network(scenario: Scenario) -> Iterator[PriceLine]:
+    """What joins the nodes: as entered, else cards, cables and switches where the catalog prices all of them."""
+    money, hardware, link = scenario.money, scenario.hardware, scenario.hardware.inter_link
+    if hardware.nodes == 1:
+        return
+    item = f"network cards and switch, {link.name}"
+    if money.network_price_usd is not None:
+        yield PriceLine(item, hardware.nodes, money.network_price_usd, "", "entered")
+        return
+    parts = _fabric_parts(scenario.facts, link.id)
+    if not {"nic", "switch", "cable"} <= parts.keys():
+        yield PriceLine(item, 1, None)
+        return
+    platform = hardware.platform
+    each = link.nics_per_node or (platform.nics if platform is not None else None) or hardware.gpus_per_node
+    ports = each * hardware.nodes
+    for kind in ("nic", "cable"):
+        part = parts[kind]
+        yield PriceLine(_rough(part), ports, part.usd, part.as_of, part.source)
+    switch = parts["switch"]
+    # one switch while its ports last; beyond it two tiers, of which the leaves give half their ports to the spines
+    joins = switch.nics or ports
+    leaves = math.ceil(ports / (joins / 2))
+    count = 1 if ports <= joins else leaves + math.ceil(leaves / 2)
+    yield PriceLine(_rough(switch), count, switch.usd, switch.as_of, switch.source)
+
+
+@lru_cache(maxsize=64)
+def _fabric_parts(facts: Facts, link_id: str) -> dict[str, Purchase]:
+    return {p.part: p for p in facts.purchases if p.link == link_id and p.part and p.usd is not None}
+
+
 def _bill(plan: Plan) -> tuple[PriceLine, ...]:
-    """The purchase line by line: a kit where the platform is sold whole, else cards, hosts and network."""
+    """The purchase line by line: a kit where the platform is sold whole, else cards and hosts; then the network."""
     scenario = plan.scenario
     hardware, money, facts = scenario.hardware, scenario.money, scenario.facts
     kit = kit_price(scenario) if money.gpu_price_usd is None else None
     if kit is not None:
-        return (replace(kit, quantity=hardware.nodes),)
+        return (replace(kit, quantity=hardware.nodes), *_network(scenario))
     accelerator = hardware.accelerator
     if money.gpu_price_usd is not None:
         card = PriceLine(accelerator.label, hardware.gpus, money.gpu_price_usd, "", "entered")
     else:
         card = replace(card_price(facts, accelerator), quantity=hardware.gpus)
-    source = "entered" if money.host_price_usd is not None else ""
-    lines = [card, PriceLine("host: CPU, board, RAM, chassis, power", hardware.nodes, money.host_price_usd, "", source)]
-    if hardware.nodes > 1:
-        lines.append(PriceLine(f"network cards and switch, {hardware.inter_link.name}", 1, None))
-    return tuple(lines)
+    return (card, _host(scenario), *_network(scenario))
 
 
 def _offers(plan: Plan) -> tuple[Offer, ...]:

@@ -251,7 +251,9 @@ class Rental:
 class Purchase:
     """A price to buy a card, a kit or a part.
 
-    usd_loaded: the source's own fully loaded figure. uncertainty: share of the price either way.
+    usd_loaded: the source's own fully loaded figure. uncertainty: share of the price either way. accelerator with gpus 1:
+    one card's share of what is sold whole. gpus alone: the host of a node of so many. link and part (nic, switch for
+    so many nics, cable): what a fabric is built from.
     """
 
     id: str
@@ -266,8 +268,12 @@ class Purchase:
     eur: float | None = None
     eur_with_tax: float | None = None
     uncertainty: float | None = None
+    link: str = ""
+    part: str = ""
+    nics: int | None = None
     notes: str = ""
     as_of_exact: bool = True
+    derived: tuple[str, ...] = ()
     unverified: tuple[str, ...] = ()
     source: str = ""
     origin: Origin = "built-in"

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from engine.cost import cost
+from engine.cost import cost, kit_price, sold_in, sold_words
 from engine.errors import ScenarioError
 from engine.formats import FORMATS, KV_FORMATS, model_weight_bytes
 from engine.hardware import Accelerator, Facts, Link
@@ -35,10 +35,13 @@ ASKS_FOR_LESS = frozenset(
 # With no speed asked for, a build that writes slower than people read is not recommended: 238 words a minute
 # (Brysbaert 2019, How many words do we read per minute?) at 0.75 words a token (OpenAI's rule of thumb for English).
 READING_TOKENS_PER_S = 238 / 60 / 0.75
+# What "fits with headroom" means for a build that nobody asked for by name: the memory's own two upper words.
+HEADROOM = ("comfortable", "fits")
+# With no first-token target, how long people are taken to wait: MLPerf Inference gives Llama 3.1 405B 6,000 ms in its
+# server scenario (MLCommons inference rules), for prompts of 9.4k tokens on average; longer prompts take longer.
+PATIENCE_S, PATIENCE_TOKENS = 6.0, 9400
 # Superchips of a rack are rented and sold by the compute tray, four to a node.
 RACK_NODE_GPUS = 4
-# Mezzanine modules (SXM, OAM) are sold on boards of eight, whatever the count that a plan uses.
-BOARD_GPUS = 8
 # At INT4 a build is only offered when the person's own format is at most this many bits: nobody asks for BF16 and
 # means INT4.
 INT4_FROM_BITS = 8.5
@@ -59,13 +62,19 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """One build that carries the workload, with what ranks it. None is an unknown price, and ranks last."""
+    """One build that carries the workload, with what ranks it. None is an unknown price, and ranks last.
+
+    buy_usd: of the cards, or of the kit where the platform is sold whole; None too for fewer cards than are sold at
+    once, and sold then says how. caveats: why a build without them is preferred, such as "marginal".
+    """
 
     plan: Plan
     buy_usd: float | None
     rent_usd_per_month: float | None
     tokens_per_usd: float | None
     power_w: float | None
+    caveats: tuple[str, ...] = ()
+    sold: str = ""
 
     @property
     def scenario(self) -> Scenario:
@@ -134,16 +143,37 @@ def priced(found: Plan, limits: Limits | None = None) -> Option:
     money = cost(found, draw)
     hardware = found.scenario.hardware
     owned = limits is not None and hardware.accelerator.id in limits.owned
-    buy = money.buy_usd
-    if buy is not None and hardware.accelerator.form_factor.startswith(("SXM", "OAM")):
-        boards = -(-hardware.gpus_per_node // BOARD_GPUS) * BOARD_GPUS
-        buy *= boards / hardware.gpus_per_node
+    buy = money.lines[0].usd
+    whole = sold_in(found.scenario.facts, hardware.accelerator) if kit_price(found.scenario) is None else ()
+    sold = sold_words(whole) if whole and not any(hardware.gpus_per_node % count == 0 for count in whole) else ""
+    if sold:
+        buy = None
     per_usd = None
     if money.rent_usd_per_hour and found.serving is not None:
         per_usd = found.serving.tokens_per_s_total * 3600.0 / money.rent_usd_per_hour
     elif money.rent_usd_per_hour and found.training is not None:
         per_usd = found.training.tokens_per_s_total * 3600.0 / money.rent_usd_per_hour
-    return Option(found, 0.0 if owned else buy, money.rent_usd_per_month, per_usd, draw.total_w)
+    return Option(
+        found,
+        0.0 if owned else buy,
+        money.rent_usd_per_month,
+        per_usd,
+        draw.total_w,
+        _caveats(found),
+        "" if owned else sold,
+    )
+
+
+def _caveats(found: Plan) -> tuple[str, ...]:
+    """What a build is short of that one with headroom is not: memory, or the wait for the first token."""
+    caveats: list[str] = [] if found.memory.headroom in HEADROOM else [found.memory.headroom]
+    work, serving = found.scenario.workload, found.serving
+    if serving is None or work.kind == "batch" or work.ttft_target_s is not None:
+        return tuple(caveats)
+    patience = PATIENCE_S * max(1.0, work.input_tokens / PATIENCE_TOKENS)
+    if serving.ttft_s > patience:
+        caveats.append(f"first token after {serving.ttft_s:,.0f} s")
+    return tuple(caveats)
 
 
 def _readable(found: Plan) -> bool:
@@ -200,7 +230,8 @@ def options(scenario: Scenario, limits: Limits | None = None) -> Iterator[Option
         yield None
 
 
-def _score(rank: Rank, option: Option) -> tuple[bool, float, int]:
+def _score(rank: Rank, option: Option) -> tuple[bool, bool, float, int]:
+    """Known before unknown, with headroom before without, then the figure, then fewer GPUs."""
     value: float | None
     if rank == "cheapest to buy":
         value = option.buy_usd
@@ -212,10 +243,10 @@ def _score(rank: Rank, option: Option) -> tuple[bool, float, int]:
         value = option.power_w
     else:
         value = float(option.gpus)
-    return value is None, value if value is not None else 0.0, option.gpus
+    return value is None, bool(option.caveats), value if value is not None else 0.0, option.gpus
 
 
-def _reason(rank: Rank, option: Option) -> str:
+def _figure(rank: Rank, option: Option) -> str:
     if rank == "cheapest to buy" and option.buy_usd is not None:
         return f"${option.buy_usd:,.0f} of cards"
     if rank == "cheapest to rent" and option.rent_usd_per_month is not None:
@@ -227,13 +258,33 @@ def _reason(rank: Rank, option: Option) -> str:
     return f"{option.gpus} GPU{'s' if option.gpus > 1 else ''}"
 
 
+def _reason(rank: Rank, option: Option, passed: Option | None) -> str:
+    """Why it leads: its figure, its margin, and the build without headroom that would have led."""
+    margin = ", ".join(option.caveats) or option.plan.memory.headroom
+    text = f"{_figure(rank, option)}, {margin}"
+    if passed is not None:
+        hardware = passed.scenario.hardware
+        build = f"{hardware.gpus}x {hardware.accelerator.label}"
+        text += f"; {_figure(rank, passed)} for {build}, but {', '.join(passed.caveats)}"
+    return text
+
+
 def rank_options(found: list[Option]) -> tuple[Recommendation, ...]:
-    """The first build of each ranking, rankings in which nothing is known left out."""
+    """The first build of each ranking, rankings in which nothing is known left out.
+
+    A build without headroom never leads one that has it: it is named beside the leader that it would have beaten.
+    """
     ranked: list[Recommendation] = []
     for rank in RANKS:
         ordered = sorted(found, key=lambda option: _score(rank, option))
-        if ordered and not _score(rank, ordered[0])[0]:
-            ranked.append(Recommendation(rank, ordered[0], _reason(rank, ordered[0])))
+        if not ordered or _score(rank, ordered[0])[0]:
+            continue
+        first = ordered[0]
+        beaten = [
+            o for o in ordered if o.caveats and not _score(rank, o)[0] and _score(rank, o)[2:] < _score(rank, first)[2:]
+        ]
+        passed = None if first.caveats else min(beaten, key=lambda o: _score(rank, o), default=None)
+        ranked.append(Recommendation(rank, first, _reason(rank, first, passed)))
     return tuple(ranked)
 
 

@@ -193,6 +193,7 @@ class Money:
 
     gpu_price_usd: float | None = None
     host_price_usd: float | None = None
+    network_price_usd: float | None = None  # of a node: its cards, cables and share of the switches
     usd_per_gpu_hour: float | None = None
     electricity_usd_per_kwh: float | None = None
 

@@ -188,7 +188,9 @@ def _option_data(option: Option, file: Path | None) -> dict[str, Any]:
         "layout": data_of(option.plan.layout),
         "headroom": memory.headroom,
         "headroom_reason": memory.headroom_reason,
+        "caveats": list(option.caveats),
         "buy_usd": data_of(option.buy_usd),
+        "sold": option.sold,
         "lines": data_of(money.lines),
         "rent_usd_per_month": data_of(option.rent_usd_per_month),
         "rent_note": money.rent_note,
@@ -289,15 +291,21 @@ def _rows(option: Option, file: Path | None) -> Iterator[tuple[str, str]]:
 
 
 def _buy_words(option: Option, money: Cost) -> str:
-    if option.buy_usd is None:
-        return "unknown"
     if option.buy_usd == 0:
         return "owned already"
-    known = [line for line in money.lines if line.usd is not None]
-    notes = [" ".join(part for part in (line.item + ":", line.source, line.as_of) if part) for line in known]
-    if money.buy_usd is not None and option.buy_usd > money.buy_usd:
-        notes.append("sold on boards of 8, counted whole")
-    missing = [line.item for line in money.lines if line.usd is None]
+    cards, rest = money.lines[0], money.lines[1:]
+    where = " ".join(part for part in (cards.item + ":", cards.source, cards.as_of) if part)
+    if option.sold:
+        share = f"; a card's share is {words.usd(cards.usd_each)} ({where})" if cards.usd_each is not None else ""
+        return f"not by the card: {option.sold}{share}"
+    if option.buy_usd is None:
+        return "unknown"
+    text = f"{words.usd(option.buy_usd)} (of cards; {where})"
+    known = [line for line in rest if line.usd is not None]
+    if known and money.buy_usd is not None:
+        also = "; ".join(f"{line.quantity} x {line.item}, {line.as_of}" for line in known)
+        text += f"; {words.usd(money.buy_usd)} with {also}"
+    missing = [line.item for line in rest if line.usd is None]
     if missing:
-        notes.append(f"without {', '.join(missing)}")
-    return f"{words.usd(option.buy_usd)} ({'; '.join(notes)})"
+        text += f"; without {', '.join(missing)}"
+    return text

@@ -6,8 +6,20 @@ import time
 
 import pytest
 
+from engine.cost import card_price, sold_in
 from engine.plan import plan
-from engine.recommend import NOT_OFFERED, READING_TOKENS_PER_S, Limits, changed, fixes, options, rank_options, recommend
+from engine.recommend import (
+    HEADROOM,
+    NOT_OFFERED,
+    PATIENCE_S,
+    READING_TOKENS_PER_S,
+    Limits,
+    changed,
+    fixes,
+    options,
+    rank_options,
+    recommend,
+)
 from tests.engine.builds import build
 
 
@@ -19,14 +31,50 @@ def test_every_option_carries_the_workload() -> None:
         assert option.scenario.workload == build(concurrency=64).workload
 
 
-def test_each_ranking_puts_the_best_known_first() -> None:
+def test_each_ranking_puts_the_best_known_with_headroom_first() -> None:
     found = [option for option in options(build()) if option is not None]
+    roomy = [option for option in found if not option.caveats]
     first = {r.rank: r.option for r in rank_options(found)}
-    rents = [o.rent_usd_per_month for o in found if o.rent_usd_per_month is not None]
+    rents = [o.rent_usd_per_month for o in roomy if o.rent_usd_per_month is not None]
     assert first["cheapest to rent"].rent_usd_per_month == min(rents)
-    assert first["cheapest to buy"].buy_usd == min(o.buy_usd for o in found if o.buy_usd is not None)
-    assert first["least power"].power_w == min(o.power_w for o in found if o.power_w is not None)
-    assert first["fewest GPUs"].gpus == min(o.gpus for o in found)
+    assert first["cheapest to buy"].buy_usd == min(o.buy_usd for o in roomy if o.buy_usd is not None)
+    assert first["least power"].power_w == min(o.power_w for o in roomy if o.power_w is not None)
+    assert first["fewest GPUs"].gpus == min(o.gpus for o in roomy)
+
+
+def test_a_build_without_headroom_never_leads_one_that_has_it_and_is_named_beside_it() -> None:
+    found = [option for option in options(build(concurrency=64)) if option is not None]
+    tight = [option for option in found if option.plan.memory.headroom in ("tight", "marginal")]
+    assert tight
+    for leader in rank_options(found):
+        assert leader.option.plan.memory.headroom in HEADROOM
+        assert leader.option.plan.memory.headroom in leader.reason
+    assert any(", but " in leader.reason for leader in rank_options(found))
+    alone = rank_options(tight)
+    assert alone, "with nothing better, what there is still ranks"
+    assert all("tight" in leader.reason or "marginal" in leader.reason for leader in alone)
+
+
+def test_fewer_cards_than_are_sold_at_once_are_no_purchase() -> None:
+    for option in options(build(concurrency=8)):
+        if option is None:
+            continue
+        hardware = option.scenario.hardware
+        counts = sold_in(option.scenario.facts, hardware.accelerator)
+        whole = not counts or any(hardware.gpus_per_node % count == 0 for count in counts)
+        assert bool(option.sold) is not whole
+        if option.sold:
+            assert option.buy_usd is None
+        elif option.buy_usd is not None:
+            each = card_price(option.scenario.facts, hardware.accelerator).usd_each
+            assert each is not None
+            assert option.buy_usd == pytest.approx(each * option.gpus)
+
+
+def test_people_do_not_wait_for_the_first_token_unasked() -> None:
+    for leader in recommend(build(concurrency=32)):
+        assert leader.option.plan.serving is not None
+        assert leader.option.plan.serving.ttft_s <= PATIENCE_S
 
 
 @pytest.mark.parametrize(
