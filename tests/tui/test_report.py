@@ -168,7 +168,8 @@ def test_what_a_build_costs_is_told_line_by_line_and_unknown_prices_as_unknown(s
     assert f"{power.circuits_per_node} of {power.circuit}" in text
     data = json.loads(report.render(sizing, "json"))
     assert len(data["cost"]["offers"]) == len(cost.offers)
-    assert data["cost"]["lines"][-1]["usd"] is None
+    for told, line in zip(data["cost"]["lines"], cost.lines, strict=True):
+        assert (told["usd"] is None) is (line.usd is None)
     assert [span["months"] for span in data["cost"]["horizons"]] == [12, 24, 36]
 
 
