@@ -85,7 +85,8 @@ def lower_envelope(lines: Iterable[tuple[float, float]]) -> Curve:
 _SLOT_GEN4 = Link("pcie4-slot", "PCIe Gen4 x16", "intra-node", "pcie", 31.5)
 _SLOT_GEN5 = Link("pcie5-slot", "PCIe Gen5 x16", "intra-node", "pcie", 63.0)
 
-_ZERO = Curve(((math.inf, 0.0, 0.0),))
+NOTHING = Curve(((math.inf, 0.0, 0.0),))
+"""The curve of a rank that speaks to nobody."""
 _curves: dict[tuple[object, ...], tuple[Link, Link | None, Curve]] = {}
 
 
@@ -277,7 +278,7 @@ def _make(
     nics: int | None,
 ) -> Curve:
     if ranks <= 1:
-        return _ZERO
+        return NOTHING
     within = min(ranks, max(1, ranks_per_node))
     nodes = math.ceil(ranks / within)
     name = link_class(intra)

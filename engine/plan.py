@@ -13,7 +13,7 @@ from engine.serving_memory import Room, serving_memory, serving_room
 from engine.serving_speed import serving_speed, throughput_score
 from engine.sizing import Memory, Serving, Training
 from engine.training_memory import training_memory, training_spare_bytes
-from engine.training_speed import step, training_speed
+from engine.training_speed import Step, steps, training_speed
 
 # How many of the layouts that fit are timed: beyond the best few by memory the order no longer changes.
 TIMED_LAYOUTS = 8
@@ -161,28 +161,35 @@ def _trained(scenario: Scenario, layouts: list[Layout]) -> Plan:
     A step's time does not depend on its memory.
     """
     architecture, hardware, workload = scenario.model.architecture, scenario.hardware, scenario.workload
-    timed = [(step(architecture, hardware, workload, layout).tokens_per_s, layout) for layout in layouts]
-    timed.sort(key=lambda pair: -pair[0])
-    spare: list[tuple[float, Layout]] = []
-    ranked: list[tuple[float, Layout]] = []
-    for score, layout in timed:
-        spare.append((training_spare_bytes(scenario, layout), layout))
-        if spare[-1][0] >= 0.0:
-            ranked.append((score, layout))
-            if len(ranked) == 2:
+    timed = list(zip(steps(architecture, hardware, workload, layouts), layouts, strict=True))
+    timed.sort(key=lambda pair: -pair[0].tokens_per_s)
+    spare: list[tuple[float, Step, Layout]] = []
+    fitting: list[tuple[Step, Layout]] = []
+    for made, layout in timed:
+        left = training_spare_bytes(scenario, layout)
+        spare.append((left, made, layout))
+        if left >= 0.0:
+            fitting.append((made, layout))
+            if len(fitting) == 2:
                 break
-    if not ranked:
-        return _planned(scenario, max(spare, key=lambda pair: pair[0])[1], NOTHING_FITS)
-    return _planned(scenario, ranked[0][1], _reason(scenario, layouts, ranked))
+    if not fitting:
+        _, made, layout = max(spare, key=lambda entry: entry[0])
+        return _planned(scenario, layout, NOTHING_FITS, made)
+    made, layout = fitting[0]
+    ranked = [(one.tokens_per_s, other) for one, other in fitting]
+    return _planned(scenario, layout, _reason(scenario, layouts, ranked), made)
 
 
-def _planned(scenario: Scenario, layout: Layout, reason: str) -> Plan:
-    """The plan in one layout, which says why it is this one. A serving engine that does not start has no speed."""
+def _planned(scenario: Scenario, layout: Layout, reason: str, made: Step | None = None) -> Plan:
+    """The plan in one layout, which says why it is this one. A serving engine that does not start has no speed.
+
+    made: the training step of the layout, where it is known already.
+    """
     memory = memory_of(scenario, layout)
     serving = training = None
     if not scenario.workload.is_inference:
         # a run that is over the card is still timed: what it would do with room is a figure people compare
-        training = training_speed(scenario, layout, memory)
+        training = training_speed(scenario, layout, memory, made)
     elif memory.starts:
         serving = serving_speed(scenario, layout, memory)
     return Plan(scenario, replace(layout, reason=reason), memory, serving, training)

@@ -134,6 +134,51 @@ def state_bytes(b: Body, workload: Workload, layout: Layout, group: int) -> floa
     return weights + gradients + kept
 
 
+class _Shape(NamedTuple):
+    """One shape of the table in words and in numbers, before anything is timed. build: its hardware."""
+
+    nodes: int
+    per_node: int
+    name: str
+    layout: Layout
+    sharding: Sharding
+    group: ShardingGroup
+    build: Hardware
+    other_fabric: bool
+    words: str
+    fabric: str
+
+
+@lru_cache(maxsize=256)
+def _shapes(hardware: Hardware, facts: Facts, heads: int, layers: int) -> tuple[_Shape, ...]:
+    found: list[_Shape] = []
+    for nodes, per_node in SHAPES:
+        fabrics: list[Link] = [hardware.inter_link]
+        if (nodes, per_node) == OTHER_FABRICS_SHAPE:
+            fabrics += _other_fabrics(facts, hardware.inter_link)
+        for inter in fabrics:
+            build = Hardware(hardware.accelerator, per_node, nodes, hardware.intra_link, inter, hardware.platform)
+            other = inter is not hardware.inter_link
+            for name, layout, sharding, group in _plans(nodes, per_node, heads, layers):
+                if other and name not in OTHER_FABRICS_PLANS:
+                    continue
+                words, fabric = "1 GPU", ""
+                if layout.gpus > 1:
+                    shape = f"{nodes} nodes x {per_node} GPU" if nodes > 1 else f"{per_node} GPU"
+                    words = f"{shape}, {name}{f', {inter.name}' if other else ''}"
+                    fabric = hardware.intra_link.name if nodes == 1 else inter.name
+                found.append(_Shape(nodes, per_node, name, layout, sharding, group, build, other, words, fabric))
+    return tuple(found)
+
+
+class _Rated(NamedTuple):
+    """A shape with its efficiency, before it is told which shape is better."""
+
+    shape: _Shape
+    efficiency: float
+    fits: bool
+
+
 def scaling_table(scenario: Scenario, layout: Layout) -> tuple[ScalingRow, ...]:
     """Per-GPU efficiency of the common shapes of build for the person's model, card, links and batch.
 
@@ -153,74 +198,42 @@ def scaling_table(scenario: Scenario, layout: Layout) -> tuple[ScalingRow, ...]:
     works: dict[tuple[Sharding, ShardingGroup], Workload] = {}
     alone = 0.0
     rated: list[_Rated] = []
-    heads = architecture.heads or 64
-    for nodes, per_node in SHAPES:
-        fabrics: list[Link] = [hardware.inter_link]
-        if (nodes, per_node) == OTHER_FABRICS_SHAPE:
-            fabrics += _other_fabrics(scenario.facts, hardware.inter_link)
-        for inter in fabrics:
-            build = Hardware(hardware.accelerator, per_node, nodes, hardware.intra_link, inter, hardware.platform)
-            other = inter is not hardware.inter_link
-            for name, made_layout, sharding, group in _plans(nodes, per_node, heads, b.layers):
-                if other and name not in OTHER_FABRICS_PLANS:
-                    continue
-                work = works.get((sharding, group))
-                if work is None:
-                    work = works[sharding, group] = _with_sharding(workload, sharding, group)
-                tp, shared = made_layout.tp, context_ranks(workload, made_layout)
-                known = of_tp.get((tp, shared))
-                if known is None:
-                    known = of_tp[tp, shared] = kernels(b, r, workload, tokens / shared, tp, 1)
-                speed = assemble(b, r, known, build, work, made_layout).tokens_per_s / made_layout.gpus
-                alone = alone or speed
-                reach = per_node if group == "node" else made_layout.dp
-                fits = state_bytes(b, work, made_layout, reach) <= usable
-                rated.append(_Rated(nodes, per_node, name, made_layout, inter, other, min(1.0, speed / alone), fits))
-    return tuple(_row(one, rated, scenario, layout) for one in rated)
+    for shape in _shapes(hardware, scenario.facts, architecture.heads or 64, b.layers):
+        split, how = shape.layout, (shape.sharding, shape.group)
+        work = works.get(how)
+        if work is None:
+            work = works[how] = _with_sharding(workload, *how)
+        shared = context_ranks(workload, split)
+        known = of_tp.get((split.tp, shared))
+        if known is None:
+            known = of_tp[split.tp, shared] = kernels(b, r, workload, tokens / shared, split.tp, 1)
+        speed = assemble(b, r, known, shape.build, work, split).tokens_per_s / split.gpus
+        alone = alone or speed
+        reach = shape.per_node if shape.group == "node" else split.dp
+        rated.append(_Rated(shape, min(1.0, speed / alone), state_bytes(b, work, split, reach) <= usable))
+    holding = [one for one in rated if one.fits]
+    return tuple(_row(one, holding, scenario, layout) for one in rated)
 
 
-class _Rated(NamedTuple):
-    """One shape with its efficiency, before it is told which shape is better."""
-
-    nodes: int
-    per_node: int
-    name: str
-    layout: Layout
-    inter: Link
-    other_fabric: bool
-    efficiency: float
-    fits: bool
-
-    @property
-    def words(self) -> str:
-        """The shape in words, unique in the table."""
-        if self.layout.gpus == 1:
-            return "1 GPU"
-        shape = f"{self.nodes} nodes x {self.per_node} GPU" if self.nodes > 1 else f"{self.per_node} GPU"
-        over = f", {self.inter.name}" if self.other_fabric else ""
-        return f"{shape}, {self.name}{over}"
-
-
-def _row(one: _Rated, rated: Sequence[_Rated], scenario: Scenario, layout: Layout) -> ScalingRow:
-    hardware = scenario.hardware
-    own = one.nodes == hardware.nodes and one.per_node == hardware.gpus_per_node and not one.other_fabric
+def _row(one: _Rated, holding: Sequence[_Rated], scenario: Scenario, layout: Layout) -> ScalingRow:
+    shape, hardware = one.shape, scenario.hardware
+    own = shape.nodes == hardware.nodes and shape.per_node == hardware.gpus_per_node and not shape.other_fabric
     below = one.efficiency < FLOOR
-    fabric = ""
-    if one.layout.gpus > 1:
-        fabric = hardware.intra_link.name if one.nodes == 1 else one.inter.name
     return ScalingRow(
-        configuration=one.words,
-        gpus=one.layout.gpus,
-        parallelism=one.name,
-        fabric=fabric,
+        configuration=shape.words,
+        gpus=shape.layout.gpus,
+        parallelism=shape.name,
+        fabric=shape.fabric,
         efficiency=one.efficiency,
         source="fitted",
         below_floor=below,
-        better=_better(one, rated) if below else "",
-        article_efficiency=_ARTICLE.get((one.nodes, one.per_node, one.name)),
+        better=_better(one, holding) if below else "",
+        article_efficiency=_ARTICLE.get((shape.nodes, shape.per_node, shape.name)),
         fits=one.fits,
-        nodes=one.nodes,
-        in_use=own and _same(one.layout, layout) and one.name in _sharded_as(scenario.workload, one.nodes, one.name),
+        nodes=shape.nodes,
+        in_use=own
+        and _same(shape.layout, layout)
+        and shape.name in _sharded_as(scenario.workload, shape.nodes, shape.name),
     )
 
 
@@ -236,24 +249,24 @@ def _sharded_as(workload: Workload, nodes: int, name: str) -> tuple[str, ...]:
 NO_BETTER = "none of these: faster links, a larger micro-batch or SXM-class hardware"
 
 
-def _better(row: _Rated, rated: Sequence[_Rated]) -> str:
+def _better(row: _Rated, holding: Sequence[_Rated]) -> str:
     """The better shape of a row under the floor, among those that hold the training state.
 
     First another parallelism of the same nodes, then fewer GPUs, then more; over the floor where one is.
     """
-    able = [other for other in rated if other.fits and other.efficiency > row.efficiency]
+    able = [other for other in holding if other.efficiency > row.efficiency]
     if not able:
         return NO_BETTER
     over = [other for other in able if other.efficiency >= FLOOR] or able
     best = max(
         over,
         key=lambda other: (
-            other.nodes == row.nodes and other.per_node == row.per_node and other.inter is row.inter,
-            other.layout.gpus <= row.layout.gpus,
+            other.shape.build is row.shape.build,
+            other.shape.layout.gpus <= row.shape.layout.gpus,
             other.efficiency,
         ),
     )
-    word = best.words if best.efficiency >= FLOOR else f"at best {best.words}"
+    word = best.shape.words if best.efficiency >= FLOOR else f"at best {best.shape.words}"
     return f"{word}: {best.efficiency:.2f}"
 
 

@@ -12,16 +12,16 @@ optimizer ends the step. FLOPs: `engine.flops`; collectives: `engine.collectives
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
 from engine.architecture import Architecture
 from engine.calibration import training_speed as fit
-from engine.collectives import Op, curve
+from engine.collectives import NOTHING, Curve, Op, curve
 from engine.flops import active_elements, attention_flops_per_token, forward_flops_per_token
-from engine.hardware import Accelerator
-from engine.scenario import Hardware, Layout, Scenario, Software, Workload
+from engine.hardware import Accelerator, Link
+from engine.scenario import Hardware, Layout, Scenario, Sharding, ShardingGroup, Software, Workload
 from engine.sizing import Interval, Memory, Training
 from engine.traffic import ranks_per_node
 from engine.units import GB, SECONDS_PER_DAY, SECONDS_PER_HOUR, TERA
@@ -467,11 +467,27 @@ def step(
 
     Where the batch has fewer micro-batches than replicas, every replica still runs one: the batch is then larger.
     """
+    return next(steps(architecture, hardware, workload, (layout,), constants))
+
+
+def steps(
+    architecture: Architecture,
+    hardware: Hardware,
+    workload: Workload,
+    layouts: Iterable[Layout],
+    constants: Constants = FITTED,
+) -> Iterator[Step]:
+    """The step of each of some layouts; those that split a layer alike share its kernels."""
     b = body(architecture, workload.sequence_length)
     r = rates(hardware.accelerator, workload.compute_dtype, workload.software, constants)
-    tokens = workload.micro_batch * workload.sequence_length / context_ranks(workload, layout)
-    made = kernels(b, r, workload, tokens, layout.tp, layout.ep)
-    return assemble(b, r, made, hardware, workload, layout)
+    known: dict[tuple[int, int, int], Kernels] = {}
+    for layout in layouts:
+        split = (layout.tp, layout.ep, context_ranks(workload, layout))
+        made = known.get(split)
+        if made is None:
+            tokens = workload.micro_batch * workload.sequence_length / split[2]
+            made = known[split] = kernels(b, r, workload, tokens, layout.tp, layout.ep)
+        yield assemble(b, r, made, hardware, workload, layout)
 
 
 def context_ranks(workload: Workload, layout: Layout) -> int:
@@ -491,7 +507,6 @@ def assemble(b: Body, r: Rates, made: Kernels, hardware: Hardware, workload: Wor
     """A step from the kernels of a micro-batch: pipeline, collectives on its path and beside it, optimizer."""
     t = r.tier
     tp, pp, dp, ep = layout.tp, layout.pp, layout.dp, layout.ep
-    per_node = hardware.gpus_per_node
     cp = context_ranks(workload, layout)
     tokens = workload.micro_batch * workload.sequence_length / cp
     micro_batches = micro_batch_count(workload, dp / cp)
@@ -509,24 +524,21 @@ def assemble(b: Body, r: Rates, made: Kernels, hardware: Hardware, workload: Wor
         # planners take layers off the last stage for the head where they can
         compute = max(through * share, mean if workload.software == "tuned" else mean + made.head_s / pp)
 
+    wires = _wires(hardware, layout, cp, workload.sharding, workload.sharding_group)
     # collectives that a micro-batch waits for
     tp_s = ep_s = pp_s = 0.0
     hidden_bytes = tokens * b.hidden * ACTIVATION_BYTES
     if tp > 1:
-        one = _collective(hardware, layout, "all_reduce", hidden_bytes, tp, min(tp, per_node))
-        tp_s = one * 2 * b.layers * share * made.passes
+        tp_s = wires.tp.seconds(hidden_bytes) * 2 * b.layers * share * made.passes
     if ep > 1 and b.moe_layers:
-        within = ranks_per_node(layout, "ep", per_node, "training")
-        one = _collective(hardware, layout, "all_to_all", hidden_bytes / tp * b.per_token, ep, within)
+        one = wires.ep.seconds(hidden_bytes / tp * b.per_token)
         ep_s = one * 2 * b.moe_layers * share * made.passes
     if cp > 1:
         # each context rank collects the keys and values of the others, layer by layer
-        within = min(cp, max(1, per_node // tp))
-        one = _collective(hardware, layout, "all_gather", hidden_bytes * cp * b.kv_share / tp, cp, within)
+        one = wires.context.seconds(hidden_bytes * cp * b.kv_share / tp)
         ep_s += one * b.layers * share * made.passes
     if pp > 1:
-        within = 2 if ranks_per_node(layout, "pp", per_node, "training") >= pp else 1
-        pp_s = _collective(hardware, layout, "send_recv", hidden_bytes / tp, 2, within) * 2 * chunks
+        pp_s = wires.border.seconds(hidden_bytes / tp) * 2 * chunks
 
     # gradients and sharded parameters travel beside it
     held = (b.held - b.expert_parameters + b.outer) / (tp * pp)
@@ -537,26 +549,22 @@ def assemble(b: Body, r: Rates, made: Kernels, hardware: Hardware, workload: Wor
     # gradients of plain data parallelism hide behind the last backward pass; zero2 reduces in every micro-batch
     dp_s, window = 0.0, BACKWARD_SHARE * (micro_batches if workload.sharding == "zero2" else 1)
     if dp > 1:
-        within = ranks_per_node(layout, "dp", per_node, "training")
         if workload.sharding == "zero3":
             weight_bytes = QUANTIZED_BYTES if workload.kind == "qlora" else 2.0
-            hybrid = workload.sharding_group == "node" and within < dp
-            group = within if hybrid else dp
+            # one collective for each layer of the stage
             pieces = max(1.0, b.layers / pp)
-            gather = _pieces(hardware, layout, "all_gather", held * weight_bytes, group, within, pieces)
-            others = min(group, max(1, dp // ep))
-            if experts_held and others > 1:
-                gather += _pieces(hardware, layout, "all_gather", experts_held * weight_bytes, others, within, pieces)
+            gather = pieces * wires.gather.seconds(held * weight_bytes / pieces)
+            if experts_held:
+                gather += pieces * wires.experts.seconds(experts_held * weight_bytes / pieces)
             # weights forward and again backward, gradients as reduce-scatter of the trained share
             dp_s = gather * (2.0 + trainable / local * 2.0 / weight_bytes) * micro_batches
             window = float(micro_batches)
-            if hybrid:
-                dp_s += _collective(hardware, layout, "all_reduce", trainable * 2.0 / group, dp // within, 1)
+            dp_s += wires.reduce.seconds(trainable * 2.0 / wires.group)
         elif workload.sharding == "ddp":
-            dp_s = _collective(hardware, layout, "all_reduce", trainable * 2.0, dp, within)
+            dp_s = wires.reduce.seconds(trainable * 2.0)
         else:
-            dp_s = _collective(hardware, layout, "reduce_scatter", trainable * 2.0, dp, within)
-            dp_s += _collective(hardware, layout, "all_gather", trainable * 2.0, dp, within)
+            dp_s = wires.scatter.seconds(trainable * 2.0)
+            dp_s += wires.gather.seconds(trainable * 2.0)
 
     pinned = workload.overlap
     made_step = Step(
@@ -650,28 +658,94 @@ def adapter_parameters(b: Body, rank: int) -> float:
     return rank * (b.streams_inner / 2 + 5 * b.hidden * b.layers)
 
 
-def _collective(hardware: Hardware, layout: Layout, op: Op, payload_bytes: float, ranks: int, within: int) -> float:
-    if ranks <= 1:
-        return 0.0
-    busy = min(hardware.gpus_per_node, layout.gpus)
+@dataclass(frozen=True, slots=True)
+class Wires:
+    """How long the collectives of a layout on a build take, by their payload.
+
+    tp, ep, context, border: on the path of a micro-batch. gather, experts: of parameters, over the `group` ranks that
+    share them and the ranks that hold the same experts. scatter: of gradients to their shards; reduce: of whole
+    gradients, under hybrid sharding those of a shard between the nodes.
+    """
+
+    tp: Curve
+    ep: Curve
+    context: Curve
+    border: Curve
+    group: int
+    gather: Curve
+    experts: Curve
+    scatter: Curve
+    reduce: Curve
+
+
+def _wires(hardware: Hardware, layout: Layout, cp: int, sharding: Sharding, reach: ShardingGroup) -> Wires:
     platform = hardware.platform
-    return curve(
-        op,
-        ranks,
-        within,
+    nics = platform.nics if platform is not None and platform.nics else None
+    return _wires_of(
         hardware.intra_link,
         hardware.inter_link,
-        peer_access=hardware.accelerator.peer_access,
-        groups_per_node=max(1, busy // within),
-        nics_per_node=platform.nics if platform is not None and platform.nics else None,
-    ).seconds(payload_bytes)
+        hardware.accelerator.peer_access,
+        nics,
+        hardware.gpus_per_node,
+        layout,
+        cp,
+        sharding,
+        reach,
+    )
 
 
-def _pieces(
-    hardware: Hardware, layout: Layout, op: Op, payload_bytes: float, ranks: int, within: int, pieces: float
-) -> float:
-    """A collective in as many pieces as there are layers."""
-    return pieces * _collective(hardware, layout, op, payload_bytes / pieces, ranks, min(within, ranks))
+@lru_cache(maxsize=8192)
+def _wires_of(
+    intra: Link,
+    inter: Link,
+    peer_access: bool,
+    nics: int | None,
+    per_node: int,
+    layout: Layout,
+    cp: int,
+    sharding: Sharding,
+    reach: ShardingGroup,
+) -> Wires:
+    busy = min(per_node, layout.gpus)
+
+    def wire(op: Op, ranks: int, within: int) -> Curve:
+        if ranks <= 1:
+            return NOTHING
+        return curve(
+            op,
+            ranks,
+            within,
+            intra,
+            inter,
+            peer_access=peer_access,
+            groups_per_node=max(1, busy // within),
+            nics_per_node=nics,
+        )
+
+    tp, pp, dp, ep = layout.tp, layout.pp, layout.dp, layout.ep
+    inside = ranks_per_node(layout, "dp", per_node, "training")
+    stages_inside = ranks_per_node(layout, "pp", per_node, "training")
+    hybrid = sharding == "zero3" and reach == "node" and inside < dp
+    group = inside if hybrid else dp
+    others = min(group, max(1, dp // ep))
+    scatter = reduce = NOTHING
+    if sharding == "ddp":
+        reduce = wire("all_reduce", dp, inside)
+    elif sharding != "zero3":
+        scatter = wire("reduce_scatter", dp, inside)
+    elif hybrid:
+        reduce = wire("all_reduce", dp // inside, 1)
+    return Wires(
+        tp=wire("all_reduce", tp, min(tp, per_node)),
+        ep=wire("all_to_all", ep, ranks_per_node(layout, "ep", per_node, "training")),
+        context=wire("all_gather", cp, min(cp, max(1, per_node // tp))),
+        border=wire("send_recv", 2, 2 if stages_inside >= pp else 1) if pp > 1 else NOTHING,
+        group=group,
+        gather=wire("all_gather", group, min(inside, group)),
+        experts=wire("all_gather", others, min(inside, others)),
+        scatter=scatter,
+        reduce=reduce,
+    )
 
 
 def interval_group(architecture: Architecture, workload: Workload) -> str:
@@ -702,16 +776,17 @@ def goodput(hardware: Hardware, parameters: float) -> float:
     return max(0.05, 1.0 - lost)
 
 
-def training_speed(scenario: Scenario, layout: Layout, memory: Memory) -> Training:
+def training_speed(scenario: Scenario, layout: Layout, memory: Memory, made: Step | None = None) -> Training:
     """Speed, length and efficiency of a training run on the scenario's build in one layout.
 
     days and gpu_hours count failures and checkpoints (goodput); tokens/s and MFU are of an undisturbed step. MFU
     counts the model's own FLOPs, causal attention by the pairs it scores, nothing recomputed, against the dense data
     sheet rate of the compute dtype. The interval is an 80 % one, from the errors on frameworks left out of the fit.
+    made: the layout's step, where it is known already.
     """
     hardware, workload = scenario.hardware, scenario.workload
     architecture = scenario.model.architecture
-    made = step(architecture, hardware, workload, layout)
+    made = made or step(architecture, hardware, workload, layout)
     gpus = layout.gpus
     per_gpu = made.tokens_per_s / gpus
     alone = single_gpu_tokens_per_s(architecture, hardware, workload)
