@@ -1,5 +1,8 @@
-"""From a model's published name to a catalog id: a fine-tune, a distillation or a quantization has the
-architecture of what it was made from."""
+"""From names as people and tools write them to catalog ids, of models and of accelerators.
+
+A fine-tune, a distillation or a quantization has the architecture of what it was made from. A card's name may carry
+its maker, its memory, a rack, or how many there are. An unknown name is None, never the nearest guess.
+"""
 
 from __future__ import annotations
 
@@ -10,12 +13,15 @@ from typing import Final
 from catalog.loading import load
 
 # What names carry beside the model: how it was tuned, how its weights are stored, and when it was released.
-_TUNING: Final = ("instruct", "chat", "it", "hf", "base", "thinking", "reasoning", "preview", "distilled", "tuned")
+_TUNING: Final = (
+    "instruct", "chat", "it", "hf", "base", "thinking", "reasoning", "preview", "distilled", "tuned", "unsloth",
+)  # fmt: skip
 _STORAGE: Final = (
     "fp8", "fp4", "nvfp4", "mxfp4", "bf16", "fp16", "fp32", "f16", "int4", "int8", "awq", "gptq", "autoround", "gguf",
     "autofp8", "qat", "bnb", "4bit", "8bit", "dynamic", "block", "static", "quantized", "mlx", "eagle3", "marlin", "nvda", "turbo",
+    "2bit", "3bit", "aqlm", "hqq", "exl2", "quip", "mixed", "1x16", "pv",
 )  # fmt: skip
-_DATES: Final = (r"2[0-9][01][0-9]", r"0[0-9][0-3][0-9]", r"\d\d-20\d\d", "v1", "v01")
+_DATES: Final = (r"(?<=fp4-)v2", r"2[0-9][01][0-9]", r"0[0-9][0-3][0-9]", r"\d\d-20\d\d", "v1", "v01")
 _MIXES: Final = (r"w\d+a\d+", r"i?q\d(?:-(?:[0klmsx]|xs|xl|xxs|nl))*", r"g\d+", r"kv\d?")
 _NOISE: Final = re.compile(f"-(?:{'|'.join((*_TUNING, *_STORAGE, *_MIXES, *_DATES))})(?=-|$)")
 _MAKERS: Final = re.compile(
@@ -33,10 +39,23 @@ _SAME_ARCHITECTURE: Final = (
     ("deepseek-v2.5", "deepseek-v2"),
     ("deepseek-coder-v2-lite", "deepseek-v2-lite"),
     ("deepseek-coder-v2", "deepseek-v2"),
+    ("deepseek-r1-distill-qwen-7b", "qwen2.5-7b"),
+    ("deepseek-v3.1-terminus", "deepseek-v3"),
+    ("deepseek-v3.2-exp", "deepseek-v3.2"),
+    ("deepseek-v3-671b", "deepseek-v3"),
+    ("deepseek-r1-671b", "deepseek-r1"),
+    ("deepseek-r1-70b", "llama-3.3-70b"),
+    ("deepseek-r1-32b", "deepseek-r1-distill-qwen-32b"),
+    ("deepseek-r1-14b", "qwen2.5-14b"),
     ("kimi-k2", "kimi-k2"),
     ("qwq-32b", "qwen2.5-32b"),
     ("qwen2-7b", "qwen2.5-7b"),
     ("qwen2-72b", "qwen2.5-72b"),
+    ("qwen1.5-7b", "qwen-7b"),
+    ("qwen1.5-14b", "qwen-14b"),
+    ("qwen1.5-72b", "qwen-72b"),
+    ("qwen3.6-27b", "qwen3.5-27b"),
+    ("qwen3.6-35b-a3b", "qwen3.5-35b-a3b"),
     ("qwen2.5-coder-7b", "qwen2.5-7b"),
     ("qwen2.5-coder-14b", "qwen2.5-14b"),
     ("qwen2.5-coder-32b", "qwen2.5-32b"),
@@ -54,7 +73,13 @@ _SAME_ARCHITECTURE: Final = (
     ("hermes-3-llama-3.1-70b", "llama-3.1-70b"),
     ("hermes-3-llama-3.1-405b", "llama-3.1-405b"),
     ("vicuna-7b", "llama-2-7b"),
+    ("vicuna-7b-v1.5", "llama-2-7b"),
     ("vicuna-13b", "llama-2-13b"),
+    ("vicuna-13b-v1.5", "llama-2-13b"),
+    ("wizardlm-70b", "llama-2-70b"),
+    ("platypus2-70b", "llama-2-70b"),
+    ("codellama-7b", "llama-2-7b"),
+    ("codellama-13b", "llama-2-13b"),
     ("llama-7b", "llama-2-7b"),
     ("llama-13b", "llama-2-13b"),
     ("llama-33b", "llama-1-33b"),
@@ -63,6 +88,13 @@ _SAME_ARCHITECTURE: Final = (
     ("llama-34b", "codellama-34b"),
     ("codellama-70b", "llama-2-70b"),
     ("codestral-22b", "mistral-small-22b"),
+    ("codestral-22b-v0.1", "mistral-small-22b"),
+    ("devstral-small", "mistral-small-24b"),
+    ("magistral-small", "mistral-small-24b"),
+    ("mistral-small3.1-24b", "mistral-small-3.2-24b"),
+    ("mistral-small3.2-24b", "mistral-small-3.2-24b"),
+    ("zephyr-7b", "mistral-7b-v0.1"),
+    ("zephyr-7b-beta", "mistral-7b-v0.1"),
     ("mistral-small-3.1-24b", "mistral-small-3.2-24b"),
     ("mistral-small-3-24b", "mistral-small-24b"),
     ("mistral-large", "mistral-large-123b"),
@@ -72,7 +104,15 @@ _SAME_ARCHITECTURE: Final = (
     ("phi-3-mini", "phi-3.5-mini"),
     ("phi-3-mini-4k", "phi-3.5-mini"),
     ("phi-3-mini-128k", "phi-3.5-mini"),
+    ("phi-3-medium-4k", "phi-3-medium"),
     ("phi-3-medium-128k", "phi-3-medium"),
+    ("phi-3-14b", "phi-3-medium"),
+    ("yi-1.5-6b", "yi-6b"),
+    ("yi-1.5-34b", "yi-34b"),
+    ("granite-3.0-8b", "granite-3.3-8b"),
+    ("granite-3.1-8b", "granite-3.3-8b"),
+    ("granite-3.2-8b", "granite-3.3-8b"),
+    ("jamba-1.5-mini", "jamba-mini-1.5"),
     ("command-r", "command-r-35b"),
     ("command-r-plus", "command-r-plus-104b"),
     ("command-a", "command-a-111b"),
@@ -119,6 +159,21 @@ def _known() -> dict[str, str]:
     return names
 
 
+# A fine-tune that names the Llama 3 it was made from and that one's size; a drafter or a pruned model is no fine-tune.
+_LLAMA_TUNE: Final = re.compile(r"(?:^|-)llama-?3(?:\.([0-3]))?(?=-)")
+_SIZE: Final = re.compile(r"(?<![\w.])(\d+(?:\.\d+)?)b(?![\w.])")
+_NO_TUNE: Final = re.compile(r"eagle|draft|medusa|prun|minitron|vision|llava|embed|lora|merge|moe|\dx\d")
+
+
+def _tuned_llama(name: str) -> str:
+    """The Llama 3 that a fine-tune's name tells, as `llama-3.1-8b`; empty when it tells none, or two sizes."""
+    base, sizes = _LLAMA_TUNE.search(name), set(_SIZE.findall(name))
+    if base is None or len(sizes) != 1 or _NO_TUNE.search(name):
+        return ""
+    minor = f".{base.group(1)}" if base.group(1) not in (None, "0") else ""
+    return f"llama-3{minor}-{sizes.pop()}b"
+
+
 def resolve_name(text: str) -> str | None:
     """The catalog id of the model that a published name means, or None when no rule knows it.
 
@@ -129,4 +184,113 @@ def resolve_name(text: str) -> str | None:
     lowered = text.strip().casefold()
     if lowered in known:
         return known[lowered]
-    return known.get(plain_name(text))
+    plain = plain_name(text)
+    return known.get(plain) or known.get(_tuned_llama(plain))
+
+
+# (pattern on the words of a name, catalog id), first match wins. A bare name is the part that is meant unless somebody
+# says otherwise: the SXM module for H100 and A100, the larger memory of two.
+_ACCELERATORS: Final = (
+    (r"gb300", "gb300"),
+    (r"gb200", "gb200"),
+    (r"gb10|dgx spark", "gb10"),
+    (r"gh200", "gh200-144gb gh200-96gb"),
+    (r"b300", "b300-sxm"),
+    (r"b200", "b200-sxm"),
+    (r"b100", "b100"),
+    (r"(?:vr200|rubin)", "rubin-sxm"),
+    (r"h200.* nvl", "h200-nvl"),
+    (r"h200", "h200-sxm"),
+    (r"h100.* nvl", "h100-nvl"),
+    (r"h100.* (?:pcie|pci)", "h100-pcie"),
+    (r"h100", "h100-sxm h100-nvl"),
+    (r"h20", "h20"),
+    (r"a100.* (?:pcie|pci)", "a100-pcie-80gb a100-pcie-40gb"),
+    (r"a100", "a100-sxm4-80gb a100-sxm4-40gb"),
+    (r"v100", "v100-sxm2-32gb"),
+    (r"a10g", "a10g"),
+    (r"a10", "a10"),
+    (r"a30", "a30"),
+    (r"a40", "a40"),
+    (r"l40s", "l40s"),
+    (r"l40", "l40"),
+    (r"l4", "l4"),
+    (r"t4", "t4"),
+    (r"pro 6000.* (?:max ?q|mq)", "rtx-pro-6000-max-q"),
+    (r"pro 6000.* (?:workstation|ws|we)", "rtx-pro-6000-workstation"),
+    (r"pro 6000", "rtx-pro-6000-server"),
+    (r"pro 5000", "rtx-pro-5000 rtx-pro-5000-72gb"),
+    (r"pro 4500", "rtx-pro-4500"),
+    (r"a?6000 ada", "rtx-6000-ada"),
+    (r"5000 ada", "rtx-5000-ada"),
+    (r"rtx 6000.* blackwell", "rtx-pro-6000-server"),
+    (r"a6000", "rtx-a6000"),
+    (r"(?:rtx )?5090", "rtx-5090"),
+    (r"(?:rtx )?4090", "rtx-4090"),
+    (r"(?:rtx )?3090", "rtx-3090"),
+    (r"mi455x?", "mi455x"),
+    (r"mi355x?", "mi355x"),
+    (r"mi350x?", "mi350x"),
+    (r"mi325x?", "mi325x"),
+    (r"mi300x?", "mi300x"),
+    (r"mi250x?", "mi250x"),
+    (r"mi210", "mi210"),
+    (r"r9700", "radeon-ai-pro-r9700"),
+    (r"gaudi 3", "gaudi-3"),
+    (r"gaudi 2", "gaudi-2"),
+    (r"arc.* b60|pro b60|b60", "arc-pro-b60"),
+    (r"tpu v?7x?|ironwood", "tpu-v7x"),
+    (r"(?:tpu )?v6e|trillium", "tpu-v6e"),
+    (r"(?:tpu )?v5p", "tpu-v5p"),
+    (r"(?:tpu )?v5e|tpu v5 lite.*", "tpu-v5e"),
+    (r"(?:jetson )?(?:agx )?thor|t5000", "jetson-t5000"),
+    (r"m3 ultra", "apple-m3-ultra"),
+)  # fmt: skip
+_ACCELERATOR_RULES: Final = tuple(
+    (re.compile(rf"(?<![^ ])(?:{pattern})(?![^ ])"), ids.split()) for pattern, ids in _ACCELERATORS
+)
+_NOT_THE_CARD: Final = re.compile(r"(?<![^ ])(?:laptop|mobile|mig|vgpu|\dg \d+gb)(?![^ ])")
+_STATED_GB: Final = re.compile(r"(?<![^ ])(\d{2,3}) ?gi?b?(?![^ ])")
+# 180 and 192 GB are one part, and so are 270 and 288; 94 and 80 are two.
+_SAME_MEMORY: Final = 0.08
+
+
+def _accelerator_words(text: str) -> str:
+    """The name in lower case, one blank between words, product letters apart from their numbers."""
+    name = re.sub(r"^\s*\d+\s*[x×*]\s*(?=[a-z])", "", text.strip().casefold())
+    name = re.sub(r"\s*[x×*]\s*\d{1,2}$", "", name)
+    name = re.sub(r"[^a-z0-9.]+", " ", name).replace("gh200 480gb", "gh200 96gb")  # its name tells the CPU's memory
+    name = re.sub(r"(?<![^ ])(rtx|pro|gaudi|mi|tpu)(?=\d)", r"\1 ", name)
+    name = re.sub(r"(?<![^ ])mi (?=\d)", "mi", name)
+    return re.sub(r"(?<![^ ])(\d{4})(ti|d)(?![^ ])", r"\1 \2", name).strip()
+
+
+def resolve_accelerator(text: str) -> str | None:
+    """The catalog id of the accelerator that a name means ("8x NVIDIA H100 80GB HBM3"), or None.
+
+    A stated memory must be the part's; a part of a card (MIG) and a laptop's chip are not the card, and of two
+    different names neither is meant.
+    """
+    known = {entry.id: entry for entry in load().facts.accelerators}
+    lowered = text.strip().casefold()
+    if lowered in known:
+        return lowered
+    name = _accelerator_words(text)
+    if _NOT_THE_CARD.search(name):
+        return None
+    stated = _STATED_GB.search(name)
+    named: list[list[str]] = []
+    for pattern, ids in _ACCELERATOR_RULES:
+        name, found = pattern.subn(" ", name)
+        if found:
+            named.append(ids)
+    if not named or any(ids != named[0] for ids in named):
+        return None
+    for accelerator_id in named[0]:
+        entry = known.get(accelerator_id)
+        if entry is None:
+            continue
+        sizes = (entry.memory_gb_marketed, entry.memory_bytes / 2**30)
+        if stated is None or any(abs(float(stated.group(1)) / size - 1) <= _SAME_MEMORY for size in sizes):
+            return accelerator_id
+    return None

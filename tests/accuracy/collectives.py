@@ -14,7 +14,7 @@ import catalog
 from engine.calibration.collectives import INTERVAL
 from engine.collectives import Kernel, Op, collective_s
 from engine.hardware import Link
-from tests.accuracy.harness import Case, Evaluation, Row
+from tests.accuracy.harness import Case, Evaluation, Row, each_row
 
 OPS: dict[str, Op] = {
     "all_reduce": "all_reduce",
@@ -327,35 +327,35 @@ def source_of(row: Row) -> str:
 
 def evaluate(rows: list[Row]) -> Evaluation:
     """Every row's time against the model's, in microseconds."""
-    result = Evaluation(rows_read=len(rows))
-    for row in rows:
-        row_id = str(row.get("id"))
-        observed = row.get("time_us")
-        if not observed:
-            result.aside(row_id, "no time in the row")
-            continue
-        try:
-            call = call_of(row)
-        except (UnknownLink, catalog.UnknownId) as error:
-            result.aside(row_id, str(error))
-            continue
-        payload, predicted = call.payload_bytes, call.seconds() * 1e6
-        size = "up to 64 KiB" if payload <= 65536 else "up to 4 MiB" if payload <= 2**22 else "above 4 MiB"
-        result.cases.append(
-            Case(
-                row_id=row_id,
-                metric="time_us",
-                observed=float(observed),
-                predicted=predicted,
-                interval=(predicted * INTERVAL[0], predicted * INTERVAL[1]),
-                groups={
-                    "link": str(row["interconnect"]),
-                    "gpu": str(row.get("gpu")),
-                    "op": call.op,
-                    "gpus": f"{call.ranks:3d}",
-                    "size": size,
-                    "source": source_of(row),
-                },
-            )
+    return each_row(rows, _compare)
+
+
+def _compare(row_id: str, row: Row, found: Evaluation) -> None:
+    observed = row.get("time_us")
+    if not observed:
+        found.aside(row_id, "no time in the row")
+        return
+    try:
+        call = call_of(row)
+    except (UnknownLink, catalog.UnknownId) as error:
+        found.aside(row_id, str(error))
+        return
+    payload, predicted = call.payload_bytes, call.seconds() * 1e6
+    size = "up to 64 KiB" if payload <= 65536 else "up to 4 MiB" if payload <= 2**22 else "above 4 MiB"
+    found.cases.append(
+        Case(
+            row_id=row_id,
+            metric="time_us",
+            observed=float(observed),
+            predicted=predicted,
+            interval=(predicted * INTERVAL[0], predicted * INTERVAL[1]),
+            groups={
+                "link": str(row["interconnect"]),
+                "gpu": str(row.get("gpu")),
+                "op": call.op,
+                "gpus": f"{call.ranks:3d}",
+                "size": size,
+                "source": source_of(row),
+            },
         )
-    return result
+    )

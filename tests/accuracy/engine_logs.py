@@ -13,6 +13,7 @@ from typing import Any
 
 import catalog
 from catalog import UnknownId, build_scenario
+from catalog.names import resolve_accelerator
 from engine.architecture import Architecture
 from engine.errors import ScenarioError
 from engine.hardware import Accelerator
@@ -22,7 +23,7 @@ from engine.sharding import kv_copies
 from engine.size import size
 from engine.sizing import Memory
 from engine.units import GIB, MIB
-from tests.accuracy.harness import Case, Evaluation, Outcome, Row
+from tests.accuracy.harness import Case, Evaluation, Outcome, Row, each_row
 from tests.accuracy.served_models import architecture_of, key_of
 
 WEIGHTS = "weights per GPU"
@@ -127,7 +128,8 @@ WEIGHTS_BY_NAME: tuple[tuple[str, str], ...] = (
 )
 
 
-def _matched(text: str, rules: tuple[tuple[str, str], ...]) -> str:
+def matched(text: str, rules: tuple[tuple[str, str], ...]) -> str:
+    """The value of the first rule whose pattern occurs in the text; empty when none does."""
     return next((value for pattern, value in rules if re.search(pattern, text)), "")
 
 
@@ -141,7 +143,7 @@ def accelerator_of(row: Row) -> Accelerator:
                 known = replace(catalog.load().accelerator(like), memory_mib_reported=mib)
                 break
         if known is None:
-            found_id = _matched(name, GPUS)
+            found_id = matched(name, GPUS) or resolve_accelerator(name)
             if not found_id:
                 raise Unreadable(f"unknown GPU {row['gpu']!r}")
             known = catalog.load().accelerator(found_id)
@@ -235,7 +237,7 @@ def weights_of(row: Row, architecture: Architecture) -> str:
     """The weight format of a row. Raises Unreadable for an unknown name."""
     text = str(row.get("weight_dtype") or "").lower()
     names = f"{row['model']} {row.get('hf_id') or ''}".lower()
-    found = _matched(text, WEIGHTS_BY_NAME) or _matched(names, WEIGHTS_BY_NAME)
+    found = matched(text, WEIGHTS_BY_NAME) or matched(names, WEIGHTS_BY_NAME)
     if found:
         return found
     if not text or text.startswith("auto"):
@@ -359,35 +361,35 @@ def _capacity(row: Row, memory: Memory, length: int, copies: int) -> tuple[float
 
 def evaluate(rows: list[Row]) -> Evaluation:
     """Compare every row that can be written; the others are set aside with the reason."""
-    evaluation = Evaluation(rows_read=len(rows))
-    for number, row in enumerate(rows, start=1):
-        row_id = str(row.get("id") or f"row {number}")
-        try:
-            written = write(row)
-            sizing = size(written.scenario)
-        except (Unreadable, ScenarioError, catalog.CatalogError) as error:
-            evaluation.aside(row_id, str(error))
-            continue
-        memory = sizing.memory
-        observed: dict[str, Any] = row["observed"]
-        groups = _groups(row, str(row["engine"]) if _kv_only(row) else written.scenario.runtime.engine)
-        if _kv_only(row):
-            said = sum(group.kv_bytes for group in memory.per_gpu) / GIB
-            evaluation.cases.append(Case(row_id, KV_BYTES, observed["kv_gib_per_gpu"], said, groups))
-            continue
-        worst = memory.worst
-        cases = []
-        if observed.get("weights_gib_per_gpu"):
-            cases.append((WEIGHTS, observed["weights_gib_per_gpu"], worst.weights_bytes / GIB))
-        if (observed.get("kv_gib_per_gpu") or 0) > 0:
-            cases.append((KV_SPACE, observed["kv_gib_per_gpu"], worst.kv_capacity_bytes / GIB))
-        if observed.get("activation_peak_gib"):
-            cases.append((ACTIVATION, observed["activation_peak_gib"], worst.activation_bytes / GIB))
-        capacity = _capacity(row, memory, written.length, kv_copies(sizing.layout))
-        if capacity is not None:
-            cases.append((KV_TOKENS, *capacity))
-        evaluation.cases += [Case(row_id, metric, seen, said, groups) for metric, seen, said in cases]
-        outcome = str(row.get("outcome") or "")
-        if outcome or capacity is not None:
-            evaluation.outcomes.append(Outcome(row_id, STARTS, not outcome.startswith("fail"), memory.starts, groups))
-    return evaluation
+    return each_row(rows, _compare)
+
+
+def _compare(row_id: str, row: Row, found: Evaluation) -> None:
+    try:
+        written = write(row)
+        sizing = size(written.scenario)
+    except (Unreadable, ScenarioError, catalog.CatalogError) as error:
+        found.aside(row_id, str(error))
+        return
+    memory = sizing.memory
+    observed: dict[str, Any] = row["observed"]
+    groups = _groups(row, str(row["engine"]) if _kv_only(row) else written.scenario.runtime.engine)
+    if _kv_only(row):
+        said = sum(group.kv_bytes for group in memory.per_gpu) / GIB
+        found.cases.append(Case(row_id, KV_BYTES, observed["kv_gib_per_gpu"], said, groups))
+        return
+    worst = memory.worst
+    cases = []
+    if observed.get("weights_gib_per_gpu"):
+        cases.append((WEIGHTS, observed["weights_gib_per_gpu"], worst.weights_bytes / GIB))
+    if (observed.get("kv_gib_per_gpu") or 0) > 0:
+        cases.append((KV_SPACE, observed["kv_gib_per_gpu"], worst.kv_capacity_bytes / GIB))
+    if observed.get("activation_peak_gib"):
+        cases.append((ACTIVATION, observed["activation_peak_gib"], worst.activation_bytes / GIB))
+    capacity = _capacity(row, memory, written.length, kv_copies(sizing.layout))
+    if capacity is not None:
+        cases.append((KV_TOKENS, *capacity))
+    found.cases += [Case(row_id, metric, seen, said, groups) for metric, seen, said in cases]
+    outcome = str(row.get("outcome") or "")
+    if outcome or capacity is not None:
+        found.outcomes.append(Outcome(row_id, STARTS, not outcome.startswith("fail"), memory.starts, groups))

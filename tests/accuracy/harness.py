@@ -7,12 +7,15 @@ and reads the figure from `engine.size`; a row that it cannot write is set aside
 from __future__ import annotations
 
 import json
+import math
 import statistics
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from tests.accuracy.rows import UnreadableRow, readable
 
 REFERENCE = Path(__file__).parent.parent / "reference"
 Row = dict[str, Any]
@@ -67,6 +70,33 @@ class Evaluation:
         self.set_aside.append((row_id, reason))
 
 
+def each_row(rows: Iterable[Any], compare: Callable[[str, Row, Evaluation], None]) -> Evaluation:
+    """`compare` called with the id and the readable fields of every row, and with where to note what it finds.
+
+    A row that cannot be read, or that breaks the comparison, is set aside with the reason: it must not keep the
+    others from being measured.
+    """
+    evaluation = Evaluation()
+    for number, raw in enumerate(rows, start=1):
+        row_id = str(raw["id"]) if isinstance(raw, dict) and raw.get("id") else f"row {number}"
+        found = Evaluation(rows_read=1)
+        try:
+            compare(row_id, readable(raw), found)
+        except UnreadableRow as reason:
+            found = Evaluation(1, set_aside=[(row_id, str(reason))])
+        except Exception as problem:
+            said = f"cannot be compared: {type(problem).__name__}: {problem}"
+            found = Evaluation(1, set_aside=[(row_id, said)])
+        cases = [case for case in found.cases if case.observed > 0 and math.isfinite(case.predicted)]
+        evaluation.rows_read += found.rows_read
+        evaluation.cases += cases
+        evaluation.outcomes += found.outcomes
+        evaluation.set_aside += found.set_aside
+        if found.rows_read and not (cases or found.outcomes or found.set_aside):
+            evaluation.aside(row_id, "no figure of the row is measured")
+    return evaluation
+
+
 @dataclass(frozen=True, slots=True)
 class Stats:
     """Error statistics of a list of cases: absolute median and p90, signed median as bias."""
@@ -95,9 +125,15 @@ def stats(cases: Iterable[Case]) -> Stats:
 
 
 def load_rows(path: Path) -> list[Row]:
-    """The rows of a JSON-lines file. Raises ValueError naming the file and line of a bad row."""
+    """The rows of a JSON-lines file, or of one JSON list. Raises ValueError naming the file and line of a bad row."""
     rows: list[Row] = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+    text = path.read_text(encoding="utf-8-sig")
+    if text.lstrip().startswith("["):
+        try:
+            return list(json.loads(text))
+        except json.JSONDecodeError as error:
+            raise ValueError(f"{path}: not JSON: {error}") from error
+    for number, line in enumerate(text.split("\n"), start=1):  # a string may hold other line separators
         if not line.strip():
             continue
         try:

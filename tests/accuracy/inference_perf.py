@@ -19,15 +19,18 @@ from functools import lru_cache
 
 import catalog
 from catalog import UnknownId
-from catalog.names import resolve_name
+from catalog.names import resolve_accelerator, resolve_name
 from engine.architecture import Architecture
 from engine.errors import ScenarioError
 from engine.formats import FORMATS as WEIGHT_FORMATS
 from engine.hardware import Accelerator
+from engine.parameters import count_parameters
 from engine.scenario import LayoutChoice, Runtime, Scenario, ServingEngine, Workload
 from engine.size import size
 from engine.sizing import Serving
-from tests.accuracy.harness import Case, Evaluation, Row
+from tests.accuracy.engine_logs import WEIGHTS_BY_NAME, matched
+from tests.accuracy.harness import Case, Evaluation, Row, each_row
+from tests.accuracy.served_models import architecture_of
 
 TPOT_DENSE = "time per token, dense"
 TPOT_MOE = "time per token, MoE"
@@ -56,42 +59,8 @@ MLPERF_INTERACTIVE = {
     "llama-3.1-8b": (0.5, 1 / 0.03),
 }
 
-GPUS = {
-    "a100-sxm": "a100-sxm4-80gb",
-    "a100": "a100-sxm4-80gb",
-    "a100-80g": "a100-sxm4-80gb",
-    "a100-sxm-80gb": "a100-sxm4-80gb",
-    "a100-80gb": "a100-sxm4-80gb",
-    "a100-40g": "a100-sxm4-40gb",
-    "a100-40gb": "a100-sxm4-40gb",
-    "a100-sxm-40gb": "a100-sxm4-40gb",
-    "a100-pcie": "a100-pcie-80gb",
-    "h100": "h100-sxm",
-    "h200": "h200-sxm",
-    "b200": "b200-sxm",
-    "b300": "b300-sxm",
-    "gh200": "gh200-144gb",
-    "v100": "v100-sxm2-32gb",
-    "v100-sxm": "v100-sxm2-32gb",
-    "rtx-pro-6000": "rtx-pro-6000-server",
-    "rtx-pro-6000-se": "rtx-pro-6000-server",
-    "rtx-pro-6000-ws": "rtx-pro-6000-workstation",
-    "rtx-pro-6000-maxq": "rtx-pro-6000-max-q",
-    "rtx-3090-ti": "rtx-3090",
-    "a6000": "rtx-a6000",
-    "6000-ada": "rtx-6000-ada",
-    "dgx-spark": "gb10",
-    "jetson-thor": "jetson-t5000",
-    "m3-ultra": "apple-m3-ultra",
-    "r9700": "radeon-ai-pro-r9700",
-    "gaudi2": "gaudi-2",
-    "gaudi3": "gaudi-3",
-    "a100-pcie-40gb": "a100-pcie-40gb",
-    "a100-pcie-40g": "a100-pcie-40gb",
-    "b60": "arc-pro-b60",
-}
-# what names carry beside the part: the maker, the memory, the rack
-GPU_NOISE = re.compile(r"^(?:nvidia|geforce|amd|intel|apple)-|-(?:hbm\d\w*|blackwell|nvl72|nvl4|sxm[2456]-80gb)(?=-|$)")
+# export versions, slower only between GPUs
+GPUS = {"h800": "h100-sxm", "a800": "a100-sxm4-80gb"}
 
 FORMATS = {
     "bf16": "bf16",
@@ -137,32 +106,30 @@ def _slug(name: str) -> str:
 
 def accelerator_of(name: str) -> Accelerator:
     """The catalog's accelerator that a row names. Raises Unusable."""
-    full = _slug(name)
-    plain = GPU_NOISE.sub("", GPU_NOISE.sub("", full))
-    short = re.sub(r"-sxm\d$", "-sxm", re.sub(r"-\d+gb?$", "", plain))
-    known = catalog.load()
-    ids = {entry.id for entry in known.facts.accelerators}
-    for slug in (full, plain, short):
-        for wanted in (GPUS.get(slug, slug), f"rtx-{slug}", f"{slug}-sxm"):
-            if wanted in ids:
-                return known.accelerator(wanted)
+    wanted = GPUS.get(_slug(name)) or resolve_accelerator(str(name))
+    if wanted is not None:
+        return catalog.load().accelerator(wanted)
     raise Unusable(f"GPU {name!r} is not in the catalog")
 
 
 @lru_cache(maxsize=256)
-def model_of(name: str) -> tuple[str, Architecture]:
-    """(catalog id, architecture) of the model that a row names. Raises Unusable."""
+def model_of(name: str, billions: float | None = None) -> tuple[str, Architecture]:
+    """(id, architecture) of the model that a row names, of a size that the row may state. Raises Unusable."""
     model_id = resolve_name(name)
-    if model_id is None:
+    if model_id is not None:
+        return model_id, catalog.load().model(model_id).architecture
+    # looser rules, which the stated size must bear out
+    architecture = architecture_of(name) if billions else None
+    if architecture is None or not 0.9 < count_parameters(architecture).total / 1e9 / (billions or 1) < 1.1:
         raise Unusable(f"model {name!r} is not in the catalog")
-    return model_id, catalog.load().model(model_id).architecture
+    return name, architecture
 
 
 def _engine(name: str) -> ServingEngine:
     low = name.lower()
     if "sglang" in low:
         return "sglang"
-    if "trt" in low or "mlperf" in low:
+    if any(word in low for word in ("trt", "tensorrt", "mlperf")) or re.search(r"\bnim\b", low):
         return "trtllm"
     if "llama.cpp" in low or "ollama" in low or "ik_llama" in low:
         return "llama.cpp"
@@ -170,7 +137,9 @@ def _engine(name: str) -> ServingEngine:
 
 
 def _weights(row: Row, accelerator: Accelerator, architecture: Architecture) -> str:
-    named = str(row["quant"]).lower()
+    named = str(row["quant"] or "").lower()
+    if not named:
+        return matched(str(row["model"]).lower(), WEIGHTS_BY_NAME) or architecture.checkpoint_format
     if "submission" in named:
         if accelerator.supports_fp4:
             return "nvfp4"
@@ -184,6 +153,9 @@ def _weights(row: Row, accelerator: Accelerator, architecture: Architecture) -> 
     for word in (named, *re.split(r"[^a-z0-9]+", named)):
         if word in FORMATS:
             return FORMATS[word]
+    spelled = matched(named, WEIGHTS_BY_NAME)
+    if spelled:
+        return spelled
     raise Unusable(f"weight format {row['quant']!r} is not known")
 
 
@@ -273,10 +245,13 @@ def prepare(row: Row) -> Prepared:
     mode = str(row["mode"])
     if row["spec_decode"]:
         raise Unusable("speculative decoding, which the model does not cover")
+    for key in ("model", "gpu"):
+        if not row[key]:
+            raise Unusable(f"the {key} is not stated")
     if "unstated" in str(row["model"]) or "not stated" in str(row["model"]):
         raise Unusable("the model is not stated")
     accelerator = accelerator_of(row["gpu"])
-    model_id, architecture = model_of(row["model"])
+    model_id, architecture = model_of(str(row["model"]), row["params_b"])
     weights = _weights(row, accelerator, architecture)
     engine = _engine(str(row["engine"]))
     if mode.startswith("MLPerf") and accelerator.vendor != "NVIDIA":
@@ -310,7 +285,7 @@ def prepare(row: Row) -> Prepared:
         answer = 256
     if "InferenceX" in origin:
         prompt, answer = round(0.9 * prompt), round(0.9 * answer)
-        requests = 10 * int(users)
+        requests = 10 * int(users or 1)
         if engine == "vllm":
             runtime = Runtime(engine=engine, memory_utilization=0.9, max_num_batched_tokens=8192)
         elif engine == "trtllm" and architecture.experts == 0 and row["isl"] == row["osl"] == 1024 and row["tp"] < 8:
@@ -339,6 +314,7 @@ def prepare(row: Row) -> Prepared:
             accelerator.id,
             per_node,
             nodes,
+            architecture=architecture,
             kv_cache=_kv_cache(row, engine, weights, accelerator),
             intra_link=_intra_link(row, accelerator) if gpus > 1 else "",
             workload=workload,
@@ -410,23 +386,23 @@ def predicted(metric: str, serving: Serving, cached_prompt: bool = False) -> tup
 
 def evaluate(rows: list[Row]) -> Evaluation:
     """Compare every usable row with what `size` says of it."""
-    evaluation = Evaluation(rows_read=len(rows))
-    for row in rows:
-        try:
-            prepared = prepare(row)
-        except Unusable as reason:
-            evaluation.aside(row["id"], str(reason))
-            continue
-        try:
-            serving = size(prepared.scenario).serving
-        except ScenarioError as error:
-            evaluation.aside(row["id"], f"refused: {error}")
-            continue
-        if serving is None:
-            evaluation.aside(row["id"], "the model says that the engine would not start")
-            continue
-        for metric, value in prepared.observed:
-            answer, interval = predicted(metric, serving, prepared.cached_prompt)
-            if answer > 0:
-                evaluation.cases.append(Case(row["id"], metric, value, answer, prepared.groups, interval))
-    return evaluation
+    return each_row(rows, _compare)
+
+
+def _compare(row_id: str, row: Row, found: Evaluation) -> None:
+    try:
+        prepared = prepare(row)
+        serving = size(prepared.scenario).serving
+    except Unusable as reason:
+        found.aside(row_id, str(reason))
+        return
+    except ScenarioError as error:
+        found.aside(row_id, f"refused: {error}")
+        return
+    if serving is None:
+        found.aside(row_id, "the model says that the engine would not start")
+        return
+    for metric, value in prepared.observed:
+        answer, interval = predicted(metric, serving, prepared.cached_prompt)
+        if answer > 0:
+            found.cases.append(Case(row_id, metric, value, answer, prepared.groups, interval))

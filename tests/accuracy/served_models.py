@@ -12,6 +12,7 @@ from typing import Any
 
 import catalog
 from catalog.hf_config import architecture_from_config, read_config
+from catalog.names import resolve_name
 from engine.architecture import Architecture
 
 # (pattern on the lower-case name, catalog id or key of CONFIGS). The first match counts.
@@ -26,6 +27,7 @@ RULES: tuple[tuple[str, str], ...] = (
     (r"deepseek-?v4-?flash", "deepseek-v4-flash"),
     (r"deepseek-?v4", ""),
     (r"deepseek-?v3\.2", "deepseek-v3.2"),
+    (r"deepseek-?r1[:-](1\.5|7|8|14|32|70)b", ""),
     (r"deepseek-?(v3|r1)", "deepseek-r1"),
     (r"deepseek-?(coder-)?v2-?lite", "deepseek-v2-lite"),
     (r"deepseek-?(coder-)?v2", "deepseek-v2"),
@@ -77,7 +79,7 @@ RULES: tuple[tuple[str, str], ...] = (
     (r"qwen1\.5-moe", "qwen1.5-moe-a2.7b"),
     (r"mixtral-?8x22b", "mixtral-8x22b"),
     (r"mixtral-?8x7b", "mixtral-8x7b"),
-    (r"devstral-small-2", "devstral-small-2-24b"),
+    (r"devstral-small-2(?!\d)", "devstral-small-2-24b"),
     (r"mistral-small-3\.[12]|mistral-small-.*-250[36]|magistral-small-2509", "mistral-small-3.2-24b"),
     (r"mistral-small.*22b|mistral-small-.*2409", "mistral-small-22b"),
     (r"mistral-small|devstral-small|magistral-small", "mistral-small-24b"),
@@ -233,7 +235,10 @@ CONFIGS: dict[str, dict[str, Any]] = {
 
 
 def key_of(*names: str) -> str:
-    """The catalog id or CONFIGS key that a row's names stand for; empty when no rule knows them."""
+    """The catalog id or CONFIGS key that a row's names stand for; empty when no rule knows them.
+
+    The rules here come first: they know the dimensions of models that the catalog does not have.
+    """
     for name in names:
         plain = name.lower().replace("_", "-").split("/")[-1]
         for pattern, key in RULES:
@@ -242,18 +247,18 @@ def key_of(*names: str) -> str:
                 for number in range(1, (found.re.groups or 0) + 1):
                     key = key.replace(f"{{{number}}}", found.group(number) or "")
                 return key
-    return ""
+    return next((found for found in map(resolve_name, names) if found), "")
 
 
 @lru_cache(maxsize=256)
 def architecture_of(*names: str) -> Architecture | None:
     """The architecture that a row's names stand for, most telling name first; None when no rule knows it."""
     key = key_of(*names)
-    if not key:
-        return None
     if key in CONFIGS:
         return architecture_from_config(CONFIGS[key], key)
-    try:
-        return catalog.load().model(key).architecture
-    except catalog.UnknownId:
-        return None
+    for model_id in (key, *filter(None, map(resolve_name, names))):
+        try:
+            return catalog.load().model(model_id).architecture
+        except catalog.UnknownId:
+            continue
+    return None

@@ -2,7 +2,7 @@
 
 Compared figure by the row's `observed_metric`: allocated or active, reserved, or what nvidia-smi shows; each against
 the prediction of the same thing. A row that ran out of memory is an outcome, and so is every row that ran.
-Only rows marked `in_fit` are read: the others are formulas, or measurements whose settings nobody stated.
+Rows marked `in_fit: false` are not read: they are formulas, or measurements whose settings nobody stated.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from engine.scenario import (
 from engine.size import size
 from engine.sizing import Memory
 from engine.units import GB, GIB, MIB
-from tests.accuracy.harness import Case, Evaluation, Outcome, Row
+from tests.accuracy.harness import Case, Evaluation, Outcome, Row, each_row
 
 PEAK = "peak memory"
 NVIDIA_SMI = "nvidia-smi beside it"
@@ -183,6 +183,9 @@ def _architecture(row: Row) -> Architecture:
             return catalog.load().model(str(row["model"]).lower()).architecture
         except catalog.UnknownId:
             raise Unreadable("arch not stated, and the catalog has no such model") from None
+    for key in ("hidden", "layers", "ffn", "heads", "kv_heads", "head_dim", "vocab"):
+        if not arch[key]:
+            raise Unreadable(f"arch states no {key}")
     return dense_decoder(
         hidden_size=arch["hidden"],
         layers=arch["layers"],
@@ -191,10 +194,10 @@ def _architecture(row: Row) -> Architecture:
         kv_heads=arch["kv_heads"],
         head_dim=arch["head_dim"],
         vocab_size=arch["vocab"],
-        tied=arch["tied"],
-        gated_mlp=arch["gated_mlp"],
-        experts=arch.get("experts", 1),
-        experts_per_token=arch.get("experts_per_token", 1),
+        tied=bool(arch["tied"]),
+        gated_mlp=arch["gated_mlp"] is not False,
+        experts=arch.get("experts") or 1,
+        experts_per_token=arch.get("experts_per_token") or 1,
         max_position=1 << 20,
     )
 
@@ -274,33 +277,34 @@ def interval_of(memory: Memory, predicted: float) -> tuple[float, float]:
 
 
 def evaluate(rows: list[Row]) -> Evaluation:
-    """Compare every row marked `in_fit`."""
-    evaluation = Evaluation()
-    for row in rows:
-        if not row.get("in_fit"):
-            continue
-        evaluation.rows_read += 1
-        try:
-            scenario, _ = scenario_of(row)
-            memory = size(scenario).memory
-        except (Unreadable, ScenarioError) as reason:
-            evaluation.aside(row["id"], str(reason))
-            continue
-        groups = {
-            "method": row["method"],
-            "framework": str(row.get("framework", "not stated")).split(" (")[0],
-            "source": str(row.get("source_group", "not stated")),
-            "loss": scenario.workload.loss,
-            "sharding": str(row.get("sharding", "none")),
-        }
-        evaluation.outcomes.append(Outcome(row["id"], OUT_OF_MEMORY, bool(row.get("oom")), not memory.fits, groups))
-        if row.get("oom") or row.get("observed_gib") is None:
-            continue
-        metric = str(row.get("observed_metric") or "")
-        predicted = predicted_bytes(memory, metric) / GIB
-        interval = interval_of(memory, predicted)
-        evaluation.cases.append(Case(row["id"], PEAK, row["observed_gib"], predicted, groups, interval))
-        beside = (row.get("also_observed") or {}).get("nvidia_smi_peak_gib")
-        if beside is not None:
-            evaluation.cases.append(Case(row["id"], NVIDIA_SMI, beside, memory.nvidia_smi_bytes / GIB, groups))
-    return evaluation
+    """Compare every row that is not marked as outside the fit."""
+    return each_row(rows, _compare)
+
+
+def _compare(row_id: str, row: Row, found: Evaluation) -> None:
+    if row.get("in_fit") is False:
+        found.rows_read = 0
+        return
+    try:
+        scenario, _ = scenario_of(row)
+        memory = size(scenario).memory
+    except (Unreadable, ScenarioError) as reason:
+        found.aside(row_id, str(reason))
+        return
+    groups = {
+        "method": str(row["method"]),
+        "framework": str(row.get("framework") or "not stated").split(" (")[0],
+        "source": str(row.get("source_group") or "not stated"),
+        "loss": scenario.workload.loss,
+        "sharding": str(row.get("sharding") or "none"),
+    }
+    found.outcomes.append(Outcome(row_id, OUT_OF_MEMORY, bool(row.get("oom")), not memory.fits, groups))
+    if row.get("oom") or not row.get("observed_gib"):
+        return
+    metric = str(row.get("observed_metric") or "")
+    predicted = predicted_bytes(memory, metric) / GIB
+    interval = interval_of(memory, predicted)
+    found.cases.append(Case(row_id, PEAK, row["observed_gib"], predicted, groups, interval))
+    beside = (row.get("also_observed") or {}).get("nvidia_smi_peak_gib")
+    if beside:
+        found.cases.append(Case(row_id, NVIDIA_SMI, beside, memory.nvidia_smi_bytes / GIB, groups))

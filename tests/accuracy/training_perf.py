@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import Any
 
 import catalog
-from catalog.names import plain_name, resolve_name
+from catalog.names import plain_name, resolve_accelerator, resolve_name
 from engine.architecture import Architecture, dense_decoder
 from engine.errors import ScenarioError
 from engine.flops import active_elements
@@ -34,7 +34,8 @@ from engine.scenario import (
     Software,
     Workload,
 )
-from tests.accuracy.harness import Case, Evaluation, Row
+from engine.size import size
+from tests.accuracy.harness import Case, Evaluation, Row, each_row
 
 # Software tier by framework, first match wins. Tuned: fused kernels, overlap and dtype recipes that the vendor or
 # the authors maintain for speed. Standard: flash attention and some fusion. Eager: plain modules, Hugging Face style,
@@ -325,8 +326,8 @@ def _accelerator(name: str) -> Accelerator | None:
     for accelerator in facts:
         if accelerator.id == wanted:
             return accelerator
-    starts = [accelerator for accelerator in facts if accelerator.id.startswith(wanted)]
-    return starts[0] if len(starts) == 1 else None
+    resolved = resolve_accelerator(name)
+    return None if resolved is None else catalog.load().accelerator(resolved)
 
 
 @lru_cache(maxsize=256)
@@ -464,7 +465,7 @@ def observed_tokens_per_s_gpu(row: Row, architecture: Architecture) -> float | N
     if row.get("tokens_s_per_gpu"):
         return float(row["tokens_s_per_gpu"])
     if row.get("step_time_s") and row.get("global_batch_tokens"):
-        return float(row["global_batch_tokens"]) / float(row["step_time_s"]) / int(row["n_gpus"])
+        return float(row["global_batch_tokens"]) / float(row["step_time_s"]) / int(row["n_gpus"] or 1)
     sequence = int(row.get("seq_len") or 2048)
     parameters = active_elements(architecture).total
     attention = 12.0 * len(architecture.layers) * architecture.heads * architecture.head_dim * sequence
@@ -483,10 +484,15 @@ def scenario_of(row: Row) -> tuple[Scenario, Layout, float] | str:
     architecture = architecture_of(row)
     if architecture is None:
         return f"shape of {row['model']} not known"
+    for key in ("gpu", "task"):
+        if not row[key]:
+            return f"the {key} is not stated"
     observed = observed_tokens_per_s_gpu(row, architecture)
     if observed is None:
         return "no absolute speed: only a ratio to another run"
-    gpus = int(row["n_gpus"])
+    gpus = int(row["n_gpus"] or (row["tp"] or 1) * (row["pp"] or 1) * (row["dp"] or 0))
+    if not gpus:
+        return "the number of GPUs is not stated"
     per_node, nodes = _split(gpus, int(row.get("gpus_per_node") or 8), int(row.get("nodes") or 1))
     hardware = _hardware(
         str(row["gpu"]), per_node, nodes, str(row["interconnect_intra"] or ""), str(row["interconnect_inter"] or "")
@@ -588,35 +594,33 @@ def _micro_batch(row: Row, sequence: int, replicas: int, kind: Kind) -> int:
 
 def evaluate(rows: list[Row]) -> Evaluation:
     """Tokens a second and GPU of every usable row."""
-    from engine.size import size
+    return each_row(rows, _compare)
 
-    evaluation = Evaluation(rows_read=len(rows))
-    for row in rows:
-        row_id = str(row["id"])
-        made = scenario_of(row)
-        if isinstance(made, str):
-            evaluation.aside(row_id, made)
-            continue
-        scenario, _, observed = made
-        try:
-            training = size(scenario).training
-        except ScenarioError as error:
-            evaluation.aside(row_id, f"refused: {error.field}")
-            continue
-        if training is None:
-            evaluation.aside(row_id, "does not fit by the memory model")
-            continue
-        evaluation.cases.append(
-            Case(
-                row_id=row_id,
-                metric="tokens_per_s_gpu",
-                observed=observed,
-                predicted=training.tokens_per_s_gpu,
-                groups=groups_of(row, scenario),
-                interval=(training.interval.low, training.interval.high),
-            )
+
+def _compare(row_id: str, row: Row, found: Evaluation) -> None:
+    made = scenario_of(row)
+    if isinstance(made, str):
+        found.aside(row_id, made)
+        return
+    scenario, _, observed = made
+    try:
+        training = size(scenario).training
+    except ScenarioError as error:
+        found.aside(row_id, f"refused: {error.field}")
+        return
+    if training is None:
+        found.aside(row_id, "does not fit by the memory model")
+        return
+    found.cases.append(
+        Case(
+            row_id=row_id,
+            metric="tokens_per_s_gpu",
+            observed=observed,
+            predicted=training.tokens_per_s_gpu,
+            groups=groups_of(row, scenario),
+            interval=(training.interval.low, training.interval.high),
         )
-    return evaluation
+    )
 
 
 def groups_of(row: Row, scenario: Scenario) -> dict[str, str]:

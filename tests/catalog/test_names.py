@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 import catalog
-from catalog.names import resolve_name
+from catalog.names import resolve_accelerator, resolve_name
 
 
 @pytest.mark.parametrize(
@@ -31,13 +31,42 @@ from catalog.names import resolve_name
         ("openai/gpt-oss-120b", "gpt-oss-120b"),
         ("MiniMax-M2.5", "minimax-m2.7"),
         ("QwQ-32B", "qwen2.5-32b"),
+        ("meta-llama/Meta-Llama-3.1-70B-Instruct-FP8", "llama-3.1-70b"),
+        ("unsloth/Qwen3-14B-unsloth-bnb-4bit", "qwen3-14b"),
+        ("unsloth/Llama-3.3-70B-Instruct-bnb-4bit", "llama-3.3-70b"),
+        ("nvidia/DeepSeek-R1-0528-NVFP4-v2", "deepseek-r1"),
+        ("deepseek-ai/DeepSeek-V3.1-Terminus", "deepseek-v3"),
+        ("deepseek-ai/DeepSeek-V2-Lite", "deepseek-v2-lite"),
+        ("Intel/Qwen3-Next-80B-A3B-Instruct-int4-mixed-AutoRound", "qwen3-next-80b-a3b"),
+        ("bartowski/Meta-Llama-3.1-70B-Instruct-GGUF:Q4_K_M", "llama-3.1-70b"),
+        ("llama3.1:70b-instruct-q4_K_M", "llama-3.1-70b"),
+        ("deepseek-r1:70b", "llama-3.3-70b"),
+        ("allenai/Llama-3.1-Tulu-3-70B", "llama-3.1-70b"),
+        ("dolphin-2.9-llama3-8b", "llama-3-8b"),
+        ("Qwen/Qwen1.5-72B-Chat", "qwen-72b"),
+        ("ai21labs/AI21-Jamba-1.5-Mini", "jamba-mini-1.5"),
     ],
 )
 def test_a_published_name_resolves(name: str, model_id: str) -> None:
     assert resolve_name(name) == model_id
 
 
-@pytest.mark.parametrize("name", ["", "GPT-181B", "70B", "bert-large", "Llama-5-70B", "unstated (SM120 host)"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "",
+        "GPT-181B",
+        "70B",
+        "bert-large",
+        "Llama-5-70B",
+        "unstated (SM120 host)",
+        "Llama-3.1-Minitron-4B-Width-Base",
+        "Llama-3.1-Nemotron-Ultra-253B-v1",
+        "yuhuili/EAGLE-LLaMA3-Instruct-8B",
+        "Llama-3.2-90B-Vision-Instruct",
+        "Qwen1.5-32B-Chat",
+    ],
+)
 def test_an_unknown_name_is_not_guessed(name: str) -> None:
     assert resolve_name(name) is None
 
@@ -49,3 +78,56 @@ def test_every_model_answers_to_its_own_names() -> None:
         assert resolved is not None, model.hf_id
         same = catalog.load().model(resolved).architecture
         assert same.layers == model.architecture.layers, (model.hf_id, resolved)
+
+
+@pytest.mark.parametrize(
+    ("name", "accelerator_id"),
+    [
+        ("NVIDIA H100 80GB HBM3", "h100-sxm"),
+        ("NVIDIA H100 PCIe", "h100-pcie"),
+        ("H100 NVL", "h100-nvl"),
+        ("8xH100-80G", "h100-sxm"),
+        ("H100x8", "h100-sxm"),
+        ("h100_sxm", "h100-sxm"),
+        ("A100-SXM4-80GB", "a100-sxm4-80gb"),
+        ("NVIDIA A100-SXM4-40GB", "a100-sxm4-40gb"),
+        ("NVIDIA A100 80GB PCIe", "a100-pcie-80gb"),
+        ("A100-PCIE-40GB", "a100-pcie-40gb"),
+        ("A100", "a100-sxm4-80gb"),
+        ("Tesla V100-SXM2-32GB", "v100-sxm2-32gb"),
+        ("RTX 6000 Ada", "rtx-6000-ada"),
+        ("NVIDIA RTX 6000 Ada Generation", "rtx-6000-ada"),
+        ("RTX A6000", "rtx-a6000"),
+        ("RTX4090", "rtx-4090"),
+        ("2x RTX 3090", "rtx-3090"),
+        ("NVIDIA RTX PRO 6000 Blackwell Max-Q Workstation Edition", "rtx-pro-6000-max-q"),
+        ("RTX PRO 6000 WS", "rtx-pro-6000-workstation"),
+        ("RTX-PRO-6000-SE", "rtx-pro-6000-server"),
+        ("RTX PRO 5000 72GB", "rtx-pro-5000-72gb"),
+        ("GB200 NVL72", "gb200"),
+        ("B200 192GB", "b200-sxm"),
+        ("NVIDIA GH200 480GB", "gh200-96gb"),
+        ("AMD Instinct MI300X", "mi300x"),
+        ("MI300X_192GB", "mi300x"),
+        ("Intel Gaudi3", "gaudi-3"),
+        ("DGX Spark", "gb10"),
+        ("TPU v5e", "tpu-v5e"),
+    ],
+)
+def test_a_card_by_any_of_its_names(name: str, accelerator_id: str) -> None:
+    assert resolve_accelerator(name) == accelerator_id
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["", "SM120 PCIe", "Quadro RTX 8000", "RTX 4090 Laptop GPU", "RTX 4090 48GB", "V100-16GB", "RTX 3090/4090",
+     "B200 or H200", "NVIDIA A100-SXM4-80GB MIG 1g.10gb", "H200 64GB", "RTX 5080"],
+)  # fmt: skip
+def test_an_unlike_card_is_not_guessed(name: str) -> None:
+    assert resolve_accelerator(name) is None
+
+
+def test_every_card_answers_to_its_id_and_its_name() -> None:
+    for accelerator in catalog.load().facts.accelerators:
+        assert resolve_accelerator(accelerator.id) == accelerator.id
+        assert resolve_accelerator(accelerator.name) in (accelerator.id, None), accelerator.name
