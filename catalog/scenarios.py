@@ -5,6 +5,7 @@ from __future__ import annotations
 from catalog.loading import Catalog, load
 from engine.architecture import Architecture
 from engine.hardware import Accelerator, Link, Platform
+from engine.mixed import weakest
 from engine.scenario import Hardware, LayoutChoice, Model, Money, Runtime, Scenario, Workload
 
 # What cards talk over when their bridge or switch does not join as many as the node holds, by PCIe generation.
@@ -51,6 +52,8 @@ def build_scenario(
     intra_link: str = "",
     inter_link: str = "",
     platform: str = "",
+    second_accelerator: str = "",
+    second_gpus: int = 0,
     architecture: Architecture | None = None,
     config: str = "",
     name: str = "",
@@ -66,7 +69,8 @@ def build_scenario(
     """A Scenario from catalog ids; links that are not named are the platform's, or the accelerator's usual ones.
 
     weights: a weight format; empty takes the one that the checkpoint is published in. architecture: of a model
-    that is not in the catalog, with `config` as the session names its file and `name` to show.
+    that is not in the catalog, with `config` as the session names its file and `name` to show. second_accelerator: of
+    the gpus_per_node of each node, second_gpus are of this kind; the build then counts as the poorer card throughout.
     Raises UnknownId for an id that the catalog does not have, CatalogError for a config.json that cannot be read.
     """
     known = catalog or load()
@@ -76,6 +80,10 @@ def build_scenario(
     else:
         name, family = name or model_id or "own model", "own"
     accelerator = known.accelerator(accelerator_id)
+    mixed: tuple[tuple[Accelerator, int], ...] = ()
+    if second_gpus and second_accelerator and second_accelerator != accelerator_id:
+        mixed = ((accelerator, gpus_per_node - second_gpus), (known.accelerator(second_accelerator), second_gpus))
+        accelerator = weakest(mixed)
     place = known.platform(platform) if platform else None
     intra = known.link(intra_link) if intra_link else _intra_link(accelerator, gpus_per_node, place, known)
     if inter_link or (place is not None and place.inter_link):
@@ -100,6 +108,7 @@ def build_scenario(
             intra_link=intra,
             inter_link=inter,
             platform=place,
+            mixed=mixed,
         ),
         workload=workload or Workload(),
         layout=layout or LayoutChoice(),

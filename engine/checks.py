@@ -51,6 +51,13 @@ def check_scenario(scenario: Scenario) -> None:
             MAX_GPUS_PER_NODE,
         )
     accelerator, platform = hardware.accelerator, hardware.platform
+    if hardware.mixed:
+        second = hardware.mixed[1][1]
+        if not 0 < second < hardware.gpus_per_node:
+            left = hardware.gpus_per_node - 1
+            raise ScenarioError(
+                "hardware.second_gpus", f"{second} of {hardware.gpus_per_node} GPUs a node", f"1 to {left}", left
+            )
     most = accelerator.max_gpus_per_node
     if most is not None and hardware.gpus_per_node > most:
         raise ScenarioError(

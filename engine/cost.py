@@ -161,17 +161,22 @@ def _bill(plan: Plan) -> tuple[PriceLine, ...]:
     kit = kit_price(scenario) if money.gpu_price_usd is None else None
     if kit is not None:
         return (replace(kit, quantity=hardware.nodes), *_network(scenario))
-    accelerator = hardware.accelerator
-    if money.gpu_price_usd is not None:
-        card = PriceLine(accelerator.label, hardware.gpus, money.gpu_price_usd, "", "entered")
-    else:
-        card = replace(card_price(facts, accelerator), quantity=hardware.gpus)
-    return (card, _host(scenario), *_network(scenario))
+    kinds = hardware.mixed or ((hardware.accelerator, hardware.gpus_per_node),)
+    cards = []
+    for accelerator, count in kinds:
+        if money.gpu_price_usd is not None:
+            line = PriceLine(accelerator.label, 1, money.gpu_price_usd, "", "entered")
+        else:
+            line = card_price(facts, accelerator)
+        cards.append(replace(line, quantity=count * hardware.nodes))
+    return (*cards, _host(scenario), *_network(scenario))
 
 
 def _offers(plan: Plan) -> tuple[Offer, ...]:
     hardware = plan.scenario.hardware
     cheapest: dict[tuple[str, str], Rental] = {}
+    if hardware.mixed:
+        return ()
     for rental in rentals_of(plan.scenario.facts, hardware.accelerator.id):
         cheapest.setdefault((rental.provider, rental.billing), rental)
     return tuple(Offer(r.provider, r.billing, r.usd_per_gpu_hour * hardware.gpus, r.as_of) for r in cheapest.values())

@@ -13,6 +13,8 @@ from engine.units import GB, MIB
 
 Origin = Literal["built-in", "user"]
 LinkScope = Literal["intra-node", "inter-node", "host"]
+NOT_OFFERED = ("cloud only", "embedded", "desktop")
+"""Segments that nobody is advised to buy for serving many people: rented inside one provider's own stack, or too small."""
 LinkFamily = Literal["nvlink", "xgmi", "pcie", "infiniband", "roce", "efa", "tcp", "other"]
 
 

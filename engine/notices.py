@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
+from dataclasses import replace
+from functools import lru_cache
 
 from engine.attempts import attempt
-from engine.formats import FORMATS, is_native
+from engine.cost import card_price, sold_in
+from engine.errors import ScenarioError
+from engine.formats import FORMATS, is_native, model_weight_bytes
+from engine.hardware import NOT_OFFERED, Accelerator, Facts
 from engine.layout import valid_tp
+from engine.mixed import pooled_bytes_lost
 from engine.plan import Plan
-from engine.scenario import Scenario
+from engine.plan import plan as plan_of
+from engine.recommend import caveats_of, readable
+from engine.scenario import Hardware, LayoutChoice, Scenario
 from engine.sizing import Build, Notice, Power, Suggestion, Verdict
 from engine.units import GIB
 from engine.verdict import WEIGHTS_RULE
 
+BIGGER_CARDS_TRIED = 3
+"""Larger cards that are sized before it is given up: the cheapest that could hold the load come first."""
 _ORDER = {"error": 0, "warning": 1, "info": 2}
 
 
@@ -22,8 +33,15 @@ def _memory(plan: Plan) -> Iterator[Notice]:
     fix = memory.suggestions[0] if memory.suggestions else None
     if not memory.starts and plan.scenario.workload.is_inference:
         yield Notice("no-start", "error", f"The engine will not start: {memory.headroom_reason}.", fix)
-    elif not memory.fits:
+    elif not plan.fits:
         yield Notice("over-memory", "error", f"Does not fit: {memory.headroom_reason}.", fix)
+    elif not memory.fits:
+        yield Notice(
+            "batch-waits",
+            "info",
+            f"{math.floor(memory.max_concurrency):,} of {plan.scenario.workload.concurrency:,} sequences run at once; "
+            "the others wait, which offline work can.",
+        )
     elif memory.headroom in ("tight", "marginal"):
         yield Notice("headroom", "warning", f"Headroom is {memory.headroom}: {memory.headroom_reason}.", fix)
     by_rule = memory.weights_share <= WEIGHTS_RULE[1]
@@ -126,13 +144,7 @@ def _shape(plan: Plan, verdict: Verdict) -> Iterator[Notice]:
     hardware = plan.scenario.hardware
     build = verdict.recommended
     if hardware.nodes > 1 and build is not None and verdict.answer in ("one-gpu", "one-node"):
-        yield Notice(
-            "two-small-nodes",
-            "warning",
-            f"{hardware.nodes} nodes split a budget that one carries: {build.words} is enough"
-            f"{_against_one_node(plan, build)}.",
-            _one_node_of(plan.scenario, build),
-        )
+        yield _split_budget(plan, build)
     elif hardware.nodes > 1 and build is not None and verdict.answer == "one-node-int4":
         yield Notice(
             "int4-saves-nodes",
@@ -148,12 +160,109 @@ def _shape(plan: Plan, verdict: Verdict) -> Iterator[Notice]:
             Suggestion("hardware.gpus_per_node", 1, "one GPU"),
         )
     elif hardware.nodes > 1 and verdict.answer == "replicas" and plan.layout.pp > 1:
+        one_each = Suggestion("layout.pp", 1, "one replica per node")
+        if verdict.replicas != hardware.nodes:
+            words = f"{verdict.replicas} nodes of one replica each"
+            one_each = Suggestion("hardware.nodes", verdict.replicas, words, (("layout.pp", 1),))
         yield Notice(
             "cluster-for-replicas",
             "warning",
             "Replicas of one node serve this load; a pipeline across nodes adds latency and a fabric.",
-            Suggestion("layout.pp", 1, "one replica per node"),
+            one_each,
         )
+
+
+def _split_budget(plan: Plan, build: Build) -> Notice:
+    """Several nodes for what one carries: dear where they wait for each other, needless where each works alone."""
+    layout, hardware = plan.layout, plan.scenario.hardware
+    replica = layout.gpus if layout.dp_attention else layout.tp * layout.pp
+    alone = plan.scenario.workload.is_inference and replica <= hardware.gpus_per_node
+    speeds, fix = _against_one_node(plan, build), _one_node_of(plan.scenario, build)
+    if alone:
+        message = (
+            f"One node carries this: {build.words}. {hardware.nodes} nodes run it as replicas that need no fabric, at the "
+            f"price of {hardware.nodes} hosts and a router{speeds}."
+        )
+        return Notice("two-small-nodes", "info", message, fix)
+    message = f"{hardware.nodes} nodes split a budget that one carries: {build.words} is enough{speeds}."
+    return Notice("two-small-nodes", "warning", message, fix)
+
+
+def _bigger_card(plan: Plan, verdict: Verdict) -> Iterator[Notice]:
+    """Replicas on small cards where one larger card carries the load for no more money."""
+    scenario, layout = plan.scenario, plan.layout
+    hardware = scenario.hardware
+    cards = layout.gpus if plan.carries and layout.dp > 1 and not layout.dp_attention else 0
+    if verdict.answer == "replicas" and verdict.recommended is not None:
+        cards = verdict.recommended.gpus_per_node * verdict.replicas
+    if cards < 2 or not scenario.workload.is_inference or verdict.answer == "one-gpu" or hardware.mixed:
+        return
+    need = model_weight_bytes(scenario.model.architecture, scenario.model.weights)
+    need += sum(group.kv_bytes * group.gpus for group in plan.memory.per_gpu)
+    each = card_price(scenario.facts, hardware.accelerator).usd_each
+    budget = math.inf if each is None else each * cards
+    tried = 0
+    for price, card in _cards_by_price(scenario.facts):
+        if card.memory_bytes < max(need, hardware.accelerator.memory_bytes + 1):
+            continue
+        if price > budget or tried == BIGGER_CARDS_TRIED:
+            return
+        tried += 1
+        try:
+            found = plan_of(_on_card(scenario, card))
+        except ScenarioError:
+            continue
+        if found.carries and not caveats_of(found) and readable(found):
+            money = f", ${price:,.0f} against ${budget:,.0f} of cards" if each is not None else ""
+            yield Notice(
+                "bigger-card",
+                "info",
+                f"{cards} cards run replicas here where one {card.label} carries the load by itself{money}, without a "
+                f"router in front{_speeds(plan, found)}.",
+            )
+            return
+
+
+def _speeds(here: Plan, there: Plan) -> str:
+    if here.serving is None or there.serving is None:
+        return ""
+    fast, slow = here.serving.tokens_per_s_user, there.serving.tokens_per_s_user
+    return f"; a user gets {slow:,.0f} tokens/s there, {fast:,.0f} here"
+
+
+def _on_card(scenario: Scenario, card: Accelerator) -> Scenario:
+    hardware = scenario.hardware
+    one = Hardware(card, 1, 1, hardware.intra_link, hardware.inter_link)
+    return replace(scenario, hardware=one, layout=LayoutChoice())
+
+
+@lru_cache(maxsize=16)
+def _cards_by_price(facts: Facts) -> tuple[tuple[float, Accelerator], ...]:
+    """Cards on sale one at a time with a known price, the cheapest first."""
+    priced = []
+    for card in facts.accelerators:
+        usd = card_price(facts, card).usd_each
+        single = not card.status and card.segment not in NOT_OFFERED and not sold_in(facts, card)
+        if usd is not None and single and not card.unified_memory:
+            priced.append((usd, card))
+    return tuple(sorted(priced, key=lambda pair: pair[0]))
+
+
+def _mixed(scenario: Scenario) -> Iterator[Notice]:
+    hardware = scenario.hardware
+    if not hardware.mixed:
+        return
+    lost, least = pooled_bytes_lost(hardware.mixed), min(card.memory_bytes for card, _ in hardware.mixed)
+    pool = sum(card.memory_bytes * count for card, count in hardware.mixed)
+    kinds = " and ".join(f"{count}x {card.label}" for card, count in hardware.mixed)
+    slowest = min((card for card, _ in hardware.mixed), key=lambda card: card.bandwidth_gb_s)
+    memory = f"{lost / GIB:,.1f} of {pool / GIB:,.1f} GiB in a node stay out of reach" if lost else "no memory is lost"
+    yield Notice(
+        "mixed-cards",
+        "warning",
+        f"{kinds}: equal shares make each card count as the poorer, {least / GIB:,.1f} GiB. {memory}, and every step "
+        f"waits for the {slowest.label}. Run one engine on each kind, or deal a pipeline's layers by hand.",
+    )
 
 
 def _one_node_of(scenario: Scenario, build: Build) -> Suggestion:
@@ -221,6 +330,8 @@ def notices(plan: Plan, verdict: Verdict, power: Power, params_total: int, param
         *_memory(plan),
         *_fabric(plan),
         *_shape(plan, verdict),
+        *_bigger_card(plan, verdict),
+        *_mixed(plan.scenario),
         *_formats(plan.scenario),
         *_model(plan, params_total, params_active),
         *_host(plan.scenario),

@@ -34,4 +34,6 @@ def usd_per_gpu_hour(scenario: Scenario) -> tuple[float | None, str]:
     entered = scenario.money.usd_per_gpu_hour
     if entered is not None:
         return entered, "entered"
+    if scenario.hardware.mixed:
+        return None, "nobody rents out a node of two kinds of card"
     return on_demand_usd_per_gpu_hour(scenario.facts, scenario.hardware.accelerator.id)

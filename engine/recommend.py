@@ -9,7 +9,7 @@ from typing import Literal
 from engine.cost import cost, kit_price, sold_in, sold_words
 from engine.errors import ScenarioError
 from engine.formats import FORMATS, KV_FORMATS, model_weight_bytes
-from engine.hardware import Accelerator, Facts, Link
+from engine.hardware import NOT_OFFERED, Accelerator, Facts, Link
 from engine.plan import Plan, advised, plan
 from engine.power import power
 from engine.scenario import Hardware, LayoutChoice, Scenario
@@ -25,8 +25,6 @@ RANKS: tuple[Rank, ...] = (
 )
 # Shapes that are sold: one to eight cards in a box, then boxes of eight.
 SHAPES = ((1, 1), (2, 1), (4, 1), (8, 1), (8, 2), (8, 4))
-# Parts that are announced only, rented inside one provider's own stack, or not made for serving many people.
-NOT_OFFERED = ("cloud only", "embedded", "desktop")
 # Changes that make the workload smaller rather than the build larger.
 ASKS_FOR_LESS = frozenset(
     f"workload.{name}"
@@ -89,11 +87,12 @@ class Option:
 
 @dataclass(frozen=True, slots=True)
 class Recommendation:
-    """The first build of one ranking and why it is first."""
+    """The first build of one ranking and why it is first. passed: one without headroom that it would have lost to."""
 
     rank: Rank
     option: Option
     reason: str
+    passed: Option | None = None
 
 
 def default_links(scenario: Scenario, accelerator: Accelerator) -> tuple[Link, Link]:
@@ -159,12 +158,12 @@ def priced(found: Plan, limits: Limits | None = None) -> Option:
         money.rent_usd_per_month,
         per_usd,
         draw.total_w,
-        _caveats(found),
+        caveats_of(found),
         "" if owned else sold,
     )
 
 
-def _caveats(found: Plan) -> tuple[str, ...]:
+def caveats_of(found: Plan) -> tuple[str, ...]:
     """What a build is short of that one with headroom is not: memory, or the wait for the first token."""
     caveats: list[str] = [] if found.memory.headroom in HEADROOM else [found.memory.headroom]
     work, serving = found.scenario.workload, found.serving
@@ -176,7 +175,7 @@ def _caveats(found: Plan) -> tuple[str, ...]:
     return tuple(caveats)
 
 
-def _readable(found: Plan) -> bool:
+def readable(found: Plan) -> bool:
     """Whether people can read along, where they did not say how fast it must be."""
     if found.serving is None or found.scenario.workload.kind == "batch":
         return True
@@ -222,7 +221,7 @@ def options(scenario: Scenario, limits: Limits | None = None) -> Iterator[Option
                     found = plan(build)
                 except ScenarioError:
                     continue
-                if found.carries and _readable(found):
+                if found.carries and readable(found):
                     option = priced(found, limits)
                     if _within(option, limits):
                         yield option
@@ -284,7 +283,7 @@ def rank_options(found: list[Option]) -> tuple[Recommendation, ...]:
             o for o in ordered if o.caveats and not _score(rank, o)[0] and _score(rank, o)[2:] < _score(rank, first)[2:]
         ]
         passed = None if first.caveats else min(beaten, key=lambda o: _score(rank, o), default=None)
-        ranked.append(Recommendation(rank, first, _reason(rank, first, passed)))
+        ranked.append(Recommendation(rank, first, _reason(rank, first, passed), passed))
     return tuple(ranked)
 
 

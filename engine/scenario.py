@@ -65,7 +65,11 @@ class Model:
 
 @dataclass(frozen=True, slots=True)
 class Hardware:
-    """The chosen build: nodes x gpus_per_node of one accelerator and the links that join them."""
+    """The chosen build: nodes x gpus_per_node of one accelerator and the links that join them.
+
+    mixed: where a node holds two kinds of card, each with its count; accelerator is then `engine.mixed.weakest` of them,
+    since every rank of a group is only as good as the poorest.
+    """
 
     accelerator: Accelerator
     gpus_per_node: int
@@ -73,6 +77,7 @@ class Hardware:
     intra_link: Link
     inter_link: Link
     platform: Platform | None = None
+    mixed: tuple[tuple[Accelerator, int], ...] = ()
 
     @property
     def gpus(self) -> int:

@@ -17,7 +17,7 @@ from engine.parameters import count_parameters
 from engine.plan import Plan
 from engine.prices import usd_per_gpu_hour
 from engine.scaling import scaling_table
-from engine.scenario import Scenario
+from engine.scenario import Money, Scenario, Workload
 from engine.sizing import Answer, Build, Evidence, Step, Verdict
 from engine.units import GIB
 
@@ -250,8 +250,17 @@ def _frontier_gpus(scenario: Scenario, found: Plan) -> int:
 
 
 def _without_load(scenario: Scenario) -> Scenario:
-    """The scenario for one user, without a rate: what a node can take does not depend on what is asked."""
-    return replace(scenario, workload=replace(scenario.workload, concurrency=1, requests_per_s=None))
+    """The scenario for one user, without a rate and what serving does not read: what a node takes depends on neither."""
+    work = scenario.workload
+    alone = Workload(
+        kind=work.kind,
+        concurrency=1,
+        input_tokens=work.input_tokens,
+        output_tokens=work.output_tokens,
+        ttft_target_s=work.ttft_target_s,
+        tokens_per_s_user_target=work.tokens_per_s_user_target,
+    )
+    return replace(scenario, workload=alone, money=Money(), title="", notes="")
 
 
 def _with_users(scenario: Scenario, users: int) -> Scenario:

@@ -776,6 +776,7 @@ def changed(scenario: Scenario, field: Field, value: Any, catalog: Catalog) -> S
             intra_link=default_intra_link(card, hardware.gpus_per_node, catalog),
             inter_link=default_inter_link(card, catalog),
             platform=None,
+            mixed=(),
         )
     elif key == "hardware.gpus_per_node":
         usual = default_intra_link(hardware.accelerator, hardware.gpus_per_node, catalog)
@@ -784,6 +785,12 @@ def changed(scenario: Scenario, field: Field, value: Any, catalog: Catalog) -> S
             link = default_intra_link(hardware.accelerator, value, catalog)
         platform = hardware.platform if hardware.platform and hardware.platform.gpus == value else None
         hardware = dataclasses.replace(hardware, gpus_per_node=value, intra_link=link, platform=platform)
+        if hardware.mixed:
+            (first, _), (second, count) = hardware.mixed
+            if value > count:
+                hardware = dataclasses.replace(hardware, mixed=((first, value - count), (second, count)))
+            else:  # the cards of the second kind no longer leave room for the first
+                hardware = dataclasses.replace(hardware, accelerator=first, mixed=())
     elif key == "hardware.intra_link":
         hardware = dataclasses.replace(hardware, intra_link=catalog.link(value))
     elif key == "hardware.inter_link":
@@ -837,6 +844,7 @@ def _on_platform(scenario: Scenario, platform_id: str | None, catalog: Catalog) 
         intra_link=link(platform.intra_link, default_intra_link(card, gpus, catalog)),
         inter_link=link(platform.inter_link, default_inter_link(card, catalog)),
         platform=platform,
+        mixed=(),
     )
 
 

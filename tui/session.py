@@ -54,7 +54,10 @@ class ModelTable:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class HardwareTable:
-    """The [hardware] table: catalog ids and counts. Links that are absent are the accelerator's usual ones."""
+    """The [hardware] table: catalog ids and counts. Links that are absent are the accelerator's usual ones.
+
+    second_accelerator: of the gpus_per_node, second_gpus are of this other kind.
+    """
 
     accelerator: str
     gpus_per_node: int = 1
@@ -62,6 +65,8 @@ class HardwareTable:
     intra_link: str = ""
     inter_link: str = ""
     platform: str = ""
+    second_accelerator: str = ""
+    second_gpus: int = 0
 
 
 TABLES: Mapping[str, type] = {
@@ -287,6 +292,9 @@ def _document(scenario: Scenario) -> dict[str, Any]:
     }
     if hardware.platform is not None:
         document["hardware"]["platform"] = hardware.platform.id
+    if hardware.mixed:
+        (first, _), (second, count) = hardware.mixed
+        document["hardware"] |= {"accelerator": first.id, "second_accelerator": second.id, "second_gpus": count}
     workload = scenario.workload
     always = ("kind", *ALWAYS[workload.kind])
     document["workload"] = _changed(workload, always)
@@ -472,6 +480,7 @@ class _Reader:
         self.check_formats(model)
         known = self.known or catalog.load()
         self.check_ids(model, hardware, known)
+        self.check_second(hardware)
         self.pins(document)
         config = self.config_path(model)
         try:
@@ -485,6 +494,8 @@ class _Reader:
                 intra_link=hardware.intra_link,
                 inter_link=hardware.inter_link,
                 platform=hardware.platform,
+                second_accelerator=hardware.second_accelerator,
+                second_gpus=hardware.second_gpus,
                 architecture=self.own_architecture(config) if config is not None else None,
                 config=model.config,
                 name=model.id or (config.resolve().parent.name if config is not None else ""),
@@ -594,6 +605,7 @@ class _Reader:
             ("hardware.intra_link", hardware.intra_link, known.link),
             ("hardware.inter_link", hardware.inter_link, known.link),
             ("hardware.platform", hardware.platform, known.platform),
+            ("hardware.second_accelerator", hardware.second_accelerator, known.accelerator),
         ]
         if not model.config:
             if not model.id:
@@ -605,6 +617,15 @@ class _Reader:
                     find(value)
                 except catalog.UnknownId as problem:
                     raise self.fail(key, str(problem)) from None
+
+    def check_second(self, hardware: HardwareTable) -> None:
+        """Refuse a second kind of card without a number, or with one that leaves none of the first."""
+        most = hardware.gpus_per_node - 1
+        if hardware.second_accelerator and not 0 < hardware.second_gpus <= most:
+            allowed = f"1 to {most}" if most > 0 else "none: the node holds one GPU"
+            raise self.fail("hardware.second_gpus", f"{hardware.second_gpus} is not accepted", allowed)
+        if hardware.second_gpus and not hardware.second_accelerator:
+            raise self.fail("hardware.second_gpus", "needs second_accelerator beside it", "an accelerator id there")
 
     def config_path(self, model: ModelTable) -> Path | None:
         """Where the session's own config.json lies; None when the model is the catalog's."""

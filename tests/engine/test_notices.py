@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+import catalog
+from engine.errors import ScenarioError
 from engine.plan import plan
 from engine.recommend import changed
-from engine.scenario import LayoutChoice
+from engine.scenario import LayoutChoice, Scenario
 from engine.size import size
+from engine.sizing import Notice
+from engine.units import GIB
 from tests.engine.builds import build
 
 TRAPS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
@@ -50,6 +55,37 @@ TRAPS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         {"nodes": 2, "concurrency": 400},
     ),
     "circuit-short": ({"accelerator": "h100-sxm"}, {"gpus_per_node": 4}),
+    "two-small-nodes of replicas": (
+        {"accelerator": "rtx-5090", "gpus_per_node": 4, "nodes": 2, "concurrency": 15, "input_tokens": 4000},
+        {"accelerator": "rtx-5090", "gpus_per_node": 4, "concurrency": 15, "input_tokens": 4000},
+    ),
+    "bigger-card": (
+        # eight cards with a copy each cost more than one card that holds the load
+        {
+            "model": "llama-3.1-8b",
+            "weights": "bf16",
+            "accelerator": "rtx-4090",
+            "concurrency": 60,
+            "input_tokens": 2000,
+        },
+        # two do not
+        {
+            "model": "llama-3.1-8b",
+            "weights": "bf16",
+            "accelerator": "rtx-4090",
+            "gpus_per_node": 2,
+            "concurrency": 20,
+            "input_tokens": 2000,
+        },
+    ),
+    "batch-waits": (
+        {"kind": "batch", "accelerator": "l40s", "gpus_per_node": 4, "concurrency": 256},
+        {"kind": "batch", "accelerator": "l40s", "gpus_per_node": 4, "concurrency": 16},
+    ),
+    "over-memory": (
+        {"accelerator": "l40s", "gpus_per_node": 4, "concurrency": 256},
+        {"kind": "batch", "accelerator": "l40s", "gpus_per_node": 4, "concurrency": 256},
+    ),
     "no-start": ({"model": "llama-3.1-405b", "weights": "bf16"}, {"model": "llama-3.1-405b", "weights": "fp8"}),
 }
 
@@ -57,17 +93,80 @@ TRAPS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 @pytest.mark.parametrize("trap", TRAPS)
 def test_a_trap_is_named_where_it_applies_and_only_there(trap: str) -> None:
     applies, does_not = TRAPS[trap]
+    trap = trap.split(" ")[0]
     assert trap in {notice.id for notice in size(build(**applies)).warnings}
     assert trap not in {notice.id for notice in size(build(**does_not)).warnings}
 
 
-def test_ram_below_vram_is_named_with_its_platform() -> None:
-    import catalog
+def _on(platform: str, **change: Any) -> Scenario:
+    place = catalog.load().platform(platform)
+    scenario = catalog.build_scenario("llama-3.1-70b", "fp8", place.accelerator, place.gpus, platform=place.id)
+    hardware = replace(scenario.hardware, platform=replace(place, **change))
+    return replace(scenario, hardware=hardware)
 
-    scenario = catalog.build_scenario(
-        "llama-3.1-70b", "fp8", "rtx-pro-6000-max-q", 8, platform="rtxpro6000-mq-8x-dual-genoa"
-    )
-    assert "ram-below-vram" in {notice.id for notice in size(scenario).warnings}
+
+def _ids(scenario: Scenario) -> set[str]:
+    return {notice.id for notice in size(scenario).warnings}
+
+
+def test_ram_below_vram_is_named_with_its_platform() -> None:
+    assert "ram-below-vram" in _ids(_on("rtxpro6000-mq-8x-dual-genoa"))
+    assert "ram-below-vram" not in _ids(_on("rtxpro6000-mq-8x-dual-genoa", host_memory_gb=768.0))
+
+
+def test_short_lanes_are_named_where_no_switch_makes_up_for_them() -> None:
+    short = {"pcie_lanes": 64, "intra_link": "pcie5-root"}
+    assert "lanes-short" in _ids(_on("rtxpro6000-mq-8x-dual-genoa", **short))
+    assert "lanes-short" not in _ids(_on("rtxpro6000-mq-8x-dual-genoa", **(short | {"pcie_lanes": 128})))
+    assert "lanes-short" not in _ids(_on("rtxpro6000-mq-8x-dual-genoa", **(short | {"intra_link": "pcie5-switch"})))
+
+
+def test_mixed_cards_count_as_the_poorer_and_the_pool_that_is_lost_is_named() -> None:
+    def mixed(second: str) -> Scenario:
+        return catalog.build_scenario("llama-3.1-8b", "bf16", "rtx-5090", 4, second_accelerator=second, second_gpus=2)
+
+    known = catalog.load()
+    sizing = size(mixed("rtx-4090"))
+    notice = next(n for n in sizing.warnings if n.id == "mixed-cards")
+    lost = 2 * (known.accelerator("rtx-5090").memory_bytes - known.accelerator("rtx-4090").memory_bytes)
+    assert f"{lost / GIB:,.1f} of" in notice.message
+    assert "waits for the RTX 4090" in notice.message
+    alike = size(catalog.build_scenario("llama-3.1-8b", "bf16", "rtx-4090", 4))
+    assert sizing.memory.worst.total_bytes == alike.memory.worst.total_bytes
+    assert sizing.serving is not None
+    assert alike.serving is not None
+    assert sizing.serving.tokens_per_s_total <= alike.serving.tokens_per_s_total * 1.001
+    assert [line.quantity for line in sizing.cost.lines[:2]] == [2, 2]
+    assert sizing.cost.rent_usd_per_hour is None
+    assert "mixed-cards" not in _ids(mixed("rtx-5090"))
+
+
+def test_as_many_of_the_second_kind_as_there_are_is_refused() -> None:
+    with pytest.raises(ScenarioError) as refused:
+        size(catalog.build_scenario("llama-3.1-8b", "bf16", "rtx-5090", 4, second_accelerator="l4", second_gpus=4))
+    assert refused.value.field == "hardware.second_gpus"
+
+
+def test_replicas_that_need_no_fabric_are_not_called_split() -> None:
+    def told(**fields: Any) -> Notice:
+        return next(n for n in size(build(**fields)).warnings if n.id == "two-small-nodes")
+
+    alone = told(accelerator="rtx-5090", gpus_per_node=4, nodes=2, concurrency=15, input_tokens=4000)
+    assert alone.severity == "info"
+    assert "no fabric" in alone.message
+    split = told(model="llama-3.1-405b", gpus_per_node=4, nodes=2, concurrency=4)
+    assert split.severity == "warning"
+    assert "split a budget" in split.message
+
+
+def test_the_change_to_replicas_names_as_many_nodes_as_carry_the_load() -> None:
+    scenario = build(nodes=4, concurrency=1000)
+    sizing = size(scenario)
+    notice = next(n for n in sizing.warnings if n.id == "cluster-for-replicas")
+    assert notice.fix is not None
+    assert (notice.fix.field, notice.fix.value) == ("hardware.nodes", sizing.verdict.replicas)
+    after = replace(scenario, hardware=replace(scenario.hardware, nodes=sizing.verdict.replicas))
+    assert plan(replace(after, layout=LayoutChoice(pp=1))).carries
 
 
 def test_errors_come_first() -> None:

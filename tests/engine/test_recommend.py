@@ -7,10 +7,10 @@ import time
 import pytest
 
 from engine.cost import card_price, sold_in
+from engine.hardware import NOT_OFFERED
 from engine.plan import plan
 from engine.recommend import (
     HEADROOM,
-    NOT_OFFERED,
     PATIENCE_S,
     READING_TOKENS_PER_S,
     Limits,

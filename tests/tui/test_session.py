@@ -171,6 +171,20 @@ def test_any_text_is_a_scenario_or_one_line(text: str) -> None:
     assert "\n" not in str(caught.value)
 
 
+def test_a_node_of_two_kinds_of_card_round_trips(tmp_path: Path) -> None:
+    scenario = catalog.build_scenario(
+        "llama-3.1-8b", "bf16", "rtx-5090", 4, second_accelerator="rtx-4090", second_gpus=1
+    )
+    path = tmp_path / "mixed.toml"
+    session.save(scenario, path)
+    text = path.read_text()
+    assert 'accelerator = "rtx-5090"' in text
+    assert 'second_accelerator = "rtx-4090"' in text
+    assert "second_gpus = 1" in text
+    assert session.load(path) == scenario
+    assert not session.drift(path)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_kind_round_trips(kind: str) -> None:
     scenario = dataclasses.replace(BASE, workload=Workload(kind=kind))  # type: ignore[arg-type] # one of KINDS
@@ -241,6 +255,9 @@ BAD: list[tuple[str, str, str]] = [
     (MINIMAL + 'intra_link = "nvlink-44"\n', "hardware.intra_link", "nearest: nvlink-4"),
     (MINIMAL + 'inter_link = "ib"\n', "hardware.inter_link", "nearest: "),
     (MINIMAL + 'platform = "dgx"\n', "hardware.platform", "nearest: dgx-"),
+    (MINIMAL + 'second_accelerator = "l4"\nsecond_gpus = 9\n', "hardware.second_gpus", "allowed: "),
+    (MINIMAL + "second_gpus = 1\n", "hardware.second_gpus", "needs second_accelerator"),
+    (MINIMAL + 'second_accelerator = "l44"\nsecond_gpus = 1\n', "hardware.second_accelerator", "nearest: l4"),
     (MINIMAL.replace("[hardware]", 'weights = "fp9"\n[hardware]'), "model.weights", "nearest: fp8"),
     (MINIMAL.replace("[hardware]", 'kv_cache = "fp9"\n[hardware]'), "model.kv_cache", "nearest: "),
     (MINIMAL.replace("[hardware]", 'config = "no.json"\n[hardware]'), "model.config", "no.json"),
