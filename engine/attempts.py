@@ -55,10 +55,13 @@ def attempt(scenario: Scenario, gpus_per_node: int, nodes: int = 1) -> Attempt:
 
 
 def _first(attempts: Iterable[Attempt]) -> Attempt:
-    """The first that carries, else the last: the largest build is the closest to a yes."""
+    """The first that carries, else the last: the largest build is the closest to a yes.
+
+    A run that fits and costs too much ends the search, since more GPUs cost no less.
+    """
     last: Attempt | None = None
     for last in attempts:
-        if last.carries:
+        if last.carries or (last.plan is not None and last.plan.fits and last.plan.over_budget):
             return last
     if last is None:
         raise ValueError("no build to attempt")

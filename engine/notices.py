@@ -143,7 +143,17 @@ def _fabric(plan: Plan) -> Iterator[Notice]:
 def _shape(plan: Plan, verdict: Verdict) -> Iterator[Notice]:
     hardware = plan.scenario.hardware
     build = verdict.recommended
-    if hardware.nodes > 1 and build is not None and verdict.answer in ("one-gpu", "one-node"):
+    own = FORMATS[plan.scenario.model.weights].bits_per_weight
+    fewer = build is not None and build.weights in FORMATS and FORMATS[build.weights].bits_per_weight < own
+    if hardware.nodes > 1 and build is not None and verdict.answer == "one-node" and fewer:
+        label = FORMATS[build.weights].label
+        yield Notice(
+            "fp8-saves-nodes",
+            "info",
+            f"At {label} one node carries this: {build.words} instead of {hardware.nodes} nodes.",
+            _one_node_of(plan.scenario, build),
+        )
+    elif hardware.nodes > 1 and build is not None and verdict.answer in ("one-gpu", "one-node"):
         yield _split_budget(plan, build)
     elif hardware.nodes > 1 and build is not None and verdict.answer == "one-node-int4":
         yield Notice(

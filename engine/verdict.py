@@ -91,7 +91,9 @@ def _findings(scenario: Scenario, high: Scenario, entered: Plan) -> list[_Findin
     one_gpu = attempt(scenario, 1)
     node = one_node(high)
     eight = _at_eight_bits(high, node) if not node.carries else None
-    int4 = one_node(_with_weights(scenario, INT4_FORMAT)) if inference else None
+    int4 = one_node(_with_weights(scenario, _few_bits(scenario))) if inference else None
+    if _more_cards_for_bits(scenario, high, node, int4):
+        node = attempt(high, scenario.hardware.gpus_per_node)
     holders = [found for found in (node, eight, int4) if found is not None]
     holder = next((found for found in holders if found.holds), holders[-1])
     findings = [
@@ -103,6 +105,19 @@ def _findings(scenario: Scenario, high: Scenario, entered: Plan) -> list[_Findin
     findings.append(_cluster_step(high, holder, frontier, any(finding.yes for finding in findings)))
     findings.append(_frontier_step(scenario, frontier, findings[4].attempt, entered))
     return findings
+
+
+def _few_bits(scenario: Scenario) -> str:
+    """The format that step 2 asks about: the person's own where it has so few bits, else INT4."""
+    own = scenario.model.weights
+    return own if FORMATS[own].bits_per_weight < FORMATS[INT4_FORMAT].bits_per_weight + 1 else INT4_FORMAT
+
+
+def _more_cards_for_bits(scenario: Scenario, high: Scenario, node: Attempt, int4: Attempt | None) -> bool:
+    """Whether FP8, which the person did not ask for, would take more cards than the format that was chosen."""
+    if int4 is None or high is scenario or not int4.carries:
+        return False
+    return node.carries and node.gpus_per_node > int4.gpus_per_node
 
 
 def _at_eight_bits(high: Scenario, node: Attempt) -> Attempt | None:
@@ -160,7 +175,8 @@ def _node_step(high: Scenario, node: Attempt, eight: Attempt | None, frontier: b
 
 
 def _int4_step(scenario: Scenario, int4: Attempt | None) -> _Finding:
-    question = "Does one node carry it at INT4?"
+    label = "INT4" if _few_bits(scenario) == INT4_FORMAT else FORMATS[_few_bits(scenario)].label
+    question = f"Does one node carry it at {label}?"
     if int4 is None:
         own = scenario.workload.kind == "qlora"
         clause = "QLoRA already counts as itself" if own else "INT4 weights carry no gradients"
@@ -208,10 +224,13 @@ def _cluster_step(high: Scenario, holder: Attempt, frontier: bool, ended: bool) 
         inference = high.workload.is_inference
         clause = "a fabric only adds latency" if inference else "more nodes are data parallel, which step 3 counts"
         return _Finding(4, question, False, f"the model fits one node: {clause}", holder, evidence=_evidence(holder))
+    if frontier:
+        spread = cluster(high)
+        return _Finding(4, question, False, "pretraining at this size is step 5", spread, evidence=_evidence(spread))
     found = cluster(high)
     why = _efficiency(found) if found.carries else _why(found)
     clause = f"{found.build}{_needed(high, found)} over {high.hardware.inter_link.name}: {why}"
-    return _Finding(4, question, found.carries and not frontier, clause, found, evidence=_evidence(found))
+    return _Finding(4, question, found.carries, clause, found, evidence=_evidence(found))
 
 
 def _needed(scenario: Scenario, found: Attempt) -> str:
@@ -364,13 +383,13 @@ def _replica_words(scenario: Scenario, users: int, rate: float, count: int) -> s
     left = min(1.0, (count - 1) * served / asked)
     if left >= 1.0:
         return f"{head}; a lost node leaves enough for all"
-    return f"{head}; a lost node leaves {100.0 * left:.0f} %, {count + 1} nodes keep all of it"
+    return f"{head}; a lost node leaves {math.floor(100.0 * left)} %, {count + 1} nodes keep all of it"
 
 
 def _alone(one: Scenario) -> str:
     """What a single user misses on one node."""
     found = attempt(_without_load(one), one.hardware.gpus_per_node)
-    return f"one user alone gets {_missed(found.plan)}" if found.plan is not None and not found.carries else ""
+    return f"for one user alone {_missed(found.plan)}" if found.plan is not None and not found.carries else ""
 
 
 def _router(count: int) -> str:
@@ -576,7 +595,7 @@ def _say(
     if end.number == 4:
         build = Build(found.build, found.gpus_per_node, found.nodes, high.model.weights)
         shape = _shape_words(scenario, found)
-        return "multi-node", f"A cluster: {found.build}, {shape}, {hardware.inter_link.name}", build
+        return "multi-node", f"A cluster{_only_just(found)}: {found.build}, {shape}, {hardware.inter_link.name}", build
     weights = found.plan.scenario.model.weights if found.plan is not None else model.weights
     if end.number == 3:
         build = Build(
@@ -587,7 +606,10 @@ def _say(
             return "replicas", words, build
         return "replicas", f"Replicas: {build.words}, {_router(end.replicas)} in front, no fabric", build
     just = _only_just(found)
-    head = f"One node{' at INT4' if end.number == 2 else ''}{just}: {at} on {found.build}"
+    few = "INT4" if weights == INT4_FORMAT else FORMATS[weights].label
+    head = f"One node{f' at {few}' if end.number == 2 else ''}{just}: {at} on {found.build}"
+    if end.number == 2:
+        head = head.replace(at, model.name)
     if inference and weights != model.weights:
         label = FORMATS[weights].label
         even = FORMATS[weights].bits_per_weight > FORMATS[model.weights].bits_per_weight
@@ -595,8 +617,6 @@ def _say(
             head = f"One node{just}: {model.name} on {found.build}, even at {label}"
         elif end.number == 1:
             head = f"One node at {label}{just}: {model.name} on {found.build}"
-        else:
-            head = head.replace(at, model.name)
     if hardware.nodes > 1:
         head += f", not {hardware.nodes} nodes of {hardware.gpus_per_node}"
     elif found.gpus_per_node > hardware.gpus:

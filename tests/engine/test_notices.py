@@ -27,6 +27,10 @@ TRAPS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         {"model": "deepseek-v3", "accelerator": "h100-sxm", "nodes": 2},
         {"model": "deepseek-v3", "accelerator": "h200-sxm", "nodes": 2},
     ),
+    "fp8-saves-nodes": (
+        {"model": "llama-3.1-405b", "weights": "bf16", "accelerator": "h100-sxm", "nodes": 2, "concurrency": 16},
+        {"model": "llama-3.1-405b", "accelerator": "h100-sxm", "nodes": 2, "concurrency": 16},
+    ),
     "dp-attention-without-mla": (
         {"layout": LayoutChoice(tp=1, dp=8, dp_attention=True)},
         {"model": "deepseek-v3", "accelerator": "h200-sxm", "layout": LayoutChoice(tp=1, dp=8, dp_attention=True)},

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from engine.flips import flip_points
@@ -75,6 +77,73 @@ def test_a_70b_pretrain_is_the_frontier() -> None:
 def test_a_671b_full_finetune_on_32_gb_cards_does_not_fit() -> None:
     sizing = size(build("deepseek-v3", "bf16", "rtx-5090", 1, kind="full-finetune"))
     assert not sizing.verdict.carried
+
+
+def test_int4_that_was_asked_for_is_not_answered_with_more_cards_at_fp8() -> None:
+    verdict = size(
+        build(weights="int4", accelerator="rtx-3090", gpus_per_node=2, concurrency=1, input_tokens=4000)
+    ).verdict
+    assert verdict.answer == "one-node-int4"
+    assert verdict.recommended is not None
+    assert verdict.recommended.gpus_per_node == 2
+    assert verdict.carried
+
+
+def test_marginal_is_said_in_the_headline_and_room_is_not() -> None:
+    tight = size(build("llama-3.1-8b", "bf16", "rtx-4090", 1, kind="lora")).verdict
+    assert tight.headline.startswith("One GPU (marginal):")
+    assert "marginal" not in size(build("llama-3.1-8b", "bf16", "rtx-4090", 1, concurrency=1)).verdict.headline
+
+
+def test_a_cluster_says_how_many_nodes_are_needed_and_how_many_were_entered() -> None:
+    more = size(build(weights="bf16", accelerator="h100-sxm", nodes=4, kind="full-finetune")).verdict
+    assert "2 nodes of 8x H100 SXM suffice, 4 were entered" in more.reason.replace("2 nodes", "2 nodes")
+    fewer = size(build(weights="bf16", accelerator="h100-sxm", nodes=1, kind="full-finetune")).verdict
+    assert "are needed, 1 was entered" in fewer.reason
+
+
+def test_a_shape_under_the_floor_is_told_with_a_better_one_and_its_efficiency() -> None:
+    verdict = size(build(weights="bf16", kind="full-finetune", nodes=2)).verdict
+    assert "under the 60 % floor; better:" in verdict.reason
+    assert verdict.reason[-4:].startswith("0."), "the better shape comes with its efficiency"
+
+
+def test_a_model_that_fits_one_node_takes_no_cluster_for_its_speed() -> None:
+    verdict = size(build("llama-3.1-405b", concurrency=8, tokens_per_s_user_target=200.0)).verdict
+    assert verdict.answer == "does-not-fit"
+    assert verdict.headline.startswith("Misses its targets")
+    assert "for one user alone" in verdict.reason
+    assert not verdict.steps[4].yes
+    assert "fits one node" in verdict.steps[4].answer
+
+
+def test_replicas_say_what_a_lost_node_leaves_and_how_many_keep_all() -> None:
+    sizing = size(build(concurrency=1000))
+    verdict = sizing.verdict
+    assert f"{verdict.replicas + 1} nodes keep all of it" in verdict.reason
+    assert "router" in verdict.headline
+    held = int(verdict.reason.split(" serves ")[1].split(" of ")[0].replace(",", ""))
+    assert verdict.replicas == -(-1000 // held)
+    room = size(build(concurrency=held))
+    assert room.verdict.carried
+    assert room.memory.headroom != "marginal"
+
+
+def test_offline_work_waits_for_room_and_people_do_not() -> None:
+    fields: dict[str, Any] = {"accelerator": "l40s", "gpus_per_node": 4, "concurrency": 256}
+    assert answer(**fields, kind="batch") == "one-node"
+    assert answer(**fields, kind="serve") == "replicas"
+
+
+def test_requests_a_second_are_held_against_what_the_build_can_take() -> None:
+    fields: dict[str, Any] = {"accelerator": "h100-sxm", "concurrency": 64, "input_tokens": 1000, "output_tokens": 300}
+    sizing = size(build(**fields, requests_per_s=20.0))
+    assert sizing.serving is not None
+    assert sizing.serving.requests_per_s < 20.0 <= sizing.serving.best_tokens_per_s_total / 300
+    assert sizing.verdict.carried
+    many = size(build(**fields, requests_per_s=50.0)).verdict
+    assert many.answer == "replicas"
+    assert "requests/s" in many.reason
 
 
 @pytest.mark.parametrize("field", ["workload.concurrency", "workload.input_tokens"])
