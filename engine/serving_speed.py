@@ -224,6 +224,7 @@ class Rates:
     decode_wire: tuple[float, ...]
     prefill_wire: tuple[float, ...]
     prefill_fixed_s: float
+    prefill_beside_s: float  # what a prompt waits longer while others decode
     interference: float
     queueing: float
     grown: float
@@ -308,9 +309,8 @@ def rates_of(
         wire_growth=c("collective_bytes"),
         decode_wire=shape.decode_wire,
         prefill_wire=tuple(seconds * c("collective_prefill") for seconds in shape.prefill_wire),
-        prefill_fixed_s=(
-            c("prefill_s") + shape.layers * c("prefill_layer_s") + shape.moe_layers * c("prefill_moe_layer_s")
-        ),
+        prefill_fixed_s=c("prefill_s"),
+        prefill_beside_s=shape.layers * c("prefill_layer_s") + shape.moe_layers * c("prefill_moe_layer_s"),
         interference=c("interference"),
         queueing=c("queueing"),
         grown=1.0 if engine == "trtllm" else GROWN_SHARE,
@@ -496,6 +496,8 @@ def _under(r: Rates, each: Request, users: float, cap: float, requests: float = 
     token = step.seconds + interference
     first = r.prefill_fixed_s + each.alone_s + gather_steps * step.seconds
     if running > 1.0:
+        # a lone prompt goes straight in; beside others it shares passes that no captured graph covers
+        first += r.prefill_beside_s * (1.0 - 1.0 / running)
         busy = running * share / (running * share + answer * step.seconds)
         busy *= r.queueing
         alike = share * busy / (2.0 * max(0.02, 1.0 - busy))
@@ -625,13 +627,17 @@ def serving_speed(scenario: Scenario, layout: Layout, memory: Memory) -> Serving
 def spread_of(figure: str, scenario: Scenario) -> tuple[float, float]:
     """Factors around `ttft`, `inter_token` or `tokens_per_s` that hold 80 % of what the fit had not seen.
 
-    Narrow where the fit saw this engine on this card, and the model; else wide.
+    Narrow where the fit saw this model on this card under this engine, wider where it saw them apart, else widest.
     """
     engine = "vllm" if scenario.runtime.engine == "vllm-earlier" else scenario.runtime.engine
     place = f"{engine} on {scenario.hardware.accelerator.id}"
-    seen = place in fit.SEEN_PLACES and scenario.model.id in fit.SEEN_MODELS
+    known = "new"
+    if f"{scenario.model.id}: {place}" in fit.SEEN_PAIRS:
+        known = "measured"
+    elif place in fit.SEEN_PLACES and scenario.model.id in fit.SEEN_MODELS:
+        known = "seen"
     mixture = "moe" if scenario.model.architecture.experts else "dense"
-    return fit.SPREADS[f"{figure}, {mixture}, {'seen' if seen else 'new'}"]
+    return fit.SPREADS[f"{figure}, {mixture}, {known}"]
 
 
 def _interval(value: float, figure: str, scenario: Scenario) -> Interval:

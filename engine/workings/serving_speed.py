@@ -599,7 +599,7 @@ def _first(case: Case, sheet: Sheet, now: Load) -> str:
     """The first-token time without waiting for a place, as arithmetic."""
     r, work = _rates(case), case.scenario.workload
     share = prompt_s(r, max(1, work.input_tokens))[1]
-    fixed = sheet.put("fixed_s", r.prefill_fixed_s, "s", _fitted(case, "prefill_s", "prefill_layer_s"), "fitted")
+    fixed = sheet.put("fixed_s", r.prefill_fixed_s, "s", _fitted(case, "prefill_s"), "fitted")
     alone = sheet.see("prompt_alone", prompt_s(r, max(1, work.input_tokens))[0], "s", "serving.prompt_alone_s")
     step = sheet.see("step", now.step.seconds, "s", "serving.step_s")
     expression = f"{fixed} + {alone}"
@@ -607,10 +607,13 @@ def _first(case: Case, sheet: Sheet, now: Load) -> str:
     if gather:
         expression += f" + {sheet.entered('admission_wait_steps', gather, 'steps')} * {step}"
     if now.running > 1.0:
+        running = sheet.see("running", now.running, "sequences", "serving.running")
+        names = ("prefill_layer_s", "prefill_moe_layer_s")
+        beside = sheet.put("beside_s", r.prefill_beside_s, "s", _fitted(case, *names), "fitted")
+        expression += f" + {beside} * (1 - 1 / {running})"
         wait = sheet.see("wait", _wait_value(case, now), "s", "serving.wait_s")
         burst = _burst(case, sheet)
         if burst:
-            running = sheet.see("running", now.running, "sequences", "serving.running")
             work_s = sheet.see("prompt_work", share, "s", "serving.prompt_s")
             stages = sheet.put("stages", r.stages, "", "pipeline stages")
             expression += f" + (1 - {burst}) * {wait} + {burst} * ({running} - 1) * {work_s} / {stages} / 2"
