@@ -87,6 +87,13 @@ def check_scenario(scenario: Scenario) -> None:
     if workload.is_inference:
         for field in ("concurrency", "input_tokens", "output_tokens"):
             _at_least_one(f"workload.{field}", getattr(workload, field))
+        if limit and workload.output_tokens >= limit:
+            raise ScenarioError(
+                "workload.output_tokens",
+                f"{workload.output_tokens:,} tokens and a prompt exceed the context of {limit:,}",
+                f"at most {max(1, limit - 1):,}",
+                max(1, limit - 1),
+            )
         if limit and workload.tokens_per_request > limit:
             raise ScenarioError(
                 "workload.input_tokens",

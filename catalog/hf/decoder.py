@@ -73,6 +73,8 @@ class Decoder:
             return self.config.positive("head_dim")
         if self.config.has("kv_channels"):
             return self.config.positive("kv_channels")
+        if self.heads > self.hidden_size:
+            raise self.config.error("num_attention_heads", f"{self.heads} heads share {self.hidden_size} features")
         return self.hidden_size // self.heads
 
     def mlp_width(self, index: int) -> int:

@@ -92,6 +92,8 @@ def _spelled_out(config: Config, layers: int) -> list[MixerKind] | None:
         return [_letter(config, "hybrid_override_pattern", letters, letter) for letter in pattern]
     types = config.integers("attn_type_list")
     if types is not None:
+        if len(types) != layers:
+            raise config.error("attn_type_list", f"lists {len(types)} of the {layers} layers")
         return ["full" if item == 1 else "linear" for item in types]
     return None
 
@@ -127,13 +129,13 @@ def _implied(config: Config, family: Family, layers: int) -> list[MixerKind]:
     if config.raw("use_sliding_window") is True and config.has("max_window_layers"):
         first = config.integer("max_window_layers", layers)
         return ["full" if index < first else "sliding" for index in range(layers)]
-    repeating = _repeating_pattern(config, family)
+    repeating = _repeating_pattern(config, family, layers)
     if repeating:
         return [repeating[index % len(repeating)] for index in range(layers)]
     return ["sliding" if config.has("sliding_window") else "full"] * layers
 
 
-def _repeating_pattern(config: Config, family: Family) -> list[MixerKind]:
+def _repeating_pattern(config: Config, family: Family, layers: int) -> list[MixerKind]:
     """One period of windows and full layers: a number (the last of each N is full), letters (L, G), or the class's."""
     value = config.raw("sliding_window_pattern")
     if isinstance(value, str):
@@ -141,7 +143,7 @@ def _repeating_pattern(config: Config, family: Family) -> list[MixerKind]:
         return [_letter(config, "sliding_window_pattern", letters, letter) for letter in value]
     if value is not None:
         period = config.positive("sliding_window_pattern")
-        local: list[MixerKind] = ["sliding"] * (period - 1)
+        local: list[MixerKind] = ["sliding"] * min(period - 1, layers)
         return [*local, "full"]
     return [_named_kind(name) for name in family.implicit_pattern.split()]
 
@@ -179,6 +181,8 @@ def _ffn_pattern(config: Config, layers: int) -> list[FfnKind]:
         return ["moe" if index in listed else "dense" for index in range(layers)]
     frequency = config.integers("moe_layer_freq") if isinstance(config.raw("moe_layer_freq"), list) else None
     if frequency is not None:
+        if len(frequency) != layers:
+            raise config.error("moe_layer_freq", f"lists {len(frequency)} of the {layers} layers")
         return ["moe" if item else "dense" for item in frequency]
     return ["moe" if _is_moe(config, index, layers) else "dense" for index in range(layers)]
 

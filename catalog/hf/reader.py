@@ -94,8 +94,9 @@ class Config:
         return Config(self.data, self.where, self.path, {**defaults, **self.defaults})
 
     def error(self, key: str, reason: str) -> CatalogError:
-        """An error about one key of this object."""
-        return CatalogError(self.where, f"{self.path}{key}", reason)
+        """An error about one key of this object, under the name that the file has for it."""
+        name = next((name for name in ALIASES.get(key, ()) if name in self.data), key)
+        return CatalogError(self.where, f"{self.path}{name}", reason)
 
     def has(self, key: str) -> bool:
         """Whether the key is there, under any of its names, with a value that is not null."""

@@ -258,6 +258,29 @@ def test_no_value_makes_anything_but_an_architecture_or_a_catalog_error(model_id
     assert count_parameters(arch).total > 0
 
 
+@pytest.mark.parametrize(
+    ("model_id", "key", "value", "named"),
+    [
+        ("llama-3.1-8b", "num_attention_heads", 8192, "num_attention_heads"),
+        ("minimax-m2.7", "attn_type_list", [1, 1], "attn_type_list"),
+    ],
+)
+def test_the_key_at_fault_is_named_as_the_file_has_it(model_id: str, key: str, value: object, named: str) -> None:
+    config = {**shipped(model_id), key: value}
+    if key == "num_attention_heads":
+        config.pop("head_dim", None)
+    with pytest.raises(CatalogError) as raised:
+        read(config)
+    assert raised.value.key == named
+
+
+def test_a_period_longer_than_the_model_is_read_at_once() -> None:
+    started = time.perf_counter()
+    arch = read({**shipped("command-a-111b"), "layer_types": None, "sliding_window_pattern": 10**9})
+    assert time.perf_counter() - started < 1
+    assert all(layer.caches[0].window for layer in arch.layers)
+
+
 def test_reading_is_quick() -> None:
     started = time.perf_counter()
     for path in MODELS.glob("*.config.json"):

@@ -145,6 +145,7 @@ def test_more_gpus_never_raise_weights_per_gpu(model: str) -> None:
         ({"concurrency": 0}, "workload.concurrency"),
         ({"input_tokens": 0}, "workload.input_tokens"),
         ({"input_tokens": 131072}, "workload.input_tokens"),
+        ({"output_tokens": 200_000}, "workload.output_tokens"),
         ({"ttft_target_s": 0.0}, "workload.ttft_target_s"),
         ({"kind": "lora", "sequence_length": 200_000}, "workload.sequence_length"),
         ({"kind": "lora", "lora_rank": 0}, "workload.lora_rank"),
