@@ -66,6 +66,7 @@ def architecture_from_config(config: Mapping[str, Any], where: str) -> Architect
     decoder = decoder_for(text, family)
     tied = _tied(whole, text, family)
     side = towers(whole, decoder.hidden_size)
+    stored = checkpoint_format(whole, text)
     return Architecture(
         model_type=whole.text("model_type", "generic"),
         hidden_size=decoder.hidden_size,
@@ -86,7 +87,8 @@ def architecture_from_config(config: Mapping[str, Any], where: str) -> Architect
         experts_per_token=decoder.experts_per_token,
         shared_experts=text.integer("shared_experts", 1) if decoder.shared_width else 0,
         expert_intermediate_size=decoder.expert_width,
-        checkpoint_format=checkpoint_format(whole, text),
+        checkpoint_format=stored,
+        fp8_blocks=_quantized_as(whole, text) == "fp8",
         vision_tokens_max=side.largest_item_tokens,
     )
 
@@ -163,7 +165,16 @@ def _tied(whole: Config, text: Config, family: Family) -> bool:
 
 
 def checkpoint_format(whole: Config, text: Config) -> str:
-    """The format id (`engine.formats`) in which the checkpoint stores most weights, from its quantization_config."""
+    """The format id (`engine.formats`) in which the checkpoint stores most weights, from its quantization_config.
+
+    Experts of their own type (`expert_dtype`, DeepSeek-V4) are most weights.
+    """
+    if text.text("expert_dtype") == "fp4":
+        return "mxfp4"
+    return _quantized_as(whole, text)
+
+
+def _quantized_as(whole: Config, text: Config) -> str:
     for holder in (whole, text):
         if isinstance(holder.raw("quantization_config"), Mapping):
             return _quantization_format(holder.section("quantization_config"))

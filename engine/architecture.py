@@ -123,7 +123,8 @@ class Architecture:
 
     layers: in order. embedding: input side. head: final norm and output matrix. towers: vision and audio,
     held by the first pipeline stage. mtp: multi-token-prediction layers, counted only when asked.
-    checkpoint_format: how the published checkpoint stores weights (`bf16`, `fp8`, `mxfp4`).
+    checkpoint_format: how the published checkpoint stores weights (`bf16`, `fp8`, `mxfp4`). fp8_blocks: what it stores
+    in FP8 has a scale for each 128 x 128 block; beside experts in FP4 that is every other linear layer.
     """
 
     model_type: str
@@ -146,6 +147,7 @@ class Architecture:
     shared_experts: int = 0
     expert_intermediate_size: int = 0
     checkpoint_format: str = "bf16"
+    fp8_blocks: bool = False
     vision_tokens_max: int = 0  # largest multimodal item of the profile run, tokens; 0 for text models
     digest: str = field(init=False)
 

@@ -249,10 +249,32 @@ def _is_latent(arch: Architecture) -> bool:
 
 
 def _stays_wide(tensor: Tensor, arch: Architecture) -> bool:
-    """Whether NVFP4 checkpoints keep this linear 16-bit: MLA attention, the input projections of recurrent mixers."""
+    """Whether NVFP4 checkpoints keep this linear 16-bit.
+
+    MLA attention, the input projections of recurrent mixers, and all attention of Gemma 4 (nvidia/Gemma-4-31B-IT-NVFP4).
+    """
     if tensor.part == "recurrent":
         return "out" not in tensor.name
-    return tensor.part == "attention" and _is_latent(arch)
+    return tensor.part == "attention" and (_is_latent(arch) or arch.model_type.startswith("gemma4"))
+
+
+_TRAINED: tuple[str, ...] = ("nf4", "nf4-double")
+"""Formats made while loading, from a 16-bit checkpoint: no list of layers left out."""
+
+
+@lru_cache(maxsize=256)
+def _has_dense_layers(arch: Architecture) -> bool:
+    return any(layer.ffn == "dense" for layer in arch.layers)
+
+
+def _wide_in_llama4(tensor: Tensor, arch: Architecture) -> bool:
+    """Whether Llama 4's quantized checkpoints keep this linear 16-bit.
+
+    Scout's leave attention out (RedHatAI's FP8 and w4a16 files), Maverick's all but the routed experts (Meta's FP8).
+    """
+    if _has_dense_layers(arch):
+        return tensor.part != "routed_expert"
+    return tensor.part == "attention"
 
 
 def _finer(layer_index: int, layers: int) -> bool:
@@ -272,9 +294,9 @@ def tensor_scheme(tensor: Tensor, weights: WeightFormat, arch: Architecture, lay
         return weights.overrides[tensor.part]
     if tensor.part not in weights.parts:
         # FP4 experts in a checkpoint that is FP8 otherwise (DeepSeek-V4) leave the rest in FP8 blocks.
-        return (
-            FP8_BLOCK if weights.id == "mxfp4" and arch.checkpoint_format == "fp8" and tensor.part in _LINEAR else BF16
-        )
+        return FP8_BLOCK if weights.id == "mxfp4" and arch.fp8_blocks and tensor.part in _LINEAR else BF16
+    if arch.model_type == "llama4" and not gguf and weights.id not in _TRAINED and _wide_in_llama4(tensor, arch):
+        return BF16
     if weights.id.startswith("int4") and arch.checkpoint_format == "int4":
         # Models trained for INT4 (Kimi-K2-Thinking, K2.5): routed experts only, symmetric groups of 32.
         return INT4_G32 if tensor.part == "routed_expert" else BF16
@@ -284,7 +306,7 @@ def tensor_scheme(tensor: Tensor, weights: WeightFormat, arch: Architecture, lay
         for ending, scheme, everywhere in weights.finer:
             if tensor.name.endswith(ending) and (everywhere or _finer(layer_index, len(arch.layers))):
                 return scheme
-    if weights.scheme is FP8_CHANNEL and arch.checkpoint_format == "fp8":
+    if weights.scheme is FP8_CHANNEL and arch.fp8_blocks:
         return FP8_BLOCK
     return weights.scheme
 

@@ -182,20 +182,47 @@ its symmetric buffers are off (vllm/distributed/device_communicators/custom_all_
 # --- what a rank holds beside weights and KV ------------------------------------------------------------------
 
 
+UNGATED_TILE = 128
+"""FlashInfer's FP8 kernels want experts without a gate in multiples of this (vllm fused_moe, Nemotron-3's relu2)."""
+
+
+@lru_cache(maxsize=512)
+def rotary_width(arch: Architecture) -> int:
+    """Widths of a position in the rotary table: the head's, or the rotary part alone of latent attention."""
+    for layer, _ in arch.layer_runs():
+        for cache in layer.caches:
+            if cache.kind == "latent":
+                ranks = [tensor.cols for tensor in layer.tensors if tensor.name.endswith("kv_b_proj")]
+                return cache.latent_width - ranks[0] if ranks else arch.head_dim
+            if cache.kv_heads and not cache.v_width:
+                return SHARED_ROTARY_WIDTH
+    return arch.head_dim if arch.heads else 0
+
+
+SHARED_ROTARY_WIDTH = 2 * 64
+"""DeepSeek-V4 keeps two tables, one for compressed entries; 64 of the 512 values of a head rotate."""
+
+
 @lru_cache(maxsize=4096)
 def engine_extra_bytes(arch: Architecture, format_id: str, layout: Layout, layers: int, tile: Tile) -> int:
     """Bytes that the engine adds to the checkpoint's weights on one rank that holds `layers` layers.
 
-    - the rotary table: max_position x head width in 16 bits (vllm rotary_embedding/base.py);
+    - the rotary table: max_position x rotary width in 16 bits (vllm rotary_embedding/base.py);
     - MLA: the absorbed copies of the KV up-projection, 16-bit beside the stored one
       (vllm/v1/attention/backends/mla/common.py, process_weights_after_loading);
-    - MXFP4 experts: sides padded to the kernel's tile, see `expert_tile`.
+    - MXFP4 experts: sides padded to the kernel's tile, see `expert_tile`;
+    - FP8 experts without a gate: the inner side padded to 128 (vllm fused_moe, `align_fp8_moe_weights_for_fi`).
     """
-    extra = arch.max_position * arch.head_dim * 2 if arch.heads else 0
+    extra = arch.max_position * rotary_width(arch) * 2
     share = layers / max(1, len(arch.layers))
     ranks = attention_ranks(layout)
     whole, inner = expert_split(layout)
-    pad_wanted = weight_format(format_id).id == "mxfp4"
+    form = weight_format(format_id).id
+    if tile == "inputs" and arch.fp8_blocks:
+        # DeepSeek-V4's FP4 experts take other kernels than gpt-oss's on Hopper.
+        tile = "marlin"
+    pad_wanted = form == "mxfp4"
+    ungated = form == "fp8" and not arch.gated_mlp
     total = 0
     for layer, count in arch.layer_runs():
         for tensor in layer.tensors:
@@ -210,6 +237,11 @@ def engine_extra_bytes(arch: Architecture, format_id: str, layout: Layout, layer
                 copies = -(-tensor.copies // whole)
                 long_side, short_side = _padded(rows, cols, tile, "down" in tensor.name)
                 total += int(count * copies * (long_side * short_side - rows * cols) * 4.25 / 8)
+            elif ungated and tensor.part == "routed_expert" and tensor.is_matrix:
+                down = "down" in tensor.name
+                width, other = (tensor.cols, tensor.rows) if down else (tensor.rows, tensor.cols)
+                width = split(width, inner)
+                total += count * -(-tensor.copies // whole) * (-width % UNGATED_TILE) * other
     return extra + int(total * share)
 
 
@@ -292,6 +324,11 @@ def _tower_bytes_per_patch(arch: Architecture) -> int:
     return 2 * (4 * hidden + inner + inner // 2) if hidden else 0
 
 
+def sampler_bytes(engine: ServingEngine) -> float:
+    """Bytes for each sequence x vocabulary entry while the profile run samples: earlier vLLM sorts the logits."""
+    return fitted.SAMPLER_SORTED_BYTES if engine == "vllm-earlier" else fitted.SAMPLER_BYTES
+
+
 def activation_bytes(arch: Architecture, layout: Layout, settings: EngineSettings, last: bool) -> int:
     """Peak of the engine's profile run on one rank, bytes.
 
@@ -306,7 +343,7 @@ def activation_bytes(arch: Architecture, layout: Layout, settings: EngineSetting
     sampler = 0.0
     if last:
         seqs = min(settings.max_num_seqs, batched)
-        sampler = fitted.SAMPLER_BYTES * seqs * arch.vocab_size + fitted.HIDDEN_COPIES * hidden
+        sampler = sampler_bytes(settings.engine) * seqs * arch.vocab_size + fitted.HIDDEN_COPIES * hidden
     encoder = tower = 0
     if arch.vision_tokens_max:
         tokens = max(batched, arch.vision_tokens_max)
@@ -329,7 +366,8 @@ def non_torch_bytes(accelerator: Accelerator, layout: Layout, engine: ServingEng
     if accelerator.vendor.upper() != "AMD":
         alone = fitted.NON_TORCH_ONE_GIB * min(1.0, accelerator.memory_bytes / (80 * GB))
     # Beyond eight ranks NCCL adds channels between nodes only.
-    buffers = fitted.NON_TORCH_TOGETHER_GIB * min(math.log2(together), 3.0)
+    each = fitted.NON_TORCH_TOGETHER_EARLIER_GIB if engine == "vllm-earlier" else fitted.NON_TORCH_TOGETHER_GIB
+    buffers = each * min(math.log2(together), 3.0)
     return int((alone + buffers * (1.0 if accelerator.peer_access else HOST_STAGED_SHARE)) * GIB)
 
 
@@ -347,7 +385,7 @@ def graph_bytes(layers: int, settings: EngineSettings) -> int:
     """Memory that captured CUDA graphs keep on a rank of `layers` layers, bytes. Fitted, to a factor of two."""
     if not settings.cuda_graphs:
         return 0
-    return int(fitted.GRAPH_BYTES * layers * captured_sizes(settings))
+    return int(fitted.GRAPH_POOL_GIB * GIB + fitted.GRAPH_BYTES * layers * captured_sizes(settings))
 
 
 # --- stages ---------------------------------------------------------------------------------------------------
@@ -563,7 +601,8 @@ def _room(scenario: Scenario, layout: Layout, ranks: tuple[_Rank, ...], settings
         reported = min(reported, sequences)
         if rank.room < 0:
             starts, short = False, "weights"
-        elif sequences < 1:
+        elif sequences < 1 and (settings.engine != "sglang" or rank.kv_room < pool.block_bytes):
+            # SGLang starts with any KV pool and refuses what is longer; vLLM wants room for one whole sequence.
             starts, short = False, short or "kv"
         needed.append(kv_needed)
         used = rank.weights + kv_needed + rank.activation + rank.runtime

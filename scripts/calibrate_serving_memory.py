@@ -3,7 +3,8 @@
     python scripts/calibrate_serving_memory.py [--write]
 
 Prints each constant with its leave-one-out error, and with --write regenerates
-engine/calibration/serving_memory.py. Needs the repository only; reads tests/reference/engine_logs.jsonl.
+engine/calibration/serving_memory.py. Needs the repository only; reads tests/reference/engine_logs.jsonl and the
+rows of tests/reference/engine_logs_public.jsonl that are marked for fitting.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from engine.architecture import Architecture  # noqa: E402 - the repository is not installed when this runs
-from engine.scenario import Layout  # noqa: E402
+from engine.scenario import Layout, ServingEngine  # noqa: E402
 from engine.serving_memory import (  # noqa: E402
     EngineSettings,
     buffer_terms,
@@ -34,7 +35,7 @@ from engine.serving_memory import (  # noqa: E402
 from engine.sharding import rank_weight_bytes  # noqa: E402
 from engine.units import GB, GIB  # noqa: E402
 from tests.accuracy import harness  # noqa: E402
-from tests.accuracy.engine_logs import Unreadable, write  # noqa: E402
+from tests.accuracy.engine_logs import Unreadable, engine_of, version_of, write  # noqa: E402
 
 MODULE = ROOT / "engine" / "calibration" / "serving_memory.py"
 
@@ -53,6 +54,8 @@ class Log:
     vendor: str
     nvlink: bool
     weights: int
+    engine: ServingEngine
+    version: tuple[int, int]
 
     def seen(self, key: str) -> float | None:
         """An observed figure, bytes; None when the log does not print it."""
@@ -68,7 +71,9 @@ class Log:
 def logs() -> list[Log]:
     """Every row that the accuracy test can write as a scenario."""
     found = []
-    for row in harness.load_rows(harness.REFERENCE / "engine_logs.jsonl"):
+    rows = harness.load_rows(harness.REFERENCE / "engine_logs.jsonl")
+    public = harness.load_rows(harness.REFERENCE / "engine_logs_public.jsonl")
+    for row in [*rows, *(row for row in public if row["used_for"] == "fit")]:
         try:
             scenario = write(row).scenario
         except Unreadable:
@@ -92,6 +97,8 @@ def logs() -> list[Log]:
                 vendor=card.vendor.upper(),
                 nvlink=scenario.hardware.intra_link.family in ("nvlink", "xgmi"),
                 weights=weights,
+                engine=engine_of(row),
+                version=version_of(row),
             )
         )
     return found
@@ -139,6 +146,12 @@ def _body(log: Log) -> float:
     return log.settings.max_num_batched_tokens * widest + workspace
 
 
+def _left_over(log: Log) -> float | None:
+    """Bytes of the budget that went neither to weights nor to the KV cache; None when the log does not print both."""
+    weights, kv = log.seen("weights_gib_per_gpu"), log.seen("kv_gib_per_gpu")
+    return None if not weights or not kv else log.visible * log.settings.utilization - weights - kv
+
+
 def activation_fits(rows: list[Log]) -> list[Fit]:
     """Sampler bytes and copies of the hidden states. A row belongs to the term that is larger for it.
 
@@ -150,22 +163,87 @@ def activation_fits(rows: list[Log]) -> list[Fit]:
         peak = log.seen("activation_peak_gib")
         if peak is None or log.settings.engine == "sglang" or peak < 0.8 * 38 * _sampled(log):
             continue
-        if 38 * _sampled(log) > _body(log) + 2 * _hidden(log):
+        if log.engine == "vllm-earlier" and 38 * _sampled(log) > _body(log) + 2 * _hidden(log):
             sampler.append((_sampled(log), _hidden(log), peak - _encoder(log)))
         else:
             layer.append((peak - _encoder(log) - _body(log)) / _hidden(log))
     each = _fit(
-        "SAMPLER_BYTES", [(peak - 1.8 * hidden) / entries for entries, hidden, peak in sampler], statistics.median
+        "SAMPLER_SORTED_BYTES",
+        [(peak - 1.8 * hidden) / entries for entries, hidden, peak in sampler],
+        statistics.median,
     )
     copies = [(peak - each.value * entries) / hidden for entries, hidden, peak in sampler]
     return [each, _fit("HIDDEN_COPIES", copies, statistics.median), _fit("LAYER_COPIES", layer, statistics.median)]
 
 
+def _plain(log: Log) -> bool:
+    """Whether a log is of current vLLM on NVIDIA cards, its graphs not charged: what is left over has few causes."""
+    return log.engine == "vllm" and not log.settings.cuda_graphs and log.vendor != "AMD"
+
+
+def _peak(log: Log, sampler: float) -> float:
+    return sampler * _sampled(log) + 1.8 * _hidden(log) + _encoder(log)
+
+
+def _graph_samples(rows: list[Log]) -> list[tuple[float, int]]:
+    """(bytes that graphs take from the budget, layers x captured sizes) of current vLLM on NVIDIA cards.
+
+    Printed figures, and pairs of logs of one model and layout of which only the later build charges for graphs.
+    """
+    samples = []
+    for log in rows:
+        if log.engine != "vllm" or log.vendor == "AMD":
+            continue
+        units = len(log.arch.layers) * captured_sizes(log.settings)
+        kept, after = log.seen("cudagraph_gib"), log.seen("kv_gib_per_gpu")
+        before = next(
+            (
+                other.seen("kv_gib_per_gpu")
+                for other in rows
+                if _plain(other) and (other.arch, other.layout, other.visible) == (log.arch, log.layout, log.visible)
+            ),
+            None,
+        )
+        if _plain(log) or not after:
+            continue
+        if before:
+            samples.append((before - after, units))
+        elif kept:
+            samples.append((kept, units))
+    return samples
+
+
+def _graph_line(samples: Sequence[tuple[float, int]]) -> tuple[float, float]:
+    """(a pool, bytes for each layer and size) with the least squares of relative errors."""
+    best = (math.inf, 0.0, 0.0)
+    for step in range(41):
+        pool = step * 0.01 * GIB
+        top = sum((kept - pool) * units / kept**2 for kept, units in samples)
+        slope = top / sum((units / kept) ** 2 for kept, units in samples)
+        error = sum(((pool + slope * units) / kept - 1) ** 2 for kept, units in samples)
+        best = min(best, (error, pool, slope))
+    return best[1], best[2]
+
+
+def graph_fits(rows: list[Log]) -> list[Fit]:
+    """The pool that graphs share, and bytes for each layer and captured size."""
+    samples = _graph_samples(rows)
+    pool, slope = _graph_line(samples)
+    errors = []
+    for index, (kept, units) in enumerate(samples):
+        other_pool, other_slope = _graph_line([*samples[:index], *samples[index + 1 :]])
+        errors.append(abs((other_pool + other_slope * units) / kept - 1))
+    left_out = statistics.median(errors)
+    return [
+        Fit("GRAPH_POOL_GIB", pool / GIB, len(samples), left_out),
+        Fit("GRAPH_BYTES", slope, len(samples), left_out),
+    ]
+
+
 def runtime_fits(rows: list[Log]) -> list[Fit]:
-    """Non-torch memory alone and together, on ROCm, and of SGLang; weights as ROCm and SGLang report them; graphs."""
+    """Non-torch memory alone and together, on ROCm, and of SGLang; the sampler; weights as ROCm and SGLang report them."""
     vllm = [log for log in rows if log.settings.engine != "sglang"]
     alone = []
-    together = []
     rocm = []
     rocm_weights = []
     for log in vllm:
@@ -175,17 +253,31 @@ def runtime_fits(rows: list[Log]) -> list[Fit]:
                 rocm_weights.append(weights / log.weights)
             kv = log.seen("kv_gib_per_gpu")
             if kv and weights and log.ranks == 1:
-                peak = 38 * _sampled(log) + 1.8 * _hidden(log) + _encoder(log)
+                peak = _peak(log, 38)
                 rocm.append((log.visible * log.settings.utilization - weights - kv - peak) / GIB)
         elif taken is not None and log.ranks == 1 and log.memory > 70 * GB:
             alone.append(taken / GIB / min(1.0, log.memory / (80 * GB)))
     one = _fit("NON_TORCH_ONE_GIB", alone, statistics.median)
+    unsorted = []
+    for log in vllm:
+        left = _left_over(log)
+        if _plain(log) and log.ranks == 1 and left is not None:
+            unsorted.append((left - one.value * GIB - _peak(log, 0)) / _sampled(log))
+    sampler = _fit("SAMPLER_BYTES", unsorted, statistics.fmean)
+    earlier: list[float] = []
+    together: list[float] = []
     for log in vllm:
         taken = log.seen("non_torch_gib")
-        if taken is not None and log.ranks > 1 and log.vendor != "AMD":
-            together.append((taken / GIB - one.value) / math.log2(log.ranks))
-    starts = []
-    switched = []
+        left = _left_over(log)
+        if log.ranks == 1 or log.vendor == "AMD":
+            continue
+        if taken is None and left is not None and (log.engine == "vllm-earlier" or _plain(log)):
+            taken = left - _peak(log, 38 if log.engine == "vllm-earlier" else sampler.value)
+        if taken is not None:
+            into = earlier if log.engine == "vllm-earlier" else together
+            into.append((taken / GIB - one.value) / math.log2(log.ranks))
+    starts: list[float] = []
+    switched: list[float] = []
     loads = []
     for log in rows:
         kv, weights = log.seen("kv_gib_per_gpu"), log.seen("weights_gib_per_gpu")
@@ -197,35 +289,34 @@ def runtime_fits(rows: list[Log]) -> list[Fit]:
         (switched if log.nvlink else starts).append((log.visible - before) / GIB)
     start = _fit("SGLANG_START_GIB", starts, statistics.fmean)
     fabric = [sample - start.value for sample in switched]
-    graphs = []
-    for log in vllm:
-        kept = log.seen("cudagraph_gib")
-        if kept and kept > 0:
-            graphs.append(kept / len(log.arch.layers) / captured_sizes(log.settings))
     return [
+        sampler,
         one,
+        _fit("NON_TORCH_TOGETHER_EARLIER_GIB", earlier, statistics.median),
         _fit("NON_TORCH_TOGETHER_GIB", together, statistics.fmean),
         _fit("NON_TORCH_ROCM_GIB", rocm, statistics.fmean),
         start,
         _fit("SGLANG_NVLINK_GIB", fabric, statistics.fmean),
         _fit("SGLANG_LOAD_GIB", loads, statistics.fmean),
         _fit("ROCM_WEIGHTS", rocm_weights, statistics.fmean),
-        _fit("GRAPH_BYTES", graphs, _geometric),
     ]
 
 
 MEANINGS = {
-    "SAMPLER_BYTES": "Bytes for each sequence x vocabulary entry while the profile run samples.",
+    "SAMPLER_SORTED_BYTES": "Bytes for each sequence x vocabulary entry while the profile run samples and sorts.",
+    "SAMPLER_BYTES": "The same of current vLLM, which samples without sorting.",
     "HIDDEN_COPIES": "Copies of the batch's hidden states alive while it samples.",
     "LAYER_COPIES": "Copies of the hidden states alive at the widest moment of a layer, beside its own buffers.",
     "NON_TORCH_ONE_GIB": "Context growth and library workspaces of one 80 GB card; smaller cards take less in proportion.",
+    "NON_TORCH_TOGETHER_EARLIER_GIB": "The same as NON_TORCH_TOGETHER_GIB in earlier vLLM.",
     "NON_TORCH_TOGETHER_GIB": "Communication buffers, for each doubling of the GPUs that work together.",
     "NON_TORCH_ROCM_GIB": "The same as NON_TORCH_ONE_GIB on ROCm, where hipBLASLt keeps large workspaces.",
     "SGLANG_START_GIB": "What SGLang's process takes before it looks at the free memory: CUDA context, libraries.",
     "SGLANG_NVLINK_GIB": "The same, more, where several GPUs talk over NVLink: NCCL and symmetric all-reduce buffers.",
     "SGLANG_LOAD_GIB": "What loading adds to the weights as SGLang measures them, by free memory.",
     "ROCM_WEIGHTS": "Weights on ROCm against their bytes: rows are padded against memory-channel conflicts.",
-    "GRAPH_BYTES": "CUDA-graph memory for each captured batch size and layer.",
+    "GRAPH_POOL_GIB": "CUDA-graph memory that any number of captured batch sizes shares.",
+    "GRAPH_BYTES": "CUDA-graph memory for each captured batch size and layer, beside the pool.",
 }
 
 
@@ -257,10 +348,10 @@ def main() -> None:
     parser.add_argument("--write", action="store_true", help="regenerate engine/calibration/serving_memory.py")
     options = parser.parse_args()
     rows = logs()
-    fits = activation_fits(rows) + runtime_fits(rows)
+    fits = activation_fits(rows) + runtime_fits(rows) + graph_fits(rows)
     print(f"{len(rows)} logs")
     for fit in fits:
-        print(f"{fit.name:<26} {fit.value:>12.4f}  from {fit.rows:>2}  leave-one-out {100 * fit.left_out:5.1f} %")
+        print(f"{fit.name:<32} {fit.value:>12.4f}  from {fit.rows:>2}  leave-one-out {100 * fit.left_out:5.1f} %")
     if options.write:
         MODULE.write_text(module_text(fits), encoding="utf-8")
         print(f"wrote {MODULE.relative_to(ROOT)}")

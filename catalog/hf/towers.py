@@ -30,7 +30,8 @@ class Encoder:
     """A stack of `depth` equal transformer blocks without causality.
 
     norms: of hidden width in a block. head_norms: query and key norms of head_dim. scales: learned vectors of
-    hidden width or single values beyond norms, for each block.
+    hidden width or single values beyond norms, for each block. replicated: engines do not shard it (vLLM's
+    pixtral.py uses plain linears).
     """
 
     depth: int
@@ -48,6 +49,7 @@ class Encoder:
     head_norms: int = 0
     scales: int = 0
     gates: int = 0
+    replicated: bool = False
 
     def tensors(self, part: Part = "vision", name: str = "vision") -> list[Tensor]:
         """The parameters of all blocks."""
@@ -56,7 +58,7 @@ class Encoder:
         kv_heads = self.kv_heads or heads
 
         def matrix(label: str, rows: int, cols: int, bias: bool, row: bool = False, units: int = 0) -> list[Tensor]:
-            shard: Shard = "row" if row else "column"
+            shard: Shard = "replicated" if self.replicated else "row" if row else "column"
             return linear(f"{name}.{label}", part, rows, cols, bias=bias, shard=shard, units=units, copies=depth)
 
         made = matrix("q_proj", heads * head_dim, hidden, self.qkv_bias, units=heads)
@@ -190,6 +192,7 @@ def _pixtral_encoder(vision: Config) -> list[Tensor]:
         mlp_bias=False,
         gated=True,
         norm_bias=False,
+        replicated=True,
     )
     patch = vision.positive("patch_size", 16)
     made = linear("patch_embed", "vision", hidden, 3 * patch * patch)

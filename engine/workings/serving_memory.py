@@ -20,6 +20,7 @@ from engine.serving_memory import (
     graph_bytes,
     non_torch_bytes,
     plain_latent,
+    sampler_bytes,
     visible_bytes,
 )
 from engine.sharding import (
@@ -295,7 +296,8 @@ def _activation(case: Case, index: int) -> Working:
             _entered(case, "max_num_seqs"),
         )
         vocabulary = sheet.put("vocabulary", arch.vocab_size, "tokens", case.config)
-        sampler = sheet.put("sampler_bytes", fitted.SAMPLER_BYTES, "bytes", _error("SAMPLER_BYTES"), "fitted")
+        which = "SAMPLER_SORTED_BYTES" if settings.engine == "vllm-earlier" else "SAMPLER_BYTES"
+        sampler = sheet.put("sampler_bytes", sampler_bytes(settings.engine), "bytes", _error(which), "fitted")
         alive = sheet.put("hidden_copies", fitted.HIDDEN_COPIES, "hidden states", _error("HIDDEN_COPIES"), "fitted")
         parts.append(f"{sampler} * min({seqs}, {batched}) * {vocabulary} + {alive} * 2 * {batched} * {width}")
     ending = ""
@@ -409,9 +411,11 @@ def _non_torch(case: Case) -> Working:
             base = sheet.put("alone_gib", fitted.NON_TORCH_ONE_GIB, "GiB", _error("NON_TORCH_ONE_GIB"), "fitted")
             size = sheet.see("card", card.memory_bytes, "bytes", "memory.total_bytes", "data sheet")
             alone = f"{base} * min(1, {size} / {sheet.put('of_80_gb', 80 * GB, 'bytes', 'the cards it was fitted on')})"
-        buffers = sheet.put(
-            "doubling_gib", fitted.NON_TORCH_TOGETHER_GIB, "GiB", _error("NON_TORCH_TOGETHER_GIB"), "fitted"
-        )
+        if case.settings.engine == "vllm-earlier":
+            what, value = "NON_TORCH_TOGETHER_EARLIER_GIB", fitted.NON_TORCH_TOGETHER_EARLIER_GIB
+        else:
+            what, value = "NON_TORCH_TOGETHER_GIB", fitted.NON_TORCH_TOGETHER_GIB
+        buffers = sheet.put("doubling_gib", value, "GiB", _error(what), "fitted")
         doublings = sheet.put(
             "doublings", math.log2(together), "", f"log2 of {together} GPUs that work together; three at most"
         )
@@ -440,13 +444,15 @@ def _graphs(case: Case, index: int) -> Working:
         each = sheet.put("bytes_each", fitted.GRAPH_BYTES, "bytes", _error("GRAPH_BYTES"), "fitted")
         held = sheet.put("layers", layers, "", "layers on this GPU")
         sizes = sheet.put("captured_sizes", captured_sizes(settings), "", "batch sizes the engine captures")
-        expression = f"floor({each} * {held} * {sizes})"
+        pool = sheet.put("pool_gib", fitted.GRAPH_POOL_GIB, "GiB", _error("GRAPH_POOL_GIB"), "fitted")
+        gib = sheet.put("bytes_per_gib", GIB, "bytes", "by definition")
+        expression = f"floor({pool} * {gib} + {each} * {held} * {sizes})"
     return sheet.working(
         _id(index, "graph_bytes"),
         "CUDA graphs" + _where(case, index),
         value,
         "bytes",
-        "bytes a layer and captured batch size",
+        "a pool, and bytes for each layer and captured batch size",
         expression,
         "fitted",
         CALIBRATION,

@@ -25,6 +25,7 @@ RULES: tuple[tuple[str, str], ...] = (
     (r"deepseek-?r1-distill-qwen-?32b", "deepseek-r1-distill-qwen-32b"),
     (r"deepseek-?r1-0528-qwen3-8b", "qwen3-8b"),
     (r"deepseek-?v4-?flash", "deepseek-v4-flash"),
+    (r"deepseek-?v4-?pro", "deepseek-v4-pro"),
     (r"deepseek-?v4", ""),
     (r"deepseek-?v3\.2", "deepseek-v3.2"),
     (r"deepseek-?r1[:-](1\.5|7|8|14|32|70)b", ""),
@@ -58,6 +59,7 @@ RULES: tuple[tuple[str, str], ...] = (
     (r"qwq-32b", "qwen2.5-32b"),
     (r"qwen3\.[568]-27b", "qwen3.5-27b"),
     (r"qwen3\.[56]-35b", "qwen3.5-35b-a3b"),
+    (r"qwen3\.[56]-122b", "qwen3.5-122b-a10b"),
     (r"qwen3\.[56]-397b", "qwen3.5-397b-a17b"),
     (r"qwen3-next", "qwen3-next-80b-a3b"),
     (r"qwen3-coder-next", "qwen3-next-80b-a3b"),
@@ -86,6 +88,8 @@ RULES: tuple[tuple[str, str], ...] = (
     (r"mistral-nemo", "mistral-nemo-12b"),
     (r"mistral-large-?(2|instruct-24)", "mistral-large-123b"),
     (r"mistral-7b.*v0\.3", "mistral-7b-v0.3"),
+    (r"mistral-7b.*v0\.2", "mistral-7b-v0.2"),
+    (r"ministral-3-14b", "ministral-3-14b"),
     (r"mistral-7b|zephyr-7b", "mistral-7b-v0.1"),
     (r"ministral-8b", "ministral-8b"),
     (r"gemma-?(2b|7b)", "gemma-{1}"),
@@ -219,6 +223,33 @@ _QWEN3_32B = {
     "num_key_value_heads": 8,
 }
 
+_MINISTRAL_14B = {
+    "hidden_size": 5120,
+    "intermediate_size": 16384,
+    "num_hidden_layers": 40,
+    "max_position_embeddings": 262144,
+}
+_QWEN35_122B = {
+    "hidden_size": 3072,
+    "moe_intermediate_size": 1024,
+    "shared_expert_intermediate_size": 1024,
+    "num_hidden_layers": 48,
+    "num_attention_heads": 32,
+    "linear_num_value_heads": 64,
+    "layer_types": [*["linear_attention"] * 3, "full_attention"] * 12,
+}
+_DEEPSEEK_V4_PRO = {
+    "hidden_size": 7168,
+    "moe_intermediate_size": 3072,
+    "n_routed_experts": 384,
+    "num_attention_heads": 128,
+    "num_hidden_layers": 61,
+    "o_groups": 16,
+    "q_lora_rank": 1536,
+    "index_topk": 1024,
+    "compress_ratios": [128, 128, *[4, 128] * 29, 4, 0],
+}
+
 # Models that the catalog does not have: the dimensions that each publisher's config.json on Hugging Face states.
 CONFIGS: dict[str, dict[str, Any]] = {
     "yi-9b": _decoder("llama", 4096, 11008, 48, 32, 4, 64000, 4096),
@@ -228,6 +259,10 @@ CONFIGS: dict[str, dict[str, Any]] = {
     "qwen2.5-vl-3b": _qwen_vl(_decoder("qwen2_5_vl", 2048, 11008, 36, 16, 2, 151936, 128000, True), 3420),
     "qwen2.5-vl-32b": _qwen_vl(_decoder("qwen2_5_vl", 5120, 27648, 64, 40, 8, 152064, 128000), 3456),
     "qwen2.5-vl-72b": _qwen_vl(_decoder("qwen2_5_vl", 8192, 29568, 80, 64, 8, 152064, 128000), 3456),
+    "mistral-7b-v0.2": _decoder("mistral", 4096, 14336, 32, 32, 8, 32000, 32768),
+    "ministral-3-14b": _like("mistral-small-3.2-24b", {}, _MINISTRAL_14B, {}),
+    "qwen3.5-122b-a10b": _like("qwen3.5-35b-a3b", {}, _QWEN35_122B, {"out_hidden_size": 3072}),
+    "deepseek-v4-pro": {**read_config(catalog.load().model("deepseek-v4-flash").config), **_DEEPSEEK_V4_PRO},
     "qwen3-vl-4b": _like("qwen3-vl-8b", {"tie_word_embeddings": True}, _QWEN3_4B, _QWEN3_VL_SMALL),
     "qwen3-vl-30b": _like("qwen3-vl-235b-a22b", {}, _QWEN3_30B, {"out_hidden_size": 2048}),
     "qwen3-vl-32b": _like("qwen3-vl-8b", {}, _QWEN3_32B, {"out_hidden_size": 5120}),

@@ -135,8 +135,7 @@ def test_checkpoint_format(config: dict[str, Any] | None, expected: str) -> None
 
 def test_formats_of_the_index_are_those_of_the_files() -> None:
     for model in catalog.load().models:
-        if model.id != "deepseek-v4-flash":  # FP8 around experts in FP4: stored as mxfp4, read as fp8
-            assert model.formats[0] == model.architecture.checkpoint_format, model.id
+        assert model.formats[0] == model.architecture.checkpoint_format, model.id
 
 
 @pytest.mark.parametrize(

@@ -125,6 +125,41 @@ def test_mxfp4_touches_experts_only() -> None:
     assert touched == {"routed_expert"}
 
 
+@pytest.mark.parametrize(("model", "bits"), [("gemma-4-31b", 16), ("llama-3.1-8b", 4)])
+def test_nvfp4_leaves_attention_of_some_families_alone(model: str, bits: int) -> None:
+    arch = catalog.load().model(model).architecture
+    queries = next(tensor for tensor in arch.layers[0].tensors if tensor.name.endswith("q_proj"))
+    assert tensor_scheme(queries, FORMATS["nvfp4"], arch, 0).bits == bits
+
+
+def test_fp4_experts_leave_fp8_checkpoints_in_fp8() -> None:
+    arch = catalog.load().model("deepseek-v4-flash").architecture
+    assert arch.checkpoint_format == "mxfp4"
+    attention, expert = (
+        next(t for layer in arch.layers for t in layer.tensors if t.part == part and min(t.rows, t.cols) > 1000)
+        for part in ("attention", "routed_expert")
+    )
+    assert tensor_scheme(attention, FORMATS["mxfp4"], arch, 0).bits == 8
+    assert tensor_scheme(expert, FORMATS["mxfp4"], arch, 0).bits == 4
+
+
+@pytest.mark.parametrize(
+    ("model", "quantized"),
+    [("llama-4-scout", {"routed_expert", "shared_expert"}), ("llama-4-maverick", {"routed_expert"})],
+)
+def test_llama_4_checkpoints_quantize_little_beside_the_experts(model: str, quantized: set[str]) -> None:
+    arch = catalog.load().model(model).architecture
+    for format_id in ("fp8", "int4", "nvfp4"):
+        touched = {
+            tensor.part
+            for layer in arch.layers
+            for tensor in layer.tensors
+            if tensor_scheme(tensor, FORMATS[format_id], arch, 0).bits < 16
+        }
+        assert touched == quantized, format_id
+    assert model_weight_bytes(arch, "nf4") < model_weight_bytes(arch, "nvfp4")
+
+
 def test_mtp_layers_count_only_when_asked() -> None:
     arch = catalog.load().model("deepseek-r1").architecture
     assert model_weight_bytes(arch, "fp8", mtp=True) > model_weight_bytes(arch, "fp8")

@@ -20,7 +20,9 @@ from engine.serving_advice import with_suggestions
 from engine.serving_memory import (
     HEADROOM_WORDS,
     captured_sizes,
+    engine_extra_bytes,
     engine_settings,
+    rotary_width,
     serving_memory,
     sglang_static_fraction,
     visible_bytes,
@@ -220,6 +222,44 @@ def test_engine_generations_differ_as_their_rules_say() -> None:
     # Earlier builds took the graphs from outside the budget, so less utilization leaves room for them.
     assert before.usable_bytes > int(visible * 0.90)
     assert sglang.activation_bytes + sglang.runtime_bytes <= sglang.total_bytes - sglang.kv_capacity_bytes
+
+
+def test_current_builds_sample_without_sorting() -> None:
+    now, before = (
+        serving_memory(build(runtime=Runtime(engine=engine)), Layout()).worst.activation_bytes
+        for engine in ("vllm", "vllm-earlier")  # type: ignore[arg-type]
+    )
+    assert (before - now) / (1024 * 128256) == pytest.approx(22.5, abs=0.1)
+
+
+def test_sglang_starts_with_any_room_and_vllm_with_a_whole_sequence() -> None:
+    for engine, starts in (("vllm", False), ("sglang", True)):
+        runtime = Runtime(engine=engine, max_model_len=131072)  # type: ignore[arg-type]
+        scenario = build(card="rtx-4090", tokens=131072, runtime=runtime)
+        assert serving_memory(scenario, Layout()).starts == starts
+        assert not serving_memory(scenario, Layout()).fits
+
+
+def test_latent_attention_has_a_narrow_rotary_table() -> None:
+    architecture = catalog.load().model("deepseek-r1").architecture
+    assert rotary_width(architecture) == 64
+    assert rotary_width(catalog.load().model("llama-3.1-8b").architecture) == 128
+
+
+def test_fp8_experts_without_a_gate_are_padded_to_128() -> None:
+    architecture = catalog.load().model("nemotron-3-nano-30b-a3b").architecture
+    layers = len(architecture.layers)
+    extra = engine_extra_bytes(architecture, "fp8", Layout(), layers, "marlin")
+    plain = engine_extra_bytes(architecture, "bf16", Layout(), layers, "marlin")
+    # 23 layers of 128 experts, two matrices each; 1856 is 64 short of a multiple.
+    assert extra - plain == 23 * 128 * 2 * 64 * 2688
+
+
+def test_pixtral_towers_are_not_sharded() -> None:
+    architecture = catalog.load().model("mistral-small-3.2-24b").architecture
+    assert all(tensor.shard == "replicated" for tensor in architecture.towers)
+    other = catalog.load().model("qwen2.5-vl-7b").architecture
+    assert any(tensor.shard == "column" for tensor in other.towers)
 
 
 def test_defaults_follow_the_class_of_card() -> None:
