@@ -22,6 +22,7 @@ HOURS_PER_MONTH = 730.0  # 8,760 hours a year over 12
 HORIZONS_MONTHS = (12, 24, 36)  # seed_claims.toml, buy_against_rent.horizons_months
 WRITE_OFF_MONTHS = 36  # the longest of them: what a month of ownership is counted over
 ELECTRICITY_RULE = "electricity-planning"
+PUE_RULE = "pue-planning"  # what cooling and distribution draw beside the machines, where somebody pays for it
 # Each added node costs 4 to 5 times the engineering time of running one: seed_claims.toml, operational_tax.
 OPERATIONS_FACTOR_PER_NODE = (4.0, 5.0)
 # A resumable checkpoint: 16-bit weights, fp32 master copy and two Adam moments (ZeRO, Rajbhandari et al. 2020, 3.1).
@@ -35,6 +36,12 @@ COUNT_WORDS = {4: "fours", 8: "eights"}
 @lru_cache(maxsize=64)
 def _electricity(facts: Facts) -> float | None:
     return next((rule.value for rule in facts.rules if rule.id == ELECTRICITY_RULE), None)
+
+
+@lru_cache(maxsize=64)
+def facility_ratio(facts: Facts) -> float:
+    """Power of the whole facility over that of the machines in it, for planning; 1 where no rule says."""
+    return next((rule.value for rule in facts.rules if rule.id == PUE_RULE and rule.value is not None), 1.0)
 
 
 @lru_cache(maxsize=256)
@@ -212,7 +219,8 @@ def cost(plan: Plan, power: Power) -> Cost:
     price_kwh = scenario.money.electricity_usd_per_kwh or _electricity(scenario.facts)
     electricity = None
     if price_kwh is not None and power.total_w is not None:
-        electricity = power.total_w / 1000.0 * HOURS_PER_MONTH * price_kwh
+        kilowatts = power.total_w / 1000.0 * facility_ratio(scenario.facts)
+        electricity = kilowatts * HOURS_PER_MONTH * price_kwh
     else:
         unknown.append("electricity")
     per_million = None

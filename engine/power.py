@@ -45,12 +45,15 @@ def overhead_ratio(facts: Facts, accelerator: Accelerator) -> float:
     return _rule(facts, rule_id) or fallback
 
 
-def power(scenario: Scenario) -> Power:
-    """Power of the entered build in watts at full load; None where the card's power is unknown."""
+def power(scenario: Scenario, host_bytes: int = 0) -> Power:
+    """Power of the entered build in watts at full load; None where the card's power is unknown.
+
+    host_bytes: RAM that a training run keeps in each node beside what the cards hold.
+    """
     hardware = scenario.hardware
     accelerator, platform = hardware.accelerator, hardware.platform
     lanes = accelerator.pcie_lanes * hardware.gpus_per_node if accelerator.pcie_lanes else None
-    ram_gib = hardware.gpus_per_node * accelerator.memory_gb_marketed * GB / GIB
+    ram_gib = hardware.gpus_per_node * accelerator.memory_gb_marketed * GB / GIB + host_bytes / GIB
     if accelerator.tdp_w is None:
         return Power(pcie_lanes_needed=lanes, host_memory_gib_min=ram_gib, note="the card's power is not published")
     gpu_w = accelerator.tdp_w

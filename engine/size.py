@@ -27,7 +27,7 @@ def size(scenario: Scenario) -> Sizing:
     chosen = advised(plan(scenario))
     parameters = count_parameters(scenario.model.architecture)
     verdict = decide(scenario, chosen)
-    draw = power(scenario)
+    draw = power(scenario, chosen.memory.host_bytes)
     return Sizing(
         scenario=scenario,
         model=model_facts(scenario),

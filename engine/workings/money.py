@@ -9,7 +9,9 @@ from engine.cost import (
     ELECTRICITY_RULE,
     HOURS_PER_MONTH,
     OPERATIONS_FACTOR_PER_NODE,
+    PUE_RULE,
     WRITE_OFF_MONTHS,
+    facility_ratio,
 )
 from engine.parameters import count_parameters
 from engine.power import BTU_H_PER_W, CIRCUIT_RULE, PSU_LOAD, overhead_ratio
@@ -109,6 +111,10 @@ def _electricity(case: Case) -> Working:
         return unknown(figure, title, "USD", "the card's power or the price of electricity is not known")
     watts = sheet.see("total_w", power.total_w, "W", "power.total_w", "data sheet")
     hours = sheet.put("hours_a_month", HOURS_PER_MONTH, "h", "8,760 hours a year / 12")
+    facts = case.scenario.facts
+    facility = next((rule for rule in facts.rules if rule.id == PUE_RULE), None)
+    source = f"{facility.text}: {facility.source}" if facility is not None else "no rule in the catalog"
+    ratio = sheet.put("facility_ratio", facility_ratio(facts), "", source, "rule of thumb")
     entered = case.scenario.money.electricity_usd_per_kwh
     if entered:
         price = sheet.entered("usd_per_kwh", entered, "USD")
@@ -122,8 +128,8 @@ def _electricity(case: Case) -> Working:
         title,
         cost.electricity_usd_per_month,
         "USD",
-        "kW at full load x hours of a month x price of a kWh",
-        f"{watts} / 1000 * {hours} * {price}",
+        "kW at full load x facility over machines x hours of a month x price of a kWh",
+        f"{watts} / 1000 * {ratio} * {hours} * {price}",
         "rule of thumb",
         MODEL,
     )
@@ -462,13 +468,15 @@ def _host(case: Case) -> Working:
         sheet.put("bytes_per_gb", GB, "bytes", "by definition"),
         sheet.put("bytes_per_gib", GIB, "bytes", "by definition"),
     )
+    host = case.plan.memory.host_bytes
+    offload = sheet.put("offloaded", host, "bytes", "engine.training_memory: what the RAM of a node holds")
     return sheet.working(
         "power.host_memory_gib_min",
         "Host memory of a node, at least",
         power.host_memory_gib_min,
         "GiB",
-        "as much RAM as VRAM",
-        f"{gpus} * {size} * {gb} / {gib}",
+        "as much RAM as VRAM, and what is offloaded",
+        f"{gpus} * {size} * {gb} / {gib} + {offload} / {gib}",
         "rule of thumb",
         "engine.power: RAM below VRAM makes loading and checkpoints swap",
     )

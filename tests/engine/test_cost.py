@@ -148,3 +148,24 @@ def test_an_sxm_node_takes_more_than_one_circuit() -> None:
     power = size(build(accelerator="h100-sxm")).power
     assert power.node_w == pytest.approx(8 * 700 * 1.82)
     assert power.circuits_per_node == 2
+
+
+def test_electricity_feeds_the_hall_too() -> None:
+    sizing = size(build(accelerator="h100-sxm"))
+    watts = sizing.power.total_w
+    assert watts is not None
+    facts = sizing.scenario.facts
+    price, hall = facts.rule("electricity-planning").value, facts.rule("pue-planning").value
+    assert price is not None
+    assert hall is not None
+    assert sizing.cost.electricity_usd_per_month == pytest.approx(watts / 1000 * HOURS_PER_MONTH * price * hall)
+
+
+def test_what_is_offloaded_comes_on_top_of_the_ram_that_matches_the_cards() -> None:
+    run = {"model": "llama-3.1-8b", "weights": "bf16", "accelerator": "rtx-4090", "kind": "full-finetune"}
+    plain, offloaded = size(build(**run)), size(build(**run, offload="optimizer"))  # type: ignore[arg-type] # mixed
+    assert plain.power.host_memory_gib_min is not None
+    assert offloaded.power.host_memory_gib_min is not None
+    more = offloaded.power.host_memory_gib_min - plain.power.host_memory_gib_min
+    assert more == pytest.approx(offloaded.memory.host_bytes / 2**30)
+    assert more > 0
