@@ -66,7 +66,7 @@ KINDS = ("16-bit", "fp8", "fp4", "weight-only")
 
 # constant: (textbook value, classes that may differ from it)
 SHAPE: dict[str, tuple[float, tuple[str, ...]]] = {
-    "weight_bandwidth": (0.78, (*GPUS, *KINDS, "gguf", "llama.cpp", "moe")),
+    "weight_bandwidth": (0.85, (*GPUS, *KINDS, "gguf", "llama.cpp", "moe")),
     "expert_bandwidth": (0.45, (*GPUS, *SERVERS, *KINDS)),
     "kv_bandwidth": (0.6, (*GPUS, *SERVERS, "moe")),
     "latent_bandwidth": (0.4, SERVERS),
@@ -94,7 +94,15 @@ SHAPE: dict[str, tuple[float, tuple[str, ...]]] = {
 # takes about what it takes alone
 TIGHT = {"collective_latency": 0.1, "collective_bytes": 0.1, "collective_prefill": 0.05, "interference": 0.1}
 # multipliers whose prior is not 1: what is known before any fit
-KNOWN = {"compute@fp4": 0.75, "compute@weight-only": 0.8, "compute@gguf": 0.3}
+KNOWN = {
+    "compute@fp4": 0.75,
+    "compute@weight-only": 0.8,
+    "compute@gguf": 0.3,
+    # plain 16- and 8-bit tensors stream alike; 4-bit blocks are unpacked on the way and reach less of the memory's rate
+    "weight_bandwidth@fp4": 0.75,
+    "weight_bandwidth@weight-only": 0.85,
+    "weight_bandwidth@gguf": 0.85,
+}
 PRIORS: dict[str, float] = {}
 for _name, (_value, _tags) in SHAPE.items():
     PRIORS[_name] = _value
