@@ -14,6 +14,7 @@ from engine.plan import Plan, advised, plan
 from engine.power import power
 from engine.scenario import Hardware, LayoutChoice, Scenario
 from engine.sizing import Suggestion
+from engine.verdict import decide
 
 Rank = Literal["cheapest to buy", "cheapest to rent", "most tokens per dollar", "least power", "fewest GPUs"]
 RANKS: tuple[Rank, ...] = (
@@ -309,7 +310,33 @@ def fixes(scenario: Scenario) -> tuple[Suggestion, ...]:
             if suggestion.field in ASKS_FOR_LESS:
                 effect = f"asking for less: {effect}"
             found.append(replace(suggestion, effect=effect))
+    found = found or list(_as_named(scenario, entered))
     return tuple(sorted(found, key=lambda suggestion: _disruption(suggestion.field)))
+
+
+def _as_named(scenario: Scenario, entered: Plan) -> Iterator[Suggestion]:
+    """The build of the verdict as one change of several keys, where no single one is enough."""
+    verdict, hardware = decide(scenario, entered), scenario.hardware
+    build = verdict.recommended
+    if build is None or not build.nodes or verdict.answer in ("frontier", "does-not-fit"):
+        return
+    keys: list[tuple[str, int | str]] = []
+    if build.gpus_per_node != hardware.gpus_per_node:
+        keys.append(("hardware.gpus_per_node", build.gpus_per_node))
+    if build.nodes != hardware.nodes:
+        keys.append(("hardware.nodes", build.nodes))
+    if scenario.workload.is_inference and build.weights != scenario.model.weights:
+        keys.append(("model.weights", build.weights))
+    after = scenario
+    try:
+        for field, value in keys:
+            after = changed(after, field, value)
+        carried = bool(keys) and plan(after).carries
+    except ScenarioError:
+        return
+    if carried:
+        (field, value), *also = keys
+        yield Suggestion(field, value, f"{build.words}: {plan(after).memory.headroom}", tuple(also))
 
 
 def _disruption(field: str) -> int:
@@ -349,6 +376,10 @@ def _larger(scenario: Scenario) -> Iterator[Suggestion]:
     for gpus in (2, 4, 8):
         if gpus > hardware.gpus_per_node:
             yield Suggestion("hardware.gpus_per_node", gpus, f"{gpus} GPUs in the node")
+    build = decide(scenario, plan(scenario)).recommended
+    if build is not None and build.nodes > hardware.nodes and build.gpus_per_node == hardware.gpus_per_node:
+        # the replicas or the cluster that the verdict names, with their headroom
+        yield Suggestion("hardware.nodes", build.nodes, f"{build.nodes} nodes")
     for nodes in (2, 3, 4, 8):
         if nodes > hardware.nodes:
             yield Suggestion("hardware.nodes", nodes, f"{nodes} nodes")

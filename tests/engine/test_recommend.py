@@ -20,6 +20,7 @@ from engine.recommend import (
     rank_options,
     recommend,
 )
+from engine.size import size
 from tests.engine.builds import build
 
 
@@ -125,6 +126,29 @@ def test_fixes_make_the_build_carry_the_workload() -> None:
     for fix in found:
         assert plan(changed(failing, fix.field, fix.value)).carries
     assert found[-1].field == "hardware.nodes", "a second node is the last resort"
+
+
+def test_the_fix_for_too_much_load_is_as_many_nodes_as_the_verdict_names() -> None:
+    scenario = build(concurrency=1000)
+    fix = next(fix for fix in fixes(scenario) if fix.field == "hardware.nodes")
+    assert fix.value == size(scenario).verdict.replicas
+
+
+def test_where_no_single_change_is_enough_the_verdicts_build_is_offered_whole() -> None:
+    run = build(
+        "llama-3.1-8b",
+        "bf16",
+        "rtx-4090",
+        2,
+        kind="lora",
+        total_tokens=50_000_000_000,
+        deadline_days=7.0,
+    )
+    (fix,) = fixes(run)
+    assert fix.also
+    for field, value in ((fix.field, fix.value), *fix.also):
+        run = changed(run, field, value)
+    assert plan(run).carries
 
 
 def test_a_smaller_load_is_offered_last_and_called_what_it_is() -> None:
