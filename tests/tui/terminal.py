@@ -26,7 +26,8 @@ class Terminal:
         self.started = time.monotonic()
         master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
-        clean = {k: v for k, v in os.environ.items() if k not in ("NO_COLOR", "TEXTUAL_THEME", "COLUMNS", "LINES")}
+        foreign = ("NO_COLOR", "TEXTUAL_THEME", "TEXTUAL_FPS", "COLUMNS", "LINES")
+        clean = {k: v for k, v in os.environ.items() if k not in foreign}
         clean |= {"TERM": "xterm-256color", "COLORTERM": "truecolor", "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8"}
         clean |= {"PYTHONPATH": str(ROOT)} | (env or {})
         self.process = subprocess.Popen(
@@ -47,7 +48,7 @@ class Terminal:
         self.process.wait()
         os.close(self.master)
 
-    def read(self, quiet_s: float = 0.6, limit_s: float = 30.0, until: bytes = b"") -> bytes:
+    def read(self, quiet_s: float = 0.4, limit_s: float = 30.0, until: bytes = b"") -> bytes:
         """What is written until nothing comes for `quiet_s` (and `until` was seen, when given)."""
         got = b""
         deadline = time.monotonic() + limit_s
@@ -67,10 +68,10 @@ class Terminal:
         self.output += got
         return got
 
-    def send(self, keys: bytes, quiet_s: float = 0.6) -> bytes:
-        """Press keys and return what the program writes in answer."""
+    def send(self, keys: bytes, quiet_s: float = 0.6, until: bytes = b"") -> bytes:
+        """Press keys and return what the program writes in answer, at least up to `until` when given."""
         os.write(self.master, keys)
-        return self.read(quiet_s)
+        return self.read(quiet_s, until=until)
 
 
 def app_command(*arguments: str) -> list[str]:

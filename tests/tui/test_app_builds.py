@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
+from textual import events
 
 from engine.scenario import Scenario
 from tests.tui.builds import BUILDS
@@ -106,29 +108,46 @@ async def test_limits_narrow_the_search(scenario: Scenario) -> None:
         assert all((option.power_w or 0) <= 2500 for option in app.app.studies.search.found)
 
 
+async def until(condition: Callable[[], bool]) -> None:
+    """Let the app run until the condition holds, ten seconds at the most."""
+    started = time.monotonic()
+    while not condition() and time.monotonic() - started < 10:
+        await asyncio.sleep(0)
+
+
+@pytest.fixture
+def in_small_slices(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A search that can be caught under way: it starts a moment after the last key, one build a turn of the loop."""
+    monkeypatch.setattr("tui.screens.study.PAUSE_S", 0.1)
+    monkeypatch.setattr("tui.screens.study.SLICE_S", 0.0)
+
+
+@pytest.mark.usefixtures("in_small_slices")
 async def test_typing_goes_on_while_a_search_runs(scenario: Scenario) -> None:
     async with running(app_of(scenario)) as app:
         await app.press("ctrl+t", "8", "escape")
         await app.go_to("workload.concurrency")
-        started = time.monotonic()
-        while not app.app.studies.search.running and time.monotonic() - started < 10:
-            await asyncio.sleep(0.002)
-        await app.type("64")
-        assert app.app.store.scenario.workload.concurrency == 64
         await settle(app)
-        search = app.app.studies.search
-        assert not search.stale(app.app.store.scenario), "the search follows the edit"
+        search, store = app.app.studies.search, app.app.store
+        app.app.post_message(events.Key("6", "6"))
+        await until(lambda: search.running)
+        assert store.scenario.workload.concurrency == 6
+        assert search.running, "the search follows the edit"
+        app.app.post_message(events.Key("4", "4"))
+        await until(lambda: store.scenario.workload.concurrency == 64)
+        assert store.scenario.workload.concurrency == 64
+        assert search.done < search.cards, "the key did not wait for the search"
+        await settle(app)
+        assert not search.stale(store.scenario), "and this edit"
         assert search.ranked
         assert not search.running
 
 
-async def test_a_search_is_stopped_and_started_again(scenario: Scenario, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tui.screens.study.SLICE_S", 0.0)
+@pytest.mark.usefixtures("in_small_slices")
+async def test_a_search_is_stopped_and_started_again(scenario: Scenario) -> None:
     async with running(app_of(scenario)) as app:
         await app.press("ctrl+t", "8")
-        started = time.monotonic()
-        while app.app.studies.search.done < 3 and time.monotonic() - started < 10:
-            await asyncio.sleep(0)
+        await until(lambda: app.app.studies.search.done >= 3)
         app.app.workbench.action_stop_search()
         await app.pilot.pause()
         assert "stopped after" in app.text("#results")

@@ -17,6 +17,7 @@ from tests.tui.terminal import Terminal, app_command
 from tui import session
 
 FOOTER = b"Quit"
+USERS_CHOSEN = "▸ Users".encode()
 
 
 @pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGTERM])
@@ -24,8 +25,8 @@ def test_a_lost_connection_keeps_the_work(tmp_path: Path, number: signal.Signals
     env = {"XDG_STATE_HOME": str(tmp_path)}
     with Terminal(app_command("--concurrency", "77"), env=env) as terminal:
         terminal.read(until=FOOTER)
-        terminal.send(b"\x10go to users\r", quiet_s=1.0)
-        terminal.send(b"78")
+        terminal.send(b"\x10go to users\r", until=USERS_CHOSEN)
+        terminal.send(b"78", until=b"78 users")
         os.kill(terminal.process.pid, number)
         terminal.read(quiet_s=0.3, limit_s=5)
         assert terminal.process.wait(timeout=10) != 0
@@ -35,7 +36,7 @@ def test_a_lost_connection_keeps_the_work(tmp_path: Path, number: signal.Signals
     with Terminal(app_command(), env=env) as terminal:
         terminal.read(until=FOOTER)
         assert b"Unsaved work was found" in terminal.output
-        terminal.send(b"o", quiet_s=1.0)
+        terminal.send(b"o", until=b"78 users")
         assert b"78 users" in terminal.output
 
 
@@ -52,7 +53,7 @@ def test_edits_are_kept_while_one_works(tmp_path: Path) -> None:
 
 def test_no_color_sends_no_colour(tmp_path: Path) -> None:
     with Terminal(app_command(), env={"XDG_STATE_HOME": str(tmp_path), "NO_COLOR": "1"}) as terminal:
-        sent = terminal.read(quiet_s=1.0, until=FOOTER).decode()
+        sent = terminal.read(until=FOOTER).decode()
     assert "MEMORY" in sent
     for codes in re.findall(r"\x1b\[([0-9;]*)m", sent):
         numbers = [int(code or 0) for code in codes.split(";")]
@@ -62,7 +63,7 @@ def test_no_color_sends_no_colour(tmp_path: Path) -> None:
 def test_a_locale_without_utf8_gets_ascii(tmp_path: Path) -> None:
     env = {"XDG_STATE_HOME": str(tmp_path), "LANG": "C", "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
     with Terminal(app_command(), env=env) as terminal:
-        sent = terminal.read(quiet_s=1.0, until=FOOTER)
+        sent = terminal.read(until=FOOTER)
     assert b"MEMORY" in sent
     assert sent.isascii()
 
@@ -70,7 +71,7 @@ def test_a_locale_without_utf8_gets_ascii(tmp_path: Path) -> None:
 def test_sixteen_colours_where_no_more_are_promised(tmp_path: Path) -> None:
     env = {"XDG_STATE_HOME": str(tmp_path), "TERM": "xterm", "COLORTERM": ""}
     with Terminal(app_command(), env=env) as terminal:
-        sent = terminal.read(quiet_s=1.0, until=FOOTER)
+        sent = terminal.read(until=FOOTER)
     assert b"MEMORY" in sent
     assert b"38;5;" not in sent
     assert b"38;2;" not in sent
@@ -81,7 +82,7 @@ def test_a_session_cannot_steer_the_terminal(tmp_path: Path) -> None:
     text = session.dump(BUILDS["llama70b"]())
     hostile.write_text(text.replace("70B chat for support", "\\u001b]0;owned\\u0007\\u001b[31mred"))
     with Terminal(app_command(str(hostile)), env={"XDG_STATE_HOME": str(tmp_path)}) as terminal:
-        sent = terminal.read(quiet_s=1.0, until=FOOTER)
+        sent = terminal.read(until=FOOTER)
     assert b"MEMORY" in sent
     assert b"\x1b]0;owned" not in sent
     assert b"\x1b[31m" not in sent
@@ -91,7 +92,7 @@ def test_a_long_title_in_wide_letters_keeps_its_line(tmp_path: Path) -> None:
     wide = tmp_path / "wide.toml"
     wide.write_text(session.dump(replace(BUILDS["llama70b"](), title="大規模言語モデルの構成" * 9)), encoding="utf-8")
     with Terminal(app_command(str(wide)), env={"XDG_STATE_HOME": str(tmp_path)}) as terminal:
-        sent = terminal.read(quiet_s=1.0, until=FOOTER)
+        sent = terminal.read(until=FOOTER)
     assert "MEMORY" in sent.decode()
 
 
@@ -107,7 +108,7 @@ def test_a_defect_keeps_the_work_and_says_so_in_few_lines(tmp_path: Path) -> Non
     with Terminal([sys.executable, "-c", code], env={"XDG_STATE_HOME": str(tmp_path)}) as terminal:
         terminal.read(until=FOOTER)
         terminal.send(b"\t\t\t\t8")
-        said = terminal.send(b"\x1b[20~", quiet_s=1.5)
+        said = terminal.send(b"\x1b[20~", until=b"Unsaved work is kept")
         assert terminal.process.wait(timeout=10) == 1
     assert b"on purpose" in said
     assert b"Unsaved work is kept" in said

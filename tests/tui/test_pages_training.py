@@ -314,7 +314,8 @@ async def to_scaling(app: Driver) -> None:
         await app.press("right")
 
 
-async def test_the_page_works_it_out_once_the_edits_rest() -> None:
+async def test_the_page_works_it_out_once_the_edits_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tui.screens.study.PAUSE_S", 0.1)  # long enough to see that it waits
     async with running(app_of(pretrain())) as app:
         await to_scaling(app)
         assert "about to work it out" in app.text("#results")

@@ -37,7 +37,7 @@ def test_tab(terminal: tuple[Terminal, bytes]) -> None:
 
 def test_an_edit_of_one_panel(terminal: tuple[Terminal, bytes]) -> None:
     running = terminal[0]
-    running.send(b"\x10" + b"go to title\r", quiet_s=1.0)  # the palette leads to the title field
+    running.send(b"\x10" + b"go to title\r", until="▸ Title".encode())  # the palette leads to the title field
     running.send(b"a")
     sent = running.send(b"b")
     assert b"unsaved" in running.output
@@ -46,6 +46,6 @@ def test_an_edit_of_one_panel(terminal: tuple[Terminal, bytes]) -> None:
 
 def test_an_edit_of_all_panels(terminal: tuple[Terminal, bytes]) -> None:
     running = terminal[0]
-    running.send(b"\x10" + b"go to users\r", quiet_s=1.0)
+    running.send(b"\x10" + b"go to users\r", until="▸ Users".encode())
     sizes = [len(running.send(key)) for key in (b"\x1b[A", b"\x1b[A", b"\x1b[A", b"\x1b[B", b"4", b"8")]
     assert all(0 < size <= ALL_PANELS for size in sizes), sizes
