@@ -297,9 +297,10 @@ def _to_do(sizing: Sizing, changes: tuple[Suggestion, ...]) -> Iterator[Block]:
 
 
 def change_words(change: Suggestion) -> str:
-    """A single change as the session's key, its new value and what that does."""
-    value = str(change.value).lower() if isinstance(change.value, bool) else change.value
-    return f"{change.field} = {value}: {change.effect}"
+    """A change as the session's keys, their new values and what that does."""
+    pairs = ((change.field, change.value), *change.also)
+    keys = ", ".join(f"{key} = {str(value).lower() if isinstance(value, bool) else value}" for key, value in pairs)
+    return f"{keys}: {change.effect}"
 
 
 def _steps(sizing: Sizing) -> Iterator[Block]:
