@@ -1,11 +1,12 @@
 """A sized build as something to run: vllm, NIM, a LeaderWorkerSet, NCCL settings, torchrun. Text only; starts nothing.
 
-Flags and variables are those of the tools' own documentation: vLLM's engine arguments, NVIDIA NIM for LLMs (multi-node
-deployment), the Kubernetes LeaderWorkerSet API v1, NCCL's environment variables, torchrun.
+Flags and variables are those of the tools' own documentation: vLLM's engine arguments and data-parallel deployment,
+NVIDIA NIM for LLMs (multi-node deployment), the Kubernetes LeaderWorkerSet API v1, NCCL's environment variables, torchrun.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Literal, get_args
 
 from engine.formats import FORMATS
@@ -22,6 +23,8 @@ PORT = 8000
 MASTER_PORT = 29500
 # A pod's health is asked for only after the weights are loaded: 10 minutes for the largest checkpoints.
 READY_AFTER_S = 600
+# Publishers whose name at NGC is not the one at Hugging Face.
+NGC_PUBLISHERS = {"meta-llama": "meta", "zai-org": "z-ai", "coherelabs": "cohere", "minimaxai": "minimax"}
 
 
 class CannotExport(ValueError):
@@ -50,22 +53,41 @@ def _title(sizing: Sizing, comment: str = "#") -> list[str]:
     return lines
 
 
-def _replica_nodes(sizing: Sizing) -> int:
-    """Nodes that one replica spans."""
-    layout, hardware = sizing.layout, sizing.scenario.hardware
-    gpus = layout.gpus if layout.dp_attention else layout.tp * layout.pp
-    return max(1, -(-gpus // hardware.gpus_per_node))
+@dataclass(frozen=True, slots=True)
+class _Servers:
+    """How a layout is started: so many servers, each over `nodes` nodes with `dp` replicas inside."""
+
+    count: int
+    nodes: int
+    dp: int
+
+
+def _servers(sizing: Sizing) -> _Servers:
+    """Replicas that share a node are one server; replicas on other nodes are servers of their own."""
+    layout, in_node = sizing.layout, sizing.scenario.hardware.gpus_per_node
+    if layout.dp_attention:
+        return _Servers(1, max(1, -(-layout.gpus // in_node)), layout.dp)
+    one = layout.tp * layout.pp
+    if one > in_node:
+        return _Servers(layout.dp, -(-one // in_node), 1)
+    inside = max(1, min(layout.dp, in_node // one))
+    return _Servers(-(-layout.dp // inside), 1, inside)
 
 
 def vllm_arguments(sizing: Sizing) -> list[str]:
-    """The engine arguments of one replica, one flag with its value an entry."""
-    scenario, layout = sizing.scenario, sizing.layout
+    """The engine arguments of one server, one flag with its value an entry."""
+    scenario, layout, servers = sizing.scenario, sizing.layout, _servers(sizing)
     workload, runtime = scenario.workload, scenario.runtime
     flags = [f"--tensor-parallel-size {layout.tp}"]
     if layout.pp > 1:
         flags.append(f"--pipeline-parallel-size {layout.pp}")
-    if layout.dp > 1:
-        flags.append(f"--data-parallel-size {layout.dp}")
+    if servers.dp > 1:
+        flags.append(f"--data-parallel-size {servers.dp}")
+    if servers.nodes > 1 and servers.dp > 1:
+        flags.append(f"--data-parallel-size-local {-(-servers.dp // servers.nodes)}")
+        flags.append("--data-parallel-backend ray")
+    elif servers.nodes > 1:
+        flags.append("--distributed-executor-backend ray")
     if layout.ep > 1:
         flags.append("--enable-expert-parallel")
     flags.append(f"--max-model-len {runtime.max_model_len or workload.tokens_per_request}")
@@ -99,61 +121,84 @@ def _command(hf_id: str, flags: list[str], indent: str = "  ") -> list[str]:
 
 
 def _vllm(sizing: Sizing, hf_id: str) -> str:
+    servers = _servers(sizing)
     lines = [*_title(sizing), *_needs_checkpoint(sizing)]
-    if _replica_nodes(sizing) > 1:
+    if servers.count > 1:
+        where = f"each on {servers.nodes} nodes" if servers.nodes > 1 else "each on its own node"
+        lines.append(f"# {servers.count} servers of this, {where}, behind a load balancer")
+    if servers.nodes > 1:
         lines += [
             "",
-            "# on the first node, then on each other one with its own shell",
-            f"ray start --head --port 6379   # node 1 of {_replica_nodes(sizing)}",
-            "ray start --address NODE_1_ADDRESS:6379   # the others",
-            "",
+            "# on every node, before Ray: its workers take the environment that it was started in",
             *_nccl_lines(sizing),
             "",
+            "# on the first node, then on each other one",
+            f"ray start --head --port 6379   # node 1 of {servers.nodes}",
+            "ray start --address NODE_1_ADDRESS:6379   # the others",
+            "",
             "# then on the first node",
-            *_command(hf_id, [*vllm_arguments(sizing), "--distributed-executor-backend ray"]),
+            *_command(hf_id, vllm_arguments(sizing)),
         ]
     else:
         lines += ["", *_command(hf_id, vllm_arguments(sizing))]
     return "\n".join(lines) + "\n"
 
 
+def _nim_image(hf_id: str) -> str:
+    publisher, _, name = hf_id.lower().rpartition("/")
+    return "/".join(filter(None, ("nvcr.io/nim", NGC_PUBLISHERS.get(publisher, publisher), f"{name}:latest")))
+
+
 def _nim(sizing: Sizing, hf_id: str) -> str:
-    layout = sizing.layout
-    nodes = _replica_nodes(sizing)
-    image = f"nvcr.io/nim/{hf_id.lower()}:latest"
-    lines = [*_title(sizing), *_needs_checkpoint(sizing)]
-    for rank in range(nodes):
-        role = "leader" if rank == 0 else f"worker {rank}"
-        settings = {
-            "NGC_API_KEY": '"$NGC_API_KEY"',
-            "NIM_TENSOR_PARALLEL_SIZE": str(layout.tp),
-            "NIM_PIPELINE_PARALLEL_SIZE": str(layout.pp),
-            "NIM_MAX_MODEL_LEN": str(sizing.scenario.workload.tokens_per_request),
-        }
-        if nodes > 1:
-            settings |= {
-                "NIM_MULTI_NODE": "1",
-                "NIM_NUM_NODES": str(nodes),
-                "NIM_NODE_RANK": str(rank),
-                "NIM_LEADER_ROLE": "1" if rank == 0 else "0",
-                "NIM_MASTER_ADDR": "NODE_1_ADDRESS",
-                "NIM_MASTER_PORT": str(MASTER_PORT),
+    layout, servers, in_node = sizing.layout, _servers(sizing), sizing.scenario.hardware.gpus_per_node
+    tp, pp, inside = layout.tp, layout.pp, servers.dp
+    lines = [*_title(sizing), *_needs_checkpoint(sizing), "# NGC's catalog has the image's exact name: check it there"]
+    if layout.dp_attention:
+        tp, pp, inside = min(in_node, layout.gpus), servers.nodes, 1
+        lines.append(
+            "# sized with data-parallel attention, which NIM's profile decides; TP and PP here hold the same GPUs"
+        )
+    if servers.count > 1:
+        lines.append(f"# {servers.count} times this, each on its own nodes, behind a load balancer")
+    for rank in range(servers.nodes):
+        for replica in range(inside):
+            settings = {
+                "NGC_API_KEY": '"$NGC_API_KEY"',
+                "NIM_TENSOR_PARALLEL_SIZE": str(tp),
+                "NIM_PIPELINE_PARALLEL_SIZE": str(pp),
+                "NIM_MAX_MODEL_LEN": str(sizing.scenario.workload.tokens_per_request),
             }
-            settings |= nccl_settings(sizing)
-        lines += ["", f"# {role}" if nodes > 1 else "# one node"]
-        lines += ["docker run --rm --gpus all --network host --ipc host --ulimit memlock=-1 \\"]
-        lines += [f"  -e {name}={value} \\" for name, value in settings.items()]
-        lines += ["  -v /models:/opt/nim/.cache \\", f"  {image}"]
+            devices, role = "all", "one node"
+            if inside > 1:
+                first = replica * tp * pp
+                devices = f"""'"device={",".join(str(first + place) for place in range(tp * pp))}"'"""
+                settings["NIM_SERVER_PORT"] = str(PORT + replica)
+                role = f"replica {replica + 1} of {inside} in the node"
+            elif servers.nodes > 1:
+                role = "leader" if rank == 0 else f"worker {rank}"
+                settings |= {
+                    "NIM_MULTI_NODE": "1",
+                    "NIM_NUM_COMPUTE_NODES": str(servers.nodes),
+                    "NIM_NODE_RANK": str(rank),
+                    "NIM_LEADER_ROLE": "1" if rank == 0 else "0",
+                    "MASTER_ADDR": "NODE_1_ADDRESS",
+                    "MASTER_PORT": str(MASTER_PORT),
+                }
+                settings |= nccl_settings(sizing)
+            elif tp * pp < in_node:
+                devices = str(tp * pp)
+            lines += ["", f"# {role}"]
+            lines += [f"docker run --rm --gpus {devices} --network host --ipc host --ulimit memlock=-1 \\"]
+            lines += [f"  -e {name}={value} \\" for name, value in settings.items()]
+            lines += ["  -v /models:/opt/nim/.cache \\", f"  {_nim_image(hf_id)}"]
     return "\n".join(lines) + "\n"
 
 
 def _lws(sizing: Sizing, hf_id: str) -> str:
-    hardware, layout = sizing.scenario.hardware, sizing.layout
-    nodes = _replica_nodes(sizing)
-    replicas = max(1, hardware.nodes // nodes)
+    hardware, layout, servers = sizing.scenario.hardware, sizing.layout, _servers(sizing)
+    nodes, replicas = servers.nodes, servers.count
     name = "".join(letter if letter.isalnum() else "-" for letter in sizing.scenario.model.id.lower()).strip("-")
-    in_node = [flag for flag in vllm_arguments(sizing) if not (nodes > 1 and flag.startswith("--data-parallel"))]
-    start = " ".join([f"vllm serve {hf_id}", *in_node])
+    start = " ".join([f"vllm serve {hf_id}", *vllm_arguments(sizing)])
     ray = "bash /vllm-workspace/examples/online_serving/multi-node-serving.sh"
     leader = f"{ray} leader --ray_cluster_size=$(LWS_GROUP_SIZE); {start}" if nodes > 1 else start
     worker = f"{ray} worker --ray_address=$(LWS_LEADER_ADDRESS)"
@@ -176,7 +221,7 @@ def _lws(sizing: Sizing, hf_id: str) -> str:
         lines += [
             "          resources:",
             "            limits:",
-            f'              nvidia.com/gpu: "{min(hardware.gpus_per_node, layout.gpus)}"',
+            f'              nvidia.com/gpu: "{min(hardware.gpus_per_node, layout.tp * layout.pp * servers.dp)}"',
         ]
         if ready:
             lines += [

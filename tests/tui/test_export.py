@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 import catalog
+from engine.scenario import LayoutChoice
 from engine.size import size
 from engine.sizing import Sizing
 from tests.engine.builds import build
@@ -20,7 +21,7 @@ def test_vllm_gets_the_layout_and_the_load() -> None:
     sizing = sized(concurrency=32)
     text = export(sizing, "vllm", "meta-llama/Llama-3.1-70B-Instruct")
     assert f"--tensor-parallel-size {sizing.layout.tp}" in text
-    assert f"--data-parallel-size {sizing.layout.dp}" in text
+    assert ("--data-parallel-size" in text) == (sizing.layout.dp > 1)
     assert "--max-model-len 8000" in text
     assert "--quantization fp8" in text
     assert sizing.verdict.headline in text
@@ -28,8 +29,6 @@ def test_vllm_gets_the_layout_and_the_load() -> None:
 
 
 def test_a_replica_over_two_nodes_starts_ray_and_sets_nccl() -> None:
-    from engine.scenario import LayoutChoice
-
     sizing = sized(model="deepseek-v3", accelerator="h100-sxm", nodes=2, layout=LayoutChoice(8, 2, 1))
     text = export(sizing, "vllm", "deepseek-ai/DeepSeek-V3")
     assert "--pipeline-parallel-size 2" in text
@@ -38,20 +37,55 @@ def test_a_replica_over_two_nodes_starts_ray_and_sets_nccl() -> None:
     assert "--quantization" not in text, "the checkpoint is FP8 itself"
 
 
-def test_nim_runs_a_leader_and_a_worker() -> None:
-    from engine.scenario import LayoutChoice
+def test_the_environment_is_set_before_ray_takes_it() -> None:
+    sizing = sized(model="deepseek-v3", accelerator="h100-sxm", nodes=2, layout=LayoutChoice(8, 2, 1))
+    text = export(sizing, "vllm", "deepseek-ai/DeepSeek-V3")
+    assert text.index("export NCCL_IB_DISABLE") < text.index("ray start --head")
 
+
+def test_replicas_on_other_nodes_are_servers_of_their_own() -> None:
+    sizing = sized(accelerator="h100-sxm", nodes=2, layout=LayoutChoice(4, 1, 4))
+    vllm, lws = export(sizing, "vllm", "x/y"), export(sizing, "lws", "x/y")
+    assert "# 2 servers of this, each on its own node" in vllm
+    assert "--data-parallel-size 2 " in vllm
+    assert "ray" not in vllm
+    assert "  replicas: 2\n" in lws
+    assert "--data-parallel-size 2 " in lws
+    assert 'nvidia.com/gpu: "8"' in lws
+
+
+def test_attention_replicas_over_nodes_share_one_server() -> None:
+    layout = LayoutChoice(1, 1, 16, 16, dp_attention=True)
+    sizing = sized(model="deepseek-v3", accelerator="h100-sxm", nodes=2, layout=layout)
+    for target in ("vllm", "lws"):
+        text = export(sizing, target, "deepseek-ai/DeepSeek-V3")
+        for flag in ("--data-parallel-size 16", "--data-parallel-size-local 8", "--data-parallel-backend ray"):
+            assert flag in text, target
+        assert "--distributed-executor-backend" not in text
+    nim = export(sizing, "nim", "deepseek-ai/DeepSeek-V3")
+    assert "NIM_TENSOR_PARALLEL_SIZE=8" in nim
+    assert "NIM_PIPELINE_PARALLEL_SIZE=2" in nim
+
+
+def test_nim_replicas_of_one_node_have_their_own_cards_and_ports() -> None:
+    text = export(sized(accelerator="h100-sxm", layout=LayoutChoice(4, 1, 2)), "nim", "meta-llama/Llama-3.1-70B")
+    assert "device=0,1,2,3" in text
+    assert "device=4,5,6,7" in text
+    assert "NIM_SERVER_PORT=8001" in text
+    assert "nvcr.io/nim/meta/llama-3.1-70b:latest" in text
+
+
+def test_nim_runs_a_leader_and_a_worker() -> None:
     sizing = sized(model="deepseek-r1", accelerator="h100-sxm", nodes=2, layout=LayoutChoice(8, 2, 1))
     text = export(sizing, "nim", "deepseek-ai/DeepSeek-R1")
     assert text.count("docker run") == 2
+    assert "NIM_NUM_COMPUTE_NODES=2" in text
     assert "NIM_NODE_RANK=0" in text
     assert "NIM_NODE_RANK=1" in text
     assert "NIM_PIPELINE_PARALLEL_SIZE=2" in text
 
 
 def test_a_leader_worker_set_has_one_group_a_replica() -> None:
-    from engine.scenario import LayoutChoice
-
     sizing = sized(model="deepseek-v3", accelerator="h100-sxm", nodes=4, layout=LayoutChoice(8, 2, 2))
     text = export(sizing, "lws", "deepseek-ai/DeepSeek-V3")
     assert "  replicas: 2\n" in text
