@@ -113,16 +113,31 @@ def _host(scenario: Scenario) -> PriceLine:
     money, hardware = scenario.money, scenario.hardware
     if money.host_price_usd is not None:
         return PriceLine(HOST_ITEM, hardware.nodes, money.host_price_usd, "", "entered")
-    host = _host_of(scenario.facts, hardware.gpus_per_node)
+    host = host_purchase(scenario.facts, hardware.gpus_per_node)
     if host is None:
         return PriceLine(HOST_ITEM, hardware.nodes, None)
     return PriceLine(_rough(host), hardware.nodes, host.usd, host.as_of, host.source)
 
 
 @lru_cache(maxsize=64)
-def _host_of(facts: Facts, gpus: int) -> Purchase | None:
+def host_purchase(facts: Facts, gpus: int) -> Purchase | None:
+    """The catalog's price of a node of so many GPUs without its cards; None where nobody states one."""
     hosts = [p for p in facts.purchases if p.gpus == gpus and not (p.accelerator or p.platform or p.link or p.part)]
     return max(hosts, key=lambda p: p.origin == "user", default=None)
+
+
+def whole_usd(bill: tuple[PriceLine, ...], scenario: Scenario) -> float | None:
+    """A bill for comparing builds: every known line, and for a host of unknown price at most that of an 8-GPU node.
+
+    None where the cards have no price.
+    """
+    if bill[0].usd is None:
+        return None
+    total = sum(line.usd or 0.0 for line in bill)
+    if any(line.item == HOST_ITEM and line.usd is None for line in bill):
+        host = host_purchase(scenario.facts, BOARD_GPUS)
+        total += (host.usd or 0.0) * scenario.hardware.nodes if host is not None else 0.0
+    return total
 
 
 def _rough(part: Purchase) -> str:

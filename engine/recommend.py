@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from engine.cost import cost, kit_price, sold_in, sold_words
+from engine.cost import cost, kit_price, sold_in, sold_words, whole_usd
 from engine.errors import ScenarioError
 from engine.formats import FORMATS, KV_FORMATS, model_weight_bytes
 from engine.hardware import NOT_OFFERED, Accelerator, Facts, Link
@@ -64,7 +64,8 @@ class Option:
     """One build that carries the workload, with what ranks it. None is an unknown price, and ranks last.
 
     buy_usd: of the cards, or of the kit where the platform is sold whole; None too for fewer cards than are sold at
-    once, and sold then says how. caveats: why a build without them is preferred, such as "marginal".
+    once, and sold then says how. whole_usd: with hosts and network, for comparing. caveats: why a build without them is
+    preferred, such as "marginal".
     """
 
     plan: Plan
@@ -74,6 +75,7 @@ class Option:
     power_w: float | None
     caveats: tuple[str, ...] = ()
     sold: str = ""
+    whole_usd: float | None = None
 
     @property
     def scenario(self) -> Scenario:
@@ -153,14 +155,16 @@ def priced(found: Plan, limits: Limits | None = None) -> Option:
         per_usd = found.serving.tokens_per_s_total * 3600.0 / money.rent_usd_per_hour
     elif money.rent_usd_per_hour and found.training is not None:
         per_usd = found.training.tokens_per_s_total * 3600.0 / money.rent_usd_per_hour
+    whole_bill = None if buy is None else whole_usd(money.lines, found.scenario)
     return Option(
-        found,
-        0.0 if owned else buy,
-        money.rent_usd_per_month,
-        per_usd,
-        draw.total_w,
-        caveats_of(found),
-        "" if owned else sold,
+        plan=found,
+        buy_usd=0.0 if owned else buy,
+        rent_usd_per_month=money.rent_usd_per_month,
+        tokens_per_usd=per_usd,
+        power_w=draw.total_w,
+        caveats=caveats_of(found),
+        sold="" if owned else sold,
+        whole_usd=0.0 if owned else whole_bill,
     )
 
 
@@ -234,7 +238,7 @@ def _score(rank: Rank, option: Option) -> tuple[bool, bool, float, int]:
     """Known before unknown, with headroom before without, then the figure, then fewer GPUs."""
     value: float | None
     if rank == "cheapest to buy":
-        value = option.buy_usd
+        value = option.whole_usd
     elif rank == "cheapest to rent":
         value = option.rent_usd_per_month
     elif rank == "most tokens per dollar":
@@ -248,7 +252,9 @@ def _score(rank: Rank, option: Option) -> tuple[bool, bool, float, int]:
 
 def _figure(rank: Rank, option: Option) -> str:
     if rank == "cheapest to buy" and option.buy_usd is not None:
-        return f"${option.buy_usd:,.0f} of cards"
+        cards = f"${option.buy_usd:,.0f} of cards"
+        whole = option.whole_usd if option.scenario.hardware.nodes > 1 else None
+        return cards if whole is None else f"{cards}, ${whole:,.0f} with hosts and network"
     if rank == "cheapest to rent" and option.rent_usd_per_month is not None:
         return f"${option.rent_usd_per_month:,.0f} a month"
     if rank == "most tokens per dollar" and option.tokens_per_usd is not None:

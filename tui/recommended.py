@@ -190,6 +190,7 @@ def _option_data(option: Option, file: Path | None) -> dict[str, Any]:
         "headroom_reason": memory.headroom_reason,
         "caveats": list(option.caveats),
         "buy_usd": data_of(option.buy_usd),
+        "whole_usd": data_of(option.whole_usd),
         "sold": option.sold,
         "lines": data_of(money.lines),
         "rent_usd_per_month": data_of(option.rent_usd_per_month),

@@ -38,7 +38,7 @@ def test_each_ranking_puts_the_best_known_with_headroom_first() -> None:
     first = {r.rank: r.option for r in rank_options(found)}
     rents = [o.rent_usd_per_month for o in roomy if o.rent_usd_per_month is not None]
     assert first["cheapest to rent"].rent_usd_per_month == min(rents)
-    assert first["cheapest to buy"].buy_usd == min(o.buy_usd for o in roomy if o.buy_usd is not None)
+    assert first["cheapest to buy"].whole_usd == min(o.whole_usd for o in roomy if o.whole_usd is not None)
     assert first["least power"].power_w == min(o.power_w for o in roomy if o.power_w is not None)
     assert first["fewest GPUs"].gpus == min(o.gpus for o in roomy)
 
@@ -70,6 +70,20 @@ def test_fewer_cards_than_are_sold_at_once_are_no_purchase() -> None:
             each = card_price(option.scenario.facts, hardware.accelerator).usd_each
             assert each is not None
             assert option.buy_usd == pytest.approx(each * option.gpus)
+
+
+def test_hosts_and_fabric_count_against_a_cluster_of_cheap_cards() -> None:
+    found = [
+        o for o in options(build("deepseek-v3", accelerator="h100-sxm", nodes=2, input_tokens=4000)) if o is not None
+    ]
+    clusters = [o for o in found if o.scenario.hardware.nodes > 1 and o.buy_usd is not None]
+    assert clusters
+    for option in clusters:
+        assert option.whole_usd is not None
+        assert option.buy_usd is not None
+        assert option.whole_usd >= option.buy_usd + 30_000 * option.scenario.hardware.nodes
+    first = next(r for r in rank_options(found) if r.rank == "cheapest to buy")
+    assert first.option.scenario.hardware.nodes == 1
 
 
 def test_people_do_not_wait_for_the_first_token_unasked() -> None:
