@@ -11,6 +11,7 @@ from functools import lru_cache
 from typing import Final
 
 from catalog.loading import load
+from engine.formats import FORMATS
 
 # What names carry beside the model: how it was tuned, how its weights are stored, and when it was released.
 _TUNING: Final = (
@@ -186,6 +187,28 @@ def resolve_name(text: str) -> str | None:
         return known[lowered]
     plain = plain_name(text)
     return known.get(plain) or known.get(_tuned_llama(plain))
+
+
+# What a repository's name tells of how its weights are stored, first match wins.
+_FORMATS: Final = (
+    (r"nvfp4|fp4", "nvfp4"),
+    (r"mxfp4", "mxfp4"),
+    (r"awq", "int4-awq"),
+    (r"gptq|w4a16|autoround|int4", "int4-gptq"),
+    (r"bnb 4bit|nf4", "nf4-double"),
+    (r"w8a8|int8", "int8"),
+    (r"fp8", "fp8"),
+    (r"bf16", "bf16"),
+)
+
+
+def format_of_name(text: str) -> str | None:
+    """The weight format that a published name tells ("Qwen3-32B-AWQ"), or None: the checkpoint's own."""
+    words = re.sub(r"[^a-z0-9]+", " ", text.casefold())
+    gguf = re.search(r"(?<![^ ])(i?q\d(?: [0kml])?(?: [msl])?)(?![^ ])", words)
+    if gguf and (name := f"gguf-{gguf.group(1).replace(' ', '_')}") in FORMATS:
+        return name
+    return next((found for pattern, found in _FORMATS if re.search(rf"(?<![^ ])(?:{pattern})(?![^ ])", words)), None)
 
 
 # (pattern on the words of a name, catalog id), first match wins. A bare name is the part that is meant unless somebody

@@ -38,10 +38,10 @@ class Preset(NamedTuple):
 
 
 PRESETS = (
-    Preset("--model", "model.id", str, "a model id, or the path of a config.json"),
-    Preset("--weights", "model.weights", str, "weight format: bf16, fp8, int4, nvfp4, ..."),
-    Preset("--kv-cache", "model.kv_cache", str, "KV-cache format: bf16, fp8, ..."),
-    Preset("--accelerator", "hardware.accelerator", str, "an accelerator id"),
+    Preset("--model", "model.id", str, "a model id or Hugging Face name, or the path of a config.json or .gguf"),
+    Preset("--weights", "model.weights", str.lower, "weight format: bf16, fp8, int4, nvfp4, ..."),
+    Preset("--kv-cache", "model.kv_cache", str.lower, "KV-cache format: bf16, fp8, ..."),
+    Preset("--accelerator", "hardware.accelerator", str, "an accelerator id, or its name as nvidia-smi prints it"),
     Preset("--gpus", "hardware.gpus_per_node", numbers.whole, "GPUs in a node"),
     Preset("--nodes", "hardware.nodes", numbers.whole, "nodes"),
     Preset("--intra-link", "hardware.intra_link", str, "link inside a node"),
@@ -311,16 +311,36 @@ def _changes(options: argparse.Namespace) -> dict[str, Any]:
                 changes[preset.key] = preset.read(text)
             except numbers.NumberError as problem:
                 raise CommandError(f"{preset.option}: {problem}") from None
-    model = changes.get("model.id", "")
-    if model.endswith(".json") or os.sep in model:
-        del changes["model.id"]
-        changes["model.config"] = str(Path(model).expanduser().absolute())
+    if "model.id" in changes:
+        changes = _model_named(changes.pop("model.id")) | changes
+    if "hardware.accelerator" in changes:
+        from catalog.names import resolve_accelerator
+
+        named = changes["hardware.accelerator"]
+        changes["hardware.accelerator"] = resolve_accelerator(named) or named
     for item in options.set:
         key, equals, text = item.partition("=")
         if not equals or not key.strip():
             raise CommandError(f"--set {item}: not KEY=VALUE, such as runtime.max_num_seqs=64")
         changes[key.strip()] = _value(key.strip(), text.strip())
     return changes
+
+
+def _model_named(text: str) -> dict[str, str]:
+    """The keys that --model sets: a file's path, an id, or the id and format that a published name means."""
+    path = Path(text).expanduser()
+    with contextlib.suppress(OSError, ValueError):  # a name that no file can have
+        if path.suffix.lower() in (".json", ".gguf") or (os.sep in text and path.is_file()):
+            return {"model.config": str(path.absolute())}
+    import catalog
+    from catalog.names import format_of_name, resolve_name
+
+    if any(entry.id == text for entry in catalog.load().models):
+        return {"model.id": text}
+    model_id, weights = resolve_name(text), format_of_name(text)
+    if model_id is None:
+        return {"model.id": text}
+    return {"model.id": model_id} | ({"model.weights": weights} if weights else {})
 
 
 def _value(key: str, text: str) -> Any:

@@ -95,7 +95,7 @@ def _texts(entry: catalog.ModelEntry | Accelerator | Link) -> tuple[str, ...]:
     if isinstance(entry, catalog.ModelEntry):
         return entry.id, entry.name, entry.family, entry.hf_id
     if isinstance(entry, Accelerator):
-        return entry.id, entry.name, entry.vendor, entry.architecture
+        return entry.id, entry.name, entry.vendor, entry.architecture, f" {entry.memory_gb_marketed:g} GB"
     return entry.id, entry.name, entry.family
 
 

@@ -181,6 +181,24 @@ def test_the_command_line_and_the_app_start_from_the_same_session(run: Run) -> N
     assert run("report").out == report.render(size(new), "text")
 
 
+@pytest.mark.parametrize(
+    ("model", "accelerator", "expected"),
+    [
+        ("meta-llama/Llama-3.1-8B-Instruct", "NVIDIA H100 80GB HBM3", ("llama-3.1-8b", "bf16", "h100-sxm")),
+        ("Qwen/Qwen3-32B-AWQ", "RTX 4090", ("qwen3-32b", "int4-awq", "rtx-4090")),
+        ("RedHatAI/Llama-3.3-70B-Instruct-FP8-dynamic", "A100-PCIE-40GB", ("llama-3.3-70b", "fp8", "a100-pcie-40gb")),
+        ("llama3.1:70b-instruct-q4_K_M", "h200-sxm", ("llama-3.1-70b", "gguf-q4_k_m", "h200-sxm")),
+    ],
+)
+def test_names_as_publishers_and_drivers_write_them(
+    run: Run, model: str, accelerator: str, expected: tuple[str, str, str]
+) -> None:
+    data = json.loads(run("report", "--format", "json", "--model", model, "--accelerator", accelerator).out)
+    assert (data["model"]["id"], data["model"]["weights"], data["hardware"]["accelerator"]) == expected
+    chosen = run("report", "--format", "json", "--model", model, "--weights", "FP8", "--accelerator", accelerator)
+    assert json.loads(chosen.out)["model"]["weights"] == "fp8"
+
+
 def test_any_key_can_be_set_as_its_type(run: Run) -> None:
     changes = ("--set", "title=7", "--set", "workload.ttft_target_s=2", "--set", "runtime.cuda_graphs=false")
     data = json.loads(run("report", "--format", "json", *changes, "--set", "workload.kind=batch").out)
@@ -213,9 +231,12 @@ def test_presets_over_a_file_leave_the_rest_of_it(run: Run) -> None:
     assert data["hardware"]["intra_link"] == "nvlink-4"
 
 
-def test_a_config_of_ones_own(run: Run, tmp_path: Path) -> None:
+def test_a_config_of_ones_own(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     config = tmp_path / "config.json"
     config.write_text(catalog.load().model("llama-3.1-8b").config.read_text())
+    monkeypatch.chdir(tmp_path)
+    assert json.loads(run("report", "--format", "json", "--model", "config.json").out)["model"]["config"]
+    assert "x.gguf: cannot be read" in run("report", "--model", "x.gguf").err
     data = json.loads(run("report", "--format", "json", "--model", str(config)).out)
     assert data["model"]["params_total"] == 8030261248
     assert data["model"]["config"] == str(config)
