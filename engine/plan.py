@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -9,8 +10,8 @@ from engine.layout import candidate_layouts, check_choice
 from engine.prices import usd_per_gpu_hour
 from engine.scenario import Hardware, Layout, LayoutChoice, Scenario
 from engine.serving_advice import with_suggestions
-from engine.serving_memory import Room, serving_memory, serving_room
-from engine.serving_speed import serving_speed, throughput_score
+from engine.serving_memory import Room, Rooms, serving_memory, serving_room, serving_rooms
+from engine.serving_speed import Server, server_of, serving_speed, throughput_score
 from engine.sizing import Memory, Serving, Training
 from engine.training_memory import training_memory, training_spare_bytes
 from engine.training_speed import Step, steps, training_speed
@@ -136,23 +137,58 @@ def _choose(scenario: Scenario) -> Plan:
 def _served(scenario: Scenario, layouts: list[Layout]) -> Plan:
     """The layout with most tokens/s of those that fit; else the one that starts with most users."""
     sized = [(layout, serving_room(scenario, layout)) for layout in layouts]
-    fitting = _without_fabric(scenario, [pair for pair in sized if fits(scenario, pair[1])])
-    if not fitting:
+    best = _worth_timing(scenario, sized)
+    if not best:
         starting = [pair for pair in sized if pair[1].starts]
         layout, _ = max(starting or sized, key=lambda pair: (pair[1].max_concurrency, pair[1].free_bytes))
         return _planned(scenario, layout, "most users of those that start" if starting else NOTHING_FITS)
-    # fewest GPUs a replica first: the larger TP of two equals only adds collectives
-    fitting.sort(key=lambda pair: (pair[0].pp, pair[0].tp))
-    best = fitting[:TIMED_LAYOUTS]
     # one that stands alone needs no score
     ranked = [(_score(scenario, *pair) if len(best) > 1 else 0.0, pair[0]) for pair in best]
     ranked.sort(key=lambda pair: -pair[0])
     return _planned(scenario, ranked[0][1], _reason(scenario, layouts, ranked))
 
 
+def _worth_timing(scenario: Scenario, sized: list[tuple[Layout, Room]]) -> list[tuple[Layout, Room]]:
+    """Of the layouts that fit, the first few by memory."""
+    fitting = _without_fabric(scenario, [pair for pair in sized if fits(scenario, pair[1])])
+    # fewest GPUs a replica first: the larger TP of two equals only adds collectives
+    fitting.sort(key=lambda pair: (pair[0].pp, pair[0].tp))
+    return fitting[:TIMED_LAYOUTS]
+
+
+def serves_with_room(scenario: Scenario) -> Callable[[int], bool]:
+    """Whether the layout that `plan` takes for a number of users carries them, targets met and memory to spare.
+
+    For searches over the users of one build: whatever does not depend on them is worked out once. Raises
+    ScenarioError for a build without a layout.
+    """
+    layouts = _worth_trying(scenario, candidate_layouts(scenario))
+    rooms: list[Rooms] = [serving_rooms(scenario, layout) for layout in layouts]
+    servers: dict[Layout, Server] = {}
+
+    def serves(users: int) -> bool:
+        sized = [(layout, room.at(users)) for layout, room in zip(layouts, rooms, strict=True)]
+        first: tuple[float, bool] | None = None
+        for layout, room in _worth_timing(scenario, sized):
+            server = servers.get(layout)
+            if server is None:
+                server = servers[layout] = server_of(scenario, layout)
+            score, meets = server.score(users, room)
+            score *= _haircut(scenario, room)
+            if first is None or score > first[0]:
+                first = score, meets and room.fits and not room.preempts
+        return first is not None and first[1]
+
+    return serves
+
+
+def _haircut(scenario: Scenario, room: Room) -> float:
+    """What is left of the score of a layout without room to spare."""
+    return NO_ROOM if room.preempts and scenario.workload.kind != "batch" else 1.0
+
+
 def _score(scenario: Scenario, layout: Layout, room: Room) -> float:
-    score = throughput_score(scenario, layout, room)
-    return score * NO_ROOM if room.preempts and scenario.workload.kind != "batch" else score
+    return throughput_score(scenario, layout, room) * _haircut(scenario, room)
 
 
 def _trained(scenario: Scenario, layouts: list[Layout]) -> Plan:

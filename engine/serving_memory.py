@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from engine.architecture import Architecture, Layer
 from engine.calibration import serving_memory as fitted
@@ -537,8 +537,7 @@ def plain_layout(layout: Layout) -> Layout:
     return replace(layout, reason="") if layout.reason else layout
 
 
-@dataclass(frozen=True, slots=True)
-class Room:
+class Room(NamedTuple):
     """What a layout's memory leaves for the load: enough to choose among layouts by, `serving_memory` tells the rest.
 
     short: what is missing where the engine does not start, `weights` or `kv`. kv_needed: bytes on a rank of each kind
@@ -560,10 +559,74 @@ class Room:
         return self.fill > PREEMPTION_LINE
 
 
+class Rooms(NamedTuple):
+    """The memory of one layout with requests of one length, before its users are counted.
+
+    users: that one copy of the KV cache holds. reported: see `Memory`. starts, short: see `Room`.
+    """
+
+    ranks: tuple[_Rank, ...]
+    settings: EngineSettings
+    total: int
+    copies: int
+    tokens: int
+    starts: bool
+    short: str
+    users: float
+    reported: float
+
+    def at(self, concurrency: int) -> Room:
+        """The room under so many users."""
+        per_copy = -(-concurrency // self.copies)
+        batched = self.settings.max_num_batched_tokens
+        needed: list[int] = []
+        free = self.total
+        fill = 0.0
+        for rank in self.ranks:
+            kv_needed = rank.pool.needed_bytes(per_copy, self.tokens, batched)
+            needed.append(kv_needed)
+            used = rank.weights + kv_needed + rank.activation + rank.runtime
+            free = min(free, self.total - used)
+            fill = max(fill, used / rank.usable)
+        max_users = self.users * self.copies
+        return Room(
+            starts=self.starts,
+            short=self.short,
+            # A fraction of a user past the last whole block is not room for that user.
+            fits=self.starts and self.users >= per_copy,
+            max_concurrency=float(concurrency) if math.isinf(max_users) else max_users,
+            reported=self.reported,
+            kv_needed=tuple(needed),
+            free_bytes=free,
+            fill=fill,
+        )
+
+
+def serving_rooms(scenario: Scenario, layout: Layout) -> Rooms:
+    """The memory of a serving scenario in one layout whatever its users. Raises what `serving_memory` does."""
+    layout = plain_layout(layout)
+    ranks, settings = _ranks_of(scenario, layout), engine_settings(scenario, layout)
+    tokens, batched = scenario.workload.tokens_per_request, settings.max_num_batched_tokens
+    users = reported = math.inf
+    starts = True
+    short = ""
+    for rank in ranks:
+        pool = rank.pool
+        users = min(users, pool.concurrency(rank.kv_room, tokens, batched))
+        sequences = pool.reported_concurrency(rank.kv_room, settings.max_model_len, batched)
+        reported = min(reported, sequences)
+        if rank.room < 0:
+            starts, short = False, "weights"
+        elif sequences < 1 and (settings.engine != "sglang" or rank.kv_room < pool.block_bytes):
+            # SGLang starts with any KV pool and refuses what is longer; vLLM wants room for one whole sequence.
+            starts, short = False, short or "kv"
+    total, copies = scenario.hardware.accelerator.memory_bytes, kv_copies(layout)
+    return Rooms(ranks, settings, total, copies, tokens, starts, short, users, reported)
+
+
 def serving_room(scenario: Scenario, layout: Layout) -> Room:
     """The room for the load of a serving scenario in one layout. Raises what `serving_memory` does."""
-    layout = plain_layout(layout)
-    return _room(scenario, layout, _ranks_of(scenario, layout), engine_settings(scenario, layout))
+    return serving_rooms(scenario, layout).at(scenario.workload.concurrency)
 
 
 def _ranks_of(scenario: Scenario, layout: Layout) -> tuple[_Rank, ...]:
@@ -581,47 +644,6 @@ def _ranks_of(scenario: Scenario, layout: Layout) -> tuple[_Rank, ...]:
     )
 
 
-def _room(scenario: Scenario, layout: Layout, ranks: tuple[_Rank, ...], settings: EngineSettings) -> Room:
-    concurrency, tokens = scenario.workload.concurrency, scenario.workload.tokens_per_request
-    total = scenario.hardware.accelerator.memory_bytes
-    copies = kv_copies(layout)
-    per_copy = -(-concurrency // copies)
-    batched = settings.max_num_batched_tokens
-    users = reported = math.inf
-    starts = True
-    short = ""
-    needed: list[int] = []
-    free = total
-    fill = 0.0
-    for rank in ranks:
-        pool = rank.pool
-        kv_needed = pool.needed_bytes(per_copy, tokens, batched)
-        users = min(users, pool.concurrency(rank.kv_room, tokens, batched))
-        sequences = pool.reported_concurrency(rank.kv_room, settings.max_model_len, batched)
-        reported = min(reported, sequences)
-        if rank.room < 0:
-            starts, short = False, "weights"
-        elif sequences < 1 and (settings.engine != "sglang" or rank.kv_room < pool.block_bytes):
-            # SGLang starts with any KV pool and refuses what is longer; vLLM wants room for one whole sequence.
-            starts, short = False, short or "kv"
-        needed.append(kv_needed)
-        used = rank.weights + kv_needed + rank.activation + rank.runtime
-        free = min(free, total - used)
-        fill = max(fill, used / rank.usable)
-    max_users = users * copies
-    return Room(
-        starts=starts,
-        short=short,
-        # A fraction of a user past the last whole block is not room for that user.
-        fits=starts and users >= per_copy,
-        max_concurrency=float(concurrency) if math.isinf(max_users) else max_users,
-        reported=reported,
-        kv_needed=tuple(needed),
-        free_bytes=free,
-        fill=fill,
-    )
-
-
 def serving_memory(scenario: Scenario, layout: Layout) -> Memory:
     """Memory per GPU of a serving scenario in one layout, worst group first.
 
@@ -630,12 +652,9 @@ def serving_memory(scenario: Scenario, layout: Layout) -> Memory:
     replicas. Suggestions are left empty: `engine.serving_advice` adds them to the one build that is shown. Raises
     ScenarioError for unknown formats and layouts that cannot be cut.
     """
-    layout = plain_layout(layout)
-    settings = engine_settings(scenario, layout)
-    ranks = _ranks_of(scenario, layout)
-    found = _room(scenario, layout, ranks, settings)
-    total = scenario.hardware.accelerator.memory_bytes
-    tokens = scenario.workload.tokens_per_request
+    rooms = serving_rooms(scenario, layout)
+    ranks, settings, total, tokens = rooms.ranks, rooms.settings, rooms.total, rooms.tokens
+    found = rooms.at(scenario.workload.concurrency)
     groups = [
         MemoryGroup(
             rank_group=rank.label,
@@ -665,7 +684,7 @@ def serving_memory(scenario: Scenario, layout: Layout) -> Memory:
         default=math.inf,
     )
     max_users = found.max_concurrency
-    kv_capacity = int(max_users * tokens) if math.isinf(capacity) else int(capacity) * kv_copies(layout)
+    kv_capacity = int(max_users * tokens) if math.isinf(capacity) else int(capacity) * rooms.copies
     share = max(group.weights_bytes for group in groups) / total
     needed_share = max(
         (group.kv_bytes / group.kv_capacity_bytes if group.kv_capacity_bytes else math.inf for group in groups),

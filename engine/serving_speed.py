@@ -521,13 +521,72 @@ def _sequence_limit(scenario: Scenario, layout: Layout) -> int:
     return engine_settings(scenario, layout).max_num_seqs
 
 
+class Server(NamedTuple):
+    """One layout's engines with requests of one length, before its users are counted.
+
+    limit: sequences that an engine runs at once whatever the memory. held: tokens that a running request holds.
+    """
+
+    work: Workload
+    rates: Rates
+    each: Request
+    engines: int
+    limit: float
+    held: float
+    gather_steps: int
+
+    def cap(self, memory: Memory | Room) -> float:
+        """Requests that one engine runs at once: by the KV that fits, and by the engine's sequence limit."""
+        room = memory.max_concurrency / self.engines * self.work.tokens_per_request / max(1.0, self.held)
+        return max(1.0, min(room, self.limit))
+
+    def under(self, users: int, cap: float) -> Load:
+        """One of the engines that so many users reach, with the requests that the workload names."""
+        used = min(self.engines, users)
+        requests = self.work.requests / used if self.work.requests else 0.0
+        return _under(self.rates, self.each, users / used, cap, requests, self.gather_steps)
+
+    def score(self, users: int, memory: Memory | Room) -> tuple[float, bool]:
+        """(tokens/s over all replicas that rank layouts, whether no target is missed).
+
+        At so many users, or for `batch` with all that fits. A layout that misses a target scores a thousandth: of the
+        most it can take where requests a second are asked for, so that the one that comes closest leads.
+        """
+        work, r, each, engines = self.work, self.rates, self.each, self.engines
+        used = min(engines, users)
+        cap = self.cap(memory)
+        if not _has_targets(work):
+            if work.kind == "batch":
+                return engines * _under(r, each, cap, cap).tokens_per_s, True
+            return used * _under(r, each, users / used, cap).tokens_per_s, True
+        now = self.under(users, cap)
+        batch, rate = work.kind == "batch", work.requests_per_s is not None
+        full = _under(r, each, cap, cap) if batch or rate else now
+        score = full.tokens_per_s * engines if batch else now.tokens_per_s * used
+        most = _best(work.ttft_target_s, work.tokens_per_s_user_target, r, each, full)[1] * engines if rate else 0.0
+        if not _missed(work, now, most / each.answer):
+            return score, True
+        return 1e-3 * (most if rate else score), False
+
+
+def server_of(scenario: Scenario, layout: Layout, r: Rates | None = None) -> Server:
+    """The engines of a layout. r: other rates than the calibrated ones."""
+    work = scenario.workload
+    r = r or rates(scenario, layout)
+    return Server(
+        work=work,
+        rates=r,
+        each=request_of(r, work.input_tokens, work.output_tokens),
+        engines=engine_split(layout)[0],
+        limit=_sequence_limit(scenario, layout) * r.copies * r.stages,
+        held=work.input_tokens + r.grown * work.output_tokens,
+        gather_steps=scenario.runtime.admission_wait_steps,
+    )
+
+
 def running_limit(scenario: Scenario, layout: Layout, memory: Memory | Room, r: Rates) -> float:
     """Requests that one engine runs at once: by the KV that fits, and by the engine's sequence limit."""
-    work = scenario.workload
-    engines = engine_split(layout)[0]
-    held = work.input_tokens + r.grown * work.output_tokens
-    room = memory.max_concurrency / engines * work.tokens_per_request / max(1.0, held)
-    return max(1.0, min(room, _sequence_limit(scenario, layout) * r.copies * r.stages))
+    return server_of(scenario, layout, r).cap(memory)
 
 
 def _has_targets(work: Workload) -> bool:
@@ -548,47 +607,18 @@ def _missed(work: Workload, state: Load, most_requests_per_s: float) -> tuple[st
     return tuple(missed)
 
 
-def _asked(scenario: Scenario, r: Rates, each: Request, cap: float, used: int) -> Load:
-    """One of the `used` engines under the asked load."""
-    work = scenario.workload
-    requests = work.requests / used if work.requests else 0.0
-    return _under(r, each, work.concurrency / used, cap, requests, scenario.runtime.admission_wait_steps)
-
-
 def throughput_score(scenario: Scenario, layout: Layout, memory: Memory | Room) -> float:
-    """Tokens/s over all replicas that rank layouts: at the asked load, or for `batch` with all that fits.
-
-    A layout that misses a target scores a thousandth: of the most it can take where requests a second are asked for,
-    so that the one that comes closest leads.
-    """
-    work = scenario.workload
-    r = rates(scenario, layout)
-    each = request_of(r, work.input_tokens, work.output_tokens)
-    engines = engine_split(layout)[0]
-    used = min(engines, work.concurrency)
-    cap = running_limit(scenario, layout, memory, r)
-    if not _has_targets(work):
-        if work.kind == "batch":
-            return engines * _under(r, each, cap, cap).tokens_per_s
-        return used * _under(r, each, work.concurrency / used, cap).tokens_per_s
-    now = _asked(scenario, r, each, cap, used)
-    full = _under(r, each, cap, cap)
-    score = full.tokens_per_s * engines if work.kind == "batch" else now.tokens_per_s * used
-    if work.requests_per_s is None:
-        return 1e-3 * score if _missed(work, now, 0.0) else score
-    most = _best(work.ttft_target_s, work.tokens_per_s_user_target, r, each, full)[1] * engines
-    return 1e-3 * most if _missed(work, now, most / each.answer) else score
+    """Tokens/s over all replicas that rank layouts, at the asked load: `Server.score`."""
+    return server_of(scenario, layout).score(scenario.workload.concurrency, memory)[0]
 
 
 def serving_speed(scenario: Scenario, layout: Layout, memory: Memory) -> Serving:
     """Speed of the build under the asked load, and at the best load under the targets."""
-    work = scenario.workload
-    r = rates(scenario, layout)
-    each = request_of(r, work.input_tokens, work.output_tokens)
-    engines = engine_split(layout)[0]
+    server = server_of(scenario, layout)
+    work, r, each, engines = server.work, server.rates, server.each, server.engines
     used = min(engines, work.concurrency)
-    cap = running_limit(scenario, layout, memory, r)
-    now = _asked(scenario, r, each, cap, used)
+    cap = server.cap(memory)
+    now = server.under(work.concurrency, cap)
     full = _under(r, each, cap, cap)
     best, best_total = _best(work.ttft_target_s, work.tokens_per_s_user_target, r, each, full)
     token, first = now.inter_token_s, now.ttft_s

@@ -14,7 +14,7 @@ from engine.attempts import Attempt, attempt, cluster, one_node
 from engine.checks import MAX_NODES
 from engine.formats import FORMATS
 from engine.parameters import count_parameters
-from engine.plan import Plan
+from engine.plan import Plan, resized, serves_with_room
 from engine.prices import usd_per_gpu_hour
 from engine.scaling import scaling_table
 from engine.scenario import Money, Scenario, Workload
@@ -39,7 +39,6 @@ PREFIX_ROUTER_REPLICAS = 4
 DEADLINE_TRIES = 8
 # What the replicas of a load are counted for: not more than a node takes below the line where engines preempt.
 MOST_USERS = 10_000_000
-NO_ROOM = ("marginal", "does not fit")
 KIND_WORDS = {
     "serve": "serving",
     "batch": "batch inference",
@@ -294,14 +293,10 @@ def _node_capacity(one: Scenario) -> tuple[int, float]:
     halving between the KV that fits and none, to one part in a hundred.
     """
     gpus = one.hardware.gpus_per_node
-
-    def good(users: int) -> bool:
-        found = attempt(_with_users(one, users), gpus)
-        return found.plan is not None and found.carries and found.plan.memory.headroom not in NO_ROOM
-
     alone = attempt(one, gpus)
     if alone.plan is None or not alone.carries:
         return 0, 0.0
+    good = serves_with_room(resized(one, gpus))
     low, high = 1, max(2, math.ceil(alone.plan.memory.max_concurrency))
     while high <= MOST_USERS and good(high):
         low, high = high, math.ceil(high * 1.25)
