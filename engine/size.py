@@ -11,6 +11,7 @@ from engine.notices import notices
 from engine.parameters import count_parameters
 from engine.plan import advised, plan
 from engine.power import power
+from engine.resolved import resolved
 from engine.scaling import scaling_table
 from engine.scenario import Scenario
 from engine.sizing import ModelFacts, Sizing
@@ -41,6 +42,7 @@ def size(scenario: Scenario) -> Sizing:
         warnings=notices(chosen, verdict, draw, parameters.total, parameters.active),
         cost=cost(chosen, draw),
         power=draw,
+        resolved=resolved(chosen),
     )
 
 

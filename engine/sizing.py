@@ -425,6 +425,27 @@ class Power:
 
 
 @dataclass(frozen=True, slots=True)
+class Resolved:
+    """What each setting or price is that a person may leave open: as entered or, where open, as filled in.
+
+    Prices are the catalog's own, whatever was entered. None: unknown, or nothing that this workload has.
+    """
+
+    gpu_price_usd: float | None = None
+    usd_per_gpu_hour: float | None = None
+    electricity_usd_per_kwh: float | None = None
+    memory_utilization: float | None = None
+    max_model_len: int | None = None
+    max_num_seqs: int | None = None
+    max_num_batched_tokens: int | None = None
+    gradient_accumulation: int | None = None
+    lora_precision: str | None = None
+    gradient_precision: str | None = None
+    residual_precision: str | None = None
+    virtual_stages: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Sizing:
     """The answer to one Scenario."""
 
@@ -440,3 +461,4 @@ class Sizing:
     warnings: tuple[Notice, ...]
     cost: Cost
     power: Power
+    resolved: Resolved = Resolved()

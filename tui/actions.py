@@ -72,6 +72,8 @@ COMMANDS: tuple[Command, ...] = (
     Command("limits", ("w",), "Within", "Builds: the limits they must stay within", "results", EDIT),
     Command("stop_search", ("x",), "Stop", "Builds: stop the search, or search again", "results", VIEW),
     Command("inputs", ("escape",), "Inputs", "Back to the inputs", "results", MOVE, palette=False),
+    Command("news", ("ctrl+g",), "News", "Catalog changes since it was saved; problems of your files", group=VIEW),
+    Command("redraw", ("ctrl+l",), "Redraw", "Draw the whole screen again, if something else wrote on it", group=VIEW),
     Command("theme", ("f9",), "Theme", "Next colour theme", group=VIEW),
 )
 BY_ID: dict[str, Command] = {command.id: command for command in COMMANDS}

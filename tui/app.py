@@ -32,7 +32,7 @@ from tui.pages.sections import Look
 from tui.screens.workbench import Workbench
 from tui.store import Store
 from tui.studies import Studies
-from tui.wire import thrifty
+from tui.wire import Wire
 
 _FONT_FACE = re.compile(r"@font-face\s*\{[^}]*\}\s*")
 
@@ -87,6 +87,7 @@ class SizeupApp(App[int], inherit_bindings=False):
         self.catalog = catalog
         self.glyphs = glyphs or glyph_sets.for_this_terminal()
         self.store = Store(scenario, size, path)
+        self.wire = Wire()
         self.studies = Studies(size, lambda: self.store.pins)
         preferred = themes.for_this_terminal()
         if preferred != "mono":  # NO_COLOR and poor terminals are not argued with
@@ -117,7 +118,7 @@ class SizeupApp(App[int], inherit_bindings=False):
         driver = self._driver
         if driver is not None and not self.is_headless:
             write = driver.write
-            setattr(driver, "write", lambda data: write(thrifty(data)))  # noqa: B010  # drivers have no hook for this
+            setattr(driver, "write", lambda data: write(self.wire.thrifty(data)))  # noqa: B010  # drivers have no hook for this
         loop = asyncio.get_running_loop()
         for number in (signal.SIGHUP, signal.SIGTERM):
             try:
@@ -129,6 +130,10 @@ class SizeupApp(App[int], inherit_bindings=False):
         """Collect garbage from now on, but not what the start has made: that stays."""
         gc.freeze()
         gc.enable()
+
+    def on_resize(self, event: events.Resize) -> None:
+        """A terminal that changes its size may show anything."""
+        self.wire.forget()
 
     async def _on_app_blur(self, event: events.AppBlur) -> None:
         """Keep the focus while another window is in front: losing it would repaint both ways."""

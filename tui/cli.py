@@ -206,16 +206,18 @@ def _open(arguments: list[str]) -> int:
     _presets(parser)
     options = parser.parse_args(arguments)
     changes = _changes(options)
-    scenario, saved = _start(options.file, changes)
+    scenario, saved, table = _start(options.file, changes)
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise CommandError("the app needs a terminal; `sizeup report FILE` works without one", FAILED)
     if os.environ.get("TERM", "") in ("", "dumb"):
         raise CommandError("the app cannot draw on TERM=dumb; `sizeup report FILE` can", FAILED)
-    return _run_app(scenario, saved, Path(options.file).expanduser() if options.file is not None else None)
+    path = Path(options.file).expanduser() if options.file is not None else None
+    return _run_app(scenario, saved, path, table)
 
 
-def _run_app(scenario: Scenario, saved: Scenario, path: Path | None) -> int:
+def _run_app(scenario: Scenario, saved: Scenario, path: Path | None, table: CatalogTable | None) -> int:
     import catalog
+    from engine.errors import ScenarioError
     from engine.size import size
     from tui import paths, session
     from tui.app import SizeupApp  # 150 ms that only the app pays
@@ -226,17 +228,22 @@ def _run_app(scenario: Scenario, saved: Scenario, path: Path | None) -> int:
     app.store.saved = saved
     if path is not None and path.is_file():
         app.store.pins = app.store.saved_pins = session.pins(path)
+    if table is not None:
+        from tui import report  # 10 ms that only a saved session pays
+
+        with contextlib.suppress(ScenarioError):  # the screen says what is wrong with it
+            app.store.past = report.past_of(table, saved, size)
     app.run()
     return app.return_code or 0
 
 
-def _start(file: str | None, changes: dict[str, Any]) -> tuple[Scenario, Scenario]:
-    """The Scenario to open, and the one to compare it with for unsaved work: what the file holds."""
+def _start(file: str | None, changes: dict[str, Any]) -> tuple[Scenario, Scenario, CatalogTable | None]:
+    """The Scenario to open, what the file holds, to tell unsaved work, and the catalog figures that it keeps."""
     if file is None:
         scenario = _built(None, changes)
-        return scenario, scenario
-    saved = _built(file, {})
-    return (_built(file, changes) if changes else saved), saved
+        return scenario, scenario, None
+    saved, table = _read(file, {})
+    return (_built(file, changes) if changes else saved), saved, table
 
 
 def _built(file: str | None, changes: dict[str, Any]) -> Scenario:
@@ -396,15 +403,12 @@ def _report(arguments: list[str]) -> int:
 def _sized(file: str | None, changes: dict[str, Any], form: Any) -> tuple[bool, str]:
     from engine.errors import ScenarioError
     from engine.size import size
-    from tui import drift, report
+    from tui import report
 
     scenario, table = _read(file, changes)
     try:
         sizing = size(scenario)
-        past = None
-        drifts = drift.changes(table, scenario) if table is not None else ()
-        if table is not None and drifts:
-            past = report.Past(drifts, size(drift.with_figures(table, scenario)))
+        past = report.past_of(table, scenario, size)
     except ScenarioError as problem:
         raise _impossible(file, problem) from None
     return sizing.verdict.carried, report.render(sizing, form, past)

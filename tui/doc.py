@@ -81,6 +81,19 @@ def wrap(text: str, width: int, indent: str = "") -> list[str]:
     return [row.replace(NBSP, " ") for row in lines]
 
 
+def balanced(text: str, width: int) -> list[str]:
+    """Text wrapped into as few lines as `wrap` makes, of about equal length: no word is left alone on the last."""
+    lines = wrap(text, width)
+    if len(lines) < 2:
+        return lines
+    for narrower in range(width - 1, len(max(text.split(), key=len)) - 1, -1):
+        tried = wrap(text, narrower)
+        if len(tried) > len(lines):
+            break
+        lines = tried
+    return lines
+
+
 def paragraphs(text: str, width: int, style: str = "", indent: str = "", first: str = "") -> list[Line]:
     """Wrapped text as lines; `first` starts the first line and `indent` the rest."""
     wrapped = wrap(text, max(8, width - len(first)))

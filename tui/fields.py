@@ -13,17 +13,21 @@ from engine.formats import FORMATS, KV_FORMATS
 from engine.scenario import (
     KINDS,
     BaseFormat,
+    ComputeDtype,
     LayoutChoice,
     LoraTargets,
     Loss,
     Money,
     Offload,
     Optimizer,
+    PipelineSchedule,
+    Precision,
     Recompute,
     Runtime,
     Scenario,
     ServingEngine,
     Sharding,
+    ShardingGroup,
     Software,
     TrainingFramework,
     Workload,
@@ -105,6 +109,10 @@ def _qlora(scenario: Scenario) -> bool:
     return scenario.workload.kind == "qlora"
 
 
+def _pipelined(scenario: Scenario) -> bool:
+    return _training(scenario) and scenario.layout.pp != 1 and scenario.hardware.gpus > 1
+
+
 def _plain(literal: Any) -> tuple[tuple[Any, str], ...]:
     return tuple((value, value) for value in get_args(literal))
 
@@ -119,6 +127,7 @@ _KIND_WORDS = {
     "pretrain": "pretrain from scratch",
 }
 MODEL, HARDWARE, WORKLOAD, LAYOUT, RUNTIME = "MODEL", "HARDWARE", "WORKLOAD", "LAYOUT", "RUNTIME"
+DETAIL = "TRAINING IN DETAIL"
 MONEY, SESSION = "MONEY AND LIMITS", "SESSION"
 
 FIELDS: tuple[Field, ...] = (
@@ -439,6 +448,142 @@ FIELDS: tuple[Field, ...] = (
         applies=lambda scenario: scenario.workload.is_inference and scenario.model.architecture.experts > 0,
     ),
     Field(
+        "workload.compute_dtype",
+        "Multiply in",
+        DETAIL,
+        "choice",
+        "Number format of the matrix products; what is kept in memory stays as it is.",
+        choices=_plain(ComputeDtype),
+        applies=_training,
+    ),
+    Field(
+        "workload.lora_precision",
+        "Adapters in",
+        DETAIL,
+        "choice",
+        "Number format of the adapters. Auto is what the framework does: PEFT fp32, Megatron bf16.",
+        choices=_plain(Precision),
+        applies=_adapters,
+    ),
+    Field(
+        "workload.gradient_precision",
+        "Gradients in",
+        DETAIL,
+        "choice",
+        "Number format of the gradients. Auto is what the framework does.",
+        choices=_plain(Precision),
+        applies=_training,
+    ),
+    Field(
+        "workload.residual_precision",
+        "Residuals in",
+        DETAIL,
+        "choice",
+        "Number format of the stream between layers: fp32 after PEFT's prepare_model_for_kbit_training.",
+        choices=_plain(Precision),
+        applies=_training,
+    ),
+    Field(
+        "workload.flash_attention",
+        "Flash attention",
+        DETAIL,
+        "choice",
+        "Without it the scores of sequence x sequence are kept.",
+        choices=_YES_NO,
+        applies=_training,
+    ),
+    Field(
+        "workload.compile",
+        "torch.compile",
+        DETAIL,
+        "choice",
+        "Fuses small kernels.",
+        choices=_YES_NO,
+        applies=_training,
+    ),
+    Field(
+        "workload.packing",
+        "Packing",
+        DETAIL,
+        "choice",
+        "Short samples put together to full sequences, so that no token is padding.",
+        choices=_YES_NO,
+        applies=_training,
+    ),
+    Field(
+        "workload.trainable_embeddings",
+        "Embeddings too",
+        DETAIL,
+        "choice",
+        "Train the embedding and the head beside the adapters.",
+        choices=_YES_NO,
+        applies=_adapters,
+    ),
+    Field(
+        "workload.sharding_group",
+        "Shard over",
+        DETAIL,
+        "choice",
+        "all: every GPU; node: inside a node, and a copy in each.",
+        choices=_plain(ShardingGroup),
+        applies=_training,
+    ),
+    Field(
+        "workload.context_parallel",
+        "CP",
+        DETAIL,
+        "number",
+        "Context parallel: data-parallel GPUs that share one sequence.",
+        high=4096,
+        applies=_training,
+    ),
+    Field(
+        "workload.pipeline_schedule",
+        "Schedule",
+        DETAIL,
+        "choice",
+        "Of the pipeline; interleaved has smaller bubbles and more messages.",
+        choices=_plain(PipelineSchedule),
+        applies=_pipelined,
+    ),
+    Field(
+        "workload.virtual_stages",
+        "Virtual stages",
+        DETAIL,
+        "number",
+        "Chunks of layers on each GPU of an interleaved pipeline.",
+        high=64,
+        empty="auto",
+        applies=lambda scenario: _pipelined(scenario) and scenario.workload.pipeline_schedule == "interleaved",
+    ),
+    Field(
+        "workload.activation_offload",
+        "Offload activ.",
+        DETAIL,
+        "choice",
+        "Activation checkpoints kept in host memory.",
+        choices=_YES_NO,
+        applies=_training,
+    ),
+    Field(
+        "workload.optimizer_fused",
+        "Fused optimizer",
+        DETAIL,
+        "choice",
+        "One kernel for the optimizer step; without it, it needs a copy of the weights for a moment.",
+        choices=_YES_NO,
+        applies=_training,
+    ),
+    Field(
+        "workload.optimizer_in_backward",
+        "Step per layer",
+        DETAIL,
+        "choice",
+        "Each layer is updated inside the backward pass: no gradients are kept, nothing can be accumulated.",
+        choices=_YES_NO,
+        applies=_training,
+    ),
+    Field(
         "runtime.engine",
         "Engine",
         RUNTIME,
@@ -499,6 +644,16 @@ FIELDS: tuple[Field, ...] = (
         "choice",
         "Recorded launches: faster small batches, some memory.",
         choices=_YES_NO,
+        applies=_inference,
+    ),
+    Field(
+        "runtime.block_size",
+        "Block size",
+        RUNTIME,
+        "number",
+        "Tokens of one block of the KV cache; a sequence takes whole blocks.",
+        unit="tokens",
+        high=1024,
         applies=_inference,
     ),
     Field(
@@ -624,17 +779,24 @@ def text_of(scenario: Scenario, field: Field) -> str:
 
 
 def chosen_by_auto(sizing: Sizing | None, field: Field) -> str:
-    """What `auto` came to, for fields where the Sizing says so; empty otherwise."""
+    """What a field that was left open came to, for fields where the Sizing says so; empty otherwise."""
     if sizing is None:
         return ""
     section, _, name = field.key.partition(".")
     if section == "layout":
         value = getattr(sizing.layout, name)
         return "yes" if value is True else "no" if value is False else str(value)
-    if field.key == "runtime.memory_utilization":
-        group = sizing.memory.worst
-        return f"{group.usable_bytes / group.total_bytes:.2f}"
-    return ""
+    value = getattr(sizing.resolved, name, None)
+    if value is None or isinstance(value, str):
+        return value or ""
+    if section == "money":
+        return f"${value:,.2f}" if value < 1000 else f"${value:,.0f}" if value < 100_000 else f"${value / 1000:,.0f}k"
+    return numbers.typed(round(value, 3))
+
+
+def is_auto(scenario: Scenario, field: Field) -> bool:
+    """Whether the field is left to be filled in."""
+    return current(scenario, field) in (None, "auto")
 
 
 def range_words(field: Field) -> str:
@@ -742,6 +904,7 @@ _FIRST: dict[str, float] = {
     "money.network_price_usd": 5_000.0,
     "money.usd_per_gpu_hour": 2.0,
     "money.electricity_usd_per_kwh": 0.15,
+    "workload.virtual_stages": 2,
     "runtime.max_model_len": 8192,
     "runtime.max_num_seqs": 256,
     "runtime.max_num_batched_tokens": 8192,

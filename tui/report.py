@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -32,7 +32,8 @@ from engine.sizing import (
     Training,
 )
 from tui.blocks import Block, Bullets, Heading, Paragraph, Table, as_markdown, as_text
-from tui.drift import Drift
+from tui.drift import CatalogTable, Drift, with_figures
+from tui.drift import changes as drifted
 from tui.pages import words
 from tui.session import printable
 
@@ -47,6 +48,15 @@ class Past:
 
     drifts: tuple[Drift, ...]
     sizing: Sizing
+
+
+def past_of(table: CatalogTable | None, scenario: Scenario, size: Callable[[Scenario], Sizing]) -> Past | None:
+    """A session as it was saved, from the catalog figures that its file keeps; None when the catalog is the same.
+
+    Raises ScenarioError when it could not be sized with the figures of that day.
+    """
+    drifts = drifted(table, scenario) if table is not None else ()
+    return Past(drifts, size(with_figures(table, scenario))) if table is not None and drifts else None
 
 
 def render(sizing: Sizing, form: Format, past: Past | None = None) -> str:
@@ -262,6 +272,11 @@ def tokens_per_s(sizing: Sizing | Plan) -> float | None:
 def _drift(sizing: Sizing, past: Past) -> Iterator[Block]:
     yield Heading("Since it was saved")
     yield Bullets(tuple((drift.words, ()) for drift in past.drifts))
+    yield then_and_now(past, sizing)
+
+
+def then_and_now(past: Past, sizing: Sizing) -> Table:
+    """The answer with the catalog of the day of saving, and the answer now."""
     rows = []
     for label, one in (("as saved", past.sizing), ("now", sizing)):
         speed, cost = tokens_per_s(one), one.cost
@@ -276,7 +291,7 @@ def _drift(sizing: Sizing, past: Past) -> Iterator[Block]:
             )
         )
     head = ("", "verdict", "carried", "tokens/s", "rent a month", "buy")
-    yield Table(head, tuple(rows), left=(0, 1))
+    return Table(head, tuple(rows), left=(0, 1))
 
 
 def _to_do(sizing: Sizing, changes: tuple[Suggestion, ...]) -> Iterator[Block]:

@@ -18,6 +18,7 @@ from engine.sizing import Sizing
 
 if TYPE_CHECKING:
     from tui.pins import Pin
+    from tui.report import Past
 
 HISTORY_LIMIT = 500
 
@@ -74,7 +75,7 @@ class Store:
     """The open session. `size` is `engine.size`, given so that tests can watch or slow it."""
 
     def __init__(self, scenario: Scenario, size: Callable[[Scenario], Sizing], path: Path | None = None) -> None:
-        self._size = size
+        self.size = size
         self._past: list[tuple[Scenario, tuple[Pin, ...], str]] = []
         self._future: list[tuple[Scenario, tuple[Pin, ...]]] = []
         self._group = ""
@@ -85,6 +86,7 @@ class Store:
         self.pins: tuple[Pin, ...] = ()
         self.saved_pins: tuple[Pin, ...] = ()
         self.stamp = stamp_of(path)  # of the file when it was read or written, to see that somebody changed it
+        self.past: Past | None = None  # the file as it was saved, where the catalog has changed since
         self.sizing: Sizing | None = None
         self.before: Sizing | None = None  # the Sizing that the current one replaced, for deltas
         self.problem: Problem | None = None
@@ -166,13 +168,21 @@ class Store:
         self._take(*self._future.pop())
         return True
 
-    def replace(self, scenario: Scenario, path: Path | None, saved: bool = True, pins: tuple[Pin, ...] = ()) -> None:
-        """Open another session: history starts again. saved False marks it as unsaved work."""
+    def replace(
+        self,
+        scenario: Scenario,
+        path: Path | None,
+        saved: bool = True,
+        pins: tuple[Pin, ...] = (),
+        past: Past | None = None,
+    ) -> None:
+        """Open another session: history starts again. saved False marks it as unsaved work; past: before a drift."""
         self._past.clear()
         self.rejected.clear()
         self._future.clear()
         self._group = ""
         self.path = path
+        self.past = past
         self.stamp = stamp_of(path)
         self.saved = scenario if saved else None
         self.saved_pins = pins
@@ -182,6 +192,7 @@ class Store:
     def mark_saved(self, path: Path) -> None:
         """The current Scenario is now what `path` holds."""
         self.path = path
+        self.past = None  # the file keeps the figures of today now
         self.stamp = stamp_of(path)
         self.saved, self.saved_pins = self.scenario, self.pins
         self.seal()
@@ -196,7 +207,7 @@ class Store:
 
     def _resize(self) -> None:
         try:
-            sizing = self._size(self.scenario)
+            sizing = self.size(self.scenario)
         except ScenarioError as error:
             self.problem = Problem(error.field, error.reason, error.allowed, error.nearest)
         except Exception as error:  # a defect in the sizing must not cost the person the session

@@ -11,7 +11,7 @@ from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING
 
 from engine.scenario import Scenario
-from engine.sizing import Sizing, Suggestion
+from engine.sizing import Flip, Sizing, Suggestion
 from tui.growth import Growth
 from tui.pins import PIN_NAMES, Pin
 
@@ -136,11 +136,53 @@ class Sweep:
 
 
 @dataclasses.dataclass(slots=True)
+class Flips:
+    """Where the verdict changes. points: the flip points of `told`, which stand until the next are known."""
+
+    asked: Scenario | None = None
+    told: Scenario | None = None
+    points: tuple[Flip, ...] = ()
+
+    def stale(self, scenario: Scenario) -> bool:
+        """Whether nobody has begun to look for the flip points of this scenario."""
+        return self.asked != question(scenario)
+
+    def of(self, sizing: Sizing) -> tuple[tuple[Flip, ...], bool]:
+        """The flip points of a sizing and whether they are its own; else those of the same build before the edit."""
+        scenario = sizing.scenario
+        if sizing.verdict.flips:
+            return sizing.verdict.flips, True
+        if self.told is None or self.told.workload.kind != scenario.workload.kind:
+            return (), False
+        if self.told == question(scenario):
+            return self.points, True
+        same = self.told.model == scenario.model and self.told.hardware == scenario.hardware
+        return (self.points if same else ()), False
+
+    def steps(self, scenario: Scenario) -> Generator[None]:
+        """Search, value by value."""
+        from engine.flips import flip_steps
+
+        self.asked = asked = question(scenario)
+        found: list[Flip] = []
+        try:
+            for flip in flip_steps(asked):
+                if flip is not None:
+                    found.append(flip)
+                yield
+            self.told, self.points = asked, tuple(found)
+        finally:
+            if self.told != asked:  # given up for another build
+                self.asked = None
+
+
+@dataclasses.dataclass(slots=True)
 class Studies:
     """Everything beside the build. size: `engine.size`; pinned: tells the pins of the open session."""
 
     size: Callable[[Scenario], Sizing]
     pinned: Callable[[], tuple[Pin, ...]] = tuple
+    flips: Flips = dataclasses.field(default_factory=Flips)
     search: Search = dataclasses.field(default_factory=Search)
     sweep: Sweep = dataclasses.field(default_factory=Sweep)
     growth: Growth = dataclasses.field(default_factory=Growth)

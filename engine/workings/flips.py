@@ -27,7 +27,8 @@ def found(case: Case, name: str) -> Working:
 
 def _working(case: Case, flip: Flip, field: str, entered: float, up: bool, whole: bool) -> Working:
     sheet, unit = Sheet(), FIELD_UNITS[flip.field]
-    sheet.put("entered", int(entered) if whole else entered, unit, _told(verdict_at(case.scenario, field, entered)))
+    now = _told(verdict_at(case.scenario, field, entered))
+    sheet.put("entered", int(entered) if whole else entered, unit, f"entered. {now}", "entered")
     first = flip.at
     if whole:
         step = 1 if up else -1

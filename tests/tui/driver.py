@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from textual import events
 from textual.pilot import Pilot
+from textual.worker import WorkerCancelled
 
 from catalog import load
 from engine.scenario import Scenario
@@ -16,6 +17,7 @@ from engine.size import size
 from tui.app import SizeupApp
 from tui.doc import plain
 from tui.glyphs import UNICODE
+from tui.screens import study
 from tui.widgets.canvas import Canvas
 
 
@@ -23,6 +25,13 @@ def app_of(scenario: Scenario, path: Path | None = None, **options: Any) -> Size
     """The app on a scenario, dark and in Unicode unless told otherwise."""
     options = {"theme": "dark", "glyphs": UNICODE} | options
     return SizeupApp(scenario, path, catalog=load(), size=size, **options)
+
+
+async def settle(app: SizeupApp) -> None:
+    """Wait until everything is found that is searched for beside the sizing: flip points, builds, sweeps."""
+    while searching := [worker for worker in app.workers if worker.group == study.GROUP and not worker.is_finished]:
+        with suppress(WorkerCancelled):  # an edit gives a search up, and the next begins
+            await app.workers.wait_for_complete(searching)
 
 
 class Driver:
@@ -48,6 +57,11 @@ class Driver:
         self.app.post_message(event)
         for _ in range(3):
             await self.pilot._wait_for_screen()
+
+    async def settle(self) -> None:
+        """Wait for what is searched for beside the sizing."""
+        await settle(self.app)
+        await self.pilot.pause()
 
     async def type(self, text: str) -> None:
         """Type text."""

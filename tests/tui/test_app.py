@@ -70,6 +70,7 @@ async def test_text_a_field_cannot_take_stays_with_its_reason(scenario: Scenario
 
 async def test_a_layout_without_an_answer_keeps_the_last_result(scenario: Scenario) -> None:
     async with running(app_of(scenario)) as app:
+        await app.settle()
         results = app.text("#results")
         await app.go_to("layout.tp")
         await app.type("7")

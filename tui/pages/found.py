@@ -128,7 +128,7 @@ def _better(sizing: Sizing, look: Look, search: Search) -> list[Line]:
     kept = [f"{label} {limit_words(search.limits, name)}" for name, label in LIMIT_LABELS if _set(search, name)]
     if kept:
         lines += paragraphs(f"Within: {', '.join(kept)}", look.width - 1, "", " ", " ")
-    for number, option in enumerate(_distinct(search)):
+    for number, option in enumerate(found_builds(search)):
         ranks = [entry for entry in search.ranked if entry.option is option]
         action = f"build:{number}"
         lines.append(
@@ -151,7 +151,7 @@ def _better(sizing: Sizing, look: Look, search: Search) -> list[Line]:
     return [*lines, *paragraphs(words, look.width - 1, "dim", " ", " ")]
 
 
-def _distinct(search: Search) -> list[Option]:
+def found_builds(search: Search) -> list[Option]:
     """The first build of each ranking, each build once."""
     found: list[Option] = []
     for entry in search.ranked:
@@ -162,7 +162,7 @@ def _distinct(search: Search) -> list[Option]:
 
 def option_at(search: Search, number: int) -> Option | None:
     """The build behind an action of the page."""
-    found = _distinct(search)
+    found = found_builds(search)
     return found[number] if 0 <= number < len(found) else None
 
 

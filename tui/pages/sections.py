@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from engine.sizing import FabricRow, Notice, Sizing, Step, Suggestion
+from engine.sizing import FabricRow, Flip, Notice, Sizing, Step, Suggestion
 from engine.verdict import EVIDENCE_FIGURES
 from tui.doc import BLANK, Line, Span, flow, heading, line, paragraphs, shorten, wrap
 from tui.glyphs import Glyphs
@@ -26,6 +26,7 @@ HEADROOM_STYLE = {
     "does not fit": "bad",
 }
 SEVERITY_STYLE = {"error": "bad", "warning": "warn", "info": "info"}
+CHEAPER = 0.95  # of the price of this build: what is named as cheaper
 FABRIC_STYLE = {"in-box": "good", "optimal": "good", "viable": "", "painful": "warn", "unusable": "bad"}
 
 
@@ -117,10 +118,10 @@ def load_lines(sizing: Sizing, look: Look) -> list[Line]:
                     Span(" Room for ", "", "figure:memory.kv_capacity_tokens"),
                     Span(count(facts.kv_capacity_tokens), "figure", "figure:memory.kv_capacity_tokens"),
                     f" tokens {arrow} ",
-                    Span(f"{_users(facts.max_concurrency)} users at this length", "bad" if short else "strong", room),
+                    Span(f"{_users(facts.max_concurrency)} such users", "bad" if short else "strong", room),
                     (_change(facts.max_concurrency - was, lambda value: count(int(value))), "delta"),
                     Span(
-                        f"; one user: {count(facts.longest_context_tokens)}",
+                        f"; alone: {count(facts.longest_context_tokens)}",
                         "dim",
                         "figure:memory.longest_context_tokens",
                     ),
@@ -180,6 +181,50 @@ def memory_reasons(sizing: Sizing, look: Look) -> list[Line]:
     return lines
 
 
+# --- flip points --------------------------------------------------------------------------------
+
+
+def flip_points(sizing: Sizing, studies: Studies | None) -> tuple[tuple[Flip, ...], bool]:
+    """Where the verdict changes, and whether that belongs to this very sizing or to the one before the last edit."""
+    return studies.flips.of(sizing) if studies is not None else (sizing.verdict.flips, True)
+
+
+def flip_short(flip: Flip) -> str:
+    """A flip point without the verdict that holds now: "up to 231 users; then one node at INT4"."""
+    words = flip.words.rstrip(".")
+    at = max(words.find(" up to "), words.find(" down to "))
+    return words[at + 1 :] if at >= 0 else words
+
+
+def flip_action(sizing: Sizing, flip: Flip) -> str:
+    """The action text that opens the working of a flip point."""
+    name = flip.field.partition(".")[2]
+    way = "up" if flip.at > getattr(sizing.scenario.workload, name) else "down"
+    return f"figure:flip.{name}.{way}"
+
+
+def flips(sizing: Sizing, look: Look) -> list[Line]:
+    """What would flip the verdict, each with its working; while it is looked for, what held before the edit."""
+    points, fresh = flip_points(sizing, look.studies)
+    state = "" if fresh else "before this edit" if points else "looking for it"
+    lines = [heading("WHAT WOULD FLIP IT", look.width, look.glyphs.rule, state)]
+    for flip in points:
+        lines += _flip_lines(sizing, look, flip, "" if fresh else "dim")
+    if not points and fresh:
+        words = "Nothing within thousands of times of what was entered."
+        lines += paragraphs(words, look.width - 1, "dim", " ", " ")
+    return lines
+
+
+def _flip_lines(sizing: Sizing, look: Look, flip: Flip, style: str) -> list[Line]:
+    action = flip_action(sizing, flip)
+    words = look.glyphs.text(flip.words[:1].upper() + flip.words[1:].rstrip("."))
+    return [
+        line((f" {look.glyphs.bullet} " if number == 0 else "   ", "dim"), Span(text, style, action))
+        for number, text in enumerate(wrap(words, look.width - 4))
+    ]
+
+
 # --- what to do ---------------------------------------------------------------------------------
 
 
@@ -213,11 +258,12 @@ def apply_action(suggestion: Suggestion) -> str:
 def todo(sizing: Sizing, look: Look) -> list[Line]:
     """Warnings, most severe first, each with what fixes it; then other changes that help; then remarks."""
     rows = [row for block in _todo_blocks(sizing, look) for row in block]
-    return [_todo_heading(sizing, look), *(rows or [_nothing_to_do()])]
+    return [_todo_heading(sizing, look), *(rows or [_nothing_to_do(False)])]
 
 
-def _nothing_to_do() -> Line:
-    return line((" Nothing: no trap applies to this build.", "dim"))
+def _nothing_to_do(more: bool) -> Line:
+    words = "Nothing. What would change the answer:" if more else "Nothing: no trap applies to this build."
+    return line((f" {words}", "dim"))
 
 
 def todo_brief(sizing: Sizing, look: Look, height: int) -> list[Line]:
@@ -232,8 +278,47 @@ def todo_brief(sizing: Sizing, look: Look, height: int) -> list[Line]:
             break
         lines += block
     if not blocks:
-        lines.append(_nothing_to_do())
+        lines.append(_nothing_to_do(bool(flip_points(sizing, look.studies)[0])))
+    lines += _outlook(sizing, look, height - len(lines))
     return lines[:height] + [BLANK] * (height - len(lines))
+
+
+def _outlook(sizing: Sizing, look: Look, room: int) -> list[Line]:
+    """What else is worth knowing, in at most `room` lines: the best build that was found, and the flip points."""
+    lines: list[Line] = []
+    better = best_found(sizing, look)
+    points, fresh = flip_points(sizing, look.studies)
+    for flip in points[: room - bool(better)]:
+        words = f"{'Holds' if fresh else 'Held '} {flip_short(flip)}"
+        words = shorten(look.glyphs.text(words), look.width - 4, look.glyphs.ellipsis)
+        bullet = (f" {look.glyphs.bullet} ", "dim")
+        lines.append(line(bullet, Span(words, "" if fresh else "dim", flip_action(sizing, flip))))
+    return [*lines, *better][: max(0, room)]
+
+
+def best_found(sizing: Sizing, look: Look) -> list[Line]:
+    """A build that a search for this very load has found cheaper, on one line; none when nobody searched."""
+    search = look.studies.search if look.studies is not None else None
+    if search is None or not search.ranked or search.running or search.stale(sizing.scenario):
+        return []
+    from tui.pages.found import build_words, found_builds
+
+    for number, option in enumerate(found_builds(search)):
+        for now, then, what in (
+            (sizing.cost.rent_usd_per_month, option.rent_usd_per_month, "a month rented"),
+            (sizing.cost.buy_usd, option.buy_usd, "to buy"),
+        ):
+            if now is not None and then is not None and then < CHEAPER * now:
+                name = f"{build_words(option.scenario, look.glyphs.times)}, {option.scenario.model.weights}"
+                words = f"{name}: {usd(then)} {what}, not {usd(now)}"
+                return [
+                    line(
+                        (f" {look.glyphs.arrow} ", "key"),
+                        Span(shorten(words, look.width - 9, look.glyphs.ellipsis), "link", f"build:{number}"),
+                        Span("  open", "key", f"build:{number}"),
+                    )
+                ]
+    return []
 
 
 def _todo_heading(sizing: Sizing, look: Look) -> Line:
@@ -572,10 +657,7 @@ def verdict_more(sizing: Sizing, look: Look) -> list[Line]:
             heading("THE BUILD", look.width, glyphs.rule),
             *paragraphs(verdict.build, look.width - 1, "", " ", " "),
         ]
-    if verdict.flips:
-        lines.append(heading("WHAT WOULD FLIP IT", look.width, glyphs.rule))
-        for flip in verdict.flips:
-            lines += paragraphs(flip.words, look.width - 1, "", "   ", f" {glyphs.bullet} ")
+    lines += flips(sizing, look)
     if verdict.assumed:
         lines.append(heading("ASSUMED", look.width, glyphs.rule))
         for words in verdict.assumed:

@@ -532,29 +532,33 @@ class AskText(Dialog[str]):
             self.dismiss(None)
 
 
-class Reader(Dialog[None]):
-    """A text to read and scroll."""
+class Reader(Dialog[bool]):
+    """A text to read and scroll. The answer is True where the letter of `extra` was pressed."""
 
     size_class = "large"
 
-    def __init__(self, heading: str, build: Callable[[int], Sequence[Line]]) -> None:
+    def __init__(
+        self, heading: str, build: Callable[[int], Sequence[Line]], extra: tuple[str, str] | None = None
+    ) -> None:
         super().__init__()
         self.heading = heading
         self.build = build
+        self.extra = extra  # letter and label
 
     def parts(self) -> ComposeResult:
         """The text and the keys."""
         self.body = Built(lambda width: self.build(width - 1), id="dialog-text")
         self.body.can_focus = True
         yield self.body
-        yield Keys((("Up Down", "scroll", ""), ("Esc", "back", "back")))
+        extra = ((self.extra[0].upper(), self.extra[1], "extra"),) if self.extra is not None else ()
+        yield Keys((("Up Down", "scroll", ""), *extra, ("Esc", "back", "back")))
 
     def on_mount(self) -> None:
         """Take the keys."""
         self.set_focus(self.body)
 
     def on_key(self, event: events.Key) -> None:
-        """Scroll, or go back."""
+        """Scroll, answer, or go back."""
         event.prevent_default()
         page = max(1, self.body.size.height - 1)
         steps = {"up": -1, "down": 1, "pageup": -page, "pagedown": page, "space": page, "home": -9999, "end": 9999}
@@ -562,12 +566,16 @@ class Reader(Dialog[None]):
             self.dismiss(None)
         elif event.key in steps:
             self.body.scroll_lines(self.body.top + steps[event.key])
+        elif self.extra is not None and (event.character or "").casefold() == self.extra[0]:
+            self.dismiss(True)
         event.stop()
 
     def on_keys_clicked(self, event: Keys.Clicked) -> None:
         """The keys by mouse."""
         if event.action == "back":
             self.dismiss(None)
+        elif event.action == "extra":
+            self.dismiss(True)
 
 
 def ruled(spans: Sequence[Span], width: int) -> Line:

@@ -7,6 +7,8 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from engine.errors import ScenarioError
+from engine.scenario import Scenario
 from tui import fields, paths, session
 from tui.pins import Pin
 from tui.screens.dialog import AskText, Column, Item, ListDialog, Question
@@ -14,6 +16,7 @@ from tui.session import SessionError
 from tui.store import Store, stamp_of
 
 if TYPE_CHECKING:
+    from tui.report import Past
     from tui.screens.workbench import Workbench
 
 KEPT = "unsaved-{}.toml"
@@ -209,14 +212,25 @@ async def open_path(bench: Workbench, path: Path) -> None:
     """Open a file; a bad one leaves the session untouched and says why."""
     try:
         scenario, pins = session.load(path), session.pins(path)
+        past = _past(bench, path, scenario)
     except SessionError as error:
         await bench.app.push_screen_wait(Question("Not opened", str(error), (("o", "OK", "ok"),)))
         return
     if not await settled(bench, "opening another"):
         return
     paths.remember(path)
-    bench.sizeup.store.replace(scenario, path, pins=pins)
+    bench.sizeup.store.replace(scenario, path, pins=pins, past=past)
     bench.opened(path)
+
+
+def _past(bench: Workbench, path: Path, scenario: Scenario) -> Past | None:
+    """The session as it was saved, where the catalog has changed since."""
+    from tui import report
+
+    table = session.table_of(session.document_of(session.read_text(path), str(path)))
+    with contextlib.suppress(ScenarioError):  # the screen says what is wrong with it
+        return report.past_of(table, scenario, bench.sizeup.store.size)
+    return None
 
 
 def _short(folder: Path) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from tui import actions
 from tui.doc import BLANK, Line, heading, line, paragraphs
 from tui.glyphs import Glyphs
+from tui.news import News, news_lines
 from tui.screens.dialog import Reader
 
 READING = (
@@ -47,3 +48,13 @@ class Help(Reader):
 
     def __init__(self) -> None:
         super().__init__("Help", lambda width: help_lines(width, self.sizeup.glyphs))
+
+
+class NewsReader(Reader):
+    """What changed since the session was saved, with both answers, and what is wrong with catalog files."""
+
+    def __init__(self, news: Sequence[News]) -> None:
+        def build(width: int) -> Sequence[Line]:
+            return news_lines(news, self.sizeup.store.sizing, width, self.sizeup.glyphs)
+
+        super().__init__("News", build, ("d", "dismiss"))

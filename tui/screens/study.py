@@ -1,4 +1,4 @@
-"""Builds, Compare and What if at work: searches in slices, limits, pins, and taking what was found."""
+"""Flip points, Builds, Compare and What if at work: searches in slices, limits, pins, and taking what was found."""
 
 from __future__ import annotations
 
@@ -17,14 +17,17 @@ from tui.numbers import NumberError
 from tui.pages.found import LIMIT_LABELS, build_words, limit_words, option_at
 from tui.pins import PIN_LENGTH, PIN_NAMES, Pin
 from tui.screens.dialog import AskText, Column, Item, ListDialog, Question
-from tui.studies import Search, Sweep
+from tui.studies import Flips, Search, Sweep
+from tui.widgets.canvas import Canvas
 
 if TYPE_CHECKING:
     from tui.growth import Growth
     from tui.screens.workbench import Workbench
     from tui.widgets.results import Results
 
+FLIPS = "flips"
 PAGES = ("Scaling", "Builds", "What if")
+SHOW_FLIPS = ("Overview", "Verdict")
 PAUSE_S = 0.2
 """How long the edits must rest before a search starts."""
 SLICE_S = 0.008
@@ -35,57 +38,67 @@ WAITING = ("stop:", "again:", f"limit:{LIMIT_LABELS[0][0]}")
 
 
 def look_ahead(bench: Workbench) -> None:
-    """Start what the pages in sight still lack; anything under way for an earlier build is given up."""
-    if bench.sizeup.store.problem is None and any(_lacks(bench, panel) for panel in _panels(bench)):
+    """Start what the screen still lacks; anything under way for an earlier build is given up."""
+    if bench.sizeup.store.problem is None and any(_lacks(bench, name) for name in _wanted(bench)):
         bench.run_worker(_study(bench), group=GROUP, exclusive=True)
 
 
+def _wanted(bench: Workbench) -> list[str]:
+    """The flip points, which the verdict band always shows, and the pages in sight that are searched for."""
+    return [FLIPS, *(panel.page for panel in _panels(bench) if panel.page in PAGES)]
+
+
 def _panels(bench: Workbench) -> list[Results]:
-    return [panel for panel in (bench.results, bench.detail) if panel.page in PAGES]
+    return [bench.results, bench.detail]
 
 
-def _lacks(bench: Workbench, panel: Results) -> bool:
-    return _work(bench, panel.page).stale(bench.sizeup.store.scenario)
+def _lacks(bench: Workbench, name: str) -> bool:
+    return _work(bench, name).stale(bench.sizeup.store.scenario)
 
 
-def _work(bench: Workbench, page: str) -> Search | Sweep | Growth:
+def _work(bench: Workbench, name: str) -> Flips | Search | Sweep | Growth:
     studies = bench.sizeup.studies
-    if page == "Scaling":
+    if name == FLIPS:
+        return studies.flips
+    if name == "Scaling":
         return studies.growth
-    return studies.search if page == "Builds" else studies.sweep
+    return studies.search if name == "Builds" else studies.sweep
 
 
 async def _study(bench: Workbench) -> None:
     await asyncio.sleep(PAUSE_S)
-    for panel in _panels(bench):
-        if not _lacks(bench, panel):
+    for name in _wanted(bench):
+        if not _lacks(bench, name):
             continue
-        job = _work(bench, panel.page).steps(bench.sizeup.store.scenario)
+        job = _work(bench, name).steps(bench.sizeup.store.scenario)
         try:
-            await _run(bench, job, panel.page)
+            await _run(bench, job, name)
         finally:
             job.close()
-        if panel.chosen in WAITING:  # chosen for want of anything better: now there is
-            panel.chosen = ""
-        _draw(bench, panel.page)
+        for panel in _panels(bench):
+            if panel.page == name and panel.chosen in WAITING:  # chosen for want of anything better: now there is
+                panel.chosen = ""
+        _draw(bench, name)
 
 
-async def _run(bench: Workbench, job: Generator[None], page: str) -> None:
+async def _run(bench: Workbench, job: Generator[None], name: str) -> None:
     """Run a job to its end in slices, drawing its progress now and then."""
     drawn = started = time.monotonic()
     for _ in job:
         now = time.monotonic()
         if now - started >= SLICE_S:
-            if now - drawn >= DRAW_S:
-                _draw(bench, page)
+            if now - drawn >= DRAW_S and name != FLIPS:
+                _draw(bench, name)
                 drawn = now
             await asyncio.sleep(0)
             started = time.monotonic()
 
 
-def _draw(bench: Workbench, page: str) -> None:
+def _draw(bench: Workbench, name: str) -> None:
+    if name == FLIPS:
+        bench.query_one("#verdict", Canvas).update_lines()
     for panel in _panels(bench):
-        if panel.page == page:
+        if panel.page == name or (name == FLIPS and panel.page in SHOW_FLIPS):
             panel.update_lines()
 
 

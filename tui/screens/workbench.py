@@ -21,19 +21,20 @@ from engine.errors import ScenarioError
 from tui import actions, fields, paths
 from tui.doc import Line, line, wrap
 from tui.fields import Field
+from tui.news import News, news_of
 from tui.pages.sections import apply_action, fixes
 from tui.widgets.canvas import Canvas
 from tui.widgets.form import Form, Hint
-from tui.widgets.frame import Footer, Title, VerdictLine
+from tui.widgets.frame import Footer, NewsLine, Title, VerdictLine
 from tui.widgets.results import PAGE_NAMES, Results, Tabs
 
 if TYPE_CHECKING:
     from tui.app import SizeupApp
 
 NARROW, WIDE = 100, 160
+TALL = 30
 SMALLEST = (60, 20)
 AUTOSAVE_S = 2.0
-STUDIED = ("Scaling", "Builds", "What if")
 
 
 class TooSmall(Canvas):
@@ -99,10 +100,12 @@ class Workbench(Screen[None]):
             self._refresh_layout(self.app.size)
 
     def compose(self) -> ComposeResult:
-        """Title, verdict, panels, footer."""
+        """Title, verdict, news, panels, footer."""
         self._columns(self.app.size)
+        self._known: set[str] = set()
         yield Title(id="title")
         yield VerdictLine(id="verdict")
+        yield NewsLine(id="news")
         with Row(id="body"):
             with Column(id="inputs"):
                 yield Form(id="form")
@@ -122,6 +125,7 @@ class Workbench(Screen[None]):
         self.results = self.query_one("#results", Results)
         self.detail = self.query_one("#detail", Results)
         self.footer = self.query_one("#footer", Footer)
+        self._tell()
         self.sizeup.store.subscribe(self.refresh_panels)
         self._give_focus(self.form)
         self.sizeup.store.subscribe(self._keep_soon)
@@ -134,6 +138,7 @@ class Workbench(Screen[None]):
             from tui.screens import files
 
             self._run(files.recover(self))
+        self._look_ahead()
         if not self.app.is_headless:
             from tui.screens import pickers
 
@@ -155,12 +160,14 @@ class Workbench(Screen[None]):
         self.set_class(width < SMALLEST[0] or height < SMALLEST[1], "tiny")
         self.set_class(width < NARROW, "narrow")
         self.set_class(width >= WIDE, "wide")
+        self.set_class(height >= TALL, "tall")
 
     # --- store
 
     def refresh_panels(self) -> None:
         """Let every panel compare itself with the store and send what differs."""
         self.footer.message = ""
+        self._tell()
         self.form.refill()
         for panel in self.query(Canvas):
             if panel is not self.form:
@@ -192,6 +199,46 @@ class Workbench(Screen[None]):
             self.refresh_panels()
         else:
             store.edit(scenario, group)
+
+    # --- news
+
+    @property
+    def news(self) -> tuple[News, ...]:
+        """What there is to know beside the build."""
+        return news_of(self.sizeup.catalog.problems, self.sizeup.store.past)
+
+    def _tell(self) -> None:
+        """Show the line of news while there is something that was not dismissed."""
+        words = tuple(item.words for item in self.news if item.words not in self._known)
+        told = self.query_one("#news", NewsLine)
+        told.words = words
+        self.set_class(bool(words), "news")
+        told.update_lines()
+
+    def dismiss_news(self) -> None:
+        """The line goes; Ctrl+G still shows what it told."""
+        self._known |= {item.words for item in self.news}
+        self._tell()
+
+    @on(NewsLine.Clicked)
+    def _news_clicked(self, event: NewsLine.Clicked) -> None:
+        self.dismiss_news() if event.dismissed else self.action_news()
+
+    def action_news(self) -> None:
+        """The news in full, until dismissed."""
+        from tui.screens.help import NewsReader
+
+        if not self.news:
+            self.say(
+                "Nothing in the catalog has changed since this was saved, and your own catalog files are in order."
+            )
+            return
+
+        def answered(dismissed: bool | None) -> None:
+            if dismissed:
+                self.call_after_refresh(self.dismiss_news)
+
+        self.app.push_screen(NewsReader(self.news), answered)
 
     # --- focus and pages
 
@@ -343,6 +390,11 @@ class Workbench(Screen[None]):
         """The page before."""
         self._turned(Results.Turned(-1))
 
+    def action_redraw(self) -> None:
+        """Everything is sent again."""
+        self.sizeup.wire.forget()
+        self.refresh()
+
     def action_theme(self) -> None:
         """The next colour theme."""
         self.say(f"Theme: {self.sizeup.next_theme()}.")
@@ -382,6 +434,10 @@ class Workbench(Screen[None]):
             self.open_working(event.action.removeprefix("figure:"))
         else:
             self._study(*event.action.split(":", 1))
+
+    @on(VerdictLine.Opened)
+    def _flip_opened(self, event: VerdictLine.Opened) -> None:
+        self._opened(Results.Opened(event.action))
 
     def _study(self, verb: str, what: str) -> None:
         """What the Builds, Compare and What if pages offer."""
@@ -561,11 +617,10 @@ class Workbench(Screen[None]):
         study.stop(self)
 
     def _look_ahead(self) -> None:
-        """Search or sweep, a little at a time, for the pages in sight that need it."""
-        if self.results.page in STUDIED or self.detail.page in STUDIED:
-            from tui.screens import study
+        """Search for flip points, and for what the pages in sight need, a little at a time."""
+        from tui.screens import study
 
-            study.look_ahead(self)
+        study.look_ahead(self)
 
     def keep_work(self) -> None:
         """Write unsaved work to the recovery file."""

@@ -388,7 +388,7 @@ class Form(Canvas, can_focus=True):
             Span(f" {glyphs.right}", "key", f"up:{field.key}" if field.kind == "number" else f"down:{field.key}"),
         )
         auto = ""
-        if fields.current(store.scenario, field) is None:
+        if fields.is_auto(store.scenario, field):
             auto = fields.chosen_by_auto(store.sizing, field)
         if field.kind == "choice" and not auto:
             return arrows, min(30, room - 4)

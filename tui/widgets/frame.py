@@ -9,7 +9,8 @@ from textual.message import Message
 
 from engine.sizing import Sizing
 from tui import actions, fields
-from tui.doc import BLANK, Line, Span, line, shorten, width_of, wrap
+from tui.doc import BLANK, Line, Span, balanced, line, shorten, width_of, wrap
+from tui.pages.sections import flip_action, flip_points, flip_short
 from tui.widgets.canvas import Canvas
 
 BADGES: dict[str, tuple[str, str]] = {
@@ -21,6 +22,19 @@ BADGES: dict[str, tuple[str, str]] = {
     "frontier": ("FRONTIER", "badge-warn"),
     "does-not-fit": ("DOES NOT FIT", "badge-bad"),
 }
+
+
+TOLD = ("one gpu", "one node", "one node at int4", "replicas", "a cluster", "the frontier")
+
+
+def _told_once(headline: str) -> str:
+    """A headline without the answer in front, which the badge beside it gives."""
+    answer, colon, rest = headline.partition(": ")
+    answer, bracket, but = answer.partition(" (")
+    if not colon or answer.casefold() not in TOLD:
+        return headline
+    told = f"{but.rstrip(')')}: {rest}" if bracket else rest
+    return told[:1].upper() + told[1:]
 
 
 class Title(Canvas):
@@ -57,6 +71,20 @@ class VerdictLine(Canvas):
 
     SCROLLS = False
 
+    class Opened(Message):
+        """A flip point was clicked: its working is wanted."""
+
+        def __init__(self, action: str) -> None:
+            super().__init__()
+            self.action = action
+
+    def on_click(self, event: events.Click) -> None:
+        """Open a flip point."""
+        offset = event.get_content_offset(self)
+        span = self.span_at(offset.x, offset.y)[1] if offset is not None else None
+        if span is not None and span.action:
+            self.post_message(self.Opened(span.action))
+
     def get_lines(self, width: int) -> Sequence[Line]:
         """Always as many lines as the widget is high."""
         store, glyphs = self.sizeup.store, self.sizeup.glyphs
@@ -88,22 +116,46 @@ class VerdictLine(Canvas):
         if doubtful and style == "badge-good":
             style = "badge-warn"
         badge = f" {word} "
-        head = wrap(glyphs.text(verdict.headline), width - len(badge) - 3)
-        reason = wrap(glyphs.text(verdict.reason), width - 2)
+        head = balanced(glyphs.text(_told_once(verdict.headline)), width - len(badge) - 3)
+        reason = balanced(glyphs.text(verdict.reason), width - 2)
         lines: list[Line] = []
         for number, text in enumerate(head[: max(1, height - 1)]):
             lead = (Span(" "), Span(badge, style), Span(" ")) if number == 0 else (Span(" " * (len(badge) + 2)),)
             lines.append((*lead, Span(text, "strong")))
         for text in reason:
             lines.append(line((f" {text}", "")))
-        if len(lines) < height and verdict.flips:
-            flips = "; ".join(flip.words.rstrip(".") for flip in verdict.flips)
-            lines.append(line((f" {shorten(glyphs.text(flips), width - 2, glyphs.ellipsis)}", "dim")))
+        if len(lines) < height:
+            lines += self._flips(sizing, width, height - len(lines))
         if len(lines) > height:
             last = "".join(span.text for span in lines[height - 1])
             rest = " ".join("".join(span.text for span in row).strip() for row in lines[height:])
             lines[height - 1] = line((shorten(f"{last} {rest}", width - 1, glyphs.ellipsis), ""))
         return lines[:height]
+
+    def _flips(self, sizing: Sizing, width: int, rows: int) -> list[Line]:
+        """Where the verdict changes, as many whole flip points as the rows hold; those of before an edit say so."""
+        glyphs = self.sizeup.glyphs
+        points, fresh = flip_points(sizing, self.sizeup.studies)
+        if not points:
+            return []
+        lead, style = ("Holds ", "") if fresh else ("Held  ", "dim")
+        lines: list[list[Span]] = [[Span(f" {lead}", style)]]
+        more = f" {glyphs.ellipsis}"
+        for number, flip in enumerate(points):
+            words = glyphs.text(flip_short(flip))
+            gap = f" {glyphs.dot} " if any(span.action for span in lines[-1]) else ""
+            room = width - 1 - width_of(lines[-1]) - len(gap)
+            if number < len(points) - 1 and len(lines) == rows:
+                room -= len(more)
+            if len(words) > room and gap:
+                if len(lines) == rows:
+                    lines[-1].append(Span(more, "dim"))
+                    break
+                lines.append([Span(" " * (len(lead) + 1))])
+                gap = ""
+            words = shorten(words, width - 1 - width_of(lines[-1]) - len(gap), glyphs.ellipsis)
+            lines[-1] += [Span(gap, "dim"), Span(words, "dim", flip_action(sizing, flip))]
+        return [tuple(row) for row in lines]
 
     def _where(self) -> str:
         store = self.sizeup.store
@@ -115,6 +167,46 @@ class VerdictLine(Canvas):
             label = field.label if field else store.problem.field
             return f"{label}: {store.problem.words}" if label else store.problem.words
         return ""
+
+
+class NewsLine(Canvas):
+    """What changed since the session was saved, or is wrong with catalog files. Shown only while there is something."""
+
+    SCROLLS = False
+
+    class Clicked(Message):
+        """It is to be read in full, or to go away."""
+
+        def __init__(self, dismissed: bool) -> None:
+            super().__init__()
+            self.dismissed = dismissed
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self.words: tuple[str, ...] = ()
+
+    def get_lines(self, width: int) -> Sequence[Line]:
+        """One line: the first of the news, how many more, and what can be done."""
+        glyphs = self.sizeup.glyphs
+        if not self.words:
+            return [BLANK]
+        more = f" +{len(self.words) - 1} more" if len(self.words) > 1 else ""
+        doing = (
+            Span(more, "warn"),
+            Span("  ^G", "key", "show"),
+            Span(" Show", "link", "show"),
+            Span("  Dismiss ", "link", "dismiss"),
+        )
+        room = width - 3 - width_of(doing)
+        words = shorten(glyphs.text(self.words[0]), room, glyphs.ellipsis)
+        return [line((" ! ", "warn"), Span(f"{words:<{room}}", "warn", "show"), *doing)]
+
+    def on_click(self, event: events.Click) -> None:
+        """Show, or dismiss."""
+        offset = event.get_content_offset(self)
+        span = self.span_at(offset.x, offset.y)[1] if offset is not None else None
+        if span is not None and span.action:
+            self.post_message(self.Clicked(span.action == "dismiss"))
 
 
 class Footer(Canvas):

@@ -1,0 +1,97 @@
+"""Flip points in the app: under the headline, on the pages, of the build on screen and no other."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from engine.flips import flip_points
+from engine.scenario import Scenario
+from engine.size import size
+from engine.workings import working
+from tests.tui.builds import BUILDS
+from tests.tui.driver import app_of, running
+from tui.doc import plain
+from tui.pages.sections import flip_action, flip_short
+from tui.studies import Studies
+
+
+@pytest.fixture
+def scenario() -> Scenario:
+    """A node that carries its load."""
+    return BUILDS["llama70b"]()
+
+
+@pytest.mark.parametrize(("build", "columns", "rows"), [("deepseek", 80, 24), ("llama70b", 120, 36)])
+async def test_the_nearest_flip_stands_under_the_reason(build: str, columns: int, rows: int) -> None:
+    scenario = BUILDS[build]()
+    async with running(app_of(scenario), columns, rows) as app:
+        await app.settle()
+        flips = flip_points(scenario)
+        assert flips
+        assert f"Holds {flip_short(flips[0])}" in app.text("#verdict")
+
+
+async def test_every_flip_opens_to_a_working_that_adds_up(scenario: Scenario) -> None:
+    sizing = size(scenario)
+    for flip in flip_points(scenario):
+        made = working(sizing, flip_action(sizing, flip).removeprefix("figure:"))
+        assert made.value == pytest.approx(flip.at)
+        assert made.computed() == pytest.approx(made.value)
+
+
+async def test_flips_are_opened_by_key_and_by_mouse(scenario: Scenario) -> None:
+    async with running(app_of(scenario)) as app:
+        await app.settle()
+        at = app.text("#verdict").splitlines()
+        row = next(number for number, text in enumerate(at) if "Holds" in text)
+        await app.pilot.click("#verdict", offset=(at[row].index("up to") + 2, row))
+        assert "Where the verdict changes" in app.text("#dialog-text")
+        await app.press("escape", "ctrl+t", "2")
+        panel = app.app.workbench.results
+        for _ in range(60):
+            if panel.chosen.startswith("figure:flip."):
+                break
+            await app.press("down")
+        await app.press("enter")
+        assert "Where the verdict changes" in app.text("#dialog-text")
+
+
+async def test_an_edit_marks_what_was_found_before_it(scenario: Scenario, monkeypatch: pytest.MonkeyPatch) -> None:
+    from tui.screens import study
+
+    async with running(app_of(scenario)) as app:
+        await app.settle()
+        monkeypatch.setattr(study, "PAUSE_S", 30.0)  # the edits never rest
+        before = app.text("#verdict").splitlines()[2]
+        await app.go_to("workload.output_tokens")
+        await app.press("up")
+        assert app.text("#verdict").splitlines()[2] == before.replace("Holds", "Held ")
+        await app.go_to("model.weights")
+        await app.press("down")  # another model: what was found says nothing about it
+        assert "Held" not in app.text("#verdict")
+        assert "Holds" not in app.text("#verdict")
+
+
+async def test_what_was_found_is_the_same_that_the_engine_says(scenario: Scenario) -> None:
+    async with running(app_of(scenario), 160, 48) as app:
+        await app.go_to("workload.concurrency")
+        await app.press("up")
+        await app.settle()
+        now = app.app.store.scenario
+        points, fresh = app.app.studies.flips.of(size(now))
+        assert fresh
+        assert points == flip_points(replace(now, title="", notes=""))
+        shown = " ".join(plain(row) for row in app.app.workbench.detail.lines)
+        for flip in points:
+            assert flip_short(flip).split(";")[0] in " ".join(shown.split())
+
+
+def test_a_search_given_up_leaves_no_flips(scenario: Scenario) -> None:
+    flips = Studies(size).flips
+    job = flips.steps(scenario)
+    next(job)
+    job.close()
+    assert flips.stale(scenario)
+    assert flips.of(size(scenario)) == ((), False)
