@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 
-import pytest
-
 for name in ("NO_COLOR", "TEXTUAL_THEME", "TEXTUAL_ANIMATIONS", "COLUMNS", "LINES", "SIZEUP_ASCII"):
     os.environ.pop(name, None)  # before textual is imported: it reads them once
 os.environ |= {"TERM": "xterm-256color", "COLORTERM": "truecolor", "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8"}
@@ -14,11 +12,3 @@ os.environ["TEXTUAL_FPS"] = "1000"  # a pilot waits for the next frame after eve
 from tests.tui.quiet import quiet  # noqa: E402 - after the environment is settled
 
 __all__ = ["quiet"]
-
-
-@pytest.fixture(autouse=True)
-def no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Searches begin at once, not after the edits have rested."""
-    from tui.screens import study
-
-    monkeypatch.setattr(study, "PAUSE_S", 0)
