@@ -25,7 +25,7 @@ RANKS: tuple[Rank, ...] = (
     "fewest GPUs",
 )
 # Shapes that are sold: one to eight cards in a box, then boxes of eight.
-SHAPES = ((1, 1), (2, 1), (4, 1), (8, 1), (8, 2), (8, 4))
+SHAPES = ((1, 1), (2, 1), (4, 1), (8, 1), (8, 2), (8, 3), (8, 4))
 # Changes that make the workload smaller rather than the build larger.
 ASKS_FOR_LESS = frozenset(
     f"workload.{name}"
@@ -192,8 +192,8 @@ def readable(found: Plan) -> bool:
 def options(scenario: Scenario, limits: Limits | None = None) -> Iterator[Option | None]:
     """Every build of the catalog that carries the workload; None for a card that has been searched without one.
 
-    A generator, so that a caller can show progress and stop. Once a card carries the workload in some shape, its
-    larger shapes are not tried: they only cost more.
+    A generator, so that a caller can show progress and stop. Once a card carries the workload with headroom in some
+    shape, its larger shapes are not tried: they only cost more.
     """
     limits = limits or Limits()
     architecture = scenario.model.architecture
@@ -230,7 +230,9 @@ def options(scenario: Scenario, limits: Limits | None = None) -> Iterator[Option
                     option = priced(found, limits)
                     if _within(option, limits):
                         yield option
-                    break
+                    roomy = found.memory.headroom in HEADROOM
+                    if not option.caveats or (roomy and gpus_per_node == SHAPES[-1][0]):
+                        break  # more boxes give room, and no earlier first token
         yield None
 
 
