@@ -32,17 +32,21 @@ _NO_LOAD = ("workload.sequence_length", "workload.micro_batch")
 FIELD_UNITS = {
     "workload.concurrency": "users",
     "workload.input_tokens": "prompt tokens",
+    "workload.output_tokens": "answer tokens",
     "workload.sequence_length": "tokens a sequence",
     "workload.micro_batch": "sequences a micro-batch",
     "workload.requests_per_s": "requests/s",
     "workload.tokens_per_s_user_target": "tokens/s a user",
+    "workload.ttft_target_s": "s to the first token",
     "workload.total_tokens": "tokens",
     "workload.deadline_days": "days",
+    "workload.budget_usd": "USD",
 }
 """The unit of each field that may flip the verdict, as its words end."""
 _SINGULAR = {
     "workload.concurrency": "user",
     "workload.input_tokens": "prompt token",
+    "workload.output_tokens": "answer token",
     "workload.micro_batch": "sequence a micro-batch",
     "workload.requests_per_s": "request/s",
     "workload.deadline_days": "day",
@@ -54,12 +58,14 @@ CLOSE = 0.005
 def _fields(scenario: Scenario) -> tuple[str, ...]:
     workload = scenario.workload
     if workload.is_inference:
-        names = ["concurrency", "input_tokens"]
-        names += [n for n in ("requests_per_s", "tokens_per_s_user_target") if getattr(workload, n) is not None]
+        names = ["concurrency", "input_tokens", "output_tokens"]
+        targets = ("requests_per_s", "tokens_per_s_user_target", "ttft_target_s")
+        names += [n for n in targets if getattr(workload, n) is not None]
     else:
         names = ["sequence_length", "micro_batch"]
-        if workload.deadline_days is not None:
-            names += ["total_tokens", "deadline_days"]
+        if workload.deadline_days is not None or workload.budget_usd is not None:
+            names += ["total_tokens"]
+        names += [n for n in ("deadline_days", "budget_usd") if getattr(workload, n) is not None]
     return tuple(names)
 
 
@@ -79,6 +85,8 @@ def _most(scenario: Scenario, field: str) -> float:
     limit = scenario.model.architecture.max_position or math.inf
     if field == "input_tokens":
         return limit - scenario.workload.output_tokens
+    if field == "output_tokens":
+        return limit - scenario.workload.input_tokens
     return limit if field == "sequence_length" else math.inf
 
 

@@ -22,6 +22,7 @@ from engine.sizing import Build, Notice, Power, Suggestion, Verdict
 from engine.units import GIB
 from engine.verdict import WEIGHTS_RULE
 
+NIC_LANES = 16  # a 200 or 400 Gb/s card takes a whole x16 slot (NVIDIA ConnectX-6 and -7 data sheets)
 BIGGER_CARDS_TRIED = 3
 """Larger cards that are sized before it is given up: the cheapest that could hold the load come first."""
 _ORDER = {"error": 0, "warning": 1, "info": 2}
@@ -316,12 +317,16 @@ def _host(scenario: Scenario) -> Iterator[Notice]:
             "warning",
             f"{platform.host_memory_gb:,.0f} GB of host RAM is below {vram_gb:,.0f} GB of VRAM: plan at least as much.",
         )
-    needed = (hardware.accelerator.pcie_lanes or 0) * hardware.gpus_per_node
+    needed, what = (hardware.accelerator.pcie_lanes or 0) * hardware.gpus_per_node, f"{hardware.gpus_per_node} GPUs"
+    if hardware.nodes > 1:
+        nics = platform.nics or hardware.inter_link.nics_per_node or 1
+        needed += NIC_LANES * nics
+        what += f" and {nics} network card{'s' if nics > 1 else ''}"
     if platform.pcie_lanes is not None and needed > platform.pcie_lanes and platform.intra_link != "pcie5-switch":
         yield Notice(
             "lanes-short",
             "warning",
-            f"{hardware.gpus_per_node} GPUs take {needed} PCIe lanes; the platform has {platform.pcie_lanes}.",
+            f"{what} take {needed} PCIe lanes; the platform has {platform.pcie_lanes}.",
         )
 
 

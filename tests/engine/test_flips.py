@@ -51,6 +51,14 @@ SCENARIOS: dict[str, dict[str, Any]] = {
         "total_tokens": 50_000_000_000,
         "deadline_days": 7.0,
     },
+    "a run with a budget": {
+        "model": "llama-3.1-8b",
+        "weights": "bf16",
+        "accelerator": "h100-sxm",
+        "kind": "pretrain",
+        "total_tokens": 20_000_000_000,
+        "budget_usd": 5000.0,
+    },
     "a fine-tune across nodes": {"weights": "bf16", "nodes": 2, "kind": "full-finetune"},
 }
 

@@ -121,7 +121,11 @@ def test_ram_below_vram_is_named_with_its_platform() -> None:
 def test_short_lanes_are_named_where_no_switch_makes_up_for_them() -> None:
     short = {"pcie_lanes": 64, "intra_link": "pcie5-root"}
     assert "lanes-short" in _ids(_on("rtxpro6000-mq-8x-dual-genoa", **short))
-    assert "lanes-short" not in _ids(_on("rtxpro6000-mq-8x-dual-genoa", **(short | {"pcie_lanes": 128})))
+    enough = _on("rtxpro6000-mq-8x-dual-genoa", **(short | {"pcie_lanes": 128}))
+    assert "lanes-short" not in _ids(enough)
+    assert "lanes-short" in _ids(replace(enough, hardware=replace(enough.hardware, nodes=2))), (
+        "network cards take lanes"
+    )
     assert "lanes-short" not in _ids(_on("rtxpro6000-mq-8x-dual-genoa", **(short | {"intra_link": "pcie5-switch"})))
 
 
