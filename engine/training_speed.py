@@ -285,7 +285,8 @@ def rates(accelerator: Accelerator, compute_dtype: str, software: Software, cons
         compute_dtype = "fp8"
     if compute_dtype == "fp8" and accelerator.supports_fp8 and eight:
         dtype, peak = "fp8", eight
-        matrix = (accelerator.measured_tflops_fp8 or eight * UNMEASURED_MATRIX_SHARE) * c[f"matmul.{family}.fp8"]
+        # what keeps a part from its 16-bit peak (clocks, power, kernels) keeps it from the 8-bit one as well
+        matrix = (accelerator.measured_tflops_fp8 or eight * best / sixteen) * c[f"matmul.{family}.fp8"]
     elif compute_dtype == "nvfp4" and four:
         dtype, peak = "nvfp4", four
         matrix = four * UNMEASURED_MATRIX_SHARE * c["matmul.blackwell.nvfp4"]

@@ -279,6 +279,9 @@ def prepare(row: Row) -> Prepared:
         kind, users = "batch", users or 2048 * max(1, layout.dp or 1)
     elif mode.startswith("burst") or mode == "static batch":
         requests = users
+        if mode == "static batch" and users:
+            # the batch runs as one, whatever an engine admits by default
+            runtime = Runtime(engine=engine, max_num_seqs=max(256, round(users)))
     if prompt is None:
         prompt = 512
     if answer is None:
