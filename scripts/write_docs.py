@@ -15,15 +15,16 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
-from tests.accuracy import engine_logs, harness  # noqa: E402 - the checkout must be importable first
+from tests.accuracy import engine_logs, harness, training_memory  # noqa: E402 - the checkout must be importable first
 from tests.accuracy.__main__ import SETS  # noqa: E402
 
 BEGIN, END = "<!-- accuracy: written by scripts/write_docs.py -->", "<!-- accuracy: end -->"
-PUBLIC = "engine_logs_public"
+PUBLIC, PUBLIC_TRAINING = "engine_logs_public", "training_memory_public"
 TITLES = {
     "engine_logs": "serving memory against engine start-up logs",
     PUBLIC: "the same, logs that nothing was fitted on",
     "training_memory": "training memory",
+    PUBLIC_TRAINING: "the same, runs that nothing was fitted on",
     "collectives": "collectives",
     "inference_perf": "serving speed",
     "training_perf": "training speed",
@@ -38,6 +39,9 @@ def evaluations() -> dict[str, harness.Evaluation]:
         found[name] = importlib.import_module(f"tests.accuracy.{name}").evaluate(rows)
         if name == "engine_logs":
             found[PUBLIC] = engine_logs.evaluate(engine_logs.check_rows())
+        if name == "training_memory":
+            path = harness.REFERENCE / f"{PUBLIC_TRAINING}.jsonl"
+            found[PUBLIC_TRAINING] = training_memory.evaluate(harness.load_rows(path))
     return found
 
 
