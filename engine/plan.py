@@ -240,6 +240,28 @@ def _reason(scenario: Scenario, layouts: list[Layout], ranked: list[tuple[float,
     return _against(score, layout, others) if others else "the only layout that fits"
 
 
+def rivals(scenario: Scenario, chosen: Layout) -> tuple[float, tuple[tuple[float, Layout], ...]]:
+    """(tokens/s that ranked the chosen layout, those of the layouts that its reason names, in its order)."""
+
+    def score(layout: Layout) -> float:
+        if scenario.workload.is_inference:
+            return _score(scenario, layout, serving_room(scenario, layout))
+        (made,) = steps(scenario.model.architecture, scenario.hardware, scenario.workload, [layout])
+        return made.tokens_per_s
+
+    named = [
+        next((other for other in candidate_layouts(scenario) if part.endswith(f" {_words(other)}")), None)
+        for part in chosen.reason.split(", ")
+    ]
+    others = tuple((score(other), other) for other in named if other is not None)
+    return (score(chosen), others) if others else (0.0, ())
+
+
+def layout_words(layout: Layout) -> str:
+    """A layout in short, as reasons name it: TP 4 x 2 replicas."""
+    return _words(layout)
+
+
 def plan(scenario: Scenario) -> Plan:
     """The scenario with the best valid layout. Raises ScenarioError for an impossible scenario or layout."""
     choice = scenario.layout

@@ -35,7 +35,9 @@ def _suggestions(scenario: Scenario, layout: Layout, now: Memory) -> tuple[Sugge
         if after.starts and (after.fits or after.max_concurrency > now.max_concurrency):
             users = int(after.max_concurrency)
             room = f"{users:,} user{'' if users == 1 else 's'} at {changed.workload.tokens_per_request:,} tokens"
-            found.append((after.fits, Suggestion(field, value, f"{what}: {after.headroom}, room for {room}")))
+            found.append(
+                (after.fits, Suggestion(field, value, f"{what}: {after.headroom}, room for {room}", layout=shape))
+            )
     found.sort(key=lambda pair: not pair[0])
     return tuple(suggestion for _, suggestion in found)
 
@@ -55,7 +57,7 @@ def _changes(scenario: Scenario, layout: Layout, now: Memory) -> list[_Change]:
     if kv_format(model.kv_cache).bits > 8:
         smaller = replace(scenario, model=replace(model, kv_cache="fp8"))
         changes.append(("model.kv_cache", "fp8", smaller, layout, f"{kv_format('fp8').label} KV cache"))
-    changes += _more_gpus(scenario, layout)
+    changes += _more_gpus(scenario, layout, now.starts)
     prompt = _longest_prompt(scenario, layout, now)
     if prompt:
         shorter = replace(scenario, workload=replace(workload, input_tokens=prompt))
@@ -69,18 +71,29 @@ def _changes(scenario: Scenario, layout: Layout, now: Memory) -> list[_Change]:
     return changes
 
 
-def _more_gpus(scenario: Scenario, layout: Layout) -> list[_Change]:
-    """Twice the GPUs: a wider TP while the node has room for it, otherwise twice the pipeline over twice the nodes."""
+def _more_gpus(scenario: Scenario, layout: Layout, starts: bool) -> list[_Change]:
+    """Twice the GPUs: a wider TP while the node has room for it, otherwise twice the nodes.
+
+    starts: whether the nodes hold the model as they are; then more of them are replicas, else twice the pipeline.
+    """
     arch, hardware = scenario.model.architecture, scenario.hardware
     gpus = 2 * hardware.gpus_per_node
-    wider = [tp for tp in valid_tp(arch, gpus) if tp > layout.tp and gpus % tp == 0]
+    if layout.dp_attention:
+        wider = [replace(layout, dp=2 * layout.dp)]
+    else:
+        wider = [
+            replace(layout, tp=tp, dp=2 * layout.gpus // (tp * layout.pp))
+            for tp in valid_tp(arch, gpus)
+            if tp > layout.tp and 2 * layout.gpus % (tp * layout.pp) == 0
+        ]
     if gpus <= LARGEST_NODE and wider:
         more = replace(scenario, hardware=replace(hardware, gpus_per_node=gpus))
-        shape = replace(layout, tp=max(wider))
-        return [("hardware.gpus_per_node", gpus, more, shape, f"{gpus} GPUs in the node")]
+        return [("hardware.gpus_per_node", gpus, more, wider[-1], f"{gpus} GPUs in the node")]
+    nodes = 2 * hardware.nodes
+    more = replace(scenario, hardware=replace(hardware, nodes=nodes))
+    if starts and not layout.dp_attention:
+        return [("hardware.nodes", nodes, more, replace(layout, dp=2 * layout.dp), f"{nodes} nodes")]
     if 2 * layout.pp <= len(arch.layers):
-        nodes = 2 * hardware.nodes
-        more = replace(scenario, hardware=replace(hardware, nodes=nodes))
         return [("hardware.nodes", nodes, more, replace(layout, pp=2 * layout.pp), f"{nodes} nodes")]
     return []
 

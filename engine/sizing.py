@@ -76,13 +76,15 @@ class MemoryGroup:
 class Suggestion:
     """One change that would help: dotted session key, new value, and what it does in words.
 
-    also: further keys that belong to the same change, such as the GPUs of the one node that replaces two.
+    also: further keys that belong to the same change, such as the GPUs of the one node that replaces two. layout: the
+    one that the words were sized on; None where they hold whatever is chosen.
     """
 
     field: str
     value: str | int | float | bool
     effect: str
     also: tuple[tuple[str, str | int | float | bool], ...] = ()
+    layout: Layout | None = None
 
 
 @dataclass(frozen=True, slots=True)

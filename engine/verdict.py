@@ -312,6 +312,11 @@ def _node_capacity(one: Scenario) -> tuple[int, float]:
     return low, full.serving.best_tokens_per_s_total / one.workload.output_tokens
 
 
+def node_capacity(one: Plan) -> tuple[int, float]:
+    """Users, and requests/s, that one node as planned serves inside the targets: what step 3 counts replicas by."""
+    return _node_capacity(_without_load(one.scenario))
+
+
 def _replicas_needed(scenario: Scenario, users: int, rate: float) -> int:
     """Replicas of one node that the users and the requests take, at least two."""
     workload = scenario.workload

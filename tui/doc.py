@@ -46,11 +46,13 @@ def ends(left: Sequence[Span], right: Sequence[Span], width: int) -> Line:
     return (*left, Span(" " * gap), *right)
 
 
-def heading(title: str, width: int, rule: str, right: str = "", right_style: str = "dim") -> Line:
-    """A section heading: the title, a rule, and words at the right end."""
+def heading(
+    title: str, width: int, rule: str, right: str = "", right_style: str = "dim", right_action: str = ""
+) -> Line:
+    """A section heading: the title, a rule, and words at the right end, which may open."""
     tail = f" {right}" if right else ""
     dashes = max(1, width - len(title) - 1 - len(tail))
-    return (Span(title, "title"), Span(" " + rule * dashes, "rule"), Span(tail, right_style))
+    return (Span(title, "title"), Span(" " + rule * dashes, "rule"), Span(tail, right_style, right_action))
 
 
 def wrap(text: str, width: int, indent: str = "") -> list[str]:

@@ -6,10 +6,11 @@ Their ids say which build and which of its figures: `build:2@cost.buy_usd`, `pin
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import NamedTuple
 
 from engine.errors import ScenarioError
-from engine.scenario import Scenario
+from engine.scenario import LayoutChoice, Scenario
 from engine.sizing import Sizing
 from tui.studies import Studies
 
@@ -30,7 +31,7 @@ def opened(figure: str, here: Sizing, studies: Studies) -> Opened | None:
     kind, _, what = reference.partition(":")
     try:
         found = _found(kind, what, here, studies)
-    except (ScenarioError, KeyError, ValueError):
+    except (ScenarioError, KeyError, ValueError, IndexError):
         return None
     if found is None:
         return None
@@ -45,7 +46,10 @@ def _found(kind: str, what: str, here: Sizing, studies: Studies) -> tuple[str, S
         from tui.pages.found import option_at
 
         option = option_at(studies.search, int(what))
-        return None if option is None else (_words(option.scenario), option.scenario)
+        return None if option is None else (f"Found in the catalog: {_words(option.scenario)}", option.scenario)
+    if kind == "passed":
+        passed = studies.search.ranked[int(what)].passed
+        return None if passed is None else (f"Found in the catalog: {_words(passed.scenario)}", passed.scenario)
     if kind == "pin":
         pin = next((entry for entry in studies.pins if entry.name == what), None)
         return None if pin is None else (f"Pinned build {pin.name}: {_words(pin.scenario)}", pin.scenario)
@@ -74,6 +78,11 @@ def _changed(here: Sizing, studies: Studies, field: str, text: str) -> tuple[str
     for key, value in (*found.also, (field, found.value)):
         linked = key in LINK_FIELDS and isinstance(value, str)
         scenario = at(scenario, key, str(value)) if linked else changed(scenario, key, value)
+    if found.layout is not None:
+        shape = found.layout
+        scenario = replace(
+            scenario, layout=LayoutChoice(shape.tp, shape.pp, shape.dp, shape.ep, shape.dp_attention or None)
+        )
     return f"With this change: {found.effect}", scenario
 
 

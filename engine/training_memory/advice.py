@@ -137,7 +137,7 @@ def _more_nodes(architecture: Architecture, workload: Workload, layout: Layout, 
         if needs <= card.usable_bytes:
             count = nodes * factor
             words = f"{count} nodes ({wider.gpus} GPUs): needs {needs / GIB:,.1f} GiB a GPU"
-            return Suggestion("hardware.nodes", count, words)
+            return Suggestion("hardware.nodes", count, words, layout=wider)
     return None
 
 
@@ -170,7 +170,7 @@ def suggestions(
         more = host * min(card.per_node, layout.gpus) - now.host_bytes
         extra = f", {more / GIB:,.0f} GiB of host RAM a node" if more > GIB else ""
         effect = f"needs {needs / GIB:,.1f} GiB instead of {now.peak_bytes / GIB:,.1f}{extra}"
-        found.append(Suggestion(field, value, f"{words}: {effect}"))
+        found.append(Suggestion(field, value, f"{words}: {effect}", layout=layout))
         if len(found) == MAX_SUGGESTIONS:
             break
     if not now.fits and len(found) < MAX_SUGGESTIONS:

@@ -29,6 +29,7 @@ from engine.workings import (
     growth,
     model,
     money,
+    replicas,
     scaling,
     serving_memory,
     serving_speed,
@@ -100,6 +101,7 @@ def _id(index: int, name: str) -> str:
     return f"memory.{index}.{name}" if index else f"memory.{name}"
 
 
+FRONTIER_STEP = 5
 _PARTS = ("weights", "kv", "activation", "runtime", "optimizer", "gradient")
 
 
@@ -235,12 +237,20 @@ def _verdict(case: Case, name: str) -> Working:
     number, _, figure = name.partition(".")
     if not number.isdigit():
         number, figure = str(case.sizing.verdict.step), name
+    if figure == "replicas":
+        return replace(replicas.replicas(case.sizing), figure=f"verdict.{name}")
     short = f"memory.{figure}" if "." not in figure else figure
     found = step_plan(case.scenario, case.plan, int(number))
+    if found is None and int(number) == FRONTIER_STEP:
+        found = case.plan
     if found is None:
         raise KeyError(f"verdict.{name}")
-    made = _of(Case(found), short)
     prefix = f"verdict.{number}."
+    if figure.startswith("node."):
+        made = replicas.node(case.sizing, found, figure.removeprefix("node."))
+        prefix = ""
+    else:
+        made = _of(Case(found), short)
     inputs = tuple(replace(entry, figure=prefix + entry.figure) if entry.figure else entry for entry in made.inputs)
     hardware = found.scenario.hardware
     nodes = f"{hardware.nodes} nodes of " if hardware.nodes > 1 else ""
@@ -341,13 +351,14 @@ _COMMON: dict[str, Callable[[Case, int], Working]] = {
 _SECTIONS: dict[str, Callable[[Case, str], Working]] = {
     "model": model.found,
     "serving": _from(serving_speed.FIGURES),
-    "training": _from(training_speed.FIGURES),
+    "training": _from(training_speed.FIGURES | training_speed.SOMETIMES),
     "fabric": fabric.found,
     "scaling": scaling.found,
     "article": scaling.article,
     "load": entered.load,
     "build": entered.build,
     "states": states.found,
+    "layout": entered.layout,
     "curve": growth.curve,
     "choice": growth.choice,
     "smallest": growth.smallest,

@@ -1,7 +1,8 @@
-"""Workings of what a person entered, where other figures of the screen rest on it: the load and the GPUs."""
+"""Workings of what a person entered or left to choose: the load, the GPUs, the layout against others."""
 
 from __future__ import annotations
 
+from engine.plan import layout_words, rivals
 from engine.workings.case import Case
 from engine.workings.record import Sheet, Working
 
@@ -98,4 +99,29 @@ def _replicas(case: Case) -> Working:
         f"{gpus} // ({tp} * {pp})",
         "counted",
         "engine.layout",
+    )
+
+
+def layout(case: Case, name: str) -> Working:
+    """The working of `layout.rival.N`: the chosen layout against the N-th that its reason names. Raises KeyError."""
+    kind, _, number = name.partition(".")
+    score, others = rivals(case.scenario, case.plan.layout)
+    if kind != "rival" or not number.isdigit() or not 1 <= int(number) <= len(others):
+        raise KeyError(f"layout.{name}")
+    value, other = others[int(number) - 1]
+    sheet, words = Sheet(), layout_words(other)
+    source = "engine.plan: what ranks layouts that fit, each timed under this load"
+    mine = sheet.put("tokens_s", score, "tokens/s", f"{layout_words(case.layout)}: {source}", "fitted")
+    theirs = sheet.put("tokens_s_other", value, "tokens/s", f"{words}: {source}", "fitted")
+    note = "A layout that misses a target, or fills its memory, counts a small share of its tokens."
+    return sheet.working(
+        f"layout.{name}",
+        f"Tokens/s against {words}",
+        score / value,
+        "",
+        "tokens/s of the chosen layout / of the other",
+        f"{mine} / {theirs}",
+        "fitted",
+        "engine.plan",
+        note=note,
     )

@@ -246,6 +246,8 @@ _OF_CURVE: dict[str, Callable[[Case], Working]] = {
 def curve(case: Case, name: str) -> Working:
     """The working of `curve.GPUS.FIELD` or `curve.FIELD`. Raises KeyError."""
     count, _, field = name.partition(".")
+    if count == "last":
+        count = str(_found(case).curve.points[-1].gpus)
     if not count.isdigit():
         return _OF_CURVE[name](case)
     point, before = _point(case, int(count))

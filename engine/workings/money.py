@@ -160,6 +160,28 @@ def _million(case: Case) -> Working:
     )
 
 
+def _per_usd(case: Case) -> Working:
+    cost, sheet, plan = _cost(case), Sheet(), case.plan
+    figure, title = "cost.tokens_per_usd", "Tokens for a dollar of rent"
+    section = "serving" if plan.serving is not None else "training"
+    made = plan.serving or plan.training
+    if not cost.rent_usd_per_hour or made is None:
+        return unknown(figure, title, "tokens", "needs a rental price and a build with a speed")
+    speed = sheet.see("tokens_s", made.tokens_per_s_total, "tokens/s", f"{section}.tokens_per_s_total")
+    seconds = sheet.put("seconds_an_hour", SECONDS_PER_HOUR, "s", "by definition")
+    hour = sheet.see("usd_per_hour", cost.rent_usd_per_hour, "USD", "cost.rent_usd_per_hour", "data sheet")
+    return sheet.working(
+        figure,
+        title,
+        made.tokens_per_s_total * SECONDS_PER_HOUR / cost.rent_usd_per_hour,
+        "tokens",
+        "tokens a second x seconds of an hour / rent an hour",
+        f"{speed} * {seconds} / {hour}",
+        "fitted",
+        MODEL,
+    )
+
+
 def _api(case: Case) -> Working:
     cost, sheet, work = _cost(case), Sheet(), case.scenario.workload
     figure, title = "cost.api_usd_per_million_tokens", "The same from a hosted API"
@@ -531,6 +553,7 @@ COST: dict[str, Callable[[Case], Working]] = {
     "rent_usd_per_month": _month,
     "own_usd_per_month": _own,
     "usd_per_million_tokens": _million,
+    "tokens_per_usd": _per_usd,
     "api_usd_per_million_tokens": _api,
     "run_usd": _run,
     "break_even_months": _break_even,

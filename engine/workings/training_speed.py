@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 from engine.flops import RECURRENT_FLOPS_PER_STATE_ELEMENT, active_elements, attention_flops_per_token
 from engine.scenario import Layout, Workload
-from engine.sizing import Training
+from engine.sizing import Interval, Training
 from engine.training_speed import (
     ACTIVATION_BYTES,
     ATTENTION_BACKWARD,
@@ -34,6 +35,7 @@ from engine.training_speed import (
     tiling,
 )
 from engine.units import GB, SECONDS_PER_DAY, SECONDS_PER_HOUR, TERA
+from engine.verdict import FRONTIER_DAYS
 from engine.workings.case import Case
 from engine.workings.record import Sheet, Working
 
@@ -560,6 +562,10 @@ def _days(case: Case) -> Working:
     tokens = sheet.entered("total_tokens", _work(case).total_tokens, "tokens")
     speed = sheet.see("tokens_s", run.tokens_per_s_total, "tokens/s", "training.tokens_per_s_total")
     keep = sheet.see("goodput", run.goodput, "", "training.goodput", "rule of thumb")
+    between = run.interval
+    slow_fast = None
+    if between.low > 0 and between.high > 0:
+        slow_fast = Interval(*(run.days * run.tokens_per_s_gpu / bound for bound in (between.high, between.low)))
     day = sheet.put("seconds_a_day", SECONDS_PER_DAY, "s", "by definition")
     return sheet.working(
         "training.days",
@@ -568,6 +574,87 @@ def _days(case: Case) -> Working:
         "days",
         "tokens / tokens a second / goodput / seconds a day",
         f"{tokens} / {speed} / {keep} / {day}",
+        "fitted",
+        MODEL,
+        slow_fast,
+    )
+
+
+def _step_tokens(case: Case) -> Working:
+    sheet, run, work = Sheet(), _run(case), _work(case)
+    speed = sheet.see("tokens_s", run.tokens_per_s_total, "tokens/s", "training.tokens_per_s_total")
+    seconds = sheet.see("step_s", run.step_s, "s", "training.step_s")
+    shape = (
+        f"{run.micro_batches} micro-batches of {work.micro_batch} x {work.sequence_length:,} tokens on "
+        f"{case.layout.dp} data-parallel ranks"
+    )
+    return sheet.working(
+        "training.step_tokens",
+        "Tokens of one step",
+        run.tokens_per_s_total * run.step_s,
+        "tokens",
+        "tokens a second x seconds of a step",
+        f"{speed} * {seconds}",
+        "counted",
+        MODEL,
+        note=f"{shape[:1].upper()}{shape[1:]}.",
+    )
+
+
+def _worth(case: Case) -> Working:
+    sheet, run = Sheet(), _run(case)
+    share = sheet.see("efficiency", run.efficiency, "", "training.efficiency")
+    gpus = sheet.see("gpus", case.scenario.hardware.gpus, "GPUs", "build.gpus", "entered")
+    return sheet.working(
+        "training.gpus_worth",
+        "GPUs that would do the same if nothing were lost",
+        run.efficiency * case.scenario.hardware.gpus,
+        "GPUs",
+        "speed of a GPU against one alone x GPUs",
+        f"{share} * {gpus}",
+        "fitted",
+        MODEL,
+    )
+
+
+def _frontier(case: Case) -> Working:
+    """GPUs of this kind that finish in the wall time asked, or in the one that is planned for."""
+    sheet, run = Sheet(), _run(case)
+    hours = sheet.see("gpu_hours", run.gpu_hours, "GPU-hours", "training.gpu_hours")
+    deadline = _work(case).deadline_days
+    days = sheet.put(
+        "days",
+        deadline or FRONTIER_DAYS,
+        "days",
+        "entered" if deadline else "planned for where no deadline is given: engine.verdict",
+        "entered" if deadline else "rule of thumb",
+    )
+    value = math.ceil(run.gpu_hours / 24.0 / (deadline or FRONTIER_DAYS))
+    return sheet.working(
+        "training.frontier_gpus",
+        "GPUs that finish in time",
+        value,
+        "GPUs",
+        "GPU-hours of the run / 24 / days, up; at the speed of this plan's GPUs",
+        f"ceil({hours} / 24 / {days})",
+        "fitted",
+        MODEL,
+        note=f"For {_work(case).total_tokens / 1e12:,.3g}T tokens.",
+    )
+
+
+def _most_worth(case: Case) -> Working:
+    sheet, run = Sheet(), _run(case)
+    if not run.serial_share:
+        raise KeyError("training.most_gpus_worth")
+    share = sheet.see("serial_share", run.serial_share, "", "training.serial_share")
+    return sheet.working(
+        "training.most_gpus_worth",
+        "GPUs whose work no number of them exceeds",
+        1 / run.serial_share,
+        "GPUs",
+        "1 / Amdahl's serial share",
+        f"1 / {share}",
         "fitted",
         MODEL,
     )
@@ -840,6 +927,8 @@ FIGURES: dict[str, Callable[[Case], Working]] = {
     "tokens_per_s_total": _total,
     "mfu": _mfu,
     "days": _days,
+    "step_tokens": _step_tokens,
+    "gpus_worth": _worth,
     "gpu_hours": _gpu_hours,
     "peak_bytes": _peak,
     "efficiency": _efficiency,
@@ -868,3 +957,5 @@ FIGURES: dict[str, Callable[[Case], Working]] = {
     "head_s": _head,
 }
 """By the name of the field of `Training`, then the quantities that these are worked out from."""
+SOMETIMES: dict[str, Callable[[Case], Working]] = {"most_gpus_worth": _most_worth, "frontier_gpus": _frontier}
+"""Figures that a run may lack."""

@@ -37,7 +37,7 @@ async def test_differing_rows_and_winners_are_marked(scenario: Scenario) -> None
         await with_pin(app)
         hardware = row_of(app, "hardware")
         assert hardware.startswith("≠")
-        assert row_of(app, "weights").split() == ["weights", "fp8", "in", "all"]
+        assert row_of(app, "weights").split() == ["weights", "fp8", "the", "same"]
         free = row_of(app, "free GiB")
         assert free.startswith("≠")
         assert free.count("✓") == 1
@@ -68,7 +68,8 @@ async def test_rename_and_unpin(scenario: Scenario) -> None:
         assert "big box" in app.text("#results")
         await app.press("u")
         assert not app.app.store.pins
-        assert "Nothing is pinned" in app.text("#results")
+        assert "p pins the build at hand as A" in app.text("#results")
+        assert "now" in app.text("#results"), "its column stands there already"
         await app.press("ctrl+z")
         assert [pin.name for pin in app.app.store.pins] == ["big box"]
 

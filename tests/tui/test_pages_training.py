@@ -19,6 +19,7 @@ from engine.sizing import Sizing
 from engine.workings import workings
 from tests.tui.builds import BUILDS
 from tests.tui.driver import Driver, app_of, running
+from tests.tui.figures import opens
 from tui import report, session
 from tui.doc import Line, plain
 from tui.glyphs import ASCII, UNICODE, Glyphs
@@ -101,12 +102,11 @@ def test_no_line_is_wider_than_the_page(name: str, width: int, page: str) -> Non
 @pytest.mark.parametrize("name", TRAININGS)
 def test_every_figure_that_opens_has_a_working(name: str, page: str) -> None:
     sizing = sized(name)
-    known = workings(sizing)
     for row in lines(sizing, page):
         for span in row:
             kind, _, figure = span.action.partition(":")
             if kind == "figure":
-                assert known[figure].title
+                assert opens(sizing, Studies(size), figure)[0].title
 
 
 def test_the_points_of_the_curve_open_to_what_they_say() -> None:
@@ -114,10 +114,11 @@ def test_the_points_of_the_curve_open_to_what_they_say() -> None:
         sizing = sized(name)
         known = workings(sizing)
         points = {point.gpus: point for point in prospects(sizing.scenario).curve.points}
-        opened = {span.action for row in lines(sizing, "Scaling") for span in row if ".gpus." in span.action}
-        assert len(opened) >= 6
+        opened = {span.action for row in lines(sizing, "Scaling") for span in row if ":curve." in span.action}
+        opened = {action for action in opened if action.count(".") == 2 and ".last." not in action}
+        assert {action.rpartition(".")[2] for action in opened} >= {"days", "efficiency", "marginal", "gpu_hours"}
         for action in opened:
-            _, _, gpus, _, field = action.split(".")
+            _, gpus, field = action.split(".")
             value = known[action.removeprefix("figure:")].value
             assert value == pytest.approx(getattr(points[int(gpus)], field)), action
 
@@ -214,7 +215,12 @@ def test_the_shapes_open_to_what_they_say(name: str) -> None:
         for shape in serving_scaling(sizing.scenario, sizing.layout)
         if not shape.in_use
     }
-    actions = {span.action for row in lines(sizing, "Scaling") for span in row if ".shape." in span.action}
+    actions = {
+        span.action
+        for row in lines(sizing, "Scaling")
+        for span in row
+        if span.action.startswith("figure:if.shape.") and ".serving." in span.action and "(" not in span.action
+    }
     assert len(actions) >= 4
     for action in actions:
         _, _, place, _, field = action.split(".")

@@ -98,13 +98,18 @@ def bars(sizing: Sizing, width: int, glyphs: Glyphs) -> list[Line]:
     names = [group_name(group, len(memory.per_gpu)) for group in groups]
     label = min(22, max(len(name) for name in names))
     tails = [_tail(group) for group in groups]
+    opens = [
+        f"figure:{figure_of(sizing, group, 'over_bytes' if group.over_bytes else 'available_bytes')}"
+        for group in groups
+    ]
     tail = max(len(text) for text, _ in tails)
     room = max(10, width - label - tail - 5)
     scale = max(max(group.total_bytes, group.used_bytes) for group in groups)
     lines: list[Line] = []
-    for group, name, (text, style) in zip(groups, names, tails, strict=True):
+    for group, name, (text, style), opened in zip(groups, names, tails, opens, strict=True):
         bar = cells(group, parts, room, scale, glyphs)
-        lines.append(line(f" {name[:label]:<{label}} ", *bar, f" {' ' * (tail - len(text))}", (text, style)))
+        gap = f" {' ' * (tail - len(text))}"
+        lines.append(line(f" {name[:label]:<{label}} ", *bar, gap, Span(text, style, opened)))
     if len(groups) < len(memory.per_gpu):
         lines.append(line((f" {len(memory.per_gpu) - len(groups)} more groups lie between these", "dim")))
     lines.append(_axis(sizing, label + 2, room, scale, width, glyphs))
@@ -118,24 +123,29 @@ def _tail(group: MemoryGroup) -> tuple[str, str]:
     return f"{gib(free)} GiB free", "dim"
 
 
+def figure_of(sizing: Sizing, group: MemoryGroup, field: str) -> str:
+    """The id of one figure of a group."""
+    place = sizing.memory.per_gpu.index(group)
+    return f"memory.{f'{place}.' if place else ''}{field}"
+
+
 def _axis(sizing: Sizing, start: int, room: int, scale: int, width: int, glyphs: Glyphs) -> Line:
     """The line under the bars: where 70 % of the card lies, and the size of the card."""
     total = sizing.memory.per_gpu[0].total_bytes
     at = min(room - 1, round(WEIGHTS_MARK * total / scale * room))
     edge = min(room, round(total / scale * room))
     note = f"{gib(total)} GiB"
+    size = Span(note, "dim", "figure:memory.total_bytes")
     if not sizing.scenario.workload.is_inference:
-        return line((" " * max(0, start + edge - len(note)) + note, "dim"))
-    mark = f"{glyphs.mark} 70 %"
-    left = " " * (start + at) + mark
-    gap = start + edge - len(left) - len(note)
-    if gap < 1:
-        gap = 2
-    words = left + " " * gap + note
-    rule = "weights at most"
-    if at > len(rule) + 2:
-        words = " " * (start + at - len(rule) - 1) + rule + " " + words[start + at :]
-    return line((words[:width], "dim"))
+        return line(" " * max(0, start + edge - len(note)), size)
+    rule, mark = "weights at most ", f"{glyphs.mark} {percent(WEIGHTS_MARK)}"
+    words = rule + mark if at > len(rule) + 1 else mark
+    left = start + at - len(words) + len(mark)
+    gap = start + edge - left - len(words) - len(note)
+    gap = gap if gap >= 1 else 2
+    fits = left + len(words) + gap + len(note) <= width
+    spans = [Span(" " * left), Span(words, "dim", "figure:memory.weights_share")]
+    return (*spans, Span(" " * gap), size) if fits else tuple(spans)
 
 
 def legend(sizing: Sizing, width: int, glyphs: Glyphs, before: Sizing | None = None) -> list[Line]:
@@ -158,6 +168,12 @@ def legend(sizing: Sizing, width: int, glyphs: Glyphs, before: Sizing | None = N
         heads = "".join(f"{name[: column - 1]:>{column}}" for name in names)
         lines.append(line((f"   {'GiB':<{label - 1}}" + heads, "dim")))
 
+    def share_of(field: str, name: str) -> str:
+        if field == "weights_bytes":
+            return "figure:memory.weights_share"
+        of = f"memory.{f'{places[0]}.' if places[0] else ''}"
+        return f"figure:ratio({of}{name},{of}total_bytes)"
+
     def row(glyph: str, style: str, words: str, field: str, values: list[int], note: str = "") -> Line:
         unit = "" if several else " GiB"
         name = "available_bytes" if field == "free_bytes" else field
@@ -170,7 +186,7 @@ def legend(sizing: Sizing, width: int, glyphs: Glyphs, before: Sizing | None = N
                 Span(f"{gib(value):>{column}}{unit}", "figure", action)
                 for value, action in zip(values, actions, strict=True)
             ),
-            (f"  {note:<18}" if of_card else f" {note}", "dim"),
+            Span(f"  {note:<18}" if of_card else f" {note}", "dim", share_of(field, name) if note else ""),
             ("" if several else _delta(field, values[0], before), "delta"),
         )
 

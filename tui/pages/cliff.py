@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from engine.fabric import fabric_drop, headline_links
 from engine.sizing import FabricRow, FabricWord, Sizing
-from tui.doc import BLANK, Line, Span, heading, line, paragraphs, shorten
+from tui.doc import BLANK, Line, Span, flow, heading, line, paragraphs, shorten
 from tui.pages.sections import FABRIC_STYLE, Look, fabric
 from tui.pages.words import digits, percent, seconds
 
@@ -40,11 +40,22 @@ def drop(sizing: Sizing, look: Look) -> list[Line]:
                 (f" {row.word}", style),
             )
         )
-    words = (
-        f"{_ratio(found.bandwidth_ratio)} less bandwidth, {_ratio(found.seconds_ratio)} the time in links, "
-        f"{percent(1 / found.speed_ratio if found.speed_ratio else 1.0)} of the speed in the box"
-    )
-    return lines + paragraphs(words, look.width - 1, "", " ", " ")
+    inside, outside = (f"fabric.{row.link}." for row in (found.in_box, found.between))
+    kept = percent(1 / found.speed_ratio if found.speed_ratio else 1.0)
+    spans = [
+        Span(" "),
+        Span(_ratio(found.bandwidth_ratio), "figure", f"figure:ratio({inside}bandwidth_gb_s,{outside}bandwidth_gb_s)"),
+        Span(" less bandwidth, "),
+        Span(
+            _ratio(found.seconds_ratio),
+            "figure",
+            f"figure:ratio({outside}seconds,{inside}seconds)" if found.in_box.seconds else "",
+        ),
+        Span(" the time in links, "),
+        Span(kept, "figure", f"figure:ratio({outside}relative_speed,{inside}relative_speed)"),
+        Span(" of the speed in the box"),
+    ]
+    return lines + flow(spans, look.width)
 
 
 def _ratio(value: float) -> str:
@@ -70,11 +81,11 @@ def times(sizing: Sizing, look: Look, rows: Sequence[FabricRow]) -> list[Line]:
     for row in rows:
         used = bool(row.in_use)
         style = "strong" if used else ""
-        action = f"figure:fabric.{row.link}"
+        of = f"figure:fabric.{row.link}."
         spans = [
             Span(f" {look.glyphs.pointer if used else ' '} ", "key"),
-            Span(f"{shorten(row.link, link, look.glyphs.ellipsis):<{link}} ", style, action),
-            Span(f"{_gb_s(row.bandwidth_gb_s):>5} ", style, action),
+            Span(f"{shorten(row.link, link, look.glyphs.ellipsis):<{link}} ", style, f"{of}relative_speed"),
+            Span(f"{_gb_s(row.bandwidth_gb_s):>5} ", style, f"{of}bandwidth_gb_s"),
         ]
         if bar >= 8:
             cells = _log_cells(row.bandwidth_gb_s, bar)
@@ -82,10 +93,11 @@ def times(sizing: Sizing, look: Look, rows: Sequence[FabricRow]) -> list[Line]:
                 Span(look.glyphs.bar * cells, FABRIC_STYLE[row.word] or "accent"),
                 Span(look.glyphs.bar_rest * (bar - cells) + " ", "rest"),
             ]
-        text = f"{_latency(row.latency_us):>8} " if latency else ""
-        text += f"{seconds(row.seconds):>8} "
-        text += f"{seconds(row.prefill_seconds):>7} " if prefill else ""
-        spans.append(Span(f"{text}{percent(row.share):>5}", style, action))
+        spans.append(Span(f"{_latency(row.latency_us):>8} " if latency else "", style, f"{of}latency_us"))
+        spans.append(Span(f"{seconds(row.seconds):>8} ", style, f"{of}seconds"))
+        if prefill:
+            spans.append(Span(f"{seconds(row.prefill_seconds):>7} ", style, f"{of}prefill_seconds"))
+        spans.append(Span(f"{percent(row.share):>5}", style, f"{of}share"))
         lines.append(tuple(spans))
     return lines
 
@@ -170,12 +182,15 @@ def notes(sizing: Sizing, look: Look, rows: Sequence[FabricRow]) -> list[Line]:
         if row.in_use:
             where = "inside a node" if row.in_use == "intra" else "between nodes"
             note = f": {row.bandwidth_note}" if row.bandwidth_note else ""
-            lines += paragraphs(
-                f"In use {where}: {row.name}, {digits(row.bandwidth_gb_s)} GB/s one way{note}",
-                look.width - 3,
-                "",
+            wide = f"{digits(row.bandwidth_gb_s)} GB/s one way{note}"
+            lines += flow(
+                [
+                    Span(f" {look.glyphs.pointer} ", "key"),
+                    Span(f"In use {where}: {row.name}, "),
+                    Span(wide, "", f"figure:fabric.{row.link}.bandwidth_gb_s"),
+                ],
+                look.width - 1,
                 "   ",
-                f" {look.glyphs.pointer} ",
             )
     told = ["GB/s counts one way for each GPU: a figure printed for both ways is halved. The bar is a log scale."]
     if sizing.scenario.workload.is_inference:

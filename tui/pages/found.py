@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from engine.scenario import Scenario
 from engine.sizing import Sizing
-from tui.doc import BLANK, Line, Span, ends, flow, heading, line, paragraphs, wrap
+from tui.doc import BLANK, Line, Span, ends, flow, heading, line, paragraphs, shorten, width_of
+from tui.pages.prose import linked
 from tui.pages.sections import HEADROOM_STYLE, Look
 from tui.pages.words import count, digits, percent, rate, seconds, usd
 from tui.studies import Search
 
 if TYPE_CHECKING:
-    from engine.recommend import Limits, Option
+    from engine.recommend import Limits, Option, Recommendation
+
+UNKNOWN = "unknown"
+NO_ROOM = ("tight", "marginal")
 
 
 def build_words(scenario: Scenario, times: str = "×") -> str:
@@ -31,16 +35,12 @@ def builds(sizing: Sizing, look: Look, search: Search) -> list[Line]:
 def _smallest(sizing: Sizing, look: Look, search: Search) -> list[Line]:
     word = sizing.memory.headroom
     if sizing.verdict.carried:
+        need = "no change is needed"
+        need += f", but its memory is {word}: the Memory page says what gives room." if word in NO_ROOM else "."
+        name = f"{build_words(sizing.scenario, look.glyphs.times)}, {sizing.scenario.model.weights}"
         return [
             heading("THIS BUILD CARRIES IT", look.width, look.glyphs.rule, word, HEADROOM_STYLE[word]),
-            *paragraphs(
-                f"{build_words(sizing.scenario, look.glyphs.times)}, {sizing.scenario.model.weights}: "
-                "no change is needed.",
-                look.width - 1,
-                "",
-                " ",
-                " ",
-            ),
+            *paragraphs(f"{name}: {need}", look.width - 1, "", " ", " "),
         ]
     lines = [heading("SMALLEST CHANGE THAT MAKES IT FIT", look.width, look.glyphs.rule, word, HEADROOM_STYLE[word])]
     if search.stale(sizing.scenario) or (search.running and not search.fixes):
@@ -52,11 +52,10 @@ def _smallest(sizing: Sizing, look: Look, search: Search) -> list[Line]:
         action = f"fix:{fix.field}={fix.value}"
         tag = f" {look.glyphs.arrow} "
         key = " a apply" if number == 0 else " apply"
-        wrapped = wrap(look.glyphs.text(fix.effect), look.width - len(tag) - len(key) - 2)
-        for row, words in enumerate(wrapped):
-            lead = Span(tag, "key", action) if row == 0 else Span(" " * len(tag))
-            tail = (Span(f" {key}", "key", action),) if row == len(wrapped) - 1 else ()
-            lines.append((lead, Span(words, "link", action), *tail))
+        told = linked(look.glyphs.text(fix.effect), "link", fix=f"{fix.field}={fix.value}")
+        told = [span if span.action else span._replace(action=action) for span in told]
+        rows = flow([Span(tag, "key", action), *told], look.width - len(key) - 2, " " * len(tag))
+        lines += [*rows[:-1], (*rows[-1], Span(f" {key}", "key", action))]
     return lines
 
 
@@ -91,15 +90,16 @@ def _set(search: Search, name: str) -> bool:
 
 def _limits(look: Look, search: Search) -> list[Line]:
     lines = [heading("WITHIN THESE LIMITS", look.width, look.glyphs.rule, "w changes one")]
-    spans: list[Span] = [Span(" ")]
-    for number, (name, label) in enumerate(LIMIT_LABELS):
+    row: list[Span] = [Span(" ")]
+    for name, label in LIMIT_LABELS:
         words = limit_words(search.limits, name)
-        action = f"limit:{name}"
-        gap = "" if number == len(LIMIT_LABELS) - 1 else "   "
-        style = "figure" if words not in ("any", "all") else "dim"
-        spans += [Span(f"{label} ".replace(" ", "\u00a0"), "link", action)]
-        spans += [Span(words.replace(" ", "\u00a0"), style, action), Span(gap)]
-    return lines + flow(spans, look.width)
+        action, style = f"limit:{name}", "figure" if words not in ("any", "all") else "dim"
+        entry = [Span(f"{label} ", "link", action), Span(words, style, action), Span("   ")]
+        if width_of([*row, *entry]) - 3 > look.width and len(row) > 1:
+            lines.append(tuple(row))
+            row = [Span(" ")]
+        row += entry
+    return [*lines, tuple(row)]
 
 
 def _better(sizing: Sizing, look: Look, search: Search) -> list[Line]:
@@ -128,27 +128,159 @@ def _better(sizing: Sizing, look: Look, search: Search) -> list[Line]:
     kept = [f"{label} {limit_words(search.limits, name)}" for name, label in LIMIT_LABELS if _set(search, name)]
     if kept:
         lines += paragraphs(f"Within: {', '.join(kept)}", look.width - 1, "", " ", " ")
-    for number, option in enumerate(found_builds(search)):
-        ranks = [entry for entry in search.ranked if entry.option is option]
-        action = f"build:{number}"
-        lines.append(
-            ends(
-                [Span(" " + ", ".join(entry.rank for entry in ranks), "dim" if outdated else "title")],
-                [Span("" if number else "Enter opens it", "dim")],
-                look.width,
-            )
-        )
-        style = "dim" if outdated else "link"
-        name = f"{build_words(option.scenario, glyphs.times)}, {option.scenario.model.weights}"
-        layout = option.plan.layout
-        shape = f"TP {layout.tp}" + (f" PP {layout.pp}" if layout.pp > 1 else "")
-        shape += f" DP {layout.dp}" if layout.dp > 1 else ""
-        lines.append(line("   ", Span(name, style, action), (f"   {shape}", "dim")))
-        lines += paragraphs(
-            f" {glyphs.dot} ".join(_figures(option)), look.width - 4, "dim" if outdated else "", "   ", "   "
-        )
+    options = found_builds(search)
+    here = _at_hand(sizing)
+    columns = _columns([*options, here], look)
+    lines.append(_joined_cells([head for head, _, _ in columns], "dim"))
+    name = f" the build at hand: {build_words(sizing.scenario, glyphs.times)}, {sizing.scenario.model.weights}"
+    word = sizing.memory.headroom if sizing.verdict.carried else "does not carry it"
+    style = HEADROOM_STYLE[sizing.memory.headroom] if sizing.verdict.carried else "bad"
+    lines.append(
+        ends([Span(shorten(name, look.width - len(word) - 1, glyphs.ellipsis))], [Span(word, style)], look.width)
+    )
+    lines.append(_joined_cells([(texts[-1], figure) for _, texts, figure in columns], "figure"))
+    for number, option in enumerate(options):
+        lines += _build_lines(number, option, search, columns, look, outdated)
+    return [*lines, *_notes(options, look)]
+
+
+def _at_hand(sizing: Sizing) -> Option:
+    """The build at hand as one of the builds found."""
+    from engine.plan import Plan
+    from engine.recommend import priced
+
+    return priced(Plan(sizing.scenario, sizing.layout, sizing.memory, sizing.serving, sizing.training))
+
+
+def _notes(options: Sequence[Option], look: Look) -> list[Line]:
     words = "A build opens in place of this one; Ctrl+Z comes back, p pins it for comparing."
-    return [*lines, *paragraphs(words, look.width - 1, "dim", " ", " ")]
+    if any(option.rent_usd_per_month is None or option.buy_usd is None for option in options):
+        words += " unknown: the catalog has no price; one of your own goes under Money and limits."
+    return paragraphs(words, look.width - 1, "dim", " ", " ")
+
+
+def _build_lines(
+    number: int, option: Option, search: Search, columns: Sequence[Column], look: Look, outdated: bool
+) -> list[Line]:
+    """A build: what it is first in, its name with how it is split, how full it is, and its figures in columns."""
+    glyphs, action = look.glyphs, f"build:{number}"
+    ranks = [(place, entry) for place, entry in enumerate(search.ranked) if entry.option is option]
+    title = Span(" " + ", ".join(entry.rank for _, entry in ranks), "dim" if outdated else "title")
+    margin = ", ".join(option.caveats)
+    said = [Span(option.plan.memory.headroom, "dim" if outdated else "good")]
+    if margin:
+        said = [Span("! ", "warn"), *linked(margin, "warn", f"{action}@")]
+    lines = [ends([title], said, look.width)]
+    layout = option.plan.layout
+    shape = f"TP {layout.tp}" + (f" PP {layout.pp}" if layout.pp > 1 else "")
+    shape += f" DP {layout.dp}" if layout.dp > 1 else ""
+    shape += f", {option.sold}" if option.sold else ""
+    name = f"{build_words(option.scenario, glyphs.times)}, {option.scenario.model.weights}"
+    hint = "" if number else "  Enter opens it"
+    if 3 + len(name) + 3 + len(shape) + len(hint) <= look.width:
+        shape += hint
+    lines += flow(
+        [Span("   "), Span(name, "dim" if outdated else "link", action), Span("   "), Span(shape, "dim")],
+        look.width,
+        "   ",
+    )
+    cells = [(cell, figure) for _, texts, figure in columns for cell in [texts[number]]]
+    lines.append(_joined_cells(cells, "dim" if outdated else "figure", f"{action}@"))
+    for place, entry in ranks:
+        if entry.passed is not None and not outdated:
+            lines += _passed_lines(place, entry, look)
+    return lines
+
+
+def _passed_lines(place: int, entry: Recommendation, look: Look) -> list[Line]:
+    """The build that would have led but for its margin."""
+    passed = entry.passed
+    if passed is None:
+        return []
+    name = build_words(passed.scenario, look.glyphs.times)
+    text, figure = _ranked_by(entry.rank, passed)
+    spans = [Span("   instead of ", "dim"), Span(name, "dim"), Span(", ", "dim")]
+    spans += [Span(text, "figure", f"figure:passed:{place}@{figure}"), Span(": ", "dim")]
+    spans += linked(", ".join(passed.caveats), "warn", f"passed:{place}@")
+    return flow(spans, look.width, "   ")
+
+
+def _ranked_by(rank: str, option: Option) -> tuple[str, str]:
+    """What a build is ranked by in words, and the id of that figure."""
+    if rank == "cheapest to buy":
+        return f"{usd(option.buy_usd or 0.0)} of cards", "cost.item_1_usd"
+    if rank == "cheapest to rent":
+        return f"{usd(option.rent_usd_per_month or 0.0)} a month", "cost.rent_usd_per_month"
+    if rank == "most tokens per dollar":
+        return f"{count(option.tokens_per_usd or 0.0)} tokens a dollar", "cost.tokens_per_usd"
+    if rank == "least power":
+        return f"{digits((option.power_w or 0.0) / 1000)} kW", "power.total_w"
+    return f"{option.gpus} GPU{'s' * (option.gpus != 1)}", "build.gpus"
+
+
+Cell = tuple[str, str]
+"""A text and the id of the figure that it is; empty where it is none."""
+Column = tuple[Cell, Sequence[str], str]
+"""The head, the text of each build, and the id of the figure."""
+
+
+def _columns(options: Sequence[Option], look: Look) -> list[Column]:
+    """The figures of the builds in aligned columns, as many as fit; what matters least goes first."""
+    serving = any(option.plan.serving is not None for option in options)
+
+    def known(value: float | None, words: Callable[[float], str]) -> str:
+        return UNKNOWN if value is None else words(value)
+
+    def speed(option: Option) -> str:
+        made = option.plan.serving
+        return UNKNOWN if made is None else rate(made.tokens_per_s_total)
+
+    def wait(option: Option) -> str:
+        made = option.plan.serving
+        return UNKNOWN if made is None else seconds(made.inter_token_s)
+
+    def run(option: Option) -> str:
+        made = option.plan.training
+        return UNKNOWN if made is None else seconds(made.days * 86400)
+
+    def free(option: Option) -> str:
+        held = option.plan.memory.worst
+        return percent(max(0.0, 1 - held.used_bytes / held.usable_bytes))
+
+    def buy(option: Option) -> str:
+        return "owned" if option.buy_usd == 0 else known(option.buy_usd, usd)
+
+    wanted: list[tuple[str, Callable[[Option], str], str]] = [
+        ("cards", buy, "cost.item_1_usd"),
+        ("rent/month", lambda option: known(option.rent_usd_per_month, usd), "cost.rent_usd_per_month"),
+        ("power", lambda option: known(option.power_w, lambda w: f"{digits(w / 1000)} kW"), "power.total_w"),
+    ]
+    if serving:
+        wanted += [("tok/s", speed, "serving.tokens_per_s_total"), ("a token", wait, "serving.inter_token_s")]
+    else:
+        wanted.append(("the run", run, "training.days"))
+    wanted.append(("free", free, "ratio(memory.available_bytes,memory.usable_bytes)"))
+    wanted.append(("tokens/$", lambda option: known(option.tokens_per_usd, count), "cost.tokens_per_usd"))
+    columns: list[Column] = []
+    used = 2
+    for head, read, figure in wanted:
+        texts = [read(option) for option in options]
+        width = max(len(head), *(len(text) for text in texts))
+        if used + width + 2 > look.width:
+            continue
+        used += width + 2
+        columns.append(((f"{head:>{width}}", ""), [f"{text:>{width}}" for text in texts], figure))
+    return columns
+
+
+def _joined_cells(cells: Sequence[Cell], style: str, of: str = "") -> Line:
+    """The cells of a row. of: which build their figures are of; empty for the one at hand."""
+    spans = [Span("  ")]
+    for text, figure in cells:
+        unknown = text.strip() in (UNKNOWN, "owned")
+        opens = f"figure:{of}{figure}" if figure and not unknown else ""
+        spans += [Span("  "), Span(text, "dim" if unknown else style, opens)]
+    return tuple(spans)
 
 
 def found_builds(search: Search) -> list[Option]:
@@ -164,27 +296,3 @@ def option_at(search: Search, number: int) -> Option | None:
     """The build behind an action of the page."""
     found = found_builds(search)
     return found[number] if 0 <= number < len(found) else None
-
-
-def _figures(option: Option) -> Sequence[str]:
-    found = option.plan
-    memory = found.memory.worst
-    parts = [
-        f"{usd(option.buy_usd)} of cards" if option.buy_usd is not None else "price to buy unknown",
-        f"{usd(option.rent_usd_per_month)} a month rented"
-        if option.rent_usd_per_month is not None
-        else "not rented out",
-    ]
-    if option.buy_usd == 0:
-        parts[0] = "cards owned"
-    if option.power_w is not None:
-        parts.append(f"{digits(option.power_w / 1000)} kW")
-    if option.tokens_per_usd is not None:
-        parts.append(f"{count(option.tokens_per_usd)} tokens a dollar")
-    if found.serving is not None:
-        parts.append(f"{rate(found.serving.tokens_per_s_total)} tok/s in all")
-        parts.append(f"{seconds(found.serving.inter_token_s)} a token")
-    if found.training is not None:
-        parts.append(f"{seconds(found.training.days * 86400)} for the run")
-    parts.append(f"{percent(max(0.0, 1 - memory.used_bytes / memory.usable_bytes))} of its memory free")
-    return parts

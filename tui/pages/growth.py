@@ -11,14 +11,15 @@ from engine.scaling import (
     ARTICLE_EXCEPTION,
     ARTICLE_WORLD,
     FLOOR,
+    NO_BETTER,
     ScalingPoint,
     StrongScaling,
     article_scaling,
-    keeps_batch,
 )
 from engine.sizing import ScalingRow, Sizing
 from tui.doc import BLANK, NBSP, Line, Span, flow, heading, line, paragraphs, shorten, width_of
 from tui.glyphs import Glyphs
+from tui.pages.prose import sentence
 from tui.pages.sections import Look
 from tui.pages.words import count, digits, percent, rate, seconds, usd
 
@@ -92,12 +93,20 @@ def this_build(sizing: Sizing, look: Look) -> list[Line]:
         words = "It does not hold the training: the figure is that of cards with memory enough."
         lines += paragraphs(words, look.width - 1, "bad", " ", " ")
     if hardware.gpus > 1 and run.serial_share > 0:
-        words = (
-            f": {count(hardware.gpus)} GPUs do the work of {digits(run.efficiency * hardware.gpus)}, and no number of "
-            f"them would do that of more than {count(1 / run.serial_share)}."
+        lines += flow(
+            [
+                Span(" Amdahl's serial share is "),
+                Span(_share(run.serial_share), "figure", "figure:training.serial_share"),
+                Span(": "),
+                Span(f"{count(hardware.gpus)} GPUs", "", "figure:build.gpus"),
+                Span(" do the work of "),
+                Span(digits(run.efficiency * hardware.gpus), "figure", "figure:training.gpus_worth"),
+                Span(", and no number of them would do that of more than "),
+                Span(count(1 / run.serial_share), "figure", "figure:training.most_gpus_worth"),
+                Span("."),
+            ],
+            look.width,
         )
-        share = Span(_share(run.serial_share), "figure", "figure:training.serial_share")
-        lines += flow([Span(" Amdahl's serial share is "), share, Span(words)], look.width)
     elif hardware.gpus == 1:
         lines += paragraphs("One GPU shares nothing: it is the baseline.", look.width - 1, "dim", " ", " ")
     return lines
@@ -119,12 +128,19 @@ def curve(found: Prospects, sizing: Sizing, look: Look, stale: bool) -> list[Lin
         return lines
     lines += chart(found.curve, sizing.scenario.hardware.gpus, look)
     lines += legend(found.curve, look)
-    lines += paragraphs(found.curve.words, look.width - 1, "strong", " ", " ")
+    lines += sentence(found.curve.words, look.width, "strong")
     last = points[-1]
-    words = f"Amdahl's serial share up to {count(last.gpus)} GPUs: {_share(found.curve.serial_share)}."
+    spans = [
+        Span(" Amdahl's serial share up to "),
+        Span(f"{count(last.gpus)} GPUs", "", f"figure:curve.{last.gpus}.efficiency"),
+        Span(": "),
+        Span(_share(found.curve.serial_share), "figure", "figure:curve.serial_share"),
+        Span("."),
+    ]
     if found.curve.serial_share > 0:
-        words += f" The run cannot take less than {_time(points[0].days * found.curve.serial_share)}, however many."
-    lines += paragraphs(words, look.width - 1, "", " ", " ")
+        least = Span(_time(points[0].days * found.curve.serial_share), "figure", "figure:curve.least_days")
+        spans += [Span(" The run cannot take less than "), least, Span(", however many.")]
+    lines += flow(spans, look.width)
     return [*lines, *_points(found, sizing, look)]
 
 
@@ -270,8 +286,7 @@ def _points(found: Prospects, sizing: Sizing, look: Look) -> list[Line]:
         here, layout = point.gpus == own, point.layout
         style = "strong" if here else "" if point.fits else "dim"
         figure = "figure" if point.fits else "dim"
-        # where even the best layout outgrows the global batch, the point counts less than a step does
-        opens = f"figure:if.gpus.{point.gpus}." if keeps_batch(sizing.scenario, layout) else ""
+        opens = f"figure:curve.{point.gpus}."
         cost = glyphs.dash if point.cost_usd is None else usd(point.cost_usd)
         added = "" if point.gpus == 1 else _per_gpu(point.marginal)
         layout = point.layout
@@ -282,25 +297,30 @@ def _points(found: Prospects, sizing: Sizing, look: Look) -> list[Line]:
         spans = [
             Span(f" {glyphs.pointer if here else ' '} ", "key"),
             Span(f"{point.gpus:>5} ", style),
-            Span(f"{_time(point.days):>9}", figure, f"{opens}training.days" if opens else ""),
-            Span(f" {cost:>10} ", style),
-            Span(f"{_per_gpu(point.efficiency):>5}", style, f"{opens}training.efficiency" if opens else ""),
+            Span(f"{_time(point.days):>9}", figure, f"{opens}days"),
+            Span(f" {cost:>10} ", figure, f"{opens}cost_usd" if point.cost_usd is not None else ""),
+            Span(f"{_per_gpu(point.efficiency):>5}", figure, f"{opens}efficiency"),
             Span(" ", style),
-            Span(f"{added:>6}", "warn" if point.fits and point.marginal < FLOOR else style),
-            Span(f" {rate(point.gpu_hours):>10}" if wide else "", style),
+            Span(f"{added:>6}", "warn" if point.fits and point.marginal < FLOOR else figure, f"{opens}marginal"),
+            Span(f" {rate(point.gpu_hours):>10}" if wide else "", figure, f"{opens}gpu_hours"),
             Span(f"  {shape}", style),
         ]
         room = look.width - width_of(spans)
         if not point.fits and room > 8:
             spans.append(Span(shorten("  does not hold it", room, glyphs.ellipsis), "dim"))
         lines.append(tuple(spans))
-    words = "each: speed of a GPU against one alone; added: what the last added GPUs do of their full work"
+    words = " each: speed of a GPU against one alone; added: what the last added GPUs do of their full work"
+    spans = [Span(words, "dim")]
     if found.usd_per_gpu_hour is not None:
-        words += f". Costs at ${found.usd_per_gpu_hour:,.2f} a GPU-hour"
-        words += ", entered." if sizing.scenario.money.usd_per_gpu_hour is not None else ", the median on-demand offer."
+        entered = sizing.scenario.money.usd_per_gpu_hour is not None
+        spans += [
+            Span(". Costs at ", "dim"),
+            Span(f"${found.usd_per_gpu_hour:,.2f}", "figure", "figure:curve.usd_per_gpu_hour"),
+            Span(f" a GPU-hour, {'entered' if entered else 'the median on-demand offer'}.", "dim"),
+        ]
     else:
-        words += ". Nobody in the catalog rents this GPU: a price of your own gives costs."
-    return lines + paragraphs(words, look.width - 1, "dim", " ", " ")
+        spans.append(Span(". No rental price is known for this GPU: a price of your own gives costs.", "dim"))
+    return lines + flow(spans, look.width)
 
 
 # --- time and money
@@ -314,7 +334,8 @@ def smallest(found: Prospects, look: Look, stale: bool) -> list[Line]:
         lines += paragraphs(found.no_smallest, look.width - 1, "dim", " ", " ")
     else:
         mark, style = (glyphs.yes, "good") if found.smallest.found else (glyphs.no, "bad")
-        lines += _marked(found.smallest.words, mark, "dim" if stale else style, look)
+        told = sentence(found.smallest.words, look.width - 1, "dim" if stale else style, "   ", f" {mark} ")
+        lines += [(Span(f" {mark} ", style), *told[0][1:]), *told[1:]]
         made = found.smallest.plan
         if found.smallest.found and made is not None:
             hardware = made.scenario.hardware
@@ -336,33 +357,36 @@ def long_or_short(found: Prospects, look: Look) -> list[Line]:
     choice = found.choice
     if choice is None:
         return [*lines, *paragraphs("Neither price nor offer is known for this GPU.", look.width - 1, "dim", " ", " ")]
-    for option in (choice.one, choice.many):
+    for who, option in (("one", choice.one), ("many", choice.many)):
         name = f"{option.gpus} GPU{'s' * (option.gpus != 1)}"
         tail = "" if option.fits else f"  {glyphs.no} too small"
         lines += flow(
             line(
                 f" {name:<9} ",
-                (f"{_time(option.days):>9}  {usd(option.cost_usd):>9}", "figure" if option.fits else "dim"),
-                (f"  at ${option.usd_per_gpu_hour:,.2f} a GPU-hour", "dim"),
+                Span(f"{_time(option.days):>9}  ", "figure" if option.fits else "dim", f"figure:choice.{who}.days"),
+                Span(f"{usd(option.cost_usd):>9}", "figure" if option.fits else "dim", f"figure:choice.{who}.cost_usd"),
+                Span(
+                    f"  at ${option.usd_per_gpu_hour:,.2f} a GPU-hour", "dim", f"figure:choice.{who}.usd_per_gpu_hour"
+                ),
                 (tail, "bad"),
             ),
             look.width,
             " " * 11,
         )
-    lines += paragraphs(choice.words, look.width - 1, "", " ", " ")
+    lines += sentence(choice.words, look.width)
     held = next((point for point in found.curve.points if point.fits), None)
     if not choice.one.fits and held is not None:
-        words = f"The fewest of the curve that hold it are {held.gpus} GPUs: {_time(held.days)}"
-        words += "." if held.cost_usd is None else f", {usd(held.cost_usd)}."
-        lines += paragraphs(words, look.width - 1, "", " ", " ")
+        of = f"figure:curve.{held.gpus}."
+        spans = [
+            Span(" The fewest of the curve that hold it are "),
+            Span(f"{held.gpus} GPUs", "", f"{of}gpu_hours"),
+            Span(": "),
+            Span(_time(held.days), "figure", f"{of}days"),
+        ]
+        if held.cost_usd is not None:
+            spans += [Span(", "), Span(usd(held.cost_usd), "figure", f"{of}cost_usd")]
+        lines += flow([*spans, Span(".")], look.width)
     return lines
-
-
-def _marked(words: str, mark: str, style: str, look: Look) -> list[Line]:
-    rows = paragraphs(words, look.width - 4, style, "   ", f" {mark} ")
-    if rows:
-        rows[0] = (Span(f" {mark} ", style), *rows[0][1:])
-    return rows
 
 
 # --- the table
@@ -412,12 +436,18 @@ def _group(rows: list[ScalingRow], shape: str, fabric: str, name: int, room: int
                     "figure" if row.fits else "dim",
                     f"figure:scaling.{row.configuration}",
                 ),
-                (said, "dim"),
+                Span(said, "dim", f"figure:scaling.{row.configuration}.article" if said else ""),
             )
         )
     for better, under in groupby((row for row in rows if row.better), key=lambda row: row.better):
         names = " and ".join(row.parallelism for row in under)
-        lines += paragraphs(f"under the floor: {names}; better: {better}", look.width - 4, "warn", "     ", "   ! ")
+        place = better.rpartition(": ")[0].removeprefix("at best ")
+        told = Span(
+            f"under the floor: {names}; better: {better}",
+            "warn",
+            f"figure:scaling.{place}" if better != NO_BETTER else "",
+        )
+        lines += flow([Span("   ! ", "warn"), told], look.width - 1, "     ")
     return lines
 
 
@@ -431,15 +461,15 @@ def article(look: Look) -> list[Line]:
     rows = article_scaling()
     name = min(look.width - 16, max(len(row.configuration) for row in rows))
     lines.append(line((f"   {'':<{name}} {'said':>5} {'ours':>5}", "dim")))
-    for row in rows:
+    for number, row in enumerate(rows):
         odd = row.configuration == ARTICLE_EXCEPTION
         said = row.article_efficiency or 0.0
         label = shorten(row.configuration, name, glyphs.ellipsis)
         lines.append(
             line(
                 (f" {'*' if odd else ' '} {label:<{name}} ", "warn" if odd else ""),
-                (f"{_per_gpu(said):>5} ", "dim"),
-                (f"{_per_gpu(row.efficiency):>5}", "figure"),
+                Span(f"{_per_gpu(said):>5} ", "dim", f"figure:article.{number}.said"),
+                Span(f"{_per_gpu(row.efficiency):>5}", "figure", f"figure:article.{number}"),
             )
         )
     words = (
@@ -489,11 +519,19 @@ def _serving(sizing: Sizing, look: Look, growth: Growth | None) -> list[Line]:
         lines.append(line((title, "strong"), (over, "dim")))
         for shape in sorted(group, key=lambda one: (one.layout.tp, one.layout.pp)):
             lines.append(_shape_line(shape, name, room, best, look))
-    lines += paragraphs(_conclusion(shapes), look.width - 1, "strong", " ", " ")
+    lines += flow([Span(" "), *_conclusion(shapes)], look.width)
     words = (
         f"{glyphs.pointer} in use. What each link does to this traffic is on the Fabric page; other loads, on What if."
     )
     return lines + paragraphs(words, look.width - 1, "dim", " ", " ")
+
+
+_EACH = "ratio(serving.best_tokens_per_s_total,build.gpus)"
+
+
+def _place(shape: ServingShape) -> str:
+    """What the ids of a shape's figures start with."""
+    return "" if shape.in_use else f"if.shape.{shape.nodes}x{shape.gpus // shape.nodes}x{shape.layout.tp}."
 
 
 def _layout_words(shape: ServingShape) -> str:
@@ -518,14 +556,14 @@ def _shape_line(shape: ServingShape, name: int, room: int, best: float, look: Lo
     if not shape.best_concurrency:
         return (mark, label, Span(f"{glyphs.no} misses a target with one user", "warn"))
     cells = max(1, round(shape.tokens_per_s_gpu / best * room))
-    place = "" if shape.in_use else f"if.shape.{shape.nodes}x{shape.gpus // shape.nodes}x{shape.layout.tp}."
+    place = _place(shape)
     opens = f"figure:{place}serving."
     return (
         mark,
         label,
         Span(glyphs.bar * cells, "accent"),
         Span(glyphs.bar_rest * (room - cells), "rest"),
-        Span(f" {rate(shape.tokens_per_s_gpu):>5}", "figure"),
+        Span(f" {rate(shape.tokens_per_s_gpu):>5}", "figure", f"figure:{place}{_EACH}"),
         Span(" "),
         Span(f"{rate(shape.best_tokens_per_s_total):>8}", "figure", f"{opens}best_tokens_per_s_total"),
         Span(" "),
@@ -533,16 +571,22 @@ def _shape_line(shape: ServingShape, name: int, room: int, best: float, look: Lo
     )
 
 
-def _conclusion(shapes: Sequence[ServingShape]) -> str:
+def _conclusion(shapes: Sequence[ServingShape]) -> list[Span]:
     """The best shape for a GPU's money, and what the widest TP leaves of it."""
     able = [shape for shape in shapes if shape.best_concurrency]
     if not able:
-        return "None of these shapes serves the load: more memory a GPU, or smaller weights."
+        return [Span("None of these shapes serves the load: more memory a GPU, or smaller weights.", "strong")]
     best = max(able, key=lambda shape: (round(shape.tokens_per_s_gpu), -shape.gpus))
     words = f"Most for a GPU: {best.gpus} GPU{'s' * (best.gpus != 1)}, {_layout_words(best)}"
-    words += " and replicas of it." if best.gpus < max(shape.gpus for shape in shapes) else "."
+    words += " and replicas of it" if best.gpus < max(shape.gpus for shape in shapes) else ""
+    spans = [Span(words, "strong", f"figure:{_place(best)}{_EACH}"), Span(".", "strong")]
     widest = max(able, key=lambda shape: (shape.layout.tp, shape.gpus))
     if widest.layout.tp > best.layout.tp:
         left = widest.tokens_per_s_gpu / best.tokens_per_s_gpu
-        words += f" TP {widest.layout.tp} over {widest.gpus} GPUs leaves {percent(left)} of that."
-    return words
+        action = f"figure:ratio({_place(widest)}{_EACH},{_place(best)}{_EACH})"
+        spans += [
+            Span(f" TP {widest.layout.tp} over {widest.gpus} GPUs leaves ", "strong"),
+            Span(percent(left), "figure", action),
+            Span(" of that.", "strong"),
+        ]
+    return spans

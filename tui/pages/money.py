@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from engine.sizing import Sizing
-from tui.doc import Line, Span, ends, heading, line, paragraphs, shorten
+from tui.doc import Line, Span, ends, flow, heading, line, paragraphs, wrap
+from tui.pages.prose import sentence
 from tui.pages.sections import Figure, Look, figures
 from tui.pages.words import count, digits, size, usd
 
@@ -22,7 +23,7 @@ def summary(sizing: Sizing, look: Look) -> list[Line]:
         ),
         Figure("Rent an hour", _hourly(money.rent_usd_per_hour), "", "figure:cost.rent_usd_per_hour"),
         Figure("Rent a month", _known(money.rent_usd_per_month), "", "figure:cost.rent_usd_per_month"),
-        Figure("Own a month", _known(money.own_usd_per_month), "over 36 months", "figure:cost.own_usd_per_month"),
+        Figure("Own a month", _known(money.own_usd_per_month), "36 months", "figure:cost.own_usd_per_month"),
     ]
     if money.electricity_usd_per_month is not None:
         items.append(
@@ -45,9 +46,11 @@ def summary(sizing: Sizing, look: Look) -> list[Line]:
     if money.run_usd is not None:
         items.append(Figure("This run", usd(money.run_usd), "rented", "figure:cost.run_usd"))
     if money.checkpoint_bytes:
-        items.append(Figure("A checkpoint", size(money.checkpoint_bytes), "to store", "figure:cost.checkpoint_bytes"))
-    lines = [heading("COST", look.width, look.glyphs.rule, _break_even(sizing), "figure")]
-    return lines + figures(items, look)
+        items.append(Figure("Checkpoint", size(money.checkpoint_bytes), "each", "figure:cost.checkpoint_bytes"))
+    if money.break_even_months is not None:
+        words = f"{digits(money.break_even_months)} months"
+        items.append(Figure("Break-even", words, "", "figure:cost.break_even_months"))
+    return [heading("COST", look.width, look.glyphs.rule), *figures(items, look)]
 
 
 def _known(value: float | None) -> str:
@@ -56,11 +59,6 @@ def _known(value: float | None) -> str:
 
 def _hourly(value: float | None) -> str:
     return "unknown" if value is None else f"${value:,.2f}"
-
-
-def _break_even(sizing: Sizing) -> str:
-    months = sizing.cost.break_even_months
-    return "" if months is None else f"buying pays after {digits(months)} months"
 
 
 def bill(sizing: Sizing, look: Look) -> list[Line]:
@@ -77,12 +75,14 @@ def bill(sizing: Sizing, look: Look) -> list[Line]:
         else:
             each = f"{usd(row.usd_each)} each" if row.quantity > 1 else ""
             right = (
-                Span(f"{each}  " if each else "", "dim"),
+                Span(f"{each}  " if each else "", "dim", f"figure:cost.item_{number}_usd" if each else ""),
                 Span(usd(row.usd), "figure", f"figure:cost.item_{number}_usd"),
             )
             note = ", ".join(part for part in (row.source or "catalog", row.as_of) if part)
-        room = look.width - sum(len(span.text) for span in right) - 2
-        lines.append(ends([Span(shorten(item, room, look.glyphs.ellipsis))], right, look.width - 1))
+        room = look.width - sum(len(span.text) for span in right) - 3
+        rows = wrap(item.strip(), room - 1)
+        lines.append(ends([Span(f" {rows[0]}")], right, look.width - 1))
+        lines += [line(f"     {row}") for row in rows[1:]]
         lines += paragraphs(note, look.width - 4, "dim", "   ", "   ")
     if money.buy_usd is not None:
         unpriced = sum(row.usd is None for row in money.lines)
@@ -104,9 +104,12 @@ def rent(sizing: Sizing, look: Look) -> list[Line]:
     note = f"{gpus} GPU{'s' * (gpus > 1)}, an hour"
     lines = [heading("TO RENT", look.width, look.glyphs.rule, note)]
     if money.rent_usd_per_hour is not None:
-        lines += paragraphs(
-            f"Counted with ${money.rent_usd_per_hour:,.2f} an hour: {money.rent_note}", look.width - 1, "", " ", " "
-        )
+        spans = [
+            Span(" Counted with "),
+            Span(f"${money.rent_usd_per_hour:,.2f} an hour", "figure", "figure:cost.rent_usd_per_hour"),
+            Span(f": {money.rent_note}"),
+        ]
+        lines += flow(spans, look.width)
     if not money.offers:
         return [*lines, line((" No offer in the catalog for this card.", "dim"))]
     offers = sorted(money.offers, key=lambda offer: offer.usd_per_hour)
@@ -163,7 +166,11 @@ def horizons(sizing: Sizing, look: Look) -> list[Line]:
                     f"figure:cost.rent_{row.months}_usd",
                 ),
                 (glyphs.yes if rent_wins else " ", "good"),
-                (f"  {'own' if own_wins else 'rent'} saves {usd(saved)}" if saved else "", "dim"),
+                Span(
+                    f"  {'own' if own_wins else 'rent'} saves {usd(saved)}" if saved else "",
+                    "dim",
+                    _saved(row.months, own_wins) if saved else "",
+                ),
             )
         )
     if money.break_even_months is not None:
@@ -180,6 +187,12 @@ def horizons(sizing: Sizing, look: Look) -> list[Line]:
     if any(row.usd is None for row in money.lines) and money.buy_usd is not None:
         lines += paragraphs("Own counts the known lines of the bill only.", look.width - 1, "warn", " ", " ")
     return lines
+
+
+def _saved(months: int, own: bool) -> str:
+    """What opens the difference between owning and renting."""
+    more, less = ("rent", "own") if own else ("own", "rent")
+    return f"figure:difference(cost.{more}_{months}_usd,cost.{less}_{months}_usd)"
 
 
 def tokens(sizing: Sizing, look: Look) -> list[Line]:
@@ -212,10 +225,15 @@ def tokens(sizing: Sizing, look: Look) -> list[Line]:
             )
         )
     if own is not None and api is not None and own > 0 and api > 0:
+        names = ["cost.usd_per_million_tokens", "cost.api_usd_per_million_tokens"]
         cheaper, ratio = ("The API", own / api) if api < own else ("This build", api / own)
-        words = f"{cheaper} is {digits(ratio, 2)}x cheaper for each token." if ratio > 1.02 else "About the same."
-        lines += paragraphs(words, look.width - 1, "", " ", " ")
-    return lines + paragraphs(money.api_note, look.width - 1, "dim", " ", " ")
+        names = names if api < own else names[::-1]
+        if ratio > 1.02:
+            times = Span(f"{digits(ratio, 2)}x", "figure", f"figure:ratio({names[0]},{names[1]})")
+            lines += flow([Span(f" {cheaper} is "), times, Span(" cheaper for each token.")], look.width)
+        else:
+            lines.append(line(" About the same for each token."))
+    return lines + sentence(money.api_note, look.width, "dim")
 
 
 def operations(sizing: Sizing, look: Look) -> list[Line]:
@@ -224,11 +242,11 @@ def operations(sizing: Sizing, look: Look) -> list[Line]:
     if not money.operations_note:
         return []
     factor = money.operations_factor
-    right = f"{digits(factor, 2)}x one node's engineering time" if factor > 1 else ""
-    return [
-        heading("TO RUN IT", look.width, look.glyphs.rule, right, "warn"),
-        *paragraphs(money.operations_note, look.width - 1, "", " ", " "),
-    ]
+    lines = [heading("TO RUN IT", look.width, look.glyphs.rule)]
+    if factor > 1:
+        times = Span(f"{digits(factor, 2)}x", "warn", "figure:cost.operations_factor")
+        lines += flow([Span(" "), times, Span(" the engineering time of one node")], look.width)
+    return lines + sentence(money.operations_note, look.width)
 
 
 def unknown(sizing: Sizing, look: Look) -> list[Line]:
@@ -274,7 +292,7 @@ def power(sizing: Sizing, look: Look) -> list[Line]:
     lines += figures(items, look) or [line((" unknown: no draw is published for this card", "dim"))]
     stated = draw.circuit if draw.circuits_per_node is None else ""
     for words in (stated, f"Node power: {draw.note}" if draw.note else ""):
-        lines += paragraphs(words, look.width - 1, "dim", " ", " ")
+        lines += sentence(words, look.width, "dim")
     return lines
 
 

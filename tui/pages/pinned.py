@@ -23,19 +23,31 @@ ANSWERS = {
     "does-not-fit": "does not fit",
 }
 NONE = "unknown"
+_OF_ONE_KIND: dict[str, Callable[[Sizing], bool]] = {
+    "cost.run_usd": lambda sizing: sizing.scenario.workload.is_inference,
+    "cost.usd_per_million_tokens": lambda sizing: not sizing.scenario.workload.is_inference,
+}
+"""Prices that one kind of work does not have at all: whether this is that kind."""
 CARRIES = "carries it"
 
 
 class Row(NamedTuple):
-    """One compared figure. number: what a winner is picked by; best: max or min, None where nothing wins."""
+    """One compared figure. number: what a winner is picked by; best: max or min, None where nothing wins.
+
+    figure: the id of its working, empty for words.
+    """
 
     label: str
     words: Callable[[Sizing, Glyphs], str]
     number: Callable[[Sizing], float | None] = lambda sizing: None
     best: Callable[[list[float]], float] | None = None
+    figure: str = ""
 
 
-def _of(part: str, name: str) -> Callable[[Sizing], float | None]:
+def _of(figure: str) -> Callable[[Sizing], float | None]:
+    """The figure of a sizing by its id, section.field."""
+    part, _, name = figure.partition(".")
+
     def read(sizing: Sizing) -> float | None:
         record = getattr(sizing, part)
         value: float | None = getattr(record, name) if record is not None else None
@@ -44,17 +56,32 @@ def _of(part: str, name: str) -> Callable[[Sizing], float | None]:
     return read
 
 
+class Column(NamedTuple):
+    """A build. action: what chooses its pin, empty for the build at hand; sizing: None where it is impossible."""
+
+    name: str
+    action: str
+    sizing: Sizing | None
+
+
 def _row(
     label: str,
-    number: Callable[[Sizing], float | None],
+    figure: str,
     words: Callable[[float], str],
     best: Callable[[list[float]], float] | None,
+    number: Callable[[Sizing], float | None] | None = None,
 ) -> Row:
-    def text(sizing: Sizing, glyphs: Glyphs) -> str:
-        value = number(sizing)
-        return NONE if value is None else glyphs.text(words(value))
+    read = number if number is not None else _of(figure)
 
-    return Row(label, text, number, best)
+    price = figure.startswith(("cost.", "power."))  # which nobody may know; other figures a kind of work may lack
+
+    def text(sizing: Sizing, glyphs: Glyphs) -> str:
+        value = read(sizing)
+        if value is None:
+            return NONE if price and not (figure in _OF_ONE_KIND and _OF_ONE_KIND[figure](sizing)) else glyphs.dash
+        return glyphs.text(words(value))
+
+    return Row(label, text, read, best, figure)
 
 
 def _verdict(sizing: Sizing, glyphs: Glyphs) -> str:
@@ -100,27 +127,28 @@ ROWS: tuple[Row, ...] = (
     Row("workload", _work),
     Row("layout", _layout),
     Row("headroom", lambda sizing, glyphs: sizing.memory.headroom),
-    _row("free GiB/GPU", _free, gib, max),
+    _row("free GiB/GPU", "difference(memory.usable_bytes,memory.used_bytes)", gib, max, _free),
     _row(
         "users fit",
-        lambda s: s.memory.max_concurrency if s.scenario.workload.is_inference else None,
+        "memory.max_concurrency",
         lambda v: count(int(v)),
         max,
+        lambda s: s.memory.max_concurrency if s.scenario.workload.is_inference else None,
     ),
-    _row("first token", _of("serving", "ttft_s"), seconds, min),
-    _row("per token", _of("serving", "inter_token_s"), seconds, min),
-    _row("tok/s a user", _of("serving", "tokens_per_s_user"), rate, max),
-    _row("tok/s in all", _of("serving", "tokens_per_s_total"), rate, max),
-    _row("run", _of("training", "days"), lambda days: seconds(days * 86400), min),
-    _row("tok/s a GPU", _of("training", "tokens_per_s_gpu"), rate, max),
-    _row("MFU", _of("training", "mfu"), percent, max),
-    _row("GPU-hours", _of("training", "gpu_hours"), rate, min),
-    _row("buy", _of("cost", "buy_usd"), usd, min),
-    _row("rent an hour", _of("cost", "rent_usd_per_hour"), lambda v: f"${v:,.2f}", min),
-    _row("$ per M", _of("cost", "usd_per_million_tokens"), usd, min),
-    _row("run, rented", _of("cost", "run_usd"), usd, min),
-    _row("power", _of("power", "total_w"), lambda watts: f"{digits(watts / 1000)} kW", min),
-    _row("people", _of("cost", "operations_factor"), lambda value: f"{digits(value, 2)}x", min),
+    _row("first token", "serving.ttft_s", seconds, min),
+    _row("per token", "serving.inter_token_s", seconds, min),
+    _row("tok/s a user", "serving.tokens_per_s_user", rate, max),
+    _row("tok/s in all", "serving.tokens_per_s_total", rate, max),
+    _row("run", "training.days", lambda days: seconds(days * 86400), min),
+    _row("tok/s a GPU", "training.tokens_per_s_gpu", rate, max),
+    _row("MFU", "training.mfu", percent, max),
+    _row("GPU-hours", "training.gpu_hours", rate, min),
+    _row("buy", "cost.buy_usd", usd, min),
+    _row("rent an hour", "cost.rent_usd_per_hour", lambda v: f"${v:,.2f}", min),
+    _row("$ per M", "cost.usd_per_million_tokens", usd, min),
+    _row("run, rented", "cost.run_usd", usd, min),
+    _row("power", "power.total_w", lambda watts: f"{digits(watts / 1000)} kW", min),
+    _row("people", "cost.operations_factor", lambda value: f"{digits(value, 2)}x", min),
 )
 
 
@@ -128,31 +156,35 @@ def compare(sizing: Sizing, look: Look, studies: Studies) -> list[Line]:
     """The page."""
     glyphs = look.glyphs
     lines = [heading("COMPARE", look.width, glyphs.rule, "the build at hand against the pinned ones")]
+    columns: list[Column] = [Column("now", "", sizing)]
+    columns += [Column(pin.name, f"pin:{pin.name}", studies.sizing_of(pin)) for pin in studies.pins]
     if not studies.pins:
         words = (
-            "Nothing is pinned yet. p pins the build at hand (any page of the results); then change it, or pin up to "
-            f"{len(PIN_NAMES)}, and see here which is better at what."
+            f"p pins the build at hand as {PIN_NAMES[0]}: change it, and the two stand side by side, what differs and which "
+            f"is better marked. Up to {len(PIN_NAMES)} can be pinned; they are saved with the session."
         )
-        return [*lines, *paragraphs(words, look.width - 1, "dim", " ", " "), *_pin_it(look)]
-    columns: list[tuple[str, str, Sizing | None]] = [("now", "", sizing)]
-    columns += [(pin.name, f"pin:{pin.name}", studies.sizing_of(pin)) for pin in studies.pins]
+        lines += [*paragraphs(words, look.width - 1, "", " ", " "), *_pin_it(look), BLANK]
     differ = "≠" if glyphs.unicode else "!"
     label = 2 + max(len(row.label) for row in ROWS)
     wide = (look.width - label - 2) // len(columns)
-    carrying = [entry is not None and entry.verdict.carried for _, _, entry in columns]
+    carrying = [column.sizing is not None and column.sizing.verdict.carried for column in columns]
     carrying = carrying if any(carrying) else []
     apart = wide < 12  # labels on lines of their own
     if apart:
         label, wide = 2, (look.width - 4) // len(columns)
     lines += _heads(columns, label, wide)
     for row in ROWS:
-        texts = [row.words(entry, glyphs) if entry is not None else "impossible" for _, _, entry in columns]
-        if all(text == NONE for text in texts):
+        texts = [row.words(c.sizing, glyphs) if c.sizing is not None else "impossible" for c in columns]
+        if all(text in (NONE, glyphs.dash) for text in texts):
             continue
-        rated = carrying if carrying and row.label != CARRIES else [entry is not None for _, _, entry in columns]
-        values = [row.number(c[2]) if fit and c[2] is not None else None for c, fit in zip(columns, rated, strict=True)]
-        lines += _row_lines(row, texts, values, label, wide, apart, differ, look)
-    lines += [BLANK, *_key(look, differ), *_pin_it(look, len(studies.pins) < len(PIN_NAMES))]
+        rated = carrying if carrying and row.label != CARRIES else [c.sizing is not None for c in columns]
+        values = [
+            row.number(c.sizing) if fit and c.sizing is not None else None
+            for c, fit in zip(columns, rated, strict=True)
+        ]
+        lines += _row_lines(row, columns, texts, values, label, wide, apart, differ, look)
+    if studies.pins:
+        lines += [BLANK, *_key(look, differ), *_pin_it(look, len(studies.pins) < len(PIN_NAMES))]
     return lines
 
 
@@ -160,20 +192,21 @@ def _pin_it(look: Look, more: bool = True) -> list[Line]:
     return [line(" ", Span("Pin the build at hand", "link", "pin-now:"), ("  p", "key"))] if more else []
 
 
-def _heads(columns: list[tuple[str, str, Sizing | None]], label: int, wide: int) -> list[Line]:
-    wrapped = [wrap(name, wide - 2) or [name] for name, _, _ in columns]
+def _heads(columns: list[Column], label: int, wide: int) -> list[Line]:
+    wrapped = [wrap(column.name, wide - 2) or [column.name] for column in columns]
     lines: list[Line] = []
     for number in range(max(len(rows) for rows in wrapped)):
         spans = [Span(" " * label)]
-        for (_, action, _), rows in zip(columns, wrapped, strict=True):
+        for column, rows in zip(columns, wrapped, strict=True):
             text = rows[number] if number < len(rows) else ""
-            spans += [Span(text, "title", action if text else ""), Span(" " * (wide - len(text)))]
+            spans += [Span(text, "title", column.action if text else ""), Span(" " * (wide - len(text)))]
         lines.append(tuple(spans))
     return lines
 
 
 def _row_lines(
     row: Row,
+    columns: list[Column],
     texts: list[str],
     values: list[float | None],
     label: int,
@@ -182,20 +215,21 @@ def _row_lines(
     differ: str,
     look: Look,
 ) -> list[Line]:
-    same = len(set(texts)) == 1
+    same = len(set(texts)) == 1 and len(texts) > 1
+    actions = [_opens(row, column, text) for column, text in zip(columns, texts, strict=True)]
     known = [value for value in values if value is not None]
     best = row.best(known) if row.best is not None and len(known) > 1 and not same else None
     room = wide - 3 if best is not None else wide - 1
     cells = [wrap(text, room) or [text] for text in texts]
-    mark = " " if same else differ
+    mark = " " if same or len(texts) == 1 else differ
     lines: list[Line] = []
     if same:
         name = f" {row.label:<{max(label - 1, len(row.label) + 1)}}"
         return [
             line(
                 (name, "dim"),
-                (shorten(texts[0], look.width - len(name) - 8, look.glyphs.ellipsis), ""),
-                ("  in all", "dim"),
+                Span(shorten(texts[0], look.width - len(name) - 8, look.glyphs.ellipsis), "", actions[0]),
+                ("  the same", "dim"),
             )
         ]
     if apart:
@@ -204,15 +238,22 @@ def _row_lines(
         name = "" if apart or number else row.label
         lead = " " if apart or number else mark
         spans = [Span(lead, "key"), Span(f"{name:<{label - 1}}", "dim" if same else "")]
-        for cell, value in zip(cells, values, strict=True):
+        for cell, value, action in zip(cells, values, actions, strict=True):
             text = cell[number] if number < len(cell) else ""
             wins = best is not None and value == best
             style = "good" if wins else "dim" if same else "figure"
             tail = f" {look.glyphs.yes}" if wins and number == len(cell) - 1 else ""
             text = shorten(text, wide - 1 - len(tail), look.glyphs.ellipsis) + tail
-            spans += [Span(text, style), Span(" " * (wide - len(text)))]
+            spans += [Span(text, style, action if text else ""), Span(" " * (wide - len(text)))]
         lines.append(tuple(spans))
     return lines
+
+
+def _opens(row: Row, column: Column, text: str) -> str:
+    """What a cell opens: the working of that build's figure."""
+    if not row.figure or not any(char.isdigit() for char in text):
+        return ""
+    return f"figure:{column.action}@{row.figure}" if column.action else f"figure:{row.figure}"
 
 
 def _key(look: Look, differ: str) -> list[Line]:

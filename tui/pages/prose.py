@@ -24,24 +24,33 @@ PHRASES: tuple[tuple[re.Pattern[str], tuple[str, ...]], ...] = tuple(
         (rf"load needs {_N} times) the KV", (_KV,)),
         (rf"load fills {_N} %)", (_FILL,)),
         (rf"KV for {_N}) of {_N}) users", ("memory.max_concurrency", "load.concurrency")),
-        (rf"serves {_N}) of {_N}) users", ("memory.max_concurrency", "load.concurrency")),
+        (rf"serves {_N}) of {_N}) users", ("node.users", "load.concurrency")),
+        (rf"serves {_N}) of {_N}) requests/s", ("node.requests_per_s", "load.requests_per_s")),
+        (rf"lost node leaves {_N} %)(?:, {_N}) nodes keep)?", ("node.left", "node.keep_all")),
+        (rf"^{_N}) replicas of", ("verdict.replicas",)),
+        (rf"deadline takes {_N}) of them", ("replicas",)),
+        (rf"about {_N}) .* for {_N}) tokens in {_N}) days", ("training.frontier_gpus",) * 3),
         (rf"{_N}) users fit", ("memory.max_concurrency",)),
         (rf"[Oo]nly {_N}) of {_N}) users", ("serving.served_concurrency", "load.concurrency")),
         (rf"marginal from about {_N}) users", ("memory.marginal_users",)),
         (rf"one sequence of {_N}) tokens", ("load.max_model_len",)),
         (rf"{_N} GiB) over\b", ("memory.over_bytes",)),
-        (rf"^{_N}) users at once|load is {_N}) users", ("load.concurrency", "load.concurrency")),
+        (rf"load is {_N}) users", ("load.concurrency",)),
         (rf"Stages differ by {_N} GiB)", ("memory.stage_spread_bytes",)),
+        (rf"{_N} GiB), {_N} %) of the card", ("memory.weights_bytes", "memory.weights_share")),
+        (rf"{_N}) / {_N}) tokens", ("memory.kv_needed_tokens", "memory.kv_capacity_tokens")),
         # memory of training
+        (rf"peak on the worst GPU: {_N} GiB)", ("memory.peak_bytes",)),
         (rf"step needs {_N}) of {_N} GiB)", ("memory.peak_bytes", "memory.usable_bytes")),
         (rf", {_N} GiB) too many", ("memory.over_bytes",)),
         (rf"needs {_N} GiB) instead of {_N})", ("fix@memory.peak_bytes", "memory.peak_bytes")),
         (rf"{_N} GiB) of host RAM a node", ("fix@memory.host_bytes",)),
+        (rf"needs {_N} GiB) a GPU", ("fix@memory.peak_bytes",)),
         (rf"room for {_N}) users at {_N}) tokens", ("fix@memory.max_concurrency", "fix@load.tokens_per_request")),
         (rf"\({_N}) parameters\)", ("model.params_total",)),
         (rf"All {_N}) parameters must be resident; the {_N}) active", ("model.params_total", "model.params_active")),
         # speed
-        (rf"first token after {_N} s), target {_N} s)", ("serving.ttft_s", "load.ttft_target_s")),
+        (rf"first token after {_N} s)(?:, target {_N} s))?", ("serving.ttft_s", "load.ttft_target_s")),
         (
             rf"{_N}) tokens/s per user, target {_N})",
             ("serving.tokens_per_s_user", "load.tokens_per_s_user_target"),
@@ -50,7 +59,31 @@ PHRASES: tuple[tuple[re.Pattern[str], tuple[str, ...]], ...] = tuple(
         (rf"{_N} days) against a deadline of {_N})", ("training.days", "load.deadline_days")),
         (rf"projected efficiency {_N} %)", ("training.efficiency",)),
         (rf"{_N} %) of a step in communication", ("serving.communication_share",)),
+        (rf"{_N}) tokens/s a user, TTFT {_N} s)", ("serving.tokens_per_s_user", "serving.ttft_s")),
+        (rf"run: {_N} days), {_N} %) of one", ("training.days", "training.efficiency")),
+        # growth of a training run
+        (rf"pays up to {_N}): each still does {_N} %)", ("curve.stops_paying", "curve.last.efficiency")),
+        (rf"[Bb]eyond {_N}) GPUs", ("curve.stops_paying",)),
+        (
+            rf"{_N} (?:days|hours|minutes)) instead of {_N} (?:days|hours|minutes)), {_N}) times faster",
+            ("choice.many.days", "choice.one.days", "choice.times_faster"),
+        ),
+        (rf"for {_N}) times the money", ("choice.premium",)),
+        (rf"{_N} USD) for each day saved", ("choice.usd_per_day_saved",)),
+        (rf"also save {_N} USD)", ("choice.usd_saved",)),
+        (
+            rf"^(?:\d+ nodes of )?{_N}) GPUs?: {_N} (?:days|hours|minutes))(?:, {_N} USD))?",
+            ("smallest.gpus", "smallest.days", "smallest.cost_usd"),
+        ),
+        (rf"at the least \({_N} (?:days|hours|minutes))\)", ("smallest.days",)),
+        (rf"costs {_N} USD), over the {_N})", ("smallest.cost_usd", "load.budget_usd")),
+        (rf"finish in {_N} (?:days|hours|minutes));", ("load.deadline_days",)),
+        (rf"the fastest takes {_N} (?:days|hours|minutes))\.$", ("smallest.days",)),
+        # money
+        (rf"{_N}) prompt tokens for each of the answer", ("ratio(load.input_tokens,load.output_tokens)",)),
+        (rf"{_N}) added nodes?: ([\d]+-[\d]+) times", ("cost.operations_factor", "cost.operations_factor")),
         # power
+        (rf"Node power: {_N} x) the GPUs' own", ("power.node_w",)),
         (rf"node draws {_N} kW): {_N}) circuits", ("power.node_w", "power.circuits_per_node")),
     )
 )
@@ -107,7 +140,7 @@ def _figures(text: str) -> Iterator[tuple[int, int, str]]:
     return iter(sorted(found))
 
 
-def told(text: str, width: int, style: str = "", indent: str = " ", first: str = " ", of: str = "") -> list[Line]:
+def sentence(text: str, width: int, style: str = "", indent: str = " ", first: str = " ", of: str = "") -> list[Line]:
     """A sentence wrapped between words, its figures open. first starts the first line, indent the others."""
     if not text.strip():
         return []

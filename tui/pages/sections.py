@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from engine.sizing import FabricRow, Flip, Notice, Sizing, Step, Suggestion
-from engine.verdict import EVIDENCE_FIGURES
-from tui.doc import BLANK, Line, Span, flow, heading, line, paragraphs, shorten, wrap
+from engine.sizing import Evidence, FabricRow, Flip, MemoryGroup, Notice, Sizing, Step, Suggestion
+from tui.doc import BLANK, NBSP, Line, Span, ends, flow, heading, line, paragraphs, shorten, width_of, wrap
 from tui.glyphs import Glyphs
 from tui.pages import bars
+from tui.pages.prose import linked, sentence
 from tui.pages.words import count, digits, gib, interval, percent, rate, seconds, seconds_interval, size, usd
 
 if TYPE_CHECKING:
@@ -40,13 +40,14 @@ class Look(NamedTuple):
 
 
 class Figure(NamedTuple):
-    """A labelled figure of a two-column block. note: interval or remark, dim."""
+    """A labelled figure of a two-column block. note: interval or remark, dim; note_action: where it opens to itself."""
 
     label: str
     value: str
     note: str = ""
     action: str = ""
     style: str = "figure"
+    note_action: str = ""
 
 
 def figures(items: Sequence[Figure], look: Look) -> list[Line]:
@@ -66,7 +67,8 @@ def figures(items: Sequence[Figure], look: Look) -> list[Line]:
         )
         room = wide - label - 1 - value - 2
         tail = f"  {shorten(item.note, room)}" if item.note and room > 6 else ""
-        return (*body, Span(f"{tail:<{max(0, wide - label - 1 - value)}}", "dim"))
+        opens = item.note_action or (item.action if any(char.isdigit() for char in tail) else "")
+        return (*body, Span(tail, "dim", opens), Span(" " * max(0, wide - label - 1 - value - len(tail))))
 
     if not two:
         return [cell(item, look.width) for item in items]
@@ -175,9 +177,10 @@ def _users(value: float) -> str:
 
 def memory_reasons(sizing: Sizing, look: Look) -> list[Line]:
     """Why the headroom has its word, and where the planning rule disagrees with the accounting."""
-    lines = paragraphs(sizing.memory.headroom_reason, look.width - 1, "", " ", " ")
+    reason = sizing.memory.headroom_reason
+    lines = sentence(f"{reason[:1].upper()}{reason[1:].rstrip('.')}.", look.width)
     if sizing.memory.rule_note:
-        lines += paragraphs(sizing.memory.rule_note, look.width - 1, "dim", " ", " ")
+        lines += sentence(sizing.memory.rule_note, look.width, "dim")
     return lines
 
 
@@ -344,11 +347,8 @@ def _notice_lines(notice: Notice, look: Look, told: set[tuple[str, object]]) -> 
     """A notice and its fix, unless that fix was told before."""
     mark = {"error": look.glyphs.no, "warning": "!", "info": look.glyphs.bullet}[notice.severity]
     style = SEVERITY_STYLE[notice.severity]
-    wrapped = wrap(notice.message, look.width - 4)
-    lines = [
-        line((f" {mark} " if number == 0 else "   ", style), (words, style if notice.severity == "error" else ""))
-        for number, words in enumerate(wrapped)
-    ]
+    lines = sentence(notice.message, look.width - 1, style if notice.severity == "error" else "", "   ", f" {mark} ")
+    lines = [(Span(f" {mark} ", style), *lines[0][1:]), *lines[1:]] if lines else []
     if notice.fix is not None and (notice.fix.field, notice.fix.value) not in told:
         told.add((notice.fix.field, notice.fix.value))
         lines += _fix_lines(notice.fix, look, "   ")
@@ -358,13 +358,13 @@ def _notice_lines(notice: Notice, look: Look, told: set[tuple[str, object]]) -> 
 def _fix_lines(suggestion: Suggestion, look: Look, indent: str) -> list[Line]:
     action = apply_action(suggestion)
     tag = f"{look.glyphs.arrow} "
-    wrapped = wrap(suggestion.effect, look.width - len(indent) - len(tag) - 9)
-    lines: list[Line] = []
-    for number, words in enumerate(wrapped):
-        if number == 0:
-            lines.append(line(indent, Span(tag, "key", action), Span(words, "link", action)))
-        else:
-            lines.append(line(indent + " " * len(tag), Span(words, "link", action)))
+    change = f"{suggestion.field}={suggestion.value}"
+    words = [
+        span if span.action else span._replace(style="link", action=action)
+        for span in linked(suggestion.effect, "link", fix=change)
+    ]
+    start = [Span(indent), Span(tag, "key", action)]
+    lines = flow([*start, *words], look.width - 8, indent + " " * len(tag))
     lines[-1] = (*lines[-1], Span("  apply", "key", action))
     return lines
 
@@ -423,14 +423,17 @@ def _serving(sizing: Sizing, look: Look, brief: bool) -> list[Line]:
         lacks.insert(0, f"Only {count(speed.served_concurrency)} of {count(workload.concurrency)} users fit at once")
     if brief and lacks:
         words = shorten("; ".join(lacks), look.width - 3, look.glyphs.ellipsis)
-        return [*lines, line((f" {look.glyphs.no} ", "bad"), (words, "bad"))]
+        return [*lines, (Span(f" {look.glyphs.no} ", "bad"), *linked(words, "bad"))]
     for words in lacks:
-        lines += paragraphs(words, look.width - 4, "bad", "   ", f" {look.glyphs.no} ")
-    best = f"{count(speed.best_concurrency)} users, {rate(speed.best_tokens_per_s_total)} tok/s in all"
-    remark = f"Limited by {speed.bound_by}. Best load: {best}"
-    if brief:
-        return [*lines, line((f" {shorten(remark, look.width - 2, look.glyphs.ellipsis)}", "dim"))]
-    return lines + paragraphs(remark, look.width - 1, "dim", " ", " ")
+        lines += sentence(words, look.width - 1, "bad", "   ", f" {look.glyphs.no} ")
+    remark = [
+        Span(f" Limited by {speed.bound_by}. Best load: ", "dim"),
+        Span(f"{count(speed.best_concurrency)} users", "figure", _f("best_concurrency")),
+        Span(", ", "dim"),
+        Span(f"{rate(speed.best_tokens_per_s_total)} tok/s", "figure", _f("best_tokens_per_s_total")),
+        Span(" in all", "dim"),
+    ]
+    return [*lines, tuple(remark)] if brief and width_of(remark) <= look.width else lines + flow(remark, look.width)
 
 
 def _f(name: str) -> str:
@@ -458,13 +461,20 @@ def _training(sizing: Sizing, look: Look) -> list[Line]:
         Figure("Step", seconds(run.step_s), "", _t("step_s")),
         Figure("Per GPU", per_gpu, interval(run.interval), _t("tokens_per_s_gpu")),
         Figure("GPU-hours", rate(run.gpu_hours), "", _t("gpu_hours")),
-        Figure("MFU", percent(run.mfu), f"{digits(run.achieved_tflops)} TFLOP/s", _t("mfu")),
+        Figure(
+            "MFU",
+            percent(run.mfu),
+            f"{digits(run.achieved_tflops)} TFLOP/s",
+            _t("mfu"),
+            note_action=_t("achieved_tflops"),
+        ),
         Figure("Efficiency", percent(run.efficiency), "of one alone", _t("efficiency")),
     ]
     if run.cost_usd is not None:
         items.append(Figure("Rent", usd(run.cost_usd), "for the run", _t("cost_usd")))
     exposed = run.exposed_communication_s / run.step_s if run.step_s else 0.0
-    items.append(Figure("In links", percent(exposed), "of a step", _t("exposed_communication_s")))
+    share = "figure:ratio(training.exposed_communication_s,training.step_s)"
+    items.append(Figure("In links", percent(exposed), "of a step", share))
     lines = [heading("SPEED, estimated", look.width, look.glyphs.rule, right, style)]
     return lines + figures(items, look)
 
@@ -569,13 +579,15 @@ def fabric(sizing: Sizing, look: Look, rows: Sequence[FabricRow] | None = None) 
         style = "strong" if used else ""
         word = FABRIC_STYLE[row.word]
         cells = round(row.relative_speed * bar)
-        text = (
-            f"{shorten(row.link, name, look.glyphs.ellipsis):<{name}} {digits(row.bandwidth_gb_s, 2):>6} "
-            f"{seconds(row.seconds):>9}{f'{percent(row.share):>7}' if share else ''} "
-            f"{percent(row.relative_speed):>6} "
-        )
-        action = f"figure:fabric.{row.link}"
-        spans = [Span(f" {mark} ", "key"), Span(text, style, action)]
+        of = f"figure:fabric.{row.link}."
+        spans = [
+            Span(f" {mark} ", "key"),
+            Span(f"{shorten(row.link, name, look.glyphs.ellipsis):<{name}} ", style, f"{of}relative_speed"),
+            Span(f"{digits(row.bandwidth_gb_s, 2):>6} ", style, f"{of}bandwidth_gb_s"),
+            Span(f"{seconds(row.seconds):>9}", style, f"{of}seconds"),
+            Span(f"{percent(row.share):>7}" if share else "", style, f"{of}share"),
+            Span(f" {percent(row.relative_speed):>6} ", style, f"{of}relative_speed"),
+        ]
         if bar >= 6:
             spans += [
                 Span(look.glyphs.bar * cells, word or "accent"),
@@ -633,19 +645,24 @@ def _step_lines(step: Step, decides: bool, look: Look, evidence: bool) -> list[L
             *first[1:],
         )
     lines = question
-    lines += paragraphs(step.answer, look.width - 1, "dim" if not step.reached else "", indent, indent)
+    style = "" if step.reached else "dim"
+    lines += sentence(step.answer, look.width - 1, style, indent, indent, f"verdict.{step.number}.")
     if evidence:
         for item in step.evidence:
-            action = (
-                f"figure:verdict.{step.number}.{EVIDENCE_FIGURES[item.what]}" if item.what in EVIDENCE_FIGURES else ""
-            )
-            tail = f"  {item.kind}"
-            wrapped = wrap(f"{item.what}: {item.figure}", look.width - len(indent) - 4 - len(tail))
-            for number, words in enumerate(wrapped):
-                lead = f"{indent}{glyphs.bullet} " if number == 0 else indent + "  "
-                last = number == len(wrapped) - 1
-                lines.append(line((lead, "dim"), Span(words, "dim", action), (tail if last else "", "kind")))
+            lines += _evidence_lines(step, item, indent, look)
     return lines
+
+
+def _evidence_lines(step: Step, item: Evidence, indent: str, look: Look) -> list[Line]:
+    """A line of evidence, whose figures open, with its kind at the right edge."""
+    told = linked(f"{item.what}: {item.figure}", "dim", f"verdict.{step.number}.")
+    rows = flow([Span(f"{indent}{look.glyphs.bullet} ", "dim"), *told], look.width - KIND_WIDTH, indent + "  ")
+    rows[0] = ends(rows[0], [Span(f"{item.kind:>{KIND_WIDTH - 1}}", "kind")], look.width)
+    return rows
+
+
+KIND_WIDTH = 15
+"""Cells for the kind of a figure: the longest is `rule of thumb`."""
 
 
 def verdict_more(sizing: Sizing, look: Look) -> list[Line]:
@@ -655,13 +672,13 @@ def verdict_more(sizing: Sizing, look: Look) -> list[Line]:
     if verdict.build:
         lines += [
             heading("THE BUILD", look.width, glyphs.rule),
-            *paragraphs(verdict.build, look.width - 1, "", " ", " "),
+            *sentence(verdict.build, look.width),
         ]
     lines += flips(sizing, look)
     if verdict.assumed:
         lines.append(heading("ASSUMED", look.width, glyphs.rule))
         for words in verdict.assumed:
-            lines += paragraphs(words, look.width - 1, "dim", "   ", f" {glyphs.bullet} ")
+            lines += sentence(words, look.width - 1, "dim", "   ", f" {glyphs.bullet} ")
     return lines
 
 
@@ -688,8 +705,19 @@ def model(sizing: Sizing, look: Look) -> list[Line]:
     if layout.dp_attention:
         shape += ", DP attention"
     lines.append(heading("LAYOUT", look.width, look.glyphs.rule, shape, "figure"))
-    lines += paragraphs(layout.reason, look.width - 1, "dim", " ", " ")
-    return lines
+    return lines + flow([Span(" "), *_reason_spans(layout.reason)], look.width)
+
+
+def _reason_spans(reason: str) -> list[Span]:
+    """Why the layout is this one; each comparison with another layout opens."""
+    spans: list[Span] = []
+    number = 0
+    for at, part in enumerate(reason.split(", ")):
+        compares = any(words in part for words in ("the tokens/s of", "about as fast as", "unlike TP"))
+        number += compares
+        spans += [Span(", ", "dim")] if at else []
+        spans.append(Span(part, "dim", f"figure:layout.rival.{number}" if compares else ""))
+    return spans
 
 
 def memory_table(sizing: Sizing, look: Look) -> list[Line]:
@@ -703,19 +731,29 @@ def memory_table(sizing: Sizing, look: Look) -> list[Line]:
     names = [bars.group_name(group, len(groups))[:label] for group in groups]
     if label + 1 + 9 * (len(parts) + 1) > look.width:
         for group, name in zip(groups, names, strict=True):
-            held = ", ".join(f"{_SHORT[part.name]} {gib(getattr(group, part.field))}" for part in parts)
-            lines += paragraphs(f"{name}: {held}, free {gib(bars.room(group))}", look.width - 2, "", "   ", " ")
+            of = _of_group(sizing, group)
+            spans = [Span(f" {name}: ")]
+            for part in parts:
+                amount = Span(gib(getattr(group, part.field)), "figure", of + part.field)
+                spans += [Span(f"{_SHORT[part.name]}{NBSP}"), amount, Span(", ")]
+            spans += [Span(f"free{NBSP}"), Span(gib(bars.room(group)), "dim", of + "available_bytes")]
+            lines += flow(spans, look.width - 1, "   ")
         return lines
     head = "".join(f"{_SHORT[part.name]:>9}" for part in parts)
     lines.append(line((f" {'':<{label}}{head}{'free':>9}", "dim")))
     for group, name in zip(groups, names, strict=True):
-        place = sizing.memory.per_gpu.index(group)
-        of = f"figure:memory.{f'{place}.' if place else ''}"
+        of = _of_group(sizing, group)
         body = [Span(f"{gib(getattr(group, part.field)):>9}", "figure", of + part.field) for part in parts]
         lines.append(
             line(f" {name:<{label}}", *body, Span(f"{gib(bars.room(group)):>9}", "dim", of + "available_bytes"))
         )
     return lines
+
+
+def _of_group(sizing: Sizing, group: MemoryGroup) -> str:
+    """What the actions of a group's figures start with."""
+    place = sizing.memory.per_gpu.index(group)
+    return f"figure:memory.{f'{place}.' if place else ''}"
 
 
 _SHORT = {

@@ -12,6 +12,7 @@ from engine.sizing import Sizing, Training, TrainingPhase
 from engine.training_memory import training_memory
 from engine.training_speed import training_speed
 from tui.doc import BLANK, Line, Span, flow, heading, paragraphs, shorten
+from tui.pages.prose import sentence
 from tui.pages.sections import Figure, Look, figures, suggestions
 from tui.pages.words import count, digits, gib, interval, percent, rate, seconds, size, usd
 
@@ -29,7 +30,7 @@ def step_parts(sizing: Sizing, look: Look) -> list[Line]:
         ("in links, exposed", run.exposed_communication_s, "kv", glyphs.kv, "exposed_communication_s"),
         ("optimizer", run.optimizer_s, "optimizer", glyphs.optimizer, "optimizer_s"),
     ]
-    lines = [heading("ONE STEP", look.width, glyphs.rule, seconds(run.step_s), "figure")]
+    lines = [heading("ONE STEP", look.width, glyphs.rule, seconds(run.step_s), "figure", "figure:training.step_s")]
     room = max(10, look.width - 2)
     ends = [round(sum(part[1] for part in parts[: at + 1]) / run.step_s * room) for at in range(len(parts))]
     spans, before = [Span(" ")], 0
@@ -40,39 +41,67 @@ def step_parts(sizing: Sizing, look: Look) -> list[Line]:
     for name, value, style, glyph, field in parts:
         spans = [Span(f" {glyph} ", style), Span(f"{name:<18}")]
         spans.append(Span(f"{seconds(value):>9}", "figure", f"figure:training.{field}"))
-        lines.append((*spans, Span(f" {percent(value / run.step_s):>6}", "dim")))
+        share = f"figure:ratio(training.{field},training.step_s)"
+        lines.append((*spans, Span(f" {percent(value / run.step_s):>6}", "dim", share)))
     hidden = max(0.0, run.communication_s - run.exposed_communication_s)
     each = [
-        (name, value)
-        for name, value in (
-            ("TP", run.tp_communication_s),
-            ("experts", run.ep_communication_s),
-            ("PP", run.pp_communication_s),
-            ("data parallel", run.dp_communication_s),
+        (name, value, field)
+        for name, value, field in (
+            ("TP", run.tp_communication_s, "tp_communication_s"),
+            ("experts", run.ep_communication_s, "ep_communication_s"),
+            ("PP", run.pp_communication_s, "pp_communication_s"),
+            ("data parallel", run.dp_communication_s, "dp_communication_s"),
         )
         if value > 0
     ]
-    if each:
-        split = ", ".join(f"{name} {seconds(value)}" for name, value in each)
-        words = f"Collectives take {seconds(run.communication_s)} in all ({split}); {seconds(hidden)} hide behind computing."
-    else:
-        words = "Nothing crosses a link."
-    lines += paragraphs(words, look.width - 1, "dim", " ", " ")
-    return lines + paragraphs(_batch_words(sizing, run), look.width - 1, "dim", " ", " ")
+    if not each:
+        lines.append((Span(" Nothing crosses a link.", "dim"),))
+        return lines + flow(_batch_words(sizing, run), look.width)
+    spans = [
+        Span(" Collectives take ", "dim"),
+        _time_span(run.communication_s, "communication_s"),
+        Span(" in all (", "dim"),
+    ]
+    for at, (name, value, field) in enumerate(each):
+        spans += [Span(f"{', ' if at else ''}{name} ", "dim"), _time_span(value, field)]
+    spans += [Span("); ", "dim"), _time_span(hidden, "hidden_communication_s"), Span(" hide behind computing.", "dim")]
+    return lines + flow(spans, look.width) + flow(_batch_words(sizing, run), look.width)
 
 
-def _batch_words(sizing: Sizing, run: Training) -> str:
+def _time_span(value_s: float, field: str) -> Span:
+    return Span(seconds(value_s), "figure", f"figure:training.{field}")
+
+
+def _batch_words(sizing: Sizing, run: Training) -> list[Span]:
     workload = sizing.scenario.workload
     tokens = run.tokens_per_s_total * run.step_s
+    plural = "s" * (sizing.layout.dp != 1)
     sequences = "sequence" if workload.micro_batch == 1 else "sequences"
-    words = (
-        f"A step is {count(tokens)} tokens: {run.micro_batches} micro-batch{'es' * (run.micro_batches != 1)} of "
-        f"{count(workload.micro_batch)} {sequences} of {workload.sequence_length:,} tokens on {count(sizing.layout.dp)} replica"
-        f"{'s' * (sizing.layout.dp != 1)}."
-    )
+    spans = [
+        Span(" A step is ", "dim"),
+        Span(f"{count(tokens)} tokens", "figure", "figure:training.step_tokens"),
+        Span(": ", "dim"),
+        Span(
+            f"{run.micro_batches} micro-batch{'es' * (run.micro_batches != 1)}",
+            "figure",
+            "figure:training.micro_batches",
+        ),
+        Span(" of ", "dim"),
+        Span(
+            f"{count(workload.micro_batch)} {sequences} of {workload.sequence_length:,} tokens on "
+            f"{count(sizing.layout.dp)} replica{plural}",
+            "dim",
+            "figure:training.step_tokens",
+        ),
+        Span(".", "dim"),
+    ]
     if tokens > 1.01 * workload.global_batch_tokens and workload.gradient_accumulation is None:
-        words += f" That is more than the {count(workload.global_batch_tokens)} asked: so many replicas need it."
-    return words
+        spans += [
+            Span(" That is more than the ", "dim"),
+            Span(count(workload.global_batch_tokens), "figure", "figure:load.global_batch_tokens"),
+            Span(" asked: so many replicas need it.", "dim"),
+        ]
+    return spans
 
 
 # --- overlap
@@ -168,13 +197,15 @@ def assumed(sizing: Sizing, look: Look) -> list[Line]:
         rows = [(name, value, f"if.{kind}.{name}.training.tokens_per_s_gpu") for (_, name), value, _ in mine]
         lines += _bars(rows, current, look, [f"{glyphs.no} does not fit" if not fits else "" for _, _, fits in mine])
         lines += paragraphs(words, look.width - 1, "dim", " ", " ")
-    words = (
-        f"MFU counts the model's own work, nothing recomputed, against {digits(sizing.training.achieved_tflops / sizing.training.mfu)} "
-        f"dense {work.compute_dtype.upper()} TFLOP/s of the data sheet."
-        if sizing.training.mfu
-        else ""
-    )
-    return lines + paragraphs(words, look.width - 1, "dim", " ", " ")
+    if not sizing.training.mfu:
+        return lines
+    peak = digits(sizing.training.achieved_tflops / sizing.training.mfu)
+    spans = [
+        Span(" MFU counts the model's own work, nothing recomputed, against ", "dim"),
+        Span(f"{peak} dense {work.compute_dtype.upper()} TFLOP/s", "figure", "figure:training.mfu"),
+        Span(" of the data sheet.", "dim"),
+    ]
+    return lines + flow(spans, look.width)
 
 
 # --- the run
@@ -186,7 +217,7 @@ def the_run(sizing: Sizing, look: Look) -> list[Line]:
     if run is None:
         return []
     items = [
-        Figure("Tokens", count(work.total_tokens), "entered"),
+        Figure("Tokens", count(work.total_tokens), "entered", "figure:load.total_tokens"),
         Figure(
             "A day",
             f"{count(run.tokens_per_s_total * run.goodput * 86400)} tokens",
@@ -201,19 +232,26 @@ def the_run(sizing: Sizing, look: Look) -> list[Line]:
     if work.deadline_days is not None:
         late = run.days > work.deadline_days
         said = "late" if late else "in time"
-        items.append(Figure("Deadline", f"{digits(work.deadline_days)} days", said, "", "bad" if late else "good"))
+        style, opens = "bad" if late else "good", "figure:load.deadline_days"
+        items.append(Figure("Deadline", f"{digits(work.deadline_days)} days", said, opens, style))
     if work.budget_usd is not None:
         over = cost is not None and cost > work.budget_usd
         said = "no price to hold it" if cost is None else "over it" if over else "kept"
-        items.append(Figure("Budget", usd(work.budget_usd), said, "", "bad" if over else "figure"))
+        style, opens = "bad" if over else "figure", "figure:load.budget_usd"
+        items.append(Figure("Budget", usd(work.budget_usd), said, opens, style))
     if sizing.cost.checkpoint_bytes:
         items.append(Figure("Checkpoint", size(sizing.cost.checkpoint_bytes), "each", "figure:cost.checkpoint_bytes"))
     lines = [heading("THE RUN", look.width, look.glyphs.rule), *figures(items, look)]
-    spread = f"Speed is {interval(run.interval)} tokens/s a GPU in four cases of five, so the run takes "
     if run.interval.low > 0 and run.interval.high > 0:
         slow, fast = (run.days * run.tokens_per_s_gpu / bound for bound in (run.interval.low, run.interval.high))
-        words = f"{spread}{seconds(fast * 86400)} to {seconds(slow * 86400)}."
-        lines += paragraphs(words, look.width - 1, "dim", " ", " ")
+        spans = [
+            Span(" Speed is ", "dim"),
+            Span(f"{interval(run.interval)} tokens/s", "figure", "figure:training.tokens_per_s_gpu"),
+            Span(" a GPU in four cases of five, so the run takes ", "dim"),
+            Span(f"{seconds(fast * 86400)} to {seconds(slow * 86400)}", "figure", "figure:training.days"),
+            Span(".", "dim"),
+        ]
+        lines += flow(spans, look.width)
     return lines
 
 
@@ -233,15 +271,26 @@ def peak(sizing: Sizing, look: Look) -> list[Line]:
         ("torch reserved", detail.reserved_bytes, "memory.torch_reserved_bytes", "its allocator's cache included"),
         ("nvidia-smi", memory.nvidia_smi_bytes, "memory.nvidia_smi_bytes", "cache and context included"),
     ]
-    lines = [heading("PEAK", look.width, glyphs.rule, f"fullest GPU of {gib(total)} GiB")]
+    lines = [
+        heading(
+            "PEAK",
+            look.width,
+            glyphs.rule,
+            f"fullest GPU of {gib(total)} GiB",
+            right_action="figure:memory.total_bytes",
+        )
+    ]
     lines += figures(
         [Figure(name, size(value), note, f"figure:{figure}" if figure else "") for name, value, figure, note in rows],
         look._replace(width=min(look.width, 70)),
     )
     span = detail.interval
-    words = f"Four cases of five need {gib(span.low)} to {gib(span.high)} GiB. The peak is reached in: {detail.phase}."
-    lines += paragraphs(words, look.width - 1, "dim", " ", " ")
-    return lines
+    spans = [
+        Span(" Four cases of five need ", "dim"),
+        Span(f"{gib(span.low)} to {gib(span.high)} GiB", "figure", "figure:memory.peak_bytes"),
+        Span(f". The peak is reached in: {detail.phase}.", "dim"),
+    ]
+    return lines + flow(spans, look.width)
 
 
 _PARTS = (
@@ -295,10 +344,19 @@ def state_lines(sizing: Sizing, look: Look) -> list[Line]:
     detail, glyphs = sizing.memory.training, look.glyphs
     if detail is None:
         return []
-    right = f"{count(detail.trainable_parameters)} trained, {digits(detail.bytes_per_parameter, 2)} bytes each"
-    lines = [heading("TRAINING STATE", look.width, glyphs.rule, right)]
+    lines = [heading("TRAINING STATE", look.width, glyphs.rule)]
+    lines += flow(
+        [
+            Span(" One rank trains "),
+            Span(count(detail.trainable_parameters), "figure", "figure:states.trainable"),
+            Span(" parameters, "),
+            Span(f"{digits(detail.bytes_per_parameter, 2)} bytes", "figure", "figure:states.bytes_per_parameter"),
+            Span(" each before any sharding."),
+        ],
+        look.width,
+    )
     for words in detail.lines:
-        lines += paragraphs(words, look.width - 1, "", "   ", f" {glyphs.bullet} ")
+        lines += sentence(words, look.width - 1, "", "   ", f" {glyphs.bullet} ")
     return lines
 
 

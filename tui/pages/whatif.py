@@ -36,6 +36,18 @@ FIGURE_WORDS: dict[Figure, tuple[str, Callable[[float], str]]] = {
     "mfu": ("MFU", percent),
     "run_usd": ("run, rented", usd),
 }
+FIGURE_IDS: dict[Figure, str] = {
+    "tokens_per_s_user": "serving.tokens_per_s_user",
+    "ttft_s": "serving.ttft_s",
+    "max_users": "memory.max_concurrency",
+    "memory_share": "ratio(memory.used_bytes,memory.usable_bytes)",
+    "usd_per_million_tokens": "cost.usd_per_million_tokens",
+    "tokens_per_s_gpu": "training.tokens_per_s_gpu",
+    "days": "training.days",
+    "mfu": "training.mfu",
+    "run_usd": "cost.run_usd",
+}
+"""The ids of their workings; tokens_per_s_total is of whichever the work is."""
 HEIGHT = 8
 EIGHTHS = " ▁▂▃▄▅▆▇█"
 ASCII_PARTS = " ...::::#"
@@ -58,9 +70,16 @@ def what_if(sizing: Sizing, look: Look, sweep: Sweep) -> list[Line]:
         return lines
     now = sweep.now
     if field in LINK_FIELDS:
-        return [*lines, BLANK, *_bars(scenario, points, figure, now, look)]
+        return [*lines, BLANK, *_bars(scenario, points, figure, now, field, look)]
     lines += _chart(points, figure, now, sweep, look)
-    return [*lines, *_flips(sweep, field, look), BLANK, *_table(scenario, points, figure, now, look)]
+    return [*lines, *_flips(sweep, field, look), BLANK, *_table(scenario, points, figure, now, field, look)]
+
+
+def _opens(field: str, point: SweepPoint, name: Figure, now: Value, scenario: Scenario) -> str:
+    """What opens a figure of a point: the working of the build at that value."""
+    section = "serving" if scenario.workload.is_inference else "training"
+    figure = FIGURE_IDS.get(name, f"{section}.tokens_per_s_total")
+    return f"figure:{figure}" if point.value == now else f"figure:at:{field}={point.value}@{figure}"
 
 
 def _legend(glyphs: Glyphs) -> str:
@@ -222,33 +241,48 @@ def _exact(value: Value) -> str:
     return value if isinstance(value, str) else f"{value:,}"
 
 
-def _table(scenario: Scenario, points: Sequence[SweepPoint], figure: Figure, now: Value, look: Look) -> list[Line]:
+def _table(
+    scenario: Scenario, points: Sequence[SweepPoint], figure: Figure, now: Value, field: str, look: Look
+) -> list[Line]:
     """The figures behind the chart, at a few values; Enter takes one."""
     glyphs = look.glyphs
     lines = [heading("THE FIGURES", look.width, glyphs.rule, "Enter takes a value")]
     offered = SERVING_FIGURES if scenario.workload.is_inference else TRAINING_FIGURES
-    columns = [figure, *(name for name in offered if name != figure)]
-    room = look.width - 3 - 8 - 22
-    columns = columns[: max(1, room // 14)]
-    lines.append(line((f"   {'value':>7} " + "".join(f"{FIGURE_WORDS[name][0]:>14}" for name in columns), "dim")))
-    shown = {*_landmarks(points, now), len(points) - 1}
-    for point in (points[at] for at in sorted(shown) if at >= 0):
+    shown = [points[at] for at in sorted({*_landmarks(points, now), len(points) - 1}) if at >= 0]
+
+    def text(point: SweepPoint, name: Figure) -> str:
+        amount = point.figure(name)
+        return glyphs.dash if amount is None else FIGURE_WORDS[name][1](amount)
+
+    columns: list[tuple[Figure, int]] = []
+    room = look.width - 3 - 8 - 4 - min(16, max(len(point.verdict) for point in shown))
+    for name in [figure, *(name for name in offered if name != figure)]:
+        wide = 2 + max(len(FIGURE_WORDS[name][0]), *(len(text(point, name)) for point in shown))
+        if wide > room and columns:
+            break
+        columns.append((name, wide))
+        room -= wide
+    heads = "".join(f"{FIGURE_WORDS[name][0]:>{wide}}" for name, wide in columns)
+    lines.append(line((f"   {'value':>7} {heads}", "dim")))
+    for point in shown:
         here = point.value == now
         spans = [
             Span(f" {glyphs.pointer if here else ' '} ", "key"),
             Span(f"{_value(point.value):>7} ", "strong" if here else "link", f"take:{point.value}"),
         ]
-        for name in columns:
-            amount = point.figure(name)
-            text = glyphs.dash if amount is None else FIGURE_WORDS[name][1](amount)
-            spans.append(Span(f"{text:>14}", "figure" if amount is not None else "dim"))
+        for name, wide in columns:
+            known = point.figure(name) is not None
+            opens = _opens(field, point, name, now, scenario) if known else ""
+            spans.append(Span(f"{text(point, name):>{wide}}", "figure" if known else "dim", opens))
         mark = glyphs.yes if point.carries else glyphs.no
         words = shorten(point.verdict, max(4, look.width - width_of(spans) - 4), glyphs.ellipsis)
         lines.append((*spans, Span(f"  {mark} ", "good" if point.carries else "bad"), Span(words, "dim")))
     return lines
 
 
-def _bars(scenario: Scenario, points: Sequence[SweepPoint], figure: Figure, now: Value, look: Look) -> list[Line]:
+def _bars(
+    scenario: Scenario, points: Sequence[SweepPoint], figure: Figure, now: Value, field: str, look: Look
+) -> list[Line]:
     """A sweep over links: a bar each, widest link first."""
     glyphs = look.glyphs
     title, words = FIGURE_WORDS[figure]
@@ -275,7 +309,7 @@ def _bars(scenario: Scenario, points: Sequence[SweepPoint], figure: Figure, now:
                     "strong" if here else "link",
                     f"take:{point.value}",
                 ),
-                (f"{text:>{figures}} ", "figure"),
+                Span(f"{text:>{figures}} ", "figure", _opens(field, point, figure, now, scenario) if amount else ""),
                 (glyphs.bar * cells, "accent" if point.carries else "over"),
                 (" " * (room - cells) + " ", ""),
                 (glyphs.yes if point.carries else glyphs.no, "good" if point.carries else "bad"),

@@ -283,7 +283,9 @@ def chosen_pin(bench: Workbench, panel: Results) -> Pin | None:
     if panel.page != "Compare":
         bench.say("That works on the Compare page (9).")
         return None
-    name = panel.chosen.removeprefix("pin:")
+    # a figure of a pinned build means that build too
+    name = panel.chosen.removeprefix("figure:").rpartition("@")[0] or panel.chosen
+    name = name.removeprefix("pin:")
     found = next((entry for entry in pins if entry.name == name), pins[0] if len(pins) == 1 else None)
     if found is None:
         bench.say("Choose a pinned build with Up and Down first." if pins else "Nothing is pinned yet: p pins.")

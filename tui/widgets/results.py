@@ -130,7 +130,7 @@ class Results(Canvas, can_focus=True):
         beside: the next one in reading order instead, which may stand in the same row.
         """
         here = [target for target in self._targets if target[2] == self.chosen]
-        row, _, _ = here[0 if beside or not forward else -1] if here else (-1, 0, "")
+        row = (here[0] if beside or not forward else here[-1])[0] if here else -1
         if beside:
             actions = list(dict.fromkeys(action for _, _, action in self._targets))
             at = actions.index(self.chosen) + (1 if forward else -1) if here else 0
