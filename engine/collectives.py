@@ -39,14 +39,15 @@ for the last: about 10 us makes the 4 to 7 us of an NVLink kernel 2 to 4 times a
 (2 to 4.5 times: tests/reference, collectives). The wait does not grow with the link: slow ones suffer less of it."""
 
 
+Segments = tuple[tuple[float, float, float], ...]
+"""(Largest payload in bytes that a line serves, seconds, seconds a byte), by payload; the last serves every payload."""
+
+
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """Time of one collective by its size: rising line segments, the least of its protocols everywhere.
+    """Time of one collective by its size: rising line segments, the least of its protocols everywhere."""
 
-    segments: (largest payload in bytes that the line serves, seconds, seconds a byte), by payload.
-    """
-
-    segments: tuple[tuple[float, float, float], ...]
+    segments: Segments
 
     def seconds(self, payload_bytes: float) -> float:
         """Seconds for a payload, nccl-tests' size."""

@@ -15,7 +15,7 @@ from engine.hardware import Accelerator, ApiPrice, Facts, Purchase, Rental
 from engine.parameters import count_parameters
 from engine.plan import Plan
 from engine.prices import rentals_of, usd_per_gpu_hour
-from engine.scenario import Scenario
+from engine.scenario import Hardware, Scenario
 from engine.sizing import Cost, Horizon, Offer, Power, PriceLine
 
 HOURS_PER_MONTH = 730.0  # 8,760 hours a year over 12
@@ -194,12 +194,12 @@ def _bill(plan: Plan) -> tuple[PriceLine, ...]:
     return (*cards, _host(scenario), *_network(scenario))
 
 
-def _offers(plan: Plan) -> tuple[Offer, ...]:
-    hardware = plan.scenario.hardware
+@lru_cache(maxsize=512)
+def _offers(facts: Facts, hardware: Hardware) -> tuple[Offer, ...]:
     cheapest: dict[tuple[str, str], Rental] = {}
     if hardware.mixed:
         return ()
-    for rental in rentals_of(plan.scenario.facts, hardware.accelerator.id):
+    for rental in rentals_of(facts, hardware.accelerator.id):
         cheapest.setdefault((rental.provider, rental.billing), rental)
     return tuple(Offer(r.provider, r.billing, r.usd_per_gpu_hour * hardware.gpus, r.as_of) for r in cheapest.values())
 
@@ -263,7 +263,7 @@ def cost(plan: Plan, power: Power) -> Cost:
         rent_usd_per_hour=rent,
         rent_note=rent_note,
         rent_usd_per_month=month,
-        offers=_offers(plan),
+        offers=_offers(scenario.facts, scenario.hardware),
         own_usd_per_month=buy / WRITE_OFF_MONTHS + (electricity or 0.0) if buy is not None else None,
         horizons=tuple(
             Horizon(

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from engine.architecture import Architecture
-from engine.collectives import Curve, curve, evidence_kind, one_card_a_gpu
+from engine.collectives import Curve, Segments, curve, evidence_kind, one_card_a_gpu
 from engine.hardware import Link
 from engine.scenario import Hardware, Layout, Scenario, Workload
 from engine.sizing import FabricRow, FabricWord, FigureKind, Serving, Training
@@ -88,7 +88,7 @@ class _Board:
     links: tuple[_Fixed, ...]
     hardware: Hardware
     in_engine: bool
-    curves: dict[tuple[str, int, int], list[Curve]]
+    curves: dict[tuple[str, int, int], list[Segments]]
     columns: dict[tuple[str, int, int, float], list[float]]
 
     def column(self, message: Message, groups: int) -> list[float]:
@@ -99,14 +99,21 @@ class _Board:
             if len(self.columns) > 512:
                 self.columns.clear()
             payload = message.payload_bytes
-            known = self.columns[key] = [c.seconds(payload) for c in self._curves(message, groups)]
+            known = []
+            for segments in self._segments(message, groups):
+                # `Curve.seconds` of fifty links, without fifty calls
+                for limit, alpha, beta in segments:
+                    if payload <= limit:
+                        known.append(alpha + payload * beta)
+                        break
+            self.columns[key] = known
         return known
 
-    def _curves(self, message: Message, groups: int) -> list[Curve]:
+    def _segments(self, message: Message, groups: int) -> list[Segments]:
         key = (message.op, message.ranks, groups)
         known = self.curves.get(key)
         if known is None:
-            known = self.curves[key] = [self._curve(message, fixed, groups) for fixed in self.links]
+            known = self.curves[key] = [self._curve(message, fixed, groups).segments for fixed in self.links]
         return known
 
     def _curve(self, message: Message, fixed: _Fixed, groups: int) -> Curve:

@@ -135,7 +135,10 @@ def state_bytes(b: Body, workload: Workload, layout: Layout, group: int) -> floa
 
 
 class _Shape(NamedTuple):
-    """One shape of the table in words and in numbers, before anything is timed. build: its hardware."""
+    """One shape of the table in words and in numbers, before anything is timed.
+
+    build: its hardware. article: the efficiency that the article gives it.
+    """
 
     nodes: int
     per_node: int
@@ -147,6 +150,7 @@ class _Shape(NamedTuple):
     other_fabric: bool
     words: str
     fabric: str
+    article: float | None
 
 
 @lru_cache(maxsize=256)
@@ -167,7 +171,10 @@ def _shapes(hardware: Hardware, facts: Facts, heads: int, layers: int) -> tuple[
                     shape = f"{nodes} nodes x {per_node} GPU" if nodes > 1 else f"{per_node} GPU"
                     words = f"{shape}, {name}{f', {inter.name}' if other else ''}"
                     fabric = hardware.intra_link.name if nodes == 1 else inter.name
-                found.append(_Shape(nodes, per_node, name, layout, sharding, group, build, other, words, fabric))
+                article = _ARTICLE.get((nodes, per_node, name))
+                found.append(
+                    _Shape(nodes, per_node, name, layout, sharding, group, build, other, words, fabric, article)
+                )
     return tuple(found)
 
 
@@ -228,7 +235,7 @@ def _row(one: _Rated, holding: Sequence[_Rated], scenario: Scenario, layout: Lay
         source="fitted",
         below_floor=below,
         better=_better(one, holding) if below else "",
-        article_efficiency=_ARTICLE.get((shape.nodes, shape.per_node, shape.name)),
+        article_efficiency=shape.article,
         fits=one.fits,
         nodes=shape.nodes,
         in_use=own
