@@ -249,11 +249,20 @@ def _frontier_step(scenario: Scenario, frontier: bool, spread: Attempt | None, e
     if found.training is None:
         return _Finding(5, question, True, "no layout of this card trains it: plan SXM nodes on NDR", spread)
     days = scenario.workload.deadline_days or FRONTIER_DAYS
-    tokens = scenario.workload.total_tokens / 1e12
+    tokens = scenario.workload.total_tokens
+    amount = f"{tokens / 1e12:,.3g}T" if tokens >= 1e12 else f"{tokens / 1e9:,.3g}B"
     card = scenario.hardware.accelerator.label
     gpus = _frontier_gpus(scenario, found)
-    clause = f"about {gpus:,} {card} for {tokens:,.3g}T tokens in {days:,.0f} days, on NDR InfiniBand or SXM"
+    if spread is not None and spread.holds:
+        gpus = max(gpus, spread.gpus_per_node * spread.nodes)  # fewer would not hold the state
+    clause = f"about {_rounded(gpus):,} {card} for {amount} tokens in {days:,.0f} days, on NDR InfiniBand or SXM"
     return _Finding(5, question, True, clause, spread, gpus)
+
+
+def _rounded(count: int) -> int:
+    """To three figures: nobody orders 726,878 GPUs."""
+    unit: int = 10 ** max(0, len(str(count)) - 3)
+    return -(-count // unit) * unit
 
 
 def _frontier_gpus(scenario: Scenario, found: Plan) -> int:
@@ -320,7 +329,8 @@ def node_capacity(one: Plan) -> tuple[int, float]:
 def _replicas_needed(scenario: Scenario, users: int, rate: float) -> int:
     """Replicas of one node that the users and the requests take, at least two."""
     workload = scenario.workload
-    needs = [workload.concurrency / users]
+    by_rate = workload.requests_per_s is not None and rate > 0
+    needs = [] if by_rate and workload.kind == "batch" else [workload.concurrency / users]
     if workload.requests_per_s is not None and rate > 0:
         needs.append(workload.requests_per_s / rate)
     return max(2, math.ceil(max(needs)))
@@ -370,12 +380,10 @@ def _nodes_for_deadline(scenario: Scenario, one: Plan) -> int:
 def _replica_words(scenario: Scenario, users: int, rate: float, count: int) -> str:
     """What one node takes of the load, and what is left when one of them is lost."""
     workload = scenario.workload
-    if (
-        workload.requests_per_s is not None
-        and rate > 0
-        and workload.requests_per_s / rate > workload.concurrency / users
-    ):
-        asked, served, unit = workload.requests_per_s, rate, "requests/s"
+    asked_rate = workload.requests_per_s
+    by_rate = workload.kind == "batch" or (asked_rate or 0.0) * users > workload.concurrency * rate
+    if asked_rate is not None and rate > 0 and by_rate:
+        asked, served, unit = asked_rate, rate, "requests/s"
         head = f"one node holds the model and serves {served:,.3g} of {asked:,.3g} {unit}"
     else:
         asked, served, unit = float(workload.concurrency), float(users), "users"
@@ -450,7 +458,13 @@ def _better_shape(spread: Plan) -> str:
     """The shape that the scaling table names instead of one under the floor."""
     rows = scaling_table(spread.scenario, spread.layout)
     own = next((row for row in rows if row.in_use), None)
-    return own.better if own is not None and own.better else "data parallel across nodes, or SXM nodes"
+    if own is not None and own.better:
+        return own.better
+    above = [row for row in rows if row.fits and row.efficiency >= EFFICIENCY_FLOOR and row.gpus > 1]
+    if not above:
+        return "a larger node, or SXM-class hardware"
+    best = max(above, key=lambda row: row.efficiency)
+    return f"{best.configuration}, {best.parallelism}, {best.fabric}: {best.efficiency:.2f}"
 
 
 def _evidence(found: Attempt) -> tuple[Evidence, ...]:
@@ -580,7 +594,7 @@ def _say(
     if end.number == 5:
         spread = found or Attempt(hardware.gpus_per_node, hardware.nodes, None)
         nodes = max(spread.nodes, math.ceil(end.replicas / spread.gpus_per_node))
-        about = f", about {end.replicas:,} {card}" if end.replicas > 1 else ""
+        about = f", about {_rounded(end.replicas):,} {card}" if end.replicas > 1 else ""
         build = Build("NDR InfiniBand or SXM cluster", spread.gpus_per_node, nodes, model.weights)
         return "frontier", f"The frontier: {model.name} from scratch{about}", build
     assert found is not None
