@@ -22,11 +22,15 @@ from engine.parameters import count_parameters
 MAGIC: Final = b"GGUF"
 VERSIONS: Final = (2, 3)
 # Beyond these a header is damaged: the longest known string is a chat template of some hundred kB, the longest array
-# a vocabulary of some hundred thousand, and no model has a million tensors.
+# a vocabulary or its merges, some hundred thousand, and no model has a million tensors.
 LONGEST_STRING: Final = 1 << 24
-LONGEST_ARRAY: Final = 1 << 24
+LONGEST_ARRAY: Final = 1 << 22
 MOST_TENSORS: Final = 1 << 20
 
+# Value types that are numbers, in struct's letters.
+_NUMBERS: Final[Mapping[int, str]] = MappingProxyType(
+    {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
+)
 # Tensor types: name, elements in a block, bytes of a block.
 TENSOR_TYPES: Final[Mapping[int, tuple[str, int, int]]] = MappingProxyType(
     {
@@ -212,9 +216,8 @@ class _Header:
         return self.bytes(length).decode("utf-8", errors="replace")
 
     def value(self, kind: int, key: str) -> Any:
-        codes = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
-        if kind in codes:
-            return self.number(codes[kind])
+        if kind in _NUMBERS:
+            return self.number(_NUMBERS[kind])
         if kind == 8:
             return self.text()
         if kind != 9:
@@ -222,6 +225,9 @@ class _Header:
         inner, count = self.number("I"), self.number("Q")
         if count > LONGEST_ARRAY or inner == 9:
             raise CatalogError(self.where, key, f"is an array of {count}: the header is damaged")
+        if inner in _NUMBERS:
+            form = f"<{count}{_NUMBERS[inner]}"
+            return list(struct.unpack(form, self.bytes(struct.calcsize(form))))
         return [self.value(inner, key) for _ in range(count)]
 
     def tensor(self) -> GgufTensor:

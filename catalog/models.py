@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,7 +65,7 @@ def model_entry(raw: RawEntry, folder: Path, user: bool = False, known: ModelEnt
         kept["formats"] = list(known.formats)
         values = kept | {"config": str(known.config)} | values
     indexed = build(_Indexed, values, raw.file, raw.entry_id)
-    config = folder / Path(indexed.config).expanduser()
+    config = folder / Path(os.path.expanduser(indexed.config))
     if user and not config.is_file():
         raise CatalogError(raw.where, "config", f"no file {str(config)!r}")
     return ModelEntry(

@@ -165,10 +165,12 @@ def read_toml(path: Path) -> dict[str, Any]:
     try:
         if path.stat().st_size > MAX_FILE_BYTES:
             raise CatalogError(str(path), "", f"larger than {MAX_FILE_BYTES // 2**20} MiB")
-        return tomllib.loads(path.read_bytes().decode("utf-8"))
+        return tomllib.loads(path.read_bytes().decode("utf-8-sig"))
     except OSError as problem:
         raise CatalogError(str(path), "", problem.strerror or "cannot be read") from None
     except UnicodeDecodeError:
         raise CatalogError(str(path), "", "not UTF-8 text") from None
     except tomllib.TOMLDecodeError as problem:
         raise CatalogError(str(path), "", f"not TOML: {problem}") from None
+    except RecursionError:
+        raise CatalogError(str(path), "", "not TOML: nested too deeply") from None

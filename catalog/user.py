@@ -15,9 +15,19 @@ from catalog.schema import read_toml
 
 def user_folder() -> Path:
     """Where a person's catalog files live; it need not exist."""
-    base = os.environ.get("XDG_CONFIG_HOME", "")
-    root = Path(base) if os.path.isabs(base) else Path.home() / ".config"
-    return root / "sizeup" / "catalog"
+    return under_home(os.environ.get("XDG_CONFIG_HOME", ""), ".config") / "sizeup" / "catalog"
+
+
+def under_home(stated: str, default: str) -> Path:
+    """The folder that the environment states, else `default` in the home folder.
+
+    A relative one is to be ignored (the XDG specification). For a user without a home, as containers run them, it is
+    a place where nothing is and nothing can be written.
+    """
+    if os.path.isabs(stated):
+        return Path(stated)
+    home = os.path.expanduser("~")
+    return Path(home if os.path.isabs(home) else os.devnull) / default
 
 
 def _files(folder: Path, problems: list[str]) -> list[Path]:
@@ -44,8 +54,12 @@ def overlay(folder: Path, hardware: HardwareTables, models: dict[str, ModelEntry
         except CatalogError as problem:
             problems.append(str(problem))
             continue
+        seen: set[tuple[str, str]] = set()
         for raw in entries:
             try:
+                if (raw.section, raw.entry_id) in seen:
+                    raise CatalogError(raw.where, "id", f"a second [[{raw.section}]] of this id in one file")
+                seen.add((raw.section, raw.entry_id))
                 if raw.section == "model":
                     models[raw.entry_id] = model_entry(raw, path.parent, True, models.get(raw.entry_id))
                 else:

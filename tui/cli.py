@@ -211,7 +211,7 @@ def _open(arguments: list[str]) -> int:
         raise CommandError("the app needs a terminal; `sizeup report FILE` works without one", FAILED)
     if os.environ.get("TERM", "") in ("", "dumb"):
         raise CommandError("the app cannot draw on TERM=dumb; `sizeup report FILE` can", FAILED)
-    path = Path(options.file).expanduser() if options.file is not None else None
+    path = Path(os.path.expanduser(options.file)) if options.file is not None else None
     return _run_app(scenario, saved, path, table)
 
 
@@ -255,7 +255,7 @@ def _read(file: str | None, changes: dict[str, Any]) -> tuple[Scenario, CatalogT
     """A Scenario likewise, and the catalog figures that the file keeps, if it does. Raises CommandError."""
     from tui import session
 
-    folder = Path(file).expanduser().absolute().parent if file and file != STDIN else Path.cwd()
+    folder = Path(os.path.expanduser(file)).absolute().parent if file and file != STDIN else Path.cwd()
     name = _place(file)
     try:
         text = _text(file) if file is not None else ""
@@ -335,7 +335,7 @@ def _changes(options: argparse.Namespace) -> dict[str, Any]:
 
 def _model_named(text: str) -> dict[str, str]:
     """The keys that --model sets: a file's path, an id, or the id and format that a published name means."""
-    path = Path(text).expanduser()
+    path = Path(os.path.expanduser(text))
     with contextlib.suppress(OSError, ValueError):  # a name that no file can have
         if path.suffix.lower() in (".json", ".gguf") or (os.sep in text and path.is_file()):
             return {"model.config": str(path.absolute())}
@@ -461,8 +461,10 @@ def _recommend(arguments: list[str]) -> int:
     try:
         found = recommended.search(scenario, _limits(options))
         if options.save is not None:
-            opened_from = Path(options.file).expanduser() if options.file not in (None, STDIN) else Path("session.toml")
-            found = recommended.save(found, Path(options.save).expanduser(), opened_from)
+            opened_from = (
+                Path(os.path.expanduser(options.file)) if options.file not in (None, STDIN) else Path("session.toml")
+            )
+            found = recommended.save(found, Path(os.path.expanduser(options.save)), opened_from)
     except ScenarioError as problem:
         raise _impossible(options.file, problem) from None
     except (recommended.WrongLimit, session.SessionError) as problem:

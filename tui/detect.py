@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from pathlib import Path
 
@@ -35,7 +36,7 @@ def machine(source: str | None = None) -> list[DetectedGroup]:
 
 def _saved(source: str) -> str:
     try:
-        return read_bytes(Path(source).expanduser()).decode("utf-8", "replace")
+        return read_bytes(Path(os.path.expanduser(source))).decode("utf-8", "replace")
     except SessionError as problem:
         raise DetectError(str(problem)) from None
 

@@ -7,15 +7,14 @@ import json
 import os
 from pathlib import Path
 
+from catalog.user import under_home
+
 APP = "sizeup"
 RECENT_LIMIT = 20
 
 
 def _folder(variable: str, default: str) -> Path:
-    base = os.environ.get(variable, "")
-    # The XDG specification: a relative path is to be ignored.
-    root = Path(base) if os.path.isabs(base) else Path.home() / default
-    return root / APP
+    return under_home(os.environ.get(variable, ""), default) / APP
 
 
 def config_folder() -> Path:
@@ -57,7 +56,7 @@ def recent() -> list[Path]:
 
 def remember(path: str | Path) -> None:
     """Put a session first in the recent list. A list that cannot be written is no reason to stop."""
-    latest = Path(os.path.abspath(Path(path).expanduser()))
+    latest = Path(os.path.abspath(Path(os.path.expanduser(path))))
     paths = [latest, *(old for old in recent() if old != latest)][:RECENT_LIMIT]
     with contextlib.suppress(OSError):
         target = created(state_folder()) / "recent.json"

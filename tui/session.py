@@ -152,13 +152,13 @@ def read_bytes(path: Path, limit: int = MAX_BYTES) -> bytes:
 
 def load(path: str | Path) -> Scenario:
     """The Scenario of a session file. Raises SessionError. Types are checked here, values by `engine.size`."""
-    where = Path(path).expanduser()
+    where = Path(os.path.expanduser(path))
     return parse(read_text(path), file=str(path), folder=where.absolute().parent)
 
 
 def read_text(path: str | Path) -> str:
     """The text of a session file. Raises SessionError."""
-    return text_of(read_bytes(Path(path).expanduser()), str(path))
+    return text_of(read_bytes(Path(os.path.expanduser(path))), str(path))
 
 
 def text_of(raw: bytes, file: str) -> str:
@@ -215,7 +215,7 @@ def _with_table(
     file = str(source) if isinstance(source, Path) else "session"
     text = read_text(source) if isinstance(source, Path) else source
     if isinstance(source, Path):
-        folder = folder or source.expanduser().absolute().parent
+        folder = folder or Path(os.path.expanduser(source)).absolute().parent
     document = document_of(text, file)
     scenario = from_document(document, file=file, folder=folder, text=text, known=known)
     return table_of(document), scenario
@@ -258,7 +258,7 @@ def pins(source: Path | str, known: catalog.Catalog | None = None, *, folder: Pa
     file = str(source) if isinstance(source, Path) else "session"
     text = read_text(source) if isinstance(source, Path) else source
     if isinstance(source, Path):
-        folder = folder or source.expanduser().absolute().parent
+        folder = folder or Path(os.path.expanduser(source)).absolute().parent
     return _Reader(file, text, folder or Path.cwd(), known).pins(document_of(text, file))
 
 
@@ -314,8 +314,8 @@ def save(
     in another folder; the Scenario as written is returned. pinned: the builds that it keeps for comparing. The [catalog] table goes into a new file, and into one that
     has it already. Raises SessionError.
     """
-    target = Path(path).expanduser()
-    source = Path(opened_from).expanduser() if opened_from is not None else None
+    target = Path(os.path.expanduser(path))
+    source = Path(os.path.expanduser(opened_from)) if opened_from is not None else None
     written = _moved(scenario, target, source)
     beside = [Pin(entry.name, _moved(entry.scenario, target, source)) for entry in pinned]
     figures = figures_of(written) if _keeps_figures(target) else None
@@ -333,10 +333,10 @@ def _keeps_figures(target: Path) -> bool:
 
 def anchored(scenario: Scenario, opened_from: str | Path | None) -> Scenario:
     """The Scenario with its `config` path made absolute, for a place that is not its own, such as a recovery file."""
-    config = Path(scenario.model.config).expanduser()
+    config = Path(os.path.expanduser(scenario.model.config))
     if not scenario.model.config or config.is_absolute():
         return scenario
-    folder = Path(opened_from).expanduser().absolute().parent if opened_from is not None else Path.cwd()
+    folder = Path(os.path.expanduser(opened_from)).absolute().parent if opened_from is not None else Path.cwd()
     return dataclasses.replace(scenario, model=dataclasses.replace(scenario.model, config=str(folder / config)))
 
 
@@ -398,7 +398,7 @@ def _sync_folder(folder: Path) -> None:
 
 def _moved(scenario: Scenario, target: Path, opened_from: Path | None) -> Scenario:
     config = scenario.model.config
-    if not config or opened_from is None or Path(config).expanduser().is_absolute():
+    if not config or opened_from is None or Path(os.path.expanduser(config)).is_absolute():
         return scenario
     old, new = opened_from.absolute().parent.resolve(), target.absolute().parent.resolve()
     if old == new:
@@ -631,7 +631,7 @@ class _Reader:
         """Where the session's own config.json lies; None when the model is the catalog's."""
         if not model.config:
             return None
-        return self.folder.absolute() / Path(model.config).expanduser()
+        return self.folder.absolute() / Path(os.path.expanduser(model.config))
 
     def own_architecture(self, path: Path) -> Architecture:
         """The architecture of the session's own config.json."""

@@ -179,3 +179,16 @@ def test_a_broken_config_fails_only_when_it_is_used(folder: Path) -> None:
     assert not known.problems
     with pytest.raises(catalog.CatalogError, match=r"config\.json"):
         _ = known.model("half").architecture
+
+
+def test_marks_nesting_and_repeats_in_a_file(folder: Path) -> None:
+    (folder / "a.toml").write_text("\ufeff" + CARD, encoding="utf-8")
+    (folder / "b.toml").write_text("x = " + "[" * 50_000)
+    (folder / "c.toml").write_text(CARD.replace("moonshot-1", "twin") + CARD.replace("moonshot-1", "twin"))
+    known = reload()
+    assert known.accelerator("moonshot-1").origin == "user"
+    assert known.accelerator("twin").origin == "user"
+    assert [problem.partition(str(folder))[2] for problem in known.problems] == [
+        "/b.toml: not TOML: nested too deeply",
+        "/c.toml, twin: id: a second [[accelerator]] of this id in one file",
+    ]

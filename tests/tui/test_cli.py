@@ -365,3 +365,8 @@ def test_a_terminal_without_utf_8_gets_plain_letters() -> None:
     assert done.returncode == 0
     assert done.stdout.isascii()
     assert done.stderr == b""
+
+
+def test_a_home_that_nobody_has_is_a_file_that_is_not_there(run: Run) -> None:
+    ran = run("report", "~nobody-of-this-name/x.toml")
+    assert (ran.code, ran.err) == (2, "sizeup: ~nobody-of-this-name/x.toml: no such file\n")

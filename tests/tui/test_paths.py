@@ -70,3 +70,16 @@ def test_a_list_that_cannot_be_written_is_no_reason_to_stop(tmp_path: Path, stat
     (tmp_path / "a.toml").write_text("")
     paths.remember(tmp_path / "a.toml")
     assert paths.recent() == []
+
+
+def test_a_user_without_a_home_has_folders_where_nothing_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("XDG_STATE_HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    for home in ("relative", "~"):  # expanduser leaves ~ as it is where the system knows no home
+        monkeypatch.setenv("HOME", home)
+        assert paths.state_folder().is_absolute()
+        assert not paths.config_folder().exists()
+        assert paths.recent() == []
+        paths.remember(tmp_path / "a.toml")
+    assert list(tmp_path.iterdir()) == []

@@ -145,7 +145,7 @@ def _wrong_target(text: str) -> str:
 
 
 def _completed(text: str) -> Path:
-    target = Path(text).expanduser()
+    target = Path(os.path.expanduser(text))
     return target if target.suffix or target.is_dir() else target.with_suffix(".toml")
 
 
@@ -205,7 +205,7 @@ async def open_session(bench: Workbench) -> None:
         )
     )
     if isinstance(picked, str):
-        await open_path(bench, Path(picked).expanduser())
+        await open_path(bench, Path(os.path.expanduser(picked)))
 
 
 async def open_path(bench: Workbench, path: Path) -> None:
@@ -234,9 +234,8 @@ def _past(bench: Workbench, path: Path, scenario: Scenario) -> Past | None:
 
 
 def _short(folder: Path) -> str:
-    home = str(Path.home())
-    text = str(folder)
-    return "~" + text[len(home) :] if text.startswith(home) else text
+    home, text = os.path.expanduser("~"), str(folder)
+    return "~" + text[len(home) :] if os.path.isabs(home) and text.startswith(home) else text
 
 
 async def new(bench: Workbench) -> None:
@@ -282,7 +281,7 @@ async def export(bench: Workbench) -> None:
     target_text = await bench.app.push_screen_wait(AskText("Write to", "File", stem + suffix, _wrong_target))
     if target_text is None:
         return
-    target = Path(target_text).expanduser()
+    target = Path(os.path.expanduser(target_text))
     text = picture if picked == "svg" else report.render(sizing, _form(picked))
     try:
         session.write_atomically(target, text.encode())
