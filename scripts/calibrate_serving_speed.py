@@ -52,7 +52,7 @@ BASE_SIGMA, GPU_SIGMA, ENGINE_SIGMA, CLASS_SIGMA = 0.4, 0.06, 0.2, 0.08
 ROW_SIGMA = 0.15
 # Power of the number of its like by which a figure weighs less.
 BALANCE = 0.4
-CUT = 0.10
+CUT = 0.085
 FOLDS = 5
 # steps of a fit to half of the tables
 HALF_STEPS = 14

@@ -20,6 +20,8 @@ from tests.accuracy.__main__ import SETS  # noqa: E402
 
 BEGIN, END = "<!-- accuracy: written by scripts/write_docs.py -->", "<!-- accuracy: end -->"
 PUBLIC, PUBLIC_TRAINING = "engine_logs_public", "training_memory_public"
+# speeds with a file of rows that nothing was fitted on
+CHECKED = ("collectives", "inference_perf", "training_perf")
 TITLES = {
     "engine_logs": "serving memory against engine start-up logs",
     PUBLIC: "the same, logs that nothing was fitted on",
@@ -28,6 +30,7 @@ TITLES = {
     "collectives": "collectives",
     "inference_perf": "serving speed",
     "training_perf": "training speed",
+    **{f"{name}_public": "the same, rows that nothing was fitted on" for name in CHECKED},
 }
 
 
@@ -42,6 +45,9 @@ def evaluations() -> dict[str, harness.Evaluation]:
         if name == "training_memory":
             path = harness.REFERENCE / f"{PUBLIC_TRAINING}.jsonl"
             found[PUBLIC_TRAINING] = training_memory.evaluate(harness.load_rows(path))
+        if name in CHECKED:
+            kept = harness.load_rows(harness.REFERENCE / f"{name}_public.jsonl")
+            found[f"{name}_public"] = importlib.import_module(f"tests.accuracy.{name}").evaluate(kept)
     return found
 
 

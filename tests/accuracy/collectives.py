@@ -117,8 +117,9 @@ def in_box_link(row: Row) -> tuple[Link, bool] | None:
     gpu = str(row.get("gpu") or "").lower()
     head = name.split("_")[0]
     if head.startswith(("nvlbridge", "nvbridge")) or "bridge" in name or "pairwise" in name:
-        # Ampere boards of 48 GB and less bridge at 56 GB/s one way, A100 and H100 boards at 300
-        small = any(word in gpu for word in ("3090", "a6000", "a40", "a10", "a5000")) and "a100" not in gpu
+        # Turing boards bridge at 50 GB/s one way, Ampere boards of 48 GB and less at 56, A100 and H100 boards at 300
+        small = any(word in gpu for word in ("2080", "titan", "quadro", "3090", "a6000", "a40", "a10", "a5000"))
+        small = small and "a100" not in gpu
         return _link("nvlink-3-bridge" if small else "nvlink-4-bridge"), True
     rack = any(word in f"{name} {gpu}" for word in ("gb200", "gb300", "nvl72", "mnnvl"))
     if rack and not _beyond_rack(row, name, link_text):
@@ -321,6 +322,8 @@ def source_of(row: Row) -> str:
     source = row.get("source")
     if isinstance(source, dict):
         path = str(source.get("path") or "").split("/")
+        if not source.get("repo"):
+            return str(source.get("url"))
         return f"{source.get('repo')} {'/'.join(path[-4:-1]) if len(path) > 3 else '/'.join(path)}"
     return str(source)
 

@@ -1,0 +1,73 @@
+"""Speeds that others published and no constant was fitted on: an out-of-sample check, kept apart from the fitted rows.
+
+The rows name GPUs, models, engines and layouts that the fitted rows lack, or hold in other combinations. Bounds are what the
+model reaches there, rounded up: they are wider than the bars of the fitted rows, and a change that loses them shows.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.accuracy import collectives, harness, inference_perf, training_perf
+from tests.accuracy.harness import Row
+
+FILES = ("inference_perf", "training_perf", "collectives")
+
+
+def _rows(name: str) -> list[Row]:
+    return harness.load_rows(harness.REFERENCE / f"{name}_public.jsonl")
+
+
+@pytest.fixture(scope="module")
+def serving() -> harness.Evaluation:
+    return inference_perf.evaluate(_rows("inference_perf"))
+
+
+@pytest.fixture(scope="module")
+def training() -> harness.Evaluation:
+    return training_perf.evaluate(_rows("training_perf"))
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_each_row_is_sourced_and_none_is_fitted(name: str) -> None:
+    fitted = {row["id"] for row in harness.load_rows(harness.REFERENCE / f"{name}.jsonl")}
+    rows = _rows(name)
+    assert all(str(row["source"]["url"]).startswith("https://") for row in rows)
+    assert len({row["id"] for row in rows} | fitted) == len(rows) + len(fitted)
+
+
+def test_few_rows_are_set_aside(serving: harness.Evaluation, training: harness.Evaluation) -> None:
+    for evaluation in (serving, training):
+        assert len(evaluation.set_aside) <= evaluation.rows_read / 5
+        assert all(reason for _, reason in evaluation.set_aside)
+
+
+@pytest.mark.parametrize(
+    ("metric", "median"),
+    [
+        (inference_perf.TPOT_DENSE, 0.15),
+        (inference_perf.MAXIMUM, 0.20),
+        (inference_perf.LOADED, 0.28),
+        (inference_perf.TTFT_LOW, 0.30),
+    ],
+)
+def test_serving(serving: harness.Evaluation, metric: str, median: float) -> None:
+    found = harness.stats(harness.by_metric(serving.cases)[metric])
+    assert found.median <= median
+    assert abs(found.bias) <= median
+
+
+def test_serving_intervals(serving: harness.Evaluation) -> None:
+    inside = harness.stats(serving.cases).inside
+    assert inside is not None
+    assert inside >= 0.70
+
+
+def test_training(training: harness.Evaluation) -> None:
+    assert harness.stats(training.cases).median <= 0.22
+
+
+def test_collectives() -> None:
+    found = harness.stats(collectives.evaluate(_rows("collectives")).cases)
+    assert found.median <= 0.30
+    assert found.p90 <= 0.60
