@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from engine.fabric import fabric_drop, headline_links
 from engine.sizing import FabricRow, FabricWord, Sizing
@@ -62,42 +63,104 @@ def _ratio(value: float) -> str:
     return f"{digits(value, 2)}x" if math.isfinite(value) else "many times"
 
 
+class Fit(NamedTuple):
+    """What the table of times has room for: the link's name, latency, prompt and bar; what is left out stands below."""
+
+    link: int
+    latency: bool
+    prompt: bool
+    bar: int
+
+
+LEAST_BAR = 10
+WIDEST_BAR = 28
+
+
+def fit(sizing: Sizing, width: int, rows: Sequence[FabricRow]) -> Fit:
+    """The columns that fit beside link, GB/s, time, share, speed left and its word."""
+    wanted = max(len(row.link) for row in rows)
+    fixed = 3 + 1 + 6 + 9 + 5 + 6 + 2 + max(len(row.word) for row in rows)
+    link = max(8, min(16, wanted, width - fixed))
+    room = width - fixed - link
+    prefill = any(row.prefill_seconds for row in rows)
+    latency = room >= LATENCY + (PROMPT if prefill else 0)
+    room -= LATENCY * latency
+    prompt = prefill and room >= PROMPT
+    room -= PROMPT * prompt
+    return Fit(link, latency, prompt, min(WIDEST_BAR, room - 1) if room > LEAST_BAR else 0)
+
+
+LATENCY, PROMPT = 9, 8  # cells of those columns
+
+
 def times(sizing: Sizing, look: Look, rows: Sequence[FabricRow]) -> list[Line]:
-    """Bandwidth on a log scale, latency, and the time this workload's traffic takes over each link."""
+    """What this workload's traffic takes over each link, its share, the speed left and its word; the rest as it fits."""
     inference = sizing.scenario.workload.is_inference
     unit, short = ("per token", "token") if inference else ("per step", "step")
     lines = [heading("FABRIC CLIFF", look.width, look.glyphs.rule, f"same traffic over each link, {unit}")]
-    link = min(16, max(len(row.link) for row in rows))
-    prefill = any(row.prefill_seconds for row in rows)
-    latency = look.width >= 68
-    fixed = 3 + link + 1 + 5 + 1 + (9 if latency else 0) + 8 + 1 + (8 if prefill else 0) + 6
-    bar = min(28, look.width - fixed - 2)
-    head = f"   {'link':<{link}} {'GB/s':>5} "
-    if bar >= 8:
-        head += f"{_axis(bar)} "
-    head += f"{'latency':>8} " if latency else ""
-    head += f"{short:>8} {'prompt' if prefill else '':>{7 if prefill else 0}} {'share':>5}"
+    has = fit(sizing, look.width, rows)
+    head = f"   {'link':<{has.link}} {'GB/s':>5} "
+    head += f"{_axis(has.bar)} " if has.bar else ""
+    head += f"{'latency':>{LATENCY - 1}} " if has.latency else ""
+    head += f"{short:>8} " + (f"{'prompt':>{PROMPT - 1}} " if has.prompt else "") + f"{'share':>5} {'speed':>5}"
     lines.append(line((head, "dim")))
     for row in rows:
-        used = bool(row.in_use)
-        style = "strong" if used else ""
+        style, word = "strong" if row.in_use else "", FABRIC_STYLE[row.word]
         of = f"figure:fabric.{row.link}."
-        spans = [
-            Span(f" {look.glyphs.pointer if used else ' '} ", "key"),
-            Span(f"{shorten(row.link, link, look.glyphs.ellipsis):<{link}} ", style, f"{of}relative_speed"),
-            Span(f"{_gb_s(row.bandwidth_gb_s):>5} ", style, f"{of}bandwidth_gb_s"),
-        ]
-        if bar >= 8:
-            cells = _log_cells(row.bandwidth_gb_s, bar)
-            spans += [
-                Span(look.glyphs.bar * cells, FABRIC_STYLE[row.word] or "accent"),
-                Span(look.glyphs.bar_rest * (bar - cells) + " ", "rest"),
-            ]
-        spans.append(Span(f"{_latency(row.latency_us):>8} " if latency else "", style, f"{of}latency_us"))
+        spans = _start(row, has.link, look)
+        spans += _log_bar(row, has.bar, look)
+        spans.append(
+            Span(f"{_latency(row.latency_us):>{LATENCY - 1}} " if has.latency else "", style, f"{of}latency_us")
+        )
         spans.append(Span(f"{seconds(row.seconds):>8} ", style, f"{of}seconds"))
-        if prefill:
-            spans.append(Span(f"{seconds(row.prefill_seconds):>7} ", style, f"{of}prefill_seconds"))
+        if has.prompt:
+            spans.append(Span(f"{seconds(row.prefill_seconds):>{PROMPT - 1}} ", style, f"{of}prefill_seconds"))
         spans.append(Span(f"{percent(row.share):>5}", style, f"{of}share"))
+        spans.append(Span(f" {percent(row.relative_speed):>5}", style, f"{of}relative_speed"))
+        lines.append((*spans, Span(f"  {row.word}", word)))
+    return lines
+
+
+def _start(row: FabricRow, link: int, look: Look) -> list[Span]:
+    """The link's mark, name and bandwidth."""
+    style, of = "strong" if row.in_use else "", f"figure:fabric.{row.link}."
+    return [
+        Span(f" {look.glyphs.pointer if row.in_use else ' '} ", "key"),
+        Span(f"{shorten(row.link, link, look.glyphs.ellipsis):<{link}} ", style, f"{of}relative_speed"),
+        Span(f"{_gb_s(row.bandwidth_gb_s):>5} ", style, f"{of}bandwidth_gb_s"),
+    ]
+
+
+def _log_bar(row: FabricRow, bar: int, look: Look) -> list[Span]:
+    if not bar:
+        return []
+    cells = _log_cells(row.bandwidth_gb_s, bar)
+    return [
+        Span(look.glyphs.bar * cells, FABRIC_STYLE[row.word] or "accent"),
+        Span(look.glyphs.bar_rest * (bar - cells) + " ", "rest"),
+    ]
+
+
+def bandwidths(sizing: Sizing, look: Look, rows: Sequence[FabricRow]) -> list[Line]:
+    """What the table of times had no room for: the bandwidths on a log scale, latency, time of a prompt."""
+    has = fit(sizing, look.width, rows)
+    if has.bar:
+        return []
+    prompt = not has.prompt and any(row.prefill_seconds for row in rows)
+    after = (0 if has.latency else LATENCY) + (PROMPT if prompt else 0)
+    bar = max(4, min(2 * WIDEST_BAR, look.width - has.link - 11 - after))
+    lines = [heading("BANDWIDTH ONE WAY", look.width, look.glyphs.rule, "log scale")]
+    head = f"   {'link':<{has.link}} {'GB/s':>5} {_axis(bar)} "
+    head += "" if has.latency else f"{'latency':>{LATENCY - 1}} "
+    head += f"{'prompt':>{PROMPT - 1}}" if prompt else ""
+    lines.append(line((head.rstrip(), "dim")))
+    for row in rows:
+        style, of = "strong" if row.in_use else "", f"figure:fabric.{row.link}."
+        spans = [*_start(row, has.link, look), *_log_bar(row, bar, look)]
+        if not has.latency:
+            spans.append(Span(f"{_latency(row.latency_us):>{LATENCY - 1}} ", style, f"{of}latency_us"))
+        if prompt:
+            spans.append(Span(f"{seconds(row.prefill_seconds):>{PROMPT - 1}}", style, f"{of}prefill_seconds"))
         lines.append(tuple(spans))
     return lines
 
@@ -212,6 +275,8 @@ def cliff(sizing: Sizing, look: Look) -> list[Line]:
     if lines:
         lines.append(BLANK)
     lines += [*times(sizing, look, rows), BLANK, *across(sizing, look, rows), BLANK]
+    picture = bandwidths(sizing, look, rows)
+    lines += [*picture, BLANK] if picture else []
     lines += notes(sizing, look, rows)
     others = [row for row in sizing.fabric if row not in rows]
     if others:
