@@ -383,10 +383,10 @@ def _replica_words(scenario: Scenario, users: int, rate: float, count: int) -> s
     asked_rate = workload.requests_per_s
     by_rate = workload.kind == "batch" or (asked_rate or 0.0) * users > workload.concurrency * rate
     if asked_rate is not None and rate > 0 and by_rate:
-        asked, served, unit = asked_rate, rate, "requests/s"
-        head = f"one node holds the model and serves {served:,.3g} of {asked:,.3g} {unit}"
+        asked, served = asked_rate, rate
+        head = f"one node holds the model and serves {served:,.3g} of {asked:,.3g} requests/s"
     else:
-        asked, served, unit = float(workload.concurrency), float(users), "users"
+        asked, served = float(workload.concurrency), float(users)
         head = f"one node holds the model and serves {users:,} of {workload.concurrency:,} users"
     left = min(1.0, (count - 1) * served / asked)
     if left >= 1.0:
