@@ -71,12 +71,27 @@ def _whole(text: str) -> int | None:
     return int(number) if number is not None else None
 
 
+_LISTED = re.compile(r"GPU \d+: (?P<name>.+?) \(UUID: [^)]*\)\s*")
+_MIG_LISTED = re.compile(r"\s+MIG .*")
+_SIZE_CELL = re.compile(r"\d+(?: MiB)?|\[.*\]")
+
+
 def parse(text: str) -> list[DetectedGpu]:
-    """The GPUs of nvidia-smi's CSV output, units in its head or in its cells. Raises DetectError."""
+    """The GPUs of nvidia-smi's CSV output, units in its head or in its cells, or of `nvidia-smi -L`.
+
+    Without a head the columns are those of ESSENTIAL_FIELDS. Raises DetectError.
+    """
+    listed = [line for line in text.lstrip("\ufeff").splitlines() if line.strip() and not _MIG_LISTED.fullmatch(line)]
+    named = [_LISTED.fullmatch(line) for line in listed]
+    if named and all(named):
+        return [DetectedGpu(found.group("name"), None) for found in named if found]
     rows = [row for row in csv.reader(text.lstrip("\ufeff").splitlines(), skipinitialspace=True) if row]
     if not rows:
         raise DetectError("nvidia-smi printed nothing")
     head = [match.group("name") if (match := _HEAD.fullmatch(cell)) else "" for cell in rows[0]]
+    if "name" not in head and all(len(row) == 2 and _SIZE_CELL.fullmatch(row[1].strip()) for row in rows):
+        head = list(ESSENTIAL_FIELDS)
+        rows.insert(0, head)
     if "name" not in head:
         raise DetectError(f"not the CSV of nvidia-smi: no column 'name' in {', '.join(rows[0])[:80]!r}")
     gpus = []
@@ -120,12 +135,15 @@ def _words(name: str) -> frozenset[str]:
 def identify(gpu: DetectedGpu, accelerators: Iterable[Accelerator]) -> Accelerator | None:
     """The catalog's accelerator for a GPU: the same name words as far as both say them, and the same memory."""
     wanted = _words(gpu.name)
+    stated = re.search(r"(?<![a-z0-9])(\d+) ?gb(?![a-z0-9])", gpu.name.casefold())
     best: tuple[float, Accelerator] | None = None
     for accelerator in accelerators:
         if gpu.memory_mib is not None:
             memory = accelerator.memory_bytes / 2**20
             if abs(gpu.memory_mib / memory - 1.0) > MEMORY_TOLERANCE:
                 continue
+        elif stated is not None and abs(int(stated.group(1)) / accelerator.memory_gb_marketed - 1.0) > MEMORY_TOLERANCE:
+            continue
         known = _words(accelerator.name) | _words(accelerator.id.replace("-", " "))
         models = {word for word in wanted if any(letter.isdigit() for letter in word)}
         if not models or not models <= known:

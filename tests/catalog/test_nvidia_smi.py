@@ -94,3 +94,16 @@ def test_equal_cards_are_counted_together_and_the_most_come_first() -> None:
         (2, "l4"),
         (1, "t4"),
     ]
+
+
+def test_a_name_s_own_memory_counts_where_the_driver_says_none() -> None:
+    known = catalog.load().facts.accelerators
+    found = identify(DetectedGpu("NVIDIA A100-SXM4-80GB", None), known)
+    assert found is not None
+    assert found.id == "a100-sxm4-80gb"
+
+
+def test_output_without_a_head_and_the_list_of_cards() -> None:
+    assert parse("NVIDIA L4, 23034 MiB\nNVIDIA L4, 23034\n") == [DetectedGpu("NVIDIA L4", 23034)] * 2
+    text = "GPU 0: NVIDIA L4 (UUID: GPU-1)\n  MIG 1g.10gb Device 0: (UUID: MIG-1)\nGPU 1: NVIDIA L4 (UUID: GPU-2)\n"
+    assert parse(text) == [DetectedGpu("NVIDIA L4", None)] * 2
