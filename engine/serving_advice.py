@@ -8,7 +8,7 @@ from engine.formats import kv_format, weight_format
 from engine.kv_pool import kv_pool
 from engine.layout import valid_tp
 from engine.scenario import Layout, Scenario
-from engine.serving_memory import engine_settings, plain_latent, plain_layout, serving_memory
+from engine.serving_memory import engine_settings, headroom_of, plain_latent, plain_layout, serving_rooms
 from engine.sharding import attention_ranks, kv_copies
 from engine.sizing import Memory, Suggestion
 
@@ -31,13 +31,13 @@ def with_suggestions(scenario: Scenario, layout: Layout, memory: Memory) -> Memo
 def _suggestions(scenario: Scenario, layout: Layout, now: Memory) -> tuple[Suggestion, ...]:
     found: list[tuple[bool, Suggestion]] = []
     for field, value, changed, shape, what in _changes(scenario, layout, now):
-        after = serving_memory(changed, shape)
+        rooms = serving_rooms(changed, shape)
+        after = rooms.at(changed.workload.concurrency)
         if after.starts and (after.fits or after.max_concurrency > now.max_concurrency):
             users = int(after.max_concurrency)
             room = f"{users:,} user{'' if users == 1 else 's'} at {changed.workload.tokens_per_request:,} tokens"
-            found.append(
-                (after.fits, Suggestion(field, value, f"{what}: {after.headroom}, room for {room}", layout=shape))
-            )
+            word = headroom_of(rooms, after)[0]
+            found.append((after.fits, Suggestion(field, value, f"{what}: {word}, room for {room}", layout=shape)))
     found.sort(key=lambda pair: not pair[0])
     return tuple(suggestion for _, suggestion in found)
 

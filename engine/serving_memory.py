@@ -602,6 +602,15 @@ class Rooms(NamedTuple):
         )
 
 
+def headroom_of(rooms: Rooms, room: Room) -> tuple[Headroom, float, float]:
+    """(headroom word, share of the card that weights take, share of the KV that fits which is needed), worst rank."""
+    share = max(rank.weights for rank in rooms.ranks) / rooms.total
+    needed = 0.0
+    for rank, kv_needed in zip(rooms.ranks, room.kv_needed, strict=True):
+        needed = max(needed, kv_needed / rank.kv_room if rank.room > 0 else math.inf)
+    return _word(room.fits, share, needed, room.fill), share, needed
+
+
 def serving_rooms(scenario: Scenario, layout: Layout) -> Rooms:
     """The memory of a serving scenario in one layout whatever its users. Raises what `serving_memory` does."""
     layout = plain_layout(layout)
@@ -685,12 +694,7 @@ def serving_memory(scenario: Scenario, layout: Layout) -> Memory:
     )
     max_users = found.max_concurrency
     kv_capacity = int(max_users * tokens) if math.isinf(capacity) else int(capacity) * rooms.copies
-    share = max(group.weights_bytes for group in groups) / total
-    needed_share = max(
-        (group.kv_bytes / group.kv_capacity_bytes if group.kv_capacity_bytes else math.inf for group in groups),
-    )
-    fill = found.fill
-    word = _word(found.fits, share, needed_share, fill)
+    word, share, needed_share = headroom_of(rooms, found)
     return Memory(
         per_gpu=tuple(groups),
         weights_share=share,
@@ -702,7 +706,7 @@ def serving_memory(scenario: Scenario, layout: Layout) -> Memory:
         fits=found.fits,
         starts=found.starts,
         headroom=word,
-        headroom_reason=_reason(word, found.starts, found.short, share, needed_share, fill, settings),
+        headroom_reason=_reason(word, found.starts, found.short, share, needed_share, found.fill, settings),
         peak_bytes=max(group.used_bytes for group in groups),
         rule_note=_rule_note(word, share, needed_share, max_users, found.starts),
     )
