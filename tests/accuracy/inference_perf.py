@@ -265,16 +265,16 @@ def prepare(row: Row) -> Prepared:
     kind = "serve"
     runtime = Runtime(engine=engine)
     if mode.startswith("MLPerf"):
-        if _slug(row["model"]) not in MLPERF:
+        if model_id not in MLPERF:
             raise Unusable("the lengths of this MLPerf data set are not known")
-        prompt, mean_answer, ttft_limit, user_limit = MLPERF[_slug(row["model"])]
+        prompt, mean_answer, ttft_limit, user_limit = MLPERF[model_id]
         answer = round(row["osl"] or mean_answer)
         kind = "batch" if "Offline" in mode else "serve"
         users = 256 * gpus
         if kind == "batch":
             ttft_limit = user_limit = None
         elif "Interactive" in mode:
-            ttft_limit, user_limit = MLPERF_INTERACTIVE.get(_slug(row["model"]), (ttft_limit, user_limit))
+            ttft_limit, user_limit = MLPERF_INTERACTIVE.get(model_id, (ttft_limit, user_limit))
     elif mode.startswith("max throughput"):
         kind, users = "batch", users or 2048 * max(1, layout.dp or 1)
     elif mode.startswith("burst") or mode == "static batch":
