@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import catalog
@@ -28,6 +28,7 @@ from engine.parameters import count_parameters
 from engine.scenario import LayoutChoice, Runtime, Scenario, ServingEngine, Workload
 from engine.size import size
 from engine.sizing import Serving
+from tests.accuracy.cards import EXTRA_CARDS
 from tests.accuracy.engine_logs import WEIGHTS_BY_NAME, matched
 from tests.accuracy.harness import Case, Evaluation, Row, each_row
 from tests.accuracy.served_models import architecture_of
@@ -80,6 +81,9 @@ FORMATS = {
 }
 
 
+STAND_IN = "rtx-4090"
+EXTRA_LINKS = {card.id: card.default_intra_link for card in EXTRA_CARDS.values()}
+
 GGUF = frozenset(name for name in WEIGHT_FORMATS if name.startswith("gguf"))
 
 
@@ -105,7 +109,11 @@ def _slug(name: str) -> str:
 
 
 def accelerator_of(name: str) -> Accelerator:
-    """The catalog's accelerator that a row names. Raises Unusable."""
+    """The catalog's accelerator that a row names, or a card it does not sell. Raises Unusable."""
+    slug = re.sub(r"^(?:nvidia-|amd-)?(?:geforce-|radeon-)?", "", _slug(name))
+    for wanted_card in (slug, f"rtx-{slug}", re.sub(r"-\d+gb?$", "", slug)):
+        if wanted_card in EXTRA_CARDS:
+            return EXTRA_CARDS[wanted_card]
     wanted = GPUS.get(_slug(name)) or resolve_accelerator(str(name))
     if wanted is not None:
         return catalog.load().accelerator(wanted)
@@ -314,18 +322,21 @@ def prepare(row: Row) -> Prepared:
         scenario = catalog.build_scenario(
             model_id,
             weights,
-            accelerator.id,
+            # a card that the catalog does not sell stands in the place of one like it
+            STAND_IN if accelerator.id in EXTRA_CARDS else accelerator.id,
             per_node,
             nodes,
             architecture=architecture,
             kv_cache=_kv_cache(row, engine, weights, accelerator),
-            intra_link=_intra_link(row, accelerator) if gpus > 1 else "",
+            intra_link=_intra_link(row, accelerator) or EXTRA_LINKS.get(accelerator.id, "") if gpus > 1 else "",
             workload=workload,
             layout=layout,
             runtime=runtime,
         )
     except UnknownId as error:
         raise Unusable(str(error)) from error
+    if accelerator.id in EXTRA_CARDS:
+        scenario = replace(scenario, hardware=replace(scenario.hardware, accelerator=accelerator, platform=None))
     moe = architecture.experts > 0
     engines = 1 if layout.dp_attention else (layout.dp or 1)
     observed = _observed(row, mode, moe, workload.concurrency / engines <= LOW_LOAD_USERS)

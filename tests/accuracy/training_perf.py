@@ -35,6 +35,7 @@ from engine.scenario import (
     Workload,
 )
 from engine.size import size
+from tests.accuracy.cards import EXTRA_CARDS
 from tests.accuracy.harness import Case, Evaluation, Row, each_row
 
 # Software tier by framework, first match wins. Tuned: fused kernels, overlap and dtype recipes that the vendor or
@@ -111,74 +112,6 @@ GPUS = {
     "4090": "rtx-4090",
     "3090": "rtx-3090",
     "5090": "rtx-5090",
-}
-
-# Cards that rows name and the catalog does not sell: data sheets (TechPowerUp), fp32-accumulate rates.
-EXTRA_GPUS = {
-    "rtx-5060-ti": Accelerator(
-        id="rtx-5060-ti",
-        name="GeForce RTX 5060 Ti 16 GB",
-        vendor="NVIDIA",
-        architecture="Blackwell GB206",
-        segment="consumer",
-        form_factor="PCIe card",
-        memory_gb_marketed=16,
-        memory_mib_reported=16311,
-        bandwidth_gb_s=448.0,
-        tflops_bf16_dense=47.4,
-        tflops_fp16_dense=47.4,
-        tflops_fp8_dense=94.8,
-        supports_fp8=True,
-        supports_fp4=True,
-        tdp_w=180,
-        pcie_gen=5,
-        pcie_lanes=8,
-        compute_capability="12.0",
-        peer_access=False,
-        default_intra_link="pcie-no-p2p",
-        memory_type="GDDR7",
-    ),
-    "rtx-a5000": Accelerator(
-        id="rtx-a5000",
-        name="RTX A5000",
-        vendor="NVIDIA",
-        architecture="Ampere GA102",
-        segment="workstation",
-        form_factor="PCIe card",
-        memory_gb_marketed=24,
-        memory_mib_reported=24564,
-        bandwidth_gb_s=768.0,
-        tflops_bf16_dense=111.1,
-        tflops_fp16_dense=111.1,
-        tdp_w=230,
-        pcie_gen=4,
-        pcie_lanes=16,
-        compute_capability="8.6",
-        default_intra_link="pcie4-x16",
-        memory_type="GDDR6",
-    ),
-    "rtx-4080": Accelerator(
-        id="rtx-4080",
-        name="GeForce RTX 4080",
-        vendor="NVIDIA",
-        architecture="Ada Lovelace AD103",
-        segment="consumer",
-        form_factor="PCIe card",
-        memory_gb_marketed=16,
-        memory_mib_reported=16376,
-        bandwidth_gb_s=716.8,
-        tflops_bf16_dense=97.5,
-        tflops_fp16_dense=97.5,
-        tflops_fp8_dense=195.0,
-        supports_fp8=True,
-        tdp_w=320,
-        pcie_gen=4,
-        pcie_lanes=16,
-        compute_capability="8.9",
-        peer_access=False,
-        default_intra_link="pcie-no-p2p",
-        memory_type="GDDR6X",
-    ),
 }
 
 
@@ -321,8 +254,10 @@ def _accelerator(name: str) -> Accelerator | None:
     key = re.sub(r"(\d0g)b$", r"\1", key) if key.startswith(("a100", "h100", "v100")) else key
     facts = catalog.load().facts.accelerators
     wanted = GPUS.get(key, key)
-    if wanted in EXTRA_GPUS:
-        return EXTRA_GPUS[wanted]
+    if wanted in EXTRA_CARDS:
+        return EXTRA_CARDS[wanted]
+    if f"rtx-{wanted}" in EXTRA_CARDS:
+        return EXTRA_CARDS[f"rtx-{wanted}"]
     for accelerator in facts:
         if accelerator.id == wanted:
             return accelerator
