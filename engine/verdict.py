@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from functools import lru_cache
 
 from engine.attempts import Attempt, attempt, cluster, one_node
-from engine.checks import MAX_NODES
 from engine.formats import FORMATS
 from engine.parameters import count_parameters
-from engine.plan import Plan, resized, serves_with_room
+from engine.plan import Plan
 from engine.prices import usd_per_gpu_hour
+from engine.replicas import node_capacity, nodes_for_deadline, replica_words, replicas_needed, router, without_load
 from engine.scaling import scaling_table
-from engine.scenario import Money, Scenario, Workload
+from engine.scenario import Scenario
 from engine.sizing import Answer, Build, Evidence, Step, Verdict
 from engine.units import GIB
 
@@ -32,13 +31,6 @@ FRONTIER_DAYS = 90.0
 INT4_FORMAT = "int4"
 EIGHT_BITS = 9.0
 """From this many bits a weight on, FP8 is a real saving; INT8 and FP8 with their scales are below it."""
-# From this many replicas on, a router that keeps a session where its prefix is cached pays for itself:
-# seed_claims.toml, must_scale_out, "prefix-cache-aware router".
-PREFIX_ROUTER_REPLICAS = 4
-# How often a quarter is added to the nodes before a deadline is given up: 1.25^8 is about six times as many.
-DEADLINE_TRIES = 8
-# What the replicas of a load are counted for: not more than a node takes below the line where engines preempt.
-MOST_USERS = 10_000_000
 KIND_WORDS = {
     "serve": "serving",
     "batch": "batch inference",
@@ -199,13 +191,13 @@ def _load_step(scenario: Scenario, holder: Attempt, frontier: bool) -> _Finding:
     if one.over_budget:
         return no(f"{_missed(one)}; more nodes cost no less")
     if scenario.workload.is_inference:
-        users, rate = _node_capacity(_without_load(one.scenario))
+        users, rate = node_capacity(one)
         if users < 1:
             return no(f"no load on one node meets the targets: {_alone(one.scenario)}")
-        count = _replicas_needed(scenario, users, rate)
-        clause = _replica_words(scenario, users, rate, count)
+        count = replicas_needed(scenario, users, rate)
+        clause = replica_words(scenario, users, rate, count)
     else:
-        count = _nodes_for_deadline(scenario, one)
+        count = nodes_for_deadline(scenario, one)
         if count == 0:
             return no("one node holds the state, and no number of them is in time")
         if attempt(scenario, one.scenario.hardware.gpus_per_node, count).plan is None:
@@ -273,137 +265,6 @@ def _frontier_gpus(scenario: Scenario, found: Plan) -> int:
     return math.ceil(found.training.gpu_hours / 24.0 / days)
 
 
-# ---------------------------------------------------------------- replicas
-
-
-def _without_load(scenario: Scenario) -> Scenario:
-    """The scenario for one user, without a rate and what serving does not read: what a node takes depends on neither."""
-    work = scenario.workload
-    alone = Workload(
-        kind=work.kind,
-        concurrency=1,
-        input_tokens=work.input_tokens,
-        output_tokens=work.output_tokens,
-        ttft_target_s=work.ttft_target_s,
-        tokens_per_s_user_target=work.tokens_per_s_user_target,
-    )
-    return replace(scenario, workload=alone, money=Money(), title="", notes="")
-
-
-def _with_users(scenario: Scenario, users: int) -> Scenario:
-    return replace(scenario, workload=replace(scenario.workload, concurrency=users))
-
-
-@lru_cache(maxsize=1024)
-def _node_capacity(one: Scenario) -> tuple[int, float]:
-    """Users that one node serves inside the targets and below the preemption line, and requests/s at its best.
-
-    one: a single node without its load, so that twice the load never takes fewer nodes. The most users are found by
-    halving between the KV that fits and none, to one part in a hundred.
-    """
-    gpus = one.hardware.gpus_per_node
-    alone = attempt(one, gpus)
-    if alone.plan is None or not alone.carries:
-        return 0, 0.0
-    good = serves_with_room(resized(one, gpus))
-    low, high = 1, max(2, math.ceil(alone.plan.memory.max_concurrency))
-    while high <= MOST_USERS and good(high):
-        low, high = high, math.ceil(high * 1.25)
-    while high - low > max(1, low // 100):
-        middle = (low + high) // 2
-        if good(middle):
-            low = middle
-        else:
-            high = middle
-    full = attempt(_with_users(one, low), gpus).plan
-    if full is None or full.serving is None:
-        return low, 0.0
-    return low, full.serving.best_tokens_per_s_total / one.workload.output_tokens
-
-
-def node_capacity(one: Plan) -> tuple[int, float]:
-    """Users, and requests/s, that one node as planned serves inside the targets: what step 3 counts replicas by."""
-    return _node_capacity(_without_load(one.scenario))
-
-
-def _replicas_needed(scenario: Scenario, users: int, rate: float) -> int:
-    """Replicas of one node that the users and the requests take, at least two."""
-    workload = scenario.workload
-    by_rate = workload.requests_per_s is not None and rate > 0
-    needs = [] if by_rate and workload.kind == "batch" else [workload.concurrency / users]
-    if workload.requests_per_s is not None and rate > 0:
-        needs.append(workload.requests_per_s / rate)
-    return max(2, math.ceil(max(needs)))
-
-
-@lru_cache(maxsize=1024)
-def _days(run: Scenario, nodes: int) -> float:
-    """Days that a billion tokens of a run take on so many nodes; infinite where it does not fit them."""
-    found = attempt(run, run.hardware.gpus_per_node, nodes).plan
-    if found is None or found.training is None or not found.memory.fits:
-        return math.inf
-    return found.training.days
-
-
-def _nodes_for_deadline(scenario: Scenario, one: Plan) -> int:
-    """The fewest nodes in data parallel that meet the deadline; 0 when none of those tried does."""
-    workload = scenario.workload
-    assert one.training is not None
-    deadline = workload.deadline_days or math.inf
-    unit = 1_000_000_000
-    run = replace(one.scenario, workload=replace(workload, total_tokens=unit, deadline_days=None, budget_usd=None))
-    billions = workload.total_tokens / unit
-
-    def in_time(nodes: int) -> bool:
-        return _days(run, nodes) * billions <= deadline
-
-    # fewer than full efficiency takes are never in time
-    low = max(1, math.ceil(one.training.days / deadline) - 1)
-    high = low + 1
-    for _ in range(DEADLINE_TRIES):
-        if high > MAX_NODES:
-            return 0
-        if in_time(high):
-            break
-        low, high = high, math.ceil(high * 1.25)
-    else:
-        return 0
-    while high - low > 1:
-        middle = (low + high) // 2
-        if in_time(middle):
-            high = middle
-        else:
-            low = middle
-    return high
-
-
-def _replica_words(scenario: Scenario, users: int, rate: float, count: int) -> str:
-    """What one node takes of the load, and what is left when one of them is lost."""
-    workload = scenario.workload
-    asked_rate = workload.requests_per_s
-    by_rate = workload.kind == "batch" or (asked_rate or 0.0) * users > workload.concurrency * rate
-    if asked_rate is not None and rate > 0 and by_rate:
-        asked, served = asked_rate, rate
-        head = f"one node holds the model and serves {served:,.3g} of {asked:,.3g} requests/s"
-    else:
-        asked, served = float(workload.concurrency), float(users)
-        head = f"one node holds the model and serves {users:,} of {workload.concurrency:,} users"
-    left = min(1.0, (count - 1) * served / asked)
-    if left >= 1.0:
-        return f"{head}; a lost node leaves enough for all"
-    return f"{head}; a lost node leaves {math.floor(100.0 * left)} %, {count + 1} nodes keep all of it"
-
-
-def _alone(one: Scenario) -> str:
-    """What a single user misses on one node."""
-    found = attempt(_without_load(one), one.hardware.gpus_per_node)
-    return f"for one user alone {_missed(found.plan)}" if found.plan is not None and not found.carries else ""
-
-
-def _router(count: int) -> str:
-    return "a prefix-cache-aware router" if count >= PREFIX_ROUTER_REPLICAS else "a load balancer"
-
-
 # ---------------------------------------------------------------- words
 
 
@@ -425,6 +286,12 @@ def _why(found: Attempt) -> str:
         waits = f"{math.floor(memory.max_concurrency):,} of {asked:,} sequences run at once, the others wait"
         return _missed(found.plan) or waits
     return _missed(found.plan) or memory.headroom_reason
+
+
+def _alone(one: Scenario) -> str:
+    """What a single user misses on one node."""
+    found = attempt(without_load(one), one.hardware.gpus_per_node)
+    return f"for one user alone {_missed(found.plan)}" if found.plan is not None and not found.carries else ""
 
 
 def _missed(found: Plan) -> str:
@@ -618,7 +485,7 @@ def _say(
         if not inference:
             words = f"Replicas: {end.replicas} nodes of {found.build}, data parallel over {hardware.inter_link.name}"
             return "replicas", words, build
-        return "replicas", f"Replicas: {build.words}, {_router(end.replicas)} in front, no fabric", build
+        return "replicas", f"Replicas: {build.words}, {router(end.replicas)} in front, no fabric", build
     just = _only_just(found)
     few = "INT4" if weights == INT4_FORMAT else FORMATS[weights].label
     head = f"One node{f' at {few}' if end.number == 2 else ''}{just}: {at} on {found.build}"

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from engine.plan import Plan
+from engine.replicas import node_capacity
 from engine.sizing import Sizing
-from engine.verdict import node_capacity
 from engine.workings.record import Sheet, Working
 
 SEARCH = "engine.verdict: most users inside the targets and below the preemption line, found by halving"

@@ -1,0 +1,143 @@
+"""How many nodes a load or a deadline takes, and what is left of it when one of them is lost."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from functools import lru_cache
+
+from engine.attempts import attempt
+from engine.checks import MAX_NODES
+from engine.plan import Plan, resized, serves_with_room
+from engine.scenario import Money, Scenario, Workload
+
+# From this many replicas on, a router that keeps a session where its prefix is cached pays for itself:
+# seed_claims.toml, must_scale_out, "prefix-cache-aware router".
+PREFIX_ROUTER_REPLICAS = 4
+# How often a quarter is added to the nodes before a deadline is given up: 1.25^8 is about six times as many.
+DEADLINE_TRIES = 8
+MOST_USERS = 10_000_000
+"""Where the search for what a node takes ends, for models whose state does not grow."""
+
+
+def without_load(scenario: Scenario) -> Scenario:
+    """The scenario for one user, without a rate and what serving does not read: what a node takes depends on neither."""
+    work = scenario.workload
+    alone = Workload(
+        kind=work.kind,
+        concurrency=1,
+        input_tokens=work.input_tokens,
+        output_tokens=work.output_tokens,
+        ttft_target_s=work.ttft_target_s,
+        tokens_per_s_user_target=work.tokens_per_s_user_target,
+    )
+    return replace(scenario, workload=alone, money=Money(), title="", notes="")
+
+
+def _with_users(scenario: Scenario, users: int) -> Scenario:
+    return replace(scenario, workload=replace(scenario.workload, concurrency=users))
+
+
+@lru_cache(maxsize=1024)
+def _node_capacity(one: Scenario) -> tuple[int, float]:
+    """Users that one node serves inside the targets and below the preemption line, and requests/s at its best.
+
+    one: a single node without its load, so that twice the load never takes fewer nodes. The most users are found by
+    halving between the KV that fits and none, to one part in a hundred.
+    """
+    gpus = one.hardware.gpus_per_node
+    alone = attempt(one, gpus)
+    if alone.plan is None or not alone.carries:
+        return 0, 0.0
+    good = serves_with_room(resized(one, gpus))
+    low, high = 1, max(2, math.ceil(alone.plan.memory.max_concurrency))
+    while high <= MOST_USERS and good(high):
+        low, high = high, math.ceil(high * 1.25)
+    while high - low > max(1, low // 100):
+        middle = (low + high) // 2
+        if good(middle):
+            low = middle
+        else:
+            high = middle
+    full = attempt(_with_users(one, low), gpus).plan
+    if full is None or full.serving is None:
+        return low, 0.0
+    return low, full.serving.best_tokens_per_s_total / one.workload.output_tokens
+
+
+def node_capacity(one: Plan) -> tuple[int, float]:
+    """Users, and requests/s, that one node as planned serves inside the targets: what step 3 counts replicas by."""
+    return _node_capacity(without_load(one.scenario))
+
+
+def replicas_needed(scenario: Scenario, users: int, rate: float) -> int:
+    """Replicas of one node that the users and the requests take, at least two."""
+    workload = scenario.workload
+    by_rate = workload.requests_per_s is not None and rate > 0
+    needs = [] if by_rate and workload.kind == "batch" else [workload.concurrency / users]
+    if workload.requests_per_s is not None and rate > 0:
+        needs.append(workload.requests_per_s / rate)
+    return max(2, math.ceil(max(needs)))
+
+
+@lru_cache(maxsize=1024)
+def _days(run: Scenario, nodes: int) -> float:
+    """Days that a billion tokens of a run take on so many nodes; infinite where it does not fit them."""
+    found = attempt(run, run.hardware.gpus_per_node, nodes).plan
+    if found is None or found.training is None or not found.memory.fits:
+        return math.inf
+    return found.training.days
+
+
+def nodes_for_deadline(scenario: Scenario, one: Plan) -> int:
+    """The fewest nodes in data parallel that meet the deadline; 0 when none of those tried does."""
+    workload = scenario.workload
+    assert one.training is not None
+    deadline = workload.deadline_days or math.inf
+    unit = 1_000_000_000
+    run = replace(one.scenario, workload=replace(workload, total_tokens=unit, deadline_days=None, budget_usd=None))
+    billions = workload.total_tokens / unit
+
+    def in_time(nodes: int) -> bool:
+        return _days(run, nodes) * billions <= deadline
+
+    # fewer than full efficiency takes are never in time
+    low = max(1, math.ceil(one.training.days / deadline) - 1)
+    high = low + 1
+    for _ in range(DEADLINE_TRIES):
+        if high > MAX_NODES:
+            return 0
+        if in_time(high):
+            break
+        low, high = high, math.ceil(high * 1.25)
+    else:
+        return 0
+    while high - low > 1:
+        middle = (low + high) // 2
+        if in_time(middle):
+            high = middle
+        else:
+            low = middle
+    return high
+
+
+def replica_words(scenario: Scenario, users: int, rate: float, count: int) -> str:
+    """What one node takes of the load, and what is left when one of them is lost."""
+    workload = scenario.workload
+    asked_rate = workload.requests_per_s
+    by_rate = workload.kind == "batch" or (asked_rate or 0.0) * users > workload.concurrency * rate
+    if asked_rate is not None and rate > 0 and by_rate:
+        asked, served = asked_rate, rate
+        head = f"one node holds the model and serves {served:,.3g} of {asked:,.3g} requests/s"
+    else:
+        asked, served = float(workload.concurrency), float(users)
+        head = f"one node holds the model and serves {users:,} of {workload.concurrency:,} users"
+    left = min(1.0, (count - 1) * served / asked)
+    if left >= 1.0:
+        return f"{head}; a lost node leaves enough for all"
+    return f"{head}; a lost node leaves {math.floor(100.0 * left)} %, {count + 1} nodes keep all of it"
+
+
+def router(count: int) -> str:
+    """What stands in front of so many replicas."""
+    return "a prefix-cache-aware router" if count >= PREFIX_ROUTER_REPLICAS else "a load balancer"
