@@ -153,7 +153,12 @@ def _at_hand(sizing: Sizing) -> Option:
 
 
 def _notes(options: Sequence[Option], look: Look) -> list[Line]:
-    words = "A build opens in place of this one; Ctrl+Z comes back, p pins it for comparing."
+    words = "A build opens in place of this one; Ctrl+Z comes back, p pins it for comparing. cards: their price alone"
+    words += (
+        "; cheapest to buy counts hosts and network too."
+        if any(o.scenario.hardware.nodes > 1 for o in options)
+        else "."
+    )
     if any(option.rent_usd_per_month is None or option.buy_usd is None for option in options):
         words += " unknown: the catalog has no price; one of your own goes under Money and limits."
     return paragraphs(words, look.width - 1, "dim", " ", " ")

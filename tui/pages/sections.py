@@ -307,18 +307,23 @@ def best_found(sizing: Sizing, look: Look) -> list[Line]:
     from tui.pages.found import build_words, found_builds
 
     for number, option in enumerate(found_builds(search)):
-        for now, then, what in (
-            (sizing.cost.rent_usd_per_month, option.rent_usd_per_month, "a month rented"),
-            (sizing.cost.buy_usd, option.buy_usd, "to buy"),
+        cards = sizing.cost.lines[0].usd if sizing.cost.lines else None
+        for now, then, what, figure in (
+            (sizing.cost.rent_usd_per_month, option.rent_usd_per_month, "a month rented", "rent_usd_per_month"),
+            (cards, option.buy_usd, "of cards", "item_1_usd"),
         ):
             if now is not None and then is not None and then < CHEAPER * now:
                 name = f"{build_words(option.scenario, look.glyphs.times)}, {option.scenario.model.weights}"
-                words = f"{name}: {usd(then)} {what}, not {usd(now)}"
+                action, tail = f"build:{number}", f": {usd(then)} {what}, not {usd(now)}  open"
                 return [
                     line(
                         (f" {look.glyphs.arrow} ", "key"),
-                        Span(shorten(words, look.width - 9, look.glyphs.ellipsis), "link", f"build:{number}"),
-                        Span("  open", "key", f"build:{number}"),
+                        Span(shorten(name, look.width - 4 - len(tail), look.glyphs.ellipsis), "link", action),
+                        Span(": "),
+                        Span(usd(then), "figure", f"figure:{action}@cost.{figure}"),
+                        Span(f" {what}, not "),
+                        Span(usd(now), "figure", f"figure:cost.{figure}"),
+                        Span("  open", "key", action),
                     )
                 ]
     return []
