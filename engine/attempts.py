@@ -85,3 +85,17 @@ def cluster(scenario: Scenario) -> Attempt:
     """The smallest cluster of full nodes that carries the workload; else the largest tried."""
     gpus_per_node = node_sizes(scenario)[-1]
     return _first(attempt(scenario, gpus_per_node, nodes) for nodes in CLUSTER_NODES)
+
+
+def roomier(scenario: Scenario, tight: Attempt) -> Attempt | None:
+    """The next larger build that carries the workload and is not marginal: a larger node, or more of them."""
+    if tight.nodes > 1:
+        sizes = ((tight.gpus_per_node, nodes) for nodes in CLUSTER_NODES if nodes > tight.nodes)
+    else:
+        limit = min(COMMON_NODE_GPUS, scenario.hardware.intra_link.max_gpus or COMMON_NODE_GPUS)
+        sizes = ((gpus, 1) for gpus in (2, 4, 8) if tight.gpus_per_node < gpus <= limit)
+    for gpus_per_node, nodes in sizes:
+        found = attempt(scenario, gpus_per_node, nodes)
+        if found.carries and found.plan is not None and found.plan.memory.headroom != "marginal":
+            return found
+    return None

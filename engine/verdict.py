@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
-from engine.attempts import Attempt, attempt, cluster, one_node
+from engine.attempts import Attempt, attempt, cluster, one_node, roomier
 from engine.formats import FORMATS
 from engine.parameters import count_parameters
 from engine.plan import Plan
@@ -139,7 +139,7 @@ def decide(scenario: Scenario, entered: Plan) -> Verdict:
         step=deciding.number if end is not None else 5,
         answer=answer,
         headline=headline,
-        reason=deciding.clause[:1].upper() + deciding.clause[1:],
+        reason=deciding.clause[:1].upper() + deciding.clause[1:] + _room_elsewhere(end),
         build=build.words,
         steps=tuple(f.as_step(reached=end is None or f.number <= end.number) for f in findings),
         assumed=_assumed(scenario),
@@ -434,6 +434,15 @@ def _no_build(findings: list[_Finding]) -> str:
     if not any(plan.fits for plan in plans):
         return "Does not fit"
     return "Over budget" if any(plan.over_budget for plan in plans) else "Misses its targets"
+
+
+def _room_elsewhere(end: _Finding | None) -> str:
+    """The next build with headroom, where the one of the verdict only just fits."""
+    found = end.attempt if end is not None and end.number != 3 else None
+    if found is None or found.plan is None or found.plan.memory.headroom != "marginal" or not found.carries:
+        return ""
+    better = roomier(found.plan.scenario, found)
+    return f"; {better.build} {'has' if better.nodes == 1 else 'have'} room" if better is not None else ""
 
 
 def _only_just(found: Attempt) -> str:
