@@ -41,7 +41,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("quit", ("ctrl+q",), "Quit", "Leave; asks when there is unsaved work", group=SESSION),
     Command("save_as", ("f12",), "Save as", "Save the session under another name", group=SESSION),
     Command("new", ("ctrl+n",), "New", "Start a new session", group=SESSION),
-    Command("export", ("ctrl+e",), "Report", "Copy or write the report: text, Markdown, JSON or SVG", group=SESSION),
+    Command("export", ("ctrl+e",), "Report", "Copy or write the report: text, Markdown, JSON, SVG", group=SESSION),
     Command("reset", ("ctrl+r",), "Default", "Back to the field's default", "inputs", EDIT),
     Command("next_field", ("tab", "enter"), "Next", "Next field", "inputs", MOVE, palette=False),
     Command("previous_field", ("shift+tab",), "Back", "Previous field", "inputs", MOVE, palette=False),
@@ -72,8 +72,8 @@ COMMANDS: tuple[Command, ...] = (
     Command("limits", ("w",), "Within", "Builds: the limits they must stay within", "results", EDIT),
     Command("stop_search", ("x",), "Stop", "Builds: stop the search, or search again", "results", VIEW),
     Command("inputs", ("escape",), "Inputs", "Back to the inputs", "results", MOVE, palette=False),
-    Command("news", ("ctrl+g",), "News", "Catalog changes since it was saved; problems of your files", group=VIEW),
-    Command("redraw", ("ctrl+l",), "Redraw", "Draw the whole screen again, if something else wrote on it", group=VIEW),
+    Command("news", ("ctrl+g",), "News", "What the catalog says anew; what is wrong in yours", group=VIEW),
+    Command("redraw", ("ctrl+l",), "Redraw", "Draw the whole screen again", group=VIEW),
     Command("theme", ("f9",), "Theme", "Next colour theme", group=VIEW),
 )
 BY_ID: dict[str, Command] = {command.id: command for command in COMMANDS}

@@ -76,6 +76,20 @@ class Driver:
             await self.press("tab")
         raise AssertionError(f"no way to {key}")
 
+    async def click(self, selector: str, words: str, skip: int = 0) -> None:
+        """Turn the wheel until the words are in view, and click them. skip: so many characters into them."""
+        canvas = self.app.screen.query_one(selector, Canvas)
+        row = next(number for number, spans in enumerate(canvas.lines) if words in plain(spans))
+        for _ in range(100):
+            if canvas.top <= row < canvas.top + canvas.size.height:
+                break
+            turned = events.MouseScrollDown if row > canvas.top else events.MouseScrollUp
+            canvas.post_message(turned(canvas, 1, 1, 0, 1, 0, False, False, False))
+            await self.pilot.pause()
+        column = plain(canvas.lines[row]).index(words) + skip
+        await self.pilot.click(selector, offset=(column, row - canvas.top))
+        await self.pilot.pause()
+
     def text(self, selector: str = "") -> str:
         """What is on screen, or in one part of it, line by line."""
         if selector:

@@ -1,9 +1,11 @@
-"""The three people of the design at work, by keyboard alone."""
+"""The three people of the design at work by keyboard alone, and all of it by mouse alone."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
+
+import pytest
 
 from catalog import load
 from tests.tui.builds import BUILDS
@@ -96,3 +98,62 @@ async def test_a_lab_weighs_two_small_boxes_against_a_large_one() -> None:
             assert sizing is not None
             fits[sizing.scenario.workload.kind] = sizing.memory.fits
         assert fits == {"lora": True, "qlora": True, "full-finetune": False}
+
+
+async def command(app: Driver, words: str) -> None:
+    """Click a command in the palette; where the footer tells what was done, a click brings its keys back first."""
+    if "Commands" not in app.text("#footer"):
+        await app.click("#footer", app.text("#footer").strip()[:20])
+    await app.click("#footer", "Commands")
+    await app.click("#dialog-list", words)
+
+
+async def test_all_of_it_by_mouse_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Open a session, edit it, open a working, apply a fix, pin, save, write a report, undo and leave: clicks only."""
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "asked.toml"
+    session.save(BUILDS["llama405b"](), path)
+    async with running(app_of(new_scenario(load()))) as app:
+        store = app.app.store
+        await command(app, "Open a session")
+        await app.click("#dialog-list", "asked.toml")
+        assert store.path is not None
+        assert store.path.name == "asked.toml"
+
+        await app.click("#form", "Users at once")
+        await app.click("#form", "▸ users")
+        assert store.scenario.workload.concurrency == 64
+        await app.click("#form", "GPU ", 20)  # the list of cards
+        await app.click("#dialog-list", "a100-sxm4-80gb ")
+        assert store.scenario.hardware.accelerator.id == "a100-sxm4-80gb"
+        assert store.sizing is not None
+        assert not store.sizing.verdict.carried
+
+        await app.click("#results", "weights  ")
+        assert "FROM" in app.text("#dialog-text")
+        await app.click("#dialog-keys", "back")
+
+        await app.click("#tabs", "Verdict")
+        await app.click("#tabs", "Overview")
+        weights = store.scenario.model.weights
+        await app.click("#results", "INT4")
+        assert store.scenario.model.weights != weights
+
+        await command(app, "Pin this build")
+        assert [pin.name for pin in store.pins] == ["A"]
+
+        await command(app, "Save the session")
+        assert not store.dirty
+        assert session.load(path) == store.scenario
+
+        await command(app, "Copy or write the report")
+        await app.click("#dialog-list", "as JSON")
+        await app.click("#dialog-keys", "take")
+        assert json.loads((tmp_path / "asked.json").read_text())["model"]["id"] == "llama-3.1-405b"
+
+        await command(app, "Take back")
+        assert store.pins == ()
+        await app.click("#footer", "Undone")
+        await app.click("#footer", "Quit")
+        await app.click("#dialog-body", "Discard")
+        assert app.app.return_value == 0
