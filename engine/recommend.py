@@ -14,6 +14,7 @@ from engine.plan import Plan, advised, plan
 from engine.power import power
 from engine.scenario import Hardware, LayoutChoice, Scenario
 from engine.sizing import Suggestion
+from engine.units import duration
 from engine.verdict import decide
 
 Rank = Literal["cheapest to buy", "cheapest to rent", "most tokens per dollar", "least power", "fewest GPUs"]
@@ -176,7 +177,7 @@ def caveats_of(found: Plan) -> tuple[str, ...]:
         return tuple(caveats)
     patience = PATIENCE_S * max(1.0, work.input_tokens / PATIENCE_TOKENS)
     if serving.ttft_s > patience:
-        caveats.append(f"first token after {serving.ttft_s:,.0f} s")
+        caveats.append(f"first token after {duration(serving.ttft_s)}")
     return tuple(caveats)
 
 

@@ -31,7 +31,7 @@ from engine.serving_memory import Room, engine_settings
 from engine.sharding import attention_ranks, expert_group, kv_heads_on_rank, stage_weights
 from engine.sizing import Interval, Memory, Serving
 from engine.traffic import communication_s, decode_traffic, prefill_traffic
-from engine.units import GB, TERA
+from engine.units import GB, TERA, duration
 
 DECODE_POINTS = (1, 16, 128, 1024)
 PREFILL_POINTS = (256, 2048, 16384)
@@ -599,7 +599,7 @@ def _missed(work: Workload, state: Load, most_requests_per_s: float) -> tuple[st
     first, token = state.ttft_s, state.inter_token_s
     missed = []
     if work.ttft_target_s is not None and first > work.ttft_target_s:
-        missed.append(f"first token after {first:.2f} s, target {work.ttft_target_s:g} s")
+        missed.append(f"first token after {duration(first)}, target {duration(work.ttft_target_s)}")
     if work.tokens_per_s_user_target is not None and 1 / token < work.tokens_per_s_user_target:
         missed.append(f"{1 / token:.1f} tokens/s per user, target {work.tokens_per_s_user_target:g}")
     if work.requests_per_s is not None and 0.0 < most_requests_per_s < work.requests_per_s:

@@ -18,7 +18,7 @@ from engine.replicas import node_capacity, nodes_for_deadline, replica_words, re
 from engine.scaling import scaling_table
 from engine.scenario import Scenario
 from engine.sizing import Answer, Build, Evidence, Step, Verdict
-from engine.units import GIB
+from engine.units import GIB, duration
 
 # The share of a card that weights should leave for KV and everything else: seed_claims.toml, rule.weights_share.
 WEIGHTS_RULE = (0.60, 0.70)
@@ -356,7 +356,7 @@ def _evidence(found: Attempt) -> tuple[Evidence, ...]:
     else:
         lines.append(Evidence("peak on the worst GPU", f"{memory.peak_bytes / GIB:,.1f} GiB", "fitted"))
     if serving is not None:
-        speed = f"{serving.tokens_per_s_user:,.0f} tokens/s a user, TTFT {serving.ttft_s:,.2f} s"
+        speed = f"{serving.tokens_per_s_user:,.0f} tokens/s a user, TTFT {duration(serving.ttft_s)}"
         lines.append(Evidence("speed", speed, "fitted"))
         if found.plan.scenario.workload.requests_per_s is not None:
             most = serving.best_tokens_per_s_total / found.plan.scenario.workload.output_tokens

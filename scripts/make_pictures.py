@@ -51,8 +51,8 @@ async def draw(picture: Picture) -> str:
     """The SVG of one picture."""
     import catalog
     from engine.size import size
-    from tui import session
     from tests.tui.driver import settle
+    from tui import session
     from tui.app import SizeupApp
     from tui.glyphs import UNICODE
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from tui.doc import Line, Span, flow
 
 _N = r"(\$?[\d,]*\.?\d+(?:[kMBT]\b)?"  # an amount, up to its unit
+_S = r"(?:µs|ms|s|min|h|days)"  # units of engine.units.duration
 _KV = "ratio(memory.kv_needed_tokens,memory.kv_capacity_tokens)"
 _FILL = "ratio(memory.used_bytes,memory.usable_bytes)"
 
@@ -50,7 +51,7 @@ PHRASES: tuple[tuple[re.Pattern[str], tuple[str, ...]], ...] = tuple(
         (rf"\({_N}) parameters\)", ("model.params_total",)),
         (rf"All {_N}) parameters must be resident; the {_N}) active", ("model.params_total", "model.params_active")),
         # speed
-        (rf"first token after {_N} s)(?:, target {_N} s))?", ("serving.ttft_s", "load.ttft_target_s")),
+        (rf"first token after {_N} {_S})(?:, target {_N} {_S}))?", ("serving.ttft_s", "load.ttft_target_s")),
         (
             rf"{_N}) tokens/s per user, target {_N})",
             ("serving.tokens_per_s_user", "load.tokens_per_s_user_target"),
@@ -59,7 +60,7 @@ PHRASES: tuple[tuple[re.Pattern[str], tuple[str, ...]], ...] = tuple(
         (rf"{_N} days) against a deadline of {_N})", ("training.days", "load.deadline_days")),
         (rf"projected efficiency {_N} %)", ("training.efficiency",)),
         (rf"{_N} %) of a step in communication", ("serving.communication_share",)),
-        (rf"{_N}) tokens/s a user, TTFT {_N} s)", ("serving.tokens_per_s_user", "serving.ttft_s")),
+        (rf"{_N}) tokens/s a user, TTFT {_N} {_S})", ("serving.tokens_per_s_user", "serving.ttft_s")),
         (rf"run: {_N} days), {_N} %) of one", ("training.days", "training.efficiency")),
         # growth of a training run
         (rf"pays up to {_N}): each still does {_N} %)", ("curve.stops_paying", "curve.last.efficiency")),

@@ -3,27 +3,12 @@
 from __future__ import annotations
 
 from engine.sizing import Interval
+from engine.units import digits
+from engine.units import duration as seconds
+
+__all__ = ["GIB", "count", "digits", "gib", "interval", "percent", "rate", "seconds", "seconds_interval", "size", "usd"]
 
 GIB = 2**30
-
-
-def digits(value: float, significant: int = 3) -> str:
-    """A number with about `significant` figures and no exponent: 0.0123, 1.23, 12.3, 123, 1,230."""
-    size = abs(value)
-    if size >= 1000:
-        return f"{value:,.0f}"
-    if size >= 100:
-        return f"{value:.{max(0, significant - 3)}f}"
-    if size >= 10:
-        return f"{value:.{max(0, significant - 2)}f}"
-    if size >= 1:
-        return f"{value:.{max(0, significant - 1)}f}"
-    if size == 0:
-        return "0"
-    places = significant
-    while places < 9 and round(size, places) < 10 ** (significant - 1 - places):
-        places += 1
-    return f"{value:.{places}f}".rstrip("0").rstrip(".")
 
 
 def count(value: float) -> str:
@@ -57,24 +42,6 @@ def percent(share: float) -> str:
     if 0 < share < 0.005:
         return "<1 %"
     return f"{share * 100:.0f} %"
-
-
-def seconds(value_s: float) -> str:
-    """A duration in the unit people use for it, from microseconds to days."""
-    size = abs(value_s)
-    if size == 0:
-        return "0"
-    if size < 0.001:
-        return f"{digits(value_s * 1e6)} µs"
-    if size < 1:
-        return f"{digits(value_s * 1e3)} ms"
-    if size < 120:
-        return f"{digits(value_s)} s"
-    if size < 7200:
-        return f"{digits(value_s / 60, 2)} min"
-    if size < 172800:
-        return f"{digits(value_s / 3600)} h"
-    return f"{digits(value_s / 86400)} days"
 
 
 def usd(value: float) -> str:
