@@ -13,7 +13,7 @@ from engine.serving_advice import with_suggestions
 from engine.serving_memory import Room, Rooms, serving_memory, serving_room, serving_rooms
 from engine.serving_speed import Server, server_of, serving_speed, throughput_score
 from engine.sizing import Memory, Serving, Training
-from engine.training_memory import training_memory, training_spare_bytes
+from engine.training_memory import training_memory, training_spare
 from engine.training_speed import Step, steps, training_speed
 
 # How many of the layouts that fit are timed: beyond the best few by memory the order no longer changes.
@@ -201,8 +201,9 @@ def _trained(scenario: Scenario, layouts: list[Layout]) -> Plan:
     timed.sort(key=lambda pair: -pair[0].tokens_per_s)
     spare: list[tuple[float, Step, Layout]] = []
     fitting: list[tuple[Step, Layout]] = []
+    left_by = training_spare(scenario)
     for made, layout in timed:
-        left = training_spare_bytes(scenario, layout)
+        left = left_by(layout)
         spare.append((left, made, layout))
         if left >= 0.0:
             fitting.append((made, layout))

@@ -5,6 +5,6 @@ and gives most of them back under pressure.
 """
 
 from engine.training_memory.assumptions import assumption_lines
-from engine.training_memory.memory import training_memory, training_spare_bytes
+from engine.training_memory.memory import training_memory, training_spare
 
-__all__ = ["assumption_lines", "training_memory", "training_spare_bytes"]
+__all__ = ["assumption_lines", "training_memory", "training_spare"]

@@ -21,7 +21,10 @@ MOST_GPUS = 4096
 
 def fit(costs: Costs, tokens: float, usable_bytes: int) -> bool:
     """Whether every stage holds micro-batches of so many tokens."""
-    return all(cost.needs(tokens, held) <= usable_bytes for cost, held in costs)
+    for cost, held in costs:  # noqa: SIM110 - asked forty times a plan, where a generator would double the time
+        if cost.needs(tokens, held) > usable_bytes:
+            return False
+    return True
 
 
 def _largest(costs: Costs, usable_bytes: int, tokens_each: float, most: int) -> int:
@@ -75,11 +78,8 @@ _Change = tuple[str, str | int | bool, str]
 """One key of the workload, what to try there, and what that is in words."""
 
 
-def _changes(workload: Workload, layout: Layout, now: Memory) -> Iterator[_Change]:
-    """The single changes that a person would try, what costs least in quality and speed first.
-
-    now: the plan's memory, its largest micro-batch and longest sequence known.
-    """
+def _changes(workload: Workload, layout: Layout, largest: int, longest: int) -> Iterator[_Change]:
+    """The single changes that a person would try, what costs least in quality and speed first."""
     peft = workload.kind in PEFT_KINDS
     if workload.loss != "fused":
         yield ("loss", "fused", "a fused loss that never holds the logits")
@@ -94,10 +94,8 @@ def _changes(workload: Workload, layout: Layout, now: Memory) -> Iterator[_Chang
         yield ("optimizer", "adamw-paged-8bit", "a paged 8-bit optimizer, its states in host memory")
     if not peft and workload.master_weights and workload.optimizer not in WITHOUT_MASTER:
         yield ("optimizer", "adamw-bf16", "16-bit weights and states without a master copy")
-    if workload.micro_batch > 1:
-        fitting = now.largest_micro_batch
-        if 0 < fitting < workload.micro_batch:
-            yield ("micro_batch", fitting, f"a micro-batch of {fitting}")
+    if 0 < largest < workload.micro_batch:
+        yield ("micro_batch", largest, f"a micro-batch of {largest}")
     if not workload.activation_offload:
         yield ("activation_offload", True, "checkpoints in host memory")
     if workload.offload == "none":
@@ -113,9 +111,8 @@ def _changes(workload: Workload, layout: Layout, now: Memory) -> Iterator[_Chang
         yield ("kind", "qlora", "QLoRA: the frozen base in 4 bits")
     if workload.kind == "full-finetune":
         yield ("kind", "lora", "LoRA instead of training every weight")
-    shorter = now.longest_sequence_tokens
-    if 0 < shorter < workload.sequence_length:
-        yield ("sequence_length", shorter, f"sequences of {shorter:,} tokens")
+    if 0 < longest < workload.sequence_length:
+        yield ("sequence_length", longest, f"sequences of {longest:,} tokens")
 
 
 def _needs(costs: Costs, tokens: float) -> tuple[float, float]:
@@ -142,17 +139,23 @@ def _more_nodes(architecture: Architecture, workload: Workload, layout: Layout, 
 
 
 def suggestions(
-    architecture: Architecture, workload: Workload, layout: Layout, card: Card, now: Memory
+    architecture: Architecture,
+    workload: Workload,
+    layout: Layout,
+    card: Card,
+    now: Memory,
+    largest: int,
+    longest: int,
 ) -> tuple[Suggestion, ...]:
     """Single changes that make a plan fit that does not, or give a tight one room; each sized again.
 
-    now: the plan's memory, its largest micro-batch and longest sequence known.
+    now: the plan's memory. largest, longest: the micro-batch and the sequence that would still fit.
     """
     if now.headroom in ("comfortable", "fits"):
         return ()
     found: list[Suggestion] = []
     method = method_of(workload)
-    for name, value, words in _changes(workload, layout, now):
+    for name, value, words in _changes(workload, layout, largest, longest):
         field = f"workload.{name}"
         if any(field == earlier.field for earlier in found):
             continue

@@ -152,13 +152,11 @@ def rank_tokens(workload: Workload, layout: Layout) -> float:
     return workload.micro_batch * workload.sequence_length / sequence_ranks(workload, layout.dp)
 
 
-def spare_bytes(architecture: Architecture, workload: Workload, layout: Layout, card: Card) -> float:
-    """Bytes that a step leaves on the fullest rank, negative when it does not fit. Raises what `sized` does."""
-    check(workload)
+def spare_bytes(architecture: Architecture, workload: Workload, layout: Layout, card: Card, method: Method) -> float:
+    """Bytes that a step leaves on the fullest rank, negative when it does not fit. method: of the workload."""
     tokens = rank_tokens(workload, layout)
-    return card.usable_bytes - max(
-        cost.needs(tokens, held) for cost, held in stage_costs(architecture, workload, layout, card)
-    )
+    costs = stage_costs(architecture, workload, layout, card, method)
+    return card.usable_bytes - max([cost.needs(tokens, held) for cost, held in costs])
 
 
 def headroom_word(fill: float) -> Headroom:

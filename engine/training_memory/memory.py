@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache
 
@@ -10,7 +11,8 @@ from engine.scenario import Layout, Scenario, Workload
 from engine.sizing import Memory
 from engine.training_memory.advice import largest_micro_batch, longest_sequence, suggestions
 from engine.training_memory.assumptions import lines, rule_note
-from engine.training_memory.core import Card, sized, spare_bytes
+from engine.training_memory.core import Card, check, sized, spare_bytes
+from engine.training_memory.recipe import method_of
 
 
 def training_memory(scenario: Scenario, layout: Layout, *, suggest: bool = True) -> Memory:
@@ -29,12 +31,15 @@ def training_memory(scenario: Scenario, layout: Layout, *, suggest: bool = True)
     return _advised(architecture, workload, layout, card, scenario.model.name)
 
 
-def training_spare_bytes(scenario: Scenario, layout: Layout) -> float:
-    """Bytes that a step leaves on the fullest GPU, negative when it does not fit: what a search over layouts needs.
+def training_spare(scenario: Scenario) -> Callable[[Layout], float]:
+    """By layout, the bytes that a step leaves on the fullest GPU, negative when it does not fit: for searches.
 
     Raises what `training_memory` does.
     """
-    return spare_bytes(scenario.model.architecture, scenario.workload, layout, _card(scenario))
+    architecture, workload, card = scenario.model.architecture, scenario.workload, _card(scenario)
+    check(workload)
+    method = method_of(workload)
+    return lambda layout: spare_bytes(architecture, workload, layout, card, method)
 
 
 def _card(scenario: Scenario) -> Card:
@@ -45,12 +50,13 @@ def _card(scenario: Scenario) -> Card:
 def _advised(architecture: Architecture, workload: Workload, layout: Layout, card: Card, name: str) -> Memory:
     memory = sized(architecture, workload, layout, card)
     assert memory.training is not None
-    memory = replace(
+    largest = largest_micro_batch(architecture, workload, layout, card)
+    longest = longest_sequence(architecture, workload, layout, card)
+    return replace(
         memory,
-        largest_micro_batch=largest_micro_batch(architecture, workload, layout, card),
-        longest_sequence_tokens=longest_sequence(architecture, workload, layout, card),
+        largest_micro_batch=largest,
+        longest_sequence_tokens=longest,
+        suggestions=suggestions(architecture, workload, layout, card, memory, largest, longest),
         rule_note=rule_note(architecture, workload, layout, card, memory),
         training=replace(memory.training, lines=lines(architecture, workload, layout, card, name)),
     )
-    found = suggestions(architecture, workload, layout, card, memory)
-    return replace(memory, suggestions=found) if found else memory

@@ -87,7 +87,10 @@ class RankCost:
 
     def needs(self, tokens: float, held: int) -> float:
         """Bytes that must be there for micro-batches of so many tokens, so many of them held at once."""
-        _, gradients, step = max(self.moments(tokens, held), key=lambda moment: moment[1] + moment[2])
+        gradients = step = 0.0
+        for _, early, passing in self.moments(tokens, held):
+            if early + passing > gradients + step:
+                gradients, step = early, passing
         allocated = self.weights + self.states + self.buffers + gradients + step
         return allocated + self.context + fitted.STUCK_SHARE * self.cache_share * step
 
