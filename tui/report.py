@@ -17,7 +17,7 @@ from engine.formats import FORMATS as WEIGHT_FORMATS
 from engine.plan import Plan
 from engine.prospects import prospects
 from engine.recommend import fixes
-from engine.scenario import Layout, Scenario
+from engine.scenario import Layout, Scenario, Workload
 from engine.sizing import (
     Cost,
     FabricRow,
@@ -185,7 +185,7 @@ def _blocks(sizing: Sizing, changes: tuple[Suggestion, ...], past: Past | None) 
     if sizing.serving is not None:
         yield from _serving(sizing.serving)
     if sizing.training is not None:
-        yield from _training(sizing.training)
+        yield from _training(sizing.training, sizing.scenario.workload)
     yield from _cost(sizing)
     yield from _power(sizing)
     yield from _steps(sizing)
@@ -198,6 +198,8 @@ def build_line(scenario: Scenario) -> str:
     """Model, formats and hardware in one line."""
     model, hardware = scenario.model, scenario.hardware
     formats = f"{model.weights} weights"
+    if scenario.workload.kind == "qlora":
+        formats = f"{scenario.workload.base_format} base"
     if scenario.workload.is_inference:
         formats += f", {model.kv_cache} KV cache"
     build = f"{hardware.gpus}x {hardware.accelerator.name}"
@@ -422,10 +424,14 @@ def _serving(serving: Serving) -> Iterator[Block]:
     yield Table(("", ""), rows, left=(0, 1), wrapped=1)
 
 
-def _training(training: Training) -> Iterator[Block]:
+def _training(training: Training, asked: Workload) -> Iterator[Block]:
     yield Heading("Training speed (fitted)")
+    batch = training.tokens_per_s_total * training.step_s
+    more = batch > 1.01 * asked.global_batch_tokens and asked.gradient_accumulation is None
+    why = f" (more than the {words.count(asked.global_batch_tokens)} asked: so many replicas need it)" if more else ""
     rows = [
         ("step", words.seconds(training.step_s)),
+        ("tokens a step", words.count(batch) + why),
         (
             "tokens/s for a GPU",
             _between(words.digits(training.tokens_per_s_gpu), training.interval),
