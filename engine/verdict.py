@@ -95,7 +95,18 @@ def _findings(scenario: Scenario, high: Scenario, entered: Plan) -> list[_Findin
     ]
     findings.append(_cluster_step(high, holder, frontier, any(finding.yes for finding in findings)))
     findings.append(_frontier_step(scenario, frontier, findings[4].attempt, entered))
+    if entered.carries and not any(finding.yes for finding in findings):
+        _as_entered(findings, entered)
     return findings
+
+
+def _as_entered(findings: list[_Finding], entered: Plan) -> None:
+    """Let the entered build answer where the searches, which try common shapes only, found none that carries it."""
+    hardware = entered.scenario.hardware
+    own = Attempt(hardware.gpus_per_node, hardware.nodes, entered)
+    number = 4 if hardware.nodes > 1 else 1
+    clause = f"{own.build}, as entered: {_why(own)}"
+    findings[number] = _Finding(number, findings[number].question, True, clause, own, evidence=_evidence(own))
 
 
 def _few_bits(scenario: Scenario) -> str:

@@ -134,6 +134,14 @@ def test_replicas_say_what_a_lost_node_leaves_and_how_many_keep_all() -> None:
     assert room.memory.headroom != "marginal"
 
 
+@pytest.mark.parametrize("gpus", [3, 5, 6, 7])
+@pytest.mark.parametrize("kind", ["serve", "qlora"])
+def test_a_build_that_carries_the_workload_never_has_the_verdict_none(gpus: int, kind: str) -> None:
+    for nodes in (1, 2, 3):
+        sizing = size(build("llama-3.1-70b", "bf16", "l40s", gpus, nodes, kind=kind, concurrency=4))
+        assert not (sizing.verdict.carried and sizing.verdict.answer == "does-not-fit")
+
+
 def test_offline_work_waits_for_room_and_people_do_not() -> None:
     fields: dict[str, Any] = {"accelerator": "l40s", "gpus_per_node": 4, "concurrency": 256}
     assert answer(**fields, kind="batch") == "one-node"
