@@ -52,6 +52,7 @@ GPUS: tuple[tuple[str, str], ...] = (
     (r"rtx 4090", "rtx-4090"),
     (r"rtx 5090", "rtx-5090"),
     (r"rtx pro 6000", "rtx-pro-6000-server"),
+    (r"rtx pro 5000.*72", "rtx-pro-5000-72gb"),
     (r"rtx pro 5000", "rtx-pro-5000"),
     (r"(rtx )?a6000", "rtx-a6000"),
     (r"rtx 6000 ada", "rtx-6000-ada"),
@@ -94,7 +95,6 @@ OTHER_GPUS: tuple[tuple[str, str, int], ...] = (
     (r"rtx 3090 ti", "rtx-3090", 24564),
     (r"rtx (5080|5070 ti)", "rtx-5090", 16303),
     (r"rtx 5070", "rtx-5090", 12227),
-    (r"rtx pro 5000.*72", "rtx-pro-5000", 73_415),
     (r"rtx 4060 ti.*16", "rtx-4090", 16380),
     (r"rtx 4000 ada|(rtx )?a4500", "rtx-4090", 20475),
     (r"rtx 2000 ada", "rtx-4090", 16380),
@@ -317,13 +317,14 @@ def write(row: Row) -> Written:
     # A context stretched past the config's own is asked at the config's: what fits is the same.
     length = min(int(runtime.max_model_len or 0), architecture.max_position)
     runtime = replace(runtime, max_model_len=length)
+    per_box = min(8, card.max_gpus_per_node or 8)
     try:
         scenario = build_scenario(
             str(row["model"]),
             weights_of(row, architecture),
             card.id,
-            min(gpus, 8),
-            -(-gpus // 8),
+            min(gpus, per_box),
+            -(-gpus // per_box),
             kv_cache=kv_of(row),
             architecture=architecture,
             mtp="mtp" in names,
