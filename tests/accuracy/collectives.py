@@ -11,21 +11,33 @@ import re
 from dataclasses import dataclass, replace
 
 import catalog
+from catalog.names import resolve_accelerator
 from engine.calibration.collectives import INTERVAL
 from engine.collectives import Kernel, Op, collective_s
 from engine.hardware import Link
 from tests.accuracy.harness import Case, Evaluation, Row, each_row
+from tests.accuracy.rows import UNSTATED
 
+# by the letters of the name alone: all_reduce_perf, ncclAllReduce and all-reduce are one
 OPS: dict[str, Op] = {
-    "all_reduce": "all_reduce",
-    "all_gather": "all_gather",
-    "reduce_scatter": "reduce_scatter",
-    "all_to_all": "all_to_all",
+    "allreduce": "all_reduce",
+    "allgather": "all_gather",
+    "reducescatter": "reduce_scatter",
     "alltoall": "all_to_all",
-    "send_recv": "send_recv",
     "sendrecv": "send_recv",
     "p2p": "send_recv",
 }
+# Spellings of a link's name, brought to the ones that the rules read.
+SPELLINGS = (
+    (r"pci(?:e|-express|_express)?[ _-]*(?:gen)?[ _-]*(\d)(?:\.0)?", r"pcie\1"),
+    (r"infinity[ _-]fabric", "infinityfabric"),
+    (r"nvlink[ _-](\d)", r"nvlink\1"),
+    (r"^nvswitch", "nvlink"),
+    (r"quantum-2", "ib_ndr"),
+    (r"spectrum-x", "roce"),
+    (r"^(\d+)g(?:be|b?e?)?(?= ethernet|$)(?: ethernet)?", r"eth_\1g"),
+    (r"[ /]+", "_"),
+)
 
 HOST_TIMED_S = 20e-6
 """What a blocking benchmark from Python adds to each collective: the same 8x B200 all-reduce takes 27 us in nccl-tests
@@ -110,9 +122,34 @@ def _stated_gb_s(row: Row) -> float | None:
     return float(found.group(1)) if found else None
 
 
+def op_of(row: Row) -> Op | None:
+    """The operation of a row; None for one that the engine does not time."""
+    letters = re.sub(r"[^a-z0-9]", "", str(row["op"]).lower())
+    return OPS.get(letters.removeprefix("nccl").removesuffix("perf"))
+
+
+def name_of(row: Row) -> str:
+    """The interconnect of a row, spelled as the rules read it; empty when it is not stated."""
+    name = str(row["interconnect"] or "").strip().lower()
+    for pattern, spelled in SPELLINGS:
+        name = re.sub(pattern, spelled, name)
+    return "" if name in UNSTATED or name == "sxm" else name
+
+
+def _usual_link(row: Row) -> tuple[Link, bool]:
+    """What such cards talk over in a node, for a row that does not say. Raises UnknownLink."""
+    accelerator_id = resolve_accelerator(str(row.get("gpu") or ""))
+    if accelerator_id is None or int(row.get("nodes") or 1) > 1:
+        raise UnknownLink("the interconnect is not stated")
+    accelerator = catalog.load().accelerator(accelerator_id)
+    return catalog.default_intra_link(accelerator, int(row.get("n_gpus") or 1)), accelerator.peer_access
+
+
 def in_box_link(row: Row) -> tuple[Link, bool] | None:
     """The in-node link that the row's interconnect names, and whether peer access works; None for a network."""
-    name = str(row["interconnect"]).lower()
+    name = name_of(row)
+    if not name:
+        return _usual_link(row)
     link_text = str(row.get("link") or "").lower()
     gpu = str(row.get("gpu") or "").lower()
     head = name.split("_")[0]
@@ -169,9 +206,15 @@ def _nvlink_generation(gpu: str) -> str | None:
     return None
 
 
+def _pcie_generation(gpu: str) -> int:
+    """That of the card where a row does not say; 4 for a card that nobody knows."""
+    accelerator_id = resolve_accelerator(gpu)
+    return (catalog.load().accelerator(accelerator_id).pcie_gen if accelerator_id else None) or 4
+
+
 def _pcie(row: Row, name: str, link_text: str, gpu: str) -> tuple[Link, bool]:
     generation = re.search(r"pcie(\d)", name)
-    number = int(generation.group(1)) if generation else 4
+    number = int(generation.group(1)) if generation else _pcie_generation(gpu)
     peer = not GEFORCE.search(gpu + " " + name.replace("_", " "))
     text = f"{name} {link_text}"
     if "x8" in re.split(r"[_ ]", text) or "b60" in gpu:
@@ -216,7 +259,7 @@ def _home(row: Row) -> tuple[Link, bool]:
 
 def network_link(row: Row) -> tuple[Link, int | None]:
     """The link between nodes that the row names and the cards a node has of it (None: the link's own number)."""
-    name = str(row["interconnect"]).lower()
+    name = name_of(row)
     text = f"{name} {str(row.get('link') or '').lower()} {str(row.get('gpu') or '').lower()}"
     cards, gbit = _cards(name, str(row.get("link") or ""))
     head = name.split("_")[0]
@@ -268,7 +311,7 @@ def _cards(name: str, link: str) -> tuple[int | None, int | None]:
 
 
 def _kernel(row: Row) -> Kernel:
-    name = str(row["interconnect"]).lower()
+    name = name_of(row)
     lib = str(row.get("lib") or "").lower()
     if "one-shot" in lib or name.endswith("_oneshot"):
         return "one-shot"
@@ -285,7 +328,7 @@ def _kernel(row: Row) -> Kernel:
 
 def call_of(row: Row) -> Call:
     """The row as a call. Raises UnknownLink."""
-    op = OPS.get(str(row["op"]).lower())
+    op = op_of(row)
     if op is None:
         raise UnknownLink(f"operation {row['op']}")
     if not row.get("n_gpus") or not row.get("bytes"):

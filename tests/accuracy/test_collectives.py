@@ -128,3 +128,37 @@ def test_an_unknown_name_is_set_aside() -> None:
     evaluation = collectives.evaluate([row])
     assert not evaluation.cases
     assert "carrier_pigeon" in evaluation.set_aside[0][1]
+
+
+@pytest.mark.parametrize("op", ["AllReduce", "all-reduce", "ncclAllReduce", "all_reduce_perf", "ALL_REDUCE"])
+def test_an_operation_in_any_spelling(op: str) -> None:
+    assert collectives.op_of({"op": op}) == "all_reduce"
+
+
+@pytest.mark.parametrize(
+    ("words", "gpu", "nodes", "links"),
+    [
+        ("NVLink 4 + NVSwitch", "NVIDIA H100 80GB HBM3", 1, ("nvlink-4", None)),
+        ("NVSwitch", "NVIDIA B200", 1, ("nvlink-5", None)),
+        (None, "NVIDIA H100 80GB HBM3", 1, ("nvlink-4", None)),
+        ("not stated", "A100-SXM4-80GB", 1, ("nvlink-3", None)),
+        ("PCIe Gen5 x16", "NVIDIA H100 PCIe", 1, ("pcie5-root", None)),
+        ("PCIe", "RTX PRO 6000", 1, ("pcie5-root", None)),
+        ("PCIe 4.0 x16", "L40S", 1, ("pcie4-x16", None)),
+        ("Infinity Fabric", "MI300X", 1, ("xgmi-mi300x", None)),
+        ("HDR InfiniBand", "A100-SXM4-80GB", 2, ("nvlink-3", "ib-hdr")),
+        ("IB NDR400", "H100", 2, ("nvlink-4", "ib-ndr")),
+        ("RoCE 8x400", "H100", 2, ("nvlink-4", "roce-400")),
+        ("25GbE", "H100", 2, ("nvlink-4", "eth-25-tcp")),
+    ],
+)
+def test_a_link_in_other_words(words: str | None, gpu: str, nodes: int, links: tuple[str, str | None]) -> None:
+    row = {"op": "AllReduce", "interconnect": words, "gpu": gpu, "n_gpus": 8 * nodes, "nodes": nodes, "bytes": 2**20}
+    call = collectives.call_of(row)
+    assert (call.intra.id, call.inter.id if call.inter else None) == links
+
+
+def test_a_network_that_nobody_states_is_not_guessed() -> None:
+    row = {"op": "AllReduce", "interconnect": None, "gpu": "H100", "n_gpus": 16, "nodes": 2, "bytes": 2**20}
+    with pytest.raises(collectives.UnknownLink, match="not stated"):
+        collectives.call_of(row)
