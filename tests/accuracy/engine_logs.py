@@ -206,8 +206,13 @@ def _is_v0(row: Row) -> bool:
     return "v0" in re.split(r"[^a-z0-9.]+", text) or (version_of(row) < (0, 8) and "v1" not in text)
 
 
-def _sglang_04_fraction(memory_mib: float, ranks: int) -> float:
-    """SGLang's default mem_fraction_static before 0.5: a reserve by size of card (server_args.py of v0.4)."""
+def _sglang_04_fraction(row: Row, memory_mib: float, ranks: int) -> float:
+    """SGLang's default mem_fraction_static before 0.5 (server_args.py): by ranks to 0.4.6, then by size of card."""
+    patch = re.search(r"0\.4\.(\d+)", str(row.get("engine_version")))
+    if version_of(row) < (0, 4) or (patch is not None and int(patch.group(1)) <= 6):
+        of_eight = 0.83 if version_of(row) < (0, 4) else 0.81
+        by_ranks = ((16, 0.79), (8, of_eight), (4, 0.85), (2, 0.87), (1, 0.88))
+        return next(fraction for least, fraction in by_ranks if ranks >= least)
     gib = memory_mib / 1024
     if gib < 35:
         reserved = 2.8 + ranks / 10
@@ -230,7 +235,7 @@ def runtime_of(row: Row, engine: ServingEngine, architecture: Architecture) -> R
         batched = batched or (2048 if length > 32768 else max(2048, length))
     utilization = row.get("gpu_memory_utilization") or row.get("mem_fraction_static")
     if engine == "sglang" and utilization is None and (0, 0) < version_of(row) < (0, 5):
-        utilization = _sglang_04_fraction(accelerator_of(row).memory_bytes / MIB, int(row.get("tp") or 1))
+        utilization = _sglang_04_fraction(row, accelerator_of(row).memory_bytes / MIB, int(row.get("tp") or 1))
     graphs = not row.get("enforce_eager", False)
     block = row.get("block_size") or 16
     if engine == "vllm" and not _kv_only(row):
