@@ -131,9 +131,11 @@ def op_of(row: Row) -> Op | None:
 def name_of(row: Row) -> str:
     """The interconnect of a row, spelled as the rules read it; empty when it is not stated."""
     name = str(row["interconnect"] or "").strip().lower()
+    if name in UNSTATED or name == "sxm":
+        return ""
     for pattern, spelled in SPELLINGS:
         name = re.sub(pattern, spelled, name)
-    return "" if name in UNSTATED or name == "sxm" else name
+    return name
 
 
 def _usual_link(row: Row) -> tuple[Link, bool]:

@@ -96,6 +96,8 @@ def _field(key: str, value: Any) -> Any:
     if key in SWITCHES:
         return _switch(key, value)
     if key in TEXTS:
+        if isinstance(value, list) and value and all(isinstance(item, str) for item in value):
+            value = ", ".join(value)  # module names, say
         if isinstance(value, list | dict | bool):
             raise UnreadableRow(f"{key}: {value!r:.40} is no text")
         return str(value).strip()

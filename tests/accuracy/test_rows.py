@@ -88,7 +88,7 @@ def test_a_field_reads_as_meant(key: str, value: object, read: object) -> None:
         ("n_gpus", "many"),
         ("ttft_ms", "0.2 s"),
         ("ttft_ms", -4),
-        ("gpu", ["H100"]),
+        ("gpu", ["H100", 2]),
         ("oom", "x"),
     ],
 )
@@ -113,3 +113,42 @@ def test_a_file_may_have_a_byte_order_mark_or_be_one_list(tmp_path: Path, capsys
         assert json.loads(capsys.readouterr().out)["rows_used"] == 1
     assert main(["collectives", str(broken)]) == 2
     assert "line 2" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("task", "kind"),
+    [
+        ("Pre-training", "pretrain"),
+        ("SFT", "full-finetune"),
+        ("Full fine-tuning", "full-finetune"),
+        ("LoRA", "lora"),
+        ("QLoRA (4-bit)", "qlora"),
+        ("inference", None),
+    ],
+)
+def test_a_task_by_its_words(task: str, kind: str | None) -> None:
+    assert training_perf.kind_of(task) == kind
+
+
+@pytest.mark.parametrize(
+    ("text", "dtype"),
+    [("BF16", "bf16"), ("bfloat16", "bf16"), ("FP8 (e4m3)", "fp8"), ("bf16 mixed, fp8 GEMMs", "fp8"), ("fp32", None)],
+)
+def test_a_dtype_by_its_words(text: str, dtype: str | None) -> None:
+    assert training_perf.dtype_of(text) == dtype
+
+
+@pytest.mark.parametrize(
+    ("targets", "where"),
+    [
+        ("qv", "attention-qv"),
+        (["q_proj", "v_proj"], "attention-qv"),
+        ("q_proj, k_proj, v_proj, o_proj", "attention"),
+        ("q_proj k_proj v_proj o_proj gate_proj up_proj down_proj", "all-linear"),
+        ("all-linear", "all-linear"),
+    ],
+)
+def test_adapters_by_the_modules_names(targets: object, where: str) -> None:
+    qlora = next(row for row in harness.load_rows(harness.REFERENCE / "training_memory.jsonl") if row["in_fit"])
+    scenario, _ = training_memory.scenario_of(readable({**qlora, "lora_targets": targets}))
+    assert scenario.workload.lora_targets == where

@@ -7,7 +7,8 @@ Rows marked `in_fit: false` are not read: they are formulas, or measurements who
 
 from __future__ import annotations
 
-import catalog
+import re
+
 from engine.architecture import Architecture, dense_decoder
 from engine.errors import ScenarioError
 from engine.hardware import Accelerator, Link
@@ -35,6 +36,7 @@ from engine.size import size
 from engine.sizing import Memory
 from engine.units import GB, GIB, MIB
 from tests.accuracy.harness import Case, Evaluation, Outcome, Row, each_row
+from tests.accuracy.served_models import architecture_of
 
 PEAK = "peak memory"
 NVIDIA_SMI = "nvidia-smi beside it"
@@ -61,14 +63,31 @@ class Unreadable(ValueError):
 
 
 def _kind(row: Row) -> Kind:
-    method = str(row["method"]).lower()
+    method = re.sub(r"[ _-]", "", str(row["method"]).lower())
     if method.startswith("qlora"):
         return "qlora"
     if method.startswith("lora"):
         return "lora"
-    if method.startswith("full"):
+    if method.startswith(("full", "sft", "pretrain")):
         return "pretrain" if "pretrain" in method else "full-finetune"
     raise Unreadable(f"method {row['method']} has no counterpart")
+
+
+def _targets(row: Row) -> LoraTargets:
+    """Where the adapters are: in the letters of TARGETS, or by the modules' own names. Raises Unreadable."""
+    stated = str(row.get("lora_targets") or "")
+    if stated in TARGETS:
+        return TARGETS[stated]
+    words = set(re.split(r"[^a-z]+", re.sub(r"[ _-](?=proj|linear)", "", stated.lower()))) - {""}
+    if words & {"alllinear", "all", "linear"}:
+        return "all-linear"
+    letters = "".join(letter for letter in "qkvo" if f"{letter}proj" in words)
+    letters += "m" * bool(words & {"gateproj", "upproj", "downproj", "mlp"})
+    if letters not in TARGETS or not words <= {f"{name}proj" for name in ("q", "k", "v", "o", "gate", "up", "down")} | {
+        "mlp"
+    }:
+        raise Unreadable(f"LoRA targets {row.get('lora_targets')} have no counterpart")
+    return TARGETS[letters]
 
 
 def _optimizer(row: Row) -> tuple[Optimizer, bool]:
@@ -179,10 +198,10 @@ def _architecture(row: Row) -> Architecture:
     """The model from the row's own dimensions, or from the catalog where it gives only a name."""
     arch = row.get("arch")
     if not arch:
-        try:
-            return catalog.load().model(str(row["model"]).lower()).architecture
-        except catalog.UnknownId:
-            raise Unreadable("arch not stated, and the catalog has no such model") from None
+        known = architecture_of(str(row["model"] or ""))
+        if known is None:
+            raise Unreadable("arch not stated, and the catalog has no such model")
+        return known
     for key in ("hidden", "layers", "ffn", "heads", "kv_heads", "head_dim", "vocab"):
         if not arch[key]:
             raise Unreadable(f"arch states no {key}")
@@ -211,9 +230,7 @@ def scenario_of(row: Row) -> tuple[Scenario, Layout]:
     kind = _kind(row)
     targets: LoraTargets = "all-linear"
     if kind in ("lora", "qlora"):
-        if row.get("lora_targets") not in TARGETS:
-            raise Unreadable(f"LoRA targets {row.get('lora_targets')} have no counterpart")
-        targets = TARGETS[row["lora_targets"]]
+        targets = _targets(row)
     optimizer, fused = _optimizer(row)
     recompute, activation_offload = _recompute(row)
     precision: Precision = "bf16" if row.get("lora_dtype") == "bf16" else "fp32"

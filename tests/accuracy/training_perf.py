@@ -343,21 +343,41 @@ def software_of(framework: str) -> Software:
 # What sources that print no batch usually train with; also the engine's own default.
 UNSTATED_BATCH_TOKENS = 524288
 
-KINDS: dict[str, Kind] = {
-    "pretrain": "pretrain",
-    "sft": "full-finetune",
-    "full fine-tune": "full-finetune",
-    "lora": "lora",
-    "qlora": "qlora",
-}
+# Words of a task, first match wins.
+KINDS: tuple[tuple[str, Kind], ...] = (
+    ("qlora", "qlora"),
+    ("lora", "lora"),
+    ("pretrain", "pretrain"),
+    ("scratch", "pretrain"),
+    ("sft", "full-finetune"),
+    ("finetun", "full-finetune"),
+)
 DTYPES: dict[str, ComputeDtype] = {
     "bf16": "bf16",
+    "bfloat16": "bf16",
     "fp16": "bf16",
+    "float16": "bf16",
+    "half": "bf16",
     "tf32": "bf16",
     "fp8": "fp8",
     "mxfp8": "fp8",
     "nvfp4": "nvfp4",
 }
+
+
+def kind_of(task: str) -> Kind | None:
+    """The workload that a task names; None for one that is no training, or not this kind of it."""
+    words = re.sub(r"[^a-z]", "", task.lower())
+    return next((kind for word, kind in KINDS if word in words), None)
+
+
+def dtype_of(text: str) -> ComputeDtype | None:
+    """The rate that a dtype computes at: the narrowest that it names ("bf16 mixed, FP8 (e4m3) GEMMs")."""
+    named = {DTYPES[word] for word in re.split(r"[^a-z0-9]+", text.lower()) if word in DTYPES}
+    order: tuple[ComputeDtype, ...] = ("nvfp4", "fp8", "bf16")
+    return next((dtype for dtype in order if dtype in named), None)
+
+
 RECOMPUTE: dict[str, Recompute] = {
     "full": "full",
     "none": "none",
@@ -435,10 +455,10 @@ def scenario_of(row: Row) -> tuple[Scenario, Layout, float] | str:
     if hardware is None:
         return f"GPU {row['gpu']} not in the catalog"
     parallelism = str(row.get("parallelism") or "")
-    kind = KINDS.get(str(row["task"]).lower())
+    kind = kind_of(str(row["task"]))
     if kind is None:
         return f"task {row['task']} is not a training workload"
-    dtype = DTYPES.get(str(row.get("dtype") or "bf16").lower())
+    dtype = dtype_of(str(row.get("dtype") or "bf16"))
     if dtype is None:
         return f"dtype {row['dtype']} has no rate"
     tp, pp = int(row.get("tp") or 1), int(row.get("pp") or 1)
