@@ -139,6 +139,8 @@ class KvPool:
     def needed_bytes(self, users: int, tokens: int, batched: int) -> int:
         """Bytes that `users` sequences of `tokens` need at once: windows for all, one step's prefill among them."""
         steady = users * self.blocks(tokens, 0)
+        if self.uniform:  # no window: a prefill takes what the sequence keeps
+            return steady * self.block_bytes
         prefill = self._prefill_blocks(min(batched, users * tokens))
         return min(steady + prefill, users * self.blocks(tokens, batched)) * self.block_bytes
 
@@ -150,8 +152,10 @@ class KvPool:
         steady = self.blocks(tokens, 0)
         if not steady:
             return math.inf
-        prefill = self._prefill_blocks(batched)
         room = max(0, room_bytes // self.block_bytes)
+        if self.uniform:
+            return room / steady
+        prefill = self._prefill_blocks(batched)
         return max((room - prefill) / steady, room / self.blocks(tokens, batched))
 
     def longest(self, room_bytes: int, limit: int, batched: int) -> int:

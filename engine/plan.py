@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import NamedTuple
 
 from engine.layout import candidate_layouts, check_choice
 from engine.prices import usd_per_gpu_hour
@@ -156,8 +157,26 @@ def _worth_timing(scenario: Scenario, sized: list[tuple[Layout, Room]]) -> list[
     return fitting[:TIMED_LAYOUTS]
 
 
-def serves_with_room(scenario: Scenario) -> Callable[[int], bool]:
-    """Whether the layout that `plan` takes for a number of users carries them, targets met and memory to spare.
+class Taken(NamedTuple):
+    """The layout that `plan` takes under some number of users, without the figures of a plan."""
+
+    room: Room
+    server: Server
+    carries: bool
+
+    @property
+    def with_room(self) -> bool:
+        """Whether it carries them below the line where engines preempt."""
+        return self.carries and self.room.fits and not self.room.preempts
+
+    @property
+    def best_tokens_per_s_total(self) -> float:
+        """Of all replicas under the best load inside the targets."""
+        return self.server.best(self.room)[1] * self.server.engines
+
+
+def taken_by_users(scenario: Scenario) -> Callable[[int], Taken | None]:
+    """By the number of users, the layout that `plan` takes; None where no layout fits.
 
     For searches over the users of one build: whatever does not depend on them is worked out once. Raises
     ScenarioError for a build without a layout.
@@ -166,20 +185,20 @@ def serves_with_room(scenario: Scenario) -> Callable[[int], bool]:
     rooms: list[Rooms] = [serving_rooms(scenario, layout) for layout in layouts]
     servers: dict[Layout, Server] = {}
 
-    def serves(users: int) -> bool:
+    def taken(users: int) -> Taken | None:
         sized = [(layout, room.at(users)) for layout, room in zip(layouts, rooms, strict=True)]
-        first: tuple[float, bool] | None = None
+        leads, first = -1.0, None
         for layout, room in _worth_timing(scenario, sized):
             server = servers.get(layout)
             if server is None:
                 server = servers[layout] = server_of(scenario, layout)
             score, meets = server.score(users, room)
             score *= _haircut(scenario, room)
-            if first is None or score > first[0]:
-                first = score, meets and room.fits and not room.preempts
-        return first is not None and first[1]
+            if score > leads:
+                leads, first = score, Taken(room, server, meets)
+        return first
 
-    return serves
+    return taken
 
 
 def _haircut(scenario: Scenario, room: Room) -> float:

@@ -8,7 +8,8 @@ from functools import lru_cache
 
 from engine.attempts import attempt
 from engine.checks import MAX_NODES
-from engine.plan import Plan, resized, serves_with_room
+from engine.errors import ScenarioError
+from engine.plan import Plan, resized, taken_by_users
 from engine.scenario import Money, Scenario, Workload
 
 # From this many replicas on, a router that keeps a session where its prefix is cached pays for itself:
@@ -34,10 +35,6 @@ def without_load(scenario: Scenario) -> Scenario:
     return replace(scenario, workload=alone, money=Money(), title="", notes="")
 
 
-def _with_users(scenario: Scenario, users: int) -> Scenario:
-    return replace(scenario, workload=replace(scenario.workload, concurrency=users))
-
-
 @lru_cache(maxsize=1024)
 def _node_capacity(one: Scenario) -> tuple[int, float]:
     """Users that one node serves inside the targets and below the preemption line, and requests/s at its best.
@@ -45,12 +42,19 @@ def _node_capacity(one: Scenario) -> tuple[int, float]:
     one: a single node without its load, so that twice the load never takes fewer nodes. The most users are found by
     halving between the KV that fits and none, to one part in a hundred.
     """
-    gpus = one.hardware.gpus_per_node
-    alone = attempt(one, gpus)
-    if alone.plan is None or not alone.carries:
+    try:
+        taken = taken_by_users(resized(one, one.hardware.gpus_per_node))
+    except ScenarioError:
         return 0, 0.0
-    good = serves_with_room(resized(one, gpus))
-    low, high = 1, max(2, math.ceil(alone.plan.memory.max_concurrency))
+
+    def good(users: int) -> bool:
+        found = taken(users)
+        return found is not None and found.with_room
+
+    alone = taken(1)
+    if alone is None or not alone.carries:
+        return 0, 0.0
+    low, high = 1, max(2, math.ceil(alone.room.max_concurrency))
     while high <= MOST_USERS and good(high):
         low, high = high, math.ceil(high * 1.25)
     while high - low > max(1, low // 100):
@@ -59,10 +63,8 @@ def _node_capacity(one: Scenario) -> tuple[int, float]:
             low = middle
         else:
             high = middle
-    full = attempt(_with_users(one, low), gpus).plan
-    if full is None or full.serving is None:
-        return low, 0.0
-    return low, full.serving.best_tokens_per_s_total / one.workload.output_tokens
+    full = taken(low) or alone
+    return low, full.best_tokens_per_s_total / one.workload.output_tokens
 
 
 def node_capacity(one: Plan) -> tuple[int, float]:

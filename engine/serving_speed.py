@@ -546,6 +546,13 @@ class Server(NamedTuple):
         requests = self.work.requests / used if self.work.requests else 0.0
         return _under(self.rates, self.each, users / used, cap, requests, self.gather_steps)
 
+    def best(self, memory: Memory | Room) -> tuple[float, float]:
+        """(users of one engine, its tokens/s) at the best load inside the targets, as `best_load`."""
+        cap = self.cap(memory)
+        work = self.work
+        full = _under(self.rates, self.each, cap, cap)
+        return _best(work.ttft_target_s, work.tokens_per_s_user_target, self.rates, self.each, full)
+
     def score(self, users: int, memory: Memory | Room) -> tuple[float, bool]:
         """(tokens/s over all replicas that rank layouts, whether no target is missed).
 

@@ -12,10 +12,17 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
+
+from engine.errors import ScenarioError  # noqa: E402 - the repository is not installed when this runs
+from engine.scenario import Scenario  # noqa: E402
+from engine.size import size  # noqa: E402
+from tests.tui.builds import BUILDS  # noqa: E402
 
 EMPTY_APP = """
 from textual.app import App
@@ -28,25 +35,50 @@ Empty().run()
 UP, DOWN, TAB, PALETTE = b"\x1b[A", b"\x1b[B", b"\t", b"\x10"
 
 
-def sizing_ms(runs: int) -> dict[str, float]:
-    """Median milliseconds of one warm `size()`, each time for a load not seen before, by build."""
-    from dataclasses import replace
+def edits(scenario: Scenario, number: int) -> Iterator[tuple[str, Scenario]]:
+    """A new scenario for each number that people turn: none was sized before, only its parts are known."""
+    work, hardware = scenario.workload, scenario.hardware
+    if work.is_inference:
+        loads = {
+            "users": replace(work, concurrency=33 + number),
+            "prompt": replace(work, input_tokens=1000 + 37 * number),
+            "answer": replace(work, output_tokens=300 + 7 * number),
+        }
+    else:
+        loads = {
+            "length": replace(work, sequence_length=2048 + 16 * number),
+            "batch": replace(work, global_batch_tokens=524288 + 4096 * number),
+            "tokens": replace(work, total_tokens=work.total_tokens + 1_000_000 * number),
+        }
+    for name, load in loads.items():
+        yield name, replace(scenario, workload=load)
+    # another count of GPUs comes back to counts seen before, under a load that does not
+    load = replace(work, concurrency=500 + number, total_tokens=work.total_tokens + 777 * number)
+    if scenario.layout.tp is None:
+        gpus = replace(hardware, gpus_per_node=(4, 8, 2)[number % 3])
+        yield "GPUs", replace(scenario, hardware=gpus, workload=load)
+    yield "nodes", replace(scenario, hardware=replace(hardware, nodes=1 + number % 4), workload=load)
 
-    from engine.size import size
-    from tests.tui.builds import BUILDS
 
-    found: dict[str, float] = {}
+def sizing_ms(runs: int) -> dict[str, dict[str, float]]:
+    """Median milliseconds of one warm `size()` by build and by what was edited; `all` is over every edit."""
+    found: dict[str, dict[str, float]] = {}
     for name, make in BUILDS.items():
         scenario = make()
         size(scenario)
-        times = []
-        for number in range(runs * 10):
-            work = replace(scenario.workload, concurrency=33 + number, sequence_length=2048 + 16 * number)
-            fresh = replace(scenario, workload=work)
-            started = time.perf_counter()
-            size(fresh)
-            times.append((time.perf_counter() - started) * 1000)
-        found[name] = statistics.median(times)
+        times: dict[str, list[float]] = {"all": []}
+        for number in range(4 + runs * 10):
+            for what, fresh in edits(scenario, number):
+                started = time.thread_time()  # of the processor, so that a busy machine counts no one else's work
+                try:
+                    size(fresh)
+                except ScenarioError:  # a count of GPUs that the pinned layout or the link does not take
+                    continue
+                spent = (time.thread_time() - started) * 1000
+                if number >= 4:  # by then every count of GPUs and nodes has been seen
+                    times["all"].append(spent)
+                    times.setdefault(what, []).append(spent)
+        found[name] = {what: statistics.median(values) for what, values in times.items()}
     return found
 
 
@@ -102,9 +134,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=5, help="how often each start is timed")
     runs = parser.parse_args().runs
-    print("one size(), warm, ms (budget 1)")
-    for name, value in sizing_ms(runs).items():
-        print(f"  {name:<22}{value:8.2f}")
+    print("one size() after an edit, median ms (budget 1), and by what was edited")
+    for name, values in sizing_ms(runs).items():
+        print(f"  {name:<22}{values.pop('all'):8.2f}   " + "  ".join(f"{what} {ms:.2f}" for what, ms in values.items()))
     from tests.tui.terminal import app_command
 
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # an installed program has its bytecode
