@@ -88,6 +88,6 @@ def rule_note(architecture: Architecture, workload: Workload, layout: Layout, ca
     agree = "agree" if says == counted else "disagree"
     return (
         f"Rule of thumb: {says}, 16 bytes a parameter are {_size(parameters * 16.0)}, {_size(ruled)} a GPU. "
-        f"Bytes: {counted}, {memory.headroom_reason}. They {agree}; the bytes decide: they count this optimizer, "
+        f"Bytes: {counted}, {memory.headroom_reason.partition(';')[0]}. They {agree}; the bytes decide: they count this optimizer, "
         "sharding and the activations."
     )

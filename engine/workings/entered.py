@@ -65,9 +65,11 @@ def _longest(case: Case) -> Working:
 
 
 def build(case: Case, name: str) -> Working:
-    """The working of `build.gpus`, `build.dp`. Raises KeyError."""
+    """The working of `build.gpus`, `build.dp` or `build.tokens_per_s_gpu`. Raises KeyError."""
     if name == "dp":
         return _replicas(case)
+    if name == "tokens_per_s_gpu":
+        return _each(case)
     if name != "gpus":
         raise KeyError(f"build.{name}")
     sheet, hardware = Sheet(), case.scenario.hardware
@@ -82,6 +84,26 @@ def build(case: Case, name: str) -> Working:
         f"{nodes} * {each}",
         "entered",
         "the inputs",
+    )
+
+
+def _each(case: Case) -> Working:
+    """Tokens/s of each GPU, of whatever the work is."""
+    sheet, plan = Sheet(), case.plan
+    made, section = plan.serving or plan.training, "serving" if plan.serving is not None else "training"
+    if made is None:
+        raise KeyError("build.tokens_per_s_gpu")
+    total = sheet.see("tokens_s", made.tokens_per_s_total, "tokens/s", f"{section}.tokens_per_s_total")
+    gpus = sheet.put("gpus", case.layout.gpus, "GPUs", "of the layout")
+    return sheet.working(
+        "build.tokens_per_s_gpu",
+        "Tokens a second and GPU",
+        made.tokens_per_s_total / case.layout.gpus,
+        "tokens/s",
+        "tokens a second in all / GPUs of the layout",
+        f"{total} / {gpus}",
+        "fitted",
+        "engine.plan",
     )
 
 

@@ -194,7 +194,8 @@ async def test_pins_survive_a_lost_terminal(scenario: Scenario) -> None:
 
 
 async def test_a_build_that_does_not_carry_the_load_wins_nothing(scenario: Scenario) -> None:
-    async with running(app_of(scenario)) as app:
+    patient = replace(scenario, workload=replace(scenario.workload, ttft_target_s=None))
+    async with running(app_of(patient)) as app:
         await app.press("ctrl+t", "p", "escape")
         await app.go_to("hardware.gpus_per_node")
         await app.type("1")

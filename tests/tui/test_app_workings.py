@@ -95,8 +95,41 @@ def test_amounts(value: float, unit: str, words: str) -> None:
 
 async def test_the_app_opens_the_figure_that_is_chosen() -> None:
     async with running(app_of(BUILDS["llama70b"]()), 120, 36) as app:
-        await app.press("ctrl+t", "down", "down", "down", "enter")
+        await app.press("ctrl+t")
+        while app.app.workbench.results.chosen != "figure:memory.weights_bytes":
+            await app.press("full_stop")
+        await app.press("enter")
         shown = app.text("#dialog-text")
-        assert "Tokens of KV cache that fit" in shown
+        assert "Weights on one GPU" in shown
         assert "HOW IT COMES ABOUT" in shown
         assert "attention" in shown
+
+
+async def test_up_and_down_keep_to_a_column_of_figures() -> None:
+    async with running(app_of(BUILDS["llama70b"]()), 120, 36) as app:
+        await app.press("ctrl+t", "5")
+        results = app.app.workbench.results
+        while not results.chosen.endswith("nvlink-5.seconds"):
+            await app.press("full_stop")
+        await app.press("down")
+        assert results.chosen == "figure:fabric.nvlink-4.seconds"
+        await app.press("full_stop")
+        assert results.chosen == "figure:fabric.nvlink-4.prefill_seconds"
+        await app.press("up", "comma")
+        assert results.chosen == "figure:fabric.nvlink-5.seconds"
+
+
+async def test_a_figure_of_a_pinned_build_opens_to_that_build() -> None:
+    async with running(app_of(BUILDS["llama70b"]()), 120, 36) as app:
+        await app.press("ctrl+t", "p", "escape")
+        await app.go_to("hardware.gpus_per_node")
+        await app.type("4")
+        await app.press("ctrl+t", "9")
+        while app.app.workbench.results.chosen != "figure:pin:A@power.total_w":
+            await app.press("full_stop")
+        await app.press("enter")
+        shown = app.text("#dialog-text")
+        assert "Pinned build A: 8 x " in shown
+        assert "Not the build at hand." in " ".join(shown.split())
+        await app.press("escape", "u")
+        assert not app.app.store.pins, "u means the build whose figure is chosen"

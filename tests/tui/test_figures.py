@@ -17,7 +17,7 @@ from engine.workings import Working
 from tests.engine.test_workings import SCENARIOS, priced
 from tests.tui.builds import BUILDS
 from tests.tui.figures import numbers, opens, page_lines, shown_by, studied
-from tui.doc import Span
+from tui.doc import Span, plain
 from tui.pages import PAGES
 from tui.studies import Studies
 
@@ -60,7 +60,10 @@ NAMES = (
 )
 """Patterns of numbers that name something or echo an input: no figures of a sizing; and why."""
 SAID = (
-    (r"engines preempt above 95 %|rule: 60-70 %|above 60-70 %|most measured, 86 %", "rules stated beside a figure"),
+    (
+        r"engines preempt above 95 %|Weights above 95 %|split over \d+\)|rule: 60-70 %|above 60-70 %|most measured, 86 %",
+        "rules stated beside a figure",
+    ),
     (r"60 % or more is left|from 85 %|viable 60 %|painful 25 %|the floor of 0\.60", "what the words of a scale mean"),
     (r"240 V, 30 A|give or take [\d-]+ %|\b\d+ (?:TB|ports)\b", "names of parts and their spread"),
     (r"16-bit|\b16 in embeddings|fp32|section \d\.\d|rank \d+", "how a state is kept"),
@@ -178,3 +181,24 @@ def test_a_number_that_is_not_what_it_opens_to_is_found() -> None:
     assert shown_by(f"{made.value:.2f} s", made)
     assert not shown_by(f"{made.value * 1.37:.3f} s", made)
     assert list(numbers("1.25M of 12 %")) == [(1_250_000.0, 5_000.0), (12.0, 0.5)]
+
+
+@pytest.mark.parametrize("name", ["llama405b", "finetune", "mixtral", "over the card", "LoRA with limits"])
+def test_sentences_stand_whole_where_their_figures_open(name: str) -> None:
+    sizing, studies = shown(name)
+
+    def text(page: str) -> str:
+        rows = page_lines(sizing, studies, page, 60)
+        return " ".join(" ".join(plain(row) for row in rows).split())
+
+    verdict = text("Verdict")
+    for notice in sizing.warnings:
+        assert " ".join(notice.message.split()) in verdict
+    for step in sizing.verdict.steps:
+        assert " ".join(step.answer.split()) in verdict
+    reason = sizing.memory.headroom_reason
+    assert reason[1:] in text("Memory")
+    assert sizing.layout.reason in text("Memory")
+    prospects = studies.growth.prospects
+    if prospects is not None and prospects.smallest is not None:
+        assert prospects.smallest.words in text("Scaling")

@@ -140,7 +140,7 @@ def _better(sizing: Sizing, look: Look, search: Search) -> list[Line]:
     )
     lines.append(_joined_cells([(texts[-1], figure) for _, texts, figure in columns], "figure"))
     for number, option in enumerate(options):
-        lines += _build_lines(number, option, search, columns, look, outdated)
+        lines += _build_lines(number, option, search, columns, look, outdated, sizing.scenario)
     return [*lines, *_notes(options, look)]
 
 
@@ -165,7 +165,13 @@ def _notes(options: Sequence[Option], look: Look) -> list[Line]:
 
 
 def _build_lines(
-    number: int, option: Option, search: Search, columns: Sequence[Column], look: Look, outdated: bool
+    number: int,
+    option: Option,
+    search: Search,
+    columns: Sequence[Column],
+    look: Look,
+    outdated: bool,
+    here: Scenario,
 ) -> list[Line]:
     """A build: what it is first in, its name with how it is split, how full it is, and its figures in columns."""
     glyphs, action = look.glyphs, f"build:{number}"
@@ -181,7 +187,8 @@ def _build_lines(
     shape += f" DP {layout.dp}" if layout.dp > 1 else ""
     shape += f", {option.sold}" if option.sold else ""
     name = f"{build_words(option.scenario, glyphs.times)}, {option.scenario.model.weights}"
-    hint = "" if number else "  Enter opens it"
+    at_hand = _same_build(option.scenario, here)
+    hint = "  the build at hand" if at_hand else "" if number else "  Enter opens it"
     if 3 + len(name) + 3 + len(shape) + len(hint) <= look.width:
         shape += hint
     lines += flow(
@@ -195,6 +202,16 @@ def _build_lines(
         if entry.passed is not None and not outdated:
             lines += _passed_lines(place, entry, look)
     return lines
+
+
+def _same_build(one: Scenario, other: Scenario) -> bool:
+    """Whether two scenarios are the same cards, as many, with the same weights."""
+    return (one.model.weights, one.hardware.accelerator.id, one.hardware.gpus_per_node, one.hardware.nodes) == (
+        other.model.weights,
+        other.hardware.accelerator.id,
+        other.hardware.gpus_per_node,
+        other.hardware.nodes,
+    )
 
 
 def _passed_lines(place: int, entry: Recommendation, look: Look) -> list[Line]:

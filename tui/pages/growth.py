@@ -334,8 +334,8 @@ def smallest(found: Prospects, look: Look, stale: bool) -> list[Line]:
         lines += paragraphs(found.no_smallest, look.width - 1, "dim", " ", " ")
     else:
         mark, style = (glyphs.yes, "good") if found.smallest.found else (glyphs.no, "bad")
-        told = sentence(found.smallest.words, look.width - 1, "dim" if stale else style, "   ", f" {mark} ")
-        lines += [(Span(f" {mark} ", style), *told[0][1:]), *told[1:]]
+        text = "dim" if stale else style
+        lines += sentence(found.smallest.words, look.width - 1, text, "   ", f" {mark} ", first_style=style)
         made = found.smallest.plan
         if found.smallest.found and made is not None:
             hardware = made.scenario.hardware
@@ -506,20 +506,24 @@ def _serving(sizing: Sizing, look: Look, growth: Growth | None) -> list[Line]:
     lines += paragraphs(words, look.width - 1, "", " ", " ")
     if not shapes:
         return lines
+    lines += [*flow([Span(" "), *_conclusion(shapes)], look.width), BLANK]
     best = max((shape.tokens_per_s_gpu for shape in shapes), default=0.0) or 1.0
     name = max(len(_layout_words(shape)) for shape in shapes)
     tail = 6 + 9 + 8
     room = max(6, min(40, look.width - 3 - name - tail - 2))
     lines.append(line((f"   {'':<{name}} {'':<{room}} {'a GPU':>5} {'in all':>8} {'users':>7}", "dim")))
     for (nodes, gpus), group in groupby(shapes, key=lambda shape: (shape.nodes, shape.gpus)):
+        held = list(group)
+        title = f" {_shape(nodes, gpus, glyphs)}"
+        if not any(shape.fits for shape in held):
+            lines.append(line((title, "strong"), ("  ", ""), (f"{glyphs.no} does not hold the model", "dim")))
+            continue
         links = sizing.scenario.hardware
         fabric = links.inter_link.name if nodes > 1 else links.intra_link.name if gpus > 1 else ""
-        title = f" {_shape(nodes, gpus, glyphs)}"
         over = shorten(f"  over {fabric}", look.width - len(title) - 1, glyphs.ellipsis) if fabric else ""
         lines.append(line((title, "strong"), (over, "dim")))
-        for shape in sorted(group, key=lambda one: (one.layout.tp, one.layout.pp)):
+        for shape in sorted(held, key=lambda one: (one.layout.tp, one.layout.pp)):
             lines.append(_shape_line(shape, name, room, best, look))
-    lines += flow([Span(" "), *_conclusion(shapes)], look.width)
     words = (
         f"{glyphs.pointer} in use. What each link does to this traffic is on the Fabric page; other loads, on What if."
     )

@@ -62,6 +62,10 @@ PHRASES: tuple[tuple[re.Pattern[str], tuple[str, ...]], ...] = tuple(
         (rf"{_N} %) of a step in communication", ("serving.communication_share",)),
         (rf"{_N}) tokens/s a user, TTFT {_N} {_S})", ("serving.tokens_per_s_user", "serving.ttft_s")),
         (rf"run: {_N} days), {_N} %) of one", ("training.days", "training.efficiency")),
+        (
+            rf"\({_N}) tokens/s a GPU in one node, {_N}) split over",
+            ("verdict.build.tokens_per_s_gpu", "build.tokens_per_s_gpu"),
+        ),
         # growth of a training run
         (rf"pays up to {_N}): each still does {_N} %)", ("curve.stops_paying", "curve.last.efficiency")),
         (rf"[Bb]eyond {_N}) GPUs", ("curve.stops_paying",)),
@@ -141,8 +145,16 @@ def _figures(text: str) -> Iterator[tuple[int, int, str]]:
     return iter(sorted(found))
 
 
-def sentence(text: str, width: int, style: str = "", indent: str = " ", first: str = " ", of: str = "") -> list[Line]:
+def sentence(
+    text: str,
+    width: int,
+    style: str = "",
+    indent: str = " ",
+    first: str = " ",
+    of: str = "",
+    first_style: str = "",
+) -> list[Line]:
     """A sentence wrapped between words, its figures open. first starts the first line, indent the others."""
     if not text.strip():
         return []
-    return flow([Span(first), *linked(" ".join(text.split()), style, of)], width, indent)
+    return flow([Span(first, first_style), *linked(" ".join(text.split()), style, of)], width, indent)

@@ -352,8 +352,8 @@ def _notice_lines(notice: Notice, look: Look, told: set[tuple[str, object]]) -> 
     """A notice and its fix, unless that fix was told before."""
     mark = {"error": look.glyphs.no, "warning": "!", "info": look.glyphs.bullet}[notice.severity]
     style = SEVERITY_STYLE[notice.severity]
-    lines = sentence(notice.message, look.width - 1, style if notice.severity == "error" else "", "   ", f" {mark} ")
-    lines = [(Span(f" {mark} ", style), *lines[0][1:]), *lines[1:]] if lines else []
+    text = style if notice.severity == "error" else ""
+    lines = sentence(notice.message, look.width - 1, text, "   ", f" {mark} ", first_style=style)
     if notice.fix is not None and (notice.fix.field, notice.fix.value) not in told:
         told.add((notice.fix.field, notice.fix.value))
         lines += _fix_lines(notice.fix, look, "   ")
@@ -625,12 +625,15 @@ def steps(sizing: Sizing, look: Look, evidence: bool) -> list[Line]:
     """The six questions in order with their answers; the deciding one marked, later ones greyed."""
     verdict = sizing.verdict
     lines = [heading("VERDICT, step by step", look.width, look.glyphs.rule)]
+    told: dict[tuple[Evidence, ...], int] = {}
     for step in verdict.steps:
-        lines += _step_lines(step, step.number == verdict.step, look, evidence)
+        same = told.setdefault(step.evidence, step.number) if step.evidence else step.number
+        lines += _step_lines(step, step.number == verdict.step, look, same if evidence else None)
     return lines
 
 
-def _step_lines(step: Step, decides: bool, look: Look, evidence: bool) -> list[Line]:
+def _step_lines(step: Step, decides: bool, look: Look, same: int | None) -> list[Line]:
+    """A step. same: the first step with this evidence, which is told there; None for no evidence at all."""
     glyphs = look.glyphs
     if not step.reached:
         mark, mark_style, text = glyphs.skipped, "dim", "dim"
@@ -652,9 +655,11 @@ def _step_lines(step: Step, decides: bool, look: Look, evidence: bool) -> list[L
     lines = question
     style = "" if step.reached else "dim"
     lines += sentence(step.answer, look.width - 1, style, indent, indent, f"verdict.{step.number}.")
-    if evidence:
+    if same == step.number:
         for item in step.evidence:
             lines += _evidence_lines(step, item, indent, look)
+    elif same is not None and step.evidence:
+        lines.append(line((f"{indent}{glyphs.bullet} the same build as in step {same}", "dim")))
     return lines
 
 

@@ -120,9 +120,17 @@ class Results(Canvas, can_focus=True):
         if not self.has_focus:
             return lines
         if self.chosen not in {action for _, _, action in self._targets}:
-            self.chosen = self._targets[0][2] if self._targets else ""
-            self._column = 0
+            self.chosen = self._first()
+            self._column = next((t[1] for t in self._targets if t[2] == self.chosen), 0)
         return [_marked(row, self.chosen) for row in lines]
+
+    def _first(self) -> str:
+        """What is chosen on a fresh page: the first thing, or the first that Enter opens where a page offers builds."""
+        actions = [action for _, _, action in self._targets]
+        offers = (
+            [action for action in actions if action.startswith(("fix:", "build:"))] if self.page == "Builds" else []
+        )
+        return next(iter(offers or actions), "")
 
     def choose(self, forward: bool, beside: bool = False) -> None:
         """The figure or change in the next row, as nearly below as there is; scrolls when there is none.
