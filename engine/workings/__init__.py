@@ -29,6 +29,7 @@ from engine.workings import (
     growth,
     model,
     money,
+    power,
     replicas,
     scaling,
     serving_memory,
@@ -364,7 +365,7 @@ _SECTIONS: dict[str, Callable[[Case, str], Working]] = {
     "smallest": growth.smallest,
     "cost": money.found_cost,
     "flip": flips.found,
-    "power": _from(money.POWER),
+    "power": _from(power.POWER),
 }
 
 
@@ -473,7 +474,7 @@ def figure_ids(sizing: Sizing) -> tuple[str, ...]:
     found += [f"cost.{way}_{entry.months}_usd" for entry in sizing.cost.horizons for way in ("own", "rent")]
     found += [f"cost.item_{number}_usd" for number in range(1, len(sizing.cost.lines) + 1)]
     found += [f"cost.offer_{number}_usd_per_hour" for number in range(1, len(sizing.cost.offers) + 1)]
-    found += [f"power.{name}" for name in money.POWER]
+    found += [f"power.{name}" for name in power.POWER]
     for step in sizing.verdict.steps:
         found += [
             f"verdict.{step.number}.{EVIDENCE_FIGURES[item.what]}"

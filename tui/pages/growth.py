@@ -21,11 +21,11 @@ from tui.doc import BLANK, NBSP, Line, Span, flow, heading, line, paragraphs, sh
 from tui.glyphs import Glyphs
 from tui.pages.prose import sentence
 from tui.pages.sections import Look
+from tui.pages.shapes import serving, shape_words
 from tui.pages.words import count, digits, percent, rate, seconds, usd
 
 if TYPE_CHECKING:
     from engine.prospects import Prospects
-    from engine.serving_scaling import ServingShape
     from tui.growth import Growth
 
 DAY_S = 86400
@@ -37,7 +37,7 @@ ROOM_KEPT = 36
 def scaling(sizing: Sizing, look: Look, growth: Growth | None) -> list[Line]:
     """The page. growth: what is worked out beside the sizing; None where nothing works it out."""
     if sizing.scenario.workload.is_inference:
-        return _serving(sizing, look, growth)
+        return serving(sizing, look, growth)
     lines = [*this_build(sizing, look), BLANK]
     if growth is not None and growth.prospects is not None:
         stale = growth.stale(sizing.scenario)
@@ -402,18 +402,12 @@ def table(sizing: Sizing, look: Look) -> list[Line]:
     name = max(len(row.parallelism) for row in rows)
     room = max(8, min(40, look.width - name - 3 - 6 - 15))
     for (nodes, gpus, fabric), group in groupby(rows, key=lambda row: (row.nodes, row.gpus, row.fabric)):
-        lines += _group(list(group), _shape(nodes, gpus, glyphs), fabric, name, room, look)
+        lines += _group(list(group), shape_words(nodes, gpus, glyphs), fabric, name, room, look)
     words = (
         f"{glyphs.edge} is the floor of {FLOOR:.2f}: below it another shape is better. {glyphs.runtime * 3} the weights, "
         f"gradients and optimizer states alone are over the card. {glyphs.pointer} in use."
     )
     return lines + paragraphs(words, look.width - 1, "dim", " ", " ")
-
-
-def _shape(nodes: int, gpus: int, glyphs: Glyphs) -> str:
-    if nodes > 1:
-        return f"{nodes} nodes {glyphs.times} {gpus // nodes} GPU"
-    return f"{gpus} GPU"
 
 
 def _group(rows: list[ScalingRow], shape: str, fabric: str, name: int, room: int, look: Look) -> list[Line]:
@@ -484,113 +478,3 @@ def article(look: Look) -> list[Line]:
         "kernels lower every row: what the fabric takes stays while the compute shrinks."
     )
     return lines + paragraphs(words, look.width - 1, "dim", "   ", " ")
-
-
-# --- serving
-
-
-def _serving(sizing: Sizing, look: Look, growth: Growth | None) -> list[Line]:
-    """Tokens a second and GPU on shapes of build, by the width of TP."""
-    glyphs = look.glyphs
-    shapes = growth.shapes if growth is not None else ()
-    stale = growth is not None and growth.stale(sizing.scenario)
-    state, style = ("about to work it out", "warn") if stale else ("output tokens a second and GPU", "dim")
-    lines = [heading("SCALING", look.width, glyphs.rule, state, style)]
-    targets = sizing.scenario.workload
-    asked = targets.ttft_target_s is not None or targets.tokens_per_s_user_target is not None
-    words = (
-        "What a GPU still serves as the build grows: by a wider TP, which answers each user sooner, or by replicas, which "
-        "share nothing. Each shape at its best load"
-        + (" inside the latency targets." if asked else ", its memory full of users.")
-    )
-    lines += paragraphs(words, look.width - 1, "", " ", " ")
-    if not shapes:
-        return lines
-    lines += [*flow([Span(" "), *_conclusion(shapes)], look.width), BLANK]
-    best = max((shape.tokens_per_s_gpu for shape in shapes), default=0.0) or 1.0
-    name = max(len(_layout_words(shape)) for shape in shapes)
-    tail = 6 + 9 + 8
-    room = max(6, min(40, look.width - 3 - name - tail - 2))
-    lines.append(line((f"   {'':<{name}} {'':<{room}} {'a GPU':>5} {'in all':>8} {'users':>7}", "dim")))
-    for (nodes, gpus), group in groupby(shapes, key=lambda shape: (shape.nodes, shape.gpus)):
-        held = list(group)
-        title = f" {_shape(nodes, gpus, glyphs)}"
-        if not any(shape.fits for shape in held):
-            lines.append(line((title, "strong"), ("  ", ""), (f"{glyphs.no} does not hold the model", "dim")))
-            continue
-        links = sizing.scenario.hardware
-        fabric = links.inter_link.name if nodes > 1 else links.intra_link.name if gpus > 1 else ""
-        over = shorten(f"  over {fabric}", look.width - len(title) - 1, glyphs.ellipsis) if fabric else ""
-        lines.append(line((title, "strong"), (over, "dim")))
-        for shape in sorted(held, key=lambda one: (one.layout.tp, one.layout.pp)):
-            lines.append(_shape_line(shape, name, room, best, look))
-    words = (
-        f"{glyphs.pointer} in use. What each link does to this traffic is on the Fabric page; other loads, on What if."
-    )
-    return lines + paragraphs(words, look.width - 1, "dim", " ", " ")
-
-
-_EACH = "ratio(serving.best_tokens_per_s_total,build.gpus)"
-
-
-def _place(shape: ServingShape) -> str:
-    """What the ids of a shape's figures start with."""
-    return "" if shape.in_use else f"if.shape.{shape.nodes}x{shape.gpus // shape.nodes}x{shape.layout.tp}."
-
-
-def _layout_words(shape: ServingShape) -> str:
-    layout = shape.layout
-    parts = [f"TP {layout.tp}"] if layout.tp > 1 else []
-    parts += [f"PP {layout.pp}"] if layout.pp > 1 else []
-    if layout.dp_attention:
-        parts.append(f"DP attention {layout.dp}")
-    elif layout.dp > 1:
-        parts.append(f"{layout.dp} replicas")
-    if layout.ep > 1:
-        parts.append(f"EP {layout.ep}")
-    return ", ".join(parts) or "one GPU"
-
-
-def _shape_line(shape: ServingShape, name: int, room: int, best: float, look: Look) -> Line:
-    glyphs = look.glyphs
-    mark = Span(f" {glyphs.pointer if shape.in_use else ' '} ", "key")
-    label = Span(f"{_layout_words(shape):<{name}} ", "strong" if shape.in_use else "" if shape.fits else "dim")
-    if not shape.fits:
-        return (mark, label, Span(f"{glyphs.no} does not hold the model", "dim"))
-    if not shape.best_concurrency:
-        return (mark, label, Span(f"{glyphs.no} misses a target with one user", "warn"))
-    cells = max(1, round(shape.tokens_per_s_gpu / best * room))
-    place = _place(shape)
-    opens = f"figure:{place}serving."
-    return (
-        mark,
-        label,
-        Span(glyphs.bar * cells, "accent"),
-        Span(glyphs.bar_rest * (room - cells), "rest"),
-        Span(f" {rate(shape.tokens_per_s_gpu):>5}", "figure", f"figure:{place}{_EACH}"),
-        Span(" "),
-        Span(f"{rate(shape.best_tokens_per_s_total):>8}", "figure", f"{opens}best_tokens_per_s_total"),
-        Span(" "),
-        Span(f"{count(shape.best_concurrency):>7}", "dim", f"{opens}best_concurrency"),
-    )
-
-
-def _conclusion(shapes: Sequence[ServingShape]) -> list[Span]:
-    """The best shape for a GPU's money, and what the widest TP leaves of it."""
-    able = [shape for shape in shapes if shape.best_concurrency]
-    if not able:
-        return [Span("None of these shapes serves the load: more memory a GPU, or smaller weights.", "strong")]
-    best = max(able, key=lambda shape: (round(shape.tokens_per_s_gpu), -shape.gpus))
-    words = f"Most for a GPU: {best.gpus} GPU{'s' * (best.gpus != 1)}, {_layout_words(best)}"
-    words += " and replicas of it" if best.gpus < max(shape.gpus for shape in shapes) else ""
-    spans = [Span(words, "strong", f"figure:{_place(best)}{_EACH}"), Span(".", "strong")]
-    widest = max(able, key=lambda shape: (shape.layout.tp, shape.gpus))
-    if widest.layout.tp > best.layout.tp:
-        left = widest.tokens_per_s_gpu / best.tokens_per_s_gpu
-        action = f"figure:ratio({_place(widest)}{_EACH},{_place(best)}{_EACH})"
-        spans += [
-            Span(f" TP {widest.layout.tp} over {widest.gpus} GPUs leaves ", "strong"),
-            Span(percent(left), "figure", action),
-            Span(" of that.", "strong"),
-        ]
-    return spans

@@ -7,7 +7,7 @@ walks all pages and fails on a figure that no phrase knows, and on one whose wor
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from functools import lru_cache
 
 from tui.doc import Line, Span, flow
 
@@ -133,7 +133,8 @@ def linked(text: str, style: str = "", of: str = "", fix: str = "") -> list[Span
     return [*spans, Span(text[end:], style)] if end < len(text) or not spans else spans
 
 
-def _figures(text: str) -> Iterator[tuple[int, int, str]]:
+@lru_cache(maxsize=1024)
+def _figures(text: str) -> tuple[tuple[int, int, str], ...]:
     """(start, end, id) of every figure that a phrase names, in reading order."""
     found: list[tuple[int, int, str]] = []
     for pattern, figures in (*PHRASES, *_STATES):
@@ -142,7 +143,7 @@ def _figures(text: str) -> Iterator[tuple[int, int, str]]:
             for number, figure in enumerate(figures, 1):
                 if match.group(number) is not None:
                     found.append((*match.span(number), figure.format(*groups)))
-    return iter(sorted(found))
+    return tuple(sorted(found))
 
 
 def sentence(

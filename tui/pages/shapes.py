@@ -1,0 +1,131 @@
+"""How serving scales: tokens a second and GPU on shapes of build, by the width of TP and by replicas."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from engine.sizing import Sizing
+from tui.doc import BLANK, Line, Span, flow, heading, line, paragraphs, shorten
+from tui.glyphs import Glyphs
+from tui.pages.sections import Look
+from tui.pages.words import count, percent, rate
+
+if TYPE_CHECKING:
+    from engine.serving_scaling import ServingShape
+    from tui.growth import Growth
+
+
+def shape_words(nodes: int, gpus: int, glyphs: Glyphs) -> str:
+    """A shape of build in short: 2 nodes × 8 GPU."""
+    if nodes > 1:
+        return f"{nodes} nodes {glyphs.times} {gpus // nodes} GPU"
+    return f"{gpus} GPU"
+
+
+def serving(sizing: Sizing, look: Look, growth: Growth | None) -> list[Line]:
+    """Tokens a second and GPU on shapes of build, by the width of TP."""
+    glyphs = look.glyphs
+    shapes = growth.shapes if growth is not None else ()
+    stale = growth is not None and growth.stale(sizing.scenario)
+    state, style = ("about to work it out", "warn") if stale else ("output tokens a second and GPU", "dim")
+    lines = [heading("SCALING", look.width, glyphs.rule, state, style)]
+    targets = sizing.scenario.workload
+    asked = targets.ttft_target_s is not None or targets.tokens_per_s_user_target is not None
+    words = (
+        "What a GPU still serves as the build grows: by a wider TP, which answers each user sooner, or by replicas, which "
+        "share nothing. Each shape at its best load"
+        + (" inside the latency targets." if asked else ", its memory full of users.")
+    )
+    lines += paragraphs(words, look.width - 1, "", " ", " ")
+    if not shapes:
+        return lines
+    lines += [*flow([Span(" "), *_conclusion(shapes)], look.width), BLANK]
+    best = max((shape.tokens_per_s_gpu for shape in shapes), default=0.0) or 1.0
+    name = max(len(_layout_words(shape)) for shape in shapes)
+    tail = 6 + 9 + 8
+    room = max(6, min(40, look.width - 3 - name - tail - 2))
+    lines.append(line((f"   {'':<{name}} {'':<{room}} {'a GPU':>5} {'in all':>8} {'users':>7}", "dim")))
+    for (nodes, gpus), group in groupby(shapes, key=lambda shape: (shape.nodes, shape.gpus)):
+        held = list(group)
+        title = f" {shape_words(nodes, gpus, glyphs)}"
+        if not any(shape.fits for shape in held):
+            lines.append(line((title, "strong"), ("  ", ""), (f"{glyphs.no} does not hold the model", "dim")))
+            continue
+        links = sizing.scenario.hardware
+        fabric = links.inter_link.name if nodes > 1 else links.intra_link.name if gpus > 1 else ""
+        over = shorten(f"  over {fabric}", look.width - len(title) - 1, glyphs.ellipsis) if fabric else ""
+        lines.append(line((title, "strong"), (over, "dim")))
+        for shape in sorted(held, key=lambda one: (one.layout.tp, one.layout.pp)):
+            lines.append(_shape_line(shape, name, room, best, look))
+    words = (
+        f"{glyphs.pointer} in use. What each link does to this traffic is on the Fabric page; other loads, on What if."
+    )
+    return lines + paragraphs(words, look.width - 1, "dim", " ", " ")
+
+
+_EACH = "ratio(serving.best_tokens_per_s_total,build.gpus)"
+
+
+def _place(shape: ServingShape) -> str:
+    """What the ids of a shape's figures start with."""
+    return "" if shape.in_use else f"if.shape.{shape.nodes}x{shape.gpus // shape.nodes}x{shape.layout.tp}."
+
+
+def _layout_words(shape: ServingShape) -> str:
+    layout = shape.layout
+    parts = [f"TP {layout.tp}"] if layout.tp > 1 else []
+    parts += [f"PP {layout.pp}"] if layout.pp > 1 else []
+    if layout.dp_attention:
+        parts.append(f"DP attention {layout.dp}")
+    elif layout.dp > 1:
+        parts.append(f"{layout.dp} replicas")
+    if layout.ep > 1:
+        parts.append(f"EP {layout.ep}")
+    return ", ".join(parts) or "one GPU"
+
+
+def _shape_line(shape: ServingShape, name: int, room: int, best: float, look: Look) -> Line:
+    glyphs = look.glyphs
+    mark = Span(f" {glyphs.pointer if shape.in_use else ' '} ", "key")
+    label = Span(f"{_layout_words(shape):<{name}} ", "strong" if shape.in_use else "" if shape.fits else "dim")
+    if not shape.fits:
+        return (mark, label, Span(f"{glyphs.no} does not hold the model", "dim"))
+    if not shape.best_concurrency:
+        return (mark, label, Span(f"{glyphs.no} misses a target with one user", "warn"))
+    cells = max(1, round(shape.tokens_per_s_gpu / best * room))
+    place = _place(shape)
+    opens = f"figure:{place}serving."
+    return (
+        mark,
+        label,
+        Span(glyphs.bar * cells, "accent"),
+        Span(glyphs.bar_rest * (room - cells), "rest"),
+        Span(f" {rate(shape.tokens_per_s_gpu):>5}", "figure", f"figure:{place}{_EACH}"),
+        Span(" "),
+        Span(f"{rate(shape.best_tokens_per_s_total):>8}", "figure", f"{opens}best_tokens_per_s_total"),
+        Span(" "),
+        Span(f"{count(shape.best_concurrency):>7}", "dim", f"{opens}best_concurrency"),
+    )
+
+
+def _conclusion(shapes: Sequence[ServingShape]) -> list[Span]:
+    """The best shape for a GPU's money, and what the widest TP leaves of it."""
+    able = [shape for shape in shapes if shape.best_concurrency]
+    if not able:
+        return [Span("None of these shapes serves the load: more memory a GPU, or smaller weights.", "strong")]
+    best = max(able, key=lambda shape: (round(shape.tokens_per_s_gpu), -shape.gpus))
+    words = f"Most for a GPU: {best.gpus} GPU{'s' * (best.gpus != 1)}, {_layout_words(best)}"
+    words += " and replicas of it" if best.gpus < max(shape.gpus for shape in shapes) else ""
+    spans = [Span(words, "strong", f"figure:{_place(best)}{_EACH}"), Span(".", "strong")]
+    widest = max(able, key=lambda shape: (shape.layout.tp, shape.gpus))
+    if widest.layout.tp > best.layout.tp:
+        left = widest.tokens_per_s_gpu / best.tokens_per_s_gpu
+        action = f"figure:ratio({_place(widest)}{_EACH},{_place(best)}{_EACH})"
+        spans += [
+            Span(f" TP {widest.layout.tp} over {widest.gpus} GPUs leaves ", "strong"),
+            Span(percent(left), "figure", action),
+            Span(" of that.", "strong"),
+        ]
+    return spans
