@@ -168,6 +168,11 @@ def _dispatch(arguments: list[str]) -> int:
         return commands[arguments[0]](arguments[1:])
     if arguments and arguments[0] in LISTS:
         return _list(arguments[0], arguments[1:])
+    if arguments and arguments[0].isalpha() and not os.path.exists(arguments[0]):
+        from catalog.ids import nearest
+
+        like = nearest(arguments[0], (*commands, *LISTS), 1)[0]
+        raise CommandError(f"{arguments[0]}: no such file, and no command of this name; the nearest is {like}")
     return _open(arguments)
 
 

@@ -123,6 +123,7 @@ def test_an_impossible_build_names_file_line_and_key(run: Run, tmp_path: Path) -
     [
         (("report", "none.toml"), "none.toml: no such file"),
         (("none.toml",), "none.toml: no such file"),
+        (("reprot", "x.toml"), "reprot: no such file, and no command of this name; the nearest is report"),
         (("report", ""), "no name of a file"),
         (("",), "no name of a file"),
         (("report", str(EXAMPLES)), "a directory"),
