@@ -254,6 +254,9 @@ class ItemList(Canvas):
             self.post_message(self.Picked(int(span.action)))
 
 
+SHORT = 10  # a list of so many rows is as high as its rows
+
+
 class ListDialog(Dialog[object]):
     """A list with a filter. Enter or a click takes a row; the answer is its value, or typed text if `free`."""
 
@@ -271,7 +274,8 @@ class ListDialog(Dialog[object]):
     ) -> None:
         super().__init__()
         self.heading = heading
-        self.size_class = "large" if large else "tall"
+        self.short = not large and len(items) <= SHORT
+        self.size_class = "large" if large else "" if self.short else "tall"
         self.columns = columns
         self.all_items = items
         self.edit = LineEdit.of(seed)
@@ -284,6 +288,8 @@ class ListDialog(Dialog[object]):
         none = "Enter takes what is typed." if self.free else "Nothing matches; Backspace widens the filter."
         self.entry = Entry(self.edit, self.prompt)
         self.list = ItemList(self.columns, self.all_items, none)
+        if self.short:
+            self.list.styles.height = max(1, len(self.all_items))
         self.head = Built(self._titles, id="dialog-head")
         yield self.entry
         yield self.head

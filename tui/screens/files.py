@@ -192,7 +192,7 @@ async def open_session(bench: Workbench) -> None:
     """Recent sessions first, and any path that is typed."""
     items = [Item(str(path), (path.name, _short(path.parent))) for path in paths.recent()]
     listed = {item.value for item in items}
-    here = sorted(Path.cwd().glob("*.toml"))[:200]
+    here = [path for path in sorted(Path.cwd().glob("*.toml"))[:200] if _is_session(path)]
     items += [Item(str(path), (path.name, "this folder")) for path in here if str(path.absolute()) not in listed]
     picked = await bench.app.push_screen_wait(
         ListDialog(
@@ -206,6 +206,16 @@ async def open_session(bench: Workbench) -> None:
     )
     if isinstance(picked, str):
         await open_path(bench, Path(os.path.expanduser(picked)))
+
+
+def _is_session(path: Path) -> bool:
+    """Whether a TOML file looks like a session: other programs keep theirs in the same folders."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(4096)
+    except OSError:
+        return False
+    return any(line.split(b"=")[0].strip() == b"schema" for line in head.splitlines())
 
 
 async def open_path(bench: Workbench, path: Path) -> None:

@@ -102,7 +102,7 @@ def _accelerators(entries: tuple[Accelerator, ...]) -> tuple[tuple[Column, ...],
         Column("GB/s", right=True),
         Column("BF16 TF/s", right=True),
         Column("FP8", right=True),
-        Column("FP4", right=True, from_width=70),
+        Column("FP4", right=True, from_width=84),
         Column("W", right=True, from_width=70),
     )
 
@@ -162,7 +162,7 @@ def _platforms(entries: tuple[Platform, ...]) -> tuple[tuple[Column, ...], list[
         Column("name", from_width=90, limit=36),
         Column("GPUs", right=True),
         Column("GPU", limit=24),
-        Column("kind", from_width=70, limit=12),
+        Column("kind", from_width=84, limit=12),
     )
     items = [
         Item(
