@@ -179,7 +179,7 @@ class Entry(Canvas, can_focus=True):
                 (self.prompt, "dim"),
                 " ",
                 (shown[:cursor], "field"),
-                (shown[cursor], "text-cursor"),
+                (shown[cursor], "entry-cursor"),
                 (shown[cursor + 1 :], "field"),
             )
         ]
