@@ -150,10 +150,12 @@ class Architecture:
     fp8_blocks: bool = False
     vision_tokens_max: int = 0  # largest multimodal item of the profile run, tokens; 0 for text models
     digest: str = field(init=False)
+    runs: tuple[tuple[Layer, int], ...] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        parts = [repr(getattr(self, name)) for name in self.__slots__ if name not in ("digest", "layers")]
-        parts += [f"{count}*{layer!r}" for layer, count in self.layer_runs()]
+        object.__setattr__(self, "runs", tuple(_runs(self.layers)))
+        parts = [repr(getattr(self, name)) for name in self.__slots__ if name not in ("digest", "layers", "runs")]
+        parts += [f"{count}*{layer!r}" for layer, count in self.runs]
         object.__setattr__(self, "digest", hashlib.sha256("|".join(parts).encode()).hexdigest())
 
     def __hash__(self) -> int:
@@ -162,15 +164,19 @@ class Architecture:
     def __eq__(self, other: object) -> bool:
         return self is other or (isinstance(other, Architecture) and self.digest == other.digest)
 
-    def layer_runs(self) -> list[tuple[Layer, int]]:
+    def layer_runs(self) -> tuple[tuple[Layer, int], ...]:
         """The layers in order as (layer, how many in a row)."""
-        runs: list[tuple[Layer, int]] = []
-        for layer in self.layers:
-            if runs and (runs[-1][0] is layer or runs[-1][0] == layer):
-                runs[-1] = (runs[-1][0], runs[-1][1] + 1)
-            else:
-                runs.append((layer, 1))
-        return runs
+        return self.runs
+
+
+def _runs(layers: tuple[Layer, ...]) -> list[tuple[Layer, int]]:
+    runs: list[tuple[Layer, int]] = []
+    for layer in layers:
+        if runs and (runs[-1][0] is layer or runs[-1][0] == layer):
+            runs[-1] = (runs[-1][0], runs[-1][1] + 1)
+        else:
+            runs.append((layer, 1))
+    return runs
 
 
 def dense_decoder(

@@ -108,7 +108,7 @@ def _plans(
     return tuple(found)
 
 
-def state_bytes(b: Body, workload: Workload, layout: Layout, group: int) -> float:
+def state_bytes(b: Body, workload: Workload, layout: Layout, group: int, sharding: Sharding) -> float:
     """Weights, gradients and optimizer states on one GPU, bytes: what no recomputation can shrink.
 
     group: data-parallel ranks that ZeRO shards over. 2 bytes each for weights and gradients, 12 for AdamW's
@@ -125,11 +125,11 @@ def state_bytes(b: Body, workload: Workload, layout: Layout, group: int) -> floa
     gradients, kept = trained * 2.0, trained * states
     if workload.offload != "none":
         kept = 0.0
-    if workload.sharding != "ddp":
+    if sharding != "ddp":
         kept /= group
-    if workload.sharding in ("zero2", "zero3"):
+    if sharding in ("zero2", "zero3"):
         gradients /= group
-    if workload.sharding == "zero3":
+    if sharding == "zero3":
         weights = 0.0 if workload.offload == "parameters" else weights / group
     return weights + gradients + kept
 
@@ -202,27 +202,28 @@ def scaling_table(scenario: Scenario, layout: Layout) -> tuple[ScalingRow, ...]:
     tokens = float(workload.micro_batch * workload.sequence_length)
     usable = USABLE_SHARE * hardware.accelerator.memory_bytes
     of_tp: dict[tuple[int, int], Kernels] = {}
-    works: dict[tuple[Sharding, ShardingGroup], Workload] = {}
     alone = 0.0
     rated: list[_Rated] = []
     for shape in _shapes(hardware, scenario.facts, architecture.heads or 64, b.layers):
-        split, how = shape.layout, (shape.sharding, shape.group)
-        work = works.get(how)
-        if work is None:
-            work = works[how] = _with_sharding(workload, *how)
+        split = shape.layout
         shared = context_ranks(workload, split)
         known = of_tp.get((split.tp, shared))
         if known is None:
             known = of_tp[split.tp, shared] = kernels(b, r, workload, tokens / shared, split.tp, 1)
-        speed = assemble(b, r, known, shape.build, work, split).tokens_per_s / split.gpus
+        made = assemble(b, r, known, shape.build, workload, split, (shape.sharding, shape.group))
+        speed = made.tokens_per_s / split.gpus
         alone = alone or speed
         reach = shape.per_node if shape.group == "node" else split.dp
-        rated.append(_Rated(shape, min(1.0, speed / alone), state_bytes(b, work, split, reach) <= usable))
+        rated.append(
+            _Rated(shape, min(1.0, speed / alone), state_bytes(b, workload, split, reach, shape.sharding) <= usable)
+        )
     holding = [one for one in rated if one.fits]
-    return tuple(_row(one, holding, scenario, layout) for one in rated)
+    # what a row under the floor is pointed to: shapes over it, else whatever is better
+    good = [one for one in holding if one.efficiency >= FLOOR] or holding
+    return tuple(_row(one, good, scenario, layout) for one in rated)
 
 
-def _row(one: _Rated, holding: Sequence[_Rated], scenario: Scenario, layout: Layout) -> ScalingRow:
+def _row(one: _Rated, good: Sequence[_Rated], scenario: Scenario, layout: Layout) -> ScalingRow:
     shape, hardware = one.shape, scenario.hardware
     own = shape.nodes == hardware.nodes and shape.per_node == hardware.gpus_per_node and not shape.other_fabric
     below = one.efficiency < FLOOR
@@ -234,7 +235,7 @@ def _row(one: _Rated, holding: Sequence[_Rated], scenario: Scenario, layout: Lay
         efficiency=one.efficiency,
         source="fitted",
         below_floor=below,
-        better=_better(one, holding) if below else "",
+        better=_better(one, good) if below else "",
         article_efficiency=shape.article,
         fits=one.fits,
         nodes=shape.nodes,
@@ -256,17 +257,16 @@ def _sharded_as(workload: Workload, nodes: int, name: str) -> tuple[str, ...]:
 NO_BETTER = "none of these: faster links, a larger micro-batch or SXM-class hardware"
 
 
-def _better(row: _Rated, holding: Sequence[_Rated]) -> str:
-    """The better shape of a row under the floor, among those that hold the training state.
+def _better(row: _Rated, good: Sequence[_Rated]) -> str:
+    """The better shape of a row under the floor, among `good` ones that hold the training state.
 
-    First another parallelism of the same nodes, then fewer GPUs, then more; over the floor where one is.
+    First another parallelism of the same nodes, then fewer GPUs, then more.
     """
-    able = [other for other in holding if other.efficiency > row.efficiency]
+    able = [other for other in good if other.efficiency > row.efficiency]
     if not able:
         return NO_BETTER
-    over = [other for other in able if other.efficiency >= FLOOR] or able
     best = max(
-        over,
+        able,
         key=lambda other: (
             other.shape.build is row.shape.build,
             other.shape.layout.gpus <= row.shape.layout.gpus,

@@ -493,7 +493,8 @@ def steps(
 
 def context_ranks(workload: Workload, layout: Layout) -> int:
     """Data-parallel ranks that share one sequence."""
-    return max(1, min(workload.context_parallel, layout.dp))
+    shared = workload.context_parallel
+    return 1 if shared == 1 else max(1, min(shared, layout.dp))
 
 
 def micro_batch_count(workload: Workload, replicas: float) -> int:
@@ -504,8 +505,20 @@ def micro_batch_count(workload: Workload, replicas: float) -> int:
     return max(1, round(workload.global_batch_tokens / (each * replicas)))
 
 
-def assemble(b: Body, r: Rates, made: Kernels, hardware: Hardware, workload: Workload, layout: Layout) -> Step:
-    """A step from the kernels of a micro-batch: pipeline, collectives on its path and beside it, optimizer."""
+def assemble(
+    b: Body,
+    r: Rates,
+    made: Kernels,
+    hardware: Hardware,
+    workload: Workload,
+    layout: Layout,
+    how: tuple[Sharding, ShardingGroup] | None = None,
+) -> Step:
+    """A step from the kernels of a micro-batch: pipeline, collectives on its path and beside it, optimizer.
+
+    how: a sharding and its reach other than the workload's.
+    """
+    sharding, reach = how or (workload.sharding, workload.sharding_group)
     t = r.tier
     tp, pp, dp, ep = layout.tp, layout.pp, layout.dp, layout.ep
     cp = context_ranks(workload, layout)
@@ -525,7 +538,7 @@ def assemble(b: Body, r: Rates, made: Kernels, hardware: Hardware, workload: Wor
         # planners take layers off the last stage for the head where they can
         compute = max(through * share, mean if workload.software == "tuned" else mean + made.head_s / pp)
 
-    wires = _wires(hardware, layout, cp, workload.sharding, workload.sharding_group)
+    wires = _wires(hardware, layout, cp, sharding, reach)
     # collectives that a micro-batch waits for
     tp_s = ep_s = pp_s = 0.0
     hidden_bytes = tokens * b.hidden * ACTIVATION_BYTES
@@ -548,9 +561,9 @@ def assemble(b: Body, r: Rates, made: Kernels, hardware: Hardware, workload: Wor
     if workload.kind in ("lora", "qlora"):
         trainable = adapter_parameters(b, workload.lora_rank) / (tp * pp)
     # gradients of plain data parallelism hide behind the last backward pass; zero2 reduces in every micro-batch
-    dp_s, window = 0.0, BACKWARD_SHARE * (micro_batches if workload.sharding == "zero2" else 1)
+    dp_s, window = 0.0, BACKWARD_SHARE * (micro_batches if sharding == "zero2" else 1)
     if dp > 1:
-        if workload.sharding == "zero3":
+        if sharding == "zero3":
             weight_bytes = QUANTIZED_BYTES if workload.kind == "qlora" else 2.0
             # one collective for each layer of the stage
             pieces = max(1.0, b.layers / pp)
@@ -561,7 +574,7 @@ def assemble(b: Body, r: Rates, made: Kernels, hardware: Hardware, workload: Wor
             dp_s = gather * (2.0 + trainable / local * 2.0 / weight_bytes) * micro_batches
             window = float(micro_batches)
             dp_s += wires.reduce.seconds(trainable * 2.0 / wires.group)
-        elif workload.sharding == "ddp":
+        elif sharding == "ddp":
             dp_s = wires.reduce.seconds(trainable * 2.0)
         else:
             dp_s = wires.scatter.seconds(trainable * 2.0)
@@ -578,7 +591,7 @@ def assemble(b: Body, r: Rates, made: Kernels, hardware: Hardware, workload: Wor
         pp_each_s=pp_s,
         dp_s=dp_s,
         window=window,
-        tail_s=_ending(b, r, workload, trainable, local, dp, micro_batches),
+        tail_s=_ending(b, r, workload, sharding, trainable, local, dp, micro_batches),
         hidden_pp=t.overlap_pp,
         seconds=0.0,
         exposed_s=0.0,
@@ -591,11 +604,18 @@ def assemble(b: Body, r: Rates, made: Kernels, hardware: Hardware, workload: Wor
 
 
 def _ending(
-    b: Body, r: Rates, workload: Workload, trainable: float, local: float, dp: int, micro_batches: int
+    b: Body,
+    r: Rates,
+    workload: Workload,
+    sharding: Sharding,
+    trainable: float,
+    local: float,
+    dp: int,
+    micro_batches: int,
 ) -> float:
     """Seconds of the optimizer, and of what offload streams over the host's link and cannot hide."""
     t = r.tier
-    owned = trainable / (1 if workload.sharding == "ddp" else dp)
+    owned = trainable / (1 if sharding == "ddp" else dp)
     volume = owned * OPTIMIZER_BYTES[workload.optimizer]
     if workload.offload == "none":
         tail = volume * t.optimizer_passes / r.memory
@@ -606,7 +626,7 @@ def _ending(
     streamed = 0.0
     if workload.offload == "parameters":
         weight_bytes = QUANTIZED_BYTES if workload.kind == "qlora" else 2.0
-        share = dp if workload.sharding == "zero3" else 1
+        share = dp if sharding == "zero3" else 1
         # weights come in forward and backward, gradients go out and are added to
         streamed = local / share * 2 * weight_bytes + trainable / share * 4.0
     if workload.activation_offload:
