@@ -33,6 +33,7 @@ class Empty(App):
 Empty().run()
 """
 UP, DOWN, TAB, PALETTE = b"\x1b[A", b"\x1b[B", b"\t", b"\x10"
+HELP, ESCAPE = b"\x1bOP", b"\x1b"
 
 
 def edits(scenario: Scenario, number: int) -> Iterator[tuple[str, Scenario]]:
@@ -103,12 +104,16 @@ def wire_bytes() -> list[tuple[str, int, int]]:
         one = len(terminal.send(b"b"))
         terminal.send(PALETTE + b"go to users\r", quiet_s=1.0)
         everything = max(len(terminal.send(key)) for key in (UP, UP, UP, DOWN, DOWN))
+        dialog = 0
+        for key in (PALETTE, HELP):
+            dialog = max(dialog, len(terminal.send(key, quiet_s=1.0)), len(terminal.send(ESCAPE, quiet_s=1.0)))
         idle = len(terminal.read(quiet_s=3.0))
     return [
         ("start", start, 40_000),
         ("an edit, one panel", one, 1_500),
         ("an edit, all panels", everything, 6_000),
         ("a Tab", tab, 3_000),
+        ("a dialog", dialog, 10_000),
         ("idle, 3 s", idle, 0),
     ]
 

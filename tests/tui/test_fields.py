@@ -92,3 +92,32 @@ def test_a_published_format_follows_the_model() -> None:
     changed = fields.changed(START, BY_KEY["model.id"], "gpt-oss-120b", catalog)
     assert changed.model.weights == "mxfp4"
     assert fields.changed(changed, BY_KEY["model.id"], "llama-3.1-8b", catalog).model.weights != "mxfp4"
+
+
+@pytest.mark.parametrize("build", BUILDS)
+def test_every_field_left_open_shows_what_it_came_to(build: str) -> None:
+    scenario = BUILDS[build]()
+    sizing = size(scenario)
+    opened = [
+        field
+        for field in fields.shown(scenario)
+        if fields.is_auto(scenario, field) and "auto" in (field.empty, fields.current(scenario, field))
+    ]
+    assert len(opened) >= 4
+    for field in opened:
+        assert fields.chosen_by_auto(sizing, field), field.key
+
+
+def test_what_a_field_came_to_is_what_is_sized() -> None:
+    sizing = size(START)
+    shown = fields.chosen_by_auto(sizing, BY_KEY["runtime.max_num_seqs"])
+    entered = with_value(START, "runtime.max_num_seqs", fields.parse(BY_KEY["runtime.max_num_seqs"], shown))
+    assert size(entered).memory.per_gpu == sizing.memory.per_gpu
+    fewer = with_value(START, "runtime.max_num_seqs", 16)
+    assert fields.chosen_by_auto(size(fewer), BY_KEY["runtime.max_num_seqs"]) == "16"
+
+
+def test_a_catalog_price_stands_beside_an_open_price() -> None:
+    sizing = size(BUILDS["llama405b"]())
+    assert fields.chosen_by_auto(sizing, BY_KEY["money.usd_per_gpu_hour"]).startswith("$")
+    assert fields.chosen_by_auto(sizing, BY_KEY["money.host_price_usd"]) == ""

@@ -8,7 +8,7 @@ import pytest
 
 from tests.tui.terminal import Terminal, app_command
 
-START, ONE_PANEL, ALL_PANELS, TAB = 40_000, 1_500, 6_000, 3_000
+START, ONE_PANEL, ALL_PANELS, TAB, DIALOG = 40_000, 1_500, 6_000, 3_000, 10_000
 FOOTER_END = b"Quit"
 
 
@@ -49,3 +49,11 @@ def test_an_edit_of_all_panels(terminal: tuple[Terminal, bytes]) -> None:
     running.send(b"\x10" + b"go to users\r", until="▸ Users".encode())
     sizes = [len(running.send(key)) for key in (b"\x1b[A", b"\x1b[A", b"\x1b[A", b"\x1b[B", b"4", b"8")]
     assert all(0 < size <= ALL_PANELS for size in sizes), sizes
+
+
+def test_a_dialog_sends_its_own_cells(terminal: tuple[Terminal, bytes]) -> None:
+    """Textual paints the whole screen two or three times for one: only what differs may be sent."""
+    running = terminal[0]
+    for key in (b"\x10", b"\x0f", b"\x1bOP"):  # palette, open, help
+        for sent in (running.send(key, quiet_s=1.0), running.send(b"\x1b", quiet_s=1.0)):
+            assert 0 < len(sent) <= DIALOG, len(sent)
