@@ -16,97 +16,94 @@ _S = r"(?:µs|ms|s|min|h|days)"  # units of engine.units.duration
 _KV = "ratio(memory.kv_needed_tokens,memory.kv_capacity_tokens)"
 _FILL = "ratio(memory.used_bytes,memory.usable_bytes)"
 
-PHRASES: tuple[tuple[re.Pattern[str], tuple[str, ...]], ...] = tuple(
-    (re.compile(pattern), figures)
-    for pattern, figures in (
-        # memory of serving
-        (rf"[Ww]eights take {_N} %)", ("memory.weights_share",)),
-        (rf"load needs {_N} %|times) of the KV", (_KV,)),
-        (rf"load needs {_N} times) the KV", (_KV,)),
-        (rf"load fills {_N} %)", (_FILL,)),
-        (rf"KV for {_N}) of {_N}) users", ("memory.max_concurrency", "load.concurrency")),
-        (rf"serves {_N}) of {_N}) users", ("node.users", "load.concurrency")),
-        (rf"serves {_N}) of {_N}) requests/s", ("node.requests_per_s", "load.requests_per_s")),
-        (rf"lost node leaves {_N} %)(?:, {_N}) nodes keep)?", ("node.left", "node.keep_all")),
-        (rf"^{_N}) replicas of", ("verdict.replicas",)),
-        (rf"deadline takes {_N}) of them", ("replicas",)),
-        (rf"about {_N}) .* for {_N}) tokens in {_N}) days", ("training.frontier_gpus",) * 3),
-        (rf"{_N}) users fit", ("memory.max_concurrency",)),
-        (rf"[Oo]nly {_N}) of {_N}) users", ("serving.served_concurrency", "load.concurrency")),
-        (rf"marginal from about {_N}) users", ("memory.marginal_users",)),
-        (rf"one sequence of {_N}) tokens", ("load.max_model_len",)),
-        (rf"{_N} GiB) over\b", ("memory.over_bytes",)),
-        (rf"load is {_N}) users", ("load.concurrency",)),
-        (rf"Stages differ by {_N} GiB)", ("memory.stage_spread_bytes",)),
-        (rf"{_N} GiB), {_N} %) of the card", ("memory.weights_bytes", "memory.weights_share")),
-        (rf"{_N}) / {_N}) tokens", ("memory.kv_needed_tokens", "memory.kv_capacity_tokens")),
-        # memory of training
-        (rf"peak on the worst GPU: {_N} GiB)", ("memory.peak_bytes",)),
-        (rf"step needs {_N}) of {_N} GiB)", ("memory.peak_bytes", "memory.usable_bytes")),
-        (rf", {_N} GiB) too many", ("memory.over_bytes",)),
-        (rf"needs {_N} GiB) instead of {_N})", ("fix@memory.peak_bytes", "memory.peak_bytes")),
-        (rf"{_N} GiB) of host RAM a node", ("fix@memory.host_bytes",)),
-        (rf"needs {_N} GiB) a GPU", ("fix@memory.peak_bytes",)),
-        (rf"room for {_N}) users at {_N}) tokens", ("fix@memory.max_concurrency", "fix@load.tokens_per_request")),
-        (rf"\({_N}) parameters\)", ("model.params_total",)),
-        (rf"All {_N}) parameters must be resident; the {_N}) active", ("model.params_total", "model.params_active")),
-        # speed
-        (rf"first token after {_N} {_S})(?:, target {_N} {_S}))?", ("serving.ttft_s", "load.ttft_target_s")),
-        (
-            rf"{_N}) tokens/s per user, target {_N})",
-            ("serving.tokens_per_s_user", "load.tokens_per_s_user_target"),
-        ),
-        (rf"{_N}) requests/s, target {_N})", ("serving.requests_per_s", "load.requests_per_s")),
-        (rf"{_N} days) against a deadline of {_N})", ("training.days", "load.deadline_days")),
-        (rf"projected efficiency {_N} %)", ("training.efficiency",)),
-        (rf"{_N} %) of a step in communication", ("serving.communication_share",)),
-        (rf"{_N}) tokens/s a user, TTFT {_N} {_S})", ("serving.tokens_per_s_user", "serving.ttft_s")),
-        (rf"run: {_N} days), {_N} %) of one", ("training.days", "training.efficiency")),
-        (
-            rf"\({_N}) tokens/s a GPU in one node, {_N}) split over",
-            ("verdict.build.tokens_per_s_gpu", "build.tokens_per_s_gpu"),
-        ),
-        # growth of a training run
-        (rf"pays up to {_N}): each still does {_N} %)", ("curve.stops_paying", "curve.last.efficiency")),
-        (rf"[Bb]eyond {_N}) GPUs", ("curve.stops_paying",)),
-        (
-            rf"{_N} (?:days|hours|minutes)) instead of {_N} (?:days|hours|minutes)), {_N}) times faster",
-            ("choice.many.days", "choice.one.days", "choice.times_faster"),
-        ),
-        (rf"for {_N}) times the money", ("choice.premium",)),
-        (rf"{_N} USD) for each day saved", ("choice.usd_per_day_saved",)),
-        (rf"also save {_N} USD)", ("choice.usd_saved",)),
-        (
-            rf"^(?:\d+ nodes of )?{_N}) GPUs?: {_N} (?:days|hours|minutes))(?:, {_N} USD))?",
-            ("smallest.gpus", "smallest.days", "smallest.cost_usd"),
-        ),
-        (rf"at the least \({_N} (?:days|hours|minutes))\)", ("smallest.days",)),
-        (rf"costs {_N} USD), over the {_N})", ("smallest.cost_usd", "load.budget_usd")),
-        (rf"finish in {_N} (?:days|hours|minutes));", ("load.deadline_days",)),
-        (rf"the fastest takes {_N} (?:days|hours|minutes))\.$", ("smallest.days",)),
-        # money
-        (rf"{_N}) prompt tokens for each of the answer", ("ratio(load.input_tokens,load.output_tokens)",)),
-        (rf"{_N}) added nodes?: ([\d]+-[\d]+) times", ("cost.operations_factor", "cost.operations_factor")),
-        # power
-        (rf"Node power: {_N} x) the GPUs' own", ("power.node_w",)),
-        (rf"node draws {_N} kW): {_N}) circuits", ("power.node_w", "power.circuits_per_node")),
-    )
+PHRASES: tuple[tuple[str, tuple[str, ...]], ...] = (
+    # memory of serving
+    (rf"[Ww]eights take {_N} %)", ("memory.weights_share",)),
+    (rf"load needs {_N} %|times) of the KV", (_KV,)),
+    (rf"load needs {_N} times) the KV", (_KV,)),
+    (rf"load fills {_N} %)", (_FILL,)),
+    (rf"KV for {_N}) of {_N}) users", ("memory.max_concurrency", "load.concurrency")),
+    (rf"serves {_N}) of {_N}) users", ("node.users", "load.concurrency")),
+    (rf"serves {_N}) of {_N}) requests/s", ("node.requests_per_s", "load.requests_per_s")),
+    (rf"lost node leaves {_N} %)(?:, {_N}) nodes keep)?", ("node.left", "node.keep_all")),
+    (rf"^{_N}) replicas of", ("verdict.replicas",)),
+    (rf"deadline takes {_N}) of them", ("replicas",)),
+    (rf"about {_N}) .* for {_N}) tokens in {_N}) days", ("training.frontier_gpus",) * 3),
+    (rf"{_N}) users fit", ("memory.max_concurrency",)),
+    (rf"[Oo]nly {_N}) of {_N}) users", ("serving.served_concurrency", "load.concurrency")),
+    (rf"marginal from about {_N}) users", ("memory.marginal_users",)),
+    (rf"one sequence of {_N}) tokens", ("load.max_model_len",)),
+    (rf"{_N} GiB) over\b", ("memory.over_bytes",)),
+    (rf"load is {_N}) users", ("load.concurrency",)),
+    (rf"Stages differ by {_N} GiB)", ("memory.stage_spread_bytes",)),
+    (rf"{_N} GiB), {_N} %) of the card", ("memory.weights_bytes", "memory.weights_share")),
+    (rf"{_N}) / {_N}) tokens", ("memory.kv_needed_tokens", "memory.kv_capacity_tokens")),
+    # memory of training
+    (rf"peak on the worst GPU: {_N} GiB)", ("memory.peak_bytes",)),
+    (rf"step needs {_N}) of {_N} GiB)", ("memory.peak_bytes", "memory.usable_bytes")),
+    (rf", {_N} GiB) too many", ("memory.over_bytes",)),
+    (rf"needs {_N} GiB) instead of {_N})", ("fix@memory.peak_bytes", "memory.peak_bytes")),
+    (rf"{_N} GiB) of host RAM a node", ("fix@memory.host_bytes",)),
+    (rf"needs {_N} GiB) a GPU", ("fix@memory.peak_bytes",)),
+    (rf"room for {_N}) users at {_N}) tokens", ("fix@memory.max_concurrency", "fix@load.tokens_per_request")),
+    (rf"\({_N}) parameters\)", ("model.params_total",)),
+    (rf"All {_N}) parameters must be resident; the {_N}) active", ("model.params_total", "model.params_active")),
+    # speed
+    (rf"first token after {_N} {_S})(?:, target {_N} {_S}))?", ("serving.ttft_s", "load.ttft_target_s")),
+    (
+        rf"{_N}) tokens/s per user, target {_N})",
+        ("serving.tokens_per_s_user", "load.tokens_per_s_user_target"),
+    ),
+    (rf"{_N}) requests/s, target {_N})", ("serving.requests_per_s", "load.requests_per_s")),
+    (rf"{_N} days) against a deadline of {_N})", ("training.days", "load.deadline_days")),
+    (rf"projected efficiency {_N} %)", ("training.efficiency",)),
+    (rf"{_N} %) of a step in communication", ("serving.communication_share",)),
+    (rf"{_N}) tokens/s a user, TTFT {_N} {_S})", ("serving.tokens_per_s_user", "serving.ttft_s")),
+    (rf"run: {_N} days), {_N} %) of one", ("training.days", "training.efficiency")),
+    (
+        rf"\({_N}) tokens/s a GPU in one node, {_N}) split over",
+        ("verdict.build.tokens_per_s_gpu", "build.tokens_per_s_gpu"),
+    ),
+    # growth of a training run
+    (rf"pays up to {_N}): each still does {_N} %)", ("curve.stops_paying", "curve.last.efficiency")),
+    (rf"[Bb]eyond {_N}) GPUs", ("curve.stops_paying",)),
+    (
+        rf"{_N} (?:days|hours|minutes)) instead of {_N} (?:days|hours|minutes)), {_N}) times faster",
+        ("choice.many.days", "choice.one.days", "choice.times_faster"),
+    ),
+    (rf"for {_N}) times the money", ("choice.premium",)),
+    (rf"{_N} USD) for each day saved", ("choice.usd_per_day_saved",)),
+    (rf"also save {_N} USD)", ("choice.usd_saved",)),
+    (
+        rf"^(?:\d+ nodes of )?{_N}) GPUs?: {_N} (?:days|hours|minutes))(?:, {_N} USD))?",
+        ("smallest.gpus", "smallest.days", "smallest.cost_usd"),
+    ),
+    (rf"at the least \({_N} (?:days|hours|minutes))\)", ("smallest.days",)),
+    (rf"costs {_N} USD), over the {_N})", ("smallest.cost_usd", "load.budget_usd")),
+    (rf"finish in {_N} (?:days|hours|minutes));", ("load.deadline_days",)),
+    (rf"the fastest takes {_N} (?:days|hours|minutes))\.$", ("smallest.days",)),
+    # money
+    (rf"{_N}) prompt tokens for each of the answer", ("ratio(load.input_tokens,load.output_tokens)",)),
+    (rf"{_N}) added nodes?: ([\d]+-[\d]+) times", ("cost.operations_factor", "cost.operations_factor")),
+    # power
+    (rf"Node power: {_N} x) the GPUs' own", ("power.node_w",)),
+    (rf"node draws {_N} kW): {_N}) circuits", ("power.node_w", "power.circuits_per_node")),
 )
 _STATES = (
-    (re.compile(rf"{_N}) bytes, {_N} [TG]B)"), ("states.{0}", "states.{0}")),
+    (rf"{_N}) bytes, {_N} [TG]B)", ("states.{0}", "states.{0}")),
     (
-        re.compile(rf"{_N}) bytes a parameter are {_N} [TG]B), {_N} GB) a GPU"),
+        rf"{_N}) bytes a parameter are {_N} [TG]B), {_N} GB) a GPU",
         ("states.{0}",) * 2 + ("states.{0}.each",),
     ),
-    (re.compile(rf"plan counts {_N}) bytes a parameter, {_N} [TG]B)"), ("states.bytes_per_parameter", "states.plan")),
-    (re.compile(rf"{_N}) GPUs? with {_N} [TG]B)"), ("build.gpus", "states.room")),
-    (re.compile(rf"{_N})(?: parameters)? at {_N})(?: bytes)?(?=,| and|$)"), ("states.held.{1}", "states.held.{1}")),
-    (re.compile(rf"frozen base of .* is {_N} [TG]B): {_N}) bits"), ("states.base", "states.base")),
+    (rf"plan counts {_N}) bytes a parameter, {_N} [TG]B)", ("states.bytes_per_parameter", "states.plan")),
+    (rf"{_N}) GPUs? with {_N} [TG]B)", ("build.gpus", "states.room")),
+    (rf"{_N})(?: parameters)? at {_N})(?: bytes)?(?=,| and|$)", ("states.held.{1}", "states.held.{1}")),
+    (rf"frozen base of .* is {_N} [TG]B): {_N}) bits", ("states.base", "states.base")),
     (
-        re.compile(rf"train {_N}) parameters at {_N}) bytes: {_N} [TG]B)"),
+        rf"train {_N}) parameters at {_N}) bytes: {_N} [TG]B)",
         ("states.adapters", "states.bytes_per_parameter", "states.plan"),
     ),
-    (re.compile(rf"instead takes {_N} [TG]B) of states at {_N}) bytes"), ("states.{1}", "states.{1}")),
+    (rf"instead takes {_N} [TG]B) of states at {_N}) bytes", ("states.{1}", "states.{1}")),
 )
 
 
@@ -133,12 +130,36 @@ def linked(text: str, style: str = "", of: str = "", fix: str = "") -> list[Span
     return [*spans, Span(text[end:], style)] if end < len(text) or not spans else spans
 
 
+@lru_cache(maxsize=1)
+def _keyed() -> tuple[tuple[str, str, tuple[str, ...]], ...]:
+    """The phrases, each with words that a sentence holding it has: patterns are compiled when first needed."""
+    return tuple((_keyword(pattern), pattern, figures) for pattern, figures in (*PHRASES, *_STATES))
+
+
+def _keyword(pattern: str) -> str:
+    """The longest run of plain letters outside of groups and classes; empty where the pattern has alternatives."""
+    flat, depth, skip = "", 0, False
+    for char in pattern:
+        if skip:
+            skip, char = False, "\0"  # an escaped character
+        elif char == "\\":
+            skip, char = True, "\0"
+        depth += (char in "([") - (char in ")]")
+        flat += "\0" if depth or char in ")].*^$" else char
+    if "|" in flat:
+        return ""
+    runs = re.split(r"[^A-Za-z /']|.\?", flat)
+    return max(runs, key=len)
+
+
 @lru_cache(maxsize=1024)
 def _figures(text: str) -> tuple[tuple[int, int, str], ...]:
     """(start, end, id) of every figure that a phrase names, in reading order."""
     found: list[tuple[int, int, str]] = []
-    for pattern, figures in (*PHRASES, *_STATES):
-        for match in pattern.finditer(text):
+    for keyword, pattern, figures in _keyed():
+        if keyword not in text:
+            continue
+        for match in re.finditer(pattern, text):
             groups = [group or "" for group in match.groups()]
             for number, figure in enumerate(figures, 1):
                 if match.group(number) is not None:
