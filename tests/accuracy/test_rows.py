@@ -97,6 +97,11 @@ def test_a_field_that_says_nothing_usable_is_named(key: str, value: object) -> N
         readable({key: value})
 
 
+def test_more_nodes_than_gpus_is_no_endless_search() -> None:
+    row = {**first_row("training_perf"), "nodes": 100_000}
+    assert training_perf.evaluate([row]).rows_read == 1
+
+
 def test_the_number_of_gpus_may_stand_before_the_name() -> None:
     assert readable({"gpu": "8xH100-80G"}) | {} == {"gpu": "H100-80G", "n_gpus": 8, "gpu_count": 8}
     assert readable({"gpu": "4x A100", "n_gpus": 2})["n_gpus"] == 2

@@ -409,7 +409,7 @@ def _split(gpus: int, gpus_per_node: int, nodes: int) -> tuple[int, int]:
     """GPUs a node and nodes that hold exactly `gpus`."""
     if gpus <= gpus_per_node:
         return gpus, 1
-    count = max(nodes, math.ceil(gpus / gpus_per_node))
+    count = min(gpus, max(nodes, math.ceil(gpus / gpus_per_node)))  # no node is without a GPU
     while gpus % count:
         count += 1
     return gpus // count, count
