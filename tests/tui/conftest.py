@@ -7,7 +7,6 @@ import os
 for name in ("NO_COLOR", "TEXTUAL_THEME", "TEXTUAL_ANIMATIONS", "COLUMNS", "LINES", "SIZEUP_ASCII"):
     os.environ.pop(name, None)  # before textual is imported: it reads them once
 os.environ |= {"TERM": "xterm-256color", "COLORTERM": "truecolor", "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8"}
-os.environ["TEXTUAL_FPS"] = "1000"  # a pilot waits for the next frame after every key
 
 from tests.tui.quiet import quiet  # noqa: E402 - after the environment is settled
 

@@ -26,7 +26,7 @@ class Terminal:
         self.started = time.monotonic()
         master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
-        foreign = ("NO_COLOR", "TEXTUAL_THEME", "TEXTUAL_FPS", "COLUMNS", "LINES")
+        foreign = ("NO_COLOR", "TEXTUAL_THEME", "COLUMNS", "LINES")
         clean = {k: v for k, v in os.environ.items() if k not in foreign}
         clean |= {"TERM": "xterm-256color", "COLORTERM": "truecolor", "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8"}
         clean |= {"PYTHONPATH": str(ROOT)} | (env or {})

@@ -24,9 +24,9 @@ USERS_CHOSEN = "▸ Users".encode()
 def test_a_lost_connection_keeps_the_work(tmp_path: Path, number: signal.Signals) -> None:
     env = {"XDG_STATE_HOME": str(tmp_path)}
     with Terminal(app_command("--concurrency", "77"), env=env) as terminal:
-        terminal.read(until=FOOTER)
-        terminal.send(b"\x10go to users\r", until=USERS_CHOSEN)
-        terminal.send(b"78", until=b"78 users")
+        terminal.read(quiet_s=0.1, until=FOOTER)
+        terminal.send(b"\x10go to users\r", quiet_s=0.1, until=USERS_CHOSEN)
+        terminal.send(b"78", quiet_s=0.1, until=b"78 users")
         os.kill(terminal.process.pid, number)
         terminal.read(quiet_s=0.3, limit_s=5)
         assert terminal.process.wait(timeout=10) != 0
@@ -34,9 +34,9 @@ def test_a_lost_connection_keeps_the_work(tmp_path: Path, number: signal.Signals
     assert len(kept) == 1
     assert session.load(kept[0]).workload.concurrency == 78
     with Terminal(app_command(), env=env) as terminal:
-        terminal.read(until=FOOTER)
+        terminal.read(quiet_s=0.1, until=FOOTER)
         assert b"Unsaved work was found" in terminal.output
-        terminal.send(b"o", until=b"78 users")
+        terminal.send(b"o", quiet_s=0.1, until=b"78 users")
         assert b"78 users" in terminal.output
 
 
@@ -46,7 +46,7 @@ def test_edits_are_kept_while_one_works(tmp_path: Path) -> None:
         terminal.send(b"\t\t\t\t8")
         deadline = time.monotonic() + 10
         while not list(tmp_path.glob("sizeup/unsaved-*.toml")) and time.monotonic() < deadline:
-            time.sleep(0.1)
+            time.sleep(0.02)
         terminal.process.kill()
     assert list(tmp_path.glob("sizeup/unsaved-*.toml"))
 
@@ -108,7 +108,7 @@ def test_a_defect_keeps_the_work_and_says_so_in_few_lines(tmp_path: Path) -> Non
     with Terminal([sys.executable, "-c", code], env={"XDG_STATE_HOME": str(tmp_path)}) as terminal:
         terminal.read(until=FOOTER)
         terminal.send(b"\t\t\t\t8")
-        said = terminal.send(b"\x1b[20~", until=b"Unsaved work is kept")
+        said = terminal.send(b"\x1b[20~", quiet_s=0.2, until=b"Unsaved work is kept")
         assert terminal.process.wait(timeout=10) == 1
     assert b"on purpose" in said
     assert b"Unsaved work is kept" in said
