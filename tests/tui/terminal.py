@@ -68,7 +68,7 @@ class Terminal:
         self.output += got
         return got
 
-    def send(self, keys: bytes, quiet_s: float = 0.6, until: bytes = b"") -> bytes:
+    def send(self, keys: bytes, quiet_s: float = 0.35, until: bytes = b"") -> bytes:
         """Press keys and return what the program writes in answer, at least up to `until` when given."""
         os.write(self.master, keys)
         return self.read(quiet_s, until=until)
