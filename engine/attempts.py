@@ -81,10 +81,11 @@ def one_node(scenario: Scenario) -> Attempt:
     return _first(attempt(scenario, gpus) for gpus in node_sizes(scenario))
 
 
-def cluster(scenario: Scenario) -> Attempt:
-    """The smallest cluster of full nodes that carries the workload; else the largest tried."""
+def cluster(scenario: Scenario, most_nodes: int = CLUSTER_NODES[-1]) -> Attempt:
+    """The smallest cluster of full nodes, up to so many, that carries the workload; else the largest tried."""
     gpus_per_node = node_sizes(scenario)[-1]
-    return _first(attempt(scenario, gpus_per_node, nodes) for nodes in CLUSTER_NODES)
+    tried = [nodes for nodes in CLUSTER_NODES if nodes <= most_nodes] or CLUSTER_NODES[:1]
+    return _first(attempt(scenario, gpus_per_node, nodes) for nodes in tried)
 
 
 def roomier(scenario: Scenario, tight: Attempt) -> Attempt | None:

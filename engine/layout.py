@@ -161,11 +161,17 @@ def _expert_layouts(
     return layouts
 
 
+def splits_by_layer(scenario: Scenario) -> bool:
+    """Whether the engine spreads a model as whole layers where nobody pins a TP."""
+    return scenario.runtime.engine == "llama.cpp" and scenario.layout.tp is None
+
+
 def candidate_layouts(scenario: Scenario) -> tuple[Layout, ...]:
     """Every layout that fills the build and respects what is pinned. Raises ScenarioError when none does.
 
     TP stays inside a node unless the person pins more; a serving replica takes pipeline stages inside a node only
-    where TP cannot fill it, since TP halves the latency that PP leaves as it is.
+    where TP cannot fill it, since TP halves the latency that PP leaves as it is. llama.cpp gives each GPU whole
+    layers unless it is told otherwise (ggml-org/llama.cpp, tools/server/README.md, --split-mode).
     """
     check_choice(scenario)
     hardware = scenario.hardware
@@ -178,6 +184,8 @@ def candidate_layouts(scenario: Scenario) -> tuple[Layout, ...]:
                 "layout.ep", f"{choice.ep} does not divide TP x DP of any layout on {hardware.gpus} GPUs", "1", 1
             )
         raise ScenarioError("layout.tp", f"no layout fills {hardware.gpus} GPUs with what is pinned", "auto")
+    if inference and splits_by_layer(scenario):
+        shapes = tuple(layout for layout in shapes if layout.tp == 1) or shapes
     shared = 1 if inference else scenario.workload.context_parallel
     if (
         shared > 1

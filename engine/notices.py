@@ -73,6 +73,15 @@ def _formats(scenario: Scenario) -> Iterator[Notice]:
                 "warning" if scenario.workload.is_inference else "info",
                 f"{accelerator.label} has no {label} compute: it saves memory, and arithmetic runs at the 16-bit rate.",
             )
+    engine = scenario.runtime.engine
+    if scenario.workload.is_inference and weights.startswith("gguf") and engine in ("vllm", "vllm-earlier", "sglang"):
+        # docs.vllm.ai, features/quantization/gguf
+        yield Notice(
+            "gguf-engine",
+            "info",
+            "GGUF is the format of llama.cpp; other engines read it as an experiment, slower than they read their own.",
+            Suggestion("runtime.engine", "llama.cpp", "whole layers on each GPU"),
+        )
     if scenario.workload.kind in ("full-finetune", "pretrain", "lora") and FORMATS[weights].bits_per_weight < 8:
         yield Notice(
             "int4-training",

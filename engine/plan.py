@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import NamedTuple
 
-from engine.layout import candidate_layouts, check_choice
+from engine.layout import candidate_layouts, check_choice, splits_by_layer
 from engine.prices import usd_per_gpu_hour
 from engine.scenario import Hardware, Layout, LayoutChoice, Scenario
 from engine.serving_advice import with_suggestions
@@ -24,6 +24,10 @@ NO_ROOM = 0.1
 unless that one is ten times slower or misses a target."""
 NOTABLE_GAIN = 1.05  # below this two layouts are said to be about as fast
 NOTHING_FITS = "least over the card; nothing fits"
+MOST_USERS = "about the most users of those that start, on the fewest GPUs a replica"
+ABOUT_THE_MOST = 0.8
+"""Of the most users that any layout of an overloaded build holds: smaller replicas that hold so many answer more of them,
+since a wider TP buys its last users with collectives."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +116,7 @@ def _words(layout: Layout) -> str:
 def _worth_trying(scenario: Scenario, layouts: tuple[Layout, ...]) -> list[Layout]:
     """Leave out pipelines inside a node wherever some TP without them fills it: they never win there."""
     nodes = scenario.hardware.nodes
-    if scenario.layout.pp is not None:
+    if scenario.layout.pp is not None or splits_by_layer(scenario):
         return list(layouts)
     lean = [layout for layout in layouts if layout.pp == 1 or (nodes > 1 and layout.pp <= nodes)]
     return lean or list(layouts)
@@ -136,13 +140,16 @@ def _choose(scenario: Scenario) -> Plan:
 
 
 def _served(scenario: Scenario, layouts: list[Layout]) -> Plan:
-    """The layout with most tokens/s of those that fit; else the one that starts with most users."""
+    """The layout with most tokens/s of those that fit; else one that starts with about the most users."""
     sized = [(layout, serving_room(scenario, layout)) for layout in layouts]
     best = _worth_timing(scenario, sized)
     if not best:
-        starting = [pair for pair in sized if pair[1].starts]
-        layout, _ = max(starting or sized, key=lambda pair: (pair[1].max_concurrency, pair[1].free_bytes))
-        return _planned(scenario, layout, "most users of those that start" if starting else NOTHING_FITS)
+        most = max(sized, key=lambda pair: (pair[1].starts, pair[1].max_concurrency, pair[1].free_bytes))
+        if not most[1].starts:
+            return _planned(scenario, most[0], NOTHING_FITS)
+        users = ABOUT_THE_MOST * most[1].max_concurrency
+        near = [layout for layout, room in sized if room.starts and room.max_concurrency >= users]
+        return _planned(scenario, min(near, key=lambda layout: (layout.pp, layout.tp)), MOST_USERS)
     # one that stands alone needs no score
     ranked = [(_score(scenario, *pair) if len(best) > 1 else 0.0, pair[0]) for pair in best]
     ranked.sort(key=lambda pair: -pair[0])

@@ -62,7 +62,8 @@ def _changes(scenario: Scenario, layout: Layout, now: Memory) -> list[_Change]:
     if prompt:
         shorter = replace(scenario, workload=replace(workload, input_tokens=prompt))
         changes.append(("workload.input_tokens", prompt, shorter, layout, f"prompts of {prompt:,} tokens"))
-    fewer = int(now.max_concurrency)
+    copies = kv_copies(layout)
+    fewer = copies * int(now.max_concurrency / copies)  # a user is whole on one of them
     if now.starts and 1 <= fewer < workload.concurrency:
         lighter = replace(scenario, workload=replace(workload, concurrency=fewer))
         changes.append(

@@ -29,6 +29,8 @@ FRONTIER_PARAMETERS = 65e9
 # What a frontier run is planned for when nobody gave a deadline, days.
 FRONTIER_DAYS = 90.0
 INT4_FORMAT = "int4"
+# Replicas need no fabric, which is worth some nodes; a rule of thumb of ours says as many again.
+WORTH_JOINING = 2
 EIGHT_BITS = 9.0
 """From this many bits a weight on, FP8 is a real saving; INT8 and FP8 with their scales are below it."""
 KIND_WORDS = {
@@ -87,13 +89,19 @@ def _findings(scenario: Scenario, high: Scenario, entered: Plan) -> list[_Findin
         node = attempt(high, scenario.hardware.gpus_per_node)
     holders = [found for found in (node, eight, int4) if found is not None]
     holder = next((found for found in holders if found.holds), holders[-1])
+    load = _load_step(scenario, holder, frontier)
+    joined = _joined(high, load)
+    if joined is not None:
+        clause = f"{load.replicas} replicas would take it, {joined.nodes} nodes joined take it too: {load.clause}"
+        load = replace(load, yes=False, clause=clause, replicas=1)
     findings = [
         _Finding(0, "Does one GPU carry it?", one_gpu.carries, _why(one_gpu), one_gpu, evidence=_evidence(one_gpu)),
         _node_step(high, node, eight, frontier),
         _int4_step(scenario, int4),
-        _load_step(scenario, holder, frontier),
+        load,
     ]
-    findings.append(_cluster_step(high, holder, frontier, any(finding.yes for finding in findings)))
+    ended = any(finding.yes for finding in findings)
+    findings.append(_cluster_step(high, holder, frontier, ended, joined))
     findings.append(_frontier_step(scenario, frontier, findings[4].attempt, entered))
     if entered.carries and not any(finding.yes for finding in findings):
         _as_entered(findings, entered)
@@ -218,18 +226,32 @@ def _load_step(scenario: Scenario, holder: Attempt, frontier: bool) -> _Finding:
     return _Finding(3, question, True, clause, holder, count, _evidence(holder))
 
 
-def _cluster_step(high: Scenario, holder: Attempt, frontier: bool, ended: bool) -> _Finding:
+def _joined(high: Scenario, load: _Finding) -> Attempt | None:
+    """The cluster to take instead of replicas that hold a model and next to none of the load; None where there is none.
+
+    A node whose weights are past the rule has little room for the cache. Where its replicas would be more than twice
+    the nodes that joined ones take, each holding its part of the model once, it is the model that does not fit.
+    """
+    one = load.attempt.plan if load.yes and load.attempt is not None else None
+    most = (load.replicas - 1) // WORTH_JOINING
+    if one is None or not high.workload.is_inference or most < 2 or one.memory.weights_share <= WEIGHTS_RULE[1]:
+        return None
+    found = cluster(high, most)
+    return found if found.carries else None
+
+
+def _cluster_step(high: Scenario, holder: Attempt, frontier: bool, ended: bool, joined: Attempt | None) -> _Finding:
     question = "Must it run across nodes?"
     if ended:
         return _Finding(4, question, False, "a step before this one carries it")
-    if holder.holds and not frontier:
+    if holder.holds and not frontier and joined is None:
         inference = high.workload.is_inference
         clause = "a fabric only adds latency" if inference else "more nodes are data parallel, which step 3 counts"
         return _Finding(4, question, False, f"the model fits one node: {clause}", holder, evidence=_evidence(holder))
     if frontier:
         spread = cluster(high)
         return _Finding(4, question, False, "pretraining at this size is step 5", spread, evidence=_evidence(spread))
-    found = cluster(high)
+    found = joined or cluster(high)
     why = _efficiency(found) if found.carries else _why(found)
     clause = f"{found.build}{_needed(high, found)} over {high.hardware.inter_link.name}: {why}"
     return _Finding(4, question, found.carries, clause, found, evidence=_evidence(found))

@@ -45,6 +45,7 @@ TRAPS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         {"accelerator": "h100-sxm", "layout": LayoutChoice(tp=8)},
     ),
     "weight-only": ({"accelerator": "a100-sxm4-80gb"}, {"accelerator": "h100-sxm"}),
+    "gguf-engine": ({"model": "llama-3.1-8b", "weights": "gguf-q4_k_m"}, {"model": "llama-3.1-8b", "weights": "int4"}),
     "kv-replicated": (
         {"model": "llama-3.1-70b", "gpus_per_node": 16, "layout": LayoutChoice(tp=16)},
         {"model": "llama-3.1-70b", "layout": LayoutChoice(tp=8)},

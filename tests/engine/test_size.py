@@ -197,3 +197,19 @@ def test_one_sizing_is_fast_enough_to_follow_typing() -> None:
         size(changed)
         samples.append(time.perf_counter() - start)
     assert sorted(samples)[len(samples) // 2] < 0.005
+
+
+def test_an_overloaded_node_runs_small_replicas_rather_than_one_wide_one() -> None:
+    sizing = size(build("llama-3.1-8b", "bf16", "h100-sxm", concurrency=5000))
+    assert not sizing.memory.fits
+    assert (sizing.layout.tp, sizing.layout.dp) == (1, 8)
+
+
+def test_llama_cpp_gives_each_gpu_whole_layers() -> None:
+    scenario = build("llama-3.3-70b", "gguf-q4_k_m", "rtx-3090", 2, concurrency=1, input_tokens=2000, output_tokens=500)
+    layered = size(replace(scenario, runtime=replace(scenario.runtime, engine="llama.cpp")))
+    assert (layered.layout.tp, layered.layout.pp) == (1, 2)
+    assert layered.serving is not None
+    # one GPU reads while the other waits: never faster than all weights over one card's bandwidth
+    limit = scenario.hardware.accelerator.bandwidth_gb_s * 1e9 / layered.model.weight_bytes
+    assert layered.serving.tokens_per_s_user < limit

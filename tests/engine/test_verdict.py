@@ -122,6 +122,18 @@ def test_a_model_that_fits_one_node_takes_no_cluster_for_its_speed() -> None:
     assert "fits one node" in verdict.steps[4].answer
 
 
+def test_a_node_that_holds_the_model_and_next_to_nobody_is_joined_to_others_not_copied() -> None:
+    verdict = size(build("kimi-k2", "fp8", "h100-sxm", nodes=2, concurrency=32)).verdict
+    assert verdict.answer == "multi-node"
+    assert verdict.recommended is not None
+    assert verdict.recommended.nodes < 8
+    load = verdict.steps[3]
+    assert not load.yes
+    copies = re.search(r"(\d+) replicas would take it", load.answer)
+    assert copies is not None
+    assert int(copies[1]) > 2 * verdict.recommended.nodes
+
+
 def test_replicas_say_what_a_lost_node_leaves_and_how_many_keep_all() -> None:
     sizing = size(build(concurrency=1000))
     verdict = sizing.verdict
