@@ -1,103 +1,32 @@
-"""The app: holds the store, the theme and the glyphs; the workbench does the rest."""
+"""The app: starts the workbench, thins out what is sent, and leaves without losing work."""
 
 from __future__ import annotations
 
 import asyncio
 import gc
 import os
-import re
 import signal
 import traceback
-from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import ClassVar
 
 from rich.text import Text
 from textual import events
-from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.screen import ModalScreen
-from textual.theme import Theme
 
-from catalog import Catalog
-from engine.scenario import Scenario
-from engine.sizing import Sizing
-from tui import glyphs as glyph_sets
-from tui import settings
-from tui import theme as themes
-from tui.doc import Line
-from tui.glyphs import Glyphs
-from tui.pages import PAGES
-from tui.pages.sections import Look
+from tui.base import SizeupBase
 from tui.screens.workbench import Workbench
-from tui.store import Store
-from tui.studies import Studies
-from tui.wire import Wire
-
-_FONT_FACE = re.compile(r"@font-face\s*\{[^}]*\}\s*")
-
-_EDGES = {
-    "dark": "#585858",
-    "light": "#8a8a8a",
-    "sixteen": "ansi_bright_black",
-    "mono": "ansi_default",
-}
 
 
-def _textual_theme(name: str) -> Theme:
-    _, background, text = themes.GROUNDS[name]
-    edge = _EDGES[name]
-    return Theme(
-        name=name,
-        primary=edge,
-        foreground=text,
-        background=background,
-        surface=background,
-        panel=background,
-        dark=name != "light",
-        ansi=name in ("sixteen", "mono"),
-        # Textual's own sheets name the two ansi variables.
-        variables={"edge": edge, "ansi-background": background, "ansi-foreground": text},
-    )
-
-
-class SizeupApp(App[int], inherit_bindings=False):
-    """Sizes one build live. `size` and `catalog` are given, so that tests can stand in for them."""
+class SizeupApp(SizeupBase, inherit_bindings=False):
+    """Sizes one build live: the workbench, and what happens when the terminal goes away."""
 
     CSS_PATH = "sizeup.tcss"
-    TITLE = "sizeup"
     ENABLE_COMMAND_PALETTE = False
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+q", "leave", "Quit", priority=True, show=False),
         Binding("ctrl+c", "how_to_leave", show=False),
     ]
-
-    def __init__(
-        self,
-        scenario: Scenario,
-        path: Path | None = None,
-        *,
-        catalog: Catalog,
-        size: Callable[[Scenario], Sizing],
-        theme: str = "",
-        glyphs: Glyphs | None = None,
-    ) -> None:
-        super().__init__(ansi_color=True)
-        self.animation_level = "none"
-        self.catalog = catalog
-        self.glyphs = glyphs or glyph_sets.for_this_terminal()
-        self.store = Store(scenario, size, path)
-        self.wire = Wire()
-        self.studies = Studies(size, lambda: self.store.pins)
-        preferred = themes.for_this_terminal()
-        if preferred != "mono":  # NO_COLOR and poor terminals are not argued with
-            preferred = settings.theme(tuple(themes.PALETTES)) or preferred
-        self.theme_name = theme or preferred
-        for name in themes.PALETTES:
-            self.register_theme(_textual_theme(name))
-        # Set without its watcher, which would have the style sheets parsed twice before the first frame.
-        self.set_reactive(App.theme, self.theme_name)
-        self.stylesheet.set_variables(self.get_css_variables())
 
     @property
     def workbench(self) -> Workbench:
@@ -107,11 +36,6 @@ class SizeupApp(App[int], inherit_bindings=False):
     def get_default_screen(self) -> Workbench:
         """The workbench is the default screen: no blank one is painted before it."""
         return Workbench()
-
-    def export_screenshot(self, *, title: str | None = None, simplify: bool = False) -> str:
-        """The screen as SVG that stands alone: no font from the network, and its spaces kept by every viewer."""
-        svg = super().export_screenshot(title=title, simplify=simplify)
-        return _FONT_FACE.sub("", svg).replace("<svg ", '<svg xml:space="preserve" ', 1)
 
     def on_mount(self) -> None:
         """Thin out what is sent, and save the work when the terminal goes away."""
@@ -160,28 +84,6 @@ class SizeupApp(App[int], inherit_bindings=False):
     def _cut_off(self) -> None:
         self.workbench.keep_work()
         self.exit(143, return_code=143)
-
-    def page_lines(self, page: str, sizing: Sizing, look: Look) -> Sequence[Line]:
-        """The lines of a page, in the characters of this terminal."""
-        lines = PAGES[page](sizing, look)
-        if self.glyphs.unicode:
-            return lines
-        return [tuple(span._replace(text=self.glyphs.text(span.text)) for span in row) for row in lines]
-
-    def next_theme(self) -> str:
-        """Switch to the next colour theme; its name in words."""
-        names = list(themes.PALETTES)
-        self.use_theme(names[(names.index(self.theme_name) + 1) % len(names)])
-        return themes.WORDS[self.theme_name]
-
-    def use_theme(self, name: str) -> None:
-        """Switch the colour theme, repaint, and remember it."""
-        settings.remember_theme(name)
-        self.theme_name = name
-        self.theme = name
-        for screen in self.screen_stack:
-            for widget in screen.query("Canvas"):
-                widget.refresh()
 
     def action_leave(self) -> None:
         """Quit; dialogs are left first, and the workbench asks about unsaved work."""

@@ -15,7 +15,7 @@ from tui.doc import Line
 from tui.elsewhere import opened
 from tui.glyphs import UNICODE
 from tui.pages import PAGES
-from tui.pages.sections import Look
+from tui.pages.look import Look
 from tui.pins import Pin
 from tui.studies import Studies
 

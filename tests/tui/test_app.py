@@ -12,7 +12,7 @@ from catalog import load
 from engine.scenario import LayoutChoice, Scenario
 from tests.tui.builds import BUILDS
 from tests.tui.driver import app_of, running
-from tui import actions, session, settings
+from tui import actions, paths, recovery, session, settings
 from tui.fields import new_scenario
 from tui.glyphs import ASCII
 from tui.widgets.frame import Footer
@@ -268,17 +268,16 @@ async def test_quit_without_changes_just_quits(scenario: Scenario) -> None:
 
 
 async def test_unsaved_work_is_offered_again(scenario: Scenario) -> None:
-    from tui.screens import files
 
     edited = replace(scenario, title="left behind")
-    files.paths.created(files.paths.state_folder())
-    (files.paths.state_folder() / files.KEPT.format(2**22 + 1)).write_text(session.dump(edited))
+    paths.created(paths.state_folder())
+    (paths.state_folder() / recovery.KEPT.format(2**22 + 1)).write_text(session.dump(edited))
     async with running(app_of(new_scenario(load()))) as app:
         assert "left behind" in app.text()
         await app.press("o")
         assert app.app.store.scenario == edited
         assert app.app.store.dirty
-    assert not files.left_behind()
+    assert not recovery.left_behind()
 
 
 @pytest.mark.parametrize("size", SIZES)

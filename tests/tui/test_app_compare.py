@@ -10,7 +10,7 @@ import pytest
 from engine.scenario import LayoutChoice, Scenario
 from tests.tui.builds import BUILDS
 from tests.tui.driver import Driver, app_of, running
-from tui import session
+from tui import recovery, session
 from tui.doc import plain
 from tui.pins import Pin
 
@@ -183,14 +183,13 @@ async def test_pins_are_saved_and_opened_again(scenario: Scenario, tmp_path: Pat
 
 
 async def test_pins_survive_a_lost_terminal(scenario: Scenario) -> None:
-    from tui.screens import files
 
     async with running(app_of(scenario)) as app:
         await with_pin(app)
-        files.keep(app.app.store)
-        kept = files.kept_file()
+        recovery.keep(app.app.store)
+        kept = recovery.kept_file()
         assert session.pins(kept) == app.app.store.pins
-        files.forget()
+        recovery.forget()
 
 
 async def test_a_build_that_does_not_carry_the_load_wins_nothing(scenario: Scenario) -> None:

@@ -14,7 +14,7 @@ from tui import elsewhere
 from tui.doc import plain
 from tui.glyphs import ASCII, UNICODE
 from tui.pages import PAGES
-from tui.pages.sections import Look
+from tui.pages.look import Look
 from tui.pages.workings import amount, working_lines
 from tui.studies import Studies
 

@@ -25,7 +25,7 @@ from tui.doc import Line, plain
 from tui.glyphs import ASCII, UNICODE, Glyphs
 from tui.growth import Growth
 from tui.pages import PAGES
-from tui.pages.sections import Look
+from tui.pages.look import Look
 from tui.studies import Studies
 
 EXAMPLE = Path(__file__).parent.parent.parent / "examples" / "full-finetune-70b.toml"

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from engine.sizing import Sizing
 from tui.doc import Line
 from tui.pages import sections as part
-from tui.pages.sections import Look
+from tui.pages.look import Look
 
 TODO_HEIGHT = 6
 

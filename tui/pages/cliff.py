@@ -9,7 +9,8 @@ from typing import NamedTuple
 from engine.fabric import fabric_drop, headline_links
 from engine.sizing import FabricRow, FabricWord, Sizing
 from tui.doc import BLANK, Line, Span, flow, heading, line, paragraphs, shorten
-from tui.pages.sections import FABRIC_STYLE, Look, fabric
+from tui.pages.look import FABRIC_STYLE, Look
+from tui.pages.sections import fabric
 from tui.pages.words import digits, percent, seconds
 
 DECADES = (-1.0, 3.0)  # the log scale of bandwidths: 0.1 to 1,000 GB/s, from 1 GbE to NVLink 5

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from engine.scenario import Scenario
 from engine.sizing import Sizing
 from tui.doc import BLANK, Line, Span, ends, flow, heading, line, paragraphs, shorten, width_of
+from tui.pages.look import HEADROOM_STYLE, Look
 from tui.pages.prose import linked
-from tui.pages.sections import HEADROOM_STYLE, Look
 from tui.pages.words import count, digits, percent, rate, seconds, usd
 from tui.studies import Search
 

@@ -19,8 +19,8 @@ from engine.scaling import (
 from engine.sizing import ScalingRow, Sizing
 from tui.doc import BLANK, NBSP, Line, Span, flow, heading, line, paragraphs, shorten, width_of
 from tui.glyphs import Glyphs
+from tui.pages.look import Look
 from tui.pages.prose import sentence
-from tui.pages.sections import Look
 from tui.pages.shapes import serving, shape_words
 from tui.pages.words import count, digits, percent, rate, seconds, usd
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from engine.sizing import Sizing
 from tui.doc import Line, Span, ends, flow, heading, line, paragraphs, wrap
+from tui.pages.look import Figure, Look, figures
 from tui.pages.prose import sentence
-from tui.pages.sections import Figure, Look, figures
 from tui.pages.words import count, digits, size, usd
 
 ENTER_IT = "enter it under Money and limits"

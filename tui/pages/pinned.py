@@ -8,7 +8,7 @@ from typing import NamedTuple
 from engine.sizing import Sizing
 from tui.doc import BLANK, Line, Span, heading, line, paragraphs, shorten, wrap
 from tui.glyphs import Glyphs
-from tui.pages.sections import Look
+from tui.pages.look import Look
 from tui.pages.words import count, digits, gib, percent, rate, seconds, usd
 from tui.pins import PIN_NAMES
 from tui.studies import Studies

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from engine.sizing import Sizing
 from tui.doc import BLANK, Line, Span, flow, heading, line, paragraphs, shorten
 from tui.glyphs import Glyphs
-from tui.pages.sections import Look
+from tui.pages.look import Look
 from tui.pages.words import count, percent, rate
 
 if TYPE_CHECKING:

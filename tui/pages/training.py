@@ -12,8 +12,9 @@ from engine.sizing import Sizing, Training, TrainingPhase
 from engine.training_memory import training_memory
 from engine.training_speed import training_speed
 from tui.doc import BLANK, Line, Span, flow, heading, paragraphs, shorten
+from tui.pages.look import Figure, Look, figures
 from tui.pages.prose import sentence
-from tui.pages.sections import Figure, Look, figures, suggestions
+from tui.pages.sections import suggestions
 from tui.pages.words import count, digits, gib, interval, percent, rate, seconds, size, usd
 
 # --- a step

@@ -9,7 +9,7 @@ from engine.sizing import Sizing
 from engine.sweep import LINK_FIELDS, SERVING_FIGURES, TRAINING_FIGURES, Figure, SweepPoint, Value, fields
 from tui.doc import BLANK, Line, Span, flow, heading, line, paragraphs, shorten, width_of
 from tui.glyphs import Glyphs
-from tui.pages.sections import Look
+from tui.pages.look import Look
 from tui.pages.words import count, digits, percent, rate, seconds, usd
 from tui.studies import Sweep
 

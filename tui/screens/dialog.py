@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import Any, TypeVar
 
 from textual import events
 from textual.app import ComposeResult
@@ -15,12 +15,10 @@ from textual.reactive import Reactive
 from textual.screen import ModalScreen
 from textual.widget import Widget
 
+from tui.base import SizeupBase, sizeup_of
 from tui.doc import BLANK, Line, Span, line, shorten, width_of, wrap
 from tui.widgets.canvas import Canvas
 from tui.widgets.edit import LineEdit
-
-if TYPE_CHECKING:
-    from tui.app import SizeupApp
 
 _Answer = TypeVar("_Answer")
 
@@ -53,11 +51,9 @@ class Dialog(ModalScreen[_Answer]):
         self._resumed = True
 
     @property
-    def sizeup(self) -> SizeupApp:
+    def sizeup(self) -> SizeupBase:
         """The app, typed."""
-        from tui.app import SizeupApp
-
-        return cast(SizeupApp, self.app)
+        return sizeup_of(self)
 
     def compose(self) -> ComposeResult:
         """The box with its title, then the parts."""

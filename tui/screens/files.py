@@ -9,67 +9,19 @@ from typing import TYPE_CHECKING, Literal
 
 from engine.errors import ScenarioError
 from engine.scenario import Scenario
-from tui import fields, paths, session
-from tui.pins import Pin
+from tui import fields, paths, recovery, session
 from tui.screens.dialog import AskText, Column, Item, ListDialog, Question
 from tui.session import SessionError
-from tui.store import Store, stamp_of
+from tui.store import stamp_of
 
 if TYPE_CHECKING:
     from tui.report import Past
-    from tui.screens.workbench import Workbench
-
-KEPT = "unsaved-{}.toml"
+    from tui.screens.bench import Bench
 
 
-def kept_file() -> Path:
-    """Where this run's unsaved work waits in case the terminal goes away."""
-    return paths.state_folder() / KEPT.format(os.getpid())
-
-
-def left_behind() -> list[Path]:
-    """Unsaved work of runs that ended without asking, latest first."""
-    found: list[tuple[float, Path]] = []
-    with contextlib.suppress(OSError):
-        for path in paths.state_folder().glob(KEPT.format("*")):
-            number = path.stem.rpartition("-")[2]
-            if number.isdigit() and not _runs(int(number)):
-                found.append((path.stat().st_mtime, path))
-    return [path for _, path in sorted(found, reverse=True)]
-
-
-def _runs(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:  # somebody else's process
-        return True
-    return True
-
-
-def keep(store: Store) -> None:
-    """Write unsaved work to the recovery file; without any, remove the file."""
-    target = kept_file()
-    if not store.dirty:
-        forget()
-        return
-    with contextlib.suppress(OSError, SessionError):  # the terminal may be gone: nobody is there to be told
-        paths.created(target.parent)
-        pins = [Pin(pin.name, session.anchored(pin.scenario, store.path)) for pin in store.pins]
-        text = session.dump(session.anchored(store.scenario, store.path), pinned=pins)
-        session.write_atomically(target, text.encode())
-
-
-def forget() -> None:
-    """Remove this run's recovery file."""
-    with contextlib.suppress(OSError):
-        kept_file().unlink()
-
-
-async def recover(bench: Workbench) -> None:
+async def recover(bench: Bench) -> None:
     """Offer the unsaved work of a run that ended without asking."""
-    for target in left_behind():
+    for target in recovery.left_behind():
         try:
             scenario, pins = session.load(target), session.pins(target)
         except SessionError as error:
@@ -94,7 +46,7 @@ async def recover(bench: Workbench) -> None:
             return
 
 
-async def save(bench: Workbench) -> bool:
+async def save(bench: Bench) -> bool:
     """Save under the session's name, asking for one when it has none. False when nothing was saved."""
     store = bench.sizeup.store
     if store.path is None:
@@ -114,7 +66,7 @@ async def save(bench: Workbench) -> bool:
     return _write(bench, store.path)
 
 
-async def save_as(bench: Workbench) -> bool:
+async def save_as(bench: Bench) -> bool:
     """Ask for a name and save; an existing file is replaced only after a question."""
     store = bench.sizeup.store
     suggested = str(store.path) if store.path else f"{_slug(store.scenario.title) or 'session'}.toml"
@@ -153,7 +105,7 @@ def _slug(title: str) -> str:
     return "-".join("".join(char if char.isalnum() else " " for char in title.casefold()).split())[:60]
 
 
-def _write(bench: Workbench, target: Path) -> bool:
+def _write(bench: Bench, target: Path) -> bool:
     store = bench.sizeup.store
     try:
         written = session.save(store.scenario, target, store.path, store.pins)
@@ -165,12 +117,12 @@ def _write(bench: Workbench, target: Path) -> bool:
         store.edit(written, pins=pins)
     paths.remember(target)
     store.mark_saved(target)
-    keep(store)
+    recovery.keep(store)
     bench.say(f"Saved {target}.")
     return True
 
 
-async def settled(bench: Workbench, doing: str) -> bool:
+async def settled(bench: Bench, doing: str) -> bool:
     """Whether unsaved work is saved or given up, so that `doing` may go on."""
     store = bench.sizeup.store
     if not store.dirty:
@@ -188,7 +140,7 @@ async def settled(bench: Workbench, doing: str) -> bool:
     return answer == "discard"
 
 
-async def open_session(bench: Workbench) -> None:
+async def open_session(bench: Bench) -> None:
     """Recent sessions first, and any path that is typed."""
     items = [Item(str(path), (path.name, _short(path.parent))) for path in paths.recent()]
     listed = {item.value for item in items}
@@ -218,7 +170,7 @@ def _is_session(path: Path) -> bool:
     return any(line.split(b"=")[0].strip() == b"schema" for line in head.splitlines())
 
 
-async def open_path(bench: Workbench, path: Path) -> None:
+async def open_path(bench: Bench, path: Path) -> None:
     """Open a file; a bad one leaves the session untouched and says why."""
     try:
         scenario, pins = session.load(path), session.pins(path)
@@ -233,7 +185,7 @@ async def open_path(bench: Workbench, path: Path) -> None:
     bench.opened(path)
 
 
-def _past(bench: Workbench, path: Path, scenario: Scenario) -> Past | None:
+def _past(bench: Bench, path: Path, scenario: Scenario) -> Past | None:
     """The session as it was saved, where the catalog has changed since."""
     from tui import report
 
@@ -248,14 +200,14 @@ def _short(folder: Path) -> str:
     return "~" + text[len(home) :] if os.path.isabs(home) and text.startswith(home) else text
 
 
-async def new(bench: Workbench) -> None:
+async def new(bench: Bench) -> None:
     """A new session."""
     if await settled(bench, "starting another"):
         bench.sizeup.store.replace(fields.new_scenario(bench.sizeup.catalog), None)
         bench.opened(None)
 
 
-async def export(bench: Workbench) -> None:
+async def export(bench: Bench) -> None:
     """Copy the report, or write it to a file."""
     sizing = bench.sizeup.store.sizing
     if sizing is None:
@@ -305,10 +257,10 @@ def _form(name: str) -> Literal["text", "markdown", "json"]:
     return "markdown" if name == "markdown" else "json" if name == "json" else "text"
 
 
-async def leave(bench: Workbench) -> None:
+async def leave(bench: Bench) -> None:
     """Quit, asking about unsaved work; a second request while the question stands changes nothing."""
     if len(bench.app.screen_stack) > 1:
         return
     if await settled(bench, "leaving"):
-        forget()
+        recovery.forget()
         bench.app.exit(0)

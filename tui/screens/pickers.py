@@ -15,12 +15,12 @@ from tui.pages.words import count, digits
 from tui.screens.dialog import Column, Item, ListDialog
 
 if TYPE_CHECKING:
-    from tui.app import SizeupApp
+    from tui.base import SizeupBase
 
 PAUSE_S = 0.02
 
 
-def picker_for(app: SizeupApp, field: Field, seed: str = "") -> ListDialog:
+def picker_for(app: SizeupBase, field: Field, seed: str = "") -> ListDialog:
     """The list of a picker field."""
     scenario = app.store.scenario
     current = fields.current(scenario, field)
@@ -181,7 +181,7 @@ def _platforms(entries: tuple[Platform, ...]) -> tuple[tuple[Column, ...], list[
     return columns, items
 
 
-def palette(app: SizeupApp) -> ListDialog:
+def palette(app: SizeupBase) -> ListDialog:
     """Every command, page, field and theme by its words."""
     columns = (Column("do", limit=60), Column("key", limit=16))
     items = [

@@ -22,7 +22,7 @@ from tui.widgets.canvas import Canvas
 
 if TYPE_CHECKING:
     from tui.growth import Growth
-    from tui.screens.workbench import Workbench
+    from tui.screens.bench import Bench
     from tui.widgets.results import Results
 
 FLIPS = "flips"
@@ -37,26 +37,26 @@ GROUP = "study"
 WAITING = ("stop:", "again:", f"limit:{LIMIT_LABELS[0][0]}")
 
 
-def look_ahead(bench: Workbench) -> None:
+def look_ahead(bench: Bench) -> None:
     """Start what the screen still lacks; anything under way for an earlier build is given up."""
     if bench.sizeup.store.problem is None and any(_lacks(bench, name) for name in _wanted(bench)):
         bench.run_worker(_study(bench), group=GROUP, exclusive=True)
 
 
-def _wanted(bench: Workbench) -> list[str]:
+def _wanted(bench: Bench) -> list[str]:
     """The flip points, which the verdict band always shows, and the pages in sight that are searched for."""
     return [FLIPS, *(panel.page for panel in _panels(bench) if panel.page in PAGES)]
 
 
-def _panels(bench: Workbench) -> list[Results]:
+def _panels(bench: Bench) -> list[Results]:
     return [bench.results, bench.detail]
 
 
-def _lacks(bench: Workbench, name: str) -> bool:
+def _lacks(bench: Bench, name: str) -> bool:
     return _work(bench, name).stale(bench.sizeup.store.scenario)
 
 
-def _work(bench: Workbench, name: str) -> Flips | Search | Sweep | Growth:
+def _work(bench: Bench, name: str) -> Flips | Search | Sweep | Growth:
     studies = bench.sizeup.studies
     if name == FLIPS:
         return studies.flips
@@ -65,7 +65,7 @@ def _work(bench: Workbench, name: str) -> Flips | Search | Sweep | Growth:
     return studies.search if name == "Builds" else studies.sweep
 
 
-async def _study(bench: Workbench) -> None:
+async def _study(bench: Bench) -> None:
     await asyncio.sleep(PAUSE_S)
     for name in _wanted(bench):
         if not _lacks(bench, name):
@@ -81,7 +81,7 @@ async def _study(bench: Workbench) -> None:
         _draw(bench, name)
 
 
-async def _run(bench: Workbench, job: Generator[None], name: str) -> None:
+async def _run(bench: Bench, job: Generator[None], name: str) -> None:
     """Run a job to its end in slices, drawing its progress now and then."""
     drawn = started = time.monotonic()
     for _ in job:
@@ -94,7 +94,7 @@ async def _run(bench: Workbench, job: Generator[None], name: str) -> None:
             started = time.monotonic()
 
 
-def _draw(bench: Workbench, name: str) -> None:
+def _draw(bench: Bench, name: str) -> None:
     if name == FLIPS:
         bench.query_one("#verdict", Canvas).update_lines()
     for panel in _panels(bench):
@@ -102,7 +102,7 @@ def _draw(bench: Workbench, name: str) -> None:
             panel.update_lines()
 
 
-def stop(bench: Workbench) -> None:
+def stop(bench: Bench) -> None:
     """Stop the search, or start it again."""
     search = bench.sizeup.studies.search
     if search.running:
@@ -118,7 +118,7 @@ def stop(bench: Workbench) -> None:
         _draw(bench, "Builds")
 
 
-def act(bench: Workbench, verb: str, what: str) -> None:
+def act(bench: Bench, verb: str, what: str) -> None:
     """What Enter or a click on the three pages does; the verb is the first part of the action."""
     if verb == "build":
         _open_build(bench, int(what))
@@ -145,7 +145,7 @@ def act(bench: Workbench, verb: str, what: str) -> None:
 # --- builds
 
 
-def _open_build(bench: Workbench, number: int) -> None:
+def _open_build(bench: Bench, number: int) -> None:
     store = bench.sizeup.store
     option = option_at(bench.sizeup.studies.search, number)
     if option is None:
@@ -159,7 +159,7 @@ def _open_build(bench: Workbench, number: int) -> None:
     bench.say(f"{build_words(found, bench.sizeup.glyphs.times)}, {found.model.weights} is open. Ctrl+Z comes back.")
 
 
-def first_fix(bench: Workbench) -> bool:
+def first_fix(bench: Bench) -> bool:
     """Apply the smallest change of the Builds page; False when there is none."""
     search = bench.sizeup.studies.search
     if search.stale(bench.sizeup.store.scenario) or not search.fixes:
@@ -169,7 +169,7 @@ def first_fix(bench: Workbench) -> bool:
     return True
 
 
-def _fix(bench: Workbench, what: str) -> None:
+def _fix(bench: Bench, what: str) -> None:
     key, _, text = what.partition("=")
     fix = next((f for f in bench.sizeup.studies.search.fixes if f.field == key and str(f.value) == text), None)
     field = fields.BY_KEY.get(key)
@@ -181,7 +181,7 @@ def _fix(bench: Workbench, what: str) -> None:
     bench.say(f"{field.label}: {text}. Ctrl+Z takes it back.")
 
 
-async def ask_limits(bench: Workbench) -> None:
+async def ask_limits(bench: Bench) -> None:
     """Choose a limit, then its value."""
     limits = bench.sizeup.studies.search.limits
     items = [Item(name, (label, limit_words(limits, name))) for name, label in LIMIT_LABELS]
@@ -191,7 +191,7 @@ async def ask_limits(bench: Workbench) -> None:
         await _ask_limit(bench, name)
 
 
-async def _ask_limit(bench: Workbench, name: str) -> None:
+async def _ask_limit(bench: Bench, name: str) -> None:
     studies, catalog = bench.sizeup.studies, bench.sizeup.catalog
     limits = studies.search.limits or Limits()
     label = dict(LIMIT_LABELS)[name]
@@ -254,7 +254,7 @@ def _wrong_amount(text: str) -> str:
 # --- pins
 
 
-def pin(bench: Workbench) -> None:
+def pin(bench: Bench) -> None:
     """Put the build at hand aside under the next free letter."""
     store = bench.sizeup.store
     if store.sizing is None or store.stale:
@@ -272,12 +272,12 @@ def pin(bench: Workbench) -> None:
     bench.say(f"Pinned as {free[0]}. The Compare page (9) sets it beside what you change.")
 
 
-def _pins(bench: Workbench, pins: tuple[Pin, ...]) -> None:
+def _pins(bench: Bench, pins: tuple[Pin, ...]) -> None:
     bench.sizeup.store.seal()
     bench.sizeup.store.edit(bench.sizeup.store.scenario, pins=pins)
 
 
-def chosen_pin(bench: Workbench, panel: Results) -> Pin | None:
+def chosen_pin(bench: Bench, panel: Results) -> Pin | None:
     """The pin that a key of the Compare page means: the chosen one, or the only one; says so when there is none."""
     pins = bench.sizeup.store.pins
     if panel.page != "Compare":
@@ -292,7 +292,7 @@ def chosen_pin(bench: Workbench, panel: Results) -> Pin | None:
     return found
 
 
-def swap(bench: Workbench, entry: Pin) -> None:
+def swap(bench: Bench, entry: Pin) -> None:
     """The pinned build comes to hand, and the one at hand takes its place among the pins."""
     store = bench.sizeup.store
     if store.stale or store.sizing is None:
@@ -304,13 +304,13 @@ def swap(bench: Workbench, entry: Pin) -> None:
     bench.say(f"{entry.name} is at hand; what was is now {entry.name}. Ctrl+Z swaps back.")
 
 
-def unpin(bench: Workbench, entry: Pin) -> None:
+def unpin(bench: Bench, entry: Pin) -> None:
     """Forget a pinned build."""
     _pins(bench, tuple(p for p in bench.sizeup.store.pins if p is not entry))
     bench.say(f"Unpinned {entry.name}. Ctrl+Z pins it again.")
 
 
-async def rename(bench: Workbench, entry: Pin) -> None:
+async def rename(bench: Bench, entry: Pin) -> None:
     """Ask for another name of a pinned build."""
     others = [p.name for p in bench.sizeup.store.pins if p is not entry]
 
@@ -328,7 +328,7 @@ async def rename(bench: Workbench, entry: Pin) -> None:
         bench.say(f"{entry.name} is now {text}.")
 
 
-async def _ask_pin(bench: Workbench, name: str) -> None:
+async def _ask_pin(bench: Bench, name: str) -> None:
     entry = next((p for p in bench.sizeup.store.pins if p.name == name), None)
     if entry is None:
         return
@@ -355,20 +355,20 @@ async def _ask_pin(bench: Workbench, name: str) -> None:
 # --- what if
 
 
-def _sweep_input(bench: Workbench, field: str) -> None:
+def _sweep_input(bench: Bench, field: str) -> None:
     bench.sizeup.studies.sweep.field = field
     look_ahead(bench)
     _draw(bench, "What if")
 
 
-def next_input(bench: Workbench) -> None:
+def next_input(bench: Bench) -> None:
     """Sweep the next input on offer."""
     scenario, sweep = bench.sizeup.store.scenario, bench.sizeup.studies.sweep
     offered = sweep_fields(scenario)
     _sweep_input(bench, offered[(offered.index(sweep.of(scenario)) + 1) % len(offered)])
 
 
-def next_figure(bench: Workbench) -> None:
+def next_figure(bench: Bench) -> None:
     """Show the next figure on offer."""
     scenario, sweep = bench.sizeup.store.scenario, bench.sizeup.studies.sweep
     offered = SERVING_FIGURES if scenario.workload.is_inference else TRAINING_FIGURES
@@ -376,7 +376,7 @@ def next_figure(bench: Workbench) -> None:
     _draw(bench, "What if")
 
 
-def _take(bench: Workbench, text: str) -> None:
+def _take(bench: Bench, text: str) -> None:
     """Enter a value of the sweep, the layout left to choose where the build itself changes."""
     store = bench.sizeup.store
     field = bench.sizeup.studies.sweep.of(store.scenario)

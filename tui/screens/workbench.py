@@ -1,74 +1,23 @@
-"""The workbench: inputs on one side, the verdict on top, results beside or behind."""
+"""The workbench: the panels, and every command with the dialog that it opens."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
+from typing import Any, ClassVar
 
 from textual import events, on
-from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical
-from textual.geometry import Region, Size
-from textual.reactive import Reactive
-from textual.screen import Screen
-from textual.timer import Timer
-from textual.widget import Widget
 
-from catalog.errors import CatalogError, UnknownId
-from engine.errors import ScenarioError
 from tui import actions, fields, paths
-from tui.doc import Line, line, wrap
-from tui.fields import Field
-from tui.news import News, news_of
 from tui.pages.sections import apply_action, fixes
-from tui.widgets.canvas import Canvas
-from tui.widgets.form import Form, Hint
-from tui.widgets.frame import Footer, NewsLine, Title, VerdictLine
-from tui.widgets.results import PAGE_NAMES, Results, Tabs
-
-if TYPE_CHECKING:
-    from tui.app import SizeupApp
-
-NARROW, WIDE = 100, 160
-TALL = 30
-SMALLEST = (60, 20)
-AUTOSAVE_S = 2.0
+from tui.screens.bench import Bench
+from tui.widgets.form import Form
+from tui.widgets.frame import Footer, NewsLine, VerdictLine
+from tui.widgets.results import Results
 
 
-class TooSmall(Canvas):
-    """What is shown when the terminal has no room for the workbench."""
+class Workbench(Bench):
+    """The main screen."""
 
-    def get_lines(self, width: int) -> Sequence[Line]:
-        """The size there is and the size it takes."""
-        size = self.app.size
-        words = (
-            f"This terminal is {size.width} x {size.height}. sizeup needs at least "
-            f"{SMALLEST[0]} x {SMALLEST[1]}. Make it larger; your work is kept. Ctrl+Q quits."
-        )
-        return [line(text) for text in wrap(words, max(10, width - 1))]
-
-
-class Column(Vertical):
-    """Panels one above another. Nothing in it scrolls, so a layout of it never asks for the next."""
-
-    def _size_updated(self, size: Size, virtual_size: Size, container_size: Size, layout: bool = True) -> bool:
-        return super()._size_updated(size, virtual_size, container_size, layout=False)
-
-
-class Row(Horizontal):
-    """Panels side by side, the same way."""
-
-    def _size_updated(self, size: Size, virtual_size: Size, container_size: Size, layout: bool = True) -> bool:
-        return super()._size_updated(size, virtual_size, container_size, layout=False)
-
-
-class Workbench(Screen[None]):
-    """The main screen. Every change of the store ends in `refresh_panels`, and each panel sends what differs."""
-
-    # Textual repaints the whole screen when the focus moves; here nothing outside the two panels depends on it.
-    focused: Reactive[Widget | None] = Reactive(None, repaint=False)
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(key, command.id, command.help, show=False, priority=key.startswith(("ctrl+", "f")) and key != "ctrl+r")
         for command in actions.COMMANDS
@@ -76,149 +25,17 @@ class Workbench(Screen[None]):
         for key in command.keys
     ]
 
-    AUTO_FOCUS = ""
-
-    @property
-    def sizeup(self) -> SizeupApp:
-        """The app, typed."""
-        from tui.app import SizeupApp
-
-        return cast(SizeupApp, self.app)
-
-    def _size_updated(self, size: Size, virtual_size: Size, container_size: Size, layout: bool = True) -> bool:
-        return super()._size_updated(size, virtual_size, container_size, layout=False)
-
-    def refresh(self, *regions: Region, repaint: bool = True, layout: bool = False, recompose: bool = False) -> Self:
-        """A layout paints what it moves; the screen itself has nothing of its own to paint again."""
-        return super().refresh(*regions, repaint=repaint and not layout, layout=layout, recompose=recompose)
-
-    def on_screen_resume(self, event: events.ScreenResume) -> None:
-        """Lay out when it must be; Textual would repaint everything once more than the layout or the pop does."""
-        event.prevent_default()
-        self.stack_updates += 1
-        if self._size != self.app.size:
-            self._refresh_layout(self.app.size)
-
-    def compose(self) -> ComposeResult:
-        """Title, verdict, news, panels, footer."""
-        self._columns(self.app.size)
-        self._known: set[str] = set()
-        yield Title(id="title")
-        yield VerdictLine(id="verdict")
-        yield NewsLine(id="news")
-        with Row(id="body"):
-            with Column(id="inputs"):
-                yield Form(id="form")
-                yield Hint(id="hint")
-            with Column(id="middle"):
-                yield Tabs(PAGE_NAMES, "Overview", id="tabs")
-                yield Results("Overview", id="results")
-            with Column(id="right"):
-                yield Tabs(PAGE_NAMES[1:], "Verdict", id="detail-tabs")
-                yield Results("Verdict", id="detail")
-        yield Footer(id="footer")
-        yield TooSmall(id="too-small")
-
-    def on_mount(self) -> None:
-        """Start in the form."""
-        self.form = self.query_one("#form", Form)
-        self.results = self.query_one("#results", Results)
-        self.detail = self.query_one("#detail", Results)
-        self.footer = self.query_one("#footer", Footer)
-        self._tell()
-        self.sizeup.store.subscribe(self.refresh_panels)
-        self._give_focus(self.form)
-        self.sizeup.store.subscribe(self._keep_soon)
-        self._keeping: Timer | None = None
-        self.call_after_refresh(self._recover)
-
-    def _recover(self) -> None:
+    def begin(self) -> None:
         """Offer unsaved work of an earlier run, once the first frame stands."""
         if any(paths.state_folder().glob("unsaved-*.toml")):
             from tui.screens import files
 
             self._run(files.recover(self))
-        self._look_ahead()
+        self.look_ahead()
         if not self.app.is_headless:
             from tui.screens import pickers
 
             self._run(pickers.warm(self.sizeup.catalog))
-
-    def _keep_soon(self) -> None:
-        """Autosave once the edits pause."""
-        if self._keeping is not None:
-            self._keeping.stop()
-        self._keeping = self.set_timer(AUTOSAVE_S, self.keep_work)
-
-    def on_resize(self, event: events.Resize) -> None:
-        """One, two or three columns by the width."""
-        self._columns(event.size)
-        self._footer()
-
-    def _columns(self, size: Size) -> None:
-        width, height = size
-        self.set_class(width < SMALLEST[0] or height < SMALLEST[1], "tiny")
-        self.set_class(width < NARROW, "narrow")
-        self.set_class(width >= WIDE, "wide")
-        self.set_class(height >= TALL, "tall")
-
-    # --- store
-
-    def refresh_panels(self) -> None:
-        """Let every panel compare itself with the store and send what differs."""
-        self.footer.message = ""
-        self._tell()
-        self.form.refill()
-        for panel in self.query(Canvas):
-            if panel is not self.form:
-                panel.update_lines()
-        self._look_ahead()
-
-    @on(Form.Changed)
-    def _changed(self, event: Form.Changed) -> None:
-        self.set_value(event.field, event.value, group=event.field.key if event.typed else f"step {event.field.key}")
-
-    @on(Form.Rejected)
-    def _rejected(self, event: Form.Rejected) -> None:
-        self.sizeup.store.reject(event.field.key, event.text, event.reason)
-
-    @on(Form.Reverted)
-    def _reverted(self, event: Form.Reverted) -> None:
-        self.sizeup.store.accept(event.field.key)
-
-    def set_value(self, field: Field, value: object, group: str = "") -> None:
-        """Change one field of the scenario; what cannot be read is said and changes nothing."""
-        store = self.sizeup.store
-        try:
-            scenario = fields.changed(store.scenario, field, value, self.sizeup.catalog)
-        except (UnknownId, CatalogError, ScenarioError) as error:
-            self.say(str(error))
-            return
-        store.rejected.pop(field.key, None)
-        if scenario == store.scenario:
-            self.refresh_panels()
-        else:
-            store.edit(scenario, group)
-
-    # --- news
-
-    @property
-    def news(self) -> tuple[News, ...]:
-        """What there is to know beside the build."""
-        return news_of(self.sizeup.catalog.problems, self.sizeup.store.past)
-
-    def _tell(self) -> None:
-        """Show the line of news while there is something that was not dismissed."""
-        words = tuple(item.words for item in self.news if item.words not in self._known)
-        told = self.query_one("#news", NewsLine)
-        told.words = words
-        self.set_class(bool(words), "news")
-        told.update_lines()
-
-    def dismiss_news(self) -> None:
-        """The line goes; Ctrl+G still shows what it told."""
-        self._known |= {item.words for item in self.news}
-        self._tell()
 
     @on(NewsLine.Clicked)
     def _news_clicked(self, event: NewsLine.Clicked) -> None:
@@ -239,100 +56,6 @@ class Workbench(Screen[None]):
                 self.call_after_refresh(self.dismiss_news)
 
         self.app.push_screen(NewsReader(self.news), answered)
-
-    # --- focus and pages
-
-    @property
-    def is_narrow(self) -> bool:
-        """Whether inputs and results take turns."""
-        return self.has_class("narrow")
-
-    @property
-    def on_results(self) -> bool:
-        """Whether the results have the focus."""
-        return isinstance(self.focused, Results)
-
-    def show_results(self, show: bool) -> None:
-        """Move the focus, and in a narrow terminal the page, to the results or to the inputs."""
-        if self.is_narrow:
-            self.set_class(show, "on-results")
-        self._give_focus(self.results if show else self.form)
-
-    def _give_focus(self, panel: Canvas) -> None:
-        self.set_focus(panel, scroll_visible=False)
-
-    @on(Form.Left)
-    def _left_form(self, event: Form.Left) -> None:
-        if self.is_narrow:
-            found = self.form.fields
-            self.form.go_to(found[0 if event.forward else -1].key)
-        elif event.forward or not self.has_class("wide"):
-            self._give_focus(self.results)
-        else:
-            self._give_focus(self.detail)
-
-    @on(Results.Left)
-    def _left_results(self, event: Results.Left) -> None:
-        if event.forward and self.has_class("wide") and self.focused is self.results:
-            self._give_focus(self.detail)
-        elif not event.forward and self.focused is self.detail:
-            self._give_focus(self.results)
-        else:
-            self.show_results(False)
-            self.form.go_to(self.form.fields[0 if event.forward else -1].key)
-
-    @on(Form.Moved)
-    def _moved(self) -> None:
-        self._footer()
-        self.query_one(Hint).update_lines()
-
-    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
-        """The footer follows the focus; a click into a panel counts as switching to it."""
-        if self.is_narrow:
-            self.set_class(self.on_results, "on-results")
-        self._footer()
-
-    def _footer(self) -> None:
-        footer = self.query_one("#footer", Footer)
-        footer.message = ""
-        if self.on_results:
-            footer.commands, labels = actions.FOOTER_PAGES.get(self._panel().page, (actions.FOOTER_RESULTS, {}))
-            footer.labels = {"switch": "Inputs"} | labels
-        else:
-            picker = self.query_one("#form", Form).field.kind == "picker"
-            footer.commands = actions.FOOTER_PICKER if picker else actions.FOOTER_INPUTS
-            footer.labels = {"next_field": "Next"}
-        footer.update_lines()
-
-    def _panel(self) -> Results:
-        return self.detail if self.focused is self.detail else self.results
-
-    @on(Results.Turned)
-    def _turned(self, event: Results.Turned) -> None:
-        panel = self._panel()
-        if event.number:
-            if event.number <= len(PAGE_NAMES):
-                self._give_focus(self.open_page(PAGE_NAMES[event.number - 1]))
-            return
-        names = PAGE_NAMES[1:] if panel is self.detail else PAGE_NAMES
-        self.open_page(names[(names.index(panel.page) + event.step) % len(names)], panel)
-
-    def open_page(self, page: str, panel: Results | None = None) -> Results:
-        """Show a page, in the detail column when there is one and the page is not the overview; where it is shown."""
-        if panel is None:
-            panel = self.detail if self.has_class("wide") and page != "Overview" else self.results
-        tabs = self.query_one("#detail-tabs" if panel is self.detail else "#tabs", Tabs)
-        tabs.page = page
-        tabs.update_lines()
-        panel.open_page(page)
-        if panel is self.focused:
-            self._footer()
-        self._look_ahead()
-        return panel
-
-    @on(Tabs.Chosen)
-    def _tab(self, event: Tabs.Chosen) -> None:
-        self.open_page(event.page, self.detail if event.tabs.id == "detail-tabs" else self.results)
 
     # --- commands
 
@@ -355,10 +78,6 @@ class Workbench(Screen[None]):
         else:
             return
         event.stop()
-
-    def say(self, words: str) -> None:
-        """A short answer in the footer, until the next change."""
-        self.footer.say(words)
 
     def action_switch(self) -> None:
         """To the results, or back to the inputs."""
@@ -616,21 +335,8 @@ class Workbench(Screen[None]):
 
         study.stop(self)
 
-    def _look_ahead(self) -> None:
+    def look_ahead(self) -> None:
         """Search for flip points, and for what the pages in sight need, a little at a time."""
         from tui.screens import study
 
         study.look_ahead(self)
-
-    def keep_work(self) -> None:
-        """Write unsaved work to the recovery file."""
-        from tui.screens import files
-
-        files.keep(self.sizeup.store)
-
-    def opened(self, path: Path | None) -> None:
-        """After another session came in: start at its first field."""
-        self.form.edit = None
-        self.form.go_to(self.form.fields[0].key)
-        self.results.scroll_lines(0)
-        self.say(f"Opened {path}." if path else "New session.")

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from itertools import groupby
 from operator import attrgetter
-from typing import TYPE_CHECKING, cast
 
 from rich.cells import cell_len
 from rich.segment import Segment
@@ -16,11 +15,9 @@ from textual.geometry import Region, Size
 from textual.strip import Strip
 from textual.widget import Widget
 
+from tui.base import SizeupBase, sizeup_of
 from tui.doc import Line, Span, changed_cells
 from tui.theme import GROUNDS, PALETTES
-
-if TYPE_CHECKING:
-    from tui.app import SizeupApp
 
 
 @lru_cache(maxsize=512)
@@ -55,11 +52,9 @@ class Canvas(Widget):
         self._dragging = False
 
     @property
-    def sizeup(self) -> SizeupApp:
+    def sizeup(self) -> SizeupBase:
         """The app, typed."""
-        from tui.app import SizeupApp
-
-        return cast(SizeupApp, self.app)
+        return sizeup_of(self)
 
     @property
     def inner_width(self) -> int:

@@ -1,0 +1,75 @@
+"""How pages look: what a page is drawn with, the styles of words that judge, and figures in columns."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from engine.sizing import Sizing
+from tui.doc import Line, Span, shorten
+from tui.glyphs import Glyphs
+
+if TYPE_CHECKING:
+    from tui.studies import Studies
+
+HEADROOM_STYLE = {
+    "comfortable": "good",
+    "fits": "good",
+    "tight": "warn",
+    "marginal": "warn",
+    "does not fit": "bad",
+}
+SEVERITY_STYLE = {"error": "bad", "warning": "warn", "info": "info"}
+FABRIC_STYLE = {"in-box": "good", "optimal": "good", "viable": "", "painful": "warn", "unusable": "bad"}
+
+
+class Look(NamedTuple):
+    """How to draw: cells across, the glyph set, the Sizing before the last edit (for deltas), and what is studied."""
+
+    width: int
+    glyphs: Glyphs
+    before: Sizing | None = None
+    studies: Studies | None = None
+
+
+class Figure(NamedTuple):
+    """A labelled figure of a two-column block. note: interval or remark, dim; note_action: where it opens to itself."""
+
+    label: str
+    value: str
+    note: str = ""
+    action: str = ""
+    style: str = "figure"
+    note_action: str = ""
+
+
+def figures(items: Sequence[Figure], look: Look) -> list[Line]:
+    """Figures in two columns where they fit beside each other, otherwise in one."""
+    if not items:
+        return []
+    label = max(len(item.label) for item in items) + 1
+    value = max(len(item.value) for item in items)
+    note = max(len(item.note) for item in items)
+    half = (look.width - 2) // 2
+    two = label + value + note + 3 <= half
+
+    def cell(item: Figure, wide: int) -> tuple[Span, ...]:
+        body = (
+            Span(f" {item.label:<{label}}", "", item.action),
+            Span(f"{item.value:<{value}}", item.style, item.action),
+        )
+        room = wide - label - 1 - value - 2
+        tail = f"  {shorten(item.note, room)}" if item.note and room > 6 else ""
+        opens = item.note_action or (item.action if any(char.isdigit() for char in tail) else "")
+        return (*body, Span(tail, "dim", opens), Span(" " * max(0, wide - label - 1 - value - len(tail))))
+
+    if not two:
+        return [cell(item, look.width) for item in items]
+    rows = (len(items) + 1) // 2
+    lines: list[Line] = []
+    for at in range(rows):
+        spans = cell(items[at], half)
+        if at + rows < len(items):
+            spans += cell(items[at + rows], half)
+        lines.append(spans)
+    return lines
