@@ -47,13 +47,18 @@ def _node_capacity(one: Scenario) -> tuple[int, float]:
     except ScenarioError:
         return 0, 0.0
 
-    def good(users: int) -> bool:
-        found = taken(users)
-        return found is not None and found.with_room
-
-    alone = taken(1)
+    alone = full = taken(1)
     if alone is None or not alone.carries:
         return 0, 0.0
+
+    def good(users: int) -> bool:
+        nonlocal full
+        found = taken(users)
+        if found is None or not found.with_room:
+            return False
+        full = found
+        return True
+
     low, high = 1, max(2, math.ceil(alone.room.max_concurrency))
     while high <= MOST_USERS and good(high):
         low, high = high, math.ceil(high * 1.25)
@@ -63,7 +68,6 @@ def _node_capacity(one: Scenario) -> tuple[int, float]:
             low = middle
         else:
             high = middle
-    full = taken(low) or alone
     return low, full.best_tokens_per_s_total / one.workload.output_tokens
 
 

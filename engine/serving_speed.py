@@ -571,9 +571,9 @@ class Server(NamedTuple):
         full = _under(r, each, cap, cap) if batch or rate else now
         score = full.tokens_per_s * engines if batch else now.tokens_per_s * used
         most = _best(work.ttft_target_s, work.tokens_per_s_user_target, r, each, full)[1] * engines if rate else 0.0
-        if not _missed(work, now, most / each.answer):
-            return score, True
-        return 1e-3 * (most if rate else score), False
+        if True in _misses(work, now, most / each.answer):
+            return 1e-3 * (most if rate else score), False
+        return score, True
 
 
 def server_of(scenario: Scenario, layout: Layout, r: Rates | None = None) -> Server:
@@ -597,19 +597,31 @@ def running_limit(scenario: Scenario, layout: Layout, memory: Memory | Room, r: 
 
 
 def _has_targets(work: Workload) -> bool:
-    targets = (work.ttft_target_s, work.tokens_per_s_user_target, work.requests_per_s)
-    return any(target is not None for target in targets)
+    return not (work.ttft_target_s is work.tokens_per_s_user_target is work.requests_per_s is None)
+
+
+def _misses(work: Workload, state: Load, most_requests_per_s: float) -> tuple[bool, bool, bool]:
+    """Whether a load misses the target of the first token, of tokens/s per user, of requests/s.
+
+    most_requests_per_s: of all engines at their best load; 0 has none.
+    """
+    first, user, rate = work.ttft_target_s, work.tokens_per_s_user_target, work.requests_per_s
+    return (
+        first is not None and state.ttft_s > first,
+        user is not None and 1 / state.inter_token_s < user,
+        rate is not None and 0.0 < most_requests_per_s < rate,
+    )
 
 
 def _missed(work: Workload, state: Load, most_requests_per_s: float) -> tuple[str, ...]:
-    """The targets that a load misses, in words. most_requests_per_s: of all engines at their best load; 0 has none."""
-    first, token = state.ttft_s, state.inter_token_s
+    """The targets that a load misses, in words."""
+    first, user, rate = _misses(work, state, most_requests_per_s)
     missed = []
-    if work.ttft_target_s is not None and first > work.ttft_target_s:
-        missed.append(f"first token after {duration(first)}, target {duration(work.ttft_target_s)}")
-    if work.tokens_per_s_user_target is not None and 1 / token < work.tokens_per_s_user_target:
-        missed.append(f"{1 / token:.1f} tokens/s per user, target {work.tokens_per_s_user_target:g}")
-    if work.requests_per_s is not None and 0.0 < most_requests_per_s < work.requests_per_s:
+    if first:
+        missed.append(f"first token after {duration(state.ttft_s)}, target {duration(work.ttft_target_s or 0.0)}")
+    if user:
+        missed.append(f"{1 / state.inter_token_s:.1f} tokens/s per user, target {work.tokens_per_s_user_target:g}")
+    if rate:
         missed.append(f"at most {most_requests_per_s:.2f} requests/s, target {work.requests_per_s:g}")
     return tuple(missed)
 
@@ -619,10 +631,13 @@ def throughput_score(scenario: Scenario, layout: Layout, memory: Memory | Room) 
     return server_of(scenario, layout).score(scenario.workload.concurrency, memory)[0]
 
 
-def serving_speed(scenario: Scenario, layout: Layout, memory: Memory) -> Serving:
-    """Speed of the build under the asked load, and at the best load under the targets."""
-    server = server_of(scenario, layout)
-    work, r, each, engines = server.work, server.rates, server.each, server.engines
+def serving_speed(scenario: Scenario, layout: Layout, memory: Memory, server: Server | None = None) -> Serving:
+    """Speed of the build under the asked load, and at the best load under the targets.
+
+    server: the layout's engines, where they are known already.
+    """
+    server = server or server_of(scenario, layout)
+    work, r, each, engines = scenario.workload, server.rates, server.each, server.engines
     used = min(engines, work.concurrency)
     cap = server.cap(memory)
     now = server.under(work.concurrency, cap)

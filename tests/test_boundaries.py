@@ -42,6 +42,31 @@ def test_catalog_does_not_import_the_app(path: Path) -> None:
     assert not imported(path) & {"tui", "textual", "rich"}
 
 
+def module_name(path: Path) -> str:
+    name = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+    return name.removesuffix(".__init__")
+
+
+def imported_modules(path: Path, names: set[str]) -> set[str]:
+    """Modules of the house that one imports, wherever in it the import stands."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            parts = {f"{node.module}.{alias.name}" for alias in node.names}
+            found |= parts & names or {node.module}
+    return found & names
+
+
+def test_no_module_imports_itself_by_a_detour() -> None:
+    paths = {module_name(path): path for package in ("engine", "catalog", "tui") for path in modules(package)}
+    imports = {name: imported_modules(path, set(paths)) for name, path in paths.items()}
+    while leaves := {name for name, needs in imports.items() if not needs & imports.keys()}:
+        imports = {name: needs for name, needs in imports.items() if name not in leaves}
+    assert not imports, f"a circle among {sorted(imports)}"
+
+
 @pytest.mark.parametrize("name", PURE)
 def test_pure_modules_of_tui_do_not_import_textual(name: str) -> None:
     assert not imported(ROOT / "tui" / f"{name}.py") & {"textual", "rich"}
