@@ -85,6 +85,7 @@ async def test_a_layout_without_an_answer_keeps_the_last_result(scenario: Scenar
 async def test_a_session_that_opens_in_error_says_so(scenario: Scenario) -> None:
     async with running(app_of(replace(scenario, layout=LayoutChoice(tp=7)))) as app:
         assert "NOT SIZED" in app.text("#verdict")
+        assert app.text("#verdict").count("attention heads") == 1
         await app.go_to("layout.tp")
         await app.press("ctrl+r")
         assert "NOT SIZED" not in app.text("#verdict")

@@ -90,7 +90,7 @@ class VerdictLine(Canvas):
         store, glyphs = self.sizeup.store, self.sizeup.glyphs
         height = max(2, self.size.height)
         if store.sizing is None:
-            words = wrap(f"{self._where()}{store.problem.words if store.problem else ''}", width - 2)
+            words = wrap(glyphs.text(self._where()), width - 2)
             lines = [line(" ", (" NOT SIZED ", "badge-bad"))]
             return [*lines, *[line(f" {text}") for text in words]][:height]
         lines = self._verdict(store.sizing, width, height)
