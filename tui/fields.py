@@ -9,11 +9,15 @@ from typing import Any, Literal, get_args
 
 from catalog import Catalog, build_scenario, default_inter_link, default_intra_link
 from catalog.errors import UnknownId
+from engine.errors import ScenarioError
 from engine.formats import FORMATS, KV_FORMATS
+from engine.hardware import Accelerator
+from engine.mixed import weakest
 from engine.scenario import (
     KINDS,
     BaseFormat,
     ComputeDtype,
+    Hardware,
     LayoutChoice,
     LoraTargets,
     Loss,
@@ -82,7 +86,14 @@ _DEFAULTS: dict[str, Any] = {
     "runtime": Runtime(),
     "money": Money(),
 }
-_MODEL_DEFAULTS: dict[str, Any] = {"model.kv_cache": "bf16", "hardware.nodes": 1, "title": "", "notes": ""}
+_MODEL_DEFAULTS: dict[str, Any] = {
+    "model.kv_cache": "bf16",
+    "model.mtp": False,
+    "hardware.nodes": 1,
+    "hardware.second_accelerator": None,
+    "title": "",
+    "notes": "",
+}
 
 
 class InvalidEntry(ValueError):
@@ -149,6 +160,15 @@ FIELDS: tuple[Field, ...] = (
         choices=tuple((f.id, f.id) for f in KV_FORMATS.values()),
         applies=_inference,
     ),
+    Field(
+        "model.mtp",
+        "MTP layers",
+        MODEL,
+        "choice",
+        "Load the layers that predict several tokens at once: their weights take memory too.",
+        choices=_YES_NO,
+        applies=lambda scenario: bool(scenario.model.architecture.mtp),
+    ),
     Field("hardware.accelerator", "GPU", HARDWARE, "picker", "The accelerator. Enter opens the list."),
     Field(
         "hardware.gpus_per_node",
@@ -158,6 +178,26 @@ FIELDS: tuple[Field, ...] = (
         "Accelerators in one box.",
         low=1,
         high=576,
+    ),
+    Field(
+        "hardware.second_accelerator",
+        "Second GPU",
+        HARDWARE,
+        "picker",
+        "Another kind of card in the same node; every rank then counts as the poorer one. Delete removes it.",
+        empty="none",
+        applies=lambda scenario: scenario.hardware.gpus_per_node > 1,
+    ),
+    Field(
+        "hardware.second_gpus",
+        "Of the second",
+        HARDWARE,
+        "number",
+        "How many of the node's GPUs are of the second kind.",
+        unit="GPUs",
+        high=575,
+        step="one",
+        applies=lambda scenario: bool(scenario.hardware.mixed),
     ),
     Field("hardware.nodes", "Nodes", HARDWARE, "number", "Boxes.", low=1, high=16384, step="one"),
     Field(
@@ -261,6 +301,16 @@ FIELDS: tuple[Field, ...] = (
         empty="no target",
         step="half",
         applies=_inference,
+    ),
+    Field(
+        "workload.requests",
+        "Requests in all",
+        WORKLOAD,
+        "number",
+        "A finite run whose users all start at once. Leave empty for a steady state.",
+        high=1e12,
+        empty="steady",
+        applies=lambda scenario: scenario.workload.kind == "batch" or scenario.workload.requests is not None,
     ),
     Field(
         "workload.sequence_length",
@@ -557,6 +607,19 @@ FIELDS: tuple[Field, ...] = (
         applies=lambda scenario: _pipelined(scenario) and scenario.workload.pipeline_schedule == "interleaved",
     ),
     Field(
+        "workload.overlap",
+        "Overlap",
+        DETAIL,
+        "number",
+        "Share of the communication inside a node that hides behind computing. Empty takes the fitted range.",
+        low=0,
+        high=1,
+        whole=False,
+        empty="fitted",
+        step="hundredth",
+        applies=_training,
+    ),
+    Field(
         "workload.activation_offload",
         "Offload activ.",
         DETAIL,
@@ -657,6 +720,18 @@ FIELDS: tuple[Field, ...] = (
         applies=_inference,
     ),
     Field(
+        "runtime.admission_wait_steps",
+        "Prompts wait",
+        RUNTIME,
+        "number",
+        "Decode steps for which the engine gathers new prompts before it reads them.",
+        unit="steps",
+        low=0,
+        high=10_000,
+        step="one",
+        applies=_inference,
+    ),
+    Field(
         "workload.deadline_days",
         "Deadline",
         MONEY,
@@ -753,6 +828,7 @@ FIELDS: tuple[Field, ...] = (
     Field("notes", "Notes", SESSION, "text", "Anything worth keeping with the session.", empty="none"),
 )
 BY_KEY: dict[str, Field] = {field.key: field for field in FIELDS}
+_SECOND = ("hardware.second_accelerator", "hardware.second_gpus")  # keys of a session; a Scenario holds them as `mixed`
 
 
 def shown(scenario: Scenario) -> list[Field]:
@@ -762,6 +838,11 @@ def shown(scenario: Scenario) -> list[Field]:
 
 def current(scenario: Scenario, field: Field) -> Any:
     """The field's value; for records of the catalog their id."""
+    if field.key in ("hardware.accelerator", *_SECOND) and scenario.hardware.mixed:
+        (first, _), (second, count) = scenario.hardware.mixed
+        return {"hardware.accelerator": first.id, "hardware.second_accelerator": second.id}.get(field.key, count)
+    if field.key in _SECOND:
+        return None
     value = value_of(scenario, field.key)
     return getattr(value, "id", value)
 
@@ -836,6 +917,7 @@ _READERS: dict[str, Callable[[str], float]] = {
     "workload.ttft_target_s": numbers.seconds,
     "workload.deadline_days": numbers.days,
     "runtime.memory_utilization": numbers.share,
+    "workload.overlap": numbers.share,
 }
 
 
@@ -888,7 +970,8 @@ def stepped(scenario: Scenario, sizing: Sizing | None, field: Field, up: bool) -
         count = value / size
         new = (math.floor(count + 1e-6) + 1) * size if up else (math.ceil(count - 1e-6) - 1) * size
         new = round(new, 6)
-    new = min(field.high, max(field.low, new))
+    most = scenario.hardware.gpus_per_node - 1 if field.key == "hardware.second_gpus" else field.high
+    new = min(max(field.low, most), max(field.low, new))
     return int(new) if field.whole else new
 
 
@@ -896,6 +979,8 @@ _FIRST: dict[str, float] = {
     "workload.ttft_target_s": 2.0,
     "workload.tokens_per_s_user_target": 20.0,
     "workload.requests_per_s": 1.0,
+    "workload.requests": 1024,
+    "workload.overlap": 0.5,
     "workload.gradient_accumulation": 1,
     "workload.deadline_days": 7.0,
     "workload.budget_usd": 100_000.0,
@@ -925,7 +1010,7 @@ def changed(scenario: Scenario, field: Field, value: Any, catalog: Catalog) -> S
     """The Scenario with the field set. Records follow their ids, and what depends on them follows too.
 
     A new accelerator or platform brings its own links; a new model its published format where the old one had
-    its own. Raises UnknownId for an id that the catalog does not have.
+    its own. Raises UnknownId for an id that the catalog does not have, ScenarioError for a node without a first card.
     """
     key = field.key
     if key == "model.id":
@@ -933,14 +1018,9 @@ def changed(scenario: Scenario, field: Field, value: Any, catalog: Catalog) -> S
     hardware = scenario.hardware
     if key == "hardware.accelerator":
         card = catalog.accelerator(value)
-        hardware = dataclasses.replace(
-            hardware,
-            accelerator=card,
-            intra_link=default_intra_link(card, hardware.gpus_per_node, catalog),
-            inter_link=default_inter_link(card, catalog),
-            platform=None,
-            mixed=(),
-        )
+        hardware = _with_cards(hardware, card, hardware.mixed[1] if hardware.mixed else None, catalog)
+    elif key in _SECOND:
+        hardware = _with_second(hardware, key, value, catalog)
     elif key == "hardware.gpus_per_node":
         usual = default_intra_link(hardware.accelerator, hardware.gpus_per_node, catalog)
         link = hardware.intra_link
@@ -963,6 +1043,43 @@ def changed(scenario: Scenario, field: Field, value: Any, catalog: Catalog) -> S
     else:
         return with_value(scenario, key, value)
     return dataclasses.replace(scenario, hardware=hardware)
+
+
+def _with_cards(
+    hardware: Hardware, first: Accelerator, second: tuple[Accelerator, int] | None, catalog: Catalog
+) -> Hardware:
+    """Nodes of one kind of card, or of two, with the links that are usual for them."""
+    mixed: tuple[tuple[Accelerator, int], ...] = ()
+    card = first
+    if second is not None and second[0].id != first.id:
+        mixed = ((first, hardware.gpus_per_node - second[1]), second)
+        card = weakest(mixed)
+    return dataclasses.replace(
+        hardware,
+        accelerator=card,
+        intra_link=default_intra_link(card, hardware.gpus_per_node, catalog),
+        inter_link=default_inter_link(card, catalog),
+        platform=None,
+        mixed=mixed,
+    )
+
+
+def _with_second(hardware: Hardware, key: str, value: Any, catalog: Catalog) -> Hardware:
+    """The second kind of card, half of the node at first, or its number. Raises ScenarioError."""
+    first = hardware.mixed[0][0] if hardware.mixed else hardware.accelerator
+    count = hardware.mixed[1][1] if hardware.mixed else max(1, hardware.gpus_per_node // 2)
+    if key == "hardware.second_accelerator":
+        second = (catalog.accelerator(value), count) if value is not None else None
+        return _with_cards(hardware, first, second, catalog)
+    if not hardware.mixed:
+        return hardware
+    left = hardware.gpus_per_node - value
+    if left < 1:  # not left to the engine: a session of it could not be read again
+        raise ScenarioError(
+            key, f"{value} of {hardware.gpus_per_node} GPUs a node", f"1 to {hardware.gpus_per_node - 1}"
+        )
+    mixed = ((first, left), (hardware.mixed[1][0], value))
+    return dataclasses.replace(hardware, accelerator=weakest(mixed), mixed=mixed)
 
 
 def _with_model(scenario: Scenario, model_id: str, catalog: Catalog) -> Scenario:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from catalog import load
+from engine.errors import ScenarioError
 from engine.scenario import KINDS
 from engine.size import size
 from tests.tui.builds import BUILDS
@@ -13,16 +16,18 @@ from tui.fields import BY_KEY, FIELDS, InvalidEntry
 from tui.store import with_value
 
 START = BUILDS["llama70b"]()
+MIXED = fields.changed(START, BY_KEY["hardware.second_accelerator"], "l40s", load())
+NO_FIELD = {"model.config": "a file, which the Model field shows; its session is opened or written by hand"}
 
 
 @pytest.mark.parametrize("field", [field for field in FIELDS if field.kind == "number"], ids=lambda field: field.key)
 def test_numbers_step_both_ways_within_their_range(field: fields.Field) -> None:
     for up in (True, False):
-        scenario = START
+        scenario = MIXED if field.key.startswith("hardware.second") else START
         for _ in range(40):
             value = fields.stepped(scenario, None, field, up)
             assert field.low <= value <= field.high
-            scenario = with_value(scenario, field.key, value)
+            scenario = fields.changed(scenario, field, value, load())
             assert fields.parse(field, fields.text_of(scenario, field)) == value
 
 
@@ -52,12 +57,26 @@ def test_what_a_field_refuses_says_what_it_takes(key: str, text: str) -> None:
         fields.parse(BY_KEY[key], text)
 
 
-def test_every_field_is_a_key_of_the_session() -> None:
-    text = session.dump(START)
-    for field in FIELDS:
-        section, _, name = field.key.partition(".")
-        assert hasattr(getattr(START, section), name) if name else hasattr(START, section)
-    assert text
+def test_every_key_of_a_session_has_a_field_and_every_field_a_key() -> None:
+    tables = {name: table for name, table in session.TABLES.items() if name != "catalog"}
+    keys = {f"{name}.{part.name}" for name, table in tables.items() for part in dataclasses.fields(table)}
+    keys |= {key for key in session.TOP_LEVEL if key != "schema"}
+    assert keys - set(NO_FIELD) == set(BY_KEY)
+
+
+def test_two_kinds_of_card_are_set_kept_and_taken_away() -> None:
+    catalog = load()
+    assert [(card.id, count) for card, count in MIXED.hardware.mixed] == [("rtx-pro-6000-server", 4), ("l40s", 4)]
+    assert size(MIXED).memory.per_gpu[0].total_bytes < size(START).memory.per_gpu[0].total_bytes
+    assert fields.current(MIXED, BY_KEY["hardware.accelerator"]) == "rtx-pro-6000-server"
+    two = fields.changed(MIXED, BY_KEY["hardware.second_gpus"], 2, catalog)
+    assert session.parse(session.dump(two)) == two
+    other = fields.changed(two, BY_KEY["hardware.accelerator"], "h100-pcie", catalog)
+    assert [(card.id, count) for card, count in other.hardware.mixed] == [("h100-pcie", 6), ("l40s", 2)]
+    assert fields.changed(two, BY_KEY["hardware.accelerator"], "l40s", catalog).hardware.mixed == ()
+    assert fields.changed(MIXED, BY_KEY["hardware.second_accelerator"], None, catalog).hardware == START.hardware
+    with pytest.raises(ScenarioError, match=r"hardware.second_gpus.*1 to 7"):
+        fields.changed(MIXED, BY_KEY["hardware.second_gpus"], 8, catalog)
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -169,7 +169,10 @@ class Bench(Screen[None]):
         store = self.sizeup.store
         try:
             scenario = fields.changed(store.scenario, field, value, self.sizeup.catalog)
-        except (UnknownId, CatalogError, ScenarioError) as error:
+        except ScenarioError as error:
+            store.reject(field.key, str(value), f"{error.reason}; allowed: {error.allowed}")
+            return
+        except (UnknownId, CatalogError) as error:
             self.say(str(error))
             return
         store.rejected.pop(field.key, None)

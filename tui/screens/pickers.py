@@ -31,6 +31,10 @@ def picker_for(app: SizeupBase, field: Field, seed: str = "") -> ListDialog:
     elif field.key == "hardware.accelerator":
         columns, items = _accelerators(facts.accelerators)
         heading = "GPU"
+    elif field.key == "hardware.second_accelerator":
+        columns, items = _accelerators(facts.accelerators)
+        items.insert(0, Item(fields.UNSET, ("none", "one kind of card", "", "", "", "", "", ""), "none one"))
+        heading = "Second GPU in the same node"
     elif field.key == "hardware.platform":
         columns, items = _platforms(facts.platforms)
         items.insert(0, Item(fields.UNSET, ("any", "no particular server", "", "", ""), "any none"))
