@@ -12,7 +12,7 @@ from engine.prices import usd_per_gpu_hour
 from engine.scenario import Hardware, Layout, LayoutChoice, Scenario
 from engine.serving_advice import with_suggestions
 from engine.serving_memory import Room, Rooms, serving_memory, serving_room, serving_rooms
-from engine.serving_speed import Server, server_of, serving_speed, throughput_score
+from engine.serving_speed import Server, server_of, serving_speed
 from engine.sizing import Memory, Serving, Training
 from engine.training_memory import training_memory, training_spare
 from engine.training_speed import Step, steps, training_speed
@@ -141,19 +141,23 @@ def _choose(scenario: Scenario) -> Plan:
 
 def _served(scenario: Scenario, layouts: list[Layout]) -> Plan:
     """The layout with most tokens/s of those that fit; else one that starts with about the most users."""
-    sized = [(layout, serving_room(scenario, layout)) for layout in layouts]
+    rooms = {layout: serving_rooms(scenario, layout) for layout in layouts}
+    sized = [(layout, room.at(scenario.workload.concurrency)) for layout, room in rooms.items()]
     best = _worth_timing(scenario, sized)
     if not best:
         most = max(sized, key=lambda pair: (pair[1].starts, pair[1].max_concurrency, pair[1].free_bytes))
         if not most[1].starts:
-            return _planned(scenario, most[0], NOTHING_FITS)
+            return _planned_serving(scenario, most[0], NOTHING_FITS, rooms[most[0]])
         users = ABOUT_THE_MOST * most[1].max_concurrency
         near = [layout for layout, room in sized if room.starts and room.max_concurrency >= users]
-        return _planned(scenario, min(near, key=lambda layout: (layout.pp, layout.tp)), MOST_USERS)
+        layout = min(near, key=lambda layout: (layout.pp, layout.tp))
+        return _planned_serving(scenario, layout, MOST_USERS, rooms[layout])
+    servers = {layout: server_of(scenario, layout) for layout, _ in best}
     # one that stands alone needs no score
-    ranked = [(_score(scenario, *pair) if len(best) > 1 else 0.0, pair[0]) for pair in best]
+    ranked = [(_score(scenario, servers[pair[0]], pair[1]) if len(best) > 1 else 0.0, pair[0]) for pair in best]
     ranked.sort(key=lambda pair: -pair[0])
-    return _planned(scenario, ranked[0][1], _reason(scenario, layouts, ranked))
+    layout = ranked[0][1]
+    return _planned_serving(scenario, layout, _reason(scenario, layouts, ranked), rooms[layout], servers[layout])
 
 
 def _worth_timing(scenario: Scenario, sized: list[tuple[Layout, Room]]) -> list[tuple[Layout, Room]]:
@@ -189,16 +193,16 @@ def taken_by_users(scenario: Scenario) -> Callable[[int], Taken | None]:
     ScenarioError for a build without a layout.
     """
     layouts = _worth_trying(scenario, candidate_layouts(scenario))
-    rooms: list[Rooms] = [serving_rooms(scenario, layout) for layout in layouts]
-    servers: dict[Layout, Server] = {}
+    rooms = [(layout, serving_rooms(scenario, layout)) for layout in layouts]
+    servers: dict[int, Server] = {}
 
     def taken(users: int) -> Taken | None:
-        sized = [(layout, room.at(users)) for layout, room in zip(layouts, rooms, strict=True)]
+        sized = [(layout, room.at(users)) for layout, room in rooms]
         leads, first = -1.0, None
         for layout, room in _worth_timing(scenario, sized):
-            server = servers.get(layout)
+            server = servers.get(id(layout))  # the same objects in every call, and cheaper to find than equal ones
             if server is None:
-                server = servers[layout] = server_of(scenario, layout)
+                server = servers[id(layout)] = server_of(scenario, layout)
             score, meets = server.score(users, room)
             score *= _haircut(scenario, room)
             if score > leads:
@@ -213,8 +217,8 @@ def _haircut(scenario: Scenario, room: Room) -> float:
     return NO_ROOM if room.preempts and scenario.workload.kind != "batch" else 1.0
 
 
-def _score(scenario: Scenario, layout: Layout, room: Room) -> float:
-    return throughput_score(scenario, layout, room) * _haircut(scenario, room)
+def _score(scenario: Scenario, server: Server, room: Room) -> float:
+    return server.score(scenario.workload.concurrency, room)[0] * _haircut(scenario, room)
 
 
 def _trained(scenario: Scenario, layouts: list[Layout]) -> Plan:
@@ -258,6 +262,15 @@ def _planned(scenario: Scenario, layout: Layout, reason: str, made: Step | None 
     return Plan(scenario, replace(layout, reason=reason), memory, serving, training)
 
 
+def _planned_serving(
+    scenario: Scenario, layout: Layout, reason: str, rooms: Rooms, server: Server | None = None
+) -> Plan:
+    """`_planned` for serving, where the rooms of the layout, and perhaps its engines, are known already."""
+    memory = serving_memory(scenario, layout, rooms)
+    serving = serving_speed(scenario, layout, memory, server) if memory.starts else None
+    return Plan(scenario, replace(layout, reason=reason), memory, serving, None)
+
+
 def _reason(scenario: Scenario, layouts: list[Layout], ranked: list[tuple[float, Layout]]) -> str:
     """Why the first of the ranked layouts was chosen among those that could be."""
     if len(layouts) == 1:
@@ -272,7 +285,7 @@ def rivals(scenario: Scenario, chosen: Layout) -> tuple[float, tuple[tuple[float
 
     def score(layout: Layout) -> float:
         if scenario.workload.is_inference:
-            return _score(scenario, layout, serving_room(scenario, layout))
+            return _score(scenario, server_of(scenario, layout), serving_room(scenario, layout))
         (made,) = steps(scenario.model.architecture, scenario.hardware, scenario.workload, [layout])
         return made.tokens_per_s
 

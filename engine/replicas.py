@@ -47,25 +47,17 @@ def _node_capacity(one: Scenario) -> tuple[int, float]:
     except ScenarioError:
         return 0, 0.0
 
-    alone = full = taken(1)
-    if alone is None or not alone.carries:
+    full = taken(1)
+    if full is None or not full.carries:
         return 0, 0.0
-
-    def good(users: int) -> bool:
-        nonlocal full
-        found = taken(users)
-        if found is None or not found.with_room:
-            return False
-        full = found
-        return True
-
-    low, high = 1, max(2, math.ceil(alone.room.max_concurrency))
-    while high <= MOST_USERS and good(high):
-        low, high = high, math.ceil(high * 1.25)
+    low, high = 1, max(2, math.ceil(full.room.max_concurrency))
+    while high <= MOST_USERS and (more := taken(high)) is not None and more.with_room:
+        low, high, full = high, math.ceil(high * 1.25), more
     while high - low > max(1, low // 100):
         middle = (low + high) // 2
-        if good(middle):
-            low = middle
+        tried = taken(middle)
+        if tried is not None and tried.with_room:
+            low, full = middle, tried
         else:
             high = middle
     return low, full.best_tokens_per_s_total / one.workload.output_tokens
