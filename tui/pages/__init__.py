@@ -13,13 +13,13 @@ TODO_HEIGHT = 6
 
 
 def overview(sizing: Sizing, look: Look) -> list[Line]:
-    """Everything that decides, in brief: bars, what to do, speed, fabric, steps."""
+    """Everything that decides, in brief: bars, what to do, speed, fabric, and the steps where no page beside has them."""
     return part.spaced(
         part.memory(sizing, look),
         part.todo_brief(sizing, look, TODO_HEIGHT),
         part.speed(sizing, look, brief=True),
         part.fabric(sizing, look, part.cliff_rows(sizing, 6)),
-        part.steps(sizing, look, evidence=False),
+        part.steps(sizing, look, evidence=False) if look.beside != "Verdict" else part.model(sizing, look),
     )
 
 

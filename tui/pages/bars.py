@@ -186,7 +186,7 @@ def legend(sizing: Sizing, width: int, glyphs: Glyphs, before: Sizing | None = N
                 Span(f"{gib(value):>{column}}{unit}", "figure", action)
                 for value, action in zip(values, actions, strict=True)
             ),
-            Span(f"  {note:<18}" if of_card else f" {note}", "dim", share_of(field, name) if note else ""),
+            Span(f"  {note:<17}" if of_card else f" {note}", "dim", share_of(field, name) if note else ""),
             ("" if several else _delta(field, values[0], before), "delta"),
         )
 
@@ -214,7 +214,7 @@ def _delta(field: str, value: int, before: Sizing | None) -> str:
     if before is None:
         return ""
     change = value - _amount(before.memory.worst, field)
-    return f"  {change / GIB:+,.1f}" if abs(change) >= 0.05 * GIB else ""
+    return f" {change / GIB:+,.1f}" if abs(change) >= 0.05 * GIB else ""
 
 
 def room(group: MemoryGroup) -> int:

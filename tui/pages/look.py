@@ -24,12 +24,16 @@ FABRIC_STYLE = {"in-box": "good", "optimal": "good", "viable": "", "painful": "w
 
 
 class Look(NamedTuple):
-    """How to draw: cells across, the glyph set, the Sizing before the last edit (for deltas), and what is studied."""
+    """How to draw: cells across, the glyph set, the Sizing before the last edit (for deltas), and what is studied.
+
+    beside: the page in the next column, which need not be told twice.
+    """
 
     width: int
     glyphs: Glyphs
     before: Sizing | None = None
     studies: Studies | None = None
+    beside: str = ""
 
 
 class Figure(NamedTuple):

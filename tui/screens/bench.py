@@ -139,6 +139,15 @@ class Bench(Screen[None]):
         self.set_class(width < NARROW, "narrow")
         self.set_class(width >= WIDE, "wide")
         self.set_class(height >= TALL, "tall")
+        self._beside()
+
+    def _beside(self) -> None:
+        """Tell the middle column what stands next to it, so that it does not say the same."""
+        for results in self.query("#results").results(Results):
+            page = self.query_one("#detail", Results).page if self.has_class("wide") else ""
+            if page != results.beside:
+                results.beside = page
+                results.update_lines()
 
     # --- store
 
@@ -151,6 +160,13 @@ class Bench(Screen[None]):
             if panel is not self.form:
                 panel.update_lines()
         self.look_ahead()
+
+    @on(Canvas.Struck)
+    def _struck(self) -> None:
+        """The keys come back when the next one is pressed."""
+        if self.footer.message:
+            self.footer.message = ""
+            self.footer.update_lines()
 
     @on(Form.Changed)
     def _changed(self, event: Form.Changed) -> None:
@@ -275,7 +291,12 @@ class Bench(Screen[None]):
             if event.number <= len(PAGE_NAMES):
                 self._give_focus(self.open_page(PAGE_NAMES[event.number - 1]))
             return
-        names = PAGE_NAMES[1:] if panel is self.detail else PAGE_NAMES
+        beside = self.results if panel is self.detail else self.detail
+        names = tuple(
+            name
+            for name in (PAGE_NAMES[1:] if panel is self.detail else PAGE_NAMES)
+            if name == panel.page or name != beside.page or not self.has_class("wide")
+        )
         self.open_page(names[(names.index(panel.page) + event.step) % len(names)], panel)
 
     def open_page(self, page: str, panel: Results | None = None) -> Results:
@@ -286,6 +307,7 @@ class Bench(Screen[None]):
         tabs.page = page
         tabs.update_lines()
         panel.open_page(page)
+        self._beside()
         if panel is self.focused:
             self._footer()
         self.look_ahead()
@@ -304,7 +326,7 @@ class Bench(Screen[None]):
         """What to search for while nobody types: nothing, where no workbench adds to it."""
 
     def say(self, words: str) -> None:
-        """A short answer in the footer, until the next change."""
+        """A short answer in the footer, until the next key."""
         self.footer.say(words)
 
     def keep_work(self) -> None:

@@ -68,6 +68,8 @@ def _work(bench: Bench, name: str) -> Flips | Search | Sweep | Growth:
 async def _study(bench: Bench) -> None:
     await asyncio.sleep(PAUSE_S)
     for name in _wanted(bench):
+        if bench.sizeup.store.problem is not None:  # an edit since the start left nothing to search around
+            return
         if not _lacks(bench, name):
             continue
         job = _work(bench, name).steps(bench.sizeup.store.scenario)

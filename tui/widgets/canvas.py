@@ -12,6 +12,7 @@ from rich.segment import Segment
 from rich.style import Style
 from textual import events
 from textual.geometry import Region, Size
+from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
@@ -43,6 +44,9 @@ class Canvas(Widget):
     """
 
     SCROLLS = True
+
+    class Struck(Message):
+        """A key came, before anything is done about it: an answer to an earlier one may go."""
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)

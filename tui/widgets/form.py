@@ -138,6 +138,7 @@ class Form(Canvas, can_focus=True):
 
     def on_key(self, event: events.Key) -> None:
         """Edit the current field, or move between fields."""
+        self.screen.post_message(Canvas.Struck())
         if self._handle(event):
             event.stop()
             event.prevent_default()

@@ -52,6 +52,9 @@ class Title(Canvas):
         gpus = hardware.gpus_per_node
         number = f"{hardware.nodes}{glyphs.times}{gpus}" if hardware.nodes > 1 else f"{gpus}{glyphs.times}"
         build = f"{number} {hardware.accelerator.id}"
+        if hardware.mixed:
+            kinds = " + ".join(f"{count}{glyphs.times} {card.id}" for card, count in hardware.mixed)
+            build = f"{hardware.nodes}{glyphs.times}({kinds})" if hardware.nodes > 1 else kinds
         model = f"{scenario.model.id or scenario.model.name} {scenario.model.weights}"
         load = f"{workload.kind}, {workload.concurrency} users" if workload.is_inference else workload.kind
         room = width - len(" sizeup  ") - len(unsaved) - 3
@@ -228,7 +231,7 @@ class Footer(Canvas):
         self.message = ""
 
     def say(self, words: str) -> None:
-        """Show words in place of the keys until `commands` are set again."""
+        """Show words in place of the keys, until a key is pressed."""
         self.message = words
         self.update_lines()
 

@@ -100,6 +100,7 @@ class Results(Canvas, can_focus=True):
     def __init__(self, page: str, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self.page = page
+        self.beside = ""
         self.chosen = ""
         self._targets: list[tuple[int, int, str]] = []
         self._column = 0  # that Up and Down keep to
@@ -110,7 +111,7 @@ class Results(Canvas, can_focus=True):
         if store.sizing is None:
             words = store.problem.words if store.problem else "nothing to size yet"
             return [BLANK, *paragraphs(words, width - 2, "bad", "   ", f" {glyphs.no} ")]
-        look = Look(width - 1, glyphs, store.before, self.sizeup.studies)
+        look = Look(width - 1, glyphs, store.before, self.sizeup.studies, self.beside)
         try:
             lines = fitted(self.sizeup.page_lines(self.page, store.sizing, look), width)
         except Exception as error:  # a defect of one page must not end the program with the person's work in it
@@ -159,6 +160,7 @@ class Results(Canvas, can_focus=True):
     def on_key(self, event: events.Key) -> None:
         """Move, turn pages, open."""
         key = event.key
+        self.screen.post_message(Canvas.Struck())
         if key in ("up", "down", "k", "j"):
             self.choose(key in ("down", "j"))
         elif key in ("full_stop", "comma", "shift+right", "shift+left"):

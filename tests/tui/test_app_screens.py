@@ -1,0 +1,90 @@
+"""Whole screens: no bullet without words, nothing told twice side by side, keys that come back."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from catalog import load
+from engine.scenario import Scenario
+from engine.size import size
+from tests.tui.builds import BUILDS
+from tests.tui.driver import app_of, running
+from tests.tui.figures import page_lines
+from tui import fields
+from tui.doc import plain
+from tui.pages import PAGES
+from tui.store import with_value
+
+WIDTHS = (38, 45, 55, 58, 61, 72, 77, 96, 130)
+ALONE = re.compile(r"\s*[▸✓✗○]?\s*[•!✗→]\s*")
+
+
+def _builds() -> Iterator[tuple[str, Scenario]]:
+    for name, build in BUILDS.items():
+        yield name, build()
+    tune = BUILDS["finetune"]()
+    for kind in ("lora", "qlora", "pretrain"):
+        yield kind, with_value(tune, "workload.kind", kind)
+    second = fields.BY_KEY["hardware.second_accelerator"]
+    yield "two cards", fields.changed(BUILDS["llama70b"](), second, "l40s", load())
+
+
+@pytest.mark.parametrize(("name", "scenario"), _builds(), ids=[name for name, _ in _builds()])
+def test_every_bullet_has_words(name: str, scenario: Scenario) -> None:
+    sizing = size(scenario)
+    for notice in sizing.warnings:
+        assert notice.message.strip(), notice.id
+    for page in PAGES:
+        for width in WIDTHS:
+            for row in page_lines(sizing, None, page, width):
+                assert not ALONE.fullmatch(plain(row)), (page, width)
+
+
+async def test_columns_side_by_side_do_not_tell_the_same() -> None:
+    async with running(app_of(BUILDS["llama70b"]()), 200, 50) as app:
+        assert "Does one GPU carry it?" in app.text("#detail")
+        assert "Does one GPU carry it?" not in app.text("#results")
+        await app.press("ctrl+t", "right")
+        assert (app.app.workbench.results.page, app.app.workbench.detail.page) == ("Memory", "Verdict")
+        await app.press("left", "3")
+        assert "Does one GPU carry it?" in app.text("#results"), (
+            "the steps come back when the column shows another page"
+        )
+
+
+async def test_an_edit_that_cannot_be_sized_ends_a_search_that_was_about_to_begin() -> None:
+    async with running(app_of(BUILDS["llama70b"]()), 80, 24) as app:
+        await app.settle()
+        await app.go_to("hardware.gpus_per_node")
+        await app.type("99")
+        await app.settle()
+        assert "99 GPUs in one node; allowed: 1 to 72" in app.text("#form")
+        assert "STALE" in app.text("#verdict")
+
+
+async def test_an_answer_gives_way_to_the_keys_on_the_next_key() -> None:
+    async with running(app_of(BUILDS["llama70b"]()), 80, 24) as app:
+        await app.press("ctrl+t", "f9")
+        assert "Theme" in app.text("#footer")
+        await app.press("down")
+        assert "F1 Help" in app.text("#footer")
+        await app.press("ctrl+z")
+        assert "Nothing to undo" in app.text("#footer"), "what the key itself does is still said"
+
+
+async def test_a_second_kind_of_card_is_chosen_in_the_form() -> None:
+    async with running(app_of(BUILDS["llama70b"]()), 120, 36) as app:
+        await app.go_to("hardware.second_accelerator")
+        await app.press(*"l40s", "enter")
+        assert [count for _, count in app.app.store.scenario.hardware.mixed] == [4, 4]
+        assert "4× rtx-pro-6000-server + 4× l40s" in app.text("#title")
+        await app.go_to("hardware.second_gpus")
+        await app.type("8")
+        assert "allowed: 1 to 7" in app.text("#form")
+        assert [count for _, count in app.app.store.scenario.hardware.mixed] == [4, 4]
+        await app.go_to("hardware.second_accelerator")
+        await app.press("delete")
+        assert app.app.store.scenario.hardware.mixed == ()
