@@ -38,7 +38,7 @@ from engine.workings import (
     training_memory,
     training_speed,
 )
-from engine.workings.case import Case, case_of
+from engine.workings.case import Case, case_of, memory_id
 from engine.workings.compound import compound, is_compound
 from engine.workings.record import Input, Sheet, Working, evaluate
 
@@ -98,10 +98,6 @@ def _memory(case: Case, name: str) -> Working:
     return training_memory.found(case, name, index)
 
 
-def _id(index: int, name: str) -> str:
-    return f"memory.{index}.{name}" if index else f"memory.{name}"
-
-
 FRONTIER_STEP = 5
 _PARTS = ("weights", "kv", "activation", "runtime", "optimizer", "gradient")
 
@@ -114,15 +110,15 @@ def _used(case: Case, index: int, sheet: Sheet) -> str:
         size: int = getattr(group, f"{part}_bytes")
         if size:
             kind = "counted" if part in ("weights", "kv", "optimizer", "gradient") else "fitted"
-            names.append(sheet.see(part, size, "bytes", _id(index, f"{part}_bytes"), kind))  # type: ignore[arg-type]
+            names.append(sheet.see(part, size, "bytes", memory_id(index, f"{part}_bytes"), kind))  # type: ignore[arg-type]
     return " + ".join(names) or "0"
 
 
 def _free(case: Case, index: int) -> Working:
     sheet, group = Sheet(), case.group(index)
-    total = sheet.see("card", group.total_bytes, "bytes", _id(index, "total_bytes"), "data sheet")
+    total = sheet.see("card", group.total_bytes, "bytes", memory_id(index, "total_bytes"), "data sheet")
     return sheet.working(
-        _id(index, "free_bytes"),
+        memory_id(index, "free_bytes"),
         "Free of the whole card",
         group.free_bytes,
         "bytes",
@@ -135,9 +131,9 @@ def _free(case: Case, index: int) -> Working:
 
 def _available(case: Case, index: int) -> Working:
     sheet, group = Sheet(), case.group(index)
-    usable = sheet.see("usable", group.usable_bytes, "bytes", _id(index, "usable_bytes"), "entered")
+    usable = sheet.see("usable", group.usable_bytes, "bytes", memory_id(index, "usable_bytes"), "entered")
     return sheet.working(
-        _id(index, "available_bytes"),
+        memory_id(index, "available_bytes"),
         "Free",
         max(0, group.usable_bytes - group.used_bytes),
         "bytes",
@@ -150,9 +146,9 @@ def _available(case: Case, index: int) -> Working:
 
 def _over(case: Case, index: int) -> Working:
     sheet, group = Sheet(), case.group(index)
-    usable = sheet.see("usable", group.usable_bytes, "bytes", _id(index, "usable_bytes"), "entered")
+    usable = sheet.see("usable", group.usable_bytes, "bytes", memory_id(index, "usable_bytes"), "entered")
     return sheet.working(
-        _id(index, "over_bytes"),
+        memory_id(index, "over_bytes"),
         "Over the limit",
         group.over_bytes,
         "bytes",
@@ -166,7 +162,7 @@ def _over(case: Case, index: int) -> Working:
 def _used_bytes(case: Case, index: int) -> Working:
     sheet, group = Sheet(), case.group(index)
     return sheet.working(
-        _id(index, "used_bytes"),
+        memory_id(index, "used_bytes"),
         "What one GPU holds",
         group.used_bytes,
         "bytes",
@@ -182,7 +178,7 @@ def _absent(part: str) -> Callable[[Case, int], Working]:
 
     def make(case: Case, index: int) -> Working:
         return Sheet().working(
-            _id(index, f"{part}_bytes"),
+            memory_id(index, f"{part}_bytes"),
             part.capitalize(),
             getattr(case.group(index), f"{part}_bytes"),
             "bytes",
@@ -219,7 +215,7 @@ def _gradients(case: Case, index: int) -> Working:
 def _peak(case: Case) -> Working:
     sheet, groups = Sheet(), case.plan.memory.per_gpu
     index = max(range(len(groups)), key=lambda at: groups[at].used_bytes)
-    held = sheet.see("used", groups[index].used_bytes, "bytes", _id(index, "used_bytes"))
+    held = sheet.see("used", groups[index].used_bytes, "bytes", memory_id(index, "used_bytes"))
     return sheet.working(
         "memory.peak_bytes",
         "Held by the fullest GPU",
@@ -325,8 +321,8 @@ def _spread(case: Case, index: int) -> Working:
     sheet, groups = Sheet(), case.plan.memory.per_gpu
     fullest = groups.index(case.plan.memory.worst)
     least = min(range(len(groups)), key=lambda at: groups[at].weights_bytes)
-    more = sheet.see("fullest", groups[fullest].weights_bytes, "bytes", _id(fullest, "weights_bytes"), "counted")
-    less = sheet.see("least", groups[least].weights_bytes, "bytes", _id(least, "weights_bytes"), "counted")
+    more = sheet.see("fullest", groups[fullest].weights_bytes, "bytes", memory_id(fullest, "weights_bytes"), "counted")
+    less = sheet.see("least", groups[least].weights_bytes, "bytes", memory_id(least, "weights_bytes"), "counted")
     return sheet.working(
         "memory.stage_spread_bytes",
         "How far stages differ in weights",
@@ -433,7 +429,7 @@ _TRAINING_MEMORY = (
 def _shares(sizing: Sizing) -> list[str]:
     """What each part takes of the card, and links of one another."""
     found = [
-        f"ratio({_id(index, name)},{_id(index, 'total_bytes')})"
+        f"ratio({memory_id(index, name)},{memory_id(index, 'total_bytes')})"
         for index in range(len(sizing.memory.per_gpu))
         for name in ("weights_bytes", "available_bytes")
     ]
@@ -449,7 +445,7 @@ def figure_ids(sizing: Sizing) -> tuple[str, ...]:
     found = [f"model.{name}" for name in model.FIGURES]
     for index in range(len(sizing.memory.per_gpu)):
         own = (*_GROUP_FIELDS, *(("kv_capacity_bytes",) if inference else ()))
-        found += [_id(index, name) for name in own]
+        found += [memory_id(index, name) for name in own]
     found += [f"memory.{name}" for name in (_SERVING_MEMORY if inference else _TRAINING_MEMORY)]
     if sizing.memory.training is not None:
         found += [f"memory.phase_{number}_bytes" for number in range(1, len(sizing.memory.training.phases) + 1)]
