@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -13,9 +14,12 @@ from engine.size import size
 from tests.tui.builds import BUILDS
 from tests.tui.driver import app_of, running
 from tests.tui.figures import page_lines
-from tui import fields
-from tui.doc import plain
+from tui import fields, session
+from tui.doc import plain, width_of
+from tui.glyphs import UNICODE
 from tui.pages import PAGES
+from tui.pages.cliff import drop
+from tui.pages.look import Look
 from tui.store import with_value
 
 WIDTHS = (38, 45, 55, 58, 61, 72, 77, 96, 130)
@@ -41,6 +45,14 @@ def test_every_bullet_has_words(name: str, scenario: Scenario) -> None:
         for width in WIDTHS:
             for row in page_lines(sizing, None, page, width):
                 assert not ALONE.fullmatch(plain(row)), (page, width)
+
+
+@pytest.mark.parametrize("build", BUILDS)
+@pytest.mark.parametrize("width", [50, 52, 58, 72, 110])
+def test_a_row_of_the_drop_keeps_to_one_line(build: str, width: int) -> None:
+    rows = drop(size(BUILDS[build]()), Look(width, UNICODE))
+    assert len(rows) in (0, 4, 5)
+    assert all(width_of(row) <= width for row in rows)
 
 
 async def test_columns_side_by_side_do_not_tell_the_same() -> None:
@@ -88,3 +100,16 @@ async def test_a_second_kind_of_card_is_chosen_in_the_form() -> None:
         await app.go_to("hardware.second_accelerator")
         await app.press("delete")
         assert app.app.store.scenario.hardware.mixed == ()
+
+
+@pytest.mark.parametrize(
+    ("words", "suffix"), [("text", "txt"), ("markdown", "md"), ("json", "json"), ("picture", "svg")]
+)
+async def test_a_report_is_offered_beside_its_session(tmp_path: Path, words: str, suffix: str) -> None:
+    path = tmp_path / "one.toml"
+    path.write_text(session.dump(BUILDS["llama70b"]()))
+    async with running(app_of(session.load(path), path), 80, 24) as app:
+        await app.press("ctrl+e")
+        await app.press(*"write", "space", *words, "enter", "enter")
+        assert "Wrote" in app.text("#footer")
+    assert (tmp_path / f"one.{suffix}").stat().st_size > 5000

@@ -15,6 +15,9 @@ from tui.pages.words import digits, percent, seconds
 
 DECADES = (-1.0, 3.0)  # the log scale of bandwidths: 0.1 to 1,000 GB/s, from 1 GbE to NVLink 5
 
+LEAST_DROP = 5
+"""Cells that a bar of the drop has at the least; with fewer there is none."""
+
 
 def drop(sizing: Sizing, look: Look) -> list[Line]:
     """The cliff as a picture: the in-node link above the one between nodes, on one linear scale."""
@@ -23,17 +26,23 @@ def drop(sizing: Sizing, look: Look) -> list[Line]:
     if found is None:
         return []
     pair = (("in the box", found.in_box), ("between nodes", found.between))
+    word = max(len(row.word) for _, row in pair)
     names = [shorten(row.link, 16, look.glyphs.ellipsis) for _, row in pair]
     name = max(len(text) for text in names)
-    room = max(2, look.width - 15 - name - 12 - 15)
+    room = look.width - len(" between nodes ") - name - len(" 1,800 GB/s ") - len(" 100 % ") - word - 1
+    if room < LEAST_DROP:
+        pair = (("in box", found.in_box), ("nodes", found.between))
+        room += len("between nodes") - len("in box")
+    where_width = max(len(where) for where, _ in pair)
+    room = room if room >= LEAST_DROP else 0
     top = max(row.bandwidth_gb_s for _, row in pair)
     lines = [heading("LEAVING THE BOX", look.width, look.glyphs.rule, "bandwidth one way, speed left")]
     for (where, row), text in zip(pair, names, strict=True):
-        cells = max(1, round(row.bandwidth_gb_s / top * room))
+        cells = max(1, round(row.bandwidth_gb_s / top * room)) if room else 0
         style = FABRIC_STYLE[row.word]
         lines.append(
             line(
-                f" {where:<13} ",
+                f" {where:<{where_width}} ",
                 (f"{text:<{name}} ", "strong" if row.in_use else ""),
                 Span(f"{digits(row.bandwidth_gb_s):>5} GB/s ", "figure", f"figure:fabric.{row.link}.bandwidth_gb_s"),
                 (look.glyphs.bar * cells, style or "accent"),

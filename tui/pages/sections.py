@@ -92,7 +92,7 @@ def load_lines(sizing: Sizing, look: Look) -> list[Line]:
                 Span(count(facts.largest_micro_batch), "figure", "figure:memory.largest_micro_batch"),
                 "; longest sequence ",
                 Span(count(facts.longest_sequence_tokens), "figure", "figure:memory.longest_sequence_tokens"),
-                " tokens",
+                " tokens, on this layout",
             ),
             look.width,
             "   ",

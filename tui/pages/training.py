@@ -324,7 +324,7 @@ def moments(sizing: Sizing, look: Look) -> list[Line]:
     used = [part for part in _PARTS if any(getattr(phase, part[1]) for phase in detail.phases)]
     spans = [Span(" ")]
     for part, _ in used:
-        spans += [Span(getattr(glyphs, part), part), Span(f"\u00a0{part}", "dim"), Span("   ")]
+        spans += [Span(f"{getattr(glyphs, part)}\u00a0{part}", part), Span("   ")]  # one word: they wrap together
     lines += flow(spans, look.width)
     return lines + paragraphs("The peak is the largest moment, not their sum.", look.width - 1, "dim", " ", " ")
 

@@ -239,8 +239,9 @@ async def export(bench: Bench) -> None:
     picture = bench.app.export_screenshot() if picked == "svg" else ""
     suffix = {"text": ".txt", "markdown": ".md", "json": ".json", "svg": ".svg"}[picked]
     store = bench.sizeup.store
-    stem = store.path.stem if store.path else _slug(store.scenario.title) or "sizeup"
-    target_text = await bench.app.push_screen_wait(AskText("Write to", "File", stem + suffix, _wrong_target))
+    beside = store.path or Path(f"{_slug(store.scenario.title) or 'sizeup'}.toml")
+    offer = os.fspath(beside.with_suffix(suffix))
+    target_text = await bench.app.push_screen_wait(AskText("Write to", "File", offer, _wrong_target))
     if target_text is None:
         return
     target = Path(os.path.expanduser(target_text))
