@@ -38,8 +38,9 @@ from engine.workings import (
     training_memory,
     training_speed,
 )
-from engine.workings.case import Case, case_of, memory_id
+from engine.workings.case import Case, case_of
 from engine.workings.compound import compound, is_compound
+from engine.workings.groups import memory_id
 from engine.workings.record import Input, Sheet, Working, evaluate
 
 

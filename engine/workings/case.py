@@ -83,14 +83,3 @@ def case_of(sizing: Sizing) -> Case:
     """The case of a whole sizing."""
     plan = Plan(sizing.scenario, sizing.layout, sizing.memory, sizing.serving, sizing.training)
     return Case(plan, sizing)
-
-
-def memory_id(index: int, name: str) -> str:
-    """The id of a figure of the memory group of that place, worst first: the worst goes without its number."""
-    return f"memory.{index}.{name}" if index else f"memory.{name}"
-
-
-def where(case: Case, index: int) -> str:
-    """The end of a title that says which memory group it is about; empty where there is one only."""
-    groups = case.plan.memory.per_gpu
-    return f", {groups[index].rank_group}" if len(groups) > 1 else ""

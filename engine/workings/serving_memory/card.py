@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 from engine.serving_memory import graph_bytes, visible_bytes
 from engine.units import GB, GIB, MIB
-from engine.workings.case import Case, memory_id, where
+from engine.workings.case import Case
+from engine.workings.groups import group_bytes, memory_id
 from engine.workings.record import Sheet, Working
 from engine.workings.serving_memory.shared import ACCOUNT, kind_of_setting, non_torch_value
 
@@ -84,15 +85,8 @@ def _usable(case: Case, index: int) -> Working:
         formula = "visible memory x utilization; graphs come out of the rest"
     else:
         expression, formula = f"floor({visible} * {share})", "visible memory x utilization"
-    return sheet.working(
-        memory_id(index, "usable_bytes"),
-        "Memory the engine may use" + where(case, index),
-        group.usable_bytes,
-        "bytes",
-        formula,
-        expression,
-        "entered",
-        ACCOUNT,
+    return group_bytes(
+        case, index, sheet, "usable_bytes", "Memory the engine may use", formula, expression, "entered", ACCOUNT
     )
 
 
@@ -100,11 +94,12 @@ def _reserved(case: Case, index: int) -> Working:
     group, sheet = case.group(index), Sheet()
     total = sheet.see("card", group.total_bytes, "bytes", memory_id(index, "total_bytes"), "data sheet")
     usable = sheet.see("usable", group.usable_bytes, "bytes", memory_id(index, "usable_bytes"), "entered")
-    return sheet.working(
-        memory_id(index, "reserved_bytes"),
-        "Kept from the engine" + where(case, index),
-        group.reserved_bytes,
-        "bytes",
+    return group_bytes(
+        case,
+        index,
+        sheet,
+        "reserved_bytes",
+        "Kept from the engine",
         "card - usable",
         f"{total} - {usable}",
         "entered",

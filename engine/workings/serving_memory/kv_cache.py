@@ -8,7 +8,8 @@ from engine.formats import kv_format
 from engine.kv_pool import Group, KvPool, cache_specs
 from engine.serving_memory import plain_latent, visible_bytes
 from engine.sharding import attention_ranks, kv_copies, stage_range
-from engine.workings.case import Case, memory_id, where
+from engine.workings.case import Case
+from engine.workings.groups import group_bytes, memory_id, where
 from engine.workings.record import Sheet, Working
 from engine.workings.serving_memory.shared import ACCOUNT, kind_of_setting, non_torch_value, pool_of
 
@@ -52,15 +53,8 @@ def room(case: Case, index: int) -> Working:
             runtime = sheet.see("runtime", group.runtime_bytes, "bytes", memory_id(index, "runtime_bytes"))
             expression = f"max(0, {usable} - {weights} - {activation} - {runtime})"
         formula = "usable - weights - activations - runtime"
-    return sheet.working(
-        memory_id(index, "kv_capacity_bytes"),
-        "Room for KV cache on one GPU" + where(case, index),
-        group.kv_capacity_bytes,
-        "bytes",
-        formula,
-        expression,
-        "fitted",
-        ACCOUNT,
+    return group_bytes(
+        case, index, sheet, "kv_capacity_bytes", "Room for KV cache on one GPU", formula, expression, "fitted", ACCOUNT
     )
 
 
@@ -209,7 +203,7 @@ def blocks_of_sequence(case: Case, index: int, name: str) -> Working:
 
 
 def _kv(case: Case, index: int) -> Working:
-    group, pool, sheet, work = case.group(index), pool_of(case, index), Sheet(), case.scenario.workload
+    pool, sheet, work = pool_of(case, index), Sheet(), case.scenario.workload
     users = per_copy(case)
     copies = kv_copies(case.layout)
     asked = sheet.entered("users", work.concurrency)
@@ -235,11 +229,12 @@ def _kv(case: Case, index: int) -> Working:
         formula = "users x blocks of one, and the step of prompt being read past the windows, x bytes of a block"
     else:
         expression, formula = f"{asked} * {steady} * {block}", "users x blocks of one x bytes of a block"
-    return sheet.working(
-        memory_id(index, "kv_bytes"),
-        "KV cache that the load needs on one GPU" + where(case, index),
-        group.kv_bytes,
-        "bytes",
+    return group_bytes(
+        case,
+        index,
+        sheet,
+        "kv_bytes",
+        "KV cache that the load needs on one GPU",
         formula,
         expression,
         "counted",

@@ -18,7 +18,8 @@ from engine.serving_memory import (
 )
 from engine.sharding import expert_group, expert_split, split
 from engine.units import GB, GIB
-from engine.workings.case import Case, memory_id, where
+from engine.workings.case import Case
+from engine.workings.groups import group_bytes, memory_id, where
 from engine.workings.record import Sheet, Working
 from engine.workings.serving_memory.shared import (
     CALIBRATION,
@@ -87,11 +88,12 @@ def _activation(case: Case, index: int) -> Working:
         spare = sheet.put("spare", _budget(case)[2], "bytes", "what the static fraction leaves of the card")
         graphs = sheet.see("graphs", graph_bytes(group.layers, settings), "bytes", memory_id(index, "graph_bytes"))
         expression = f"min({expression}, max(0, {spare} - {graphs}))"
-    return sheet.working(
-        memory_id(index, "activation_bytes"),
-        "Activations, peak of the profile run" + where(case, index),
-        group.activation_bytes,
-        "bytes",
+    return group_bytes(
+        case,
+        index,
+        sheet,
+        "activation_bytes",
+        "Activations, peak of the profile run",
         "the larger of a layer's buffers and the sampler's, which never coincide; a vision encoder's output stays",
         expression,
         "fitted",
@@ -223,11 +225,12 @@ def _runtime(case: Case, index: int) -> Working:
     group, sheet = case.group(index), Sheet()
     start = sheet.see("non_torch", non_torch_value(case), "bytes", "memory.non_torch_bytes")
     graphs = sheet.see("graphs", graph_bytes(group.layers, case.settings), "bytes", memory_id(index, "graph_bytes"))
-    return sheet.working(
-        memory_id(index, "runtime_bytes"),
-        "Runtime" + where(case, index),
-        group.runtime_bytes,
-        "bytes",
+    return group_bytes(
+        case,
+        index,
+        sheet,
+        "runtime_bytes",
+        "Runtime",
         "context, libraries and communication buffers + recorded CUDA graphs",
         f"{start} + {graphs}",
         "fitted",

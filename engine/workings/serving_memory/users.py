@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 from engine.serving_memory import PREEMPTION_LINE
 from engine.sharding import kv_copies
-from engine.workings.case import Case, memory_id
+from engine.workings.case import Case
+from engine.workings.groups import memory_id
 from engine.workings.record import Sheet, Working
 from engine.workings.serving_memory.kv_cache import blocks_sum, prefill_sum, put_batched, put_length
 from engine.workings.serving_memory.shared import ACCOUNT, kind_of_setting, pool_of

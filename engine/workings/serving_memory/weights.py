@@ -9,7 +9,8 @@ from engine.formats import weight_format
 from engine.serving_memory import engine_extra_bytes, expert_tile
 from engine.sharding import stage_weights
 from engine.units import GIB
-from engine.workings.case import Case, memory_id, where
+from engine.workings.case import Case
+from engine.workings.groups import group_bytes, memory_id, where
 from engine.workings.record import Sheet, Working
 from engine.workings.serving_memory.shared import error_of, is_rocm
 from engine.workings.tensors import bytes_expression, counted, parts_of, rank_pieces
@@ -20,7 +21,7 @@ def _engine(case: Case) -> str:
 
 
 def _weights(case: Case, index: int) -> Working:
-    model, group, sheet, stage = case.scenario.model, case.group(index), Sheet(), case.stage(index)
+    model, sheet, stage = case.scenario.model, Sheet(), case.stage(index)
     held = stage_weights(case.arch, model.weights, case.layout, stage, model.mtp)
     names = [
         sheet.see(part, size, "bytes", memory_id(index, f"weights.{part}"), "counted")
@@ -38,11 +39,12 @@ def _weights(case: Case, index: int) -> Working:
         load = sheet.put("loading_gib", fitted.SGLANG_LOAD_GIB, "GiB", error_of("SGLANG_LOAD_GIB"), "fitted")
         expression += f" + floor({load} * {sheet.put('bytes_per_gib', GIB, 'bytes', 'by definition')})"
     layout = case.layout
-    return sheet.working(
-        memory_id(index, "weights_bytes"),
-        "Weights on one GPU" + where(case, index),
-        group.weights_bytes,
-        "bytes",
+    return group_bytes(
+        case,
+        index,
+        sheet,
+        "weights_bytes",
+        "Weights on one GPU",
         f"the parts that this rank holds under TP {layout.tp}, PP {layout.pp}, EP {layout.ep}, in {model.weights}",
         expression,
         "counted",

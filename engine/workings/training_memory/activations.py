@@ -8,7 +8,8 @@ from dataclasses import replace
 from engine.calibration import training_memory as fitted
 from engine.training_memory.elements import stage_elements
 from engine.training_memory.peak import LAST, LOSS, STEP, logit_bytes
-from engine.workings.case import Case, memory_id, where
+from engine.workings.case import Case
+from engine.workings.groups import group_bytes, memory_id
 from engine.workings.record import Sheet, Working
 from engine.workings.training_memory.shared import CALIBRATION, peak_of, put_tokens, rank_cost_of, recipe_of
 
@@ -39,16 +40,17 @@ def step_terms(case: Case, index: int, sheet: Sheet, moment: str, tokens: str) -
 
 
 def _activation(case: Case, index: int) -> Working:
-    group, sheet = case.group(index), Sheet()
+    sheet = Sheet()
     cost, _ = rank_cost_of(case, index)
     worst = peak_of(case, index).worst
     fixed, grows = step_terms(case, index, sheet, worst.name, put_tokens(case, sheet))
     buffers = sheet.put("buffers", cost.buffers, "bytes", "buckets and gathered ends of the model")
-    return sheet.working(
-        memory_id(index, "activation_bytes"),
-        "Activations, loss and buffers at the peak" + where(case, index),
-        group.activation_bytes,
-        "bytes",
+    return group_bytes(
+        case,
+        index,
+        sheet,
+        "activation_bytes",
+        "Activations, loss and buffers at the peak",
         f"what a step allocates and frees at its worst moment, {worst.name}",
         f"round({fixed} + {grows} + {buffers})",
         "fitted",

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from engine.calibration import training_memory as fitted
-from engine.workings.case import Case, memory_id
+from engine.workings.case import Case
+from engine.workings.groups import memory_id
 from engine.workings.record import Sheet, Working
 from engine.workings.training_memory.shared import CALIBRATION
 

@@ -10,7 +10,8 @@ from engine.calibration import training_memory as fitted
 from engine.training_memory.advice import SEQUENCE_STEP
 from engine.training_memory.core import Costs, rank_tokens, sequence_ranks, stage_costs
 from engine.training_memory.peak import FIRST
-from engine.workings.case import Case, memory_id
+from engine.workings.case import Case
+from engine.workings.groups import memory_id
 from engine.workings.record import Sheet, Working
 from engine.workings.training_memory.peak import context_terms
 from engine.workings.training_memory.shared import CALIBRATION, card_of

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from engine.calibration import training_memory as fitted
 from engine.sizing import TrainingPhase
 from engine.units import GB
-from engine.workings.case import Case, memory_id, where
+from engine.workings.case import Case
+from engine.workings.groups import group_bytes, memory_id
 from engine.workings.record import Sheet, Working
 from engine.workings.training_memory.activations import step_terms
 from engine.workings.training_memory.shared import CALIBRATION, STATES, peak_of, put_tokens, rank_cost_of
@@ -29,11 +30,12 @@ def _runtime(case: Case, index: int) -> Working:
     cache = sheet.put("cache_share", cost.cache_share, "", CALIBRATION, "fitted")
     step = sheet.see("activations", group.activation_bytes, "bytes", memory_id(index, "activation_bytes"))
     buffers = sheet.put("buffers", cost.buffers, "bytes", "buckets and gathered ends, which are never freed")
-    return sheet.working(
-        memory_id(index, "runtime_bytes"),
-        "Context and cache that cannot be returned" + where(case, index),
-        group.runtime_bytes,
-        "bytes",
+    return group_bytes(
+        case,
+        index,
+        sheet,
+        "runtime_bytes",
+        "Context and cache that cannot be returned",
         "CUDA context and communicators, and the part of the allocator's cache that stays under pressure",
         f"round({context_terms(case, sheet)} + {stuck} * {cache} * ({step} - {buffers}))",
         "fitted",

@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 from engine.training_memory.elements import adapter_widths, stage_elements
 from engine.training_memory.peak import FIRST, LOSS
-from engine.workings.case import Case, memory_id, where
+from engine.workings.case import Case
+from engine.workings.groups import group_bytes
 from engine.workings.record import Sheet, Working
 from engine.workings.training_memory.shared import STATES, peak_of, rank_cost_of, recipe_of
 
@@ -49,7 +50,7 @@ def _copies(case: Case, index: int, sheet: Sheet) -> str:
 
 
 def _weights(case: Case, index: int) -> Working:
-    group, sheet, plan = case.group(index), Sheet(), recipe_of(case)
+    sheet, plan = Sheet(), recipe_of(case)
     work = case.scenario.workload
     if work.offload == "parameters":
         expression, formula = "0", "weights stay in host memory"
@@ -75,15 +76,8 @@ def _weights(case: Case, index: int) -> Working:
         each = sheet.put("bytes_each", plan.weight, "bytes", STATES)
         held = _shared(case, index, sheet, "all", "parameters", plan.weight_shard)
         expression, formula = f"round({held} * {each})", "parameters on this GPU x bytes a weight"
-    return sheet.working(
-        memory_id(index, "weights_bytes"),
-        "Weights on one GPU" + where(case, index),
-        group.weights_bytes,
-        "bytes",
-        formula,
-        expression,
-        "counted",
-        STATES,
+    return group_bytes(
+        case, index, sheet, "weights_bytes", "Weights on one GPU", formula, expression, "counted", STATES
     )
 
 
@@ -93,7 +87,7 @@ def _base(case: Case) -> str:
 
 
 def _states(case: Case, index: int) -> Working:
-    group, sheet, plan = case.group(index), Sheet(), recipe_of(case)
+    sheet, plan = Sheet(), recipe_of(case)
     work = case.scenario.workload
     if work.offload != "none":
         expression, formula = "0", "optimizer states stay in host memory"
@@ -116,20 +110,13 @@ def _states(case: Case, index: int) -> Working:
                 matrices = _shared(case, index, sheet, "linear", "projections", plan.state_shard)
                 expression += f" - {matrices} * {saved}"
             expression, formula = f"round({expression})", "parameters on this GPU x bytes of their states"
-    return sheet.working(
-        memory_id(index, "optimizer_bytes"),
-        "Optimizer states on one GPU" + where(case, index),
-        group.optimizer_bytes,
-        "bytes",
-        formula,
-        expression,
-        "counted",
-        STATES,
+    return group_bytes(
+        case, index, sheet, "optimizer_bytes", "Optimizer states on one GPU", formula, expression, "counted", STATES
     )
 
 
 def _gradients(case: Case, index: int) -> Working:
-    group, sheet, plan = case.group(index), Sheet(), recipe_of(case)
+    sheet, plan = Sheet(), recipe_of(case)
     work = case.scenario.workload
     cost, _ = rank_cost_of(case, index)
     worst = peak_of(case, index).worst
@@ -150,15 +137,8 @@ def _gradients(case: Case, index: int) -> Working:
             expression = f"round({_shared(case, index, sheet, 'all', 'parameters', ranks)} * {each})"
         formula += ": trained elements x bytes a gradient"
     del work
-    return sheet.working(
-        memory_id(index, "gradient_bytes"),
-        "Gradients on one GPU" + where(case, index),
-        group.gradient_bytes,
-        "bytes",
-        formula,
-        expression,
-        "counted",
-        STATES,
+    return group_bytes(
+        case, index, sheet, "gradient_bytes", "Gradients on one GPU", formula, expression, "counted", STATES
     )
 
 
