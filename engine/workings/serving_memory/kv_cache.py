@@ -100,7 +100,7 @@ def prefill_sum(sheet: Sheet, pool: KvPool, batched: str, source: str) -> str:
 
 
 def put_length(case: Case, sheet: Sheet) -> str:
-    """The name of the tokens of one request, put on a sheet."""
+    """Tokens of one request, as arithmetic over its prompt and answer."""
     work = case.scenario.workload
     prompt, answer = (
         sheet.entered("prompt", work.input_tokens, "tokens"),
@@ -110,7 +110,7 @@ def put_length(case: Case, sheet: Sheet) -> str:
 
 
 def put_batched(case: Case, sheet: Sheet) -> str:
-    """The name of the tokens of one prefill step, put on a sheet."""
+    """Tokens that one step reads of prompts, by their name on the sheet."""
     return sheet.put(
         "batched_tokens",
         case.settings.max_num_batched_tokens,

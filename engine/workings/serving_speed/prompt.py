@@ -134,7 +134,7 @@ def _interference(case: Case) -> Working:
 
 
 def put_burst(case: Case, sheet: Sheet) -> str:
-    """The name of the share of requests that start together, put on a sheet."""
+    """Share of the requests that start together, as arithmetic; empty in a steady state."""
     requests, now = requests_of_engine(case), load_asked(case)
     if not requests:
         return ""

@@ -38,7 +38,7 @@ def recipe_of(case: Case) -> Recipe:
 
 
 def put_tokens(case: Case, sheet: Sheet) -> str:
-    """The name of the tokens of a micro-batch on one rank, put on a sheet."""
+    """Tokens of a micro-batch on one rank, as arithmetic over entered lengths."""
     work = case.scenario.workload
     micro = sheet.entered("micro_batch", work.micro_batch, "sequences")
     length = sheet.entered("sequence_length", work.sequence_length, "tokens")

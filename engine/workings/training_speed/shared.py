@@ -83,7 +83,7 @@ def hidden_shares(case: Case) -> tuple[float, float, float]:
 
 
 def put_slots(case: Case, sheet: Sheet) -> str:
-    """The name of the times that a micro-batch takes in a step, bubble included."""
+    """Times that a micro-batch takes in a step, bubble included."""
     made = step_in(case)
     count = sheet.see("micro_batches", made.micro_batches, "", "training.micro_batches", "counted")
     if not made.bubble_slots:
@@ -93,7 +93,7 @@ def put_slots(case: Case, sheet: Sheet) -> str:
 
 
 def put_compute_each(case: Case, sheet: Sheet) -> str:
-    """The kernels of one micro-batch on the busiest stage, put on a sheet."""
+    """Kernels of one micro-batch on the busiest stage, seconds, as arithmetic."""
     made = step_in(case)
     total = sheet.see("compute", made.compute_s, "s", "training.compute_s")
     count = sheet.see("micro_batches", made.micro_batches, "", "training.micro_batches", "counted")
