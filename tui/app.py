@@ -28,6 +28,8 @@ class SizeupApp(SizeupBase, inherit_bindings=False):
         Binding("ctrl+c", "how_to_leave", show=False),
     ]
 
+    _ahead: list[events.Key] | None = None
+
     @property
     def workbench(self) -> Workbench:
         """The one main screen."""
@@ -36,6 +38,10 @@ class SizeupApp(SizeupBase, inherit_bindings=False):
     def get_default_screen(self) -> Workbench:
         """The workbench is the default screen: no blank one is painted before it."""
         return Workbench()
+
+    def on_load(self) -> None:
+        """Keep what is typed ahead."""
+        self._ahead = []
 
     def on_mount(self) -> None:
         """Thin out what is sent, and save the work when the terminal goes away."""
@@ -54,6 +60,19 @@ class SizeupApp(SizeupBase, inherit_bindings=False):
         """Collect garbage from now on, but not what the start has made: that stays."""
         gc.freeze()
         gc.enable()
+
+    async def on_event(self, event: events.Event) -> None:
+        """Keys that come before the first frame wait for it."""
+        if self._ahead is not None and isinstance(event, events.Key):
+            self._ahead.append(event)
+        else:
+            await super().on_event(event)
+
+    def on_workbench_begun(self, event: Workbench.Begun) -> None:
+        """Deal with keys typed ahead, unless they would answer a question that nobody has read."""
+        ahead, self._ahead = self._ahead or [], None
+        for key in ahead if not event.asks else ():
+            self.post_message(key)
 
     def on_resize(self, event: events.Resize) -> None:
         """A terminal that changes its size may show anything."""

@@ -113,3 +113,13 @@ async def test_a_report_is_offered_beside_its_session(tmp_path: Path, words: str
         await app.press(*"write", "space", *words, "enter", "enter")
         assert "Wrote" in app.text("#footer")
     assert (tmp_path / f"one.{suffix}").stat().st_size > 5000
+
+
+async def test_keys_typed_ahead_wait_for_the_first_frame() -> None:
+    app = app_of(BUILDS["llama70b"]())
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("ctrl+t", "5")
+        await pilot.pause()
+        assert app.workbench.on_results
+        assert app.workbench.results.page == "Fabric"
+        assert "LEAVING" in app.export_screenshot()

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 from textual import events, on
 from textual.binding import Binding, BindingType
+from textual.message import Message
 
 from tui import actions, fields, paths
 from tui.pages.sections import apply_action, fixes
@@ -25,9 +26,18 @@ class Workbench(Bench):
         for key in command.keys
     ]
 
+    class Begun(Message):
+        """The first frame stands. asks: whether a question about unsaved work comes before all else."""
+
+        def __init__(self, asks: bool) -> None:
+            super().__init__()
+            self.asks = asks
+
     def begin(self) -> None:
         """Offer unsaved work of an earlier run, once the first frame stands."""
-        if any(paths.state_folder().glob("unsaved-*.toml")):
+        asks = any(paths.state_folder().glob("unsaved-*.toml"))
+        self.app.post_message(self.Begun(asks))
+        if asks:
             from tui.screens import files
 
             self._run(files.recover(self))
