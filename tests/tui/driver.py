@@ -109,4 +109,6 @@ async def running(app: SizeupApp, columns: int = 120, rows: int = 36) -> AsyncIt
     """Run the app in a terminal of that size."""
     async with app.run_test(size=(columns, rows)) as pilot:
         await pilot.pause()
+        while app._ahead is not None:  # keys wait for the first frame until then
+            await pilot.pause()
         yield Driver(app, pilot)
