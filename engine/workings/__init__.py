@@ -18,7 +18,7 @@ from engine.prospects import growing
 from engine.scaling import article_rows, planned_at
 from engine.scenario import Recompute, Software
 from engine.serving_scaling import shape_plan
-from engine.sizing import Sizing
+from engine.sizing import FigureKind, Sizing
 from engine.training_memory import training_memory as training_memory_of
 from engine.training_speed import training_speed as training_speed_of
 from engine.verdict import EVIDENCE_FIGURES, step_plan
@@ -110,8 +110,8 @@ def _used(case: Case, index: int, sheet: Sheet) -> str:
     for part in _PARTS:
         size: int = getattr(group, f"{part}_bytes")
         if size:
-            kind = "counted" if part in ("weights", "kv", "optimizer", "gradient") else "fitted"
-            names.append(sheet.see(part, size, "bytes", memory_id(index, f"{part}_bytes"), kind))  # type: ignore[arg-type]
+            kind: FigureKind = "fitted" if part in ("activation", "runtime") else "counted"
+            names.append(sheet.see(part, size, "bytes", memory_id(index, f"{part}_bytes"), kind))
     return " + ".join(names) or "0"
 
 
