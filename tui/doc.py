@@ -120,7 +120,7 @@ def flow(spans: Iterable[Span], width: int, indent: str = " ") -> list[Line]:
             word = word.replace(NBSP, " ")
             room = width - used
             if len(word.rstrip()) > room and used > len(indent):
-                lines.append(tuple(row))
+                lines.append(_without_tail(row))
                 row, used = [Span(indent)], len(indent)
                 word = word.lstrip()
             if row and row[-1].style == span.style and row[-1].action == span.action:
@@ -131,6 +131,13 @@ def flow(spans: Iterable[Span], width: int, indent: str = " ") -> list[Line]:
     if row:
         lines.append(tuple(row))
     return lines
+
+
+def _without_tail(row: list[Span]) -> Line:
+    """A full row without the blank before its break, which would be a cell more than it was given."""
+    *head, last = row
+    kept = last.text.rstrip(" ")
+    return (*head, last._replace(text=kept)) if kept else tuple(head)
 
 
 def shorten(text: str, width: int, ellipsis: str = "…") -> str:

@@ -30,6 +30,10 @@ def test_flowing_keeps_the_words(text: str, width: int) -> None:
     assert "".join("".join(plain(row) for row in rows).split()) == "".join(text.split())
 
 
+def test_a_full_row_ends_with_its_last_word() -> None:
+    assert [plain(row) for row in flow(line(("aaaa bbbb cccc", "a")), 9)] == ["aaaa bbbb", " cccc"]
+
+
 def test_shortening_cuts_between_words() -> None:
     assert shorten("nvlink-4-bridge-4way", 14) == "nvlink-4…"
     assert shorten("short", 14) == "short"
