@@ -92,15 +92,16 @@ def _against(score: float, chosen: Layout, others: list[tuple[float, Layout]]) -
     for value, other in (widest, runner_up) if widest[1] is not runner_up[1] else (runner_up,):
         ratio = score / value
         if ratio >= 100:
-            parts.append(f"inside the targets, unlike {_words(other)}")
+            parts.append(f"inside the targets, unlike {layout_words(other)}")
         elif ratio >= NOTABLE_GAIN:
-            parts.append(f"{ratio:.1f}x the tokens/s of {_words(other)}")
+            parts.append(f"{ratio:.1f}x the tokens/s of {layout_words(other)}")
         else:
-            parts.append(f"about as fast as {_words(other)}")
+            parts.append(f"about as fast as {layout_words(other)}")
     return ", ".join(parts)
 
 
-def _words(layout: Layout) -> str:
+def layout_words(layout: Layout) -> str:
+    """A layout in short, as reasons name it: TP 4 x 2 replicas."""
     parts = [f"TP {layout.tp}"]
     if layout.pp > 1:
         parts.append(f"PP {layout.pp}")
@@ -290,16 +291,11 @@ def rivals(scenario: Scenario, chosen: Layout) -> tuple[float, tuple[tuple[float
         return made.tokens_per_s
 
     named = [
-        next((other for other in candidate_layouts(scenario) if part.endswith(f" {_words(other)}")), None)
+        next((other for other in candidate_layouts(scenario) if part.endswith(f" {layout_words(other)}")), None)
         for part in chosen.reason.split(", ")
     ]
     others = tuple((score(other), other) for other in named if other is not None)
     return (score(chosen), others) if others else (0.0, ())
-
-
-def layout_words(layout: Layout) -> str:
-    """A layout in short, as reasons name it: TP 4 x 2 replicas."""
-    return _words(layout)
 
 
 def plan(scenario: Scenario) -> Plan:

@@ -25,7 +25,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-import catalog  # noqa: E402
+import catalog  # noqa: E402 - the checkout must be importable first
 from engine import collectives as model  # noqa: E402
 from engine.calibration import collectives as fit  # noqa: E402
 from tests.accuracy import collectives as rows_of  # noqa: E402

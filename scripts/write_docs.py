@@ -16,7 +16,7 @@ ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
 from tests.accuracy import engine_logs, harness, training_memory  # noqa: E402 - the checkout must be importable first
-from tests.accuracy.__main__ import SETS  # noqa: E402
+from tests.accuracy.__main__ import SETS  # noqa: E402 - the checkout must be importable first
 
 BEGIN, END = "<!-- accuracy: written by scripts/write_docs.py -->", "<!-- accuracy: end -->"
 PUBLIC, PUBLIC_TRAINING = "engine_logs_public", "training_memory_public"

@@ -15,7 +15,7 @@ from catalog import build_scenario
 from engine.formats import FORMATS
 from engine.kv_pool import kv_pool
 from engine.layout import valid_tp
-from engine.scenario import Layout, Runtime, Scenario, Workload
+from engine.scenario import Layout, Runtime, Scenario, ServingEngine, Workload
 from engine.serving_advice import with_suggestions
 from engine.serving_memory import (
     HEADROOM_WORDS,
@@ -225,9 +225,9 @@ def test_engine_generations_differ_as_their_rules_say() -> None:
 
 
 def test_current_builds_sample_without_sorting() -> None:
+    engines: tuple[ServingEngine, ...] = ("vllm", "vllm-earlier")
     now, before = (
-        serving_memory(build(runtime=Runtime(engine=engine)), Layout()).worst.activation_bytes
-        for engine in ("vllm", "vllm-earlier")  # type: ignore[arg-type]
+        serving_memory(build(runtime=Runtime(engine=engine)), Layout()).worst.activation_bytes for engine in engines
     )
     assert (before - now) / (1024 * 128256) == pytest.approx(22.5, abs=0.1)
 
