@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from engine.errors import ScenarioError
 from engine.plan import Plan, plan, resized
-from engine.scenario import Scenario
+from engine.scenario import Hardware, LayoutChoice, Scenario
 
 # The largest box in common use; bigger single nodes (NVL72) are taken as entered.
 COMMON_NODE_GPUS = 8
@@ -17,12 +17,22 @@ CLUSTER_NODES = (2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """The workload sized on `nodes` of `gpus_per_node` cards; plan is None where no layout is valid."""
+    """The workload sized on `nodes` of `gpus_per_node` cards; plan is None where no layout is valid.
+
+    pinned: the entered build in its pinned layout, where that does not carry the workload and the plan, in another
+    layout of the same GPUs, does.
+    """
 
     gpus_per_node: int
     nodes: int
     plan: Plan | None
     why_not: str = ""
+    pinned: Plan | None = None
+
+    @property
+    def gpus(self) -> int:
+        """GPUs over all nodes."""
+        return self.gpus_per_node * self.nodes
 
     @property
     def carries(self) -> bool:
@@ -47,11 +57,23 @@ class Attempt:
 
 
 def attempt(scenario: Scenario, gpus_per_node: int, nodes: int = 1) -> Attempt:
-    """Size the workload on a build with a free layout; one without a valid layout is a no with its reason."""
+    """Size the workload on a build; one without a valid layout is a no with its reason.
+
+    The entered build keeps its pinned layout, unless only another one carries the workload; other builds are free to
+    take any.
+    """
+    hardware, pinned = scenario.hardware, None
     try:
-        return Attempt(gpus_per_node, nodes, plan(resized(scenario, gpus_per_node, nodes)))
+        if scenario.layout != LayoutChoice() and (gpus_per_node, nodes) == (hardware.gpus_per_node, hardware.nodes):
+            pinned = plan(scenario)
+            if pinned.carries:
+                return Attempt(gpus_per_node, nodes, pinned)
+        found = plan(resized(scenario, gpus_per_node, nodes))
     except ScenarioError as error:
-        return Attempt(gpus_per_node, nodes, None, error.reason)
+        return Attempt(gpus_per_node, nodes, pinned, error.reason)
+    if pinned is None or found.carries:
+        return Attempt(gpus_per_node, nodes, found, pinned=pinned)
+    return Attempt(gpus_per_node, nodes, pinned)
 
 
 def _first(attempts: Iterable[Attempt]) -> Attempt:
@@ -68,11 +90,16 @@ def _first(attempts: Iterable[Attempt]) -> Attempt:
     return last
 
 
+def largest_node(hardware: Hardware) -> int:
+    """GPUs of the largest box in common use that this card is sold in and this link joins."""
+    limits = (COMMON_NODE_GPUS, hardware.intra_link.max_gpus, hardware.accelerator.max_gpus_per_node)
+    return min(limit for limit in limits if limit is not None)
+
+
 def node_sizes(scenario: Scenario) -> tuple[int, ...]:
-    """GPUs one node may have: the entered count, then larger boxes up to the common eight."""
+    """GPUs one node may have: the entered count, then larger boxes up to the largest common one."""
     entered = scenario.hardware.gpus_per_node
-    limit = scenario.hardware.intra_link.max_gpus or COMMON_NODE_GPUS
-    larger = tuple(n for n in (2, 4, 8) if entered < n <= min(COMMON_NODE_GPUS, limit))
+    larger = tuple(n for n in (2, 4, 8) if entered < n <= largest_node(scenario.hardware))
     return (entered, *larger) if entered > 1 else larger or (1,)
 
 
@@ -93,7 +120,7 @@ def roomier(scenario: Scenario, tight: Attempt) -> Attempt | None:
     if tight.nodes > 1:
         sizes = ((tight.gpus_per_node, nodes) for nodes in CLUSTER_NODES if nodes > tight.nodes)
     else:
-        limit = min(COMMON_NODE_GPUS, scenario.hardware.intra_link.max_gpus or COMMON_NODE_GPUS)
+        limit = largest_node(scenario.hardware)
         sizes = ((gpus, 1) for gpus in (2, 4, 8) if tight.gpus_per_node < gpus <= limit)
     for gpus_per_node, nodes in sizes:
         found = attempt(scenario, gpus_per_node, nodes)

@@ -114,13 +114,17 @@ def layout_words(layout: Layout) -> str:
     return " x ".join(parts)
 
 
-def _worth_trying(scenario: Scenario, layouts: tuple[Layout, ...]) -> list[Layout]:
-    """Leave out pipelines inside a node wherever some TP without them fills it: they never win there."""
+def _worth_trying(scenario: Scenario, layouts: tuple[Layout, ...]) -> tuple[list[Layout], list[Layout]]:
+    """The layouts to try first, and those to try besides where none of the first carries the workload.
+
+    A pipeline inside a node is as slow for one user as a GPU alone, so that a TP that fills the node wins wherever it
+    fits. It does not always: KV heads fewer than TP are stored more than once, and PP never stores one twice.
+    """
     nodes = scenario.hardware.nodes
     if scenario.layout.pp is not None or splits_by_layer(scenario):
-        return list(layouts)
+        return list(layouts), []
     lean = [layout for layout in layouts if layout.pp == 1 or (nodes > 1 and layout.pp <= nodes)]
-    return lean or list(layouts)
+    return (lean, [layout for layout in layouts if layout not in lean]) if lean else (list(layouts), [])
 
 
 def _without_fabric(scenario: Scenario, fitting: list[tuple[Layout, Room]]) -> list[tuple[Layout, Room]]:
@@ -134,10 +138,13 @@ def _without_fabric(scenario: Scenario, fitting: list[tuple[Layout, Room]]) -> l
 
 @lru_cache(maxsize=4096)
 def _choose(scenario: Scenario) -> Plan:
-    layouts = _worth_trying(scenario, candidate_layouts(scenario))
-    if scenario.workload.is_inference:
-        return _served(scenario, layouts)
-    return _trained(scenario, layouts)
+    first, besides = _worth_trying(scenario, candidate_layouts(scenario))
+    choose = _served if scenario.workload.is_inference else _trained
+    found = choose(scenario, first)
+    if found.carries or not besides:
+        return found
+    wider = choose(scenario, first + besides)
+    return wider if wider.carries or (wider.fits, wider.memory.starts) > (found.fits, found.memory.starts) else found
 
 
 def _served(scenario: Scenario, layouts: list[Layout]) -> Plan:
@@ -193,13 +200,20 @@ def taken_by_users(scenario: Scenario) -> Callable[[int], Taken | None]:
     For searches over the users of one build: whatever does not depend on them is worked out once. Raises
     ScenarioError for a build without a layout.
     """
-    layouts = _worth_trying(scenario, candidate_layouts(scenario))
-    rooms = [(layout, serving_rooms(scenario, layout)) for layout in layouts]
+    first, besides = _worth_trying(scenario, candidate_layouts(scenario))
+    tiers = [[(layout, serving_rooms(scenario, layout)) for layout in layouts] for layouts in (first, besides)]
     servers: dict[int, Server] = {}
 
     def taken(users: int) -> Taken | None:
+        best = best_of(users, tiers[0])
+        if tiers[1] and (best is None or not best.carries):
+            wider = best_of(users, [*tiers[0], *tiers[1]])
+            best = wider if best is None or (wider is not None and wider.carries) else best
+        return best
+
+    def best_of(users: int, rooms: list[tuple[Layout, Rooms]]) -> Taken | None:
         sized = [(layout, room.at(users)) for layout, room in rooms]
-        leads, first = -1.0, None
+        leads, chosen = -1.0, None
         for layout, room in _worth_timing(scenario, sized):
             server = servers.get(id(layout))  # the same objects in every call, and cheaper to find than equal ones
             if server is None:
@@ -207,8 +221,8 @@ def taken_by_users(scenario: Scenario) -> Callable[[int], Taken | None]:
             score, meets = server.score(users, room)
             score *= _haircut(scenario, room)
             if score > leads:
-                leads, first = score, Taken(room, server, meets)
-        return first
+                leads, chosen = score, Taken(room, server, meets)
+        return chosen
 
     return taken
 

@@ -307,13 +307,17 @@ class Flip:
 
 @dataclass(frozen=True, slots=True)
 class Build:
-    """A build that a verdict names: nodes of gpus_per_node of the entered card, in a weight format."""
+    """A build that a verdict names: nodes of gpus_per_node of the entered card, in a weight format.
+
+    layout: where the person pinned one and this build is in another; None where it is the pinned or the automatic one.
+    """
 
     words: str
     gpus_per_node: int
     nodes: int
     weights: str
     replicas: int = 1
+    layout: Layout | None = None
 
 
 @dataclass(frozen=True, slots=True)

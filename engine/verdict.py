@@ -12,11 +12,11 @@ from dataclasses import dataclass, replace
 from engine.attempts import Attempt, attempt, cluster, one_node, roomier
 from engine.formats import FORMATS
 from engine.parameters import count_parameters
-from engine.plan import Plan
+from engine.plan import Plan, layout_words
 from engine.prices import usd_per_gpu_hour
 from engine.replicas import node_capacity, nodes_for_deadline, replica_words, replicas_needed, router, without_load
 from engine.scaling import scaling_table
-from engine.scenario import Scenario
+from engine.scenario import Layout, LayoutChoice, Scenario
 from engine.sizing import Answer, Build, Evidence, Step, Verdict
 from engine.units import GIB, duration
 
@@ -90,7 +90,7 @@ def _findings(scenario: Scenario, high: Scenario, entered: Plan) -> list[_Findin
     holders = [found for found in (node, eight, int4) if found is not None]
     holder = next((found for found in holders if found.holds), holders[-1])
     load = _load_step(scenario, holder, frontier)
-    joined = _joined(high, load)
+    joined = _joined(scenario, load)
     if joined is not None:
         clause = f"{load.replicas} replicas would take it, {joined.nodes} nodes joined take it too: {load.clause}"
         load = replace(load, yes=False, clause=clause, replicas=1)
@@ -101,7 +101,7 @@ def _findings(scenario: Scenario, high: Scenario, entered: Plan) -> list[_Findin
         load,
     ]
     ended = any(finding.yes for finding in findings)
-    findings.append(_cluster_step(high, holder, frontier, ended, joined))
+    findings.append(_cluster_step(scenario, holder, frontier, ended, joined, entered))
     findings.append(_frontier_step(scenario, frontier, findings[4].attempt, entered))
     if entered.carries and not any(finding.yes for finding in findings):
         _as_entered(findings, entered)
@@ -226,7 +226,7 @@ def _load_step(scenario: Scenario, holder: Attempt, frontier: bool) -> _Finding:
     return _Finding(3, question, True, clause, holder, count, _evidence(holder))
 
 
-def _joined(high: Scenario, load: _Finding) -> Attempt | None:
+def _joined(scenario: Scenario, load: _Finding) -> Attempt | None:
     """The cluster to take instead of replicas that hold a model and next to none of the load; None where there is none.
 
     A node whose weights are past the rule has little room for the cache. Where its replicas would be more than twice
@@ -234,26 +234,32 @@ def _joined(high: Scenario, load: _Finding) -> Attempt | None:
     """
     one = load.attempt.plan if load.yes and load.attempt is not None else None
     most = (load.replicas - 1) // WORTH_JOINING
-    if one is None or not high.workload.is_inference or most < 2 or one.memory.weights_share <= WEIGHTS_RULE[1]:
+    if one is None or not scenario.workload.is_inference or most < 2 or one.memory.weights_share <= WEIGHTS_RULE[1]:
         return None
-    found = cluster(high, most)
+    found = cluster(scenario, most)
     return found if found.carries else None
 
 
-def _cluster_step(high: Scenario, holder: Attempt, frontier: bool, ended: bool, joined: Attempt | None) -> _Finding:
+def _cluster_step(
+    scenario: Scenario, holder: Attempt, frontier: bool, ended: bool, joined: Attempt | None, entered: Plan
+) -> _Finding:
+    """The cluster of full nodes, in the format entered; the entered one where that carries it with no more GPUs."""
     question = "Must it run across nodes?"
     if ended:
         return _Finding(4, question, False, "a step before this one carries it")
     if holder.holds and not frontier and joined is None:
-        inference = high.workload.is_inference
+        inference = scenario.workload.is_inference
         clause = "a fabric only adds latency" if inference else "more nodes are data parallel, which step 3 counts"
         return _Finding(4, question, False, f"the model fits one node: {clause}", holder, evidence=_evidence(holder))
     if frontier:
-        spread = cluster(high)
+        spread = cluster(scenario)
         return _Finding(4, question, False, "pretraining at this size is step 5", spread, evidence=_evidence(spread))
-    found = joined or cluster(high)
+    found = joined or cluster(scenario)
+    own = Attempt(scenario.hardware.gpus_per_node, scenario.hardware.nodes, entered)
+    if own.nodes > 1 and own.carries and (not found.carries or own.gpus <= found.gpus):
+        found = own
     why = _efficiency(found) if found.carries else _why(found)
-    clause = f"{found.build}{_needed(high, found)} over {high.hardware.inter_link.name}: {why}"
+    clause = f"{found.build}{_needed(scenario, found)} over {scenario.hardware.inter_link.name}: {why}"
     return _Finding(4, question, found.carries, clause, found, evidence=_evidence(found))
 
 
@@ -305,6 +311,9 @@ def _why(found: Attempt) -> str:
     """Why a build does or does not carry the workload, in one clause that starts with figures."""
     if found.plan is None:
         return found.why_not
+    if found.pinned is not None:
+        pinned, free = layout_words(found.pinned.layout), layout_words(found.plan.layout)
+        return f"no with {pinned}, as pinned; yes with {free}: {found.plan.memory.headroom_reason}"
     memory, worst = found.plan.memory, found.plan.memory.worst
     if not found.plan.fits:
         workload = found.plan.scenario.workload
@@ -484,6 +493,13 @@ def _only_just(found: Attempt) -> str:
     return " (marginal)" if marginal else ""
 
 
+def _other_layout(scenario: Scenario, found: Attempt) -> Layout | None:
+    """The layout of a build, where the person pinned one that it does not keep."""
+    if scenario.layout == LayoutChoice() or found.plan is None or found.plan.scenario.layout == scenario.layout:
+        return None
+    return found.plan.layout
+
+
 def _say(
     scenario: Scenario, high: Scenario, findings: list[_Finding], end: _Finding | None
 ) -> tuple[Answer, str, Build]:
@@ -513,16 +529,23 @@ def _say(
         return (
             "one-gpu",
             f"One GPU{_only_just(found)}: {at} on 1x {card}{extra}",
-            Build(found.build, 1, 1, model.weights),
+            Build(found.build, 1, 1, model.weights, layout=_other_layout(scenario, found)),
         )
     if end.number == 4:
-        build = Build(found.build, found.gpus_per_node, found.nodes, high.model.weights)
+        build = Build(
+            found.build, found.gpus_per_node, found.nodes, model.weights, layout=_other_layout(scenario, found)
+        )
         shape = _shape_words(scenario, found)
         return "multi-node", f"A cluster{_only_just(found)}: {found.build}, {shape}, {hardware.inter_link.name}", build
     weights = found.plan.scenario.model.weights if found.plan is not None else model.weights
     if end.number == 3:
         build = Build(
-            f"{end.replicas} replicas of {found.build}", found.gpus_per_node, end.replicas, weights, end.replicas
+            f"{end.replicas} replicas of {found.build}",
+            found.gpus_per_node,
+            end.replicas,
+            weights,
+            end.replicas,
+            _other_layout(scenario, found),
         )
         if not inference:
             words = f"Replicas: {end.replicas} nodes of {found.build}, data parallel over {hardware.inter_link.name}"
@@ -545,4 +568,4 @@ def _say(
     elif found.gpus_per_node > hardware.gpus:
         head += f"; {hardware.gpus} {'is' if hardware.gpus == 1 else 'are'} too few"
     answer: Answer = "one-node" if end.number == 1 else "one-node-int4"
-    return answer, head, Build(found.build, found.gpus_per_node, 1, weights)
+    return answer, head, Build(found.build, found.gpus_per_node, 1, weights, layout=_other_layout(scenario, found))
