@@ -859,18 +859,22 @@ def text_of(scenario: Scenario, field: Field) -> str:
     return numbers.typed(value) if isinstance(value, int | float) and not isinstance(value, bool) else str(value)
 
 
-def chosen_by_auto(sizing: Sizing | None, field: Field) -> str:
-    """What a field that was left open came to, for fields where the Sizing says so; empty otherwise."""
+def auto_value(sizing: Sizing | None, field: Field) -> Any:
+    """What a field that was left open came to in a Sizing: a number, a word or a yes; None where it does not say so."""
     if sizing is None:
-        return ""
+        return None
     section, _, name = field.key.partition(".")
-    if section == "layout":
-        value = getattr(sizing.layout, name)
-        return "yes" if value is True else "no" if value is False else str(value)
-    value = getattr(sizing.resolved, name, None)
+    return getattr(sizing.layout if section == "layout" else sizing.resolved, name, None)
+
+
+def chosen_by_auto(sizing: Sizing | None, field: Field) -> str:
+    """The same in words, for the form; empty where the Sizing does not say so."""
+    value = auto_value(sizing, field)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     if value is None or isinstance(value, str):
         return value or ""
-    if section == "money":
+    if field.key.startswith("money."):
         return f"${value:,.2f}" if value < 1000 else f"${value:,.0f}" if value < 100_000 else f"${value / 1000:,.0f}k"
     return numbers.typed(round(value, 3))
 
@@ -952,12 +956,10 @@ def stepped(scenario: Scenario, sizing: Sizing | None, field: Field, up: bool) -
     if field.kind != "number":
         return value
     if value is None:
-        auto = chosen_by_auto(sizing, field)
-        value = float(auto) if auto else _FIRST.get(field.key)
+        value = auto_value(sizing, field)
         if value is None:
-            return field.low if not math.isinf(field.high) else 1
-        if not auto:
-            return value
+            value = _FIRST.get(field.key)
+            return value if value is not None else field.low if not math.isinf(field.high) else 1
     if field.step == "double":
         power = math.log2(max(value, 1))
         new = 2.0 ** (math.floor(power + 1e-9) + 1) if up else 2.0 ** (math.ceil(power - 1e-9) - 1)

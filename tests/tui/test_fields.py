@@ -8,9 +8,10 @@ import pytest
 
 from catalog import load
 from engine.errors import ScenarioError
-from engine.scenario import KINDS
+from engine.scenario import KINDS, Scenario
 from engine.size import size
 from tests.tui.builds import BUILDS
+from tests.tui.driver import app_of, running
 from tui import fields, session
 from tui.fields import BY_KEY, FIELDS, InvalidEntry
 from tui.store import with_value
@@ -29,6 +30,49 @@ def test_numbers_step_both_ways_within_their_range(field: fields.Field) -> None:
             assert field.low <= value <= field.high
             scenario = fields.changed(scenario, field, value, load())
             assert fields.parse(field, fields.text_of(scenario, field)) == value
+
+
+def every_kind(kind: str) -> list[Scenario]:
+    """Builds of a kind of work: one card, two mixed kinds, two nodes with a pipeline; every price open."""
+    weights = "bf16" if kind not in ("serve", "batch") else "fp8"
+    found = []
+    for start in (START, MIXED, fields.changed(START, BY_KEY["hardware.nodes"], 2, load())):
+        scenario = with_value(with_value(start, "workload.kind", kind), "model.weights", weights)
+        found.append(scenario)
+    found[-1] = with_value(with_value(found[-1], "layout.pp", 2), "workload.pipeline_schedule", "interleaved")
+    return found
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_field_steps_from_what_it_came_to(kind: str) -> None:
+    open_numbers = set()
+    for scenario in every_kind(kind):
+        sizing = size(scenario)
+        for field in fields.shown(scenario):
+            opened = fields.changed(scenario, field, None, load()) if field.optional else scenario
+            came_to = fields.auto_value(sizing, field) if fields.is_auto(opened, field) else None
+            values = {up: fields.stepped(opened, sizing, field, up) for up in (True, False)}
+            if field.kind == "number":
+                assert all(field.low <= value <= field.high for value in values.values()), field.key
+                for value in values.values():
+                    assert fields.changed(opened, field, value, load()) is not None
+            elif field.choices:
+                assert all(value in dict(field.choices) for value in values.values()), field.key
+            if field.kind == "number" and came_to is not None:
+                open_numbers.add(field.key)
+                assert values[False] <= came_to <= values[True], field.key
+                assert values[False] < values[True], field.key
+    assert {"money.gpu_price_usd", "money.electricity_usd_per_kwh", "layout.tp"} <= open_numbers
+
+
+async def test_a_step_on_an_open_price_starts_at_the_catalogs() -> None:
+    async with running(app_of(START)) as app:
+        await app.go_to("money.electricity_usd_per_kwh")
+        shown = fields.auto_value(app.app.store.sizing, BY_KEY["money.electricity_usd_per_kwh"])
+        await app.press("up", "down", "down")
+        stepped = app.app.store.scenario.money.electricity_usd_per_kwh
+        assert stepped is not None
+        assert shown - 0.02 < stepped < shown
 
 
 @pytest.mark.parametrize(
