@@ -1,0 +1,131 @@
+"""Every figure of the golden builds, as plain data; import it only where the constants are held."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from catalog import Catalog
+from engine.flips import flip_points
+from engine.hardware import Accelerator, Link, Platform
+from engine.prospects import prospects
+from engine.recommend import Limits, fixes
+from engine.scenario import Scenario
+from engine.size import size
+from engine.sizing import Sizing
+from tests.golden.frozen import frozen_catalog, sessions
+from tui import drift, recommended, report, session
+
+DIGITS = 10
+FLIPPED = (
+    "serve-8b-bf16-one-4090",
+    "serve-70b-nvfp4-trtllm",
+    "serve-qwen3-next-burst",
+    "full-qwen2.5-zero2-8bit",
+    "full-8b-zero1-offload",
+    "lora-8b-one-4090",
+    "pretrain-8b-64k-cp4",
+)
+"""Builds whose flip points are held too: a search of their own, too slow to do for all."""
+SEARCHED = ("serve-70b-fp8-8x-rtxpro6000", "full-qwen2.5-zero2-8bit", "batch-72b-awq-own-prices")
+"""Builds whose `recommend` is held too."""
+
+
+def plain(value: Any) -> Any:
+    """Records, rows and tuples as JSON data, floats at ten digits; the scenario is what was asked, not a figure."""
+    if value is None or isinstance(value, bool | int | str):
+        return value
+    if isinstance(value, float):
+        return float(f"{value:.{DIGITS}g}") if math.isfinite(value) else str(value)
+    if isinstance(value, Accelerator | Link | Platform):
+        return value.id
+    names = getattr(value, "_fields", None)
+    if names is None and dataclasses.is_dataclass(value):
+        names = [field.name for field in dataclasses.fields(value)]
+    if names is not None:
+        parts = {name: getattr(value, name) for name in names}
+        return {name: plain(part) for name, part in parts.items() if not isinstance(part, Scenario)}
+    if isinstance(value, tuple | list):
+        return [plain(item) for item in value]
+    raise TypeError(f"{type(value).__name__} has no place among figures")
+
+
+def figures_of(name: str, scenario: Scenario, sizing: Sizing) -> dict[str, Any]:
+    """What one build is sized at: the Sizing, the changes on offer, and the curve of a training run."""
+    data: dict[str, Any] = plain(sizing)
+    data["fixes"] = plain(fixes(scenario))
+    if not scenario.workload.is_inference:
+        data["prospects"] = plain(prospects(scenario))
+    if name in FLIPPED:
+        data["flips"] = plain(flip_points(scenario))
+    return data
+
+
+def everything(names: Iterable[str] = ()) -> dict[str, Any]:
+    """The figures of each build by name, and the keys of the JSON reports over all of them."""
+    known = frozen_catalog()
+    texts = sessions()
+    figures: dict[str, Any] = {}
+    reports: list[Any] = []
+    searches: list[Any] = []
+    for name in names or texts:
+        scenario = session.parse(texts[name], file=name, known=known)
+        sizing = size(scenario)
+        figures[name] = figures_of(name, scenario, sizing)
+        if name in FLIPPED:
+            reports.append(report.as_data(sizing))
+        else:  # without its flip points, which the others hold
+            reports.append(report._data(sizing, fixes(scenario)))
+        if name in SEARCHED:
+            found = recommended.as_data(recommended.search(scenario, Limits()))
+            figures[name]["recommend"] = found
+            searches.append(found)
+    reports.append(_drifted(known, texts[SEARCHED[0]]))
+    searches.append(_within_limits(known, texts[SEARCHED[0]]))
+    return {"figures": figures, "report": list(key_paths(reports)), "recommend": list(key_paths(searches))}
+
+
+def _drifted(known: Catalog, text: str) -> dict[str, Any]:
+    """The report of a session that was saved when the catalog knew less of the card."""
+    scenario = session.parse(text, known=known)
+    table = dataclasses.replace(drift.figures_of(scenario), bandwidth_gb_s=1000.0)
+    past = report.past_of(table, scenario, size)
+    data: dict[str, Any] = json.loads(report.render(size(scenario), "json", past))
+    return data
+
+
+def _within_limits(known: Catalog, text: str) -> dict[str, Any]:
+    scenario = session.parse(text, known=known)
+    limits = Limits(buy_usd=1e6, rent_usd_per_month=1e6, power_w=1e6, vendors=("NVIDIA",), owned=("h100-sxm",))
+    return recommended.as_data(recommended.search(scenario, limits))
+
+
+def key_paths(documents: Iterable[Any]) -> Iterator[str]:
+    """Every path of keys in some JSON documents with the kinds of value found there, sorted: `memory.fits boolean`."""
+    kinds: dict[str, set[str]] = {}
+    for document in documents:
+        _collect(document, "", kinds)
+    for path in sorted(kinds):
+        yield f"{path} {'|'.join(sorted(kinds[path]))}"
+
+
+def _collect(value: Any, path: str, kinds: dict[str, set[str]]) -> None:
+    if path:
+        kinds.setdefault(path, set()).add(_kind(value))
+    if isinstance(value, dict):
+        for key, item in value.items():
+            _collect(item, f"{path}.{key}" if path else key, kinds)
+    elif isinstance(value, list):
+        for item in value:
+            _collect(item, f"{path}[]", kinds)
+
+
+def _kind(value: Any) -> str:
+    if isinstance(value, bool):
+        return "boolean"
+    if isinstance(value, int | float):
+        return "number"
+    return {str: "text", dict: "object", list: "list", type(None): "null"}[type(value)]
