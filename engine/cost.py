@@ -241,7 +241,6 @@ def cost(plan: Plan, power: Power) -> Cost:
     per_million = None
     if rent is not None and plan.serving is not None and plan.serving.tokens_per_s_total > 0:
         per_million = rent / 3600.0 / plan.serving.tokens_per_s_total * 1e6
-    run = hourly * plan.training.gpu_hours if hourly is not None and plan.training is not None else None
     saved = month - (electricity or 0.0) if month is not None else None
     break_even = buy / saved if buy is not None and saved is not None and saved > 0 else None
     api, api_note = _api(plan)
@@ -276,7 +275,7 @@ def cost(plan: Plan, power: Power) -> Cost:
         usd_per_million_tokens=per_million,
         api_usd_per_million_tokens=api,
         api_note=api_note,
-        run_usd=run,
+        run_usd=plan.run_usd,
         break_even_months=break_even,
         electricity_usd_per_month=electricity,
         checkpoint_bytes=checkpoint,

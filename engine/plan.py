@@ -8,7 +8,6 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from engine.layout import candidate_layouts, check_choice, splits_by_layer
-from engine.prices import usd_per_gpu_hour
 from engine.scenario import Hardware, Layout, LayoutChoice, Scenario
 from engine.serving_advice import with_suggestions
 from engine.serving_memory import Room, Rooms, serving_memory, serving_room, serving_rooms
@@ -43,8 +42,7 @@ class Plan:
     @property
     def run_usd(self) -> float | None:
         """What the training run costs at the hourly price of its GPUs; None for inference and without a price."""
-        hourly = usd_per_gpu_hour(self.scenario)[0]
-        return None if self.training is None or hourly is None else hourly * self.training.gpu_hours
+        return None if self.training is None else self.training.cost_usd
 
     @property
     def over_budget(self) -> bool:

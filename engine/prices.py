@@ -37,3 +37,9 @@ def usd_per_gpu_hour(scenario: Scenario) -> tuple[float | None, str]:
     if scenario.hardware.mixed:
         return None, "nobody rents out a node of two kinds of card"
     return on_demand_usd_per_gpu_hour(scenario.facts, scenario.hardware.accelerator.id)
+
+
+def run_usd(scenario: Scenario, gpu_hours: float) -> float | None:
+    """What so many GPU-hours of a scenario's card cost, USD: the one cost of a training run; None without a price."""
+    hourly = usd_per_gpu_hour(scenario)[0]
+    return None if hourly is None else hourly * gpu_hours

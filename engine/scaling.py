@@ -7,7 +7,6 @@ of tests/reference/seed_claims.toml.
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -19,6 +18,7 @@ from engine.errors import ScenarioError
 from engine.hardware import Accelerator, Facts, Link
 from engine.layout import candidate_layouts
 from engine.plan import Plan, memory_of, plan, resized
+from engine.prices import usd_per_gpu_hour as gpu_hour_price
 from engine.scenario import Hardware, Layout, LayoutChoice, Scenario, Sharding, ShardingGroup, Workload
 from engine.sizing import ScalingRow
 from engine.training_speed import (
@@ -490,19 +490,7 @@ DEFAULT_COUNTS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 
 def hourly_usd(scenario: Scenario) -> float | None:
     """What a GPU costs an hour: as entered, else the median on-demand offer of the catalog; None when unknown."""
-    if scenario.money.usd_per_gpu_hour is not None:
-        return scenario.money.usd_per_gpu_hour
-    return _median_rental(scenario.facts, scenario.hardware.accelerator.id)
-
-
-@lru_cache(maxsize=256)
-def _median_rental(facts: Facts, accelerator_id: str) -> float | None:
-    offers = [
-        rental.usd_per_gpu_hour
-        for rental in facts.rentals
-        if rental.accelerator == accelerator_id and rental.billing == "on-demand"
-    ]
-    return statistics.median(offers) if offers else None
+    return gpu_hour_price(scenario)[0]
 
 
 def strong_scaling_curve(

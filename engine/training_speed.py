@@ -21,6 +21,7 @@ from engine.calibration import training_speed as fit
 from engine.collectives import NOTHING, Curve, Op, curve
 from engine.flops import active_elements, attention_flops_per_token, forward_flops_per_token
 from engine.hardware import Accelerator, Link
+from engine.prices import run_usd
 from engine.scenario import Hardware, Layout, Scenario, Sharding, ShardingGroup, Software, Workload
 from engine.sizing import Interval, Memory, Training
 from engine.traffic import ranks_per_node
@@ -817,7 +818,6 @@ def training_speed(scenario: Scenario, layout: Layout, memory: Memory, made: Ste
     r = rates(hardware.accelerator, workload.compute_dtype, workload.software)
     low, high = FITTED.intervals[interval_group(architecture, workload)]
     model_flops = 3.0 * forward_flops_per_token(architecture, workload.sequence_length)
-    hourly = scenario.money.usd_per_gpu_hour
     efficiency = min(1.0, per_gpu / alone)
     worst, best = (made.tokens / made.total(x, x, x)[0] / gpus for x in OVERLAP_RANGE)
     return Training(
@@ -836,7 +836,7 @@ def training_speed(scenario: Scenario, layout: Layout, memory: Memory, made: Ste
         communication_s=made.communication_s,
         exposed_communication_s=made.exposed_s,
         bubble_share=made.bubble_s / made.seconds,
-        cost_usd=gpu_hours * hourly if hourly is not None else None,
+        cost_usd=run_usd(scenario, gpu_hours),
         meets_deadline=None if workload.deadline_days is None else days <= workload.deadline_days,
         goodput=keep,
         tp_communication_s=made.tp_each_s * made.micro_batches,

@@ -14,10 +14,10 @@ from engine.cost import (
     facility_ratio,
 )
 from engine.parameters import count_parameters
-from engine.prices import usd_per_gpu_hour
 from engine.sizing import Cost, FigureKind, Power
 from engine.units import SECONDS_PER_HOUR
 from engine.workings.case import Case
+from engine.workings.price import put_hourly
 from engine.workings.record import Sheet, Working, unknown
 
 MODEL = "engine.cost"
@@ -33,13 +33,6 @@ def _power(case: Case) -> Power:
     if case.sizing is None:
         raise KeyError("power")
     return case.sizing.power
-
-
-def _hourly(case: Case, sheet: Sheet) -> str:
-    hourly, note = usd_per_gpu_hour(case.scenario)
-    entered = case.scenario.money.usd_per_gpu_hour is not None
-    kind: FigureKind = "entered" if entered else "data sheet"
-    return sheet.put("usd_per_gpu_hour", hourly or 0.0, "USD", note, kind)
 
 
 def _buy(case: Case) -> Working:
@@ -79,7 +72,7 @@ def _hour(case: Case) -> Working:
         cost.rent_usd_per_hour,
         "USD",
         "price of a GPU-hour x GPUs",
-        f"{_hourly(case, sheet)} * {gpus}",
+        f"{put_hourly(case, sheet)} * {gpus}",
         "data sheet",
         cost.rent_note,
     )
@@ -217,7 +210,7 @@ def _run(case: Case) -> Working:
         cost.run_usd,
         "USD",
         "GPU-hours x price of one",
-        f"{hours} * {_hourly(case, sheet)}",
+        f"{hours} * {put_hourly(case, sheet)}",
         "fitted",
         MODEL,
     )

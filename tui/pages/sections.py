@@ -413,7 +413,8 @@ def _training(sizing: Sizing, look: Look) -> list[Line]:
         ),
         Figure("Efficiency", percent(run.efficiency), "of one alone", _t("efficiency")),
     ]
-    if run.cost_usd is not None:
+    if run.cost_usd is not None and sizing.scenario.money.usd_per_gpu_hour is not None:
+        # at the catalog's price it stands with the run
         items.append(Figure("Rent", usd(run.cost_usd), "for the run", _t("cost_usd")))
     exposed = run.exposed_communication_s / run.step_s if run.step_s else 0.0
     share = "figure:ratio(training.exposed_communication_s,training.step_s)"

@@ -227,8 +227,8 @@ def the_run(sizing: Sizing, look: Look) -> list[Line]:
         ),
         Figure("Goodput", f"{100 * run.goodput:.1f} %", "checkpoints, failures", "figure:training.goodput"),
     ]
-    cost = run.cost_usd if run.cost_usd is not None else sizing.cost.run_usd
-    if cost is not None and run.cost_usd is None:  # at an entered price it stands with the speed
+    cost = run.cost_usd
+    if cost is not None and sizing.scenario.money.usd_per_gpu_hour is None:  # an entered price stands with the speed
         items.append(Figure("Rent", usd(cost), "at catalog prices", "figure:cost.run_usd"))
     if work.deadline_days is not None:
         late = run.days > work.deadline_days

@@ -8,6 +8,7 @@ from engine.sizing import Interval
 from engine.training_speed import CHECKPOINT_WRITE_GB_S_PER_NODE, GPU_HOURS_BETWEEN_FAILURES, RESTART_S, context_ranks
 from engine.units import GB, SECONDS_PER_DAY, SECONDS_PER_HOUR
 from engine.workings.case import Case
+from engine.workings.price import put_hourly
 from engine.workings.record import Sheet, Working
 from engine.workings.training_speed.shared import MODEL, body_in, error_of, run_of, workload_of
 
@@ -162,18 +163,16 @@ def _goodput(case: Case) -> Working:
 
 def _cost(case: Case) -> Working:
     run, sheet = run_of(case), Sheet()
-    hourly = case.scenario.money.usd_per_gpu_hour
-    if run.cost_usd is None or hourly is None:
+    if run.cost_usd is None:
         raise KeyError("training.cost_usd")
     hours = sheet.see("gpu_hours", run.gpu_hours, "GPU-hours", "training.gpu_hours")
-    price = sheet.entered("usd_per_gpu_hour", hourly, "USD")
     return sheet.working(
         "training.cost_usd",
         "Rent of the run",
         run.cost_usd,
         "USD",
         "GPU-hours x price",
-        f"{hours} * {price}",
+        f"{hours} * {put_hourly(case, sheet)}",
         "fitted",
         MODEL,
     )
