@@ -8,9 +8,12 @@ import os
 from pathlib import Path
 
 from catalog.user import under_home
+from tui import disk
 
 APP = "sizeup"
+RECENT = "recent.json"
 RECENT_LIMIT = 20
+RECENT_BYTES = 2**18  # twenty of the longest names that a file can have
 
 
 def _folder(variable: str, default: str) -> Path:
@@ -41,25 +44,47 @@ def created(folder: Path) -> Path:
 def recent() -> list[Path]:
     """Recently opened sessions that still exist, latest first. A damaged list is an empty one."""
     try:
-        stored = json.loads((state_folder() / "recent.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
-        return []
-    if not isinstance(stored, list):
+        stored = _stored()
+    except ValueError:
         return []
     found = []
-    for item in stored[:RECENT_LIMIT]:
+    for item in stored:
         with contextlib.suppress(OSError, ValueError):  # a name that cannot be looked up is not there
-            if isinstance(item, str) and Path(item).is_file():
+            if Path(item).is_file():
                 found.append(Path(item))
     return found
 
 
+def _stored() -> list[str]:
+    """The names in the recent list; none without a list. Raises ValueError for what is no such list."""
+    try:
+        raw = disk.read(state_folder() / RECENT, RECENT_BYTES, "recent list")
+        stored = json.loads(raw)
+    except (disk.WrongFile, RecursionError) as problem:
+        raise ValueError(str(problem)) from None
+    except disk.DiskError:  # not there, or not to be had
+        return []
+    if not isinstance(stored, list) or not all(isinstance(item, str) for item in stored):
+        raise ValueError("this is no list of files")
+    return stored[:RECENT_LIMIT]
+
+
+def set_aside_damaged() -> tuple[str, ...]:
+    """Move a damaged recent list out of the way, before the first `remember`; what to say about it."""
+    target = state_folder() / RECENT
+    try:
+        _stored()
+    except ValueError as problem:
+        moved = disk.set_aside(target)
+        done = f"it is {moved.name} now" if moved is not None else "it could not be moved"
+        return (f"{target}: {problem}; {done}",)
+    return ()
+
+
 def remember(path: str | Path) -> None:
     """Put a session first in the recent list. A list that cannot be written is no reason to stop."""
-    latest = Path(os.path.abspath(Path(os.path.expanduser(path))))
-    paths = [latest, *(old for old in recent() if old != latest)][:RECENT_LIMIT]
-    with contextlib.suppress(OSError):
-        target = created(state_folder()) / "recent.json"
-        temporary = target.with_name(f"recent.{os.getpid()}.tmp")
-        temporary.write_text(json.dumps([str(item) for item in paths], indent=1) + "\n", encoding="utf-8")
-        os.replace(temporary, target)
+    with contextlib.suppress(OSError, disk.DiskError, ValueError):
+        latest = Path(os.path.abspath(Path(os.path.expanduser(path))))
+        paths = [latest, *(old for old in recent() if old != latest)][:RECENT_LIMIT]
+        text = json.dumps([str(item) for item in paths], indent=1) + "\n"
+        disk.write(created(state_folder()) / RECENT, text.encode(), private=True)

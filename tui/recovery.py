@@ -6,9 +6,8 @@ import contextlib
 import os
 from pathlib import Path
 
-from tui import paths, session
+from tui import disk, paths, session
 from tui.pins import Pin
-from tui.session import SessionError
 from tui.store import Store
 
 KEPT = "unsaved-{}.toml"
@@ -46,11 +45,11 @@ def keep(store: Store) -> None:
     if not store.dirty:
         forget()
         return
-    with contextlib.suppress(OSError, SessionError):  # the terminal may be gone: nobody is there to be told
+    with contextlib.suppress(OSError, disk.DiskError):  # the terminal may be gone: nobody is there to be told
         paths.created(target.parent)
         pins = [Pin(pin.name, session.anchored(pin.scenario, store.path)) for pin in store.pins]
         text = session.dump(session.anchored(store.scenario, store.path), pinned=pins)
-        session.write_atomically(target, text.encode())
+        disk.write(target, text.encode(), private=True)
 
 
 def forget() -> None:

@@ -13,15 +13,12 @@ table is a field of `Workload`, `LayoutChoice`, `Runtime` or `Money`.
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import os
-import secrets
-import stat
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar, get_args, get_type_hints
+from typing import Any, NamedTuple, TypeVar, get_args, get_type_hints
 
 import tomli_w
 from pydantic_core import ValidationError
@@ -33,6 +30,7 @@ from catalog.schema import check, explain, first_error, keys_of
 from engine.architecture import Architecture
 from engine.formats import FORMATS, KV_FORMATS
 from engine.scenario import LayoutChoice, Model, Money, Runtime, Scenario, Workload
+from tui import disk
 from tui.drift import FIGURES, CatalogTable, Drift, changes, figures_of, with_figures
 from tui.pins import PIN_LENGTH, PIN_NAMES, Pin
 
@@ -126,28 +124,10 @@ def printable(text: str) -> str:
 
 def read_bytes(path: Path, limit: int = MAX_BYTES) -> bytes:
     """The whole of a regular file of at most `limit` bytes. Raises SessionError."""
-    file = str(path)
     try:
-        kind = path.stat()
-        if stat.S_ISDIR(kind.st_mode):
-            raise SessionError(file, "this is a directory, not a session file")
-        if not stat.S_ISREG(kind.st_mode):
-            raise SessionError(file, "this is not a regular file")
-        if kind.st_size > limit:
-            size = kind.st_size / 2**20
-            raise SessionError(file, f"{size:,.0f} MiB is no session file", allowed=f"up to {limit // 2**20} MiB")
-        with path.open("rb") as stream:
-            return stream.read(limit + 1)[:limit]
-    except FileNotFoundError:
-        raise SessionError(file, "no such file") from None
-    except PermissionError:
-        raise SessionError(file, "no permission to read it") from None
-    except OSError as problem:
-        raise SessionError(file, f"cannot be read: {problem.strerror or problem}") from None
-    except SessionError:
-        raise
-    except ValueError as problem:  # a name that no file can have
-        raise SessionError(file, f"cannot be read: {problem}") from None
+        return disk.read(path, limit)
+    except disk.DiskError as problem:
+        raise SessionError(str(path), problem.reason, allowed=problem.allowed) from None
 
 
 def load(path: str | Path) -> Scenario:
@@ -305,30 +285,52 @@ def _document(scenario: Scenario) -> dict[str, Any]:
     return document
 
 
+class Saved(NamedTuple):
+    """What a session file holds now: the Scenario and the pins as written, and the stamp of its bytes."""
+
+    scenario: Scenario
+    pins: tuple[Pin, ...]
+    stamp: str
+
+
 def save(
     scenario: Scenario, path: str | Path, opened_from: str | Path | None = None, pinned: Sequence[Pin] = ()
 ) -> Scenario:
+    """The same as `write`; the Scenario as written is returned. Raises SessionError."""
+    return write(scenario, path, opened_from, pinned).scenario
+
+
+def write(
+    scenario: Scenario, path: str | Path, opened_from: str | Path | None = None, pinned: Sequence[Pin] = ()
+) -> Saved:
     """Write a session file as a whole or not at all; the mode of a file that is replaced is kept.
 
     opened_from: the file that the Scenario came from. A relative `config` path is rewritten when the new file lies
-    in another folder; the Scenario as written is returned. pinned: the builds that it keeps for comparing. The [catalog] table goes into a new file, and into one that
-    has it already. Raises SessionError.
+    in another folder. pinned: the builds that it keeps for comparing. The [catalog] table goes into a new file, and
+    into one that has it already. Raises SessionError.
     """
     target = Path(os.path.expanduser(path))
     source = Path(os.path.expanduser(opened_from)) if opened_from is not None else None
     written = _moved(scenario, target, source)
-    beside = [Pin(entry.name, _moved(entry.scenario, target, source)) for entry in pinned]
+    beside = tuple(Pin(entry.name, _moved(entry.scenario, target, source)) for entry in pinned)
     figures = figures_of(written) if _keeps_figures(target) else None
-    write_atomically(target, dump(written, figures, beside).encode("utf-8", "replace"))
-    return written
+    data = dump(written, figures, beside).encode("utf-8", "replace")
+    try:
+        disk.write(target, data)
+    except disk.DiskError as problem:
+        raise SessionError(str(target), problem.reason, allowed=problem.allowed) from None
+    disk.sweep(target.parent)
+    return Saved(written, beside, disk.stamp_of(data))
 
 
 def _keeps_figures(target: Path) -> bool:
     """Whether a file is to hold the [catalog] table: a new one, or one that has it."""
     try:
-        return "catalog" in document_of(read_text(target))
-    except SessionError:
-        return not target.exists()
+        return "catalog" in document_of(text_of(disk.read(target, MAX_BYTES), str(target)))
+    except disk.NoFile:
+        return True
+    except (disk.DiskError, SessionError):
+        return False
 
 
 def anchored(scenario: Scenario, opened_from: str | Path | None) -> Scenario:
@@ -338,62 +340,6 @@ def anchored(scenario: Scenario, opened_from: str | Path | None) -> Scenario:
         return scenario
     folder = Path(os.path.expanduser(opened_from)).absolute().parent if opened_from is not None else Path.cwd()
     return dataclasses.replace(scenario, model=dataclasses.replace(scenario.model, config=str(folder / config)))
-
-
-def write_atomically(path: Path, data: bytes) -> None:
-    """Replace a file by `data` through a temporary file beside it, synced before it takes the name.
-
-    A symbolic link stays one: what it points to is replaced. Raises SessionError.
-    """
-    file = str(path)
-    temporary: Path | None = None
-    try:
-        target = path.resolve() if path.is_symlink() else path
-        before = target.stat() if target.exists() else None
-        if before is not None:
-            if stat.S_ISDIR(before.st_mode):
-                raise SessionError(file, "this is a directory")
-            if not stat.S_ISREG(before.st_mode):
-                raise SessionError(file, "this is not a regular file")
-            if not os.access(target, os.W_OK):
-                raise SessionError(file, "no permission to write it")
-        temporary = target.with_name(f".sizeup-{secrets.token_hex(6)}.tmp")
-        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(data)
-            stream.flush()
-            if before is not None:
-                os.fchmod(stream.fileno(), stat.S_IMODE(before.st_mode))
-                with contextlib.suppress(OSError):  # only root may hand a file to its former owner
-                    os.fchown(stream.fileno(), before.st_uid, before.st_gid)
-            os.fsync(stream.fileno())
-        os.replace(temporary, target)
-        temporary = None
-        _sync_folder(target.parent)
-    except FileNotFoundError:
-        raise SessionError(file, "its folder does not exist") from None
-    except PermissionError:
-        raise SessionError(file, "no permission to write in this folder") from None
-    except OSError as problem:
-        raise SessionError(file, f"cannot be written: {problem.strerror or problem}") from None
-    except SessionError:
-        raise
-    except ValueError as problem:  # a name that no file can have
-        raise SessionError(file, f"cannot be written: {problem}") from None
-    finally:
-        if temporary is not None:
-            with contextlib.suppress(OSError):  # the first error is the one to tell
-                temporary.unlink()
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make the new name durable; some file systems cannot sync a folder, and the file itself is synced already."""
-    with contextlib.suppress(OSError):
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
 
 
 def _moved(scenario: Scenario, target: Path, opened_from: Path | None) -> Scenario:

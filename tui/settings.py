@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 
-from tui import paths
+from tui import disk, paths
 
 FILE = "settings.json"
 
@@ -22,6 +22,5 @@ def theme(known: tuple[str, ...]) -> str:
 
 def remember_theme(name: str) -> None:
     """Remember a theme. A folder that cannot be written is no reason to stop."""
-    with contextlib.suppress(OSError):
-        target = paths.created(paths.config_folder()) / FILE
-        target.write_text(json.dumps({"theme": name}) + "\n", encoding="utf-8")
+    with contextlib.suppress(OSError, disk.DiskError):
+        disk.write(paths.created(paths.config_folder()) / FILE, (json.dumps({"theme": name}) + "\n").encode())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from pathlib import Path
 
@@ -62,6 +63,20 @@ def test_a_damaged_list_is_an_empty_one(state: Path, content: bytes) -> None:
     state.mkdir(parents=True)
     (state / "recent.json").write_bytes(content)
     assert paths.recent() == []
+    assert [str(state / "recent.json") in words for words in paths.set_aside_damaged()] == [True]
+    assert (state / "recent.json.damaged").read_bytes() == content
+    assert paths.set_aside_damaged() == ()  # it is said once
+
+
+def test_something_else_in_the_place_of_the_list_is_moved_out_of_the_way(tmp_path: Path, state: Path) -> None:
+    state.mkdir(parents=True)
+    (tmp_path / "a.toml").write_text("")
+    os.mkfifo(state / "recent.json")  # reading it would wait for good
+    assert paths.recent() == []
+    assert len(paths.set_aside_damaged()) == 1
+    paths.remember(tmp_path / "a.toml")
+    assert paths.recent() == [tmp_path / "a.toml"]
+    assert paths.set_aside_damaged() == ()
 
 
 def test_a_list_that_cannot_be_written_is_no_reason_to_stop(tmp_path: Path, state: Path) -> None:

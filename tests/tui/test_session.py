@@ -377,7 +377,7 @@ def test_what_the_system_forbids_is_said(tmp_path: Path, monkeypatch: pytest.Mon
     with pytest.raises(SessionError, match="no permission to write in this folder"):
         session.save(BASE, path)
     monkeypatch.undo()
-    monkeypatch.setattr(Path, "open", forbidden)
+    monkeypatch.setattr(os, "open", forbidden)
     with pytest.raises(SessionError, match="no permission to read it"):
         session.load(path)
     monkeypatch.undo()

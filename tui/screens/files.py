@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 from engine.errors import ScenarioError
 from engine.scenario import Scenario
-from tui import fields, paths, recovery, session
+from tui import disk, fields, paths, recovery, session
 from tui.screens.dialog import AskText, Column, Item, ListDialog, Question
 from tui.session import SessionError
 from tui.store import stamp_of
@@ -247,9 +247,9 @@ async def export(bench: Bench) -> None:
     target = Path(os.path.expanduser(target_text))
     text = picture if picked == "svg" else report.render(sizing, _form(picked))
     try:
-        session.write_atomically(target, text.encode())
-    except SessionError as error:
-        bench.say(f"Not written: {error}")
+        disk.write(target, text.encode())
+    except disk.DiskError as error:
+        bench.say(f"Not written: {os.fspath(target)}: {error}")
     else:
         bench.say(f"Wrote {os.fspath(target)}.")
 

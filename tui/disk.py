@@ -1,0 +1,233 @@
+"""Files as a whole: read within a limit from the very descriptor that was looked at, and replaced in one step or not.
+
+Every file that the program writes goes through `write`: sessions, reports, settings, the recent list, kept work.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import itertools
+import os
+import re
+import stat
+import time
+from pathlib import Path
+
+MISSING = "missing"
+"""The stamp of a name that no file has."""
+STAMPED_BYTES = 64 * 2**20
+TEMPORARY = re.compile(r"\.sizeup-[0-9a-f]{12}\.tmp")
+ABANDONED_S = 3600.0
+"""A temporary file is swept at this age: a write takes seconds, and locks do not reach every file system."""
+LOOKED_AT = 10_000
+
+
+class DiskError(Exception):
+    """A file that cannot be read or written. reason: why, in one line, without its name; allowed: what would do."""
+
+    def __init__(self, reason: str, allowed: str = "") -> None:
+        self.reason = reason
+        self.allowed = allowed
+        super().__init__(f"{reason}; allowed: {allowed}" if allowed else reason)
+
+
+class NoFile(DiskError):
+    """There is no file of this name."""
+
+
+class WrongFile(DiskError):
+    """There is something else of this name: no regular file, or one too large to be meant."""
+
+
+def read(path: Path, limit: int, what: str = "session file") -> bytes:
+    """The whole of a regular file of at most `limit` bytes. Nothing else is opened.
+
+    Raises DiskError."""
+    try:
+        _check_kind(path.stat(), what)  # before it is opened: a device may act on that
+        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with os.fdopen(handle, "rb") as stream:
+            found = os.fstat(handle)
+            _check_kind(found, what)
+            data = stream.read(limit + 1) if found.st_size <= limit else b""
+            size = max(found.st_size, len(data))
+    except FileNotFoundError:
+        raise NoFile("no such file") from None
+    except NotADirectoryError as problem:
+        raise NoFile(f"cannot be read: {problem.strerror}") from None
+    except PermissionError:
+        raise DiskError("no permission to read it") from None
+    except OSError as problem:
+        raise DiskError(f"cannot be read: {problem.strerror or problem}") from None
+    except ValueError as problem:  # a name that no file can have
+        raise DiskError(f"cannot be read: {problem}") from None
+    if size > limit:
+        allowed = f"up to {limit // 2**20} MiB" if limit >= 2**20 else f"up to {limit // 2**10} KiB"
+        raise WrongFile(
+            f"{size / 2**20:,.0f} MiB is no {what}" if size >= 2**20 else f"too large for a {what}", allowed
+        )
+    return data
+
+
+def _check_kind(found: os.stat_result, what: str) -> None:
+    if stat.S_ISDIR(found.st_mode):
+        raise WrongFile(f"this is a directory, not a {what}")
+    if not stat.S_ISREG(found.st_mode):
+        raise WrongFile("this is not a regular file")
+
+
+def stamp_of(data: bytes) -> str:
+    """What tells the content of a file from any other."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def stamp_now(path: Path) -> str:
+    """The stamp of what a name holds now; MISSING without a file.
+
+    What cannot be read, or is too large to be one of ours, has a stamp that no content has.
+    """
+    try:
+        return stamp_of(read(path, STAMPED_BYTES, "file"))
+    except NoFile:
+        return MISSING
+    except DiskError as problem:
+        return f"unread: {problem.reason}"
+
+
+def write(path: Path, data: bytes, *, private: bool = False) -> None:
+    """Replace a file by `data` through a temporary file beside it, synced before it takes the name.
+
+    The mode and, where that is allowed, the owner of a file that is replaced are kept; a new one has the mode of the
+    umask, or is for this person's eyes only if `private`. A symbolic link stays one: what it points to is replaced.
+    Raises DiskError; then the old file stands.
+    """
+    os.close(write_locked(path, data, private=private))
+
+
+def write_locked(path: Path, data: bytes, *, private: bool = False) -> int:
+    """The same, and the descriptor of the new file, locked: as long as it is open, `is_locked` says so elsewhere.
+
+    The lock ends with the process, however that ends. Raises DiskError.
+    """
+    temporary: Path | None = None
+    handle = -1
+    try:
+        target = Path(os.path.realpath(path)) if path.is_symlink() else path
+        before = _replaceable(target)
+        name = target.with_name(f".sizeup-{os.urandom(6).hex()}.tmp")
+        # What is replaced may be readable for few: until the mode is its own, the new file is for the owner alone.
+        mode = 0o666 if before is None and not private else 0o600
+        handle = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+        temporary = name
+        with contextlib.suppress(OSError):  # a file system without locks
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if before is not None:
+            _take_over(handle, before)
+        left = memoryview(data)
+        while left:
+            left = left[os.write(handle, left) :]
+        os.fsync(handle)
+        os.replace(temporary, target)
+        temporary = None
+        _sync_folder(target.parent)
+        handle, kept = -1, handle
+    except FileNotFoundError:
+        raise DiskError("its folder does not exist") from None
+    except PermissionError:
+        raise DiskError("no permission to write in this folder") from None
+    except OSError as problem:
+        raise DiskError(f"cannot be written: {problem.strerror or problem}") from None
+    except ValueError as problem:  # a name that no file can have
+        raise DiskError(f"cannot be written: {problem}") from None
+    finally:
+        if temporary is not None:
+            with contextlib.suppress(OSError):  # the first error is the one to tell
+                temporary.unlink()
+        if handle >= 0:
+            with contextlib.suppress(OSError):
+                os.close(handle)
+    return kept
+
+
+def _replaceable(target: Path) -> os.stat_result | None:
+    """What is to be replaced; None for nothing. Raises OSError, and DiskError for what is not to be replaced."""
+    try:
+        before = os.stat(target)
+    except FileNotFoundError:
+        return None
+    if stat.S_ISDIR(before.st_mode):
+        raise DiskError("this is a directory")
+    if not stat.S_ISREG(before.st_mode):
+        raise DiskError("this is not a regular file")
+    if not os.access(target, os.W_OK):
+        raise DiskError("no permission to write it")
+    return before
+
+
+def _take_over(handle: int, before: os.stat_result) -> None:
+    """Owner and mode of the file before. Where its group cannot be kept, this one's group may do no more than others."""
+    mode = stat.S_IMODE(before.st_mode)
+    try:
+        os.fchown(handle, before.st_uid, before.st_gid)
+    except OSError:  # only root may hand a file to its former owner
+        try:
+            os.fchown(handle, -1, before.st_gid)
+        except OSError:
+            mode = mode & ~0o070 | (mode & 0o007) << 3
+    os.fchmod(handle, mode)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make the new name durable; some file systems cannot sync a folder, and the file itself is synced already."""
+    with contextlib.suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def is_locked(path: Path) -> bool | None:
+    """Whether a process holds the lock of `write_locked` on a file; None where nobody can tell."""
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except (OSError, ValueError):
+        return None
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return None
+    finally:
+        os.close(handle)
+    return False
+
+
+def sweep(folder: Path) -> None:
+    """Remove temporary files that killed runs have left: this person's own, old, and held by nobody."""
+    oldest = time.time() - ABANDONED_S
+    with contextlib.suppress(OSError), os.scandir(folder) as entries:
+        for entry in itertools.islice(entries, LOOKED_AT):
+            if not TEMPORARY.fullmatch(entry.name):
+                continue
+            with contextlib.suppress(OSError):  # another run may sweep as well
+                found = entry.stat(follow_symlinks=False)
+                own = stat.S_ISREG(found.st_mode) and found.st_uid == os.geteuid()
+                if own and found.st_mtime < oldest and not is_locked(Path(entry.path)):
+                    os.unlink(entry.path)
+
+
+def set_aside(path: Path) -> Path | None:
+    """Give something damaged another name, where it is in nobody's way and nothing is lost; None where that fails."""
+    for number in range(1, 100):
+        other = path.with_name(f"{path.name}.damaged" + (f"-{number}" if number > 1 else ""))
+        if not os.path.lexists(other):
+            try:
+                os.rename(path, other)
+            except OSError:
+                return None
+            return other
+    return None
