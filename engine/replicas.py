@@ -7,8 +7,8 @@ from dataclasses import replace
 from functools import lru_cache
 
 from engine.attempts import attempt
-from engine.checks import MAX_NODES
 from engine.errors import ScenarioError
+from engine.fields import MAX_NODES
 from engine.plan import Plan, resized, taken_by_users
 from engine.scenario import Money, Scenario, Workload
 
