@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -14,6 +15,7 @@ from catalog.ids import nearest
 from catalog.models import INDEX, ModelEntry, read_index
 from catalog.schema import read_shipped
 from catalog.user import overlay, user_folder
+from engine.architecture import Architecture
 from engine.hardware import Accelerator, Facts, Link, Platform
 
 
@@ -39,6 +41,16 @@ def _find(what: str, wanted: str, entries: Mapping[str, _Entry]) -> _Entry:
     return found
 
 
+@dataclass(frozen=True, slots=True)
+class ModelFile:
+    """The model of a file of one's own. name: of the folder that it lies in."""
+
+    name: str
+    architecture: Architecture
+    id: str = ""
+    family: str = "own"
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Catalog:
     """Everything the program knows. problems: what is wrong with the person's own files, one line each."""
@@ -60,6 +72,13 @@ class Catalog:
     def model(self, model_id: str) -> ModelEntry:
         """The model of that id. Raises UnknownId."""
         return _find("model", model_id, self._models)
+
+    def model_file(self, path: str) -> ModelFile:
+        """The model of a config.json or .gguf file. Raises CatalogError when it cannot be read."""
+        from catalog.model_files import read_model_file  # here, since most sessions name none
+
+        file = Path(os.path.expanduser(path))
+        return ModelFile(file.absolute().parent.name, read_model_file(file))
 
     def accelerator(self, accelerator_id: str) -> Accelerator:
         """The accelerator of that id. Raises UnknownId."""

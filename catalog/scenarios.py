@@ -4,41 +4,20 @@ from __future__ import annotations
 
 from catalog.loading import Catalog, load
 from engine.architecture import Architecture
-from engine.hardware import Accelerator, Link, Platform
-from engine.mixed import weakest
+from engine.change import change, usual_inter_link, usual_intra_link
+from engine.fields import Value
+from engine.hardware import Accelerator, Link
 from engine.scenario import Hardware, LayoutChoice, Model, Money, Runtime, Scenario, Workload
-
-# What cards talk over when their bridge or switch does not join as many as the node holds, by PCIe generation.
-PCIE_BY_GENERATION = {3: "pcie3-x16", 4: "pcie4-x16", 5: "pcie5-root", 6: "pcie6-x16"}
-DEFAULT_INTRA_LINK = "pcie4-x16"
-DEFAULT_INTER_LINK = "roce-100"
 
 
 def default_intra_link(accelerator: Accelerator, gpus_per_node: int = 1, catalog: Catalog | None = None) -> Link:
     """The link that joins `gpus_per_node` of this accelerator in one node, unless somebody chose another."""
-    known = catalog or load()
-    if accelerator.default_intra_link:
-        link = known.link(accelerator.default_intra_link)
-        if link.max_gpus is None or gpus_per_node <= link.max_gpus:
-            return link
-    if not accelerator.peer_access:
-        return known.link("pcie-no-p2p")
-    return known.link(PCIE_BY_GENERATION.get(accelerator.pcie_gen or 0, DEFAULT_INTRA_LINK))
+    return usual_intra_link(accelerator, gpus_per_node, None, catalog or load())
 
 
 def default_inter_link(accelerator: Accelerator, catalog: Catalog | None = None) -> Link:
     """The link between nodes of this accelerator, unless somebody chose another."""
-    return (catalog or load()).link(accelerator.default_inter_link or DEFAULT_INTER_LINK)
-
-
-def _intra_link(accelerator: Accelerator, gpus_per_node: int, platform: Platform | None, known: Catalog) -> Link:
-    """The platform's own link, the one between its islands where that one does not reach, or the usual one."""
-    for name in (platform.intra_link, platform.intra_link_cross) if platform is not None else ():
-        if name:
-            link = known.link(name)
-            if link.max_gpus is None or gpus_per_node <= link.max_gpus:
-                return link
-    return default_intra_link(accelerator, gpus_per_node, known)
+    return usual_inter_link(accelerator, None, catalog or load())
 
 
 def build_scenario(
@@ -71,7 +50,8 @@ def build_scenario(
     weights: a weight format; empty takes the one that the checkpoint is published in. architecture: of a model
     that is not in the catalog, with `config` as the session names its file and `name` to show. second_accelerator: of
     the gpus_per_node of each node, second_gpus are of this kind; the build then counts as the poorer card throughout.
-    Raises UnknownId for an id that the catalog does not have, CatalogError for a config.json that cannot be read.
+    Raises UnknownId for an id that the catalog does not have, CatalogError for a config.json that cannot be read,
+    ScenarioError for a second kind of card that leaves no room for the first.
     """
     known = catalog or load()
     if architecture is None:
@@ -80,17 +60,18 @@ def build_scenario(
     else:
         name, family = name or model_id or "own model", "own"
     accelerator = known.accelerator(accelerator_id)
-    mixed: tuple[tuple[Accelerator, int], ...] = ()
-    if second_gpus and second_accelerator and second_accelerator != accelerator_id:
-        mixed = ((accelerator, gpus_per_node - second_gpus), (known.accelerator(second_accelerator), second_gpus))
-        accelerator = weakest(mixed)
-    place = known.platform(platform) if platform else None
-    intra = known.link(intra_link) if intra_link else _intra_link(accelerator, gpus_per_node, place, known)
-    if inter_link or (place is not None and place.inter_link):
-        inter = known.link(inter_link or (place.inter_link if place is not None else ""))
-    else:
-        inter = default_inter_link(accelerator, known)
-    return Scenario(
+    places: dict[str, Value] = {}
+    for key, wanted, find in (
+        ("hardware.platform", platform, known.platform),
+        ("hardware.intra_link", intra_link, known.link),
+        ("hardware.inter_link", inter_link, known.link),
+        ("hardware.second_accelerator", second_accelerator if second_gpus else "", known.accelerator),
+    ):
+        if wanted:
+            places[key] = find(wanted).id
+    if "hardware.second_accelerator" in places:
+        places["hardware.second_gpus"] = second_gpus
+    scenario = Scenario(
         model=Model(
             id=model_id,
             name=name,
@@ -105,10 +86,8 @@ def build_scenario(
             accelerator=accelerator,
             gpus_per_node=gpus_per_node,
             nodes=nodes,
-            intra_link=intra,
-            inter_link=inter,
-            platform=place,
-            mixed=mixed,
+            intra_link=default_intra_link(accelerator, gpus_per_node, known),
+            inter_link=default_inter_link(accelerator, known),
         ),
         workload=workload or Workload(),
         layout=layout or LayoutChoice(),
@@ -118,3 +97,8 @@ def build_scenario(
         notes=notes,
         facts=known.facts,
     )
+    if not places:
+        return scenario
+    # what is entered beats what a platform would bring
+    places |= {"hardware.accelerator": accelerator_id, "hardware.gpus_per_node": gpus_per_node}
+    return change(scenario, places, known)
