@@ -15,6 +15,8 @@ Origin = Literal["built-in", "user"]
 LinkScope = Literal["intra-node", "inter-node", "host"]
 NOT_OFFERED = ("cloud only", "embedded", "desktop")
 """Segments that nobody is advised to buy for serving many people: rented inside one provider's own stack, or too small."""
+Box = Literal["consumer", "workstation", "server", "hgx"]
+"""What cards stand in: a desktop PC, a Threadripper PRO or the like, a rack server with PCIe slots, one with a board."""
 LinkFamily = Literal["nvlink", "xgmi", "pcie", "infiniband", "roce", "efa", "tcp", "other"]
 
 
@@ -254,8 +256,9 @@ class Purchase:
     """A price to buy a card, a kit or a part.
 
     usd_loaded: the source's own fully loaded figure. uncertainty: share of the price either way. accelerator with gpus 1:
-    one card's share of what is sold whole. gpus alone: the host of a node of so many. link and part (nic, switch for
-    so many nics, cable): what a fabric is built from.
+    one card's share of what is sold whole; with more, a board of so many, or (with_host) the whole server. gpus alone:
+    the host of a node of up to so many, in a box of that kind (empty: of any). link and part (nic, switch for so many
+    nics, cable): what a fabric is built from; part alone (rack, storage): what stands beside the nodes.
     """
 
     id: str
@@ -273,6 +276,10 @@ class Purchase:
     link: str = ""
     part: str = ""
     nics: int | None = None
+    box: Box | Literal[""] = ""
+    with_host: bool = False  # CPUs, memory, chassis and power are in the price
+    usd_per_tb: float | None = None
+    rack_units: int | None = None  # usable height of a rack
     notes: str = ""
     as_of_exact: bool = True
     derived: tuple[str, ...] = ()

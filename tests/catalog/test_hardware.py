@@ -114,6 +114,7 @@ def test_keys_of_figures_name_their_unit() -> None:
         "nvls_from_gpus", "pcie_lanes_per_gpu", "cpu_pcie_lanes_per_socket", "gpus_per_uplink",
         "gpus_per_numa_node", "efficiency_of_unidir_peak", "bandwidth_efficiency_measured", "value", "uncertainty",
         "max_gpus_per_node", "measured_tflops_bf16", "measured_tflops_fp8",
+        "with_host", "rack_units",
     }  # fmt: skip
     named = re.compile(r"usd|eur|gb|gib|mib|gbit|tflops|tops|_w\b|_w_|_us\b|_us_|_ns\b|pcie_gen|pcie_lanes|cpu_")
     for section in SECTIONS:
