@@ -6,16 +6,14 @@ is taken, since the cheapest offer is rarely the one that is available.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator
-from dataclasses import replace
 from functools import lru_cache
 
-from engine.hardware import Accelerator, ApiPrice, Facts, Purchase, Rental
+from engine.bill import MAIN_PARTS, bill, known_usd, whole_usd
+from engine.hardware import ApiPrice, Facts, Rental
 from engine.parameters import count_parameters
 from engine.plan import Plan
-from engine.prices import rentals_of, usd_per_gpu_hour
-from engine.scenario import Hardware, Scenario
+from engine.prices import age_days, dated, rentals_of, usd_per_gpu_hour
+from engine.scenario import Hardware
 from engine.sizing import Cost, Horizon, Offer, Power, PriceLine
 
 HOURS_PER_MONTH = 730.0  # 8,760 hours a year over 12
@@ -27,10 +25,6 @@ PUE_RULE = "pue-planning"  # what cooling and distribution draw beside the machi
 OPERATIONS_FACTOR_PER_NODE = (4.0, 5.0)
 # A resumable checkpoint: 16-bit weights, fp32 master copy and two Adam moments (ZeRO, Rajbhandari et al. 2020, 3.1).
 CHECKPOINT_BYTES_PER_PARAMETER = 14
-HOST_ITEM = "host: CPU, board, RAM, chassis, power"
-BOARD_GPUS = 8  # GPUs of an HGX board or an OAM universal baseboard
-RACK_GPUS = 72  # GPUs of an NVL72 rack
-COUNT_WORDS = {4: "fours", 8: "eights"}
 
 
 @lru_cache(maxsize=64)
@@ -50,150 +44,6 @@ def _api_price(facts: Facts, model_id: str) -> ApiPrice | None:
     return min(found, key=lambda price: price.usd_per_million_output) if found else None
 
 
-def card_price(facts: Facts, accelerator: Accelerator) -> PriceLine:
-    """The catalog's price of one card: a person's own entry, else what it sells for, else its maker's.
-
-    Of a card that is only sold on boards or in racks it is a share of those, and its item says so.
-    """
-    street = _street(facts, accelerator.id)
-    own = accelerator.origin == "user" and accelerator.price_usd is not None
-    if street is not None and street.usd is not None and (street.origin == "user" or not own):
-        line = PriceLine(street.item, 1, street.usd, street.as_of, street.source)
-    else:
-        note = accelerator.price_note if accelerator.price_usd is not None else ""
-        line = PriceLine(accelerator.label, 1, accelerator.price_usd, accelerator.price_as_of, note)
-    whole = sold_in(facts, accelerator)
-    return line if not whole else replace(line, item=f"{line.item}; {sold_words(whole)}")
-
-
-@lru_cache(maxsize=256)
-def _street(facts: Facts, accelerator_id: str) -> Purchase | None:
-    found = [p for p in facts.purchases if p.accelerator == accelerator_id and p.gpus == 1]
-    return max(found, key=lambda p: p.origin == "user", default=None)
-
-
-@lru_cache(maxsize=256)
-def sold_in(facts: Facts, accelerator: Accelerator) -> tuple[int, ...]:
-    """The counts that an accelerator is sold in, where that is not by the card: its boards, or its whole rack.
-
-    SXM and OAM modules come on boards of eight (NVIDIA HGX; OCP's universal baseboard), and of four where the catalog
-    has a price of one; superchips of a rack come with the rack. Empty: sold by the card.
-    """
-    if accelerator.form_factor.startswith(("SXM", "OAM")):
-        return tuple(sorted({BOARD_GPUS, *_board_counts(facts, accelerator.id)}))
-    if "rack" in accelerator.segment:
-        return (RACK_GPUS,)
-    return ()
-
-
-def _board_counts(facts: Facts, accelerator_id: str) -> set[int]:
-    return {p.gpus for p in facts.purchases if p.accelerator == accelerator_id and p.gpus is not None and p.gpus > 1}
-
-
-def sold_words(counts: tuple[int, ...]) -> str:
-    """How something that is not sold by the card is sold, in words."""
-    if counts == (RACK_GPUS,):
-        return f"sold as a rack of {RACK_GPUS}"
-    return f"sold in {' and '.join(COUNT_WORDS.get(count, str(count)) for count in counts)}"
-
-
-def kit_price(scenario: Scenario) -> PriceLine | None:
-    """The catalog's price of the entered platform where it is sold whole, and as large as the node; else None."""
-    platform = scenario.hardware.platform
-    if platform is None or platform.gpus != scenario.hardware.gpus_per_node:
-        return None
-    for kit in scenario.facts.purchases:
-        if kit.platform == platform.id and kit.usd is not None:
-            return PriceLine(kit.item, 1, kit.usd, kit.as_of, kit.source)
-    return None
-
-
-def _host(scenario: Scenario) -> PriceLine:
-    """One node without its cards: as entered, else what the catalog has for a node of so many GPUs."""
-    money, hardware = scenario.money, scenario.hardware
-    if money.host_price_usd is not None:
-        return PriceLine(HOST_ITEM, hardware.nodes, money.host_price_usd, "", "entered")
-    host = host_purchase(scenario.facts, hardware.gpus_per_node)
-    if host is None:
-        return PriceLine(HOST_ITEM, hardware.nodes, None)
-    return PriceLine(_rough(host), hardware.nodes, host.usd, host.as_of, host.source)
-
-
-@lru_cache(maxsize=64)
-def host_purchase(facts: Facts, gpus: int) -> Purchase | None:
-    """The catalog's price of a node of so many GPUs without its cards; None where nobody states one."""
-    hosts = [p for p in facts.purchases if p.gpus == gpus and not (p.accelerator or p.platform or p.link or p.part)]
-    return max(hosts, key=lambda p: p.origin == "user", default=None)
-
-
-def whole_usd(bill: tuple[PriceLine, ...], scenario: Scenario) -> float | None:
-    """A bill for comparing builds: every known line, and for a host of unknown price at most that of an 8-GPU node.
-
-    None where the cards have no price.
-    """
-    if bill[0].usd is None:
-        return None
-    total = sum(line.usd or 0.0 for line in bill)
-    if any(line.item == HOST_ITEM and line.usd is None for line in bill):
-        host = host_purchase(scenario.facts, BOARD_GPUS)
-        total += (host.usd or 0.0) * scenario.hardware.nodes if host is not None else 0.0
-    return total
-
-
-def _rough(part: Purchase) -> str:
-    return part.item if part.uncertainty is None else f"{part.item} (give or take {100 * part.uncertainty:.0f} %)"
-
-
-def _network(scenario: Scenario) -> Iterator[PriceLine]:
-    """What joins the nodes: as entered, else cards, cables and switches where the catalog prices all of them."""
-    money, hardware, link = scenario.money, scenario.hardware, scenario.hardware.inter_link
-    if hardware.nodes == 1:
-        return
-    item = f"network cards and switch, {link.name}"
-    if money.network_price_usd is not None:
-        yield PriceLine(item, hardware.nodes, money.network_price_usd, "", "entered")
-        return
-    parts = _fabric_parts(scenario.facts, link.id)
-    if not {"nic", "switch", "cable"} <= parts.keys():
-        yield PriceLine(item, 1, None)
-        return
-    platform = hardware.platform
-    each = link.nics_per_node or (platform.nics if platform is not None else None) or hardware.gpus_per_node
-    ports = each * hardware.nodes
-    for kind in ("nic", "cable"):
-        part = parts[kind]
-        yield PriceLine(_rough(part), ports, part.usd, part.as_of, part.source)
-    switch = parts["switch"]
-    # one switch while its ports last; beyond it two tiers, of which the leaves give half their ports to the spines
-    joins = switch.nics or ports
-    leaves = math.ceil(ports / (joins / 2))
-    count = 1 if ports <= joins else leaves + math.ceil(leaves / 2)
-    yield PriceLine(_rough(switch), count, switch.usd, switch.as_of, switch.source)
-
-
-@lru_cache(maxsize=64)
-def _fabric_parts(facts: Facts, link_id: str) -> dict[str, Purchase]:
-    return {p.part: p for p in facts.purchases if p.link == link_id and p.part and p.usd is not None}
-
-
-def _bill(plan: Plan) -> tuple[PriceLine, ...]:
-    """The purchase line by line: a kit where the platform is sold whole, else cards and hosts; then the network."""
-    scenario = plan.scenario
-    hardware, money, facts = scenario.hardware, scenario.money, scenario.facts
-    kit = kit_price(scenario) if money.gpu_price_usd is None else None
-    if kit is not None:
-        return (replace(kit, quantity=hardware.nodes), *_network(scenario))
-    kinds = hardware.mixed or ((hardware.accelerator, hardware.gpus_per_node),)
-    cards = []
-    for accelerator, count in kinds:
-        if money.gpu_price_usd is not None:
-            line = PriceLine(accelerator.label, 1, money.gpu_price_usd, "", "entered")
-        else:
-            line = card_price(facts, accelerator)
-        cards.append(replace(line, quantity=count * hardware.nodes))
-    return (*cards, _host(scenario), *_network(scenario))
-
-
 @lru_cache(maxsize=512)
 def _offers(facts: Facts, hardware: Hardware) -> tuple[Offer, ...]:
     cheapest: dict[tuple[str, str], Rental] = {}
@@ -201,7 +51,10 @@ def _offers(facts: Facts, hardware: Hardware) -> tuple[Offer, ...]:
         return ()
     for rental in rentals_of(facts, hardware.accelerator.id):
         cheapest.setdefault((rental.provider, rental.billing), rental)
-    return tuple(Offer(r.provider, r.billing, r.usd_per_gpu_hour * hardware.gpus, r.as_of) for r in cheapest.values())
+    return tuple(
+        Offer(r.provider, r.billing, r.usd_per_gpu_hour * hardware.gpus, r.as_of, age_days(r.as_of, facts.as_of))
+        for r in cheapest.values()
+    )
 
 
 def _api(plan: Plan) -> tuple[float | None, str]:
@@ -212,17 +65,20 @@ def _api(plan: Plan) -> tuple[float | None, str]:
         return None, ""
     prompts = scenario.workload.input_tokens / scenario.workload.output_tokens
     total = price.usd_per_million_output + prompts * price.usd_per_million_input
-    return total, f"{price.provider}, {price.as_of}: {prompts:,.3g} prompt tokens for each of the answer"
+    return (
+        total,
+        f"{price.provider}, {dated(price.as_of, scenario.facts.as_of)}: {prompts:,.3g} prompt tokens for each of the answer",
+    )
 
 
 def cost(plan: Plan, power: Power) -> Cost:
     """Purchase, rent, electricity, unit costs and break-even of the entered build in USD."""
     scenario = plan.scenario
     nodes, gpus = scenario.hardware.nodes, scenario.hardware.gpus
-    lines = _bill(plan)
+    lines = bill(scenario)
     unknown = [line.item for line in lines if line.usd is None]
     known = [line for line in lines if line.usd is not None]
-    buy = sum(line.usd or 0.0 for line in known) if known else None
+    buy = known_usd(lines)
     buy_note = "; ".join(f"{line.item}: {line.source or 'catalog'} {line.as_of}".strip() for line in known)
     if known and unknown:
         buy_note += f"; without {', '.join(unknown)}"
@@ -282,4 +138,12 @@ def cost(plan: Plan, power: Power) -> Cost:
         operations_factor=1.0 + added * (low + high) / 2,
         operations_note=operations,
         unknown=tuple(unknown),
+        whole_usd=whole_usd(lines),
+        ask=_ask(lines),
     )
+
+
+def _ask(lines: tuple[PriceLine, ...]) -> str:
+    """The one figure that a bill without its main part lacks, and where it is entered."""
+    main = next((line for line in lines if line.usd is None and line.part in MAIN_PARTS), None)
+    return "" if main is None else f"{main.key}: what one {main.item.partition(';')[0]} costs"

@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import lru_cache
 
 from engine.attempts import attempt
-from engine.cost import card_price, sold_in
+from engine.bill import card_price, sold_in
 from engine.errors import ScenarioError
 from engine.formats import FORMATS, is_native, model_weight_bytes
 from engine.hardware import NOT_OFFERED, Accelerator, Facts

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from engine.cost import cost, kit_price, sold_in, sold_words, whole_usd
+from engine.bill import sold_in, sold_words
+from engine.cost import cost
 from engine.errors import ScenarioError
 from engine.formats import FORMATS, KV_FORMATS, model_weight_bytes
 from engine.hardware import NOT_OFFERED, Accelerator, Facts, Link
@@ -64,9 +65,9 @@ class Limits:
 class Option:
     """One build that carries the workload, with what ranks it. None is an unknown price, and ranks last.
 
-    buy_usd: of the cards, or of the kit where the platform is sold whole; None too for fewer cards than are sold at
-    once, and sold then says how. whole_usd: with hosts and network, for comparing. caveats: why a build without them is
-    preferred, such as "marginal".
+    buy_usd: of the cards, or of the kit, the boards or the rack that they are sold as; sold says how, where more are bought
+    than are used. whole_usd: with hosts and network, None where any of it is unknown; it ranks, and it is what a limit
+    holds. caveats: why a build without them is preferred, such as "marginal".
     """
 
     plan: Plan
@@ -133,7 +134,7 @@ def _formats(scenario: Scenario) -> tuple[str, ...]:
 
 def _within(option: Option, limits: Limits) -> bool:
     pairs = (
-        (option.buy_usd, limits.buy_usd),
+        (option.whole_usd, limits.buy_usd),
         (option.rent_usd_per_month, limits.rent_usd_per_month),
         (option.power_w, limits.power_w),
     )
@@ -147,16 +148,13 @@ def priced(found: Plan, limits: Limits | None = None) -> Option:
     hardware = found.scenario.hardware
     owned = limits is not None and hardware.accelerator.id in limits.owned
     buy = money.lines[0].usd
-    whole = sold_in(found.scenario.facts, hardware.accelerator) if kit_price(found.scenario) is None else ()
+    whole = sold_in(found.scenario.facts, hardware.accelerator)
     sold = sold_words(whole) if whole and not any(hardware.gpus_per_node % count == 0 for count in whole) else ""
-    if sold:
-        buy = None
     per_usd = None
     if money.rent_usd_per_hour and found.serving is not None:
         per_usd = found.serving.tokens_per_s_total * 3600.0 / money.rent_usd_per_hour
     elif money.rent_usd_per_hour and found.training is not None:
         per_usd = found.training.tokens_per_s_total * 3600.0 / money.rent_usd_per_hour
-    whole_bill = None if buy is None else whole_usd(money.lines, found.scenario)
     return Option(
         plan=found,
         buy_usd=0.0 if owned else buy,
@@ -165,7 +163,7 @@ def priced(found: Plan, limits: Limits | None = None) -> Option:
         power_w=draw.total_w,
         caveats=caveats_of(found),
         sold="" if owned else sold,
-        whole_usd=0.0 if owned else whole_bill,
+        whole_usd=0.0 if owned else money.whole_usd,
     )
 
 
@@ -256,8 +254,7 @@ def _score(rank: Rank, option: Option) -> tuple[bool, bool, float, int]:
 def _figure(rank: Rank, option: Option) -> str:
     if rank == "cheapest to buy" and option.buy_usd is not None:
         cards = f"${option.buy_usd:,.0f} of cards"
-        whole = option.whole_usd if option.scenario.hardware.nodes > 1 else None
-        return cards if whole is None else f"{cards}, ${whole:,.0f} with hosts and network"
+        return cards if option.whole_usd is None else f"${option.whole_usd:,.0f} all in, {cards}"
     if rank == "cheapest to rent" and option.rent_usd_per_month is not None:
         return f"${option.rent_usd_per_month:,.0f} a month"
     if rank == "most tokens per dollar" and option.tokens_per_usd is not None:

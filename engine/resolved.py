@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from engine.cost import ELECTRICITY_RULE, card_price
+from engine.bill import card_price
+from engine.cost import ELECTRICITY_RULE
 from engine.hardware import Accelerator, Facts
 from engine.plan import Plan
 from engine.prices import on_demand_usd_per_gpu_hour

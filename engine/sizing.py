@@ -352,13 +352,20 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class PriceLine:
-    """One line of a bill: what, how many, what each costs, and the date and source of that price."""
+    """One line of a bill: what, how many, what each costs, and the date and source of that price.
+
+    age_days: of the price, on the catalog's own date; None undated or entered. key: the session key that a person
+    enters the price with, where it is not known.
+    """
 
     item: str
     quantity: int
     usd_each: float | None  # None: unknown
     as_of: str = ""
     source: str = ""
+    part: str = ""  # cards, kit, host, network, rack
+    age_days: int | None = None
+    key: str = ""
 
     @property
     def usd(self) -> float | None:
@@ -374,6 +381,7 @@ class Offer:
     billing: str
     usd_per_hour: float
     as_of: str
+    age_days: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -412,6 +420,8 @@ class Cost:
     operations_factor: float = 1.0  # engineering time against one node
     operations_note: str = ""
     unknown: tuple[str, ...] = ()
+    whole_usd: float | None = None  # the bill with every line of it known, for holding it to a budget
+    ask: str = ""  # the one price to ask a seller for, and the key to enter it with; empty when the main ones are known
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from engine.cost import card_price, kit_price
+from engine.bill import card_price, kit_price
 from engine.hardware import Accelerator, Link
 from engine.prices import on_demand_usd_per_gpu_hour
 from engine.scenario import Scenario

@@ -295,16 +295,17 @@ def _buy_words(option: Option, money: Cost) -> str:
     if option.buy_usd == 0:
         return "owned already"
     cards, rest = money.lines[0], money.lines[1:]
-    where = " ".join(part for part in (cards.item + ":", cards.source, cards.as_of) if part)
-    if option.sold:
-        share = f"; a card's share is {words.usd(cards.usd_each)} ({where})" if cards.usd_each is not None else ""
-        return f"not by the card: {option.sold}{share}"
+    where = " ".join(
+        part for part in (cards.item + ":", cards.source, words.dated(cards.as_of, cards.age_days)) if part
+    )
     if option.buy_usd is None:
-        return "unknown"
-    text = f"{words.usd(option.buy_usd)} (of cards; {where})"
+        sold = f"; {option.sold}" if option.sold else ""
+        return f"unknown{sold} (enter {money.ask})"
+    what = {"kit": "sold whole"}.get(cards.part, "of cards")
+    text = f"{words.usd(option.buy_usd)} ({what}; {where})"
     known = [line for line in rest if line.usd is not None]
     if known and money.buy_usd is not None:
-        also = "; ".join(f"{line.quantity} x {line.item}, {line.as_of}" for line in known)
+        also = "; ".join(f"{line.quantity} x {line.item}, {words.dated(line.as_of, line.age_days)}" for line in known)
         text += f"; {words.usd(money.buy_usd)} with {also}"
     missing = [line.item for line in rest if line.usd is None]
     if missing:

@@ -566,7 +566,8 @@ def _cost(sizing: Sizing) -> Iterator[Block]:
     rows = [
         (
             "buy",
-            _usd(cost.buy_usd) + (" and what is unknown below" if cost.buy_usd is not None and _gaps(cost) else ""),
+            _noted(_usd(cost.buy_usd), f"enter {cost.ask}" if cost.ask else "")
+            + (" and what is unknown below" if cost.buy_usd is not None and _gaps(cost) else ""),
         ),
         ("own a month, over 36", _usd(cost.own_usd_per_month)),
         ("rent an hour", _noted(_usd(cost.rent_usd_per_hour), cost.rent_note)),
@@ -606,7 +607,8 @@ def _price_words(line: PriceLine) -> str:
     if line.usd_each is None or line.usd is None:
         return f"{count}: {UNKNOWN}"
     price = words.usd(line.usd) if line.quantity == 1 else f"{words.usd(line.usd)}, {words.usd(line.usd_each)} each"
-    return _noted(f"{count}: {price}", ", ".join(part for part in (line.source, line.as_of) if part))
+    when = words.dated(line.as_of, line.age_days)
+    return _noted(f"{count}: {price}", ", ".join(part for part in (line.source, when) if part))
 
 
 def _offers(cost: Cost) -> Iterator[Block]:
@@ -614,7 +616,10 @@ def _offers(cost: Cost) -> Iterator[Block]:
         return
     ordered = sorted(cost.offers, key=lambda offer: offer.usd_per_hour)
     yield Paragraph("Offers for as many GPUs, cheapest first:")
-    rows = [(offer.provider, offer.billing, _usd(offer.usd_per_hour), offer.as_of) for offer in ordered]
+    rows = [
+        (offer.provider, offer.billing, _usd(offer.usd_per_hour), words.dated(offer.as_of, offer.age_days))
+        for offer in ordered
+    ]
     yield Table(("provider", "billing", "an hour", "as of"), tuple(rows[:SHOWN_OFFERS]), left=(0, 1, 3))
     left = len(rows) - SHOWN_OFFERS
     if left > 0:

@@ -38,7 +38,7 @@ def _power(case: Case) -> Power:
 def _buy(case: Case) -> Working:
     cost, sheet = _cost(case), Sheet()
     if cost.buy_usd is None:
-        return unknown("cost.buy_usd", "Purchase", "USD", "no price is known: " + ", ".join(cost.unknown))
+        return unknown("cost.buy_usd", "Purchase", "USD", f"the main price is not known; enter {cost.ask}")
     terms = []
     for number, line in enumerate(cost.lines, 1):
         if line.usd_each is not None:

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from engine.cost import card_price, sold_in
+from engine.bill import bill, card_price, sold_in, whole_usd
 from engine.hardware import NOT_OFFERED
 from engine.plan import plan
 from engine.recommend import (
@@ -56,7 +56,7 @@ def test_a_build_without_headroom_never_leads_one_that_has_it_and_is_named_besid
     assert all("tight" in leader.reason or "marginal" in leader.reason for leader in alone)
 
 
-def test_fewer_cards_than_are_sold_at_once_are_no_purchase() -> None:
+def test_fewer_cards_than_are_sold_at_once_are_bought_as_sold() -> None:
     for option in options(build(concurrency=8)):
         if option is None:
             continue
@@ -64,26 +64,35 @@ def test_fewer_cards_than_are_sold_at_once_are_no_purchase() -> None:
         counts = sold_in(option.scenario.facts, hardware.accelerator)
         whole = not counts or any(hardware.gpus_per_node % count == 0 for count in counts)
         assert bool(option.sold) is not whole
-        if option.sold:
-            assert option.buy_usd is None
-        elif option.buy_usd is not None:
-            each = card_price(option.scenario.facts, hardware.accelerator).usd_each
-            assert each is not None
+        bought = bill(option.scenario)
+        assert option.buy_usd == bought[0].usd
+        assert option.whole_usd == whole_usd(bought)
+        each = card_price(option.scenario.facts, hardware.accelerator).usd_each
+        if option.buy_usd is not None and each is not None and not counts:
             assert option.buy_usd == pytest.approx(each * option.gpus)
+        if option.sold and option.buy_usd is not None and each is not None:
+            assert option.buy_usd > each * option.gpus
 
 
 def test_hosts_and_fabric_count_against_a_cluster_of_cheap_cards() -> None:
     found = [
         o for o in options(build("deepseek-v3", accelerator="h100-sxm", nodes=2, input_tokens=4000)) if o is not None
     ]
-    clusters = [o for o in found if o.scenario.hardware.nodes > 1 and o.buy_usd is not None]
+    clusters = [o for o in found if o.scenario.hardware.nodes > 1 and o.whole_usd is not None]
     assert clusters
     for option in clusters:
         assert option.whole_usd is not None
         assert option.buy_usd is not None
-        assert option.whole_usd >= option.buy_usd + 30_000 * option.scenario.hardware.nodes
+        assert option.whole_usd > option.buy_usd
     first = next(r for r in rank_options(found) if r.rank == "cheapest to buy")
     assert first.option.scenario.hardware.nodes == 1
+
+
+@pytest.mark.parametrize("budget", [20_000, 60_000, 150_000])
+def test_a_budget_holds_the_whole_bill(budget: float) -> None:
+    for model, users in (("qwen3-235b-a22b", 10), ("llama-3.1-8b", 8)):
+        for option in options(build(model, concurrency=users), Limits(buy_usd=budget)):
+            assert option is None or (option.whole_usd is not None and option.whole_usd <= budget)
 
 
 def test_people_do_not_wait_for_the_first_token_unasked() -> None:
@@ -106,7 +115,7 @@ def test_limits_are_kept(limits: Limits) -> None:
     found = [option for option in options(build(), limits) if option is not None]
     assert found
     for option in found:
-        assert limits.buy_usd is None or (option.buy_usd or 0) <= limits.buy_usd
+        assert limits.buy_usd is None or (option.whole_usd or 0) <= limits.buy_usd
         assert limits.rent_usd_per_month is None or (option.rent_usd_per_month or 0) <= limits.rent_usd_per_month
         assert limits.power_w is None or (option.power_w or 0) <= limits.power_w
         assert not limits.vendors or option.scenario.hardware.accelerator.vendor in limits.vendors

@@ -234,7 +234,7 @@ def test_kinds_say_how_a_figure_is_known() -> None:
     assert inputs["users"].kind == "entered"
     card = sizing.scenario.hardware.accelerator
     assert card.source in working(sizing, "memory.total_bytes").inputs[0].source
-    unknown = working(size(build("llama-3.1-70b", "fp8", "rtx-5090", 4, 2)), "cost.item_2_usd")
+    unknown = working(size(build("llama-3.1-70b", "fp8", "h100-nvl", 4)), "cost.item_1_usd")
     assert unknown.value is None
 
 

@@ -70,6 +70,7 @@ SAID = (
     (r"They hold together.*", "the assumptions of the article's world"),
     (r"the same TP 8", "the article's own row"),
     (r"less than 60 % of its work|sold as a rack of \d+|4-5 times", "rules and how things are sold"),
+    (r"\d+ days old|\b20\d\d to (?=20)", "the date and the age of a price"),
     (r"in nodes of \d+|^\s*(?:12|24|36)\s*$|36 months", "scales"),
 )
 """The same of constants that a sentence states."""

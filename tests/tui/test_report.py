@@ -160,7 +160,7 @@ def test_what_a_build_costs_is_told_line_by_line_and_unknown_prices_as_unknown(s
     for line in cost.lines:
         assert f"{line.quantity}x {line.item}: " + ("unknown" if line.usd is None else "$") in text
         assert line.as_of in text
-    assert [line for line in cost.lines if line.item.startswith("host")]
+    assert [line for line in cost.lines if line.part in ("host", "kit")]
     for offer in sorted(cost.offers, key=lambda offer: offer.usd_per_hour)[: report.SHOWN_OFFERS]:
         assert f"{offer.provider} {offer.billing} ${offer.usd_per_hour:,.0f}" in text or offer.usd_per_hour < 10
     for span in cost.horizons:

@@ -153,13 +153,8 @@ def _at_hand(sizing: Sizing) -> Option:
 
 
 def _notes(options: Sequence[Option], look: Look) -> list[Line]:
-    words = "A build opens in place of this one; Ctrl+Z comes back, p pins it for comparing. cards: their price alone"
-    words += (
-        "; cheapest to buy counts hosts and network too."
-        if any(o.scenario.hardware.nodes > 1 for o in options)
-        else "."
-    )
-    if any(option.rent_usd_per_month is None or option.buy_usd is None for option in options):
+    words = "A build opens in place of this one; Ctrl+Z comes back, p pins it for comparing. all in: with hosts and network."
+    if any(option.rent_usd_per_month is None or option.whole_usd is None for option in options):
         words += " unknown: the catalog has no price; one of your own goes under Money and limits."
     return paragraphs(words, look.width - 1, "dim", " ", " ")
 
@@ -230,7 +225,7 @@ def _passed_lines(place: int, entry: Recommendation, look: Look) -> list[Line]:
 def _ranked_by(rank: str, option: Option) -> tuple[str, str]:
     """What a build is ranked by in words, and the id of that figure."""
     if rank == "cheapest to buy":
-        return f"{usd(option.buy_usd or 0.0)} of cards", "cost.item_1_usd"
+        return f"{usd(option.whole_usd or 0.0)} all in", "cost.buy_usd"
     if rank == "cheapest to rent":
         return f"{usd(option.rent_usd_per_month or 0.0)} a month", "cost.rent_usd_per_month"
     if rank == "most tokens per dollar":
@@ -270,10 +265,10 @@ def _columns(options: Sequence[Option], look: Look) -> list[Column]:
         return percent(max(0.0, 1 - held.used_bytes / held.usable_bytes))
 
     def buy(option: Option) -> str:
-        return "owned" if option.buy_usd == 0 else known(option.buy_usd, usd)
+        return "owned" if option.buy_usd == 0 else known(option.whole_usd, usd)
 
     wanted: list[tuple[str, Callable[[Option], str], str]] = [
-        ("cards", buy, "cost.item_1_usd"),
+        ("all in", buy, "cost.buy_usd"),
         ("rent/month", lambda option: known(option.rent_usd_per_month, usd), "cost.rent_usd_per_month"),
         ("power", lambda option: known(option.power_w, lambda w: f"{digits(w / 1000)} kW"), "power.total_w"),
     ]

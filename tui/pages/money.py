@@ -6,7 +6,7 @@ from engine.sizing import Sizing
 from tui.doc import Line, Span, ends, flow, heading, line, paragraphs, wrap
 from tui.pages.look import Figure, Look, figures
 from tui.pages.prose import sentence
-from tui.pages.words import count, digits, size, usd
+from tui.pages.words import count, dated, digits, old, size, usd
 
 ENTER_IT = "enter it under Money and limits"
 
@@ -78,7 +78,7 @@ def bill(sizing: Sizing, look: Look) -> list[Line]:
                 Span(f"{each}  " if each else "", "dim", f"figure:cost.item_{number}_usd" if each else ""),
                 Span(usd(row.usd), "figure", f"figure:cost.item_{number}_usd"),
             )
-            note = ", ".join(part for part in (row.source or "catalog", row.as_of) if part)
+            note = ", ".join(part for part in (row.source or "catalog", dated(row.as_of, row.age_days)) if part)
         room = look.width - sum(len(span.text) for span in right) - 3
         rows = wrap(item.strip(), room - 1)
         lines.append(ends([Span(f" {rows[0]}")], right, look.width - 1))
@@ -131,7 +131,7 @@ def rent(sizing: Sizing, look: Look) -> list[Line]:
                     f"figure:cost.offer_{money.offers.index(offer) + 1}_usd_per_hour",
                 ),
                 (picture, "accent" if not style else "rest"),
-                (f" {offer.as_of}", "dim"),
+                (f" {offer.as_of}", "dim" if not old(offer.age_days) else "warn"),
             )
         )
     return lines
@@ -182,7 +182,7 @@ def horizons(sizing: Sizing, look: Look) -> list[Line]:
         )
     elif money.buy_usd is None:
         lines += paragraphs(
-            f"No break-even: the purchase price is unknown; {ENTER_IT}.", look.width - 1, "dim", " ", " "
+            f"No break-even: the price of the cards is unknown; {ENTER_IT}.", look.width - 1, "dim", " ", " "
         )
     if any(row.usd is None for row in money.lines) and money.buy_usd is not None:
         lines += paragraphs("Own counts the known lines of the bill only.", look.width - 1, "warn", " ", " ")

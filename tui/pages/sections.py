@@ -245,10 +245,9 @@ def best_found(sizing: Sizing, look: Look) -> list[Line]:
     if search is None or not search.ranked or search.running or search.stale(sizing.scenario):
         return []
     for number, option in enumerate(found_builds(search)):
-        cards = sizing.cost.lines[0].usd if sizing.cost.lines else None
         for now, then, what, figure in (
             (sizing.cost.rent_usd_per_month, option.rent_usd_per_month, "a month rented", "rent_usd_per_month"),
-            (cards, option.buy_usd, "of cards", "item_1_usd"),
+            (sizing.cost.whole_usd, option.whole_usd, "to buy", "buy_usd"),
         ):
             if now is not None and then is not None and then < CHEAPER * now:
                 name = f"{build_words(option.scenario, look.glyphs.times)}, {option.scenario.model.weights}"

@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
+from engine.prices import OLD_DAYS
 from engine.sizing import Interval
 from engine.units import digits
 from engine.units import duration as seconds
 
-__all__ = ["GIB", "count", "digits", "gib", "interval", "percent", "rate", "seconds", "seconds_interval", "size", "usd"]
+__all__ = [
+    "GIB",
+    "count",
+    "dated",
+    "digits",
+    "gib",
+    "interval",
+    "old",
+    "percent",
+    "rate",
+    "seconds",
+    "seconds_interval",
+    "size",
+    "usd",
+]
 
 GIB = 2**30
 
@@ -49,6 +64,16 @@ def usd(value: float) -> str:
     if abs(value) < 10:
         return f"${value:,.2f}"
     return f"${value:,.0f}"
+
+
+def old(age_days: int | None) -> bool:
+    """Whether a price is old enough to say its age."""
+    return age_days is not None and age_days > OLD_DAYS
+
+
+def dated(as_of: str, age_days: int | None) -> str:
+    """A price's date, with its age where it is old: 2026-03-29, 237 days old."""
+    return f"{as_of}, {age_days} days old" if old(age_days) else as_of
 
 
 def rate(value: float) -> str:

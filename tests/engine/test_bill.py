@@ -1,0 +1,167 @@
+"""Bills: things are bought as they are sold, an unknown main price is a question, and small boxes have their price."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+import catalog
+from engine.bill import bill, known_usd, whole_usd
+from engine.prices import age_days, dated
+from engine.scenario import Money, Scenario
+from engine.size import size
+from engine.sizing import PriceLine
+from tests.engine.builds import build
+
+
+def parts(scenario: Scenario, part: str) -> list[PriceLine]:
+    """The lines of a build's bill of one part."""
+    return [line for line in bill(scenario) if line.part == part]
+
+
+UNKNOWN_CARDS = [
+    card.id
+    for card in catalog.load().facts.accelerators
+    if card.price_usd is None and not card.status and "rack" not in card.segment and card.segment != "cloud only"
+]
+
+
+@pytest.mark.parametrize("accelerator", UNKNOWN_CARDS)
+def test_a_bill_without_its_cards_is_unknown_and_asks_for_one_figure(accelerator: str) -> None:
+    scenario = build("llama-3.1-8b", accelerator=accelerator, gpus_per_node=1)
+    cost = size(scenario).cost
+    assert cost.buy_usd is None
+    assert cost.whole_usd is None
+    assert cost.own_usd_per_month is None
+    assert cost.break_even_months is None
+    assert all(horizon.own_usd is None for horizon in cost.horizons)
+    assert cost.ask.startswith("money.gpu_price_usd: ")
+    answered = replace(scenario, money=Money(gpu_price_usd=9000.0))
+    assert size(answered).cost.ask == ""
+    assert size(answered).cost.buy_usd is not None
+
+
+def test_a_rack_is_bought_as_a_rack_and_needs_no_fabric_inside() -> None:
+    for gpus_per_node, nodes, racks in ((8, 1, 1), (4, 18, 1), (4, 19, 2), (72, 1, 1)):
+        scenario = build("llama-3.1-405b", accelerator="gb200", gpus_per_node=gpus_per_node, nodes=nodes)
+        lines = bill(scenario)
+        assert lines[0].quantity == racks
+        assert lines[0].usd_each == 4_600_000
+        assert [line for line in lines if line.part == "host"] == []
+        assert bool(parts(scenario, "network")) == (racks > 1)
+        assert not any("network card" in line.item for line in lines)
+
+
+def test_what_is_bought_and_not_used_is_said() -> None:
+    assert bill(build("llama-3.1-405b", accelerator="gb200"))[0].item.endswith("8 of 72 GPUs used")
+    one = bill(build("llama-3.1-8b", accelerator="h100-sxm", gpus_per_node=1))[0]
+    assert one.quantity == 8
+    assert one.item.endswith("1 of 8 GPUs used")
+
+
+@pytest.mark.parametrize(("accelerator", "kit"), [("b200-sxm", 485_000), ("b300-sxm", 615_000)])
+def test_a_kit_beats_its_parts_in_a_box_without_a_name(accelerator: str, kit: float) -> None:
+    for nodes in (1, 2):
+        lines = bill(build(accelerator=accelerator, nodes=nodes))
+        assert (lines[0].part, lines[0].quantity, lines[0].usd_each) == ("kit", nodes, kit)
+        assert not any(line.part == "host" or "network card" in line.item for line in lines)
+
+
+def test_a_share_of_a_server_has_its_host_and_a_board_has_not() -> None:
+    assert parts(build(accelerator="h100-sxm"), "host") == []
+    boards = bill(build(accelerator="h200-sxm"))
+    assert (boards[0].quantity, boards[0].usd_each) == (1, 311_500)
+    assert boards[1].part == "host"
+    four = bill(build(accelerator="h200-sxm", gpus_per_node=4))
+    assert (four[0].quantity, four[0].usd_each) == (1, 175_000)
+
+
+def test_a_price_of_ones_own_is_a_cards_and_brings_the_host_back() -> None:
+    for accelerator in ("b200-sxm", "h100-sxm"):
+        lines = bill(replace(build(accelerator=accelerator), money=Money(gpu_price_usd=9000.0)))
+        assert (lines[0].quantity, lines[0].usd_each, lines[0].source) == (8, 9000.0, "entered")
+        assert lines[1].part == "host"
+
+
+ON_SALE = [
+    card.id
+    for card in catalog.load().facts.accelerators
+    if card.price_usd is not None and not card.status and card.form_factor.startswith("PCIe")
+]
+
+
+@pytest.mark.parametrize("accelerator", ON_SALE)
+@pytest.mark.parametrize(("small", "large"), [(4, 8), (2, 4)])
+def test_two_small_boxes_never_cost_less_than_one_large(accelerator: str, small: int, large: int) -> None:
+    two = bill(build("llama-3.1-8b", accelerator=accelerator, gpus_per_node=small, nodes=2))
+    one = bill(build("llama-3.1-8b", accelerator=accelerator, gpus_per_node=large))
+    assert whole_usd(one) is not None
+    assert (known_usd(two) or 0.0) > (known_usd(one) or 0.0)
+    hosts = [line for line in two if line.part == "host"]
+    assert [line.quantity for line in hosts] == [2]
+    assert hosts[0].usd is not None
+
+
+def test_hosts_grow_with_what_they_take() -> None:
+    for accelerator in ("rtx-5090", "rtx-pro-6000-workstation", "l40s"):
+        each = []
+        for gpus in (1, 2, 3, 4, 8):
+            (host,) = parts(build("llama-3.1-8b", accelerator=accelerator, gpus_per_node=gpus), "host")
+            assert host.usd_each is not None
+            assert host.as_of
+            assert host.source
+            each.append(host.usd_each)
+        assert each == sorted(each)
+    (none,) = parts(build("llama-3.1-8b", accelerator="l40s", gpus_per_node=16), "host")
+    assert none.usd is None
+    assert none.key == "money.host_price_usd"
+
+
+def test_a_computer_with_its_gpu_inside_has_no_host() -> None:
+    lines = bill(build("llama-3.1-8b", accelerator="gb10", gpus_per_node=1))
+    assert [line.part for line in lines] == ["cards"]
+
+
+def test_a_network_has_the_cards_that_the_fabric_counts() -> None:
+    boards, slots = build(accelerator="h100-sxm", nodes=2), build(accelerator="rtx-5090", nodes=2)
+    cards = [next(line for line in parts(one, "network") if "network card" in line.item) for one in (boards, slots)]
+    assert [line.quantity for line in cards] == [16, 2]  # one a GPU in an NVLink node, one a node with slots
+    assert next(line for line in parts(boards, "network") if "switch" in line.item).quantity == 1
+    many = parts(build(accelerator="h100-sxm", nodes=16), "network")
+    assert next(line for line in many if "switch" in line.item).quantity == 6
+
+
+def test_the_smallest_switch_that_joins_them_is_bought() -> None:
+    def switch(nodes: int) -> PriceLine:
+        found = parts(build("llama-3.1-8b", accelerator="rtx-5090", gpus_per_node=2, nodes=nodes), "network")
+        return next(line for line in found if "switch" in line.item)
+
+    assert (switch(2).quantity, switch(4).item) == (1, switch(2).item)
+    assert switch(8).item != switch(2).item
+    assert (switch(32).quantity, switch(33).quantity) == (1, 5)
+
+
+def test_several_servers_stand_in_racks() -> None:
+    assert parts(build(accelerator="h100-sxm"), "rack") == []
+    assert [line.quantity for line in parts(build(accelerator="h100-sxm", nodes=6), "rack")] == [2]
+    assert parts(build(accelerator="rtx-5090", gpus_per_node=2, nodes=2), "rack") == []
+
+
+def test_a_bill_with_an_unknown_line_is_not_whole() -> None:
+    lines = bill(build("llama-3.1-8b", accelerator="l40s", gpus_per_node=16))
+    assert known_usd(lines) is not None
+    assert whole_usd(lines) is None
+
+
+def test_a_price_says_how_old_it_is_on_the_catalogs_day() -> None:
+    assert age_days("2026-07-24", "2026-11-21") == 120
+    assert age_days("2026-07", "2026-11-21") == 113  # at least: of a month its last day counts
+    assert age_days("2025", "2026-11-21") == 325
+    assert age_days("2026", "2026-11-21") == 0
+    assert [age_days(text, "2026-11-21") for text in ("", "soon", "2026-13-01", "2026-1-2-3")] == [None] * 4
+    assert dated("2026-07-24", "2026-11-21") == "2026-07-24"
+    assert dated("2026-07-23", "2026-11-21") == "2026-07-23, 121 days old"
+    for line in bill(build(accelerator="h100-sxm", nodes=2)):
+        assert line.age_days == age_days(line.as_of, "2026-11-21")
+    assert parts(replace(build(), money=Money(host_price_usd=1.0)), "host")[0].age_days is None
