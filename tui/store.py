@@ -10,7 +10,7 @@ import dataclasses
 import traceback
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from engine.errors import ScenarioError
 from engine.scenario import Scenario
@@ -42,24 +42,6 @@ class Problem:
         if self.nearest is not None:
             text += f" (nearest: {self.nearest})"
         return text
-
-
-def with_value(scenario: Scenario, key: str, value: Any) -> Scenario:
-    """A new Scenario with the value of one dotted session key changed. Raises AttributeError for no such key."""
-    section, _, name = key.partition(".")
-    if not name:
-        getattr(scenario, section)
-        return dataclasses.replace(scenario, **{section: value})
-    part = getattr(scenario, section)
-    getattr(part, name)
-    return dataclasses.replace(scenario, **{section: dataclasses.replace(part, **{name: value})})
-
-
-def value_of(scenario: Scenario, key: str) -> Any:
-    """The value of one dotted session key."""
-    section, _, name = key.partition(".")
-    part = getattr(scenario, section)
-    return getattr(part, name) if name else part
 
 
 def stamp_of(path: Path | None) -> tuple[int, int] | None:

@@ -9,18 +9,18 @@ from pathlib import Path
 import pytest
 
 from catalog import load
+from engine.change import change
 from engine.scenario import Scenario
 from engine.size import size
 from tests.tui.builds import BUILDS
 from tests.tui.driver import app_of, running
 from tests.tui.figures import page_lines
-from tui import fields, session
+from tui import session
 from tui.doc import plain, width_of
 from tui.glyphs import UNICODE
 from tui.pages import PAGES
 from tui.pages.cliff import drop
 from tui.pages.look import Look
-from tui.store import with_value
 
 WIDTHS = (38, 45, 55, 58, 61, 72, 77, 96, 130)
 ALONE = re.compile(r"\s*[▸✓✗○]?\s*[•!✗→]\s*")
@@ -31,9 +31,8 @@ def _builds() -> Iterator[tuple[str, Scenario]]:
         yield name, build()
     tune = BUILDS["finetune"]()
     for kind in ("lora", "qlora", "pretrain"):
-        yield kind, with_value(tune, "workload.kind", kind)
-    second = fields.BY_KEY["hardware.second_accelerator"]
-    yield "two cards", fields.changed(BUILDS["llama70b"](), second, "l40s", load())
+        yield kind, change(tune, {"workload.kind": kind})
+    yield "two cards", change(BUILDS["llama70b"](), {"hardware.second_accelerator": "l40s"}, load())
 
 
 @pytest.mark.parametrize(("name", "scenario"), _builds(), ids=[name for name, _ in _builds()])
@@ -70,10 +69,10 @@ async def test_columns_side_by_side_do_not_tell_the_same() -> None:
 async def test_an_edit_that_cannot_be_sized_ends_a_search_that_was_about_to_begin() -> None:
     async with running(app_of(BUILDS["llama70b"]()), 80, 24) as app:
         await app.settle()
-        await app.go_to("hardware.gpus_per_node")
-        await app.type("99")
+        await app.go_to("workload.output_tokens")
+        await app.type("999k")
         await app.settle()
-        assert "99 GPUs in one node; allowed: 1 to 72" in app.text("#form")
+        assert "exceed the context of 131,072" in app.text("#form")
         assert "STALE" in app.text("#verdict")
 
 

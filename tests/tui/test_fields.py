@@ -7,6 +7,7 @@ import dataclasses
 import pytest
 
 from catalog import load
+from engine.change import change
 from engine.errors import ScenarioError
 from engine.scenario import KINDS, Scenario
 from engine.size import size
@@ -14,10 +15,9 @@ from tests.tui.builds import BUILDS
 from tests.tui.driver import app_of, running
 from tui import fields, session
 from tui.fields import BY_KEY, FIELDS, InvalidEntry
-from tui.store import with_value
 
 START = BUILDS["llama70b"]()
-MIXED = fields.changed(START, BY_KEY["hardware.second_accelerator"], "l40s", load())
+MIXED = change(START, {"hardware.second_accelerator": "l40s"}, load())
 NO_FIELD = {"model.config": "a file, which the Model field shows; its session is opened or written by hand"}
 
 
@@ -28,7 +28,7 @@ def test_numbers_step_both_ways_within_their_range(field: fields.Field) -> None:
         for _ in range(40):
             value = fields.stepped(scenario, None, field, up)
             assert field.low <= value <= field.high
-            scenario = fields.changed(scenario, field, value, load())
+            scenario = change(scenario, {field.key: value}, load())
             assert fields.parse(field, fields.text_of(scenario, field)) == value
 
 
@@ -36,10 +36,10 @@ def every_kind(kind: str) -> list[Scenario]:
     """Builds of a kind of work: one card, two mixed kinds, two nodes with a pipeline; every price open."""
     weights = "bf16" if kind not in ("serve", "batch") else "fp8"
     found = []
-    for start in (START, MIXED, fields.changed(START, BY_KEY["hardware.nodes"], 2, load())):
-        scenario = with_value(with_value(start, "workload.kind", kind), "model.weights", weights)
+    for start in (START, MIXED, change(START, {"hardware.nodes": 2}, load())):
+        scenario = change(change(start, {"workload.kind": kind}), {"model.weights": weights})
         found.append(scenario)
-    found[-1] = with_value(with_value(found[-1], "layout.pp", 2), "workload.pipeline_schedule", "interleaved")
+    found[-1] = change(found[-1], {"layout.pp": 2, "workload.pipeline_schedule": "interleaved"})
     return found
 
 
@@ -49,13 +49,13 @@ def test_every_field_steps_from_what_it_came_to(kind: str) -> None:
     for scenario in every_kind(kind):
         sizing = size(scenario)
         for field in fields.shown(scenario):
-            opened = fields.changed(scenario, field, None, load()) if field.optional else scenario
+            opened = change(scenario, {field.key: None}, load()) if field.optional else scenario
             came_to = fields.auto_value(sizing, field) if fields.is_auto(opened, field) else None
             values = {up: fields.stepped(opened, sizing, field, up) for up in (True, False)}
             if field.kind == "number":
                 assert all(field.low <= value <= field.high for value in values.values()), field.key
                 for value in values.values():
-                    assert fields.changed(opened, field, value, load()) is not None
+                    assert change(opened, {field.key: value}, load()) is not None
             elif field.choices:
                 assert all(value in dict(field.choices) for value in values.values()), field.key
             if field.kind == "number" and came_to is not None:
@@ -113,21 +113,21 @@ def test_two_kinds_of_card_are_set_kept_and_taken_away() -> None:
     assert [(card.id, count) for card, count in MIXED.hardware.mixed] == [("rtx-pro-6000-server", 4), ("l40s", 4)]
     assert size(MIXED).memory.per_gpu[0].total_bytes < size(START).memory.per_gpu[0].total_bytes
     assert fields.current(MIXED, BY_KEY["hardware.accelerator"]) == "rtx-pro-6000-server"
-    two = fields.changed(MIXED, BY_KEY["hardware.second_gpus"], 2, catalog)
+    two = change(MIXED, {"hardware.second_gpus": 2}, catalog)
     assert session.parse(session.dump(two)) == two
-    other = fields.changed(two, BY_KEY["hardware.accelerator"], "h100-pcie", catalog)
+    other = change(two, {"hardware.accelerator": "h100-pcie"}, catalog)
     assert [(card.id, count) for card, count in other.hardware.mixed] == [("h100-pcie", 6), ("l40s", 2)]
-    assert fields.changed(two, BY_KEY["hardware.accelerator"], "l40s", catalog).hardware.mixed == ()
-    assert fields.changed(MIXED, BY_KEY["hardware.second_accelerator"], None, catalog).hardware == START.hardware
+    assert change(two, {"hardware.accelerator": "l40s"}, catalog).hardware.mixed == ()
+    assert change(MIXED, {"hardware.second_accelerator": None}, catalog).hardware == START.hardware
     with pytest.raises(ScenarioError, match=r"hardware.second_gpus.*1 to 7"):
-        fields.changed(MIXED, BY_KEY["hardware.second_gpus"], 8, catalog)
+        change(MIXED, {"hardware.second_gpus": 8}, catalog)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_kind_has_its_fields_and_a_sizing(kind: str) -> None:
-    scenario = with_value(START, "workload.kind", kind)
+    scenario = change(START, {"workload.kind": kind})
     if kind not in ("serve", "batch"):
-        scenario = with_value(scenario, "model.weights", "bf16")
+        scenario = change(scenario, {"model.weights": "bf16"})
     shown = {field.key for field in fields.shown(scenario)}
     assert ("workload.concurrency" in shown) == scenario.workload.is_inference
     assert ("workload.sequence_length" in shown) != scenario.workload.is_inference
@@ -136,25 +136,25 @@ def test_every_kind_has_its_fields_and_a_sizing(kind: str) -> None:
 
 def test_a_card_brings_its_links_and_a_count_keeps_a_chosen_one() -> None:
     catalog = load()
-    changed = fields.changed(START, BY_KEY["hardware.accelerator"], "h100-sxm", catalog)
+    changed = change(START, {"hardware.accelerator": "h100-sxm"}, catalog)
     assert changed.hardware.intra_link.id == "nvlink-4"
-    kept = fields.changed(changed, BY_KEY["hardware.intra_link"], "pcie5-switch", catalog)
-    assert fields.changed(kept, BY_KEY["hardware.gpus_per_node"], 4, catalog).hardware.intra_link.id == "pcie5-switch"
+    kept = change(changed, {"hardware.intra_link": "pcie5-switch"}, catalog)
+    assert change(kept, {"hardware.gpus_per_node": 4}, catalog).hardware.intra_link.id == "pcie5-switch"
 
 
 def test_a_platform_sets_the_build() -> None:
     catalog = load()
     platform = next(entry for entry in catalog.facts.platforms if entry.accelerator and entry.gpus)
-    changed = fields.changed(START, BY_KEY["hardware.platform"], platform.id, catalog)
+    changed = change(START, {"hardware.platform": platform.id}, catalog)
     assert changed.hardware.accelerator.id == platform.accelerator
     assert changed.hardware.gpus_per_node == platform.gpus
 
 
 def test_a_published_format_follows_the_model() -> None:
     catalog = load()
-    changed = fields.changed(START, BY_KEY["model.id"], "gpt-oss-120b", catalog)
+    changed = change(START, {"model.id": "gpt-oss-120b"}, catalog)
     assert changed.model.weights == "mxfp4"
-    assert fields.changed(changed, BY_KEY["model.id"], "llama-3.1-8b", catalog).model.weights != "mxfp4"
+    assert change(changed, {"model.id": "llama-3.1-8b"}, catalog).model.weights != "mxfp4"
 
 
 @pytest.mark.parametrize("build", BUILDS)
@@ -174,9 +174,9 @@ def test_every_field_left_open_shows_what_it_came_to(build: str) -> None:
 def test_what_a_field_came_to_is_what_is_sized() -> None:
     sizing = size(START)
     shown = fields.chosen_by_auto(sizing, BY_KEY["runtime.max_num_seqs"])
-    entered = with_value(START, "runtime.max_num_seqs", fields.parse(BY_KEY["runtime.max_num_seqs"], shown))
+    entered = change(START, {"runtime.max_num_seqs": fields.parse(BY_KEY["runtime.max_num_seqs"], shown)})
     assert size(entered).memory.per_gpu == sizing.memory.per_gpu
-    fewer = with_value(START, "runtime.max_num_seqs", 16)
+    fewer = change(START, {"runtime.max_num_seqs": 16})
     assert fields.chosen_by_auto(size(fewer), BY_KEY["runtime.max_num_seqs"]) == "16"
 
 

@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engine.change import change
 from engine.errors import ScenarioError
 from engine.scenario import Scenario
 from engine.size import size
 from engine.sizing import Sizing
 from tests.tui.builds import BUILDS
-from tui.store import Store, value_of, with_value
+from tui.store import Store
 
 START = BUILDS["llama70b"]()
 
 
 def _with_users(users: int) -> Scenario:
-    return with_value(START, "workload.concurrency", users)
+    return change(START, {"workload.concurrency": users})
 
 
 @given(st.lists(st.one_of(st.integers(1, 6), st.sampled_from(["undo", "redo"])), max_size=25))
@@ -107,11 +106,3 @@ def test_saving_and_opening_settle_what_is_unsaved(tmp_path: Path) -> None:
     store.replace(START, None, saved=False)
     assert store.dirty
     assert not store.can_undo
-
-
-def test_values_by_key() -> None:
-    assert value_of(START, "workload.concurrency") == 32
-    assert value_of(with_value(START, "title", "x"), "title") == "x"
-    with pytest.raises(AttributeError):
-        with_value(START, "workload.colour", 1)
-    assert replace(START, title="x") == with_value(START, "title", "x")

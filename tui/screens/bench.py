@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Self
+from typing import Self, cast
 
 from textual import events, on
 from textual.app import ComposeResult
@@ -15,9 +15,10 @@ from textual.screen import Screen
 from textual.timer import Timer
 from textual.widget import Widget
 
-from catalog.errors import CatalogError, UnknownId
+from engine.change import change
 from engine.errors import ScenarioError
-from tui import actions, fields, recovery
+from engine.fields import Value
+from tui import actions, recovery
 from tui.base import SizeupBase, sizeup_of
 from tui.doc import Line, line, wrap
 from tui.fields import Field
@@ -184,12 +185,12 @@ class Bench(Screen[None]):
         """Change one field of the scenario; what cannot be read is said and changes nothing."""
         store = self.sizeup.store
         try:
-            scenario = fields.changed(store.scenario, field, value, self.sizeup.catalog)
+            scenario = change(store.scenario, {field.key: cast(Value, value)}, self.sizeup.catalog)
         except ScenarioError as error:
-            store.reject(field.key, str(value), f"{error.reason}; allowed: {error.allowed}")
-            return
-        except (UnknownId, CatalogError) as error:
-            self.say(str(error))
+            if field.kind == "id":  # chosen from a list: there is no text of one's own to correct
+                self.say(str(error))
+            else:
+                store.reject(field.key, str(value), f"{error.reason}; allowed: {error.allowed}")
             return
         store.rejected.pop(field.key, None)
         if scenario == store.scenario:
@@ -276,7 +277,7 @@ class Bench(Screen[None]):
             footer.commands, labels = actions.FOOTER_PAGES.get(self._panel().page, (actions.FOOTER_RESULTS, {}))
             footer.labels = {"switch": "Inputs"} | labels
         else:
-            picker = self.query_one("#form", Form).field.kind == "picker"
+            picker = self.query_one("#form", Form).field.kind == "id"
             footer.commands = actions.FOOTER_PICKER if picker else actions.FOOTER_INPUTS
             footer.labels = {"next_field": "Next"}
         footer.update_lines()

@@ -152,7 +152,7 @@ class Form(Canvas, can_focus=True):
         elif key in ("up", "down"):
             self._up_down(field, key == "up")
         elif key == "enter":
-            if field.kind == "picker":
+            if field.kind == "id":
                 self.post_message(self.PickerWanted(field))
             else:
                 self.step_to(True)
@@ -160,7 +160,7 @@ class Form(Canvas, can_focus=True):
             return self._revert(field)
         elif key == "ctrl+r":
             self.reset_field()
-        elif field.kind == "picker":
+        elif field.kind == "id":
             return self._picker_key(event, field)
         elif field.kind == "choice":
             return self._choice_key(event, field)
@@ -169,7 +169,7 @@ class Form(Canvas, can_focus=True):
         return True
 
     def _up_down(self, field: Field, up: bool) -> None:
-        if field.kind == "picker":
+        if field.kind == "id":
             self.post_message(self.PickerWanted(field))
         elif field.kind == "text":
             self.step_to(not up)
@@ -225,7 +225,7 @@ class Form(Canvas, can_focus=True):
         """Paste into the current field."""
         event.stop()
         field = self.field
-        if field.kind == "picker":
+        if field.kind == "id":
             self.post_message(self.PickerWanted(field, event.text.strip()[:60]))
         elif field.kind != "choice":
             self.edit = self.edit or LineEdit.of(self._typed_text(field), fresh=True)
@@ -288,7 +288,7 @@ class Form(Canvas, can_focus=True):
             self.go_to(rest)
             if verb in ("up", "down"):
                 self.step(field, verb == "up")
-            elif field.kind == "picker":
+            elif field.kind == "id":
                 self.post_message(self.PickerWanted(field))
             elif field.kind == "choice" and was == rest and verb == "box":
                 self.step(field, False)
@@ -380,7 +380,7 @@ class Form(Canvas, can_focus=True):
         """What stands right of the box, and the cells left for the box."""
         store, glyphs = self.sizeup.store, self.sizeup.glyphs
         room = width - LABEL - 2
-        if field.kind == "picker":
+        if field.kind == "id":
             return (Span(f" {glyphs.opens}", "key", f"box:{field.key}"),), min(34, room - 2)
         if field.kind == "text":
             return (), room
