@@ -1,10 +1,17 @@
-"""A document as blocks, written as text for people and pipes or as markdown."""
+"""A document as blocks, written as text for people and pipes or as markdown; data as a line of JSON.
+
+What is written here never steers a terminal, whoever wrote the names, titles and notes in it.
+"""
 
 from __future__ import annotations
 
+import json
 import textwrap
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
+
+from engine.text import harmless
 
 WIDTH = 88
 
@@ -73,7 +80,7 @@ def as_text(blocks: Iterable[Block], width: int = WIDTH) -> str:
         else:
             lines += _text_table(block, width)
         previous = block
-    return "\n".join(line.rstrip() for line in lines) + "\n"
+    return harmless("\n".join(line.rstrip() for line in lines) + "\n")
 
 
 def _wrapped(text: str, width: int, first: str, rest: str) -> list[str]:
@@ -120,7 +127,7 @@ def as_markdown(blocks: Iterable[Block]) -> str:
             parts.append("\n".join(lines))
         else:
             parts.append(_markdown_table(block))
-    return "\n\n".join(parts) + "\n"
+    return harmless("\n\n".join(parts) + "\n")
 
 
 def _markdown_table(table: Table) -> str:
@@ -134,3 +141,11 @@ _MARKDOWN = str.maketrans({mark: "\\" + mark for mark in "\\`*_<>|[]#~"})
 
 def _escaped(text: str) -> str:
     return text.translate(_MARKDOWN)
+
+
+# JSON
+
+
+def json_line(data: Any) -> str:
+    """Data as JSON in one line, with its end. Raises ValueError for NaN and infinities, which JSON does not have."""
+    return harmless(json.dumps(data, ensure_ascii=False, allow_nan=False)) + "\n"

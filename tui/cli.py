@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
+from engine.text import clipped, harmless, printable
 from tui import numbers
 
 if TYPE_CHECKING:
@@ -138,7 +139,7 @@ def _forget_output() -> None:
 
 
 def _complain(message: str) -> None:
-    line = "".join(c if c.isprintable() else " " for c in f"sizeup: {message}")
+    line = clipped(printable(" ".join(f"sizeup: {message}".split("\n"))))
     if sys.stderr is None:
         return
     with contextlib.suppress(OSError):  # nowhere to complain to
@@ -159,7 +160,7 @@ def _encodable(text: str, encoding: str | None) -> str:
 
 
 def _print(text: str) -> None:
-    sys.stdout.write(_encodable(text, sys.stdout.encoding))
+    sys.stdout.write(_encodable(harmless(text), sys.stdout.encoding))
 
 
 def _dispatch(arguments: list[str]) -> int:
@@ -423,7 +424,7 @@ def _impossible(file: str | None, problem: ScenarioError) -> CommandError:
     """What is wrong with a Scenario that cannot be sized, with the line of the file that it stands on."""
     from tui import session
 
-    where = session.printable(_place(file))
+    where = printable(_place(file))
     line = session.line_of(session.read_text(file), problem.field) if file and file != STDIN else 0
     return CommandError(f"{where}{f':{line}' if line else ''}: {problem}")
 
@@ -534,13 +535,12 @@ def _export(arguments: list[str]) -> int:
 def _hf_id(scenario: Scenario) -> str:
     """The model's name on Hugging Face; for a config.json of one's own, the folder that it lies in."""
     import catalog
-    from tui import session
 
     model = scenario.model
     if not model.config:
         return catalog.load().model(model.id).hf_id or model.id
-    words = "".join(letter if letter.isalnum() or letter in "-._" else "-" for letter in model.name)
-    return session.printable(words.strip("-.") or "YOUR_MODEL")
+    words = "".join(char if char.isascii() and (char.isalnum() or char in "-._") else "-" for char in model.name)
+    return words.strip("-.") or "YOUR_MODEL"
 
 
 def _tell_problems() -> None:

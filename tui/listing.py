@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
@@ -10,7 +9,9 @@ import catalog
 from catalog.ids import matches, nearest
 from engine.hardware import Accelerator, Link
 from engine.parameters import count_parameters
+from engine.text import harmless
 from engine.units import GIB
+from tui.blocks import json_line
 from tui.pages import words
 
 YOURS = "* yours"
@@ -113,14 +114,14 @@ def render(what: str, word: str, form: str) -> str:
     chosen = [entry for entry in _entries(what) if matches(word, *_texts(entry))]
     columns = _columns(what)
     if form == "json":
-        return "".join(json.dumps(_data(entry, columns)) + "\n" for entry in chosen)
+        return "".join(json_line(_data(entry, columns)) for entry in chosen)
     if not chosen:
         return ""
     yours = any(entry.origin == "user" for entry in chosen)
     head = tuple(column.head for column in columns)
     rows = [(*(_cell(entry, column) for column in columns), "*" if entry.origin == "user" else "") for entry in chosen]
     lines = aligned([(*head, ""), *rows], [column.left for column in columns] + [True])
-    return "\n".join(lines + ([YOURS] if yours else [])) + "\n"
+    return harmless("\n".join(lines + ([YOURS] if yours else [])) + "\n")
 
 
 def aligned(rows: Sequence[Sequence[str]], left: Sequence[bool]) -> list[str]:

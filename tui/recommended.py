@@ -5,7 +5,6 @@ Every figure comes from the engine; the same build that comes first in several r
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,8 +19,9 @@ from engine.power import power
 from engine.recommend import Limits, Option, Recommendation, fixes, recommend
 from engine.scenario import Scenario
 from engine.sizing import Cost, Suggestion
+from engine.text import printable
 from tui import session
-from tui.blocks import Block, Bullets, Heading, Paragraph, Table, as_markdown, as_text
+from tui.blocks import Block, Bullets, Heading, Paragraph, Table, as_markdown, as_text, json_line
 from tui.pages import words
 from tui.report import Format, build_line, change_words, data_of, layout_words, tokens_per_s, workload_line
 
@@ -145,7 +145,7 @@ def _build(option: Option) -> str:
 def render(found: Found, form: Format) -> str:
     """What was found in one form, ending in a line end; JSON is a single line."""
     if form == "json":
-        return json.dumps(as_data(found), ensure_ascii=False, allow_nan=False) + "\n"
+        return json_line(as_data(found))
     blocks = list(_blocks(found))
     return as_markdown(blocks) if form == "markdown" else as_text(blocks, WIDTH)
 
@@ -211,7 +211,7 @@ def _cost(option: Option) -> Cost:
 
 def _blocks(found: Found) -> Iterator[Block]:
     scenario = found.scenario
-    yield Heading(session.printable(scenario.title) or "Untitled build", 1)
+    yield Heading(printable(scenario.title) or "Untitled build", 1)
     yield Paragraph(build_line(scenario))
     yield Paragraph(workload_line(scenario))
     yield Paragraph(f"Carries the workload as entered: {'yes' if found.carried else 'no'}", strong=True)
@@ -288,7 +288,7 @@ def _rows(option: Option, file: Path | None) -> Iterator[tuple[str, str]]:
         yield "rent", f"{words.usd(option.rent_usd_per_month)} a month ({money.rent_note})"
     yield "power", "unknown" if option.power_w is None else f"{option.power_w:,.0f} W"
     if file is not None:
-        yield "session", session.printable(str(file))
+        yield "session", printable(str(file))
 
 
 def _buy_words(option: Option, money: Cost) -> str:

@@ -6,7 +6,6 @@ Every figure comes from the Sizing; nothing is computed here but its rounding.
 from __future__ import annotations
 
 import dataclasses
-import json
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -31,11 +30,11 @@ from engine.sizing import (
     Suggestion,
     Training,
 )
-from tui.blocks import Block, Bullets, Heading, Paragraph, Table, as_markdown, as_text
+from engine.text import printable
+from tui.blocks import Block, Bullets, Heading, Paragraph, Table, as_markdown, as_text, json_line
 from tui.drift import CatalogTable, Drift, with_figures
 from tui.drift import changes as drifted
 from tui.pages import words
-from tui.session import printable
 
 Format = Literal["text", "markdown", "json"]
 FORMATS: tuple[Format, ...] = ("text", "markdown", "json")
@@ -65,7 +64,7 @@ def render(sizing: Sizing, form: Format, past: Past | None = None) -> str:
     changes = fixes(sizing.scenario)
     if form == "json":
         data = _data(sized, changes) | ({"drift": _past_data(past)} if past is not None else {})
-        return json.dumps(data, ensure_ascii=False, allow_nan=False) + "\n"
+        return json_line(data)
     blocks = list(_blocks(sized, changes, past))
     return as_markdown(blocks) if form == "markdown" else as_text(blocks)
 

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar, get_args, get_type_hints
@@ -24,18 +23,22 @@ import tomli_w
 from pydantic_core import ValidationError
 
 import catalog
+from catalog.bounded import Unusable, toml_of
 from catalog.ids import nearest
 from catalog.model_files import read_model_file
 from catalog.schema import check, explain, first_error, keys_of
 from engine.architecture import Architecture
 from engine.formats import FORMATS, KV_FORMATS
 from engine.scenario import LayoutChoice, Model, Money, Runtime, Scenario, Workload
+from engine.text import LONGEST_NAME, NAME_ALLOWED, clipped, nameable, printable, shown
 from tui import disk
 from tui.drift import FIGURES, CatalogTable, Drift, changes, figures_of, with_figures
 from tui.pins import PIN_LENGTH, PIN_NAMES, Pin
 
 SCHEMA = 1
 MAX_BYTES = 2**20
+LONGEST_PATH = 1024  # characters; a system's own limit is some 4,096 bytes
+PATH_ALLOWED = f"a path of printable characters, up to {LONGEST_PATH:,}"
 LARGEST_INTEGER = 2**63 - 1  # what a TOML integer must be able to hold
 
 
@@ -112,14 +115,9 @@ class SessionError(ValueError):
         self.key = key
         self.line = line
         self.allowed = allowed
-        where = f"{printable(file)}:{line}" if line else printable(file)
-        text = f"{where}: {key}: {reason}" if key else f"{where}: {reason}"
-        super().__init__(printable(f"{text}; allowed: {allowed}" if allowed else text))
-
-
-def printable(text: str) -> str:
-    """Text that is safe to put on a terminal in one line: control characters as escapes."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape", "replace").decode("ascii") for c in text)
+        where = clipped(printable(file), LONGEST_NAME) + (f":{line}" if line else "")
+        text = f"{where}: {clipped(key, LONGEST_NAME // 2)}: {reason}" if key else f"{where}: {reason}"
+        super().__init__(clipped(printable(f"{text}; allowed: {allowed}" if allowed else text)))
 
 
 def read_bytes(path: Path, limit: int = MAX_BYTES) -> bytes:
@@ -209,13 +207,9 @@ def table_of(document: Mapping[str, Any]) -> CatalogTable | None:
 def document_of(text: str, file: str = "session") -> dict[str, Any]:
     """A session's text as plain data, unchecked. Raises SessionError when it is not TOML."""
     try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as problem:
-        reason, line = _located(str(problem), text)
-        raise SessionError(file, f"not TOML: {reason}", line=line) from None
-    except (ValueError, RecursionError) as problem:
-        reason = "nested too deeply" if isinstance(problem, RecursionError) else str(problem)
-        raise SessionError(file, f"not TOML: {reason}") from None
+        return toml_of(text)
+    except Unusable as problem:
+        raise SessionError(file, problem.reason, line=problem.line, allowed=problem.allowed) from None
 
 
 def from_document(
@@ -407,7 +401,7 @@ class _Reader:
             if key not in TOP_LEVEL and key not in TABLES:
                 raise self.unknown(key)
             if key in TABLES and not isinstance(value, dict):
-                raise self.fail(key, f"{_shown(value)} is not accepted", f"a table, written [{key}]")
+                raise self.fail(key, f"{shown(value)} is not accepted", f"a table, written [{key}]")
         for key in ("model", "hardware"):
             if key not in document:
                 raise SessionError(self.file, f"the [{key}] table is missing", key=key)
@@ -415,7 +409,7 @@ class _Reader:
         for key in ("title", "notes"):
             texts[key] = document.get(key, "")
             if not isinstance(texts[key], str):
-                raise self.fail(key, f"{_shown(texts[key])} is not accepted", "text in quotes")
+                raise self.fail(key, f"{shown(texts[key])} is not accepted", "text in quotes")
         model = self.table("model", ModelTable, document)
         hardware = self.table("hardware", HardwareTable, document)
         workload = self.table("workload", Workload, document)
@@ -423,6 +417,7 @@ class _Reader:
         runtime = self.table("runtime", Runtime, document)
         money = self.table("money", Money, document)
         self.check_figures(self.table("catalog", CatalogTable, document))
+        self.check_names(model, hardware)
         self.check_formats(model)
         known = self.known or catalog.load()
         self.check_ids(model, hardware, known)
@@ -461,14 +456,14 @@ class _Reader:
         """The [[pin]] tables, each a whole session but for schema, catalog figures and pins of its own."""
         tables = document.get(PINS, [])
         if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
-            raise self.fail(PINS, f"{_shown(tables)} is not accepted", f"tables, each written [[{PINS}]]")
+            raise self.fail(PINS, f"{shown(tables)} is not accepted", f"tables, each written [[{PINS}]]")
         if len(tables) > len(PIN_NAMES):
             raise self.fail(PINS, f"{len(tables)} pinned builds are too many", f"up to {len(PIN_NAMES)}")
         found: list[Pin] = []
         for number, table in enumerate(tables, 1):
             name = table.get("name")
             if not isinstance(name, str) or not name.strip() or len(name) > PIN_LENGTH or not name.isprintable():
-                raise self.fail(f"{PINS}.name", f"{_shown(name)} is not accepted", f"1 to {PIN_LENGTH} letters")
+                raise self.fail(f"{PINS}.name", f"{shown(name)} is not accepted", f"1 to {PIN_LENGTH} letters")
             if name in [pin.name for pin in found]:
                 raise self.fail(f"{PINS}.name", f"{name!r} is there twice", "a name of its own for each pin")
             for key in table:
@@ -491,7 +486,7 @@ class _Reader:
         if found is None:
             raise SessionError(self.file, "this key is required", key="schema", allowed=f"schema = {SCHEMA}")
         if isinstance(found, bool) or not isinstance(found, int):
-            raise self.fail("schema", f"{_shown(found)} is not accepted", str(SCHEMA))
+            raise self.fail("schema", f"{shown(found)} is not accepted", str(SCHEMA))
         if found > SCHEMA:
             raise self.fail("schema", f"written by a newer sizeup (schema {found})", f"schema {SCHEMA}")
         if found < SCHEMA:
@@ -536,6 +531,16 @@ class _Reader:
             value = getattr(figures, name)
             if value is not None and value <= 0:
                 raise self.fail(f"catalog.{name}", f"{value:g} is not accepted", "a number above 0")
+
+    def check_names(self, model: ModelTable, hardware: HardwareTable) -> None:
+        """Refuse ids and paths with what no name has: they go into commands, manifests and terminals."""
+        if len(model.config) > LONGEST_PATH or not model.config.isprintable():
+            raise self.fail("model.config", f"{shown(model.config)} is not accepted", PATH_ALLOWED)
+        for table, part in (("model", model), ("hardware", hardware)):
+            for field in dataclasses.fields(part):
+                value = getattr(part, field.name)
+                if isinstance(value, str) and field.name != "config" and not nameable(value):
+                    raise self.fail(f"{table}.{field.name}", f"{shown(value)} is not accepted", NAME_ALLOWED)
 
     def check_formats(self, model: ModelTable) -> None:
         """Refuse formats that nobody knows."""
@@ -600,22 +605,6 @@ def _pin_text(text: str, number: int) -> str:
         for row in lines[start + 1 : end]
     ]
     return "\n".join([""] * (start + 1) + own)
-
-
-def _shown(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 40 else text[:37] + "..."
-
-
-def _located(message: str, text: str) -> tuple[str, int]:
-    """tomllib's message without its place, and the line of that place."""
-    reason, found, place = message.rpartition(" (at ")
-    if not found:
-        return message, 0
-    words = place.rstrip(")").replace(",", "").split()
-    if words[:1] == ["line"] and len(words) > 1 and words[1].isdigit():
-        return reason, int(words[1])
-    return reason, text.count("\n") + 1
 
 
 def line_of(text: str, key: str) -> int:
