@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import os
+import selectors
 import subprocess
+import time
 from pathlib import Path
 
 import catalog
@@ -17,12 +18,16 @@ from catalog.nvidia_smi import (
     grouped,
     parse,
 )
+from engine.text import clipped, harmless, printable
+from tui.blocks import json_line
 from tui.listing import aligned
-from tui.session import SessionError, printable, read_bytes
+from tui.session import SessionError, read_bytes
 
 __all__ = ["DetectError", "machine", "render"]
 
 TIMEOUT_S = 20.0  # a driver that takes longer to answer hangs
+_SILENT = f"nvidia-smi did not answer within {TIMEOUT_S:.0f} s"
+MOST_BYTES = 2**20  # of an answer: a machine of 72 GPUs is told in some 6 kB
 
 
 def machine(source: str | None = None) -> list[DetectedGroup]:
@@ -36,7 +41,7 @@ def machine(source: str | None = None) -> list[DetectedGroup]:
 
 def _saved(source: str) -> str:
     try:
-        return read_bytes(Path(os.path.expanduser(source))).decode("utf-8", "replace")
+        return read_bytes(Path(os.path.expanduser(source)), MOST_BYTES).decode("utf-8", "replace")
     except SessionError as problem:
         raise DetectError(str(problem)) from None
 
@@ -53,28 +58,59 @@ def _asked() -> str:
 
 def _run(line: tuple[str, ...]) -> str:
     try:
-        done = subprocess.run(line, capture_output=True, timeout=TIMEOUT_S, check=False, stdin=subprocess.DEVNULL)
+        with subprocess.Popen(
+            line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, bufsize=0
+        ) as tool:
+            try:
+                answer, complaint = _answer(tool)
+            finally:
+                if tool.poll() is None:
+                    tool.kill()
     except FileNotFoundError:
         raise DetectError(
             "nvidia-smi is not on this machine; where it is, save its output and read it here: "
             f"{' '.join(command(ESSENTIAL_FIELDS))} > gpus.csv, then sizeup detect --from gpus.csv"
         ) from None
-    except subprocess.TimeoutExpired:
-        raise DetectError(f"nvidia-smi did not answer within {TIMEOUT_S:.0f} s") from None
     except OSError as problem:
         raise DetectError(f"nvidia-smi cannot be run: {problem.strerror}") from None
-    text = done.stdout.decode("utf-8", "replace")
-    if done.returncode != 0:
-        said = " ".join((text + done.stderr.decode("utf-8", "replace")).split())
-        raise DetectError(f"nvidia-smi failed: {printable(said)[:200] or f'exit code {done.returncode}'}")
+    text = answer.decode("utf-8", "replace")
+    if tool.returncode != 0:
+        told = clipped(printable(" ".join((text + complaint.decode("utf-8", "replace")).split())), 200)
+        raise DetectError(f"nvidia-smi failed: {told or f'exit code {tool.returncode}'}")
     return text
+
+
+def _answer(tool: subprocess.Popen[bytes]) -> tuple[bytes, bytes]:
+    """What a tool prints and what it complains of, waited for no longer than TIMEOUT_S, kept no more than MOST_BYTES of."""
+    end = time.monotonic() + TIMEOUT_S
+    told: dict[object, bytearray] = {tool.stdout: bytearray(), tool.stderr: bytearray()}
+    with selectors.DefaultSelector() as selector:
+        for stream in (tool.stdout, tool.stderr):
+            if stream is not None:
+                selector.register(stream, selectors.EVENT_READ)
+        while selector.get_map():
+            ready = selector.select(max(0.0, end - time.monotonic()))
+            if not ready:
+                raise DetectError(_SILENT)
+            for key, _ in ready:
+                part = os.read(key.fd, 2**16)
+                told[key.fileobj] += part
+                if not part:
+                    selector.unregister(key.fileobj)
+            if sum(map(len, told.values())) > MOST_BYTES:
+                raise DetectError(f"nvidia-smi prints without end; allowed: up to {MOST_BYTES // 2**20} MiB")
+    try:
+        tool.wait(max(0.0, end - time.monotonic()))
+    except subprocess.TimeoutExpired:
+        raise DetectError(_SILENT) from None
+    return bytes(told[tool.stdout]), bytes(told[tool.stderr])
 
 
 def render(groups: list[DetectedGroup], form: str) -> str:
     """The groups in columns with a command line to size them, or as JSON objects, one a line."""
     if form == "json":
         return "".join(
-            json.dumps(
+            json_line(
                 {
                     "name": group.gpu.name,
                     "count": group.count,
@@ -86,7 +122,6 @@ def render(groups: list[DetectedGroup], form: str) -> str:
                     "driver": group.gpu.driver or None,
                 }
             )
-            + "\n"
             for group in groups
         )
     rows = [("GPUs", "name", "MiB", "accelerator")]
@@ -101,4 +136,4 @@ def render(groups: list[DetectedGroup], form: str) -> str:
         lines += ["", f"sizeup --accelerator {accelerator_id} --gpus {count}"]
     if len(groups) > 1:
         lines += ["", "Mixed GPUs: the slowest and smallest sets the pace; size each kind on its own."]
-    return "\n".join(lines) + "\n"
+    return harmless("\n".join(lines) + "\n")
