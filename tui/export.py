@@ -1,17 +1,24 @@
 """A sized build as something to run: vllm, NIM, a LeaderWorkerSet, NCCL settings, torchrun. Text only; starts nothing.
 
+People paste it into a shell, and sessions and catalogs come by mail: every name goes in as one quoted word, a manifest
+has lists of quoted words, and a comment never ends before its line does.
+
 Flags and variables are those of the tools' own documentation: vLLM's engine arguments and data-parallel deployment,
 NVIDIA NIM for LLMs (multi-node deployment), the Kubernetes LeaderWorkerSet API v1, NCCL's environment variables, torchrun.
 """
 
 from __future__ import annotations
 
+import json
+import shlex
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal, get_args
 
 from engine.formats import FORMATS
 from engine.hardware import Link
 from engine.sizing import Sizing
+from engine.text import printable
 
 Target = Literal["vllm", "nim", "lws", "nccl", "torchrun"]
 TARGETS: tuple[Target, ...] = get_args(Target)
@@ -24,6 +31,7 @@ MASTER_PORT = 29500
 # A pod's health is asked for only after the weights are loaded: 10 minutes for the largest checkpoints.
 READY_AFTER_S = 600
 # Publishers whose name at NGC is not the one at Hugging Face.
+LABEL_LENGTH = 50  # Kubernetes takes 63, and a set's pods have numbers after its name
 NGC_PUBLISHERS = {"meta-llama": "meta", "zai-org": "z-ai", "coherelabs": "cohere", "minimaxai": "minimax"}
 
 
@@ -34,8 +42,11 @@ class CannotExport(ValueError):
 def export(sizing: Sizing, target: Target, hf_id: str) -> str:
     """The text for one target. hf_id: the model's name on Hugging Face.
 
-    Raises CannotExport for a training plan on a serving target, and the other way round.
+    Raises CannotExport for a training plan on a serving target, and the other way round, and for a name that no
+    repository has: letters outside ASCII, or a dash first, which a command would take for an option.
     """
+    if not hf_id.isascii() or not hf_id.isprintable() or hf_id.startswith("-"):
+        raise CannotExport(f"{printable(hf_id)} is no name of a repository: ASCII, and no dash first")
     serving = sizing.scenario.workload.is_inference
     if target == "torchrun" and serving:
         raise CannotExport("torchrun starts training; this session serves: use vllm, nim, lws or nccl")
@@ -45,11 +56,16 @@ def export(sizing: Sizing, target: Target, hf_id: str) -> str:
     return writers[target](sizing, hf_id)
 
 
-def _title(sizing: Sizing, comment: str = "#") -> list[str]:
+def _comment(text: str) -> str:
+    """A comment of a shell script or of YAML; it stays one line, whatever is in the text."""
+    return f"# {printable(text)}"
+
+
+def _title(sizing: Sizing) -> list[str]:
     verdict = sizing.verdict
-    lines = [f"{comment} {verdict.headline}", f"{comment} {verdict.reason}"]
+    lines = [_comment(verdict.headline), _comment(verdict.reason)]
     if not verdict.carried:
-        lines.append(f"{comment} WARNING: the build as entered does not carry this workload")
+        lines.append(_comment("WARNING: the build as entered does not carry this workload"))
     return lines
 
 
@@ -116,7 +132,7 @@ def _needs_checkpoint(sizing: Sizing) -> list[str]:
 
 
 def _command(hf_id: str, flags: list[str], indent: str = "  ") -> list[str]:
-    lines = [f"vllm serve {hf_id} \\", *(f"{indent}{flag} \\" for flag in flags)]
+    lines = [f"vllm serve {shlex.quote(hf_id)} \\", *(f"{indent}{flag} \\" for flag in flags)]
     return [*lines[:-1], lines[-1].removesuffix(" \\")]
 
 
@@ -146,7 +162,17 @@ def _vllm(sizing: Sizing, hf_id: str) -> str:
 
 def _nim_image(hf_id: str) -> str:
     publisher, _, name = hf_id.lower().rpartition("/")
-    return "/".join(filter(None, ("nvcr.io/nim", NGC_PUBLISHERS.get(publisher, publisher), f"{name}:latest")))
+    parts = (
+        "nvcr.io/nim",
+        _image_part(NGC_PUBLISHERS.get(publisher, publisher)),
+        f"{_image_part(name) or 'your-model'}:latest",
+    )
+    return "/".join(filter(None, parts))
+
+
+def _image_part(text: str) -> str:
+    """A part of an image's name in the letters that registries take."""
+    return "".join(char if char in _IMAGE_LETTERS else "-" for char in text).strip("-._/")
 
 
 def _nim(sizing: Sizing, hf_id: str) -> str:
@@ -190,31 +216,35 @@ def _nim(sizing: Sizing, hf_id: str) -> str:
             lines += ["", f"# {role}"]
             lines += [f"docker run --rm --gpus {devices} --network host --ipc host --ulimit memlock=-1 \\"]
             lines += [f"  -e {name}={value} \\" for name, value in settings.items()]
-            lines += ["  -v /models:/opt/nim/.cache \\", f"  {_nim_image(hf_id)}"]
+            lines += ["  -v /models:/opt/nim/.cache \\", f"  {shlex.quote(_nim_image(hf_id))}"]
     return "\n".join(lines) + "\n"
 
 
 def _lws(sizing: Sizing, hf_id: str) -> str:
     hardware, layout, servers = sizing.scenario.hardware, sizing.layout, _servers(sizing)
     nodes, replicas = servers.nodes, servers.count
-    name = "".join(letter if letter.isalnum() else "-" for letter in sizing.scenario.model.id.lower()).strip("-")
-    start = " ".join([f"vllm serve {hf_id}", *vllm_arguments(sizing)])
+    name = _label(sizing.scenario.model.id or sizing.scenario.model.name)
+    flags = [word for flag in vllm_arguments(sizing) for word in flag.split(" ", 1)]
+    start = ["vllm", "serve", hf_id.replace("$", "$$"), *flags]  # Kubernetes would put a variable in place of $(NAME)
     ray = "bash /vllm-workspace/examples/online_serving/multi-node-serving.sh"
-    leader = f"{ray} leader --ray_cluster_size=$(LWS_GROUP_SIZE); {start}" if nodes > 1 else start
-    worker = f"{ray} worker --ray_address=$(LWS_LEADER_ADDRESS)"
+    leader, worker = start, ["sleep", "infinity"]
+    if nodes > 1:
+        # The shell starts Ray and then what follows its script, word by word.
+        leader = ["sh", "-c", f'{ray} leader --ray_cluster_size=$(LWS_GROUP_SIZE); exec "$@"', "leader", *start]
+        worker = ["sh", "-c", f"{ray} worker --ray_address=$(LWS_LEADER_ADDRESS)"]
     environment = [
         line
         for key, value in (nccl_settings(sizing) if nodes > 1 else {}).items()
-        for line in (f"            - name: {key}", f'              value: "{value}"')
+        for line in (f"            - name: {key}", f"              value: {json.dumps(value)}")
     ]
 
-    def container(command: str, ready: bool) -> list[str]:
+    def container(command: Iterable[str], ready: bool) -> list[str]:
         lines = [
             "      spec:",
             "        containers:",
             "        - name: vllm",
             "          image: vllm/vllm-openai:latest",
-            f'          command: ["sh", "-c", "{command}"]',
+            f"          command: {json.dumps(list(command))}",  # YAML reads JSON
         ]
         if environment:
             lines += ["          env:", *environment]
@@ -262,7 +292,7 @@ def _lws(sizing: Sizing, hf_id: str) -> str:
         "          role: leader",
         *container(leader, ready=True),
         "    workerTemplate:",
-        *container(worker if nodes > 1 else "sleep infinity", ready=False),
+        *container(worker, ready=False),
         "---",
         "apiVersion: v1",
         "kind: Service",
@@ -277,6 +307,18 @@ def _lws(sizing: Sizing, hf_id: str) -> str:
         f"    targetPort: {PORT}",
     ]
     return "\n".join(lines) + "\n"
+
+
+_IMAGE_LETTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-._/")
+
+
+def _label(text: str) -> str:
+    """A name as Kubernetes takes it (RFC 1035): small letters, digits and dashes, a letter first."""
+    words = "".join(char if char.isascii() and char.isalnum() else "-" for char in text.lower())
+    label = "-".join(filter(None, words.split("-")))
+    if not label[:1].isalpha():
+        label = f"model-{label}"
+    return label[:LABEL_LENGTH].strip("-")
 
 
 def nccl_settings(sizing: Sizing) -> dict[str, str]:
@@ -313,7 +355,12 @@ def _nccl_lines(sizing: Sizing) -> list[str]:
 def _nccl(sizing: Sizing, _: str) -> str:
     hardware = sizing.scenario.hardware
     links = hardware.intra_link.name + (f" inside, {hardware.inter_link.name} between" if hardware.nodes > 1 else "")
-    lines = [*_title(sizing), f"# {links}", "# interface names are this host's own: check them", *_nccl_lines(sizing)]
+    lines = [
+        *_title(sizing),
+        _comment(links),
+        "# interface names are this host's own: check them",
+        *_nccl_lines(sizing),
+    ]
     return "\n".join(lines) + "\n"
 
 
@@ -339,7 +386,7 @@ def _torchrun(sizing: Sizing, hf_id: str) -> str:
         lines += ["  --rdzv-backend c10d \\", f"  --rdzv-endpoint NODE_1_ADDRESS:{MASTER_PORT} \\"]
     lines += [
         "  train.py \\",
-        f"  --model {hf_id} \\",
+        f"  --model {shlex.quote(hf_id)} \\",
         f"  --sequence-length {workload.sequence_length} \\",
         f"  --micro-batch {workload.micro_batch} \\",
         f"  --gradient-accumulation {steps}",
