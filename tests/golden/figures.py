@@ -83,7 +83,7 @@ def everything(names: Iterable[str] = ()) -> dict[str, Any]:
             found = recommended.as_data(recommended.search(scenario, Limits()))
             figures[name]["recommend"] = found
             searches.append(found)
-    reports.append(_drifted(known, texts[SEARCHED[0]]))
+    reports.append(_drifted(known, texts[FLIPPED[0]]))
     searches.append(_within_limits(known, texts[SEARCHED[0]]))
     return {"figures": figures, "report": list(key_paths(reports)), "recommend": list(key_paths(searches))}
 

@@ -29,8 +29,8 @@ PACKAGE = "engine.calibration"
 BESIDE = {
     "accelerator": ("h100-pcie", "l4"),
     "link": (
-        "nvlink-4", "nvlink-5", "pcie3-x16", "pcie5-switch", "pcie5-x8", "pcie4-cross-socket", "pcie5-host",
-        "ib-hdr", "ib-xdr", "roce-100-untuned", "roce-400", "efa-v3", "gcp-tcpxo",
+        "nvlink-4", "nvlink-5", "pcie3-x16", "pcie4-x16", "pcie5-root", "pcie6-x16", "pcie-no-p2p", "pcie5-switch",
+        "pcie5-x8", "pcie4-cross-socket", "pcie5-host", "ib-hdr", "ib-xdr", "roce-100", "roce-100-untuned", "roce-400", "efa-v3", "gcp-tcpxo",
         "eth-100-tcp", "eth-25-tcp", "eth-10-tcp", "eth-1-tcp",
     ),
 }  # fmt: skip
@@ -179,7 +179,6 @@ def freeze_catalog() -> list[str]:
 
     from catalog.hardware import _REFERENCES, DATA, FILES
     from catalog.models import INDEX, MODELS
-    from catalog.scenarios import DEFAULT_INTER_LINK, PCIE_BY_GENERATION
     from catalog.schema import read_toml
 
     shipped: dict[str, list[dict[str, Any]]] = {}
@@ -191,7 +190,6 @@ def freeze_catalog() -> list[str]:
             elif section == "as_of":
                 as_of = max(as_of, str(items))
     wanted, models = _wanted()
-    wanted["link"] |= {DEFAULT_INTER_LINK, "pcie-no-p2p", *PCIE_BY_GENERATION.values()}
     for section in ("platform", "accelerator"):
         for item in shipped[section]:
             if item["id"] in wanted[section]:
