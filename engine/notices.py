@@ -36,11 +36,11 @@ def _memory(plan: Plan) -> Iterator[Notice]:
         yield Notice("no-start", "error", f"The engine will not start: {memory.headroom_reason}.", fix)
     elif not plan.fits:
         yield Notice("over-memory", "error", f"Does not fit: {memory.headroom_reason}.", fix)
-    elif not memory.fits:
+    elif not memory.fits and plan.serving is not None:
         yield Notice(
             "batch-waits",
             "info",
-            f"{math.floor(memory.max_concurrency):,} of {plan.scenario.workload.concurrency:,} sequences run at once; "
+            f"{plan.serving.served_concurrency:,} of {plan.scenario.workload.concurrency:,} sequences run at once; "
             "the others wait, which offline work can.",
         )
     elif memory.headroom in ("tight", "marginal"):

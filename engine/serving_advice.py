@@ -34,7 +34,7 @@ def _suggestions(scenario: Scenario, layout: Layout, now: Memory) -> tuple[Sugge
         rooms = serving_rooms(changed, shape)
         after = rooms.at(changed.workload.concurrency)
         if after.starts and (after.fits or after.max_concurrency > now.max_concurrency):
-            users = int(after.max_concurrency)
+            users = after.users_that_fit
             room = f"{users:,} user{'' if users == 1 else 's'} at {changed.workload.tokens_per_request:,} tokens"
             word = headroom_of(rooms, after)[0]
             found.append((after.fits, Suggestion(field, value, f"{what}: {word}, room for {room}", layout=shape)))
@@ -62,8 +62,7 @@ def _changes(scenario: Scenario, layout: Layout, now: Memory) -> list[_Change]:
     if prompt:
         shorter = replace(scenario, workload=replace(workload, input_tokens=prompt))
         changes.append(("workload.input_tokens", prompt, shorter, layout, f"prompts of {prompt:,} tokens"))
-    copies = kv_copies(layout)
-    fewer = copies * int(now.max_concurrency / copies)  # a user is whole on one of them
+    fewer = now.users_that_fit
     if now.starts and 1 <= fewer < workload.concurrency:
         lighter = replace(scenario, workload=replace(workload, concurrency=fewer))
         changes.append(

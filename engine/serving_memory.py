@@ -541,7 +541,8 @@ class Room(NamedTuple):
     """What a layout's memory leaves for the load: enough to choose among layouts by, `serving_memory` tells the rest.
 
     short: what is missing where the engine does not start, `weights` or `kv`. kv_needed: bytes on a rank of each kind
-    of stage. free_bytes: of the worst rank. fill: of the memory that may be used, on the fullest rank.
+    of stage. free_bytes: of the worst rank. fill: of the memory that may be used, on the fullest rank. copies:
+    independent KV caches, on one of which a user is whole.
     """
 
     starts: bool
@@ -552,6 +553,12 @@ class Room(NamedTuple):
     kv_needed: tuple[int, ...]
     free_bytes: int
     fill: float = 0.0
+    copies: int = 1
+
+    @property
+    def users_that_fit(self) -> int:
+        """As of `Memory`: a fraction of a user past the last whole one of a copy of the cache is room for nobody."""
+        return self.copies * math.floor(self.max_concurrency / self.copies)
 
     @property
     def preempts(self) -> bool:
@@ -599,6 +606,8 @@ class Rooms(NamedTuple):
             kv_needed=tuple(needed),
             free_bytes=free,
             fill=fill,
+            # a model that keeps nothing holds as many as asked, on however many copies
+            copies=1 if math.isinf(max_users) else self.copies,
         )
 
 
@@ -701,6 +710,7 @@ def serving_memory(scenario: Scenario, layout: Layout, rooms: Rooms | None = Non
         kv_needed_tokens=scenario.workload.concurrency * tokens,
         kv_capacity_tokens=kv_capacity,
         max_concurrency=max_users,
+        users_that_fit=found.users_that_fit,
         reported_concurrency=0.0 if math.isinf(found.reported) else found.reported,
         longest_context_tokens=min(rank.longest for rank in ranks),
         fits=found.fits,
@@ -708,7 +718,7 @@ def serving_memory(scenario: Scenario, layout: Layout, rooms: Rooms | None = Non
         headroom=word,
         headroom_reason=_reason(word, found.starts, found.short, share, needed_share, found.fill, settings),
         peak_bytes=max(group.used_bytes for group in groups),
-        rule_note=_rule_note(word, share, needed_share, max_users, found.starts),
+        rule_note=_rule_note(word, share, needed_share, found.users_that_fit, found.starts),
     )
 
 
@@ -744,14 +754,14 @@ def _reason(
     return f"weights take {100 * share:.0f} % of the card and {kv}"
 
 
-def _rule_note(word: Headroom, share: float, needed: float, users: float, starts: bool) -> str:
+def _rule_note(word: Headroom, share: float, needed: float, users: int, starts: bool) -> str:
     """Both verdicts where the rule of thumb and the bytes disagree, or where the rule alone decides little."""
     percent = f"{100 * share:.0f} %"
     if share > RULE_WEIGHTS:
         if word == "does not fit":
             return ""
         return (
-            f"Rule of thumb: no, weights take {percent} of VRAM, above 60-70 %. Bytes: yes, {users:,.0f} users fit. "
+            f"Rule of thumb: no, weights take {percent} of VRAM, above 60-70 %. Bytes: yes, {users:,} users fit. "
             "The bytes decide: they count this load's KV, the rule assumes one."
         )
     if word in ("tight", "marginal", "does not fit"):
@@ -762,7 +772,7 @@ def _rule_note(word: Headroom, share: float, needed: float, users: float, starts
         )
     if share >= NOTED_WEIGHTS:
         return (
-            f"Rule of thumb and bytes agree here: weights take {percent} of VRAM, {users:,.0f} users fit. Under more "
+            f"Rule of thumb and bytes agree here: weights take {percent} of VRAM, {users:,} users fit. Under more "
             f"load only the bytes change: marginal from about {max(1, int(users * PREEMPTION_LINE)):,} users at this length."
         )
     return ""

@@ -31,7 +31,7 @@ from engine.serving_memory import Room, engine_settings
 from engine.sharding import attention_ranks, expert_group, kv_heads_on_rank, stage_weights
 from engine.sizing import Interval, Memory, Serving
 from engine.traffic import communication_s, decode_traffic, prefill_traffic
-from engine.units import GB, TERA, duration
+from engine.units import GB, TERA, digits, duration
 
 DECODE_POINTS = (1, 16, 128, 1024)
 PREFILL_POINTS = (256, 2048, 16384)
@@ -551,7 +551,7 @@ class Server(NamedTuple):
         cap = self.cap(memory)
         work = self.work
         full = _under(self.rates, self.each, cap, cap)
-        return _best(work.ttft_target_s, work.tokens_per_s_user_target, self.rates, self.each, full)
+        return _best(work.ttft_target_s, work.tokens_per_s_user_target, self.rates, self.each, full, self.engines)
 
     def score(self, users: int, memory: Memory | Room) -> tuple[float, bool]:
         """(tokens/s over all replicas that rank layouts, whether no target is missed).
@@ -570,7 +570,8 @@ class Server(NamedTuple):
         batch, rate = work.kind == "batch", work.requests_per_s is not None
         full = _under(r, each, cap, cap) if batch or rate else now
         score = full.tokens_per_s * engines if batch else now.tokens_per_s * used
-        most = _best(work.ttft_target_s, work.tokens_per_s_user_target, r, each, full)[1] * engines if rate else 0.0
+        best = _best(work.ttft_target_s, work.tokens_per_s_user_target, r, each, full, engines) if rate else (0.0, 0.0)
+        most = best[1] * engines
         if True in _misses(work, now, most / each.answer):
             return 1e-3 * (most if rate else score), False
         return score, True
@@ -620,9 +621,9 @@ def _missed(work: Workload, state: Load, most_requests_per_s: float) -> tuple[st
     if first:
         missed.append(f"first token after {duration(state.ttft_s)}, target {duration(work.ttft_target_s or 0.0)}")
     if user:
-        missed.append(f"{1 / state.inter_token_s:.1f} tokens/s per user, target {work.tokens_per_s_user_target:g}")
+        missed.append(f"{digits(1 / state.inter_token_s)} tokens/s per user, target {work.tokens_per_s_user_target:g}")
     if rate:
-        missed.append(f"at most {most_requests_per_s:.2f} requests/s, target {work.requests_per_s:g}")
+        missed.append(f"at most {digits(most_requests_per_s)} requests/s, target {work.requests_per_s:g}")
     return tuple(missed)
 
 
@@ -642,12 +643,14 @@ def serving_speed(scenario: Scenario, layout: Layout, memory: Memory, server: Se
     cap = server.cap(memory)
     now = server.under(work.concurrency, cap)
     full = _under(r, each, cap, cap)
-    best, best_total = _best(work.ttft_target_s, work.tokens_per_s_user_target, r, each, full)
+    best, best_total = _best(work.ttft_target_s, work.tokens_per_s_user_target, r, each, full, engines)
     token, first = now.inter_token_s, now.ttft_s
     total = now.tokens_per_s * used
     # requests that arrive fill the build up to its best load, whatever number of users was named beside them
     missed = _missed(work, now, best_total * engines / each.answer)
     step = now.step
+    best_users = int(best * engines + 1e-6)  # whole users, of which each engine has its part
+    latency = not (work.ttft_target_s is work.tokens_per_s_user_target is None)
     return Serving(
         ttft_s=first,
         inter_token_s=token,
@@ -659,8 +662,11 @@ def serving_speed(scenario: Scenario, layout: Layout, memory: Memory, server: Se
         served_concurrency=int(now.running * used),
         single_stream_tokens_per_s=1 / _step(r, 1, each.kv_s, each.attention_s).seconds,
         offline_tokens_per_s=full.tokens_per_s * engines,
-        best_concurrency=int(best * engines),
+        best_concurrency=best_users,
         best_tokens_per_s_total=best_total * engines,
+        best_requests_per_s=best_total * engines / each.answer,
+        most_at_once=int(full.running * engines),
+        users_within_targets=min(best_users, memory.users_that_fit) if latency else None,
         ttft_interval=_interval(first, "ttft", scenario),
         inter_token_interval=_interval(token, "inter_token", scenario),
         tokens_per_s_interval=_interval(total, "tokens_per_s", scenario),
@@ -715,15 +721,25 @@ def _bound(step: DecodeStep) -> Bound:
 
 
 def best_load(
-    ttft_target_s: float | None, user_target: float | None, r: Rates, cap: float, prompt: int, answer: int
+    ttft_target_s: float | None,
+    user_target: float | None,
+    r: Rates,
+    cap: float,
+    prompt: int,
+    answer: int,
+    engines: int = 1,
 ) -> tuple[float, float]:
-    """(users of one engine, tokens/s) at the best load inside the targets; (0, 0) when one user already misses."""
+    """(users of one engine, tokens/s) at the best load inside the targets; (0, 0) when one user already misses.
+
+    engines: over which the users are spread; a target that binds allows so many whole users of all, and one more
+    misses it.
+    """
     each = request_of(r, prompt, answer)
-    return _best(ttft_target_s, user_target, r, each, _under(r, each, cap, cap))
+    return _best(ttft_target_s, user_target, r, each, _under(r, each, cap, cap), engines)
 
 
 def _best(
-    ttft_target_s: float | None, user_target: float | None, r: Rates, each: Request, full: Load
+    ttft_target_s: float | None, user_target: float | None, r: Rates, each: Request, full: Load, engines: int
 ) -> tuple[float, float]:
     """`best_load` from the costs of a request; full: the load of all that runs at once."""
 
@@ -735,17 +751,18 @@ def _best(
     cap = full.running
     if ttft_target_s is None and user_target is None:
         return cap, full.tokens_per_s
-    good, state, bad = 1.0, _under(r, each, 1.0, cap), cap
+    state = _under(r, each, 1.0, cap)
     if not inside(state):
         return 0.0, 0.0
     if inside(full):
         return cap, full.tokens_per_s
-    # both figures worsen with each user, so the edge is found by halving
-    while bad - good > max(1.0, 0.04 * good):
-        middle = (good + bad) / 2 if bad < 4 * good else (good * bad) ** 0.5
-        tried = _under(r, each, middle, cap)
+    # both figures worsen with each user, so the edge is found by halving, to the whole user of all engines
+    low, high = engines, math.ceil(cap * engines)
+    while high - low > 1:
+        middle = (low + high) // 2 if high < 4 * low else math.isqrt(low * high)
+        tried = _under(r, each, middle / engines, cap)
         if inside(tried):
-            good, state = middle, tried
+            low, state = middle, tried
         else:
-            bad = middle
-    return good, state.tokens_per_s
+            high = middle
+    return low / engines, state.tokens_per_s

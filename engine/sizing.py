@@ -41,9 +41,10 @@ class ModelFacts:
 class MemoryGroup:
     """GPUs that hold the same: one pipeline stage, or all of them.
 
-    weights + kv + activation + runtime + optimizer + gradient + free = total, exactly. kv_bytes is what the
-    asked load needs. free_bytes is negative when the group is over the card; reserved_bytes is the part of
-    it that the engine keeps out of reach (1 - memory_utilization of the card).
+    weights + kv + activation + runtime + optimizer + gradient + free = total, exactly. kv_bytes is what the asked
+    load needs. free_bytes is of the whole card, the engine's reserve included, and negative when the group is over the
+    card; reserved_bytes is the part that is kept out of the engine's reach (1 - memory_utilization of the card). What
+    pages and reports call free is `available_bytes`.
     """
 
     rank_group: str
@@ -70,6 +71,20 @@ class MemoryGroup:
     def over_bytes(self) -> int:
         """How far past the usable memory the group is; 0 when it fits."""
         return max(0, self.used_bytes - self.usable_bytes)
+
+    @property
+    def available_bytes(self) -> int:
+        """What the load leaves of the usable memory, the engine's reserve not counted; 0 when it does not fit."""
+        return max(0, self.usable_bytes - self.used_bytes)
+
+    def share_of_card(self, part_bytes: int) -> float:
+        """A part of the group as a share of the card's whole memory."""
+        return part_bytes / self.total_bytes
+
+    @property
+    def fill(self) -> float | None:
+        """Share of the usable memory that the group fills, above 1 when it does not fit; None where none is usable."""
+        return self.used_bytes / self.usable_bytes if self.usable_bytes else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +142,10 @@ class Memory:
     """Memory of the build, worst group first.
 
     weights_share: weights over the card's total, of the worst group. kv_needed_tokens: concurrency x tokens.
-    kv_capacity_tokens: what fits over all replicas. max_concurrency: users at the asked length. reported_concurrency:
+    kv_capacity_tokens: what fits over all replicas. max_concurrency: the KV that fits in users of the asked length, with
+    a fraction. users_that_fit: whole users whose KV fits at that length, all at once and each on one replica: the most
+    for which `fits` is true in this layout. Fewer than run at once (`Serving.most_at_once`), since most answers are not
+    at their end. reported_concurrency:
     the "maximum concurrency" that one replica's vLLM prints for max_model_len; it charges every sequence of a
     sliding-window model a whole step of prefill.
     peak_bytes (training): what it needs on the worst GPU; nvidia_smi_bytes: what nvidia-smi will show.
@@ -151,6 +169,7 @@ class Memory:
     suggestions: tuple[Suggestion, ...] = ()
     training: TrainingDetail | None = None
     reported_concurrency: float = 0.0
+    users_that_fit: int = 0
     rule_note: str = ""  # where the 60-70 % rule and the byte accounting disagree: both, and which decides
 
     @property
@@ -163,9 +182,12 @@ class Memory:
 class Serving:
     """Speed of one build under the asked load. Totals are over all replicas.
 
-    Where the asked concurrency does not fit the KV, `served_concurrency` run at once and the others wait.
-    best_*: the best load inside the person's latency targets, (0, 0) when one user already misses them; without
-    targets, the most that runs at once.
+    most_at_once: the most that run at once, by the KV that their requests hold on average (answers half written, so
+    more than `Memory.users_that_fit`) and by the engine's limit of sequences. served_concurrency: how many of the asked
+    do; the others wait.
+    best_*: the best load inside the person's latency targets, 0 when one user already misses them; without latency
+    targets, the most that run at once. users_within_targets: users that this layout carries: inside the latency targets
+    with the KV of each at its full length; None without latency targets.
     """
 
     ttft_s: float
@@ -193,6 +215,9 @@ class Serving:
     overhead_s: float = 0.0
     communication_s: float = 0.0
     prefill_interference_s: float = 0.0
+    most_at_once: int = 0
+    best_requests_per_s: float = 0.0
+    users_within_targets: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

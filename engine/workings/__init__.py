@@ -136,7 +136,7 @@ def _available(case: Case, index: int) -> Working:
     return sheet.working(
         memory_id(index, "available_bytes"),
         "Free",
-        max(0, group.usable_bytes - group.used_bytes),
+        group.available_bytes,
         "bytes",
         "memory that may be used - everything held",
         f"max(0, {usable} - ({_used(case, index, sheet)}))",
@@ -348,7 +348,7 @@ _COMMON: dict[str, Callable[[Case, int], Working]] = {
 }
 _SECTIONS: dict[str, Callable[[Case, str], Working]] = {
     "model": model.found,
-    "serving": _from(serving_speed.FIGURES),
+    "serving": _from(serving_speed.FIGURES | serving_speed.SOMETIMES),
     "training": _from(training_speed.FIGURES | training_speed.SOMETIMES),
     "fabric": fabric.found,
     "scaling": scaling.found,
@@ -410,6 +410,7 @@ _SERVING_MEMORY = (
     "kv_needed_tokens",
     "kv_capacity_tokens",
     "max_concurrency",
+    "users_that_fit",
     "reported_concurrency",
     "longest_context_tokens",
     "weights_share",
@@ -452,6 +453,8 @@ def figure_ids(sizing: Sizing) -> tuple[str, ...]:
         found += [f"memory.phase_{number}_bytes" for number in range(1, len(sizing.memory.training.phases) + 1)]
     if sizing.serving is not None:
         found += [f"serving.{name}" for name in serving_speed.FIGURES]
+        known = [name for name in serving_speed.SOMETIMES if getattr(sizing.serving, name) is not None]
+        found += [f"serving.{name}" for name in known]
     if sizing.training is not None:
         found += [
             f"if.{field}.{value}.training.tokens_per_s_gpu" for field, values in CHANGES.items() for value in values

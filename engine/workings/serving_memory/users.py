@@ -26,8 +26,8 @@ def _users_of(case: Case, index: int) -> float:
 
 def _marginal_users(case: Case) -> Working:
     """From how many users on the memory is so full that engines preempt."""
-    sheet, users = Sheet(), case.plan.memory.max_concurrency
-    fit = sheet.see("users", users, "users", "memory.max_concurrency")
+    sheet, users = Sheet(), case.plan.memory.users_that_fit
+    fit = sheet.see("users", users, "users", "memory.users_that_fit")
     line = sheet.put("preemption_line", PREEMPTION_LINE, "", "engines preempt above this share", "rule of thumb")
     return sheet.working(
         "memory.marginal_users",
@@ -49,7 +49,7 @@ def _max_concurrency(case: Case) -> Working:
         sheet.entered("users", work.concurrency)
         return sheet.working(
             "memory.max_concurrency",
-            "Users that fit",
+            "Users that the KV amounts to",
             memory.max_concurrency,
             "users",
             "the model keeps nothing between tokens: as many as asked",
@@ -79,11 +79,31 @@ def _max_concurrency(case: Case) -> Working:
         formula = "blocks that fit, less one step of prompt, / blocks of one user x independent caches"
     return sheet.working(
         "memory.max_concurrency",
-        "Users that fit at this length",
+        "KV that fits in users of this length",
         memory.max_concurrency,
         "users",
         formula + _poorest(case, index),
         expression,
+        "fitted",
+        ACCOUNT,
+    )
+
+
+def _whole_users(case: Case) -> Working:
+    """Whole users whose KV fits, each on one copy of the cache."""
+    sheet, memory = Sheet(), case.plan.memory
+    users = sheet.see("users", memory.max_concurrency, "users", "memory.max_concurrency")
+    keeps = any(pool_of(case, at).groups for at in range(len(memory.per_gpu)))
+    copies = sheet.put(
+        "kv_copies", kv_copies(case.layout) if keeps else 1, "", "independent KV caches; a user is whole on one"
+    )
+    return sheet.working(
+        "memory.users_that_fit",
+        "Users that fit at this length",
+        memory.users_that_fit,
+        "users",
+        "whole users of one copy of the cache x copies",
+        f"{copies} * floor({users} / {copies})",
         "fitted",
         ACCOUNT,
     )
@@ -221,6 +241,7 @@ def _reported(case: Case) -> Working:
 WHOLE: dict[str, Callable[[Case], Working]] = {
     "kv_capacity_tokens": _capacity,
     "max_concurrency": _max_concurrency,
+    "users_that_fit": _whole_users,
     "marginal_users": _marginal_users,
     "longest_context_tokens": _longest,
     "reported_concurrency": _reported,

@@ -10,3 +10,5 @@ from engine.workings.serving_speed import prompt, request, step, throughput
 
 FIGURES: dict[str, Callable[[Case], Working]] = request.FIGURES | throughput.FIGURES | step.FIGURES | prompt.FIGURES
 """By the name of the field of `Serving`, then the quantities that these are worked out from."""
+SOMETIMES: dict[str, Callable[[Case], Working]] = throughput.SOMETIMES
+"""Figures that a build has only under some workloads; None in `Serving` otherwise."""

@@ -114,6 +114,7 @@ def _best_users(case: Case) -> float:
         running_cap(case),
         work.input_tokens,
         answer_tokens(case),
+        engines_of(case)[0],
     )[0]
 
 
@@ -123,7 +124,23 @@ def _best(case: Case, sheet: Sheet) -> str:
     if users == running_cap(case):
         return f"floor({sheet.see('most', users, 'sequences', 'serving.running_limit')} * {engines})"
     found = sheet.put("users_of_engine", users, "users", "found by halving: the most inside the targets", "fitted")
-    return f"floor({found} * {engines})"
+    return f"round({found} * {engines})"
+
+
+def _limit(case: Case, sheet: Sheet) -> str:
+    most = sheet.see("most", running_cap(case), "sequences", "serving.running_limit")
+    return f"floor({most} * {sheet.put('engines', engines_of(case)[0], '', 'independent engines of the layout')})"
+
+
+def _best_rate(case: Case, sheet: Sheet) -> str:
+    best = serving_in(case).best_tokens_per_s_total
+    total = sheet.see("best_tokens_s", best, "tokens/s", "serving.best_tokens_per_s_total")
+    return f"{total} / {sheet.entered('answer', answer_tokens(case), 'tokens')}"
+
+
+def _within(case: Case, sheet: Sheet) -> str:
+    best = sheet.see("best", serving_in(case).best_concurrency, "users", "serving.best_concurrency")
+    return f"min({best}, {sheet.see('fit', case.plan.memory.users_that_fit, 'users', 'memory.users_that_fit')})"
 
 
 def _best_total(case: Case, sheet: Sheet) -> str:
@@ -166,6 +183,16 @@ FIGURES: dict[str, Callable[[Case], Working]] = {
     "served_concurrency": _simple(
         "served_concurrency", "Users served at once", "users", "requests that one engine runs x engines", _served
     ),
+    "most_at_once": _simple(
+        "most_at_once", "The most that run at once", "users", "requests that one engine runs x engines", _limit
+    ),
+    "best_requests_per_s": _simple(
+        "best_requests_per_s",
+        "Requests a second at the best load",
+        "requests/s",
+        "tokens a second at the best load / answer",
+        _best_rate,
+    ),
     "single_stream_tokens_per_s": _simple(
         "single_stream_tokens_per_s",
         "Tokens a second of one user alone",
@@ -191,3 +218,13 @@ FIGURES: dict[str, Callable[[Case], Working]] = {
         _best_total,
     ),
 }
+SOMETIMES: dict[str, Callable[[Case], Working]] = {
+    "users_within_targets": _simple(
+        "users_within_targets",
+        "Users within the targets",
+        "users",
+        "the best load inside the targets, as far as the KV holds its users at full length",
+        _within,
+    ),
+}
+"""With latency targets only."""
