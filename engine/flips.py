@@ -11,7 +11,7 @@ from typing import Any
 from engine.checks import check_scenario
 from engine.errors import ScenarioError
 from engine.formats import FORMATS
-from engine.plan import plan
+from engine.plan import layout_words, plan
 from engine.scenario import Scenario
 from engine.sizing import Answer, Flip, Verdict
 from engine.verdict import decide
@@ -183,6 +183,23 @@ def _answer_words(verdict: Verdict, scenario: Scenario, counted: bool = True) ->
     return words
 
 
+def _relaid(scenario: Scenario, here: Verdict, name: str, value: float, whole: bool) -> str:
+    """In which layout the entered build holds the last value, where that is another one than now; else empty.
+
+    What is shown beside it, such as the users whose KV fits, is of the layout in use.
+    """
+    build, hardware = here.recommended, scenario.hardware
+    entered = (hardware.gpus_per_node, hardware.nodes, scenario.model.weights)
+    if build is None or (build.gpus_per_node, build.nodes, build.weights) != entered:
+        return ""
+    change: dict[str, Any] = {name: int(value) if whole else value}
+    there = plan(replace(scenario, workload=replace(scenario.workload, **change)))
+    now = plan(scenario)
+    if not (now.carries and there.carries) or replace(there.layout, reason="") == replace(now.layout, reason=""):
+        return ""
+    return f" as {layout_words(there.layout)}"
+
+
 def flip_steps(scenario: Scenario) -> Iterator[Flip | None]:
     """The flip points one by one, and None after each value that was tried: for a caller that must not block.
 
@@ -217,6 +234,7 @@ def flip_steps(scenario: Scenario) -> Iterator[Flip | None]:
             last, value, verdict = hit
             bound = "up to" if up else "down to"
             edge = _with_unit(_amount(last, whole, up), field)
+            edge += _relaid(scenario, here, name, last, whole) if up else ""
             yield Flip(field, value, verdict.answer, f"{told(here)} {bound} {edge}; then {told(verdict)}")
 
 
