@@ -18,7 +18,7 @@ from engine.replicas import node_capacity, nodes_for_deadline, replica_words, re
 from engine.scaling import scaling_table
 from engine.scenario import Layout, LayoutChoice, Scenario
 from engine.sizing import Answer, Build, Evidence, Step, Verdict
-from engine.units import GIB, duration
+from engine.units import GIB, SECONDS_PER_DAY, digits, duration
 
 # The share of a card that weights should leave for KV and everything else: seed_claims.toml, rule.weights_share.
 WEIGHTS_RULE = (0.60, 0.70)
@@ -318,15 +318,15 @@ def _why(found: Attempt) -> str:
     if not found.plan.fits:
         workload = found.plan.scenario.workload
         if workload.is_inference and memory.starts:
-            return f"KV for {math.floor(memory.max_concurrency):,} of {workload.concurrency:,} users"
+            return f"KV for {memory.users_that_fit:,} of {workload.concurrency:,} users"
         if worst.over_bytes > 0:
             each = "each of " if found.gpus_per_node * found.nodes > 1 else ""
             return f"{worst.over_bytes / GIB:,.1f} GiB over on {each}{found.build}"
         return memory.headroom_reason
     if not memory.fits:
         asked = found.plan.scenario.workload.concurrency
-        waits = f"{math.floor(memory.max_concurrency):,} of {asked:,} sequences run at once, the others wait"
-        return _missed(found.plan) or waits
+        at_once = found.plan.serving.served_concurrency if found.plan.serving is not None else 0
+        return _missed(found.plan) or f"{at_once:,} of {asked:,} sequences run at once, the others wait"
     return _missed(found.plan) or memory.headroom_reason
 
 
@@ -342,7 +342,7 @@ def _missed(found: Plan) -> str:
     parts = []
     if found.training is not None and found.training.meets_deadline is False:
         deadline = found.scenario.workload.deadline_days or 0.0
-        parts.append(f"{found.training.days:,.1f} days against a deadline of {deadline:,.3g}")
+        parts.append(f"{duration(found.training.days * SECONDS_PER_DAY)} against a deadline of {deadline:,.3g} days")
     if found.over_budget:
         budget = found.scenario.workload.budget_usd or 0.0
         parts.append(f"${found.run_usd or 0.0:,.0f} of GPU time against a budget of ${budget:,.0f}")
@@ -398,13 +398,15 @@ def _evidence(found: Attempt) -> tuple[Evidence, ...]:
     else:
         lines.append(Evidence("peak on the worst GPU", f"{memory.peak_bytes / GIB:,.1f} GiB", "fitted"))
     if serving is not None:
-        speed = f"{serving.tokens_per_s_user:,.0f} tokens/s a user, TTFT {duration(serving.ttft_s)}"
+        speed = f"{digits(serving.tokens_per_s_user)} tokens/s a user, TTFT {duration(serving.ttft_s)}"
         lines.append(Evidence("speed", speed, "fitted"))
         if found.plan.scenario.workload.requests_per_s is not None:
-            most = serving.best_tokens_per_s_total / found.plan.scenario.workload.output_tokens
-            lines.append(Evidence("at the best load", f"{most:,.3g} requests/s", "fitted"))
+            most = f"{digits(serving.best_requests_per_s)} requests/s"
+            lines.append(Evidence("at the best load", most, "fitted"))
     if training is not None:
-        run = f"{training.days:,.1f} days, {100 * training.efficiency:.0f} % of one GPU's speed per GPU"
+        run = (
+            f"{duration(training.days * SECONDS_PER_DAY)}, {100 * training.efficiency:.0f} % of one GPU's speed per GPU"
+        )
         lines.append(Evidence("run", run, "fitted"))
     lines.append(Evidence("headroom", memory.headroom, "fitted"))
     return tuple(lines)

@@ -249,7 +249,7 @@ def _limit_words(limits: Limits) -> str:
     if limits.rent_usd_per_month is not None:
         parts.append(f"{words.usd(limits.rent_usd_per_month)} rent a month")
     if limits.power_w is not None:
-        parts.append(f"{limits.power_w:,.0f} W")
+        parts.append(words.kilowatts(limits.power_w))
     if limits.max_gpus is not None:
         parts.append(f"{limits.max_gpus} GPU{'s' if limits.max_gpus > 1 else ''}")
     for names in (limits.vendors, limits.form_factors):
@@ -273,20 +273,20 @@ def _rows(option: Option, file: Path | None) -> Iterator[tuple[str, str]]:
     if serving is not None:
         yield (
             "speed",
-            f"{words.digits(serving.tokens_per_s_user)} tokens/s a user, {words.digits(serving.tokens_per_s_total)} "
+            f"{words.rate(serving.tokens_per_s_user)} tokens/s a user, {words.rate(serving.tokens_per_s_total)} "
             f"in all, first token {words.seconds(serving.ttft_s)}",
         )
     elif training is not None:
         yield (
             "speed",
-            f"{words.digits(training.tokens_per_s_total)} tokens/s, {words.digits(training.days)} days",
+            f"{words.rate(training.tokens_per_s_total)} tokens/s, the run {words.days(training.days)}",
         )
     yield "buy", _buy_words(option, money)
     if option.rent_usd_per_month is None:
         yield "rent", f"unknown ({money.rent_note})"
     else:
         yield "rent", f"{words.usd(option.rent_usd_per_month)} a month ({money.rent_note})"
-    yield "power", "unknown" if option.power_w is None else f"{option.power_w:,.0f} W"
+    yield "power", "unknown" if option.power_w is None else words.kilowatts(option.power_w)
     if file is not None:
         yield "session", printable(str(file))
 

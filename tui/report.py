@@ -286,7 +286,7 @@ def then_and_now(past: Past, sizing: Sizing) -> Table:
                 label,
                 one.verdict.answer,
                 "yes" if one.verdict.carried else "no",
-                "-" if speed is None else words.digits(speed),
+                "-" if speed is None else words.rate(speed),
                 _usd(cost.rent_usd_per_month),
                 _usd(cost.buy_usd),
             )
@@ -341,7 +341,19 @@ def _warnings(sizing: Sizing) -> Iterator[Block]:
     yield Bullets(tuple(items))
 
 
-_MEMORY_COLUMNS = ("weights", "kv", "activation", "runtime", "optimizer", "gradient", "free", "usable", "total")
+_MEMORY_COLUMNS = {
+    "weights": "weights_bytes",
+    "kv": "kv_bytes",
+    "activation": "activation_bytes",
+    "runtime": "runtime_bytes",
+    "optimizer": "optimizer_bytes",
+    "gradient": "gradient_bytes",
+    "over": "over_bytes",
+    "free": "available_bytes",
+    "kept": "reserved_bytes",
+    "total": "total_bytes",
+}
+"""Columns by head: what a GPU holds, what is free of the memory that may be used, and what is kept from it."""
 
 
 def _memory(sizing: Sizing) -> Iterator[Block]:
@@ -349,7 +361,7 @@ def _memory(sizing: Sizing) -> Iterator[Block]:
     yield Heading("Memory per GPU, GiB")
     shown = [name for name in _MEMORY_COLUMNS if _is_shown(name, memory.per_gpu)]
     rows = tuple(
-        (group.rank_group, str(group.gpus), *(words.gib(getattr(group, f"{name}_bytes")) for name in shown))
+        (group.rank_group, str(group.gpus), *(words.gib(getattr(group, _MEMORY_COLUMNS[name])) for name in shown))
         for group in memory.per_gpu
     )
     yield Table(("group", "GPUs", *shown), rows)
@@ -364,8 +376,8 @@ def _memory(sizing: Sizing) -> Iterator[Block]:
 
 
 def _is_shown(name: str, groups: Sequence[MemoryGroup]) -> bool:
-    always = ("weights", "activation", "runtime", "free", "usable", "total")
-    return name in always or any(getattr(group, f"{name}_bytes") for group in groups)
+    always = ("weights", "activation", "runtime", "free", "total")
+    return name in always or any(getattr(group, _MEMORY_COLUMNS[name]) for group in groups)
 
 
 def _memory_line(sizing: Sizing, memory: Memory) -> str:
@@ -373,8 +385,9 @@ def _memory_line(sizing: Sizing, memory: Memory) -> str:
     if sizing.scenario.workload.is_inference:
         return (
             f"{share} The load needs KV for {memory.kv_needed_tokens:,} tokens; "
-            f"{memory.kv_capacity_tokens:,} fit, {memory.max_concurrency:,.1f} users at this length, "
-            f"or one of {memory.longest_context_tokens:,} tokens."
+            f"{memory.kv_capacity_tokens:,} fit: {words.users(memory.users_that_fit)} "
+            f"user{'s' * (memory.users_that_fit != 1)} at this length, or one of "
+            f"{memory.longest_context_tokens:,} tokens."
         )
     text = f"{share} Peak of the fullest GPU {words.size(memory.peak_bytes)}"
     if memory.training is not None:
@@ -394,28 +407,39 @@ def _between(value: str, interval: Interval, scale: float = 1.0) -> str:
     return f"{value} (80 % interval {words.interval(interval, scale)})"
 
 
+def _spread(value: str, interval: Interval) -> str:
+    return f"{value} (80 % interval {words.seconds_interval(interval)})"
+
+
+def _within(serving: Serving) -> str:
+    """The users inside the latency targets, as the Speed page has them."""
+    within = serving.users_within_targets
+    if within is None:
+        return "no latency target given"
+    if not within:
+        return "not one user"
+    told = f"{words.count(within)} user{'s' * (within != 1)}"
+    if within < serving.best_concurrency:
+        return f"{told}, all that the KV holds"
+    return f"{told}, {words.rate(serving.best_tokens_per_s_total)} tokens/s"
+
+
 def _serving(serving: Serving) -> Iterator[Block]:
     yield Heading("Serving speed (fitted)")
     meets = {True: "met", False: "missed: " + "; ".join(serving.missed), None: "none given"}[serving.meets_targets]
     rows = (
-        ("time to first token, s", _between(words.digits(serving.ttft_s), serving.ttft_interval)),
-        (
-            "time between tokens, ms",
-            _between(words.digits(serving.inter_token_s * 1e3), serving.inter_token_interval, 1e3),
-        ),
-        ("tokens/s for a user", words.digits(serving.tokens_per_s_user)),
-        (
-            "tokens/s in all",
-            _between(words.digits(serving.tokens_per_s_total), serving.tokens_per_s_interval),
-        ),
+        ("time to first token", _spread(words.seconds(serving.ttft_s), serving.ttft_interval)),
+        ("time between tokens", _spread(words.seconds(serving.inter_token_s), serving.inter_token_interval)),
+        ("tokens/s for a user", words.rate(serving.tokens_per_s_user)),
+        ("tokens/s in all", _between(words.rate(serving.tokens_per_s_total), serving.tokens_per_s_interval)),
         ("requests/s", words.digits(serving.requests_per_s)),
-        ("users served at once", f"{serving.served_concurrency:,}"),
-        ("alone, tokens/s", words.digits(serving.single_stream_tokens_per_s)),
-        ("offline, tokens/s", words.digits(serving.offline_tokens_per_s)),
+        ("users running, of those asked", words.count(serving.served_concurrency)),
         (
-            "best load",
-            f"{serving.best_concurrency:,} users, {words.digits(serving.best_tokens_per_s_total)} tokens/s",
+            "at most at once, as answers grow",
+            f"{words.count(serving.most_at_once)} users, {words.rate(serving.offline_tokens_per_s)} tokens/s",
         ),
+        ("within the targets", _within(serving)),
+        ("one user alone, tokens/s", words.rate(serving.single_stream_tokens_per_s)),
         ("time communicating", words.percent(serving.communication_share)),
         ("bound by", serving.bound_by),
         ("targets", meets),
@@ -433,12 +457,12 @@ def _training(training: Training, asked: Workload) -> Iterator[Block]:
         ("tokens a step", words.count(batch) + why),
         (
             "tokens/s for a GPU",
-            _between(words.digits(training.tokens_per_s_gpu), training.interval),
+            _between(words.rate(training.tokens_per_s_gpu), training.interval),
         ),
-        ("tokens/s in all", words.digits(training.tokens_per_s_total)),
+        ("tokens/s in all", words.rate(training.tokens_per_s_total)),
         ("MFU", words.percent(training.mfu)),
-        ("days", words.digits(training.days)),
-        ("GPU-hours", words.digits(training.gpu_hours)),
+        ("the run", words.days(training.days)),
+        ("GPU-hours", words.rate(training.gpu_hours)),
         ("efficiency against one GPU", words.percent(training.efficiency)),
         ("exposed communication, s a step", words.digits(training.exposed_communication_s)),
         ("pipeline bubble", words.percent(training.bubble_share)),
@@ -525,7 +549,7 @@ def _prospects(sizing: Sizing) -> Iterator[Block]:
     rows = tuple(
         (
             f"{point.gpus:,}" + (" *" if point.gpus == sizing.scenario.hardware.gpus else ""),
-            words.seconds(point.days * 86400),
+            words.days(point.days),
             _usd(point.cost_usd),
             words.percent(point.efficiency),
             "" if point.gpus == 1 else words.percent(point.marginal),
@@ -559,6 +583,10 @@ def _usd(value: float | None) -> str:
     return UNKNOWN if value is None else words.usd(value)
 
 
+def _hourly(value: float | None) -> str:
+    return UNKNOWN if value is None else words.usd_per_hour(value)
+
+
 def _cost(sizing: Sizing) -> Iterator[Block]:
     cost = sizing.cost
     yield Heading("Cost")
@@ -569,7 +597,7 @@ def _cost(sizing: Sizing) -> Iterator[Block]:
             + (" and what is unknown below" if cost.buy_usd is not None and _gaps(cost) else ""),
         ),
         ("own a month, over 36", _usd(cost.own_usd_per_month)),
-        ("rent an hour", _noted(_usd(cost.rent_usd_per_hour), cost.rent_note)),
+        ("rent an hour", _noted(_hourly(cost.rent_usd_per_hour), cost.rent_note)),
         ("rent a month", _usd(cost.rent_usd_per_month)),
         ("electricity a month", _usd(cost.electricity_usd_per_month)),
     ]
@@ -616,13 +644,13 @@ def _offers(cost: Cost) -> Iterator[Block]:
     ordered = sorted(cost.offers, key=lambda offer: offer.usd_per_hour)
     yield Paragraph("Offers for as many GPUs, cheapest first:")
     rows = [
-        (offer.provider, offer.billing, _usd(offer.usd_per_hour), words.dated(offer.as_of, offer.age_days))
+        (offer.provider, offer.billing, _hourly(offer.usd_per_hour), words.dated(offer.as_of, offer.age_days))
         for offer in ordered
     ]
     yield Table(("provider", "billing", "an hour", "as of"), tuple(rows[:SHOWN_OFFERS]), left=(0, 1, 3))
     left = len(rows) - SHOWN_OFFERS
     if left > 0:
-        yield Paragraph(f"and {left} more, up to {_usd(ordered[-1].usd_per_hour)} an hour (all in --format json)")
+        yield Paragraph(f"and {left} more, up to {_hourly(ordered[-1].usd_per_hour)} an hour (all in --format json)")
 
 
 def _power(sizing: Sizing) -> Iterator[Block]:
@@ -630,7 +658,7 @@ def _power(sizing: Sizing) -> Iterator[Block]:
     rows = [
         ("in all", _noted(_watts(power.total_w), power.note)),
         ("a node", _watts(power.node_w)),
-        ("supplies of a node", UNKNOWN if power.psu_w is None else f"{power.psu_w:,.0f} W or more"),
+        ("supplies of a node", UNKNOWN if power.psu_w is None else f"{words.kilowatts(power.psu_w)} or more"),
         ("circuits of a node", _circuits(power)),
         ("heat", UNKNOWN if power.heat_btu_h is None else f"{power.heat_btu_h:,.0f} BTU/h"),
     ]
@@ -643,7 +671,7 @@ def _power(sizing: Sizing) -> Iterator[Block]:
 
 
 def _watts(value: float | None) -> str:
-    return UNKNOWN if value is None else f"{value:,.0f} W"
+    return UNKNOWN if value is None else words.kilowatts(value)
 
 
 def _circuits(power: Power) -> str:

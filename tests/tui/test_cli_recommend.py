@@ -17,6 +17,7 @@ from engine.plan import plan
 from engine.recommend import Limits, fixes, recommend
 from tui import session
 from tui.cli import main
+from tui.pages import words
 
 ROOT = Path(__file__).parent.parent.parent
 ONE_NODE = ROOT / "examples" / "70b-fp8-one-node.toml"
@@ -59,7 +60,7 @@ def test_every_ranking_is_told_with_its_build_and_reason_in_80_columns(run: Run,
             assert f"buy ${item.option.buy_usd:,.0f} (" in text
         if item.option.rent_usd_per_month is not None:
             assert f"rent ${item.option.rent_usd_per_month:,.0f} a month (" in text
-        assert f"{item.option.power_w:,.0f} W" in text
+        assert words.kilowatts(item.option.power_w) in text
 
 
 def test_json_has_every_ranking_and_null_for_unknown_prices(run: Run) -> None:

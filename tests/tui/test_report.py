@@ -18,6 +18,7 @@ from engine.size import size
 from engine.sizing import Sizing
 from tests.engine.builds import build
 from tui import blocks, drift, report, session
+from tui.pages import words
 
 EXAMPLES = Path(__file__).parent.parent.parent / "examples"
 NAMES_OF_EXAMPLES = sorted(path.stem for path in EXAMPLES.glob("*.toml"))
@@ -162,11 +163,11 @@ def test_what_a_build_costs_is_told_line_by_line_and_unknown_prices_as_unknown(s
         assert line.as_of in text
     assert [line for line in cost.lines if line.part in ("host", "kit")]
     for offer in sorted(cost.offers, key=lambda offer: offer.usd_per_hour)[: report.SHOWN_OFFERS]:
-        assert f"{offer.provider} {offer.billing} ${offer.usd_per_hour:,.0f}" in text or offer.usd_per_hour < 10
+        assert f"{offer.provider} {offer.billing} ${offer.usd_per_hour:,.2f}" in text
     for span in cost.horizons:
         assert f"{span.months} months" in text
     assert " ".join(cost.operations_note.split()) in text
-    assert f"{power.psu_w:,.0f} W" in text
+    assert words.kilowatts(power.psu_w) in text
     assert f"{power.circuits_per_node} of {power.circuit}" in text
     data = json.loads(report.render(sizing, "json"))
     assert len(data["cost"]["offers"]) == len(cost.offers)

@@ -119,8 +119,7 @@ def bars(sizing: Sizing, width: int, glyphs: Glyphs) -> list[Line]:
 def _tail(group: MemoryGroup) -> tuple[str, str]:
     if group.over_bytes > 0:
         return f"over by {gib(group.over_bytes)} GiB", "bad"
-    free = group.usable_bytes - group.used_bytes
-    return f"{gib(free)} GiB free", "dim"
+    return f"{gib(group.available_bytes)} GiB free", "dim"
 
 
 def figure_of(sizing: Sizing, group: MemoryGroup, field: str) -> str:
@@ -168,16 +167,18 @@ def legend(sizing: Sizing, width: int, glyphs: Glyphs, before: Sizing | None = N
         heads = "".join(f"{name[: column - 1]:>{column}}" for name in names)
         lines.append(line((f"   {'GiB':<{label - 1}}" + heads, "dim")))
 
-    def share_of(field: str, name: str) -> str:
+    def share_of(field: str) -> str:
         if field == "weights_bytes":
             return "figure:memory.weights_share"
         of = f"memory.{f'{places[0]}.' if places[0] else ''}"
-        return f"figure:ratio({of}{name},{of}total_bytes)"
+        return f"figure:ratio({of}{field},{of}total_bytes)"
+
+    def share(values: list[int]) -> str:
+        return "" if several else f"{percent(groups[0].share_of_card(values[0])):>5}{of_card}"
 
     def row(glyph: str, style: str, words: str, field: str, values: list[int], note: str = "") -> Line:
         unit = "" if several else " GiB"
-        name = "available_bytes" if field == "free_bytes" else field
-        actions = [f"figure:memory.{f'{place}.' if place else ''}{name}" for place in places]
+        actions = [f"figure:memory.{f'{place}.' if place else ''}{field}" for place in places]
         return line(
             " ",
             (glyph, style),
@@ -186,7 +187,7 @@ def legend(sizing: Sizing, width: int, glyphs: Glyphs, before: Sizing | None = N
                 Span(f"{gib(value):>{column}}{unit}", "figure", action)
                 for value, action in zip(values, actions, strict=True)
             ),
-            Span(f"  {note:<17}" if of_card else f" {note}", "dim", share_of(field, name) if note else ""),
+            Span(f"  {note:<17}" if of_card else f" {note}", "dim", share_of(field) if note else ""),
             ("" if several else _delta(field, values[0], before), "delta"),
         )
 
@@ -194,18 +195,15 @@ def legend(sizing: Sizing, width: int, glyphs: Glyphs, before: Sizing | None = N
         values = [getattr(group, part.field) for group in groups]
         if not any(values):
             continue
-        share = "" if several else f"{percent(values[0] / groups[0].total_bytes):>5}{of_card}"
-        lines.append(row(getattr(glyphs, part.name), part.name, part.words, part.field, values, share))
+        lines.append(row(getattr(glyphs, part.name), part.name, part.words, part.field, values, share(values)))
     over = [group.over_bytes for group in groups]
     if any(over):
         lines.append(row(glyphs.over, "over", "over the limit", "over_bytes", over))
-    free = [_amount(group, "free_bytes") for group in groups]
+    free = [group.available_bytes for group in groups]
     kept = [group.reserved_bytes for group in groups]
-    share = "" if several else f"{percent(free[0] / groups[0].total_bytes):>5}{of_card}"
-    lines.append(row(glyphs.free, "free", "free", "free_bytes", free, share))
+    lines.append(row(glyphs.free, "free", "free", "available_bytes", free, share(free)))
     if any(kept):
-        note = "" if several else f"{percent(kept[0] / groups[0].total_bytes):>5}{of_card}"
-        lines.append(row(glyphs.reserved, "reserved", "kept from the engine", "reserved_bytes", kept, note))
+        lines.append(row(glyphs.reserved, "reserved", "kept from the engine", "reserved_bytes", kept, share(kept)))
     return lines
 
 
@@ -213,22 +211,6 @@ def _delta(field: str, value: int, before: Sizing | None) -> str:
     """How much the last edit changed a figure of the fullest group, GiB with a sign."""
     if before is None:
         return ""
-    change = value - _amount(before.memory.worst, field)
+    was: int = getattr(before.memory.worst, field)
+    change = value - was
     return f" {change / GIB:+,.1f}" if abs(change) >= 0.05 * GIB else ""
-
-
-def room(group: MemoryGroup) -> int:
-    """What is left of the memory that the engine may use, bytes; never negative."""
-    return max(0, group.usable_bytes - group.used_bytes)
-
-
-def _amount(group: MemoryGroup, field: str) -> int:
-    if field == "free_bytes":
-        return room(group)
-    amount: int = getattr(group, field)
-    return amount
-
-
-def card_gib(sizing: Sizing) -> float:
-    """Memory of one card as the driver reports it, GiB."""
-    return sizing.memory.per_gpu[0].total_bytes / GIB

@@ -10,7 +10,7 @@ from engine.sizing import Sizing
 from tui.doc import BLANK, Line, Span, ends, flow, heading, line, paragraphs, shorten, width_of
 from tui.pages.look import HEADROOM_STYLE, Look
 from tui.pages.prose import linked
-from tui.pages.words import count, digits, percent, rate, seconds, usd
+from tui.pages.words import count, days, kilowatts, percent, rate, seconds, usd
 from tui.studies import Search
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def limit_words(limits: Limits | None, name: str) -> str:
     if name in ("buy_usd", "rent_usd_per_month"):
         return f"{usd(value)} at most"
     if name == "power_w":
-        return f"{digits(value / 1000)} kW at most"
+        return f"{kilowatts(value)} at most"
     if name == "max_gpus":
         return f"{value} at most"
     return f"only owned {', '.join(value)}" if name == "owned" else ", ".join(value)
@@ -231,7 +231,7 @@ def _ranked_by(rank: str, option: Option) -> tuple[str, str]:
     if rank == "most tokens per dollar":
         return f"{count(option.tokens_per_usd or 0.0)} tokens a dollar", "cost.tokens_per_usd"
     if rank == "least power":
-        return f"{digits((option.power_w or 0.0) / 1000)} kW", "power.total_w"
+        return kilowatts(option.power_w or 0.0), "power.total_w"
     return f"{option.gpus} GPU{'s' * (option.gpus != 1)}", "build.gpus"
 
 
@@ -258,11 +258,11 @@ def _columns(options: Sequence[Option], look: Look) -> list[Column]:
 
     def run(option: Option) -> str:
         made = option.plan.training
-        return UNKNOWN if made is None else seconds(made.days * 86400)
+        return UNKNOWN if made is None else days(made.days)
 
     def free(option: Option) -> str:
         held = option.plan.memory.worst
-        return percent(max(0.0, 1 - held.used_bytes / held.usable_bytes))
+        return percent(held.share_of_card(held.available_bytes))
 
     def buy(option: Option) -> str:
         return "owned" if option.buy_usd == 0 else known(option.whole_usd, usd)
@@ -270,13 +270,13 @@ def _columns(options: Sequence[Option], look: Look) -> list[Column]:
     wanted: list[tuple[str, Callable[[Option], str], str]] = [
         ("all in", buy, "cost.buy_usd"),
         ("rent/month", lambda option: known(option.rent_usd_per_month, usd), "cost.rent_usd_per_month"),
-        ("power", lambda option: known(option.power_w, lambda w: f"{digits(w / 1000)} kW"), "power.total_w"),
+        ("power", lambda option: known(option.power_w, kilowatts), "power.total_w"),
     ]
     if serving:
         wanted += [("tok/s", speed, "serving.tokens_per_s_total"), ("a token", wait, "serving.inter_token_s")]
     else:
         wanted.append(("the run", run, "training.days"))
-    wanted.append(("free", free, "ratio(memory.available_bytes,memory.usable_bytes)"))
+    wanted.append(("free", free, "ratio(memory.available_bytes,memory.total_bytes)"))
     wanted.append(("tokens/$", lambda option: known(option.tokens_per_usd, count), "cost.tokens_per_usd"))
     columns: list[Column] = []
     used = 2

@@ -6,7 +6,7 @@ from engine.sizing import Sizing
 from tui.doc import Line, Span, ends, flow, heading, line, paragraphs, wrap
 from tui.pages.look import Figure, Look, figures
 from tui.pages.prose import sentence
-from tui.pages.words import count, dated, digits, old, size, usd
+from tui.pages.words import count, dated, digits, kilowatts, old, size, usd, usd_per_hour
 
 ENTER_IT = "enter it under Money and limits"
 
@@ -58,7 +58,7 @@ def _known(value: float | None) -> str:
 
 
 def _hourly(value: float | None) -> str:
-    return "unknown" if value is None else f"${value:,.2f}"
+    return "unknown" if value is None else usd_per_hour(value)
 
 
 def bill(sizing: Sizing, look: Look) -> list[Line]:
@@ -106,7 +106,7 @@ def rent(sizing: Sizing, look: Look) -> list[Line]:
     if money.rent_usd_per_hour is not None:
         spans = [
             Span(" Counted with "),
-            Span(f"${money.rent_usd_per_hour:,.2f} an hour", "figure", "figure:cost.rent_usd_per_hour"),
+            Span(f"{usd_per_hour(money.rent_usd_per_hour)} an hour", "figure", "figure:cost.rent_usd_per_hour"),
             Span(f": {money.rent_note}"),
         ]
         lines += flow(spans, look.width)
@@ -267,11 +267,11 @@ def power(sizing: Sizing, look: Look) -> list[Line]:
     if draw.gpu_w is not None:
         items.append(Figure("Per GPU", f"{digits(draw.gpu_w)} W", "", "figure:power.gpu_w"))
     if draw.node_w is not None:
-        items.append(Figure("Per node", _kw(draw.node_w), "at the wall", "figure:power.node_w"))
+        items.append(Figure("Per node", kilowatts(draw.node_w), "at the wall", "figure:power.node_w"))
     if draw.total_w is not None:
-        items.append(Figure("In all", _kw(draw.total_w), "", "figure:power.total_w"))
+        items.append(Figure("In all", kilowatts(draw.total_w), "", "figure:power.total_w"))
     if draw.psu_w is not None:
-        items.append(Figure("Supplies", _kw(draw.psu_w), "per node", "figure:power.psu_w"))
+        items.append(Figure("Supplies", kilowatts(draw.psu_w), "per node", "figure:power.psu_w"))
     if draw.circuits_per_node is not None:
         note = f"per node, {draw.circuit}"
         items.append(Figure("Circuits", count(draw.circuits_per_node), note, "figure:power.circuits_per_node"))
@@ -294,7 +294,3 @@ def power(sizing: Sizing, look: Look) -> list[Line]:
     for words in (stated, f"Node power: {draw.note}" if draw.note else ""):
         lines += sentence(words, look.width, "dim")
     return lines
-
-
-def _kw(watts: float) -> str:
-    return f"{digits(watts / 1000)} kW"

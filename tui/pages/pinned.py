@@ -9,7 +9,7 @@ from engine.sizing import Sizing
 from tui.doc import BLANK, Line, Span, heading, line, paragraphs, shorten, wrap
 from tui.glyphs import Glyphs
 from tui.pages.look import Look
-from tui.pages.words import count, digits, gib, percent, rate, seconds, usd
+from tui.pages.words import count, days, digits, gib, kilowatts, percent, rate, seconds, usd, usd_per_hour
 from tui.pins import PIN_NAMES
 from tui.studies import Studies
 
@@ -108,11 +108,6 @@ def _layout(sizing: Sizing, glyphs: Glyphs) -> str:
     return f"TP{layout.tp} PP{layout.pp} DP{layout.dp}" + (f" EP{layout.ep}" if layout.ep > 1 else "")
 
 
-def _free(sizing: Sizing) -> float | None:
-    worst = sizing.memory.worst
-    return float(worst.usable_bytes - worst.used_bytes)
-
-
 ROWS: tuple[Row, ...] = (
     Row("verdict", _verdict),
     Row(
@@ -127,27 +122,28 @@ ROWS: tuple[Row, ...] = (
     Row("workload", _work),
     Row("layout", _layout),
     Row("headroom", lambda sizing, glyphs: sizing.memory.headroom),
-    _row("free GiB/GPU", "difference(memory.usable_bytes,memory.used_bytes)", gib, max, _free),
+    _row("free GiB/GPU", "memory.available_bytes", gib, max, lambda s: float(s.memory.worst.available_bytes)),
+    _row("over GiB/GPU", "memory.over_bytes", gib, min, lambda s: float(s.memory.worst.over_bytes) or None),
     _row(
         "users fit",
-        "memory.max_concurrency",
-        lambda v: count(int(v)),
+        "memory.users_that_fit",
+        count,
         max,
-        lambda s: s.memory.max_concurrency if s.scenario.workload.is_inference else None,
+        lambda s: float(s.memory.users_that_fit) if s.scenario.workload.is_inference else None,
     ),
     _row("first token", "serving.ttft_s", seconds, min),
     _row("per token", "serving.inter_token_s", seconds, min),
     _row("tok/s a user", "serving.tokens_per_s_user", rate, max),
     _row("tok/s in all", "serving.tokens_per_s_total", rate, max),
-    _row("run", "training.days", lambda days: seconds(days * 86400), min),
+    _row("run", "training.days", days, min),
     _row("tok/s a GPU", "training.tokens_per_s_gpu", rate, max),
     _row("MFU", "training.mfu", percent, max),
     _row("GPU-hours", "training.gpu_hours", rate, min),
     _row("buy", "cost.buy_usd", usd, min),
-    _row("rent an hour", "cost.rent_usd_per_hour", lambda v: f"${v:,.2f}", min),
+    _row("rent an hour", "cost.rent_usd_per_hour", usd_per_hour, min),
     _row("$ per M", "cost.usd_per_million_tokens", usd, min),
     _row("run, rented", "cost.run_usd", usd, min),
-    _row("power", "power.total_w", lambda watts: f"{digits(watts / 1000)} kW", min),
+    _row("power", "power.total_w", kilowatts, min),
     _row("people", "cost.operations_factor", lambda value: f"{digits(value, 2)}x", min),
 )
 

@@ -8,13 +8,26 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from engine.sizing import Evidence, FabricRow, Flip, MemoryGroup, Notice, Sizing, Step, Suggestion
+from engine.sizing import Evidence, FabricRow, Flip, MemoryGroup, Notice, Serving, Sizing, Step, Suggestion
 from tui.doc import BLANK, NBSP, Line, Span, ends, flow, heading, line, paragraphs, shorten, width_of, wrap
 from tui.pages import bars
 from tui.pages.found import build_words, found_builds
 from tui.pages.look import FABRIC_STYLE, HEADROOM_STYLE, SEVERITY_STYLE, Figure, Look, figures
 from tui.pages.prose import linked, sentence
-from tui.pages.words import count, digits, gib, interval, percent, rate, seconds, seconds_interval, size, usd
+from tui.pages.words import (
+    count,
+    days,
+    digits,
+    gib,
+    interval,
+    percent,
+    rate,
+    seconds,
+    seconds_interval,
+    size,
+    usd,
+    users,
+)
 
 if TYPE_CHECKING:
     from tui.studies import Studies
@@ -41,9 +54,10 @@ def load_lines(sizing: Sizing, look: Look) -> list[Line]:
     facts, workload = sizing.memory, sizing.scenario.workload
     arrow = look.glyphs.arrow
     if workload.is_inference:
-        short = facts.max_concurrency < workload.concurrency
-        needed, room = "figure:memory.kv_needed_tokens", "figure:memory.max_concurrency"
-        was = look.before.memory.max_concurrency if look.before is not None else facts.max_concurrency
+        short = facts.users_that_fit < workload.concurrency
+        needed, room = "figure:memory.kv_needed_tokens", "figure:memory.users_that_fit"
+        was = look.before.memory.users_that_fit if look.before is not None else facts.users_that_fit
+        plural = "s" * (facts.users_that_fit != 1)
         return [
             *flow(
                 line(
@@ -57,11 +71,15 @@ def load_lines(sizing: Sizing, look: Look) -> list[Line]:
             ),
             *flow(
                 line(
-                    Span(" Room for ", "", "figure:memory.kv_capacity_tokens"),
+                    Span(" KV holds ", "", "figure:memory.kv_capacity_tokens"),
                     Span(count(facts.kv_capacity_tokens), "figure", "figure:memory.kv_capacity_tokens"),
                     f" tokens {arrow} ",
-                    Span(f"{_users(facts.max_concurrency)} such users", "bad" if short else "strong", room),
-                    (_change(facts.max_concurrency - was, lambda value: count(int(value))), "delta"),
+                    Span(
+                        f"{users(facts.users_that_fit)} such user{plural} at full length",
+                        "bad" if short else "strong",
+                        room,
+                    ),
+                    (_change(facts.users_that_fit - was, count), "delta"),
                     Span(
                         f"; alone: {count(facts.longest_context_tokens)}",
                         "dim",
@@ -109,10 +127,6 @@ def _change(difference: float, words: Callable[[float], str]) -> str:
     if not text.strip("0.,"):
         return ""
     return f"  {'+' if difference > 0 else '-'}{text}"
-
-
-def _users(value: float) -> str:
-    return count(int(value)) if value >= 1 else digits(value, 2)
 
 
 def memory_reasons(sizing: Sizing, look: Look) -> list[Line]:
@@ -362,20 +376,31 @@ def _serving(sizing: Sizing, look: Look, brief: bool) -> list[Line]:
     )
     lacks = list(speed.missed)
     if speed.served_concurrency < workload.concurrency:
-        lacks.insert(0, f"Only {count(speed.served_concurrency)} of {count(workload.concurrency)} users fit at once")
+        at_once, asked = count(speed.served_concurrency), count(workload.concurrency)
+        lacks.insert(0, f"Only {at_once} of {asked} users run at once, the others wait")
     if brief and lacks:
         words = shorten("; ".join(lacks), look.width - 3, look.glyphs.ellipsis)
         return [*lines, (Span(f" {look.glyphs.no} ", "bad"), *linked(words, "bad"))]
     for words in lacks:
         lines += sentence(words, look.width - 1, "bad", "   ", f" {look.glyphs.no} ")
-    remark = [
-        Span(f" Limited by {speed.bound_by}. Best load: ", "dim"),
-        Span(f"{count(speed.best_concurrency)} users", "figure", _f("best_concurrency")),
-        Span(", ", "dim"),
-        Span(f"{rate(speed.best_tokens_per_s_total)} tok/s", "figure", _f("best_tokens_per_s_total")),
-        Span(" in all", "dim"),
-    ]
+    remark = [Span(f" Limited by {speed.bound_by}. ", "dim"), *_best_load(speed)]
     return [*lines, tuple(remark)] if brief and width_of(remark) <= look.width else lines + flow(remark, look.width)
+
+
+def _best_load(speed: Serving) -> list[Span]:
+    """The users inside the latency targets, or without any the most that run at once, and what they get in all."""
+    rate_of_all = Span(f"{rate(speed.best_tokens_per_s_total)} tok/s", "figure", _f("best_tokens_per_s_total"))
+    within = speed.users_within_targets
+    if within is None:
+        most = Span(f"{count(speed.best_concurrency)} run at once", "figure", _f("best_concurrency"))
+        return [Span("At most ", "dim"), most, Span(": ", "dim"), rate_of_all, Span(" in all", "dim")]
+    if not within:
+        return [Span("Not one user within the targets", "warn", _f("users_within_targets"))]
+    users_within = Span(f"{count(within)} user{'s' * (within != 1)}", "figure", _f("users_within_targets"))
+    spans = [Span("Within the targets: ", "dim"), users_within]
+    if within < speed.best_concurrency:
+        return [*spans, Span(", all that the KV holds", "dim")]
+    return [*spans, Span(", ", "dim"), rate_of_all, Span(" in all", "dim")]
 
 
 def _f(name: str) -> str:
@@ -399,7 +424,7 @@ def _training(sizing: Sizing, look: Look) -> list[Line]:
     )
     per_gpu = f"{rate(run.tokens_per_s_gpu)} tok/s"
     items = [
-        Figure("Run", seconds(run.days * 86400), "wall time", _t("days"), "strong"),
+        Figure("Run", days(run.days), "wall time", _t("days"), "strong"),
         Figure("Step", seconds(run.step_s), "", _t("step_s")),
         Figure("Per GPU", per_gpu, interval(run.interval), _t("tokens_per_s_gpu")),
         Figure("GPU-hours", rate(run.gpu_hours), "", _t("gpu_hours")),
@@ -490,7 +515,8 @@ def speed_more(sizing: Sizing, look: Look) -> list[Line]:
                     "batch kept full",
                     _f("offline_tokens_per_s"),
                 ),
-                Figure("Served at once", count(speed.served_concurrency), "users", _f("served_concurrency")),
+                Figure("Running", count(speed.served_concurrency), "users of those asked", _f("served_concurrency")),
+                Figure("At most at once", count(speed.most_at_once), "users, as answers grow", _f("most_at_once")),
             ],
             look,
         ),
@@ -684,7 +710,7 @@ def memory_table(sizing: Sizing, look: Look) -> list[Line]:
             for part in parts:
                 amount = Span(gib(getattr(group, part.field)), "figure", of + part.field)
                 spans += [Span(f"{_SHORT[part.name]}{NBSP}"), amount, Span(", ")]
-            spans += [Span(f"free{NBSP}"), Span(gib(bars.room(group)), "dim", of + "available_bytes")]
+            spans += [Span(f"free{NBSP}"), Span(gib(group.available_bytes), "dim", of + "available_bytes")]
             lines += flow(spans, look.width - 1, "   ")
         return lines
     head = "".join(f"{_SHORT[part.name]:>9}" for part in parts)
@@ -693,7 +719,7 @@ def memory_table(sizing: Sizing, look: Look) -> list[Line]:
         of = _of_group(sizing, group)
         body = [Span(f"{gib(getattr(group, part.field)):>9}", "figure", of + part.field) for part in parts]
         lines.append(
-            line(f" {name:<{label}}", *body, Span(f"{gib(bars.room(group)):>9}", "dim", of + "available_bytes"))
+            line(f" {name:<{label}}", *body, Span(f"{gib(group.available_bytes):>9}", "dim", of + "available_bytes"))
         )
     return lines
 

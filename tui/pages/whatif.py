@@ -10,7 +10,7 @@ from engine.sweep import LINK_FIELDS, SERVING_FIGURES, TRAINING_FIGURES, Figure,
 from tui.doc import BLANK, Line, Span, flow, heading, line, paragraphs, shorten, width_of
 from tui.glyphs import Glyphs
 from tui.pages.look import Look
-from tui.pages.words import count, digits, percent, rate, seconds, usd
+from tui.pages.words import count, days, percent, rate, seconds, usd
 from tui.studies import Sweep
 
 FIELD_WORDS = {
@@ -28,18 +28,18 @@ FIGURE_WORDS: dict[Figure, tuple[str, Callable[[float], str]]] = {
     "tokens_per_s_total": ("tok/s in all", rate),
     "tokens_per_s_user": ("tok/s a user", rate),
     "ttft_s": ("first token", seconds),
-    "max_users": ("users fit", lambda value: count(int(value)) if value >= 1 else digits(value, 2)),
+    "max_users": ("users fit", count),
     "memory_share": ("memory", percent),
     "usd_per_million_tokens": ("$ per M", usd),
     "tokens_per_s_gpu": ("tok/s a GPU", rate),
-    "days": ("run", lambda value: seconds(value * 86400)),
+    "days": ("run", days),
     "mfu": ("MFU", percent),
     "run_usd": ("run, rented", usd),
 }
 FIGURE_IDS: dict[Figure, str] = {
     "tokens_per_s_user": "serving.tokens_per_s_user",
     "ttft_s": "serving.ttft_s",
-    "max_users": "memory.max_concurrency",
+    "max_users": "memory.users_that_fit",
     "memory_share": "ratio(memory.used_bytes,memory.usable_bytes)",
     "usd_per_million_tokens": "cost.usd_per_million_tokens",
     "tokens_per_s_gpu": "training.tokens_per_s_gpu",

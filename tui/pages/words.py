@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from engine.prices import OLD_DAYS
 from engine.sizing import Interval
-from engine.units import digits
+from engine.units import SECONDS_PER_DAY, digits
 from engine.units import duration as seconds
 
 __all__ = [
     "GIB",
     "count",
     "dated",
+    "days",
     "digits",
     "gib",
     "interval",
+    "kilowatts",
     "old",
     "percent",
     "rate",
@@ -21,6 +23,8 @@ __all__ = [
     "seconds_interval",
     "size",
     "usd",
+    "usd_per_hour",
+    "users",
 ]
 
 GIB = 2**30
@@ -74,6 +78,26 @@ def old(age_days: int | None) -> bool:
 def dated(as_of: str, age_days: int | None) -> str:
     """A price's date, with its age where it is old: 2026-03-29, 237 days old."""
     return f"{as_of}, {age_days} days old" if old(age_days) else as_of
+
+
+def usd_per_hour(value: float) -> str:
+    """An hourly price, which people compare to the cent."""
+    return f"${value:,.2f}"
+
+
+def days(value: float) -> str:
+    """The length of a run in the unit that suits, days from two on."""
+    return seconds(value * SECONDS_PER_DAY)
+
+
+def kilowatts(watts: float) -> str:
+    """An electrical draw: 5.76 kW, and 300 W below one."""
+    return f"{digits(watts / 1000)} kW" if watts >= 1000 else f"{digits(watts)} W"
+
+
+def users(fit: int) -> str:
+    """Users whose KV fits; room for less than one is said in words."""
+    return count(fit) if fit else "not one"
 
 
 def rate(value: float) -> str:
