@@ -122,7 +122,7 @@ def _data(sizing: Sizing, changes: tuple[Suggestion, ...]) -> dict[str, Any]:
         "verdict": _fields(verdict),
         "fixes": [_fields(change) for change in changes],
         "warnings": [_fields(notice) for notice in sizing.warnings],
-        "cost": _fields(sizing.cost) | {"lines": [_fields(line) | {"usd": line.usd} for line in sizing.cost.lines]},
+        "cost": _fields(sizing.cost),
         "power": _fields(sizing.power),
     }
     if sizing.serving is not None:
@@ -148,7 +148,14 @@ def _hardware_data(scenario: Scenario) -> dict[str, Any]:
 def _fields(record: Any) -> dict[str, Any]:
     # a row of a table is a named tuple
     names = getattr(record, "_fields", None) or [field.name for field in dataclasses.fields(record)]
-    return {name: data_of(getattr(record, name)) for name in names}
+    return {name: data_of(getattr(record, name)) for name in (*names, *_WORKED_OUT.get(type(record), ()))}
+
+
+_WORKED_OUT: dict[type, tuple[str, ...]] = {
+    MemoryGroup: ("used_bytes", "over_bytes", "available_bytes"),
+    PriceLine: ("usd",),
+}
+"""What a record of the report says beside its fields: quantities that the engine works out of them."""
 
 
 def data_of(value: Any) -> Any:
