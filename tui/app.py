@@ -52,7 +52,7 @@ class SizeupApp(SizeupBase, inherit_bindings=False):
         loop = asyncio.get_running_loop()
         for number in (signal.SIGHUP, signal.SIGTERM):
             try:
-                loop.add_signal_handler(number, self._cut_off)
+                loop.add_signal_handler(number, self.cut_off)
             except (NotImplementedError, RuntimeError, ValueError):  # not the main thread, or no such signals
                 return
 
@@ -100,7 +100,8 @@ class SizeupApp(SizeupBase, inherit_bindings=False):
         self._exit_renderables.append(Text(f"{traceback.format_exc(limit=-6)}\nsizeup: a defect. {kept}"))
         self._close_messages_no_wait()
 
-    def _cut_off(self) -> None:
+    def cut_off(self) -> None:
+        """The terminal has gone away: keep the work and leave."""
         self.workbench.keep_work()
         self.exit(143, return_code=143)
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from textual import constants
 from textual.app import App
 from textual.dom import DOMNode
+from textual.driver import Driver
 from textual.theme import Theme
 
 from catalog import Catalog
@@ -66,7 +69,7 @@ class SizeupBase(App[int], inherit_bindings=False):
         theme: str = "",
         glyphs: Glyphs | None = None,
     ) -> None:
-        super().__init__(ansi_color=True)
+        super().__init__(ansi_color=True, driver_class=driver_class())
         self.animation_level = "none"
         self.catalog = catalog
         self.glyphs = glyphs or glyph_sets.for_this_terminal()
@@ -109,6 +112,15 @@ class SizeupBase(App[int], inherit_bindings=False):
         for screen in self.screen_stack:
             for widget in screen.query("Canvas"):
                 widget.refresh()
+
+
+def driver_class() -> type[Driver] | None:
+    """The driver with an input thread of our own; None leaves the choice to Textual, as where one was asked for."""
+    if constants.DRIVER is not None or sys.platform == "win32":
+        return None
+    from tui.driver import SizeupDriver  # a module that Windows cannot import
+
+    return SizeupDriver
 
 
 def sizeup_of(node: DOMNode) -> SizeupBase:

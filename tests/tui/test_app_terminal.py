@@ -26,7 +26,7 @@ def test_a_lost_connection_keeps_the_work(tmp_path: Path, number: signal.Signals
     with Terminal(app_command("--concurrency", "77"), env=env) as terminal:
         terminal.read(quiet_s=0.1, until=FOOTER)
         terminal.send(b"\x10go to users\r", quiet_s=0.1, until=USERS_CHOSEN)
-        terminal.send(b"78", quiet_s=0.1, until=b"78 users")
+        terminal.send(b"78", quiet_s=0.5, until=b"unsaved")
         os.kill(terminal.process.pid, number)
         terminal.read(quiet_s=0.3, limit_s=5)
         assert terminal.process.wait(timeout=10) != 0
