@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
-from typing import Self, cast
+from typing import TYPE_CHECKING, Any, Self, cast
 
 from textual import events, on
 from textual.app import ComposeResult
@@ -27,6 +28,9 @@ from tui.widgets.canvas import Canvas
 from tui.widgets.form import Form, Hint
 from tui.widgets.frame import Footer, NewsLine, Title, VerdictLine
 from tui.widgets.results import PAGE_NAMES, Results, Tabs
+
+if TYPE_CHECKING:
+    from tui.screens.dialog import Dialog
 
 NARROW, WIDE = 100, 160
 TALL = 30
@@ -94,6 +98,8 @@ class Bench(Screen[None]):
         """Title, verdict, news, panels, footer."""
         self._columns(self.app.size)
         self._known: set[str] = set()
+        self._waiting: set[str] = set()
+        self._conversation = asyncio.Lock()
         yield Title(id="title")
         yield VerdictLine(id="verdict")
         yield NewsLine(id="news")
@@ -171,10 +177,13 @@ class Bench(Screen[None]):
 
     @on(Form.Changed)
     def _changed(self, event: Form.Changed) -> None:
+        if event.typed:
+            self.form.on_the_way -= 1
         self.set_value(event.field, event.value, group=event.field.key if event.typed else f"step {event.field.key}")
 
     @on(Form.Rejected)
     def _rejected(self, event: Form.Rejected) -> None:
+        self.form.on_the_way -= 1
         self.sizeup.store.reject(event.field.key, event.text, event.reason)
 
     @on(Form.Reverted)
@@ -319,6 +328,24 @@ class Bench(Screen[None]):
         self.open_page(event.page, self.detail if event.tabs.id == "detail-tabs" else self.results)
 
     # --- for the dialogs
+
+    def show(self, dialog: Dialog[Any], answered: Callable[[Any], None] | None = None) -> None:
+        """Open a dialog, unless one is open: the same key twice in one turn of the loop asks for one."""
+        if self.app.screen is self:
+            self.app.push_screen(dialog, answered)
+
+    def converse(self, name: str, job: Coroutine[Any, Any, object]) -> None:
+        """Run a job that asks by dialogs. Such jobs take turns, and one that waits for its turn is not asked for twice."""
+        if name in self._waiting:
+            job.close()
+        else:
+            self._waiting.add(name)
+            self.run_worker(self._in_turn(name, job), exclusive=False)
+
+    async def _in_turn(self, name: str, job: Coroutine[Any, Any, object]) -> None:
+        async with self._conversation:
+            self._waiting.discard(name)
+            await job
 
     def begin(self) -> None:
         """What comes once the first frame stands: nothing, where no workbench adds to it."""

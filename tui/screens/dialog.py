@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from textual import events
 from textual.app import ComposeResult
+from textual.await_complete import AwaitComplete
 from textual.containers import Vertical
 from textual.geometry import Size
 from textual.message import Message
@@ -31,13 +32,30 @@ class Box(Vertical):
 
 
 class Dialog(ModalScreen[_Answer]):
-    """A box over the workbench. Escape closes it without an answer."""
+    """A box over the workbench. Escape closes it without an answer.
+
+    It is answered once. Keys and clicks that were on their way when the first answer came change nothing: over a slow
+    line two of them arrive in one turn of the loop, and the second would close a screen that is gone.
+    """
 
     focused: Reactive[Widget | None] = Reactive(None, repaint=False)
     AUTO_FOCUS = ""
     heading = ""
     size_class = ""
     _resumed = False
+    _answered = False
+
+    def dismiss(self, result: _Answer | None = None) -> AwaitComplete:
+        """Close with an answer. Nothing happens where it was answered, or while another dialog stands above it."""
+        if self._answered or self.app.screen is not self:
+            return AwaitComplete()
+        self._answered = True
+        return super().dismiss(result)
+
+    async def on_event(self, event: events.Event) -> None:
+        """Keys and clicks count until the answer."""
+        if not (self._answered and isinstance(event, events.InputEvent | events.Paste)):
+            await super().on_event(event)
 
     def _size_updated(self, size: Size, virtual_size: Size, container_size: Size, layout: bool = True) -> bool:
         return super()._size_updated(size, virtual_size, container_size, layout=False)

@@ -97,6 +97,8 @@ async def _run(bench: Bench, job: Generator[None], name: str) -> None:
 
 
 def _draw(bench: Bench, name: str) -> None:
+    if not bench.is_running:  # the app is leaving, and the panels are gone already
+        return
     if name == FLIPS:
         bench.query_one("#verdict", Canvas).update_lines()
     for panel in _panels(bench):
@@ -127,11 +129,11 @@ def act(bench: Bench, verb: str, what: str) -> None:
     elif verb == "fix":
         _fix(bench, what)
     elif verb == "limit":
-        bench.run_worker(_ask_limit(bench, what))
+        bench.converse("ask_limits", _ask_limit(bench, what))
     elif verb in ("stop", "again"):
         stop(bench)
     elif verb == "pin":
-        bench.run_worker(_ask_pin(bench, what))
+        bench.converse("ask_pin", _ask_pin(bench, what))
     elif verb == "pin-now":
         pin(bench)
     elif verb == "sweep":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from textual import events, on
 from textual.binding import Binding, BindingType
@@ -40,12 +40,12 @@ class Workbench(Bench):
         if asks:
             from tui.screens import files
 
-            self._run(files.recover(self))
+            self.converse("recover", files.recover(self))
         self.look_ahead()
         if not self.app.is_headless:
             from tui.screens import pickers
 
-            self._run(pickers.warm(self.sizeup.catalog))
+            self.run_worker(pickers.warm(self.sizeup.catalog))
 
     @on(NewsLine.Clicked)
     def _news_clicked(self, event: NewsLine.Clicked) -> None:
@@ -65,7 +65,7 @@ class Workbench(Bench):
             if dismissed:
                 self.call_after_refresh(self.dismiss_news)
 
-        self.app.push_screen(NewsReader(self.news), answered)
+        self.show(NewsReader(self.news), answered)
 
     # --- commands
 
@@ -193,9 +193,6 @@ class Workbench(Bench):
 
     # --- dialogs, loaded when first opened
 
-    def _run(self, job: Any) -> None:
-        self.run_worker(job, exclusive=False)
-
     def open_working(self, figure: str) -> None:
         """The working of a figure, of this build or of another that the page shows."""
         from tui import elsewhere
@@ -208,7 +205,7 @@ class Workbench(Bench):
         if opened is None:
             self.say("That build is not there any more.")
         else:
-            self.app.push_screen(Working(opened.sizing, opened.figure, opened.whose))
+            self.show(Working(opened.sizing, opened.figure, opened.whose))
 
     @on(Form.PickerWanted)
     def _picker(self, event: Form.PickerWanted) -> None:
@@ -221,13 +218,13 @@ class Workbench(Bench):
             if value is not None:
                 self.call_after_refresh(self.set_value, field, None if value == fields.UNSET else value)
 
-        self.app.push_screen(picker, chosen)
+        self.show(picker, chosen)
 
     def action_help(self) -> None:
         """Keys and commands."""
         from tui.screens.help import Help
 
-        self.app.push_screen(Help())
+        self.show(Help())
 
     def action_palette(self) -> None:
         """Any command by its name."""
@@ -250,43 +247,43 @@ class Workbench(Bench):
             if isinstance(command, str):  # once the workbench is back on screen
                 self.call_after_refresh(run, command)
 
-        self.app.push_screen(palette(self.sizeup), chosen)
+        self.show(palette(self.sizeup), chosen)
 
     def action_save(self) -> None:
         """Save, asking for a name when there is none."""
         from tui.screens import files
 
-        self._run(files.save(self))
+        self.converse("save", files.save(self))
 
     def action_save_as(self) -> None:
         """Save under another name."""
         from tui.screens import files
 
-        self._run(files.save_as(self))
+        self.converse("save_as", files.save_as(self))
 
     def action_open(self) -> None:
         """Open another session."""
         from tui.screens import files
 
-        self._run(files.open_session(self))
+        self.converse("open_session", files.open_session(self))
 
     def action_new(self) -> None:
         """A new session."""
         from tui.screens import files
 
-        self._run(files.new(self))
+        self.converse("new", files.new(self))
 
     def action_export(self) -> None:
         """Copy or write the report."""
         from tui.screens import files
 
-        self._run(files.export(self))
+        self.converse("export", files.export(self))
 
     def action_quit(self) -> None:
         """Leave, asking when there is unsaved work."""
         from tui.screens import files
 
-        self._run(files.leave(self))
+        self.converse("leave", files.leave(self))
 
     def action_pin(self) -> None:
         """Pin this build for comparing."""
@@ -308,7 +305,7 @@ class Workbench(Bench):
 
         entry = study.chosen_pin(self, self._panel())
         if entry is not None:
-            self._run(study.rename(self, entry))
+            self.converse("rename", study.rename(self, entry))
 
     def action_unpin(self) -> None:
         """Forget the chosen pinned build."""
@@ -323,7 +320,7 @@ class Workbench(Bench):
         from tui.screens import study
 
         self.open_page("Builds", self._panel())
-        self._run(study.ask_limits(self))
+        self.converse("ask_limits", study.ask_limits(self))
 
     def action_sweep_input(self) -> None:
         """Sweep the next input."""

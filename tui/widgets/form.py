@@ -65,6 +65,8 @@ class Form(Canvas, can_focus=True):
         super().__init__(id=id)
         self.key = fields.FIELDS[0].key
         self.edit: LineEdit | None = None
+        self.on_the_way = 0
+        """Typed texts that the store has not had yet: keys that come in one go are ahead of it."""
         self._rows: dict[str, int] = {}
 
     # --- state
@@ -123,7 +125,7 @@ class Form(Canvas, can_focus=True):
 
     def refill(self) -> None:
         """Show the store's scenario again: after undo, open, or a list."""
-        if self.edit is not None and self.key not in self.sizeup.store.rejected:
+        if self.edit is not None and not self.on_the_way and self.key not in self.sizeup.store.rejected:
             try:
                 typed = fields.parse(self.field, self.edit.text)
             except InvalidEntry:
@@ -241,6 +243,7 @@ class Form(Canvas, can_focus=True):
 
     def _typed(self, field: Field) -> None:
         assert self.edit is not None
+        self.on_the_way += 1
         try:
             value = fields.parse(field, self.edit.text)
         except InvalidEntry as error:

@@ -1,0 +1,109 @@
+"""Two events in one turn of the loop, as a slow line delivers them: every dialog is answered once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+from textual import events
+
+from tests.tui.builds import BUILDS
+from tests.tui.driver import Driver, app_of, running
+from tui.app import SizeupApp
+from tui.screens import study
+from tui.screens.dialog import Dialog
+
+CHARACTERS = {"enter": "\r", "escape": "\x1b", "question_mark": "?"}
+
+
+def key(name: str) -> events.Key:
+    return events.Key(name, name if len(name) == 1 else CHARACTERS.get(name))
+
+
+async def at_once(driver: Driver, posted: Iterable[events.Event]) -> None:
+    """Post events without giving the loop a turn between them, and wait until all are dealt with."""
+    for event in posted:
+        event.set_sender(driver.app)
+        driver.app.post_message(event)
+    for _ in range(6):
+        await driver.pilot._wait_for_screen()
+    await driver.pilot.pause()
+
+
+def dialogs(app: SizeupApp) -> int:
+    return sum(isinstance(screen, Dialog) for screen in app.screen_stack)
+
+
+OPENERS: dict[str, tuple[str, ...]] = {
+    "picker": ("enter",),
+    "palette": ("ctrl+p",),
+    "help": ("f1",),
+    "open": ("ctrl+o",),
+    "save as": ("f12",),
+    "report": ("ctrl+e",),
+    "file of a report": ("ctrl+e", "end", "down", "down", "down", "enter"),
+    "working": ("ctrl+t", "enter"),
+    "limits": ("ctrl+t", "6", "w"),
+    "value of a limit": ("ctrl+t", "6", "w", "enter"),
+    "rename": ("ctrl+t", "9", "down", "r"),
+    "pinned build": ("ctrl+t", "9", "down", "enter"),
+    "quit question": ("tab", "tab", "tab", "tab", "up", "ctrl+q"),
+}
+PAIRS = (("enter", "enter"), ("escape", "escape"), ("enter", "escape"), ("c", "c"), ("q", "q"), ("ctrl+q", "enter"))
+
+
+@pytest.mark.parametrize("opener", OPENERS)
+async def test_two_keys_in_one_turn_close_a_dialog_once(
+    opener: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(study, "PAUSE_S", 3600.0)  # nothing is searched for meanwhile
+    left = list(PAIRS)
+    while left:
+        async with running(app_of(BUILDS["llama70b"](), tmp_path / "session.toml")) as driver:
+            await driver.press("ctrl+t", "p", "ctrl+t")
+            while left and not driver.app._exit:
+                await driver.press(*OPENERS[opener])
+                assert dialogs(driver.app) == 1
+                await at_once(driver, map(key, left.pop()))
+                if not driver.app._exit:
+                    for _ in range(4):  # a save asks for a name, a file in the way for leave to replace it
+                        await driver.press("escape")
+                    assert dialogs(driver.app) == 0
+
+
+@pytest.mark.parametrize("pressed", ["enter", "ctrl+p", "f1", "ctrl+o", "f12", "ctrl+e", "question_mark"])
+async def test_a_dialog_asked_for_twice_in_one_turn_opens_once(
+    pressed: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(study, "PAUSE_S", 3600.0)
+    async with running(app_of(BUILDS["llama70b"]())) as driver:
+        await at_once(driver, [key(pressed), key(pressed)])
+        assert dialogs(driver.app) == 1
+        await driver.press("escape")
+        assert dialogs(driver.app) == 0
+
+
+async def test_what_is_typed_in_one_turn_goes_on_where_it_ended() -> None:
+    async with running(app_of(BUILDS["llama70b"]())) as driver:
+        await driver.go_to("workload.concurrency")
+        await at_once(driver, map(key, "12"))
+        await driver.press("8")
+        assert driver.app.store.scenario.workload.concurrency == 128
+        await at_once(driver, map(key, "xy"))
+        await driver.press("backspace", "backspace", "0")
+        assert driver.app.store.scenario.workload.concurrency == 1280
+
+
+async def test_quick_clicks_beside_a_dialog_close_it_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(study, "PAUSE_S", 3600.0)
+    async with running(app_of(BUILDS["llama70b"]())) as driver:
+        await driver.press("f1")
+        click = [kind(None, 0, 0, 0, 0, 1, False, False, False, 0, 0) for kind in (events.MouseDown, events.MouseUp)]
+        again = [kind(None, 0, 0, 0, 0, 1, False, False, False, 0, 0) for kind in (events.MouseDown, events.MouseUp)]
+        await at_once(driver, [*click, *again])
+        assert dialogs(driver.app) == 0
+        await driver.press("f1")
+        assert dialogs(driver.app) == 1
