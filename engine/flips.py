@@ -14,6 +14,7 @@ from engine.formats import FORMATS
 from engine.plan import layout_words, plan
 from engine.scenario import Scenario
 from engine.sizing import Answer, Flip, Verdict
+from engine.units import FLEET
 from engine.verdict import decide
 
 ANSWER_WORDS: dict[Answer, str] = {
@@ -59,7 +60,7 @@ def _fields(scenario: Scenario) -> tuple[str, ...]:
     workload = scenario.workload
     if workload.is_inference:
         names = ["concurrency", "input_tokens", "output_tokens"]
-        targets = ("requests_per_s", "tokens_per_s_user_target", "ttft_target_s")
+        targets = ("requests_per_s", "tokens_per_s_user_target", "ttft_target_s", "budget_usd")
         names += [n for n in targets if getattr(workload, n) is not None]
     else:
         names = ["sequence_length", "micro_batch"]
@@ -146,7 +147,8 @@ def _amount(value: float, whole: bool, up: bool) -> str:
             if value >= size:
                 return f"{_three(value / size, up):,.3g}{unit}"
         return f"{value:,.0f}"
-    return f"{_three(value, up):,.4g}"
+    near = _three(value, up)
+    return f"{near:,.0f}" if near >= 1000 else f"{near:.4g}"
 
 
 def _three(value: float, down: bool) -> float:
@@ -156,6 +158,8 @@ def _three(value: float, down: bool) -> float:
 
 def _with_unit(amount: str, field: str) -> str:
     unit = FIELD_UNITS[field]
+    if unit == "USD":
+        return f"${amount}"
     if amount == "1":
         unit = _SINGULAR.get(field, unit)
     return f"{amount} {unit}"
@@ -172,7 +176,8 @@ def _answer_words(verdict: Verdict, scenario: Scenario, counted: bool = True) ->
         return words
     if verdict.answer == "replicas":
         what = "replicas" if scenario.workload.is_inference else "nodes in data parallel"
-        return f"{verdict.replicas} {what}" if counted else what
+        number = "a fleet of" if verdict.replicas >= FLEET else f"{verdict.replicas:,}"
+        return f"{number} {what}" if counted else what
     if verdict.answer == "multi-node":
         return f"a cluster of {build.nodes} nodes"
     if verdict.answer in ("one-node", "one-node-int4"):

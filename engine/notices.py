@@ -182,7 +182,7 @@ def _shape(plan: Plan, verdict: Verdict) -> Iterator[Notice]:
     elif hardware.nodes > 1 and verdict.answer == "replicas" and plan.layout.pp > 1:
         one_each = Suggestion("layout.pp", 1, "one replica per node")
         if verdict.replicas != hardware.nodes:
-            words = f"{verdict.replicas} nodes of one replica each"
+            words = f"{verdict.replicas:,} nodes of one replica each"
             one_each = Suggestion("hardware.nodes", verdict.replicas, words, (("layout.pp", 1),))
         yield Notice(
             "cluster-for-replicas",

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import NamedTuple
 
+from engine.bill import buy_usd
 from engine.layout import candidate_layouts, check_choice, splits_by_layer
 from engine.scenario import Hardware, Layout, LayoutChoice, Scenario
 from engine.serving_advice import with_suggestions
@@ -45,19 +46,22 @@ class Plan:
         return None if self.training is None else self.training.cost_usd
 
     @property
+    def spend_usd(self) -> float | None:
+        """What a budget holds: the rent of a training run, the purchase of a build that serves; None unknown."""
+        return buy_usd(self.scenario) if self.training is None else self.run_usd
+
+    @property
     def over_budget(self) -> bool:
-        """Whether the run is known to cost more than its budget."""
+        """Whether the run, or the build, is known to cost more than its budget."""
         budget = self.scenario.workload.budget_usd
-        if budget is None or self.training is None:
-            return False
-        return (self.run_usd or 0.0) > budget
+        return budget is not None and (self.spend_usd or 0.0) > budget
 
     @property
     def meets_targets(self) -> bool:
         """Whether no target that the person set is missed; true when none was set."""
-        if self.serving is not None:
-            return self.serving.meets_targets is not False
-        return self.training is None or (self.training.meets_deadline is not False and not self.over_budget)
+        if self.over_budget or (self.serving is not None and self.serving.meets_targets is False):
+            return False
+        return self.training is None or self.training.meets_deadline is not False
 
     @property
     def fits(self) -> bool:

@@ -15,7 +15,7 @@ from engine.plan import Plan, advised, plan
 from engine.power import power
 from engine.scenario import Hardware, LayoutChoice, Scenario
 from engine.sizing import Suggestion
-from engine.units import duration
+from engine.units import FLEET, duration
 from engine.verdict import decide
 
 Rank = Literal["cheapest to buy", "cheapest to rent", "most tokens per dollar", "least power", "fewest GPUs"]
@@ -383,9 +383,9 @@ def _larger(scenario: Scenario) -> Iterator[Suggestion]:
         if gpus > hardware.gpus_per_node:
             yield Suggestion("hardware.gpus_per_node", gpus, f"{gpus} GPUs in the node")
     build = decide(scenario, plan(scenario)).recommended
-    if build is not None and build.nodes > hardware.nodes and build.gpus_per_node == hardware.gpus_per_node:
+    if build is not None and FLEET > build.nodes > hardware.nodes and build.gpus_per_node == hardware.gpus_per_node:
         # the replicas or the cluster that the verdict names, with their headroom
-        yield Suggestion("hardware.nodes", build.nodes, f"{build.nodes} nodes")
+        yield Suggestion("hardware.nodes", build.nodes, f"{build.nodes:,} nodes")
     for nodes in (2, 3, 4, 8):
         if nodes > hardware.nodes:
             yield Suggestion("hardware.nodes", nodes, f"{nodes} nodes")

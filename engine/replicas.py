@@ -11,6 +11,7 @@ from engine.errors import ScenarioError
 from engine.fields import MAX_NODES
 from engine.plan import Plan, resized, taken_by_users
 from engine.scenario import Money, Scenario, Workload
+from engine.units import FLEET, digits
 
 # From this many replicas on, a router that keeps a session where its prefix is cached pays for itself:
 # seed_claims.toml, must_scale_out, "prefix-cache-aware router".
@@ -126,13 +127,15 @@ def replica_words(scenario: Scenario, users: int, rate: float, count: int) -> st
     by_rate = workload.kind == "batch" or (asked_rate or 0.0) * users > workload.concurrency * rate
     if asked_rate is not None and rate > 0 and by_rate:
         asked, served = asked_rate, rate
-        head = f"one node holds the model and serves {served:,.3g} of {asked:,.3g} requests/s"
+        head = f"one node holds the model and serves {digits(served)} of {digits(asked)} requests/s"
     else:
         asked, served = float(workload.concurrency), float(users)
         head = f"one node holds the model and serves {users:,} of {workload.concurrency:,} users"
     left = min(1.0, (count - 1) * served / asked)
     if left >= 1.0:
         return f"{head}; a lost node leaves enough for all"
+    if count >= FLEET:
+        return f"{head}; in a fleet some nodes are always lost, so plan for spare ones"
     return f"{head}; a lost node leaves {math.floor(100.0 * left)} %, {count + 1} nodes keep all of it"
 
 

@@ -34,6 +34,18 @@ def digits(value: float, significant: int = 3) -> str:
     return f"{value:.{places}f}".rstrip("0").rstrip(".")
 
 
+FLEET = 1000
+"""So many nodes are no build that somebody orders but a fleet, and its number is no more exact than its speed."""
+
+
+def fleet(count: int) -> str:
+    """A count of nodes as it is told: exact for a build, and from a thousand up about so many, in two figures."""
+    if count < FLEET:
+        return f"{count:,}"
+    step = 10 ** (len(str(count)) - 2)
+    return f"about {round(count / step) * step:,}"
+
+
 def duration(value_s: float) -> str:
     """A duration in the unit people use for it, from microseconds to days."""
     size = abs(value_s)

@@ -10,15 +10,16 @@ import math
 from dataclasses import dataclass, replace
 
 from engine.attempts import Attempt, attempt, cluster, one_node, roomier
+from engine.bill import buy_usd
 from engine.formats import FORMATS
 from engine.parameters import count_parameters
-from engine.plan import Plan, layout_words
+from engine.plan import Plan, layout_words, resized
 from engine.prices import usd_per_gpu_hour
 from engine.replicas import node_capacity, nodes_for_deadline, replica_words, replicas_needed, router, without_load
 from engine.scaling import scaling_table
 from engine.scenario import Layout, LayoutChoice, Scenario
 from engine.sizing import Answer, Build, Evidence, Step, Verdict
-from engine.units import GIB, SECONDS_PER_DAY, digits, duration
+from engine.units import FLEET, GIB, SECONDS_PER_DAY, digits, duration, fleet
 
 # The share of a card that weights should leave for KV and everything else: seed_claims.toml, rule.weights_share.
 WEIGHTS_RULE = (0.60, 0.70)
@@ -215,6 +216,9 @@ def _load_step(scenario: Scenario, holder: Attempt, frontier: bool) -> _Finding:
             return no(f"no load on one node meets the targets: {_alone(one.scenario)}")
         count = replicas_needed(scenario, users, rate)
         clause = replica_words(scenario, users, rate, count)
+        price = buy_usd(resized(scenario, one.scenario.hardware.gpus_per_node, count))
+        if price is not None and scenario.workload.budget_usd is not None and price > scenario.workload.budget_usd:
+            return no(f"{fleet(count)} nodes are {_over(scenario, price)}")
     else:
         count = nodes_for_deadline(scenario, one)
         if count == 0:
@@ -337,16 +341,19 @@ def _alone(one: Scenario) -> str:
 
 
 def _missed(found: Plan) -> str:
-    if found.serving is not None and found.serving.missed:
-        return "; ".join(found.serving.missed)
-    parts = []
+    parts = list(found.serving.missed) if found.serving is not None else []
     if found.training is not None and found.training.meets_deadline is False:
         deadline = found.scenario.workload.deadline_days or 0.0
-        parts.append(f"{duration(found.training.days * SECONDS_PER_DAY)} against a deadline of {deadline:,.3g} days")
+        parts.append(f"{duration(found.training.days * SECONDS_PER_DAY)} against a deadline of {digits(deadline)} days")
     if found.over_budget:
-        budget = found.scenario.workload.budget_usd or 0.0
-        parts.append(f"${found.run_usd or 0.0:,.0f} of GPU time against a budget of ${budget:,.0f}")
+        parts.append(_over(found.scenario, found.spend_usd or 0.0))
     return "; ".join(parts)
+
+
+def _over(scenario: Scenario, usd: float) -> str:
+    """What a run or a purchase costs, against the budget that it is over."""
+    what = "to buy" if scenario.workload.is_inference else "of GPU time"
+    return f"${usd:,.0f} {what} against a budget of ${scenario.workload.budget_usd or 0.0:,.0f}"
 
 
 def _efficiency(found: Attempt) -> str:
@@ -456,6 +463,8 @@ def _assumed(scenario: Scenario) -> tuple[str, ...]:
             assumed.append("no latency target: any speed counts as met")
         if workload.requests_per_s is None and workload.kind == "serve":
             assumed.append(f"the load is {workload.concurrency:,} users at once, each always waiting for an answer")
+        if workload.budget_usd is not None and buy_usd(scenario) is None:
+            assumed.append("the budget is not held: nobody states a price of this card, and none is entered")
     else:
         if workload.deadline_days is None and _is_frontier(scenario):
             assumed.append(f"no deadline: {FRONTIER_DAYS:.0f} days are planned for")
@@ -541,8 +550,9 @@ def _say(
         return "multi-node", f"A cluster{_only_just(found)}: {found.build}, {shape}, {hardware.inter_link.name}", build
     weights = found.plan.scenario.model.weights if found.plan is not None else model.weights
     if end.number == 3:
+        head = "Replicas" if end.replicas < FLEET else "Not a build, a fleet"
         build = Build(
-            f"{end.replicas} replicas of {found.build}",
+            f"{fleet(end.replicas)} replicas of {found.build}",
             found.gpus_per_node,
             end.replicas,
             weights,
@@ -550,9 +560,9 @@ def _say(
             _other_layout(scenario, found),
         )
         if not inference:
-            words = f"Replicas: {end.replicas} nodes of {found.build}, data parallel over {hardware.inter_link.name}"
-            return "replicas", words, build
-        return "replicas", f"Replicas: {build.words}, {router(end.replicas)} in front, no fabric", build
+            spread_over = f"{fleet(end.replicas)} nodes of {found.build}"
+            return "replicas", f"{head}: {spread_over}, data parallel over {hardware.inter_link.name}", build
+        return "replicas", f"{head}: {build.words}, {router(end.replicas)} in front, no fabric", build
     just = _only_just(found)
     few = "INT4" if weights == INT4_FORMAT else FORMATS[weights].label
     head = f"One node{f' at {few}' if end.number == 2 else ''}{just}: {at} on {found.build}"

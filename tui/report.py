@@ -597,6 +597,8 @@ def _hourly(value: float | None) -> str:
 def _cost(sizing: Sizing) -> Iterator[Block]:
     cost = sizing.cost
     yield Heading("Cost")
+    if sizing.serving is None and sizing.training is None:
+        yield Paragraph("The build does no work as entered: these are prices of the hardware alone.")
     rows = [
         (
             "buy",
@@ -608,7 +610,7 @@ def _cost(sizing: Sizing) -> Iterator[Block]:
         ("rent a month", _usd(cost.rent_usd_per_month)),
         ("electricity a month", _usd(cost.electricity_usd_per_month)),
     ]
-    if sizing.serving is not None:
+    if sizing.scenario.workload.is_inference:
         rows.append(("a million tokens", _usd(cost.usd_per_million_tokens)))
         rows.append(("the same from an API", _noted(_usd(cost.api_usd_per_million_tokens), cost.api_note)))
     else:

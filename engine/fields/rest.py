@@ -116,7 +116,7 @@ MONEY_FIELDS: tuple[Field, ...] = (
         "Budget",
         MONEY,
         "number",
-        "Most you would spend. Leave empty for none.",
+        "Most you would spend: to buy it all in, or for the rent of a run.",
         unit="$",
         low=0.01,
         high=1e12,

@@ -50,7 +50,16 @@ def summary(sizing: Sizing, look: Look) -> list[Line]:
     if money.break_even_months is not None:
         words = f"{digits(money.break_even_months)} months"
         items.append(Figure("Break-even", words, "", "figure:cost.break_even_months"))
-    return [heading("COST", look.width, look.glyphs.rule), *figures(items, look)]
+    budget = sizing.scenario.workload.budget_usd
+    if budget is not None and sizing.scenario.workload.is_inference:
+        style = "bad" if money.buy_usd is not None and money.buy_usd > budget else "figure"
+        said = "to buy" if style == "figure" else "is less than it costs"
+        items.append(Figure("Budget", usd(budget), said, "figure:load.budget_usd", style))
+    lines = [heading("COST", look.width, look.glyphs.rule), *figures(items, look)]
+    if sizing.serving is None and sizing.training is None:
+        words = "The build does no work as entered: these are prices of the hardware alone."
+        lines += paragraphs(words, look.width - 1, "warn", " ", " ")
+    return lines
 
 
 def _known(value: float | None) -> str:
