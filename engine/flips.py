@@ -240,7 +240,7 @@ def flip_steps(scenario: Scenario) -> Iterator[Flip | None]:
             bound = "up to" if up else "down to"
             edge = _with_unit(_amount(last, whole, up), field)
             edge += _relaid(scenario, here, name, last, whole) if up else ""
-            yield Flip(field, value, verdict.answer, f"{told(here)} {bound} {edge}; then {told(verdict)}")
+            yield Flip(field, value, verdict.answer, f"{told(here)} {bound} {edge}; then {told(verdict)}", last)
 
 
 @lru_cache(maxsize=256)

@@ -92,8 +92,12 @@ def check_choice(scenario: Scenario) -> None:
 
 
 @lru_cache(maxsize=256)
-def _has_latent_cache(architecture: Architecture) -> bool:
-    return any(cache.kind == "latent" for layer in architecture.layers for cache in layer.caches)
+def shares_one_cache(architecture: Architecture) -> bool:
+    """Whether all heads read one cache that every TP rank holds whole: MLA, with a latent or a compressed history.
+
+    It is the mixer that says so: DeepSeek V4's caches are windows and compressed tokens, and no rank holds a share.
+    """
+    return any(layer.mixer == "mla" for layer in architecture.layers)
 
 
 @lru_cache(maxsize=512)
@@ -155,7 +159,7 @@ def _expert_layouts(
         and base.dp > 1
         and choice.dp_attention is None
         and architecture.experts % base.dp == 0
-        and _has_latent_cache(architecture)
+        and shares_one_cache(architecture)
     ):
         layouts.append(Layout(1, base.pp, base.dp, base.dp, True))
     return layouts

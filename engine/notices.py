@@ -7,19 +7,20 @@ from collections.abc import Iterator
 from dataclasses import replace
 from functools import lru_cache
 
+from engine.answer import slow
 from engine.attempts import attempt
 from engine.bill import card_price, sold_in
 from engine.errors import ScenarioError
 from engine.formats import FORMATS, is_native, model_weight_bytes
 from engine.hardware import NOT_OFFERED, Accelerator, Facts
-from engine.layout import valid_tp
+from engine.layout import shares_one_cache, valid_tp
 from engine.mixed import pooled_bytes_lost
 from engine.plan import Plan
 from engine.plan import plan as plan_of
 from engine.recommend import caveats_of, readable
 from engine.scenario import Hardware, LayoutChoice, Scenario
 from engine.sizing import Build, Notice, Power, Suggestion, Verdict
-from engine.units import GIB
+from engine.units import GIB, digits, duration
 from engine.verdict import WEIGHTS_RULE
 
 NIC_LANES = 16  # a 200 or 400 Gb/s card takes a whole x16 slot (NVIDIA ConnectX-6 and -7 data sheets)
@@ -62,6 +63,20 @@ def _memory(plan: Plan) -> Iterator[Notice]:
             break
 
 
+def _speed(plan: Plan) -> Iterator[Notice]:
+    """A yes that people would call slow, where nobody said how fast it must be."""
+    waits, crawls = slow(plan)
+    if plan.serving is None or not (waits or crawls):
+        return
+    parts = [f"a first token after {duration(plan.serving.ttft_s)}"] if waits else []
+    parts += [f"{digits(plan.serving.tokens_per_s_user)} tokens/s a user"] if crawls else []
+    yield Notice(
+        "slow",
+        "warning",
+        f"Slow, though nobody asked for a speed: {' and '.join(parts)}. Enter a target to hold the build to.",
+    )
+
+
 def _formats(scenario: Scenario) -> Iterator[Notice]:
     accelerator, weights = scenario.hardware.accelerator, scenario.model.weights
     label = FORMATS[weights].label
@@ -100,7 +115,8 @@ def _model(plan: Plan, params_total: int, params_active: int) -> Iterator[Notice
             f"All {params_total / 1e9:,.0f}B parameters must be resident; the {params_active / 1e9:,.0f}B active ones "
             "set the speed, not the memory.",
         )
-    if plan.layout.dp_attention and scenario.workload.is_inference and not _latent(scenario):
+    shared = shares_one_cache(scenario.model.architecture)
+    if plan.layout.dp_attention and scenario.workload.is_inference and not shared:
         yield Notice(
             "dp-attention-without-mla",
             "info",
@@ -108,17 +124,13 @@ def _model(plan: Plan, params_total: int, params_active: int) -> Iterator[Notice
             Suggestion("layout.dp_attention", False, "attention split by TP"),
         )
     kv = scenario.model.architecture.kv_heads
-    if scenario.workload.is_inference and kv and plan.layout.tp > kv and not _latent(scenario):
+    if scenario.workload.is_inference and kv and plan.layout.tp > kv and not shared:
         yield Notice(
             "kv-replicated",
             "warning",
             f"TP {plan.layout.tp} is more than the {kv} KV heads: each is stored {plan.layout.tp // kv} times.",
             Suggestion("layout.tp", kv, "one copy of the KV cache"),
         )
-
-
-def _latent(scenario: Scenario) -> bool:
-    return any(cache.kind == "latent" for layer in scenario.model.architecture.layers[-1:] for cache in layer.caches)
 
 
 def _fabric(plan: Plan) -> Iterator[Notice]:
@@ -352,6 +364,7 @@ def notices(plan: Plan, verdict: Verdict, power: Power, params_total: int, param
     """All traps that apply to the entered build, errors first."""
     found = [
         *_memory(plan),
+        *_speed(plan),
         *_fabric(plan),
         *_shape(plan, verdict),
         *_bigger_card(plan, verdict),

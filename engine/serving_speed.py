@@ -16,7 +16,7 @@ rest wait, which is what the first-token time under load is made of. Constants: 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal, NamedTuple
@@ -29,7 +29,7 @@ from engine.hardware import Accelerator
 from engine.scenario import Hardware, Layout, Scenario, Workload
 from engine.serving_memory import Room, engine_settings
 from engine.sharding import attention_ranks, expert_group, kv_heads_on_rank, stage_weights
-from engine.sizing import Interval, Memory, Serving
+from engine.sizing import Interval, Memory, Miss, Serving
 from engine.traffic import communication_s, decode_traffic, prefill_traffic
 from engine.units import GB, TERA, digits, duration
 
@@ -572,7 +572,7 @@ class Server(NamedTuple):
         score = full.tokens_per_s * engines if batch else now.tokens_per_s * used
         best = _best(work.ttft_target_s, work.tokens_per_s_user_target, r, each, full, engines) if rate else (0.0, 0.0)
         most = best[1] * engines
-        if True in _misses(work, now, most / each.answer):
+        if _misses(work, now, most / each.answer):
             return 1e-3 * (most if rate else score), False
         return score, True
 
@@ -601,30 +601,27 @@ def _has_targets(work: Workload) -> bool:
     return not (work.ttft_target_s is work.tokens_per_s_user_target is work.requests_per_s is None)
 
 
-def _misses(work: Workload, state: Load, most_requests_per_s: float) -> tuple[bool, bool, bool]:
-    """Whether a load misses the target of the first token, of tokens/s per user, of requests/s.
+def _misses(work: Workload, state: Load, most_requests_per_s: float) -> tuple[Miss, ...]:
+    """The targets that a load misses: of the first token, of tokens/s per user, of requests/s.
 
     most_requests_per_s: of all engines at their best load; 0 has none.
     """
     first, user, rate = work.ttft_target_s, work.tokens_per_s_user_target, work.requests_per_s
-    return (
-        first is not None and state.ttft_s > first,
-        user is not None and 1 / state.inter_token_s < user,
-        rate is not None and 0.0 < most_requests_per_s < rate,
-    )
-
-
-def _missed(work: Workload, state: Load, most_requests_per_s: float) -> tuple[str, ...]:
-    """The targets that a load misses, in words."""
-    first, user, rate = _misses(work, state, most_requests_per_s)
     missed = []
-    if first:
-        missed.append(f"first token after {duration(state.ttft_s)}, target {duration(work.ttft_target_s or 0.0)}")
-    if user:
-        missed.append(f"{digits(1 / state.inter_token_s)} tokens/s per user, target {work.tokens_per_s_user_target:g}")
-    if rate:
-        missed.append(f"at most {digits(most_requests_per_s)} requests/s, target {work.requests_per_s:g}")
+    if first is not None and state.ttft_s > first:
+        missed.append(Miss("workload.ttft_target_s", first, state.ttft_s))
+    if user is not None and 1 / state.inter_token_s < user:
+        missed.append(Miss("workload.tokens_per_s_user_target", user, 1 / state.inter_token_s))
+    if rate is not None and 0.0 < most_requests_per_s < rate:
+        missed.append(Miss("workload.requests_per_s", rate, most_requests_per_s))
     return tuple(missed)
+
+
+_MISS_WORDS: Mapping[str, Callable[[Miss], str]] = {
+    "workload.ttft_target_s": lambda miss: f"first token after {duration(miss.got)}, target {duration(miss.asked)}",
+    "workload.tokens_per_s_user_target": lambda miss: f"{digits(miss.got)} tokens/s per user, target {miss.asked:g}",
+    "workload.requests_per_s": lambda miss: f"at most {digits(miss.got)} requests/s, target {miss.asked:g}",
+}
 
 
 def throughput_score(scenario: Scenario, layout: Layout, memory: Memory | Room) -> float:
@@ -647,7 +644,7 @@ def serving_speed(scenario: Scenario, layout: Layout, memory: Memory, server: Se
     token, first = now.inter_token_s, now.ttft_s
     total = now.tokens_per_s * used
     # requests that arrive fill the build up to its best load, whatever number of users was named beside them
-    missed = _missed(work, now, best_total * engines / each.answer)
+    misses = _misses(work, now, best_total * engines / each.answer)
     step = now.step
     best_users = int(best * engines + 1e-6)  # whole users, of which each engine has its part
     latency = not (work.ttft_target_s is work.tokens_per_s_user_target is None)
@@ -671,8 +668,9 @@ def serving_speed(scenario: Scenario, layout: Layout, memory: Memory, server: Se
         inter_token_interval=_interval(token, "inter_token", scenario),
         tokens_per_s_interval=_interval(total, "tokens_per_s", scenario),
         bound_by=_bound(step),
-        meets_targets=not missed if _has_targets(work) else None,
-        missed=missed,
+        meets_targets=not misses if _has_targets(work) else None,
+        missed=tuple(_MISS_WORDS[miss.target](miss) for miss in misses),
+        misses=misses,
         weight_stream_s=step.weight_s,
         kv_stream_s=step.kv_s,
         compute_s=step.compute_s + step.attention_s,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from engine.answer import outcome
 from engine.checks import check_scenario
 from engine.cost import cost
 from engine.fabric import fabric_table
@@ -29,6 +30,7 @@ def size(scenario: Scenario) -> Sizing:
     parameters = count_parameters(scenario.model.architecture)
     verdict = decide(scenario, chosen)
     draw = power(scenario, chosen.memory.host_bytes)
+    money = cost(chosen, draw)
     return Sizing(
         scenario=scenario,
         model=model_facts(scenario),
@@ -40,8 +42,9 @@ def size(scenario: Scenario) -> Sizing:
         scaling=scaling_table(scenario, chosen.layout),
         verdict=verdict,
         warnings=notices(chosen, verdict, draw, parameters.total, parameters.active),
-        cost=cost(chosen, draw),
+        cost=money,
         power=draw,
+        answer=outcome(chosen, verdict, money, draw),
         resolved=resolved(chosen),
     )
 

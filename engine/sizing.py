@@ -9,12 +9,14 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from engine.scenario import Layout, Scenario
+from engine.sentences import Sentence
 
 Headroom = Literal["comfortable", "fits", "tight", "marginal", "does not fit"]
 FigureKind = Literal["counted", "measured", "fitted", "data sheet", "rule of thumb", "entered"]
 FabricWord = Literal["in-box", "optimal", "viable", "painful", "unusable"]
 Answer = Literal["one-gpu", "one-node", "one-node-int4", "replicas", "multi-node", "frontier", "does-not-fit"]
 Severity = Literal["error", "warning", "info"]
+Status = Literal["runs", "slow", "misses", "overloaded", "does-not-fit"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +180,14 @@ class Memory:
         return self.per_gpu[0]
 
 
+class Miss(NamedTuple):
+    """A target that is not met: its session key, what was asked and what the build does, in the key's unit."""
+
+    target: str
+    asked: float
+    got: float
+
+
 @dataclass(frozen=True, slots=True)
 class Serving:
     """Speed of one build under the asked load. Totals are over all replicas.
@@ -208,6 +218,7 @@ class Serving:
     bound_by: Literal["memory bandwidth", "compute", "communication", "overhead"]
     meets_targets: bool | None  # None when nobody set a target
     missed: tuple[str, ...] = ()  # which targets are missed, in words
+    misses: tuple[Miss, ...] = ()  # the same, each with its figures
     # parts of one decode step, seconds
     weight_stream_s: float = 0.0
     kv_stream_s: float = 0.0
@@ -322,12 +333,16 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Flip:
-    """The nearest value of an entered number at which the verdict changes, and to what."""
+    """The nearest value of an entered number at which the verdict changes, and to what.
+
+    last: the last value, on the way there, under which the verdict of now still holds.
+    """
 
     field: str
     at: float
     to: Answer
     words: str
+    last: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -373,6 +388,28 @@ class Notice:
     severity: Severity
     message: str
     fix: Suggestion | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The answer to a person's first question, of the build as entered, its pinned layout included.
+
+    status: `runs`; `slow` (no target given, and people would call it slow); `misses` (a target, a deadline or a budget
+    is not met); `overloaded` (the engine starts, the load's KV does not fit); `does-not-fit`. why: what decides, in
+    figures. speed, price: how fast and for how much, each in a few clauses. rung: which rung of the verdict.
+    """
+
+    status: Status
+    why: Sentence
+    speed: tuple[Sentence, ...]
+    price: tuple[Sentence, ...]
+    rung: Sentence
+    misses: tuple[Miss, ...] = ()
+
+    @property
+    def carries(self) -> bool:
+        """Whether the build does what was asked of it, however slowly where nobody asked for a speed."""
+        return self.status in ("runs", "slow")
 
 
 @dataclass(frozen=True, slots=True)
@@ -502,4 +539,5 @@ class Sizing:
     warnings: tuple[Notice, ...]
     cost: Cost
     power: Power
+    answer: Outcome
     resolved: Resolved = Resolved()

@@ -11,12 +11,14 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from engine.answer import STATUS_WORDS, holds
 from engine.flips import flip_points
 from engine.formats import FORMATS as WEIGHT_FORMATS
 from engine.plan import Plan
 from engine.prospects import prospects
 from engine.recommend import fixes
 from engine.scenario import Layout, Scenario, Workload
+from engine.sentences import joined, text_of
 from engine.sizing import (
     Cost,
     FabricRow,
@@ -124,12 +126,26 @@ def _data(sizing: Sizing, changes: tuple[Suggestion, ...]) -> dict[str, Any]:
         "warnings": [_fields(notice) for notice in sizing.warnings],
         "cost": _fields(sizing.cost),
         "power": _fields(sizing.power),
+        "answer": _answer_data(sizing),
     }
     if sizing.serving is not None:
         data["serving"] = _fields(sizing.serving) | {"interval": data_of(sizing.serving.tokens_per_s_interval)}
     if sizing.training is not None:
         data["training"] = _fields(sizing.training)
     return data
+
+
+def _answer_data(sizing: Sizing) -> dict[str, Any]:
+    found = sizing.answer
+    return {
+        "status": found.status,
+        "headline": f"{STATUS_WORDS[found.status]}: {text_of(found.why)}",
+        "why": text_of(found.why),
+        "speed": text_of(joined(found.speed, ", ")),
+        "price": text_of(joined(found.price, ", ")),
+        "rung": text_of(found.rung),
+        "misses": [_fields(miss) for miss in found.misses],
+    }
 
 
 def _hardware_data(scenario: Scenario) -> dict[str, Any]:
@@ -176,6 +192,7 @@ def data_of(value: Any) -> Any:
 
 def _blocks(sizing: Sizing, changes: tuple[Suggestion, ...], past: Past | None) -> Iterator[Block]:
     scenario = sizing.scenario
+    yield from answer_lines(sizing)
     yield Heading(printable(scenario.title) or "Untitled build", 1)
     yield Paragraph(build_line(scenario))
     yield Paragraph(workload_line(scenario))
@@ -198,6 +215,16 @@ def _blocks(sizing: Sizing, changes: tuple[Suggestion, ...], past: Past | None) 
     yield from _fabric(sizing.fabric)
     yield from _scaling(sizing)
     yield from _prospects(sizing)
+
+
+def answer_lines(sizing: Sizing) -> Iterator[Block]:
+    """The answer in four lines: the word and why, how well and for how much, what to do, which rung and how far."""
+    found = sizing.answer
+    yield Paragraph(f"{STATUS_WORDS[found.status]}: {text_of(found.why)}.", strong=True)
+    speed, price = text_of(joined(found.speed, ", ")), text_of(joined(found.price, ", "))
+    yield Paragraph(f"{speed[:1].upper()}{speed[1:]}. {price[:1].upper()}{price[1:]}.")
+    edges = text_of(joined(holds(sizing.verdict.flips), ", "))
+    yield Paragraph(f"{text_of(found.rung)}.{f' Holds to {edges}.' if edges else ''}")
 
 
 def build_line(scenario: Scenario) -> str:

@@ -17,7 +17,8 @@ from tui.pins import Pin
 
 @pytest.fixture
 def scenario() -> Scenario:
-    return BUILDS["llama70b"]()
+    chat = BUILDS["llama70b"]()  # with targets that half its GPUs meet too
+    return replace(chat, workload=replace(chat.workload, ttft_target_s=4.0, tokens_per_s_user_target=10.0))
 
 
 async def with_pin(app: Driver) -> None:

@@ -6,8 +6,10 @@ from dataclasses import replace
 
 import pytest
 
+from engine.answer import holds
 from engine.flips import flip_points
 from engine.scenario import Scenario
+from engine.sentences import text_of
 from engine.size import size
 from engine.workings import working
 from tests.tui.builds import BUILDS
@@ -30,7 +32,8 @@ async def test_the_nearest_flip_stands_under_the_reason(build: str, columns: int
         await app.settle()
         flips = flip_points(scenario)
         assert flips
-        assert f"Holds {flip_short(flips[0])}" in app.text("#verdict")
+        nearest = text_of(holds(flips)[0])
+        assert f"Holds to {nearest}" in app.text("#verdict")
 
 
 async def test_every_flip_opens_to_a_working_that_adds_up(scenario: Scenario) -> None:
@@ -46,7 +49,7 @@ async def test_flips_are_opened_by_key_and_by_mouse(scenario: Scenario) -> None:
         await app.settle()
         at = app.text("#verdict").splitlines()
         row = next(number for number, text in enumerate(at) if "Holds" in text)
-        await app.pilot.click("#verdict", offset=(at[row].index("up to") + 2, row))
+        await app.pilot.click("#verdict", offset=(at[row].index("Holds to") + len("Holds to "), row))
         assert "Where the verdict changes" in app.text("#dialog-text")
         await app.press("escape", "ctrl+t", "2")
         panel = app.app.workbench.results
@@ -64,10 +67,10 @@ async def test_an_edit_marks_what_was_found_before_it(scenario: Scenario, monkey
     async with running(app_of(scenario)) as app:
         await app.settle()
         monkeypatch.setattr(study, "PAUSE_S", 30.0)  # the edits never rest
-        before = app.text("#verdict").splitlines()[2]
+        before = app.text("#verdict").splitlines()[3]
         await app.go_to("workload.output_tokens")
         await app.press("up")
-        assert app.text("#verdict").splitlines()[2] == before.replace("Holds", "Held ")
+        assert app.text("#verdict").splitlines()[3] == before.replace("Holds", "Held")
         await app.go_to("model.weights")
         await app.press("down")  # another model: what was found says nothing about it
         assert "Held" not in app.text("#verdict")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from engine.sentences import Sentence
 from engine.sizing import Sizing
 from tui.doc import Line, Span, shorten
 from tui.glyphs import Glyphs
@@ -34,6 +35,20 @@ class Look(NamedTuple):
     before: Sizing | None = None
     studies: Studies | None = None
     beside: str = ""
+
+
+def spans_of(sentence: Sentence, style: str = "") -> list[Span]:
+    """A sentence of the engine as spans whose figures open. style: of the words; a figure of plain ones has its own."""
+    spans: list[Span] = []
+    for part in sentence:
+        if isinstance(part, str):
+            spans.append(Span(part, style))
+        else:
+            shown = "figure" if style in ("", "dim") else style
+            spans.append(
+                Span(part.text, shown if part.figure else style, f"figure:{part.figure}" if part.figure else "")
+            )
+    return spans
 
 
 class Figure(NamedTuple):

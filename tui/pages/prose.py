@@ -56,6 +56,7 @@ PHRASES: tuple[tuple[str, tuple[str, ...]], ...] = (
         rf"{_N}) tokens/s per user, target {_N})",
         ("serving.tokens_per_s_user", "load.tokens_per_s_user_target"),
     ),
+    (rf"{_N}) tokens/s a user\. Enter", ("serving.tokens_per_s_user",)),
     (rf"at the best load: {_N}) requests/s", ("serving.best_requests_per_s",)),
     (rf"at most {_N}) requests/s, target {_N})", ("serving.best_requests_per_s", "load.requests_per_s")),
     (rf"{_N} {_S}) against a deadline of {_N})", ("training.days", "load.deadline_days")),

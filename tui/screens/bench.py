@@ -26,14 +26,13 @@ from tui.fields import Field
 from tui.news import News, news_of
 from tui.widgets.canvas import Canvas
 from tui.widgets.form import Form, Hint
-from tui.widgets.frame import Footer, NewsLine, Title, VerdictLine
+from tui.widgets.frame import Banner, Footer, NewsLine, Title
 from tui.widgets.results import PAGE_NAMES, Results, Tabs
 
 if TYPE_CHECKING:
     from tui.screens.dialog import Dialog
 
 NARROW, WIDE = 100, 160
-TALL = 30
 SMALLEST = (60, 20)
 AUTOSAVE_S = 2.0
 
@@ -101,7 +100,7 @@ class Bench(Screen[None]):
         self._waiting: set[str] = set()
         self._conversation = asyncio.Lock()
         yield Title(id="title")
-        yield VerdictLine(id="verdict")
+        yield Banner(id="verdict")
         yield NewsLine(id="news")
         with Row(id="body"):
             with Column(id="inputs"):
@@ -145,7 +144,6 @@ class Bench(Screen[None]):
         self.set_class(width < SMALLEST[0] or height < SMALLEST[1], "tiny")
         self.set_class(width < NARROW, "narrow")
         self.set_class(width >= WIDE, "wide")
-        self.set_class(height >= TALL, "tall")
         self._beside()
 
     def _beside(self) -> None:

@@ -12,7 +12,7 @@ from tui import actions, fields, paths
 from tui.pages.sections import apply_action, fixes
 from tui.screens.bench import Bench
 from tui.widgets.form import Form
-from tui.widgets.frame import Footer, NewsLine, VerdictLine
+from tui.widgets.frame import Banner, Footer, NewsLine
 from tui.widgets.results import Results
 
 
@@ -164,8 +164,8 @@ class Workbench(Bench):
         else:
             self._study(*event.action.split(":", 1))
 
-    @on(VerdictLine.Opened)
-    def _flip_opened(self, event: VerdictLine.Opened) -> None:
+    @on(Banner.Opened)
+    def _flip_opened(self, event: Banner.Opened) -> None:
         self._opened(Results.Opened(event.action))
 
     def _study(self, verb: str, what: str) -> None:

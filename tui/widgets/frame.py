@@ -7,34 +7,22 @@ from collections.abc import Sequence
 from textual import events
 from textual.message import Message
 
+from engine.answer import STATUS_WORDS, holds
+from engine.sentences import Sentence, joined
 from engine.sizing import Sizing
 from tui import actions, fields
-from tui.doc import BLANK, Line, Span, balanced, line, shorten, width_of, wrap
-from tui.pages.sections import flip_action, flip_points, flip_short
+from tui.doc import BLANK, Line, Span, ends, line, shorten, width_of, wrap
+from tui.pages.look import spans_of
+from tui.pages.sections import flip_points
 from tui.widgets.canvas import Canvas
 
-BADGES: dict[str, tuple[str, str]] = {
-    "one-gpu": ("ONE GPU", "badge-good"),
-    "one-node": ("ONE NODE", "badge-good"),
-    "one-node-int4": ("ONE NODE, INT4", "badge-warn"),
-    "replicas": ("REPLICAS", "badge-warn"),
-    "multi-node": ("CLUSTER", "badge-warn"),
-    "frontier": ("FRONTIER", "badge-warn"),
-    "does-not-fit": ("DOES NOT FIT", "badge-bad"),
+STATUS_STYLE: dict[str, str] = {
+    "runs": "badge-good",
+    "slow": "badge-warn",
+    "misses": "badge-warn",
+    "overloaded": "badge-warn",
+    "does-not-fit": "badge-bad",
 }
-
-
-TOLD = ("one gpu", "one node", "one node at int4", "replicas", "a cluster", "the frontier")
-
-
-def _told_once(headline: str) -> str:
-    """A headline without the answer in front, which the badge beside it gives."""
-    answer, colon, rest = headline.partition(": ")
-    answer, bracket, but = answer.partition(" (")
-    if not colon or answer.casefold() not in TOLD:
-        return headline
-    told = f"{but.rstrip(')')}: {rest}" if bracket else rest
-    return told[:1].upper() + told[1:]
 
 
 class Title(Canvas):
@@ -69,8 +57,11 @@ class Title(Canvas):
         return [(*left, Span(" " * gap, "bar"), Span(right, "bar-dim"))]
 
 
-class VerdictLine(Canvas):
-    """The verdict and its reason, always in sight. When stale, what is wrong instead of the reason."""
+class Banner(Canvas):
+    """The answer, always in sight: the word and why, how well and for how much, what to do, and how far it holds.
+
+    When stale, what is wrong in place of the last line.
+    """
 
     SCROLLS = False
 
@@ -96,7 +87,12 @@ class VerdictLine(Canvas):
             words = wrap(glyphs.text(self._where()), width - 2)
             lines = [line(" ", (" NOT SIZED ", "badge-bad"))]
             return [*lines, *[line(f" {text}") for text in words]][:height]
-        lines = self._verdict(store.sizing, width, height)
+        lines = [
+            self._why(store.sizing, width),
+            self._how_well(store.sizing, width),
+            self._what_to_do(store.sizing, width),
+            self._rung(store.sizing, width),
+        ][:height]
         lines += [BLANK] * (height - len(lines))
         if store.stale:
             text = f"{self._where()}. The results are those of the last valid input."
@@ -111,54 +107,52 @@ class VerdictLine(Canvas):
             lines[height - room :] = [first, *rest]
         return lines[:height]
 
-    def _verdict(self, sizing: Sizing, width: int, height: int) -> list[Line]:
-        glyphs = self.sizeup.glyphs
-        verdict = sizing.verdict
-        word, style = BADGES.get(verdict.answer, (verdict.answer.upper(), "badge-warn"))
-        doubtful = not verdict.carried or sizing.memory.headroom in ("tight", "marginal")
-        if doubtful and style == "badge-good":
-            style = "badge-warn"
-        badge = f" {word} "
-        head = balanced(glyphs.text(_told_once(verdict.headline)), width - len(badge) - 3)
-        reason = balanced(glyphs.text(verdict.reason), width - 2)
-        lines: list[Line] = []
-        for number, text in enumerate(head[: max(1, height - 1)]):
-            lead = (Span(" "), Span(badge, style), Span(" ")) if number == 0 else (Span(" " * (len(badge) + 2)),)
-            lines.append((*lead, Span(text, "strong")))
-        for text in reason:
-            lines.append(line((f" {text}", "")))
-        if len(lines) < height:
-            lines += self._flips(sizing, width, height - len(lines))
-        if len(lines) > height:
-            last = "".join(span.text for span in lines[height - 1])
-            rest = " ".join("".join(span.text for span in row).strip() for row in lines[height:])
-            lines[height - 1] = line((shorten(f"{last} {rest}", width - 1, glyphs.ellipsis), ""))
-        return lines[:height]
+    def _why(self, sizing: Sizing, width: int) -> Line:
+        """The word, and what decides in figures."""
+        answer = sizing.answer
+        badge = Span(f" {STATUS_WORDS[answer.status]} ", STATUS_STYLE[answer.status])
+        room = width - len(badge.text) - 3
+        return (Span(" "), badge, Span("  "), *self._fitted(spans_of(answer.why, "strong"), room))
 
-    def _flips(self, sizing: Sizing, width: int, rows: int) -> list[Line]:
-        """Where the verdict changes, as many whole flip points as the rows hold; those of before an edit say so."""
-        glyphs = self.sizeup.glyphs
+    def _how_well(self, sizing: Sizing, width: int) -> Line:
+        """Speed at the left, money and power at the right; where both do not fit, the last clauses go."""
+        answer, dot = sizing.answer, f" {self.sizeup.glyphs.dot} "
+        speed, price = list(answer.speed), list(answer.price)
+
+        def spans(clauses: list[Sentence]) -> list[Span]:
+            return spans_of(joined(clauses, dot), "")
+
+        while width_of(spans(speed)) + width_of(spans(price)) + 4 > width and len(speed) + len(price) > 2:
+            (price if len(price) > 1 and len(price) >= len(speed) else speed).pop()
+        return ends([Span(" "), *spans(speed)], [*spans(price), Span(" ")], width)
+
+    def _what_to_do(self, sizing: Sizing, width: int) -> Line:
+        """The one thing to do and its key."""
+        return BLANK
+
+    def _rung(self, sizing: Sizing, width: int) -> Line:
+        """The verdict's rung, and how far it holds; flip points of before an edit say so."""
         points, fresh = flip_points(sizing, self.sizeup.studies)
-        if not points:
-            return []
-        lead, style = ("Holds ", "") if fresh else ("Held  ", "dim")
-        lines: list[list[Span]] = [[Span(f" {lead}", style)]]
-        more = f" {glyphs.ellipsis}"
-        for number, flip in enumerate(points):
-            words = glyphs.text(flip_short(flip))
-            gap = f" {glyphs.dot} " if any(span.action for span in lines[-1]) else ""
-            room = width - 1 - width_of(lines[-1]) - len(gap)
-            if number < len(points) - 1 and len(lines) == rows:
-                room -= len(more)
-            if len(words) > room and gap:
-                if len(lines) == rows:
-                    lines[-1].append(Span(more, "dim"))
-                    break
-                lines.append([Span(" " * (len(lead) + 1))])
-                gap = ""
-            words = shorten(words, width - 1 - width_of(lines[-1]) - len(gap), glyphs.ellipsis)
-            lines[-1] += [Span(gap, "dim"), Span(words, "dim", flip_action(sizing, flip))]
-        return [tuple(row) for row in lines]
+        told = [Span(" "), *spans_of(sizing.answer.rung, "")]
+        edges = [spans_of(edge, "" if fresh else "dim") for edge in holds(points)]
+        lead = ". Holds to " if fresh else ". Held to "
+        longer = len(". Holds to ")  # what is told does not change with an edit
+        while edges and width_of(told) + longer + sum(width_of(edge) + 2 for edge in edges) > width:
+            edges.pop()
+        for number, edge in enumerate(edges):
+            told += [Span(", " if number else lead, "" if fresh else "dim"), *edge]
+        return tuple(self._fitted(told, width - 1))
+
+    def _fitted(self, spans: list[Span], room: int) -> list[Span]:
+        """Spans cut to so many cells, in the characters of this terminal."""
+        glyphs, kept = self.sizeup.glyphs, list[Span]()
+        for span in spans:
+            text = glyphs.text(span.text)
+            left = room - width_of(kept)
+            if len(text) > left:
+                return [*kept, span._replace(text=shorten(text, left, glyphs.ellipsis))] if left > 0 else kept
+            kept.append(span._replace(text=text))
+        return kept
 
     def _where(self) -> str:
         store = self.sizeup.store
