@@ -1,4 +1,4 @@
-"""The bars of serving speed on the repository's own rows, through `size()`."""
+"""Intervals and rows of serving speed on the repository's own rows, through `size()`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from types import ModuleType
 import pytest
 
 from engine.calibration import serving_speed as fit
-from tests.accuracy import harness, inference_perf
+from tests.accuracy import bars, harness, inference_perf
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +30,7 @@ def calibration() -> Iterator[ModuleType]:
 
 @pytest.fixture(scope="module")
 def evaluation() -> harness.Evaluation:
-    return inference_perf.evaluate(harness.load_rows(harness.REFERENCE / "inference_perf.jsonl"))
+    return bars.evaluation("inference_perf")
 
 
 def test_table(evaluation: harness.Evaluation) -> None:
@@ -42,21 +42,6 @@ def test_table(evaluation: harness.Evaluation) -> None:
 def test_few_rows_are_set_aside_each_with_a_reason(evaluation: harness.Evaluation) -> None:
     assert len(evaluation.set_aside) <= evaluation.rows_read / 5
     assert all(reason for _, reason in evaluation.set_aside)
-
-
-@pytest.mark.parametrize(
-    ("metric", "median", "p90"),
-    [
-        (inference_perf.TPOT_DENSE, 0.10, 0.30),
-        (inference_perf.TPOT_MOE, 0.20, None),
-        (inference_perf.MAXIMUM, 0.15, None),
-        (inference_perf.TTFT_LOW, 0.20, None),
-    ],
-)
-def test_bars(evaluation: harness.Evaluation, metric: str, median: float, p90: float | None) -> None:
-    found = harness.stats(harness.by_metric(evaluation.cases)[metric])
-    assert found.median <= median
-    assert p90 is None or found.p90 <= p90
 
 
 def test_intervals_hold_four_of_five(evaluation: harness.Evaluation) -> None:

@@ -1,15 +1,15 @@
-"""The bars of training memory on published runs that no constant was fitted on."""
+"""Training memory on published runs that no constant was fitted on."""
 
 from __future__ import annotations
 
 import pytest
 
-from tests.accuracy import harness, training_memory
+from tests.accuracy import bars, harness
 
 
 @pytest.fixture(scope="module")
 def evaluation() -> harness.Evaluation:
-    return training_memory.evaluate(harness.load_rows(harness.REFERENCE / "training_memory_public.jsonl"))
+    return bars.evaluation("training_memory_public")
 
 
 def test_the_rows_are_others_than_the_fitted_ones() -> None:
@@ -26,12 +26,6 @@ def test_the_rows_are_others_than_the_fitted_ones() -> None:
 def test_none_is_set_aside(evaluation: harness.Evaluation) -> None:
     print(harness.render("training_memory", evaluation))
     assert evaluation.set_aside == []
-
-
-def test_bars(evaluation: harness.Evaluation) -> None:
-    found = harness.stats(harness.by_metric(evaluation.cases)[training_memory.PEAK])
-    assert found.median <= 0.05
-    assert found.p90 <= 0.15
 
 
 def test_every_outcome_is_right(evaluation: harness.Evaluation) -> None:
