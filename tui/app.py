@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import os
 import signal
@@ -50,9 +51,9 @@ class SizeupApp(SizeupBase, inherit_bindings=False):
             write = driver.write
             setattr(driver, "write", lambda data: write(self.wire.thrifty(data)))  # noqa: B010  # drivers have no hook for this
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGHUP, signal.SIGTERM):
+        for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM):
             try:
-                loop.add_signal_handler(number, self.cut_off)
+                loop.add_signal_handler(number, self.cut_off, number)
             except (NotImplementedError, RuntimeError, ValueError):  # not the main thread, or no such signals
                 return
 
@@ -88,7 +89,8 @@ class SizeupApp(SizeupBase, inherit_bindings=False):
 
     def _handle_exception(self, error: Exception) -> None:
         """Keep unsaved work before a defect ends the program; the next start offers it."""
-        self.workbench.keep_work()
+        with contextlib.suppress(Exception):  # the first defect is the one to tell
+            self.keeper.keep(self.store)
         super()._handle_exception(error)
 
     def _fatal_error(self) -> None:
@@ -96,14 +98,20 @@ class SizeupApp(SizeupBase, inherit_bindings=False):
         if os.environ.get("SIZEUP_DEBUG") or self.is_headless:
             super()._fatal_error()
             return
-        kept = "Unsaved work is kept and offered at the next start.\n" if self.store.dirty else ""
+        kept = ""
+        if self.store.dirty:
+            kept = self._lost() if self.keeper.problem else "Unsaved work is kept and offered at the next start.\n"
         self._exit_renderables.append(Text(f"{traceback.format_exc(limit=-6)}\nsizeup: a defect. {kept}"))
         self._close_messages_no_wait()
 
-    def cut_off(self) -> None:
-        """The terminal has gone away: keep the work and leave."""
-        self.workbench.keep_work()
-        self.exit(143, return_code=143)
+    def cut_off(self, number: int = signal.SIGHUP) -> None:
+        """The terminal has gone away, or the program is to end: keep the work and leave as a shell reports a signal."""
+        kept = self.keeper.keep(self.store)
+        code = 128 + number
+        self.exit(code, return_code=code, message=None if kept else Text(f"sizeup: {self._lost().strip()}"))
+
+    def _lost(self) -> str:
+        return f"Unsaved work could not be kept: {self.keeper.problem}\n"
 
     def action_leave(self) -> None:
         """Quit; dialogs are left first, and the workbench asks about unsaved work."""

@@ -23,6 +23,7 @@ from tui.doc import Line
 from tui.glyphs import Glyphs
 from tui.pages import PAGES
 from tui.pages.look import Look
+from tui.recovery import Keeper
 from tui.store import Store
 from tui.studies import Studies
 from tui.wire import Wire
@@ -64,6 +65,8 @@ class SizeupBase(App[int], inherit_bindings=False):
         scenario: Scenario,
         path: Path | None = None,
         *,
+        stamp: str = "",
+        set_aside: Sequence[str] = (),
         catalog: Catalog,
         size: Callable[[Scenario], Sizing],
         theme: str = "",
@@ -73,7 +76,9 @@ class SizeupBase(App[int], inherit_bindings=False):
         self.animation_level = "none"
         self.catalog = catalog
         self.glyphs = glyphs or glyph_sets.for_this_terminal()
-        self.store = Store(scenario, size, path)
+        self.store = Store(scenario, size, path, stamp)
+        self.keeper = Keeper()
+        self.set_aside = tuple(set_aside)  # damaged files, in words
         self.wire = Wire()
         self.studies = Studies(size, lambda: self.store.pins)
         preferred = themes.for_this_terminal()

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from engine.recommend import Limits
     from engine.scenario import Scenario
     from tui.drift import CatalogTable
+    from tui.session import Opened
 
 CARRIED, FAILED, BAD_INPUT, NOT_CARRIED = 0, 1, 2, 3
 STDIN = "-"
@@ -212,44 +213,51 @@ def _open(arguments: list[str]) -> int:
     _presets(parser)
     options = parser.parse_args(arguments)
     changes = _changes(options)
-    scenario, saved, table = _start(options.file, changes)
+    scenario, held = _start(options.file, changes)
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise CommandError("the app needs a terminal; `sizeup report FILE` works without one", FAILED)
     if os.environ.get("TERM", "") in ("", "dumb"):
         raise CommandError("the app cannot draw on TERM=dumb; `sizeup report FILE` can", FAILED)
-    path = Path(os.path.expanduser(options.file)) if options.file is not None else None
-    return _run_app(scenario, saved, path, table)
+    path = Path(os.path.expanduser(options.file)) if held is not None else None
+    return _run_app(scenario, path, held)
 
 
-def _run_app(scenario: Scenario, saved: Scenario, path: Path | None, table: CatalogTable | None) -> int:
+def _run_app(scenario: Scenario, path: Path | None, held: Opened | None) -> int:
     import catalog
     from engine.errors import ScenarioError
     from engine.size import size
-    from tui import paths, session
+    from tui import paths
     from tui.app import SizeupApp  # 150 ms that only the app pays
 
+    damaged = paths.set_aside_damaged()
     if path is not None:
         paths.remember(path)
-    app = SizeupApp(scenario, path, catalog=catalog.load(), size=size)
-    app.store.saved = saved
-    if path is not None and path.is_file():
-        app.store.pins = app.store.saved_pins = session.pins(path)
-    if table is not None:
+    app = SizeupApp(scenario, path, catalog=catalog.load(), size=size, set_aside=damaged)
+    if held is not None:
+        app.store.holds(held.scenario, held.pins, held.stamp)
+    if held is not None and held.table is not None:
         from tui import report  # 10 ms that only a saved session pays
 
         with contextlib.suppress(ScenarioError):  # the screen says what is wrong with it
-            app.store.past = report.past_of(table, saved, size)
-    app.run()
+            app.store.past = report.past_of(held.table, held.scenario, size)
+    try:
+        app.run()
+    finally:  # whatever ended it: there is nothing to keep where the person has decided
+        app.keeper.keep(app.store)
     return app.return_code or 0
 
 
-def _start(file: str | None, changes: dict[str, Any]) -> tuple[Scenario, Scenario, CatalogTable | None]:
-    """The Scenario to open, what the file holds, to tell unsaved work, and the catalog figures that it keeps."""
-    if file is None:
-        scenario = _built(None, changes)
-        return scenario, scenario, None
-    saved, table = _read(file, {})
-    return (_built(file, changes) if changes else saved), saved, table
+def _start(file: str | None, changes: dict[str, Any]) -> tuple[Scenario, Opened | None]:
+    """The Scenario to open, and what its file holds, to tell unsaved work. Raises CommandError."""
+    if file is None or file == STDIN:
+        return _built(file, changes), None
+    from tui import session
+
+    try:
+        held = session.opened(_named(file))
+    except session.SessionError as problem:
+        raise CommandError(str(problem)) from None
+    return (_read(file, changes, held.text)[0] if changes else held.scenario), held
 
 
 def _built(file: str | None, changes: dict[str, Any]) -> Scenario:
@@ -257,14 +265,17 @@ def _built(file: str | None, changes: dict[str, Any]) -> Scenario:
     return _read(file, changes)[0]
 
 
-def _read(file: str | None, changes: dict[str, Any]) -> tuple[Scenario, CatalogTable | None]:
-    """A Scenario likewise, and the catalog figures that the file keeps, if it does. Raises CommandError."""
+def _read(file: str | None, changes: dict[str, Any], text: str | None = None) -> tuple[Scenario, CatalogTable | None]:
+    """A Scenario likewise, and the catalog figures that the file keeps, if it does. Raises CommandError.
+
+    text: of the file, where it was read already.
+    """
     from tui import session
 
     folder = Path(os.path.expanduser(file)).absolute().parent if file and file != STDIN else Path.cwd()
     name = _place(file)
     try:
-        text = _text(file) if file is not None else ""
+        text = text if text is not None else _text(file) if file is not None else ""
         document = session.document_of(text, name) if file is not None else NEW_SESSION
         changed = _changed(document, changes)
         scenario = session.from_document(changed, file=name, folder=folder, text=text)
@@ -288,11 +299,18 @@ def _text(file: str) -> str:
     """The text of a session file, or of standard input for `-`. Raises SessionError."""
     from tui import session
 
+    if file != STDIN:
+        return session.read_text(_named(file))
+    return session.text_of(sys.stdin.buffer.read(session.MAX_BYTES + 1), "standard input")
+
+
+def _named(file: str) -> str:
+    """The name of a file. Raises SessionError for an empty one."""
+    from tui import session
+
     if not file:
         raise session.SessionError("''", "this is no name of a file")
-    if file != STDIN:
-        return session.read_text(file)
-    return session.text_of(sys.stdin.buffer.read(session.MAX_BYTES + 1), "standard input")
+    return file
 
 
 def _changed(document: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:

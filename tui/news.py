@@ -14,21 +14,38 @@ if TYPE_CHECKING:
 
 
 class News(NamedTuple):
-    """One thing to know. words: on one line. title, items: with all it holds. past: of a drifted catalog."""
+    """One thing to know. words: on one line. title, items: with all it holds, and what follows from it.
+
+    past: of a drifted catalog.
+    """
 
     words: str
     title: str
     items: tuple[str, ...]
     past: Past | None = None
+    follows: str = ""
 
 
-def news_of(problems: Sequence[str], past: Past | None) -> tuple[News, ...]:
-    """The news: what is wrong with the person's own catalog files, then what the catalog says otherwise now."""
+def news_of(
+    problems: Sequence[str], past: Past | None, unkept: str = "", set_aside: Sequence[str] = ()
+) -> tuple[News, ...]:
+    """The news: why unsaved work is not kept, what was damaged, what is wrong with the person's own catalog files,
+    then what the catalog says otherwise now.
+    """
     found: list[News] = []
+    if unkept:
+        words = f"Unsaved work cannot be kept: {unkept}"
+        follows = "A crash or a lost connection would take it. Save often: Ctrl+S."
+        found.append(News(words, "UNSAVED WORK IS NOT KEPT", (unkept,), follows=follows))
+    if set_aside:
+        more = f" (and {len(set_aside) - 1} more)" if len(set_aside) > 1 else ""
+        words = f"Damaged and set aside{more}: {set_aside[0]}"
+        found.append(News(words, "DAMAGED AND SET ASIDE", tuple(set_aside), follows="All else is in use."))
     if problems:
         more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
         words = f"Left out of your catalog{more}: {problems[0]}"
-        found.append(News(words, "LEFT OUT OF YOUR CATALOG", tuple(problems)))
+        follows = "Everything else is in use. Correct the file and start again."
+        found.append(News(words, "LEFT OUT OF YOUR CATALOG", tuple(problems), follows=follows))
     if past is not None and past.drifts:
         told = tuple(drift.words[:1].upper() + drift.words[1:] for drift in past.drifts)
         more = f" (and {len(told) - 1} more)" if len(told) > 1 else ""
@@ -46,9 +63,8 @@ def news_lines(news: Sequence[News], sizing: Sizing | None, width: int, glyphs: 
             lines += paragraphs(glyphs.text(words), width, "", "   ", f" {glyphs.bullet} ")
         if item.past is not None and sizing is not None:
             lines += [BLANK, *_both(item.past, sizing, width, glyphs)]
-        elif item.past is None:
-            words = "Everything else is in use. Correct the file and start again."
-            lines += paragraphs(words, width, "dim", " ", " ")
+        elif item.follows:
+            lines += paragraphs(item.follows, width, "dim", " ", " ")
     return lines
 
 

@@ -134,6 +134,28 @@ def load(path: str | Path) -> Scenario:
     return parse(read_text(path), file=str(path), folder=where.absolute().parent)
 
 
+class Opened(NamedTuple):
+    """What one reading of a session file gave. table: its catalog figures; stamp: of the very bytes."""
+
+    scenario: Scenario
+    pins: tuple[Pin, ...]
+    table: CatalogTable | None
+    stamp: str
+    text: str
+
+
+def opened(path: str | Path) -> Opened:
+    """All that a session file holds, read once. Raises SessionError."""
+    where = Path(os.path.expanduser(path))
+    file, folder = str(path), where.absolute().parent
+    raw = read_bytes(where)
+    text = text_of(raw, file)
+    document = document_of(text, file)
+    scenario = from_document(document, file=file, folder=folder, text=text)
+    kept = _Reader(file, text, folder, None).pins(document)
+    return Opened(scenario, kept, table_of(document), disk.stamp_of(raw), text)
+
+
 def read_text(path: str | Path) -> str:
     """The text of a session file. Raises SessionError."""
     return text_of(read_bytes(Path(os.path.expanduser(path))), str(path))

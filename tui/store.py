@@ -44,19 +44,15 @@ class Problem:
         return text
 
 
-def stamp_of(path: Path | None) -> tuple[int, int] | None:
-    """When a file was last changed and how large it is; None without a file."""
-    try:
-        found = path.stat() if path is not None else None
-    except OSError:
-        return None
-    return (found.st_mtime_ns, found.st_size) if found is not None else None
-
-
 class Store:
-    """The open session. `size` is `engine.size`, given so that tests can watch or slow it."""
+    """The open session. `size` is `engine.size`, given so that tests can watch or slow it.
 
-    def __init__(self, scenario: Scenario, size: Callable[[Scenario], Sizing], path: Path | None = None) -> None:
+    path, stamp: the file that it came from, and the stamp of what was read from it.
+    """
+
+    def __init__(
+        self, scenario: Scenario, size: Callable[[Scenario], Sizing], path: Path | None = None, stamp: str = ""
+    ) -> None:
         self.size = size
         self._past: list[tuple[Scenario, tuple[Pin, ...], str]] = []
         self._future: list[tuple[Scenario, tuple[Pin, ...]]] = []
@@ -67,7 +63,8 @@ class Store:
         self.saved: Scenario | None = scenario
         self.pins: tuple[Pin, ...] = ()
         self.saved_pins: tuple[Pin, ...] = ()
-        self.stamp = stamp_of(path)  # of the file when it was read or written, to see that somebody changed it
+        self.stamp = stamp  # of what was read or written last, to see that somebody changed it; empty: not known
+        self._opened: tuple[Scenario, tuple[Pin, ...]] | None = (scenario, ())  # as it came in, which no edit made
         self.past: Past | None = None  # the file as it was saved, where the catalog has changed since
         self.sizing: Sizing | None = None
         self.before: Sizing | None = None  # the Sizing that the current one replaced, for deltas
@@ -77,8 +74,9 @@ class Store:
 
     @property
     def dirty(self) -> bool:
-        """Whether there is work that no file holds."""
-        return self.scenario != self.saved or self.pins != self.saved_pins
+        """Whether there is work that no file holds. What was opened, presets and all, is no work yet."""
+        now = (self.scenario, self.pins)
+        return now != (self.saved, self.saved_pins) and now != self._opened
 
     @property
     def stale(self) -> bool:
@@ -94,6 +92,11 @@ class Store:
     def can_redo(self) -> bool:
         """Whether an undone Scenario can come back."""
         return bool(self._future)
+
+    def holds(self, saved: Scenario, pins: tuple[Pin, ...], stamp: str) -> None:
+        """What the file of the opened session holds, where the session was opened with changes to it."""
+        self.saved, self.pins, self.saved_pins, self.stamp = saved, pins, pins, stamp
+        self._opened = (self.scenario, pins)
 
     def subscribe(self, watcher: Callable[[], None]) -> None:
         """Call `watcher` after every change."""
@@ -157,6 +160,7 @@ class Store:
         saved: bool = True,
         pins: tuple[Pin, ...] = (),
         past: Past | None = None,
+        stamp: str = "",
     ) -> None:
         """Open another session: history starts again. saved False marks it as unsaved work; past: before a drift."""
         self._past.clear()
@@ -165,17 +169,19 @@ class Store:
         self._group = ""
         self.path = path
         self.past = past
-        self.stamp = stamp_of(path)
+        self.stamp = stamp
+        self._opened = None
         self.saved = scenario if saved else None
         self.saved_pins = pins
         self.before = self.sizing = None
         self._take(scenario, pins)
 
-    def mark_saved(self, path: Path) -> None:
-        """The current Scenario is now what `path` holds."""
+    def mark_saved(self, path: Path, stamp: str = "") -> None:
+        """The current Scenario is now what `path` holds; stamp: of the bytes that were written."""
         self.path = path
         self.past = None  # the file keeps the figures of today now
-        self.stamp = stamp_of(path)
+        self.stamp = stamp
+        self._opened = None
         self.saved, self.saved_pins = self.scenario, self.pins
         self.seal()
         self._tell()

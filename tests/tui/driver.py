@@ -14,6 +14,7 @@ from textual.worker import WorkerCancelled
 from catalog import load
 from engine.scenario import Scenario
 from engine.size import size
+from tui import disk
 from tui.app import SizeupApp
 from tui.doc import plain
 from tui.glyphs import UNICODE
@@ -23,7 +24,7 @@ from tui.widgets.canvas import Canvas
 
 def app_of(scenario: Scenario, path: Path | None = None, **options: Any) -> SizeupApp:
     """The app on a scenario, dark and in Unicode unless told otherwise."""
-    options = {"theme": "dark", "glyphs": UNICODE} | options
+    options = {"theme": "dark", "glyphs": UNICODE, "stamp": disk.stamp_now(path) if path else ""} | options
     return SizeupApp(scenario, path, catalog=load(), size=size, **options)
 
 

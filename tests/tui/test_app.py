@@ -272,7 +272,7 @@ async def test_unsaved_work_is_offered_again(scenario: Scenario) -> None:
 
     edited = replace(scenario, title="left behind")
     paths.created(paths.state_folder())
-    (paths.state_folder() / recovery.KEPT.format(2**22 + 1)).write_text(session.dump(edited))
+    (paths.state_folder() / recovery.NAME.format(2**22 + 1)).write_text(session.dump(edited))
     async with running(app_of(new_scenario(load()))) as app:
         assert "left behind" in app.text()
         await app.press("o")

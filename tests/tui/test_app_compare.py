@@ -10,7 +10,7 @@ import pytest
 from engine.scenario import LayoutChoice, Scenario
 from tests.tui.builds import BUILDS
 from tests.tui.driver import Driver, app_of, running
-from tui import recovery, session
+from tui import session
 from tui.doc import plain
 from tui.pins import Pin
 
@@ -187,10 +187,11 @@ async def test_pins_survive_a_lost_terminal(scenario: Scenario) -> None:
 
     async with running(app_of(scenario)) as app:
         await with_pin(app)
-        recovery.keep(app.app.store)
-        kept = recovery.kept_file()
-        assert session.pins(kept) == app.app.store.pins
-        recovery.forget()
+        keeper = app.app.keeper
+        assert keeper.keep(app.app.store)
+        assert keeper.file is not None
+        assert session.pins(keeper.file) == app.app.store.pins
+        keeper.forget()
 
 
 async def test_a_build_that_does_not_carry_the_load_wins_nothing(scenario: Scenario) -> None:

@@ -149,7 +149,7 @@ async def test_all_of_it_by_mouse_alone(tmp_path: Path, monkeypatch: pytest.Monk
         await command(app, "Copy or write the report")
         await app.click("#dialog-list", "as JSON")
         await app.click("#dialog-keys", "take")
-        assert json.loads((tmp_path / "asked.json").read_text())["model"]["id"] == "llama-3.1-405b"
+        assert json.loads((tmp_path / "asked-report.json").read_text())["model"]["id"] == "llama-3.1-405b"
 
         await command(app, "Take back")
         assert store.pins == ()

@@ -102,7 +102,8 @@ async def test_a_second_kind_of_card_is_chosen_in_the_form() -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "suffix"), [("text", "txt"), ("markdown", "md"), ("json", "json"), ("picture", "svg")]
+    ("words", "suffix"),
+    [("text", "report.txt"), ("markdown", "report.md"), ("json", "report.json"), ("picture", "screen.svg")],
 )
 async def test_a_report_is_offered_beside_its_session(tmp_path: Path, words: str, suffix: str) -> None:
     path = tmp_path / "one.toml"
@@ -111,7 +112,7 @@ async def test_a_report_is_offered_beside_its_session(tmp_path: Path, words: str
         await app.press("ctrl+e")
         await app.press(*"write", "space", *words, "enter", "enter")
         assert "Wrote" in app.text("#footer")
-    assert (tmp_path / f"one.{suffix}").stat().st_size > 5000
+    assert (tmp_path / f"one-{suffix}").stat().st_size > 5000
 
 
 async def test_keys_typed_ahead_wait_for_the_first_frame() -> None:

@@ -20,7 +20,7 @@ FOOTER = b"Quit"
 USERS_CHOSEN = "▸ Users".encode()
 
 
-@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGINT, signal.SIGTERM])
 def test_a_lost_connection_keeps_the_work(tmp_path: Path, number: signal.Signals) -> None:
     env = {"XDG_STATE_HOME": str(tmp_path)}
     with Terminal(app_command("--concurrency", "77"), env=env) as terminal:
@@ -29,12 +29,12 @@ def test_a_lost_connection_keeps_the_work(tmp_path: Path, number: signal.Signals
         terminal.send(b"78", quiet_s=0.5, until=b"unsaved")
         os.kill(terminal.process.pid, number)
         terminal.read(quiet_s=0.3, limit_s=5)
-        assert terminal.process.wait(timeout=10) != 0
+        assert terminal.process.wait(timeout=10) == 128 + number
     kept = list((tmp_path / "sizeup").glob("unsaved-*.toml"))
     assert len(kept) == 1
     assert session.load(kept[0]).workload.concurrency == 78
     with Terminal(app_command(), env=env) as terminal:
-        terminal.read(quiet_s=0.1, until=FOOTER)
+        terminal.read(quiet_s=0.1, until=b"Unsaved work was found")
         assert b"Unsaved work was found" in terminal.output
         terminal.send(b"o", quiet_s=0.1, until=b"78 users")
         assert b"78 users" in terminal.output

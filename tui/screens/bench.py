@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, cast
@@ -19,7 +20,7 @@ from textual.widget import Widget
 from engine.change import change
 from engine.errors import ScenarioError
 from engine.fields import Value
-from tui import actions, recovery
+from tui import actions
 from tui.base import SizeupBase, sizeup_of
 from tui.doc import Line, line, wrap
 from tui.fields import Field
@@ -35,6 +36,9 @@ if TYPE_CHECKING:
 NARROW, WIDE = 100, 160
 SMALLEST = (60, 20)
 AUTOSAVE_S = 2.0
+"""Work is kept when the edits pause for so long."""
+UNKEPT_S = 4.0
+"""And at this age whatever their pace: with the writing itself it is never older than 5 s."""
 
 
 class TooSmall(Canvas):
@@ -126,13 +130,18 @@ class Bench(Screen[None]):
         self._give_focus(self.form)
         self.sizeup.store.subscribe(self._keep_soon)
         self._keeping: Timer | None = None
+        self._unkept_since: float | None = None
         self.call_after_refresh(self.begin)
 
     def _keep_soon(self) -> None:
-        """Autosave once the edits pause."""
+        """Autosave once the edits pause, or when the first of them is old enough."""
+        now = time.monotonic()
+        if self._unkept_since is None:
+            self._unkept_since = now
         if self._keeping is not None:
             self._keeping.stop()
-        self._keeping = self.set_timer(AUTOSAVE_S, self.keep_work)
+        wait = min(AUTOSAVE_S, self._unkept_since + UNKEPT_S - now)
+        self._keeping = self.set_timer(max(0.001, wait), self.keep_work)
 
     def on_resize(self, event: events.Resize) -> None:
         """One, two or three columns by the width."""
@@ -210,7 +219,8 @@ class Bench(Screen[None]):
     @property
     def news(self) -> tuple[News, ...]:
         """What there is to know beside the build."""
-        return news_of(self.sizeup.catalog.problems, self.sizeup.store.past)
+        app = self.sizeup
+        return news_of(app.catalog.problems, app.store.past, app.keeper.problem, app.set_aside)
 
     def _tell(self) -> None:
         """Show the line of news while there is something that was not dismissed."""
@@ -356,8 +366,12 @@ class Bench(Screen[None]):
         self.footer.say(words)
 
     def keep_work(self) -> None:
-        """Write unsaved work to the recovery file."""
-        recovery.keep(self.sizeup.store)
+        """Write unsaved work to the recovery file; that it cannot be kept is news."""
+        if self._keeping is not None:
+            self._keeping.stop()
+        self._keeping = self._unkept_since = None
+        self.sizeup.keeper.keep(self.sizeup.store)
+        self._tell()
 
     def opened(self, path: Path | None) -> None:
         """After another session came in: start at its first field."""

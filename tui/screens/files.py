@@ -4,87 +4,146 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from engine.errors import ScenarioError
 from engine.scenario import Scenario
-from tui import disk, fields, paths, recovery, session
+from engine.text import printable
+from tui import disk, fields, paths, session
 from tui.screens.dialog import AskText, Column, Item, ListDialog, Question
 from tui.session import SessionError
-from tui.store import stamp_of
 
 if TYPE_CHECKING:
+    from tui.pins import Pin
+    from tui.recovery import Kept
     from tui.report import Past
     from tui.screens.bench import Bench
+    from tui.session import Opened
+    from tui.store import Store
+
+OK = (("o", "OK", "ok"),)
+OPEN = ("o", "Open it", "open")
+DISCARD = ("d", "Discard it", "discard")
+LATER = ("l", "Later", "later")
+CANCEL = ("c", "Cancel", "cancel")
+REPLACE = ("r", "Replace", "replace")
+SAVE_AS = ("a", "Save as", "as")
 
 
-async def recover(bench: Bench) -> None:
-    """Offer the unsaved work of a run that ended without asking."""
-    for target in recovery.left_behind():
+async def recover(bench: Bench, left: Sequence[Kept]) -> None:
+    """Offer the unsaved work of runs that ended without asking, until one is opened or the question is left."""
+    for kept in left:
+        if kept.damaged:
+            words = f"{kept.file} holds no session: {kept.damaged}. {kept.set_aside().capitalize()}."
+            await _ask(bench, "Unsaved work is damaged", printable(words), OK)
+            continue
         try:
-            scenario, pins = session.load(target), session.pins(target)
+            scenario, pins = kept.content()
         except SessionError as error:
-            bench.say(f"Unsaved work could not be read: {error}")
+            words = f"Unsaved work is kept, but it cannot be opened: {error}"
+            if await _ask(bench, "Unsaved work was found", words, (LATER, DISCARD)) == "discard":
+                kept.discard()
             continue
         name = scenario.title or f"{scenario.model.name} on {scenario.hardware.accelerator.name}"
-        answer = await bench.app.push_screen_wait(
-            Question(
-                "Unsaved work was found",
-                f"A run ended without saving: {name}. Open it?",
-                (("o", "Open it", "open"), ("d", "Discard it", "discard"), ("l", "Later", "later")),
-            )
-        )
-        if answer not in ("open", "discard"):
-            continue
-        with contextlib.suppress(OSError):
-            target.unlink()
-        if answer == "open":
-            bench.sizeup.store.replace(scenario, None, saved=False, pins=pins)
-            bench.opened(None)
-            bench.say("Unsaved work is back. Ctrl+S saves it.")
+        answer = await _ask(bench, "Unsaved work was found", _found(kept, name), (OPEN, DISCARD, LATER))
+        if answer == "discard":
+            kept.discard()
+        elif answer == "open":
+            _take_over(bench, kept, scenario, pins)
             return
+        elif answer is None:
+            return
+
+
+def _found(kept: Kept, name: str) -> str:
+    """Whose work was found, of when and of which file, in words."""
+    of = f"{name}, {_short(kept.path)}" if kept.path is not None else name
+    if kept.fate == "gone":
+        words = f"A run ended {_age(kept.age_s)} without saving: {of}. Open it?"
+    else:
+        host = f"on {kept.header.host} " if kept.header is not None else ""
+        words = (
+            f"A run {host}kept this {_age(kept.age_s)}: {of}. Whether it still goes on cannot be told from here. "
+            "Open a copy?"
+        )
+    return printable(words)
+
+
+def _age(seconds: float) -> str:
+    """How long ago, as people say it."""
+    for unit, word in ((86400, "day"), (3600, "hour"), (60, "minute")):
+        number = int(seconds // unit)
+        if number:
+            return f"{number} {word}{'s' if number > 1 else ''} ago"
+    return "just now"
+
+
+def _take_over(bench: Bench, kept: Kept, scenario: Scenario, pins: tuple[Pin, ...]) -> None:
+    """Go on with kept work; its file goes only once the work is kept or saved by this run."""
+    app = bench.sizeup
+    app.store.replace(scenario, kept.path, saved=False, pins=pins, stamp=kept.stamp)
+    app.keeper.take(kept)
+    bench.opened(None)
+    bench.keep_work()
+    where = f" to {kept.path.name}" if kept.path is not None else ""
+    stays = "" if kept.fate == "gone" else " What was found stays too, until it is discarded."
+    bench.say(printable(f"Unsaved work is back. Ctrl+S saves it{where}.{stays}"))
+
+
+async def _ask(bench: Bench, heading: str, words: str, answers: Sequence[tuple[str, str, str]]) -> str | None:
+    """The answer to a question; None where it was left."""
+    return await bench.app.push_screen_wait(Question(heading, words, answers))
 
 
 async def save(bench: Bench) -> bool:
     """Save under the session's name, asking for one when it has none. False when nothing was saved."""
+    path = bench.sizeup.store.path
+    return await save_as(bench) if path is None else await _save_to(bench, path)
+
+
+async def save_as(bench: Bench) -> bool:
+    """Ask for a name and save."""
     store = bench.sizeup.store
-    if store.path is None:
-        return await save_as(bench)
-    if store.stamp is not None and stamp_of(store.path) not in (None, store.stamp):
-        answer = await bench.app.push_screen_wait(
-            Question(
-                "The file was changed",
-                f"Somebody else has written {store.path} since it was opened. Replace what is there now?",
-                (("a", "Save as", "as"), ("r", "Replace", "replace"), ("c", "Cancel", "cancel")),
-            )
-        )
+    suggested = str(store.path) if store.path else f"{_slug(store.scenario.title) or 'session'}.toml"
+    text = await bench.app.push_screen_wait(AskText("Save as", "File", suggested, _wrong_target))
+    return False if text is None else await _save_to(bench, _completed(text))
+
+
+async def _save_to(bench: Bench, target: Path) -> bool:
+    """Save, after a question where this would take the place of what somebody else has done to the file."""
+    store = bench.sizeup.store
+    own = store.path is not None and _same(target, store.path)
+    agreed = store.stamp if own else disk.MISSING
+    answers: tuple[tuple[str, str, str], ...]
+    while (now := disk.stamp_now(target)) != agreed:
+        if not own:
+            heading, words = "The file exists", f"{target} is there already. Replace it?"
+            answers = (REPLACE, CANCEL)
+        elif now == disk.MISSING:
+            heading = "The file is gone"
+            words = f"Somebody has moved or deleted {target} since it was opened. Write it again?"
+            answers = (SAVE_AS, ("w", "Write it again", "replace"), CANCEL)
+        else:
+            heading = "The file was changed"
+            words = f"Somebody else has written {target} since it was opened. Replace what is there now?"
+            answers = (SAVE_AS, REPLACE, CANCEL)
+        answer = await _ask(bench, heading, printable(words), answers)
         if answer == "as":
             return await save_as(bench)
         if answer != "replace":
             return False
-    return _write(bench, store.path)
-
-
-async def save_as(bench: Bench) -> bool:
-    """Ask for a name and save; an existing file is replaced only after a question."""
-    store = bench.sizeup.store
-    suggested = str(store.path) if store.path else f"{_slug(store.scenario.title) or 'session'}.toml"
-    text = await bench.app.push_screen_wait(AskText("Save as", "File", suggested, _wrong_target))
-    if text is None:
-        return False
-    target = _completed(text)
-    if target.exists() and (store.path is None or target.resolve() != store.path.resolve()):
-        answer = await bench.app.push_screen_wait(
-            Question(
-                "The file exists",
-                f"{target} is there already. Replace it?",
-                (("r", "Replace", "replace"), ("c", "Cancel", "cancel")),
-            )
-        )
-        if answer != "replace":
-            return False
+        agreed = now  # and no other content: that of the moment of the question
     return _write(bench, target)
+
+
+def _same(one: Path, other: Path) -> bool:
+    """Whether two names lead to one file."""
+    try:
+        return os.path.realpath(one) == os.path.realpath(other)
+    except (OSError, ValueError):  # a name that no file can have
+        return one == other
 
 
 def _wrong_target(text: str) -> str:
@@ -108,16 +167,15 @@ def _slug(title: str) -> str:
 def _write(bench: Bench, target: Path) -> bool:
     store = bench.sizeup.store
     try:
-        written = session.save(store.scenario, target, store.path, store.pins)
-        pins = session.pins(target) if store.pins else ()
+        written = session.write(store.scenario, target, store.path, store.pins)
     except SessionError as error:
         bench.say(f"Not saved: {error}")
         return False
-    if written != store.scenario or pins != store.pins:
-        store.edit(written, pins=pins)
+    if written.scenario != store.scenario or written.pins != store.pins:
+        store.edit(written.scenario, pins=written.pins)
     paths.remember(target)
-    store.mark_saved(target)
-    recovery.keep(store)
+    store.mark_saved(target, written.stamp)
+    bench.keep_work()
     bench.say(f"Saved {target}.")
     return True
 
@@ -128,13 +186,8 @@ async def settled(bench: Bench, doing: str) -> bool:
     if not store.dirty:
         return True
     name = store.path.name if store.path else store.scenario.title or "This session"
-    answer = await bench.app.push_screen_wait(
-        Question(
-            "Unsaved changes",
-            f"{name} has changes that no file holds. Save them before {doing}?",
-            (("s", "Save", "save"), ("d", "Discard", "discard"), ("c", "Cancel", "cancel")),
-        )
-    )
+    words = f"{name} has changes that no file holds. Save them before {doing}?"
+    answer = await _ask(bench, "Unsaved changes", words, (("s", "Save", "save"), ("d", "Discard", "discard"), CANCEL))
     if answer == "save":
         return await save(bench)
     return answer == "discard"
@@ -173,25 +226,24 @@ def _is_session(path: Path) -> bool:
 async def open_path(bench: Bench, path: Path) -> None:
     """Open a file; a bad one leaves the session untouched and says why."""
     try:
-        scenario, pins = session.load(path), session.pins(path)
-        past = _past(bench, path, scenario)
+        found = session.opened(path)
     except SessionError as error:
-        await bench.app.push_screen_wait(Question("Not opened", str(error), (("o", "OK", "ok"),)))
+        await _ask(bench, "Not opened", str(error), OK)
         return
     if not await settled(bench, "opening another"):
         return
     paths.remember(path)
-    bench.sizeup.store.replace(scenario, path, pins=pins, past=past)
+    store = bench.sizeup.store
+    store.replace(found.scenario, path, pins=found.pins, past=_past(bench, found), stamp=found.stamp)
     bench.opened(path)
 
 
-def _past(bench: Bench, path: Path, scenario: Scenario) -> Past | None:
+def _past(bench: Bench, found: Opened) -> Past | None:
     """The session as it was saved, where the catalog has changed since."""
     from tui import report
 
-    table = session.table_of(session.document_of(session.read_text(path), str(path)))
     with contextlib.suppress(ScenarioError):  # the screen says what is wrong with it
-        return report.past_of(table, scenario, bench.sizeup.store.size)
+        return report.past_of(found.table, found.scenario, bench.sizeup.store.size)
     return None
 
 
@@ -237,21 +289,48 @@ async def export(bench: Bench) -> None:
         bench.say(f"Sent to the terminal: {len(text):,} characters. Whether it took them, only pasting tells.")
         return
     picture = bench.app.export_screenshot() if picked == "svg" else ""
-    suffix = {"text": ".txt", "markdown": ".md", "json": ".json", "svg": ".svg"}[picked]
-    store = bench.sizeup.store
-    beside = store.path or Path(f"{_slug(store.scenario.title) or 'sizeup'}.toml")
-    offer = os.fspath(beside.with_suffix(suffix))
+    offer = _offered(bench.sizeup.store, picked)
     target_text = await bench.app.push_screen_wait(AskText("Write to", "File", offer, _wrong_target))
     if target_text is None:
         return
     target = Path(os.path.expanduser(target_text))
+    if not await _may_replace(bench, target):
+        return
     text = picture if picked == "svg" else report.render(sizing, _form(picked))
     try:
-        disk.write(target, text.encode())
+        disk.write(target, text.encode("utf-8", "replace"))
     except disk.DiskError as error:
         bench.say(f"Not written: {os.fspath(target)}: {error}")
     else:
         bench.say(f"Wrote {os.fspath(target)}.")
+
+
+def _offered(store: Store, what: str) -> str:
+    """A name beside the session for a report or a picture: never that of the session, or of a model's config.json."""
+    beside = store.path or Path(f"{_slug(store.scenario.title) or 'sizeup'}.toml")
+    ending = {"text": "report.txt", "markdown": "report.md", "json": "report.json", "svg": "screen.svg"}[what]
+    return os.fspath(beside.with_name(f"{beside.stem}-{ending}"))
+
+
+async def _may_replace(bench: Bench, target: Path) -> bool:
+    """Whether a report may be written there: the person says so where something is there already."""
+    store = bench.sizeup.store
+    agreed = disk.MISSING
+    config = ""
+    with contextlib.suppress(OSError):  # the working folder was removed
+        config = session.anchored(store.scenario, store.path).model.config
+    while (now := disk.stamp_now(target)) != agreed:
+        if store.path is not None and _same(target, store.path):
+            words = f"{target} is the session itself, which a report cannot take the place of without losing it."
+        elif config and _same(target, Path(config)):
+            words = f"{target} is the model's config file, and this session cannot be opened without it."
+        else:
+            words = f"{target} is there already."
+        answer = await _ask(bench, "The file exists", printable(f"{words} Replace it?"), (CANCEL, REPLACE))
+        if answer != "replace":
+            return False
+        agreed = now
+    return True
 
 
 def _form(name: str) -> Literal["text", "markdown", "json"]:
@@ -263,5 +342,5 @@ async def leave(bench: Bench) -> None:
     if len(bench.app.screen_stack) > 1:
         return
     if await settled(bench, "leaving"):
-        recovery.forget()
+        bench.sizeup.keeper.close()
         bench.app.exit(0)

@@ -8,7 +8,7 @@ from textual import events, on
 from textual.binding import Binding, BindingType
 from textual.message import Message
 
-from tui import actions, fields, paths
+from tui import actions, disk, fields, paths, recovery
 from tui.pages.sections import apply_action, fixes
 from tui.screens.bench import Bench
 from tui.widgets.form import Form
@@ -35,12 +35,14 @@ class Workbench(Bench):
 
     def begin(self) -> None:
         """Offer unsaved work of an earlier run, once the first frame stands."""
-        asks = any(paths.state_folder().glob("unsaved-*.toml"))
-        self.app.post_message(self.Begun(asks))
-        if asks:
+        left = recovery.left_behind()
+        self.app.post_message(self.Begun(bool(left)))
+        if left:
             from tui.screens import files
 
-            self.converse("recover", files.recover(self))
+            self.converse("recover", files.recover(self, left))
+        for folder in (paths.state_folder(), paths.config_folder()):
+            disk.sweep(folder)
         self.look_ahead()
         if not self.app.is_headless:
             from tui.screens import pickers
