@@ -61,7 +61,7 @@ def missed_targets(plan: Plan) -> tuple[Miss, ...]:
     if plan.training is not None and plan.training.meets_deadline is False and work.deadline_days is not None:
         misses.append(Miss("workload.deadline_days", work.deadline_days, plan.training.days))
     if plan.over_budget and work.budget_usd is not None:
-        misses.append(Miss("workload.budget_usd", work.budget_usd, plan.run_usd or 0.0))
+        misses.append(Miss("workload.budget_usd", work.budget_usd, plan.spend_usd or 0.0))
     return tuple(misses)
 
 
@@ -169,6 +169,8 @@ def _missing(plan: Plan, misses: tuple[Miss, ...]) -> Sentence:
     told: list[Sentence] = []
     for miss in misses:
         lead, got, asked = _MISS[miss.target]
+        if miss.target == "workload.budget_usd" and plan.training is None:
+            got = "cost.buy_usd"  # what serves is bought, a run is rented
         shown = Figure(_amount(miss.target, miss.got), got)
         told.append((lead, shown, ", asked ", Figure(_amount(miss.target, miss.asked), asked)))
     rest = "; everything else is met" if len(misses) < _targets(plan.scenario.workload) else ""

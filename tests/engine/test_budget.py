@@ -41,6 +41,9 @@ def test_what_it_costs_is_said_beside_the_budget() -> None:
     sizing = size(build(gpus_per_node=4, concurrency=8, input_tokens=2000, output_tokens=500, budget_usd=20_000.0))
     assert sizing.verdict.headline.startswith("Over budget")
     assert f"${sizing.cost.buy_usd:,.0f} to buy against a budget of $20,000" in sizing.verdict.reason
+    (miss,) = sizing.answer.misses
+    assert (miss.target, miss.asked, miss.got) == ("workload.budget_usd", 20_000.0, sizing.cost.buy_usd)
+    assert any(getattr(part, "figure", "") == "cost.buy_usd" for part in sizing.answer.why)
 
 
 def test_a_smaller_build_within_the_budget_is_the_change_that_carries() -> None:
