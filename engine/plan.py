@@ -107,12 +107,12 @@ def layout_words(layout: Layout) -> str:
     parts = [f"TP {layout.tp}"]
     if layout.pp > 1:
         parts.append(f"PP {layout.pp}")
-    if layout.dp > 1:
+    if layout.dp_attention:
+        parts.append(f"DP attention {layout.dp}")
+    elif layout.dp > 1:
         parts.append(f"{layout.dp} replicas")
     if layout.ep > 1:
         parts.append(f"EP {layout.ep}")
-    if layout.dp_attention:
-        parts.append("DP attention")
     return " x ".join(parts)
 
 

@@ -6,12 +6,14 @@ many users run at once. So each shape is held against the best of them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from engine.errors import ScenarioError
-from engine.plan import Plan, plan, resized
+from engine.plan import Plan, layout_words, plan, resized
 from engine.scenario import Layout, LayoutChoice, Scenario
+from engine.sizing import ScalingRow
 
 NODE_SHAPES = (1, 2, 4, 8)
 """GPUs in one node; the person's own count joins them."""
@@ -42,6 +44,16 @@ class ServingShape:
         """Output tokens a second and GPU under the best load."""
         return self.best_tokens_per_s_total / self.gpus
 
+    @property
+    def per_node(self) -> int:
+        """GPUs in a node."""
+        return self.gpus // self.nodes
+
+    @property
+    def words(self) -> str:
+        """The layout in short, as reasons name it."""
+        return layout_words(self.layout)
+
 
 def serving_scaling(scenario: Scenario, layout: Layout) -> Iterator[ServingShape]:
     """The shapes one after another: one node of 1, 2, 4, 8 GPUs and two of the largest, each at every width of TP.
@@ -67,6 +79,59 @@ def serving_scaling(scenario: Scenario, layout: Layout) -> Iterator[ServingShape
                 continue
             layouts.append(made.layout)
             yield _shape(made, nodes, nodes * per_node, own and _same(made.layout, layout))
+
+
+@lru_cache(maxsize=64)
+def serving_rows(scenario: Scenario, layout: Layout) -> tuple[ScalingRow, ...]:
+    """The rows of `serving_scaling`, in the shape of those of training: see `ScalingRow`.
+
+    layout: the one in use. Raises ScenarioError for training.
+    """
+    shapes = tuple(serving_scaling(scenario, layout))
+    best = best_shape(shapes)
+    ordered = sorted(shapes, key=lambda one: (one.nodes, one.gpus, one.layout.tp, one.layout.pp))
+    return tuple(_row(scenario, shape, best) for shape in ordered)
+
+
+def _row(scenario: Scenario, shape: ServingShape, best: ServingShape | None) -> ScalingRow:
+    size = f"{shape.nodes}x{shape.per_node} GPU" if shape.nodes > 1 else f"{shape.gpus} GPU"
+    return ScalingRow(
+        configuration=f"{size}, {shape.words}",
+        gpus=shape.gpus,
+        parallelism=shape.words,
+        fabric=fabric_of(scenario, shape),
+        efficiency=share_of(shape, best) if best is not None else 0.0,
+        source="fitted",
+        fits=shape.fits,
+        nodes=shape.nodes,
+        in_use=shape.in_use,
+        tokens_per_s_gpu=shape.tokens_per_s_gpu,
+        tokens_per_s_total=shape.best_tokens_per_s_total,
+        users=shape.best_concurrency,
+    )
+
+
+def fabric_of(scenario: Scenario, shape: ServingShape) -> str:
+    """The name of the slowest kind of link that a shape has; empty for one GPU."""
+    hardware = scenario.hardware
+    return hardware.inter_link.name if shape.nodes > 1 else hardware.intra_link.name if shape.gpus > 1 else ""
+
+
+def best_shape(shapes: Sequence[ServingShape]) -> ServingShape | None:
+    """The shape with most tokens a second and GPU, the smallest of equals; None where none serves inside the targets."""
+    able = [shape for shape in shapes if shape.best_concurrency]
+    return max(able, key=lambda shape: (round(shape.tokens_per_s_gpu), -shape.gpus), default=None)
+
+
+def widest_shape(shapes: Sequence[ServingShape]) -> ServingShape | None:
+    """Of the shapes that serve inside the targets the one of the widest TP on the most GPUs."""
+    able = [shape for shape in shapes if shape.best_concurrency]
+    return max(able, key=lambda shape: (shape.layout.tp, shape.gpus), default=None)
+
+
+def share_of(shape: ServingShape, best: ServingShape) -> float:
+    """Tokens a second and GPU of a shape against those of another."""
+    return shape.tokens_per_s_gpu / best.tokens_per_s_gpu
 
 
 def _choices(gpus: int, in_use: Layout | None) -> list[LayoutChoice]:

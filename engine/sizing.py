@@ -294,7 +294,13 @@ class FabricRow(NamedTuple):
 
 
 class ScalingRow(NamedTuple):
-    """Per-GPU efficiency of one shape of build against one GPU. A named tuple, as `FabricRow` is."""
+    """Per-GPU efficiency of one shape of build. A named tuple, as `FabricRow` is.
+
+    Training: a GPU's speed against one GPU that is imagined to hold everything. Serving: a GPU's output tokens a second
+    under the shape's best load against those of the shape that has most; tokens_per_s_gpu, tokens_per_s_total and users
+    are that best load (`Serving`: inside the latency targets, else all that run at once), None for training. The rows of
+    serving are worked out when they are read (`engine.serving_scaling.serving_rows`): a `Sizing` for the screen has none.
+    """
 
     configuration: str
     gpus: int
@@ -305,9 +311,12 @@ class ScalingRow(NamedTuple):
     below_floor: bool = False
     better: str = ""  # below the floor: the better shape and its efficiency
     article_efficiency: float | None = None
-    fits: bool = True  # whether weights, gradients and optimizer states alone fit the card
+    fits: bool = True  # whether weights, gradients and optimizer states alone fit the card; whether the engine starts
     nodes: int = 1
     in_use: bool = False  # the person's own shape
+    tokens_per_s_gpu: float | None = None
+    tokens_per_s_total: float | None = None
+    users: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

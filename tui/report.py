@@ -19,6 +19,7 @@ from engine.prospects import prospects
 from engine.recommend import fixes
 from engine.scenario import Layout, Scenario, Workload
 from engine.sentences import joined, text_of
+from engine.serving_scaling import serving_rows
 from engine.sizing import (
     Cost,
     FabricRow,
@@ -62,7 +63,7 @@ def past_of(table: CatalogTable | None, scenario: Scenario, size: Callable[[Scen
 
 def render(sizing: Sizing, form: Format, past: Past | None = None) -> str:
     """The report in one form, ending in a line end; JSON is a single line. past: of a file whose catalog drifted."""
-    sized = _with_flips(sizing)
+    sized = _whole(sizing)
     changes = fixes(sizing.scenario)
     if form == "json":
         data = _data(sized, changes) | ({"drift": _past_data(past)} if past is not None else {})
@@ -71,10 +72,13 @@ def render(sizing: Sizing, form: Format, past: Past | None = None) -> str:
     return as_markdown(blocks) if form == "markdown" else as_text(blocks)
 
 
-def _with_flips(sizing: Sizing) -> Sizing:
-    """The sizing with its flip points, which a sizing for the screen leaves out."""
+def _whole(sizing: Sizing) -> Sizing:
+    """The sizing with its flip points and how serving scales, which a sizing for the screen leaves out."""
     flips = sizing.verdict.flips or flip_points(sizing.scenario)
-    return dataclasses.replace(sizing, verdict=dataclasses.replace(sizing.verdict, flips=flips))
+    scaling = sizing.scaling
+    if sizing.scenario.workload.is_inference:
+        scaling = serving_rows(sizing.scenario, sizing.layout)
+    return dataclasses.replace(sizing, verdict=dataclasses.replace(sizing.verdict, flips=flips), scaling=scaling)
 
 
 # JSON
@@ -82,7 +86,7 @@ def _with_flips(sizing: Sizing) -> Sizing:
 
 def as_data(sizing: Sizing) -> dict[str, Any]:
     """The report as plain data under its stable names. Floats have six significant digits, unknowns are null."""
-    return _data(_with_flips(sizing), fixes(sizing.scenario))
+    return _data(_whole(sizing), fixes(sizing.scenario))
 
 
 def _past_data(past: Past) -> dict[str, Any]:
@@ -544,6 +548,9 @@ def _fabric(rows: Sequence[FabricRow]) -> Iterator[Block]:
 def _scaling(sizing: Sizing) -> Iterator[Block]:
     if not sizing.scaling:
         return
+    if sizing.scenario.workload.is_inference:
+        yield from _serving_scaling(sizing)
+        return
     hardware = sizing.scenario.hardware
     yield Heading("Scaling")
     yield Paragraph(
@@ -568,6 +575,32 @@ def _scaling(sizing: Sizing) -> Iterator[Block]:
     better = tuple((f"{row.configuration}: better as {row.better}", ()) for row in sizing.scaling if row.better)
     if better:
         yield Bullets(better)
+
+
+def _serving_scaling(sizing: Sizing) -> Iterator[Block]:
+    yield Heading("Scaling")
+    within = "inside the latency targets" if _has_latency_targets(sizing) else "all that run at once"
+    yield Paragraph(f"Output tokens/s under each shape's best load, {within}. * this build.")
+    rows = []
+    for row in sizing.scaling:
+        serves = bool(row.fits and row.users)
+        rows.append(
+            (
+                row.configuration + (" *" if row.in_use else ""),
+                words.rate(row.tokens_per_s_gpu or 0.0) if serves else "",
+                words.rate(row.tokens_per_s_total or 0.0) if serves else "",
+                words.count(row.users or 0) if serves else "",
+                "" if serves else "misses a target" if row.fits else "too small",
+                row.fabric,
+            )
+        )
+    head = ("shape", "a GPU", "in all", "users", "", "fabric")
+    yield Table(head, tuple(rows), left=(0, 4, 5), markdown_only=(5,))
+
+
+def _has_latency_targets(sizing: Sizing) -> bool:
+    workload = sizing.scenario.workload
+    return workload.ttft_target_s is not None or workload.tokens_per_s_user_target is not None
 
 
 def _prospects(sizing: Sizing) -> Iterator[Block]:

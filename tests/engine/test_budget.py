@@ -94,7 +94,12 @@ def test_a_very_large_answer_is_a_fleet_in_round_numbers() -> None:
     assert verdict.headline.startswith("Not a build, a fleet: about ")
     assert str(verdict.replicas) not in verdict.headline
     assert f"{verdict.replicas:,}" not in verdict.build
-    assert [fleet(count) for count in (999, 1000, 1449, 173_854)] == ["999", "about 1,000", "about 1,400", "about 170,000"]
+    assert [fleet(count) for count in (999, 1000, 1449, 173_854)] == [
+        "999",
+        "about 1,000",
+        "about 1,400",
+        "about 170,000",
+    ]
 
 
 def test_a_fleet_flips_to_a_build_and_not_to_another_fleet() -> None:

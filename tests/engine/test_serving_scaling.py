@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from engine.errors import ScenarioError
-from engine.serving_scaling import ServingShape, serving_scaling
+from engine.serving_scaling import ServingShape, serving_rows, serving_scaling
 from engine.size import size
 from tests.engine.builds import build
 
@@ -51,3 +51,24 @@ def test_training_has_its_own_table() -> None:
     made = build("llama-3.1-8b", "bf16", "h100-sxm", 8, kind="pretrain")
     with pytest.raises(ScenarioError):
         next(serving_scaling(made, size(made).layout))
+
+
+def test_the_rows_of_the_report_are_the_shapes_of_the_page() -> None:
+    made = build("llama-3.1-70b", "fp8", "rtx-pro-6000-server", 8, kind="serve")
+    sizing = size(made)
+    rows = serving_rows(made, sizing.layout)
+    found = {(shape.nodes, shape.gpus, shape.words): shape for shape in serving_scaling(made, sizing.layout)}
+    assert {(row.nodes, row.gpus, row.parallelism) for row in rows} == set(found)
+    assert len({row.configuration for row in rows}) == len(rows)
+    assert max(row.efficiency for row in rows) == 1
+    assert sizing.serving is not None
+    for row in rows:
+        shape = found[row.nodes, row.gpus, row.parallelism]
+        assert (row.tokens_per_s_total, row.users) == (shape.best_tokens_per_s_total, shape.best_concurrency)
+        if row.in_use:
+            assert (row.tokens_per_s_total, row.users) == (
+                sizing.serving.best_tokens_per_s_total,
+                sizing.serving.best_concurrency,
+            )
+    assert sum(row.in_use for row in rows) == 1
+    assert not sizing.scaling, "a sizing for the screen does not wait for other shapes"

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+from engine.serving_scaling import best_shape, fabric_of, share_of, widest_shape
 from engine.sizing import Sizing
 from tui.doc import BLANK, Line, Span, flow, heading, line, paragraphs, shorten
 from tui.glyphs import Glyphs
@@ -42,10 +43,11 @@ def serving(sizing: Sizing, look: Look, growth: Growth | None) -> list[Line]:
     if not shapes:
         return lines
     lines += [*flow([Span(" "), *_conclusion(shapes)], look.width), BLANK]
-    best = max((shape.tokens_per_s_gpu for shape in shapes), default=0.0) or 1.0
-    name = max(len(_layout_words(shape)) for shape in shapes)
+    most = best_shape(shapes)
+    best = most.tokens_per_s_gpu if most is not None else 1.0
     tail = 6 + 9 + 8
-    room = max(6, min(40, look.width - 3 - name - tail - 2))
+    name = min(max(len(shape.words) for shape in shapes), look.width - 3 - tail - 2 - LEAST_BAR)
+    room = max(LEAST_BAR, min(40, look.width - 3 - name - tail - 2))
     lines.append(line((f"   {'':<{name}} {'':<{room}} {'a GPU':>5} {'in all':>8} {'users':>7}", "dim")))
     for (nodes, gpus), group in groupby(shapes, key=lambda shape: (shape.nodes, shape.gpus)):
         held = list(group)
@@ -53,8 +55,7 @@ def serving(sizing: Sizing, look: Look, growth: Growth | None) -> list[Line]:
         if not any(shape.fits for shape in held):
             lines.append(line((title, "strong"), ("  ", ""), (f"{glyphs.no} does not hold the model", "dim")))
             continue
-        links = sizing.scenario.hardware
-        fabric = links.inter_link.name if nodes > 1 else links.intra_link.name if gpus > 1 else ""
+        fabric = fabric_of(sizing.scenario, held[0])
         over = shorten(f"  over {fabric}", look.width - len(title) - 1, glyphs.ellipsis) if fabric else ""
         lines.append(line((title, "strong"), (over, "dim")))
         for shape in sorted(held, key=lambda one: (one.layout.tp, one.layout.pp)):
@@ -65,31 +66,20 @@ def serving(sizing: Sizing, look: Look, growth: Growth | None) -> list[Line]:
     return lines + paragraphs(words, look.width - 1, "dim", " ", " ")
 
 
+LEAST_BAR = 6
 _EACH = "ratio(serving.best_tokens_per_s_total,build.gpus)"
 
 
 def _place(shape: ServingShape) -> str:
     """What the ids of a shape's figures start with."""
-    return "" if shape.in_use else f"if.shape.{shape.nodes}x{shape.gpus // shape.nodes}x{shape.layout.tp}."
-
-
-def _layout_words(shape: ServingShape) -> str:
-    layout = shape.layout
-    parts = [f"TP {layout.tp}"] if layout.tp > 1 else []
-    parts += [f"PP {layout.pp}"] if layout.pp > 1 else []
-    if layout.dp_attention:
-        parts.append(f"DP attention {layout.dp}")
-    elif layout.dp > 1:
-        parts.append(f"{layout.dp} replicas")
-    if layout.ep > 1:
-        parts.append(f"EP {layout.ep}")
-    return ", ".join(parts) or "one GPU"
+    return "" if shape.in_use else f"if.shape.{shape.nodes}x{shape.per_node}x{shape.layout.tp}."
 
 
 def _shape_line(shape: ServingShape, name: int, room: int, best: float, look: Look) -> Line:
     glyphs = look.glyphs
     mark = Span(f" {glyphs.pointer if shape.in_use else ' '} ", "key")
-    label = Span(f"{_layout_words(shape):<{name}} ", "strong" if shape.in_use else "" if shape.fits else "dim")
+    words = shorten(shape.words, name, glyphs.ellipsis)
+    label = Span(f"{words:<{name}} ", "strong" if shape.in_use else "" if shape.fits else "dim")
     if not shape.fits:
         return (mark, label, Span(f"{glyphs.no} does not hold the model", "dim"))
     if not shape.best_concurrency:
@@ -112,16 +102,14 @@ def _shape_line(shape: ServingShape, name: int, room: int, best: float, look: Lo
 
 def _conclusion(shapes: Sequence[ServingShape]) -> list[Span]:
     """The best shape for a GPU's money, and what the widest TP leaves of it."""
-    able = [shape for shape in shapes if shape.best_concurrency]
-    if not able:
+    best, widest = best_shape(shapes), widest_shape(shapes)
+    if best is None or widest is None:
         return [Span("None of these shapes serves the load: more memory a GPU, or smaller weights.", "strong")]
-    best = max(able, key=lambda shape: (round(shape.tokens_per_s_gpu), -shape.gpus))
-    words = f"Most for a GPU: {best.gpus} GPU{'s' * (best.gpus != 1)}, {_layout_words(best)}"
+    words = f"Most for a GPU: {best.gpus} GPU{'s' * (best.gpus != 1)}, {best.words}"
     words += " and replicas of it" if best.gpus < max(shape.gpus for shape in shapes) else ""
     spans = [Span(words, "strong", f"figure:{_place(best)}{_EACH}"), Span(".", "strong")]
-    widest = max(able, key=lambda shape: (shape.layout.tp, shape.gpus))
     if widest.layout.tp > best.layout.tp:
-        left = widest.tokens_per_s_gpu / best.tokens_per_s_gpu
+        left = share_of(widest, best)
         action = f"figure:ratio({_place(widest)}{_EACH},{_place(best)}{_EACH})"
         spans += [
             Span(f" TP {widest.layout.tp} over {widest.gpus} GPUs leaves ", "strong"),
