@@ -137,8 +137,7 @@ def _model_len(plan: Plan) -> int:
 
 
 def _waiting(plan: Plan) -> Sentence:
-    users = math.floor(plan.memory.max_concurrency)
-    held = Figure(f"{users:,}", "memory.max_concurrency")
+    held = Figure(f"{plan.memory.users_that_fit:,}", "memory.users_that_fit")
     asked = Figure(f"{plan.scenario.workload.concurrency:,}", "load.concurrency")
     return ("starts, but the KV holds ", held, " of ", asked, " users; the others wait")
 
@@ -203,8 +202,8 @@ def _room(plan: Plan) -> Sentence:
         return (f"{lead}a step needs ", peak, " of ", Figure(f"{gib(worst.usable_bytes)} GiB", "memory.usable_bytes"))
     parts: list[Part] = [f"{lead}weights ", Figure(percent(memory.weights_share), "memory.weights_share")]
     parts.append(" of the card" if plan.scenario.hardware.gpus == 1 else " of each card")
-    if not memory.fits:
-        held = Figure(f"{math.floor(memory.max_concurrency):,}", "memory.max_concurrency")
+    if not memory.fits and plan.serving is not None:
+        held = Figure(f"{plan.serving.served_concurrency:,}", "serving.served_concurrency")
         asked = Figure(f"{plan.scenario.workload.concurrency:,}", "load.concurrency")
         parts += [", ", held, " of ", asked, " sequences run at once"]
     elif memory.kv_capacity_tokens:
