@@ -46,21 +46,21 @@ def regular(path: Path) -> os.stat_result:
 def read_file(path: Path, limit: int) -> bytes:
     """The whole of a regular file of at most `limit` bytes. Raises Unusable; never waits for a FIFO."""
     regular(path)  # before it is opened: opening some devices does something
-    allowed = f"up to {limit // 2**20} MiB"
+    too_large = f"larger than {limit // 2**20} MiB"
     try:
         with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as stream:
             found = os.fstat(stream.fileno())
             if not stat.S_ISREG(found.st_mode):
                 raise Unusable("this is not a regular file")
             if found.st_size > limit:
-                raise Unusable(f"{found.st_size / 2**20:,.0f} MiB is too much", allowed)
+                raise Unusable(too_large)
             data = stream.read(limit + 1)  # some files of the system say 0 bytes and have more
     except PermissionError:
         raise Unusable("no permission to read it") from None
     except OSError as problem:
         raise Unusable(f"cannot be read: {problem.strerror or 'the system refuses it'}") from None
     if len(data) > limit:
-        raise Unusable("too much data", allowed)
+        raise Unusable(too_large)
     return data
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from engine.text import LONGEST_NAME, clipped, printable, shown
+
 
 class CatalogError(ValueError):
     """A file of facts that cannot be read: which file, which entry or key, and why.
@@ -15,7 +17,9 @@ class CatalogError(ValueError):
         self.where = where
         self.key = key
         self.reason = reason
-        super().__init__(f"{where}: {key}: {reason}" if key else f"{where}: {reason}")
+        place = clipped(printable(where), LONGEST_NAME)
+        named = f"{place}: {clipped(printable(key), LONGEST_NAME // 2)}" if key else place
+        super().__init__(clipped(f"{named}: {printable(reason)}"))
 
 
 class UnknownId(KeyError):
@@ -31,5 +35,5 @@ class UnknownId(KeyError):
         super().__init__(wrong)
 
     def __str__(self) -> str:
-        text = f"no {self.what} {self.wrong!r}"
+        text = f"no {self.what} {shown(self.wrong, 80)}"
         return f"{text}; nearest: {', '.join(self.nearest)}" if self.nearest else text

@@ -14,18 +14,28 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, BinaryIO, Final
 
+from pydantic import BaseModel, ValidationError
+
+from catalog.boundary import GgufCounts, GgufShape
+from catalog.bounded import Unusable, regular
 from catalog.errors import CatalogError
 from catalog.hf_config import architecture_from_config
+from catalog.schema import explain, first_error
 from engine.architecture import Architecture
 from engine.parameters import count_parameters
+from engine.text import shown
 
 MAGIC: Final = b"GGUF"
 VERSIONS: Final = (2, 3)
 # Beyond these a header is damaged: the longest known string is a chat template of some hundred kB, the longest array
-# a vocabulary or its merges, some hundred thousand, and no model has a million tensors.
-LONGEST_STRING: Final = 1 << 24
-LONGEST_ARRAY: Final = 1 << 22
-MOST_TENSORS: Final = 1 << 20
+# a vocabulary or its merges, some hundred thousand; the largest whole header is some 20 MiB.
+LONGEST_STRING: Final = 1 << 22
+LONGEST_ARRAY: Final = 1 << 21
+LARGEST_HEADER: Final = 64 << 20
+MOST_STRINGS: Final = 1 << 22
+KEPT: Final = 1 << 13
+"""Values of an array that are kept, one a layer say; of a longer one only the number is needed."""
+MOST_PARTS: Final = 512
 
 # Value types that are numbers, in struct's letters.
 _NUMBERS: Final[Mapping[int, str]] = MappingProxyType(
@@ -193,14 +203,36 @@ class GgufModel:
         return 8 * self.weight_bytes / max(1, self.parameters)
 
 
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """An array of the metadata that nothing here needs but for its length: a vocabulary, its scores, its merges."""
+
+    length: int
+
+
+def _check(model: type[BaseModel], values: Mapping[str, Any], where: str, key: str = "") -> None:
+    """Raise CatalogError when numbers of a header are not within the limits of `catalog.boundary`."""
+    try:
+        model.model_validate(values)
+    except ValidationError as problem:
+        name, reason = explain(first_error(problem), values)
+        raise CatalogError(where, key, f"{name}: {reason}: the header is damaged") from None
+
+
 class _Header:
     """A reader over the header of one file; every failure is a CatalogError that names it."""
 
     def __init__(self, stream: BinaryIO, where: str) -> None:
         self.stream = stream
         self.where = where
+        self.left = LARGEST_HEADER
+        self.strings = MOST_STRINGS
 
     def bytes(self, count: int) -> bytes:
+        self.left -= count
+        if self.left < 0:
+            size = LARGEST_HEADER >> 20
+            raise CatalogError(self.where, "", f"has a header of more than {size} MiB: the file is damaged")
         data = self.stream.read(count)
         if len(data) != count:
             raise CatalogError(self.where, "", "ends inside its header: the file is cut short")
@@ -213,6 +245,9 @@ class _Header:
         length = self.number("Q")
         if length > LONGEST_STRING:
             raise CatalogError(self.where, "", f"holds a string of {length} bytes: the header is damaged")
+        self.strings -= 1
+        if self.strings < 0:
+            raise CatalogError(self.where, "", f"holds more than {MOST_STRINGS:,} strings: the header is damaged")
         return self.bytes(length).decode("utf-8", errors="replace")
 
     def value(self, kind: int, key: str) -> Any:
@@ -227,14 +262,20 @@ class _Header:
             raise CatalogError(self.where, key, f"is an array of {count}: the header is damaged")
         if inner in _NUMBERS:
             form = f"<{count}{_NUMBERS[inner]}"
-            return list(struct.unpack(form, self.bytes(struct.calcsize(form))))
-        return [self.value(inner, key) for _ in range(count)]
+            data = self.bytes(struct.calcsize(form))
+            return list(struct.unpack(form, data)) if count <= KEPT else Skipped(count)
+        if inner != 8:
+            raise CatalogError(self.where, key, f"holds values of the unknown type {inner}")
+        for _ in range(count):
+            self.text()
+        return Skipped(count)
 
     def tensor(self) -> GgufTensor:
         name, sides = self.text(), self.number("I")
         if sides > 4:
             raise CatalogError(self.where, name, f"has {sides} dimensions: the header is damaged")
         shape = tuple(self.number("Q") for _ in range(sides))
+        _check(GgufShape, {"name": name, "shape": shape}, self.where, name)
         kind, _offset = self.number("I"), self.number("Q")
         if kind not in TENSOR_TYPES:
             raise CatalogError(self.where, name, f"has the unknown storage type {kind}")
@@ -258,7 +299,9 @@ def read_gguf(path: Path | str) -> GgufModel:
 def _read(path: Path) -> GgufModel:
     metadata, tensors = _header(path)
     parts = metadata.get("split.count", 1)
-    if isinstance(parts, int) and parts > 1:
+    if isinstance(parts, int) and not isinstance(parts, bool) and parts > 1:
+        if parts > MOST_PARTS:
+            raise CatalogError(str(path), "split.count", f"says {shown(parts)} parts; allowed: up to {MOST_PARTS}")
         tensors = [tensor for part in _parts(path, parts) for tensor in _header(part)[1]]
     where = str(path)
     config = config_from_gguf(metadata, tensors, where)
@@ -287,8 +330,10 @@ def _read(path: Path) -> GgufModel:
 
 def _header(path: Path) -> tuple[dict[str, Any], list[GgufTensor]]:
     where = str(path)
-    if path.is_dir():
-        raise CatalogError(where, "", "is a directory, not a GGUF file")
+    try:
+        regular(path)
+    except Unusable as problem:
+        raise CatalogError(where, "", str(problem)) from None
     try:
         with path.open("rb") as stream:
             header = _Header(stream, where)
@@ -298,8 +343,7 @@ def _header(path: Path) -> tuple[dict[str, Any], list[GgufTensor]]:
             if version not in VERSIONS:
                 raise CatalogError(where, "", f"is GGUF version {version}; known: {VERSIONS[0]} and {VERSIONS[1]}")
             tensors, pairs = header.number("Q"), header.number("Q")
-            if max(tensors, pairs) > MOST_TENSORS:
-                raise CatalogError(where, "", "has a damaged header")
+            _check(GgufCounts, {"version": version, "tensors": tensors, "pairs": pairs}, where)
             metadata: dict[str, Any] = {}
             for _ in range(pairs):
                 key = header.text()
@@ -360,8 +404,8 @@ def _vocabulary(kind: str, metadata: Mapping[str, Any], shapes: Mapping[str, tup
     tokens = metadata.get("tokenizer.ggml.tokens")
     if isinstance(size, int):
         return size
-    if isinstance(tokens, list):
-        return len(tokens)
+    if isinstance(tokens, Skipped):
+        return tokens.length
     raise CatalogError(where, f"{kind}.vocab_size", "is missing, and there is no token table")
 
 

@@ -6,6 +6,8 @@ import difflib
 import re
 from collections.abc import Iterable, Mapping
 
+from engine.text import LONGEST_NAME
+
 _SPLIT = re.compile(r"[^a-z0-9.]+|(?<=[a-z])(?=[0-9])|(?<=[0-9])(?=[a-z])")
 
 
@@ -29,6 +31,7 @@ def _likeness(wrong: str, wrong_words: set[str], candidate: str) -> float:
 
 def nearest(wrong: str, ids: Iterable[str], count: int = 3, names: Mapping[str, str] | None = None) -> tuple[str, ...]:
     """The `count` ids most like `wrong`, best first. names: what else an id is known by."""
+    wrong = wrong[:LONGEST_NAME]  # finding what is like it takes the square of its length
     pairs = [(key, names[key] if names is not None else key) for key in ids]
     squeezed, words = _squeezed(wrong), set(_words(wrong))
     scored = [
@@ -41,4 +44,4 @@ def nearest(wrong: str, ids: Iterable[str], count: int = 3, names: Mapping[str, 
 def matches(word: str, *texts: str) -> bool:
     """Whether every part of a search word occurs in one of the texts; punctuation and case do not count."""
     together = _squeezed(" ".join(texts))
-    return all(_squeezed(part) in together for part in word.split())
+    return all(_squeezed(part) in together for part in word[: 10 * LONGEST_NAME].split())

@@ -7,8 +7,10 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from typing import Any
 
 from engine.hardware import Accelerator
+from engine.text import LONGEST_NAME, shown
 
 FIELDS = (
     "name",
@@ -22,6 +24,9 @@ FIELDS = (
 ESSENTIAL_FIELDS = ("name", "memory.total")
 """What even old drivers can be asked for."""
 
+LONGEST_LINE = 4000
+MOST_LINES = 1024
+LONGEST_NUMBER = 18
 # A card of the same memory is within this of what the catalog says; ECC takes up to 6.25 % of GDDR memory.
 MEMORY_TOLERANCE = 0.07
 
@@ -35,7 +40,7 @@ class DetectedGpu:
     """One GPU as the driver describes it; None is what it did not say."""
 
     name: str
-    memory_mib: int | None
+    memory_mib: int | None = None
     power_limit_w: float | None = None
     pcie_gen: int | None = None
     pcie_lanes: int | None = None
@@ -63,12 +68,31 @@ _FIRST_NUMBER = re.compile(r"[-+]?\d+(?:\.\d+)?")
 
 def _number(text: str) -> float | None:
     found = _FIRST_NUMBER.match(text.strip())
-    return float(found.group()) if found else None
+    if found is None:
+        return None
+    if len(found.group()) > LONGEST_NUMBER:
+        raise DetectError(f"nvidia-smi says {shown(text)}: no number has {LONGEST_NUMBER} digits")
+    return float(found.group())
 
 
 def _whole(text: str) -> int | None:
     number = _number(text)
     return int(number) if number is not None else None
+
+
+def _gpu(**said: Any) -> DetectedGpu:
+    """One GPU of what the tool said. Raises DetectError for what no GPU has."""
+    from pydantic import ValidationError  # here: 90 ms that only an answer of the tool pays
+
+    from catalog.boundary import GpuRow
+    from catalog.schema import explain, first_error
+
+    try:
+        row = GpuRow.model_validate(said)
+    except ValidationError as problem:
+        key, reason = explain(first_error(problem), said)
+        raise DetectError(f"not the CSV of nvidia-smi: {key}: {reason}") from None
+    return DetectedGpu(**{key: getattr(row, key) for key in said})
 
 
 _LISTED = re.compile(r"GPU \d+: (?P<name>.+?) \(UUID: [^)]*\)\s*")
@@ -82,25 +106,31 @@ def parse(text: str) -> list[DetectedGpu]:
     Without a head the columns are those of ESSENTIAL_FIELDS. Raises DetectError.
     """
     listed = [line for line in text.lstrip("\ufeff").splitlines() if line.strip() and not _MIG_LISTED.fullmatch(line)]
+    if len(listed) > MOST_LINES:
+        raise DetectError(f"{len(listed):,} lines are no machine's GPUs; allowed: up to {MOST_LINES:,}")
+    if any(len(line) > LONGEST_LINE for line in listed):
+        raise DetectError(f"not the CSV of nvidia-smi: a line of more than {LONGEST_LINE:,} characters")
     named = [_LISTED.fullmatch(line) for line in listed]
     if named and all(named):
-        return [DetectedGpu(found.group("name"), None) for found in named if found]
+        return [_gpu(name=found.group("name")[: 2 * LONGEST_NAME]) for found in named if found]
     rows = [row for row in csv.reader(text.lstrip("\ufeff").splitlines(), skipinitialspace=True) if row]
     if not rows:
         raise DetectError("nvidia-smi printed nothing")
+    if len(rows) > MOST_LINES:
+        raise DetectError(f"{len(rows):,} lines are no machine's GPUs; allowed: up to {MOST_LINES:,}")
     head = [match.group("name") if (match := _HEAD.fullmatch(cell)) else "" for cell in rows[0]]
     if "name" not in head and all(len(row) == 2 and _SIZE_CELL.fullmatch(row[1].strip()) for row in rows):
         head = list(ESSENTIAL_FIELDS)
         rows.insert(0, head)
     if "name" not in head:
-        raise DetectError(f"not the CSV of nvidia-smi: no column 'name' in {', '.join(rows[0])[:80]!r}")
+        raise DetectError(f"not the CSV of nvidia-smi: no column 'name' in {shown(', '.join(rows[0]), 80)}")
     gpus = []
     for row in rows[1:]:
         if len(row) != len(head):
             raise DetectError(f"not the CSV of nvidia-smi: {len(row)} cells under {len(head)} columns")
         cells = dict(zip(head, (cell.strip() for cell in row), strict=True))
         gpus.append(
-            DetectedGpu(
+            _gpu(
                 name=cells["name"],
                 memory_mib=_whole(cells.get("memory.total", "")),
                 power_limit_w=_number(cells.get("power.limit", "")),

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import tomllib
 import zlib
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
@@ -18,8 +17,10 @@ from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_
 
 from pydantic_core import CoreConfig, ErrorDetails, SchemaValidator, ValidationError, core_schema
 
+from catalog.bounded import Unusable, read_file, toml_of
 from catalog.errors import CatalogError
 from catalog.ids import nearest
+from engine.text import clipped, shown
 
 MAX_FILE_BYTES = 4 * 2**20
 _STRICT = CoreConfig(extra_fields_behavior="forbid", strict=True, allow_inf_nan=False)
@@ -78,21 +79,33 @@ def _validator(record: type) -> SchemaValidator:
 
 def check(record: type[Record], raw: Mapping[str, Any]) -> Record:
     """A record from plain data; a list stands for a tuple. Raises pydantic's ValidationError."""
-    return record(**_validator(record).validate_python({key: _tupled(value) for key, value in raw.items()}))
+    return record(**_validator(record).validate_python({key: tupled(value) for key, value in raw.items()}))
 
 
 def explain(error: ErrorDetails, known: Iterable[str]) -> tuple[str, str]:
     """(key, reason) of one pydantic error, in words for people."""
     key = ".".join(str(part) for part in error["loc"])
     kind, context = error["type"], error.get("ctx", {})
-    given = error.get("input")
+    given = shown(error.get("input"))
     if kind == "extra_forbidden":
         near = nearest(key, known, 1)
         return key, "unknown key" + (f"; the nearest known one is {near[0]}" if near else "")
     if kind == "missing":
         return key, "this key is required"
     if kind == "literal_error":
-        return key, f"{given!r} is not accepted; allowed: {context.get('expected', '')}"
+        return key, f"{given} is not accepted; allowed: {context.get('expected', '')}"
+    if kind == "value_error":
+        return key, f"{given} is not accepted; allowed: {context.get('error', '')}"
+    bounds = {
+        "greater_than": "above {gt:,.15g}",
+        "greater_than_equal": "{ge:,.15g} or more",
+        "less_than_equal": "up to {le:,.15g}",
+        "string_too_long": "up to {max_length:,} characters",
+        "too_long": "up to {max_length:,} values",
+        "string_too_short": "some text",
+    }
+    if kind in bounds and context:
+        return key, f"{given} is not accepted; allowed: {bounds[kind].format(**context)}"
     expected = {
         "string_type": "text in quotes",
         "int_type": "a whole number",
@@ -102,13 +115,11 @@ def explain(error: ErrorDetails, known: Iterable[str]) -> tuple[str, str]:
         "finite_number": "a finite number",
         "tuple_type": "a list",
         "too_short": "a longer list",
-        "too_long": "a shorter list",
         "dict_type": "a table",
     }.get(kind)
     if expected is None:
-        return key, str(error["msg"])
-    shown = "nothing" if given is None else repr(given)
-    return key, f"{shown} is not accepted; allowed: {expected}"
+        return key, clipped(f"{given} is not accepted: {error['msg']}", 200)
+    return key, f"{'nothing' if given == 'None' else given} is not accepted; allowed: {expected}"
 
 
 def first_error(problem: ValidationError) -> ErrorDetails:
@@ -117,8 +128,9 @@ def first_error(problem: ValidationError) -> ErrorDetails:
     return next((error for error in errors if error["type"] == "extra_forbidden"), errors[0])
 
 
-def _tupled(value: Any) -> Any:
-    return tuple(_tupled(item) for item in value) if isinstance(value, list) else value
+def tupled(value: Any) -> Any:
+    """Lists as tuples, also inside each other: what a frozen record holds."""
+    return tuple(tupled(item) for item in value) if isinstance(value, list) else value
 
 
 def build(record: type[Record], raw: Mapping[str, Any], file: str, entry: str) -> Record:
@@ -163,14 +175,8 @@ def read_shipped(path: Path) -> dict[str, Any]:
 def read_toml(path: Path) -> dict[str, Any]:
     """A TOML file as plain data. Raises CatalogError when it cannot be read or is not TOML."""
     try:
-        if path.stat().st_size > MAX_FILE_BYTES:
-            raise CatalogError(str(path), "", f"larger than {MAX_FILE_BYTES // 2**20} MiB")
-        return tomllib.loads(path.read_bytes().decode("utf-8-sig"))
-    except OSError as problem:
-        raise CatalogError(str(path), "", problem.strerror or "cannot be read") from None
+        return toml_of(read_file(path, MAX_FILE_BYTES).decode("utf-8-sig"))
     except UnicodeDecodeError:
         raise CatalogError(str(path), "", "not UTF-8 text") from None
-    except tomllib.TOMLDecodeError as problem:
-        raise CatalogError(str(path), "", f"not TOML: {problem}") from None
-    except RecursionError:
-        raise CatalogError(str(path), "", "not TOML: nested too deeply") from None
+    except Unusable as problem:
+        raise CatalogError(f"{path}:{problem.line}" if problem.line else str(path), "", str(problem)) from None

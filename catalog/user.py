@@ -12,6 +12,9 @@ from catalog.hardware import SECTIONS, HardwareTables, RawEntry, raw_entries
 from catalog.models import ModelEntry, model_entry
 from catalog.schema import read_toml
 
+MOST_FILES = 256
+MOST_ENTRIES = 10_000
+
 
 def user_folder() -> Path:
     """Where a person's catalog files live; it need not exist."""
@@ -32,12 +35,15 @@ def under_home(stated: str, default: str) -> Path:
 
 def _files(folder: Path, problems: list[str]) -> list[Path]:
     try:
-        return sorted(path for path in folder.iterdir() if path.suffix == ".toml")
+        found = sorted(path for path in folder.iterdir() if path.suffix == ".toml")
     except (FileNotFoundError, NotADirectoryError):
         return []
     except OSError as problem:
         problems.append(f"{folder}: {problem.strerror or 'cannot be read'}")
         return []
+    if len(found) > MOST_FILES:
+        problems.append(f"{folder}: {len(found):,} files; allowed: {MOST_FILES}, the others are left out")
+    return found[:MOST_FILES]
 
 
 def overlay(folder: Path, hardware: HardwareTables, models: dict[str, ModelEntry]) -> tuple[str, ...]:
@@ -51,6 +57,8 @@ def overlay(folder: Path, hardware: HardwareTables, models: dict[str, ModelEntry
     for path in _files(folder, problems):
         try:
             entries = list(raw_entries(path, read_toml(path), (*SECTIONS, "model")))
+            if len(entries) > MOST_ENTRIES:
+                raise CatalogError(str(path), "", f"{len(entries):,} entries; allowed: up to {MOST_ENTRIES:,}")
         except CatalogError as problem:
             problems.append(str(problem))
             continue

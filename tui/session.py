@@ -520,8 +520,8 @@ class _Reader:
         for table, record in TABLES.items():
             if table != "catalog" and name in keys_of(record):  # nobody writes that one by hand
                 return self.fail(key, f"unknown key; {name} belongs in [{table}]")
-        if "." in key:
-            table = key.partition(".")[0]
+        table = key.rpartition(".")[0]
+        if table in TABLES:
             near = f"{table}.{nearest(name, keys_of(TABLES[table]), 1)[0]}"
         else:
             near = nearest(key, (*TOP_LEVEL, *TABLES), 1)[0]

@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import Any, Final, TypeVar, overload
 
 from catalog.errors import CatalogError
+from engine.text import shown
 
 T = TypeVar("T")
 
@@ -137,9 +138,9 @@ class Config:
         if isinstance(value, float) and value.is_integer():
             value = int(value)
         if isinstance(value, bool) or not isinstance(value, int):
-            raise self.error(name, f"must be a whole number, is {_shown(value)}")
+            raise self.error(name, f"must be a whole number, is {shown(value)}")
         if not 0 <= value <= LARGEST_COUNT:
-            raise self.error(name, f"must be between 0 and {LARGEST_COUNT}, is {value}")
+            raise self.error(name, f"must be between 0 and {LARGEST_COUNT}, is {shown(value)}")
         return value
 
     def positive(self, key: str, default: int | None = None) -> int:
@@ -155,9 +156,9 @@ class Config:
         if value is None or value is _REQUIRED:
             return default
         if isinstance(value, bool) or not isinstance(value, int | float):
-            raise self.error(name, f"must be a number, is {_shown(value)}")
+            raise self.error(name, f"must be a number, is {shown(value)}")
         if not 0 < value <= LARGEST_COUNT:  # false for NaN too
-            raise self.error(name, f"must be above 0 and finite, is {value}")
+            raise self.error(name, f"must be above 0 and finite, is {shown(value)}")
         return float(value)
 
     def flag(self, key: str, default: bool = False) -> bool:
@@ -166,7 +167,7 @@ class Config:
         if value is None or value is _REQUIRED:
             return default
         if not isinstance(value, bool):
-            raise self.error(name, f"must be true or false, is {_shown(value)}")
+            raise self.error(name, f"must be true or false, is {shown(value)}")
         return value
 
     def text(self, key: str, default: str = "") -> str:
@@ -175,7 +176,7 @@ class Config:
         if value is None or value is _REQUIRED:
             return default
         if not isinstance(value, str):
-            raise self.error(name, f"must be text, is {_shown(value)}")
+            raise self.error(name, f"must be text, is {shown(value)}")
         return value
 
     def items(self, key: str) -> list[Any] | None:
@@ -184,7 +185,7 @@ class Config:
         if value is None or value is _REQUIRED:
             return None
         if not isinstance(value, list | tuple):
-            raise self.error(name, f"must be a list, is {_shown(value)}")
+            raise self.error(name, f"must be a list, is {shown(value)}")
         return list(value)
 
     def integers(self, key: str, length: int | None = None) -> list[int] | None:
@@ -195,7 +196,7 @@ class Config:
         name = self._find(key)[0]
         for item in items:
             if isinstance(item, bool) or not isinstance(item, int) or not 0 <= item <= LARGEST_COUNT:
-                raise self.error(name, f"must hold whole numbers, holds {_shown(item)}")
+                raise self.error(name, f"must hold whole numbers, holds {shown(item)}")
         if length is not None and len(items) != length:
             raise self.error(name, f"must hold {length} numbers, holds {len(items)}")
         return items
@@ -211,10 +212,5 @@ class Config:
         if value is None:
             value = {}
         if not isinstance(value, Mapping):
-            raise self.error(key, f"must be an object, is {_shown(value)}")
+            raise self.error(key, f"must be an object, is {shown(value)}")
         return Config(value, self.where, f"{self.path}{key}.", defaults)
-
-
-def _shown(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 40 else text[:37] + "..."

@@ -189,6 +189,6 @@ def test_marks_nesting_and_repeats_in_a_file(folder: Path) -> None:
     assert known.accelerator("moonshot-1").origin == "user"
     assert known.accelerator("twin").origin == "user"
     assert [problem.partition(str(folder))[2] for problem in known.problems] == [
-        "/b.toml: not TOML: nested too deeply",
+        "/b.toml:1: nested too deeply; allowed: 16 levels",
         "/c.toml, twin: id: a second [[accelerator]] of this id in one file",
     ]
