@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 CARRIED, FAILED, BAD_INPUT, NOT_CARRIED = 0, 1, 2, 3
 STDIN = "-"
+TOLD_PROBLEMS = 20
 INTERRUPTED, BROKEN_PIPE = 130, 141  # as a shell reports SIGINT and SIGPIPE
 
 
@@ -107,8 +108,8 @@ class _Version(argparse.Action):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code. Nothing but SystemExit leaves it, unless SIZEUP_DEBUG is set."""
     given = list(sys.argv[1:] if arguments is None else arguments)
-    if sys.stdout is None or sys.stdin is None:  # closed by the caller
-        _complain("standard input and output must be open")
+    if sys.stdout is None:  # closed by the caller
+        _complain("standard output must be open")
         return FAILED
     try:
         code = _dispatch(given)
@@ -128,9 +129,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as problem:
         if os.environ.get("SIZEUP_DEBUG"):
             raise
-        _complain(f"internal error: {type(problem).__name__}: {problem} (SIZEUP_DEBUG=1 shows where)")
+        _complain(_defect(problem))
         return FAILED
     return code
+
+
+def _defect(problem: Exception) -> str:
+    """What to say of an error that nothing in the program expects."""
+    return f"internal error: {type(problem).__name__}: {clipped(str(problem), 200)} (SIZEUP_DEBUG=1 shows where)"
 
 
 def _forget_output() -> None:
@@ -214,7 +220,7 @@ def _open(arguments: list[str]) -> int:
     options = parser.parse_args(arguments)
     changes = _changes(options)
     scenario, held = _start(options.file, changes)
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+    if sys.stdin is None or not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise CommandError("the app needs a terminal; `sizeup report FILE` works without one", FAILED)
     if os.environ.get("TERM", "") in ("", "dumb"):
         raise CommandError("the app cannot draw on TERM=dumb; `sizeup report FILE` can", FAILED)
@@ -301,6 +307,8 @@ def _text(file: str) -> str:
 
     if file != STDIN:
         return session.read_text(_named(file))
+    if sys.stdin is None:
+        raise session.SessionError("standard input", "it is closed")
     return session.text_of(sys.stdin.buffer.read(session.MAX_BYTES + 1), "standard input")
 
 
@@ -407,7 +415,7 @@ def _report(arguments: list[str]) -> int:
     _presets(parser)
     options = parser.parse_args(arguments)
     changes = _changes(options)
-    code = CARRIED
+    code, failed = CARRIED, False
     _tell_problems()
     for number, file in enumerate(options.files or [None]):
         try:
@@ -416,12 +424,18 @@ def _report(arguments: list[str]) -> int:
             _complain(str(problem))
             code = BAD_INPUT
             continue
+        except Exception as problem:  # a defect that one file meets must not cost the others their report
+            if os.environ.get("SIZEUP_DEBUG"):
+                raise
+            _complain(f"{_place(file)}: {_defect(problem)}")
+            failed = True
+            continue
         if number and options.format != "json":
             _print("\n")
         _print(text)
         if not carried and code == CARRIED:
             code = NOT_CARRIED
-    return code
+    return FAILED if failed else code
 
 
 def _sized(file: str | None, changes: dict[str, Any], form: Any) -> tuple[bool, str]:
@@ -565,8 +579,11 @@ def _tell_problems() -> None:
     """Say what is wrong with the person's own catalog files; the rest of them is in use."""
     import catalog
 
-    for problem in catalog.load().problems:
+    problems = catalog.load().problems
+    for problem in problems[:TOLD_PROBLEMS]:
         _complain(f"left out of the catalog: {problem}")
+    if len(problems) > TOLD_PROBLEMS:
+        _complain(f"left out of the catalog: {len(problems) - TOLD_PROBLEMS:,} more entries and files")
 
 
 def _list(what: str, arguments: list[str]) -> int:

@@ -9,14 +9,14 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 
 import catalog
 from catalog.loading import reload
 from engine.size import size
-from tui import fields, report
+from tui import cli, fields, report
 from tui.cli import main
 
 ROOT = Path(__file__).parent.parent.parent
@@ -237,7 +237,7 @@ def test_a_config_of_ones_own(run: Run, tmp_path: Path, monkeypatch: pytest.Monk
     config.write_text(catalog.load().model("llama-3.1-8b").config.read_text())
     monkeypatch.chdir(tmp_path)
     assert json.loads(run("report", "--format", "json", "--model", "config.json").out)["model"]["config"]
-    assert "x.gguf: cannot be read" in run("report", "--model", "x.gguf").err
+    assert "x.gguf: no such file" in run("report", "--model", "x.gguf").err
     data = json.loads(run("report", "--format", "json", "--model", str(config)).out)
     assert data["model"]["params_total"] == 8030261248
     assert data["model"]["config"] == str(config)
@@ -348,7 +348,7 @@ def test_python_m_tui_and_a_reader_that_leaves(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("redirection", "words"),
-    [(">&-", "standard input and output must be open"), ("> /dev/full", "cannot write: No space left on device")],
+    [(">&-", "standard output must be open"), ("> /dev/full", "cannot write: No space left on device")],
 )
 def test_output_that_cannot_be_written(redirection: str, words: str) -> None:
     line = f"{sys.executable} -m tui report {ONE_NODE} {redirection}"
@@ -371,3 +371,42 @@ def test_a_terminal_without_utf_8_gets_plain_letters() -> None:
 def test_a_home_that_nobody_has_is_a_file_that_is_not_there(run: Run) -> None:
     ran = run("report", "~nobody-of-this-name/x.toml")
     assert (ran.code, ran.err) == (2, "sizeup: ~nobody-of-this-name/x.toml: no such file\n")
+
+
+def test_a_report_needs_no_standard_input() -> None:
+    line = f"{sys.executable} -m tui report {ONE_NODE} <&-"
+    done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, cwd=ROOT, check=False, timeout=120)
+    assert (done.returncode, done.stderr) == (0, "")
+    line = f"{sys.executable} -m tui report - <&-"
+    done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, cwd=ROOT, check=False, timeout=120)
+    assert (done.returncode, done.stderr) == (2, "sizeup: standard input: it is closed\n")
+
+
+def test_one_bad_file_costs_the_others_nothing(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    negative = tmp_path / "negative.toml"
+    negative.write_text(Path(ONE_NODE).read_text() + "\n[money]\ngpu_price_usd = -1.0\n")
+    ran = run("report", str(ONE_NODE), str(negative), str(ONE_NODE), "--format", "json")
+    assert (ran.code, ran.out.count("\n")) == (2, 2)
+    assert "money.gpu_price_usd" in ran.err
+    told = cli._sized
+
+    def defective(file: str | None, *rest: Any) -> Any:
+        if file == str(negative):
+            raise ZeroDivisionError("a defect")
+        return told(file, *rest)
+
+    monkeypatch.setattr(cli, "_sized", defective)
+    ran = run("report", str(negative), str(ONE_NODE), "--format", "json")
+    assert (ran.code, ran.out.count("\n")) == (1, 1)
+    assert ran.err.startswith(f"sizeup: {negative}: internal error: ZeroDivisionError: a defect")
+
+
+KEYS = ("a.b.c", "a", "model.", ".x", "a." * 20_000 + "a", "model.id.x", "pin.name", "layout")
+
+
+@pytest.mark.parametrize("key", KEYS, ids=[key[:12] for key in KEYS])
+def test_a_key_that_nothing_has_is_told(run: Run, key: str) -> None:
+    ran = run("report", "--set", f"{key}=1")
+    assert ran.code == 2
+    assert len(ran.err) < 500
+    assert "internal error" not in ran.err
