@@ -96,12 +96,14 @@ class Bench(Screen[None]):
         self.stack_updates += 1
         if self._size != self.app.size:
             self._refresh_layout(self.app.size)
+        self.call_after_refresh(self._refocus)
 
     def compose(self) -> ComposeResult:
         """Title, verdict, news, panels, footer."""
         self._columns(self.app.size)
         self._known: set[str] = set()
         self._waiting: set[str] = set()
+        self._was_on_results = False
         self._conversation = asyncio.Lock()
         yield Title(id="title")
         yield Banner(id="verdict")
@@ -147,6 +149,14 @@ class Bench(Screen[None]):
         """One, two or three columns by the width."""
         self._columns(event.size)
         self._footer()
+        self.call_after_refresh(self._refocus)
+
+    def _refocus(self) -> None:
+        """Give the focus back where the panel that had it was hidden: without one, most keys are dead."""
+        if self.has_class("tiny") or self.app.screen is not self:
+            return
+        if self.focused is None or not self.focused.is_on_screen:
+            self.show_results(self._was_on_results)
 
     def _columns(self, size: Size) -> None:
         width, height = size
@@ -283,6 +293,8 @@ class Bench(Screen[None]):
 
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
         """The footer follows the focus; a click into a panel counts as switching to it."""
+        if not self.has_class("tiny"):  # else the panel that had it was hidden, and it only went on
+            self._was_on_results = self.on_results
         if self.is_narrow:
             self.set_class(self.on_results, "on-results")
         self._footer()

@@ -362,8 +362,9 @@ class ListDialog(Dialog[object]):
 
     def on_item_list_picked(self, event: ItemList.Picked) -> None:
         """A clicked row is taken."""
-        self.list.at = event.index
-        self._take()
+        if event.index < len(self.list.items):  # the filter may have taken the row away since the click
+            self.list.at = event.index
+            self._take()
 
     def on_keys_clicked(self, event: Keys.Clicked) -> None:
         """The keys by mouse."""
