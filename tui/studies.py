@@ -10,6 +10,7 @@ import dataclasses
 from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING
 
+from engine.change import value_of
 from engine.scenario import Scenario
 from engine.sizing import Flip, Sizing, Suggestion
 from tui.growth import Growth
@@ -157,7 +158,9 @@ class Flips:
         if self.told == question(scenario):
             return self.points, True
         same = self.told.model == scenario.model and self.told.hardware == scenario.hardware
-        return (self.points if same else ()), False
+        # a target that the edit took away has no point above or below it
+        stand = [flip for flip in self.points if value_of(scenario, flip.field) is not None]
+        return (tuple(stand) if same else ()), False
 
     def steps(self, scenario: Scenario) -> Generator[None]:
         """Search, value by value."""

@@ -44,6 +44,8 @@ UNKEPT_S = 4.0
 class TooSmall(Canvas):
     """What is shown when the terminal has no room for the workbench."""
 
+    LEAST_WIDTH = 0
+
     def get_lines(self, width: int) -> Sequence[Line]:
         """The size there is and the size it takes."""
         size = self.app.size

@@ -8,6 +8,8 @@ import time
 from collections.abc import Generator
 from typing import TYPE_CHECKING
 
+from textual.worker import Worker
+
 from engine.errors import ScenarioError
 from engine.recommend import Limits, rank_options
 from engine.sweep import LINK_FIELDS, SERVING_FIGURES, TRAINING_FIGURES, at
@@ -40,7 +42,12 @@ WAITING = ("stop:", "again:", f"limit:{LIMIT_LABELS[0][0]}")
 def look_ahead(bench: Bench) -> None:
     """Start what the screen still lacks; anything under way for an earlier build is given up."""
     if bench.sizeup.store.problem is None and any(_lacks(bench, name) for name in _wanted(bench)):
-        bench.run_worker(_study(bench), group=GROUP, exclusive=True)
+
+        async def job() -> None:
+            await _study(bench)
+
+        # by a function: a job that the next edit gives up before its first turn is then no coroutine left alone
+        _: Worker[None] = bench.run_worker(job, group=GROUP, exclusive=True)
 
 
 def _wanted(bench: Bench) -> list[str]:

@@ -44,6 +44,8 @@ class Canvas(Widget):
     """
 
     SCROLLS = True
+    LEAST_WIDTH = 24
+    """Lines are built for no less, and cut off where they are painted: a terminal may be a few cells wide for a moment."""
 
     class Struck(Message):
         """A key came, before anything is done about it: an answer to an earlier one may go."""
@@ -79,10 +81,13 @@ class Canvas(Widget):
         """The lines for a width; subclasses build them here."""
         return self._lines
 
+    def _built_lines(self) -> Sequence[Line]:
+        return self.get_lines(max(self.LEAST_WIDTH, self.inner_width))
+
     def update_lines(self) -> None:
         """Build the lines again and send what differs."""
         if self.size.width:
-            self.show(self.get_lines(self.inner_width))
+            self.show(self._built_lines())
         else:
             self._built_width = -1  # hidden: what it shows next must be built anew
 
@@ -120,7 +125,7 @@ class Canvas(Widget):
         resized = super()._size_updated(size, virtual_size, container_size, layout=False)
         if size.width and self.is_attached and (resized or self.inner_width != self._built_width):
             self._built_width = self.inner_width
-            self._lines = self.get_lines(self.inner_width)
+            self._lines = self._built_lines()
             self._styles_cache.clear()  # it may hold rows of before this was hidden
             self._top = max(0, min(self._top, self._furthest()))
             self.laid_out()
