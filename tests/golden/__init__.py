@@ -2,6 +2,7 @@
 
 `builds/` holds the builds as sessions, `figures/` what each is sized at, `constants/` and `catalog/` a frozen copy of
 the calibration constants and of the facts that these builds need: neither a re-fit nor a new price moves a figure here.
+Two thousand variants, each one change away from a build, stand beside them with a line of figures each.
 A figure moves when a formula does. Then, and only when the change is meant::
 
     python -m tests.golden --write

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from itertools import chain
 
 from tests.golden import compare, frozen
 
@@ -23,10 +24,11 @@ def main() -> int:
     if chosen.freeze:
         print("\n".join(frozen.freeze_catalog()) or "nothing to add")
         return 0
-    from tests.golden.figures import each_build, everything  # only now: it imports the engine
+    from tests.golden.figures import each_build, each_table, everything  # only now: it imports the engine
 
     if chosen.first:
-        for name, figures, _ in each_build():
+        builds = ((name, figures) for name, figures, _ in each_build())
+        for name, figures in chain(builds, each_table()):
             if moved := compare.differences(name, compare.stored(name), figures):
                 print(compare.told(moved))
                 return 1

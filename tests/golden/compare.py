@@ -52,7 +52,8 @@ def _shown(value: Any) -> str:
 def dump(value: Any, indent: int = 0) -> str:
     """JSON with sorted keys, a short row on a line of its own."""
     short = json.dumps(value, ensure_ascii=False, sort_keys=True)
-    if not isinstance(value, dict | list) or not value or (len(short) + indent <= WIDTH and indent):
+    flat_row = isinstance(value, list) and not any(isinstance(item, dict | list) for item in value)
+    if not isinstance(value, dict | list) or not value or (indent and (flat_row or len(short) + indent <= WIDTH)):
         return short
     pad = " " * (indent + 1)
     if isinstance(value, dict):
@@ -63,7 +64,11 @@ def dump(value: Any, indent: int = 0) -> str:
 
 def flat(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
     """Each figure with its path, rows of a table by their name where they have one: `fabric[ib-ndr].seconds`."""
-    if isinstance(value, dict):
+    if isinstance(value, dict) and value.keys() == {"columns", "rows"}:
+        for row, cells in value["rows"].items():
+            named = cells if isinstance(cells, str) else dict(zip(value["columns"], cells, strict=True))
+            yield from flat(named, f"{path}[{row}]")
+    elif isinstance(value, dict):
         for key in sorted(value):
             yield from flat(value[key], f"{path}.{key}" if path else key)
     elif isinstance(value, list) and any(isinstance(item, dict | list) for item in value):

@@ -16,6 +16,7 @@ from engine.recommend import Limits, fixes
 from engine.scenario import Scenario
 from engine.size import size
 from engine.sizing import Sizing
+from tests.golden import variants
 from tests.golden.frozen import frozen_catalog, sessions
 from tui import drift, recommended, report, session
 
@@ -52,6 +53,8 @@ def plain(value: Any) -> Any:
         return {name: plain(part) for name, part in parts.items() if not isinstance(part, Scenario)}
     if isinstance(value, tuple | list):
         return [plain(item) for item in value]
+    if isinstance(value, dict):
+        return {key: plain(item) for key, item in value.items()}
     raise TypeError(f"{type(value).__name__} has no place among figures")
 
 
@@ -72,7 +75,7 @@ def everything() -> dict[str, Any]:
     known, first = frozen_catalog(), sessions()
     searches = [figures["recommend"] for figures, _ in sized.values() if "recommend" in figures]
     return {
-        "figures": {name: figures for name, (figures, _) in sorted(sized.items())},
+        "figures": dict(sorted([*((name, figures) for name, (figures, _) in sized.items()), *each_table()])),
         "report": list(key_paths([*(data for _, data in sized.values()), _drifted(known, first[FLIPPED[0]])])),
         "recommend": list(key_paths([*searches, _within_limits(known, first[SEARCHED[0]])])),
     }
@@ -92,6 +95,15 @@ def each_build() -> Iterator[tuple[str, dict[str, Any], dict[str, Any]]]:
         if name in SEARCHED:
             figures["recommend"] = recommended.as_data(recommended.search(scenario, Limits()))
         yield name, figures, data
+
+
+def each_table() -> Iterator[tuple[str, dict[str, Any]]]:
+    """(name, table) of the variants of each build that has some."""
+    known = frozen_catalog()
+    texts = sessions()
+    for name in (*variants.SERVED, *variants.TRAINED):
+        scenario = session.parse(texts[name], file=name, known=known)
+        yield name + variants.SUFFIX, plain(variants.table_of(name, scenario, known))
 
 
 def _drifted(known: Catalog, text: str) -> dict[str, Any]:

@@ -14,6 +14,8 @@ from tests.golden import compare, frozen
 
 ROOT = Path(__file__).parent.parent.parent
 NAMES = sorted(path.stem for path in frozen.BUILDS.glob("*.toml"))
+FILES = sorted(path.stem for path in compare.FIGURES.glob("*.json"))
+SUFFIX = ".variants"
 MOST = 40
 REMAKE = "\nIf that is meant: python -m tests.golden --write, and what it prints belongs into the commit's message."
 
@@ -29,14 +31,15 @@ def found() -> dict[str, Any]:
     return data
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", FILES)
 def test_no_figure_moved(found: dict[str, Any], name: str) -> None:
-    moved = compare.differences(name, compare.stored(name), found["figures"][name])
+    moved = compare.differences(name, compare.stored(name), found["figures"].get(name, {}))
     assert not moved, "\n" + compare.told(moved, MOST) + REMAKE
 
 
 def test_every_figure_belongs_to_a_build() -> None:
-    assert sorted(path.stem for path in compare.FIGURES.glob("*.json")) == NAMES
+    assert [name for name in FILES if not name.endswith(SUFFIX)] == NAMES
+    assert {name.removesuffix(SUFFIX) for name in FILES} == set(NAMES)
 
 
 def test_every_constant_is_frozen(found: dict[str, Any]) -> None:
@@ -58,6 +61,13 @@ def has(keys: list[str], path: str) -> bool:
 def test_every_key_of_the_json_reports_is_listed(found: dict[str, Any], command: str) -> None:
     added = compare.pairs(found[command]) - compare.pairs(compare.stored_keys()[command])
     assert not added, f"new keys need listing (python -m tests.golden --write): {sorted(added)}"
+
+
+def test_rows_of_a_table_of_variants_are_told_by_their_columns() -> None:
+    before = {"columns": ["layout", "step_s"], "rows": {"layout.tp = 8": ["8 1", 2.0], "layout.tp = 3": "refused"}}
+    after = {"columns": ["layout", "step_s"], "rows": {"layout.tp = 8": ["8 1", 3.0], "layout.tp = 3": "refused"}}
+    moved = compare.differences("one", before, after)
+    assert [str(one) for one in moved] == ["[layout.tp = 8].step_s: 2.0 → 3.0 (+50 %)"]
 
 
 def test_a_figure_that_moves_is_named_with_both_values() -> None:
