@@ -214,6 +214,8 @@ class Rates:
     tier: Tier
 
 
+ADAPTER_KINDS = frozenset({"lora", "qlora"})
+"""Training whose base weights are frozen."""
 # Sustained matrix rate over the data sheet's, where nobody measured the part: MAMF sweeps of
 # stas00/ml-engineering (compute/accelerator), as carried by measured_tflops_* in the catalog, give 0.75 to 0.9.
 UNMEASURED_MATRIX_SHARE = 0.85
@@ -293,15 +295,16 @@ def rates(accelerator: Accelerator, compute_dtype: str, software: Software, cons
         matrix = four * UNMEASURED_MATRIX_SHARE * c["matmul.blackwell.nvfp4"]
     if watts and dtype != "bf16":
         matrix = _capped(matrix, watts * c["watt.fp8"])
-    sixteen_rate = base * tier * TERA
-    matrix *= tier * TERA
+    # A fitted share above 1 stands for cards that boost past their data sheet's clock; none computes past its peak.
+    sixteen_rate = min(base * tier, sixteen) * TERA
+    matrix = min(matrix * tier, peak) * TERA
     lanes = (accelerator.pcie_lanes or 16) * PCIE_GB_S_PER_LANE.get(accelerator.pcie_gen or 4, 1.969)
     made = Rates(
         family=family,
         dtype=dtype,
         matrix=matrix,
         matrix_16bit=sixteen_rate,
-        attention=base * tier * c[f"attention.{family}"] * TERA,
+        attention=min(base * tier * c[f"attention.{family}"], sixteen) * TERA,
         memory=accelerator.bandwidth_gb_s * MEMORY_SHARE * GB,
         host=(accelerator.cpu_link_gb_s_unidir or lanes) * HOST_SHARE * GB,
         peak=peak * TERA,
@@ -414,7 +417,7 @@ class Kernels:
 def kernels(b: Body, r: Rates, workload: Workload, tokens: float, tp: int, ep: int) -> Kernels:
     """What one GPU computes for a micro-batch of `tokens` tokens when tp ranks share each layer."""
     t = r.tier
-    adapter = workload.kind in ("lora", "qlora")
+    adapter = workload.kind in ADAPTER_KINDS
     shape = 1.0 + t.narrow_width / max(1.0, b.hidden / tp) + t.few_tokens / tokens
     shape *= 1.0 + t.misaligned * alignment(b.hidden / tp)
     products = 2.0 * tokens * b.projections / tp / r.matrix * shape
@@ -802,7 +805,7 @@ def training_speed(scenario: Scenario, layout: Layout, memory: Memory, made: Ste
     """Speed, length and efficiency of a training run on the scenario's build in one layout.
 
     days and gpu_hours count failures and checkpoints (goodput); tokens/s and MFU are of an undisturbed step. MFU
-    counts the model's own FLOPs, causal attention by the pairs it scores, nothing recomputed, against the dense data
+    counts the FLOPs of `training_flops_per_token`, causal attention by the pairs it scores, against the dense data
     sheet rate of the compute dtype. The interval is an 80 % one, from the errors on frameworks left out of the fit.
     made: the layout's step, where it is known already.
     """
@@ -817,7 +820,7 @@ def training_speed(scenario: Scenario, layout: Layout, memory: Memory, made: Ste
     gpu_hours = days * 24 * hardware.gpus
     r = rates(hardware.accelerator, workload.compute_dtype, workload.software)
     low, high = FITTED.intervals[interval_group(architecture, workload)]
-    model_flops = 3.0 * forward_flops_per_token(architecture, workload.sequence_length)
+    model_flops = training_flops_per_token(architecture, workload)
     efficiency = min(1.0, per_gpu / alone)
     worst, best = (made.tokens / made.total(x, x, x)[0] / gpus for x in OVERLAP_RANGE)
     return Training(
@@ -851,11 +854,26 @@ def training_speed(scenario: Scenario, layout: Layout, memory: Memory, made: Ste
     )
 
 
+def training_flops_per_token(architecture: Architecture, workload: Workload) -> float:
+    """FLOPs that training on one token takes, nothing recomputed: what MFU counts.
+
+    One forward and two backward passes; adapters leave the weights frozen, which need no gradient of their own: of a
+    product with them the backward pass is one product. Their own products, under 1 %, are not counted.
+    """
+    forward = forward_flops_per_token(architecture, workload.sequence_length)
+    if workload.kind not in ADAPTER_KINDS:
+        return 3.0 * forward
+    return 3.0 * forward - 2.0 * active_elements(architecture).total
+
+
 def serial_share(efficiency: float, gpus: int) -> float:
-    """Amdahl's serial share: speed-up = 1 / (s + (1 - s) / n) solved for s, where speed-up = efficiency * n."""
+    """Amdahl's serial share: speed-up = 1 / (s + (1 - s) / n) solved for s, where speed-up = efficiency * n.
+
+    1 where more GPUs are no faster than one.
+    """
     if gpus <= 1 or efficiency <= 0:
         return 0.0
-    return max(0.0, (1.0 / efficiency - 1.0) / (gpus - 1))
+    return min(1.0, max(0.0, (1.0 / efficiency - 1.0) / (gpus - 1)))
 
 
 ONE_GPU = Layout()

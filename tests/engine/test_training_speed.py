@@ -308,3 +308,28 @@ def test_amdahl_and_efficiency_agree() -> None:
 def test_impossible_training_options_name_their_field(field: str, value: float) -> None:
     with pytest.raises(ScenarioError, match=rf"workload\.{field}"):
         size(scenario(**{field: value}))
+
+
+@pytest.mark.parametrize("kind", ["lora", "qlora", "full-finetune"])
+@pytest.mark.parametrize(
+    "accelerator", ["rtx-5090", "rtx-pro-6000-server", "h100-sxm", "a100-sxm4-80gb", "b200-sxm", "mi300x"]
+)
+def test_nothing_trains_faster_than_the_card_computes(kind: str, accelerator: str) -> None:
+    """MFU counts what the method needs: frozen weights need no gradient. QLoRA of a 7B on an RTX 5090 said 1.13."""
+    scenario = build(
+        "qwen2.5-7b", "bf16", accelerator, 1, kind=kind, software="tuned", recompute="none", loss="fused",
+        sequence_length=2048, micro_batch=16, global_batch_tokens=2**19,
+    )  # fmt: skip
+    training = size(scenario).training
+    assert training is not None
+    assert 0.1 < training.mfu < 0.95
+
+
+def test_adapters_leave_out_the_gradient_of_frozen_weights() -> None:
+    full, adapters = (
+        size(build("llama-3.1-8b", "bf16", "h100-sxm", 1, kind=kind, sequence_length=2048)).training
+        for kind in ("full-finetune", "lora")
+    )
+    assert full is not None
+    assert adapters is not None
+    assert full.flops_per_token / 3 < adapters.flops_per_token < full.flops_per_token * 0.7

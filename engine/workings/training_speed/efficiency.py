@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from engine.flops import RECURRENT_FLOPS_PER_STATE_ELEMENT, active_elements, attention_flops_per_token
 from engine.scenario import Layout
-from engine.training_speed import OVERLAP_RANGE, step
+from engine.training_speed import ADAPTER_KINDS, OVERLAP_RANGE, step
 from engine.units import TERA
 from engine.verdict import FRONTIER_DAYS
 from engine.workings.case import Case
@@ -26,6 +26,12 @@ from engine.workings.training_speed.shared import (
 ONE_GPU = Layout()
 
 
+_FROZEN_WORDS = (
+    "3 x (2 x elements a token meets + attention), one forward, two backward, less 2 x elements: frozen weights need no "
+    "gradient; nothing recomputed"
+)
+
+
 def _flops(case: Case) -> Working:
     sheet, run, active = Sheet(), run_of(case), active_elements(case.arch)
     elements = sheet.put("elements", active.total, "elements", f"matrix elements that a token meets: {case.config}")
@@ -35,6 +41,7 @@ def _flops(case: Case) -> Working:
         "FLOP",
         "scores and weighted values of an average token, causal (engine.flops)",
     )
+    frozen = workload_of(case).kind in ADAPTER_KINDS
     expression = f"2 * {elements}"
     if active.state:
         state = sheet.put("state_elements", active.state, "elements", case.config)
@@ -45,8 +52,10 @@ def _flops(case: Case) -> Working:
         "FLOPs of one token",
         run.flops_per_token,
         "FLOP",
-        "3 x (2 x elements a token meets + attention): one forward, two backward; nothing recomputed",
-        f"3 * ({expression} + {attention})",
+        _FROZEN_WORDS
+        if frozen
+        else "3 x (2 x elements a token meets + attention): one forward, two backward; nothing recomputed",
+        f"3 * ({expression} + {attention})" + (f" - 2 * {elements}" if frozen else ""),
         "counted",
         "engine.flops: Kaplan et al. 2020, section 2.1; Korthikanti et al. 2022, appendix A",
     )
