@@ -207,8 +207,7 @@ def _room(plan: Plan) -> Sentence:
         asked = Figure(f"{plan.scenario.workload.concurrency:,}", "load.concurrency")
         parts += [", ", held, " of ", asked, " sequences run at once"]
     elif memory.kv_capacity_tokens:
-        share = percent(memory.kv_needed_tokens / memory.kv_capacity_tokens)
-        needed = Figure(share, "ratio(memory.kv_needed_tokens,memory.kv_capacity_tokens)")
+        needed = Figure(percent(memory.kv_share), "memory.kv_share")
         parts += [", the load takes ", needed, " of the KV"]
     return tuple(parts)
 

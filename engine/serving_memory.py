@@ -711,6 +711,7 @@ def serving_memory(scenario: Scenario, layout: Layout, rooms: Rooms | None = Non
         kv_capacity_tokens=kv_capacity,
         max_concurrency=max_users,
         users_that_fit=found.users_that_fit,
+        kv_share=needed_share,
         reported_concurrency=0.0 if math.isinf(found.reported) else found.reported,
         longest_context_tokens=min(rank.longest for rank in ranks),
         fits=found.fits,

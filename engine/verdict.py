@@ -16,15 +16,16 @@ from engine.parameters import count_parameters
 from engine.plan import Plan, layout_words, resized
 from engine.prices import usd_per_gpu_hour
 from engine.replicas import node_capacity, nodes_for_deadline, replica_words, replicas_needed, router, without_load
-from engine.scaling import scaling_table
+from engine.scaling import FLOOR, scaling_table
 from engine.scenario import Layout, LayoutChoice, Scenario
+from engine.serving_memory import COMFORTABLE_WEIGHTS, RULE_WEIGHTS
 from engine.sizing import Answer, Build, Evidence, Step, Verdict
 from engine.units import FLEET, GIB, SECONDS_PER_DAY, digits, duration, fleet
 
 # The share of a card that weights should leave for KV and everything else: seed_claims.toml, rule.weights_share.
-WEIGHTS_RULE = (0.60, 0.70)
+WEIGHTS_RULE = (COMFORTABLE_WEIGHTS, RULE_WEIGHTS)
 # Below this projected efficiency a cluster has the wrong shape: seed_claims.toml, efficiency_floor.
-EFFICIENCY_FLOOR = 0.60
+EFFICIENCY_FLOOR = FLOOR
 # 70B+ from scratch is the frontier (seed_claims.toml, decision_step 5); the class is called 70B from about 65e9 on.
 FRONTIER_PARAMETERS = 65e9
 # What a frontier run is planned for when nobody gave a deadline, days.

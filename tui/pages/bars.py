@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from engine.serving_memory import RULE_WEIGHTS
 from engine.sizing import Memory, MemoryGroup, Sizing
 from tui.doc import Line, Span, line
 from tui.glyphs import Glyphs
 from tui.pages.words import GIB, gib, percent
-
-WEIGHTS_MARK = 0.70  # planning rule of the design: weights within 60-70 % of a card
 
 
 class Part(NamedTuple):
@@ -131,13 +130,13 @@ def figure_of(sizing: Sizing, group: MemoryGroup, field: str) -> str:
 def _axis(sizing: Sizing, start: int, room: int, scale: int, width: int, glyphs: Glyphs) -> Line:
     """The line under the bars: where 70 % of the card lies, and the size of the card."""
     total = sizing.memory.per_gpu[0].total_bytes
-    at = min(room - 1, round(WEIGHTS_MARK * total / scale * room))
+    at = min(room - 1, round(RULE_WEIGHTS * total / scale * room))
     edge = min(room, round(total / scale * room))
     note = f"{gib(total)} GiB"
     size = Span(note, "dim", "figure:memory.total_bytes")
     if not sizing.scenario.workload.is_inference:
         return line(" " * max(0, start + edge - len(note)), size)
-    rule, mark = "weights at most ", f"{glyphs.mark} {percent(WEIGHTS_MARK)}"
+    rule, mark = "weights at most ", f"{glyphs.mark} {percent(RULE_WEIGHTS)}"
     words = rule + mark if at > len(rule) + 1 else mark
     left = start + at - len(words) + len(mark)
     gap = start + edge - left - len(words) - len(note)

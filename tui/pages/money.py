@@ -274,9 +274,9 @@ def power(sizing: Sizing, look: Look) -> list[Line]:
     draw = sizing.power
     items: list[Figure] = []
     if draw.gpu_w is not None:
-        items.append(Figure("Per GPU", f"{digits(draw.gpu_w)} W", "", "figure:power.gpu_w"))
+        items.append(Figure("A GPU", kilowatts(draw.gpu_w), "", "figure:power.gpu_w"))
     if draw.node_w is not None:
-        items.append(Figure("Per node", kilowatts(draw.node_w), "at the wall", "figure:power.node_w"))
+        items.append(Figure("A node", kilowatts(draw.node_w), "at the wall", "figure:power.node_w"))
     if draw.total_w is not None:
         items.append(Figure("In all", kilowatts(draw.total_w), "", "figure:power.total_w"))
     if draw.psu_w is not None:

@@ -13,7 +13,7 @@ from tui.doc import Line, Span, flow
 
 _N = r"(\$?[\d,]*\.?\d+(?:[kMBT]\b)?"  # an amount, up to its unit
 _S = r"(?:µs|ms|s|min|h|days)"  # units of engine.units.duration
-_KV = "ratio(memory.kv_needed_tokens,memory.kv_capacity_tokens)"
+_KV = "memory.kv_share"
 _FILL = "ratio(memory.used_bytes,memory.usable_bytes)"
 
 PHRASES: tuple[tuple[str, tuple[str, ...]], ...] = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 from engine.serving_memory import PREEMPTION_LINE
@@ -104,6 +105,28 @@ def _whole_users(case: Case) -> Working:
         "users",
         "whole users of one copy of the cache x copies",
         f"{copies} * floor({users} / {copies})",
+        "fitted",
+        ACCOUNT,
+    )
+
+
+def _kv_share(case: Case) -> Working:
+    """What of the KV that fits the load needs, on the rank where that is most."""
+    sheet, memory = Sheet(), case.plan.memory
+    shares = [
+        group.kv_bytes / group.kv_capacity_bytes if group.kv_capacity_bytes else math.inf for group in memory.per_gpu
+    ]
+    index = max(range(len(shares)), key=lambda at: shares[at])
+    needed = sheet.see("needed", case.group(index).kv_bytes, "bytes", memory_id(index, "kv_bytes"))
+    room = sheet.see("room", case.group(index).kv_capacity_bytes, "bytes", memory_id(index, "kv_capacity_bytes"))
+    known = math.isfinite(memory.kv_share)
+    return sheet.working(
+        "memory.kv_share",
+        "KV that the load needs of what fits",
+        memory.kv_share if known else None,
+        "",
+        "KV of the load / room for KV" if known else "no KV fits",
+        f"{needed} / {room}" if known else "",
         "fitted",
         ACCOUNT,
     )
@@ -242,6 +265,7 @@ WHOLE: dict[str, Callable[[Case], Working]] = {
     "kv_capacity_tokens": _capacity,
     "max_concurrency": _max_concurrency,
     "users_that_fit": _whole_users,
+    "kv_share": _kv_share,
     "marginal_users": _marginal_users,
     "longest_context_tokens": _longest,
     "reported_concurrency": _reported,
