@@ -7,9 +7,10 @@ from dataclasses import replace
 from typing import Any
 
 from engine.architecture import Architecture
+from engine.batch import batch_of, context_ranks
 from engine.scenario import Layout, Workload
 from engine.sizing import Memory, Suggestion
-from engine.training_memory.core import Card, Costs, headroom_word, rank_tokens, sequence_ranks, stage_costs
+from engine.training_memory.core import Card, Costs, headroom_word, stage_costs
 from engine.training_memory.recipe import PEFT_KINDS, WITHOUT_MASTER, Method, method_of
 from engine.units import GIB
 
@@ -53,7 +54,7 @@ def _largest(costs: Costs, usable_bytes: int, tokens_each: float, most: int) -> 
 def largest_micro_batch(architecture: Architecture, workload: Workload, layout: Layout, card: Card) -> int:
     """The largest micro-batch that fits at this sequence length; 0 when not even one sequence does."""
     costs = stage_costs(architecture, workload, layout, card)
-    one = workload.sequence_length / sequence_ranks(workload, layout.dp)
+    one = workload.sequence_length / context_ranks(workload, layout.dp)
     return _largest(costs, card.usable_bytes, one, 1 << SEARCH_STEPS)
 
 
@@ -62,13 +63,13 @@ def longest_sequence(architecture: Architecture, workload: Workload, layout: Lay
     most = architecture.max_position // SEQUENCE_STEP or 1
     if workload.flash_attention:
         costs = stage_costs(architecture, workload, layout, card)
-        each = workload.micro_batch * SEQUENCE_STEP / sequence_ranks(workload, layout.dp)
+        each = workload.micro_batch * SEQUENCE_STEP / context_ranks(workload, layout.dp)
         return _largest(costs, card.usable_bytes, each, most) * SEQUENCE_STEP
     low, high = 0, most + 1  # scores grow with the square of the length: each length has its own cost
     while high - low > 1:
         middle = (low + high) // 2
         trial = replace(workload, sequence_length=middle * SEQUENCE_STEP)
-        tokens = rank_tokens(trial, layout)
+        tokens = batch_of(trial, layout.dp).rank_tokens
         holds = fit(stage_costs(architecture, trial, layout, card), tokens, card.usable_bytes)
         low, high = (middle, high) if holds else (low, middle)
     return low * SEQUENCE_STEP
@@ -130,7 +131,7 @@ def _more_nodes(architecture: Architecture, workload: Workload, layout: Layout, 
         wider = replace(layout, dp=layout.dp * factor)
         if wider.gpus > MOST_GPUS:
             return None
-        needs, _ = _needs(stage_costs(architecture, workload, wider, card), rank_tokens(workload, wider))
+        needs, _ = _needs(stage_costs(architecture, workload, wider, card), batch_of(workload, wider.dp).rank_tokens)
         if needs <= card.usable_bytes:
             count = nodes * factor
             words = f"{count} nodes ({wider.gpus} GPUs): needs {needs / GIB:,.1f} GiB a GPU"
@@ -162,11 +163,11 @@ def suggestions(
         change: dict[str, Any] = {name: value}
         if name in Method._fields:
             costs = stage_costs(architecture, workload, layout, card, method._replace(**change))
-            needs, host = _needs(costs, rank_tokens(workload, layout))
+            needs, host = _needs(costs, batch_of(workload, layout.dp).rank_tokens)
         else:
             changed = replace(workload, **change)
             costs = stage_costs(architecture, changed, layout, card)
-            needs, host = _needs(costs, rank_tokens(changed, layout))
+            needs, host = _needs(costs, batch_of(changed, layout.dp).rank_tokens)
         fill = needs / card.usable_bytes
         if fill > 1.0 or (now.fits and headroom_word(fill) not in ("comfortable", "fits")):
             continue

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from functools import lru_cache
 
 from engine.architecture import Architecture
+from engine.batch import batch_of, in_flight, shard_ranks
 from engine.calibration import training_memory as fitted
 from engine.errors import ScenarioError
 from engine.scenario import Layout, Workload
@@ -48,21 +48,6 @@ class Card:
         return self.total_bytes - self.driver_bytes
 
 
-def accumulation_steps(workload: Workload, dp: int) -> int:
-    """Micro-batches summed before an optimizer step: as asked, or what the global batch needs, at least 1."""
-    if workload.gradient_accumulation is not None:
-        return workload.gradient_accumulation
-    tokens = workload.micro_batch * workload.sequence_length * (dp // sequence_ranks(workload, dp))
-    return max(1, -(-workload.global_batch_tokens // tokens))
-
-
-def shard_ranks(workload: Workload | Method, layout: Layout, per_node: int) -> int:
-    """Data-parallel ranks that ZeRO shards over: all, or those of one node, which hybrid sharding replicates."""
-    if workload.sharding_group == "all":
-        return layout.dp
-    return math.gcd(layout.dp, max(1, per_node // layout.tp))
-
-
 def check(workload: Workload) -> None:
     """Refuse what cannot run. Raises ScenarioError naming the field."""
     for name in ("sequence_length", "micro_batch", "context_parallel"):
@@ -82,15 +67,15 @@ def check(workload: Workload) -> None:
 
 def plan_recipe(workload: Workload, layout: Layout, card: Card) -> Recipe:
     """The bytes an element takes under this workload and layout."""
-    return _recipe(method_of(workload), layout, card, accumulation_steps(workload, layout.dp) > 1)
+    return _recipe(method_of(workload), layout, card, batch_of(workload, layout.dp).micro_batches > 1)
 
 
 def _recipe(method: Method, layout: Layout, card: Card, accumulates: bool) -> Recipe:
-    return recipe(method, layout.dp, shard_ranks(method, layout, card.per_node), accumulates)
+    return recipe(method, layout.dp, shard_ranks(layout, method.sharding_group, card.per_node), accumulates)
 
 
 Costs = tuple[tuple[RankCost, int], ...]
-"""The cost of one rank of every pipeline stage, in order, and the micro-batches it holds at once (1F1B)."""
+"""The cost of one rank of every pipeline stage, in order, and the micro-batches it holds at once (`in_flight`)."""
 
 
 def stage_costs(
@@ -99,13 +84,20 @@ def stage_costs(
     """The costs of a workload's plan; method: another one at the workload's lengths."""
     method = method or method_of(workload)
     scores = 0 if method.flash_attention else workload.sequence_length
-    accumulates = accumulation_steps(workload, layout.dp) > 1
-    return _stage_costs(architecture, method, layout, card, accumulates, scores)
+    count = batch_of(workload, layout.dp).micro_batches
+    # no stage holds more micro-batches than there are stages, so longer steps share their costs
+    return _stage_costs(architecture, method, layout, card, count > 1, scores, min(count, layout.pp))
 
 
 @lru_cache(maxsize=8192)
 def _stage_costs(
-    architecture: Architecture, method: Method, layout: Layout, card: Card, accumulates: bool, score_tokens: int
+    architecture: Architecture,
+    method: Method,
+    layout: Layout,
+    card: Card,
+    accumulates: bool,
+    score_tokens: int,
+    micro_batches: int,
 ) -> Costs:
     plan = _recipe(method, layout, card, accumulates)
     widths: tuple[int, ...] = (0,) * layout.pp
@@ -131,7 +123,7 @@ def _stage_costs(
                 score_tokens=score_tokens,
             )
             cost = alike[key] = rank_cost(stage, plan, method, shape)
-        costs.append((cost, layout.pp - index))
+        costs.append((cost, in_flight(index, layout.pp, micro_batches)))
     return tuple(costs)
 
 
@@ -142,19 +134,9 @@ def forget() -> None:
     sized.cache_clear()
 
 
-def sequence_ranks(workload: Workload, dp: int) -> int:
-    """Data-parallel ranks that share one sequence: as asked, as far as this layout has them."""
-    return math.gcd(workload.context_parallel, dp)
-
-
-def rank_tokens(workload: Workload, layout: Layout) -> float:
-    """Tokens of a micro-batch on one rank: context parallelism splits the sequence."""
-    return workload.micro_batch * workload.sequence_length / sequence_ranks(workload, layout.dp)
-
-
 def spare_bytes(architecture: Architecture, workload: Workload, layout: Layout, card: Card, method: Method) -> float:
     """Bytes that a step leaves on the fullest rank, negative when it does not fit. method: of the workload."""
-    tokens = rank_tokens(workload, layout)
+    tokens = batch_of(workload, layout.dp).rank_tokens
     costs = stage_costs(architecture, workload, layout, card, method)
     return card.usable_bytes - max([cost.needs(tokens, held) for cost, held in costs])
 
@@ -174,7 +156,7 @@ def headroom_word(fill: float) -> Headroom:
 def sized(architecture: Architecture, workload: Workload, layout: Layout, card: Card) -> Memory:
     """The Memory without searches, suggestions and notes."""
     check(workload)
-    tokens = rank_tokens(workload, layout)
+    tokens = batch_of(workload, layout.dp).rank_tokens
     costs = stage_costs(architecture, workload, layout, card)
     peaks = [cost.peak(tokens, held, card.usable_bytes) for cost, held in costs]
     groups: list[tuple[MemoryGroup, RankPeak]] = []

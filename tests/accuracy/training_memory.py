@@ -257,7 +257,8 @@ def scenario_of(row: Row) -> tuple[Scenario, Layout]:
         base_format=_base(row) if kind == "qlora" else "nf4-double",
         loss=_loss(row),
         software=_software(row),
-        gradient_accumulation=row.get("grad_accum") or 1,
+        # a pipeline is fed at least a micro-batch for each of its stages; nobody prints that
+        gradient_accumulation=max(row.get("grad_accum") or 1, pp),
         offload=_offload(row),
         lora_precision=precision,
         gradient_precision=gradient,

@@ -28,14 +28,14 @@ def step_terms(case: Case, index: int, sheet: Sheet, moment: str, tokens: str) -
             return fixed, grows
         if cost.lingering:
             lasting = sheet.put("lingering", cost.lingering, "bytes a token", "hidden states FSDP1 keeps of each layer")
-            grows += f" + {lasting} * {tokens} * {sheet.put('in_flight', held, '', 'micro-batches held: 1F1B')}"
+            grows += f" + {lasting} * {tokens} * {sheet.put('in_flight', held, '', 'micro-batches held at once: engine.batch')}"
     else:
         loss = sheet.see("loss", cost.loss, "bytes a token", memory_id(index, "loss_bytes_per_token"))
         grows = f"{loss} * {tokens}"
     kept = sheet.see("kept", cost.kept, "bytes a token", memory_id(index, "kept_bytes_per_token"))
     times = 1 if cost.offloads_kept else held
     if times > 1:
-        kept += f" * {sheet.put('in_flight', times, '', 'micro-batches held by this stage: 1F1B')}"
+        kept += f" * {sheet.put('in_flight', times, '', 'micro-batches this stage holds: engine.batch')}"
     return fixed, f"{kept} * {tokens} + {grows}"
 
 

@@ -6,9 +6,10 @@ import math
 from collections.abc import Callable
 from dataclasses import replace
 
+from engine.batch import batch_of, context_ranks
 from engine.calibration import training_memory as fitted
 from engine.training_memory.advice import SEQUENCE_STEP
-from engine.training_memory.core import Costs, rank_tokens, sequence_ranks, stage_costs
+from engine.training_memory.core import Costs, stage_costs
 from engine.training_memory.peak import FIRST
 from engine.workings.case import Case
 from engine.workings.groups import memory_id
@@ -43,7 +44,7 @@ def _group_of_stage(case: Case, stage: int) -> int:
 def _largest(case: Case) -> Working:
     memory, work, sheet = case.plan.memory, case.scenario.workload, Sheet()
     costs = stage_costs(case.arch, work, case.layout, card_of(case))
-    one = rank_tokens(replace(work, micro_batch=1), case.layout)
+    one = batch_of(replace(work, micro_batch=1), case.layout.dp).rank_tokens
     expression, formula = _fit_expression(case, sheet, costs, one, "sequences", "sequence")
     return sheet.working(
         "memory.largest_micro_batch",
@@ -89,7 +90,7 @@ def _longest(case: Case) -> Working:
     limit = sheet.put("model_limit", most, "steps", case.config)
     if work.flash_attention:
         costs = stage_costs(case.arch, work, case.layout, card_of(case))
-        each = work.micro_batch * SEQUENCE_STEP / sequence_ranks(work, case.layout.dp)
+        each = work.micro_batch * SEQUENCE_STEP / context_ranks(work, case.layout.dp)
         fits, formula = _fit_expression(case, sheet, costs, each, "steps", "step of the sequence")
         expression = f"min({fits}, {limit}) * {step}"
     else:

@@ -168,7 +168,7 @@ def _host(case: Case) -> Working:
         token = sheet.put("activations", cost.host_token, "bytes a token", "checkpoints kept in host memory")
         expression += f" + {token} * {put_tokens(case, sheet)}"
         if held > 1:
-            expression += f" * {sheet.put('in_flight', held, '', 'micro-batches held: 1F1B')}"
+            expression += f" * {sheet.put('in_flight', held, '', 'micro-batches held at once: engine.batch')}"
     gpus = sheet.put("gpus", min(case.scenario.hardware.gpus_per_node, case.layout.gpus), "", "GPUs of a node")
     return sheet.working(
         "memory.host_bytes",

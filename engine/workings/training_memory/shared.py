@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from engine.batch import batch_of, context_ranks
 from engine.calibration import training_memory as fitted
-from engine.training_memory.core import Card, plan_recipe, rank_tokens, sequence_ranks, stage_costs
+from engine.training_memory.core import Card, plan_recipe, stage_costs
 from engine.training_memory.peak import RankCost, RankPeak
 from engine.training_memory.recipe import Recipe
 from engine.workings.case import Case
@@ -29,7 +30,7 @@ def rank_cost_of(case: Case, index: int) -> tuple[RankCost, int]:
 def peak_of(case: Case, index: int) -> RankPeak:
     """The worst moment of a memory group."""
     cost, held = rank_cost_of(case, index)
-    return cost.peak(rank_tokens(case.scenario.workload, case.layout), held, card_of(case).usable_bytes)
+    return cost.peak(batch_of(case.scenario.workload, case.layout.dp).rank_tokens, held, card_of(case).usable_bytes)
 
 
 def recipe_of(case: Case) -> Recipe:
@@ -42,7 +43,7 @@ def put_tokens(case: Case, sheet: Sheet) -> str:
     work = case.scenario.workload
     micro = sheet.entered("micro_batch", work.micro_batch, "sequences")
     length = sheet.entered("sequence_length", work.sequence_length, "tokens")
-    ranks = sequence_ranks(work, case.layout.dp)
+    ranks = context_ranks(work, case.layout.dp)
     if ranks > 1:
         return f"{micro} * {length} / {sheet.entered('context_parallel', ranks, 'ranks')}"
     return f"{micro} * {length}"
