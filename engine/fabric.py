@@ -1,27 +1,43 @@
-"""The fabric cliff: one workload's traffic priced over every link of the catalog.
+"""The fabric cliff: one workload's messages priced over every link of the catalog.
 
-The main figures of a row put all messages of the layout over that link, whatever the build uses: a link inside the
-box joins all ranks of a group; a link between nodes joins two halves of the group, each half inside a node on the
-build's own in-node link. Beside it, the same work with only a tensor-parallel group, only a border between two
-pipeline stages, or only data-parallel replicas across the link, and the rest of the layout left in the box.
+The main figures of a row are those of the layout in use with that link in its place: inside the nodes, or between
+them, the rest of the build as it is. The row of a link in use is then the build itself. Where there is no such place,
+a link between nodes joins two halves of every group, and a link inside a node all of it. Beside it, the same work with
+only a tensor-parallel group, only a border between two pipeline stages, or only data-parallel replicas across the
+link, and the rest of the layout left in the box.
 
-The step around the traffic (weights, KV, compute, launches, pipeline bubble) is the speed model's; here only its
-communication is exchanged.
+The messages are those that the speed models price (engine.training_traffic, engine.serving_speed.pass_messages), and so
+is the step around them: weights, KV, compute, launches, pipeline bubble, what hides.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from engine.architecture import Architecture
-from engine.collectives import Curve, Segments, curve, evidence_kind, one_card_a_gpu
 from engine.hardware import Link
+from engine.link_prices import Board, board_of
 from engine.scenario import Hardware, Layout, Scenario, Workload
-from engine.sizing import FabricRow, FabricWord, FigureKind, Serving, Training
-from engine.traffic import Message, communication_s, decode_traffic, prefill_traffic, workload_traffic
+from engine.serving_speed import (
+    DECODE_POINTS,
+    PREFILL_POINTS,
+    Rates,
+    engine_split,
+    link_factors,
+    pass_messages,
+    rates,
+    shape_of,
+    wire_s,
+)
+from engine.sizing import FabricRow, FabricWord, Serving, Training
+from engine.traffic import Message, Span, communication_s, decode_traffic, prefill_traffic
+from engine.training_speed import PATH_SPANS, Step, hidden_shares, step
+from engine.training_speed import rates as training_rates
+from engine.training_traffic import training_traffic
 
 OPTIMAL_FROM = 0.85
 """A link that costs at most 15 %: what the articles accept for data-parallel training over PCIe (seed claim
@@ -50,10 +66,6 @@ HEADLINE_LINKS = (
 )
 """What a small screen shows: one link of each kind that the articles name."""
 
-DEFAULT_OVERLAP = 0.5
-"""Share of data-parallel communication that hides behind compute when nobody said: about the middle of the range
-measured inside nodes, 0 to 0.86 (engine.training_speed.OVERLAP_RANGE)."""
-
 
 def fabric_word(relative_speed: float, inside: bool) -> FabricWord:
     """The one word for what a link leaves of the speed.
@@ -68,156 +80,6 @@ def fabric_word(relative_speed: float, inside: bool) -> FabricWord:
     if relative_speed >= VIABLE_FROM:
         return "viable"
     return "painful" if relative_speed >= PAINFUL_FROM else "unusable"
-
-
-@dataclass(frozen=True, slots=True)
-class _Fixed:
-    """What a row shows of a link whatever the workload."""
-
-    link: Link
-    bandwidth_note: str
-    latency_us: float
-    kind: FigureKind
-    inside: bool
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Board:
-    """All links in row order with the price of every collective on each, filled as asked."""
-
-    links: tuple[_Fixed, ...]
-    hardware: Hardware
-    in_engine: bool
-    curves: dict[tuple[str, int, int], list[Segments]]
-    columns: dict[tuple[str, int, int, float], list[float]]
-
-    def column(self, message: Message, groups: int) -> list[float]:
-        """Seconds of one collective of the message over each link, in row order."""
-        key = (message.op, message.ranks, groups, message.payload_bytes)
-        known = self.columns.get(key)
-        if known is None:
-            if len(self.columns) > 512:
-                self.columns.clear()
-            payload = message.payload_bytes
-            known = []
-            for segments in self._segments(message, groups):
-                # `Curve.seconds` of fifty links, without fifty calls
-                for limit, alpha, beta in segments:
-                    if payload <= limit:
-                        known.append(alpha + payload * beta)
-                        break
-            self.columns[key] = known
-        return known
-
-    def _segments(self, message: Message, groups: int) -> list[Segments]:
-        key = (message.op, message.ranks, groups)
-        known = self.curves.get(key)
-        if known is None:
-            known = self.curves[key] = [self._curve(message, fixed, groups).segments for fixed in self.links]
-        return known
-
-    def _curve(self, message: Message, fixed: _Fixed, groups: int) -> Curve:
-        hardware = self.hardware
-        ranks = 2 if message.op == "send_recv" else message.ranks
-        platform = hardware.platform
-        return curve(
-            message.op,
-            ranks,
-            ranks if fixed.inside else max(1, min(hardware.gpus_per_node, math.ceil(ranks / 2))),
-            fixed.link if fixed.inside else hardware.intra_link,
-            None if fixed.inside else fixed.link,
-            in_engine=self.in_engine,
-            # another in-node link is priced as it is: staging through host memory is a row of its own
-            peer_access=hardware.accelerator.peer_access or (fixed.inside and fixed.link is not hardware.intra_link),
-            groups_per_node=groups,
-            nics_per_node=fixed.link.nics_per_node or (platform.nics if platform is not None else None),
-        )
-
-    def total(self, messages: Sequence[Message], groups: int = 1) -> list[float]:
-        """Seconds of all messages one after the other over each link."""
-        if not messages:
-            return [0.0] * len(self.links)
-        first, *others = messages
-        count = first.count
-        found = [count * value for value in self.column(first, groups)]
-        for message in others:
-            count = message.count
-            found = [so_far + count * value for so_far, value in zip(found, self.column(message, groups), strict=True)]
-        return found
-
-
-_boards: dict[tuple[object, ...], tuple[object, _Board]] = {}
-
-
-def _note(link: Link) -> str:
-    parts = []
-    if link.peak_gb_s_bidir:
-        parts.append(f"{link.peak_gb_s_bidir:g} GB/s both ways, halved")
-    if link.achieved_gb_s_unidir:
-        parts.append(f"{link.achieved_gb_s_unidir:.3g} achieved")
-    if link.line_gbit_s:
-        parts.append(f"{link.line_gbit_s:g} Gbit/s line rate")
-    if link.nics_per_node:
-        parts.append(f"{link.nics_per_node} ports a node")
-    if link.max_gpus is not None and link.max_gpus < 8:
-        parts.append(f"joins {link.max_gpus} GPUs, beyond them PCIe")
-    if link.status:
-        parts.append(link.status)
-    return "; ".join(parts)
-
-
-def _fixed(link: Link) -> _Fixed:
-    inside = link.scope == "intra-node"
-    latency = link.latency_us
-    if latency is None:
-        latency = 1e6 * curve("send_recv", 2, 2 if inside else 1, link, link).latency_s
-    return _Fixed(link, _note(link), latency, evidence_kind(link), inside)
-
-
-def _with_cards(fixed: _Fixed, hardware: Hardware) -> _Fixed:
-    """The row with the number of network cards that its times assume."""
-    if fixed.inside or fixed.link.nics_per_node:
-        return fixed
-    platform = hardware.platform
-    if platform is not None and platform.nics:
-        cards = f"{platform.nics} cards a node"
-    else:
-        cards = "one card a GPU" if one_card_a_gpu(hardware.intra_link, fixed.link) else "one card a node"
-    note = f"{fixed.bandwidth_note}; {cards}" if fixed.bandwidth_note else cards
-    return replace(fixed, bandwidth_note=note)
-
-
-@lru_cache(maxsize=64)
-def _order(links: tuple[Link, ...]) -> tuple[_Fixed, ...]:
-    ordered = sorted(links, key=lambda link: (-link.peak_gb_s_unidir, link.scope != "intra-node", link.id))
-    return tuple(_fixed(link) for link in ordered)
-
-
-def _board(scenario: Scenario, in_engine: bool) -> _Board:
-    hardware = scenario.hardware
-    facts = scenario.facts
-    key = (
-        id(facts),
-        id(hardware.intra_link),
-        id(hardware.inter_link),
-        hardware.accelerator.peer_access,
-        hardware.gpus_per_node,
-        id(hardware.platform),
-        in_engine,
-    )
-    known = _boards.get(key)
-    if known is not None:
-        return known[1]
-    links = [link for link in facts.links if link.scope != "host"]
-    present = {link.id for link in links}
-    links += [link for link in (hardware.intra_link, hardware.inter_link) if link.id not in present]
-    rows = tuple(_with_cards(fixed, hardware) for fixed in _order(tuple(dict.fromkeys(links))))
-    board = _Board(rows, hardware, in_engine, {}, {})
-    if len(_boards) > 64:
-        _boards.clear()
-    # held with the board so that the identities in the key stay taken
-    _boards[key] = ((facts, hardware), board)
-    return board
 
 
 def _relative(base: float, waits: Sequence[float]) -> list[float]:
@@ -240,17 +102,19 @@ def fabric_table(
 ) -> tuple[FabricRow, ...]:
     """One row a link, widest first by its one-way bandwidth; no row for a build of one GPU.
 
-    seconds: in collectives per generated token or per optimizer step; prefill_seconds: per prompt of the asked
-    length. share and relative_speed count both, as users mix them: the prompts of the others pass between one's own
-    tokens. relative_speed is against the best link of the table. A layout that
-    sends nothing is priced as parallelism over the node instead, and each row says so in `assumed`.
+    seconds: in collectives per generated token, or per optimizer step whether they hide behind compute or not: for a
+    link in use `communication_s` of the speed. prefill_seconds: per prompt of the asked length. share counts what a
+    user or a step waits for: both, as users mix them, since the prompts of the others pass between one's own tokens;
+    in training what does not hide. relative_speed: of the layout in use with that link in its place, against the best
+    link of the table. A layout that sends nothing is priced as parallelism over the node instead, and each row says so
+    in `assumed`.
     """
     if scenario.hardware.gpus <= 1:
         return ()
     if serving is not None:
         return _serving_rows(scenario, layout, serving)
     if training is not None:
-        return _training_rows(scenario, layout, training)
+        return _training_rows(scenario, layout)
     return ()
 
 
@@ -261,185 +125,337 @@ def _border(architecture: Architecture, tp: int, pp: int, tokens: int) -> tuple[
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
-    """What each row of the table is priced from: the messages, and the step around them.
+class Samples:
+    """How serving's seconds on a link follow from the priced sizes of a pass, as the speed model has it.
 
-    base_s: the step without its links. messages: of one decode or optimizer step. scale: what the speed model makes
-    of their plain price. prompt: of one pass over a prompt's tokens; passes: how many of those a prompt takes (scale
-    included); prompts: how many prompts pass for each token of a user. tp, pp, dp (each with tp_prompt and pp_prompt):
-    the same with only that dimension across a link; groups: TP groups that speak at a border at once; base_pp_s: the
-    step around a border. overlap: share of data-parallel messages that hides, behind at most hidden_s. assumed: set
-    where the layout sends nothing and another is priced.
+    messages: of a pass of so many tokens, by size. latency, growth: what the fit makes of the smallest pass, and of
+    what more tokens add. A line joins two sizes (`engine.serving_speed.wire_s`).
     """
 
+    points: tuple[int, ...]
+    messages: tuple[tuple[Message, ...], ...]
+    latency: float
+    growth: float
+
+    def seconds(self, priced: tuple[float, ...], tokens: float) -> float:
+        """Seconds of a pass of so many tokens. priced: those of `messages` on the link."""
+        first = priced[0]
+        return self.latency * first + self.growth * (wire_s(self.points, priced, tokens) - first) if first else 0.0
+
+    def on(self, latency: float, growth: float) -> Samples:
+        """The same where the fit makes so many times as much of the collectives."""
+        return Samples(self.points, self.messages, self.latency * latency, self.growth * growth)
+
+
+@dataclass(frozen=True, slots=True)
+class ServingTerms:
+    """What each row of a serving table is priced from: the messages, and the step around them.
+
+    layout: whose messages they are. base_s: a token without its links. decode, prompt: passes by size; tokens,
+    prompt_tokens: the sizes asked. scale: what the speed model's links of a token are over this pricing of them, 1 but
+    for rounding. slowest: the longest pipeline stage over the mean, which a token waits for. prompts: prompts of others
+    that a token of a user waits for. assumed: set where the layout sends nothing and another is priced.
+
+    across: with only that dimension across a link: tp, pp and tp_prompt, pp_prompt; of one pass of `chunk` tokens,
+    `passes` of which a prompt takes, each at across_scale of its plain price; across_prompts: prompts for each token;
+    groups: TP groups that speak at a border at once; base_pp_s: the step around a border.
+    """
+
+    layout: Layout
     base_s: float
     base_pp_s: float
-    messages: tuple[Message, ...]
+    decode: Samples
+    prompt: Samples
+    tokens: float
+    prompt_tokens: float
     scale: float
-    prompt: tuple[Message, ...]
-    passes: float
+    slowest: float
     prompts: float
     tp: tuple[Message, ...]
+    tp_prompt: tuple[Message, ...]
     pp: tuple[Message, ...]
     pp_prompt: tuple[Message, ...]
-    dp: tuple[Message, ...]
+    across_scale: float
+    across_prompts: float
+    passes: float
     groups: int
-    overlap: float
-    hidden_s: float
     assumed: str
 
 
-def serving_terms(scenario: Scenario, layout: Layout, serving: Serving) -> Terms:
+def serving_terms(scenario: Scenario, layout: Layout, serving: Serving) -> ServingTerms:
     """The messages of a serving build and the step around them."""
     hardware, work, arch = scenario.hardware, scenario.workload, scenario.model.architecture
+    engines = engine_split(layout)[0]
+    running = max(1.0, serving.served_concurrency / min(engines, work.concurrency))
     batch = max(1, math.ceil(serving.served_concurrency / layout.dp / layout.pp))
     home = serving.communication_s
     # what the other requests' prompts wait on links while this one decodes
     prompts_home = max(0.0, serving.communication_share * serving.inter_token_s - home)
-    base = max(serving.inter_token_s - home - prompts_home, 0.05 * serving.inter_token_s)
-    assumed = ""
-    shown = layout
-    decode = decode_traffic(arch, layout, batch)
-    if decode:
-        # the speed model's own scale, so that the link in use costs what the speed figures say it costs
-        priced = communication_s(decode, layout, hardware, in_engine=True)
-        scale = min(4.0, max(0.25, home / priced)) if home > 0.0 and priced > 0.0 else 1.0
-    else:
+    shown, assumed = layout, ""
+    if not decode_traffic(arch, layout, batch):
         shown = Layout(tp=_assumed_tp(hardware, arch.heads))
         assumed = f"this layout sends nothing between GPUs: TP {shown.tp} shown instead"
-        base /= shown.tp
-        scale = 1.0
-        decode = decode_traffic(arch, shown, batch)
-    chunk = max(1, min(work.input_tokens, PREFILL_CHUNK_TOKENS))
-    passes = scale * max(1.0, work.input_tokens / chunk)
-    prompt = prefill_traffic(arch, shown, chunk)
+    r = rates(scenario, shown)
+    decode, prompt = _samples(scenario, shown, r)
+    slowest = r.imbalance if running > r.stages > 1 else 1.0
+    flight = max(1.0, running / r.stages)
+    tokens = batch if assumed else max(1.0, flight / r.copies)
+    prompt_tokens = max(1, work.input_tokens) / r.copies
     # prompts that pass for each token that a user gets: the engine's other users over the tokens of an answer
-    prompts = batch / work.output_tokens
-    prompt_home = passes * communication_s(prompt, shown, hardware, in_engine=True)
-    if prompts_home > 0.0 and prompt_home > 0.0:
-        prompts = prompts_home / prompt_home
-    return Terms(
+    prompts, scale = batch / work.output_tokens, 1.0
+    if assumed:
+        base = max(serving.inter_token_s, 0.0) / shown.tp
+    else:
+        base = max(serving.inter_token_s - slowest * home - prompts_home, 0.05 * serving.inter_token_s)
+        if home > 0.0:
+            scale = home / decode.seconds(r.decode_wire, tokens)
+            prompt_home = wire_s(PREFILL_POINTS, r.prefill_wire, prompt_tokens)
+            prompts = prompts_home / prompt_home if prompt_home > 0.0 else 0.0
+    chunk = max(1, min(work.input_tokens, PREFILL_CHUNK_TOKENS))
+    sent, read = decode_traffic(arch, shown, batch), prefill_traffic(arch, shown, chunk)
+    across_scale, across_prompts = 1.0, batch / work.output_tokens
+    passes = max(1.0, work.input_tokens / chunk)
+    if not assumed and home > 0.0:
+        # the speed model's own scale of their plain price
+        priced = communication_s(sent, shown, hardware, in_engine=True)
+        across_scale = min(4.0, max(0.25, home / priced)) if priced > 0.0 else 1.0
+        read_home = across_scale * passes * communication_s(read, shown, hardware, in_engine=True)
+        across_prompts = prompts_home / read_home if prompts_home > 0.0 and read_home > 0.0 else across_prompts
+    return ServingTerms(
+        layout=shown,
         base_s=base,
-        base_pp_s=base + home + prompts_home,
-        messages=decode,
-        scale=scale,
+        base_pp_s=base if assumed else base + home + prompts_home,
+        decode=decode,
         prompt=prompt,
-        passes=passes,
+        tokens=tokens,
+        prompt_tokens=prompt_tokens,
+        scale=scale,
+        slowest=slowest,
         prompts=prompts,
-        tp=tuple(message for message in decode if message.span == "tp"),
+        tp=tuple(message for message in sent if message.span == "tp"),
+        tp_prompt=tuple(message for message in read if message.span == "tp"),
         pp=_border(arch, shown.tp, max(2, shown.pp), batch),
         pp_prompt=_border(arch, shown.tp, max(2, shown.pp), chunk),
-        dp=(),
+        across_scale=across_scale,
+        across_prompts=across_prompts,
+        passes=across_scale * passes,
         groups=min(shown.tp, hardware.gpus_per_node),
-        overlap=0.0,
-        hidden_s=0.0,
         assumed=assumed,
     )
 
 
-def _serving_rows(scenario: Scenario, layout: Layout, serving: Serving) -> tuple[FabricRow, ...]:
-    board = _board(scenario, True)
-    t = serving_terms(scenario, layout, serving)
-    base, scale, passes, prompts = t.base_s, t.scale, t.passes, t.prompts
-    seconds = [scale * value for value in board.total(t.messages)]
-    prefill = [passes * value for value in board.total(t.prompt)]
-    waits = [value + prompts * whole for value, whole in zip(seconds, prefill, strict=True)]
-    main = _relative(base, waits)
-    tp_relative = main
-    if len(t.tp) != len(t.messages):
-        tp_prompt = board.total([message for message in t.prompt if message.span == "tp"])
-        tp_decode = board.total(t.tp)
-        tp_relative = _relative(
-            base, [scale * one + prompts * passes * two for one, two in zip(tp_decode, tp_prompt, strict=True)]
-        )
-    across_pp = board.total(t.pp, groups=t.groups)
-    pp_prompt = board.total(t.pp_prompt, groups=t.groups)
-    pp_relative = _relative(
-        t.base_pp_s, [one + prompts * passes * two for one, two in zip(across_pp, pp_prompt, strict=True)]
+def _samples(scenario: Scenario, layout: Layout, r: Rates) -> tuple[Samples, Samples]:
+    """The passes of a decode step and of a prompt that the speed model prices, with its fitted factors."""
+    model = scenario.model
+    shape = shape_of(model.architecture, model.weights, model.kv_cache, layout, scenario.hardware)
+    decode, prefill = pass_messages(model.architecture, layout)
+    latency = r.wire_s / shape.decode_wire[0] if shape.decode_wire[0] else 1.0
+    read = r.prefill_wire[0] / shape.prefill_wire[0] if shape.prefill_wire[0] else 1.0
+    return (
+        Samples(DECODE_POINTS, decode, latency, r.wire_growth),
+        Samples(PREFILL_POINTS, prefill, read, read),
     )
-    shares = [value / (base + value) for value in waits]
+
+
+def _on_links(board: Board, samples: Samples, gpus: int) -> list[tuple[float, ...]]:
+    """By link in row order: the seconds of each sampled pass."""
+    return list(zip(*(board.in_place(messages, gpus) for messages in samples.messages), strict=True))
+
+
+class Waits(NamedTuple):
+    """By link in row order: seconds in collectives of a token or step, of a prompt, and what is waited for."""
+
+    seconds: list[float]
+    prefill: list[float]
+    waited: list[float]
+
+
+def serving_waits(board: Board, t: ServingTerms) -> Waits:
+    """What a token and a prompt spend on each link."""
+    gpus = t.layout.gpus
+    key = (id(t.decode.messages), id(t.prompt.messages), gpus)
+    priced = board.passes.get(key)
+    if priced is None:
+        if len(board.passes) > 64:
+            board.passes.clear()
+        # the messages are kept beside their prices, so that their identities stay taken
+        columns = (_on_links(board, t.decode, gpus), _on_links(board, t.prompt, gpus))
+        priced = board.passes[key] = (*columns, (t.decode.messages, t.prompt.messages))
+    seconds, prefill = [], []
+    known: dict[str, tuple[Samples, Samples]] = {}
+    for row, sent, read in zip(board.links, priced[0], priced[1], strict=True):
+        family = inside_family(board.hardware, row.link)
+        made = known.get(family)
+        if made is None:
+            made = known[family] = samples_on(board.hardware, t, row.link)
+        seconds.append(t.scale * made[0].seconds(sent, t.tokens))
+        prefill.append(made[1].seconds(read, t.prompt_tokens))
+    waits = [t.slowest * value + t.prompts * whole for value, whole in zip(seconds, prefill, strict=True)]
+    return Waits(seconds, prefill, waits)
+
+
+def _serving_rows(scenario: Scenario, layout: Layout, serving: Serving) -> tuple[FabricRow, ...]:
+    board = board_of(scenario)
+    t = serving_terms(scenario, layout, serving)
+    seconds, prefill, waits = serving_waits(board, t)
+    main = _relative(t.base_s, waits)
+    tp_relative = main
+    if not only_tp(scenario, t):
+        tp_relative = _across(board, t, t.base_s, t.across_scale, t.tp, t.tp_prompt, 1)
+    pp_relative = _across(board, t, t.base_pp_s, 1.0, t.pp, t.pp_prompt, t.groups)
+    shares = [value / (t.base_s + value) for value in waits]
     # replicas share no traffic: a router sends them text
     return _rows(board, scenario, seconds, prefill, shares, main, tp_relative, pp_relative, None, t.assumed)
 
 
+def inside_family(hardware: Hardware, link: Link) -> str:
+    """The family of the in-node link of the build with a link in its place."""
+    return link.family if link.scope == "intra-node" and hardware.gpus_per_node > 1 else hardware.intra_link.family
+
+
+def samples_on(hardware: Hardware, t: ServingTerms, link: Link) -> tuple[Samples, Samples]:
+    """The passes of a token and of a prompt as the fit has them on a link: it knows families of in-node links."""
+    home, there = link_factors(hardware.intra_link.family), link_factors(inside_family(hardware, link))
+    if home == there:
+        return t.decode, t.prompt
+    latency, growth, prompt = (new / old for new, old in zip(there, home, strict=True))
+    return t.decode.on(latency, growth), t.prompt.on(prompt, prompt)
+
+
+def only_tp(scenario: Scenario, terms: ServingTerms) -> bool:
+    """Whether a link in its place already joins, or parts, the tensor-parallel group and nothing else."""
+    return scenario.hardware.nodes == 1 and all(message.span == "tp" for message in terms.decode.messages[0])
+
+
+def _across(
+    board: Board,
+    t: ServingTerms,
+    base: float,
+    scale: float,
+    token: tuple[Message, ...],
+    prompt: tuple[Message, ...],
+    groups: int,
+) -> list[float]:
+    sent, read = board.total(token, groups), board.total(prompt, groups)
+    return _relative(
+        base, [scale * one + t.across_prompts * t.passes * two for one, two in zip(sent, read, strict=True)]
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingTerms:
+    """What each row of a training table is priced from: a layout, its step and the messages of that step.
+
+    tp, pp, dp: messages with only that dimension across a link; groups: TP groups that speak at a border at once.
+    assumed: set where the layout sends nothing and another is priced.
+    """
+
+    layout: Layout
+    step: Step
+    hidden: tuple[float, float, float]
+    messages: tuple[Message, ...]
+    tp: tuple[Message, ...]
+    pp: tuple[Message, ...]
+    dp: tuple[Message, ...]
+    groups: int
+    assumed: str
+
+    @property
+    def base_s(self) -> float:
+        """The step without its links."""
+        return self.step.seconds - self.step.exposed_s
+
+
+def training_terms(scenario: Scenario, layout: Layout) -> TrainingTerms:
+    """The messages of a training build and the step around them."""
+    hardware, work, arch = scenario.hardware, scenario.workload, scenario.model.architecture
+    shown, assumed = layout, ""
+    if layout.gpus == 1:
+        shown = Layout(dp=max(2, hardware.gpus_per_node))
+        assumed = f"this layout sends nothing between GPUs: data parallelism over {shown.dp} shown instead"
+    tp = layout.tp if layout.tp > 1 else _assumed_tp(hardware, arch.heads)
+    messages, tp_messages, pp_messages, dp_messages = _steps(arch, work, shown, tp, hardware.gpus_per_node)
+    r = training_rates(hardware.accelerator, work.compute_dtype, work.software)
+    return TrainingTerms(
+        layout=shown,
+        step=step(arch, hardware, work, shown),
+        hidden=hidden_shares(r, work),
+        messages=messages,
+        tp=tp_messages,
+        pp=pp_messages,
+        dp=dp_messages,
+        groups=min(layout.tp, hardware.gpus_per_node),
+        assumed=assumed,
+    )
+
+
 @lru_cache(maxsize=256)
-def _steps(arch: Architecture, work: Workload, layout: Layout, tp: int) -> tuple[tuple[Message, ...], ...]:
+def _steps(
+    arch: Architecture, work: Workload, layout: Layout, tp: int, per_node: int
+) -> tuple[tuple[Message, ...], ...]:
     """Messages of an optimizer step: of the layout, then with only TP, only PP and only DP across a link."""
 
     def only(span: str, tp: int, pp: int, dp: int) -> tuple[Message, ...]:
-        return tuple(m for m in workload_traffic(arch, work, Layout(tp=tp, pp=pp, dp=dp)) if m.span == span)
+        sent = training_traffic(arch, work, Layout(tp=tp, pp=pp, dp=dp), per_node)
+        return tuple(message for message in sent if message.span == span)
 
     return (
-        workload_traffic(arch, work, layout),
+        training_traffic(arch, work, layout, per_node),
         only("tp", tp, 1, layout.dp),
         only("pp", layout.tp, max(2, layout.pp), layout.dp),
         only("dp", layout.tp, layout.pp, max(2, layout.dp)),
     )
 
 
-def training_terms(scenario: Scenario, layout: Layout, training: Training) -> Terms:
-    """The messages of a training build and the step around them."""
-    hardware, work, arch = scenario.hardware, scenario.workload, scenario.model.architecture
-    base = max(training.step_s - training.exposed_communication_s, 0.05 * training.step_s)
-    tp = layout.tp if layout.tp > 1 else _assumed_tp(hardware, arch.heads)
-    messages, tp_messages, pp_messages, dp_messages = _steps(arch, work, layout, tp)
-    overlap = DEFAULT_OVERLAP if work.overlap is None else work.overlap
-    if training.communication_s > 0.0 and all(message.span == "dp" for message in messages):
-        # the speed model's own overlap of this very traffic
-        overlap = min(0.95, max(0.0, 1.0 - training.exposed_communication_s / training.communication_s))
-    assumed = ""
-    if not messages:
-        shown = Layout(dp=max(2, hardware.gpus_per_node))
-        assumed = f"this layout sends nothing between GPUs: data parallelism over {shown.dp} shown instead"
-        messages = _steps(arch, work, shown, tp)[0]
-    return Terms(
-        base_s=base,
-        base_pp_s=base,
-        messages=messages,
-        scale=1.0,
-        prompt=(),
-        passes=0.0,
-        prompts=0.0,
-        tp=tp_messages,
-        pp=pp_messages,
-        pp_prompt=(),
-        dp=dp_messages,
-        groups=min(layout.tp, hardware.gpus_per_node),
-        overlap=overlap,
-        hidden_s=overlap * base,
-        assumed=assumed,
-    )
+def of_spans(messages: Sequence[Message], spans: Sequence[Span]) -> tuple[Message, ...]:
+    """The messages of some spans."""
+    return tuple(message for message in messages if message.span in spans)
 
 
-def _training_rows(scenario: Scenario, layout: Layout, training: Training) -> tuple[FabricRow, ...]:
-    board = _board(scenario, False)
-    t = training_terms(scenario, layout, training)
-    base, overlap, hidden = t.base_s, t.overlap, t.hidden_s
+def training_waits(board: Board, t: TrainingTerms) -> Waits:
+    """What a step spends on each link, hidden or not, and what of it does not hide."""
+    spent = [board.in_place(of_spans(t.messages, spans), t.layout.gpus) for spans in PATH_SPANS]
+    seconds = [sum(parts) for parts in zip(*spent, strict=True)]
+    waits = list(map(t.step.exposed(*t.hidden), *spent))
+    return Waits(seconds, [0.0] * len(seconds), waits)
 
-    def exposed(beside: list[float]) -> list[float]:
-        return [max(value * (1.0 - overlap), value - hidden) for value in beside]
 
-    path = board.total([message for message in t.messages if message.span != "dp"])
-    beside = board.total([message for message in t.messages if message.span == "dp"])
-    seconds = [p + b for p, b in zip(path, beside, strict=True)]
-    waits = [p + b for p, b in zip(path, exposed(beside), strict=True)]
-    main = _relative(base, waits)
-    tp_relative = _relative(base, board.total(t.tp))
-    pp_relative = _relative(base, board.total(t.pp, groups=t.groups))
-    dp_relative = _relative(base, exposed(board.total(t.dp, groups=t.groups)))
+def _training_rows(scenario: Scenario, layout: Layout) -> tuple[FabricRow, ...]:
+    board = board_of(scenario)
+    t = training_terms(scenario, layout)
+    seconds, prefill, waits = training_waits(board, t)
+    base = t.base_s
+    waited, none = t.step.exposed(*t.hidden), [0.0] * len(seconds)
+    tp, pp, dp = board.total(t.tp), board.total(t.pp, groups=t.groups), board.total(t.dp, groups=t.groups)
+    tp_relative = _relative(base, list(map(waited, tp, none, none, none)))
+    pp_relative = _relative(base, list(map(waited, none, none, pp, none)))
+    dp_relative = _relative(base, list(map(waited, none, none, none, dp)))
     shares = [value / (base + value) for value in waits]
-    nothing = [0.0] * len(seconds)
-    return _rows(board, scenario, seconds, nothing, shares, main, tp_relative, pp_relative, dp_relative, t.assumed)
+    main = _relative(base, waits)
+    return _rows(board, scenario, seconds, prefill, shares, main, tp_relative, pp_relative, dp_relative, t.assumed)
 
 
-def price_table(scenario: Scenario, message: Message, groups: int = 1) -> dict[str, float]:
-    """Seconds of one collective of the message over each link of the table, by link id in row order."""
-    board = _board(scenario, scenario.workload.is_inference)
-    return {fixed.link.id: value for fixed, value in zip(board.links, board.column(message, groups), strict=True)}
+def waits_by_link(scenario: Scenario, terms: ServingTerms | TrainingTerms) -> dict[str, float]:
+    """Seconds waited for each link, as the table has them, by link id in row order."""
+    board = board_of(scenario)
+    made = serving_waits(board, terms) if isinstance(terms, ServingTerms) else training_waits(board, terms)
+    return {row.link.id: value for row, value in zip(board.links, made.waited, strict=True)}
+
+
+def price_across(scenario: Scenario, message: Message, groups: int = 1) -> dict[str, float]:
+    """Seconds of one collective of the message's group across each link of the table, by link id in row order."""
+    board = board_of(scenario)
+    return {row.link.id: value for row, value in zip(board.links, board.column(message, groups), strict=True)}
+
+
+def price_in_place(scenario: Scenario, message: Message, gpus: int) -> dict[str, float]:
+    """Seconds of one collective of the message on each link in its place, in a layout of so many GPUs, by link id."""
+    board = board_of(scenario)
+    return {row.link.id: value for row, value in zip(board.links, board.placed(message, gpus), strict=True)}
 
 
 def _rows(
-    board: _Board,
+    board: Board,
     scenario: Scenario,
     seconds: list[float],
     prefill: list[float],

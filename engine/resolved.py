@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
+from engine.batch import VIRTUAL_STAGES
 from engine.bill import card_price
 from engine.cost import ELECTRICITY_RULE
 from engine.hardware import Accelerator, Facts
@@ -13,8 +14,6 @@ from engine.scenario import Layout, Scenario
 from engine.serving_memory import engine_settings
 from engine.sizing import Resolved
 from engine.training_memory.core import Card, plan_recipe
-
-VIRTUAL_STAGES = 2  # chunks of layers a pipeline rank holds when interleaved: engine.training_speed.assemble
 
 BOUND_BY_POOL = ("sglang", "trtllm")  # engines whose token pool ends a batch long before their sequence limit
 

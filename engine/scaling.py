@@ -14,6 +14,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from engine.architecture import Architecture, dense_decoder
+from engine.batch import context_ranks
 from engine.errors import ScenarioError
 from engine.hardware import Accelerator, Facts, Link
 from engine.layout import candidate_layouts
@@ -23,15 +24,11 @@ from engine.scenario import Hardware, Layout, LayoutChoice, Scenario, Sharding, 
 from engine.sizing import ScalingRow
 from engine.training_speed import (
     OPTIMIZER_STATE_BYTES,
-    QUANTIZED_BYTES,
-    Body,
     Constants,
     Kernels,
     Step,
-    adapter_parameters,
     assemble,
     body,
-    context_ranks,
     goodput,
     kernels,
     rates,
@@ -39,6 +36,7 @@ from engine.training_speed import (
     step,
     training_speed,
 )
+from engine.training_traffic import NF4_BYTES, Held
 from engine.units import SECONDS_PER_DAY, TERA
 
 FLOOR = 0.60
@@ -108,30 +106,26 @@ def _plans(
     return tuple(found)
 
 
-def state_bytes(b: Body, workload: Workload, layout: Layout, group: int, sharding: Sharding) -> float:
+def state_bytes(held: Held, workload: Workload, sharding: Sharding) -> float:
     """Weights, gradients and optimizer states on one GPU, bytes: what no recomputation can shrink.
 
-    group: data-parallel ranks that ZeRO shards over. 2 bytes each for weights and gradients, 12 for AdamW's
-    fp32 copy and moments (Rajbhandari et al. 2019, section 3.1); adapters train only their own parameters.
+    2 bytes each for weights and gradients, 12 for AdamW's fp32 copy and moments (Rajbhandari et al. 2019, section
+    3.1); adapters train only their own parameters.
     """
-    split = layout.tp * layout.pp
-    held = b.parameters / split
-    states = OPTIMIZER_STATE_BYTES[workload.optimizer]
-    if workload.kind in ("lora", "qlora"):
-        weights = held * (QUANTIZED_BYTES if workload.kind == "qlora" else 2.0)
-        trained = adapter_parameters(b, workload.lora_rank) / split
-    else:
-        weights, trained = held * 2.0, held
-    gradients, kept = trained * 2.0, trained * states
-    if workload.offload != "none":
-        kept = 0.0
-    if sharding != "ddp":
-        kept /= group
-    if sharding in ("zero2", "zero3"):
-        gradients /= group
-    if sharding == "zero3":
-        weights = 0.0 if workload.offload == "parameters" else weights / group
-    return weights + gradients + kept
+    weight = NF4_BYTES if workload.kind == "qlora" else 2.0
+    states = 0.0 if workload.offload != "none" else OPTIMIZER_STATE_BYTES[workload.optimizer]
+    total = 0.0
+    for weights, trained, ranks in (
+        (held.shared, held.trained, held.group),
+        (held.experts, held.trained_experts, held.copies),
+    ):
+        total += trained * states / (1 if sharding == "ddp" else ranks)
+        total += trained * 2.0 / (ranks if sharding in ("zero2", "zero3") else 1)
+        if sharding != "zero3":
+            total += weights * weight
+        elif workload.offload != "parameters":
+            total += weights * weight / ranks
+    return total
 
 
 class _Shape(NamedTuple):
@@ -206,17 +200,15 @@ def scaling_table(scenario: Scenario, layout: Layout) -> tuple[ScalingRow, ...]:
     rated: list[_Rated] = []
     for shape in _shapes(hardware, scenario.facts, architecture.heads or 64, b.layers):
         split = shape.layout
-        shared = context_ranks(workload, split)
+        shared = context_ranks(workload, split.dp)
         known = of_tp.get((split.tp, shared))
         if known is None:
             known = of_tp[split.tp, shared] = kernels(b, r, workload, tokens / shared, split.tp, 1)
-        made = assemble(b, r, known, shape.build, workload, split, (shape.sharding, shape.group))
+        made = assemble(architecture, b, r, known, shape.build, workload, split, (shape.sharding, shape.group))
         speed = made.tokens_per_s / split.gpus
         alone = alone or speed
-        reach = shape.per_node if shape.group == "node" else split.dp
-        rated.append(
-            _Rated(shape, min(1.0, speed / alone), state_bytes(b, workload, split, reach, shape.sharding) <= usable)
-        )
+        fits = state_bytes(made.held, workload, shape.sharding) <= usable
+        rated.append(_Rated(shape, min(1.0, speed / alone), fits))
     holding = [one for one in rated if one.fits]
     # what a row under the floor is pointed to: shapes over it, else whatever is better
     good = [one for one in holding if one.efficiency >= FLOOR] or holding
@@ -406,7 +398,7 @@ def article_rows(world: ArticleWorld = ARTICLE_WORLD) -> tuple[ArticleRow, ...]:
             work = replace(work, gradient_accumulation=world.micro_batches // layout.dp)
         each = Kernels(per_token_s * world.sequence_length / layout.tp, 0.0, 0.0, 3.0)
         build = Hardware(accelerator, per_node, nodes, intra, inter)
-        made = assemble(b, own, each, build, work, layout)
+        made = assemble(architecture, b, own, each, build, work, layout)
         busy = made.seconds - made.tail_s
         speed = made.tokens / busy / layout.gpus
         alone = alone or speed

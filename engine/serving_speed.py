@@ -30,7 +30,7 @@ from engine.scenario import Hardware, Layout, Scenario, Workload
 from engine.serving_memory import Room, engine_settings
 from engine.sharding import attention_ranks, expert_group, kv_heads_on_rank, stage_weights
 from engine.sizing import Interval, Memory, Miss, Serving
-from engine.traffic import communication_s, decode_traffic, prefill_traffic
+from engine.traffic import Message, communication_s, decode_traffic, prefill_traffic
 from engine.units import GB, TERA, digits, duration
 
 DECODE_POINTS = (1, 16, 128, 1024)
@@ -119,6 +119,18 @@ def engine_split(layout: Layout) -> tuple[int, int]:
     return layout.dp, 1
 
 
+@lru_cache(maxsize=4096)
+def pass_messages(
+    arch: Architecture, layout: Layout
+) -> tuple[tuple[tuple[Message, ...], ...], tuple[tuple[Message, ...], ...]]:
+    """The messages of decode steps of DECODE_POINTS tokens of an attention copy, and of prompts of PREFILL_POINTS."""
+    copies = engine_split(layout)[1] if layout.dp == 1 else 1
+    return (
+        tuple(decode_traffic(arch, layout, tokens * copies) for tokens in DECODE_POINTS),
+        tuple(prefill_traffic(arch, layout, tokens * copies) for tokens in PREFILL_POINTS),
+    )
+
+
 def _shape(arch: Architecture, weights: str, kv_cache: str, layout: Layout, hardware: Hardware) -> Shape:
     parts: dict[str, float] = {}
     heaviest = total = 0.0
@@ -168,7 +180,7 @@ def _shape(arch: Architecture, weights: str, kv_cache: str, layout: Layout, hard
             if cache.index_width:
                 band(0, scale * cache.index_width, 0.0, 0.0)
     head = arch.vocab_size * arch.hidden_size / layout.tp
-    per_copy = engine_split(layout)[1] if layout.dp == 1 else 1
+    step_sent, prompt_sent = pass_messages(arch, layout)
     return Shape(
         stages=layout.pp,
         imbalance=heaviest * layout.pp / total,
@@ -187,14 +199,8 @@ def _shape(arch: Architecture, weights: str, kv_cache: str, layout: Layout, hard
         latent=latent > 0,
         fabric=hardware.intra_link.family,
         bands=tuple(Band(limit, *sums) for limit, sums in bands.items()),
-        decode_wire=tuple(
-            communication_s(decode_traffic(arch, layout, n * per_copy), layout, hardware, in_engine=True)
-            for n in DECODE_POINTS
-        ),
-        prefill_wire=tuple(
-            communication_s(prefill_traffic(arch, layout, n * per_copy), layout, hardware, in_engine=True)
-            for n in PREFILL_POINTS
-        ),
+        decode_wire=tuple(communication_s(sent, layout, hardware, in_engine=True) for sent in step_sent),
+        prefill_wire=tuple(communication_s(sent, layout, hardware, in_engine=True) for sent in prompt_sent),
     )
 
 
@@ -246,6 +252,17 @@ def compute_class(weights: str, accelerator: Accelerator) -> tuple[str, float]:
         # llama.cpp multiplies blocks in INT8 (ggml-cuda/mmq.cu)
         return "gguf", accelerator.tops_int8_dense or 2 * sixteen
     return ("weight-only" if form.is_quantized else "16-bit"), sixteen
+
+
+COLLECTIVES = ("collective_latency", "collective_bytes", "collective_prefill")
+"""Fitted factors on the price of collectives: of a step's smallest, of what more tokens add, of a prompt's."""
+
+
+@lru_cache(maxsize=64)
+def link_factors(family: str) -> tuple[float, float, float]:
+    """What the fit makes of `COLLECTIVES` over a family of in-node links, against the plain constant."""
+    latency, growth, prompt = (fit.CONSTANTS.get(f"{name}@{family}", 1.0) for name in COLLECTIVES)
+    return latency, growth, prompt
 
 
 def rates_of(
@@ -354,12 +371,17 @@ def shape_of(arch: Architecture, weights: str, kv_cache: str, layout: Layout, ha
     return _shape(arch, weights, kv_cache, layout, hardware)
 
 
-def _wire(points: tuple[int, ...], seconds: tuple[float, ...], tokens: float) -> float:
-    """Seconds in collectives for that many tokens, straight between the sampled sizes and beyond them."""
-    last = len(points) - 2
-    at = 0
+def segment_of(points: tuple[int, ...], tokens: float) -> int:
+    """Which of the lines between sampled sizes a number of tokens lies on; the last for all beyond."""
+    at, last = 0, len(points) - 2
     while at < last and tokens > points[at + 1]:
         at += 1
+    return at
+
+
+def wire_s(points: tuple[int, ...], seconds: tuple[float, ...], tokens: float) -> float:
+    """Seconds in collectives for that many tokens, straight between the sampled sizes and beyond them."""
+    at = segment_of(points, tokens)
     low, high = points[at], points[at + 1]
     value = seconds[at] + (seconds[at + 1] - seconds[at]) * (tokens - low) / (high - low)
     return value if value > 0.0 else seconds[0] * tokens / points[0]
@@ -406,7 +428,7 @@ def _step(r: Rates, batch: float, sequence_kv_s: float, sequence_attention_s: fl
     overhead = r.pass_s + flight * r.sequence_s
     wire = r.wire_s
     if wire:
-        wire += r.wire_growth * (_wire(DECODE_POINTS, r.decode_wire, local) - r.decode_wire[0])
+        wire += r.wire_growth * (wire_s(DECODE_POINTS, r.decode_wire, local) - r.decode_wire[0])
     linear = (weight**OVERLAP_POWER + compute**OVERLAP_POWER) ** (1 / OVERLAP_POWER)
     streamed = kv if kv > attention else attention
     seconds = linear + streamed + overhead + wire
@@ -422,7 +444,7 @@ def prompt_s(r: Rates, tokens: float) -> tuple[float, float, float]:
     attention = 0.0
     for band, each in r.prefill_attention:
         attention += each * band.mean_seen(tokens)
-    wire = _wire(PREFILL_POINTS, r.prefill_wire, tokens / r.copies) if r.prefill_wire[0] else 0.0
+    wire = wire_s(PREFILL_POINTS, r.prefill_wire, tokens / r.copies) if r.prefill_wire[0] else 0.0
     rest = attention * tokens / r.copies + wire
     weight = r.dense_s + r.expert_s
     alone = (weight**OVERLAP_POWER + linear**OVERLAP_POWER) ** (1 / OVERLAP_POWER) + rest

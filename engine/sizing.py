@@ -265,6 +265,8 @@ class Training:
     one_gpu_tokens_per_s: float = 0.0  # the baseline of efficiency
     overlap_range: Interval = Interval(0.0, 0.0)  # tokens_per_s_gpu with no overlap and with the best measured
     serial_share: float = 0.0  # Amdahl: what of the work does not get faster with more GPUs
+    step_tokens: int = 0  # of one step over all replicas: whole micro-batches, so perhaps more than was asked
+    asked_step_tokens: int = 0  # as entered: the global batch, or the accumulation steps where those are given
 
 
 class FabricRow(NamedTuple):

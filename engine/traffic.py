@@ -1,4 +1,4 @@
-"""What a model's GPUs say to each other: the messages of one forward pass or one training step.
+"""What a model's GPUs say to each other: messages, their prices, and those of one forward pass of a serving engine.
 
 One place knows which collectives a layout needs; the speed models and the fabric table only price them.
 
@@ -9,9 +9,9 @@ tensor-parallel rank its slice. Experts spread over the tensor-parallel group ne
 holds every token, so the all-reduce merges experts too); experts spread wider, or under data-parallel
 attention, need an all-to-all before and one after the experts (Lepikhin et al. 2020, arXiv 2006.16668).
 
-Training follows ZeRO (Rajbhandari et al. 2019, arXiv 1910.02054, section 7: 2 psi elements a step up to stage
-2, 3 psi at stage 3) and Megatron's sequence parallelism (Korthikanti et al. 2022, arXiv 2205.05198, section
-4.2: an all-reduce becomes a reduce-scatter and an all-gather of the same bytes).
+TP ranks are neighbours. Serving engines then count PP, then DP (vLLM's parallel_state: DP x PP x TP); Megatron counts
+DP before PP (tp-cp-ep-dp-pp). A message knows how far apart the ranks of its group are, so a price needs no order.
+Training: `engine.training_traffic`.
 """
 
 from __future__ import annotations
@@ -22,17 +22,13 @@ from functools import lru_cache
 from typing import Literal
 
 from engine.architecture import Architecture
-from engine.collectives import Op, collective_s
+from engine.collectives import Curve, Op, curve
 from engine.hardware import Link
-from engine.parameters import count_parameters
-from engine.scenario import Hardware, Layout, Sharding, Workload
-from engine.training_memory.elements import adapter_widths
+from engine.scenario import Hardware, Layout
 
-Span = Literal["tp", "pp", "ep", "dp"]
-Order = Literal["serving", "training"]
+Span = Literal["tp", "pp", "ep", "cp", "dp"]
 
 ACTIVATION_BYTES = 2  # activations and gathered parameters travel in 16 bit
-NF4_BYTES = 4.127 / 8  # QLoRA's frozen parameters travel quantized (Dettmers et al. 2023, arXiv 2305.14314)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,20 +36,27 @@ class Message:
     """`count` equal collectives, one after the other, within groups of `ranks`.
 
     payload_bytes is what nccl-tests calls size: for all_reduce the buffer, for all_gather the gathered and for
-    reduce_scatter the whole buffer, for all_to_all what one rank sends in all, for send_recv what is sent.
-    span: which dimension of the layout the group lies along.
+    reduce_scatter the whole buffer, for all_to_all what one rank sends in all, for send_recv what is sent. count: a
+    mean over pipeline stages where their layers differ. span: which dimension of the layout the group lies along.
+    stride: GPUs from one rank of the group to its next. abreast: groups of a node that speak at once; 0: all it has.
     """
 
     op: Op
     payload_bytes: float
-    count: int
+    count: float
     ranks: int
     span: Span
+    stride: int = 1
+    abreast: int = 0
 
     @property
     def total_bytes(self) -> float:
         """Payload of all `count` collectives."""
         return self.payload_bytes * self.count
+
+    def within(self, gpus_per_node: int) -> int:
+        """How many ranks of one group share a node; 1 when every rank has its own."""
+        return max(1, min(self.ranks, gpus_per_node // self.stride))
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,14 +99,14 @@ def _forward(
     if spread and ep > 1:
         # each rank dispatches its part of the tokens to their experts' ranks, then gets them back
         sent = hidden_bytes / tp * max(1, arch.experts_per_token)
-        messages.append(Message("all_to_all", sent, 2 * blocks.moe, group, "ep"))
+        messages.append(Message("all_to_all", sent, 2 * blocks.moe, group, "ep", pp))
     elif spread:
         gathered = hidden_bytes * (group / tp)
-        messages.append(Message("all_gather", gathered, blocks.moe, group, "ep"))
-        messages.append(Message("reduce_scatter", gathered, blocks.moe, group, "ep"))
+        messages.append(Message("all_gather", gathered, blocks.moe, group, "ep", pp))
+        messages.append(Message("reduce_scatter", gathered, blocks.moe, group, "ep", pp))
     if pp > 1:
-        # hidden state and residual travel together, each tensor-parallel rank its slice
-        messages.append(Message("send_recv", 2 * hidden_bytes / tp, pp - 1, pp, "pp"))
+        # hidden state and residual travel together, each tensor-parallel rank its slice; those of one stage speak at once
+        messages.append(Message("send_recv", 2 * hidden_bytes / tp, pp - 1, pp, "pp", tp, tp))
         if attention_tp > 1:
             messages.append(Message("all_gather", 2 * hidden_bytes, pp - 1, tp, "tp"))
     return tuple(messages)
@@ -128,109 +131,39 @@ def prefill_traffic(
     return _forward(arch, layout.tp, layout.pp, layout.dp, layout.ep, layout.dp_attention, tokens, sampled)
 
 
-def training_traffic(
-    arch: Architecture,
-    layout: Layout,
-    tokens_per_micro_batch: int,
+def curve_of(
+    message: Message,
+    hardware: Hardware,
+    gpus: int,
     *,
-    micro_batches: int = 1,
-    sharding: Sharding = "zero3",
-    parameters: float,
-    trainable_parameters: float | None = None,
-    recompute: bool = True,
-    gradient_bytes: int = 2,
-    parameter_bytes: float = 2.0,
-) -> tuple[Message, ...]:
-    """Messages of one optimizer step of one model replica.
+    in_engine: bool = False,
+    intra: Link | None = None,
+    inter: Link | None = None,
+) -> Curve:
+    """Time of one collective of a message's group by its payload, on a layout of so many GPUs of the hardware.
 
-    tokens_per_micro_batch: tokens that one data-parallel rank takes through at once. parameters: of the whole
-    model; each rank of tp x pp holds its part. trainable_parameters: what has gradients (adapters for LoRA),
-    all of them when None. recompute: full activation recomputation repeats the forward messages.
-    gradient_bytes, parameter_bytes: width in which gradients are reduced and parameters are gathered.
-
-    Tensor parallelism: two all-reduces a layer forward, two backward, and two more when recomputed; with
-    sequence parallelism they become reduce-scatter and all-gather pairs that take as long. Pipeline: each
-    stage border once forward and once backward a micro-batch. Data parallel: ddp all-reduces the gradients;
-    zero1 and zero2 reduce-scatter them and all-gather the parameters; zero3 gathers the parameters forward
-    and backward in every micro-batch, layer by layer, and reduce-scatters the gradients in every one.
+    intra, inter: other links than the hardware's. Groups of a node that speak at the same time share its network
+    cards. A point-to-point message along the pipeline crosses nodes when any neighbours do: the slowest border sets
+    the pace.
     """
-    tp, pp, dp, ep = layout.tp, layout.pp, layout.dp, layout.ep
-    trainable = parameters if trainable_parameters is None else trainable_parameters
-    blocks = _blocks(arch)
-    hidden_bytes = float(tokens_per_micro_batch * arch.hidden_size * ACTIVATION_BYTES)
-    passes = 3 if recompute else 2
-    messages: list[Message] = []
-    stage_layers = max(1, -(-len(arch.layers) // pp))
-    share = stage_layers / max(1, len(arch.layers))
-    spread = blocks.moe > 0 and ep > 1
-    if tp > 1:
-        per_pass = blocks.mixers + blocks.dense + (0 if spread else blocks.moe)
-        count = max(1, round(per_pass * share)) * passes * micro_batches
-        messages.append(Message("all_reduce", hidden_bytes, count, tp, "tp"))
-    if spread:
-        sent = hidden_bytes / tp * max(1, arch.experts_per_token)
-        count = 2 * max(1, round(blocks.moe * share)) * passes * micro_batches
-        messages.append(Message("all_to_all", sent, count, ep, "ep"))
-    if pp > 1:
-        messages.append(Message("send_recv", hidden_bytes / tp, 2 * micro_batches, pp, "pp"))
-    if dp > 1:
-        held = parameters / (tp * pp)
-        gradients = trainable / (tp * pp) * gradient_bytes
-        if sharding == "ddp":
-            # buckets of 25 MB, the default of PyTorch's DistributedDataParallel
-            buckets = max(1, round(gradients / 25e6))
-            messages.append(Message("all_reduce", gradients / buckets, buckets, dp, "dp"))
-        elif sharding in ("zero1", "zero2"):
-            messages.append(Message("reduce_scatter", gradients / stage_layers, stage_layers, dp, "dp"))
-            moved = trainable / (tp * pp) * parameter_bytes
-            messages.append(Message("all_gather", moved / stage_layers, stage_layers, dp, "dp"))
-        else:
-            gathered = held * parameter_bytes / stage_layers
-            messages.append(Message("all_gather", gathered, 2 * stage_layers * micro_batches, dp, "dp"))
-            messages.append(Message("reduce_scatter", gradients / stage_layers, stage_layers * micro_batches, dp, "dp"))
-    return tuple(messages)
-
-
-@lru_cache(maxsize=1024)
-def workload_traffic(arch: Architecture, work: Workload, layout: Layout) -> tuple[Message, ...]:
-    """Messages of one optimizer step of a training workload; see `training_traffic`."""
-    parameters = float(count_parameters(arch).total)
-    trainable = parameters
-    if work.kind in ("lora", "qlora"):
-        widths = adapter_widths(arch, work.lora_targets, layout.tp, layout.pp, layout.ep)
-        trainable = float(max(widths) * work.lora_rank * layout.tp * layout.pp)
-    tokens = work.micro_batch * work.sequence_length
-    micro_batches = work.gradient_accumulation or max(1, round(work.global_batch_tokens / (tokens * max(1, layout.dp))))
-    return training_traffic(
-        arch,
-        layout,
-        tokens,
-        micro_batches=micro_batches,
-        sharding=work.sharding,
-        parameters=parameters,
-        trainable_parameters=trainable,
-        recompute=work.recompute == "full",
-        parameter_bytes=NF4_BYTES if work.kind == "qlora" else ACTIVATION_BYTES,
+    per_node = hardware.gpus_per_node
+    ranks, within = message.ranks, message.within(per_node)
+    if message.op == "send_recv":
+        within = 2 if within >= ranks else 1
+        ranks = 2
+    busy = min(per_node, gpus)
+    platform = hardware.platform
+    return curve(
+        message.op,
+        ranks,
+        within,
+        intra or hardware.intra_link,
+        inter or hardware.inter_link,
+        in_engine=in_engine,
+        peer_access=hardware.accelerator.peer_access,
+        groups_per_node=min(message.abreast, busy) if message.abreast else max(1, busy // within),
+        nics_per_node=platform.nics if platform is not None and platform.nics else None,
     )
-
-
-def ranks_per_node(layout: Layout, span: Span, gpus_per_node: int, order: Order = "serving") -> int:
-    """How many ranks of one group of that span share a node; 1 when every rank has its own.
-
-    TP ranks are neighbours in both orders. Serving engines then count PP, then DP (vLLM's
-    parallel_state: DP x PP x TP); Megatron counts DP before PP (tp-cp-ep-dp-pp).
-    """
-    tp, pp, dp = layout.tp, layout.pp, layout.dp
-    if span == "tp":
-        return max(1, min(tp, gpus_per_node))
-    if span == "ep":
-        within = gpus_per_node if order == "training" else max(1, gpus_per_node // pp)
-        return max(1, min(tp * dp, within))
-    if span == "pp":
-        stride = tp if order == "serving" else tp * dp
-        return max(1, min(pp, gpus_per_node // stride))
-    stride = tp * pp if order == "serving" else tp
-    return max(1, min(dp, gpus_per_node // stride))
 
 
 def message_s(
@@ -238,37 +171,13 @@ def message_s(
     layout: Layout,
     hardware: Hardware,
     *,
-    order: Order = "serving",
     in_engine: bool = False,
     intra: Link | None = None,
     inter: Link | None = None,
 ) -> float:
-    """Seconds that one collective of the message takes on that hardware (not times `count`).
-
-    intra, inter: other links than the hardware's. Groups of a node that speak at the same time share its
-    network cards. A point-to-point message along the pipeline crosses nodes when any neighbours do: the
-    slowest border sets the pace.
-    """
-    accelerator = hardware.accelerator
-    within = ranks_per_node(layout, message.span, hardware.gpus_per_node, order)
-    ranks = message.ranks
-    if message.op == "send_recv":
-        crosses = within < ranks
-        ranks, within = 2, (1 if crosses else 2)
-    groups = _groups_per_node(layout, message, hardware.gpus_per_node, within, order)
-    return collective_s(
-        message.op,
-        message.payload_bytes,
-        ranks,
-        within,
-        intra or hardware.intra_link,
-        inter or hardware.inter_link,
-        in_engine=in_engine,
-        accelerator_id=accelerator.id,
-        peer_access=accelerator.peer_access,
-        groups_per_node=groups,
-        nics_per_node=_nics(hardware),
-    )
+    """Seconds that one collective of the message takes on that hardware (not times `count`); links as `curve_of`."""
+    priced = curve_of(message, hardware, layout.gpus, in_engine=in_engine, intra=intra, inter=inter)
+    return priced.seconds(message.payload_bytes)
 
 
 def communication_s(
@@ -276,37 +185,18 @@ def communication_s(
     layout: Layout,
     hardware: Hardware,
     *,
-    order: Order = "serving",
     in_engine: bool = False,
 ) -> float:
     """Seconds of all messages one after the other, nothing overlapped."""
-    return sum(
-        message.count * message_s(message, layout, hardware, order=order, in_engine=in_engine) for message in messages
-    )
-
-
-def _groups_per_node(layout: Layout, message: Message, gpus_per_node: int, within: int, order: Order) -> int:
-    busy = min(gpus_per_node, layout.gpus)
-    if message.op == "send_recv":
-        # at a border between nodes the tensor-parallel ranks of one stage speak together
-        return max(1, min(layout.tp if order == "serving" else layout.tp * layout.dp, busy))
-    return max(1, busy // max(1, within))
-
-
-def _nics(hardware: Hardware) -> int | None:
-    platform = hardware.platform
-    return platform.nics if platform is not None and platform.nics else None
+    return sum(message.count * message_s(message, layout, hardware, in_engine=in_engine) for message in messages)
 
 
 __all__ = [
     "Message",
-    "Order",
     "Span",
     "communication_s",
+    "curve_of",
     "decode_traffic",
     "message_s",
     "prefill_traffic",
-    "ranks_per_node",
-    "training_traffic",
-    "workload_traffic",
 ]

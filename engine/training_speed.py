@@ -12,19 +12,21 @@ optimizer ends the step. FLOPs: `engine.flops`; collectives: `engine.collectives
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
 from engine.architecture import Architecture
+from engine.batch import Batch, asked_tokens, batch_of, context_ranks, stage_chunks
 from engine.calibration import training_speed as fit
-from engine.collectives import NOTHING, Curve, Op, curve
+from engine.collectives import Segments
 from engine.flops import active_elements, attention_flops_per_token, forward_flops_per_token
-from engine.hardware import Accelerator, Link
+from engine.hardware import Accelerator
 from engine.prices import run_usd
 from engine.scenario import Hardware, Layout, Scenario, Sharding, ShardingGroup, Software, Workload
 from engine.sizing import Interval, Memory, Training
-from engine.traffic import ranks_per_node
+from engine.traffic import Span, curve_of
+from engine.training_traffic import NF4_BYTES, Held, parts_of, traffic_of
 from engine.units import GB, SECONDS_PER_DAY, SECONDS_PER_HOUR, TERA
 
 ACTIVATION_BYTES = 2
@@ -53,8 +55,7 @@ class Body:
     attention_flops: forward, an average token, all layers. score_pairs: query-key pairs a token. streams: element-wise
     elements a token in all layers, of the hidden state (norms, residuals: every tensor-parallel rank may repeat
     them) and of what lies inside the blocks (which tensor parallelism splits). permuted: those that routing to
-    experts and back moves. held: parameters of the blocks, expert_parameters: the routed ones of them, outer:
-    embedding and head. kv_share: a layer's keys and values over the hidden size.
+    experts and back moves. held: parameters of the blocks, outer: of embedding and head.
     """
 
     layers: int
@@ -74,9 +75,7 @@ class Body:
     experts: int
     per_token: int
     held: int
-    expert_parameters: int
     outer: int
-    kv_share: float
 
     @property
     def parameters(self) -> int:
@@ -88,16 +87,14 @@ class Body:
 def body(architecture: Architecture, sequence_length: int) -> Body:
     """The sums of a model at a sequence length. Cached."""
     active = active_elements(architecture)
-    moe_layers = hidden_streams = inner_streams = held = experts = 0
+    parts = parts_of(architecture)
+    hidden_streams = inner_streams = 0
     pairs = 0.0
-    kv_width = 0
     hidden = architecture.hidden_size
     for layer, count in architecture.layer_runs():
         inner = 0
         for tensor in layer.tensors:
-            held += count * tensor.elements
             if tensor.part == "routed_expert":
-                experts += count * tensor.elements
                 copies = min(tensor.copies, architecture.experts_per_token)
             else:
                 copies = tensor.copies
@@ -106,16 +103,11 @@ def body(architecture: Architecture, sequence_length: int) -> Body:
         # norms and residuals read and write the hidden state; every product writes and rereads its inner side
         hidden_streams += count * 8 * hidden
         inner_streams += count * 2 * inner
-        if layer.ffn == "moe":
-            moe_layers += count
-        kv_width = max(kv_width, sum(cache.elements_per_token for cache in layer.caches))
         if layer.score_heads:
             pairs += count * layer.score_heads * (sequence_length + 1) / 2
-    outer = sum(t.elements for t in architecture.embedding) + sum(t.elements for t in architecture.head)
-    layers = len(architecture.layers)
     return Body(
-        layers=layers,
-        moe_layers=moe_layers,
+        layers=parts.layers,
+        moe_layers=parts.moe,
         projections=active.attention + active.dense + active.router,
         routed=active.routed,
         head=active.head,
@@ -123,17 +115,15 @@ def body(architecture: Architecture, sequence_length: int) -> Body:
         score_pairs=pairs,
         streams_hidden=hidden_streams,
         streams_inner=inner_streams,
-        permuted=moe_layers * 4 * hidden * max(1, architecture.experts_per_token),
+        permuted=parts.moe * 4 * hidden * max(1, architecture.experts_per_token),
         hidden=hidden,
         head_dim=architecture.head_dim,
         expert_width=architecture.expert_intermediate_size,
         vocabulary=architecture.vocab_size,
         experts=architecture.experts,
         per_token=max(1, architecture.experts_per_token),
-        held=held,
-        expert_parameters=experts,
-        outer=outer,
-        kv_share=kv_width / hidden if hidden else 0.0,
+        held=parts.held,
+        outer=parts.outer,
     )
 
 
@@ -324,14 +314,14 @@ POWER_SHARPNESS = 4
 
 @dataclass(slots=True)
 class Step:
-    """One optimizer step, seconds. `*_each_s` are of one micro-batch on the busiest stage.
+    """One optimizer step, seconds; tokens: of all replicas. `*_each_s` are of one micro-batch on the busiest stage.
 
     compute: kernels. tp, ep, pp, dp: collectives along each dimension of the layout, hidden or not. window:
     micro-batches behind which dp can hide. bubble_slots: idle micro-batch times of the pipeline. tail_s: optimizer
     and offload. seconds: the whole step; exposed_s: what communication adds to it.
     """
 
-    tokens: float
+    tokens: int
     micro_batches: int
     bubble_slots: float
     compute_each_s: float
@@ -342,19 +332,39 @@ class Step:
     window: float
     tail_s: float
     hidden_pp: float
+    held: Held
     seconds: float
     exposed_s: float
 
     def total(self, hidden_tp: float, hidden_ep: float, hidden_dp: float) -> tuple[float, float]:
         """Seconds of the step, and of them communication, when those shares of it hide behind compute."""
-        exposed_each = (
+        each = self.compute_each_s
+        path = (
             self.tp_each_s * (1 - hidden_tp) + self.ep_each_s * (1 - hidden_ep) + self.pp_each_s * (1 - self.hidden_pp)
         )
-        each = self.compute_each_s + exposed_each
         slots = self.micro_batches + self.bubble_slots
         # no more can hide than there is to hide behind
-        exposed_dp = max(self.dp_s * (1 - hidden_dp), self.dp_s - each * self.window)
-        return each * slots + exposed_dp + self.tail_s, exposed_each * slots + exposed_dp
+        waited = path * slots + max(self.dp_s * (1 - hidden_dp), self.dp_s - (each + path) * self.window)
+        return each * slots + waited + self.tail_s, waited
+
+    def exposed(
+        self, hidden_tp: float, hidden_ep: float, hidden_dp: float
+    ) -> Callable[[float, float, float, float], float]:
+        """What collectives add to the step by their seconds along tp, ep and cp, pp, dp, as any links take them.
+
+        The second figure of `total`, for the many links of a table.
+        """
+        count, compute, window = self.micro_batches, self.compute_each_s, self.window
+        slots = (count + self.bubble_slots) / count
+        tp, ep, pp, dp = 1 - hidden_tp, 1 - hidden_ep, 1 - self.hidden_pp, 1 - hidden_dp
+
+        def waited(tp_s: float, ep_s: float, pp_s: float, dp_s: float) -> float:
+            path = tp_s * tp + ep_s * ep + pp_s * pp
+            shown = dp_s * dp
+            least = dp_s - (compute + path / count) * window
+            return path * slots + (least if least > shown else shown)
+
+        return waited
 
     @property
     def bubble_s(self) -> float:
@@ -470,7 +480,7 @@ def step(
 ) -> Step:
     """One optimizer step on a build in one layout, with the global batch that the workload asks.
 
-    Where the batch has fewer micro-batches than replicas, every replica still runs one: the batch is then larger.
+    Every replica runs whole micro-batches, at least one: the batch may be larger than asked (`engine.batch`).
     """
     return next(steps(architecture, hardware, workload, (layout,), constants))
 
@@ -487,29 +497,16 @@ def steps(
     r = rates(hardware.accelerator, workload.compute_dtype, workload.software, constants)
     known: dict[tuple[int, int, int], Kernels] = {}
     for layout in layouts:
-        split = (layout.tp, layout.ep, context_ranks(workload, layout))
+        split = (layout.tp, layout.ep, context_ranks(workload, layout.dp))
         made = known.get(split)
         if made is None:
             tokens = workload.micro_batch * workload.sequence_length / split[2]
             made = known[split] = kernels(b, r, workload, tokens, layout.tp, layout.ep)
-        yield assemble(b, r, made, hardware, workload, layout)
-
-
-def context_ranks(workload: Workload, layout: Layout) -> int:
-    """Data-parallel ranks that share one sequence."""
-    shared = workload.context_parallel
-    return 1 if shared == 1 else max(1, min(shared, layout.dp))
-
-
-def micro_batch_count(workload: Workload, replicas: float) -> int:
-    """Micro-batches that each replica runs a step."""
-    if workload.gradient_accumulation is not None:
-        return max(1, workload.gradient_accumulation)
-    each = workload.sequence_length * workload.micro_batch
-    return max(1, round(workload.global_batch_tokens / (each * replicas)))
+        yield assemble(architecture, b, r, made, hardware, workload, layout)
 
 
 def assemble(
+    architecture: Architecture,
     b: Body,
     r: Rates,
     made: Kernels,
@@ -523,88 +520,113 @@ def assemble(
     how: a sharding and its reach other than the workload's.
     """
     sharding, reach = how or (workload.sharding, workload.sharding_group)
-    t = r.tier
-    tp, pp, dp, ep = layout.tp, layout.pp, layout.dp, layout.ep
-    cp = context_ranks(workload, layout)
-    tokens = workload.micro_batch * workload.sequence_length / cp
-    micro_batches = micro_batch_count(workload, dp / cp)
+    t, pp = r.tier, layout.pp
+    batch = batch_of(workload, layout.dp)
 
     # a stage: the busiest one sets the pace
-    chunks, share = 1, 1.0
+    chunks = stage_chunks(workload, b.layers, pp)
     through = max(made.layers_s, made.launch_s)
     if pp == 1:
         compute = through + made.head_s
     else:
-        if workload.pipeline_schedule == "interleaved":
-            chunks = max(1, min(workload.virtual_stages or 2, b.layers // pp))
         share = -(-b.layers // pp) / max(1, b.layers)
         mean = (through + made.head_s) / pp
         # planners take layers off the last stage for the head where they can
         compute = max(through * share, mean if workload.software == "tuned" else mean + made.head_s / pp)
 
-    wires = _wires(hardware, layout, cp, sharding, reach)
-    # collectives that a micro-batch waits for
-    tp_s = ep_s = pp_s = 0.0
-    hidden_bytes = tokens * b.hidden * ACTIVATION_BYTES
-    if tp > 1:
-        tp_s = wires.tp.seconds(hidden_bytes) * 2 * b.layers * share * made.passes
-    if ep > 1 and b.moe_layers:
-        one = wires.ep.seconds(hidden_bytes / tp * b.per_token)
-        ep_s = one * 2 * b.moe_layers * share * made.passes
-    if cp > 1:
-        # each context rank collects the keys and values of the others, layer by layer
-        one = wires.context.seconds(hidden_bytes * cp * b.kv_share / tp)
-        ep_s += one * b.layers * share * made.passes
-    if pp > 1:
-        pp_s = wires.border.seconds(hidden_bytes / tp) * 2 * chunks
-
-    # gradients and sharded parameters travel beside it
-    held = (b.held - b.expert_parameters + b.outer) / (tp * pp)
-    experts_held = b.expert_parameters / (max(tp, ep) * pp)
-    local = trainable = held + experts_held
-    if workload.kind in ("lora", "qlora"):
-        trainable = adapter_parameters(b, workload.lora_rank) / (tp * pp)
-    # gradients of plain data parallelism hide behind the last backward pass; zero2 reduces in every micro-batch
-    dp_s, window = 0.0, BACKWARD_SHARE * (micro_batches if sharding == "zero2" else 1)
-    if dp > 1:
-        if sharding == "zero3":
-            weight_bytes = QUANTIZED_BYTES if workload.kind == "qlora" else 2.0
-            # one collective for each layer of the stage
-            pieces = max(1.0, b.layers / pp)
-            gather = pieces * wires.gather.seconds(held * weight_bytes / pieces)
-            if experts_held:
-                gather += pieces * wires.experts.seconds(experts_held * weight_bytes / pieces)
-            # weights forward and again backward, gradients as reduce-scatter of the trained share
-            dp_s = gather * (2.0 + trainable / local * 2.0 / weight_bytes) * micro_batches
-            window = float(micro_batches)
-            dp_s += wires.reduce.seconds(trainable * 2.0 / wires.group)
-        elif sharding == "ddp":
-            dp_s = wires.reduce.seconds(trainable * 2.0)
-        else:
-            dp_s = wires.scatter.seconds(trainable * 2.0)
-            dp_s += wires.gather.seconds(trainable * 2.0)
-
-    pinned = workload.overlap
+    _, held, patterns = _priced_traffic(architecture, hardware, workload, layout, sharding, reach)
+    spent, count, tokens = [0.0, 0.0, 0.0, 0.0], batch.micro_batches, batch.rank_tokens
+    for kind, each_token, fixed, each, once, segments in patterns:
+        payload = each_token * tokens + fixed
+        for limit, alpha, beta in segments:  # `Curve.seconds`, without a call for each of a search's messages
+            if payload <= limit:
+                spent[kind] += (alpha + payload * beta) * (each * count + once)
+                break
     made_step = Step(
-        tokens=micro_batches * workload.micro_batch * workload.sequence_length * dp / cp,
-        micro_batches=micro_batches,
+        tokens=batch.tokens,
+        micro_batches=count,
         bubble_slots=(pp - 1) / chunks,
         compute_each_s=compute,
-        tp_each_s=tp_s,
-        ep_each_s=ep_s,
-        pp_each_s=pp_s,
-        dp_s=dp_s,
-        window=window,
-        tail_s=_ending(b, r, workload, sharding, trainable, local, dp, micro_batches),
+        tp_each_s=spent[0] / count,
+        ep_each_s=spent[1] / count,
+        pp_each_s=spent[2] / count,
+        dp_s=spent[3],
+        window=hiding_window(sharding, count),
+        tail_s=_ending(b, r, workload, sharding, held, layout.dp, count),
         hidden_pp=t.overlap_pp,
+        held=held,
         seconds=0.0,
         exposed_s=0.0,
     )
-    if pinned is None:
-        made_step.seconds, made_step.exposed_s = made_step.total(t.overlap_tp, t.overlap_ep, t.overlap_dp)
-    else:
-        made_step.seconds, made_step.exposed_s = made_step.total(pinned, pinned, pinned)
+    made_step.seconds, made_step.exposed_s = made_step.total(*hidden_shares(r, workload))
     return made_step
+
+
+PATH_SPANS: tuple[tuple[Span, ...], ...] = (("tp",), ("ep", "cp"), ("pp",), ("dp",))
+"""The spans of a step's messages as `Step` sums them: tensor, expert and context, pipeline, data parallel."""
+_PLACE: dict[Span, int] = {span: place for place, spans in enumerate(PATH_SPANS) for span in spans}
+_Priced = tuple[tuple[int, float, float, float, float, Segments], ...]
+_known_prices: dict[tuple[object, ...], tuple[object, Held, _Priced]] = {}
+
+
+def _priced_traffic(
+    architecture: Architecture,
+    hardware: Hardware,
+    workload: Workload,
+    layout: Layout,
+    sharding: Sharding,
+    reach: ShardingGroup,
+) -> tuple[object, Held, _Priced]:
+    """(keeper, what a rank holds, each pattern of the layout's traffic with its time curve on the build). Cached.
+
+    A pattern: (place in PATH_SPANS, bytes a token, fixed bytes, collectives of a micro-batch, of a step, segments).
+    """
+    intra, inter, platform, per_node = (
+        hardware.intra_link, hardware.inter_link, hardware.platform, hardware.gpus_per_node,
+    )  # fmt: skip
+    tp, pp, dp, ep, w = layout.tp, layout.pp, layout.dp, layout.ep, workload
+    key = (
+        id(architecture), tp, pp, dp, ep, per_node, sharding, reach, id(intra), id(inter), id(platform),
+        hardware.accelerator.peer_access, w.kind, w.recompute, w.context_parallel, w.pipeline_schedule,
+        w.virtual_stages, w.lora_targets, w.lora_rank,
+    )  # fmt: skip
+    known = _known_prices.get(key)
+    if known is not None:
+        return known
+    traffic = traffic_of(architecture, workload, layout, per_node, sharding, reach)
+    batch = Batch(1, 1, 1, 1.0, 1)
+    made = tuple(
+        (
+            _PLACE[one.span],
+            one.bytes_a_token,
+            one.fixed_bytes,
+            one.each,
+            one.once,
+            curve_of(one.message(batch), hardware, layout.gpus).segments,
+        )
+        for one in traffic.patterns
+    )
+    if len(_known_prices) > 20000:
+        _known_prices.clear()
+    # what the key names by identity is kept beside the answer, so that the identities stay taken
+    found = _known_prices[key] = ((architecture, intra, inter, platform), traffic.held, made)
+    return found
+
+
+def hidden_shares(r: Rates, workload: Workload) -> tuple[float, float, float]:
+    """(tensor, expert and context, data parallel) shares of communication that hide: as entered, else the tier's."""
+    pinned, t = workload.overlap, r.tier
+    return (t.overlap_tp, t.overlap_ep, t.overlap_dp) if pinned is None else (pinned, pinned, pinned)
+
+
+def hiding_window(sharding: Sharding, micro_batches: int) -> float:
+    """Micro-batches behind which data-parallel collectives can hide.
+
+    zero3: all of them. Else gradients hide behind backward passes: of the last micro-batch, under zero2 of every one.
+    """
+    if sharding == "zero3":
+        return float(micro_batches)
+    return BACKWARD_SHARE * (micro_batches if sharding == "zero2" else 1)
 
 
 def _ending(
@@ -612,13 +634,12 @@ def _ending(
     r: Rates,
     workload: Workload,
     sharding: Sharding,
-    trainable: float,
-    local: float,
+    held: Held,
     dp: int,
     micro_batches: int,
 ) -> float:
     """Seconds of the optimizer, and of what offload streams over the host's link and cannot hide."""
-    t = r.tier
+    t, trainable, local = r.tier, held.all_trained, held.all
     owned = trainable / (1 if sharding == "ddp" else dp)
     volume = owned * OPTIMIZER_BYTES[workload.optimizer]
     if workload.offload == "none":
@@ -629,7 +650,7 @@ def _ending(
         tail += owned * MUON_FLOPS_PER_WIDTH * b.hidden / r.matrix_16bit
     streamed = 0.0
     if workload.offload == "parameters":
-        weight_bytes = QUANTIZED_BYTES if workload.kind == "qlora" else 2.0
+        weight_bytes = NF4_BYTES if workload.kind == "qlora" else 2.0
         share = dp if sharding == "zero3" else 1
         # weights come in forward and backward, gradients go out and are added to
         streamed = local / share * 2 * weight_bytes + trainable / share * 4.0
@@ -646,8 +667,6 @@ BACKWARD_SHARE = 0.67
 """Share of a pass over the layers in which gradients appear: the backward two of three forwards."""
 DEQUANTIZED_BYTES = 4.5
 """NF4 read (0.5) and 16-bit written and read back (4), for each parameter of a dequantized weight."""
-QUANTIZED_BYTES = 0.53
-"""NF4 with double quantization: 4.127 bits a parameter and its unquantized norms."""
 LOSS_BYTES = {"eager": 1e9, "eager-16bit": 1e9, "compiled": 12.0, "chunked": 10.0, "fused": 6.0}
 """Traffic a logit of the loss kernels: fp32 logits and gradients written and read once each, or kept on chip."""
 OPTIMIZER_BYTES = {
@@ -676,101 +695,6 @@ OPTIMIZER_STATE_BYTES = {
 """States and master copy kept for each trained parameter."""
 MUON_FLOPS_PER_WIDTH = 30.0
 """Five Newton-Schulz steps of three products, 2 FLOPs each, a parameter and unit of width (Jordan et al. 2024)."""
-
-
-def adapter_parameters(b: Body, rank: int) -> float:
-    """Trainable parameters of LoRA adapters on every linear layer: rank times both widths of each."""
-    return rank * (b.streams_inner / 2 + 5 * b.hidden * b.layers)
-
-
-@dataclass(frozen=True, slots=True)
-class Wires:
-    """How long the collectives of a layout on a build take, by their payload.
-
-    tp, ep, context, border: on the path of a micro-batch. gather, experts: of parameters, over the `group` ranks that
-    share them and the ranks that hold the same experts. scatter: of gradients to their shards; reduce: of whole
-    gradients, under hybrid sharding those of a shard between the nodes.
-    """
-
-    tp: Curve
-    ep: Curve
-    context: Curve
-    border: Curve
-    group: int
-    gather: Curve
-    experts: Curve
-    scatter: Curve
-    reduce: Curve
-
-
-def _wires(hardware: Hardware, layout: Layout, cp: int, sharding: Sharding, reach: ShardingGroup) -> Wires:
-    platform = hardware.platform
-    nics = platform.nics if platform is not None and platform.nics else None
-    return _wires_of(
-        hardware.intra_link,
-        hardware.inter_link,
-        hardware.accelerator.peer_access,
-        nics,
-        hardware.gpus_per_node,
-        layout,
-        cp,
-        sharding,
-        reach,
-    )
-
-
-@lru_cache(maxsize=8192)
-def _wires_of(
-    intra: Link,
-    inter: Link,
-    peer_access: bool,
-    nics: int | None,
-    per_node: int,
-    layout: Layout,
-    cp: int,
-    sharding: Sharding,
-    reach: ShardingGroup,
-) -> Wires:
-    busy = min(per_node, layout.gpus)
-
-    def wire(op: Op, ranks: int, within: int) -> Curve:
-        if ranks <= 1:
-            return NOTHING
-        return curve(
-            op,
-            ranks,
-            within,
-            intra,
-            inter,
-            peer_access=peer_access,
-            groups_per_node=max(1, busy // within),
-            nics_per_node=nics,
-        )
-
-    tp, pp, dp, ep = layout.tp, layout.pp, layout.dp, layout.ep
-    inside = ranks_per_node(layout, "dp", per_node, "training")
-    stages_inside = ranks_per_node(layout, "pp", per_node, "training")
-    hybrid = sharding == "zero3" and reach == "node" and inside < dp
-    group = inside if hybrid else dp
-    others = min(group, max(1, dp // ep))
-    scatter = reduce = NOTHING
-    if sharding == "ddp":
-        reduce = wire("all_reduce", dp, inside)
-    elif sharding != "zero3":
-        scatter = wire("reduce_scatter", dp, inside)
-    elif hybrid:
-        reduce = wire("all_reduce", dp // inside, 1)
-    return Wires(
-        tp=wire("all_reduce", tp, min(tp, per_node)),
-        ep=wire("all_to_all", ep, ranks_per_node(layout, "ep", per_node, "training")),
-        context=wire("all_gather", cp, min(cp, max(1, per_node // tp))),
-        border=wire("send_recv", 2, 2 if stages_inside >= pp else 1) if pp > 1 else NOTHING,
-        group=group,
-        gather=wire("all_gather", group, min(inside, group)),
-        experts=wire("all_gather", others, min(inside, others)),
-        scatter=scatter,
-        reduce=reduce,
-    )
 
 
 def interval_group(architecture: Architecture, workload: Workload) -> str:
@@ -851,6 +775,8 @@ def training_speed(scenario: Scenario, layout: Layout, memory: Memory, made: Ste
         one_gpu_tokens_per_s=alone,
         overlap_range=Interval(worst, best),
         serial_share=serial_share(efficiency, gpus),
+        step_tokens=made.tokens,
+        asked_step_tokens=asked_tokens(workload, layout.dp),
     )
 
 

@@ -2,16 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Literal
 
-from engine.fabric import Terms, price_table, serving_terms, training_terms
+from engine.fabric import (
+    Samples,
+    ServingTerms,
+    TrainingTerms,
+    of_spans,
+    only_tp,
+    price_across,
+    price_in_place,
+    samples_on,
+    serving_terms,
+    training_terms,
+    waits_by_link,
+)
 from engine.hardware import Link
+from engine.serving_speed import segment_of
 from engine.sizing import FabricRow, FigureKind
 from engine.traffic import Message
+from engine.training_speed import PATH_SPANS
 from engine.workings.case import Case
 from engine.workings.record import Sheet, Working
 
-MODEL = "engine.fabric: the same traffic priced over every link (engine.traffic, engine.collectives)"
+MESSAGES = "engine.traffic, engine.training_traffic"
+MODEL = f"engine.fabric: this layout's messages with every link in its place ({MESSAGES}, engine.collectives)"
 
 
 def _row(case: Case, link: str) -> FabricRow:
@@ -30,12 +46,12 @@ def _link(case: Case, link: str) -> Link:
     raise KeyError(f"fabric.{link}")
 
 
-def _terms(case: Case) -> Terms:
+def _terms(case: Case) -> ServingTerms | TrainingTerms:
     plan = case.plan
     if plan.serving is not None:
-        return serving_terms(plan.scenario, plan.layout, plan.serving)
+        return serving_terms(plan.scenario, case.layout, plan.serving)
     if plan.training is not None:
-        return training_terms(plan.scenario, plan.layout, plan.training)
+        return training_terms(plan.scenario, case.layout)
     raise KeyError("fabric")
 
 
@@ -43,54 +59,72 @@ def _words(message: Message) -> str:
     return f"{message.op.replace('_', ' ')} of {message.payload_bytes:,.0f} bytes over {message.ranks} ranks ({message.span})"
 
 
-def _price(case: Case, link: str, message: Message, groups: int = 1) -> float:
-    return price_table(case.scenario, message, groups)[link]
-
-
 def _kind(case: Case, link: str) -> FigureKind:
     return _row(case, link).kind
 
 
-def _sum(case: Case, sheet: Sheet, link: str, messages: tuple[Message, ...], groups: int = 1) -> str:
+def _sum(case: Case, sheet: Sheet, link: str, messages: Sequence[Message], price: Callable[[Message], float]) -> str:
     """Count x seconds of each message over that link, as arithmetic."""
     terms = []
     for message in messages:
-        name = f"{message.op}_{message.span}"
-        count = sheet.put(f"{name}_count", message.count, "", f"{_words(message)}: engine.traffic")
-        each = sheet.put(
-            f"{name}_s",
-            _price(case, link, message, groups),
-            "s",
-            f"{_words(message)} over {_row(case, link).name}: engine.collectives",
-            _kind(case, link),
-        )
-        terms.append(f"{count} * {each}")
+        name, source = f"{message.op}_{message.span}", f"{_words(message)}: {MESSAGES}"
+        count = sheet.put(f"{name}_count", message.count, "", source)
+        words = f"{_words(message)} over {_row(case, link).name}: engine.collectives"
+        terms.append(f"{count} * {sheet.put(f'{name}_s', price(message), 's', words, _kind(case, link))}")
     return " + ".join(terms) or "0"
 
 
-def _spans(messages: tuple[Message, ...]) -> tuple[tuple[Message, ...], tuple[Message, ...]]:
-    """(messages that a step waits for, data-parallel ones beside it)."""
-    return tuple(m for m in messages if m.span != "dp"), tuple(m for m in messages if m.span == "dp")
+def _in_place(case: Case, sheet: Sheet, link: str, messages: Sequence[Message], gpus: int) -> str:
+    return _sum(case, sheet, link, messages, lambda one: price_in_place(case.scenario, one, gpus)[link])
 
 
-def _scale(sheet: Sheet, terms: Terms) -> str:
-    if terms.scale == 1.0:
-        return ""
-    what = "what the speed model makes of this traffic over the links in use, against its plain price"
-    return f"{sheet.put('scale', terms.scale, '', what, 'fitted')} * "
+def _across_link(case: Case, sheet: Sheet, link: str, messages: Sequence[Message], groups: int) -> str:
+    return _sum(case, sheet, link, messages, lambda one: price_across(case.scenario, one, groups)[link])
+
+
+def _pass(case: Case, sheet: Sheet, link: str, samples: Samples, gpus: int, tokens: float, name: str) -> str:
+    """Seconds of a pass between two priced sizes, with the fitted factors, as arithmetic."""
+
+    def at(index: int) -> str:
+        return f"({_in_place(case, sheet, link, samples.messages[index], gpus)})"
+
+    points = samples.points
+    low = segment_of(points, tokens)
+    size = sheet.put(name, tokens, "tokens", "of a pass: engine.serving_speed")
+    line = f"({at(low)} + ({at(low + 1)} - {at(low)}) * ({size} - {points[low]}) / ({points[low + 1]} - {points[low]}))"
+    ends = [
+        sum(m.count * price_in_place(case.scenario, m, gpus)[link] for m in samples.messages[index])
+        for index in (low, low + 1)
+    ]
+    if ends[0] + (ends[1] - ends[0]) * (tokens - points[low]) / (points[low + 1] - points[low]) <= 0.0:
+        line = f"({at(0)} * {size} / {points[0]})"
+    what = "what the fit makes of collectives in an engine: engine.calibration.serving_speed"
+    growth = sheet.put("growth", samples.growth, "", what, "fitted")
+    if samples.growth == samples.latency:
+        return f"{growth} * {line}"
+    latency = sheet.put("latency", samples.latency, "", what, "fitted")
+    return f"({latency} * {at(0)} + {growth} * ({line} - {at(0)}))"
 
 
 def _seconds(case: Case, link: str) -> Working:
     sheet, row, terms = Sheet(), _row(case, link), _terms(case)
-    unit = "token" if case.scenario.workload.is_inference else "step"
-    total = _sum(case, sheet, link, terms.messages)
+    if isinstance(terms, ServingTerms):
+        samples = samples_on(case.scenario.hardware, terms, _link(case, link))[0]
+        expression = _pass(case, sheet, link, samples, terms.layout.gpus, terms.tokens, "tokens")
+        if terms.scale != 1.0:
+            what = "links of a token in the speed figures over this pricing of them"
+            expression = f"{sheet.put('scale', terms.scale, '', what, 'fitted')} * {expression}"
+        formula = "messages of one token x seconds of each, straight between two sizes of a pass"
+    else:
+        expression = _in_place(case, sheet, link, terms.messages, terms.layout.gpus)
+        formula = "messages of one step x seconds of each, hidden behind compute or not"
     return sheet.working(
         f"fabric.{link}.seconds",
-        f"In links over {row.name}",
+        f"In links with {row.name}",
         row.seconds,
         "s",
-        f"messages of one {unit} x seconds of each",
-        f"{_scale(sheet, terms)}({total})",
+        formula,
+        expression,
         row.kind,
         MODEL,
         note=row.assumed,
@@ -100,15 +134,15 @@ def _seconds(case: Case, link: str) -> Working:
 def _prefill(case: Case, link: str) -> Working:
     sheet, row, terms = Sheet(), _row(case, link), _terms(case)
     expression = "0"
-    if terms.prompt:
-        passes = sheet.put("passes", terms.passes, "", "passes of one prompt, with the speed model's scale", "fitted")
-        expression = f"{passes} * ({_sum(case, sheet, link, terms.prompt)})"
+    if isinstance(terms, ServingTerms):
+        samples = samples_on(case.scenario.hardware, terms, _link(case, link))[1]
+        expression = _pass(case, sheet, link, samples, terms.layout.gpus, terms.prompt_tokens, "prompt_tokens")
     return sheet.working(
         f"fabric.{link}.prefill_seconds",
-        f"In links over {row.name}, one prompt",
+        f"In links with {row.name}, one prompt",
         row.prefill_seconds,
         "s",
-        "passes of a prompt x messages x seconds of each",
+        "messages of one prompt x seconds of each, straight between two sizes of a pass",
         expression,
         row.kind,
         MODEL,
@@ -116,41 +150,54 @@ def _prefill(case: Case, link: str) -> Working:
     )
 
 
-def _wait_value(case: Case, link: str, terms: Terms) -> float:
-    row = _row(case, link)
-    if case.scenario.workload.is_inference:
-        return row.seconds + terms.prompts * row.prefill_seconds
-    path, beside = _spans(terms.messages)
-    waited = sum(m.count * _price(case, link, m) for m in path)
-    hidden = sum(m.count * _price(case, link, m) for m in beside)
-    return waited + max(hidden * (1.0 - terms.overlap), hidden - terms.hidden_s)
-
-
-def _hidden(sheet: Sheet, terms: Terms, total: str) -> str:
-    overlap = sheet.put("overlap", terms.overlap, "", "share of data-parallel messages behind compute", "fitted")
-    behind = sheet.put("most_hidden", terms.hidden_s, "s", "no more hides than this share of the step", "fitted")
-    return f"max(({total}) * (1 - {overlap}), {total} - {behind})"
+def _exposed(case: Case, sheet: Sheet, terms: TrainingTerms, totals: Sequence[str]) -> str:
+    """What of a step's collectives does not hide, as arithmetic; totals: those of tp, ep and cp, pp, dp."""
+    made = terms.step
+    entered = case.scenario.workload.overlap is not None
+    shares = (terms.hidden[0], terms.hidden[1], made.hidden_pp)
+    path = []
+    for name, share, total in zip(("tp", "ep", "pp"), shares, totals, strict=False):
+        if total != "0":
+            kind: FigureKind = "entered" if entered and name != "pp" else "fitted"
+            hides = sheet.put(f"{name}_hidden", share, "", "share behind compute: engine.training_speed", kind)
+            path.append(f"({total}) * (1 - {hides})")
+    count = sheet.put("micro_batches", made.micro_batches, "", "of a step: engine.batch")
+    each = f"({' + '.join(path) or '0'}) / {count}"
+    slots = count
+    if made.bubble_slots:
+        slots = f"({count} + {sheet.put('bubble_slots', made.bubble_slots, 'micro-batches', 'engine.training_speed')})"
+    expression = f"{each} * {slots}"
+    if totals[3] != "0":
+        kind = "entered" if entered else "fitted"
+        hides = sheet.put("dp_hidden", terms.hidden[2], "", "share behind compute: engine.training_speed", kind)
+        kernels = sheet.put("kernels_each", made.compute_each_s, "s", "kernels of one micro-batch", "fitted")
+        window = sheet.put("window", made.window, "micro-batches", "behind which replicas' messages can hide")
+        dp = f"({totals[3]})"
+        expression += f" + max({dp} * (1 - {hides}), {dp} - ({kernels} + {each}) * {window})"
+    return expression
 
 
 def _wait(case: Case, link: str) -> Working:
     sheet, row, terms = Sheet(), _row(case, link), _terms(case)
-    if case.scenario.workload.is_inference:
+    if isinstance(terms, ServingTerms):
         own = sheet.see("decode", row.seconds, "s", f"fabric.{link}.seconds", row.kind)
         prompts = sheet.put(
             "prompts_per_token", terms.prompts, "", "prompts of others that pass for each token", "fitted"
         )
         prompt = sheet.see("prompt", row.prefill_seconds, "s", f"fabric.{link}.prefill_seconds", row.kind)
         expression, formula = f"{own} + {prompts} * {prompt}", "links of a token + links of the prompts that pass it"
+        if terms.slowest != 1.0:
+            what = "slowest pipeline stage over the mean: engine.serving_speed"
+            expression = f"{sheet.put('slowest', terms.slowest, '', what)} * {expression}"
     else:
-        path, beside = _spans(terms.messages)
-        expression = _sum(case, sheet, link, path)
-        if beside:
-            expression += f" + {_hidden(sheet, terms, _sum(case, sheet, link, beside))}"
+        gpus = terms.layout.gpus
+        totals = [_in_place(case, sheet, link, of_spans(terms.messages, spans), gpus) for spans in PATH_SPANS]
+        expression = _exposed(case, sheet, terms, totals)
         formula = "messages that the step waits for + what of the data-parallel ones does not hide"
     return sheet.working(
         f"fabric.{link}.wait_s",
         f"Waiting for {row.name}",
-        _wait_value(case, link, terms),
+        waits_by_link(case.scenario, terms)[link],
         "s",
         formula,
         expression,
@@ -165,7 +212,7 @@ def _base(sheet: Sheet, value: float) -> str:
 
 def _share(case: Case, link: str) -> Working:
     sheet, row, terms = Sheet(), _row(case, link), _terms(case)
-    wait = sheet.see("links", _wait_value(case, link, terms), "s", f"fabric.{link}.wait_s", row.kind)
+    wait = sheet.see("links", waits_by_link(case.scenario, terms)[link], "s", f"fabric.{link}.wait_s", row.kind)
     base = _base(sheet, terms.base_s)
     return sheet.working(
         f"fabric.{link}.share",
@@ -187,16 +234,16 @@ def _links(case: Case) -> tuple[str, ...]:
 def _relative(case: Case, link: str) -> Working:
     sheet, row, terms = Sheet(), _row(case, link), _terms(case)
     base = _base(sheet, terms.base_s)
-    waits = {other: _wait_value(case, other, terms) for other in _links(case)}
+    waits = waits_by_link(case.scenario, terms)
     fastest = min(waits, key=lambda other: waits[other])
     best = sheet.see("fastest_link", waits[fastest], "s", f"fabric.{fastest}.wait_s", "fitted")
     own = sheet.see("this_link", waits[link], "s", f"fabric.{link}.wait_s", row.kind)
     return sheet.working(
         f"fabric.{link}.relative_speed",
-        f"Speed left over {row.name}",
+        f"Speed left with {row.name}",
         row.relative_speed,
         "",
-        f"step over the fastest link of the table ({fastest}) / step over this one",
+        f"this layout's step with the fastest link of the table ({fastest}) in its place / with this one",
         f"({base} + {best}) / ({base} + {own})",
         row.kind,
         MODEL,
@@ -204,7 +251,7 @@ def _relative(case: Case, link: str) -> Working:
     )
 
 
-def _across(dimension: str) -> Callable[[Case, str], Working]:
+def _across(dimension: Literal["tp", "pp", "dp"]) -> Callable[[Case, str], Working]:
     """The speed left when only tp, pp or dp crosses the link."""
 
     def make(case: Case, link: str) -> Working:
@@ -214,46 +261,14 @@ def _across(dimension: str) -> Callable[[Case, str], Working]:
         value: float | None = getattr(row, field)
         if value is None:
             raise KeyError(figure)
-        inference = case.scenario.workload.is_inference
-        if inference and dimension == "dp":
+        if isinstance(terms, ServingTerms) and dimension == "dp":
             return sheet.working(
                 figure, title, value, "", "replicas share no traffic: a router sends them text", "1", "counted", MODEL
             )
-        base_s = terms.base_pp_s if dimension == "pp" else terms.base_s
-        messages: tuple[Message, ...] = getattr(terms, dimension)
-        prompt = terms.pp_prompt if dimension == "pp" else tuple(m for m in terms.prompt if m.span == dimension)
-        groups = 1 if dimension == "tp" else terms.groups
-        factor = terms.scale if dimension == "tp" else 1.0
-
-        def wait(other: str) -> float:
-            if inference and dimension == "tp" and len(messages) == len(terms.messages):
-                return _wait_value(case, other, terms)
-            total = factor * sum(m.count * _price(case, other, m, groups) for m in messages)
-            total += terms.prompts * terms.passes * sum(m.count * _price(case, other, m, groups) for m in prompt)
-            if dimension == "dp":
-                return max(total * (1.0 - terms.overlap), total - terms.hidden_s)
-            return total
-
-        waits = {other: wait(other) for other in _links(case)}
-        fastest = min(waits, key=lambda other: waits[other])
-        base = _base(sheet, base_s)
-        best = sheet.put("fastest_link", waits[fastest], "s", f"the same over {fastest}", "fitted")
-        if inference and dimension == "tp" and len(messages) == len(terms.messages):
-            own = sheet.see("this_link", waits[link], "s", f"fabric.{link}.wait_s", row.kind)
+        if isinstance(terms, ServingTerms):
+            base, best, own, fastest = _serving_across(case, sheet, link, terms, dimension)
         else:
-            own = _sum(case, sheet, link, messages, groups)
-            if factor != 1.0:
-                own = f"{_scale(sheet, terms)}({own})"
-            if prompt:
-                prompts = sheet.put(
-                    "prompts_per_token", terms.prompts, "", "prompts of others that pass for each token", "fitted"
-                )
-                passes = sheet.put(
-                    "passes", terms.passes, "", "passes of one prompt, with the speed model's scale", "fitted"
-                )
-                own += f" + {prompts} * {passes} * ({_sum(case, sheet, link, prompt, groups)})"
-            if dimension == "dp":
-                own = _hidden(sheet, terms, own)
+            base, best, own, fastest = _training_across(case, sheet, link, terms, dimension)
         return sheet.working(
             figure,
             title,
@@ -267,6 +282,64 @@ def _across(dimension: str) -> Callable[[Case, str], Working]:
         )
 
     return make
+
+
+def _spent(case: Case, messages: Sequence[Message], groups: int) -> dict[str, float]:
+    """Seconds of some messages across each link."""
+    found = dict.fromkeys(_links(case), 0.0)
+    for message in messages:
+        price = price_across(case.scenario, message, groups)
+        for link in found:
+            found[link] += message.count * price[link]
+    return found
+
+
+def _serving_across(
+    case: Case, sheet: Sheet, link: str, terms: ServingTerms, dimension: str
+) -> tuple[str, str, str, str]:
+    """(rest of the step, wait across the fastest link, across this one, the fastest link), as arithmetic."""
+    if dimension == "tp" and only_tp(case.scenario, terms):
+        waits = waits_by_link(case.scenario, terms)
+        fastest = min(waits, key=lambda other: waits[other])
+        own = sheet.see("this_link", waits[link], "s", f"fabric.{link}.wait_s", _kind(case, link))
+        best = sheet.put("fastest_link", waits[fastest], "s", f"the same over {fastest}", "fitted")
+        return _base(sheet, terms.base_s), best, own, fastest
+    token, prompt = (terms.tp, terms.tp_prompt) if dimension == "tp" else (terms.pp, terms.pp_prompt)
+    base_s, scale, groups = terms.base_pp_s, 1.0, terms.groups
+    if dimension == "tp":
+        base_s, scale, groups = terms.base_s, terms.across_scale, 1
+    sent, read = _spent(case, token, groups), _spent(case, prompt, groups)
+    waits = {one: scale * sent[one] + terms.across_prompts * terms.passes * read[one] for one in sent}
+    fastest = min(waits, key=lambda other: waits[other])
+    base = _base(sheet, base_s)
+    best = sheet.put("fastest_link", waits[fastest], "s", f"the same over {fastest}", "fitted")
+    own = _across_link(case, sheet, link, token, groups)
+    if scale != 1.0:
+        what = "what the speed model makes of this traffic over the links in use, against its plain price"
+        own = f"{sheet.put('scale', scale, '', what, 'fitted')} * ({own})"
+    if prompt:
+        many = "prompts of others that pass for each token"
+        prompts = sheet.put("prompts_per_token", terms.across_prompts, "", many, "fitted")
+        passes = sheet.put("passes", terms.passes, "", "passes of one prompt, with the speed model's scale", "fitted")
+        own += f" + {prompts} * {passes} * ({_across_link(case, sheet, link, prompt, groups)})"
+    return base, best, own, fastest
+
+
+def _training_across(
+    case: Case, sheet: Sheet, link: str, terms: TrainingTerms, dimension: Literal["tp", "pp", "dp"]
+) -> tuple[str, str, str, str]:
+    """The same of an optimizer step."""
+    messages = {"tp": terms.tp, "pp": terms.pp, "dp": terms.dp}[dimension]
+    groups = 1 if dimension == "tp" else terms.groups
+    spent = _spent(case, messages, groups)
+    waited = terms.step.exposed(*terms.hidden)
+    places = [name == dimension for name in ("tp", "ep", "pp", "dp")]
+    waits = {one: waited(*(value * place for place in places)) for one, value in spent.items()}
+    fastest = min(waits, key=lambda other: waits[other])
+    best = sheet.put("fastest_link", waits[fastest], "s", f"the same over {fastest}", "fitted")
+    total = _across_link(case, sheet, link, messages, groups)
+    totals = [total if name == dimension else "0" for name in ("tp", "ep", "pp", "dp")]
+    return _base(sheet, terms.base_s), best, _exposed(case, sheet, terms, totals), fastest
 
 
 def _bandwidth(case: Case, link: str) -> Working:

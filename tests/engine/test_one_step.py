@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from engine.batch import batch_of
+from engine.scenario import LayoutChoice
 from engine.size import size
 from engine.sizing import Sizing
 from tests.engine.builds import build
@@ -28,3 +31,141 @@ def test_a_run_has_one_cost(card: str, kind: str) -> None:
     if found.cost.rent_usd_per_hour is not None:
         each = found.cost.rent_usd_per_hour / found.scenario.hardware.gpus
         assert found.training.cost_usd == pytest.approx(each * found.training.gpu_hours)
+
+
+# ---------------------------------------------------------------- one list of messages
+
+SPLITS: dict[str, dict[str, Any]] = {
+    "TP": {"layout": LayoutChoice(8, 1, 1)},
+    "TP and DP": {"layout": LayoutChoice(4, 1, 4), "nodes": 2, "sharding": "zero1"},
+    "PP": {"layout": LayoutChoice(8, 2, 1), "nodes": 2},
+    "PP, interleaved": {"layout": LayoutChoice(4, 4, 1), "nodes": 2, "pipeline_schedule": "interleaved"},
+    "EP": {"model": "mixtral-8x7b", "layout": LayoutChoice(1, 1, 8, 8)},
+    "EP wider than TP": {"model": "mixtral-8x7b", "layout": LayoutChoice(2, 1, 16, 8), "nodes": 4},
+    "CP": {"layout": LayoutChoice(1, 1, 8), "context_parallel": 4, "sequence_length": 32768},
+    "CP and TP": {"layout": LayoutChoice(2, 1, 8), "nodes": 2, "context_parallel": 8, "sequence_length": 32768},
+    "ddp": {"layout": LayoutChoice(1, 1, 16), "nodes": 2, "sharding": "ddp"},
+    "zero1": {"layout": LayoutChoice(1, 1, 16), "nodes": 2, "sharding": "zero1"},
+    "zero2": {"layout": LayoutChoice(1, 1, 16), "nodes": 2, "sharding": "zero2"},
+    "zero3": {"layout": LayoutChoice(1, 1, 16), "nodes": 2, "sharding": "zero3"},
+    "hybrid": {"layout": LayoutChoice(1, 1, 16), "nodes": 2, "sharding": "zero3", "sharding_group": "node"},
+    "offload": {"layout": LayoutChoice(1, 1, 8), "offload": "optimizer"},
+    "LoRA": {"layout": LayoutChoice(1, 1, 8), "kind": "lora"},
+    "QLoRA": {"layout": LayoutChoice(2, 1, 8), "nodes": 2, "kind": "qlora"},
+    "batch entered as steps": {"layout": LayoutChoice(1, 1, 8), "gradient_accumulation": 3},
+    "cards without peers": {"layout": LayoutChoice(4, 1, 2), "accelerator": "rtx-4090"},
+}
+
+
+@pytest.mark.parametrize("name", SPLITS)
+def test_the_link_in_use_moves_what_the_step_communicates(name: str) -> None:
+    found = trained(**SPLITS[name])
+    assert found.training is not None
+    used = [row for row in found.fabric if row.in_use]
+    assert len(used) == min(2, found.scenario.hardware.nodes)
+    for row in used:
+        assert row.seconds == pytest.approx(found.training.communication_s, rel=1e-9)
+        assert row.share == pytest.approx(found.training.exposed_communication_s / found.training.step_s, rel=1e-9)
+
+
+@pytest.mark.parametrize("name", ["TP and DP", "PP", "EP wider than TP", "CP and TP", "zero2", "hybrid", "QLoRA"])
+@pytest.mark.parametrize(("place", "link"), [("inter_link", "eth-100-tcp"), ("intra_link", "pcie5-switch")])
+def test_a_training_build_on_another_link_is_as_fast_as_its_row_says(name: str, place: str, link: str) -> None:
+    assert_row_is_the_build(trained(**SPLITS[name]), place, link)
+
+
+SERVED: dict[str, dict[str, Any]] = {
+    "TP": {"layout": LayoutChoice(8, 1, 1)},
+    "TP and replicas": {"layout": LayoutChoice(4, 1, 4), "nodes": 2},
+    "TP inside, PP across": {"layout": LayoutChoice(8, 2, 1), "nodes": 2},
+    "TP across": {"layout": LayoutChoice(16, 1, 1), "nodes": 2},
+    "uneven stages": {"model": "deepseek-r1", "weights": "fp8", "layout": LayoutChoice(8, 2, 1), "nodes": 2},
+    "DP attention": {"model": "deepseek-r1", "weights": "fp8", "layout": LayoutChoice(1, 1, 16, 16, True), "nodes": 2},
+    "one user": {"layout": LayoutChoice(8, 2, 1), "nodes": 2, "concurrency": 1},
+    "a finite run": {"layout": LayoutChoice(8, 1, 1), "requests": 40},
+}
+
+
+def served(model: str = "llama-3.1-70b", weights: str = "fp8", nodes: int = 1, **change: Any) -> Sizing:
+    """Users on nodes of eight H100, changed."""
+    return size(build(model, weights, "h100-sxm", 8, nodes, **{"input_tokens": 4000, "output_tokens": 500, **change}))
+
+
+@pytest.mark.parametrize("name", SERVED)
+def test_the_link_in_use_moves_what_a_token_communicates(name: str) -> None:
+    found = served(**SERVED[name])
+    assert found.serving is not None
+    for row in found.fabric:
+        if row.in_use:
+            assert row.seconds == pytest.approx(found.serving.communication_s, rel=1e-9)
+
+
+@pytest.mark.parametrize("name", SERVED)
+@pytest.mark.parametrize(
+    ("place", "link"), [("inter_link", "eth-100-tcp"), ("inter_link", "eth-10-tcp"), ("intra_link", "pcie5-switch")]
+)
+def test_a_serving_build_on_another_link_is_as_fast_as_its_row_says(name: str, place: str, link: str) -> None:
+    if place == "intra_link" or SERVED[name].get("nodes", 1) > 1:
+        assert_row_is_the_build(served(**SERVED[name]), place, link)
+
+
+def assert_row_is_the_build(found: Sizing, place: str, link: str) -> None:
+    """The row of a link leaves of the speed what sizing the build on that link does."""
+    hardware = found.scenario.hardware
+    other = size(replace(found.scenario, hardware=replace(hardware, **{place: found.scenario.facts.link(link)})))
+    rows = {row.link: row.relative_speed for row in found.fabric}
+    home = getattr(hardware, place).id
+
+    def speed(sizing: Sizing) -> float:
+        if sizing.serving is not None:
+            return sizing.serving.tokens_per_s_user
+        assert sizing.training is not None
+        return sizing.training.tokens_per_s_total
+
+    assert rows[link] / rows[home] == pytest.approx(speed(other) / speed(found), rel=1e-4)
+
+
+# ---------------------------------------------------------------- one batch
+
+BATCHES: tuple[dict[str, Any], ...] = (
+    {"global_batch_tokens": 32_768},
+    {"global_batch_tokens": 45_000},
+    {"global_batch_tokens": 45_000, "context_parallel": 4},
+    {"global_batch_tokens": 45_000, "micro_batch": 2},
+    {"global_batch_tokens": 4_096},
+    {"gradient_accumulation": 4},
+    {"gradient_accumulation": 4, "context_parallel": 8},
+    {"global_batch_tokens": 100_000, "layout": LayoutChoice(2, 2, 2)},
+)
+
+
+@pytest.mark.parametrize("asked", BATCHES)
+def test_a_step_has_one_batch(asked: dict[str, Any]) -> None:
+    found = trained(**{"layout": LayoutChoice(1, 1, 8), "sharding": "zero2", **asked})
+    work, layout, run = found.scenario.workload, found.layout, found.training
+    assert run is not None
+    batch = batch_of(work, layout.dp)
+    each = work.micro_batch * work.sequence_length * batch.replicas
+    assert batch.replicas * batch.context == layout.dp
+    assert run.micro_batches == batch.micro_batches == found.resolved.gradient_accumulation
+    assert run.step_tokens == run.micro_batches * each
+    assert run.step_s * run.tokens_per_s_total == pytest.approx(run.step_tokens)
+    if work.gradient_accumulation is None:
+        assert run.step_tokens - each < work.global_batch_tokens <= run.step_tokens
+        assert run.asked_step_tokens == work.global_batch_tokens
+    else:
+        assert run.micro_batches == work.gradient_accumulation
+        assert run.asked_step_tokens == run.step_tokens
+    # memory keeps a second set of gradients only where a step has a second micro-batch
+    whole = replace(work, gradient_accumulation=run.micro_batches)
+    assert found.memory.peak_bytes == size(replace(found.scenario, workload=whole)).memory.peak_bytes
+
+
+def test_memory_holds_no_more_micro_batches_than_a_step_has() -> None:
+    def peak(count: int) -> int:
+        split = {"nodes": 4, "layout": LayoutChoice(8, 4, 1), "recompute": "none"}
+        found = trained("llama-3.1-70b", **split, gradient_accumulation=count)
+        return found.memory.peak_bytes
+
+    peaks = [peak(count) for count in (1, 2, 3, 4, 5, 8)]
+    assert peaks[0] < peaks[1] < peaks[2] < peaks[3] == peaks[4] == peaks[5]

@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 import catalog
+from engine.architecture import Architecture
 from engine.parameters import count_parameters
-from engine.scenario import Layout
+from engine.scenario import Layout, Workload
 from engine.traffic import (
     Message,
     communication_s,
     decode_traffic,
     message_s,
     prefill_traffic,
-    ranks_per_node,
-    training_traffic,
 )
+from engine.training_traffic import training_traffic
 from tests.engine.builds import build
 
 LLAMA = catalog.load().model("llama-3.1-70b").architecture
+MIXTRAL = catalog.load().model("mixtral-8x7b").architecture
 DEEPSEEK = catalog.load().model("deepseek-v3").architecture
 
 
@@ -69,55 +72,97 @@ def total(messages: tuple[Message, ...], span: str) -> float:
     return sum(message.total_bytes for message in messages if message.span == span)
 
 
+def sent(layout: Layout, architecture: Architecture = LLAMA, per_node: int = 8, **change: Any) -> tuple[Message, ...]:
+    """The messages of a step of one whole micro-batch on every replica, changed."""
+    options: dict[str, Any] = {"kind": "pretrain", "micro_batch": 1, "gradient_accumulation": 1, **change}
+    return training_traffic(architecture, Workload(**options), layout, per_node)
+
+
 @pytest.mark.parametrize(("sharding", "elements"), [("ddp", 1.0), ("zero1", 2.0), ("zero2", 2.0), ("zero3", 3.0)])
 def test_data_parallel_volume_follows_zero(sharding: str, elements: float) -> None:
     parameters = count_parameters(LLAMA).total
-    layout = Layout(dp=8)
-    messages = training_traffic(LLAMA, layout, 4096, sharding=sharding, parameters=parameters)
+    messages = sent(Layout(dp=8), sharding=sharding)
     # an all-reduce counts once here and travels twice: ddp's psi is the 2 psi of the paper
-    assert total(messages, "dp") == pytest.approx(elements * 2 * parameters, rel=1e-6)
+    assert total(messages, "dp") == pytest.approx(elements * 2 * parameters, rel=1e-3)
 
 
 def test_adapters_reduce_only_their_own_gradients() -> None:
-    parameters = count_parameters(LLAMA).total
-    full = training_traffic(LLAMA, Layout(dp=8), 4096, sharding="ddp", parameters=parameters)
-    lora = training_traffic(
-        LLAMA, Layout(dp=8), 4096, sharding="ddp", parameters=parameters, trainable_parameters=parameters / 100
-    )
-    assert total(lora, "dp") == pytest.approx(total(full, "dp") / 100)
+    full, lora = (total(sent(Layout(dp=8), kind=kind, sharding="ddp"), "dp") for kind in ("pretrain", "lora"))
+    assert lora < full / 100
+    assert total(sent(Layout(dp=8), kind="lora", lora_rank=64, sharding="ddp"), "dp") == pytest.approx(4 * lora)
+
+
+def test_only_sharded_gradients_are_reduced_in_every_micro_batch() -> None:
+    def reduced(sharding: str, times: int) -> float:
+        messages = sent(Layout(dp=8), sharding=sharding, gradient_accumulation=times)
+        return sum(message.total_bytes for message in of(messages, "reduce_scatter"))
+
+    assert reduced("zero1", 4) == reduced("zero1", 1)
+    for sharding in ("zero2", "zero3"):
+        assert reduced(sharding, 4) == pytest.approx(4 * reduced(sharding, 1))
 
 
 def test_recomputation_repeats_the_forward_messages() -> None:
-    def reduces(recompute: bool) -> int:
-        messages = training_traffic(LLAMA, Layout(tp=8), 4096, micro_batches=4, parameters=1e9, recompute=recompute)
-        return of(messages, "all_reduce")[0].count
+    def reduces(recompute: str) -> float:
+        return of(sent(Layout(tp=8), gradient_accumulation=4, recompute=recompute), "all_reduce")[0].count
 
-    assert reduces(False) == 4 * 2 * 2 * 80
-    assert reduces(True) == 4 * 3 * 2 * 80
+    assert reduces("none") == 4 * 2 * 2 * 80
+    assert reduces("full") == 4 * 3 * 2 * 80
 
 
 def test_stages_split_the_layers() -> None:
-    one = training_traffic(LLAMA, Layout(tp=8), 4096, parameters=1e9)
-    four = training_traffic(LLAMA, Layout(tp=8, pp=4), 4096, micro_batches=8, parameters=1e9)
+    one, four = sent(Layout(tp=8)), sent(Layout(tp=8, pp=4), gradient_accumulation=8)
     assert of(four, "all_reduce")[0].count == of(one, "all_reduce")[0].count * 8 / 4
     assert of(four, "send_recv")[0].count == 2 * 8
+    chunked = sent(Layout(tp=8, pp=4), pipeline_schedule="interleaved", virtual_stages=5)
+    assert of(chunked, "send_recv")[0].count == 2 * 5
+
+
+def test_experts_of_other_ranks_are_sent_tokens_and_share_nothing_else() -> None:
+    alone, spread = sent(Layout(dp=8), MIXTRAL), sent(Layout(dp=8, ep=8), MIXTRAL)
+    (exchange,) = of(spread, "all_to_all")
+    assert (exchange.count, exchange.ranks) == (2 * 32 * 3, 8)
+    assert exchange.payload_bytes == 4096 * 4096 * 2 * 2
+    assert not of(alone, "all_to_all")
+    experts = sum(t.elements for layer in MIXTRAL.layers for t in layer.tensors if t.part == "routed_expert")
+    assert total(alone, "dp") - total(spread, "dp") == pytest.approx(3 * 2 * experts, rel=1e-6)
+
+
+def test_copies_of_an_expert_lie_as_far_apart_as_its_group_is_wide() -> None:
+    messages = sent(Layout(dp=32, ep=8), MIXTRAL)
+    assert {(m.ranks, m.within(8)) for m in of(messages, "all_gather")} == {(32, 8), (4, 1)}
+
+
+def test_ranks_of_a_sequence_gather_keys_and_values() -> None:
+    (gather,) = [m for m in sent(Layout(dp=8), context_parallel=4) if m.span == "cp"]
+    assert (gather.op, gather.ranks, gather.count) == ("all_gather", 4, 3 * 80)
+    assert gather.payload_bytes == 4096 * 2 * 8 * 128 * 2
+
+
+def test_a_hybrid_group_gathers_inside_and_sums_its_shards_across() -> None:
+    everywhere, hybrid = sent(Layout(dp=32)), sent(Layout(dp=32), sharding_group="node")
+    assert {m.ranks for m in everywhere} == {32}
+    (across,) = of(hybrid, "all_reduce")
+    assert (across.ranks, across.within(8)) == (4, 1)
+    assert across.payload_bytes == pytest.approx(2 * count_parameters(LLAMA).total / 8, rel=1e-3)
+    assert {(m.ranks, m.within(8)) for m in of(hybrid, "all_gather")} == {(8, 8)}
 
 
 @given(st.sampled_from([1, 2, 4, 8]), st.sampled_from([1, 2, 4]), st.sampled_from([1, 2, 4]), st.integers(1, 16))
 def test_a_node_never_holds_more_of_a_group_than_it_has_gpus(tp: int, pp: int, dp: int, per_node: int) -> None:
     layout = Layout(tp=tp, pp=pp, dp=dp)
-    for span, size in (("tp", tp), ("pp", pp), ("dp", dp)):
-        for order in ("serving", "training"):
-            within = ranks_per_node(layout, span, per_node, order)
-            assert 1 <= within <= max(1, min(size, per_node))
+    messages = (*sent(layout, per_node=per_node), *decode_traffic(LLAMA, layout, 16))
+    for message in messages:
+        assert 1 <= message.within(per_node) <= min(message.ranks, per_node)
 
 
 def test_megatron_counts_data_parallelism_before_the_pipeline() -> None:
     layout = Layout(tp=4, pp=2, dp=2)
-    assert ranks_per_node(layout, "pp", 8, "serving") == 2
-    assert ranks_per_node(layout, "dp", 8, "serving") == 1
-    assert ranks_per_node(layout, "pp", 8, "training") == 1
-    assert ranks_per_node(layout, "dp", 8, "training") == 2
+    (serving,) = of(decode_traffic(LLAMA, layout, 16), "send_recv")
+    messages = sent(layout)
+    assert serving.within(8) == 2
+    assert of(messages, "send_recv")[0].within(8) == 1
+    assert {m.within(8) for m in messages if m.span == "dp"} == {2}
 
 
 def test_a_pipeline_across_nodes_beats_a_tensor_group_across_nodes() -> None:

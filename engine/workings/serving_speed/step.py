@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from engine.serving_speed import DECODE_POINTS, GROWN_SHARE, OVERLAP_POWER, DecodeStep, Rates, decode_step
+from engine.serving_speed import DECODE_POINTS, GROWN_SHARE, OVERLAP_POWER, DecodeStep, Rates, decode_step, segment_of
 from engine.units import GB
 from engine.workings.case import Case
 from engine.workings.record import Sheet, Working
@@ -279,18 +279,11 @@ def _overhead(case: Case) -> Working:
     )
 
 
-def _segment(points: tuple[int, ...], tokens: float) -> int:
-    at = 0
-    while at < len(points) - 2 and tokens > points[at + 1]:
-        at += 1
-    return at
-
-
 def _wire(
     sheet: Sheet, points: tuple[int, ...], seconds: tuple[float, ...], tokens: str, value: float, what: str
 ) -> str:
     """Seconds in collectives straight between two priced sizes, as arithmetic."""
-    at = _segment(points, value)
+    at = segment_of(points, value)
     low, high = points[at], points[at + 1]
     small = sheet.put(f"at_{low}_tokens", seconds[at], "s", what, "fitted")
     large = sheet.put(f"at_{high}_tokens", seconds[at + 1], "s", what, "fitted")

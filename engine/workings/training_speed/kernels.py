@@ -13,13 +13,13 @@ from engine.training_speed import (
     TILE,
     TRAFFIC_BACKWARD,
     alignment,
-    context_ranks,
     tiling,
 )
 from engine.workings.case import Case
 from engine.workings.record import Sheet, Working
 from engine.workings.training_speed.shared import (
     MODEL,
+    batch_in,
     body_in,
     error_of,
     fitted_words,
@@ -68,7 +68,7 @@ def _micro(case: Case, sheet: Sheet) -> str:
     work = workload_of(case)
     micro = sheet.entered("micro_batch", work.micro_batch, "sequences")
     length = sheet.entered("sequence_length", work.sequence_length, "tokens")
-    cp = context_ranks(work, case.layout)
+    cp = batch_in(case).context
     if cp > 1:
         return f"({micro} * {length} / {sheet.entered('context_parallel', cp, 'ranks')})"
     return f"({micro} * {length})"

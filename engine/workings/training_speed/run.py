@@ -5,22 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from engine.sizing import Interval
-from engine.training_speed import CHECKPOINT_WRITE_GB_S_PER_NODE, GPU_HOURS_BETWEEN_FAILURES, RESTART_S, context_ranks
+from engine.training_speed import CHECKPOINT_WRITE_GB_S_PER_NODE, GPU_HOURS_BETWEEN_FAILURES, RESTART_S
 from engine.units import GB, SECONDS_PER_DAY, SECONDS_PER_HOUR
 from engine.workings.case import Case
 from engine.workings.price import put_hourly
 from engine.workings.record import Sheet, Working
-from engine.workings.training_speed.shared import MODEL, body_in, error_of, run_of, workload_of
+from engine.workings.training_speed.shared import MODEL, batch_in, body_in, error_of, run_of, workload_of
 
 
 def _total(case: Case) -> Working:
-    sheet, run, work = Sheet(), run_of(case), workload_of(case)
-    count = sheet.see("micro_batches", run.micro_batches, "", "training.micro_batches", "counted")
-    micro = sheet.entered("micro_batch", work.micro_batch, "sequences")
-    length = sheet.entered("sequence_length", work.sequence_length, "tokens")
-    replicas = sheet.put(
-        "replicas", case.layout.dp / context_ranks(work, case.layout), "", "data-parallel / context ranks"
-    )
+    sheet, run = Sheet(), run_of(case)
+    tokens = sheet.see("step_tokens", run.step_tokens, "tokens", "training.step_tokens", "counted")
     whole = sheet.see("step", run.step_s, "s", "training.step_s")
     return sheet.working(
         "training.tokens_per_s_total",
@@ -28,7 +23,7 @@ def _total(case: Case) -> Working:
         run.tokens_per_s_total,
         "tokens/s",
         "tokens of a step / its seconds",
-        f"{count} * {micro} * {length} * {replicas} / {whole}",
+        f"{tokens} / {whole}",
         "fitted",
         MODEL,
     )
@@ -76,8 +71,10 @@ def _days(case: Case) -> Working:
 
 def _step_tokens(case: Case) -> Working:
     sheet, run, work = Sheet(), run_of(case), workload_of(case)
-    speed = sheet.see("tokens_s", run.tokens_per_s_total, "tokens/s", "training.tokens_per_s_total")
-    seconds = sheet.see("step_s", run.step_s, "s", "training.step_s")
+    count = sheet.see("micro_batches", run.micro_batches, "", "training.micro_batches", "counted")
+    micro = sheet.entered("micro_batch", work.micro_batch, "sequences")
+    length = sheet.entered("sequence_length", work.sequence_length, "tokens")
+    replicas = sheet.put("replicas", batch_in(case).replicas, "", "data-parallel ranks / context ranks")
     shape = (
         f"{run.micro_batches} micro-batches of {work.micro_batch} x {work.sequence_length:,} tokens on "
         f"{case.layout.dp} data-parallel ranks"
@@ -85,12 +82,12 @@ def _step_tokens(case: Case) -> Working:
     return sheet.working(
         "training.step_tokens",
         "Tokens of one step",
-        run.tokens_per_s_total * run.step_s,
+        run.step_tokens,
         "tokens",
-        "tokens a second x seconds of a step",
-        f"{speed} * {seconds}",
+        "micro-batches x sequences x their length x replicas",
+        f"{count} * {micro} * {length} * {replicas}",
         "counted",
-        MODEL,
+        "engine.batch",
         note=f"{shape[:1].upper()}{shape[1:]}.",
     )
 

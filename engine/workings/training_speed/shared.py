@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from engine.batch import Batch, batch_of
 from engine.scenario import Workload
 from engine.sizing import Training
 from engine.training_speed import (
@@ -11,12 +12,12 @@ from engine.training_speed import (
     Rates,
     Step,
     body,
-    context_ranks,
     interval_group,
     kernels,
     rates,
     step,
 )
+from engine.training_speed import hidden_shares as shares_of
 from engine.workings.case import Case
 from engine.workings.record import Sheet
 
@@ -61,10 +62,14 @@ def rates_in(case: Case) -> Rates:
     return rates(case.card, workload_of(case).compute_dtype, workload_of(case).software)
 
 
+def batch_in(case: Case) -> Batch:
+    """The batch of a step."""
+    return batch_of(workload_of(case), case.layout.dp)
+
+
 def micro_batch_tokens(case: Case) -> float:
     """Tokens of a micro-batch on one context rank."""
-    work = workload_of(case)
-    return work.micro_batch * work.sequence_length / context_ranks(work, case.layout)
+    return batch_in(case).rank_tokens
 
 
 def kernels_in(case: Case) -> Kernels:
@@ -76,10 +81,7 @@ def kernels_in(case: Case) -> Kernels:
 
 def hidden_shares(case: Case) -> tuple[float, float, float]:
     """(tensor, expert, data parallel) shares of communication that hide behind compute."""
-    pinned, tier = workload_of(case).overlap, rates_in(case).tier
-    if pinned is not None:
-        return pinned, pinned, pinned
-    return tier.overlap_tp, tier.overlap_ep, tier.overlap_dp
+    return shares_of(rates_in(case), workload_of(case))
 
 
 def put_slots(case: Case, sheet: Sheet) -> str:

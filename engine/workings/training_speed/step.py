@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from engine.training_speed import context_ranks
+from engine.traffic import Span, message_s
+from engine.training_traffic import training_traffic
 from engine.workings.case import Case
 from engine.workings.record import Sheet, Working
 from engine.workings.training_speed.shared import (
     MODEL,
+    batch_in,
     error_of,
     fitted_words,
     hidden_shares,
@@ -83,11 +85,11 @@ def _exposed(case: Case) -> Working:
     )
 
 
-def _span(name: str, words: str) -> Callable[[Case], Working]:
-    """Collectives along one dimension of the layout: each micro-batch's, or the step's for dp."""
+def _span(name: str, spans: tuple[Span, ...], words: str) -> Callable[[Case], Working]:
+    """Collectives along one dimension of the layout: count x seconds of each message of the step."""
 
     def make(case: Case) -> Working:
-        sheet, run, made = Sheet(), run_of(case), step_in(case)
+        sheet, run = Sheet(), run_of(case)
         hardware, layout = case.scenario.hardware, case.layout
         value: float = getattr(run, f"{name}_communication_s")
         across = f" and {hardware.inter_link.name}" if hardware.nodes > 1 else ""
@@ -95,28 +97,21 @@ def _span(name: str, words: str) -> Callable[[Case], Working]:
             f"engine.collectives over {hardware.intra_link.name}{across} "
             f"({hardware.intra_link.source or 'catalog'}): alpha-beta curves fitted on measured collectives"
         )
-        expression = "0"
-        if value:
-            if name == "dp":
-                repeats = made.micro_batches if workload_of(case).sharding == "zero3" else 1
-                what = "each micro-batch gathers and reduces" if repeats > 1 else "once a step"
-                count = sheet.put("times", repeats, "", f"{workload_of(case).sharding}: {what}")
-                each = sheet.put(
-                    "each", value / repeats, "s", f"gradients and parameters over DP {layout.dp}: {source}", "fitted"
-                )
-            else:
-                count = sheet.see("micro_batches", made.micro_batches, "", "training.micro_batches", "counted")
-                each = sheet.put(
-                    "each", value / made.micro_batches, "s", f"all passes of one micro-batch: {source}", "fitted"
-                )
-            expression = f"{each} * {count}"
+        terms = []
+        for message in training_traffic(case.arch, workload_of(case), layout, hardware.gpus_per_node):
+            if message.span in spans:
+                sent = f"{message.op.replace('_', ' ')} of {message.payload_bytes:,.0f} bytes, {message.ranks} ranks"
+                named = f"{message.op}_{message.span}"
+                count = sheet.put(f"{named}_count", message.count, "", f"{sent}, in one step: engine.training_traffic")
+                each = sheet.put(f"{named}_s", message_s(message, layout, hardware), "s", f"{sent}: {source}", "fitted")
+                terms.append(f"{count} * {each}")
         return sheet.working(
             f"training.{name}_communication_s",
             words,
             value,
             "s",
-            "seconds of its collectives each time x times, hidden or not",
-            expression,
+            "messages of one step x seconds of each, hidden or not",
+            " + ".join(terms) or "0",
             "fitted",
             MODEL,
         )
@@ -164,19 +159,17 @@ def _optimizer(case: Case) -> Working:
 
 
 def _micro_batches(case: Case) -> Working:
-    sheet, run, work, layout = Sheet(), run_of(case), workload_of(case), case.layout
+    sheet, run, work = Sheet(), run_of(case), workload_of(case)
     if work.gradient_accumulation is not None:
         expression = f"max(1, {sheet.entered('gradient_accumulation', work.gradient_accumulation)})"
         formula = "as entered"
     else:
         batch = sheet.entered("global_batch", work.global_batch_tokens, "tokens")
-        replicas = sheet.put(
-            "replicas", layout.dp / context_ranks(work, layout), "", "data-parallel ranks / context ranks"
-        )
+        replicas = sheet.put("replicas", batch_in(case).replicas, "", "data-parallel ranks / context ranks")
         micro = sheet.entered("micro_batch", work.micro_batch, "sequences")
         length = sheet.entered("sequence_length", work.sequence_length, "tokens")
-        expression = f"max(1, round({batch} / ({length} * {micro} * {replicas})))"
-        formula = "global batch / (sequence x micro-batch x replicas), at least 1"
+        expression = f"max(1, ceil({batch} / ({length} * {micro} * {replicas})))"
+        formula = "global batch / (sequence x micro-batch x replicas), up to whole ones"
     return sheet.working(
         "training.micro_batches",
         "Micro-batches of one step",
@@ -185,7 +178,7 @@ def _micro_batches(case: Case) -> Working:
         formula,
         expression,
         "counted",
-        "engine.training_speed.micro_batch_count",
+        "engine.batch",
     )
 
 
@@ -248,10 +241,10 @@ FIGURES: dict[str, Callable[[Case], Working]] = {
     "bubble_share": _bubble,
     "bubble_s": _bubble_s,
     "hidden_communication_s": _hidden_communication,
-    "tp_communication_s": _span("tp", "Tensor-parallel collectives of one step"),
-    "ep_communication_s": _span("ep", "Expert- and context-parallel collectives of one step"),
-    "pp_communication_s": _span("pp", "Pipeline messages of one step"),
-    "dp_communication_s": _span("dp", "Data-parallel collectives of one step"),
+    "tp_communication_s": _span("tp", ("tp",), "Tensor-parallel collectives of one step"),
+    "ep_communication_s": _span("ep", ("ep", "cp"), "Expert- and context-parallel collectives of one step"),
+    "pp_communication_s": _span("pp", ("pp",), "Pipeline messages of one step"),
+    "dp_communication_s": _span("dp", ("dp",), "Data-parallel collectives of one step"),
     "optimizer_s": _optimizer,
     "micro_batches": _micro_batches,
 }
