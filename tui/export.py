@@ -367,9 +367,7 @@ def _nccl(sizing: Sizing, _: str) -> str:
 def _torchrun(sizing: Sizing, hf_id: str) -> str:
     scenario, layout = sizing.scenario, sizing.layout
     hardware, workload = scenario.hardware, scenario.workload
-    replicas = max(1, layout.dp)
-    per_step = workload.micro_batch * workload.sequence_length * replicas
-    steps = workload.gradient_accumulation or max(1, round(workload.global_batch_tokens / per_step))
+    steps = workload.gradient_accumulation or sizing.resolved.gradient_accumulation or 1
     lines = [
         *_title(sizing),
         f"# {workload.kind}, {workload.sharding}, TP {layout.tp}, PP {layout.pp}, DP {layout.dp}; "

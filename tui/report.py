@@ -118,7 +118,7 @@ def _data(sizing: Sizing, changes: tuple[Suggestion, ...]) -> dict[str, Any]:
             "config": scenario.model.config,
         },
         "hardware": _hardware_data(scenario),
-        "workload": _fields(scenario.workload),
+        "workload": _workload_data(sizing),
         "layout": _fields(sizing.layout),
         "memory": _fields(memory),
         "serving": None,
@@ -150,6 +150,12 @@ def _answer_data(sizing: Sizing) -> dict[str, Any]:
         "rung": text_of(found.rung),
         "misses": [_fields(miss) for miss in found.misses],
     }
+
+
+def _workload_data(sizing: Sizing) -> dict[str, Any]:
+    data, run = _fields(sizing.scenario.workload), sizing.training
+    # accumulation steps, where entered, are the batch: the tokens beside them are not what was asked
+    return data if run is None else data | {"global_batch_tokens": run.asked_step_tokens}
 
 
 def _hardware_data(scenario: Scenario) -> dict[str, Any]:
@@ -199,7 +205,7 @@ def _blocks(sizing: Sizing, changes: tuple[Suggestion, ...], past: Past | None) 
     yield from answer_lines(sizing)
     yield Heading(printable(scenario.title) or "Untitled build", 1)
     yield Paragraph(build_line(scenario))
-    yield Paragraph(workload_line(scenario))
+    yield Paragraph(workload_line(scenario, sizing.training))
     for line in scenario.notes.splitlines():
         if line.strip():
             yield Paragraph(printable(line))
@@ -212,7 +218,7 @@ def _blocks(sizing: Sizing, changes: tuple[Suggestion, ...], past: Past | None) 
     if sizing.serving is not None:
         yield from _serving(sizing.serving)
     if sizing.training is not None:
-        yield from _training(sizing.training, sizing.scenario.workload)
+        yield from _training(sizing.training)
     yield from _cost(sizing)
     yield from _power(sizing)
     yield from _steps(sizing)
@@ -247,8 +253,8 @@ def build_line(scenario: Scenario) -> str:
     return printable(f"{model.name}, {formats}, on {build}")
 
 
-def workload_line(scenario: Scenario) -> str:
-    """What is asked of the build, with the targets, in one line."""
+def workload_line(scenario: Scenario, run: Training | None = None) -> str:
+    """What is asked of the build, with the targets, in one line. run: of a sized one, whose step it tells."""
     load = scenario.workload
     if load.is_inference:
         text = (
@@ -263,7 +269,7 @@ def workload_line(scenario: Scenario) -> str:
     else:
         text = (
             f"{load.kind}: {words.count(load.total_tokens)} tokens in sequences of {load.sequence_length:,}, "
-            f"{words.count(load.global_batch_tokens)} a step, {load.optimizer}, {load.sharding}, "
+            f"{_a_step(load, run)}, {load.optimizer}, {load.sharding}, "
             f"{load.recompute} recomputation"
         )
         targets = (("done in {:g} days", load.deadline_days), ("", None), ("", None))
@@ -271,6 +277,20 @@ def workload_line(scenario: Scenario) -> str:
     if load.budget_usd is not None:
         wanted.append(f"within {words.usd(load.budget_usd)}")
     return f"{text}; wanted: {', '.join(wanted)}" if wanted else text
+
+
+def _a_step(load: Workload, run: Training | None) -> str:
+    """Tokens of a step, and those that were asked where whole micro-batches make more."""
+    if run is not None:
+        return f"{words.count(run.step_tokens)} a step{_more_than_asked(run, ' ({} asked)')}"
+    if load.gradient_accumulation is not None:
+        return f"{load.gradient_accumulation} micro-batches a step on every replica"
+    return f"{words.count(load.global_batch_tokens)} a step"
+
+
+def _more_than_asked(run: Training, phrase: str) -> str:
+    asked = words.count(run.asked_step_tokens)
+    return phrase.format(asked) if words.count(run.step_tokens) != asked else ""
 
 
 def _verdict(sizing: Sizing) -> Iterator[Block]:
@@ -485,14 +505,13 @@ def _serving(serving: Serving) -> Iterator[Block]:
     yield Table(("", ""), rows, left=(0, 1), wrapped=1)
 
 
-def _training(training: Training, asked: Workload) -> Iterator[Block]:
+def _training(training: Training) -> Iterator[Block]:
     yield Heading("Training speed (fitted)")
-    batch = training.tokens_per_s_total * training.step_s
-    more = batch > 1.01 * asked.global_batch_tokens and asked.gradient_accumulation is None
-    why = f" (more than the {words.count(asked.global_batch_tokens)} asked: so many replicas need it)" if more else ""
+    why = _more_than_asked(training, " (more than the {} asked: every replica takes whole micro-batches)")
     rows = [
         ("step", words.seconds(training.step_s)),
-        ("tokens a step", words.count(batch) + why),
+        ("tokens a step", words.count(training.step_tokens) + why),
+        ("micro-batches a step", f"{training.micro_batches:,}"),
         (
             "tokens/s for a GPU",
             _between(words.rate(training.tokens_per_s_gpu), training.interval),
@@ -520,7 +539,8 @@ def _fabric(rows: Sequence[FabricRow]) -> Iterator[Block]:
     if assumed:
         yield Paragraph(assumed)
     yield Paragraph(
-        "GB/s are one way: what a maker prints both ways is halved. * in use; "
+        "This layout with each link in its place. time: all collectives of a token or step, hidden or not; share, left: "
+        "what is waited for. GB/s are one way: what a maker prints both ways is halved. * in use; "
         "m measured, f fitted, d data sheet. TP, PP, DP: speed left with that across the link."
     )
     table = tuple(

@@ -203,11 +203,11 @@ def test_what_training_memory_assumes_is_told() -> None:
 def test_a_training_report_names_its_base_and_the_batch_it_really_takes() -> None:
     quantized = report.render(size(build(kind="qlora", weights="bf16", nodes=1)), "text")
     assert "nf4-double base, on" in quantized.replace("\n", " ")
-    assert "asked: so many replicas" not in quantized
+    assert "asked: every replica" not in quantized
     many = size(
         build(kind="pretrain", weights="bf16", accelerator="h100-sxm", nodes=64, layout=LayoutChoice(1, 1, 512))
     )
-    assert "(more than the 524k asked: so many replicas need it)" in " ".join(report.render(many, "text").split())
+    assert "(more than the 524k asked: every replica takes whole micro-batches)" in " ".join(report.render(many, "text").split())
 
 
 def test_a_drifted_catalog_is_told_with_both_results() -> None:

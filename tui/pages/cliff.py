@@ -57,6 +57,20 @@ def drop(sizing: Sizing, look: Look) -> list[Line]:
         Span(" "),
         Span(_ratio(found.bandwidth_ratio), "figure", f"figure:ratio({inside}bandwidth_gb_s,{outside}bandwidth_gb_s)"),
         Span(" less bandwidth, "),
+    ]
+    if hardware.nodes > 1:
+        spans += [
+            Span("with TP across "),
+            Span(
+                percent(found.between.relative_speed_tp or 0.0), "figure", f"{_opens(found.between)}relative_speed_tp"
+            ),
+            Span(" of the speed, with PP "),
+            Span(
+                percent(found.between.relative_speed_pp or 0.0), "figure", f"{_opens(found.between)}relative_speed_pp"
+            ),
+        ]
+        return lines + flow(spans, look.width)
+    spans += [
         Span(
             _ratio(found.seconds_ratio),
             "figure",
@@ -67,6 +81,10 @@ def drop(sizing: Sizing, look: Look) -> list[Line]:
         Span(" of the speed in the box"),
     ]
     return lines + flow(spans, look.width)
+
+
+def _opens(row: FabricRow) -> str:
+    return f"figure:fabric.{row.link}."
 
 
 def _ratio(value: float) -> str:
@@ -104,10 +122,10 @@ LATENCY, PROMPT = 9, 8  # cells of those columns
 
 
 def times(sizing: Sizing, look: Look, rows: Sequence[FabricRow]) -> list[Line]:
-    """What this workload's traffic takes over each link, its share, the speed left and its word; the rest as it fits."""
+    """What this layout's traffic takes with each link in its place, its share, the speed left and its word; the rest as it fits."""
     inference = sizing.scenario.workload.is_inference
     unit, short = ("per token", "token") if inference else ("per step", "step")
-    lines = [heading("FABRIC CLIFF", look.width, look.glyphs.rule, f"same traffic over each link, {unit}")]
+    lines = [heading("FABRIC CLIFF", look.width, look.glyphs.rule, f"this layout on each link, {unit}")]
     has = fit(sizing, look.width, rows)
     head = f"   {'link':<{has.link}} {'GB/s':>5} "
     head += f"{_axis(has.bar)} " if has.bar else ""
@@ -266,12 +284,24 @@ def notes(sizing: Sizing, look: Look, rows: Sequence[FabricRow]) -> list[Line]:
                 "   ",
             )
     told = ["GB/s counts one way for each GPU: a figure printed for both ways is halved. The bar is a log scale."]
+    told.append(_meaning(sizing))
     if sizing.scenario.workload.is_inference:
         told.append("Replicas of a served model share no traffic: a router sends them text, so DP costs nothing.")
     told.append("in-box: inside a node, 60 % or more is left. Else optimal from 85 %, viable 60 %, painful 25 %.")
     for words in told:
         lines += paragraphs(words, look.width - 3, "dim", "   ", bullet)
     return lines
+
+
+def _meaning(sizing: Sizing) -> str:
+    """What the time, the share and the speed of a row count."""
+    if sizing.scenario.workload.is_inference:
+        counted = "Time: all collectives of a token. Share and speed: with those of the prompts read between tokens."
+    else:
+        counted = "Time: all collectives of a step, hidden or not. Share and speed: only what does not hide."
+    if sizing.scenario.hardware.nodes > 1:
+        return f"{counted} Each link stands in its place, inside the nodes or between them."
+    return f"{counted} A link between nodes is shown as if it joined two halves of the node."
 
 
 def cliff(sizing: Sizing, look: Look) -> list[Line]:

@@ -530,7 +530,7 @@ def fabric(sizing: Sizing, look: Look, rows: Sequence[FabricRow] | None = None) 
     """The cliff: this workload's traffic over each link, the one in use marked."""
     rows = sizing.fabric if rows is None else rows
     unit = "per token" if sizing.scenario.workload.is_inference else "per step"
-    lines = [heading("FABRIC CLIFF", look.width, look.glyphs.rule, f"same traffic, {unit}")]
+    lines = [heading("FABRIC CLIFF", look.width, look.glyphs.rule, f"this layout on each, {unit}")]
     if not rows:
         one = sizing.layout.gpus <= 1
         words = " One GPU: nothing crosses a link." if one else " No link to compare with."

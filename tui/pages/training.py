@@ -75,12 +75,12 @@ def _time_span(value_s: float, field: str) -> Span:
 
 def _batch_words(sizing: Sizing, run: Training) -> list[Span]:
     workload = sizing.scenario.workload
-    tokens = run.tokens_per_s_total * run.step_s
+    tokens, asked = count(run.step_tokens), count(run.asked_step_tokens)
     plural = "s" * (sizing.layout.dp != 1)
     sequences = "sequence" if workload.micro_batch == 1 else "sequences"
     spans = [
         Span(" A step is ", "dim"),
-        Span(f"{count(tokens)} tokens", "figure", "figure:training.step_tokens"),
+        Span(f"{tokens} tokens", "figure", "figure:training.step_tokens"),
         Span(": ", "dim"),
         Span(
             f"{run.micro_batches} micro-batch{'es' * (run.micro_batches != 1)}",
@@ -96,11 +96,11 @@ def _batch_words(sizing: Sizing, run: Training) -> list[Span]:
         ),
         Span(".", "dim"),
     ]
-    if tokens > 1.01 * workload.global_batch_tokens and workload.gradient_accumulation is None:
+    if tokens != asked:
         spans += [
             Span(" That is more than the ", "dim"),
-            Span(count(workload.global_batch_tokens), "figure", "figure:load.global_batch_tokens"),
-            Span(" asked: so many replicas need it.", "dim"),
+            Span(asked, "figure", "figure:load.global_batch_tokens"),
+            Span(" asked: every replica takes whole micro-batches.", "dim"),
         ]
     return spans
 
