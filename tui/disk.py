@@ -222,8 +222,9 @@ def sweep(folder: Path) -> None:
 
 def set_aside(path: Path) -> Path | None:
     """Give something damaged another name, where it is in nobody's way and nothing is lost; None where that fails."""
+    name = os.fsdecode(os.fsencode(path.name)[:200])  # of 255 bytes that a name may have
     for number in range(1, 100):
-        other = path.with_name(f"{path.name}.damaged" + (f"-{number}" if number > 1 else ""))
+        other = path.with_name(f"{name}.damaged" + (f"-{number}" if number > 1 else ""))
         if not os.path.lexists(other):
             try:
                 os.rename(path, other)

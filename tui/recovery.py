@@ -153,10 +153,10 @@ def _looked_at(path: Path, here: Header) -> Kept | None:
     fate = _fate(path, header, here)
     try:
         text = session.text_of(rest if first.startswith(FIRST_LINE.encode()) else raw, str(path))
-        session.document_of(text, str(path))
+        damaged = "" if "schema" in session.document_of(text, str(path)) else "there is nothing in it"
     except SessionError as problem:
         return Kept(path, header, fate, age_s, "", problem.reason)
-    return Kept(path, header, fate, age_s, text)
+    return Kept(path, header, fate, age_s, text, damaged)
 
 
 def _header(line: bytes) -> Header | None:
