@@ -138,7 +138,7 @@ OF_ANOTHER = {
     "cost.own_usd_per_month": re.compile(r"36 months"),  # over which it is spread
 }
 """Remarks that open the working of the figure that they stand beside."""
-WITH_INPUTS = re.compile(r" each\s*$|^Most for a GPU|of TP |as TP |replica|users? ×|GPUs?\s*$")
+WITH_INPUTS = re.compile(r" each\s*$|^under the floor|^Most for a GPU|of TP |as TP |replica|users? ×|GPUs?\s*$")
 """Texts that name a shape or an input of what they open."""
 
 
