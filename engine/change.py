@@ -26,7 +26,7 @@ from typing import Any, Protocol, TypeVar, cast
 
 from engine.architecture import Architecture
 from engine.errors import ScenarioError
-from engine.fields import Value, checked, field_of
+from engine.fields import Field, Value, field_of
 from engine.hardware import Accelerator, Facts, Link, Platform
 from engine.mixed import weakest
 from engine.scenario import Hardware, Layout, LayoutChoice, Model, Scenario
@@ -34,6 +34,7 @@ from engine.scenario import Hardware, Layout, LayoutChoice, Model, Scenario
 Changes = Mapping[str, Value]
 SECOND = ("hardware.second_accelerator", "hardware.second_gpus")
 """Keys of a session that a Scenario holds as `mixed`."""
+_CARDS = ("hardware.accelerator", *SECOND)
 ONLY_IN_4_BITS = "mxfp4"  # gpt-oss: experts are published in it alone, and other models not at all
 LAYOUT_KEYS = tuple(f"layout.{name}" for name in LayoutChoice.__dataclass_fields__)
 FREE_LAYOUT: Changes = dict.fromkeys(LAYOUT_KEYS)
@@ -156,6 +157,15 @@ def _link(facts: LookUps, link_id: str, present: Link | None) -> Link:
 
 
 _Found = TypeVar("_Found")
+_THINGS = {
+    "model.id": "model",
+    "model.config": "model file",
+    "hardware.accelerator": "accelerator",
+    "hardware.second_accelerator": "accelerator",
+    "hardware.intra_link": "link",
+    "hardware.inter_link": "link",
+    "hardware.platform": "platform",
+}
 
 
 def _found(key: str, find: Callable[[str], _Found], wanted: Any) -> _Found:
@@ -163,23 +173,29 @@ def _found(key: str, find: Callable[[str], _Found], wanted: Any) -> _Found:
     try:
         return find(wanted)
     except LookupError as problem:
-        plain = type(problem) is KeyError
-        raise ScenarioError(key, f"{wanted!r} is not known" if plain else str(problem)) from None
+        words = f"no {_THINGS[key]} {wanted!r}" if type(problem) is KeyError else str(problem)
+        raise ScenarioError(key, words) from None
     except ValueError as problem:
         raise ScenarioError(key, str(problem)) from None
 
 
 def value_of(scenario: Scenario, key: str) -> Any:
     """The value of a dotted key, ids for records: what `change` would have to be given. Raises ScenarioError."""
-    field = field_of(key)
-    hardware = scenario.hardware
-    if key in ("hardware.accelerator", *SECOND) and hardware.mixed:
-        (first, _), (second, count) = hardware.mixed
-        return {"hardware.accelerator": first.id, "hardware.second_accelerator": second.id}.get(key, count)
-    if key in SECOND:
-        return None
-    value = getattr(getattr(scenario, field.table), field.name) if field.table else getattr(scenario, field.name)
-    return value.id if isinstance(value, Accelerator | Link | Platform) else value
+    return _value(scenario, field_of(key))
+
+
+def _value(scenario: Scenario, field: Field) -> Any:
+    if not field.table:
+        return getattr(scenario, field.name)
+    if field.key in _CARDS:
+        first, second, count = _kinds(scenario.hardware)
+        if field.key == "hardware.accelerator":
+            return first.id
+        if second is None:
+            return None
+        return second.id if field.key == "hardware.second_accelerator" else count
+    value = getattr(getattr(scenario, field.table), field.name)
+    return getattr(value, "id", value) if field.kind == "id" else value
 
 
 def change(scenario: Scenario, changes: Changes, facts: LookUps | None = None) -> Scenario:
@@ -189,15 +205,16 @@ def change(scenario: Scenario, changes: Changes, facts: LookUps | None = None) -
     looked up, the scenario's own facts when left out. Raises ScenarioError naming the key for one that does not exist,
     a value out of its range and an id that nobody knows; whether the values go together, `engine.size` says.
     """
-    wanted = {key: checked(key, value) for key, value in changes.items()}
-    named = {key: value for key, value in wanted.items() if value != value_of(scenario, key)}
-    if not named:
+    wanted: dict[str, Value] = {}
+    tables: dict[str, dict[str, Value]] = {}
+    for key, given in changes.items():
+        field = field_of(key)
+        value = wanted[key] = field.checked(given)
+        if value != _value(scenario, field):
+            tables.setdefault(field.table, {})[field.name] = value
+    if not tables:
         return scenario
     known = facts if facts is not None else cast(LookUps, _facts_only(scenario.facts))
-    tables: dict[str, dict[str, Value]] = {}
-    for key, value in named.items():
-        table, _, name = key.rpartition(".")
-        tables.setdefault(table, {})[name] = value
     parts: dict[str, Any] = dict(tables.pop("", {}))
     if "model" in tables:
         parts["model"] = _model(scenario.model, tables.pop("model"), wanted, known)

@@ -10,15 +10,18 @@ from functools import lru_cache
 from engine.answer import slow
 from engine.attempts import attempt
 from engine.bill import card_price, sold_in
+from engine.change import FREE_LAYOUT, Changes, change
 from engine.errors import ScenarioError
+from engine.fields import Value
 from engine.formats import FORMATS, is_native, model_weight_bytes
 from engine.hardware import NOT_OFFERED, Accelerator, Facts
 from engine.layout import shares_one_cache, valid_tp
 from engine.mixed import pooled_bytes_lost
+from engine.offers import no_worse, offer
 from engine.plan import Plan
 from engine.plan import plan as plan_of
 from engine.recommend import caveats_of, readable
-from engine.scenario import Hardware, LayoutChoice, Scenario
+from engine.scenario import Scenario
 from engine.sizing import Build, Notice, Power, Suggestion, Verdict
 from engine.units import GIB, digits, duration
 from engine.verdict import WEIGHTS_RULE
@@ -33,6 +36,8 @@ def _memory(plan: Plan) -> Iterator[Notice]:
     memory = plan.memory
     worst = memory.worst
     fix = memory.suggestions[0] if memory.suggestions else None
+    if fix is not None and not fix.relays:
+        fix = replace(fix, layout=None)  # it holds in whatever layout is chosen
     if not memory.starts and plan.scenario.workload.is_inference:
         yield Notice("no-start", "error", f"The engine will not start: {memory.headroom_reason}.", fix)
     elif not plan.fits:
@@ -77,7 +82,8 @@ def _speed(plan: Plan) -> Iterator[Notice]:
     )
 
 
-def _formats(scenario: Scenario) -> Iterator[Notice]:
+def _formats(plan: Plan) -> Iterator[Notice]:
+    scenario = plan.scenario
     accelerator, weights = scenario.hardware.accelerator, scenario.model.weights
     label = FORMATS[weights].label
     if not is_native(weights, accelerator) and weights not in ("bf16", "fp16"):
@@ -95,14 +101,14 @@ def _formats(scenario: Scenario) -> Iterator[Notice]:
             "gguf-engine",
             "info",
             "GGUF is the format of llama.cpp; other engines read it as an experiment, slower than they read their own.",
-            Suggestion("runtime.engine", "llama.cpp", "whole layers on each GPU"),
+            _fix(plan, {"runtime.engine": "llama.cpp"}, "whole layers on each GPU"),
         )
     if scenario.workload.kind in ("full-finetune", "pretrain", "lora") and FORMATS[weights].bits_per_weight < 8:
         yield Notice(
             "int4-training",
             "warning",
             f"{label} weights carry no gradients: the state is sized at 16 bits. QLoRA trains over 4-bit weights.",
-            Suggestion("workload.kind", "qlora", "adapters over 4-bit weights"),
+            _fix(plan, {"workload.kind": "qlora"}, "adapters over 4-bit weights"),
         )
 
 
@@ -121,7 +127,7 @@ def _model(plan: Plan, params_total: int, params_active: int) -> Iterator[Notice
             "dp-attention-without-mla",
             "info",
             "Data-parallel attention saves cache for models with MLA; here each rank only holds more attention weights.",
-            Suggestion("layout.dp_attention", False, "attention split by TP"),
+            _fix(plan, {"layout.dp_attention": False}, "attention split by TP"),
         )
     kv = scenario.model.architecture.kv_heads
     if scenario.workload.is_inference and kv and plan.layout.tp > kv and not shared:
@@ -129,7 +135,7 @@ def _model(plan: Plan, params_total: int, params_active: int) -> Iterator[Notice
             "kv-replicated",
             "warning",
             f"TP {plan.layout.tp} is more than the {kv} KV heads: each is stored {plan.layout.tp // kv} times.",
-            Suggestion("layout.tp", kv, "one copy of the KV cache"),
+            _fix(plan, {"layout.tp": kv}, "one copy of the KV cache"),
         )
 
 
@@ -144,7 +150,7 @@ def _fabric(plan: Plan) -> Iterator[Notice]:
             "error" if hardware.inter_link.family == "tcp" else "warning",
             f"TP {layout.tp} crosses nodes: every layer waits for {hardware.inter_link.name}"
             + (", which Ethernet does not survive." if ethernet else "."),
-            Suggestion("layout.tp", inside, "TP inside the node, PP across"),
+            _fix(plan, {"layout.tp": inside}, "TP inside the node, PP across"),
         )
     if layout.tp > 1 and not hardware.intra_link.peer_access:
         yield Notice(
@@ -158,7 +164,7 @@ def _fabric(plan: Plan) -> Iterator[Notice]:
             "info",
             f"The stock driver gives {hardware.accelerator.label} no peer access: "
             f"{hardware.intra_link.name} needs a patched one.",
-            Suggestion("hardware.intra_link", "pcie-no-p2p", "what the stock driver does"),
+            _fix(plan, {"hardware.intra_link": "pcie-no-p2p"}, "what the stock driver does"),
         )
 
 
@@ -173,7 +179,7 @@ def _shape(plan: Plan, verdict: Verdict) -> Iterator[Notice]:
             "fp8-saves-nodes",
             "info",
             f"At {label} one node carries this: {build.words} instead of {hardware.nodes} nodes.",
-            _one_node_of(plan.scenario, build),
+            _one_node_of(plan, build),
         )
     elif hardware.nodes > 1 and build is not None and verdict.answer in ("one-gpu", "one-node"):
         yield _split_budget(plan, build)
@@ -182,25 +188,26 @@ def _shape(plan: Plan, verdict: Verdict) -> Iterator[Notice]:
             "int4-saves-nodes",
             "info",
             f"At INT4 one node carries this: {build.words} instead of {hardware.nodes} nodes.",
-            _one_node_of(plan.scenario, build),
+            _one_node_of(plan, build),
         )
     elif hardware.gpus > 1 and verdict.answer == "one-gpu" and plan.carries:
         yield Notice(
             "spare-gpus",
             "info",
             f"One GPU carries this; {hardware.gpus - 1} of {hardware.gpus} only add throughput nobody asked for.",
-            Suggestion("hardware.gpus_per_node", 1, "one GPU"),
+            _fix(plan, {"hardware.gpus_per_node": 1, "hardware.nodes": 1}, "one GPU"),
         )
     elif hardware.nodes > 1 and verdict.answer == "replicas" and plan.layout.pp > 1:
-        one_each = Suggestion("layout.pp", 1, "one replica per node")
+        one_each: Changes = {"layout.pp": 1}
+        words = "one replica per node"
         if verdict.replicas != hardware.nodes:
             words = f"{verdict.replicas:,} nodes of one replica each"
-            one_each = Suggestion("hardware.nodes", verdict.replicas, words, (("layout.pp", 1),))
+            one_each = {"hardware.nodes": verdict.replicas, "layout.pp": 1}
         yield Notice(
             "cluster-for-replicas",
             "warning",
             "Replicas of one node serve this load; a pipeline across nodes adds latency and a fabric.",
-            one_each,
+            _fix(plan, one_each, words),
         )
 
 
@@ -209,7 +216,7 @@ def _split_budget(plan: Plan, build: Build) -> Notice:
     layout, hardware = plan.layout, plan.scenario.hardware
     replica = layout.gpus if layout.dp_attention else layout.tp * layout.pp
     alone = plan.scenario.workload.is_inference and replica <= hardware.gpus_per_node
-    speeds, fix = _against_one_node(plan, build), _one_node_of(plan.scenario, build)
+    speeds, fix = _against_one_node(plan, build), _one_node_of(plan, build)
     if alone:
         message = (
             f"One node carries this: {build.words}. {hardware.nodes} nodes run it as replicas that need no fabric, at the "
@@ -263,9 +270,8 @@ def _speeds(here: Plan, there: Plan) -> str:
 
 
 def _on_card(scenario: Scenario, card: Accelerator) -> Scenario:
-    hardware = scenario.hardware
-    one = Hardware(card, 1, 1, hardware.intra_link, hardware.inter_link)
-    return replace(scenario, hardware=one, layout=LayoutChoice())
+    one: Changes = {"hardware.accelerator": card.id, "hardware.gpus_per_node": 1, "hardware.nodes": 1}
+    return change(scenario, {**one, **FREE_LAYOUT})
 
 
 @lru_cache(maxsize=16)
@@ -297,16 +303,23 @@ def _mixed(scenario: Scenario) -> Iterator[Notice]:
     )
 
 
-def _one_node_of(scenario: Scenario, build: Build) -> Suggestion:
+def _one_node_of(plan: Plan, build: Build) -> Suggestion | None:
     """The change from the entered nodes to the one node that carries the workload."""
-    also: list[tuple[str, str | int | float | bool]] = []
+    scenario = plan.scenario
+    changes: dict[str, Value] = {"hardware.nodes": 1}
     if build.gpus_per_node != scenario.hardware.gpus_per_node:
-        also.append(("hardware.gpus_per_node", build.gpus_per_node))
+        changes["hardware.gpus_per_node"] = build.gpus_per_node
     if build.weights != scenario.model.weights and FORMATS[scenario.model.weights].bits_per_weight > (
         FORMATS[build.weights].bits_per_weight
     ):
-        also.append(("model.weights", build.weights))
-    return Suggestion("hardware.nodes", 1, f"{build.words}, no fabric to run", tuple(also))
+        changes["model.weights"] = build.weights
+    return _fix(plan, changes, f"{build.words}, no fabric to run")
+
+
+def _fix(plan: Plan, changes: Changes, effect: str) -> Suggestion | None:
+    """A change on offer; None where the build that it makes is worse off than the one at hand."""
+    made = offer(plan.scenario, changes, no_worse(plan))
+    return None if made is None else made.suggestion(effect, effect)
 
 
 def _per_gpu(found: Plan) -> float:
@@ -369,7 +382,7 @@ def notices(plan: Plan, verdict: Verdict, power: Power, params_total: int, param
         *_shape(plan, verdict),
         *_bigger_card(plan, verdict),
         *_mixed(plan.scenario),
-        *_formats(plan.scenario),
+        *_formats(plan),
         *_model(plan, params_total, params_active),
         *_host(plan.scenario),
         *_supply(power),

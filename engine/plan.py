@@ -8,9 +8,10 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from engine.bill import buy_usd
+from engine.change import FREE_LAYOUT, Changes, change
+from engine.hardware import Facts
 from engine.layout import candidate_layouts, check_choice, splits_by_layer
-from engine.scenario import Hardware, Layout, LayoutChoice, Scenario
-from engine.serving_advice import with_suggestions
+from engine.scenario import Layout, LayoutChoice, Money, Scenario
 from engine.serving_memory import Room, Rooms, serving_memory, serving_room, serving_rooms
 from engine.serving_speed import Server, server_of, serving_speed
 from engine.sizing import Memory, Serving, Training
@@ -22,6 +23,8 @@ TIMED_LAYOUTS = 8
 NO_ROOM = 0.1
 """What the speed of a layout counts for that fills its memory past the line where engines preempt: any other is better
 unless that one is ten times slower or misses a target."""
+_FREE = LayoutChoice()
+_NO_MONEY = Money()
 NOTABLE_GAIN = 1.05  # below this two layouts are said to be about as fast
 NOTHING_FITS = "least over the card; nothing fits"
 MOST_USERS = "about the most users of those that start, on the fewest GPUs a replica"
@@ -125,8 +128,9 @@ def _worth_trying(scenario: Scenario, layouts: tuple[Layout, ...]) -> tuple[list
     nodes = scenario.hardware.nodes
     if scenario.layout.pp is not None or splits_by_layer(scenario):
         return list(layouts), []
-    lean = [layout for layout in layouts if layout.pp == 1 or (nodes > 1 and layout.pp <= nodes)]
-    return (lean, [layout for layout in layouts if layout not in lean]) if lean else (list(layouts), [])
+    most = nodes if nodes > 1 else 1
+    lean = [layout for layout in layouts if layout.pp <= most]
+    return (lean, [layout for layout in layouts if layout.pp > most]) if lean else (list(layouts), [])
 
 
 def _without_fabric(scenario: Scenario, fitting: list[tuple[Layout, Room]]) -> list[tuple[Layout, Room]]:
@@ -138,21 +142,69 @@ def _without_fabric(scenario: Scenario, fitting: list[tuple[Layout, Room]]) -> l
     return [pair for pair in inside if pair[0].pp == 1] or inside or fitting
 
 
+def _whatever_load(scenario: Scenario) -> Scenario:
+    """The scenario without what no layout's memory of a request, and no step, depends on: users, targets and money."""
+    work = scenario.workload
+    plain = replace(
+        work,
+        concurrency=1,
+        requests=None,
+        ttft_target_s=None,
+        tokens_per_s_user_target=None,
+        requests_per_s=None,
+        total_tokens=1,
+        deadline_days=None,
+        budget_usd=None,
+    )
+    return replace(scenario, workload=plain, money=_NO_MONEY, title="", notes="")
+
+
+_Roomy = list[tuple[Layout, Rooms]]
+
+
+@lru_cache(maxsize=1024)
+def _tiers(scenario: Scenario) -> tuple[list[Layout], list[Layout]]:
+    """The layouts to try first, and those besides: by `_whatever_load`, since users come and go."""
+    return _worth_trying(scenario, candidate_layouts(scenario))
+
+
+@lru_cache(maxsize=1024)
+def _served_layouts(scenario: Scenario, besides: bool) -> _Roomy:
+    """The layouts to try, or those besides, with their rooms; likewise."""
+    return [(layout, serving_rooms(scenario, layout)) for layout in _tiers(scenario)[int(besides)]]
+
+
+@lru_cache(maxsize=1024)
+def _trained_layouts(scenario: Scenario, besides: bool) -> list[tuple[Step, Layout]]:
+    """The layouts to try, or those besides, with their steps, the fastest first; likewise."""
+    layouts = _tiers(scenario)[int(besides)]
+    made = steps(scenario.model.architecture, scenario.hardware, scenario.workload, layouts)
+    return sorted(zip(made, layouts, strict=True), key=lambda pair: -pair[0].tokens_per_s)
+
+
 @lru_cache(maxsize=4096)
 def _choose(scenario: Scenario) -> Plan:
-    first, besides = _worth_trying(scenario, candidate_layouts(scenario))
-    choose = _served if scenario.workload.is_inference else _trained
-    found = choose(scenario, first)
-    if found.carries or not besides:
-        return found
-    wider = choose(scenario, first + besides)
+    plain = _whatever_load(scenario)
+    if scenario.workload.is_inference:
+        lean = _served_layouts(plain, False)
+        found = _served(scenario, lean)
+        if found.carries or not (more := _served_layouts(plain, True)):
+            return found
+        wider = _served(scenario, lean + more)
+    else:
+        timed = _trained_layouts(plain, False)
+        found = _trained(scenario, timed)
+        if found.carries or not (rest := _trained_layouts(plain, True)):
+            return found
+        wider = _trained(scenario, sorted(timed + rest, key=lambda pair: -pair[0].tokens_per_s))
     return wider if wider.carries or (wider.fits, wider.memory.starts) > (found.fits, found.memory.starts) else found
 
 
-def _served(scenario: Scenario, layouts: list[Layout]) -> Plan:
+def _served(scenario: Scenario, roomy: _Roomy) -> Plan:
     """The layout with most tokens/s of those that fit; else one that starts with about the most users."""
-    rooms = {layout: serving_rooms(scenario, layout) for layout in layouts}
-    sized = [(layout, room.at(scenario.workload.concurrency)) for layout, room in rooms.items()]
+    rooms = dict(roomy)
+    layouts = list(rooms)
+    sized = [(layout, room.at(scenario.workload.concurrency)) for layout, room in roomy]
     best = _worth_timing(scenario, sized)
     if not best:
         most = max(sized, key=lambda pair: (pair[1].starts, pair[1].max_concurrency, pair[1].free_bytes))
@@ -202,8 +254,8 @@ def taken_by_users(scenario: Scenario) -> Callable[[int], Taken | None]:
     For searches over the users of one build: whatever does not depend on them is worked out once. Raises
     ScenarioError for a build without a layout.
     """
-    first, besides = _worth_trying(scenario, candidate_layouts(scenario))
-    tiers = [[(layout, serving_rooms(scenario, layout)) for layout in layouts] for layouts in (first, besides)]
+    plain = _whatever_load(scenario)
+    tiers = (_served_layouts(plain, False), _served_layouts(plain, True))
     servers: dict[int, Server] = {}
 
     def taken(users: int) -> Taken | None:
@@ -238,14 +290,12 @@ def _score(scenario: Scenario, server: Server, room: Room) -> float:
     return server.score(scenario.workload.concurrency, room)[0] * _haircut(scenario, room)
 
 
-def _trained(scenario: Scenario, layouts: list[Layout]) -> Plan:
+def _trained(scenario: Scenario, timed: list[tuple[Step, Layout]]) -> Plan:
     """The fastest layout of those that fit, sized from the fastest on until two do; else the one least over the card.
 
     A step's time does not depend on its memory.
     """
-    architecture, hardware, workload = scenario.model.architecture, scenario.hardware, scenario.workload
-    timed = list(zip(steps(architecture, hardware, workload, layouts), layouts, strict=True))
-    timed.sort(key=lambda pair: -pair[0].tokens_per_s)
+    layouts = [layout for _, layout in timed]
     spare: list[tuple[float, Step, Layout]] = []
     fitting: list[tuple[Step, Layout]] = []
     left_by = training_spare(scenario)
@@ -326,24 +376,15 @@ def plan(scenario: Scenario) -> Plan:
     return found if found.scenario.facts is scenario.facts else replace(found, scenario=scenario)
 
 
-def advised(found: Plan) -> Plan:
-    """The plan with its memory's suggestions, which the searches leave out since nobody reads them there."""
-    if found.scenario.workload.is_inference:
-        memory = with_suggestions(found.scenario, found.layout, found.memory)
-    else:
-        memory = training_memory(found.scenario, found.layout)
-    return replace(found, memory=memory)
-
-
 def resized(scenario: Scenario, gpus_per_node: int, nodes: int = 1) -> Scenario:
-    """The same workload on another count of the same card, with the layout left to choose."""
-    hardware = scenario.hardware
-    build = Hardware(
-        accelerator=hardware.accelerator,
-        gpus_per_node=gpus_per_node,
-        nodes=nodes,
-        intra_link=hardware.intra_link,
-        inter_link=hardware.inter_link,
-        platform=hardware.platform,
-    )
-    return replace(scenario, hardware=build, layout=LayoutChoice())
+    """The same workload on another count of the same card, with the layout left to choose.
+
+    Raises ScenarioError for a count that no node has.
+    """
+    return _resized(scenario, gpus_per_node, nodes, scenario.facts)
+
+
+@lru_cache(maxsize=1024)  # by the facts too, which do not make scenarios differ
+def _resized(scenario: Scenario, gpus_per_node: int, nodes: int, facts: Facts) -> Scenario:
+    build: Changes = {"hardware.gpus_per_node": gpus_per_node, "hardware.nodes": nodes}
+    return change(scenario, build if scenario.layout == _FREE else {**build, **FREE_LAYOUT})

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from typing import Literal
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
 
 from engine.bill import sold_in, sold_words
+from engine.change import FREE_LAYOUT, LAYOUT_KEYS, Changes, pinned_as, value_of
 from engine.cost import cost
-from engine.errors import ScenarioError
+from engine.fields import Value
 from engine.formats import FORMATS, KV_FORMATS, model_weight_bytes
-from engine.hardware import NOT_OFFERED, Accelerator, Facts, Link
-from engine.plan import Plan, advised, plan
+from engine.hardware import NOT_OFFERED, Accelerator, Facts
+from engine.offers import Offer, offer, sized
+from engine.plan import Plan, layout_words, plan
 from engine.power import power
-from engine.scenario import Hardware, LayoutChoice, Scenario
+from engine.scenario import Scenario
 from engine.sizing import Suggestion
+from engine.suggestions import advised
 from engine.units import FLEET, duration
 from engine.verdict import decide
 
@@ -48,6 +51,9 @@ RACK_NODE_GPUS = 4
 INT4_FROM_BITS = 8.5
 
 
+NO_CARD_PRICES: Changes = {"money.gpu_price_usd": None, "money.usd_per_gpu_hour": None}
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """What a build must stay within; None or empty is no limit. owned: accelerator ids that cost nothing to buy."""
@@ -67,7 +73,7 @@ class Option:
 
     buy_usd: of the cards, or of the kit, the boards or the rack that they are sold as; sold says how, where more are bought
     than are used. whole_usd: with hosts and network, None where any of it is unknown; it ranks, and it is what a limit
-    holds. caveats: why a build without them is preferred, such as "marginal".
+    holds. caveats: why a build without them is preferred, such as "marginal". changes: of the entered build, that make this one.
     """
 
     plan: Plan
@@ -78,6 +84,7 @@ class Option:
     caveats: tuple[str, ...] = ()
     sold: str = ""
     whole_usd: float | None = None
+    changes: tuple[tuple[str, Value], ...] = ()
 
     @property
     def scenario(self) -> Scenario:
@@ -98,17 +105,6 @@ class Recommendation:
     option: Option
     reason: str
     passed: Option | None = None
-
-
-def default_links(scenario: Scenario, accelerator: Accelerator) -> tuple[Link, Link]:
-    """The link inside a node of this card, and the person's own between nodes."""
-    facts, hardware = scenario.facts, scenario.hardware
-    if accelerator.id == hardware.accelerator.id:
-        return hardware.intra_link, hardware.inter_link
-    try:
-        return facts.link(accelerator.default_intra_link), hardware.inter_link
-    except KeyError:
-        return hardware.intra_link, hardware.inter_link
 
 
 def _accelerators(facts: Facts, limits: Limits) -> Iterator[Accelerator]:
@@ -141,8 +137,8 @@ def _within(option: Option, limits: Limits) -> bool:
     return all(limit is None or (value is not None and value <= limit) for value, limit in pairs)
 
 
-def priced(found: Plan, limits: Limits | None = None) -> Option:
-    """A plan with its money and power."""
+def priced(found: Plan, limits: Limits | None = None, changes: Changes | None = None) -> Option:
+    """A plan with its money and power. changes: of the entered build, that make it."""
     draw = power(found.scenario)
     money = cost(found, draw)
     hardware = found.scenario.hardware
@@ -164,6 +160,7 @@ def priced(found: Plan, limits: Limits | None = None) -> Option:
         caveats=caveats_of(found),
         sold="" if owned else sold,
         whole_usd=0.0 if owned else money.whole_usd,
+        changes=tuple((changes or {}).items()),
     )
 
 
@@ -200,7 +197,9 @@ def options(scenario: Scenario, limits: Limits | None = None) -> Iterator[Option
     for accelerator in _accelerators(scenario.facts, limits):
         if accelerator.tflops_bf16_dense is None and accelerator.tflops_fp16_dense is None:
             continue
-        intra, inter = default_links(scenario, accelerator)
+        same_card = accelerator.id == value_of(scenario, "hardware.accelerator") and not scenario.hardware.mixed
+        # prices that a person entered are those of their own card
+        prices = {} if same_card else NO_CARD_PRICES
         for weights in _formats(scenario):
             smallest = model_weight_bytes(architecture, weights) if inference else 0
             for gpus_per_node, nodes in SHAPES:
@@ -212,21 +211,22 @@ def options(scenario: Scenario, limits: Limits | None = None) -> Iterator[Option
                     break
                 if smallest > accelerator.memory_bytes * gpus_per_node * nodes:
                     continue
-                if intra.max_gpus is not None and gpus_per_node > intra.max_gpus:
-                    continue
-                build = replace(
-                    scenario,
-                    model=replace(scenario.model, weights=weights),
-                    hardware=Hardware(accelerator, gpus_per_node, nodes, intra, inter),
-                    layout=LayoutChoice(),
-                    money=replace(scenario.money, gpu_price_usd=None, usd_per_gpu_hour=None),
-                )
-                try:
-                    found = plan(build)
-                except ScenarioError:
+                build: Changes = {
+                    "hardware.accelerator": accelerator.id,
+                    "hardware.second_accelerator": None,
+                    "hardware.gpus_per_node": gpus_per_node,
+                    "hardware.nodes": nodes,
+                    "hardware.platform": None,
+                    "hardware.inter_link": scenario.hardware.inter_link.id,  # the network that is there
+                    "model.weights": weights,
+                    **prices,
+                    **FREE_LAYOUT,
+                }
+                found = sized(scenario, build)
+                if found is None:
                     continue
                 if found.carries and readable(found):
-                    option = priced(found, limits)
+                    option = priced(found, limits, build)
                     if _within(option, limits):
                         yield option
                     roomy = found.memory.headroom in HEADROOM
@@ -294,55 +294,70 @@ def rank_options(found: list[Option]) -> tuple[Recommendation, ...]:
     return tuple(ranked)
 
 
+class _Try(NamedTuple):
+    """Changes that may be enough, and what they are in words.
+
+    effect: the same, with what they do, where that is known. relaid: whether they pin a layout anew already.
+    """
+
+    changes: Changes
+    what: str
+    effect: str = ""
+    relaid: bool = False
+
+
 def fixes(scenario: Scenario) -> tuple[Suggestion, ...]:
     """Single changes of the entered build after which it carries the workload, least disruptive first.
 
-    Empty when it carries it already, or when no single change is enough. Every one was sized whole, targets included.
+    Empty when it carries it already, or when no single change is enough. Every one was sized whole, targets included,
+    as it will be applied: a pinned layout stays, or the changes pin the one that they take.
     """
     entered = plan(scenario)
     if entered.carries:
         return ()
-    found: list[Suggestion] = []
-    for suggestion in (*_settings(scenario), *advised(entered).memory.suggestions, *_larger(scenario)):
-        if any(other.field == suggestion.field for other in found):
-            continue
-        try:
-            after = plan(changed(scenario, suggestion.field, suggestion.value))
-        except ScenarioError:
-            continue
-        if after.carries:
-            told = after.memory.headroom in suggestion.effect
-            effect = suggestion.effect if told else f"{suggestion.effect}: {after.memory.headroom}"
-            if suggestion.field in ASKS_FOR_LESS:
-                effect = f"asking for less: {effect}"
-            found.append(replace(suggestion, effect=effect))
-    found = found or list(_as_named(scenario, entered))
-    return tuple(sorted(found, key=lambda suggestion: _disruption(suggestion.field)))
+    room = [
+        _Try(dict(item.changes), item.what, item.effect, item.relays) for item in advised(entered).memory.suggestions
+    ]
+    found: dict[str, Suggestion] = {}
+    for tried in (*_settings(scenario), *room, *_larger(scenario), *_relaid(scenario)):
+        field = next(iter(tried.changes))
+        made = offer(scenario, tried.changes, lambda after: after.carries) if field not in found else None
+        if made is not None:
+            found[field] = _in_words(made, tried)
+    if not found:
+        tried = _as_named(scenario, entered)
+        made = offer(scenario, tried.changes, lambda after: after.carries) if tried.changes else None
+        if made is not None:
+            found[""] = _in_words(made, tried)
+    return tuple(sorted(found.values(), key=lambda suggestion: _disruption(suggestion.field)))
 
 
-def _as_named(scenario: Scenario, entered: Plan) -> Iterator[Suggestion]:
-    """The build of the verdict as one change of several keys, where no single one is enough."""
+def _in_words(made: Offer, tried: _Try) -> Suggestion:
+    headroom = made.plan.memory.headroom
+    if tried.relaid:
+        made = made._replace(layout=made.plan.layout)
+    effect = tried.effect if headroom in tried.effect else f"{tried.effect or tried.what}: {headroom}"
+    if made.layout is not None and "layout." not in next(iter(made.changes)):
+        effect = f"{effect}, {layout_words(made.layout)}"
+    if next(iter(made.changes)) in ASKS_FOR_LESS:
+        effect = f"asking for less: {effect}"
+    return made.suggestion(tried.what, effect)
+
+
+def _as_named(scenario: Scenario, entered: Plan) -> _Try:
+    """The build of the verdict as one change of several keys, where no single one is enough; no change without one."""
     verdict, hardware = decide(scenario, entered), scenario.hardware
     build = verdict.recommended
+    changes: dict[str, Value] = {}
     if build is None or not build.nodes or verdict.answer in ("frontier", "does-not-fit"):
-        return
-    keys: list[tuple[str, int | str]] = []
+        return _Try(changes, "")
     if build.gpus_per_node != hardware.gpus_per_node:
-        keys.append(("hardware.gpus_per_node", build.gpus_per_node))
+        changes["hardware.gpus_per_node"] = build.gpus_per_node
     if build.nodes != hardware.nodes:
-        keys.append(("hardware.nodes", build.nodes))
+        changes["hardware.nodes"] = build.nodes
     if scenario.workload.is_inference and build.weights != scenario.model.weights:
-        keys.append(("model.weights", build.weights))
-    after = scenario
-    try:
-        for field, value in keys:
-            after = changed(after, field, value)
-        carried = bool(keys) and plan(after).carries
-    except ScenarioError:
-        return
-    if carried:
-        (field, value), *also = keys
-        yield Suggestion(field, value, f"{build.words}: {plan(after).memory.headroom}", tuple(also))
+        changes["model.weights"] = build.weights
+    return _Try(changes, build.words)
 
 
 def _disruption(field: str) -> int:
@@ -355,40 +370,38 @@ def _disruption(field: str) -> int:
     return {"hardware.gpus_per_node": 1, "hardware.nodes": 2}.get(field, 0)
 
 
-def changed(scenario: Scenario, field: str, value: object) -> Scenario:
-    """The scenario with one dotted session key changed, layout left to choose when the build itself changes."""
-    section, _, name = field.partition(".")
-    part = getattr(scenario, section)
-    change: dict[str, object] = {name: value}
-    update: dict[str, object] = {section: replace(part, **change)}
-    if section == "hardware":
-        update["layout"] = LayoutChoice()
-    result: Scenario = replace(scenario, **update)  # type: ignore[arg-type] # the key is checked by replace itself
-    return result
+def _relaid(scenario: Scenario) -> Iterator[_Try]:
+    """Another layout of the same GPUs, where the person pinned one."""
+    pinned = [key for key in LAYOUT_KEYS if value_of(scenario, key) is not None]
+    freed = sized(scenario, dict.fromkeys(pinned)) if pinned else None
+    if freed is not None and freed.carries:
+        values = pinned_as(scenario, freed.layout)
+        moved = {key: value for key, value in values.items() if value != value_of(scenario, key)}
+        yield _Try(moved, layout_words(freed.layout))
 
 
-def _settings(scenario: Scenario) -> Iterator[Suggestion]:
+def _settings(scenario: Scenario) -> Iterator[_Try]:
     if not scenario.workload.is_inference:
         return
     if KV_FORMATS[scenario.model.kv_cache].bits > 8:
-        yield Suggestion("model.kv_cache", "fp8", "FP8 KV cache")
+        yield _Try({"model.kv_cache": "fp8"}, "FP8 KV cache")
     for weights, label in (("fp8", "FP8 weights"), ("int4", "INT4 weights")):
         if FORMATS[scenario.model.weights].bits_per_weight > FORMATS[weights].bits_per_weight + 0.5:
-            yield Suggestion("model.weights", weights, label)
+            yield _Try({"model.weights": weights}, label)
 
 
-def _larger(scenario: Scenario) -> Iterator[Suggestion]:
+def _larger(scenario: Scenario) -> Iterator[_Try]:
     hardware = scenario.hardware
     for gpus in (2, 4, 8):
         if gpus > hardware.gpus_per_node:
-            yield Suggestion("hardware.gpus_per_node", gpus, f"{gpus} GPUs in the node")
+            yield _Try({"hardware.gpus_per_node": gpus}, f"{gpus} GPUs in the node")
     build = decide(scenario, plan(scenario)).recommended
     if build is not None and FLEET > build.nodes > hardware.nodes and build.gpus_per_node == hardware.gpus_per_node:
         # the replicas or the cluster that the verdict names, with their headroom
-        yield Suggestion("hardware.nodes", build.nodes, f"{build.nodes:,} nodes")
+        yield _Try({"hardware.nodes": build.nodes}, f"{build.nodes:,} nodes")
     for nodes in (2, 3, 4, 8):
         if nodes > hardware.nodes:
-            yield Suggestion("hardware.nodes", nodes, f"{nodes} nodes")
+            yield _Try({"hardware.nodes": nodes}, f"{nodes} nodes")
 
 
 def recommend(scenario: Scenario, limits: Limits | None = None) -> tuple[Recommendation, ...]:

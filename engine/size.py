@@ -10,12 +10,13 @@ from engine.formats import kv_bytes_per_element, model_weight_bytes
 from engine.kv_cache import cache_profile
 from engine.notices import notices
 from engine.parameters import count_parameters
-from engine.plan import advised, plan
+from engine.plan import plan
 from engine.power import power
 from engine.resolved import resolved
 from engine.scaling import scaling_table
 from engine.scenario import Scenario
 from engine.sizing import ModelFacts, Sizing
+from engine.suggestions import advised
 from engine.verdict import decide
 
 

@@ -91,17 +91,37 @@ class MemoryGroup:
 
 @dataclass(frozen=True, slots=True)
 class Suggestion:
-    """One change that would help: dotted session key, new value, and what it does in words.
+    """One change that would help: dotted session keys with their new values, and what they do in words.
 
-    also: further keys that belong to the same change, such as the GPUs of the one node that replaces two. layout: the
-    one that the words were sized on; None where they hold whatever is chosen.
+    changes: applied together, by `engine.change.change`; the first names the suggestion. effect: the whole sentence;
+    what: the part of it that says what is changed. layout: the one that the words were sized on, where it is told: for room
+    in memory, and where the changes pin it in place of the pinned one.
     """
 
-    field: str
-    value: str | int | float | bool
+    changes: tuple[tuple[str, str | int | float | bool | None], ...]
     effect: str
-    also: tuple[tuple[str, str | int | float | bool], ...] = ()
+    what: str = ""
     layout: Layout | None = None
+
+    @property
+    def field(self) -> str:
+        """The key that comes first."""
+        return self.changes[0][0]
+
+    @property
+    def value(self) -> str | int | float | bool | None:
+        """Its new value."""
+        return self.changes[0][1]
+
+    @property
+    def relays(self) -> bool:
+        """Whether a pinned layout is among what it changes."""
+        return any(key.startswith("layout.") for key, _ in self.changes)
+
+    @property
+    def also(self) -> tuple[tuple[str, str | int | float | bool | None], ...]:
+        """The keys that belong to the same change, with their values."""
+        return self.changes[1:]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """What if: one input swept over its range with all else kept, and the values at which the verdict changes.
 
-Every point is a whole plan with its verdict, so a sweep says what `size` would say at that value. Sweeping the hardware
-leaves the layout to be chosen anew, as `engine.recommend.changed` does.
+Every point is a whole plan with its verdict, so a sweep says what `size` would say at that value, and what taking it makes.
+Sweeping the number of GPUs leaves the layout to be chosen anew.
 """
 
 from __future__ import annotations
@@ -9,9 +9,10 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
+from engine.change import FREE_LAYOUT, Changes, change
 from engine.checks import check_scenario
 from engine.cost import cost
 from engine.errors import ScenarioError
@@ -19,7 +20,6 @@ from engine.flips import ANSWER_WORDS
 from engine.hardware import Link
 from engine.plan import Plan, plan
 from engine.power import power
-from engine.recommend import changed
 from engine.scenario import Scenario
 from engine.sizing import Answer, Verdict
 from engine.verdict import decide
@@ -35,6 +35,7 @@ NODE_COUNTS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32)
 _SERVING = ("workload.concurrency", "workload.input_tokens", "workload.output_tokens")
 _TRAINING = ("workload.sequence_length", "workload.micro_batch")
 _HARDWARE = ("hardware.gpus_per_node", "hardware.nodes", "hardware.intra_link", "hardware.inter_link")
+_COUNTS = ("hardware.gpus_per_node", "hardware.nodes")
 LINK_FIELDS = ("hardware.intra_link", "hardware.inter_link")
 
 Figure = Literal[
@@ -183,20 +184,16 @@ def _links(scenario: Scenario, field: str) -> tuple[Value, ...]:
     return tuple(link.id for link in ordered)
 
 
+def changes_to(scenario: Scenario, field: str, value: Value) -> Changes:
+    """The changes that take the swept input to a value: with another count of GPUs the layout is left to choose."""
+    if value == entered(scenario, field):
+        return {}
+    return {field: value, **(FREE_LAYOUT if field in _COUNTS else {})}
+
+
 def at(scenario: Scenario, field: str, value: Value) -> Scenario:
     """The scenario with the swept input at a value. Raises ScenarioError for a link that the catalog does not have."""
-    if value == entered(scenario, field):
-        return scenario
-    found: object = value
-    if isinstance(value, str):
-        try:
-            found = scenario.facts.link(value)
-        except KeyError:
-            raise ScenarioError(field, f"no link {value}") from None
-    after = changed(scenario, field, found)
-    if field in ("hardware.gpus_per_node", *LINK_FIELDS) and after.hardware.platform is not None:
-        after = replace(after, hardware=replace(after.hardware, platform=None))
-    return after
+    return change(scenario, changes_to(scenario, field, value))
 
 
 def point(scenario: Scenario, field: str, value: Value) -> SweepPoint:

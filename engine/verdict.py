@@ -217,7 +217,9 @@ def _load_step(scenario: Scenario, holder: Attempt, frontier: bool) -> _Finding:
             return no(f"no load on one node meets the targets: {_alone(one.scenario)}")
         count = replicas_needed(scenario, users, rate)
         clause = replica_words(scenario, users, rate, count)
-        price = buy_usd(resized(scenario, one.scenario.hardware.gpus_per_node, count))
+        node = resized(scenario, one.scenario.hardware.gpus_per_node)
+        # a bill, not a build that anybody enters: it may be of more nodes than a scenario holds
+        price = buy_usd(replace(node, hardware=replace(node.hardware, nodes=count)))
         if price is not None and scenario.workload.budget_usd is not None and price > scenario.workload.budget_usd:
             return no(f"{fleet(count)} nodes are {_over(scenario, price)}")
     else:

@@ -6,11 +6,11 @@ Their ids say which build and which of its figures: `build:2@cost.buy_usd`, `pin
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import NamedTuple
 
+from engine.change import change
 from engine.errors import ScenarioError
-from engine.scenario import LayoutChoice, Scenario
+from engine.scenario import Scenario
 from engine.sizing import Sizing
 from tui.studies import Studies
 
@@ -66,23 +66,12 @@ def _found(kind: str, what: str, here: Sizing, studies: Studies) -> tuple[str, S
 
 def _changed(here: Sizing, studies: Studies, field: str, text: str) -> tuple[str, Scenario] | None:
     """The build with a change that is on offer."""
-    from engine.recommend import changed
-    from engine.sweep import LINK_FIELDS, at
-
     offered = [*here.memory.suggestions, *(notice.fix for notice in here.warnings if notice.fix is not None)]
     offered += studies.search.fixes
     found = next((fix for fix in offered if fix.field == field and str(fix.value) == text), None)
     if found is None:
         return None
-    scenario = here.scenario
-    for key, value in (*found.also, (field, found.value)):
-        linked = key in LINK_FIELDS and isinstance(value, str)
-        scenario = at(scenario, key, str(value)) if linked else changed(scenario, key, value)
-    if found.layout is not None:
-        shape = found.layout
-        scenario = replace(
-            scenario, layout=LayoutChoice(shape.tp, shape.pp, shape.dp, shape.ep, shape.dp_attention or None)
-        )
+    scenario = change(here.scenario, dict(found.changes))
     return f"With this change: {found.effect}", scenario
 
 

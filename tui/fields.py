@@ -76,6 +76,15 @@ def text_of(scenario: Scenario, field: Field) -> str:
     return numbers.typed(value) if isinstance(value, int | float) and not isinstance(value, bool) else str(value)
 
 
+def value_words(key: str, value: Any) -> str:
+    """A value of a field in words: its label, or the word for an open field."""
+    field = BY_KEY[key]
+    label = next((label for choice, label in field.choices if choice is value or choice == value), None)
+    if label is not None:
+        return label
+    return (field.empty or "usual") if value is None else str(value)
+
+
 def auto_value(sizing: Sizing | None, field: Field) -> Any:
     """What a field that was left open came to in a Sizing: a number, a word or a yes; None where it does not say so."""
     if sizing is None:

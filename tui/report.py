@@ -126,7 +126,7 @@ def _data(sizing: Sizing, changes: tuple[Suggestion, ...]) -> dict[str, Any]:
         "fabric": [_fields(row) for row in sizing.fabric],
         "scaling": [_fields(row) for row in sizing.scaling],
         "verdict": _fields(verdict),
-        "fixes": [_fields(change) for change in changes],
+        "fixes": [suggestion_data(change) for change in changes],
         "warnings": [_fields(notice) for notice in sizing.warnings],
         "cost": _fields(sizing.cost),
         "power": _fields(sizing.power),
@@ -184,6 +184,18 @@ _WORKED_OUT: dict[type, tuple[str, ...]] = {
 """What a record of the report says beside its fields: quantities that the engine works out of them."""
 
 
+def suggestion_data(offered: Suggestion) -> dict[str, Any]:
+    """A change on offer as JSON data: its first key and value, the others, and all of them as named pairs."""
+    return {
+        "field": offered.field,
+        "value": data_of(offered.value),
+        "effect": offered.effect,
+        "also": data_of(offered.also),
+        "layout": data_of(offered.layout),
+        "changes": [{"field": key, "to": data_of(value)} for key, value in offered.changes],
+    }
+
+
 def data_of(value: Any) -> Any:
     """A record, tuple or figure as JSON data."""
     if isinstance(value, bool | int | str) or value is None:
@@ -192,6 +204,8 @@ def data_of(value: Any) -> Any:
         return float(f"{value:.6g}") if math.isfinite(value) else None
     if isinstance(value, tuple | list):
         return [data_of(item) for item in value]
+    if isinstance(value, Suggestion):
+        return suggestion_data(value)
     if dataclasses.is_dataclass(value):
         return _fields(value)
     raise TypeError(f"{type(value).__name__} has no place in a report")
@@ -372,9 +386,16 @@ def _to_do(sizing: Sizing, changes: tuple[Suggestion, ...]) -> Iterator[Block]:
 
 def change_words(change: Suggestion) -> str:
     """A change as the session's keys, their new values and what that does."""
-    pairs = ((change.field, change.value), *change.also)
-    keys = ", ".join(f"{key} = {str(value).lower() if isinstance(value, bool) else value}" for key, value in pairs)
-    return f"{keys}: {change.effect}"
+    return f"{keys_words(change)}: {change.effect}"
+
+
+def keys_words(change: Suggestion) -> str:
+    """The session's keys that a change sets, as a session or `--set` writes them."""
+    return ", ".join(f"{key} = {_written(value)}" for key, value in change.changes)
+
+
+def _written(value: object) -> str:
+    return "auto" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _steps(sizing: Sizing) -> Iterator[Block]:
@@ -394,7 +415,7 @@ def _warnings(sizing: Sizing) -> Iterator[Block]:
     items = []
     for notice in sizing.warnings:
         fix = notice.fix
-        todo = (f"fix: {fix.field} = {fix.value}" + (f" ({fix.effect})" if fix.effect else ""),) if fix else ()
+        todo = (f"fix: {keys_words(fix)}" + (f" ({fix.effect})" if fix.effect else ""),) if fix else ()
         items.append((f"{notice.severity}: {notice.message} [{notice.id}]", todo))
     yield Bullets(tuple(items))
 

@@ -135,7 +135,7 @@ def _more_nodes(architecture: Architecture, workload: Workload, layout: Layout, 
         if needs <= card.usable_bytes:
             count = nodes * factor
             words = f"{count} nodes ({wider.gpus} GPUs): needs {needs / GIB:,.1f} GiB a GPU"
-            return Suggestion("hardware.nodes", count, words, layout=wider)
+            return Suggestion((("hardware.nodes", count),), words, f"{count} nodes ({wider.gpus} GPUs)")
     return None
 
 
@@ -174,7 +174,7 @@ def suggestions(
         more = host * min(card.per_node, layout.gpus) - now.host_bytes
         extra = f", {more / GIB:,.0f} GiB of host RAM a node" if more > GIB else ""
         effect = f"needs {needs / GIB:,.1f} GiB instead of {now.peak_bytes / GIB:,.1f}{extra}"
-        found.append(Suggestion(field, value, f"{words}: {effect}", layout=layout))
+        found.append(Suggestion(((field, value),), f"{words}: {effect}", words))
         if len(found) == MAX_SUGGESTIONS:
             break
     if not now.fits and len(found) < MAX_SUGGESTIONS:

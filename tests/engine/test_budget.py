@@ -8,9 +8,10 @@ from dataclasses import replace
 import pytest
 
 from engine.bill import known_usd
+from engine.change import change
 from engine.errors import ScenarioError
 from engine.flips import flip_points
-from engine.recommend import changed, fixes
+from engine.recommend import fixes
 from engine.scenario import Money
 from engine.size import size
 from engine.sizing import Verdict
@@ -50,8 +51,8 @@ def test_a_smaller_build_within_the_budget_is_the_change_that_carries() -> None:
     scenario = build(gpus_per_node=4, concurrency=8, input_tokens=2000, output_tokens=500, budget_usd=50_000.0)
     offered = fixes(scenario)
     assert offered
-    for change in offered:
-        assert size(changed(scenario, change.field, change.value)).verdict.carried
+    for one in offered:
+        assert size(change(scenario, dict(one.changes))).verdict.carried
 
 
 def test_a_budget_flips_the_verdict_at_the_price() -> None:

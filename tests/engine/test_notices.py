@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 import catalog
+from engine.change import change
 from engine.errors import ScenarioError
 from engine.plan import plan
-from engine.recommend import changed
 from engine.scenario import LayoutChoice, Scenario
 from engine.size import size
 from engine.sizing import Notice
@@ -201,7 +201,6 @@ def test_the_change_to_one_node_carries_the_workload() -> None:
         scenario = build(**fields)
         fix = next(n.fix for n in size(scenario).warnings if n.id in ("two-small-nodes", "int4-saves-nodes"))
         assert fix is not None
-        for field, value in (*fix.also, (fix.field, fix.value)):
-            scenario = changed(scenario, field, value)
+        scenario = change(scenario, dict(fix.changes))
         assert scenario.hardware.nodes == 1
         assert plan(scenario).carries

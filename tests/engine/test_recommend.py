@@ -7,6 +7,7 @@ import time
 import pytest
 
 from engine.bill import bill, card_price, sold_in, whole_usd
+from engine.change import change
 from engine.hardware import NOT_OFFERED
 from engine.plan import plan
 from engine.recommend import (
@@ -14,7 +15,6 @@ from engine.recommend import (
     PATIENCE_S,
     READING_TOKENS_PER_S,
     Limits,
-    changed,
     fixes,
     options,
     rank_options,
@@ -147,7 +147,7 @@ def test_fixes_make_the_build_carry_the_workload() -> None:
     found = fixes(failing)
     assert {"model.weights", "hardware.nodes"} <= {fix.field for fix in found}
     for fix in found:
-        assert plan(changed(failing, fix.field, fix.value)).carries
+        assert plan(change(failing, dict(fix.changes))).carries
     assert found[-1].field == "hardware.nodes", "a second node is the last resort"
 
 
@@ -169,9 +169,7 @@ def test_where_no_single_change_is_enough_the_verdicts_build_is_offered_whole() 
     )
     (fix,) = fixes(run)
     assert fix.also
-    for field, value in ((fix.field, fix.value), *fix.also):
-        run = changed(run, field, value)
-    assert plan(run).carries
+    assert plan(change(run, dict(fix.changes))).carries
 
 
 def test_a_smaller_load_is_offered_last_and_called_what_it_is() -> None:

@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 
 import catalog
 from catalog import build_scenario
+from engine.change import change
 from engine.formats import FORMATS
 from engine.kv_pool import kv_pool
 from engine.layout import valid_tp
+from engine.plan import plan
 from engine.scenario import Layout, Runtime, Scenario, ServingEngine, Workload
-from engine.serving_advice import with_suggestions
 from engine.serving_memory import (
     HEADROOM_WORDS,
     captured_sizes,
@@ -28,6 +29,7 @@ from engine.serving_memory import (
     visible_bytes,
 )
 from engine.sizing import Memory
+from engine.suggestions import advised
 from engine.units import GIB
 
 MODELS = [entry.id for entry in catalog.load().models]
@@ -349,19 +351,20 @@ def test_rule_of_thumb_and_bytes_stand_side_by_side(model: str, card: str, token
 
 def test_suggestions_are_single_changes_that_hold_when_applied() -> None:
     scenario = build("llama-3.1-70b", "bf16", "h100-sxm", 2, concurrency=32, tokens=8192)
-    memory = with_suggestions(scenario, Layout(tp=2), serving_memory(scenario, Layout(tp=2)))
+    memory = advised(plan(scenario)).memory
     assert not memory.fits
     assert {s.field for s in memory.suggestions} >= {"model.weights", "hardware.gpus_per_node"}
-    first = memory.suggestions[0]
-    assert first.field == "model.weights"
-    after = serving_memory(replace(scenario, model=replace(scenario.model, weights=str(first.value))), Layout(tp=2))
-    assert after.headroom in first.effect
-    assert after.fits
+    assert memory.suggestions[0].field == "model.weights"
+    for suggestion in memory.suggestions:
+        after = plan(change(scenario, dict(suggestion.changes))).memory
+        assert after.headroom in suggestion.effect
+        assert f"room for {after.users_that_fit:,} user" in suggestion.effect
 
 
 def test_enough_room_needs_no_suggestion() -> None:
-    memory = serving_memory(build(), Layout())
-    assert with_suggestions(build(), Layout(), memory) is memory
+    found = plan(build())
+    assert found.memory.headroom == "comfortable"
+    assert advised(found) == found
 
 
 def test_replicas_add_users() -> None:

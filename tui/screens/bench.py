@@ -17,10 +17,11 @@ from textual.screen import Screen
 from textual.timer import Timer
 from textual.widget import Widget
 
-from engine.change import change
+from engine.change import Changes, change
 from engine.errors import ScenarioError
 from engine.fields import Value
-from tui import actions
+from engine.sizing import Suggestion
+from tui import actions, fields
 from tui.base import SizeupBase, sizeup_of
 from tui.doc import Line, line, wrap
 from tui.fields import Field
@@ -225,6 +226,29 @@ class Bench(Screen[None]):
             self.refresh_panels()
         else:
             store.edit(scenario, group)
+
+    def make(self, changes: Changes) -> bool:
+        """Make changes that were offered, all of them or none; False, and the reason said, where they cannot be made."""
+        store = self.sizeup.store
+        try:
+            scenario = change(store.scenario, changes, self.sizeup.catalog)
+        except ScenarioError as error:
+            self.say(str(error))
+            return False
+        self.form.edit = None
+        for key in changes:
+            store.rejected.pop(key, None)
+        if scenario == store.scenario:
+            self.refresh_panels()
+        else:
+            store.edit(scenario)
+        return True
+
+    @staticmethod
+    def changes_words(offered: Suggestion) -> str:
+        """What a change sets, by the names of its fields."""
+        parts = [f"{fields.BY_KEY[key].label}: {fields.value_words(key, value)}" for key, value in offered.changes]
+        return ", ".join(parts)
 
     # --- news
 

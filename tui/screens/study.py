@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING
 
 from textual.worker import Worker
 
-from engine.errors import ScenarioError
 from engine.recommend import Limits, rank_options
-from engine.sweep import LINK_FIELDS, SERVING_FIGURES, TRAINING_FIGURES, at
+from engine.sweep import LINK_FIELDS, SERVING_FIGURES, TRAINING_FIGURES, changes_to
 from engine.sweep import fields as sweep_fields
 from tui import fields, numbers
 from tui.numbers import NumberError
@@ -161,12 +160,10 @@ def _open_build(bench: Bench, number: int) -> None:
     option = option_at(bench.sizeup.studies.search, number)
     if option is None:
         return
-    found, now = option.scenario, store.scenario
-    same_card = found.hardware.accelerator.id == now.hardware.accelerator.id
     store.seal()
-    # prices that a person entered are those of their own card
-    money = now.money if same_card else dataclasses.replace(now.money, gpu_price_usd=None, usd_per_gpu_hour=None)
-    store.edit(dataclasses.replace(found, title=now.title, notes=now.notes, money=money))
+    if not bench.make(dict(option.changes)):
+        return
+    found = store.scenario
     bench.say(f"{build_words(found, bench.sizeup.glyphs.times)}, {found.model.weights} is open. Ctrl+Z comes back.")
 
 
@@ -183,13 +180,12 @@ def first_fix(bench: Bench) -> bool:
 def _fix(bench: Bench, what: str) -> None:
     key, _, text = what.partition("=")
     fix = next((f for f in bench.sizeup.studies.search.fixes if f.field == key and str(f.value) == text), None)
-    field = fields.BY_KEY.get(key)
-    if fix is None or field is None:
+    if fix is None:
         bench.say(f"{key} cannot be changed here; edit it by hand.")
         return
     bench.sizeup.store.seal()
-    bench.set_value(field, fix.value)
-    bench.say(f"{field.label}: {text}. Ctrl+Z takes it back.")
+    if bench.make(dict(fix.changes)):
+        bench.say(f"{bench.changes_words(fix)}. Ctrl+Z takes it back.")
 
 
 async def ask_limits(bench: Bench) -> None:
@@ -391,11 +387,7 @@ def _take(bench: Bench, text: str) -> None:
     """Enter a value of the sweep, the layout left to choose where the build itself changes."""
     store = bench.sizeup.store
     field = bench.sizeup.studies.sweep.of(store.scenario)
-    try:
-        scenario = at(store.scenario, field, text if field in LINK_FIELDS else int(text))
-    except ScenarioError as error:
-        bench.say(str(error))
-        return
+    value = text if field in LINK_FIELDS else int(text)
     store.seal()
-    store.edit(scenario)
-    bench.say(f"{fields.BY_KEY[field].label}: {text}. Ctrl+Z comes back.")
+    if bench.make(changes_to(store.scenario, field, value)):
+        bench.say(f"{fields.BY_KEY[field].label}: {text}. Ctrl+Z comes back.")

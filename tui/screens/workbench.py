@@ -178,20 +178,17 @@ class Workbench(Bench):
 
     def apply(self, action: str) -> None:
         """Make a suggested change; the words say what was changed."""
-        key, _, text = action.removeprefix("apply:").partition("=")
+        key = action.removeprefix("apply:").partition("=")[0]
         sizing = self.sizeup.store.sizing
         if sizing is None:
             return
         wanted = next((f.suggestion for f in fixes(sizing) if apply_action(f.suggestion) == action), None)
-        field = fields.BY_KEY.get(key)
-        if wanted is None or field is None:
+        if wanted is None:
             self.say(f"{key} cannot be changed here; edit it by hand.")
             return
         self.sizeup.store.seal()
-        for other, value in wanted.also:
-            self.set_value(fields.BY_KEY[other], value)
-        self.set_value(field, wanted.value)
-        self.say(f"{field.label}: {text}. {wanted.effect}. Ctrl+Z takes it back.")
+        if self.make(dict(wanted.changes)):
+            self.say(f"{self.changes_words(wanted)}. {wanted.effect}. Ctrl+Z takes it back.")
 
     # --- dialogs, loaded when first opened
 
