@@ -207,7 +207,9 @@ def test_a_training_report_names_its_base_and_the_batch_it_really_takes() -> Non
     many = size(
         build(kind="pretrain", weights="bf16", accelerator="h100-sxm", nodes=64, layout=LayoutChoice(1, 1, 512))
     )
-    assert "(more than the 524k asked: every replica takes whole micro-batches)" in " ".join(report.render(many, "text").split())
+    assert "(more than the 524k asked: every replica takes whole micro-batches)" in " ".join(
+        report.render(many, "text").split()
+    )
 
 
 def test_a_drifted_catalog_is_told_with_both_results() -> None:
