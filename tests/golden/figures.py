@@ -16,7 +16,7 @@ from engine.recommend import Limits, fixes
 from engine.scenario import Scenario
 from engine.size import size
 from engine.sizing import Sizing
-from tests.golden import variants
+from tests.golden import tables, variants
 from tests.golden.frozen import frozen_catalog, sessions
 from tui import drift, recommended, report, session
 
@@ -98,12 +98,15 @@ def each_build() -> Iterator[tuple[str, dict[str, Any], dict[str, Any]]]:
 
 
 def each_table() -> Iterator[tuple[str, dict[str, Any]]]:
-    """(name, table) of the variants of each build that has some."""
+    """(name, table) of the variants of each build that has some, and of the tables beside the builds."""
     known = frozen_catalog()
     texts = sessions()
     for name in (*variants.SERVED, *variants.TRAINED):
         scenario = session.parse(texts[name], file=name, known=known)
         yield name + variants.SUFFIX, plain(variants.table_of(name, scenario, known))
+    swept = {name: tables.sweeps(name, session.parse(texts[name], file=name, known=known)) for name in tables.SWEPT}
+    counted = {"models": tables.models(known), "formats": tables.formats()}
+    yield "tables", plain(counted | {"sweeps": swept, "articles": tables.articles()})
 
 
 def _drifted(known: Catalog, text: str) -> dict[str, Any]:

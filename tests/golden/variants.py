@@ -14,6 +14,7 @@ from engine.change import change
 from engine.errors import ScenarioError
 from engine.fields import FIELDS, Field
 from engine.plan import Plan, plan
+from engine.prospects import prospects
 from engine.scenario import Scenario
 from engine.size import size
 
@@ -180,4 +181,12 @@ def _judged(scenario: Scenario) -> dict[str, Any]:
         "rent": cost.rent_usd_per_hour,
         "per_million": cost.usd_per_million_tokens,
         "power": sizing.power.total_w,
+        "smallest": _smallest(scenario),
     }
+
+
+def _smallest(scenario: Scenario) -> str:
+    if scenario.workload.is_inference:
+        return ""
+    found = prospects(scenario)
+    return found.no_smallest or (found.smallest.words if found.smallest is not None else "")
