@@ -11,10 +11,10 @@ from tests.fuzz import _cli, _hostile, after, exports
 
 
 def test_nothing_but_the_tools_runs() -> None:
-    counts = exports.run(1, after(60))
-    assert counts["cases"] == 60
-    assert counts["sized"] > 10
-    assert counts["commands"] > 10
+    counts = exports.run(1, after(30))
+    assert counts["cases"] == 30
+    assert counts["sized"] > 3
+    assert counts["commands"] > 3
 
 
 @pytest.mark.parametrize("target", ["vllm", "nim", "nccl", "lws"])
