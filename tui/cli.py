@@ -13,10 +13,10 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from engine.text import clipped, harmless, printable
-from tui import numbers
+from tui import numbers, presets
 
 if TYPE_CHECKING:
     from engine.errors import ScenarioError
@@ -29,54 +29,6 @@ CARRIED, FAILED, BAD_INPUT, NOT_CARRIED = 0, 1, 2, 3
 STDIN = "-"
 TOLD_PROBLEMS = 20
 INTERRUPTED, BROKEN_PIPE = 130, 141  # as a shell reports SIGINT and SIGPIPE
-
-
-class Preset(NamedTuple):
-    """An option that sets one key of the session: its dotted key, how its text is read, and its help."""
-
-    option: str
-    key: str
-    read: Callable[[str], Any]
-    help: str
-
-
-PRESETS = (
-    Preset("--model", "model.id", str, "a model id or Hugging Face name, or the path of a config.json or .gguf"),
-    Preset("--weights", "model.weights", str.lower, "weight format: bf16, fp8, int4, nvfp4, ..."),
-    Preset("--kv-cache", "model.kv_cache", str.lower, "KV-cache format: bf16, fp8, ..."),
-    Preset("--accelerator", "hardware.accelerator", str, "an accelerator id, or its name as nvidia-smi prints it"),
-    Preset("--gpus", "hardware.gpus_per_node", numbers.whole, "GPUs in a node"),
-    Preset("--nodes", "hardware.nodes", numbers.whole, "nodes"),
-    Preset("--intra-link", "hardware.intra_link", str, "link inside a node"),
-    Preset("--inter-link", "hardware.inter_link", str, "link between nodes"),
-    Preset("--kind", "workload.kind", str, "serve, batch, lora, qlora, full-finetune or pretrain"),
-    Preset("--concurrency", "workload.concurrency", numbers.whole, "users at once"),
-    Preset("--input", "workload.input_tokens", numbers.whole, "prompt, tokens"),
-    Preset("--output", "workload.output_tokens", numbers.whole, "answer, tokens"),
-    Preset("--ttft", "workload.ttft_target_s", numbers.seconds, "target: first token within, s"),
-    Preset("--user-rate", "workload.tokens_per_s_user_target", numbers.decimal, "target: tokens/s a user"),
-    Preset("--sequence", "workload.sequence_length", numbers.whole, "training: sequence length, tokens"),
-    Preset("--tokens", "workload.total_tokens", numbers.whole, "training: tokens in all"),
-    Preset("--optimizer", "workload.optimizer", str, "training: adamw, adamw-8bit, ..."),
-    Preset("--sharding", "workload.sharding", str, "training: ddp, zero1, zero2 or zero3"),
-    Preset("--deadline", "workload.deadline_days", numbers.days, "target: done within, days"),
-    Preset("--tp", "layout.tp", numbers.whole, "tensor parallel, else automatic"),
-    Preset("--pp", "layout.pp", numbers.whole, "pipeline parallel, else automatic"),
-    Preset("--dp", "layout.dp", numbers.whole, "data parallel, else automatic"),
-    Preset("--title", "title", str, "a title"),
-)
-# A changed key takes with it what the file or the new session said only because of its old value.
-FOLLOWS = {
-    "model.id": ("model.config", "model.weights"),
-    "model.config": ("model.id", "model.weights"),
-    "hardware.accelerator": ("hardware.intra_link", "hardware.inter_link", "hardware.platform"),
-}
-NEW_SESSION: dict[str, Any] = {
-    "schema": 1,
-    "model": {"id": "llama-3.1-70b", "weights": "fp8"},
-    "hardware": {"accelerator": "rtx-pro-6000-server", "gpus_per_node": 4, "nodes": 1},
-}
-"""What `sizeup` opens without a file."""
 
 
 class CommandError(Exception):
@@ -200,7 +152,7 @@ LISTS = ("models", "accelerators", "links")
 
 def _presets(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("preset fields")
-    for preset in PRESETS:
+    for preset in presets.PRESETS:
         group.add_argument(preset.option, dest=preset.key, metavar="X", help=preset.help)
     group.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="any key of the session")
 
@@ -276,21 +228,22 @@ def _read(file: str | None, changes: dict[str, Any], text: str | None = None) ->
 
     text: of the file, where it was read already.
     """
+    import catalog
     from tui import session
+    from tui.fields import new_scenario
 
-    folder = Path(os.path.expanduser(file)).absolute().parent if file and file != STDIN else Path.cwd()
-    name = _place(file)
+    known, table, place = catalog.load(), None, _place(file)
     try:
-        text = text if text is not None else _text(file) if file is not None else ""
-        document = session.document_of(text, name) if file is not None else NEW_SESSION
-        changed = _changed(document, changes)
-        scenario = session.from_document(changed, file=name, folder=folder, text=text)
-        return scenario, session.table_of(changed)
-    except session.SessionError as problem:
-        option = next((preset.option for preset in PRESETS if preset.key == problem.key and problem.key in changes), "")
-        if option:
-            allowed = f"; allowed: {problem.allowed}" if problem.allowed else ""
-            raise CommandError(f"{option}: {problem.reason}{allowed}") from None
+        if file is None:
+            scenario = new_scenario(known)
+        else:
+            folder = Path(os.path.expanduser(file)).absolute().parent if file != STDIN else Path.cwd()
+            text = text if text is not None else _text(file)
+            document = session.document_of(text, place)
+            scenario = session.from_document(document, file=place, folder=folder, text=text)
+            table = session.table_of(document)
+        return presets.made(scenario, changes, known, place, new=file is None), table
+    except (presets.WrongOption, session.SessionError) as problem:
         raise CommandError(str(problem)) from None
 
 
@@ -321,81 +274,12 @@ def _named(file: str) -> str:
     return file
 
 
-def _changed(document: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
-    """A copy of a session's data with dotted keys set."""
-    copy = {key: dict(value) if isinstance(value, dict) else value for key, value in document.items()}
-    for key in changes:
-        for follower in FOLLOWS.get(key, ()):
-            table, _, name = follower.partition(".")
-            if isinstance(copy.get(table), dict):
-                copy[table].pop(name, None)
-    for key, value in changes.items():
-        table, _, name = key.rpartition(".")
-        holder = copy.setdefault(table, {}) if table else copy
-        if value is None and isinstance(holder, dict):
-            holder.pop(name, None)
-        elif isinstance(holder, dict):
-            holder[name] = value
-    return copy
-
-
 def _changes(options: argparse.Namespace) -> dict[str, Any]:
     """The keys that the options set. Raises CommandError naming the option."""
-    given = vars(options)
-    changes: dict[str, Any] = {}
-    for preset in PRESETS:
-        text = given.get(preset.key)
-        if text is not None:
-            try:
-                changes[preset.key] = preset.read(text)
-            except numbers.NumberError as problem:
-                raise CommandError(f"{preset.option}: {problem}") from None
-    if "model.id" in changes:
-        changes = _model_named(changes.pop("model.id")) | changes
-    if "hardware.accelerator" in changes:
-        from catalog.names import resolve_accelerator
-
-        named = changes["hardware.accelerator"]
-        changes["hardware.accelerator"] = resolve_accelerator(named) or named
-    for item in options.set:
-        key, equals, text = item.partition("=")
-        if not equals or not key.strip():
-            raise CommandError(f"--set {item}: not KEY=VALUE, such as runtime.max_num_seqs=64")
-        changes[key.strip()] = _value(key.strip(), text.strip())
-    return changes
-
-
-def _model_named(text: str) -> dict[str, str]:
-    """The keys that --model sets: a file's path, an id, or the id and format that a published name means."""
-    path = Path(os.path.expanduser(text))
-    with contextlib.suppress(OSError, ValueError):  # a name that no file can have
-        if path.suffix.lower() in (".json", ".gguf") or (os.sep in text and path.is_file()):
-            return {"model.config": str(path.absolute())}
-    import catalog
-    from catalog.names import format_of_name, resolve_name
-
-    if any(entry.id == text for entry in catalog.load().models):
-        return {"model.id": text}
-    model_id, weights = resolve_name(text), format_of_name(text)
-    if model_id is None:
-        return {"model.id": text}
-    return {"model.id": model_id} | ({"model.weights": weights} if weights else {})
-
-
-def _value(key: str, text: str) -> Any:
-    """The value of --set: text where the key holds text; else true, false or a number; nothing for none and auto."""
-    from tui import session
-
-    if session.holds_text(key):
-        return text
-    if text in ("", "none", "auto"):
-        return None
-    if text in ("true", "false"):
-        return text == "true"
-    for read in (numbers.whole, numbers.decimal):
-        with contextlib.suppress(numbers.NumberError):
-            return read(text)
-    return text
+    try:
+        return presets.changes_of(vars(options), options.set)
+    except presets.WrongOption as problem:
+        raise CommandError(str(problem)) from None
 
 
 def _report(arguments: list[str]) -> int:

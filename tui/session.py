@@ -174,16 +174,6 @@ def text_of(raw: bytes, file: str) -> str:
         raise SessionError(file, "not UTF-8 text", line=line) from None
 
 
-def holds_text(key: str) -> bool:
-    """Whether the value of a dotted key is text, or one word of several."""
-    table, _, name = key.rpartition(".")
-    if not table:
-        return name in ("title", "notes")
-    hint = get_type_hints(TABLES[table]).get(name) if table in TABLES else None
-    choices = (hint, *get_args(hint))
-    return str in choices or any(isinstance(choice, str) for choice in choices)
-
-
 def parse(
     text: str, *, file: str = "session", folder: Path | None = None, known: catalog.Catalog | None = None
 ) -> Scenario:

@@ -145,7 +145,8 @@ class Field:
 
     def _allowed(self) -> str:
         if self.kind == "choice":
-            return ", ".join(_word(value) for value in self.values)
+            words = [_word(value) for value in self.values]
+            return " or ".join(words) if len(words) == 2 else ", ".join(words)
         if self.kind == "number":
             return f"{'a whole number' if self.whole else 'a number'}, {self.range_words}"
         return "text"

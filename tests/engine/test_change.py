@@ -91,7 +91,7 @@ def test_what_is_pinned_stays_pinned_unless_it_is_named(changes: dict[str, Any])
         ({"hardware.second_accelerator": "l40s", "hardware.second_gpus": 8}, "1 to 7"),
         ({"workload.kind": "serv"}, "nearest: serve"),
         ({"workload.kind": None}, "workload.kind"),
-        ({"runtime.cuda_graphs": 1}, "true, false"),
+        ({"runtime.cuda_graphs": 1}, "true or false"),
         ({"title": "x" * 10_000}, "title"),
     ],
 )
