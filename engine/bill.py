@@ -278,11 +278,18 @@ def part_purchase(facts: Facts, part: str) -> Purchase | None:
 
 
 def _beside(scenario: Scenario) -> Iterator[PriceLine]:
-    """The racks of servers of which there are several."""
-    hardware, facts = scenario.hardware, scenario.facts
+    """The racks of servers of which there are several, and the storage that the person asks for."""
+    hardware, money, facts = scenario.hardware, scenario.money, scenario.facts
     height, rack = RACK_UNITS.get(box_of(hardware)), part_purchase(facts, "rack")
     if hardware.nodes > 1 and height is not None and rack is not None and "rack" not in hardware.accelerator.segment:
         yield _of("rack", rack, math.ceil(hardware.nodes * height / (rack.rack_units or height)), facts)
+    if money.storage_tb:
+        tier = part_purchase(facts, "shared-storage" if hardware.nodes > 1 else "local-storage")
+        if tier is None or tier.usd_per_tb is None:
+            yield _line("storage", "storage, a TB", math.ceil(money.storage_tb), None, "", "", facts)
+        else:
+            a_tb = f"{_rough(tier)}, a TB"
+            yield _line("storage", a_tb, math.ceil(money.storage_tb), tier.usd_per_tb, tier.as_of, tier.source, facts)
 
 
 def bill(scenario: Scenario) -> tuple[PriceLine, ...]:

@@ -11,18 +11,30 @@ from functools import lru_cache
 from engine.bill import MAIN_PARTS, bill, known_usd, whole_usd
 from engine.hardware import ApiPrice, Facts, Rental
 from engine.parameters import count_parameters
-from engine.plan import Plan
-from engine.prices import age_days, dated, rentals_of, usd_per_gpu_hour
-from engine.scenario import Hardware
-from engine.sizing import Cost, Horizon, Offer, Power, PriceLine
+from engine.plan import Plan, resized
+from engine.prices import age_days, billed_usd_per_gpu_hour, dated, rentals_of, usd_per_gpu_hour
+from engine.scenario import Hardware, Money, Scenario
+from engine.sizing import Advised, Cost, Horizon, Offer, Power, PriceLine, Verdict
+from engine.units import digits
+from engine.use import (
+    HORIZONS_MONTHS,
+    WRITE_OFF_MONTHS,
+    Rates,
+    break_even_months,
+    break_even_runs,
+    capital_share_per_month,
+    horizon,
+    hours_per_month,
+    resale_share,
+    run_hours,
+)
 
-HOURS_PER_MONTH = 730.0  # 8,760 hours a year over 12
-HORIZONS_MONTHS = (12, 24, 36)  # seed_claims.toml, buy_against_rent.horizons_months
-WRITE_OFF_MONTHS = 36  # the longest of them: what a month of ownership is counted over
 ELECTRICITY_RULE = "electricity-planning"
 PUE_RULE = "pue-planning"  # what cooling and distribution draw beside the machines, where somebody pays for it
 # Each added node costs 4 to 5 times the engineering time of running one: seed_claims.toml, operational_tax.
 OPERATIONS_FACTOR_PER_NODE = (4.0, 5.0)
+# The articles' builds end at four nodes of eight; nobody states what a node adds beyond, so that the factor ends there.
+OPERATIONS_NODES = 4
 # A resumable checkpoint: 16-bit weights, fp32 master copy and two Adam moments (ZeRO, Rajbhandari et al. 2020, 3.1).
 CHECKPOINT_BYTES_PER_PARAMETER = 14
 
@@ -67,7 +79,7 @@ def _api(plan: Plan) -> tuple[float | None, str]:
     total = price.usd_per_million_output + prompts * price.usd_per_million_input
     return (
         total,
-        f"{price.provider}, {dated(price.as_of, scenario.facts.as_of)}: {prompts:,.3g} prompt tokens for each of the answer",
+        f"{price.provider}, {dated(price.as_of, scenario.facts.as_of)}: {digits(prompts)} prompt tokens for each of the answer",
     )
 
 
@@ -84,30 +96,41 @@ def cost(plan: Plan, power: Power) -> Cost:
         buy_note += f"; without {', '.join(unknown)}"
     hourly, rent_note = usd_per_gpu_hour(plan.scenario)
     rent = hourly * gpus if hourly is not None else None
-    month = rent * HOURS_PER_MONTH if rent is not None else None
+    money = scenario.money
+    hours = hours_per_month(money)
+    month = rent * hours if rent is not None else None
     if rent is None:
         unknown.append("rental price")
-    price_kwh = scenario.money.electricity_usd_per_kwh or _electricity(scenario.facts)
+    price_kwh = money.electricity_usd_per_kwh or _electricity(scenario.facts)
     electricity = None
     if price_kwh is not None and power.total_w is not None:
-        kilowatts = power.total_w / 1000.0 * facility_ratio(scenario.facts)
-        electricity = kilowatts * HOURS_PER_MONTH * price_kwh
+        electricity = power.total_w / 1000.0 * facility_ratio(scenario.facts) * hours * price_kwh
     else:
         unknown.append("electricity")
     per_million = None
     if rent is not None and plan.serving is not None and plan.serving.tokens_per_s_total > 0:
         per_million = rent / 3600.0 / plan.serving.tokens_per_s_total * 1e6
-    saved = month - (electricity or 0.0) if month is not None else None
-    break_even = buy / saved if buy is not None and saved is not None and saved > 0 else None
     api, api_note = _api(plan)
-    added = nodes - 1
-    low, high = OPERATIONS_FACTOR_PER_NODE
-    operations = (
-        f"{added} added node{'s' if added > 1 else ''}: {low:.0f}-{high:.0f} times the engineering time each; shared "
-        "storage and its network, sharded checkpoints, NIC and NCCL tuning, monitoring, failures in proportion"
-        if added
-        else "one node: no shared storage, no fabric to tune"
+    factor = operations_factor(nodes)
+    fte = None if money.engineer_share is None else money.engineer_share * factor
+    people = fte * money.engineer_usd_per_year / 12 if fte is not None and money.engineer_usd_per_year else None
+    once, in_use = None, hours
+    if plan.training is not None:
+        in_use, once = run_hours(money, plan.training.gpu_hours / gpus)
+    rates = Rates(
+        buy_usd=buy,
+        rent_usd_per_hour=rent,
+        electricity_usd_per_hour=(electricity or 0.0) / hours,
+        reserved_usd_per_hour=_billed(scenario, "reserved"),
+        spot_usd_per_hour=_billed(scenario, "spot"),
+        api_usd_per_million=api,
+        tokens_per_hour=plan.serving.tokens_per_s_total * 3600.0 if plan.serving is not None else 0.0,
+        people_usd=people or 0.0,
+        once_hours=once,
     )
+    horizons = tuple(horizon(months, in_use, rates, money) for months in HORIZONS_MONTHS)
+    crossing = _crossing(horizons, api)
+    made = rates.tokens_per_hour * hours if plan.serving is not None else None
     checkpoint = 0
     if not scenario.workload.is_inference and scenario.workload.kind in ("full-finetune", "pretrain"):
         checkpoint = CHECKPOINT_BYTES_PER_PARAMETER * count_parameters(scenario.model.architecture).total
@@ -119,28 +142,118 @@ def cost(plan: Plan, power: Power) -> Cost:
         rent_note=rent_note,
         rent_usd_per_month=month,
         offers=_offers(scenario.facts, scenario.hardware),
-        own_usd_per_month=buy / WRITE_OFF_MONTHS + (electricity or 0.0) if buy is not None else None,
-        horizons=tuple(
-            Horizon(
-                months,
-                buy + months * (electricity or 0.0) if buy is not None else None,
-                months * month if month is not None else None,
-            )
-            for months in HORIZONS_MONTHS
-        ),
+        own_usd_per_month=_own_month(horizons)
+        if plan.training is None
+        else _own_always(buy, electricity, people, money),
+        horizons=horizons,
         usd_per_million_tokens=per_million,
         api_usd_per_million_tokens=api,
         api_note=api_note,
         run_usd=plan.run_usd,
-        break_even_months=break_even,
+        break_even_months=break_even_months(in_use, rates, money),
         electricity_usd_per_month=electricity,
         checkpoint_bytes=checkpoint,
-        operations_factor=1.0 + added * (low + high) / 2,
-        operations_note=operations,
+        operations_factor=factor,
+        operations_note=_operations(nodes),
         unknown=tuple(unknown),
         whole_usd=whole_usd(lines),
         ask=_ask(lines),
+        hours_per_month=in_use if once is None else once,
+        break_even_runs=break_even_runs(plan.training.gpu_hours / gpus, rates) if plan.training is not None else None,
+        api_crossing_tokens_per_month=crossing,
+        api_words=_api_words(plan, made, crossing),
+        tokens_per_month=made,
+        operations_fte=fte,
+        operations_usd_per_month=people,
     )
+
+
+def operations_factor(nodes: int) -> float:
+    """Engineering time of so many nodes against one, at least: what the articles state, as far as their builds go."""
+    low, high = OPERATIONS_FACTOR_PER_NODE
+    return 1.0 + (min(nodes, OPERATIONS_NODES) - 1) * (low + high) / 2
+
+
+def _operations(nodes: int) -> str:
+    """What the factor covers, in words."""
+    if nodes == 1:
+        return "one node: no shared storage, no fabric to tune"
+    added, (low, high) = nodes - 1, OPERATIONS_FACTOR_PER_NODE
+    words = (
+        f"{added:,} added node{'s' if added > 1 else ''}: {low:.0f}-{high:.0f} times the engineering time each; shared "
+        "storage and its network, sharded checkpoints, NIC and NCCL tuning, monitoring, failures in proportion"
+    )
+    if nodes <= OPERATIONS_NODES:
+        return words
+    return (
+        f"{words}. Builds of that source end at {OPERATIONS_NODES} nodes, and so does the factor; a larger cluster has a "
+        "storage engineer, a network engineer and somebody on call"
+    )
+
+
+def _billed(scenario: Scenario, billing: str) -> float | None:
+    """What the whole build costs an hour under a way of billing; None where nobody offers it."""
+    hardware = scenario.hardware
+    each = None if hardware.mixed else billed_usd_per_gpu_hour(scenario.facts, hardware.accelerator.id, billing)
+    return None if each is None else each * hardware.gpus
+
+
+def _own_month(horizons: tuple[Horizon, ...]) -> float | None:
+    last = horizons[-1]
+    return None if last.own_usd is None else last.own_usd / last.months
+
+
+def _own_always(buy: float | None, electricity: float | None, people: float | None, money: Money) -> float | None:
+    """A month of owning a build that trains, whether it trains or not."""
+    if buy is None:
+        return None
+    lost = 1.0 - resale_share(money, WRITE_OFF_MONTHS)
+    return buy * (lost / WRITE_OFF_MONTHS + capital_share_per_month(money)) + (electricity or 0.0) + (people or 0.0)
+
+
+def _crossing(horizons: tuple[Horizon, ...], api: float | None) -> float | None:
+    """Answer tokens a month below which the API costs less than the cheapest way of having the build, over 36 months."""
+    last = horizons[-1]
+    ways = [usd for usd in (last.own_usd, last.rent_usd, last.reserved_usd) if usd is not None]
+    return min(ways) / last.months / api * 1e6 if ways and api else None
+
+
+def _api_words(plan: Plan, made: float | None, crossing: float | None) -> str:
+    """When an API is better: the volume, and what no price says (seed_claims.toml, multinode_deployment)."""
+    if not plan.scenario.workload.is_inference:
+        return ""
+    rest = (
+        "An API also suits bursts and work without a place that data must stay in; hardware of one's own suits steady "
+        "volume, data that must stay, a first token from nearby, and weights that nobody hosts."
+    )
+    if crossing is None or made is None:
+        return rest
+    against = "which is" if made < crossing else "and"
+    more = "less" if made < crossing else "more"
+    return (
+        f"By price an API is better below about {_tokens(crossing)} answer tokens a month; this build writes "
+        f"{_tokens(made)} in the hours used, {against} {more}. {rest}"
+    )
+
+
+def _tokens(count: float) -> str:
+    for limit, unit in ((1e12, "T"), (1e9, "B"), (1e6, "M")):
+        if count >= limit:
+            return f"{digits(count / limit)}{unit}"
+    return digits(count)
+
+
+def advised(scenario: Scenario, verdict: Verdict) -> Advised | None:
+    """What the build of the verdict costs; None where that is the entered one, or none."""
+    build, hardware = verdict.recommended, scenario.hardware
+    same = build is not None and (build.gpus_per_node, build.nodes) == (hardware.gpus_per_node, hardware.nodes)
+    if build is None or not build.nodes or same or hardware.mixed:
+        return None
+    other = resized(scenario, build.gpus_per_node, build.nodes)
+    lines, hourly = bill(other), usd_per_gpu_hour(other)[0]
+    rent = hourly * other.hardware.gpus if hourly is not None else None
+    month = rent * hours_per_month(scenario.money) if rent is not None else None
+    return Advised(build.words, lines, known_usd(lines), whole_usd(lines), rent, month)
 
 
 def _ask(lines: tuple[PriceLine, ...]) -> str:

@@ -63,6 +63,13 @@ def on_demand_usd_per_gpu_hour(facts: Facts, accelerator_id: str) -> tuple[float
     return median, f"median of {len(offers)} on-demand offers, {dates[0]} to {dates[-1]}{old}"
 
 
+@lru_cache(maxsize=512)
+def billed_usd_per_gpu_hour(facts: Facts, accelerator_id: str, billing: str) -> float | None:
+    """The catalog's median price of a GPU-hour under a way of billing, such as `spot` or any of `reserved`; None: none."""
+    offers = [r.usd_per_gpu_hour for r in rentals_of(facts, accelerator_id) if r.billing.startswith(billing)]
+    return statistics.median(offers) if offers else None
+
+
 def usd_per_gpu_hour(scenario: Scenario) -> tuple[float | None, str]:
     """What one GPU of a scenario costs an hour and where that comes from: as entered, else the catalog's median."""
     entered = scenario.money.usd_per_gpu_hour

@@ -194,13 +194,29 @@ class Runtime:
 
 @dataclass(frozen=True, slots=True)
 class Money:
-    """Prices that a person entered; they beat the catalog's. None is unknown or from the catalog."""
+    """Prices that a person entered, which beat the catalog's, and how the build is used. None: the catalog's, or not counted.
+
+    capital_percent_per_year: interest on the purchase. resale_percent: of its price after 36 months. engineer_share: of a
+    full-time engineer that one node takes.
+    """
 
     gpu_price_usd: float | None = None
     host_price_usd: float | None = None
     network_price_usd: float | None = None  # of a node: its cards, cables and share of the switches
     usd_per_gpu_hour: float | None = None
     electricity_usd_per_kwh: float | None = None
+    # use
+    hours_per_day: float | None = None  # None: all of them
+    days_per_month: float | None = None
+    runs_per_month: float | None = None  # of a training run; None: a single run
+    growth_percent_per_month: float | None = None
+    # what owning costs beside the purchase
+    capital_percent_per_year: float | None = None
+    resale_percent: float | None = None
+    support_percent_per_year: float | None = None
+    storage_tb: float | None = None
+    engineer_share: float | None = None
+    engineer_usd_per_year: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from engine.answer import outcome
 from engine.checks import check_scenario
+from engine.cost import advised as advised_cost
 from engine.cost import cost
 from engine.fabric import fabric_table
 from engine.formats import kv_bytes_per_element, model_weight_bytes
@@ -31,7 +34,7 @@ def size(scenario: Scenario) -> Sizing:
     parameters = count_parameters(scenario.model.architecture)
     verdict = decide(scenario, chosen)
     draw = power(scenario, chosen.memory.host_bytes)
-    money = cost(chosen, draw)
+    money = replace(cost(chosen, draw), advised=advised_cost(scenario, verdict))
     return Sizing(
         scenario=scenario,
         model=model_facts(scenario),

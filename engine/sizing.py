@@ -481,11 +481,35 @@ class Offer:
 
 @dataclass(frozen=True, slots=True)
 class Horizon:
-    """Owning (purchase and electricity) against renting over so many months."""
+    """The ways of having the work done for so many months, USD; None is unknown, or nothing that this workload has.
+
+    own: purchase, electricity, and what was entered beside them. rent: on demand, for the hours used; spot likewise;
+    reserved: all hours of the builds, used or not. api: the tokens of the hours used from a hosted API. builds: of the same
+    kind that the growth takes by the end, build_months: the months of all of them.
+    """
 
     months: int
     own_usd: float | None
     rent_usd: float | None
+    reserved_usd: float | None = None
+    spot_usd: float | None = None
+    api_usd: float | None = None
+    hours: float = 0.0
+    builds: int = 1
+    build_months: int = 0
+    tokens: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Advised:
+    """What the build that the verdict names costs, where it is another one than that entered."""
+
+    words: str
+    lines: tuple[PriceLine, ...]
+    buy_usd: float | None
+    whole_usd: float | None
+    rent_usd_per_hour: float | None
+    rent_usd_per_month: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -516,6 +540,14 @@ class Cost:
     operations_note: str = ""
     unknown: tuple[str, ...] = ()
     whole_usd: float | None = None  # the bill with every line of it known, for holding it to a budget
+    advised: Advised | None = None
+    hours_per_month: float = 0.0  # in which the build is used; of a training run those of its runs
+    tokens_per_month: float | None = None  # answer tokens that the build writes in these hours
+    break_even_runs: float | None = None  # training runs whose rent would have bought the build
+    api_crossing_tokens_per_month: float | None = None  # below so many answer tokens a month the API costs less
+    api_words: str = ""  # when an API is the better choice
+    operations_fte: float | None = None  # full-time engineers, where a share for one node was entered
+    operations_usd_per_month: float | None = None
     ask: str = ""  # the one price to ask a seller for, and the key to enter it with; empty when the main ones are known
 
 

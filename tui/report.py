@@ -717,22 +717,42 @@ def _cost(sizing: Sizing) -> Iterator[Block]:
     else:
         rows.append(("rent of the run", _usd(cost.run_usd)))
     never = "no saving against rent" if cost.buy_usd is not None and cost.rent_usd_per_month is not None else UNKNOWN
-    months = cost.break_even_months
-    rows.append(("buying pays after", f"{words.digits(months)} months" if months is not None else never))
+    rows.append(("buying pays after", words.pays_after(cost) or never))
     if cost.checkpoint_bytes:
         rows.append(("a checkpoint", f"{words.size(cost.checkpoint_bytes)} of storage"))
     yield Table(("", ""), tuple(rows), left=(0, 1), wrapped=1)
-    yield Paragraph(f"Operations: {cost.operations_note}")
-    if any(span.own_usd is not None or span.rent_usd is not None for span in cost.horizons):
-        yield Paragraph("Owning (purchase and electricity) against renting:")
-        spans = tuple((f"{h.months} months", _usd(h.own_usd), _usd(h.rent_usd)) for h in cost.horizons)
-        yield Table(("", "own", "rent"), spans)
+    yield from _over_time(sizing)
     if cost.lines:
         yield Paragraph("Bill:")
         yield Bullets(tuple((_price_words(line), ()) for line in cost.lines))
+    if cost.advised is not None:
+        named = cost.advised
+        rent = "" if named.rent_usd_per_month is None else f", {words.usd(named.rent_usd_per_month)} a month to rent"
+        yield Paragraph(f"Bill of the build that the verdict names, {named.words}: {_usd(named.buy_usd)}{rent}")
+        yield Bullets(tuple((_price_words(line), ()) for line in named.lines))
     yield from _offers(cost)
     if cost.unknown:
         yield Paragraph("Unknown: " + "; ".join(cost.unknown) + ". A price of your own goes into [money].")
+
+
+def _over_time(sizing: Sizing) -> Iterator[Block]:
+    """People, and every way of having the work done over months of use."""
+    cost = sizing.cost
+    people = ""
+    if cost.operations_fte is not None:
+        people = f" {words.digits(cost.operations_fte)} full-time engineers"
+        people += f", {_usd(cost.operations_usd_per_month)} a month." if cost.operations_usd_per_month else "."
+    yield Paragraph(f"Operations: {cost.operations_note}.{people}")
+    shown = words.ways(cost)
+    if shown:
+        yield Paragraph(words.use_words(sizing))
+        heads = ("", *(word for _, word in shown))
+        spans = tuple(
+            (f"{h.months} months", *(_usd(getattr(h, f"{way}_usd")) for way, _ in shown)) for h in cost.horizons
+        )
+        yield Table(heads, spans)
+    if cost.api_words:
+        yield Paragraph(cost.api_words)
 
 
 def _gaps(cost: Cost) -> bool:

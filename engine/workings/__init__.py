@@ -43,6 +43,7 @@ from engine.workings.case import Case, case_of
 from engine.workings.compound import compound, is_compound
 from engine.workings.groups import memory_id
 from engine.workings.record import Input, Sheet, Working, evaluate
+from engine.workings.use import WAYS
 
 
 def working(sizing: Sizing, figure: str) -> Working:
@@ -474,8 +475,11 @@ def figure_ids(sizing: Sizing) -> tuple[str, ...]:
         found += [f"article.{number}{end}" for number in range(len(article_rows())) for end in ("", ".said")]
         found += growth.figures(case_of(sizing))
     found += [f"cost.{name}" for name in money.COST]
-    found += [f"cost.{way}_{entry.months}_usd" for entry in sizing.cost.horizons for way in ("own", "rent")]
+    found += [f"cost.{way}_{entry.months}_usd" for entry in sizing.cost.horizons for way in WAYS]
     found += [f"cost.item_{number}_usd" for number in range(1, len(sizing.cost.lines) + 1)]
+    if sizing.cost.advised is not None:
+        found += ["cost.advised_usd"]
+        found += [f"cost.advised_{number}_usd" for number in range(1, len(sizing.cost.advised.lines) + 1)]
     found += [f"cost.offer_{number}_usd_per_hour" for number in range(1, len(sizing.cost.offers) + 1)]
     found += [f"power.{name}" for name in power.POWER]
     for step in sizing.verdict.steps:

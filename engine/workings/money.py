@@ -4,29 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from engine.cost import (
-    CHECKPOINT_BYTES_PER_PARAMETER,
-    ELECTRICITY_RULE,
-    HOURS_PER_MONTH,
-    OPERATIONS_FACTOR_PER_NODE,
-    PUE_RULE,
-    WRITE_OFF_MONTHS,
-    facility_ratio,
-)
+from engine.cost import CHECKPOINT_BYTES_PER_PARAMETER, ELECTRICITY_RULE, PUE_RULE, facility_ratio
 from engine.parameters import count_parameters
-from engine.sizing import Cost, FigureKind, Power
+from engine.sizing import FigureKind, Power
 from engine.units import SECONDS_PER_HOUR
 from engine.workings.case import Case
 from engine.workings.price import put_hourly
 from engine.workings.record import Sheet, Working, unknown
+from engine.workings.use import (
+    api_crossing,
+    break_even,
+    break_even_runs,
+    found_horizon,
+    hours,
+    hours_month,
+    operations,
+    operations_fte,
+    operations_month,
+    own_month,
+    tokens_month,
+)
+from engine.workings.use import cost_of as _cost
 
 MODEL = "engine.cost"
-
-
-def _cost(case: Case) -> Cost:
-    if case.sizing is None:
-        raise KeyError("cost")
-    return case.sizing.cost
 
 
 def _power(case: Case) -> Power:
@@ -83,14 +83,14 @@ def _month(case: Case) -> Working:
     if cost.rent_usd_per_month is None or cost.rent_usd_per_hour is None:
         return unknown("cost.rent_usd_per_month", "Rent a month", "USD", cost.rent_note)
     hour = sheet.see("usd_per_hour", cost.rent_usd_per_hour, "USD", "cost.rent_usd_per_hour", "data sheet")
-    hours = sheet.put("hours_a_month", HOURS_PER_MONTH, "h", "8,760 hours a year / 12")
+    used = hours(case, sheet)
     return sheet.working(
         "cost.rent_usd_per_month",
         "Rent a month",
         cost.rent_usd_per_month,
         "USD",
         "price an hour x hours of a month",
-        f"{hour} * {hours}",
+        f"{hour} * {used}",
         "data sheet",
         MODEL,
     )
@@ -102,7 +102,7 @@ def _electricity(case: Case) -> Working:
     if cost.electricity_usd_per_month is None or power.total_w is None:
         return unknown(figure, title, "USD", "the card's power or the price of electricity is not known")
     watts = sheet.see("total_w", power.total_w, "W", "power.total_w", "data sheet")
-    hours = sheet.put("hours_a_month", HOURS_PER_MONTH, "h", "8,760 hours a year / 12")
+    used = hours(case, sheet)
     facts = case.scenario.facts
     facility = next((rule for rule in facts.rules if rule.id == PUE_RULE), None)
     source = f"{facility.text}: {facility.source}" if facility is not None else "no rule in the catalog"
@@ -121,7 +121,7 @@ def _electricity(case: Case) -> Working:
         cost.electricity_usd_per_month,
         "USD",
         "kW at full load x facility over machines x hours of a month x price of a kWh",
-        f"{watts} / 1000 * {ratio} * {hours} * {price}",
+        f"{watts} / 1000 * {ratio} * {used} * {price}",
         "rule of thumb",
         MODEL,
     )
@@ -216,55 +216,6 @@ def _run(case: Case) -> Working:
     )
 
 
-def _break_even(case: Case) -> Working:
-    cost, sheet = _cost(case), Sheet()
-    figure, title = "cost.break_even_months", "Buying beats renting after"
-    if cost.break_even_months is None or cost.buy_usd is None or cost.rent_usd_per_month is None:
-        return unknown(figure, title, "months", "needs a purchase and a rental price, and rent above the electricity")
-    buy = sheet.see("purchase", cost.buy_usd, "USD", "cost.buy_usd", "data sheet")
-    month = sheet.see("rent", cost.rent_usd_per_month, "USD", "cost.rent_usd_per_month", "data sheet")
-    expression = f"{buy} / {month}"
-    if cost.electricity_usd_per_month is not None:
-        power = sheet.see(
-            "electricity", cost.electricity_usd_per_month, "USD", "cost.electricity_usd_per_month", "rule of thumb"
-        )
-        expression = f"{buy} / ({month} - {power})"
-    return sheet.working(
-        figure,
-        title,
-        cost.break_even_months,
-        "months",
-        "purchase / (rent - electricity) a month",
-        expression,
-        "data sheet",
-        MODEL,
-    )
-
-
-def _own(case: Case) -> Working:
-    cost, sheet = _cost(case), Sheet()
-    figure, title = "cost.own_usd_per_month", "Owning, a month"
-    if cost.own_usd_per_month is None or cost.buy_usd is None:
-        return unknown(figure, title, "USD", "no purchase price is known")
-    buy = sheet.see("purchase", cost.buy_usd, "USD", "cost.buy_usd", "data sheet")
-    months = sheet.put("months", WRITE_OFF_MONTHS, "months", "written off over", "rule of thumb")
-    expression = f"{buy} / {months}"
-    if cost.electricity_usd_per_month is not None:
-        expression += " + " + sheet.see(
-            "electricity", cost.electricity_usd_per_month, "USD", "cost.electricity_usd_per_month", "rule of thumb"
-        )
-    return sheet.working(
-        figure,
-        title,
-        cost.own_usd_per_month,
-        "USD",
-        "purchase over 36 months + electricity",
-        expression,
-        "data sheet",
-        MODEL,
-    )
-
-
 def _checkpoint(case: Case) -> Working:
     cost, sheet = _cost(case), Sheet()
     expression = "0"
@@ -286,56 +237,6 @@ def _checkpoint(case: Case) -> Working:
     )
 
 
-def _operations(case: Case) -> Working:
-    cost, sheet = _cost(case), Sheet()
-    nodes = sheet.put("nodes", case.scenario.hardware.nodes, "nodes", "entered", "entered")
-    claim = "each added node costs 4 to 5 times the engineering time of one: seed claims, operational tax"
-    low = sheet.put("factor_low", OPERATIONS_FACTOR_PER_NODE[0], "", claim, "rule of thumb")
-    high = sheet.put("factor_high", OPERATIONS_FACTOR_PER_NODE[1], "", claim, "rule of thumb")
-    return sheet.working(
-        "cost.operations_factor",
-        "Engineering time against one node",
-        cost.operations_factor,
-        "",
-        "1 + added nodes x the middle of the factor",
-        f"1 + ({nodes} - 1) * ({low} + {high}) / 2",
-        "rule of thumb",
-        MODEL,
-        note=cost.operations_note,
-    )
-
-
-def _horizon(case: Case, name: str) -> Working:
-    """cost.own_12_usd, cost.rent_12_usd: owning and renting over so many months."""
-    way, _, rest = name.partition("_")
-    cost, sheet = _cost(case), Sheet()
-    count = rest.removesuffix("_usd")
-    entry = next((h for h in cost.horizons if str(h.months) == count), None)
-    if entry is None or way not in ("own", "rent") or not rest.endswith("_usd"):
-        raise KeyError(f"cost.{name}")
-    figure, months = f"cost.{name}", sheet.put("months", entry.months, "months", "horizon")
-    if way == "rent":
-        title = f"Renting for {entry.months} months"
-        if entry.rent_usd is None or cost.rent_usd_per_month is None:
-            return unknown(figure, title, "USD", cost.rent_note)
-        month = sheet.see("rent", cost.rent_usd_per_month, "USD", "cost.rent_usd_per_month", "data sheet")
-        return sheet.working(
-            figure, title, entry.rent_usd, "USD", "months x rent", f"{months} * {month}", "data sheet", MODEL
-        )
-    title = f"Owning for {entry.months} months"
-    if entry.own_usd is None or cost.buy_usd is None:
-        return unknown(figure, title, "USD", "no purchase price is known")
-    expression = sheet.see("purchase", cost.buy_usd, "USD", "cost.buy_usd", "data sheet")
-    if cost.electricity_usd_per_month is not None:
-        power = sheet.see(
-            "electricity", cost.electricity_usd_per_month, "USD", "cost.electricity_usd_per_month", "rule of thumb"
-        )
-        expression += f" + {months} * {power}"
-    return sheet.working(
-        figure, title, entry.own_usd, "USD", "purchase + months x electricity", expression, "data sheet", MODEL
-    )
-
-
 def _item(case: Case, name: str) -> Working:
     """cost.item_1_usd: one line of the bill, as numbered there."""
     lines = {f"item_{number}_usd": line for number, line in enumerate(_cost(case).lines, 1)}
@@ -348,6 +249,29 @@ def _item(case: Case, name: str) -> Working:
     each = sheet.put("usd_each", line.usd_each, "USD", source, kind)
     count = sheet.put("count", line.quantity, "", "entered", "entered")
     return sheet.working(f"cost.{name}", line.item, line.usd, "USD", "count x price", f"{count} * {each}", kind, source)
+
+
+def _advised(case: Case, name: str) -> Working:
+    """cost.advised_usd: what the build of the verdict costs; cost.advised_1_usd: one line of its bill."""
+    named = _cost(case).advised
+    if named is None:
+        raise KeyError(f"cost.{name}")
+    sheet, terms = Sheet(), []
+    lines = {f"advised_{number}_usd": line for number, line in enumerate(named.lines, 1)}
+    if name != "advised_usd" and name not in lines:
+        raise KeyError(f"cost.{name}")
+    chosen = named.lines if name == "advised_usd" else (lines[name],)
+    value = named.buy_usd if name == "advised_usd" else lines[name].usd
+    title = named.words if name == "advised_usd" else lines[name].item
+    if value is None:
+        return unknown(f"cost.{name}", title, "USD", "no price is known")
+    for number, line in enumerate(chosen, 1):
+        if line.usd_each is not None:
+            count = sheet.put(f"item_{number}_count", line.quantity, "", line.item, "counted")
+            source = f"{line.source or 'catalog'} {line.as_of}".strip()
+            terms.append(f"{count} * {sheet.put(f'item_{number}_usd', line.usd_each, 'USD', source, 'data sheet')}")
+    formula = "items x price, the known ones"
+    return sheet.working(f"cost.{name}", title, value, "USD", formula, " + ".join(terms), "data sheet", MODEL)
 
 
 def _offer(case: Case, name: str) -> Working:
@@ -376,20 +300,28 @@ def found_cost(case: Case, name: str) -> Working:
         return COST[name](case)
     if name.startswith("item_"):
         return _item(case, name)
-    return _offer(case, name) if name.startswith("offer_") else _horizon(case, name)
+    if name.startswith("advised_"):
+        return _advised(case, name)
+    return _offer(case, name) if name.startswith("offer_") else found_horizon(case, name)
 
 
 COST: dict[str, Callable[[Case], Working]] = {
     "buy_usd": _buy,
     "rent_usd_per_hour": _hour,
     "rent_usd_per_month": _month,
-    "own_usd_per_month": _own,
+    "own_usd_per_month": own_month,
     "usd_per_million_tokens": _million,
     "tokens_per_usd": _per_usd,
     "api_usd_per_million_tokens": _api,
     "run_usd": _run,
-    "break_even_months": _break_even,
+    "break_even_months": break_even,
+    "break_even_runs": break_even_runs,
     "electricity_usd_per_month": _electricity,
     "checkpoint_bytes": _checkpoint,
-    "operations_factor": _operations,
+    "operations_factor": operations,
+    "operations_fte": operations_fte,
+    "operations_usd_per_month": operations_month,
+    "api_crossing_tokens_per_month": api_crossing,
+    "hours_per_month": hours_month,
+    "tokens_per_month": tokens_month,
 }

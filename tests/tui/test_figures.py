@@ -89,7 +89,8 @@ def shown(name: str) -> tuple[Sizing, Studies]:
 def names_of(sizing: Sizing, studies: Studies) -> tuple[list[str], list[str]]:
     """Names with digits that stand on the pages: whole texts of the catalog, then models, cards, links and formats."""
     texts = {row.configuration for row in article_scaling()}
-    texts |= {text for line in sizing.cost.lines for text in (line.source, line.item)}
+    bought = (*sizing.cost.lines, *(sizing.cost.advised.lines if sizing.cost.advised is not None else ()))
+    texts |= {text for line in bought for text in (line.source, line.item)}
     found: set[str] = set()
     for scenario in (sizing.scenario, *(pin.scenario for pin in studies.pins)):
         facts, model, hardware = scenario.facts, scenario.model, scenario.hardware

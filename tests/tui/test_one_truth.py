@@ -226,7 +226,7 @@ ROWS: dict[str, tuple[str, ...]] = {
     "a million tokens": ("cost.usd_per_million_tokens",),
     "the same from an API": ("cost.api_usd_per_million_tokens",),
     "rent of the run": ("cost.run_usd", "training.cost_usd"),
-    "buying pays after": ("cost.break_even_months",),
+    "buying pays after": ("cost.break_even_months", "cost.break_even_runs"),
     "a checkpoint": ("cost.checkpoint_bytes",),
     "in all": ("power.total_w",),
     "a node": ("power.node_w",),

@@ -72,6 +72,7 @@ def cost(sizing: Sizing, look: Look) -> list[Line]:
     return part.spaced(
         money.summary(sizing, look),
         money.bill(sizing, look),
+        money.advised(sizing, look),
         money.rent(sizing, look),
         money.horizons(sizing, look),
         money.tokens(sizing, look),

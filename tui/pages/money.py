@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+from engine.cost import OPERATIONS_NODES
 from engine.sizing import Sizing
 from tui.doc import Line, Span, ends, flow, heading, line, paragraphs, wrap
 from tui.pages.look import Figure, Look, figures
 from tui.pages.prose import sentence
-from tui.pages.words import count, dated, digits, kilowatts, old, size, usd, usd_per_hour
+from tui.pages.words import (
+    count,
+    dated,
+    digits,
+    kilowatts,
+    old,
+    pays_after,
+    size,
+    usd,
+    usd_per_hour,
+    use_words,
+    ways,
+)
 
 ENTER_IT = "enter it under Money and limits"
 
@@ -147,48 +160,35 @@ def rent(sizing: Sizing, look: Look) -> list[Line]:
 
 
 def horizons(sizing: Sizing, look: Look) -> list[Line]:
-    """Owning against renting over 12, 24 and 36 months, the cheaper one marked."""
+    """Every way of having the work done over 12, 24 and 36 months, the cheapest one marked."""
     money, glyphs = sizing.cost, look.glyphs
-    known = [row for row in money.horizons if row.own_usd is not None or row.rent_usd is not None]
-    if not known:
+    shown = ways(money)
+    if not shown:
         return []
+    wide = max(9, min(13, (look.width - 8) // len(shown) - 2))
+    shown = shown[: max(2, (look.width - 8) // (wide + 2))]
+    title = "OWN, RENT OR API" if any(way == "api" for way, _ in shown) else "OWN OR RENT"
     lines = [
-        heading("OWN OR RENT", look.width, glyphs.rule, "electricity included"),
-        line((f" {'months':>6}  {'own':>14}  {'rent':>14}", "dim")),
+        heading(title, look.width, glyphs.rule),
+        line((f" {'months':>6}" + "".join(f"  {word:>{wide}}" for _, word in shown), "dim")),
     ]
-    for row in known:
-        own_wins = row.own_usd is not None and row.rent_usd is not None and row.own_usd < row.rent_usd
-        rent_wins = row.own_usd is not None and row.rent_usd is not None and row.rent_usd < row.own_usd
-        saved = abs(row.own_usd - row.rent_usd) if row.own_usd is not None and row.rent_usd is not None else None
-        lines.append(
-            line(
-                f" {row.months:>6}  ",
-                Span(
-                    f"{_known(row.own_usd):>12} ",
-                    "figure" if row.own_usd is not None else "dim",
-                    f"figure:cost.own_{row.months}_usd",
-                ),
-                (glyphs.yes if own_wins else " ", "good"),
-                Span(
-                    f"  {_known(row.rent_usd):>12} ",
-                    "figure" if row.rent_usd is not None else "dim",
-                    f"figure:cost.rent_{row.months}_usd",
-                ),
-                (glyphs.yes if rent_wins else " ", "good"),
-                Span(
-                    f"  {'own' if own_wins else 'rent'} saves {usd(saved)}" if saved else "",
-                    "dim",
-                    _saved(row.months, own_wins) if saved else "",
-                ),
-            )
-        )
-    if money.break_even_months is not None:
-        lines.append(
-            line(
-                Span(" Buying beats renting after ", "", "figure:cost.break_even_months"),
-                Span(f"{digits(money.break_even_months)} months", "figure", "figure:cost.break_even_months"),
-            )
-        )
+    for row in money.horizons:
+        values = {way: getattr(row, f"{way}_usd") for way, _ in shown}
+        known = [value for value in values.values() if value is not None]
+        best = min(known) if len(known) > 1 else None
+        spans = [Span(f" {row.months:>6}")]
+        for way, value in values.items():
+            mark = glyphs.yes if value is not None and value == best else " "
+            style = "figure" if value is not None else "dim"
+            figure = f"figure:cost.{way}_{row.months}_usd"
+            spans += [Span("  "), Span(f"{_known(value):>{wide - 1}}", style, figure), Span(mark, "good")]
+        lines.append(tuple(spans))
+    lines += sentence(use_words(sizing), look.width, "dim")
+    paid = pays_after(money)
+    if paid:
+        name = "break_even_months" if money.break_even_months is not None else "break_even_runs"
+        action = f"figure:cost.{name}"
+        lines.append(line(Span(" Buying beats renting after ", "", action), Span(paid, "figure", action)))
     elif money.buy_usd is None:
         lines += paragraphs(
             f"No break-even: the price of the cards is unknown; {ENTER_IT}.", look.width - 1, "dim", " ", " "
@@ -198,10 +198,20 @@ def horizons(sizing: Sizing, look: Look) -> list[Line]:
     return lines
 
 
-def _saved(months: int, own: bool) -> str:
-    """What opens the difference between owning and renting."""
-    more, less = ("rent", "own") if own else ("own", "rent")
-    return f"figure:difference(cost.{more}_{months}_usd,cost.{less}_{months}_usd)"
+def advised(sizing: Sizing, look: Look) -> list[Line]:
+    """The bill of the build that the verdict names, where it is another one."""
+    named = sizing.cost.advised
+    if named is None:
+        return []
+    lines = [heading("THE BUILD OF THE VERDICT", look.width, look.glyphs.rule, "to buy")]
+    for number, row in enumerate(named.lines, 1):
+        action = f"figure:cost.advised_{number}_usd"
+        right = Span(_known(row.usd), "figure" if row.usd is not None else "warn", action)
+        rows = wrap(f"{row.quantity} {look.glyphs.times} {row.item}", look.width - len(right.text) - 4)
+        lines.append(ends([Span(f" {rows[0]}")], [right], look.width - 1))
+        lines += [line(f"     {rest}") for rest in rows[1:]]
+    whole = Span(_known(named.buy_usd), "strong", "figure:cost.advised_usd")
+    return [*lines, ends([Span(" In all", "strong", "figure:cost.advised_usd")], [whole], look.width - 1)]
 
 
 def tokens(sizing: Sizing, look: Look) -> list[Line]:
@@ -242,7 +252,7 @@ def tokens(sizing: Sizing, look: Look) -> list[Line]:
             lines += flow([Span(f" {cheaper} is "), times, Span(" cheaper for each token.")], look.width)
         else:
             lines.append(line(" About the same for each token."))
-    return lines + sentence(money.api_note, look.width, "dim")
+    return lines + sentence(money.api_note, look.width, "dim") + sentence(money.api_words, look.width)
 
 
 def operations(sizing: Sizing, look: Look) -> list[Line]:
@@ -254,7 +264,18 @@ def operations(sizing: Sizing, look: Look) -> list[Line]:
     lines = [heading("TO RUN IT", look.width, look.glyphs.rule)]
     if factor > 1:
         times = Span(f"{digits(factor, 2)}x", "warn", "figure:cost.operations_factor")
-        lines += flow([Span(" "), times, Span(" the engineering time of one node")], look.width)
+        least = " at least" if sizing.scenario.hardware.nodes > OPERATIONS_NODES else ""
+        lines += flow([Span(" "), times, Span(f" the engineering time of one node{least}")], look.width)
+    if money.operations_fte is not None:
+        spans = [
+            Span(" "),
+            Span(digits(money.operations_fte), "figure", "figure:cost.operations_fte"),
+            Span(" engineers"),
+        ]
+        if money.operations_usd_per_month is not None:
+            month = Span(usd(money.operations_usd_per_month), "figure", "figure:cost.operations_usd_per_month")
+            spans += [Span(", "), month, Span(" a month")]
+        lines += flow(spans, look.width)
     return lines + sentence(money.operations_note, look.width)
 
 

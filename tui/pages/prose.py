@@ -27,6 +27,11 @@ PHRASES: tuple[tuple[str, tuple[str, ...]], ...] = (
     (rf"serves {_N}) of {_N}) requests/s", ("node.requests_per_s", "load.requests_per_s")),
     (rf"lost node leaves {_N} %)(?:, {_N}) nodes keep)?", ("node.left", "node.keep_all")),
     (rf"^(?:about )?{_N}) replicas of", ("verdict.replicas",)),
+    (rf"[Ii]n use (?:one run of )?{_N}) hours", ("cost.hours_per_month",)),
+    (
+        rf"below about {_N}) answer tokens a month; this build writes {_N})",
+        ("cost.api_crossing_tokens_per_month", "cost.tokens_per_month"),
+    ),
     (rf"{_N}) to buy against a budget of {_N})", ("cost.buy_usd", "load.budget_usd")),
     (rf"{_N}) of GPU time against a budget of {_N})", ("cost.run_usd", "load.budget_usd")),
     (rf"deadline takes {_N}) of them", ("replicas",)),

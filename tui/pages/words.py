@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from engine.prices import OLD_DAYS
-from engine.sizing import Interval
+from engine.sizing import Cost, Interval, Sizing
 from engine.units import GIB, count, days, digits, gib, kilowatts, percent, rate, size, usd, usd_per_hour
 from engine.units import duration as seconds
 
@@ -17,6 +17,7 @@ __all__ = [
     "interval",
     "kilowatts",
     "old",
+    "pays_after",
     "percent",
     "rate",
     "seconds",
@@ -57,3 +58,38 @@ def seconds_interval(between: Interval) -> str:
     if between.high < 120:
         return f"{interval(between)} s"
     return f"{interval(between, 1 / 60)} min"
+
+
+WAYS = (("own", "own"), ("rent", "rent"), ("reserved", "reserved"), ("spot", "spot"), ("api", "API"))
+"""Ways of having the work done over a horizon: the start of the figure's name, and the word for it."""
+
+
+def ways(cost: Cost) -> tuple[tuple[str, str], ...]:
+    """The ways that have a price over any horizon; own and rent stand where one of them has."""
+    known = [(way, word) for way, word in WAYS if any(getattr(h, f"{way}_usd") is not None for h in cost.horizons)]
+    return tuple(pair for pair in WAYS if pair in known or (known and pair[0] in ("own", "rent")))
+
+
+def use_words(sizing: Sizing) -> str:
+    """What the horizons count, in one sentence."""
+    money, cost = sizing.scenario.money, sizing.cost
+    hours = f"{digits(cost.hours_per_month)} hours"
+    if sizing.training is None:
+        use = f"{hours} of a month"
+    elif money.runs_per_month is None:
+        use = f"one run of {hours}"
+    else:
+        use = f"{hours} of a month, the runs entered"
+    grown = ", growing as entered" if money.growth_percent_per_month else ""
+    resold = "" if money.resale_percent is None else ", less what it sells for"
+    return f"In use {use}{grown}. Owning is purchase and electricity{resold}; reserved pays for all hours."
+
+
+def pays_after(cost: Cost) -> str:
+    """After how many months or runs buying has paid; empty where it does not, or nobody knows."""
+    if cost.break_even_months is not None:
+        return f"{digits(cost.break_even_months)} months"
+    if cost.break_even_runs is not None and cost.buy_usd is not None:
+        runs = cost.break_even_runs
+        return f"{count(runs)} such runs" if runs > 1 else f"{digits(runs)} of such a run"
+    return ""
