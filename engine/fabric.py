@@ -118,7 +118,7 @@ def fabric_table(
     return ()
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=256)
 def _border(architecture: Architecture, tp: int, pp: int, tokens: int) -> tuple[Message, ...]:
     messages = decode_traffic(architecture, Layout(tp=tp, pp=pp), tokens)
     return tuple(message for message in messages if message.op == "send_recv")
@@ -389,7 +389,7 @@ def training_terms(scenario: Scenario, layout: Layout) -> TrainingTerms:
     )
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=32)
 def _steps(
     arch: Architecture, work: Workload, layout: Layout, tp: int, per_node: int
 ) -> tuple[tuple[Message, ...], ...]:

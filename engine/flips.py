@@ -243,7 +243,7 @@ def flip_steps(scenario: Scenario) -> Iterator[Flip | None]:
             yield Flip(field, value, verdict.answer, f"{told(here)} {bound} {edge}; then {told(verdict)}", last)
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=16)
 def flip_points(scenario: Scenario) -> tuple[Flip, ...]:
     """For each entered workload number, the nearest value above and below it at which the verdict changes.
 

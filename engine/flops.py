@@ -65,7 +65,7 @@ class LayerFlops:
         return self.attention + self.dense + self.routed + self.router
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)
 def layer_elements(layer: Layer, experts_per_token: int) -> LayerFlops:
     """Matrix elements that a token meets in one layer; of the routed experts it visits `experts_per_token`."""
     attention = dense = routed = router = 0
@@ -127,7 +127,7 @@ def scored_keys(layer: Layer, sequence_length: int, causal: bool = True) -> floa
     return span - span * (span - 1) / (2 * sequence_length)
 
 
-@lru_cache(maxsize=16384)
+@lru_cache(maxsize=2048)
 def attention_flops_per_token(architecture: Architecture, sequence_length: int, causal: bool = True) -> float:
     """Forward FLOPs of scores and weighted values in all layers, for an average token of such a sequence."""
     total = 0.0
@@ -137,7 +137,7 @@ def attention_flops_per_token(architecture: Architecture, sequence_length: int, 
     return total
 
 
-@lru_cache(maxsize=16384)
+@lru_cache(maxsize=2048)
 def decode_attention_flops(architecture: Architecture, context: int) -> float:
     """FLOPs of scores and weighted values for one new token that sees `context` tokens, all layers.
 
@@ -157,7 +157,7 @@ def decode_attention_flops(architecture: Architecture, context: int) -> float:
     return total
 
 
-@lru_cache(maxsize=16384)
+@lru_cache(maxsize=2048)
 def matmul_flops_per_token(architecture: Architecture, head: bool = True, mtp: bool = False) -> float:
     """Forward FLOPs of all matrix products with parameters for one token, recurrent updates included.
 

@@ -303,7 +303,7 @@ def _pooled(counts: dict[Spec, int]) -> KvPool:
     return KvPool(math.ceil(share), (Group(Spec("full", share), 1, 1),), True)
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)
 def kv_pool(
     arch: Architecture,
     kv: str,

@@ -31,7 +31,7 @@ def elements(tensors: Iterable[Tensor], part: Part | None = None) -> int:
     return sum(tensor.elements for tensor in tensors if part is None or tensor.part == part)
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)
 def layer_elements(layer: Layer) -> int:
     """Parameters of one block."""
     return elements(layer.tensors)

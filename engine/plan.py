@@ -162,19 +162,19 @@ def _whatever_load(scenario: Scenario) -> Scenario:
 _Roomy = list[tuple[Layout, Rooms]]
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=128)
 def _tiers(scenario: Scenario) -> tuple[list[Layout], list[Layout]]:
     """The layouts to try first, and those besides: by `_whatever_load`, since users come and go."""
     return _worth_trying(scenario, candidate_layouts(scenario))
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=128)
 def _served_layouts(scenario: Scenario, besides: bool) -> _Roomy:
     """The layouts to try, or those besides, with their rooms; likewise."""
     return [(layout, serving_rooms(scenario, layout)) for layout in _tiers(scenario)[int(besides)]]
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=128)
 def _trained_layouts(scenario: Scenario, besides: bool) -> list[tuple[Step, Layout]]:
     """The layouts to try, or those besides, with their steps, the fastest first; likewise."""
     layouts = _tiers(scenario)[int(besides)]
@@ -182,7 +182,7 @@ def _trained_layouts(scenario: Scenario, besides: bool) -> list[tuple[Step, Layo
     return sorted(zip(made, layouts, strict=True), key=lambda pair: -pair[0].tokens_per_s)
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=384)
 def _choose(scenario: Scenario) -> Plan:
     plain = _whatever_load(scenario)
     if scenario.workload.is_inference:
@@ -384,7 +384,7 @@ def resized(scenario: Scenario, gpus_per_node: int, nodes: int = 1) -> Scenario:
     return _resized(scenario, gpus_per_node, nodes, scenario.facts)
 
 
-@lru_cache(maxsize=1024)  # by the facts too, which do not make scenarios differ
+@lru_cache(maxsize=256)  # by the facts too, which do not make scenarios differ
 def _resized(scenario: Scenario, gpus_per_node: int, nodes: int, facts: Facts) -> Scenario:
     build: Changes = {"hardware.gpus_per_node": gpus_per_node, "hardware.nodes": nodes}
     return change(scenario, build if scenario.layout == _FREE else {**build, **FREE_LAYOUT})

@@ -103,7 +103,7 @@ def instance_usd_per_gpu_hour(scenario: Scenario, single: bool) -> float | None:
     return hourly_usd(scenario) if found is None else found
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=32)
 def _median(facts: Facts, accelerator_id: str, single: bool) -> float | None:
     offers = [
         rental.usd_per_gpu_hour

@@ -36,7 +36,7 @@ def without_load(scenario: Scenario) -> Scenario:
     return replace(scenario, workload=alone, money=Money(), title="", notes="")
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=256)
 def _node_capacity(one: Scenario) -> tuple[int, float]:
     """Users that one node serves inside the targets and below the preemption line, and requests/s at its best.
 
@@ -79,7 +79,7 @@ def replicas_needed(scenario: Scenario, users: int, rate: float) -> int:
     return max(2, math.ceil(max(needs)))
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=256)
 def _days(run: Scenario, nodes: int) -> float:
     """Days that a billion tokens of a run take on so many nodes; infinite where it does not fit them."""
     found = attempt(run, run.hardware.gpus_per_node, nodes).plan

@@ -69,14 +69,14 @@ ARTICLE_ROWS: tuple[tuple[str, int, int, str, float], ...] = (
 _ARTICLE = {(nodes, per_node, name): figure for _, nodes, per_node, name, figure in ARTICLE_ROWS}
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=256)
 def _with_sharding(workload: Workload, sharding: Sharding, group: ShardingGroup) -> Workload:
     if workload.sharding == sharding and workload.sharding_group == group:
         return workload
     return replace(workload, sharding=sharding, sharding_group=group)
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=512)
 def _plans(
     nodes: int, per_node: int, heads: int, layers: int
 ) -> tuple[tuple[str, Layout, Sharding, ShardingGroup], ...]:
@@ -147,7 +147,7 @@ class _Shape(NamedTuple):
     article: float | None
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=64)
 def _shapes(hardware: Hardware, facts: Facts, heads: int, layers: int) -> tuple[_Shape, ...]:
     found: list[_Shape] = []
     for nodes, per_node in SHAPES:
@@ -289,7 +289,7 @@ def _same(one: Layout, other: Layout) -> bool:
     return one.tp == other.tp and one.pp == other.pp and one.dp == other.dp
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=32)
 def _fabric_links(facts: Facts) -> tuple[Link, ...]:
     return tuple(link for link in facts.links if link.id in OTHER_FABRICS)
 

@@ -118,7 +118,7 @@ def sglang_static_fraction(memory_mib: float, layout: Layout, chunk: int, graph_
     return round(max(0.1, (memory_mib - reserved) / memory_mib), 3)
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=128)
 def sglang_vision_factor(arch: Architecture) -> float:
     """What SGLang multiplies its default fraction by for a model with a vision tower (`adjust_mem_fraction_for_vlm`).
 
@@ -148,7 +148,7 @@ def engine_settings(scenario: Scenario, layout: Layout) -> EngineSettings:
     )
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=256)
 def _settings(runtime: Runtime, card: Accelerator, layout: Layout, arch: Architecture, tokens: int) -> EngineSettings:
     engine = runtime.engine
     if engine == "sglang":
@@ -186,7 +186,7 @@ UNGATED_TILE = 128
 """FlashInfer's FP8 kernels want experts without a gate in multiples of this (vllm fused_moe, Nemotron-3's relu2)."""
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=256)
 def rotary_width(arch: Architecture) -> int:
     """Widths of a position in the rotary table: the head's, or the rotary part alone of latent attention."""
     for layer, _ in arch.layer_runs():
@@ -203,7 +203,7 @@ SHARED_ROTARY_WIDTH = 2 * 64
 """DeepSeek-V4 keeps two tables, one for compressed entries; 64 of the 512 values of a head rotate."""
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)
 def engine_extra_bytes(arch: Architecture, format_id: str, layout: Layout, layers: int, tile: Tile) -> int:
     """Bytes that the engine adds to the checkpoint's weights on one rank that holds `layers` layers.
 
@@ -292,7 +292,7 @@ def _layer_buffers(layer: Layer, arch: Architecture, layout: Layout) -> float:
     return 0.0
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)
 def buffer_terms(arch: Architecture, layout: Layout) -> tuple[float, int]:
     """(widest feed-forward buffers of any layer, bytes a token of the batch; bytes of MLA's prefill workspace)."""
     widest = max((_layer_buffers(layer, arch, layout) for layer, _ in arch.layer_runs()), default=0.0)
@@ -403,7 +403,7 @@ class _Stage:
     last: bool
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)
 def _stages(
     arch: Architecture,
     weights: str,
@@ -472,7 +472,7 @@ class _Rank:
         return max(0, self.room)
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=512)
 def _ranks(
     arch: Architecture,
     weights: str,

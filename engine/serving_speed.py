@@ -119,7 +119,7 @@ def engine_split(layout: Layout) -> tuple[int, int]:
     return layout.dp, 1
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)
 def pass_messages(
     arch: Architecture, layout: Layout
 ) -> tuple[tuple[tuple[Message, ...], ...], tuple[tuple[Message, ...], ...]]:
@@ -365,7 +365,7 @@ def rates_with(scenario: Scenario, layout: Layout, constants: Mapping[str, float
     return rates_of(shape, model.weights, hardware.accelerator, engine, constants)
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=384)
 def shape_of(arch: Architecture, weights: str, kv_cache: str, layout: Layout, hardware: Hardware) -> Shape:
     """The counted facts of one engine of the layout. Cached."""
     return _shape(arch, weights, kv_cache, layout, hardware)

@@ -20,7 +20,7 @@ VOCAB_MULTIPLE = 64
 """Vocabulary rows are padded to this (DEFAULT_VOCAB_PADDING_SIZE, vLLM vocab_parallel_embedding.py)."""
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)
 def stage_layers(layers: int, pp: int) -> tuple[int, ...]:
     """Layers of each pipeline stage by vLLM's rule: what is left over goes to the stages before the last.
 
@@ -125,7 +125,7 @@ class StageWeights:
     layers: int
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)
 def _stage_weights(
     arch: Architecture,
     format_id: str,

@@ -83,7 +83,7 @@ class Body:
         return self.held + self.outer
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)
 def body(architecture: Architecture, sequence_length: int) -> Body:
     """The sums of a model at a sequence length. Cached."""
     active = active_elements(architecture)

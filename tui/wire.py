@@ -36,7 +36,7 @@ class Pen(NamedTuple):
 PLAIN = Pen()
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)
 def _after(pen: Pen, sequence: str) -> Pen:
     """The pen after one SGR sequence."""
     attributes, foreground, background = set(pen.attributes), pen.foreground, pen.background
@@ -67,7 +67,7 @@ def _after(pen: Pen, sequence: str) -> Pen:
     return Pen(frozenset(attributes), foreground, background)
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)
 def _change(have: Pen, want: Pen) -> str:
     """The shortest sequence from one pen to another."""
     if have == want:
@@ -87,7 +87,7 @@ def _change(have: Pen, want: Pen) -> str:
     return min(part, whole, key=len)
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)
 def _narrow(text: str) -> bool:
     """Whether every character takes one cell."""
     return (text.isascii() and text.isprintable()) or all(cell_len(char) == 1 for char in text)

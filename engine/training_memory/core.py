@@ -89,7 +89,7 @@ def stage_costs(
     return _stage_costs(architecture, method, layout, card, count > 1, scores, min(count, layout.pp))
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=1024)
 def _stage_costs(
     architecture: Architecture,
     method: Method,
@@ -152,7 +152,7 @@ def headroom_word(fill: float) -> Headroom:
     return "fits" if fill > COMFORTABLE_FILL else "comfortable"
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)
 def sized(architecture: Architecture, workload: Workload, layout: Layout, card: Card) -> Memory:
     """The Memory without searches, suggestions and notes."""
     check(workload)

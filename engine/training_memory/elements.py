@@ -117,7 +117,7 @@ def _total(tensors: tuple[Tensor, ...], tp: int, ep: int = 1) -> int:
     return total
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)
 def layer_elements(layer: Layer, experts: int, experts_per_token: int, tp: int, ep: int) -> LayerElements:
     """One layer on one rank of TP and EP."""
     linear = expert = other = largest = 0

@@ -161,7 +161,7 @@ def _keyword(pattern: str) -> str:
     return max(runs, key=len)
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=256)
 def _figures(text: str) -> tuple[tuple[int, int, str], ...]:
     """(start, end, id) of every figure that a phrase names, in reading order."""
     found: list[tuple[int, int, str]] = []
