@@ -17,6 +17,7 @@ from catalog.schema import read_shipped
 from catalog.user import overlay, user_folder
 from engine.architecture import Architecture
 from engine.hardware import Accelerator, Facts, Link, Platform
+from engine.text import printable
 
 
 class _Named(Protocol):
@@ -78,7 +79,7 @@ class Catalog:
         from catalog.model_files import read_model_file  # here, since most sessions name none
 
         file = Path(os.path.expanduser(path))
-        return ModelFile(file.absolute().parent.name, read_model_file(file))
+        return ModelFile(printable(file.absolute().parent.name), read_model_file(file))
 
     def accelerator(self, accelerator_id: str) -> Accelerator:
         """The accelerator of that id. Raises UnknownId."""

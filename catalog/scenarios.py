@@ -8,6 +8,7 @@ from engine.change import change, usual_inter_link, usual_intra_link
 from engine.fields import Value
 from engine.hardware import Accelerator, Link
 from engine.scenario import Hardware, LayoutChoice, Model, Money, Runtime, Scenario, Workload
+from engine.text import printable
 
 
 def default_intra_link(accelerator: Accelerator, gpus_per_node: int = 1, catalog: Catalog | None = None) -> Link:
@@ -58,7 +59,7 @@ def build_scenario(
         entry = known.model(model_id)
         architecture, name, family = entry.architecture, entry.name, entry.family
     else:
-        name, family = name or model_id or "own model", "own"
+        name, family = printable(name or model_id) or "own model", "own"  # a folder may have any name
     accelerator = known.accelerator(accelerator_id)
     places: dict[str, Value] = {}
     for key, wanted, find in (

@@ -50,20 +50,22 @@ class Drift:
 
 
 class _Figure(NamedTuple):
-    """How a figure is told: the key that names its owner, its text with {}, and its format."""
+    """How a figure is told: the key that names its owner, its text with {}, its format; and the most that it can be."""
 
     owner: str
     text: str
     form: str
+    most: float = 1e6
 
 
+LEAST = 1e-6
 FIGURES = {
-    "memory_mib_reported": _Figure("accelerator", "{owner} memory was {value}", "{:,.0f} MiB"),
+    "memory_mib_reported": _Figure("accelerator", "{owner} memory was {value}", "{:,.0f} MiB", 2**30),
     "bandwidth_gb_s": _Figure("accelerator", "{owner} memory bandwidth was {value}", "{:,.4g} GB/s"),
     "tflops_bf16_dense": _Figure("accelerator", "{owner} BF16 was {value}", "{:,.4g} TFLOPS"),
     "tflops_fp8_dense": _Figure("accelerator", "{owner} FP8 was {value}", "{:,.4g} TFLOPS"),
-    "price_usd": _Figure("accelerator", "{owner} price was {value}", "${:,.0f}"),
-    "usd_per_gpu_hour": _Figure("accelerator", "{owner} rental was {value}", "${:,.2f} a GPU-hour"),
+    "price_usd": _Figure("accelerator", "{owner} price was {value}", "${:,.0f}", 1e9),
+    "usd_per_gpu_hour": _Figure("accelerator", "{owner} rental was {value}", "${:,.2f} a GPU-hour", 1e9),
     "intra_link_gb_s": _Figure("intra_link", "{owner} was {value}", "{:,.4g} GB/s one way"),
     "inter_link_gb_s": _Figure("inter_link", "{owner} was {value}", "{:,.4g} GB/s one way"),
 }

@@ -32,7 +32,7 @@ from engine.formats import FORMATS, KV_FORMATS
 from engine.scenario import LayoutChoice, Model, Money, Runtime, Scenario, Workload
 from engine.text import LONGEST_NAME, NAME_ALLOWED, clipped, nameable, printable, shown
 from tui import disk
-from tui.drift import FIGURES, CatalogTable, Drift, changes, figures_of, with_figures
+from tui.drift import FIGURES, LEAST, CatalogTable, Drift, changes, figures_of, with_figures
 from tui.pins import PIN_LENGTH, PIN_NAMES, Pin
 
 SCHEMA = 1
@@ -539,10 +539,13 @@ class _Reader:
 
     def check_figures(self, figures: CatalogTable) -> None:
         """Refuse saved catalog figures that nothing has: a sizing divides by them."""
-        for name in FIGURES:
+        for name, figure in FIGURES.items():
             value = getattr(figures, name)
-            if value is not None and value <= 0:
-                raise self.fail(f"catalog.{name}", f"{value:g} is not accepted", "a number above 0")
+            if value is not None and not LEAST <= value <= figure.most:
+                raise self.fail(f"catalog.{name}", f"{value:g} is not accepted", f"a number above 0, up to {figure.most:,.15g}")
+        for name in ("as_of", "accelerator", "intra_link", "inter_link"):
+            if not nameable(getattr(figures, name)):
+                raise self.fail(f"catalog.{name}", f"{shown(getattr(figures, name))} is not accepted", NAME_ALLOWED)
 
     def check_names(self, model: ModelTable, hardware: HardwareTable) -> None:
         """Refuse ids and paths with what no name has: they go into commands, manifests and terminals."""

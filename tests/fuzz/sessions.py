@@ -10,6 +10,7 @@ from typing import Any
 
 from engine.fields import FIELDS
 from tests.fuzz import Failure, Stop, _cli, _hostile, within
+from tui.drift import FIGURES
 
 SLOWEST_S = 20.0
 COMMANDS = (
@@ -20,6 +21,7 @@ _ODD = (
     "nan", "inf", "-inf", "1e400", "-1", "0", "1.5", "true", "[]", "{}", "[1, [2]]", "9" * 5000, "0x" + "f" * 400, "1979-05-27",
     "9223372036854775807", "9223372036854775808", '""', '"auto"', "'\\'", '"\\u202e"', '"' + "a" * 5000 + '"', "1e308",
 )  # fmt: skip
+_OWNERS = ('"h100-sxm"', '"nvlink-4"', '"rtx-5090"', '"pcie5-root"', '"a\\u001b"')
 _GARBAGE = (
     b"\0", b"\xff\xfe", b"\x1b]52;c;AAAA\x07", b"\r\n", b"[[", b"]]", b'"""', b"'''", b"a." * 2000 + b"a = 1\n", b"=", b"\xe9",
     b"[" * 3000, b"{" * 3000, "\u202e".encode(), b"# " + b"x" * 5000, b"[model]\n", b"[[pin]]\nname = 1\n", b"schema = 2\n",
@@ -74,6 +76,10 @@ def _session(chance: random.Random) -> bytes:
         if way == 0:
             field = chance.choice(FIELDS)
             lines += [f"[{field.table}]", f"{field.name} = {chance.choice(_ODD)}"] if field.table else []
+            if chance.random() < 0.3:
+                saved = chance.choice(list(FIGURES))
+                lines += ["[catalog]", f"{FIGURES[saved].owner} = {chance.choice(_OWNERS)}"]
+                lines.append(f"{saved} = {chance.choice((*_ODD, '80000', '1.0', '1e-5', '900000.0'))}")
         elif way == 1 and "=" in lines[at]:
             lines[at] = f"{lines[at].partition('=')[0]}= {chance.choice(_ODD)}"
         elif way == 2 and "=" in lines[at]:

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from engine.size import size
 from tests.fuzz import _cli, _hostile
+from tui.session import from_document
 
 TRICKS = "".join(_hostile.TERMINAL)
 SESSION = {
@@ -43,6 +45,37 @@ def test_json_gives_them_back(session: Path) -> None:
     data = json.loads(_cli.run("report", str(session), "--format", "json").out)
     assert data["title"] == SESSION["title"]
     assert data["notes"] == SESSION["notes"]
+
+
+def test_the_name_of_a_folder(tmp_path: Path) -> None:
+    place = tmp_path / "my\x1b]52;c;AAAA\x07\n\u202emodel"
+    place.mkdir()
+    (place / "config.json").write_bytes(_hostile.config_of("llama-3.2-1b").read_bytes())
+    scenario = from_document(
+        {"schema": 1, "model": {"config": "config.json"}, "hardware": {"accelerator": "h100-sxm"}}, folder=place
+    )
+    assert scenario.model.name.isprintable()
+    assert size(scenario).verdict.headline.isprintable()
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "allowed"),
+    [
+        ("price_usd", "1e308", "up to 1,000,000,000"),
+        ("bandwidth_gb_s", "1e308", "up to 1,000,000"),
+        ("intra_link_gb_s", "1e-300", "above 0"),
+        ("memory_mib_reported", "9223372036854775807", "up to 1,073,741,824"),
+        ("accelerator", '"a\\u001b[2J"', "printable characters"),
+    ],
+)
+def test_saved_figures_keep_limits(key: str, value: str, allowed: str, tmp_path: Path) -> None:
+    path = tmp_path / "s.toml"
+    path.write_text(_hostile.toml(SESSION) + f"[catalog]\n{key} = {value}\n", encoding="utf-8")
+    ran = _cli.run("report", str(path))
+    assert ran.code == 2
+    assert f"catalog.{key}: " in ran.err
+    assert allowed in ran.err
+    _cli.expect_harmless(ran, key)
 
 
 @pytest.mark.parametrize("target", ["vllm", "nim", "lws", "nccl"])

@@ -29,8 +29,10 @@ def rich_style(theme: str, name: str) -> Style:
     return base + Style.parse(PALETTES[theme].get(name) or PALETTES[theme].get("", "") or "none")
 
 
-def harmless(text: str) -> str:
-    """Text that cannot steer the terminal: a session from elsewhere may hold escape sequences."""
+def cell_by_cell(text: str) -> str:
+    """Text that cannot steer the terminal, in as many characters, since lines are laid out already.
+
+    Elsewhere `engine.text.harmless` says what stood there."""
     if text.isprintable():
         return text
     return "".join(char if char.isprintable() else " " if char.isspace() else "?" for char in text)
@@ -214,7 +216,7 @@ class Canvas(Widget):
         for style, run in groupby(spans, key=attrgetter("style")):
             text = "".join(span.text for span in run)
             if text:
-                segments.append(Segment(harmless(text), rich_style(theme, style)))
+                segments.append(Segment(cell_by_cell(text), rich_style(theme, style)))
         plain = rich_style(theme, "")
         strip = Strip(segments).adjust_cell_length(self.inner_width, plain)
         if not self.SCROLLS:
