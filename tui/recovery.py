@@ -254,10 +254,10 @@ class Keeper:
             target = paths.created(folder) / self._name
             handle = disk.write_locked(target, self._content(store), private=True)
         except disk.DiskError as problem:
-            self.problem = f"{folder}: {problem.reason}"
+            self.problem = f"{problem.reason} ({folder})"
             return False
         except OSError as problem:
-            self.problem = f"{folder}: {problem.strerror or problem}"
+            self.problem = f"{problem.strerror or problem} ({folder})"
             return False
         self._release()
         self._file, self._handle, self.problem = target, handle, ""

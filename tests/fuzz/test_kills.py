@@ -12,7 +12,7 @@ from tui import disk
 
 
 def test_kills_and_full_disks_tear_and_lose_nothing() -> None:
-    counts = kills.run(1, after(kills.APP_EVERY - 1))
+    counts = kills.run(1, after(50))
     assert counts["killed"] > 10
     assert counts["full disks"] > 10
     assert counts["swept"] > 0
@@ -35,4 +35,4 @@ def test_a_write_in_place_would_be_found(monkeypatch: pytest.MonkeyPatch) -> Non
 
     monkeypatch.setattr(disk, "write", in_place)
     with pytest.raises(Failure):
-        kills.run(1, after(kills.APP_EVERY - 1))
+        kills.run(1, after(50))
