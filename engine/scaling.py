@@ -1,6 +1,6 @@
 """How training scales: common shapes of build, time and money against GPUs, and the smallest build that is in time.
 
-Efficiency is tokens a second and GPU against one GPU of the same kind that is imagined to hold everything. The floor
+Efficiency is `engine.training_speed.efficiency_of`: tokens a second and GPU against one imagined GPU of the kind. The floor
 of 60 %, and the eight rows of the article that the table is held against, are [efficiency_floor] and [[efficiency]]
 of tests/reference/seed_claims.toml.
 """
@@ -18,7 +18,7 @@ from engine.batch import context_ranks
 from engine.errors import ScenarioError
 from engine.hardware import Accelerator, Facts, Link
 from engine.layout import candidate_layouts
-from engine.plan import Plan, memory_of, plan, resized
+from engine.plan import Plan, layout_words, memory_of, plan, resized
 from engine.prices import usd_per_gpu_hour as gpu_hour_price
 from engine.scenario import Hardware, Layout, LayoutChoice, Scenario, Sharding, ShardingGroup, Workload
 from engine.sizing import ScalingRow
@@ -29,10 +29,12 @@ from engine.training_speed import (
     Step,
     assemble,
     body,
+    efficiency_of,
     goodput,
     kernels,
     rates,
     serial_share,
+    single_gpu_tokens_per_s,
     step,
     training_speed,
 )
@@ -131,7 +133,7 @@ def state_bytes(held: Held, workload: Workload, sharding: Sharding) -> float:
 class _Shape(NamedTuple):
     """One shape of the table in words and in numbers, before anything is timed.
 
-    build: its hardware. article: the efficiency that the article gives it.
+    build: its hardware. article: the efficiency that the article gives it. in_use: the entered build as it is.
     """
 
     nodes: int
@@ -145,6 +147,11 @@ class _Shape(NamedTuple):
     words: str
     fabric: str
     article: float | None
+    in_use: bool = False
+
+
+def _size_words(nodes: int, per_node: int) -> str:
+    return f"{nodes} nodes x {per_node} GPU" if nodes > 1 else f"{per_node} GPU"
 
 
 @lru_cache(maxsize=64)
@@ -162,8 +169,7 @@ def _shapes(hardware: Hardware, facts: Facts, heads: int, layers: int) -> tuple[
                     continue
                 words, fabric = "1 GPU", ""
                 if layout.gpus > 1:
-                    shape = f"{nodes} nodes x {per_node} GPU" if nodes > 1 else f"{per_node} GPU"
-                    words = f"{shape}, {name}{f', {inter.name}' if other else ''}"
+                    words = f"{_size_words(nodes, per_node)}, {name}{f', {inter.name}' if other else ''}"
                     fabric = hardware.intra_link.name if nodes == 1 else inter.name
                 article = _ARTICLE.get((nodes, per_node, name))
                 found.append(
@@ -184,8 +190,9 @@ def scaling_table(scenario: Scenario, layout: Layout) -> tuple[ScalingRow, ...]:
     """Per-GPU efficiency of the common shapes of build for the person's model, card, links and batch.
 
     Every parallelism that a shape allows, over the links in use, and two nodes of eight also over a fast and a cheap
-    fabric. Rows under the floor name the better shape; rows whose state alone is over the card say so. Empty for
-    inference: the table is about a training step.
+    fabric. The row in use is the entered build in its layout and sharding, so that its efficiency is the run's own; it
+    stands among its kind, or as a row more. Rows under the floor name the better shape; rows whose state alone is over
+    the card say so. Empty for inference: the table is about a training step.
     """
     workload = scenario.workload
     if workload.is_inference:
@@ -195,29 +202,57 @@ def scaling_table(scenario: Scenario, layout: Layout) -> tuple[ScalingRow, ...]:
     r = rates(hardware.accelerator, workload.compute_dtype, workload.software)
     tokens = float(workload.micro_batch * workload.sequence_length)
     usable = USABLE_SHARE * hardware.accelerator.memory_bytes
-    of_tp: dict[tuple[int, int], Kernels] = {}
-    alone = 0.0
+    of_tp: dict[tuple[int, int, int], Kernels] = {}
+    alone = single_gpu_tokens_per_s(architecture, hardware, workload)
     rated: list[_Rated] = []
-    for shape in _shapes(hardware, scenario.facts, architecture.heads or 64, b.layers):
+    for shape in _with_own(scenario, layout, _shapes(hardware, scenario.facts, architecture.heads or 64, b.layers)):
         split = shape.layout
-        shared = context_ranks(workload, split.dp)
-        known = of_tp.get((split.tp, shared))
+        key = (split.tp, context_ranks(workload, split.dp), split.ep)
+        known = of_tp.get(key)
         if known is None:
-            known = of_tp[split.tp, shared] = kernels(b, r, workload, tokens / shared, split.tp, 1)
+            known = of_tp[key] = kernels(b, r, workload, tokens / key[1], split.tp, split.ep)
         made = assemble(architecture, b, r, known, shape.build, workload, split, (shape.sharding, shape.group))
-        speed = made.tokens_per_s / split.gpus
-        alone = alone or speed
         fits = state_bytes(made.held, workload, shape.sharding) <= usable
-        rated.append(_Rated(shape, min(1.0, speed / alone), fits))
+        rated.append(_Rated(shape, efficiency_of(made.tokens_per_s / split.gpus, alone), fits))
     holding = [one for one in rated if one.fits]
     # what a row under the floor is pointed to: shapes over it, else whatever is better
     good = [one for one in holding if one.efficiency >= FLOOR] or holding
-    return tuple(_row(one, good, scenario, layout) for one in rated)
+    return tuple(_row(one, good) for one in rated)
 
 
-def _row(one: _Rated, good: Sequence[_Rated], scenario: Scenario, layout: Layout) -> ScalingRow:
-    shape, hardware = one.shape, scenario.hardware
-    own = shape.nodes == hardware.nodes and shape.per_node == hardware.gpus_per_node and not shape.other_fabric
+def _with_own(scenario: Scenario, layout: Layout, shapes: tuple[_Shape, ...]) -> list[_Shape]:
+    """The shapes with the build in use as it is: in place of its kind, else behind the others of its size."""
+    hardware, workload = scenario.hardware, scenario.workload
+    found, at = list(shapes), 0
+    own = _Shape(
+        nodes=hardware.nodes,
+        per_node=hardware.gpus_per_node,
+        name=layout_words(layout),
+        layout=layout,
+        sharding=workload.sharding,
+        group=workload.sharding_group,
+        build=hardware,
+        other_fabric=False,
+        words=f"{_size_words(hardware.nodes, hardware.gpus_per_node)}, {layout_words(layout)}",
+        fabric=hardware.intra_link.name if hardware.nodes == 1 else hardware.inter_link.name,
+        article=None,
+        in_use=True,
+    )
+    for number, shape in enumerate(shapes):
+        if (shape.nodes * shape.per_node, shape.nodes) <= (own.nodes * own.per_node, own.nodes):
+            at = number + 1
+        if shape.other_fabric or (shape.nodes, shape.per_node) != (own.nodes, own.per_node):
+            continue
+        if _same(shape.layout, layout) and shape.name in _sharded_as(workload, shape.nodes, shape.name):
+            named = own._replace(name=shape.name, words=shape.words, fabric=shape.fabric, article=shape.article)
+            found[number] = named
+            return found
+    found.insert(at, own)
+    return found
+
+
+def _row(one: _Rated, good: Sequence[_Rated]) -> ScalingRow:
+    shape = one.shape
     below = one.efficiency < FLOOR
     return ScalingRow(
         configuration=shape.words,
@@ -231,9 +266,7 @@ def _row(one: _Rated, good: Sequence[_Rated], scenario: Scenario, layout: Layout
         article_efficiency=shape.article,
         fits=one.fits,
         nodes=shape.nodes,
-        in_use=own
-        and _same(shape.layout, layout)
-        and shape.name in _sharded_as(scenario.workload, shape.nodes, shape.name),
+        in_use=shape.in_use,
     )
 
 
@@ -269,12 +302,14 @@ def _better(row: _Rated, good: Sequence[_Rated]) -> str:
     return f"{word}: {best.efficiency:.2f}"
 
 
-def row_step(scenario: Scenario, row: ScalingRow) -> tuple[Step, Layout]:
-    """The optimizer step behind a row of the scenario's scaling table, and its layout.
+def row_step(scenario: Scenario, row: ScalingRow, in_use: Layout) -> tuple[Step, Layout]:
+    """The optimizer step behind a row of the scenario's scaling table, and its layout. in_use: the build's own.
 
     Raises KeyError for a row of another table.
     """
     hardware, workload, architecture = scenario.hardware, scenario.workload, scenario.model.architecture
+    if row.in_use:
+        return step(architecture, hardware, workload, in_use), in_use
     per_node = row.gpus // row.nodes
     b = body(architecture, workload.sequence_length)
     plans = {known[0]: known for known in _plans(row.nodes, per_node, architecture.heads or 64, b.layers)}
@@ -516,7 +551,7 @@ def strong_scaling_curve(
                 cost_usd=None if price is None else hours * price,
                 tokens_per_s_total=speed,
                 speedup=speed / base[0],
-                efficiency=min(1.0, speed / base[0] / count),
+                efficiency=efficiency_of(speed / count, base[0]),
                 marginal=marginal,
                 fits=fits,
             )

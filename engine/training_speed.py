@@ -745,7 +745,7 @@ def training_speed(scenario: Scenario, layout: Layout, memory: Memory, made: Ste
     r = rates(hardware.accelerator, workload.compute_dtype, workload.software)
     low, high = FITTED.intervals[interval_group(architecture, workload)]
     model_flops = training_flops_per_token(architecture, workload)
-    efficiency = min(1.0, per_gpu / alone)
+    efficiency = efficiency_of(per_gpu, alone)
     worst, best = (made.tokens / made.total(x, x, x)[0] / gpus for x in OVERLAP_RANGE)
     return Training(
         step_s=made.seconds,
@@ -790,6 +790,15 @@ def training_flops_per_token(architecture: Architecture, workload: Workload) -> 
     if workload.kind not in ADAPTER_KINDS:
         return 3.0 * forward
     return 3.0 * forward - 2.0 * active_elements(architecture).total
+
+
+def efficiency_of(tokens_per_s_gpu: float, alone_tokens_per_s: float) -> float:
+    """Per-GPU efficiency: tokens a second of each GPU over those of one of the kind with memory enough, at most 1.
+
+    The baseline is `single_gpu_tokens_per_s`: the same workload, micro-batch and global batch on one GPU, no
+    collectives. Whoever shows an efficiency of training shows this.
+    """
+    return min(1.0, tokens_per_s_gpu / alone_tokens_per_s)
 
 
 def serial_share(efficiency: float, gpus: int) -> float:

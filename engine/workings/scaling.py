@@ -80,13 +80,13 @@ def _step(sheet: Sheet, made: Step, hidden: tuple[float, float, float], source: 
 
 def _efficiency(case: Case, row: ScalingRow, one: ScalingRow, index: int) -> Working:
     sheet, work = Sheet(), case.scenario.workload
-    made, layout = row_step(case.scenario, row)
-    alone, _ = row_step(case.scenario, one)
+    made, layout = row_step(case.scenario, row, case.layout)
+    alone, _ = row_step(case.scenario, one, case.layout)
     tier = rates(case.card, work.compute_dtype, work.software).tier
     hidden = (tier.overlap_tp, tier.overlap_ep, tier.overlap_dp)
     if work.overlap is not None:
         hidden = (work.overlap, work.overlap, work.overlap)
-    where = f"TP {layout.tp}, PP {layout.pp}, DP {layout.dp}"
+    where = f"TP {layout.tp}, PP {layout.pp}, DP {layout.dp}" + (f", EP {layout.ep}" if layout.ep > 1 else "")
     source = f"engine.training_speed, {where}" + (f" over {row.fabric}" if row.fabric else "")
     tokens = sheet.put("tokens", made.tokens, "tokens", f"of one step: global batch, {where}")
     expression = _step(sheet, made, hidden, source, CONSTANTS)

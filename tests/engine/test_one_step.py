@@ -169,3 +169,28 @@ def test_memory_holds_no_more_micro_batches_than_a_step_has() -> None:
 
     peaks = [peak(count) for count in (1, 2, 3, 4, 5, 8)]
     assert peaks[0] < peaks[1] < peaks[2] < peaks[3] == peaks[4] == peaks[5]
+
+
+# ---------------------------------------------------------------- one efficiency
+
+
+@pytest.mark.parametrize("name", SPLITS)
+def test_a_shape_has_one_efficiency(name: str) -> None:
+    found = trained(**SPLITS[name])
+    run = found.training
+    assert run is not None
+    (own,) = [row for row in found.scaling if row.in_use]
+    assert own.efficiency == pytest.approx(run.efficiency, rel=1e-9)
+    assert run.efficiency == pytest.approx(min(1.0, run.tokens_per_s_gpu / run.one_gpu_tokens_per_s), rel=1e-9)
+    assert own.gpus == found.layout.gpus
+
+
+@pytest.mark.parametrize(("per_node", "nodes"), [(1, 1), (2, 1), (6, 1), (8, 1), (4, 2), (8, 3), (8, 8)])
+def test_a_build_of_any_size_stands_among_its_kind(per_node: int, nodes: int) -> None:
+    found = trained("qwen3-30b-a3b", accelerator="h200-sxm", gpus_per_node=per_node, nodes=nodes)
+    assert found.training is not None
+    sizes = [row.gpus for row in found.scaling]
+    assert sizes == sorted(sizes)
+    (own,) = [row for row in found.scaling if row.in_use]
+    assert own.efficiency == pytest.approx(found.training.efficiency, rel=1e-9)
+    assert (own.nodes, own.gpus) == (nodes, per_node * nodes)
