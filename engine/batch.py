@@ -67,6 +67,12 @@ def keeps_batch(workload: Workload, dp: int) -> bool:
     return replicas == 1 or replicas * each <= workload.global_batch_tokens
 
 
+def useful_tokens(workload: Workload, dp: int) -> int:
+    """Tokens of a step that the person asked for: what whole micro-batches add to the batch is nothing that was wanted."""
+    least = workload.micro_batch * workload.sequence_length
+    return min(batch_of(workload, dp).tokens, max(asked_tokens(workload, dp), least))
+
+
 def stage_chunks(workload: Workload, layers: int, pp: int) -> int:
     """Chunks of consecutive layers that a pipeline rank holds: 1, or more when the schedule interleaves them."""
     if pp == 1 or workload.pipeline_schedule != "interleaved":

@@ -9,6 +9,7 @@ from functools import lru_cache
 
 from engine.answer import slow
 from engine.attempts import attempt
+from engine.batch import batch_of, keeps_batch
 from engine.bill import card_price, sold_in
 from engine.change import FREE_LAYOUT, Changes, change
 from engine.errors import ScenarioError
@@ -79,6 +80,22 @@ def _speed(plan: Plan) -> Iterator[Notice]:
         "slow",
         "warning",
         f"Slow, though nobody asked for a speed: {' and '.join(parts)}. Enter a target to hold the build to.",
+    )
+
+
+def _batch(plan: Plan) -> Iterator[Notice]:
+    """Replicas that a step has no work for: what trainers do is a larger batch, or they refuse."""
+    run, workload = plan.training, plan.scenario.workload
+    if run is None or keeps_batch(workload, plan.layout.dp):
+        return
+    batch = batch_of(workload, plan.layout.dp)
+    most = max(1, workload.global_batch_tokens // (workload.micro_batch * workload.sequence_length))
+    yield Notice(
+        "batch-outgrown",
+        "warning",
+        f"{batch.replicas:,} replicas take {run.step_tokens:,} tokens a step at the least, more than the "
+        f"{workload.global_batch_tokens:,} asked, which {most:,} of them would do: the others could only stand idle. "
+        "Split the model or the sequence over more GPUs, use fewer, or ask for a larger batch.",
     )
 
 
@@ -378,6 +395,7 @@ def notices(plan: Plan, verdict: Verdict, power: Power, params_total: int, param
     found = [
         *_memory(plan),
         *_speed(plan),
+        *_batch(plan),
         *_fabric(plan),
         *_shape(plan, verdict),
         *_bigger_card(plan, verdict),

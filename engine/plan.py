@@ -7,11 +7,12 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import NamedTuple
 
+from engine.batch import keeps_batch, useful_tokens
 from engine.bill import buy_usd
 from engine.change import FREE_LAYOUT, Changes, change
 from engine.hardware import Facts
 from engine.layout import candidate_layouts, check_choice, splits_by_layer
-from engine.scenario import Layout, LayoutChoice, Money, Scenario
+from engine.scenario import Layout, LayoutChoice, Money, Scenario, Workload
 from engine.serving_memory import Room, Rooms, serving_memory, serving_room, serving_rooms
 from engine.serving_speed import Server, server_of, serving_speed
 from engine.sizing import Memory, Serving, Training
@@ -26,6 +27,7 @@ unless that one is ten times slower or misses a target."""
 _FREE = LayoutChoice()
 _NO_MONEY = Money()
 NOTABLE_GAIN = 1.05  # below this two layouts are said to be about as fast
+KEEPS_BATCH = "keeps the global batch, which more replicas outgrow"
 NOTHING_FITS = "least over the card; nothing fits"
 MOST_USERS = "about the most users of those that start, on the fewest GPUs a replica"
 ABOUT_THE_MOST = 0.8
@@ -176,10 +178,25 @@ def _served_layouts(scenario: Scenario, besides: bool) -> _Roomy:
 
 @lru_cache(maxsize=128)
 def _trained_layouts(scenario: Scenario, besides: bool) -> list[tuple[Step, Layout]]:
-    """The layouts to try, or those besides, with their steps, the fastest first; likewise."""
+    """The layouts to try, or those besides, with their steps, as `_ranked` orders them; likewise."""
     layouts = _tiers(scenario)[int(besides)]
     made = steps(scenario.model.architecture, scenario.hardware, scenario.workload, layouts)
-    return sorted(zip(made, layouts, strict=True), key=lambda pair: -pair[0].tokens_per_s)
+    return _ranked(scenario.workload, list(zip(made, layouts, strict=True)))
+
+
+def useful_tokens_per_s(workload: Workload, layout: Layout, made: Step) -> float:
+    """Tokens a second that rank training layouts: of the batch that was asked, over the seconds of a step."""
+    return useful_tokens(workload, layout.dp) / made.seconds
+
+
+def _ranked(workload: Workload, timed: list[tuple[Step, Layout]]) -> list[tuple[Step, Layout]]:
+    """Layouts that keep the global batch before those that outgrow it, the fastest first."""
+
+    def key(pair: tuple[Step, Layout]) -> tuple[bool, float]:
+        made, layout = pair
+        return not keeps_batch(workload, layout.dp), -useful_tokens_per_s(workload, layout, made)
+
+    return sorted(timed, key=key)
 
 
 @lru_cache(maxsize=384)
@@ -194,9 +211,12 @@ def _choose(scenario: Scenario) -> Plan:
     else:
         timed = _trained_layouts(plain, False)
         found = _trained(scenario, timed)
-        if found.carries or not (rest := _trained_layouts(plain, True)):
+        kept = keeps_batch(scenario.workload, found.layout.dp)
+        if (found.carries and kept) or not (rest := _trained_layouts(plain, True)):
             return found
-        wider = _trained(scenario, sorted(timed + rest, key=lambda pair: -pair[0].tokens_per_s))
+        wider = _trained(scenario, _ranked(scenario.workload, timed + rest))
+        if not kept and wider.fits and keeps_batch(scenario.workload, wider.layout.dp):
+            return wider
     return wider if wider.carries or (wider.fits, wider.memory.starts) > (found.fits, found.memory.starts) else found
 
 
@@ -291,15 +311,19 @@ def _score(scenario: Scenario, server: Server, room: Room) -> float:
 
 
 def _trained(scenario: Scenario, timed: list[tuple[Step, Layout]]) -> Plan:
-    """The fastest layout of those that fit, sized from the fastest on until two do; else the one least over the card.
+    """The first of the ranked layouts that fits, sized in order until two do; else the one least over the card.
 
-    A step's time does not depend on its memory.
+    Layouts whose replicas have no work in every step come only where none of the others fits: the batch that a person
+    enters is kept. A step's time does not depend on its memory.
     """
+    workload = scenario.workload
     layouts = [layout for _, layout in timed]
     spare: list[tuple[float, Step, Layout]] = []
     fitting: list[tuple[Step, Layout]] = []
     left_by = training_spare(scenario)
     for made, layout in timed:
+        if fitting and not keeps_batch(workload, layout.dp):
+            break
         left = left_by(layout)
         spare.append((left, made, layout))
         if left >= 0.0:
@@ -310,8 +334,11 @@ def _trained(scenario: Scenario, timed: list[tuple[Step, Layout]]) -> Plan:
         _, made, layout = max(spare, key=lambda entry: entry[0])
         return _planned(scenario, layout, NOTHING_FITS, made)
     made, layout = fitting[0]
-    ranked = [(one.tokens_per_s, other) for one, other in fitting]
-    return _planned(scenario, layout, _reason(scenario, layouts, ranked), made)
+    ranked = [(useful_tokens_per_s(workload, other, one), other) for one, other in fitting]
+    reason = _reason(scenario, layouts, ranked)
+    if keeps_batch(workload, layout.dp) and not keeps_batch(workload, timed[-1][1].dp):
+        reason += f", {KEEPS_BATCH}"
+    return _planned(scenario, layout, reason, made)
 
 
 def _planned(scenario: Scenario, layout: Layout, reason: str, made: Step | None = None) -> Plan:
@@ -354,7 +381,7 @@ def rivals(scenario: Scenario, chosen: Layout) -> tuple[float, tuple[tuple[float
         if scenario.workload.is_inference:
             return _score(scenario, server_of(scenario, layout), serving_room(scenario, layout))
         (made,) = steps(scenario.model.architecture, scenario.hardware, scenario.workload, [layout])
-        return made.tokens_per_s
+        return useful_tokens_per_s(scenario.workload, layout, made)
 
     named = [
         next((other for other in candidate_layouts(scenario) if part.endswith(f" {layout_words(other)}")), None)

@@ -14,11 +14,10 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from engine.architecture import Architecture, dense_decoder
-from engine.batch import context_ranks
+from engine.batch import context_ranks, keeps_batch, useful_tokens
 from engine.errors import ScenarioError
 from engine.hardware import Accelerator, Facts, Link
-from engine.layout import candidate_layouts
-from engine.plan import Plan, layout_words, memory_of, plan, resized
+from engine.plan import Plan, layout_words, plan, resized
 from engine.prices import usd_per_gpu_hour as gpu_hour_price
 from engine.scenario import Hardware, Layout, LayoutChoice, Scenario, Sharding, ShardingGroup, Workload
 from engine.sizing import ScalingRow
@@ -36,7 +35,6 @@ from engine.training_speed import (
     serial_share,
     single_gpu_tokens_per_s,
     step,
-    training_speed,
 )
 from engine.training_traffic import NF4_BYTES, Held
 from engine.units import SECONDS_PER_DAY, TERA
@@ -587,19 +585,12 @@ def _build_of(hardware: Hardware, count: int) -> Hardware:
     return replace(hardware, gpus_per_node=per_node, nodes=count // per_node)
 
 
-MEMORIES_TRIED = 8
-"""Of the layouts that keep the global batch, so many of the fastest are tried for memory."""
-
-
 def planned_at(scenario: Scenario, count: int) -> Plan:
     """The run on `count` of its GPUs, in nodes of the same size, in the layout that the curve has it in.
 
     Raises ScenarioError for a count that nodes cannot make.
     """
-    trial = _at(scenario, count)
-    _, layout, _ = _fastest(scenario, count)
-    memory = memory_of(trial, layout)
-    return Plan(trial, layout, memory, None, training_speed(trial, layout, memory))
+    return plan(_at(scenario, count))
 
 
 def _at(scenario: Scenario, count: int) -> Scenario:
@@ -609,36 +600,15 @@ def _at(scenario: Scenario, count: int) -> Scenario:
     return replace(scenario, hardware=hardware, layout=choice)
 
 
-def keeps_batch(scenario: Scenario, layout: Layout) -> bool:
-    """Whether one step of a layout takes no more than the global batch that was asked."""
-    workload = scenario.workload
-    least = layout.dp // workload.context_parallel * workload.micro_batch * workload.sequence_length
-    return least <= max(workload.global_batch_tokens, workload.sequence_length)
-
-
 def _fastest(scenario: Scenario, count: int) -> tuple[float, Layout, bool]:
-    """Useful tokens/s, layout and whether it fits, on `count` GPUs: as planned, unless that outgrows the global batch."""
-    workload, architecture = scenario.workload, scenario.model.architecture
-    asked = float(max(workload.global_batch_tokens, workload.sequence_length))
-    trial = _at(scenario, count)
-    hardware, planned = trial.hardware, plan(trial)
-    run = planned.training
-    if run is not None and keeps_batch(scenario, planned.layout):
-        return run.tokens_per_s_total, planned.layout, planned.memory.fits
-    candidates = candidate_layouts(trial)
-    # a pipeline inside a node never wins where some TP without it fills the node
-    lean = [one for one in candidates if one.pp == 1 or (hardware.nodes > 1 and one.pp <= hardware.nodes)]
-    timed: list[tuple[float, Layout]] = []
-    for layout in lean or candidates:
-        made = step(architecture, hardware, workload, layout)
-        timed.append((min(made.tokens, asked) / made.seconds, layout))
-    timed.sort(key=lambda pair: -pair[0])
-    for useful, layout in timed[:MEMORIES_TRIED]:
-        if memory_of(trial, layout).fits:
-            return useful, layout, True
-    if planned.memory.fits and run is not None:
-        return min(run.tokens_per_s_total, asked / run.step_s), planned.layout, True
-    return timed[0][0], timed[0][1], False
+    """Useful tokens/s, layout and whether it fits, on `count` GPUs as planned: of a batch that is outgrown, the asked."""
+    planned = planned_at(scenario, count)
+    layout, run = planned.layout, planned.training
+    if run is None:
+        raise ScenarioError("workload.kind", "has no training run to scale")
+    if keeps_batch(scenario.workload, layout.dp):
+        return run.tokens_per_s_total, layout, planned.memory.fits
+    return useful_tokens(scenario.workload, layout.dp) / run.step_s, layout, planned.memory.fits
 
 
 @dataclass(frozen=True, slots=True)

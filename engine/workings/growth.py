@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import lru_cache
 
-from engine.prospects import Prospects, growing, prospects
-from engine.scaling import RunOption, ScalingPoint, keeps_batch
+from engine.batch import keeps_batch, useful_tokens
+from engine.prospects import Prospects, prospects
+from engine.scaling import RunOption, ScalingPoint
 from engine.scenario import Scenario
 from engine.sizing import FigureKind
 from engine.training_speed import serial_share
@@ -57,12 +58,12 @@ def _where(point: ScalingPoint) -> str:
 def _speed(case: Case, point: ScalingPoint) -> Working:
     sheet, work = Sheet(), case.scenario.workload
     figure, title = f"curve.{point.gpus}.tokens_per_s", f"Useful tokens a second {_where(point)}"
-    if keeps_batch(growing(case.scenario), point.layout):
+    if keeps_batch(work, point.layout.dp):
         planned = f"if.gpus.{point.gpus}.training.tokens_per_s_total"
         expression = sheet.see("tokens_s", point.tokens_per_s_total, "tokens/s", planned)
         formula = "as planned: a step takes no more than the global batch"
     else:
-        asked = max(work.global_batch_tokens, work.sequence_length)
+        asked = useful_tokens(work, point.layout.dp)
         batch = sheet.entered("global_batch", asked, "tokens")
         seconds = asked / point.tokens_per_s_total
         made = sheet.put("step_s", seconds, "s", f"a step {_where(point)}: engine.training_speed", "fitted")

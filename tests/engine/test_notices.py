@@ -51,6 +51,10 @@ TRAPS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         {"model": "llama-3.1-70b", "layout": LayoutChoice(tp=8)},
     ),
     "int4-training": ({"weights": "int4", "kind": "lora"}, {"weights": "bf16", "kind": "lora"}),
+    "batch-outgrown": (
+        {"kind": "pretrain", "weights": "bf16", "nodes": 64, "layout": LayoutChoice(1, 1, 512)},
+        {"kind": "pretrain", "weights": "bf16", "nodes": 64},
+    ),
     "spare-gpus": (
         {"model": "llama-3.1-8b", "weights": "bf16", "gpus_per_node": 2, "concurrency": 1},
         {"model": "llama-3.1-8b", "weights": "bf16", "gpus_per_node": 1, "concurrency": 1},

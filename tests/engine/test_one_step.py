@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from engine.batch import batch_of
+from engine.batch import batch_of, keeps_batch
 from engine.scenario import LayoutChoice
 from engine.size import size
 from engine.sizing import Sizing
@@ -194,3 +194,33 @@ def test_a_build_of_any_size_stands_among_its_kind(per_node: int, nodes: int) ->
     (own,) = [row for row in found.scaling if row.in_use]
     assert own.efficiency == pytest.approx(found.training.efficiency, rel=1e-9)
     assert (own.nodes, own.gpus) == (nodes, per_node * nodes)
+
+
+# ---------------------------------------------------------------- the batch that was entered
+
+
+@pytest.mark.parametrize("model", ["llama-3.1-8b", "llama-3.1-70b", "qwen3-30b-a3b"])
+@pytest.mark.parametrize(
+    ("nodes", "batch", "length"), [(64, 1 << 19, 4096), (16, 1 << 17, 8192), (256, 1 << 22, 8192), (3, 96 * 4096, 4096)]
+)
+def test_a_layout_that_nobody_pinned_keeps_the_batch(model: str, nodes: int, batch: int, length: int) -> None:
+    found = trained(model, kind="pretrain", nodes=nodes, global_batch_tokens=batch, sequence_length=length)
+    run = found.training
+    assert run is not None
+    assert keeps_batch(found.scenario.workload, found.layout.dp)
+    assert run.step_tokens == pytest.approx(batch, rel=0.05)
+    assert run.step_s * run.tokens_per_s_total == pytest.approx(run.step_tokens)
+    assert "batch-outgrown" not in {notice.id for notice in found.warnings}
+
+
+def test_replicas_without_work_are_told() -> None:
+    pinned = trained(nodes=8, global_batch_tokens=16 * 4096, layout=LayoutChoice(1, 1, 64))
+    assert pinned.training is not None
+    assert pinned.training.step_tokens == 64 * 4096
+    assert pinned.training.asked_step_tokens == 16 * 4096
+    (told,) = [notice for notice in pinned.warnings if notice.id == "batch-outgrown"]
+    for figure in ("64 replicas", "262,144", "65,536", "16 of them"):
+        assert figure in told.message
+    # steps that were entered are the batch, however many replicas take them
+    steps = trained(nodes=8, gradient_accumulation=1, layout=LayoutChoice(1, 1, 64))
+    assert "batch-outgrown" not in {notice.id for notice in steps.warnings}
