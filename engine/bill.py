@@ -306,6 +306,12 @@ def bill(scenario: Scenario) -> tuple[PriceLine, ...]:
     return (*_cards(scenario), *_host(scenario), *_network(scenario, with_cards=False), *_beside(scenario))
 
 
+def bought(scenario: Scenario, gpus_per_node: int, nodes: int) -> Scenario:
+    """The scenario with another count of the same card to be billed, however many; for money only, nothing is checked."""
+    hardware = replace(scenario.hardware, gpus_per_node=gpus_per_node, nodes=nodes, mixed=())
+    return replace(scenario, hardware=hardware)
+
+
 def known_usd(lines: tuple[PriceLine, ...]) -> float | None:
     """The sum of the known lines of a bill; None where the price of its main part is not among them."""
     if any(line.usd is None and line.part in MAIN_PARTS for line in lines) or not lines:

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from engine.bill import MAIN_PARTS, bill, known_usd, whole_usd
+from engine.bill import MAIN_PARTS, bill, bought, known_usd, whole_usd
 from engine.hardware import ApiPrice, Facts, Rental
 from engine.parameters import count_parameters
-from engine.plan import Plan, resized
+from engine.plan import Plan
 from engine.prices import age_days, billed_usd_per_gpu_hour, dated, rentals_of, usd_per_gpu_hour
 from engine.scenario import Hardware, Money, Scenario
 from engine.sizing import Advised, Cost, Horizon, Offer, Power, PriceLine, Verdict
-from engine.units import digits
+from engine.units import FLEET, digits
 from engine.use import (
     HORIZONS_MONTHS,
     WRITE_OFF_MONTHS,
@@ -244,12 +244,12 @@ def _tokens(count: float) -> str:
 
 
 def advised(scenario: Scenario, verdict: Verdict) -> Advised | None:
-    """What the build of the verdict costs; None where that is the entered one, or none."""
+    """What the build of the verdict costs; None where that is the entered one, none, or a fleet that nobody orders."""
     build, hardware = verdict.recommended, scenario.hardware
     same = build is not None and (build.gpus_per_node, build.nodes) == (hardware.gpus_per_node, hardware.nodes)
-    if build is None or not build.nodes or same or hardware.mixed:
+    if build is None or not 0 < build.nodes < FLEET or same or hardware.mixed:
         return None
-    other = resized(scenario, build.gpus_per_node, build.nodes)
+    other = bought(scenario, build.gpus_per_node, build.nodes)
     lines, hourly = bill(other), usd_per_gpu_hour(other)[0]
     rent = hourly * other.hardware.gpus if hourly is not None else None
     month = rent * hours_per_month(scenario.money) if rent is not None else None

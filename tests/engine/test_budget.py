@@ -116,3 +116,10 @@ def test_no_number_of_an_answer_has_an_exponent() -> None:
     for step in verdict.steps:
         texts += [step.answer, *(line.figure for line in step.evidence)]
     assert not [text for text in texts if re.search(r"\d[eE]\+?\d", text)]
+
+
+def test_a_fleet_has_no_bill_of_its_own_and_is_held_to_a_budget() -> None:
+    load = {"concurrency": 2_000_000, "input_tokens": 2000, "requests_per_s": 100_000.0}
+    assert size(build("llama-3.1-405b", **load)).cost.advised is None
+    held = size(build("llama-3.1-405b", **load, budget_usd=1_000_000.0))
+    assert held.verdict.answer != "replicas"
