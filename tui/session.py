@@ -542,7 +542,9 @@ class _Reader:
         for name, figure in FIGURES.items():
             value = getattr(figures, name)
             if value is not None and not LEAST <= value <= figure.most:
-                raise self.fail(f"catalog.{name}", f"{value:g} is not accepted", f"a number above 0, up to {figure.most:,.15g}")
+                raise self.fail(
+                    f"catalog.{name}", f"{value:g} is not accepted", f"a number above 0, up to {figure.most:,.15g}"
+                )
         for name in ("as_of", "accelerator", "intra_link", "inter_link"):
             if not nameable(getattr(figures, name)):
                 raise self.fail(f"catalog.{name}", f"{shown(getattr(figures, name))} is not accepted", NAME_ALLOWED)

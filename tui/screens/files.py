@@ -147,12 +147,28 @@ def _same(one: Path, other: Path) -> bool:
 
 
 def _wrong_target(text: str) -> str:
-    target = _completed(text)
-    if target.is_dir():
-        return f"{target} is a folder"
-    if not target.parent.is_dir():
-        return f"there is no folder {target.parent}"
+    try:
+        target = _completed(text)
+        os.path.abspath(target)
+        if target.is_dir():
+            return f"{target} is a folder"
+        if not target.parent.is_dir():
+            return f"there is no folder {target.parent}"
+        target.stat()
+    except FileNotFoundError:
+        return "" if _has_folder() else "the working folder is gone: give a whole path"
+    except (OSError, ValueError, RuntimeError) as problem:  # too long a name, links in a circle
+        return f"no file can have this name: {getattr(problem, 'strerror', None) or problem}"
     return ""
+
+
+def _has_folder() -> bool:
+    """Whether the working folder is still there."""
+    try:
+        Path.cwd()
+    except OSError:
+        return False
+    return True
 
 
 def _completed(text: str) -> Path:
@@ -197,7 +213,10 @@ async def open_session(bench: Bench) -> None:
     """Recent sessions first, and any path that is typed."""
     items = [Item(str(path), (path.name, _short(path.parent))) for path in paths.recent()]
     listed = {item.value for item in items}
-    here = [path for path in sorted(Path.cwd().glob("*.toml"))[:200] if _is_session(path)]
+    try:
+        here = [path for path in sorted(Path.cwd().glob("*.toml"))[:200] if _is_session(path)]
+    except OSError:  # the working folder is gone
+        here = []
     items += [Item(str(path), (path.name, "this folder")) for path in here if str(path.absolute()) not in listed]
     picked = await bench.app.push_screen_wait(
         ListDialog(
@@ -216,9 +235,8 @@ async def open_session(bench: Bench) -> None:
 def _is_session(path: Path) -> bool:
     """Whether a TOML file looks like a session: other programs keep theirs in the same folders."""
     try:
-        with path.open("rb") as file:
-            head = file.read(4096)
-    except OSError:
+        head = disk.read(path, session.MAX_BYTES)[:4096]  # a pipe of this name is never opened
+    except disk.DiskError:
         return False
     return any(line.split(b"=")[0].strip() == b"schema" for line in head.splitlines())
 
