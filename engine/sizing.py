@@ -288,6 +288,50 @@ class Training:
     step_tokens: int = 0  # of one step over all replicas: whole micro-batches, so perhaps more than was asked
     asked_step_tokens: int = 0  # as entered: the global batch, or the accumulation steps where those are given
 
+    @property
+    def bubble_s(self) -> float:
+        """Seconds of a step that the pipeline stands still."""
+        return self.bubble_share * self.step_s
+
+    @property
+    def hidden_communication_s(self) -> float:
+        """Seconds of a step's collectives that run beside computing."""
+        return max(0.0, self.communication_s - self.exposed_communication_s)
+
+    @property
+    def exposed_share(self) -> float:
+        """Share of a step that waits for the links."""
+        return self.exposed_communication_s / self.step_s if self.step_s else 0.0
+
+    @property
+    def tokens_per_day(self) -> float:
+        """Tokens trained on in a day, checkpoints and failures counted."""
+        return self.tokens_per_s_total * self.goodput * 86400.0
+
+    @property
+    def days_interval(self) -> Interval | None:
+        """Of the run's length, from that of the speed; None where the speed has none."""
+        if self.interval.low <= 0 or self.interval.high <= 0:
+            return None
+        fast, slow = (self.days * self.tokens_per_s_gpu / bound for bound in (self.interval.high, self.interval.low))
+        return Interval(fast, slow)
+
+    @property
+    def peak_tflops(self) -> float | None:
+        """The dense peak that `mfu` is held against; None where nothing is done."""
+        return self.achieved_tflops / self.mfu if self.mfu else None
+
+    @property
+    def most_gpus_worth(self) -> float | None:
+        """The work of how many GPUs no number of them exceeds, by Amdahl's law; None without a serial share."""
+        return 1.0 / self.serial_share if self.serial_share > 0 else None
+
+    @property
+    def gpus_worth(self) -> float:
+        """The work of how many GPUs alone the build does."""
+        gpus = self.tokens_per_s_total / self.tokens_per_s_gpu if self.tokens_per_s_gpu else 0.0
+        return self.efficiency * gpus
+
 
 class FabricRow(NamedTuple):
     """This workload's traffic over one link. A named tuple: each sizing makes a row for every link of the catalog.

@@ -180,6 +180,7 @@ def _fields(record: Any) -> dict[str, Any]:
 _WORKED_OUT: dict[type, tuple[str, ...]] = {
     MemoryGroup: ("used_bytes", "over_bytes", "available_bytes"),
     PriceLine: ("usd",),
+    Training: ("bubble_s", "hidden_communication_s", "exposed_share", "tokens_per_day", "days_interval"),
 }
 """What a record of the report says beside its fields: quantities that the engine works out of them."""
 
@@ -542,7 +543,7 @@ def _training(training: Training) -> Iterator[Block]:
         ("the run", words.days(training.days)),
         ("GPU-hours", words.rate(training.gpu_hours)),
         ("efficiency against one GPU", words.percent(training.efficiency)),
-        ("exposed communication, s a step", words.digits(training.exposed_communication_s)),
+        ("exposed communication a step", words.seconds(training.exposed_communication_s)),
         ("pipeline bubble", words.percent(training.bubble_share)),
     ]
     if training.cost_usd is not None:

@@ -12,16 +12,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, get_args
 
 from engine.plan import Plan
 from engine.prospects import growing
 from engine.scaling import article_rows, planned_at
-from engine.scenario import Recompute, Software
 from engine.serving_scaling import shape_plan
 from engine.sizing import FigureKind, Sizing
-from engine.training_memory import training_memory as training_memory_of
-from engine.training_speed import training_speed as training_speed_of
+from engine.training_choices import CHOICES, chosen
 from engine.verdict import EVIDENCE_FIGURES, step_plan
 from engine.workings import (
     entered,
@@ -271,13 +268,9 @@ def _changed(case: Case, name: str) -> Working:
         return _of_count(case, int(value), figure)
     if field == "shape" and scenario.workload.is_inference:
         return _of_shape(case, value, figure)
-    if scenario.workload.is_inference or field not in CHANGES or value not in CHANGES[field]:
+    if scenario.workload.is_inference or field not in CHOICES or value not in CHOICES[field]:
         raise KeyError(f"if.{name}")
-    change: dict[str, Any] = {field: value}
-    other = replace(scenario, workload=replace(scenario.workload, **change))
-    layout = case.layout
-    memory = training_memory_of(other, layout, suggest=False)
-    made = _of(Case(Plan(other, layout, memory, None, training_speed_of(other, layout, memory))), figure)
+    made = _of(Case(chosen(scenario, case.layout, field, value)), figure)
     prefix = f"if.{field}.{value}."
     inputs = tuple(replace(entry, figure=prefix + entry.figure) if entry.figure else entry for entry in made.inputs)
     note = f"With {field} {value}, on the same layout. {made.note}".strip()
@@ -306,10 +299,6 @@ def _elsewhere(planned: Plan, figure: str, prefix: str, count: int) -> Working:
     layout = planned.layout
     note = f"On {count} GPUs as TP {layout.tp}, PP {layout.pp}, DP {layout.dp}. {made.note}".strip()
     return replace(made, figure=prefix + figure, inputs=inputs, note=note)
-
-
-CHANGES: dict[str, tuple[str, ...]] = {"software": get_args(Software), "recompute": get_args(Recompute)}
-"""Fields of a training workload, and the values, that `if.FIELD.VALUE.FIGURE` may change."""
 
 
 def _from(table: Mapping[str, Callable[[Case], Working]]) -> Callable[[Case, str], Working]:
@@ -461,7 +450,7 @@ def figure_ids(sizing: Sizing) -> tuple[str, ...]:
         found += [f"serving.{name}" for name in known]
     if sizing.training is not None:
         found += [
-            f"if.{field}.{value}.training.tokens_per_s_gpu" for field, values in CHANGES.items() for value in values
+            f"if.{field}.{value}.training.tokens_per_s_gpu" for field, values in CHOICES.items() for value in values
         ]
         names = [name for name in training_speed.FIGURES if name != "cost_usd" or sizing.training.cost_usd is not None]
         found += [f"training.{name}" for name in names]

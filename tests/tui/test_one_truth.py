@@ -133,6 +133,7 @@ OF_ANOTHER = {
     "cost.operations_factor": re.compile(r"^\d$|^\d-\d$"),  # the range that it is taken from
     "training.mfu": re.compile(r"TFLOP/s"),  # the peak that it is a share of
     "training.tokens_per_s_gpu": re.compile(r"tokens/s$"),
+    "training.step_tokens": re.compile(r"sequences? of"),  # what it is the product of
     "training.days": re.compile(r" to "),  # by the interval of the speed
     "memory.weights_share": re.compile("▴"),  # the rule that it is held against
     "cost.own_usd_per_month": re.compile(r"36 months"),  # over which it is spread

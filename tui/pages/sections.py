@@ -440,9 +440,8 @@ def _training(sizing: Sizing, look: Look) -> list[Line]:
     if run.cost_usd is not None and sizing.scenario.money.usd_per_gpu_hour is not None:
         # at the catalog's price it stands with the run
         items.append(Figure("Rent", usd(run.cost_usd), "for the run", _t("cost_usd")))
-    exposed = run.exposed_communication_s / run.step_s if run.step_s else 0.0
     share = "figure:ratio(training.exposed_communication_s,training.step_s)"
-    items.append(Figure("In links", percent(exposed), "of a step", share))
+    items.append(Figure("In links", percent(run.exposed_share), "of a step", share))
     lines = [heading("SPEED, estimated", look.width, look.glyphs.rule, right, style)]
     return lines + figures(items, look)
 
@@ -470,10 +469,10 @@ def speed_parts(sizing: Sizing, look: Look) -> list[Line]:
             ("in links, exposed", run.exposed_communication_s, _t("exposed_communication_s")),
             (
                 "in links, hidden",
-                max(0.0, run.communication_s - run.exposed_communication_s),
+                run.hidden_communication_s,
                 _t("hidden_communication_s"),
             ),
-            ("pipeline bubble", run.bubble_share * run.step_s, _t("bubble_s")),
+            ("pipeline bubble", run.bubble_s, _t("bubble_s")),
         ]
         remark = "Hidden communication runs beside computing and takes no time of its own."
     else:

@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
-from functools import lru_cache
-from typing import get_args
 
-from engine.scenario import Layout, Recompute, Scenario, Software
 from engine.sizing import Sizing, Training, TrainingPhase
-from engine.training_memory import training_memory
-from engine.training_speed import training_speed
+from engine.training_choices import training_choices
 from tui.doc import BLANK, Line, Span, flow, heading, paragraphs, shorten
 from tui.pages.look import Figure, Look, figures
 from tui.pages.prose import sentence
 from tui.pages.sections import suggestions
-from tui.pages.words import count, digits, gib, interval, percent, rate, seconds, size, usd
+from tui.pages.words import count, days, digits, gib, interval, percent, rate, seconds, size, usd
 
 # --- a step
 
@@ -27,7 +22,7 @@ def step_parts(sizing: Sizing, look: Look) -> list[Line]:
         return []
     parts = [
         ("computing", run.compute_s, "weights", glyphs.weights, "compute_s"),
-        ("pipeline bubble", run.bubble_share * run.step_s, "activations", glyphs.activations, "bubble_s"),
+        ("pipeline bubble", run.bubble_s, "activations", glyphs.activations, "bubble_s"),
         ("in links, exposed", run.exposed_communication_s, "kv", glyphs.kv, "exposed_communication_s"),
         ("optimizer", run.optimizer_s, "optimizer", glyphs.optimizer, "optimizer_s"),
     ]
@@ -44,7 +39,6 @@ def step_parts(sizing: Sizing, look: Look) -> list[Line]:
         spans.append(Span(f"{seconds(value):>9}", "figure", f"figure:training.{field}"))
         share = f"figure:ratio(training.{field},training.step_s)"
         lines.append((*spans, Span(f" {percent(value / run.step_s):>6}", "dim", share)))
-    hidden = max(0.0, run.communication_s - run.exposed_communication_s)
     each = [
         (name, value, field)
         for name, value, field in (
@@ -65,7 +59,11 @@ def step_parts(sizing: Sizing, look: Look) -> list[Line]:
     ]
     for at, (name, value, field) in enumerate(each):
         spans += [Span(f"{', ' if at else ''}{name} ", "dim"), _time_span(value, field)]
-    spans += [Span("); ", "dim"), _time_span(hidden, "hidden_communication_s"), Span(" hide behind computing.", "dim")]
+    spans += [
+        Span("); ", "dim"),
+        _time_span(run.hidden_communication_s, "hidden_communication_s"),
+        Span(" hide behind computing.", "dim"),
+    ]
     return lines + flow(spans, look.width) + flow(_batch_words(sizing, run), look.width)
 
 
@@ -164,43 +162,26 @@ RECOMPUTE_WORDS = {
 }
 
 
-@lru_cache(maxsize=32)
-def _others(scenario: Scenario, layout: Layout) -> tuple[tuple[tuple[str, str], float, bool], ...]:
-    """Tokens/s and GPU in each tier and each way of recomputing, and whether it fits."""
-    found: list[tuple[tuple[str, str], float, bool]] = []
-    work = scenario.workload
-    changes: list[tuple[str, str, Scenario]] = []
-    for tier in get_args(Software):
-        changes.append(("software", tier, replace(scenario, workload=replace(work, software=tier))))
-    for recompute in get_args(Recompute):
-        changes.append(("recompute", recompute, replace(scenario, workload=replace(work, recompute=recompute))))
-    for kind, name, other in changes:
-        memory = training_memory(other, layout)
-        run = training_speed(other, layout, memory)
-        found.append(((kind, name), run.tokens_per_s_gpu, memory.fits))
-    return tuple(found)
-
-
 def assumed(sizing: Sizing, look: Look) -> list[Line]:
     """Software and recomputation: what the estimate assumes, and what the others would give on the same layout."""
     if sizing.training is None:
         return []
     work, glyphs = sizing.scenario.workload, look.glyphs
-    others = _others(sizing.scenario, sizing.layout)
+    others = training_choices(sizing.scenario, sizing.layout)
     lines: list[Line] = []
     for kind, title, current, words in (
         ("software", "SOFTWARE", work.software, f"{work.software.capitalize()}: {SOFTWARE_WORDS[work.software]}."),
         ("recompute", "RECOMPUTATION", work.recompute, RECOMPUTE_WORDS[work.recompute]),
     ):
-        mine = [entry for entry in others if entry[0][0] == kind]
+        mine = [choice for choice in others if choice.field == kind]
         lines += [BLANK] if lines else []
         lines.append(heading(title, look.width, glyphs.rule, "tokens/s a GPU, same layout"))
-        rows = [(name, value, f"if.{kind}.{name}.training.tokens_per_s_gpu") for (_, name), value, _ in mine]
-        lines += _bars(rows, current, look, [f"{glyphs.no} does not fit" if not fits else "" for _, _, fits in mine])
+        rows = [(one.value, one.tokens_per_s_gpu, f"if.{kind}.{one.value}.training.tokens_per_s_gpu") for one in mine]
+        lines += _bars(rows, current, look, [f"{glyphs.no} does not fit" if not one.fits else "" for one in mine])
         lines += paragraphs(words, look.width - 1, "dim", " ", " ")
-    if not sizing.training.mfu:
+    if sizing.training.peak_tflops is None:
         return lines
-    peak = digits(sizing.training.achieved_tflops / sizing.training.mfu)
+    peak = digits(sizing.training.peak_tflops)
     spans = [
         Span(" MFU counts the model's own work, nothing recomputed, against ", "dim"),
         Span(f"{peak} dense {work.compute_dtype.upper()} TFLOP/s", "figure", "figure:training.mfu"),
@@ -221,7 +202,7 @@ def the_run(sizing: Sizing, look: Look) -> list[Line]:
         Figure("Tokens", count(work.total_tokens), "entered", "figure:load.total_tokens"),
         Figure(
             "A day",
-            f"{count(run.tokens_per_s_total * run.goodput * 86400)} tokens",
+            f"{count(run.tokens_per_day)} tokens",
             "",
             "figure:training.tokens_per_day",
         ),
@@ -243,13 +224,13 @@ def the_run(sizing: Sizing, look: Look) -> list[Line]:
     if sizing.cost.checkpoint_bytes:
         items.append(Figure("Checkpoint", size(sizing.cost.checkpoint_bytes), "each", "figure:cost.checkpoint_bytes"))
     lines = [heading("THE RUN", look.width, look.glyphs.rule), *figures(items, look)]
-    if run.interval.low > 0 and run.interval.high > 0:
-        slow, fast = (run.days * run.tokens_per_s_gpu / bound for bound in (run.interval.low, run.interval.high))
+    took = run.days_interval
+    if took is not None:
         spans = [
             Span(" Speed is ", "dim"),
             Span(f"{interval(run.interval)} tokens/s", "figure", "figure:training.tokens_per_s_gpu"),
             Span(" a GPU in four cases of five, so the run takes ", "dim"),
-            Span(f"{seconds(fast * 86400)} to {seconds(slow * 86400)}", "figure", "figure:training.days"),
+            Span(f"{days(took.low)} to {days(took.high)}", "figure", "figure:training.days"),
             Span(".", "dim"),
         ]
         lines += flow(spans, look.width)

@@ -205,7 +205,7 @@ def _bubble_s(case: Case) -> Working:
     sheet, run = Sheet(), run_of(case)
     share = sheet.see("bubble", run.bubble_share, "", "training.bubble_share")
     whole = sheet.see("step", run.step_s, "s", "training.step_s")
-    value = run.bubble_share * run.step_s
+    value = run.bubble_s
     return sheet.working(
         "training.bubble_s",
         "Pipeline bubble of one step",
@@ -225,7 +225,7 @@ def _hidden_communication(case: Case) -> Working:
     return sheet.working(
         "training.hidden_communication_s",
         "In links, hidden behind compute",
-        max(0.0, run.communication_s - run.exposed_communication_s),
+        run.hidden_communication_s,
         "s",
         "all collectives - the exposed ones",
         f"max(0, {links} - {exposed})",
