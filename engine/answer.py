@@ -206,7 +206,7 @@ def _room(plan: Plan) -> Sentence:
         held = Figure(f"{plan.serving.served_concurrency:,}", "serving.served_concurrency")
         asked = Figure(f"{plan.scenario.workload.concurrency:,}", "load.concurrency")
         parts += [", ", held, " of ", asked, " sequences run at once"]
-    elif memory.kv_capacity_tokens:
+    elif memory.kv_capacity_tokens and memory.kv_share is not None:
         needed = Figure(percent(memory.kv_share), "memory.kv_share")
         parts += [", the load takes ", needed, " of the KV"]
     return tuple(parts)

@@ -165,7 +165,7 @@ class Memory:
 
     weights_share: weights over the card's total, of the worst group. kv_needed_tokens: concurrency x tokens.
     kv_capacity_tokens: what fits over all replicas. kv_share: KV that the load needs over the KV that fits, on the worst
-    rank; infinite where none fits.
+    rank; None where none fits.
     max_concurrency: the KV that fits in users of the asked length, with a fraction. users_that_fit: whole users whose KV
     fits at that length, all at once and each on one replica: the most for which `fits` is true in this layout. Fewer than
     run at once (`Serving.most_at_once`), since most answers are not at their end. reported_concurrency: the "maximum
@@ -193,7 +193,7 @@ class Memory:
     training: TrainingDetail | None = None
     reported_concurrency: float = 0.0
     users_that_fit: int = 0
-    kv_share: float = 0.0
+    kv_share: float | None = 0.0
     rule_note: str = ""  # where the 60-70 % rule and the byte accounting disagree: both, and which decides
 
     @property

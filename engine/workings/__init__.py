@@ -9,7 +9,6 @@ out themselves carry the id of their own working.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
@@ -440,7 +439,7 @@ def figure_ids(sizing: Sizing) -> tuple[str, ...]:
         own = (*_GROUP_FIELDS, *(("kv_capacity_bytes",) if inference else ()))
         found += [memory_id(index, name) for name in own]
     found += [f"memory.{name}" for name in (_SERVING_MEMORY if inference else _TRAINING_MEMORY)]
-    if inference and math.isfinite(sizing.memory.kv_share):
+    if inference and sizing.memory.kv_share is not None:
         found.append("memory.kv_share")
     if sizing.memory.training is not None:
         found += [f"memory.phase_{number}_bytes" for number in range(1, len(sizing.memory.training.phases) + 1)]

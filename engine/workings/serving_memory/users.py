@@ -119,11 +119,11 @@ def _kv_share(case: Case) -> Working:
     index = max(range(len(shares)), key=lambda at: shares[at])
     needed = sheet.see("needed", case.group(index).kv_bytes, "bytes", memory_id(index, "kv_bytes"))
     room = sheet.see("room", case.group(index).kv_capacity_bytes, "bytes", memory_id(index, "kv_capacity_bytes"))
-    known = math.isfinite(memory.kv_share)
+    known = memory.kv_share is not None
     return sheet.working(
         "memory.kv_share",
         "KV that the load needs of what fits",
-        memory.kv_share if known else None,
+        memory.kv_share,
         "",
         "KV of the load / room for KV" if known else "no KV fits",
         f"{needed} / {room}" if known else "",
