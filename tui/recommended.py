@@ -13,6 +13,7 @@ from typing import Any
 import catalog
 from catalog.ids import nearest
 from engine.cost import cost
+from engine.fields import BY_KEY
 from engine.formats import FORMATS as WEIGHT_FORMATS
 from engine.plan import plan
 from engine.power import power
@@ -126,7 +127,9 @@ def save(found: Found, folder: Path, opened_from: Path | None) -> Found:
         raise session.SessionError(str(folder), f"cannot be made: {problem.strerror or problem}") from None
     for target, (option, _) in zip(targets, found.builds, strict=True):
         title = found.scenario.title or "Recommended"
-        session.save(replace(option.scenario, title=f"{title}: {_build(option)}"), target, opened_from)
+        build = _build(option)
+        short = title[: BY_KEY["title"].longest - len(build) - 2]  # no longer than a session may say
+        session.save(replace(option.scenario, title=f"{short}: {build}"), target, opened_from)
     return replace(found, files=tuple(targets))
 
 

@@ -28,6 +28,7 @@ from catalog.ids import nearest
 from catalog.model_files import read_model_file
 from catalog.schema import check, explain, first_error, keys_of
 from engine.architecture import Architecture
+from engine.fields import BY_KEY, LONGEST_ID
 from engine.formats import FORMATS, KV_FORMATS
 from engine.scenario import LayoutChoice, Model, Money, Runtime, Scenario, Workload
 from engine.text import LONGEST_NAME, NAME_ALLOWED, clipped, nameable, printable, shown
@@ -36,6 +37,7 @@ from tui.drift import FIGURES, LEAST, CatalogTable, Drift, changes, figures_of, 
 from tui.pins import PIN_LENGTH, PIN_NAMES, Pin
 
 SCHEMA = 1
+_OUT_OF_RANGE = ("greater_than_equal", "less_than_equal", "greater_than", "less_than")
 MAX_BYTES = 2**20
 LONGEST_PATH = 1024  # characters; a system's own limit is some 4,096 bytes
 PATH_ALLOWED = f"a path of printable characters, up to {LONGEST_PATH:,}"
@@ -129,7 +131,8 @@ def read_bytes(path: Path, limit: int = MAX_BYTES) -> bytes:
 
 
 def load(path: str | Path) -> Scenario:
-    """The Scenario of a session file. Raises SessionError. Types are checked here, values by `engine.size`."""
+    """The Scenario of a session file. Raises SessionError. Types and ranges are checked here, what goes together by
+    `engine.size`."""
     where = Path(os.path.expanduser(path))
     return parse(read_text(path), file=str(path), folder=where.absolute().parent)
 
@@ -417,11 +420,7 @@ class _Reader:
         for key in ("model", "hardware"):
             if key not in document:
                 raise SessionError(self.file, f"the [{key}] table is missing", key=key)
-        texts = {}
-        for key in ("title", "notes"):
-            texts[key] = document.get(key, "")
-            if not isinstance(texts[key], str):
-                raise self.fail(key, f"{shown(texts[key])} is not accepted", "text in quotes")
+        texts = self.texts(document)
         model = self.table("model", ModelTable, document)
         hardware = self.table("hardware", HardwareTable, document)
         workload = self.table("workload", Workload, document)
@@ -506,6 +505,8 @@ class _Reader:
 
     def unknown(self, key: str) -> SessionError:
         """The error for a key that nothing has, naming the nearest known one."""
+        if len(key) > LONGEST_ID:
+            return self.fail(shown(key), "unknown key", f"keys of up to {LONGEST_ID} characters")
         name = key.rpartition(".")[2]
         for table, record in TABLES.items():
             if table != "catalog" and name in keys_of(record):  # nobody writes that one by hand
@@ -525,16 +526,22 @@ class _Reader:
                 raise self.unknown(f"{name}.{key}")
             if isinstance(value, int) and abs(value) > LARGEST_INTEGER:
                 raise self.fail(f"{name}.{key}", "the number is too large", f"up to {LARGEST_INTEGER:,}")
+        from tui.session_schema import table_model  # here: pydantic is of use to a person's file alone
+
         try:
-            return check(record, values)
+            return record(**dict(table_model(name, record).model_validate(values)))
         except ValidationError as problem:
             first = first_error(problem)
             key, reason = explain(first, keys_of(record))
             reason, _, allowed = reason.partition("; allowed: ")
+            field = BY_KEY.get(f"{name}.{key}")
             if first["type"] == "literal_error":
                 choices = get_args(get_type_hints(record)[key])
                 near = nearest(str(first["input"]), choices, 1)[0]
                 reason, allowed = f"{reason} (nearest: {near})", ", ".join(choices)
+            elif first["type"] in _OUT_OF_RANGE and field is not None:
+                wrong = field.out_of_range(first["input"])
+                reason, allowed = f"{wrong.reason} (nearest: {wrong.nearest})", wrong.allowed
             raise self.fail(f"{name}.{key}", reason, allowed) from None
 
     def check_figures(self, figures: CatalogTable) -> None:
@@ -548,6 +555,18 @@ class _Reader:
         for name in ("as_of", "accelerator", "intra_link", "inter_link"):
             if not nameable(getattr(figures, name)):
                 raise self.fail(f"catalog.{name}", f"{shown(getattr(figures, name))} is not accepted", NAME_ALLOWED)
+
+    def texts(self, document: Mapping[str, Any]) -> dict[str, str]:
+        """The title and the notes."""
+        from tui.session_schema import Texts
+
+        given = {key: document[key] for key in ("title", "notes") if key in document}
+        try:
+            return dict(Texts.model_validate(given))
+        except ValidationError as problem:
+            key, reason = explain(first_error(problem), given)
+            reason, _, allowed = reason.partition("; allowed: ")
+            raise self.fail(key, reason, allowed) from None
 
     def check_names(self, model: ModelTable, hardware: HardwareTable) -> None:
         """Refuse ids and paths with what no name has: they go into commands, manifests and terminals."""

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import os
+import re
 import stat
+import time
 import tomllib
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
@@ -14,6 +17,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import catalog
+from engine.errors import ScenarioError
+from engine.fields import BY_KEY, Field
 from engine.scenario import KINDS, LayoutChoice, Money, Runtime, Scenario, Workload
 from engine.size import size
 from tui import session
@@ -116,8 +121,8 @@ def test_the_other_kind_s_entries_are_not_lost() -> None:
     assert session.parse(session.dump(scenario)) == scenario
 
 
-def values_of(hint: Any) -> st.SearchStrategy[Any]:
-    """Any value that a field of this type can hold in a file."""
+def values_of(hint: Any, field: Field) -> st.SearchStrategy[Any]:
+    """Any value that a field of this type can hold in a file: its whole range, ends included."""
     options = [option for option in get_args(hint) if option is not type(None)] or [hint]
     if all(isinstance(option, str) for option in options):
         return st.sampled_from(options)
@@ -126,9 +131,10 @@ def values_of(hint: Any) -> st.SearchStrategy[Any]:
         if option is bool:
             strategies.append(st.booleans())
         elif option is int:
-            strategies.append(st.integers(-(2**63) + 1, 2**63 - 1))
+            strategies.append(st.integers(math.ceil(field.low), math.floor(field.high)))
         elif option is float:
-            strategies.append(st.floats(allow_nan=False, allow_infinity=False) | st.integers(0, 1000))
+            strategies.append(st.floats(field.low, field.high))
+            strategies.append(st.integers(math.ceil(field.low), math.floor(field.high)))
         else:
             strategies.append(st.sampled_from(get_args(option)))
     return st.one_of(strategies)
@@ -136,7 +142,11 @@ def values_of(hint: Any) -> st.SearchStrategy[Any]:
 
 def records(record: type) -> st.SearchStrategy[Any]:
     hints = get_type_hints(record)
-    fields = {field.name: st.just(field.default) | values_of(hints[field.name]) for field in dataclasses.fields(record)}
+    table = next(name for name, known in session.TABLES.items() if known is record)
+    fields = {
+        field.name: st.just(field.default) | values_of(hints[field.name], BY_KEY[f"{table}.{field.name}"])
+        for field in dataclasses.fields(record)
+    }
     return st.builds(record, **fields)
 
 
@@ -582,10 +592,61 @@ def test_places_that_cannot_be_written(tmp_path: Path) -> None:
         session.save(BASE, pipe)
 
 
-def test_impossible_values_load_and_fail_in_sizing() -> None:
-    from engine.errors import ScenarioError
-
-    scenario = session.parse(MINIMAL + "[workload]\nconcurrency = 0\n")
+def test_values_that_do_not_go_together_load_and_fail_in_sizing() -> None:
+    scenario = session.parse(MINIMAL + "[workload]\ninput_tokens = 900_000_000\n")
     with pytest.raises(ScenarioError) as caught:
         size(scenario)
-    assert caught.value.field == "workload.concurrency"
+    assert caught.value.field == "workload.input_tokens"
+
+
+RANGED = [field for field in BY_KEY.values() if field.kind == "number"]
+
+
+@pytest.mark.parametrize("field", RANGED, ids=[field.key for field in RANGED])
+def test_a_number_out_of_its_one_range_is_refused_with_its_line(field: Field) -> None:
+    """The ranges of the form, of changes and of sessions are the same table's."""
+    for value, word in ((field.low - 1, "too (few|little)"), (field.high * 2 + 1, "too (many|much)")):
+        text = re.sub(rf"(?m)^{field.name} = .*\n", "", MINIMAL)
+        written = int(value) if field.whole else float(value)
+        entry = f"{field.name} = {written!r}\n"
+        if f"[{field.table}]\n" in text:
+            text = text.replace(f"[{field.table}]\n", f"[{field.table}]\n{entry}")
+        else:
+            text += f"[{field.table}]\n{entry}"
+        with pytest.raises(SessionError, match=word) as caught:
+            session.parse(text)
+        assert caught.value.key == field.key
+        assert text.splitlines()[caught.value.line - 1] == entry.strip()
+        assert field.range_words in str(caught.value)
+        with pytest.raises(ScenarioError, match=word):
+            field.checked(written)
+
+
+@pytest.mark.parametrize(
+    ("entry", "says"),
+    [
+        (f"title = '{'x' * 501}'", "title"),
+        (f"notes = '{'x' * 50_001}'", "notes"),
+        (f"{'k' * 50_000} = 1", "unknown key"),
+        (f"{'.'.join('a' * 20_000)} = 1", "nested too deeply"),
+    ],
+    ids=["title", "notes", "key", "depth"],
+)
+def test_lengths_and_depth_are_limited_at_once(entry: str, says: str) -> None:
+    started = time.process_time()
+    with pytest.raises(SessionError, match=says) as caught:
+        session.parse(MINIMAL.replace("schema = 1\n", f"schema = 1\n{entry}\n", 1))
+    assert len(str(caught.value)) < 500
+    assert time.process_time() - started < 2
+
+
+@pytest.mark.parametrize("key", ["id", "accelerator", "intra_link", "platform"])
+def test_an_id_of_any_length_is_refused_at_once(key: str) -> None:
+    table = "model" if key == "id" else "hardware"
+    text = re.sub(rf"(?m)^{key} = .*\n", "", MINIMAL)
+    text = text.replace(f"[{table}]\n", f'[{table}]\n{key} = "{"h100-" * 10_000}"\n')
+    started = time.process_time()
+    with pytest.raises(SessionError, match=key) as caught:
+        session.parse(text)
+    assert len(str(caught.value)) < 500
+    assert time.process_time() - started < 2
