@@ -41,7 +41,7 @@ def context_ranks(workload: Workload, dp: int) -> int:
 
 def batch_of(workload: Workload, dp: int) -> Batch:
     """The batch of a step on dp data-parallel ranks: as many micro-batches as entered, or as the global batch needs."""
-    context = context_ranks(workload, dp)
+    context = 1 if workload.context_parallel == 1 else context_ranks(workload, dp)
     replicas = dp // context
     each = workload.micro_batch * workload.sequence_length
     count = workload.gradient_accumulation
@@ -62,15 +62,17 @@ def keeps_batch(workload: Workload, dp: int) -> bool:
     """Whether dp ranks have work in every step: one micro-batch on each replica is no more than the global batch."""
     if workload.gradient_accumulation is not None:
         return True
-    replicas = dp // context_ranks(workload, dp)
+    replicas = dp if workload.context_parallel == 1 else dp // context_ranks(workload, dp)
     each = workload.micro_batch * workload.sequence_length
     return replicas == 1 or replicas * each <= workload.global_batch_tokens
 
 
-def useful_tokens(workload: Workload, dp: int) -> int:
-    """Tokens of a step that the person asked for: what whole micro-batches add to the batch is nothing that was wanted."""
+def useful_tokens(workload: Workload, step_tokens: int) -> int:
+    """Of a step's tokens those that were asked for: what whole micro-batches add to the batch is nothing wanted."""
+    if workload.gradient_accumulation is not None:
+        return step_tokens
     least = workload.micro_batch * workload.sequence_length
-    return min(batch_of(workload, dp).tokens, max(asked_tokens(workload, dp), least))
+    return min(step_tokens, max(workload.global_batch_tokens, least))
 
 
 def stage_chunks(workload: Workload, layers: int, pp: int) -> int:

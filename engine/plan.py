@@ -184,9 +184,9 @@ def _trained_layouts(scenario: Scenario, besides: bool) -> list[tuple[Step, Layo
     return _ranked(scenario.workload, list(zip(made, layouts, strict=True)))
 
 
-def useful_tokens_per_s(workload: Workload, layout: Layout, made: Step) -> float:
+def useful_tokens_per_s(workload: Workload, made: Step) -> float:
     """Tokens a second that rank training layouts: of the batch that was asked, over the seconds of a step."""
-    return useful_tokens(workload, layout.dp) / made.seconds
+    return useful_tokens(workload, made.tokens) / made.seconds
 
 
 def _ranked(workload: Workload, timed: list[tuple[Step, Layout]]) -> list[tuple[Step, Layout]]:
@@ -194,7 +194,7 @@ def _ranked(workload: Workload, timed: list[tuple[Step, Layout]]) -> list[tuple[
 
     def key(pair: tuple[Step, Layout]) -> tuple[bool, float]:
         made, layout = pair
-        return not keeps_batch(workload, layout.dp), -useful_tokens_per_s(workload, layout, made)
+        return not keeps_batch(workload, layout.dp), -useful_tokens_per_s(workload, made)
 
     return sorted(timed, key=key)
 
@@ -334,7 +334,7 @@ def _trained(scenario: Scenario, timed: list[tuple[Step, Layout]]) -> Plan:
         _, made, layout = max(spare, key=lambda entry: entry[0])
         return _planned(scenario, layout, NOTHING_FITS, made)
     made, layout = fitting[0]
-    ranked = [(useful_tokens_per_s(workload, other, one), other) for one, other in fitting]
+    ranked = [(useful_tokens_per_s(workload, one), other) for one, other in fitting]
     reason = _reason(scenario, layouts, ranked)
     if keeps_batch(workload, layout.dp) and not keeps_batch(workload, timed[-1][1].dp):
         reason += f", {KEEPS_BATCH}"
@@ -381,7 +381,7 @@ def rivals(scenario: Scenario, chosen: Layout) -> tuple[float, tuple[tuple[float
         if scenario.workload.is_inference:
             return _score(scenario, server_of(scenario, layout), serving_room(scenario, layout))
         (made,) = steps(scenario.model.architecture, scenario.hardware, scenario.workload, [layout])
-        return useful_tokens_per_s(scenario.workload, layout, made)
+        return useful_tokens_per_s(scenario.workload, made)
 
     named = [
         next((other for other in candidate_layouts(scenario) if part.endswith(f" {layout_words(other)}")), None)

@@ -608,7 +608,7 @@ def _fastest(scenario: Scenario, count: int) -> tuple[float, Layout, bool]:
         raise ScenarioError("workload.kind", "has no training run to scale")
     if keeps_batch(scenario.workload, layout.dp):
         return run.tokens_per_s_total, layout, planned.memory.fits
-    return useful_tokens(scenario.workload, layout.dp) / run.step_s, layout, planned.memory.fits
+    return useful_tokens(scenario.workload, run.step_tokens) / run.step_s, layout, planned.memory.fits
 
 
 @dataclass(frozen=True, slots=True)

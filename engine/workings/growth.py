@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import lru_cache
 
-from engine.batch import keeps_batch, useful_tokens
+from engine.batch import batch_of, keeps_batch, useful_tokens
 from engine.prospects import Prospects, prospects
 from engine.scaling import RunOption, ScalingPoint
 from engine.scenario import Scenario
@@ -63,7 +63,7 @@ def _speed(case: Case, point: ScalingPoint) -> Working:
         expression = sheet.see("tokens_s", point.tokens_per_s_total, "tokens/s", planned)
         formula = "as planned: a step takes no more than the global batch"
     else:
-        asked = useful_tokens(work, point.layout.dp)
+        asked = useful_tokens(work, batch_of(work, point.layout.dp).tokens)
         batch = sheet.entered("global_batch", asked, "tokens")
         seconds = asked / point.tokens_per_s_total
         made = sheet.put("step_s", seconds, "s", f"a step {_where(point)}: engine.training_speed", "fitted")
