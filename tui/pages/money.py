@@ -138,9 +138,10 @@ def rent(sizing: Sizing, look: Look) -> list[Line]:
     name = max(len(offer.provider) for offer in offers)
     billing = max(len(offer.billing) for offer in offers)
     price = max(len(f"{offer.usd_per_hour:,.2f}") for offer in offers)
-    bar = min(24, look.width - name - billing - price - 10 - 9)
+    dates = [dated(offer.as_of, offer.age_days) for offer in offers]
+    bar = min(24, look.width - name - billing - price - max(map(len, dates)) - 9)
     top = offers[-1].usd_per_hour
-    for offer in offers:
+    for offer, date in zip(offers, dates, strict=True):
         style = "" if offer.billing == "on-demand" else "dim"
         cells = max(1, round(offer.usd_per_hour / top * bar))
         picture = look.glyphs.bar * cells + " " * (bar - cells) if bar >= 6 else ""
@@ -153,7 +154,7 @@ def rent(sizing: Sizing, look: Look) -> list[Line]:
                     f"figure:cost.offer_{money.offers.index(offer) + 1}_usd_per_hour",
                 ),
                 (picture, "accent" if not style else "rest"),
-                (f" {offer.as_of}", "dim" if not old(offer.age_days) else "warn"),
+                (f" {date}", "warn" if old(offer.age_days) else "dim"),
             )
         )
     return lines

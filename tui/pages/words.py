@@ -82,7 +82,8 @@ def use_words(sizing: Sizing) -> str:
         use = f"{hours} of a month, the runs entered"
     grown = ", growing as entered" if money.growth_percent_per_month else ""
     resold = "" if money.resale_percent is None else ", less what it sells for"
-    return f"In use {use}{grown}. Owning is purchase and electricity{resold}; reserved pays for all hours."
+    reserved = "; reserved pays for all hours" if any(h.reserved_usd is not None for h in cost.horizons) else ""
+    return f"In use {use}{grown}. Owning is purchase and electricity{resold}{reserved}."
 
 
 def pays_after(cost: Cost) -> str:
