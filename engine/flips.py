@@ -6,8 +6,8 @@ import math
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import replace
 from functools import lru_cache
-from typing import Any
 
+from engine.change import change
 from engine.checks import check_scenario
 from engine.errors import ScenarioError
 from engine.formats import FORMATS
@@ -72,9 +72,8 @@ def _fields(scenario: Scenario) -> tuple[str, ...]:
 
 def verdict_at(scenario: Scenario, field: str, value: float) -> Verdict | None:
     """The verdict with one field of the workload changed; None where that value is impossible."""
-    change: dict[str, Any] = {field: value}
-    changed = replace(scenario, workload=replace(scenario.workload, **change))
     try:
+        changed = change(scenario, {f"workload.{field}": value})
         check_scenario(changed)
         return decide(changed, plan(changed))
     except ScenarioError:
@@ -197,8 +196,7 @@ def _relaid(scenario: Scenario, here: Verdict, name: str, value: float, whole: b
     entered = (hardware.gpus_per_node, hardware.nodes, scenario.model.weights)
     if build is None or (build.gpus_per_node, build.nodes, build.weights) != entered:
         return ""
-    change: dict[str, Any] = {name: int(value) if whole else value}
-    there = plan(replace(scenario, workload=replace(scenario.workload, **change)))
+    there = plan(change(scenario, {f"workload.{name}": int(value) if whole else value}))
     now = plan(scenario)
     if not (now.carries and there.carries) or replace(there.layout, reason="") == replace(now.layout, reason=""):
         return ""

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from engine.attempts import Attempt, attempt, cluster, one_node, roomier
 from engine.bill import buy_usd
+from engine.change import change
 from engine.formats import FORMATS
 from engine.parameters import count_parameters
 from engine.plan import Plan, layout_words, resized
@@ -455,7 +456,7 @@ def _at_high_precision(scenario: Scenario) -> Scenario:
 
 
 def _with_weights(scenario: Scenario, weights: str) -> Scenario:
-    return replace(scenario, model=replace(scenario.model, weights=weights))
+    return change(scenario, {"model.weights": weights})
 
 
 def _assumed(scenario: Scenario) -> tuple[str, ...]:
