@@ -96,10 +96,17 @@ def _choices(field: Field, base: Scenario) -> Iterator[Changes]:
         yield from ({field.key: choice[0]} for choice in field.choices)
 
 
+def _prices() -> Iterator[Changes]:
+    """A small and a larger value of everything about money that can be entered."""
+    yield from ({field.key: value} for field in FIELDS if field.table == "money" for value in (0.5, 20.0))
+
+
 def changes_of(name: str, base: Scenario, known: Catalog) -> Iterator[Changes]:
     """The changes that a build is varied by."""
     for field in FIELDS:
         yield from _choices(field, base)
+    if name in JUDGED:
+        yield from _prices()
     yield from LAYOUTS
     yield from SHAPES
     yield from (*LOADS, *ENGINE) if base.workload.is_inference else WORK
@@ -119,7 +126,7 @@ def table_of(name: str, base: Scenario, known: Catalog) -> dict[str, Any]:
         try:
             varied = change(base, changes, known)
             line = _figures(plan(varied))
-            if name in JUDGED and changes in (*SHAPES, *LOADS, *WORK):
+            if name in JUDGED and changes in (*_prices(), *SHAPES, *LOADS, *WORK):
                 line |= _judged(varied)
             found[label] = line
         except ScenarioError as refused:
@@ -179,6 +186,11 @@ def _judged(scenario: Scenario) -> dict[str, Any]:
         "suggestions": " ".join(item.field for item in sizing.memory.suggestions),
         "buy": cost.buy_usd,
         "rent": cost.rent_usd_per_hour,
+        "own_month": cost.own_usd_per_month,
+        "break_even": cost.break_even_months,
+        "own_three_years": cost.horizons[-1].own_usd,
+        "rent_three_years": cost.horizons[-1].rent_usd,
+        "electricity": cost.electricity_usd_per_month,
         "per_million": cost.usd_per_million_tokens,
         "power": sizing.power.total_w,
         "smallest": _smallest(scenario),
