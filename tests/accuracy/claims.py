@@ -968,7 +968,7 @@ def multinode_deployment(entry: Entry, key: str) -> Iterator[Claim]:
         f"auto takes TP {sizing.layout.tp}, PP {sizing.layout.pp}",
         (sizing.layout.tp, sizing.layout.pp) == (8, 2),
     )
-    words = {row.link: row.word for row in sizing.fabric}
+    words = {row.link: row.word_tp or row.word for row in sizing.fabric}
     relative = {row.link: row.relative_speed_pp or 0.0 for row in sizing.fabric}
     yield Claim(
         key,

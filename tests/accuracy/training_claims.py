@@ -179,7 +179,9 @@ def _speedups(claims: dict[str, Any]) -> Iterator[TrainingClaim]:
             yield TrainingClaim("speedup", "30 days on one GPU, on eight: NVLink to PCIe", low, high, days)
         elif "throughput_lost" in entry:
             low, high = entry["throughput_lost"]
-            scenario = _scenario("llama-3.1-70b", "rtx-pro-6000-server", 8, "pcie5-switch", kind="pretrain")
+            # sharded as the table's own row of TP inside and DP across, which stands for the layout in use
+            own = {"kind": "pretrain", "sharding": "zero1"}
+            scenario = _scenario("llama-3.1-70b", "rtx-pro-6000-server", 8, "pcie5-switch", **own)
             rows = [r for r in scaling_table(_two_nodes(scenario), Layout(tp=8, dp=2)) if r.gpus > 1 and r.fits]
             shapes = sorted(1 - row.efficiency for row in rows)
             median = shapes[len(shapes) // 2]
