@@ -13,7 +13,7 @@ from engine.plan import Plan
 from engine.scenario import Workload
 from engine.sentences import Figure, Part, Sentence, joined
 from engine.sizing import Answer, Cost, Flip, Miss, Outcome, Power, Status, Verdict
-from engine.units import count, days, digits, duration, gib, kilowatts, percent, rate, usd, usd_per_hour
+from engine.units import count, days, digits, duration, gib, kilowatts, percent, rate, thousands_usd, usd, usd_per_hour
 
 SLOW_TTFT_S = 10.0
 """How long a first token may take before people think of something else: the ten seconds of Nielsen (Usability
@@ -238,7 +238,7 @@ def price_words(plan: Plan, cost: Cost, power: Power) -> tuple[Sentence, ...]:
     if plan.training is not None and plan.fits and cost.run_usd is not None:
         parts.append((Figure(usd(cost.run_usd), "cost.run_usd"), " rented"))
     if cost.buy_usd is not None:
-        parts.append((Figure(_thousands(cost.buy_usd), "cost.buy_usd"), " all-in"))
+        parts.append((Figure(thousands_usd(cost.buy_usd), "cost.buy_usd"), " all-in"))
     elif cost.rent_usd_per_hour is not None and not parts:
         parts.append((Figure(usd_per_hour(cost.rent_usd_per_hour), "cost.rent_usd_per_hour"), "/h to rent"))
     elif not parts:
@@ -246,13 +246,6 @@ def price_words(plan: Plan, cost: Cost, power: Power) -> tuple[Sentence, ...]:
     if power.total_w is not None:
         parts.append((Figure(kilowatts(power.total_w), "power.total_w"),))
     return tuple(parts)
-
-
-def _thousands(amount: float) -> str:
-    """Dollars of a purchase, in thousands from ten thousand on and in millions from ten million on."""
-    if amount >= 1e7:
-        return f"${digits(amount / 1e6)}M"
-    return f"${digits(amount / 1e3)}k" if amount >= 1e4 else usd(amount)
 
 
 # ---------------------------------------------------------------- the verdict

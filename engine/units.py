@@ -122,3 +122,10 @@ def days(value: float) -> str:
 def kilowatts(watts: float) -> str:
     """An electrical draw: 5.76 kW, and 300 W below one."""
     return f"{digits(watts / 1000)} kW" if watts >= 1000 else f"{digits(watts)} W"
+
+
+def thousands_usd(amount: float) -> str:
+    """Dollars of a purchase, in thousands from ten thousand on and in millions from ten million on."""
+    if amount >= 1e7:
+        return f"${digits(amount / 1e6)}M"
+    return f"${digits(amount / 1e3)}k" if amount >= 1e4 else usd(amount)

@@ -17,6 +17,7 @@ from tui.growth import Growth
 from tui.pins import PIN_NAMES, Pin
 
 if TYPE_CHECKING:
+    from engine.advice import Advice
     from engine.recommend import Limits, Option, Recommendation
     from engine.sweep import Figure, SweepFlip, SweepPoint, Value
 
@@ -180,11 +181,41 @@ class Flips:
 
 
 @dataclasses.dataclass(slots=True)
+class Counsel:
+    """The one thing to do. told: the scenario that `advice` is about; nothing of it is shown beside another."""
+
+    asked: Scenario | None = None
+    told: Scenario | None = None
+    advice: Advice | None = None
+
+    def stale(self, scenario: Scenario) -> bool:
+        """Whether nobody has begun to look for what to do about this scenario."""
+        return self.asked != question(scenario)
+
+    def of(self, scenario: Scenario) -> Advice | None:
+        """What to do about a scenario; None while it is looked for."""
+        return self.advice if self.told is not None and self.told == question(scenario) else None
+
+    def steps(self, scenario: Scenario) -> Generator[None]:
+        """Search, build by build."""
+        from engine.advice import advise
+
+        self.asked = asked = question(scenario)
+        try:
+            self.advice = yield from advise(asked)
+            self.told = asked
+        finally:
+            if self.told != asked:  # given up for another build
+                self.asked = None
+
+
+@dataclasses.dataclass(slots=True)
 class Studies:
     """Everything beside the build. size: `engine.size`; pinned: tells the pins of the open session."""
 
     size: Callable[[Scenario], Sizing]
     pinned: Callable[[], tuple[Pin, ...]] = tuple
+    counsel: Counsel = dataclasses.field(default_factory=Counsel)
     flips: Flips = dataclasses.field(default_factory=Flips)
     search: Search = dataclasses.field(default_factory=Search)
     sweep: Sweep = dataclasses.field(default_factory=Sweep)

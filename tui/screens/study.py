@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from textual.worker import Worker
 
 from engine.recommend import Limits, rank_options
+from engine.sentences import text_of
 from engine.sweep import LINK_FIELDS, SERVING_FIGURES, TRAINING_FIGURES, changes_to
 from engine.sweep import fields as sweep_fields
 from tui import fields, numbers
@@ -18,7 +19,7 @@ from tui.numbers import NumberError
 from tui.pages.found import LIMIT_LABELS, build_words, limit_words, option_at
 from tui.pins import PIN_LENGTH, PIN_NAMES, Pin
 from tui.screens.dialog import AskText, Column, Item, ListDialog, Question
-from tui.studies import Flips, Search, Sweep
+from tui.studies import Counsel, Flips, Search, Sweep
 from tui.widgets.canvas import Canvas
 
 if TYPE_CHECKING:
@@ -26,7 +27,9 @@ if TYPE_CHECKING:
     from tui.screens.bench import Bench
     from tui.widgets.results import Results
 
+COUNSEL = "counsel"
 FLIPS = "flips"
+BANNER = (COUNSEL, FLIPS)
 PAGES = ("Scaling", "Builds", "What if")
 SHOW_FLIPS = ("Overview", "Verdict")
 PAUSE_S = 0.2
@@ -50,8 +53,8 @@ def look_ahead(bench: Bench) -> None:
 
 
 def _wanted(bench: Bench) -> list[str]:
-    """The flip points, which the verdict band always shows, and the pages in sight that are searched for."""
-    return [FLIPS, *(panel.page for panel in _panels(bench) if panel.page in PAGES)]
+    """What the band always shows, the one thing to do first, and the pages in sight that are searched for."""
+    return [*BANNER, *(panel.page for panel in _panels(bench) if panel.page in PAGES)]
 
 
 def _panels(bench: Bench) -> list[Results]:
@@ -62,8 +65,10 @@ def _lacks(bench: Bench, name: str) -> bool:
     return _work(bench, name).stale(bench.sizeup.store.scenario)
 
 
-def _work(bench: Bench, name: str) -> Flips | Search | Sweep | Growth:
+def _work(bench: Bench, name: str) -> Counsel | Flips | Search | Sweep | Growth:
     studies = bench.sizeup.studies
+    if name == COUNSEL:
+        return studies.counsel
     if name == FLIPS:
         return studies.flips
     if name == "Scaling":
@@ -95,7 +100,7 @@ async def _run(bench: Bench, job: Generator[None], name: str) -> None:
     for _ in job:
         now = time.monotonic()
         if now - started >= SLICE_S:
-            if now - drawn >= DRAW_S and name != FLIPS:
+            if now - drawn >= DRAW_S and name not in BANNER:
                 _draw(bench, name)
                 drawn = now
             await asyncio.sleep(0)
@@ -105,10 +110,10 @@ async def _run(bench: Bench, job: Generator[None], name: str) -> None:
 def _draw(bench: Bench, name: str) -> None:
     if not bench.is_running:  # the app is leaving, and the panels are gone already
         return
-    if name == FLIPS:
+    if name in BANNER:
         bench.query_one("#verdict", Canvas).update_lines()
     for panel in _panels(bench):
-        if panel.page == name or (name == FLIPS and panel.page in SHOW_FLIPS):
+        if panel.page == name or (name in BANNER and panel.page in SHOW_FLIPS):
             panel.update_lines()
 
 
@@ -167,14 +172,20 @@ def _open_build(bench: Bench, number: int) -> None:
     bench.say(f"{build_words(found, bench.sizeup.glyphs.times)}, {found.model.weights} is open. Ctrl+Z comes back.")
 
 
-def first_fix(bench: Bench) -> bool:
-    """Apply the smallest change of the Builds page; False when there is none."""
-    search = bench.sizeup.studies.search
-    if search.stale(bench.sizeup.store.scenario) or not search.fixes:
-        return False
-    fix = search.fixes[0]
-    _fix(bench, f"{fix.field}={fix.value}")
-    return True
+def take_advice(bench: Bench) -> None:
+    """Do the one thing to do, exactly as it was sized; while it is looked for, nothing."""
+    store = bench.sizeup.store
+    found = bench.sizeup.studies.counsel.of(store.scenario)
+    if found is None or store.stale:
+        bench.say("Still looking for what to do; nothing was changed.")
+        return
+    cure = found.first
+    if cure is None:
+        bench.say("Nothing to apply: no change is on offer.")
+        return
+    store.seal()
+    store.edit(dataclasses.replace(cure.scenario, title=store.scenario.title, notes=store.scenario.notes))
+    bench.say(f"{text_of(cure.what)}. Ctrl+Z takes it back.")
 
 
 def _fix(bench: Bench, what: str) -> None:

@@ -137,29 +137,24 @@ class Workbench(Bench):
             self._opened(Results.Opened(panel.chosen))
 
     def action_apply(self) -> None:
-        """Apply the chosen change, or the first one on offer."""
+        """Apply the chosen change, or do the one thing to do."""
+        from tui.screens import study
+
         chosen = self._panel().chosen
         if chosen.startswith("apply:"):
             self.apply(chosen)
-            return
-        if self._panel().page == "Builds":
-            from tui.screens import study
-
-            if chosen.startswith("fix:"):
-                study.act(self, *chosen.split(":", 1))
-                return
-            if study.first_fix(self):
-                return
-        sizing = self.sizeup.store.sizing
-        offered = fixes(sizing) if sizing is not None else []
-        if offered:
-            self.apply(apply_action(offered[0].suggestion))
+        elif self._panel().page == "Builds" and chosen.startswith("fix:"):
+            study.act(self, *chosen.split(":", 1))
         else:
-            self.say("Nothing to apply: no change is on offer.")
+            study.take_advice(self)
 
     @on(Results.Opened)
     def _opened(self, event: Results.Opened) -> None:
-        if event.action.startswith("apply:"):
+        if event.action == "cure":
+            from tui.screens import study
+
+            study.take_advice(self)
+        elif event.action.startswith("apply:"):
             self.apply(event.action)
         elif event.action.startswith("figure:"):
             self.open_working(event.action.removeprefix("figure:"))

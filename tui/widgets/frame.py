@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from textual import events
 from textual.message import Message
 
+from engine.advice import line as line_of
 from engine.answer import STATUS_WORDS, holds
 from engine.sentences import Sentence, joined
 from engine.sizing import Sizing
@@ -55,6 +56,10 @@ class Title(Canvas):
         left = [Span(" sizeup", "bar-dim"), Span(f"  {name}", "bar-strong"), Span(unsaved, "bar-key")]
         gap = max(1, width - width_of(left) - len(right))
         return [(*left, Span(" " * gap, "bar"), Span(right, "bar-dim"))]
+
+
+NOTHING = "Nothing to change"
+NOTHING_FOUND = "No single change that was tried makes it run; Builds (8) searches the catalog"
 
 
 class Banner(Canvas):
@@ -127,8 +132,15 @@ class Banner(Canvas):
         return ends([Span(" "), *spans(speed)], [*spans(price), Span(" ")], width)
 
     def _what_to_do(self, sizing: Sizing, width: int) -> Line:
-        """The one thing to do and its key."""
-        return BLANK
+        """The one thing to do and its key; while it is looked for, that."""
+        found = self.sizeup.studies.counsel.of(sizing.scenario)
+        if found is None:
+            return line((" Looking for what to do", "dim"))
+        cure = found.first
+        if cure is None:
+            return line((f" {NOTHING if sizing.answer.carries else NOTHING_FOUND}", "dim"))
+        words = [span._replace(action="cure") for span in spans_of(line_of(cure), "link")]
+        return (Span(" "), Span("a", "bar-key", "cure"), Span("  "), *self._fitted(words, width - 5))
 
     def _rung(self, sizing: Sizing, width: int) -> Line:
         """The verdict's rung, and how far it holds; flip points of before an edit say so."""
