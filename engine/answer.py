@@ -105,8 +105,7 @@ def _why(plan: Plan, status: Status, misses: tuple[Miss, ...]) -> Sentence:
 
 
 def _each(plan: Plan) -> str:
-    gpus = plan.scenario.hardware.gpus
-    return "on this card" if gpus == 1 else f"on each of {gpus:,} cards"
+    return "on this card" if plan.scenario.hardware.gpus == 1 else "on each card"
 
 
 def _too_much(plan: Plan) -> Sentence:
@@ -125,7 +124,7 @@ def _too_much(plan: Plan) -> Sentence:
         return ("weights alone take ", held, " of ", usable, f" {_each(plan)}, ", over, " too many")
     if fixed > worst.usable_bytes:
         held = Figure(gib(fixed), "difference(memory.used_bytes,memory.kv_bytes)")
-        return ("weights and the engine's buffers take ", held, " of ", usable, f" {_each(plan)}")
+        return ("weights and buffers take ", held, " of ", usable, f" {_each(plan)}")
     length = Figure(count(_model_len(plan)), "load.max_model_len")
     return ("no room for the KV of one sequence of ", length, f" tokens {_each(plan)}")
 

@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from engine.advice import Advice, Cure, advice
+from engine.advice import line as line_of
 from engine.answer import STATUS_WORDS, holds
 from engine.flips import flip_points
 from engine.formats import FORMATS as WEIGHT_FORMATS
@@ -64,11 +66,11 @@ def past_of(table: CatalogTable | None, scenario: Scenario, size: Callable[[Scen
 def render(sizing: Sizing, form: Format, past: Past | None = None) -> str:
     """The report in one form, ending in a line end; JSON is a single line. past: of a file whose catalog drifted."""
     sized = _whole(sizing)
-    changes = fixes(sizing.scenario)
+    changes, found = fixes(sizing.scenario), advice(sizing.scenario)
     if form == "json":
-        data = _data(sized, changes) | ({"drift": _past_data(past)} if past is not None else {})
+        data = _data(sized, changes, found) | ({"drift": _past_data(past)} if past is not None else {})
         return json_line(data)
-    blocks = list(_blocks(sized, changes, past))
+    blocks = list(_blocks(sized, changes, past, found))
     return as_markdown(blocks) if form == "markdown" else as_text(blocks)
 
 
@@ -86,7 +88,7 @@ def _whole(sizing: Sizing) -> Sizing:
 
 def as_data(sizing: Sizing) -> dict[str, Any]:
     """The report as plain data under its stable names. Floats have six significant digits, unknowns are null."""
-    return _data(_whole(sizing), fixes(sizing.scenario))
+    return _data(_whole(sizing), fixes(sizing.scenario), advice(sizing.scenario))
 
 
 def _past_data(past: Past) -> dict[str, Any]:
@@ -104,7 +106,7 @@ def _past_data(past: Past) -> dict[str, Any]:
     }
 
 
-def _data(sizing: Sizing, changes: tuple[Suggestion, ...]) -> dict[str, Any]:
+def _data(sizing: Sizing, changes: tuple[Suggestion, ...], found: Advice | None = None) -> dict[str, Any]:
     scenario, memory, verdict = sizing.scenario, sizing.memory, sizing.verdict
     data: dict[str, Any] = {
         "schema": SCHEMA,
@@ -130,7 +132,7 @@ def _data(sizing: Sizing, changes: tuple[Suggestion, ...]) -> dict[str, Any]:
         "warnings": [_fields(notice) for notice in sizing.warnings],
         "cost": _fields(sizing.cost),
         "power": _fields(sizing.power),
-        "answer": _answer_data(sizing),
+        "answer": _answer_data(sizing, found),
     }
     if sizing.serving is not None:
         data["serving"] = _fields(sizing.serving) | {"interval": data_of(sizing.serving.tokens_per_s_interval)}
@@ -139,7 +141,7 @@ def _data(sizing: Sizing, changes: tuple[Suggestion, ...]) -> dict[str, Any]:
     return data
 
 
-def _answer_data(sizing: Sizing) -> dict[str, Any]:
+def _answer_data(sizing: Sizing, advised: Advice | None) -> dict[str, Any]:
     found = sizing.answer
     return {
         "status": found.status,
@@ -149,6 +151,21 @@ def _answer_data(sizing: Sizing) -> dict[str, Any]:
         "price": text_of(joined(found.price, ", ")),
         "rung": text_of(found.rung),
         "misses": [_fields(miss) for miss in found.misses],
+        "cure": _cure_data(advised.cure) if advised is not None else None,
+        "smaller": _cure_data(advised.smaller) if advised is not None else None,
+        "others": [_cure_data(cure) for cure in advised.others] if advised is not None else [],
+    }
+
+
+def _cure_data(cure: Cure | None) -> dict[str, Any] | None:
+    """A change on offer: the keys that a session takes, and what the changed build does."""
+    if cure is None:
+        return None
+    return {
+        "changes": [{"field": key, "to": data_of(value)} for key, value in cure.changes],
+        "status": cure.status,
+        "headline": text_of(cure.headline),
+        "usd": data_of(cure.usd),
     }
 
 
@@ -215,9 +232,9 @@ def data_of(value: Any) -> Any:
 # Content
 
 
-def _blocks(sizing: Sizing, changes: tuple[Suggestion, ...], past: Past | None) -> Iterator[Block]:
+def _blocks(sizing: Sizing, changes: tuple[Suggestion, ...], past: Past | None, found: Advice) -> Iterator[Block]:
     scenario = sizing.scenario
-    yield from answer_lines(sizing)
+    yield from answer_lines(sizing, found)
     yield Heading(printable(scenario.title) or "Untitled build", 1)
     yield Paragraph(build_line(scenario))
     yield Paragraph(workload_line(scenario, sizing.training))
@@ -242,12 +259,17 @@ def _blocks(sizing: Sizing, changes: tuple[Suggestion, ...], past: Past | None) 
     yield from _prospects(sizing)
 
 
-def answer_lines(sizing: Sizing) -> Iterator[Block]:
+def answer_lines(sizing: Sizing, advised: Advice) -> Iterator[Block]:
     """The answer in four lines: the word and why, how well and for how much, what to do, which rung and how far."""
     found = sizing.answer
     yield Paragraph(f"{STATUS_WORDS[found.status]}: {text_of(found.why)}.", strong=True)
     speed, price = text_of(joined(found.speed, ", ")), text_of(joined(found.price, ", "))
     yield Paragraph(f"{speed[:1].upper()}{speed[1:]}. {price[:1].upper()}{price[1:]}.")
+    cure = advised.first
+    if cure is not None:
+        yield Paragraph(f"Do: {text_of(line_of(cure))}.")
+    else:
+        yield Paragraph("Do: nothing." if found.carries else "Do: no single change that was tried makes it run.")
     edges = text_of(joined(holds(sizing.verdict.flips), ", "))
     yield Paragraph(f"{text_of(found.rung)}.{f' Holds to {edges}.' if edges else ''}")
 

@@ -152,6 +152,9 @@ async def test_a_change_on_offer_is_applied_by_one_key() -> None:
     async with running(app_of(tight)) as app:
         assert "apply" in app.text("#results")
         await app.press("ctrl+t", "a")
+        assert app.app.store.scenario == tight  # nothing is done before it is known what
+        await app.settle()
+        await app.press("a")
         assert app.app.store.scenario != tight
         await app.press("ctrl+z")
         assert app.app.store.scenario == tight

@@ -39,14 +39,16 @@ async def test_an_engineer_on_a_jump_host_finds_the_smallest_change() -> None:
         assert sizing is not None
         assert not sizing.memory.fits
         await app.press("ctrl+t")
-        assert "apply" in app.text()
+        assert "OVERLOADED" in app.text("#verdict")
+        await app.settle()
         await app.press("a")
         sizing = app.app.store.sizing
         assert sizing is not None
         assert sizing.memory.fits
-        assert "INT4" in app.text("#footer")
+        assert sizing.answer.carries
+        assert "Ctrl+Z takes it back" in app.text("#footer")
         await app.press("ctrl+z")
-        assert app.app.store.scenario.model.weights == "fp8"
+        assert app.app.store.scenario.model.kv_cache == "bf16"
 
 
 async def test_a_builder_describes_defends_and_sends(tmp_path: Path) -> None:

@@ -381,8 +381,12 @@ class ListDialog(Dialog[object]):
             self.dismiss(self.list.items[self.list.at].value)
 
 
+MISSES = -1000  # the score of what a typed word does not occur in
+
+
 def matching(items: Sequence[Item], typed: str) -> list[Item]:
-    """Items that have every typed word, those whose words start with it first; letters in order as a last resort."""
+    """Items that have every typed word, the one of that very id first, then those whose words start with it; letters in
+    order as a last resort."""
     words = typed.casefold().split()
     if not words:
         return list(items)
@@ -392,7 +396,9 @@ def matching(items: Sequence[Item], typed: str) -> list[Item]:
         squeezed = text.replace("-", "").replace(" ", "").replace(".", "")
         score = 0
         for word in words:
-            if text.startswith(word):
+            if f"{text} ".startswith(f"{word} "):
+                score -= 1  # the very id
+            elif text.startswith(word):
                 score += 0
             elif f" {word}" in text or f"-{word}" in text:
                 score += 1
@@ -401,9 +407,9 @@ def matching(items: Sequence[Item], typed: str) -> list[Item]:
             elif _in_order(word, text.split(" ", 1)[0]):
                 score += 8
             else:
-                score = -1
+                score = MISSES
                 break
-        if score >= 0:
+        if score > MISSES:
             ranked.append((score, number, item))
     ranked.sort(key=lambda entry: entry[:2])
     if any(score < 8 for score, _, _ in ranked):

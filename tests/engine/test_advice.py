@@ -1,0 +1,140 @@
+"""What to do: every change on offer is exactly what applying it makes, in the order that costs least."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+import catalog
+from engine.advice import OUT_OF_PROPORTION, Advice, advice, advise, line
+from engine.answer import status_of
+from engine.attempts import largest_node
+from engine.change import change
+from engine.plan import plan
+from engine.scenario import LayoutChoice, Scenario
+from engine.sentences import text_of
+from engine.size import size
+from tests.engine.builds import build
+
+KNOWN = catalog.load()
+QUESTIONS: dict[str, Scenario] = {
+    "qlora on one 4090": build("llama-3.1-70b", "bf16", "rtx-4090", 1, kind="qlora"),
+    "405b in 16 bit on 8x 96 GB": build("llama-3.1-405b", "bf16", "rtx-pro-6000-server", 8, concurrency=20),
+    "too many users": build(concurrency=600),
+    "405b is slow": build("llama-3.1-405b", "fp8", "rtx-pro-6000-server", 8, concurrency=60),
+    "a first token that is missed": build(gpus_per_node=4, ttft_target_s=2.0),
+    "a deadline that does not fit": build(
+        "llama-3.1-70b", "bf16", "h100-sxm", 8, kind="full-finetune", deadline_days=3
+    ),
+    "two boxes of 5090": build("qwen3-235b-a22b", "fp8", "rtx-5090", 4, 2, concurrency=10, input_tokens=31_000),
+    "200 users of one Spark": build("llama-3.1-70b", "fp8", "gb10", 1, concurrency=200),
+    "pinned to TP 2": build(
+        "llama-3.1-70b", "fp8", "h100-sxm", 2, layout=LayoutChoice(2, 1, 1), tokens_per_s_user_target=25.0
+    ),
+    "more than it takes": build("llama-3.1-8b", "bf16", "h100-sxm", 8, concurrency=4),
+    "two nodes for one": build("llama-3.1-70b", "fp8", "rtx-pro-6000-server", 8, 2, concurrency=32),
+}
+FOUND: dict[str, Advice] = {}
+
+
+def found(name: str) -> Advice:
+    """The advice on a question, searched once."""
+    if name not in FOUND:
+        FOUND[name] = advice(QUESTIONS[name])
+    return FOUND[name]
+
+
+@pytest.mark.parametrize("name", QUESTIONS)
+def test_what_is_offered_is_what_applying_it_makes(name: str) -> None:
+    scenario, advised = QUESTIONS[name], found(name)
+    offered = [cure for cure in (advised.cure, advised.smaller, *advised.others) if cure is not None]
+    assert offered
+    for cure in offered:
+        applied = change(scenario, dict(cure.changes), KNOWN)
+        assert applied == cure.scenario
+        sizing = size(applied)
+        assert sizing.answer.status == cure.status
+        assert sizing.verdict.carried
+        assert applied.hardware.gpus_per_node <= max(
+            scenario.hardware.gpus_per_node, applied.hardware.accelerator.max_gpus_per_node or 8
+        )
+        if cure.usd is not None:
+            assert sizing.cost.whole_usd == pytest.approx(cure.usd)
+
+
+def test_a_qlora_that_one_card_does_not_hold_takes_more_of_them_in_the_box() -> None:
+    cure = found("qlora on one 4090").cure
+    assert cure is not None
+    assert dict(cure.changes) == {"hardware.gpus_per_node": 4}
+    assert text_of(line(cure)).startswith("4 GPUs in the node: RUNS, ")
+
+
+def test_formats_come_before_purchases_with_what_they_cost_in_quality() -> None:
+    advised = found("405b in 16 bit on 8x 96 GB")
+    assert advised.cure is not None
+    assert dict(advised.cure.changes) == {"model.weights": "fp8"}
+    assert "near lossless" in text_of(advised.cure.what)
+    assert any("costs some quality" in text_of(other.what) for other in advised.others)
+
+
+def test_a_card_that_does_it_for_less_comes_before_more_boxes() -> None:
+    advised = found("405b is slow")
+    assert advised.cure is not None
+    assert "hardware.accelerator" in dict(advised.cure.changes)
+    boxes = [other for other in advised.others if other.kind == "nodes"]
+    assert all((advised.cure.usd or 0.0) <= (other.usd or 0.0) for other in boxes)
+
+
+def test_one_box_holds_no_more_than_it_takes() -> None:
+    advised = found("200 users of one Spark")
+    for cure in (advised.cure, *advised.others):
+        if cure is not None and cure.scenario.hardware.accelerator.id == "gb10":
+            assert cure.scenario.hardware.gpus_per_node == 1
+
+
+def test_a_build_that_runs_is_told_how_few_of_its_cards_would_do() -> None:
+    advised = found("more than it takes")
+    assert advised.cure is None
+    assert advised.smaller is not None
+    assert text_of(advised.smaller.what) == "1 of these 8 GPUs would do"
+    two = found("two nodes for one").smaller
+    assert two is not None
+    assert two.scenario.hardware.nodes == 1
+
+
+def test_a_run_without_a_deadline_is_not_told_to_take_longer() -> None:
+    run = build("llama-3.1-8b", "bf16", "h100-sxm", 8, kind="lora")
+    assert advice(run) == Advice(run)
+    in_time = replace(run, workload=replace(run.workload, deadline_days=30.0))
+    assert advice(in_time).smaller is not None
+
+
+def test_a_slow_build_is_not_sold_something_out_of_all_proportion() -> None:
+    scenario = build("qwen3-235b-a22b", "int4", "rtx-5090", 4, 2, concurrency=10, input_tokens=31_000)
+    bill = size(scenario).cost.whole_usd
+    advised = advice(scenario)
+    assert bill is not None
+    for cure in (advised.cure, *advised.others):
+        assert cure is None or cure.usd is None or cure.usd <= OUT_OF_PROPORTION * bill
+
+
+def test_the_same_question_has_the_same_answer_and_yields_after_every_build() -> None:
+    scenario = QUESTIONS["too many users"]
+    assert advice(scenario) == advice(scenario)
+    steps = 0
+    search = advise(scenario)
+    for _ in search:
+        steps += 1
+    assert steps > 10
+
+
+@pytest.mark.parametrize("name", [name for name in QUESTIONS if status_of(plan(QUESTIONS[name])) == "runs"])
+def test_fewer_cards_are_the_fewest(name: str) -> None:
+    smaller = found(name).smaller
+    assert smaller is not None
+    scenario, hardware = QUESTIONS[name], smaller.scenario.hardware
+    for gpus in range(1, hardware.gpus_per_node):
+        if gpus in (1, 2, 4) and gpus <= largest_node(scenario.hardware):
+            fewer = change(scenario, {"hardware.gpus_per_node": gpus, "hardware.nodes": 1})
+            assert status_of(plan(fewer)) != "runs"

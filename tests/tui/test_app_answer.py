@@ -1,0 +1,244 @@
+"""The first four lines: status, what decides, speed, price, the one thing to do with its key, and the rung.
+
+Each question is asked from scratch by keyboard at 80x24 and at 120x36, without colour, and read as a person reads it.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+import catalog
+from engine.advice import advice
+from engine.change import change, value_of
+from engine.size import size
+from tests.tui.builds import BUILDS
+from tests.tui.driver import Driver, app_of, running
+from tui.fields import new_scenario
+from tui.screens import study
+
+SIZES = ((80, 24), (120, 36))
+WORDS = ("RUNS", "SLOW", "MISSES", "OVERLOADED", "DOES NOT FIT")
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is entered, in order, and what the four lines must say."""
+
+    entries: tuple[tuple[str, str], ...]
+    status: tuple[str, ...]
+    decides: str
+    speed: str
+    price: str
+    cure: str
+    rung: str
+
+
+QUESTIONS: dict[str, Question] = {
+    "405B for 20 people on 8x 96 GB": Question(
+        (
+            ("model.id", "llama-3.1-405b"),
+            ("model.weights", "bf16"),
+            ("hardware.accelerator", "rtx-pro-6000-server"),
+            ("hardware.gpus_per_node", "8"),
+            ("workload.concurrency", "20"),
+        ),
+        ("DOES NOT FIT",),
+        r"weights alone take 94\.5 of 87\.5 GiB",
+        "No speed: it does not start",
+        r"\$[\d,.]+k all-in",
+        r"^ a  FP8 weights",
+        "Verdict: one node",
+    ),
+    "Qwen3 235B on 2x4 RTX 5090": Question(
+        (
+            ("model.id", "qwen3-235b-a22b"),
+            ("model.weights", "fp8"),
+            ("hardware.accelerator", "rtx-5090"),
+            ("hardware.gpus_per_node", "4"),
+            ("hardware.nodes", "2"),
+            ("hardware.inter_link", "eth-100-tcp"),
+            ("workload.input_tokens", "31k"),
+            ("workload.concurrency", "10"),
+        ),
+        ("DOES NOT FIT",),
+        r"\d of 28\.9 GiB on each card",
+        "No speed: it does not start",
+        r"\$[\d,.]+k all-in",
+        r"^ a  \S.*: (RUNS|SLOW), [\d.]+ tok/s a user",
+        "Verdict: ",
+    ),
+    "full fine-tune of 70B": Question(
+        (
+            ("model.id", "llama-3.1-70b"),
+            ("workload.kind", "full-finetune"),
+            ("hardware.accelerator", "h100-sxm"),
+            ("hardware.gpus_per_node", "8"),
+        ),
+        ("DOES NOT FIT",),
+        r"a step needs [\d.]+ of 78\.8 GiB on each card, [\d.]+ too many",
+        "No speed: it does not start",
+        r"\$\S+ all-in",
+        r"^ a  optimizer adamw-8bit: RUNS, [\d.]+ of 78\.8 GiB, [\d.]+ (h|days), \$[\d,]+ rented",
+        "Verdict: a cluster",
+    ),
+    "R1 on 2x8 H100 over InfiniBand": Question(
+        (
+            ("model.id", "deepseek-r1"),
+            ("hardware.accelerator", "h100-sxm"),
+            ("hardware.gpus_per_node", "8"),
+            ("hardware.nodes", "2"),
+        ),
+        ("RUNS",),
+        r"weights \d+ % of each card, the load takes \d+ % of the KV",
+        "tok/s a user",
+        r"\$[\d,.]+k all-in",
+        r"^ (a  |Nothing to change)",
+        "Verdict: one node at INT4",
+    ),
+    "R1 on 2x8 H100 over 100 GbE": Question(
+        (
+            ("model.id", "deepseek-r1"),
+            ("hardware.accelerator", "h100-sxm"),
+            ("hardware.gpus_per_node", "8"),
+            ("hardware.nodes", "2"),
+            ("hardware.inter_link", "eth-100-tcp"),
+        ),
+        ("RUNS", "SLOW"),
+        r"weights \d+ % of each card, the load takes \d+ % of the KV",
+        "tok/s a user",
+        r"\$[\d,.]+k all-in",
+        r"^ (a  |Nothing to change)",
+        "Verdict: one node at INT4",
+    ),
+    "QLoRA of 70B on one 4090": Question(
+        (
+            ("model.id", "llama-3.1-70b"),
+            ("workload.kind", "qlora"),
+            ("hardware.accelerator", "rtx-4090"),
+            ("hardware.gpus_per_node", "1"),
+        ),
+        ("DOES NOT FIT",),
+        r"a step needs 52\.2 of 23\.7 GiB on this card, 28\.5 too many",
+        "No speed: it does not start",
+        r"\$[\d,.]+ all-in",
+        r"^ a  4 GPUs in the node: RUNS, 20\.0 of 23\.7 GiB, [\d.]+ days",
+        "Verdict: one node",
+    ),
+}
+
+
+async def asked(app: Driver, question: Question) -> list[str]:
+    """The four lines after the entries were typed."""
+    for key, text in question.entries:
+        await app.go_to(key)
+        field = app.app.workbench.form.field
+        if field.kind == "id":
+            await app.press("enter")
+            await app.type(text)
+            await app.press("enter")
+        elif field.kind == "choice":
+            for way in (*["right"] * 30, *["left"] * 60):
+                if value_of(app.app.store.scenario, key) == text:
+                    break
+                await app.press(way)
+        else:
+            await app.type(text)
+    await app.settle()
+    if app.app.workbench.is_narrow:
+        await app.press("ctrl+t")
+    lines = app.text("#verdict").splitlines()
+    assert len(lines) == 4
+    return lines
+
+
+@pytest.mark.parametrize(("columns", "rows"), SIZES)
+@pytest.mark.parametrize("name", QUESTIONS)
+async def test_the_first_four_lines_answer(name: str, columns: int, rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    question = QUESTIONS[name]
+    async with running(app_of(new_scenario(catalog.load())), columns, rows) as app:
+        first, second, third, fourth = await asked(app, question)
+        word = next(word for word in WORDS if first.strip().startswith(word))
+        assert word in question.status
+        assert re.search(question.decides, first), first
+        assert question.speed in second
+        assert re.search(question.price, second), second
+        assert re.search(question.cure, third), third
+        assert question.rung in fourth
+        assert all(len(line) <= columns for line in (first, second, third, fourth))
+
+
+@pytest.mark.parametrize(
+    "name", ["405B for 20 people on 8x 96 GB", "QLoRA of 70B on one 4090", "full fine-tune of 70B"]
+)
+async def test_its_key_does_what_the_line_says(name: str) -> None:
+    async with running(app_of(new_scenario(catalog.load()))) as app:
+        await asked(app, QUESTIONS[name])
+        cure = advice(app.app.store.scenario).first
+        assert cure is not None
+        await app.press("ctrl+t", "a")
+        assert app.app.store.sizing is not None
+        assert app.app.store.scenario == cure.scenario
+        assert app.app.store.sizing.answer.status == cure.status
+        assert "DOES NOT FIT" not in app.text("#verdict")
+        await app.press("ctrl+z")
+        assert "DOES NOT FIT" in app.text("#verdict")
+
+
+async def test_an_own_config_is_answered_too(tmp_path: Path) -> None:
+    own = tmp_path / "config.json"
+    own.write_text(
+        '{"architectures": ["LlamaForCausalLM"], "model_type": "llama", "hidden_size": 5120, "num_hidden_layers": 48,'
+        ' "num_attention_heads": 40, "num_key_value_heads": 8, "intermediate_size": 13824, "vocab_size": 64000,'
+        ' "max_position_embeddings": 32768, "torch_dtype": "bfloat16"}'
+    )
+    scenario = new_scenario(catalog.load())
+    mine = change(scenario, {"model.config": str(own)}, catalog.load())
+    async with running(app_of(mine), 80, 24) as app:
+        await app.settle()
+        assert any(app.text("#verdict").strip().startswith(word) for word in WORDS)
+
+
+async def test_no_line_is_of_another_scenario_and_the_key_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    tight = BUILDS["llama405b"]()
+    tight = replace(tight, workload=replace(tight.workload, concurrency=64))
+    async with running(app_of(tight)) as app:
+        await app.settle()
+        assert app.text("#verdict").splitlines()[2].startswith(" a  ")
+        monkeypatch.setattr(study, "PAUSE_S", 30.0)  # the edits never rest
+        await app.go_to("workload.concurrency")
+        await app.press("up")
+        assert app.text("#verdict").splitlines()[2].strip() == "Looking for what to do"
+        await app.press("ctrl+t")
+        now = app.app.store.scenario
+        await app.press("a")
+        assert app.app.store.scenario is now
+        assert "Still looking" in app.text("#footer")
+
+
+@pytest.mark.parametrize(
+    ("accelerator", "gpus", "nodes", "users"), [("gb200", 72, 64, 20_000), ("h100-sxm", 8, 2048, 500_000)]
+)
+async def test_an_edit_of_a_vast_build_does_not_wait_for_the_search(
+    accelerator: str, gpus: int, nodes: int, users: int
+) -> None:
+    from tests.engine.builds import build
+
+    vast = build("deepseek-r1", "fp8", accelerator, gpus, nodes, concurrency=users)
+    async with running(app_of(vast)) as app:
+        await app.go_to("workload.output_tokens")
+        before = time.process_time()
+        size(app.app.store.scenario)
+        alone = time.process_time() - before
+        took = []
+        for key in ("up", "down", "up"):
+            before = time.process_time()
+            await app.press(key)
+            took.append(time.process_time() - before)
+        # what an edit costs is its own sizing and a frame, never the search that it interrupts
+        assert min(took) < 0.05 + 3 * alone
