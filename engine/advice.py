@@ -18,13 +18,14 @@ from engine.cost import cost
 from engine.errors import ScenarioError
 from engine.fields import Value, field_of
 from engine.formats import FORMATS, KV_FORMATS
-from engine.plan import Plan, advised, layout_words, plan
+from engine.plan import Plan, layout_words, plan
 from engine.power import power
 from engine.recommend import ASKS_FOR_LESS, Limits, options
 from engine.scenario import LayoutChoice, Scenario
 from engine.sentences import Part, Sentence, joined
 from engine.serving_memory import engine_settings
 from engine.sizing import Status
+from engine.suggestions import advised
 from engine.units import count, days, digits, duration, gib, thousands_usd, usd
 
 Changes = tuple[tuple[str, Value], ...]
@@ -228,8 +229,7 @@ def _settings(entered: Plan) -> Iterator[_Option]:
     if not scenario.workload.is_inference:
         for suggestion in advised(entered).memory.suggestions:
             if suggestion.field.startswith("workload.") and suggestion.field not in ASKS_FOR_LESS:
-                changes = {suggestion.field: suggestion.value, **dict(suggestion.also)}
-                yield _Option("training", (shown(suggestion.field, suggestion.value),), changes)
+                yield _Option("training", (shown(suggestion.field, suggestion.value),), dict(suggestion.changes))
         return
     runtime, limit = engine_settings(scenario, entered.layout), scenario.model.architecture.max_position
     length = -(-scenario.workload.tokens_per_request // 1024) * 1024
@@ -315,8 +315,8 @@ def _asking_less(entered: Plan) -> Iterator[_Option]:
     scenario = entered.scenario
     for suggestion in advised(entered).memory.suggestions:
         if suggestion.field in ASKS_FOR_LESS:
-            changes = {suggestion.field: suggestion.value, **dict(suggestion.also)}
-            yield _Option("less", (shown(suggestion.field, suggestion.value),), changes, asks_less=True)
+            smaller = shown(suggestion.field, suggestion.value)
+            yield _Option("less", (smaller,), dict(suggestion.changes), asks_less=True)
     if scenario.workload.is_inference and entered.serving is not None:
         for users in _halved(scenario.workload.concurrency):
             words = shown("workload.concurrency", users)

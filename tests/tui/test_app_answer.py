@@ -7,15 +7,19 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
 import catalog
-from engine.advice import advice
+from engine.advice import advice, advise
 from engine.change import change, value_of
+from engine.flips import flip_steps
+from engine.scenario import Scenario
 from engine.size import size
+from tests.engine.builds import build
 from tests.tui.builds import BUILDS
 from tests.tui.driver import Driver, app_of, running
 from tui.fields import new_scenario
@@ -224,21 +228,18 @@ async def test_no_line_is_of_another_scenario_and_the_key_waits(monkeypatch: pyt
 @pytest.mark.parametrize(
     ("accelerator", "gpus", "nodes", "users"), [("gb200", 72, 64, 20_000), ("h100-sxm", 8, 2048, 500_000)]
 )
-async def test_an_edit_of_a_vast_build_does_not_wait_for_the_search(
-    accelerator: str, gpus: int, nodes: int, users: int
+@pytest.mark.parametrize("search", [advise, flip_steps], ids=lambda search: search.__name__)
+def test_a_search_around_a_vast_build_lets_a_key_through_in_time(
+    search: Callable[[Scenario], Generator[object]], accelerator: str, gpus: int, nodes: int, users: int
 ) -> None:
-    from tests.engine.builds import build
-
+    """A key waits for the step under way and no longer: on the processor's clock, since others use the machine too."""
     vast = build("deepseek-r1", "fp8", accelerator, gpus, nodes, concurrency=users)
-    async with running(app_of(vast)) as app:
-        await app.go_to("workload.output_tokens")
-        before = time.process_time()
-        size(app.app.store.scenario)
-        alone = time.process_time() - before
-        took = []
-        for key in ("up", "down", "up"):
-            before = time.process_time()
-            await app.press(key)
-            took.append(time.process_time() - before)
-        # what an edit costs is its own sizing and a frame, never the search that it interrupts
-        assert min(took) < 0.05 + 3 * alone
+    size(vast)
+    steps, last = [], time.process_time()
+    for _ in search(vast):
+        now = time.process_time()
+        steps.append(now - last)
+        last = now
+    steps.sort()
+    assert steps[int(0.95 * (len(steps) - 1))] < 0.05
+    assert steps[-1] < 0.15  # one sizing of such a build, the first of its kind
