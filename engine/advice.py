@@ -22,9 +22,9 @@ from engine.plan import Plan, layout_words, plan
 from engine.power import power
 from engine.recommend import ASKS_FOR_LESS, Limits, options
 from engine.scenario import LayoutChoice, Scenario
-from engine.sentences import Part, Sentence, joined
+from engine.sentences import Part, Sentence, joined, text_of
 from engine.serving_memory import engine_settings
-from engine.sizing import Status
+from engine.sizing import Notice, Sizing, Status, Suggestion
 from engine.suggestions import advised
 from engine.units import count, days, digits, duration, gib, thousands_usd, usd
 
@@ -417,6 +417,33 @@ def shown(key: str, value: Value) -> str:
     return phrase.format(amount) if phrase else f"{field_of(key).label.lower()} {amount}"
 
 
+FEW_REPLICAS = 4
+"""More replicas than that are held against one build of larger cards."""
+
+
+def bigger_card(sizing: Sizing, advised: Advice) -> Notice | None:
+    """What a verdict of many replicas must say beside them: a build of larger cards that carries the load, for less.
+
+    None where the verdict names few replicas, where the notices name such a card already, or where none was found.
+    """
+    build = sizing.verdict.recommended
+    named = any(notice.id == "bigger-card" for notice in sizing.warnings)
+    if build is None or build.replicas <= FEW_REPLICAS or named:
+        return None
+    larger = (cure for cure in (advised.cure, *advised.others) if cure is not None and cure.kind == "card")
+    found = next(larger, None)
+    replicas = sizing.cost.advised.whole_usd if sizing.cost.advised is not None else None
+    if found is None or found.usd is None or (replicas is not None and found.usd >= replicas):
+        return None
+    against = f" against {thousands_usd(replicas)} of the replicas" if replicas is not None else ""
+    return Notice(
+        "bigger-card",
+        "warning",
+        f"{text_of(found.what)} carries the load by itself for {thousands_usd(found.usd)}{against}.",
+        Suggestion(found.changes, text_of(found.headline), text_of(found.what)),
+    )
+
+
 def line(cure: Cure) -> Sentence:
     """A cure in one line with what the changed build costs."""
     money: Sentence = (f", {thousands_usd(cure.usd)} all-in",) if cure.usd is not None and cure.kind in _BUYS else ()
@@ -426,4 +453,4 @@ def line(cure: Cure) -> Sentence:
 _BUYS = ("gpus", "nodes", "card")
 
 
-__all__ = ["Advice", "Cure", "advice", "advise", "line", "shown"]
+__all__ = ["Advice", "Cure", "advice", "advise", "bigger_card", "line", "shown"]

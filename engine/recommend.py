@@ -195,8 +195,9 @@ def options(scenario: Scenario, limits: Limits | None = None) -> Iterator[Option
     architecture = scenario.model.architecture
     inference = scenario.workload.is_inference
     for accelerator in _accelerators(scenario.facts, limits):
-        if accelerator.tflops_bf16_dense is None and accelerator.tflops_fp16_dense is None:
-            continue
+        rated = accelerator.tflops_bf16_dense is not None or accelerator.tflops_fp16_dense is not None
+        if not rated and accelerator.id not in (*limits.owned, scenario.hardware.accelerator.id):
+            continue  # nobody is sent to buy a card whose speed is unknown; one that is there is sized as a report does
         same_card = accelerator.id == value_of(scenario, "hardware.accelerator") and not scenario.hardware.mixed
         # prices that a person entered are those of their own card
         prices = {} if same_card else NO_CARD_PRICES

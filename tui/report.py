@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from engine.advice import Advice, Cure, advice
+from engine.advice import Advice, Cure, advice, bigger_card
 from engine.advice import line as line_of
 from engine.answer import STATUS_WORDS, holds
 from engine.flips import flip_points
@@ -67,6 +67,7 @@ def render(sizing: Sizing, form: Format, past: Past | None = None) -> str:
     """The report in one form, ending in a line end; JSON is a single line. past: of a file whose catalog drifted."""
     sized = _whole(sizing)
     changes, found = fixes(sizing.scenario), advice(sizing.scenario)
+    sized = _told(sized, found)
     if form == "json":
         data = _data(sized, changes, found) | ({"drift": _past_data(past)} if past is not None else {})
         return json_line(data)
@@ -88,7 +89,14 @@ def _whole(sizing: Sizing) -> Sizing:
 
 def as_data(sizing: Sizing) -> dict[str, Any]:
     """The report as plain data under its stable names. Floats have six significant digits, unknowns are null."""
-    return _data(_whole(sizing), fixes(sizing.scenario), advice(sizing.scenario))
+    found = advice(sizing.scenario)
+    return _data(_told(_whole(sizing), found), fixes(sizing.scenario), found)
+
+
+def _told(sizing: Sizing, found: Advice) -> Sizing:
+    """The sizing with what the advice adds to its notices."""
+    larger = bigger_card(sizing, found)
+    return sizing if larger is None else dataclasses.replace(sizing, warnings=(larger, *sizing.warnings))
 
 
 def _past_data(past: Past) -> dict[str, Any]:

@@ -7,11 +7,12 @@ from dataclasses import replace
 import pytest
 
 import catalog
-from engine.advice import OUT_OF_PROPORTION, Advice, advice, advise, line
+from engine.advice import OUT_OF_PROPORTION, Advice, advice, advise, bigger_card, line
 from engine.answer import status_of
 from engine.attempts import largest_node
 from engine.change import change
 from engine.plan import plan
+from engine.recommend import Limits, options
 from engine.scenario import LayoutChoice, Scenario
 from engine.sentences import text_of
 from engine.size import size
@@ -138,3 +139,44 @@ def test_fewer_cards_are_the_fewest(name: str) -> None:
         if gpus in (1, 2, 4) and gpus <= largest_node(scenario.hardware):
             fewer = change(scenario, {"hardware.gpus_per_node": gpus, "hardware.nodes": 1})
             assert status_of(plan(fewer)) != "runs"
+
+
+@pytest.mark.parametrize(
+    ("model", "weights", "card", "users", "first"),
+    [
+        ("llama-3.1-405b", "fp8", "rtx-pro-6000-server", 64, 5.0),
+        ("llama-3.1-405b", "fp8", "rtx-pro-6000-server", 96, 6.0),
+        ("llama-3.1-405b", "int4", "l40s", 48, 8.0),
+    ],
+)
+def test_many_replicas_are_held_against_one_build_of_larger_cards(
+    model: str, weights: str, card: str, users: int, first: float
+) -> None:
+    sizing = size(build(model, weights, card, 8, concurrency=users, ttft_target_s=first))
+    named = sizing.verdict.recommended
+    assert named is not None
+    advised = advice(sizing.scenario)
+    told = bigger_card(sizing, advised)
+    if named.replicas <= 4:
+        assert told is None
+        return
+    cheaper = [cure for cure in (advised.cure, *advised.others) if cure is not None and cure.kind == "card"]
+    assert (told is not None) == bool(cheaper)
+    if told is not None and told.fix is not None:
+        applied = change(sizing.scenario, dict(told.fix.changes), KNOWN)
+        assert size(applied).answer.status == "runs"
+
+
+def test_405b_under_a_target_is_told_of_the_larger_cards() -> None:
+    sizing = size(build("llama-3.1-405b", "fp8", "rtx-pro-6000-server", 8, concurrency=64, ttft_target_s=5.0))
+    told = bigger_card(sizing, advice(sizing.scenario))
+    assert told is not None
+    assert "carries the load by itself" in told.message
+
+
+@pytest.mark.parametrize("card", ["gb10", "apple-m3-ultra", "radeon-ai-pro-r9700"])
+def test_a_card_that_is_owned_is_recommended_wherever_its_report_says_it_runs(card: str) -> None:
+    scenario = build("qwen3-8b", "fp8", card, 1, concurrency=2, input_tokens=500, output_tokens=200)
+    runs = size(scenario).answer.status == "runs"
+    found = [option for option in options(scenario, Limits(owned=(card,))) if option is not None]
+    assert runs == any(option.gpus == 1 for option in found)
