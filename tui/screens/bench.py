@@ -36,8 +36,6 @@ if TYPE_CHECKING:
 
 NARROW, WIDE = 100, 160
 SMALLEST = (60, 20)
-FORGET_CUTS = 8
-"""After so many changes the panels forget how their rows were cut: a row that stays would keep every way there is."""
 AUTOSAVE_S = 2.0
 """Work is kept when the edits pause for so long."""
 UNKEPT_S = 4.0
@@ -109,7 +107,6 @@ class Bench(Screen[None]):
         self._known: set[str] = set()
         self._waiting: set[str] = set()
         self._was_on_results = False
-        self._told_panels = 0
         self._conversation = asyncio.Lock()
         yield Title(id="title")
         yield Banner(id="verdict")
@@ -190,10 +187,6 @@ class Bench(Screen[None]):
             if panel is not self.form:
                 panel.update_lines()
         self.look_ahead()
-        self._told_panels += 1
-        if self._told_panels % FORGET_CUTS == 0:
-            for panel in self.query(Canvas):
-                panel.forget_cuts()
 
     @on(Canvas.Struck)
     def _struck(self) -> None:

@@ -101,10 +101,6 @@ class Canvas(Widget):
         self._top = max(0, min(self._top, self._furthest()))
         self._send(old, before, bar)
 
-    def forget_cuts(self) -> None:
-        """Drop the painted rows that Textual keeps, and with each all the parts that were ever cut out of it."""
-        self._styles_cache.clear()
-
     def _send(self, old: Sequence[Line], old_top: int, old_bar: tuple[int, int]) -> None:
         lines, top = self._lines, self._top
         regions: list[Region] = []
