@@ -18,20 +18,20 @@ from textual.widget import Widget
 
 from tui.base import SizeupBase, sizeup_of
 from tui.doc import BLANK, Line, Span, line, shorten, width_of, wrap
-from tui.widgets.canvas import Canvas
+from tui.widgets.canvas import Canvas, Transient
 from tui.widgets.edit import LineEdit
 
 _Answer = TypeVar("_Answer")
 
 
-class Box(Vertical):
+class Box(Transient, Vertical):
     """The frame of a dialog. It does not scroll, so a layout of it asks for no other."""
 
     def _size_updated(self, size: Size, virtual_size: Size, container_size: Size, layout: bool = True) -> bool:
         return super()._size_updated(size, virtual_size, container_size, layout=False)
 
 
-class Dialog(ModalScreen[_Answer]):
+class Dialog(Transient, ModalScreen[_Answer]):
     """A box over the workbench. Escape closes it without an answer.
 
     It is answered once. Keys and clicks that were on their way when the first answer came change nothing: over a slow
