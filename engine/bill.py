@@ -11,8 +11,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 from functools import lru_cache
 
+from engine.boxes import NEXT_BOX, box_of, in_rack
 from engine.collectives import one_card_a_gpu
 from engine.hardware import Accelerator, Box, Facts, Platform, Purchase
+from engine.power import racks
 from engine.prices import age_days
 from engine.scenario import Hardware, Scenario
 from engine.sizing import PriceLine
@@ -29,10 +31,6 @@ ENTER = {
     "network": "money.network_price_usd",
 }
 """The session key that a person answers with where the price of a part is not known."""
-NEXT_BOX: dict[Box, Box | None] = {"consumer": "workstation", "workstation": "server", "server": None, "hgx": None}
-"""Where a box takes no more cards, what they stand in instead."""
-RACK_UNITS: dict[Box, int] = {"server": 4, "hgx": 8}
-"""Height of a node of eight: PCIe servers such as ASUS ESC8000A-E13 4U; DGX H100 8U. Towers stand beside the rack."""
 ROUGH = 0.5  # the uncertainty that a price without one is taken to have, when two are compared
 STALE_AGAINST_DAYS = 365  # a price that much older than another of the same thing gives way to it, however sure it was
 
@@ -178,18 +176,6 @@ def _cards(scenario: Scenario) -> Iterator[PriceLine]:
         yield replace(line, item=line.item + (f"; {used} of {bought} used" if bought != used else ""), quantity=bought)
 
 
-def box_of(hardware: Hardware) -> Box:
-    """What the cards of a node stand in: the chosen platform's kind, else what such cards are made for."""
-    card, kind = hardware.accelerator, hardware.platform.kind if hardware.platform is not None else ""
-    if card.form_factor.startswith(("SXM", "OAM")) or kind in ("hgx", "dgx"):
-        return "hgx"
-    if kind in ("workstation", "server"):
-        return "workstation" if kind == "workstation" else "server"
-    if card.segment in ("consumer", "workstation"):
-        return "consumer" if card.segment == "consumer" else "workstation"
-    return "server"
-
-
 @lru_cache(maxsize=256)
 def host_purchase(facts: Facts, gpus: int, box: Box) -> Purchase | None:
     """The catalog's price of a node without its cards, that takes so many; None where nobody states one.
@@ -216,7 +202,7 @@ def _host(scenario: Scenario) -> Iterator[PriceLine]:
     if money.host_price_usd is not None:
         yield _line("host", HOST_ITEM, hardware.nodes, money.host_price_usd, "", "entered", scenario.facts)
         return
-    if hardware.accelerator.unified_memory or "rack" in hardware.accelerator.segment:
+    if hardware.accelerator.unified_memory or in_rack(hardware):
         return  # the GPU and its computer are one thing
     host = host_purchase(scenario.facts, hardware.gpus_per_node, box_of(hardware))
     if host is None:
@@ -280,9 +266,9 @@ def part_purchase(facts: Facts, part: str) -> Purchase | None:
 def _beside(scenario: Scenario) -> Iterator[PriceLine]:
     """The racks of servers of which there are several, and the storage that the person asks for."""
     hardware, money, facts = scenario.hardware, scenario.money, scenario.facts
-    height, rack = RACK_UNITS.get(box_of(hardware)), part_purchase(facts, "rack")
-    if hardware.nodes > 1 and height is not None and rack is not None and "rack" not in hardware.accelerator.segment:
-        yield _of("rack", rack, math.ceil(hardware.nodes * height / (rack.rack_units or height)), facts)
+    count, rack = racks(scenario), part_purchase(facts, "rack")
+    if hardware.nodes > 1 and count is not None and rack is not None:
+        yield _of("rack", rack, count, facts)
     if money.storage_tb:
         tier = part_purchase(facts, "shared-storage" if hardware.nodes > 1 else "local-storage")
         if tier is None or tier.usd_per_tb is None:

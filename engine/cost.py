@@ -9,11 +9,11 @@ from __future__ import annotations
 from functools import lru_cache
 
 from engine.bill import MAIN_PARTS, bill, bought, known_usd, whole_usd
-from engine.hardware import ApiPrice, Facts, Rental
-from engine.parameters import count_parameters
+from engine.disks import checkpoint_bytes
+from engine.hardware import ApiPrice, Facts, Rental, Rule
 from engine.plan import Plan
 from engine.prices import age_days, billed_usd_per_gpu_hour, dated, rentals_of, usd_per_gpu_hour
-from engine.scenario import Hardware, Money, Scenario
+from engine.scenario import Hardware, Money, Region, Scenario
 from engine.sizing import Advised, Cost, Horizon, Offer, Power, PriceLine, Verdict
 from engine.units import FLEET, digits
 from engine.use import (
@@ -35,19 +35,31 @@ PUE_RULE = "pue-planning"  # what cooling and distribution draw beside the machi
 OPERATIONS_FACTOR_PER_NODE = (4.0, 5.0)
 # The articles' builds end at four nodes of eight; nobody states what a node adds beyond, so that the factor ends there.
 OPERATIONS_NODES = 4
-# A resumable checkpoint: 16-bit weights, fp32 master copy and two Adam moments (ZeRO, Rajbhandari et al. 2020, 3.1).
-CHECKPOINT_BYTES_PER_PARAMETER = 14
 
 
 @lru_cache(maxsize=64)
-def _electricity(facts: Facts) -> float | None:
-    return next((rule.value for rule in facts.rules if rule.id == ELECTRICITY_RULE), None)
+def electricity_rule(facts: Facts, region: Region | None) -> Rule | None:
+    """The rule that states a price of electricity: of the region where one is entered, else for planning; None unknown."""
+    wanted = ELECTRICITY_RULE if region is None else f"electricity-{region}"
+    return next((rule for rule in facts.rules if rule.id == wanted and rule.value is not None), None)
 
 
 @lru_cache(maxsize=64)
-def facility_ratio(facts: Facts) -> float:
-    """Power of the whole facility over that of the machines in it, for planning; 1 where no rule says."""
-    return next((rule.value for rule in facts.rules if rule.id == PUE_RULE and rule.value is not None), 1.0)
+def facility_rule(facts: Facts) -> Rule | None:
+    """The rule that states the power of a facility over that of the machines in it, for planning; None unknown."""
+    return next((rule for rule in facts.rules if rule.id == PUE_RULE and rule.value is not None), None)
+
+
+def usd_per_kwh(scenario: Scenario) -> float | None:
+    """The price of electricity: as entered, else the catalog's, of the region entered."""
+    rule = electricity_rule(scenario.facts, scenario.money.region)
+    return scenario.money.electricity_usd_per_kwh or (rule.value if rule is not None else None)
+
+
+def facility_ratio(scenario: Scenario) -> float:
+    """Power of the whole facility over that of the machines in it: as entered, else for planning; 1 where no rule says."""
+    rule = facility_rule(scenario.facts)
+    return scenario.money.pue or (rule.value if rule is not None and rule.value is not None else 1.0)
 
 
 @lru_cache(maxsize=256)
@@ -101,10 +113,10 @@ def cost(plan: Plan, power: Power) -> Cost:
     month = rent * hours if rent is not None else None
     if rent is None:
         unknown.append("rental price")
-    price_kwh = money.electricity_usd_per_kwh or _electricity(scenario.facts)
+    price_kwh = usd_per_kwh(scenario)
     electricity = None
     if price_kwh is not None and power.total_w is not None:
-        electricity = power.total_w / 1000.0 * facility_ratio(scenario.facts) * hours * price_kwh
+        electricity = power.total_w / 1000.0 * facility_ratio(scenario) * hours * price_kwh
     else:
         unknown.append("electricity")
     per_million = None
@@ -131,9 +143,6 @@ def cost(plan: Plan, power: Power) -> Cost:
     horizons = tuple(horizon(months, in_use, rates, money) for months in HORIZONS_MONTHS)
     crossing = _crossing(horizons, api)
     made = rates.tokens_per_hour * hours if plan.serving is not None else None
-    checkpoint = 0
-    if not scenario.workload.is_inference and scenario.workload.kind in ("full-finetune", "pretrain"):
-        checkpoint = CHECKPOINT_BYTES_PER_PARAMETER * count_parameters(scenario.model.architecture).total
     return Cost(
         buy_usd=buy,
         buy_note=buy_note,
@@ -152,7 +161,7 @@ def cost(plan: Plan, power: Power) -> Cost:
         run_usd=plan.run_usd,
         break_even_months=break_even_months(in_use, rates, money),
         electricity_usd_per_month=electricity,
-        checkpoint_bytes=checkpoint,
+        checkpoint_bytes=checkpoint_bytes(scenario),
         operations_factor=factor,
         operations_note=_operations(nodes),
         unknown=tuple(unknown),

@@ -10,7 +10,7 @@ from functools import lru_cache
 from engine.answer import slow
 from engine.attempts import attempt
 from engine.batch import batch_of, keeps_batch
-from engine.bill import card_price, sold_in
+from engine.bill import card_price, network_cards, sold_in
 from engine.change import FREE_LAYOUT, Changes, change
 from engine.errors import ScenarioError
 from engine.fields import Value
@@ -21,8 +21,9 @@ from engine.mixed import pooled_bytes_lost
 from engine.offers import no_worse, offer
 from engine.plan import Plan
 from engine.plan import plan as plan_of
+from engine.power import HOST_WORDS, board_lanes, host_of
 from engine.recommend import caveats_of, readable
-from engine.scenario import Scenario
+from engine.scenario import Hardware, Scenario
 from engine.sizing import Build, Notice, Power, Suggestion, Verdict
 from engine.units import GIB, digits, duration
 from engine.verdict import WEIGHTS_RULE
@@ -360,6 +361,7 @@ def _against_one_node(plan: Plan, build: Build) -> str:
 def _host(scenario: Scenario) -> Iterator[Notice]:
     platform, hardware = scenario.hardware.platform, scenario.hardware
     if platform is None:
+        yield from _lanes(hardware)
         return
     vram_gb = hardware.gpus_per_node * hardware.accelerator.memory_gb_marketed
     if platform.host_memory_gb is not None and platform.host_memory_gb < vram_gb:
@@ -368,25 +370,50 @@ def _host(scenario: Scenario) -> Iterator[Notice]:
             "warning",
             f"{platform.host_memory_gb:,.0f} GB of host RAM is below {vram_gb:,.0f} GB of VRAM: plan at least as much.",
         )
+    if platform.intra_link != "pcie5-switch":
+        yield from _lanes(hardware)
+
+
+def _lanes(hardware: Hardware) -> Iterator[Notice]:
+    """Cards and network cards that take more lanes than the CPUs of the node have."""
+    have, platform = board_lanes(hardware), hardware.platform
     needed, what = (hardware.accelerator.pcie_lanes or 0) * hardware.gpus_per_node, f"{hardware.gpus_per_node} GPUs"
+    what = what if hardware.gpus_per_node > 1 else "1 GPU"
     if hardware.nodes > 1:
-        nics = platform.nics or hardware.inter_link.nics_per_node or 1
+        nics = network_cards(hardware)
         needed += NIC_LANES * nics
         what += f" and {nics} network card{'s' if nics > 1 else ''}"
-    if platform.pcie_lanes is not None and needed > platform.pcie_lanes and platform.intra_link != "pcie5-switch":
-        yield Notice(
-            "lanes-short",
-            "warning",
-            f"{what} take {needed} PCIe lanes; the platform has {platform.pcie_lanes}.",
-        )
+    if have is None or needed <= have or hardware.intra_link.id == "pcie5-switch":
+        return
+    whose = (
+        f"{HOST_WORDS[host_of(hardware)]} has"
+        if platform is None or platform.pcie_lanes is None
+        else "the platform has"
+    )
+    yield Notice("lanes-short", "warning", f"{what} take {needed} PCIe lanes; {whose} {have}.")
 
 
 def _supply(power: Power) -> Iterator[Notice]:
-    if power.circuits_per_node is not None and power.circuits_per_node > 1 and power.node_w is not None:
+    """What the mains and the rack have to give, where that is more than usual."""
+    if power.circuits_per_node is None or power.node_w is None or not power.circuits:
+        return
+    chosen = power.circuits[0]
+    least = min(power.circuits, key=lambda circuit: circuit.usable_w)
+    if chosen.per_node > 1 or chosen != least:
+        many = "s" if chosen.per_node > 1 else ""
+        feeds = " on each of the feeds A and B" if power.feeds > 1 else ""
         yield Notice(
             "circuit-short",
             "info",
-            f"A node draws {power.node_w / 1000:,.1f} kW: {power.circuits_per_node} circuits of {power.circuit} each.",
+            f"A node draws {power.node_w / 1000:,.1f} kW: {chosen.per_node} circuit{many} of {chosen.name}{feeds}, where "
+            f"one of {least.name} is too little.",
+        )
+    if power.nodes_per_rack == 0 and power.rack_w is not None:
+        yield Notice(
+            "rack-short",
+            "warning",
+            f"One node draws {power.node_w / 1000:,.1f} kW, a rack gives {power.rack_w / 1000:,.1f} kW: it takes racks "
+            "with more power (money.rack_kw).",
         )
 
 

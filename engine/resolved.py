@@ -6,11 +6,11 @@ from functools import lru_cache
 
 from engine.batch import VIRTUAL_STAGES
 from engine.bill import card_price
-from engine.cost import ELECTRICITY_RULE
+from engine.cost import electricity_rule
 from engine.hardware import Accelerator, Facts
 from engine.plan import Plan
 from engine.prices import on_demand_usd_per_gpu_hour
-from engine.scenario import Layout, Scenario
+from engine.scenario import Layout, Region, Scenario
 from engine.serving_memory import engine_settings
 from engine.sizing import Resolved
 from engine.training_memory.core import Card, plan_recipe
@@ -21,17 +21,18 @@ BOUND_BY_POOL = ("sglang", "trtllm")  # engines whose token pool ends a batch lo
 def resolved(plan: Plan) -> Resolved:
     """The settings of a planned build with every default filled in, and the catalog's prices; None does not apply."""
     scenario, layout = plan.scenario, plan.layout
-    prices = _prices(scenario.facts, scenario.hardware.accelerator)
+    prices = _prices(scenario.facts, scenario.hardware.accelerator, scenario.money.region)
     if scenario.workload.is_inference:
         return _serving(scenario, layout, prices)
     return _training(plan, prices)
 
 
 @lru_cache(maxsize=256)
-def _prices(facts: Facts, card: Accelerator) -> tuple[float | None, float | None, float | None]:
+def _prices(facts: Facts, card: Accelerator, region: Region | None) -> tuple[float | None, float | None, float | None]:
     """Of the catalog: one card, one GPU-hour on demand, one kWh, in dollars."""
-    electricity = next((rule.value for rule in facts.rules if rule.id == ELECTRICITY_RULE), None)
-    return card_price(facts, card).usd_each, on_demand_usd_per_gpu_hour(facts, card.id)[0], electricity
+    rule = electricity_rule(facts, region)
+    kwh = rule.value if rule is not None else None
+    return card_price(facts, card).usd_each, on_demand_usd_per_gpu_hour(facts, card.id)[0], kwh
 
 
 def _serving(scenario: Scenario, layout: Layout, prices: tuple[float | None, float | None, float | None]) -> Resolved:

@@ -192,6 +192,9 @@ class Runtime:
     admission_wait_steps: int = 0  # decode steps for which the engine gathers new prompts before it reads them
 
 
+Region = Literal["north-america", "europe", "asia", "oceania", "south-america", "africa"]
+
+
 @dataclass(frozen=True, slots=True)
 class Money:
     """Prices that a person entered, which beat the catalog's, and how the build is used. None: the catalog's, or not counted.
@@ -205,6 +208,10 @@ class Money:
     network_price_usd: float | None = None  # of a node: its cards, cables and share of the switches
     usd_per_gpu_hour: float | None = None
     electricity_usd_per_kwh: float | None = None
+    # the site: its region decides the mains and, where no price is entered, that of electricity
+    region: Region | None = None
+    pue: float | None = None  # power of the whole facility over that of the machines
+    rack_kw: float | None = None  # what a rack may draw; None: one three-phase feed
     # use
     hours_per_day: float | None = None  # None: all of them
     days_per_month: float | None = None

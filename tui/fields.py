@@ -219,6 +219,8 @@ _FIRST: dict[str, float] = {
     "money.network_price_usd": 5_000.0,
     "money.usd_per_gpu_hour": 2.0,
     "money.electricity_usd_per_kwh": 0.15,
+    "money.pue": 1.2,
+    "money.rack_kw": 15.0,
     "money.hours_per_day": 8.0,
     "money.days_per_month": 20.0,
     "money.runs_per_month": 1.0,

@@ -17,6 +17,7 @@ from engine.answer import STATUS_WORDS, holds
 from engine.flips import flip_points
 from engine.formats import FORMATS as WEIGHT_FORMATS
 from engine.plan import Plan
+from engine.power import SUPPLY_NAMES
 from engine.prospects import prospects
 from engine.recommend import fixes
 from engine.scenario import Layout, Scenario, Workload
@@ -816,17 +817,26 @@ def _offers(cost: Cost) -> Iterator[Block]:
 
 def _power(sizing: Sizing) -> Iterator[Block]:
     power = sizing.power
+    kind = f", {SUPPLY_NAMES[power.supply]}" if power.supply else ""
+    psu = UNKNOWN if power.psu_w is None else f"{words.kilowatts(power.psu_w)} ({words.supply_words(power)}{kind})"
     rows = [
         ("in all", _noted(_watts(power.total_w), power.note)),
         ("a node", _watts(power.node_w)),
-        ("supplies of a node", UNKNOWN if power.psu_w is None else f"{words.kilowatts(power.psu_w)} or more"),
+        ("supplies of a node", psu),
         ("circuits of a node", _circuits(power)),
         ("heat", UNKNOWN if power.heat_btu_h is None else f"{power.heat_btu_h:,.0f} BTU/h"),
     ]
+    if power.nodes_per_rack is not None and power.racks is not None and power.rack_w is not None:
+        of = f"(by {power.rack_units} U a node and {words.kilowatts(power.rack_w)} a rack)"
+        rows += [("nodes in a rack", f"{power.nodes_per_rack:,} {of}"), ("racks", f"{power.racks:,}")]
+    rows += [("cooling", power.cooling), ("noise", power.noise)]
     if power.pcie_lanes_needed is not None:
-        rows.append(("PCIe lanes of a node", f"{power.pcie_lanes_needed:,}"))
+        board = "" if power.pcie_lanes_board is None else f"of {power.pcie_lanes_board:,} on the board; "
+        rows.append(("PCIe lanes of a node", f"{power.pcie_lanes_needed:,} ({board}{power.slots})"))
     if power.host_memory_gib_min is not None:
         rows.append(("host memory of a node", f"{power.host_memory_gib_min:,.0f} GiB or more"))
+    if power.nvme_bytes_min is not None:
+        rows.append(("disks of a node", f"{words.size(power.nvme_bytes_min)} or more"))
     yield Heading("Power and host")
     yield Table(("", ""), tuple(rows), left=(0, 1), wrapped=1)
 
@@ -837,5 +847,5 @@ def _watts(value: float | None) -> str:
 
 def _circuits(power: Power) -> str:
     if power.circuits_per_node is None:
-        return power.circuit or UNKNOWN
-    return f"{power.circuits_per_node} of {power.circuit}" if power.circuit else str(power.circuits_per_node)
+        return UNKNOWN
+    return f"{power.circuits_per_node} of {power.circuit}{', on feed A and on feed B' if power.feeds > 1 else ''}"

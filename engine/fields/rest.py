@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from engine.fields.field import LONGEST_NOTES, LONGEST_TITLE, SERVING, TRAINING, YES_NO, Field, plain
-from engine.scenario import ServingEngine
+from engine.scenario import Region, ServingEngine
 
 RUNTIME = "RUNTIME"
 MONEY = "MONEY AND LIMITS"
@@ -188,6 +188,39 @@ MONEY_FIELDS: tuple[Field, ...] = (
         whole=False,
         empty="catalog",
         step="hundredth",
+    ),
+    Field(
+        "money.region",
+        "Region",
+        MONEY,
+        "choice",
+        "Where it stands: decides the mains, and the price of electricity where none is entered.",
+        choices=((None, "not said"), *plain(Region)),
+    ),
+    Field(
+        "money.pue",
+        "Facility over machines",
+        MONEY,
+        "number",
+        "Power of the whole hall over that of the machines in it (PUE).",
+        low=1,
+        high=5,
+        whole=False,
+        empty="catalog",
+        step="tenth",
+    ),
+    Field(
+        "money.rack_kw",
+        "Power of a rack",
+        MONEY,
+        "number",
+        "What a rack may draw; open, what one three-phase feed gives.",
+        unit="kW",
+        low=0.1,
+        high=1000,
+        whole=False,
+        empty="one feed",
+        step="tenth",
     ),
     Field(
         "money.hours_per_day",

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from engine.cost import CHECKPOINT_BYTES_PER_PARAMETER, ELECTRICITY_RULE, PUE_RULE, facility_ratio
+from engine.cost import electricity_rule, facility_ratio, facility_rule, usd_per_kwh
+from engine.disks import CHECKPOINT_BYTES_PER_PARAMETER
 from engine.parameters import count_parameters
 from engine.sizing import FigureKind, Power
 from engine.units import SECONDS_PER_HOUR
@@ -103,18 +104,19 @@ def _electricity(case: Case) -> Working:
         return unknown(figure, title, "USD", "the card's power or the price of electricity is not known")
     watts = sheet.see("total_w", power.total_w, "W", "power.total_w", "data sheet")
     used = hours(case, sheet)
-    facts = case.scenario.facts
-    facility = next((rule for rule in facts.rules if rule.id == PUE_RULE), None)
-    source = f"{facility.text}: {facility.source}" if facility is not None else "no rule in the catalog"
-    ratio = sheet.put("facility_ratio", facility_ratio(facts), "", source, "rule of thumb")
-    entered = case.scenario.money.electricity_usd_per_kwh
-    if entered:
-        price = sheet.entered("usd_per_kwh", entered, "USD")
+    scenario = case.scenario
+    if scenario.money.pue:
+        ratio = sheet.entered("facility_ratio", scenario.money.pue)
     else:
-        rule = case.scenario.facts.rule(ELECTRICITY_RULE)
-        price = sheet.put(
-            "usd_per_kwh", rule.value or 0.0, "USD", f"{rule.text} {rule.source}".strip(), "rule of thumb"
-        )
+        hall = facility_rule(scenario.facts)
+        source = f"{hall.text}: {hall.source}" if hall is not None else "no rule in the catalog"
+        ratio = sheet.put("facility_ratio", facility_ratio(scenario), "", source, "rule of thumb")
+    rule, kwh = electricity_rule(scenario.facts, scenario.money.region), usd_per_kwh(scenario)
+    if scenario.money.electricity_usd_per_kwh:
+        price = sheet.entered("usd_per_kwh", scenario.money.electricity_usd_per_kwh, "USD")
+    else:
+        words = f"{rule.text} {rule.source}".strip() if rule is not None else "no rule in the catalog"
+        price = sheet.put("usd_per_kwh", kwh or 0.0, "USD", words, "rule of thumb")
     return sheet.working(
         figure,
         title,

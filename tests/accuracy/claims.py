@@ -719,21 +719,23 @@ def power(entry: Entry, key: str) -> Iterator[Claim]:
     for name, watts in entry["gpu_w"].items():
         ours = catalog.load().accelerator(ids[name]).tdp_w
         yield Claim(key, entry["source"], f"{name}: {watts} W", f"{ours:,.0f} W", ours == watts)
-    dual = size(build(accelerator="rtx-pro-6000-workstation", gpus_per_node=2)).power.node_w or 0.0
+    dual = size(build(accelerator="rtx-pro-6000-workstation", gpus_per_node=2)).power
+    low, high = entry["psu_for_dual_600w_w"]
     yield Claim(
         key,
         entry["source"],
         "two 600 W cards want a 1,600-2,000 W supply",
-        f"{dual:,.0f} W of draw",
-        dual <= entry["psu_for_dual_600w_w"][-1] and dual > 1200,
+        f"{dual.psu_w:,.0f} W for a load of {dual.load_w:,.0f} W",
+        dual.psu_w is not None and low <= dual.psu_w <= high,
     )
-    four = (size(build(accelerator="h100-sxm", gpus_per_node=4)).power.node_w or 0.0) / 1000
+    four = size(build(accelerator="rtx-pro-6000-server", gpus_per_node=4)).power
+    delivered = (four.psu_w or 0.0) / 1000
     yield Claim(
         key,
         entry["source"],
-        "a four-GPU server wants 4-5 kW",
-        f"{four:.1f} kW (H100 SXM)",
-        within(four, entry["four_gpu_server_kw"], 0.05),
+        "a four-GPU server wants 4-5 kW of delivery",
+        f"{delivered:.1f} kW of supplies and a spare",
+        within(delivered, entry["four_gpu_server_kw"], 0.0),
     )
 
 
@@ -748,6 +750,10 @@ def lanes(entry: Entry, key: str) -> Iterator[Claim]:
         needed == 2 * entry["per_gpu"],
     )
     rules = {r.id: r for r in _facts().rules}
+    boards = {
+        name: size(build(accelerator=card, gpus_per_node=gpus)).power.pcie_lanes_board
+        for name, card, gpus in (("pc", "rtx-4090", 1), ("workstation", "rtx-pro-6000-workstation", 2))
+    }
     trpro = rules["lanes-trpro"].value
     epyc = rules["lanes-epyc-2p"].value_range
     platform = entry["platform_lanes"]
@@ -755,8 +761,8 @@ def lanes(entry: Entry, key: str) -> Iterator[Claim]:
         key,
         entry["source"],
         "Threadripper PRO: 128 lanes",
-        f"{trpro:,.0f}",
-        trpro == platform["threadripper-pro-9000wx"],
+        f"{boards['workstation']} of a workstation's board",
+        trpro == boards["workstation"] == platform["threadripper-pro-9000wx"],
     )
     yield Claim(
         key,
@@ -770,8 +776,8 @@ def lanes(entry: Entry, key: str) -> Iterator[Claim]:
         key,
         entry["source"],
         f"consumer CPUs have {consumer[0]}-{consumer[1]} lanes: not two GPUs at x16",
-        f"2 GPUs at x16 need {needed}",
-        needed is not None and needed > consumer[1],
+        f"2 GPUs at x16 need {needed}, a PC has {boards['pc']}",
+        needed is not None and needed > consumer[1] and boards["pc"] == consumer[0],
     )
 
 

@@ -109,20 +109,6 @@ def test_a_training_checkpoint_holds_the_optimizer() -> None:
     assert size(build(weights="bf16", kind="lora")).cost.checkpoint_bytes == 0
 
 
-def test_power_of_two_workstation_cards_takes_a_large_supply() -> None:
-    power = size(build(accelerator="rtx-pro-6000-workstation", gpus_per_node=2)).power
-    assert power.node_w == pytest.approx(1440.0)
-    assert power.psu_w in (1600.0, 1800.0, 2000.0)
-    assert power.circuits_per_node == 1
-    assert power.heat_btu_h == pytest.approx(1440.0 * 3.412)
-
-
-def test_an_sxm_node_takes_more_than_one_circuit() -> None:
-    power = size(build(accelerator="h100-sxm")).power
-    assert power.node_w == pytest.approx(8 * 700 * 1.82)
-    assert power.circuits_per_node == 2
-
-
 def test_electricity_feeds_the_hall_too() -> None:
     sizing = size(build(accelerator="h100-sxm"))
     watts = sizing.power.total_w

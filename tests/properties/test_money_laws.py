@@ -121,24 +121,37 @@ def test_unknown_prices_are_named_and_never_nothing() -> None:
 
 
 @pytest.mark.parametrize(("gpus", "nodes"), [(1, 1), (4, 1), (8, 2)])
-def test_power_is_the_cards_and_their_overhead(gpus: int, nodes: int) -> None:
+def test_power_is_the_cards_and_a_fixed_term_of_their_box(gpus: int, nodes: int) -> None:
     power = size(priced(gpus, nodes)).power
-    one = size(priced(1, 1)).power
     assert power.gpu_w == 350.0
-    assert power.node_w == pytest.approx(gpus * one.node_w)  # type: ignore[operator]
-    assert power.total_w == pytest.approx(nodes * power.node_w)  # type: ignore[operator]
-    assert power.heat_btu_h == pytest.approx(3.412 * power.total_w)  # type: ignore[operator]
-    assert 350.0 * gpus < power.node_w < 2 * 350.0 * gpus  # type: ignore[operator]
+    assert power.node_w is not None
+    assert power.load_w is not None
+    assert power.host_w is not None
+    assert power.load_w == pytest.approx(350.0 * gpus + power.host_w)
+    assert 0.85 * power.node_w < power.load_w < 0.97 * power.node_w  # the supplies lose the rest
+    assert power.total_w == pytest.approx(nodes * power.node_w)
+    assert power.heat_btu_h == pytest.approx(3.412 * power.total_w)
     assert power.pcie_lanes_needed == 16 * gpus
 
 
-def test_supplies_are_rated_for_four_fifths_in_steps_of_a_hundred() -> None:
+def test_each_card_in_the_same_box_adds_its_own_power() -> None:
+    four, eight = size(priced(4)).power, size(priced(8)).power
+    assert four.load_w is not None
+    assert eight.load_w is not None
+    assert eight.load_w - four.load_w == pytest.approx(4 * 350.0)
+
+
+def test_supplies_carry_the_load_at_four_fifths_and_one_stands_by() -> None:
     for gpus in (1, 2, 8):
         power = size(priced(gpus)).power
         assert power.psu_w is not None
-        assert power.node_w is not None
-        assert power.psu_w % 100 == 0
-        assert power.psu_w - 100 < power.node_w / 0.8 <= power.psu_w
+        assert power.load_w is not None
+        assert power.supply_w is not None
+        assert power.supplies is not None
+        assert power.psu_w == power.supplies * power.supply_w
+        assert power.psu_w >= power.load_w / 0.8
+        assert (power.supplies - 1) * 3300 < power.load_w / 0.8  # one less, of the largest, does not
+        assert power.supplies_spare == 1
 
 
 def test_a_circuit_carries_four_fifths_of_its_breaker() -> None:
@@ -146,7 +159,12 @@ def test_a_circuit_carries_four_fifths_of_its_breaker() -> None:
         scenario = replace(build("llama-3.1-8b", "bf16", "rtx-pro-6000-server", gpus, **LOAD), money=ENTERED)
         power = size(scenario).power
         assert power.node_w is not None
-        assert power.circuits_per_node == -(-power.node_w // (240 * 30 * 0.8))
+        for circuit in power.circuits:
+            usable = 0.8 * circuit.volts * circuit.amperes * (3**0.5 if circuit.phases == 3 else 1)
+            assert circuit.usable_w == pytest.approx(usable)
+            assert (circuit.per_node - 1) * usable < power.node_w <= circuit.per_node * usable
+        assert power.circuits_per_node == min(circuit.per_node for circuit in power.circuits)
+        assert power.feeds == 2
 
 
 def test_a_host_holds_at_least_as_much_memory_as_its_cards() -> None:

@@ -65,11 +65,12 @@ SAID = (
         "rules stated beside a figure",
     ),
     (r"60 % or more is left|from 85 %|viable 60 %|painful 25 %|the floor of 0\.60", "what the words of a scale mean"),
-    (r"240 V, 30 A|give or take [\d-]+ %|\b\d+ (?:TB|ports)\b", "names of parts and their spread"),
+    (r"\d+ V, \d+ A|give or take [\d-]+ %|\b\d+ (?:TB|ports)\b", "names of parts and their spread"),
     (r"16-bit|\b16 in embeddings|fp32|section \d\.\d|rank \d+", "how a state is kept"),
     (r"They hold together.*", "the assumptions of the article's world"),
     (r"the same TP 8", "the article's own row"),
     (r"less than 60 % of its work|sold as a rack of \d+|4-5 times", "rules and how things are sold"),
+    (r"\d+ x16 slots|one x16 slot|a board of 7|, of 7:|\(x8 and x8|air up to 30 kW", "slots and cooling in words"),
     (r"\d+ days old|\b20\d\d to (?=20)", "the date and the age of a price"),
     (r"in nodes of \d+|^\s*(?:12|24|36)\s*$|36 months", "scales"),
 )

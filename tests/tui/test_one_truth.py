@@ -128,8 +128,8 @@ def told(sizing: Sizing, studies: Studies) -> Iterator[tuple[str, str, str]]:
 INTERVALS = re.compile(r"^\D*[\d.,]+ ?[–-] ?[\d.,]+|^[\d.,]+ to [\d.,]+")
 """An interval beside a figure opens the same working."""
 OF_ANOTHER = {
-    "power.node_w": re.compile(r"[\d.]+ x$"),  # the allowance that the draw holds
-    "power.circuits_per_node": re.compile(r"240 V"),
+    "power.circuits_per_node": re.compile(r"\d+ V"),
+    "power.psu_w": re.compile(r"of [\d,]+ W"),  # the single supplies that it is the sum of
     "cost.operations_factor": re.compile(r"^\d$|^\d-\d$"),  # the range that it is taken from
     "training.mfu": re.compile(r"TFLOP/s"),  # the peak that it is a share of
     "training.tokens_per_s_gpu": re.compile(r"tokens/s$"),
@@ -233,6 +233,9 @@ ROWS: dict[str, tuple[str, ...]] = {
     "a node": ("power.node_w",),
     "supplies of a node": ("power.psu_w",),
     "heat": ("power.heat_btu_h",),
+    "nodes in a rack": ("power.nodes_per_rack",),
+    "racks": ("power.racks",),
+    "disks of a node": ("power.nvme_bytes_min",),
     "PCIe lanes of a node": ("power.pcie_lanes_needed",),
     "host memory of a node": ("power.host_memory_gib_min",),
 }

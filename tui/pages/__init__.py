@@ -79,6 +79,7 @@ def cost(sizing: Sizing, look: Look) -> list[Line]:
         money.operations(sizing, look),
         money.unknown(sizing, look),
         money.power(sizing, look),
+        money.housing(sizing, look),
     )
 
 

@@ -15,6 +15,7 @@ from tui.pages.words import (
     old,
     pays_after,
     size,
+    supply_words,
     usd,
     usd_per_hour,
     use_words,
@@ -302,26 +303,37 @@ def power(sizing: Sizing, look: Look) -> list[Line]:
     if draw.total_w is not None:
         items.append(Figure("In all", kilowatts(draw.total_w), "", "figure:power.total_w"))
     if draw.psu_w is not None:
-        items.append(Figure("Supplies", kilowatts(draw.psu_w), "per node", "figure:power.psu_w"))
+        items.append(Figure("Supplies", kilowatts(draw.psu_w), supply_words(draw), "figure:power.psu_w"))
     if draw.circuits_per_node is not None:
-        note = f"per node, {draw.circuit}"
+        note = f"{'on A and on B' if draw.feeds > 1 else 'per node'}, {draw.circuit}"
         items.append(Figure("Circuits", count(draw.circuits_per_node), note, "figure:power.circuits_per_node"))
     if draw.heat_btu_h is not None:
         items.append(Figure("Heat", f"{count(draw.heat_btu_h)} BTU/h", "to cool", "figure:power.heat_btu_h"))
-    if draw.pcie_lanes_needed is not None:
-        items.append(Figure("PCIe lanes", count(draw.pcie_lanes_needed), "per node", "figure:power.pcie_lanes_needed"))
-    if draw.host_memory_gib_min is not None:
-        items.append(
-            Figure(
-                "Host memory",
-                f"{count(draw.host_memory_gib_min)} GiB",
-                "a node, at least",
-                "figure:power.host_memory_gib_min",
-            )
-        )
     lines = [heading("POWER", look.width, look.glyphs.rule)]
     lines += figures(items, look) or [line((" unknown: no draw is published for this card", "dim"))]
-    stated = draw.circuit if draw.circuits_per_node is None else ""
-    for words in (stated, f"Node power: {draw.note}" if draw.note else ""):
-        lines += sentence(words, look.width, "dim")
+    return lines + sentence(f"Node power: {draw.note}" if draw.note else "", look.width, "dim")
+
+
+def housing(sizing: Sizing, look: Look) -> list[Line]:
+    """Where it stands and what a node holds beside its cards: racks, cooling, slots, host memory, disks."""
+    draw = sizing.power
+    items: list[Figure] = []
+    if draw.nodes_per_rack is not None and draw.rack_units is not None and draw.rack_w is not None:
+        items.append(Figure("A node's height", f"{draw.rack_units} U", "", "figure:power.rack_units"))
+        items.append(Figure("Nodes in a rack", count(draw.nodes_per_rack), "", "figure:power.nodes_per_rack"))
+        items.append(Figure("A rack's power", kilowatts(draw.rack_w), "to give", "figure:power.rack_w"))
+    if draw.racks is not None:
+        items.append(Figure("Racks", count(draw.racks), "", "figure:power.racks"))
+    if draw.pcie_lanes_needed is not None:
+        items.append(Figure("PCIe lanes", count(draw.pcie_lanes_needed), "per node", "figure:power.pcie_lanes_needed"))
+    if draw.pcie_lanes_board is not None:
+        items.append(Figure("On the board", count(draw.pcie_lanes_board), "lanes", "figure:power.pcie_lanes_board"))
+    if draw.host_memory_gib_min is not None:
+        memory = f"{count(draw.host_memory_gib_min)} GiB"
+        items.append(Figure("Host memory", memory, "a node, at least", "figure:power.host_memory_gib_min"))
+    if draw.nvme_bytes_min is not None:
+        items.append(Figure("Disks", size(draw.nvme_bytes_min), "a node, at least", "figure:power.nvme_bytes_min"))
+    lines = [heading("SPACE AND SLOTS", look.width, look.glyphs.rule), *figures(items, look)]
+    for label, words in (("Slots", draw.slots), ("Cooling", draw.cooling), ("Noise", draw.noise)):
+        lines += paragraphs(f"{label}: {words}.", look.width - 1, "dim", " ", "   ")
     return lines

@@ -95,8 +95,8 @@ PHRASES: tuple[tuple[str, tuple[str, ...]], ...] = (
     (rf"{_N}) prompt tokens for each of the answer", ("ratio(load.input_tokens,load.output_tokens)",)),
     (rf"{_N}) added nodes?: ([\d]+-[\d]+) times", ("cost.operations_factor", "cost.operations_factor")),
     # power
-    (rf"Node power: {_N} x) the GPUs' own", ("power.node_w",)),
-    (rf"node draws {_N} kW): {_N}) circuits", ("power.node_w", "power.circuits_per_node")),
+    (rf"[Nn]ode draws {_N} kW): {_N}) circuits?", ("power.node_w", "power.circuits_per_node")),
+    (rf"[Nn]ode draws {_N} kW), a rack gives {_N} kW)", ("power.node_w", "power.rack_w")),
 )
 _STATES = (
     (rf"{_N}) bytes, {_N} [TG]B)", ("states.{0}", "states.{0}")),

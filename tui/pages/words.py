@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from engine.prices import OLD_DAYS
-from engine.sizing import Cost, Interval, Sizing
+from engine.sizing import Cost, Interval, Power, Sizing
 from engine.units import GIB, count, days, digits, gib, kilowatts, percent, rate, size, usd, usd_per_hour
 from engine.units import duration as seconds
 
@@ -23,6 +23,7 @@ __all__ = [
     "seconds",
     "seconds_interval",
     "size",
+    "supply_words",
     "usd",
     "usd_per_hour",
     "users",
@@ -58,6 +59,14 @@ def seconds_interval(between: Interval) -> str:
     if between.high < 120:
         return f"{interval(between)} s"
     return f"{interval(between, 1 / 60)} min"
+
+
+def supply_words(power: Power) -> str:
+    """How a node's supplies are bought: 2 of 2,000 W and a spare."""
+    if power.supplies is None or power.supply_w is None:
+        return "of its own"
+    spare = " and a spare" if power.supplies_spare else ""
+    return f"{power.supplies} of {power.supply_w:,.0f} W{spare}"
 
 
 WAYS = (("own", "own"), ("rent", "rent"), ("reserved", "reserved"), ("spot", "spot"), ("api", "API"))
