@@ -28,7 +28,7 @@ def main() -> int:
 
     if chosen.first:
         builds = ((name, figures) for name, figures, _ in each_build())
-        for name, figures in chain(builds, each_table()):
+        for name, figures in chain(each_table(), builds):
             if moved := compare.differences(name, compare.stored(name), figures):
                 print(compare.told(moved))
                 return 1

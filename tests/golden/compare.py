@@ -52,7 +52,7 @@ def _shown(value: Any) -> str:
 def dump(value: Any, indent: int = 0) -> str:
     """JSON with sorted keys, a short row on a line of its own."""
     short = json.dumps(value, ensure_ascii=False, sort_keys=True)
-    flat_row = isinstance(value, list) and not any(isinstance(item, dict | list) for item in value)
+    flat_row = isinstance(value, list) and not _has_rows(value)
     if not isinstance(value, dict | list) or not value or (indent and (flat_row or len(short) + indent <= WIDTH)):
         return short
     pad = " " * (indent + 1)
@@ -60,6 +60,11 @@ def dump(value: Any, indent: int = 0) -> str:
         parts = [f"{pad}{json.dumps(key)}: {dump(value[key], indent + 1)}" for key in sorted(value)]
         return "{\n" + ",\n".join(parts) + "\n" + " " * indent + "}"
     return "[\n" + ",\n".join(pad + dump(item, indent + 1) for item in value) + "\n" + " " * indent + "]"
+
+
+def _has_rows(value: Any) -> bool:
+    """Whether a list holds records, however deep: one that holds lists of figures alone stays on a line."""
+    return any(isinstance(item, dict) or (isinstance(item, list) and _has_rows(item)) for item in value)
 
 
 def flat(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from catalog import Catalog
+from engine.change import change
 from engine.flips import flip_points
 from engine.hardware import Accelerator, Link, Platform
 from engine.prospects import prospects
@@ -16,7 +17,7 @@ from engine.recommend import Limits, fixes
 from engine.scenario import Scenario
 from engine.size import size
 from engine.sizing import Sizing
-from tests.golden import tables, variants
+from tests.golden import grids, tables, variants
 from tests.golden.frozen import frozen_catalog, sessions
 from tui import drift, recommended, report, session
 
@@ -101,12 +102,62 @@ def each_table() -> Iterator[tuple[str, dict[str, Any]]]:
     """(name, table) of the variants of each build that has some, and of the tables beside the builds."""
     known = frozen_catalog()
     texts = sessions()
-    for name in (*variants.SERVED, *variants.TRAINED):
-        scenario = session.parse(texts[name], file=name, known=known)
-        yield name + variants.SUFFIX, plain(variants.table_of(name, scenario, known))
-    swept = {name: tables.sweeps(name, session.parse(texts[name], file=name, known=known)) for name in tables.SWEPT}
+    bases = {name: session.parse(texts[name], file=name, known=known) for name in texts}
+    yield "grids", plain(_grids(bases, known))
+    swept = {name: tables.sweeps(name, bases[name]) for name in tables.SWEPT}
     counted = {"models": tables.models(known), "formats": tables.formats()}
     yield "tables", plain(counted | {"sweeps": swept, "articles": tables.articles()})
+    for name in (*variants.SERVED, *variants.TRAINED):
+        yield name + variants.SUFFIX, plain(variants.table_of(name, bases[name], known))
+    yield "advice", plain(grids.advised(_asked(bases, known)))
+
+
+SERVED = ("serve-8b-bf16-one-4090", "serve-deepseek-v3-tp8-pp2", "serve-70b-over-the-card", "serve-8b-replicas")
+TRAINED = ("full-8b-zero1-offload", "lora-qwen2.5-vl-ddp", "qlora-70b-nf4-two-cards", "pretrain-mixtral-8x7b-ep8")
+ADVISED: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("serve-405b-fp8-8x-h100", {}),
+    ("serve-70b-over-the-card", {}),
+    ("serve-8b-replicas", {}),
+    ("serve-gguf-mac", {}),
+    ("serve-8b-bf16-one-4090", {"workload.input_tokens": 60_000}),
+    ("serve-8b-bf16-one-4090", {"workload.tokens_per_s_user_target": 90.0, "layout.tp": 1}),
+    ("serve-qwen3-vl-8b", {"workload.concurrency": 3000}),
+    ("serve-gpt-oss-mxfp4-trtllm", {"hardware.gpus_per_node": 8}),
+    ("serve-opt-66b-volta", {"workload.concurrency": 1}),
+    ("lora-8b-one-4090", {"workload.sequence_length": 32_768}),
+    ("full-8b-zero1-offload", {"workload.micro_batch": 64}),
+    ("full-qwen2.5-zero2-8bit", {"workload.deadline_days": 0.2}),
+    ("full-70b-zero3-deadline", {"workload.deadline_days": 300.0}),
+    ("pretrain-1b-ddp", {"workload.budget_usd": 5000.0}),
+)
+"""Builds that are asked what to do about them, each as it stands or with something that goes wrong."""
+
+
+def _grids(bases: dict[str, Scenario], known: Catalog) -> dict[str, Any]:
+    served = {name: bases[name] for name in SERVED}
+    trained = {name: bases[name] for name in TRAINED}
+    alone, run = served[SERVED[0]], trained[TRAINED[0]]
+    return {
+        "money": list(grids.money_over_months()),
+        "ages": grids.ages(),
+        "bills": grids.bills(alone, known),
+        "costs": grids.costs({**served, **trained}),
+        "batches": list(grids.batches()),
+        "messages": grids.step_messages(trained),
+        "collectives": grids.collectives(known),
+        "defaults": list(grids.engine_defaults()),
+        "cards": grids.cards(known),
+        "layouts": grids.layouts(alone, run, known),
+        "serving": grids.serving_tables(served),
+        "swept": grids.sweep_values({**served, **trained}),
+        "fields": grids.fields(),
+        "words": grids.words(),
+    }
+
+
+def _asked(bases: dict[str, Scenario], known: Catalog) -> Iterator[tuple[str, Scenario]]:
+    for name, changes in ADVISED:
+        yield " ".join([name, *changes]), change(bases[name], changes, known)
 
 
 def _drifted(known: Catalog, text: str) -> dict[str, Any]:

@@ -35,6 +35,11 @@ BESIDE = {
     ),
 }  # fmt: skip
 """What the frozen catalog holds beside what the builds name: links to compare with, cards that a search may find."""
+MODELS_BESIDE = (
+    "deepseek-v4-flash", "minimax-m2.7", "qwen3.5-35b-a3b", "gemma-2-9b", "gemma-4-26b-a4b", "llama-4-scout",
+    "llama-4-maverick", "jamba-mini-1.5", "mamba-codestral-7b", "falcon-7b", "glm-5", "kimi-k2.5", "gpt-neox-20b",
+)  # fmt: skip
+"""Models of kinds that no build names: compressed and sliding caches, states beside attention, one KV head."""
 MOST_RENTALS = 4
 """Rental offers that are kept of a card."""
 
@@ -158,7 +163,7 @@ def frozen_catalog() -> Catalog:
 def _wanted() -> tuple[dict[str, set[str]], set[str]]:
     """Ids that the builds name, by section, and their models."""
     wanted: dict[str, set[str]] = {section: set(ids) for section, ids in BESIDE.items()} | {"platform": set()}
-    models: set[str] = set()
+    models = set(MODELS_BESIDE)
     for text in sessions().values():
         document = tomllib.loads(text)
         models.add(document["model"]["id"])

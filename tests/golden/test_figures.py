@@ -38,7 +38,7 @@ def test_no_figure_moved(found: dict[str, Any], name: str) -> None:
 
 
 def test_every_figure_belongs_to_a_build() -> None:
-    assert {name.removesuffix(SUFFIX) for name in FILES} == {*NAMES, "tables"}
+    assert {name.removesuffix(SUFFIX) for name in FILES} == {*NAMES, "tables", "grids", "advice"}
 
 
 def test_every_constant_is_frozen(found: dict[str, Any]) -> None:

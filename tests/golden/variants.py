@@ -10,12 +10,16 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from catalog import Catalog
+from engine.answer import missed_targets, slow, status_of
 from engine.change import change
+from engine.cost import cost
 from engine.errors import ScenarioError
 from engine.fields import FIELDS, Field
 from engine.plan import Plan, plan
+from engine.power import power
 from engine.prospects import prospects
 from engine.scenario import Scenario
+from engine.sentences import Figure, text_of
 from engine.size import size
 
 Changes = Mapping[str, Any]
@@ -156,14 +160,24 @@ TRAINING = (
 )  # fmt: skip
 
 
+COST = (
+    "buy_usd", "rent_usd_per_hour", "own_usd_per_month", "break_even_months", "break_even_runs",
+    "electricity_usd_per_month", "usd_per_million_tokens", "run_usd", "operations_factor",
+)  # fmt: skip
+
+
 def _figures(found: Plan) -> dict[str, Any]:
     layout, memory = found.layout, found.memory
+    drawn = power(found.scenario, memory.host_bytes)
+    priced = cost(found, drawn)
     line: dict[str, Any] = {
         "layout": f"{layout.tp} {layout.pp} {layout.dp} {layout.ep} {'shared' if layout.dp_attention else 'whole'}"
     }
     for which, group in (("worst", memory.per_gpu[0]), ("best", memory.per_gpu[-1])):
         line |= {f"{which}.{name}": getattr(group, f"{name}_bytes") for name in GROUP}
     line |= {name: getattr(memory, name) for name in MEMORY}
+    line |= {name: getattr(priced, name) for name in COST}
+    line |= {"power": drawn.total_w, "status": status_of(found), "missed": _missed(found), "slow": slow(found)}
     if found.serving is not None:
         serving = found.serving
         line |= {name: getattr(serving, name) for name in SERVING}
@@ -175,24 +189,24 @@ def _figures(found: Plan) -> dict[str, Any]:
     return line
 
 
+def _missed(found: Plan) -> str:
+    """What targets are missed by; a build that is not judged by them has none, yet the figures are the same."""
+    return ", ".join(f"{miss.target} {miss.got:.6g} for {miss.asked:.6g}" for miss in missed_targets(found))
+
+
 def _judged(scenario: Scenario) -> dict[str, Any]:
     sizing = size(scenario)
-    verdict, cost = sizing.verdict, sizing.cost
+    verdict = sizing.verdict
     best = verdict.recommended
     return {
         "verdict": f"{verdict.step} {verdict.answer} {'carried' if verdict.carried else 'not'} {verdict.replicas}",
         "build": "" if best is None else f"{best.nodes}x{best.gpus_per_node} {best.weights}",
         "warnings": " ".join(notice.id for notice in sizing.warnings),
         "suggestions": " ".join(item.field for item in sizing.memory.suggestions),
-        "buy": cost.buy_usd,
-        "rent": cost.rent_usd_per_hour,
-        "own_month": cost.own_usd_per_month,
-        "break_even": cost.break_even_months,
-        "own_three_years": cost.horizons[-1].own_usd,
-        "rent_three_years": cost.horizons[-1].rent_usd,
-        "electricity": cost.electricity_usd_per_month,
-        "per_million": cost.usd_per_million_tokens,
-        "power": sizing.power.total_w,
+        "own_three_years": sizing.cost.horizons[-1].own_usd,
+        "rent_three_years": sizing.cost.horizons[-1].rent_usd,
+        "rung": text_of(sizing.answer.rung),
+        "why": " ".join(part.figure for part in sizing.answer.why if isinstance(part, Figure)),
         "smallest": _smallest(scenario),
     }
 
