@@ -15,7 +15,7 @@ from engine.workings import working
 from tests.tui.builds import BUILDS
 from tests.tui.driver import app_of, running
 from tui.doc import plain
-from tui.pages.sections import flip_action, flip_short
+from tui.pages.sections import flip_action
 from tui.studies import Studies
 
 
@@ -88,7 +88,7 @@ async def test_what_was_found_is_the_same_that_the_engine_says(scenario: Scenari
         assert points == flip_points(replace(now, title="", notes=""))
         shown = " ".join(plain(row) for row in app.app.workbench.detail.lines)
         for flip in points:
-            assert flip_short(flip).split(";")[0] in " ".join(shown.split())
+            assert flip.words.partition(";")[0] in " ".join(shown.split())
 
 
 def test_a_search_given_up_leaves_no_flips(scenario: Scenario) -> None:

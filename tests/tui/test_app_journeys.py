@@ -58,7 +58,7 @@ async def test_a_builder_describes_defends_and_sends(tmp_path: Path) -> None:
         await enter(app, "workload.ttft_target_s", "2")
         await enter(app, "workload.tokens_per_s_user_target", "15")
         await enter(app, "title", "support chat")
-        assert "target" in app.text("#results")
+        assert "RUNS" in app.text("#verdict")
         await app.press("ctrl+t", "enter")
         assert "FROM" in app.text("#dialog-text")
         await app.press("escape", "ctrl+s", "ctrl+u")
@@ -131,14 +131,13 @@ async def test_all_of_it_by_mouse_alone(tmp_path: Path, monkeypatch: pytest.Monk
         assert store.sizing is not None
         assert not store.sizing.verdict.carried
 
-        await app.click("#results", "weights  ")
+        await app.click("#results", "weights ", skip=8)
         assert "FROM" in app.text("#dialog-text")
         await app.click("#dialog-keys", "back")
 
         await app.click("#tabs", "Verdict")
-        await app.click("#tabs", "Overview")
         weights = store.scenario.model.weights
-        await app.click("#results", "INT4")
+        await app.click("#results", "INT4 g128 weights")
         assert store.scenario.model.weights != weights
 
         await command(app, "Pin this build")

@@ -60,10 +60,6 @@ async def test_columns_side_by_side_do_not_tell_the_same() -> None:
         assert "Does one GPU carry it?" not in app.text("#results")
         await app.press("ctrl+t", "right")
         assert (app.app.workbench.results.page, app.app.workbench.detail.page) == ("Memory", "Verdict")
-        await app.press("left", "3")
-        assert "Does one GPU carry it?" in app.text("#results"), (
-            "the steps come back when the column shows another page"
-        )
 
 
 async def test_an_edit_that_cannot_be_sized_ends_a_search_that_was_about_to_begin() -> None:

@@ -6,20 +6,20 @@ from collections.abc import Callable
 
 from engine.sizing import Sizing
 from tui.doc import Line
+from tui.pages import brief
 from tui.pages import sections as part
 from tui.pages.look import Look
 
-TODO_HEIGHT = 6
+TODO_HEIGHT, TODO_LOW = 6, 3
+"""Lines for what to do on the Overview, so that what stands below does not jump; on a low screen."""
 
 
 def overview(sizing: Sizing, look: Look) -> list[Line]:
-    """Everything that decides, in brief: bars, what to do, speed, fabric, and the steps where no page beside has them."""
+    """What decides, in about a dozen lines: memory, what to do, money and the fabric. Speed stands in the answer above."""
     return part.spaced(
-        part.memory(sizing, look),
-        part.todo_brief(sizing, look, TODO_HEIGHT),
-        part.speed(sizing, look, brief=True),
-        part.fabric(sizing, look, part.cliff_rows(sizing, 6)),
-        part.steps(sizing, look, evidence=False) if look.beside != "Verdict" else part.model(sizing, look),
+        brief.memory(sizing, look),
+        part.todo_brief(sizing, look, TODO_LOW if look.low else TODO_HEIGHT),
+        brief.price(sizing, look) + brief.fabric(sizing, look),
     )
 
 

@@ -202,7 +202,7 @@ def legend(sizing: Sizing, width: int, glyphs: Glyphs, before: Sizing | None = N
     kept = [group.reserved_bytes for group in groups]
     lines.append(row(glyphs.free, "free", "free", "available_bytes", free, share(free)))
     if any(kept):
-        lines.append(row(glyphs.reserved, "reserved", "kept from the engine", "reserved_bytes", kept, share(kept)))
+        lines.append(row(glyphs.reserved, "reserved", "kept back", "reserved_bytes", kept, share(kept)))
     return lines
 
 

@@ -24,10 +24,13 @@ SEVERITY_STYLE = {"error": "bad", "warning": "warn", "info": "info"}
 FABRIC_STYLE = {"in-box": "good", "optimal": "good", "viable": "", "painful": "warn", "unusable": "bad"}
 
 
+LOW = 22
+
+
 class Look(NamedTuple):
     """How to draw: cells across, the glyph set, the Sizing before the last edit (for deltas), and what is studied.
 
-    beside: the page in the next column, which need not be told twice.
+    beside: the page in the next column, which need not be told twice. rows: lines in sight, 0 where there is no end.
     """
 
     width: int
@@ -35,6 +38,12 @@ class Look(NamedTuple):
     before: Sizing | None = None
     studies: Studies | None = None
     beside: str = ""
+    rows: int = 0
+
+    @property
+    def low(self) -> bool:
+        """Whether the screen is low: what can wait goes to the other pages."""
+        return 0 < self.rows < LOW
 
 
 def spans_of(sentence: Sentence, style: str = "") -> list[Span]:

@@ -146,13 +146,6 @@ def flip_points(sizing: Sizing, studies: Studies | None) -> tuple[tuple[Flip, ..
     return studies.flips.of(sizing) if studies is not None else (sizing.verdict.flips, True)
 
 
-def flip_short(flip: Flip) -> str:
-    """A flip point without the verdict that holds now: "up to 231 users; then one node at INT4"."""
-    words = flip.words.rstrip(".")
-    at = max(words.find(" up to "), words.find(" down to "))
-    return words[at + 1 :] if at >= 0 else words
-
-
 def flip_action(sizing: Sizing, flip: Flip) -> str:
     """The action text that opens the working of a flip point."""
     name = flip.field.partition(".")[2]
@@ -215,18 +208,17 @@ def apply_action(suggestion: Suggestion) -> str:
 def todo(sizing: Sizing, look: Look) -> list[Line]:
     """Warnings, most severe first, each with what fixes it; then other changes that help; then remarks."""
     rows = [row for block in _todo_blocks(sizing, look) for row in block]
-    return [_todo_heading(sizing, look), *(rows or [_nothing_to_do(False)])]
+    return [_todo_heading(sizing, look), *(rows or [_nothing_to_do()])]
 
 
-def _nothing_to_do(more: bool) -> Line:
-    words = "Nothing. What would change the answer:" if more else "Nothing: no trap applies to this build."
-    return line((f" {words}", "dim"))
+def _nothing_to_do() -> Line:
+    return line((" Nothing: no trap applies to this build.", "dim"))
 
 
 def todo_brief(sizing: Sizing, look: Look, height: int) -> list[Line]:
     """What matters most of the same in exactly `height` lines: what stands below it does not jump."""
     lines = [_todo_heading(sizing, look)]
-    blocks = _todo_blocks(sizing, look)
+    blocks = _todo_blocks(sizing, look, remarks=False)
     for number, block in enumerate(blocks):
         last = number == len(blocks) - 1
         if len(lines) + len(block) > height - (0 if last else 1):
@@ -235,22 +227,9 @@ def todo_brief(sizing: Sizing, look: Look, height: int) -> list[Line]:
             break
         lines += block
     if not blocks:
-        lines.append(_nothing_to_do(bool(flip_points(sizing, look.studies)[0])))
-    lines += _outlook(sizing, look, height - len(lines))
+        lines.append(_nothing_to_do())
+    lines += best_found(sizing, look)[: max(0, height - len(lines))]
     return lines[:height] + [BLANK] * (height - len(lines))
-
-
-def _outlook(sizing: Sizing, look: Look, room: int) -> list[Line]:
-    """What else is worth knowing, in at most `room` lines: the best build that was found, and the flip points."""
-    lines: list[Line] = []
-    better = best_found(sizing, look)
-    points, fresh = flip_points(sizing, look.studies)
-    for flip in points[: room - bool(better)]:
-        words = f"{'Holds' if fresh else 'Held '} {flip_short(flip)}"
-        words = shorten(look.glyphs.text(words), look.width - 4, look.glyphs.ellipsis)
-        bullet = (f" {look.glyphs.bullet} ", "dim")
-        lines.append(line(bullet, Span(words, "" if fresh else "dim", flip_action(sizing, flip))))
-    return [*lines, *better][: max(0, room)]
 
 
 def best_found(sizing: Sizing, look: Look) -> list[Line]:
@@ -289,13 +268,21 @@ def _todo_heading(sizing: Sizing, look: Look) -> Line:
     return heading("WHAT TO DO", look.width, look.glyphs.rule, ", ".join(tally), style)
 
 
-def _todo_blocks(sizing: Sizing, look: Look) -> list[list[Line]]:
+ANSWERED = ("no-start", "over-memory")
+"""Notices that say what the answer's first line says."""
+
+
+def _todo_blocks(sizing: Sizing, look: Look, remarks: bool = True) -> list[list[Line]]:
     told: set[tuple[str, object]] = set()
-    blocks = [_notice_lines(notice, look, told) for notice in sizing.warnings if notice.severity != "info"]
+    said = () if remarks else ANSWERED
+    wanted = [notice for notice in sizing.warnings if notice.severity != "info" and notice.id not in said]
+    blocks = [_notice_lines(notice, look, told) for notice in wanted]
     for suggestion in sizing.memory.suggestions:
         if (suggestion.field, suggestion.value) not in told:
             told.add((suggestion.field, suggestion.value))
             blocks.append(_fix_lines(suggestion, look, " "))
+    if not remarks:
+        return blocks
     return blocks + [_notice_lines(notice, look, told) for notice in sizing.warnings if notice.severity == "info"]
 
 

@@ -1,0 +1,81 @@
+"""The first page: the answer's four lines and a dozen more, few enough words to read at once, nothing said twice."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from catalog import build_scenario
+from engine.change import change
+from engine.scenario import Scenario, Workload
+from engine.size import size
+from tests.tui.builds import BUILDS, CHAT
+from tests.tui.driver import Driver, app_of, running
+from tests.tui.figures import page_lines
+from tui.doc import plain
+from tui.widgets.canvas import Canvas
+
+ASKED: dict[str, Callable[[], Scenario]] = {
+    **BUILDS,
+    "QLoRA of 70B on one card": lambda: build_scenario(
+        "llama-3.1-70b", "bf16", "rtx-4090", 1, workload=Workload(kind="qlora", total_tokens=100_000_000)
+    ),
+    "405B on 8 cards of 96 GB": lambda: build_scenario(
+        "llama-3.1-405b", "bf16", "rtx-pro-6000-server", 8, workload=replace(CHAT, concurrency=20)
+    ),
+    "R1 on two nodes": lambda: build_scenario("deepseek-r1", "fp8", "h100-sxm", 8, 2, workload=CHAT),
+    "overloaded": lambda: build_scenario("llama-3.1-70b", "fp8", "rtx-pro-6000-server", 2, workload=CHAT),
+}
+MOST_WORDS = {(80, 24): 120, (120, 36): 200}
+
+
+def _words(app: Driver) -> int:
+    """Words that are in sight on the results' side: those of the answer and of the page."""
+    seen = ""
+    for selector in ("#verdict", "#results"):
+        canvas = app.app.screen.query_one(selector, Canvas)
+        rows = canvas.lines[canvas.top : canvas.top + canvas.size.height]
+        seen += " ".join(plain(row) for row in rows) + " "
+    return len([word for word in seen.split() if re.search(r"\w", word)])
+
+
+@pytest.mark.parametrize("screen", MOST_WORDS)
+@pytest.mark.parametrize("name", ASKED)
+async def test_the_first_page_is_few_words(name: str, screen: tuple[int, int]) -> None:
+    async with running(app_of(ASKED[name]()), *screen) as app:
+        if screen[0] == 80:
+            await app.press("ctrl+t")
+        await app.settle()
+        assert app.app.screen.query_one("#results", Canvas).size.height
+        assert 40 < _words(app) < MOST_WORDS[screen]
+
+
+@pytest.mark.parametrize("name", ASKED)
+def test_the_overview_is_a_dozen_lines_or_a_few_more(name: str) -> None:
+    sizing = size(ASKED[name]())
+    for width in (60, 74, 78):
+        rows = [plain(row) for row in page_lines(sizing, None, "Overview", width)]
+        assert len(rows) <= 18
+        assert max(map(len, rows)) <= width
+        text = "\n".join(rows)
+        assert "MEMORY" in text
+        assert "WHAT TO DO" in text
+        assert "PRICE" in text
+        assert "FABRIC" in text
+        for once in ("SPEED", "tok/s", "Holds", "VERDICT"):  # the answer above says them
+            assert once not in text
+
+
+def test_a_change_of_memory_says_what_made_it() -> None:
+    from tui.glyphs import UNICODE
+    from tui.pages import overview
+    from tui.pages.look import Look
+
+    scenario = BUILDS["llama70b"]()
+    before, now = size(scenario), size(change(scenario, {"model.kv_cache": "fp8"}, scenario.facts))
+    shown = "\n".join(plain(row) for row in overview(now, Look(100, UNICODE, before)))
+    assert re.search(r"by this edit: [-+]\d+\.\d GiB", shown), shown
+    assert "by this edit" not in "\n".join(plain(row) for row in overview(now, Look(100, UNICODE)))
