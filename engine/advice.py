@@ -26,7 +26,8 @@ from engine.sentences import Part, Sentence, joined, text_of
 from engine.serving_memory import engine_settings
 from engine.sizing import Notice, Sizing, Status, Suggestion
 from engine.suggestions import advised
-from engine.units import count, days, digits, duration, gib, thousands_usd, usd
+from engine.units import FLEET, count, days, digits, duration, gib, thousands_usd, usd
+from engine.verdict import decide
 
 Changes = tuple[tuple[str, Value], ...]
 
@@ -204,6 +205,9 @@ def _brings(made: Plan) -> Sentence:
         return joined(parts, ", ")
     if made.serving is None:
         return ("no speed",)
+    if made.serving.days is not None:
+        rent = "" if made.run_usd is None else f", {usd(made.run_usd)} rented"
+        return (f"{days(made.serving.days)} for the corpus{rent}",)
     user = f"{digits(made.serving.tokens_per_s_user)} tok/s a user"
     return (f"{user}, first token {duration(made.serving.ttft_s)}",)
 
@@ -291,11 +295,14 @@ def _more_in_the_box(entered: Plan) -> Iterator[_Option]:
 
 
 def _more_boxes(entered: Plan) -> Iterator[_Option]:
-    """More nodes of the entered size, then of the largest box."""
+    """More nodes of the entered size, then of the largest box; for a date also the number that the verdict counts."""
     hardware = entered.scenario.hardware
     largest = max(hardware.gpus_per_node, largest_node(hardware))
+    build = decide(entered.scenario, entered).recommended if entered.scenario.workload.is_run else None
+    counted = (build.gpus_per_node, build.nodes) if build is not None and 1 < build.nodes < FLEET else None
     for per_node in dict.fromkeys((hardware.gpus_per_node, largest)):
-        for nodes in CLUSTER_NODES:
+        more = {counted[1]} if counted is not None and counted[0] == per_node else set()
+        for nodes in sorted({*CLUSTER_NODES, *more}):
             if nodes > hardware.nodes or (per_node > hardware.gpus_per_node and nodes >= hardware.nodes):
                 changes: dict[str, Value] = {"hardware.nodes": nodes, **_free(entered)}
                 words = f"{nodes} nodes"
@@ -317,7 +324,7 @@ def _asking_less(entered: Plan) -> Iterator[_Option]:
         if suggestion.field in ASKS_FOR_LESS:
             smaller = shown(suggestion.field, suggestion.value)
             yield _Option("less", (smaller,), dict(suggestion.changes), asks_less=True)
-    if scenario.workload.is_inference and entered.serving is not None:
+    if scenario.workload.is_inference and not scenario.workload.is_run and entered.serving is not None:
         for users in _halved(scenario.workload.concurrency):
             words = shown("workload.concurrency", users)
             far = FAR * users < scenario.workload.concurrency
@@ -333,7 +340,7 @@ def _halved(users: int) -> Iterator[int]:
 def _fewer(entered: Plan) -> Iterator[_Option]:
     """Fewer of the cards of a build that runs, the fewest first. A run without a deadline has no use for fewer."""
     hardware, work = entered.scenario.hardware, entered.scenario.workload
-    if hardware.mixed or (not work.is_inference and work.deadline_days is None):
+    if hardware.mixed or (work.is_run and work.deadline_days is None):
         return
     tried = [
         (gpus, 1) for gpus in (1, 2, 4, 8) if gpus < hardware.gpus or (hardware.nodes > 1 and gpus <= hardware.gpus)
@@ -358,7 +365,7 @@ def _fewer(entered: Plan) -> Iterator[_Option]:
 
 def _other_cards(scenario: Scenario, facts: LookUps | None) -> Generator[None, None, list[Cure]]:
     """The build of another card with the smallest whole bill, within the budget that was entered; none without a bill."""
-    within = Limits(buy_usd=scenario.workload.budget_usd) if scenario.workload.is_inference else Limits()
+    within = Limits(buy_usd=scenario.workload.budget_usd) if not scenario.workload.is_run else Limits()
     best: Cure | None = None
     for option in options(scenario, within):
         yield

@@ -167,8 +167,10 @@ def _missing(plan: Plan, misses: tuple[Miss, ...]) -> Sentence:
     told: list[Sentence] = []
     for miss in misses:
         lead, got, asked = _MISS[miss.target]
-        if miss.target == "workload.budget_usd" and plan.training is None:
+        if miss.target == "workload.budget_usd" and not plan.scenario.workload.is_run:
             got = "cost.buy_usd"  # what serves is bought, a run is rented
+        if miss.target == "workload.deadline_days" and plan.training is None:
+            got = "serving.days"
         shown = Figure(_amount(miss.target, miss.got), got)
         told.append((lead, shown, ", asked ", Figure(_amount(miss.target, miss.asked), asked)))
     rest = "; everything else is met" if len(misses) < _targets(plan.scenario.workload) else ""
@@ -177,7 +179,7 @@ def _missing(plan: Plan, misses: tuple[Miss, ...]) -> Sentence:
 
 def _targets(work: Workload) -> int:
     serving = (work.ttft_target_s, work.tokens_per_s_user_target, work.requests_per_s)
-    asked = (*(serving if work.is_inference else (work.deadline_days,)), work.budget_usd)
+    asked = (*(serving if work.is_inference else ()), work.deadline_days if work.is_run else None, work.budget_usd)
     return sum(value is not None for value in asked)
 
 
@@ -205,7 +207,7 @@ def _room(plan: Plan) -> Sentence:
         held = Figure(f"{plan.serving.served_concurrency:,}", "serving.served_concurrency")
         asked = Figure(f"{plan.scenario.workload.concurrency:,}", "load.concurrency")
         parts += [", ", held, " of ", asked, " sequences run at once"]
-    elif memory.kv_capacity_tokens and memory.kv_share is not None:
+    elif memory.kv_capacity_tokens and memory.kv_share is not None and plan.scenario.workload.corpus_tokens is None:
         needed = Figure(percent(memory.kv_share), "memory.kv_share")
         parts += [", the load takes ", needed, " of the KV"]
     return tuple(parts)
@@ -219,6 +221,11 @@ def speed_words(plan: Plan, status: Status) -> tuple[Sentence, ...]:
     speed, run = plan.serving, plan.training
     if status == "does-not-fit" or (speed is None and run is None):
         return ((NOT_STARTED,),)
+    if speed is not None and speed.days is not None:
+        length = Figure(days(speed.days), "serving.days")
+        total = Figure(f"{rate(speed.tokens_per_s_total)} tok/s", "serving.tokens_per_s_total")
+        at_once = Figure(f"{speed.served_concurrency:,}", "serving.served_concurrency")
+        return (length, " for the corpus"), (total, " written"), (at_once, " sequences at once")
     if speed is not None:
         user = Figure(f"{digits(speed.tokens_per_s_user)} tok/s a user", "serving.tokens_per_s_user")
         first = Figure(duration(speed.ttft_s), "serving.ttft_s")
@@ -234,7 +241,7 @@ def speed_words(plan: Plan, status: Status) -> tuple[Sentence, ...]:
 def price_words(plan: Plan, cost: Cost, power: Power) -> tuple[Sentence, ...]:
     """For how much: the whole bill, else the rent; of a run its rent first; and what it draws."""
     parts: list[Sentence] = []
-    if plan.training is not None and plan.fits and cost.run_usd is not None:
+    if plan.fits and cost.run_usd is not None:
         parts.append((Figure(usd(cost.run_usd), "cost.run_usd"), " rented"))
     if cost.buy_usd is not None:
         parts.append((Figure(thousands_usd(cost.buy_usd), "cost.buy_usd"), " all-in"))
@@ -282,7 +289,7 @@ _EDGES: dict[str, tuple[str, str]] = {
 
 def holds(flips: Iterable[Flip]) -> tuple[Sentence, ...]:
     """How far the verdict holds as more is asked, one sentence a flip point: `241 users`, `prompts of 59k tokens`."""
-    return tuple(_edge(flip) for flip in flips if flip.at > flip.last or flip.field in _HARDER_BELOW)
+    return tuple(_edge(flip) for flip in flips if (flip.at > flip.last) != (flip.field in _HARDER_BELOW))
 
 
 _HARDER_BELOW = ("workload.ttft_target_s", "workload.deadline_days", "workload.budget_usd")

@@ -127,8 +127,9 @@ def cost(plan: Plan, power: Power) -> Cost:
     fte = None if money.engineer_share is None else money.engineer_share * factor
     people = fte * money.engineer_usd_per_year / 12 if fte is not None and money.engineer_usd_per_year else None
     once, in_use = None, hours
-    if plan.training is not None:
-        in_use, once = run_hours(money, plan.training.gpu_hours / gpus)
+    spent = plan.run_gpu_hours
+    if spent is not None:
+        in_use, once = run_hours(money, spent / gpus)
     rates = Rates(
         buy_usd=buy,
         rent_usd_per_hour=rent,
@@ -141,8 +142,9 @@ def cost(plan: Plan, power: Power) -> Cost:
         once_hours=once,
     )
     horizons = tuple(horizon(months, in_use, rates, money) for months in HORIZONS_MONTHS)
-    crossing = _crossing(horizons, api)
-    made = rates.tokens_per_hour * hours if plan.serving is not None else None
+    # what is done a single time has no month
+    crossing = _crossing(horizons, api) if once is None else None
+    made = rates.tokens_per_hour * in_use if plan.serving is not None and once is None else None
     return Cost(
         buy_usd=buy,
         buy_note=buy_note,
@@ -168,7 +170,7 @@ def cost(plan: Plan, power: Power) -> Cost:
         whole_usd=whole_usd(lines),
         ask=_ask(lines),
         hours_per_month=in_use if once is None else once,
-        break_even_runs=break_even_runs(plan.training.gpu_hours / gpus, rates) if plan.training is not None else None,
+        break_even_runs=break_even_runs(spent / gpus, rates) if spent is not None else None,
         api_crossing_tokens_per_month=crossing,
         api_words=_api_words(plan, made, crossing),
         tokens_per_month=made,

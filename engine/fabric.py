@@ -186,7 +186,8 @@ def serving_terms(scenario: Scenario, layout: Layout, serving: Serving) -> Servi
     """The messages of a serving build and the step around them."""
     hardware, work, arch = scenario.hardware, scenario.workload, scenario.model.architecture
     engines = engine_split(layout)[0]
-    running = max(1.0, serving.served_concurrency / min(engines, work.concurrency))
+    users = serving.served_concurrency if work.corpus_tokens is not None else work.concurrency
+    running = max(1.0, serving.served_concurrency / min(engines, max(1, users)))
     batch = max(1, math.ceil(serving.served_concurrency / layout.dp / layout.pp))
     home = serving.communication_s
     # what the other requests' prompts wait on links while this one decodes

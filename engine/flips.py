@@ -59,8 +59,13 @@ CLOSE = 0.005
 def _fields(scenario: Scenario) -> tuple[str, ...]:
     workload = scenario.workload
     if workload.is_inference:
-        names = ["concurrency", "input_tokens", "output_tokens"]
-        targets = ("requests_per_s", "tokens_per_s_user_target", "ttft_target_s", "budget_usd")
+        # a corpus fills the build, whatever number of users stands beside it
+        names = ["concurrency"] if workload.corpus_tokens is None else []
+        names += ["input_tokens", "output_tokens"]
+        if workload.corpus_tokens is not None and (workload.deadline_days or workload.budget_usd) is not None:
+            names += ["total_tokens"]
+        targets = ["requests_per_s", "tokens_per_s_user_target", "ttft_target_s", "budget_usd"]
+        targets += ["deadline_days"] if workload.corpus_tokens is not None else []
         names += [n for n in targets if getattr(workload, n) is not None]
     else:
         names = ["sequence_length", "micro_batch"]
@@ -211,7 +216,7 @@ def flip_steps(scenario: Scenario) -> Iterator[Flip | None]:
     check_scenario(scenario)
     here = decide(scenario, plan(scenario))
     for name in _fields(scenario):
-        entered = getattr(scenario.workload, name)
+        entered = scenario.workload.run_tokens if name == "total_tokens" else getattr(scenario.workload, name)
         whole = isinstance(entered, int)
 
         def at(value: float, name: str = name) -> Verdict | None:

@@ -25,7 +25,8 @@ from engine.power import HOST_WORDS, board_lanes, host_of
 from engine.recommend import caveats_of, readable
 from engine.scenario import Hardware, Scenario
 from engine.sizing import Build, Notice, Power, Suggestion, Verdict
-from engine.units import GIB, digits, duration
+from engine.time_for_money import time_for_money
+from engine.units import GIB, SECONDS_PER_DAY, digits, duration
 from engine.verdict import WEIGHTS_RULE
 
 NIC_LANES = 16  # a 200 or 400 Gb/s card takes a whole x16 slot (NVIDIA ConnectX-6 and -7 data sheets)
@@ -44,7 +45,7 @@ def _memory(plan: Plan) -> Iterator[Notice]:
         yield Notice("no-start", "error", f"The engine will not start: {memory.headroom_reason}.", fix)
     elif not plan.fits:
         yield Notice("over-memory", "error", f"Does not fit: {memory.headroom_reason}.", fix)
-    elif not memory.fits and plan.serving is not None:
+    elif not memory.fits and plan.serving is not None and plan.scenario.workload.corpus_tokens is None:
         yield Notice(
             "batch-waits",
             "info",
@@ -199,6 +200,8 @@ def _shape(plan: Plan, verdict: Verdict) -> Iterator[Notice]:
             f"At {label} one node carries this: {build.words} instead of {hardware.nodes} nodes.",
             _one_node_of(plan, build),
         )
+    elif (trade := _trade(plan, verdict)) is not None:
+        yield trade
     elif hardware.nodes > 1 and build is not None and verdict.answer in ("one-gpu", "one-node"):
         yield _split_budget(plan, build)
     elif hardware.nodes > 1 and build is not None and verdict.answer == "one-node-int4":
@@ -227,6 +230,23 @@ def _shape(plan: Plan, verdict: Verdict) -> Iterator[Notice]:
             "Replicas of one node serve this load; a pipeline across nodes adds latency and a fabric.",
             _fix(plan, one_each, words),
         )
+
+
+def _trade(plan: Plan, verdict: Verdict) -> Notice | None:
+    """Fewer GPUs would do for a run that nobody set a date for: they take longer, and often cost as much."""
+    build = verdict.recommended
+    if build is None or verdict.answer not in ("one-gpu", "one-node"):
+        return None
+    small = attempt(plan.scenario, build.gpus_per_node, build.nodes).plan
+    trade = time_for_money(small, plan) if small is not None and build.weights == plan.scenario.model.weights else None
+    if trade is None:
+        return None
+    return Notice(
+        "time-for-money",
+        "info",
+        f"{build.words} would do in {duration(trade.alone_days * SECONDS_PER_DAY)}; {trade.words}. Enter a deadline to hold "
+        "the build to.",
+    )
 
 
 def _split_budget(plan: Plan, build: Build) -> Notice:

@@ -12,6 +12,7 @@ from engine.bill import buy_usd
 from engine.change import FREE_LAYOUT, Changes, change
 from engine.hardware import Facts
 from engine.layout import candidate_layouts, check_choice, splits_by_layer
+from engine.prices import run_usd
 from engine.scenario import Layout, LayoutChoice, Money, Scenario, Workload
 from engine.serving_memory import Room, Rooms, serving_memory, serving_room, serving_rooms
 from engine.serving_speed import Server, server_of, serving_speed
@@ -47,13 +48,30 @@ class Plan:
 
     @property
     def run_usd(self) -> float | None:
-        """What the training run costs at the hourly price of its GPUs; None for inference and without a price."""
+        """What a training run, or the corpus of a batch, costs at the hourly price of its GPUs; None for a use that goes
+        on and without a price."""
+        if self.serving is not None and self.serving.gpu_hours is not None:
+            return run_usd(self.scenario, self.serving.gpu_hours)
         return None if self.training is None else self.training.cost_usd
 
     @property
     def spend_usd(self) -> float | None:
-        """What a budget holds: the rent of a training run, the purchase of a build that serves; None unknown."""
-        return buy_usd(self.scenario) if self.training is None else self.run_usd
+        """What a budget holds: the rent of a run, the purchase of a build that serves; None unknown."""
+        return self.run_usd if self.scenario.workload.is_run else buy_usd(self.scenario)
+
+    @property
+    def run_gpu_hours(self) -> float | None:
+        """GPU-hours of a training run, or of the corpus of a batch; None for a use that goes on."""
+        if self.training is not None:
+            return self.training.gpu_hours
+        return None if self.serving is None else self.serving.gpu_hours
+
+    @property
+    def run_days(self) -> float | None:
+        """How long a training run, or the corpus of a batch, takes; None for a use that goes on."""
+        if self.training is not None:
+            return self.training.days
+        return None if self.serving is None else self.serving.days
 
     @property
     def over_budget(self) -> bool:
@@ -154,7 +172,7 @@ def _whatever_load(scenario: Scenario) -> Scenario:
         ttft_target_s=None,
         tokens_per_s_user_target=None,
         requests_per_s=None,
-        total_tokens=1,
+        total_tokens=None,
         deadline_days=None,
         budget_usd=None,
     )

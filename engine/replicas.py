@@ -11,7 +11,8 @@ from engine.errors import ScenarioError
 from engine.fields import MAX_NODES
 from engine.plan import Plan, resized, taken_by_users
 from engine.scenario import Money, Scenario, Workload
-from engine.units import FLEET, digits
+from engine.serving_speed import corpus_days
+from engine.units import FLEET, days, digits, fleet
 
 # From this many replicas on, a router that keeps a session where its prefix is cached pays for itself:
 # seed_claims.toml, must_scale_out, "prefix-cache-aware router".
@@ -72,10 +73,11 @@ def node_capacity(one: Plan) -> tuple[int, float]:
 def replicas_needed(scenario: Scenario, users: int, rate: float) -> int:
     """Replicas of one node that the users and the requests take, at least two."""
     workload = scenario.workload
-    by_rate = workload.requests_per_s is not None and rate > 0
+    asked = workload.rate_asked
+    by_rate = asked is not None and rate > 0
     needs = [] if by_rate and workload.kind == "batch" else [workload.concurrency / users]
-    if workload.requests_per_s is not None and rate > 0:
-        needs.append(workload.requests_per_s / rate)
+    if asked is not None and rate > 0:
+        needs.append(asked / rate)
     return max(2, math.ceil(max(needs)))
 
 
@@ -95,7 +97,7 @@ def nodes_for_deadline(scenario: Scenario, one: Plan) -> int:
     deadline = workload.deadline_days or math.inf
     unit = 1_000_000_000
     run = replace(one.scenario, workload=replace(workload, total_tokens=unit, deadline_days=None, budget_usd=None))
-    billions = workload.total_tokens / unit
+    billions = workload.run_tokens / unit
 
     def in_time(nodes: int) -> bool:
         return _days(run, nodes) * billions <= deadline
@@ -123,7 +125,9 @@ def nodes_for_deadline(scenario: Scenario, one: Plan) -> int:
 def replica_words(scenario: Scenario, users: int, rate: float, count: int) -> str:
     """What one node takes of the load, and what is left when one of them is lost."""
     workload = scenario.workload
-    asked_rate = workload.requests_per_s
+    asked_rate = workload.rate_asked
+    if workload.corpus_requests is not None and workload.deadline_days is not None and rate > 0:
+        return _corpus_words(workload, rate, count)
     by_rate = workload.kind == "batch" or (asked_rate or 0.0) * users > workload.concurrency * rate
     if asked_rate is not None and rate > 0 and by_rate:
         asked, served = asked_rate, rate
@@ -137,6 +141,19 @@ def replica_words(scenario: Scenario, users: int, rate: float, count: int) -> st
     if count >= FLEET:
         return f"{head}; in a fleet some nodes are always lost, so plan for spare ones"
     return f"{head}; a lost node leaves {math.floor(100.0 * left)} %, {count + 1} nodes keep all of it"
+
+
+def _corpus_words(workload: Workload, rate: float, count: int) -> str:
+    """What one node takes for the corpus, so many nodes, and those that are left when one is lost."""
+    alone = corpus_days(workload, rate) or 0.0
+    head = (
+        f"one node holds the model and takes {days(alone)} for the corpus, {days(workload.deadline_days or 0.0)} are asked; "
+        f"{fleet(count)} of them take {days(alone / count)}"
+    )
+    left = alone / (count - 1)
+    if left <= (workload.deadline_days or 0.0):
+        return f"{head}, and are in time without one of them"
+    return head if count >= FLEET else f"{head}, {days(left)} if one is lost from the start"
 
 
 def router(count: int) -> str:

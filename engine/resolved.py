@@ -52,6 +52,7 @@ def _training(plan: Plan, prices: tuple[float | None, float | None, float | None
     interleaved = work.pipeline_schedule == "interleaved" and plan.layout.pp > 1
     return Resolved(
         *prices,
+        total_tokens=work.run_tokens,
         gradient_accumulation=plan.training.micro_batches if plan.training is not None else None,
         lora_precision=_precision(made.weight) if made.peft else None,
         gradient_precision=_precision(made.gradient),

@@ -534,7 +534,7 @@ def strong_scaling_curve(
         speed, layout, fits = base if count == 1 else _fastest(scenario, count)
         hardware = _build_of(scenario.hardware, count)
         keep = goodput(hardware, body(scenario.model.architecture, scenario.workload.sequence_length).parameters)
-        days = scenario.workload.total_tokens / speed / keep / SECONDS_PER_DAY
+        days = scenario.workload.run_tokens / speed / keep / SECONDS_PER_DAY
         hours = days * 24 * count
         before = points[-1] if points else None
         gained = speed / before.tokens_per_s_total if before else 1.0

@@ -7,6 +7,7 @@ from typing import Literal, get_args
 
 from engine.architecture import Architecture
 from engine.hardware import Accelerator, Facts, Link, Platform
+from engine.units import SECONDS_PER_DAY
 
 Kind = Literal["serve", "batch", "lora", "qlora", "full-finetune", "pretrain"]
 Optimizer = Literal[
@@ -85,6 +86,10 @@ class Hardware:
         return self.gpus_per_node * self.nodes
 
 
+RUN_TOKENS = 1_000_000_000
+"""What a training run is trained on where nobody entered how much, tokens."""
+
+
 @dataclass(frozen=True, slots=True)
 class Workload:
     """What the build must carry. Serving and training fields live side by side; `kind` says which count.
@@ -105,7 +110,7 @@ class Workload:
     sequence_length: int = 4096
     micro_batch: int = 1
     global_batch_tokens: int = 524288
-    total_tokens: int = 1_000_000_000
+    total_tokens: int | None = None  # of a training run, None: RUN_TOKENS; of a batch its corpus, None: no end
     optimizer: Optimizer = "adamw"
     optimizer_fused: bool = True
     optimizer_in_backward: bool = False
@@ -148,6 +153,35 @@ class Workload:
     def tokens_per_request(self) -> int:
         """Prompt and answer together, tokens."""
         return self.input_tokens + self.output_tokens
+
+    @property
+    def run_tokens(self) -> int:
+        """Tokens of a run: those that it is trained on."""
+        return RUN_TOKENS if self.total_tokens is None else self.total_tokens
+
+    @property
+    def corpus_tokens(self) -> int | None:
+        """Tokens that a batch goes through, prompts and answers together; None without an end, and of other kinds."""
+        return self.total_tokens if self.kind == "batch" else None
+
+    @property
+    def corpus_requests(self) -> float | None:
+        """Requests that the corpus is: its tokens over those of a prompt and an answer; None likewise."""
+        tokens = self.corpus_tokens
+        return None if tokens is None else tokens / self.tokens_per_request
+
+    @property
+    def rate_asked(self) -> float | None:
+        """Requests a second that are asked for: as entered, or as a corpus takes to be done by its deadline."""
+        requests = self.corpus_requests
+        if requests is None or self.deadline_days is None:
+            return self.requests_per_s
+        return max(requests / (self.deadline_days * SECONDS_PER_DAY), self.requests_per_s or 0.0)
+
+    @property
+    def is_run(self) -> bool:
+        """Whether the work has an end, and so days and a rent: training, and a batch with a corpus."""
+        return not self.is_inference or self.corpus_tokens is not None
 
 
 @dataclass(frozen=True, slots=True)

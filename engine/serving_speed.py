@@ -31,7 +31,7 @@ from engine.serving_memory import Room, engine_settings
 from engine.sharding import attention_ranks, expert_group, kv_heads_on_rank, stage_weights
 from engine.sizing import Interval, Memory, Miss, Serving
 from engine.traffic import Message, communication_s, decode_traffic, prefill_traffic
-from engine.units import GB, TERA, digits, duration
+from engine.units import GB, HOURS_PER_DAY, SECONDS_PER_DAY, TERA, digits, duration
 
 DECODE_POINTS = (1, 16, 128, 1024)
 PREFILL_POINTS = (256, 2048, 16384)
@@ -568,6 +568,19 @@ class Server(NamedTuple):
         requests = self.work.requests / used if self.work.requests else 0.0
         return _under(self.rates, self.each, users / used, cap, requests, self.gather_steps)
 
+    def asked(self, users: int, memory: Memory | Room) -> tuple[Load, int]:
+        """(one of the engines under the asked load, how many of them that load reaches).
+
+        A corpus waits in a queue that never runs dry, so that it fills every engine up to its best load, whatever number
+        of users was named beside it.
+        """
+        cap, requests = self.cap(memory), self.work.corpus_requests
+        if requests is None:
+            return self.under(users, cap), min(self.engines, users)
+        used = engines_of_corpus(self.engines, requests)
+        running = min(self.best(memory)[0] or cap, max(1.0, requests / used))
+        return _under(self.rates, self.each, running, cap, 0.0, self.gather_steps), used
+
     def best(self, memory: Memory | Room) -> tuple[float, float]:
         """(users of one engine, its tokens/s) at the best load inside the targets, as `best_load`."""
         cap = self.cap(memory)
@@ -582,19 +595,19 @@ class Server(NamedTuple):
         most it can take where requests a second are asked for, so that the one that comes closest leads.
         """
         work, r, each, engines = self.work, self.rates, self.each, self.engines
-        used = min(engines, users)
         cap = self.cap(memory)
         if not _has_targets(work):
             if work.kind == "batch":
                 return engines * _under(r, each, cap, cap).tokens_per_s, True
+            used = min(engines, users)
             return used * _under(r, each, users / used, cap).tokens_per_s, True
-        now = self.under(users, cap)
+        now, used = self.asked(users, memory)
         batch, rate = work.kind == "batch", work.requests_per_s is not None
         full = _under(r, each, cap, cap) if batch or rate else now
         score = full.tokens_per_s * engines if batch else now.tokens_per_s * used
         best = _best(work.ttft_target_s, work.tokens_per_s_user_target, r, each, full, engines) if rate else (0.0, 0.0)
         most = best[1] * engines
-        if _misses(work, now, most / each.answer):
+        if _misses(work, now, most / each.answer, now.tokens_per_s * used / each.answer):
             return 1e-3 * (most if rate else score), False
         return score, True
 
@@ -619,14 +632,27 @@ def running_limit(scenario: Scenario, layout: Layout, memory: Memory | Room, r: 
     return server_of(scenario, layout, r).cap(memory)
 
 
+def engines_of_corpus(engines: int, requests: float) -> int:
+    """Of so many engines those that a corpus of so many requests keeps busy."""
+    return min(engines, max(1, math.ceil(requests)))
+
+
+def corpus_days(work: Workload, requests_per_s: float) -> float | None:
+    """Days that the corpus of a batch takes at so many requests a second; None without a corpus."""
+    requests = work.corpus_requests
+    return None if requests is None else requests / requests_per_s / SECONDS_PER_DAY
+
+
 def _has_targets(work: Workload) -> bool:
+    if work.corpus_tokens is not None and work.deadline_days is not None:
+        return True
     return not (work.ttft_target_s is work.tokens_per_s_user_target is work.requests_per_s is None)
 
 
-def _misses(work: Workload, state: Load, most_requests_per_s: float) -> tuple[Miss, ...]:
-    """The targets that a load misses: of the first token, of tokens/s per user, of requests/s.
+def _misses(work: Workload, state: Load, most_requests_per_s: float, requests_per_s: float) -> tuple[Miss, ...]:
+    """The targets that a load misses: of the first token, of tokens/s per user, of requests/s, and a corpus its deadline.
 
-    most_requests_per_s: of all engines at their best load; 0 has none.
+    most_requests_per_s: of all engines at their best load; 0 has none. requests_per_s: of all engines under this load.
     """
     first, user, rate = work.ttft_target_s, work.tokens_per_s_user_target, work.requests_per_s
     missed = []
@@ -636,6 +662,9 @@ def _misses(work: Workload, state: Load, most_requests_per_s: float) -> tuple[Mi
         missed.append(Miss("workload.tokens_per_s_user_target", user, 1 / state.inter_token_s))
     if rate is not None and 0.0 < most_requests_per_s < rate:
         missed.append(Miss("workload.requests_per_s", rate, most_requests_per_s))
+    length, deadline = corpus_days(work, requests_per_s), work.deadline_days
+    if length is not None and deadline is not None and length > deadline:
+        missed.append(Miss("workload.deadline_days", deadline, length))
     return tuple(missed)
 
 
@@ -643,6 +672,9 @@ _MISS_WORDS: Mapping[str, Callable[[Miss], str]] = {
     "workload.ttft_target_s": lambda miss: f"first token after {duration(miss.got)}, target {duration(miss.asked)}",
     "workload.tokens_per_s_user_target": lambda miss: f"{digits(miss.got)} tokens/s per user, target {miss.asked:g}",
     "workload.requests_per_s": lambda miss: f"at most {digits(miss.got)} requests/s, target {miss.asked:g}",
+    "workload.deadline_days": lambda miss: (
+        f"the corpus takes {duration(miss.got * SECONDS_PER_DAY)} against a deadline of {digits(miss.asked)} days"
+    ),
 }
 
 
@@ -658,15 +690,15 @@ def serving_speed(scenario: Scenario, layout: Layout, memory: Memory, server: Se
     """
     server = server or server_of(scenario, layout)
     work, r, each, engines = scenario.workload, server.rates, server.each, server.engines
-    used = min(engines, work.concurrency)
     cap = server.cap(memory)
-    now = server.under(work.concurrency, cap)
+    now, used = server.asked(work.concurrency, memory)
     full = _under(r, each, cap, cap)
     best, best_total = _best(work.ttft_target_s, work.tokens_per_s_user_target, r, each, full, engines)
     token, first = now.inter_token_s, now.ttft_s
     total = now.tokens_per_s * used
     # requests that arrive fill the build up to its best load, whatever number of users was named beside them
-    misses = _misses(work, now, best_total * engines / each.answer)
+    misses = _misses(work, now, best_total * engines / each.answer, total / each.answer)
+    length = corpus_days(work, total / each.answer)
     step = now.step
     best_users = int(best * engines + 1e-6)  # whole users, of which each engine has its part
     latency = not (work.ttft_target_s is work.tokens_per_s_user_target is None)
@@ -686,6 +718,9 @@ def serving_speed(scenario: Scenario, layout: Layout, memory: Memory, server: Se
         best_requests_per_s=best_total * engines / each.answer,
         most_at_once=int(full.running * engines),
         users_within_targets=min(best_users, memory.users_that_fit) if latency else None,
+        corpus_requests=work.corpus_requests,
+        days=length,
+        gpu_hours=None if length is None else length * HOURS_PER_DAY * scenario.hardware.gpus,
         ttft_interval=_interval(first, "ttft", scenario),
         inter_token_interval=_interval(token, "inter_token", scenario),
         tokens_per_s_interval=_interval(total, "tokens_per_s", scenario),

@@ -220,6 +220,8 @@ class Serving:
     best_*: the best load inside the person's latency targets, 0 when one user already misses them; without latency
     targets, the most that run at once. users_within_targets: users that this layout carries: inside the latency targets
     with the KV of each at its full length; None without latency targets.
+    A batch with a corpus keeps every replica at its best load until the corpus is done, whatever number of users is named:
+    that is then its asked load, and days and gpu_hours are of the whole corpus.
     """
 
     ttft_s: float
@@ -251,6 +253,18 @@ class Serving:
     most_at_once: int = 0
     best_requests_per_s: float = 0.0
     users_within_targets: int | None = None
+    # a batch with a corpus
+    corpus_requests: float | None = None
+    days: float | None = None
+    gpu_hours: float | None = None  # of all GPUs of the build, for these days
+
+    @property
+    def days_interval(self) -> Interval | None:
+        """Of the days that a corpus takes, from that of the speed; None without one, or where the speed has none."""
+        low, high = self.tokens_per_s_interval.low, self.tokens_per_s_interval.high
+        if self.days is None or low <= 0 or high <= 0:
+            return None
+        return Interval(*(self.days * self.tokens_per_s_total / bound for bound in (high, low)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -576,7 +590,7 @@ class Cost:
     usd_per_million_tokens: float | None = None
     api_usd_per_million_tokens: float | None = None
     api_note: str = ""
-    run_usd: float | None = None  # a training run at the rental price
+    run_usd: float | None = None  # a training run, or the corpus of a batch, at the rental price
     break_even_months: float | None = None
     electricity_usd_per_month: float | None = None
     checkpoint_bytes: int = 0  # one training checkpoint with its optimizer states
@@ -645,6 +659,7 @@ class Power:
 class Resolved:
     """What each setting or price is that a person may leave open: as entered or, where open, as filled in.
 
+    total_tokens: of a training run.
     Prices are the catalog's own, whatever was entered. None: unknown, or nothing that this workload has.
     """
 
@@ -655,6 +670,7 @@ class Resolved:
     max_model_len: int | None = None
     max_num_seqs: int | None = None
     max_num_batched_tokens: int | None = None
+    total_tokens: int | None = None
     gradient_accumulation: int | None = None
     lora_precision: str | None = None
     gradient_precision: str | None = None

@@ -58,6 +58,8 @@ SERVING_FIGURES: tuple[Figure, ...] = (
     "memory_share",
     "usd_per_million_tokens",
 )
+CORPUS_FIGURES: tuple[Figure, ...] = ("days", "run_usd")
+"""Beside those of serving, for a batch with a corpus."""
 TRAINING_FIGURES: tuple[Figure, ...] = (
     "tokens_per_s_total",
     "tokens_per_s_gpu",
@@ -120,9 +122,18 @@ class SweepFlip:
     after: str
 
 
+def figures(scenario: Scenario) -> tuple[Figure, ...]:
+    """The figures of a sweep of this kind of work: a batch with a corpus has days and a rent, as a run has."""
+    if not scenario.workload.is_inference:
+        return TRAINING_FIGURES
+    return (*CORPUS_FIGURES, *SERVING_FIGURES) if scenario.workload.is_run else SERVING_FIGURES
+
+
 def fields(scenario: Scenario) -> tuple[str, ...]:
     """Dotted keys that a sweep makes sense of for this workload and build."""
-    work = _SERVING if scenario.workload.is_inference else _TRAINING
+    work: tuple[str, ...] = _SERVING if scenario.workload.is_inference else _TRAINING
+    if scenario.workload.corpus_tokens is not None:
+        work = tuple(field for field in work if field != "workload.concurrency")  # the corpus fills the build
     hardware = scenario.hardware
     left_out = []
     if hardware.gpus_per_node == 1:
@@ -228,7 +239,7 @@ def _figures(value: Value, found: Plan, verdict: Verdict) -> SweepPoint:
         serving.ttft_s if serving is not None else None,
         money.usd_per_million_tokens,
         training.tokens_per_s_gpu if training is not None else None,
-        training.days if training is not None else None,
+        found.run_days,
         training.mfu if training is not None else None,
         money.run_usd,
     )

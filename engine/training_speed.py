@@ -740,7 +740,7 @@ def training_speed(scenario: Scenario, layout: Layout, memory: Memory, made: Ste
     per_gpu = made.tokens_per_s / gpus
     alone = single_gpu_tokens_per_s(architecture, hardware, workload)
     keep = goodput(hardware, body(architecture, workload.sequence_length).parameters)
-    days = workload.total_tokens / made.tokens_per_s / keep / SECONDS_PER_DAY
+    days = workload.run_tokens / made.tokens_per_s / keep / SECONDS_PER_DAY
     gpu_hours = days * 24 * hardware.gpus
     r = rates(hardware.accelerator, workload.compute_dtype, workload.software)
     low, high = FITTED.intervals[interval_group(architecture, workload)]

@@ -13,6 +13,7 @@ TERA: Final = 10**12
 MICROSECOND: Final = 1e-6
 SECONDS_PER_HOUR: Final = 3600
 SECONDS_PER_DAY: Final = 86400
+HOURS_PER_DAY: Final = 24
 
 
 def digits(value: float, significant: int = 3) -> str:

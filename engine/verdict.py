@@ -21,7 +21,8 @@ from engine.scaling import FLOOR, scaling_table
 from engine.scenario import Layout, LayoutChoice, Scenario
 from engine.serving_memory import COMFORTABLE_WEIGHTS, RULE_WEIGHTS
 from engine.sizing import Answer, Build, Evidence, Step, Verdict
-from engine.units import FLEET, GIB, SECONDS_PER_DAY, digits, duration, fleet
+from engine.time_for_money import time_for_money
+from engine.units import FLEET, GIB, SECONDS_PER_DAY, days, digits, duration, fleet
 
 # The share of a card that weights should leave for KV and everything else: seed_claims.toml, rule.weights_share.
 WEIGHTS_RULE = (COMFORTABLE_WEIGHTS, RULE_WEIGHTS)
@@ -52,6 +53,7 @@ EVIDENCE_FIGURES = {
     "peak on the worst GPU": "memory.peak_bytes",
     "speed": "serving.tokens_per_s_user",
     "run": "training.days",
+    "corpus": "serving.days",
 }
 """The figure that a line of evidence rests on, by what the line is about: an id of `engine.workings`."""
 
@@ -155,7 +157,7 @@ def decide(scenario: Scenario, entered: Plan) -> Verdict:
     high = _at_high_precision(scenario)
     findings = _findings(scenario, high, entered)
     end = next((finding for finding in findings if finding.yes), None)
-    answer, headline, build = _say(scenario, high, findings, end)
+    answer, headline, build = _say(scenario, high, findings, end, entered)
     deciding = end or _closest(findings)
     return Verdict(
         step=deciding.number if end is not None else 5,
@@ -220,7 +222,8 @@ def _load_step(scenario: Scenario, holder: Attempt, frontier: bool) -> _Finding:
         clause = replica_words(scenario, users, rate, count)
         node = resized(scenario, one.scenario.hardware.gpus_per_node)
         # a bill, not a build that anybody enters: it may be of more nodes than a scenario holds
-        price = buy_usd(replace(node, hardware=replace(node.hardware, nodes=count)))
+        bought = replace(node, hardware=replace(node.hardware, nodes=count))
+        price = None if scenario.workload.is_run else buy_usd(bought)  # more nodes of a run are rented for less long
         if price is not None and scenario.workload.budget_usd is not None and price > scenario.workload.budget_usd:
             return no(f"{fleet(count)} nodes are {_over(scenario, price)}")
     else:
@@ -288,7 +291,7 @@ def _frontier_step(scenario: Scenario, frontier: bool, spread: Attempt | None, e
     if found.training is None:
         return _Finding(5, question, True, "no layout of this card trains it: plan SXM nodes on NDR", spread)
     days = scenario.workload.deadline_days or FRONTIER_DAYS
-    tokens = scenario.workload.total_tokens
+    tokens = scenario.workload.run_tokens
     amount = f"{tokens / 1e12:,.3g}T" if tokens >= 1e12 else f"{tokens / 1e9:,.3g}B"
     card = scenario.hardware.accelerator.label
     gpus = _frontier_gpus(scenario, found)
@@ -323,6 +326,8 @@ def _why(found: Attempt) -> str:
         pinned, free = layout_words(found.pinned.layout), layout_words(found.plan.layout)
         return f"no with {pinned}, as pinned; yes with {free}: {found.plan.memory.headroom_reason}"
     memory, worst = found.plan.memory, found.plan.memory.worst
+    if found.plan.fits and found.plan.serving is not None and found.plan.serving.days is not None:
+        return _missed(found.plan) or f"{memory.headroom_reason}; the corpus takes {days(found.plan.serving.days)}"
     if not found.plan.fits:
         workload = found.plan.scenario.workload
         if workload.is_inference and memory.starts:
@@ -356,7 +361,7 @@ def _missed(found: Plan) -> str:
 
 def _over(scenario: Scenario, usd: float) -> str:
     """What a run or a purchase costs, against the budget that it is over."""
-    what = "to buy" if scenario.workload.is_inference else "of GPU time"
+    what = "of GPU time" if scenario.workload.is_run else "to buy"
     return f"${usd:,.0f} {what} against a budget of ${scenario.workload.budget_usd or 0.0:,.0f}"
 
 
@@ -411,6 +416,8 @@ def _evidence(found: Attempt) -> tuple[Evidence, ...]:
     if serving is not None:
         speed = f"{digits(serving.tokens_per_s_user)} tokens/s a user, TTFT {duration(serving.ttft_s)}"
         lines.append(Evidence("speed", speed, "fitted"))
+        if serving.days is not None:
+            lines.append(Evidence("corpus", duration(serving.days * SECONDS_PER_DAY), "fitted"))
         if found.plan.scenario.workload.requests_per_s is not None:
             most = f"{digits(serving.best_requests_per_s)} requests/s"
             lines.append(Evidence("at the best load", most, "fitted"))
@@ -463,19 +470,23 @@ def _assumed(scenario: Scenario) -> tuple[str, ...]:
     workload = scenario.workload
     assumed: list[str] = []
     if workload.is_inference:
-        if workload.ttft_target_s is None and workload.tokens_per_s_user_target is None:
+        if workload.ttft_target_s is workload.tokens_per_s_user_target is workload.corpus_tokens is None:
             assumed.append("no latency target: any speed counts as met")
         if workload.requests_per_s is None and workload.kind == "serve":
             assumed.append(f"the load is {workload.concurrency:,} users at once, each always waiting for an answer")
-        if workload.budget_usd is not None and buy_usd(scenario) is None:
+        if workload.deadline_days is not None and workload.kind == "batch" and not workload.is_run:
+            assumed.append("the deadline is not held: no corpus is entered, tokens in all")
+        if workload.corpus_tokens is not None and workload.deadline_days is None:
+            assumed.append("no deadline: any duration counts as met")
+        if workload.budget_usd is not None and not workload.is_run and buy_usd(scenario) is None:
             assumed.append("the budget is not held: nobody states a price of this card, and none is entered")
     else:
         if workload.deadline_days is None and _is_frontier(scenario):
             assumed.append(f"no deadline: {FRONTIER_DAYS:.0f} days are planned for")
         elif workload.deadline_days is None:
             assumed.append("no deadline: any duration counts as met")
-        if workload.budget_usd is not None and usd_per_gpu_hour(scenario)[0] is None:
-            assumed.append("the budget is not held: nobody rents this GPU out, and no price is entered")
+    if workload.is_run and workload.budget_usd is not None and usd_per_gpu_hour(scenario)[0] is None:
+        assumed.append("the budget is not held: nobody rents this GPU out, and no price is entered")
     return tuple(assumed)
 
 
@@ -516,7 +527,7 @@ def _other_layout(scenario: Scenario, found: Attempt) -> Layout | None:
 
 
 def _say(
-    scenario: Scenario, high: Scenario, findings: list[_Finding], end: _Finding | None
+    scenario: Scenario, high: Scenario, findings: list[_Finding], end: _Finding | None, entered: Plan
 ) -> tuple[Answer, str, Build]:
     """Answer, headline and the recommended build for the step that ended the flow."""
     hardware, model = scenario.hardware, scenario.model
@@ -540,7 +551,10 @@ def _say(
     assert found is not None
     if end.number == 0:
         spare = hardware.gpus - 1
+        trade = time_for_money(found.plan, entered) if found.plan is not None else None
         extra = "" if not spare else "; the other is spare" if spare == 1 else f"; the other {spare} are spare"
+        if trade is not None:
+            extra = f" ({duration(trade.alone_days * SECONDS_PER_DAY)}); {trade.words}"
         return (
             "one-gpu",
             f"One GPU{_only_just(found)}: {at} on 1x {card}{extra}",
@@ -566,6 +580,8 @@ def _say(
         if not inference:
             spread_over = f"{fleet(end.replicas)} nodes of {found.build}"
             return "replicas", f"{head}: {spread_over}, data parallel over {hardware.inter_link.name}", build
+        if scenario.workload.corpus_tokens is not None:
+            return "replicas", f"{head}: {build.words}, each with its part of the corpus, no fabric", build
         return "replicas", f"{head}: {build.words}, {router(end.replicas)} in front, no fabric", build
     just = _only_just(found)
     few = "INT4" if weights == INT4_FORMAT else FORMATS[weights].label
@@ -579,7 +595,10 @@ def _say(
             head = f"One node{just}: {model.name} on {found.build}, even at {label}"
         elif end.number == 1:
             head = f"One node at {label}{just}: {model.name} on {found.build}"
-    if hardware.nodes > 1:
+    trade = time_for_money(found.plan, entered) if found.plan is not None else None
+    if trade is not None:
+        head += f" ({duration(trade.alone_days * SECONDS_PER_DAY)}); {trade.words}"
+    elif hardware.nodes > 1:
         head += f", not {hardware.nodes} nodes of {hardware.gpus_per_node}"
     elif found.gpus_per_node > hardware.gpus:
         head += f"; {hardware.gpus} {'is' if hardware.gpus == 1 else 'are'} too few"

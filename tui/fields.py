@@ -9,7 +9,7 @@ from typing import Any
 from catalog import Catalog, build_scenario
 from engine.change import value_of
 from engine.fields import FIELDS as TABLE
-from engine.fields import UNSET, Field, StepRule
+from engine.fields import UNSET, Field, StepRule, worded
 from engine.scenario import Scenario
 from engine.sizing import Sizing
 from tui import numbers
@@ -41,6 +41,8 @@ _SHOWN_WHEN: dict[str, Callable[[Scenario], bool]] = {
     "workload.virtual_stages": lambda scenario: (
         _pipelined(scenario) and scenario.workload.pipeline_schedule == "interleaved"
     ),
+    "workload.deadline_days": lambda scenario: scenario.workload.is_run or scenario.workload.deadline_days is not None,
+    "money.runs_per_month": lambda scenario: scenario.workload.is_run,
     "money.network_price_usd": lambda scenario: scenario.hardware.nodes > 1,
 }
 """Fields that the build has no use for at times, beside the kind of the workload."""
@@ -56,7 +58,7 @@ def applies(scenario: Scenario, field: Field) -> bool:
 
 def shown(scenario: Scenario) -> list[Field]:
     """The fields that apply to a scenario, in order."""
-    return [field for field in FIELDS if applies(scenario, field)]
+    return [worded(field, scenario.workload.kind) for field in FIELDS if applies(scenario, field)]
 
 
 def current(scenario: Scenario, field: Field) -> Any:
@@ -213,6 +215,7 @@ _FIRST: dict[str, float] = {
     "workload.overlap": 0.5,
     "workload.gradient_accumulation": 1,
     "workload.deadline_days": 7.0,
+    "workload.total_tokens": 1_000_000_000,
     "workload.budget_usd": 100_000.0,
     "money.gpu_price_usd": 10_000.0,
     "money.host_price_usd": 10_000.0,

@@ -45,10 +45,12 @@ PRESETS = (
     Preset("--ttft", "workload.ttft_target_s", numbers.seconds, "target: first token within, s"),
     Preset("--user-rate", "workload.tokens_per_s_user_target", numbers.decimal, "target: tokens/s a user"),
     Preset("--sequence", "workload.sequence_length", numbers.whole, "training: sequence length, tokens"),
-    Preset("--tokens", "workload.total_tokens", numbers.whole, "training: tokens in all"),
+    Preset(
+        "--tokens", "workload.total_tokens", numbers.whole, "tokens of the training run, or of the corpus of a batch"
+    ),
     Preset("--optimizer", "workload.optimizer", str, "training: adamw, adamw-8bit, ..."),
     Preset("--sharding", "workload.sharding", str, "training: ddp, zero1, zero2 or zero3"),
-    Preset("--deadline", "workload.deadline_days", numbers.days, "target: done within, days"),
+    Preset("--deadline", "workload.deadline_days", numbers.days, "target: run or corpus done within, days"),
     Preset("--tp", "layout.tp", numbers.whole, "tensor parallel, else automatic"),
     Preset("--pp", "layout.pp", numbers.whole, "pipeline parallel, else automatic"),
     Preset("--dp", "layout.dp", numbers.whole, "data parallel, else automatic"),

@@ -307,18 +307,24 @@ def workload_line(scenario: Scenario, run: Training | None = None) -> str:
             f"{load.kind}: {load.concurrency:,} users at once, {load.input_tokens:,} tokens in, "
             f"{load.output_tokens:,} out"
         )
-        targets = (
+        targets: tuple[tuple[str, float | None], ...] = (
             ("first token within {:g} s", load.ttft_target_s),
             ("{:g} tokens/s for each user", load.tokens_per_s_user_target),
             ("{:g} requests/s", load.requests_per_s),
+            ("done in {:g} days", load.deadline_days if load.corpus_tokens is not None else None),
         )
+        if load.corpus_tokens is not None:
+            text = (
+                f"{load.kind}: {words.count(load.corpus_tokens)} tokens of prompts and answers, "
+                f"{load.input_tokens:,} tokens in, {load.output_tokens:,} out"
+            )
     else:
         text = (
-            f"{load.kind}: {words.count(load.total_tokens)} tokens in sequences of {load.sequence_length:,}, "
+            f"{load.kind}: {words.count(load.run_tokens)} tokens in sequences of {load.sequence_length:,}, "
             f"{_a_step(load, run)}, {load.optimizer}, {load.sharding}, "
             f"{load.recompute} recomputation"
         )
-        targets = (("done in {:g} days", load.deadline_days), ("", None), ("", None))
+        targets = (("done in {:g} days", load.deadline_days),)
     wanted = [phrase.format(value) for phrase, value in targets if value is not None]
     if load.budget_usd is not None:
         wanted.append(f"within {words.usd(load.budget_usd)}")
@@ -535,6 +541,17 @@ def _within(serving: Serving) -> str:
     return f"{told}, {words.rate(serving.best_tokens_per_s_total)} tokens/s"
 
 
+def _corpus_rows(serving: Serving) -> Iterator[tuple[str, str]]:
+    """What the corpus of a batch comes to."""
+    if serving.days is None or serving.corpus_requests is None or serving.gpu_hours is None:
+        return
+    yield "requests of the corpus", words.count(serving.corpus_requests)
+    between = serving.days_interval
+    spread = "" if between is None else f" (80 % interval {words.days(between.low)} to {words.days(between.high)})"
+    yield "time for the corpus", f"{words.days(serving.days)}{spread}"
+    yield "GPU-hours", words.count(serving.gpu_hours)
+
+
 def _serving(serving: Serving) -> Iterator[Block]:
     yield Heading("Serving speed (fitted)")
     meets = {True: "met", False: "missed: " + "; ".join(serving.missed), None: "none given"}[serving.meets_targets]
@@ -544,6 +561,7 @@ def _serving(serving: Serving) -> Iterator[Block]:
         ("tokens/s for a user", words.rate(serving.tokens_per_s_user)),
         ("tokens/s in all", _between(words.rate(serving.tokens_per_s_total), serving.tokens_per_s_interval)),
         ("requests/s", words.digits(serving.requests_per_s)),
+        *_corpus_rows(serving),
         ("users running, of those asked", words.count(serving.served_concurrency)),
         (
             "at most at once, as answers grow",

@@ -103,9 +103,9 @@ class Sweep:
 
     def shown(self, scenario: Scenario) -> Figure:
         """The figure to draw: the chosen one where this kind of work has it, else the first."""
-        from engine.sweep import SERVING_FIGURES, TRAINING_FIGURES
+        from engine.sweep import figures
 
-        offered = SERVING_FIGURES if scenario.workload.is_inference else TRAINING_FIGURES
+        offered = figures(scenario)
         return self.figure if self.figure in offered else offered[0]
 
     def stale(self, scenario: Scenario) -> bool:

@@ -6,6 +6,7 @@ stands nowhere else. Pure data: how a field is shown and typed is the business o
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from engine.errors import ScenarioError
@@ -14,7 +15,7 @@ from engine.fields.detail import DETAIL_FIELDS
 from engine.fields.field import LONGEST_ID, UNSET, Field, FieldKind, StepRule, Value, brief, nearest_of
 from engine.fields.rest import MONEY_FIELDS, RUNTIME_FIELDS, SESSION_FIELDS
 from engine.fields.work import KIND_WORDS, WORKLOAD_FIELDS
-from engine.scenario import Scenario
+from engine.scenario import Kind, Scenario
 
 __all__ = [
     "BY_KEY",
@@ -33,6 +34,7 @@ __all__ = [
     "checked",
     "field_of",
     "nearest_of",
+    "worded",
 ]
 
 FIELDS: tuple[Field, ...] = (
@@ -46,6 +48,22 @@ FIELDS: tuple[Field, ...] = (
     *SESSION_FIELDS,
 )
 BY_KEY: dict[str, Field] = {field.key: field for field in FIELDS}
+_OF_A_BATCH: dict[str, Field] = {
+    "workload.total_tokens": replace(
+        BY_KEY["workload.total_tokens"],
+        label="Corpus",
+        help="Tokens of the whole corpus, prompts and answers together: 5B is 5B / (prompt + answer) requests. Empty: no end.",
+        empty="none",
+    ),
+    "workload.deadline_days": replace(
+        BY_KEY["workload.deadline_days"], help="Days in which the corpus must be done. Leave empty for none."
+    ),
+}
+
+
+def worded(field: Field, kind: Kind) -> Field:
+    """The field as it is called in one kind of workload: what training calls its run is a corpus to a batch."""
+    return _OF_A_BATCH.get(field.key, field) if kind == "batch" else field
 
 
 def field_of(key: str) -> Field:

@@ -156,7 +156,8 @@ WORKLOAD_FIELDS: tuple[Field, ...] = (
         "Tokens to train on in all. 1.5T and 300M are understood.",
         unit="tokens",
         high=1e18,
-        kinds=TRAINING,
+        empty="auto",
+        kinds=(*TRAINING, "batch"),
     ),
     Field("workload.lora_rank", "LoRA rank", WORKLOAD, "number", "Rank of the adapters.", high=65536, kinds=ADAPTERS),
     Field(

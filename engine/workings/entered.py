@@ -30,7 +30,8 @@ def load(case: Case, name: str) -> Working:
     if name == "max_model_len":
         return _longest(case)
     title, unit = LOAD[name]
-    value = getattr(case.scenario.workload, name)
+    work = case.scenario.workload
+    value = work.run_tokens if name == "total_tokens" and not work.is_inference else getattr(work, name)
     if value is None:
         raise KeyError(f"load.{name}")
     sheet = Sheet()

@@ -73,9 +73,9 @@ def _speed(case: Case, point: ScalingPoint) -> Working:
 
 def _days(case: Case, point: ScalingPoint) -> Working:
     sheet, work = Sheet(), case.scenario.workload
-    tokens = sheet.entered("tokens", work.total_tokens, "tokens")
+    tokens = sheet.entered("tokens", work.run_tokens, "tokens")
     speed = sheet.see("tokens_s", point.tokens_per_s_total, "tokens/s", f"curve.{point.gpus}.tokens_per_s")
-    keep = work.total_tokens / point.tokens_per_s_total / SECONDS_PER_DAY / point.days
+    keep = work.run_tokens / point.tokens_per_s_total / SECONDS_PER_DAY / point.days
     good = sheet.put("goodput", keep, "", "share left by failures and checkpoints: engine.training_speed", "fitted")
     day = sheet.put("seconds_a_day", SECONDS_PER_DAY, "s", "by definition")
     return sheet.working(
@@ -354,7 +354,7 @@ def smallest(case: Case, name: str) -> Working:
         title = "The smallest build in time"
         return sheet.working("smallest.gpus", title, found.gpus, "GPUs", what, f"{nodes} * {each}", "fitted", SMALLEST)
     if name == "days":
-        tokens = sheet.entered("tokens", case.scenario.workload.total_tokens, "tokens")
+        tokens = sheet.entered("tokens", case.scenario.workload.run_tokens, "tokens")
         source = f"{where}: engine.training_speed"
         speed = sheet.put("tokens_s", run.tokens_per_s_total, "tokens/s", source, "fitted")
         good = sheet.put("goodput", run.goodput, "", "share left by failures and checkpoints", "fitted")

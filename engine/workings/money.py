@@ -23,6 +23,7 @@ from engine.workings.use import (
     operations_fte,
     operations_month,
     own_month,
+    put_gpu_hours,
     tokens_month,
 )
 from engine.workings.use import cost_of as _cost
@@ -201,11 +202,11 @@ def _api(case: Case) -> Working:
 
 
 def _run(case: Case) -> Working:
-    cost, sheet, training = _cost(case), Sheet(), case.plan.training
+    cost, sheet = _cost(case), Sheet()
     figure, title = "cost.run_usd", "Rent of the run"
-    if cost.run_usd is None or training is None:
-        return unknown(figure, title, "USD", "needs a rental price and a training run")
-    hours = sheet.see("gpu_hours", training.gpu_hours, "GPU-hours", "training.gpu_hours")
+    if cost.run_usd is None:
+        return unknown(figure, title, "USD", "needs a rental price, and a training run or the corpus of a batch")
+    hours = put_gpu_hours(case, sheet)
     return sheet.working(
         figure,
         title,

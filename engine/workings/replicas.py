@@ -30,7 +30,8 @@ def node(sizing: Sizing, one: Plan, name: str) -> Working:
     if not work.is_inference:
         raise KeyError(f"node.{name}")
     users, rate = node_capacity(one)
-    by_rate = bool(work.requests_per_s and rate > 0 and users and work.requests_per_s / rate > work.concurrency / users)
+    wanted_rate = work.rate_asked or 0.0
+    by_rate = bool(wanted_rate and rate > 0 and users and wanted_rate / rate > work.concurrency / users)
     if name == "users":
         held = sheet.put("users", users, "users", SEARCH, "fitted")
         what = "the most users that meet the targets with memory below the preemption line"
@@ -44,7 +45,7 @@ def node(sizing: Sizing, one: Plan, name: str) -> Working:
         )
     if name != "left":
         raise KeyError(f"node.{name}")
-    asked = float(work.requests_per_s or 0.0) if by_rate else float(work.concurrency)
+    asked = wanted_rate if by_rate else float(work.concurrency)
     unit = "requests/s" if by_rate else "users"
     served = sheet.put("served", rate if by_rate else float(users), unit, f"by one node: {SEARCH}", "fitted")
     wanted = sheet.entered("asked", asked, unit)

@@ -207,12 +207,19 @@ def break_even(case: Case) -> Working:
     )
 
 
+def put_gpu_hours(case: Case, sheet: Sheet) -> str:
+    """The GPU-hours of a training run or of a batch's corpus, as arithmetic."""
+    spent = case.plan.run_gpu_hours or 0.0
+    name = "training.gpu_hours" if case.plan.training is not None else "serving.gpu_hours"
+    return sheet.see("gpu_hours", spent, "GPU-hours", name)
+
+
 def break_even_runs(case: Case) -> Working:
     """The training runs whose rent would have bought the build."""
-    cost, sheet, training = cost_of(case), Sheet(), case.plan.training
+    cost, sheet = cost_of(case), Sheet()
     figure, title = "cost.break_even_runs", "Runs that would have bought it"
-    if cost.break_even_runs is None or cost.buy_usd is None or cost.rent_usd_per_hour is None or training is None:
-        return unknown(figure, title, "runs", "needs a training run, a purchase and a rental price")
+    if cost.break_even_runs is None or cost.buy_usd is None or cost.rent_usd_per_hour is None:
+        return unknown(figure, title, "runs", "needs a run, a purchase and a rental price")
     buy = sheet.see("purchase", cost.buy_usd, "USD", "cost.buy_usd", "data sheet")
     hour = sheet.see("usd_per_hour", cost.rent_usd_per_hour, "USD", "cost.rent_usd_per_hour", "data sheet")
     if cost.electricity_usd_per_month is not None:
@@ -224,7 +231,7 @@ def break_even_runs(case: Case) -> Working:
             "rule of thumb",
         )
         hour = f"({hour} - {power} / ({hours(case, sheet)}))"
-    spent = sheet.see("gpu_hours", training.gpu_hours, "GPU-hours", "training.gpu_hours")
+    spent = put_gpu_hours(case, sheet)
     gpus = sheet.put("gpus", case.scenario.hardware.gpus, "GPUs", "entered", "entered")
     formula = "purchase / (rent - electricity) of the hours of a run"
     return sheet.working(
@@ -323,14 +330,14 @@ def operations_month(case: Case) -> Working:
 
 
 def hours_month(case: Case) -> Working:
-    """Hours of a month in which the build works; of a training run those of its runs."""
-    cost, sheet, training, money = cost_of(case), Sheet(), case.plan.training, case.scenario.money
+    """Hours of a month in which the build works; of a run those of its runs."""
+    cost, sheet, money = cost_of(case), Sheet(), case.scenario.money
     figure, title = "cost.hours_per_month", "Hours in use, a month"
-    if training is None:
+    if case.plan.run_gpu_hours is None:
         return sheet.working(
             figure, title, cost.hours_per_month, "h", "hours a day x days", hours(case, sheet), "entered", MODEL
         )
-    spent = sheet.see("gpu_hours", training.gpu_hours, "GPU-hours", "training.gpu_hours")
+    spent = put_gpu_hours(case, sheet)
     expression = f"{spent} / {sheet.put('gpus', case.scenario.hardware.gpus, 'GPUs', 'entered', 'entered')}"
     if money.runs_per_month is not None:
         expression = f"{sheet.entered('runs_a_month', money.runs_per_month, 'runs')} * {expression}"

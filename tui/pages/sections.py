@@ -340,29 +340,33 @@ def _serving(sizing: Sizing, look: Look, brief: bool) -> list[Line]:
         else ("misses a target", "bad")
     )
     lines = [heading("SPEED, estimated", look.width, look.glyphs.rule, right, style)]
-    lines += figures(
-        [
-            Figure("First token", seconds(speed.ttft_s), seconds_interval(speed.ttft_interval), _f("ttft_s")),
-            Figure(
-                "Per token",
-                seconds(speed.inter_token_s),
-                seconds_interval(speed.inter_token_interval),
-                _f("inter_token_s"),
-            ),
-            Figure("One user", f"{rate(speed.tokens_per_s_user)} tok/s", "", _f("tokens_per_s_user")),
-            Figure(
-                "All users",
-                f"{rate(speed.tokens_per_s_total)} tok/s",
-                interval(speed.tokens_per_s_interval),
-                _f("tokens_per_s_total"),
-            ),
-            Figure("Requests", f"{digits(speed.requests_per_s)} /s", "", _f("requests_per_s")),
-            Figure("In links", percent(speed.communication_share), "of a step", _f("communication_share")),
-        ],
-        look,
+    lines += (
+        _corpus(sizing, speed, look)
+        if speed.days is not None
+        else figures(
+            [
+                Figure("First token", seconds(speed.ttft_s), seconds_interval(speed.ttft_interval), _f("ttft_s")),
+                Figure(
+                    "Per token",
+                    seconds(speed.inter_token_s),
+                    seconds_interval(speed.inter_token_interval),
+                    _f("inter_token_s"),
+                ),
+                Figure("One user", f"{rate(speed.tokens_per_s_user)} tok/s", "", _f("tokens_per_s_user")),
+                Figure(
+                    "All users",
+                    f"{rate(speed.tokens_per_s_total)} tok/s",
+                    interval(speed.tokens_per_s_interval),
+                    _f("tokens_per_s_total"),
+                ),
+                Figure("Requests", f"{digits(speed.requests_per_s)} /s", "", _f("requests_per_s")),
+                Figure("In links", percent(speed.communication_share), "of a step", _f("communication_share")),
+            ],
+            look,
+        )
     )
     lacks = list(speed.missed)
-    if speed.served_concurrency < workload.concurrency:
+    if speed.served_concurrency < workload.concurrency and workload.corpus_tokens is None:
         at_once, asked = count(speed.served_concurrency), count(workload.concurrency)
         lacks.insert(0, f"Only {at_once} of {asked} users run at once, the others wait")
     if brief and lacks:
@@ -372,6 +376,31 @@ def _serving(sizing: Sizing, look: Look, brief: bool) -> list[Line]:
         lines += sentence(words, look.width - 1, "bad", "   ", f" {look.glyphs.no} ")
     remark = [Span(f" Limited by {speed.bound_by}. ", "dim"), *_best_load(speed)]
     return [*lines, tuple(remark)] if brief and width_of(remark) <= look.width else lines + flow(remark, look.width)
+
+
+def _corpus(sizing: Sizing, speed: Serving, look: Look) -> list[Line]:
+    """How long the corpus of a batch takes and for how much, with what it rests on."""
+    work, rent = sizing.scenario.workload, sizing.cost.run_usd
+    asked = "" if work.deadline_days is None else f"asked {days(work.deadline_days)}"
+    between = speed.days_interval
+    if between is not None and not asked:
+        asked = f"{days(between.low)} to {days(between.high)}"
+    return figures(
+        [
+            Figure("Corpus", days(speed.days or 0.0), asked, _f("days")),
+            Figure("Rent", "unknown" if rent is None else usd(rent), "of the corpus", "figure:cost.run_usd"),
+            Figure("GPU-hours", count(speed.gpu_hours or 0.0), "", _f("gpu_hours")),
+            Figure(
+                "Written",
+                f"{rate(speed.tokens_per_s_total)} tok/s",
+                interval(speed.tokens_per_s_interval),
+                _f("tokens_per_s_total"),
+            ),
+            Figure("Requests", f"{digits(speed.requests_per_s)} /s", "", _f("requests_per_s")),
+            Figure("At once", count(speed.served_concurrency), "sequences", _f("served_concurrency")),
+        ],
+        look,
+    )
 
 
 def _best_load(speed: Serving) -> list[Span]:

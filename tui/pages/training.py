@@ -199,7 +199,7 @@ def the_run(sizing: Sizing, look: Look) -> list[Line]:
     if run is None:
         return []
     items = [
-        Figure("Tokens", count(work.total_tokens), "entered", "figure:load.total_tokens"),
+        Figure("Tokens", count(work.run_tokens), "entered", "figure:load.total_tokens"),
         Figure(
             "A day",
             f"{count(run.tokens_per_day)} tokens",

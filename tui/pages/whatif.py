@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from engine.scenario import Scenario
 from engine.sizing import Sizing
-from engine.sweep import LINK_FIELDS, SERVING_FIGURES, TRAINING_FIGURES, Figure, SweepPoint, Value, fields
+from engine.sweep import LINK_FIELDS, Figure, SweepPoint, Value, fields, figures
 from tui.doc import BLANK, Line, Span, flow, heading, line, paragraphs, shorten, width_of
 from tui.glyphs import Glyphs
 from tui.pages.look import Look
@@ -43,11 +43,10 @@ FIGURE_IDS: dict[Figure, str] = {
     "memory_share": "ratio(memory.used_bytes,memory.usable_bytes)",
     "usd_per_million_tokens": "cost.usd_per_million_tokens",
     "tokens_per_s_gpu": "training.tokens_per_s_gpu",
-    "days": "training.days",
     "mfu": "training.mfu",
     "run_usd": "cost.run_usd",
 }
-"""The ids of their workings; tokens_per_s_total is of whichever the work is."""
+"""The ids of their workings; tokens_per_s_total and days are of whichever the work is."""
 HEIGHT = 8
 EIGHTHS = " ▁▂▃▄▅▆▇█"
 ASCII_PARTS = " ...::::#"
@@ -64,7 +63,7 @@ def what_if(sizing: Sizing, look: Look, sweep: Sweep) -> list[Line]:
         state = f"sweeping, {sweep.done} of {sweep.expected}" if sweep.running and not stale else "about to sweep"
     lines = [heading("WHAT IF", look.width, look.glyphs.rule, state, "warn" if stale or sweep.running else "dim")]
     lines += _choices("change", [(key, FIELD_WORDS[key][0]) for key in fields(scenario)], field, "sweep", look)
-    offered = SERVING_FIGURES if scenario.workload.is_inference else TRAINING_FIGURES
+    offered = figures(scenario)
     lines += _choices("show", [(name, FIGURE_WORDS[name][0]) for name in offered], figure, "show", look)
     if not points:
         return lines
@@ -78,7 +77,7 @@ def what_if(sizing: Sizing, look: Look, sweep: Sweep) -> list[Line]:
 def _opens(field: str, point: SweepPoint, name: Figure, now: Value, scenario: Scenario) -> str:
     """What opens a figure of a point: the working of the build at that value."""
     section = "serving" if scenario.workload.is_inference else "training"
-    figure = FIGURE_IDS.get(name, f"{section}.tokens_per_s_total")
+    figure = f"{section}.{name}" if name in ("days", "tokens_per_s_total") else FIGURE_IDS[name]
     return f"figure:{figure}" if point.value == now else f"figure:at:{field}={point.value}@{figure}"
 
 
@@ -247,7 +246,7 @@ def _table(
     """The figures behind the chart, at a few values; Enter takes one."""
     glyphs = look.glyphs
     lines = [heading("THE FIGURES", look.width, glyphs.rule, "Enter takes a value")]
-    offered = SERVING_FIGURES if scenario.workload.is_inference else TRAINING_FIGURES
+    offered = figures(scenario)
     shown = [points[at] for at in sorted({*_landmarks(points, now), len(points) - 1}) if at >= 0]
 
     def text(point: SweepPoint, name: Figure) -> str:

@@ -6,13 +6,13 @@ import asyncio
 import dataclasses
 import time
 from collections.abc import Generator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from textual.worker import Worker
 
 from engine.recommend import Limits, rank_options
 from engine.sentences import text_of
-from engine.sweep import LINK_FIELDS, SERVING_FIGURES, TRAINING_FIGURES, changes_to
+from engine.sweep import LINK_FIELDS, Figure, changes_to, figures
 from engine.sweep import fields as sweep_fields
 from tui import fields, numbers
 from tui.numbers import NumberError
@@ -150,7 +150,7 @@ def act(bench: Bench, verb: str, what: str) -> None:
     elif verb == "sweep":
         _sweep_input(bench, what)
     elif verb == "show":
-        figure = next(name for name in (*SERVING_FIGURES, *TRAINING_FIGURES) if name == what)
+        figure = next(name for name in get_args(Figure) if name == what)
         bench.sizeup.studies.sweep.figure = figure
         _draw(bench, "What if")
     elif verb == "take":
@@ -389,7 +389,7 @@ def next_input(bench: Bench) -> None:
 def next_figure(bench: Bench) -> None:
     """Show the next figure on offer."""
     scenario, sweep = bench.sizeup.store.scenario, bench.sizeup.studies.sweep
-    offered = SERVING_FIGURES if scenario.workload.is_inference else TRAINING_FIGURES
+    offered = figures(scenario)
     sweep.figure = offered[(offered.index(sweep.shown(scenario)) + 1) % len(offered)]
     _draw(bench, "What if")
 

@@ -10,7 +10,6 @@ from engine.workings.record import Sheet, Working
 from engine.workings.serving_speed.shared import (
     MODEL,
     answer_tokens,
-    engines_of,
     fitted_words,
     links_words,
     load_asked,
@@ -18,6 +17,7 @@ from engine.workings.serving_speed.shared import (
     requests_of_engine,
     serving_in,
     shape_in,
+    users_of_engine,
 )
 
 
@@ -138,7 +138,7 @@ def put_burst(case: Case, sheet: Sheet) -> str:
     requests, now = requests_of_engine(case), load_asked(case)
     if not requests:
         return ""
-    if requests <= case.scenario.workload.concurrency / engines_of(case)[1]:
+    if requests <= users_of_engine(case):
         return sheet.put("burst", 1.0, "", "all requests are sent at once")
     running = sheet.see("running", now.running, "sequences", "serving.running")
     return f"min(1, {running} / {sheet.put('requests', requests, 'requests', 'entered, of one engine', 'entered')})"

@@ -11,13 +11,13 @@ from engine.workings.serving_speed.prompt import put_burst
 from engine.workings.serving_speed.shared import (
     MODEL,
     answer_tokens,
-    engines_of,
     fitted_words,
     load_asked,
     rates_in,
     requests_of_engine,
     serving_in,
     spread_words,
+    users_of_engine,
 )
 
 
@@ -130,8 +130,8 @@ def _first_served(case: Case) -> Working:
 
 
 def _ttft(case: Case) -> Working:
-    sheet, now, serving, work = Sheet(), load_asked(case), serving_in(case), case.scenario.workload
-    users = work.concurrency / engines_of(case)[1]
+    sheet, now, serving = Sheet(), load_asked(case), serving_in(case)
+    users = users_of_engine(case)
     waves = users / now.running
     expression = sheet.see("first_served", first_value(case, now), "s", "serving.first_served_s")
     formula = "the first token of a request that is being served"

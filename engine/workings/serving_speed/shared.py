@@ -6,7 +6,9 @@ from engine.serving_speed import (
     Load,
     Rates,
     Shape,
+    best_load,
     engine_split,
+    engines_of_corpus,
     gpu_class,
     load,
     rates,
@@ -52,8 +54,32 @@ def serving_in(case: Case) -> Serving:
 
 def engines_of(case: Case) -> tuple[int, int]:
     """(engines of the layout, engines that the load uses)."""
-    engines = engine_split(case.layout)[0]
-    return engines, min(engines, case.scenario.workload.concurrency)
+    engines, work = engine_split(case.layout)[0], case.scenario.workload
+    if work.corpus_requests is not None:
+        return engines, engines_of_corpus(engines, work.corpus_requests)
+    return engines, min(engines, work.concurrency)
+
+
+def users_of_engine(case: Case) -> float:
+    """Users that reach one engine under the asked load; of a corpus, what the best load takes of its queue."""
+    work, used = case.scenario.workload, engines_of(case)[1]
+    if work.corpus_requests is None:
+        return work.concurrency / used
+    return min(best_users(case) or running_cap(case), max(1.0, work.corpus_requests / used))
+
+
+def best_users(case: Case) -> float:
+    """Users of one engine at the best load inside the targets; 0 when one user already misses them."""
+    work = case.scenario.workload
+    return best_load(
+        work.ttft_target_s,
+        work.tokens_per_s_user_target,
+        rates_in(case),
+        running_cap(case),
+        work.input_tokens,
+        answer_tokens(case),
+        engines_of(case)[0],
+    )[0]
 
 
 def running_cap(case: Case) -> float:
@@ -69,7 +95,7 @@ def answer_tokens(case: Case) -> int:
 def requests_of_engine(case: Case) -> float:
     """Requests that one engine is sent in a finite run; 0 is a steady state."""
     work = case.scenario.workload
-    return work.requests / engines_of(case)[1] if work.requests else 0.0
+    return work.requests / engines_of(case)[1] if work.requests and work.corpus_tokens is None else 0.0
 
 
 def load_asked(case: Case) -> Load:
@@ -77,7 +103,7 @@ def load_asked(case: Case) -> Load:
     work = case.scenario.workload
     return load(
         rates_in(case),
-        work.concurrency / engines_of(case)[1],
+        users_of_engine(case),
         running_cap(case),
         work.input_tokens,
         answer_tokens(case),

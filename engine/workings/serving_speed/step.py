@@ -20,6 +20,7 @@ from engine.workings.serving_speed.shared import (
     running_cap,
     serving_in,
     shape_in,
+    users_of_engine,
 )
 
 
@@ -59,8 +60,13 @@ def _step(case: Case) -> DecodeStep:
 
 def _running(case: Case) -> Working:
     sheet, work, now = Sheet(), case.scenario.workload, load_asked(case)
-    users = sheet.entered("users", work.concurrency)
-    used = sheet.put("engines", engines_of(case)[1], "", "independent engines of the layout that the load uses")
+    if work.corpus_tokens is None:
+        users = sheet.entered("users", work.concurrency)
+        used = sheet.put("engines", engines_of(case)[1], "", "independent engines of the layout that the load uses")
+        waiting = f"{users} / {used}"
+    else:
+        what = "of the corpus, whose queue never runs dry: the best load inside the targets"
+        waiting = sheet.put("users", users_of_engine(case), "sequences", what, "fitted")
     most = sheet.see("most", running_cap(case), "sequences", "serving.running_limit")
     return sheet.working(
         "serving.running",
@@ -68,7 +74,7 @@ def _running(case: Case) -> Working:
         now.running,
         "sequences",
         "users of one engine, at most what its memory and settings allow",
-        f"max(1, min({users} / {used}, {most}))",
+        f"max(1, min({waiting}, {most}))",
         "fitted",
         MODEL,
     )

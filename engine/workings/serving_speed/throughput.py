@@ -6,12 +6,14 @@ from collections.abc import Callable
 
 from engine.serving_speed import Load, decode_step, prompt_s
 from engine.sizing import Interval
+from engine.units import HOURS_PER_DAY, SECONDS_PER_DAY
 from engine.workings.case import Case
 from engine.workings.record import Sheet, Working
 from engine.workings.serving_speed.request import first_value, put_cycle
 from engine.workings.serving_speed.shared import (
     MODEL,
     answer_tokens,
+    best_users,
     context_tokens,
     engines_of,
     links_words,
@@ -103,23 +105,8 @@ def _offline(case: Case, sheet: Sheet) -> str:
     return _throughput(case, sheet, load_under(case, running_cap(case)), most)
 
 
-def _best_users(case: Case) -> float:
-    from engine.serving_speed import best_load
-
-    work = case.scenario.workload
-    return best_load(
-        work.ttft_target_s,
-        work.tokens_per_s_user_target,
-        rates_in(case),
-        running_cap(case),
-        work.input_tokens,
-        answer_tokens(case),
-        engines_of(case)[0],
-    )[0]
-
-
 def _best(case: Case, sheet: Sheet) -> str:
-    users = _best_users(case)
+    users = best_users(case)
     engines = sheet.put("engines", engines_of(case)[0], "", "independent engines of the layout")
     if users == running_cap(case):
         return f"floor({sheet.see('most', users, 'sequences', 'serving.running_limit')} * {engines})"
@@ -138,13 +125,32 @@ def _best_rate(case: Case, sheet: Sheet) -> str:
     return f"{total} / {sheet.entered('answer', answer_tokens(case), 'tokens')}"
 
 
+def _corpus(case: Case, sheet: Sheet) -> str:
+    work = case.scenario.workload
+    tokens = sheet.entered("tokens", work.corpus_tokens or 0, "tokens")
+    return f"{tokens} / {sheet.see('each', work.tokens_per_request, 'tokens', 'load.tokens_per_request', 'entered')}"
+
+
+def _days(case: Case, sheet: Sheet) -> str:
+    serving = serving_in(case)
+    requests = sheet.see("requests", serving.corpus_requests or 0.0, "requests", "serving.corpus_requests", "entered")
+    speed = sheet.see("requests_s", serving.requests_per_s, "requests/s", "serving.requests_per_s")
+    return f"{requests} / {speed} / {sheet.put('seconds_a_day', SECONDS_PER_DAY, 's', 'by definition')}"
+
+
+def _gpu_hours(case: Case, sheet: Sheet) -> str:
+    length = sheet.see("days", serving_in(case).days or 0.0, "days", "serving.days")
+    hours = sheet.put("hours_a_day", HOURS_PER_DAY, "h", "by definition")
+    return f"{length} * {hours} * {sheet.put('gpus', case.scenario.hardware.gpus, 'GPUs', 'entered', 'entered')}"
+
+
 def _within(case: Case, sheet: Sheet) -> str:
     best = sheet.see("best", serving_in(case).best_concurrency, "users", "serving.best_concurrency")
     return f"min({best}, {sheet.see('fit', case.plan.memory.users_that_fit, 'users', 'memory.users_that_fit')})"
 
 
 def _best_total(case: Case, sheet: Sheet) -> str:
-    users = _best_users(case)
+    users = best_users(case)
     if users < 1:
         return "0"
     name = sheet.put("users_of_engine", users, "users", "the most inside the targets and the memory", "fitted")
@@ -226,5 +232,12 @@ SOMETIMES: dict[str, Callable[[Case], Working]] = {
         "the best load inside the targets, as far as the KV holds its users at full length",
         _within,
     ),
+    "corpus_requests": _simple(
+        "corpus_requests", "Requests of the corpus", "requests", "tokens / tokens of a prompt and an answer", _corpus
+    ),
+    "days": _simple(
+        "days", "Days that the corpus takes", "days", "requests / requests a second / seconds a day", _days
+    ),
+    "gpu_hours": _simple("gpu_hours", "GPU-hours of the corpus", "GPU-hours", "days x hours x GPUs", _gpu_hours),
 }
-"""With latency targets only."""
+"""With latency targets only; with a corpus only."""

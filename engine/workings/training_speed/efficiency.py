@@ -231,7 +231,7 @@ def _frontier(case: Case) -> Working:
         f"ceil({hours} / 24 / {days})",
         "fitted",
         MODEL,
-        note=f"For {workload_of(case).total_tokens / 1e12:,.3g}T tokens.",
+        note=f"For {workload_of(case).run_tokens / 1e12:,.3g}T tokens.",
     )
 
 

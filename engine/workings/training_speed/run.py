@@ -48,7 +48,7 @@ def _per_gpu(case: Case) -> Working:
 
 def _days(case: Case) -> Working:
     sheet, run = Sheet(), run_of(case)
-    tokens = sheet.entered("total_tokens", workload_of(case).total_tokens, "tokens")
+    tokens = sheet.entered("total_tokens", workload_of(case).run_tokens, "tokens")
     speed = sheet.see("tokens_s", run.tokens_per_s_total, "tokens/s", "training.tokens_per_s_total")
     keep = sheet.see("goodput", run.goodput, "", "training.goodput", "rule of thumb")
     between = run.interval
