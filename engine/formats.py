@@ -277,7 +277,7 @@ def _wide_in_llama4(tensor: Tensor, arch: Architecture) -> bool:
     return tensor.part == "attention"
 
 
-def _finer(layer_index: int, layers: int) -> bool:
+def finer_layer(layer_index: int, layers: int) -> bool:
     """Whether llama.cpp's _M mixes give this layer's value and down projections more bits (llama-quant.cpp)."""
     eighth = layers // 8
     return layer_index < eighth or layer_index >= 7 * layers // 8 or (layer_index - eighth) % 3 == 2
@@ -304,7 +304,7 @@ def tensor_scheme(tensor: Tensor, weights: WeightFormat, arch: Architecture, lay
         return BF16
     if layer_index is not None:
         for ending, scheme, everywhere in weights.finer:
-            if tensor.name.endswith(ending) and (everywhere or _finer(layer_index, len(arch.layers))):
+            if tensor.name.endswith(ending) and (everywhere or finer_layer(layer_index, len(arch.layers))):
                 return scheme
     if weights.scheme is FP8_CHANNEL and arch.fp8_blocks:
         return FP8_BLOCK

@@ -18,7 +18,7 @@ from engine.formats import weight_format
 from engine.hardware import Accelerator
 from engine.kv_pool import KvPool, kv_pool
 from engine.scenario import Layout, Runtime, Scenario, ServingEngine
-from engine.sharding import attention_ranks, expert_group, expert_split, kv_copies, split, stage_weights
+from engine.sharding import attention_ranks, expert_group, expert_split, kv_copies, split, stage_kinds, stage_weights
 from engine.sizing import Headroom, Memory, MemoryGroup
 from engine.units import GB, GIB, MIB
 
@@ -418,7 +418,12 @@ def _stages(
 ) -> tuple[_Stage, ...]:
     ranks = attention_ranks(layout)
     found: list[_Stage] = []
+    kinds: tuple[int, ...] = ()
     for stage in range(layout.pp):
+        before, kinds = kinds, stage_kinds(arch, weights, layout.pp, stage)
+        if kinds == before and 1 < stage < layout.pp - 1:  # neither an embedding nor a head tells them apart
+            found[-1] = replace(found[-1], stages=found[-1].stages + 1)
+            continue
         held = stage_weights(arch, weights, layout, stage, mtp)
         loaded = held.total_bytes + engine_extra_bytes(arch, weights, layout, held.layers, tile)
         if rocm and engine != "sglang":
@@ -434,10 +439,9 @@ def _stages(
             stage == layout.pp - 1,
         )
         if found:
-            before = found[-1]
-            same = replace(entry, first=before.first, stages=before.stages)
-            if same == before:
-                found[-1] = replace(before, stages=before.stages + 1)
+            last = found[-1]
+            if replace(entry, first=last.first, stages=last.stages) == last:
+                found[-1] = replace(last, stages=last.stages + 1)
                 continue
         found.append(entry)
     return tuple(found)

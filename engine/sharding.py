@@ -13,7 +13,7 @@ from types import MappingProxyType
 
 from engine.architecture import Architecture, Cache, Part, Tensor
 from engine.errors import ScenarioError
-from engine.formats import tensor_scheme, weight_format
+from engine.formats import finer_layer, tensor_scheme, weight_format
 from engine.scenario import Layout
 
 VOCAB_MULTIPLE = 64
@@ -136,18 +136,6 @@ def _stage_weights(
     stage: int,
     mtp: bool,
 ) -> StageWeights:
-    weights = weight_format(format_id)
-    parts: dict[Part, int] = {}
-    elements = 0
-
-    def add(tensor: Tensor, layer_index: int | None) -> None:
-        nonlocal elements
-        piece = shard_tensor(tensor, tp, attention_tp, experts)
-        scheme = tensor_scheme(tensor, weights, arch, layer_index)
-        size = piece.copies * scheme.matrix_bytes(piece.rows, piece.cols)
-        parts[tensor.part] = parts.get(tensor.part, 0) + size
-        elements += piece.copies * piece.rows * piece.cols
-
     held = stage_range(len(arch.layers), pp, stage)
     first, last = stage == 0, stage == pp - 1
     outside: tuple[Tensor, ...] = ()
@@ -158,12 +146,65 @@ def _stage_weights(
         outside += tuple(tensor for tensor in arch.embedding if tensor.shard == "vocab")
     if last:
         outside += arch.head + (arch.mtp if mtp else ())
-    for tensor in outside:
-        add(tensor, None)
-    for index in held:
-        for tensor in arch.layers[index].tensors:
-            add(tensor, index)
+    kinds = stage_kinds(arch, format_id, pp, stage)
+    held_parts, elements = _held(arch, format_id, outside, None, tp, attention_tp, experts)
+    parts = dict(held_parts)
+    for index in dict.fromkeys(kinds):
+        number = kinds.count(index)
+        of_layer, held_elements = _layer_weights(arch, format_id, index, tp, attention_tp, experts)
+        elements += number * held_elements
+        for part, size in of_layer.items():
+            parts[part] = parts.get(part, 0) + number * size
     return StageWeights(sum(parts.values()), elements, MappingProxyType(parts), len(held))
+
+
+@lru_cache(maxsize=128)
+def _layer_kinds(arch: Architecture, mixed: bool) -> tuple[int, ...]:
+    """For each layer, the first one that is stored the same. Equal layers of a model are one object.
+
+    mixed: whether the format gives some layers of a model more bits than others.
+    """
+    first: dict[tuple[int, bool], int] = {}
+    layers = len(arch.layers)
+    return tuple(
+        first.setdefault((id(layer), mixed and finer_layer(index, layers)), index)
+        for index, layer in enumerate(arch.layers)
+    )
+
+
+def stage_kinds(arch: Architecture, format_id: str, pp: int, stage: int) -> tuple[int, ...]:
+    """The layers of a stage in order, each as the first layer of the model that is the same as it."""
+    held = stage_range(len(arch.layers), pp, stage)
+    return _layer_kinds(arch, bool(weight_format(format_id).finer))[held.start : held.stop]
+
+
+@lru_cache(maxsize=1024)
+def _layer_weights(
+    arch: Architecture, format_id: str, index: int, tp: int, attention_tp: int, experts: tuple[int, int]
+) -> tuple[Mapping[Part, int], int]:
+    """What one rank holds of a layer: most layers of a model are alike, and so are most stages of its layouts."""
+    return _held(arch, format_id, arch.layers[index].tensors, index, tp, attention_tp, experts)
+
+
+def _held(
+    arch: Architecture,
+    format_id: str,
+    tensors: tuple[Tensor, ...],
+    layer_index: int | None,
+    tp: int,
+    attention_tp: int,
+    experts: tuple[int, int],
+) -> tuple[Mapping[Part, int], int]:
+    """(bytes by part, parameters) of the pieces of tensors on one rank. layer_index: None outside the layers."""
+    weights = weight_format(format_id)
+    parts: dict[Part, int] = {}
+    elements = 0
+    for tensor in tensors:
+        piece = shard_tensor(tensor, tp, attention_tp, experts)
+        scheme = tensor_scheme(tensor, weights, arch, layer_index)
+        parts[tensor.part] = parts.get(tensor.part, 0) + piece.copies * scheme.matrix_bytes(piece.rows, piece.cols)
+        elements += piece.copies * piece.rows * piece.cols
+    return MappingProxyType(parts), elements
 
 
 def stage_weights(
