@@ -139,6 +139,9 @@ def layout_words(layout: Layout) -> str:
     return " x ".join(parts)
 
 
+_Roomy = list[tuple[Layout, Rooms]]
+
+
 def _worth_trying(scenario: Scenario, layouts: tuple[Layout, ...]) -> tuple[list[Layout], list[Layout]]:
     """The layouts to try first, and those to try besides where none of the first carries the workload.
 
@@ -153,13 +156,38 @@ def _worth_trying(scenario: Scenario, layouts: tuple[Layout, ...]) -> tuple[list
     return (lean, [layout for layout in layouts if layout.pp > most]) if lean else (list(layouts), [])
 
 
-def _without_fabric(scenario: Scenario, fitting: list[tuple[Layout, Room]]) -> list[tuple[Layout, Room]]:
-    """For serving, only layouts whose replicas stay inside a node, where there are any: they need no fabric to run."""
-    if scenario.hardware.nodes == 1 or not scenario.workload.is_inference:
+def _without_fabric(scenario: Scenario, fitting: _Roomy, wide: bool) -> _Roomy:
+    """For serving, only layouts whose replicas stay inside a node, where there are any: they need no fabric to run.
+
+    Those without a pipeline come alone where there are any, unless wide: a pipeline inside a node is tried only where
+    none of them carries the workload.
+    """
+    if scenario.hardware.nodes == 1:
         return fitting
-    per_node = scenario.hardware.gpus_per_node
-    inside = [p for p in fitting if (p[0].gpus if p[0].dp_attention else p[0].tp * p[0].pp) <= per_node]
-    return [pair for pair in inside if pair[0].pp == 1] or inside or fitting
+    inside = [pair for pair in fitting if _inside(scenario, pair[0])]
+    plain = [] if wide else [pair for pair in inside if pair[0].pp == 1]
+    return plain or inside or fitting
+
+
+def _inside(scenario: Scenario, layout: Layout) -> bool:
+    """Whether a replica of the layout stays inside a node."""
+    replica = layout.gpus if layout.dp_attention else layout.tp * layout.pp
+    return replica <= scenario.hardware.gpus_per_node
+
+
+def _held_back(scenario: Scenario, tiers: tuple[_Roomy, _Roomy], users: int) -> _Roomy:
+    """Of the layouts that fit so many users, those that are not among the first to be tried."""
+    besides = _fitting(scenario, tiers[1], users)
+    if scenario.hardware.nodes == 1:
+        return besides
+    pipes = [pair for pair in tiers[0] if pair[0].pp > 1 and _inside(scenario, pair[0])]
+    return [*_fitting(scenario, pipes, users), *besides]
+
+
+def _fitting(scenario: Scenario, roomy: _Roomy, users: int) -> _Roomy:
+    """The layouts that hold so many users; for `batch`, as `fits`, those that start."""
+    waits = scenario.workload.kind == "batch"
+    return [pair for pair in roomy if pair[1].fits(users) or (waits and pair[1].starts)]
 
 
 def _whatever_load(scenario: Scenario) -> Scenario:
@@ -177,9 +205,6 @@ def _whatever_load(scenario: Scenario) -> Scenario:
         budget_usd=None,
     )
     return replace(scenario, workload=plain, money=_NO_MONEY, title="", notes="")
-
-
-_Roomy = list[tuple[Layout, Rooms]]
 
 
 @lru_cache(maxsize=128)
@@ -223,9 +248,12 @@ def _choose(scenario: Scenario) -> Plan:
     if scenario.workload.is_inference:
         lean = _served_layouts(plain, False)
         found = _served(scenario, lean)
-        if found.carries or not (more := _served_layouts(plain, True)):
+        if found.carries:
             return found
-        wider = _served(scenario, lean + more)
+        besides = _served_layouts(plain, True)
+        if not _worth_widening(scenario, found, lean, besides):
+            return found
+        wider = _served(scenario, lean + besides, wide=True)
     else:
         timed = _trained_layouts(plain, False)
         found = _trained(scenario, timed)
@@ -238,13 +266,30 @@ def _choose(scenario: Scenario) -> Plan:
     return wider if wider.carries or (wider.fits, wider.memory.starts) > (found.fits, found.memory.starts) else found
 
 
-def _served(scenario: Scenario, roomy: _Roomy) -> Plan:
-    """The layout with most tokens/s of those that fit; else one that starts with about the most users."""
+def _worth_widening(scenario: Scenario, found: Plan, lean: _Roomy, besides: _Roomy) -> bool:
+    """Whether a layout that was held back carries what the first ones do not, or fits, or starts, where none does."""
+    users = scenario.workload.concurrency
+    if not found.memory.starts and any(rooms.starts for _, rooms in besides):
+        return True
+    more = _held_back(scenario, (lean, besides), users)
+    if not found.fits or not more:
+        return bool(more)
+    # it fits and misses a target: none that meets them all is cheaper to find out than to rank
+    return not found.over_budget and any(
+        server_of(scenario, layout).score(users, rooms.at(users))[1] for layout, rooms in more
+    )
+
+
+def _served(scenario: Scenario, roomy: _Roomy, wide: bool = False) -> Plan:
+    """The layout with most tokens/s of those that fit; else one that starts with about the most users.
+
+    wide: see `_without_fabric`.
+    """
     rooms = dict(roomy)
     layouts = list(rooms)
-    sized = [(layout, room.at(scenario.workload.concurrency)) for layout, room in roomy]
-    best = _worth_timing(scenario, sized)
+    best = _worth_timing(scenario, roomy, scenario.workload.concurrency, wide)
     if not best:
+        sized = [(layout, room.at(scenario.workload.concurrency)) for layout, room in roomy]
         most = max(sized, key=lambda pair: (pair[1].starts, pair[1].max_concurrency, pair[1].free_bytes))
         if not most[1].starts:
             return _planned_serving(scenario, most[0], NOTHING_FITS, rooms[most[0]])
@@ -260,12 +305,12 @@ def _served(scenario: Scenario, roomy: _Roomy) -> Plan:
     return _planned_serving(scenario, layout, _reason(scenario, layouts, ranked), rooms[layout], servers[layout])
 
 
-def _worth_timing(scenario: Scenario, sized: list[tuple[Layout, Room]]) -> list[tuple[Layout, Room]]:
-    """Of the layouts that fit, the first few by memory."""
-    fitting = _without_fabric(scenario, [pair for pair in sized if fits(scenario, pair[1])])
+def _worth_timing(scenario: Scenario, roomy: _Roomy, users: int, wide: bool) -> list[tuple[Layout, Room]]:
+    """Of the layouts that fit so many users, the first few by memory. wide: see `_without_fabric`."""
+    fitting = _without_fabric(scenario, _fitting(scenario, roomy, users), wide)
     # fewest GPUs a replica first: the larger TP of two equals only adds collectives
     fitting.sort(key=lambda pair: (pair[0].pp, pair[0].tp))
-    return fitting[:TIMED_LAYOUTS]
+    return [(layout, rooms.at(users)) for layout, rooms in fitting[: 2 * TIMED_LAYOUTS if wide else TIMED_LAYOUTS]]
 
 
 class Taken(NamedTuple):
@@ -297,16 +342,16 @@ def taken_by_users(scenario: Scenario) -> Callable[[int], Taken | None]:
     servers: dict[int, Server] = {}
 
     def taken(users: int) -> Taken | None:
-        best = best_of(users, tiers[0])
-        if tiers[1] and (best is None or not best.carries):
-            wider = best_of(users, [*tiers[0], *tiers[1]])
+        best = best_of(users, _worth_timing(scenario, tiers[0], users, wide=False))
+        if best is None or not best.carries:
+            more = [(layout, rooms.at(users)) for layout, rooms in _held_back(scenario, tiers, users)]
+            wider = best_of(users, more) if more else None
             best = wider if best is None or (wider is not None and wider.carries) else best
         return best
 
-    def best_of(users: int, rooms: list[tuple[Layout, Rooms]]) -> Taken | None:
-        sized = [(layout, room.at(users)) for layout, room in rooms]
+    def best_of(users: int, sized: list[tuple[Layout, Room]]) -> Taken | None:
         leads, chosen = -1.0, None
-        for layout, room in _worth_timing(scenario, sized):
+        for layout, room in sized:
             server = servers.get(id(layout))  # the same objects in every call, and cheaper to find than equal ones
             if server is None:
                 server = servers[id(layout)] = server_of(scenario, layout)

@@ -586,6 +586,10 @@ class Rooms(NamedTuple):
     users: float
     reported: float
 
+    def fits(self, concurrency: int) -> bool:
+        """Whether so many users fit: a fraction of a user past the last whole block is not room for that user."""
+        return self.starts and self.users >= -(-concurrency // self.copies)
+
     def at(self, concurrency: int) -> Room:
         """The room under so many users."""
         per_copy = -(-concurrency // self.copies)
@@ -603,8 +607,7 @@ class Rooms(NamedTuple):
         return Room(
             starts=self.starts,
             short=self.short,
-            # A fraction of a user past the last whole block is not room for that user.
-            fits=self.starts and self.users >= per_copy,
+            fits=self.fits(concurrency),
             max_concurrency=float(concurrency) if math.isinf(max_users) else max_users,
             reported=self.reported,
             kv_needed=tuple(needed),

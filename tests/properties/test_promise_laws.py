@@ -72,11 +72,7 @@ def test_each_change_of_a_warning_ends_that_warning(name: str) -> None:
             assert warning["id"] not in [notice.id for notice in after.warnings], warning
 
 
-NOT_KEPT = pytest.mark.xfail(strict=True, reason="TP 2 x PP 2, which serves seven on a node, is not tried over five")
-NAMED = [pytest.param(name, marks=NOT_KEPT if name == "serve-70b-fp8-8x-rtxpro6000" else ()) for name in QUICK]
-
-
-@pytest.mark.parametrize("name", NAMED)
+@pytest.mark.parametrize("name", QUICK)
 def test_the_build_of_the_verdict_carries_the_workload(name: str) -> None:
     scenario, sizing = entered(name)
     best = told(name)["verdict"]["recommended"]
