@@ -89,6 +89,11 @@ class Advice:
         """The one thing to do."""
         return self.cure or self.smaller
 
+    @property
+    def offered(self) -> tuple[Cure, ...]:
+        """Everything on offer, the one thing to do first."""
+        return tuple(cure for cure in (self.cure, self.smaller, *self.others) if cure is not None)
+
 
 @dataclass(frozen=True, slots=True)
 class _Option:

@@ -13,24 +13,25 @@ from engine.formats import kv_bytes_per_element, model_weight_bytes
 from engine.kv_cache import cache_profile
 from engine.notices import notices
 from engine.parameters import count_parameters
-from engine.plan import plan
+from engine.plan import Plan, plan
 from engine.power import power
 from engine.resolved import resolved
 from engine.scaling import scaling_table
 from engine.scenario import Scenario
 from engine.sizing import ModelFacts, Sizing
-from engine.suggestions import advised
+from engine.training_memory import training_memory
 from engine.verdict import decide
 
 
 def size(scenario: Scenario) -> Sizing:
     """Size a scenario: memory per GPU, speed, fabric, scaling, verdict, warnings, cost and power.
 
-    Pure: the same scenario gives the same sizing. Raises ScenarioError naming the field when the scenario or its
+    What takes further plans is left to those who read it: `engine.whole` adds the flip points and the changes that give
+    room, `engine.advice` searches for the one thing to do. Pure: the same scenario gives the same sizing. Raises ScenarioError naming the field when the scenario or its
     pinned layout is impossible.
     """
     check_scenario(scenario)
-    chosen = advised(plan(scenario))
+    chosen = _remembered(plan(scenario))
     parameters = count_parameters(scenario.model.architecture)
     verdict = decide(scenario, chosen)
     draw = power(scenario, chosen.memory.host_bytes)
@@ -51,6 +52,13 @@ def size(scenario: Scenario) -> Sizing:
         answer=outcome(chosen, verdict, money, draw),
         resolved=resolved(chosen),
     )
+
+
+def _remembered(found: Plan) -> Plan:
+    """The plan with what the memory of a training run tells beyond its sizes, which the searches leave out."""
+    if found.scenario.workload.is_inference:
+        return found
+    return replace(found, memory=replace(training_memory(found.scenario, found.layout), suggestions=()))
 
 
 def model_facts(scenario: Scenario) -> ModelFacts:

@@ -66,8 +66,7 @@ def _found(kind: str, what: str, here: Sizing, studies: Studies) -> tuple[str, S
 
 def _changed(here: Sizing, studies: Studies, field: str, text: str) -> tuple[str, Scenario] | None:
     """The build with a change that is on offer."""
-    offered = [*here.memory.suggestions, *(notice.fix for notice in here.warnings if notice.fix is not None)]
-    offered += studies.search.fixes
+    offered = [*(notice.fix for notice in here.warnings if notice.fix is not None), *studies.search.fixes]
     found = next((fix for fix in offered if fix.field == field and str(fix.value) == text), None)
     if found is None:
         return None

@@ -14,7 +14,6 @@ from typing import Any, Literal
 from engine.advice import Advice, Cure, advice, bigger_card
 from engine.advice import line as line_of
 from engine.answer import STATUS_WORDS, holds
-from engine.flips import flip_points
 from engine.formats import FORMATS as WEIGHT_FORMATS
 from engine.plan import Plan
 from engine.power import SUPPLY_NAMES
@@ -22,7 +21,6 @@ from engine.prospects import prospects
 from engine.recommend import fixes
 from engine.scenario import Layout, Scenario, Workload
 from engine.sentences import joined, text_of
-from engine.serving_scaling import serving_rows
 from engine.sizing import (
     Cost,
     FabricRow,
@@ -37,6 +35,7 @@ from engine.sizing import (
     Training,
 )
 from engine.text import printable
+from engine.whole import whole
 from tui.blocks import Block, Bullets, Heading, Paragraph, Table, as_markdown, as_text, json_line
 from tui.drift import CatalogTable, Drift, with_figures
 from tui.drift import changes as drifted
@@ -66,7 +65,7 @@ def past_of(table: CatalogTable | None, scenario: Scenario, size: Callable[[Scen
 
 def render(sizing: Sizing, form: Format, past: Past | None = None) -> str:
     """The report in one form, ending in a line end; JSON is a single line. past: of a file whose catalog drifted."""
-    sized = _whole(sizing)
+    sized = whole(sizing)
     changes, found = fixes(sizing.scenario), advice(sizing.scenario)
     sized = _told(sized, found)
     if form == "json":
@@ -76,22 +75,13 @@ def render(sizing: Sizing, form: Format, past: Past | None = None) -> str:
     return as_markdown(blocks) if form == "markdown" else as_text(blocks)
 
 
-def _whole(sizing: Sizing) -> Sizing:
-    """The sizing with its flip points and how serving scales, which a sizing for the screen leaves out."""
-    flips = sizing.verdict.flips or flip_points(sizing.scenario)
-    scaling = sizing.scaling
-    if sizing.scenario.workload.is_inference:
-        scaling = serving_rows(sizing.scenario, sizing.layout)
-    return dataclasses.replace(sizing, verdict=dataclasses.replace(sizing.verdict, flips=flips), scaling=scaling)
-
-
 # JSON
 
 
 def as_data(sizing: Sizing) -> dict[str, Any]:
     """The report as plain data under its stable names. Floats have six significant digits, unknowns are null."""
     found = advice(sizing.scenario)
-    return _data(_told(_whole(sizing), found), fixes(sizing.scenario), found)
+    return _data(_told(whole(sizing), found), fixes(sizing.scenario), found)
 
 
 def _told(sizing: Sizing, found: Advice) -> Sizing:

@@ -17,6 +17,7 @@ from engine.scenario import Layout, LayoutChoice, Scenario, Workload
 from engine.size import size
 from engine.sizing import Suggestion
 from engine.units import GIB
+from engine.whole import with_changes
 
 KNOWN = catalog.load()
 FREE = LayoutChoice()
@@ -120,7 +121,7 @@ GRID: dict[str, Case] = {
 
 
 def offered(scenario: Scenario) -> dict[str, tuple[Suggestion, ...]]:
-    sizing = size(scenario)
+    sizing = with_changes(size(scenario))
     return {
         "fixes": fixes(scenario),
         "room": sizing.memory.suggestions,

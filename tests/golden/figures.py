@@ -17,6 +17,7 @@ from engine.recommend import Limits, fixes
 from engine.scenario import Scenario
 from engine.size import size
 from engine.sizing import Sizing
+from engine.whole import with_changes
 from tests.golden import grids, tables, variants
 from tests.golden.frozen import frozen_catalog, sessions
 from tui import drift, recommended, report, session
@@ -89,7 +90,7 @@ def each_build() -> Iterator[tuple[str, dict[str, Any], dict[str, Any]]]:
     names = [name for start in range(STRIDE) for name in list(texts)[start::STRIDE]]
     for name in names:
         scenario = session.parse(texts[name], file=name, known=known)
-        sizing = size(scenario)
+        sizing = with_changes(size(scenario))
         figures = figures_of(name, scenario, sizing)
         # the flip points are a search of their own: a report without them has all other keys
         data = report.as_data(sizing) if name in FLIPPED else report._data(sizing, fixes(scenario))

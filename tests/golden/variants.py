@@ -21,6 +21,7 @@ from engine.prospects import prospects
 from engine.scenario import Scenario
 from engine.sentences import Figure, text_of
 from engine.size import size
+from engine.whole import with_changes
 
 Changes = Mapping[str, Any]
 LOADS: tuple[Changes, ...] = (
@@ -195,7 +196,7 @@ def _missed(found: Plan) -> str:
 
 
 def _judged(scenario: Scenario) -> dict[str, Any]:
-    sizing = size(scenario)
+    sizing = with_changes(size(scenario))
     verdict = sizing.verdict
     best = verdict.recommended
     return {

@@ -18,6 +18,7 @@ from engine.advice import advice, advise
 from engine.change import change, value_of
 from engine.flips import flip_steps
 from engine.scenario import Scenario
+from engine.sentences import text_of
 from engine.size import size
 from tests.engine.builds import build
 from tests.tui.builds import BUILDS
@@ -192,6 +193,21 @@ async def test_its_key_does_what_the_line_says(name: str) -> None:
         assert "DOES NOT FIT" not in app.text("#verdict")
         await app.press("ctrl+z")
         assert "DOES NOT FIT" in app.text("#verdict")
+
+
+async def test_each_line_of_what_to_do_is_one_change_that_its_click_makes() -> None:
+    async with running(app_of(new_scenario(catalog.load()))) as app:
+        await asked(app, QUESTIONS["405B for 20 people on 8x 96 GB"])
+        await app.click("#tabs", "Verdict")
+        before = app.app.store.scenario
+        offered = advice(before).offered
+        assert len(offered) > 2
+        for cure in offered:
+            await app.click("#results", text_of(cure.what))
+            assert app.app.store.scenario == cure.scenario
+            await app.press("ctrl+z")
+            await app.settle()
+            assert app.app.store.scenario == before
 
 
 async def test_an_own_config_is_answered_too(tmp_path: Path) -> None:

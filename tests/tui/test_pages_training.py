@@ -271,10 +271,22 @@ def test_peak_moments_and_assumptions_of_training_memory() -> None:
 
 
 def test_a_plan_that_does_not_fit_offers_what_gives_room() -> None:
-    sizing = sized("too small")
-    assert sizing.memory.suggestions
-    actions = {span.action for row in lines(sizing, "Memory") for span in row}
-    assert all(f"apply:{change.field}={change.value}" in actions for change in sizing.memory.suggestions)
+    scenario = too_small()
+    sizing = size(replace(scenario, workload=replace(scenario.workload, deadline_days=None, budget_usd=None)))
+    studies = Studies(size)
+    look = Look(100, UNICODE, studies=studies)
+
+    def actions() -> set[str]:
+        return {span.action for row in PAGES["Memory"](sizing, look) for span in row}
+
+    assert not any(action.startswith("cure:") for action in actions())
+    assert "Looking for what to do" in "".join(span.text for row in PAGES["Memory"](sizing, look) for span in row)
+    for _ in studies.counsel.steps(sizing.scenario):
+        pass
+    found = studies.counsel.of(sizing.scenario)
+    assert found is not None
+    assert found.offered
+    assert {f"cure:{number}" for number in range(len(found.offered))} <= actions()
 
 
 def test_serving_pages_say_nothing_of_training() -> None:

@@ -8,11 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from engine.sizing import Evidence, FabricRow, Flip, MemoryGroup, Notice, Serving, Sizing, Step, Suggestion
+from engine.advice import Cure
+from engine.advice import line as line_of
+from engine.sizing import Evidence, FabricRow, Flip, MemoryGroup, Notice, Serving, Severity, Sizing, Step, Suggestion
 from tui.doc import BLANK, NBSP, Line, Span, ends, flow, heading, line, paragraphs, shorten, width_of, wrap
 from tui.pages import bars
 from tui.pages.found import build_words, found_builds
-from tui.pages.look import FABRIC_STYLE, HEADROOM_STYLE, SEVERITY_STYLE, Figure, Look, figures
+from tui.pages.look import FABRIC_STYLE, HEADROOM_STYLE, SEVERITY_STYLE, Figure, Look, figures, spans_of
 from tui.pages.prose import linked, sentence
 from tui.pages.words import (
     count,
@@ -186,18 +188,32 @@ class Fix(NamedTuple):
 
 
 def fixes(sizing: Sizing) -> list[Fix]:
-    """The changes on offer, most useful first: those for memory, then those of the warnings."""
-    found = [Fix(suggestion.effect, suggestion) for suggestion in sizing.memory.suggestions]
-    found += [Fix(notice.fix.effect, notice.fix) for notice in sizing.warnings if notice.fix is not None]
+    """The changes that the warnings offer, most severe first."""
+    found = [Fix(notice.fix.effect, notice.fix) for notice in sizing.warnings if notice.fix is not None]
     unique: dict[tuple[str, object], Fix] = {}
     for fix in found:
         unique.setdefault((fix.suggestion.field, fix.suggestion.value), fix)
     return list(unique.values())
 
 
-def suggestions(sizing: Sizing, look: Look) -> list[Line]:
-    """The single changes that give room in memory, each with the key that applies it."""
-    return [row for suggestion in sizing.memory.suggestions for row in _fix_lines(suggestion, look, " ")]
+def cures(sizing: Sizing, look: Look) -> list[list[Line]]:
+    """What was found to do about this build, each with the action that does exactly that; while it is looked for, that."""
+    if look.studies is None:
+        return []
+    found = look.studies.counsel.of(sizing.scenario)
+    if found is None:
+        return [[line((" Looking for what to do", "dim"))]]
+    return [_cure_lines(cure, number, look) for number, cure in enumerate(found.offered)]
+
+
+def _cure_lines(cure: Cure, number: int, look: Look) -> list[Line]:
+    action = f"cure:{number}"
+    tag = f"{look.glyphs.arrow} "
+    words = [span if span.action else span._replace(action=action) for span in spans_of(line_of(cure), "link")]
+    words = [span._replace(text=look.glyphs.text(span.text)) for span in words]
+    lines = flow([Span(" "), Span(tag, "key", action), *words], look.width - 8, " " * (1 + len(tag)))
+    lines[-1] = (*lines[-1], Span("  apply", "key", action))
+    return lines
 
 
 def apply_action(suggestion: Suggestion) -> str:
@@ -206,7 +222,7 @@ def apply_action(suggestion: Suggestion) -> str:
 
 
 def todo(sizing: Sizing, look: Look) -> list[Line]:
-    """Warnings, most severe first, each with what fixes it; then other changes that help; then remarks."""
+    """What is wrong, what was found to do about it, then warnings and remarks, each with what ends it."""
     rows = [row for block in _todo_blocks(sizing, look) for row in block]
     return [_todo_heading(sizing, look), *(rows or [_nothing_to_do()])]
 
@@ -275,15 +291,15 @@ ANSWERED = ("no-start", "over-memory")
 def _todo_blocks(sizing: Sizing, look: Look, remarks: bool = True) -> list[list[Line]]:
     told: set[tuple[str, object]] = set()
     said = () if remarks else ANSWERED
-    wanted = [notice for notice in sizing.warnings if notice.severity != "info" and notice.id not in said]
-    blocks = [_notice_lines(notice, look, told) for notice in wanted]
-    for suggestion in sizing.memory.suggestions:
-        if (suggestion.field, suggestion.value) not in told:
-            told.add((suggestion.field, suggestion.value))
-            blocks.append(_fix_lines(suggestion, look, " "))
-    if not remarks:
-        return blocks
-    return blocks + [_notice_lines(notice, look, told) for notice in sizing.warnings if notice.severity == "info"]
+
+    def notices(severity: Severity) -> list[list[Line]]:
+        wanted = [notice for notice in sizing.warnings if notice.severity == severity and notice.id not in said]
+        return [_notice_lines(notice, look, told) for notice in wanted]
+
+    found = cures(sizing, look)
+    if not remarks:  # the band on top has the first of them already
+        return [*notices("error"), *found[1:], *notices("warning")]
+    return [*notices("error"), *found, *notices("warning"), *notices("info")]
 
 
 def _notice_lines(notice: Notice, look: Look, told: set[tuple[str, object]]) -> list[Line]:

@@ -9,7 +9,7 @@ from engine.training_choices import training_choices
 from tui.doc import BLANK, Line, Span, flow, heading, paragraphs, shorten
 from tui.pages.look import Figure, Look, figures
 from tui.pages.prose import sentence
-from tui.pages.sections import suggestions
+from tui.pages.sections import cures
 from tui.pages.words import count, days, digits, gib, interval, percent, rate, seconds, size, usd
 
 # --- a step
@@ -343,9 +343,10 @@ def state_lines(sizing: Sizing, look: Look) -> list[Line]:
 
 
 def room(sizing: Sizing, look: Look) -> list[Line]:
-    """The single changes that give room in memory."""
-    found = suggestions(sizing, look)
-    return [heading("WHAT GIVES ROOM", look.width, look.glyphs.rule), *found] if found else []
+    """What was found to do about a run that does not fit."""
+    found = [] if sizing.memory.fits else cures(sizing, look)
+    rows = [row for block in found for row in block]
+    return [heading("WHAT GIVES ROOM", look.width, look.glyphs.rule), *rows] if rows else []
 
 
 def memory_sections(sizing: Sizing, look: Look) -> list[list[Line]]:

@@ -31,7 +31,7 @@ COUNSEL = "counsel"
 FLIPS = "flips"
 BANNER = (COUNSEL, FLIPS)
 PAGES = ("Scaling", "Builds", "What if")
-SHOW_FLIPS = ("Overview", "Verdict")
+SHOW_FOUND = ("Overview", "Verdict", "Memory")
 PAUSE_S = 0.2
 """How long the edits must rest before a search starts."""
 SLICE_S = 0.008
@@ -113,7 +113,7 @@ def _draw(bench: Bench, name: str) -> None:
     if name in BANNER:
         bench.query_one("#verdict", Canvas).update_lines()
     for panel in _panels(bench):
-        if panel.page == name or (name in BANNER and panel.page in SHOW_FLIPS):
+        if panel.page == name or (name in BANNER and panel.page in SHOW_FOUND):
             panel.update_lines()
 
 
@@ -155,6 +155,8 @@ def act(bench: Bench, verb: str, what: str) -> None:
         _draw(bench, "What if")
     elif verb == "take":
         _take(bench, what)
+    elif verb == "cure":
+        take_advice(bench, int(what))
 
 
 # --- builds
@@ -172,17 +174,20 @@ def _open_build(bench: Bench, number: int) -> None:
     bench.say(f"{build_words(found, bench.sizeup.glyphs.times)}, {found.model.weights} is open. Ctrl+Z comes back.")
 
 
-def take_advice(bench: Bench) -> None:
-    """Do the one thing to do, exactly as it was sized; while it is looked for, nothing."""
+def take_advice(bench: Bench, number: int = 0) -> None:
+    """Do what is on offer under a number, the one thing to do first, exactly as it was sized.
+
+    While it is looked for, nothing.
+    """
     store = bench.sizeup.store
     found = bench.sizeup.studies.counsel.of(store.scenario)
     if found is None or store.stale:
         bench.say("Still looking for what to do; nothing was changed.")
         return
-    cure = found.first
-    if cure is None:
+    if number >= len(found.offered):
         bench.say("Nothing to apply: no change is on offer.")
         return
+    cure = found.offered[number]
     store.seal()
     store.edit(dataclasses.replace(cure.scenario, title=store.scenario.title, notes=store.scenario.notes))
     bench.say(f"{text_of(cure.what)}. Ctrl+Z takes it back.")
