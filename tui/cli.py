@@ -123,7 +123,13 @@ def _print(text: str) -> None:
 
 
 def _dispatch(arguments: list[str]) -> int:
-    commands = {"report": _report, "recommend": _recommend, "export": _export, "detect": _detect}
+    commands = {
+        "report": _report,
+        "recommend": _recommend,
+        "parts": _parts,
+        "export": _export,
+        "detect": _detect,
+    }
     if arguments and arguments[0] in commands:
         return commands[arguments[0]](arguments[1:])
     if arguments and arguments[0] in LISTS:
@@ -140,6 +146,7 @@ EPILOG = """\
 commands:
   sizeup report [FILE...] [--format text|markdown|json]    size without a terminal
   sizeup recommend [FILE] [--max-buy USD] [--save DIR]     the catalog's best builds for it
+  sizeup parts [FILE] [--recommended] [--format csv]       the shopping list of it, for a seller
   sizeup export [FILE] --to vllm|nim|lws|nccl|torchrun     something to run
   sizeup models|accelerators|links [WORD]                  list the catalog
   sizeup detect                                            this machine's GPUs
@@ -416,6 +423,36 @@ def _limits(options: argparse.Namespace) -> Limits:
         max_gpus=number("--max-gpus", options.max_gpus, numbers.whole),
         known=catalog.load(),
     )
+
+
+def _parts(arguments: list[str]) -> int:
+    from tui import parts
+
+    parser = _Parser(
+        prog="sizeup parts",
+        description="The shopping list of a build and of the verdict's: parts, counts, prices or ask, power, space.",
+        epilog="exit code: 0 the build carries the workload, 3 it does not, 2 the file is bad",
+        allow_abbrev=False,
+    )
+    parser.add_argument("file", nargs="?", metavar="FILE", help="a session file; - is standard input")
+    parser.add_argument("--format", choices=parts.FORMS, default="text", help="text (default), markdown, csv or json")
+    parser.add_argument("--recommended", action="store_true", help="and of each build that `recommend` finds")
+    _presets(parser)
+    options = parser.parse_args(arguments)
+    changes = _changes(options)
+    from engine.errors import ScenarioError
+    from engine.recommend import recommend
+    from engine.size import size
+
+    _tell_problems()
+    scenario = _built(options.file, changes)
+    try:
+        sizing = size(scenario)
+        ranked = recommend(scenario) if options.recommended else ()
+    except ScenarioError as problem:
+        raise _impossible(options.file, problem) from None
+    _print(parts.render(scenario, parts.lists_of(sizing, ranked), options.format))
+    return CARRIED if sizing.verdict.carried else NOT_CARRIED
 
 
 def _export(arguments: list[str]) -> int:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 from engine.errors import ScenarioError
 from engine.scenario import Scenario
+from engine.sizing import Sizing
 from engine.text import printable
 from tui import disk, fields, paths, session
 from tui.screens.dialog import AskText, Column, Item, ListDialog, Question
@@ -293,6 +294,8 @@ async def export(bench: Bench) -> None:
         Item("markdown", ("Write the report as Markdown", ".md file")),
         Item("json", ("Write the report as JSON", ".json file")),
         Item("svg", ("Write a picture of this screen", ".svg file")),
+        Item("parts-markdown", ("Write the shopping list as Markdown", ".md file")),
+        Item("parts-csv", ("Write the shopping list as CSV", ".csv file")),
     ]
     picked = await bench.app.push_screen_wait(
         ListDialog("Report", (Column("what", limit=40), Column("where", limit=30)), items, prompt="Find", large=False)
@@ -314,7 +317,10 @@ async def export(bench: Bench) -> None:
     target = Path(os.path.expanduser(target_text))
     if not await _may_replace(bench, target):
         return
-    text = picture if picked == "svg" else report.render(sizing, _form(picked))
+    if picked.startswith("parts-"):
+        text = _shopping(bench, sizing, picked)
+    else:
+        text = picture if picked == "svg" else report.render(sizing, _form(picked))
     try:
         disk.write(target, text.encode("utf-8", "replace"))
     except disk.DiskError as error:
@@ -323,10 +329,27 @@ async def export(bench: Bench) -> None:
         bench.say(f"Wrote {os.fspath(target)}.")
 
 
+def _shopping(bench: Bench, sizing: Sizing, picked: str) -> str:
+    """The shopping lists of the build, of the verdict's, and of those that the search has found for it."""
+    from tui import parts
+
+    search = bench.sizeup.studies.search
+    found = () if search.stale(sizing.scenario) else search.ranked
+    form: Literal["markdown", "csv"] = "csv" if picked == "parts-csv" else "markdown"
+    return parts.render(sizing.scenario, parts.lists_of(sizing, found), form)
+
+
 def _offered(store: Store, what: str) -> str:
     """A name beside the session for a report or a picture: never that of the session, or of a model's config.json."""
     beside = store.path or Path(f"{_slug(store.scenario.title) or 'sizeup'}.toml")
-    ending = {"text": "report.txt", "markdown": "report.md", "json": "report.json", "svg": "screen.svg"}[what]
+    ending = {
+        "text": "report.txt",
+        "markdown": "report.md",
+        "json": "report.json",
+        "svg": "screen.svg",
+        "parts-markdown": "parts.md",
+        "parts-csv": "parts.csv",
+    }[what]
     return os.fspath(beside.with_name(f"{beside.stem}-{ending}"))
 
 
