@@ -9,12 +9,14 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from catalog import Catalog
+from engine.answer import holds
 from engine.change import change
 from engine.flips import flip_points
 from engine.hardware import Accelerator, Link, Platform
 from engine.prospects import prospects
 from engine.recommend import Limits, fixes
 from engine.scenario import Scenario
+from engine.sentences import text_of
 from engine.size import size
 from engine.sizing import Sizing
 from engine.whole import with_changes
@@ -63,12 +65,24 @@ def plain(value: Any) -> Any:
 def figures_of(name: str, scenario: Scenario, sizing: Sizing) -> dict[str, Any]:
     """What one build is sized at: the Sizing, the changes on offer, and the curve of a training run."""
     data: dict[str, Any] = plain(sizing)
+    parts = {name: getattr(sizing, name) for name in ("memory", "serving", "training", "answer")}
+    parts["worst"] = sizing.memory.worst
+    data["derived"] = {name: _properties(part) for name, part in parts.items() if part is not None}
+    data["derived"]["bill"] = [line.usd for line in sizing.cost.lines]
     data["fixes"] = plain(fixes(scenario))
     if not scenario.workload.is_inference:
         data["prospects"] = plain(prospects(scenario))
     if name in FLIPPED:
-        data["flips"] = plain(flip_points(scenario))
+        points = flip_points(scenario)
+        data["flips"] = plain(points)
+        data["holds"] = [text_of(words) for words in holds(points)]
     return data
+
+
+def _properties(record: Any) -> dict[str, Any]:
+    """What a record derives from its fields."""
+    names = [name for name, part in vars(type(record)).items() if isinstance(part, property)]
+    return {name: plain(getattr(record, name)) for name in names}
 
 
 def everything() -> dict[str, Any]:
@@ -115,6 +129,7 @@ def each_table() -> Iterator[tuple[str, dict[str, Any]]]:
 
 SERVED = ("serve-8b-bf16-one-4090", "serve-deepseek-v3-tp8-pp2", "serve-70b-over-the-card", "serve-8b-replicas")
 TRAINED = ("full-8b-zero1-offload", "lora-qwen2.5-vl-ddp", "qlora-70b-nf4-two-cards", "pretrain-mixtral-8x7b-ep8")
+CHANGED = ("serve-8b-bf16-one-4090", "serve-mixed-cards", "serve-gpt-oss-mxfp4-trtllm", "pretrain-mixtral-8x7b-ep8")
 ADVISED: tuple[tuple[str, dict[str, Any]], ...] = (
     ("serve-405b-fp8-8x-h100", {}),
     ("serve-70b-over-the-card", {}),
@@ -151,6 +166,10 @@ def _grids(bases: dict[str, Scenario], known: Catalog) -> dict[str, Any]:
         "layouts": grids.layouts(alone, run, known),
         "serving": grids.serving_tables(served),
         "swept": grids.sweep_values({**served, **trained}),
+        "verdicts": grids.verdict_steps({**served, **trained}),
+        "replicas": grids.replicas({**served, **trained}),
+        "choices": grids.choices(trained),
+        "changed": grids.changed({name: bases[name] for name in CHANGED}, known),
         "fields": grids.fields(),
         "words": grids.words(),
     }

@@ -6,7 +6,7 @@ A build meets a formula at one place; a grid meets it before, at and after each 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from itertools import pairwise, product
+from itertools import chain, pairwise, product
 from typing import Any
 
 from catalog import Catalog
@@ -15,6 +15,7 @@ from engine.advice import Cure, advice
 from engine.answer import status_of
 from engine.bill import bill, host_purchase, network_cards
 from engine.change import change
+from engine.checks import check_scenario
 from engine.collectives import Kernel, collective_s
 from engine.cost import cost
 from engine.errors import ScenarioError
@@ -25,6 +26,7 @@ from engine.hardware import Link
 from engine.layout import candidate_layouts
 from engine.plan import layout_words, plan
 from engine.power import power
+from engine.replicas import node_capacity, nodes_for_deadline, replicas_needed
 from engine.scenario import Layout, Money, Scenario, Workload
 from engine.serving_memory import (
     EngineSettings,
@@ -41,7 +43,9 @@ from engine.sharding import padded_vocabulary, stage_layers
 from engine.sweep import fields as swept_fields
 from engine.sweep import values as swept_values
 from engine.traffic import Message
+from engine.training_choices import training_choices
 from engine.training_traffic import training_traffic
+from engine.verdict import step_plan
 
 Scenarios = dict[str, Scenario]
 
@@ -307,6 +311,85 @@ def sweep_values(bases: Scenarios) -> dict[str, Any]:
         name: {field: [swept_values(base, field, each) for each in (1, 4)] for field in swept_fields(base)}
         for name, base in bases.items()
     }
+
+
+STEPS = range(-1, 7)
+
+
+def verdict_steps(bases: Scenarios) -> dict[str, Any]:
+    """The build that each step of the verdict looked at."""
+    found: dict[str, Any] = {}
+    for name, base in bases.items():
+        made = plan(base)
+        looked = [step_plan(base, made, number) for number in STEPS]
+        found[name] = [None if one is None else [_build(one.scenario), layout_words(one.layout)] for one in looked]
+    return found
+
+
+def _build(scenario: Scenario) -> str:
+    hardware = scenario.hardware
+    cards = " + ".join(f"{count} {card.id}" for card, count in hardware.mixed) or hardware.accelerator.id
+    platform = hardware.platform.id if hardware.platform is not None else "no platform"
+    links = f"{hardware.intra_link.id} {hardware.inter_link.id}"
+    return f"{hardware.nodes}x{hardware.gpus_per_node} {cards} {platform} {links} {scenario.model.weights}"
+
+
+def replicas(bases: Scenarios) -> dict[str, Any]:
+    """Nodes that a load or a deadline takes, by build; training runs ask for a deadline, serving for users."""
+    found: dict[str, Any] = {}
+    for name, base in bases.items():
+        made = plan(base)
+        if base.workload.is_inference:
+            pairs = product((1, 7, 100), (0.0, 0.3, 20.0))
+            found[name] = [node_capacity(made), [replicas_needed(base, users, rate) for users, rate in pairs]]
+            continue
+        asked = (made.training.days / part for part in (0.5, 1.5, 4.0, 40.0)) if made.training is not None else ()
+        runs = [change(base, {"workload.deadline_days": days}) for days in asked]
+        found[name] = [nodes_for_deadline(run, plan(run)) for run in runs]
+    return found
+
+
+def choices(bases: Scenarios) -> dict[str, Any]:
+    """What each choice of training settings brings on the layout in use."""
+    return {name: training_choices(base, plan(base).layout) for name, base in bases.items()}
+
+
+def changed(bases: Scenarios, known: Catalog) -> dict[str, Any]:
+    """What a build becomes with other cards, counts, platforms and links, and what is refused."""
+    cards = [card.id for card in known.facts.accelerators]
+    tried: list[dict[str, Any]] = [
+        *({"hardware.accelerator": card, "hardware.gpus_per_node": gpus} for card in cards for gpus in (1, 2, 3, 8)),
+        *({"hardware.platform": platform.id} for platform in known.facts.platforms),
+        *({"hardware.platform": platform.id, "hardware.gpus_per_node": 4} for platform in known.facts.platforms),
+        *({"hardware.gpus_per_node": gpus} for gpus in (1, 2, 4, 16, 73)),
+        *({"hardware.second_accelerator": card} for card in ("rtx-3090", "rtx-4090", "l4")),
+        *({"hardware.second_accelerator": "l4", "hardware.second_gpus": count} for count in (1, 2, 8, 9)),
+        *({"hardware.second_gpus": count} for count in (1, 3, 8)),
+        {"hardware.second_accelerator": "l4", "hardware.gpus_per_node": 1},
+        *({"hardware.intra_link": link.id} for link in known.facts.links),
+        *({"hardware.inter_link": link.id, "hardware.accelerator": "h100-sxm"} for link in known.facts.links),
+        *({"model.id": model.id} for model in known.models),
+        *({"model.id": model.id, "model.weights": "int4"} for model in known.models[:3]),
+        {"workload.kind": "lora"},
+        {"workload.kind": "batch"},
+        {"hardware.accelerator": "none such"},
+        {"model.id": "none such"},
+        {"runtime.max_model_len": 2},
+        {"workload.context_parallel": 5},
+    ]
+    return {
+        name: {" ".join(map(str, chain(*asked.items()))): _becomes(base, asked, known) for asked in tried}
+        for name, base in bases.items()
+    }
+
+
+def _becomes(base: Scenario, asked: dict[str, Any], known: Catalog) -> str:
+    try:
+        made = change(base, asked, known)
+        check_scenario(made)
+    except ScenarioError as refused:
+        return str(refused)
+    return f"{_build(made)} {made.model.id} {made.model.kv_cache} {made.workload.kind}"
 
 
 def advised(builds: Iterable[tuple[str, Scenario]]) -> dict[str, Any]:

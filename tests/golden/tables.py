@@ -6,7 +6,13 @@ from typing import Any
 
 from catalog import Catalog
 from engine import sweep
-from engine.flops import active_elements, attention_flops_per_token, decode_attention_flops
+from engine.flops import (
+    active_elements,
+    attention_flops_per_token,
+    decode_attention_flops,
+    decode_flops_per_token,
+    forward_flops_per_token,
+)
 from engine.formats import FORMATS, KV_FORMATS, model_weight_bytes
 from engine.kv_cache import cache_profile
 from engine.kv_pool import kv_pool
@@ -20,7 +26,7 @@ SWEPT = {
     "serve-spark-pair": ("hardware.inter_link",),
 }
 """Builds and the fields that they are swept over."""
-ENGINES = ("vllm", "sglang", "llama.cpp")
+ENGINES = ("vllm", "vllm-earlier", "sglang", "llama.cpp")
 LENGTHS = (1, 100, 5000, 70_000)
 
 
@@ -41,16 +47,47 @@ def models(known: Catalog) -> dict[str, Any]:
             "met": active_elements(arch),
             "weights": {name: model_weight_bytes(arch, name) for name in FORMATS},
             "attention": [attention_flops_per_token(arch, length) for length in LENGTHS],
+            "sequences": [profile.bytes_per_sequence_bf16(length) for length in LENGTHS],
+            "whole": [
+                [forward_flops_per_token(arch, length), decode_flops_per_token(arch, length)] for length in LENGTHS
+            ],
+            "seen": [attention_flops_per_token(arch, length, causal=False) for length in LENGTHS],
             "decode": [decode_attention_flops(arch, length) for length in LENGTHS],
-            "pools": {f"{engine} {kv}": _pool(arch, kv, engine) for engine in ENGINES for kv in ("bf16", "fp8")},
+            "pools": {
+                f"{engine} {kv}": _pool(arch, kv, engine) for engine in ENGINES for kv in ("bf16", "fp8", "q4_0")
+            },
+            "stages": [_pool(arch, "fp8", engine, ranks, stage, True) for engine in ENGINES for ranks, stage in STAGES],
         }
     return found
 
 
-def _pool(arch: Any, kv: str, engine: Any) -> list[Any]:
-    pool = kv_pool(arch, kv, 2, 1, 0, engine)
+STAGES = ((1, 0), (3, 1), (8, 2))
+"""Ranks that share KV heads, and a stage of three."""
+
+
+def _pool(
+    arch: Any, kv: str, engine: Any, ranks: int = 2, stage: int | None = None, plain_latent: bool = False
+) -> list[Any]:
+    pool = kv_pool(arch, kv, ranks, 1 if stage is None else 3, stage or 0, engine, plain_latent=plain_latent)
+    many = [
+        value
+        for length in LENGTHS
+        for value in (
+            pool.needed_bytes(5, length, 2048),
+            pool.concurrency(2**35, length, 2048),
+            pool.reported_concurrency(2**35, length, 2048),
+        )
+    ]
     sizes = [pool.sequence_bytes(length, 2048) for length in LENGTHS]
-    return [*sizes, pool.block_bytes, pool.waste, pool.longest(2**33, 500_000, 2048), pool.longest(0, 500_000, 2048)]
+    return [
+        *sizes,
+        *many,
+        pool.block_tokens,
+        pool.block_bytes,
+        pool.waste,
+        pool.longest(2**33, 500_000, 2048),
+        pool.longest(0, 500_000, 2048),
+    ]
 
 
 def formats() -> dict[str, Any]:

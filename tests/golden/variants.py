@@ -32,6 +32,7 @@ LOADS: tuple[Changes, ...] = (
     *({"workload.ttft_target_s": seconds} for seconds in (0.05, 0.5, 5.0, 50.0)),
     *({"workload.tokens_per_s_user_target": rate} for rate in (1.0, 15.0, 60.0, 500.0)),
     *({"workload.requests_per_s": rate} for rate in (0.01, 1.0, 30.0)),
+    *({"workload.input_tokens": 10**7, "workload.output_tokens": tokens} for tokens in (10, 10**7)),
     {"workload.kind": "batch"},
     {"workload.budget_usd": 10_000.0},
 )
@@ -61,7 +62,10 @@ WORK: tuple[Changes, ...] = (
     *({"workload.overlap": share} for share in (0.0, 0.37, 1.0)),
     *({"workload.deadline_days": days} for days in (0.01, 3.0, 300.0)),
     *({"workload.budget_usd": usd} for usd in (10.0, 3000.0, 1e7)),
-    {"workload.context_parallel": 2},
+    *({"workload.context_parallel": 2, "workload.sequence_length": tokens} for tokens in (2048, 16_384, 10**7)),
+    *({"workload.flash_attention": False, "workload.recompute": kept} for kept in ("none", "selective", "full")),
+    *({"workload.software": software, "workload.compile": True} for software in ("eager", "fused", "tuned")),
+    {"workload.activation_offload": True, "workload.recompute": "full"},
     {"workload.total_tokens": 10**13},
 )
 SHAPES: tuple[Changes, ...] = tuple(
