@@ -83,7 +83,9 @@ class SizeupBase(App[int], inherit_bindings=False):
         self.studies = Studies(size, lambda: self.store.pins)
         preferred = themes.for_this_terminal()
         if preferred != "mono":  # NO_COLOR and poor terminals are not argued with
-            preferred = settings.theme(tuple(themes.PALETTES)) or preferred
+            stored = settings.read(tuple(themes.PALETTES))
+            preferred = stored.theme or preferred
+            self.set_aside += (stored.damaged,) if stored.damaged else ()
         self.theme_name = theme or preferred
         for name in themes.PALETTES:
             self.register_theme(_textual_theme(name))

@@ -194,8 +194,9 @@ def _run_app(scenario: Scenario, path: Path | None, held: Opened | None) -> int:
     from tui import paths
     from tui.app import SizeupApp  # 150 ms that only the app pays
 
-    damaged = paths.set_aside_damaged()
+    damaged: tuple[str, ...] = ()
     if path is not None:
+        damaged = paths.set_aside_damaged()  # before it is written; without a file the workbench looks, when it stands
         paths.remember(path)
     app = SizeupApp(scenario, path, catalog=catalog.load(), size=size, set_aside=damaged)
     if held is not None:

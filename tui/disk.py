@@ -9,11 +9,13 @@ import contextlib
 import fcntl
 import hashlib
 import itertools
+import json
 import os
 import re
 import stat
 import time
 from pathlib import Path
+from typing import Any
 
 MISSING = "missing"
 """The stamp of a name that no file has."""
@@ -69,6 +71,20 @@ def read(path: Path, limit: int, what: str = "session file") -> bytes:
             f"{size / 2**20:,.0f} MiB is no {what}" if size >= 2**20 else f"too large for a {what}", allowed
         )
     return data
+
+
+def json_of(data: bytes) -> Any:
+    """The plain data of JSON text. Raises ValueError, in words, for anything else."""
+    try:
+        return json.loads(data)
+    except RecursionError:
+        raise ValueError("not JSON: nested too deeply") from None
+    except UnicodeDecodeError:
+        raise ValueError("not JSON: not UTF-8 text") from None
+    except json.JSONDecodeError as problem:
+        raise ValueError(f"not JSON: line {problem.lineno}: {problem.msg}") from None
+    except ValueError:  # Python reads no number of more than 4,300 digits
+        raise ValueError("not JSON: it holds a number that is too long") from None
 
 
 def _check_kind(found: os.stat_result, what: str) -> None:
@@ -232,3 +248,13 @@ def set_aside(path: Path) -> Path | None:
                 return None
             return other
     return None
+
+
+def set_aside_said(path: Path, reason: str) -> str:
+    """Set something damaged aside; in one line what was wrong and where it is now."""
+    return f"{path}: {reason}; {moved_words(set_aside(path))}"
+
+
+def moved_words(moved: Path | None) -> str:
+    """Where something is that was set aside."""
+    return f"it is {moved.name} now" if moved is not None else "it could not be moved"

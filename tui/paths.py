@@ -59,14 +59,14 @@ def _stored() -> list[str]:
     """The names in the recent list; none without a list. Raises ValueError for what is no such list."""
     try:
         raw = disk.read(state_folder() / RECENT, RECENT_BYTES, "recent list")
-        stored = json.loads(raw)
-    except (disk.WrongFile, RecursionError) as problem:
+    except disk.WrongFile as problem:
         raise ValueError(str(problem)) from None
     except disk.DiskError:  # not there, or not to be had
         return []
-    if not isinstance(stored, list) or not all(isinstance(item, str) for item in stored):
-        raise ValueError("this is no list of files")
-    return stored[:RECENT_LIMIT]
+    stored = disk.json_of(raw)
+    from tui import state_schema
+
+    return state_schema.checked(state_schema.RecentList, stored).root[:RECENT_LIMIT]
 
 
 def set_aside_damaged() -> tuple[str, ...]:
@@ -75,9 +75,7 @@ def set_aside_damaged() -> tuple[str, ...]:
     try:
         _stored()
     except ValueError as problem:
-        moved = disk.set_aside(target)
-        done = f"it is {moved.name} now" if moved is not None else "it could not be moved"
-        return (f"{target}: {problem}; {done}",)
+        return (disk.set_aside_said(target, str(problem)),)
     return ()
 
 

@@ -15,12 +15,9 @@ import os
 import re
 import time
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 from urllib.parse import unquote_to_bytes
 
-from pydantic_core import ValidationError
-
-from catalog.schema import check
 from engine.scenario import Scenario
 from tui import disk, paths, session
 from tui.pins import Pin
@@ -121,8 +118,7 @@ class Kept(NamedTuple):
 
     def set_aside(self) -> str:
         """Move what is damaged out of the way; where it is now, in words."""
-        moved = disk.set_aside(self.file)
-        return f"it is {moved.name} now" if moved is not None else "it could not be moved"
+        return disk.moved_words(disk.set_aside(self.file))
 
 
 def left_behind() -> list[Kept]:
@@ -165,16 +161,13 @@ def _header(line: bytes) -> Header | None:
     if said == line or len(said) > HEADER_BYTES:
         return None
     try:
-        raw: Any = json.loads(said)
-        header = check(Header, raw) if isinstance(raw, dict) else None
-    except (ValueError, ValidationError, RecursionError, AttributeError):
+        raw = disk.json_of(said)
+        from tui import state_schema
+
+        header = Header(**state_schema.checked(state_schema.HeaderLine, raw).model_dump())
+    except ValueError:
         return None
-    if header is None or not 0 < header.pid < 2**31 or not 0 <= header.started < 2**63:
-        return None
-    if any(place and _from_uri(place) is None for place in (header.path, header.folder)):
-        return None
-    named = (header.host, header.boot, header.space)
-    return header if max(map(len, named)) <= 255 and _STAMP.fullmatch(header.stamp) else None
+    return None if any(place and _from_uri(place) is None for place in (header.path, header.folder)) else header
 
 
 def _uri(path: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+from typing import NamedTuple
 
 from tui import disk, paths
 
@@ -11,17 +12,27 @@ FILE = "settings.json"
 SETTINGS_BYTES = 2**16
 
 
-def theme(known: tuple[str, ...]) -> str:
-    """The remembered theme; empty when there is none. A damaged file is no theme."""
+class Settings(NamedTuple):
+    """What is remembered. theme: empty when none is. damaged: what was wrong with the file and where it is now."""
+
+    theme: str = ""
+    damaged: str = ""
+
+
+def read(known: tuple[str, ...]) -> Settings:
+    """The remembered settings. A damaged file is moved out of the way, so that the next choice is kept."""
+    target = paths.config_folder() / FILE
     try:
-        stored = json.loads(disk.read(paths.config_folder() / FILE, SETTINGS_BYTES, "settings file"))
-    except (disk.WrongFile, ValueError, RecursionError):  # damaged: out of the way, so that the next choice is kept
-        disk.set_aside(paths.config_folder() / FILE)
-        return ""
-    except disk.DiskError:
-        return ""
-    name = stored.get("theme") if isinstance(stored, dict) else None
-    return name if isinstance(name, str) and name in known else ""
+        raw = disk.read(target, SETTINGS_BYTES, "settings file")
+        stored = disk.json_of(raw)
+        from tui import state_schema
+
+        name = state_schema.checked(state_schema.SettingsFile, stored).theme
+    except (disk.WrongFile, ValueError) as problem:
+        return Settings(damaged=disk.set_aside_said(target, str(problem)))
+    except disk.DiskError:  # not there, or not to be had
+        return Settings()
+    return Settings(name if name in known else "")
 
 
 def remember_theme(name: str) -> None:

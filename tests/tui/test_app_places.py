@@ -48,7 +48,9 @@ def test_damaged_settings_are_set_aside(damaged: str, tmp_path: Path, monkeypatc
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
     file = paths.created(paths.config_folder()) / settings.FILE
     file.write_text(damaged)
-    assert settings.theme(("dark",)) == ""
+    found = settings.read(("dark",))
+    assert found.theme == ""
+    assert str(file) in found.damaged
     assert not file.exists()
     settings.remember_theme("dark")
-    assert settings.theme(("dark",)) == "dark"
+    assert settings.read(("dark",)) == settings.Settings("dark")

@@ -44,6 +44,8 @@ class Workbench(Bench):
         for folder in (paths.state_folder(), paths.config_folder()):
             disk.sweep(folder)
         self.look_ahead()
+        self.sizeup.set_aside += paths.set_aside_damaged()
+        self._tell()
         if not self.app.is_headless:
             from tui.screens import pickers
 
