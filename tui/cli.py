@@ -245,7 +245,7 @@ def _read(file: str | None, changes: dict[str, Any], text: str | None = None) ->
         if file is None:
             scenario = new_scenario(known)
         else:
-            folder = Path(os.path.expanduser(file)).absolute().parent if file != STDIN else Path.cwd()
+            folder = session.folder_of(file if file != STDIN else "")
             text = text if text is not None else _text(file)
             document = session.document_of(text, place)
             scenario = session.from_document(document, file=place, folder=folder, text=text)

@@ -130,11 +130,19 @@ def read_bytes(path: Path, limit: int = MAX_BYTES) -> bytes:
         raise SessionError(str(path), problem.reason, allowed=problem.allowed) from None
 
 
+def folder_of(file: str | Path = "") -> Path:
+    """The folder that a file is in, absolute; without one, the working folder. Where that is gone, as it was stated."""
+    where = Path(os.path.expanduser(file) or "session.toml")
+    try:
+        return where.absolute().parent
+    except OSError:
+        return where.parent
+
+
 def load(path: str | Path) -> Scenario:
     """The Scenario of a session file. Raises SessionError. Types and ranges are checked here, what goes together by
     `engine.size`."""
-    where = Path(os.path.expanduser(path))
-    return parse(read_text(path), file=str(path), folder=where.absolute().parent)
+    return parse(read_text(path), file=str(path), folder=folder_of(path))
 
 
 class Opened(NamedTuple):
@@ -150,7 +158,7 @@ class Opened(NamedTuple):
 def opened(path: str | Path) -> Opened:
     """All that a session file holds, read once. Raises SessionError."""
     where = Path(os.path.expanduser(path))
-    file, folder = str(path), where.absolute().parent
+    file, folder = str(path), folder_of(path)
     raw = read_bytes(where)
     text = text_of(raw, file)
     document = document_of(text, file)
@@ -208,7 +216,7 @@ def _with_table(
     file = str(source) if isinstance(source, Path) else "session"
     text = read_text(source) if isinstance(source, Path) else source
     if isinstance(source, Path):
-        folder = folder or Path(os.path.expanduser(source)).absolute().parent
+        folder = folder or folder_of(source)
     document = document_of(text, file)
     scenario = from_document(document, file=file, folder=folder, text=text, known=known)
     return table_of(document), scenario
@@ -236,7 +244,7 @@ def from_document(
     known: catalog.Catalog | None = None,
 ) -> Scenario:
     """The Scenario of a session as plain data. text: where errors look up their line. Raises SessionError."""
-    return _Reader(file, text, folder or Path.cwd(), known).scenario(document)
+    return _Reader(file, text, folder or folder_of(), known).scenario(document)
 
 
 def pins(source: Path | str, known: catalog.Catalog | None = None, *, folder: Path | None = None) -> tuple[Pin, ...]:
@@ -247,8 +255,8 @@ def pins(source: Path | str, known: catalog.Catalog | None = None, *, folder: Pa
     file = str(source) if isinstance(source, Path) else "session"
     text = read_text(source) if isinstance(source, Path) else source
     if isinstance(source, Path):
-        folder = folder or Path(os.path.expanduser(source)).absolute().parent
-    return _Reader(file, text, folder or Path.cwd(), known).pins(document_of(text, file))
+        folder = folder or folder_of(source)
+    return _Reader(file, text, folder or folder_of(), known).pins(document_of(text, file))
 
 
 def dump(scenario: Scenario, figures: CatalogTable | None = None, pinned: Sequence[Pin] = ()) -> str:
@@ -322,6 +330,9 @@ def write(
     source = Path(os.path.expanduser(opened_from)) if opened_from is not None else None
     written = _moved(scenario, target, source)
     beside = tuple(Pin(entry.name, _moved(entry.scenario, target, source)) for entry in pinned)
+    if any(_no_text(build.model.config) for build in (written, *(pin.scenario for pin in beside))):
+        reason = "the way to its config.json has a name that is not UTF-8, which no session file can hold"
+        raise SessionError(str(target), reason, key="model.config", allowed="a session beside it")
     figures = figures_of(written) if _keeps_figures(target) else None
     data = dump(written, figures, beside).encode("utf-8", "replace")
     try:
@@ -330,6 +341,11 @@ def write(
         raise SessionError(str(target), problem.reason, allowed=problem.allowed) from None
     disk.sweep(target.parent)
     return Saved(written, beside, disk.stamp_of(data))
+
+
+def _no_text(name: str) -> bool:
+    """Whether a name has bytes that are no UTF-8, for which Python has lone surrogates."""
+    return any("\ud800" <= letter <= "\udfff" for letter in name)
 
 
 def _keeps_figures(target: Path) -> bool:
@@ -347,7 +363,7 @@ def anchored(scenario: Scenario, opened_from: str | Path | None) -> Scenario:
     config = Path(os.path.expanduser(scenario.model.config))
     if not scenario.model.config or config.is_absolute():
         return scenario
-    folder = Path(os.path.expanduser(opened_from)).absolute().parent if opened_from is not None else Path.cwd()
+    folder = folder_of(opened_from or "")
     return dataclasses.replace(scenario, model=dataclasses.replace(scenario.model, config=str(folder / config)))
 
 
@@ -355,10 +371,14 @@ def _moved(scenario: Scenario, target: Path, opened_from: Path | None) -> Scenar
     config = scenario.model.config
     if not config or opened_from is None or Path(os.path.expanduser(config)).is_absolute():
         return scenario
-    old, new = opened_from.absolute().parent.resolve(), target.absolute().parent.resolve()
+    try:
+        # Not by Path.resolve, which raises RuntimeError for a circle of links.
+        old, new = (os.path.realpath(os.path.abspath(file.parent)) for file in (opened_from, target))
+    except (OSError, ValueError) as problem:  # the working folder is gone; a name that no file can have
+        raise SessionError(str(target), f"cannot be written: {getattr(problem, 'strerror', None) or problem}") from None
     if old == new:
         return scenario
-    relative = os.path.relpath((old / config).resolve(), new)
+    relative = os.path.relpath(os.path.realpath(os.path.join(old, config)), new)
     return dataclasses.replace(scenario, model=dataclasses.replace(scenario.model, config=relative))
 
 
@@ -618,7 +638,7 @@ class _Reader:
         """Where the session's own config.json lies; None when the model is the catalog's."""
         if not model.config:
             return None
-        return self.folder.absolute() / Path(os.path.expanduser(model.config))
+        return folder_of(self.folder / "session.toml") / Path(os.path.expanduser(model.config))
 
     def own_architecture(self, path: Path) -> Architecture:
         """The architecture of the session's own config.json."""
