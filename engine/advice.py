@@ -8,6 +8,7 @@ cost some, more boxes and other cards, the cheaper whole bill first; asking for 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass, replace
 
@@ -119,11 +120,13 @@ def advise(scenario: Scenario, facts: LookUps | None = None) -> Generator[None, 
     good: tuple[Status, ...] = ("runs",) if status == "slow" else CARRIES
     owned = yield from _tried(scenario, _owned(entered), facts, good)
     bought = yield from _tried(scenario, _more_boxes(entered), facts, ("runs",), 1)
-    bought += yield from _other_cards(scenario, facts)
-    less = yield from _tried(scenario, _asking_less(entered), facts, ("runs",), 1)
     bill = cost(entered, power(scenario, entered.memory.host_bytes)).whole_usd
+    # nobody who named no speed buys several times the build for one
+    most = OUT_OF_PROPORTION * bill if status == "slow" and bill is not None else math.inf
+    bought += yield from _other_cards(scenario, facts, most)
+    less = yield from _tried(scenario, _asking_less(entered), facts, ("runs",), 1)
     found = sorted([*owned, *bought, *less], key=lambda cure: _preference(cure, bill))
-    if status == "slow":  # nobody who named no speed buys several times the build for one
+    if status == "slow":
         found = [cure for cure in found if _preference(cure, bill)[0] < ABSURD]
     return Advice(scenario, found[0] if found else None, None, tuple(found[1 : OTHERS + 1]))
 
@@ -368,11 +371,18 @@ def _fewer(entered: Plan) -> Iterator[_Option]:
 # ---------------------------------------------------------------- other cards
 
 
-def _other_cards(scenario: Scenario, facts: LookUps | None) -> Generator[None, None, list[Cure]]:
-    """The build of another card with the smallest whole bill, within the budget that was entered; none without a bill."""
+def _other_cards(scenario: Scenario, facts: LookUps | None, most: float) -> Generator[None, None, list[Cure]]:
+    """The build of another card with the smallest whole bill, within the budget that was entered; none without a bill.
+
+    most: dollars that it costs at most. Dearer builds than the cheapest that was found are not planned.
+    """
     within = Limits(buy_usd=scenario.workload.budget_usd) if not scenario.workload.is_run else Limits()
     best: Cure | None = None
-    for option in options(scenario, within):
+
+    def ceiling() -> float:
+        return math.nextafter(most, math.inf) if best is None or best.usd is None else best.usd
+
+    for option in options(scenario, within, ceiling):
         yield
         card = option.scenario.hardware.accelerator.id if option is not None else ""
         if option is None or option.whole_usd is None or card == scenario.hardware.accelerator.id:

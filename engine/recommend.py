@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from engine.bill import sold_in, sold_words
-from engine.change import FREE_LAYOUT, LAYOUT_KEYS, Changes, pinned_as, value_of
+from engine.bill import bill, card_price, sold_in, sold_words, whole_usd
+from engine.change import FREE_LAYOUT, LAYOUT_KEYS, Changes, change, pinned_as, value_of
 from engine.cost import cost
+from engine.errors import ScenarioError
 from engine.fields import Value
 from engine.formats import FORMATS, KV_FORMATS, model_weight_bytes
 from engine.hardware import NOT_OFFERED, Accelerator, Facts
@@ -185,16 +187,24 @@ def readable(found: Plan) -> bool:
     return found.serving.tokens_per_s_user >= READING_TOKENS_PER_S
 
 
-def options(scenario: Scenario, limits: Limits | None = None) -> Iterator[Option | None]:
+def options(
+    scenario: Scenario, limits: Limits | None = None, ceiling: Callable[[], float] | None = None
+) -> Iterator[Option | None]:
     """Every build of the catalog that carries the workload; None for a card that has been searched without one.
 
     A generator, so that a caller can show progress and stop. Once a card carries the workload with headroom in some
-    shape, its larger shapes are not tried: they only cost more.
+    shape, its larger shapes are not tried: they only cost more. ceiling: for who wants only a cheaper whole bill than
+    that, which may fall while the search goes on: others, and those whose bill is unknown, are not planned, and cards
+    that come cheap are tried first.
     """
     limits = limits or Limits()
     architecture = scenario.model.architecture
     inference = scenario.workload.is_inference
-    for accelerator in _accelerators(scenario.facts, limits):
+    cards = list(_accelerators(scenario.facts, limits))
+    if ceiling is not None:
+        need = model_weight_bytes(architecture, _formats(scenario)[-1])
+        cards.sort(key=lambda card: _cards_usd(scenario.facts, card, need))
+    for accelerator in cards:
         rated = accelerator.tflops_bf16_dense is not None or accelerator.tflops_fp16_dense is not None
         if not rated and accelerator.id not in (*limits.owned, scenario.hardware.accelerator.id):
             continue  # nobody is sent to buy a card whose speed is unknown; one that is there is sized as a report does
@@ -223,6 +233,8 @@ def options(scenario: Scenario, limits: Limits | None = None) -> Iterator[Option
                     **prices,
                     **FREE_LAYOUT,
                 }
+                if ceiling is not None and not _cheaper(scenario, build, ceiling()):
+                    continue
                 found = sized(scenario, build)
                 if found is None:
                     continue
@@ -234,6 +246,21 @@ def options(scenario: Scenario, limits: Limits | None = None) -> Iterator[Option
                     if not option.caveats or (roomy and gpus_per_node == SHAPES[-1][0]):
                         break  # more boxes give room, and no earlier first token
         yield None
+
+
+def _cards_usd(facts: Facts, card: Accelerator, need: int) -> float:
+    """About what the fewest cards cost that hold so many bytes: an order to search in, no bill."""
+    each = card_price(facts, card).usd_each
+    return math.inf if each is None else each * -(-need // card.memory_bytes)
+
+
+def _cheaper(scenario: Scenario, build: Changes, usd: float) -> bool:
+    """Whether the whole bill of a build is known and below so many dollars."""
+    try:
+        whole = whole_usd(bill(change(scenario, build)))
+    except ScenarioError:
+        return False
+    return whole is not None and whole < usd
 
 
 def _score(rank: Rank, option: Option) -> tuple[bool, bool, float, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -12,7 +13,7 @@ from engine.answer import status_of
 from engine.attempts import largest_node
 from engine.change import change
 from engine.plan import plan
-from engine.recommend import Limits, options
+from engine.recommend import Limits, Option, options
 from engine.scenario import LayoutChoice, Scenario
 from engine.sentences import text_of
 from engine.size import size
@@ -180,3 +181,18 @@ def test_a_card_that_is_owned_is_recommended_wherever_its_report_says_it_runs(ca
     runs = size(scenario).answer.status == "runs"
     found = [option for option in options(scenario, Limits(owned=(card,))) if option is not None]
     assert runs == any(option.gpus == 1 for option in found)
+
+
+@pytest.mark.parametrize("name", ["qlora on one 4090", "too many users", "405b is slow", "two boxes of 5090"])
+def test_passing_over_dearer_cards_changes_no_answer(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    tried = 0
+
+    def every_card(scenario: Scenario, limits: Limits, ceiling: object) -> Iterator[Option | None]:
+        nonlocal tried
+        for option in options(scenario, limits):
+            tried += option is not None
+            yield option
+
+    monkeypatch.setattr("engine.advice.options", every_card)
+    assert advice(QUESTIONS[name]) == found(name)
+    assert tried > 5
