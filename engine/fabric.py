@@ -67,6 +67,10 @@ HEADLINE_LINKS = (
 """What a small screen shows: one link of each kind that the articles name."""
 
 
+ARTICLE_LINKS = ("pcie5-switch", "pcie5-root", "ib-ndr", "ib-hdr", "roce-100", "eth-25-tcp")
+"""The six paths of the articles' table (seed claims `path`, kentino)."""
+
+
 def fabric_word(relative_speed: float, inside: bool) -> FabricWord:
     """The one word for what a link leaves of the speed.
 
@@ -506,6 +510,11 @@ def _rows(
 def headline_links(rows: Sequence[FabricRow]) -> tuple[FabricRow, ...]:
     """The rows that a small screen shows, in their order: one link of each kind, and whatever is in use."""
     return tuple(row for row in rows if row.in_use or row.link in HEADLINE_LINKS)
+
+
+def article_links(rows: Sequence[FabricRow]) -> tuple[FabricRow, ...]:
+    """The rows of this hardware's links and of the articles' six, in their order."""
+    return tuple(row for row in rows if row.in_use or row.link in ARTICLE_LINKS)
 
 
 @dataclass(frozen=True, slots=True)

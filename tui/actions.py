@@ -74,7 +74,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("limits", ("w",), "Within", "Builds: the limits they must stay within", "results", EDIT),
     Command("stop_search", ("x",), "Stop", "Builds: stop the search, or search again", "results", VIEW),
     Command("inputs", ("escape",), "Inputs", "Back to the inputs", "results", MOVE, palette=False),
-    Command("news", ("ctrl+g",), "News", "What the catalog says anew; what is wrong in yours", group=VIEW),
+    Command("news", ("ctrl+g",), "News", "What changed in the catalog since the save; faults in your own", group=VIEW),
     Command("redraw", ("ctrl+l",), "Redraw", "Draw the whole screen again", group=VIEW),
     Command("theme", ("f9",), "Theme", "Next colour theme", group=VIEW),
 )

@@ -304,6 +304,9 @@ def _report(arguments: list[str]) -> int:
         default="text",
         help="text (default), markdown, or json: one object a line",
     )
+    parser.add_argument(
+        "--full", action="store_true", help="all of it: bills, evidence, every link and shape (json always is)"
+    )
     _presets(parser)
     options = parser.parse_args(arguments)
     changes = _changes(options)
@@ -311,7 +314,7 @@ def _report(arguments: list[str]) -> int:
     _tell_problems()
     for number, file in enumerate(options.files or [None]):
         try:
-            carried, text = _sized(file, changes, options.format)
+            carried, text = _sized(file, changes, options.format, options.full)
         except CommandError as problem:
             _complain(str(problem))
             code = BAD_INPUT
@@ -330,7 +333,7 @@ def _report(arguments: list[str]) -> int:
     return FAILED if failed else code
 
 
-def _sized(file: str | None, changes: dict[str, Any], form: Any) -> tuple[bool, str]:
+def _sized(file: str | None, changes: dict[str, Any], form: Any, full: bool) -> tuple[bool, str]:
     from engine.errors import ScenarioError
     from engine.size import size
     from tui import report
@@ -341,7 +344,7 @@ def _sized(file: str | None, changes: dict[str, Any], form: Any) -> tuple[bool, 
         past = report.past_of(table, scenario, size)
     except ScenarioError as problem:
         raise _impossible(file, problem) from None
-    return sizing.verdict.carried, report.render(sizing, form, past)
+    return sizing.verdict.carried, report.render(sizing, form, past, full)
 
 
 def _impossible(file: str | None, problem: ScenarioError) -> CommandError:

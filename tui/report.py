@@ -36,7 +36,8 @@ from engine.sizing import (
 )
 from engine.text import printable
 from engine.whole import whole
-from tui.blocks import Block, Bullets, Heading, Paragraph, Table, as_markdown, as_text, json_line
+from tui.blocks import WIDTH, Block, Bullets, Heading, Paragraph, Table, as_markdown, as_text, json_line
+from tui.doc import shorten
 from tui.drift import CatalogTable, Drift, with_figures
 from tui.drift import changes as drifted
 from tui.pages import words
@@ -44,6 +45,7 @@ from tui.pages import words
 Format = Literal["text", "markdown", "json"]
 FORMATS: tuple[Format, ...] = ("text", "markdown", "json")
 SCHEMA = 1
+NOTES_OF_PLAIN = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,15 +65,18 @@ def past_of(table: CatalogTable | None, scenario: Scenario, size: Callable[[Scen
     return Past(drifts, size(with_figures(table, scenario))) if table is not None and drifts else None
 
 
-def render(sizing: Sizing, form: Format, past: Past | None = None) -> str:
-    """The report in one form, ending in a line end; JSON is a single line. past: of a file whose catalog drifted."""
+def render(sizing: Sizing, form: Format, past: Past | None = None, full: bool = True) -> str:
+    """The report in one form, ending in a line end; JSON is a single line, and always full.
+
+    past: of a file whose catalog drifted. full: else what fits one page of text.
+    """
     sized = whole(sizing)
     changes, found = fixes(sizing.scenario), advice(sizing.scenario)
     sized = _told(sized, found)
     if form == "json":
         data = _data(sized, changes, found) | ({"drift": _past_data(past)} if past is not None else {})
         return json_line(data)
-    blocks = list(_blocks(sized, changes, past, found))
+    blocks = list(_blocks(sized, changes, past, found) if full else _plain(sized, past, found))
     return as_markdown(blocks) if form == "markdown" else as_text(blocks)
 
 
@@ -236,7 +241,7 @@ def _blocks(sizing: Sizing, changes: tuple[Suggestion, ...], past: Past | None, 
     yield from answer_lines(sizing, found)
     yield Heading(printable(scenario.title) or "Untitled build", 1)
     yield Paragraph(build_line(scenario))
-    yield Paragraph(workload_line(scenario, sizing.training))
+    yield Paragraph(workload_line(scenario, sizing.training if sizing.memory.fits else None))
     for line in scenario.notes.splitlines():
         if line.strip():
             yield Paragraph(printable(line))
@@ -248,7 +253,7 @@ def _blocks(sizing: Sizing, changes: tuple[Suggestion, ...], past: Past | None, 
     yield from _memory(sizing)
     if sizing.serving is not None:
         yield from _serving(sizing.serving)
-    if sizing.training is not None:
+    if sizing.training is not None and sizing.memory.fits:
         yield from _training(sizing.training)
     yield from _cost(sizing)
     yield from _power(sizing)
@@ -256,6 +261,22 @@ def _blocks(sizing: Sizing, changes: tuple[Suggestion, ...], past: Past | None, 
     yield from _fabric(sizing.fabric)
     yield from _scaling(sizing)
     yield from _prospects(sizing)
+
+
+def _plain(sizing: Sizing, past: Past | None, found: Advice) -> Iterator[Block]:
+    """The answer, the build and the load; what changed since it was saved; and a page of the rest."""
+    from tui.report_plain import plain
+
+    scenario = sizing.scenario
+    yield from answer_lines(sizing, found)
+    yield Heading(printable(scenario.title) or "Untitled build", 1)
+    yield Paragraph(build_line(scenario))
+    yield Paragraph(workload_line(scenario, sizing.training if sizing.memory.fits else None))
+    for line in [line for line in scenario.notes.splitlines() if line.strip()][:NOTES_OF_PLAIN]:
+        yield Paragraph(shorten(printable(line), WIDTH))
+    if past is not None and past.drifts:
+        yield from _drift(sizing, past)
+    yield from plain(sizing, found)
 
 
 def answer_lines(sizing: Sizing, advised: Advice) -> Iterator[Block]:
@@ -500,7 +521,7 @@ def _memory_line(sizing: Sizing, memory: Memory) -> str:
     if memory.training is not None:
         span = memory.training.interval
         text += f" (80 % interval {words.gib(span.low)}–{words.gib(span.high)} GiB)"
-    if memory.nvidia_smi_bytes:
+    if memory.nvidia_smi_bytes and memory.fits:
         text += f"; nvidia-smi will show {words.size(memory.nvidia_smi_bytes)}"
     if memory.host_bytes:
         text += f"; {words.size(memory.host_bytes)} of host memory a node"

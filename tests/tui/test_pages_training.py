@@ -252,7 +252,12 @@ def test_a_step_taken_apart_what_hides_and_what_is_assumed() -> None:
 
 
 def test_recomputation_that_would_not_fit_says_so() -> None:
-    assert "does not fit" in text(sized("too small"), "Speed")
+    assert "does not fit" in text(sized("full"), "Speed")
+
+
+def test_a_run_that_does_not_fit_has_no_speed() -> None:
+    assert "No speed" in text(sized("too small"), "Speed")
+    assert "tok/s" not in text(sized("too small"), "Speed")
 
 
 # --- the Memory page

@@ -44,10 +44,12 @@ def memory(sizing: Sizing, look: Look) -> list[Line]:
 
 def speed(sizing: Sizing, look: Look) -> list[Line]:
     """Speed, and where the time of a step goes."""
-    if sizing.training is not None:
+    if sizing.training is not None and sizing.memory.fits:
         from tui.pages import training
 
         return part.spaced(part.speed(sizing, look), *training.speed_sections(sizing, look))
+    if sizing.serving is None:
+        return part.speed(sizing, look)
     return part.spaced(part.speed(sizing, look), part.speed_parts(sizing, look), part.speed_more(sizing, look))
 
 

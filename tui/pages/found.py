@@ -216,8 +216,8 @@ def _passed_lines(place: int, entry: Recommendation, look: Look) -> list[Line]:
         return []
     name = build_words(passed.scenario, look.glyphs.times)
     text, figure = _ranked_by(entry.rank, passed)
-    spans = [Span("   instead of ", "dim"), Span(name, "dim"), Span(", ", "dim")]
-    spans += [Span(text, "figure", f"figure:passed:{place}@{figure}"), Span(": ", "dim")]
+    spans = [Span("   would be ", "dim"), Span(name, "dim"), Span(" at ", "dim")]
+    spans += [Span(text, "figure", f"figure:passed:{place}@{figure}"), Span(", but ", "dim")]
     spans += linked(", ".join(passed.caveats), "warn", f"passed:{place}@")
     return flow(spans, look.width, "   ")
 

@@ -83,7 +83,7 @@ def load_lines(sizing: Sizing, look: Look) -> list[Line]:
                     ),
                     (_change(facts.users_that_fit - was, count), "delta"),
                     Span(
-                        f"; alone: {count(facts.longest_context_tokens)}",
+                        f"; or one of {count(facts.longest_context_tokens)} tokens",
                         "dim",
                         "figure:memory.longest_context_tokens",
                     ),
@@ -97,7 +97,9 @@ def load_lines(sizing: Sizing, look: Look) -> list[Line]:
             Span(" Peak on the fullest GPU ", "", "figure:memory.peak_bytes"),
             Span(size(facts.peak_bytes), "figure", "figure:memory.peak_bytes"),
             Span(
-                f"; nvidia-smi will show {size(facts.nvidia_smi_bytes)}" if facts.nvidia_smi_bytes else "",
+                f"; nvidia-smi will show {size(facts.nvidia_smi_bytes)}"
+                if facts.nvidia_smi_bytes and facts.fits
+                else "",
                 "dim",
                 "figure:memory.nvidia_smi_bytes",
             ),
@@ -335,7 +337,7 @@ def speed(sizing: Sizing, look: Look, brief: bool = False) -> list[Line]:
     """How fast: serving or training, each figure with its interval. brief: as many lines for every load."""
     if sizing.serving is not None:
         return _serving(sizing, look, brief)
-    if sizing.training is not None:
+    if sizing.training is not None and sizing.memory.fits:
         return _training(sizing, look)
     return [
         heading("SPEED", look.width, look.glyphs.rule),

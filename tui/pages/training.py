@@ -253,6 +253,8 @@ def peak(sizing: Sizing, look: Look) -> list[Line]:
         ("torch reserved", detail.reserved_bytes, "memory.torch_reserved_bytes", "its allocator's cache included"),
         ("nvidia-smi", memory.nvidia_smi_bytes, "memory.nvidia_smi_bytes", "cache and context included"),
     ]
+    if not memory.fits:
+        rows = rows[:1]  # no tool will ever show what does not start
     lines = [
         heading(
             "PEAK",
