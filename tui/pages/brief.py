@@ -133,7 +133,7 @@ def price(sizing: Sizing, look: Look) -> list[Line]:
             api = _figure(usd(money.api_usd_per_million_tokens), "cost.api_usd_per_million_tokens")
             told.append([api, Span(" by API")])
     if not told:
-        told = [[Span("unknown: enter one under Money and limits", "dim")]]
+        told = [[Span("to rent: unknown", "dim")]]
     return _labelled("PRICE", told, look, f" {look.glyphs.dot} ")
 
 
@@ -141,7 +141,7 @@ def fabric(sizing: Sizing, look: Look) -> list[Line]:
     """The layout in use, its links, and what is lost on them."""
     hardware, layout = sizing.scenario.hardware, sizing.layout
     if hardware.gpus == 1:
-        return _labelled("FABRIC", [[Span("one GPU: nothing crosses a link", "dim")]], look)
+        return _labelled("FABRIC", [[Span("nothing crosses a link", "dim")]], look)
     links = [hardware.intra_link.id] if hardware.gpus_per_node > 1 else []
     links += [hardware.inter_link.id] if hardware.nodes > 1 else []
     units = [[Span(layout_words(layout))], [Span(f"on {' and '.join(links)}")]]
