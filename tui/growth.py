@@ -10,6 +10,7 @@ from engine.errors import ScenarioError
 from engine.scenario import Scenario
 
 if TYPE_CHECKING:
+    from engine.corpus import CorpusCurve
     from engine.prospects import Prospects
     from engine.serving_scaling import ServingShape
 
@@ -20,7 +21,7 @@ def _question(scenario: Scenario) -> Scenario:
 
 @dataclasses.dataclass(slots=True)
 class Growth:
-    """The curve, the choice and the smallest build of a training run, or the shapes that serve.
+    """The curve, the choice and the smallest build of a training run, or the shapes that serve and a corpus against GPUs.
 
     asked: what the findings belong to; None before the first. Findings of an earlier build stay until the next are
     there, so that a page does not jump.
@@ -29,6 +30,7 @@ class Growth:
     asked: Scenario | None = None
     prospects: Prospects | None = None
     shapes: tuple[ServingShape, ...] = ()
+    corpus: CorpusCurve | None = None
 
     def stale(self, scenario: Scenario) -> bool:
         """Whether the findings belong to another build than this."""
@@ -47,7 +49,15 @@ class Growth:
                     yield
             except ScenarioError:  # the layout in use has no answer: the page says why already
                 shapes = []
-            self.shapes = tuple(shapes)
+            corpus = None
+            if scenario.workload.corpus_tokens is not None:
+                from engine.corpus import corpus_curve
+
+                try:
+                    corpus = corpus_curve(scenario)
+                except ScenarioError:  # likewise
+                    corpus = None
+            self.shapes, self.corpus = tuple(shapes), corpus
         else:
             from engine.prospects import prospects
 

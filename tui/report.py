@@ -14,6 +14,7 @@ from typing import Any, Literal
 from engine.advice import Advice, Cure, advice, bigger_card
 from engine.advice import line as line_of
 from engine.answer import STATUS_WORDS, holds
+from engine.corpus import CorpusPoint, corpus_curve
 from engine.formats import FORMATS as WEIGHT_FORMATS
 from engine.plan import Plan
 from engine.power import SUPPLY_NAMES
@@ -140,9 +141,26 @@ def _data(sizing: Sizing, changes: tuple[Suggestion, ...], found: Advice | None 
     }
     if sizing.serving is not None:
         data["serving"] = _fields(sizing.serving) | {"interval": data_of(sizing.serving.tokens_per_s_interval)}
+        if sizing.serving.days is not None:
+            data["serving"] |= _corpus_data(scenario)
     if sizing.training is not None:
         data["training"] = _fields(sizing.training)
     return data
+
+
+def _corpus_data(scenario: Scenario) -> dict[str, Any]:
+    """The corpus of a batch against GPUs, and the smallest build that is in time."""
+    found = corpus_curve(scenario)
+
+    def of(point: CorpusPoint) -> dict[str, Any]:
+        return {"gpus": point.gpus} | {name: data_of(value) for name, value in point._asdict().items()}
+
+    smallest = found.smallest
+    return {
+        "by_gpus": [of(point) for point in found.points],
+        "smallest": of(smallest) if smallest is not None else None,
+        "smallest_words": found.words,
+    }
 
 
 def _answer_data(sizing: Sizing, advised: Advice | None) -> dict[str, Any]:
@@ -705,9 +723,31 @@ def _has_latency_targets(sizing: Sizing) -> bool:
     return workload.ttft_target_s is not None or workload.tokens_per_s_user_target is not None
 
 
+def _corpus_curve(sizing: Sizing) -> Iterator[Block]:
+    """The corpus of a batch on more and fewer of its GPUs, and the smallest build in time."""
+    if sizing.scenario.workload.corpus_tokens is None:
+        return
+    found = corpus_curve(sizing.scenario)
+    yield Heading("Time and money against GPUs")
+    yield Paragraph(f"Smallest build in time: {found.words}.", strong=True)
+    yield Paragraph("Nodes that hold the model work alone, each on its part of the corpus. * as many as entered.")
+    rows = tuple(
+        (
+            f"{point.gpus:,}" + (" *" if point.gpus == sizing.scenario.hardware.gpus else ""),
+            words.days(point.days),
+            words.count(point.gpu_hours),
+            _usd(point.usd),
+            "" if point.in_time else "late",
+        )
+        for point in found.points
+    )
+    yield Table(("GPUs", "time", "GPU-hours", "rent", ""), rows, left=(4,))
+
+
 def _prospects(sizing: Sizing) -> Iterator[Block]:
     """A training run on more and fewer of its GPUs: the curve, the smallest build in time, one GPU against many."""
     if sizing.scenario.workload.is_inference:
+        yield from _corpus_curve(sizing)
         return
     found = prospects(sizing.scenario)
     yield Heading("Time and money against GPUs")

@@ -11,9 +11,10 @@ from engine.sizing import Sizing
 from tui.doc import BLANK, Line, Span, flow, heading, line, paragraphs, shorten
 from tui.glyphs import Glyphs
 from tui.pages.look import Look
-from tui.pages.words import count, percent, rate
+from tui.pages.words import count, days, percent, rate, usd
 
 if TYPE_CHECKING:
+    from engine.corpus import CorpusCurve
     from engine.serving_scaling import ServingShape
     from tui.growth import Growth
 
@@ -25,13 +26,35 @@ def shape_words(nodes: int, gpus: int, glyphs: Glyphs) -> str:
     return f"{gpus} GPU"
 
 
+def corpus(found: CorpusCurve, sizing: Sizing, look: Look, stale: bool) -> list[Line]:
+    """The smallest build that is in time for a corpus, and its time and rent against GPUs."""
+    glyphs, hardware = look.glyphs, sizing.scenario.hardware
+    state = ("about to work it out anew", "warn") if stale else (f"in nodes of {found.per_node}", "dim")
+    lines = [heading("TIME AGAINST GPUS", look.width, glyphs.rule, *state)]
+    good = found.smallest is not None
+    mark, style = (glyphs.yes, "good") if good else (glyphs.no, "bad")
+    lead = "Smallest in time: " if good else ""
+    lines += paragraphs(f"{mark} {lead}{found.words}", look.width - 1, "dim" if stale else style, " ", "   ")
+    if found.points:
+        lines.append(line((f"   {'GPUs':>6} {'time':>10} {'GPU-hours':>10} {'rent':>10}", "dim")))
+    for point in found.points:
+        here = (point.gpus, point.nodes) == (hardware.gpus, hardware.nodes)
+        rent = glyphs.dash if point.usd is None else usd(point.usd)
+        text = f" {glyphs.here if here else ' '} {point.gpus:>6,} {days(point.days):>10} {count(point.gpu_hours):>10} {rent:>10}"
+        lines.append(line((text, "strong" if here else ""), ("" if point.in_time else f"  {glyphs.no} late", "bad")))
+    return lines
+
+
 def serving(sizing: Sizing, look: Look, growth: Growth | None) -> list[Line]:
     """Tokens a second and GPU on shapes of build, by the width of TP."""
     glyphs = look.glyphs
     shapes = growth.shapes if growth is not None else ()
     stale = growth is not None and growth.stale(sizing.scenario)
+    first: list[Line] = []
+    if growth is not None and growth.corpus is not None and sizing.scenario.workload.corpus_tokens is not None:
+        first = [*corpus(growth.corpus, sizing, look, stale), BLANK]
     state, style = ("about to work it out", "warn") if stale else ("output tokens a second and GPU", "dim")
-    lines = [heading("SCALING", look.width, glyphs.rule, state, style)]
+    lines = [*first, heading("SCALING", look.width, glyphs.rule, state, style)]
     targets = sizing.scenario.workload
     asked = targets.ttft_target_s is not None or targets.tokens_per_s_user_target is not None
     words = (
