@@ -49,12 +49,14 @@ def edits(scenario: Scenario, number: int) -> Iterator[tuple[str, Scenario]]:
         loads = {
             "length": replace(work, sequence_length=2048 + 16 * number),
             "batch": replace(work, global_batch_tokens=524288 + 4096 * number),
-            "tokens": replace(work, total_tokens=work.total_tokens + 1_000_000 * number),
+            "tokens": replace(work, total_tokens=(work.total_tokens or 0) + 1_000_000 * number),
         }
     for name, load in loads.items():
         yield name, replace(scenario, workload=load)
     # another count of GPUs comes back to counts seen before, under a load that does not
-    load = replace(work, concurrency=500 + number, total_tokens=work.total_tokens + 777 * number)
+    load = replace(work, concurrency=500 + number)
+    if not work.is_inference:
+        load = replace(load, total_tokens=(work.total_tokens or 0) + 777 * number)
     if scenario.layout.tp is None:
         gpus = replace(hardware, gpus_per_node=(4, 8, 2)[number % 3])
         yield "GPUs", replace(scenario, hardware=gpus, workload=load)
