@@ -120,7 +120,8 @@ def _in_nodes(scenario: Scenario, lines: tuple[PriceLine, ...], draw: Power) -> 
 
     if draw.supplies is not None and draw.supply_w is not None:
         spare = draw.supplies_spare or 0
-        kept = f"; {draw.supplies} carry a node, {spare} stands by" if spare else ""
+        carry = "carries" if draw.supplies == 1 else "carry"
+        kept = f"; {draw.supplies} {carry} a node, {spare} stands by" if spare else ""
         put(f"power supply {draw.supply_w:,.0f} W, {SUPPLY_NAMES[draw.supply]}{kept}", (draw.supplies + spare) * nodes)
     if draw.host_memory_gib_min is not None:
         put(f"memory, at least {count(math.ceil(draw.host_memory_gib_min))} GiB a node", nodes)
@@ -132,7 +133,7 @@ def _in_nodes(scenario: Scenario, lines: tuple[PriceLine, ...], draw: Power) -> 
             if draw.pcie_lanes_board and draw.pcie_lanes_needed
             else ""
         )
-        put(f"{lanes}{draw.slots}", nodes)
+        put(f"{lanes or 'cards '}{draw.slots}", nodes)
     return tuple(parts)
 
 

@@ -17,7 +17,7 @@ import dataclasses
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar, get_args, get_type_hints
+from typing import Any, Literal, NamedTuple, TypeVar, get_args, get_origin, get_type_hints
 
 import tomli_w
 from pydantic_core import ValidationError
@@ -103,6 +103,12 @@ ALWAYS: Mapping[str, tuple[str, ...]] = {
     "pretrain": _TRAINING,
 }
 """The keys of [workload] that are written even at their default, by kind."""
+
+
+def _words_of(hint: Any) -> tuple[str, ...]:
+    """The words that a key takes: those of its Literal, which may stand beside None."""
+    inner = [part for part in get_args(hint) if get_origin(part) is Literal]
+    return tuple(get_args(inner[0] if inner else hint))
 
 
 class SessionError(ValueError):
@@ -556,7 +562,7 @@ class _Reader:
             reason, _, allowed = reason.partition("; allowed: ")
             field = BY_KEY.get(f"{name}.{key}")
             if first["type"] == "literal_error":
-                choices = get_args(get_type_hints(record)[key])
+                choices = _words_of(get_type_hints(record)[key])
                 near = nearest(str(first["input"]), choices, 1)[0]
                 reason, allowed = f"{reason} (nearest: {near})", ", ".join(choices)
             elif first["type"] in _OUT_OF_RANGE and field is not None:
