@@ -34,7 +34,10 @@ _SHOWN_WHEN: dict[str, Callable[[Scenario], bool]] = {
     "model.mtp": lambda scenario: bool(scenario.model.architecture.mtp),
     "hardware.second_accelerator": lambda scenario: scenario.hardware.gpus_per_node > 1,
     "hardware.second_gpus": lambda scenario: bool(scenario.hardware.mixed),
-    "workload.requests": lambda scenario: scenario.workload.kind == "batch" or scenario.workload.requests is not None,
+    # a corpus says how many requests there are
+    "workload.requests": lambda scenario: (
+        (scenario.workload.kind == "batch" and not scenario.workload.is_run) or scenario.workload.requests is not None
+    ),
     "layout.ep": lambda scenario: scenario.model.architecture.experts > 0,
     "layout.dp_attention": lambda scenario: scenario.model.architecture.experts > 0,
     "workload.pipeline_schedule": _pipelined,

@@ -11,6 +11,7 @@ from engine.advice import line as line_of
 from engine.answer import STATUS_WORDS, holds
 from engine.sentences import Sentence, joined
 from engine.sizing import Sizing
+from engine.units import count
 from tui import actions, fields
 from tui.doc import BLANK, Line, Span, ends, line, shorten, width_of, wrap
 from tui.pages.look import spans_of
@@ -46,6 +47,8 @@ class Title(Canvas):
             build = f"{hardware.nodes}{glyphs.times}({kinds})" if hardware.nodes > 1 else kinds
         model = f"{scenario.model.id or scenario.model.name} {scenario.model.weights}"
         load = f"{workload.kind}, {workload.concurrency} users" if workload.is_inference else workload.kind
+        if workload.corpus_tokens is not None:
+            load = f"{workload.kind}, {count(workload.corpus_tokens)} tokens"
         room = width - len(" sizeup  ") - len(unsaved) - 3
         right = ""
         for words in (f"{model} on {build} {glyphs.dot} {load} ", f"{model} on {build} ", f"{build} "):
