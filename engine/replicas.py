@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import lru_cache
 
@@ -17,8 +18,9 @@ from engine.units import FLEET, days, digits, fleet
 # From this many replicas on, a router that keeps a session where its prefix is cached pays for itself:
 # seed_claims.toml, must_scale_out, "prefix-cache-aware router".
 PREFIX_ROUTER_REPLICAS = 4
-# How often a quarter is added to the nodes before a deadline is given up: 1.25^8 is about six times as many.
-DEADLINE_TRIES = 8
+# How many times the nodes that full efficiency takes are tried before a deadline is given up.
+DEADLINE_REACH = 6
+LADDER = 32
 MOST_USERS = 10_000_000
 """Where the search for what a node takes ends, for models whose state does not grow."""
 
@@ -102,24 +104,24 @@ def nodes_for_deadline(scenario: Scenario, one: Plan) -> int:
     def in_time(nodes: int) -> bool:
         return _days(run, nodes) * billions <= deadline
 
-    # fewer than full efficiency takes are never in time
-    low = max(1, math.ceil(one.training.days / deadline) - 1)
-    high = low + 1
-    for _ in range(DEADLINE_TRIES):
-        if high > MAX_NODES:
-            return 0
-        if in_time(high):
-            break
-        low, high = high, math.ceil(high * 1.25)
-    else:
-        return 0
-    while high - low > 1:
-        middle = (low + high) // 2
-        if in_time(middle):
-            high = middle
-        else:
-            low = middle
-    return high
+    least = max(1, math.ceil(one.training.days / deadline) - 1)  # fewer than full efficiency takes are never in time
+    most = min(MAX_NODES, math.ceil((least + 1) * DEADLINE_REACH))
+    return next((nodes for nodes in _counts(least, most) if in_time(nodes)), 0)
+
+
+def _counts(above: int, most: int) -> Iterator[int]:
+    """Counts of nodes past one and up to another, of a fixed ladder: every one to 32, then every thirty-second part.
+
+    The ladder is the same for every run. A batch is cut evenly over some counts only, so that more nodes are not always
+    faster; the first of one ladder that is in time is then still never fewer for a longer run.
+    """
+    count, step = 1, 1
+    while count <= most:
+        if count > above:
+            yield count
+        count += step
+        if count >= 2 * LADDER * step:
+            step *= 2
 
 
 def replica_words(scenario: Scenario, users: int, rate: float, count: int) -> str:

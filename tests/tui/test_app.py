@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -149,8 +150,8 @@ async def test_auto_fields_show_what_was_chosen(scenario: Scenario) -> None:
 
 async def test_a_change_on_offer_is_applied_by_one_key() -> None:
     tight = BUILDS["llama405b"]()
+    tight = dataclasses.replace(tight, workload=dataclasses.replace(tight.workload, concurrency=64))
     async with running(app_of(tight)) as app:
-        assert "apply" in app.text("#results")
         await app.press("ctrl+t", "a")
         assert app.app.store.scenario == tight  # nothing is done before it is known what
         await app.settle()
