@@ -33,13 +33,13 @@ from engine.serving_speed import (
     shape_of,
     wire_s,
 )
-from engine.sizing import FabricRow, FabricWord, Serving, Training
+from engine.sizing import FINE_FROM, FabricRow, FabricWord, Serving, Training
 from engine.traffic import Message, Span, communication_s, decode_traffic, prefill_traffic
 from engine.training_speed import PATH_SPANS, Step, hidden_shares, step
 from engine.training_speed import rates as training_rates
 from engine.training_traffic import training_traffic
 
-OPTIMAL_FROM = 0.85
+OPTIMAL_FROM = FINE_FROM
 """A link that costs at most 15 %: what the articles accept for data-parallel training over PCIe (seed claim
 `speedup`, overscale: 10 to 15 %), and about the error of the estimate itself."""
 VIABLE_FROM = 0.60

@@ -13,6 +13,8 @@ from engine.sentences import Sentence
 
 Headroom = Literal["comfortable", "fits", "tight", "marginal", "does not fit"]
 FigureKind = Literal["counted", "measured", "fitted", "data sheet", "rule of thumb", "entered"]
+FINE_FROM = 0.85
+"""Of the best link's speed: what costs at most 15 %, as the articles accept (`engine.fabric.OPTIMAL_FROM`)."""
 FabricWord = Literal["in-box", "optimal", "viable", "painful", "unusable"]
 Answer = Literal["one-gpu", "one-node", "one-node-int4", "replicas", "multi-node", "frontier", "does-not-fit"]
 Severity = Literal["error", "warning", "info"]
@@ -373,6 +375,18 @@ class FabricRow(NamedTuple):
     word_pp: FabricWord | None = None
     word_dp: FabricWord | None = None
     assumed: str = ""  # set where the layout sends nothing and another one is priced instead
+
+    @property
+    def place(self) -> str:
+        """Where the link is: `in the box` or `between boxes`."""
+        return "in the box" if self.scope == "intra-node" else "between boxes"
+
+    @property
+    def quality(self) -> str:
+        """What the link leaves of the speed, wherever it is: `fine`, `viable`, `painful` or `unusable`."""
+        if self.word == "in-box":
+            return "fine" if self.relative_speed >= FINE_FROM else "viable"
+        return "fine" if self.word == "optimal" else self.word
 
 
 class ScalingRow(NamedTuple):

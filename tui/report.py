@@ -217,6 +217,7 @@ def _fields(record: Any) -> dict[str, Any]:
 
 
 _WORKED_OUT: dict[type, tuple[str, ...]] = {
+    FabricRow: ("place", "quality"),
     MemoryGroup: ("used_bytes", "over_bytes", "available_bytes"),
     PriceLine: ("usd",),
     Training: ("bubble_s", "hidden_communication_s", "exposed_share", "tokens_per_day", "days_interval"),

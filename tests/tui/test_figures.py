@@ -64,7 +64,7 @@ SAID = (
         r"engines preempt above 95 %|Weights above 95 %|split over \d+\)|rule: 60-70 %|above 60-70 %|most measured, 86 %",
         "rules stated beside a figure",
     ),
-    (r"60 % or more is left|from 85 %|viable 60 %|painful 25 %|the floor of 0\.60", "what the words of a scale mean"),
+    (r"from (?:85|60|25) %|the floor of 0\.60", "what the words of a scale mean"),
     (r"\d+ V, \d+ A|give or take [\d-]+ %|\b\d+ (?:TB|ports)\b", "names of parts and their spread"),
     (r"16-bit|\b16 in embeddings|fp32|section \d\.\d|rank \d+", "how a state is kept"),
     (r"They hold together.*", "the assumptions of the article's world"),

@@ -79,3 +79,20 @@ def test_a_change_of_memory_says_what_made_it() -> None:
     shown = "\n".join(plain(row) for row in overview(now, Look(100, UNICODE, before)))
     assert re.search(r"by this edit: [-+]\d+\.\d GiB", shown), shown
     assert "by this edit" not in "\n".join(plain(row) for row in overview(now, Look(100, UNICODE)))
+
+
+def test_the_fabric_page_leads_with_the_layout_in_use() -> None:
+    sizing = size(ASKED["R1 on two nodes"]())
+    for width in (60, 78, 120):
+        rows = [plain(row) for row in page_lines(sizing, None, "Fabric", width)]
+        assert rows[0].startswith("FABRIC  TP 8 x PP 2")
+        text = "\n".join(rows)
+        assert text.index("this layout on each link") < text.index("CROSSED IT INSTEAD")
+        assert max(map(len, rows)) <= width
+        slow = next(row for row in rows if row.lstrip().startswith("eth-1-tcp"))
+        assert slow.split()[-2:] == ["boxes", "painful"]
+        near = next(row for row in rows if row.lstrip().startswith("pcie5-switch"))
+        assert near.split()[-3:] == ["in", "box", "viable"]
+    rows_of = {row.link: row for row in sizing.fabric}
+    assert (rows_of["pcie5-switch"].word, rows_of["pcie5-switch"].quality) == ("in-box", "viable")
+    assert rows_of["eth-25-tcp"].place == "between boxes"

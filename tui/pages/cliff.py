@@ -9,6 +9,7 @@ from typing import NamedTuple
 from engine.fabric import fabric_drop, headline_links
 from engine.sizing import FabricRow, FabricWord, Sizing
 from tui.doc import BLANK, Line, Span, flow, heading, line, paragraphs, shorten
+from tui.pages import brief
 from tui.pages.look import FABRIC_STYLE, Look
 from tui.pages.sections import fabric
 from tui.pages.words import digits, percent, seconds
@@ -107,7 +108,7 @@ WIDEST_BAR = 28
 def fit(sizing: Sizing, width: int, rows: Sequence[FabricRow]) -> Fit:
     """The columns that fit beside link, GB/s, time, share, speed left and its word."""
     wanted = max(len(row.link) for row in rows)
-    fixed = 3 + 1 + 6 + 9 + 5 + 6 + 2 + max(len(row.word) for row in rows)
+    fixed = 3 + 1 + 6 + 9 + 5 + 6 + 2 + PLACE + 1 + max(len(row.quality) for row in rows)
     link = max(8, min(16, wanted, width - fixed))
     room = width - fixed - link
     prefill = any(row.prefill_seconds for row in rows)
@@ -118,7 +119,8 @@ def fit(sizing: Sizing, width: int, rows: Sequence[FabricRow]) -> Fit:
     return Fit(link, latency, prompt, min(WIDEST_BAR, room - 1) if room > LEAST_BAR else 0)
 
 
-LATENCY, PROMPT = 9, 8  # cells of those columns
+LATENCY, PROMPT, PLACE = 9, 8, 6  # cells of those columns
+PLACES = {"intra-node": "in box", "inter-node": "boxes"}
 
 
 def times(sizing: Sizing, look: Look, rows: Sequence[FabricRow]) -> list[Line]:
@@ -130,22 +132,20 @@ def times(sizing: Sizing, look: Look, rows: Sequence[FabricRow]) -> list[Line]:
     head = f"   {'link':<{has.link}} {'GB/s':>5} "
     head += f"{_axis(has.bar)} " if has.bar else ""
     head += f"{'latency':>{LATENCY - 1}} " if has.latency else ""
-    head += f"{short:>8} " + (f"{'prompt':>{PROMPT - 1}} " if has.prompt else "") + f"{'share':>5} {'speed':>5}"
+    head += f"{short:>8} " + (f"{'prompt':>{PROMPT - 1}} " if has.prompt else "") + f"{'share':>5} {'speed':>5}  place"
     lines.append(line((head, "dim")))
     for row in rows:
         style, word = "strong" if row.in_use else "", FABRIC_STYLE[row.word]
         of = f"figure:fabric.{row.link}."
         spans = _start(row, has.link, look)
         spans += _log_bar(row, has.bar, look)
-        spans.append(
-            Span(f"{_latency(row.latency_us):>{LATENCY - 1}} " if has.latency else "", style, f"{of}latency_us")
-        )
+        spans.append(Span(f"{_latency(sizing, row):>{LATENCY - 1}} " if has.latency else "", style, f"{of}latency_us"))
         spans.append(Span(f"{seconds(row.seconds):>8} ", style, f"{of}seconds"))
         if has.prompt:
             spans.append(Span(f"{seconds(row.prefill_seconds):>{PROMPT - 1}} ", style, f"{of}prefill_seconds"))
         spans.append(Span(f"{percent(row.share):>5}", style, f"{of}share"))
         spans.append(Span(f" {percent(row.relative_speed):>5}", style, f"{of}relative_speed"))
-        lines.append((*spans, Span(f"  {row.word}", word)))
+        lines.append((*spans, Span(f"  {PLACES[row.scope]:<{PLACE}} "), Span(row.quality, word)))
     return lines
 
 
@@ -186,7 +186,7 @@ def bandwidths(sizing: Sizing, look: Look, rows: Sequence[FabricRow]) -> list[Li
         style, of = "strong" if row.in_use else "", f"figure:fabric.{row.link}."
         spans = [*_start(row, has.link, look), *_log_bar(row, bar, look)]
         if not has.latency:
-            spans.append(Span(f"{_latency(row.latency_us):>{LATENCY - 1}} ", style, f"{of}latency_us"))
+            spans.append(Span(f"{_latency(sizing, row):>{LATENCY - 1}} ", style, f"{of}latency_us"))
         if prompt:
             spans.append(Span(f"{seconds(row.prefill_seconds):>{PROMPT - 1}}", style, f"{of}prefill_seconds"))
         lines.append(tuple(spans))
@@ -197,8 +197,12 @@ def _gb_s(value: float) -> str:
     return digits(value, 2) if value < 10 else f"{value:,.0f}"
 
 
-def _latency(value_us: float) -> str:
-    return f"{digits(value_us, 2)} µs"
+def _latency(sizing: Sizing, row: FabricRow) -> str:
+    """The link's own latency as stated; after ~ the start-up of its smallest message, where nobody states one."""
+    hardware = sizing.scenario.hardware
+    links = (hardware.intra_link, hardware.inter_link, *sizing.scenario.facts.links)
+    stated = any(link.id == row.link and link.latency_us is not None for link in links)
+    return f"{'' if stated else '~'}{digits(row.latency_us, 2)} µs"
 
 
 def _log_cells(gb_s: float, bar: int) -> int:
@@ -220,7 +224,7 @@ def _axis(bar: int) -> str:
 
 def across(sizing: Sizing, look: Look, rows: Sequence[FabricRow]) -> list[Line]:
     """What is left of the speed with only TP, only PP or only DP across the link, each with its word."""
-    lines = [heading("WHAT IS LEFT OF THE SPEED", look.width, look.glyphs.rule, "against the best link")]
+    lines = [heading("IF TP, PP OR DP CROSSED IT INSTEAD", look.width, look.glyphs.rule, "speed left")]
     link = min(16, max(len(row.link) for row in rows))
     tight = look.width < 3 + link + 3 * 16
     margin = 1 if tight else 3
@@ -284,10 +288,15 @@ def notes(sizing: Sizing, look: Look, rows: Sequence[FabricRow]) -> list[Line]:
                 "   ",
             )
     told = ["GB/s counts one way for each GPU: a figure printed for both ways is halved. The bar is a log scale."]
+    told.append(
+        "Latency is the link's own, as stated; ~ is the start-up of its smallest message, where none is stated."
+    )
     told.append(_meaning(sizing))
     if sizing.scenario.workload.is_inference:
         told.append("Replicas of a served model share no traffic: a router sends them text, so DP costs nothing.")
-    told.append("in-box: inside a node, 60 % or more is left. Else optimal from 85 %, viable 60 %, painful 25 %.")
+    told.append(
+        "fine: from 85 % is left. Else viable from 60 %, painful from 25 %; boxes: between them. Across: in-box from 60 %."
+    )
     for words in told:
         lines += paragraphs(words, look.width - 3, "dim", "   ", bullet)
     return lines
@@ -311,10 +320,10 @@ def cliff(sizing: Sizing, look: Look) -> list[Line]:
         return fabric(sizing, look)
     assumed = next((row.assumed for row in rows if row.assumed), "")
     lines = paragraphs(f"Note: {assumed}.", look.width - 1, "warn", " ", " ") if assumed else []
-    lines += drop(sizing, look)
-    if lines:
-        lines.append(BLANK)
-    lines += [*times(sizing, look, rows), BLANK, *across(sizing, look, rows), BLANK]
+    lines += [*brief.fabric(sizing, look), BLANK, *times(sizing, look, rows), BLANK]
+    lines += [*across(sizing, look, rows), BLANK]
+    fall = drop(sizing, look)
+    lines += [*fall, BLANK] if fall else []
     picture = bandwidths(sizing, look, rows)
     lines += [*picture, BLANK] if picture else []
     lines += notes(sizing, look, rows)
