@@ -5,7 +5,8 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import Any
 
 from catalog import Catalog
@@ -99,32 +100,53 @@ def everything() -> dict[str, Any]:
 
 def each_build() -> Iterator[tuple[str, dict[str, Any], dict[str, Any]]]:
     """(name, figures, JSON report) of each build, unlike ones early."""
-    known = frozen_catalog()
-    texts = sessions()
-    names = [name for start in range(STRIDE) for name in list(texts)[start::STRIDE]]
-    for name in names:
-        scenario = session.parse(texts[name], file=name, known=known)
-        sizing = with_changes(size(scenario))
-        figures = figures_of(name, scenario, sizing)
-        # the flip points are a search of their own: a report without them has all other keys
-        data = report.as_data(sizing) if name in FLIPPED else report._data(sizing, fixes(scenario))
-        if name in SEARCHED:
-            figures["recommend"] = recommended.as_data(recommended.search(scenario, Limits()))
-        yield name, figures, data
+    for name in build_names():
+        yield name, *of_build(name)
+
+
+def build_names() -> list[str]:
+    """Every build, unlike ones early."""
+    texts = list(sessions())
+    return [name for start in range(STRIDE) for name in texts[start::STRIDE]]
+
+
+def of_build(name: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """(figures, JSON report) of one build."""
+    scenario = session.parse(sessions()[name], file=name, known=frozen_catalog())
+    sizing = with_changes(size(scenario))
+    figures = figures_of(name, scenario, sizing)
+    # the flip points are a search of their own: a report without them has all other keys
+    data = report.as_data(sizing) if name in FLIPPED else report._data(sizing, fixes(scenario))
+    if name in SEARCHED:
+        figures["recommend"] = recommended.as_data(recommended.search(scenario, Limits()))
+    return figures, data
 
 
 def each_table() -> Iterator[tuple[str, dict[str, Any]]]:
     """(name, table) of the variants of each build that has some, and of the tables beside the builds."""
+    for name, makers in table_makers().items():
+        made = {part: plain(maker()) for part, maker in makers.items()}
+        yield name, made.get("", made)
+
+
+def table_makers() -> dict[str, dict[str, Callable[[], Any]]]:
+    """What makes each part of each table that is kept beside the builds; a part without a name is the whole table."""
     known = frozen_catalog()
-    texts = sessions()
-    bases = {name: session.parse(texts[name], file=name, known=known) for name in texts}
-    yield "grids", plain(_grids(bases, known))
-    swept = {name: tables.sweeps(name, bases[name]) for name in tables.SWEPT}
-    counted = {"models": tables.models(known), "formats": tables.formats()}
-    yield "tables", plain(counted | {"sweeps": swept, "articles": tables.articles()})
+    bases = {name: session.parse(text, file=name, known=known) for name, text in sessions().items()}
+    found: dict[str, dict[str, Callable[[], Any]]] = {"grids": _grids(bases, known), "tables": _tables(bases, known)}
     for name in (*variants.SERVED, *variants.TRAINED):
-        yield name + variants.SUFFIX, plain(variants.table_of(name, bases[name], known))
-    yield "advice", plain(grids.advised(_asked(bases, known)))
+        found[name + variants.SUFFIX] = {"": partial(variants.table_of, name, bases[name], known)}
+    found["advice"] = {name: partial(grids.advised, one) for name, one in _asked(bases, known)}
+    return found
+
+
+def _tables(bases: dict[str, Scenario], known: Catalog) -> dict[str, Callable[[], Any]]:
+    return {
+        "models": lambda: tables.models(known),
+        "formats": tables.formats,
+        "sweeps": lambda: {name: tables.sweeps(name, bases[name]) for name in tables.SWEPT},
+        "articles": tables.articles,
+    }
 
 
 SERVED = ("serve-8b-bf16-one-4090", "serve-deepseek-v3-tp8-pp2", "serve-70b-over-the-card", "serve-8b-replicas")
@@ -149,29 +171,29 @@ ADVISED: tuple[tuple[str, dict[str, Any]], ...] = (
 """Builds that are asked what to do about them, each as it stands or with something that goes wrong."""
 
 
-def _grids(bases: dict[str, Scenario], known: Catalog) -> dict[str, Any]:
+def _grids(bases: dict[str, Scenario], known: Catalog) -> dict[str, Callable[[], Any]]:
     served = {name: bases[name] for name in SERVED}
     trained = {name: bases[name] for name in TRAINED}
     alone, run = served[SERVED[0]], trained[TRAINED[0]]
     return {
-        "money": list(grids.money_over_months()),
-        "ages": grids.ages(),
-        "bills": grids.bills(alone, known),
-        "costs": grids.costs({**served, **trained}),
-        "batches": list(grids.batches()),
-        "messages": grids.step_messages(trained),
-        "collectives": grids.collectives(known),
-        "defaults": list(grids.engine_defaults()),
-        "cards": grids.cards(known),
-        "layouts": grids.layouts(alone, run, known),
-        "serving": grids.serving_tables(served),
-        "swept": grids.sweep_values({**served, **trained}),
-        "verdicts": grids.verdict_steps({**served, **trained}),
-        "replicas": grids.replicas({**served, **trained}),
-        "choices": grids.choices(trained),
-        "changed": grids.changed({name: bases[name] for name in CHANGED}, known),
-        "fields": grids.fields(),
-        "words": grids.words(),
+        "money": lambda: list(grids.money_over_months()),
+        "ages": lambda: grids.ages(),
+        "bills": lambda: grids.bills(alone, known),
+        "costs": lambda: grids.costs({**served, **trained}),
+        "batches": lambda: list(grids.batches()),
+        "messages": lambda: grids.step_messages(trained),
+        "collectives": lambda: grids.collectives(known),
+        "defaults": lambda: list(grids.engine_defaults()),
+        "cards": lambda: grids.cards(known),
+        "layouts": lambda: grids.layouts(alone, run, known),
+        "serving": lambda: grids.serving_tables(served),
+        "swept": lambda: grids.sweep_values({**served, **trained}),
+        "verdicts": lambda: grids.verdict_steps({**served, **trained}),
+        "replicas": lambda: grids.replicas({**served, **trained}),
+        "choices": lambda: grids.choices(trained),
+        "changed": lambda: grids.changed({name: bases[name] for name in CHANGED}, known),
+        "fields": lambda: grids.fields(),
+        "words": lambda: grids.words(),
     }
 
 

@@ -5,7 +5,7 @@ A build meets a formula at one place; a grid meets it before, at and after each 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from itertools import chain, pairwise, product
 from typing import Any
 
@@ -392,13 +392,10 @@ def _becomes(base: Scenario, asked: dict[str, Any], known: Catalog) -> str:
     return f"{_build(made)} {made.model.id} {made.model.kv_cache} {made.workload.kind}"
 
 
-def advised(builds: Iterable[tuple[str, Scenario]]) -> dict[str, Any]:
-    """The one thing to do about each build, and the others, each with what it was sized to."""
-    found: dict[str, Any] = {}
-    for name, base in builds:
-        one = advice(base)
-        found[name] = [status_of(plan(base)), *map(_cure, (one.cure, one.smaller, *one.others))]
-    return found
+def advised(base: Scenario) -> list[Any]:
+    """The one thing to do about a build, and the others, each with what it was sized to."""
+    one = advice(base)
+    return [status_of(plan(base)), *map(_cure, (one.cure, one.smaller, *one.others))]
 
 
 def _cure(cure: Cure | None) -> list[Any]:
