@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import ast
 import compileall
+import json
 import math
 import os
 import random
@@ -96,16 +98,55 @@ class Copy:
         )
         return done.returncode
 
-    def killer(self, mutant: Mutant, stages: list[str]) -> str:
+    def killer(self, mutant: Mutant, stages: list[str], forked: Forked | None = None) -> str:
         """The first stage that catches a mutant; empty when none does."""
         path = self.folder / mutant.file
         right = path.read_text(encoding="utf-8")
+        known = forked.fails(path, right, mutant) if forked is not None else None
+        if known:
+            return "golden"
+        if known is not None:
+            stages = [stage for stage in stages if stage != "golden"]
         Path(cache_from_source(str(path))).unlink(missing_ok=True)
         path.write_text(mutated(right, mutant), encoding="utf-8")
         try:
             return next((stage for stage in stages if self.fails(stage)), "")
         finally:
             path.write_text(right, encoding="utf-8")
+
+
+class Forked:
+    """The golden stage in a process that has everything imported; see `tests.mutants.forked`."""
+
+    def __init__(self, tree: Copy) -> None:
+        environment = os.environ | {"PYTHONPATH": str(tree.folder)}
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "tests.mutants.forked"],
+            cwd=tree.folder,
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        self.moved = self._answer()
+
+    def _answer(self) -> bool | None:
+        assert self.process.stdout is not None
+        answer: bool | None = json.loads(self.process.stdout.readline())
+        return answer
+
+    def fails(self, path: Path, right: str, mutant: Mutant) -> bool | None:
+        """Whether a figure moves; None for a mutant that only a fresh process can hold."""
+        assert self.process.stdin is not None
+        same = ast.unparse(ast.parse(right)) + "\n"
+        wanted = {"path": str(path), "right": same, "wrong": mutated(right, mutant), "limit": float(TIMES)}
+        self.process.stdin.write(json.dumps(wanted) + "\n")
+        self.process.stdin.flush()
+        return self._answer()
+
+    def end(self) -> None:
+        """Let the process go."""
+        self.process.communicate()
 
 
 def drawn(seed: int, count: int) -> list[Mutant]:
@@ -137,19 +178,24 @@ def main() -> int:
     stages = [stage for stage in STAGES if stage not in chosen.skip and _there(stage)]
     with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
         tree = Copy(Path(folder))
+        forked = Forked(tree) if "golden" in stages else None
+        if forked is not None and forked.moved:  # figures that are behind the code at hand
+            print("golden: figures moved already; those of the copy are made anew")
+            forked.end()
+            tree.run("-m", "tests.golden", "--write")
+            forked = Forked(tree)
         for stage in stages:
-            if stage == "golden" and tree.fails(stage):  # of figures that are behind the code at hand
-                print("golden: figures moved already; those of the copy are made anew")
-                tree.run("-m", "tests.golden", "--write")
             if not tree.start(stage):
                 print(f"{stage}: fails without a mutant", file=sys.stderr)
                 return 2
         results = []
         for mutant in mutants:
             start = time.monotonic()
-            killer = tree.killer(mutant, stages)
+            killer = tree.killer(mutant, stages, forked)
             results.append(Result(mutant, killer, time.monotonic() - start))
             print(results[-1], flush=True)
+        if forked is not None:
+            forked.end()
     dead = sum(1 for result in results if result.killed_by)
     by = ", ".join(f"{sum(r.killed_by == stage for r in results)} by {stage}" for stage in stages)
     print(f"seed {chosen.seed}: {dead} of {len(results)} killed ({by})")

@@ -4,7 +4,8 @@ Only those builds and tables run that enter the function, the quickest first. Wh
 its own, so that no cache of another hides an entry. A mutant outside of functions, or of one that is called while the
 engine is imported, cannot be put in this way: nothing is said of it.
 
-``python -m tests.mutants.forked`` reads requests, a line of JSON each, and answers each with one: true, false or null.
+``python -m tests.mutants.forked`` says first whether figures moved already, then reads requests, a line of JSON each, and
+answers each with one: true, false or null.
 """
 
 from __future__ import annotations
@@ -60,7 +61,7 @@ def _outermost(code: CodeType) -> str:
 
 
 def _watched(work: Callable[[], Any]) -> list[Any]:
-    """The functions of the engine that some work enters, and its seconds."""
+    """The functions of the engine that some work enters, its seconds, and what it returns."""
     entered: set[Place] = set()
     engine = str(ROOT / "engine")
 
@@ -70,9 +71,9 @@ def _watched(work: Callable[[], Any]) -> list[Any]:
 
     start = time.process_time()
     sys.setprofile(watch)
-    work()
+    returned = work()
     sys.setprofile(None)
-    return [sorted(entered), time.process_time() - start]
+    return [sorted(entered), time.process_time() - start, returned]
 
 
 def _parts() -> Iterator[Callable[[], bool]]:
@@ -107,17 +108,19 @@ def functions(code: CodeType) -> dict[str, CodeType]:
 
 
 class Figures:
-    """The golden figures, ready to be asked what moves when a function is wrong."""
+    """The golden figures, ready to be asked what moves when a function is wrong. moved: some have with the right code."""
 
     def __init__(self) -> None:
         from tests.golden import frozen
 
         frozen.hold_constants()
-        imported = _watched(lambda: __import__("tests.golden.figures"))[0]
+        imported = _watched(lambda: bool(__import__("tests.golden.figures")))[0]
         self.at_import = frozenset(imported)
         self.parts: list[Part] = []
+        self.moved = False
         for moved in _parts():
-            entered, seconds = _forked(lambda moved=moved: _watched(moved))
+            entered, seconds, already = _forked(lambda moved=moved: _watched(moved))
+            self.moved |= already
             self.parts.append(Part(moved, frozenset(map(tuple, entered)), seconds))
         self.parts.sort(key=lambda part: part.seconds)
 
@@ -151,7 +154,7 @@ class Figures:
 def main() -> int:
     """Answer requests until there are none."""
     figures = Figures()
-    print(json.dumps(len(figures.parts)), flush=True)
+    print(json.dumps(figures.moved), flush=True)
     for line in sys.stdin:
         print(json.dumps(figures.fail(**json.loads(line))), flush=True)
     return 0

@@ -7,6 +7,7 @@ import copy
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent.parent
@@ -252,6 +253,7 @@ def equivalents() -> dict[tuple[str, str, str, str], str]:
     return {(row["file"], row["place"], row["before"], row["after"]): row["reason"] for row in rows}
 
 
+@cache
 def all_places() -> list[list[Mutant]]:
     """Every place of the formula modules with its mutants, those that are equivalent left out."""
     known = equivalents()
