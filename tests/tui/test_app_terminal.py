@@ -114,3 +114,23 @@ def test_a_defect_keeps_the_work_and_says_so_in_few_lines(tmp_path: Path) -> Non
     assert b"Unsaved work is kept" in said
     assert len(said) < 6000
     assert list(tmp_path.glob("sizeup/unsaved-*.toml"))
+
+
+def test_work_in_a_folder_that_is_no_utf8_is_kept_and_the_app_can_be_ended(tmp_path: Path) -> None:
+    folder = tmp_path / os.fsdecode(b"caf\xe9")
+    folder.mkdir()
+    state = folder / "state"
+    command = ["sh", "-c", 'cd "$0" && exec "$@"', str(folder), *app_command("--concurrency", "77")]
+    with Terminal(command, env={"XDG_STATE_HOME": str(state)}) as terminal:
+        terminal.read(quiet_s=0.1, until=FOOTER)
+        terminal.send(b"\x10go to users\r", quiet_s=0.1, until=USERS_CHOSEN)
+        terminal.send(b"78", quiet_s=0.5, until=b"unsaved")
+        deadline = time.monotonic() + 10
+        while not list(state.glob("sizeup/unsaved-*.toml")) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        os.kill(terminal.process.pid, signal.SIGTERM)
+        terminal.read(quiet_s=0.3, limit_s=5)
+        assert terminal.process.wait(timeout=10) == 128 + signal.SIGTERM
+    (kept,) = state.glob("sizeup/unsaved-*.toml")
+    assert session.load(kept).workload.concurrency == 78
+    assert b"caf%E9" in kept.read_bytes()
