@@ -123,9 +123,9 @@ def explain(error: ErrorDetails, known: Iterable[str]) -> tuple[str, str]:
 
 
 def first_error(problem: ValidationError) -> ErrorDetails:
-    """The error to tell first: a misspelt key, which often is also why another one is missing."""
-    errors = problem.errors()
-    return next((error for error in errors if error["type"] == "extra_forbidden"), errors[0])
+    """The error to tell first: a misspelt key, which often is also why another one is missing, then what is written."""
+    rank = {"extra_forbidden": 0, "missing": 2}
+    return min(problem.errors(), key=lambda error: rank.get(error["type"], 1))
 
 
 def tupled(value: Any) -> Any:
