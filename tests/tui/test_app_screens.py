@@ -118,4 +118,4 @@ async def test_keys_typed_ahead_wait_for_the_first_frame() -> None:
         await pilot.pause()
         assert app.workbench.on_results
         assert app.workbench.results.page == "Fabric"
-        assert "LEAVING" in app.export_screenshot()
+        assert "CLIFF" in app.export_screenshot()
