@@ -159,6 +159,7 @@ ADVISED: tuple[tuple[str, dict[str, Any]], ...] = (
     ("serve-gguf-mac", {}),
     ("serve-8b-bf16-one-4090", {"workload.input_tokens": 60_000}),
     ("serve-8b-bf16-one-4090", {"workload.tokens_per_s_user_target": 90.0, "layout.tp": 1}),
+    ("serve-8b-bf16-one-4090", {"workload.concurrency": 60, "runtime.memory_utilization": None}),
     ("serve-qwen3-vl-8b", {"workload.concurrency": 3000}),
     ("serve-gpt-oss-mxfp4-trtllm", {"hardware.gpus_per_node": 8}),
     ("serve-opt-66b-volta", {"workload.concurrency": 1}),
@@ -188,13 +189,25 @@ def _grids(bases: dict[str, Scenario], known: Catalog) -> dict[str, Callable[[],
         "layouts": lambda: grids.layouts(alone, run, known),
         "serving": lambda: grids.serving_tables(served),
         "swept": lambda: grids.sweep_values({**served, **trained}),
-        "verdicts": lambda: grids.verdict_steps({**served, **trained}),
+        "verdicts": lambda: grids.verdict_steps({**served, **trained, **_wide(bases, known)}),
+        "smallest": lambda: grids.smallest({name: trained[name] for name in TRAINED[::2]}),
         "replicas": lambda: grids.replicas({**served, **trained}),
         "choices": lambda: grids.choices(trained),
         "changed": lambda: grids.changed({name: bases[name] for name in CHANGED}, known),
         "fields": lambda: grids.fields(),
         "words": lambda: grids.words(),
     }
+
+
+def _wide(bases: dict[str, Scenario], known: Catalog) -> dict[str, Scenario]:
+    """Builds that more bits or a larger load are too much for."""
+    tried: tuple[tuple[str, dict[str, Any]], ...] = (
+        ("serve-405b-fp8-8x-h100", {"model.weights": "bf16"}),
+        ("serve-qwen3-235b-mi300x-ep", {"model.weights": "bf16"}),
+        ("serve-8b-bf16-one-4090", {"workload.concurrency": 300}),
+        ("pretrain-1b-ddp", {"workload.deadline_days": 0.5}),
+    )
+    return {" ".join([name, *changes]): change(bases[name], changes, known) for name, changes in tried}
 
 
 def _asked(bases: dict[str, Scenario], known: Catalog) -> Iterator[tuple[str, Scenario]]:

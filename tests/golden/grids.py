@@ -26,6 +26,7 @@ from engine.hardware import Link
 from engine.layout import candidate_layouts
 from engine.plan import layout_words, plan
 from engine.power import power
+from engine.prospects import prospects
 from engine.replicas import node_capacity, nodes_for_deadline, replicas_needed
 from engine.scenario import Layout, Money, Scenario, Workload
 from engine.serving_memory import (
@@ -45,7 +46,7 @@ from engine.sweep import values as swept_values
 from engine.traffic import Message
 from engine.training_choices import training_choices
 from engine.training_traffic import training_traffic
-from engine.verdict import step_plan
+from engine.verdict import decide, step_plan
 
 Scenarios = dict[str, Scenario]
 
@@ -111,6 +112,10 @@ def bills(base: Scenario, known: Catalog) -> dict[str, Any]:
             ]
         except ScenarioError as refused:
             found[f"{nodes}x{gpus} {card.id}"] = str(refused)
+    for platform, gpus in product(known.facts.platforms, (1, 4, 8)):
+        built = change(base, {"hardware.platform": platform.id, "hardware.gpus_per_node": gpus}, known)
+        lines = [[line.part, line.item, line.quantity, line.usd_each, line.usd] for line in bill(built)]
+        found[f"{gpus} of {platform.id}"] = lines
     boxes = ("consumer", "workstation", "server", "hgx")
     found["hosts"] = [host_purchase(known.facts, gpus, box) for gpus, box in product((1, 2, 4, 5, 8, 9), boxes)]
     return found
@@ -322,7 +327,8 @@ def verdict_steps(bases: Scenarios) -> dict[str, Any]:
     for name, base in bases.items():
         made = plan(base)
         looked = [step_plan(base, made, number) for number in STEPS]
-        found[name] = [None if one is None else [_build(one.scenario), layout_words(one.layout)] for one in looked]
+        builds = [None if one is None else [_build(one.scenario), layout_words(one.layout)] for one in looked]
+        found[name] = [decide(base, made), builds]
     return found
 
 
@@ -346,6 +352,21 @@ def replicas(bases: Scenarios) -> dict[str, Any]:
         asked = (made.training.days / part for part in (0.5, 1.5, 4.0, 40.0)) if made.training is not None else ()
         runs = [change(base, {"workload.deadline_days": days}) for days in asked]
         found[name] = [nodes_for_deadline(run, plan(run)) for run in runs]
+    return found
+
+
+def smallest(bases: Scenarios) -> dict[str, Any]:
+    """The smallest build in time and within a budget, where there is one and where there is none."""
+    found: dict[str, Any] = {}
+    for name, base in bases.items():
+        run = plan(base).training
+        assert run is not None
+        asked = product((None, run.days / 2, 0.001), (None, (run.cost_usd or 100.0) * 3, 1.0))
+        for days, dollars in asked:
+            limits = {"workload.deadline_days": days, "workload.budget_usd": dollars}
+            if days is not None or dollars is not None:
+                made = prospects(change(base, limits))
+                found[f"{name} {days} {dollars}"] = [made.smallest, made.no_smallest]
     return found
 
 

@@ -12,6 +12,7 @@ from engine.flops import (
     decode_attention_flops,
     decode_flops_per_token,
     forward_flops_per_token,
+    matmul_flops_per_token,
 )
 from engine.formats import FORMATS, KV_FORMATS, model_weight_bytes
 from engine.kv_cache import cache_profile
@@ -51,6 +52,7 @@ def models(known: Catalog) -> dict[str, Any]:
             "whole": [
                 [forward_flops_per_token(arch, length), decode_flops_per_token(arch, length)] for length in LENGTHS
             ],
+            "products": [matmul_flops_per_token(arch, head, mtp) for head, mtp in ((True, False), (False, True))],
             "seen": [attention_flops_per_token(arch, length, causal=False) for length in LENGTHS],
             "decode": [decode_attention_flops(arch, length) for length in LENGTHS],
             "pools": {
