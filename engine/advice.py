@@ -14,14 +14,14 @@ from dataclasses import dataclass, replace
 
 from engine.answer import STATUS_WORDS, status_of
 from engine.attempts import CLUSTER_NODES, largest_node
-from engine.change import FREE_LAYOUT, LookUps, change, value_of
+from engine.change import FREE_LAYOUT, LookUps, change
 from engine.cost import cost
 from engine.errors import ScenarioError
 from engine.fields import Value, field_of
 from engine.formats import FORMATS, KV_FORMATS
 from engine.plan import Plan, layout_words, plan
 from engine.power import power
-from engine.recommend import ASKS_FOR_LESS, Limits, options
+from engine.recommend import ASKS_FOR_LESS, Limits, Option, options
 from engine.scenario import LayoutChoice, Scenario
 from engine.sentences import Part, Sentence, joined, text_of
 from engine.serving_memory import engine_settings
@@ -388,34 +388,21 @@ def _other_cards(scenario: Scenario, facts: LookUps | None, most: float) -> Gene
         if option is None or option.whole_usd is None or card == scenario.hardware.accelerator.id:
             continue
         if best is None or best.usd is None or option.whole_usd < best.usd:
-            cure = _sized(scenario, _as_option(scenario, option.scenario), facts)
+            cure = _sized(scenario, _as_option(scenario, option), facts)
             if cure is not None and cure.status == "runs" and cure.usd is not None:
                 best = cure if best is None or best.usd is None or cure.usd < best.usd else best
     return [] if best is None else [best]
 
 
-def _as_option(scenario: Scenario, build: Scenario) -> _Option:
-    """A build of the catalog as changes of the entered scenario."""
+def _as_option(scenario: Scenario, option: Option) -> _Option:
+    """A build of the catalog as the search made it: the same changes of the entered scenario."""
+    build = option.scenario
     hardware = build.hardware
     nodes = f"{hardware.nodes} nodes of " if hardware.nodes > 1 else ""
     words: list[Part] = [f"{nodes}{hardware.gpus_per_node}x {hardware.accelerator.label}"]
-    changes: dict[str, Value] = {
-        "hardware.accelerator": hardware.accelerator.id,
-        "hardware.gpus_per_node": hardware.gpus_per_node,
-        "hardware.nodes": hardware.nodes,
-        "hardware.intra_link": hardware.intra_link.id,
-    }
-    if scenario.hardware.mixed:
-        changes["hardware.second_accelerator"] = None
-    if scenario.layout != LayoutChoice():
-        changes |= FREE_LAYOUT
-    for key in ("money.gpu_price_usd", "money.usd_per_gpu_hour"):
-        if value_of(scenario, key) is not None:
-            changes[key] = None  # what a person entered is the price of their own card
     if build.model.weights != scenario.model.weights:
-        changes["model.weights"] = build.model.weights
         words.append(f" at {FORMATS[build.model.weights].label.partition(' ')[0]}")
-    return _Option("card", tuple(words), changes)
+    return _Option("card", tuple(words), dict(option.changes))
 
 
 _PHRASES = {
