@@ -248,8 +248,8 @@ def _choose(scenario: Scenario) -> Plan:
     if scenario.workload.is_inference:
         lean = _served_layouts(plain, False)
         found = _served(scenario, lean)
-        if found.carries:
-            return found
+        if found.carries or (found.fits and scenario.workload.corpus_requests is not None):
+            return found  # a corpus is cut into replicas of one layout, whatever its date
         besides = _served_layouts(plain, True)
         if not _worth_widening(scenario, found, lean, besides):
             return found

@@ -108,6 +108,6 @@ async def test_a_wrong_catalog_file_is_named_with_entry_and_key(own: Catalog) ->
         read = " ".join(driver.text("#dialog-text").split())
         assert "mine.toml" in read
         assert "moonshot-1" in read
-        assert "memory_gb_marketed: this key is required" in read
+        assert "memory_mib_reported" in read
         await driver.press("d")
         assert not driver.app.workbench.has_class("news")

@@ -67,7 +67,9 @@ def test_the_table_beside_published_builds_is_ours(build: str, ours: str, capsys
 
 
 def test_the_answer_of_a_session_tells_where_it_stands(capsys: pytest.CaptureFixture[str]) -> None:
-    cli.main(["report", "--accelerator", "h100-sxm", "--gpus", "8", "--nodes", "2", "--set", "money.region=europe"])
+    cli.main(
+        ["report", "--full", "--accelerator", "h100-sxm", "--gpus", "8", "--nodes", "2", "--set", "money.region=europe"]
+    )
     text = capsys.readouterr().out
     assert re.search(
         r"^circuits of a node +1 of 400 V, 32 A, three-phase, on feed A and on feed B$", text, re.MULTILINE

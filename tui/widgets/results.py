@@ -147,7 +147,12 @@ class Results(Canvas, can_focus=True):
         else:
             others = [t for t in self._targets if t[2] != self.chosen and (t[0] > row if forward else t[0] < row)]
             edge = (min if forward else max)((t[0] for t in others), default=-1)
-            found = min((t for t in others if t[0] == edge), key=lambda t: abs(t[1] - self._column), default=None)
+            same = self.chosen.rpartition(".")[2]  # the same figure of the next thing, wherever its digits begin
+            found = min(
+                (t for t in others if t[0] == edge),
+                key=lambda t: (t[2].rpartition(".")[2] != same, abs(t[1] - self._column)),
+                default=None,
+            )
         if found is None:
             self.scroll_lines(self.top + (3 if forward else -3))
             return
