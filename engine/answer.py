@@ -12,6 +12,7 @@ from engine.formats import FORMATS
 from engine.plan import Plan
 from engine.scenario import Workload
 from engine.sentences import Figure, Part, Sentence, joined
+from engine.serving_memory import engine_settings
 from engine.sizing import Answer, Cost, Flip, Miss, Outcome, Power, Status, Verdict
 from engine.units import count, days, digits, duration, gib, kilowatts, percent, rate, thousands_usd, usd, usd_per_hour
 
@@ -130,8 +131,6 @@ def _too_much(plan: Plan) -> Sentence:
 
 
 def _model_len(plan: Plan) -> int:
-    from engine.serving_memory import engine_settings
-
     return engine_settings(plan.scenario, plan.layout).max_model_len
 
 
