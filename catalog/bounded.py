@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
 import stat
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,43 +26,71 @@ class Unusable(ValueError):
         super().__init__(f"{reason}; allowed: {allowed}" if allowed else reason)
 
 
-def regular(path: Path) -> os.stat_result:
+class Unreadable(Unusable):
+    """A file that is not to be had now: nobody's mistake in it."""
+
+
+class NoFile(Unreadable):
+    """There is no file of this name."""
+
+
+class WrongFile(Unusable):
+    """There is something else of this name: no regular file, or one too large to be meant."""
+
+
+@contextlib.contextmanager
+def _in_words() -> Iterator[None]:
+    """What the system refuses, as Unusable."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise NoFile("no such file") from None
+    except NotADirectoryError as problem:
+        raise NoFile(f"cannot be read: {problem.strerror}") from None
+    except PermissionError:
+        raise Unreadable("no permission to read it") from None
+    except OSError as problem:
+        raise Unreadable(f"cannot be read: {problem.strerror or 'the system refuses it'}") from None
+
+
+def _check_kind(found: os.stat_result, what: str) -> None:
+    if stat.S_ISDIR(found.st_mode):
+        raise WrongFile(f"this is a directory, not a {what}")
+    if not stat.S_ISREG(found.st_mode):
+        raise WrongFile("this is not a regular file")
+
+
+def regular(path: Path, what: str = "file") -> os.stat_result:
     """What a regular file is like. Raises Unusable for anything else, FIFOs and devices too, and for none."""
     try:
-        found = path.stat()
-    except FileNotFoundError:
-        raise Unusable("no such file") from None
-    except PermissionError:
-        raise Unusable("no permission to read it") from None
-    except OSError as problem:
-        raise Unusable(f"cannot be read: {problem.strerror or 'the system refuses it'}") from None
+        with _in_words():
+            found = path.stat()
+    except Unusable:
+        raise
     except ValueError:  # a name that no file can have
-        raise Unusable("cannot be read: no file can have this name") from None
-    if stat.S_ISDIR(found.st_mode):
-        raise Unusable("this is a directory")
-    if not stat.S_ISREG(found.st_mode):
-        raise Unusable("this is not a regular file")
+        raise Unreadable("cannot be read: no file can have this name") from None
+    _check_kind(found, what)
     return found
 
 
-def read_file(path: Path, limit: int) -> bytes:
-    """The whole of a regular file of at most `limit` bytes. Raises Unusable; never waits for a FIFO."""
-    regular(path)  # before it is opened: opening some devices does something
-    too_large = f"larger than {limit // 2**20} MiB"
-    try:
-        with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as stream:
-            found = os.fstat(stream.fileno())
-            if not stat.S_ISREG(found.st_mode):
-                raise Unusable("this is not a regular file")
-            if found.st_size > limit:
-                raise Unusable(too_large)
-            data = stream.read(limit + 1)  # some files of the system say 0 bytes and have more
-    except PermissionError:
-        raise Unusable("no permission to read it") from None
-    except OSError as problem:
-        raise Unusable(f"cannot be read: {problem.strerror or 'the system refuses it'}") from None
-    if len(data) > limit:
-        raise Unusable(too_large)
+def read_file(path: Path, limit: int, what: str = "file") -> bytes:
+    """The whole of a regular file of at most `limit` bytes; `what` is meant to be in it. Never waits for a FIFO.
+
+    Raises Unusable: NoFile, WrongFile, or Unreadable for what is not to be had.
+    """
+    regular(path, what)  # before it is opened: opening some devices does something
+    with _in_words():
+        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with os.fdopen(handle, "rb") as stream:
+            found = os.fstat(handle)
+            _check_kind(found, what)
+            # Some files of the system say 0 bytes and have more.
+            data = stream.read(limit + 1) if found.st_size <= limit else b""
+    size = max(found.st_size, len(data))
+    if size > limit:
+        allowed = f"up to {limit // 2**20} MiB" if limit >= 2**20 else f"up to {limit // 2**10} KiB"
+        told = f"{size / 2**20:,.0f} MiB is" if size >= 2**20 else "it is"
+        raise WrongFile(f"{told} too large for a {what}", allowed)
     return data
 
 
@@ -130,13 +160,15 @@ def _located(message: str, text: str) -> tuple[str, int]:
     return reason, text.count("\n") + 1
 
 
-def json_of(text: str) -> Any:
-    """JSON text as plain data; the literals Infinity and NaN are taken. Raises Unusable."""
+def json_of(text: str | bytes) -> Any:
+    """JSON text as plain data, of bytes where they are UTF-8; the literals Infinity and NaN are taken. Raises Unusable."""
     try:
         return json.loads(text)
+    except UnicodeDecodeError:
+        raise Unusable("not JSON: not UTF-8 text") from None
     except json.JSONDecodeError as problem:
-        raise Unusable(f"is not JSON: {problem.msg}", line=problem.lineno) from None
+        raise Unusable(f"not JSON: line {problem.lineno}: {problem.msg}") from None
     except RecursionError:
-        raise Unusable("is nested too deeply") from None
-    except ValueError:
-        raise Unusable("holds a number of thousands of digits") from None
+        raise Unusable("not JSON: nested too deeply") from None
+    except ValueError:  # Python reads no number of more than 4,300 digits
+        raise Unusable("not JSON: it holds a number that is too long") from None

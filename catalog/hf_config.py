@@ -39,10 +39,9 @@ def read_config(path: Path) -> dict[str, Any]:
     """
     where = str(path)
     try:
-        data = json_of(read_file(path, LARGEST_CONFIG_BYTES).decode("utf-8-sig"))
+        data = json_of(read_file(path, LARGEST_CONFIG_BYTES, "config.json").decode("utf-8-sig"))
     except Unusable as problem:
-        line = f" (line {problem.line})" if problem.line else ""
-        raise CatalogError(where, "", f"{problem}{line}") from None
+        raise CatalogError(where, "", str(problem)) from None
     except UnicodeDecodeError:
         raise CatalogError(where, "", "is not text: a config.json is UTF-8 JSON") from None
     if _SHIPPED in path.parents and isinstance(data, dict):

@@ -175,7 +175,7 @@ def read_shipped(path: Path) -> dict[str, Any]:
 def read_toml(path: Path) -> dict[str, Any]:
     """A TOML file as plain data. Raises CatalogError when it cannot be read or is not TOML."""
     try:
-        return toml_of(read_file(path, MAX_FILE_BYTES).decode("utf-8-sig"))
+        return toml_of(read_file(path, MAX_FILE_BYTES, "catalog file").decode("utf-8-sig"))
     except UnicodeDecodeError:
         raise CatalogError(str(path), "", "not UTF-8 text") from None
     except Unusable as problem:

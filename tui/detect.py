@@ -41,7 +41,7 @@ def machine(source: str | None = None) -> list[DetectedGroup]:
 
 def _saved(source: str) -> str:
     try:
-        return read_bytes(Path(os.path.expanduser(source)), MOST_BYTES).decode("utf-8", "replace")
+        return read_bytes(Path(os.path.expanduser(source)), MOST_BYTES, "saved answer").decode("utf-8", "replace")
     except SessionError as problem:
         raise DetectError(str(problem)) from None
 

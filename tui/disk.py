@@ -1,4 +1,4 @@
-"""Files as a whole: read within a limit from the very descriptor that was looked at, and replaced in one step or not.
+"""Files as a whole: told from one another by their content, and replaced in one step or not.
 
 Every file that the program writes goes through `write`: sessions, reports, settings, the recent list, kept work.
 """
@@ -9,13 +9,13 @@ import contextlib
 import fcntl
 import hashlib
 import itertools
-import json
 import os
 import re
 import stat
 import time
 from pathlib import Path
-from typing import Any
+
+from catalog.bounded import NoFile, Unusable, read_file
 
 MISSING = "missing"
 """The stamp of a name that no file has."""
@@ -27,71 +27,11 @@ LOOKED_AT = 10_000
 
 
 class DiskError(Exception):
-    """A file that cannot be read or written. reason: why, in one line, without its name; allowed: what would do."""
+    """A file that cannot be written. reason: why, in one line, without its name."""
 
-    def __init__(self, reason: str, allowed: str = "") -> None:
+    def __init__(self, reason: str) -> None:
         self.reason = reason
-        self.allowed = allowed
-        super().__init__(f"{reason}; allowed: {allowed}" if allowed else reason)
-
-
-class NoFile(DiskError):
-    """There is no file of this name."""
-
-
-class WrongFile(DiskError):
-    """There is something else of this name: no regular file, or one too large to be meant."""
-
-
-def read(path: Path, limit: int, what: str = "session file") -> bytes:
-    """The whole of a regular file of at most `limit` bytes. Nothing else is opened.
-
-    Raises DiskError."""
-    try:
-        _check_kind(path.stat(), what)  # before it is opened: a device may act on that
-        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        with os.fdopen(handle, "rb") as stream:
-            found = os.fstat(handle)
-            _check_kind(found, what)
-            data = stream.read(limit + 1) if found.st_size <= limit else b""
-            size = max(found.st_size, len(data))
-    except FileNotFoundError:
-        raise NoFile("no such file") from None
-    except NotADirectoryError as problem:
-        raise NoFile(f"cannot be read: {problem.strerror}") from None
-    except PermissionError:
-        raise DiskError("no permission to read it") from None
-    except OSError as problem:
-        raise DiskError(f"cannot be read: {problem.strerror or problem}") from None
-    except ValueError as problem:  # a name that no file can have
-        raise DiskError(f"cannot be read: {problem}") from None
-    if size > limit:
-        allowed = f"up to {limit // 2**20} MiB" if limit >= 2**20 else f"up to {limit // 2**10} KiB"
-        raise WrongFile(
-            f"{size / 2**20:,.0f} MiB is no {what}" if size >= 2**20 else f"too large for a {what}", allowed
-        )
-    return data
-
-
-def json_of(data: bytes) -> Any:
-    """The plain data of JSON text. Raises ValueError, in words, for anything else."""
-    try:
-        return json.loads(data)
-    except RecursionError:
-        raise ValueError("not JSON: nested too deeply") from None
-    except UnicodeDecodeError:
-        raise ValueError("not JSON: not UTF-8 text") from None
-    except json.JSONDecodeError as problem:
-        raise ValueError(f"not JSON: line {problem.lineno}: {problem.msg}") from None
-    except ValueError:  # Python reads no number of more than 4,300 digits
-        raise ValueError("not JSON: it holds a number that is too long") from None
-
-
-def _check_kind(found: os.stat_result, what: str) -> None:
-    if stat.S_ISDIR(found.st_mode):
-        raise WrongFile(f"this is a directory, not a {what}")
-    if not stat.S_ISREG(found.st_mode):
-        raise WrongFile("this is not a regular file")
+        super().__init__(reason)
 
 
 def stamp_of(data: bytes) -> str:
@@ -105,10 +45,10 @@ def stamp_now(path: Path) -> str:
     What cannot be read, or is too large to be one of ours, has a stamp that no content has.
     """
     try:
-        return stamp_of(read(path, STAMPED_BYTES, "file"))
+        return stamp_of(read_file(path, STAMPED_BYTES))
     except NoFile:
         return MISSING
-    except DiskError as problem:
+    except Unusable as problem:
         return f"unread: {problem.reason}"
 
 

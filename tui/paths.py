@@ -7,6 +7,7 @@ import json
 import os
 from pathlib import Path
 
+from catalog.bounded import Unreadable, json_of, read_file
 from catalog.user import under_home
 from tui import disk
 
@@ -58,12 +59,9 @@ def recent() -> list[Path]:
 def _stored() -> list[str]:
     """The names in the recent list; none without a list. Raises ValueError for what is no such list."""
     try:
-        raw = disk.read(state_folder() / RECENT, RECENT_BYTES, "recent list")
-    except disk.WrongFile as problem:
-        raise ValueError(str(problem)) from None
-    except disk.DiskError:  # not there, or not to be had
+        stored = json_of(read_file(state_folder() / RECENT, RECENT_BYTES, "recent list"))
+    except Unreadable:  # not there, or not to be had
         return []
-    stored = disk.json_of(raw)
     from tui import state_schema
 
     return state_schema.checked(state_schema.RecentList, stored).root[:RECENT_LIMIT]

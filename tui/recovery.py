@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 from urllib.parse import unquote_to_bytes
 
+from catalog.bounded import NoFile, Unusable, WrongFile, json_of, read_file
 from engine.scenario import Scenario
 from tui import disk, paths, session
 from tui.pins import Pin
@@ -137,12 +138,12 @@ def _looked_at(path: Path, here: Header) -> Kept | None:
     """What a file keeps; None for one that is gone by now."""
     try:
         age_s = max(0.0, time.time() - path.lstat().st_mtime)
-        raw = disk.read(path, session.MAX_BYTES + HEADER_BYTES)
-    except (OSError, disk.NoFile):
+        raw = read_file(path, session.MAX_BYTES + HEADER_BYTES, "session file")
+    except (OSError, NoFile):
         return Kept(path, None, "gone", 0.0, "", "it leads nowhere") if path.is_symlink() else None
-    except disk.WrongFile as problem:
+    except WrongFile as problem:
         return Kept(path, None, "gone", age_s, "", problem.reason)
-    except disk.DiskError:  # of another person, say: nothing that could be offered
+    except Unusable:  # of another person, say: nothing that could be offered
         return None
     first, _, rest = raw.partition(b"\n")
     header = _header(first)
@@ -161,7 +162,7 @@ def _header(line: bytes) -> Header | None:
     if said == line or len(said) > HEADER_BYTES:
         return None
     try:
-        raw = disk.json_of(said)
+        raw = json_of(said)
         from tui import state_schema
 
         header = Header(**state_schema.checked(state_schema.HeaderLine, raw).model_dump())

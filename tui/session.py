@@ -23,7 +23,7 @@ import tomli_w
 from pydantic_core import ValidationError
 
 import catalog
-from catalog.bounded import Unusable, toml_of
+from catalog.bounded import NoFile, Unusable, read_file, toml_of
 from catalog.ids import nearest
 from catalog.model_files import read_model_file
 from catalog.schema import check, explain, first_error, keys_of
@@ -128,11 +128,11 @@ class SessionError(ValueError):
         super().__init__(clipped(printable(f"{text}; allowed: {allowed}" if allowed else text)))
 
 
-def read_bytes(path: Path, limit: int = MAX_BYTES) -> bytes:
+def read_bytes(path: Path, limit: int = MAX_BYTES, what: str = "session file") -> bytes:
     """The whole of a regular file of at most `limit` bytes. Raises SessionError."""
     try:
-        return disk.read(path, limit)
-    except disk.DiskError as problem:
+        return read_file(path, limit, what)
+    except Unusable as problem:
         raise SessionError(str(path), problem.reason, allowed=problem.allowed) from None
 
 
@@ -344,7 +344,7 @@ def write(
     try:
         disk.write(target, data)
     except disk.DiskError as problem:
-        raise SessionError(str(target), problem.reason, allowed=problem.allowed) from None
+        raise SessionError(str(target), problem.reason) from None
     disk.sweep(target.parent)
     return Saved(written, beside, disk.stamp_of(data))
 
@@ -357,10 +357,10 @@ def _no_text(name: str) -> bool:
 def _keeps_figures(target: Path) -> bool:
     """Whether a file is to hold the [catalog] table: a new one, or one that has it."""
     try:
-        return "catalog" in document_of(text_of(disk.read(target, MAX_BYTES), str(target)))
-    except disk.NoFile:
+        return "catalog" in document_of(text_of(read_file(target, MAX_BYTES), str(target)))
+    except NoFile:
         return True
-    except (disk.DiskError, SessionError):
+    except (Unusable, SessionError):
         return False
 
 

@@ -6,6 +6,7 @@ import contextlib
 import json
 from typing import NamedTuple
 
+from catalog.bounded import Unreadable, json_of, read_file
 from tui import disk, paths
 
 FILE = "settings.json"
@@ -23,15 +24,14 @@ def read(known: tuple[str, ...]) -> Settings:
     """The remembered settings. A damaged file is moved out of the way, so that the next choice is kept."""
     target = paths.config_folder() / FILE
     try:
-        raw = disk.read(target, SETTINGS_BYTES, "settings file")
-        stored = disk.json_of(raw)
+        stored = json_of(read_file(target, SETTINGS_BYTES, "settings file"))
         from tui import state_schema
 
         name = state_schema.checked(state_schema.SettingsFile, stored).theme
-    except (disk.WrongFile, ValueError) as problem:
-        return Settings(damaged=disk.set_aside_said(target, str(problem)))
-    except disk.DiskError:  # not there, or not to be had
+    except Unreadable:  # not there, or not to be had
         return Settings()
+    except ValueError as problem:
+        return Settings(damaged=disk.set_aside_said(target, str(problem)))
     return Settings(name if name in known else "")
 
 

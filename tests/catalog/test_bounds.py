@@ -15,7 +15,7 @@ import pytest
 
 import catalog
 from catalog import boundary
-from catalog.bounded import DEEPEST, Unusable, read_file, toml_of
+from catalog.bounded import DEEPEST, NoFile, Unreadable, Unusable, WrongFile, read_file, toml_of
 from catalog.errors import CatalogError, UnknownId
 from catalog.gguf import LARGEST_HEADER, read_gguf
 from catalog.hardware import DATA, FILES, SECTIONS, HardwareTables, RawEntry, _completed, raw_entries
@@ -77,8 +77,37 @@ def test_a_pipe_without_a_writer_is_refused_at_once(tmp_path: Path) -> None:
 
 def test_a_file_that_says_it_is_empty_is_not_read_without_end(tmp_path: Path) -> None:
     assert read_file(Path("/proc/self/status"), 2**20)
-    with pytest.raises(Unusable, match="larger than 0 MiB"):
+    with pytest.raises(WrongFile, match="too large for a file; allowed: up to 0 KiB"):
         read_file(Path("/proc/self/status"), 10)
+
+
+def test_only_regular_files_within_the_limit_are_read(tmp_path: Path) -> None:
+    (tmp_path / "fits").write_bytes(b"x" * 2000)
+    assert read_file(tmp_path / "fits", 2000) == b"x" * 2000
+    os.mkfifo(tmp_path / "pipe")
+    with (tmp_path / "sparse").open("wb") as stream:
+        stream.truncate(2**40)
+    for path in (tmp_path / "pipe", tmp_path / "sparse", tmp_path, Path("/dev/zero")):
+        with pytest.raises(WrongFile):
+            read_file(path, 2**20)
+    with pytest.raises(WrongFile, match="it is too large for a list; allowed: up to 1 KiB"):
+        read_file(tmp_path / "fits", 1999, "list")
+    for path in (tmp_path / "none", tmp_path / "fits" / "below"):
+        with pytest.raises(NoFile):
+            read_file(path, 2**20)
+    for name in ("nul\0", "x" * 300):
+        with pytest.raises(Unreadable):
+            read_file(tmp_path / name, 2**20)
+
+
+def test_what_is_put_in_the_place_of_a_file_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between the look at a name and the opening of it, somebody makes it a pipe."""
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "file").write_bytes(b"x")
+    real_open = os.open
+    monkeypatch.setattr(os, "open", lambda path, flags: real_open(tmp_path / "pipe", flags))
+    with pytest.raises(WrongFile, match="not a regular file"):
+        read_file(tmp_path / "file", 10)
 
 
 # TOML -----------------------------------------------------------------------------------------------------------------
@@ -181,7 +210,7 @@ def test_damage_of_a_persons_catalog_is_told_and_the_rest_stands(
 CONFIGS = {
     "deep": ('{"a": ' * 100 + "1" + "}" * 100, "nested too deeply; allowed: 16 levels"),
     "wide": ('{"a": [' + "1," * 900_000 + "1]}", "more than 500,000 values"),
-    "digits": ('{"hidden_size": ' + "9" * 5000 + "}", "thousands of digits"),
+    "digits": ('{"hidden_size": ' + "9" * 5000 + "}", "a number that is too long"),
     "bits": ('{"hidden_size": ' + "9" * 30 + "}", "more than 63 bits"),
     "key": ('{"' + "a" * 10**6 + '": 1}', "a key of more than 2,000 characters"),
 }

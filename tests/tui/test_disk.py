@@ -82,22 +82,6 @@ def test_names_that_nothing_can_be_written_to(tmp_path: Path) -> None:
     assert loop.is_symlink()
 
 
-def test_only_regular_files_within_the_limit_are_read(tmp_path: Path) -> None:
-    (tmp_path / "fits").write_bytes(b"x" * 2000)
-    assert disk.read(tmp_path / "fits", 2000) == b"x" * 2000
-    os.mkfifo(tmp_path / "pipe")
-    with (tmp_path / "sparse").open("wb") as stream:
-        stream.truncate(2**40)
-    for path in (tmp_path / "pipe", tmp_path / "sparse", tmp_path, Path("/dev/zero")):
-        with pytest.raises(disk.WrongFile):
-            disk.read(path, 2**20)
-    with pytest.raises(disk.WrongFile, match="up to 1 KiB"):
-        disk.read(tmp_path / "fits", 1999)
-    for path in (tmp_path / "none", tmp_path / "fits" / "below"):
-        with pytest.raises(disk.NoFile):
-            disk.read(path, 2**20)
-
-
 def test_a_stamp_is_of_the_content(tmp_path: Path) -> None:
     path = tmp_path / "a"
     assert disk.stamp_now(path) == disk.MISSING

@@ -349,7 +349,7 @@ def test_files_that_are_none(tmp_path: Path) -> None:
     big = tmp_path / "big.toml"
     with big.open("wb") as stream:
         stream.truncate(50 * 2**20)
-    assert "50 MiB is no session file; allowed: up to 1 MiB" in message(big)
+    assert "50 MiB is too large for a session file; allowed: up to 1 MiB" in message(big)
     pipe = tmp_path / "pipe.toml"
     os.mkfifo(pipe)
     assert "not a regular file" in message(pipe)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from catalog.bounded import Unusable, read_file
 from engine.errors import ScenarioError
 from engine.scenario import Scenario
 from engine.sizing import Sizing
@@ -236,8 +237,8 @@ async def open_session(bench: Bench) -> None:
 def _is_session(path: Path) -> bool:
     """Whether a TOML file looks like a session: other programs keep theirs in the same folders."""
     try:
-        head = disk.read(path, session.MAX_BYTES)[:4096]  # a pipe of this name is never opened
-    except disk.DiskError:
+        head = read_file(path, session.MAX_BYTES)[:4096]  # a pipe of this name is never opened
+    except Unusable:
         return False
     return any(line.split(b"=")[0].strip() == b"schema" for line in head.splitlines())
 
