@@ -38,8 +38,8 @@ NARROW, WIDE = 100, 160
 SMALLEST = (60, 20)
 AUTOSAVE_S = 2.0
 """Work is kept when the edits pause for so long."""
-UNKEPT_S = 4.0
-"""And at this age whatever their pace: with the writing itself it is never older than 5 s."""
+UNKEPT_S = 3.0
+"""And at this age whatever their pace: with keys that wait for their turn and the writing it is never older than 5 s."""
 
 
 class TooSmall(Canvas):
@@ -145,8 +145,11 @@ class Bench(Screen[None]):
             self._unkept_since = now
         if self._keeping is not None:
             self._keeping.stop()
-        wait = min(AUTOSAVE_S, self._unkept_since + UNKEPT_S - now)
-        self._keeping = self.set_timer(max(0.001, wait), self.keep_work)
+        left = self._unkept_since + UNKEPT_S - now
+        if left > 0:
+            self._keeping = self.set_timer(min(AUTOSAVE_S, left), self.keep_work)
+        else:  # at once: keys faster than they are dealt with would put off any timer
+            self.keep_work()
 
     def on_resize(self, event: events.Resize) -> None:
         """One, two or three columns by the width."""
