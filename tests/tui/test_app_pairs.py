@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from textual import events
 
 from tests.tui.builds import BUILDS
 from tests.tui.driver import Driver, app_of, running
+from tui import session
 from tui.app import SizeupApp
 from tui.screens import study
 from tui.screens.dialog import Dialog
@@ -71,6 +73,88 @@ async def test_two_keys_in_one_turn_close_a_dialog_once(
                     for _ in range(4):  # a save asks for a name, a file in the way for leave to replace it
                         await driver.press("escape")
                     assert dialogs(driver.app) == 0
+
+
+async def _save_over(driver: Driver, path: Path) -> None:
+    other = path.with_name("other.toml")
+    other.write_text("theirs")
+    await driver.press("f12", "ctrl+u")
+    await driver.type(str(other))
+    await driver.press("enter")
+
+
+async def _save_changed(driver: Driver, path: Path) -> None:
+    path.write_text("theirs")
+    await driver.press("ctrl+s")
+
+
+async def _save_gone(driver: Driver, path: Path) -> None:
+    path.unlink()
+    await driver.press("ctrl+s")
+
+
+async def _report_over(driver: Driver, path: Path) -> None:
+    await driver.press("ctrl+e")
+    await driver.type("write json")
+    await driver.press("enter", "ctrl+u")
+    await driver.type(str(path))
+    await driver.press("enter")
+
+
+async def _open_unsaved(driver: Driver, _path: Path) -> None:
+    await driver.press("ctrl+o")
+
+
+async def _new_unsaved(driver: Driver, _path: Path) -> None:
+    await driver.press("ctrl+n")
+
+
+async def _news(driver: Driver, _path: Path) -> None:
+    await driver.press("ctrl+g")
+
+
+async def _kept_work(_driver: Driver, _path: Path) -> None:
+    """It is asked at the start."""
+
+
+QUESTIONS: dict[str, tuple[Callable[[Driver, Path], Awaitable[None]], str]] = {
+    "over a file": (_save_over, "r"),
+    "over a change": (_save_changed, "r"),
+    "a file that is gone": (_save_gone, "w"),
+    "a report over a file": (_report_over, "r"),
+    "unsaved work before another session": (_open_unsaved, "d"),
+    "unsaved work before a new session": (_new_unsaved, "s"),
+    "news": (_news, "d"),
+    "kept work": (_kept_work, "o"),
+}
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+async def test_two_keys_in_one_turn_answer_a_question_once(
+    question: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    monkeypatch.setattr(study, "PAUSE_S", 3600.0)
+    path, state = tmp_path / "session.toml", tmp_path / "state" / "sizeup"
+    state.mkdir(parents=True)
+    ask, letter = QUESTIONS[question]
+    for pair in ((letter, letter), ("enter", "enter"), ("escape", letter)):
+        session.save(BUILDS["llama70b"](), path)
+        if question == "kept work":
+            (state / "unsaved-0.toml").write_text(session.dump(BUILDS["llama70b"]()))
+        set_aside = ("a file of yours was damaged",) if question == "news" else ()
+        async with running(app_of(BUILDS["llama70b"](), path, set_aside=set_aside)) as driver:
+            if question not in ("news", "kept work"):
+                driver.app.store.edit(replace(BUILDS["llama70b"](), title="edited"))
+            await ask(driver, path)
+            assert dialogs(driver.app) == 1
+            await at_once(driver, map(key, pair))
+            for _ in range(3):  # a list of sessions or a name may be asked for next
+                await driver.press("escape")
+            assert dialogs(driver.app) == 0
+            await driver.press("f1")
+            assert "EVERYWHERE" in driver.text("#dialog-text")
 
 
 @pytest.mark.parametrize("pressed", ["enter", "ctrl+p", "f1", "ctrl+o", "f12", "ctrl+e", "question_mark"])

@@ -20,7 +20,7 @@ FOOTER = b"Quit"
 USERS_CHOSEN = "▸ Users".encode()
 
 
-@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGQUIT])
 def test_a_lost_connection_keeps_the_work(tmp_path: Path, number: signal.Signals) -> None:
     env = {"XDG_STATE_HOME": str(tmp_path)}
     with Terminal(app_command("--concurrency", "77"), env=env) as terminal:

@@ -7,7 +7,7 @@ import dataclasses
 import pytest
 
 from catalog import load
-from engine.change import change
+from engine.change import change, value_of
 from engine.errors import ScenarioError
 from engine.scenario import KINDS, Scenario
 from engine.size import size
@@ -15,6 +15,7 @@ from tests.tui.builds import BUILDS
 from tests.tui.driver import app_of, running
 from tui import fields, session
 from tui.fields import BY_KEY, FIELDS, InvalidEntry
+from tui.screens import study
 
 START = BUILDS["llama70b"]()
 MIXED = change(START, {"hardware.second_accelerator": "l40s"}, load())
@@ -63,6 +64,26 @@ def test_every_field_steps_from_what_it_came_to(kind: str) -> None:
                 assert values[False] <= came_to <= values[True], field.key
                 assert values[False] < values[True], field.key
     assert {"money.gpu_price_usd", "money.electricity_usd_per_kwh", "layout.tp"} <= open_numbers
+
+
+@pytest.mark.parametrize("kind", ["serve", "pretrain"])
+async def test_up_and_down_on_every_field_of_the_form(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(study, "PAUSE_S", 3600.0)
+    scenario = every_kind(kind)[1]
+    async with running(app_of(scenario)) as driver:
+        form, store = driver.app.workbench.form, driver.app.store
+        for field in form.fields:
+            stepped = []
+            for pressed in ("up", "down"):
+                store.edit(change(scenario, {field.key: None}, load()) if field.optional else scenario)
+                form.go_to(field.key)
+                shown = fields.auto_value(store.sizing, field) if field.optional and store.sizing else None
+                await driver.press(pressed, "escape")  # a list of the catalog opens
+                stepped.append(value_of(store.scenario, field.key))
+            if field.kind == "number":
+                assert all(field.low <= value <= field.high for value in stepped), field.key
+                assert stepped[0] > stepped[1] or (field.optional and shown is None), field.key
+        assert {"money.gpu_price_usd", "money.electricity_usd_per_kwh"} <= {field.key for field in form.fields}
 
 
 async def test_a_step_on_an_open_price_starts_at_the_catalogs() -> None:
