@@ -18,13 +18,14 @@ from pathlib import Path
 from textual import events
 from textual.pilot import Pilot
 
+from tests.fuzz import WAITING, within
 from tests.tui.builds import BUILDS
 from tests.tui.driver import app_of
 from tui.app import SizeupApp
 from tui.screens.dialog import Dialog
 
 FROZEN_S = 30.0
-"""The app has died of a key that it has not dealt with by then: the slowest search steps take a second."""
+"""Of the processor: an app that has not dealt with a key by then never will. The slowest search steps take a second."""
 NAMED = {
     "enter": "\r",
     "escape": "\x1b",
@@ -78,13 +79,10 @@ def an_event(draw: random.Random, size: tuple[int, int]) -> list[events.Event]:
 
 
 async def dealt_with(app: SizeupApp, pilot: Pilot[int]) -> None:
-    """Wait until every widget has dealt with what was posted. Raises AssertionError for an app that is frozen."""
-    try:
-        async with asyncio.timeout(FROZEN_S):
-            for _ in range(3):
-                await pilot._wait_for_screen()
-    except TimeoutError:
-        raise AssertionError("the app is frozen") from None
+    """Wait until every widget has dealt with what was posted. Raises Failure for an app that is frozen or spins."""
+    with within(FROZEN_S, "the app is frozen"):
+        for _ in range(3):
+            await pilot._wait_for_screen(WAITING * FROZEN_S)
 
 
 def kept_alive(app: SizeupApp) -> bool:

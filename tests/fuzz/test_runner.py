@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import signal
 import sys
+import threading
 from collections import Counter
 from types import ModuleType
 
@@ -65,3 +67,6 @@ def loop() -> None:
 def test_a_case_without_an_end_is_cut_off() -> None:
     with pytest.raises(Failure, match="loops: no answer within"), within(0.05, "loops"):
         loop()
+    with pytest.raises(Failure, match="waits: no answer within"), within(0.02, "waits"):
+        threading.Event().wait()
+    assert signal.getitimer(signal.ITIMER_PROF) == signal.getitimer(signal.ITIMER_REAL) == (0, 0)
