@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from catalog import load
+from engine.answer import STATUS_WORDS
 from engine.change import change
 from engine.scenario import Scenario
 from engine.size import size
@@ -21,6 +22,7 @@ from tui.glyphs import UNICODE
 from tui.pages import PAGES
 from tui.pages.cliff import drop
 from tui.pages.look import Look
+from tui.widgets.canvas import Canvas
 
 WIDTHS = (38, 45, 55, 58, 61, 72, 77, 96, 130)
 ALONE = re.compile(r"\s*[▸✓✗○]?\s*[•!✗→]\s*")
@@ -119,3 +121,46 @@ async def test_keys_typed_ahead_wait_for_the_first_frame() -> None:
         assert app.workbench.on_results
         assert app.workbench.results.page == "Fabric"
         assert "CLIFF" in app.export_screenshot()
+
+
+FIRST_WORDS = {
+    "1": ("Overview", "MEMORY per GPU"),
+    "2": ("Verdict", "VERDICT, step by step"),
+    "3": ("Memory", "weights at most"),
+    "4": ("Speed", "Limited by"),
+    "5": ("Fabric", "FABRIC CLIFF"),
+    "6": ("Scaling", "output tokens a second and GPU"),
+    "7": ("Cost", "Buy          $568,320"),
+    "8": ("Builds", "BUILDS THAT CARRY IT"),
+    "9": ("Compare", "Pin the build at hand"),
+    "0": ("What if", "WHAT IF"),
+}
+
+
+@pytest.mark.parametrize("terminal", [(80, 24), (120, 36), (160, 48)])
+async def test_every_page_is_a_key_away_on_every_screen(terminal: tuple[int, int]) -> None:
+    async with running(app_of(BUILDS["deepseek"]()), *terminal) as app:
+        await app.press("ctrl+t")
+        bench = app.app.workbench
+        side = "#detail" if terminal[0] == 160 else "#results"  # a wide screen has the page beside the Overview
+        for key, (page, words) in FIRST_WORDS.items():
+            await app.press(key)
+            await app.settle()
+            if side == "#detail" and page == "Overview":
+                continue
+            assert (bench.detail if side == "#detail" else bench.results).page == page
+            assert words in app.text(side), page
+            canvas = app.app.screen.query_one(side, Canvas)
+            wide = [plain(row) for row in canvas.lines if len(plain(row).rstrip()) > canvas.size.width]
+            assert not wide, page
+            assert words in app.text(), "the page's beginning is in sight"
+            assert "Nothing to change" in app.text("#verdict")
+
+
+@pytest.mark.parametrize("build", BUILDS)
+async def test_a_wide_screen_has_inputs_answer_overview_and_verdict_side_by_side(build: str) -> None:
+    async with running(app_of(BUILDS[build]()), 160, 48) as app:
+        shown = app.text()
+        assert STATUS_WORDS[size(BUILDS[build]()).answer.status] in app.text("#verdict")
+        for words in ("WHAT TO DO", "PRICE", "VERDICT, step by step", "Model"):
+            assert words in shown
