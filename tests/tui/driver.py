@@ -59,6 +59,11 @@ class Driver:
         for _ in range(3):
             await self.pilot._wait_for_screen()
 
+    async def resize(self, columns: int, rows: int) -> None:
+        """Give the terminal another size."""
+        await self.pilot.resize_terminal(columns, rows)
+        await self.pilot.pause()
+
     async def settle(self) -> None:
         """Wait for what is searched for beside the sizing."""
         await settle(self.app)
