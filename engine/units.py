@@ -5,7 +5,6 @@ from typing import Final
 KIB: Final = 2**10
 MIB: Final = 2**20
 GIB: Final = 2**30
-KB: Final = 10**3
 MB: Final = 10**6
 GB: Final = 10**9
 TB: Final = 10**12

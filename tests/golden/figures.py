@@ -151,6 +151,14 @@ def _tables(bases: dict[str, Scenario], known: Catalog) -> dict[str, Callable[[]
 
 SERVED = ("serve-8b-bf16-one-4090", "serve-deepseek-v3-tp8-pp2", "serve-70b-over-the-card", "serve-8b-replicas")
 TRAINED = ("full-8b-zero1-offload", "lora-qwen2.5-vl-ddp", "qlora-70b-nf4-two-cards", "pretrain-mixtral-8x7b-ep8")
+LINKED = (
+    "serve-8b-replicas",
+    "serve-deepseek-v3-tp8-pp2",
+    "serve-mixtral-int4-no-p2p",
+    "serve-qwen3-235b-mi300x-ep",
+    "serve-spark-pair",
+    "serve-kimi-nvl72",
+)
 CHANGED = ("serve-8b-bf16-one-4090", "serve-mixed-cards", "serve-gpt-oss-mxfp4-trtllm", "pretrain-mixtral-8x7b-ep8")
 ADVISED: tuple[tuple[str, dict[str, Any]], ...] = (
     ("serve-405b-fp8-8x-h100", {}),
@@ -183,6 +191,8 @@ def _grids(bases: dict[str, Scenario], known: Catalog) -> dict[str, Callable[[],
         "costs": lambda: grids.costs({**served, **trained}),
         "batches": lambda: list(grids.batches()),
         "messages": lambda: grids.step_messages(trained),
+        "served messages": lambda: grids.served_messages({name: bases[name] for name in LINKED}, known),
+        "loads on links": lambda: grids.loads_on_links({name: bases[name] for name in LINKED}),
         "collectives": lambda: grids.collectives(known),
         "defaults": lambda: list(grids.engine_defaults()),
         "cards": lambda: grids.cards(known),

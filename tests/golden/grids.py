@@ -19,6 +19,7 @@ from engine.checks import check_scenario
 from engine.collectives import Kernel, collective_s
 from engine.cost import cost
 from engine.errors import ScenarioError
+from engine.fabric import fabric_table
 from engine.fields import FIELDS, Field, field_of
 from engine.fields.field import brief, nearest_of
 from engine.formats import FORMATS, compute_type, is_native
@@ -43,7 +44,7 @@ from engine.serving_scaling import best_shape, serving_rows, serving_scaling, sh
 from engine.sharding import padded_vocabulary, stage_layers
 from engine.sweep import fields as swept_fields
 from engine.sweep import values as swept_values
-from engine.traffic import Message
+from engine.traffic import Message, decode_traffic, message_s, prefill_traffic
 from engine.training_choices import training_choices
 from engine.training_traffic import training_traffic
 from engine.verdict import decide, step_plan
@@ -211,6 +212,31 @@ def _message(message: Message) -> list[Any]:
     return [message.op, message.span, message.ranks, message.stride, message.total_bytes]
 
 
+SERVING_SPLITS = (
+    Layout(), Layout(tp=2), Layout(tp=8), Layout(pp=3), Layout(4, 2, 1), Layout(2, 2, 2), Layout(2, 1, 4, 8),
+    Layout(1, 1, 8, 8, True), Layout(2, 1, 4, 8, True), Layout(2, 1, 4, 1, True), Layout(8, 1, 1, 8, True),
+    Layout(8, 1, 1, 1, True), Layout(8, 2, 1, 8, True), Layout(4, 2, 2, 8, True),
+)  # fmt: skip
+
+
+def served_messages(bases: Scenarios, known: Catalog) -> dict[str, Any]:
+    """Messages of a decode step and of prompts of models of each kind in some layouts, and what they take on some builds."""
+    found: dict[str, Any] = {}
+    for model, layout in product(known.models[::4], SERVING_SPLITS):
+        arch = model.architecture
+        passes = (decode_traffic(arch, layout, 24), prefill_traffic(arch, layout, 1000, 3))
+        sent = [[[*_message(one), one.count, one.abreast] for one in messages] for messages in passes]
+        priced = [
+            [
+                sum(message_s(one, layout, base.hardware, in_engine=engine) for one in messages)
+                for base in bases.values()
+            ]
+            for messages, engine in product(passes, (True, False))
+        ]
+        found[f"{model.id} {layout_words(layout)}"] = [sent, priced]
+    return found
+
+
 OPS = ("all_reduce", "all_gather", "reduce_scatter", "all_to_all", "send_recv")
 BYTES = (1.0, 1e5, 4e6, 1e9)
 
@@ -296,6 +322,19 @@ def layouts(base: Scenario, trained: Scenario, known: Catalog) -> dict[str, Any]
 
 
 # Tables that a screen or a report shows beside a sizing
+
+
+def loads_on_links(bases: Scenarios) -> dict[str, Any]:
+    """The rows of every link of some builds over loads from one user to more than run, and over few and many tokens."""
+    found: dict[str, Any] = {}
+    for name, base in bases.items():
+        for users, (prompt, answer) in product((1, 2, 5, 24, 400), ((1, 300), (700, 1), (5000, 700))):
+            load = {"workload.concurrency": users, "workload.input_tokens": prompt, "workload.output_tokens": answer}
+            made = plan(change(base, load))
+            rows = fabric_table(made.scenario, made.layout, made.serving, made.training)
+            figures = [[row.seconds, row.prefill_seconds, row.share, row.relative_speed] for row in rows]
+            found[f"{name} {users} {prompt} {answer}"] = figures
+    return found
 
 
 def serving_tables(bases: Scenarios) -> dict[str, Any]:

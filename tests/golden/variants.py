@@ -6,6 +6,7 @@ a limit of the engine, one token more than a block. They reach what whole builds
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -14,13 +15,16 @@ from engine.answer import missed_targets, slow, status_of
 from engine.change import change
 from engine.cost import cost
 from engine.errors import ScenarioError
+from engine.fabric import fabric_table
 from engine.fields import FIELDS, Field
+from engine.formats import FORMATS
 from engine.plan import Plan, plan
 from engine.power import power
 from engine.prospects import prospects
-from engine.scenario import Scenario
+from engine.scenario import KINDS, Scenario
 from engine.sentences import Figure, text_of
 from engine.size import size
+from engine.sizing import Sizing
 from engine.whole import with_changes
 
 Changes = Mapping[str, Any]
@@ -68,6 +72,13 @@ WORK: tuple[Changes, ...] = (
     {"workload.activation_offload": True, "workload.recompute": "full"},
     {"workload.total_tokens": 10**13},
 )
+HELD: tuple[Changes, ...] = (
+    *({"model.weights": name} for name in FORMATS),
+    *({"model.weights": name, "workload.kind": "batch"} for name in ("int4", "q4_k_m", "fp8")),
+    *({"workload.kind": kind, "model.weights": "bf16"} for kind in KINDS),
+    *({"workload.kind": kind, "workload.sequence_length": 2048} for kind in KINDS),
+)
+"""Every format of weights, and every kind of work."""
 SHAPES: tuple[Changes, ...] = tuple(
     {"hardware.gpus_per_node": gpus, "hardware.nodes": nodes}
     for gpus, nodes in ((1, 1), (2, 1), (3, 1), (4, 1), (6, 1), (8, 1), (8, 2), (8, 3), (4, 5), (8, 40))
@@ -118,6 +129,7 @@ def changes_of(name: str, base: Scenario, known: Catalog) -> Iterator[Changes]:
         yield from _prices()
     yield from LAYOUTS
     yield from SHAPES
+    yield from HELD
     yield from (*LOADS, *ENGINE) if base.workload.is_inference else WORK
     if name in EVERYWHERE:
         yield from ({"hardware.accelerator": card.id} for card in known.facts.accelerators)
@@ -134,9 +146,15 @@ def table_of(name: str, base: Scenario, known: Catalog) -> dict[str, Any]:
         label = ", ".join(f"{key} = {value}" for key, value in changes.items())
         try:
             varied = change(base, changes, known)
-            line = _figures(plan(varied))
+            made = plan(varied)
+            line = _figures(made)
+            of_catalog = changes.keys() & {"model.id", "hardware.accelerator", "model.weights"}
+            if not of_catalog:
+                line |= _fabric(made)
             if name in JUDGED and changes in (*_prices(), *SHAPES, *LOADS, *WORK):
                 line |= _judged(varied)
+            elif "model.weights" in changes or (of_catalog and base.workload.is_inference):
+                line["warnings"] = _warnings(size(varied))
             found[label] = line
         except ScenarioError as refused:
             found[label] = str(refused)
@@ -206,7 +224,7 @@ def _judged(scenario: Scenario) -> dict[str, Any]:
     return {
         "verdict": f"{verdict.step} {verdict.answer} {'carried' if verdict.carried else 'not'} {verdict.replicas}",
         "build": "" if best is None else f"{best.nodes}x{best.gpus_per_node} {best.weights}",
-        "warnings": " ".join(notice.id for notice in sizing.warnings),
+        "warnings": _warnings(sizing),
         "suggestions": " ".join(item.field for item in sizing.memory.suggestions),
         "own_three_years": sizing.cost.horizons[-1].own_usd,
         "rent_three_years": sizing.cost.horizons[-1].rent_usd,
@@ -214,6 +232,24 @@ def _judged(scenario: Scenario) -> dict[str, Any]:
         "why": " ".join(part.figure for part in sizing.answer.why if isinstance(part, Figure)),
         "smallest": _smallest(scenario),
     }
+
+
+def _warnings(sizing: Sizing) -> str:
+    return " ".join(f"{notice.severity[0]}:{notice.id}" for notice in sizing.warnings)
+
+
+def _fabric(found: Plan) -> dict[str, Any]:
+    """The rows of every link, each figure added up over them, and how often each word is said."""
+    rows = fabric_table(found.scenario, found.layout, found.serving, found.training)
+    summed = {f"fabric.{name}": sum(getattr(row, name) or 0.0 for row in rows) for name in FABRIC}
+    words = Counter(word for row in rows for word in (row.word, row.word_tp, row.word_pp, row.word_dp) if word)
+    return summed | {"fabric.words": " ".join(f"{word} {count}" for word, count in sorted(words.items()))}
+
+
+FABRIC = (
+    "seconds", "prefill_seconds", "share", "relative_speed", "relative_speed_tp", "relative_speed_pp",
+    "relative_speed_dp",
+)  # fmt: skip
 
 
 def _smallest(scenario: Scenario) -> str:
