@@ -187,13 +187,14 @@ def test_links_of_equal_figures_share_nothing_by_accident() -> None:
     assert curve("all_reduce", 8, 8, slow, None).seconds(2**30) > fast.seconds(2**30)
 
 
+@pytest.mark.clock
 def test_a_call_is_fast() -> None:
     nvlink, between = link("nvlink-4"), link("ib-ndr")
     best = 1.0
     for _ in range(5):
-        start = time.perf_counter()
+        start = time.process_time()
         for payload in range(1000):
             collective_s("all_reduce", payload, 16, 8, nvlink, between, in_engine=True)
-        best = min(best, (time.perf_counter() - start) / 1000)
+        best = min(best, (time.process_time() - start) / 1000)
     # 0.6 us on an idle machine
     assert best < 6e-6

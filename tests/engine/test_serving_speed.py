@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from time import perf_counter
+from time import process_time
 
 import pytest
 from hypothesis import given, settings
@@ -201,6 +201,7 @@ def test_intervals_hold_their_figures() -> None:
     assert speed.tokens_per_s_interval.low < speed.tokens_per_s_total < speed.tokens_per_s_interval.high
 
 
+@pytest.mark.clock
 def test_searches_can_afford_it() -> None:
     scenario, layout = build(), Layout(2, 1, 4)
     memory = serving_memory(scenario, layout)
@@ -209,7 +210,7 @@ def test_searches_can_afford_it() -> None:
     def microseconds(times: int, work: str) -> float:
         best = float("inf")
         for _ in range(5):
-            start = perf_counter()
+            start = process_time()
             for _ in range(times):
                 if work == "step":
                     decode_step(r, 32, 4000)
@@ -217,7 +218,7 @@ def test_searches_can_afford_it() -> None:
                     throughput_score(scenario, layout, memory)
                 else:
                     serving_speed(scenario, layout, memory)
-            best = min(best, (perf_counter() - start) / times * 1e6)
+            best = min(best, (process_time() - start) / times * 1e6)
         return best
 
     # three times the budgets, for a busy machine

@@ -1,18 +1,21 @@
-"""The golden stage in one process: all is imported once, and each mutant runs in a fork in which one function is wrong.
+"""Golden figures or tests in one process: all is imported once, and each mutant runs in a fork in which one function is wrong.
 
-Only those builds and tables run that enter the function, the quickest first. Which do is found once, each in a fork of
-its own, so that no cache of another hides an entry. A mutant outside of functions, or of one that is called while the
-engine is imported, cannot be put in this way: nothing is said of it.
+Only those builds, tables and files of tests run that enter the function, the quickest first. Which do is found once, each
+in a fork of its own, so that no cache of another hides an entry. A mutant outside of functions, or of one that is called
+while the engine is imported, cannot be put in this way: nothing is said of it.
 
-``python -m tests.mutants.forked`` says first whether figures moved already, then reads requests, a line of JSON each, and
-answers each with one: true, false or null.
+``python -m tests.mutants.forked golden`` says first whether figures moved already, then reads requests, a line of JSON
+each, and answers each with one: true, false or null. With folders of tests in place of ``golden`` it runs those: they are
+a process apart, since golden figures rest on frozen constants and tests on those of today.
 """
 
 from __future__ import annotations
 
 import gc
+import importlib
 import json
 import os
+import pkgutil
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -24,13 +27,15 @@ from typing import Any
 ROOT = Path(__file__).parent.parent.parent
 Place = tuple[str, str]
 """Name of a file, and of a function as Python qualifies it."""
+QUICK = ("-q", "-x", "-p", "no:cacheprovider", "--no-header", "--tb=line", "-m", "not clock")
+"""What tests run with: a test of time says nothing of a formula, and much of what else runs on the machine."""
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A build or a part of a table: whether its figures moved, the functions that it enters, and its seconds."""
+    """A build, a part of a table or a file of tests: whether it fails, the functions that it enters, and its seconds."""
 
-    moved: Callable[[], bool]
+    fails: Callable[[], bool]
     enters: frozenset[Place]
     seconds: float
 
@@ -62,21 +67,23 @@ def _outermost(code: CodeType) -> str:
 
 def _watched(work: Callable[[], Any]) -> list[Any]:
     """The functions of the engine that some work enters, its seconds, and what it returns."""
-    entered: set[Place] = set()
-    engine = str(ROOT / "engine")
+    entered: dict[int, CodeType] = {}
 
     def watch(frame: FrameType, event: str, _: Any) -> None:
-        if event == "call" and frame.f_code.co_filename.startswith(engine):
-            entered.add((frame.f_code.co_filename, _outermost(frame.f_code)))
+        if event == "call":
+            entered[id(frame.f_code)] = frame.f_code  # the hash of a code reads all of it
 
     start = time.process_time()
     sys.setprofile(watch)
     returned = work()
     sys.setprofile(None)
-    return [sorted(entered), time.process_time() - start, returned]
+    seconds = time.process_time() - start
+    engine = str(ROOT / "engine")
+    places = {(code.co_filename, _outermost(code)) for code in entered.values() if code.co_filename.startswith(engine)}
+    return [sorted(places), seconds, returned]
 
 
-def _parts() -> Iterator[Callable[[], bool]]:
+def _figures() -> Iterator[Callable[[], bool]]:
     """Whether each build, and each part of each table, has moved."""
     from tests.golden import compare, figures
 
@@ -95,6 +102,16 @@ def _parts() -> Iterator[Callable[[], bool]]:
     yield from (build(name) for name in figures.build_names())
 
 
+def _files(folders: list[str]) -> Iterator[Callable[[], bool]]:
+    """Whether some test fails, file by file; each imports its tests anew, after the wrong function was put in."""
+    import pytest
+
+    def run(path: Path) -> Callable[[], bool]:
+        return lambda: pytest.main([*QUICK, str(path)]) != pytest.ExitCode.OK
+
+    yield from (run(path) for folder in folders for path in sorted((ROOT / folder).rglob("test_*.py")))
+
+
 def functions(code: CodeType) -> dict[str, CodeType]:
     """The code of each function of a module or class by its qualified name, those inside of functions left out."""
     found: dict[str, CodeType] = {}
@@ -107,25 +124,46 @@ def functions(code: CodeType) -> dict[str, CodeType]:
     return found
 
 
-class Figures:
-    """The golden figures, ready to be asked what moves when a function is wrong. moved: some have with the right code."""
+def _import_all(package: str) -> None:
+    for item in pkgutil.walk_packages(importlib.import_module(package).__path__, f"{package}."):
+        importlib.import_module(item.name)
 
-    def __init__(self) -> None:
-        from tests.golden import frozen
 
-        frozen.hold_constants()
-        imported = _watched(lambda: bool(__import__("tests.golden.figures")))[0]
-        self.at_import = frozenset(imported)
+def _import_golden() -> None:
+    importlib.import_module("tests.golden.figures")
+
+
+def _import_tested() -> None:
+    for name in ("hypothesis", "catalog", "tui.report"):
+        importlib.import_module(name)
+    _import_all("engine")
+
+
+class Parts:
+    """Golden figures or files of tests, ready to be asked what fails when a function is wrong.
+
+    fail_already: some do with the right code.
+    """
+
+    def __init__(self, folders: list[str]) -> None:
+        if folders:
+            imports, parts = _import_tested, _files(folders)
+        else:
+            from tests.golden import frozen
+
+            frozen.hold_constants()
+            imports, parts = _import_golden, _figures()
+        self.at_import = frozenset(map(tuple, _watched(imports)[0]))
         self.parts: list[Part] = []
-        self.moved = False
-        for moved in _parts():
-            entered, seconds, already = _forked(lambda moved=moved: _watched(moved))
-            self.moved |= already
-            self.parts.append(Part(moved, frozenset(map(tuple, entered)), seconds))
+        self.fail_already = False
+        for fails in parts:
+            entered, seconds, already = _forked(lambda fails=fails: _watched(fails))
+            self.fail_already |= already
+            self.parts.append(Part(fails, frozenset(map(tuple, entered)), seconds))
         self.parts.sort(key=lambda part: part.seconds)
 
     def fail(self, path: str, right: str, wrong: str, limit: float) -> bool | None:
-        """Whether some figure moves when a module's right source is replaced by a wrong one; None where nothing is known.
+        """Whether something fails when a module's right source is replaced by a wrong one; None: nothing is known.
 
         limit: how many times its seconds, and so many seconds more, a part may take.
         """
@@ -146,17 +184,19 @@ class Figures:
             seconds = int(limit * sum(part.seconds for part in related) + limit)
             resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
             live[0].__code__ = new[changed[0]]
-            return not any(part.moved() for part in related)
+            return not any(part.fails() for part in related)
 
         return _forked(works) is not True
 
 
 def main() -> int:
     """Answer requests until there are none."""
-    figures = Figures()
-    print(json.dumps(figures.moved), flush=True)
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # what tests print is no answer
+    parts = Parts([name for name in sys.argv[1:] if name != "golden"])
+    print(json.dumps(parts.fail_already), file=answers, flush=True)
     for line in sys.stdin:
-        print(json.dumps(figures.fail(**json.loads(line))), flush=True)
+        print(json.dumps(parts.fail(**json.loads(line))), file=answers, flush=True)
     return 0
 
 
