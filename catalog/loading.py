@@ -14,6 +14,7 @@ from catalog.hardware import read_built_in
 from catalog.ids import nearest
 from catalog.models import INDEX, ModelEntry, read_index
 from catalog.schema import read_shipped
+from catalog.series import smaller_of
 from catalog.user import overlay, user_folder
 from engine.architecture import Architecture
 from engine.hardware import Accelerator, Facts, Link, Platform
@@ -73,6 +74,11 @@ class Catalog:
     def model(self, model_id: str) -> ModelEntry:
         """The model of that id. Raises UnknownId."""
         return _find("model", model_id, self._models)
+
+    def smaller(self, model_id: str) -> tuple[str, ...]:
+        """Ids of smaller and distilled models of the same series, the largest first; none for an id that is unknown."""
+        known = self._models.get(model_id)
+        return smaller_of(known, self.models) if known is not None else ()
 
     def model_file(self, path: str) -> ModelFile:
         """The model of a config.json or .gguf file. Raises CatalogError when it cannot be read."""

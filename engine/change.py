@@ -19,7 +19,7 @@ Everything else stays, the pinned layout above all. None for a key that follows 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from typing import Any, Protocol, TypeVar, cast
@@ -73,6 +73,9 @@ class LookUps(Protocol):
     def model(self, model_id: str) -> ModelRecord:
         """The model of an id."""
 
+    def smaller(self, model_id: str) -> Sequence[str]:
+        """Ids of smaller models of the same series, the largest first."""
+
     def model_file(self, path: str) -> ModelRecord:
         """The model of a config.json or .gguf. Raises ValueError for a file that cannot be read."""
 
@@ -97,6 +100,10 @@ class FactsOnly:
     def model(self, model_id: str) -> ModelRecord:
         """No model. Raises KeyError."""
         raise KeyError(model_id)
+
+    def smaller(self, model_id: str) -> tuple[str, ...]:
+        """No model."""
+        return ()
 
     def model_file(self, path: str) -> ModelRecord:
         """No file. Raises KeyError."""
@@ -313,22 +320,6 @@ def _hardware(now: Hardware, named: dict[str, Any], wanted: Changes, facts: Look
     elif "hardware.inter_link" in wanted:
         inter = now.inter_link
     return replace(made, intra_link=intra, inter_link=inter)
-
-
-@lru_cache(maxsize=256)
-def recounted(now: Hardware, gpus_per_node: int, nodes: int, facts: Facts) -> Hardware:
-    """The hardware at another count of its cards and nodes, as `change` makes it by a scenario's own facts.
-
-    Raises ScenarioError for a count out of its range.
-    """
-    wanted: dict[str, Value] = {
-        key: field_of(key).checked(given)
-        for key, given in (("hardware.gpus_per_node", gpus_per_node), ("hardware.nodes", nodes))
-    }
-    named = {"gpus_per_node": wanted["hardware.gpus_per_node"], "nodes": wanted["hardware.nodes"]}
-    if (now.gpus_per_node, now.nodes) == (named["gpus_per_node"], named["nodes"]):
-        return now
-    return _hardware(now, named, wanted, cast(LookUps, _facts_only(facts)))
 
 
 def _kinds(now: Hardware) -> tuple[Accelerator, Accelerator | None, int]:
