@@ -16,7 +16,7 @@ from engine.collectives import one_card_a_gpu
 from engine.hardware import Accelerator, Box, Facts, Platform, Purchase
 from engine.power import racks
 from engine.prices import age_days
-from engine.scenario import Hardware, Scenario, Site
+from engine.scenario import Hardware, Scenario
 from engine.sizing import PriceLine
 
 HOST_ITEM = "host: CPU, board, RAM, chassis, power"
@@ -102,32 +102,32 @@ def _kits(facts: Facts, accelerator_id: str) -> tuple[tuple[Platform, Purchase],
     return tuple((platforms[p.platform], p) for p in facts.purchases if p.platform in platforms and p.usd is not None)
 
 
-def _own_price(site: Site) -> bool:
+def _own_price(scenario: Scenario) -> bool:
     """Whether the person has a price of this card of their own, in the session or in a file of theirs."""
-    card, street = site.hardware.accelerator, _street(site.facts, site.hardware.accelerator.id)
+    card, street = scenario.hardware.accelerator, _street(scenario.facts, scenario.hardware.accelerator.id)
     by_file = card.origin == "user" and card.price_usd is not None
-    return site.money.gpu_price_usd is not None or by_file or (street is not None and street.origin == "user")
+    return scenario.money.gpu_price_usd is not None or by_file or (street is not None and street.origin == "user")
 
 
-def kit_price(site: Site) -> PriceLine | None:
+def kit_price(scenario: Scenario) -> PriceLine | None:
     """The price of the build's nodes where they are sold whole, with the number to buy; None where they are not.
 
     The chosen platform's kit, else the one of any platform that is as large as what the card is sold in: eight B200
     come as a DGX or as an HGX server of much the same price. A rack counts all of its GPUs.
     """
-    hardware = site.hardware
-    if hardware.mixed or _own_price(site):
+    hardware = scenario.hardware
+    if hardware.mixed or _own_price(scenario):
         return None
     card, chosen = hardware.accelerator, hardware.platform
-    kits = _kits(site.facts, card.id)
-    sold = sold_in(site.facts, card)
+    kits = _kits(scenario.facts, card.id)
+    sold = sold_in(scenario.facts, card)
     fitting = [(p, kit) for p, kit in kits if chosen is not None and p.id == chosen.id]
     fitting = fitting or [(p, kit) for p, kit in kits if sold and p.gpus == sold[-1]]
     for platform, kit in fitting:
         if platform.gpus == RACK_GPUS:
-            return _whole(kit, math.ceil(hardware.gpus / platform.gpus), platform.gpus, hardware.gpus, site.facts)
+            return _whole(kit, math.ceil(hardware.gpus / platform.gpus), platform.gpus, hardware.gpus, scenario.facts)
         if platform.gpus >= hardware.gpus_per_node and _smallest(sold, hardware.gpus_per_node) in (None, platform.gpus):
-            return _whole(kit, hardware.nodes, platform.gpus, hardware.gpus, site.facts)
+            return _whole(kit, hardware.nodes, platform.gpus, hardware.gpus, scenario.facts)
     return None
 
 
@@ -141,15 +141,15 @@ def _smallest(counts: tuple[int, ...], gpus: int) -> int | None:
     return next((count for count in counts if count >= gpus), None)
 
 
-def _boarded(site: Site) -> PriceLine | None:
+def _boarded(scenario: Scenario) -> PriceLine | None:
     """Boards, or whole servers, for nodes of a card that is not sold singly; None where only single prices are known.
 
     Of several prices of the same thing the surest counts, unless it is a year older than another.
     """
-    hardware, facts = site.hardware, site.facts
+    hardware, facts = scenario.hardware, scenario.facts
     card = hardware.accelerator
     size = _smallest(sold_in(facts, card), hardware.gpus_per_node)
-    if size is None or hardware.mixed or _own_price(site):
+    if size is None or hardware.mixed or _own_price(scenario):
         return None
     unused = size - hardware.gpus_per_node
     tail = f"; {hardware.gpus_per_node} of {size} GPUs used" if unused else ""
@@ -163,9 +163,9 @@ def _boarded(site: Site) -> PriceLine | None:
     return _of("kit" if best.with_host else "cards", best, count, facts, tail)
 
 
-def _cards(site: Site) -> Iterator[PriceLine]:
+def _cards(scenario: Scenario) -> Iterator[PriceLine]:
     """The cards at their own price, in whole boards where they come on boards."""
-    hardware, money, facts = site.hardware, site.money, site.facts
+    hardware, money, facts = scenario.hardware, scenario.money, scenario.facts
     for accelerator, count in hardware.mixed or ((hardware.accelerator, hardware.gpus_per_node),):
         if money.gpu_price_usd is not None:
             yield _line("cards", accelerator.label, count * hardware.nodes, money.gpu_price_usd, "", "entered", facts)
@@ -196,19 +196,19 @@ def host_purchase(facts: Facts, gpus: int, box: Box) -> Purchase | None:
     return None
 
 
-def _host(site: Site) -> Iterator[PriceLine]:
+def _host(scenario: Scenario) -> Iterator[PriceLine]:
     """One node without its cards: as entered, else what the catalog has for such a box; none where the card is one."""
-    money, hardware = site.money, site.hardware
+    money, hardware = scenario.money, scenario.hardware
     if money.host_price_usd is not None:
-        yield _line("host", HOST_ITEM, hardware.nodes, money.host_price_usd, "", "entered", site.facts)
+        yield _line("host", HOST_ITEM, hardware.nodes, money.host_price_usd, "", "entered", scenario.facts)
         return
     if hardware.accelerator.unified_memory or in_rack(hardware):
         return  # the GPU and its computer are one thing
-    host = host_purchase(site.facts, hardware.gpus_per_node, box_of(hardware))
+    host = host_purchase(scenario.facts, hardware.gpus_per_node, box_of(hardware))
     if host is None:
-        yield _line("host", HOST_ITEM, hardware.nodes, None, "", "", site.facts)
+        yield _line("host", HOST_ITEM, hardware.nodes, None, "", "", scenario.facts)
     else:
-        yield _of("host", host, hardware.nodes, site.facts)
+        yield _of("host", host, hardware.nodes, scenario.facts)
 
 
 def _rough(part: Purchase) -> str:
@@ -222,12 +222,12 @@ def network_cards(hardware: Hardware) -> int:
     return stated or (hardware.gpus_per_node if one_card_a_gpu(hardware.intra_link, link) else 1)
 
 
-def _network(site: Site, with_cards: bool) -> Iterator[PriceLine]:
+def _network(scenario: Scenario, with_cards: bool) -> Iterator[PriceLine]:
     """What joins the nodes: as entered, else cards, cables and switches where the catalog prices all of them.
 
     with_cards: whether the nodes come with their network cards.
     """
-    money, hardware, link, facts = site.money, site.hardware, site.hardware.inter_link, site.facts
+    money, hardware, link, facts = scenario.money, scenario.hardware, scenario.hardware.inter_link, scenario.facts
     if hardware.nodes == 1:
         return
     item = f"{'cables' if with_cards else 'network cards'} and switch, {link.name}"
@@ -263,10 +263,10 @@ def part_purchase(facts: Facts, part: str) -> Purchase | None:
     return max(found, key=lambda p: p.origin == "user", default=None)
 
 
-def _beside(site: Site) -> Iterator[PriceLine]:
+def _beside(scenario: Scenario) -> Iterator[PriceLine]:
     """The racks of servers of which there are several, and the storage that the person asks for."""
-    hardware, money, facts = site.hardware, site.money, site.facts
-    count, rack = racks(site), part_purchase(facts, "rack")
+    hardware, money, facts = scenario.hardware, scenario.money, scenario.facts
+    count, rack = racks(scenario), part_purchase(facts, "rack")
     if hardware.nodes > 1 and count is not None and rack is not None:
         yield _of("rack", rack, count, facts)
     if money.storage_tb:
@@ -281,20 +281,15 @@ def _beside(site: Site) -> Iterator[PriceLine]:
 def bill(scenario: Scenario) -> tuple[PriceLine, ...]:
     """The purchase line by line: racks, kits or boards where that is how it is sold, else cards and hosts; the network,
     racks beside them. The first line is the main one."""
-    return _bill(scenario.site)
-
-
-@lru_cache(maxsize=256)
-def _bill(site: Site) -> tuple[PriceLine, ...]:
-    kit = kit_price(site)
+    kit = kit_price(scenario)
     if kit is not None:
-        joined = "rack" in site.hardware.accelerator.segment and kit.quantity == 1  # by the rack's own switches
-        return (kit, *(() if joined else _network(site, with_cards=True)), *_beside(site))
-    boards = _boarded(site)
+        joined = "rack" in scenario.hardware.accelerator.segment and kit.quantity == 1  # by the rack's own switches
+        return (kit, *(() if joined else _network(scenario, with_cards=True)), *_beside(scenario))
+    boards = _boarded(scenario)
     if boards is not None:
-        host = () if boards.part == "kit" and site.money.host_price_usd is None else _host(site)
-        return (boards, *host, *_network(site, with_cards=False), *_beside(site))
-    return (*_cards(site), *_host(site), *_network(site, with_cards=False), *_beside(site))
+        host = () if boards.part == "kit" and scenario.money.host_price_usd is None else _host(scenario)
+        return (boards, *host, *_network(scenario, with_cards=False), *_beside(scenario))
+    return (*_cards(scenario), *_host(scenario), *_network(scenario, with_cards=False), *_beside(scenario))
 
 
 def bought(scenario: Scenario, gpus_per_node: int, nodes: int) -> Scenario:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from typing import NamedTuple
 
-from engine.change import LAYOUT_KEYS, Changes, change, pinned_as, value_of
+from engine.change import LAYOUT_KEYS, Changes, LookUps, change, pinned_as, value_of
 from engine.checks import check_scenario
 from engine.errors import ScenarioError
 from engine.plan import Plan, plan
@@ -25,10 +25,10 @@ class Offer(NamedTuple):
         return Suggestion(tuple(self.changes.items()), effect, what, self.layout)
 
 
-def sized(scenario: Scenario, changes: Changes) -> Plan | None:
+def sized(scenario: Scenario, changes: Changes, facts: LookUps | None = None) -> Plan | None:
     """The plan of a scenario after changes; None where it cannot be sized."""
     try:
-        after = change(scenario, changes)
+        after = change(scenario, changes, facts)
         check_scenario(after)
         return plan(after)
     except ScenarioError:
@@ -36,23 +36,39 @@ def sized(scenario: Scenario, changes: Changes) -> Plan | None:
 
 
 def offer(scenario: Scenario, changes: Changes, good: Callable[[Plan], bool]) -> Offer | None:
-    """The changes, sized, where what they make is good; None where it is not.
+    """`offer_steps` to its end."""
+    steps = offer_steps(scenario, changes, good)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            made: Offer | None = end.value
+            return made
+
+
+def offer_steps(
+    scenario: Scenario, changes: Changes, good: Callable[[Plan], bool], facts: LookUps | None = None
+) -> Generator[None, None, Offer | None]:
+    """The changes, sized, where what they make is good; None where it is not. Yields after every build that was sized.
 
     A pinned layout stays where it is good; where only another one is, the pinned keys take its values as part of the
     changes.
     """
-    found = sized(scenario, changes)
+    found = sized(scenario, changes, facts)
+    yield
     if found is not None and good(found):
         return Offer(changes, found)
     pinned = [key for key in LAYOUT_KEYS if key not in changes and value_of(scenario, key) is not None]
     if not pinned:
         return None
-    freed = sized(scenario, {**changes, **dict.fromkeys(pinned)})
+    freed = sized(scenario, {**changes, **dict.fromkeys(pinned)}, facts)
+    yield
     if freed is None or not good(freed):
         return None
     values = pinned_as(scenario, freed.layout)
     repinned = {**changes, **{key: values[key] for key in pinned}}
-    found = sized(scenario, repinned)
+    found = sized(scenario, repinned, facts)
+    yield
     return Offer(repinned, found, found.layout) if found is not None and good(found) else None
 
 

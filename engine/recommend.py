@@ -1,27 +1,24 @@
-"""Builds of the catalog that carry a workload, ranked; and the smallest change that makes the entered one carry it."""
+"""Builds of the catalog that carry a workload, ranked."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from engine.bill import bill, card_price, sold_in, sold_words, whole_usd
-from engine.change import FREE_LAYOUT, LAYOUT_KEYS, Changes, change, pinned_as, value_of
+from engine.change import FREE_LAYOUT, Changes, change, value_of
 from engine.cost import cost
 from engine.errors import ScenarioError
 from engine.fields import Value
-from engine.formats import FORMATS, KV_FORMATS, model_weight_bytes
+from engine.formats import FORMATS, model_weight_bytes
 from engine.hardware import NOT_OFFERED, Accelerator, Facts
-from engine.offers import Offer, offer, sized
-from engine.plan import Plan, layout_words, plan
+from engine.offers import sized
+from engine.plan import Plan
 from engine.power import power
 from engine.scenario import Scenario
-from engine.sizing import Suggestion
-from engine.suggestions import advised
-from engine.units import FLEET, duration
-from engine.verdict import decide
+from engine.units import duration
 
 Rank = Literal["cheapest to buy", "cheapest to rent", "most tokens per dollar", "least power", "fewest GPUs"]
 RANKS: tuple[Rank, ...] = (
@@ -320,116 +317,6 @@ def rank_options(found: list[Option]) -> tuple[Recommendation, ...]:
         passed = None if first.caveats else min(beaten, key=lambda o: _score(rank, o), default=None)
         ranked.append(Recommendation(rank, first, _reason(rank, first, passed), passed))
     return tuple(ranked)
-
-
-class _Try(NamedTuple):
-    """Changes that may be enough, and what they are in words.
-
-    effect: the same, with what they do, where that is known. relaid: whether they pin a layout anew already.
-    """
-
-    changes: Changes
-    what: str
-    effect: str = ""
-    relaid: bool = False
-
-
-def fixes(scenario: Scenario) -> tuple[Suggestion, ...]:
-    """Single changes of the entered build after which it carries the workload, least disruptive first.
-
-    Empty when it carries it already, or when no single change is enough. Every one was sized whole, targets included,
-    as it will be applied: a pinned layout stays, or the changes pin the one that they take.
-    """
-    entered = plan(scenario)
-    if entered.carries:
-        return ()
-    room = [
-        _Try(dict(item.changes), item.what, item.effect, item.relays) for item in advised(entered).memory.suggestions
-    ]
-    found: dict[str, Suggestion] = {}
-    for tried in (*_settings(scenario), *room, *_larger(scenario), *_relaid(scenario)):
-        field = next(iter(tried.changes))
-        made = offer(scenario, tried.changes, lambda after: after.carries) if field not in found else None
-        if made is not None:
-            found[field] = _in_words(made, tried)
-    if not found:
-        tried = _as_named(scenario, entered)
-        made = offer(scenario, tried.changes, lambda after: after.carries) if tried.changes else None
-        if made is not None:
-            found[""] = _in_words(made, tried)
-    return tuple(sorted(found.values(), key=lambda suggestion: _disruption(suggestion.field)))
-
-
-def _in_words(made: Offer, tried: _Try) -> Suggestion:
-    headroom = made.plan.memory.headroom
-    if tried.relaid:
-        made = made._replace(layout=made.plan.layout)
-    effect = tried.effect if headroom in tried.effect else f"{tried.effect or tried.what}: {headroom}"
-    if made.layout is not None and "layout." not in next(iter(made.changes)):
-        effect = f"{effect}, {layout_words(made.layout)}"
-    if next(iter(made.changes)) in ASKS_FOR_LESS:
-        effect = f"asking for less: {effect}"
-    return made.suggestion(tried.what, effect)
-
-
-def _as_named(scenario: Scenario, entered: Plan) -> _Try:
-    """The build of the verdict as one change of several keys, where no single one is enough; no change without one."""
-    verdict, hardware = decide(scenario, entered), scenario.hardware
-    build = verdict.recommended
-    changes: dict[str, Value] = {}
-    if build is None or not build.nodes or verdict.answer in ("frontier", "does-not-fit"):
-        return _Try(changes, "")
-    if build.gpus_per_node != hardware.gpus_per_node:
-        changes["hardware.gpus_per_node"] = build.gpus_per_node
-    if build.nodes != hardware.nodes:
-        changes["hardware.nodes"] = build.nodes
-    if scenario.workload.is_inference and build.weights != scenario.model.weights:
-        changes["model.weights"] = build.weights
-    return _Try(changes, build.words)
-
-
-def _disruption(field: str) -> int:
-    """How much a change takes: a setting, more cards in the node, a second node, or asking for less work.
-
-    Splitting a budget over two nodes is the dearest mistake there is, and a smaller load is another question.
-    """
-    if field in ASKS_FOR_LESS:
-        return 3
-    return {"hardware.gpus_per_node": 1, "hardware.nodes": 2}.get(field, 0)
-
-
-def _relaid(scenario: Scenario) -> Iterator[_Try]:
-    """Another layout of the same GPUs, where the person pinned one."""
-    pinned = [key for key in LAYOUT_KEYS if value_of(scenario, key) is not None]
-    freed = sized(scenario, dict.fromkeys(pinned)) if pinned else None
-    if freed is not None and freed.carries:
-        values = pinned_as(scenario, freed.layout)
-        moved = {key: value for key, value in values.items() if value != value_of(scenario, key)}
-        yield _Try(moved, layout_words(freed.layout))
-
-
-def _settings(scenario: Scenario) -> Iterator[_Try]:
-    if not scenario.workload.is_inference:
-        return
-    if KV_FORMATS[scenario.model.kv_cache].bits > 8:
-        yield _Try({"model.kv_cache": "fp8"}, "FP8 KV cache")
-    for weights, label in (("fp8", "FP8 weights"), ("int4", "INT4 weights")):
-        if FORMATS[scenario.model.weights].bits_per_weight > FORMATS[weights].bits_per_weight + 0.5:
-            yield _Try({"model.weights": weights}, label)
-
-
-def _larger(scenario: Scenario) -> Iterator[_Try]:
-    hardware = scenario.hardware
-    for gpus in (2, 4, 8):
-        if gpus > hardware.gpus_per_node:
-            yield _Try({"hardware.gpus_per_node": gpus}, f"{gpus} GPUs in the node")
-    build = decide(scenario, plan(scenario)).recommended
-    if build is not None and FLEET > build.nodes > hardware.nodes and build.gpus_per_node == hardware.gpus_per_node:
-        # the replicas or the cluster that the verdict names, with their headroom
-        yield _Try({"hardware.nodes": build.nodes}, f"{build.nodes:,} nodes")
-    for nodes in (2, 3, 4, 8):
-        if nodes > hardware.nodes:
-            yield _Try({"hardware.nodes": nodes}, f"{nodes} nodes")
 
 
 def recommend(scenario: Scenario, limits: Limits | None = None) -> tuple[Recommendation, ...]:

@@ -5,9 +5,8 @@ The JSON report uses these names. Units are in the names; a figure that does not
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Generic, Literal, NamedTuple, TypeVar, overload
+from typing import Literal, NamedTuple
 
 from engine.scenario import Layout, Scenario
 from engine.sentences import Sentence
@@ -20,36 +19,6 @@ FabricWord = Literal["in-box", "optimal", "viable", "painful", "unusable"]
 Answer = Literal["one-gpu", "one-node", "one-node-int4", "replicas", "multi-node", "frontier", "does-not-fit"]
 Severity = Literal["error", "warning", "info"]
 Status = Literal["runs", "slow", "misses", "overloaded", "does-not-fit"]
-
-
-_Row = TypeVar("_Row")
-
-
-class Rows(Generic[_Row]):
-    """A table that a record takes as its rows, or as a function that makes them when somebody first reads them.
-
-    Most sizings are made to show a handful of figures, and their tables cost as much as all of those. Empty where
-    nothing is given.
-    """
-
-    def __set_name__(self, owner: type, name: str) -> None:
-        self._name = name
-
-    @overload
-    def __get__(self, record: None, owner: type) -> tuple[_Row, ...]: ...
-    @overload
-    def __get__(self, record: Any, owner: type) -> tuple[_Row, ...]: ...
-    def __get__(self, record: Any, owner: type) -> tuple[_Row, ...]:
-        if record is None:
-            return ()
-        given = record.__dict__[self._name]
-        if callable(given):
-            given = record.__dict__[self._name] = given()
-        found: tuple[_Row, ...] = given
-        return found
-
-    def __set__(self, record: Any, given: tuple[_Row, ...] | Callable[[], tuple[_Row, ...]]) -> None:
-        record.__dict__[self._name] = given
 
 
 @dataclass(frozen=True, slots=True)
@@ -496,12 +465,11 @@ class Build:
     layout: Layout | None = None
 
 
-@dataclass(frozen=True)  # without slots, as `Sizing`
+@dataclass(frozen=True, slots=True)
 class Verdict:
     """The stepwise decision. headline: one line; reason: why, one line; build: what to buy or run.
 
-    carried: whether the build as entered carries the workload. recommended: the build of the deciding step. steps: made
-    when they are first read.
+    carried: whether the build as entered carries the workload. recommended: the build of the deciding step.
     """
 
     step: int
@@ -509,12 +477,12 @@ class Verdict:
     headline: str
     reason: str
     build: str
+    steps: tuple[Step, ...]
     assumed: tuple[str, ...] = ()  # what was assumed because no target was given
     replicas: int = 1
     carried: bool = True
     flips: tuple[Flip, ...] = ()
     recommended: Build | None = None
-    steps: Rows[Step] = Rows()
 
 
 @dataclass(frozen=True, slots=True)
@@ -724,9 +692,9 @@ class Resolved:
     virtual_stages: int | None = None
 
 
-@dataclass(frozen=True)  # without slots, which leave no place for a table to wait in
+@dataclass(frozen=True, slots=True)
 class Sizing:
-    """The answer to one Scenario. `fabric` and `scaling` are made when they are first read."""
+    """The answer to one Scenario."""
 
     scenario: Scenario
     model: ModelFacts
@@ -734,11 +702,11 @@ class Sizing:
     memory: Memory
     serving: Serving | None
     training: Training | None
+    fabric: tuple[FabricRow, ...]
+    scaling: tuple[ScalingRow, ...]
     verdict: Verdict
     warnings: tuple[Notice, ...]
     cost: Cost
     power: Power
     answer: Outcome
     resolved: Resolved = Resolved()
-    fabric: Rows[FabricRow] = Rows()
-    scaling: Rows[ScalingRow] = Rows()

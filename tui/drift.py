@@ -76,7 +76,7 @@ def figures_of(scenario: Scenario) -> CatalogTable:
     """The figures that the scenario's catalog has for its card and the links it uses."""
     hardware, money = scenario.hardware, scenario.money
     accelerator = hardware.accelerator
-    by_the_card = money.gpu_price_usd is None and kit_price(scenario.site) is None
+    by_the_card = money.gpu_price_usd is None and kit_price(scenario) is None
     price = card_price(scenario.facts, accelerator).usd_each if by_the_card else None
     rental = None
     if money.usd_per_gpu_hour is None:
@@ -129,7 +129,7 @@ def _beaten(key: str, scenario: Scenario) -> bool:
     """Whether another price stands in place of this one: the person's own, or that of a platform sold whole."""
     money = scenario.money
     if key == "price_usd":
-        return money.gpu_price_usd is not None or kit_price(scenario.site) is not None
+        return money.gpu_price_usd is not None or kit_price(scenario) is not None
     return key == "usd_per_gpu_hour" and money.usd_per_gpu_hour is not None
 
 

@@ -61,12 +61,12 @@ def _found(kind: str, what: str, here: Sizing, studies: Studies) -> tuple[str, S
         value = text if field in LINK_FIELDS else int(text)
         words = f"With {FIELD_WORDS[field][1]} {text}, all else as entered"
         return words, at(scenario, field, value)
-    return _changed(here, studies, field, text)
+    return _changed(here, field, text)
 
 
-def _changed(here: Sizing, studies: Studies, field: str, text: str) -> tuple[str, Scenario] | None:
+def _changed(here: Sizing, field: str, text: str) -> tuple[str, Scenario] | None:
     """The build with a change that is on offer."""
-    offered = [*(notice.fix for notice in here.warnings if notice.fix is not None), *studies.search.fixes]
+    offered = (notice.fix for notice in here.warnings if notice.fix is not None)
     found = next((fix for fix in offered if fix.field == field and str(fix.value) == text), None)
     if found is None:
         return None

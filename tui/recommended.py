@@ -12,12 +12,12 @@ from typing import Any
 
 import catalog
 from catalog.ids import nearest
+from engine.advice import CARRIES, Advice, advice
 from engine.cost import cost
 from engine.fields import BY_KEY
 from engine.formats import FORMATS as WEIGHT_FORMATS
-from engine.plan import plan
 from engine.power import power
-from engine.recommend import Limits, Option, Recommendation, fixes, recommend
+from engine.recommend import Limits, Option, Recommendation, recommend
 from engine.scenario import Scenario
 from engine.sizing import Cost, Suggestion
 from engine.text import printable
@@ -36,14 +36,23 @@ class WrongLimit(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What a search found. carried: whether the build as entered carries the workload. files: where builds went."""
+    """What a search found. advice: what to do about the build as entered. files: where builds went."""
 
     scenario: Scenario
     limits: Limits
-    carried: bool
-    changes: tuple[Suggestion, ...]
+    advice: Advice
     ranked: tuple[Recommendation, ...]
     files: tuple[Path, ...] = ()
+
+    @property
+    def carried(self) -> bool:
+        """Whether the build as entered carries the workload."""
+        return self.advice.status in CARRIES
+
+    @property
+    def changes(self) -> tuple[Suggestion, ...]:
+        """Changes of the entered build that make it do so, empty where it does."""
+        return self.advice.fixes
 
     @property
     def builds(self) -> tuple[tuple[Option, tuple[Recommendation, ...]], ...]:
@@ -108,8 +117,7 @@ def _one(name: str, known: Sequence[str], what: str) -> str:
 
 def search(scenario: Scenario, limits: Limits) -> Found:
     """Search the whole catalog. Raises ScenarioError when the entered scenario is impossible."""
-    carried = plan(scenario).carries
-    return Found(scenario, limits, carried, fixes(scenario), recommend(scenario, limits))
+    return Found(scenario, limits, advice(scenario, catalog.load()), recommend(scenario, limits))
 
 
 def save(found: Found, folder: Path, opened_from: Path | None) -> Found:

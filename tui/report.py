@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from engine.advice import Advice, Cure, advice, bigger_card
+import catalog
+from engine.advice import CATALOG, Advice, Cure, advice, bigger_card, ended, second_sentence
 from engine.advice import line as line_of
 from engine.answer import STATUS_WORDS, holds
 from engine.corpus import CorpusPoint, corpus_curve
@@ -19,7 +20,6 @@ from engine.formats import FORMATS as WEIGHT_FORMATS
 from engine.plan import Plan
 from engine.power import SUPPLY_NAMES
 from engine.prospects import prospects
-from engine.recommend import fixes
 from engine.scenario import Layout, Scenario, Workload
 from engine.sentences import joined, text_of
 from engine.sizing import (
@@ -72,12 +72,12 @@ def render(sizing: Sizing, form: Format, past: Past | None = None, full: bool = 
     past: of a file whose catalog drifted. full: else what fits one page of text.
     """
     sized = whole(sizing)
-    changes, found = fixes(sizing.scenario), advice(sizing.scenario)
+    found = advice(sizing.scenario, catalog.load())
     sized = _told(sized, found)
     if form == "json":
-        data = _data(sized, changes, found) | ({"drift": _past_data(past)} if past is not None else {})
+        data = _data(sized, found) | ({"drift": _past_data(past)} if past is not None else {})
         return json_line(data)
-    blocks = list(_blocks(sized, changes, past, found) if full else _plain(sized, past, found))
+    blocks = list(_blocks(sized, past, found) if full else _plain(sized, past, found))
     return as_markdown(blocks) if form == "markdown" else as_text(blocks)
 
 
@@ -86,14 +86,19 @@ def render(sizing: Sizing, form: Format, past: Past | None = None, full: bool = 
 
 def as_data(sizing: Sizing) -> dict[str, Any]:
     """The report as plain data under its stable names. Floats have six significant digits, unknowns are null."""
-    found = advice(sizing.scenario)
-    return _data(_told(whole(sizing), found), fixes(sizing.scenario), found)
+    found = advice(sizing.scenario, catalog.load())
+    return _data(_told(whole(sizing), found), found)
 
 
 def _told(sizing: Sizing, found: Advice) -> Sizing:
-    """The sizing with what the advice adds to its notices."""
+    """The sizing with what the advice adds to its notices: what ends the first of them, and a build of larger cards."""
     larger = bigger_card(sizing, found)
-    return sizing if larger is None else dataclasses.replace(sizing, warnings=(larger, *sizing.warnings))
+    told = () if larger is None else (larger,)
+    warnings = (*told, *(ended(notice, found) for notice in sizing.warnings))
+    verdict, second = sizing.verdict, second_sentence(sizing, found)
+    if second:
+        verdict = dataclasses.replace(verdict, headline=f"{verdict.headline}. {second}")
+    return dataclasses.replace(sizing, warnings=warnings, verdict=verdict)
 
 
 def _past_data(past: Past) -> dict[str, Any]:
@@ -111,7 +116,7 @@ def _past_data(past: Past) -> dict[str, Any]:
     }
 
 
-def _data(sizing: Sizing, changes: tuple[Suggestion, ...], found: Advice | None = None) -> dict[str, Any]:
+def _data(sizing: Sizing, found: Advice) -> dict[str, Any]:
     scenario, memory, verdict = sizing.scenario, sizing.memory, sizing.verdict
     data: dict[str, Any] = {
         "schema": SCHEMA,
@@ -133,7 +138,7 @@ def _data(sizing: Sizing, changes: tuple[Suggestion, ...], found: Advice | None 
         "fabric": [_fields(row) for row in sizing.fabric],
         "scaling": [_fields(row) for row in sizing.scaling],
         "verdict": _fields(verdict),
-        "fixes": [suggestion_data(change) for change in changes],
+        "fixes": [suggestion_data(change) for change in found.fixes],
         "warnings": [_fields(notice) for notice in sizing.warnings],
         "cost": _fields(sizing.cost),
         "power": _fields(sizing.power),
@@ -163,7 +168,7 @@ def _corpus_data(scenario: Scenario) -> dict[str, Any]:
     }
 
 
-def _answer_data(sizing: Sizing, advised: Advice | None) -> dict[str, Any]:
+def _answer_data(sizing: Sizing, advised: Advice) -> dict[str, Any]:
     found = sizing.answer
     return {
         "status": found.status,
@@ -173,9 +178,10 @@ def _answer_data(sizing: Sizing, advised: Advice | None) -> dict[str, Any]:
         "price": text_of(joined(found.price, ", ")),
         "rung": text_of(found.rung),
         "misses": [_fields(miss) for miss in found.misses],
-        "cure": _cure_data(advised.cure) if advised is not None else None,
-        "smaller": _cure_data(advised.smaller) if advised is not None else None,
-        "others": [_cure_data(cure) for cure in advised.others] if advised is not None else [],
+        "cure": _cure_data(advised.cure),
+        "smaller": _cure_data(advised.smaller),
+        "others": [_cure_data(cure) for cure in advised.others],
+        "api": text_of(advised.api),
     }
 
 
@@ -255,7 +261,7 @@ def data_of(value: Any) -> Any:
 # Content
 
 
-def _blocks(sizing: Sizing, changes: tuple[Suggestion, ...], past: Past | None, found: Advice) -> Iterator[Block]:
+def _blocks(sizing: Sizing, past: Past | None, found: Advice) -> Iterator[Block]:
     scenario = sizing.scenario
     yield from answer_lines(sizing, found)
     yield Heading(printable(scenario.title) or "Untitled build", 1)
@@ -267,7 +273,7 @@ def _blocks(sizing: Sizing, changes: tuple[Suggestion, ...], past: Past | None, 
     yield from _verdict(sizing)
     if past is not None and past.drifts:
         yield from _drift(sizing, past)
-    yield from _to_do(sizing, changes)
+    yield from _to_do(sizing, found)
     yield from _warnings(sizing)
     yield from _memory(sizing)
     if sizing.serving is not None:
@@ -435,11 +441,12 @@ def then_and_now(past: Past, sizing: Sizing) -> Table:
     return Table(head, tuple(rows), left=(0, 1))
 
 
-def _to_do(sizing: Sizing, changes: tuple[Suggestion, ...]) -> Iterator[Block]:
-    """Single changes: those that make the build carry the workload, and those that give room."""
-    verdict = sizing.verdict
+def _to_do(sizing: Sizing, found: Advice) -> Iterator[Block]:
+    """Single changes that make the build carry the workload, other builds that do, and what gives room in memory."""
+    verdict, changes = sizing.verdict, found.fixes
     room = [item for item in sizing.memory.suggestions if all(item.field != other.field for other in changes)]
-    if verdict.carried and not room:
+    others = [cure for cure in found.found if verdict.carried or cure.kind in CATALOG]
+    if verdict.carried and not room and not others:
         return
     yield Heading("What to do")
     if changes:
@@ -447,6 +454,11 @@ def _to_do(sizing: Sizing, changes: tuple[Suggestion, ...]) -> Iterator[Block]:
         yield Bullets(tuple((change_words(item), ()) for item in changes))
     elif not verdict.carried:
         yield Paragraph("No single change makes this build carry the workload; sizeup recommend looks for others.")
+    if others:
+        yield Paragraph("Other builds that do:" if not verdict.carried else "Any one of these makes it run:")
+        yield Bullets(tuple((text_of(line_of(cure)), ()) for cure in others))
+    if found.api:
+        yield Paragraph(f"Or {text_of(found.api)}.")
     if room:
         yield Paragraph("Room in memory:")
         yield Bullets(tuple((change_words(item), ()) for item in room))

@@ -36,9 +36,11 @@ def plain(sizing: Sizing, found: Advice) -> Iterator[Block]:
 
 
 def _cures(found: Advice) -> Iterator[Block]:
-    if found.others:
+    told = [text_of(line_of(cure)) for cure in found.others[:MOST_CURES]]
+    told += [text_of(found.api)] if found.api else []
+    if told:
         yield Heading("Or", 3)
-        yield Bullets(tuple((text_of(line_of(cure)), ()) for cure in found.others[:MOST_CURES]))
+        yield Bullets(tuple((words, ()) for words in told))
 
 
 def _warnings(sizing: Sizing) -> Iterator[Block]:

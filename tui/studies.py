@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from engine.change import value_of
 from engine.scenario import Scenario
-from engine.sizing import Flip, Sizing, Suggestion
+from engine.sizing import Flip, Sizing
 from tui.growth import Growth
 from tui.pins import PIN_NAMES, Pin
 
@@ -29,7 +29,7 @@ def question(scenario: Scenario) -> Scenario:
 
 @dataclasses.dataclass(slots=True)
 class Search:
-    """The builds of the catalog that carry the workload, and the single changes that make the entered one carry it.
+    """The builds of the catalog that carry the workload.
 
     asked: what the findings belong to; None before the first search. stopped: by the person, part of the way.
     """
@@ -40,7 +40,6 @@ class Search:
     stopped: bool = False
     cards: int = 0
     done: int = 0
-    fixes: tuple[Suggestion, ...] = ()
     found: list[Option] = dataclasses.field(default_factory=list)
     ranked: tuple[Recommendation, ...] = ()
 
@@ -55,13 +54,11 @@ class Search:
 
     def steps(self, scenario: Scenario) -> Generator[None]:
         """Search; the findings so far stand after each step."""
-        from engine.recommend import fixes, options, rank_options
+        from engine.recommend import options, rank_options
 
         self.asked, self.running, self.stopped = question(scenario), True, False
         self.cards, self.done, self.found = len(scenario.facts.accelerators), 0, []
         try:
-            self.fixes = fixes(scenario)
-            yield
             for option in options(scenario, self.limits):
                 if option is None:
                     self.done += 1
@@ -198,11 +195,12 @@ class Counsel:
 
     def steps(self, scenario: Scenario) -> Generator[None]:
         """Search, build by build."""
+        import catalog
         from engine.advice import advise
 
         self.asked = asked = question(scenario)
         try:
-            self.advice = yield from advise(asked)
+            self.advice = yield from advise(asked, catalog.load())
             self.told = asked
         finally:
             if self.told != asked:  # given up for another build

@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import pytest
 
+from engine.advice import advice
 from engine.bill import known_usd
 from engine.change import change
 from engine.errors import ScenarioError
 from engine.flips import flip_points
-from engine.recommend import fixes
 from engine.scenario import Money
 from engine.size import size
 from engine.sizing import Verdict
@@ -49,7 +49,7 @@ def test_what_it_costs_is_said_beside_the_budget() -> None:
 
 def test_a_smaller_build_within_the_budget_is_the_change_that_carries() -> None:
     scenario = build(gpus_per_node=4, concurrency=8, input_tokens=2000, output_tokens=500, budget_usd=50_000.0)
-    offered = fixes(scenario)
+    offered = advice(scenario).fixes
     assert offered
     for one in offered:
         assert size(change(scenario, dict(one.changes))).verdict.carried

@@ -13,7 +13,6 @@ from engine.corpus import corpus_curve, corpus_point
 from engine.errors import ScenarioError
 from engine.flips import flip_points
 from engine.plan import plan
-from engine.recommend import fixes
 from engine.scenario import Scenario
 from engine.size import size
 from engine.sizing import Sizing
@@ -130,7 +129,7 @@ def test_a_budget_holds_the_rent_of_the_corpus_not_the_purchase() -> None:
 def test_what_is_offered_for_a_date_keeps_it_when_it_is_applied(row: tuple[str, str, str, int]) -> None:
     free = corpus(*row)
     late = change(free, {"workload.deadline_days": days_of(free) / 2.5})
-    offered = fixes(late)
+    offered = advice(late).fixes
     assert offered
     for fix in offered:
         assert plan(change(late, dict(fix.changes))).carries, fix.effect

@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 import catalog
+from engine.advice import advice
 from engine.change import change
 from engine.plan import plan
-from engine.recommend import fixes, options
+from engine.recommend import options
 from engine.scenario import Layout, LayoutChoice, Scenario, Workload
 from engine.size import size
 from engine.sizing import Suggestion
@@ -123,7 +124,7 @@ GRID: dict[str, Case] = {
 def offered(scenario: Scenario) -> dict[str, tuple[Suggestion, ...]]:
     sizing = with_changes(size(scenario))
     return {
-        "fixes": fixes(scenario),
+        "fixes": advice(scenario).fixes,
         "room": sizing.memory.suggestions,
         "warnings": tuple(notice.fix for notice in sizing.warnings if notice.fix is not None),
     }
@@ -185,7 +186,7 @@ def test_a_recommended_build_is_what_its_changes_make(name: str) -> None:
 def test_a_pinned_layout_takes_the_one_that_the_larger_node_needs() -> None:
     """Offered and applied were two things: four GPUs were sized with a free layout, and applied with TP 2 pinned."""
     scenario = GRID["pinned, with a speed"].scenario()
-    larger = next(fix for fix in fixes(scenario) if fix.field == "hardware.gpus_per_node")
+    larger = next(fix for fix in advice(scenario).fixes if fix.field == "hardware.gpus_per_node")
     assert isinstance(larger.layout, Layout)
     assert dict(larger.changes)["layout.tp"] == larger.layout.tp > 2
     assert size(change(scenario, dict(larger.changes), KNOWN)).verdict.carried

@@ -10,12 +10,13 @@ from functools import partial
 from typing import Any
 
 from catalog import Catalog
+from engine.advice import Advice, advice
 from engine.answer import holds
 from engine.change import change
 from engine.flips import flip_points
 from engine.hardware import Accelerator, Link, Platform
 from engine.prospects import prospects
-from engine.recommend import Limits, fixes
+from engine.recommend import Limits
 from engine.scenario import Scenario
 from engine.sentences import text_of
 from engine.size import size
@@ -63,14 +64,14 @@ def plain(value: Any) -> Any:
     raise TypeError(f"{type(value).__name__} has no place among figures")
 
 
-def figures_of(name: str, scenario: Scenario, sizing: Sizing) -> dict[str, Any]:
+def figures_of(name: str, scenario: Scenario, sizing: Sizing, found: Advice) -> dict[str, Any]:
     """What one build is sized at: the Sizing, the changes on offer, and the curve of a training run."""
     data: dict[str, Any] = plain(sizing)
     parts = {name: getattr(sizing, name) for name in ("memory", "serving", "training", "answer")}
     parts["worst"] = sizing.memory.worst
     data["derived"] = {name: _properties(part) for name, part in parts.items() if part is not None}
     data["derived"]["bill"] = [line.usd for line in sizing.cost.lines]
-    data["fixes"] = plain(fixes(scenario))
+    data["fixes"] = plain(found.fixes)
     if not scenario.workload.is_inference:
         data["prospects"] = plain(prospects(scenario))
     if name in FLIPPED:
@@ -114,9 +115,10 @@ def of_build(name: str) -> tuple[dict[str, Any], dict[str, Any]]:
     """(figures, JSON report) of one build."""
     scenario = session.parse(sessions()[name], file=name, known=frozen_catalog())
     sizing = with_changes(size(scenario))
-    figures = figures_of(name, scenario, sizing)
+    found = advice(scenario)
+    figures = figures_of(name, scenario, sizing, found)
     # the flip points are a search of their own: a report without them has all other keys
-    data = report.as_data(sizing) if name in FLIPPED else report._data(sizing, fixes(scenario))
+    data = report.as_data(sizing) if name in FLIPPED else report._data(sizing, found)
     if name in SEARCHED:
         figures["recommend"] = recommended.as_data(recommended.search(scenario, Limits()))
     return figures, data

@@ -1,4 +1,4 @@
-"""The Builds page: the smallest change, the catalog's builds, their limits, and that a search never blocks typing."""
+"""The Builds page: what makes it carry the load, the catalog's builds, their limits, and that a search never blocks typing."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ async def test_the_smallest_change_is_applied_by_its_key(crowded: Scenario) -> N
         assert app.app.store.sizing is not None
         assert not app.app.store.sizing.verdict.carried
         await settle(app)
-        assert "SMALLEST CHANGE" in app.text("#results")
+        assert "WHAT MAKES IT CARRY" in app.text("#results")
         await app.press("a")
         assert app.app.store.sizing.verdict.carried
         await settle(app)

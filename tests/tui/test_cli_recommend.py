@@ -13,9 +13,10 @@ from pathlib import Path
 import pytest
 
 import catalog
+from engine.advice import advice
 from engine.plan import plan
-from engine.recommend import Limits, fixes, recommend
-from tui import session
+from engine.recommend import Limits, recommend
+from tui import report, session
 from tui.cli import main
 from tui.pages import words
 
@@ -91,12 +92,12 @@ def test_the_changes_that_are_enough_come_first(run: Run) -> None:
     assert code == 0
     scenario = session.load(ONE_NODE)
     scenario = dataclasses.replace(scenario, hardware=dataclasses.replace(scenario.hardware, gpus_per_node=1))
-    changes = fixes(dataclasses.replace(scenario))
+    changes = advice(dataclasses.replace(scenario)).fixes
     assert changes
     text = flat(out)
     assert "as entered: no" in text
     for change in changes:
-        assert f"{change.field} = {change.value}: {flat(change.effect)}" in text
+        assert flat(report.change_words(change)) in text
     assert text.index(changes[0].field) < text.index("Builds of the catalog")
 
 

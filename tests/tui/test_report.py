@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
+from engine.advice import advice
 from engine.flips import flip_points
-from engine.recommend import fixes
 from engine.scenario import LayoutChoice
 from engine.size import size
 from engine.sizing import Sizing
@@ -180,7 +180,7 @@ def test_a_build_that_falls_short_says_what_to_change() -> None:
     scenario = sized("70b-fp8-one-node").scenario
     short = size(dataclasses.replace(scenario, hardware=dataclasses.replace(scenario.hardware, gpus_per_node=1)))
     text = flat(report.render(short, "text"))
-    changes = fixes(short.scenario)
+    changes = advice(short.scenario).fixes
     assert changes
     for change in changes:
         assert flat(report.change_words(change)) in text

@@ -1,4 +1,4 @@
-"""The Builds page: the smallest change that makes this build carry the workload, and the builds that are better."""
+"""The Builds page: what makes this build carry the workload, and the builds that are better."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from engine.scenario import Scenario
 from engine.sizing import Sizing
 from tui.doc import BLANK, Line, Span, ends, flow, heading, line, paragraphs, shorten, width_of
+from tui.pages.advised import cures, elsewhere
 from tui.pages.look import HEADROOM_STYLE, Look
 from tui.pages.prose import linked
 from tui.pages.words import count, days, kilowatts, percent, rate, seconds, usd
@@ -29,10 +30,10 @@ def build_words(scenario: Scenario, times: str = "×") -> str:
 
 def builds(sizing: Sizing, look: Look, search: Search) -> list[Line]:
     """The page."""
-    return [*_smallest(sizing, look, search), BLANK, *_better(sizing, look, search), BLANK, *_limits(look, search)]
+    return [*_smallest(sizing, look), BLANK, *_better(sizing, look, search), BLANK, *_limits(look, search)]
 
 
-def _smallest(sizing: Sizing, look: Look, search: Search) -> list[Line]:
+def _smallest(sizing: Sizing, look: Look) -> list[Line]:
     word = sizing.memory.headroom
     if sizing.verdict.carried:
         need = "no change is needed"
@@ -42,21 +43,14 @@ def _smallest(sizing: Sizing, look: Look, search: Search) -> list[Line]:
             heading("THIS BUILD CARRIES IT", look.width, look.glyphs.rule, word, HEADROOM_STYLE[word]),
             *paragraphs(f"{name}: {need}", look.width - 1, "", " ", " "),
         ]
-    lines = [heading("SMALLEST CHANGE THAT MAKES IT FIT", look.width, look.glyphs.rule, word, HEADROOM_STYLE[word])]
-    if search.stale(sizing.scenario) or (search.running and not search.fixes):
+    lines = [heading("WHAT MAKES IT CARRY THE LOAD", look.width, look.glyphs.rule, word, HEADROOM_STYLE[word])]
+    counsel = look.studies.counsel.of(sizing.scenario) if look.studies is not None else None
+    if counsel is None:
         return [*lines, line((" looking for it", "dim"))]
-    if not search.fixes:
-        words = "No single change is enough: see the builds below."
+    if not counsel.offered:
+        words = "No change that was tried is enough: see the builds below."
         return [*lines, *paragraphs(words, look.width - 1, "warn", " ", " ")]
-    for number, fix in enumerate(search.fixes):
-        action = f"fix:{fix.field}={fix.value}"
-        tag = f" {look.glyphs.arrow} "
-        key = " a apply" if number == 0 else " apply"
-        told = linked(look.glyphs.text(fix.effect), "link", fix=f"{fix.field}={fix.value}")
-        told = [span if span.action else span._replace(action=action) for span in told]
-        rows = flow([Span(tag, "key", action), *told], look.width - len(key) - 2, " " * len(tag))
-        lines += [*rows[:-1], (*rows[-1], Span(f" {key}", "key", action))]
-    return lines
+    return [*lines, *(row for block in cures(sizing, look) for row in block), *elsewhere(sizing, look)]
 
 
 LIMIT_LABELS: tuple[tuple[str, str], ...] = (

@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from engine.advice import Cure
-from engine.advice import line as line_of
+from engine.advice import SHORT_OF_MEMORY
 from engine.sizing import Evidence, FabricRow, Flip, MemoryGroup, Notice, Serving, Severity, Sizing, Step, Suggestion
 from tui.doc import BLANK, NBSP, Line, Span, ends, flow, heading, line, paragraphs, shorten, width_of, wrap
 from tui.pages import bars
+from tui.pages.advised import cures, elsewhere
 from tui.pages.found import build_words, found_builds
-from tui.pages.look import FABRIC_STYLE, HEADROOM_STYLE, SEVERITY_STYLE, Figure, Look, figures, spans_of
+from tui.pages.look import FABRIC_STYLE, HEADROOM_STYLE, SEVERITY_STYLE, Figure, Look, figures
 from tui.pages.prose import linked, sentence
 from tui.pages.words import (
     count,
@@ -198,26 +198,6 @@ def fixes(sizing: Sizing) -> list[Fix]:
     return list(unique.values())
 
 
-def cures(sizing: Sizing, look: Look) -> list[list[Line]]:
-    """What was found to do about this build, each with the action that does exactly that; while it is looked for, that."""
-    if look.studies is None:
-        return []
-    found = look.studies.counsel.of(sizing.scenario)
-    if found is None:
-        return [[line((" Looking for what to do", "dim"))]]
-    return [_cure_lines(cure, number, look) for number, cure in enumerate(found.offered)]
-
-
-def _cure_lines(cure: Cure, number: int, look: Look) -> list[Line]:
-    action = f"cure:{number}"
-    tag = f"{look.glyphs.arrow} "
-    words = [span if span.action else span._replace(action=action) for span in spans_of(line_of(cure), "link")]
-    words = [span._replace(text=look.glyphs.text(span.text)) for span in words]
-    lines = flow([Span(" "), Span(tag, "key", action), *words], look.width - 8, " " * (1 + len(tag)))
-    lines[-1] = (*lines[-1], Span("  apply", "key", action))
-    return lines
-
-
 def apply_action(suggestion: Suggestion) -> str:
     """The action text that applies a suggestion."""
     return f"apply:{suggestion.field}={suggestion.value}"
@@ -286,13 +266,9 @@ def _todo_heading(sizing: Sizing, look: Look) -> Line:
     return heading("WHAT TO DO", look.width, look.glyphs.rule, ", ".join(tally), style)
 
 
-ANSWERED = ("no-start", "over-memory")
-"""Notices that say what the answer's first line says."""
-
-
 def _todo_blocks(sizing: Sizing, look: Look, remarks: bool = True) -> list[list[Line]]:
     told: set[tuple[str, object]] = set()
-    said = () if remarks else ANSWERED
+    said = () if remarks else SHORT_OF_MEMORY
 
     def notices(severity: Severity) -> list[list[Line]]:
         wanted = [notice for notice in sizing.warnings if notice.severity == severity and notice.id not in said]
@@ -301,7 +277,8 @@ def _todo_blocks(sizing: Sizing, look: Look, remarks: bool = True) -> list[list[
     found = cures(sizing, look)
     if not remarks:  # the band on top has the first of them already
         return [*notices("error"), *found[1:], *notices("warning")]
-    return [*notices("error"), *found, *notices("warning"), *notices("info")]
+    api = elsewhere(sizing, look)
+    return [*notices("error"), *found, *([api] if api else []), *notices("warning"), *notices("info")]
 
 
 def _notice_lines(notice: Notice, look: Look, told: set[tuple[str, object]]) -> list[Line]:
@@ -310,6 +287,8 @@ def _notice_lines(notice: Notice, look: Look, told: set[tuple[str, object]]) -> 
     style = SEVERITY_STYLE[notice.severity]
     text = style if notice.severity == "error" else ""
     lines = sentence(notice.message, look.width - 1, text, "   ", f" {mark} ", first_style=style)
+    if notice.id in SHORT_OF_MEMORY:  # what to do about the build stands below it
+        return lines
     if notice.fix is not None and (notice.fix.field, notice.fix.value) not in told:
         told.add((notice.fix.field, notice.fix.value))
         lines += _fix_lines(notice.fix, look, "   ")

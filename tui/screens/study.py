@@ -31,7 +31,7 @@ COUNSEL = "counsel"
 FLIPS = "flips"
 BANNER = (COUNSEL, FLIPS)
 PAGES = ("Scaling", "Builds", "What if")
-SHOW_FOUND = ("Overview", "Verdict", "Memory")
+SHOW_FOUND = ("Overview", "Verdict", "Memory", "Builds")
 PAUSE_S = 0.2
 """How long the edits must rest before a search starts."""
 SLICE_S = 0.008
@@ -137,8 +137,6 @@ def act(bench: Bench, verb: str, what: str) -> None:
     """What Enter or a click on the three pages does; the verb is the first part of the action."""
     if verb == "build":
         _open_build(bench, int(what))
-    elif verb == "fix":
-        _fix(bench, what)
     elif verb == "limit":
         bench.converse("ask_limits", _ask_limit(bench, what))
     elif verb in ("stop", "again"):
@@ -191,17 +189,6 @@ def take_advice(bench: Bench, number: int = 0) -> None:
     store.seal()
     store.edit(dataclasses.replace(cure.scenario, title=store.scenario.title, notes=store.scenario.notes))
     bench.say(f"{text_of(cure.what)}. Ctrl+Z takes it back.")
-
-
-def _fix(bench: Bench, what: str) -> None:
-    key, _, text = what.partition("=")
-    fix = next((f for f in bench.sizeup.studies.search.fixes if f.field == key and str(f.value) == text), None)
-    if fix is None:
-        bench.say(f"{key} cannot be changed here; edit it by hand.")
-        return
-    bench.sizeup.store.seal()
-    if bench.make(dict(fix.changes)):
-        bench.say(f"{bench.changes_words(fix)}. Ctrl+Z takes it back.")
 
 
 async def ask_limits(bench: Bench) -> None:

@@ -145,7 +145,7 @@ class Workbench(Bench):
         chosen = self._panel().chosen
         if chosen.startswith("apply:"):
             self.apply(chosen)
-        elif chosen.startswith("cure:") or (self._panel().page == "Builds" and chosen.startswith("fix:")):
+        elif chosen.startswith("cure:"):
             study.act(self, *chosen.split(":", 1))
         else:
             study.take_advice(self)

@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from textual import events
 from textual.message import Message
 
+from engine.advice import larger_cards
 from engine.advice import line as line_of
 from engine.answer import STATUS_WORDS, holds
-from engine.sentences import Sentence, joined
+from engine.sentences import Sentence, joined, text_of
 from engine.sizing import Sizing
-from engine.units import count
+from engine.units import count, thousands_usd
 from tui import actions, fields
 from tui.doc import BLANK, Line, Span, ends, line, shorten, width_of, wrap
 from tui.pages.look import spans_of
@@ -149,6 +150,11 @@ class Banner(Canvas):
         """The verdict's rung, and how far it holds; flip points of before an edit say so."""
         points, fresh = flip_points(sizing, self.sizeup.studies)
         told = [Span(" "), *spans_of(sizing.answer.rung, "")]
+        found = self.sizeup.studies.counsel.of(sizing.scenario)
+        larger = larger_cards(sizing, found) if found is not None else None
+        if larger is not None and larger.usd is not None:  # not many replicas without the build that takes their place
+            second = f". {text_of(larger.what)} does it for {thousands_usd(larger.usd)}"
+            return tuple(self._fitted([*told, Span(second)], width - 1))
         edges = [spans_of(edge, "" if fresh else "dim") for edge in holds(points)]
         lead = ". Holds to " if fresh else ". Held to "
         longer = len(". Holds to ")  # what is told does not change with an edit

@@ -129,7 +129,7 @@ class Results(Canvas, can_focus=True):
         """What is chosen on a fresh page: the first thing, or the first that Enter opens where a page offers builds."""
         actions = [action for _, _, action in self._targets]
         offers = (
-            [action for action in actions if action.startswith(("fix:", "build:"))] if self.page == "Builds" else []
+            [action for action in actions if action.startswith(("cure:", "build:"))] if self.page == "Builds" else []
         )
         return next(iter(offers or actions), "")
 

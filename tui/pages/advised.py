@@ -1,0 +1,37 @@
+"""What was found to do about a build: the same lines wherever a page shows them, each with the action that does it."""
+
+from __future__ import annotations
+
+from engine.advice import Cure
+from engine.advice import line as line_of
+from engine.sizing import Sizing
+from tui.doc import Line, Span, flow, line
+from tui.pages.look import Look, spans_of
+
+
+def cures(sizing: Sizing, look: Look) -> list[list[Line]]:
+    """What was found to do about this build, each with the action that does exactly that; while it is looked for, that."""
+    if look.studies is None:
+        return []
+    found = look.studies.counsel.of(sizing.scenario)
+    if found is None:
+        return [[line((" Looking for what to do", "dim"))]]
+    return [_cure_lines(cure, number, look) for number, cure in enumerate(found.offered)]
+
+
+def elsewhere(sizing: Sizing, look: Look) -> list[Line]:
+    """What the same tokens cost over an API, where the build does not run; else nothing."""
+    found = look.studies.counsel.of(sizing.scenario) if look.studies is not None else None
+    if found is None or not found.api:
+        return []
+    return flow([Span("   "), *spans_of(("or ", *found.api), "dim")], look.width, "   ")
+
+
+def _cure_lines(cure: Cure, number: int, look: Look) -> list[Line]:
+    action = f"cure:{number}"
+    tag = f"{look.glyphs.arrow} "
+    words = [span if span.action else span._replace(action=action) for span in spans_of(line_of(cure), "link")]
+    words = [span._replace(text=look.glyphs.text(span.text)) for span in words]
+    lines = flow([Span(" "), Span(tag, "key", action), *words], look.width - 8, " " * (1 + len(tag)))
+    lines[-1] = (*lines[-1], Span("  apply", "key", action))
+    return lines
