@@ -58,6 +58,9 @@ def _textual_theme(name: str) -> Theme:
 class SizeupBase(App[int], inherit_bindings=False):
     """The state of the app. `size` and `catalog` are given, so that tests can stand in for them."""
 
+    # Nothing shows a selection of Textual's, and painting one of a dialog's own screen is a KeyError.
+    ALLOW_SELECT = False
+
     TITLE = "sizeup"
 
     def __init__(

@@ -189,3 +189,23 @@ async def test_quick_clicks_beside_a_dialog_close_it_once(monkeypatch: pytest.Mo
         assert dialogs(driver.app) == 0
         await driver.press("f1")
         assert dialogs(driver.app) == 1
+
+
+@pytest.mark.parametrize("size", [(1, 1), (120, 36)])
+@pytest.mark.parametrize("button", [1, 3])
+async def test_a_double_click_on_a_dialog_selects_no_text(
+    size: tuple[int, int], button: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There is no text to select, and painting such a selection of a dialog's screen ended the app."""
+    monkeypatch.setattr(study, "PAUSE_S", 3600.0)
+    async with running(app_of(BUILDS["llama70b"]())) as driver:
+        for opened in ("f1", "f12", "ctrl+p"):
+            await driver.press(opened)
+            await driver.pilot.resize_terminal(*size)
+            for _ in range(3):
+                place = (0, 0, 0, 0, button, False, False, False, 0, 0)
+                await at_once(driver, [kind(None, *place) for kind in (events.MouseDown, events.MouseUp)])
+                assert not driver.app.screen.selections
+            driver.app.screen.refresh()
+            await driver.pilot.resize_terminal(120, 36)
+            await driver.press("escape", "escape")
