@@ -279,6 +279,29 @@ async def test_steady_edits_put_the_keeping_off_no_longer_than_a_few_seconds(
         assert bench.AUTOSAVE_S <= bench.UNKEPT_S <= 3.0
 
 
+async def test_what_killed_runs_left_is_swept_at_the_start_and_at_a_save(
+    scenario: Scenario, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+
+    def abandoned(folder: Path) -> Path:
+        folder.mkdir(parents=True, exist_ok=True)
+        left = folder / ".sizeup-0123456789ab.tmp"
+        left.write_text("half")
+        os.utime(left, (1, 1))
+        return left
+
+    program, beside = [abandoned(paths.state_folder()), abandoned(paths.config_folder())], abandoned(tmp_path)
+    path = tmp_path / "mine.toml"
+    async with running(app_of(scenario, path)) as app:
+        assert not any(left.exists() for left in program)
+        assert beside.exists()  # a folder of the person is looked at when something is saved there
+        await edit(app)
+        await app.press("ctrl+s")
+        assert path.exists()
+        assert not beside.exists()
+
+
 @pytest.mark.parametrize("file", [True, False])
 async def test_presets_can_be_left_without_a_question(scenario: Scenario, tmp_path: Path, file: bool) -> None:
     path = tmp_path / "mine.toml"
