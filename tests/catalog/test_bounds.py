@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import resource
 import struct
@@ -79,6 +80,31 @@ def test_a_file_that_says_it_is_empty_is_not_read_without_end(tmp_path: Path) ->
     assert read_file(Path("/proc/self/status"), 2**20)
     with pytest.raises(WrongFile, match="too large for a file; allowed: up to 0 KiB"):
         read_file(Path("/proc/self/status"), 10)
+
+
+def test_a_file_without_an_end_is_read_up_to_the_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a file of the system may be, which says that it has 0 bytes."""
+    (tmp_path / "endless").touch()
+    asked: list[int] = []
+
+    class Endless(io.RawIOBase):
+        def __init__(self, handle: int, _mode: str) -> None:
+            super().__init__()
+            self.handle = handle
+
+        def close(self) -> None:
+            if not self.closed:
+                os.close(self.handle)
+            super().close()
+
+        def read(self, size: int = -1) -> bytes:
+            asked.append(size)
+            return b"x" * size
+
+    monkeypatch.setattr(os, "fdopen", Endless)
+    with pytest.raises(WrongFile, match="too large"):
+        read_file(tmp_path / "endless", 1000)
+    assert asked == [1001]
 
 
 def test_only_regular_files_within_the_limit_are_read(tmp_path: Path) -> None:
