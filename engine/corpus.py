@@ -13,6 +13,7 @@ from typing import NamedTuple
 from engine.attempts import CLUSTER_NODES, Attempt, attempt
 from engine.errors import ScenarioError
 from engine.fields import MAX_NODES
+from engine.plan import Plan
 from engine.prices import run_usd
 from engine.prospects import curve_counts, growing
 from engine.scaling import hourly_usd
@@ -81,9 +82,8 @@ def corpus_curve(scenario: Scenario) -> CorpusCurve:
 
 def corpus_point(scenario: Scenario, gpus_per_node: int, nodes: int) -> CorpusPoint | None:
     """The corpus on nodes of so many GPUs; None where they do not hold the model."""
-    one = attempt(scenario, gpus_per_node)
-    alone = nodes > 1 and one.holds
-    found = one if alone or nodes == 1 else attempt(scenario, gpus_per_node, nodes)
+    found = _planned(scenario, gpus_per_node, nodes)
+    alone = nodes > 1 and found.nodes == 1
     length = found.plan.run_days if found.plan is not None and found.holds else None
     if length is None:
         return None
@@ -92,6 +92,25 @@ def corpus_point(scenario: Scenario, gpus_per_node: int, nodes: int) -> CorpusPo
     deadline = scenario.workload.deadline_days
     in_time = deadline is None or length <= deadline
     return CorpusPoint(gpus_per_node, nodes, length, hours, run_usd(scenario, hours), in_time, nodes == 1 or alone)
+
+
+def _planned(scenario: Scenario, gpus_per_node: int, nodes: int) -> Attempt:
+    """What is planned: a node alone where it holds the model, else all of them joined."""
+    one = attempt(scenario, gpus_per_node)
+    return one if nodes == 1 or one.holds else attempt(scenario, gpus_per_node, nodes)
+
+
+def corpus_plan(scenario: Scenario, gpus: int) -> Plan | None:
+    """The plan behind the point of so many GPUs, in nodes that the build grows by: of one node where nodes work alone.
+
+    None where they do not hold the model, or no nodes make that count.
+    """
+    grown = growing(scenario)
+    per_node = grown.hardware.gpus_per_node
+    if gpus < 1 or (gpus > per_node and gpus % per_node):
+        return None
+    found = _planned(grown, min(gpus, per_node), max(1, gpus // per_node))
+    return found.plan if found.holds else None
 
 
 def _smallest(scenario: Scenario) -> CorpusPoint | None:
@@ -133,4 +152,4 @@ def _words(scenario: Scenario, found: CorpusPoint | None, points: list[CorpusPoi
     return "No: none of the builds tried meets every target."
 
 
-__all__ = ["CorpusCurve", "CorpusPoint", "corpus_curve", "corpus_point"]
+__all__ = ["CorpusCurve", "CorpusPoint", "corpus_curve", "corpus_plan", "corpus_point"]

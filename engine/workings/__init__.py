@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
+from engine.corpus import corpus_plan
 from engine.plan import Plan
 from engine.prospects import growing
 from engine.scaling import article_rows, planned_at
@@ -20,6 +21,7 @@ from engine.sizing import FigureKind, Sizing
 from engine.training_choices import CHOICES, chosen
 from engine.verdict import EVIDENCE_FIGURES, step_plan
 from engine.workings import (
+    corpus,
     entered,
     fabric,
     flips,
@@ -257,13 +259,13 @@ def _verdict(case: Case, name: str) -> Working:
 def _changed(case: Case, name: str) -> Working:
     """`if.FIELD.VALUE.FIGURE`: a figure of the same training run and layout with one field of the workload changed.
 
-    `if.gpus.COUNT.FIGURE`: of the run planned on another count of its GPUs. `if.shape.NODESxGPUSxTP.FIGURE`: of the
+    `if.gpus.COUNT.FIGURE`: of the run, or the corpus, planned on another count of its GPUs. `if.shape.NODESxGPUSxTP.FIGURE`: of the
     same load served by another shape of build.
     """
     field, _, rest = name.partition(".")
     value, _, figure = rest.partition(".")
     scenario = case.scenario
-    if field == "gpus" and value.isdigit() and not scenario.workload.is_inference:
+    if field == "gpus" and value.isdigit() and scenario.workload.is_run:
         return _of_count(case, int(value), figure)
     if field == "shape" and scenario.workload.is_inference:
         return _of_shape(case, value, figure)
@@ -288,6 +290,11 @@ def _of_shape(case: Case, shape: str, figure: str) -> Working:
 
 
 def _of_count(case: Case, count: int, figure: str) -> Working:
+    if case.scenario.workload.is_inference:
+        planned = corpus_plan(case.scenario, count)
+        if planned is None:
+            raise KeyError(f"if.gpus.{count}.{figure}")
+        return _elsewhere(planned, figure, f"if.gpus.{count}.", count)
     return _elsewhere(planned_at(growing(case.scenario), count), figure, f"if.gpus.{count}.", count)
 
 
@@ -347,6 +354,7 @@ _SECTIONS: dict[str, Callable[[Case, str], Working]] = {
     "build": entered.build,
     "states": states.found,
     "layout": entered.layout,
+    "corpus": corpus.corpus,
     "curve": growth.curve,
     "choice": growth.choice,
     "smallest": growth.smallest,
@@ -458,6 +466,7 @@ def figure_ids(sizing: Sizing) -> tuple[str, ...]:
     found += _shares(sizing)
     if inference:
         found += ["memory.marginal_users", "load.tokens_per_request", "load.max_model_len"]
+        found += corpus.figures(case_of(sizing))
     else:
         found += [f"states.{name}" for name in ("16", "16.each", "held.8", "trainable", "room", "plan")]
         found += [f"article.{number}{end}" for number in range(len(article_rows())) for end in ("", ".said")]

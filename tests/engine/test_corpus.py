@@ -16,7 +16,7 @@ from engine.plan import plan
 from engine.scenario import Scenario
 from engine.size import size
 from engine.sizing import Sizing
-from engine.workings import figure_ids, working
+from engine.workings import chain, figure_ids, working
 from tests.engine.builds import build
 
 BILLION = 10**9
@@ -201,6 +201,28 @@ def test_every_figure_of_a_corpus_has_a_working_that_comes_to_it() -> None:
         if figure.startswith(("serving.", "cost.")):
             made = working(sizing, figure)
             assert made.value is None or made.computed() == pytest.approx(made.value, rel=1e-6), figure
+
+
+@pytest.mark.parametrize("name", ["replicas", "joined", "one card"])
+def test_the_corpus_against_gpus_opens_to_workings_that_come_to_it(name: str) -> None:
+    scenario = {
+        "replicas": lambda: corpus(deadline_days=3.0),
+        "joined": lambda: corpus("deepseek-v3.2", "fp8", "a100-sxm4-80gb", 8),
+        "one card": lambda: corpus("llama-3.1-8b", "bf16", "rtx-4090", 1),
+    }[name]()
+    sizing, found = size(scenario), corpus_curve(scenario)
+    assert found.points
+    ids = figure_ids(sizing)
+    for point in found.points:
+        for field, value in (("days", point.days), ("gpu_hours", point.gpu_hours), ("usd", point.usd)):
+            assert f"corpus.{point.gpus}.{field}" in ids
+            opened = chain(sizing, f"corpus.{point.gpus}.{field}")
+            assert opened[0].value == value
+            for made in opened:
+                assert made.value is None or made.computed() == pytest.approx(made.value, rel=1e-6), made.figure
+    if found.smallest is not None:
+        assert working(sizing, "corpus.smallest.days").computed() == pytest.approx(found.smallest.days)
+        assert working(sizing, "corpus.smallest.gpus").computed() == found.smallest.gpus
 
 
 # ---------------------------------------------------------------- runs without a date

@@ -51,6 +51,8 @@ async def test_the_page_on_scaling_holds_the_corpus_against_gpus() -> None:
         assert "Smallest in time: " in shown
         assert "GPU-hours" in shown
         assert "late" in shown
+        actions = {span.action for row in app.app.workbench.results.lines for span in row if "corpus." in span.action}
+        assert {"figure:corpus.8.days", "figure:corpus.8.gpu_hours", "figure:corpus.8.usd"} <= actions
 
 
 def test_the_form_calls_the_tokens_of_a_batch_its_corpus() -> None:

@@ -40,8 +40,18 @@ def corpus(found: CorpusCurve, sizing: Sizing, look: Look, stale: bool) -> list[
     for point in found.points:
         here = (point.gpus, point.nodes) == (hardware.gpus, hardware.nodes)
         rent = glyphs.dash if point.usd is None else usd(point.usd)
-        text = f" {glyphs.here if here else ' '} {point.gpus:>6,} {days(point.days):>10} {count(point.gpu_hours):>10} {rent:>10}"
-        lines.append(line((text, "strong" if here else ""), ("" if point.in_time else f"  {glyphs.no} late", "bad")))
+        opens, style = f"figure:corpus.{point.gpus}.", "strong" if here else ""
+        lines.append(
+            (
+                Span(f" {glyphs.here if here else ' '} {point.gpus:>6,} ", style),
+                Span(f"{days(point.days):>10}", "figure", f"{opens}days"),
+                Span(" "),
+                Span(f"{count(point.gpu_hours):>10}", "figure", f"{opens}gpu_hours"),
+                Span(" "),
+                Span(f"{rent:>10}", "figure", f"{opens}usd"),
+                Span("" if point.in_time else f"  {glyphs.no} late", "bad"),
+            )
+        )
     return lines
 
 
