@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
+from engine.bill import lacking
 from engine.formats import FORMATS
 from engine.plan import Plan
 from engine.scenario import Workload
@@ -243,7 +244,8 @@ def price_words(plan: Plan, cost: Cost, power: Power) -> tuple[Sentence, ...]:
     if plan.fits and cost.run_usd is not None:
         parts.append((Figure(usd(cost.run_usd), "cost.run_usd"), " rented"))
     if cost.buy_usd is not None:
-        parts.append((Figure(thousands_usd(cost.buy_usd), "cost.buy_usd"), " all-in"))
+        lacks = "" if cost.whole_usd is not None else lacking(cost.lines)
+        parts.append((Figure(thousands_usd(cost.buy_usd), "cost.buy_usd"), f" without {lacks}" if lacks else " all-in"))
     elif cost.rent_usd_per_hour is not None and not parts:
         parts.append((Figure(usd_per_hour(cost.rent_usd_per_hour), "cost.rent_usd_per_hour"), "/h to rent"))
     elif not parts:

@@ -31,6 +31,14 @@ ENTER = {
     "network": "money.network_price_usd",
 }
 """The session key that a person answers with where the price of a part is not known."""
+PART_WORDS = {
+    "host": "the hosts",
+    "network": "the network",
+    "rack": "the racks",
+    "cards": "the cards",
+    "kit": "the kits",
+}
+NETWORK_WORDS = {"nic": "network card", "cable": "cable of a port, with what it plugs into"}
 ROUGH = 0.5  # the uncertainty that a price without one is taken to have, when two are compared
 STALE_AGAINST_DAYS = 365  # a price that much older than another of the same thing gives way to it, however sure it was
 
@@ -223,32 +231,49 @@ def network_cards(hardware: Hardware) -> int:
 
 
 def _network(scenario: Scenario, with_cards: bool) -> Iterator[PriceLine]:
-    """What joins the nodes: as entered, else cards, cables and switches where the catalog prices all of them.
+    """What joins the nodes: as entered, else cards, cables and switches, each counted whether it has a price or not.
 
     with_cards: whether the nodes come with their network cards.
     """
     money, hardware, link, facts = scenario.money, scenario.hardware, scenario.hardware.inter_link, scenario.facts
     if hardware.nodes == 1:
         return
-    item = f"{'cables' if with_cards else 'network cards'} and switch, {link.name}"
     if money.network_price_usd is not None:
+        item = f"{'cables' if with_cards else 'network cards'} and switch, {link.name}"
         yield _line("network", item, hardware.nodes, money.network_price_usd, "", "entered", facts)
         return
     parts = _fabric_parts(facts, link.id)
     ports = network_cards(hardware) * hardware.nodes
-    kinds = {part.part for part in parts}
-    if not {"switch", "cable"} <= kinds or (not with_cards and "nic" not in kinds):
-        yield _line("network", item, 1, None, "", "", facts)
-        return
-    for kind in ("cable",) if with_cards else ("nic", "cable"):
-        part = next(part for part in parts if part.part == kind)
-        yield _of("network", part, ports, facts)
+    short = link.name.partition(" (")[0]
     switches = sorted((p for p in parts if p.part == "switch"), key=lambda p: p.nics or ports)
-    # the smallest that joins all; beyond the largest two tiers, of which the leaves give half their ports to the spines
-    switch = next((p for p in switches if (p.nics or ports) >= ports), switches[-1])
-    joins = switch.nics or ports
-    leaves = math.ceil(ports / (joins / 2))
-    yield _of("network", switch, 1 if ports <= joins else leaves + math.ceil(leaves / 2), facts)
+    # the smallest that joins all; beyond the largest as many tiers of that as it takes
+    switch = next((p for p in switches if (p.nics or ports) >= ports), switches[-1] if switches else None)
+    tiers, count = (1, 1) if switch is None else fabric_switches(ports, switch.nics or ports)
+    for kind in ("cable",) if with_cards else ("nic", "cable"):
+        part = next((part for part in parts if part.part == kind), None)
+        if part is None:
+            yield _line("network", f"{NETWORK_WORDS[kind]}, {short}", ports, None, "", "", facts)
+        else:
+            yield _of("network", part, ports * tiers if kind == "cable" else ports, facts)
+    if switch is None:
+        yield _line("network", f"switches for {ports:,} ports, {short}", 1, None, "", "", facts)
+    else:
+        yield _of("network", switch, count, facts)
+
+
+def fabric_switches(ports: int, joins: int) -> tuple[int, int]:
+    """(tiers, switches) that join so many ports at full speed, of switches that join so many each: a fat tree.
+
+    Each tier below the top gives half its ports to the next, so that t tiers take 2 x (joins / 2)^t ports and as many
+    cables between each two of them as there are ports (Leiserson 1985; Al-Fares et al. 2008).
+    """
+    half, tiers = max(2, joins // 2), 1
+    while ports > (joins if tiers == 1 else 2 * half**tiers):
+        tiers += 1
+    if tiers == 1:
+        return 1, 1
+    leaves = math.ceil(ports / half)
+    return tiers, (tiers - 1) * leaves + math.ceil(leaves / 2)
 
 
 @lru_cache(maxsize=64)
@@ -278,24 +303,30 @@ def _beside(scenario: Scenario) -> Iterator[PriceLine]:
             yield _line("storage", a_tb, math.ceil(money.storage_tb), tier.usd_per_tb, tier.as_of, tier.source, facts)
 
 
-def bill(scenario: Scenario) -> tuple[PriceLine, ...]:
+def bill(scenario: Scenario, alone: bool = False) -> tuple[PriceLine, ...]:
     """The purchase line by line: racks, kits or boards where that is how it is sold, else cards and hosts; the network,
-    racks beside them. The first line is the main one."""
-    kit = kit_price(scenario)
+    racks beside them. The first line is the main one.
+
+    alone: whether each node answers by itself: then no fabric is bought, unless the person entered a price of one.
+    """
+    kit, no_fabric = kit_price(scenario), alone and scenario.money.network_price_usd is None
     if kit is not None:
         joined = "rack" in scenario.hardware.accelerator.segment and kit.quantity == 1  # by the rack's own switches
-        return (kit, *(() if joined else _network(scenario, with_cards=True)), *_beside(scenario))
+        return (kit, *(() if joined or no_fabric else _network(scenario, with_cards=True)), *_beside(scenario))
+    network = () if no_fabric else tuple(_network(scenario, with_cards=False))
     boards = _boarded(scenario)
     if boards is not None:
         host = () if boards.part == "kit" and scenario.money.host_price_usd is None else _host(scenario)
-        return (boards, *host, *_network(scenario, with_cards=False), *_beside(scenario))
-    return (*_cards(scenario), *_host(scenario), *_network(scenario, with_cards=False), *_beside(scenario))
+        return (boards, *host, *network, *_beside(scenario))
+    return (*_cards(scenario), *_host(scenario), *network, *_beside(scenario))
 
 
-def bought(scenario: Scenario, gpus_per_node: int, nodes: int) -> Scenario:
-    """The scenario with another count of the same card to be billed, however many; for money only, nothing is checked."""
+def bought(scenario: Scenario, gpus_per_node: int, nodes: int, weights: str = "") -> Scenario:
+    """The scenario with another count of the same card to be billed, however many, in other weights where they are named;
+    for money only, nothing is checked."""
     hardware = replace(scenario.hardware, gpus_per_node=gpus_per_node, nodes=nodes, mixed=())
-    return replace(scenario, hardware=hardware)
+    model = replace(scenario.model, weights=weights) if weights else scenario.model
+    return replace(scenario, hardware=hardware, model=model)
 
 
 def known_usd(lines: tuple[PriceLine, ...]) -> float | None:
@@ -310,6 +341,12 @@ def whole_usd(lines: tuple[PriceLine, ...]) -> float | None:
     return None if any(line.usd is None for line in lines) else known_usd(lines)
 
 
-def buy_usd(scenario: Scenario) -> float | None:
-    """What a build costs to buy, the unknown lines left out; None where its cards have no price."""
-    return known_usd(bill(scenario))
+def lacking(lines: tuple[PriceLine, ...]) -> str:
+    """What of a bill has no price, in words; empty where all of it has."""
+    parts = dict.fromkeys(PART_WORDS.get(line.part, line.part) for line in lines if line.usd is None)
+    return " and ".join(parts)
+
+
+def buy_usd(scenario: Scenario, alone: bool = False) -> float | None:
+    """What a build costs to buy, the unknown lines left out; None where its cards have no price. alone: as of `bill`."""
+    return known_usd(bill(scenario, alone))

@@ -10,11 +10,14 @@ from functools import lru_cache
 
 from engine.bill import MAIN_PARTS, bill, bought, known_usd, whole_usd
 from engine.disks import checkpoint_bytes
+from engine.formats import FORMATS
 from engine.hardware import ApiPrice, Facts, Rental, Rule
+from engine.layout import works_alone
 from engine.plan import Plan
+from engine.power import power
 from engine.prices import age_days, billed_usd_per_gpu_hour, dated, rentals_of, usd_per_gpu_hour
 from engine.scenario import Hardware, Money, Region, Scenario
-from engine.sizing import Advised, Cost, Horizon, Offer, Power, PriceLine, Verdict
+from engine.sizing import Advised, Build, Cost, Horizon, Offer, Power, PriceLine, Verdict
 from engine.units import FLEET, digits
 from engine.use import (
     HORIZONS_MONTHS,
@@ -35,6 +38,11 @@ PUE_RULE = "pue-planning"  # what cooling and distribution draw beside the machi
 OPERATIONS_FACTOR_PER_NODE = (4.0, 5.0)
 # The articles' builds end at four nodes of eight; nobody states what a node adds beyond, so that the factor ends there.
 OPERATIONS_NODES = 4
+
+NO_FABRIC = (
+    "No fabric is bought: each node answers by itself and takes a port of an Ethernet switch. "
+    "money.network_price_usd adds one."
+)
 
 
 @lru_cache(maxsize=64)
@@ -95,11 +103,12 @@ def _api(plan: Plan) -> tuple[float | None, str]:
     )
 
 
-def cost(plan: Plan, power: Power) -> Cost:
+def cost(plan: Plan, draw: Power) -> Cost:
     """Purchase, rent, electricity, unit costs and break-even of the entered build in USD."""
     scenario = plan.scenario
     nodes, gpus = scenario.hardware.nodes, scenario.hardware.gpus
-    lines = bill(scenario)
+    alone = works_alone(scenario, plan.layout)
+    lines = bill(scenario, alone)
     unknown = [line.item for line in lines if line.usd is None]
     known = [line for line in lines if line.usd is not None]
     buy = known_usd(lines)
@@ -115,8 +124,8 @@ def cost(plan: Plan, power: Power) -> Cost:
         unknown.append("rental price")
     price_kwh = usd_per_kwh(scenario)
     electricity = None
-    if price_kwh is not None and power.total_w is not None:
-        electricity = power.total_w / 1000.0 * facility_ratio(scenario) * hours * price_kwh
+    if price_kwh is not None and draw.total_w is not None:
+        electricity = draw.total_w / 1000.0 * facility_ratio(scenario) * hours * price_kwh
     else:
         unknown.append("electricity")
     per_million = None
@@ -149,13 +158,12 @@ def cost(plan: Plan, power: Power) -> Cost:
         buy_usd=buy,
         buy_note=buy_note,
         lines=lines,
+        network_note=NO_FABRIC if alone and scenario.money.network_price_usd is None else "",
         rent_usd_per_hour=rent,
         rent_note=rent_note,
         rent_usd_per_month=month,
         offers=_offers(scenario.facts, scenario.hardware),
-        own_usd_per_month=_own_month(horizons)
-        if plan.training is None
-        else _own_always(buy, electricity, people, money),
+        own_usd_per_month=_own_month(horizons) if spent is None else _own_always(buy, electricity, people, money),
         horizons=horizons,
         usd_per_million_tokens=per_million,
         api_usd_per_million_tokens=api,
@@ -215,7 +223,7 @@ def _own_month(horizons: tuple[Horizon, ...]) -> float | None:
 
 
 def _own_always(buy: float | None, electricity: float | None, people: float | None, money: Money) -> float | None:
-    """A month of owning a build that trains, whether it trains or not."""
+    """A month of owning a build whose work has an end, whether it works or not."""
     if buy is None:
         return None
     lost = 1.0 - resale_share(money, WRITE_OFF_MONTHS)
@@ -256,18 +264,59 @@ def _tokens(count: float) -> str:
 
 def advised(scenario: Scenario, verdict: Verdict) -> Advised | None:
     """What the build of the verdict costs; None where that is the entered one, none, or a fleet that nobody orders."""
-    build, hardware = verdict.recommended, scenario.hardware
-    same = build is not None and (build.gpus_per_node, build.nodes) == (hardware.gpus_per_node, hardware.nodes)
-    if build is None or not 0 < build.nodes < FLEET or same or hardware.mixed:
+    build, other = verdict.recommended, named_build(scenario, verdict)
+    if build is None or other is None:
         return None
-    other = bought(scenario, build.gpus_per_node, build.nodes)
-    lines, hourly = bill(other), usd_per_gpu_hour(other)[0]
+    money, lines, hourly = scenario.money, bill(other, names_replicas(other, build)), usd_per_gpu_hour(other)[0]
     rent = hourly * other.hardware.gpus if hourly is not None else None
-    month = rent * hours_per_month(scenario.money) if rent is not None else None
-    return Advised(build.words, lines, known_usd(lines), whole_usd(lines), rent, month)
+    hours = hours_per_month(money)
+    draw, price_kwh = power(other), usd_per_kwh(other)
+    fed = None
+    if draw.total_w is not None and price_kwh is not None:
+        fed = draw.total_w / 1000.0 * facility_ratio(other) * price_kwh
+    pays = None
+    if not scenario.workload.is_run:
+        rates = Rates(known_usd(lines), rent, fed or 0.0)
+        pays = break_even_months(hours, rates, money)
+    words = build.words
+    if build.weights != scenario.model.weights:
+        words += f" at {FORMATS[build.weights].label}"
+    return Advised(
+        words,
+        lines,
+        known_usd(lines),
+        whole_usd(lines),
+        rent,
+        rent * hours if rent is not None else None,
+        electricity_usd_per_month=fed * hours if fed is not None else None,
+        break_even_months=pays,
+        power_w=draw.total_w,
+        ask=_ask(lines),
+    )
+
+
+def named_build(scenario: Scenario, verdict: Verdict) -> Scenario | None:
+    """The build that the verdict names, in its own weights, to be billed and listed; None where that is the entered one,
+    none, or a fleet that nobody orders."""
+    build, hardware = verdict.recommended, scenario.hardware
+    if build is None or not 0 < build.nodes < FLEET or hardware.mixed:
+        return None
+    if (build.gpus_per_node, build.nodes) == (hardware.gpus_per_node, hardware.nodes):
+        return None
+    return bought(scenario, build.gpus_per_node, build.nodes, build.weights)
+
+
+def names_replicas(scenario: Scenario, build: Build) -> bool:
+    """Whether the verdict's nodes answer each by itself."""
+    return scenario.workload.is_inference and build.replicas > 1
 
 
 def _ask(lines: tuple[PriceLine, ...]) -> str:
-    """The one figure that a bill without its main part lacks, and where it is entered."""
-    main = next((line for line in lines if line.usd is None and line.part in MAIN_PARTS), None)
-    return "" if main is None else f"{main.key}: what one {main.item.partition(';')[0]} costs"
+    """The one figure to ask a seller for first, and where it is entered: of the main part, else of the first unknown one."""
+    lacks = [line for line in lines if line.usd is None and line.key]
+    first = min(lacks, key=lambda line: line.part not in MAIN_PARTS, default=None)
+    if first is None:
+        return ""
+    if first.part == "network":
+        return f"{first.key}: what the network costs for each node"
+    return f"{first.key}: what one {first.item.partition(';')[0].partition(':')[0]} costs"

@@ -19,6 +19,13 @@ def divisors(number: int) -> tuple[int, ...]:
     return tuple(n for n in range(1, number + 1) if number % n == 0)
 
 
+def works_alone(scenario: Scenario, layout: Layout) -> bool:
+    """Whether several nodes answer each by itself, as replicas that need no fabric between them."""
+    hardware = scenario.hardware
+    replica = layout.gpus if layout.dp_attention else layout.tp * layout.pp
+    return scenario.workload.is_inference and hardware.nodes > 1 and replica <= hardware.gpus_per_node
+
+
 def _nearest(value: int, allowed: tuple[int, ...]) -> int:
     return min(allowed, key=lambda candidate: (abs(candidate - value), -candidate))
 

@@ -16,7 +16,7 @@ from engine.errors import ScenarioError
 from engine.fields import Value
 from engine.formats import FORMATS, is_native, model_weight_bytes
 from engine.hardware import NOT_OFFERED, Accelerator, Facts
-from engine.layout import shares_one_cache, valid_tp
+from engine.layout import shares_one_cache, valid_tp, works_alone
 from engine.mixed import pooled_bytes_lost
 from engine.offers import no_worse, offer
 from engine.plan import Plan
@@ -251,9 +251,7 @@ def _trade(plan: Plan, verdict: Verdict) -> Notice | None:
 
 def _split_budget(plan: Plan, build: Build) -> Notice:
     """Several nodes for what one carries: dear where they wait for each other, needless where each works alone."""
-    layout, hardware = plan.layout, plan.scenario.hardware
-    replica = layout.gpus if layout.dp_attention else layout.tp * layout.pp
-    alone = plan.scenario.workload.is_inference and replica <= hardware.gpus_per_node
+    hardware, alone = plan.scenario.hardware, works_alone(plan.scenario, plan.layout)
     speeds, fix = _against_one_node(plan, build), _one_node_of(plan, build)
     if alone:
         message = (

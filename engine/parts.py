@@ -12,13 +12,15 @@ from typing import Literal
 
 from engine.bill import RACK_GPUS, bill, bought, known_usd, whole_usd
 from engine.boxes import in_rack
+from engine.cost import named_build, names_replicas
+from engine.layout import works_alone
 from engine.power import SUPPLY_NAMES, power
 from engine.scenario import Scenario
 from engine.sizing import Power, PriceLine, Sizing
-from engine.units import FLEET, GB, count, kilowatts
+from engine.units import GB, count, kilowatts
 
-Section = Literal["to buy", "in the nodes", "at the site"]
-SECTIONS: tuple[Section, ...] = ("to buy", "in the nodes", "at the site")
+Section = Literal["to buy", "in the nodes", "at the site", "each year"]
+SECTIONS: tuple[Section, ...] = ("to buy", "in the nodes", "at the site", "each year")
 NODE_PARTS = ("host", "kit")  # the lines of a bill that are whole boxes, with what stands in them
 
 
@@ -74,11 +76,17 @@ def build_words(scenario: Scenario) -> str:
     return f"{hardware.nodes} nodes of {cards}" if hardware.nodes > 1 else cards
 
 
-def shopping(scenario: Scenario, why: str, host_bytes: int = 0) -> Shopping:
-    """The shopping list of a build as it stands. host_bytes: RAM that a run keeps in each node beside the cards' size."""
-    lines, draw, site = bill(scenario), power(scenario, host_bytes), _fed(scenario)
+def shopping(scenario: Scenario, why: str, host_bytes: int = 0, alone: bool = False) -> Shopping:
+    """The shopping list of a build as it stands. host_bytes: RAM that a run keeps in each node beside the cards' size.
+    alone: whether each of several nodes answers by itself."""
+    lines, draw, site = bill(scenario, alone), power(scenario, host_bytes), _fed(scenario)
     fed = draw if site is scenario else power(site)
-    parts = (*_to_buy(lines), *_in_nodes(scenario, lines, draw), *_at_site(site.hardware.nodes, lines, fed))
+    parts = (
+        *_to_buy(lines),
+        *_in_nodes(scenario, lines, draw),
+        *_at_site(site.hardware.nodes, lines, fed, alone),
+        *_each_year(scenario, lines),
+    )
     whole = whole_usd(lines) is not None
     return Shopping(build_words(scenario), why, parts, known_usd(lines), whole, fed, site.hardware.nodes)
 
@@ -92,11 +100,13 @@ def _fed(scenario: Scenario) -> Scenario:
 
 def shopping_of(sizing: Sizing) -> tuple[Shopping, ...]:
     """Of the entered build, and of the one that the verdict names where that is another one that somebody orders."""
-    scenario, named = sizing.scenario, sizing.verdict.recommended
-    lists = [shopping(scenario, "as entered", sizing.memory.host_bytes)]
-    if sizing.cost.advised is not None and named is not None and 0 < named.nodes < FLEET:
-        other = bought(scenario, named.gpus_per_node, named.nodes)
-        lists.append(shopping(other, f"the verdict: {sizing.cost.advised.words}"))
+    scenario, build, money = sizing.scenario, sizing.verdict.recommended, sizing.cost
+    alone = works_alone(scenario, sizing.layout)
+    lists = [shopping(scenario, "as entered", sizing.memory.host_bytes, alone)]
+    other = named_build(scenario, sizing.verdict)
+    if money.advised is not None and other is not None and build is not None:
+        why = f"the verdict: {money.advised.words}"
+        lists.append(shopping(other, why, sizing.memory.host_bytes, names_replicas(other, build)))
     return tuple(lists)
 
 
@@ -137,9 +147,25 @@ def _in_nodes(scenario: Scenario, lines: tuple[PriceLine, ...], draw: Power) -> 
     return tuple(parts)
 
 
-def _at_site(nodes: int, lines: tuple[PriceLine, ...], draw: Power) -> tuple[Part, ...]:
+def _each_year(scenario: Scenario, lines: tuple[PriceLine, ...]) -> tuple[Part, ...]:
+    """Support, by the share that the person entered; else to be asked for."""
+    share, known = scenario.money.support_percent_per_year, known_usd(lines)
+    usd = None if share is None or known is None else known * share / 100.0
+    source = "" if usd is None else "entered"
+    return (
+        Part(
+            "each year", "support and spare parts, a year", 1, usd, source=source, key="money.support_percent_per_year"
+        ),
+    )
+
+
+def _at_site(nodes: int, lines: tuple[PriceLine, ...], draw: Power, alone: bool) -> tuple[Part, ...]:
     """Circuits, strips and room; nobody prices them for a place that is not known."""
     parts: list[Part] = []
+    if alone:
+        parts.append(Part("at the site", "port of an Ethernet switch: each node answers by itself, no fabric", nodes))
+    if any(line.part == "network" for line in lines):
+        parts.append(Part("at the site", "power of the network's switches, not among the nodes'", 1))
     if draw.circuits_per_node is not None:
         feeds = ", half on feed A and half on feed B" if draw.feeds > 1 else ""
         parts.append(Part("at the site", f"circuit {draw.circuit}{feeds}", draw.circuits_per_node * draw.feeds * nodes))
@@ -156,6 +182,7 @@ def _at_site(nodes: int, lines: tuple[PriceLine, ...], draw: Power) -> tuple[Par
         )
         parts.append(Part("at the site", f"power strip (PDU) for {kilowatts(draw.rack_w)}", draw.racks * draw.feeds))
     if draw.total_w is not None and draw.heat_btu_h is not None:
-        heat = f"cooling for {kilowatts(draw.total_w)}, {count(draw.heat_btu_h)} BTU/h: {draw.cooling}; {draw.noise}"
+        heat = f"cooling for {kilowatts(draw.total_w)}, {count(draw.heat_btu_h)} BTU/h: {draw.cooling}"
         parts.append(Part("at the site", heat, 1))
+    parts.append(Part("at the site", f"noise, dB(A): {draw.noise}; nobody states a figure", nodes))
     return tuple(parts)

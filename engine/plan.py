@@ -11,7 +11,7 @@ from engine.batch import keeps_batch, useful_tokens
 from engine.bill import buy_usd
 from engine.change import FREE_LAYOUT, Changes, change
 from engine.hardware import Facts
-from engine.layout import candidate_layouts, check_choice, splits_by_layer
+from engine.layout import candidate_layouts, check_choice, splits_by_layer, works_alone
 from engine.prices import run_usd
 from engine.scenario import Layout, LayoutChoice, Money, Scenario, Workload
 from engine.serving_memory import Room, Rooms, serving_memory, serving_room, serving_rooms
@@ -57,7 +57,9 @@ class Plan:
     @property
     def spend_usd(self) -> float | None:
         """What a budget holds: the rent of a run, the purchase of a build that serves; None unknown."""
-        return self.run_usd if self.scenario.workload.is_run else buy_usd(self.scenario)
+        if self.scenario.workload.is_run:
+            return self.run_usd
+        return buy_usd(self.scenario, works_alone(self.scenario, self.layout))
 
     @property
     def run_gpu_hours(self) -> float | None:
@@ -164,15 +166,9 @@ def _without_fabric(scenario: Scenario, fitting: _Roomy, wide: bool) -> _Roomy:
     """
     if scenario.hardware.nodes == 1:
         return fitting
-    inside = [pair for pair in fitting if _inside(scenario, pair[0])]
+    inside = [pair for pair in fitting if works_alone(scenario, pair[0])]
     plain = [] if wide else [pair for pair in inside if pair[0].pp == 1]
     return plain or inside or fitting
-
-
-def _inside(scenario: Scenario, layout: Layout) -> bool:
-    """Whether a replica of the layout stays inside a node."""
-    replica = layout.gpus if layout.dp_attention else layout.tp * layout.pp
-    return replica <= scenario.hardware.gpus_per_node
 
 
 def _held_back(scenario: Scenario, tiers: tuple[_Roomy, _Roomy], users: int) -> _Roomy:
@@ -180,7 +176,7 @@ def _held_back(scenario: Scenario, tiers: tuple[_Roomy, _Roomy], users: int) -> 
     besides = _fitting(scenario, tiers[1], users)
     if scenario.hardware.nodes == 1:
         return besides
-    pipes = [pair for pair in tiers[0] if pair[0].pp > 1 and _inside(scenario, pair[0])]
+    pipes = [pair for pair in tiers[0] if pair[0].pp > 1 and works_alone(scenario, pair[0])]
     return [*_fitting(scenario, pipes, users), *besides]
 
 

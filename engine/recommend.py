@@ -252,9 +252,9 @@ def _cards_usd(facts: Facts, card: Accelerator, need: int) -> float:
 
 
 def _cheaper(scenario: Scenario, build: Changes, usd: float) -> bool:
-    """Whether the whole bill of a build is known and below so many dollars."""
+    """Whether the whole bill of a build is known and may be below so many dollars: without a fabric, if it can do so."""
     try:
-        whole = whole_usd(bill(change(scenario, build)))
+        whole = whole_usd(bill(change(scenario, build), alone=scenario.workload.is_inference))
     except ScenarioError:
         return False
     return whole is not None and whole < usd

@@ -574,7 +574,10 @@ class Horizon:
 
 @dataclass(frozen=True, slots=True)
 class Advised:
-    """What the build that the verdict names costs, where it is another one than that entered."""
+    """What the build that the verdict names costs, where it is another one than that entered.
+
+    break_even_months: of a use that goes on. power_w: of all nodes at the wall. ask: as of Cost.
+    """
 
     words: str
     lines: tuple[PriceLine, ...]
@@ -582,6 +585,10 @@ class Advised:
     whole_usd: float | None
     rent_usd_per_hour: float | None
     rent_usd_per_month: float | None
+    electricity_usd_per_month: float | None = None
+    break_even_months: float | None = None
+    power_w: float | None = None
+    ask: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -595,6 +602,7 @@ class Cost:
     buy_usd: float | None = None
     buy_note: str = ""
     lines: tuple[PriceLine, ...] = ()
+    network_note: str = ""  # why no fabric is in the bill of several nodes
     rent_usd_per_hour: float | None = None
     rent_note: str = ""
     rent_usd_per_month: float | None = None

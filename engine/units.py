@@ -98,9 +98,11 @@ def percent(share: float) -> str:
 
 
 def usd(value: float) -> str:
-    """Dollars: cents under ten, whole above."""
+    """Dollars: cents under ten, whole above, millions with one decimal from a hundred of them on."""
     if abs(value) < 10:
         return f"${value:,.2f}"
+    if abs(value) >= 1e8:
+        return f"${value / 1e6:,.1f}M"
     return f"${value:,.0f}"
 
 

@@ -223,7 +223,9 @@ def _load_step(scenario: Scenario, holder: Attempt, frontier: bool) -> _Finding:
         node = resized(scenario, one.scenario.hardware.gpus_per_node)
         # a bill, not a build that anybody enters: it may be of more nodes than a scenario holds
         bought = replace(node, hardware=replace(node.hardware, nodes=count))
-        price = None if scenario.workload.is_run else buy_usd(bought)  # more nodes of a run are rented for less long
+        price = (
+            None if scenario.workload.is_run else buy_usd(bought, alone=True)
+        )  # more nodes of a run are rented for less long
         if price is not None and scenario.workload.budget_usd is not None and price > scenario.workload.budget_usd:
             return no(f"{fleet(count)} nodes are {_over(scenario, price)}")
     else:

@@ -10,6 +10,7 @@ import io
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Literal
 
+from engine.layout import works_alone
 from engine.parts import SECTIONS, Part, Shopping, shopping, shopping_of
 from engine.recommend import Option, Recommendation
 from engine.scenario import Scenario
@@ -48,7 +49,8 @@ def lists_of(sizing: Sizing, ranked: Sequence[Recommendation] = ()) -> tuple[Sho
             options.append(item.option)
     for option in options:
         leads = ", ".join(item.rank for item in ranked if item.option is option)
-        found.append(shopping(option.scenario, f"recommended: {leads}", option.plan.memory.host_bytes))
+        alone = works_alone(option.scenario, option.plan.layout)
+        found.append(shopping(option.scenario, f"recommended: {leads}", option.plan.memory.host_bytes, alone))
     return tuple(found)
 
 

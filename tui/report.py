@@ -815,11 +815,7 @@ def _cost(sizing: Sizing) -> Iterator[Block]:
     if sizing.serving is None and sizing.training is None:
         yield Paragraph("The build does no work as entered: these are prices of the hardware alone.")
     rows = [
-        (
-            "buy",
-            _noted(_usd(cost.buy_usd), f"enter {cost.ask}" if cost.ask else "")
-            + (" and what is unknown below" if cost.buy_usd is not None and _gaps(cost) else ""),
-        ),
+        words.buy_row(cost),
         ("own a month, over 36", _usd(cost.own_usd_per_month)),
         ("rent an hour", _noted(_hourly(cost.rent_usd_per_hour), cost.rent_note)),
         ("rent a month", _usd(cost.rent_usd_per_month)),
@@ -839,10 +835,11 @@ def _cost(sizing: Sizing) -> Iterator[Block]:
     if cost.lines:
         yield Paragraph("Bill:")
         yield Bullets(tuple((_price_words(line), ()) for line in cost.lines))
+    if cost.network_note:
+        yield Paragraph(cost.network_note)
     if cost.advised is not None:
         named = cost.advised
-        rent = "" if named.rent_usd_per_month is None else f", {words.usd(named.rent_usd_per_month)} a month to rent"
-        yield Paragraph(f"Bill of the build that the verdict names, {named.words}: {_usd(named.buy_usd)}{rent}")
+        yield Paragraph(f"Bill of the build that the verdict names, {words.advised_words(named)}")
         yield Bullets(tuple((_price_words(line), ()) for line in named.lines))
     yield from _offers(cost)
     if cost.unknown:
@@ -869,14 +866,10 @@ def _over_time(sizing: Sizing) -> Iterator[Block]:
         yield Paragraph(cost.api_words)
 
 
-def _gaps(cost: Cost) -> bool:
-    return any(line.usd is None for line in cost.lines)
-
-
 def _price_words(line: PriceLine) -> str:
-    count = f"{line.quantity}x {line.item}"
+    count = f"{line.quantity:,}x {line.item}"
     if line.usd_each is None or line.usd is None:
-        return f"{count}: {UNKNOWN}"
+        return f"{count}: ask" + (f" (or enter {line.key})" if line.key else "")
     price = words.usd(line.usd) if line.quantity == 1 else f"{words.usd(line.usd)}, {words.usd(line.usd_each)} each"
     when = words.dated(line.as_of, line.age_days)
     return _noted(f"{count}: {price}", ", ".join(part for part in (line.source, when) if part))

@@ -141,7 +141,7 @@ def _money(sizing: Sizing) -> Iterator[Block]:
     starts = sizing.answer.status != "does-not-fit"
     hour = UNKNOWN if cost.rent_usd_per_hour is None else words.usd_per_hour(cost.rent_usd_per_hour)
     rows = [
-        ("buy, all-in", _usd(cost.buy_usd) + (f" (enter {cost.ask})" if cost.ask else "")),
+        words.buy_row(cost),
         ("rent", f"{hour} an hour, {_usd(cost.rent_usd_per_month)} a month"),
         ("own", f"{_usd(cost.own_usd_per_month)} a month over 36, {_usd(cost.electricity_usd_per_month)} of it power"),
     ]

@@ -475,7 +475,7 @@ def figure_ids(sizing: Sizing) -> tuple[str, ...]:
     found += [f"cost.{way}_{entry.months}_usd" for entry in sizing.cost.horizons for way in WAYS]
     found += [f"cost.item_{number}_usd" for number in range(1, len(sizing.cost.lines) + 1)]
     if sizing.cost.advised is not None:
-        found += ["cost.advised_usd"]
+        found += ["cost.advised_usd", *(f"cost.{name}" for name in money.ADVISED)]
         found += [f"cost.advised_{number}_usd" for number in range(1, len(sizing.cost.advised.lines) + 1)]
     found += [f"cost.offer_{number}_usd_per_hour" for number in range(1, len(sizing.cost.offers) + 1)]
     found += [f"power.{name}" for name in power.POWER]

@@ -48,9 +48,7 @@ def _days(name: str, point: CorpusPoint) -> Working:
         return sheet.working(f"corpus.{name}.days", title, point.days, "days", "as planned", days, "fitted", SOURCE)
     nodes = sheet.put("nodes", point.nodes, "nodes", "of this point")
     what = "days of one node alone / nodes, each with an equal part"
-    return sheet.working(
-        f"corpus.{name}.days", title, point.days, "days", what, f"{days} / {nodes}", "fitted", SOURCE
-    )
+    return sheet.working(f"corpus.{name}.days", title, point.days, "days", what, f"{days} / {nodes}", "fitted", SOURCE)
 
 
 def _gpu_hours(name: str, point: CorpusPoint) -> Working:
@@ -85,9 +83,7 @@ def _gpus(case: Case, name: str, point: CorpusPoint) -> Working:
     each = sheet.put("gpus_per_node", point.gpus_per_node, "GPUs", "of a node")
     nodes = sheet.put("nodes", point.nodes, "nodes", f"{what}: {SOURCE}")
     title = f"GPUs of {point.build}"
-    return sheet.working(
-        f"corpus.{name}.gpus", title, point.gpus, "GPUs", what, f"{nodes} * {each}", "fitted", SOURCE
-    )
+    return sheet.working(f"corpus.{name}.gpus", title, point.gpus, "GPUs", what, f"{nodes} * {each}", "fitted", SOURCE)
 
 
 _FIELDS: dict[str, Callable[[Case, str, CorpusPoint], Working]] = {

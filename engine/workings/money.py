@@ -7,8 +7,9 @@ from collections.abc import Callable
 from engine.cost import electricity_rule, facility_ratio, facility_rule, usd_per_kwh
 from engine.disks import CHECKPOINT_BYTES_PER_PARAMETER
 from engine.parameters import count_parameters
-from engine.sizing import FigureKind, Power
+from engine.sizing import Advised, FigureKind, Power
 from engine.units import SECONDS_PER_HOUR
+from engine.use import capital_share_per_month, hours_per_month
 from engine.workings.case import Case
 from engine.workings.price import put_hourly
 from engine.workings.record import Sheet, Working, unknown
@@ -261,6 +262,8 @@ def _advised(case: Case, name: str) -> Working:
         raise KeyError(f"cost.{name}")
     sheet, terms = Sheet(), []
     lines = {f"advised_{number}_usd": line for number, line in enumerate(named.lines, 1)}
+    if name in ADVISED:
+        return ADVISED[name](case, named)
     if name != "advised_usd" and name not in lines:
         raise KeyError(f"cost.{name}")
     chosen = named.lines if name == "advised_usd" else (lines[name],)
@@ -275,6 +278,68 @@ def _advised(case: Case, name: str) -> Working:
             terms.append(f"{count} * {sheet.put(f'item_{number}_usd', line.usd_each, 'USD', source, 'data sheet')}")
     formula = "items x price, the known ones"
     return sheet.working(f"cost.{name}", title, value, "USD", formula, " + ".join(terms), "data sheet", MODEL)
+
+
+def _advised_rent(case: Case, named: Advised) -> Working:
+    sheet, figure, title = Sheet(), "cost.advised_rent_usd_per_month", f"{named.words}, to rent a month"
+    if named.rent_usd_per_month is None or named.rent_usd_per_hour is None:
+        return unknown(figure, title, "USD", "nobody in the catalog rents this GPU, and no price is entered")
+    each = put_hourly(case, sheet)
+    gpus = sheet.put("gpus", named.rent_usd_per_hour / sheet.inputs[each].value, "GPUs", "of the verdict's build")
+    hours = sheet.put("hours", hours_per_month(case.scenario.money), "h", "of use in a month", "entered")
+    formula = "price of a GPU-hour x GPUs x hours"
+    return sheet.working(
+        figure, title, named.rent_usd_per_month, "USD", formula, f"{each} * {gpus} * {hours}", "data sheet", MODEL
+    )
+
+
+def _advised_electricity(case: Case, named: Advised) -> Working:
+    sheet, figure, title = Sheet(), "cost.advised_electricity_usd_per_month", f"{named.words}, electricity a month"
+    price = usd_per_kwh(case.scenario)
+    if named.electricity_usd_per_month is None or named.power_w is None or price is None:
+        return unknown(figure, title, "USD", "the power of the card is not published")
+    watts = sheet.put("power", named.power_w, "W", "of the verdict's build at the wall: engine.power", "rule of thumb")
+    hall = sheet.put("pue", facility_ratio(case.scenario), "", "the hall's power over that of the machines")
+    hours = sheet.put("hours", hours_per_month(case.scenario.money), "h", "of use in a month", "entered")
+    each = sheet.put("usd_per_kwh", price, "USD", "as entered, else of the region")
+    return sheet.working(
+        figure,
+        title,
+        named.electricity_usd_per_month,
+        "USD",
+        "kW x hall x hours x price of a kWh",
+        f"{watts} / 1000 * {hall} * {hours} * {each}",
+        "rule of thumb",
+        MODEL,
+    )
+
+
+def _advised_break_even(case: Case, named: Advised) -> Working:
+    sheet, figure, title = Sheet(), "cost.advised_break_even_months", f"{named.words}: buying beats renting after"
+    months, money = named.break_even_months, case.scenario.money
+    if months is None or named.buy_usd is None or named.rent_usd_per_month is None:
+        why = "needs a purchase and a rental price, a use that goes on, and rent that pays within ten years"
+        return unknown(figure, title, "months", why)
+    if money.growth_percent_per_month:
+        first = sheet.put("months", months, "months", "the first in which owning has cost less, tried one by one")
+        return sheet.working(figure, title, months, "months", "tried", first, "data sheet", MODEL)
+    buy = sheet.see("purchase", named.buy_usd, "USD", "cost.advised_usd", "data sheet")
+    rent = sheet.see("rent", named.rent_usd_per_month, "USD", "cost.advised_rent_usd_per_month", "data sheet")
+    saved = rent
+    if named.electricity_usd_per_month is not None:
+        fed = "cost.advised_electricity_usd_per_month"
+        saved += f" - {sheet.see('electricity', named.electricity_usd_per_month, 'USD', fed, 'rule of thumb')}"
+    if share := capital_share_per_month(money):
+        saved += f" - {buy} * {sheet.put('interest_and_support', share, 'a month', 'entered', 'entered')}"
+    formula = "purchase / what a month of renting costs more than one of owning"
+    return sheet.working(figure, title, months, "months", formula, f"{buy} / ({saved})", "data sheet", MODEL)
+
+
+ADVISED: dict[str, Callable[[Case, Advised], Working]] = {
+    "advised_rent_usd_per_month": _advised_rent,
+    "advised_electricity_usd_per_month": _advised_electricity,
+    "advised_break_even_months": _advised_break_even,
+}
 
 
 def _offer(case: Case, name: str) -> Working:

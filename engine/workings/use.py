@@ -149,7 +149,7 @@ def own_month(case: Case) -> Working:
         return unknown(figure, title, "USD", f"the price of the cards is not known; enter {cost.ask}")
     months = sheet.put("months", WRITE_OFF_MONTHS, "months", "written off over", "rule of thumb")
     last = cost.horizons[-1]
-    if case.plan.training is None and last.own_usd is not None:
+    if case.plan.run_gpu_hours is None and last.own_usd is not None:
         whole = sheet.see("own", last.own_usd, "USD", f"cost.own_{last.months}_usd", "data sheet")
         expression = f"{whole} / {months}"
     else:

@@ -7,9 +7,12 @@ from dataclasses import replace
 import pytest
 
 import catalog
-from engine.bill import bill, known_usd, whole_usd
+from engine import parts as parts_lists
+from engine.bill import bill, fabric_switches, known_usd, whole_usd
+from engine.change import change
 from engine.prices import age_days, dated
 from engine.scenario import Money, Scenario
+from engine.sentences import joined, text_of
 from engine.size import size
 from engine.sizing import PriceLine
 from tests.engine.builds import build
@@ -142,6 +145,22 @@ def test_the_smallest_switch_that_joins_them_is_bought() -> None:
     assert (switch(32).quantity, switch(33).quantity) == (1, 5)
 
 
+@pytest.mark.parametrize(
+    ("ports", "joins", "tiers", "switches"),
+    [(64, 64, 1, 1), (65, 64, 2, 5), (2048, 64, 2, 96), (2049, 64, 3, 163), (65_536, 64, 3, 5120), (41, 40, 2, 5)],
+)
+def test_a_large_network_is_a_fat_tree(ports: int, joins: int, tiers: int, switches: int) -> None:
+    assert fabric_switches(ports, joins) == (tiers, switches)
+
+
+def test_each_tier_has_its_cables() -> None:
+    def cables(nodes: int) -> int:
+        found = parts(build(accelerator="h100-sxm", nodes=nodes), "network")
+        return next(line.quantity for line in found if "cable" in line.item)
+
+    assert [cables(nodes) for nodes in (8, 16, 256, 512)] == [64, 2 * 128, 2 * 2048, 3 * 4096]
+
+
 def test_several_servers_stand_in_racks() -> None:
     assert parts(build(accelerator="h100-sxm"), "rack") == []
     six = build(accelerator="h100-sxm", nodes=6)
@@ -168,3 +187,57 @@ def test_a_price_says_how_old_it_is_on_the_catalogs_day() -> None:
     for line in bill(build(accelerator="h100-sxm", nodes=2)):
         assert line.age_days == age_days(line.as_of, "2026-11-21")
     assert parts(replace(build(), money=Money(host_price_usd=1.0)), "host")[0].age_days is None
+
+
+def test_nodes_that_answer_by_themselves_buy_no_fabric() -> None:
+    alone, spread = build("llama-3.1-70b", "fp8", "h100-sxm", 8, 4), build("llama-3.1-405b", "bf16", "h100-sxm", 8, 2)
+    found = size(alone).cost
+    assert not [line for line in found.lines if line.part == "network"]
+    assert found.network_note
+    assert [line for line in size(spread).cost.lines if line.part == "network"]
+    assert not size(spread).cost.network_note
+    priced = size(replace(alone, money=Money(network_price_usd=800.0))).cost
+    assert [line.usd for line in priced.lines if line.part == "network"] == [3200.0]
+
+
+def test_the_bill_of_replicas_is_the_same_before_and_after_they_are_entered() -> None:
+    asked = build("llama-3.1-405b", "fp8", "h100-sxm", 8, concurrency=128)
+    named = size(asked).cost.advised
+    best = size(asked).verdict.recommended
+    assert named is not None
+    assert best is not None
+    assert best.replicas > 1
+    entered = size(build("llama-3.1-405b", "fp8", "h100-sxm", 8, best.nodes, concurrency=128)).cost
+    assert entered.lines == named.lines
+    assert entered.electricity_usd_per_month == pytest.approx(named.electricity_usd_per_month)
+    assert entered.break_even_months == pytest.approx(named.break_even_months)
+
+
+def test_the_verdicts_build_is_priced_in_its_own_format() -> None:
+    sizing = size(build("llama-3.1-405b", "bf16", "h100-sxm", 8, 2))
+    named = sizing.cost.advised
+    assert named is not None
+    assert named.words == "8x H100 SXM at FP8"
+    disks = [
+        next(part.item for part in one.parts if part.item.startswith("NVMe")) for one in parts_lists.shopping_of(sizing)
+    ]
+    assert disks == ["NVMe, at least 1,624 GB a node", "NVMe, at least 821 GB a node"]
+
+
+@pytest.mark.parametrize("link", ["roce-200", "roce-400", "roce-800", "ib-xdr", "eth-25-tcp", "eth-10-tcp"])
+def test_a_network_that_nobody_prices_is_counted_and_asked_for(link: str) -> None:
+    asked = change(build("llama-3.1-405b", "bf16", "h100-sxm", 8, 2), {"hardware.inter_link": link}, catalog.load())
+    sizing = size(asked)
+    lines = [line for line in sizing.cost.lines if line.part == "network"]
+    assert len(lines) == 3
+    known = sum(line.usd or 0.0 for line in lines)
+    assert [line for line in lines if line.usd is None]
+    assert lines[0].quantity == lines[1].quantity >= 2
+    assert {line.key for line in lines if line.usd is None} == {"money.network_price_usd"}
+    assert sizing.cost.ask == "money.network_price_usd: what the network costs for each node"
+    assert sizing.cost.whole_usd is None
+    assert "without the network" in text_of(joined(sizing.answer.price, ", "))
+    answered = size(replace(asked, money=Money(network_price_usd=5000.0)))
+    assert answered.cost.ask == ""
+    assert "all-in" in text_of(joined(answered.answer.price, ", "))
+    assert answered.cost.buy_usd == pytest.approx((sizing.cost.buy_usd or 0.0) - known + 10_000.0)

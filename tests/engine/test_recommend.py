@@ -10,6 +10,7 @@ from engine.advice import advice
 from engine.bill import bill, card_price, sold_in, whole_usd
 from engine.change import change
 from engine.hardware import NOT_OFFERED
+from engine.layout import works_alone
 from engine.plan import plan
 from engine.recommend import (
     HEADROOM,
@@ -64,7 +65,7 @@ def test_fewer_cards_than_are_sold_at_once_are_bought_as_sold() -> None:
         counts = sold_in(option.scenario.facts, hardware.accelerator)
         whole = not counts or any(hardware.gpus_per_node % count == 0 for count in counts)
         assert bool(option.sold) is not whole
-        bought = bill(option.scenario)
+        bought = bill(option.scenario, works_alone(option.scenario, option.plan.layout))
         assert option.buy_usd == bought[0].usd
         assert option.whole_usd == whole_usd(bought)
         each = card_price(option.scenario.facts, hardware.accelerator).usd_each

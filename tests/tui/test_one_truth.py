@@ -220,6 +220,7 @@ ROWS: dict[str, tuple[str, ...]] = {
     "efficiency against one GPU": ("training.efficiency",),
     "pipeline bubble": ("training.bubble_share",),
     "buy": ("cost.buy_usd",),
+    "buy, all-in": ("cost.buy_usd",),
     "own a month, over 36": ("cost.own_usd_per_month",),
     "rent an hour": ("cost.rent_usd_per_hour",),
     "rent a month": ("cost.rent_usd_per_month",),

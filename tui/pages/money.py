@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from engine.bill import lacking
 from engine.cost import OPERATIONS_NODES
 from engine.sizing import Sizing
 from tui.doc import Line, Span, ends, flow, heading, line, paragraphs, wrap
 from tui.pages.look import Figure, Look, figures
 from tui.pages.prose import sentence
 from tui.pages.words import (
+    advised_rows,
     count,
     dated,
     digits,
@@ -91,10 +93,10 @@ def bill(sizing: Sizing, look: Look) -> list[Line]:
         return []
     lines = [heading("TO BUY", look.width, look.glyphs.rule)]
     for number, row in enumerate(money.lines, 1):
-        item = f" {row.quantity} {look.glyphs.times} {row.item}"
+        item = f" {row.quantity:,} {look.glyphs.times} {row.item}"
         if row.usd is None or row.usd_each is None:
-            right: tuple[Span, ...] = (Span("unknown", "warn"),)
-            note = ENTER_IT
+            right: tuple[Span, ...] = (Span("ask", "warn"),)
+            note = f"{ENTER_IT}: {row.key}" if row.key else ENTER_IT
         else:
             each = f"{usd(row.usd_each)} each" if row.quantity > 1 else ""
             right = (
@@ -107,6 +109,7 @@ def bill(sizing: Sizing, look: Look) -> list[Line]:
         lines.append(ends([Span(f" {rows[0]}")], right, look.width - 1))
         lines += [line(f"     {row}") for row in rows[1:]]
         lines += paragraphs(note, look.width - 4, "dim", "   ", "   ")
+    lines += sentence(money.network_note, look.width, "dim")
     if money.buy_usd is not None:
         unpriced = sum(row.usd is None for row in money.lines)
         words = f" In all, without the {unpriced} unknown" if unpriced else " In all"
@@ -208,12 +211,18 @@ def advised(sizing: Sizing, look: Look) -> list[Line]:
     lines = [heading("THE BUILD OF THE VERDICT", look.width, look.glyphs.rule, "to buy")]
     for number, row in enumerate(named.lines, 1):
         action = f"figure:cost.advised_{number}_usd"
-        right = Span(_known(row.usd), "figure" if row.usd is not None else "warn", action)
-        rows = wrap(f"{row.quantity} {look.glyphs.times} {row.item}", look.width - len(right.text) - 4)
+        right = Span(usd(row.usd), "figure", action) if row.usd is not None else Span("ask", "warn", action)
+        rows = wrap(f"{row.quantity:,} {look.glyphs.times} {row.item}", look.width - len(right.text) - 4)
         lines.append(ends([Span(f" {rows[0]}")], [right], look.width - 1))
         lines += [line(f"     {rest}") for rest in rows[1:]]
     whole = Span(_known(named.buy_usd), "strong", "figure:cost.advised_usd")
-    return [*lines, ends([Span(" In all", "strong", "figure:cost.advised_usd")], [whole], look.width - 1)]
+    lacks = lacking(named.lines) if named.buy_usd is not None else ""
+    title = f" In all, without {lacks}" if lacks else " In all"
+    lines.append(ends([Span(title, "strong", "figure:cost.advised_usd")], [whole], look.width - 1))
+    for title, name, text in advised_rows(named):
+        action = f"figure:cost.advised_{name}"
+        lines.append(ends([Span(f" {title}", "", action)], [Span(text, "figure", action)], look.width - 1))
+    return lines
 
 
 def tokens(sizing: Sizing, look: Look) -> list[Line]:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+from engine.bill import lacking
 from engine.prices import OLD_DAYS
-from engine.sizing import Cost, Interval, Power, Sizing
+from engine.sizing import Advised, Cost, Interval, Power, Sizing
 from engine.units import GIB, count, days, digits, gib, kilowatts, percent, rate, size, usd, usd_per_hour
 from engine.units import duration as seconds
 
 __all__ = [
     "GIB",
+    "advised_rows",
+    "advised_words",
+    "buy_row",
     "count",
     "dated",
     "days",
@@ -28,6 +34,8 @@ __all__ = [
     "usd_per_hour",
     "users",
 ]
+
+UNKNOWN = "unknown"
 
 
 def old(age_days: int | None) -> bool:
@@ -103,3 +111,32 @@ def pays_after(cost: Cost) -> str:
         runs = cost.break_even_runs
         return f"{count(runs)} such runs" if runs > 1 else f"{digits(runs)} of such a run"
     return ""
+
+
+def buy_row(cost: Cost) -> tuple[str, str]:
+    """What buying costs, whether that is all of it, and the one figure to ask for and enter where it is not."""
+    enter = f" (enter {cost.ask})" if cost.ask else ""
+    if cost.buy_usd is None:
+        return "buy", f"{UNKNOWN}{enter}"
+    if cost.whole_usd is not None:
+        return "buy, all-in", usd(cost.buy_usd)
+    return "buy", f"{usd(cost.buy_usd)} without {lacking(cost.lines)}{enter}"
+
+
+def advised_rows(named: Advised) -> Iterator[tuple[str, str, str]]:
+    """(what, the figure's name in cost.advised, value) of what the verdict's build costs beside its purchase."""
+    if named.rent_usd_per_month is not None:
+        yield "rent", "rent_usd_per_month", f"{usd(named.rent_usd_per_month)} a month"
+    if named.electricity_usd_per_month is not None:
+        yield "electricity", "electricity_usd_per_month", f"{usd(named.electricity_usd_per_month)} a month"
+    if named.break_even_months is not None:
+        yield "buying pays after", "break_even_months", f"{digits(named.break_even_months)} months"
+
+
+def advised_words(named: Advised) -> str:
+    """What the verdict's build costs, in one sentence."""
+    price = UNKNOWN if named.buy_usd is None else usd(named.buy_usd)
+    if named.buy_usd is not None and named.whole_usd is None:
+        price += f" without {lacking(named.lines)}"
+    price += f" (enter {named.ask})" if named.ask else ""
+    return ", ".join([f"{named.words}: {price}", *(f"{what} {value}" for what, _, value in advised_rows(named))])
