@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from functools import lru_cache
 
-from engine.boxes import NEXT_BOX, box_of, in_rack
+from engine.boxes import NEXT_BOX, box_of, computer_of_its_own, in_rack
 from engine.collectives import one_card_a_gpu
 from engine.hardware import Accelerator, Box, Facts, Platform, Purchase
 from engine.power import racks
@@ -39,6 +39,8 @@ PART_WORDS = {
     "kit": "the kits",
 }
 NETWORK_WORDS = {"nic": "network card", "cable": "cable of a port, with what it plugs into"}
+CLOUD_ONLY = "cloud only"
+"""The segment of what is rented and never sold."""
 ROUGH = 0.5  # the uncertainty that a price without one is taken to have, when two are compared
 STALE_AGAINST_DAYS = 365  # a price that much older than another of the same thing gives way to it, however sure it was
 
@@ -149,6 +151,14 @@ def _smallest(counts: tuple[int, ...], gpus: int) -> int | None:
     return next((count for count in counts if count >= gpus), None)
 
 
+def bought_gpus(scenario: Scenario) -> int:
+    """GPUs that stand in each node, of those that are sold on boards: the whole board, however few are used."""
+    hardware = scenario.hardware
+    if hardware.mixed or in_rack(hardware):
+        return hardware.gpus_per_node
+    return _smallest(sold_in(scenario.facts, hardware.accelerator), hardware.gpus_per_node) or hardware.gpus_per_node
+
+
 def _boarded(scenario: Scenario) -> PriceLine | None:
     """Boards, or whole servers, for nodes of a card that is not sold singly; None where only single prices are known.
 
@@ -210,8 +220,8 @@ def _host(scenario: Scenario) -> Iterator[PriceLine]:
     if money.host_price_usd is not None:
         yield _line("host", HOST_ITEM, hardware.nodes, money.host_price_usd, "", "entered", scenario.facts)
         return
-    if hardware.accelerator.unified_memory or in_rack(hardware):
-        return  # the GPU and its computer are one thing
+    if hardware.accelerator.unified_memory or in_rack(hardware) or CLOUD_ONLY in hardware.accelerator.segment:
+        return  # the GPU and its computer are one thing, or nobody sells either
     host = host_purchase(scenario.facts, hardware.gpus_per_node, box_of(hardware))
     if host is None:
         yield _line("host", HOST_ITEM, hardware.nodes, None, "", "", scenario.facts)
@@ -236,6 +246,7 @@ def _network(scenario: Scenario, with_cards: bool) -> Iterator[PriceLine]:
     with_cards: whether the nodes come with their network cards.
     """
     money, hardware, link, facts = scenario.money, scenario.hardware, scenario.hardware.inter_link, scenario.facts
+    paired = hardware.nodes == 2 and computer_of_its_own(hardware)  # two of them are joined by one cable
     if hardware.nodes == 1:
         return
     if money.network_price_usd is not None:
@@ -252,9 +263,12 @@ def _network(scenario: Scenario, with_cards: bool) -> Iterator[PriceLine]:
     for kind in ("cable",) if with_cards else ("nic", "cable"):
         part = next((part for part in parts if part.part == kind), None)
         if part is None:
-            yield _line("network", f"{NETWORK_WORDS[kind]}, {short}", ports, None, "", "", facts)
+            yield _line("network", f"{NETWORK_WORDS[kind]}, {short}", 1 if paired else ports, None, "", "", facts)
         else:
-            yield _of("network", part, ports * tiers if kind == "cable" else ports, facts)
+            count_of = 1 if paired else ports * tiers if kind == "cable" else ports
+            yield _of("network", part, count_of, facts)
+    if paired:
+        return
     if switch is None:
         yield _line("network", f"switches for {ports:,} ports, {short}", 1, None, "", "", facts)
     else:
@@ -313,7 +327,7 @@ def bill(scenario: Scenario, alone: bool = False) -> tuple[PriceLine, ...]:
     if kit is not None:
         joined = "rack" in scenario.hardware.accelerator.segment and kit.quantity == 1  # by the rack's own switches
         return (kit, *(() if joined or no_fabric else _network(scenario, with_cards=True)), *_beside(scenario))
-    network = () if no_fabric else tuple(_network(scenario, with_cards=False))
+    network = () if no_fabric else tuple(_network(scenario, computer_of_its_own(scenario.hardware)))
     boards = _boarded(scenario)
     if boards is not None:
         host = () if boards.part == "kit" and scenario.money.host_price_usd is None else _host(scenario)

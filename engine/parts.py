@@ -10,7 +10,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from engine.bill import RACK_GPUS, bill, bought, known_usd, whole_usd
+from engine.bill import RACK_GPUS, bill, bought, bought_gpus, known_usd, whole_usd
 from engine.boxes import in_rack
 from engine.cost import named_build, names_replicas
 from engine.layout import works_alone
@@ -83,7 +83,7 @@ def shopping(scenario: Scenario, why: str, host_bytes: int = 0, alone: bool = Fa
     fed = draw if site is scenario else power(site)
     parts = (
         *_to_buy(lines),
-        *_in_nodes(scenario, lines, draw),
+        *_in_nodes(scenario, lines, draw if site.hardware.gpus_per_node == RACK_GPUS else fed),
         *_at_site(site.hardware.nodes, lines, fed, alone),
         *_each_year(scenario, lines),
     )
@@ -92,9 +92,11 @@ def shopping(scenario: Scenario, why: str, host_bytes: int = 0, alone: bool = Fa
 
 
 def _fed(scenario: Scenario) -> Scenario:
-    """What the place feeds and cools: the build, or the whole racks that it is bought as."""
+    """What the place feeds and cools: the build, or the whole boards and racks that it is bought as."""
     if not in_rack(scenario.hardware):
-        return scenario
+        whole = bought_gpus(scenario)
+        same = whole == scenario.hardware.gpus_per_node
+        return scenario if same else bought(scenario, whole, scenario.hardware.nodes)
     return bought(scenario, RACK_GPUS, math.ceil(scenario.hardware.gpus / RACK_GPUS))
 
 

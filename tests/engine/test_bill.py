@@ -241,3 +241,22 @@ def test_a_network_that_nobody_prices_is_counted_and_asked_for(link: str) -> Non
     assert answered.cost.ask == ""
     assert "all-in" in text_of(joined(answered.answer.price, ", "))
     assert answered.cost.buy_usd == pytest.approx((sizing.cost.buy_usd or 0.0) - known + 10_000.0)
+
+
+def test_two_computers_of_their_own_are_joined_by_one_cable() -> None:
+    two, three = (parts(build("llama-3.1-8b", "bf16", "gb10", 1, nodes), "network") for nodes in (2, 3))
+    assert [(line.quantity, "cable" in line.item) for line in two] == [(1, True)]
+    assert not [line for line in three if "network card" in line.item], "their port is built in"
+    assert [line for line in three if "switch" in line.item]
+
+
+def test_what_is_only_rented_has_no_host() -> None:
+    assert [line.part for line in bill(build("llama-3.1-8b", "bf16", "tpu-v6e", 8))] == ["cards"]
+
+
+def test_a_place_feeds_the_whole_board_that_is_bought() -> None:
+    two, eight = (parts_lists.shopping(build("llama-3.1-8b", "bf16", "b200-sxm", gpus), "") for gpus in (2, 8))
+    assert two.known_usd == eight.known_usd
+    assert two.total_w == eight.total_w
+    held = [[part for part in one.parts if part.section != "to buy"] for one in (two, eight)]
+    assert held[0] == held[1]
