@@ -274,14 +274,14 @@ def test_the_key_at_fault_is_named_as_the_file_has_it(model_id: str, key: str, v
 
 
 def test_a_period_longer_than_the_model_is_read_at_once() -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     arch = read({**shipped("command-a-111b"), "layer_types": None, "sliding_window_pattern": 10**9})
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 1
     assert all(layer.caches[0].window for layer in arch.layers)
 
 
 def test_reading_is_quick() -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     for path in MODELS.glob("*.config.json"):
         architecture_from_config(json.loads(path.read_text()), path.name)
-    assert time.perf_counter() - started < 5
+    assert time.process_time() - started < 5

@@ -48,12 +48,12 @@ class Terminal:
         self.process.wait()
         os.close(self.master)
 
-    def read(self, quiet_s: float = 0.4, limit_s: float = 30.0, until: bytes = b"") -> bytes:
-        """What is written until nothing comes for `quiet_s` (and `until` was seen, when given)."""
+    def read(self, quiet_s: float = 0.4, limit_s: float = 30.0, until: bytes = b"", answered: bool = False) -> bytes:
+        """What is written until nothing comes for `quiet_s`: after `until`, or the first byte when `answered`."""
         got = b""
         deadline = time.monotonic() + limit_s
         while time.monotonic() < deadline:
-            waiting = bool(until) and until not in got
+            waiting = until not in got or (answered and not got)
             ready, _, _ = select.select([self.master], [], [], 0.2 if waiting else quiet_s)
             if ready:
                 try:
@@ -68,10 +68,10 @@ class Terminal:
         self.output += got
         return got
 
-    def send(self, keys: bytes, quiet_s: float = 0.35, until: bytes = b"") -> bytes:
-        """Press keys and return what the program writes in answer, at least up to `until` when given."""
+    def send(self, keys: bytes, quiet_s: float = 0.35, until: bytes = b"", answered: bool = False) -> bytes:
+        """Press keys and return what the program writes in answer: at least up to `until`, or something."""
         os.write(self.master, keys)
-        return self.read(quiet_s, until=until)
+        return self.read(quiet_s, until=until, answered=answered)
 
 
 def app_command(*arguments: str) -> list[str]:

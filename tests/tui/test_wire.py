@@ -31,7 +31,7 @@ def test_idle_sends_nothing(terminal: tuple[Terminal, bytes]) -> None:
 
 def test_tab(terminal: tuple[Terminal, bytes]) -> None:
     for _ in range(4):
-        sent = terminal[0].send(b"\t")
+        sent = terminal[0].send(b"\t", answered=True)
         assert 0 < len(sent) <= TAB, len(sent)
 
 
@@ -39,7 +39,7 @@ def test_an_edit_of_one_panel(terminal: tuple[Terminal, bytes]) -> None:
     running = terminal[0]
     running.send(b"\x10" + b"go to title\r", until="▸ Title".encode())  # the palette leads to the title field
     running.send(b"a")
-    sent = running.send(b"b")
+    sent = running.send(b"b", answered=True)
     assert b"unsaved" in running.output
     assert 0 < len(sent) <= ONE_PANEL, len(sent)
 
@@ -47,7 +47,7 @@ def test_an_edit_of_one_panel(terminal: tuple[Terminal, bytes]) -> None:
 def test_an_edit_of_all_panels(terminal: tuple[Terminal, bytes]) -> None:
     running = terminal[0]
     running.send(b"\x10" + b"go to users\r", until="▸ Users".encode())
-    sizes = [len(running.send(key)) for key in (b"\x1b[A", b"\x1b[A", b"\x1b[A", b"\x1b[B", b"4", b"8")]
+    sizes = [len(running.send(key, answered=True)) for key in (b"\x1b[A", b"\x1b[A", b"\x1b[A", b"\x1b[B", b"4", b"8")]
     assert all(0 < size <= ALL_PANELS for size in sizes), sizes
 
 
@@ -55,5 +55,5 @@ def test_a_dialog_sends_its_own_cells(terminal: tuple[Terminal, bytes]) -> None:
     """Textual paints the whole screen two or three times for one: only what differs may be sent."""
     running = terminal[0]
     for key in (b"\x10", b"\x0f", b"\x1bOP"):  # palette, open, help
-        for sent in (running.send(key, quiet_s=1.0), running.send(b"\x1b", quiet_s=1.0)):
+        for sent in (running.send(key, quiet_s=1.0, answered=True), running.send(b"\x1b", quiet_s=1.0, answered=True)):
             assert 0 < len(sent) <= DIALOG, len(sent)
