@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 from engine.answer import outcome
 from engine.checks import check_scenario
@@ -43,14 +44,14 @@ def size(scenario: Scenario) -> Sizing:
         memory=chosen.memory,
         serving=chosen.serving,
         training=chosen.training,
-        fabric=fabric_table(scenario, chosen.layout, chosen.serving, chosen.training),
-        scaling=scaling_table(scenario, chosen.layout),
         verdict=verdict,
         warnings=notices(chosen, verdict, draw, parameters.total, parameters.active),
         cost=money,
         power=draw,
         answer=outcome(chosen, verdict, money, draw),
         resolved=resolved(chosen),
+        fabric=partial(fabric_table, scenario, chosen.layout, chosen.serving, chosen.training),
+        scaling=partial(scaling_table, scenario, chosen.layout),
     )
 
 

@@ -5,8 +5,9 @@ The JSON report uses these names. Units are in the names; a figure that does not
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Any, Generic, Literal, NamedTuple, TypeVar, overload
 
 from engine.scenario import Layout, Scenario
 from engine.sentences import Sentence
@@ -700,9 +701,39 @@ class Resolved:
     virtual_stages: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+_Row = TypeVar("_Row")
+
+
+class Rows(Generic[_Row]):
+    """A table that a record takes as its rows, or as a function that makes them when somebody first reads them.
+
+    Most sizings are made to show a handful of figures, and their tables cost as much as all of those. Empty where
+    nothing is given.
+    """
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    @overload
+    def __get__(self, record: None, owner: type) -> tuple[_Row, ...]: ...
+    @overload
+    def __get__(self, record: Any, owner: type) -> tuple[_Row, ...]: ...
+    def __get__(self, record: Any, owner: type) -> tuple[_Row, ...]:
+        if record is None:
+            return ()
+        given = record.__dict__[self._name]
+        if callable(given):
+            given = record.__dict__[self._name] = given()
+        found: tuple[_Row, ...] = given
+        return found
+
+    def __set__(self, record: Any, given: tuple[_Row, ...] | Callable[[], tuple[_Row, ...]]) -> None:
+        record.__dict__[self._name] = given
+
+
+@dataclass(frozen=True)  # without slots, which leave no place for a table to wait in
 class Sizing:
-    """The answer to one Scenario."""
+    """The answer to one Scenario. `fabric` and `scaling` are made when they are first read."""
 
     scenario: Scenario
     model: ModelFacts
@@ -710,11 +741,11 @@ class Sizing:
     memory: Memory
     serving: Serving | None
     training: Training | None
-    fabric: tuple[FabricRow, ...]
-    scaling: tuple[ScalingRow, ...]
     verdict: Verdict
     warnings: tuple[Notice, ...]
     cost: Cost
     power: Power
     answer: Outcome
     resolved: Resolved = Resolved()
+    fabric: Rows[FabricRow] = Rows()
+    scaling: Rows[ScalingRow] = Rows()
