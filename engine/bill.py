@@ -305,7 +305,7 @@ def part_purchase(facts: Facts, part: str) -> Purchase | None:
 def _beside(scenario: Scenario) -> Iterator[PriceLine]:
     """The racks of servers of which there are several, and the storage that the person asks for."""
     hardware, money, facts = scenario.hardware, scenario.money, scenario.facts
-    count, rack = racks(scenario), part_purchase(facts, "rack")
+    count, rack = racks(scenario.site), part_purchase(facts, "rack")
     if hardware.nodes > 1 and count is not None and rack is not None:
         yield _of("rack", rack, count, facts)
     if money.storage_tb:

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Literal
 
 from engine.boxes import RACK_UNITS, box_of, computer_of_its_own, in_rack, usable_units
 from engine.disks import nvme_bytes
 from engine.hardware import Platform
-from engine.scenario import Hardware, Scenario
+from engine.scenario import Hardware, Scenario, Site
 from engine.sizing import Circuit, Power
 from engine.units import GB, GIB
 
@@ -174,9 +175,9 @@ def supplies(host: Host, load: float) -> Supplies | None:
     return Supplies(kind, each, count, SPARE_SUPPLIES if kind == "CRPS" else 0)
 
 
-def american(scenario: Scenario) -> bool:
+def american(site: Site) -> bool:
     """Whether the mains are those of North America, as where no region is entered."""
-    return scenario.money.region in (None, NORTH_AMERICA)
+    return site.money.region in (None, NORTH_AMERICA)
 
 
 def circuits(host: Host, node_w: float, north_america: bool) -> tuple[Circuit, ...]:
@@ -201,11 +202,11 @@ def circuit_words(volts: float, amperes: float, phases: int) -> str:
     return f"{volts:.0f} V, {amperes:.0f} A" + (", three-phase" if phases == 3 else "")
 
 
-def rack_w(scenario: Scenario) -> float:
+def rack_w(site: Site) -> float:
     """What a rack may draw: as entered, else what its three-phase feed gives, each of A and B alone."""
-    if scenario.money.rack_kw is not None:
-        return scenario.money.rack_kw * 1000.0
-    return circuit_w(*RACK_CIRCUITS[american(scenario)][-1])
+    if site.money.rack_kw is not None:
+        return site.money.rack_kw * 1000.0
+    return circuit_w(*RACK_CIRCUITS[american(site)][-1])
 
 
 def rack_units(hardware: Hardware) -> int | None:
@@ -219,20 +220,20 @@ def node_w(hardware: Hardware) -> float | None:
     return None if load is None else load / EFFICIENCY[supply_kind(host_of(hardware))]
 
 
-def nodes_per_rack(scenario: Scenario) -> int | None:
+def nodes_per_rack(site: Site) -> int | None:
     """Nodes that a rack takes by height and power; 0: not one. None of towers and whole racks; by height where the power
     is unknown."""
-    height, draw = rack_units(scenario.hardware), node_w(scenario.hardware)
+    height, draw = rack_units(site.hardware), node_w(site.hardware)
     if height is None:
         return None
-    by_height = usable_units(scenario.facts) // height
-    return by_height if draw is None else min(by_height, math.floor(rack_w(scenario) / draw))
+    by_height = usable_units(site.facts) // height
+    return by_height if draw is None else min(by_height, math.floor(rack_w(site) / draw))
 
 
-def racks(scenario: Scenario) -> int | None:
+def racks(site: Site) -> int | None:
     """Racks for all nodes; one each where a rack's power is less than a node's. None of towers and whole racks."""
-    per_rack = nodes_per_rack(scenario)
-    return None if per_rack is None else math.ceil(scenario.hardware.nodes / max(1, per_rack))
+    per_rack = nodes_per_rack(site)
+    return None if per_rack is None else math.ceil(site.hardware.nodes / max(1, per_rack))
 
 
 def cooling(hardware: Hardware, draw: float | None, per_rack: int | None) -> str:
@@ -278,30 +279,40 @@ def power(scenario: Scenario, host_bytes: int = 0) -> Power:
 
     host_bytes: RAM that a training run keeps in each node beside what the cards hold.
     """
-    hardware, host = scenario.hardware, host_of(scenario.hardware)
+    hardware = scenario.hardware
+    cards = hardware.gpus_per_node * hardware.accelerator.memory_gb_marketed * GB / GIB
+    return replace(
+        _whatever_runs(scenario.site),
+        host_memory_gib_min=cards + host_bytes / GIB,
+        nvme_bytes_min=nvme_bytes(scenario),
+    )
+
+
+@lru_cache(maxsize=128)
+def _whatever_runs(site: Site) -> Power:
+    """What a build draws and where it stands, without the memory and the disks that its work takes."""
+    hardware, host = site.hardware, host_of(site.hardware)
     accelerator = hardware.accelerator
     lanes = accelerator.pcie_lanes * hardware.gpus_per_node if accelerator.pcie_lanes else None
     draw, load, stated = node_w(hardware), load_w(hardware), stated_w(hardware)
-    per_rack = nodes_per_rack(scenario)
+    per_rack = nodes_per_rack(site)
     known = Power(
         pcie_lanes_needed=lanes,
-        host_memory_gib_min=hardware.gpus_per_node * accelerator.memory_gb_marketed * GB / GIB + host_bytes / GIB,
         note="the card's power is not published",
         host=HOST_WORDS[host],
         pcie_lanes_board=board_lanes(hardware),
         slots=slots(hardware),
-        nvme_bytes_min=nvme_bytes(scenario),
         feeds=1 if host in TOWERS else FEEDS,
         rack_units=rack_units(hardware),
         nodes_per_rack=per_rack,
-        racks=racks(scenario),
-        rack_w=None if per_rack is None else rack_w(scenario),
+        racks=racks(site),
+        rack_w=None if per_rack is None else rack_w(site),
         cooling=cooling(hardware, draw, per_rack),
         noise=NOISE_WORDS.get(host, MACHINE_ROOM),
     )
     if draw is None or load is None:
         return known
-    fed, of_node = circuits(host, draw, american(scenario)), supplies(host, load)
+    fed, of_node = circuits(host, draw, american(site)), supplies(host, load)
     total = draw * hardware.nodes
     platform = hardware.platform
     return replace(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal, get_args
+from typing import Literal, NamedTuple, get_args
 
 from engine.architecture import Architecture
 from engine.hardware import Accelerator, Facts, Link, Platform
@@ -260,6 +260,15 @@ class Money:
     engineer_usd_per_year: float | None = None
 
 
+class Site(NamedTuple):
+    """What is bought, what its owner entered about money, and the prices: whatever runs on it, it costs and draws the
+    same. A key to keep bills by."""
+
+    hardware: Hardware
+    money: Money
+    facts: Facts
+
+
 @dataclass(frozen=True, slots=True)
 class Scenario:
     """Everything that decides a sizing. `facts` is what the catalog knew when it was built."""
@@ -273,3 +282,8 @@ class Scenario:
     title: str = ""
     notes: str = ""
     facts: Facts = field(default_factory=Facts, repr=False, compare=False)
+
+    @property
+    def site(self) -> Site:
+        """The build with its money and prices, without what runs on it."""
+        return Site(self.hardware, self.money, self.facts)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 from engine.scenario import Money
 from engine.sizing import Horizon
@@ -62,6 +63,7 @@ def resale_share(money: Money, months: float) -> float:
     return float(left ** (months / WRITE_OFF_MONTHS)) if left > 0 else 0.0
 
 
+@lru_cache(maxsize=256)
 def used(months: int, per_month: float, money: Money, once_hours: float | None = None) -> tuple[float, int, int]:
     """(hours, builds bought by the end, build-months) of so many months of use."""
     if once_hours is not None:

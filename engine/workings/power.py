@@ -271,7 +271,7 @@ def _rack_w(case: Case) -> Working:
     if entered is not None:
         expression, formula = f"{sheet.entered('rack_kw', entered, 'kW')} * 1000", "as entered"
     else:
-        expression = _circuit(sheet, *RACK_CIRCUITS[american(case.scenario)][-1])
+        expression = _circuit(sheet, *RACK_CIRCUITS[american(case.scenario.site)][-1])
         formula = "what one three-phase feed gives for long; feed B is there for when A fails"
     kind = "entered" if entered is not None else "rule of thumb"
     return sheet.working("power.rack_w", "Power of a rack", power.rack_w, "W", formula, expression, kind, MODEL)  # type: ignore[arg-type] # one of two kinds
