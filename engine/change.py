@@ -322,6 +322,22 @@ def _hardware(now: Hardware, named: dict[str, Any], wanted: Changes, facts: Look
     return replace(made, intra_link=intra, inter_link=inter)
 
 
+@lru_cache(maxsize=256)
+def recounted(now: Hardware, gpus_per_node: int, nodes: int, facts: Facts) -> Hardware:
+    """The hardware at another count of its cards and nodes, as `change` makes it by a scenario's own facts.
+
+    Raises ScenarioError for a count out of its range.
+    """
+    wanted: dict[str, Value] = {
+        key: field_of(key).checked(given)
+        for key, given in (("hardware.gpus_per_node", gpus_per_node), ("hardware.nodes", nodes))
+    }
+    named = {"gpus_per_node": wanted["hardware.gpus_per_node"], "nodes": wanted["hardware.nodes"]}
+    if (now.gpus_per_node, now.nodes) == (named["gpus_per_node"], named["nodes"]):
+        return now
+    return _hardware(now, named, wanted, cast(LookUps, _facts_only(facts)))
+
+
 def _kinds(now: Hardware) -> tuple[Accelerator, Accelerator | None, int]:
     """The first and the second kind of card of a node, and the number of the second; 0 where there is none."""
     if not now.mixed:

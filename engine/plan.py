@@ -9,8 +9,7 @@ from typing import NamedTuple
 
 from engine.batch import keeps_batch, useful_tokens
 from engine.bill import buy_usd
-from engine.change import FREE_LAYOUT, Changes, change
-from engine.hardware import Facts
+from engine.change import recounted
 from engine.layout import candidate_layouts, check_choice, splits_by_layer, works_alone
 from engine.prices import run_usd
 from engine.scenario import Layout, LayoutChoice, Money, Scenario, Workload
@@ -467,10 +466,7 @@ def resized(scenario: Scenario, gpus_per_node: int, nodes: int = 1) -> Scenario:
 
     Raises ScenarioError for a count that no node has.
     """
-    return _resized(scenario, gpus_per_node, nodes, scenario.facts)
-
-
-@lru_cache(maxsize=256)  # by the facts too, which do not make scenarios differ
-def _resized(scenario: Scenario, gpus_per_node: int, nodes: int, facts: Facts) -> Scenario:
-    build: Changes = {"hardware.gpus_per_node": gpus_per_node, "hardware.nodes": nodes}
-    return change(scenario, build if scenario.layout == _FREE else {**build, **FREE_LAYOUT})
+    hardware = recounted(scenario.hardware, gpus_per_node, nodes, scenario.facts)
+    if hardware is scenario.hardware and scenario.layout == _FREE:
+        return scenario
+    return replace(scenario, hardware=hardware, layout=_FREE)
