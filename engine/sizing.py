@@ -22,6 +22,36 @@ Severity = Literal["error", "warning", "info"]
 Status = Literal["runs", "slow", "misses", "overloaded", "does-not-fit"]
 
 
+_Row = TypeVar("_Row")
+
+
+class Rows(Generic[_Row]):
+    """A table that a record takes as its rows, or as a function that makes them when somebody first reads them.
+
+    Most sizings are made to show a handful of figures, and their tables cost as much as all of those. Empty where
+    nothing is given.
+    """
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    @overload
+    def __get__(self, record: None, owner: type) -> tuple[_Row, ...]: ...
+    @overload
+    def __get__(self, record: Any, owner: type) -> tuple[_Row, ...]: ...
+    def __get__(self, record: Any, owner: type) -> tuple[_Row, ...]:
+        if record is None:
+            return ()
+        given = record.__dict__[self._name]
+        if callable(given):
+            given = record.__dict__[self._name] = given()
+        found: tuple[_Row, ...] = given
+        return found
+
+    def __set__(self, record: Any, given: tuple[_Row, ...] | Callable[[], tuple[_Row, ...]]) -> None:
+        record.__dict__[self._name] = given
+
+
 @dataclass(frozen=True, slots=True)
 class Interval:
     """An 80 % interval of an estimate: the spread of the model's error on cases it had not seen."""
@@ -466,11 +496,12 @@ class Build:
     layout: Layout | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # without slots, as `Sizing`
 class Verdict:
     """The stepwise decision. headline: one line; reason: why, one line; build: what to buy or run.
 
-    carried: whether the build as entered carries the workload. recommended: the build of the deciding step.
+    carried: whether the build as entered carries the workload. recommended: the build of the deciding step. steps: made
+    when they are first read.
     """
 
     step: int
@@ -478,12 +509,12 @@ class Verdict:
     headline: str
     reason: str
     build: str
-    steps: tuple[Step, ...]
     assumed: tuple[str, ...] = ()  # what was assumed because no target was given
     replicas: int = 1
     carried: bool = True
     flips: tuple[Flip, ...] = ()
     recommended: Build | None = None
+    steps: Rows[Step] = Rows()
 
 
 @dataclass(frozen=True, slots=True)
@@ -699,36 +730,6 @@ class Resolved:
     gradient_precision: str | None = None
     residual_precision: str | None = None
     virtual_stages: int | None = None
-
-
-_Row = TypeVar("_Row")
-
-
-class Rows(Generic[_Row]):
-    """A table that a record takes as its rows, or as a function that makes them when somebody first reads them.
-
-    Most sizings are made to show a handful of figures, and their tables cost as much as all of those. Empty where
-    nothing is given.
-    """
-
-    def __set_name__(self, owner: type, name: str) -> None:
-        self._name = name
-
-    @overload
-    def __get__(self, record: None, owner: type) -> tuple[_Row, ...]: ...
-    @overload
-    def __get__(self, record: Any, owner: type) -> tuple[_Row, ...]: ...
-    def __get__(self, record: Any, owner: type) -> tuple[_Row, ...]:
-        if record is None:
-            return ()
-        given = record.__dict__[self._name]
-        if callable(given):
-            given = record.__dict__[self._name] = given()
-        found: tuple[_Row, ...] = given
-        return found
-
-    def __set__(self, record: Any, given: tuple[_Row, ...] | Callable[[], tuple[_Row, ...]]) -> None:
-        record.__dict__[self._name] = given
 
 
 @dataclass(frozen=True)  # without slots, which leave no place for a table to wait in

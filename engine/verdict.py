@@ -7,8 +7,11 @@ step 0 (one GPU) in front. The first yes ends it; every later step still says wh
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 
+from engine.answer import LAST_STEP
 from engine.attempts import Attempt, attempt, cluster, one_node, roomier
 from engine.bill import buy_usd
 from engine.change import change
@@ -68,7 +71,11 @@ class _Finding:
     clause: str
     attempt: Attempt | None = None
     replicas: int = 1
-    evidence: tuple[Evidence, ...] = ()
+
+    @property
+    def evidence(self) -> tuple[Evidence, ...]:
+        """The figures of the build that it rests on; those of a frontier run stand in its clause."""
+        return _evidence(self.attempt) if self.attempt is not None and self.number != LAST_STEP else ()
 
     def as_step(self, reached: bool) -> Step:
         """The step as it is shown."""
@@ -82,16 +89,23 @@ class _Finding:
         )
 
 
-def _findings(scenario: Scenario, high: Scenario, entered: Plan) -> list[_Finding]:
-    """What each step found, in order."""
+def _findings(scenario: Scenario, high: Scenario, entered: Plan) -> Iterator[_Finding]:
+    """What each step finds, in order, each worked out when it is asked for: the first yes ends the flow."""
     inference = scenario.workload.is_inference
     frontier = _is_frontier(scenario)
     one_gpu = attempt(scenario, 1)
+    yield _Finding(0, "Does one GPU carry it?", one_gpu.carries, _why(one_gpu), one_gpu)
     node = one_node(high)
     eight = _at_eight_bits(high, node) if not node.carries else None
-    int4 = one_node(_with_weights(scenario, _few_bits(scenario))) if inference else None
+    int4 = _at_few_bits(scenario) if inference and high is not scenario else None
     if _more_cards_for_bits(scenario, high, node, int4):
         node = attempt(high, scenario.hardware.gpus_per_node)
+    in_node = _node_step(high, node, eight, frontier)
+    yield in_node
+    if inference and int4 is None:
+        int4 = _at_few_bits(scenario)
+    in_few_bits = _int4_step(scenario, int4)
+    yield in_few_bits
     holders = [found for found in (node, eight, int4) if found is not None]
     holder = next((found for found in holders if found.holds), holders[-1])
     load = _load_step(scenario, holder, frontier)
@@ -99,18 +113,32 @@ def _findings(scenario: Scenario, high: Scenario, entered: Plan) -> list[_Findin
     if joined is not None:
         clause = f"{load.replicas} replicas would take it, {joined.nodes} nodes joined take it too: {load.clause}"
         load = replace(load, yes=False, clause=clause, replicas=1)
-    findings = [
-        _Finding(0, "Does one GPU carry it?", one_gpu.carries, _why(one_gpu), one_gpu, evidence=_evidence(one_gpu)),
-        _node_step(high, node, eight, frontier),
-        _int4_step(scenario, int4),
-        load,
-    ]
-    ended = any(finding.yes for finding in findings)
-    findings.append(_cluster_step(scenario, holder, frontier, ended, joined, entered))
-    findings.append(_frontier_step(scenario, frontier, findings[4].attempt, entered))
-    if entered.carries and not any(finding.yes for finding in findings):
+    yield load
+    ended = one_gpu.carries or in_node.yes or in_few_bits.yes or load.yes
+    across = _cluster_step(scenario, holder, frontier, ended, joined, entered)
+    yield across
+    yield _frontier_step(scenario, frontier, across.attempt, entered)
+
+
+def _flow(scenario: Scenario, high: Scenario, entered: Plan, whole: bool) -> list[_Finding]:
+    """The findings up to the first yes, or all of them."""
+    findings: list[_Finding] = []
+    ended = False
+    for finding in _findings(scenario, high, entered):
+        findings.append(finding)
+        ended = ended or finding.yes
+        if ended and not whole:
+            return findings
+    if entered.carries and not ended:
         _as_entered(findings, entered)
     return findings
+
+
+def _steps(scenario: Scenario, high: Scenario, entered: Plan) -> tuple[Step, ...]:
+    """Every step as it is shown; those after the first yes say what they would have said."""
+    findings = _flow(scenario, high, entered, whole=True)
+    end = next((finding.number for finding in findings if finding.yes), LAST_STEP)
+    return tuple(finding.as_step(reached=finding.number <= end) for finding in findings)
 
 
 def _as_entered(findings: list[_Finding], entered: Plan) -> None:
@@ -119,7 +147,12 @@ def _as_entered(findings: list[_Finding], entered: Plan) -> None:
     own = Attempt(hardware.gpus_per_node, hardware.nodes, entered)
     number = 4 if hardware.nodes > 1 else 1
     clause = f"{own.build}, as entered: {_why(own)}"
-    findings[number] = _Finding(number, findings[number].question, True, clause, own, evidence=_evidence(own))
+    findings[number] = _Finding(number, findings[number].question, True, clause, own)
+
+
+def _at_few_bits(scenario: Scenario) -> Attempt:
+    """The smallest single node at the format that step 2 asks about."""
+    return one_node(_with_weights(scenario, _few_bits(scenario)))
 
 
 def _few_bits(scenario: Scenario) -> str:
@@ -145,7 +178,7 @@ def _at_eight_bits(high: Scenario, node: Attempt) -> Attempt | None:
 
 def step_plan(scenario: Scenario, entered: Plan, number: int) -> Plan | None:
     """The build that the evidence of a verdict's step is about; None where the step looked at none."""
-    findings = _findings(scenario, _at_high_precision(scenario), entered)
+    findings = _flow(scenario, _at_high_precision(scenario), entered, whole=True)
     if not 0 <= number < len(findings):
         return None
     found = findings[number].attempt
@@ -155,17 +188,17 @@ def step_plan(scenario: Scenario, entered: Plan, number: int) -> Plan | None:
 def decide(scenario: Scenario, entered: Plan) -> Verdict:
     """The verdict for a scenario whose own build is already planned."""
     high = _at_high_precision(scenario)
-    findings = _findings(scenario, high, entered)
+    findings = _flow(scenario, high, entered, whole=False)
     end = next((finding for finding in findings if finding.yes), None)
     answer, headline, build = _say(scenario, high, findings, end, entered)
     deciding = end or _closest(findings)
     return Verdict(
-        step=deciding.number if end is not None else 5,
+        step=deciding.number if end is not None else LAST_STEP,
         answer=answer,
         headline=headline,
         reason=deciding.clause[:1].upper() + deciding.clause[1:] + _room_elsewhere(end),
         build=build.words,
-        steps=tuple(f.as_step(reached=end is None or f.number <= end.number) for f in findings),
+        steps=partial(_steps, scenario, high, entered),
         assumed=_assumed(scenario),
         replicas=build.replicas,
         carried=entered.carries,
@@ -181,12 +214,12 @@ def _node_step(high: Scenario, node: Attempt, eight: Attempt | None, frontier: b
     label = FORMATS[high.model.weights].label
     question = f"Does one node carry it at {label}?" if inference else "Does one node hold the whole training state?"
     if frontier:
-        return _Finding(1, question, False, "pretraining at this size is step 5", node, evidence=_evidence(node))
+        return _Finding(1, question, False, "pretraining at this size is step 5", node)
     if eight is not None:
         question = f"Does one node carry it at {label}, or at FP8?"
         clause = f"{label}: {_why(node)}; FP8: {_why(eight)}"
-        return _Finding(1, question, eight.carries, clause, eight, evidence=_evidence(eight))
-    return _Finding(1, question, node.carries, _why(node), node, evidence=_evidence(node))
+        return _Finding(1, question, eight.carries, clause, eight)
+    return _Finding(1, question, node.carries, _why(node), node)
 
 
 def _int4_step(scenario: Scenario, int4: Attempt | None) -> _Finding:
@@ -196,14 +229,14 @@ def _int4_step(scenario: Scenario, int4: Attempt | None) -> _Finding:
         own = scenario.workload.kind == "qlora"
         clause = "QLoRA already counts as itself" if own else "INT4 weights carry no gradients"
         return _Finding(2, question, False, clause)
-    return _Finding(2, question, int4.carries, _why(int4), int4, evidence=_evidence(int4))
+    return _Finding(2, question, int4.carries, _why(int4), int4)
 
 
 def _load_step(scenario: Scenario, holder: Attempt, frontier: bool) -> _Finding:
     question = "Is it the load, not the model, that does not fit?"
 
     def no(clause: str) -> _Finding:
-        return _Finding(3, question, False, clause, holder, evidence=_evidence(holder))
+        return _Finding(3, question, False, clause, holder)
 
     one = holder.plan
     if one is None or not holder.holds:
@@ -236,7 +269,7 @@ def _load_step(scenario: Scenario, holder: Attempt, frontier: bool) -> _Finding:
             return no("no layout spreads the run")
         link = scenario.hardware.inter_link.name
         clause = f"one node holds the state; the deadline takes {count} of them, data parallel over {link}"
-    return _Finding(3, question, True, clause, holder, count, _evidence(holder))
+    return _Finding(3, question, True, clause, holder, count)
 
 
 def _joined(scenario: Scenario, load: _Finding) -> Attempt | None:
@@ -263,17 +296,17 @@ def _cluster_step(
     if holder.holds and not frontier and joined is None:
         inference = scenario.workload.is_inference
         clause = "a fabric only adds latency" if inference else "more nodes are data parallel, which step 3 counts"
-        return _Finding(4, question, False, f"the model fits one node: {clause}", holder, evidence=_evidence(holder))
+        return _Finding(4, question, False, f"the model fits one node: {clause}", holder)
     if frontier:
         spread = cluster(scenario)
-        return _Finding(4, question, False, "pretraining at this size is step 5", spread, evidence=_evidence(spread))
+        return _Finding(4, question, False, "pretraining at this size is step 5", spread)
     found = joined or cluster(scenario)
     own = Attempt(scenario.hardware.gpus_per_node, scenario.hardware.nodes, entered)
     if own.nodes > 1 and own.carries and (not found.carries or own.gpus <= found.gpus):
         found = own
     why = _efficiency(found) if found.carries else _why(found)
     clause = f"{found.build}{_needed(scenario, found)} over {scenario.hardware.inter_link.name}: {why}"
-    return _Finding(4, question, found.carries, clause, found, evidence=_evidence(found))
+    return _Finding(4, question, found.carries, clause, found)
 
 
 def _needed(scenario: Scenario, found: Attempt) -> str:
