@@ -279,13 +279,14 @@ def power(scenario: Scenario, host_bytes: int = 0) -> Power:
 
     host_bytes: RAM that a training run keeps in each node beside what the cards hold.
     """
-    hardware = scenario.hardware
+    return _power(scenario.site, host_bytes, nvme_bytes(scenario))
+
+
+@lru_cache(maxsize=128)
+def _power(site: Site, host_bytes: int, disk_bytes: int | None) -> Power:
+    hardware = site.hardware
     cards = hardware.gpus_per_node * hardware.accelerator.memory_gb_marketed * GB / GIB
-    return replace(
-        _whatever_runs(scenario.site),
-        host_memory_gib_min=cards + host_bytes / GIB,
-        nvme_bytes_min=nvme_bytes(scenario),
-    )
+    return replace(_whatever_runs(site), host_memory_gib_min=cards + host_bytes / GIB, nvme_bytes_min=disk_bytes)
 
 
 @lru_cache(maxsize=128)
