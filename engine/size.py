@@ -20,7 +20,7 @@ from engine.resolved import resolved
 from engine.scaling import scaling_table
 from engine.scenario import Scenario
 from engine.sizing import ModelFacts, Sizing
-from engine.training_memory import training_memory
+from engine.training_memory import detailed_memory
 from engine.verdict import decide
 
 
@@ -59,7 +59,7 @@ def _remembered(found: Plan) -> Plan:
     """The plan with what the memory of a training run tells beyond its sizes, which the searches leave out."""
     if found.scenario.workload.is_inference:
         return found
-    return replace(found, memory=replace(training_memory(found.scenario, found.layout), suggestions=()))
+    return replace(found, memory=detailed_memory(found.scenario, found.layout))
 
 
 def model_facts(scenario: Scenario) -> ModelFacts:

@@ -5,6 +5,6 @@ and gives most of them back under pressure.
 """
 
 from engine.training_memory.assumptions import assumption_lines
-from engine.training_memory.memory import training_memory, training_spare
+from engine.training_memory.memory import detailed_memory, training_memory, training_spare
 
-__all__ = ["assumption_lines", "training_memory", "training_spare"]
+__all__ = ["assumption_lines", "detailed_memory", "training_memory", "training_spare"]

@@ -31,6 +31,12 @@ def training_memory(scenario: Scenario, layout: Layout, *, suggest: bool = True)
     return _advised(architecture, workload, layout, card, scenario.model.name)
 
 
+def detailed_memory(scenario: Scenario, layout: Layout) -> Memory:
+    """`training_memory` without its suggestions, each of which is a plan sized again."""
+    layout = layout if not layout.reason else replace(layout, reason="")
+    return _detailed(scenario.model.architecture, scenario.workload, layout, _card(scenario), scenario.model.name)
+
+
 def training_spare(scenario: Scenario) -> Callable[[Layout], float]:
     """By layout, the bytes that a step leaves on the fullest GPU, negative when it does not fit: for searches.
 
@@ -48,15 +54,19 @@ def _card(scenario: Scenario) -> Card:
 
 @lru_cache(maxsize=2048)
 def _advised(architecture: Architecture, workload: Workload, layout: Layout, card: Card, name: str) -> Memory:
+    memory = _detailed(architecture, workload, layout, card, name)
+    largest, longest = memory.largest_micro_batch, memory.longest_sequence_tokens
+    return replace(memory, suggestions=suggestions(architecture, workload, layout, card, memory, largest, longest))
+
+
+@lru_cache(maxsize=512)
+def _detailed(architecture: Architecture, workload: Workload, layout: Layout, card: Card, name: str) -> Memory:
     memory = sized(architecture, workload, layout, card)
     assert memory.training is not None
-    largest = largest_micro_batch(architecture, workload, layout, card)
-    longest = longest_sequence(architecture, workload, layout, card)
     return replace(
         memory,
-        largest_micro_batch=largest,
-        longest_sequence_tokens=longest,
-        suggestions=suggestions(architecture, workload, layout, card, memory, largest, longest),
+        largest_micro_batch=largest_micro_batch(architecture, workload, layout, card),
+        longest_sequence_tokens=longest_sequence(architecture, workload, layout, card),
         rule_note=rule_note(architecture, workload, layout, card, memory),
         training=replace(memory.training, lines=lines(architecture, workload, layout, card, name)),
     )
