@@ -187,8 +187,12 @@ def _fitting(scenario: Scenario, roomy: _Roomy, users: int) -> _Roomy:
 
 def _whatever_load(scenario: Scenario) -> Scenario:
     """The scenario without what no layout's memory of a request, and no step, depends on: users, targets and money."""
-    work = scenario.workload
-    plain = replace(
+    return replace(scenario, workload=_unloaded(scenario.workload), money=_NO_MONEY, title="", notes="")
+
+
+@lru_cache(maxsize=64)
+def _unloaded(work: Workload) -> Workload:
+    return replace(
         work,
         concurrency=1,
         requests=None,
@@ -199,7 +203,6 @@ def _whatever_load(scenario: Scenario) -> Scenario:
         deadline_days=None,
         budget_usd=None,
     )
-    return replace(scenario, workload=plain, money=_NO_MONEY, title="", notes="")
 
 
 @lru_cache(maxsize=128)
@@ -287,17 +290,18 @@ def _served(scenario: Scenario, roomy: _Roomy, wide: bool = False) -> Plan:
         sized = [(layout, room.at(scenario.workload.concurrency)) for layout, room in roomy]
         most = max(sized, key=lambda pair: (pair[1].starts, pair[1].max_concurrency, pair[1].free_bytes))
         if not most[1].starts:
-            return _planned_serving(scenario, most[0], NOTHING_FITS, rooms[most[0]])
+            return _planned_serving(scenario, most[0], NOTHING_FITS, rooms[most[0]], most[1])
         users = ABOUT_THE_MOST * most[1].max_concurrency
-        near = [layout for layout, room in sized if room.starts and room.max_concurrency >= users]
-        layout = min(near, key=lambda layout: (layout.pp, layout.tp))
-        return _planned_serving(scenario, layout, MOST_USERS, rooms[layout])
+        near = [(layout, room) for layout, room in sized if room.starts and room.max_concurrency >= users]
+        layout, room = min(near, key=lambda pair: (pair[0].pp, pair[0].tp))
+        return _planned_serving(scenario, layout, MOST_USERS, rooms[layout], room)
     servers = {layout: server_of(scenario, layout) for layout, _ in best}
     # one that stands alone needs no score
     ranked = [(_score(scenario, servers[pair[0]], pair[1]) if len(best) > 1 else 0.0, pair[0]) for pair in best]
     ranked.sort(key=lambda pair: -pair[0])
     layout = ranked[0][1]
-    return _planned_serving(scenario, layout, _reason(scenario, layouts, ranked), rooms[layout], servers[layout])
+    room = next(room for other, room in best if other is layout)
+    return _planned_serving(scenario, layout, _reason(scenario, layouts, ranked), rooms[layout], room, servers[layout])
 
 
 def _worth_timing(scenario: Scenario, roomy: _Roomy, users: int, wide: bool) -> list[tuple[Layout, Room]]:
@@ -415,10 +419,10 @@ def _planned(scenario: Scenario, layout: Layout, reason: str, made: Step | None 
 
 
 def _planned_serving(
-    scenario: Scenario, layout: Layout, reason: str, rooms: Rooms, server: Server | None = None
+    scenario: Scenario, layout: Layout, reason: str, rooms: Rooms, room: Room, server: Server | None = None
 ) -> Plan:
-    """`_planned` for serving, where the rooms of the layout, and perhaps its engines, are known already."""
-    memory = serving_memory(scenario, layout, rooms)
+    """`_planned` for serving, where the rooms of the layout, that under the load, and perhaps its engines are known already."""
+    memory = serving_memory(scenario, layout, rooms, room)
     serving = serving_speed(scenario, layout, memory, server) if memory.starts else None
     return Plan(scenario, replace(layout, reason=reason), memory, serving, None)
 

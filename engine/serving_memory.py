@@ -669,17 +669,17 @@ def _ranks_of(scenario: Scenario, layout: Layout) -> tuple[_Rank, ...]:
     )
 
 
-def serving_memory(scenario: Scenario, layout: Layout, rooms: Rooms | None = None) -> Memory:
+def serving_memory(scenario: Scenario, layout: Layout, rooms: Rooms | None = None, room: Room | None = None) -> Memory:
     """Memory per GPU of a serving scenario in one layout, worst group first.
 
     weights + kv + activation + runtime + free is the card's total in every group, exactly; kv_bytes is what the asked
     load needs, kv_capacity_bytes what fits. Capacity, users and longest context are the poorest stage's, over all
     replicas. Suggestions are left empty: `engine.serving_advice` adds them to the one build that is shown. rooms: of the
-    layout, where they are known already. Raises ScenarioError for unknown formats and layouts that cannot be cut.
+    layout, where they are known already; room: that of the load. Raises ScenarioError for unknown formats and layouts that cannot be cut.
     """
     rooms = rooms or serving_rooms(scenario, layout)
     ranks, settings, total, tokens = rooms.ranks, rooms.settings, rooms.total, rooms.tokens
-    found = rooms.at(scenario.workload.concurrency)
+    found = room or rooms.at(scenario.workload.concurrency)
     groups = [
         MemoryGroup(
             rank_group=rank.label,
