@@ -138,7 +138,9 @@ def spare_bytes(architecture: Architecture, workload: Workload, layout: Layout, 
     """Bytes that a step leaves on the fullest rank, negative when it does not fit. method: of the workload."""
     tokens = batch_of(workload, layout.dp).rank_tokens
     costs = stage_costs(architecture, workload, layout, card, method)
-    return card.usable_bytes - max([cost.needs(tokens, held) for cost, held in costs])
+    # equal stages share one cost, and the first of them holds the most micro-batches
+    fullest = {id(cost): (cost, held) for cost, held in reversed(costs)}
+    return card.usable_bytes - max([cost.needs(tokens, held) for cost, held in fullest.values()])
 
 
 def headroom_word(fill: float) -> Headroom:
