@@ -21,7 +21,7 @@ from tui import settings
 from tui import theme as themes
 from tui.doc import Line
 from tui.glyphs import Glyphs
-from tui.pages import PAGES
+from tui.pages.contents import PAGES
 from tui.pages.look import Look
 from tui.recovery import Keeper
 from tui.store import Store

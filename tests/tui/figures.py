@@ -14,7 +14,7 @@ from engine.workings import Working, chain
 from tui.doc import Line
 from tui.elsewhere import opened
 from tui.glyphs import UNICODE
-from tui.pages import PAGES
+from tui.pages.contents import PAGES
 from tui.pages.look import Look
 from tui.pins import Pin
 from tui.studies import Studies

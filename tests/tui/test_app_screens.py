@@ -19,8 +19,8 @@ from tests.tui.figures import page_lines
 from tui import session
 from tui.doc import plain, width_of
 from tui.glyphs import UNICODE
-from tui.pages import PAGES
 from tui.pages.cliff import drop
+from tui.pages.contents import PAGES
 from tui.pages.look import Look
 
 WIDTHS = (38, 45, 55, 58, 61, 72, 77, 96, 130)

@@ -13,7 +13,7 @@ from tests.tui.driver import app_of, running
 from tui import elsewhere
 from tui.doc import plain
 from tui.glyphs import ASCII, UNICODE
-from tui.pages import PAGES
+from tui.pages.contents import PAGES
 from tui.pages.look import Look
 from tui.pages.workings import amount, working_lines
 from tui.studies import Studies

@@ -18,7 +18,7 @@ from tests.engine.test_workings import SCENARIOS, priced
 from tests.tui.builds import BUILDS
 from tests.tui.figures import numbers, opens, page_lines, shown_by, studied
 from tui.doc import Span, plain
-from tui.pages import PAGES
+from tui.pages.contents import PAGES
 from tui.studies import Studies
 
 WIDE = 400

@@ -30,7 +30,7 @@ from tests.tui.figures import page_lines, studied
 from tests.tui.test_figures import SHOWN
 from tui import report
 from tui.doc import Line
-from tui.pages import PAGES
+from tui.pages.contents import PAGES
 from tui.studies import Studies
 
 WIDTHS = (60, 78, 120)

@@ -71,7 +71,7 @@ def test_the_overview_is_a_dozen_lines_or_a_few_more(name: str) -> None:
 
 def test_a_change_of_memory_says_what_made_it() -> None:
     from tui.glyphs import UNICODE
-    from tui.pages import overview
+    from tui.pages.contents import overview
     from tui.pages.look import Look
 
     scenario = BUILDS["llama70b"]()

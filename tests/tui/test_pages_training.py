@@ -24,7 +24,7 @@ from tui import report, session
 from tui.doc import Line, plain
 from tui.glyphs import ASCII, UNICODE, Glyphs
 from tui.growth import Growth
-from tui.pages import PAGES
+from tui.pages.contents import PAGES
 from tui.pages.look import Look
 from tui.studies import Studies
 

@@ -10,7 +10,7 @@ from catalog import Catalog, CatalogError, ModelEntry
 from engine.hardware import Accelerator, Link, Platform
 from tui import actions, fields, theme
 from tui.fields import Field
-from tui.pages import PAGES
+from tui.pages.contents import PAGES
 from tui.pages.words import count, digits
 from tui.screens.dialog import Column, Item, ListDialog
 

@@ -8,7 +8,7 @@ from textual import events
 from textual.message import Message
 
 from tui.doc import BLANK, Line, Span, flow, line, paragraphs, plain, width_of
-from tui.pages import PAGES
+from tui.pages.contents import PAGES
 from tui.pages.look import Look
 from tui.widgets.canvas import Canvas
 

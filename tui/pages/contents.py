@@ -1,0 +1,120 @@
+"""What each result page holds: pure functions from a Sizing to lines."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from engine.sizing import Sizing
+from tui.doc import Line
+from tui.pages import brief
+from tui.pages import sections as part
+from tui.pages.look import Look
+
+TODO_HEIGHT, TODO_LOW = 6, 3
+"""Lines for what to do on the Overview, so that what stands below does not jump; on a low screen."""
+
+
+def overview(sizing: Sizing, look: Look) -> list[Line]:
+    """What decides, in about a dozen lines: memory, what to do, money and the fabric. Speed stands in the answer above."""
+    return part.spaced(
+        brief.memory(sizing, look),
+        part.todo_brief(sizing, look, TODO_LOW if look.low else TODO_HEIGHT),
+        brief.price(sizing, look) + brief.fabric(sizing, look),
+    )
+
+
+def verdict(sizing: Sizing, look: Look) -> list[Line]:
+    """The steps with their evidence, the build, flips, assumptions and all warnings."""
+    return part.spaced(
+        part.steps(sizing, look, evidence=True), part.verdict_more(sizing, look), part.todo(sizing, look)
+    )
+
+
+def memory(sizing: Sizing, look: Look) -> list[Line]:
+    """Bars and figures with their reasons, every group, and the model's counted facts."""
+    from tui.pages import training
+
+    return part.spaced(
+        part.memory(sizing, look) + part.memory_reasons(sizing, look),
+        *training.memory_sections(sizing, look),
+        part.memory_table(sizing, look),
+        part.model(sizing, look),
+    )
+
+
+def speed(sizing: Sizing, look: Look) -> list[Line]:
+    """Speed, and where the time of a step goes."""
+    if sizing.training is not None and sizing.memory.fits:
+        from tui.pages import training
+
+        return part.spaced(part.speed(sizing, look), *training.speed_sections(sizing, look))
+    if sizing.serving is None:
+        return part.speed(sizing, look)
+    return part.spaced(part.speed(sizing, look), part.speed_parts(sizing, look), part.speed_more(sizing, look))
+
+
+def fabric(sizing: Sizing, look: Look) -> list[Line]:
+    """The drop, the links of each kind, what each parallelism keeps of its speed, and every other link."""
+    from tui.pages import cliff  # here, as below: the first frame does not need it
+
+    return cliff.cliff(sizing, look)
+
+
+def scaling(sizing: Sizing, look: Look) -> list[Line]:
+    """Efficiency of each shape of build, time and money against GPUs; for serving, what a GPU still serves."""
+    from tui.pages import growth as page
+
+    return page.scaling(sizing, look, look.studies.growth if look.studies is not None else None)
+
+
+def cost(sizing: Sizing, look: Look) -> list[Line]:
+    """The bill, rent, owning against renting, unit prices, people, unknown prices, and power."""
+    from tui.pages import money
+
+    return part.spaced(
+        money.summary(sizing, look),
+        money.bill(sizing, look),
+        money.advised(sizing, look),
+        money.rent(sizing, look),
+        money.horizons(sizing, look),
+        money.tokens(sizing, look),
+        money.operations(sizing, look),
+        money.unknown(sizing, look),
+        money.power(sizing, look),
+        money.housing(sizing, look),
+    )
+
+
+def builds(sizing: Sizing, look: Look) -> list[Line]:
+    """The smallest change that is enough, and the builds of the catalog that carry the workload."""
+    from tui.pages import found as page
+
+    return page.builds(sizing, look, look.studies.search) if look.studies is not None else []
+
+
+def compare(sizing: Sizing, look: Look) -> list[Line]:
+    """Pinned builds side by side."""
+    from tui.pages import pinned as page
+
+    return page.compare(sizing, look, look.studies) if look.studies is not None else []
+
+
+def what_if(sizing: Sizing, look: Look) -> list[Line]:
+    """One input swept."""
+    from tui.pages import whatif as page
+
+    return page.what_if(sizing, look, look.studies.sweep) if look.studies is not None else []
+
+
+PAGES: dict[str, Callable[[Sizing, Look], list[Line]]] = {
+    "Overview": overview,
+    "Verdict": verdict,
+    "Memory": memory,
+    "Speed": speed,
+    "Fabric": fabric,
+    "Scaling": scaling,
+    "Cost": cost,
+    "Builds": builds,
+    "Compare": compare,
+    "What if": what_if,
+}
