@@ -175,6 +175,24 @@ def test_405b_under_a_target_is_told_of_the_larger_cards() -> None:
     assert "carries the load by itself" in told.message
 
 
+def test_few_replicas_and_no_dearer_ones_are_held_against_larger_cards() -> None:
+    sizing = size(build("llama-3.1-405b", "fp8", "rtx-pro-6000-server", 8, concurrency=64, ttft_target_s=5.0))
+    advised = advice(sizing.scenario)
+    cure = next(one for one in (advised.cure, *advised.others) if one is not None and one.kind == "card")
+    named, priced = sizing.verdict.recommended, sizing.cost.advised
+    assert named is not None
+    assert priced is not None
+    assert cure.usd is not None
+
+    def told(replicas: int, replicas_usd: float | None) -> bool:
+        verdict = replace(sizing.verdict, recommended=replace(named, replicas=replicas))
+        money = replace(sizing.cost, advised=replace(priced, whole_usd=replicas_usd))
+        return bigger_card(replace(sizing, verdict=verdict, cost=money), advised) is not None
+
+    assert [told(replicas, 10 * cure.usd) for replicas in (1, 4, 5, 6)] == [False, False, True, True]
+    assert [told(9, dollars) for dollars in (cure.usd, cure.usd + 1, None)] == [False, True, True]
+
+
 @pytest.mark.parametrize("card", ["gb10", "apple-m3-ultra", "radeon-ai-pro-r9700"])
 def test_a_card_that_is_owned_is_recommended_wherever_its_report_says_it_runs(card: str) -> None:
     scenario = build("qwen3-8b", "fp8", card, 1, concurrency=2, input_tokens=500, output_tokens=200)

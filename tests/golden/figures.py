@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+import multiprocessing
+import os
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import Any
@@ -22,7 +24,7 @@ from engine.sentences import text_of
 from engine.size import size
 from engine.sizing import Sizing
 from engine.whole import with_changes
-from tests.golden import grids, tables, variants
+from tests.golden import grids, held, tables, variants
 from tests.golden.frozen import frozen_catalog, sessions
 from tui import drift, recommended, report, session
 
@@ -89,14 +91,57 @@ def _properties(record: Any) -> dict[str, Any]:
 
 def everything() -> dict[str, Any]:
     """The figures of each build by name, and the keys of the JSON reports over all of them."""
-    sized = {name: (figures, data) for name, figures, data in each_build()}
+    names = build_names()
+    found = in_forks([*each_part(), *(partial(of_build, name) for name in names)])
+    sized: dict[str, tuple[dict[str, Any], dict[str, Any]]] = dict(zip(names, found[-len(names) :], strict=True))
+    tables: dict[str, dict[str, Any]] = {}
+    for (name, part), made in zip(part_names(), found, strict=False):
+        tables.setdefault(name, {})[part] = made
     known, first = frozen_catalog(), sessions()
     searches = [figures["recommend"] for figures, _ in sized.values() if "recommend" in figures]
     return {
-        "figures": dict(sorted([*((name, figures) for name, (figures, _) in sized.items()), *each_table()])),
+        "figures": dict(
+            sorted(
+                [
+                    *((name, figures) for name, (figures, _) in sized.items()),
+                    *((name, made.get("", made)) for name, made in tables.items()),
+                ]
+            )
+        ),
         "report": list(key_paths([*(data for _, data in sized.values()), _drifted(known, first[FLIPPED[0]])])),
         "recommend": list(key_paths([*searches, _within_limits(known, first[SEARCHED[0]])])),
     }
+
+
+def in_forks(work: list[Callable[[], Any]]) -> list[Any]:
+    """What each piece of work returns, as many at a time as there are processors."""
+    global _work
+    _work = work
+    with multiprocessing.get_context("fork").Pool(os.cpu_count()) as pool:
+        return pool.map(_done, range(len(work)), chunksize=1)
+
+
+_work: list[Callable[[], Any]] = []
+"""What the forks work on: they find it where it is, and only its number is sent to them."""
+
+
+def _done(number: int) -> Any:
+    return _work[number]()
+
+
+def part_names() -> list[tuple[str, str]]:
+    """(table, part) of each part of each table."""
+    return [(name, part) for name, makers in table_makers().items() for part in makers]
+
+
+def each_part() -> Iterator[Callable[[], Any]]:
+    """What makes each part of each table as plain data."""
+    for makers in table_makers().values():
+        yield from (partial(_plainly, maker) for maker in makers.values())
+
+
+def _plainly(maker: Callable[[], Any]) -> Any:
+    return plain(maker())
 
 
 def each_build() -> Iterator[tuple[str, dict[str, Any], dict[str, Any]]]:
@@ -196,6 +241,10 @@ def _grids(bases: dict[str, Scenario], known: Catalog) -> dict[str, Callable[[],
         "served messages": lambda: grids.served_messages({name: bases[name] for name in LINKED}, known),
         "loads on links": lambda: grids.loads_on_links({name: bases[name] for name in LINKED}),
         "collectives": lambda: grids.collectives(known),
+        "states": lambda: held.states(known),
+        "tried": lambda: held.tried({**bases, **dict(_asked(bases, known)), **_wide(bases, known)}, known),
+        "cards that lack": lambda: held.lacking(known),
+        "smallest or refused": lambda: held.smallest_or_refused({name: trained[name] for name in TRAINED[::2]}),
         "defaults": lambda: list(grids.engine_defaults()),
         "cards": lambda: grids.cards(known),
         "layouts": lambda: grids.layouts(alone, run, known),
