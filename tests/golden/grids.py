@@ -324,10 +324,13 @@ def layouts(base: Scenario, trained: Scenario, known: Catalog) -> dict[str, Any]
 # Tables that a screen or a report shows beside a sizing
 
 
-def loads_on_links(bases: Scenarios) -> dict[str, Any]:
+def loads_on_links(bases: Scenarios, known: Catalog) -> dict[str, Any]:
     """The rows of every link of some builds over loads from one user to more than run, and over few and many tokens."""
     found: dict[str, Any] = {}
-    for name, base in bases.items():
+    slow: dict[str, Any] = {"hardware.gpus_per_node": 2, "hardware.nodes": 4, "hardware.inter_link": "eth-1-tcp"}
+    slow |= {"layout.tp": 8, "layout.dp": 1, "layout.pp": 1}
+    built = {**bases, "slow": change(bases["serve-8b-replicas"], slow, known)}
+    for name, base in built.items():
         for users, (prompt, answer) in product((1, 2, 5, 24, 400), ((1, 300), (700, 1), (5000, 700))):
             load = {"workload.concurrency": users, "workload.input_tokens": prompt, "workload.output_tokens": answer}
             made = plan(change(base, load))

@@ -9,6 +9,8 @@ from typing import Any
 
 from catalog import Catalog
 from engine import tries
+from engine.bill import sold_words
+from engine.change import value_of
 from engine.errors import ScenarioError
 from engine.fields import FIELDS
 from engine.formats import FORMATS, compute_type, is_native
@@ -91,6 +93,15 @@ def tried(bases: dict[str, Scenario], known: Catalog) -> dict[str, Any]:
             [option.kind, text_of(option.what), dict(option.changes), option.asks_less, option.far] for option in asked
         ]
     return found
+
+
+def entered(bases: dict[str, Scenario]) -> dict[str, Any]:
+    """What each field of some builds holds, and how people say in what numbers a card is sold."""
+    found: dict[str, Any] = {
+        name: {field.key: value_of(base, field.key) for field in FIELDS} for name, base in bases.items()
+    }
+    counts = ((1,), (2,), (3,), (4,), (8,), (72,), (2, 4), (4, 8, 72))
+    return found | {"sold": {" ".join(map(str, sold)): sold_words(sold) for sold in counts}}
 
 
 CARDS = ("rtx-4090", "a100-sxm4-80gb", "h100-sxm", "gb200", "mi300x", "v100-sxm2-32gb", "gb10")
