@@ -22,11 +22,12 @@ from engine.formats import FORMATS
 from engine.offers import offer_steps
 from engine.plan import Plan, layout_words, plan
 from engine.power import power
-from engine.recommend import Limits, Option, options
+from engine.recommend import Limits, Option, option_steps
 from engine.scenario import Layout, Scenario
 from engine.sentences import Figure, Part, Sentence, joined, text_of
 from engine.sizing import Cost, Notice, Sizing, Status, Suggestion
 from engine.tries import (
+    QUALITY_WORDS,
     Try,
     as_the_verdict_names,
     asking_less,
@@ -81,9 +82,11 @@ class Cure:
 
     @property
     def suggestion(self) -> Suggestion:
-        """The same as a change on offer: what is changed, what that does, and that it asks for less where it does."""
+        """The same as a change on offer: what is changed, what that does, how full the memory is then, and that it asks for less
+        where it does."""
         less = "asking for less: " if self.asks_less else ""
-        return Suggestion(self.changes, f"{less}{text_of(self.headline)}", text_of(self.what), self.layout)
+        effect = f"{less}{text_of(self.headline)}; memory {self.plan.memory.headroom}"
+        return Suggestion(self.changes, effect, text_of(self.what), self.layout)
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,10 +278,12 @@ def _other_cards(scenario: Scenario, facts: LookUps | None, most: float) -> Gene
     def ceiling() -> float:
         return math.nextafter(most, math.inf) if best is None or best.usd is None else best.usd
 
-    for option in options(scenario, within, ceiling):
-        yield
-        card = option.scenario.hardware.accelerator.id if option is not None else ""
-        if option is None or option.whole_usd is None or card == scenario.hardware.accelerator.id:
+    for option in option_steps(scenario, within, ceiling):
+        if isinstance(option, str):
+            yield
+            continue
+        card = option.scenario.hardware.accelerator.id
+        if option.whole_usd is None or card == scenario.hardware.accelerator.id:
             continue
         if best is None or best.usd is None or option.whole_usd < best.usd:
             cure = yield from _sized(scenario, _as_try(scenario, option), facts, ("runs",))
@@ -294,7 +299,8 @@ def _as_try(scenario: Scenario, option: Option) -> Try:
     nodes = f"{hardware.nodes} nodes of " if hardware.nodes > 1 else ""
     words: list[Part] = [f"{nodes}{hardware.gpus_per_node}x {hardware.accelerator.label}"]
     if build.model.weights != scenario.model.weights:
-        words.append(f" at {FORMATS[build.model.weights].label.partition(' ')[0]}")
+        costs = QUALITY_WORDS.get(build.model.weights)
+        words.append(f" at {FORMATS[build.model.weights].label.partition(' ')[0]}{f' ({costs})' if costs else ''}")
     return Try("card", tuple(words), dict(option.changes))
 
 

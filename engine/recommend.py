@@ -187,9 +187,16 @@ def readable(found: Plan) -> bool:
 def options(
     scenario: Scenario, limits: Limits | None = None, ceiling: Callable[[], float] | None = None
 ) -> Iterator[Option | None]:
-    """Every build of the catalog that carries the workload; None for a card that has been searched without one.
+    """`option_steps` without the builds that were only tried: each that carries the workload, None after each card."""
+    return (None if step == "card" else step for step in option_steps(scenario, limits, ceiling) if step != "tried")
 
-    A generator, so that a caller can show progress and stop. Once a card carries the workload with headroom in some
+
+def option_steps(
+    scenario: Scenario, limits: Limits | None = None, ceiling: Callable[[], float] | None = None
+) -> Iterator[Option | Literal["card", "tried"]]:
+    """Every build of the catalog that carries the workload; "tried" after one that was sized, "card" after all of one card.
+
+    A generator, so that a caller can show progress, let a key through and stop. Once a card carries the workload with headroom in some
     shape, its larger shapes are not tried: they only cost more. ceiling: for who wants only a cheaper whole bill than
     that, which may fall while the search goes on: others, and those whose bill is unknown, are not planned, and cards
     that come cheap are tried first.
@@ -233,6 +240,7 @@ def options(
                 if ceiling is not None and not _cheaper(scenario, build, ceiling()):
                     continue
                 found = sized(scenario, build)
+                yield "tried"
                 if found is None:
                     continue
                 if found.carries and readable(found):
@@ -242,7 +250,7 @@ def options(
                     roomy = found.memory.headroom in HEADROOM
                     if not option.caveats or (roomy and gpus_per_node == SHAPES[-1][0]):
                         break  # more boxes give room, and no earlier first token
-        yield None
+        yield "card"
 
 
 def _cards_usd(facts: Facts, card: Accelerator, need: int) -> float:

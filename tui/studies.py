@@ -54,16 +54,16 @@ class Search:
 
     def steps(self, scenario: Scenario) -> Generator[None]:
         """Search; the findings so far stand after each step."""
-        from engine.recommend import options, rank_options
+        from engine.recommend import option_steps, rank_options
 
         self.asked, self.running, self.stopped = question(scenario), True, False
         self.cards, self.done, self.found = len(scenario.facts.accelerators), 0, []
         try:
-            for option in options(scenario, self.limits):
-                if option is None:
+            for step in option_steps(scenario, self.limits):
+                if step == "card":
                     self.done += 1
-                else:
-                    self.found.append(option)
+                elif step != "tried":
+                    self.found.append(step)
                 yield
             self.ranked = rank_options(self.found)
             self.cards, self.running = self.done, False

@@ -13,7 +13,7 @@ from engine.answer import status_of
 from engine.attempts import largest_node
 from engine.change import change
 from engine.plan import plan
-from engine.recommend import Limits, Option, options
+from engine.recommend import Limits, Option, option_steps, options
 from engine.scenario import LayoutChoice, Scenario
 from engine.sentences import text_of
 from engine.size import size
@@ -205,12 +205,12 @@ def test_a_card_that_is_owned_is_recommended_wherever_its_report_says_it_runs(ca
 def test_passing_over_dearer_cards_changes_no_answer(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     tried = 0
 
-    def every_card(scenario: Scenario, limits: Limits, ceiling: object) -> Iterator[Option | None]:
+    def every_card(scenario: Scenario, limits: Limits, ceiling: object) -> Iterator[Option | str]:
         nonlocal tried
-        for option in options(scenario, limits):
-            tried += option is not None
-            yield option
+        for step in option_steps(scenario, limits):
+            tried += not isinstance(step, str)
+            yield step
 
-    monkeypatch.setattr("engine.advice.options", every_card)
+    monkeypatch.setattr("engine.advice.option_steps", every_card)
     assert advice(QUESTIONS[name]) == found(name)
     assert tried > 5

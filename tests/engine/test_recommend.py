@@ -8,19 +8,22 @@ import pytest
 
 from engine.advice import advice
 from engine.bill import bill, card_price, sold_in, whole_usd
-from engine.change import change
+from engine.change import Changes, change
 from engine.hardware import NOT_OFFERED
 from engine.layout import works_alone
-from engine.plan import plan
+from engine.offers import sized
+from engine.plan import Plan, plan
 from engine.recommend import (
     HEADROOM,
     PATIENCE_S,
     READING_TOKENS_PER_S,
     Limits,
+    option_steps,
     options,
     rank_options,
     recommend,
 )
+from engine.scenario import Scenario
 from engine.size import size
 from tests.engine.builds import build
 
@@ -159,7 +162,7 @@ def test_the_fix_for_too_much_load_takes_no_more_nodes_than_the_verdict_names() 
     assert 1 < fix.value <= size(scenario).verdict.replicas
 
 
-def test_where_no_single_change_is_enough_the_verdicts_build_is_offered_whole() -> None:
+def test_a_run_that_is_late_is_offered_the_nodes_that_are_in_time() -> None:
     run = build(
         "llama-3.1-8b",
         "bf16",
@@ -170,7 +173,7 @@ def test_where_no_single_change_is_enough_the_verdicts_build_is_offered_whole() 
         deadline_days=7.0,
     )
     (fix,) = advice(run).fixes
-    assert fix.also
+    assert fix.field == "hardware.nodes"
     assert plan(change(run, dict(fix.changes))).carries
 
 
@@ -188,6 +191,22 @@ def test_nothing_slower_than_reading_is_recommended_unasked() -> None:
 
 def test_a_build_that_carries_needs_no_fix() -> None:
     assert advice(build()).fixes == ()
+
+
+def test_a_search_pauses_after_every_build_that_it_sizes(monkeypatch: pytest.MonkeyPatch) -> None:
+    since = 0
+
+    def counted(scenario: Scenario, changes: Changes) -> Plan | None:
+        nonlocal since
+        since += 1
+        return sized(scenario, changes)
+
+    monkeypatch.setattr("engine.recommend.sized", counted)
+    tried = 0
+    for step in option_steps(build("llama-3.1-8b", concurrency=4), Limits(vendors=("AMD",))):
+        assert since <= 1
+        tried, since = tried + (step == "tried"), 0
+    assert tried > 5
 
 
 def test_the_whole_catalog_is_searched_in_time_to_feel_instant() -> None:
