@@ -244,6 +244,7 @@ def _grids(bases: dict[str, Scenario], known: Catalog) -> dict[str, Callable[[],
         "states": lambda: held.states(known),
         "tried": lambda: held.tried({**bases, **dict(_asked(bases, known)), **_wide(bases, known)}, known),
         "entered": lambda: held.entered({name: bases[name] for name in (*CHANGED, "serve-spark-pair")}),
+        "sites": lambda: held.sites(alone, known),
         "cards that lack": lambda: held.lacking(known),
         "smallest or refused": lambda: held.smallest_or_refused({name: trained[name] for name in TRAINED[::2]}),
         "defaults": lambda: list(grids.engine_defaults()),
@@ -268,6 +269,7 @@ def _wide(bases: dict[str, Scenario], known: Catalog) -> dict[str, Scenario]:
         ("serve-qwen3-235b-mi300x-ep", {"model.weights": "bf16"}),
         ("serve-8b-bf16-one-4090", {"workload.concurrency": 300}),
         ("pretrain-1b-ddp", {"workload.deadline_days": 0.5}),
+        ("pretrain-405b-2048-nodes", {"hardware.accelerator": "l4", "hardware.nodes": 4, "layout.tp": None}),
     )
     return {" ".join([name, *changes]): change(bases[name], changes, known) for name, changes in tried}
 

@@ -10,12 +10,13 @@ from typing import Any
 from catalog import Catalog
 from engine import tries
 from engine.bill import sold_words
-from engine.change import value_of
+from engine.change import change, value_of
 from engine.errors import ScenarioError
-from engine.fields import FIELDS
+from engine.fields import FIELDS, field_of
 from engine.formats import FORMATS, compute_type, is_native
 from engine.hardware import Accelerator
 from engine.plan import plan
+from engine.power import power
 from engine.scaling import smallest_build
 from engine.scenario import Layout, Scenario, Workload
 from engine.sentences import text_of
@@ -104,6 +105,18 @@ def entered(bases: dict[str, Scenario]) -> dict[str, Any]:
     return found | {"sold": {" ".join(map(str, sold)): sold_words(sold) for sold in counts}}
 
 
+def sites(base: Scenario, known: Catalog) -> dict[str, Any]:
+    """Power, circuits and racks of small and large builds in each region."""
+    regions = [choice[0] for choice in field_of("money.region").choices]
+    found: dict[str, Any] = {}
+    for region, rack, (card, gpus, nodes) in product(regions, (None, 5.0, 40.0), HOUSED):
+        shape = {"hardware.accelerator": card, "hardware.gpus_per_node": gpus, "hardware.nodes": nodes}
+        built = change(base, shape | {"money.region": region, "money.rack_kw": rack}, known)
+        found[f"{region} {rack} {nodes}x{gpus} {card}"] = power(built, 10**11)
+    return found
+
+
+HOUSED = (("rtx-4090", 1, 1), ("rtx-4090", 3, 1), ("rtx-4090", 8, 2), ("l4", 4, 1), ("h100-sxm", 8, 5), ("gb10", 1, 2))
 CARDS = ("rtx-4090", "a100-sxm4-80gb", "h100-sxm", "gb200", "mi300x", "v100-sxm2-32gb", "gb10")
 LACKING = ("fp16", "bf16", "fp8", "nvfp4", "int4", "int8", "q4_k_m")
 
