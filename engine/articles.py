@@ -94,12 +94,16 @@ def path_table(facts: Facts) -> tuple[PathRow, ...]:
                 link_id,
                 link.peak_gb_s_unidir,
                 link.achieved_gb_s_unidir,
-                link.latency_us_range or (row.latency_us, row.latency_us),
+                link.latency_us_range or (_latency(row), _latency(row)),
                 row.word_tp or row.word,
                 row.word_pp or row.word,
             )
         )
     return tuple(found)
+
+
+def _latency(row: FabricRow) -> float:
+    return row.startup_us if row.latency_us is None else row.latency_us
 
 
 @lru_cache(maxsize=8)

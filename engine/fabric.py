@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -30,10 +30,11 @@ from engine.serving_speed import (
     link_factors,
     pass_messages,
     rates,
+    serving_speed,
     shape_of,
     wire_s,
 )
-from engine.sizing import FINE_FROM, FabricRow, FabricWord, Serving, Training
+from engine.sizing import FINE_FROM, FabricRow, FabricWord, Memory, Serving, Training
 from engine.traffic import Message, Span, communication_s, decode_traffic, prefill_traffic
 from engine.training_speed import PATH_SPANS, Step, hidden_shares, step
 from engine.training_speed import rates as training_rates
@@ -49,23 +50,6 @@ PAINFUL_FROM = 0.25
 
 PREFILL_CHUNK_TOKENS = 8192
 """Prompt tokens of one forward pass: the default max_num_batched_tokens of serving engines on large cards."""
-
-HEADLINE_LINKS = (
-    "nvlink-5",
-    "nvlink-4",
-    "pcie5-switch",
-    "pcie5-root",
-    "pcie-no-p2p",
-    "ib-xdr",
-    "ib-ndr",
-    "ib-hdr",
-    "roce-100",
-    "eth-25-tcp",
-    "eth-10-tcp",
-    "eth-1-tcp",
-)
-"""What a small screen shows: one link of each kind that the articles name."""
-
 
 ARTICLE_LINKS = ("pcie5-switch", "pcie5-root", "ib-ndr", "ib-hdr", "roce-100", "eth-25-tcp")
 """The six paths of the articles' table (seed claims `path`, kentino)."""
@@ -101,8 +85,25 @@ def _assumed_tp(hardware: Hardware, heads: int) -> int:
     return size
 
 
+DOES_NOT_START = "this build does not start: priced as if its cards held the load"
+DOES_NOT_FIT = "this build does not fit: priced as if its cards had the memory"
+
+
+def supposed_serving(scenario: Scenario, layout: Layout, memory: Memory) -> Serving:
+    """The speed that an engine which does not start would have if its cards held the load asked.
+
+    What a link costs depends on the messages and the step around them, not on whether the weights find room.
+    """
+    users = max(1, scenario.workload.concurrency)
+    return serving_speed(scenario, layout, replace(memory, max_concurrency=float(users), users_that_fit=users))
+
+
 def fabric_table(
-    scenario: Scenario, layout: Layout, serving: Serving | None, training: Training | None
+    scenario: Scenario,
+    layout: Layout,
+    serving: Serving | None,
+    training: Training | None,
+    memory: Memory | None = None,
 ) -> tuple[FabricRow, ...]:
     """One row a link, widest first by its one-way bandwidth; no row for a build of one GPU.
 
@@ -111,15 +112,18 @@ def fabric_table(
     user or a step waits for: both, as users mix them, since the prompts of the others pass between one's own tokens;
     in training what does not hide. relative_speed: of the layout in use with that link in its place, against the best
     link of the table. A layout that sends nothing is priced as parallelism over the node instead, and each row says so
-    in `assumed`.
+    in `assumed`. memory: of the layout; with it a build that does not start, or a run that does not fit, is priced too,
+    as if it did, and says so in `assumed`.
     """
     if scenario.hardware.gpus <= 1:
         return ()
     if serving is not None:
         return _serving_rows(scenario, layout, serving)
     if training is not None:
-        return _training_rows(scenario, layout)
-    return ()
+        return _training_rows(scenario, layout, "" if memory is None or memory.fits else DOES_NOT_FIT)
+    if memory is None or not scenario.workload.is_inference:
+        return ()
+    return _serving_rows(scenario, layout, supposed_serving(scenario, layout, memory), DOES_NOT_START)
 
 
 @lru_cache(maxsize=256)
@@ -299,7 +303,8 @@ def serving_waits(board: Board, t: ServingTerms) -> Waits:
     return Waits(seconds, prefill, waits)
 
 
-def _serving_rows(scenario: Scenario, layout: Layout, serving: Serving) -> tuple[FabricRow, ...]:
+def _serving_rows(scenario: Scenario, layout: Layout, serving: Serving, short: str = "") -> tuple[FabricRow, ...]:
+    """short: what to say of a build that lacks the memory."""
     board = board_of(scenario)
     t = serving_terms(scenario, layout, serving)
     seconds, prefill, waits = serving_waits(board, t)
@@ -310,7 +315,9 @@ def _serving_rows(scenario: Scenario, layout: Layout, serving: Serving) -> tuple
     pp_relative = _across(board, t, t.base_pp_s, 1.0, t.pp, t.pp_prompt, t.groups)
     shares = [value / (t.base_s + value) for value in waits]
     # replicas share no traffic: a router sends them text
-    return _rows(board, scenario, seconds, prefill, shares, main, tp_relative, pp_relative, None, t.assumed)
+    return _rows(
+        board, scenario, seconds, prefill, shares, main, tp_relative, pp_relative, None, _both(short, t.assumed)
+    )
 
 
 def inside_family(hardware: Hardware, link: Link) -> str:
@@ -425,7 +432,11 @@ def training_waits(board: Board, t: TrainingTerms) -> Waits:
     return Waits(seconds, [0.0] * len(seconds), waits)
 
 
-def _training_rows(scenario: Scenario, layout: Layout) -> tuple[FabricRow, ...]:
+def _both(*notes: str) -> str:
+    return "; ".join(note for note in notes if note)
+
+
+def _training_rows(scenario: Scenario, layout: Layout, short: str = "") -> tuple[FabricRow, ...]:
     board = board_of(scenario)
     t = training_terms(scenario, layout)
     seconds, prefill, waits = training_waits(board, t)
@@ -437,7 +448,8 @@ def _training_rows(scenario: Scenario, layout: Layout) -> tuple[FabricRow, ...]:
     dp_relative = _relative(base, list(map(waited, none, none, none, dp)))
     shares = [value / (base + value) for value in waits]
     main = _relative(base, waits)
-    return _rows(board, scenario, seconds, prefill, shares, main, tp_relative, pp_relative, dp_relative, t.assumed)
+    assumed = _both(short, t.assumed)
+    return _rows(board, scenario, seconds, prefill, shares, main, tp_relative, pp_relative, dp_relative, assumed)
 
 
 def waits_by_link(scenario: Scenario, terms: ServingTerms | TrainingTerms) -> dict[str, float]:
@@ -488,6 +500,7 @@ def _rows(
                 link.peak_gb_s_unidir,
                 fixed.bandwidth_note,
                 fixed.latency_us,
+                fixed.startup_us,
                 seconds[i],
                 prefill[i],
                 shares[i],
@@ -505,11 +518,6 @@ def _rows(
             )
         )
     return tuple(rows)
-
-
-def headline_links(rows: Sequence[FabricRow]) -> tuple[FabricRow, ...]:
-    """The rows that a small screen shows, in their order: one link of each kind, and whatever is in use."""
-    return tuple(row for row in rows if row.in_use or row.link in HEADLINE_LINKS)
 
 
 def article_links(rows: Sequence[FabricRow]) -> tuple[FabricRow, ...]:

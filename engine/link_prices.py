@@ -20,7 +20,8 @@ class Row:
 
     link: Link
     bandwidth_note: str
-    latency_us: float
+    latency_us: float | None  # the link's own, where somebody states it
+    startup_us: float  # what the smallest message takes from one GPU to another
     kind: FigureKind
     inside: bool
 
@@ -142,10 +143,8 @@ def _note(link: Link) -> str:
 
 def _fixed(link: Link) -> Row:
     inside = link.scope == "intra-node"
-    latency = link.latency_us
-    if latency is None:
-        latency = 1e6 * curve("send_recv", 2, 2 if inside else 1, link, link).latency_s
-    return Row(link, _note(link), latency, evidence_kind(link), inside)
+    startup = 1e6 * curve("send_recv", 2, 2 if inside else 1, link, link).latency_s
+    return Row(link, _note(link), link.latency_us, startup, evidence_kind(link), inside)
 
 
 def _with_cards(fixed: Row, hardware: Hardware) -> Row:

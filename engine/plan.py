@@ -28,7 +28,7 @@ _FREE = LayoutChoice()
 _NO_MONEY = Money()
 NOTABLE_GAIN = 1.05  # below this two layouts are said to be about as fast
 KEEPS_BATCH = "keeps the global batch, which more replicas outgrow"
-NOTHING_FITS = "least over the card; nothing fits"
+NOTHING_FITS = "no layout fits; this one is over by least"
 MOST_USERS = "about the most users of those that start, on the fewest GPUs a replica"
 ABOUT_THE_MOST = 0.8
 """Of the most users that any layout of an overloaded build holds: smaller replicas that hold so many answer more of them,

@@ -50,7 +50,7 @@ def size(scenario: Scenario) -> Sizing:
         power=draw,
         answer=outcome(chosen, verdict, money, draw),
         resolved=resolved(chosen),
-        fabric=partial(fabric_table, scenario, chosen.layout, chosen.serving, chosen.training),
+        fabric=partial(fabric_table, scenario, chosen.layout, chosen.serving, chosen.training, chosen.memory),
         scaling=partial(scaling_table, scenario, chosen.layout),
     )
 

@@ -17,6 +17,7 @@ FigureKind = Literal["counted", "measured", "fitted", "data sheet", "rule of thu
 FINE_FROM = 0.85
 """Of the best link's speed: what costs at most 15 %, as the articles accept (`engine.fabric.OPTIMAL_FROM`)."""
 FabricWord = Literal["in-box", "optimal", "viable", "painful", "unusable"]
+FabricQuality = Literal["fine", "viable", "painful", "unusable"]
 Answer = Literal["one-gpu", "one-node", "one-node-int4", "replicas", "multi-node", "frontier", "does-not-fit"]
 Severity = Literal["error", "warning", "info"]
 Status = Literal["runs", "slow", "misses", "overloaded", "does-not-fit"]
@@ -391,7 +392,8 @@ class FabricRow(NamedTuple):
     scope: Literal["intra-node", "inter-node"]
     bandwidth_gb_s: float  # one way
     bandwidth_note: str  # "900 GB/s both ways" where a vendor prints that
-    latency_us: float
+    latency_us: float | None  # the link's own, of one transfer; None where nobody states it
+    startup_us: float  # of the smallest message through the collectives library, fitted where measured
     seconds: float
     prefill_seconds: float
     share: float
@@ -405,7 +407,7 @@ class FabricRow(NamedTuple):
     word_tp: FabricWord | None = None
     word_pp: FabricWord | None = None
     word_dp: FabricWord | None = None
-    assumed: str = ""  # set where the layout sends nothing and another one is priced instead
+    assumed: str = ""  # set where another layout is priced, since this one sends nothing, or more memory than there is
 
     @property
     def place(self) -> str:
@@ -413,11 +415,35 @@ class FabricRow(NamedTuple):
         return "in the box" if self.scope == "intra-node" else "between boxes"
 
     @property
-    def quality(self) -> str:
+    def quality(self) -> FabricQuality:
         """What the link leaves of the speed, wherever it is: `fine`, `viable`, `painful` or `unusable`."""
-        if self.word == "in-box":
-            return "fine" if self.relative_speed >= FINE_FROM else "viable"
-        return "fine" if self.word == "optimal" else self.word
+        return _quality(self.word, self.relative_speed)
+
+    @property
+    def quality_tp(self) -> FabricQuality | None:
+        """The same with TP across this link."""
+        return _of_dimension(self.word_tp, self.relative_speed_tp)
+
+    @property
+    def quality_pp(self) -> FabricQuality | None:
+        """The same with PP across this link."""
+        return _of_dimension(self.word_pp, self.relative_speed_pp)
+
+    @property
+    def quality_dp(self) -> FabricQuality | None:
+        """The same with DP across this link."""
+        return _of_dimension(self.word_dp, self.relative_speed_dp)
+
+
+def _quality(word: FabricWord, relative_speed: float) -> FabricQuality:
+    """The quality alone of a word that also says where the link is."""
+    if word == "in-box":
+        return "fine" if relative_speed >= FINE_FROM else "viable"
+    return "fine" if word == "optimal" else word
+
+
+def _of_dimension(word: FabricWord | None, relative_speed: float | None) -> FabricQuality | None:
+    return None if word is None or relative_speed is None else _quality(word, relative_speed)
 
 
 class ScalingRow(NamedTuple):

@@ -456,7 +456,7 @@ def _evidence(found: Attempt) -> tuple[Evidence, ...]:
         if found.plan.scenario.workload.requests_per_s is not None:
             most = f"{digits(serving.best_requests_per_s)} requests/s"
             lines.append(Evidence("at the best load", most, "fitted"))
-    if training is not None:
+    if training is not None and memory.fits:
         run = (
             f"{duration(training.days * SECONDS_PER_DAY)}, {100 * training.efficiency:.0f} % of one GPU's speed per GPU"
         )

@@ -461,7 +461,12 @@ def figure_ids(sizing: Sizing) -> tuple[str, ...]:
         ]
         names = [name for name in training_speed.FIGURES if name != "cost_usd" or sizing.training.cost_usd is not None]
         found += [f"training.{name}" for name in names]
-    found += [f"fabric.{row.link}.{name}" for row in sizing.fabric for name in fabric.FIGURES]
+    found += [
+        f"fabric.{row.link}.{name}"
+        for row in sizing.fabric
+        for name in fabric.FIGURES
+        if name != "latency_us" or row.latency_us is not None
+    ]
     found += [f"scaling.{index}" for index in range(len(sizing.scaling))]
     found += _shares(sizing)
     if inference:

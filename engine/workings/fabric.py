@@ -15,6 +15,7 @@ from engine.fabric import (
     price_in_place,
     samples_on,
     serving_terms,
+    supposed_serving,
     training_terms,
     waits_by_link,
 )
@@ -52,6 +53,8 @@ def _terms(case: Case) -> ServingTerms | TrainingTerms:
         return serving_terms(plan.scenario, case.layout, plan.serving)
     if plan.training is not None:
         return training_terms(plan.scenario, case.layout)
+    if plan.scenario.workload.is_inference:
+        return serving_terms(plan.scenario, case.layout, supposed_serving(plan.scenario, case.layout, plan.memory))
     raise KeyError("fabric")
 
 
@@ -364,20 +367,34 @@ def _bandwidth(case: Case, link: str) -> Working:
 
 def _latency(case: Case, link: str) -> Working:
     sheet, row, known = Sheet(), _row(case, link), _link(case, link)
-    if known.latency_us is not None:
-        kind: FigureKind = "data sheet"
-        source = known.source or "catalog"
-    else:
-        kind, source = row.kind, "smallest message of engine.collectives over this link, since nobody states it"
-    expression = sheet.put("latency", row.latency_us, "µs", source, kind)
+    if row.latency_us is None:
+        raise KeyError(f"fabric.{link}.latency_us")
+    source = known.source or "catalog"
+    expression = sheet.put("latency", row.latency_us, "µs", source, "data sheet")
     return sheet.working(
         f"fabric.{link}.latency_us",
         f"Latency of {row.name}",
         row.latency_us,
         "µs",
-        "of one message",
+        "of the link itself, as stated; what a message takes to start is its start-up",
         expression,
-        kind,
+        "data sheet",
+        source,
+    )
+
+
+def _startup(case: Case, link: str) -> Working:
+    sheet, row = Sheet(), _row(case, link)
+    source = "smallest message from one GPU to another over this link: engine.collectives"
+    expression = sheet.put("startup", row.startup_us, "µs", source, row.kind)
+    return sheet.working(
+        f"fabric.{link}.startup_us",
+        f"Start-up of a message over {row.name}",
+        row.startup_us,
+        "µs",
+        "launch, protocol and latency of the smallest message, whatever it carries",
+        expression,
+        row.kind,
         source,
     )
 
@@ -400,6 +417,7 @@ FIGURES: dict[str, Callable[[Case, str], Working]] = {
     "relative_speed_dp": _across("dp"),
     "bandwidth_gb_s": _bandwidth,
     "latency_us": _latency,
+    "startup_us": _startup,
     "wait_s": _wait,
 }
 """By the name of the field of `FabricRow`; wait_s is what the share and the speed left are worked out from."""

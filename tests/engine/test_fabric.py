@@ -13,18 +13,19 @@ from hypothesis import strategies as st
 import catalog
 from engine.articles import LINK_OF_PATH, article_penalty, path_claim, path_table
 from engine.fabric import (
-    HEADLINE_LINKS,
+    ARTICLE_LINKS,
     OPTIMAL_FROM,
     PAINFUL_FROM,
     VIABLE_FROM,
+    article_links,
     fabric_drop,
     fabric_table,
     fabric_word,
-    headline_links,
 )
 from engine.scenario import LayoutChoice, Scenario
 from engine.size import size
 from engine.sizing import FabricRow, Sizing
+from engine.workings import working
 from tests.accuracy.harness import REFERENCE
 from tests.engine.builds import build
 
@@ -134,10 +135,60 @@ def test_replicas_show_what_tensor_parallelism_would_pay() -> None:
     assert by_id(sizing)["eth-1-tcp"].word == "unusable"
 
 
-def test_headlines_fit_a_small_screen(tensor: Sizing) -> None:
-    headlines = headline_links(tensor.fabric)
-    assert {row.link for row in headlines} == {*HEADLINE_LINKS, tensor.scenario.hardware.intra_link.id}
-    assert list(headlines) == [row for row in tensor.fabric if row in headlines]
+def test_the_usual_links_are_those_in_use_and_the_articles_six(tensor: Sizing, training: Sizing) -> None:
+    for sizing in (tensor, training):
+        usual = article_links(sizing.fabric)
+        used = {row.link for row in sizing.fabric if row.in_use}
+        assert {row.link for row in usual} == {*ARTICLE_LINKS, *used}
+        assert list(usual) == [row for row in sizing.fabric if row in usual]
+
+
+def test_quality_and_place_are_two_words(tensor: Sizing, training: Sizing) -> None:
+    for row in (*tensor.fabric, *training.fabric):
+        assert row.place in ("in the box", "between boxes")
+        for kept, quality in (
+            (row.relative_speed, row.quality),
+            (row.relative_speed_tp, row.quality_tp),
+            (row.relative_speed_pp, row.quality_pp),
+            (row.relative_speed_dp, row.quality_dp),
+        ):
+            assert kept is not None
+            bounds = (("fine", OPTIMAL_FROM), ("viable", VIABLE_FROM), ("painful", PAINFUL_FROM), ("unusable", 0.0))
+            assert quality == next(word for word, least in bounds if kept >= least)
+
+
+def test_latency_is_as_stated_beside_the_start_up_of_a_message(tensor: Sizing) -> None:
+    rows, links = by_id(tensor), {link.id: link for link in tensor.scenario.facts.links}
+    for row in tensor.fabric:
+        assert row.latency_us == links[row.link].latency_us
+        assert row.startup_us > 0.0
+    assert rows["nvlink-4"].latency_us is None
+    assert rows["pcie5-switch"].latency_us == pytest.approx(0.45)
+    # a message over PCIe starts through the same library as one over NVLink: microseconds, not the wire's half
+    assert rows["pcie5-switch"].startup_us == pytest.approx(rows["nvlink-4"].startup_us, rel=0.5)
+
+
+@pytest.mark.parametrize(
+    ("short", "room"),
+    [
+        (build("llama-3.1-405b", "bf16", "h100-sxm", 8), build("llama-3.1-405b", "bf16", "b300-sxm", 8)),
+        (
+            build("llama-3.1-70b", "bf16", "h100-sxm", 8, kind="full-finetune"),
+            build("llama-3.1-70b", "bf16", "h200-sxm", 8, 2, kind="full-finetune"),
+        ),
+    ],
+    ids=["does not start", "does not fit"],
+)
+def test_a_build_without_the_memory_still_has_its_cliff(short: Scenario, room: Scenario) -> None:
+    lacking, having = size(short), size(room)
+    assert lacking.answer.status == "does-not-fit"
+    assert having.answer.status != "does-not-fit"
+    rows = by_id(lacking)
+    assert all("as if its cards" in row.assumed for row in rows.values())
+    assert not any("as if its cards" in row.assumed for row in having.fabric)
+    assert rows["eth-1-tcp"].relative_speed < rows["eth-25-tcp"].relative_speed < rows["ib-ndr"].relative_speed
+    for figure in ("seconds", "share", "relative_speed", "relative_speed_tp", "relative_speed_pp"):
+        working(lacking, f"fabric.ib-hdr.{figure}")
 
 
 @given(st.floats(0.0, 1.0), st.floats(0.0, 1.0), st.booleans())
