@@ -71,6 +71,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("unpin", ("u",), "Unpin", "Compare: forget the chosen pinned build", "results", EDIT),
     Command("sweep_input", ("c",), "Change", "What if: sweep the next input", "results", VIEW),
     Command("sweep_figure", ("f",), "Figure", "What if: show the next figure", "results", VIEW),
+    Command("every_link", ("m",), "Links", "Fabric: all links of the catalog, or the usual ones", "results", VIEW),
     Command("limits", ("w",), "Within", "Builds: the limits they must stay within", "results", EDIT),
     Command("stop_search", ("x",), "Stop", "Builds: stop the search, or search again", "results", VIEW),
     Command("inputs", ("escape",), "Inputs", "Back to the inputs", "results", MOVE, palette=False),
@@ -87,6 +88,7 @@ LETTERS: dict[str, str] = {
 FOOTER_INPUTS = ("help", "switch", "palette", "undo", "save", "open", "quit")
 FOOTER_RESULTS = ("help", "switch", "working", "apply", "next_page", "palette", "quit")
 FOOTER_PAGES: dict[str, tuple[tuple[str, ...], dict[str, str]]] = {
+    "Fabric": (("help", "switch", "working", "every_link", "next_page", "palette", "quit"), {}),
     "Builds": (("help", "switch", "working", "apply", "limits", "palette", "quit"), {"working": "Open"}),
     "Compare": (("help", "switch", "pin", "swap_pin", "unpin", "palette", "quit"), {}),
     "What if": (("help", "switch", "working", "sweep_input", "sweep_figure", "palette", "quit"), {"working": "Take"}),

@@ -149,7 +149,10 @@ def _data(sizing: Sizing, found: Advice) -> dict[str, Any]:
         if sizing.serving.days is not None:
             data["serving"] |= _corpus_data(scenario)
     if sizing.training is not None:
-        data["training"] = _fields(sizing.training)
+        data["training"] = _fields(sizing.training) | {"supposed": not memory.fits}
+        if not memory.fits:  # its step is that of cards with the memory, but no run comes of it
+            data["training"] |= dict.fromkeys(("days", "days_interval", "gpu_hours", "cost_usd", "meets_deadline"))
+            data["memory"]["nvidia_smi_bytes"] = data["cost"]["run_usd"] = None
     return data
 
 
@@ -223,7 +226,7 @@ def _fields(record: Any) -> dict[str, Any]:
 
 
 _WORKED_OUT: dict[type, tuple[str, ...]] = {
-    FabricRow: ("place", "quality"),
+    FabricRow: ("place", "quality", "quality_tp", "quality_pp", "quality_dp"),
     MemoryGroup: ("used_bytes", "over_bytes", "available_bytes"),
     PriceLine: ("usd",),
     Training: ("bubble_s", "hidden_communication_s", "exposed_share", "tokens_per_day", "days_interval"),
@@ -650,32 +653,52 @@ def _fabric(rows: Sequence[FabricRow]) -> Iterator[Block]:
     yield Heading("The fabric cliff")
     assumed = next((row.assumed for row in rows if row.assumed), "")
     if assumed:
-        yield Paragraph(assumed)
+        yield Paragraph(f"{assumed[:1].upper()}{assumed[1:]}.")
     yield Paragraph(
-        "This layout with each link in its place. time: all collectives of a token or step, hidden or not; share, left: "
-        "what is waited for. GB/s are one way: what a maker prints both ways is halved. * in use; "
-        "m measured, f fitted, d data sheet. TP, PP, DP: speed left with that across the link."
+        "This layout with each link in its place. time: all collectives of a token or step, hidden or not; lost, kept: "
+        "what is waited for. latency: the link's own, where stated, us; "
+        "start: start-up of the smallest message, us. GB/s are one way: what a maker prints both ways is halved. * in use; m "
+        "measured, f fitted, d data sheet."
     )
-    table = tuple(
-        (
-            row.link + (" *" if row.in_use else ""),
-            words.digits(row.bandwidth_gb_s),
-            words.seconds(row.seconds),
-            words.percent(row.share),
-            words.percent(row.relative_speed),
-            row.word,
-            *(
-                "" if value is None else words.percent(value)
-                for value in (row.relative_speed_tp, row.relative_speed_pp, row.relative_speed_dp)
-            ),
-            row.kind[:1],
-            words.digits(row.latency_us, 2),
-            row.bandwidth_note,
+    for place in ("in the box", "between boxes"):
+        yield Heading(f"Links {place}", 3)
+        yield Table(
+            ("link", "GB/s", "latency", "start", "time", "lost", "kept", "", "", ""),
+            tuple(_fabric_row(row) for row in rows if row.place == place),
+            left=(0, 7, 8, 9),
+            markdown_only=(9,),
         )
-        for row in rows
+    yield Heading("Speed kept if TP, PP or DP crossed the link instead", 3)
+    yield Table(
+        ("link", "TP", "", "PP", "", "DP", "", "place"),
+        tuple(_across_row(row) for row in rows),
+        left=(0, 2, 4, 6, 7),
     )
-    head = ("link", "GB/s", "time", "share", "left", "", "TP", "PP", "DP", "", "latency, us", "")
-    yield Table(head, table, left=(0, 5, 9, 11), markdown_only=(10, 11))
+
+
+def _fabric_row(row: FabricRow) -> tuple[str, ...]:
+    return (
+        row.link + (" *" if row.in_use else ""),
+        words.digits(row.bandwidth_gb_s),
+        "-" if row.latency_us is None else words.digits(row.latency_us, 2),
+        words.digits(row.startup_us, 2),
+        words.seconds(row.seconds),
+        words.percent(row.share),
+        words.percent(row.relative_speed),
+        row.quality,
+        row.kind[:1],
+        row.bandwidth_note,
+    )
+
+
+def _across_row(row: FabricRow) -> tuple[str, ...]:
+    across = (
+        (row.relative_speed_tp, row.quality_tp),
+        (row.relative_speed_pp, row.quality_pp),
+        (row.relative_speed_dp, row.quality_dp),
+    )
+    told = [text for kept, quality in across for text in ("" if kept is None else words.percent(kept), quality or "")]
+    return (row.link + (" *" if row.in_use else ""), *told, row.place)
 
 
 def _scaling(sizing: Sizing) -> Iterator[Block]:
@@ -771,12 +794,18 @@ def _prospects(sizing: Sizing) -> Iterator[Block]:
     rows = tuple(
         (
             f"{point.gpus:,}" + (" *" if point.gpus == sizing.scenario.hardware.gpus else ""),
-            words.days(point.days),
-            _usd(point.cost_usd),
-            words.percent(point.efficiency),
-            "" if point.gpus == 1 else words.percent(point.marginal),
-            "" if point.fits else "does not hold the training",
-            words.rate(point.gpu_hours),
+            *(
+                (
+                    words.days(point.days),
+                    _usd(point.cost_usd),
+                    words.percent(point.efficiency),
+                    "" if point.gpus == 1 else words.percent(point.marginal),
+                    "",
+                    words.rate(point.gpu_hours),
+                )
+                if point.fits
+                else ("-", "-", "-", "-", "does not hold the training", "-")
+            ),
         )
         for point in found.curve.points
     )
@@ -824,14 +853,16 @@ def _cost(sizing: Sizing) -> Iterator[Block]:
     if sizing.scenario.workload.is_inference:
         rows.append(("a million tokens", _usd(cost.usd_per_million_tokens)))
         rows.append(("the same from an API", _noted(_usd(cost.api_usd_per_million_tokens), cost.api_note)))
-    else:
+    elif sizing.memory.fits:
         rows.append(("rent of the run", _usd(cost.run_usd)))
     never = "no saving against rent" if cost.buy_usd is not None and cost.rent_usd_per_month is not None else UNKNOWN
-    rows.append(("buying pays after", words.pays_after(cost) or never))
+    if sizing.answer.status != "does-not-fit":
+        rows.append(("buying pays after", words.pays_after(cost) or never))
     if cost.checkpoint_bytes:
         rows.append(("a checkpoint", f"{words.size(cost.checkpoint_bytes)} of storage"))
     yield Table(("", ""), tuple(rows), left=(0, 1), wrapped=1)
-    yield from _over_time(sizing)
+    if sizing.training is None or sizing.memory.fits:
+        yield from _over_time(sizing)
     if cost.lines:
         yield Paragraph("Bill:")
         yield Bullets(tuple((_price_words(line), ()) for line in cost.lines))

@@ -218,6 +218,7 @@ class Studies:
     search: Search = dataclasses.field(default_factory=Search)
     sweep: Sweep = dataclasses.field(default_factory=Sweep)
     growth: Growth = dataclasses.field(default_factory=Growth)
+    every_link: bool = False  # whether the Fabric page shows all links of the catalog
     _sized: dict[Scenario, Sizing | None] = dataclasses.field(default_factory=dict)
 
     @property

@@ -10,6 +10,7 @@ import pytest
 
 from catalog import build_scenario
 from engine.change import change
+from engine.fabric import article_links
 from engine.scenario import Scenario, Workload
 from engine.size import size
 from tests.tui.builds import BUILDS, CHAT
@@ -89,10 +90,24 @@ def test_the_fabric_page_leads_with_the_layout_in_use() -> None:
         text = "\n".join(rows)
         assert text.index("this layout on each link") < text.index("CROSSED IT INSTEAD")
         assert max(map(len, rows)) <= width
-        slow = next(row for row in rows if row.lstrip().startswith("eth-1-tcp"))
-        assert slow.split()[-2:] == ["boxes", "painful"]
-        near = next(row for row in rows if row.lstrip().startswith("pcie5-switch"))
-        assert near.split()[-3:] == ["in", "box", "viable"]
-    rows_of = {row.link: row for row in sizing.fabric}
-    assert (rows_of["pcie5-switch"].word, rows_of["pcie5-switch"].quality) == ("in-box", "viable")
-    assert rows_of["eth-25-tcp"].place == "between boxes"
+        inside, between = rows.index(" in the box"), rows.index(" between boxes")
+        near = next(at for at, row in enumerate(rows) if row.lstrip().startswith("pcie5-switch"))
+        far = next(at for at, row in enumerate(rows) if row.lstrip().startswith("eth-25-tcp"))
+        assert inside < near < between < far
+        assert (rows[near].split()[-1], rows[far].split()[-1]) == ("viable", "fine")
+        for word in ("in-box", "optimal", "intra-node"):
+            assert word not in text
+
+
+async def test_all_links_are_shown_on_demand() -> None:
+    sizing = size(ASKED["R1 on two nodes"]())
+    more = len(sizing.fabric) - len(article_links(sizing.fabric))
+    async with running(app_of(sizing.scenario), 80, 24) as app:
+        await app.press("ctrl+t", "5")
+        assert f"{more} more links of the catalog" in app.text("#results")
+        assert "slingshot-11" not in app.text("#results")
+        assert "m Links" in app.text("#footer")
+        await app.press("m")
+        assert all(row.link in app.text("#results") for row in sizing.fabric)
+        await app.click("#results", f"{more} links beside the usual ones")
+        assert "slingshot-11" not in app.text("#results")

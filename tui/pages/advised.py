@@ -5,18 +5,21 @@ from __future__ import annotations
 from engine.advice import Cure
 from engine.advice import line as line_of
 from engine.sizing import Sizing
-from tui.doc import Line, Span, flow, line
+from tui.doc import Line, Span, flow, line, shorten
 from tui.pages.look import Look, spans_of
 
 
-def cures(sizing: Sizing, look: Look) -> list[list[Line]]:
-    """What was found to do about this build, each with the action that does exactly that; while it is looked for, that."""
+def cures(sizing: Sizing, look: Look, brief: bool = False) -> list[list[Line]]:
+    """What was found to do about this build, each with the action that does exactly that; while it is looked for, that.
+
+    brief: each on one line, cut where it must be.
+    """
     if look.studies is None:
         return []
     found = look.studies.counsel.of(sizing.scenario)
     if found is None:
         return [[line((" Looking for what to do", "dim"))]]
-    return [_cure_lines(cure, number, look) for number, cure in enumerate(found.offered)]
+    return [_cure_lines(cure, number, look, brief) for number, cure in enumerate(found.offered)]
 
 
 def elsewhere(sizing: Sizing, look: Look) -> list[Line]:
@@ -27,11 +30,16 @@ def elsewhere(sizing: Sizing, look: Look) -> list[Line]:
     return flow([Span("   "), *spans_of(("or ", *found.api), "dim")], look.width, "   ")
 
 
-def _cure_lines(cure: Cure, number: int, look: Look) -> list[Line]:
+def _cure_lines(cure: Cure, number: int, look: Look, brief: bool) -> list[Line]:
     action = f"cure:{number}"
     tag = f"{look.glyphs.arrow} "
     words = [span if span.action else span._replace(action=action) for span in spans_of(line_of(cure), "link")]
     words = [span._replace(text=look.glyphs.text(span.text)) for span in words]
+    if brief:
+        text, room = "".join(span.text for span in words), look.width - 1 - len(tag) - len("  apply")
+        if len(text) > room:
+            words = [Span(shorten(text, room, look.glyphs.ellipsis), "link", action)]
+        return [(Span(" "), Span(tag, "key", action), *words, Span("  apply", "key", action))]
     lines = flow([Span(" "), Span(tag, "key", action), *words], look.width - 8, " " * (1 + len(tag)))
     lines[-1] = (*lines[-1], Span("  apply", "key", action))
     return lines

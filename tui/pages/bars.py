@@ -203,6 +203,10 @@ def legend(sizing: Sizing, width: int, glyphs: Glyphs, before: Sizing | None = N
     lines.append(row(glyphs.free, "free", "free", "available_bytes", free, share(free)))
     if any(kept):
         lines.append(row(glyphs.reserved, "reserved", "kept back", "reserved_bytes", kept, share(kept)))
+    if any(span.style == "delta" and span.text for made in lines for span in made):
+        lines.append(
+            line((f" + and - are GiB of {'the GPU' if memory.worst.gpus == 1 else 'a GPU'} by this edit", "delta"))
+        )
     return lines
 
 

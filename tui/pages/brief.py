@@ -53,15 +53,17 @@ def memory(sizing: Sizing, look: Look) -> list[Line]:
     changed = _changed(sizing, look.before)
     if changed and width_of(load) + len(changed) <= look.width:
         load = [*load, Span(changed, "delta")]
-    return [*lines, tuple(load)]
+    return [*lines, tuple(load)] if load else lines
 
 
 def _load(sizing: Sizing) -> list[Span]:
-    """What of the load the memory holds, in a line."""
+    """What of the load the memory holds, in a line; empty where the bar has said that it holds none."""
     facts, work = sizing.memory, sizing.scenario.workload
+    if sizing.answer.status == "does-not-fit":
+        return []
     if work.is_inference:
         short = facts.users_that_fit < work.concurrency
-        plural = "s" * (facts.users_that_fit != 1)
+        plural = "s" * (facts.users_that_fit > 1)
         return [
             Span(" Room for "),
             Span(
@@ -72,8 +74,6 @@ def _load(sizing: Sizing) -> list[Span]:
             Span(", asked "),
             _figure(count(work.concurrency), "load.concurrency"),
         ]
-    if not facts.largest_micro_batch:
-        return [Span(" No micro-batch fits as entered", "bad")]
     spans = [Span(" Fits micro-batches of "), _figure(count(facts.largest_micro_batch), "memory.largest_micro_batch")]
     if facts.longest_sequence_tokens:
         length = count(facts.longest_sequence_tokens)
@@ -137,8 +137,8 @@ def price(sizing: Sizing, look: Look) -> list[Line]:
     return _labelled("PRICE", told, look, f" {look.glyphs.dot} ")
 
 
-def fabric(sizing: Sizing, look: Look) -> list[Line]:
-    """The layout in use, its links, and what is lost on them."""
+def fabric(sizing: Sizing, look: Look, here: bool = False) -> list[Line]:
+    """The layout in use, its links, and what is lost on them. here: on its page, which need not be named."""
     hardware, layout = sizing.scenario.hardware, sizing.layout
     if hardware.gpus == 1:
         return _labelled("FABRIC", [[Span("nothing crosses a link", "dim")]], look)
@@ -146,7 +146,8 @@ def fabric(sizing: Sizing, look: Look) -> list[Line]:
     links += [hardware.inter_link.id] if hardware.nodes > 1 else []
     units = [[Span(layout_words(layout))], [Span(f"on {' and '.join(links)}")]]
     if sizing.answer.status == "does-not-fit":
-        units.append([Span("what each link would cost is on its page", "dim")])
+        if not here:
+            units.append([Span("each link: page 5", "dim")])
     elif sizing.serving is not None:
         share = _figure(percent(sizing.serving.communication_share), "serving.communication_share")
         units.append([share, Span(" of the time lost")])

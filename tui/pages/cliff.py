@@ -1,17 +1,16 @@
-"""The Fabric page: what leaving the box costs, each link's times, and what TP, PP and DP across it leave of the speed."""
+"""The Fabric page: what each link takes of this layout's speed, what TP, PP and DP across it would, and the drop."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from engine.fabric import fabric_drop, headline_links
-from engine.sizing import FabricRow, FabricWord, Sizing
+from engine.fabric import article_links, fabric_drop
+from engine.sizing import FabricQuality, FabricRow, Sizing
 from tui.doc import BLANK, Line, Span, flow, heading, line, paragraphs, shorten
 from tui.pages import brief
-from tui.pages.look import FABRIC_STYLE, Look
-from tui.pages.sections import fabric
+from tui.pages.look import QUALITY_STYLE, Look
 from tui.pages.words import digits, percent, seconds
 
 DECADES = (-1.0, 3.0)  # the log scale of bandwidths: 0.1 to 1,000 GB/s, from 1 GbE to NVLink 5
@@ -26,21 +25,21 @@ def drop(sizing: Sizing, look: Look) -> list[Line]:
     found = fabric_drop(sizing.fabric, hardware.intra_link.id, hardware.inter_link.id)
     if found is None:
         return []
-    pair = (("in the box", found.in_box), ("between nodes", found.between))
-    word = max(len(row.word) for _, row in pair)
+    pair = (("in the box", found.in_box), ("between boxes", found.between))
+    word = max(len(row.quality) for _, row in pair)
     names = [shorten(row.link, 16, look.glyphs.ellipsis) for _, row in pair]
     name = max(len(text) for text in names)
-    room = look.width - len(" between nodes ") - name - len(" 1,800 GB/s ") - len(" 100 % ") - word - 1
+    room = look.width - len(" between boxes ") - name - len(" 1,800 GB/s ") - len(" 100 % ") - word - 1
     if room < LEAST_DROP:
-        pair = (("in box", found.in_box), ("nodes", found.between))
-        room += len("between nodes") - len("in box")
+        pair = (("in box", found.in_box), ("boxes", found.between))
+        room += len("between boxes") - len("in box")
     where_width = max(len(where) for where, _ in pair)
     room = room if room >= LEAST_DROP else 0
     top = max(row.bandwidth_gb_s for _, row in pair)
-    lines = [heading("LEAVING THE BOX", look.width, look.glyphs.rule, "bandwidth one way, speed left")]
+    lines = [heading("LEAVING THE BOX", look.width, look.glyphs.rule, "bandwidth one way, speed kept")]
     for (where, row), text in zip(pair, names, strict=True):
         cells = max(1, round(row.bandwidth_gb_s / top * room)) if room else 0
-        style = FABRIC_STYLE[row.word]
+        style = QUALITY_STYLE[row.quality]
         lines.append(
             line(
                 f" {where:<{where_width}} ",
@@ -49,7 +48,7 @@ def drop(sizing: Sizing, look: Look) -> list[Line]:
                 (look.glyphs.bar * cells, style or "accent"),
                 (look.glyphs.bar_rest * (room - cells), "rest"),
                 Span(f" {percent(row.relative_speed):>5}", "figure", f"figure:fabric.{row.link}"),
-                (f" {row.word}", style),
+                (f" {row.quality}", style),
             )
         )
     inside, outside = (f"fabric.{row.link}." for row in (found.in_box, found.between))
@@ -65,7 +64,7 @@ def drop(sizing: Sizing, look: Look) -> list[Line]:
             Span(
                 percent(found.between.relative_speed_tp or 0.0), "figure", f"{_opens(found.between)}relative_speed_tp"
             ),
-            Span(" of the speed, with PP "),
+            Span(" of the speed is kept, with PP "),
             Span(
                 percent(found.between.relative_speed_pp or 0.0), "figure", f"{_opens(found.between)}relative_speed_pp"
             ),
@@ -93,63 +92,69 @@ def _ratio(value: float) -> str:
 
 
 class Fit(NamedTuple):
-    """What the table of times has room for: the link's name, latency, prompt and bar; what is left out stands below."""
+    """What the table of times has room for: the link's name, its start, prompt and bar; what is left out stands below."""
 
     link: int
-    latency: bool
+    start: bool
     prompt: bool
     bar: int
 
 
 LEAST_BAR = 10
 WIDEST_BAR = 28
+LATENCY, STARTUP, PROMPT = 9, 9, 8  # cells of those columns
+PLACES = ("in the box", "between boxes")
 
 
 def fit(sizing: Sizing, width: int, rows: Sequence[FabricRow]) -> Fit:
-    """The columns that fit beside link, GB/s, time, share, speed left and its word."""
-    wanted = max(len(row.link) for row in rows)
-    fixed = 3 + 1 + 6 + 9 + 5 + 6 + 2 + PLACE + 1 + max(len(row.quality) for row in rows)
-    link = max(8, min(16, wanted, width - fixed))
+    """The columns that fit beside link, GB/s, time, lost, kept and the quality."""
+    fixed = 3 + 1 + 6 + 9 + 5 + 6 + 2 + max(len(row.quality) for row in rows)
+    link = max(8, min(20, max(len(row.link) for row in rows), width - fixed))
     room = width - fixed - link
-    prefill = any(row.prefill_seconds for row in rows)
-    latency = room >= LATENCY + (PROMPT if prefill else 0)
-    room -= LATENCY * latency
-    prompt = prefill and room >= PROMPT
+    start = room >= LATENCY + STARTUP
+    room -= (LATENCY + STARTUP) * start
+    prompt = any(row.prefill_seconds for row in rows) and room >= PROMPT
     room -= PROMPT * prompt
-    return Fit(link, latency, prompt, min(WIDEST_BAR, room - 1) if room > LEAST_BAR else 0)
+    return Fit(link, start, prompt, min(WIDEST_BAR, room - 1) if room > LEAST_BAR else 0)
 
 
-LATENCY, PROMPT, PLACE = 9, 8, 6  # cells of those columns
-PLACES = {"intra-node": "in box", "inter-node": "boxes"}
+def _placed(rows: Sequence[FabricRow], line_of: Callable[[FabricRow], Line]) -> list[Line]:
+    """A line for each row, those in the box under that name and those between boxes under theirs."""
+    lines: list[Line] = []
+    for place in PLACES:
+        here = [row for row in rows if row.place == place]
+        if here:
+            lines += [line((f" {place}", "title")), *map(line_of, here)]
+    return lines
 
 
 def times(sizing: Sizing, look: Look, rows: Sequence[FabricRow]) -> list[Line]:
-    """What this layout's traffic takes with each link in its place, its share, the speed left and its word; the rest as it fits."""
+    """What this layout's traffic takes with each link in its place, what is lost on it and kept of the speed."""
     inference = sizing.scenario.workload.is_inference
     unit, short = ("per token", "token") if inference else ("per step", "step")
     lines = [heading("FABRIC CLIFF", look.width, look.glyphs.rule, f"this layout on each link, {unit}")]
     has = fit(sizing, look.width, rows)
     head = f"   {'link':<{has.link}} {'GB/s':>5} "
     head += f"{_axis(has.bar)} " if has.bar else ""
-    head += f"{'latency':>{LATENCY - 1}} " if has.latency else ""
-    head += f"{short:>8} " + (f"{'prompt':>{PROMPT - 1}} " if has.prompt else "") + f"{'share':>5} {'speed':>5}  place"
+    head += _start_head() if has.start else ""
+    head += f"{short:>8} " + (f"{'prompt':>{PROMPT - 1}} " if has.prompt else "") + f"{'lost':>5} {'kept':>5}"
     lines.append(line((head, "dim")))
-    for row in rows:
-        style, word = "strong" if row.in_use else "", FABRIC_STYLE[row.word]
+
+    def cells(row: FabricRow) -> Line:
+        style, quality = "strong" if row.in_use else "", QUALITY_STYLE[row.quality]
         of = f"figure:fabric.{row.link}."
-        spans = _start(row, has.link, look)
-        spans += _log_bar(row, has.bar, look)
-        spans.append(Span(f"{_latency(sizing, row):>{LATENCY - 1}} " if has.latency else "", style, f"{of}latency_us"))
+        spans = [*_named(row, has.link, look), *_log_bar(row, has.bar, look), *(_start(row) if has.start else ())]
         spans.append(Span(f"{seconds(row.seconds):>8} ", style, f"{of}seconds"))
         if has.prompt:
             spans.append(Span(f"{seconds(row.prefill_seconds):>{PROMPT - 1}} ", style, f"{of}prefill_seconds"))
         spans.append(Span(f"{percent(row.share):>5}", style, f"{of}share"))
         spans.append(Span(f" {percent(row.relative_speed):>5}", style, f"{of}relative_speed"))
-        lines.append((*spans, Span(f"  {PLACES[row.scope]:<{PLACE}} "), Span(row.quality, word)))
-    return lines
+        return (*spans, Span(f"  {row.quality}", quality))
+
+    return lines + _placed(rows, cells)
 
 
-def _start(row: FabricRow, link: int, look: Look) -> list[Span]:
+def _named(row: FabricRow, link: int, look: Look) -> list[Span]:
     """The link's mark, name and bandwidth."""
     style, of = "strong" if row.in_use else "", f"figure:fabric.{row.link}."
     return [
@@ -159,34 +164,48 @@ def _start(row: FabricRow, link: int, look: Look) -> list[Span]:
     ]
 
 
+def _start_head() -> str:
+    return f"{'latency':>{LATENCY - 1}} {'start-up':>{STARTUP - 1}} "
+
+
+def _start(row: FabricRow) -> list[Span]:
+    """The link's own latency, where somebody states it, and what a message takes to start through the library."""
+    style, of = "strong" if row.in_use else "", f"figure:fabric.{row.link}."
+    stated = row.latency_us is not None
+    latency = Span(f"{_us(row.latency_us):>{LATENCY - 1}} ", style if stated else "dim", f"{of}latency_us" * stated)
+    return [latency, Span(f"{_us(row.startup_us):>{STARTUP - 1}} ", style, f"{of}startup_us")]
+
+
+def _us(value: float | None) -> str:
+    return "-" if value is None else f"{digits(value, 2)} µs"
+
+
 def _log_bar(row: FabricRow, bar: int, look: Look) -> list[Span]:
     if not bar:
         return []
     cells = _log_cells(row.bandwidth_gb_s, bar)
     return [
-        Span(look.glyphs.bar * cells, FABRIC_STYLE[row.word] or "accent"),
+        Span(look.glyphs.bar * cells, QUALITY_STYLE[row.quality] or "accent"),
         Span(look.glyphs.bar_rest * (bar - cells) + " ", "rest"),
     ]
 
 
 def bandwidths(sizing: Sizing, look: Look, rows: Sequence[FabricRow]) -> list[Line]:
-    """What the table of times had no room for: the bandwidths on a log scale, latency, time of a prompt."""
+    """What the table of times had no room for: the bandwidths on a log scale, latency and start-up, time of a prompt."""
     has = fit(sizing, look.width, rows)
     if has.bar:
         return []
     prompt = not has.prompt and any(row.prefill_seconds for row in rows)
-    after = (0 if has.latency else LATENCY) + (PROMPT if prompt else 0)
+    after = (0 if has.start else LATENCY + STARTUP) + (PROMPT if prompt else 0)
     bar = max(4, min(2 * WIDEST_BAR, look.width - has.link - 11 - after))
     lines = [heading("BANDWIDTH ONE WAY", look.width, look.glyphs.rule, "log scale")]
     head = f"   {'link':<{has.link}} {'GB/s':>5} {_axis(bar)} "
-    head += "" if has.latency else f"{'latency':>{LATENCY - 1}} "
+    head += "" if has.start else _start_head()
     head += f"{'prompt':>{PROMPT - 1}}" if prompt else ""
     lines.append(line((head.rstrip(), "dim")))
     for row in rows:
         style, of = "strong" if row.in_use else "", f"figure:fabric.{row.link}."
-        spans = [*_start(row, has.link, look), *_log_bar(row, bar, look)]
-        if not has.latency:
-            spans.append(Span(f"{_latency(sizing, row):>{LATENCY - 1}} ", style, f"{of}latency_us"))
+        spans = [*_named(row, has.link, look), *_log_bar(row, bar, look), *(() if has.start else _start(row))]
         if prompt:
             spans.append(Span(f"{seconds(row.prefill_seconds):>{PROMPT - 1}}", style, f"{of}prefill_seconds"))
         lines.append(tuple(spans))
@@ -195,14 +214,6 @@ def bandwidths(sizing: Sizing, look: Look, rows: Sequence[FabricRow]) -> list[Li
 
 def _gb_s(value: float) -> str:
     return digits(value, 2) if value < 10 else f"{value:,.0f}"
-
-
-def _latency(sizing: Sizing, row: FabricRow) -> str:
-    """The link's own latency as stated; after ~ the start-up of its smallest message, where nobody states one."""
-    hardware = sizing.scenario.hardware
-    links = (hardware.intra_link, hardware.inter_link, *sizing.scenario.facts.links)
-    stated = any(link.id == row.link and link.latency_us is not None for link in links)
-    return f"{'' if stated else '~'}{digits(row.latency_us, 2)} µs"
 
 
 def _log_cells(gb_s: float, bar: int) -> int:
@@ -224,8 +235,8 @@ def _axis(bar: int) -> str:
 
 def across(sizing: Sizing, look: Look, rows: Sequence[FabricRow]) -> list[Line]:
     """What is left of the speed with only TP, only PP or only DP across the link, each with its word."""
-    lines = [heading("IF TP, PP OR DP CROSSED IT INSTEAD", look.width, look.glyphs.rule, "speed left")]
-    link = min(16, max(len(row.link) for row in rows))
+    lines = [heading("IF TP, PP OR DP CROSSED IT INSTEAD", look.width, look.glyphs.rule, "speed kept")]
+    link = min(20, max(len(row.link) for row in rows))
     tight = look.width < 3 + link + 3 * 16
     margin = 1 if tight else 3
     bar = min(12, (look.width - margin - link - 1) // 3 - 17)
@@ -233,7 +244,8 @@ def across(sizing: Sizing, look: Look, rows: Sequence[FabricRow]) -> list[Line]:
     cell = 13 if tight else 16 + (bar + 1 if bar else 0)
     heads = "".join(f"{f'{name} across':<{cell}}" for name in ("TP", "PP", "DP"))
     lines.append(line((f"{'':<{margin}}{'link':<{link}} {heads}".rstrip(), "dim")))
-    for row in rows:
+
+    def cells(row: FabricRow) -> Line:
         used = bool(row.in_use)
         mark = look.glyphs.pointer if used else " "
         name = shorten(row.link, link, look.glyphs.ellipsis)
@@ -241,22 +253,25 @@ def across(sizing: Sizing, look: Look, rows: Sequence[FabricRow]) -> list[Line]:
             Span(mark if tight else f" {mark} ", "key"),
             Span(f"{name:<{link}} ", "strong" if used else "", f"figure:fabric.{row.link}"),
         ]
-        for name, speed, word in (
-            ("tp", row.relative_speed_tp, row.word_tp),
-            ("pp", row.relative_speed_pp, row.word_pp),
-            ("dp", row.relative_speed_dp, row.word_dp),
+        for name, speed, quality in (
+            ("tp", row.relative_speed_tp, row.quality_tp),
+            ("pp", row.relative_speed_pp, row.quality_pp),
+            ("dp", row.relative_speed_dp, row.quality_dp),
         ):
             action = f"figure:fabric.{row.link}.relative_speed_{name}"
-            spans += _left(speed, word, cell, bar, look, action)
+            spans += _left(speed, quality, cell, bar, look, action)
         spans[-1] = spans[-1]._replace(text=spans[-1].text.rstrip())
-        lines.append(tuple(spans))
-    return lines
+        return tuple(spans)
+
+    return lines + _placed(rows, cells)
 
 
-def _left(speed: float | None, word: FabricWord | None, cell: int, bar: int, look: Look, action: str) -> list[Span]:
-    if speed is None or word is None:
+def _left(
+    speed: float | None, quality: FabricQuality | None, cell: int, bar: int, look: Look, action: str
+) -> list[Span]:
+    if speed is None or quality is None:
         return [Span(f"{look.glyphs.dash:<{cell}}", "dim")]
-    style = FABRIC_STYLE[word]
+    style = QUALITY_STYLE[quality]
     amount = f"{percent(speed):>5} " if cell > 13 else f"{percent(speed).replace(' ', ''):>4} "
     spans = [Span(amount, "figure", action)]
     if bar:
@@ -266,7 +281,7 @@ def _left(speed: float | None, word: FabricWord | None, cell: int, bar: int, loo
             Span(look.glyphs.bar_rest * (bar - cells) + " ", "rest"),
         ]
     used = sum(len(span.text) for span in spans)
-    return [*spans, Span(f"{word:<{cell - used}}", style)]
+    return [*spans, Span(f"{quality:<{cell - used}}", style)]
 
 
 def notes(sizing: Sizing, look: Look, rows: Sequence[FabricRow]) -> list[Line]:
@@ -275,7 +290,7 @@ def notes(sizing: Sizing, look: Look, rows: Sequence[FabricRow]) -> list[Line]:
     bullet = f" {look.glyphs.bullet} "
     for row in rows:
         if row.in_use:
-            where = "inside a node" if row.in_use == "intra" else "between nodes"
+            where = "in the box" if row.in_use == "intra" else "between boxes"
             note = f": {row.bandwidth_note}" if row.bandwidth_note else ""
             wide = f"{digits(row.bandwidth_gb_s)} GB/s one way{note}"
             lines += flow(
@@ -287,16 +302,18 @@ def notes(sizing: Sizing, look: Look, rows: Sequence[FabricRow]) -> list[Line]:
                 look.width - 1,
                 "   ",
             )
-    told = ["GB/s counts one way for each GPU: a figure printed for both ways is halved. The bar is a log scale."]
+    told = [_meaning(sizing)]
     told.append(
-        "Latency is the link's own, as stated; ~ is the start-up of its smallest message, where none is stated."
+        "fine: 85 % of the speed or more is kept; viable: 60 %; painful: 25 %; unusable: less. Kept is against the best "
+        "link of the catalog."
     )
-    told.append(_meaning(sizing))
+    told.append(
+        "Latency is the link's own, where its maker or a measurement states it. Start-up is what the smallest message "
+        "takes through the collectives library: launch and protocol too."
+    )
+    told.append("GB/s counts one way for each GPU: a figure printed for both ways is halved. The bar is a log scale.")
     if sizing.scenario.workload.is_inference:
         told.append("Replicas of a served model share no traffic: a router sends them text, so DP costs nothing.")
-    told.append(
-        "fine: from 85 % is left. Else viable from 60 %, painful from 25 %; boxes: between them. Across: in-box from 60 %."
-    )
     for words in told:
         lines += paragraphs(words, look.width - 3, "dim", "   ", bullet)
     return lines
@@ -305,30 +322,45 @@ def notes(sizing: Sizing, look: Look, rows: Sequence[FabricRow]) -> list[Line]:
 def _meaning(sizing: Sizing) -> str:
     """What the time, the share and the speed of a row count."""
     if sizing.scenario.workload.is_inference:
-        counted = "Time: all collectives of a token. Share and speed: with those of the prompts read between tokens."
+        counted = "Time: all collectives of a token. Lost and kept: with those of the prompts read between tokens."
     else:
-        counted = "Time: all collectives of a step, hidden or not. Share and speed: only what does not hide."
+        counted = "Time: all collectives of a step, hidden or not. Lost and kept: only what does not hide."
     if sizing.scenario.hardware.nodes > 1:
-        return f"{counted} Each link stands in its place, inside the nodes or between them."
-    return f"{counted} A link between nodes is shown as if it joined two halves of the node."
+        return f"{counted} Each link stands in its place, in the boxes or between them."
+    return f"{counted} A link between boxes is shown as if it joined two halves of this one."
+
+
+def shown_links(sizing: Sizing, look: Look) -> tuple[FabricRow, ...]:
+    """This hardware's links and the articles' six; all links of the catalog where the person asked for them."""
+    every = look.studies is not None and look.studies.every_link
+    return sizing.fabric if every else article_links(sizing.fabric)
+
+
+def others(sizing: Sizing, look: Look) -> list[Line]:
+    """The line that shows all links of the catalog, and puts those away again that are not usual."""
+    more = len(sizing.fabric) - len(article_links(sizing.fabric))
+    if look.studies is None or not more:
+        return []
+    opens = not look.studies.every_link
+    words = f"{more} more links of the catalog" if opens else f"{more} links beside the usual ones"
+    tail = "  show" if opens else "  hide"
+    mark = look.glyphs.pointer if opens else look.glyphs.bullet
+    return [line(f" {mark} ", Span(words, "link", "links:turn"), Span(tail, "key", "links:turn"), ("  m", "key"))]
 
 
 def cliff(sizing: Sizing, look: Look) -> list[Line]:
-    """The page: the drop, one link of each kind, the words for each parallelism, then all other links."""
-    rows = headline_links(sizing.fabric)
+    """The page: the layout in use and what is lost on each link with it, TP, PP and DP across, the drop, what is meant."""
+    rows = shown_links(sizing, look)
+    lines = brief.fabric(sizing, look, here=True)
     if not rows:
-        return fabric(sizing, look)
+        return lines
     assumed = next((row.assumed for row in rows if row.assumed), "")
-    lines = paragraphs(f"Note: {assumed}.", look.width - 1, "warn", " ", " ") if assumed else []
-    lines += [*brief.fabric(sizing, look), BLANK, *times(sizing, look, rows), BLANK]
+    if assumed:
+        lines += paragraphs(f"{assumed[:1].upper()}{assumed[1:]}.", look.width - 1, "warn", " ", " ")
+    lines += [BLANK, *times(sizing, look, rows), *others(sizing, look), BLANK]
     lines += [*across(sizing, look, rows), BLANK]
     fall = drop(sizing, look)
     lines += [*fall, BLANK] if fall else []
     picture = bandwidths(sizing, look, rows)
     lines += [*picture, BLANK] if picture else []
-    lines += notes(sizing, look, rows)
-    others = [row for row in sizing.fabric if row not in rows]
-    if others:
-        lines += [BLANK, heading("THE OTHER LINKS OF THE CATALOG", look.width, look.glyphs.rule)]
-        lines += fabric(sizing, look, others)[1:]
-    return lines
+    return lines + notes(sizing, look, rows)

@@ -17,7 +17,7 @@ from engine.scaling import (
     article_scaling,
 )
 from engine.sizing import ScalingRow, Sizing
-from tui.doc import BLANK, NBSP, Line, Span, flow, heading, line, paragraphs, shorten, width_of
+from tui.doc import BLANK, NBSP, Line, Span, flow, heading, line, paragraphs, shorten
 from tui.glyphs import Glyphs
 from tui.pages.look import Look
 from tui.pages.prose import sentence
@@ -76,8 +76,8 @@ def this_build(sizing: Sizing, look: Look) -> list[Line]:
     """The build as entered against one GPU, and what Amdahl's law makes of it."""
     run, hardware, glyphs = sizing.training, sizing.scenario.hardware, look.glyphs
     lines = [heading("THIS BUILD", look.width, glyphs.rule, "speed of a GPU against one alone")]
-    if run is None:
-        return [*lines, line((" No speed: the build does not hold the workload.", "dim"))]
+    if run is None or not sizing.memory.fits:
+        return [*lines, line((" No speed: the build does not hold the training.", "bad"))]
     shape = f"{hardware.nodes} {glyphs.times} {hardware.gpus_per_node} GPU" if hardware.nodes > 1 else "1 node, "
     if hardware.nodes == 1:
         shape += f"{hardware.gpus_per_node} GPU"
@@ -85,13 +85,10 @@ def this_build(sizing: Sizing, look: Look) -> list[Line]:
     lines.append(
         line(
             Span(f" {shape} ", "strong"),
-            *_bar(run.efficiency, room, look, sizing.memory.fits),
+            *_bar(run.efficiency, room, look),
             Span(f" {_per_gpu(run.efficiency)}", "figure", "figure:training.efficiency"),
         )
     )
-    if not sizing.memory.fits:
-        words = "It does not hold the training: the figure is that of cards with memory enough."
-        lines += paragraphs(words, look.width - 1, "bad", " ", " ")
     if hardware.gpus > 1 and run.serial_share > 0:
         lines += flow(
             [
@@ -126,8 +123,13 @@ def curve(found: Prospects, sizing: Sizing, look: Look, stale: bool) -> list[Lin
     lines = [heading("TIME AGAINST GPUS", look.width, glyphs.rule, state, "warn" if stale else "dim")]
     if not points:
         return lines
-    lines += chart(found.curve, sizing.scenario.hardware.gpus, look)
-    lines += legend(found.curve, look)
+    held = [point for point in points if point.fits]
+    if not held:
+        words = f"Up to {count(points[-1].gpus)} of these GPUs do not hold the training."
+        return [*lines, *paragraphs(words, look.width - 1, "bad", " ", " ")]
+    if len(held) > 1:
+        lines += chart(held, found.curve.stops_paying, sizing.scenario.hardware.gpus, look)
+        lines += legend(found.curve, look)
     lines += sentence(found.curve.words, look.width, "strong")
     last = points[-1]
     spans = [
@@ -156,9 +158,9 @@ _DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
 """Bits of a Braille cell, by row and column of its dots."""
 
 
-def chart(found: StrongScaling, own: int, look: Look) -> list[Line]:
-    """The curve drawn: a mark at each count, a line through them, the ideal beneath it, the end of paying as a wall."""
-    points, glyphs = found.points, look.glyphs
+def chart(points: Sequence[ScalingPoint], stop: int | None, own: int, look: Look) -> list[Line]:
+    """The curve drawn: a mark at each count, a line through them, the ideal beneath it. stop: a wall where adding stops paying."""
+    glyphs = look.glyphs
     labels = [_short_time(points[0].days), _short_time(points[-1].days)]
     axis = max(len(text) for text in labels) + 1
     across = max(12, look.width - axis - 6)
@@ -173,8 +175,7 @@ def chart(found: StrongScaling, own: int, look: Look) -> list[Line]:
         return (high - math.log10(days)) / span * (CHART_HEIGHT - 1)
 
     cells = [[(" ", "")] * across for _ in range(CHART_HEIGHT)]
-    stop = found.stops_paying
-    if stop is not None:
+    if stop is not None and points[0].gpus <= stop <= points[-1].gpus:
         at = round(column(stop))
         for cell in cells:
             cell[at] = (glyphs.column, "key")
@@ -183,7 +184,7 @@ def chart(found: StrongScaling, own: int, look: Look) -> list[Line]:
     _draw(cells, [(column(point.gpus), row(point.days)) for point in points], "accent", glyphs)
     for point in points:
         here = point.gpus == own
-        mark = (glyphs.unsaved if point.fits else glyphs.skipped, "strong" if here else "good" if point.fits else "dim")
+        mark = (glyphs.unsaved, "strong" if here else "good")
         cells[round(row(point.days))][round(column(point.gpus))] = mark
     lines: list[Line] = []
     named = {round(row(points[-1].days)): labels[1], 0: labels[0]}
@@ -196,7 +197,7 @@ def chart(found: StrongScaling, own: int, look: Look) -> list[Line]:
     gpus = [(str(point.gpus), "strong" if point.gpus == own else "") for point in points]
     lines.append(_under("GPUs", places, gpus, axis, across))
     if all(point.cost_usd is not None for point in points):
-        costs = [(_short_usd(point.cost_usd or 0.0), "figure" if point.fits else "dim") for point in points]
+        costs = [(_short_usd(point.cost_usd or 0.0), "figure") for point in points]
         lines.append(_under("cost", places, costs, axis, across))
     return lines
 
@@ -265,8 +266,6 @@ def legend(found: StrongScaling, look: Look) -> list[Line]:
     """What the marks of the chart mean."""
     glyphs = look.glyphs
     marks = [(glyphs.unsaved, "good", "holds the training")]
-    if not all(point.fits for point in found.points):
-        marks.append((glyphs.skipped, "dim", "does not"))
     if found.stops_paying is not None:
         marks.append((glyphs.column, "key", "adding GPUs stops paying"))
     spans = [Span(" ")]
@@ -285,8 +284,17 @@ def _points(found: Prospects, sizing: Sizing, look: Look) -> list[Line]:
     for point in found.curve.points:
         here, layout = point.gpus == own, point.layout
         style = "strong" if here else "" if point.fits else "dim"
-        figure = "figure" if point.fits else "dim"
-        opens = f"figure:curve.{point.gpus}."
+        if not point.fits:
+            dashes = f"{glyphs.dash:>9} {glyphs.dash:>10} {glyphs.dash:>5} {glyphs.dash:>6}"
+            lines.append(
+                line(
+                    (f" {glyphs.pointer if here else ' '} ", "key"),
+                    (f"{point.gpus:>5} ", style),
+                    (f"{dashes}{f' {glyphs.dash:>10}' if wide else ''}  too small", "dim"),
+                )
+            )
+            continue
+        figure, opens = "figure", f"figure:curve.{point.gpus}."
         cost = glyphs.dash if point.cost_usd is None else usd(point.cost_usd)
         added = "" if point.gpus == 1 else _per_gpu(point.marginal)
         layout = point.layout
@@ -301,13 +309,10 @@ def _points(found: Prospects, sizing: Sizing, look: Look) -> list[Line]:
             Span(f" {cost:>10} ", figure, f"{opens}cost_usd" if point.cost_usd is not None else ""),
             Span(f"{_per_gpu(point.efficiency):>5}", figure, f"{opens}efficiency"),
             Span(" ", style),
-            Span(f"{added:>6}", "warn" if point.fits and point.marginal < FLOOR else figure, f"{opens}marginal"),
+            Span(f"{added:>6}", "warn" if point.marginal < FLOOR else figure, f"{opens}marginal"),
             Span(f" {rate(point.gpu_hours):>10}" if wide else "", figure, f"{opens}gpu_hours"),
             Span(f"  {shape}", style),
         ]
-        room = look.width - width_of(spans)
-        if not point.fits and room > 8:
-            spans.append(Span(shorten("  does not hold it", room, glyphs.ellipsis), "dim"))
         lines.append(tuple(spans))
     words = " each: speed of a GPU against one alone; added: what the last added GPUs do of their full work"
     spans = [Span(words, "dim")]

@@ -21,7 +21,7 @@ HEADROOM_STYLE = {
     "does not fit": "bad",
 }
 SEVERITY_STYLE = {"error": "bad", "warning": "warn", "info": "info"}
-FABRIC_STYLE = {"in-box": "good", "optimal": "good", "viable": "", "painful": "warn", "unusable": "bad"}
+QUALITY_STYLE = {"fine": "good", "viable": "", "painful": "warn", "unusable": "bad"}
 
 
 LOW = 22

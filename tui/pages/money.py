@@ -59,11 +59,12 @@ def summary(sizing: Sizing, look: Look) -> list[Line]:
                 "figure:cost.usd_per_million_tokens",
             )
         )
-    if money.run_usd is not None:
+    runs = sizing.answer.status != "does-not-fit"
+    if money.run_usd is not None and runs:
         items.append(Figure("This run", usd(money.run_usd), "rented", "figure:cost.run_usd"))
     if money.checkpoint_bytes:
         items.append(Figure("Checkpoint", size(money.checkpoint_bytes), "each", "figure:cost.checkpoint_bytes"))
-    if money.break_even_months is not None:
+    if money.break_even_months is not None and runs:
         words = f"{digits(money.break_even_months)} months"
         items.append(Figure("Break-even", words, "", "figure:cost.break_even_months"))
     budget = sizing.scenario.workload.budget_usd
@@ -72,7 +73,7 @@ def summary(sizing: Sizing, look: Look) -> list[Line]:
         said = "to buy" if style == "figure" else "is less than it costs"
         items.append(Figure("Budget", usd(budget), said, "figure:load.budget_usd", style))
     lines = [heading("COST", look.width, look.glyphs.rule), *figures(items, look)]
-    if sizing.serving is None and sizing.training is None:
+    if not runs:
         words = "The build does no work as entered: these are prices of the hardware alone."
         lines += paragraphs(words, look.width - 1, "warn", " ", " ")
     return lines
@@ -168,8 +169,8 @@ def horizons(sizing: Sizing, look: Look) -> list[Line]:
     """Every way of having the work done over 12, 24 and 36 months, the cheapest one marked."""
     money, glyphs = sizing.cost, look.glyphs
     shown = ways(money)
-    if not shown:
-        return []
+    if not shown or (sizing.training is not None and not sizing.memory.fits):
+        return []  # a run that does not fit takes no hours
     wide = max(9, min(13, (look.width - 8) // len(shown) - 2))
     shown = shown[: max(2, (look.width - 8) // (wide + 2))]
     title = "OWN, RENT OR API" if any(way == "api" for way, _ in shown) else "OWN OR RENT"

@@ -5,16 +5,15 @@ Each takes a Sizing and a width and returns lines. They format; they compute not
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from engine.advice import SHORT_OF_MEMORY
-from engine.sizing import Evidence, FabricRow, Flip, MemoryGroup, Notice, Serving, Severity, Sizing, Step, Suggestion
+from engine.sizing import Evidence, Flip, MemoryGroup, Notice, Serving, Severity, Sizing, Step, Suggestion
 from tui.doc import BLANK, NBSP, Line, Span, ends, flow, heading, line, paragraphs, shorten, width_of, wrap
 from tui.pages import bars
 from tui.pages.advised import cures, elsewhere
 from tui.pages.found import build_words, found_builds
-from tui.pages.look import FABRIC_STYLE, HEADROOM_STYLE, SEVERITY_STYLE, Figure, Look, figures
+from tui.pages.look import HEADROOM_STYLE, SEVERITY_STYLE, Figure, Look, figures
 from tui.pages.prose import linked, sentence
 from tui.pages.words import (
     count,
@@ -59,8 +58,8 @@ def load_lines(sizing: Sizing, look: Look) -> list[Line]:
         short = facts.users_that_fit < workload.concurrency
         needed, room = "figure:memory.kv_needed_tokens", "figure:memory.users_that_fit"
         was = look.before.memory.users_that_fit if look.before is not None else facts.users_that_fit
-        plural = "s" * (facts.users_that_fit != 1)
-        return [
+        plural = "s" * (facts.users_that_fit > 1)
+        needs = [
             *flow(
                 line(
                     Span(" Load needs ", "", needed),
@@ -70,7 +69,13 @@ def load_lines(sizing: Sizing, look: Look) -> list[Line]:
                 ),
                 look.width,
                 "   ",
-            ),
+            )
+        ]
+        if not facts.starts:
+            words = " The engine does not start: no room for the KV of one sequence"
+            return [*needs, *flow([Span(words, "bad", "figure:memory.kv_capacity_tokens")], look.width, "   ")]
+        return [
+            *needs,
             *flow(
                 line(
                     Span(" KV holds ", "", "figure:memory.kv_capacity_tokens"),
@@ -81,7 +86,7 @@ def load_lines(sizing: Sizing, look: Look) -> list[Line]:
                         "bad" if short else "strong",
                         room,
                     ),
-                    (_change(facts.users_that_fit - was, count), "delta"),
+                    (_change(facts.users_that_fit - was), "delta"),
                     Span(
                         f"; or one of {count(facts.longest_context_tokens)} tokens",
                         "dim",
@@ -125,12 +130,12 @@ def load_lines(sizing: Sizing, look: Look) -> list[Line]:
     return lines
 
 
-def _change(difference: float, words: Callable[[float], str]) -> str:
-    """What an edit changed, signed, after two spaces; empty when it rounds to nothing."""
-    text = words(abs(difference))
-    if not text.strip("0.,"):
+def _change(users_more: int) -> str:
+    """How many more users fit by the last edit, after two spaces; empty where it changed none."""
+    if not users_more:
         return ""
-    return f"  {'+' if difference > 0 else '-'}{text}"
+    more = abs(users_more)
+    return f"  {'+' if users_more > 0 else '-'}{count(more)} user{'s' * (more != 1)} by this edit"
 
 
 def memory_reasons(sizing: Sizing, look: Look) -> list[Line]:
@@ -206,11 +211,19 @@ def apply_action(suggestion: Suggestion) -> str:
 def todo(sizing: Sizing, look: Look) -> list[Line]:
     """What is wrong, what was found to do about it, then warnings and remarks, each with what ends it."""
     rows = [row for block in _todo_blocks(sizing, look) for row in block]
-    return [_todo_heading(sizing, look), *(rows or [_nothing_to_do()])]
+    return [_todo_heading(sizing, look), *(rows or _nothing_to_do(sizing, look))]
 
 
-def _nothing_to_do() -> Line:
-    return line((" Nothing: no trap applies to this build.", "dim"))
+def _nothing_to_do(sizing: Sizing, look: Look, brief: bool = False) -> list[Line]:
+    """That no notice asks for anything, in words that fit the answer. brief: the one thing to do stands above."""
+    found = look.studies.counsel.of(sizing.scenario) if look.studies is not None else None
+    if found is not None and found.first is not None and brief:
+        words = "Nothing beside the change above."
+    elif sizing.answer.carries:
+        words = "Nothing: no trap applies to this build."
+    else:
+        words = "No single change that was tried makes it run: Builds (8) searches the catalog."
+    return paragraphs(words, look.width - 1, "dim", " ", " ")
 
 
 def todo_brief(sizing: Sizing, look: Look, height: int) -> list[Line]:
@@ -225,7 +238,7 @@ def todo_brief(sizing: Sizing, look: Look, height: int) -> list[Line]:
             break
         lines += block
     if not blocks:
-        lines.append(_nothing_to_do())
+        lines += _nothing_to_do(sizing, look, brief=True)
     lines += best_found(sizing, look)[: max(0, height - len(lines))]
     return lines[:height] + [BLANK] * (height - len(lines))
 
@@ -274,7 +287,7 @@ def _todo_blocks(sizing: Sizing, look: Look, remarks: bool = True) -> list[list[
         wanted = [notice for notice in sizing.warnings if notice.severity == severity and notice.id not in said]
         return [_notice_lines(notice, look, told) for notice in wanted]
 
-    found = cures(sizing, look)
+    found = cures(sizing, look, brief=not remarks)
     if not remarks:  # the band on top has the first of them already
         return [*notices("error"), *found[1:], *notices("warning")]
     api = elsewhere(sizing, look)
@@ -527,71 +540,22 @@ def speed_more(sizing: Sizing, look: Look) -> list[Line]:
                     "batch kept full",
                     _f("offline_tokens_per_s"),
                 ),
-                Figure("Running", count(speed.served_concurrency), "users of those asked", _f("served_concurrency")),
-                Figure("At most at once", count(speed.most_at_once), "users, as answers grow", _f("most_at_once")),
+                *(
+                    []
+                    if sizing.scenario.workload.corpus_tokens is not None  # a corpus keeps running what the panel says
+                    else [
+                        Figure(
+                            "Running", count(speed.served_concurrency), "users of those asked", _f("served_concurrency")
+                        ),
+                        Figure(
+                            "At most at once", count(speed.most_at_once), "users, as answers grow", _f("most_at_once")
+                        ),
+                    ]
+                ),
             ],
             look,
         ),
     ]
-
-
-# --- fabric -------------------------------------------------------------------------------------
-
-
-def fabric(sizing: Sizing, look: Look, rows: Sequence[FabricRow] | None = None) -> list[Line]:
-    """The cliff: this workload's traffic over each link, the one in use marked."""
-    rows = sizing.fabric if rows is None else rows
-    unit = "per token" if sizing.scenario.workload.is_inference else "per step"
-    lines = [heading("FABRIC CLIFF", look.width, look.glyphs.rule, f"this layout on each, {unit}")]
-    if not rows:
-        one = sizing.layout.gpus <= 1
-        words = " One GPU: nothing crosses a link." if one else " No link to compare with."
-        return [*lines, line((words, "dim"))]
-    share = look.width >= 66
-    word_width = max(len(row.word) for row in rows)
-    fixed = 3 + 1 + 6 + 1 + 9 + (7 if share else 0) + 7 + 1 + word_width
-    name = min(24, max(len(row.link) for row in rows), max(10, look.width - fixed))
-    bar = max(0, min(24, look.width - fixed - name - 1))
-    head = f"   {'link':<{name}} {'GB/s':>6} {'in links':>9}{'  share' if share else ''} {'speed':>6}"
-    lines.append(line((head, "dim")))
-    for row in rows:
-        used = row.in_use != ""
-        mark = look.glyphs.pointer if used else " "
-        style = "strong" if used else ""
-        word = FABRIC_STYLE[row.word]
-        cells = round(row.relative_speed * bar)
-        of = f"figure:fabric.{row.link}."
-        spans = [
-            Span(f" {mark} ", "key"),
-            Span(f"{shorten(row.link, name, look.glyphs.ellipsis):<{name}} ", style, f"{of}relative_speed"),
-            Span(f"{digits(row.bandwidth_gb_s, 2):>6} ", style, f"{of}bandwidth_gb_s"),
-            Span(f"{seconds(row.seconds):>9}", style, f"{of}seconds"),
-            Span(f"{percent(row.share):>7}" if share else "", style, f"{of}share"),
-            Span(f" {percent(row.relative_speed):>6} ", style, f"{of}relative_speed"),
-        ]
-        if bar >= 6:
-            spans += [
-                Span(look.glyphs.bar * cells, word or "accent"),
-                Span(look.glyphs.bar_rest * (bar - cells) + " ", "rest"),
-            ]
-        spans.append(Span(row.word, word))
-        lines.append(tuple(spans))
-    return lines
-
-
-def cliff_rows(sizing: Sizing, limit: int) -> list[FabricRow]:
-    """Rows that tell the story in few lines: the links in use, the ends, and an even pick between."""
-    rows = list(sizing.fabric)
-    if len(rows) <= limit:
-        return rows
-    keep = {index for index, row in enumerate(rows) if row.in_use}
-    keep |= {0, len(rows) - 1}
-    step = (len(rows) - 1) / max(1, limit - 1)
-    for number in range(limit):
-        if len(keep) >= limit:
-            break
-        keep.add(round(number * step))
-    return [rows[index] for index in sorted(keep)]
 
 
 # --- verdict ------------------------------------------------------------------------------------

@@ -155,6 +155,8 @@ def act(bench: Bench, verb: str, what: str) -> None:
         _take(bench, what)
     elif verb == "cure":
         take_advice(bench, int(what))
+    elif verb == "links":
+        turn_links(bench)
 
 
 # --- builds
@@ -363,6 +365,12 @@ async def _ask_pin(bench: Bench, name: str) -> None:
 
 
 # --- what if
+
+
+def turn_links(bench: Bench) -> None:
+    """Show all links of the catalog on the Fabric page, or put those away again that are not usual."""
+    bench.sizeup.studies.every_link = not bench.sizeup.studies.every_link
+    _draw(bench, "Fabric")
 
 
 def _sweep_input(bench: Bench, field: str) -> None:

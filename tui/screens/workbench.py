@@ -332,6 +332,13 @@ class Workbench(Bench):
         self.open_page("What if", self._panel())
         study.next_figure(self)
 
+    def action_every_link(self) -> None:
+        """All links of the catalog on the Fabric page, or the usual ones."""
+        from tui.screens import study
+
+        self.open_page("Fabric", self._panel())
+        study.turn_links(self)
+
     def action_stop_search(self) -> None:
         """Stop the search for builds, or search again."""
         from tui.screens import study
