@@ -117,3 +117,8 @@ def test_equal_layers_are_one_object() -> None:
     arch = catalog.load().model("llama-3.1-405b").architecture
     assert len({id(layer) for layer in arch.layers}) == 1
     assert len(catalog.load().model("deepseek-v3").architecture.layer_runs()) == 2
+
+
+def test_what_has_one_row_or_column_is_a_vector() -> None:
+    shapes = ((1, 1), (4, 1), (1, 4), (2, 2), (4, 2), (2, 4))
+    assert [Tensor("t", "attention", many, wide).is_matrix for many, wide in shapes] == [False] * 3 + [True] * 3
