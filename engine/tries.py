@@ -214,26 +214,44 @@ def _halved(users: int) -> Iterator[int]:
 
 
 def fewer(entered: Plan) -> Iterator[Try]:
-    """Fewer of the cards of a build, the fewest first. A run without a deadline has no use for fewer within its budget."""
+    """Fewer of the cards of a build, the fewest first: in one node, in one node at near lossless bits, in fewer nodes.
+
+    A run without a deadline has no use for fewer within its budget.
+    """
     hardware, work = entered.scenario.hardware, entered.scenario.workload
     if hardware.mixed or (work.is_run and work.deadline_days is None and not entered.over_budget):
         return
-    tried = [
-        (gpus, 1) for gpus in (1, 2, 4, 8) if gpus < hardware.gpus or (hardware.nodes > 1 and gpus <= hardware.gpus)
+    box = max(hardware.gpus_per_node, largest_node(hardware))
+    sizes = [
+        gpus
+        for gpus in (1, 2, 4, 8)
+        if gpus <= box and (gpus < hardware.gpus or (hardware.nodes > 1 and gpus == hardware.gpus))
     ]
-    tried += [(hardware.gpus_per_node, nodes) for nodes in range(2, min(hardware.nodes, 9))]
-    for gpus, nodes in tried:
-        if gpus > max(hardware.gpus_per_node, largest_node(hardware)) or gpus * nodes > hardware.gpus:
-            continue
-        changes: dict[str, Value] = {"hardware.gpus_per_node": gpus, "hardware.nodes": nodes}
-        same = gpus * nodes == hardware.gpus
-        if nodes > 1:
-            words = f"{nodes} of these {hardware.nodes} nodes would do"
-        elif same:
-            words = f"one node of {gpus} GPUs would do"
-        else:
-            words = f"{gpus} of these {hardware.gpus:,} GPUs would do"
-        yield Try("fewer", (words,), changes)
+    for gpus in sizes:
+        yield Try("fewer", (_fewer_words(entered, gpus, 1),), _counts(gpus, 1))
+    if hardware.nodes > 1:  # two nodes for what one holds is the dearest mistake
+        for bits in _formats(entered, NEAR_LOSSLESS):
+            if "model.weights" in bits.changes:
+                for gpus in sizes:
+                    words = _fewer_words(entered, gpus, 1)
+                    yield Try("fewer", (words, ", ", *bits.what), {**_counts(gpus, 1), **bits.changes})
+    for nodes in range(2, min(hardware.nodes, 9)):
+        yield Try(
+            "fewer", (_fewer_words(entered, hardware.gpus_per_node, nodes),), _counts(hardware.gpus_per_node, nodes)
+        )
+
+
+def _counts(gpus: int, nodes: int) -> dict[str, Value]:
+    return {"hardware.gpus_per_node": gpus, "hardware.nodes": nodes}
+
+
+def _fewer_words(entered: Plan, gpus: int, nodes: int) -> str:
+    hardware = entered.scenario.hardware
+    if nodes > 1:
+        return f"{nodes} of these {hardware.nodes} nodes would do"
+    if gpus == hardware.gpus:
+        return f"one node of {gpus} GPUs would do"
+    return f"{gpus} of these {hardware.gpus:,} GPUs would do"
 
 
 _PHRASES = {

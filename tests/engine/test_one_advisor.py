@@ -260,3 +260,14 @@ def test_a_run_in_time_is_told_of_settings_before_purchases() -> None:
     assert cure is not None
     assert cure.status in CARRIES
     assert size(cure.scenario).training is not None
+
+
+def test_two_nodes_for_what_one_holds_are_told_so() -> None:
+    """405B BF16 on 2x8 H100 runs, and one of these nodes carries it at FP8: line three says so, as the verdict does."""
+    two = build("llama-3.1-405b", "bf16", "h100-sxm", 8, 2)
+    assert status_of(plan(two)) == "runs"
+    smaller = advice(two).smaller
+    assert smaller is not None
+    assert dict(smaller.changes) == {"hardware.nodes": 1, "model.weights": "fp8"}
+    assert text_of(smaller.what) == "8 of these 16 GPUs would do, FP8 weights (near lossless)"
+    assert smaller.status == "runs"
