@@ -268,6 +268,7 @@ def test_two_nodes_for_what_one_holds_are_told_so() -> None:
     assert status_of(plan(two)) == "runs"
     smaller = advice(two).smaller
     assert smaller is not None
-    assert dict(smaller.changes) == {"hardware.nodes": 1, "model.weights": "fp8"}
+    assert (smaller.scenario.hardware.gpus, smaller.scenario.hardware.nodes) == (8, 1)
+    assert smaller.scenario.model.weights == "fp8"
     assert text_of(smaller.what) == "8 of these 16 GPUs would do, FP8 weights (near lossless)"
     assert smaller.status == "runs"
