@@ -27,7 +27,7 @@ from pydantic import (
 from catalog.bounded import DEEPEST
 from catalog.errors import CatalogError
 from catalog.schema import explain, first_error, keys_of, tupled
-from engine.text import LONGEST_NAME, NAME_ALLOWED, nameable
+from engine.figures.text import LONGEST_NAME, NAME_ALLOWED, nameable
 
 Record = TypeVar("Record")
 

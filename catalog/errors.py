@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.text import LONGEST_NAME, clipped, printable, shown
+from engine.figures.text import LONGEST_NAME, clipped, printable, shown
 
 
 class CatalogError(ValueError):

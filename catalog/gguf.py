@@ -21,9 +21,9 @@ from catalog.bounded import Unusable, regular
 from catalog.errors import CatalogError
 from catalog.hf_config import architecture_from_config
 from catalog.schema import explain, first_error
-from engine.architecture import Architecture
-from engine.parameters import count_parameters
-from engine.text import shown
+from engine.figures.text import shown
+from engine.model.architecture import Architecture
+from engine.model.parameters import count_parameters
 
 MAGIC: Final = b"GGUF"
 VERSIONS: Final = (2, 3)
@@ -79,7 +79,7 @@ TENSOR_TYPES: Final[Mapping[int, tuple[str, int, int]]] = MappingProxyType(
     }
 )
 
-# The weight format of `engine.formats` nearest to what most of a file's elements are stored in.
+# The weight format of `engine.model.formats` nearest to what most of a file's elements are stored in.
 _FORMATS: Final[Mapping[str, str]] = MappingProxyType(
     {
         "F32": "bf16",
@@ -179,7 +179,7 @@ class GgufTensor:
 
 @dataclass(frozen=True, slots=True)
 class GgufModel:
-    """What a GGUF file says. weights: the nearest format id of `engine.formats`; mix: elements by storage type."""
+    """What a GGUF file says. weights: the nearest format id of `engine.model.formats`; mix: elements by storage type."""
 
     name: str
     architecture: Architecture

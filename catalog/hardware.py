@@ -15,9 +15,9 @@ from typing import Any, TypeVar
 from catalog.errors import CatalogError
 from catalog.ids import nearest
 from catalog.schema import build, read_shipped
-from engine.hardware import Accelerator, ApiPrice, Facts, Link, Platform, Purchase, Rental, Rule
-from engine.text import shown
-from engine.units import GB, GIB, MIB
+from engine.figures.text import shown
+from engine.figures.units import GB, GIB, MIB
+from engine.parts.hardware import Accelerator, ApiPrice, Facts, Link, Platform, Purchase, Rental, Rule
 
 DATA = Path(__file__).parent / "data"
 FILES = ("accelerators.toml", "links.toml", "platforms.toml", "prices.toml", "rules.toml")

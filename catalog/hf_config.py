@@ -1,4 +1,4 @@
-"""From a Hugging Face config.json to an `engine.architecture.Architecture`."""
+"""From a Hugging Face config.json to an `engine.model.architecture.Architecture`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from catalog.hf.families import FAMILIES, GENERIC, Family
 from catalog.hf.reader import Config
 from catalog.hf.towers import towers
 from catalog.hf.variants import decoder_for
-from engine.architecture import Architecture
+from engine.model.architecture import Architecture
 
 # The largest published config.json (with its id2label and quantization lists) is below 1 MiB.
 LARGEST_CONFIG_BYTES: Final = 4 * 2**20
@@ -163,7 +163,7 @@ def _tied(whole: Config, text: Config, family: Family) -> bool:
 
 
 def checkpoint_format(whole: Config, text: Config) -> str:
-    """The format id (`engine.formats`) in which the checkpoint stores most weights, from its quantization_config.
+    """The format id (`engine.model.formats`) in which the checkpoint stores most weights, from its quantization_config.
 
     Experts of their own type (`expert_dtype`, DeepSeek-V4) are most weights.
     """

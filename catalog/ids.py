@@ -6,7 +6,7 @@ import difflib
 import re
 from collections.abc import Iterable, Mapping
 
-from engine.text import LONGEST_NAME
+from engine.figures.text import LONGEST_NAME
 
 LONGEST = 200
 _SPLIT = re.compile(r"[^a-z0-9.]+|(?<=[a-z])(?=[0-9])|(?<=[0-9])(?=[a-z])")

@@ -16,9 +16,9 @@ from catalog.models import INDEX, ModelEntry, read_index
 from catalog.schema import read_shipped
 from catalog.series import smaller_of
 from catalog.user import overlay, user_folder
-from engine.architecture import Architecture
-from engine.hardware import Accelerator, Facts, Link, Platform
-from engine.text import printable
+from engine.figures.text import printable
+from engine.model.architecture import Architecture
+from engine.parts.hardware import Accelerator, Facts, Link, Platform
 
 
 class _Named(Protocol):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from catalog.hf_config import read_architecture
-from engine.architecture import Architecture
+from engine.model.architecture import Architecture
 
 
 def read_model_file(path: Path | str) -> Architecture:

@@ -11,9 +11,9 @@ from typing import Any
 from catalog.errors import CatalogError
 from catalog.hardware import DATA, RawEntry, raw_entries
 from catalog.schema import build
-from engine.architecture import Architecture
-from engine.hardware import Origin
-from engine.text import shown
+from engine.figures.text import shown
+from engine.model.architecture import Architecture
+from engine.parts.hardware import Origin
 
 MODELS = DATA / "models"
 INDEX = MODELS / "index.toml"

@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import Final
 
 from catalog.loading import load
-from engine.formats import FORMATS
+from engine.model.formats import FORMATS
 
 # What names carry beside the model: how it was tuned, how its weights are stored, and when it was released.
 _TUNING: Final = (

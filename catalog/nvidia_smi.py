@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
-from engine.hardware import Accelerator
-from engine.text import LONGEST_NAME, shown
+from engine.figures.text import LONGEST_NAME, shown
+from engine.parts.hardware import Accelerator
 
 FIELDS = (
     "name",

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from catalog.loading import Catalog, load
-from engine.architecture import Architecture
-from engine.change import change, usual_inter_link, usual_intra_link
-from engine.fields import Value
-from engine.hardware import Accelerator, Link
+from engine.figures.text import printable
+from engine.model.architecture import Architecture
+from engine.parts.hardware import Accelerator, Link
 from engine.scenario import Hardware, LayoutChoice, Model, Money, Runtime, Scenario, Workload
-from engine.text import printable
+from engine.scenario.change import change, usual_inter_link, usual_intra_link
+from engine.scenario.fields import Value
 
 
 def default_intra_link(accelerator: Accelerator, gpus_per_node: int = 1, catalog: Catalog | None = None) -> Link:

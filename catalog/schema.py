@@ -20,7 +20,7 @@ from pydantic_core import CoreConfig, ErrorDetails, SchemaValidator, ValidationE
 from catalog.bounded import Unusable, read_file, toml_of
 from catalog.errors import CatalogError
 from catalog.ids import nearest
-from engine.text import clipped, shown
+from engine.figures.text import clipped, shown
 
 MAX_FILE_BYTES = 4 * 2**20
 _STRICT = CoreConfig(extra_fields_behavior="forbid", strict=True, allow_inf_nan=False)

@@ -1,4 +1,4 @@
-"""What `engine.size` returns: every figure that a screen or report shows, computed once.
+"""What `engine.decide.size` returns: every figure that a screen or report shows, computed once.
 
 The JSON report uses these names. Units are in the names; a figure that does not apply is None.
 """
@@ -9,13 +9,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Generic, Literal, NamedTuple, TypeVar, overload
 
+from engine.figures.sentences import Sentence
 from engine.scenario import Layout, Scenario
-from engine.sentences import Sentence
 
 Headroom = Literal["comfortable", "fits", "tight", "marginal", "does not fit"]
 FigureKind = Literal["counted", "measured", "fitted", "data sheet", "rule of thumb", "entered"]
 FINE_FROM = 0.85
-"""Of the best link's speed: what costs at most 15 %, as the articles accept (`engine.fabric.OPTIMAL_FROM`)."""
+"""Of the best link's speed: what costs at most 15 %, as the articles accept (`engine.decide.fabric.OPTIMAL_FROM`)."""
 FabricWord = Literal["in-box", "optimal", "viable", "painful", "unusable"]
 FabricQuality = Literal["fine", "viable", "painful", "unusable"]
 Answer = Literal["one-gpu", "one-node", "one-node-int4", "replicas", "multi-node", "frontier", "does-not-fit"]
@@ -127,7 +127,7 @@ class MemoryGroup:
 class Suggestion:
     """One change that would help: dotted session keys with their new values, and what they do in words.
 
-    changes: applied together, by `engine.change.change`; the first names the suggestion. effect: the whole sentence;
+    changes: applied together, by `engine.scenario.change.change`; the first names the suggestion. effect: the whole sentence;
     what: the part of it that says what is changed. layout: the one that the words were sized on, where it is told: for room
     in memory, and where the changes pin it in place of the pinned one.
     """
@@ -452,7 +452,7 @@ class ScalingRow(NamedTuple):
     Training: a GPU's speed against one GPU that is imagined to hold everything. Serving: a GPU's output tokens a second
     under the shape's best load against those of the shape that has most; tokens_per_s_gpu, tokens_per_s_total and users
     are that best load (`Serving`: inside the latency targets, else all that run at once), None for training. The rows of
-    serving are worked out when they are read (`engine.serving_scaling.serving_rows`): a `Sizing` for the screen has none.
+    serving are worked out when they are read (`engine.decide.serving_scaling.serving_rows`): a `Sizing` for the screen has none.
     """
 
     configuration: str

@@ -1,4 +1,4 @@
-"""Fit the constants of engine.collectives to tests/reference/collectives.jsonl and to the catalog's link facts.
+"""Fit the constants of engine.links.collectives to tests/reference/collectives.jsonl and to the catalog's link facts.
 
     python scripts/calibrate_collectives.py            # the fit, and its errors with each source left out
     python scripts/calibrate_collectives.py --write    # and rewrite engine/calibration/collectives.py
@@ -26,8 +26,8 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 import catalog  # noqa: E402 - the checkout must be importable first
-from engine import collectives as model  # noqa: E402
 from engine.calibration import collectives as fit  # noqa: E402
+from engine.links import collectives as model  # noqa: E402
 from tests.accuracy import collectives as rows_of  # noqa: E402
 
 ROWS = ROOT / "tests" / "reference" / "collectives.jsonl"
@@ -86,7 +86,7 @@ LATENCY_SCALE = {"efa-v1": 2.0, "efa-v4": 2.0}
 PULL = 0.5
 
 HEADER = '''\
-"""Constants of `engine.collectives`. Written by scripts/calibrate_collectives.py --write; not by hand.
+"""Constants of `engine.links.collectives`. Written by scripts/calibrate_collectives.py --write; not by hand.
 
 Fitted to tests/reference/collectives.jsonl and the measured figures of catalog/data/links.toml.
 CLASSES, per class of link: base_us and hop_us, latency of the low-latency protocol and of each of its steps;

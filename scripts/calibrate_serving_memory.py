@@ -21,9 +21,11 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from engine.architecture import Architecture  # noqa: E402 - the repository is not installed when this runs
+from engine.figures.units import GB, GIB  # noqa: E402
+from engine.layout.sharding import rank_weight_bytes  # noqa: E402
+from engine.model.architecture import Architecture  # noqa: E402 - the repository is not installed when this runs
 from engine.scenario import Layout, ServingEngine  # noqa: E402
-from engine.serving_memory import (  # noqa: E402
+from engine.serving.memory import (  # noqa: E402
     EngineSettings,
     buffer_terms,
     captured_sizes,
@@ -32,8 +34,6 @@ from engine.serving_memory import (  # noqa: E402
     expert_tile,
     visible_bytes,
 )
-from engine.sharding import rank_weight_bytes  # noqa: E402
-from engine.units import GB, GIB  # noqa: E402
 from tests.accuracy import harness  # noqa: E402
 from tests.accuracy.engine_logs import Unreadable, engine_of, version_of, write  # noqa: E402
 

@@ -24,10 +24,10 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from engine.calibration import serving_speed as fit
-from engine.plan import plan
+from engine.decide.plan import plan
 from engine.scenario import Layout
-from engine.serving_memory import serving_memory
-from engine.serving_speed import (
+from engine.serving.memory import serving_memory
+from engine.serving.speed import (
     Load,
     Rates,
     Shape,
@@ -504,7 +504,7 @@ def write(constants: Mapping[str, float], found: Mapping[str, tuple[float, float
         '"""Constants of the serving-speed model. Written by `python scripts/calibrate_serving_speed.py --write`.',
         "",
         "`CONSTANTS` maps a name to a value; `name@class` multiplies it for a class of GPU, engine or arithmetic. What each",
-        "means: engine/serving_speed.py. `SPREADS` are factors around a prediction that hold 80 % of what the fit had not",
+        "means: engine/serving/speed.py. `SPREADS` are factors around a prediction that hold 80 % of what the fit had not",
         "seen: other rows of a model on a card under an engine (`measured`), that model there while both were seen apart",
         "(`seen`), or a card, model or engine that is new to it (`new`).",
         '"""',

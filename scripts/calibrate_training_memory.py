@@ -22,9 +22,9 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from engine.calibration import training_memory as fitted  # noqa: E402
+from engine.figures.units import GIB  # noqa: E402
 from engine.scenario import Layout, Scenario  # noqa: E402
-from engine.training_memory import core, training_memory  # noqa: E402
-from engine.units import GIB  # noqa: E402
+from engine.training.memory import core, training_memory  # noqa: E402
 from tests.accuracy import harness  # noqa: E402
 from tests.accuracy import training_memory as accuracy  # noqa: E402
 
@@ -217,7 +217,7 @@ def interval(left_out: dict[str, list[float]]) -> tuple[float, float]:
 def write(values: dict[str, float], stated: tuple[float, float]) -> None:
     """Rewrite the constants module."""
     lines = [
-        '"""Fitted constants of the training-memory model; engine/training_memory/peak.py says what each multiplies.',
+        '"""Fitted constants of the training-memory model; engine/training/memory/peak.py says what each multiplies.',
         "",
         "Written by `python scripts/calibrate_training_memory.py --write` from tests/reference/training_memory.jsonl.",
         '"""',

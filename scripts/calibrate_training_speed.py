@@ -1,4 +1,4 @@
-"""Fit the constants of engine/training_speed.py to tests/reference/training_perf.jsonl.
+"""Fit the constants of engine/training/speed.py to tests/reference/training_perf.jsonl.
 
     python scripts/calibrate_training_speed.py            print fit, errors, and errors with each framework left out
     python scripts/calibrate_training_speed.py --write    and rewrite engine/calibration/training_speed.py
@@ -22,8 +22,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from engine import training_speed as model
 from engine.scenario import Layout, Scenario
+from engine.training import speed as model
 from tests.accuracy.harness import REFERENCE, load_rows
 from tests.accuracy.training_perf import scenario_of
 
@@ -98,7 +98,7 @@ matmul.CLASS.DTYPE: share of the class's achievable matrix rate that a tuned ste
 that a watt sustains on cards with graphics memory. tier, elementwise, loss, launch: what the software tier
 multiplies (kernel rate, element-wise traffic, bytes a logit, seconds a layer and pass). narrow_width, few_tokens,
 misaligned, odd_head: loss of small or crooked matrices. attention.CLASS: share of the 16-bit rate. overlap: hidden
-share of collectives. The rest: bytes, shares and seconds that engine/training_speed.py names where it uses them.
+share of collectives. The rest: bytes, shares and seconds that engine/training/speed.py names where it uses them.
 """'''
 # Chosen on halves: of 4e-4 to 4e-3 this predicts best what a fit to half of the (source, GPU, model) groups says of the
 # other half.

@@ -50,11 +50,11 @@ PICTURES_OF_THE_TOUR = (
 async def draw(picture: Picture) -> str:
     """The SVG of one picture."""
     import catalog
-    from engine.size import size
+    from engine.decide.size import size
     from tests.tui.driver import settle
-    from tui import session
     from tui.app import SizeupApp
-    from tui.glyphs import UNICODE
+    from tui.files import session
+    from tui.pages.glyphs import UNICODE
 
     path = ROOT / "examples" / picture.example
     scenario = session.load(path)

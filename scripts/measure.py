@@ -19,9 +19,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from engine.errors import ScenarioError  # noqa: E402 - the repository is not installed when this runs
+from engine.decide.size import size  # noqa: E402
+from engine.figures.errors import ScenarioError  # noqa: E402 - the repository is not installed when this runs
 from engine.scenario import Scenario  # noqa: E402
-from engine.size import size  # noqa: E402
 from tests.tui.builds import BUILDS  # noqa: E402
 
 EMPTY_APP = """

@@ -11,7 +11,24 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 THIRD_PARTY = {"pydantic", "pydantic_core", "textual", "rich", "tomli_w", "typing_extensions"}
-PURE = ("cli", "detect", "listing", "numbers", "paths", "report", "session")
+ENGINE = (
+    "figures",
+    "parts",
+    "model",
+    "scenario",
+    "sizing",
+    "calibration",
+    "layout",
+    "links",
+    "money",
+    "serving",
+    "training",
+    "decide",
+    "workings",
+)
+TUI = ("files", "pages", "shell", "app", "cli", "__main__")
+"""The rooms, lowest first: each imports from those before it and from itself."""
+PURE = ("files", "pages", "shell")
 
 
 def imported(path: Path) -> set[str]:
@@ -67,9 +84,26 @@ def test_no_module_imports_itself_by_a_detour() -> None:
     assert not imports, f"a circle among {sorted(imports)}"
 
 
-@pytest.mark.parametrize("name", PURE)
-def test_pure_modules_of_tui_do_not_import_textual(name: str) -> None:
-    assert not imported(ROOT / "tui" / f"{name}.py") & {"textual", "rich"}
+@pytest.mark.parametrize("room", PURE)
+def test_rooms_that_run_without_a_screen_import_no_textual(room: str) -> None:
+    for path in modules(f"tui/{room}"):
+        assert not imported(path) & {"textual", "rich"}, path
+
+
+@pytest.mark.parametrize(("package", "order"), [("engine", ENGINE), ("tui", TUI)], ids=("engine", "tui"))
+def test_rooms_import_only_downwards(package: str, order: tuple[str, ...]) -> None:
+    paths = {module_name(path): path for path in modules(package)}
+    upwards = []
+    for name, path in paths.items():
+        own = name.split(".")[1:2]
+        if not own:
+            continue
+        assert own[0] in order, f"{path} stands in no room"
+        for other in imported_modules(path, set(paths)):
+            room = other.split(".")[1:2]
+            if room and order.index(room[0]) > order.index(own[0]):
+                upwards.append(f"{name} imports {other}")
+    assert not upwards
 
 
 def run(code: str, *arguments: str) -> str:
@@ -84,7 +118,7 @@ LOADED = "import sys, json; print(' '.join(sorted({name.partition('.')[0] for na
 
 
 def test_importing_the_engine_loads_nothing_else() -> None:
-    loaded = run(f"import engine.size, engine.scenario; {LOADED}").split()
+    loaded = run(f"import engine.decide.size, engine.scenario; {LOADED}").split()
     assert not set(loaded) & ({"catalog", "tui"} | THIRD_PARTY)
 
 

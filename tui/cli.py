@@ -15,15 +15,16 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from engine.text import clipped, harmless, printable
-from tui import numbers, presets
+from engine.figures.text import clipped, harmless, printable
+from tui.files import numbers
+from tui.shell import presets
 
 if TYPE_CHECKING:
-    from engine.errors import ScenarioError
-    from engine.recommend import Limits
+    from engine.decide.recommend import Limits
+    from engine.figures.errors import ScenarioError
     from engine.scenario import Scenario
-    from tui.drift import CatalogTable
-    from tui.session import Opened
+    from tui.files.drift import CatalogTable
+    from tui.files.session import Opened
 
 CARRIED, FAILED, BAD_INPUT, NOT_CARRIED = 0, 1, 2, 3
 STDIN = "-"
@@ -189,10 +190,10 @@ def _open(arguments: list[str]) -> int:
 
 def _run_app(scenario: Scenario, path: Path | None, held: Opened | None) -> int:
     import catalog
-    from engine.errors import ScenarioError
-    from engine.size import size
-    from tui import paths
+    from engine.decide.size import size
+    from engine.figures.errors import ScenarioError
     from tui.app import SizeupApp  # 150 ms that only the app pays
+    from tui.files import paths
 
     damaged: tuple[str, ...] = ()
     if path is not None:
@@ -202,7 +203,7 @@ def _run_app(scenario: Scenario, path: Path | None, held: Opened | None) -> int:
     if held is not None:
         app.store.holds(held.scenario, held.pins, held.stamp)
     if held is not None and held.table is not None:
-        from tui import report  # 10 ms that only a saved session pays
+        from tui.shell import report  # 10 ms that only a saved session pays
 
         with contextlib.suppress(ScenarioError):  # the screen says what is wrong with it
             app.store.past = report.past_of(held.table, held.scenario, size)
@@ -217,7 +218,7 @@ def _start(file: str | None, changes: dict[str, Any]) -> tuple[Scenario, Opened 
     """The Scenario to open, and what its file holds, to tell unsaved work. Raises CommandError."""
     if file is None or file == STDIN:
         return _built(file, changes), None
-    from tui import session
+    from tui.files import session
 
     try:
         held = session.opened(_named(file))
@@ -237,8 +238,8 @@ def _read(file: str | None, changes: dict[str, Any], text: str | None = None) ->
     text: of the file, where it was read already.
     """
     import catalog
-    from tui import session
-    from tui.fields import new_scenario
+    from tui.files import session
+    from tui.files.fields import new_scenario
 
     known, table, place = catalog.load(), None, _place(file)
     try:
@@ -264,7 +265,7 @@ def _place(file: str | None) -> str:
 
 def _text(file: str) -> str:
     """The text of a session file, or of standard input for `-`. Raises SessionError."""
-    from tui import session
+    from tui.files import session
 
     if file != STDIN:
         return session.read_text(_named(file))
@@ -275,7 +276,7 @@ def _text(file: str) -> str:
 
 def _named(file: str) -> str:
     """The name of a file. Raises SessionError for an empty one."""
-    from tui import session
+    from tui.files import session
 
     if not file:
         raise session.SessionError("''", "this is no name of a file")
@@ -334,9 +335,9 @@ def _report(arguments: list[str]) -> int:
 
 
 def _sized(file: str | None, changes: dict[str, Any], form: Any, full: bool) -> tuple[bool, str]:
-    from engine.errors import ScenarioError
-    from engine.size import size
-    from tui import report
+    from engine.decide.size import size
+    from engine.figures.errors import ScenarioError
+    from tui.shell import report
 
     scenario, table = _read(file, changes)
     try:
@@ -349,7 +350,7 @@ def _sized(file: str | None, changes: dict[str, Any], form: Any, full: bool) -> 
 
 def _impossible(file: str | None, problem: ScenarioError) -> CommandError:
     """What is wrong with a Scenario that cannot be sized, with the line of the file that it stands on."""
-    from tui import session
+    from tui.files import session
 
     where = printable(_place(file))
     line = session.line_of(session.read_text(file), problem.field) if file and file != STDIN else 0
@@ -386,8 +387,9 @@ def _recommend(arguments: list[str]) -> int:
     _presets(parser)
     options = parser.parse_args(arguments)
     changes = _changes(options)
-    from engine.errors import ScenarioError
-    from tui import recommended, session
+    from engine.figures.errors import ScenarioError
+    from tui.files import session
+    from tui.shell import recommended
 
     _tell_problems()
     scenario = _built(options.file, changes)
@@ -409,7 +411,7 @@ def _recommend(arguments: list[str]) -> int:
 def _limits(options: argparse.Namespace) -> Limits:
     """The limits that the options set. Raises CommandError naming the option, or WrongLimit."""
     import catalog
-    from tui import recommended
+    from tui.shell import recommended
 
     def number(option: str, text: str | None, read: Callable[[str], Any]) -> Any:
         try:
@@ -430,7 +432,7 @@ def _limits(options: argparse.Namespace) -> Limits:
 
 
 def _parts(arguments: list[str]) -> int:
-    from tui import parts
+    from tui.shell import parts
 
     parser = _Parser(
         prog="sizeup parts",
@@ -444,9 +446,9 @@ def _parts(arguments: list[str]) -> int:
     _presets(parser)
     options = parser.parse_args(arguments)
     changes = _changes(options)
-    from engine.errors import ScenarioError
-    from engine.recommend import recommend
-    from engine.size import size
+    from engine.decide.recommend import recommend
+    from engine.decide.size import size
+    from engine.figures.errors import ScenarioError
 
     _tell_problems()
     scenario = _built(options.file, changes)
@@ -460,7 +462,7 @@ def _parts(arguments: list[str]) -> int:
 
 
 def _export(arguments: list[str]) -> int:
-    from tui import export
+    from tui.shell import export
 
     parser = _Parser(
         prog="sizeup export",
@@ -473,8 +475,8 @@ def _export(arguments: list[str]) -> int:
     _presets(parser)
     options = parser.parse_args(arguments)
     changes = _changes(options)
-    from engine.errors import ScenarioError
-    from engine.size import size
+    from engine.decide.size import size
+    from engine.figures.errors import ScenarioError
 
     _tell_problems()
     scenario = _built(options.file, changes)
@@ -516,7 +518,7 @@ def _list(what: str, arguments: list[str]) -> int:
     parser.add_argument("word", nargs="*", metavar="WORD", help="only those that match")
     parser.add_argument("--format", choices=("text", "json"), default="text", help="text (default) or json")
     options = parser.parse_args(arguments)
-    from tui import listing
+    from tui.shell import listing
 
     _tell_problems()
     text = listing.render(what, " ".join(options.word), options.format)
@@ -536,7 +538,7 @@ def _detect(arguments: list[str]) -> int:
     parser.add_argument("--from", dest="source", metavar="FILE", help="nvidia-smi's CSV, saved on another machine")
     parser.add_argument("--format", choices=("text", "json"), default="text", help="text (default) or json")
     options = parser.parse_args(arguments)
-    from tui import detect
+    from tui.shell import detect
 
     try:
         text = detect.render(detect.machine(options.source), options.format)

@@ -25,7 +25,7 @@ from catalog.hf.mixers import (
 from catalog.hf.patterns import FfnKind, MixerKind, ffn_kinds, mixer_kinds, window_of
 from catalog.hf.reader import Config
 from catalog.hf.tensors import linear, norm
-from engine.architecture import Layer, Tensor
+from engine.model.architecture import Layer, Tensor
 
 ATTENTION_KINDS: Final = frozenset({"full", "sliding", "chunked"})
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from catalog.hf.tensors import linear, norm, vector
-from engine.architecture import Part, Tensor
+from engine.model.architecture import Part, Tensor
 
 
 def dense_mlp(

@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 from catalog.hf.tensors import linear, norm, vector
-from engine.architecture import Cache, CacheKind, Tensor
+from engine.model.architecture import Cache, CacheKind, Tensor
 
 QkNorm = Literal["none", "head", "width"]
 
 
 @dataclass(frozen=True, slots=True)
 class Mixer:
-    """A built mixer. kind, score_heads, qk_width, v_width and span as in `engine.architecture.Layer`."""
+    """A built mixer. kind, score_heads, qk_width, v_width and span as in `engine.model.architecture.Layer`."""
 
     kind: Literal["attention", "mla", "recurrent", "none"]
     tensors: list[Tensor]

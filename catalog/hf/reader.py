@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Any, Final, TypeVar, overload
 
 from catalog.errors import CatalogError
-from engine.text import shown
+from engine.figures.text import shown
 
 T = TypeVar("T")
 

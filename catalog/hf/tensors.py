@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.architecture import Part, Shard, Tensor
+from engine.model.architecture import Part, Shard, Tensor
 
 
 def linear(

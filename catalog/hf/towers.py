@@ -14,7 +14,7 @@ from typing import Final
 
 from catalog.hf.reader import Config
 from catalog.hf.tensors import linear, norm
-from engine.architecture import Part, Shard, Tensor
+from engine.model.architecture import Part, Shard, Tensor
 
 
 @dataclass(frozen=True, slots=True)

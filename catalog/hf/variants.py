@@ -24,7 +24,7 @@ from catalog.hf.mixers import (
 from catalog.hf.patterns import FfnKind, MixerKind
 from catalog.hf.reader import Config
 from catalog.hf.tensors import linear, norm, vector
-from engine.architecture import Tensor
+from engine.model.architecture import Tensor
 
 
 class RecurrentOnly(Decoder):

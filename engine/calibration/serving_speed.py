@@ -1,7 +1,7 @@
 """Constants of the serving-speed model. Written by `python scripts/calibrate_serving_speed.py --write`.
 
 `CONSTANTS` maps a name to a value; `name@class` multiplies it for a class of GPU, engine or arithmetic. What each
-means: engine/serving_speed.py. `SPREADS` are factors around a prediction that hold 80 % of what the fit had not
+means: engine/serving/speed.py. `SPREADS` are factors around a prediction that hold 80 % of what the fit had not
 seen: other rows of a model on a card under an engine (`measured`), that model there while both were seen apart
 (`seen`), or a card, model or engine that is new to it (`new`).
 """

@@ -1,4 +1,4 @@
-"""Fitted constants of the training-memory model; engine/training_memory/peak.py says what each multiplies.
+"""Fitted constants of the training-memory model; engine/training/memory/peak.py says what each multiplies.
 
 Written by `python scripts/calibrate_training_memory.py --write` from tests/reference/training_memory.jsonl.
 """

@@ -4,7 +4,7 @@ matmul.CLASS.DTYPE: share of the class's achievable matrix rate that a tuned ste
 that a watt sustains on cards with graphics memory. tier, elementwise, loss, launch: what the software tier
 multiplies (kernel rate, element-wise traffic, bytes a logit, seconds a layer and pass). narrow_width, few_tokens,
 misaligned, odd_head: loss of small or crooked matrices. attention.CLASS: share of the 16-bit rate. overlap: hidden
-share of collectives. The rest: bytes, shares and seconds that engine/training_speed.py names where it uses them.
+share of collectives. The rest: bytes, shares and seconds that engine/training/speed.py names where it uses them.
 """
 
 CONSTANTS: dict[str, float] = {

@@ -12,14 +12,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from engine.corpus import corpus_plan
-from engine.plan import Plan
-from engine.prospects import growing
-from engine.scaling import article_rows, planned_at
-from engine.serving_scaling import shape_plan
+from engine.decide.corpus import corpus_plan
+from engine.decide.plan import Plan
+from engine.decide.prospects import growing
+from engine.decide.scaling import article_rows, planned_at
+from engine.decide.serving_scaling import shape_plan
+from engine.decide.training_choices import CHOICES, chosen
+from engine.decide.verdict import EVIDENCE_FIGURES, step_plan
 from engine.sizing import FigureKind, Sizing
-from engine.training_choices import CHOICES, chosen
-from engine.verdict import EVIDENCE_FIGURES, step_plan
 from engine.workings import (
     corpus,
     entered,
@@ -225,7 +225,7 @@ def _peak(case: Case) -> Working:
         "what the fullest GPU holds under the asked load",
         held,
         "fitted",
-        "engine.serving_memory",
+        "engine.serving.memory",
     )
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from engine.architecture import Architecture
-from engine.hardware import Accelerator
-from engine.plan import Plan
+from engine.decide.plan import Plan
+from engine.model.architecture import Architecture
+from engine.parts.hardware import Accelerator
 from engine.scenario import Layout, Scenario
-from engine.serving_memory import EngineSettings, engine_settings, plain_layout
+from engine.serving.memory import EngineSettings, engine_settings, plain_layout
 from engine.sizing import MemoryGroup, Sizing
 
 
@@ -76,7 +76,7 @@ class Case:
         runtime = self.scenario.runtime
         if getattr(runtime, name, None) is not None:
             return "entered"
-        return f"the default of {runtime.engine} for this card, from its sources (engine.serving_memory)"
+        return f"the default of {runtime.engine} for this card, from its sources (engine.serving.memory)"
 
 
 def case_of(sizing: Sizing) -> Case:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import lru_cache
 
-from engine.corpus import CorpusCurve, CorpusPoint, corpus_curve
+from engine.decide.corpus import CorpusCurve, CorpusPoint, corpus_curve
+from engine.figures.units import HOURS_PER_DAY
 from engine.scenario import Scenario
-from engine.units import HOURS_PER_DAY
 from engine.workings.case import Case
 from engine.workings.price import put_hourly
 from engine.workings.record import Sheet, Working, unknown
 
-SOURCE = "engine.corpus: nodes that hold the model work alone, each on its part of the corpus"
+SOURCE = "engine.decide.corpus: nodes that hold the model work alone, each on its part of the corpus"
 SMALLEST = "smallest"
 
 

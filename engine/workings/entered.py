@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.plan import layout_words, rivals
+from engine.decide.plan import layout_words, rivals
 from engine.workings.case import Case
 from engine.workings.record import Sheet, Working
 
@@ -62,7 +62,7 @@ def _longest(case: Case) -> Working:
     held = sheet.put("max_model_len", value, "tokens", case.setting("max_model_len"), "entered")
     what = "the longest sequence that the engine promises to hold"
     title = "Longest sequence"
-    return sheet.working("load.max_model_len", title, value, "tokens", what, held, "entered", "engine.serving_memory")
+    return sheet.working("load.max_model_len", title, value, "tokens", what, held, "entered", "engine.serving.memory")
 
 
 def build(case: Case, name: str) -> Working:
@@ -104,7 +104,7 @@ def _each(case: Case) -> Working:
         "tokens a second in all / GPUs of the layout",
         f"{total} / {gpus}",
         "fitted",
-        "engine.plan",
+        "engine.decide.plan",
     )
 
 
@@ -121,7 +121,7 @@ def _replicas(case: Case) -> Working:
         "GPUs / (TP x PP)",
         f"{gpus} // ({tp} * {pp})",
         "counted",
-        "engine.layout",
+        "engine.layout.candidates",
     )
 
 
@@ -133,7 +133,7 @@ def layout(case: Case, name: str) -> Working:
         raise KeyError(f"layout.{name}")
     value, other = others[int(number) - 1]
     sheet, words = Sheet(), layout_words(other)
-    source = "engine.plan: what ranks layouts that fit, each timed under this load"
+    source = "engine.decide.plan: what ranks layouts that fit, each timed under this load"
     mine = sheet.put("tokens_s", score, "tokens/s", f"{layout_words(case.layout)}: {source}", "fitted")
     theirs = sheet.put("tokens_s_other", value, "tokens/s", f"{words}: {source}", "fitted")
     note = "A layout that misses a target, or fills its memory, counts a small share of its tokens."
@@ -145,6 +145,6 @@ def layout(case: Case, name: str) -> Working:
         "tokens/s of the chosen layout / of the other",
         f"{mine} / {theirs}",
         "fitted",
-        "engine.plan",
+        "engine.decide.plan",
         note=note,
     )

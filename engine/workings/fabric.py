@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Literal
 
-from engine.fabric import (
+from engine.decide.fabric import (
     Samples,
     ServingTerms,
     TrainingTerms,
@@ -19,16 +19,18 @@ from engine.fabric import (
     training_terms,
     waits_by_link,
 )
-from engine.hardware import Link
-from engine.serving_speed import segment_of
+from engine.links.traffic import Message
+from engine.parts.hardware import Link
+from engine.serving.speed import segment_of
 from engine.sizing import FabricRow, FigureKind
-from engine.traffic import Message
-from engine.training_speed import PATH_SPANS
+from engine.training.speed import PATH_SPANS
 from engine.workings.case import Case
 from engine.workings.record import Sheet, Working
 
-MESSAGES = "engine.traffic, engine.training_traffic"
-MODEL = f"engine.fabric: this layout's messages with every link in its place ({MESSAGES}, engine.collectives)"
+MESSAGES = "engine.links.traffic, engine.training.traffic"
+MODEL = (
+    f"engine.decide.fabric: this layout's messages with every link in its place ({MESSAGES}, engine.links.collectives)"
+)
 
 
 def _row(case: Case, link: str) -> FabricRow:
@@ -72,7 +74,7 @@ def _sum(case: Case, sheet: Sheet, link: str, messages: Sequence[Message], price
     for message in messages:
         name, source = f"{message.op}_{message.span}", f"{_words(message)}: {MESSAGES}"
         count = sheet.put(f"{name}_count", message.count, "", source)
-        words = f"{_words(message)} over {_row(case, link).name}: engine.collectives"
+        words = f"{_words(message)} over {_row(case, link).name}: engine.links.collectives"
         terms.append(f"{count} * {sheet.put(f'{name}_s', price(message), 's', words, _kind(case, link))}")
     return " + ".join(terms) or "0"
 
@@ -93,7 +95,7 @@ def _pass(case: Case, sheet: Sheet, link: str, samples: Samples, gpus: int, toke
 
     points = samples.points
     low = segment_of(points, tokens)
-    size = sheet.put(name, tokens, "tokens", "of a pass: engine.serving_speed")
+    size = sheet.put(name, tokens, "tokens", "of a pass: engine.serving.speed")
     line = f"({at(low)} + ({at(low + 1)} - {at(low)}) * ({size} - {points[low]}) / ({points[low + 1]} - {points[low]}))"
     ends = [
         sum(m.count * price_in_place(case.scenario, m, gpus)[link] for m in samples.messages[index])
@@ -162,17 +164,17 @@ def _exposed(case: Case, sheet: Sheet, terms: TrainingTerms, totals: Sequence[st
     for name, share, total in zip(("tp", "ep", "pp"), shares, totals, strict=False):
         if total != "0":
             kind: FigureKind = "entered" if entered and name != "pp" else "fitted"
-            hides = sheet.put(f"{name}_hidden", share, "", "share behind compute: engine.training_speed", kind)
+            hides = sheet.put(f"{name}_hidden", share, "", "share behind compute: engine.training.speed", kind)
             path.append(f"({total}) * (1 - {hides})")
-    count = sheet.put("micro_batches", made.micro_batches, "", "of a step: engine.batch")
+    count = sheet.put("micro_batches", made.micro_batches, "", "of a step: engine.training.batch")
     each = f"({' + '.join(path) or '0'}) / {count}"
     slots = count
     if made.bubble_slots:
-        slots = f"({count} + {sheet.put('bubble_slots', made.bubble_slots, 'micro-batches', 'engine.training_speed')})"
+        slots = f"({count} + {sheet.put('bubble_slots', made.bubble_slots, 'micro-batches', 'engine.training.speed')})"
     expression = f"{each} * {slots}"
     if totals[3] != "0":
         kind = "entered" if entered else "fitted"
-        hides = sheet.put("dp_hidden", terms.hidden[2], "", "share behind compute: engine.training_speed", kind)
+        hides = sheet.put("dp_hidden", terms.hidden[2], "", "share behind compute: engine.training.speed", kind)
         kernels = sheet.put("kernels_each", made.compute_each_s, "s", "kernels of one micro-batch", "fitted")
         window = sheet.put("window", made.window, "micro-batches", "behind which replicas' messages can hide")
         dp = f"({totals[3]})"
@@ -190,7 +192,7 @@ def _wait(case: Case, link: str) -> Working:
         prompt = sheet.see("prompt", row.prefill_seconds, "s", f"fabric.{link}.prefill_seconds", row.kind)
         expression, formula = f"{own} + {prompts} * {prompt}", "links of a token + links of the prompts that pass it"
         if terms.slowest != 1.0:
-            what = "slowest pipeline stage over the mean: engine.serving_speed"
+            what = "slowest pipeline stage over the mean: engine.serving.speed"
             expression = f"{sheet.put('slowest', terms.slowest, '', what)} * {expression}"
     else:
         gpus = terms.layout.gpus
@@ -385,7 +387,7 @@ def _latency(case: Case, link: str) -> Working:
 
 def _startup(case: Case, link: str) -> Working:
     sheet, row = Sheet(), _row(case, link)
-    source = "smallest message from one GPU to another over this link: engine.collectives"
+    source = "smallest message from one GPU to another over this link: engine.links.collectives"
     expression = sheet.put("startup", row.startup_us, "µs", source, row.kind)
     return sheet.working(
         f"fabric.{link}.startup_us",

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from engine.flips import FIELD_UNITS, flip_points, verdict_at
+from engine.decide.flips import FIELD_UNITS, flip_points, verdict_at
 from engine.sizing import Flip, Verdict
 from engine.workings.case import Case
 from engine.workings.record import Sheet, Working
 
-SEARCH = "engine.flips: doubling, then halving, the build decided anew by the six steps at each value"
+SEARCH = "engine.decide.flips: doubling, then halving, the build decided anew by the six steps at each value"
 
 
 def flip_id(flip: Flip, entered: float) -> str:

@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import lru_cache
 
-from engine.batch import batch_of, keeps_batch, useful_tokens
-from engine.prospects import Prospects, prospects
-from engine.scaling import RunOption, ScalingPoint
+from engine.decide.prospects import Prospects, prospects
+from engine.decide.scaling import RunOption, ScalingPoint
+from engine.figures.units import SECONDS_PER_DAY
 from engine.scenario import Scenario
 from engine.sizing import FigureKind
-from engine.training_speed import serial_share
-from engine.units import SECONDS_PER_DAY
+from engine.training.batch import batch_of, keeps_batch, useful_tokens
+from engine.training.speed import serial_share
 from engine.workings.case import Case
 from engine.workings.record import Sheet, Working, unknown
 
-CURVE = "engine.scaling.strong_scaling_curve: the same run and global batch, the fastest layout that fits at each count"
-CHOICE = "engine.scaling.long_or_short"
-SMALLEST = "engine.scaling.smallest_build: counts of whole nodes, each planned in full"
+CURVE = "engine.decide.scaling.strong_scaling_curve: the same run and global batch, the fastest layout that fits at each count"
+CHOICE = "engine.decide.scaling.long_or_short"
+SMALLEST = "engine.decide.scaling.smallest_build: counts of whole nodes, each planned in full"
 
 
 @lru_cache(maxsize=16)
@@ -66,7 +66,7 @@ def _speed(case: Case, point: ScalingPoint) -> Working:
         asked = useful_tokens(work, batch_of(work, point.layout.dp).tokens)
         batch = sheet.entered("global_batch", asked, "tokens")
         seconds = asked / point.tokens_per_s_total
-        made = sheet.put("step_s", seconds, "s", f"a step {_where(point)}: engine.training_speed", "fitted")
+        made = sheet.put("step_s", seconds, "s", f"a step {_where(point)}: engine.training.speed", "fitted")
         expression, formula = f"{batch} / {made}", "tokens of the global batch that was asked / seconds of a step"
     return sheet.working(figure, title, point.tokens_per_s_total, "tokens/s", formula, expression, "fitted", CURVE)
 
@@ -76,7 +76,7 @@ def _days(case: Case, point: ScalingPoint) -> Working:
     tokens = sheet.entered("tokens", work.run_tokens, "tokens")
     speed = sheet.see("tokens_s", point.tokens_per_s_total, "tokens/s", f"curve.{point.gpus}.tokens_per_s")
     keep = work.run_tokens / point.tokens_per_s_total / SECONDS_PER_DAY / point.days
-    good = sheet.put("goodput", keep, "", "share left by failures and checkpoints: engine.training_speed", "fitted")
+    good = sheet.put("goodput", keep, "", "share left by failures and checkpoints: engine.training.speed", "fitted")
     day = sheet.put("seconds_a_day", SECONDS_PER_DAY, "s", "by definition")
     return sheet.working(
         f"curve.{point.gpus}.days",
@@ -125,7 +125,7 @@ def _efficiency(case: Case, point: ScalingPoint) -> Working:
     if base.gpus == 1:
         one = sheet.see("one_gpu", alone, "tokens/s", "curve.1.tokens_per_s")
     else:
-        one = sheet.put("one_gpu", alone, "tokens/s", "the same run on one GPU: engine.training_speed", "fitted")
+        one = sheet.put("one_gpu", alone, "tokens/s", "the same run on one GPU: engine.training.speed", "fitted")
     return sheet.working(
         f"curve.{point.gpus}.efficiency",
         f"Speed of a GPU against one alone {_where(point)}",
@@ -226,7 +226,9 @@ def _hour(case: Case) -> Working:
         return unknown("curve.usd_per_gpu_hour", "A GPU-hour", "USD", "nobody in the catalog rents this GPU")
     held = _price(case, sheet)
     kind = sheet.inputs[held].kind
-    return sheet.working("curve.usd_per_gpu_hour", "A GPU-hour", price, "USD", "as known", held, kind, "engine.prices")
+    return sheet.working(
+        "curve.usd_per_gpu_hour", "A GPU-hour", price, "USD", "as known", held, kind, "engine.money.prices"
+    )
 
 
 _OF_POINT: dict[str, Callable[[Case, ScalingPoint], Working]] = {
@@ -319,7 +321,11 @@ def _option(case: Case, option: RunOption, who: str, field: str) -> Working:
     entered = case.scenario.money.usd_per_gpu_hour is not None
     kind: FigureKind = "entered" if entered else "data sheet"
     kinds = "one GPU" if option.gpus == 1 else "several GPUs"
-    words = "entered" if entered else f"median on-demand offer of instances with {kinds}, else of all: engine.prospects"
+    words = (
+        "entered"
+        if entered
+        else f"median on-demand offer of instances with {kinds}, else of all: engine.decide.prospects"
+    )
     price = sheet.put("usd_per_gpu_hour", hourly, "USD", words, kind)
     if field == "usd_per_gpu_hour":
         return sheet.working(figure, f"A GPU-hour, {name}", hourly, "USD", "price of a GPU-hour", price, kind, CHOICE)
@@ -355,7 +361,7 @@ def smallest(case: Case, name: str) -> Working:
         return sheet.working("smallest.gpus", title, found.gpus, "GPUs", what, f"{nodes} * {each}", "fitted", SMALLEST)
     if name == "days":
         tokens = sheet.entered("tokens", case.scenario.workload.run_tokens, "tokens")
-        source = f"{where}: engine.training_speed"
+        source = f"{where}: engine.training.speed"
         speed = sheet.put("tokens_s", run.tokens_per_s_total, "tokens/s", source, "fitted")
         good = sheet.put("goodput", run.goodput, "", "share left by failures and checkpoints", "fitted")
         day = sheet.put("seconds_a_day", SECONDS_PER_DAY, "s", "by definition")

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from engine.architecture import Cache
-from engine.formats import kv_format, model_weight_bytes, weight_format
-from engine.kv_cache import BF16_BYTES, FP32_BYTES, cache_profile
-from engine.parameters import count_parameters
+from engine.model.architecture import Cache
+from engine.model.formats import kv_format, model_weight_bytes, weight_format
+from engine.model.kv_cache import BF16_BYTES, FP32_BYTES, cache_profile
+from engine.model.parameters import count_parameters
 from engine.workings.case import Case
 from engine.workings.record import Sheet, Working
 from engine.workings.tensors import (
@@ -17,7 +17,7 @@ from engine.workings.tensors import (
     parts_of,
 )
 
-PARAMETERS = "engine.parameters: every tensor of the architecture, counted"
+PARAMETERS = "engine.model.parameters: every tensor of the architecture, counted"
 
 
 def _parts(case: Case) -> dict[str, int]:
@@ -104,7 +104,7 @@ def _weight_bytes(case: Case) -> Working:
         "one copy of the model in the chosen format, scales included",
         " + ".join(names),
         "counted",
-        f"engine.formats: {weight_format(model.weights).source}",
+        f"engine.model.formats: {weight_format(model.weights).source}",
     )
 
 
@@ -126,7 +126,7 @@ def _part_weights(case: Case, part: str) -> Working:
         "matrices x (rows x columns x bits / 8 + scales)",
         expression,
         "counted",
-        f"engine.formats: {form.source}",
+        f"engine.model.formats: {form.source}",
     )
 
 
@@ -174,7 +174,7 @@ def _kv_bytes_per_token(case: Case) -> Working:
         "layers x KV heads x (key + value width) x bytes, one copy; latent layers keep one shared vector",
         expression,
         "counted",
-        "engine.kv_cache: from the config, before tensor parallelism",
+        "engine.model.kv_cache: from the config, before tensor parallelism",
         note=note,
     )
 
@@ -202,7 +202,7 @@ def _state_bytes_per_sequence(case: Case) -> Working:
         "recurrent layers x (convolution window + state)",
         " + ".join(terms) or "0",
         "counted",
-        "engine.kv_cache: from the config",
+        "engine.model.kv_cache: from the config",
     )
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from engine.cost import electricity_rule, facility_ratio, facility_rule, usd_per_kwh
-from engine.disks import CHECKPOINT_BYTES_PER_PARAMETER
-from engine.parameters import count_parameters
+from engine.figures.units import SECONDS_PER_HOUR
+from engine.model.parameters import count_parameters
+from engine.money.cost import electricity_rule, facility_ratio, facility_rule, usd_per_kwh
+from engine.money.disks import CHECKPOINT_BYTES_PER_PARAMETER
+from engine.money.use import capital_share_per_month, hours_per_month
 from engine.sizing import Advised, FigureKind, Power
-from engine.units import SECONDS_PER_HOUR
-from engine.use import capital_share_per_month, hours_per_month
 from engine.workings.case import Case
 from engine.workings.price import put_hourly
 from engine.workings.record import Sheet, Working, unknown
@@ -29,7 +29,7 @@ from engine.workings.use import (
 )
 from engine.workings.use import cost_of as _cost
 
-MODEL = "engine.cost"
+MODEL = "engine.money.cost"
 
 
 def _power(case: Case) -> Power:
@@ -298,7 +298,9 @@ def _advised_electricity(case: Case, named: Advised) -> Working:
     price = usd_per_kwh(case.scenario)
     if named.electricity_usd_per_month is None or named.power_w is None or price is None:
         return unknown(figure, title, "USD", "the power of the card is not published")
-    watts = sheet.put("power", named.power_w, "W", "of the verdict's build at the wall: engine.power", "rule of thumb")
+    watts = sheet.put(
+        "power", named.power_w, "W", "of the verdict's build at the wall: engine.money.power", "rule of thumb"
+    )
     hall = sheet.put("pue", facility_ratio(case.scenario), "", "the hall's power over that of the machines")
     hours = sheet.put("hours", hours_per_month(case.scenario.money), "h", "of use in a month", "entered")
     each = sheet.put("usd_per_kwh", price, "USD", "as entered, else of the region")

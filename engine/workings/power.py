@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from engine.boxes import usable_units
-from engine.disks import CHECKPOINT_BYTES_PER_PARAMETER, COPIES, checkpoint_bytes
-from engine.power import (
+from engine.figures.units import GB, GIB
+from engine.money.boxes import usable_units
+from engine.money.disks import CHECKPOINT_BYTES_PER_PARAMETER, COPIES, checkpoint_bytes
+from engine.money.power import (
     BOARD_SHARE,
     BOARD_W_PER_GPU,
     BTU_H_PER_W,
@@ -23,11 +24,10 @@ from engine.power import (
     supply_kind,
 )
 from engine.sizing import Power
-from engine.units import GB, GIB
 from engine.workings.case import Case
 from engine.workings.record import Sheet, Working, unknown
 
-MODEL = "engine.power"
+MODEL = "engine.money.power"
 NO_POWER = "the card's power is not published"
 NO_RACK = "it does not stand in a rack of its own choosing: a tower, or a rack that is sold whole"
 
@@ -56,7 +56,7 @@ def _host_w(case: Case) -> Working:
     power, sheet = _power(case), Sheet()
     if power.host_w is None:
         return unknown("power.host_w", "A node without its cards", "W", "it is in what is stated for the whole node")
-    watts = sheet.put("host_w", power.host_w, "W", f"{power.host}: engine.power.HOST_W", "rule of thumb")
+    watts = sheet.put("host_w", power.host_w, "W", f"{power.host}: engine.money.power.HOST_W", "rule of thumb")
     return sheet.working(
         "power.host_w",
         "A node without its cards",
@@ -83,9 +83,9 @@ def _load_w(case: Case) -> Working:
         expression = _cards(case, sheet)
         formula = "cards at their power limit + CPU, board, RAM, fans and disks"
         if host == "board":
-            fans = sheet.put("board_share", BOARD_SHARE, "", "fans and regulators: engine.power", "fitted")
+            fans = sheet.put("board_share", BOARD_SHARE, "", "fans and regulators: engine.money.power", "fitted")
             each = sheet.put(
-                "board_w_each", BOARD_W_PER_GPU, "W", "its network card and switch: engine.power", "fitted"
+                "board_w_each", BOARD_W_PER_GPU, "W", "its network card and switch: engine.money.power", "fitted"
             )
             gpus = sheet.put("gpus_of_a_node", hardware.gpus_per_node, "GPUs", "entered", "entered")
             expression = f"({expression}) * (1 + {fans}) + {gpus} * {each}"
@@ -120,7 +120,7 @@ def _node_w(case: Case) -> Working:
         formula = "what the maker states for the whole node"
     elif host == "rack":
         share = sheet.put(
-            "rack_share", RACK_SHARE, "", "CPUs, switches and pumps of NVL72 racks: engine.power", "data sheet"
+            "rack_share", RACK_SHARE, "", "CPUs, switches and pumps of NVL72 racks: engine.money.power", "data sheet"
         )
         expression, formula = f"{_cards(case, sheet)} * (1 + {share})", "GPUs x power limit x whole rack over its GPUs"
     else:
@@ -371,7 +371,7 @@ def _host(case: Case) -> Working:
         sheet.put("bytes_per_gib", GIB, "bytes", "by definition"),
     )
     host = case.plan.memory.host_bytes
-    offload = sheet.put("offloaded", host, "bytes", "engine.training_memory: what the RAM of a node holds")
+    offload = sheet.put("offloaded", host, "bytes", "engine.training.memory: what the RAM of a node holds")
     return sheet.working(
         "power.host_memory_gib_min",
         "Host memory of a node, at least",
@@ -380,7 +380,7 @@ def _host(case: Case) -> Working:
         "as much RAM as VRAM, and what is offloaded",
         f"{gpus} * {size} * {gb} / {gib} + {offload} / {gib}",
         "rule of thumb",
-        "engine.power: RAM below VRAM makes loading and checkpoints swap",
+        "engine.money.power: RAM below VRAM makes loading and checkpoints swap",
     )
 
 
@@ -403,7 +403,7 @@ def _nvme(case: Case) -> Working:
         formula,
         f"{copies} * {held}",
         "rule of thumb",
-        "engine.disks",
+        "engine.money.disks",
     )
 
 

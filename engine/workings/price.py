@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.prices import usd_per_gpu_hour
+from engine.money.prices import usd_per_gpu_hour
 from engine.sizing import FigureKind
 from engine.workings.case import Case
 from engine.workings.record import Sheet

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from engine.plan import Plan
-from engine.replicas import node_capacity
+from engine.decide.plan import Plan
+from engine.decide.replicas import node_capacity
 from engine.sizing import Sizing
 from engine.workings.record import Sheet, Working
 
-SEARCH = "engine.verdict: most users inside the targets and below the preemption line, found by halving"
+SEARCH = "engine.decide.verdict: most users inside the targets and below the preemption line, found by halving"
 
 
 def replicas(sizing: Sizing) -> Working:
@@ -16,7 +16,9 @@ def replicas(sizing: Sizing) -> Working:
     count = sheet.put("replicas", verdict.replicas, "", f"the step that decides: {verdict.reason}", "fitted")
     what = "the fewest nodes side by side that take the users and the requests of the load, or meet the deadline"
     title = "Replicas of one node"
-    return sheet.working("verdict.replicas", title, verdict.replicas, "", what, count, "fitted", "engine.verdict")
+    return sheet.working(
+        "verdict.replicas", title, verdict.replicas, "", what, count, "fitted", "engine.decide.verdict"
+    )
 
 
 def node(sizing: Sizing, one: Plan, name: str) -> Working:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from engine.scaling import ARTICLE_WORLD, ArticleRow, article_rows, row_step
+from engine.decide.scaling import ARTICLE_WORLD, ArticleRow, article_rows, row_step
 from engine.sizing import ScalingRow
-from engine.training_speed import Step, rates
+from engine.training.speed import Step, rates
 from engine.workings.case import Case
 from engine.workings.record import Sheet, Working
 
@@ -87,7 +87,7 @@ def _efficiency(case: Case, row: ScalingRow, one: ScalingRow, index: int) -> Wor
     if work.overlap is not None:
         hidden = (work.overlap, work.overlap, work.overlap)
     where = f"TP {layout.tp}, PP {layout.pp}, DP {layout.dp}" + (f", EP {layout.ep}" if layout.ep > 1 else "")
-    source = f"engine.training_speed, {where}" + (f" over {row.fabric}" if row.fabric else "")
+    source = f"engine.training.speed, {where}" + (f" over {row.fabric}" if row.fabric else "")
     tokens = sheet.put("tokens", made.tokens, "tokens", f"of one step: global batch, {where}")
     expression = _step(sheet, made, hidden, source, CONSTANTS)
     tail = sheet.put("optimizer_s", made.tail_s, "s", "optimizer and offload", "fitted")
@@ -106,7 +106,7 @@ def _efficiency(case: Case, row: ScalingRow, one: ScalingRow, index: int) -> Wor
         "tokens of a step / its seconds / GPUs, against one GPU, at most 1",
         f"min(1, {tokens} / ({expression} + {tail}) / {gpus} / {baseline})",
         "fitted",
-        "engine.scaling: the step model on other shapes of build",
+        "engine.decide.scaling: the step model on other shapes of build",
         note=note,
     )
 
@@ -114,10 +114,10 @@ def _efficiency(case: Case, row: ScalingRow, one: ScalingRow, index: int) -> Wor
 def _of_article(of: ArticleRow, one: ArticleRow, figure: str) -> Working:
     sheet, world, layout = Sheet(), ARTICLE_WORLD, of.layout
     where = f"TP {layout.tp}, PP {layout.pp}, DP {layout.dp}"
-    source = f"engine.training_speed, {where} over {of.row.fabric}, {world.executed_tflops:g} executed TFLOP/s a GPU"
+    source = f"engine.training.speed, {where} over {of.row.fabric}, {world.executed_tflops:g} executed TFLOP/s a GPU"
     tokens = sheet.put("tokens", of.step.tokens, "tokens", f"of one step: {where}")
     hidden = (world.overlap_tp, 0.0, world.overlap_fsdp)
-    expression = _step(sheet, of.step, hidden, source, "engine.scaling.ArticleWorld")
+    expression = _step(sheet, of.step, hidden, source, "engine.decide.scaling.ArticleWorld")
     gpus = sheet.put("gpus", layout.gpus, "GPUs", "of this shape")
     baseline = sheet.put("one_gpu", one.tokens_per_s_gpu, "tokens/s", "the first row in the same world", "fitted")
     return sheet.working(
@@ -128,6 +128,6 @@ def _of_article(of: ArticleRow, one: ArticleRow, figure: str) -> Working:
         "tokens of a step / its seconds / GPUs, against one GPU; the article counts no optimizer",
         f"{tokens} / ({expression}) / {gpus} / {baseline}",
         "fitted",
-        "engine.scaling.ArticleWorld: one set of assumptions under which its rows follow, docs/training-speed.md",
+        "engine.decide.scaling.ArticleWorld: one set of assumptions under which its rows follow, docs/training-speed.md",
         note=f"The article says {of.row.article_efficiency or 0.0:.2f}.",
     )

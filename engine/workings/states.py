@@ -5,15 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from engine.parameters import count_parameters
-from engine.training_memory.assumptions import frozen_base
-from engine.training_memory.core import Card, plan_recipe
-from engine.training_memory.elements import adapter_widths
-from engine.training_memory.recipe import PEFT_KINDS
+from engine.model.parameters import count_parameters
+from engine.training.memory.assumptions import frozen_base
+from engine.training.memory.core import Card, plan_recipe
+from engine.training.memory.elements import adapter_widths
+from engine.training.memory.recipe import PEFT_KINDS
 from engine.workings.case import Case
 from engine.workings.record import Sheet, Working
 
-SOURCE = "engine.training_memory.assumptions"
+SOURCE = "engine.training.memory.assumptions"
 
 
 def _recipe_bytes(case: Case) -> tuple[float, float, float]:
@@ -73,7 +73,7 @@ def _room(case: Case) -> Working:
 def _each(case: Case) -> Working:
     sheet = Sheet()
     weight, gradient, state = _recipe_bytes(case)
-    source = "engine.training_memory.recipe, by optimizer, precision and framework"
+    source = "engine.training.memory.recipe, by optimizer, precision and framework"
     names = [
         sheet.put(name, value, "bytes", source)
         for name, value in (("weight", weight), ("gradient", gradient), ("states", state))
@@ -157,7 +157,7 @@ def _trainable(case: Case) -> Working:
         what,
         number,
         "counted",
-        "engine.training_memory.elements",
+        "engine.training.memory.elements",
     )
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from engine.architecture import Architecture, Part, Tensor
-from engine.formats import Scheme, tensor_scheme, weight_format
+from engine.layout.sharding import attention_ranks, expert_split, shard_tensor, stage_range
+from engine.model.architecture import Architecture, Part, Tensor
+from engine.model.formats import Scheme, tensor_scheme, weight_format
 from engine.scenario import Layout
-from engine.sharding import attention_ranks, expert_split, shard_tensor, stage_range
 from engine.workings.record import Sheet
 
 PART_WORDS: dict[Part, str] = {
@@ -58,7 +58,7 @@ def model_pieces(arch: Architecture, weights: str) -> Iterator[Piece]:
 
 
 def rank_pieces(arch: Architecture, weights: str, layout: Layout, stage: int, mtp: bool) -> Iterator[Piece]:
-    """What one rank of a pipeline stage holds; the ends of the model as `engine.sharding` places them."""
+    """What one rank of a pipeline stage holds; the ends of the model as `engine.layout.sharding` places them."""
     form = weight_format(weights)
     ranks, experts = attention_ranks(layout), expert_split(layout)
     first, last = stage == 0, stage == layout.pp - 1

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from engine.cost import OPERATIONS_FACTOR_PER_NODE, OPERATIONS_NODES
-from engine.prices import billed_usd_per_gpu_hour
+from engine.figures.units import SECONDS_PER_HOUR
+from engine.money.cost import OPERATIONS_FACTOR_PER_NODE, OPERATIONS_NODES
+from engine.money.prices import billed_usd_per_gpu_hour
+from engine.money.use import DAYS_PER_MONTH, HOURS_PER_MONTH, WRITE_OFF_MONTHS, capital_share_per_month, resale_share
 from engine.sizing import Cost, Horizon
-from engine.units import SECONDS_PER_HOUR
-from engine.use import DAYS_PER_MONTH, HOURS_PER_MONTH, WRITE_OFF_MONTHS, capital_share_per_month, resale_share
 from engine.workings.case import Case
 from engine.workings.record import Sheet, Working, unknown
 
-MODEL = "engine.use"
+MODEL = "engine.money.use"
 BILLED = {"reserved": ("Reserved", "reserved"), "spot": ("Spot", "spot")}
 
 
@@ -284,7 +284,7 @@ def operations(case: Case) -> Working:
         "1 + added nodes, as far as the source goes, x the middle of the factor",
         f"1 + (min({nodes}, {most}) - 1) * ({low} + {high}) / 2",
         "rule of thumb",
-        "engine.cost",
+        "engine.money.cost",
         note=cost.operations_note,
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.hardware import Accelerator
+from engine.parts.hardware import Accelerator
 
 
 def _card(

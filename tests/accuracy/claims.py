@@ -14,17 +14,17 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import catalog
-from engine.articles import article_penalty, path_claim
-from engine.formats import FORMATS, model_weight_bytes
-from engine.hardware import Facts
-from engine.parameters import count_parameters
-from engine.plan import plan
-from engine.recommend import priced
-from engine.scaling import ARTICLE_TOLERANCE, article_scaling
+from engine.decide.articles import article_penalty, path_claim
+from engine.decide.plan import plan
+from engine.decide.recommend import priced
+from engine.decide.scaling import ARTICLE_TOLERANCE, article_scaling
+from engine.decide.size import size
+from engine.figures.units import GB, TB
+from engine.model.formats import FORMATS, model_weight_bytes
+from engine.model.parameters import count_parameters
+from engine.parts.hardware import Facts
 from engine.scenario import LayoutChoice
-from engine.size import size
 from engine.sizing import Serving, Sizing
-from engine.units import GB, TB
 from tests.accuracy.harness import REFERENCE
 from tests.accuracy.training_claims import TrainingClaim, training_claims
 from tests.engine.builds import build

@@ -1,4 +1,4 @@
-"""The collective set: rows of nccl-tests and engine all-reduce benchmarks against `engine.collectives`.
+"""The collective set: rows of nccl-tests and engine all-reduce benchmarks against `engine.links.collectives`.
 
 A row names its link in its own words (`pcie4_l40s`, `ib_8xndr400_h100`, `nvlink4_h100_engine`). Rules read the words:
 the family and generation, how many network cards of which rate, whether an engine's kernel ran. A name that no rule
@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 import catalog
 from catalog.names import resolve_accelerator
 from engine.calibration.collectives import INTERVAL
-from engine.collectives import Kernel, Op, collective_s
-from engine.hardware import Link
+from engine.links.collectives import Kernel, Op, collective_s
+from engine.parts.hardware import Link
 from tests.accuracy.harness import Case, Evaluation, Row, each_row
 from tests.accuracy.rows import UNSTATED
 

@@ -14,15 +14,15 @@ from typing import Any
 import catalog
 from catalog import UnknownId, build_scenario
 from catalog.names import resolve_accelerator
-from engine.architecture import Architecture
-from engine.errors import ScenarioError
-from engine.hardware import Accelerator
+from engine.decide.size import size
+from engine.figures.errors import ScenarioError
+from engine.figures.units import GIB, MIB
+from engine.layout.sharding import kv_copies
+from engine.model.architecture import Architecture
+from engine.parts.hardware import Accelerator
 from engine.scenario import LayoutChoice, Runtime, Scenario, ServingEngine, Workload
-from engine.serving_memory import visible_bytes
-from engine.sharding import kv_copies
-from engine.size import size
+from engine.serving.memory import visible_bytes
 from engine.sizing import Memory
-from engine.units import GIB, MIB
 from tests.accuracy.harness import REFERENCE, Case, Evaluation, Outcome, Row, each_row, load_rows
 from tests.accuracy.served_models import architecture_of, key_of
 

@@ -1,7 +1,7 @@
 """What the five accuracy sets share: cases, rows set aside, error statistics and their tables.
 
 A set is a module of this package with `evaluate(rows) -> Evaluation`. It writes every usable row as a Scenario
-and reads the figure from `engine.size`; a row that it cannot write is set aside with the reason, never dropped.
+and reads the figure from `engine.decide.size`; a row that it cannot write is set aside with the reason, never dropped.
 """
 
 from __future__ import annotations

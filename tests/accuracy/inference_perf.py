@@ -20,13 +20,13 @@ from functools import lru_cache
 import catalog
 from catalog import UnknownId
 from catalog.names import resolve_accelerator, resolve_name
-from engine.architecture import Architecture
-from engine.errors import ScenarioError
-from engine.formats import FORMATS as WEIGHT_FORMATS
-from engine.hardware import Accelerator
-from engine.parameters import count_parameters
+from engine.decide.size import size
+from engine.figures.errors import ScenarioError
+from engine.model.architecture import Architecture
+from engine.model.formats import FORMATS as WEIGHT_FORMATS
+from engine.model.parameters import count_parameters
+from engine.parts.hardware import Accelerator
 from engine.scenario import LayoutChoice, Runtime, Scenario, ServingEngine, Workload
-from engine.size import size
 from engine.sizing import Serving
 from tests.accuracy.cards import EXTRA_CARDS
 from tests.accuracy.engine_logs import WEIGHTS_BY_NAME, matched

@@ -13,7 +13,7 @@ from typing import Any
 import catalog
 from catalog.hf_config import architecture_from_config, read_config
 from catalog.names import resolve_name
-from engine.architecture import Architecture
+from engine.model.architecture import Architecture
 
 # (pattern on the lower-case name, catalog id or key of CONFIGS). The first match counts.
 RULES: tuple[tuple[str, str], ...] = (

@@ -11,8 +11,8 @@ from types import ModuleType
 
 import pytest
 
-from engine import collectives as model
 from engine.calibration import collectives as fit
+from engine.links import collectives as model
 from tests.accuracy import bars, collectives, harness
 
 ROWS = harness.load_rows(harness.REFERENCE / "collectives.jsonl")

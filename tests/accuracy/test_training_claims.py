@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from engine.scaling import ARTICLE_EXCEPTION, ARTICLE_ROWS, article_scaling
+from engine.decide.scaling import ARTICLE_EXCEPTION, ARTICLE_ROWS, article_scaling
 from tests.accuracy.training_claims import TrainingClaim, training_claims
 
 

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 import catalog
+from engine.decide.size import size
+from engine.figures.units import GB, TB
 from engine.scenario import Kind, LayoutChoice, Workload
-from engine.size import size
 from engine.sizing import Memory
-from engine.units import GB, TB
 from tests.accuracy import bars, harness
 from tests.accuracy import training_memory as accuracy
 

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import re
 
-from engine.architecture import Architecture, dense_decoder
-from engine.errors import ScenarioError
-from engine.hardware import Accelerator, Link
+from engine.decide.size import size
+from engine.figures.errors import ScenarioError
+from engine.figures.units import GB, GIB, MIB
+from engine.model.architecture import Architecture, dense_decoder
+from engine.parts.hardware import Accelerator, Link
 from engine.scenario import (
     BaseFormat,
     Hardware,
@@ -32,9 +34,7 @@ from engine.scenario import (
     TrainingFramework,
     Workload,
 )
-from engine.size import size
 from engine.sizing import Memory
-from engine.units import GB, GIB, MIB
 from tests.accuracy.harness import Case, Evaluation, Outcome, Row, each_row
 from tests.accuracy.served_models import architecture_of
 

@@ -15,10 +15,11 @@ from typing import Any
 
 import catalog
 from catalog.names import plain_name, resolve_accelerator, resolve_name
-from engine.architecture import Architecture, dense_decoder
-from engine.errors import ScenarioError
-from engine.flops import active_elements
-from engine.hardware import Accelerator, Link
+from engine.decide.size import size
+from engine.figures.errors import ScenarioError
+from engine.model.architecture import Architecture, dense_decoder
+from engine.model.flops import active_elements
+from engine.parts.hardware import Accelerator, Link
 from engine.scenario import (
     ComputeDtype,
     Hardware,
@@ -34,7 +35,6 @@ from engine.scenario import (
     Software,
     Workload,
 )
-from engine.size import size
 from tests.accuracy.cards import EXTRA_CARDS
 from tests.accuracy.harness import Case, Evaluation, Row, each_row
 

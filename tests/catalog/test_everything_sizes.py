@@ -7,10 +7,10 @@ import dataclasses
 import pytest
 
 import catalog
-from engine.errors import ScenarioError
-from engine.hardware import Accelerator
+from engine.decide.size import size
+from engine.figures.errors import ScenarioError
+from engine.parts.hardware import Accelerator
 from engine.scenario import KINDS, Kind, Scenario, Workload
-from engine.size import size
 
 KNOWN = catalog.load()
 # The least that every model's context allows.

@@ -10,8 +10,8 @@ import pytest
 from catalog.errors import CatalogError
 from catalog.gguf import read_gguf
 from catalog.model_files import read_model_file
-from engine.kv_cache import cache_profile
-from engine.parameters import count_parameters
+from engine.model.kv_cache import cache_profile
+from engine.model.parameters import count_parameters
 from tests.catalog.gguf_files import F16, llama_metadata, llama_tensors, write_gguf
 
 

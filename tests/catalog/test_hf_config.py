@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 import catalog
 from catalog.errors import CatalogError
 from catalog.hf_config import LARGEST_CONFIG_BYTES, architecture_from_config, read_architecture
-from engine.architecture import Architecture
-from engine.kv_cache import cache_profile
-from engine.parameters import count_parameters
+from engine.model.architecture import Architecture
+from engine.model.kv_cache import cache_profile
+from engine.model.parameters import count_parameters
 
 MODELS = Path(catalog.__file__).parent / "data" / "models"
 

@@ -8,15 +8,15 @@ from dataclasses import replace
 import pytest
 
 import catalog
-from engine.advice import OUT_OF_PROPORTION, Advice, advice, advise, bigger_card, line
-from engine.answer import status_of
-from engine.attempts import largest_node
-from engine.change import change
-from engine.plan import plan
-from engine.recommend import Limits, Option, option_steps, options
+from engine.decide.advice import OUT_OF_PROPORTION, Advice, advice, advise, bigger_card, line
+from engine.decide.answer import status_of
+from engine.decide.attempts import largest_node
+from engine.decide.plan import plan
+from engine.decide.recommend import Limits, Option, option_steps, options
+from engine.decide.size import size
+from engine.figures.sentences import text_of
 from engine.scenario import LayoutChoice, Scenario
-from engine.sentences import text_of
-from engine.size import size
+from engine.scenario.change import change
 from tests.engine.builds import build
 
 KNOWN = catalog.load()
@@ -211,6 +211,6 @@ def test_passing_over_dearer_cards_changes_no_answer(name: str, monkeypatch: pyt
             tried += not isinstance(step, str)
             yield step
 
-    monkeypatch.setattr("engine.advice.option_steps", every_card)
+    monkeypatch.setattr("engine.decide.advice.option_steps", every_card)
     assert advice(QUESTIONS[name]) == found(name)
     assert tried > 5

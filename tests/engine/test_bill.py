@@ -7,13 +7,13 @@ from dataclasses import replace
 import pytest
 
 import catalog
-from engine import parts as parts_lists
-from engine.bill import bill, fabric_switches, known_usd, whole_usd
-from engine.change import change
-from engine.prices import age_days, dated
+from engine.decide.size import size
+from engine.figures.sentences import joined, text_of
+from engine.money import shopping as parts_lists
+from engine.money.bill import bill, fabric_switches, known_usd, whole_usd
+from engine.money.prices import age_days, dated
 from engine.scenario import Money, Scenario
-from engine.sentences import joined, text_of
-from engine.size import size
+from engine.scenario.change import change
 from engine.sizing import PriceLine
 from tests.engine.builds import build
 

@@ -7,15 +7,15 @@ from dataclasses import replace
 
 import pytest
 
-from engine.advice import advice
-from engine.bill import known_usd
-from engine.change import change
-from engine.errors import ScenarioError
-from engine.flips import flip_points
+from engine.decide.advice import advice
+from engine.decide.flips import flip_points
+from engine.decide.size import size
+from engine.figures.errors import ScenarioError
+from engine.figures.units import fleet
+from engine.money.bill import known_usd
 from engine.scenario import Money
-from engine.size import size
+from engine.scenario.change import change
 from engine.sizing import Verdict
-from engine.units import fleet
 from tests.engine.builds import build
 
 SERVERS = [("llama-3.1-70b", "rtx-pro-6000-server", 4), ("llama-3.1-8b", "l40s", 2), ("qwen3-32b", "h200-sxm", 8)]

@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 
 import catalog
-from engine.change import FREE_LAYOUT, change, pinned_as, value_of
-from engine.checks import check_scenario
-from engine.errors import ScenarioError
-from engine.fields import BY_KEY, FIELDS, check_ranges
-from engine.hardware import Facts
+from engine.decide.size import size
+from engine.figures.errors import ScenarioError
+from engine.parts.hardware import Facts
 from engine.scenario import Layout, LayoutChoice, Scenario
-from engine.size import size
+from engine.scenario.change import FREE_LAYOUT, change, pinned_as, value_of
+from engine.scenario.checks import check_scenario
+from engine.scenario.fields import BY_KEY, FIELDS, check_ranges
 
 KNOWN = catalog.load()
 START = catalog.build_scenario("llama-3.1-70b", "fp8", "rtx-pro-6000-server", 8)

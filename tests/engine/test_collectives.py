@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import catalog
-from engine.collectives import Op, collective_s, curve, evidence_kind, link_class, lower_envelope
-from engine.hardware import Link
+from engine.links.collectives import Op, collective_s, curve, evidence_kind, link_class, lower_envelope
+from engine.parts.hardware import Link
 
 LINKS = catalog.load().facts.links
 INSIDE = [link for link in LINKS if link.scope == "intra-node"]

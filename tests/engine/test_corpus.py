@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from engine.advice import advice
-from engine.change import change
-from engine.corpus import corpus_curve, corpus_point
-from engine.errors import ScenarioError
-from engine.flips import flip_points
-from engine.plan import plan
+from engine.decide.advice import advice
+from engine.decide.corpus import corpus_curve, corpus_point
+from engine.decide.flips import flip_points
+from engine.decide.plan import plan
+from engine.decide.size import size
+from engine.figures.errors import ScenarioError
 from engine.scenario import Scenario
-from engine.size import size
+from engine.scenario.change import change
 from engine.sizing import Sizing
 from engine.workings import chain, figure_ids, working
 from tests.engine.builds import build

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
+from engine.decide.size import size
+from engine.money.use import HORIZONS_MONTHS, HOURS_PER_MONTH, WRITE_OFF_MONTHS
 from engine.scenario import Money
-from engine.size import size
-from engine.use import HORIZONS_MONTHS, HOURS_PER_MONTH, WRITE_OFF_MONTHS
 from tests.engine.builds import build
 
 

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import catalog
-from engine.articles import LINK_OF_PATH, article_penalty, path_claim, path_table
-from engine.fabric import (
+from engine.decide.articles import LINK_OF_PATH, article_penalty, path_claim, path_table
+from engine.decide.fabric import (
     ARTICLE_LINKS,
     OPTIMAL_FROM,
     PAINFUL_FROM,
@@ -22,8 +22,8 @@ from engine.fabric import (
     fabric_table,
     fabric_word,
 )
+from engine.decide.size import size
 from engine.scenario import LayoutChoice, Scenario
-from engine.size import size
 from engine.sizing import FabricRow, Sizing
 from engine.workings import working
 from tests.accuracy.harness import REFERENCE

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from engine.flips import flip_points, verdict_at
+from engine.decide.flips import flip_points, verdict_at
+from engine.decide.size import size
 from engine.scenario import Scenario
-from engine.size import size
 from engine.sizing import Flip, Verdict
 from tests.engine.builds import build
 

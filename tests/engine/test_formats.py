@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 import catalog
-from engine.architecture import dense_decoder
-from engine.errors import ScenarioError
-from engine.formats import (
+from engine.figures.errors import ScenarioError
+from engine.model.architecture import dense_decoder
+from engine.model.formats import (
     FORMATS,
     KV_FORMATS,
     is_native,
@@ -17,7 +17,7 @@ from engine.formats import (
     tensor_scheme,
     weight_format,
 )
-from engine.parameters import count_parameters
+from engine.model.parameters import count_parameters
 
 SMALL = dense_decoder(
     hidden_size=4096, layers=32, intermediate_size=14336, heads=32, kv_heads=8, head_dim=128, vocab_size=128256

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 import catalog
-from engine.architecture import Cache, dense_decoder
-from engine.kv_cache import cache_profile, layer_kind
+from engine.model.architecture import Cache, dense_decoder
+from engine.model.kv_cache import cache_profile, layer_kind
 from tests.engine.test_parameters import EXPECTED, by_hf_id
 
 EXACT = (

@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 
 import catalog
-from engine.change import change
-from engine.errors import ScenarioError
-from engine.plan import plan
+from engine.decide.plan import plan
+from engine.decide.size import size
+from engine.figures.errors import ScenarioError
+from engine.figures.units import GIB
 from engine.scenario import LayoutChoice, Scenario
-from engine.size import size
+from engine.scenario.change import change
 from engine.sizing import Notice
-from engine.units import GIB
 from tests.engine.builds import build
 
 TRAPS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {

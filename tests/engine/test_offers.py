@@ -10,15 +10,15 @@ from typing import Any
 import pytest
 
 import catalog
-from engine.advice import advice
-from engine.change import change
-from engine.plan import plan
-from engine.recommend import options
+from engine.decide.advice import advice
+from engine.decide.plan import plan
+from engine.decide.recommend import options
+from engine.decide.size import size
+from engine.decide.whole import with_changes
+from engine.figures.units import GIB
 from engine.scenario import Layout, LayoutChoice, Scenario, Workload
-from engine.size import size
+from engine.scenario.change import change
 from engine.sizing import Suggestion
-from engine.units import GIB
-from engine.whole import with_changes
 
 KNOWN = catalog.load()
 FREE = LayoutChoice()

@@ -8,20 +8,20 @@ from typing import Any
 import pytest
 
 import catalog
-from engine.advice import CARRIES, CATALOG, Advice, advice, bigger_card, ended, line
-from engine.answer import status_of
-from engine.attempts import largest_node
-from engine.bill import whole_usd
-from engine.change import change
-from engine.plan import plan
-from engine.recommend import Limits, options, recommend
+from engine.decide.advice import CARRIES, CATALOG, Advice, advice, bigger_card, ended, line
+from engine.decide.answer import status_of
+from engine.decide.attempts import largest_node
+from engine.decide.plan import plan
+from engine.decide.recommend import Limits, options, recommend
+from engine.decide.size import size
+from engine.decide.whole import with_changes
+from engine.figures.sentences import text_of
+from engine.money.bill import whole_usd
 from engine.scenario import LayoutChoice, Scenario
-from engine.sentences import text_of
-from engine.size import size
-from engine.whole import with_changes
+from engine.scenario.change import change
 from tests.engine.builds import build
-from tui import recommended, report
-from tui.studies import Counsel
+from tui.pages.studies import Counsel
+from tui.shell import recommended, report
 
 KNOWN = catalog.load()
 LONG: dict[str, Any] = {"input_tokens": 31_000, "output_tokens": 1000}

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from engine.batch import batch_of, keeps_batch
+from engine.decide.size import size
 from engine.scenario import LayoutChoice
-from engine.size import size
 from engine.sizing import Sizing
+from engine.training.batch import batch_of, keeps_batch
 from tests.engine.builds import build
 
 

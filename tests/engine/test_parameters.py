@@ -10,8 +10,8 @@ import pytest
 
 import catalog
 from catalog.hf_config import architecture_from_config
-from engine.architecture import Tensor, dense_decoder
-from engine.parameters import count_parameters, elements, mtp_parameters
+from engine.model.architecture import Tensor, dense_decoder
+from engine.model.parameters import count_parameters, elements, mtp_parameters
 
 REFERENCE = Path(__file__).parents[1] / "reference"
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from engine.power import host_of, supplies
+from engine.decide.size import size
+from engine.money.power import host_of, supplies
 from engine.scenario import Money, Scenario
-from engine.size import size
 from engine.sizing import Power
 from tests.engine.builds import build
 

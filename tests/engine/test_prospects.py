@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 import catalog
-from engine.errors import ScenarioError
-from engine.prospects import curve_counts, growing, instance_usd_per_gpu_hour, prospects
-from engine.scaling import FLOOR, strong_scaling_curve
+from engine.decide.prospects import curve_counts, growing, instance_usd_per_gpu_hour, prospects
+from engine.decide.scaling import FLOOR, strong_scaling_curve
+from engine.decide.size import size
+from engine.figures.errors import ScenarioError
 from engine.scenario import Hardware, Scenario
-from engine.size import size
 from tests.engine.builds import build
 
 RUN: dict[str, Any] = {

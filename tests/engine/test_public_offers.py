@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from engine.bill import whole_usd
+from engine.decide.size import size
+from engine.money.bill import whole_usd
 from engine.scenario import Money
-from engine.size import size
 from tests.engine.builds import build
 
 ROOT = Path(__file__).parents[2]

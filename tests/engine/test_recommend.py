@@ -6,14 +6,10 @@ import time
 
 import pytest
 
-from engine.advice import advice
-from engine.bill import bill, card_price, sold_in, whole_usd
-from engine.change import Changes, change
-from engine.hardware import NOT_OFFERED
-from engine.layout import works_alone
-from engine.offers import sized
-from engine.plan import Plan, plan
-from engine.recommend import (
+from engine.decide.advice import advice
+from engine.decide.offers import sized
+from engine.decide.plan import Plan, plan
+from engine.decide.recommend import (
     HEADROOM,
     PATIENCE_S,
     READING_TOKENS_PER_S,
@@ -23,8 +19,12 @@ from engine.recommend import (
     rank_options,
     recommend,
 )
+from engine.decide.size import size
+from engine.layout.candidates import works_alone
+from engine.money.bill import bill, card_price, sold_in, whole_usd
+from engine.parts.hardware import NOT_OFFERED
 from engine.scenario import Scenario
-from engine.size import size
+from engine.scenario.change import Changes, change
 from tests.engine.builds import build
 
 
@@ -201,7 +201,7 @@ def test_a_search_pauses_after_every_build_that_it_sizes(monkeypatch: pytest.Mon
         since += 1
         return sized(scenario, changes)
 
-    monkeypatch.setattr("engine.recommend.sized", counted)
+    monkeypatch.setattr("engine.decide.recommend.sized", counted)
     tried = 0
     for step in option_steps(build("llama-3.1-8b", concurrency=4), Limits(vendors=("AMD",))):
         assert since <= 1

@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 
 import catalog
-from engine.errors import ScenarioError
-from engine.scaling import (
+from engine.decide.scaling import (
     ARTICLE_EXCEPTION,
     ARTICLE_ROWS,
     ARTICLE_TOLERANCE,
@@ -23,6 +22,7 @@ from engine.scaling import (
     smallest_build,
     strong_scaling_curve,
 )
+from engine.figures.errors import ScenarioError
 from engine.scenario import Layout, Scenario
 from engine.sizing import ScalingRow
 from tests.engine.builds import build

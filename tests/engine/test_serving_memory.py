@@ -12,13 +12,15 @@ from hypothesis import strategies as st
 
 import catalog
 from catalog import build_scenario
-from engine.change import change
-from engine.formats import FORMATS
-from engine.kv_pool import kv_pool
-from engine.layout import valid_tp
-from engine.plan import plan
+from engine.decide.plan import plan
+from engine.decide.suggestions import advised
+from engine.figures.units import GIB
+from engine.layout.candidates import valid_tp
+from engine.model.formats import FORMATS
 from engine.scenario import Layout, Runtime, Scenario, ServingEngine, Workload
-from engine.serving_memory import (
+from engine.scenario.change import change
+from engine.serving.kv_pool import kv_pool
+from engine.serving.memory import (
     HEADROOM_WORDS,
     captured_sizes,
     engine_extra_bytes,
@@ -29,8 +31,6 @@ from engine.serving_memory import (
     visible_bytes,
 )
 from engine.sizing import Memory
-from engine.suggestions import advised
-from engine.units import GIB
 
 MODELS = [entry.id for entry in catalog.load().models]
 CARDS = ["h100-sxm", "a100-sxm4-80gb", "rtx-4090", "b200-sxm", "mi300x", "l4"]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from engine.errors import ScenarioError
-from engine.serving_scaling import ServingShape, serving_rows, serving_scaling
-from engine.size import size
+from engine.decide.serving_scaling import ServingShape, serving_rows, serving_scaling
+from engine.decide.size import size
+from engine.figures.errors import ScenarioError
 from tests.engine.builds import build
 
 

@@ -10,10 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import catalog
-from engine.plan import plan
+from engine.decide.plan import plan
+from engine.decide.size import size
 from engine.scenario import Layout, LayoutChoice, Runtime, Scenario
-from engine.serving_memory import serving_memory
-from engine.serving_speed import (
+from engine.serving.memory import serving_memory
+from engine.serving.speed import (
     decode_step,
     engine_split,
     load,
@@ -22,7 +23,6 @@ from engine.serving_speed import (
     serving_speed,
     throughput_score,
 )
-from engine.size import size
 from engine.sizing import Serving
 from tests.engine.builds import build
 

@@ -7,11 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import catalog
-from engine.architecture import Cache, dense_decoder
-from engine.errors import ScenarioError
-from engine.layout import valid_tp
-from engine.scenario import Layout
-from engine.sharding import (
+from engine.figures.errors import ScenarioError
+from engine.layout.candidates import valid_tp
+from engine.layout.sharding import (
     attention_ranks,
     expert_split,
     kv_copies,
@@ -21,6 +19,8 @@ from engine.sharding import (
     stage_range,
     stage_weights,
 )
+from engine.model.architecture import Cache, dense_decoder
+from engine.scenario import Layout
 
 MODELS = [entry.id for entry in catalog.load().models]
 
@@ -46,7 +46,7 @@ def test_stages_hold_every_layer_once(layers: int, pp: int) -> None:
 
 @pytest.mark.parametrize("model", MODELS)
 def test_one_rank_holds_the_whole_model_but_for_vocabulary_padding(model: str) -> None:
-    from engine.formats import model_weight_bytes
+    from engine.model.formats import model_weight_bytes
 
     arch = catalog.load().model(model).architecture
     whole, rank = model_weight_bytes(arch, "bf16"), rank_weight_bytes(arch, "bf16", Layout())

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from engine.errors import ScenarioError
+from engine.decide.size import size
+from engine.figures.errors import ScenarioError
 from engine.scenario import LayoutChoice, Runtime
-from engine.size import size
 from engine.sizing import MemoryGroup
 from tests.engine.builds import build
 

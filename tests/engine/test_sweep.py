@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from engine import sweep
-from engine.errors import ScenarioError
+from engine.decide import sweep
+from engine.decide.size import size
+from engine.figures.errors import ScenarioError
 from engine.scenario import LayoutChoice, Scenario
-from engine.size import size
 from tests.tui.builds import BUILDS
 
 CHAT, TRAIN = BUILDS["llama70b"](), BUILDS["finetune"]()

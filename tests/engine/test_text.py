@@ -7,7 +7,7 @@ import unicodedata
 
 import pytest
 
-from engine.text import clipped, harmless, nameable, printable, shown
+from engine.figures.text import clipped, harmless, nameable, printable, shown
 
 STEERING = [
     *map(chr, range(0x20)),

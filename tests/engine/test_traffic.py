@@ -9,17 +9,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import catalog
-from engine.architecture import Architecture
-from engine.parameters import count_parameters
-from engine.scenario import Layout, Workload
-from engine.traffic import (
+from engine.links.traffic import (
     Message,
     communication_s,
     decode_traffic,
     message_s,
     prefill_traffic,
 )
-from engine.training_traffic import training_traffic
+from engine.model.architecture import Architecture
+from engine.model.parameters import count_parameters
+from engine.scenario import Layout, Workload
+from engine.training.traffic import training_traffic
 from tests.engine.builds import build
 
 LLAMA = catalog.load().model("llama-3.1-70b").architecture

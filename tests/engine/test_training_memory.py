@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.architecture import Architecture, dense_decoder
-from engine.checks import check_scenario
-from engine.errors import ScenarioError
-from engine.hardware import Accelerator, Link
-from engine.layout import candidate_layouts
+from engine.figures.errors import ScenarioError
+from engine.figures.units import GB, GIB
+from engine.layout.candidates import candidate_layouts
+from engine.model.architecture import Architecture, dense_decoder
+from engine.parts.hardware import Accelerator, Link
 from engine.scenario import (
     BaseFormat,
     Hardware,
@@ -31,10 +31,10 @@ from engine.scenario import (
     TrainingFramework,
     Workload,
 )
+from engine.scenario.checks import check_scenario
 from engine.sizing import Memory
-from engine.training_memory import assumption_lines, training_memory
-from engine.training_memory.advice import SEARCH_STEPS
-from engine.units import GB, GIB
+from engine.training.memory import assumption_lines, training_memory
+from engine.training.memory.advice import SEARCH_STEPS
 
 CARD = Accelerator("card", "an 80 GB card", "", "", "", "", 80, 81559, 3350.0)
 INTRA = Link("intra", "inside", "intra-node", "nvlink", 450.0)

@@ -10,19 +10,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import catalog
-from engine.architecture import dense_decoder
-from engine.errors import ScenarioError
-from engine.flops import (
+from engine.decide.size import size
+from engine.figures.errors import ScenarioError
+from engine.model.architecture import dense_decoder
+from engine.model.flops import (
     active_elements,
     attention_flops_per_token,
     decode_flops_per_token,
     forward_flops_per_token,
     matmul_flops_per_token,
 )
-from engine.parameters import count_parameters
+from engine.model.parameters import count_parameters
 from engine.scenario import Layout, Scenario
-from engine.size import size
-from engine.training_speed import (
+from engine.training.speed import (
     OVERLAP_RANGE,
     goodput,
     gpu_family,

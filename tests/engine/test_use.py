@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from engine.cost import operations_factor
+from engine.decide.size import size
+from engine.money.cost import operations_factor
+from engine.money.use import HOURS_PER_MONTH, used
 from engine.scenario import Money, Scenario
-from engine.size import size
 from engine.sizing import Cost
-from engine.use import HOURS_PER_MONTH, used
 from tests.engine.builds import build
 
 PRICED = {"gpu_price_usd": 9000.0, "host_price_usd": 20000.0, "usd_per_gpu_hour": 1.5}

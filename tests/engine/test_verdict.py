@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from engine.flips import flip_points
-from engine.size import size
+from engine.decide.flips import flip_points
+from engine.decide.size import size
 from tests.engine.builds import build
 
 

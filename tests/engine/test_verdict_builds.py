@@ -7,11 +7,11 @@ from dataclasses import replace
 import pytest
 
 import catalog
-from engine.layout import candidate_layouts
-from engine.plan import plan
+from engine.decide.plan import plan
+from engine.decide.size import size
+from engine.decide.verdict import decide
+from engine.layout.candidates import candidate_layouts
 from engine.scenario import LayoutChoice, Scenario
-from engine.size import size
-from engine.verdict import decide
 from tests.engine.builds import build
 
 KNOWN = catalog.load()

@@ -10,8 +10,8 @@ from types import FrameType
 
 import pytest
 
+from engine.decide.size import size
 from engine.scenario import Scenario
-from engine.size import size
 from tests.engine.builds import build
 
 BUILDS: dict[str, tuple[Callable[[], Scenario], int]] = {
@@ -67,10 +67,10 @@ def test_tables_and_later_steps_wait_for_their_readers(name: str) -> None:
     scenario = BUILDS[name][0]()
     sizing = size(replace(scenario, title="read once"))
     tables = {
-        "engine.fabric.fabric_table": lambda: sizing.fabric,
-        "engine.scaling.scaling_table": lambda: sizing.scaling,
+        "engine.decide.fabric.fabric_table": lambda: sizing.fabric,
+        "engine.decide.scaling.scaling_table": lambda: sizing.scaling,
     }
-    tables["engine.verdict._steps"] = lambda: sizing.verdict.steps
+    tables["engine.decide.verdict._steps"] = lambda: sizing.verdict.steps
     work = after_an_edit(scenario)
     for table, read in tables.items():
         assert not work[table]
@@ -81,5 +81,5 @@ def test_tables_and_later_steps_wait_for_their_readers(name: str) -> None:
 def test_a_build_that_one_card_carries_plans_no_other() -> None:
     scenario = build("llama-3.1-8b", "bf16", "h100-sxm", 1, concurrency=8)
     work = after_an_edit(scenario)
-    assert work["engine.verdict._int4_step"] == 0
+    assert work["engine.decide.verdict._int4_step"] == 0
     assert len(size(scenario).verdict.steps) == 6

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
+from engine.decide.size import size
 from engine.scenario import LayoutChoice, Money, Runtime, Scenario
-from engine.size import size
 from engine.sizing import Sizing
 from engine.workings import Working, evaluate, figure_ids, working, workings
 from tests.engine.builds import build

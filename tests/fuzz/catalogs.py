@@ -11,8 +11,8 @@ from typing import Any
 import catalog
 from catalog.hardware import SECTIONS
 from catalog.schema import keys_of
-from engine.errors import ScenarioError
-from engine.size import size
+from engine.decide.size import size
+from engine.figures.errors import ScenarioError
 from tests.fuzz import Failure, Stop, _cli, _hostile, scenarios, within
 
 SLOWEST_S = 20.0

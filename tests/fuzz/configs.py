@@ -12,8 +12,8 @@ from typing import Any
 import catalog
 from catalog.errors import CatalogError
 from catalog.hf_config import read_architecture
-from engine.kv_cache import cache_profile
-from engine.parameters import count_parameters
+from engine.model.kv_cache import cache_profile
+from engine.model.parameters import count_parameters
 from tests.fuzz import Failure, Stop, within
 
 SLOWEST_S = 10.0

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from catalog.errors import CatalogError
 from catalog.gguf import read_gguf
-from engine.parameters import count_parameters
+from engine.model.parameters import count_parameters
 from tests.catalog.gguf_files import Q4_K, llama_metadata, llama_tensors, write_gguf
 from tests.fuzz import Failure, Stop, within
 

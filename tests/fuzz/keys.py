@@ -22,7 +22,7 @@ from tests.fuzz import WAITING, within
 from tests.tui.builds import BUILDS
 from tests.tui.driver import app_of
 from tui.app import SizeupApp
-from tui.screens.dialog import Dialog
+from tui.app.screens.dialog import Dialog
 
 FROZEN_S = 30.0
 """Of the processor: an app that has not dealt with a key by then never will. The slowest search steps take a second."""

@@ -20,12 +20,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
 
-from engine.size import size
+from engine.decide.size import size
 from tests.fuzz import Failure, Stop
 from tests.tui.builds import BUILDS
 from tests.tui.terminal import Terminal, app_command
-from tui import disk, recovery, session
-from tui.store import Store
+from tui.app import recovery
+from tui.app.store import Store
+from tui.files import disk, session
 
 START = BUILDS["llama70b"]()
 STEPS = ("open", "fchown", "fchmod", "write", "fsync", "replace", "unlink", "close")

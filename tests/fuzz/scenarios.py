@@ -11,17 +11,17 @@ from collections.abc import Iterator
 from typing import Any
 
 import catalog
-from engine.errors import ScenarioError
-from engine.fields import FIELDS, Field
-from engine.formats import FORMATS, KV_FORMATS
-from engine.hardware import Link
+from engine.decide.size import size
+from engine.figures.errors import ScenarioError
+from engine.figures.text import shown
+from engine.model.formats import FORMATS, KV_FORMATS
+from engine.parts.hardware import Link
 from engine.scenario import KINDS, LayoutChoice, Money, Runtime, Workload
-from engine.size import size
+from engine.scenario.fields import FIELDS, Field
 from engine.sizing import Sizing
-from engine.text import shown
 from tests.fuzz import Failure, Stop, within
-from tui import session
-from tui.report import as_data
+from tui.files import session
+from tui.shell.report import as_data
 
 NEGATIVE = frozenset({"free_bytes", "available_bytes", "at", "last", "value"})
 """Figures that a minus belongs to: what a card is short of."""

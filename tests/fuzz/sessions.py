@@ -8,9 +8,9 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from engine.fields import FIELDS
+from engine.scenario.fields import FIELDS
 from tests.fuzz import Failure, Stop, _cli, _hostile, within
-from tui.drift import FIGURES
+from tui.files.drift import FIGURES
 
 SLOWEST_S = 20.0
 COMMANDS = (

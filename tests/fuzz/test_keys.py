@@ -9,7 +9,7 @@ import pytest
 from tests.fuzz import after, keys
 from tests.tui.builds import BUILDS
 from tests.tui.driver import app_of, running
-from tui.screens.dialog import ItemList, ListDialog
+from tui.app.screens.dialog import ItemList, ListDialog
 
 
 @pytest.mark.parametrize("seed", [2, 12])

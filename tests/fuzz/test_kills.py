@@ -8,7 +8,7 @@ from collections import Counter
 import pytest
 
 from tests.fuzz import Failure, after, kills
-from tui import disk
+from tui.files import disk
 
 
 def test_kills_and_full_disks_tear_and_lose_nothing() -> None:

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from engine.errors import ScenarioError
+from engine.decide.size import size
+from engine.figures.errors import ScenarioError
 from engine.scenario import LayoutChoice, Money, Workload
-from engine.size import size
 from tests.engine.builds import build
 from tests.fuzz import after, scenarios, target
 

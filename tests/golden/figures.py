@@ -12,21 +12,22 @@ from functools import partial
 from typing import Any
 
 from catalog import Catalog
-from engine.advice import Advice, advice
-from engine.answer import holds
-from engine.change import change
-from engine.flips import flip_points
-from engine.hardware import Accelerator, Link, Platform
-from engine.prospects import prospects
-from engine.recommend import Limits
+from engine.decide.advice import Advice, advice
+from engine.decide.answer import holds
+from engine.decide.flips import flip_points
+from engine.decide.prospects import prospects
+from engine.decide.recommend import Limits
+from engine.decide.size import size
+from engine.decide.whole import with_changes
+from engine.figures.sentences import text_of
+from engine.parts.hardware import Accelerator, Link, Platform
 from engine.scenario import Scenario
-from engine.sentences import text_of
-from engine.size import size
+from engine.scenario.change import change
 from engine.sizing import Sizing
-from engine.whole import with_changes
 from tests.golden import grids, held, tables, variants
 from tests.golden.frozen import frozen_catalog, sessions
-from tui import drift, recommended, report, session
+from tui.files import drift, session
+from tui.shell import recommended, report
 
 DIGITS = 10
 STRIDE = 5

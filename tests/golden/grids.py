@@ -10,27 +10,35 @@ from itertools import chain, pairwise, product
 from typing import Any
 
 from catalog import Catalog
-from engine import batch, prices, units, use
-from engine.advice import Cure, advice
-from engine.answer import status_of
-from engine.bill import bill, host_purchase, network_cards
-from engine.change import change
-from engine.checks import check_scenario
-from engine.collectives import Kernel, collective_s
-from engine.cost import cost
-from engine.errors import ScenarioError
-from engine.fabric import fabric_table
-from engine.fields import FIELDS, Field, field_of
-from engine.fields.field import brief, nearest_of
-from engine.formats import FORMATS, compute_type, is_native
-from engine.hardware import Link
-from engine.layout import candidate_layouts
-from engine.plan import layout_words, plan
-from engine.power import power
-from engine.prospects import prospects
-from engine.replicas import node_capacity, nodes_for_deadline, replicas_needed
+from engine.decide.advice import Cure, advice
+from engine.decide.answer import status_of
+from engine.decide.fabric import fabric_table
+from engine.decide.plan import layout_words, plan
+from engine.decide.prospects import prospects
+from engine.decide.replicas import node_capacity, nodes_for_deadline, replicas_needed
+from engine.decide.serving_scaling import best_shape, serving_rows, serving_scaling, share_of, widest_shape
+from engine.decide.sweep import fields as swept_fields
+from engine.decide.sweep import values as swept_values
+from engine.decide.training_choices import training_choices
+from engine.decide.verdict import decide, step_plan
+from engine.figures import units
+from engine.figures.errors import ScenarioError
+from engine.layout.candidates import candidate_layouts
+from engine.layout.sharding import padded_vocabulary, stage_layers
+from engine.links.collectives import Kernel, collective_s
+from engine.links.traffic import Message, decode_traffic, message_s, prefill_traffic
+from engine.model.formats import FORMATS, compute_type, is_native
+from engine.money import prices, use
+from engine.money.bill import bill, host_purchase, network_cards
+from engine.money.cost import cost
+from engine.money.power import power
+from engine.parts.hardware import Link
 from engine.scenario import Layout, Money, Scenario, Workload
-from engine.serving_memory import (
+from engine.scenario.change import change
+from engine.scenario.checks import check_scenario
+from engine.scenario.fields import FIELDS, Field, field_of
+from engine.scenario.fields.field import brief, nearest_of
+from engine.serving.memory import (
     EngineSettings,
     captured_sizes,
     expert_tile,
@@ -40,14 +48,8 @@ from engine.serving_memory import (
     sglang_vision_factor,
     visible_bytes,
 )
-from engine.serving_scaling import best_shape, serving_rows, serving_scaling, share_of, widest_shape
-from engine.sharding import padded_vocabulary, stage_layers
-from engine.sweep import fields as swept_fields
-from engine.sweep import values as swept_values
-from engine.traffic import Message, decode_traffic, message_s, prefill_traffic
-from engine.training_choices import training_choices
-from engine.training_traffic import training_traffic
-from engine.verdict import decide, step_plan
+from engine.training import batch
+from engine.training.traffic import training_traffic
 
 Scenarios = dict[str, Scenario]
 
@@ -79,7 +81,7 @@ HOURS = (0.0, 10.0, 189.0, use.HOURS_PER_MONTH, 1000.0, 1500.0)
 
 
 def money_over_months() -> Iterator[list[Any]]:
-    """What `engine.use` says of each way of paying, each kind of use and each amount of it."""
+    """What `engine.money.use` says of each way of paying, each kind of use and each amount of it."""
     for entered, rates in product(MONEY, RATES):
         money = Money(**entered)
         found: list[Any] = [use.hours_per_month(money), use.run_hours(money, 30.0), use.resale_share(money, 12.0)]

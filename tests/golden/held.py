@@ -8,22 +8,22 @@ from itertools import chain, product
 from typing import Any
 
 from catalog import Catalog
-from engine import tries
-from engine.bill import sold_words
-from engine.change import change, value_of
-from engine.errors import ScenarioError
-from engine.fields import FIELDS, field_of
-from engine.formats import FORMATS, compute_type, is_native
-from engine.hardware import Accelerator
-from engine.plan import plan
-from engine.power import power
-from engine.scaling import smallest_build
+from engine.decide import tries
+from engine.decide.plan import plan
+from engine.decide.scaling import smallest_build
+from engine.figures.errors import ScenarioError
+from engine.figures.sentences import text_of
+from engine.model.formats import FORMATS, compute_type, is_native
+from engine.money.bill import sold_words
+from engine.money.power import power
+from engine.parts.hardware import Accelerator
 from engine.scenario import Layout, Scenario, Workload
-from engine.sentences import text_of
-from engine.serving_memory import expert_tile, visible_bytes
-from engine.serving_speed import compute_class, gpu_class
-from engine.training_memory.core import Card, check, stage_costs
-from engine.training_speed import gpu_family, rates, sixteen_bit_tflops
+from engine.scenario.change import change, value_of
+from engine.scenario.fields import FIELDS, field_of
+from engine.serving.memory import expert_tile, visible_bytes
+from engine.serving.speed import compute_class, gpu_class
+from engine.training.memory.core import Card, check, stage_costs
+from engine.training.speed import gpu_family, rates, sixteen_bit_tflops
 
 BASE = Workload(kind="pretrain", sequence_length=2048, micro_batch=2)
 MODELS = ("llama-3.1-8b", "mixtral-8x7b", "deepseek-v3", "qwen2.5-vl-7b", "nemotron-3-nano-30b-a3b", "gemma-3-27b")

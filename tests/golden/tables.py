@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from catalog import Catalog
-from engine import sweep
-from engine.flops import (
+from engine.decide import sweep
+from engine.decide.scaling import article_scaling
+from engine.model.flops import (
     active_elements,
     attention_flops_per_token,
     decode_attention_flops,
@@ -14,12 +15,11 @@ from engine.flops import (
     forward_flops_per_token,
     matmul_flops_per_token,
 )
-from engine.formats import FORMATS, KV_FORMATS, model_weight_bytes
-from engine.kv_cache import cache_profile
-from engine.kv_pool import kv_pool
-from engine.parameters import count_parameters
-from engine.scaling import article_scaling
+from engine.model.formats import FORMATS, KV_FORMATS, model_weight_bytes
+from engine.model.kv_cache import cache_profile
+from engine.model.parameters import count_parameters
 from engine.scenario import Scenario
+from engine.serving.kv_pool import kv_pool
 
 SWEPT = {
     "serve-8b-bf16-one-4090": ("workload.concurrency", "workload.input_tokens"),

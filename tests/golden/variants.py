@@ -11,21 +11,21 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from catalog import Catalog
-from engine.answer import missed_targets, slow, status_of
-from engine.change import change
-from engine.cost import cost
-from engine.errors import ScenarioError
-from engine.fabric import fabric_table
-from engine.fields import FIELDS, Field
-from engine.formats import FORMATS
-from engine.plan import Plan, plan
-from engine.power import power
-from engine.prospects import prospects
+from engine.decide.answer import missed_targets, slow, status_of
+from engine.decide.fabric import fabric_table
+from engine.decide.plan import Plan, plan
+from engine.decide.prospects import prospects
+from engine.decide.size import size
+from engine.decide.whole import with_changes
+from engine.figures.errors import ScenarioError
+from engine.figures.sentences import Figure, text_of
+from engine.model.formats import FORMATS
+from engine.money.cost import cost
+from engine.money.power import power
 from engine.scenario import KINDS, Scenario
-from engine.sentences import Figure, text_of
-from engine.size import size
+from engine.scenario.change import change
+from engine.scenario.fields import FIELDS, Field
 from engine.sizing import Sizing
-from engine.whole import with_changes
 
 Changes = Mapping[str, Any]
 LOADS: tuple[Changes, ...] = (

@@ -134,7 +134,7 @@ def _import_golden() -> None:
 
 
 def _import_tested() -> None:
-    for name in ("hypothesis", "catalog", "tui.report"):
+    for name in ("hypothesis", "catalog", "tui.shell.report"):
         importlib.import_module(name)
     _import_all("engine")
 

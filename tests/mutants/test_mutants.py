@@ -86,7 +86,7 @@ def test_one_mutant_changes_one_thing(mutant: Mutant) -> None:
 
 def test_modules_without_formulas_are_not_drawn_from() -> None:
     names = {module_name(path) for path in formula_modules()}
-    assert {"engine.fabric", "engine.use", "engine.training_memory.peak"} <= names
+    assert {"engine.decide.fabric", "engine.money.use", "engine.training.memory.peak"} <= names
     assert not [name for name in names if ".calibration" in name or ".workings" in name]
 
 
@@ -107,8 +107,8 @@ def test_functions_of_a_module_and_of_its_classes_are_found_by_name() -> None:
 
 
 def test_a_wrong_formula_is_killed_and_the_copy_is_right_again(tmp_path: Path) -> None:
-    path = ROOT / "engine" / "use.py"
+    path = ROOT / "engine" / "money" / "use.py"
     share = [one for one in mutants_of(path) if one.place == "capital_share_per_month" and "/ 12.0" in one.before]
     tree = Copy(tmp_path)
     assert tree.killed(share[0], "golden")
-    assert (tmp_path / "engine" / "use.py").read_text(encoding="utf-8") == path.read_text(encoding="utf-8")
+    assert (tmp_path / "engine" / "money" / "use.py").read_text(encoding="utf-8") == path.read_text(encoding="utf-8")

@@ -10,12 +10,13 @@ from typing import Any
 import pytest
 
 import catalog
-from engine.change import change
-from engine.recommend import Limits
+from engine.decide.recommend import Limits
+from engine.decide.size import size
 from engine.scenario import Scenario
-from engine.size import size
+from engine.scenario.change import change
 from engine.sizing import Sizing
-from tui import recommended, report, session
+from tui.files import session
+from tui.shell import recommended, report
 
 BUILDS = Path(__file__).parent.parent / "golden" / "builds"
 NAMES = sorted(path.stem for path in BUILDS.glob("*.toml"))

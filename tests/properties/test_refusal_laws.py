@@ -8,10 +8,10 @@ import pytest
 
 import catalog
 from catalog.scenarios import build_scenario
-from engine.change import change
-from engine.errors import ScenarioError
+from engine.decide.size import size
+from engine.figures.errors import ScenarioError
 from engine.scenario import LayoutChoice, Scenario, Workload
-from engine.size import size
+from engine.scenario.change import change
 from tests.engine.builds import build
 
 TRAINED = {"kind": "full-finetune", "global_batch_tokens": 4096 * 64}

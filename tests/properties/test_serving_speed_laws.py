@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from engine.decide.size import size
 from engine.scenario import LayoutChoice, Scenario
-from engine.size import size
 from engine.sizing import Serving
 from tests.engine.builds import build
 

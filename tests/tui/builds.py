@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from catalog import build_scenario, load
 from engine.scenario import LayoutChoice, Scenario, Workload
-from tui.fields import new_scenario
+from tui.files.fields import new_scenario
 
 CHAT = Workload(kind="serve", concurrency=32, input_tokens=7000, output_tokens=1000)
 

@@ -12,14 +12,14 @@ from textual.pilot import Pilot
 from textual.worker import WorkerCancelled
 
 from catalog import load
+from engine.decide.size import size
 from engine.scenario import Scenario
-from engine.size import size
-from tui import disk
 from tui.app import SizeupApp
-from tui.doc import plain
-from tui.glyphs import UNICODE
-from tui.screens import study
-from tui.widgets.canvas import Canvas
+from tui.app.screens import study
+from tui.app.widgets.canvas import Canvas
+from tui.files import disk
+from tui.pages.doc import plain
+from tui.pages.glyphs import UNICODE
 
 
 def app_of(scenario: Scenario, path: Path | None = None, **options: Any) -> SizeupApp:

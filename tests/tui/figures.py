@@ -6,18 +6,18 @@ import math
 import re
 from collections.abc import Iterator
 
-from engine.recommend import Limits
+from engine.decide.recommend import Limits
+from engine.decide.size import size
 from engine.scenario import Scenario
-from engine.size import size
 from engine.sizing import Sizing
 from engine.workings import Working, chain
-from tui.doc import Line
-from tui.elsewhere import opened
-from tui.glyphs import UNICODE
+from tui.app.elsewhere import opened
+from tui.files.pins import Pin
 from tui.pages.contents import PAGES
+from tui.pages.doc import Line
+from tui.pages.glyphs import UNICODE
 from tui.pages.look import Look
-from tui.pins import Pin
-from tui.studies import Studies
+from tui.pages.studies import Studies
 
 
 def studied(scenario: Scenario, *pinned: Scenario, vendors: tuple[str, ...] = ()) -> Studies:

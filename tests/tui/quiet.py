@@ -44,5 +44,5 @@ def quiet() -> Iterator[None]:
         patch.setattr("textual.pilot.wait_for_idle", until_quiet)
         patch.setattr("textual.app.wait_for_idle", until_quiet)
         patch.setattr("textual.screen.UPDATE_PERIOD", 0.001)  # a pilot waits for the next frame after every key
-        patch.setattr("tui.screens.study.PAUSE_S", 0.01)
+        patch.setattr("tui.app.screens.study.PAUSE_S", 0.01)
         yield

@@ -14,11 +14,12 @@ from catalog import load
 from engine.scenario import LayoutChoice, Scenario
 from tests.tui.builds import BUILDS
 from tests.tui.driver import app_of, running
-from tui import actions, paths, recovery, session, settings
-from tui.fields import new_scenario
-from tui.glyphs import ASCII
-from tui.screens import study
-from tui.widgets.frame import Footer
+from tui.app import actions, recovery
+from tui.app.screens import study
+from tui.app.widgets.frame import Footer
+from tui.files import paths, session, settings
+from tui.files.fields import new_scenario
+from tui.pages.glyphs import ASCII
 
 SIZES = [(60, 20), (80, 24), (100, 30), (120, 36), (160, 48), (200, 60)]
 

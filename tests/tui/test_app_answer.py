@@ -14,17 +14,17 @@ from pathlib import Path
 import pytest
 
 import catalog
-from engine.advice import advice, advise
-from engine.change import change, value_of
-from engine.flips import flip_steps
+from engine.decide.advice import advice, advise
+from engine.decide.flips import flip_steps
+from engine.decide.size import size
+from engine.figures.sentences import text_of
 from engine.scenario import Scenario
-from engine.sentences import text_of
-from engine.size import size
+from engine.scenario.change import change, value_of
 from tests.engine.builds import build
 from tests.tui.builds import BUILDS
 from tests.tui.driver import Driver, app_of, running
-from tui.fields import new_scenario
-from tui.screens import study
+from tui.app.screens import study
+from tui.files.fields import new_scenario
 
 SIZES = ((80, 24), (120, 36))
 WORDS = ("RUNS", "SLOW", "MISSES", "OVERLOADED", "DOES NOT FIT")

@@ -118,8 +118,8 @@ async def until(condition: Callable[[], bool]) -> None:
 @pytest.fixture
 def in_small_slices(monkeypatch: pytest.MonkeyPatch) -> None:
     """A search that can be caught under way: it starts a moment after the last key, one build a turn of the loop."""
-    monkeypatch.setattr("tui.screens.study.PAUSE_S", 0.1)
-    monkeypatch.setattr("tui.screens.study.SLICE_S", 0.0)
+    monkeypatch.setattr("tui.app.screens.study.PAUSE_S", 0.1)
+    monkeypatch.setattr("tui.app.screens.study.SLICE_S", 0.0)
 
 
 @pytest.mark.usefixtures("in_small_slices")

@@ -10,9 +10,9 @@ import pytest
 from engine.scenario import LayoutChoice, Scenario
 from tests.tui.builds import BUILDS
 from tests.tui.driver import Driver, app_of, running
-from tui import session
-from tui.doc import plain
-from tui.pins import Pin
+from tui.files import session
+from tui.files.pins import Pin
+from tui.pages.doc import plain
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ from dataclasses import replace
 from engine.scenario import Scenario, Workload
 from tests.tui.builds import BUILDS
 from tests.tui.driver import app_of, running, settle
-from tui import fields
-from tui.session import dump, parse
+from tui.files import fields
+from tui.files.session import dump, parse
 
 
 def batch() -> Scenario:

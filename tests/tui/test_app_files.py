@@ -16,11 +16,11 @@ from engine.scenario import Scenario
 from tests.tui.builds import BUILDS
 from tests.tui.driver import Driver, app_of, running
 from tests.tui.terminal import Terminal, app_command
-from tui import disk, paths, session
-from tui.fields import new_scenario
-from tui.recovery import Keeper, left_behind
-from tui.screens import bench
-from tui.store import Store
+from tui.app.recovery import Keeper, left_behind
+from tui.app.screens import bench
+from tui.app.store import Store
+from tui.files import disk, paths, session
+from tui.files.fields import new_scenario
 
 
 @pytest.fixture(autouse=True)

@@ -6,17 +6,17 @@ from dataclasses import replace
 
 import pytest
 
-from engine.answer import holds
-from engine.flips import flip_points
+from engine.decide.answer import holds
+from engine.decide.flips import flip_points
+from engine.decide.size import size
+from engine.figures.sentences import text_of
 from engine.scenario import Scenario
-from engine.sentences import text_of
-from engine.size import size
 from engine.workings import working
 from tests.tui.builds import BUILDS
 from tests.tui.driver import app_of, running
-from tui.doc import plain
+from tui.pages.doc import plain
 from tui.pages.sections import flip_action
-from tui.studies import Studies
+from tui.pages.studies import Studies
 
 
 @pytest.fixture
@@ -62,7 +62,7 @@ async def test_flips_are_opened_by_key_and_by_mouse(scenario: Scenario) -> None:
 
 
 async def test_an_edit_marks_what_was_found_before_it(scenario: Scenario, monkeypatch: pytest.MonkeyPatch) -> None:
-    from tui.screens import study
+    from tui.app.screens import study
 
     async with running(app_of(scenario)) as app:
         await app.settle()

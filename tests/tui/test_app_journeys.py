@@ -10,8 +10,8 @@ import pytest
 from catalog import load
 from tests.tui.builds import BUILDS
 from tests.tui.driver import Driver, app_of, running
-from tui import session
-from tui.fields import new_scenario
+from tui.files import session
+from tui.files.fields import new_scenario
 
 
 async def pick(app: Driver, key: str, words: str) -> None:

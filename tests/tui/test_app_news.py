@@ -9,13 +9,13 @@ import pytest
 
 from catalog import Catalog
 from catalog.loading import reload
-from engine.size import size
+from engine.decide.size import size
 from tests.tui.builds import BUILDS
 from tests.tui.driver import app_of, running
 from tests.tui.terminal import Terminal, app_command
-from tui import session
 from tui.app import SizeupApp
-from tui.glyphs import UNICODE
+from tui.files import session
+from tui.pages.glyphs import UNICODE
 
 
 @pytest.fixture

@@ -11,10 +11,10 @@ from textual import events
 
 from tests.tui.builds import BUILDS
 from tests.tui.driver import Driver, app_of, running
-from tui import session
 from tui.app import SizeupApp
-from tui.screens import study
-from tui.screens.dialog import Dialog
+from tui.app.screens import study
+from tui.app.screens.dialog import Dialog
+from tui.files import session
 
 CHARACTERS = {"enter": "\r", "escape": "\x1b", "question_mark": "?"}
 

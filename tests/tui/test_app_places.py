@@ -12,9 +12,10 @@ import pytest
 
 from tests.tui.builds import BUILDS
 from tests.tui.driver import app_of, running
-from tui import paths, recovery, session, settings
+from tui.app import recovery
 from tui.cli import main
-from tui.session import SessionError
+from tui.files import paths, session, settings
+from tui.files.session import SessionError
 
 
 @pytest.mark.parametrize("name", ["n" * 300, "circle", "circle/x", "/dev/null/x"])

@@ -6,7 +6,7 @@ import pytest
 
 from tests.tui.builds import BUILDS
 from tests.tui.driver import app_of, running
-from tui.screens import study
+from tui.app.screens import study
 
 
 @pytest.mark.parametrize("small", [(50, 12), (120, 19), (59, 40)])

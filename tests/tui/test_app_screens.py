@@ -9,18 +9,18 @@ from pathlib import Path
 import pytest
 
 from catalog import load
-from engine.answer import STATUS_WORDS
-from engine.change import change
+from engine.decide.answer import STATUS_WORDS
+from engine.decide.size import size
 from engine.scenario import Scenario
-from engine.size import size
+from engine.scenario.change import change
 from tests.tui.builds import BUILDS
 from tests.tui.driver import app_of, running
 from tests.tui.figures import page_lines
-from tui import session
-from tui.doc import plain, width_of
-from tui.glyphs import UNICODE
+from tui.files import session
 from tui.pages.cliff import drop
 from tui.pages.contents import PAGES
+from tui.pages.doc import plain, width_of
+from tui.pages.glyphs import UNICODE
 from tui.pages.look import Look
 
 WIDTHS = (38, 45, 55, 58, 61, 72, 77, 96, 130)

@@ -13,7 +13,7 @@ from textual.pilot import Pilot
 
 from tests.tui.builds import BUILDS
 from tests.tui.driver import app_of, settle
-from tui.glyphs import ASCII
+from tui.pages.glyphs import ASCII
 
 LOW, MIDDLE, WIDE = (80, 24), (120, 36), (160, 48)
 Size = tuple[int, int]

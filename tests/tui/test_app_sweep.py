@@ -8,7 +8,7 @@ from engine.scenario import Scenario
 from tests.tui.builds import BUILDS
 from tests.tui.driver import app_of, running
 from tests.tui.test_app_builds import choose, settle
-from tui.doc import plain
+from tui.pages.doc import plain
 
 
 @pytest.fixture
@@ -68,7 +68,7 @@ async def test_another_input_and_another_figure(scenario: Scenario) -> None:
 
 @pytest.mark.parametrize("build", ["llama70b", "deepseek", "finetune"])
 async def test_every_sweep_fits_its_panel(build: str) -> None:
-    from engine.sweep import fields
+    from engine.decide.sweep import fields
 
     scenario = BUILDS[build]()
     async with running(app_of(scenario), 60, 20) as app:

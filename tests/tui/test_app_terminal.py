@@ -14,7 +14,7 @@ import pytest
 
 from tests.tui.builds import BUILDS
 from tests.tui.terminal import Terminal, app_command
-from tui import session
+from tui.files import session
 
 FOOTER = b"Quit"
 USERS_CHOSEN = "▸ Users".encode()
@@ -100,7 +100,7 @@ def test_a_long_title_in_wide_letters_keeps_its_line(tmp_path: Path) -> None:
 def test_a_defect_keeps_the_work_and_says_so_in_few_lines(tmp_path: Path) -> None:
     code = (
         "import sys\n"
-        "from tui.screens.workbench import Workbench\n"
+        "from tui.app.screens.workbench import Workbench\n"
         "def broken(self): raise ZeroDivisionError('on purpose')\n"
         "Workbench.action_theme = broken\n"
         "from tui.cli import main\n"

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import pytest
 
-from engine.size import size
+from engine.decide.size import size
 from engine.sizing import Sizing
 from engine.workings import Working, working
 from tests.engine.test_workings import SCENARIOS, opened, priced
 from tests.tui.builds import BUILDS
 from tests.tui.driver import app_of, running
-from tui import elsewhere
-from tui.doc import plain
-from tui.glyphs import ASCII, UNICODE
+from tui.app import elsewhere
 from tui.pages.contents import PAGES
+from tui.pages.doc import plain
+from tui.pages.glyphs import ASCII, UNICODE
 from tui.pages.look import Look
+from tui.pages.studies import Studies
 from tui.pages.workings import amount, working_lines
-from tui.studies import Studies
 
 ALL = {
     **BUILDS,

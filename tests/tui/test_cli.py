@@ -15,9 +15,11 @@ import pytest
 
 import catalog
 from catalog.loading import reload
-from engine.size import size
-from tui import cli, fields, report
+from engine.decide.size import size
+from tui import cli
 from tui.cli import main
+from tui.files import fields
+from tui.shell import report
 
 ROOT = Path(__file__).parent.parent.parent
 EXAMPLES = ROOT / "examples"
@@ -299,7 +301,7 @@ def test_an_unexpected_error_is_one_line_unless_asked(run: Run, monkeypatch: pyt
     def broken(*_: object) -> object:
         raise RuntimeError("a bug\nover two lines")
 
-    monkeypatch.setattr("tui.report.render", broken)
+    monkeypatch.setattr("tui.shell.report.render", broken)
     ran = run("report", ONE_NODE)
     assert ran.code == 1
     assert len(ran.err.splitlines()) == 1

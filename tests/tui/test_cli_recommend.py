@@ -13,12 +13,13 @@ from pathlib import Path
 import pytest
 
 import catalog
-from engine.advice import advice
-from engine.plan import plan
-from engine.recommend import Limits, recommend
-from tui import report, session
+from engine.decide.advice import advice
+from engine.decide.plan import plan
+from engine.decide.recommend import Limits, recommend
 from tui.cli import main
+from tui.files import session
 from tui.pages import words
+from tui.shell import report
 
 ROOT = Path(__file__).parent.parent.parent
 ONE_NODE = ROOT / "examples" / "70b-fp8-one-node.toml"

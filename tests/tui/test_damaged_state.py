@@ -13,8 +13,8 @@ import pytest
 from tests.tui.builds import BUILDS
 from tests.tui.driver import app_of, running
 from tests.tui.terminal import ROOT
-from tui import paths, session, settings, state_schema
 from tui.cli import main
+from tui.files import paths, session, settings, state_schema
 
 
 @pytest.fixture
@@ -156,7 +156,8 @@ def test_a_start_without_such_files_loads_no_pydantic(tmp_path: Path) -> None:
 import sys
 from tests.tui.builds import BUILDS
 from tests.tui.driver import app_of
-from tui import paths, recovery
+from tui.files import paths
+from tui.app import recovery
 app_of(BUILDS["new"](), theme="")
 assert paths.set_aside_damaged() == () and recovery.left_behind() == []
 assert "pydantic" not in sys.modules

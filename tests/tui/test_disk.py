@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tui import disk
+from tui.files import disk
 
 OLD = time.time() - 2 * disk.ABANDONED_S
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tui.doc import Span, changed_cells, flow, line, plain, shorten, width_of, wrap
+from tui.pages.doc import Span, changed_cells, flow, line, plain, shorten, width_of, wrap
 
 _TEXT = st.text(alphabet="abc -/,.%0123456789 ", max_size=120)
 _LINES = st.lists(st.tuples(st.text("ab ", max_size=6), st.sampled_from(["", "x"])), max_size=6).map(

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import catalog
-from engine.size import size
-from tui import drift
+from engine.decide.size import size
+from tui.files import drift
 
 CLUSTER = catalog.build_scenario("llama-3.1-70b", "fp8", "h100-sxm", 8, 2)
 KIT = catalog.build_scenario("llama-3.1-70b", "fp8", "b200-sxm", 8, 1, platform="dgx-b200")

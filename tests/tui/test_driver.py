@@ -10,8 +10,8 @@ from textual import events
 from textual.message import Message
 
 from tests.tui.terminal import Terminal, app_command
-from tui import session
-from tui.driver import LARGEST_SCREEN, PASTE_LOST_S, Input
+from tui.app.driver import LARGEST_SCREEN, PASTE_LOST_S, Input
+from tui.files import session
 
 
 def heard(*reads: bytes, paused: bool = True) -> list[Message]:

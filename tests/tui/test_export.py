@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 import catalog
+from engine.decide.size import size
 from engine.scenario import LayoutChoice
-from engine.size import size
 from engine.sizing import Sizing
 from tests.engine.builds import build
-from tui.export import CannotExport, Target, export
+from tui.shell.export import CannotExport, Target, export
 
 
 def sized(**fields: object) -> Sizing:

@@ -7,15 +7,15 @@ import dataclasses
 import pytest
 
 from catalog import load
-from engine.change import change, value_of
-from engine.errors import ScenarioError
+from engine.decide.size import size
+from engine.figures.errors import ScenarioError
 from engine.scenario import KINDS, Scenario
-from engine.size import size
+from engine.scenario.change import change, value_of
 from tests.tui.builds import BUILDS
 from tests.tui.driver import app_of, running
-from tui import fields, session
-from tui.fields import BY_KEY, FIELDS, InvalidEntry
-from tui.screens import study
+from tui.app.screens import study
+from tui.files import fields, session
+from tui.files.fields import BY_KEY, FIELDS, InvalidEntry
 
 START = BUILDS["llama70b"]()
 MIXED = change(START, {"hardware.second_accelerator": "l40s"}, load())

@@ -9,17 +9,17 @@ from functools import lru_cache
 
 import pytest
 
-from engine.scaling import article_scaling
+from engine.decide.scaling import article_scaling
+from engine.decide.size import size
 from engine.scenario import Scenario, Workload
-from engine.size import size
 from engine.sizing import Sizing
 from engine.workings import Working
 from tests.engine.test_workings import SCENARIOS, priced
 from tests.tui.builds import BUILDS
 from tests.tui.figures import numbers, opens, page_lines, shown_by, studied
-from tui.doc import Span, plain
 from tui.pages.contents import PAGES
-from tui.studies import Studies
+from tui.pages.doc import Span, plain
+from tui.pages.studies import Studies
 
 WIDE = 400
 """No sentence wraps here, so that phrases can be told."""

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from engine.size import size
+from engine.decide.size import size
 from tests.fuzz import _cli, _hostile
-from tui.session import from_document
+from tui.files.session import from_document
 
 TRICKS = "".join(_hostile.TERMINAL)
 SESSION = {

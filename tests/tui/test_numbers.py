@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tui import numbers
-from tui.numbers import NumberError
+from tui.files import numbers
+from tui.files.numbers import NumberError
 
 
 @pytest.mark.parametrize(

@@ -18,20 +18,20 @@ from typing import Any
 
 import pytest
 
-from engine.change import change
-from engine.scaling import FLOOR
+from engine.decide.scaling import FLOOR
+from engine.decide.size import size
+from engine.figures.sentences import Figure
+from engine.figures.units import percent
 from engine.scenario import LayoutChoice
-from engine.sentences import Figure
-from engine.serving_memory import RULE_WEIGHTS
-from engine.size import size
+from engine.scenario.change import change
+from engine.serving.memory import RULE_WEIGHTS
 from engine.sizing import Sizing
-from engine.units import percent
 from tests.tui.figures import page_lines, studied
 from tests.tui.test_figures import SHOWN
-from tui import report
-from tui.doc import Line
 from tui.pages.contents import PAGES
-from tui.studies import Studies
+from tui.pages.doc import Line
+from tui.pages.studies import Studies
+from tui.shell import report
 
 WIDTHS = (60, 78, 120)
 ROOT = Path(__file__).parent.parent.parent

@@ -9,15 +9,15 @@ from dataclasses import replace
 import pytest
 
 from catalog import build_scenario
-from engine.change import change
-from engine.fabric import article_links
+from engine.decide.fabric import article_links
+from engine.decide.size import size
 from engine.scenario import Scenario, Workload
-from engine.size import size
+from engine.scenario.change import change
 from tests.tui.builds import BUILDS, CHAT
 from tests.tui.driver import Driver, app_of, running
 from tests.tui.figures import page_lines
-from tui.doc import plain
-from tui.widgets.canvas import Canvas
+from tui.app.widgets.canvas import Canvas
+from tui.pages.doc import plain
 
 ASKED: dict[str, Callable[[], Scenario]] = {
     **BUILDS,
@@ -71,8 +71,8 @@ def test_the_overview_is_a_dozen_lines_or_a_few_more(name: str) -> None:
 
 
 def test_a_change_of_memory_says_what_made_it() -> None:
-    from tui.glyphs import UNICODE
     from tui.pages.contents import overview
+    from tui.pages.glyphs import UNICODE
     from tui.pages.look import Look
 
     scenario = BUILDS["llama70b"]()

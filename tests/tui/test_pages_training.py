@@ -10,23 +10,24 @@ from typing import Any
 import pytest
 
 from catalog import build_scenario
-from engine.prospects import prospects
-from engine.scaling import article_scaling
+from engine.decide.prospects import prospects
+from engine.decide.scaling import article_scaling
+from engine.decide.serving_scaling import serving_scaling
+from engine.decide.size import size
 from engine.scenario import Scenario, Workload
-from engine.serving_scaling import serving_scaling
-from engine.size import size
 from engine.sizing import Sizing
 from engine.workings import workings
 from tests.tui.builds import BUILDS
 from tests.tui.driver import Driver, app_of, running
 from tests.tui.figures import opens
-from tui import report, session
-from tui.doc import Line, plain
-from tui.glyphs import ASCII, UNICODE, Glyphs
-from tui.growth import Growth
+from tui.files import session
 from tui.pages.contents import PAGES
+from tui.pages.curve import Growth
+from tui.pages.doc import Line, plain
+from tui.pages.glyphs import ASCII, UNICODE, Glyphs
 from tui.pages.look import Look
-from tui.studies import Studies
+from tui.pages.studies import Studies
+from tui.shell import report
 
 EXAMPLE = Path(__file__).parent.parent.parent / "examples" / "full-finetune-70b.toml"
 WORK = Workload(kind="full-finetune", sequence_length=4096, total_tokens=500_000_000)
@@ -341,7 +342,7 @@ async def to_scaling(app: Driver) -> None:
 
 
 async def test_the_page_works_it_out_once_the_edits_rest(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tui.screens.study.PAUSE_S", 0.1)  # long enough to see that it waits
+    monkeypatch.setattr("tui.app.screens.study.PAUSE_S", 0.1)  # long enough to see that it waits
     async with running(app_of(pretrain())) as app:
         await to_scaling(app)
         assert "about to work it out" in app.text("#results")

@@ -11,15 +11,16 @@ from pathlib import Path
 
 import pytest
 
-from engine.parts import SECTIONS, shopping, shopping_of
-from engine.recommend import recommend
+from engine.decide.recommend import recommend
+from engine.decide.size import size
+from engine.money.shopping import SECTIONS, shopping, shopping_of
 from engine.scenario import Money
-from engine.size import size
 from tests.engine.builds import build
 from tests.fuzz import _cli, _hostile
 from tests.tui.driver import app_of, running
-from tui import parts, session
 from tui.cli import main
+from tui.files import session
+from tui.shell import parts
 
 Run = Callable[..., tuple[int, str, str]]
 ROOT = Path(__file__).parents[2]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tui import paths
+from tui.files import paths
 
 
 @pytest.fixture(autouse=True)

@@ -12,15 +12,16 @@ from pathlib import Path
 
 import pytest
 
+from engine.decide.size import size
 from engine.scenario import Scenario
-from engine.size import size
 from engine.sizing import Sizing
 from tests.tui.builds import BUILDS
 from tests.tui.terminal import ROOT
-from tui import disk, recovery, session
-from tui.pins import Pin
-from tui.recovery import FIRST_LINE, Keeper, left_behind
-from tui.store import Store
+from tui.app import recovery
+from tui.app.recovery import FIRST_LINE, Keeper, left_behind
+from tui.app.store import Store
+from tui.files import disk, session
+from tui.files.pins import Pin
 
 START = BUILDS["llama70b"]()
 SIZING: Sizing = size(START)
@@ -75,7 +76,7 @@ def test_the_work_of_a_live_run_is_left_alone_and_that_of_an_ended_one_offered(s
     code = (
         "import sys\n"
         "from tests.tui.test_recovery import store_of\n"
-        "from tui.recovery import Keeper\n"
+        "from tui.app.recovery import Keeper\n"
         "keeper = Keeper()\n"
         "keeper.keep(store_of('theirs'))\n"
         "keeper.keep(store_of('theirs again'))\n"

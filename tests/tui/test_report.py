@@ -11,14 +11,15 @@ from typing import Any
 
 import pytest
 
-from engine.advice import advice
-from engine.flips import flip_points
+from engine.decide.advice import advice
+from engine.decide.flips import flip_points
+from engine.decide.size import size
 from engine.scenario import LayoutChoice
-from engine.size import size
 from engine.sizing import Sizing
 from tests.engine.builds import build
-from tui import blocks, drift, report, session
+from tui.files import drift, session
 from tui.pages import words
+from tui.shell import blocks, report
 
 EXAMPLES = Path(__file__).parent.parent.parent / "examples"
 NAMES_OF_EXAMPLES = sorted(path.stem for path in EXAMPLES.glob("*.toml"))

@@ -8,15 +8,15 @@ from functools import lru_cache
 
 import pytest
 
-from engine.fabric import ARTICLE_LINKS
+from engine.decide.fabric import ARTICLE_LINKS
+from engine.decide.size import size
 from engine.scenario import Scenario
-from engine.size import size
 from engine.sizing import Sizing
 from tests.engine.builds import build
 from tests.tui.builds import BUILDS
 from tests.tui.test_overview import ASKED
-from tui import report
-from tui.blocks import WIDTH
+from tui.shell import report
+from tui.shell.blocks import WIDTH
 
 MOST_LINES = 60
 SHOWN: dict[str, Callable[[], Scenario]] = {
@@ -61,7 +61,7 @@ def test_a_plain_report_is_one_page(name: str) -> None:
 @pytest.mark.parametrize("full", [False, True])
 def test_a_run_that_does_not_fit_has_no_speed_and_no_length(name: str, full: bool) -> None:
     from tests.tui.figures import page_lines
-    from tui.doc import plain
+    from tui.pages.doc import plain
 
     sizing, _ = told(name)
     assert sizing.answer.status == "does-not-fit"

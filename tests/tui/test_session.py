@@ -17,12 +17,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import catalog
-from engine.errors import ScenarioError
-from engine.fields import BY_KEY, Field
+from engine.decide.size import size
+from engine.figures.errors import ScenarioError
 from engine.scenario import KINDS, LayoutChoice, Money, Runtime, Scenario, Workload
-from engine.size import size
-from tui import session
-from tui.session import SessionError
+from engine.scenario.fields import BY_KEY, Field
+from tui.files import session
+from tui.files.session import SessionError
 
 EXAMPLES = sorted((Path(__file__).parent.parent.parent / "examples").glob("*.toml"))
 KNOWN = catalog.load()

@@ -7,13 +7,13 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.change import change
-from engine.errors import ScenarioError
+from engine.decide.size import size
+from engine.figures.errors import ScenarioError
 from engine.scenario import Scenario
-from engine.size import size
+from engine.scenario.change import change
 from engine.sizing import Sizing
 from tests.tui.builds import BUILDS
-from tui.store import Store
+from tui.app.store import Store
 
 START = BUILDS["llama70b"]()
 

@@ -7,7 +7,7 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tui.wire import PLAIN, Pen, Wire, _after, _blank
+from tui.app.wire import PLAIN, Pen, Wire, _after, _blank
 
 _CODES = st.sampled_from(
     ["0", "1", "3", "4", "7", "38;5;252", "38;5;9", "48;5;233", "48;2;1;2;3", "31", "97", "44", "39", "49"]

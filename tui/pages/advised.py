@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from engine.advice import Cure
-from engine.advice import line as line_of
+from engine.decide.advice import Cure
+from engine.decide.advice import line as line_of
 from engine.sizing import Sizing
-from tui.doc import Line, Span, flow, line, shorten
+from tui.pages.doc import Line, Span, flow, line, shorten
 from tui.pages.look import Look, spans_of
 
 

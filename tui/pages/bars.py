@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from engine.serving_memory import RULE_WEIGHTS
+from engine.serving.memory import RULE_WEIGHTS
 from engine.sizing import Memory, MemoryGroup, Sizing
-from tui.doc import Line, Span, line
-from tui.glyphs import Glyphs
+from tui.pages.doc import Line, Span, line
+from tui.pages.glyphs import Glyphs
 from tui.pages.words import GIB, gib, percent
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from engine.plan import layout_words
+from engine.decide.plan import layout_words
 from engine.sizing import Sizing
-from tui.doc import Line, Span, flow, heading, line, width_of
 from tui.pages import bars
+from tui.pages.doc import Line, Span, flow, heading, line, width_of
 from tui.pages.look import HEADROOM_STYLE, Look
 from tui.pages.words import GIB, count, gib, percent, usd, usd_per_hour, users
 

@@ -6,10 +6,10 @@ import math
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from engine.fabric import article_links, fabric_drop
+from engine.decide.fabric import article_links, fabric_drop
 from engine.sizing import FabricQuality, FabricRow, Sizing
-from tui.doc import BLANK, Line, Span, flow, heading, line, paragraphs, shorten
 from tui.pages import brief
+from tui.pages.doc import BLANK, Line, Span, flow, heading, line, paragraphs, shorten
 from tui.pages.look import QUALITY_STYLE, Look
 from tui.pages.words import digits, percent, seconds
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from engine.sizing import Sizing
-from tui.doc import Line
 from tui.pages import brief
 from tui.pages import sections as part
+from tui.pages.doc import Line
 from tui.pages.look import Look
 
 TODO_HEIGHT, TODO_LOW = 6, 3

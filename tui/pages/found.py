@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 
 from engine.scenario import Scenario
 from engine.sizing import Sizing
-from tui.doc import BLANK, Line, Span, ends, flow, heading, line, paragraphs, shorten, width_of
 from tui.pages.advised import cures, elsewhere
+from tui.pages.doc import BLANK, Line, Span, ends, flow, heading, line, paragraphs, shorten, width_of
 from tui.pages.look import HEADROOM_STYLE, Look
 from tui.pages.prose import linked
+from tui.pages.studies import Search
 from tui.pages.words import count, days, kilowatts, percent, rate, seconds, usd
-from tui.studies import Search
 
 if TYPE_CHECKING:
-    from engine.recommend import Limits, Option, Recommendation
+    from engine.decide.recommend import Limits, Option, Recommendation
 
 UNKNOWN = "unknown"
 NO_ROOM = ("tight", "marginal")
@@ -140,8 +140,8 @@ def _better(sizing: Sizing, look: Look, search: Search) -> list[Line]:
 
 def _at_hand(sizing: Sizing) -> Option:
     """The build at hand as one of the builds found."""
-    from engine.plan import Plan
-    from engine.recommend import priced
+    from engine.decide.plan import Plan
+    from engine.decide.recommend import priced
 
     return priced(Plan(sizing.scenario, sizing.layout, sizing.memory, sizing.serving, sizing.training))
 

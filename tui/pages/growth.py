@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from itertools import groupby, pairwise
 from typing import TYPE_CHECKING
 
-from engine.scaling import (
+from engine.decide.scaling import (
     ARTICLE_EXCEPTION,
     ARTICLE_WORLD,
     FLOOR,
@@ -17,16 +17,16 @@ from engine.scaling import (
     article_scaling,
 )
 from engine.sizing import ScalingRow, Sizing
-from tui.doc import BLANK, NBSP, Line, Span, flow, heading, line, paragraphs, shorten
-from tui.glyphs import Glyphs
+from tui.pages.doc import BLANK, NBSP, Line, Span, flow, heading, line, paragraphs, shorten
+from tui.pages.glyphs import Glyphs
 from tui.pages.look import Look
 from tui.pages.prose import sentence
 from tui.pages.shapes import serving, shape_words
 from tui.pages.words import count, digits, percent, rate, seconds, usd
 
 if TYPE_CHECKING:
-    from engine.prospects import Prospects
-    from tui.growth import Growth
+    from engine.decide.prospects import Prospects
+    from tui.pages.curve import Growth
 
 DAY_S = 86400
 CHART_HEIGHT = 9

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from engine.sentences import Sentence
+from engine.figures.sentences import Sentence
 from engine.sizing import Sizing
-from tui.doc import Line, Span, shorten
-from tui.glyphs import Glyphs
+from tui.pages.doc import Line, Span, shorten
+from tui.pages.glyphs import Glyphs
 
 if TYPE_CHECKING:
-    from tui.studies import Studies
+    from tui.pages.studies import Studies
 
 HEADROOM_STYLE = {
     "comfortable": "good",

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from engine.bill import lacking
-from engine.cost import OPERATIONS_NODES
+from engine.money.bill import lacking
+from engine.money.cost import OPERATIONS_NODES
 from engine.sizing import Sizing
-from tui.doc import Line, Span, ends, flow, heading, line, paragraphs, wrap
+from tui.pages.doc import Line, Span, ends, flow, heading, line, paragraphs, wrap
 from tui.pages.look import Figure, Look, figures
 from tui.pages.prose import sentence
 from tui.pages.words import (

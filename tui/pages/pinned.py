@@ -6,12 +6,12 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from engine.sizing import Sizing
-from tui.doc import BLANK, Line, Span, heading, line, paragraphs, shorten, wrap
-from tui.glyphs import Glyphs
+from tui.files.pins import PIN_NAMES
+from tui.pages.doc import BLANK, Line, Span, heading, line, paragraphs, shorten, wrap
+from tui.pages.glyphs import Glyphs
 from tui.pages.look import Look
+from tui.pages.studies import Studies
 from tui.pages.words import count, days, digits, gib, kilowatts, percent, rate, seconds, usd, usd_per_hour
-from tui.pins import PIN_NAMES
-from tui.studies import Studies
 
 ANSWERS = {
     "one-gpu": "one GPU",

@@ -9,10 +9,10 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from tui.doc import Line, Span, flow
+from tui.pages.doc import Line, Span, flow
 
 _N = r"(\$?[\d,]*\.?\d+(?:[kMBT]\b)?"  # an amount, up to its unit
-_S = r"(?:µs|ms|s|min|h|days)"  # units of engine.units.duration
+_S = r"(?:µs|ms|s|min|h|days)"  # units of engine.figures.units.duration
 _KV = "memory.kv_share"
 _FILL = "ratio(memory.used_bytes,memory.usable_bytes)"
 

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from engine.advice import SHORT_OF_MEMORY
+from engine.decide.advice import SHORT_OF_MEMORY
 from engine.sizing import Evidence, Flip, MemoryGroup, Notice, Serving, Severity, Sizing, Step, Suggestion
-from tui.doc import BLANK, NBSP, Line, Span, ends, flow, heading, line, paragraphs, shorten, width_of, wrap
 from tui.pages import bars
 from tui.pages.advised import cures, elsewhere
+from tui.pages.doc import BLANK, NBSP, Line, Span, ends, flow, heading, line, paragraphs, shorten, width_of, wrap
 from tui.pages.found import build_words, found_builds
 from tui.pages.look import HEADROOM_STYLE, SEVERITY_STYLE, Figure, Look, figures
 from tui.pages.prose import linked, sentence
@@ -31,7 +31,7 @@ from tui.pages.words import (
 )
 
 if TYPE_CHECKING:
-    from tui.studies import Studies
+    from tui.pages.studies import Studies
 
 CHEAPER = 0.95  # of the price of this build: what is named as cheaper
 

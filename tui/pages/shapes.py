@@ -6,17 +6,17 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from engine.serving_scaling import best_shape, fabric_of, share_of, widest_shape
+from engine.decide.serving_scaling import best_shape, fabric_of, share_of, widest_shape
 from engine.sizing import Sizing
-from tui.doc import BLANK, Line, Span, flow, heading, line, paragraphs, shorten
-from tui.glyphs import Glyphs
+from tui.pages.doc import BLANK, Line, Span, flow, heading, line, paragraphs, shorten
+from tui.pages.glyphs import Glyphs
 from tui.pages.look import Look
 from tui.pages.words import count, days, percent, rate, usd
 
 if TYPE_CHECKING:
-    from engine.corpus import CorpusCurve
-    from engine.serving_scaling import ServingShape
-    from tui.growth import Growth
+    from engine.decide.corpus import CorpusCurve
+    from engine.decide.serving_scaling import ServingShape
+    from tui.pages.curve import Growth
 
 
 def shape_words(nodes: int, gpus: int, glyphs: Glyphs) -> str:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from engine.decide.training_choices import training_choices
 from engine.sizing import Sizing, Training, TrainingPhase
-from engine.training_choices import training_choices
-from tui.doc import BLANK, Line, Span, flow, heading, paragraphs, shorten
 from tui.pages.advised import cures
+from tui.pages.doc import BLANK, Line, Span, flow, heading, paragraphs, shorten
 from tui.pages.look import Figure, Look, figures
 from tui.pages.prose import sentence
 from tui.pages.words import count, days, digits, gib, interval, percent, rate, seconds, size, usd

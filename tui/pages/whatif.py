@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from engine.decide.sweep import LINK_FIELDS, Figure, SweepPoint, Value, fields, figures
 from engine.scenario import Scenario
 from engine.sizing import Sizing
-from engine.sweep import LINK_FIELDS, Figure, SweepPoint, Value, fields, figures
-from tui.doc import BLANK, Line, Span, flow, heading, line, paragraphs, shorten, width_of
-from tui.glyphs import Glyphs
+from tui.pages.doc import BLANK, Line, Span, flow, heading, line, paragraphs, shorten, width_of
+from tui.pages.glyphs import Glyphs
 from tui.pages.look import Look
+from tui.pages.studies import Sweep
 from tui.pages.words import count, days, percent, rate, seconds, usd
-from tui.studies import Sweep
 
 FIELD_WORDS = {
     "workload.concurrency": ("users", "users at once"),

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from engine.bill import lacking
-from engine.prices import OLD_DAYS
+from engine.figures.units import GIB, count, days, digits, gib, kilowatts, percent, rate, size, usd, usd_per_hour
+from engine.figures.units import duration as seconds
+from engine.money.bill import lacking
+from engine.money.prices import OLD_DAYS
 from engine.sizing import Advised, Cost, Interval, Power, Sizing
-from engine.units import GIB, count, days, digits, gib, kilowatts, percent, rate, size, usd, usd_per_hour
-from engine.units import duration as seconds
 
 __all__ = [
     "GIB",

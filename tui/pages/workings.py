@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 
 from engine.sizing import Sizing
 from engine.workings import Input, Working, chain
-from tui.doc import BLANK, Line, heading, line, paragraphs, shorten
-from tui.glyphs import Glyphs
+from tui.pages.doc import BLANK, Line, heading, line, paragraphs, shorten
+from tui.pages.glyphs import Glyphs
 from tui.pages.words import GIB, digits
 
 SUBSTITUTED_WIDTH = 400  # longer arithmetic is shown with names alone

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from engine.serving_memory import graph_bytes, visible_bytes
-from engine.units import GB, GIB, MIB
+from engine.figures.units import GB, GIB, MIB
+from engine.serving.memory import graph_bytes, visible_bytes
 from engine.workings.case import Case
 from engine.workings.groups import group_bytes, memory_id
 from engine.workings.record import Sheet, Working
@@ -39,7 +39,7 @@ def total_bytes(case: Case, index: int) -> Working:
 def _visible(case: Case) -> Working:
     card, sheet = case.card, Sheet()
     total = sheet.see("card", card.memory_bytes, "bytes", "memory.total_bytes", "data sheet")
-    source = "engine.serving_memory.visible_bytes: nvidia-smi totals against torch totals on eight cards"
+    source = "engine.serving.memory.visible_bytes: nvidia-smi totals against torch totals on eight cards"
     if card.vendor.upper() == "APPLE":
         expression, formula = f"{total} * 3 // 4", "Metal lets a process take three quarters"
     elif visible_bytes(card) == card.memory_bytes:

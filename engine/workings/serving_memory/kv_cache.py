@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from engine.formats import kv_format
-from engine.kv_pool import Group, KvPool, cache_specs
-from engine.serving_memory import plain_latent, visible_bytes
-from engine.sharding import attention_ranks, kv_copies, stage_range
+from engine.layout.sharding import attention_ranks, kv_copies, stage_range
+from engine.model.formats import kv_format
+from engine.serving.kv_pool import Group, KvPool, cache_specs
+from engine.serving.memory import plain_latent, visible_bytes
 from engine.workings.case import Case
 from engine.workings.groups import group_bytes, memory_id, where
 from engine.workings.record import Sheet, Working
@@ -61,7 +61,9 @@ def room(case: Case, index: int) -> Working:
 def _blocks_term(sheet: Sheet, group: Group, tokens: str, batched: str, source: str) -> str:
     """Blocks that one sequence of `tokens` takes in a group of layers, as arithmetic."""
     count = (
-        sheet.put("tables", group.count, "", "block tables of equal layers: engine.kv_pool") if group.count > 1 else ""
+        sheet.put("tables", group.count, "", "block tables of equal layers: engine.serving.kv_pool")
+        if group.count > 1
+        else ""
     )
     times = f"{count} * " if count else ""
     spec = group.spec
@@ -168,7 +170,7 @@ def _block_bytes(case: Case, index: int) -> Working:
             "block_bytes",
             pool.block_bytes,
             "bytes",
-            f"layers of several kinds share blocks of one size, {100 * pool.waste:.1f} % of it padding: engine.kv_pool",
+            f"layers of several kinds share blocks of one size, {100 * pool.waste:.1f} % of it padding: engine.serving.kv_pool",
         )
         formula = "widest page of a layer x layers of a group, padding included"
     return sheet.working(
@@ -179,7 +181,9 @@ def _block_bytes(case: Case, index: int) -> Working:
         formula,
         expression,
         "counted",
-        "engine.kv_pool: blocks as vLLM lays them out" if settings.engine != "sglang" else "engine.kv_pool",
+        "engine.serving.kv_pool: blocks as vLLM lays them out"
+        if settings.engine != "sglang"
+        else "engine.serving.kv_pool",
     )
 
 
@@ -198,7 +202,7 @@ def blocks_of_sequence(case: Case, index: int, name: str) -> Working:
         "tokens kept / tokens a block, rounded up, for each group of layers",
         blocks_sum(sheet, pool, length, batched, case.config),
         "counted",
-        "engine.kv_pool",
+        "engine.serving.kv_pool",
     )
 
 
@@ -238,7 +242,7 @@ def _kv(case: Case, index: int) -> Working:
         formula,
         expression,
         "counted",
-        "engine.kv_pool: blocks as the engine hands them out",
+        "engine.serving.kv_pool: blocks as the engine hands them out",
     )
 
 

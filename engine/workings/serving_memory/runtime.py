@@ -6,7 +6,9 @@ import math
 from collections.abc import Callable
 
 from engine.calibration import serving_memory as fitted
-from engine.serving_memory import (
+from engine.figures.units import GB, GIB
+from engine.layout.sharding import expert_group, expert_split, split
+from engine.serving.memory import (
     HOST_STAGED_SHARE,
     PATCHES_PER_TOKEN,
     activation_bytes,
@@ -16,8 +18,6 @@ from engine.serving_memory import (
     sampler_bytes,
     visible_bytes,
 )
-from engine.sharding import expert_group, expert_split, split
-from engine.units import GB, GIB
 from engine.workings.case import Case
 from engine.workings.groups import group_bytes, memory_id, where
 from engine.workings.record import Sheet, Working
@@ -115,7 +115,7 @@ def _is_last(case: Case, index: int) -> bool:
 
 
 def activation_tower(case: Case) -> int:
-    """Bytes a patch in the widest block of the vision tower, as `engine.serving_memory` counts them."""
+    """Bytes a patch in the widest block of the vision tower, as `engine.serving.memory` counts them."""
     hidden = inner = 0
     for tensor in case.arch.towers:
         if tensor.part == "vision" and tensor.copies > 1 and tensor.is_matrix:
@@ -153,7 +153,7 @@ def _layer_buffers(case: Case) -> Working:
         "16-bit inner products of the feed-forward, for each token of the batch",
         f"max({', '.join(terms)})" if len(terms) > 1 else "0",
         "counted",
-        "engine.serving_memory.buffer_terms",
+        "engine.serving.memory.buffer_terms",
     )
 
 
@@ -183,7 +183,7 @@ def _non_torch(case: Case) -> Working:
         )
         term = f"{buffers} * min({doublings}, 3)"
         if not card.peer_access:
-            rule = "communication buffers without peer access: engine.serving_memory.HOST_STAGED_SHARE"
+            rule = "communication buffers without peer access: engine.serving.memory.HOST_STAGED_SHARE"
             term += f" * {sheet.put('without_peer_access', HOST_STAGED_SHARE, '', rule, 'rule of thumb')}"
         expression = f"floor(({alone} + {term}) * {gib})"
     return sheet.working(

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from engine.calibration import serving_memory as fitted
-from engine.kv_pool import KvPool, kv_pool
-from engine.serving_memory import non_torch_bytes, plain_latent
-from engine.sharding import attention_ranks
+from engine.layout.sharding import attention_ranks
+from engine.serving.kv_pool import KvPool, kv_pool
+from engine.serving.memory import non_torch_bytes, plain_latent
 from engine.sizing import FigureKind
 from engine.workings.case import Case
 
 CALIBRATION = "engine.calibration.serving_memory, fitted on start-up logs (scripts/calibrate_serving_memory.py)"
-ACCOUNT = "engine.serving_memory: the engine's own accounting at start-up"
+ACCOUNT = "engine.serving.memory: the engine's own accounting at start-up"
 
 
 def error_of(name: str) -> str:

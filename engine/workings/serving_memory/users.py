@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from engine.serving_memory import PREEMPTION_LINE
-from engine.sharding import kv_copies
+from engine.layout.sharding import kv_copies
+from engine.serving.memory import PREEMPTION_LINE
 from engine.workings.case import Case
 from engine.workings.groups import memory_id
 from engine.workings.record import Sheet, Working
@@ -38,7 +38,7 @@ def _marginal_users(case: Case) -> Working:
         "users that fit x the share above which engines preempt",
         f"max(1, floor({fit} * {line}))",
         "fitted",
-        "engine.serving_memory",
+        "engine.serving.memory",
     )
 
 
@@ -56,7 +56,7 @@ def _max_concurrency(case: Case) -> Working:
             "the model keeps nothing between tokens: as many as asked",
             "users",
             "counted",
-            "engine.kv_pool",
+            "engine.serving.kv_pool",
         )
     space = sheet.see("room", case.group(index).kv_capacity_bytes, "bytes", memory_id(index, "kv_capacity_bytes"))
     block = sheet.see("block_bytes", pool.block_bytes, "bytes", memory_id(index, "block_bytes"), "counted")
@@ -152,7 +152,7 @@ def _capacity(case: Case) -> Working:
         pool = pool_of(case, index)
         space = sheet.see("room", case.group(index).kv_capacity_bytes, "bytes", memory_id(index, "kv_capacity_bytes"))
         block = sheet.see("block_bytes", pool.block_bytes, "bytes", memory_id(index, "block_bytes"), "counted")
-        held = sheet.put("tokens_a_block", pool.block_tokens, "tokens", "engine.kv_pool")
+        held = sheet.put("tokens_a_block", pool.block_tokens, "tokens", "engine.serving.kv_pool")
         copies = sheet.put("kv_copies", kv_copies(case.layout), "", "independent KV caches of the layout")
         expression = f"{space} // {block} * {held} * {copies}"
         formula = "room / bytes of a block x tokens a block x independent caches" + _poorest(case, index)
@@ -185,7 +185,7 @@ def _longest(case: Case) -> Working:
         held = sheet.see("room", space, "bytes", memory_id(index, "kv_capacity_bytes"))
         block = sheet.see("block_bytes", pool.block_bytes, "bytes", memory_id(index, "block_bytes"), "counted")
         if pool.uniform:
-            each = sheet.put("tokens_a_block", pool.block_tokens, "tokens", "engine.kv_pool")
+            each = sheet.put("tokens_a_block", pool.block_tokens, "tokens", "engine.serving.kv_pool")
             expression, formula = f"min({most}, {held} // {block} * {each})", "room / bytes of a block x tokens a block"
         else:
             growing = [g for g in pool.groups if g.spec.kind == "full"]
@@ -193,7 +193,7 @@ def _longest(case: Case) -> Working:
             tokens = min((g.block * g.spec.compression for g in growing), default=1)
             tables = sheet.put("tables", sum(g.count for g in growing), "", "block tables of layers that keep all")
             kept = sheet.put("blocks_fixed", fixed, "blocks", "windows and states, which no longer grow")
-            each = sheet.put("tokens_a_block", tokens, "tokens", "engine.kv_pool")
+            each = sheet.put("tokens_a_block", tokens, "tokens", "engine.serving.kv_pool")
             expression = f"max(0, min({most}, ({held} // {block} - {kept}) // {tables} * {each}))" if growing else most
             formula = "(blocks that fit - those of windows and states) / growing tables x tokens a block"
     made = sheet.working(
@@ -210,7 +210,7 @@ def _longest(case: Case) -> Working:
         sheet = Sheet()
         blocks = pool.blocks(value, batched)
         length = sheet.put("length", value, "tokens", "found by halving: the longest whose blocks fit")
-        takes = sheet.put("blocks", blocks, "blocks", "blocks of that length: engine.kv_pool")
+        takes = sheet.put("blocks", blocks, "blocks", "blocks of that length: engine.serving.kv_pool")
         block = sheet.see("block_bytes", pool.block_bytes, "bytes", memory_id(index, "block_bytes"), "counted")
         held = sheet.see("room", space, "bytes", memory_id(index, "kv_capacity_bytes"))
         return sheet.working(
@@ -257,7 +257,7 @@ def _reported(case: Case) -> Working:
         "blocks that fit / blocks of one sequence of max_model_len, each charged a step of prompt",
         expression,
         "fitted",
-        "engine.kv_pool: vLLM's start-up line",
+        "engine.serving.kv_pool: vLLM's start-up line",
     )
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from engine.calibration import serving_memory as fitted
-from engine.formats import weight_format
-from engine.serving_memory import engine_extra_bytes, expert_tile
-from engine.sharding import stage_weights
-from engine.units import GIB
+from engine.figures.units import GIB
+from engine.layout.sharding import stage_weights
+from engine.model.formats import weight_format
+from engine.serving.memory import engine_extra_bytes, expert_tile
 from engine.workings.case import Case
 from engine.workings.groups import group_bytes, memory_id, where
 from engine.workings.record import Sheet, Working
@@ -29,7 +29,7 @@ def _weights(case: Case, index: int) -> Working:
     ]
     extra = engine_extra_bytes(case.arch, model.weights, case.layout, held.layers, expert_tile(case.card))
     if extra:
-        what = "rotary table, absorbed latent projections and padding: engine.serving_memory.engine_extra_bytes"
+        what = "rotary table, absorbed latent projections and padding: engine.serving.memory.engine_extra_bytes"
         names.append(sheet.put("engine_extra", extra, "bytes", what))
     expression = " + ".join(names)
     if is_rocm(case) and _engine(case) != "sglang":
@@ -48,7 +48,7 @@ def _weights(case: Case, index: int) -> Working:
         f"the parts that this rank holds under TP {layout.tp}, PP {layout.pp}, EP {layout.ep}, in {model.weights}",
         expression,
         "counted",
-        "engine.sharding: tensors cut as vLLM cuts them; scales included",
+        "engine.layout.sharding: tensors cut as vLLM cuts them; scales included",
     )
 
 
@@ -70,7 +70,7 @@ def weights_part(case: Case, index: int, part: str) -> Working:
         "matrices on this rank x (rows x columns x bits / 8 + scales)",
         expression,
         "counted",
-        "engine.sharding and engine.formats",
+        "engine.layout.sharding and engine.model.formats",
     )
 
 
@@ -89,7 +89,7 @@ def weights_share(case: Case) -> Working:
         "weights of the GPU that holds most / memory of the card; the planning rule wants 60-70 % at most",
         f"{weights} / {total}",
         "counted",
-        "engine.serving_memory" if case.scenario.workload.is_inference else "engine.training_memory",
+        "engine.serving.memory" if case.scenario.workload.is_inference else "engine.training.memory",
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from engine.serving_speed import OVERLAP_POWER, prompt_s
+from engine.serving.speed import OVERLAP_POWER, prompt_s
 from engine.workings.case import Case
 from engine.workings.record import Sheet, Working
 from engine.workings.serving_speed.shared import (
@@ -89,11 +89,11 @@ def _prompt_alone(case: Case) -> Working:
     tokens = max(1, case.scenario.workload.input_tokens)
     weights = sheet.put("weights_s", r.dense_s + r.expert_s, "s", "reading all weights of one GPU once", "fitted")
     power = sheet.put(
-        "overlap_power", OVERLAP_POWER, "", "a smooth maximum: engine.serving_speed.OVERLAP_POWER", "rule of thumb"
+        "overlap_power", OVERLAP_POWER, "", "a smooth maximum: engine.serving.speed.OVERLAP_POWER", "rule of thumb"
     )
     expression = f"({weights} ** {power} + ({linear}) ** {power}) ** (1 / {power}) + {rest}"
     if r.stages > 1:
-        pieces = f"ceil({sheet.entered('prompt', tokens, 'tokens')} / {sheet.put('chunk', r.chunk, 'tokens', 'of one pass: engine.serving_speed', 'rule of thumb')})"
+        pieces = f"ceil({sheet.entered('prompt', tokens, 'tokens')} / {sheet.put('chunk', r.chunk, 'tokens', 'of one pass: engine.serving.speed', 'rule of thumb')})"
         stages = sheet.put("stages", r.stages, "", "pipeline stages")
         expression = f"({expression}) * ({pieces} + {stages} - 1) / ({pieces} * {stages})"
     return sheet.working(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from engine.serving_speed import Load, prompt_s
+from engine.serving.speed import Load, prompt_s
 from engine.workings.case import Case
 from engine.workings.record import Sheet, Working
 from engine.workings.serving_speed.prompt import put_burst

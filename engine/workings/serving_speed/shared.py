@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.serving_speed import (
+from engine.serving.speed import (
     Load,
     Rates,
     Shape,
@@ -19,7 +19,7 @@ from engine.serving_speed import (
 from engine.sizing import Serving
 from engine.workings.case import Case
 
-MODEL = "engine.serving_speed: roofline by stream (Williams et al. 2009; Pope et al. 2022, section 3)"
+MODEL = "engine.serving.speed: roofline by stream (Williams et al. 2009; Pope et al. 2022, section 3)"
 
 
 def spread_words(case: Case, name: str) -> str:
@@ -127,6 +127,6 @@ def links_words(case: Case) -> str:
     hardware = case.scenario.hardware
     across = f" and {hardware.inter_link.name}" if hardware.nodes > 1 else ""
     return (
-        f"collectives of one pass over {hardware.intra_link.name}{across}: engine.traffic, engine.collectives "
+        f"collectives of one pass over {hardware.intra_link.name}{across}: engine.links.traffic, engine.links.collectives "
         f"({hardware.intra_link.source or 'catalog'})"
     )

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from engine.serving_speed import DECODE_POINTS, GROWN_SHARE, OVERLAP_POWER, DecodeStep, Rates, decode_step, segment_of
-from engine.units import GB
+from engine.figures.units import GB
+from engine.serving.speed import DECODE_POINTS, GROWN_SHARE, OVERLAP_POWER, DecodeStep, Rates, decode_step, segment_of
 from engine.workings.case import Case
 from engine.workings.record import Sheet, Working
 from engine.workings.serving_speed.shared import (
@@ -121,7 +121,7 @@ def _rate_input(case: Case, sheet: Sheet, name: str, seconds: float, amount: flo
 
 def _weight_stream(case: Case) -> Working:
     sheet, r, shape = Sheet(), rates_in(case), shape_in(case)
-    source = f"weights that one GPU reads a step, over all stages: engine.sharding, {case.config}"
+    source = f"weights that one GPU reads a step, over all stages: engine.layout.sharding, {case.config}"
     dense = sheet.put("dense_bytes", shape.dense_bytes, "bytes", source)
     expression = (
         f"{dense} / {_rate_input(case, sheet, 'weight_bandwidth', r.dense_s, shape.dense_bytes, 'weight_bandwidth')}"
@@ -344,7 +344,7 @@ def _step_working(
     overhead = part("overhead", step.overhead_s, "serving.overhead_s")
     links = part("links", step.communication_s, "serving.communication_s")
     power = sheet.put(
-        "overlap_power", OVERLAP_POWER, "", "a smooth maximum: engine.serving_speed.OVERLAP_POWER", "rule of thumb"
+        "overlap_power", OVERLAP_POWER, "", "a smooth maximum: engine.serving.speed.OVERLAP_POWER", "rule of thumb"
     )
     expression = f"({weights} ** {power} + {products} ** {power}) ** (1 / {power}) + max({kv}, {attention}) + {overhead} + {links}"
     if running > r.stages > 1:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from engine.serving_speed import Load, decode_step, prompt_s
+from engine.figures.units import HOURS_PER_DAY, SECONDS_PER_DAY
+from engine.serving.speed import Load, decode_step, prompt_s
 from engine.sizing import Interval
-from engine.units import HOURS_PER_DAY, SECONDS_PER_DAY
 from engine.workings.case import Case
 from engine.workings.record import Sheet, Working
 from engine.workings.serving_speed.request import first_value, put_cycle

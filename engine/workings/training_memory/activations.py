@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from engine.calibration import training_memory as fitted
-from engine.training_memory.elements import stage_elements
-from engine.training_memory.peak import LAST, LOSS, STEP, logit_bytes
+from engine.training.memory.elements import stage_elements
+from engine.training.memory.peak import LAST, LOSS, STEP, logit_bytes
 from engine.workings.case import Case
 from engine.workings.groups import group_bytes, memory_id
 from engine.workings.record import Sheet, Working
@@ -28,14 +28,14 @@ def step_terms(case: Case, index: int, sheet: Sheet, moment: str, tokens: str) -
             return fixed, grows
         if cost.lingering:
             lasting = sheet.put("lingering", cost.lingering, "bytes a token", "hidden states FSDP1 keeps of each layer")
-            grows += f" + {lasting} * {tokens} * {sheet.put('in_flight', held, '', 'micro-batches held at once: engine.batch')}"
+            grows += f" + {lasting} * {tokens} * {sheet.put('in_flight', held, '', 'micro-batches held at once: engine.training.batch')}"
     else:
         loss = sheet.see("loss", cost.loss, "bytes a token", memory_id(index, "loss_bytes_per_token"))
         grows = f"{loss} * {tokens}"
     kept = sheet.see("kept", cost.kept, "bytes a token", memory_id(index, "kept_bytes_per_token"))
     times = 1 if cost.offloads_kept else held
     if times > 1:
-        kept += f" * {sheet.put('in_flight', times, '', 'micro-batches this stage holds: engine.batch')}"
+        kept += f" * {sheet.put('in_flight', times, '', 'micro-batches this stage holds: engine.training.batch')}"
     return fixed, f"{kept} * {tokens} + {grows}"
 
 
@@ -142,7 +142,7 @@ def _kept(case: Case, index: int) -> Working:
     rest = cost.kept - made.computed()
     if abs(rest) > 1e-9 * max(1.0, cost.kept):
         more = sheet.put(
-            "other", rest, "bytes a token", "attention scores or adapter inputs kept: engine.training_memory.peak"
+            "other", rest, "bytes a token", "attention scores or adapter inputs kept: engine.training.memory.peak"
         )
         return replace(made, expression=f"{expression} + {more}", inputs=tuple(sheet.inputs.values()))
     return made
@@ -199,7 +199,7 @@ def _working(case: Case, index: int) -> Working:
     )
     rest = cost.working - made.computed()
     if abs(rest) > 1e-9 * max(1.0, cost.working):
-        more = sheet.put("other", rest, "bytes a token", "attention scores kept: engine.training_memory.peak")
+        more = sheet.put("other", rest, "bytes a token", "attention scores kept: engine.training.memory.peak")
         return replace(made, expression=f"{expression} + {more}", inputs=tuple(sheet.inputs.values()))
     return made
 

@@ -6,11 +6,11 @@ import math
 from collections.abc import Callable
 from dataclasses import replace
 
-from engine.batch import batch_of, context_ranks
 from engine.calibration import training_memory as fitted
-from engine.training_memory.advice import SEQUENCE_STEP
-from engine.training_memory.core import Costs, stage_costs
-from engine.training_memory.peak import FIRST
+from engine.training.batch import batch_of, context_ranks
+from engine.training.memory.advice import SEQUENCE_STEP
+from engine.training.memory.core import Costs, stage_costs
+from engine.training.memory.peak import FIRST
 from engine.workings.case import Case
 from engine.workings.groups import memory_id
 from engine.workings.record import Sheet, Working

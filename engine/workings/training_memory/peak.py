@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from engine.calibration import training_memory as fitted
+from engine.figures.units import GB
 from engine.sizing import TrainingPhase
-from engine.units import GB
 from engine.workings.case import Case
 from engine.workings.groups import group_bytes, memory_id
 from engine.workings.record import Sheet, Working
@@ -168,7 +168,7 @@ def _host(case: Case) -> Working:
         token = sheet.put("activations", cost.host_token, "bytes a token", "checkpoints kept in host memory")
         expression += f" + {token} * {put_tokens(case, sheet)}"
         if held > 1:
-            expression += f" * {sheet.put('in_flight', held, '', 'micro-batches held at once: engine.batch')}"
+            expression += f" * {sheet.put('in_flight', held, '', 'micro-batches held at once: engine.training.batch')}"
     gpus = sheet.put("gpus", min(case.scenario.hardware.gpus_per_node, case.layout.gpus), "", "GPUs of a node")
     return sheet.working(
         "memory.host_bytes",

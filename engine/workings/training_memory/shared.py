@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from engine.batch import batch_of, context_ranks
 from engine.calibration import training_memory as fitted
-from engine.training_memory.core import Card, plan_recipe, stage_costs
-from engine.training_memory.peak import RankCost, RankPeak
-from engine.training_memory.recipe import Recipe
+from engine.training.batch import batch_of, context_ranks
+from engine.training.memory.core import Card, plan_recipe, stage_costs
+from engine.training.memory.peak import RankCost, RankPeak
+from engine.training.memory.recipe import Recipe
 from engine.workings.case import Case
 from engine.workings.record import Sheet
 
@@ -14,7 +14,7 @@ CALIBRATION = (
     "engine.calibration.training_memory, fitted on measured runs (scripts/calibrate_training_memory.py); "
     f"80 % of unseen runs lie within {fitted.INTERVAL_LOW:g} to {fitted.INTERVAL_HIGH:g} of the estimate"
 )
-STATES = "engine.training_memory.recipe: ZeRO (Rajbhandari et al. 2020, section 3.1) and the framework's own types"
+STATES = "engine.training.memory.recipe: ZeRO (Rajbhandari et al. 2020, section 3.1) and the framework's own types"
 
 
 def card_of(case: Case) -> Card:

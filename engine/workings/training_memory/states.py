@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from engine.training_memory.elements import adapter_widths, stage_elements
-from engine.training_memory.peak import FIRST, LOSS
+from engine.training.memory.elements import adapter_widths, stage_elements
+from engine.training.memory.peak import FIRST, LOSS
 from engine.workings.case import Case
 from engine.workings.groups import group_bytes
 from engine.workings.record import Sheet, Working

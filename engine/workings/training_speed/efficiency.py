@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from engine.flops import RECURRENT_FLOPS_PER_STATE_ELEMENT, active_elements, attention_flops_per_token
+from engine.decide.verdict import FRONTIER_DAYS
+from engine.figures.units import TERA
+from engine.model.flops import RECURRENT_FLOPS_PER_STATE_ELEMENT, active_elements, attention_flops_per_token
 from engine.scenario import Layout
-from engine.training_speed import ADAPTER_KINDS, OVERLAP_RANGE, step
-from engine.units import TERA
-from engine.verdict import FRONTIER_DAYS
+from engine.training.speed import ADAPTER_KINDS, OVERLAP_RANGE, step
 from engine.workings.case import Case
 from engine.workings.record import Sheet, Working
 from engine.workings.training_speed.shared import (
@@ -39,13 +39,15 @@ def _flops(case: Case) -> Working:
         "attention",
         attention_flops_per_token(case.arch, workload_of(case).sequence_length),
         "FLOP",
-        "scores and weighted values of an average token, causal (engine.flops)",
+        "scores and weighted values of an average token, causal (engine.model.flops)",
     )
     frozen = workload_of(case).kind in ADAPTER_KINDS
     expression = f"2 * {elements}"
     if active.state:
         state = sheet.put("state_elements", active.state, "elements", case.config)
-        each = sheet.put("flops_a_state", RECURRENT_FLOPS_PER_STATE_ELEMENT, "FLOP", "decay, write, read: engine.flops")
+        each = sheet.put(
+            "flops_a_state", RECURRENT_FLOPS_PER_STATE_ELEMENT, "FLOP", "decay, write, read: engine.model.flops"
+        )
         expression += f" + {each} * {state}"
     return sheet.working(
         "training.flops_per_token",
@@ -57,7 +59,7 @@ def _flops(case: Case) -> Working:
         else "3 x (2 x elements a token meets + attention): one forward, two backward; nothing recomputed",
         f"3 * ({expression} + {attention})" + (f" - 2 * {elements}" if frozen else ""),
         "counted",
-        "engine.flops: Kaplan et al. 2020, section 2.1; Korthikanti et al. 2022, appendix A",
+        "engine.model.flops: Kaplan et al. 2020, section 2.1; Korthikanti et al. 2022, appendix A",
     )
 
 
@@ -138,7 +140,7 @@ def _overlapped(name: str, at: int, title: str) -> Callable[[Case], Working]:
         sheet, run, made, share = Sheet(), run_of(case), step_in(case), OVERLAP_RANGE[at]
         count = sheet.see("micro_batches", made.micro_batches, "", "training.micro_batches", "counted")
         hidden = sheet.put(
-            "hidden", share, "", "of in-node collectives, worst to best measured: engine.training_speed", "measured"
+            "hidden", share, "", "of in-node collectives, worst to best measured: engine.training.speed", "measured"
         )
         each = put_compute_each(case, sheet)
         for span, seconds in (("tp", made.tp_each_s), ("ep", made.ep_each_s), ("pp", made.pp_each_s)):
@@ -218,7 +220,7 @@ def _frontier(case: Case) -> Working:
         "days",
         deadline or FRONTIER_DAYS,
         "days",
-        "entered" if deadline else "planned for where no deadline is given: engine.verdict",
+        "entered" if deadline else "planned for where no deadline is given: engine.decide.verdict",
         "entered" if deadline else "rule of thumb",
     )
     value = math.ceil(run.gpu_hours / 24.0 / (deadline or FRONTIER_DAYS))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from engine.training_speed import (
+from engine.training.speed import (
     ACTIVATION_BYTES,
     ATTENTION_BACKWARD,
     DEQUANTIZED_BYTES,
@@ -130,7 +130,7 @@ def _layers(case: Case) -> Working:
         )
         narrow = sheet.put("narrow_width", t.narrow_width, "elements", fitted_words(case, "narrow_width"), "fitted")
         tile = TILE.get(r.family, 128)
-        tiled = f"computed over needed in tiles of {tile} elements: engine.training_speed.tiling"
+        tiled = f"computed over needed in tiles of {tile} elements: engine.training.speed.tiling"
         own = sheet.put("expert_tiling", tiling(width, tile), "", f"width of an expert, {tiled}")
         across = sheet.put("hidden_tiling", tiling(b.hidden, tile), "", f"hidden size, {tiled}")
         products += (
@@ -154,7 +154,7 @@ def _layers(case: Case) -> Working:
         attention += f" * {sheet.put('odd_head', t.odd_head, '', fitted_words(case, 'odd_head'), 'fitted')}"
     elif 0 < b.head_dim < 128:
         head_dim = sheet.put("head_width", b.head_dim, "elements", case.config)
-        loss = "what kernels lose on heads narrower than 128: engine.training_speed.SMALL_HEAD"
+        loss = "what kernels lose on heads narrower than 128: engine.training.speed.SMALL_HEAD"
         small = sheet.put("small_head", SMALL_HEAD.get(r.family, 0.2), "", loss, "fitted")
         attention += f" * (128 / {head_dim}) ** {small}"
     again = 1.0 if work.recompute == "full" else 0.0
@@ -166,7 +166,7 @@ def _layers(case: Case) -> Working:
     back_attention = sheet.put(
         "backward_attention", ATTENTION_BACKWARD, "", "five products against two (Dao 2023, section 3.1)"
     )
-    back_traffic = sheet.put("backward_traffic", TRAFFIC_BACKWARD, "", "engine.training_speed", "rule of thumb")
+    back_traffic = sheet.put("backward_traffic", TRAFFIC_BACKWARD, "", "engine.training.speed", "rule of thumb")
     re_run = sheet.put("recomputed", again, "", f"recomputation {work.recompute}", "entered")
     re_made = sheet.put("recomputed_traffic", remade, "", f"recomputation {work.recompute}", "entered")
     expression = (

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from engine.figures.units import GB, SECONDS_PER_DAY, SECONDS_PER_HOUR
 from engine.sizing import Interval
-from engine.training_speed import CHECKPOINT_WRITE_GB_S_PER_NODE, GPU_HOURS_BETWEEN_FAILURES, RESTART_S
-from engine.units import GB, SECONDS_PER_DAY, SECONDS_PER_HOUR
+from engine.training.speed import CHECKPOINT_WRITE_GB_S_PER_NODE, GPU_HOURS_BETWEEN_FAILURES, RESTART_S
 from engine.workings.case import Case
 from engine.workings.price import put_hourly
 from engine.workings.record import Sheet, Working
@@ -87,7 +87,7 @@ def _step_tokens(case: Case) -> Working:
         "micro-batches x sequences x their length x replicas",
         f"{count} * {micro} * {length} * {replicas}",
         "counted",
-        "engine.batch",
+        "engine.training.batch",
         note=f"{shape[:1].upper()}{shape[1:]}.",
     )
 
@@ -142,7 +142,7 @@ def _goodput(case: Case) -> Working:
     )
     gpus = sheet.put("gpus", hardware.gpus, "GPUs", "entered", "entered")
     hour = sheet.put("seconds_an_hour", SECONDS_PER_HOUR, "s", "by definition")
-    restart = sheet.put("restart_s", RESTART_S, "s", "engine.training_speed", "rule of thumb")
+    restart = sheet.put("restart_s", RESTART_S, "s", "engine.training.speed", "rule of thumb")
     write = f"({parameters} * 14 / ({rate} * {nodes} * {gb}))"
     between = f"({hours} / {gpus} * {hour})"
     every = f"(2 * max({write}, 1) * {between}) ** 0.5"
@@ -154,7 +154,7 @@ def _goodput(case: Case) -> Working:
         "1 - checkpoints at Young's interval - half an interval and a restart for each failure",
         f"max(0.05, 1 - ({write} / {every} + ({every} / 2 + {restart}) / {between}))",
         "rule of thumb",
-        "engine.training_speed.goodput: Young 1974; checkpoints of 14 bytes a parameter",
+        "engine.training.speed.goodput: Young 1974; checkpoints of 14 bytes a parameter",
     )
 
 

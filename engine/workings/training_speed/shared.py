@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from engine.batch import Batch, batch_of
 from engine.scenario import Workload
 from engine.sizing import Training
-from engine.training_speed import (
+from engine.training.batch import Batch, batch_of
+from engine.training.speed import (
     FITTED,
     Body,
     Kernels,
@@ -17,11 +17,11 @@ from engine.training_speed import (
     rates,
     step,
 )
-from engine.training_speed import hidden_shares as shares_of
+from engine.training.speed import hidden_shares as shares_of
 from engine.workings.case import Case
 from engine.workings.record import Sheet
 
-MODEL = "engine.training_speed: kernels, collectives, pipeline and optimizer of one step"
+MODEL = "engine.training.speed: kernels, collectives, pipeline and optimizer of one step"
 
 
 def error_of(case: Case) -> str:

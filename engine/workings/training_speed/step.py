@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from engine.traffic import Span, message_s
-from engine.training_traffic import training_traffic
+from engine.links.traffic import Span, message_s
+from engine.training.traffic import training_traffic
 from engine.workings.case import Case
 from engine.workings.record import Sheet, Working
 from engine.workings.training_speed.shared import (
@@ -94,7 +94,7 @@ def _span(name: str, spans: tuple[Span, ...], words: str) -> Callable[[Case], Wo
         value: float = getattr(run, f"{name}_communication_s")
         across = f" and {hardware.inter_link.name}" if hardware.nodes > 1 else ""
         source = (
-            f"engine.collectives over {hardware.intra_link.name}{across} "
+            f"engine.links.collectives over {hardware.intra_link.name}{across} "
             f"({hardware.intra_link.source or 'catalog'}): alpha-beta curves fitted on measured collectives"
         )
         terms = []
@@ -102,7 +102,7 @@ def _span(name: str, spans: tuple[Span, ...], words: str) -> Callable[[Case], Wo
             if message.span in spans:
                 sent = f"{message.op.replace('_', ' ')} of {message.payload_bytes:,.0f} bytes, {message.ranks} ranks"
                 named = f"{message.op}_{message.span}"
-                count = sheet.put(f"{named}_count", message.count, "", f"{sent}, in one step: engine.training_traffic")
+                count = sheet.put(f"{named}_count", message.count, "", f"{sent}, in one step: engine.training.traffic")
                 each = sheet.put(f"{named}_s", message_s(message, layout, hardware), "s", f"{sent}: {source}", "fitted")
                 terms.append(f"{count} * {each}")
         return sheet.working(
@@ -178,7 +178,7 @@ def _micro_batches(case: Case) -> Working:
         formula,
         expression,
         "counted",
-        "engine.batch",
+        "engine.training.batch",
     )
 
 

@@ -1,0 +1,1 @@
+"""Which build: plans, the verdict, advice, searches, and `size`."""

@@ -1,0 +1,349 @@
+"""The answer first: does the build as entered run, how well, for how much, and which rung of the verdict is it on.
+
+Everything here is of one plan: its pinned layout, its formats, its load. What to do instead is `engine.decide.advice`'s.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+from engine.decide.plan import Plan
+from engine.figures.sentences import Figure, Part, Sentence, joined
+from engine.figures.units import (
+    count,
+    days,
+    digits,
+    duration,
+    gib,
+    kilowatts,
+    percent,
+    rate,
+    thousands_usd,
+    usd,
+    usd_per_hour,
+)
+from engine.model.formats import FORMATS
+from engine.money.bill import lacking
+from engine.scenario import Workload
+from engine.serving.memory import engine_settings
+from engine.sizing import Answer, Cost, Flip, Miss, Outcome, Power, Status, Verdict
+
+SLOW_TTFT_S = 10.0
+"""How long a first token may take before people think of something else: the ten seconds of Nielsen (Usability
+Engineering, 1993, chapter 5), after Miller (Response time in man-computer conversational transactions, 1968)."""
+SLOW_TOKENS_PER_S = 5.0
+"""Slower than people read: 238 words a minute (Brysbaert 2019, How many words do we read per minute?) at 0.75 words a
+token (OpenAI's rule of thumb for English) are 5.3 tokens/s."""
+RUNGS: dict[Answer, str] = {
+    "one-gpu": "one GPU",
+    "one-node": "one node",
+    "one-node-int4": "one node at INT4",
+    "replicas": "replicas",
+    "multi-node": "a cluster",
+    "frontier": "the frontier",
+    "does-not-fit": "no build of this card",
+}
+LAST_STEP = 5
+STATUS_WORDS: dict[Status, str] = {
+    "runs": "RUNS",
+    "slow": "SLOW",
+    "misses": "MISSES",
+    "overloaded": "OVERLOADED",
+    "does-not-fit": "DOES NOT FIT",
+}
+NOT_STARTED = "No speed: it does not start"
+
+
+def slow(plan: Plan) -> tuple[bool, bool]:
+    """Whether people would call it slow: (the wait for the first token, the speed that a user reads at).
+
+    A target that was given replaces what people are taken to expect, and nobody waits for a batch.
+    """
+    work, speed = plan.scenario.workload, plan.serving
+    if speed is None or work.kind != "serve":
+        return False, False
+    waits = work.ttft_target_s is None and speed.ttft_s > SLOW_TTFT_S
+    crawls = work.tokens_per_s_user_target is None and speed.tokens_per_s_user < SLOW_TOKENS_PER_S
+    return waits, crawls
+
+
+def missed_targets(plan: Plan) -> tuple[Miss, ...]:
+    """Every target, deadline and budget that the build does not meet."""
+    work = plan.scenario.workload
+    misses = list(plan.serving.misses) if plan.serving is not None else []
+    if plan.training is not None and plan.training.meets_deadline is False and work.deadline_days is not None:
+        misses.append(Miss("workload.deadline_days", work.deadline_days, plan.training.days))
+    if plan.over_budget and work.budget_usd is not None:
+        misses.append(Miss("workload.budget_usd", work.budget_usd, plan.spend_usd or 0.0))
+    return tuple(misses)
+
+
+def status_of(plan: Plan) -> Status:
+    """The one word: `runs`, `slow`, `misses`, `overloaded` or `does-not-fit`."""
+    if not plan.fits:
+        started = plan.scenario.workload.is_inference and plan.memory.starts
+        return "overloaded" if started else "does-not-fit"
+    if not plan.meets_targets:
+        return "misses"
+    return "slow" if any(slow(plan)) else "runs"
+
+
+def outcome(plan: Plan, verdict: Verdict, cost: Cost, power: Power) -> Outcome:
+    """The answer about one build as entered."""
+    status = status_of(plan)
+    misses = missed_targets(plan) if status == "misses" else ()
+    return Outcome(
+        status=status,
+        why=_why(plan, status, misses),
+        speed=speed_words(plan, status),
+        price=price_words(plan, cost, power),
+        rung=rung_words(plan, verdict),
+        misses=misses,
+    )
+
+
+# ---------------------------------------------------------------- why
+
+
+def _why(plan: Plan, status: Status, misses: tuple[Miss, ...]) -> Sentence:
+    if status == "does-not-fit":
+        return _too_much(plan)
+    if status == "overloaded":
+        return _waiting(plan)
+    if status == "misses":
+        return _missing(plan, misses)
+    if status == "slow":
+        return _slowness(plan)
+    return _room(plan)
+
+
+def _each(plan: Plan) -> str:
+    return "on this card" if plan.scenario.hardware.gpus == 1 else "on each card"
+
+
+def _too_much(plan: Plan) -> Sentence:
+    memory, worst = plan.memory, plan.memory.worst
+    usable = Figure(f"{gib(worst.usable_bytes)} GiB", "memory.usable_bytes")
+    if not plan.scenario.workload.is_inference:
+        over = Figure(gib(worst.over_bytes), "memory.over_bytes")
+        peak = Figure(gib(memory.peak_bytes), "memory.peak_bytes")
+        return ("a step needs ", peak, " of ", usable, f" {_each(plan)}, ", over, " too many")
+    fixed = worst.used_bytes - worst.kv_bytes
+    if worst.weights_bytes > worst.usable_bytes:
+        held = Figure(gib(worst.weights_bytes), "memory.weights_bytes")
+        over = Figure(
+            gib(worst.weights_bytes - worst.usable_bytes), "difference(memory.weights_bytes,memory.usable_bytes)"
+        )
+        return ("weights alone take ", held, " of ", usable, f" {_each(plan)}, ", over, " too many")
+    if fixed > worst.usable_bytes:
+        held = Figure(gib(fixed), "difference(memory.used_bytes,memory.kv_bytes)")
+        return ("weights and buffers take ", held, " of ", usable, f" {_each(plan)}")
+    length = Figure(count(_model_len(plan)), "load.max_model_len")
+    return ("no room for the KV of one sequence of ", length, f" tokens {_each(plan)}")
+
+
+def _model_len(plan: Plan) -> int:
+    return engine_settings(plan.scenario, plan.layout).max_model_len
+
+
+def _waiting(plan: Plan) -> Sentence:
+    held = Figure(f"{plan.memory.users_that_fit:,}", "memory.users_that_fit")
+    asked = Figure(f"{plan.scenario.workload.concurrency:,}", "load.concurrency")
+    return ("starts, but the KV holds ", held, " of ", asked, " users; the others wait")
+
+
+_MISS: dict[str, tuple[str, str, str]] = {
+    "workload.ttft_target_s": ("first token ", "serving.ttft_s", "load.ttft_target_s"),
+    "workload.tokens_per_s_user_target": ("", "serving.tokens_per_s_user", "load.tokens_per_s_user_target"),
+    "workload.requests_per_s": ("", "serving.best_requests_per_s", "load.requests_per_s"),
+    "workload.deadline_days": ("", "training.days", "load.deadline_days"),
+    "workload.budget_usd": ("", "cost.run_usd", "load.budget_usd"),
+}
+
+
+def _amount(target: str, value: float) -> str:
+    """A figure of a target in the unit that the target is read in."""
+    if target == "workload.ttft_target_s":
+        return duration(value)
+    if target == "workload.tokens_per_s_user_target":
+        return f"{digits(value)} tok/s a user"
+    if target == "workload.requests_per_s":
+        return f"{digits(value)} requests/s"
+    if target == "workload.deadline_days":
+        return days(value)
+    return usd(value)
+
+
+def _missing(plan: Plan, misses: tuple[Miss, ...]) -> Sentence:
+    told: list[Sentence] = []
+    for miss in misses:
+        lead, got, asked = _MISS[miss.target]
+        if miss.target == "workload.budget_usd" and not plan.scenario.workload.is_run:
+            got = "cost.buy_usd"  # what serves is bought, a run is rented
+        if miss.target == "workload.deadline_days" and plan.training is None:
+            got = "serving.days"
+        shown = Figure(_amount(miss.target, miss.got), got)
+        told.append((lead, shown, ", asked ", Figure(_amount(miss.target, miss.asked), asked)))
+    rest = "; everything else is met" if len(misses) < _targets(plan.scenario.workload) else ""
+    return (*joined(told, "; "), rest) if rest else joined(told, "; ")
+
+
+def _targets(work: Workload) -> int:
+    serving = (work.ttft_target_s, work.tokens_per_s_user_target, work.requests_per_s)
+    asked = (*(serving if work.is_inference else ()), work.deadline_days if work.is_run else None, work.budget_usd)
+    return sum(value is not None for value in asked)
+
+
+def _slowness(plan: Plan) -> Sentence:
+    assert plan.serving is not None
+    waits, crawls = slow(plan)
+    first = Figure(duration(plan.serving.ttft_s), "serving.ttft_s")
+    reads = Figure(f"{digits(plan.serving.tokens_per_s_user)} tok/s", "serving.tokens_per_s_user")
+    if waits and crawls:
+        return ("no target given, but a user waits ", first, " and then reads ", reads)
+    if waits:
+        return ("no target given, but a user waits ", first, " for the first token")
+    return ("no target given, but a user reads ", reads, ", slower than people read")
+
+
+def _room(plan: Plan) -> Sentence:
+    memory, worst = plan.memory, plan.memory.worst
+    lead = f"{memory.headroom}: " if memory.headroom in ("tight", "marginal") else ""
+    if not plan.scenario.workload.is_inference:
+        peak = Figure(gib(memory.peak_bytes), "memory.peak_bytes")
+        return (f"{lead}a step needs ", peak, " of ", Figure(f"{gib(worst.usable_bytes)} GiB", "memory.usable_bytes"))
+    parts: list[Part] = [f"{lead}weights ", Figure(percent(memory.weights_share), "memory.weights_share")]
+    parts.append(" of the card" if plan.scenario.hardware.gpus == 1 else " of each card")
+    if not memory.fits and plan.serving is not None:
+        held = Figure(f"{plan.serving.served_concurrency:,}", "serving.served_concurrency")
+        asked = Figure(f"{plan.scenario.workload.concurrency:,}", "load.concurrency")
+        parts += [", ", held, " of ", asked, " sequences run at once"]
+    elif memory.kv_capacity_tokens and memory.kv_share is not None and plan.scenario.workload.corpus_tokens is None:
+        needed = Figure(percent(memory.kv_share), "memory.kv_share")
+        parts += [", the load takes ", needed, " of the KV"]
+    return tuple(parts)
+
+
+# ---------------------------------------------------------------- how well, for how much
+
+
+def speed_words(plan: Plan, status: Status) -> tuple[Sentence, ...]:
+    """How fast: what a user gets, the wait and the total; days and MFU of a run; why there is none."""
+    speed, run = plan.serving, plan.training
+    if status == "does-not-fit" or (speed is None and run is None):
+        return ((NOT_STARTED,),)
+    if speed is not None and speed.days is not None:
+        length = Figure(days(speed.days), "serving.days")
+        total = Figure(f"{rate(speed.tokens_per_s_total)} tok/s", "serving.tokens_per_s_total")
+        at_once = Figure(f"{speed.served_concurrency:,}", "serving.served_concurrency")
+        return (length, " for the corpus"), (total, " written"), (at_once, " sequences at once")
+    if speed is not None:
+        user = Figure(f"{digits(speed.tokens_per_s_user)} tok/s a user", "serving.tokens_per_s_user")
+        first = Figure(duration(speed.ttft_s), "serving.ttft_s")
+        total = Figure(f"{rate(speed.tokens_per_s_total)} tok/s", "serving.tokens_per_s_total")
+        return (user,), ("first token ", first), (total, " in all")
+    assert run is not None
+    length = Figure(days(run.days), "training.days")
+    mfu = Figure(percent(run.mfu), "training.mfu")
+    total = Figure(f"{rate(run.tokens_per_s_total)} tok/s", "training.tokens_per_s_total")
+    return (length,), (total,), ("MFU ", mfu)
+
+
+def price_words(plan: Plan, cost: Cost, power: Power) -> tuple[Sentence, ...]:
+    """For how much: the whole bill, else the rent; of a run its rent first; and what it draws."""
+    parts: list[Sentence] = []
+    if plan.fits and cost.run_usd is not None:
+        parts.append((Figure(usd(cost.run_usd), "cost.run_usd"), " rented"))
+    if cost.buy_usd is not None:
+        lacks = "" if cost.whole_usd is not None else lacking(cost.lines)
+        parts.append((Figure(thousands_usd(cost.buy_usd), "cost.buy_usd"), f" without {lacks}" if lacks else " all-in"))
+    elif cost.rent_usd_per_hour is not None and not parts:
+        parts.append((Figure(usd_per_hour(cost.rent_usd_per_hour), "cost.rent_usd_per_hour"), "/h to rent"))
+    elif not parts:
+        parts.append(("price unknown",))
+    if power.total_w is not None:
+        parts.append((Figure(kilowatts(power.total_w), "power.total_w"),))
+    return tuple(parts)
+
+
+# ---------------------------------------------------------------- the verdict
+
+
+def rung_words(plan: Plan, verdict: Verdict) -> Sentence:
+    """Which rung of the verdict decides, and on what build where that is not the entered one."""
+    step = f", step {verdict.step} of {LAST_STEP}"
+    words = f"Verdict: {RUNGS[verdict.answer]}{step}"
+    build, hardware = verdict.recommended, plan.scenario.hardware
+    if build is None or not build.nodes or verdict.answer in ("frontier", "does-not-fit"):
+        return (words,)
+    same = (build.gpus_per_node, build.nodes) == (hardware.gpus_per_node, hardware.nodes)
+    if same and build.weights == plan.scenario.model.weights and build.layout is None:
+        return (words,)
+    other = build.weights != plan.scenario.model.weights and plan.scenario.workload.is_inference
+    other = other and verdict.answer != "one-node-int4"  # the rung says so
+    return (f"{words}: {verdict.build}{f', {FORMATS[build.weights].label}' if other else ''}",)
+
+
+_EDGES: dict[str, tuple[str, str]] = {
+    "concurrency": ("", " users"),
+    "input_tokens": ("prompts of ", " tokens"),
+    "output_tokens": ("answers of ", " tokens"),
+    "requests_per_s": ("", " requests/s"),
+    "tokens_per_s_user_target": ("", " tok/s a user"),
+    "ttft_target_s": ("a first token in ", ""),
+    "sequence_length": ("sequences of ", " tokens"),
+    "micro_batch": ("micro-batches of ", ""),
+    "total_tokens": ("", " tokens in all"),
+    "deadline_days": ("a deadline of ", ""),
+    "budget_usd": ("a budget of ", ""),
+}
+
+
+def holds(flips: Iterable[Flip]) -> tuple[Sentence, ...]:
+    """How far the verdict holds as more is asked, one sentence a flip point: `241 users`, `prompts of 59k tokens`."""
+    return tuple(_edge(flip) for flip in flips if (flip.at > flip.last) != (flip.field in _HARDER_BELOW))
+
+
+_HARDER_BELOW = ("workload.ttft_target_s", "workload.deadline_days", "workload.budget_usd")
+"""Limits: less of them asks for more."""
+
+
+def _edge(flip: Flip) -> Sentence:
+    name = flip.field.partition(".")[2]
+    up = flip.at > flip.last
+    before, after = _EDGES[name]
+    if name == "ttft_target_s":
+        amount = duration(flip.last)
+    elif name == "deadline_days":
+        amount = days(flip.last)
+    elif name == "budget_usd":
+        amount = usd(flip.last)
+    else:
+        amount = _held(flip.last, up)
+    return (before, Figure(amount, f"flip.{name}.{'up' if up else 'down'}"), after)
+
+
+def _held(value: float, up: bool) -> str:
+    """A count in three figures, rounded towards the side on which the verdict still holds."""
+    if value < 1000.0:
+        return f"{value:,.0f}" if value == round(value) else digits(value)
+    unit = 10.0 ** (math.floor(math.log10(value)) - 2)
+    return count((math.floor if up else math.ceil)(value / unit + (1e-9 if up else -1e-9)) * unit)
+
+
+__all__ = [
+    "NOT_STARTED",
+    "RUNGS",
+    "SLOW_TOKENS_PER_S",
+    "SLOW_TTFT_S",
+    "STATUS_WORDS",
+    "holds",
+    "missed_targets",
+    "outcome",
+    "price_words",
+    "rung_words",
+    "slow",
+    "speed_words",
+    "status_of",
+]

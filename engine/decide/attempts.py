@@ -1,0 +1,129 @@
+"""Builds that the verdict asks about: the same workload on one GPU, one node, several nodes of the same card."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from engine.decide.plan import Plan, plan, resized
+from engine.figures.errors import ScenarioError
+from engine.scenario import Hardware, LayoutChoice, Scenario
+
+# The largest box in common use; bigger single nodes (NVL72) are taken as entered.
+COMMON_NODE_GPUS = 8
+# Nodes tried when no single node holds the model.
+CLUSTER_NODES = (2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """The workload sized on `nodes` of `gpus_per_node` cards; plan is None where no layout is valid.
+
+    pinned: the entered build in its pinned layout, where that does not carry the workload and the plan, in another
+    layout of the same GPUs, does.
+    """
+
+    gpus_per_node: int
+    nodes: int
+    plan: Plan | None
+    why_not: str = ""
+    pinned: Plan | None = None
+
+    @property
+    def gpus(self) -> int:
+        """GPUs over all nodes."""
+        return self.gpus_per_node * self.nodes
+
+    @property
+    def carries(self) -> bool:
+        """Whether it fits with no target missed."""
+        return self.plan is not None and self.plan.carries
+
+    @property
+    def holds(self) -> bool:
+        """Whether the model is up: the engine starts (inference), or the whole training state fits."""
+        if self.plan is None:
+            return False
+        memory = self.plan.memory
+        return memory.starts if self.plan.scenario.workload.is_inference else memory.fits
+
+    @property
+    def build(self) -> str:
+        """The build in words."""
+        if self.plan is None:
+            return f"{self.nodes} x {self.gpus_per_node} GPUs"
+        card = f"{self.gpus_per_node}x {self.plan.scenario.hardware.accelerator.label}"
+        return f"{self.nodes} nodes of {card}" if self.nodes > 1 else card
+
+
+def attempt(scenario: Scenario, gpus_per_node: int, nodes: int = 1) -> Attempt:
+    """Size the workload on a build; one without a valid layout is a no with its reason.
+
+    The entered build keeps its pinned layout, unless only another one carries the workload; other builds are free to
+    take any.
+    """
+    hardware, pinned = scenario.hardware, None
+    try:
+        if scenario.layout != LayoutChoice() and (gpus_per_node, nodes) == (hardware.gpus_per_node, hardware.nodes):
+            pinned = plan(scenario)
+            if pinned.carries:
+                return Attempt(gpus_per_node, nodes, pinned)
+        found = plan(resized(scenario, gpus_per_node, nodes))
+    except ScenarioError as error:
+        return Attempt(gpus_per_node, nodes, pinned, error.reason)
+    if pinned is None or found.carries:
+        return Attempt(gpus_per_node, nodes, found, pinned=pinned)
+    return Attempt(gpus_per_node, nodes, pinned)
+
+
+def _first(attempts: Iterable[Attempt]) -> Attempt:
+    """The first that carries, else the last: the largest build is the closest to a yes.
+
+    A run that fits and costs too much ends the search, since more GPUs cost no less.
+    """
+    last: Attempt | None = None
+    for last in attempts:
+        if last.carries or (last.plan is not None and last.plan.fits and last.plan.over_budget):
+            return last
+    if last is None:
+        raise ValueError("no build to attempt")
+    return last
+
+
+def largest_node(hardware: Hardware) -> int:
+    """GPUs of the largest box in common use that this card is sold in and this link joins."""
+    limits = (COMMON_NODE_GPUS, hardware.intra_link.max_gpus, hardware.accelerator.max_gpus_per_node)
+    return min(limit for limit in limits if limit is not None)
+
+
+def node_sizes(scenario: Scenario) -> tuple[int, ...]:
+    """GPUs one node may have: the entered count, then larger boxes up to the largest common one."""
+    entered = scenario.hardware.gpus_per_node
+    larger = tuple(n for n in (2, 4, 8) if entered < n <= largest_node(scenario.hardware))
+    return (entered, *larger) if entered > 1 else larger or (1,)
+
+
+def one_node(scenario: Scenario) -> Attempt:
+    """The smallest single node, from the entered one up, that carries the workload; else the largest."""
+    return _first(attempt(scenario, gpus) for gpus in node_sizes(scenario))
+
+
+def cluster(scenario: Scenario, most_nodes: int = CLUSTER_NODES[-1]) -> Attempt:
+    """The smallest cluster of full nodes, up to so many, that carries the workload; else the largest tried."""
+    gpus_per_node = node_sizes(scenario)[-1]
+    tried = [nodes for nodes in CLUSTER_NODES if nodes <= most_nodes] or CLUSTER_NODES[:1]
+    return _first(attempt(scenario, gpus_per_node, nodes) for nodes in tried)
+
+
+def roomier(scenario: Scenario, tight: Attempt) -> Attempt | None:
+    """The next larger build that carries the workload and is not marginal: a larger node, or more of them."""
+    if tight.nodes > 1:
+        sizes = ((tight.gpus_per_node, nodes) for nodes in CLUSTER_NODES if nodes > tight.nodes)
+    else:
+        limit = largest_node(scenario.hardware)
+        sizes = ((gpus, 1) for gpus in (2, 4, 8) if tight.gpus_per_node < gpus <= limit)
+    for gpus_per_node, nodes in sizes:
+        found = attempt(scenario, gpus_per_node, nodes)
+        if found.carries and found.plan is not None and found.plan.memory.headroom != "marginal":
+            return found
+    return None

@@ -1,0 +1,453 @@
+"""Traps that apply to a sized build, most severe first, each with a change that removes it where one exists."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import lru_cache
+
+from engine.decide.answer import slow
+from engine.decide.attempts import attempt
+from engine.decide.offers import no_worse, offer
+from engine.decide.plan import Plan
+from engine.decide.plan import plan as plan_of
+from engine.decide.recommend import caveats_of, readable
+from engine.decide.time_for_money import time_for_money
+from engine.decide.verdict import WEIGHTS_RULE
+from engine.figures.errors import ScenarioError
+from engine.figures.units import GIB, SECONDS_PER_DAY, digits, duration
+from engine.layout.candidates import shares_one_cache, valid_tp, works_alone
+from engine.model.formats import FORMATS, is_native, model_weight_bytes
+from engine.money.bill import card_price, network_cards, sold_in
+from engine.money.power import HOST_WORDS, board_lanes, host_of
+from engine.parts.hardware import NOT_OFFERED, Accelerator, Facts
+from engine.parts.mixed import pooled_bytes_lost
+from engine.scenario import Hardware, Scenario
+from engine.scenario.change import FREE_LAYOUT, Changes, change
+from engine.scenario.fields import Value
+from engine.sizing import Build, Notice, Power, Suggestion, Verdict
+from engine.training.batch import batch_of, keeps_batch
+
+NIC_LANES = 16  # a 200 or 400 Gb/s card takes a whole x16 slot (NVIDIA ConnectX-6 and -7 data sheets)
+BIGGER_CARDS_TRIED = 3
+"""Larger cards that are sized before it is given up: the cheapest that could hold the load come first."""
+_ORDER = {"error": 0, "warning": 1, "info": 2}
+
+
+def _memory(plan: Plan) -> Iterator[Notice]:
+    memory = plan.memory
+    worst = memory.worst
+    fix = memory.suggestions[0] if memory.suggestions else None
+    if fix is not None and not fix.relays:
+        fix = replace(fix, layout=None)  # it holds in whatever layout is chosen
+    if not memory.starts and plan.scenario.workload.is_inference:
+        yield Notice("no-start", "error", f"The engine will not start: {memory.headroom_reason}.", fix)
+    elif not plan.fits:
+        yield Notice("over-memory", "error", f"Does not fit: {memory.headroom_reason}.", fix)
+    elif not memory.fits and plan.serving is not None and plan.scenario.workload.corpus_tokens is None:
+        yield Notice(
+            "batch-waits",
+            "info",
+            f"{plan.serving.served_concurrency:,} of {plan.scenario.workload.concurrency:,} sequences run at once; "
+            "the others wait, which offline work can.",
+        )
+    elif memory.headroom in ("tight", "marginal"):
+        yield Notice("headroom", "warning", f"Headroom is {memory.headroom}: {memory.headroom_reason}.", fix)
+    by_rule = memory.weights_share <= WEIGHTS_RULE[1]
+    if memory.rule_note and by_rule != (memory.headroom in ("comfortable", "fits", "tight")):
+        yield Notice("rule-of-thumb", "info", memory.rule_note)
+    if worst.usable_bytes and plan.scenario.workload.is_inference and worst.weights_bytes > 0.95 * worst.total_bytes:
+        yield Notice("preempts", "warning", "Weights above 95 % of the card leave no room to serve anybody.", fix)
+    for group in memory.per_gpu:
+        if group.weights_bytes and group.rank_group and len(memory.per_gpu) > 1:
+            spread = memory.worst.weights_bytes - min(other.weights_bytes for other in memory.per_gpu)
+            if spread > 0.1 * memory.worst.weights_bytes:
+                yield Notice(
+                    "uneven-stages",
+                    "info",
+                    f"Stages differ by {spread / GIB:,.1f} GiB; the fullest ({memory.worst.rank_group}) decides.",
+                )
+            break
+
+
+def _speed(plan: Plan) -> Iterator[Notice]:
+    """A yes that people would call slow, where nobody said how fast it must be."""
+    waits, crawls = slow(plan)
+    if plan.serving is None or not (waits or crawls):
+        return
+    parts = [f"a first token after {duration(plan.serving.ttft_s)}"] if waits else []
+    parts += [f"{digits(plan.serving.tokens_per_s_user)} tokens/s a user"] if crawls else []
+    yield Notice(
+        "slow",
+        "warning",
+        f"Slow, though nobody asked for a speed: {' and '.join(parts)}. Enter a target to hold the build to.",
+    )
+
+
+def _batch(plan: Plan) -> Iterator[Notice]:
+    """Replicas that a step has no work for: what trainers do is a larger batch, or they refuse."""
+    run, workload = plan.training, plan.scenario.workload
+    if run is None or keeps_batch(workload, plan.layout.dp):
+        return
+    batch = batch_of(workload, plan.layout.dp)
+    most = max(1, workload.global_batch_tokens // (workload.micro_batch * workload.sequence_length))
+    yield Notice(
+        "batch-outgrown",
+        "warning",
+        f"{batch.replicas:,} replicas take {run.step_tokens:,} tokens a step at the least, more than the "
+        f"{workload.global_batch_tokens:,} asked, which {most:,} of them would do: the others could only stand idle. "
+        "Split the model or the sequence over more GPUs, use fewer, or ask for a larger batch.",
+    )
+
+
+def _formats(plan: Plan) -> Iterator[Notice]:
+    scenario = plan.scenario
+    accelerator, weights = scenario.hardware.accelerator, scenario.model.weights
+    label = FORMATS[weights].label
+    if not is_native(weights, accelerator) and weights not in ("bf16", "fp16"):
+        wants = {"fp8": accelerator.supports_fp8, "nvfp4": accelerator.supports_fp4, "mxfp4": accelerator.supports_fp4}
+        if wants.get(weights) is False:
+            yield Notice(
+                "weight-only",
+                "warning" if scenario.workload.is_inference else "info",
+                f"{accelerator.label} has no {label} compute: it saves memory, and arithmetic runs at the 16-bit rate.",
+            )
+    engine = scenario.runtime.engine
+    if scenario.workload.is_inference and weights.startswith("gguf") and engine in ("vllm", "vllm-earlier", "sglang"):
+        # docs.vllm.ai, features/quantization/gguf
+        yield Notice(
+            "gguf-engine",
+            "info",
+            "GGUF is the format of llama.cpp; other engines read it as an experiment, slower than they read their own.",
+            _fix(plan, {"runtime.engine": "llama.cpp"}, "whole layers on each GPU"),
+        )
+    if scenario.workload.kind in ("full-finetune", "pretrain", "lora") and FORMATS[weights].bits_per_weight < 8:
+        yield Notice(
+            "int4-training",
+            "warning",
+            f"{label} weights carry no gradients: the state is sized at 16 bits. QLoRA trains over 4-bit weights.",
+            _fix(plan, {"workload.kind": "qlora"}, "adapters over 4-bit weights"),
+        )
+
+
+def _model(plan: Plan, params_total: int, params_active: int) -> Iterator[Notice]:
+    scenario = plan.scenario
+    if scenario.model.architecture.experts and params_active < 0.7 * params_total:
+        yield Notice(
+            "moe-active",
+            "info",
+            f"All {params_total / 1e9:,.0f}B parameters must be resident; the {params_active / 1e9:,.0f}B active ones "
+            "set the speed, not the memory.",
+        )
+    shared = shares_one_cache(scenario.model.architecture)
+    if plan.layout.dp_attention and scenario.workload.is_inference and not shared:
+        yield Notice(
+            "dp-attention-without-mla",
+            "info",
+            "Data-parallel attention saves cache for models with MLA; here each rank only holds more attention weights.",
+            _fix(plan, {"layout.dp_attention": False}, "attention split by TP"),
+        )
+    kv = scenario.model.architecture.kv_heads
+    if scenario.workload.is_inference and kv and plan.layout.tp > kv and not shared:
+        yield Notice(
+            "kv-replicated",
+            "warning",
+            f"TP {plan.layout.tp} is more than the {kv} KV heads: each is stored {plan.layout.tp // kv} times.",
+            _fix(plan, {"layout.tp": kv}, "one copy of the KV cache"),
+        )
+
+
+def _fabric(plan: Plan) -> Iterator[Notice]:
+    scenario, layout = plan.scenario, plan.layout
+    hardware = scenario.hardware
+    inside = max(t for t in valid_tp(scenario.model.architecture, hardware.gpus_per_node))
+    if layout.tp > hardware.gpus_per_node:
+        ethernet = hardware.inter_link.family in ("tcp", "roce")
+        yield Notice(
+            "tp-across-nodes",
+            "error" if hardware.inter_link.family == "tcp" else "warning",
+            f"TP {layout.tp} crosses nodes: every layer waits for {hardware.inter_link.name}"
+            + (", which Ethernet does not survive." if ethernet else "."),
+            _fix(plan, {"layout.tp": inside}, "TP inside the node, PP across"),
+        )
+    if layout.tp > 1 and not hardware.intra_link.peer_access:
+        yield Notice(
+            "no-peer-access",
+            "warning",
+            f"{hardware.intra_link.name}: without peer access every all-reduce passes through host memory.",
+        )
+    elif layout.tp > 1 and not hardware.accelerator.peer_access and hardware.intra_link.family == "pcie":
+        yield Notice(
+            "peer-access-patched",
+            "info",
+            f"The stock driver gives {hardware.accelerator.label} no peer access: "
+            f"{hardware.intra_link.name} needs a patched one.",
+            _fix(plan, {"hardware.intra_link": "pcie-no-p2p"}, "what the stock driver does"),
+        )
+
+
+def _shape(plan: Plan, verdict: Verdict) -> Iterator[Notice]:
+    hardware = plan.scenario.hardware
+    build = verdict.recommended
+    own = FORMATS[plan.scenario.model.weights].bits_per_weight
+    fewer = build is not None and build.weights in FORMATS and FORMATS[build.weights].bits_per_weight < own
+    if hardware.nodes > 1 and build is not None and verdict.answer == "one-node" and fewer:
+        label = FORMATS[build.weights].label
+        yield Notice(
+            "fp8-saves-nodes",
+            "info",
+            f"At {label} one node carries this: {build.words} instead of {hardware.nodes} nodes.",
+            _one_node_of(plan, build),
+        )
+    elif (trade := _trade(plan, verdict)) is not None:
+        yield trade
+    elif hardware.nodes > 1 and build is not None and verdict.answer in ("one-gpu", "one-node"):
+        yield _split_budget(plan, build)
+    elif hardware.nodes > 1 and build is not None and verdict.answer == "one-node-int4":
+        yield Notice(
+            "int4-saves-nodes",
+            "info",
+            f"At INT4 one node carries this: {build.words} instead of {hardware.nodes} nodes.",
+            _one_node_of(plan, build),
+        )
+    elif hardware.gpus > 1 and verdict.answer == "one-gpu" and plan.carries:
+        yield Notice(
+            "spare-gpus",
+            "info",
+            f"One GPU carries this; {hardware.gpus - 1} of {hardware.gpus} only add throughput nobody asked for.",
+            _fix(plan, {"hardware.gpus_per_node": 1, "hardware.nodes": 1}, "one GPU"),
+        )
+    elif hardware.nodes > 1 and verdict.answer == "replicas" and plan.layout.pp > 1:
+        one_each: Changes = {"layout.pp": 1}
+        words = "one replica per node"
+        if verdict.replicas != hardware.nodes:
+            words = f"{verdict.replicas:,} nodes of one replica each"
+            one_each = {"hardware.nodes": verdict.replicas, "layout.pp": 1}
+        yield Notice(
+            "cluster-for-replicas",
+            "warning",
+            "Replicas of one node serve this load; a pipeline across nodes adds latency and a fabric.",
+            _fix(plan, one_each, words),
+        )
+
+
+def _trade(plan: Plan, verdict: Verdict) -> Notice | None:
+    """Fewer GPUs would do for a run that nobody set a date for: they take longer, and often cost as much."""
+    build = verdict.recommended
+    if build is None or verdict.answer not in ("one-gpu", "one-node"):
+        return None
+    small = attempt(plan.scenario, build.gpus_per_node, build.nodes).plan
+    trade = time_for_money(small, plan) if small is not None and build.weights == plan.scenario.model.weights else None
+    if trade is None:
+        return None
+    return Notice(
+        "time-for-money",
+        "info",
+        f"{build.words} would do in {duration(trade.alone_days * SECONDS_PER_DAY)}; {trade.words}. Enter a deadline to hold "
+        "the build to.",
+    )
+
+
+def _split_budget(plan: Plan, build: Build) -> Notice:
+    """Several nodes for what one carries: dear where they wait for each other, needless where each works alone."""
+    hardware, alone = plan.scenario.hardware, works_alone(plan.scenario, plan.layout)
+    speeds, fix = _against_one_node(plan, build), _one_node_of(plan, build)
+    if alone:
+        message = (
+            f"One node carries this: {build.words}. {hardware.nodes} nodes run it as replicas that need no fabric, at the "
+            f"price of {hardware.nodes} hosts and a router{speeds}."
+        )
+        return Notice("two-small-nodes", "info", message, fix)
+    message = f"{hardware.nodes} nodes split a budget that one carries: {build.words} is enough{speeds}."
+    return Notice("two-small-nodes", "warning", message, fix)
+
+
+def _bigger_card(plan: Plan, verdict: Verdict) -> Iterator[Notice]:
+    """Replicas on small cards where one larger card carries the load for no more money."""
+    scenario, layout = plan.scenario, plan.layout
+    hardware = scenario.hardware
+    cards = layout.gpus if plan.carries and layout.dp > 1 and not layout.dp_attention else 0
+    if verdict.answer == "replicas" and verdict.recommended is not None:
+        cards = verdict.recommended.gpus_per_node * verdict.replicas
+    if cards < 2 or not scenario.workload.is_inference or verdict.answer == "one-gpu" or hardware.mixed:
+        return
+    need = model_weight_bytes(scenario.model.architecture, scenario.model.weights)
+    need += sum(group.kv_bytes * group.gpus for group in plan.memory.per_gpu)
+    each = card_price(scenario.facts, hardware.accelerator).usd_each
+    budget = math.inf if each is None else each * cards
+    tried = 0
+    for price, card in _cards_by_price(scenario.facts):
+        if card.memory_bytes < max(need, hardware.accelerator.memory_bytes + 1):
+            continue
+        if price > budget or tried == BIGGER_CARDS_TRIED:
+            return
+        tried += 1
+        try:
+            found = plan_of(_on_card(scenario, card))
+        except ScenarioError:
+            continue
+        if found.carries and not caveats_of(found) and readable(found):
+            money = f", ${price:,.0f} against ${budget:,.0f} of cards" if each is not None else ""
+            yield Notice(
+                "bigger-card",
+                "info",
+                f"{cards} cards run replicas here where one {card.label} carries the load by itself{money}, without a "
+                f"router in front{_speeds(plan, found)}.",
+            )
+            return
+
+
+def _speeds(here: Plan, there: Plan) -> str:
+    if here.serving is None or there.serving is None:
+        return ""
+    fast, slow = here.serving.tokens_per_s_user, there.serving.tokens_per_s_user
+    return f"; a user gets {slow:,.0f} tokens/s there, {fast:,.0f} here"
+
+
+def _on_card(scenario: Scenario, card: Accelerator) -> Scenario:
+    one: Changes = {"hardware.accelerator": card.id, "hardware.gpus_per_node": 1, "hardware.nodes": 1}
+    return change(scenario, {**one, **FREE_LAYOUT})
+
+
+@lru_cache(maxsize=16)
+def _cards_by_price(facts: Facts) -> tuple[tuple[float, Accelerator], ...]:
+    """Cards on sale one at a time with a known price, the cheapest first."""
+    priced = []
+    for card in facts.accelerators:
+        usd = card_price(facts, card).usd_each
+        single = not card.status and card.segment not in NOT_OFFERED and not sold_in(facts, card)
+        if usd is not None and single and not card.unified_memory:
+            priced.append((usd, card))
+    return tuple(sorted(priced, key=lambda pair: pair[0]))
+
+
+def _mixed(scenario: Scenario) -> Iterator[Notice]:
+    hardware = scenario.hardware
+    if not hardware.mixed:
+        return
+    lost, least = pooled_bytes_lost(hardware.mixed), min(card.memory_bytes for card, _ in hardware.mixed)
+    pool = sum(card.memory_bytes * count for card, count in hardware.mixed)
+    kinds = " and ".join(f"{count}x {card.label}" for card, count in hardware.mixed)
+    slowest = min((card for card, _ in hardware.mixed), key=lambda card: card.bandwidth_gb_s)
+    memory = f"{lost / GIB:,.1f} of {pool / GIB:,.1f} GiB in a node stay out of reach" if lost else "no memory is lost"
+    yield Notice(
+        "mixed-cards",
+        "warning",
+        f"{kinds}: equal shares make each card count as the poorer, {least / GIB:,.1f} GiB. {memory}, and every step "
+        f"waits for the {slowest.label}. Run one engine on each kind, or deal a pipeline's layers by hand.",
+    )
+
+
+def _one_node_of(plan: Plan, build: Build) -> Suggestion | None:
+    """The change from the entered nodes to the one node that carries the workload."""
+    scenario = plan.scenario
+    changes: dict[str, Value] = {"hardware.nodes": 1}
+    if build.gpus_per_node != scenario.hardware.gpus_per_node:
+        changes["hardware.gpus_per_node"] = build.gpus_per_node
+    if build.weights != scenario.model.weights and FORMATS[scenario.model.weights].bits_per_weight > (
+        FORMATS[build.weights].bits_per_weight
+    ):
+        changes["model.weights"] = build.weights
+    return _fix(plan, changes, f"{build.words}, no fabric to run")
+
+
+def _fix(plan: Plan, changes: Changes, effect: str) -> Suggestion | None:
+    """A change on offer; None where the build that it makes is worse off than the one at hand."""
+    made = offer(plan.scenario, changes, no_worse(plan))
+    return None if made is None else made.suggestion(effect, effect)
+
+
+def _per_gpu(found: Plan) -> float:
+    """Tokens/s of each GPU of a plan; 0 when it has no speed."""
+    if found.serving is not None:
+        return found.serving.tokens_per_s_total / found.layout.gpus
+    return found.training.tokens_per_s_gpu if found.training is not None else 0.0
+
+
+def _against_one_node(plan: Plan, build: Build) -> str:
+    """The entered nodes against the one node, tokens/s of each GPU; empty when either has no speed."""
+    one = attempt(plan.scenario, build.gpus_per_node)
+    if build.weights != plan.scenario.model.weights or one.plan is None:
+        return ""
+    split, whole = _per_gpu(plan), _per_gpu(one.plan)
+    if not split or not whole:
+        return ""
+    return f" ({whole:,.0f} tokens/s a GPU in one node, {split:,.0f} split over {plan.scenario.hardware.nodes})"
+
+
+def _host(scenario: Scenario) -> Iterator[Notice]:
+    platform, hardware = scenario.hardware.platform, scenario.hardware
+    if platform is None:
+        yield from _lanes(hardware)
+        return
+    vram_gb = hardware.gpus_per_node * hardware.accelerator.memory_gb_marketed
+    if platform.host_memory_gb is not None and platform.host_memory_gb < vram_gb:
+        yield Notice(
+            "ram-below-vram",
+            "warning",
+            f"{platform.host_memory_gb:,.0f} GB of host RAM is below {vram_gb:,.0f} GB of VRAM: plan at least as much.",
+        )
+    if platform.intra_link != "pcie5-switch":
+        yield from _lanes(hardware)
+
+
+def _lanes(hardware: Hardware) -> Iterator[Notice]:
+    """Cards and network cards that take more lanes than the CPUs of the node have."""
+    have, platform = board_lanes(hardware), hardware.platform
+    needed, what = (hardware.accelerator.pcie_lanes or 0) * hardware.gpus_per_node, f"{hardware.gpus_per_node} GPUs"
+    what = what if hardware.gpus_per_node > 1 else "1 GPU"
+    if hardware.nodes > 1:
+        nics = network_cards(hardware)
+        needed += NIC_LANES * nics
+        what += f" and {nics} network card{'s' if nics > 1 else ''}"
+    if have is None or needed <= have or hardware.intra_link.id == "pcie5-switch":
+        return
+    whose = (
+        f"{HOST_WORDS[host_of(hardware)]} has"
+        if platform is None or platform.pcie_lanes is None
+        else "the platform has"
+    )
+    yield Notice("lanes-short", "warning", f"{what} take {needed} PCIe lanes; {whose} {have}.")
+
+
+def _supply(power: Power) -> Iterator[Notice]:
+    """What the mains and the rack have to give, where that is more than usual."""
+    if power.circuits_per_node is None or power.node_w is None or not power.circuits:
+        return
+    chosen = power.circuits[0]
+    least = min(power.circuits, key=lambda circuit: circuit.usable_w)
+    if chosen.per_node > 1 or chosen != least:
+        many = "s" if chosen.per_node > 1 else ""
+        feeds = " on each of the feeds A and B" if power.feeds > 1 else ""
+        yield Notice(
+            "circuit-short",
+            "info",
+            f"A node draws {power.node_w / 1000:,.1f} kW: {chosen.per_node} circuit{many} of {chosen.name}{feeds}, where "
+            f"one of {least.name} is too little.",
+        )
+    if power.nodes_per_rack == 0 and power.rack_w is not None:
+        yield Notice(
+            "rack-short",
+            "warning",
+            f"One node draws {power.node_w / 1000:,.1f} kW, a rack gives {power.rack_w / 1000:,.1f} kW: it takes racks "
+            "with more power (money.rack_kw).",
+        )
+
+
+def notices(plan: Plan, verdict: Verdict, power: Power, params_total: int, params_active: int) -> tuple[Notice, ...]:
+    """All traps that apply to the entered build, errors first."""
+    found = [
+        *_memory(plan),
+        *_speed(plan),
+        *_batch(plan),
+        *_fabric(plan),
+        *_shape(plan, verdict),
+        *_bigger_card(plan, verdict),
+        *_mixed(plan.scenario),
+        *_formats(plan),
+        *_model(plan, params_total, params_active),
+        *_host(plan.scenario),
+        *_supply(power),
+    ]
+    return tuple(sorted(found, key=lambda notice: _ORDER[notice.severity]))

@@ -1,0 +1,80 @@
+"""What is offered was sized as it will be applied: a set of changes, and the plan of the scenario that they make."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from typing import NamedTuple
+
+from engine.decide.plan import Plan, plan
+from engine.figures.errors import ScenarioError
+from engine.scenario import Layout, Scenario
+from engine.scenario.change import LAYOUT_KEYS, Changes, LookUps, change, pinned_as, value_of
+from engine.scenario.checks import check_scenario
+from engine.sizing import Suggestion
+
+
+class Offer(NamedTuple):
+    """Changes and what they make. layout: the one that they pin anew, where they only hold in it; else None."""
+
+    changes: Changes
+    plan: Plan
+    layout: Layout | None = None
+
+    def suggestion(self, what: str, effect: str) -> Suggestion:
+        """The offer in words: what is changed, and what that does."""
+        return Suggestion(tuple(self.changes.items()), effect, what, self.layout)
+
+
+def sized(scenario: Scenario, changes: Changes, facts: LookUps | None = None) -> Plan | None:
+    """The plan of a scenario after changes; None where it cannot be sized."""
+    try:
+        after = change(scenario, changes, facts)
+        check_scenario(after)
+        return plan(after)
+    except ScenarioError:
+        return None
+
+
+def offer(scenario: Scenario, changes: Changes, good: Callable[[Plan], bool]) -> Offer | None:
+    """`offer_steps` to its end."""
+    steps = offer_steps(scenario, changes, good)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            made: Offer | None = end.value
+            return made
+
+
+def offer_steps(
+    scenario: Scenario, changes: Changes, good: Callable[[Plan], bool], facts: LookUps | None = None
+) -> Generator[None, None, Offer | None]:
+    """The changes, sized, where what they make is good; None where it is not. Yields after every build that was sized.
+
+    A pinned layout stays where it is good; where only another one is, the pinned keys take its values as part of the
+    changes.
+    """
+    found = sized(scenario, changes, facts)
+    yield
+    if found is not None and good(found):
+        return Offer(changes, found)
+    pinned = [key for key in LAYOUT_KEYS if key not in changes and value_of(scenario, key) is not None]
+    if not pinned:
+        return None
+    freed = sized(scenario, {**changes, **dict.fromkeys(pinned)}, facts)
+    yield
+    if freed is None or not good(freed):
+        return None
+    values = pinned_as(scenario, freed.layout)
+    repinned = {**changes, **{key: values[key] for key in pinned}}
+    found = sized(scenario, repinned, facts)
+    yield
+    return Offer(repinned, found, found.layout) if found is not None and good(found) else None
+
+
+def no_worse(before: Plan) -> Callable[[Plan], bool]:
+    """Whether another plan starts, fits and carries the workload wherever this one does."""
+    least = (before.memory.starts, before.fits, before.carries)
+    return lambda after: all(
+        now or not was for was, now in zip(least, (after.memory.starts, after.fits, after.carries), strict=True)
+    )

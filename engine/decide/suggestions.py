@@ -1,0 +1,82 @@
+"""Single changes that would help a build with little room, each sized as it will be applied before it is offered."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from engine.decide.offers import Offer, no_worse, offer
+from engine.decide.plan import Plan
+from engine.figures.units import GIB
+from engine.serving.advice import candidates
+from engine.sizing import Memory, Suggestion
+from engine.training.memory import training_memory
+
+ROOMY = ("comfortable", "fits")
+"""Words of a memory that asks for no advice."""
+
+
+def advised(found: Plan) -> Plan:
+    """The plan with its memory's suggestions, which the searches leave out since nobody reads them there.
+
+    Those that make the load fit come first; changes of the build come before changes of the load.
+    """
+    if found.scenario.workload.is_inference:
+        memory = found.memory
+        if memory.headroom not in ROOMY:
+            memory = replace(memory, suggestions=_serving(found))
+    else:
+        memory = training_memory(found.scenario, found.layout)
+        memory = replace(memory, suggestions=tuple(_training(found, memory)))
+    return replace(found, memory=memory)
+
+
+def _serving(found: Plan) -> tuple[Suggestion, ...]:
+    now = found.memory
+    keeps = no_worse(found)
+    offered: list[tuple[bool, Suggestion]] = []
+    fields: set[str] = set()
+
+    def helps(after: Plan) -> bool:
+        memory = after.memory
+        more = memory.fits or memory.max_concurrency > now.max_concurrency
+        return memory.starts and more and keeps(after)
+
+    for candidate in candidates(found.scenario, found.layout, now):
+        if candidate.alternative and fields & {"hardware.gpus_per_node", "hardware.nodes"}:
+            continue
+        made = offer(found.scenario, candidate.changes, helps)
+        if made is None:
+            continue
+        memory, load = made.plan.memory, made.plan.scenario.workload
+        users = memory.users_that_fit
+        room = f"{users:,} user{'' if users == 1 else 's'} at {load.tokens_per_request:,} tokens"
+        effect = f"{candidate.what}: {memory.headroom}, room for {room}"
+        fields |= made.changes.keys()
+        offered.append((memory.fits, _told(made).suggestion(candidate.what, effect)))
+    offered.sort(key=lambda pair: not pair[0])
+    return tuple(suggestion for _, suggestion in offered)
+
+
+def _training(found: Plan, memory: Memory) -> list[Suggestion]:
+    """The suggestions of the memory, which were sized in the layout at hand, sized in the one that they lead to."""
+    keeps = no_worse(found)
+    offered = []
+
+    def helps(after: Plan) -> bool:
+        return after.memory.fits and (not memory.fits or after.memory.headroom in ROOMY) and keeps(after)
+
+    for suggestion in memory.suggestions:
+        made = offer(found.scenario, dict(suggestion.changes), helps)
+        if made is None:
+            continue
+        after = made.plan.memory
+        more = after.host_bytes - memory.host_bytes
+        extra = f", {more / GIB:,.0f} GiB of host RAM a node" if more > GIB else ""
+        effect = f"needs {after.peak_bytes / GIB:,.1f} GiB instead of {memory.peak_bytes / GIB:,.1f}{extra}"
+        offered.append(_told(made).suggestion(suggestion.what, f"{suggestion.what}: {effect}"))
+    return offered
+
+
+def _told(made: Offer) -> Offer:
+    """The offer with the layout that it was sized on."""
+    return made._replace(layout=replace(made.plan.layout, reason=""))

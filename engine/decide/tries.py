@@ -1,0 +1,277 @@
+"""Changes that may help a build, the ones that take least first: `engine.decide.advice` sizes them, and offers what does help."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from engine.decide.attempts import CLUSTER_NODES, largest_node
+from engine.decide.plan import Plan, layout_words, plan
+from engine.decide.recommend import ASKS_FOR_LESS
+from engine.decide.suggestions import advised
+from engine.decide.verdict import KIND_WORDS, decide
+from engine.figures.errors import ScenarioError
+from engine.figures.sentences import Sentence
+from engine.figures.units import FLEET, count
+from engine.model.formats import FORMATS, KV_FORMATS
+from engine.model.parameters import count_parameters
+from engine.scenario import LayoutChoice
+from engine.scenario.change import LookUps, pinned_as, value_of
+from engine.scenario.fields import Value, field_of
+from engine.serving.memory import engine_settings
+
+NEAR_LOSSLESS, COSTS_QUALITY = "fp8", "int4"
+"""FP8 weights score as the 16-bit model does, INT4 ones measurably less on hard tasks: Kurtic et al. 2024, "Give Me
+BF16 or Give Me Death"? (arXiv 2411.02355), sections 4 and 5."""
+QUALITY_WORDS = {NEAR_LOSSLESS: "near lossless", COSTS_QUALITY: "costs some quality"}
+FULLER = 0.95
+"""The utilization that people raise vLLM to where a build is short: above it engines preempt and drivers fail."""
+FAR = 4
+"""A load cut to less than a quarter, or a model of less than a quarter of the parameters, is another question."""
+
+
+@dataclass(frozen=True, slots=True)
+class Try:
+    """A change to try. kind: of two that work, one of each kind is offered. asks_less: whether it is the load that
+    gives way, not the build; far: whether next to nothing is left of it."""
+
+    kind: str
+    what: Sentence
+    changes: Mapping[str, Value]
+    asks_less: bool = False
+    far: bool = False
+
+
+def owned(entered: Plan) -> Iterator[Try]:
+    """What takes no other box: settings, layout, formats, fewer or more of these cards in the node, kind after kind.
+
+    A format that costs quality comes after more cards in the box.
+    """
+    yield from _settings(entered)
+    yield from _other_layout(entered)
+    if entered.over_budget:
+        yield from fewer(entered)
+    yield from _formats(entered, NEAR_LOSSLESS)
+    yield from _more_in_the_box(entered)
+    yield from _formats(entered, COSTS_QUALITY)
+
+
+def in_the_box_in_fewer_bits(entered: Plan) -> Iterator[Try]:
+    """More of these cards in the node and fewer bits at once, where neither is enough alone."""
+    for smaller in (NEAR_LOSSLESS, COSTS_QUALITY):
+        for bits in _formats(entered, smaller):
+            if "model.weights" not in bits.changes:
+                continue
+            for more in _more_in_the_box(entered):
+                yield Try("gpus and bits", (*more.what, ", ", *bits.what), {**more.changes, **bits.changes})
+
+
+def _settings(entered: Plan) -> Iterator[Try]:
+    """What costs nothing: settings of the engine, and of a training run those that its memory names."""
+    scenario = entered.scenario
+    if not scenario.workload.is_inference:
+        for suggestion in advised(entered).memory.suggestions:
+            if suggestion.field.startswith("workload.") and suggestion.field not in ASKS_FOR_LESS:
+                yield Try("training", (shown(suggestion.field, suggestion.value),), dict(suggestion.changes))
+        return
+    runtime, limit = engine_settings(scenario, entered.layout), scenario.model.architecture.max_position
+    length = -(-scenario.workload.tokens_per_request // 1024) * 1024
+    shorter: dict[str, Value] = {"runtime.max_model_len": min(limit, length) if limit else length}
+    fuller: dict[str, Value] = {"runtime.memory_utilization": FULLER}
+    too_long = not entered.memory.starts and runtime.max_model_len > length
+    too_empty = not entered.fits and (scenario.runtime.memory_utilization or 0.0) < FULLER
+    if too_long:
+        yield Try("runtime", (f"sequences of at most {count(length)} tokens",), shorter)
+    if too_empty:
+        yield Try("runtime", (f"memory utilization {FULLER:g}",), fuller)
+    if too_long and too_empty:
+        words = f"sequences of at most {count(length)} tokens at memory utilization {FULLER:g}"
+        yield Try("runtime", (words,), shorter | fuller)
+
+
+def _other_layout(entered: Plan) -> Iterator[Try]:
+    """The layout that these GPUs take when it is left to choose, where a person pinned another: its pinned keys by name."""
+    scenario = entered.scenario
+    if scenario.layout == LayoutChoice():
+        return
+    try:
+        layout = plan(replace(scenario, layout=LayoutChoice())).layout
+    except ScenarioError:
+        return
+    moved = {key: value for key, value in pinned_as(scenario, layout).items() if value != value_of(scenario, key)}
+    if moved:
+        yield Try("layout", (f"{layout_words(layout)} instead of the pinned layout",), moved)
+
+
+def _formats(entered: Plan, smaller: str) -> Iterator[Try]:
+    """Fewer bits: of the cache beside FP8 weights, of the weights, of both."""
+    model = entered.scenario.model
+    if not entered.scenario.workload.is_inference:
+        return
+    cache: dict[str, Value] = {"model.kv_cache": "fp8"} if KV_FORMATS[model.kv_cache].bits > 8 else {}
+    if cache and smaller == NEAR_LOSSLESS:
+        yield Try("kv", ("FP8 KV cache",), cache)
+    if FORMATS[model.weights].bits_per_weight <= FORMATS[smaller].bits_per_weight + 0.5:
+        return
+    words, cost_of = FORMATS[smaller].label.partition(" ")[0], QUALITY_WORDS[smaller]
+    weights: dict[str, Value] = {"model.weights": smaller}
+    kind = "weights" if smaller == NEAR_LOSSLESS else "few bits"
+    yield Try(kind, (f"{words} weights ({cost_of})",), weights)
+    if cache:
+        yield Try(kind, (f"{words} weights ({cost_of}) and FP8 KV cache",), weights | cache)
+
+
+def _more_in_the_box(entered: Plan) -> Iterator[Try]:
+    hardware = entered.scenario.hardware
+    if hardware.mixed:
+        return
+    for gpus in (2, 4, 8):
+        if hardware.gpus_per_node < gpus <= largest_node(hardware):
+            words = f"{gpus} GPUs in {'the' if hardware.nodes == 1 else 'each'} node"
+            yield Try("gpus", (words,), {"hardware.gpus_per_node": gpus})
+    largest = largest_node(hardware)
+    if hardware.nodes > 1 and largest != hardware.gpus_per_node:
+        yield Try("gpus", (f"one node of {largest} GPUs",), {"hardware.gpus_per_node": largest, "hardware.nodes": 1})
+
+
+def more_boxes(entered: Plan) -> Iterator[Try]:
+    """More nodes of the entered size, then of the largest box; the number that the verdict counts is among them."""
+    hardware = entered.scenario.hardware
+    largest = max(hardware.gpus_per_node, largest_node(hardware))
+    build = decide(entered.scenario, entered).recommended
+    counted = (build.gpus_per_node, build.nodes) if build is not None and 1 < build.nodes < FLEET else None
+    tried = [
+        (per_node, nodes)
+        for per_node in dict.fromkeys((hardware.gpus_per_node, largest))
+        for nodes in sorted({*CLUSTER_NODES, *([counted[1]] if counted is not None and counted[0] == per_node else [])})
+        if nodes > hardware.nodes or (per_node > hardware.gpus_per_node and nodes >= hardware.nodes)
+    ]
+    for per_node, nodes in tried:
+        changes: dict[str, Value] = {"hardware.nodes": nodes}
+        words = f"{nodes} nodes"
+        if per_node != hardware.gpus_per_node:
+            changes["hardware.gpus_per_node"] = per_node
+            words += f" of {per_node} GPU{'' if per_node == 1 else 's'}"
+        yield Try("nodes", (words,), changes)
+
+
+def as_the_verdict_names(entered: Plan) -> Iterator[Try]:
+    """The build of the verdict as one change of several keys, where nothing smaller was enough."""
+    scenario = entered.scenario
+    verdict, hardware = decide(scenario, entered), scenario.hardware
+    build = verdict.recommended
+    if build is None or not build.nodes or build.nodes >= FLEET or verdict.answer in ("frontier", "does-not-fit"):
+        return
+    changes: dict[str, Value] = {}
+    if build.gpus_per_node != hardware.gpus_per_node:
+        changes["hardware.gpus_per_node"] = build.gpus_per_node
+    if build.nodes != hardware.nodes:
+        changes["hardware.nodes"] = build.nodes
+    words = build.words
+    if scenario.workload.is_inference and build.weights != scenario.model.weights:
+        changes["model.weights"] = build.weights
+        words += f", {FORMATS[build.weights].label} weights"
+    if changes:
+        yield Try("nodes" if build.nodes > hardware.nodes else "gpus", (words,), changes)
+
+
+def smaller_models(entered: Plan, facts: LookUps) -> Iterator[Try]:
+    """Smaller and distilled models of the same series, the largest first; none for who makes a model from scratch."""
+    model = entered.scenario.model
+    if entered.scenario.workload.kind == "pretrain" or model.config:
+        return
+    own = count_parameters(model.architecture).total
+    for smaller in facts.smaller(model.id):
+        record = facts.model(smaller)
+        far = FAR * count_parameters(record.architecture).total < own
+        yield Try("model", (f"{record.name}, a smaller model",), {"model.id": smaller}, far=far)
+
+
+def asking_less(entered: Plan) -> Iterator[Try]:
+    """A smaller load, the last resort: fewer users, shorter prompts, adapters instead of all weights; far cuts last."""
+    yield from sorted(_asking_less(entered), key=lambda option: option.far)
+
+
+def _asking_less(entered: Plan) -> Iterator[Try]:
+    scenario = entered.scenario
+    for suggestion in advised(entered).memory.suggestions:
+        if suggestion.field in ASKS_FOR_LESS:
+            now, then = value_of(scenario, suggestion.field), suggestion.value
+            far = isinstance(now, int) and isinstance(then, int) and FAR * then < now
+            words = (shown(suggestion.field, then),)
+            yield Try("less", words, dict(suggestion.changes), asks_less=True, far=far)
+    if scenario.workload.is_inference and not scenario.workload.is_run and entered.serving is not None:
+        for users in _halved(scenario.workload.concurrency):
+            words = (shown("workload.concurrency", users),)
+            far = FAR * users < scenario.workload.concurrency
+            yield Try("less", words, {"workload.concurrency": users}, asks_less=True, far=far)
+
+
+def _halved(users: int) -> Iterator[int]:
+    while users > 1:
+        users //= 2
+        yield users
+
+
+def fewer(entered: Plan) -> Iterator[Try]:
+    """Fewer of the cards of a build, the fewest first: in one node, in one node at near lossless bits, in fewer nodes.
+
+    A run without a deadline has no use for fewer within its budget.
+    """
+    hardware, work = entered.scenario.hardware, entered.scenario.workload
+    if hardware.mixed or (work.is_run and work.deadline_days is None and not entered.over_budget):
+        return
+    box = max(hardware.gpus_per_node, largest_node(hardware))
+    sizes = [
+        gpus
+        for gpus in (1, 2, 4, 8)
+        if gpus <= box and (gpus < hardware.gpus or (hardware.nodes > 1 and gpus == hardware.gpus))
+    ]
+    for gpus in sizes:
+        yield Try("fewer", (_fewer_words(entered, gpus, 1),), _counts(gpus, 1))
+    if hardware.nodes > 1:  # two nodes for what one holds is the dearest mistake
+        for bits in _formats(entered, NEAR_LOSSLESS):
+            if "model.weights" in bits.changes:
+                for gpus in sizes:
+                    words = _fewer_words(entered, gpus, 1)
+                    yield Try("fewer", (words, ", ", *bits.what), {**_counts(gpus, 1), **bits.changes})
+    for nodes in range(2, min(hardware.nodes, 9)):
+        yield Try(
+            "fewer", (_fewer_words(entered, hardware.gpus_per_node, nodes),), _counts(hardware.gpus_per_node, nodes)
+        )
+
+
+def _counts(gpus: int, nodes: int) -> dict[str, Value]:
+    return {"hardware.gpus_per_node": gpus, "hardware.nodes": nodes}
+
+
+def _fewer_words(entered: Plan, gpus: int, nodes: int) -> str:
+    hardware = entered.scenario.hardware
+    if nodes > 1:
+        return f"{nodes} of these {hardware.nodes} nodes would do"
+    if gpus == hardware.gpus:
+        return f"one node of {gpus} GPUs would do"
+    return f"{gpus} of these {hardware.gpus:,} GPUs would do"
+
+
+_PHRASES = {
+    "workload.concurrency": "{} users at once",
+    "workload.input_tokens": "prompts of {} tokens",
+    "workload.output_tokens": "answers of {} tokens",
+    "workload.sequence_length": "sequences of {} tokens",
+    "workload.micro_batch": "micro-batches of {}",
+    "workload.lora_rank": "rank {}",
+}
+
+
+def shown(key: str, value: Value) -> str:
+    """A change of one key in words: `prompts of 8k tokens`, `optimizer adamw-8bit`."""
+    amount = count(value) if isinstance(value, int | float) and not isinstance(value, bool) else str(value)
+    if isinstance(value, bool):
+        amount = "on" if value else "off"
+    if (key, value) == ("workload.concurrency", 1):
+        return "one user at a time"
+    if key == "workload.kind":
+        return f"{KIND_WORDS.get(str(value), value)} instead"
+    phrase = _PHRASES.get(key)
+    return phrase.format(amount) if phrase else f"{field_of(key).label.lower()} {amount}"

@@ -1,0 +1,1 @@
+"""Units, words, sentences of parts, and errors: what every room speaks in."""

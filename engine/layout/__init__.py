@@ -1,0 +1,1 @@
+"""Which layouts are possible, and what each rank of one holds."""

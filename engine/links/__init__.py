@@ -1,0 +1,1 @@
+"""What a message costs on a link: collectives, the messages of a layout, prices on every link."""

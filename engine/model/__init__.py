@@ -1,0 +1,1 @@
+"""A model: its tensors, formats, caches and floating-point operations."""

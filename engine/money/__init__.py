@@ -1,0 +1,1 @@
+"""Bills, prices, power, space and months of use."""

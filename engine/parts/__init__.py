@@ -1,0 +1,1 @@
+"""The types of facts: cards, links, platforms, prices, rules."""

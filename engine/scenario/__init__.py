@@ -1,0 +1,289 @@
+"""The one source of truth: what a person asked. Frozen; an edit makes a new one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple, get_args
+
+from engine.figures.units import SECONDS_PER_DAY
+from engine.model.architecture import Architecture
+from engine.parts.hardware import Accelerator, Facts, Link, Platform
+
+Kind = Literal["serve", "batch", "lora", "qlora", "full-finetune", "pretrain"]
+Optimizer = Literal[
+    "adamw",
+    "adamw-bf16",
+    "adamw-8bit",
+    "adamw-paged-8bit",
+    "adamw-paged",
+    "adamw-4bit",
+    "adafactor",
+    "sgd",
+    "muon",
+]
+Recompute = Literal["none", "selective", "full"]
+Sharding = Literal["ddp", "zero1", "zero2", "zero3"]
+Software = Literal["tuned", "standard", "eager"]
+Loss = Literal["eager", "eager-16bit", "chunked", "fused", "compiled"]
+Offload = Literal["none", "optimizer", "parameters"]
+BaseFormat = Literal["nf4", "nf4-double", "gptq", "int8"]
+LoraTargets = Literal[
+    "attention",
+    "attention-qv",
+    "mlp",
+    "all-linear",
+    "attention-qkv-mlp",
+    "attention-qvo-mlp",
+    "all-linear-and-head",
+]
+Precision = Literal["auto", "bf16", "fp32"]
+ServingEngine = Literal["vllm", "vllm-earlier", "sglang", "trtllm", "llama.cpp"]
+PipelineSchedule = Literal["1f1b", "interleaved"]
+ComputeDtype = Literal["bf16", "fp8", "nvfp4"]
+ShardingGroup = Literal["all", "node"]
+TrainingFramework = Literal["fsdp1", "fsdp2", "deepspeed", "megatron"]
+
+KINDS: tuple[Kind, ...] = get_args(Kind)
+INFERENCE_KINDS: frozenset[Kind] = frozenset({"serve", "batch"})
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """The chosen model. weights and kv_cache name formats of `engine.model.formats`.
+
+    config: path as written in the session when the model is not from the catalog.
+    """
+
+    id: str
+    name: str
+    family: str
+    architecture: Architecture
+    weights: str = "bf16"
+    kv_cache: str = "bf16"
+    config: str = ""
+    mtp: bool = False  # whether the multi-token-prediction layers are loaded
+
+
+@dataclass(frozen=True, slots=True)
+class Hardware:
+    """The chosen build: nodes x gpus_per_node of one accelerator and the links that join them.
+
+    mixed: where a node holds two kinds of card, each with its count; accelerator is then `engine.parts.mixed.weakest` of them,
+    since every rank of a group is only as good as the poorest.
+    """
+
+    accelerator: Accelerator
+    gpus_per_node: int
+    nodes: int
+    intra_link: Link
+    inter_link: Link
+    platform: Platform | None = None
+    mixed: tuple[tuple[Accelerator, int], ...] = ()
+
+    @property
+    def gpus(self) -> int:
+        """GPUs over all nodes."""
+        return self.gpus_per_node * self.nodes
+
+
+RUN_TOKENS = 1_000_000_000
+"""What a training run is trained on where nobody entered how much, tokens."""
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """What the build must carry. Serving and training fields live side by side; `kind` says which count.
+
+    Targets are None when nobody set one.
+    """
+
+    kind: Kind = "serve"
+    # serving
+    concurrency: int = 32
+    input_tokens: int = 7000
+    output_tokens: int = 1000
+    ttft_target_s: float | None = None
+    tokens_per_s_user_target: float | None = None
+    requests_per_s: float | None = None
+    requests: int | None = None  # a finite run whose users all start at once; None: a steady state
+    # training
+    sequence_length: int = 4096
+    micro_batch: int = 1
+    global_batch_tokens: int = 524288
+    total_tokens: int | None = None  # of a training run, None: RUN_TOKENS; of a batch its corpus, None: no end
+    optimizer: Optimizer = "adamw"
+    optimizer_fused: bool = True
+    optimizer_in_backward: bool = False
+    master_weights: bool = True
+    recompute: Recompute = "full"
+    sharding: Sharding = "zero3"
+    framework: TrainingFramework = "fsdp2"
+    lora_rank: int = 16
+    lora_targets: LoraTargets = "all-linear"
+    trainable_embeddings: bool = False
+    base_format: BaseFormat = "nf4-double"
+    loss: Loss = "eager"
+    gradient_accumulation: int | None = None  # None: from global_batch_tokens
+    offload: Offload = "none"
+    software: Software = "standard"
+    packing: bool = True
+    # precision and kernels of training; "auto" is what the framework does with the method
+    lora_precision: Precision = "auto"  # PEFT keeps adapters in fp32; torchtune, litgpt and Megatron in bf16
+    gradient_precision: Precision = "auto"
+    residual_precision: Precision = "auto"  # fp32 after PEFT's prepare_model_for_kbit_training upcast
+    flash_attention: bool = True
+    compile: bool = False
+    context_parallel: int = 1  # of the dp ranks, how many share one sequence
+    pipeline_schedule: PipelineSchedule = "1f1b"
+    activation_offload: bool = False  # checkpoints kept in host memory
+    compute_dtype: ComputeDtype = "bf16"  # of the matrix products; storage is `weights` and `master_weights`
+    sharding_group: ShardingGroup = "all"  # "node": ZeRO shards inside a node and replicates across (hybrid)
+    virtual_stages: int | None = None  # chunks of layers a pipeline rank holds when interleaved; None: 2
+    overlap: float | None = None  # share of in-node communication hidden; None: the model's range
+    # limits
+    deadline_days: float | None = None
+    budget_usd: float | None = None
+
+    @property
+    def is_inference(self) -> bool:
+        """Whether this is serving or offline inference."""
+        return self.kind in INFERENCE_KINDS
+
+    @property
+    def tokens_per_request(self) -> int:
+        """Prompt and answer together, tokens."""
+        return self.input_tokens + self.output_tokens
+
+    @property
+    def run_tokens(self) -> int:
+        """Tokens of a run: those that it is trained on."""
+        return RUN_TOKENS if self.total_tokens is None else self.total_tokens
+
+    @property
+    def corpus_tokens(self) -> int | None:
+        """Tokens that a batch goes through, prompts and answers together; None without an end, and of other kinds."""
+        return self.total_tokens if self.kind == "batch" else None
+
+    @property
+    def corpus_requests(self) -> float | None:
+        """Requests that the corpus is: its tokens over those of a prompt and an answer; None likewise."""
+        tokens = self.corpus_tokens
+        return None if tokens is None else tokens / self.tokens_per_request
+
+    @property
+    def rate_asked(self) -> float | None:
+        """Requests a second that are asked for: as entered, or as a corpus takes to be done by its deadline."""
+        requests = self.corpus_requests
+        if requests is None or self.deadline_days is None:
+            return self.requests_per_s
+        return max(requests / (self.deadline_days * SECONDS_PER_DAY), self.requests_per_s or 0.0)
+
+    @property
+    def is_run(self) -> bool:
+        """Whether the work has an end, and so days and a rent: training, and a batch with a corpus."""
+        return not self.is_inference or self.corpus_tokens is not None
+
+
+@dataclass(frozen=True, slots=True)
+class LayoutChoice:
+    """What the person pinned; None is chosen automatically."""
+
+    tp: int | None = None
+    pp: int | None = None
+    dp: int | None = None
+    ep: int | None = None
+    dp_attention: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """A complete layout: tp x pp x dp GPUs. ep: ranks that whole experts are spread over (1: none)."""
+
+    tp: int = 1
+    pp: int = 1
+    dp: int = 1
+    ep: int = 1
+    dp_attention: bool = False
+    reason: str = ""
+
+    @property
+    def gpus(self) -> int:
+        """GPUs the layout uses."""
+        return self.tp * self.pp * self.dp
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    """Engine settings; None takes the engine's default for that accelerator and workload."""
+
+    engine: ServingEngine = "vllm"
+    memory_utilization: float | None = None
+    max_num_batched_tokens: int | None = None
+    max_num_seqs: int | None = None
+    max_model_len: int | None = None
+    cuda_graphs: bool = True
+    block_size: int = 16
+    admission_wait_steps: int = 0  # decode steps for which the engine gathers new prompts before it reads them
+
+
+Region = Literal["north-america", "europe", "asia", "oceania", "south-america", "africa"]
+
+
+@dataclass(frozen=True, slots=True)
+class Money:
+    """Prices that a person entered, which beat the catalog's, and how the build is used. None: the catalog's, or not counted.
+
+    capital_percent_per_year: interest on the purchase. resale_percent: of its price after 36 months. engineer_share: of a
+    full-time engineer that one node takes.
+    """
+
+    gpu_price_usd: float | None = None
+    host_price_usd: float | None = None
+    network_price_usd: float | None = None  # of a node: its cards, cables and share of the switches
+    usd_per_gpu_hour: float | None = None
+    electricity_usd_per_kwh: float | None = None
+    # the site: its region decides the mains and, where no price is entered, that of electricity
+    region: Region | None = None
+    pue: float | None = None  # power of the whole facility over that of the machines
+    rack_kw: float | None = None  # what a rack may draw; None: one three-phase feed
+    # use
+    hours_per_day: float | None = None  # None: all of them
+    days_per_month: float | None = None
+    runs_per_month: float | None = None  # of a training run; None: a single run
+    growth_percent_per_month: float | None = None
+    # what owning costs beside the purchase
+    capital_percent_per_year: float | None = None
+    resale_percent: float | None = None
+    support_percent_per_year: float | None = None
+    storage_tb: float | None = None
+    engineer_share: float | None = None
+    engineer_usd_per_year: float | None = None
+
+
+class Site(NamedTuple):
+    """What is bought, what its owner entered about money, and the prices: whatever runs on it, it costs and draws the
+    same. A key to keep bills by."""
+
+    hardware: Hardware
+    money: Money
+    facts: Facts
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """Everything that decides a sizing. `facts` is what the catalog knew when it was built."""
+
+    model: Model
+    hardware: Hardware
+    workload: Workload = field(default_factory=Workload)
+    layout: LayoutChoice = field(default_factory=LayoutChoice)
+    runtime: Runtime = field(default_factory=Runtime)
+    money: Money = field(default_factory=Money)
+    title: str = ""
+    notes: str = ""
+    facts: Facts = field(default_factory=Facts, repr=False, compare=False)
+
+    @property
+    def site(self) -> Site:
+        """The build with its money and prices, without what runs on it."""
+        return Site(self.hardware, self.money, self.facts)

@@ -1,0 +1,101 @@
+"""Scenarios that have no answer are refused here, each with the field that is at fault."""
+
+from __future__ import annotations
+
+from engine.figures.errors import ScenarioError
+from engine.model.formats import kv_format, weight_format
+from engine.scenario import Scenario
+from engine.scenario.fields import check_ranges
+
+
+def _check_context_parallel(scenario: Scenario) -> None:
+    """The ranks that share a sequence are data-parallel ranks: they divide them."""
+    shared = scenario.workload.context_parallel
+    pinned = scenario.layout.dp
+    ranks = pinned or scenario.hardware.gpus
+    if ranks % shared:
+        allowed = [n for n in range(1, ranks + 1) if ranks % n == 0]
+        raise ScenarioError(
+            "workload.context_parallel",
+            f"{shared} ranks a sequence do not divide {ranks} {'data-parallel ranks' if pinned else 'GPUs'}",
+            ", ".join(map(str, allowed)),
+            min(allowed, key=lambda n: abs(n - shared)),
+        )
+
+
+def check_scenario(scenario: Scenario) -> None:
+    """Raise ScenarioError naming the first field that makes the scenario impossible."""
+    hardware, workload, runtime = scenario.hardware, scenario.workload, scenario.runtime
+    weight_format(scenario.model.weights)
+    kv_format(scenario.model.kv_cache)
+    check_ranges(scenario)
+    accelerator, platform = hardware.accelerator, hardware.platform
+    if hardware.mixed:
+        second = hardware.mixed[1][1]
+        if not 0 < second < hardware.gpus_per_node:
+            left = hardware.gpus_per_node - 1
+            raise ScenarioError(
+                "hardware.second_gpus", f"{second} of {hardware.gpus_per_node} GPUs a node", f"1 to {left}", left
+            )
+    most = accelerator.max_gpus_per_node
+    if most is not None and hardware.gpus_per_node > most:
+        raise ScenarioError(
+            "hardware.gpus_per_node", f"{hardware.gpus_per_node} x {accelerator.label} in one box", f"1 to {most}", most
+        )
+    if platform is not None and platform.accelerator != accelerator.id:
+        raise ScenarioError(
+            "hardware.platform",
+            f"{platform.id} holds {platform.accelerator}, not {accelerator.id}",
+            "a platform with this accelerator, or none",
+        )
+    if hardware.intra_link.max_gpus is not None and hardware.gpus_per_node > hardware.intra_link.max_gpus:
+        raise ScenarioError(
+            "hardware.intra_link",
+            f"{hardware.intra_link.id} joins at most {hardware.intra_link.max_gpus} GPUs, not {hardware.gpus_per_node}",
+            "a switched or PCIe link",
+        )
+    for field, link, scope in (
+        ("hardware.intra_link", hardware.intra_link, "intra-node"),
+        ("hardware.inter_link", hardware.inter_link, "inter-node"),
+    ):
+        if link.scope != scope and not (scope == "intra-node" and hardware.gpus_per_node == 1):
+            raise ScenarioError(field, f"{link.id} is an {link.scope} link", f"an {scope} link")
+    limit = scenario.model.architecture.max_position
+    if workload.is_inference:
+        if limit and workload.output_tokens >= limit:
+            raise ScenarioError(
+                "workload.output_tokens",
+                f"{workload.output_tokens:,} tokens and a prompt exceed the context of {limit:,}",
+                f"at most {max(1, limit - 1):,}",
+                max(1, limit - 1),
+            )
+        if limit and workload.tokens_per_request > limit:
+            raise ScenarioError(
+                "workload.input_tokens",
+                f"{workload.input_tokens:,} + {workload.output_tokens:,} tokens exceed the context of {limit:,}",
+                f"at most {max(1, limit - workload.output_tokens):,} with this output",
+                max(1, limit - workload.output_tokens),
+            )
+        if runtime.max_model_len is not None and runtime.max_model_len < workload.tokens_per_request:
+            raise ScenarioError(
+                "runtime.max_model_len",
+                f"{runtime.max_model_len:,} is below the request's {workload.tokens_per_request:,} tokens",
+                f"{workload.tokens_per_request:,} to {limit:,}" if limit else "",
+                workload.tokens_per_request,
+            )
+        if limit and runtime.max_model_len is not None and runtime.max_model_len > limit:
+            raise ScenarioError(
+                "runtime.max_model_len",
+                f"{runtime.max_model_len:,} exceeds the model's context of {limit:,}",
+                f"up to {limit:,}",
+                limit,
+            )
+    else:
+        _check_context_parallel(scenario)
+        if limit and workload.sequence_length > limit:
+            raise ScenarioError(
+                "workload.sequence_length",
+                f"{workload.sequence_length:,} tokens exceed the model's context of {limit:,}",
+                f"up to {limit:,}",
+                limit,
+            )

@@ -1,0 +1,1 @@
+"""Serving: memory of each rank, speed, and changes that give room."""

@@ -1,0 +1,327 @@
+"""The KV cache of one GPU as engines lay it out: blocks, groups of layers, padding.
+
+vLLM hands out blocks of one size. Models with several kinds of layers get groups of equally many layers that share
+the same memory; short groups are padded, and the block of attention layers grows until a recurrent state fits one
+(vllm/v1/core/kv_cache_utils.py: `get_kv_cache_groups`, `get_max_concurrency_for_kv_cache_config`;
+vllm/v1/kv_cache_interface.py: `max_memory_usage_bytes` of each spec; vllm/model_executor/models/config.py:
+`HybridAttentionMambaModelConfig`). SGLang keeps one pool for each kind
+(sglang/srt/model_executor/model_runner_kv_cache_mixin.py).
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal
+
+from engine.layout.sharding import kv_heads_on_rank, stage_range
+from engine.model.architecture import Architecture, Cache
+from engine.model.formats import kv_format
+from engine.scenario import ServingEngine
+
+BLOCK_ALIGNMENT = 16
+"""Blocks that grow to hold a recurrent state stay a multiple of this (vLLM models/config.py)."""
+LATENT_BLOCK = 64
+"""MLA kernels want at least this many tokens a block (vllm/platforms/cuda.py)."""
+GROUP_SLACK = 1.5
+"""Groups take the larger layer count while it is below this many times the smaller (kv_cache_utils.py)."""
+SGLANG_SLIDING_SHARE = 0.8
+"""Tokens of SGLang's sliding-window pool for each one of the full pool (`swa_full_tokens_ratio`, server_args.py)."""
+SGLANG_STATE_SHARE = 0.9
+"""Bytes of SGLang's recurrent-state pool for each one of the KV pool (`mamba_full_memory_ratio`)."""
+PACKED_BLOCK = 256
+"""Tokens a block of the compressed caches of DeepSeek-V4 stands for (vLLM's recipe for it)."""
+PACKED_WINDOW_BLOCK = 64
+"""Tokens a block of its sliding windows (vllm/models/deepseek_v4)."""
+PACKED_ALIGNMENT = 576
+"""Bytes that pages of DeepSeek-V4's caches are a multiple of (vllm/models/deepseek_v4/compressor.py)."""
+PACKED_PADDING = 1.16
+"""Blocks of DeepSeek-V4 against their pages: groups of unlike layers are padded to equal numbers. From the concurrency
+that two start-up logs print for a known KV space (37.93 GiB for 9.76 x 256,000 tokens, 32.08 for 8.30 x 262,144)."""
+OVERLAPPING_RATIO = 4
+"""Compression at which DeepSeek-V4's compressor keeps two windows, one over the other."""
+
+SpecKind = Literal["full", "sliding", "chunked", "state"]
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """What one layer keeps on one rank: bytes an entry, or of a whole state.
+
+    window: tokens that a sliding or chunked layer can see. compression: tokens that one entry stands for.
+    """
+
+    kind: SpecKind
+    bytes_each: float
+    window: int = 0
+    compression: int = 1
+    latent: bool = False
+    own_block: int = 0  # tokens or entries a block, where it is not the engine's
+
+    def entries(self, tokens: int, batched: int) -> int:
+        """Cache entries that a sequence of `tokens` holds at most, while `batched` tokens are being prefilled."""
+        if self.kind == "state":
+            return 1
+        if self.kind == "sliding":
+            tokens = min(self.window - 1 + batched, tokens)
+        elif self.kind == "chunked":
+            tokens = min(self.window + batched, tokens)
+        return -(-tokens // self.compression)
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Layers that share a block table: `count` groups of this spec, `block` entries a block."""
+
+    spec: Spec
+    count: int
+    block: int
+
+    def blocks(self, tokens: int, batched: int) -> int:
+        """Blocks that one sequence holds in these groups while `batched` of its tokens are being prefilled."""
+        if self.spec.kind == "state":
+            return self.count
+        held = -(-self.spec.entries(tokens, batched) // self.block)
+        # A window may start in the middle of a block, which then stays.
+        return self.count * (held + 1 if self.spec.kind == "sliding" else held)
+
+    def prefill_blocks(self, batched: int) -> int:
+        """Blocks past the windows that one step's prefill adds, over all sequences together."""
+        if self.spec.kind not in ("sliding", "chunked"):
+            return 0
+        return self.count * -(-batched // (self.block * self.spec.compression))
+
+
+@dataclass(frozen=True, slots=True)
+class KvPool:
+    """The cache of one rank: blocks of `block_bytes`, handed out to `groups`.
+
+    uniform: every layer keeps every token, so a token count alone says what fits. waste: share of a block that is
+    padding.
+    """
+
+    block_bytes: int
+    groups: tuple[Group, ...]
+    uniform: bool
+    waste: float = 0.0
+
+    @property
+    def block_tokens(self) -> int:
+        """Tokens that one block of the first group holds."""
+        return self.groups[0].block * self.groups[0].spec.compression if self.groups else 1
+
+    def blocks(self, tokens: int, batched: int) -> int:
+        """Blocks of one sequence of `tokens`."""
+        held = 0
+        for group in self.groups:
+            held += group.blocks(tokens, batched)
+        return held
+
+    def _prefill_blocks(self, batched: int) -> int:
+        added = 0
+        for group in self.groups:
+            added += group.prefill_blocks(batched)
+        return added
+
+    def sequence_bytes(self, tokens: int, batched: int) -> int:
+        """Bytes that one sequence of `tokens` takes, rounded up to blocks."""
+        return self.blocks(tokens, batched) * self.block_bytes
+
+    def reported_concurrency(self, room_bytes: int, tokens: int, batched: int) -> float:
+        """Sequences of `tokens` by vLLM's start-up line, as if each one were prefilling a whole step on its own."""
+        blocks = self.blocks(tokens, batched)
+        if not blocks:
+            return math.inf
+        return max(0, room_bytes // self.block_bytes) / blocks
+
+    def needed_bytes(self, users: int, tokens: int, batched: int) -> int:
+        """Bytes that `users` sequences of `tokens` need at once: windows for all, one step's prefill among them."""
+        steady = users * self.blocks(tokens, 0)
+        if self.uniform:  # no window: a prefill takes what the sequence keeps
+            return steady * self.block_bytes
+        prefill = self._prefill_blocks(min(batched, users * tokens))
+        return min(steady + prefill, users * self.blocks(tokens, batched)) * self.block_bytes
+
+    def concurrency(self, room_bytes: int, tokens: int, batched: int) -> float:
+        """Sequences of `tokens` that fit in `room_bytes` at once; infinite for a model that keeps nothing.
+
+        Never below the reported figure: for few sequences both count the same prefill.
+        """
+        steady = self.blocks(tokens, 0)
+        if not steady:
+            return math.inf
+        room = max(0, room_bytes // self.block_bytes)
+        if self.uniform:
+            return room / steady
+        prefill = self._prefill_blocks(batched)
+        return max((room - prefill) / steady, room / self.blocks(tokens, batched))
+
+    def longest(self, room_bytes: int, limit: int, batched: int) -> int:
+        """The longest single sequence that fits in `room_bytes`, at most `limit` tokens."""
+        if not self.groups:
+            return limit
+        if self.uniform:
+            return min(limit, max(0, room_bytes // self.block_bytes) * self.block_tokens)
+        low, high = 0, limit
+        if self.sequence_bytes(limit, batched) <= room_bytes:
+            return limit
+        while low < high - 1:
+            middle = (low + high) // 2
+            if self.sequence_bytes(middle, batched) <= room_bytes:
+                low = middle
+            else:
+                high = middle
+        return low
+
+
+def cache_specs(
+    cache: Cache, kv: str, ranks: int, engine: ServingEngine = "vllm", plain_latent: bool = False
+) -> list[Spec]:
+    """What one `Cache` of a layer keeps on a rank when `ranks` GPUs split the KV heads.
+
+    plain_latent: FP8 latents of sparse attention take a byte an element, as on Blackwell's kernels; elsewhere their
+    rotary part stays 16-bit beside fp32 scales.
+    """
+    store = kv_format(kv)
+    paged = engine in ("vllm", "vllm-earlier")
+    if cache.kind == "recurrent":
+        split = math.gcd(ranks, cache.state_heads) if cache.state_heads else ranks
+        # The convolution window is kept in the compute type whatever the cache format. The state: vLLM goes by the
+        # config (vllm/model_executor/layers/mamba/mamba_utils.py), other engines keep fp32.
+        each = cache.state_bytes if paged else 4
+        size = (cache.conv_elements * 2 + cache.recurrent_elements * each) // split
+        return [Spec("state", size)]
+    latent = cache.kind == "latent"
+    if latent:
+        width = cache.latent_width * store.bytes_each
+        if store.id == "fp8" and cache.index_width and not plain_latent:
+            # vLLM's fp8_ds_mla: FP8 latents, 4 fp32 scales, the 64 rotary values in 16 bits.
+            width += 16 + 64
+    else:
+        width = kv_heads_on_rank(cache, ranks) * (cache.k_width + cache.v_width) * store.bytes_each
+        if store.id == "fp8" and not cache.v_width:
+            # DeepSeek-V4 keeps one vector for keys and values: 64 rotary values in 16 bits, 8 bytes of scales.
+            width += 64 + 8
+    if cache.compression > 1 and paged:
+        return _compressed_specs(cache, width)
+    if cache.index_width:
+        # Index keys are FP8 with an fp32 scale per 128, in every cache format (vLLM deepseek_v2.py).
+        width += cache.index_width + 4 * -(-cache.index_width // 128)
+    if cache.window and cache.kind in ("sliding", "chunked"):
+        kind: SpecKind = "sliding" if cache.kind == "sliding" else "chunked"
+        return [Spec(kind, width, cache.window, cache.compression, latent)]
+    return [Spec("full", width, 0, cache.compression, latent)]
+
+
+def _compressed_specs(cache: Cache, width: float) -> list[Spec]:
+    """A compressed history, its index keys, and the fp32 windows that the compressors gather new entries in.
+
+    vLLM admits a request by those windows token by token (vllm/models/deepseek_v4/compressor.py).
+    """
+    ratio = cache.compression
+    windows = 2 if ratio == OVERLAPPING_RATIO else 1
+    block = PACKED_BLOCK // ratio
+    gather = OVERLAPPING_RATIO if windows == 2 else 2 * OVERLAPPING_RATIO
+    specs = [
+        Spec("full", width, 0, ratio, own_block=block),
+        Spec("sliding", 2 * windows * cache.kv_heads * cache.k_width * 4, windows * ratio, own_block=gather),
+    ]
+    if cache.index_width:
+        keys = cache.index_width + 4 * -(-cache.index_width // 128)
+        specs.append(Spec("full", keys, 0, ratio, own_block=block))
+        specs.append(Spec("sliding", 2 * windows * cache.index_width * 4, windows * ratio, own_block=gather))
+    return specs
+
+
+def _packed(counts: dict[Spec, int]) -> KvPool:
+    """Pages of their own size for each kind of layer, counted in units of `PACKED_ALIGNMENT` bytes."""
+    groups = []
+    for spec, layers in counts.items():
+        block = spec.own_block or PACKED_WINDOW_BLOCK
+        units = math.ceil(spec.bytes_each * block / PACKED_ALIGNMENT)
+        groups.append(Group(spec, math.ceil(layers * units * PACKED_PADDING), block))
+    return KvPool(PACKED_ALIGNMENT, tuple(groups), False, 1 - 1 / PACKED_PADDING)
+
+
+def _paged(counts: dict[Spec, int], block: int) -> KvPool:
+    """vLLM's layout of layers counted by spec."""
+    if not counts:
+        return KvPool(1, (), True)
+    if any(spec.own_block for spec in counts):
+        return _packed(counts)
+    if any(spec.latent for spec in counts):
+        block = max(block, LATENT_BLOCK)
+    kinds = {(spec.kind, spec.window, spec.compression) for spec in counts}
+    if len(kinds) == 1:
+        kind = next(iter(kinds))[0]
+        tokens = 1 if kind == "state" else block
+        size = sum(math.ceil(spec.bytes_each * tokens) * layers for spec, layers in counts.items())
+        return KvPool(size, (Group(next(iter(counts)), 1, tokens),), kind == "full")
+    attention = [spec for spec in counts if spec.kind != "state"]
+    states = [spec.bytes_each for spec in counts if spec.kind == "state"]
+    widest = max((spec.bytes_each for spec in attention), default=0.0)
+    if states and widest:
+        # Attention blocks grow until a page holds a state; the state is then padded to the page.
+        needed = math.ceil(max(states) / widest)
+        block = max(block, -(-needed // BLOCK_ALIGNMENT) * BLOCK_ALIGNMENT)
+    page = max([math.ceil(widest * block), *(math.ceil(size) for size in states)])
+    least, most = min(counts.values()), max(counts.values())
+    size = most if most < GROUP_SLACK * least else least
+    groups = []
+    used = 0.0
+    for spec, layers in sorted(counts.items(), key=lambda pair: pair[0].kind == "state"):
+        held = 1
+        if spec.kind != "state":
+            ratio = widest / spec.bytes_each
+            held = block * int(ratio) if ratio == int(ratio) else block
+        count = -(-layers // size)
+        groups.append(Group(spec, count, held))
+        used += layers * min(page, spec.bytes_each * held)
+    whole = sum(group.count for group in groups) * size * page
+    return KvPool(page * size, tuple(groups), False, 1 - used / whole)
+
+
+def _pooled(counts: dict[Spec, int]) -> KvPool:
+    """SGLang's layout: pools in proportion, one token a page."""
+    full = sum(spec.bytes_each / spec.compression * layers for spec, layers in counts.items() if spec.kind == "full")
+    windowed = sum(
+        spec.bytes_each / spec.compression * layers
+        for spec, layers in counts.items()
+        if spec.kind in ("sliding", "chunked")
+    )
+    states = any(spec.kind == "state" for spec in counts)
+    share = full + (SGLANG_SLIDING_SHARE if full else 1.0) * windowed
+    if states and share:
+        share *= 1 + SGLANG_STATE_SHARE
+    elif states:
+        size = sum(spec.bytes_each * layers for spec, layers in counts.items())
+        return KvPool(math.ceil(size), (Group(next(iter(counts)), 1, 1),), False)
+    if not share:
+        return KvPool(1, (), True)
+    return KvPool(math.ceil(share), (Group(Spec("full", share), 1, 1),), True)
+
+
+@lru_cache(maxsize=1024)
+def kv_pool(
+    arch: Architecture,
+    kv: str,
+    ranks: int,
+    pp: int,
+    stage: int,
+    engine: ServingEngine = "vllm",
+    block: int = 16,
+    plain_latent: bool = False,
+) -> KvPool:
+    """The KV pool of one GPU of a pipeline stage. ranks: GPUs that split the KV heads. plain_latent: `cache_specs`."""
+    counts: Counter[Spec] = Counter()
+    known: dict[int, list[Spec]] = {}
+    for index in stage_range(len(arch.layers), pp, stage):
+        layer = arch.layers[index]
+        specs = known.get(id(layer))
+        if specs is None:
+            specs = [spec for cache in layer.caches for spec in cache_specs(cache, kv, ranks, engine, plain_latent)]
+            known[id(layer)] = specs
+        counts.update(specs)
+    return _pooled(counts) if engine == "sglang" else _paged(counts, block)

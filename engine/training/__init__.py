@@ -1,0 +1,1 @@
+"""Training: batch, messages, memory and step time."""

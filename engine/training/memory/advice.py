@@ -1,0 +1,184 @@
+"""What would still fit, and which single change makes a failing plan fit. Everything offered is sized again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+from engine.figures.units import GIB
+from engine.model.architecture import Architecture
+from engine.scenario import Layout, Workload
+from engine.sizing import Memory, Suggestion
+from engine.training.batch import batch_of, context_ranks
+from engine.training.memory.core import Card, Costs, headroom_word, stage_costs
+from engine.training.memory.recipe import PEFT_KINDS, WITHOUT_MASTER, Method, method_of
+
+SEARCH_STEPS = 20
+SEQUENCE_STEP = 256
+MAX_SUGGESTIONS = 6
+MOST_GPUS = 4096
+
+
+def fit(costs: Costs, tokens: float, usable_bytes: int) -> bool:
+    """Whether every stage holds micro-batches of so many tokens."""
+    for cost, held in costs:  # noqa: SIM110 - asked forty times a plan, where a generator would double the time
+        if cost.needs(tokens, held) > usable_bytes:
+            return False
+    return True
+
+
+def _largest(costs: Costs, usable_bytes: int, tokens_each: float, most: int) -> int:
+    """The most units of `tokens_each` tokens that every rank holds, up to `most`.
+
+    Needs grow with the tokens, faster never slower, so a bisection between 0 and a bound finds it.
+    """
+
+    def fits(units: int) -> bool:
+        return fit(costs, units * tokens_each, usable_bytes)
+
+    if most < 1 or not fits(1):
+        return 0
+    low, high = 1, 2
+    while high <= most and fits(high):
+        low, high = high, high * 2
+    high = min(high, most + 1)
+    for _ in range(SEARCH_STEPS):
+        if high - low <= 1:
+            break
+        middle = (low + high) // 2
+        low, high = (middle, high) if fits(middle) else (low, middle)
+    return low
+
+
+def largest_micro_batch(architecture: Architecture, workload: Workload, layout: Layout, card: Card) -> int:
+    """The largest micro-batch that fits at this sequence length; 0 when not even one sequence does."""
+    costs = stage_costs(architecture, workload, layout, card)
+    one = workload.sequence_length / context_ranks(workload, layout.dp)
+    return _largest(costs, card.usable_bytes, one, 1 << SEARCH_STEPS)
+
+
+def longest_sequence(architecture: Architecture, workload: Workload, layout: Layout, card: Card) -> int:
+    """The longest sequence that fits at this micro-batch, tokens, in steps of 256, at most the model's positions."""
+    most = architecture.max_position // SEQUENCE_STEP or 1
+    if workload.flash_attention:
+        costs = stage_costs(architecture, workload, layout, card)
+        each = workload.micro_batch * SEQUENCE_STEP / context_ranks(workload, layout.dp)
+        return _largest(costs, card.usable_bytes, each, most) * SEQUENCE_STEP
+    low, high = 0, most + 1  # scores grow with the square of the length: each length has its own cost
+    while high - low > 1:
+        middle = (low + high) // 2
+        trial = replace(workload, sequence_length=middle * SEQUENCE_STEP)
+        tokens = batch_of(trial, layout.dp).rank_tokens
+        holds = fit(stage_costs(architecture, trial, layout, card), tokens, card.usable_bytes)
+        low, high = (middle, high) if holds else (low, middle)
+    return low * SEQUENCE_STEP
+
+
+_Change = tuple[str, str | int | bool, str]
+"""One key of the workload, what to try there, and what that is in words."""
+
+
+def _changes(workload: Workload, layout: Layout, largest: int, longest: int) -> Iterator[_Change]:
+    """The single changes that a person would try, what costs least in quality and speed first."""
+    peft = workload.kind in PEFT_KINDS
+    if workload.loss != "fused":
+        yield ("loss", "fused", "a fused loss that never holds the logits")
+    if workload.recompute != "full":
+        yield ("recompute", "full", "full recomputation")
+    if layout.dp > 1 and workload.sharding != "zero3":
+        yield ("sharding", "zero3", "sharding weights, gradients and states (ZeRO-3, FSDP)")
+    if workload.sharding != "ddp" and workload.sharding_group == "node":
+        yield ("sharding_group", "all", "sharding over all nodes instead of inside each")
+    if not peft and workload.optimizer not in ("adamw-8bit", "adamw-paged-8bit", "adamw-4bit", "adafactor"):
+        yield ("optimizer", "adamw-8bit", "an 8-bit optimizer without a master copy")
+        yield ("optimizer", "adamw-paged-8bit", "a paged 8-bit optimizer, its states in host memory")
+    if not peft and workload.master_weights and workload.optimizer not in WITHOUT_MASTER:
+        yield ("optimizer", "adamw-bf16", "16-bit weights and states without a master copy")
+    if 0 < largest < workload.micro_batch:
+        yield ("micro_batch", largest, f"a micro-batch of {largest}")
+    if not workload.activation_offload:
+        yield ("activation_offload", True, "checkpoints in host memory")
+    if workload.offload == "none":
+        yield ("offload", "optimizer", "optimizer states in host memory")
+    if workload.offload != "parameters" and layout.dp > 1:
+        yield ("offload", "parameters", "weights, gradients and states in host memory")
+    if peft and workload.lora_rank > 8:
+        rank = workload.lora_rank // 2
+        while rank > 4:
+            yield ("lora_rank", rank, f"rank {rank}")
+            rank //= 2
+    if workload.kind == "lora":
+        yield ("kind", "qlora", "QLoRA: the frozen base in 4 bits")
+    if workload.kind == "full-finetune":
+        yield ("kind", "lora", "LoRA instead of training every weight")
+    if 0 < longest < workload.sequence_length:
+        yield ("sequence_length", longest, f"sequences of {longest:,} tokens")
+
+
+def _needs(costs: Costs, tokens: float) -> tuple[float, float]:
+    """What the fullest rank needs of its card and of the host, bytes."""
+    host = max(cost.host_fixed + cost.host_token * tokens * held for cost, held in costs)
+    return max(cost.needs(tokens, held) for cost, held in costs), host
+
+
+def _more_nodes(architecture: Architecture, workload: Workload, layout: Layout, card: Card) -> Suggestion | None:
+    """How many nodes of this card it takes when nothing else changes but the data-parallel ranks."""
+    if workload.sharding == "ddp" or layout.gpus % card.per_node:
+        return None
+    nodes = layout.gpus // card.per_node
+    for factor in (2, 3, 4, 6, 8, 12, 16, 32, 64):
+        wider = replace(layout, dp=layout.dp * factor)
+        if wider.gpus > MOST_GPUS:
+            return None
+        needs, _ = _needs(stage_costs(architecture, workload, wider, card), batch_of(workload, wider.dp).rank_tokens)
+        if needs <= card.usable_bytes:
+            count = nodes * factor
+            words = f"{count} nodes ({wider.gpus} GPUs): needs {needs / GIB:,.1f} GiB a GPU"
+            return Suggestion((("hardware.nodes", count),), words, f"{count} nodes ({wider.gpus} GPUs)")
+    return None
+
+
+def suggestions(
+    architecture: Architecture,
+    workload: Workload,
+    layout: Layout,
+    card: Card,
+    now: Memory,
+    largest: int,
+    longest: int,
+) -> tuple[Suggestion, ...]:
+    """Single changes that make a plan fit that does not, or give a tight one room; each sized again.
+
+    now: the plan's memory. largest, longest: the micro-batch and the sequence that would still fit.
+    """
+    if now.headroom in ("comfortable", "fits"):
+        return ()
+    found: list[Suggestion] = []
+    method = method_of(workload)
+    for name, value, words in _changes(workload, layout, largest, longest):
+        field = f"workload.{name}"
+        if any(field == earlier.field for earlier in found):
+            continue
+        change: dict[str, Any] = {name: value}
+        if name in Method._fields:
+            costs = stage_costs(architecture, workload, layout, card, method._replace(**change))
+            needs, host = _needs(costs, batch_of(workload, layout.dp).rank_tokens)
+        else:
+            changed = replace(workload, **change)
+            costs = stage_costs(architecture, changed, layout, card)
+            needs, host = _needs(costs, batch_of(changed, layout.dp).rank_tokens)
+        fill = needs / card.usable_bytes
+        if fill > 1.0 or (now.fits and headroom_word(fill) not in ("comfortable", "fits")):
+            continue
+        more = host * min(card.per_node, layout.gpus) - now.host_bytes
+        extra = f", {more / GIB:,.0f} GiB of host RAM a node" if more > GIB else ""
+        effect = f"needs {needs / GIB:,.1f} GiB instead of {now.peak_bytes / GIB:,.1f}{extra}"
+        found.append(Suggestion(((field, value),), f"{words}: {effect}", words))
+        if len(found) == MAX_SUGGESTIONS:
+            break
+    if not now.fits and len(found) < MAX_SUGGESTIONS:
+        nodes = _more_nodes(architecture, workload, layout, card)
+        if nodes is not None:
+            found.append(nodes)
+    return tuple(found)

@@ -1,0 +1,72 @@
+"""`training_memory`: the Memory of a training scenario in one layout."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import lru_cache
+
+from engine.model.architecture import Architecture
+from engine.scenario import Layout, Scenario, Workload
+from engine.sizing import Memory
+from engine.training.memory.advice import largest_micro_batch, longest_sequence, suggestions
+from engine.training.memory.assumptions import lines, rule_note
+from engine.training.memory.core import Card, check, sized, spare_bytes
+from engine.training.memory.recipe import method_of
+
+
+def training_memory(scenario: Scenario, layout: Layout, *, suggest: bool = True) -> Memory:
+    """Memory per GPU of a training scenario in one layout, fullest pipeline stage first, bytes.
+
+    peak_bytes is what a step needs and decides whether it fits; nvidia_smi_bytes is what nvidia-smi will show, with
+    the cache that PyTorch's allocator would give back under pressure. host_bytes: RAM a node needs for what is
+    offloaded. suggest False leaves out the largest micro-batch and sequence, the suggestions and the assumptions:
+    for searches over layouts. Raises ScenarioError for a workload that cannot run.
+    """
+    card = _card(scenario)
+    architecture, workload = scenario.model.architecture, scenario.workload
+    layout = layout if not layout.reason else replace(layout, reason="")
+    if not suggest:
+        return sized(architecture, workload, layout, card)
+    return _advised(architecture, workload, layout, card, scenario.model.name)
+
+
+def detailed_memory(scenario: Scenario, layout: Layout) -> Memory:
+    """`training_memory` without its suggestions, each of which is a plan sized again."""
+    layout = layout if not layout.reason else replace(layout, reason="")
+    return _detailed(scenario.model.architecture, scenario.workload, layout, _card(scenario), scenario.model.name)
+
+
+def training_spare(scenario: Scenario) -> Callable[[Layout], float]:
+    """By layout, the bytes that a step leaves on the fullest GPU, negative when it does not fit: for searches.
+
+    Raises what `training_memory` does.
+    """
+    architecture, workload, card = scenario.model.architecture, scenario.workload, _card(scenario)
+    check(workload)
+    method = method_of(workload)
+    return lambda layout: spare_bytes(architecture, workload, layout, card, method)
+
+
+def _card(scenario: Scenario) -> Card:
+    return Card(scenario.hardware.accelerator.memory_bytes, scenario.hardware.gpus_per_node)
+
+
+@lru_cache(maxsize=2048)
+def _advised(architecture: Architecture, workload: Workload, layout: Layout, card: Card, name: str) -> Memory:
+    memory = _detailed(architecture, workload, layout, card, name)
+    largest, longest = memory.largest_micro_batch, memory.longest_sequence_tokens
+    return replace(memory, suggestions=suggestions(architecture, workload, layout, card, memory, largest, longest))
+
+
+@lru_cache(maxsize=512)
+def _detailed(architecture: Architecture, workload: Workload, layout: Layout, card: Card, name: str) -> Memory:
+    memory = sized(architecture, workload, layout, card)
+    assert memory.training is not None
+    return replace(
+        memory,
+        largest_micro_batch=largest_micro_batch(architecture, workload, layout, card),
+        longest_sequence_tokens=longest_sequence(architecture, workload, layout, card),
+        rule_note=rule_note(architecture, workload, layout, card, memory),
+        training=replace(memory.training, lines=lines(architecture, workload, layout, card, name)),
+    )

@@ -1,0 +1,319 @@
+"""The peak of one rank: resident state plus the worst moment of a step.
+
+A step passes through four moments whose needs do not add up: the loss, the backward of the first layer (all
+activations still kept), the end of the backward (all gradients there), the optimizer step. The peak is the largest.
+
+Activations follow Korthikanti et al. 2022 (Reducing Activation Recomputation in Large Transformer Models) with
+flash attention and gated feed-forwards: a layer keeps multiples of a few widths, and the multiples are fitted
+(engine.calibration.training_memory).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from engine.calibration import training_memory as fitted
+from engine.figures.units import GB
+from engine.scenario import Workload
+from engine.sizing import TrainingPhase
+from engine.training.memory.elements import StageElements
+from engine.training.memory.recipe import Method, Recipe
+
+LOSS, FIRST, LAST, STEP = "the loss", "the first backward layer", "the last backward layer", "the optimizer step"
+SCORE_BYTES = 5.0
+"""Bytes an attention score without flash attention: softmax output, its dropout mask and product (section 4.1)."""
+
+
+@dataclass(frozen=True, slots=True)
+class RankPeak:
+    """The worst moment of one rank of a stage, and what it costs beyond PyTorch's own count, bytes.
+
+    needs_bytes: what must be there for a step to run: the peak, the context and the cache that cannot be returned.
+    shown_bytes: what nvidia-smi shows, the allocator's whole cache included, at most the card while it fits.
+    """
+
+    layers: int
+    phases: tuple[TrainingPhase, ...]
+    worst: TrainingPhase
+    trainable: int
+    allocated_bytes: int
+    reserved_bytes: int
+    needs_bytes: int
+    shown_bytes: int
+    host_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class RankCost:
+    """What one rank of a stage holds: fixed bytes, and bytes for each token of its micro-batch.
+
+    early: gradients that are there from the start of a micro-batch. buffers: gathered ends, buckets. fixed and
+    working: of the backward of one layer. kept: activations of all layers. lingering: what outlives its layer.
+    """
+
+    layers: int
+    trainable: int
+    last: bool
+    weights: float
+    gradients: float
+    early: float
+    states: float
+    temporary: float
+    buffers: float
+    fixed: float
+    working: float
+    kept: float
+    lingering: float
+    loss: float
+    host_fixed: float
+    host_token: float
+    offloads_kept: bool
+    context: float
+    cache_share: float
+    overlap_share: float
+
+    def moments(self, tokens: float, held: int) -> list[tuple[str, float, float]]:
+        """(moment, gradients, everything that a step allocates and frees), holding so many micro-batches at once."""
+        kept = self.kept * tokens * (1 if self.offloads_kept else held)
+        backward = self.fixed + self.working * tokens
+        listed = [
+            (FIRST, self.early, kept + self.lingering * tokens * held + backward),
+            (LAST, self.gradients, backward),
+            (STEP, self.gradients, self.temporary),
+        ]
+        if self.last:
+            listed.insert(0, (LOSS, self.early, kept + self.loss * tokens))
+        return listed
+
+    def needs(self, tokens: float, held: int) -> float:
+        """Bytes that must be there for micro-batches of so many tokens, so many of them held at once."""
+        gradients = step = 0.0
+        for _, early, passing in self.moments(tokens, held):
+            if early + passing > gradients + step:
+                gradients, step = early, passing
+        allocated = self.weights + self.states + self.buffers + gradients + step
+        return allocated + self.context + fitted.STUCK_SHARE * self.cache_share * step
+
+    def peak(self, tokens: float, held: int, usable_bytes: int) -> RankPeak:
+        """The same with its parts, and what PyTorch and nvidia-smi will show on a card of that size."""
+        weights, states = round(self.weights), round(self.states)
+        phases = tuple(
+            TrainingPhase(name, weights, round(gradient), states, round(step + self.buffers))
+            for name, gradient, step in self.moments(tokens, held)
+        )
+        worst = max(phases, key=lambda phase: phase.allocated_bytes)
+        allocated = worst.allocated_bytes
+        step_bytes = worst.activation_bytes - self.buffers
+        cache = self.cache_share * step_bytes + self.overlap_share * min(self.loss, self.working) * tokens
+        needs = round(allocated + self.context + fitted.STUCK_SHARE * self.cache_share * step_bytes)
+        room = max(needs, usable_bytes) - self.context  # under pressure the allocator gives its cache back
+        reserved = round(max(allocated, min(allocated + cache, room)))
+        return RankPeak(
+            layers=self.layers,
+            phases=phases,
+            worst=worst,
+            trainable=self.trainable,
+            allocated_bytes=allocated,
+            reserved_bytes=reserved,
+            needs_bytes=needs,
+            shown_bytes=round(reserved + self.context),
+            host_bytes=round(self.host_fixed + self.host_token * tokens * held),
+        )
+
+
+def logit_bytes(workload: Workload | Method) -> float:
+    """Bytes a logit at the loss under the workload's implementation."""
+    match workload.loss:
+        case "eager":
+            return fitted.LOGIT_EAGER
+        case "eager-16bit":
+            return fitted.LOGIT_EAGER_16BIT
+        case "compiled":
+            return fitted.LOGIT_COMPILED_WHOLE if workload.compile else fitted.LOGIT_COMPILED
+        case "chunked":
+            return fitted.LOGIT_CHUNKED
+        case "fused":
+            return fitted.LOGIT_FUSED
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What of the layout and the model a rank's cost depends on beside its stage.
+
+    score_tokens: length of the sequences whose attention scores are kept; 0 with flash attention, which keeps none.
+    """
+
+    hidden: int
+    vocab: int
+    adapter_elements: int
+    adapter_inputs: int
+    tp: int
+    pp: int
+    ep: int
+    ranks: int
+    score_tokens: int
+
+
+@dataclass(slots=True)
+class _State:
+    """Resident bytes while they are worked out."""
+
+    trainable: int
+    weights: float
+    gradients: float
+    states: float
+    temporary: float
+    host: float
+
+
+def _state(stage: StageElements, recipe: Recipe, workload: Method, shape: Shape) -> _State:
+    """Weights, gradients and optimizer states of a rank, and what offload moves to the host."""
+
+    def share(elements: float, experts: float, ranks: int) -> float:
+        """Elements of this rank when `ranks` data-parallel ranks split them; whole experts already are spread."""
+        if ranks == 1 or shape.ep == 1:
+            return elements / ranks
+        return (elements - experts) / ranks + experts / max(1.0, ranks * shape.tp / shape.ep)
+
+    experts = stage.expert
+    if recipe.peft:
+        copies = stage.ends if workload.trainable_embeddings else 0  # trained 16-bit copies beside the frozen ends
+        adapters = shape.adapter_elements
+        base = share(stage.linear, experts, recipe.weight_shard) * recipe.frozen_linear
+        loose = (stage.ends + stage.other + stage.towers) * recipe.residual  # upcast together with the residual stream
+        state = _State(
+            trainable=adapters + copies,
+            weights=base + (loose + adapters * recipe.weight + copies * 2.0) / recipe.weight_shard,
+            gradients=(adapters * recipe.gradient + copies * 2.0) / recipe.gradient_shard,
+            states=(adapters * recipe.state + copies * recipe.state_16bit) / recipe.state_shard,
+            temporary=(adapters + copies * 0.5) * recipe.step_temporary / recipe.state_shard,
+            host=0.0,
+        )
+    else:
+        stepped = share(stage.all, experts, recipe.state_shard)
+        matrices = share(stage.linear, experts, recipe.state_shard)
+        state = _State(
+            trainable=stage.all,
+            weights=share(stage.all, experts, recipe.weight_shard) * recipe.weight,
+            gradients=share(stage.all, experts, recipe.gradient_shard) * recipe.gradient,
+            states=stepped * recipe.state - matrices * recipe.state_matrix_saving,
+            temporary=stepped * recipe.step_temporary,
+            host=0.0,
+        )
+    state.host = state.trainable * recipe.host_state / recipe.state_shard
+    if workload.optimizer_in_backward:
+        state.gradients = 0.0
+    if workload.offload != "none":
+        state.host += state.states
+        state.states = state.temporary = 0.0
+    if workload.offload == "parameters":
+        state.host += state.weights + state.gradients
+        state.weights = state.gradients = 0.0
+    return state
+
+
+def _saved(hidden: float, qkv: float, attention: float, up: float, element: float, trained: bool) -> float:
+    """Bytes a token that layers of these widths keep for their backward.
+
+    trained: a weight that learns needs the input of its product again: both norms' outputs and the inner product of
+    the feed-forward. A frozen one does not.
+    """
+    widths = fitted.SAVED_HIDDEN * hidden + fitted.SAVED_QKV * qkv + attention + fitted.SAVED_MLP * up
+    if trained:
+        widths += 2.0 * hidden + 0.5 * up
+    return element * widths
+
+
+def rank_cost(stage: StageElements, recipe: Recipe, workload: Method, shape: Shape) -> RankCost:
+    """The cost of one rank of one stage."""
+    layer = stage.biggest
+    state = _state(stage, recipe, workload, shape)
+    base_bytes = recipe.frozen_linear if recipe.quantized else 2.0
+
+    # copies made while a step runs
+    buffers = recipe.bucket_bytes
+    if recipe.bucket_gradients:
+        buffers += state.trainable * recipe.gradient
+    layer_copy = layer_gradient = 0.0
+    early = state.gradients if recipe.keeps_gradients or shape.pp > 1 else 0.0
+    if recipe.gathers or workload.offload == "parameters":
+        buffers += stage.ends * 2.0
+        if shape.pp == 1 or not recipe.gathers:
+            layer_copy = layer.linear * base_bytes + layer.other * 2.0
+            layer_gradient = 0.0 if recipe.peft else layer.all * 2.0
+        else:  # a pipeline keeps its layers gathered and its gradients whole until the last micro-batch
+            buffers += stage.linear * base_bytes + stage.other * 2.0
+            if not recipe.peft:
+                state.gradients = early = state.trainable * recipe.gradient
+    if (
+        workload.optimizer_in_backward and not recipe.peft
+    ):  # one gradient at a time, the largest is a layer's or an end's
+        layer_gradient = max(layer.all, stage.embedding, stage.head) * 2.0
+    unpacked = 0.0
+    if recipe.quantized:
+        unpacked = layer.largest_matrix * (fitted.GPTQ_UNPACK if recipe.unpacks else 2.0)
+
+    # activations, bytes a token; sequence parallelism shards the hidden size that tensor parallelism does not
+    hidden = shape.hidden / shape.tp
+    wide = stage.widest
+    element = 2.0 * (fitted.RESIDUAL_FP32 if recipe.residual > 2.0 else 1.0)
+    unfused = fitted.UNFUSED_HIDDEN if workload.software != "tuned" else 0.0
+    turn = wide.up_width if workload.software == "tuned" else wide.expert_up_width  # one grouped product, or a loop
+    trained = not recipe.peft
+    saved = _saved(hidden, wide.qkv_width, wide.attention_width, wide.up_width, element, trained)
+    working = element * ((fitted.BACKWARD_HIDDEN + unfused) * hidden + fitted.BACKWARD_MLP * turn)
+    saved += element * wide.routed_copies * hidden
+    if not workload.flash_attention:
+        saved += SCORE_BYTES * wide.score_heads * shape.score_tokens
+    if shape.tp > 1:
+        working += element * fitted.GATHERED_HIDDEN * shape.hidden
+    checkpoint = recipe.residual * hidden * stage.layers
+    if workload.recompute == "full":
+        kept, backward = checkpoint, saved + working
+    elif workload.recompute == "selective":
+        # attention and every second projection keep their products, the rest is computed again
+        kept = checkpoint + 2.0 * stage.attention_width + stage.qkv_width + stage.up_width
+        kept += 2.0 * hidden * stage.layers
+        products = 2.0 * wide.attention_width + wide.qkv_width + wide.up_width + 2.0 * hidden
+        backward = max(0.0, saved - products) + working
+    else:
+        kept = _saved(hidden * stage.layers, stage.qkv_width, stage.attention_width, stage.up_width, element, trained)
+        kept += element * stage.routed_copies * hidden
+        if not workload.flash_attention:
+            kept += SCORE_BYTES * stage.score_heads * shape.score_tokens
+        if recipe.keeps_quantized_inputs:
+            inputs = 2.0 * hidden * stage.layers + stage.attention_width + 0.5 * stage.up_width
+            kept += fitted.QUANTIZED_INPUT * inputs
+        if recipe.peft:
+            kept += fitted.ADAPTER_INPUT * shape.adapter_inputs * stage.layers
+        backward = working
+    host_token = 0.0
+    if workload.activation_offload:
+        host_token, kept = kept, 2.0 * checkpoint / stage.layers
+    loss = 0.0
+    if stage.last:
+        loss = shape.vocab / shape.tp * logit_bytes(workload) + 2.0 * fitted.LOSS_HIDDEN * hidden
+        if shape.tp > 1:
+            loss += 4.0 * shape.hidden  # the head reads whole hidden states and returns their gradient
+    return RankCost(
+        layers=stage.layers,
+        trainable=state.trainable,
+        last=stage.last,
+        weights=state.weights,
+        gradients=state.gradients,
+        early=early,
+        states=state.states,
+        temporary=state.temporary,
+        buffers=buffers,
+        fixed=layer_copy + layer_gradient + unpacked,
+        working=backward,
+        kept=kept,
+        lingering=recipe.lingering * hidden * stage.layers,
+        loss=loss,
+        host_fixed=state.host,
+        host_token=host_token,
+        offloads_kept=workload.activation_offload,
+        context=GB * (fitted.CONTEXT_GB + (fitted.COMMUNICATORS_GB if shape.ranks > 1 else 0.0)),
+        cache_share=fitted.CACHE_SHARE_GATHERED if recipe.gathers else fitted.CACHE_SHARE,
+        overlap_share=0.0 if recipe.gathers else fitted.CACHE_OTHER_PHASE,
+    )

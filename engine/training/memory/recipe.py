@@ -1,0 +1,196 @@
+"""How many bytes each element costs under a method, optimizer, precision and framework; nothing model-specific.
+
+Sources: ZeRO (Rajbhandari et al. 2020, section 3.1: 2 + 2 + 12 bytes of mixed-precision Adam); Megatron-LM
+docs/source/api-guide/dist_optimizer.md (18 bytes with fp32 gradients, 6 + 12/d with the distributed optimizer);
+PyTorch FSDP `MixedPrecision` (fp32 shards, 16-bit gathered layers) and DDP `gradient_as_bucket_view` (its buckets
+are a second copy of the gradients); bitsandbytes 8-bit optimizers (Dettmers et al. 2022: one byte a state and an
+fp32 scale for 256 of them); QLoRA (Dettmers et al. 2023: NF4 with one fp32 scale for 64 weights, 0.127 bits a
+weight after double quantization); PEFT (adapters in fp32 unless told otherwise).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from operator import attrgetter
+from typing import Final, NamedTuple
+
+from engine.calibration import training_memory as fitted
+from engine.figures.units import GB
+from engine.scenario import (
+    BaseFormat,
+    Kind,
+    LoraTargets,
+    Loss,
+    Offload,
+    Optimizer,
+    Precision,
+    Recompute,
+    Sharding,
+    ShardingGroup,
+    Software,
+    TrainingFramework,
+    Workload,
+)
+
+BASE_BITS: Final = {"nf4": 4.5, "nf4-double": 4.127, "gptq": 4.156, "int8": 8.0}
+PEFT_KINDS: Final = frozenset({"lora", "qlora"})
+# Optimizer states, bytes a trained element, with fp32 states where the optimizer has a choice. Momentum for SGD.
+STATE_BYTES: Final = {
+    "adamw": 8.0,
+    "adamw-bf16": 4.0,
+    "adamw-8bit": 2.0 + 8.0 / 256.0,
+    "adamw-4bit": 1.0 + 8.0 / 128.0,
+    "adamw-paged-8bit": 0.0,
+    "adamw-paged": 0.0,
+    "adafactor": 0.02,
+    "sgd": 4.0,
+    "muon": 8.0,
+}
+# What Muon saves on matrices: one momentum instead of AdamW's two states, which embeddings and norms keep.
+MUON_MATRIX_SAVING: Final = 4.0
+PAGED_STATE_BYTES: Final = {"adamw-paged-8bit": STATE_BYTES["adamw-8bit"], "adamw-paged": 8.0}
+# Optimizers that people take to do without an fp32 master copy.
+WITHOUT_MASTER: Final = frozenset(
+    {"adamw-bf16", "adamw-8bit", "adamw-paged-8bit", "adamw-paged", "adamw-4bit", "adafactor"}
+)
+
+
+class Method(NamedTuple):
+    """What of a training workload decides the bytes of an element and of a token, under the workload's own names.
+
+    Lengths, durations and targets do not: plans that differ in those alone share their costs.
+    """
+
+    kind: Kind
+    optimizer: Optimizer
+    optimizer_fused: bool
+    optimizer_in_backward: bool
+    master_weights: bool
+    recompute: Recompute
+    sharding: Sharding
+    sharding_group: ShardingGroup
+    framework: TrainingFramework
+    lora_rank: int
+    lora_targets: LoraTargets
+    trainable_embeddings: bool
+    base_format: BaseFormat
+    loss: Loss
+    offload: Offload
+    software: Software
+    lora_precision: Precision
+    gradient_precision: Precision
+    residual_precision: Precision
+    flash_attention: bool
+    compile: bool
+    activation_offload: bool
+
+
+_method = attrgetter(*Method._fields)
+
+
+def method_of(workload: Workload) -> Method:
+    """The method of a training workload."""
+    return Method._make(_method(workload))
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """Bytes an element, before sharding, and over how many ranks each kind of state is sharded.
+
+    weight, gradient, state: of a trained element (under PEFT, of an adapter's). frozen_linear: of the frozen
+    projections. unpacks: AutoGPTQ without its Triton kernels unpacks whole matrices. keeps_quantized_inputs:
+    bitsandbytes before its pull request 1270 (July 2024) kept the input of each 4-bit product. state_16bit: of a
+    trained copy of the embeddings. residual: the residual stream. lingering: hidden states that FSDP1 keeps of each
+    layer until the backward of a model with frozen weights is over.
+    """
+
+    peft: bool
+    quantized: bool
+    unpacks: bool
+    keeps_quantized_inputs: bool
+    frozen_linear: float
+    weight: float
+    gradient: float
+    state: float
+    state_16bit: float
+    state_matrix_saving: float
+    host_state: float
+    step_temporary: float
+    residual: float
+    lingering: float
+    weight_shard: int
+    gradient_shard: int
+    state_shard: int
+    gathers: bool
+    keeps_gradients: bool
+    bucket_gradients: bool
+    bucket_bytes: float
+
+    @property
+    def bytes_per_parameter(self) -> float:
+        """Weights, gradients and states of one trained element."""
+        return self.weight + self.gradient + self.state
+
+
+def _trained_bytes(workload: Method, zero: int, single: bool) -> tuple[float, float, float]:
+    """(weight, gradient, state) of a fully trained element."""
+    optimizer = workload.optimizer
+    state = STATE_BYTES[optimizer]
+    if not workload.master_weights or optimizer in WITHOUT_MASTER:
+        return 2.0, 2.0, state
+    if workload.framework == "megatron":
+        return 2.0, 4.0, state + 4.0
+    if workload.framework in ("fsdp1", "fsdp2") and (single or zero in (0, 3)):
+        return 4.0, 4.0, state
+    return 2.0, 2.0, state + 4.0
+
+
+@lru_cache(maxsize=1024)
+def recipe(workload: Method, dp: int, shards: int, accumulates: bool) -> Recipe:
+    """The recipe of a training workload over `dp` data-parallel ranks, `shards` of which ZeRO shards over."""
+    peft = workload.kind in PEFT_KINDS
+    quantized = workload.kind == "qlora"
+    zero = {"ddp": 0, "zero1": 1, "zero2": 2, "zero3": 3}[workload.sharding] if shards > 1 else 0
+    deepspeed = workload.framework == "deepspeed"
+    optimizer = workload.optimizer
+    if peft:
+        weight = 2.0 if workload.lora_precision == "bf16" else 4.0
+        if workload.lora_precision == "auto" and workload.framework == "megatron":
+            weight = 2.0
+        gradient = weight
+        state = STATE_BYTES[optimizer]
+        if optimizer == "adamw" and weight == 2.0:
+            state = 4.0  # torch keeps the states in the parameter's type
+    else:
+        weight, gradient, state = _trained_bytes(workload, zero, dp == 1)
+    if workload.gradient_precision == "bf16":
+        gradient = 2.0
+    elif workload.gradient_precision == "fp32":
+        gradient = 6.0 if deepspeed and not peft else 4.0  # DeepSpeed sums 16-bit gradients in fp32 beside them
+    temporary = 0.0
+    if not workload.optimizer_fused and optimizer in ("adamw", "adamw-bf16"):
+        temporary = weight
+    return Recipe(
+        peft=peft,
+        quantized=quantized,
+        unpacks=quantized and workload.base_format == "gptq" and workload.software == "eager",
+        keeps_quantized_inputs=quantized and workload.software == "eager",
+        frozen_linear=BASE_BITS[workload.base_format] / 8.0 if quantized else 2.0,
+        weight=weight,
+        gradient=gradient,
+        state=state,
+        state_16bit=min(state, 4.0),
+        state_matrix_saving=MUON_MATRIX_SAVING if optimizer == "muon" else 0.0,
+        host_state=PAGED_STATE_BYTES.get(optimizer, 0.0),
+        step_temporary=temporary,
+        residual=4.0 if workload.residual_precision == "fp32" else 2.0,
+        lingering=2.0 if peft and workload.framework == "fsdp1" and zero == 3 else 0.0,
+        weight_shard=shards if zero == 3 else 1,
+        gradient_shard=shards if zero >= 2 else 1,
+        state_shard=shards if zero >= 1 else 1,
+        gathers=zero == 3,
+        keeps_gradients=accumulates or workload.framework in ("deepspeed", "megatron"),
+        bucket_gradients=zero == 0 and dp > 1 and not deepspeed and workload.framework != "megatron",
+        bucket_bytes=fitted.DEEPSPEED_BUCKETS_GB * GB if deepspeed else 0.0,
+    )

@@ -1,0 +1,208 @@
+"""The lists: models, accelerators, links, platforms, and the command palette."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import TYPE_CHECKING
+
+from catalog import Catalog, CatalogError, ModelEntry
+from engine.parts.hardware import Accelerator, Link, Platform
+from tui.app import actions, theme
+from tui.app.screens.dialog import Column, Item, ListDialog
+from tui.files import fields
+from tui.files.fields import Field
+from tui.pages.contents import PAGES
+from tui.pages.words import count, digits
+
+if TYPE_CHECKING:
+    from tui.app.base import SizeupBase
+
+PAUSE_S = 0.02
+
+
+def picker_for(app: SizeupBase, field: Field, seed: str = "") -> ListDialog:
+    """The list of a picker field."""
+    scenario = app.store.scenario
+    current = fields.current(scenario, field)
+    facts = app.catalog.facts
+    if field.key == "model.id":
+        columns, items = _models(app.catalog.models)
+        heading = "Model"
+    elif field.key == "hardware.accelerator":
+        columns, items = _accelerators(facts.accelerators)
+        heading = "GPU"
+    elif field.key == "hardware.second_accelerator":
+        columns, items = _accelerators(facts.accelerators)
+        items.insert(0, Item(fields.UNSET, ("none", "one kind of card", "", "", "", "", "", ""), "none one"))
+        heading = "Second GPU in the same node"
+    elif field.key == "hardware.platform":
+        columns, items = _platforms(facts.platforms)
+        items.insert(0, Item(fields.UNSET, ("any", "no particular server", "", "", ""), "any none"))
+        heading = "Platform: sets GPU, count and links"
+    else:
+        scope = "intra-node" if field.key == "hardware.intra_link" else "inter-node"
+        columns, items = _links([link for link in facts.links if link.scope == scope])
+        heading = field.label
+    return ListDialog(f"{heading}: type to filter", columns, items, seed=seed, current=current)
+
+
+def _own(origin: str) -> str:
+    return " (yours)" if origin == "user" else ""
+
+
+async def warm(catalog: Catalog) -> None:
+    """Count every model of the catalog a little at a time, so that their list opens at once."""
+    for entry in catalog.models:
+        with contextlib.suppress(CatalogError):  # the list says which cannot be read
+            _counted(entry)
+        await asyncio.sleep(PAUSE_S)
+
+
+def _counted(entry: ModelEntry) -> tuple[int, int, int]:
+    """Parameters, active ones, and KV bytes a token at 16 bits. Raises CatalogError."""
+    from engine.model.kv_cache import cache_profile
+    from engine.model.parameters import count_parameters
+
+    counts = count_parameters(entry.architecture)
+    return counts.total, counts.active, cache_profile(entry.architecture).kv_bytes_per_token_bf16
+
+
+def _models(entries: tuple[ModelEntry, ...]) -> tuple[tuple[Column, ...], list[Item]]:
+    columns = (
+        Column("id", limit=34),
+        Column("family", from_width=84),
+        Column("params", right=True),
+        Column("active", right=True),
+        Column("KV/token", right=True),
+        Column("context", right=True),
+        Column("published", from_width=70),
+    )
+    items: list[Item] = []
+    for entry in entries:
+        try:
+            total, active_count, kv = _counted(entry)
+            architecture = entry.architecture
+        except CatalogError:
+            figures = ("?", "?", "?", "?", "cannot be read")
+        else:
+            active = count(active_count) if active_count < 0.95 * total else ""
+            figures = (
+                count(total),
+                active,
+                f"{kv / 1024:,.0f} KiB",
+                count(architecture.max_position),
+                architecture.checkpoint_format,
+            )
+        cells = (entry.id + _own(entry.origin), entry.family, *figures)
+        items.append(Item(entry.id, cells, f"{entry.id} {entry.name} {entry.family} {figures[0]}"))
+    return columns, items
+
+
+def _accelerators(entries: tuple[Accelerator, ...]) -> tuple[tuple[Column, ...], list[Item]]:
+    columns = (
+        Column("id", limit=30),
+        Column("name", from_width=100, limit=32),
+        Column("GiB", right=True),
+        Column("GB/s", right=True),
+        Column("BF16 TF/s", right=True),
+        Column("FP8", right=True),
+        Column("FP4", right=True, from_width=84),
+        Column("W", right=True, from_width=70),
+    )
+
+    def figure(value: float | None) -> str:
+        return "" if value is None else f"{value:,.0f}"
+
+    items = [
+        Item(
+            card.id,
+            (
+                card.id + _own(card.origin),
+                card.name,
+                f"{card.memory_bytes / 2**30:,.0f}",
+                figure(card.bandwidth_gb_s),
+                figure(card.tflops_bf16_dense),
+                figure(card.tflops_fp8_dense if card.supports_fp8 else None),
+                figure(card.tflops_fp4_dense if card.supports_fp4 else None),
+                figure(card.tdp_w),
+            ),
+            f"{card.id} {card.name} {card.vendor} {card.architecture} {card.memory_gb_marketed:.0f}gb",
+        )
+        for card in entries
+    ]
+    return columns, items
+
+
+def _links(entries: list[Link]) -> tuple[tuple[Column, ...], list[Item]]:
+    columns = (
+        Column("id", limit=26),
+        Column("name", from_width=80, limit=40),
+        Column("GB/s one way", right=True),
+        Column("measured", right=True),
+        Column("latency", right=True),
+        Column("GPUs", right=True, from_width=70),
+    )
+    items = [
+        Item(
+            link.id,
+            (
+                link.id + _own(link.origin),
+                link.name,
+                digits(link.peak_gb_s_unidir),
+                "" if link.achieved_gb_s_unidir is None else digits(link.achieved_gb_s_unidir),
+                "" if link.latency_us is None else f"{digits(link.latency_us, 2)} µs",
+                "" if link.max_gpus is None else str(link.max_gpus),
+            ),
+            f"{link.id} {link.name} {link.family}",
+        )
+        for link in entries
+    ]
+    return columns, items
+
+
+def _platforms(entries: tuple[Platform, ...]) -> tuple[tuple[Column, ...], list[Item]]:
+    columns = (
+        Column("id", limit=34),
+        Column("name", from_width=90, limit=36),
+        Column("GPUs", right=True),
+        Column("GPU", limit=24),
+        Column("kind", from_width=84, limit=12),
+    )
+    items = [
+        Item(
+            platform.id,
+            (
+                platform.id + _own(platform.origin),
+                platform.name,
+                str(platform.gpus),
+                platform.accelerator,
+                platform.kind,
+            ),
+            f"{platform.id} {platform.name} {platform.provider} {platform.accelerator}",
+        )
+        for platform in entries
+    ]
+    return columns, items
+
+
+def palette(app: SizeupBase) -> ListDialog:
+    """Every command, page, field and theme by its words."""
+    columns = (Column("do", limit=60), Column("key", limit=16))
+    items = [
+        Item(command.id, (command.help, actions.keys_words(command)), f"{command.label} {command.help}")
+        for command in actions.COMMANDS
+        if command.palette
+    ]
+    items += [
+        Item(f"page:{name}", (f"Show the {name} page", str(number % 10)), f"page {name}")
+        for number, name in enumerate(PAGES, 1)
+    ]
+    items += [
+        Item(f"field:{field.key}", (f"Go to {field.label}: {field.section.lower()}", ""), f"go to {field.label}")
+        for field in fields.shown(app.store.scenario)
+    ]
+    items += [
+        Item(f"theme:{name}", (f"Theme: {words}", ""), f"theme colours {words}") for name, words in theme.WORDS.items()
+    ]
+    return ListDialog("Commands: type to filter", columns, items, prompt="Find", large=False)

@@ -1,0 +1,424 @@
+"""The inputs: every field of the scenario as one line, edited in place."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from textual import events
+from textual.message import Message
+
+from tui.app.widgets.canvas import Canvas
+from tui.app.widgets.edit import LineEdit
+from tui.files import fields
+from tui.files.fields import Field, InvalidEntry
+from tui.pages.doc import BLANK, Line, Span, heading, line, paragraphs, shorten, wrap
+
+LABEL = 15
+
+
+class Form(Canvas, can_focus=True):
+    """All fields in one column. Tab walks them; typing edits at once; up and down step.
+
+    Posts `Changed` with a value that the field accepts, `Rejected` with text that it does not, and `PickerWanted`
+    when a list is to be opened.
+    """
+
+    class Changed(Message):
+        """A field has a new value."""
+
+        def __init__(self, field: Field, value: object, typed: bool) -> None:
+            super().__init__()
+            self.field, self.value, self.typed = field, value, typed
+
+    class Rejected(Message):
+        """A field was given text that it cannot take."""
+
+        def __init__(self, field: Field, text: str, reason: str) -> None:
+            super().__init__()
+            self.field, self.text, self.reason = field, text, reason
+
+    class Reverted(Message):
+        """Rejected text of a field was given up."""
+
+        def __init__(self, field: Field) -> None:
+            super().__init__()
+            self.field = field
+
+    class PickerWanted(Message):
+        """The list of a field is to be opened; `seed` starts its filter."""
+
+        def __init__(self, field: Field, seed: str = "") -> None:
+            super().__init__()
+            self.field, self.seed = field, seed
+
+    class Moved(Message):
+        """Another field is current."""
+
+    class Left(Message):
+        """Tab went past the last field, or shift+tab before the first."""
+
+        def __init__(self, forward: bool) -> None:
+            super().__init__()
+            self.forward = forward
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self.key = fields.FIELDS[0].key
+        self.edit: LineEdit | None = None
+        self.on_the_way = 0
+        """Typed texts that the store has not had yet: keys that come in one go are ahead of it."""
+        self._rows: dict[str, int] = {}
+
+    # --- state
+
+    @property
+    def fields(self) -> list[Field]:
+        """The fields that apply now."""
+        return fields.shown(self.sizeup.store.scenario)
+
+    @property
+    def field(self) -> Field:
+        """The current field."""
+        found = self.fields
+        return next((field for field in found if field.key == self.key), found[0])
+
+    def go_to(self, key: str) -> None:
+        """Make a field current."""
+        if key not in {field.key for field in self.fields}:
+            return
+        self._finish()
+        self.key = key
+        self.sizeup.store.seal()
+        self.update_lines()
+        self._show_row()
+        self.post_message(self.Moved())
+
+    def _show_row(self) -> None:
+        row = self._rows.get(self.key)
+        if row is not None:
+            below = len(wrap(self.reason(self.field), self.inner_width - 6))
+            self.keep_in_view(row + max(1, below))
+            self.keep_in_view(0 if self.fields[0].key == self.key else max(0, row - 1))
+
+    def step_to(self, forward: bool) -> None:
+        """The next or previous field; past the ends `Left` is posted."""
+        keys = [field.key for field in self.fields]
+        at = keys.index(self.field.key) + (1 if forward else -1)
+        if 0 <= at < len(keys):
+            self.go_to(keys[at])
+        else:
+            self._finish()
+            self.update_lines()
+            self.post_message(self.Left(forward))
+
+    def section(self, forward: bool) -> None:
+        """The first field of the next or previous section."""
+        found = self.fields
+        names = list(dict.fromkeys(field.section for field in found))
+        at = names.index(self.field.section) + (1 if forward else -1)
+        name = names[max(0, min(len(names) - 1, at))]
+        self.go_to(next(field.key for field in found if field.section == name))
+
+    def _finish(self) -> None:
+        """Stop typing; text that was refused stays with its message."""
+        self.edit = None
+
+    def refill(self) -> None:
+        """Show the store's scenario again: after undo, open, or a list."""
+        if self.edit is not None and not self.on_the_way and self.key not in self.sizeup.store.rejected:
+            try:
+                typed = fields.parse(self.field, self.edit.text)
+            except InvalidEntry:
+                typed = None
+            if typed != fields.current(self.sizeup.store.scenario, self.field):
+                self.edit = None
+        self.update_lines()
+        if self.has_focus:
+            self._show_row()
+
+    # --- keys
+
+    def on_key(self, event: events.Key) -> None:
+        """Edit the current field, or move between fields."""
+        self.screen.post_message(Canvas.Struck())
+        if self._handle(event):
+            event.stop()
+            event.prevent_default()
+
+    def _handle(self, event: events.Key) -> bool:
+        key, field = event.key, self.field
+        if key in ("tab", "shift+tab"):
+            self.step_to(key == "tab")
+        elif key in ("pagedown", "pageup"):
+            self.section(key == "pagedown")
+        elif key in ("up", "down"):
+            self._up_down(field, key == "up")
+        elif key == "enter":
+            if field.kind == "id":
+                self.post_message(self.PickerWanted(field))
+            else:
+                self.step_to(True)
+        elif key == "escape":
+            return self._revert(field)
+        elif key == "ctrl+r":
+            self.reset_field()
+        elif field.kind == "id":
+            return self._picker_key(event, field)
+        elif field.kind == "choice":
+            return self._choice_key(event, field)
+        else:
+            return self._text_key(event, field)
+        return True
+
+    def _up_down(self, field: Field, up: bool) -> None:
+        if field.kind == "id":
+            self.post_message(self.PickerWanted(field))
+        elif field.kind == "text":
+            self.step_to(not up)
+        else:
+            self.step(field, up)
+
+    def _picker_key(self, event: events.Key, field: Field) -> bool:
+        if event.key == "space":
+            self.post_message(self.PickerWanted(field))
+            return True
+        if event.key in ("delete", "backspace") and field.optional:
+            self.post_message(self.Changed(field, None, False))
+            return True
+        if event.character and event.character.isalnum():
+            self.post_message(self.PickerWanted(field, event.character))
+            return True
+        return False
+
+    def _choice_key(self, event: events.Key, field: Field) -> bool:
+        if event.key in ("left", "right", "space"):
+            self.step(field, event.key == "left")
+            return True
+        letter = (event.character or "").casefold()
+        if not letter.isalnum():
+            return False
+        values = [value for value, _ in field.choices]
+        now = fields.current(self.sizeup.store.scenario, field)
+        start = values.index(now) + 1 if now in values else 0
+        order = field.choices[start:] + field.choices[:start]
+        for value, label in order:
+            if label.casefold().startswith(letter):
+                self.post_message(self.Changed(field, value, False))
+                break
+        return True
+
+    def _text_key(self, event: events.Key, field: Field) -> bool:
+        char = event.character
+        printable = bool(char) and event.is_printable and event.key not in ("tab", "enter")
+        if field.kind == "number" and char in ("?",):
+            return False
+        edit = self.edit or LineEdit.of(self._typed_text(field), fresh=True)
+        if edit.key(event.key):
+            pass
+        elif printable and char:
+            edit.insert(char)
+        else:
+            return False
+        self.edit = edit
+        self._typed(field)
+        return True
+
+    def on_paste(self, event: events.Paste) -> None:
+        """Paste into the current field."""
+        event.stop()
+        field = self.field
+        if field.kind == "id":
+            self.post_message(self.PickerWanted(field, event.text.strip()[:60]))
+        elif field.kind != "choice":
+            self.edit = self.edit or LineEdit.of(self._typed_text(field), fresh=True)
+            self.edit.insert(event.text)
+            self._typed(field)
+
+    def _typed_text(self, field: Field) -> str:
+        rejected = self.sizeup.store.rejected.get(field.key)
+        if rejected:
+            return rejected[0]
+        text = fields.text_of(self.sizeup.store.scenario, field)
+        return "" if field.optional and text == field.empty else text
+
+    def _typed(self, field: Field) -> None:
+        assert self.edit is not None
+        self.on_the_way += 1
+        try:
+            value = fields.parse(field, self.edit.text)
+        except InvalidEntry as error:
+            self.post_message(self.Rejected(field, self.edit.text, str(error)))
+        else:
+            self.post_message(self.Changed(field, value, True))
+        self.update_lines()
+
+    def _revert(self, field: Field) -> bool:
+        typing, refused = self.edit is not None, field.key in self.sizeup.store.rejected
+        self.edit = None
+        if refused:
+            self.post_message(self.Reverted(field))
+        if typing:
+            self.update_lines()
+        return typing or refused
+
+    def step(self, field: Field, up: bool) -> None:
+        """One sensible step up or down."""
+        self.edit = None
+        store = self.sizeup.store
+        value = fields.stepped(store.scenario, store.sizing, field, up)
+        self.post_message(self.Changed(field, value, False))
+
+    def reset_field(self) -> None:
+        """Back to the default."""
+        field = self.field
+        default = field.default()
+        if default != fields.UNSET:
+            self.edit = None
+            self.post_message(self.Changed(field, default, False))
+
+    # --- mouse
+
+    def on_click(self, event: events.Click) -> None:
+        """Click a field to make it current; click it again, or its arrow, to open or step it."""
+        offset = event.get_content_offset(self)
+        if offset is None:
+            return
+        at, span = self.span_at(offset.x, offset.y)
+        if span is not None and span.action:
+            verb, _, rest = span.action.partition(":")
+            field = fields.BY_KEY[rest]
+            was = self.key
+            self.go_to(rest)
+            if verb in ("up", "down"):
+                self.step(field, verb == "up")
+            elif field.kind == "id":
+                self.post_message(self.PickerWanted(field))
+            elif field.kind == "choice" and was == rest and verb == "box":
+                self.step(field, False)
+        else:
+            key = next((key for key, row in self._rows.items() if row == at), None)
+            if key is not None:
+                self.go_to(key)
+
+    def laid_out(self) -> None:
+        """A new size keeps the current field in view."""
+        self._show_row()
+
+    def focus_changed(self) -> None:
+        """The marker comes with the focus; typing ends without it."""
+        if not self.has_focus:
+            self._finish()
+        self.update_lines()
+        if self.has_focus:
+            self._show_row()
+
+    # --- lines
+
+    def get_lines(self, width: int) -> Sequence[Line]:
+        """Sections, fields, and under a field what is wrong with it."""
+        store, glyphs = self.sizeup.store, self.sizeup.glyphs
+        lines: list[Line] = []
+        section = ""
+        self._rows = {}
+        found = self.fields
+        if self.key not in {field.key for field in found}:
+            self.key = found[0].key
+        for field in found:
+            if field.section != section:
+                section = field.section
+                if lines:
+                    lines.append(BLANK)
+                lines.append(heading(section, width, glyphs.rule))
+            self._rows[field.key] = len(lines)
+            lines.append(self._field_line(field, width))
+            reason = self.reason(field)
+            if reason:
+                lines += paragraphs(reason, width - 2, "bad", "    ", f"  {glyphs.no} ")
+        if store.problem is not None and store.problem.field not in self._rows:
+            words = store.problem.words
+            lines[:0] = [*paragraphs(words, width - 2, "bad", "  ", f"{glyphs.no} "), BLANK]
+            shift = len(wrap(words, width - 4)) + 1
+            self._rows = {key: row + shift for key, row in self._rows.items()}
+        return lines
+
+    def reason(self, field: Field) -> str:
+        """What is wrong with a field now; empty when nothing is."""
+        store = self.sizeup.store
+        if field.key in store.rejected:
+            return store.rejected[field.key][1]
+        if store.problem is not None and store.problem.field == field.key:
+            return store.problem.words
+        return ""
+
+    def _field_line(self, field: Field, width: int) -> Line:
+        store, glyphs = self.sizeup.store, self.sizeup.glyphs
+        scenario = store.scenario
+        here = field.key == self.key and self.has_focus
+        text = fields.text_of(scenario, field)
+        entered = not fields.is_default(scenario, field)
+        refused = store.rejected.get(field.key)
+        if refused:
+            text = refused[0]
+        bad = bool(refused) or (store.problem is not None and store.problem.field == field.key)
+        style = "field-bad" if bad else "field-on" if here else "field" if entered else "field-dim"
+        tail, room = self._tail(field, width)
+        box: tuple[Span, ...]
+        action = f"box:{field.key}"
+        if here and self.edit is not None:
+            shown, cursor = self.edit.window(room - 2)
+            shown = f"{shown:<{room - 2}} "
+            box = (
+                Span(" " + shown[:cursor], style, action),
+                Span(shown[cursor], "text-cursor", action),
+                Span(shown[cursor + 1 :], style, action),
+            )
+        else:
+            short = shorten(text, room - 2, glyphs.ellipsis)
+            box = (Span(f" {short:<{room - 2}} ", style, action),)
+        marker = glyphs.pointer if here else glyphs.no if bad else " "
+        label = Span(f"{marker} {field.label:<{LABEL}}", "strong" if here else "bad" if bad else "", f"go:{field.key}")
+        return (label, *box, *tail)
+
+    def _tail(self, field: Field, width: int) -> tuple[tuple[Span, ...], int]:
+        """What stands right of the box, and the cells left for the box."""
+        store, glyphs = self.sizeup.store, self.sizeup.glyphs
+        room = width - LABEL - 2
+        if field.kind == "id":
+            return (Span(f" {glyphs.opens}", "key", f"box:{field.key}"),), min(34, room - 2)
+        if field.kind == "text":
+            return (), room
+        arrows = (
+            Span(f" {glyphs.left}", "key", f"down:{field.key}" if field.kind == "number" else f"up:{field.key}"),
+            Span(f" {glyphs.right}", "key", f"up:{field.key}" if field.kind == "number" else f"down:{field.key}"),
+        )
+        auto = ""
+        if fields.is_auto(store.scenario, field):
+            auto = fields.chosen_by_auto(store.sizing, field)
+        if field.kind == "choice" and not auto:
+            return arrows, min(30, room - 4)
+        words = f" {glyphs.arrow} {auto}" if auto else f" {field.unit}" if field.unit else ""
+        return (*arrows, Span(words, "accent" if auto else "dim")), max(8, min(12, room - 4 - 10))
+
+
+class Hint(Canvas):
+    """One-line help of the current field: what it is, its range and its default."""
+
+    SCROLLS = False
+
+    def get_lines(self, width: int) -> Sequence[Line]:
+        """A rule with range and default, and two lines of help."""
+        form = self.screen.query_one(Form)
+        field, glyphs = form.field, self.sizeup.glyphs
+        limits = [text for text in (fields.range_words(field),) if text]
+        default = fields.default_words(field)
+        if default:
+            same = fields.is_default(self.sizeup.store.scenario, field)
+            limits.append("at its default" if same else f"default {default}: ^R")
+        right = glyphs.text("; ".join(limits))
+        room = width - len(field.label) - 6
+        words = wrap(glyphs.text(field.help), width - 1)
+        shown = words[: max(1, self.size.height - 1)]
+        return [
+            heading(field.label, width, glyphs.rule, shorten(right, room, glyphs.ellipsis)),
+            *[line((f" {text}", "")) for text in shown],
+        ]

@@ -1,0 +1,1 @@
+"""What a person keeps: sessions, settings, and how they are read and written. Imports no Textual."""

@@ -1,0 +1,143 @@
+"""The options of the command line that set keys of a session, and `--set` for any other: read, and made by one change."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from tui.files import numbers
+
+if TYPE_CHECKING:
+    from catalog import Catalog
+    from engine.scenario import Scenario
+    from engine.scenario.fields import Field
+
+
+class WrongOption(ValueError):
+    """An option that says nothing usable; the text names it, what is wrong and what is allowed."""
+
+
+class Preset(NamedTuple):
+    """An option that sets one key of the session: its dotted key, how its text is read, and its help."""
+
+    option: str
+    key: str
+    read: Callable[[str], Any]
+    help: str
+
+
+PRESETS = (
+    Preset("--model", "model.id", str, "a model id or Hugging Face name, or the path of a config.json or .gguf"),
+    Preset("--weights", "model.weights", str.lower, "weight format: bf16, fp8, int4, nvfp4, ..."),
+    Preset("--kv-cache", "model.kv_cache", str.lower, "KV-cache format: bf16, fp8, ..."),
+    Preset("--accelerator", "hardware.accelerator", str, "an accelerator id, or its name as nvidia-smi prints it"),
+    Preset("--gpus", "hardware.gpus_per_node", numbers.whole, "GPUs in a node"),
+    Preset("--nodes", "hardware.nodes", numbers.whole, "nodes"),
+    Preset("--intra-link", "hardware.intra_link", str, "link inside a node"),
+    Preset("--inter-link", "hardware.inter_link", str, "link between nodes"),
+    Preset("--kind", "workload.kind", str, "serve, batch, lora, qlora, full-finetune or pretrain"),
+    Preset("--concurrency", "workload.concurrency", numbers.whole, "users at once"),
+    Preset("--input", "workload.input_tokens", numbers.whole, "prompt, tokens"),
+    Preset("--output", "workload.output_tokens", numbers.whole, "answer, tokens"),
+    Preset("--ttft", "workload.ttft_target_s", numbers.seconds, "target: first token within, s"),
+    Preset("--user-rate", "workload.tokens_per_s_user_target", numbers.decimal, "target: tokens/s a user"),
+    Preset("--sequence", "workload.sequence_length", numbers.whole, "training: sequence length, tokens"),
+    Preset(
+        "--tokens", "workload.total_tokens", numbers.whole, "tokens of the training run, or of the corpus of a batch"
+    ),
+    Preset("--optimizer", "workload.optimizer", str, "training: adamw, adamw-8bit, ..."),
+    Preset("--sharding", "workload.sharding", str, "training: ddp, zero1, zero2 or zero3"),
+    Preset("--deadline", "workload.deadline_days", numbers.days, "target: run or corpus done within, days"),
+    Preset("--tp", "layout.tp", numbers.whole, "tensor parallel, else automatic"),
+    Preset("--pp", "layout.pp", numbers.whole, "pipeline parallel, else automatic"),
+    Preset("--dp", "layout.dp", numbers.whole, "data parallel, else automatic"),
+    Preset("--title", "title", str, "a title"),
+)
+
+
+def changes_of(given: Mapping[str, Any], items: Iterable[str]) -> dict[str, Any]:
+    """The keys that options set. given: the text of each preset by its key; items: those of --set. Raises WrongOption."""
+    changes: dict[str, Any] = {}
+    for preset in PRESETS:
+        text = given.get(preset.key)
+        if text is not None:
+            try:
+                changes[preset.key] = preset.read(text)
+            except numbers.NumberError as problem:
+                raise WrongOption(f"{preset.option}: {problem}") from None
+    if "model.id" in changes:
+        changes = _model_named(changes.pop("model.id")) | changes
+    if "hardware.accelerator" in changes:
+        from catalog.names import resolve_accelerator
+
+        named = changes["hardware.accelerator"]
+        changes["hardware.accelerator"] = resolve_accelerator(named) or named
+    for item in items:
+        key, equals, text = item.partition("=")
+        if not equals or not key.strip():
+            raise WrongOption(f"--set {item[:60]}: not KEY=VALUE, such as runtime.max_num_seqs=64")
+        changes[key.strip()] = _value(key.strip(), text.strip())
+    return changes
+
+
+def made(scenario: Scenario, changes: Mapping[str, Any], known: Catalog, place: str, new: bool) -> Scenario:
+    """The scenario with the keys changed. new: nobody chose anything in it yet. Raises WrongOption naming the option."""
+    from engine.figures.errors import ScenarioError
+    from engine.scenario.change import change
+
+    wanted = dict(changes)
+    if new and wanted.keys() & {"model.id", "model.config"}:
+        wanted.setdefault("model.weights", None)  # as it is published
+    try:
+        return change(scenario, wanted, known)
+    except ScenarioError as problem:
+        option = next(
+            (preset.option for preset in PRESETS if preset.key == problem.field and preset.key in changes), ""
+        )
+        name = option or (f"--set {problem.field}" if problem.field in changes else f"{place}: {problem.field}")
+        near = f" (nearest: {problem.nearest})" if problem.nearest is not None else ""
+        allowed = f"; allowed: {problem.allowed}" if problem.allowed else ""
+        raise WrongOption(f"{name}: {problem.reason}{near}{allowed}") from None
+
+
+def _model_named(text: str) -> dict[str, str]:
+    """The keys that --model sets: a file's path, an id, or the id and format that a published name means."""
+    path = Path(os.path.expanduser(text))
+    with contextlib.suppress(OSError, ValueError):  # a name that no file can have
+        if path.suffix.lower() in (".json", ".gguf") or (os.sep in text and path.is_file()):
+            return {"model.config": str(path.absolute())}
+    import catalog
+    from catalog.names import format_of_name, resolve_name
+
+    if any(entry.id == text for entry in catalog.load().models):
+        return {"model.id": text}
+    model_id, weights = resolve_name(text), format_of_name(text)
+    if model_id is None:
+        return {"model.id": text}
+    return {"model.id": model_id} | ({"model.weights": weights} if weights else {})
+
+
+def _value(key: str, text: str) -> Any:
+    """The value that --set means for a key; text where it means none, for `engine.scenario.change` to refuse with the reason."""
+    from engine.scenario.fields import BY_KEY, UNSET
+
+    field = BY_KEY.get(key)
+    if field is None or field.kind == "text" or text in field.values:
+        return text
+    word = text.casefold()
+    if word in ("", "none", "auto"):
+        default = field.default()
+        return None if field.optional or field.follows or None in field.values or default == UNSET else default
+    if field.kind == "choice" and word in ("true", "false") and True in field.values:
+        return word == "true"
+    return text if field.kind == "id" else _number(field, text)
+
+
+def _number(field: Field, text: str) -> Any:
+    for read in (numbers.whole, numbers.decimal):
+        with contextlib.suppress(numbers.NumberError):
+            return read(text)
+    return text
