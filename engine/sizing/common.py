@@ -1,0 +1,84 @@
+"""What several parts of a sizing share: intervals, tables made when read, changes on offer, the kinds of figures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Generic, Literal, TypeVar, overload
+
+from engine.scenario import Layout
+
+FigureKind = Literal["counted", "measured", "fitted", "data sheet", "rule of thumb", "entered"]
+
+
+_Row = TypeVar("_Row")
+
+
+class Rows(Generic[_Row]):
+    """A table that a record takes as its rows, or as a function that makes them when somebody first reads them.
+
+    Most sizings are made to show a handful of figures, and their tables cost as much as all of those. Empty where
+    nothing is given.
+    """
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    @overload
+    def __get__(self, record: None, owner: type) -> tuple[_Row, ...]: ...
+    @overload
+    def __get__(self, record: Any, owner: type) -> tuple[_Row, ...]: ...
+    def __get__(self, record: Any, owner: type) -> tuple[_Row, ...]:
+        if record is None:
+            return ()
+        given = record.__dict__[self._name]
+        if callable(given):
+            given = record.__dict__[self._name] = given()
+        found: tuple[_Row, ...] = given
+        return found
+
+    def __set__(self, record: Any, given: tuple[_Row, ...] | Callable[[], tuple[_Row, ...]]) -> None:
+        record.__dict__[self._name] = given
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """An 80 % interval of an estimate: the spread of the model's error on cases it had not seen."""
+
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class Suggestion:
+    """One change that would help: dotted session keys with their new values, and what they do in words.
+
+    changes: applied together, by `engine.scenario.change.change`; the first names the suggestion. effect: the whole sentence;
+    what: the part of it that says what is changed. layout: the one that the words were sized on, where it is told: for room
+    in memory, and where the changes pin it in place of the pinned one.
+    """
+
+    changes: tuple[tuple[str, str | int | float | bool | None], ...]
+    effect: str
+    what: str = ""
+    layout: Layout | None = None
+
+    @property
+    def field(self) -> str:
+        """The key that comes first."""
+        return self.changes[0][0]
+
+    @property
+    def value(self) -> str | int | float | bool | None:
+        """Its new value."""
+        return self.changes[0][1]
+
+    @property
+    def relays(self) -> bool:
+        """Whether a pinned layout is among what it changes."""
+        return any(key.startswith("layout.") for key, _ in self.changes)
+
+    @property
+    def also(self) -> tuple[tuple[str, str | int | float | bool | None], ...]:
+        """The keys that belong to the same change, with their values."""
+        return self.changes[1:]
