@@ -13,7 +13,7 @@ from types import MappingProxyType
 
 from engine.figures.errors import ScenarioError
 from engine.model.architecture import Architecture, Cache, Part, Tensor
-from engine.model.formats import finer_layer, tensor_scheme, weight_format
+from engine.model.formats import Scheme, finer_layer, tensor_scheme, weight_format
 from engine.scenario import Layout
 
 VOCAB_MULTIPLE = 64
@@ -136,7 +136,6 @@ def _stage_weights(
     stage: int,
     mtp: bool,
 ) -> StageWeights:
-    held = stage_range(len(arch.layers), pp, stage)
     first, last = stage == 0, stage == pp - 1
     outside: tuple[Tensor, ...] = ()
     if first:
@@ -155,7 +154,9 @@ def _stage_weights(
         elements += number * held_elements
         for part, size in of_layer.items():
             parts[part] = parts.get(part, 0) + number * size
-    return StageWeights(sum(parts.values()), elements, MappingProxyType(parts), len(held))
+    return StageWeights(
+        sum(parts.values()), elements, MappingProxyType(parts), stage_layers(len(arch.layers), pp)[stage]
+    )
 
 
 @lru_cache(maxsize=128)
@@ -186,6 +187,11 @@ def _layer_weights(
     return _held(arch, format_id, arch.layers[index].tensors, index, tp, attention_tp, experts)
 
 
+def piece_bytes(tensor: Tensor, piece: Shard, scheme: Scheme) -> int:
+    """Bytes of the piece of a tensor on one rank, in that scheme."""
+    return piece.copies * scheme.matrix_bytes(piece.rows, piece.cols)
+
+
 def _held(
     arch: Architecture,
     format_id: str,
@@ -202,7 +208,7 @@ def _held(
     for tensor in tensors:
         piece = shard_tensor(tensor, tp, attention_tp, experts)
         scheme = tensor_scheme(tensor, weights, arch, layer_index)
-        parts[tensor.part] = parts.get(tensor.part, 0) + piece.copies * scheme.matrix_bytes(piece.rows, piece.cols)
+        parts[tensor.part] = parts.get(tensor.part, 0) + piece_bytes(tensor, piece, scheme)
         elements += piece.copies * piece.rows * piece.cols
     return MappingProxyType(parts), elements
 

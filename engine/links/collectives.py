@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from engine.calibration import collectives as fit
-from engine.figures.units import GB
+from engine.figures.units import GB, MICROSECOND
 from engine.parts.hardware import Link
 from engine.sizing import FigureKind
 
@@ -327,9 +327,9 @@ def _intra_lines(op: Op, ranks: int, within: int, link: Link, name: str, kernel:
     mid_alpha = alpha + fill * c["mid_us"]
     bulk_alpha = alpha + fill * (c["bulk_us"] + c["bulk_hop_us"] * steps)
     return [
-        (alpha * 1e-6, share / (wire * low)),
-        (mid_alpha * 1e-6, share / (wire * mid)),
-        (bulk_alpha * 1e-6, share / (wire * bulk)),
+        (alpha * MICROSECOND, share / (wire * low)),
+        (mid_alpha * MICROSECOND, share / (wire * mid)),
+        (bulk_alpha * MICROSECOND, share / (wire * bulk)),
     ]
 
 
@@ -340,13 +340,13 @@ def _kernel_lines(kernel: Kernel, ranks: int, link: Link, name: str, nccl: Lines
     """
     pcie = name.startswith("pcie")
     k = fit.KERNELS[kernel if not pcie or kernel == "one-shot" else f"{kernel}-pcie"]
-    overhead = k["call_us"] * 1e-6
+    overhead = k["call_us"] * MICROSECOND
     called = [(alpha + overhead, beta) for alpha, beta in nccl]
     if name == "pcie-host" or (pcie and kernel != "one-shot" and ranks > 2):
         return called
     # a kernel of few thread blocks moves only so much, however wide the link
     wire = min(link.peak_gb_s_unidir * _mesh_share(link, name, ranks) * k["wire"], k["cap_gb_s"]) * GB
-    alpha = (k["base_us"] + k["hop_us"] * (ranks - 1)) * 1e-6 * fit.KERNEL_CLASS.get(name, 1.0)
+    alpha = (k["base_us"] + k["hop_us"] * (ranks - 1)) * MICROSECOND * fit.KERNEL_CLASS.get(name, 1.0)
     one_shot = (alpha, (ranks - 1) / wire)
     if kernel == "one-shot":
         return [one_shot]
@@ -384,8 +384,8 @@ def _inter_lines(
             share = 2 * (nodes - 1) / nodes
     alpha = (c["base_us"] + c["hop_us"] * steps) * _latency_scale(inter)
     network = [
-        (alpha * 1e-6, share / (rate * c["low"])),
-        ((alpha + c["mid_us"]) * 1e-6, share / (rate * c["mid"])),
-        ((alpha + c["bulk_us"] + c["bulk_hop_us"] * steps) * 1e-6, share / rate),
+        (alpha * MICROSECOND, share / (rate * c["low"])),
+        ((alpha + c["mid_us"]) * MICROSECOND, share / (rate * c["mid"])),
+        ((alpha + c["bulk_us"] + c["bulk_hop_us"] * steps) * MICROSECOND, share / rate),
     ]
     return [(a1 + a2, max(b1, b2)) for (a1, b1), (a2, b2) in zip(inside, network, strict=True)]

@@ -79,6 +79,11 @@ class EngineSettings:
     block_size: int
 
 
+DRIVER_FIXED_GIB = 0.33
+DRIVER_PART = 0.002
+"""What NVIDIA's driver keeps that nvidia-smi counts: so much, and so large a share of the card (`visible_bytes`)."""
+
+
 def visible_bytes(accelerator: Accelerator) -> int:
     """Memory that a process can allocate, bytes: what the driver reports less what it keeps for itself.
 
@@ -91,7 +96,7 @@ def visible_bytes(accelerator: Accelerator) -> int:
         return total * 3 // 4
     if accelerator.vendor.upper() != "NVIDIA" or accelerator.unified_memory:
         return total
-    return total - int(0.33 * GIB + 0.002 * total)
+    return total - int(DRIVER_FIXED_GIB * GIB + DRIVER_PART * total)
 
 
 def _is_large(accelerator: Accelerator) -> bool:
@@ -112,18 +117,30 @@ def sglang_batch_defaults(memory_mib: float, tp: int) -> tuple[int, int]:
     return 16384, 512
 
 
+SGLANG_RESERVE_MIB = 512
+SGLANG_LEAST_CHUNK = 2048
+SGLANG_CHUNK_MIB = 1.5
+SGLANG_GRAPH_MIB = 2
+SGLANG_PARALLEL_MIB = 1024
+SGLANG_RESERVE_LARGE_MIB = 10 * 1024
+SGLANG_LEAST_FRACTION = 0.1
+"""What SGLang keeps back: so many MiB, more a token of a chunk (of so many at least), a captured batch entry and eight
+GPUs of a group; so many at least on cards of over 60 GiB; and the least that is left as a fraction."""
+
+
 def sglang_static_fraction(memory_mib: float, layout: Layout, chunk: int, graph_batch: int) -> float:
     """SGLang's default mem_fraction_static: the card less a reserve for activations, graphs and parallelism.
 
     Source: sglang/srt/server_args.py, `_handle_gpu_memory_settings`; MiB throughout.
     """
-    reserved = 512 + max(chunk, 2048) * 1.5 + graph_batch * 2 + layout.tp * layout.pp / 8 * 1024
+    reserved = SGLANG_RESERVE_MIB + max(chunk, SGLANG_LEAST_CHUNK) * SGLANG_CHUNK_MIB + graph_batch * SGLANG_GRAPH_MIB
+    reserved += layout.tp * layout.pp / 8 * SGLANG_PARALLEL_MIB
     if layout.dp_attention:
         ranks = max(layout.dp, layout.tp)
         reserved += graph_batch * ranks * (4.5 if graph_batch > 300 else 3)
     if memory_mib > 60 * 1024:
-        reserved = max(reserved, 10 * 1024)
-    return round(max(0.1, (memory_mib - reserved) / memory_mib), 3)
+        reserved = max(reserved, SGLANG_RESERVE_LARGE_MIB)
+    return round(max(SGLANG_LEAST_FRACTION, (memory_mib - reserved) / memory_mib), 3)
 
 
 @lru_cache(maxsize=128)
@@ -190,6 +207,11 @@ its symmetric buffers are off (vllm/distributed/device_communicators/custom_all_
 # --- what a rank holds beside weights and KV ------------------------------------------------------------------
 
 
+MXFP4_BITS = 4.25
+"""Bits of an MXFP4 weight with its share of the scale."""
+WIDE_TILE = 256
+NARROW_TILE = 128
+"""Sides of MXFP4 experts are padded to multiples of these: see `expert_tile`."""
 UNGATED_TILE = 128
 """FlashInfer's FP8 kernels want experts without a gate in multiples of this (vllm fused_moe, Nemotron-3's relu2)."""
 
@@ -244,7 +266,7 @@ def engine_extra_bytes(arch: Architecture, format_id: str, layout: Layout, layer
                     rows = split(rows, inner)
                 copies = -(-tensor.copies // whole)
                 long_side, short_side = _padded(rows, cols, tile, "down" in tensor.name)
-                total += int(count * copies * (long_side * short_side - rows * cols) * 4.25 / 8)
+                total += int(count * copies * (long_side * short_side - rows * cols) * MXFP4_BITS / 8)
             elif ungated and tensor.part == "routed_expert" and tensor.is_matrix:
                 down = "down" in tensor.name
                 width, other = (tensor.cols, tensor.rows) if down else (tensor.rows, tensor.cols)
@@ -281,10 +303,10 @@ def _padded(rows: int, cols: int, tile: Tile, down: bool) -> tuple[int, int]:
         return -(-value // step) * step
 
     if tile == "inputs":
-        return rows, up(cols, 256)
+        return rows, up(cols, WIDE_TILE)
     if tile == "both":
-        return up(rows, 256), up(cols, 256)
-    return (up(rows, 256), up(cols, 128)) if down else (up(rows, 128), up(cols, 256))
+        return up(rows, WIDE_TILE), up(cols, WIDE_TILE)
+    return (up(rows, WIDE_TILE), up(cols, NARROW_TILE)) if down else (up(rows, NARROW_TILE), up(cols, WIDE_TILE))
 
 
 def _layer_buffers(layer: Layer, arch: Architecture, layout: Layout) -> float:
@@ -300,6 +322,10 @@ def _layer_buffers(layer: Layer, arch: Architecture, layout: Layout) -> float:
     return 0.0
 
 
+CONTEXT_CHUNK_TOKENS = 65536
+"""Tokens of a context chunk whose keys and values MLA up-projects at once (vllm/v1/attention mla/common.py)."""
+
+
 @lru_cache(maxsize=1024)
 def buffer_terms(arch: Architecture, layout: Layout) -> tuple[float, int]:
     """(widest feed-forward buffers of any layer, bytes a token of the batch; bytes of MLA's prefill workspace)."""
@@ -310,8 +336,7 @@ def buffer_terms(arch: Architecture, layout: Layout) -> tuple[float, int]:
             for tensor in layer.tensors:
                 if tensor.name.endswith("kv_b_proj"):
                     rows = split(tensor.rows, attention_ranks(layout), tensor.units)
-                    # Up-projected keys and values of a context chunk of 64k tokens (mla/common.py).
-                    workspace = max(workspace, 65536 * rows * 2)
+                    workspace = max(workspace, CONTEXT_CHUNK_TOKENS * rows * 2)
     return widest, workspace
 
 
@@ -361,6 +386,10 @@ def activation_bytes(arch: Architecture, layout: Layout, settings: EngineSetting
     return int(max(body, sampler, tower) + encoder)
 
 
+NON_TORCH_CARD_BYTES = 80 * GB
+"""The cards that the growth of the context was measured on."""
+
+
 def non_torch_bytes(accelerator: Accelerator, layout: Layout, engine: ServingEngine, nvlink: bool) -> int:
     """CUDA context growth, library workspaces and communication buffers on one GPU, bytes. Fitted.
 
@@ -372,11 +401,18 @@ def non_torch_bytes(accelerator: Accelerator, layout: Layout, engine: ServingEng
         return int((fitted.SGLANG_START_GIB + fabric) * GIB)
     alone = fitted.NON_TORCH_ROCM_GIB
     if accelerator.vendor.upper() != "AMD":
-        alone = fitted.NON_TORCH_ONE_GIB * min(1.0, accelerator.memory_bytes / (80 * GB))
+        alone = fitted.NON_TORCH_ONE_GIB * min(1.0, accelerator.memory_bytes / NON_TORCH_CARD_BYTES)
     # Beyond eight ranks NCCL adds channels between nodes only.
     each = fitted.NON_TORCH_TOGETHER_EARLIER_GIB if engine == "vllm-earlier" else fitted.NON_TORCH_TOGETHER_GIB
     buffers = each * min(math.log2(together), 3.0)
     return int((alone + buffers * (1.0 if accelerator.peer_access else HOST_STAGED_SHARE)) * GIB)
+
+
+CAPTURE_MOST = 512
+CAPTURE_FINE = 256
+CAPTURE_STEP = 8
+CAPTURE_STEP_COARSE = 16
+"""Batch sizes are captured up to the first, in steps of the third up to the second and of the fourth above."""
 
 
 def captured_sizes(settings: EngineSettings) -> int:
@@ -384,9 +420,10 @@ def captured_sizes(settings: EngineSettings) -> int:
 
     Above 256 the step is 16 in current vLLM and 8 before (vllm/config, `_set_cudagraph_sizes`).
     """
-    top = min(2 * settings.max_num_seqs, 512, settings.max_num_batched_tokens)
-    step = 8 if settings.engine == "vllm-earlier" else 16
-    return sum(1 for size in (1, 2, 4) if size <= top) + min(top, 256) // 8 + max(0, top - 256) // step
+    top = min(2 * settings.max_num_seqs, CAPTURE_MOST, settings.max_num_batched_tokens)
+    step = CAPTURE_STEP if settings.engine == "vllm-earlier" else CAPTURE_STEP_COARSE
+    fine = sum(1 for size in (1, 2, 4) if size <= top) + min(top, CAPTURE_FINE) // CAPTURE_STEP
+    return fine + max(0, top - CAPTURE_FINE) // step
 
 
 def graph_bytes(layers: int, settings: EngineSettings) -> int:
@@ -770,6 +807,11 @@ def _reason(
     return f"weights take {100 * share:.0f} % of the card and {kv}"
 
 
+def marginal_users(users_that_fit: int) -> int:
+    """From how many users on the memory is so full that engines preempt."""
+    return max(1, int(users_that_fit * PREEMPTION_LINE))
+
+
 def _rule_note(word: Headroom, share: float, needed: float, users: int, starts: bool) -> str:
     """Both verdicts where the rule of thumb and the bytes disagree, or where the rule alone decides little."""
     percent = f"{100 * share:.0f} %"
@@ -789,6 +831,6 @@ def _rule_note(word: Headroom, share: float, needed: float, users: int, starts: 
     if share >= NOTED_WEIGHTS:
         return (
             f"Rule of thumb and bytes agree here: weights take {percent} of VRAM, {users:,} users fit. Under more "
-            f"load only the bytes change: marginal from about {max(1, int(users * PREEMPTION_LINE)):,} users at this length."
+            f"load only the bytes change: marginal from about {marginal_users(users):,} users at this length."
         )
     return ""

@@ -43,6 +43,8 @@ MOST_OF_PEAK = 0.92
 GROWN_SHARE = 0.6
 # Prompt tokens of one pass: vLLM's and TensorRT-LLM's max_num_batched_tokens; llama.cpp's n_ubatch.
 CHUNK_TOKENS = 8192
+# A queue of users who wait for their answers is never without a gap: what M/D/1 divides by at the least.
+LEAST_IDLE = 0.02
 MICRO_BATCH_TOKENS = 512
 Bound = Literal["memory bandwidth", "compute", "communication", "overhead"]
 
@@ -430,8 +432,7 @@ def _step(r: Rates, batch: float, sequence_kv_s: float, sequence_attention_s: fl
     if wire:
         wire += r.wire_growth * (wire_s(DECODE_POINTS, r.decode_wire, local) - r.decode_wire[0])
     linear = (weight**OVERLAP_POWER + compute**OVERLAP_POWER) ** (1 / OVERLAP_POWER)
-    streamed = kv if kv > attention else attention
-    seconds = linear + streamed + overhead + wire
+    seconds = linear + max(kv, attention) + overhead + wire
     if batch > r.stages > 1:
         seconds *= r.imbalance
     return DecodeStep(weight, compute, kv, attention, overhead, wire, seconds)
@@ -487,6 +488,10 @@ class Load(NamedTuple):
     interference_s: float
     interference_wire_s: float
     step: DecodeStep
+    busy: float  # share of time in prompts, as far as they queue
+    wait_s: float  # for a turn, beside others
+    served_s: float  # the first token of a request that has its place
+    cycle_s: float  # a whole request that has its place
 
 
 def load(
@@ -517,20 +522,28 @@ def _under(r: Rates, each: Request, users: float, cap: float, requests: float = 
     interference = others / answer * r.interference * (1.0 - burst / 2)
     token = step.seconds + interference
     first = r.prefill_fixed_s + each.alone_s + gather_steps * step.seconds
+    busy = wait = 0.0
     if running > 1.0:
         # a lone prompt goes straight in; beside others it shares passes that no captured graph covers
         first += r.prefill_beside_s * (1.0 - 1.0 / running)
         busy = running * share / (running * share + answer * step.seconds)
         busy *= r.queueing
-        alike = share * busy / (2.0 * max(0.02, 1.0 - busy))
+        alike = share * busy / (2.0 * max(LEAST_IDLE, 1.0 - busy))
         wait = alike * others / (2.0 * alike + others) + step.seconds / 2
         first += (1.0 - burst) * wait + burst * others / 2
+    served = first
     cycle = first + token * (answer - 1)
     waves = users / running
     total = running * answer / cycle
     if waves > 1.0:
         first += cycle * (waves - 1.0) * (0.5 if once else 1.0)
-    return Load(first, token, total, running, interference, interference * talk, step)
+    return Load(first, token, total, running, interference, interference * talk, step, busy, wait, served, cycle)
+
+
+SERVER_SEQUENCES = 2048
+"""max_batch_size of trtllm-bench and trtllm-serve; SGLang is bound by its token pool first."""
+NEARLY = 1e-6
+"""A whole user that rounding left so much short is whole."""
 
 
 def _sequence_limit(scenario: Scenario, layout: Layout) -> int:
@@ -538,8 +551,7 @@ def _sequence_limit(scenario: Scenario, layout: Layout) -> int:
     if runtime.max_num_seqs:
         return runtime.max_num_seqs
     if runtime.engine in ("trtllm", "sglang"):
-        # max_batch_size of trtllm-bench and trtllm-serve; SGLang is bound by its token pool first
-        return 2048
+        return SERVER_SEQUENCES
     return engine_settings(scenario, layout).max_num_seqs
 
 
@@ -700,7 +712,7 @@ def serving_speed(scenario: Scenario, layout: Layout, memory: Memory, server: Se
     misses = _misses(work, now, best_total * engines / each.answer, total / each.answer)
     length = corpus_days(work, total / each.answer)
     step = now.step
-    best_users = int(best * engines + 1e-6)  # whole users, of which each engine has its part
+    best_users = int(best * engines + NEARLY)  # whole users, of which each engine has its part
     latency = not (work.ttft_target_s is work.tokens_per_s_user_target is None)
     return Serving(
         ttft_s=first,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
+from engine.figures.units import SECONDS_PER_DAY
 from engine.sizing.common import Interval
 
 
@@ -126,7 +127,7 @@ class Training:
     @property
     def tokens_per_day(self) -> float:
         """Tokens trained on in a day, checkpoints and failures counted."""
-        return self.tokens_per_s_total * self.goodput * 86400.0
+        return self.tokens_per_s_total * self.goodput * SECONDS_PER_DAY
 
     @property
     def days_interval(self) -> Interval | None:

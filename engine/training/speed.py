@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from engine.calibration import training_speed as fit
-from engine.figures.units import GB, SECONDS_PER_DAY, SECONDS_PER_HOUR, TERA
+from engine.figures.units import GB, HOURS_PER_DAY, SECONDS_PER_DAY, SECONDS_PER_HOUR, TERA
 from engine.links.collectives import Segments
 from engine.links.traffic import Span, curve_of
 from engine.model.architecture import Architecture
@@ -415,13 +415,17 @@ class Kernels:
     """Compute seconds of one micro-batch on one tensor-parallel rank, through all layers (no pipeline yet).
 
     layers_s: forward, backward and what is recomputed. head_s: output matrix and loss. launch_s: the least that
-    launching the layers' kernels takes. passes: how often a layer's weights and collectives are needed.
+    launching the layers' kernels takes. passes: how often a layer's weights and collectives are needed. products_s,
+    attention_s, traffic_s: of one forward pass over the layers, of which layers_s is made.
     """
 
     layers_s: float
     head_s: float
     launch_s: float
     passes: float
+    products_s: float = 0.0
+    attention_s: float = 0.0
+    traffic_s: float = 0.0
 
 
 def kernels(b: Body, r: Rates, workload: Workload, tokens: float, tp: int, ep: int) -> Kernels:
@@ -468,7 +472,7 @@ def kernels(b: Body, r: Rates, workload: Workload, tokens: float, tp: int, ep: i
     launch = (t.launch_s * b.layers + t.moe_overhead_s * b.moe_layers) * passes
     head = 2.0 * tokens * b.head / tp / r.matrix_16bit * shape * (1.0 + back)
     head += tokens * b.vocabulary / tp * min(t.loss_bytes, LOSS_BYTES[workload.loss]) / r.memory
-    return Kernels(layers, head, launch, passes)
+    return Kernels(layers, head, launch, passes, products, attention, traffic)
 
 
 def step(
@@ -709,6 +713,9 @@ def interval_group(architecture: Architecture, workload: Workload) -> str:
 # 419 unexpected interruptions of 16,384 H100 in 54 days: Llama Team 2024 (arXiv 2407.21783, section 3.3.4).
 GPU_HOURS_BETWEEN_FAILURES = 16384 * 54 * 24 / 419
 RESTART_S = 900.0
+CHECKPOINT_BYTES = 14
+"""Bytes of a parameter in a checkpoint: 16-bit weights, fp32 master copy and AdamW states."""
+LEAST_GOODPUT = 0.05
 CHECKPOINT_WRITE_GB_S_PER_NODE = 2.0
 
 
@@ -718,11 +725,11 @@ def goodput(hardware: Hardware, parameters: float) -> float:
     Checkpoints of 14 bytes a parameter at Young's interval sqrt(2 c M) (Young 1974) cost c / interval, and each
     failure half an interval and a restart.
     """
-    write = parameters * 14 / (CHECKPOINT_WRITE_GB_S_PER_NODE * hardware.nodes * GB)
+    write = parameters * CHECKPOINT_BYTES / (CHECKPOINT_WRITE_GB_S_PER_NODE * hardware.nodes * GB)
     between = GPU_HOURS_BETWEEN_FAILURES / hardware.gpus * SECONDS_PER_HOUR
     interval = math.sqrt(2 * max(write, 1.0) * between)
     lost = write / interval + (interval / 2 + RESTART_S) / between
-    return max(0.05, 1.0 - lost)
+    return max(LEAST_GOODPUT, 1.0 - lost)
 
 
 def training_speed(scenario: Scenario, layout: Layout, memory: Memory, made: Step | None = None) -> Training:
@@ -741,7 +748,7 @@ def training_speed(scenario: Scenario, layout: Layout, memory: Memory, made: Ste
     alone = single_gpu_tokens_per_s(architecture, hardware, workload)
     keep = goodput(hardware, body(architecture, workload.sequence_length).parameters)
     days = workload.run_tokens / made.tokens_per_s / keep / SECONDS_PER_DAY
-    gpu_hours = days * 24 * hardware.gpus
+    gpu_hours = days * HOURS_PER_DAY * hardware.gpus
     r = rates(hardware.accelerator, workload.compute_dtype, workload.software)
     low, high = FITTED.intervals[interval_group(architecture, workload)]
     model_flops = training_flops_per_token(architecture, workload)

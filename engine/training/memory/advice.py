@@ -15,6 +15,7 @@ from engine.training.memory.core import Card, Costs, headroom_word, stage_costs
 from engine.training.memory.recipe import PEFT_KINDS, WITHOUT_MASTER, Method, method_of
 
 SEARCH_STEPS = 20
+MOST_SEQUENCES = 1 << SEARCH_STEPS
 SEQUENCE_STEP = 256
 MAX_SUGGESTIONS = 6
 MOST_GPUS = 4096
@@ -55,7 +56,7 @@ def largest_micro_batch(architecture: Architecture, workload: Workload, layout: 
     """The largest micro-batch that fits at this sequence length; 0 when not even one sequence does."""
     costs = stage_costs(architecture, workload, layout, card)
     one = workload.sequence_length / context_ranks(workload, layout.dp)
-    return _largest(costs, card.usable_bytes, one, 1 << SEARCH_STEPS)
+    return _largest(costs, card.usable_bytes, one, MOST_SEQUENCES)
 
 
 def longest_sequence(architecture: Architecture, workload: Workload, layout: Layout, card: Card) -> int:

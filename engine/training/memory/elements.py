@@ -216,7 +216,7 @@ def _adapted(tensor: Tensor, targets: str) -> bool:
 def adapter_inputs(architecture: Architecture, targets: str, tp: int, ep: int) -> int:
     """Elements a token that the adapted projections of the widest layer read, on one rank."""
     widest = 0
-    for layer in set(architecture.layers):
+    for layer, _ in architecture.layer_runs():
         total = 0
         for tensor in layer.tensors:
             if _adapted(tensor, targets):
