@@ -19,7 +19,7 @@ from engine.decide.scaling import article_rows, planned_at
 from engine.decide.serving_scaling import shape_plan
 from engine.decide.training_choices import CHOICES, chosen
 from engine.decide.verdict import EVIDENCE_FIGURES, step_plan
-from engine.sizing import FigureKind, Sizing
+from engine.sizing import Sizing
 from engine.workings import (
     corpus,
     entered,
@@ -31,16 +31,14 @@ from engine.workings import (
     power,
     replicas,
     scaling,
-    serving_memory,
-    serving_speed,
     states,
-    training_memory,
-    training_speed,
 )
+from engine.workings.build import build_of
 from engine.workings.case import Case, case_of
 from engine.workings.compound import compound, is_compound
 from engine.workings.groups import memory_id
-from engine.workings.record import Input, Sheet, Working, evaluate
+from engine.workings.record import Input, Working, evaluate
+from engine.workings.titles import names_of
 from engine.workings.use import WAYS
 
 
@@ -68,12 +66,16 @@ def chain(sizing: Sizing, figure: str) -> tuple[Working, ...]:
     return tuple(made)
 
 
+REMEMBERED = ("memory", "serving", "training")
+"""Sections whose figures are opened by the functions that compute them, run on numbers that remember."""
+
+
 def _of(case: Case, figure: str) -> Working:
     if is_compound(figure):
         return compound(figure, lambda name: _of(case, name))
     section, _, name = figure.partition(".")
-    if section == "memory":
-        made = _memory(case, name)
+    if section in REMEMBERED:
+        made = build_of(case.plan).working(figure)
     elif section == "if" and case.sizing is not None:
         made = _changed(case, name)
     elif section == "verdict" and case.sizing is not None:
@@ -85,148 +87,7 @@ def _of(case: Case, figure: str) -> Working:
     return made
 
 
-def _memory(case: Case, name: str) -> Working:
-    index = 0
-    number, _, rest = name.partition(".")
-    if number.isdigit():
-        index, name = int(number), rest
-    if name in _COMMON:
-        return _COMMON[name](case, index)
-    if case.scenario.workload.is_inference:
-        if name == "peak_bytes":
-            return _peak(case)
-        return serving_memory.found(case, name, index)
-    return training_memory.found(case, name, index)
-
-
 FRONTIER_STEP = 5
-_PARTS = ("weights", "kv", "activation", "runtime", "optimizer", "gradient")
-
-
-def _used(case: Case, index: int, sheet: Sheet) -> str:
-    """What a group holds, as a sum."""
-    group = case.group(index)
-    names = []
-    for part in _PARTS:
-        size: int = getattr(group, f"{part}_bytes")
-        if size:
-            kind: FigureKind = "fitted" if part in ("activation", "runtime") else "counted"
-            names.append(sheet.see(part, size, "bytes", memory_id(index, f"{part}_bytes"), kind))
-    return " + ".join(names) or "0"
-
-
-def _free(case: Case, index: int) -> Working:
-    sheet, group = Sheet(), case.group(index)
-    total = sheet.see("card", group.total_bytes, "bytes", memory_id(index, "total_bytes"), "data sheet")
-    return sheet.working(
-        memory_id(index, "free_bytes"),
-        "Free of the whole card",
-        group.free_bytes,
-        "bytes",
-        "card - everything it holds; negative when the build is over the card",
-        f"{total} - ({_used(case, index, sheet)})",
-        "fitted",
-        "engine.sizing.MemoryGroup",
-    )
-
-
-def _available(case: Case, index: int) -> Working:
-    sheet, group = Sheet(), case.group(index)
-    usable = sheet.see("usable", group.usable_bytes, "bytes", memory_id(index, "usable_bytes"), "entered")
-    return sheet.working(
-        memory_id(index, "available_bytes"),
-        "Free",
-        group.available_bytes,
-        "bytes",
-        "memory that may be used - everything held",
-        f"max(0, {usable} - ({_used(case, index, sheet)}))",
-        "fitted",
-        "engine.sizing.MemoryGroup",
-    )
-
-
-def _over(case: Case, index: int) -> Working:
-    sheet, group = Sheet(), case.group(index)
-    usable = sheet.see("usable", group.usable_bytes, "bytes", memory_id(index, "usable_bytes"), "entered")
-    return sheet.working(
-        memory_id(index, "over_bytes"),
-        "Over the limit",
-        group.over_bytes,
-        "bytes",
-        "everything held - memory that may be used",
-        f"max(0, {_used(case, index, sheet)} - {usable})",
-        "fitted",
-        "engine.sizing.MemoryGroup",
-    )
-
-
-def _used_bytes(case: Case, index: int) -> Working:
-    sheet, group = Sheet(), case.group(index)
-    return sheet.working(
-        memory_id(index, "used_bytes"),
-        "What one GPU holds",
-        group.used_bytes,
-        "bytes",
-        "the sum of its parts",
-        _used(case, index, sheet),
-        "fitted",
-        "engine.sizing.MemoryGroup",
-    )
-
-
-def _absent(part: str) -> Callable[[Case, int], Working]:
-    """Parts of memory that the workload does not have."""
-
-    def make(case: Case, index: int) -> Working:
-        return Sheet().working(
-            memory_id(index, f"{part}_bytes"),
-            part.capitalize(),
-            getattr(case.group(index), f"{part}_bytes"),
-            "bytes",
-            "this workload keeps none",
-            "0",
-            "counted",
-            "engine.sizing.MemoryGroup",
-        )
-
-    return make
-
-
-_NO_KV, _NO_STATES, _NO_GRADIENTS = _absent("kv"), _absent("optimizer"), _absent("gradient")
-
-
-def _kv(case: Case, index: int) -> Working:
-    if case.scenario.workload.is_inference:
-        return serving_memory.found(case, "kv_bytes", index)
-    return _NO_KV(case, index)
-
-
-def _states(case: Case, index: int) -> Working:
-    if case.scenario.workload.is_inference:
-        return _NO_STATES(case, index)
-    return training_memory.found(case, "optimizer_bytes", index)
-
-
-def _gradients(case: Case, index: int) -> Working:
-    if case.scenario.workload.is_inference:
-        return _NO_GRADIENTS(case, index)
-    return training_memory.found(case, "gradient_bytes", index)
-
-
-def _peak(case: Case) -> Working:
-    sheet, groups = Sheet(), case.plan.memory.per_gpu
-    index = max(range(len(groups)), key=lambda at: groups[at].used_bytes)
-    held = sheet.see("used", groups[index].used_bytes, "bytes", memory_id(index, "used_bytes"))
-    return sheet.working(
-        "memory.peak_bytes",
-        "Held by the fullest GPU",
-        case.plan.memory.peak_bytes,
-        "bytes",
-        "what the fullest GPU holds under the asked load",
-        held,
-        "fitted",
-        "engine.serving.memory",
-    )
 
 
 def _verdict(case: Case, name: str) -> Working:
@@ -314,39 +175,8 @@ def _from(table: Mapping[str, Callable[[Case], Working]]) -> Callable[[Case, str
     return make
 
 
-def _spread(case: Case, index: int) -> Working:
-    """How far the weights of the fullest pipeline stage lie above those of the emptiest."""
-    sheet, groups = Sheet(), case.plan.memory.per_gpu
-    fullest = groups.index(case.plan.memory.worst)
-    least = min(range(len(groups)), key=lambda at: groups[at].weights_bytes)
-    more = sheet.see("fullest", groups[fullest].weights_bytes, "bytes", memory_id(fullest, "weights_bytes"), "counted")
-    less = sheet.see("least", groups[least].weights_bytes, "bytes", memory_id(least, "weights_bytes"), "counted")
-    return sheet.working(
-        "memory.stage_spread_bytes",
-        "How far stages differ in weights",
-        groups[fullest].weights_bytes - groups[least].weights_bytes,
-        "bytes",
-        "weights of the fullest stage - of the one that holds least",
-        f"{more} - {less}",
-        "counted",
-        "engine.sizing.MemoryGroup",
-    )
-
-
-_COMMON: dict[str, Callable[[Case, int], Working]] = {
-    "free_bytes": _free,
-    "available_bytes": _available,
-    "over_bytes": _over,
-    "used_bytes": _used_bytes,
-    "kv_bytes": _kv,
-    "optimizer_bytes": _states,
-    "gradient_bytes": _gradients,
-    "stage_spread_bytes": _spread,
-}
 _SECTIONS: dict[str, Callable[[Case, str], Working]] = {
     "model": model.found,
-    "serving": _from(serving_speed.FIGURES | serving_speed.SOMETIMES),
-    "training": _from(training_speed.FIGURES | training_speed.SOMETIMES),
     "fabric": fabric.found,
     "scaling": scaling.found,
     "article": scaling.article,
@@ -364,7 +194,7 @@ _SECTIONS: dict[str, Callable[[Case, str], Working]] = {
 }
 
 
-_OF_PLANS = ("serving", "training", "model", "load", "build", "states")
+_OF_PLANS = ("model", "load", "build", "states")
 """Sections that need no more than a plan: they open for builds beside the entered one too."""
 
 
@@ -404,26 +234,6 @@ _GROUP_FIELDS = (
     "reserved_bytes",
     "total_bytes",
 )
-_SERVING_MEMORY = (
-    "kv_needed_tokens",
-    "kv_capacity_tokens",
-    "max_concurrency",
-    "users_that_fit",
-    "reported_concurrency",
-    "longest_context_tokens",
-    "weights_share",
-    "peak_bytes",
-)
-_TRAINING_MEMORY = (
-    "peak_bytes",
-    "nvidia_smi_bytes",
-    "allocated_bytes",
-    "torch_reserved_bytes",
-    "host_bytes",
-    "largest_micro_batch",
-    "longest_sequence_tokens",
-    "weights_share",
-)
 
 
 def _shares(sizing: Sizing) -> list[str]:
@@ -446,21 +256,16 @@ def figure_ids(sizing: Sizing) -> tuple[str, ...]:
     for index in range(len(sizing.memory.per_gpu)):
         own = (*_GROUP_FIELDS, *(("kv_capacity_bytes",) if inference else ()))
         found += [memory_id(index, name) for name in own]
-    found += [f"memory.{name}" for name in (_SERVING_MEMORY if inference else _TRAINING_MEMORY)]
-    if inference and sizing.memory.kv_share is not None:
-        found.append("memory.kv_share")
+    plan = case_of(sizing).plan
+    found += names_of(plan, "memory")
     if sizing.memory.training is not None:
         found += [f"memory.phase_{number}_bytes" for number in range(1, len(sizing.memory.training.phases) + 1)]
-    if sizing.serving is not None:
-        found += [f"serving.{name}" for name in serving_speed.FIGURES]
-        known = [name for name in serving_speed.SOMETIMES if getattr(sizing.serving, name) is not None]
-        found += [f"serving.{name}" for name in known]
+    found += names_of(plan, "serving")
     if sizing.training is not None:
         found += [
             f"if.{field}.{value}.training.tokens_per_s_gpu" for field, values in CHOICES.items() for value in values
         ]
-        names = [name for name in training_speed.FIGURES if name != "cost_usd" or sizing.training.cost_usd is not None]
-        found += [f"training.{name}" for name in names]
+    found += names_of(plan, "training")
     found += [
         f"fabric.{row.link}.{name}"
         for row in sizing.fabric
@@ -470,7 +275,7 @@ def figure_ids(sizing: Sizing) -> tuple[str, ...]:
     found += [f"scaling.{index}" for index in range(len(sizing.scaling))]
     found += _shares(sizing)
     if inference:
-        found += ["memory.marginal_users", "load.tokens_per_request", "load.max_model_len"]
+        found += ["load.tokens_per_request", "load.max_model_len"]
         found += corpus.figures(case_of(sizing))
     else:
         found += [f"states.{name}" for name in ("16", "16.each", "held.8", "trainable", "room", "plan")]

@@ -19,7 +19,7 @@ Number = int | float
 class Input:
     """One named number of a working. source: where it comes from, in words. figure: id of its own working, or empty.
 
-    name: as the expression has it. unit is empty for counts and shares.
+    name: as the expression has it; label: as the formula has it in words. unit is empty for counts and shares.
     """
 
     name: str
@@ -28,14 +28,15 @@ class Input:
     source: str
     kind: FigureKind
     figure: str = ""
+    label: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Working:
     """One figure opened: formula in words, arithmetic over its inputs, result and where the formula comes from.
 
-    expression: Python arithmetic over the inputs' names with max, min, ceil, floor and round; empty when the figure is
-    unknown. value: the figure itself, in `unit`; None when unknown.
+    expression: Python arithmetic over the inputs' names with max, min, ceil, floor, round and the like; empty when the figure is
+    unknown. arithmetic: the same as people write it, where it differs. value: the figure itself, in `unit`; None when unknown.
     """
 
     figure: str
@@ -49,10 +50,16 @@ class Working:
     source: str
     interval: Interval | None = None
     note: str = ""
+    arithmetic: str = ""
 
     def computed(self) -> Number:
         """The expression evaluated over the inputs. Raises ValueError for an unknown figure."""
         return evaluate(self.expression, {entry.name: entry.value for entry in self.inputs})
+
+
+def _most(found: Number, held: Number, limit: Number) -> Number:
+    """The result of a search, where it satisfies its equation: nothing was found, or held <= limit."""
+    return found if held <= limit or not found else math.nan
 
 
 _BINARY: Final[dict[type[ast.operator], Callable[[Number, Number], Number]]] = {
@@ -70,7 +77,16 @@ _CALLS: Final[dict[str, Callable[..., Number]]] = {
     "ceil": math.ceil,
     "floor": math.floor,
     "round": round,
+    "sqrt": math.sqrt,
+    "log2": math.log2,
+    "abs": abs,
+    "gcd": math.gcd,
+    "isqrt": math.isqrt,
+    "most": _most,
 }
+
+FUNCTIONS: Final = frozenset(_CALLS)
+"""What an expression may call."""
 
 
 def evaluate(expression: str, values: Mapping[str, Number]) -> Number:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent.parent
 EQUIVALENT = Path(__file__).parent / "equivalent.toml"
-NO_FORMULAS = ("calibration", "workings")
+NO_FORMULAS = ("calibration", "figures", "workings")
 """Packages of the engine without formulas of their own: fitted constants, and figures in words."""
 
 OPERATORS: dict[type[ast.operator], tuple[type[ast.operator], ...]] = {

@@ -66,27 +66,28 @@ def test_a_working_is_read_without_scrolling_sideways(name: str, width: int) -> 
 def test_a_working_shows_the_arithmetic_its_inputs_and_what_they_rest_on() -> None:
     sizing = size(BUILDS["llama70b"]())
     text = "\n".join(plain(row) for row in working_lines(sizing, "memory.kv_needed_tokens", 100, UNICODE))
-    assert "users * (prompt + answer)" in text
-    assert "32 * (7,000 + 1,000)" in text
+    assert "users x tokens of a request" in text
+    assert "prompt + answer" in text
+    assert "7,000 + 1,000" in text
     assert "= 256,000 tokens" in text
     assert "entered" in text
-    deep = "\n".join(plain(row) for row in working_lines(sizing, "memory.max_concurrency", 100, UNICODE))
-    for words in (
-        "below: Room for KV cache on one GPU",
-        "q_proj_count",
-        sizing.scenario.hardware.accelerator.source[:30],
-    ):
+    opened = working(sizing, "serving.inter_token_s")
+    assert opened.formula == "decode step + prompts of others"
+    step = next(entry for entry in opened.inputs if entry.label == "decode step")
+    deep = "\n".join(plain(row) for row in working_lines(sizing, step.figure, 100, UNICODE))
+    for words in ("max(reading KV, attention)", "opens", "ms", sizing.scenario.hardware.accelerator.source[:30]):
         assert words in deep
+    assert "engine." not in deep
 
 
 @pytest.mark.parametrize(
     ("value", "unit", "words"),
     [
-        (85_899_345_920, "bytes", "85,899,345,920 bytes (80.00 GiB)"),
-        (0.0123, "s", "0.0123 s"),
+        (85_899_345_920, "bytes", "80.00 GiB (85,899,345,920 bytes)"),
+        (0.0123, "s", "12.3 ms"),
         (1.8, "", "1.8"),
         (8192.0, "tokens", "8,192 tokens"),
-        (4.1e-07, "s", "4.1e-07 s"),
+        (4.1e-07, "s", "0.41 µs"),
     ],
 )
 def test_amounts(value: float, unit: str, words: str) -> None:
@@ -133,3 +134,22 @@ async def test_a_figure_of_a_pinned_build_opens_to_that_build() -> None:
         assert "Not the build at hand." in " ".join(shown.split())
         await app.press("escape", "u")
         assert not app.app.store.pins, "u means the build whose figure is chosen"
+
+
+async def test_what_a_figure_rests_on_opens_in_turn() -> None:
+    async with running(app_of(BUILDS["llama70b"]()), 120, 36) as app:
+        await app.press("ctrl+t")
+        while app.app.workbench.results.chosen != "figure:memory.weights_bytes":
+            await app.press("full_stop")
+        await app.press("enter")
+        top = app.text("#dialog-text")
+        assert "Weights on one GPU" in top
+        await app.press("full_stop", "enter")
+        below = app.text("#dialog-text")
+        assert below != top
+        assert "HOW IT COMES ABOUT" in below
+        assert "Weights on one GPU" not in below
+        await app.press("escape")
+        assert app.text("#dialog-text") == top
+        await app.press("escape")
+        assert app.app.screen is app.app.workbench

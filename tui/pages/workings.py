@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 
+from engine.figures.units import MIB
 from engine.sizing import Sizing
-from engine.workings import Input, Working, chain
-from tui.pages.doc import BLANK, Line, heading, line, paragraphs, shorten
+from engine.workings import Input, Working, working
+from tui.pages.doc import BLANK, Line, Span, heading, line, paragraphs, shorten
 from tui.pages.glyphs import Glyphs
 from tui.pages.words import GIB, digits
 
@@ -16,16 +18,17 @@ _NAME = re.compile(r"[A-Za-z_]\w*")
 
 
 def working_lines(sizing: Sizing, figure: str, width: int, glyphs: Glyphs, whose: str = "") -> Sequence[Line]:
-    """A working as lines to read: the figure itself, then every figure that it was worked out from.
+    """A working as lines to read: the figure, then what it was worked out from, each opened one step.
 
-    whose: which build the sizing is of, where it is not the one at hand.
+    An input that was itself worked out opens in turn: its name carries the action `figure:ID`. whose: which build the
+    sizing is of, where it is not the one at hand.
     """
     try:
-        made = chain(sizing, figure)
+        opened = working(sizing, figure)
+        made = [working(sizing, below) for below in dict.fromkeys(e.figure for e in opened.inputs if e.figure)]
     except KeyError:
         return [BLANK, *paragraphs(f"{figure} is not a figure of this build any more.", width, "", " ", " ")]
     titles = {below.figure: below.title for below in made}
-    opened = made[0]
     lines: list[Line] = [BLANK]
     if whose:
         lines += [
@@ -35,27 +38,53 @@ def working_lines(sizing: Sizing, figure: str, width: int, glyphs: Glyphs, whose
     lines += [*_title(opened, width), *_body(opened, width, glyphs)]
     if opened.inputs:
         lines += [BLANK, heading("FROM", width, glyphs.rule), *_inputs(opened, width, titles)]
-    for below in made[1:]:
-        title = shorten(below.title, width - len(below.kind) - 3, glyphs.ellipsis)
+    for below in made:
+        title = shorten(glyphs.text(below.title), width - len(below.kind) - 3, glyphs.ellipsis)
         lines += [BLANK, heading(title, width, glyphs.rule, below.kind, "kind"), *_arithmetic(below, width)]
-        lines += _inputs(below, width, titles)
-    return lines
+        lines += _inputs(below, width, {})
+    return [tuple(span._replace(text=glyphs.text(span.text)) for span in row) for row in lines]
+
+
+_SCALES: dict[str, tuple[tuple[float, str, float], ...]] = {
+    "s": ((1e-3, "µs", 1e6), (1.0, "ms", 1e3)),
+    "FLOP/s": ((math.inf, "TFLOP/s", 1e-12),),
+    "FLOPs": ((1e9, "MFLOP", 1e-6), (1e12, "GFLOP", 1e-9), (math.inf, "TFLOP", 1e-12)),
+    "bytes/s": ((math.inf, "GB/s", 1e-9),),
+    "s/byte": ((math.inf, "ms/GB", 1e12),),
+}
+"""Units people read: (below so much, unit, times)."""
 
 
 def amount(value: float, unit: str) -> str:
-    """A number with its unit, exact enough to calculate with: 85,899,345,920 bytes (80.00 GiB), 0.0123 s."""
+    """A number with a unit that people read, exact enough to calculate with: 80.00 GiB (85,899,345,920 bytes), 12.3 ms."""
+    size = abs(value)
+    for limit, other, factor in _SCALES.get(unit, ()):
+        if 0 < size < limit:
+            return f"{_number(value * factor)} {other}"
+    words = f"{_number(value)} {unit}".rstrip()
+    if unit == "bytes" and size >= 0.1 * GIB:
+        return f"{value / GIB:,.2f} GiB ({words})"
+    if unit == "bytes" and size >= MIB:
+        return f"{value / MIB:,.2f} MiB ({words})"
+    return words
+
+
+def _number(value: float) -> str:
     size = abs(value)
     if value == round(value) and size < 1e15:
-        text = f"{value:,.0f}"
-    elif size >= 1e15 or size < 1e-4:
-        text = f"{value:.6g}"
-    elif size < 1000:
+        return f"{value:,.0f}"
+    if size >= 1e15 or size < 1e-4:
+        return f"{value:.6g}"
+    if size < 1000:
         text = digits(value, 6)
-        text = text.rstrip("0").rstrip(".") if "." in text else text
-    else:
-        text = f"{value:,.2f}" if size < 1e5 else f"{value:,.0f}"
-    words = f"{text} {unit}".rstrip()
-    return f"{words} ({value / GIB:,.2f} GiB)" if unit == "bytes" and size >= 0.1 * GIB else words
+        return text.rstrip("0").rstrip(".") if "." in text else text
+    return f"{value:,.2f}" if size < 1e5 else f"{value:,.0f}"
+
+
+def _short(value: float, unit: str) -> str:
+    """A number inside an arithmetic, with its unit where a sum of seconds or bytes is read by it."""
+    text = amount(value, unit) if unit in ("s", "bytes") else _number(value)
+    return text.partition(" (")[0]
 
 
 def _title(opened: Working, width: int) -> list[Line]:
@@ -80,17 +109,19 @@ def _body(opened: Working, width: int, glyphs: Glyphs) -> list[Line]:
 
 
 def _arithmetic(opened: Working, width: int) -> list[Line]:
-    """The formula in words, the expression by name, with the numbers put in where that stays readable, the result."""
+    """The formula in words, the numbers put in where that stays readable, the result."""
     lines = paragraphs(opened.formula, width, "", " ", " ")
     values = {entry.name: entry for entry in opened.inputs}
+    arithmetic = opened.arithmetic or opened.expression
 
     def number(match: re.Match[str]) -> str:
         found = values.get(match.group())
-        return match.group() if found is None else amount(found.value, "")
+        return match.group() if found is None else _short(found.value, found.unit)
 
     if values:
-        lines += paragraphs(opened.expression, width, "", "     ", " = ")
-        numbers = _NAME.sub(number, opened.expression)
+        if not opened.arithmetic:
+            lines += paragraphs(arithmetic, width, "", "     ", " = ")
+        numbers = _NAME.sub(number, arithmetic)
         if len(values) > 1 and len(numbers) <= SUBSTITUTED_WIDTH:
             lines += paragraphs(numbers, width, "dim", "     ", " = ")
     if opened.value is not None:
@@ -107,16 +138,28 @@ def _inputs(opened: Working, width: int, titles: Mapping[str, str]) -> list[Line
 
 def _input(entry: Input, width: int, titles: Mapping[str, str]) -> list[Line]:
     """One input: its name and value, then its kind and origin, beside them where there is room."""
-    origin = f"below: {titles[entry.figure]}" if entry.figure in titles else entry.source
+    name = entry.label or entry.name
+    action = f"figure:{entry.figure}" if entry.figure else ""
+    shown = Span(name, "link" if action else "", action)
+    origin = entry.source
+    if entry.figure:
+        title = titles.get(entry.figure, name)
+        origin = "opens" if title == name else f"below: {title}"
     tail = origin if entry.figure or origin == entry.kind else f"{entry.kind}: {origin}"
     value = amount(entry.value, entry.unit)
-    used = len(entry.name) + len(value) + 6
+    used = len(name) + len(value) + 6
     if used + len(tail) <= width:
-        return [line(f"   {entry.name} ", (value, "figure"), (f"  {tail}", "dim"))]
+        return [line("   ", shown, " ", (value, "figure"), (f"  {tail}", "dim"))]
     if used <= width:
-        return [line(f"   {entry.name} ", (value, "figure")), *paragraphs(tail, width, "dim", "       ", "     ")]
+        return [line("   ", shown, " ", (value, "figure")), *paragraphs(tail, width, "dim", "       ", "     ")]
     return [
-        line(f"   {entry.name}"),
+        *(line(span) for span in _wrapped(shown, width - 3)),
         *paragraphs(value, width, "figure", "       ", "     "),
         *paragraphs(tail, width, "dim", "       ", "     "),
     ]
+
+
+def _wrapped(name: Span, width: int) -> list[Span]:
+    """A name over as many rows as it takes, indented."""
+    rows = paragraphs(name.text, width + 3, "", "     ", "   ")
+    return [span._replace(style=name.style, action=name.action) for row in rows for span in row]

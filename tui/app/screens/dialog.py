@@ -563,6 +563,8 @@ class Reader(Dialog[bool]):
     """A text to read and scroll. The answer is True where the letter of `extra` was pressed."""
 
     size_class = "large"
+    KEYS: tuple[tuple[str, str, str], ...] = ()
+    """The keys at its foot, where they are others than those of a text."""
 
     def __init__(
         self, heading: str, build: Callable[[int], Sequence[Line]], extra: tuple[str, str] | None = None
@@ -578,7 +580,7 @@ class Reader(Dialog[bool]):
         self.body.can_focus = True
         yield self.body
         extra = ((self.extra[0].upper(), self.extra[1], "extra"),) if self.extra is not None else ()
-        yield Keys((("Up Down", "scroll", ""), *extra, ("Esc", "back", "back")))
+        yield Keys(self.KEYS or (("Up Down", "scroll", ""), *extra, ("Esc", "back", "back")))
 
     def on_mount(self) -> None:
         """Take the keys."""

@@ -1,0 +1,205 @@
+"""The leaves: the facts of a build as numbers that remember, each with its unit and where it comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any, Protocol
+
+from engine.figures.number import Kind, Number
+from engine.model.architecture import Architecture, Cache, Layer, Tensor
+from engine.scenario import Layout, LayoutChoice, Scenario
+from engine.workings.words import field_words
+
+
+class Copier(Protocol):
+    """Makes a copy of a record with some of its fields changed."""
+
+    def __call__(self, record: Any, changes: Mapping[str, Any]) -> Any: ...
+
+
+class Counted(tuple[Any, ...]):
+    """Things whose number is a fact. length: that number."""
+
+    length: Number
+
+
+class Alike(tuple[int, ...]):
+    """The layers of a stage, each by the first one that is the same; how many are alike is counted, and remembered."""
+
+    source: str
+
+    def count(self, value: Any) -> Any:
+        """How many are the same as that one."""
+        number = super().count(value)
+        return _count(number, f"layers like layer {value + 1}", "layers", self.source)
+
+
+class Tally(dict[Any, Any]):
+    """Counts things; the counts remember what they count."""
+
+    def update(self, things: Any = (), /, **_: Any) -> None:
+        """Count each of these once more."""
+        for thing in things:
+            self[thing] = self.get(thing, 0) + 1
+
+    def items(self) -> Any:
+        """Each with its count."""
+        return [
+            (thing, _count(number, "layers that keep the same", "layers", "the config"))
+            for thing, number in super().items()
+        ]
+
+    def values(self) -> Any:
+        """The counts."""
+        return [number for _, number in self.items()]
+
+
+def _count(number: int, label: str, unit: str, source: str) -> Any:
+    return Number(number, label=label, unit=unit, kind="counted", source=source) if number > 1 else number
+
+
+def fact(copied: Copier, record: Any, kind: Kind, source: str, of: str = "", skip: tuple[str, ...] = ()) -> Any:
+    """A record whose numbers remember. of: whose they are, where the label alone does not say it."""
+    changes = {}
+    for entry in fields(record):
+        value = getattr(record, entry.name)
+        if isinstance(value, (int, float)) and not isinstance(value, bool) and entry.name not in skip:
+            label, unit = field_words(type(record), entry.name)
+            changes[entry.name] = Number(value, label=f"{label} {of}".rstrip(), unit=unit, kind=kind, source=source)
+    return copied(record, changes)
+
+
+def model(copied: Copier, arch: Architecture, source: str) -> Any:
+    """The architecture: shapes of tensors, caches and layers as counted facts of its config."""
+
+    def number(value: int, label: str, unit: str = "") -> Any:
+        return Number(value, label=label, unit=unit, kind="counted", source=source) if value > 1 else value
+
+    def tensor(one: Tensor) -> Any:
+        name = one.name
+        return copied(
+            one,
+            {
+                "rows": number(one.rows, f"outputs of {name}" if one.cols > 1 else f"elements of {name}"),
+                "cols": number(one.cols, f"inputs of {name}"),
+                "copies": number(one.copies, f"copies of {name}"),
+                "units": number(one.units, f"heads of {name}"),
+            },
+        )
+
+    def cache(one: Cache) -> Any:
+        changes = {}
+        for entry in fields(one):
+            value = getattr(one, entry.name)
+            if isinstance(value, int) and not isinstance(value, bool):
+                changes[entry.name] = number(value, *field_words(Cache, entry.name))
+        return copied(one, changes)
+
+    known: dict[int, Any] = {}
+
+    def layer(one: Layer) -> Any:
+        made = known.get(id(one))
+        if made is None:
+            changes: dict[str, Any] = {
+                "tensors": tuple(map(tensor, one.tensors)),
+                "caches": tuple(map(cache, one.caches)),
+            }
+            for name in ("score_heads", "qk_width", "v_width", "span"):
+                changes[name] = number(getattr(one, name), *field_words(Layer, name))
+            made = known[id(one)] = copied(one, changes)
+        return made
+
+    layers = Counted(map(layer, arch.layers))
+    layers.length = Number(len(layers), label="layers", unit="layers", kind="counted", source=source)
+    often: dict[Any, Any] = {}
+
+    def run(one: Layer, count: int) -> tuple[Any, Any]:
+        key = (id(one), count)
+        if key not in often:
+            words = "layers" if len(arch.runs) == 1 else f"layers alike in a row, {_what(one)}"
+            often[key] = Number(count, label=words, unit="layers", kind="counted", source=source)
+        return layer(one), often[key]
+
+    runs = tuple(run(one, count) for one, count in arch.runs)
+    changes = {
+        "layers": layers,
+        "runs": runs,
+        "digest": NoDigest(arch),
+        **{name: tuple(map(tensor, getattr(arch, name))) for name in ("embedding", "head", "towers", "mtp")},
+    }
+    for entry in fields(arch):
+        value = getattr(arch, entry.name)
+        if isinstance(value, int) and not isinstance(value, bool):
+            changes[entry.name] = number(value, *field_words(Architecture, entry.name))
+    return copied(arch, changes)
+
+
+def _what(layer: Layer) -> str:
+    """What a layer is made of, in short."""
+    mixer = "a window" if layer.span else {"attention": "attention", "mla": "MLA"}.get(layer.mixer, layer.mixer)
+    return f"{mixer} and {'experts' if layer.ffn == 'moe' else layer.ffn}"
+
+
+class NoDigest:
+    """The digest of a model whose numbers remember: none, so that no cache knows it. counted: the plain model."""
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __init__(self, counted: Architecture) -> None:
+        self.counted = counted
+
+
+def scenario(copied: Copier, asked: Scenario) -> Any:
+    """The scenario with every fact as a leaf."""
+    card, work = asked.hardware.accelerator, asked.workload
+    hardware = asked.hardware
+    changes: dict[str, Any] = {
+        "accelerator": fact(
+            copied, card, "data sheet", f"{card.name}: {card.source or _catalog(card)}", f"of {card.label}"
+        )
+    }
+    for name in ("gpus_per_node", "nodes"):
+        value = getattr(hardware, name)
+        label, unit = field_words(type(hardware), name)
+        changes[name] = Number(value, label=label, unit=unit, kind="entered", source="entered")
+    for name in ("intra_link", "inter_link"):
+        link = getattr(hardware, name)
+        changes[name] = fact(
+            copied, link, "data sheet", f"{link.name}: {link.source or _catalog(link)}", f"of {link.name}"
+        )
+    if hardware.platform is not None:
+        box = hardware.platform
+        changes["platform"] = fact(
+            copied, box, "data sheet", f"{box.name}: {box.source or _catalog(box)}", f"of {box.name}"
+        )
+    runtime = fact(copied, asked.runtime, "entered", "entered")
+    config = f"{asked.model.config or 'config.json'} of {asked.model.name}"
+    return copied(
+        asked,
+        {
+            "model": copied(asked.model, {"architecture": model(copied, asked.model.architecture, config)}),
+            "hardware": copied(hardware, changes),
+            "workload": fact(copied, work, "entered", "entered"),
+            "runtime": runtime,
+            "money": fact(copied, asked.money, "entered", "entered"),
+        },
+    )
+
+
+def layout(copied: Copier, made: Layout, pinned: LayoutChoice) -> Any:
+    """The layout: what the person pinned, and what was chosen."""
+    changes: dict[str, Any] = {"reason": ""}
+    for name in ("tp", "pp", "dp", "ep"):
+        value = getattr(made, name)
+        if value > 1:
+            entered = getattr(pinned, name) is not None
+            label, unit = field_words(type(made), name)
+            source = "entered" if entered else "chosen: the fastest of the layouts that fit"
+            kind: Kind = "entered" if entered else "counted"
+            changes[name] = Number(value, label=label, unit=unit, kind=kind, source=source)
+    return copied(made, changes)
+
+
+def _catalog(record: Any) -> str:
+    return "your catalog" if getattr(record, "origin", "") == "user" else "the catalog"

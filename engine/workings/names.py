@@ -1,0 +1,190 @@
+"""Names for what functions return that is no field of a record, and facts that formulas look up."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Any, Final
+
+from engine.figures.number import Number, plain
+from engine.figures.replay import Hook, Replay
+from engine.workings import facts
+
+PARTS: Final[dict[str, str]] = {
+    "embedding": "input embedding",
+    "lm_head": "output matrix",
+    "attention": "attention projections",
+    "indexer": "sparse-attention indexers",
+    "recurrent": "recurrent mixers",
+    "mlp": "dense feed-forward",
+    "routed_expert": "routed experts",
+    "shared_expert": "shared experts",
+    "router": "routers",
+    "norm": "norms",
+    "vision": "vision tower",
+    "audio": "audio tower",
+    "other": "other tensors",
+}
+"""Parts of a model in words."""
+_OPERATIONS: Final = {
+    "all_reduce": "all-reduce",
+    "all_gather": "all-gather",
+    "reduce_scatter": "reduce-scatter",
+    "all_to_all": "all-to-all",
+    "send_recv": "send",
+}
+DEFAULTS: Final = "the engine's own default for this card, from its sources"
+
+
+def named(value: Any, label: str, unit: str = "") -> Any:
+    """The value with that name, where it remembers and has none."""
+    return value.named(label, unit) if isinstance(value, Number) and not value.is_leaf else value
+
+
+def hooks(replay: Replay) -> dict[str, Hook]:
+    """What names the results of functions, by qualified name."""
+
+    def lookup(result: Any, arguments: tuple[Any, ...]) -> Any:
+        name = getattr(result, "label", "") or result.name
+        return facts.fact(replay.copied, result, "counted", f"the format {name}", name)
+
+    def settings(result: Any, arguments: tuple[Any, ...]) -> Any:
+        changes = {}
+        for entry in fields(result):
+            value = getattr(result, entry.name)
+            if isinstance(value, (int, float)) and not isinstance(value, bool) and value:
+                label, unit = replay.name(type(result), entry.name)
+                changes[entry.name] = Number(value, label=label, unit=unit, kind="data sheet", source=DEFAULTS)
+        return replay.copied(result, changes) if changes else result
+
+    return {
+        "engine.model.formats.tensor_scheme": lookup,
+        "engine.model.formats.kv_format": lookup,
+        "engine.serving.memory._settings": settings,
+        "engine.serving.memory.sglang_batch_defaults": _batch_defaults,
+        "engine.serving.memory.captured_sizes": lambda result, _: named(result, "batch sizes captured"),
+        "engine.serving.memory.non_torch_bytes": lambda result, _: named(result, "context and communication", "bytes"),
+        "engine.serving.memory.graph_bytes": lambda result, _: named(result, "CUDA graphs", "bytes"),
+        "engine.serving.memory.engine_extra_bytes": lambda result, _: named(
+            result, "rotary table and padding", "bytes"
+        ),
+        "engine.serving.memory.visible_bytes": lambda result, _: named(result, "memory a process can take", "bytes"),
+        "engine.serving.memory.sampler_bytes": lambda result, _: result,
+        "engine.serving.memory.buffer_terms": _buffers,
+        "engine.serving.memory._layer_buffers": lambda result, _: named(result, "buffers of a layer a token", "bytes"),
+        "engine.serving.speed.running_limit": lambda result, _: result,
+        "engine.parts.hardware.Accelerator.memory_bytes": lambda result, _: named(
+            result, "memory of the card", "bytes"
+        ),
+        "engine.layout.sharding.stage_kinds": _kinds,
+        "engine.layout.sharding.shard_tensor": _shard,
+        "engine.layout.sharding.piece_bytes": lambda result, given: named(result, f"bytes of {given[0].name}", "bytes"),
+        "engine.layout.sharding._layer_weights": _layer_weights,
+        "engine.layout.sharding._stage_weights": _stage_weights,
+        "engine.layout.sharding.kv_heads_on_rank": lambda result, _: named(result, "KV heads on a GPU"),
+        "engine.layout.sharding.kv_copies": lambda result, _: named(result, "independent KV caches"),
+        "engine.serving.kv_pool.KvPool.blocks": lambda result, given: named(
+            result, "blocks of a sequence" if not plain(given[2]) else "blocks of a sequence that is read", "blocks"
+        ),
+        "engine.serving.kv_pool.KvPool._prefill_blocks": lambda result, _: named(
+            result, "blocks of one step of prompt", "blocks"
+        ),
+        "engine.serving.kv_pool.KvPool.concurrency": lambda result, _: named(
+            result, "users that the KV of a GPU holds", "users"
+        ),
+        "engine.links.collectives._make": _curve,
+        "engine.links.collectives._wire_gb_s": lambda result, _: named(
+            result, "rate of a ring on large payloads", "GB/s"
+        ),
+        "engine.links.collectives._ring_share": lambda result, _: named(result, "share of the ring that is left"),
+        "engine.links.collectives._mesh_share": lambda result, _: named(result, "share of the mesh in use"),
+        "engine.links.traffic.message_s": lambda result, given: named(result, f"one {_OPERATIONS[given[0].op]}", "s"),
+        "engine.links.traffic.communication_s": lambda result, _: named(result, "collectives of a sampled pass", "s"),
+        "engine.serving.speed.wire_s": lambda result, _: named(result, "collectives of so many tokens", "s"),
+        "engine.serving.speed.Server.cap": lambda result, _: named(result, "most sequences at once", "sequences"),
+        "engine.serving.speed.Band.mean_seen": lambda result, _: named(
+            result, "tokens that a query of a prompt sees", "tokens"
+        ),
+        "engine.training.speed.tiling": lambda result, _: named(result, "loss of whole tiles"),
+        "engine.training.speed.sixteen_bit_tflops": lambda result, _: named(result, "dense 16-bit rate", "TFLOP/s"),
+        "engine.training.speed._capped": lambda result, _: named(result, "rate under the power limit", "TFLOP/s"),
+        "engine.training.speed._ending": lambda result, _: named(result, "optimizer and offload", "s"),
+        "engine.training.speed.goodput": lambda result, _: named(result, "share of time that makes progress"),
+        "engine.training.speed._priced_traffic": _patterns,
+        "engine.training.memory.core.Card.usable_bytes": lambda result, _: named(result, "usable memory", "bytes"),
+        "engine.training.memory.core.Card.driver_bytes": lambda result, _: named(result, "kept by the driver", "bytes"),
+        "engine.training.memory.peak._saved": lambda result, _: named(result, "kept of layers, a token", "bytes"),
+        "engine.training.memory.peak.RankCost.needs": lambda result, _: named(
+            result, "needed on the fullest GPU", "bytes"
+        ),
+        "engine.training.memory.peak.logit_bytes": lambda result, _: result,
+        "engine.model.flops.attention_flops_per_token": lambda result, _: named(
+            result, "FLOPs of attention a token", "FLOPs"
+        ),
+        "engine.model.flops.matmul_flops_per_token": lambda result, _: named(
+            result, "FLOPs of products a token", "FLOPs"
+        ),
+        "engine.money.prices.usd_per_gpu_hour": _price,
+    }
+
+
+def _kinds(result: Any, arguments: tuple[Any, ...]) -> Any:
+    made = facts.Alike(result)
+    made.source = "the config: layers that are stored the same"
+    return made
+
+
+def _batch_defaults(result: Any, arguments: tuple[Any, ...]) -> Any:
+    words = ("chunk of a prompt", "tokens"), ("largest batch captured", "sequences")
+    return tuple(
+        Number(value, label=label, unit=unit, kind="data sheet", source=DEFAULTS)
+        for value, (label, unit) in zip(result, words, strict=True)
+    )
+
+
+def _buffers(result: Any, arguments: tuple[Any, ...]) -> Any:
+    widest, workspace = result
+    return named(widest, "widest buffers of a layer a token", "bytes"), named(workspace, "workspace of MLA", "bytes")
+
+
+def _shard(result: Any, arguments: tuple[Any, ...]) -> Any:
+    """The piece of one tensor: its sides with the tensor's name."""
+    tensor = arguments[0]
+    for side, words in (("rows", "rows"), ("cols", "columns"), ("copies", "copies")):
+        value = getattr(result, side)
+        if isinstance(value, Number) and not value.is_leaf and value.label.endswith("on a GPU"):
+            value.label = f"{words} of {tensor.name} on a GPU"
+    return result
+
+
+def _layer_weights(result: Any, arguments: tuple[Any, ...]) -> Any:
+    parts, _ = result
+    for part, value in parts.items():
+        named(value, f"{PARTS[part]} of one layer", "bytes")
+    return result
+
+
+def _stage_weights(result: Any, arguments: tuple[Any, ...]) -> Any:
+    for part, value in result.parts.items():
+        named(value, f"{PARTS[part]}", "bytes")
+    return result
+
+
+def _curve(result: Any, arguments: tuple[Any, ...]) -> Any:
+    """Alpha and beta of every line of a collective."""
+    what = _OPERATIONS[arguments[0]]
+    for limit, alpha, beta in result.segments:
+        named(limit, f"payload of {what} from which the next protocol is faster", "bytes")
+        named(alpha, f"alpha of {what}", "s")
+        named(beta, f"beta of {what}", "s/byte")
+    return result
+
+
+def _patterns(result: Any, arguments: tuple[Any, ...]) -> Any:
+    return result
+
+
+def _price(result: Any, arguments: tuple[Any, ...]) -> Any:
+    hourly, note = result
+    if hourly is None or isinstance(hourly, Number):
+        return result
+    return Number(hourly, label="price of a GPU-hour", unit="USD", kind="data sheet", source=note), note

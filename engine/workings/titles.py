@@ -1,0 +1,181 @@
+"""What figures of memory and speed are called, and what stands beside their workings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from engine.decide.plan import Plan
+from engine.sizing import Interval
+
+TITLES: Final[dict[str, tuple[str, str]]] = {
+    "memory.weights_bytes": ("Weights on one GPU", "bytes"),
+    "memory.kv_bytes": ("KV cache that the load needs on one GPU", "bytes"),
+    "memory.activation_bytes": ("Activations, peak of the profile run", "bytes"),
+    "memory.runtime_bytes": ("Runtime", "bytes"),
+    "memory.optimizer_bytes": ("Optimizer", "bytes"),
+    "memory.gradient_bytes": ("Gradient", "bytes"),
+    "memory.free_bytes": ("Free of the whole card", "bytes"),
+    "memory.available_bytes": ("Free", "bytes"),
+    "memory.over_bytes": ("Over the limit", "bytes"),
+    "memory.used_bytes": ("What one GPU holds", "bytes"),
+    "memory.usable_bytes": ("Memory the engine may use", "bytes"),
+    "memory.reserved_bytes": ("Kept from the engine", "bytes"),
+    "memory.total_bytes": ("Memory of one card", "bytes"),
+    "memory.kv_capacity_bytes": ("Room for KV cache on one GPU", "bytes"),
+    "memory.kv_needed_tokens": ("Tokens of KV cache that the load needs", "tokens"),
+    "memory.kv_capacity_tokens": ("Tokens of KV cache that fit", "tokens"),
+    "memory.max_concurrency": ("KV that fits in users of this length", "users"),
+    "memory.users_that_fit": ("Users that fit at this length", "users"),
+    "memory.reported_concurrency": ("Maximum concurrency that the engine prints", "users"),
+    "memory.longest_context_tokens": ("Longest single conversation", "tokens"),
+    "memory.weights_share": ("Weights as a share of the card", ""),
+    "memory.peak_bytes": ("Held by the fullest GPU", "bytes"),
+    "memory.kv_share": ("KV that the load needs of what fits", ""),
+    "serving.ttft_s": ("Time to the first token", "s"),
+    "serving.inter_token_s": ("Time per token", "s"),
+    "serving.tokens_per_s_user": ("Tokens a second for one user", "tokens/s"),
+    "serving.tokens_per_s_total": ("Tokens a second for all users", "tokens/s"),
+    "serving.requests_per_s": ("Requests a second", "requests/s"),
+    "serving.communication_share": ("Share of a token's time in links", ""),
+    "serving.prefill_tokens_per_s": ("Prompt tokens a second", "tokens/s"),
+    "serving.served_concurrency": ("Users served at once", "users"),
+    "serving.most_at_once": ("The most that run at once", "users"),
+    "serving.best_requests_per_s": ("Requests a second at the best load", "requests/s"),
+    "serving.single_stream_tokens_per_s": ("Tokens a second of one user alone", "tokens/s"),
+    "serving.offline_tokens_per_s": ("Tokens a second with the batch kept full", "tokens/s"),
+    "serving.best_concurrency": ("Best load", "users"),
+    "serving.best_tokens_per_s_total": ("Tokens a second at the best load", "tokens/s"),
+    "serving.weight_stream_s": ("Reading weights", "s"),
+    "serving.kv_stream_s": ("Reading the KV cache", "s"),
+    "serving.compute_s": ("Computing", "s"),
+    "serving.overhead_s": ("Overhead of one step", "s"),
+    "serving.communication_s": ("In links, one step", "s"),
+    "serving.prefill_interference_s": ("Prompts of others, per token", "s"),
+    "serving.users_within_targets": ("Users within the targets", "users"),
+    "memory.marginal_users": ("Marginal from so many users on", "users"),
+    "memory.stage_spread_bytes": ("How far stages differ in weights", "bytes"),
+    "memory.nvidia_smi_bytes": ("What nvidia-smi will show", "bytes"),
+    "memory.allocated_bytes": ("What torch says is allocated at most", "bytes"),
+    "memory.torch_reserved_bytes": ("What torch says is reserved at most", "bytes"),
+    "memory.host_bytes": ("Host memory that offload needs, per node", "bytes"),
+    "memory.largest_micro_batch": ("Largest micro-batch", "sequences"),
+    "memory.longest_sequence_tokens": ("Longest sequence", "tokens"),
+    "training.step_s": ("One optimizer step", "s"),
+    "training.communication_s": ("In links, all of one step", "s"),
+    "training.exposed_communication_s": ("In links, exposed, one step", "s"),
+    "training.bubble_share": ("Pipeline bubble", ""),
+    "training.bubble_s": ("Pipeline bubble of one step", "s"),
+    "training.hidden_communication_s": ("In links, hidden behind compute", "s"),
+    "training.tp_communication_s": ("Tensor-parallel collectives of one step", "s"),
+    "training.ep_communication_s": ("Expert- and context-parallel collectives of one step", "s"),
+    "training.pp_communication_s": ("Pipeline messages of one step", "s"),
+    "training.dp_communication_s": ("Data-parallel collectives of one step", "s"),
+    "training.optimizer_s": ("Optimizer", "s"),
+    "training.micro_batches": ("Micro-batches of one step", ""),
+    "training.tokens_per_s_gpu": ("Tokens a second per GPU", "tokens/s"),
+    "training.tokens_per_s_total": ("Tokens a second, whole build", "tokens/s"),
+    "training.days": ("Length of the run", "days"),
+    "training.step_tokens": ("Tokens of one step", "tokens"),
+    "training.gpu_hours": ("GPU-hours", "GPU-hours"),
+    "training.peak_bytes": ("Peak memory", "bytes"),
+    "training.cost_usd": ("Rent of the run", "USD"),
+    "training.goodput": ("Share of time that makes progress", ""),
+    "training.tokens_per_day": ("Tokens a day", "tokens"),
+    "training.mfu": ("MFU", ""),
+    "training.gpus_worth": ("GPUs that would do the same if nothing were lost", "GPUs"),
+    "training.efficiency": ("Efficiency per GPU", ""),
+    "training.flops_per_token": ("FLOPs of one token", "FLOP"),
+    "training.achieved_tflops": ("Useful TFLOP/s per GPU", "TFLOP/s"),
+    "training.none_hidden_tokens_per_s": ("Tokens/s per GPU, nothing hidden", "tokens/s"),
+    "training.most_hidden_tokens_per_s": ("Tokens/s per GPU, the most hidden", "tokens/s"),
+    "training.one_gpu_tokens_per_s": ("Tokens a second of one GPU", "tokens/s"),
+    "training.serial_share": ("Serial share (Amdahl)", ""),
+    "training.compute_s": ("Kernels of one step", "s"),
+    "serving.corpus_requests": ("Requests of the corpus", "requests"),
+    "serving.days": ("Days that the corpus takes", "days"),
+    "serving.gpu_hours": ("GPU-hours of the corpus", "GPU-hours"),
+    "training.most_gpus_worth": ("GPUs whose work no number of them exceeds", "GPUs"),
+    "training.frontier_gpus": ("GPUs that finish in time", "GPUs"),
+}
+"""(title, unit) of a figure by its id."""
+
+SOURCES: Final[dict[str, str]] = {
+    "memory": "how the serving engine accounts for a card's memory: docs/memory.md",
+    "memory of training": "what a training step holds at its fullest moment: docs/training-memory.md",
+    "serving": "a roofline by stream (Williams et al. 2009; Pope et al. 2022, section 3): docs/serving-speed.md",
+    "training of training": "kernels, collectives, pipeline and optimizer of one step: docs/training-speed.md",
+}
+"""Where the formulas of a section come from."""
+
+
+def _days(plan: Plan) -> Interval | None:
+    run = plan.training
+    if run is None or not (run.interval.low > 0 and run.interval.high > 0):
+        return None
+    return Interval(*(run.days * run.tokens_per_s_gpu / bound for bound in (run.interval.high, run.interval.low)))
+
+
+INTERVALS: Final[dict[str, Callable[[Plan], Interval | None]]] = {
+    "serving.ttft_s": lambda plan: None if plan.serving is None else plan.serving.ttft_interval,
+    "serving.inter_token_s": lambda plan: None if plan.serving is None else plan.serving.inter_token_interval,
+    "serving.tokens_per_s_total": lambda plan: None if plan.serving is None else plan.serving.tokens_per_s_interval,
+    "training.tokens_per_s_gpu": lambda plan: None if plan.training is None else plan.training.interval,
+    "training.days": _days,
+    "memory.peak_bytes": lambda plan: None if plan.memory.training is None else plan.memory.training.interval,
+}
+"""80 % intervals of figures that have one."""
+
+
+def _batch(plan: Plan) -> str:
+    run, work = plan.training, plan.scenario.workload
+    if run is None:
+        return ""
+    each = f"{work.micro_batch} x {work.sequence_length:,} tokens"
+    return f"{run.micro_batches} micro-batches of {each} on {plan.layout.dp} data-parallel ranks."
+
+
+NOTES: Final[dict[str, Callable[[Plan], str]]] = {
+    "memory.weights_share": lambda plan: "The planning rule wants 60-70 % at most.",
+    "training.step_tokens": _batch,
+    "training.frontier_gpus": lambda plan: f"For {plan.scenario.workload.run_tokens / 1e12:,.3g}T tokens.",
+}
+"""What a working says beside its arithmetic."""
+
+
+_BY_INFERENCE: Final = (
+    "kv_needed_tokens",
+    "kv_capacity_tokens",
+    "max_concurrency",
+    "users_that_fit",
+    "reported_concurrency",
+    "longest_context_tokens",
+    "kv_share",
+    "marginal_users",
+)
+_BY_TRAINING: Final = (
+    "nvidia_smi_bytes",
+    "allocated_bytes",
+    "torch_reserved_bytes",
+    "host_bytes",
+    "largest_micro_batch",
+    "longest_sequence_tokens",
+)
+_SOMETIMES: Final = frozenset({"training.most_gpus_worth", "training.frontier_gpus"})
+_OF_NO_RECORD: Final = frozenset(
+    {"training.gpus_worth", "training.none_hidden_tokens_per_s", "training.most_hidden_tokens_per_s"}
+)
+
+
+def names_of(plan: Plan, section: str) -> list[str]:
+    """The ids of a section's figures that a plan has; of memory, those of the whole build."""
+    if section == "memory":
+        inference = plan.scenario.workload.is_inference
+        own = _BY_INFERENCE if inference else _BY_TRAINING
+        known = (*own, "weights_share", "peak_bytes")
+        return [f"memory.{name}" for name in known if name != "kv_share" or plan.memory.kv_share is not None]
+    record = plan.serving if section == "serving" else plan.training
+    if record is None:
+        return []
+    ids = [figure for figure in TITLES if figure.startswith(f"{section}.") and figure not in _SOMETIMES]
+    return [one for one in ids if one in _OF_NO_RECORD or getattr(record, one.partition(".")[2], None) is not None]
