@@ -241,11 +241,15 @@ def _ring_share(name: str, ranks: int) -> float:
     return float(four * (eight / four) ** (math.log2(min(ranks, 8)) - 2.0))
 
 
+MESH_GPUS = 8
+"""GPUs of a mesh whose size nobody published."""
+
+
 def _mesh_share(link: Link, name: str, ranks: int) -> float:
     """Share of its links that a GPU of a mesh uses in a group of `ranks`; 1 on other topologies."""
     if name != "xgmi":
         return 1.0
-    return min(1.0, (ranks - 1) / ((link.max_gpus or 8) - 1))
+    return min(1.0, (ranks - 1) / ((link.max_gpus or MESH_GPUS) - 1))
 
 
 def _wire_gb_s(link: Link, c: Mapping[str, float]) -> float:

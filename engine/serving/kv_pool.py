@@ -40,6 +40,8 @@ PACKED_ALIGNMENT = 576
 PACKED_PADDING = 1.16
 """Blocks of DeepSeek-V4 against their pages: groups of unlike layers are padded to equal numbers. From the concurrency
 that two start-up logs print for a known KV space (37.93 GiB for 9.76 x 256,000 tokens, 32.08 for 8.30 x 262,144)."""
+INDEX_SCALE_WIDTH = 128
+"""Elements of an index key that share an fp32 scale (vLLM deepseek_v2.py)."""
 OVERLAPPING_RATIO = 4
 """Compression at which DeepSeek-V4's compressor keeps two windows, one over the other."""
 
@@ -208,7 +210,7 @@ def cache_specs(
         return _compressed_specs(cache, width)
     if cache.index_width:
         # Index keys are FP8 with an fp32 scale per 128, in every cache format (vLLM deepseek_v2.py).
-        width += cache.index_width + 4 * -(-cache.index_width // 128)
+        width += cache.index_width + 4 * -(-cache.index_width // INDEX_SCALE_WIDTH)
     if cache.window and cache.kind in ("sliding", "chunked"):
         kind: SpecKind = "sliding" if cache.kind == "sliding" else "chunked"
         return [Spec(kind, width, cache.window, cache.compression, latent)]
@@ -229,7 +231,7 @@ def _compressed_specs(cache: Cache, width: float) -> list[Spec]:
         Spec("sliding", 2 * windows * cache.kv_heads * cache.k_width * 4, windows * ratio, own_block=gather),
     ]
     if cache.index_width:
-        keys = cache.index_width + 4 * -(-cache.index_width // 128)
+        keys = cache.index_width + 4 * -(-cache.index_width // INDEX_SCALE_WIDTH)
         specs.append(Spec("full", keys, 0, ratio, own_block=block))
         specs.append(Spec("sliding", 2 * windows * cache.index_width * 4, windows * ratio, own_block=gather))
     return specs

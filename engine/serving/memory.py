@@ -122,6 +122,8 @@ SGLANG_LEAST_CHUNK = 2048
 SGLANG_CHUNK_MIB = 1.5
 SGLANG_GRAPH_MIB = 2
 SGLANG_PARALLEL_MIB = 1024
+SGLANG_RANK_MIB = 3
+SGLANG_RANK_LARGE_MIB = 4.5
 SGLANG_RESERVE_LARGE_MIB = 10 * 1024
 SGLANG_LEAST_FRACTION = 0.1
 """What SGLang keeps back: so many MiB, more a token of a chunk (of so many at least), a captured batch entry and eight
@@ -137,7 +139,7 @@ def sglang_static_fraction(memory_mib: float, layout: Layout, chunk: int, graph_
     reserved += layout.tp * layout.pp / 8 * SGLANG_PARALLEL_MIB
     if layout.dp_attention:
         ranks = max(layout.dp, layout.tp)
-        reserved += graph_batch * ranks * (4.5 if graph_batch > 300 else 3)
+        reserved += graph_batch * ranks * (SGLANG_RANK_LARGE_MIB if graph_batch > 300 else SGLANG_RANK_MIB)
     if memory_mib > 60 * 1024:
         reserved = max(reserved, SGLANG_RESERVE_LARGE_MIB)
     return round(max(SGLANG_LEAST_FRACTION, (memory_mib - reserved) / memory_mib), 3)

@@ -239,11 +239,15 @@ class Rates:
     chunk: int
 
 
+UNKNOWN_TFLOPS = 50.0
+"""16-bit rate of a card that publishes none."""
+
+
 def compute_class(weights: str, accelerator: Accelerator) -> tuple[str, float]:
     """(class of arithmetic, peak dense TFLOPS) in which matrix products of that format run."""
     form = weight_format(weights)
     kind = compute_type(form, accelerator)
-    sixteen = accelerator.tflops_bf16_dense or accelerator.tflops_fp16_dense or 50.0
+    sixteen = accelerator.tflops_bf16_dense or accelerator.tflops_fp16_dense or UNKNOWN_TFLOPS
     if kind == "fp4" and accelerator.tflops_fp4_dense:
         return "fp4", accelerator.tflops_fp4_dense
     if kind == "fp8" and accelerator.tflops_fp8_dense:

@@ -212,6 +212,7 @@ UNMEASURED_MATRIX_SHARE = 0.85
 # Streams reach this share of peak memory bandwidth: babelstream-class figures of the parts lie at 0.85 to 0.93.
 MEMORY_SHARE = 0.85
 HOST_SHARE = 0.85
+SLOT_LANES = 16
 PCIE_GB_S_PER_LANE = {3: 0.985, 4: 1.969, 5: 3.938, 6: 7.563}
 
 
@@ -234,6 +235,9 @@ def gpu_family(accelerator: Accelerator) -> str:
     return "gddr"
 
 
+TFLOPS_PER_GB_S = 0.1
+
+
 def sixteen_bit_tflops(accelerator: Accelerator) -> float:
     """Dense 16-bit rate of a part; where nobody published it, half of its FP8 or a quarter of its FP4 rate.
 
@@ -246,7 +250,7 @@ def sixteen_bit_tflops(accelerator: Accelerator) -> float:
         return accelerator.tflops_fp8_dense / 2
     if accelerator.tflops_fp4_dense:
         return accelerator.tflops_fp4_dense / 4
-    return 0.1 * accelerator.bandwidth_gb_s
+    return TFLOPS_PER_GB_S * accelerator.bandwidth_gb_s
 
 
 def forget_rates() -> None:
@@ -288,7 +292,7 @@ def rates(accelerator: Accelerator, compute_dtype: str, software: Software, cons
     # A fitted share above 1 stands for cards that boost past their data sheet's clock; none computes past its peak.
     sixteen_rate = min(base * tier, sixteen) * TERA
     matrix = min(matrix * tier, peak) * TERA
-    lanes = (accelerator.pcie_lanes or 16) * PCIE_GB_S_PER_LANE.get(accelerator.pcie_gen or 4, 1.969)
+    lanes = (accelerator.pcie_lanes or SLOT_LANES) * PCIE_GB_S_PER_LANE.get(accelerator.pcie_gen or 4, 1.969)
     made = Rates(
         family=family,
         dtype=dtype,
@@ -399,8 +403,11 @@ def alignment(width: float) -> float:
 
 
 TILE = {"hopper": 256, "blackwell": 256}
+TILE_ELSEWHERE = 128
 """Widest side of an output tile, 128 elsewhere: 128 x 256 on Hopper, 256 x 256 by two SMs on Blackwell."""
 SMALL_HEAD = {"hopper": 0.5, "blackwell": 0.5}
+SMALL_HEAD_ELSEWHERE = 0.2
+WHOLE_HEAD = 128
 """Power of 128 / head size that attention slows by, 0.2 elsewhere. The exponentials do not shrink with the head:
 size 64 reaches about 0.7 of size 128 on H100 (Shah et al. 2024, arXiv 2407.08608) and 0.9 on A100 (Dao 2023)."""
 
@@ -443,7 +450,7 @@ def kernels(b: Body, r: Rates, workload: Workload, tokens: float, tp: int, ep: i
         width = b.expert_width / (1 if ep > 1 else tp)
         grouped = 1.0 + t.moe_tokens_half / visits + t.narrow_width / max(1.0, width)
         # experts are narrow: of three products two put out their own width, one the hidden size
-        tile = TILE.get(r.family, 128)
+        tile = TILE.get(r.family, TILE_ELSEWHERE)
         grouped *= (2.0 * tiling(width, tile) + tiling(b.hidden, tile)) / 3.0
         products += 2.0 * tokens * b.routed / tp / (r.matrix * t.moe_matmul) * grouped
         moved += t.moe_permute * b.permuted / tp
@@ -453,8 +460,8 @@ def kernels(b: Body, r: Rates, workload: Workload, tokens: float, tp: int, ep: i
     attention = tokens * b.attention_flops / tp / r.attention
     if b.head_dim % 8:
         attention *= t.odd_head
-    elif 0 < b.head_dim < 128:
-        attention *= (128 / b.head_dim) ** SMALL_HEAD.get(r.family, 0.2)
+    elif 0 < b.head_dim < WHOLE_HEAD:
+        attention *= (WHOLE_HEAD / b.head_dim) ** SMALL_HEAD.get(r.family, SMALL_HEAD_ELSEWHERE)
     again = 1.0 if workload.recompute == "full" else 0.0
     remade = again or (t.selective if workload.recompute == "selective" else 0.0)
     # frozen weights need no gradient of their own: the backward pass is one product, not two
