@@ -120,7 +120,20 @@ def longest_sequence(remembering: Function, original: Function) -> Function:
     return search
 
 
+def in_flight(remembering: Function, original: Function) -> Function:
+    """`in_flight`, of a stage that is known by its place."""
+
+    def held(stage: int, pp: Any, micro_batches: Any) -> Any:
+        place: Any = stage
+        if stage > 1:
+            place = Number(stage, label="stages before this one", kind="counted", source="the pipeline")
+        return remembering(place, pp, micro_batches)
+
+    return held
+
+
 SEARCHES: dict[str, Search] = {
+    "engine.training.batch.in_flight": in_flight,
     "engine.serving.kv_pool.KvPool.longest": longest,
     "engine.serving.speed._best": best_load,
     "engine.training.memory.advice._largest": largest_units,
@@ -130,4 +143,4 @@ SEARCHES: dict[str, Search] = {
     "engine.training.memory.assumptions.lines": lambda remembering, original: lambda *arguments: (),
     "engine.training.memory.assumptions.rule_note": lambda remembering, original: lambda *arguments: "",
 }
-"""By qualified name, what stands in for a function that searches."""
+"""By qualified name, what stands in for a function that searches, or that is told a place."""
