@@ -1,0 +1,134 @@
+"""The edges of rules: what holds at the very value at which a rule turns."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from engine.decide.plan import plan
+from engine.decide.recommend import PATIENCE_TOKENS, caveats_of
+from engine.decide.suggestions import advised
+from engine.figures.errors import ScenarioError
+from engine.model.architecture import Cache
+from engine.model.kv_cache import cache_profile
+from engine.money.bill import kit_price
+from engine.money.power import power
+from engine.money.shopping import shopping
+from engine.money.use import LONGEST_MONTHS, Rates, break_even_months
+from engine.scenario import LayoutChoice, Money
+from engine.scenario.checks import check_scenario
+from tests.engine.builds import build
+
+
+def test_sequences_of_exactly_the_requests_length_are_allowed() -> None:
+    scenario = build(input_tokens=3000, output_tokens=1000)
+    exactly = replace(scenario, runtime=replace(scenario.runtime, max_model_len=4000))
+    check_scenario(exactly)
+    with pytest.raises(ScenarioError, match="below the request"):
+        check_scenario(replace(scenario, runtime=replace(scenario.runtime, max_model_len=3999)))
+
+
+def test_the_last_month_of_ten_years_may_be_the_one_that_pays() -> None:
+    """With next to no growth the purchase is paid by month n: looked for to the last month of ten years, and no further."""
+    money = Money(growth_percent_per_month=1e-9)
+
+    def months(needed: float) -> float | None:
+        rates = Rates(buy_usd=needed * 100.0, rent_usd_per_hour=1.0, electricity_usd_per_hour=0.0)
+        return break_even_months(100.0, rates, money)
+
+    assert months(LONGEST_MONTHS - 0.5) == LONGEST_MONTHS
+    assert months(LONGEST_MONTHS - 1.5) == LONGEST_MONTHS - 1
+    assert months(LONGEST_MONTHS + 0.5) is None
+
+
+def test_patience_for_a_first_token_is_six_seconds_and_grows_with_long_prompts() -> None:
+    found = plan(build(concurrency=4))
+    assert found.serving is not None
+
+    def waits(seconds: float, prompt: int) -> bool:
+        scenario = replace(found.scenario, workload=replace(found.scenario.workload, input_tokens=prompt))
+        assert found.serving is not None
+        slower = replace(found, scenario=scenario, serving=replace(found.serving, ttft_s=seconds))
+        return any("first token" in caveat for caveat in caveats_of(slower))
+
+    assert not waits(6.0, 1000)
+    assert waits(6.01, 1000)
+    assert not waits(12.0, 2 * PATIENCE_TOKENS)
+    assert waits(12.02, 2 * PATIENCE_TOKENS)
+
+
+def test_a_build_keeps_no_host_memory_of_a_run_that_nobody_named() -> None:
+    scenario = build()
+    assert power(scenario) == power(scenario, 0)
+    assert power(scenario, 8 * 2**30).host_memory_gib_min == pytest.approx(power(scenario).host_memory_gib_min + 8)
+
+
+def test_a_persons_own_price_of_a_card_goes_before_a_kits() -> None:
+    scenario = build("llama-3.1-70b", "fp8", "b200-sxm", 8)
+    assert kit_price(scenario) is not None
+    card = replace(scenario.hardware.accelerator, origin="user", price_usd=30_000.0)
+    assert kit_price(replace(scenario, hardware=replace(scenario.hardware, accelerator=card))) is None
+    unpriced = replace(card, price_usd=None)
+    assert kit_price(replace(scenario, hardware=replace(scenario.hardware, accelerator=unpriced))) is not None
+
+
+def test_index_keys_beside_a_window_are_counted_in_16_bits() -> None:
+    arch = build("deepseek-v3.2", "fp8", "h200-sxm").model.architecture
+    layer = next(one for one in arch.layers if one.caches)
+    windowed = replace(
+        layer, caches=(Cache("sliding", kv_heads=8, k_width=128, v_width=128, window=4096, index_width=96),)
+    )
+    made = cache_profile(replace(arch, layers=(windowed,) * 3))
+    assert made.indexer_bytes_per_token_bf16 == 3 * 96 * 2
+
+
+def test_the_feeds_and_racks_of_a_site_are_worded_by_their_number() -> None:
+    tower, servers, rack = (
+        [part.item for part in shopping(scenario, "").parts if part.section == "at the site"]
+        for scenario in (
+            build("llama-3.1-8b", "fp8", "rtx-4090", 1, 2),
+            build("llama-3.1-8b", "fp8", "l40s", 4, 2),
+            build("llama-3.1-8b", "fp8", "h100-sxm", 8, 2),
+        )
+    )
+    assert not any("feed B" in item for item in tower)
+    assert any("half on feed A and half on feed B" in item for item in servers)
+    rooms = [item.partition("room for ")[2] for item in (*servers, *rack) if "room for " in item]
+    assert rooms
+    for words in rooms:
+        assert words.split()[1] == ("node" if words.split()[0] == "1" else "nodes")
+    assert {words.split()[0] == "1" for words in rooms} == {True, False}
+
+
+LADDER = (1, 2, 3, 4, 6, 8, 12, 16, 32, 64)
+
+
+@pytest.mark.parametrize(
+    ("model", "card", "gpus", "nodes"),
+    [
+        ("llama-3.1-8b", "h100-sxm", 1, 2),
+        ("qwen2.5-14b", "rtx-4090", 4, 3),
+        ("llama-3.1-8b", "l40s", 1, 4),
+        ("llama-3.1-405b", "h200-sxm", 8, 6),
+        ("qwen2.5-32b", "h100-sxm", 1, 8),
+        ("llama-3.1-8b", "rtx-4090", 1, 12),
+        ("qwen2.5-32b", "rtx-4090", 2, 16),
+        ("qwen2.5-14b", "rtx-4090", 1, 32),
+        ("llama-3.1-70b", "l40s", 1, 64),
+    ],
+)
+def test_the_first_number_of_nodes_that_holds_a_run_is_offered(model: str, card: str, gpus: int, nodes: int) -> None:
+    """Sharded over all ranks: the number on offer holds the run, and the one before it on the ladder does not."""
+    entered = build(model, "bf16", card, gpus, kind="full-finetune", sharding="zero3")
+    on_offer = [one.value for one in advised(plan(entered)).memory.suggestions if one.field == "hardware.nodes"]
+    assert on_offer == [nodes]
+    layout = plan(entered).layout
+
+    def held(count: int) -> bool:
+        hardware = replace(entered.hardware, nodes=count)
+        pinned = LayoutChoice(tp=layout.tp, pp=layout.pp, dp=layout.dp * count)
+        return plan(replace(entered, hardware=hardware, layout=pinned)).memory.fits
+
+    assert held(nodes)
+    assert not held(LADDER[LADDER.index(nodes) - 1])
