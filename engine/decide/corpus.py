@@ -13,7 +13,7 @@ from typing import NamedTuple
 from engine.decide.attempts import CLUSTER_NODES, Attempt, attempt
 from engine.decide.plan import Plan
 from engine.decide.prospects import curve_counts, growing
-from engine.decide.scaling import hourly_usd
+from engine.decide.training_scaling import hourly_usd
 from engine.figures.errors import ScenarioError
 from engine.figures.units import HOURS_PER_DAY, days, fleet, usd
 from engine.money.prices import run_usd

@@ -6,7 +6,7 @@ import statistics
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from engine.decide.scaling import (
+from engine.decide.training_scaling import (
     LongOrShort,
     SmallestBuild,
     StrongScaling,

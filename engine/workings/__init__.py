@@ -15,9 +15,9 @@ from dataclasses import dataclass, replace
 from engine.decide.corpus import corpus_plan
 from engine.decide.plan import Plan
 from engine.decide.prospects import growing
-from engine.decide.scaling import article_rows, planned_at
 from engine.decide.serving_scaling import shape_plan
 from engine.decide.training_choices import CHOICES, chosen
+from engine.decide.training_scaling import planned_at
 from engine.decide.verdict import EVIDENCE_FIGURES, step_plan
 from engine.sizing import Sizing
 from engine.workings import (
@@ -179,7 +179,6 @@ _SECTIONS: dict[str, Callable[[Case, str], Working]] = {
     "model": model.found,
     "fabric": fabric.found,
     "scaling": scaling.found,
-    "article": scaling.article,
     "load": entered.load,
     "build": entered.build,
     "states": states.found,
@@ -279,7 +278,6 @@ def figure_ids(sizing: Sizing) -> tuple[str, ...]:
         found += corpus.figures(case_of(sizing))
     else:
         found += [f"states.{name}" for name in ("16", "16.each", "held.8", "trainable", "room", "plan")]
-        found += [f"article.{number}{end}" for number in range(len(article_rows())) for end in ("", ".said")]
         found += growth.figures(case_of(sizing))
     found += [f"cost.{name}" for name in money.COST]
     found += [f"cost.{way}_{entry.months}_usd" for entry in sizing.cost.horizons for way in WAYS]

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import lru_cache
 
 from engine.decide.prospects import Prospects, prospects
-from engine.decide.scaling import RunOption, ScalingPoint
+from engine.decide.training_scaling import RunOption, ScalingPoint
 from engine.figures.units import SECONDS_PER_DAY
 from engine.scenario import Scenario
 from engine.sizing import FigureKind
@@ -15,9 +15,9 @@ from engine.training.speed import serial_share
 from engine.workings.case import Case
 from engine.workings.record import Sheet, Working, unknown
 
-CURVE = "engine.decide.scaling.strong_scaling_curve: the same run and global batch, the fastest layout that fits at each count"
-CHOICE = "engine.decide.scaling.long_or_short"
-SMALLEST = "engine.decide.scaling.smallest_build: counts of whole nodes, each planned in full"
+CURVE = "engine.decide.training_scaling.strong_scaling_curve: the same run and global batch, the fastest layout that fits at each count"
+CHOICE = "engine.decide.training_scaling.long_or_short"
+SMALLEST = "engine.decide.training_scaling.smallest_build: counts of whole nodes, each planned in full"
 
 
 @lru_cache(maxsize=16)

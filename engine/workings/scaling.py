@@ -1,8 +1,8 @@
-"""Workings of the scaling table: steps of other shapes of build, and of the article's eight rows in its own world."""
+"""Workings of the scaling table: steps of other shapes of build, and what the article states beside them."""
 
 from __future__ import annotations
 
-from engine.decide.scaling import ARTICLE_WORLD, ArticleRow, article_rows, row_step
+from engine.decide.scaling import row_step
 from engine.sizing import ScalingRow
 from engine.training.speed import Step, rates
 from engine.workings.case import Case
@@ -28,18 +28,6 @@ def found(case: Case, name: str) -> Working:
     if row.article_efficiency is None:
         raise KeyError(f"scaling.{name}")
     return _claim(f"scaling.{name}", row.configuration, row.article_efficiency)
-
-
-def article(case: Case, name: str) -> Working:
-    """The working of `article.N`, ours in the article's world, or `article.N.said`. Raises KeyError."""
-    number, _, said = name.partition(".")
-    rows = article_rows()
-    if not number.isdigit() or int(number) >= len(rows) or said not in ("", "said"):
-        raise KeyError(f"article.{name}")
-    row = rows[int(number)].row
-    if said:
-        return _claim(f"article.{name}", row.configuration, row.article_efficiency or 0.0)
-    return _of_article(rows[int(number)], rows[0], f"article.{name}")
 
 
 def _claim(figure: str, configuration: str, value: float) -> Working:
@@ -108,26 +96,4 @@ def _efficiency(case: Case, row: ScalingRow, one: ScalingRow, index: int) -> Wor
         "fitted",
         "engine.decide.scaling: the step model on other shapes of build",
         note=note,
-    )
-
-
-def _of_article(of: ArticleRow, one: ArticleRow, figure: str) -> Working:
-    sheet, world, layout = Sheet(), ARTICLE_WORLD, of.layout
-    where = f"TP {layout.tp}, PP {layout.pp}, DP {layout.dp}"
-    source = f"engine.training.speed, {where} over {of.row.fabric}, {world.executed_tflops:g} executed TFLOP/s a GPU"
-    tokens = sheet.put("tokens", of.step.tokens, "tokens", f"of one step: {where}")
-    hidden = (world.overlap_tp, 0.0, world.overlap_fsdp)
-    expression = _step(sheet, of.step, hidden, source, "engine.decide.scaling.ArticleWorld")
-    gpus = sheet.put("gpus", layout.gpus, "GPUs", "of this shape")
-    baseline = sheet.put("one_gpu", one.tokens_per_s_gpu, "tokens/s", "the first row in the same world", "fitted")
-    return sheet.working(
-        figure,
-        f"In the article's world: {of.row.configuration}",
-        of.row.efficiency,
-        "",
-        "tokens of a step / its seconds / GPUs, against one GPU; the article counts no optimizer",
-        f"{tokens} / ({expression}) / {gpus} / {baseline}",
-        "fitted",
-        "engine.decide.scaling.ArticleWorld: one set of assumptions under which its rows follow, docs/training-speed.md",
-        note=f"The article says {of.row.article_efficiency or 0.0:.2f}.",
     )

@@ -14,10 +14,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import catalog
-from engine.decide.articles import article_penalty, path_claim
 from engine.decide.plan import plan
 from engine.decide.recommend import priced
-from engine.decide.scaling import ARTICLE_TOLERANCE, article_scaling
 from engine.decide.size import size
 from engine.figures.units import GB, TB
 from engine.model.formats import FORMATS, model_weight_bytes
@@ -27,6 +25,8 @@ from engine.scenario import LayoutChoice
 from engine.sizing import Serving, Sizing
 from tests.accuracy.harness import REFERENCE
 from tests.accuracy.training_claims import TrainingClaim, training_claims
+from tests.claims.paths import article_penalty, path_claim
+from tests.claims.world import ARTICLE_TOLERANCE, article_scaling
 from tests.engine.builds import build
 
 ROUND_NUMBER = 0.15

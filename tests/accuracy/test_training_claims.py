@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from engine.decide.scaling import ARTICLE_EXCEPTION, ARTICLE_ROWS, article_scaling
+from engine.decide.scaling import ARTICLE_ROWS
 from tests.accuracy.training_claims import TrainingClaim, training_claims
+from tests.claims.world import ARTICLE_EXCEPTION, article_scaling
 
 
 @pytest.fixture(scope="module")

@@ -12,10 +12,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import catalog
-from engine.decide.scaling import ARTICLE_EXCEPTION, ARTICLE_TOLERANCE, article_scaling, scaling_table
+from engine.decide.scaling import scaling_table
 from engine.scenario import Hardware, Layout, Scenario, Sharding, Workload
 from engine.training.speed import OVERLAP_RANGE, step
 from tests.accuracy.harness import REFERENCE
+from tests.claims.world import ARTICLE_EXCEPTION, ARTICLE_TOLERANCE, article_scaling
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import catalog
-from engine.decide.articles import LINK_OF_PATH, article_penalty, path_claim, path_table
 from engine.decide.fabric import (
     ARTICLE_LINKS,
     OPTIMAL_FROM,
@@ -27,6 +26,7 @@ from engine.scenario import LayoutChoice, Scenario
 from engine.sizing import FabricRow, Sizing
 from engine.workings import working
 from tests.accuracy.harness import REFERENCE
+from tests.claims.paths import LINK_OF_PATH, article_penalty, path_claim, path_table
 from tests.engine.builds import build
 
 CLAIMS = tomllib.loads((REFERENCE / "seed_claims.toml").read_text(encoding="utf-8"))

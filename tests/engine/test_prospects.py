@@ -10,8 +10,9 @@ import pytest
 
 import catalog
 from engine.decide.prospects import curve_counts, growing, instance_usd_per_gpu_hour, prospects
-from engine.decide.scaling import FLOOR, strong_scaling_curve
+from engine.decide.scaling import FLOOR
 from engine.decide.size import size
+from engine.decide.training_scaling import strong_scaling_curve
 from engine.figures.errors import ScenarioError
 from engine.scenario import Hardware, Scenario
 from tests.engine.builds import build

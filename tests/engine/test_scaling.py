@@ -1,4 +1,4 @@
-"""The scaling table, the article's world, and time and money against GPUs."""
+"""The scaling table, and time and money against GPUs."""
 
 from __future__ import annotations
 
@@ -8,20 +8,8 @@ from typing import Any
 import pytest
 
 import catalog
-from engine.decide.scaling import (
-    ARTICLE_EXCEPTION,
-    ARTICLE_ROWS,
-    ARTICLE_TOLERANCE,
-    FLOOR,
-    SHAPES,
-    ArticleWorld,
-    article_scaling,
-    hourly_usd,
-    long_or_short,
-    scaling_table,
-    smallest_build,
-    strong_scaling_curve,
-)
+from engine.decide.scaling import ARTICLE_ROWS, FLOOR, SHAPES, scaling_table
+from engine.decide.training_scaling import hourly_usd, long_or_short, smallest_build, strong_scaling_curve
 from engine.figures.errors import ScenarioError
 from engine.scenario import Layout, Scenario
 from engine.sizing import ScalingRow
@@ -108,32 +96,6 @@ def test_faster_fabric_never_scales_worse() -> None:
     for one, other in zip(table(fast), table(slower), strict=True):
         if one.fabric == fast.hardware.inter_link.name:
             assert one.efficiency >= other.efficiency
-
-
-def test_faster_kernels_make_the_cliff_steeper() -> None:
-    # the article's own remark: what the fabric costs does not shrink with the compute
-    slow, fast = (article_scaling(ArticleWorld(executed_tflops=rate)) for rate in (100.0, 300.0))
-    for one, other in zip(slow[1:], fast[1:], strict=True):
-        assert other.efficiency < one.efficiency
-
-
-# ---------------------------------------------------------------- the article's world
-
-
-@pytest.mark.parametrize("row", article_scaling(), ids=lambda row: row.configuration)
-def test_the_article_follows_from_one_world(row: ScalingRow) -> None:
-    assert row.article_efficiency is not None
-    assert row.efficiency == pytest.approx(row.article_efficiency, abs=ARTICLE_TOLERANCE)
-
-
-def test_the_exception_stands_below_what_it_is_built_on() -> None:
-    ours = {row.configuration: row for row in article_scaling()}
-    one_node = ours["8 GPU, one node, PCIe Gen5 switched, TP"]
-    across = ours[ARTICLE_EXCEPTION]
-    assert across.efficiency < one_node.efficiency
-    assert across.article_efficiency is not None
-    assert one_node.article_efficiency is not None
-    assert across.article_efficiency > one_node.article_efficiency
 
 
 # ---------------------------------------------------------------- time and money

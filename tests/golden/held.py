@@ -10,7 +10,7 @@ from typing import Any
 from catalog import Catalog
 from engine.decide import tries
 from engine.decide.plan import plan
-from engine.decide.scaling import smallest_build
+from engine.decide.training_scaling import smallest_build
 from engine.figures.errors import ScenarioError
 from engine.figures.sentences import text_of
 from engine.model.formats import FORMATS, compute_type, is_native

@@ -6,7 +6,6 @@ from typing import Any
 
 from catalog import Catalog
 from engine.decide import sweep
-from engine.decide.scaling import article_scaling
 from engine.model.flops import (
     active_elements,
     attention_flops_per_token,
@@ -20,6 +19,7 @@ from engine.model.kv_cache import cache_profile
 from engine.model.parameters import count_parameters
 from engine.scenario import Scenario
 from engine.serving.kv_pool import kv_pool
+from tests.claims.world import article_scaling
 
 SWEPT = {
     "serve-8b-bf16-one-4090": ("workload.concurrency", "workload.input_tokens"),

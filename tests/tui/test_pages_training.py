@@ -11,7 +11,6 @@ import pytest
 
 from catalog import build_scenario
 from engine.decide.prospects import prospects
-from engine.decide.scaling import article_scaling
 from engine.decide.serving_scaling import serving_scaling
 from engine.decide.size import size
 from engine.scenario import Scenario, Workload
@@ -137,9 +136,6 @@ def test_every_shape_stands_with_its_efficiency_and_the_articles_figure() -> Non
     assert shown.count("article 0.") == sum(
         row.article_efficiency is not None and row.article_efficiency < 1 for row in sizing.scaling
     )
-    for row in article_scaling():
-        assert re.search(rf"{re.escape(row.configuration)} +{row.article_efficiency:.2f} +{row.efficiency:.2f}", shown)
-    assert "150 executed TFLOP/s" in flat(shown)
 
 
 def test_shapes_under_the_floor_name_the_better_one() -> None:

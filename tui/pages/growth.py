@@ -7,22 +7,15 @@ from collections.abc import Sequence
 from itertools import groupby, pairwise
 from typing import TYPE_CHECKING
 
-from engine.decide.scaling import (
-    ARTICLE_EXCEPTION,
-    ARTICLE_WORLD,
-    FLOOR,
-    NO_BETTER,
-    ScalingPoint,
-    StrongScaling,
-    article_scaling,
-)
+from engine.decide.scaling import FLOOR, NO_BETTER
+from engine.decide.training_scaling import ScalingPoint, StrongScaling
 from engine.sizing import ScalingRow, Sizing
 from tui.pages.doc import BLANK, NBSP, Line, Span, flow, heading, line, paragraphs, shorten
 from tui.pages.glyphs import Glyphs
 from tui.pages.look import Look
 from tui.pages.prose import sentence
 from tui.pages.shapes import serving, shape_words
-from tui.pages.words import count, digits, percent, rate, seconds, usd
+from tui.pages.words import count, digits, rate, seconds, usd
 
 if TYPE_CHECKING:
     from engine.decide.prospects import Prospects
@@ -50,7 +43,7 @@ def scaling(sizing: Sizing, look: Look, growth: Growth | None) -> list[Line]:
     elif growth is not None:
         lines += [heading("TIME AGAINST GPUS", look.width, look.glyphs.rule, "about to work it out", "dim")]
         lines += [BLANK] * ROOM_KEPT  # what stands below would be sent twice
-    return [*lines, *table(sizing, look), BLANK, *article(look)]
+    return [*lines, *table(sizing, look)]
 
 
 def _per_gpu(value: float) -> str:
@@ -448,38 +441,3 @@ def _group(rows: list[ScalingRow], shape: str, fabric: str, name: int, room: int
         )
         lines += flow([Span("   ! ", "warn"), told], look.width - 1, "     ")
     return lines
-
-
-# --- the article
-
-
-def article(look: Look) -> list[Line]:
-    """The article's eight rows beside ours in the article's world, and the assumptions that make them hold."""
-    glyphs, world = look.glyphs, ARTICLE_WORLD
-    lines = [heading("THE ARTICLE'S EIGHT ROWS", look.width, glyphs.rule, "its figure, ours in its world")]
-    rows = article_scaling()
-    name = min(look.width - 16, max(len(row.configuration) for row in rows))
-    lines.append(line((f"   {'':<{name}} {'said':>5} {'ours':>5}", "dim")))
-    for number, row in enumerate(rows):
-        odd = row.configuration == ARTICLE_EXCEPTION
-        said = row.article_efficiency or 0.0
-        label = shorten(row.configuration, name, glyphs.ellipsis)
-        lines.append(
-            line(
-                (f" {'*' if odd else ' '} {label:<{name}} ", "warn" if odd else ""),
-                Span(f"{_per_gpu(said):>5} ", "dim", f"figure:article.{number}.said"),
-                Span(f"{_per_gpu(row.efficiency):>5}", "figure", f"figure:article.{number}"),
-            )
-        )
-    words = (
-        f"They hold together for a 70B of Llama's shape, one sequence of {world.sequence_length:,} tokens a micro-batch, "
-        f"{world.micro_batches} micro-batches, full recomputation, {digits(world.executed_tflops)} executed TFLOP/s a GPU, "
-        f"{percent(world.overlap_tp)} of TP's messages and {percent(world.overlap_fsdp)} of FSDP's behind compute. "
-        "Your model, cards and links differ, so the shapes above do."
-    )
-    lines += paragraphs(words, look.width - 1, "dim", " ", " ")
-    words = (
-        "* cannot lie above the same TP 8 in one node, as the article has it: the pipeline only adds its bubble. Faster "
-        "kernels lower every row: what the fabric takes stays while the compute shrinks."
-    )
-    return lines + paragraphs(words, look.width - 1, "dim", "   ", " ")

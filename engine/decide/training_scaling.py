@@ -1,0 +1,322 @@
+"""A training run on more and fewer of its GPUs: time and money against GPUs, long against short, the smallest in time.
+
+Each count is planned in full: the same run and global batch in the fastest layout that fits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+from engine.decide.plan import Plan, plan, resized
+from engine.decide.scaling import FLOOR
+from engine.figures.errors import ScenarioError
+from engine.figures.units import SECONDS_PER_DAY
+from engine.money.prices import usd_per_gpu_hour as gpu_hour_price
+from engine.scenario import Hardware, Layout, LayoutChoice, Scenario
+from engine.training.batch import keeps_batch, useful_tokens
+from engine.training.speed import body, efficiency_of, goodput, serial_share
+
+
+@dataclass(frozen=True, slots=True)
+class ScalingPoint:
+    """One count of GPUs on the strong-scaling curve: the same run, the same global batch, the fastest layout.
+
+    speedup and efficiency: against one GPU. marginal: speed gained over GPUs added since the point before.
+    """
+
+    gpus: int
+    nodes: int
+    layout: Layout
+    days: float
+    gpu_hours: float
+    cost_usd: float | None
+    tokens_per_s_total: float
+    speedup: float
+    efficiency: float
+    marginal: float
+    fits: bool
+
+
+@dataclass(frozen=True, slots=True)
+class StrongScaling:
+    """Time to finish against GPUs. stops_paying: the last count before added GPUs work below the floor.
+
+    serial_share: Amdahl's, from the largest point. words: one sentence for people.
+    """
+
+    points: tuple[ScalingPoint, ...]
+    stops_paying: int | None
+    serial_share: float
+    words: str
+
+
+DEFAULT_COUNTS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
+
+
+def hourly_usd(scenario: Scenario) -> float | None:
+    """What a GPU costs an hour: as entered, else the median on-demand offer of the catalog; None when unknown."""
+    return gpu_hour_price(scenario)[0]
+
+
+def strong_scaling_curve(
+    scenario: Scenario, gpus: Sequence[int] = DEFAULT_COUNTS, usd_per_gpu_hour: float | None = None
+) -> StrongScaling:
+    """Time and cost of the scenario's run on each count of its GPUs, in nodes of the scenario's size.
+
+    The global batch stays: more replicas than the batch has sequences do nothing. usd_per_gpu_hour: None takes what
+    `hourly_usd` knows. Raises ScenarioError for an inference workload or a count that nodes cannot make.
+    """
+    _only_training(scenario)
+    price = hourly_usd(scenario) if usd_per_gpu_hour is None else usd_per_gpu_hour
+    points: list[ScalingPoint] = []
+    base = _fastest(scenario, 1)
+    for count in sorted(set(gpus)):
+        speed, layout, fits = base if count == 1 else _fastest(scenario, count)
+        hardware = _build_of(scenario.hardware, count)
+        keep = goodput(hardware, body(scenario.model.architecture, scenario.workload.sequence_length).parameters)
+        days = scenario.workload.run_tokens / speed / keep / SECONDS_PER_DAY
+        hours = days * 24 * count
+        before = points[-1] if points else None
+        gained = speed / before.tokens_per_s_total if before else 1.0
+        marginal = (gained - 1) / (count / before.gpus - 1) if before else 1.0
+        points.append(
+            ScalingPoint(
+                gpus=count,
+                nodes=hardware.nodes,
+                layout=layout,
+                days=days,
+                gpu_hours=hours,
+                cost_usd=None if price is None else hours * price,
+                tokens_per_s_total=speed,
+                speedup=speed / base[0],
+                efficiency=efficiency_of(speed / count, base[0]),
+                marginal=marginal,
+                fits=fits,
+            )
+        )
+    fitting = [point for point in points if point.fits]
+    stops: int | None = None
+    for before, after in pairwise(fitting):
+        if after.marginal < FLOOR:
+            stops = before.gpus
+            break
+    last = points[-1]
+    share = serial_share(last.efficiency, last.gpus)
+    if not fitting:
+        words = "No count of these GPUs holds the training state."
+    elif stops is None:
+        words = f"Adding GPUs pays up to {last.gpus}: each still does {100 * last.efficiency:.0f} % of one alone."
+    else:
+        words = f"Beyond {stops} GPUs an added GPU does less than {100 * FLOOR:.0f} % of its work."
+    return StrongScaling(tuple(points), stops, share, words)
+
+
+def _only_training(scenario: Scenario) -> None:
+    if scenario.workload.is_inference:
+        raise ScenarioError("workload.kind", "has no training run to scale", "lora, qlora, full-finetune, pretrain")
+
+
+def _build_of(hardware: Hardware, count: int) -> Hardware:
+    """Hardware of `count` of the same GPUs in nodes of the same size. Raises ScenarioError when they do not divide."""
+    per_node = min(count, max(hardware.gpus_per_node, 1))
+    if count % per_node:
+        lower = count - count % per_node
+        raise ScenarioError("gpus", f"{count} GPUs do not fill nodes of {per_node}", f"multiples of {per_node}", lower)
+    return replace(hardware, gpus_per_node=per_node, nodes=count // per_node)
+
+
+def planned_at(scenario: Scenario, count: int) -> Plan:
+    """The run on `count` of its GPUs, in nodes of the same size, in the layout that the curve has it in.
+
+    Raises ScenarioError for a count that nodes cannot make.
+    """
+    return plan(_at(scenario, count))
+
+
+def _at(scenario: Scenario, count: int) -> Scenario:
+    """The run on `count` of its GPUs, the layout left to choose but for the entered count."""
+    hardware = _build_of(scenario.hardware, count)
+    choice = scenario.layout if hardware == scenario.hardware else LayoutChoice()
+    return replace(scenario, hardware=hardware, layout=choice)
+
+
+def _fastest(scenario: Scenario, count: int) -> tuple[float, Layout, bool]:
+    """Useful tokens/s, layout and whether it fits, on `count` GPUs as planned: of a batch that is outgrown, the asked."""
+    planned = planned_at(scenario, count)
+    layout, run = planned.layout, planned.training
+    if run is None:
+        raise ScenarioError("workload.kind", "has no training run to scale")
+    if keeps_batch(scenario.workload, layout.dp):
+        return run.tokens_per_s_total, layout, planned.memory.fits
+    return useful_tokens(scenario.workload, run.step_tokens) / run.step_s, layout, planned.memory.fits
+
+
+@dataclass(frozen=True, slots=True)
+class RunOption:
+    """One way to do the run: so many GPUs for so long at an hourly price."""
+
+    gpus: int
+    days: float
+    usd_per_gpu_hour: float
+    cost_usd: float
+    fits: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LongOrShort:
+    """A long run on one GPU against a short one on several. premium: how many times more the short one costs."""
+
+    one: RunOption
+    many: RunOption
+    times_faster: float
+    premium: float
+    usd_per_day_saved: float
+    words: str
+
+
+def long_or_short(
+    scenario: Scenario, gpus: int, usd_per_gpu_hour_one: float, usd_per_gpu_hour_many: float
+) -> LongOrShort:
+    """The single-GPU long run against the multi-GPU short run, each at its own hourly price per GPU.
+
+    Raises ScenarioError for inference, or a count of GPUs that nodes cannot make.
+    """
+    curve = strong_scaling_curve(scenario, (1, gpus), 1.0).points
+    one, many = (
+        RunOption(point.gpus, point.days, price, point.gpu_hours * price, point.fits)
+        for point, price in zip((curve[0], curve[-1]), (usd_per_gpu_hour_one, usd_per_gpu_hour_many), strict=True)
+    )
+    faster = one.days / many.days
+    premium = many.cost_usd / one.cost_usd if one.cost_usd else float("inf")
+    saved = one.days - many.days
+    each = (many.cost_usd - one.cost_usd) / saved if saved > 0 else 0.0
+    words = f"{gpus} GPUs finish in {_span(many.days)} instead of {_span(one.days)}, {faster:.1f} times faster, "
+    if each > 0:
+        words += f"for {premium:.2f} times the money: {each:,.0f} USD for each day saved."
+    else:
+        words += f"for {premium:.2f} times the money: they also save {one.cost_usd - many.cost_usd:,.0f} USD."
+    if not one.fits:
+        words += " One GPU would not hold the training state."
+    return LongOrShort(one, many, faster, premium, each, words)
+
+
+@dataclass(frozen=True, slots=True)
+class SmallestBuild:
+    """The smallest build that meets the deadline and the budget, or why there is none.
+
+    plan: that build sized; None when nothing meets both. days, cost_usd: of it, or of the closest.
+    """
+
+    found: bool
+    plan: Plan | None
+    gpus: int
+    nodes: int
+    days: float
+    cost_usd: float | None
+    words: str
+
+
+BUILD_COUNTS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128)
+"""Node counts that the search tries once a single node is not enough."""
+
+
+def smallest_build(
+    scenario: Scenario,
+    deadline_days: float | None = None,
+    budget_usd: float | None = None,
+    usd_per_gpu_hour: float | None = None,
+    max_gpus: int = 1024,
+) -> SmallestBuild:
+    """The fewest GPUs of the scenario's kind that finish the run in time and within the budget, or a clear no.
+
+    deadline_days, budget_usd: None takes the workload's own. Each count is planned in full: layout chosen, memory
+    checked. Raises ScenarioError for inference, or when there is neither a deadline nor a budget.
+    """
+    _only_training(scenario)
+    workload = scenario.workload
+    deadline = workload.deadline_days if deadline_days is None else deadline_days
+    budget = workload.budget_usd if budget_usd is None else budget_usd
+    if deadline is None and budget is None:
+        raise ScenarioError("workload.deadline_days", "is needed to look for the smallest build", "days above 0")
+    price = hourly_usd(scenario) if usd_per_gpu_hour is None else usd_per_gpu_hour
+    if budget is not None and price is None:
+        raise ScenarioError(
+            "money.usd_per_gpu_hour", "is needed to hold a budget: nobody in the catalog rents this GPU"
+        )
+    in_time: tuple[float, float | None, Plan] | None = None
+    affordable: tuple[float, float | None, Plan] | None = None
+    held = False
+    for per_node, nodes in _counts(scenario.hardware.gpus_per_node, max_gpus):
+        made = plan(resized(scenario, per_node, nodes))
+        if made.training is None or not made.memory.fits:
+            continue
+        held = True
+        days = made.training.days
+        cost = None if price is None else made.training.gpu_hours * price
+        timely = deadline is None or days <= deadline
+        payable = budget is None or (cost is not None and cost <= budget)
+        if timely and payable:
+            count = per_node * nodes
+            words = f"{_count(per_node, nodes)}: {_span(days)}"
+            words += "" if cost is None else f", {cost:,.0f} USD"
+            return SmallestBuild(True, made, count, nodes, days, cost, words)
+        if timely and in_time is None:
+            in_time = (days, cost, made)
+        if payable and (affordable is None or days < affordable[0]):
+            affordable = (days, cost, made)
+    return _refusal(held, deadline, budget, in_time, affordable, max_gpus)
+
+
+def _counts(per_node: int, max_gpus: int) -> list[tuple[int, int]]:
+    inside = [(count, 1) for count in (1, 2, 4, 8, 16, 32, 64) if count <= per_node]
+    if (per_node, 1) not in inside:
+        inside.append((per_node, 1))
+    return inside + [(per_node, nodes) for nodes in BUILD_COUNTS[1:] if per_node * nodes <= max_gpus]
+
+
+def _span(days: float) -> str:
+    """A length of time in words, in the unit that people use for it."""
+    if days >= 1:
+        return f"{days:,.1f} days"
+    return f"{days * 24:,.1f} hours" if days >= 1 / 12 else f"{days * 24 * 60:,.1f} minutes"
+
+
+def _count(per_node: int, nodes: int) -> str:
+    if nodes > 1:
+        return f"{nodes} nodes of {per_node} GPUs"
+    return f"{per_node} GPUs" if per_node > 1 else "1 GPU"
+
+
+def _refusal(
+    held: bool,
+    deadline: float | None,
+    budget: float | None,
+    in_time: tuple[float, float | None, Plan] | None,
+    affordable: tuple[float, float | None, Plan] | None,
+    max_gpus: int,
+) -> SmallestBuild:
+    if not held:
+        words = f"No: up to {max_gpus:,} of these GPUs, none holds the training state."
+        return SmallestBuild(False, None, 0, 0, float("inf"), None, words)
+    if in_time is not None and in_time[1] is not None and budget is not None:
+        days, cost, made = in_time
+        hardware = made.scenario.hardware
+        words = (
+            f"No: in time is {_count(hardware.gpus_per_node, hardware.nodes)} at the least ({_span(days)}), which "
+            f"costs {in_time[1]:,.0f} USD, over the {budget:,.0f}."
+        )
+        if affordable is not None:
+            words += f" Within the budget the fastest takes {_span(affordable[0])}."
+        return SmallestBuild(False, made, hardware.gpus, hardware.nodes, days, cost, words)
+    if affordable is not None:
+        days, cost, made = affordable
+        hardware = made.scenario.hardware
+        words = (
+            f"No: not even {_count(hardware.gpus_per_node, hardware.nodes)} finish in {_span(deadline or 0.0)}; the fastest "
+            f"takes {_span(days)}."
+        )
+        return SmallestBuild(False, made, hardware.gpus, hardware.nodes, days, cost, words)
+    words = f"No: no build up to {max_gpus:,} GPUs is in time or within the budget."
+    return SmallestBuild(False, None, 0, 0, float("inf"), None, words)
