@@ -5,9 +5,6 @@ them, the rest of the build as it is. The row of a link in use is then the build
 a link between nodes joins two halves of every group, and a link inside a node all of it. Beside it, the same work with
 only a tensor-parallel group, only a border between two pipeline stages, or only data-parallel replicas across the
 link, and the rest of the layout left in the box.
-
-The messages are those that the speed models price (engine.training.traffic, engine.serving.speed.pass_messages), and so
-is the step around them: weights, KV, compute, launches, pipeline bubble, what hides.
 """
 
 from __future__ import annotations
@@ -15,30 +12,20 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
-from typing import NamedTuple
 
-from engine.links.link_prices import Board, board_of
-from engine.links.traffic import Message, Span, communication_s, decode_traffic, prefill_traffic
-from engine.model.architecture import Architecture
-from engine.parts.hardware import Link
-from engine.scenario import Hardware, Layout, Scenario, Workload
-from engine.serving.speed import (
-    DECODE_POINTS,
-    PREFILL_POINTS,
-    Rates,
-    engine_split,
-    link_factors,
-    pass_messages,
-    rates,
-    serving_speed,
-    shape_of,
-    wire_s,
+from engine.decide.fabric_terms import (
+    ServingTerms,
+    only_tp,
+    serving_terms,
+    serving_waits,
+    training_terms,
+    training_waits,
 )
+from engine.links.link_prices import Board, board_of
+from engine.links.traffic import Message
+from engine.scenario import Layout, Scenario
+from engine.serving.speed import serving_speed
 from engine.sizing import FINE_FROM, FabricRow, FabricWord, Memory, Serving, Training
-from engine.training.speed import PATH_SPANS, Step, hidden_shares, step
-from engine.training.speed import rates as training_rates
-from engine.training.traffic import training_traffic
 
 OPTIMAL_FROM = FINE_FROM
 """A link that costs at most 15 %: what the articles accept for data-parallel training over PCIe (seed claim
@@ -47,9 +34,6 @@ VIABLE_FROM = 0.60
 """The articles' efficiency floor (seed claim `efficiency_floor`): below it another shape of build is better."""
 PAINFUL_FROM = 0.25
 """Below a quarter, four GPUs do the work of one: one GPU with offload, or replicas, would be faster."""
-
-PREFILL_CHUNK_TOKENS = 8192
-"""Prompt tokens of one forward pass: the default max_num_batched_tokens of serving engines on large cards."""
 
 ARTICLE_LINKS = ("pcie5-switch", "pcie5-root", "ib-ndr", "ib-hdr", "roce-100", "eth-25-tcp")
 """The six paths of the articles' table (seed claims `path`, kentino)."""
@@ -75,14 +59,6 @@ def _relative(base: float, waits: Sequence[float]) -> list[float]:
     if best <= 0.0:
         return [1.0] * len(waits)
     return [best / (base + wait) for wait in waits]
-
-
-def _assumed_tp(hardware: Hardware, heads: int) -> int:
-    """The tensor-parallel size to show when the layout has none: the widest on a node that divides the heads."""
-    size = max(2, hardware.gpus_per_node)
-    while size > 2 and heads % size:
-        size -= 1
-    return size
 
 
 DOES_NOT_START = "this build does not start: priced as if its cards held the load"
@@ -126,183 +102,6 @@ def fabric_table(
     return _serving_rows(scenario, layout, supposed_serving(scenario, layout, memory), DOES_NOT_START)
 
 
-@lru_cache(maxsize=256)
-def _border(architecture: Architecture, tp: int, pp: int, tokens: int) -> tuple[Message, ...]:
-    messages = decode_traffic(architecture, Layout(tp=tp, pp=pp), tokens)
-    return tuple(message for message in messages if message.op == "send_recv")
-
-
-@dataclass(frozen=True, slots=True)
-class Samples:
-    """How serving's seconds on a link follow from the priced sizes of a pass, as the speed model has it.
-
-    messages: of a pass of so many tokens, by size. latency, growth: what the fit makes of the smallest pass, and of
-    what more tokens add. A line joins two sizes (`engine.serving.speed.wire_s`).
-    """
-
-    points: tuple[int, ...]
-    messages: tuple[tuple[Message, ...], ...]
-    latency: float
-    growth: float
-
-    def seconds(self, priced: tuple[float, ...], tokens: float) -> float:
-        """Seconds of a pass of so many tokens. priced: those of `messages` on the link."""
-        first = priced[0]
-        return self.latency * first + self.growth * (wire_s(self.points, priced, tokens) - first) if first else 0.0
-
-    def on(self, latency: float, growth: float) -> Samples:
-        """The same where the fit makes so many times as much of the collectives."""
-        return Samples(self.points, self.messages, self.latency * latency, self.growth * growth)
-
-
-@dataclass(frozen=True, slots=True)
-class ServingTerms:
-    """What each row of a serving table is priced from: the messages, and the step around them.
-
-    layout: whose messages they are. base_s: a token without its links. decode, prompt: passes by size; tokens,
-    prompt_tokens: the sizes asked. scale: what the speed model's links of a token are over this pricing of them, 1 but
-    for rounding. slowest: the longest pipeline stage over the mean, which a token waits for. prompts: prompts of others
-    that a token of a user waits for. assumed: set where the layout sends nothing and another is priced.
-
-    across: with only that dimension across a link: tp, pp and tp_prompt, pp_prompt; of one pass of `chunk` tokens,
-    `passes` of which a prompt takes, each at across_scale of its plain price; across_prompts: prompts for each token;
-    groups: TP groups that speak at a border at once; base_pp_s: the step around a border.
-    """
-
-    layout: Layout
-    base_s: float
-    base_pp_s: float
-    decode: Samples
-    prompt: Samples
-    tokens: float
-    prompt_tokens: float
-    scale: float
-    slowest: float
-    prompts: float
-    tp: tuple[Message, ...]
-    tp_prompt: tuple[Message, ...]
-    pp: tuple[Message, ...]
-    pp_prompt: tuple[Message, ...]
-    across_scale: float
-    across_prompts: float
-    passes: float
-    groups: int
-    assumed: str
-
-
-def serving_terms(scenario: Scenario, layout: Layout, serving: Serving) -> ServingTerms:
-    """The messages of a serving build and the step around them."""
-    hardware, work, arch = scenario.hardware, scenario.workload, scenario.model.architecture
-    engines = engine_split(layout)[0]
-    users = serving.served_concurrency if work.corpus_tokens is not None else work.concurrency
-    running = max(1.0, serving.served_concurrency / min(engines, max(1, users)))
-    batch = max(1, math.ceil(serving.served_concurrency / layout.dp / layout.pp))
-    home = serving.communication_s
-    # what the other requests' prompts wait on links while this one decodes
-    prompts_home = max(0.0, serving.communication_share * serving.inter_token_s - home)
-    shown, assumed = layout, ""
-    if not decode_traffic(arch, layout, batch):
-        shown = Layout(tp=_assumed_tp(hardware, arch.heads))
-        assumed = f"this layout sends nothing between GPUs: TP {shown.tp} shown instead"
-    r = rates(scenario, shown)
-    decode, prompt = _samples(scenario, shown, r)
-    slowest = r.imbalance if running > r.stages > 1 else 1.0
-    flight = max(1.0, running / r.stages)
-    tokens = batch if assumed else max(1.0, flight / r.copies)
-    prompt_tokens = max(1, work.input_tokens) / r.copies
-    # prompts that pass for each token that a user gets: the engine's other users over the tokens of an answer
-    prompts, scale = batch / work.output_tokens, 1.0
-    if assumed:
-        base = max(serving.inter_token_s, 0.0) / shown.tp
-    else:
-        base = max(serving.inter_token_s - slowest * home - prompts_home, 0.05 * serving.inter_token_s)
-        if home > 0.0:
-            scale = home / decode.seconds(r.decode_wire, tokens)
-            prompt_home = wire_s(PREFILL_POINTS, r.prefill_wire, prompt_tokens)
-            prompts = prompts_home / prompt_home if prompt_home > 0.0 else 0.0
-    chunk = max(1, min(work.input_tokens, PREFILL_CHUNK_TOKENS))
-    sent, read = decode_traffic(arch, shown, batch), prefill_traffic(arch, shown, chunk)
-    across_scale, across_prompts = 1.0, batch / work.output_tokens
-    passes = max(1.0, work.input_tokens / chunk)
-    if not assumed and home > 0.0:
-        # the speed model's own scale of their plain price
-        priced = communication_s(sent, shown, hardware, in_engine=True)
-        across_scale = min(4.0, max(0.25, home / priced)) if priced > 0.0 else 1.0
-        read_home = across_scale * passes * communication_s(read, shown, hardware, in_engine=True)
-        across_prompts = prompts_home / read_home if prompts_home > 0.0 and read_home > 0.0 else across_prompts
-    return ServingTerms(
-        layout=shown,
-        base_s=base,
-        base_pp_s=base if assumed else base + home + prompts_home,
-        decode=decode,
-        prompt=prompt,
-        tokens=tokens,
-        prompt_tokens=prompt_tokens,
-        scale=scale,
-        slowest=slowest,
-        prompts=prompts,
-        tp=tuple(message for message in sent if message.span == "tp"),
-        tp_prompt=tuple(message for message in read if message.span == "tp"),
-        pp=_border(arch, shown.tp, max(2, shown.pp), batch),
-        pp_prompt=_border(arch, shown.tp, max(2, shown.pp), chunk),
-        across_scale=across_scale,
-        across_prompts=across_prompts,
-        passes=across_scale * passes,
-        groups=min(shown.tp, hardware.gpus_per_node),
-        assumed=assumed,
-    )
-
-
-def _samples(scenario: Scenario, layout: Layout, r: Rates) -> tuple[Samples, Samples]:
-    """The passes of a decode step and of a prompt that the speed model prices, with its fitted factors."""
-    model = scenario.model
-    shape = shape_of(model.architecture, model.weights, model.kv_cache, layout, scenario.hardware)
-    decode, prefill = pass_messages(model.architecture, layout)
-    latency = r.wire_s / shape.decode_wire[0] if shape.decode_wire[0] else 1.0
-    read = r.prefill_wire[0] / shape.prefill_wire[0] if shape.prefill_wire[0] else 1.0
-    return (
-        Samples(DECODE_POINTS, decode, latency, r.wire_growth),
-        Samples(PREFILL_POINTS, prefill, read, read),
-    )
-
-
-def _on_links(board: Board, samples: Samples, gpus: int) -> list[tuple[float, ...]]:
-    """By link in row order: the seconds of each sampled pass."""
-    return list(zip(*(board.in_place(messages, gpus) for messages in samples.messages), strict=True))
-
-
-class Waits(NamedTuple):
-    """By link in row order: seconds in collectives of a token or step, of a prompt, and what is waited for."""
-
-    seconds: list[float]
-    prefill: list[float]
-    waited: list[float]
-
-
-def serving_waits(board: Board, t: ServingTerms) -> Waits:
-    """What a token and a prompt spend on each link."""
-    gpus = t.layout.gpus
-    key = (id(t.decode.messages), id(t.prompt.messages), gpus)
-    priced = board.passes.get(key)
-    if priced is None:
-        if len(board.passes) > 64:
-            board.passes.clear()
-        # the messages are kept beside their prices, so that their identities stay taken
-        columns = (_on_links(board, t.decode, gpus), _on_links(board, t.prompt, gpus))
-        priced = board.passes[key] = (*columns, (t.decode.messages, t.prompt.messages))
-    seconds, prefill = [], []
-    known: dict[str, tuple[Samples, Samples]] = {}
-    for row, sent, read in zip(board.links, priced[0], priced[1], strict=True):
-        family = inside_family(board.hardware, row.link)
-        made = known.get(family)
-        if made is None:
-            made = known[family] = samples_on(board.hardware, t, row.link)
-        seconds.append(t.scale * made[0].seconds(sent, t.tokens))
-        prefill.append(made[1].seconds(read, t.prompt_tokens))
-    waits = [t.slowest * value + t.prompts * whole for value, whole in zip(seconds, prefill, strict=True)]
-    return Waits(seconds, prefill, waits)
-
-
 def _serving_rows(scenario: Scenario, layout: Layout, serving: Serving, short: str = "") -> tuple[FabricRow, ...]:
     """short: what to say of a build that lacks the memory."""
     board = board_of(scenario)
@@ -320,25 +119,6 @@ def _serving_rows(scenario: Scenario, layout: Layout, serving: Serving, short: s
     )
 
 
-def inside_family(hardware: Hardware, link: Link) -> str:
-    """The family of the in-node link of the build with a link in its place."""
-    return link.family if link.scope == "intra-node" and hardware.gpus_per_node > 1 else hardware.intra_link.family
-
-
-def samples_on(hardware: Hardware, t: ServingTerms, link: Link) -> tuple[Samples, Samples]:
-    """The passes of a token and of a prompt as the fit has them on a link: it knows families of in-node links."""
-    home, there = link_factors(hardware.intra_link.family), link_factors(inside_family(hardware, link))
-    if home == there:
-        return t.decode, t.prompt
-    latency, growth, prompt = (new / old for new, old in zip(there, home, strict=True))
-    return t.decode.on(latency, growth), t.prompt.on(prompt, prompt)
-
-
-def only_tp(scenario: Scenario, terms: ServingTerms) -> bool:
-    """Whether a link in its place already joins, or parts, the tensor-parallel group and nothing else."""
-    return scenario.hardware.nodes == 1 and all(message.span == "tp" for message in terms.decode.messages[0])
-
-
 def _across(
     board: Board,
     t: ServingTerms,
@@ -352,84 +132,6 @@ def _across(
     return _relative(
         base, [scale * one + t.across_prompts * t.passes * two for one, two in zip(sent, read, strict=True)]
     )
-
-
-@dataclass(frozen=True, slots=True)
-class TrainingTerms:
-    """What each row of a training table is priced from: a layout, its step and the messages of that step.
-
-    tp, pp, dp: messages with only that dimension across a link; groups: TP groups that speak at a border at once.
-    assumed: set where the layout sends nothing and another is priced.
-    """
-
-    layout: Layout
-    step: Step
-    hidden: tuple[float, float, float]
-    messages: tuple[Message, ...]
-    tp: tuple[Message, ...]
-    pp: tuple[Message, ...]
-    dp: tuple[Message, ...]
-    groups: int
-    assumed: str
-
-    @property
-    def base_s(self) -> float:
-        """The step without its links."""
-        return self.step.seconds - self.step.exposed_s
-
-
-def training_terms(scenario: Scenario, layout: Layout) -> TrainingTerms:
-    """The messages of a training build and the step around them."""
-    hardware, work, arch = scenario.hardware, scenario.workload, scenario.model.architecture
-    shown, assumed = layout, ""
-    if layout.gpus == 1:
-        shown = Layout(dp=max(2, hardware.gpus_per_node))
-        assumed = f"this layout sends nothing between GPUs: data parallelism over {shown.dp} shown instead"
-    tp = layout.tp if layout.tp > 1 else _assumed_tp(hardware, arch.heads)
-    messages, tp_messages, pp_messages, dp_messages = _steps(arch, work, shown, tp, hardware.gpus_per_node)
-    r = training_rates(hardware.accelerator, work.compute_dtype, work.software)
-    return TrainingTerms(
-        layout=shown,
-        step=step(arch, hardware, work, shown),
-        hidden=hidden_shares(r, work),
-        messages=messages,
-        tp=tp_messages,
-        pp=pp_messages,
-        dp=dp_messages,
-        groups=min(layout.tp, hardware.gpus_per_node),
-        assumed=assumed,
-    )
-
-
-@lru_cache(maxsize=32)
-def _steps(
-    arch: Architecture, work: Workload, layout: Layout, tp: int, per_node: int
-) -> tuple[tuple[Message, ...], ...]:
-    """Messages of an optimizer step: of the layout, then with only TP, only PP and only DP across a link."""
-
-    def only(span: str, tp: int, pp: int, dp: int) -> tuple[Message, ...]:
-        sent = training_traffic(arch, work, Layout(tp=tp, pp=pp, dp=dp), per_node)
-        return tuple(message for message in sent if message.span == span)
-
-    return (
-        training_traffic(arch, work, layout, per_node),
-        only("tp", tp, 1, layout.dp),
-        only("pp", layout.tp, max(2, layout.pp), layout.dp),
-        only("dp", layout.tp, layout.pp, max(2, layout.dp)),
-    )
-
-
-def of_spans(messages: Sequence[Message], spans: Sequence[Span]) -> tuple[Message, ...]:
-    """The messages of some spans."""
-    return tuple(message for message in messages if message.span in spans)
-
-
-def training_waits(board: Board, t: TrainingTerms) -> Waits:
-    """What a step spends on each link, hidden or not, and what of it does not hide."""
-    spent = [board.in_place(of_spans(t.messages, spans), t.layout.gpus) for spans in PATH_SPANS]
-    seconds = [sum(parts) for parts in zip(*spent, strict=True)]
-    waits = list(map(t.step.exposed(*t.hidden), *spent))
-    return Waits(seconds, [0.0] * len(seconds), waits)
 
 
 def _both(*notes: str) -> str:
@@ -450,25 +152,6 @@ def _training_rows(scenario: Scenario, layout: Layout, short: str = "") -> tuple
     main = _relative(base, waits)
     assumed = _both(short, t.assumed)
     return _rows(board, scenario, seconds, prefill, shares, main, tp_relative, pp_relative, dp_relative, assumed)
-
-
-def waits_by_link(scenario: Scenario, terms: ServingTerms | TrainingTerms) -> dict[str, float]:
-    """Seconds waited for each link, as the table has them, by link id in row order."""
-    board = board_of(scenario)
-    made = serving_waits(board, terms) if isinstance(terms, ServingTerms) else training_waits(board, terms)
-    return {row.link.id: value for row, value in zip(board.links, made.waited, strict=True)}
-
-
-def price_across(scenario: Scenario, message: Message, groups: int = 1) -> dict[str, float]:
-    """Seconds of one collective of the message's group across each link of the table, by link id in row order."""
-    board = board_of(scenario)
-    return {row.link.id: value for row, value in zip(board.links, board.column(message, groups), strict=True)}
-
-
-def price_in_place(scenario: Scenario, message: Message, gpus: int) -> dict[str, float]:
-    """Seconds of one collective of the message on each link in its place, in a layout of so many GPUs, by link id."""
-    board = board_of(scenario)
-    return {row.link.id: value for row, value in zip(board.links, board.placed(message, gpus), strict=True)}
 
 
 def _rows(

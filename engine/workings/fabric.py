@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Literal
 
-from engine.decide.fabric import (
+from engine.decide.fabric import supposed_serving
+from engine.decide.fabric_terms import (
     Samples,
     ServingTerms,
     TrainingTerms,
@@ -15,7 +16,6 @@ from engine.decide.fabric import (
     price_in_place,
     samples_on,
     serving_terms,
-    supposed_serving,
     training_terms,
     waits_by_link,
 )
