@@ -19,8 +19,8 @@ from textual import events
 from textual.pilot import Pilot
 
 from tests.fuzz import WAITING, within
+from tests.tui import driver
 from tests.tui.builds import BUILDS
-from tests.tui.driver import app_of
 from tui.app import SizeupApp
 from tui.app.screens.dialog import Dialog
 
@@ -78,11 +78,10 @@ def an_event(draw: random.Random, size: tuple[int, int]) -> list[events.Event]:
     return [events.Paste(draw.choice(PASTES))]
 
 
-async def dealt_with(app: SizeupApp, pilot: Pilot[int]) -> None:
+async def dealt_with(app: SizeupApp) -> None:
     """Wait until every widget has dealt with what was posted. Raises Failure for an app that is frozen or spins."""
     with within(FROZEN_S, "the app is frozen"):
-        for _ in range(3):
-            await pilot._wait_for_screen(WAITING * FROZEN_S)
+        await driver.dealt_with(app, WAITING * FROZEN_S)
 
 
 def kept_alive(app: SizeupApp) -> bool:
@@ -94,7 +93,7 @@ def kept_alive(app: SizeupApp) -> bool:
 
 async def _played(draw: random.Random, stop: Callable[[], bool], most: int, counts: Counter[str]) -> None:
     """One run of the app, until it leaves, the keys are used up or it is time to stop."""
-    app = app_of(draw.choice(list(BUILDS.values()))())
+    app = driver.app_of(draw.choice(list(BUILDS.values()))())
     size = draw.choice(SIZES[:3])
     async with app.run_test(size=size) as pilot:
         await pilot.pause()
@@ -108,7 +107,7 @@ async def _played(draw: random.Random, stop: Callable[[], bool], most: int, coun
                 event.set_sender(app)
                 app.post_message(event)
             counts["cases"] += len(posted)
-            await dealt_with(app, pilot)
+            await dealt_with(app)
             if not kept_alive(app):
                 counts["left"] += 1
                 return
@@ -124,7 +123,7 @@ async def _still_heard(app: SizeupApp, pilot: Pilot[int]) -> None:
         pressed = press(name)
         pressed.set_sender(app)
         app.post_message(pressed)
-        await dealt_with(app, pilot)
+        await dealt_with(app)
     await pilot.pause()
     assert app.workbench.focused is not None, "no panel has the keys"
     kept_alive(app)

@@ -66,7 +66,7 @@ async def soak(minutes: float, a_minute: int, seed: int) -> list[float]:
                 event = press(name)
                 event.set_sender(app)
                 app.post_message(event)
-            await dealt_with(app, pilot)
+            await dealt_with(app)
             assert kept_alive(app), "an edit made the app leave"
             made += 1
             sized += app.store.sizing is not before

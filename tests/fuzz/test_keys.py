@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 
 import pytest
 
 from tests.fuzz import after, keys
 from tests.tui.builds import BUILDS
-from tests.tui.driver import app_of, running
+from tests.tui.driver import app_of, dealt_with, running
 from tui.app.screens.dialog import ItemList, ListDialog
 
 
@@ -16,6 +17,24 @@ from tui.app.screens.dialog import ItemList, ListDialog
 def test_random_keys_neither_end_nor_freeze_the_app(seed: int) -> None:
     counts = keys.run(seed, after(10**6), most=150)
     assert counts["cases"] >= 150
+
+
+async def test_an_app_that_leaves_while_it_is_waited_for_is_not_frozen() -> None:
+    async with running(app_of(BUILDS["llama70b"]())) as driver:
+        driver.app.exit()  # the end of the app's queue comes before what it is asked next, which it never hears
+        await keys.dealt_with(driver.app)
+        assert not keys.kept_alive(driver.app)
+
+
+async def test_a_widget_that_never_answers_is_named() -> None:
+    async with running(app_of(BUILDS["llama70b"]())) as driver:
+        held = asyncio.Event()
+        driver.app.workbench.form.call_later(held.wait)
+        try:
+            with pytest.raises(TimeoutError, match="Form"):
+                await dealt_with(driver.app, timeout_s=0.2)
+        finally:
+            held.set()
 
 
 async def test_a_click_on_a_row_that_the_filter_took_away_is_no_answer() -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from textual import events
+from textual.message_pump import MessagePump
 from textual.pilot import Pilot
 from textual.worker import WorkerCancelled
 
@@ -35,6 +37,38 @@ async def settle(app: SizeupApp) -> None:
             await app.workers.wait_for_complete(searching)
 
 
+async def dealt_with(app: SizeupApp, timeout_s: float = 30.0) -> None:
+    """Wait until every widget on screen has dealt with what was posted and what followed from it, or the app has ended.
+
+    A pilot's own wait asks the app too, and where the app leaves meanwhile waits on for an answer that cannot come: what
+    stands behind the end of a queue is never read. Raises TimeoutError.
+    """
+    assert app._task is not None
+    for _ in range(3):
+        if app._task.done():
+            return
+        pumps = (app, *app.screen.walk_children(with_self=True))
+        answers = {pump: answer for pump in pumps if (answer := _asked(pump)) is not None}
+        over = [asyncio.create_task(done) for done in (_all(answers.values()), app._exception_event.wait())]
+        first, _ = await asyncio.wait((*over, app._task), timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
+        silent = ", ".join(str(pump) for pump, answer in answers.items() if not answer.done())
+        for waiting in over:
+            waiting.cancel()
+        if not first:
+            raise TimeoutError(f"no answer within {timeout_s:g} s from {silent}")
+
+
+def _asked(pump: MessagePump) -> asyncio.Future[None] | None:
+    """A future that is done when the widget has dealt with all that it was sent; None where it is closed."""
+    answer = asyncio.get_running_loop().create_future()
+    return answer if pump.call_later(lambda: answer.done() or answer.set_result(None)) else None
+
+
+async def _all(answers: Iterable[asyncio.Future[None]]) -> None:
+    for answer in answers:
+        await answer
+
+
 class Driver:
     """Keys in, text out."""
 
@@ -56,8 +90,7 @@ class Driver:
         """Hand an event to the app and wait until every widget has dealt with what follows."""
         event.set_sender(self.app)
         self.app.post_message(event)
-        for _ in range(3):
-            await self.pilot._wait_for_screen()
+        await dealt_with(self.app)
 
     async def resize(self, columns: int, rows: int) -> None:
         """Give the terminal another size."""

@@ -10,7 +10,7 @@ import pytest
 from textual import events
 
 from tests.tui.builds import BUILDS
-from tests.tui.driver import Driver, app_of, running
+from tests.tui.driver import Driver, app_of, dealt_with, running
 from tui.app import SizeupApp
 from tui.app.screens import study
 from tui.app.screens.dialog import Dialog
@@ -28,8 +28,8 @@ async def at_once(driver: Driver, posted: Iterable[events.Event]) -> None:
     for event in posted:
         event.set_sender(driver.app)
         driver.app.post_message(event)
-    for _ in range(6):
-        await driver.pilot._wait_for_screen()
+    for _ in range(2):
+        await dealt_with(driver.app)
     await driver.pilot.pause()
 
 
