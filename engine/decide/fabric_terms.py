@@ -288,7 +288,7 @@ def training_terms(scenario: Scenario, layout: Layout) -> TrainingTerms:
     )
 
 
-@lru_cache(maxsize=32)
+@lru_cache(maxsize=8)
 def _steps(
     arch: Architecture, work: Workload, layout: Layout, tp: int, per_node: int
 ) -> tuple[tuple[Message, ...], ...]:

@@ -205,19 +205,19 @@ def _unloaded(work: Workload) -> Workload:
     )
 
 
-@lru_cache(maxsize=128)
+@lru_cache(maxsize=64)
 def _tiers(scenario: Scenario) -> tuple[list[Layout], list[Layout]]:
     """The layouts to try first, and those besides: by `_whatever_load`, since users come and go."""
     return _worth_trying(scenario, candidate_layouts(scenario))
 
 
-@lru_cache(maxsize=128)
+@lru_cache(maxsize=64)
 def _served_layouts(scenario: Scenario, besides: bool) -> _Roomy:
     """The layouts to try, or those besides, with their rooms; likewise."""
     return [(layout, serving_rooms(scenario, layout)) for layout in _tiers(scenario)[int(besides)]]
 
 
-@lru_cache(maxsize=128)
+@lru_cache(maxsize=64)
 def _trained_layouts(scenario: Scenario, besides: bool) -> list[tuple[Step, Layout]]:
     """The layouts to try, or those besides, with their steps, as `_ranked` orders them; likewise."""
     layouts = _tiers(scenario)[int(besides)]
@@ -240,7 +240,7 @@ def _ranked(workload: Workload, timed: list[tuple[Step, Layout]]) -> list[tuple[
     return sorted(timed, key=key)
 
 
-@lru_cache(maxsize=384)
+@lru_cache(maxsize=192)
 def _choose(scenario: Scenario) -> Plan:
     plain = _whatever_load(scenario)
     if scenario.workload.is_inference:

@@ -144,7 +144,7 @@ def _size_words(nodes: int, per_node: int) -> str:
     return f"{nodes} nodes x {per_node} GPU" if nodes > 1 else f"{per_node} GPU"
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=16)
 def _shapes(hardware: Hardware, facts: Facts, heads: int, layers: int) -> tuple[_Shape, ...]:
     found: list[_Shape] = []
     for nodes, per_node in SHAPES:

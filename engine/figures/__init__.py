@@ -1,1 +1,1 @@
-"""Units, words, sentences of parts, errors, and numbers that remember: what every room speaks in."""
+"""Units, words, sentences of parts, errors, numbers that remember, answers that are kept: what every room speaks in."""

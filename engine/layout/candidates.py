@@ -107,7 +107,7 @@ def shares_one_cache(architecture: Architecture) -> bool:
     return any(layer.mixer == "mla" for layer in architecture.layers)
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=128)
 def _shapes(
     architecture: Architecture, gpus_per_node: int, nodes: int, choice: LayoutChoice, inference: bool
 ) -> tuple[Layout, ...]:

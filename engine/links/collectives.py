@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from engine.calibration import collectives as fit
+from engine.figures.kept import keep
 from engine.figures.units import GB, MICROSECOND
 from engine.parts.hardware import Link
 from engine.sizing import FigureKind
@@ -93,6 +94,8 @@ _SLOT_GEN5 = Link("pcie5-slot", "PCIe Gen5 x16", "intra-node", "pcie", 63.0)
 NOTHING = Curve(((math.inf, 0.0, 0.0),))
 """The curve of a rank that speaks to nobody."""
 _curves: dict[tuple[object, ...], tuple[Link, Link | None, Curve]] = {}
+MOST_CURVES = 2048
+"""How many curves are kept, half a kB each: a fabric table takes some hundred, an edit some ten more."""
 
 
 def forget() -> None:
@@ -168,11 +171,8 @@ def curve(
     made = _make(
         op, ranks, ranks_per_node, intra, inter, in_engine, kernel, peer_access, groups_per_node, nics_per_node
     )
-    if len(_curves) > 20000:
-        _curves.clear()
     # the links are kept beside the curve so that their identities stay taken
-    _curves[key] = (intra, inter, made)
-    return made
+    return keep(_curves, key, (intra, inter, made), MOST_CURVES)[2]
 
 
 def collective_s(

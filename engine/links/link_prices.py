@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
+from engine.figures.kept import keep
 from engine.links.collectives import Curve, Segments, curve, evidence_kind, one_card_a_gpu
 from engine.links.traffic import Message, curve_of
 from engine.parts.hardware import Link
@@ -69,8 +70,6 @@ class Board:
         return known
 
     def _priced(self, key: tuple[object, ...], curves: Sequence[Segments], payload: float) -> list[float]:
-        if len(self.columns) > 512:
-            self.columns.clear()
         found = []
         for segments in curves:
             # `Curve.seconds` of fifty links, without fifty calls
@@ -78,8 +77,7 @@ class Board:
                 if payload <= limit:
                     found.append(alpha + payload * beta)
                     break
-        self.columns[key] = found
-        return found
+        return keep(self.columns, key, found, 256)
 
     def _in_place(self, message: Message, row: Row, gpus: int) -> Curve:
         hardware = self.hardware
@@ -189,8 +187,5 @@ def board_of(scenario: Scenario) -> Board:
     links += [link for link in (hardware.intra_link, hardware.inter_link) if link.id not in present]
     rows = tuple(_with_cards(fixed, hardware) for fixed in _order(tuple(dict.fromkeys(links))))
     board = Board(rows, hardware, in_engine, {}, {}, {})
-    if len(_known) > 64:
-        _known.clear()
-    # held with the board so that the identities in the key stay taken
-    _known[key] = ((facts, hardware), board)
-    return board
+    # held with the board so that the identities in the key stay taken; a board comes to some hundred kB
+    return keep(_known, key, ((facts, hardware), board), 4)[1]

@@ -78,7 +78,7 @@ def _blocks(arch: Architecture) -> _Blocks:
     return _Blocks(mixers, dense, moe)
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=64)
 def _forward(
     arch: Architecture, tp: int, pp: int, dp: int, ep: int, dp_attention: bool, tokens: int, sampled: int
 ) -> tuple[Message, ...]:

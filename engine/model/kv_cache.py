@@ -53,7 +53,7 @@ def layer_kind(caches: tuple[Cache, ...]) -> str:
     return "linear" if all(cache.kind == "recurrent" for cache in caches) else "sliding"
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=256)
 def cache_profile(arch: Architecture) -> CacheProfile:
     """Sum the caches of every layer of `arch`; exact."""
     growth = sliding = sliding_max = index = state = state_bf16 = window = 0

@@ -31,13 +31,13 @@ def elements(tensors: Iterable[Tensor], part: Part | None = None) -> int:
     return sum(tensor.elements for tensor in tensors if part is None or tensor.part == part)
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=512)
 def layer_elements(layer: Layer) -> int:
     """Parameters of one block."""
     return elements(layer.tensors)
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=256)
 def count_parameters(arch: Architecture) -> ParameterCounts:
     """Count the parameters of `arch`; exact, from its tensors."""
     embedding = elements(arch.embedding, "embedding")

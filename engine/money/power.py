@@ -282,14 +282,14 @@ def power(scenario: Scenario, host_bytes: int = 0) -> Power:
     return _power(scenario.site, host_bytes, nvme_bytes(scenario))
 
 
-@lru_cache(maxsize=128)
+@lru_cache(maxsize=64)
 def _power(site: Site, host_bytes: int, disk_bytes: int | None) -> Power:
     hardware = site.hardware
     cards = hardware.gpus_per_node * hardware.accelerator.memory_gb_marketed * GB / GIB
     return replace(_whatever_runs(site), host_memory_gib_min=cards + host_bytes / GIB, nvme_bytes_min=disk_bytes)
 
 
-@lru_cache(maxsize=128)
+@lru_cache(maxsize=64)
 def _whatever_runs(site: Site) -> Power:
     """What a build draws and where it stands, without the memory and the disks that its work takes."""
     hardware, host = site.hardware, host_of(site.hardware)

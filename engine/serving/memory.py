@@ -450,7 +450,7 @@ class _Stage:
     last: bool
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=128)
 def _stages(
     arch: Architecture,
     weights: str,
@@ -523,7 +523,7 @@ class _Rank:
         return max(0, self.room)
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=256)
 def _ranks(
     arch: Architecture,
     weights: str,

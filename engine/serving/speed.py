@@ -22,6 +22,7 @@ from functools import lru_cache
 from typing import Literal, NamedTuple
 
 from engine.calibration import serving_speed as fit
+from engine.figures.kept import keep
 from engine.figures.units import GB, HOURS_PER_DAY, SECONDS_PER_DAY, TERA, digits, duration
 from engine.layout.sharding import attention_ranks, expert_group, kv_heads_on_rank, stage_weights
 from engine.links.traffic import Message, communication_s, decode_traffic, prefill_traffic
@@ -356,11 +357,8 @@ def rates(scenario: Scenario, layout: Layout) -> Rates:
     if found is not None:
         return found[1]
     made = rates_with(scenario, layout, fit.CONSTANTS)
-    if len(_known) > 20000:
-        _known.clear()
     # what the key names by identity is kept beside the answer, so that the identities stay taken
-    _known[key] = ((model.architecture, hw), made)
-    return made
+    return keep(_known, key, ((model.architecture, hw), made), 512)[1]
 
 
 def rates_with(scenario: Scenario, layout: Layout, constants: Mapping[str, float]) -> Rates:
@@ -371,7 +369,7 @@ def rates_with(scenario: Scenario, layout: Layout, constants: Mapping[str, float
     return rates_of(shape, model.weights, hardware.accelerator, engine, constants)
 
 
-@lru_cache(maxsize=384)
+@lru_cache(maxsize=128)
 def shape_of(arch: Architecture, weights: str, kv_cache: str, layout: Layout, hardware: Hardware) -> Shape:
     """The counted facts of one engine of the layout. Cached."""
     return _shape(arch, weights, kv_cache, layout, hardware)

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from engine.calibration import training_speed as fit
+from engine.figures.kept import keep
 from engine.figures.units import GB, HOURS_PER_DAY, SECONDS_PER_DAY, SECONDS_PER_HOUR, TERA
 from engine.links.collectives import Segments
 from engine.links.traffic import Span, curve_of
@@ -578,6 +579,8 @@ PATH_SPANS: tuple[tuple[Span, ...], ...] = (("tp",), ("ep", "cp"), ("pp",), ("dp
 _PLACE: dict[Span, int] = {span: place for place, spans in enumerate(PATH_SPANS) for span in spans}
 _Priced = tuple[tuple[int, float, float, float, float, Segments], ...]
 _known_prices: dict[tuple[object, ...], tuple[object, Held, _Priced]] = {}
+MOST_PRICES = 1024
+"""How many priced layouts are kept, 1 kB each: those of the last edits and of the searches around them."""
 
 
 def _priced_traffic(
@@ -617,11 +620,9 @@ def _priced_traffic(
         )
         for one in traffic.patterns
     )
-    if len(_known_prices) > 20000:
-        _known_prices.clear()
     # what the key names by identity is kept beside the answer, so that the identities stay taken
-    found = _known_prices[key] = ((architecture, intra, inter, platform), traffic.held, made)
-    return found
+    found = ((architecture, intra, inter, platform), traffic.held, made)
+    return keep(_known_prices, key, found, MOST_PRICES)
 
 
 def hidden_shares(r: Rates, workload: Workload) -> tuple[float, float, float]:
@@ -837,8 +838,5 @@ def single_gpu_tokens_per_s(architecture: Architecture, hardware: Hardware, work
     # kept beside the figure, so that their identities stay taken
     if known is not None and known[0] is workload and known[1] is accelerator:
         return known[2]
-    if len(_alone) > 2000:
-        _alone.clear()
     speed = step(architecture, hardware, workload, ONE_GPU).tokens_per_s
-    _alone[key] = (workload, accelerator, speed)
-    return speed
+    return keep(_alone, key, (workload, accelerator, speed), 256)[2]

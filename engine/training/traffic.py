@@ -151,7 +151,7 @@ def traffic_of(
     )
 
 
-@lru_cache(maxsize=2048)
+@lru_cache(maxsize=512)
 def _traffic(
     arch: Architecture,
     tp: int,

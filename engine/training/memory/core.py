@@ -89,7 +89,7 @@ def stage_costs(
     return _stage_costs(architecture, method, layout, card, count > 1, scores, min(count, layout.pp))
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=192)
 def _stage_costs(
     architecture: Architecture,
     method: Method,
@@ -154,7 +154,7 @@ def headroom_word(fill: float) -> Headroom:
     return "fits" if fill > COMFORTABLE_FILL else "comfortable"
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=192)
 def sized(architecture: Architecture, workload: Workload, layout: Layout, card: Card) -> Memory:
     """The Memory without searches, suggestions and notes."""
     check(workload)

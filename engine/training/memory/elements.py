@@ -148,7 +148,7 @@ def layer_elements(layer: Layer, experts: int, experts_per_token: int, tp: int, 
     return LayerElements(linear, expert, other, largest, qkv, attention, up, up - routed_up + turn, copies_kept, heads)
 
 
-@lru_cache(maxsize=2048)
+@lru_cache(maxsize=256)
 def stage_elements(architecture: Architecture, tp: int, pp: int, ep: int) -> tuple[StageElements, ...]:
     """Every pipeline stage on one rank, in order."""
     counts = stage_layer_counts(len(architecture.layers), pp)

@@ -52,14 +52,14 @@ def _card(scenario: Scenario) -> Card:
     return Card(scenario.hardware.accelerator.memory_bytes, scenario.hardware.gpus_per_node)
 
 
-@lru_cache(maxsize=2048)
+@lru_cache(maxsize=64)
 def _advised(architecture: Architecture, workload: Workload, layout: Layout, card: Card, name: str) -> Memory:
     memory = _detailed(architecture, workload, layout, card, name)
     largest, longest = memory.largest_micro_batch, memory.longest_sequence_tokens
     return replace(memory, suggestions=suggestions(architecture, workload, layout, card, memory, largest, longest))
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=64)
 def _detailed(architecture: Architecture, workload: Workload, layout: Layout, card: Card, name: str) -> Memory:
     memory = sized(architecture, workload, layout, card)
     assert memory.training is not None

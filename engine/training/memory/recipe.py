@@ -146,7 +146,7 @@ def _trained_bytes(workload: Method, zero: int, single: bool) -> tuple[float, fl
     return 2.0, 2.0, state + 4.0
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=256)
 def recipe(workload: Method, dp: int, shards: int, accumulates: bool) -> Recipe:
     """The recipe of a training workload over `dp` data-parallel ranks, `shards` of which ZeRO shards over."""
     peft = workload.kind in PEFT_KINDS
