@@ -86,12 +86,16 @@ def read_file(path: Path, limit: int, what: str = "file") -> bytes:
             _check_kind(found, what)
             # Some files of the system say 0 bytes and have more.
             data = stream.read(limit + 1) if found.st_size <= limit else b""
-    size = max(found.st_size, len(data))
+    check_size(max(found.st_size, len(data)), limit, what)
+    return data
+
+
+def check_size(size: int, limit: int, what: str = "file") -> None:
+    """Refuse what has more bytes than a `what` may: WrongFile, with its size where that, rounded, tells more."""
     if size > limit:
         allowed = f"up to {limit // 2**20} MiB" if limit >= 2**20 else f"up to {limit // 2**10} KiB"
-        told = f"{size / 2**20:,.0f} MiB is" if size >= 2**20 else "it is"
+        told = f"{size / 2**20:,.0f} MiB is" if round(size / 2**20) > limit / 2**20 else "it is"
         raise WrongFile(f"{told} too large for a {what}", allowed)
-    return data
 
 
 # What TOML's depth hangs on: strings and comments are passed by whole, then parts of keys, blanks, and single characters.

@@ -23,7 +23,7 @@ import tomli_w
 from pydantic_core import ValidationError
 
 import catalog
-from catalog.bounded import NoFile, Unusable, read_file, toml_of
+from catalog.bounded import NoFile, Unusable, check_size, read_file, toml_of
 from catalog.ids import nearest
 from catalog.model_files import read_model_file
 from catalog.schema import check, explain, first_error, keys_of
@@ -180,8 +180,10 @@ def read_text(path: str | Path) -> str:
 
 def text_of(raw: bytes, file: str) -> str:
     """The text of a session's bytes. Raises SessionError."""
-    if len(raw) > MAX_BYTES:
-        raise SessionError(file, "this is no session", allowed=f"up to {MAX_BYTES // 2**20} MiB")
+    try:
+        check_size(len(raw), MAX_BYTES, "session file")
+    except Unusable as problem:
+        raise SessionError(file, problem.reason, allowed=problem.allowed) from None
     if b"\0" in raw:
         raise SessionError(file, "this is a binary file, not a session")
     try:
