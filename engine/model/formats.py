@@ -311,6 +311,11 @@ def tensor_scheme(tensor: Tensor, weights: WeightFormat, arch: Architecture, lay
     return weights.scheme
 
 
+def tensor_bytes(tensor: Tensor, scheme: Scheme) -> int:
+    """Bytes of all copies of a whole tensor in that scheme."""
+    return tensor.copies * scheme.matrix_bytes(tensor.rows, tensor.cols)
+
+
 @lru_cache(maxsize=512)
 def model_weight_bytes(arch: Architecture, format_id: str, mtp: bool = False) -> int:
     """Bytes of the whole model in one copy, scales included, tied heads once."""
@@ -318,11 +323,10 @@ def model_weight_bytes(arch: Architecture, format_id: str, mtp: bool = False) ->
     total = 0
     outside = arch.embedding + arch.head + arch.towers + (arch.mtp if mtp else ())
     for tensor in outside:
-        total += tensor.copies * tensor_scheme(tensor, weights, arch, None).matrix_bytes(tensor.rows, tensor.cols)
+        total += tensor_bytes(tensor, tensor_scheme(tensor, weights, arch, None))
     for index, layer in enumerate(arch.layers):
         for tensor in layer.tensors:
-            scheme = tensor_scheme(tensor, weights, arch, index)
-            total += tensor.copies * scheme.matrix_bytes(tensor.rows, tensor.cols)
+            total += tensor_bytes(tensor, tensor_scheme(tensor, weights, arch, index))
     return total
 
 

@@ -37,6 +37,15 @@ def layer_elements(layer: Layer) -> int:
     return elements(layer.tensors)
 
 
+def idle_elements(layer: Layer, experts_per_token: int) -> int:
+    """Parameters of the routed experts of one block that a token does not visit."""
+    return sum(
+        tensor.rows * tensor.cols * (tensor.copies - min(experts_per_token, tensor.copies))
+        for tensor in layer.tensors
+        if tensor.part == "routed_expert"
+    )
+
+
 @lru_cache(maxsize=256)
 def count_parameters(arch: Architecture) -> ParameterCounts:
     """Count the parameters of `arch`; exact, from its tensors."""
@@ -47,11 +56,7 @@ def count_parameters(arch: Architecture) -> ParameterCounts:
     idle = 0
     for layer, count in arch.layer_runs():
         total += count * layer_elements(layer)
-        idle += count * sum(
-            tensor.rows * tensor.cols * (tensor.copies - min(arch.experts_per_token, tensor.copies))
-            for tensor in layer.tensors
-            if tensor.part == "routed_expert"
-        )
+        idle += count * idle_elements(layer, arch.experts_per_token)
     active = total - towers - idle
     return ParameterCounts(
         total=total,
