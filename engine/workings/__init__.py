@@ -26,7 +26,6 @@ from engine.workings import (
     fabric,
     flips,
     growth,
-    model,
     money,
     power,
     replicas,
@@ -66,7 +65,7 @@ def chain(sizing: Sizing, figure: str) -> tuple[Working, ...]:
     return tuple(made)
 
 
-REMEMBERED = ("memory", "serving", "training")
+REMEMBERED = ("model", "memory", "serving", "training")
 """Sections whose figures are opened by the functions that compute them, run on numbers that remember."""
 
 
@@ -176,7 +175,6 @@ def _from(table: Mapping[str, Callable[[Case], Working]]) -> Callable[[Case, str
 
 
 _SECTIONS: dict[str, Callable[[Case, str], Working]] = {
-    "model": model.found,
     "fabric": fabric.found,
     "scaling": scaling.found,
     "load": entered.load,
@@ -193,7 +191,7 @@ _SECTIONS: dict[str, Callable[[Case, str], Working]] = {
 }
 
 
-_OF_PLANS = ("model", "load", "build", "states")
+_OF_PLANS = ("load", "build", "states")
 """Sections that need no more than a plan: they open for builds beside the entered one too."""
 
 
@@ -251,7 +249,7 @@ def _shares(sizing: Sizing) -> list[str]:
 def figure_ids(sizing: Sizing) -> tuple[str, ...]:
     """The ids of every figure that a screen or report may show of this sizing, in reading order."""
     inference = sizing.scenario.workload.is_inference
-    found = [f"model.{name}" for name in model.FIGURES]
+    found = names_of(case_of(sizing).plan, "model")
     for index in range(len(sizing.memory.per_gpu)):
         own = (*_GROUP_FIELDS, *(("kv_capacity_bytes",) if inference else ()))
         found += [memory_id(index, name) for name in own]

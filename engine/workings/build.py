@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Any, Final
 
 from engine.decide.plan import Plan
+from engine.decide.size import model_facts
 from engine.decide.verdict import FRONTIER_DAYS
 from engine.figures.number import Number, node, plain
 from engine.figures.replay import Replay, Run
@@ -40,13 +41,18 @@ class Build:
         self._scenario = facts.scenario(REPLAY.copied, plan.scenario)
         self._layout = facts.layout(REPLAY.copied, plan.layout, plan.scenario.layout)
         self._order: dict[str, list[Number]] = {}
-        self._known: dict[int, str] = {}
+        self._places: dict[str, dict[int, int]] = {}
 
     @cached_property
     def _memory(self) -> Any:
         function = serving_memory.serving_memory if self.plan.scenario.workload.is_inference else training_memory
         with self._run:
             return REPLAY(function)(self._scenario, self._layout)
+
+    @cached_property
+    def _model(self) -> Any:
+        with self._run:
+            return REPLAY(model_facts)(self._scenario)
 
     @cached_property
     def _step(self) -> Any:
@@ -71,18 +77,24 @@ class Build:
     def _complete(self) -> None:
         """Compute all there is before anything is opened: what a number is called is known when all formulas have run."""
         inference = self.plan.scenario.workload.is_inference
-        if self._memory is not None and (self.plan.serving if inference else self.plan.training) is not None:
+        if (
+            self._model is not None
+            and self._memory is not None
+            and (self.plan.serving if inference else self.plan.training) is not None
+        ):
             self._speed  # noqa: B018 - computed and kept
 
     # --- figures ----------------------------------------------------------------------------------------------
 
     def number(self, figure: str) -> Number:
-        """The number of `memory.NAME`, `memory.N.NAME`, `serving.NAME` or `training.NAME`. Raises KeyError."""
+        """The number of `model.NAME`, `memory.NAME`, `memory.N.NAME`, `serving.NAME` or `training.NAME`. Raises KeyError."""
         section, _, name = figure.partition(".")
         inference = self.plan.scenario.workload.is_inference
         value: Any = None
         if section == "memory":
             value = self._of_memory(name)
+        elif section == "model":
+            value = getattr(self._model, name, None)
         elif section == ("serving" if inference else "training"):
             derived = DERIVED.get(figure)
             with self._run:
@@ -155,7 +167,9 @@ class Build:
         return known
 
     def _identify(self, top: str, root: Number) -> Callable[[Number], str]:
-        places = {id(one): place for place, one in enumerate(self._below(top, root))}
+        places = self._places.get(top)
+        if places is None:
+            places = self._places[top] = {id(one): place for place, one in enumerate(self._below(top, root))}
         return lambda one: f"{top}{STEP}{places[id(one)]}"
 
 

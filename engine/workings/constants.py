@@ -16,6 +16,8 @@ RULES: Final[dict[str, tuple[str, str, str]]] = {
         "five products against two: Dao 2023, section 3.1",
     ),
     "BACKWARD_SHARE": ("share of a pass in which gradients appear", "", "the backward two of three forwards"),
+    "BF16_BYTES": ("bytes of a 16-bit element", "bytes", "by definition"),
+    "FP32_BYTES": ("bytes of an fp32 element", "bytes", "by definition"),
     "BASE_BITS": ("bits of a frozen weight", "bits", "QLoRA: Dettmers et al. 2023, section 3"),
     "BLOCK_ALIGNMENT": ("blocks are a multiple of", "tokens", "vLLM, models/config.py"),
     "BLOCK_SHARE": ("share of a block", "", "vLLM"),
@@ -164,7 +166,7 @@ _BY_DEFINITION: Final = frozenset(
     {"GB", "GIB", "MIB", "TERA", "MICROSECOND", "HOURS_PER_DAY", "SECONDS_PER_DAY", "SECONDS_PER_HOUR"}
 )
 _OF_ENGINES: Final = (
-    "ACTIVATION_BYTES", "BASE_BITS", "BLOCK_ALIGNMENT", "CAPTURE_", "CONTEXT_CHUNK", "GRADIENT_BYTES", "LATENT_BLOCK",
+    "ACTIVATION_BYTES", "BASE_BITS", "BF16_BYTES", "FP32_BYTES", "BLOCK_ALIGNMENT", "CAPTURE_", "CONTEXT_CHUNK", "GRADIENT_BYTES", "LATENT_BLOCK",
     "MOST_SEQUENCES", "MXFP4_BITS", "NARROW_TILE", "NF4_BYTES", "PACKED_", "PAGED_STATE", "SEQUENCE_STEP", "SGLANG_",
     "SHARED_ROTARY", "STATE_BYTES", "UNGATED_TILE", "VOCAB_MULTIPLE", "WIDE_TILE",
 )  # fmt: skip

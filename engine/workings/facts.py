@@ -117,7 +117,7 @@ def model(copied: Copier, arch: Architecture, source: str) -> Any:
     def run(one: Layer, count: int) -> tuple[Any, Any]:
         key = (id(one), count)
         if key not in often:
-            words = "layers" if len(arch.runs) == 1 else f"layers alike in a row, {_what(one)}"
+            words = "layers" if len(arch.runs) == 1 else f"layers alike in a row, {what(one)}"
             often[key] = Number(count, label=words, unit="layers", kind="counted", source=source)
         return layer(one), often[key]
 
@@ -135,7 +135,7 @@ def model(copied: Copier, arch: Architecture, source: str) -> Any:
     return copied(arch, changes)
 
 
-def _what(layer: Layer) -> str:
+def what(layer: Layer) -> str:
     """What a layer is made of, in short."""
     mixer = "a window" if layer.span else {"attention": "attention", "mla": "MLA"}.get(layer.mixer, layer.mixer)
     return f"{mixer} and {'experts' if layer.ffn == 'moe' else layer.ffn}"

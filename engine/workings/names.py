@@ -43,9 +43,13 @@ def named(value: Any, label: str, unit: str = "") -> Any:
 def hooks(replay: Replay) -> dict[str, Hook]:
     """What names the results of functions, by qualified name."""
 
+    known: dict[int, tuple[Any, Any]] = {}
+
     def lookup(result: Any, arguments: tuple[Any, ...]) -> Any:
-        name = getattr(result, "label", "") or result.name
-        return facts.fact(replay.copied, result, "counted", f"the format {name}", name)
+        if id(result) not in known:
+            name = getattr(result, "label", "") or result.name
+            known[id(result)] = (result, facts.fact(replay.copied, result, "counted", f"the format {name}", name))
+        return known[id(result)][1]
 
     def settings(result: Any, arguments: tuple[Any, ...]) -> Any:
         changes = {}
@@ -59,6 +63,15 @@ def hooks(replay: Replay) -> dict[str, Hook]:
     return {
         "engine.model.formats.tensor_scheme": lookup,
         "engine.model.formats.kv_format": lookup,
+        "engine.model.formats.tensor_bytes": lambda result, given: named(result, f"bytes of {given[0].name}", "bytes"),
+        "engine.model.architecture.Tensor.elements": lambda result, given: named(
+            result, f"parameters of {given[0].name}"
+        ),
+        "engine.model.parameters.elements": _elements,
+        "engine.model.parameters.layer_elements": _layer_parameters,
+        "engine.model.parameters.idle_elements": lambda result, _: named(
+            result, "parameters of idle experts of a layer"
+        ),
         "engine.serving.memory._settings": settings,
         "engine.serving.memory.sglang_batch_defaults": _batch_defaults,
         "engine.serving.memory.captured_sizes": lambda result, _: named(result, "batch sizes captured"),
@@ -125,6 +138,19 @@ def hooks(replay: Replay) -> dict[str, Hook]:
         ),
         "engine.money.prices.usd_per_gpu_hour": _price,
     }
+
+
+def _elements(result: Any, arguments: tuple[Any, ...]) -> Any:
+    tensors = arguments[0]
+    if not isinstance(tensors, tuple) or len(tensors) < 2:
+        return result
+    if tensors[0].part in ("vision", "audio"):
+        return named(result, "parameters of the towers")
+    return named(result, f"parameters of {' and '.join(one.name for one in tensors)}") if len(tensors) < 4 else result
+
+
+def _layer_parameters(result: Any, arguments: tuple[Any, ...]) -> Any:
+    return named(result, f"parameters of a layer, {facts.what(arguments[0])}")
 
 
 def _kinds(result: Any, arguments: tuple[Any, ...]) -> Any:

@@ -9,6 +9,11 @@ from engine.decide.plan import Plan
 from engine.sizing import Interval
 
 TITLES: Final[dict[str, tuple[str, str]]] = {
+    "model.params_total": ("Parameters", "parameters"),
+    "model.params_active": ("Parameters that one token meets", "parameters"),
+    "model.weight_bytes": ("Weights of the whole model", "bytes"),
+    "model.kv_bytes_per_token": ("KV cache of one token", "bytes"),
+    "model.state_bytes_per_sequence": ("Recurrent state of one sequence", "bytes"),
     "memory.weights_bytes": ("Weights on one GPU", "bytes"),
     "memory.kv_bytes": ("KV cache that the load needs on one GPU", "bytes"),
     "memory.activation_bytes": ("Activations, peak of the profile run", "bytes"),
@@ -101,6 +106,8 @@ TITLES: Final[dict[str, tuple[str, str]]] = {
 """(title, unit) of a figure by its id."""
 
 SOURCES: Final[dict[str, str]] = {
+    "model": "every tensor and cache of the config, counted: docs/catalog.md",
+    "model of training": "every tensor and cache of the config, counted: docs/catalog.md",
     "memory": "how the serving engine accounts for a card's memory: docs/memory.md",
     "memory of training": "what a training step holds at its fullest moment: docs/training-memory.md",
     "serving": "a roofline by stream (Williams et al. 2009; Pope et al. 2022, section 3): docs/serving-speed.md",
@@ -136,6 +143,7 @@ def _batch(plan: Plan) -> str:
 
 
 NOTES: Final[dict[str, Callable[[Plan], str]]] = {
+    "model.kv_bytes_per_token": lambda plan: "Layers with a window stop growing and count with a user's memory.",
     "memory.weights_share": lambda plan: "The planning rule wants 60-70 % at most.",
     "training.step_tokens": _batch,
     "training.frontier_gpus": lambda plan: f"For {plan.scenario.workload.run_tokens / 1e12:,.3g}T tokens.",
@@ -174,6 +182,8 @@ def names_of(plan: Plan, section: str) -> list[str]:
         own = _BY_INFERENCE if inference else _BY_TRAINING
         known = (*own, "weights_share", "peak_bytes")
         return [f"memory.{name}" for name in known if name != "kv_share" or plan.memory.kv_share is not None]
+    if section == "model":
+        return [figure for figure in TITLES if figure.startswith("model.")]
     record = plan.serving if section == "serving" else plan.training
     if record is None:
         return []

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from engine.decide.plan import Plan, plan
+from engine.decide.size import model_facts
 from engine.figures.number import Number, choices
 from engine.figures.operations import MATH, largest, smallest, whole
 from engine.figures.replay import Run
@@ -55,7 +56,7 @@ def held(found: Plan, figure: str) -> Any:
             return getattr(found.memory.per_gpu[int(index)], rest)
         own = getattr(found.memory.worst, name, None)
         return own if own is not None else getattr(found.memory, name, None)
-    return getattr(getattr(found, section), name, None)
+    return getattr(model_facts(found.scenario) if section == "model" else getattr(found, section), name, None)
 
 
 SEARCHED = ("memory.largest_micro_batch", "memory.longest_sequence_tokens")
