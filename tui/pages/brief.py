@@ -147,7 +147,7 @@ def fabric(sizing: Sizing, look: Look, here: bool = False) -> list[Line]:
     units = [[Span(layout_words(layout))], [Span(f"on {' and '.join(links)}")]]
     if sizing.answer.status == "does-not-fit":
         if not here:
-            units.append([Span("each link: page 5", "dim")])
+            units.append([Span("each link: Fabric page", "dim")])
     elif sizing.serving is not None:
         share = _figure(percent(sizing.serving.communication_share), "serving.communication_share")
         units.append([share, Span(" of the time lost")])
