@@ -148,7 +148,7 @@ commands:
   sizeup report [FILE...] [--format text|markdown|json]    size without a terminal
   sizeup recommend [FILE] [--max-buy USD] [--save DIR]     the catalog's best builds for it
   sizeup parts [FILE] [--recommended] [--format csv]       the shopping list of it, for a seller
-  sizeup export [FILE] --to vllm|nim|lws|nccl|torchrun     something to run
+  sizeup export [FILE] --to TARGET                         something to run; --to alone lists targets
   sizeup models|accelerators|links [WORD]                  list the catalog
   sizeup detect                                            this machine's GPUs
 
@@ -462,7 +462,7 @@ def _parts(arguments: list[str]) -> int:
 
 
 def _export(arguments: list[str]) -> int:
-    from tui.shell import export
+    from tui.shell import exports
 
     parser = _Parser(
         prog="sizeup export",
@@ -471,10 +471,15 @@ def _export(arguments: list[str]) -> int:
         allow_abbrev=False,
     )
     parser.add_argument("file", nargs="?", metavar="FILE", help="a session file; - is standard input")
-    parser.add_argument("--to", choices=export.TARGETS, required=True, help="what is to run it")
+    parser.add_argument(
+        "--to", choices=exports.TARGETS, nargs="?", required=True, help="what is to run it; alone, lists them"
+    )
     _presets(parser)
     options = parser.parse_args(arguments)
     changes = _changes(options)
+    if not options.to and options.file is None and not changes:
+        _print(exports.listed())
+        return CARRIED
     from engine.decide.size import size
     from engine.figures.errors import ScenarioError
 
@@ -482,24 +487,13 @@ def _export(arguments: list[str]) -> int:
     scenario = _built(options.file, changes)
     try:
         sizing = size(scenario)
-        text = export.export(sizing, options.to, _hf_id(scenario))
+        text = exports.export(sizing, options.to) if options.to else exports.listed(exports.fitting(sizing))
     except ScenarioError as problem:
         raise _impossible(options.file, problem) from None
-    except export.CannotExport as problem:
+    except exports.CannotExport as problem:
         raise CommandError(str(problem)) from None
     _print(text)
     return CARRIED if sizing.verdict.carried else NOT_CARRIED
-
-
-def _hf_id(scenario: Scenario) -> str:
-    """The model's name on Hugging Face; for a config.json of one's own, the folder that it lies in."""
-    import catalog
-
-    model = scenario.model
-    if not model.config:
-        return catalog.load().model(model.id).hf_id or model.id
-    words = "".join(char if char.isascii() and (char.isalnum() or char in "-._") else "-" for char in model.name)
-    return words.strip("-.") or "YOUR_MODEL"
 
 
 def _tell_problems() -> None:

@@ -16,11 +16,19 @@ from pathlib import Path
 
 from tests.fuzz import Failure, Stop, _cli, _hostile
 
-TARGETS = ("vllm", "nim", "nccl", "torchrun", "lws")
-TOOLS = ("vllm", "docker", "ray", "torchrun", "bash", "sleep")
+SERVING = ("vllm", "sglang", "llama-server", "trtllm-serve", "nim", "slurm", "nccl", "compose", "k8s", "lws", "ray")
+TRAINING = ("torchrun", "slurm", "nccl", "accelerate", "deepspeed", "torchtitan", "axolotl", "llamafactory")
+SHELL = ("vllm", "sglang", "llama-server", "trtllm-serve", "nim", "slurm", "nccl", "torchrun")
+MANIFESTS = ("k8s", "lws")
+TOOLS = (
+    "vllm", "docker", "ray", "torchrun", "bash", "sleep", "python3", "llama-server", "trtllm-serve", "srun", "scontrol",
+    "head", "cat", "nvidia-smi", "ibv_devinfo",
+)  # fmt: skip
+MADE = {"trtllm-options.yaml"}
 TRAPS = ("canary", "touch", "rm")
 _STUB = '#!/bin/sh\n{ printf "%s\\0" NAME "$@"; printf "\\1\\0"; } >> "$RECORD"\n'
 _IMAGE = re.compile(r"nvcr\.io/nim/[a-z0-9._/-]+:latest")
+_LINE = re.compile(r"#.*|\[\w+\]|\s*(- )?[\w./-]+(:| =)( .*)?")
 _MANIFEST = re.compile(r'#.*|---|\s*(- )?[\w./-]+:( ([\w./:-]+|".*"|\[.*\]))?')
 
 
@@ -37,8 +45,9 @@ def run(seed: int, stop: Stop) -> Counter[str]:
 
 
 def _case(chance: random.Random, folder: Path, case: str) -> Counter[str]:
-    target = chance.choice(TARGETS)
-    session, names = _session(chance, folder, serving=target != "torchrun")
+    serving = chance.random() < 0.6
+    target = chance.choice(SERVING if serving else TRAINING)
+    session, names = _session(chance, folder, serving)
     with _cli.home(folder / "home"):
         ran = _cli.run("export", str(session), "--to", target, encoding=chance.choice(("utf-8", "latin-1", "ascii")))
     case = f"{case}, {target}, {names!r}"
@@ -48,7 +57,13 @@ def _case(chance: random.Random, folder: Path, case: str) -> Counter[str]:
         return counts + Counter(refused=1)
     if ran.code not in (0, 3):
         raise Failure(f"{case}: exit {ran.code}: {ran.err}")
-    commands = _manifest(ran.out, folder, case) if target == "lws" else in_shell(ran.out, folder, case)
+    if target in SHELL:
+        commands = in_shell(ran.out, folder, case)
+    elif target in MANIFESTS:
+        commands = _manifest(ran.out, folder, case)
+    else:
+        commands = []
+        _check_file(ran.out, names, case)
     for words in commands:
         _check_words(words, names, case)
     return counts + Counter(sized=1, commands=len(commands))
@@ -106,7 +121,13 @@ def in_shell(text: str, folder: Path, case: str) -> list[list[str]]:
     script.write_text(text, encoding="utf-8")
     done = subprocess.run(
         ["/bin/sh", str(script)],
-        env={"PATH": str(stubs), "RECORD": str(record), "HOME": str(place), "NGC_API_KEY": "key of two words"},
+        env={
+            "PATH": str(stubs),
+            "RECORD": str(record),
+            "HOME": str(place),
+            "NGC_API_KEY": "key",
+            "SLURM_JOB_NODELIST": "a",
+        },
         cwd=place,
         capture_output=True,
         timeout=20,
@@ -116,7 +137,7 @@ def in_shell(text: str, folder: Path, case: str) -> list[list[str]]:
         raise Failure(f"{case}: the shell said {done.stderr or done.stdout!r} (exit {done.returncode})\n{text}")
     commands = [part.split("\0")[:-1] for part in record.read_text(encoding="utf-8").split("\1\0") if part]
     ran = {words[0] for words in commands}
-    left = [path.name for path in place.iterdir()]
+    left = [path.name for path in place.iterdir() if path.name not in MADE]
     if not ran <= set(TOOLS) or left:
         raise Failure(f"{case}: it ran {sorted(ran)} and left {left}\n{text}")
     return commands
@@ -128,23 +149,36 @@ def _check_words(words: list[str], names: tuple[str, ...], case: str) -> None:
         place = words[2]
         if words[1] != "serve" or any(not word.startswith("--") for word in words[3::2] if "-" in word[:2]):
             raise Failure(f"{case}: {words}")
+    elif words[0] in ("trtllm-serve", "python3", "llama-server"):
+        place = (
+            words[1 if words[0] == "trtllm-serve" else words.index("--model-path") + 1]
+            if words[0] != "llama-server"
+            else ""
+        )
+        if words[0] == "llama-server" and not words[2].endswith(".gguf"):
+            raise Failure(f"{case}: {words}")
     elif words[0] == "torchrun":
         place = words[words.index("--model") + 1]
     elif words[0] == "docker":
-        if not _IMAGE.fullmatch(words[-1]):
-            raise Failure(f"{case}: image {words[-1]!r}")
-        if not any(word == "NGC_API_KEY=key of two words" for word in words):
-            raise Failure(f"{case}: the key did not arrive: {words}")
+        if sum(bool(_IMAGE.fullmatch(word)) for word in words) != 1:
+            raise Failure(f"{case}: no image in {words!r}")
+        if "NGC_API_KEY" not in words:
+            raise Failure(f"{case}: the key is not handed over: {words}")
         return
     else:
         return
-    if place in names:
-        return
-    made = "".join(
-        char if char.isascii() and (char.isalnum() or char in "-._") else "-" for char in names[1] or names[0]
-    )
-    if place != (made.strip("-.") or "YOUR_MODEL"):
+    if place and place not in (*names, "YOUR_MODEL"):
         raise Failure(f"{case}: the model arrived as {place!r}")
+
+
+def _check_file(text: str, names: tuple[str, ...], case: str) -> None:
+    """A file for another program holds keys of ours alone: a name of two lines made no line of its own."""
+    if text.startswith("{"):
+        json.loads(text)
+        return
+    for line in text.splitlines():
+        if line.strip() and not _LINE.fullmatch(line):
+            raise Failure(f"{case}: no line of ours: {line!r} of {names!r}")
 
 
 def _manifest(text: str, folder: Path, case: str) -> list[list[str]]:

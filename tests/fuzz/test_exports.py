@@ -11,13 +11,13 @@ from tests.fuzz import _cli, _hostile, after, exports
 
 
 def test_nothing_but_the_tools_runs() -> None:
-    counts = exports.run(1, after(30))
-    assert counts["cases"] == 30
+    counts = exports.run(1, after(60))
+    assert counts["cases"] == 60
     assert counts["sized"] > 3
     assert counts["commands"] > 3
 
 
-@pytest.mark.parametrize("target", ["vllm", "nim", "nccl", "lws"])
+@pytest.mark.parametrize("target", exports.SERVING)
 def test_a_folder_of_two_lines_is_a_name_and_no_command(target: str, tmp_path: Path) -> None:
     place = tmp_path / "a\ncanary\n#"
     place.mkdir()
@@ -28,7 +28,7 @@ def test_a_folder_of_two_lines_is_a_name_and_no_command(target: str, tmp_path: P
     )
     ran = _cli.run("export", str(session), "--to", target)
     assert ran.code in (0, 3), ran.err
-    if target != "lws":
+    if target in exports.SHELL:
         exports.in_shell(ran.out, tmp_path, "a folder of two lines")
     assert "\ncanary" not in ran.out
 

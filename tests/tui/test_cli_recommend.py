@@ -167,7 +167,7 @@ def test_a_config_of_ones_own_goes_with_the_saved_builds(run: Run, tmp_path: Pat
     for saved in (tmp_path / "out").iterdir():
         assert session.load(saved).model.architecture == session.load(path).model.architecture
     code, out, _ = run("export", path, "--gpus", "4", "--to", "vllm")
-    assert "vllm serve mine " in out
+    assert "vllm serve YOUR_MODEL " in out, "no weights lie beside that config.json"
 
 
 @pytest.mark.parametrize(
@@ -183,9 +183,12 @@ def test_a_config_of_ones_own_goes_with_the_saved_builds(run: Run, tmp_path: Pat
         (("recommend", ONE_NODE, "--tp", "7"), "layout.tp: 7 "),
         (("recommend", ONE_NODE, "--save", ONE_NODE), "cannot be made: "),
         (("export", ONE_NODE), "the following arguments are required: --to"),
-        (("export", ONE_NODE, "--to", "slurm"), "invalid choice: 'slurm'"),
+        (("export", ONE_NODE, "--to", "helm"), "invalid choice: 'helm'"),
         (("export", ONE_NODE, "--to", "torchrun"), "torchrun starts training; this session serves"),
-        (("export", TRAINING, "--to", "vllm"), "vllm serves; this session trains: use torchrun or nccl"),
+        (
+            ("export", TRAINING, "--to", "vllm"),
+            "vllm serves; this session trains: use slurm, nccl, accelerate, deepspeed, torchtitan",
+        ),
         (("export", ONE_NODE, "--tp", "7", "--to", "vllm"), "layout.tp: 7 "),
     ],
 )
@@ -202,7 +205,9 @@ def test_a_session_from_standard_input(run: Run, monkeypatch: pytest.MonkeyPatch
     assert run("recommend", "-")[1] == run("recommend", ONE_NODE)[1]
 
 
-@pytest.mark.parametrize("target", ["vllm", "nim", "lws", "nccl"])
+@pytest.mark.parametrize(
+    "target", ["vllm", "sglang", "trtllm-serve", "nim", "compose", "k8s", "lws", "slurm", "ray", "nccl"]
+)
 def test_a_serving_build_is_exported_under_its_model_s_own_name(run: Run, target: str) -> None:
     code, out, err = run("export", ONE_NODE, "--to", target)
     assert (code, err) == (0, "")

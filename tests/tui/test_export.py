@@ -1,15 +1,32 @@
-"""What `sizeup export` writes carries the layout that was sized, for the links in use."""
+"""What `sizeup export` writes: it parses, names only what its tool knows, and says the figures that were sized."""
 
 from __future__ import annotations
+
+import functools
+import json
+import re
+import shutil
+import subprocess
+import tomllib
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 import catalog
 from engine.decide.size import size
-from engine.scenario import LayoutChoice
+from engine.model.formats import FORMATS
+from engine.scenario import LayoutChoice, Runtime
 from engine.sizing import Sizing
+from engine.training.batch import batch_of
 from tests.engine.builds import build
-from tui.shell.export import CannotExport, Target, export
+from tests.tui import exported
+from tui.files import session
+from tui.shell.exports import TARGETS, CannotExport, Target, export, fitting, kind_of
+
+BUILDS = Path(__file__).parent.parent / "golden" / "builds"
+NAMES = sorted(path.stem for path in BUILDS.glob("*.toml"))
+ENGINES: dict[Target, str] = {"vllm": "vllm", "sglang": "sglang", "llama-server": "llama.cpp", "trtllm-serve": "trtllm"}
 
 
 def sized(**fields: object) -> Sizing:
@@ -17,10 +34,136 @@ def sized(**fields: object) -> Sizing:
     return size(build(**fields))  # type: ignore[arg-type] # mixed keyword values, checked by build
 
 
+@functools.cache
+def golden(name: str) -> Sizing:
+    return size(session.load(BUILDS / f"{name}.toml"))
+
+
+def as_engine(sizing: Sizing, target: Target) -> Sizing:
+    """The sizing that a target's figures are of."""
+    engines = kind_of(target).engines
+    scenario = sizing.scenario
+    if not engines or not scenario.workload.is_inference or scenario.runtime.engine in engines:
+        return sizing
+    return size(replace(scenario, runtime=replace(scenario.runtime, engine=engines[0])))
+
+
+EVERY = [(name, target) for name in NAMES for target in fitting(golden(name))]
+
+
+# --- every golden build on every target that takes it -------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("name", "target"), EVERY, ids=lambda part: part)
+def test_every_target_writes_what_its_reader_reads(name: str, target: Target) -> None:
+    text = export(golden(name), target)
+    ending = kind_of(target).ending
+    assert text.endswith("\n")
+    if ending == "sh":
+        for command in filter(None, map(exported.starts, exported.commands(text))):
+            tool, words = command
+            if tool == "torchrun":
+                words = words[: words.index("train.py")]
+            unknown = {word for word in words if word.startswith("--")} - set(exported.FLAGS[tool]["flags"])
+            assert not unknown
+    elif ending == "json":
+        json.loads(text)
+    elif ending == "toml":
+        tomllib.loads(text)
+    else:
+        for document in exported.documents(text):
+            assert isinstance(document, dict)
+            if document.get("kind"):
+                exported.fits(document, exported.SCHEMA[document["kind"]], document["kind"])
+
+
+def test_every_script_is_one_for_bash() -> None:
+    bash = shutil.which("bash")
+    assert bash
+    for name, target in EVERY:
+        if kind_of(target).ending == "sh":
+            text = export(golden(name), target)
+            done = subprocess.run([bash, "-n"], input=text, text=True, capture_output=True, timeout=20, check=False)
+            assert (done.returncode, done.stderr) == (0, ""), (name, target)
+
+
+@pytest.mark.parametrize(("name", "target"), [pair for pair in EVERY if pair[1] in ENGINES], ids=lambda part: part)
+def test_a_command_says_what_the_report_says(name: str, target: Target) -> None:
+    sizing = as_engine(golden(name), target)
+    layout, filled, work = sizing.layout, sizing.resolved, sizing.scenario.workload
+    (said,) = exported.of_tool(export(golden(name), target), target)
+    longest = filled.max_model_len or work.tokens_per_request
+    across = layout.tp * layout.dp if layout.dp_attention else layout.tp
+    if target == "vllm":
+        assert int(said["--tensor-parallel-size"]) == layout.tp
+        assert int(said.get("--pipeline-parallel-size", 1)) == layout.pp
+        assert ("--enable-expert-parallel" in said) == (layout.ep > 1)
+        assert int(said["--max-model-len"]) == longest
+        assert int(said["--max-num-seqs"]) == filled.max_num_seqs
+        assert int(said["--max-num-batched-tokens"]) == filled.max_num_batched_tokens
+        assert float(said["--gpu-memory-utilization"]) == pytest.approx(filled.memory_utilization)
+        assert (said.get("--kv-cache-dtype") == "fp8") == (sizing.scenario.model.kv_cache == "fp8")
+    elif target == "sglang":
+        assert int(said["--tp-size"]) == across
+        assert int(said.get("--pp-size", 1)) == layout.pp
+        assert int(said["--context-length"]) == longest
+        assert float(said["--mem-fraction-static"]) == pytest.approx(filled.memory_utilization)
+        assert int(said["--chunked-prefill-size"]) == filled.max_num_batched_tokens
+    elif target == "trtllm-serve":
+        assert int(said["--tp_size"]) == across
+        assert int(said["--max_seq_len"]) == longest
+        assert int(said["--max_num_tokens"]) == filled.max_num_batched_tokens
+    else:
+        assert int(said["--ctx-size"]) == int(said["--parallel"]) * longest
+        assert int(said["--parallel"]) * layout.dp >= work.concurrency
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if not golden(name).scenario.workload.is_inference])
+def test_a_training_file_says_the_batch_that_was_sized(name: str) -> None:
+    sizing = golden(name)
+    work, batch = sizing.scenario.workload, batch_of(sizing.scenario.workload, sizing.layout.dp)
+    samples = work.micro_batch * batch.micro_batches * batch.replicas
+    assert sizing.training is not None
+    assert samples * work.sequence_length == sizing.training.step_tokens
+    for target in fitting(sizing):
+        text = export(sizing, target)
+        if target == "deepspeed":
+            read = json.loads(text)
+            assert read["train_batch_size"] == samples
+            assert read["train_micro_batch_size_per_gpu"] == work.micro_batch
+            assert read["gradient_accumulation_steps"] == batch.micro_batches
+            assert read["zero_optimization"]["stage"] == ("ddp", "zero1", "zero2", "zero3").index(work.sharding)
+        elif target == "torchtitan":
+            read = tomllib.loads(text)
+            degrees = [value for key, value in read["parallelism"].items() if key.endswith("_degree")]
+            assert read["training"]["global_batch_size"] == samples
+            assert read["training"]["seq_len"] == work.sequence_length
+            product = 1
+            for degree, key in zip(degrees, [k for k in read["parallelism"] if k.endswith("_degree")], strict=True):
+                product *= 1 if key.startswith("expert") else degree
+            assert product == sizing.layout.gpus
+        elif target == "torchrun":
+            (said,) = exported.of_tool(text, "torchrun")
+            assert int(said["--gradient-accumulation"]) == batch.micro_batches
+            assert int(said["--tensor-parallel"]) == sizing.layout.tp
+            assert int(said["--nnodes"]) * int(said["--nproc-per-node"]) == sizing.scenario.hardware.gpus
+        elif target in ("axolotl", "llamafactory"):
+            (read,) = exported.documents(text)
+            assert read.get("sequence_len", read.get("cutoff_len")) == work.sequence_length
+            assert read["gradient_accumulation_steps"] == batch.micro_batches
+            assert read.get("micro_batch_size", read.get("per_device_train_batch_size")) == work.micro_batch
+            assert (read.get("lora_r", read.get("lora_rank")) == work.lora_rank) == (work.kind in ("lora", "qlora"))
+        elif target == "accelerate":
+            (read,) = exported.documents(text)
+            assert read["num_processes"] == sizing.scenario.hardware.gpus
+
+
+# --- serving ------------------------------------------------------------------------------------------------------
+
+
 def test_vllm_gets_the_layout_and_the_load() -> None:
     sizing = sized(concurrency=32)
     text = export(sizing, "vllm", "meta-llama/Llama-3.1-70B-Instruct")
-    assert f"--tensor-parallel-size {sizing.layout.tp}" in text
     assert ("--data-parallel-size" in text) == (sizing.layout.dp > 1)
     assert "--max-model-len 8000" in text
     assert "--quantization fp8" in text
@@ -28,30 +171,24 @@ def test_vllm_gets_the_layout_and_the_load() -> None:
     assert not text.rstrip().endswith("\\")
 
 
-def test_a_replica_over_two_nodes_starts_ray_and_sets_nccl() -> None:
+def test_a_replica_over_two_nodes_starts_ray_in_the_environment_it_needs() -> None:
     sizing = sized(model="deepseek-v3", accelerator="h100-sxm", nodes=2, layout=LayoutChoice(8, 2, 1))
     text = export(sizing, "vllm", "deepseek-ai/DeepSeek-V3")
     assert "--pipeline-parallel-size 2" in text
-    assert "ray start --head" in text
-    assert "export NCCL_IB_DISABLE=0" in text
+    assert text.index("export NCCL_IB_DISABLE=0") < text.index("ray start --head") < text.index("vllm serve")
     assert "--quantization" not in text, "the checkpoint is FP8 itself"
-
-
-def test_the_environment_is_set_before_ray_takes_it() -> None:
-    sizing = sized(model="deepseek-v3", accelerator="h100-sxm", nodes=2, layout=LayoutChoice(8, 2, 1))
-    text = export(sizing, "vllm", "deepseek-ai/DeepSeek-V3")
-    assert text.index("export NCCL_IB_DISABLE") < text.index("ray start --head")
 
 
 def test_replicas_on_other_nodes_are_servers_of_their_own() -> None:
     sizing = sized(accelerator="h100-sxm", nodes=2, layout=LayoutChoice(4, 1, 4))
     vllm, lws = export(sizing, "vllm", "x/y"), export(sizing, "lws", "x/y")
-    assert "# 2 servers of this, each on its own node" in vllm
+    assert "2 servers of this, each on its own node" in vllm
     assert "--data-parallel-size 2 " in vllm
-    assert "ray" not in vllm
+    assert "ray start" not in vllm
     assert "  replicas: 2\n" in lws
     assert '"--data-parallel-size", "2", ' in lws
     assert 'nvidia.com/gpu: "8"' in lws
+    assert "  replicas: 2\n" in export(sizing, "k8s", "x/y")
 
 
 def test_attention_replicas_over_nodes_share_one_server() -> None:
@@ -63,57 +200,186 @@ def test_attention_replicas_over_nodes_share_one_server() -> None:
         for flag in ("--data-parallel-size 16", "--data-parallel-size-local 8", "--data-parallel-backend ray"):
             assert flag in text, target
         assert "--distributed-executor-backend" not in text
-    nim = export(sizing, "nim", "deepseek-ai/DeepSeek-V3")
-    assert "NIM_TENSOR_PARALLEL_SIZE=8" in nim
-    assert "NIM_PIPELINE_PARALLEL_SIZE=2" in nim
+    (said,) = exported.of_tool(export(sizing, "slurm", "deepseek-ai/DeepSeek-V3"), "vllm")
+    assert said["--data-parallel-size"] == "16"
+    assert {"--data-parallel-start-rank", "--data-parallel-address"} <= set(said)
+    assert "--data-parallel-backend" not in said
+    with pytest.raises(CannotExport, match="data-parallel attention"):
+        export(sizing, "ray", "x/y")
 
 
-def test_nim_replicas_of_one_node_have_their_own_cards_and_ports() -> None:
+def test_a_group_of_nodes_calls_the_script_that_the_image_holds() -> None:
+    sizing = sized(model="deepseek-v3", accelerator="h100-sxm", nodes=4, layout=LayoutChoice(8, 2, 2))
+    text = export(sizing, "lws", "deepseek-ai/DeepSeek-V3")
+    group, service = exported.documents(text)
+    spec = group["spec"]
+    assert (spec["replicas"], spec["leaderWorkerTemplate"]["size"]) == (2, 2)
+    leader = spec["leaderWorkerTemplate"]["leaderTemplate"]["spec"]
+    command = leader["containers"][0]["command"]
+    assert "/vllm-workspace/examples/ray_serving/multi-node-serving.sh leader" in command[2]
+    assert "online_serving" not in text
+    assert command[4:7] == ["vllm", "serve", "deepseek-ai/DeepSeek-V3"]
+    names = {entry["name"] for entry in leader["containers"][0]["env"]}
+    assert ("NCCL_SOCKET_IFNAME" in names) == leader["hostNetwork"]
+    assert service["spec"]["selector"]["app"] == group["metadata"]["name"]
+
+
+def test_a_pod_without_the_hosts_network_names_no_interface() -> None:
+    sizing = sized(model="deepseek-v3", accelerator="h100-sxm", nodes=2, layout=LayoutChoice(8, 2, 1))
+    tcp = next(link for link in catalog.load().facts.links if link.family == "tcp" and link.scope == "inter-node")
+    sizing = size(replace(sizing.scenario, hardware=replace(sizing.scenario.hardware, inter_link=tcp)))
+    text = export(sizing, "lws", "x/y")
+    assert "NCCL_SOCKET_IFNAME" not in text
+    assert "hostNetwork" not in text
+
+
+@pytest.mark.parametrize(
+    ("card", "resource", "image"),
+    [
+        ("h100-sxm", "nvidia.com/gpu", "vllm/vllm-openai:v"),
+        ("mi300x", "amd.com/gpu", "vllm/vllm-openai-rocm:v"),
+        ("gaudi-3", "habana.ai/gaudi", "vllm-gaudi"),
+        ("arc-pro-b60", "gpu.intel.com/xe", "intel/vllm:"),
+    ],
+)
+def test_each_makers_cards_get_their_own_resource_and_image(card: str, resource: str, image: str) -> None:
+    sizing = sized(model="llama-3.1-8b", weights="bf16", accelerator=card)
+    for target in ("k8s", "lws"):
+        text = export(sizing, target, "x/y")
+        assert f'{resource}: "' in text
+        assert image in text
+        assert resource == "nvidia.com/gpu" or "nvidia.com" not in text
+    assert ("driver: nvidia" in export(sizing, "compose", "x/y")) == (card == "h100-sxm")
+
+
+@pytest.mark.parametrize("card", ["apple-m3-ultra", "tpu-v6e"])
+@pytest.mark.parametrize("target", ["vllm", "nim", "lws", "compose"])
+def test_macs_and_tpus_get_no_server_that_does_not_run_there(card: str, target: Target) -> None:
+    sizing = sized(model="llama-3.1-8b", weights="bf16", accelerator=card, gpus_per_node=1)
+    with pytest.raises(CannotExport, match="does not run on"):
+        export(sizing, target, "x/y")
+    assert fitting(sizing) == (("llama-server",) if card.startswith("apple") else ())
+
+
+def test_nim_is_of_this_time_and_each_replica_has_cards_and_port_of_its_own() -> None:
     text = export(sized(accelerator="h100-sxm", layout=LayoutChoice(4, 1, 2)), "nim", "meta-llama/Llama-3.1-70B")
     assert "device=0,1,2,3" in text
     assert "device=4,5,6,7" in text
     assert "NIM_SERVER_PORT=8001" in text
-    assert "nvcr.io/nim/meta/llama-3.1-70b:latest" in text
+    assert text.count("nvcr.io/nim/meta/llama-3.1-70b-instruct:latest") == 2
+    assert not re.search(r"-e NIM_(TENSOR|PIPELINE|NUM_COMPUTE|MULTI_NODE|LEADER)", text)
+    assert "--quantization" not in text, "the image brings its weights"
+    two = sized(model="deepseek-r1", accelerator="h100-sxm", nodes=2, layout=LayoutChoice(8, 2, 1))
+    with pytest.raises(CannotExport, match="Helm chart"):
+        export(two, "nim", "deepseek-ai/DeepSeek-R1")
 
 
-def test_nim_runs_a_leader_and_a_worker() -> None:
-    sizing = sized(model="deepseek-r1", accelerator="h100-sxm", nodes=2, layout=LayoutChoice(8, 2, 1))
-    text = export(sizing, "nim", "deepseek-ai/DeepSeek-R1")
-    assert text.count("docker run") == 2
-    assert "NIM_NUM_COMPUTE_NODES=2" in text
-    assert "NIM_NODE_RANK=0" in text
-    assert "NIM_NODE_RANK=1" in text
-    assert "NIM_PIPELINE_PARALLEL_SIZE=2" in text
+@pytest.mark.parametrize("weights", [key for key, found in FORMATS.items() if found.is_quantized])
+@pytest.mark.parametrize("target", ["vllm", "sglang", "k8s", "ray"])
+def test_no_16_bit_repository_is_served_for_fewer_bits_but_those_made_on_load(weights: str, target: Target) -> None:
+    sizing = sized(model="llama-3.1-70b", weights=weights, accelerator="h100-sxm", concurrency=4)
+    if weights.startswith("gguf"):
+        with pytest.raises(CannotExport, match="does not read weights"):
+            export(sizing, target)
+        return
+    text = export(sizing, target)
+    body = "\n".join(line for line in text.splitlines() if not line.startswith("#"))
+    on_load = weights in ("fp8", "nf4")
+    served = re.search(
+        r"meta-llama/Llama-3\.1-70B[\w-]*", body.replace("model_id: meta-llama/Llama-3.1-70B-Instruct", "")
+    )
+    assert bool(served) == on_load
+    assert ("quantization" in body) == on_load
+    if not on_load and "_CHECKPOINT" in body:
+        assert "put a repository that holds meta-llama/Llama-3.1-70B-Instruct" in text
 
 
-def test_a_leader_worker_set_has_one_group_a_replica() -> None:
-    sizing = sized(model="deepseek-v3", accelerator="h100-sxm", nodes=4, layout=LayoutChoice(8, 2, 2))
-    text = export(sizing, "lws", "deepseek-ai/DeepSeek-V3")
-    assert "  replicas: 2\n" in text
-    assert "    size: 2\n" in text
-    assert 'nvidia.com/gpu: "8"' in text
-    assert "kind: Service" in text
+def test_chat_serves_the_model_that_was_taught_to_and_a_batch_the_base() -> None:
+    assert "vllm serve meta-llama/Llama-3.1-8B-Instruct " in export(sized(model="llama-3.1-8b", weights="bf16"), "vllm")
+    batch = export(sized(model="llama-3.1-8b", weights="bf16", kind="batch"), "vllm")
+    assert "vllm serve meta-llama/Llama-3.1-8B " in batch
+    text = export(sized(model="opt-66b", weights="bf16", input_tokens=900), "vllm")
+    assert "vllm serve facebook/opt-66b " in text
+    assert "only completes text" in text
 
 
-def test_cards_without_peer_access_disable_it() -> None:
-    assert "NCCL_P2P_DISABLE=1" in export(sized(accelerator="rtx-5090"), "nccl", "")
+def test_a_folder_with_weights_is_served_by_its_path_and_one_without_by_a_word_to_replace(tmp_path: Path) -> None:
+    folder = tmp_path / "my awq"
+    folder.mkdir()
+    config = folder / "config.json"
+    shutil.copy(catalog.load().model("llama-3.1-8b").config, config)
+    document = f'schema = 1\n[model]\nconfig = "{config}"\nweights = "bf16"\n[hardware]\naccelerator = "l40s"\n'
+    path = tmp_path / "own.toml"
+    path.write_text(document)
+    sizing = size(session.load(path))
+    assert "vllm serve YOUR_MODEL " in export(sizing, "vllm")
+    (folder / "model.safetensors").write_bytes(b"")
+    assert f"vllm serve '{folder}' " in export(sizing, "vllm")
+
+
+def test_a_figure_that_a_target_cannot_say_stands_on_top() -> None:
+    sizing = sized(model="llama-3.1-8b", weights="bf16")
+    model = replace(sizing.scenario.model, kv_cache="int8")
+    text = export(size(replace(sizing.scenario, model=model)), "vllm", "x/y")
+    assert "# note: not expressible: a KV cache in int8" in text
+    assert "--kv-cache-dtype" not in text
+
+
+def test_a_build_sized_for_another_engine_is_sized_anew_and_says_so() -> None:
+    sizing = sized(model="llama-3.1-8b", weights="bf16")
+    assert "sized anew for sglang; the session's own figures are of vllm" in export(sizing, "sglang", "x/y")
+    own = size(replace(sizing.scenario, runtime=Runtime(engine="sglang")))
+    assert "sized anew" not in export(own, "sglang", "x/y")
+
+
+def test_cards_without_peer_access_disable_it_after_a_look_at_the_host() -> None:
+    text = export(sized(accelerator="rtx-5090"), "nccl", "")
+    assert text.index("nvidia-smi topo -m") < text.index("export NCCL_P2P_DISABLE=1")
     assert "NCCL_P2P_DISABLE" not in export(sized(accelerator="h100-sxm"), "nccl", "")
+    assert "rocm-smi --showtopo" in export(sized(accelerator="mi300x"), "nccl", "")
 
 
-def test_torchrun_gets_nodes_processes_and_accumulation() -> None:
+# --- training -----------------------------------------------------------------------------------------------------
+
+
+def test_torchrun_says_all_that_was_sized_in_options() -> None:
     sizing = sized(kind="full-finetune", weights="bf16", nodes=2, micro_batch=1, global_batch_tokens=524288)
     text = export(sizing, "torchrun", "meta-llama/Llama-3.1-70B")
-    assert "--nnodes 2" in text
-    assert "--nproc-per-node 8" in text
+    (said,) = exported.of_tool(text, "torchrun")
+    assert (said["--nnodes"], said["--nproc-per-node"]) == ("2", "8")
     per_step = 4096 * sizing.layout.dp
-    assert f"--gradient-accumulation {round(524288 / per_step)}" in text
+    assert int(said["--gradient-accumulation"]) == round(524288 / per_step)
+    work = sizing.scenario.workload
+    assert (said["--optimizer"], said["--recompute"], said["--sharding"]) == (
+        work.optimizer,
+        work.recompute,
+        work.sharding,
+    )
 
 
-@pytest.mark.parametrize(("target", "kind"), [("torchrun", "serve"), ("vllm", "lora"), ("lws", "pretrain")])
-def test_a_target_that_cannot_run_it_says_what_can(target: Target, kind: str) -> None:
-    weights = "fp8" if kind == "serve" else "bf16"
-    with pytest.raises(CannotExport, match="use "):
-        export(sized(kind=kind, weights=weights), target, "x/y")
+@pytest.mark.parametrize("target", [target for target in TARGETS if kind_of(target).does != "both"])
+def test_a_target_of_the_other_kind_says_what_can(target: Target) -> None:
+    trains = kind_of(target).does == "trains"
+    sizing = sized(model="llama-3.1-8b", kind="serve" if trains else "lora", weights="bf16", accelerator="h100-sxm")
+    with pytest.raises(CannotExport, match="use ") as refused:
+        export(sizing, target, "x/y")
+    named = str(refused.value).partition("use ")[2].split(", ")
+    assert set(named) >= set(fitting(sizing)) - {target}
+    assert all(kind_of(other).does != kind_of(target).does for other in named)
+
+
+@pytest.mark.parametrize("target", ["accelerate", "deepspeed", "axolotl", "llamafactory"])
+def test_a_trainer_without_stages_refuses_a_pipeline(target: Target) -> None:
+    sizing = golden("pretrain-70b-interleaved-fp8")
+    assert sizing.layout.pp > 1
+    with pytest.raises(CannotExport, match="pipeline stages"):
+        export(sizing, target)
+
+
+@pytest.mark.parametrize("name", ["-rf", "a\nb", "模型"])
+def test_a_name_that_no_repository_has_is_refused(name: str) -> None:
+    with pytest.raises(CannotExport, match="is no name of a repository"):
+        export(sized(), "vllm", name)
 
 
 def test_every_model_of_the_catalog_has_a_name_to_serve() -> None:

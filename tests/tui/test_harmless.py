@@ -78,7 +78,7 @@ def test_saved_figures_keep_limits(key: str, value: str, allowed: str, tmp_path:
     _cli.expect_harmless(ran, key)
 
 
-@pytest.mark.parametrize("target", ["vllm", "nim", "lws", "nccl"])
+@pytest.mark.parametrize("target", ["vllm", "sglang", "nim", "compose", "k8s", "lws", "slurm", "ray", "nccl"])
 def test_exports(session: Path, target: str) -> None:
     ran = _cli.run("export", str(session), "--to", target)
     assert ran.code in (0, 3), ran.err

@@ -1,0 +1,87 @@
+"""SGLang's server. Source: its documentation of server arguments and of multi-node deployment."""
+
+from __future__ import annotations
+
+from tui.shell.exports import fabric
+from tui.shell.exports.build import FIRST_NODE, NODE_RANK, PORT, Build
+from tui.shell.exports.cards import SGLANG
+from tui.shell.exports.text import Word, command
+
+CHECKED = f"SGLang {SGLANG}, server arguments of its documentation"
+RENDEZVOUS_PORT = 20000
+_KV_CACHE = {"fp8": "fp8_e4m3"}
+
+
+def start(build: Build) -> list[str]:
+    """The words before the flags."""
+    return ["python3", "-m", "sglang.launch_server", "--model-path", build.checkpoint.name]
+
+
+def arguments(build: Build, first: str = FIRST_NODE, rank: str = "0") -> list[tuple[Word, ...]]:
+    """The arguments of one server. first, rank: the first node's address and this node's number, where it has several."""
+    layout, servers, filled = build.sizing.layout, build.servers, build.sizing.resolved
+    across = layout.tp * layout.dp if layout.dp_attention else layout.tp
+    flags: list[tuple[Word, ...]] = [("--tp-size", across)]
+    if layout.pp > 1:
+        flags.append(("--pp-size", layout.pp))
+    if servers.dp > 1:
+        flags.append(("--dp-size", servers.dp))
+    if layout.dp_attention:
+        flags.append(("--enable-dp-attention",))
+    if layout.ep > 1:
+        flags.append(("--ep-size", min(layout.ep, across)))
+    flags.append(("--context-length", build.max_model_len))
+    if filled.memory_utilization is not None:
+        flags.append(("--mem-fraction-static", filled.memory_utilization))
+    if build.runtime.max_num_seqs is not None:
+        flags.append(("--max-running-requests", build.runtime.max_num_seqs))
+    if filled.max_num_batched_tokens is not None:
+        flags.append(("--chunked-prefill-size", filled.max_num_batched_tokens))
+    if build.checkpoint.on_load:
+        flags.append(("--quantization", build.checkpoint.on_load))
+    model, card = build.scenario.model, build.scenario.hardware.accelerator
+    if model.weights == "fp16" or (model.weights == "bf16" and not card.supports_bf16):
+        flags.append(("--dtype", "float16"))
+    if model.kv_cache in _KV_CACHE:
+        flags.append(("--kv-cache-dtype", _KV_CACHE[model.kv_cache]))
+    if not build.runtime.cuda_graphs:
+        flags.append(("--disable-cuda-graph",))
+    if model.mtp:
+        flags.append(("--speculative-algorithm", "NEXTN"))
+    if servers.nodes > 1:
+        flags.append(("--nnodes", servers.nodes))
+        flags.append(("--node-rank", rank))
+        flags.append(("--dist-init-addr", f"{first}:{RENDEZVOUS_PORT}"))
+    flags += [("--host", "0.0.0.0"), ("--port", PORT)]
+    return flags
+
+
+def notes(build: Build) -> list[str]:
+    """What was sized and no argument says."""
+    model, layout, found = build.scenario.model, build.sizing.layout, []
+    if model.kv_cache not in (*_KV_CACHE, "bf16", "fp16"):
+        found.append(
+            f"not expressible: a KV cache in {model.kv_cache}; this one takes the model's 16 bits and more memory"
+        )
+    if layout.ep > 1 and not layout.dp_attention and layout.ep > layout.tp:
+        found.append(
+            f"not expressible: experts spread over {layout.ep} GPUs of several replicas; here over {layout.tp}"
+        )
+    return found
+
+
+def write(build: Build) -> str:
+    """A command; with several nodes the same on each, with its own rank."""
+    servers = build.servers
+    lines = build.head(CHECKED, *notes(build), *build.behind_a_balancer())
+    if servers.nodes == 1:
+        return "\n".join([*lines, "", command(start(build), arguments(build))]) + "\n"
+    lines += [
+        f"# note: {fabric.NAMES_ARE_YOURS}",
+        "",
+        f"# on each of {servers.nodes} nodes; {NODE_RANK} is 0 on the first, 1 on the next",
+        *fabric.exports(build.sizing),
+        f'{NODE_RANK}="${{{NODE_RANK}:-0}}"',
+        command(start(build), arguments(build, rank="$RANK_OF_NODE")).replace("'$RANK_OF_NODE'", f'"${NODE_RANK}"'),
+    ]
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,95 @@
+"""`vllm serve`. Sources: vLLM's engine arguments, parallelism and scaling, data-parallel deployment."""
+
+from __future__ import annotations
+
+import json
+
+from tui.shell.exports import fabric
+from tui.shell.exports.build import FIRST_NODE, Build
+from tui.shell.exports.cards import VLLM
+from tui.shell.exports.text import Word, command
+
+CHECKED = f"vLLM {VLLM}, engine arguments of its documentation"
+_KV_CACHE = {"fp8": "fp8"}
+_ON_LOAD = {"fp8": "fp8", "nf4": "bitsandbytes"}
+
+
+def start(build: Build) -> list[str]:
+    """The words before the flags."""
+    return ["vllm", "serve", build.checkpoint.name]
+
+
+def arguments(build: Build, executor: str = "ray") -> list[tuple[Word, ...]]:
+    """The engine arguments of one server, each flag with its value. executor: what joins several nodes, ray or mp."""
+    sizing, layout, servers, filled = build.sizing, build.sizing.layout, build.servers, build.sizing.resolved
+    flags: list[tuple[Word, ...]] = [("--tensor-parallel-size", layout.tp)]
+    if layout.pp > 1:
+        flags.append(("--pipeline-parallel-size", layout.pp))
+    if servers.dp > 1:
+        flags.append(("--data-parallel-size", servers.dp))
+    if servers.nodes > 1 and servers.dp > 1:
+        flags.append(("--data-parallel-size-local", -(-servers.dp // servers.nodes)))
+        flags.append(("--data-parallel-backend", "ray"))
+    elif servers.nodes > 1:
+        flags.append(("--distributed-executor-backend", executor))
+    if layout.ep > 1:
+        flags.append(("--enable-expert-parallel",))
+    flags.append(("--max-model-len", build.max_model_len))
+    for flag, value in (
+        ("--max-num-seqs", filled.max_num_seqs),
+        ("--max-num-batched-tokens", filled.max_num_batched_tokens),
+        ("--gpu-memory-utilization", filled.memory_utilization),
+    ):
+        if value is not None:
+            flags.append((flag, value))
+    if build.checkpoint.on_load:
+        flags.append(("--quantization", _ON_LOAD[build.checkpoint.on_load]))
+    model, card = sizing.scenario.model, sizing.scenario.hardware.accelerator
+    if model.weights == "fp16" or (model.weights == "bf16" and not card.supports_bf16):
+        flags.append(("--dtype", "float16"))
+    if model.kv_cache in _KV_CACHE:
+        flags.append(("--kv-cache-dtype", _KV_CACHE[model.kv_cache]))
+    if build.runtime.block_size != 16:
+        flags.append(("--block-size", build.runtime.block_size))
+    if not build.runtime.cuda_graphs:
+        flags.append(("--enforce-eager",))
+    if model.mtp:
+        flags.append(("--speculative-config", json.dumps({"method": "mtp", "num_speculative_tokens": 1})))
+    return flags
+
+
+def notes(build: Build) -> list[str]:
+    """What was sized and no argument says."""
+    model, found = build.scenario.model, []
+    if model.kv_cache not in (*_KV_CACHE, "bf16", "fp16"):
+        found.append(
+            f"not expressible: a KV cache in {model.kv_cache}; this one takes the model's 16 bits and more memory"
+        )
+    if model.mtp:
+        found.append("the MTP layers are sized as memory; what they gain in speed is not in the figures")
+    if build.runtime.admission_wait_steps:
+        found.append(f"not expressible: prompts that wait for {build.runtime.admission_wait_steps} steps")
+    return found
+
+
+def write(build: Build) -> str:
+    """A command, or with several nodes the Ray cluster that it runs in."""
+    servers = build.servers
+    lines = build.head(CHECKED, *notes(build), *build.behind_a_balancer())
+    if servers.nodes > 1:
+        lines += [
+            f"# note: {fabric.NAMES_ARE_YOURS}",
+            "",
+            "# on every node, before Ray: its workers take the environment that it was started in",
+            *fabric.exports(build.sizing),
+            "",
+            "# on the first node, then on each other one",
+            f"ray start --head --port 6379   # node 1 of {servers.nodes}",
+            f"ray start --address {FIRST_NODE}:6379   # the others",
+            "",
+            "# then on the first node",
+        ]
+    else:
+        lines.append("")
+    lines.append(command(start(build), arguments(build)))
+    return "\n".join(lines) + "\n"
