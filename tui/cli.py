@@ -203,10 +203,10 @@ def _run_app(scenario: Scenario, path: Path | None, held: Opened | None) -> int:
     if held is not None:
         app.store.holds(held.scenario, held.pins, held.stamp)
     if held is not None and held.table is not None:
-        from tui.shell import report  # 10 ms that only a saved session pays
+        from tui.shell import report_words  # 10 ms that only a saved session pays
 
         with contextlib.suppress(ScenarioError):  # the screen says what is wrong with it
-            app.store.past = report.past_of(held.table, held.scenario, size)
+            app.store.past = report_words.past_of(held.table, held.scenario, size)
     try:
         app.run()
     finally:  # whatever ended it: there is nothing to keep where the person has decided
@@ -337,12 +337,12 @@ def _report(arguments: list[str]) -> int:
 def _sized(file: str | None, changes: dict[str, Any], form: Any, full: bool) -> tuple[bool, str]:
     from engine.decide.size import size
     from engine.figures.errors import ScenarioError
-    from tui.shell import report
+    from tui.shell import report, report_words
 
     scenario, table = _read(file, changes)
     try:
         sizing = size(scenario)
-        past = report.past_of(table, scenario, size)
+        past = report_words.past_of(table, scenario, size)
     except ScenarioError as problem:
         raise _impossible(file, problem) from None
     return sizing.verdict.carried, report.render(sizing, form, past, full)

@@ -21,7 +21,7 @@ from engine.scenario import LayoutChoice, Scenario
 from engine.scenario.change import change
 from tests.engine.builds import build
 from tui.pages.studies import Counsel
-from tui.shell import recommended, report
+from tui.shell import recommended, report_data
 
 KNOWN = catalog.load()
 LONG: dict[str, Any] = {"input_tokens": 31_000, "output_tokens": 1000}
@@ -68,8 +68,8 @@ def test_banner_report_recommend_and_notices_say_the_same(name: str) -> None:
         pass
     assert counsel.of(scenario) == advised
     sizing = size(scenario)
-    data = report.as_data(sizing)
-    fixes = [report.suggestion_data(fix) for fix in advised.fixes]
+    data = report_data.as_data(sizing)
+    fixes = [report_data.suggestion_data(fix) for fix in advised.fixes]
     assert data["fixes"] == fixes
     told = advised.cure
     assert (data["answer"]["cure"] or {}).get("headline") == (text_of(told.headline) if told is not None else None)
@@ -166,7 +166,7 @@ def test_another_card_for_less_is_the_headlines_second_sentence() -> None:
     sizing = size(scenario)
     larger = bigger_card(sizing, advice(scenario, KNOWN))
     assert larger is not None
-    headline = report.as_data(sizing)["verdict"]["headline"]
+    headline = report_data.as_data(sizing)["verdict"]["headline"]
     assert headline == f"{sizing.verdict.headline}. {larger.message.removesuffix('.')}"
     assert headline.startswith("Replicas: 64 replicas")
     assert "carries the load by itself for $" in headline
@@ -210,7 +210,7 @@ def test_a_smaller_model_of_the_series_and_an_api_are_known() -> None:
     price = size(BUILDS["a model past the node"]).cost
     assert price.api_usd_per_million_tokens is not None
     assert price.api_note in text_of(advised.api)
-    assert "over an API" in report.as_data(size(BUILDS["a model past the node"]))["answer"]["api"]
+    assert "over an API" in report_data.as_data(size(BUILDS["a model past the node"]))["answer"]["api"]
     kinds = [cure.kind for cure in advised.found]
     assert kinds.index("few bits") < kinds.index("card") < kinds.index("model"), "what is owned comes first"
 

@@ -21,7 +21,7 @@ from engine.scenario.fields import FIELDS, Field
 from engine.sizing import Sizing
 from tests.fuzz import Failure, Stop, within
 from tui.files import session
-from tui.shell.report import as_data
+from tui.shell.report_data import as_data
 
 NEGATIVE = frozenset({"free_bytes", "available_bytes", "at", "last", "value"})
 """Figures that a minus belongs to: what a card is short of."""

@@ -27,7 +27,7 @@ from engine.sizing import Sizing
 from tests.golden import grids, held, tables, variants
 from tests.golden.frozen import frozen_catalog, sessions
 from tui.files import drift, session
-from tui.shell import recommended, report
+from tui.shell import recommended, report, report_data, report_words
 
 DIGITS = 10
 STRIDE = 5
@@ -164,7 +164,7 @@ def of_build(name: str) -> tuple[dict[str, Any], dict[str, Any]]:
     found = advice(scenario)
     figures = figures_of(name, scenario, sizing, found)
     # the flip points are a search of their own: a report without them has all other keys
-    data = report.as_data(sizing) if name in FLIPPED else report._data(sizing, found)
+    data = report_data.as_data(sizing) if name in FLIPPED else report_data.sizing_data(sizing, found)
     if name in SEARCHED:
         figures["recommend"] = recommended.as_data(recommended.search(scenario, Limits()))
     return figures, data
@@ -284,7 +284,7 @@ def _drifted(known: Catalog, text: str) -> dict[str, Any]:
     """The report of a session that was saved when the catalog knew less of the card."""
     scenario = session.parse(text, known=known)
     table = dataclasses.replace(drift.figures_of(scenario), bandwidth_gb_s=1000.0)
-    past = report.past_of(table, scenario, size)
+    past = report_words.past_of(table, scenario, size)
     data: dict[str, Any] = json.loads(report.render(size(scenario), "json", past))
     return data
 

@@ -16,7 +16,7 @@ from engine.scenario import Scenario
 from engine.scenario.change import change
 from engine.sizing import Sizing
 from tui.files import session
-from tui.shell import recommended, report
+from tui.shell import recommended, report_data, report_words
 
 BUILDS = Path(__file__).parent.parent / "golden" / "builds"
 NAMES = sorted(path.stem for path in BUILDS.glob("*.toml"))
@@ -35,7 +35,7 @@ def entered(name: str) -> tuple[Scenario, Sizing]:
 @cache
 def told(name: str) -> dict[str, Any]:
     """The JSON report of a build."""
-    return report.as_data(entered(name)[1])
+    return report_data.as_data(entered(name)[1])
 
 
 def applied(scenario: Scenario, offer: Mapping[str, Any]) -> Sizing:
@@ -97,6 +97,6 @@ def test_a_build_that_is_recommended_is_as_it_was_told_when_it_is_opened(name: s
         opened = size(session.load(row["session"]))
         assert opened.verdict.carried
         assert opened.memory.headroom == row["headroom"]
-        assert report.data_of(report.tokens_per_s(opened)) == row["tokens_per_s_total"]
-        assert report.data_of(opened.power.total_w) == row["power_w"]
+        assert report_data.data_of(report_words.tokens_per_s(opened)) == row["tokens_per_s_total"]
+        assert report_data.data_of(opened.power.total_w) == row["power_w"]
         assert opened.scenario.hardware.gpus == row["gpus"]

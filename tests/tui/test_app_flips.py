@@ -15,8 +15,8 @@ from engine.workings import working
 from tests.tui.builds import BUILDS
 from tests.tui.driver import app_of, running
 from tui.pages.doc import plain
-from tui.pages.sections import flip_action
 from tui.pages.studies import Studies
+from tui.pages.verdict import flip_action
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from engine.decide.recommend import Limits, recommend
 from tui.cli import main
 from tui.files import session
 from tui.pages import words
-from tui.shell import report
+from tui.shell import report_words
 
 ROOT = Path(__file__).parent.parent.parent
 ONE_NODE = ROOT / "examples" / "70b-fp8-one-node.toml"
@@ -98,7 +98,7 @@ def test_the_changes_that_are_enough_come_first(run: Run) -> None:
     text = flat(out)
     assert "as entered: no" in text
     for change in changes:
-        assert flat(report.change_words(change)) in text
+        assert flat(report_words.change_words(change)) in text
     assert text.index(changes[0].field) < text.index("Builds of the catalog")
 
 

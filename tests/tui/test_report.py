@@ -19,7 +19,7 @@ from engine.sizing import Sizing
 from tests.engine.builds import build
 from tui.files import drift, session
 from tui.pages import words
-from tui.shell import blocks, report
+from tui.shell import blocks, report, report_data, report_money, report_words
 
 EXAMPLES = Path(__file__).parent.parent.parent / "examples"
 NAMES_OF_EXAMPLES = sorted(path.stem for path in EXAMPLES.glob("*.toml"))
@@ -163,7 +163,7 @@ def test_what_a_build_costs_is_told_line_by_line_and_unknown_prices_as_unknown(s
         assert f"{line.quantity}x {line.item}: " + ("unknown" if line.usd is None else "$") in text
         assert line.as_of in text
     assert [line for line in cost.lines if line.part in ("host", "kit")]
-    for offer in sorted(cost.offers, key=lambda offer: offer.usd_per_hour)[: report.SHOWN_OFFERS]:
+    for offer in sorted(cost.offers, key=lambda offer: offer.usd_per_hour)[: report_money.SHOWN_OFFERS]:
         assert f"{offer.provider} {offer.billing} ${offer.usd_per_hour:,.2f}" in text
     for span in cost.horizons:
         assert f"{span.months} months" in text
@@ -184,7 +184,7 @@ def test_a_build_that_falls_short_says_what_to_change() -> None:
     changes = advice(short.scenario).fixes
     assert changes
     for change in changes:
-        assert flat(report.change_words(change)) in text
+        assert flat(report_words.change_words(change)) in text
     assert [fix["field"] for fix in json.loads(report.render(short, "json"))["fixes"]] == [c.field for c in changes]
     hopeless = dataclasses.replace(
         short.scenario, workload=dataclasses.replace(scenario.workload, tokens_per_s_user_target=1e5)
@@ -217,7 +217,7 @@ def test_a_drifted_catalog_is_told_with_both_results() -> None:
     now = sized("deepseek-v3-two-nodes")
     figures = dataclasses.replace(drift.figures_of(now.scenario), usd_per_gpu_hour=2.5)
     drifts = drift.changes(figures, now.scenario)
-    past = report.Past(drifts, size(drift.with_figures(figures, now.scenario)))
+    past = report_words.Past(drifts, size(drift.with_figures(figures, now.scenario)))
     text = flat(report.render(now, "text", past))
     assert drifts[0].words in text
     assert "$29,200" in text  # 2.5 x 16 x 730
@@ -255,8 +255,8 @@ def test_what_a_person_wrote_cannot_harm_a_terminal_or_a_document() -> None:
 
 
 def test_what_is_not_finite_is_null() -> None:
-    assert report.data_of(math.inf) is None
-    assert report.data_of(math.nan) is None
-    assert report.data_of((1, 2.0000001)) == [1, 2.0]
+    assert report_data.data_of(math.inf) is None
+    assert report_data.data_of(math.nan) is None
+    assert report_data.data_of((1, 2.0000001)) == [1, 2.0]
     with pytest.raises(TypeError):
-        report.data_of(object())
+        report_data.data_of(object())

@@ -10,7 +10,7 @@ from tui.pages.doc import BLANK, Line, heading, line, paragraphs
 from tui.pages.glyphs import Glyphs
 
 if TYPE_CHECKING:
-    from tui.shell.report import Past
+    from tui.shell.report_words import Past
 
 
 class News(NamedTuple):
@@ -70,7 +70,7 @@ def news_lines(news: Sequence[News], sizing: Sizing | None, width: int, glyphs: 
 
 def _both(past: Past, sizing: Sizing, width: int, glyphs: Glyphs) -> list[Line]:
     from tui.shell.blocks import as_text
-    from tui.shell.report import then_and_now
+    from tui.shell.report_words import then_and_now
 
     lines = [
         line((f" {glyphs.text(row)}"[:width], "dim" if number == 0 else ""))

@@ -18,7 +18,7 @@ from engine.sizing import Sizing
 
 if TYPE_CHECKING:
     from tui.files.pins import Pin
-    from tui.shell.report import Past
+    from tui.shell.report_words import Past
 
 HISTORY_LIMIT = 500
 

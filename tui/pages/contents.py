@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from engine.sizing import Sizing
-from tui.pages import brief
-from tui.pages import sections as part
-from tui.pages.doc import Line
+from tui.pages import brief, to_do
+from tui.pages import memory as memory_parts
+from tui.pages import speed as speed_parts
+from tui.pages import verdict as verdict_parts
+from tui.pages.doc import Line, spaced
 from tui.pages.look import Look
 
 TODO_HEIGHT, TODO_LOW = 6, 3
@@ -16,17 +18,19 @@ TODO_HEIGHT, TODO_LOW = 6, 3
 
 def overview(sizing: Sizing, look: Look) -> list[Line]:
     """What decides, in about a dozen lines: memory, what to do, money and the fabric. Speed stands in the answer above."""
-    return part.spaced(
+    return spaced(
         brief.memory(sizing, look),
-        part.todo_brief(sizing, look, TODO_LOW if look.low else TODO_HEIGHT),
+        to_do.todo_brief(sizing, look, TODO_LOW if look.low else TODO_HEIGHT),
         brief.price(sizing, look) + brief.fabric(sizing, look),
     )
 
 
 def verdict(sizing: Sizing, look: Look) -> list[Line]:
     """The steps with their evidence, the build, flips, assumptions and all warnings."""
-    return part.spaced(
-        part.steps(sizing, look, evidence=True), part.verdict_more(sizing, look), part.todo(sizing, look)
+    return spaced(
+        verdict_parts.steps(sizing, look, evidence=True),
+        verdict_parts.verdict_more(sizing, look),
+        to_do.todo(sizing, look),
     )
 
 
@@ -34,11 +38,11 @@ def memory(sizing: Sizing, look: Look) -> list[Line]:
     """Bars and figures with their reasons, every group, and the model's counted facts."""
     from tui.pages import training
 
-    return part.spaced(
-        part.memory(sizing, look) + part.memory_reasons(sizing, look),
+    return spaced(
+        memory_parts.memory(sizing, look) + memory_parts.memory_reasons(sizing, look),
         *training.memory_sections(sizing, look),
-        part.memory_table(sizing, look),
-        part.model(sizing, look),
+        memory_parts.memory_table(sizing, look),
+        memory_parts.model(sizing, look),
     )
 
 
@@ -47,10 +51,12 @@ def speed(sizing: Sizing, look: Look) -> list[Line]:
     if sizing.training is not None and sizing.memory.fits:
         from tui.pages import training
 
-        return part.spaced(part.speed(sizing, look), *training.speed_sections(sizing, look))
+        return spaced(speed_parts.speed(sizing, look), *training.speed_sections(sizing, look))
     if sizing.serving is None:
-        return part.speed(sizing, look)
-    return part.spaced(part.speed(sizing, look), part.speed_parts(sizing, look), part.speed_more(sizing, look))
+        return speed_parts.speed(sizing, look)
+    return spaced(
+        speed_parts.speed(sizing, look), speed_parts.speed_parts(sizing, look), speed_parts.speed_more(sizing, look)
+    )
 
 
 def fabric(sizing: Sizing, look: Look) -> list[Line]:
@@ -71,7 +77,7 @@ def cost(sizing: Sizing, look: Look) -> list[Line]:
     """The bill, rent, owning against renting, unit prices, people, unknown prices, and power."""
     from tui.pages import money
 
-    return part.spaced(
+    return spaced(
         money.summary(sizing, look),
         money.bill(sizing, look),
         money.advised(sizing, look),

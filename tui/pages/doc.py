@@ -170,3 +170,14 @@ def changed_cells(old: Line, new: Line, gap: int = 10) -> list[tuple[int, int]]:
         else:
             ranges.append((at, at + 1))
     return ranges
+
+
+def spaced(*sections: list[Line]) -> list[Line]:
+    """Sections one after another with a blank line between, empty ones left out."""
+    lines: list[Line] = []
+    for section in sections:
+        if section:
+            if lines:
+                lines.append(BLANK)
+            lines += section
+    return lines

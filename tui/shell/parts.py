@@ -18,7 +18,8 @@ from engine.scenario import Scenario
 from engine.sizing import Sizing
 from tui.pages import words
 from tui.shell.blocks import Block, Bullets, Heading, Paragraph, Table, as_markdown, as_text, json_line
-from tui.shell.report import build_line, data_of, workload_line
+from tui.shell.report_data import data_of
+from tui.shell.report_words import build_line, workload_line
 
 Form = Literal["text", "markdown", "csv", "json"]
 FORMS: tuple[Form, ...] = ("text", "markdown", "csv", "json")

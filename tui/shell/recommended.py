@@ -24,7 +24,9 @@ from engine.sizing import Cost, Suggestion
 from tui.files import session
 from tui.pages import words
 from tui.shell.blocks import Block, Bullets, Heading, Paragraph, Table, as_markdown, as_text, json_line
-from tui.shell.report import Format, build_line, change_words, data_of, layout_words, tokens_per_s, workload_line
+from tui.shell.report import Format
+from tui.shell.report_data import data_of
+from tui.shell.report_words import build_line, change_words, layout_words, tokens_per_s, workload_line
 
 WIDTH = 80
 SCHEMA = 1

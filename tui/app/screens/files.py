@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tui.app.store import Store
     from tui.files.pins import Pin
     from tui.files.session import Opened
-    from tui.shell.report import Past
+    from tui.shell.report_words import Past
 
 OK = (("o", "OK", "ok"),)
 OPEN = ("o", "Open it", "open")
@@ -260,10 +260,10 @@ async def open_path(bench: Bench, path: Path) -> None:
 
 def _past(bench: Bench, found: Opened) -> Past | None:
     """The session as it was saved, where the catalog has changed since."""
-    from tui.shell import report
+    from tui.shell import report_words
 
     with contextlib.suppress(ScenarioError):  # the screen says what is wrong with it
-        return report.past_of(found.table, found.scenario, bench.sizeup.store.size)
+        return report_words.past_of(found.table, found.scenario, bench.sizeup.store.size)
     return None
 
 

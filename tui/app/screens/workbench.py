@@ -14,7 +14,7 @@ from tui.app.widgets.form import Form
 from tui.app.widgets.frame import Banner, Footer, NewsLine
 from tui.app.widgets.results import Results
 from tui.files import disk, fields, paths
-from tui.pages.sections import apply_action, fixes
+from tui.pages.to_do import apply_action, fixes
 
 
 class Workbench(Bench):

@@ -18,7 +18,7 @@ from tui.app.widgets.canvas import Canvas
 from tui.files import fields
 from tui.pages.doc import BLANK, Line, Span, ends, line, shorten, width_of, wrap
 from tui.pages.look import spans_of
-from tui.pages.sections import flip_points
+from tui.pages.verdict import flip_points
 
 STATUS_STYLE: dict[str, str] = {
     "runs": "badge-good",

@@ -1,0 +1,242 @@
+"""How fast: serving or training, where the time of a step goes, a corpus of a batch."""
+
+from __future__ import annotations
+
+from engine.sizing import Serving, Sizing
+from tui.pages.doc import Line, Span, flow, heading, line, paragraphs, shorten, width_of
+from tui.pages.look import Figure, Look, figures
+from tui.pages.prose import linked, sentence
+from tui.pages.words import count, days, digits, interval, percent, rate, seconds, seconds_interval, usd
+
+
+def speed(sizing: Sizing, look: Look, brief: bool = False) -> list[Line]:
+    """How fast: serving or training, each figure with its interval. brief: as many lines for every load."""
+    if sizing.serving is not None:
+        return _serving(sizing, look, brief)
+    if sizing.training is not None and sizing.memory.fits:
+        return _training(sizing, look)
+    return [
+        heading("SPEED", look.width, look.glyphs.rule),
+        line((" No speed: the build does not hold the workload.", "dim")),
+    ]
+
+
+def _serving(sizing: Sizing, look: Look, brief: bool) -> list[Line]:
+    speed = sizing.serving
+    assert speed is not None
+    workload = sizing.scenario.workload
+    met = speed.meets_targets
+    right, style = (
+        ("no targets set", "dim")
+        if met is None
+        else ("meets the targets", "good")
+        if met
+        else ("misses a target", "bad")
+    )
+    lines = [heading("SPEED, estimated", look.width, look.glyphs.rule, right, style)]
+    lines += (
+        _corpus(sizing, speed, look)
+        if speed.days is not None
+        else figures(
+            [
+                Figure("First token", seconds(speed.ttft_s), seconds_interval(speed.ttft_interval), _f("ttft_s")),
+                Figure(
+                    "Per token",
+                    seconds(speed.inter_token_s),
+                    seconds_interval(speed.inter_token_interval),
+                    _f("inter_token_s"),
+                ),
+                Figure("One user", f"{rate(speed.tokens_per_s_user)} tok/s", "", _f("tokens_per_s_user")),
+                Figure(
+                    "All users",
+                    f"{rate(speed.tokens_per_s_total)} tok/s",
+                    interval(speed.tokens_per_s_interval),
+                    _f("tokens_per_s_total"),
+                ),
+                Figure("Requests", f"{digits(speed.requests_per_s)} /s", "", _f("requests_per_s")),
+                Figure("In links", percent(speed.communication_share), "of a step", _f("communication_share")),
+            ],
+            look,
+        )
+    )
+    lacks = list(speed.missed)
+    if speed.served_concurrency < workload.concurrency and workload.corpus_tokens is None:
+        at_once, asked = count(speed.served_concurrency), count(workload.concurrency)
+        lacks.insert(0, f"Only {at_once} of {asked} users run at once, the others wait")
+    if brief and lacks:
+        words = shorten("; ".join(lacks), look.width - 3, look.glyphs.ellipsis)
+        return [*lines, (Span(f" {look.glyphs.no} ", "bad"), *linked(words, "bad"))]
+    for words in lacks:
+        lines += sentence(words, look.width - 1, "bad", "   ", f" {look.glyphs.no} ")
+    remark = [Span(f" Limited by {speed.bound_by}. ", "dim"), *_best_load(speed)]
+    return [*lines, tuple(remark)] if brief and width_of(remark) <= look.width else lines + flow(remark, look.width)
+
+
+def _corpus(sizing: Sizing, speed: Serving, look: Look) -> list[Line]:
+    """How long the corpus of a batch takes and for how much, with what it rests on."""
+    work, rent = sizing.scenario.workload, sizing.cost.run_usd
+    asked = "" if work.deadline_days is None else f"asked {days(work.deadline_days)}"
+    between = speed.days_interval
+    if between is not None and not asked:
+        asked = f"{days(between.low)} to {days(between.high)}"
+    return figures(
+        [
+            Figure("Corpus", days(speed.days or 0.0), asked, _f("days")),
+            Figure("Rent", "unknown" if rent is None else usd(rent), "of the corpus", "figure:cost.run_usd"),
+            Figure("GPU-hours", count(speed.gpu_hours or 0.0), "", _f("gpu_hours")),
+            Figure(
+                "Written",
+                f"{rate(speed.tokens_per_s_total)} tok/s",
+                interval(speed.tokens_per_s_interval),
+                _f("tokens_per_s_total"),
+            ),
+            Figure("Requests", f"{digits(speed.requests_per_s)} /s", "", _f("requests_per_s")),
+            Figure("At once", count(speed.served_concurrency), "sequences", _f("served_concurrency")),
+        ],
+        look,
+    )
+
+
+def _best_load(speed: Serving) -> list[Span]:
+    """The users inside the latency targets, or without any the most that run at once, and what they get in all."""
+    rate_of_all = Span(f"{rate(speed.best_tokens_per_s_total)} tok/s", "figure", _f("best_tokens_per_s_total"))
+    within = speed.users_within_targets
+    if within is None:
+        most = Span(f"{count(speed.best_concurrency)} run at once", "figure", _f("best_concurrency"))
+        return [Span("At most ", "dim"), most, Span(": ", "dim"), rate_of_all, Span(" in all", "dim")]
+    if not within:
+        return [Span("Not one user within the targets", "warn", _f("users_within_targets"))]
+    users_within = Span(f"{count(within)} user{'s' * (within != 1)}", "figure", _f("users_within_targets"))
+    spans = [Span("Within the targets: ", "dim"), users_within]
+    if within < speed.best_concurrency:
+        return [*spans, Span(", all that the KV holds", "dim")]
+    return [*spans, Span(", ", "dim"), rate_of_all, Span(" in all", "dim")]
+
+
+def _f(name: str) -> str:
+    return f"figure:serving.{name}"
+
+
+def _t(name: str) -> str:
+    return f"figure:training.{name}"
+
+
+def _training(sizing: Sizing, look: Look) -> list[Line]:
+    run = sizing.training
+    assert run is not None
+    met = run.meets_deadline
+    right, style = (
+        ("no deadline set", "dim")
+        if met is None
+        else ("meets the deadline", "good")
+        if met
+        else ("misses the deadline", "bad")
+    )
+    per_gpu = f"{rate(run.tokens_per_s_gpu)} tok/s"
+    items = [
+        Figure("Run", days(run.days), "wall time", _t("days"), "strong"),
+        Figure("Step", seconds(run.step_s), "", _t("step_s")),
+        Figure("Per GPU", per_gpu, interval(run.interval), _t("tokens_per_s_gpu")),
+        Figure("GPU-hours", rate(run.gpu_hours), "", _t("gpu_hours")),
+        Figure(
+            "MFU",
+            percent(run.mfu),
+            f"{digits(run.achieved_tflops)} TFLOP/s",
+            _t("mfu"),
+            note_action=_t("achieved_tflops"),
+        ),
+        Figure("Efficiency", percent(run.efficiency), "of one alone", _t("efficiency")),
+    ]
+    if run.cost_usd is not None and sizing.scenario.money.usd_per_gpu_hour is not None:
+        # at the catalog's price it stands with the run
+        items.append(Figure("Rent", usd(run.cost_usd), "for the run", _t("cost_usd")))
+    share = "figure:ratio(training.exposed_communication_s,training.step_s)"
+    items.append(Figure("In links", percent(run.exposed_share), "of a step", share))
+    lines = [heading("SPEED, estimated", look.width, look.glyphs.rule, right, style)]
+    return lines + figures(items, look)
+
+
+def speed_parts(sizing: Sizing, look: Look) -> list[Line]:
+    """Where the time of a decode step or a training step goes, as bars."""
+    parts: list[tuple[str, float, str]] = []
+    if sizing.serving is not None:
+        speed = sizing.serving
+        title = "ONE DECODE STEP"
+        parts = [
+            ("reading weights", speed.weight_stream_s, _f("weight_stream_s")),
+            ("reading KV cache", speed.kv_stream_s, _f("kv_stream_s")),
+            ("computing", speed.compute_s, _f("compute_s")),
+            ("in links", speed.communication_s, _f("communication_s")),
+            ("overhead", speed.overhead_s, _f("overhead_s")),
+            ("prefill of others", speed.prefill_interference_s, _f("prefill_interference_s")),
+        ]
+        remark = "Weights are read while computing, so the parts overlap and need not add up."
+    elif sizing.training is not None:
+        run = sizing.training
+        title = "ONE TRAINING STEP"
+        parts = [
+            ("computing", run.compute_s, _t("compute_s")),
+            ("in links, exposed", run.exposed_communication_s, _t("exposed_communication_s")),
+            (
+                "in links, hidden",
+                run.hidden_communication_s,
+                _t("hidden_communication_s"),
+            ),
+            ("pipeline bubble", run.bubble_s, _t("bubble_s")),
+        ]
+        remark = "Hidden communication runs beside computing and takes no time of its own."
+    else:
+        return []
+    longest = max(value for _, value, _ in parts) or 1.0
+    room = max(8, look.width - 32)
+    lines = [heading(title, look.width, look.glyphs.rule)]
+    for name, value, action in parts:
+        cells = round(value / longest * room)
+        mark = look.glyphs.bar * (cells or (1 if value > 0 else 0))
+        lines.append(
+            line(Span(f" {name:<18} ", "", action), Span(f"{seconds(value):>9}  ", "figure", action), (mark, "accent"))
+        )
+    lines += paragraphs(remark, look.width - 1, "dim", " ", " ")
+    return lines
+
+
+def speed_more(sizing: Sizing, look: Look) -> list[Line]:
+    """The rest of the serving figures."""
+    speed = sizing.serving
+    if speed is None:
+        return []
+    return [
+        heading("MORE", look.width, look.glyphs.rule),
+        *figures(
+            [
+                Figure(
+                    "Prompt reading", f"{rate(speed.prefill_tokens_per_s)} tok/s", "prefill", _f("prefill_tokens_per_s")
+                ),
+                Figure(
+                    "Alone",
+                    f"{rate(speed.single_stream_tokens_per_s)} tok/s",
+                    "one user, no others",
+                    _f("single_stream_tokens_per_s"),
+                ),
+                Figure(
+                    "Offline",
+                    f"{rate(speed.offline_tokens_per_s)} tok/s",
+                    "batch kept full",
+                    _f("offline_tokens_per_s"),
+                ),
+                *(
+                    []
+                    if sizing.scenario.workload.corpus_tokens is not None  # a corpus keeps running what the panel says
+                    else [
+                        Figure(
+                            "Running", count(speed.served_concurrency), "users of those asked", _f("served_concurrency")
+                        ),
+                        Figure(
+                            "At most at once", count(speed.most_at_once), "users, as answers grow", _f("most_at_once")
+                        ),
+                    ]
+                ),
+            ],
+            look,
+        ),
+    ]

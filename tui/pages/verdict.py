@@ -1,0 +1,118 @@
+"""The verdict: its questions in order, and what would flip it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from engine.sizing import Evidence, Flip, Sizing, Step
+from tui.pages.doc import Line, Span, ends, flow, heading, line, paragraphs, wrap
+from tui.pages.look import Look
+from tui.pages.prose import linked, sentence
+
+if TYPE_CHECKING:
+    from tui.pages.studies import Studies
+
+
+def flip_points(sizing: Sizing, studies: Studies | None) -> tuple[tuple[Flip, ...], bool]:
+    """Where the verdict changes, and whether that belongs to this very sizing or to the one before the last edit."""
+    return studies.flips.of(sizing) if studies is not None else (sizing.verdict.flips, True)
+
+
+def flip_action(sizing: Sizing, flip: Flip) -> str:
+    """The action text that opens the working of a flip point."""
+    name = flip.field.partition(".")[2]
+    way = "up" if flip.at > getattr(sizing.scenario.workload, name) else "down"
+    return f"figure:flip.{name}.{way}"
+
+
+def flips(sizing: Sizing, look: Look) -> list[Line]:
+    """What would flip the verdict, each with its working; while it is looked for, what held before the edit."""
+    points, fresh = flip_points(sizing, look.studies)
+    state = "" if fresh else "before this edit" if points else "looking for it"
+    lines = [heading("WHAT WOULD FLIP IT", look.width, look.glyphs.rule, state)]
+    for flip in points:
+        lines += _flip_lines(sizing, look, flip, "" if fresh else "dim")
+    if not points and fresh:
+        words = "Nothing within thousands of times of what was entered."
+        lines += paragraphs(words, look.width - 1, "dim", " ", " ")
+    return lines
+
+
+def _flip_lines(sizing: Sizing, look: Look, flip: Flip, style: str) -> list[Line]:
+    action = flip_action(sizing, flip)
+    words = look.glyphs.text(flip.words[:1].upper() + flip.words[1:].rstrip("."))
+    return [
+        line((f" {look.glyphs.bullet} " if number == 0 else "   ", "dim"), Span(text, style, action))
+        for number, text in enumerate(wrap(words, look.width - 4))
+    ]
+
+
+def steps(sizing: Sizing, look: Look, evidence: bool) -> list[Line]:
+    """The six questions in order with their answers; the deciding one marked, later ones greyed."""
+    verdict = sizing.verdict
+    lines = [heading("VERDICT, step by step", look.width, look.glyphs.rule)]
+    told: dict[tuple[Evidence, ...], int] = {}
+    for step in verdict.steps:
+        same = told.setdefault(step.evidence, step.number) if step.evidence else step.number
+        lines += _step_lines(step, step.number == verdict.step, look, same if evidence else None)
+    return lines
+
+
+def _step_lines(step: Step, decides: bool, look: Look, same: int | None) -> list[Line]:
+    """A step. same: the first step with this evidence, which is told there; None for no evidence at all."""
+    glyphs = look.glyphs
+    if not step.reached:
+        mark, mark_style, text = glyphs.skipped, "dim", "dim"
+    elif step.yes:
+        mark, mark_style, text = glyphs.yes, "good", "strong" if decides else ""
+    else:
+        mark, mark_style, text = glyphs.no, "bad" if decides else "dim", ""
+    pointer = glyphs.pointer if decides else " "
+    indent = " " * 6
+    question = paragraphs(step.question, look.width - 1, text, indent, f"{pointer}{mark} {step.number}  ")
+    if question:
+        first = question[0]
+        question[0] = (
+            Span(pointer, "key"),
+            Span(f"{mark} ", mark_style),
+            Span(f"{step.number}  ", "dim"),
+            *first[1:],
+        )
+    lines = question
+    style = "" if step.reached else "dim"
+    lines += sentence(step.answer, look.width - 1, style, indent, indent, f"verdict.{step.number}.")
+    if same == step.number:
+        for item in step.evidence:
+            lines += _evidence_lines(step, item, indent, look)
+    elif same is not None and step.evidence:
+        lines.append(line((f"{indent}{glyphs.bullet} the same build as in step {same}", "dim")))
+    return lines
+
+
+def _evidence_lines(step: Step, item: Evidence, indent: str, look: Look) -> list[Line]:
+    """A line of evidence, whose figures open, with its kind at the right edge."""
+    told = linked(f"{item.what}: {item.figure}", "dim", f"verdict.{step.number}.")
+    rows = flow([Span(f"{indent}{look.glyphs.bullet} ", "dim"), *told], look.width - KIND_WIDTH, indent + "  ")
+    rows[0] = ends(rows[0], [Span(f"{item.kind:>{KIND_WIDTH - 1}}", "kind")], look.width)
+    return rows
+
+
+KIND_WIDTH = 15
+"""Cells for the kind of a figure: the longest is `rule of thumb`."""
+
+
+def verdict_more(sizing: Sizing, look: Look) -> list[Line]:
+    """What to build, what would flip it, and what was assumed."""
+    verdict, glyphs = sizing.verdict, look.glyphs
+    lines: list[Line] = []
+    if verdict.build:
+        lines += [
+            heading("THE BUILD", look.width, glyphs.rule),
+            *sentence(verdict.build, look.width),
+        ]
+    lines += flips(sizing, look)
+    if verdict.assumed:
+        lines.append(heading("ASSUMED", look.width, glyphs.rule))
+        for words in verdict.assumed:
+            lines += sentence(words, look.width - 1, "dim", "   ", f" {glyphs.bullet} ")
+    return lines
