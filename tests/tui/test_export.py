@@ -21,6 +21,7 @@ from engine.sizing import Sizing
 from engine.training.batch import batch_of
 from tests.engine.builds import build
 from tests.tui import exported
+from tests.tui.driver import app_of, running
 from tui.files import session
 from tui.shell.exports import TARGETS, CannotExport, Target, export, fitting, kind_of
 
@@ -384,3 +385,23 @@ def test_a_name_that_no_repository_has_is_refused(name: str) -> None:
 
 def test_every_model_of_the_catalog_has_a_name_to_serve() -> None:
     assert [entry.id for entry in catalog.load().models if not entry.hf_id] == []
+
+
+# --- from the app -------------------------------------------------------------------------------------------------
+
+
+async def test_the_app_lists_what_fits_shows_it_and_writes_it(tmp_path: Path) -> None:
+    scenario = golden("serve-70b-fp8-8x-rtxpro6000").scenario
+    target = tmp_path / "run.sh"
+    async with running(app_of(scenario)) as app:
+        await app.press("ctrl+e", *"vllm", "enter")
+        listed = app.text()
+        assert "k8s" in listed
+        assert "torchtitan" not in listed
+        await app.press(*"vllm", "enter")
+        assert "vllm serve meta-llama/Llama-3.1-70B-Instruct" in app.text()
+        await app.press("t", "w", "ctrl+u")
+        await app.type(str(target))
+        await app.press("enter")
+        assert "Wrote" in app.text("#footer")
+    assert target.read_text(encoding="utf-8") == export(size(scenario), "vllm")

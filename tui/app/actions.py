@@ -41,9 +41,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("quit", ("ctrl+q",), "Quit", "Leave; asks when there is unsaved work", group=SESSION),
     Command("save_as", ("f12",), "Save as", "Save the session under another name", group=SESSION),
     Command("new", ("ctrl+n",), "New", "Start a new session", group=SESSION),
-    Command(
-        "export", ("ctrl+e",), "Report", "Copy or write the report: text, Markdown, JSON, SVG, parts", group=SESSION
-    ),
+    Command("export", ("ctrl+e",), "Report", "Copy or write the report, the parts, or what runs it", group=SESSION),
     Command("reset", ("ctrl+r",), "Default", "Back to the field's default", "inputs", EDIT),
     Command("next_field", ("tab", "enter"), "Next", "Next field", "inputs", MOVE, palette=False),
     Command("previous_field", ("shift+tab",), "Back", "Previous field", "inputs", MOVE, palette=False),

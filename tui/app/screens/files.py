@@ -297,31 +297,64 @@ async def export(bench: Bench) -> None:
         Item("svg", ("Write a picture of this screen", ".svg file")),
         Item("parts-markdown", ("Write the shopping list as Markdown", ".md file")),
         Item("parts-csv", ("Write the shopping list as CSV", ".csv file")),
+        Item("run", ("Run it: vLLM, Kubernetes, Slurm", "a command or manifest")),
     ]
     picked = await bench.app.push_screen_wait(
         ListDialog("Report", (Column("what", limit=40), Column("where", limit=30)), items, prompt="Find", large=False)
     )
     if not isinstance(picked, str):
         return
+    if picked == "run":
+        await _run_with(bench, sizing)
+        return
     if picked.startswith("copy-"):
         form = picked.removeprefix("copy-")
         verdict = sizing.verdict
         text = f"{verdict.headline}. {verdict.reason}" if form == "verdict" else report.render(sizing, _form(form))
-        bench.app.copy_to_clipboard(text)
-        bench.say(f"Sent to the terminal: {len(text):,} characters. Whether it took them, only pasting tells.")
+        _copy(bench, text)
         return
     picture = bench.app.export_screenshot() if picked == "svg" else ""
     offer = _offered(bench.sizeup.store, picked)
-    target_text = await bench.app.push_screen_wait(AskText("Write to", "File", offer, _wrong_target))
-    if target_text is None:
-        return
-    target = Path(os.path.expanduser(target_text))
-    if not await _may_replace(bench, target):
+    target = await _where(bench, offer)
+    if target is None:
         return
     if picked.startswith("parts-"):
         text = _shopping(bench, sizing, picked)
     else:
         text = picture if picked == "svg" else report.render(sizing, _form(picked))
+    _put(bench, target, text)
+
+
+async def _run_with(bench: Bench, sizing: Sizing) -> None:
+    """Copy what runs the build, or write it to a file."""
+    from tui.app.screens import runnable
+
+    found = await runnable.taken(bench, sizing)
+    if found is None:
+        return
+    if found.where == "copy":
+        _copy(bench, found.text)
+        return
+    target = await _where(bench, _beside(bench.sizeup.store, found.ending))
+    if target is not None:
+        _put(bench, target, found.text)
+
+
+def _copy(bench: Bench, text: str) -> None:
+    bench.app.copy_to_clipboard(text)
+    bench.say(f"Sent to the terminal: {len(text):,} characters. Whether it took them, only pasting tells.")
+
+
+async def _where(bench: Bench, offer: str) -> Path | None:
+    """The file to write to, which may take the place of another only where somebody says so."""
+    text = await bench.app.push_screen_wait(AskText("Write to", "File", offer, _wrong_target))
+    if text is None:
+        return None
+    target = Path(os.path.expanduser(text))
+    return target if await _may_replace(bench, target) else None
+
+
+def _put(bench: Bench, target: Path, text: str) -> None:
     try:
         disk.write(target, text.encode("utf-8", "replace"))
     except disk.DiskError as error:
@@ -342,7 +375,6 @@ def _shopping(bench: Bench, sizing: Sizing, picked: str) -> str:
 
 def _offered(store: Store, what: str) -> str:
     """A name beside the session for a report or a picture: never that of the session, or of a model's config.json."""
-    beside = store.path or Path(f"{_slug(store.scenario.title) or 'sizeup'}.toml")
     ending = {
         "text": "report.txt",
         "markdown": "report.md",
@@ -351,6 +383,12 @@ def _offered(store: Store, what: str) -> str:
         "parts-markdown": "parts.md",
         "parts-csv": "parts.csv",
     }[what]
+    return _beside(store, ending)
+
+
+def _beside(store: Store, ending: str) -> str:
+    """A name beside the session, or one by its title, with this ending."""
+    beside = store.path or Path(f"{_slug(store.scenario.title) or 'sizeup'}.toml")
     return os.fspath(beside.with_name(f"{beside.stem}-{ending}"))
 
 
