@@ -218,11 +218,11 @@ def _start(file: str | None, changes: dict[str, Any]) -> tuple[Scenario, Opened 
     """The Scenario to open, and what its file holds, to tell unsaved work. Raises CommandError."""
     if file is None or file == STDIN:
         return _built(file, changes), None
-    from tui.files import session
+    from tui.files import session, session_tables
 
     try:
         held = session.opened(_named(file))
-    except session.SessionError as problem:
+    except session_tables.SessionError as problem:
         raise CommandError(str(problem)) from None
     return (_read(file, changes, held.text)[0] if changes else held.scenario), held
 
@@ -238,7 +238,7 @@ def _read(file: str | None, changes: dict[str, Any], text: str | None = None) ->
     text: of the file, where it was read already.
     """
     import catalog
-    from tui.files import session
+    from tui.files import session, session_tables
     from tui.files.fields import new_scenario
 
     known, table, place = catalog.load(), None, _place(file)
@@ -246,13 +246,13 @@ def _read(file: str | None, changes: dict[str, Any], text: str | None = None) ->
         if file is None:
             scenario = new_scenario(known)
         else:
-            folder = session.folder_of(file if file != STDIN else "")
+            folder = session_tables.folder_of(file if file != STDIN else "")
             text = text if text is not None else _text(file)
             document = session.document_of(text, place)
             scenario = session.from_document(document, file=place, folder=folder, text=text)
             table = session.table_of(document)
         return presets.made(scenario, changes, known, place, new=file is None), table
-    except (presets.WrongOption, session.SessionError) as problem:
+    except (presets.WrongOption, session_tables.SessionError) as problem:
         raise CommandError(str(problem)) from None
 
 
@@ -265,21 +265,21 @@ def _place(file: str | None) -> str:
 
 def _text(file: str) -> str:
     """The text of a session file, or of standard input for `-`. Raises SessionError."""
-    from tui.files import session
+    from tui.files import session, session_tables
 
     if file != STDIN:
         return session.read_text(_named(file))
     if sys.stdin is None:
-        raise session.SessionError("standard input", "it is closed")
+        raise session_tables.SessionError("standard input", "it is closed")
     return session.text_of(sys.stdin.buffer.read(session.MAX_BYTES + 1), "standard input")
 
 
 def _named(file: str) -> str:
     """The name of a file. Raises SessionError for an empty one."""
-    from tui.files import session
+    from tui.files import session_tables
 
     if not file:
-        raise session.SessionError("''", "this is no name of a file")
+        raise session_tables.SessionError("''", "this is no name of a file")
     return file
 
 
@@ -350,10 +350,10 @@ def _sized(file: str | None, changes: dict[str, Any], form: Any, full: bool) -> 
 
 def _impossible(file: str | None, problem: ScenarioError) -> CommandError:
     """What is wrong with a Scenario that cannot be sized, with the line of the file that it stands on."""
-    from tui.files import session
+    from tui.files import session, session_tables
 
     where = printable(_place(file))
-    line = session.line_of(session.read_text(file), problem.field) if file and file != STDIN else 0
+    line = session_tables.line_of(session.read_text(file), problem.field) if file and file != STDIN else 0
     return CommandError(f"{where}{f':{line}' if line else ''}: {problem}")
 
 
@@ -388,7 +388,7 @@ def _recommend(arguments: list[str]) -> int:
     options = parser.parse_args(arguments)
     changes = _changes(options)
     from engine.figures.errors import ScenarioError
-    from tui.files import session
+    from tui.files import session_tables
     from tui.shell import recommended
 
     _tell_problems()
@@ -402,7 +402,7 @@ def _recommend(arguments: list[str]) -> int:
             found = recommended.save(found, Path(os.path.expanduser(options.save)), opened_from)
     except ScenarioError as problem:
         raise _impossible(options.file, problem) from None
-    except (recommended.WrongLimit, session.SessionError) as problem:
+    except (recommended.WrongLimit, session_tables.SessionError) as problem:
         raise CommandError(str(problem)) from None
     _print(recommended.render(found, options.format))
     return CARRIED if found.something_carries else NOT_CARRIED

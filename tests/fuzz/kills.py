@@ -26,7 +26,7 @@ from tests.tui.builds import BUILDS
 from tests.tui.terminal import Terminal, app_command
 from tui.app import recovery
 from tui.app.store import Store
-from tui.files import disk, session
+from tui.files import disk, session, session_tables
 
 START = BUILDS["llama70b"]()
 STEPS = ("open", "fchown", "fchmod", "write", "fsync", "replace", "unlink", "close")
@@ -168,7 +168,7 @@ def _save(target: Path, tell: Callable[[int], None], ending: _Ending) -> None:
     for number in range(1, EDITS + 1):
         try:
             session.write(replace(START, title=str(number)), target)
-        except session.SessionError:
+        except session_tables.SessionError:
             return
         tell(number)
 
@@ -230,7 +230,7 @@ def _state(folder: Path) -> Iterator[None]:
 def _number(case: str, path: Path) -> int:
     try:
         return int(session.load(path).title)
-    except session.SessionError as problem:
+    except session_tables.SessionError as problem:
         raise Failure(f"{case}: torn: {problem}") from None
 
 

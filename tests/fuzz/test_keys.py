@@ -10,7 +10,7 @@ import pytest
 from tests.fuzz import after, keys
 from tests.tui.builds import BUILDS
 from tests.tui.driver import app_of, dealt_with, running
-from tui.app.screens.dialog import ItemList, ListDialog
+from tui.app.screens.list_dialog import ItemList, ListDialog
 
 
 @pytest.mark.parametrize("seed", [2, 12])

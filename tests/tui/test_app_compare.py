@@ -10,7 +10,7 @@ import pytest
 from engine.scenario import LayoutChoice, Scenario
 from tests.tui.builds import BUILDS
 from tests.tui.driver import Driver, app_of, running
-from tui.files import session
+from tui.files import session, session_tables
 from tui.files.pins import Pin
 from tui.pages.doc import plain
 
@@ -159,7 +159,7 @@ def test_a_bad_pin_refuses_the_file_and_names_the_line(scenario: Scenario, old: 
     text = session.dump(scenario, pinned=(Pin("A", two), Pin("B", scenario)))
     assert text.count(old) == 1
     bad = text.replace(old, new)
-    with pytest.raises(session.SessionError) as caught:
+    with pytest.raises(session_tables.SessionError) as caught:
         session.parse(bad)
     assert words in str(caught.value)
     if "gpus_per_nod" in new:

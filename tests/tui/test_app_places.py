@@ -15,7 +15,7 @@ from tests.tui.driver import app_of, running
 from tui.app import recovery
 from tui.cli import main
 from tui.files import paths, session, settings
-from tui.files.session import SessionError
+from tui.files.session_tables import SessionError
 
 
 @pytest.mark.parametrize("name", ["n" * 300, "circle", "circle/x", "/dev/null/x"])

@@ -14,7 +14,7 @@ from engine.scenario.change import change, value_of
 from tests.tui.builds import BUILDS
 from tests.tui.driver import app_of, running
 from tui.app.screens import study
-from tui.files import fields, session
+from tui.files import fields, session, session_tables
 from tui.files.fields import BY_KEY, FIELDS, InvalidEntry
 
 START = BUILDS["llama70b"]()
@@ -123,9 +123,9 @@ def test_what_a_field_refuses_says_what_it_takes(key: str, text: str) -> None:
 
 
 def test_every_key_of_a_session_has_a_field_and_every_field_a_key() -> None:
-    tables = {name: table for name, table in session.TABLES.items() if name != "catalog"}
+    tables = {name: table for name, table in session_tables.TABLES.items() if name != "catalog"}
     keys = {f"{name}.{part.name}" for name, table in tables.items() for part in dataclasses.fields(table)}
-    keys |= {key for key in session.TOP_LEVEL if key != "schema"}
+    keys |= {key for key in session_tables.TOP_LEVEL if key != "schema"}
     assert keys - set(NO_FIELD) == set(BY_KEY)
 
 

@@ -21,8 +21,8 @@ from engine.decide.size import size
 from engine.figures.errors import ScenarioError
 from engine.scenario import KINDS, LayoutChoice, Money, Runtime, Scenario, Workload
 from engine.scenario.fields import BY_KEY, Field
-from tui.files import session
-from tui.files.session import SessionError
+from tui.files import session, session_tables
+from tui.files.session_tables import SessionError
 
 EXAMPLES = sorted((Path(__file__).parent.parent.parent / "examples").glob("*.toml"))
 KNOWN = catalog.load()
@@ -142,7 +142,7 @@ def values_of(hint: Any, field: Field) -> st.SearchStrategy[Any]:
 
 def records(record: type) -> st.SearchStrategy[Any]:
     hints = get_type_hints(record)
-    table = next(name for name, known in session.TABLES.items() if known is record)
+    table = next(name for name, known in session_tables.TABLES.items() if known is record)
     fields = {
         field.name: st.just(field.default) | values_of(hints[field.name], BY_KEY[f"{table}.{field.name}"])
         for field in dataclasses.fields(record)
@@ -332,7 +332,7 @@ def test_the_line_is_told(tmp_path: Path) -> None:
 )
 def test_where_a_key_stands(key: str, line: int) -> None:
     text = 'schema = 1\nnotes = """\n[model]\nid = 5\n"""\n[model]\nid = "x"\n[ layout ]\ntp=3\n'
-    assert session.line_of(text, key) == line
+    assert session_tables.line_of(text, key) == line
 
 
 def test_files_that_are_none(tmp_path: Path) -> None:

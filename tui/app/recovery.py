@@ -23,7 +23,7 @@ from engine.scenario import Scenario
 from tui.app.store import Store
 from tui.files import disk, paths, session
 from tui.files.pins import Pin
-from tui.files.session import SessionError
+from tui.files.session_tables import SessionError
 
 NAME = "unsaved-{}.toml"
 FIRST_LINE = "# Unsaved work of sizeup. "

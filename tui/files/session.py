@@ -17,115 +17,21 @@ import dataclasses
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, NamedTuple, get_args, get_type_hints
 
 import tomli_w
-from pydantic_core import ValidationError
 
 import catalog
 from catalog.bounded import NoFile, Unusable, check_size, read_file, toml_of
-from catalog.ids import nearest
-from catalog.model_files import read_model_file
-from catalog.schema import check, explain, first_error, keys_of
-from engine.figures.text import LONGEST_NAME, NAME_ALLOWED, clipped, nameable, printable, shown
-from engine.model.architecture import Architecture
-from engine.model.formats import FORMATS, KV_FORMATS
-from engine.scenario import LayoutChoice, Model, Money, Runtime, Scenario, Workload
-from engine.scenario.fields import BY_KEY, LONGEST_ID
+from catalog.schema import check
+from engine.scenario import Model, Scenario
 from tui.files import disk
-from tui.files.drift import FIGURES, LEAST, CatalogTable, Drift, changes, figures_of, with_figures
-from tui.files.pins import PIN_LENGTH, PIN_NAMES, Pin
+from tui.files.drift import CatalogTable, Drift, changes, figures_of, with_figures
+from tui.files.pins import Pin
+from tui.files.session_reader import Reader
+from tui.files.session_tables import ALWAYS, SCHEMA, SessionError, folder_of
 
-SCHEMA = 1
-_OUT_OF_RANGE = ("greater_than_equal", "less_than_equal", "greater_than", "less_than")
 MAX_BYTES = 2**20
-LONGEST_PATH = 1024  # characters; a system's own limit is some 4,096 bytes
-PATH_ALLOWED = f"a path of printable characters, up to {LONGEST_PATH:,}"
-LARGEST_INTEGER = 2**63 - 1  # what a TOML integer must be able to hold
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class ModelTable:
-    """The [model] table. One of id and config is needed."""
-
-    id: str = ""
-    config: str = ""
-    weights: str = ""
-    kv_cache: str = "bf16"
-    mtp: bool = False
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class HardwareTable:
-    """The [hardware] table: catalog ids and counts. Links that are absent are the accelerator's usual ones.
-
-    second_accelerator: of the gpus_per_node, second_gpus are of this other kind.
-    """
-
-    accelerator: str
-    gpus_per_node: int = 1
-    nodes: int = 1
-    intra_link: str = ""
-    inter_link: str = ""
-    platform: str = ""
-    second_accelerator: str = ""
-    second_gpus: int = 0
-
-
-TABLES: Mapping[str, type] = {
-    "model": ModelTable,
-    "hardware": HardwareTable,
-    "workload": Workload,
-    "layout": LayoutChoice,
-    "runtime": Runtime,
-    "money": Money,
-    "catalog": CatalogTable,
-}
-TOP_LEVEL = ("schema", "title", "notes")
-PINS = "pin"
-_SERVING = ("concurrency", "input_tokens", "output_tokens")
-_TRAINING = (
-    "sequence_length",
-    "micro_batch",
-    "global_batch_tokens",
-    "total_tokens",
-    "optimizer",
-    "recompute",
-    "sharding",
-)
-_LORA = (*_TRAINING, "lora_rank", "lora_targets")
-ALWAYS: Mapping[str, tuple[str, ...]] = {
-    "serve": _SERVING,
-    "batch": _SERVING,
-    "lora": _LORA,
-    "qlora": (*_LORA, "base_format"),
-    "full-finetune": _TRAINING,
-    "pretrain": _TRAINING,
-}
-"""The keys of [workload] that are written even at their default, by kind."""
-
-
-def _words_of(hint: Any) -> tuple[str, ...]:
-    """The words that a key takes: those of its Literal, which may stand beside None."""
-    inner = [part for part in get_args(hint) if get_origin(part) is Literal]
-    return tuple(get_args(inner[0] if inner else hint))
-
-
-class SessionError(ValueError):
-    """A session file that cannot be used. The text is one line: file, line, key, what is wrong, what is allowed.
-
-    key: dotted, empty when the whole file is at fault. line: 0 when no line is at fault.
-    """
-
-    def __init__(self, file: str, reason: str, *, key: str = "", line: int = 0, allowed: str = "") -> None:
-        self.file = file
-        self.reason = reason
-        self.key = key
-        self.line = line
-        self.allowed = allowed
-        where = clipped(printable(file), LONGEST_NAME) + (f":{line}" if line else "")
-        text = f"{where}: {clipped(key, LONGEST_NAME // 2)}: {reason}" if key else f"{where}: {reason}"
-        super().__init__(clipped(printable(f"{text}; allowed: {allowed}" if allowed else text)))
 
 
 def read_bytes(path: Path, limit: int = MAX_BYTES, what: str = "session file") -> bytes:
@@ -134,15 +40,6 @@ def read_bytes(path: Path, limit: int = MAX_BYTES, what: str = "session file") -
         return read_file(path, limit, what)
     except Unusable as problem:
         raise SessionError(str(path), problem.reason, allowed=problem.allowed) from None
-
-
-def folder_of(file: str | Path = "") -> Path:
-    """The folder that a file is in, absolute; without one, the working folder. Where that is gone, as it was stated."""
-    where = Path(os.path.expanduser(file) or "session.toml")
-    try:
-        return where.absolute().parent
-    except OSError:
-        return where.parent
 
 
 def load(path: str | Path) -> Scenario:
@@ -169,7 +66,7 @@ def opened(path: str | Path) -> Opened:
     text = text_of(raw, file)
     document = document_of(text, file)
     scenario = from_document(document, file=file, folder=folder, text=text)
-    kept = _Reader(file, text, folder, None).pins(document)
+    kept = Reader(file, text, folder, None).pins(document)
     return Opened(scenario, kept, table_of(document), disk.stamp_of(raw), text)
 
 
@@ -252,7 +149,7 @@ def from_document(
     known: catalog.Catalog | None = None,
 ) -> Scenario:
     """The Scenario of a session as plain data. text: where errors look up their line. Raises SessionError."""
-    return _Reader(file, text, folder or folder_of(), known).scenario(document)
+    return Reader(file, text, folder or folder_of(), known).scenario(document)
 
 
 def pins(source: Path | str, known: catalog.Catalog | None = None, *, folder: Path | None = None) -> tuple[Pin, ...]:
@@ -264,7 +161,7 @@ def pins(source: Path | str, known: catalog.Catalog | None = None, *, folder: Pa
     text = read_text(source) if isinstance(source, Path) else source
     if isinstance(source, Path):
         folder = folder or folder_of(source)
-    return _Reader(file, text, folder or folder_of(), known).pins(document_of(text, file))
+    return Reader(file, text, folder or folder_of(), known).pins(document_of(text, file))
 
 
 def dump(scenario: Scenario, figures: CatalogTable | None = None, pinned: Sequence[Pin] = ()) -> str:
@@ -417,278 +314,3 @@ def _changed(part: Any, always: Iterable[str] = ()) -> dict[str, Any]:
             is_float = float in (hints[key], *get_args(hints[key]))
             table[key] = float(value) if is_float else value
     return table
-
-
-_Part = TypeVar("_Part")
-
-
-class _Reader:
-    """One session text on its way to a Scenario."""
-
-    def __init__(self, file: str, text: str, folder: Path, known: catalog.Catalog | None) -> None:
-        self.file = file
-        self.text = text
-        self.folder = folder
-        self.known = known
-
-    def fail(self, key: str, reason: str, allowed: str = "") -> SessionError:
-        """An error at a key, with the line it stands on."""
-        return SessionError(self.file, reason, key=key, line=line_of(self.text, key), allowed=allowed)
-
-    def scenario(self, document: Mapping[str, Any]) -> Scenario:
-        """The Scenario. Raises SessionError."""
-        self.check_schema(document)
-        for key, value in document.items():
-            if key == PINS:
-                continue
-            if key not in TOP_LEVEL and key not in TABLES:
-                raise self.unknown(key)
-            if key in TABLES and not isinstance(value, dict):
-                raise self.fail(key, f"{shown(value)} is not accepted", f"a table, written [{key}]")
-        for key in ("model", "hardware"):
-            if key not in document:
-                raise SessionError(self.file, f"the [{key}] table is missing", key=key)
-        texts = self.texts(document)
-        model = self.table("model", ModelTable, document)
-        hardware = self.table("hardware", HardwareTable, document)
-        workload = self.table("workload", Workload, document)
-        layout = self.table("layout", LayoutChoice, document)
-        runtime = self.table("runtime", Runtime, document)
-        money = self.table("money", Money, document)
-        self.check_figures(self.table("catalog", CatalogTable, document))
-        self.check_names(model, hardware)
-        self.check_formats(model)
-        known = self.known or catalog.load()
-        self.check_ids(model, hardware, known)
-        self.check_second(hardware)
-        self.pins(document)
-        config = self.config_path(model)
-        try:
-            return catalog.build_scenario(
-                model.id,
-                model.weights,
-                hardware.accelerator,
-                hardware.gpus_per_node,
-                hardware.nodes,
-                kv_cache=model.kv_cache,
-                intra_link=hardware.intra_link,
-                inter_link=hardware.inter_link,
-                platform=hardware.platform,
-                second_accelerator=hardware.second_accelerator,
-                second_gpus=hardware.second_gpus,
-                architecture=self.own_architecture(config) if config is not None else None,
-                config=model.config,
-                name=model.id or (config.resolve().parent.name if config is not None else ""),
-                mtp=model.mtp,
-                workload=workload,
-                layout=layout,
-                runtime=runtime,
-                money=money,
-                title=texts["title"],
-                notes=texts["notes"],
-                catalog=known,
-            )
-        except catalog.CatalogError as problem:
-            raise self.fail("model.id", str(problem)) from None
-
-    def pins(self, document: Mapping[str, Any]) -> tuple[Pin, ...]:
-        """The [[pin]] tables, each a whole session but for schema, catalog figures and pins of its own."""
-        tables = document.get(PINS, [])
-        if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
-            raise self.fail(PINS, f"{shown(tables)} is not accepted", f"tables, each written [[{PINS}]]")
-        if len(tables) > len(PIN_NAMES):
-            raise self.fail(PINS, f"{len(tables)} pinned builds are too many", f"up to {len(PIN_NAMES)}")
-        found: list[Pin] = []
-        for number, table in enumerate(tables, 1):
-            name = table.get("name")
-            if not isinstance(name, str) or not name.strip() or len(name) > PIN_LENGTH or not name.isprintable():
-                raise self.fail(f"{PINS}.name", f"{shown(name)} is not accepted", f"1 to {PIN_LENGTH} letters")
-            if name in [pin.name for pin in found]:
-                raise self.fail(f"{PINS}.name", f"{name!r} is there twice", "a name of its own for each pin")
-            for key in table:
-                if key in ("schema", "catalog", PINS):
-                    raise self.fail(f"{PINS}.{key}", "a pinned build has none of its own")
-            inside = {"schema": SCHEMA, **{key: value for key, value in table.items() if key != "name"}}
-            reader = _Reader(self.file, _pin_text(self.text, number), self.folder, self.known)
-            try:
-                found.append(Pin(name, reader.scenario(inside)))
-            except SessionError as problem:
-                key = f"{PINS}.{problem.key}" if problem.key else PINS
-                raise SessionError(
-                    self.file, problem.reason, key=key, line=problem.line, allowed=problem.allowed
-                ) from None
-        return tuple(found)
-
-    def check_schema(self, document: Mapping[str, Any]) -> None:
-        """Refuse what another version wrote."""
-        found = document.get("schema")
-        if found is None:
-            raise SessionError(self.file, "this key is required", key="schema", allowed=f"schema = {SCHEMA}")
-        if isinstance(found, bool) or not isinstance(found, int):
-            raise self.fail("schema", f"{shown(found)} is not accepted", str(SCHEMA))
-        if found > SCHEMA:
-            raise self.fail("schema", f"written by a newer sizeup (schema {found})", f"schema {SCHEMA}")
-        if found < SCHEMA:
-            raise self.fail("schema", f"{found} is not accepted", str(SCHEMA))
-
-    def unknown(self, key: str) -> SessionError:
-        """The error for a key that nothing has, naming the nearest known one."""
-        if len(key) > LONGEST_ID:
-            return self.fail(shown(key), "unknown key", f"keys of up to {LONGEST_ID} characters")
-        name = key.rpartition(".")[2]
-        for table, record in TABLES.items():
-            if table != "catalog" and name in keys_of(record):  # nobody writes that one by hand
-                return self.fail(key, f"unknown key; {name} belongs in [{table}]")
-        table = key.rpartition(".")[0]
-        if table in TABLES:
-            near = f"{table}.{nearest(name, keys_of(TABLES[table]), 1)[0]}"
-        else:
-            near = nearest(key, (*TOP_LEVEL, *TABLES), 1)[0]
-        return self.fail(key, f"unknown key; the nearest known one is {near}")
-
-    def table(self, name: str, record: type[_Part], document: Mapping[str, Any]) -> _Part:
-        """One table as its record."""
-        values = document.get(name, {})
-        for key, value in values.items():
-            if key not in keys_of(record):
-                raise self.unknown(f"{name}.{key}")
-            if isinstance(value, int) and abs(value) > LARGEST_INTEGER:
-                raise self.fail(f"{name}.{key}", "the number is too large", f"up to {LARGEST_INTEGER:,}")
-        from tui.files.session_schema import table_model  # here: pydantic is of use to a person's file alone
-
-        try:
-            return record(**dict(table_model(name, record).model_validate(values)))
-        except ValidationError as problem:
-            first = first_error(problem)
-            key, reason = explain(first, keys_of(record))
-            reason, _, allowed = reason.partition("; allowed: ")
-            field = BY_KEY.get(f"{name}.{key}")
-            if first["type"] == "literal_error":
-                choices = _words_of(get_type_hints(record)[key])
-                near = nearest(str(first["input"]), choices, 1)[0]
-                reason, allowed = f"{reason} (nearest: {near})", ", ".join(choices)
-            elif first["type"] in _OUT_OF_RANGE and field is not None:
-                wrong = field.out_of_range(first["input"])
-                reason, allowed = f"{wrong.reason} (nearest: {wrong.nearest})", wrong.allowed
-            raise self.fail(f"{name}.{key}", reason, allowed) from None
-
-    def check_figures(self, figures: CatalogTable) -> None:
-        """Refuse saved catalog figures that nothing has: a sizing divides by them."""
-        for name, figure in FIGURES.items():
-            value = getattr(figures, name)
-            if value is not None and not LEAST <= value <= figure.most:
-                raise self.fail(
-                    f"catalog.{name}", f"{value:g} is not accepted", f"a number above 0, up to {figure.most:,.15g}"
-                )
-        for name in ("as_of", "accelerator", "intra_link", "inter_link"):
-            if not nameable(getattr(figures, name)):
-                raise self.fail(f"catalog.{name}", f"{shown(getattr(figures, name))} is not accepted", NAME_ALLOWED)
-
-    def texts(self, document: Mapping[str, Any]) -> dict[str, str]:
-        """The title and the notes."""
-        from tui.files.session_schema import Texts
-
-        given = {key: document[key] for key in ("title", "notes") if key in document}
-        try:
-            return dict(Texts.model_validate(given))
-        except ValidationError as problem:
-            key, reason = explain(first_error(problem), given)
-            reason, _, allowed = reason.partition("; allowed: ")
-            raise self.fail(key, reason, allowed) from None
-
-    def check_names(self, model: ModelTable, hardware: HardwareTable) -> None:
-        """Refuse ids and paths with what no name has: they go into commands, manifests and terminals."""
-        if len(model.config) > LONGEST_PATH or not model.config.isprintable():
-            raise self.fail("model.config", f"{shown(model.config)} is not accepted", PATH_ALLOWED)
-        for table, part in (("model", model), ("hardware", hardware)):
-            for field in dataclasses.fields(part):
-                value = getattr(part, field.name)
-                if isinstance(value, str) and field.name != "config" and not nameable(value):
-                    raise self.fail(f"{table}.{field.name}", f"{shown(value)} is not accepted", NAME_ALLOWED)
-
-    def check_formats(self, model: ModelTable) -> None:
-        """Refuse formats that nobody knows."""
-        for key, value, known in (("weights", model.weights, FORMATS), ("kv_cache", model.kv_cache, KV_FORMATS)):
-            if value not in known and not (key == "weights" and value == ""):
-                near = ", ".join(nearest(value, known))
-                raise self.fail(f"model.{key}", f"no format {value!r}; nearest: {near}", ", ".join(known))
-
-    def check_ids(self, model: ModelTable, hardware: HardwareTable, known: catalog.Catalog) -> None:
-        """Refuse ids that the catalog does not have, with the nearest three."""
-        checks = [
-            ("hardware.accelerator", hardware.accelerator, known.accelerator),
-            ("hardware.intra_link", hardware.intra_link, known.link),
-            ("hardware.inter_link", hardware.inter_link, known.link),
-            ("hardware.platform", hardware.platform, known.platform),
-            ("hardware.second_accelerator", hardware.second_accelerator, known.accelerator),
-        ]
-        if not model.config:
-            if not model.id:
-                raise self.fail("model.id", "this key is required", "a catalog id, or config = a path to a config.json")
-            checks.insert(0, ("model.id", model.id, known.model))
-        for key, value, find in checks:
-            if value or key == "hardware.accelerator":
-                try:
-                    find(value)
-                except catalog.UnknownId as problem:
-                    raise self.fail(key, str(problem)) from None
-
-    def check_second(self, hardware: HardwareTable) -> None:
-        """Refuse a second kind of card without a number, or with one that leaves none of the first."""
-        most = hardware.gpus_per_node - 1
-        if hardware.second_accelerator and not 0 < hardware.second_gpus <= most:
-            allowed = f"1 to {most}" if most > 0 else "none: the node holds one GPU"
-            raise self.fail("hardware.second_gpus", f"{hardware.second_gpus} is not accepted", allowed)
-        if hardware.second_gpus and not hardware.second_accelerator:
-            raise self.fail("hardware.second_gpus", "needs second_accelerator beside it", "an accelerator id there")
-
-    def config_path(self, model: ModelTable) -> Path | None:
-        """Where the session's own config.json lies; None when the model is the catalog's."""
-        if not model.config:
-            return None
-        return folder_of(self.folder / "session.toml") / Path(os.path.expanduser(model.config))
-
-    def own_architecture(self, path: Path) -> Architecture:
-        """The architecture of the session's own config.json."""
-        try:
-            return read_model_file(path)
-        except catalog.CatalogError as problem:
-            raise self.fail("model.config", str(problem)) from None
-
-
-def _pin_text(text: str, number: int) -> str:
-    """The text of the pin of that number as a session of its own, on the lines where it stands."""
-    lines = text.splitlines()
-    starts = [at for at, row in enumerate(lines) if row.strip().startswith(f"[[{PINS}]]")]
-    if number > len(starts):
-        return ""  # written in another way, inline say: its errors have no line
-    start = starts[number - 1]
-    end = starts[number] if number < len(starts) else len(lines)
-    own = [
-        row.replace(f"[{PINS}.", "[", 1) if row.strip().startswith(f"[{PINS}.") else row
-        for row in lines[start + 1 : end]
-    ]
-    return "\n".join([""] * (start + 1) + own)
-
-
-def line_of(text: str, key: str) -> int:
-    """The line on which a dotted key, or the table itself, is written; 0 when it is nowhere."""
-    table, _, name = key.rpartition(".")
-    section, header, multiline = "", 0, ""
-    for number, raw in enumerate(text.splitlines(), 1):
-        line = raw.strip()
-        if multiline:
-            multiline = "" if multiline in line else multiline
-            continue
-        if line.startswith("["):
-            section = line.strip("[]").split("#")[0].strip("[] \t\"'")
-            header = number if section in (table, key) else header
-        elif "=" in line:
-            written = line.partition("=")[0].strip().strip("\"'")
-            if (section == table and written == name) or (not section and written == key):
-                return number
-            value = line.partition("=")[2].strip()
-            for quotes in ('"""', "'''"):
-                if value.startswith(quotes) and quotes not in value[3:]:
-                    multiline = quotes
-    return header

@@ -19,7 +19,8 @@ from catalog.nvidia_smi import (
     parse,
 )
 from engine.figures.text import clipped, harmless, printable
-from tui.files.session import SessionError, read_bytes
+from tui.files.session import read_bytes
+from tui.files.session_tables import SessionError
 from tui.shell.blocks import json_line
 from tui.shell.listing import aligned
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from textual import events
 from textual.app import ComposeResult
@@ -19,7 +18,7 @@ from textual.widget import Widget
 from tui.app.base import SizeupBase, sizeup_of
 from tui.app.widgets.canvas import Canvas, Transient
 from tui.app.widgets.edit import LineEdit
-from tui.pages.doc import BLANK, Line, Span, line, shorten, width_of, wrap
+from tui.pages.doc import BLANK, Line, Span, line, width_of, wrap
 
 _Answer = TypeVar("_Answer")
 
@@ -152,27 +151,6 @@ class Keys(Canvas):
             self.post_message(self.Clicked(span.action))
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
-    """One row of a list. search: what the filter looks in; cells: one text for each column; note: shown below."""
-
-    value: Any
-    cells: tuple[str, ...]
-    search: str = ""
-    note: str = ""
-    style: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """A column: its title, whether figures stand right, and from which list width it is shown."""
-
-    title: str
-    right: bool = False
-    from_width: int = 0
-    limit: int = 40
-
-
 class Entry(Canvas, can_focus=True):
     """The line that is typed into."""
 
@@ -197,233 +175,6 @@ class Entry(Canvas, can_focus=True):
                 (shown[cursor + 1 :], "field"),
             )
         ]
-
-
-class ItemList(Canvas):
-    """Rows in columns, one chosen."""
-
-    class Picked(Message):
-        """A row was clicked."""
-
-        def __init__(self, index: int) -> None:
-            super().__init__()
-            self.index = index
-
-    def __init__(self, columns: tuple[Column, ...], items: Sequence[Item], none: str) -> None:
-        super().__init__(id="dialog-list")
-        self.columns = columns
-        self.items = items
-        self.none = none
-        self.at = 0
-
-    def get_lines(self, width: int) -> Sequence[Line]:
-        """All rows; those out of view cost nothing."""
-        glyphs = self.sizeup.glyphs
-        if not self.items:
-            return [line((f"  {self.none}", "warn"))]
-        widths = self.widths(width)
-        lines: list[Line] = []
-        for number, item in enumerate(self.items):
-            chosen = number == self.at
-            text = self._row(item.cells, widths)
-            pointer = f"{glyphs.pointer} " if chosen else "  "
-            style = "selected" if chosen else item.style
-            lines.append((Span(f"{pointer}{text}"[: width - 1].ljust(width - 1), style, str(number)),))
-        return lines
-
-    def widths(self, width: int) -> list[int]:
-        """Cells of each column; 0 leaves it out."""
-        shown = [width >= column.from_width for column in self.columns]
-        widths = []
-        for at, column in enumerate(self.columns):
-            longest = max((len(item.cells[at]) for item in self.items), default=0)
-            widths.append(min(column.limit, max(longest, len(column.title))) if shown[at] else 0)
-        over = sum(widths) + 2 * sum(1 for cells in widths if cells) - (width - 4)
-        if over > 0:
-            widest = widths.index(max(widths))
-            widths[widest] = max(10, widths[widest] - over)
-        return widths
-
-    def _row(self, cells: Sequence[str], widths: Sequence[int]) -> str:
-        parts = []
-        for text, cells_wide, column in zip(cells, widths, self.columns, strict=True):
-            if cells_wide:
-                text = shorten(text, cells_wide, self.sizeup.glyphs.ellipsis)
-                parts.append(f"{text:>{cells_wide}}" if column.right else f"{text:<{cells_wide}}")
-        return "  ".join(parts)
-
-    def laid_out(self) -> None:
-        """Start with the chosen row in view."""
-        self.keep_in_view(self.at)
-
-    def head(self, width: int) -> Line:
-        """The column titles, in line with the rows."""
-        return line(("  " + self._row([column.title for column in self.columns], self.widths(width)), "dim"))
-
-    def on_click(self, event: events.Click) -> None:
-        """Choose a row."""
-        offset = event.get_content_offset(self)
-        span = self.span_at(offset.x, offset.y)[1] if offset is not None else None
-        if span is not None and span.action:
-            self.post_message(self.Picked(int(span.action)))
-
-
-SHORT = 10  # a list of so many rows is as high as its rows
-
-
-class ListDialog(Dialog[object]):
-    """A list with a filter. Enter or a click takes a row; the answer is its value, or typed text if `free`."""
-
-    def __init__(
-        self,
-        heading: str,
-        columns: tuple[Column, ...],
-        items: Sequence[Item],
-        *,
-        seed: str = "",
-        current: object = None,
-        prompt: str = "Filter",
-        free: Callable[[str], object] | None = None,
-        large: bool = True,
-    ) -> None:
-        super().__init__()
-        self.heading = heading
-        self.short = not large and len(items) <= SHORT
-        self.size_class = "large" if large else "" if self.short else "tall"
-        self.columns = columns
-        self.all_items = items
-        self.edit = LineEdit.of(seed)
-        self.prompt = prompt
-        self.free = free
-        self.current = current
-
-    def parts(self) -> ComposeResult:
-        """Filter, column titles, rows, keys."""
-        none = "Enter takes what is typed." if self.free else "Nothing matches; Backspace widens the filter."
-        self.entry = Entry(self.edit, self.prompt)
-        self.list = ItemList(self.columns, self.all_items, none)
-        if self.short:
-            self.list.styles.height = max(1, len(self.all_items))
-        self.head = Built(self._titles, id="dialog-head")
-        yield self.entry
-        yield self.head
-        yield self.list
-        yield Keys((("Enter", "take", "take"), ("Up Down", "choose", ""), ("Esc", "back", "back")))
-
-    def on_mount(self) -> None:
-        """Start at the current value."""
-        self.set_focus(self.entry)
-        self.list.items = matching(self.all_items, self.edit.text)
-        self.list.at = next((n for n, item in enumerate(self.list.items) if item.value == self.current), 0)
-
-    def _titles(self, width: int) -> Sequence[Line]:
-        return [self.list.head(width)] if self.list.items else [BLANK]
-
-    def _filter(self) -> None:
-        self.list.items = matching(self.all_items, self.edit.text)
-        self.list.at = 0
-        self.list.scroll_lines(0)
-        self._update()
-
-    def _update(self) -> None:
-        self.entry.update_lines()
-        self.list.update_lines()
-        self.head.update_lines()
-
-    def _go(self, at: int) -> None:
-        self.list.at = max(0, min(len(self.list.items) - 1, at))
-        self._update()
-        self.list.keep_in_view(self.list.at)
-
-    def on_key(self, event: events.Key) -> None:
-        """Type to filter; arrows choose."""
-        key = event.key
-        event.stop()
-        event.prevent_default()
-        page = max(1, self.list.size.height - 1)
-        steps = {"up": -1, "down": 1, "pageup": -page, "pagedown": page, "shift+tab": -1, "tab": 1}
-        if key == "escape":
-            self.dismiss(None)
-        elif key == "enter":
-            self._take()
-        elif key in steps:
-            self._go(self.list.at + steps[key])
-        elif self.edit.key(key):
-            self._filter()
-        elif event.is_printable and event.character:
-            self.edit.insert(event.character)
-            self._filter()
-
-    def on_paste(self, event: events.Paste) -> None:
-        """Paste into the filter."""
-        event.stop()
-        self.edit.insert(event.text.strip())
-        self._filter()
-
-    def on_item_list_picked(self, event: ItemList.Picked) -> None:
-        """A clicked row is taken."""
-        if event.index < len(self.list.items):  # the filter may have taken the row away since the click
-            self.list.at = event.index
-            self._take()
-
-    def on_keys_clicked(self, event: Keys.Clicked) -> None:
-        """The keys by mouse."""
-        if event.action == "take":
-            self._take()
-        elif event.action == "back":
-            self.dismiss(None)
-
-    def _take(self) -> None:
-        typed = self.edit.text.strip()
-        if self.free is not None and typed and (not self.list.items or "/" in typed or typed.startswith("~")):
-            self.dismiss(self.free(typed))
-        elif self.list.items:
-            self.dismiss(self.list.items[self.list.at].value)
-
-
-MISSES = -1000  # the score of what a typed word does not occur in
-
-
-def matching(items: Sequence[Item], typed: str) -> list[Item]:
-    """Items that have every typed word, the one of that very id first, then those whose words start with it; letters in
-    order as a last resort."""
-    words = typed.casefold().split()
-    if not words:
-        return list(items)
-    ranked: list[tuple[int, int, Item]] = []
-    for number, item in enumerate(items):
-        text = f"{item.search} {' '.join(item.cells)}".strip().casefold()
-        squeezed = text.replace("-", "").replace(" ", "").replace(".", "")
-        score = 0
-        for word in words:
-            if f"{text} ".startswith(f"{word} "):
-                score -= 1  # the very id
-            elif text.startswith(word):
-                score += 0
-            elif f" {word}" in text or f"-{word}" in text:
-                score += 1
-            elif word in text or word.replace("-", "") in squeezed:
-                score += 2
-            elif _in_order(word, text.split(" ", 1)[0]):
-                score += 8
-            else:
-                score = MISSES
-                break
-        if score > MISSES:
-            ranked.append((score, number, item))
-    ranked.sort(key=lambda entry: entry[:2])
-    if any(score < 8 for score, _, _ in ranked):
-        ranked = [entry for entry in ranked if entry[0] < 8]
-    return [item for _, _, item in ranked]
-
-
-def _in_order(word: str, text: str) -> bool:
-    at = -1
-    for letter in word:
-        at = text.find(letter, at + 1)
-        if at < 0:
-            return False
-    return True
 
 
 class Question(Dialog[str]):

@@ -13,9 +13,10 @@ from engine.figures.errors import ScenarioError
 from engine.figures.text import printable
 from engine.scenario import Scenario
 from engine.sizing import Sizing
-from tui.app.screens.dialog import AskText, Column, Item, ListDialog, Question
+from tui.app.screens.dialog import AskText, Question
+from tui.app.screens.list_dialog import Column, Item, ListDialog
 from tui.files import disk, fields, paths, session
-from tui.files.session import SessionError
+from tui.files.session_tables import SessionError
 
 if TYPE_CHECKING:
     from tui.app.recovery import Kept

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from catalog import Catalog, CatalogError, ModelEntry
 from engine.parts.hardware import Accelerator, Link, Platform
 from tui.app import actions, theme
-from tui.app.screens.dialog import Column, Item, ListDialog
+from tui.app.screens.list_dialog import Column, Item, ListDialog
 from tui.files import fields
 from tui.files.fields import Field
 from tui.pages.contents import PAGES

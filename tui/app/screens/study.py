@@ -14,7 +14,8 @@ from engine.decide.recommend import Limits, rank_options
 from engine.decide.sweep import LINK_FIELDS, Figure, changes_to, figures
 from engine.decide.sweep import fields as sweep_fields
 from engine.figures.sentences import text_of
-from tui.app.screens.dialog import AskText, Column, Item, ListDialog, Question
+from tui.app.screens.dialog import AskText, Question
+from tui.app.screens.list_dialog import Column, Item, ListDialog
 from tui.app.widgets.canvas import Canvas
 from tui.files import fields, numbers
 from tui.files.numbers import NumberError
