@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from engine.figures.text import harmless
 from engine.sizing import Sizing
-from tui.app.screens.dialog import Column, Item, ListDialog, Question, Reader
+from tui.app.screens.dialog import Question, Reader
+from tui.app.screens.list_dialog import Column, Item, ListDialog
 from tui.pages.doc import Line, line
 
 if TYPE_CHECKING:
