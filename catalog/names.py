@@ -20,11 +20,19 @@ _TUNING: Final = (
 _STORAGE: Final = (
     "fp8", "fp4", "nvfp4", "mxfp4", "bf16", "fp16", "fp32", "f16", "int4", "int8", "awq", "gptq", "autoround", "gguf",
     "autofp8", "qat", "bnb", "4bit", "8bit", "dynamic", "block", "static", "quantized", "mlx", "eagle3", "marlin", "nvda", "turbo",
-    "2bit", "3bit", "aqlm", "hqq", "exl2", "quip", "mixed", "1x16", "pv",
+    "2bit", "3bit", "int2", "int3", "5bit", "6bit", "dwq", "exl3", "w4afp8", "ud", "imatrix", "i1", "aqlm", "hqq", "exl2", "quip", "mixed", "1x16", "pv",
 )  # fmt: skip
 _DATES: Final = (r"(?<=fp4-)v2", r"2[0-9][01][0-9]", r"0[0-9][0-3][0-9]", r"\d\d-20\d\d", "v1", "v01")
-_MIXES: Final = (r"w\d+a\d+", r"i?q\d(?:-(?:[0klmsx]|xs|xl|xxs|nl))*", r"g\d+", r"kv\d?")
+_MIXES: Final = (
+    r"w\d+a\d+",
+    r"(?:i?q|tq)\d(?:-(?:[01klmsx]|xs|xl|xxs|nl))*",
+    r"g\d+",
+    r"gs\d+",
+    r"kv\d?",
+    r"\d+(?:\.\d+)?bpw",
+)
 _NOISE: Final = re.compile(f"-(?:{'|'.join((*_TUNING, *_STORAGE, *_MIXES, *_DATES))})(?=-|$)")
+_NO_TUNING: Final = re.compile(f"-(?:{'|'.join((*_STORAGE, *_MIXES, *_DATES))})(?=-|$)")
 _MAKERS: Final = re.compile(
     r"^(?:meta-|nvidia-|redhatai-|neuralmagic-|unsloth-|c4ai-|ai21-|openai-|mistralai-|google-)"
 )
@@ -49,6 +57,8 @@ _SAME_ARCHITECTURE: Final = (
     ("deepseek-r1-32b", "deepseek-r1-distill-qwen-32b"),
     ("deepseek-r1-14b", "qwen2.5-14b"),
     ("kimi-k2", "kimi-k2"),
+    ("kimi-k2-thinking", "kimi-k2.5"),
+    ("kimi-k2.6", "kimi-k2.5"),
     ("qwq-32b", "qwen2.5-32b"),
     ("qwen2-7b", "qwen2.5-7b"),
     ("qwen2-72b", "qwen2.5-72b"),
@@ -56,6 +66,7 @@ _SAME_ARCHITECTURE: Final = (
     ("qwen1.5-14b", "qwen-14b"),
     ("qwen1.5-72b", "qwen-72b"),
     ("qwen3.6-27b", "qwen3.5-27b"),
+    ("qwen3.8-27b", "qwen3.5-27b"),
     ("qwen3.6-35b-a3b", "qwen3.5-35b-a3b"),
     ("qwen2.5-coder-7b", "qwen2.5-7b"),
     ("qwen2.5-coder-14b", "qwen2.5-14b"),
@@ -123,7 +134,7 @@ _SAME_ARCHITECTURE: Final = (
 )  # fmt: skip
 
 
-def plain_name(text: str) -> str:
+def plain_name(text: str, noise: re.Pattern[str] = _NOISE) -> str:
     """A published name without its organisation, remarks, tuning, weight format and date, in lower case."""
     name = re.sub(r"\(.*?\)", " ", text.strip().casefold()).split("/")[-1]
     name = re.sub(r"\.gguf$|\.config\.json$", "", name.split(",")[0].strip())
@@ -131,7 +142,7 @@ def plain_name(text: str) -> str:
     before = ""
     while name != before:
         before = name
-        name = _MAKERS.sub("", _NOISE.sub("", name)).strip("-")
+        name = _MAKERS.sub("", noise.sub("", name)).strip("-")
     return re.sub(r"^(llama|qwen|gemma|phi)-?(\d)", _joined, name)
 
 
@@ -185,30 +196,71 @@ def resolve_name(text: str) -> str | None:
     lowered = text.strip().casefold()
     if lowered in known:
         return known[lowered]
-    plain = plain_name(text)
-    return known.get(plain) or known.get(_tuned_llama(plain))
+    tuned, plain = plain_name(text, _NO_TUNING), plain_name(text)  # a tuning may have another architecture's weights
+    return known.get(tuned) or known.get(plain) or known.get(_tuned_llama(plain))
 
 
-# What a repository's name tells of how its weights are stored, first match wins.
+# What a repository's name tells of how its weights are stored, first match wins. Words are lower case, one blank between.
 _FORMATS: Final = (
     (r"nvfp4|fp4", "nvfp4"),
     (r"mxfp4", "mxfp4"),
+    (r"mlx.* 4 ?bits?|(?<!bnb )4 ?bits?(?: dwq)?", "mlx-4bit"),
+    (r"mlx.* 6 ?bits?|6 ?bits?", "mlx-6bit"),
+    (r"mlx.* 8 ?bits?|(?<!bnb )8 ?bits?", "mlx-8bit"),
+    (r"(?:gptq|autoround|awq)(?: \w+)* (?:int8|8 ?bits?|w8a16)|int8 w8a16|w8a16", "int8-gptq"),
     (r"awq", "int4-awq"),
-    (r"gptq|w4a16|autoround|int4", "int4-gptq"),
-    (r"bnb 4bit|nf4", "nf4-double"),
-    (r"w8a8|int8", "int8"),
+    (r"gptq|w4a16|autoround|int4|w4a8(?: ?fp8)?|w4afp8", "int4-gptq"),
+    (r"bnb 4 ?bits?|nf4", "nf4-double"),
+    (r"w8a8|int8|bnb 8 ?bits?", "int8"),
     (r"fp8", "fp8"),
     (r"bf16", "bf16"),
+    (r"fp16|f16", "fp16"),
 )
+# Formats that names state and nothing here can size; a quantizer's name with a number of bits is one beside it.
+_UNSIZED: Final = re.compile(
+    r"(?<![^ ])(exl[23]|aqlm|hqq|quip|\d+(?: \d+)? ?bpw|(?:awq|gptq|mlx|autoround)(?: \w+)* (?:int)?[23] ?bits?"
+    r"|(?:awq|gptq|mlx|autoround)(?: \w+)* int[23]|[235] ?bits?|w[23]a16|int[23])(?![^ ])"
+)
+_GGUF_MIX: Final = re.compile(r"(?<![^ ])((?:i?q|tq)\d(?: [0-9k]| nl)?(?: (?:xxs|xs|xl|[sml]))?)(?![^ ])")
+GGUF_DEFAULT: Final = "gguf-q4_k_m"
+"""The mix that llama.cpp downloads of a repository whose quantization nobody names (common/download.cpp)."""
+
+
+class UnsizedFormat(ValueError):
+    """A weight format that a name states and that nothing here can size; the text is the format."""
 
 
 def format_of_name(text: str) -> str | None:
-    """The weight format that a published name tells ("Qwen3-32B-AWQ"), or None: the checkpoint's own."""
-    words = re.sub(r"[^a-z0-9]+", " ", text.casefold())
-    gguf = re.search(r"(?<![^ ])(i?q\d(?: [0kml])?(?: [msl])?)(?![^ ])", words)
-    if gguf and (name := f"gguf-{gguf.group(1).replace(' ', '_')}") in FORMATS:
+    """The weight format that a published name tells ("Qwen3-32B-AWQ"), or None: the checkpoint's own.
+
+    Raises UnsizedFormat for a format that is stated and cannot be sized: the checkpoint's own would be another one.
+    """
+    words = " ".join(re.sub(r"[^a-z0-9]+", " ", text.casefold()).split())
+    mixed = _GGUF_MIX.search(words)
+    if mixed:
+        name = f"gguf-{mixed.group(1).replace(' ', '_')}"
+        if name not in FORMATS:
+            raise UnsizedFormat(mixed.group(1).replace(" ", "_").upper())
         return name
-    return next((found for pattern, found in _FORMATS if re.search(rf"(?<![^ ])(?:{pattern})(?![^ ])", words)), None)
+    if _has("gguf", words):
+        if _has("mxfp4", words):
+            return "gguf-mxfp4"
+        plain = next(
+            (found for pattern, found in (("bf16", "bf16"), ("f16|fp16", "fp16")) if _has(pattern, words)), None
+        )
+        return plain or GGUF_DEFAULT
+    unsized = _UNSIZED.search(words)
+    if unsized:
+        raise UnsizedFormat(unsized.group(1))
+    if _has("mlx", words) and _has("mxfp4", words):
+        return "mxfp4"
+    if _has("gptq|autoround|awq", words) and (bits := re.search(r"(?<![^ ])(?:int)?([48]) ?bits?(?![^ ])", words)):
+        return "int8-gptq" if bits.group(1) == "8" else "int4-awq" if _has("awq", words) else "int4-gptq"
+    return next((found for pattern, found in _FORMATS if _has(pattern, words)), None)
+
+
+def _has(pattern: str, words: str) -> bool:
+    return re.search(rf"(?<![^ ])(?:{pattern})(?![^ ])", words) is not None
 
 
 # (pattern on the words of a name, catalog id), first match wins. A bare name is the part that is meant unless somebody

@@ -160,15 +160,16 @@ def _stage_weights(
 
 
 @lru_cache(maxsize=128)
-def _layer_kinds(arch: Architecture, mixed: bool) -> tuple[int, ...]:
+def _layer_kinds(arch: Architecture, mixed: bool, own: bool) -> tuple[int, ...]:
     """For each layer, the first one that is stored the same. Equal layers of a model are one object.
 
-    mixed: whether the format gives some layers of a model more bits than others.
+    mixed: whether the format gives some layers of a model more bits than others. own: whether it is the checkpoint's.
     """
-    first: dict[tuple[int, bool], int] = {}
+    first: dict[tuple[int, bool, int], int] = {}
     layers = len(arch.layers)
+    stored = arch.stored.layers if own and arch.stored is not None else (0,) * layers
     return tuple(
-        first.setdefault((id(layer), mixed and finer_layer(index, layers)), index)
+        first.setdefault((id(layer), mixed and finer_layer(index, layers), stored[index]), index)
         for index, layer in enumerate(arch.layers)
     )
 
@@ -176,7 +177,8 @@ def _layer_kinds(arch: Architecture, mixed: bool) -> tuple[int, ...]:
 def stage_kinds(arch: Architecture, format_id: str, pp: int, stage: int) -> tuple[int, ...]:
     """The layers of a stage in order, each as the first layer of the model that is the same as it."""
     held = stage_range(len(arch.layers), pp, stage)
-    return _layer_kinds(arch, bool(weight_format(format_id).finer))[held.start : held.stop]
+    own = format_id == arch.checkpoint_format
+    return _layer_kinds(arch, bool(weight_format(format_id).finer), own)[held.start : held.stop]
 
 
 @lru_cache(maxsize=1024)

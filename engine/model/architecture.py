@@ -11,6 +11,8 @@ import hashlib
 from dataclasses import dataclass, field
 from typing import Literal
 
+from engine.model.schemes import Stored
+
 Part = Literal[
     "embedding",  # input token table (and learned positions)
     "lm_head",  # separate output matrix
@@ -124,7 +126,8 @@ class Architecture:
     layers: in order. embedding: input side. head: final norm and output matrix. towers: vision and audio,
     held by the first pipeline stage. mtp: multi-token-prediction layers, counted only when asked.
     checkpoint_format: how the published checkpoint stores weights (`bf16`, `fp8`, `mxfp4`). fp8_blocks: what it stores
-    in FP8 has a scale for each 128 x 128 block; beside experts in FP4 that is every other linear layer.
+    in FP8 has a scale for each 128 x 128 block; beside experts in FP4 that is every other linear layer. stored: how the
+    checkpoint's own file says each tensor is stored; None where the format says all there is to say.
     """
 
     model_type: str
@@ -148,6 +151,7 @@ class Architecture:
     expert_intermediate_size: int = 0
     checkpoint_format: str = "bf16"
     fp8_blocks: bool = False
+    stored: Stored | None = None
     vision_tokens_max: int = 0  # largest multimodal item of the profile run, tokens; 0 for text models
     digest: str = field(init=False)
     runs: tuple[tuple[Layer, int], ...] = field(init=False, repr=False)

@@ -13,84 +13,50 @@ from typing import Literal
 
 from engine.figures.errors import ScenarioError
 from engine.model.architecture import Architecture, Part, Tensor
+from engine.model.schemes import (
+    BF16,
+    FP8_BLOCK,
+    FP8_CHANNEL,
+    FP32,
+    INT4_G32,
+    INT4_G128,
+    INT8_CHANNEL,
+    INT8_G128,
+    IQ1_M,
+    IQ1_S,
+    IQ2_S,
+    IQ2_XS,
+    IQ2_XXS,
+    IQ3_S,
+    IQ3_XXS,
+    IQ4_NL,
+    IQ4_XS,
+    MLX_4,
+    MLX_6,
+    MLX_8,
+    MXFP4,
+    NF4,
+    NF4_DOUBLE,
+    NVFP4,
+    Q2_K,
+    Q3_K,
+    Q4_0,
+    Q4_1,
+    Q4_K,
+    Q5_0,
+    Q5_1,
+    Q5_K,
+    Q6_K,
+    Q8_0,
+    TQ1_0,
+    TQ2_0,
+    Scheme,
+)  # fmt: skip
 from engine.parts.hardware import Accelerator
 
 Compute = Literal["bf16", "fp16", "fp8", "int8", "fp4"]
 """The arithmetic that a format runs in where the accelerator has it; otherwise BF16."""
 
-
-@dataclass(frozen=True, slots=True)
-class Scheme:
-    """How one matrix is stored: `bits` an element, and `scale_bytes` for each block of scale_rows x scale_cols.
-
-    A scale_rows or scale_cols of 0 means the whole axis. Scales cover scale factors, zero points and block minima.
-    """
-
-    name: str
-    bits: int
-    scale_bytes: int = 0
-    scale_rows: int = 1
-    scale_cols: int = 0
-
-    def matrix_bytes(self, rows: int, cols: int) -> int:
-        """Bytes of one rows x cols matrix; partial blocks take a whole scale."""
-        size = -(-rows * cols * self.bits // 8)
-        if self.scale_bytes:
-            down = 1 if self.scale_rows == 0 else -(-rows // self.scale_rows)
-            across = 1 if self.scale_cols == 0 else -(-cols // self.scale_cols)
-            size += down * across * self.scale_bytes
-        return size
-
-    @property
-    def bits_per_weight(self) -> float:
-        """Bits an element with scales, for a large matrix."""
-        block = self.scale_rows * self.scale_cols
-        return self.bits + (8 * self.scale_bytes / block if block else 0.0)
-
-
-# Sources: the storage layouts that the engines and quantizers document.
-#   FP8: one fp32 scale per output channel (compressed-tensors) or per 128 x 128 block (DeepSeek-V3 report, section 3.3).
-#   INT4 g128: fp16 scale and a 4-bit zero point per 128 inputs (AutoGPTQ and AutoAWQ checkpoints).
-#   NVFP4: an FP8 scale per 16, one fp32 scale a tensor. MXFP4: an E8M0 scale per 32 (OCP MX specification 1.0).
-#   GGUF: block structs of ggml-common.h in ggml-org/llama.cpp; k-quants hold 256 weights a block.
-#   NF4: an fp32 absmax per 64, or 8-bit absmax plus fp32 per 256 of those (QLoRA, Dettmers et al. 2023, section 3).
-BF16 = Scheme("bf16", 16)
-FP32 = Scheme("fp32", 32)
-FP8_CHANNEL = Scheme("fp8", 8, 4)
-FP8_BLOCK = Scheme("fp8-block", 8, 4, 128, 128)
-INT8_CHANNEL = Scheme("int8", 8, 4)
-INT4_G32 = Scheme("int4-g32", 4, 2, 1, 32)
-NVFP4 = Scheme("nvfp4", 4, 1, 1, 16)
-MXFP4 = Scheme("mxfp4", 4, 1, 1, 32)
-NF4 = Scheme("nf4", 4, 4, 1, 64)
-NF4_DOUBLE = Scheme("nf4-double", 4, 260, 1, 16384)
-Q2_K = Scheme("q2_k", 2, 20, 1, 256)
-Q3_K = Scheme("q3_k", 3, 14, 1, 256)
-IQ4_XS = Scheme("iq4_xs", 4, 8, 1, 256)
-Q4_0 = Scheme("q4_0", 4, 2, 1, 32)
-Q4_K = Scheme("q4_k", 4, 16, 1, 256)
-Q5_0 = Scheme("q5_0", 5, 2, 1, 32)
-Q5_K = Scheme("q5_k", 5, 16, 1, 256)
-Q6_K = Scheme("q6_k", 6, 18, 1, 256)
-Q8_0 = Scheme("q8_0", 8, 2, 1, 32)
-
-
-@dataclass(frozen=True, slots=True)
-class Int4Scheme(Scheme):
-    """INT4 with a 2-byte scale and a packed 4-bit zero point per group: 2.5 bytes, so halves are rounded up once."""
-
-    def matrix_bytes(self, rows: int, cols: int) -> int:
-        """Bytes of one rows x cols matrix."""
-        groups = rows * -(-cols // self.scale_cols)
-        return -(-rows * cols // 2) + 2 * groups + -(-groups // 2)
-
-    @property
-    def bits_per_weight(self) -> float:
-        """Bits an element with scale and zero point."""
-        return self.bits + 20 / self.scale_cols
-
-
-INT4_G128 = Int4Scheme("int4-g128", 4, 0, 1, 128)
 
 SMALLEST_SIDE = 64
 """Matrices with a shorter side (gates, convolutions) stay 16-bit: they hold less than a block of any format."""
@@ -136,8 +102,14 @@ def _half(scheme: Scheme) -> _Finer:
     return (("v_proj", scheme, False), ("down_proj", scheme, False))
 
 
-def _gguf(id_: str, label: str, scheme: Scheme, head: Scheme, finer: _Finer = ()) -> WeightFormat:
-    everything: dict[Part, Scheme] = {"embedding": scheme, "lm_head": head}
+def _everywhere(*finer: tuple[str, Scheme]) -> _Finer:
+    return tuple((ending, scheme, True) for ending, scheme in finer)
+
+
+def _gguf(
+    id_: str, label: str, scheme: Scheme, head: Scheme, finer: _Finer = (), table: Scheme | None = None
+) -> WeightFormat:
+    everything: dict[Part, Scheme] = {"embedding": table or scheme, "lm_head": head}
     return WeightFormat(
         id_,
         label,
@@ -148,6 +120,82 @@ def _gguf(id_: str, label: str, scheme: Scheme, head: Scheme, finer: _Finer = ()
         source="ggml-org/llama.cpp: ggml-common.h (block sizes), src/llama-quant.cpp (which tensors)",
     )
 
+
+def _mlx(bits: int, scheme: Scheme) -> WeightFormat:
+    everything: dict[Part, Scheme] = {"embedding": scheme, "lm_head": scheme}
+    return WeightFormat(
+        f"mlx-{bits}bit",
+        f"MLX {bits}-bit g64",
+        scheme,
+        "bf16",
+        overrides=MappingProxyType(everything),
+        source="mlx_lm.convert: affine, groups of 64, token table and head included",
+    )
+
+
+_Q2_OF_K = (("v_proj", Q4_K), ("o_proj", Q3_K), ("down_proj", Q3_K))
+# The mixes that llama-quantize names beside the best known: the layers' first eighth, which some give more, is not
+# told apart (at most 1 % of a file). `_XL`: Unsloth's dynamic mixes, which differ by model, sized as the K_M of the name.
+_MORE_GGUF = (
+    _gguf("gguf-tq1_0", "GGUF TQ1_0", TQ1_0, Q6_K, table=Q4_K),
+    _gguf("gguf-tq2_0", "GGUF TQ2_0", TQ2_0, Q6_K, table=Q4_K),
+    _gguf("gguf-iq1_s", "GGUF IQ1_S", IQ1_S, Q5_K, _everywhere(("v_proj", Q4_K), ("o_proj", IQ2_XXS)), Q2_K),
+    _gguf("gguf-iq1_m", "GGUF IQ1_M", IQ1_M, Q5_K, _everywhere(("v_proj", Q4_K), ("o_proj", IQ2_XXS)), Q2_K),
+    _gguf("gguf-iq2_xxs", "GGUF IQ2_XXS", IQ2_XXS, Q5_K, _everywhere(("v_proj", Q4_K)), Q2_K),
+    _gguf("gguf-iq2_xs", "GGUF IQ2_XS", IQ2_XS, Q5_K, _everywhere(("v_proj", Q4_K)), Q2_K),
+    _gguf("gguf-iq2_s", "GGUF IQ2_S", IQ2_XS, Q5_K, _everywhere(("v_proj", Q4_K), ("o_proj", IQ3_S)), IQ3_S),
+    _gguf("gguf-iq2_m", "GGUF IQ2_M", IQ2_S, Q5_K, _everywhere(("v_proj", Q4_K), ("o_proj", IQ3_S)), IQ3_S),
+    _gguf("gguf-q2_k_s", "GGUF Q2_K_S", Q2_K, Q6_K, _everywhere(("v_proj", Q4_K))),
+    _gguf(
+        "gguf-iq3_xxs",
+        "GGUF IQ3_XXS",
+        IQ3_XXS,
+        Q5_K,
+        _everywhere(("v_proj", Q4_K), ("o_proj", IQ3_S), ("q_proj", IQ2_S), ("k_proj", IQ2_S)),
+        IQ3_S,
+    ),
+    _gguf(
+        "gguf-iq3_xs",
+        "GGUF IQ3_XS",
+        IQ3_S,
+        Q6_K,
+        (*_everywhere(("v_proj", Q4_K), ("q_proj", IQ3_XXS), ("k_proj", IQ3_XXS)), ("gate_proj", IQ3_XXS, False)),
+    ),
+    _gguf("gguf-iq3_s", "GGUF IQ3_S", IQ3_S, Q6_K, _everywhere(("v_proj", Q4_K))),
+    _gguf("gguf-iq3_m", "GGUF IQ3_M", IQ3_S, Q6_K, _everywhere(("v_proj", Q4_K), ("o_proj", Q4_K))),
+    _gguf("gguf-q3_k_s", "GGUF Q3_K_S", Q3_K, Q6_K),
+    _gguf(
+        "gguf-q3_k_l",
+        "GGUF Q3_K_L",
+        Q3_K,
+        Q6_K,
+        _everywhere(("v_proj", Q5_K), ("o_proj", Q5_K), ("down_proj", Q5_K)),
+    ),
+    _gguf("gguf-iq4_nl", "GGUF IQ4_NL", IQ4_NL, Q6_K, _everywhere(("v_proj", Q5_K))),
+    _gguf("gguf-q4_1", "GGUF Q4_1", Q4_1, Q6_K),
+    _gguf("gguf-q4_k_s", "GGUF Q4_K_S", Q4_K, Q6_K),
+    _gguf("gguf-q5_1", "GGUF Q5_1", Q5_1, Q6_K),
+    _gguf("gguf-q5_k_s", "GGUF Q5_K_S", Q5_K, Q6_K),
+    _gguf("gguf-q2_k_l", "GGUF Q2_K_L", Q2_K, Q8_0, _everywhere(*_Q2_OF_K), Q8_0),
+    _gguf(
+        "gguf-q3_k_xl", "GGUF Q3_K_XL", Q3_K, Q6_K, _everywhere(("v_proj", Q4_K), ("o_proj", Q4_K), ("down_proj", Q4_K))
+    ),
+    _gguf("gguf-q4_k_l", "GGUF Q4_K_L", Q4_K, Q8_0, _half(Q6_K), Q8_0),
+    _gguf("gguf-q4_k_xl", "GGUF Q4_K_XL", Q4_K, Q6_K, _half(Q6_K)),
+    _gguf("gguf-q5_k_l", "GGUF Q5_K_L", Q5_K, Q8_0, _half(Q6_K), Q8_0),
+    _gguf("gguf-q5_k_xl", "GGUF Q5_K_XL", Q5_K, Q6_K, _half(Q6_K)),
+    _gguf("gguf-q6_k_l", "GGUF Q6_K_L", Q6_K, Q8_0, (), Q8_0),
+    _gguf("gguf-q6_k_xl", "GGUF Q6_K_XL", Q6_K, Q8_0, _half(Q8_0), Q8_0),
+    WeightFormat(
+        "gguf-mxfp4",
+        "GGUF MXFP4 (experts)",
+        MXFP4,
+        "bf16",
+        _EXPERTS,
+        MappingProxyType({part: Q8_0 for part in (*_LINEAR, "embedding", "lm_head") if part != "routed_expert"}),
+        source="ggml-org/llama.cpp: llama-quantize MXFP4_MOE, experts in MXFP4 and the rest in Q8_0",
+    ),
+)
 
 _ALL = (
     WeightFormat("bf16", "BF16", BF16, "bf16", (), source="two bytes an element"),
@@ -192,6 +240,11 @@ _ALL = (
     _gguf("gguf-q5_k_m", "GGUF Q5_K_M", Q5_K, Q6_K, _half(Q6_K)),
     _gguf("gguf-q6_k", "GGUF Q6_K", Q6_K, Q6_K),
     _gguf("gguf-q8_0", "GGUF Q8_0", Q8_0, Q8_0),
+    *_MORE_GGUF,
+    *(_mlx(bits, scheme) for bits, scheme in ((4, MLX_4), (6, MLX_6), (8, MLX_8))),
+    WeightFormat(
+        "int8-gptq", "INT8 GPTQ g128", INT8_G128, "bf16", source="weight-only INT8 in groups of 128: GPTQ, w8a16"
+    ),
     WeightFormat("nf4", "NF4", NF4, "bf16", source="QLoRA (Dettmers et al. 2023); bitsandbytes, blocks of 64"),
     WeightFormat("nf4-double", "NF4, double quantization", NF4_DOUBLE, "bf16", source="QLoRA, section 3"),
 )
@@ -285,15 +338,19 @@ def finer_layer(layer_index: int, layers: int) -> bool:
 
 def tensor_scheme(tensor: Tensor, weights: WeightFormat, arch: Architecture, layer_index: int | None) -> Scheme:
     """How `weights` stores one tensor of `arch`. layer_index: None outside the layers."""
+    if arch.stored is not None and weights.id == arch.checkpoint_format:
+        return arch.stored.scheme(tensor.name, layer_index)
     gguf = weights.id.startswith("gguf")
     if not weights.is_quantized or min(tensor.rows, tensor.cols) < SMALLEST_SIDE:
         return FP32 if gguf and tensor.part == "norm" else BF16
-    if tensor.part in weights.overrides:
+    if tensor.part in weights.overrides and (arch.experts or weights.parts != _EXPERTS):
         if gguf and arch.tied and tensor.part == "embedding":
             return weights.overrides["lm_head"]
         return weights.overrides[tensor.part]
     if tensor.part not in weights.parts:
         # FP4 experts in a checkpoint that is FP8 otherwise (DeepSeek-V4) leave the rest in FP8 blocks.
+        if weights.parts == _EXPERTS and not arch.experts and tensor.part in _LINEAR:
+            return weights.scheme  # a dense model has nothing but these to store so
         return FP8_BLOCK if weights.id == "mxfp4" and arch.fp8_blocks and tensor.part in _LINEAR else BF16
     if arch.model_type == "llama4" and not gguf and weights.id not in _TRAINED and _wide_in_llama4(tensor, arch):
         return BF16

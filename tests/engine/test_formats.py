@@ -51,7 +51,9 @@ def test_16_bit_model_is_two_bytes_a_parameter() -> None:
     assert model_weight_bytes(SMALL, "bf16") == 2 * count_parameters(SMALL).total
 
 
-@pytest.mark.parametrize("format_id", [f for f in FORMATS if FORMATS[f].is_quantized and not f.startswith("gguf")])
+@pytest.mark.parametrize(
+    "format_id", [f for f in FORMATS if FORMATS[f].is_quantized and not f.startswith(("gguf", "mlx"))]
+)
 def test_embeddings_head_and_norms_stay_16_bit(format_id: str) -> None:
     for tensor in (*SMALL.embedding, *SMALL.head):
         assert tensor_scheme(tensor, FORMATS[format_id], SMALL, None).bits == 16
@@ -112,6 +114,53 @@ def test_gguf_mix_lies_between_its_two_block_formats() -> None:
 def test_published_gguf_sizes(model: str, mix: str, published_gb: float) -> None:
     arch = catalog.load().model(model).architecture
     assert model_weight_bytes(arch, f"gguf-{mix}") / 1e9 == pytest.approx(published_gb, rel=0.02)
+
+
+@pytest.mark.parametrize(
+    ("mix", "bits"),
+    [
+        # tools/quantize/README.md of ggml-org/llama.cpp: bits a weight of Llama 3.1 8B.
+        ("iq1_s", 2.0042),
+        ("iq1_m", 2.1460),
+        ("iq2_xxs", 2.3824),
+        ("iq2_xs", 2.5882),
+        ("iq2_s", 2.7403),
+        ("iq2_m", 2.9294),
+        ("iq3_xxs", 3.2548),
+        ("iq3_xs", 3.4977),
+        ("iq3_s", 3.6606),
+        ("iq3_m", 3.7628),
+        ("iq4_xs", 4.4597),
+        ("iq4_nl", 4.6818),
+        ("q2_k_s", 2.9697),
+        ("q3_k_s", 3.6429),
+        ("q3_k_l", 4.2979),
+        ("q4_k_s", 4.6672),
+        ("q5_k_s", 5.5704),
+    ],
+)
+def test_every_mix_of_llama_quantize_has_its_bits(mix: str, bits: float) -> None:
+    arch = catalog.load().model("llama-3.1-8b").architecture
+    held = 8 * model_weight_bytes(arch, f"gguf-{mix}") / count_parameters(arch).total
+    assert held == pytest.approx(bits, rel=0.026)
+
+
+@pytest.mark.parametrize(("model", "published_gib"), [("gpt-oss-20b", 11.27), ("gpt-oss-120b", 59.02)])
+def test_gguf_of_mxfp4_experts_keeps_the_rest_in_8_bits(model: str, published_gib: float) -> None:
+    arch = catalog.load().model(model).architecture
+    assert model_weight_bytes(arch, "gguf-mxfp4") / 2**30 == pytest.approx(published_gib, rel=0.005)
+
+
+def test_dense_models_have_mxfp4_in_every_linear() -> None:
+    linear = sum(t.elements for layer in SMALL.layers for t in layer.tensors if t.part in ("attention", "mlp"))
+    wide = count_parameters(SMALL).total - linear
+    assert model_weight_bytes(SMALL, "mxfp4") == linear * 17 // 32 + 2 * wide
+
+
+def test_double_quantization_counts_blocks_over_the_whole_matrix() -> None:
+    # 4 + 8 / 64 + 32 / (64 x 256) bits, wherever rows end: a row of 28,672 values is no whole number of 16,384.
+    held = FORMATS["nf4-double"].scheme.matrix_bytes(8192, 28672)
+    assert held == pytest.approx(8192 * 28672 * 4.126953125 / 8, rel=1e-6)
 
 
 def test_mxfp4_touches_experts_only() -> None:

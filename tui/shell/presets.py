@@ -69,7 +69,7 @@ def changes_of(given: Mapping[str, Any], items: Iterable[str]) -> dict[str, Any]
             except numbers.NumberError as problem:
                 raise WrongOption(f"{preset.option}: {problem}") from None
     if "model.id" in changes:
-        changes = _model_named(changes.pop("model.id")) | changes
+        changes = _model_named(changes.pop("model.id"), "model.weights" in changes) | changes
     if "hardware.accelerator" in changes:
         from catalog.names import resolve_accelerator
 
@@ -103,20 +103,30 @@ def made(scenario: Scenario, changes: Mapping[str, Any], known: Catalog, place: 
         raise WrongOption(f"{name}: {problem.reason}{near}{allowed}") from None
 
 
-def _model_named(text: str) -> dict[str, str]:
-    """The keys that --model sets: a file's path, an id, or the id and format that a published name means."""
+def _model_named(text: str, chosen: bool) -> dict[str, str]:
+    """The keys that --model sets: a file's path, an id, or the id and format that a published name means.
+
+    chosen: the format is given beside it. Raises WrongOption for a name that states a format that cannot be sized.
+    """
     path = Path(os.path.expanduser(text))
     with contextlib.suppress(OSError, ValueError):  # a name that no file can have
         if path.suffix.lower() in (".json", ".gguf") or (os.sep in text and path.is_file()):
             return {"model.config": str(path.absolute())}
     import catalog
-    from catalog.names import format_of_name, resolve_name
+    from catalog.names import UnsizedFormat, format_of_name, resolve_name
 
     if any(entry.id == text for entry in catalog.load().models):
         return {"model.id": text}
-    model_id, weights = resolve_name(text), format_of_name(text)
+    model_id = resolve_name(text)
     if model_id is None:
         return {"model.id": text}
+    try:
+        weights = None if chosen else format_of_name(text)
+    except UnsizedFormat as problem:
+        raise WrongOption(
+            f"--model: {text[:80]} states weights in {problem}, which cannot be sized; name a format that can beside it: "
+            "--weights int4, gguf-q3_k_m, ..."
+        ) from None
     return {"model.id": model_id} | ({"model.weights": weights} if weights else {})
 
 

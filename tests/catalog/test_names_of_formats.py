@@ -1,0 +1,58 @@
+"""Published names and the weight formats that they state."""
+
+from __future__ import annotations
+
+import pytest
+
+from catalog.names import UnsizedFormat, format_of_name, resolve_name
+from tui.shell.presets import WrongOption, changes_of
+
+
+@pytest.mark.parametrize(
+    ("name", "format_id"),
+    [
+        ("Qwen/Qwen3-32B-GPTQ-Int8", "int8-gptq"),
+        ("Qwen/Qwen2.5-7B-Instruct-GPTQ-Int4", "int4-gptq"),
+        ("someone/Qwen3-32B-GPTQ-8bit", "int8-gptq"),
+        ("someone/Qwen3-32B-AWQ-4bit", "int4-awq"),
+        ("RedHatAI/Qwen3-32B-quantized.w8a16", "int8-gptq"),
+        ("RedHatAI/Qwen3-32B-quantized.w8a8", "int8"),
+        ("RedHatAI/Qwen3-32B-quantized.w4a16", "int4-gptq"),
+        ("someone/Qwen3-32B-w4a8", "int4-gptq"),
+        ("unsloth/Qwen3-32B-GGUF:Q4_K_S", "gguf-q4_k_s"),
+        ("unsloth/Qwen3-32B-GGUF:Q3_K_L", "gguf-q3_k_l"),
+        ("unsloth/Qwen3-32B-GGUF:IQ4_NL", "gguf-iq4_nl"),
+        ("unsloth/Qwen3-32B-GGUF:UD-Q4_K_XL", "gguf-q4_k_xl"),
+        ("unsloth/Qwen3-32B-GGUF:UD-IQ2_XXS", "gguf-iq2_xxs"),
+        ("bartowski/Qwen3-32B-GGUF/Qwen3-32B-Q6_K_L.gguf", "gguf-q6_k_l"),
+        ("Qwen/Qwen3-32B-GGUF", "gguf-q4_k_m"),
+        ("unsloth/Qwen3-32B-GGUF:BF16", "bf16"),
+        ("ggml-org/gpt-oss-20b-GGUF:mxfp4", "gguf-mxfp4"),
+        ("mlx-community/Qwen3-32B-4bit", "mlx-4bit"),
+        ("mlx-community/Qwen3-32B-8bit", "mlx-8bit"),
+        ("Qwen/Qwen3-32B-MLX-6bit", "mlx-6bit"),
+        ("unsloth/Qwen3-32B-bnb-4bit", "nf4-double"),
+        ("unsloth/Qwen3-14B-unsloth-bnb-4bit", "nf4-double"),
+        ("amd/Llama-3.3-70B-Instruct-MXFP4-Preview", "mxfp4"),
+        ("Qwen/Qwen3-32B-FP8", "fp8"),
+        ("nvidia/Qwen3-32B-NVFP4", "nvfp4"),
+        ("Qwen/Qwen3-32B", None),
+        ("Qwen3-235B-A22B-Instruct-2507", None),
+    ],
+)
+def test_a_name_states_its_format(name: str, format_id: str | None) -> None:
+    assert format_of_name(name) == format_id
+    assert resolve_name(name) is not None
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["turboderp/Qwen3-32B-exl3", "mlx-community/Qwen3-32B-3bit", "someone/Qwen3-32B-GPTQ-Int3", "x/Qwen3-32B-4.0bpw-exl2",
+     "x/Qwen3-32B-GGUF:Q8_K_XL", "ISTA-DASLab/Qwen3-32B-AQLM-2Bit"],
+)  # fmt: skip
+def test_a_format_that_cannot_be_sized_is_not_replaced(name: str) -> None:
+    with pytest.raises(UnsizedFormat):
+        format_of_name(name)
+    with pytest.raises(WrongOption, match="cannot be sized"):
+        changes_of({"model.id": name}, ())
+    assert changes_of({"model.id": name, "model.weights": "int4"}, ())["model.weights"] == "int4"
