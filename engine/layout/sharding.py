@@ -13,7 +13,8 @@ from types import MappingProxyType
 
 from engine.figures.errors import ScenarioError
 from engine.model.architecture import Architecture, Cache, Part, Tensor
-from engine.model.formats import Scheme, finer_layer, tensor_scheme, weight_format
+from engine.model.formats import finer_layer, tensor_scheme, weight_format
+from engine.model.schemes import Scheme
 from engine.scenario import Layout
 
 VOCAB_MULTIPLE = 64
