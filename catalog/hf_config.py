@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
@@ -10,6 +11,7 @@ from typing import Any, Final
 from catalog.bounded import Unusable, json_of, read_file
 from catalog.errors import CatalogError
 from catalog.hf.families import FAMILIES, GENERIC, Family
+from catalog.hf.quantization import format_of, rules_of, stored_by
 from catalog.hf.reader import Config
 from catalog.hf.towers import towers
 from catalog.hf.variants import decoder_for
@@ -65,7 +67,7 @@ def architecture_from_config(config: Mapping[str, Any], where: str) -> Architect
     tied = _tied(whole, text, family)
     side = towers(whole, decoder.hidden_size)
     stored = checkpoint_format(whole, text)
-    return Architecture(
+    arch = Architecture(
         model_type=whole.text("model_type", "generic"),
         hidden_size=decoder.hidden_size,
         vocab_size=decoder.vocab_size,
@@ -89,6 +91,42 @@ def architecture_from_config(config: Mapping[str, Any], where: str) -> Architect
         fp8_blocks=_quantized_as(whole, text) == "fp8",
         vision_tokens_max=side.largest_item_tokens,
     )
+    _refuse_no_cache(text, arch)
+    return _as_stored(arch, whole, text)
+
+
+def _refuse_no_cache(text: Config, arch: Architecture) -> None:
+    """A model that attends keeps keys of some layer for every token: none at all is a pattern that was misread."""
+    if not arch.heads or any(c.kind != "recurrent" and not c.window for layer in arch.layers for c in layer.caches):
+        return
+    if any(cache.kind == "recurrent" for layer in arch.layers for cache in layer.caches) or text.mentions(
+        "window_size"
+    ):
+        return
+    if text.text("model_type") in FAMILIES:
+        return
+    key = next((name for name in _PATTERN_KEYS if text.mentions(name)), "sliding_window")
+    reason = "leaves no layer that keeps every token: which layers attend to all of them is not known of this model"
+    raise text.error(key, reason)
+
+
+_PATTERN_KEYS: Final = ("hybrid_layer_pattern", "layer_types", "compress_ratios", "sliding_window_pattern")
+
+
+def _as_stored(arch: Architecture, whole: Config, text: Config) -> Architecture:
+    """The architecture with each tensor stored as quantization_config says, where it says more than a format's name."""
+    for holder in (whole, text):
+        if isinstance(holder.raw("quantization_config"), Mapping):
+            said = holder.section("quantization_config")
+            rules = rules_of(said)
+            if rules is None:
+                return arch
+            stored, most = stored_by(rules, arch)
+            if most is None:
+                return replace(arch, checkpoint_format="bf16", stored=None)
+            method = said.text("quant_method").lower().replace("_", "-")
+            return replace(arch, checkpoint_format=format_of(most, method), stored=stored)
+    return arch
 
 
 # Models that read text, or turn it into other text with a separate decoder: nothing here sizes those.
@@ -189,7 +227,7 @@ def _quantization_format(quantization: Config) -> str:
     if method == "awq":
         return "int4-awq"
     if method in ("gptq", "auto-round", "intel/auto-round"):
-        return "int4-gptq" if four_bits else "int8"
+        return "int4-gptq" if four_bits else "int8-gptq"
     if method == "bitsandbytes":
         return _bitsandbytes_format(quantization)
     if method == "compressed-tensors":

@@ -45,7 +45,7 @@ def _find(what: str, wanted: str, entries: Mapping[str, _Entry]) -> _Entry:
 
 @dataclass(frozen=True, slots=True)
 class ModelFile:
-    """The model of a file of one's own. name: of the folder that it lies in."""
+    """The model of a file of one's own. name: as the file or its folder is called."""
 
     name: str
     architecture: Architecture
@@ -82,10 +82,10 @@ class Catalog:
 
     def model_file(self, path: str) -> ModelFile:
         """The model of a config.json or .gguf file. Raises CatalogError when it cannot be read."""
-        from catalog.model_files import read_model_file  # here, since most sessions name none
+        from catalog.model_files import model_file_in, model_name, read_model_file  # here: most sessions name none
 
-        file = Path(os.path.expanduser(path))
-        return ModelFile(printable(file.absolute().parent.name), read_model_file(file))
+        file = model_file_in(Path(os.path.expanduser(path)))
+        return ModelFile(printable(model_name(file)), read_model_file(file))
 
     def accelerator(self, accelerator_id: str) -> Accelerator:
         """The accelerator of that id. Raises UnknownId."""

@@ -8,12 +8,35 @@ from catalog.hf_config import read_architecture
 from engine.model.architecture import Architecture
 
 
+def model_file_in(path: Path) -> Path:
+    """The file that describes the model of a folder: its config.json, else its first .gguf; any other path as it is."""
+    if not path.is_dir():
+        return path
+    config = path / "config.json"
+    ggufs = sorted(path.glob("*.gguf"))[:1]
+    return ggufs[0] if ggufs and not config.exists() else config
+
+
+def model_name(path: Path) -> str:
+    """What to call the model of a file: what the file itself says, else the name of its folder.
+
+    A downloaded snapshot's folder is a hash: `models--ORG--NAME/snapshots/HASH` is then NAME.
+    """
+    for folder in path.absolute().parents:
+        if folder.name.startswith("models--"):
+            return folder.name.rpartition("--")[2]
+    stem = path.name.removesuffix(".json").removesuffix(".config").removesuffix("_config")
+    if path.suffix.lower() == ".gguf":
+        return path.stem
+    return stem.rpartition("--")[2] if stem not in ("config", "") else path.absolute().parent.name
+
+
 def read_model_file(path: Path | str) -> Architecture:
-    """The architecture that a config.json or the header of a GGUF file describes.
+    """The architecture that a config.json, the header of a GGUF file, or a folder with either describes.
 
     Raises CatalogError naming the file, and the key or tensor when one is at fault.
     """
-    path = Path(path)
+    path = model_file_in(Path(path))
     if path.suffix.lower() == ".gguf":
         from catalog.gguf import read_gguf  # here, since few sessions name one and start-up pays for each import
 

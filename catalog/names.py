@@ -274,6 +274,10 @@ _ACCELERATORS: Final = (
     (r"b200", "b200-sxm"),
     (r"b100", "b100"),
     (r"(?:vr200|rubin)", "rubin-sxm"),
+    (r"h800.* (?:pcie|pci)", "h800-pcie"),
+    (r"h800", "h800-sxm h800-pcie"),
+    (r"a800.* (?:pcie|pci)", "a800-pcie-80gb"),
+    (r"a800", "a800-sxm4-80gb a800-pcie-80gb"),
     (r"h200.* nvl", "h200-nvl"),
     (r"h200", "h200-sxm"),
     (r"h100.* nvl", "h100-nvl"),
@@ -282,7 +286,8 @@ _ACCELERATORS: Final = (
     (r"h20", "h20"),
     (r"a100.* (?:pcie|pci)", "a100-pcie-80gb a100-pcie-40gb"),
     (r"a100", "a100-sxm4-80gb a100-sxm4-40gb"),
-    (r"v100", "v100-sxm2-32gb"),
+    (r"v100.* (?:pcie|pci)", "v100-pcie-32gb v100-pcie-16gb"),
+    (r"v100", "v100-sxm2-32gb v100-sxm2-16gb v100-pcie-32gb"),
     (r"a10g", "a10g"),
     (r"a10", "a10"),
     (r"a30", "a30"),
@@ -301,7 +306,7 @@ _ACCELERATORS: Final = (
     (r"rtx 6000.* blackwell", "rtx-pro-6000-server"),
     (r"a6000", "rtx-a6000"),
     (r"(?:rtx )?5090", "rtx-5090"),
-    (r"(?:rtx )?4090", "rtx-4090"),
+    (r"(?:rtx )?4090", "rtx-4090 rtx-4090-48gb"),
     (r"(?:rtx )?3090", "rtx-3090"),
     (r"mi455x?", "mi455x"),
     (r"mi355x?", "mi355x"),
@@ -332,12 +337,32 @@ _SAME_MEMORY: Final = 0.08
 
 def _accelerator_words(text: str) -> str:
     """The name in lower case, one blank between words, product letters apart from their numbers."""
-    name = re.sub(r"^\s*\d+\s*[x×*]\s*(?=[a-z])", "", text.strip().casefold())
+    name = re.sub(r"^\s*\d{1,3}\s*[x×*]\s*(?=[a-z])", "", text.strip().casefold())
     name = re.sub(r"\s*[x×*]\s*\d{1,2}$", "", name)
     name = re.sub(r"[^a-z0-9.]+", " ", name).replace("gh200 480gb", "gh200 96gb")  # its name tells the CPU's memory
     name = re.sub(r"(?<![^ ])(rtx|pro|gaudi|mi|tpu)(?=\d)", r"\1 ", name)
     name = re.sub(r"(?<![^ ])mi (?=\d)", "mi", name)
     return re.sub(r"(?<![^ ])(\d{4})(ti|d)(?![^ ])", r"\1 \2", name).strip()
+
+
+_NO_PRODUCT: Final = re.compile(
+    r"(?<![^ ])(?:nvidia|amd|intel|apple|geforce|radeon|tesla|quadro|instinct|gpu|graphics|generation|blackwell|rtx|rx"
+    r"|pro|gddr\dx?|\d+ ?gi?b)(?![^ ])"
+)
+
+
+def _product(text: str) -> str:
+    """The words of a card's name without maker, brand and memory."""
+    return " ".join(_NO_PRODUCT.sub(" ", _accelerator_words(text)).split())
+
+
+def _so_named(text: str) -> list[str]:
+    """Ids of the cards whose own name is this one, the larger memory first."""
+    wanted = _product(text)
+    if not any(letter.isdigit() for letter in wanted):
+        return []
+    cards = [card for card in load().facts.accelerators if wanted in (_product(card.name), _product(card.label))]
+    return [card.id for card in sorted(cards, key=lambda card: -card.memory_bytes)]
 
 
 def resolve_accelerator(text: str) -> str | None:
@@ -359,6 +384,8 @@ def resolve_accelerator(text: str) -> str | None:
         name, found = pattern.subn(" ", name)
         if found:
             named.append(ids)
+    if not named:
+        named = [ids] if (ids := _so_named(text)) else []
     if not named or any(ids != named[0] for ids in named):
         return None
     for accelerator_id in named[0]:

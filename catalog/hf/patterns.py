@@ -90,6 +90,9 @@ def _spelled_out(config: Config, layers: int) -> list[MixerKind] | None:
     if pattern:
         letters: Mapping[str, MixerKind] = {"M": "linear", "*": "full", "-": "none", "E": "none"}
         return [_letter(config, "hybrid_override_pattern", letters, letter) for letter in pattern]
+    switches = config.integers("hybrid_layer_pattern")  # MiMo: 1 for a layer with a window
+    if switches is not None:
+        return ["sliding" if item else "full" for item in switches]
     types = config.integers("attn_type_list")
     if types is not None:
         if len(types) != layers:

@@ -354,7 +354,7 @@ def tensor_scheme(tensor: Tensor, weights: WeightFormat, arch: Architecture, lay
         return FP8_BLOCK if weights.id == "mxfp4" and arch.fp8_blocks and tensor.part in _LINEAR else BF16
     if arch.model_type == "llama4" and not gguf and weights.id not in _TRAINED and _wide_in_llama4(tensor, arch):
         return BF16
-    if weights.id.startswith("int4") and arch.checkpoint_format == "int4":
+    if weights.id.startswith("int4") and arch.checkpoint_format == "int4" and arch.experts:
         # Models trained for INT4 (Kimi-K2-Thinking, K2.5): routed experts only, symmetric groups of 32.
         return INT4_G32 if tensor.part == "routed_expert" else BF16
     if weights.id == "nvfp4" and _stays_wide(tensor, arch):

@@ -108,10 +108,14 @@ def _model_named(text: str, chosen: bool) -> dict[str, str]:
 
     chosen: the format is given beside it. Raises WrongOption for a name that states a format that cannot be sized.
     """
+    from catalog.model_files import model_file_in
+
     path = Path(os.path.expanduser(text))
     with contextlib.suppress(OSError, ValueError):  # a name that no file can have
         if path.suffix.lower() in (".json", ".gguf") or (os.sep in text and path.is_file()):
             return {"model.config": str(path.absolute())}
+        if (path / "config.json").is_file() or (path.is_dir() and any(path.glob("*.gguf"))):
+            return {"model.config": str(model_file_in(path).absolute())}
     import catalog
     from catalog.names import UnsizedFormat, format_of_name, resolve_name
 

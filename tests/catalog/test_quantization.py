@@ -1,0 +1,111 @@
+"""Checkpoints as their quantization_config stores them: bits, groups, mixes and modules left out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from catalog.errors import CatalogError
+from catalog.hf_config import architecture_from_config
+from engine.layout.sharding import rank_weight_bytes
+from engine.model.formats import model_weight_bytes
+from engine.scenario import Layout
+
+LLAMA_8B: dict[str, Any] = {
+    "model_type": "llama", "vocab_size": 128256, "hidden_size": 4096, "num_hidden_layers": 32, "num_attention_heads": 32,
+    "num_key_value_heads": 8, "intermediate_size": 14336, "max_position_embeddings": 131072, "tie_word_embeddings": False,
+}  # fmt: skip
+LINEAR = 32 * (2 * 4096 * 4096 + 2 * 4096 * 1024 + 3 * 4096 * 14336)
+ATTENTION = 32 * (2 * 4096 * 4096 + 2 * 4096 * 1024)
+WIDE = 2 * (2 * 128256 * 4096 + 65 * 4096)
+
+
+def packed(group: int, ignore: list[str], bits: int = 4, symmetric: bool = True) -> dict[str, Any]:
+    weights = {"num_bits": bits, "type": "int", "symmetric": symmetric, "group_size": group, "strategy": "group"}
+    groups = {"group_0": {"targets": ["Linear"], "weights": weights}}
+    return {"quant_method": "compressed-tensors", "format": "pack-quantized", "config_groups": groups, "ignore": ignore}
+
+
+def gptq(**keys: Any) -> dict[str, Any]:
+    return {"quant_method": "gptq", "bits": 4, "group_size": 128, **keys}
+
+
+NVFP4_WEIGHTS = {"num_bits": 4, "type": "float", "group_size": 16}
+FP8_WEIGHTS = {"num_bits": 8, "type": "float"}
+MIXED = {
+    "quant_method": "modelopt",
+    "quant_algo": "MIXED_PRECISION",
+    "config_groups": {
+        "group_0": {"targets": [f"model.layers.{n}.self_attn.{p}_proj" for n in range(32) for p in "qkvo"], "weights": FP8_WEIGHTS},
+        "group_1": {"targets": [f"model.layers.{n}.mlp.{p}_proj" for n in range(32) for p in ("gate", "up", "down")],
+                    "weights": NVFP4_WEIGHTS},
+    },
+    "ignore": ["lm_head"],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("said", "format_id", "quantized_bytes"),
+    [
+        (packed(128, ["lm_head"]), "int4", LINEAR * 4.125 / 8),
+        (packed(32, ["lm_head", "re:.*self_attn.*"]), "int4", (LINEAR - ATTENTION) * 4.5 / 8 + 2 * ATTENTION),
+        (packed(128, ["lm_head"], symmetric=False), "int4", LINEAR * 4.15625 / 8),
+        (packed(128, ["lm_head"], bits=8), "int8-gptq", LINEAR * 8.125 / 8),
+        (gptq(), "int4-gptq", LINEAR * 4.15625 / 8),
+        (gptq(group_size=32), "int4-gptq", LINEAR * 4.625 / 8),
+        (gptq(bits=8), "int8-gptq", LINEAR * 8.1875 / 8),
+        (gptq(dynamic={"-:.*self_attn.*": {}}), "int4-gptq", (LINEAR - ATTENTION) * 4.15625 / 8 + 2 * ATTENTION),
+        (gptq(modules_to_not_convert=["self_attn"]), "int4-gptq", (LINEAR - ATTENTION) * 4.15625 / 8 + 2 * ATTENTION),
+        (MIXED, "nvfp4", (LINEAR - ATTENTION) * 4.5 / 8 + ATTENTION),
+        (
+            {"quant_method": "modelopt", "quant_algo": "NVFP4", "exclude_modules": ["lm_head", "*self_attn*"]},
+            "nvfp4",
+            (LINEAR - ATTENTION) * 4.5 / 8 + 2 * ATTENTION,
+        ),
+        (
+            {"quant_method": "bitsandbytes", "load_in_4bit": True, "bnb_4bit_use_double_quant": True,
+             "llm_int8_skip_modules": ["lm_head", "self_attn"]},
+            "nf4-double",
+            (LINEAR - ATTENTION) * 4.126953125 / 8 + 2 * ATTENTION,
+        ),
+    ],
+)  # fmt: skip
+def test_weights_are_stored_as_the_file_says(said: dict[str, Any], format_id: str, quantized_bytes: float) -> None:
+    arch = architecture_from_config({**LLAMA_8B, "quantization_config": said}, "config.json")
+    assert arch.checkpoint_format == format_id
+    assert model_weight_bytes(arch, format_id) == pytest.approx(WIDE + quantized_bytes, rel=0.001)
+
+
+def test_a_layer_left_in_16_bits_weighs_on_its_stage_alone() -> None:
+    said = packed(
+        128, ["lm_head", "model.layers.0.mlp.gate_proj", "model.layers.0.mlp.up_proj", "model.layers.0.mlp.down_proj"]
+    )
+    arch = architecture_from_config({**LLAMA_8B, "quantization_config": said}, "config.json")
+    first, second = (rank_weight_bytes(arch, "int4", Layout(tp=1, pp=32), stage) for stage in (1, 2))
+    assert first == second
+    whole = sum(rank_weight_bytes(arch, "int4", Layout(tp=1, pp=2), stage) for stage in (0, 1))
+    assert whole == pytest.approx(model_weight_bytes(arch, "int4"), rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("said", "key"),
+    [
+        (gptq(bits=3), "bits"),
+        (packed(128, ["re:(a+)+$"]), "ignore"),
+        (packed(128, ["re:(((" ]), "ignore"),
+        (packed(128, [], bits=3), "num_bits"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_read_names_its_key(said: dict[str, Any], key: str) -> None:
+    with pytest.raises(CatalogError, match=key):
+        architecture_from_config({**LLAMA_8B, "quantization_config": said}, "config.json")
+
+
+def test_a_model_that_attends_keeps_keys_of_some_layer() -> None:
+    hybrid = {**LLAMA_8B, "model_type": "unseen", "sliding_window": 128}
+    with pytest.raises(CatalogError, match="sliding_window"):
+        architecture_from_config(hybrid, "config.json")
+    pattern = [0 if n % 6 == 0 else 1 for n in range(32)]
+    arch = architecture_from_config({**hybrid, "hybrid_layer_pattern": pattern}, "config.json")
+    assert sum(1 for layer in arch.layers if not layer.caches[0].window) == 6
