@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import struct
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
@@ -22,8 +22,10 @@ from catalog.errors import CatalogError
 from catalog.hf_config import architecture_from_config
 from catalog.schema import explain, first_error
 from engine.figures.text import shown
-from engine.model.architecture import Architecture
+from engine.model.architecture import Architecture, Tensor
+from engine.model.formats import FORMATS
 from engine.model.parameters import count_parameters
+from engine.model.schemes import FP32, Scheme, Stored
 
 MAGIC: Final = b"GGUF"
 VERSIONS: Final = (2, 3)
@@ -88,16 +90,16 @@ _FORMATS: Final[Mapping[str, str]] = MappingProxyType(
         "Q2_K": "gguf-q2_k",
         "Q3_K": "gguf-q3_k_m",
         "Q4_0": "gguf-q4_0",
-        "Q4_1": "gguf-q4_0",
-        "IQ4_NL": "gguf-q4_0",
+        "Q4_1": "gguf-q4_1",
+        "IQ4_NL": "gguf-iq4_nl",
         "IQ4_XS": "gguf-iq4_xs",
         "Q4_K": "gguf-q4_k_m",
         "Q5_0": "gguf-q5_0",
-        "Q5_1": "gguf-q5_0",
+        "Q5_1": "gguf-q5_1",
         "Q5_K": "gguf-q5_k_m",
         "Q6_K": "gguf-q6_k",
         "Q8_0": "gguf-q8_0",
-        "MXFP4": "mxfp4",
+        "MXFP4": "gguf-mxfp4",
     }
 )
 
@@ -318,14 +320,78 @@ def _read(path: Path) -> GgufModel:
     for tensor in tensors:
         mix[tensor.type_name] = mix.get(tensor.type_name, 0) + tensor.elements
     widest = max(mix, key=lambda name: mix[name])
+    weights = _FORMATS.get(widest, f"gguf-{widest.lower()}")
+    if weights not in FORMATS:
+        raise CatalogError(where, "tensors", f"most are stored in {widest}, which no weight format has")
+    architecture = replace(
+        architecture, checkpoint_format=weights, stored=_stored(architecture, tensors, _scheme(widest))
+    )
     name = metadata.get("general.name")
     return GgufModel(
         name=name if isinstance(name, str) and name else path.stem,
         architecture=architecture,
         tensors=tuple(tensors),
-        weights=_FORMATS.get(widest, "gguf-q2_k"),
+        weights=weights,
         mix=MappingProxyType(mix),
     )
+
+
+# Tensors as llama.cpp names them (gguf-py/gguf/constants.py), by the names that `catalog.hf` gives them.
+_TENSORS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "embed_tokens": "token_embd",
+        "lm_head": "output",
+        "q_proj": "attn_q",
+        "k_proj": "attn_k",
+        "v_proj": "attn_v",
+        "o_proj": "attn_output",
+        "q_a_proj": "attn_q_a",
+        "q_b_proj": "attn_q_b",
+        "kv_a_proj": "attn_kv_a_mqa",
+        "kv_b_proj": "attn_kv_b",
+        "mlp.gate_proj": "ffn_gate",
+        "mlp.up_proj": "ffn_up",
+        "mlp.down_proj": "ffn_down",
+        "experts.gate_proj": "ffn_gate_exps",
+        "experts.up_proj": "ffn_up_exps",
+        "experts.down_proj": "ffn_down_exps",
+        "shared_expert.gate_proj": "ffn_gate_shexp",
+        "shared_expert.up_proj": "ffn_up_shexp",
+        "shared_expert.down_proj": "ffn_down_shexp",
+        "router": "ffn_gate_inp",
+        "out_proj": "ssm_out",
+    }
+)
+
+
+def _scheme(type_name: str) -> Scheme:
+    """The scheme of a storage type: whole bits an element, and what its block holds beside them."""
+    block, size = next((block, size) for name, block, size in TENSOR_TYPES.values() if name == type_name)
+    bits = 8 * size // block
+    return Scheme(type_name.lower(), bits, size - block * bits // 8, 1, block if block > 1 else 0)
+
+
+def _stored(arch: Architecture, tensors: list[GgufTensor], usual: Scheme) -> Stored:
+    """Each tensor in the type that the file has it in; one that the file calls otherwise in the usual type."""
+    types = {tensor.name.removesuffix(".weight"): tensor.type_name for tensor in tensors}
+
+    def listed(made: tuple[Tensor, ...], prefix: str) -> tuple[tuple[str, Scheme], ...]:
+        found: dict[str, Scheme] = {}
+        for tensor in made:
+            name = f"{prefix}{_TENSORS.get(tensor.name, tensor.name)}"
+            fused = f"{prefix}attn_qkv" if tensor.part == "attention" else name
+            known = types.get(name) or types.get(fused)
+            if known is not None:
+                found[tensor.name] = _scheme(known)
+            else:
+                found[tensor.name] = usual if tensor.is_matrix else FP32
+        return tuple(found.items())
+
+    kinds: dict[tuple[tuple[str, Scheme], ...], int] = {}
+    layers = tuple(
+        kinds.setdefault(listed(layer.tensors, f"blk.{index}."), len(kinds)) for index, layer in enumerate(arch.layers)
+    )
+    return Stored(listed(arch.embedding + arch.head + arch.towers + arch.mtp, ""), layers, tuple(kinds))
 
 
 def _header(path: Path) -> tuple[dict[str, Any], list[GgufTensor]]:

@@ -10,6 +10,7 @@ import pytest
 from catalog.errors import CatalogError
 from catalog.gguf import read_gguf
 from catalog.model_files import read_model_file
+from engine.model.formats import model_weight_bytes
 from engine.model.kv_cache import cache_profile
 from engine.model.parameters import count_parameters
 from tests.catalog.gguf_files import F16, llama_metadata, llama_tensors, write_gguf
@@ -96,3 +97,9 @@ def test_files_that_are_not_gguf(tmp_path: Path) -> None:
 def test_a_gguf_file_is_read_wherever_a_config_is(tmp_path: Path) -> None:
     path = write_gguf(tmp_path / "tiny.gguf", llama_metadata(), llama_tensors())
     assert read_model_file(path) == read_gguf(path).architecture
+
+
+def test_a_file_is_sized_by_the_types_of_its_tensors(tmp_path: Path) -> None:
+    model = read_gguf(write_gguf(tmp_path / "tiny.gguf", llama_metadata(), llama_tensors()))
+    assert model.architecture.checkpoint_format == model.weights
+    assert model_weight_bytes(model.architecture, model.weights) == pytest.approx(model.weight_bytes, rel=0.01)
