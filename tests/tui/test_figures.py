@@ -49,8 +49,11 @@ SHOWN: dict[str, Callable[[], Scenario]] = {
 NAMES = (
     (r"\b(?:TP|PP|DP|EP) ?\d+|\bINT4|\bg128|\bFP\d+|\bNF4|\bBF16|\bZeRO-\d", "how a model is split and its formats"),
     (r"\b\d+ replicas?\b(?! of)|experts over \d+|DP attention \d+", "how the GPUs of a layout are split"),
-    (r"\b\d+(?:-GPU|-bit| bits| nodes?(?: [×x] \d+)?\b| × \d+| ?[x×](?= )| GPUs?\b)", "counts in the name of a build"),
-    (r"^\s*\d+ ×|\beach of \d+|\bstages? \d+(?:-\d+)?", "counts of a line or a group"),
+    (
+        r"\b\d[\d,]*(?:-GPU|-bit| bits| nodes?(?: [×x] \d+)?\b| × \d+| ?[x×](?= )| GPUs?\b)",
+        "counts in the name of a build",
+    ),
+    (r"^\s*[\d,]+ ×|\beach of \d+|\bstages? \d+(?:-\d+)?", "counts of a line or a group"),
     (r"\bstep \d\b|^ *\d *$", "numbers of steps and flips"),
     (r"\b20\d\d(?:-\d\d){0,2}|\breserved-\dy", "dates and terms of an offer"),
     (r"\b\d+ (?:errors?|warnings?|more|unknown|found|of \d+ cards|on-demand offers)\b|\bon \d+ cards", "tallies"),
