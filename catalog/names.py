@@ -307,7 +307,7 @@ _ACCELERATORS: Final = (
     (r"a6000", "rtx-a6000"),
     (r"(?:rtx )?5090", "rtx-5090"),
     (r"(?:rtx )?4090", "rtx-4090 rtx-4090-48gb"),
-    (r"(?:rtx )?3090", "rtx-3090"),
+    (r"(?:rtx )?3090(?! ?ti)", "rtx-3090"),
     (r"mi455x?", "mi455x"),
     (r"mi355x?", "mi355x"),
     (r"mi350x?", "mi350x"),
@@ -357,12 +357,12 @@ def _product(text: str) -> str:
 
 
 def _so_named(text: str) -> list[str]:
-    """Ids of the cards whose own name is this one, the larger memory first."""
+    """Ids of the cards whose own name is this one: a name without a size first, then the larger memory."""
     wanted = _product(text)
     if not any(letter.isdigit() for letter in wanted):
         return []
     cards = [card for card in load().facts.accelerators if wanted in (_product(card.name), _product(card.label))]
-    return [card.id for card in sorted(cards, key=lambda card: -card.memory_bytes)]
+    return [card.id for card in sorted(cards, key=lambda card: ("GB" in card.name.split(), -card.memory_bytes))]
 
 
 def resolve_accelerator(text: str) -> str | None:
@@ -375,6 +375,9 @@ def resolve_accelerator(text: str) -> str | None:
     lowered = text.strip().casefold()
     if lowered in known:
         return lowered
+    whole = [entry.id for entry in known.values() if entry.name.casefold() == lowered]
+    if len(whole) == 1:
+        return whole[0]
     name = _accelerator_words(text)
     if _NOT_THE_CARD.search(name):
         return None

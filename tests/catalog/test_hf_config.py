@@ -108,7 +108,7 @@ def test_an_unknown_type_is_read_by_its_keys() -> None:
         ({"quant_method": "mxfp4"}, "mxfp4"),
         ({"quant_method": "awq", "bits": 4, "group_size": 128}, "int4-awq"),
         ({"quant_method": "gptq", "bits": 4, "group_size": 128}, "int4-gptq"),
-        ({"quant_method": "gptq", "bits": 8, "group_size": 128}, "int8"),
+        ({"quant_method": "gptq", "bits": 8, "group_size": 128}, "int8-gptq"),
         ({"quant_method": "modelopt", "quant_algo": "NVFP4"}, "nvfp4"),
         ({"quant_method": "bitsandbytes", "load_in_4bit": True, "bnb_4bit_use_double_quant": True}, "nf4-double"),
         ({"quant_method": "compressed-tensors", "format": "nvfp4-pack-quantized"}, "nvfp4"),

@@ -104,6 +104,10 @@ def test_every_model_answers_to_its_own_names() -> None:
         ("RTX A6000", "rtx-a6000"),
         ("RTX4090", "rtx-4090"),
         ("2x RTX 3090", "rtx-3090"),
+        ("NVIDIA GeForce RTX 3090 Ti", "rtx-3090-ti"),
+        ("RTX 5080", "rtx-5080"),
+        ("RTX 4090 48GB", "rtx-4090-48gb"),
+        ("Quadro RTX 8000", "quadro-rtx-8000"),
         ("NVIDIA RTX PRO 6000 Blackwell Max-Q Workstation Edition", "rtx-pro-6000-max-q"),
         ("RTX PRO 6000 WS", "rtx-pro-6000-workstation"),
         ("RTX-PRO-6000-SE", "rtx-pro-6000-server"),
@@ -124,8 +128,8 @@ def test_a_card_by_any_of_its_names(name: str, accelerator_id: str) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["", "SM120 PCIe", "Quadro RTX 8000", "RTX 4090 Laptop GPU", "RTX 4090 48GB", "V100-16GB", "RTX 3090/4090",
-     "B200 or H200", "NVIDIA A100-SXM4-80GB MIG 1g.10gb", "H200 64GB", "RTX 5080"],
+    ["", "SM120 PCIe", "Quadro RTX 9000", "RTX 4090 Laptop GPU", "RTX 4090 36GB", "V100-64GB", "RTX 3090/4090",
+     "B200 or H200", "NVIDIA A100-SXM4-80GB MIG 1g.10gb", "H200 64GB", "RTX 5085"],
 )  # fmt: skip
 def test_an_unlike_card_is_not_guessed(name: str) -> None:
     assert resolve_accelerator(name) is None

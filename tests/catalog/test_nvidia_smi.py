@@ -71,7 +71,7 @@ def test_other_output_is_refused(text: str) -> None:
         ("NVIDIA B300 SXM6 AC", 275040, "b300-sxm"),
         ("NVIDIA GB200", 189471, "gb200"),
         ("NVIDIA GB10", None, "gb10"),
-        ("NVIDIA GeForce RTX 4070 Ti", 12282, None),
+        ("NVIDIA GeForce RTX 4070 Ti", 12282, "rtx-4070-ti"),
         ("Quadro RTX 6000", 24576, None),
         ("NVIDIA H100 80GB HBM3 MIG 1g.10gb", 9856, None),
     ],

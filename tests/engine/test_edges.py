@@ -9,6 +9,7 @@ import pytest
 from engine.decide.plan import plan
 from engine.decide.recommend import PATIENCE_TOKENS, caveats_of
 from engine.decide.suggestions import advised
+from engine.decide.tries import owned
 from engine.figures.errors import ScenarioError
 from engine.model.architecture import Cache
 from engine.model.kv_cache import cache_profile
@@ -17,6 +18,7 @@ from engine.money.power import power
 from engine.money.shopping import shopping
 from engine.money.use import LONGEST_MONTHS, Rates, break_even_months
 from engine.scenario import LayoutChoice, Money
+from engine.scenario.change import change
 from engine.scenario.checks import check_scenario
 from tests.engine.builds import build
 
@@ -132,3 +134,21 @@ def test_the_first_number_of_nodes_that_holds_a_run_is_offered(model: str, card:
 
     assert held(nodes)
     assert not held(LADDER[LADDER.index(nodes) - 1])
+
+
+def test_host_memory_of_a_cure_is_of_one_node() -> None:
+    entered = build("llama-3.1-70b", "bf16", "h100-sxm", 8, 2, kind="full-finetune", sharding="zero3")
+    before = plan(entered)
+    cure = next(one for one in advised(before).memory.suggestions if one.field == "workload.offload")
+    after = plan(change(entered, dict(cure.changes)))
+    more = (after.memory.host_bytes - before.memory.host_bytes) / 2**30
+    assert f"{more:,.0f} GiB of host RAM a node" in str(cure.effect)
+
+
+def test_sequences_on_offer_are_as_long_as_the_request() -> None:
+    entered = build("llama-3.1-8b", "bf16", "rtx-4090", 1, concurrency=1, input_tokens=3000, output_tokens=1000)
+    long = replace(entered, runtime=replace(entered.runtime, max_model_len=131_072))
+    assert not plan(long).memory.starts
+    offered = next(one for one in owned(plan(long)) if set(one.changes) == {"runtime.max_model_len"})
+    assert offered.changes["runtime.max_model_len"] == 4096
+    assert plan(change(long, dict(offered.changes))).memory.starts

@@ -57,7 +57,7 @@ def kept_by(state: Path, **said: object) -> Path:
 
 def ended() -> tuple[int, int]:
     """The number and the start of a process that is over."""
-    code = "from tui import recovery; run = recovery.this_run(); print(run.pid, run.started)"
+    code = "from tui.app import recovery; run = recovery.this_run(); print(run.pid, run.started)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
     pid, started = done.stdout.split()
     return int(pid), int(started)
