@@ -9,6 +9,8 @@ from tui.shell.exports.build import PORT, Build
 from tui.shell.exports.text import CannotExport, yaml
 
 CHECKED = "Compose specification 2.39"
+CACHE = "/huggingface"
+"""Where a container keeps downloads, whoever it runs as: HF_HOME of huggingface_hub."""
 
 
 def write(build: Build) -> str:
@@ -21,8 +23,8 @@ def write(build: Build) -> str:
         "entrypoint": [word.replace("$", "$$") for word in begun.command],
         "ipc": "host",
         "ports": [f"{PORT}:{PORT}"],
-        "environment": {"HF_TOKEN": "${HF_TOKEN:-}"},
-        "volumes": ["${HOME}/.cache/huggingface:/root/.cache/huggingface"],
+        "environment": {"HF_TOKEN": "${HF_TOKEN:-}", "HF_HOME": CACHE},
+        "volumes": [f"${{HOME}}/.cache/huggingface:{CACHE}"],
         "healthcheck": {
             "test": ["CMD-SHELL", f"curl -sf http://localhost:{PORT}/health"],
             "interval": "30s",
