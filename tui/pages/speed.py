@@ -47,13 +47,7 @@ def _serving(sizing: Sizing, look: Look, brief: bool) -> list[Line]:
                     _f("inter_token_s"),
                 ),
                 Figure("One user", f"{rate(speed.tokens_per_s_user)} tok/s", "", _f("tokens_per_s_user")),
-                Figure(
-                    "All users",
-                    f"{rate(speed.tokens_per_s_total)} tok/s",
-                    interval(speed.tokens_per_s_interval),
-                    _f("tokens_per_s_total"),
-                ),
-                Figure("Requests", f"{digits(speed.requests_per_s)} /s", "", _f("requests_per_s")),
+                *_in_all("All users", speed),
                 Figure("In links", percent(speed.communication_share), "of a step", _f("communication_share")),
             ],
             look,
@@ -72,6 +66,15 @@ def _serving(sizing: Sizing, look: Look, brief: bool) -> list[Line]:
     return [*lines, tuple(remark)] if brief and width_of(remark) <= look.width else lines + flow(remark, look.width)
 
 
+def _in_all(label: str, speed: Serving) -> tuple[Figure, Figure]:
+    """What the whole build writes, under a label, and the requests that it answers."""
+    written = f"{rate(speed.tokens_per_s_total)} tok/s"
+    return (
+        Figure(label, written, interval(speed.tokens_per_s_interval), _f("tokens_per_s_total")),
+        Figure("Requests", f"{digits(speed.requests_per_s)} /s", "", _f("requests_per_s")),
+    )
+
+
 def _corpus(sizing: Sizing, speed: Serving, look: Look) -> list[Line]:
     """How long the corpus of a batch takes and for how much, with what it rests on."""
     work, rent = sizing.scenario.workload, sizing.cost.run_usd
@@ -84,13 +87,7 @@ def _corpus(sizing: Sizing, speed: Serving, look: Look) -> list[Line]:
             Figure("Corpus", days(speed.days or 0.0), asked, _f("days")),
             Figure("Rent", "unknown" if rent is None else usd(rent), "of the corpus", "figure:cost.run_usd"),
             Figure("GPU-hours", count(speed.gpu_hours or 0.0), "", _f("gpu_hours")),
-            Figure(
-                "Written",
-                f"{rate(speed.tokens_per_s_total)} tok/s",
-                interval(speed.tokens_per_s_interval),
-                _f("tokens_per_s_total"),
-            ),
-            Figure("Requests", f"{digits(speed.requests_per_s)} /s", "", _f("requests_per_s")),
+            *_in_all("Written", speed),
             Figure("At once", count(speed.served_concurrency), "sequences", _f("served_concurrency")),
         ],
         look,
