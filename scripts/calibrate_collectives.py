@@ -26,9 +26,9 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 import catalog  # noqa: E402 - the checkout must be importable first
-from engine.calibration import collectives as fit  # noqa: E402
-from engine.links import collectives as model  # noqa: E402
-from tests.accuracy import collectives as rows_of  # noqa: E402
+from engine.calibration import collectives as fit  # noqa: E402 - the checkout must be importable first
+from engine.links import collectives as model  # noqa: E402 - the checkout must be importable first
+from tests.accuracy import collectives as rows_of  # noqa: E402 - the checkout must be importable first
 
 ROWS = ROOT / "tests" / "reference" / "collectives.jsonl"
 TARGET = ROOT / "engine" / "calibration" / "collectives.py"

@@ -21,11 +21,11 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from engine.figures.units import GB, GIB  # noqa: E402
-from engine.layout.sharding import rank_weight_bytes  # noqa: E402
-from engine.model.architecture import Architecture  # noqa: E402 - the repository is not installed when this runs
-from engine.scenario import Layout, ServingEngine  # noqa: E402
-from engine.serving.memory import (  # noqa: E402
+from engine.figures.units import GB, GIB  # noqa: E402 - the checkout must be importable first
+from engine.layout.sharding import rank_weight_bytes  # noqa: E402 - the checkout must be importable first
+from engine.model.architecture import Architecture  # noqa: E402 - the checkout must be importable first
+from engine.scenario import Layout, ServingEngine  # noqa: E402 - the checkout must be importable first
+from engine.serving.memory import (  # noqa: E402 - the checkout must be importable first
     EngineSettings,
     buffer_terms,
     captured_sizes,
@@ -34,8 +34,8 @@ from engine.serving.memory import (  # noqa: E402
     expert_tile,
     visible_bytes,
 )
-from tests.accuracy import harness  # noqa: E402
-from tests.accuracy.engine_logs import Unreadable, engine_of, version_of, write  # noqa: E402
+from tests.accuracy import harness  # noqa: E402 - the checkout must be importable first
+from tests.accuracy.engine_logs import Unreadable, engine_of, version_of, write  # noqa: E402 - the checkout must be importable first
 
 MODULE = ROOT / "engine" / "calibration" / "serving_memory.py"
 

@@ -21,12 +21,12 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from engine.calibration import training_memory as fitted  # noqa: E402
-from engine.figures.units import GIB  # noqa: E402
-from engine.scenario import Layout, Scenario  # noqa: E402
-from engine.training.memory import core, training_memory  # noqa: E402
-from tests.accuracy import harness  # noqa: E402
-from tests.accuracy import training_memory as accuracy  # noqa: E402
+from engine.calibration import training_memory as fitted  # noqa: E402 - the checkout must be importable first
+from engine.figures.units import GIB  # noqa: E402 - the checkout must be importable first
+from engine.scenario import Layout, Scenario  # noqa: E402 - the checkout must be importable first
+from engine.training.memory import core, training_memory  # noqa: E402 - the checkout must be importable first
+from tests.accuracy import harness  # noqa: E402 - the checkout must be importable first
+from tests.accuracy import training_memory as accuracy  # noqa: E402 - the checkout must be importable first
 
 TARGET = ROOT / "engine" / "calibration" / "training_memory.py"
 

@@ -19,10 +19,10 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from engine.decide.size import size  # noqa: E402
-from engine.figures.errors import ScenarioError  # noqa: E402 - the repository is not installed when this runs
-from engine.scenario import Scenario  # noqa: E402
-from tests.tui.builds import BUILDS  # noqa: E402
+from engine.decide.size import size  # noqa: E402 - the checkout must be importable first
+from engine.figures.errors import ScenarioError  # noqa: E402 - the checkout must be importable first
+from engine.scenario import Scenario  # noqa: E402 - the checkout must be importable first
+from tests.tui.builds import BUILDS  # noqa: E402 - the checkout must be importable first
 
 EMPTY_APP = """
 from textual.app import App

@@ -82,7 +82,7 @@ class Build:
             and self._memory is not None
             and (self.plan.serving if inference else self.plan.training) is not None
         ):
-            self._speed  # noqa: B018 - computed and kept
+            _ = self._speed  # computed here, kept by the property
 
     # --- figures ----------------------------------------------------------------------------------------------
 

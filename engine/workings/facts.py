@@ -144,7 +144,7 @@ def what(layer: Layer) -> str:
 class NoDigest:
     """The digest of a model whose numbers remember: none, so that no cache knows it. counted: the plain model."""
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__ = None  # type: ignore[assignment] # how Python refuses to hash; the type of object has a method there
 
     def __init__(self, counted: Architecture) -> None:
         self.counted = counted

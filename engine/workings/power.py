@@ -23,7 +23,7 @@ from engine.money.power import (
     stated_w,
     supply_kind,
 )
-from engine.sizing import Power
+from engine.sizing import FigureKind, Power
 from engine.workings.case import Case
 from engine.workings.record import Sheet, Working, unknown
 
@@ -128,8 +128,8 @@ def _node_w(case: Case) -> Working:
         source = "80 PLUS: Gold at 115 V, Platinum at 230 V, at half load"
         share = sheet.put("efficiency", EFFICIENCY[supply_kind(host)], "", source, "rule of thumb")
         expression, formula = f"{load} / {share}", "what the supplies deliver / their efficiency"
-    kind = "data sheet" if stated is not None else "rule of thumb"
-    return sheet.working("power.node_w", "One node", power.node_w, "W", formula, expression, kind, MODEL)  # type: ignore[arg-type] # one of two kinds
+    kind: FigureKind = "data sheet" if stated is not None else "rule of thumb"
+    return sheet.working("power.node_w", "One node", power.node_w, "W", formula, expression, kind, MODEL)
 
 
 def _total_w(case: Case) -> Working:
@@ -273,8 +273,8 @@ def _rack_w(case: Case) -> Working:
     else:
         expression = _circuit(sheet, *RACK_CIRCUITS[american(case.scenario.site)][-1])
         formula = "what one three-phase feed gives for long; feed B is there for when A fails"
-    kind = "entered" if entered is not None else "rule of thumb"
-    return sheet.working("power.rack_w", "Power of a rack", power.rack_w, "W", formula, expression, kind, MODEL)  # type: ignore[arg-type] # one of two kinds
+    kind: FigureKind = "entered" if entered is not None else "rule of thumb"
+    return sheet.working("power.rack_w", "Power of a rack", power.rack_w, "W", formula, expression, kind, MODEL)
 
 
 def _per_rack(case: Case) -> Working:
