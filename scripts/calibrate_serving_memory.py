@@ -25,15 +25,8 @@ from engine.figures.units import GB, GIB  # noqa: E402 - the checkout must be im
 from engine.layout.sharding import rank_weight_bytes  # noqa: E402 - the checkout must be importable first
 from engine.model.architecture import Architecture  # noqa: E402 - the checkout must be importable first
 from engine.scenario import Layout, ServingEngine  # noqa: E402 - the checkout must be importable first
-from engine.serving.memory import (  # noqa: E402 - the checkout must be importable first
-    EngineSettings,
-    buffer_terms,
-    captured_sizes,
-    engine_extra_bytes,
-    engine_settings,
-    expert_tile,
-    visible_bytes,
-)
+from engine.serving.buffers import buffer_terms, captured_sizes, engine_extra_bytes, expert_tile  # noqa: E402 - the checkout must be importable first
+from engine.serving.settings import EngineSettings, engine_settings, visible_bytes  # noqa: E402 - the checkout must be importable first
 from tests.accuracy import harness  # noqa: E402 - the checkout must be importable first
 from tests.accuracy.engine_logs import Unreadable, engine_of, version_of, write  # noqa: E402 - the checkout must be importable first
 

@@ -110,7 +110,6 @@ LONGEST = 500
 """Lines of a module: what has more is told in two."""
 LONGER = {
     "engine/training/speed.py": 850,
-    "engine/serving/memory.py": 850,
     "engine/serving/speed.py": 850,
     "engine/decide/verdict.py": 660,
     "catalog/hf/towers.py": 580,

@@ -26,7 +26,7 @@ from engine.figures.units import (
 from engine.model.formats import FORMATS
 from engine.money.bill import lacking
 from engine.scenario import Workload
-from engine.serving.memory import engine_settings
+from engine.serving.settings import engine_settings
 from engine.sizing import Answer, Cost, Flip, Miss, Outcome, Power, Status, Verdict
 
 SLOW_TTFT_S = 10.0

@@ -10,7 +10,7 @@ from engine.money.cost import electricity_rule
 from engine.money.prices import on_demand_usd_per_gpu_hour
 from engine.parts.hardware import Accelerator, Facts
 from engine.scenario import Layout, Region, Scenario
-from engine.serving.memory import engine_settings
+from engine.serving.settings import engine_settings
 from engine.sizing import Resolved
 from engine.training.batch import VIRTUAL_STAGES
 from engine.training.memory.core import Card, plan_recipe

@@ -18,7 +18,7 @@ from engine.model.parameters import count_parameters
 from engine.scenario import LayoutChoice
 from engine.scenario.change import LookUps, pinned_as, value_of
 from engine.scenario.fields import Value, field_of
-from engine.serving.memory import engine_settings
+from engine.serving.settings import engine_settings
 
 NEAR_LOSSLESS, COSTS_QUALITY = "fp8", "int4"
 """FP8 weights score as the 16-bit model does, INT4 ones measurably less on hard tasks: Kurtic et al. 2024, "Give Me

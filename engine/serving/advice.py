@@ -9,8 +9,9 @@ from engine.layout.sharding import attention_ranks, kv_copies
 from engine.model.formats import kv_format, weight_format
 from engine.scenario import Layout, Scenario
 from engine.scenario.change import Changes
+from engine.serving.buffers import plain_latent
 from engine.serving.kv_pool import kv_pool
-from engine.serving.memory import engine_settings, plain_latent, plain_layout
+from engine.serving.settings import engine_settings, plain_layout
 from engine.sizing import Memory
 
 # Formats to move down to, with the bits above which that saves anything worth the trouble.

@@ -31,7 +31,8 @@ from engine.model.flops import layer_elements
 from engine.model.formats import compute_type, kv_bytes_per_element, weight_format
 from engine.parts.hardware import Accelerator
 from engine.scenario import Hardware, Layout, Scenario, Workload
-from engine.serving.memory import Room, engine_settings
+from engine.serving.memory import Room
+from engine.serving.settings import engine_settings
 from engine.sizing import Interval, Memory, Miss, Serving
 
 DECODE_POINTS = (1, 16, 128, 1024)

@@ -9,7 +9,7 @@ from engine.decide.plan import Plan
 from engine.model.architecture import Architecture
 from engine.parts.hardware import Accelerator
 from engine.scenario import Layout, Scenario
-from engine.serving.memory import EngineSettings, engine_settings, plain_layout
+from engine.serving.settings import EngineSettings, engine_settings, plain_layout
 from engine.sizing import MemoryGroup, Sizing
 
 
@@ -76,7 +76,7 @@ class Case:
         runtime = self.scenario.runtime
         if getattr(runtime, name, None) is not None:
             return "entered"
-        return f"the default of {runtime.engine} for this card, from its sources (engine.serving.memory)"
+        return f"the default of {runtime.engine} for this card, from its sources (engine.serving.settings)"
 
 
 def case_of(sizing: Sizing) -> Case:

@@ -62,7 +62,7 @@ def _longest(case: Case) -> Working:
     held = sheet.put("max_model_len", value, "tokens", case.setting("max_model_len"), "entered")
     what = "the longest sequence that the engine promises to hold"
     title = "Longest sequence"
-    return sheet.working("load.max_model_len", title, value, "tokens", what, held, "entered", "engine.serving.memory")
+    return sheet.working("load.max_model_len", title, value, "tokens", what, held, "entered", "engine.serving.settings")
 
 
 def build(case: Case, name: str) -> Working:

@@ -72,18 +72,18 @@ def hooks(replay: Replay) -> dict[str, Hook]:
         "engine.model.parameters.idle_elements": lambda result, _: named(
             result, "parameters of idle experts of a layer"
         ),
-        "engine.serving.memory._settings": settings,
-        "engine.serving.memory.sglang_batch_defaults": _batch_defaults,
-        "engine.serving.memory.captured_sizes": lambda result, _: named(result, "batch sizes captured"),
-        "engine.serving.memory.non_torch_bytes": lambda result, _: named(result, "context and communication", "bytes"),
-        "engine.serving.memory.graph_bytes": lambda result, _: named(result, "CUDA graphs", "bytes"),
-        "engine.serving.memory.engine_extra_bytes": lambda result, _: named(
+        "engine.serving.settings.resolved_settings": settings,
+        "engine.serving.settings.sglang_batch_defaults": _batch_defaults,
+        "engine.serving.buffers.captured_sizes": lambda result, _: named(result, "batch sizes captured"),
+        "engine.serving.buffers.non_torch_bytes": lambda result, _: named(result, "context and communication", "bytes"),
+        "engine.serving.buffers.graph_bytes": lambda result, _: named(result, "CUDA graphs", "bytes"),
+        "engine.serving.buffers.engine_extra_bytes": lambda result, _: named(
             result, "rotary table and padding", "bytes"
         ),
-        "engine.serving.memory.visible_bytes": lambda result, _: named(result, "memory a process can take", "bytes"),
-        "engine.serving.memory.sampler_bytes": lambda result, _: result,
-        "engine.serving.memory.buffer_terms": _buffers,
-        "engine.serving.memory._layer_buffers": lambda result, _: named(result, "buffers of a layer a token", "bytes"),
+        "engine.serving.settings.visible_bytes": lambda result, _: named(result, "memory a process can take", "bytes"),
+        "engine.serving.buffers.sampler_bytes": lambda result, _: result,
+        "engine.serving.buffers.buffer_terms": _buffers,
+        "engine.serving.buffers._layer_buffers": lambda result, _: named(result, "buffers of a layer a token", "bytes"),
         "engine.serving.speed.running_limit": lambda result, _: result,
         "engine.parts.hardware.Accelerator.memory_bytes": lambda result, _: named(
             result, "memory of the card", "bytes"

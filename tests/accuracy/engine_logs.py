@@ -21,7 +21,7 @@ from engine.layout.sharding import kv_copies
 from engine.model.architecture import Architecture
 from engine.parts.hardware import Accelerator
 from engine.scenario import LayoutChoice, Runtime, Scenario, ServingEngine, Workload
-from engine.serving.memory import visible_bytes
+from engine.serving.settings import visible_bytes
 from engine.sizing import Memory
 from tests.accuracy.harness import REFERENCE, Case, Evaluation, Outcome, Row, each_row, load_rows
 from tests.accuracy.served_models import architecture_of, key_of

@@ -19,17 +19,10 @@ from engine.layout.candidates import valid_tp
 from engine.model.formats import FORMATS
 from engine.scenario import Layout, Runtime, Scenario, ServingEngine, Workload
 from engine.scenario.change import change
+from engine.serving.buffers import captured_sizes, engine_extra_bytes, rotary_width
 from engine.serving.kv_pool import kv_pool
-from engine.serving.memory import (
-    HEADROOM_WORDS,
-    captured_sizes,
-    engine_extra_bytes,
-    engine_settings,
-    rotary_width,
-    serving_memory,
-    sglang_static_fraction,
-    visible_bytes,
-)
+from engine.serving.memory import HEADROOM_WORDS, serving_memory
+from engine.serving.settings import engine_settings, sglang_static_fraction, visible_bytes
 from engine.sizing import Memory
 
 MODELS = [entry.id for entry in catalog.load().models]

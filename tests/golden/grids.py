@@ -38,11 +38,9 @@ from engine.scenario.change import change
 from engine.scenario.checks import check_scenario
 from engine.scenario.fields import FIELDS, Field, field_of
 from engine.scenario.fields.field import brief, nearest_of
-from engine.serving.memory import (
+from engine.serving.buffers import captured_sizes, expert_tile, plain_latent
+from engine.serving.settings import (
     EngineSettings,
-    captured_sizes,
-    expert_tile,
-    plain_latent,
     sglang_batch_defaults,
     sglang_static_fraction,
     sglang_vision_factor,

@@ -20,7 +20,8 @@ from engine.parts.hardware import Accelerator
 from engine.scenario import Layout, Scenario, Workload
 from engine.scenario.change import change, value_of
 from engine.scenario.fields import FIELDS, field_of
-from engine.serving.memory import expert_tile, visible_bytes
+from engine.serving.buffers import expert_tile
+from engine.serving.settings import visible_bytes
 from engine.serving.speed import compute_class, gpu_class
 from engine.training.memory.core import Card, check, stage_costs
 from engine.training.speed import gpu_family, rates, sixteen_bit_tflops

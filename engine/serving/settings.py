@@ -1,0 +1,166 @@
+"""What a serving engine runs with: the defaults that each fills in for a card, from its own sources."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+from engine.figures.units import GIB, MIB
+from engine.model.architecture import Architecture
+from engine.parts.hardware import Accelerator
+from engine.scenario import Layout, Runtime, Scenario, ServingEngine
+
+DEFAULT_UTILIZATION: dict[ServingEngine, float] = {
+    "vllm": 0.92,
+    "vllm-earlier": 0.90,
+    "trtllm": 0.93,
+    "llama.cpp": 0.95,
+}
+"""vLLM's gpu_memory_utilization (vllm/config/cache.py): 0.92 since the builds of 2026, 0.90 before. SGLang computes
+its fraction: `sglang_static_fraction`. TensorRT-LLM takes 0.9 of what the weights leave free
+(KvCacheConfig.free_gpu_memory_fraction), about 0.93 of the card; llama.cpp fills the card up to a margin."""
+
+LARGE_CARD_BYTES = 70 * GIB
+"""Cards from this size on get vLLM's large defaults, A100 excepted (vllm/engine/arg_utils.py, get_batch_defaults)."""
+
+
+@dataclass(frozen=True, slots=True)
+class EngineSettings:
+    """What the engine runs with after its defaults are filled in. utilization: of the visible memory."""
+
+    engine: ServingEngine
+    utilization: float
+    max_num_seqs: int
+    max_num_batched_tokens: int
+    max_model_len: int
+    cuda_graphs: bool
+    block_size: int
+
+
+DRIVER_FIXED_GIB = 0.33
+DRIVER_PART = 0.002
+"""What NVIDIA's driver keeps that nvidia-smi counts: so much, and so large a share of the card (`visible_bytes`)."""
+
+
+def visible_bytes(accelerator: Accelerator) -> int:
+    """Memory that a process can allocate, bytes: what the driver reports less what it keeps for itself.
+
+    NVIDIA drivers keep 0.3 to 0.8 GiB that nvidia-smi counts as total and CUDA does not: 79.65 against 79.18 GiB
+    on H100, 140.4 against 139.8 on H200, 95.6 against 95.0 on RTX PRO 6000, 24.0 against 23.6 on RTX 3090.
+    """
+    total = accelerator.memory_bytes
+    if accelerator.vendor.upper() == "APPLE":
+        # Metal's recommendedMaxWorkingSetSize: three quarters of the unified memory on large machines.
+        return total * 3 // 4
+    if accelerator.vendor.upper() != "NVIDIA" or accelerator.unified_memory:
+        return total
+    return total - int(DRIVER_FIXED_GIB * GIB + DRIVER_PART * total)
+
+
+def _is_large(accelerator: Accelerator) -> bool:
+    return visible_bytes(accelerator) >= LARGE_CARD_BYTES and "a100" not in accelerator.id.lower()
+
+
+def sglang_batch_defaults(memory_mib: float, tp: int) -> tuple[int, int]:
+    """SGLang's (chunked prefill size, largest CUDA-graph batch) for a card (server_args.py, by memory)."""
+    gib = memory_mib / 1024
+    if gib < 20:
+        return 2048, 8
+    if gib < 35:
+        return 2048, 24 if tp < 4 else 80
+    if gib < 60:
+        return 4096, 32 if tp < 4 else 160
+    if gib < 160:
+        return 8192, 256 if tp < 4 else 512
+    return 16384, 512
+
+
+SGLANG_RESERVE_MIB = 512
+SGLANG_LEAST_CHUNK = 2048
+SGLANG_CHUNK_MIB = 1.5
+SGLANG_GRAPH_MIB = 2
+SGLANG_PARALLEL_MIB = 1024
+SGLANG_RANK_MIB = 3
+SGLANG_RANK_LARGE_MIB = 4.5
+SGLANG_RESERVE_LARGE_MIB = 10 * 1024
+SGLANG_LEAST_FRACTION = 0.1
+"""What SGLang keeps back: so many MiB, more a token of a chunk (of so many at least), a captured batch entry and eight
+GPUs of a group; so many at least on cards of over 60 GiB; and the least that is left as a fraction."""
+
+
+def sglang_static_fraction(memory_mib: float, layout: Layout, chunk: int, graph_batch: int) -> float:
+    """SGLang's default mem_fraction_static: the card less a reserve for activations, graphs and parallelism.
+
+    Source: sglang/srt/server_args.py, `_handle_gpu_memory_settings`; MiB throughout.
+    """
+    reserved = SGLANG_RESERVE_MIB + max(chunk, SGLANG_LEAST_CHUNK) * SGLANG_CHUNK_MIB + graph_batch * SGLANG_GRAPH_MIB
+    reserved += layout.tp * layout.pp / 8 * SGLANG_PARALLEL_MIB
+    if layout.dp_attention:
+        ranks = max(layout.dp, layout.tp)
+        reserved += graph_batch * ranks * (SGLANG_RANK_LARGE_MIB if graph_batch > 300 else SGLANG_RANK_MIB)
+    if memory_mib > 60 * 1024:
+        reserved = max(reserved, SGLANG_RESERVE_LARGE_MIB)
+    return round(max(SGLANG_LEAST_FRACTION, (memory_mib - reserved) / memory_mib), 3)
+
+
+@lru_cache(maxsize=128)
+def sglang_vision_factor(arch: Architecture) -> float:
+    """What SGLang multiplies its default fraction by for a model with a vision tower (`adjust_mem_fraction_for_vlm`).
+
+    0.95, and a tenth less for each multiple of CLIP ViT-L's layers x width squared, within 0.8 to 1.05.
+    """
+    layers = width = 0
+    for tensor in arch.towers:
+        if tensor.part == "vision" and tensor.name.endswith("q_proj") and tensor.copies > layers:
+            layers, width = tensor.copies, tensor.cols
+    if not layers:
+        return 1.0
+    complexity = layers * width**2 / (24 * 1024**2)
+    return 0.95 * min(1.05, max(0.8, 1.0 - 0.1 * (complexity - 1.0)))
+
+
+def plain_layout(layout: Layout) -> Layout:
+    """The layout without its reason, so that equal shapes share cached sums."""
+    return replace(layout, reason="") if layout.reason else layout
+
+
+def engine_settings(scenario: Scenario, layout: Layout) -> EngineSettings:
+    """The person's engine settings with the engine's defaults for this card filled in.
+
+    max_model_len defaults to the asked prompt and answer, as one would launch it, not to the model's maximum.
+    """
+    return resolved_settings(
+        scenario.runtime,
+        scenario.hardware.accelerator,
+        plain_layout(layout),
+        scenario.model.architecture,
+        min(scenario.workload.tokens_per_request, scenario.model.architecture.max_position),
+    )
+
+
+@lru_cache(maxsize=256)
+def resolved_settings(
+    runtime: Runtime, card: Accelerator, layout: Layout, arch: Architecture, tokens: int
+) -> EngineSettings:
+    """The settings of an engine on a card. tokens: of a request, the longest sequence where the runtime names none."""
+    engine = runtime.engine
+    if engine == "sglang":
+        memory_mib = card.memory_bytes / MIB
+        chunk, graph_batch = sglang_batch_defaults(memory_mib, layout.tp)
+        batched = runtime.max_num_batched_tokens or chunk
+        seqs = runtime.max_num_seqs or graph_batch
+        default = sglang_static_fraction(memory_mib, layout, batched, graph_batch) * sglang_vision_factor(arch)
+    else:
+        large = _is_large(card)
+        batched = runtime.max_num_batched_tokens or (8192 if large else 2048)
+        seqs = runtime.max_num_seqs or (1024 if large else 256)
+        default = DEFAULT_UTILIZATION[engine]
+    return EngineSettings(
+        engine,
+        default if runtime.memory_utilization is None else runtime.memory_utilization,
+        seqs,
+        batched,
+        runtime.max_model_len or tokens,
+        runtime.cuda_graphs,
+        runtime.block_size,
+    )
