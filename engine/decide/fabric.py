@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from engine.decide.fabric_terms import (
     ServingTerms,
@@ -21,6 +22,7 @@ from engine.decide.fabric_terms import (
     training_terms,
     training_waits,
 )
+from engine.figures.number import plain
 from engine.links.link_prices import Board, board_of
 from engine.links.traffic import Message
 from engine.scenario import Layout, Scenario
@@ -54,13 +56,6 @@ def fabric_word(relative_speed: float, inside: bool) -> FabricWord:
     return "painful" if relative_speed >= PAINFUL_FROM else "unusable"
 
 
-def _relative(base: float, waits: Sequence[float]) -> list[float]:
-    best = base + min(waits)
-    if best <= 0.0:
-        return [1.0] * len(waits)
-    return [best / (base + wait) for wait in waits]
-
-
 DOES_NOT_START = "this build does not start: priced as if its cards held the load"
 DOES_NOT_FIT = "this build does not fit: priced as if its cards had the memory"
 
@@ -91,90 +86,120 @@ def fabric_table(
     in `assumed`. memory: of the layout; with it a build that does not start, or a run that does not fit, is priced too,
     as if it did, and says so in `assumed`.
     """
+    made = columns(scenario, layout, serving, training, memory)
+    return () if made is None else table_of(scenario, made)
+
+
+class Columns(NamedTuple):
+    """What each link costs, by link in the order of the board's rows.
+
+    seconds, prefill, waited: as `Waits`. tp, pp, dp: what is waited with only that dimension across the link; no dp where
+    replicas share no traffic. base_s: a token or a step without its links; base_pp_s: around a border between stages.
+    """
+
+    board: Board
+    assumed: str
+    base_s: float
+    base_pp_s: float
+    seconds: list[float]
+    prefill: list[float]
+    waited: list[float]
+    tp: list[float]
+    pp: list[float]
+    dp: list[float] | None
+
+    @property
+    def fastest(self) -> frozenset[str]:
+        """The links that are waited for the least, whatever crosses them."""
+        waits = (self.waited, self.tp, self.pp, *(() if self.dp is None else (self.dp,)))
+        return frozenset(self.board.links[found.index(min(found))].link.id for found in waits)
+
+
+def columns(
+    scenario: Scenario, layout: Layout, serving: Serving | None, training: Training | None, memory: Memory | None = None
+) -> Columns | None:
+    """What the table is made from; arguments as of `fabric_table`, None where it has no row."""
     if scenario.hardware.gpus <= 1:
-        return ()
+        return None
     if serving is not None:
-        return _serving_rows(scenario, layout, serving)
+        return _of_serving(scenario, layout, serving)
     if training is not None:
-        return _training_rows(scenario, layout, "" if memory is None or memory.fits else DOES_NOT_FIT)
+        return _of_training(scenario, layout, "" if memory is None or memory.fits else DOES_NOT_FIT)
     if memory is None or not scenario.workload.is_inference:
-        return ()
-    return _serving_rows(scenario, layout, supposed_serving(scenario, layout, memory), DOES_NOT_START)
+        return None
+    return _of_serving(scenario, layout, supposed_serving(scenario, layout, memory), DOES_NOT_START)
 
 
-def _serving_rows(scenario: Scenario, layout: Layout, serving: Serving, short: str = "") -> tuple[FabricRow, ...]:
+def _of_serving(scenario: Scenario, layout: Layout, serving: Serving, short: str = "") -> Columns:
     """short: what to say of a build that lacks the memory."""
     board = board_of(scenario)
     t = serving_terms(scenario, layout, serving)
-    seconds, prefill, waits = serving_waits(board, t)
-    main = _relative(t.base_s, waits)
-    tp_relative = main
-    if not only_tp(scenario, t):
-        tp_relative = _across(board, t, t.base_s, t.across_scale, t.tp, t.tp_prompt, 1)
-    pp_relative = _across(board, t, t.base_pp_s, 1.0, t.pp, t.pp_prompt, t.groups)
-    shares = [value / (t.base_s + value) for value in waits]
+    seconds, prefill, waited = serving_waits(board, t)
+    tp = waited if only_tp(scenario, t) else _across(board, t, t.across_scale, t.tp, t.tp_prompt, 1)
+    pp = _across(board, t, 1.0, t.pp, t.pp_prompt, t.groups)
     # replicas share no traffic: a router sends them text
-    return _rows(
-        board, scenario, seconds, prefill, shares, main, tp_relative, pp_relative, None, _both(short, t.assumed)
-    )
+    assumed = _both(short, t.assumed)
+    return Columns(board, assumed, t.base_s, t.base_pp_s, seconds, prefill, waited, tp, pp, None)
 
 
 def _across(
     board: Board,
     t: ServingTerms,
-    base: float,
     scale: float,
     token: tuple[Message, ...],
     prompt: tuple[Message, ...],
     groups: int,
 ) -> list[float]:
     sent, read = board.total(token, groups), board.total(prompt, groups)
-    return _relative(
-        base, [scale * one + t.across_prompts * t.passes * two for one, two in zip(sent, read, strict=True)]
-    )
+    return [scale * one + t.across_prompts * t.passes * two for one, two in zip(sent, read, strict=True)]
 
 
 def _both(*notes: str) -> str:
     return "; ".join(note for note in notes if note)
 
 
-def _training_rows(scenario: Scenario, layout: Layout, short: str = "") -> tuple[FabricRow, ...]:
+def _of_training(scenario: Scenario, layout: Layout, short: str = "") -> Columns:
     board = board_of(scenario)
     t = training_terms(scenario, layout)
     seconds, prefill, waits = training_waits(board, t)
-    base = t.base_s
     waited, none = t.step.exposed(*t.hidden), [0.0] * len(seconds)
     tp, pp, dp = board.total(t.tp), board.total(t.pp, groups=t.groups), board.total(t.dp, groups=t.groups)
-    tp_relative = _relative(base, list(map(waited, tp, none, none, none)))
-    pp_relative = _relative(base, list(map(waited, none, none, pp, none)))
-    dp_relative = _relative(base, list(map(waited, none, none, none, dp)))
-    shares = [value / (base + value) for value in waits]
-    main = _relative(base, waits)
-    assumed = _both(short, t.assumed)
-    return _rows(board, scenario, seconds, prefill, shares, main, tp_relative, pp_relative, dp_relative, assumed)
+    return Columns(
+        board,
+        _both(short, t.assumed),
+        t.base_s,
+        t.base_s,
+        seconds,
+        prefill,
+        waits,
+        tp=list(map(waited, tp, none, none, none)),
+        pp=list(map(waited, none, none, pp, none)),
+        dp=list(map(waited, none, none, none, dp)),
+    )
 
 
-def _rows(
-    board: Board,
-    scenario: Scenario,
-    seconds: list[float],
-    prefill: list[float],
-    shares: list[float],
-    main: list[float],
-    tp: list[float],
-    pp: list[float],
-    dp: list[float] | None,
-    assumed: str,
-) -> tuple[FabricRow, ...]:
-    hardware = scenario.hardware
+def _relative(base: float, waits: Sequence[float]) -> list[float]:
+    # the fastest link of the table is one that was found, not the least of fifty
+    best = base + min(waits, key=plain)
+    if best <= 0.0:
+        return [1.0] * len(waits)
+    return [best / (base + wait) for wait in waits]
+
+
+def table_of(scenario: Scenario, made: Columns) -> tuple[FabricRow, ...]:
+    """The rows of the table from what each link costs."""
+    hardware, base = scenario.hardware, made.base_s
     intra = hardware.intra_link.id if hardware.gpus_per_node > 1 else ""
     inter = hardware.inter_link.id if hardware.nodes > 1 else ""
+    main = _relative(base, made.waited)
+    tp = main if made.tp is made.waited else _relative(base, made.tp)
+    pp = _relative(made.base_pp_s, made.pp)
+    dp = [1.0] * len(main) if made.dp is None else _relative(base, made.dp)
     rows = []
-    for i, fixed in enumerate(board.links):
+    for i, fixed in enumerate(made.board.links):
         link = fixed.link
         name = link.id
         inside = fixed.inside
-        across_dp = 1.0 if dp is None else dp[i]
         rows.append(
             FabricRow(
                 name,
@@ -184,20 +209,20 @@ def _rows(
                 fixed.bandwidth_note,
                 fixed.latency_us,
                 fixed.startup_us,
-                seconds[i],
-                prefill[i],
-                shares[i],
+                made.seconds[i],
+                made.prefill[i],
+                made.waited[i] / (base + made.waited[i]),
                 main[i],
                 fabric_word(main[i], inside),
                 fixed.kind,
                 "intra" if name == intra else "inter" if name == inter else "",
                 pp[i],
-                across_dp,
+                dp[i],
                 tp[i],
                 fabric_word(tp[i], inside),
                 fabric_word(pp[i], inside),
-                fabric_word(across_dp, inside),
-                assumed,
+                fabric_word(dp[i], inside),
+                made.assumed,
             )
         )
     return tuple(rows)

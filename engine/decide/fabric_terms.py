@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
-from engine.links.link_prices import Board, board_of
+from engine.links.link_prices import Board
 from engine.links.traffic import Message, Span, communication_s, decode_traffic, prefill_traffic
 from engine.model.architecture import Architecture
 from engine.parts.hardware import Link
@@ -35,6 +35,10 @@ from engine.training.traffic import training_traffic
 
 PREFILL_CHUNK_TOKENS = 8192
 """Prompt tokens of one forward pass: the default max_num_batched_tokens of serving engines on large cards."""
+LEAST_REST = 0.05
+"""Share of a token's time that is left to everything beside links, where rounding would leave less."""
+SCALE_RANGE = (0.25, 4.0)
+"""How far the speed model's links of a token may lie from the plain price of their messages."""
 
 
 def _assumed_tp(hardware: Hardware, heads: int) -> int:
@@ -134,7 +138,7 @@ def serving_terms(scenario: Scenario, layout: Layout, serving: Serving) -> Servi
     if assumed:
         base = max(serving.inter_token_s, 0.0) / shown.tp
     else:
-        base = max(serving.inter_token_s - slowest * home - prompts_home, 0.05 * serving.inter_token_s)
+        base = max(serving.inter_token_s - slowest * home - prompts_home, LEAST_REST * serving.inter_token_s)
         if home > 0.0:
             scale = home / decode.seconds(r.decode_wire, tokens)
             prompt_home = wire_s(PREFILL_POINTS, r.prefill_wire, prompt_tokens)
@@ -146,7 +150,7 @@ def serving_terms(scenario: Scenario, layout: Layout, serving: Serving) -> Servi
     if not assumed and home > 0.0:
         # the speed model's own scale of their plain price
         priced = communication_s(sent, shown, hardware, in_engine=True)
-        across_scale = min(4.0, max(0.25, home / priced)) if priced > 0.0 else 1.0
+        across_scale = min(SCALE_RANGE[1], max(SCALE_RANGE[0], home / priced)) if priced > 0.0 else 1.0
         read_home = across_scale * passes * communication_s(read, shown, hardware, in_engine=True)
         across_prompts = prompts_home / read_home if prompts_home > 0.0 and read_home > 0.0 else across_prompts
     return ServingTerms(
@@ -317,22 +321,3 @@ def training_waits(board: Board, t: TrainingTerms) -> Waits:
     seconds = [sum(parts) for parts in zip(*spent, strict=True)]
     waits = list(map(t.step.exposed(*t.hidden), *spent))
     return Waits(seconds, [0.0] * len(seconds), waits)
-
-
-def waits_by_link(scenario: Scenario, terms: ServingTerms | TrainingTerms) -> dict[str, float]:
-    """Seconds waited for each link, as the table has them, by link id in row order."""
-    board = board_of(scenario)
-    made = serving_waits(board, terms) if isinstance(terms, ServingTerms) else training_waits(board, terms)
-    return {row.link.id: value for row, value in zip(board.links, made.waited, strict=True)}
-
-
-def price_across(scenario: Scenario, message: Message, groups: int = 1) -> dict[str, float]:
-    """Seconds of one collective of the message's group across each link of the table, by link id in row order."""
-    board = board_of(scenario)
-    return {row.link.id: value for row, value in zip(board.links, board.column(message, groups), strict=True)}
-
-
-def price_in_place(scenario: Scenario, message: Message, gpus: int) -> dict[str, float]:
-    """Seconds of one collective of the message on each link in its place, in a layout of so many GPUs, by link id."""
-    board = board_of(scenario)
-    return {row.link.id: value for row, value in zip(board.links, board.placed(message, gpus), strict=True)}

@@ -23,8 +23,18 @@ from engine.figures.operations import BUILTINS, MATH
 ROOT = "engine."
 CALIBRATION = "engine.calibration."
 
-SHARED = frozenset({"engine.links.collectives.curve", "engine.serving.speed.rates", "engine.training.speed.rates"})
+SHARED = frozenset(
+    {
+        "engine.links.collectives.curve",
+        "engine.serving.speed.rates",
+        "engine.training.speed.rates",
+        "engine.training.speed.step",
+    }
+)
 """Functions that keep a cache of their own."""
+
+CONSTANT_RECORDS = frozenset({"Constants", "Link"})
+"""Records that stand as constants in modules, by the name of their class."""
 
 Constant = Callable[[str, str, Any], Any]
 """(module, name, number of a constant) to the number that remembers it."""
@@ -183,10 +193,14 @@ class Replay:
             made = Table({name: self._wrapped(module, f"{key}.{name}", entry) for name, entry in value.items()})
         elif type(value) is tuple:
             made = tuple(self._wrapped(module, f"{key}.{index}", entry) for index, entry in enumerate(value))
-        elif is_dataclass(value) and not isinstance(value, type) and type(value).__name__ == "Constants":
+        elif is_dataclass(value) and not isinstance(value, type) and type(value).__name__ in CONSTANT_RECORDS:
+            of = "" if type(value).__name__ == "Constants" else f"{key}."
             made = self.copied(
                 value,
-                {field.name: self._wrapped(module, field.name, getattr(value, field.name)) for field in fields(value)},
+                {
+                    field.name: self._wrapped(module, f"{of}{field.name}", getattr(value, field.name))
+                    for field in fields(value)
+                },
             )
         self._values[id(value)] = (value, made)
         return made

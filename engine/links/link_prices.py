@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from engine.figures.kept import keep
+from engine.figures.units import MICROSECONDS_PER_SECOND
 from engine.links.collectives import Curve, Segments, curve, evidence_kind, one_card_a_gpu
 from engine.links.traffic import Message, curve_of
 from engine.parts.hardware import Link
@@ -141,7 +142,7 @@ def _note(link: Link) -> str:
 
 def _fixed(link: Link) -> Row:
     inside = link.scope == "intra-node"
-    startup = 1e6 * curve("send_recv", 2, 2 if inside else 1, link, link).latency_s
+    startup = MICROSECONDS_PER_SECOND * curve("send_recv", 2, 2 if inside else 1, link, link).latency_s
     return Row(link, _note(link), link.latency_us, startup, evidence_kind(link), inside)
 
 
@@ -184,8 +185,9 @@ def board_of(scenario: Scenario) -> Board:
         return known[1]
     links = [link for link in facts.links if link.scope != "host"]
     present = {link.id for link in links}
-    links += [link for link in (hardware.intra_link, hardware.inter_link) if link.id not in present]
-    rows = tuple(_with_cards(fixed, hardware) for fixed in _order(tuple(dict.fromkeys(links))))
+    own = {link.id: link for link in (hardware.intra_link, hardware.inter_link)}
+    links += [link for name, link in own.items() if name not in present]
+    rows = tuple(_with_cards(fixed, hardware) for fixed in _order(tuple(links)))
     board = Board(rows, hardware, in_engine, {}, {}, {})
     # held with the board so that the identities in the key stay taken; a board comes to some hundred kB
     return keep(_known, key, ((facts, hardware), board), 4)[1]

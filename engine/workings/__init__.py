@@ -65,7 +65,7 @@ def chain(sizing: Sizing, figure: str) -> tuple[Working, ...]:
     return tuple(made)
 
 
-REMEMBERED = ("model", "memory", "serving", "training")
+REMEMBERED = ("model", "memory", "serving", "training", "fabric")
 """Sections whose figures are opened by the functions that compute them, run on numbers that remember."""
 
 
@@ -175,7 +175,6 @@ def _from(table: Mapping[str, Callable[[Case], Working]]) -> Callable[[Case, str
 
 
 _SECTIONS: dict[str, Callable[[Case, str], Working]] = {
-    "fabric": fabric.found,
     "scaling": scaling.found,
     "load": entered.load,
     "build": entered.build,
@@ -266,7 +265,7 @@ def figure_ids(sizing: Sizing) -> tuple[str, ...]:
     found += [
         f"fabric.{row.link}.{name}"
         for row in sizing.fabric
-        for name in fabric.FIGURES
+        for name in fabric.TITLES
         if name != "latency_us" or row.latency_us is not None
     ]
     found += [f"scaling.{index}" for index in range(len(sizing.scaling))]

@@ -1,164 +1,73 @@
-"""A build on numbers that remember: memory and speed by the engine's own functions, and each figure of them opened."""
+"""The figures of a build on numbers that remember: the number of an id, and its working, one step at a time."""
 
 from __future__ import annotations
 
 import math
 from collections import OrderedDict
 from collections.abc import Callable
-from functools import cached_property
 from typing import Any, Final
 
 from engine.decide.plan import Plan
-from engine.decide.size import model_facts
 from engine.decide.verdict import FRONTIER_DAYS
 from engine.figures.number import Number, node, plain
-from engine.figures.replay import Replay, Run
 from engine.serving import memory as serving_memory
-from engine.serving import speed as serving_speed
-from engine.training import speed as training_speed
-from engine.training.memory import training_memory
-from engine.workings import facts
+from engine.workings import fabric
+from engine.workings.base import REPLAY, Base, Found
 from engine.workings.constants import constant
-from engine.workings.names import hooks
 from engine.workings.opening import below, opening
-from engine.workings.record import Working
-from engine.workings.searches import SEARCHES
+from engine.workings.record import Working, unknown
 from engine.workings.titles import INTERVALS, NOTES, SOURCES, TITLES
-from engine.workings.words import field_words
 
-REPLAY: Final = Replay(constant, field_words, hooks, SEARCHES, {"Counter": facts.Tally})
-"""The formulas of memory and speed among names that remember."""
 STEP: Final = "#"
 """Between a figure and the place of what it rests on: `serving.ttft_s#3`."""
 
 
-class Build:
-    """A build's figures as numbers that remember, each computed when it is first asked for."""
+class Build(Base):
+    """A build's figures."""
 
     def __init__(self, plan: Plan) -> None:
-        self.plan = plan
-        self._run = Run()
-        self._scenario = facts.scenario(REPLAY.copied, plan.scenario)
-        self._layout = facts.layout(REPLAY.copied, plan.layout, plan.scenario.layout)
+        super().__init__(plan)
         self._order: dict[str, list[Number]] = {}
         self._places: dict[str, dict[int, int]] = {}
 
-    @cached_property
-    def _memory(self) -> Any:
-        function = serving_memory.serving_memory if self.plan.scenario.workload.is_inference else training_memory
-        with self._run:
-            return REPLAY(function)(self._scenario, self._layout)
-
-    @cached_property
-    def _model(self) -> Any:
-        with self._run:
-            return REPLAY(model_facts)(self._scenario)
-
-    @cached_property
-    def _step(self) -> Any:
-        scenario, model = self._scenario, self._scenario.model
-        with self._run:
-            return REPLAY(training_speed.step)(model.architecture, scenario.hardware, scenario.workload, self._layout)
-
-    @cached_property
-    def _speed(self) -> Any:
-        scenario, layout, memory = self._scenario, self._layout, self._memory
-        if scenario.workload.is_inference:
-            if self.plan.serving is None:
-                raise KeyError("serving")
-            with self._run:
-                return REPLAY(serving_speed.serving_speed)(scenario, layout, memory)
-        if self.plan.training is None:
-            raise KeyError("training")
-        step = self._step
-        with self._run:
-            return REPLAY(training_speed.training_speed)(scenario, layout, memory, step)
-
-    def _complete(self) -> None:
-        """Compute all there is before anything is opened: what a number is called is known when all formulas have run."""
-        inference = self.plan.scenario.workload.is_inference
-        if (
-            self._model is not None
-            and self._memory is not None
-            and (self.plan.serving if inference else self.plan.training) is not None
-        ):
-            _ = self._speed  # computed here, kept by the property
-
-    # --- figures ----------------------------------------------------------------------------------------------
-
     def number(self, figure: str) -> Number:
-        """The number of `model.NAME`, `memory.NAME`, `memory.N.NAME`, `serving.NAME` or `training.NAME`. Raises KeyError."""
-        section, _, name = figure.partition(".")
-        inference = self.plan.scenario.workload.is_inference
-        value: Any = None
-        if section == "memory":
-            value = self._of_memory(name)
-        elif section == "model":
-            value = getattr(self._model, name, None)
-        elif section == ("serving" if inference else "training"):
-            derived = DERIVED.get(figure)
-            with self._run:
-                value = derived(self) if derived is not None else getattr(self._speed, name, None)
+        """The number of a figure. Raises KeyError where the build has none, or nobody knows it."""
+        value = self._found(figure).value
         if value is None or isinstance(value, (bool, str)) or not isinstance(value, (Number, int, float)):
             raise KeyError(figure)
         return node(value)
 
-    def _of_memory(self, name: str) -> Any:
-        index, _, rest = name.partition(".")
-        with self._run:
-            derived = DERIVED.get(f"memory.{name}")
-            if derived is not None:
-                return derived(self)
-            groups = self._memory.per_gpu
-            if index.isdigit():
-                return getattr(groups[int(index)], rest, None) if int(index) < len(groups) else None
-            if name.startswith("phase_"):
-                number = name.removeprefix("phase_").removesuffix("_bytes")
-                phases = self._memory.training.phases if self._memory.training is not None else ()
-                return (
-                    phases[int(number) - 1].allocated_bytes if number.isdigit() and int(number) <= len(phases) else None
-                )
-            held = getattr(groups[0], name, None)
-            return held if held is not None else getattr(self._memory, name, None)
+    def _found(self, figure: str) -> Found:
+        section, _, name = figure.partition(".")
+        find = SECTIONS.get(section)
+        if find is None:
+            raise KeyError(figure)
+        return find(self, name)
 
     def working(self, figure: str) -> Working:
         """A figure opened one step; `FIGURE#N`: something that it rests on. Raises KeyError."""
         top, _, place = figure.partition(STEP)
-        self._complete()
+        # what a number is called is known when all formulas have run
+        _ = self.model, self.memory, self.timed and self.speed
+        found = self._found(top)
+        if found.value is None and found.why and not place:
+            return unknown(figure, found.title, found.unit, found.why)
         root = self.number(top)
         if place:
             order = self._below(top, root)
             if not place.isdigit() or int(place) >= len(order):
                 raise KeyError(figure)
-            return opening(figure, order[int(place)], "", "", self._identify(top, root), self._source(top))
-        index, _, rest = top.removeprefix("memory.").partition(".")
-        name = f"memory.{rest}" if top.startswith("memory.") and index.isdigit() else top
-        title, unit = self._title(name)
-        groups = self.plan.memory.per_gpu
-        if top.startswith("memory.") and len(groups) > 1 and name in STAGED:
-            title += f", {groups[int(index) if index.isdigit() else 0].rank_group}"
-        interval = INTERVALS.get(name)
-        note = NOTES.get(name)
+            return opening(figure, order[int(place)], "", "", self._identify(top, root), found.source)
         return opening(
             figure,
             root,
-            title,
-            unit,
+            found.title,
+            found.unit,
             self._identify(top, root),
-            self._source(name),
-            None if interval is None else interval(self.plan),
-            "" if note is None else note(self.plan),
+            found.source,
+            found.interval,
+            found.note,
         )
-
-    def _title(self, name: str) -> tuple[str, str]:
-        if name.startswith("memory.phase_"):
-            number = int(name.removeprefix("memory.phase_").removesuffix("_bytes"))
-            return f"Allocated at {self._memory.training.phases[number - 1].name}", "bytes"
-        return TITLES.get(name) or (name.partition(".")[2].replace("_", " "), "")
-
-    def _source(self, name: str) -> str:
-        inference = self.plan.scenario.workload.is_inference
-        return SOURCES[f"{name.partition('.')[0]}{'' if inference else ' of training'}"]
 
     def _below(self, top: str, root: Number) -> list[Number]:
         known = self._order.get(top)
@@ -175,43 +84,115 @@ class Build:
 
 def _spread(build: Build) -> Any:
     """How far the weights of the fullest pipeline stage lie above those of the emptiest."""
-    groups = build._memory.per_gpu
+    groups = build.memory.per_gpu
     least = min(groups, key=lambda group: plain(group.weights_bytes))
     fullest = groups[build.plan.memory.per_gpu.index(build.plan.memory.worst)]
     return fullest.weights_bytes - least.weights_bytes
 
 
 def _worth(build: Build) -> Any:
-    return build._speed.efficiency * build._scenario.hardware.gpus
+    return build.speed.efficiency * build.scenario.hardware.gpus
 
 
 def _most_worth(build: Build) -> Any:
-    share = build._speed.serial_share
+    share = build.speed.serial_share
     return 1 / share if plain(share) else None
 
 
 def _frontier(build: Build) -> Any:
     """GPUs of this kind that finish in the wall time asked, or in the one that is planned for."""
-    days = build._scenario.workload.deadline_days or constant("engine.decide.verdict", "FRONTIER_DAYS", FRONTIER_DAYS)
-    return math.ceil(build._speed.gpu_hours / constant("engine.figures.units", "HOURS_PER_DAY", 24) / days)
+    days = build.scenario.workload.deadline_days or constant("engine.decide.verdict", "FRONTIER_DAYS", FRONTIER_DAYS)
+    return math.ceil(build.speed.gpu_hours / constant("engine.figures.units", "HOURS_PER_DAY", 24) / days)
 
 
 DERIVED: Final[dict[str, Callable[[Build], Any]]] = {
-    "memory.marginal_users": lambda build: REPLAY(serving_memory.marginal_users)(build._memory.users_that_fit),
-    "memory.allocated_bytes": lambda build: build._memory.training and build._memory.training.allocated_bytes,
-    "memory.torch_reserved_bytes": lambda build: build._memory.training and build._memory.training.reserved_bytes,
+    "memory.marginal_users": lambda build: REPLAY(serving_memory.marginal_users)(build.memory.users_that_fit),
+    "memory.allocated_bytes": lambda build: build.memory.training and build.memory.training.allocated_bytes,
+    "memory.torch_reserved_bytes": lambda build: build.memory.training and build.memory.training.reserved_bytes,
     "memory.stage_spread_bytes": _spread,
     "training.gpus_worth": _worth,
     "training.most_gpus_worth": _most_worth,
     "training.frontier_gpus": _frontier,
-    "training.none_hidden_tokens_per_s": lambda build: build._speed.overlap_range.low,
-    "training.most_hidden_tokens_per_s": lambda build: build._speed.overlap_range.high,
+    "training.none_hidden_tokens_per_s": lambda build: build.speed.overlap_range.low,
+    "training.most_hidden_tokens_per_s": lambda build: build.speed.overlap_range.high,
 }
 """Figures that no record has a field for."""
 STAGED: Final = frozenset(
     f"memory.{name}_bytes" for name in ("weights", "kv", "activation", "runtime", "usable", "reserved", "kv_capacity")
 )
 """Figures that differ by pipeline stage."""
+
+
+def _of_model(build: Build, name: str) -> Found:
+    return _told(build, f"model.{name}", getattr(build.model, name, None))
+
+
+def _of_speed(section: str) -> Callable[[Build, str], Found]:
+    def find(build: Build, name: str) -> Found:
+        if section != ("serving" if build.plan.scenario.workload.is_inference else "training"):
+            raise KeyError(f"{section}.{name}")
+        derived = DERIVED.get(f"{section}.{name}")
+        with build.within:
+            value = derived(build) if derived is not None else getattr(build.speed, name, None)
+        return _told(build, f"{section}.{name}", value)
+
+    return find
+
+
+def _of_memory(build: Build, name: str) -> Found:
+    """`memory.NAME`, `memory.N.NAME` of the N-th group, or `memory.phase_N_bytes` of a training step."""
+    index, _, rest = name.partition(".")
+    groups, derived = build.memory.per_gpu, DERIVED.get(f"memory.{name}")
+    if index.isdigit() and int(index) >= len(groups):
+        raise KeyError(f"memory.{name}")
+    with build.within:
+        if derived is not None:
+            value = derived(build)
+        elif index.isdigit():
+            value = getattr(groups[int(index)], rest, None)
+        elif name.startswith("phase_"):
+            return _of_phase(build, name)
+        else:
+            held = getattr(groups[0], name, None)
+            value = held if held is not None else getattr(build.memory, name, None)
+    found = _told(build, f"memory.{rest if index.isdigit() else name}", value)
+    if len(groups) > 1 and f"memory.{rest if index.isdigit() else name}" in STAGED:
+        place = int(index) if index.isdigit() else 0
+        return found._replace(title=f"{found.title}, {build.plan.memory.per_gpu[place].rank_group}")
+    return found
+
+
+def _of_phase(build: Build, name: str) -> Found:
+    number = name.removeprefix("phase_").removesuffix("_bytes")
+    phases = build.memory.training.phases if build.memory.training is not None else ()
+    if not number.isdigit() or not 1 <= int(number) <= len(phases):
+        raise KeyError(f"memory.{name}")
+    phase = phases[int(number) - 1]
+    return Found(phase.allocated_bytes, f"Allocated at {phase.name}", "bytes", SOURCES["memory of training"])
+
+
+def _told(build: Build, figure: str, value: Any) -> Found:
+    title, unit = TITLES.get(figure) or (figure.partition(".")[2].replace("_", " "), "")
+    source = f"{figure.partition('.')[0]}{'' if build.plan.scenario.workload.is_inference else ' of training'}"
+    interval, note = INTERVALS.get(figure), NOTES.get(figure)
+    return Found(
+        value,
+        title,
+        unit,
+        SOURCES[source],
+        "" if note is None else note(build.plan),
+        None if interval is None else interval(build.plan),
+    )
+
+
+SECTIONS: Final[dict[str, Callable[[Build, str], Found]]] = {
+    "model": _of_model,
+    "memory": _of_memory,
+    "serving": _of_speed("serving"),
+    "training": _of_speed("training"),
+    "fabric": fabric.found,
+}
+"""What finds the figures of a section by what follows its name; each raises KeyError for one that the build has not."""
 
 _builds: OrderedDict[tuple[int, int], tuple[Plan, Build]] = OrderedDict()
 KEPT_BUILDS: Final = 8

@@ -71,9 +71,15 @@ RULES: Final[dict[str, tuple[str, str, str]]] = {
     "LATENT_BLOCK": ("tokens a block of MLA kernels", "tokens", "vLLM, platforms/cuda.py"),
     "LEAST_IDLE": ("least idle share of a queue", "", "a full queue is held off by its own users"),
     "LEAST_GOODPUT": ("least share of progress", "", "a run that makes less is not run"),
+    "LEAST_REST": (
+        "least share of a token's time beside links",
+        "",
+        "what rounding may leave of a token between two messages",
+    ),
     "LOSS_BYTES": ("traffic of a logit at the loss", "bytes", "fp32 logits and gradients, or kept on chip"),
     "MEMORY_SHARE": ("share of peak memory bandwidth", "", "babelstream-class figures lie at 0.85 to 0.93"),
     "MIB": ("bytes a MiB", "bytes", "by definition"),
+    "MICROSECONDS_PER_SECOND": ("µs a second", "µs", "by definition"),
     "MICROSECOND": ("seconds a µs", "s", "by definition"),
     "MICRO_BATCH_TOKENS": ("prompt tokens of a pass", "tokens", "n_ubatch of llama.cpp"),
     "MOST_OF_PEAK": ("most of a peak", "", "STREAM-like copies reach 0.92 to 0.94 on HBM and GDDR"),
@@ -103,6 +109,11 @@ RULES: Final[dict[str, tuple[str, str, str]]] = {
     "PCIE_GB_S_PER_LANE": ("PCIe rate of a lane", "GB/s", "PCI-SIG, after encoding"),
     "POWER_SHARPNESS": ("sharpness of the power limit", "", "a card throttles before it is at its limit"),
     "PREEMPTION_LINE": ("share of memory above which engines preempt", "", "where engines begin to preempt"),
+    "PREFILL_CHUNK_TOKENS": (
+        "prompt tokens of a pass",
+        "tokens",
+        "the default max_num_batched_tokens of serving engines on large cards",
+    ),
     "PREFILL_POINTS": (
         "tokens of a sampled prompt",
         "tokens",
@@ -110,6 +121,11 @@ RULES: Final[dict[str, tuple[str, str, str]]] = {
     ),
     "RESTART_S": ("restart after a failure", "s", "a planning figure"),
     "RUN_TOKENS": ("tokens of a run", "tokens", "where nobody entered how many"),
+    "SCALE_RANGE": (
+        "bound on the speed model's links of a token over the plain price",
+        "",
+        "engines take 2 to 4.5 times a kernel's time",
+    ),
     "SCORE_BYTES": ("bytes of an attention score", "bytes", "Korthikanti et al. 2022, section 4.1"),
     "SECONDS_PER_DAY": ("seconds a day", "s", "by definition"),
     "SECONDS_PER_HOUR": ("seconds an hour", "s", "by definition"),
@@ -123,6 +139,8 @@ RULES: Final[dict[str, tuple[str, str, str]]] = {
     "SGLANG_RANK_LARGE_MIB": ("reserve of a captured batch entry and rank", "MiB", "SGLang, server_args.py"),
     "SGLANG_RANK_MIB": ("reserve of a captured batch entry and rank", "MiB", "SGLang, server_args.py"),
     "SLOT_LANES": ("lanes of a slot", "lanes", "where nobody published them"),
+    "_SLOT_GEN4": ("slot beside a bridge, PCIe Gen4 x16", "GB/s", "PCI-SIG, after encoding"),
+    "_SLOT_GEN5": ("slot beside a bridge, PCIe Gen5 x16", "GB/s", "PCI-SIG, after encoding"),
     "SMALL_HEAD_ELSEWHERE": ("power of 128 / head size", "", "Dao 2023: size 64 reaches 0.9 of size 128 on A100"),
     "TFLOPS_PER_GB_S": ("TFLOP/s of a GB/s", "", "parts with matrix units do about 100 FLOPs a byte"),
     "TILE_ELSEWHERE": ("widest side of an output tile", "", "NVIDIA, Matrix Multiplication Background"),
@@ -163,7 +181,17 @@ RULES: Final[dict[str, tuple[str, str, str]]] = {
 }
 """(label, unit, source) of the constants of formulas, by name."""
 _BY_DEFINITION: Final = frozenset(
-    {"GB", "GIB", "MIB", "TERA", "MICROSECOND", "HOURS_PER_DAY", "SECONDS_PER_DAY", "SECONDS_PER_HOUR"}
+    {
+        "GB",
+        "GIB",
+        "MIB",
+        "TERA",
+        "MICROSECOND",
+        "MICROSECONDS_PER_SECOND",
+        "HOURS_PER_DAY",
+        "SECONDS_PER_DAY",
+        "SECONDS_PER_HOUR",
+    }
 )
 _OF_ENGINES: Final = (
     "ACTIVATION_BYTES", "BASE_BITS", "BF16_BYTES", "FP32_BYTES", "BLOCK_ALIGNMENT", "CAPTURE_", "CONTEXT_CHUNK", "GRADIENT_BYTES", "LATENT_BLOCK",

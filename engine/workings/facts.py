@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from engine.figures.number import Kind, Number
 from engine.model.architecture import Architecture, Cache, Layer, Tensor
+from engine.parts.hardware import Link
 from engine.scenario import Layout, LayoutChoice, Scenario
 from engine.workings.words import field_words
 
@@ -150,6 +151,11 @@ class NoDigest:
         self.counted = counted
 
 
+def link(copied: Copier, one: Link) -> Any:
+    """A link of the catalog."""
+    return fact(copied, one, "data sheet", f"{one.name}: {one.source or _catalog(one)}", f"of {one.name}")
+
+
 def scenario(copied: Copier, asked: Scenario) -> Any:
     """The scenario with every fact as a leaf."""
     card, work = asked.hardware.accelerator, asked.workload
@@ -164,10 +170,7 @@ def scenario(copied: Copier, asked: Scenario) -> Any:
         label, unit = field_words(type(hardware), name)
         changes[name] = Number(value, label=label, unit=unit, kind="entered", source="entered")
     for name in ("intra_link", "inter_link"):
-        link = getattr(hardware, name)
-        changes[name] = fact(
-            copied, link, "data sheet", f"{link.name}: {link.source or _catalog(link)}", f"of {link.name}"
-        )
+        changes[name] = link(copied, getattr(hardware, name))
     if hardware.platform is not None:
         box = hardware.platform
         changes["platform"] = fact(

@@ -6,7 +6,7 @@ from dataclasses import fields
 from typing import Any, Final
 
 from engine.figures.number import Number, plain
-from engine.figures.replay import Hook, Replay
+from engine.figures.replay import Forgetful, Hook, Replay
 from engine.workings import facts
 
 PARTS: Final[dict[str, str]] = {
@@ -110,6 +110,14 @@ def hooks(replay: Replay) -> dict[str, Hook]:
         ),
         "engine.links.collectives._ring_share": lambda result, _: named(result, "share of the ring that is left"),
         "engine.links.collectives._mesh_share": lambda result, _: named(result, "share of the mesh in use"),
+        "engine.links.link_prices.board_of": lambda board, _: replay.copied(
+            board, {name: Forgetful() for name in ("curves", "columns", "passes")}
+        ),
+        "engine.links.link_prices.Board.placed": _on_links,
+        "engine.links.link_prices.Board.column": _on_links,
+        "engine.decide.fabric_terms._on_links": _passes,
+        "engine.decide.fabric_terms.serving_waits": _waits,
+        "engine.decide.fabric_terms.training_waits": _waits,
         "engine.links.traffic.message_s": lambda result, given: named(result, f"one {_OPERATIONS[given[0].op]}", "s"),
         "engine.links.traffic.communication_s": lambda result, _: named(result, "collectives of a sampled pass", "s"),
         "engine.serving.speed.wire_s": lambda result, _: named(result, "collectives of so many tokens", "s"),
@@ -202,6 +210,32 @@ def _curve(result: Any, arguments: tuple[Any, ...]) -> Any:
         named(limit, f"payload of {what} from which the next protocol is faster", "bytes")
         named(alpha, f"alpha of {what}", "s")
         named(beta, f"beta of {what}", "s/byte")
+    return result
+
+
+def _on_links(result: Any, arguments: tuple[Any, ...]) -> Any:
+    """The price of a message on each link."""
+    board, message = arguments[:2]
+    for row, value in zip(board.links, result, strict=True):
+        named(value, f"one {_OPERATIONS[message.op]} over {row.link.name}", "s")
+    return result
+
+
+def _passes(result: Any, arguments: tuple[Any, ...]) -> Any:
+    """The collectives of sampled passes on each link."""
+    board, samples = arguments[:2]
+    for row, column in zip(board.links, result, strict=True):
+        for points, value in zip(samples.points, column, strict=True):
+            named(value, f"collectives of a pass of {points} over {row.link.name}", "s")
+    return result
+
+
+def _waits(result: Any, arguments: tuple[Any, ...]) -> Any:
+    """What is spent on each link, and waited for it."""
+    words = "collectives over {}", "collectives of a prompt over {}", "waiting for {}"
+    for column, label in zip(result, words, strict=True):
+        for row, value in zip(arguments[0].links, column, strict=True):
+            named(value, label.format(row.link.name), "s")
     return result
 
 

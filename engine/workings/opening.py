@@ -150,7 +150,10 @@ def _negative(part: Number) -> bool:
 
 
 def below(root: Number) -> Iterator[Number]:
-    """Every computed number with a name that a number rests on, nearest first, each once; itself not."""
+    """Every computed number that a number rests on, nearest first, each once; itself not.
+
+    Also those without a name: one may get its name when another figure is opened, and the order stays.
+    """
     waiting, seen = [root], {id(root)}
     while waiting:
         following: list[Number] = []
@@ -160,7 +163,7 @@ def below(root: Number) -> Iterator[Number]:
                     continue
                 seen.add(id(argument))
                 following.append(argument)
-                if argument.label and not argument.is_leaf:
+                if not argument.is_leaf:
                     yield argument
         waiting = following
 

@@ -12,11 +12,14 @@ from typing import Any
 
 import pytest
 
+from engine.decide.fabric import fabric_table
 from engine.decide.plan import Plan, plan
 from engine.decide.size import model_facts
 from engine.figures.number import Number, choices
 from engine.figures.operations import MATH, largest, smallest, whole
 from engine.figures.replay import Run
+from engine.sizing import FabricRow
+from engine.workings import fabric
 from engine.workings.build import Build
 from engine.workings.constants import RULES
 from engine.workings.opening import Opened, below, leaves
@@ -37,9 +40,10 @@ def planned(name: str) -> Plan:
 
 
 def roots(build: Build) -> Iterator[tuple[str, Number]]:
-    """Every figure of memory and speed that the build has."""
+    """Every figure that the build has."""
     groups = range(len(build.plan.memory.per_gpu))
-    names = {*TITLES, *(f"memory.{index}.{name}" for index in groups for name in ("weights_bytes", "kv_bytes"))}
+    links = [f"fabric.{row.link}.{name}" for row in rows_of(build.plan) for name in fabric.TITLES]
+    names = {*TITLES, *links, *(f"memory.{index}.{name}" for index in groups for name in ("weights_bytes", "kv_bytes"))}
     for figure in sorted(names):
         try:
             yield figure, build.number(figure)
@@ -47,9 +51,17 @@ def roots(build: Build) -> Iterator[tuple[str, Number]]:
             continue
 
 
+def rows_of(found: Plan) -> tuple[FabricRow, ...]:
+    """The fabric table of a plan."""
+    return fabric_table(found.scenario, found.layout, found.serving, found.training, found.memory)
+
+
 def held(found: Plan, figure: str) -> Any:
     """The figure as the plan has it; None where no field holds it."""
     section, _, name = figure.partition(".")
+    if section == "fabric":
+        link, _, name = name.rpartition(".")
+        return getattr(next(row for row in rows_of(found) if row.link == link), name, None)
     if section == "memory":
         index, _, rest = name.partition(".")
         if index.isdigit():
@@ -91,7 +103,8 @@ def test_a_figure_opens_in_its_time(name: str) -> None:
     slow = []
     gc.disable()  # a sweep over what other tests of this process left behind is no part of an opening
     try:
-        for figure in sorted(TITLES):
+        links = [f"fabric.{row.link}.relative_speed" for row in rows_of(found)]
+        for figure in (*sorted(TITLES), *links):
             start = process_time()
             try:
                 build.working(figure)
@@ -122,7 +135,8 @@ def caches() -> dict[str, int]:
 
 def test_no_number_that_remembers_enters_a_cache() -> None:
     found = planned("serve-gpt-oss-mxfp4-trtllm")
-    Build(found).working("serving.ttft_s")
+    for figure, _ in roots(Build(found)):
+        assert figure  # the plain table and the plain searches keep what they find
     before = caches()
     build = Build(found)
     for figure, root in roots(build):

@@ -1,0 +1,91 @@
+"""A build on numbers that remember: its model, memory and speed by the engine's own functions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property
+from typing import Any, Final, NamedTuple
+
+from engine.decide.plan import Plan
+from engine.decide.size import model_facts
+from engine.figures.replay import Replay, Run
+from engine.serving import memory as serving_memory
+from engine.serving import speed as serving_speed
+from engine.sizing import Interval
+from engine.training import speed as training_speed
+from engine.training.memory import training_memory
+from engine.workings import facts
+from engine.workings.constants import constant
+from engine.workings.names import hooks
+from engine.workings.searches import SEARCHES
+from engine.workings.words import field_words
+
+REPLAY: Final = Replay(constant, field_words, hooks, SEARCHES, {"Counter": facts.Tally})
+"""The formulas of memory and speed among names that remember."""
+
+
+class Found(NamedTuple):
+    """A figure: its number, and what stands beside its arithmetic.
+
+    value: None where nobody knows it, and why. source: where its formula comes from.
+    """
+
+    value: Any
+    title: str
+    unit: str
+    source: str
+    note: str = ""
+    interval: Interval | None = None
+    why: str = ""
+
+
+class Base:
+    """A build on numbers that remember; each part of it is computed when it is first asked for."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.within = Run()
+        self.kept: dict[str, Any] = {}
+        self.scenario = facts.scenario(REPLAY.copied, plan.scenario)
+        self.layout = facts.layout(REPLAY.copied, plan.layout, plan.scenario.layout)
+
+    def keep(self, name: str, make: Callable[[], Any]) -> Any:
+        """What was made under that name, made when it is first asked for."""
+        if name not in self.kept:
+            self.kept[name] = make()
+        return self.kept[name]
+
+    def run(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        """What the function gives on numbers that remember, in the one run of this build."""
+        with self.within:
+            return REPLAY(function)(*arguments)
+
+    @cached_property
+    def memory(self) -> Any:
+        """Memory of each GPU."""
+        function = serving_memory.serving_memory if self.plan.scenario.workload.is_inference else training_memory
+        return self.run(function, self.scenario, self.layout)
+
+    @cached_property
+    def model(self) -> Any:
+        """What is counted of the model."""
+        return self.run(model_facts, self.scenario)
+
+    @cached_property
+    def speed(self) -> Any:
+        """Speed of serving or training. Raises KeyError where the plan has none."""
+        scenario, layout, memory = self.scenario, self.layout, self.memory
+        if scenario.workload.is_inference:
+            if self.plan.serving is None:
+                raise KeyError("serving")
+            return self.run(serving_speed.serving_speed, scenario, layout, memory)
+        if self.plan.training is None:
+            raise KeyError("training")
+        made = self.run(training_speed.step, scenario.model.architecture, scenario.hardware, scenario.workload, layout)
+        return self.run(training_speed.training_speed, scenario, layout, memory, made)
+
+    @property
+    def timed(self) -> bool:
+        """Whether the plan has a speed."""
+        plan = self.plan
+        return (plan.serving if plan.scenario.workload.is_inference else plan.training) is not None
