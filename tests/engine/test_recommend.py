@@ -212,6 +212,7 @@ def test_a_search_pauses_after_every_build_that_it_sizes(monkeypatch: pytest.Mon
     assert tried > 5
 
 
+@pytest.mark.clock
 def test_the_whole_catalog_is_searched_in_time_to_feel_instant() -> None:
     """The budget is 300 ms on an idle machine; a busy one gets three times that here."""
     recommend(build(concurrency=31))

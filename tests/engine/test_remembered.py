@@ -93,6 +93,7 @@ def test_every_figure_is_the_float_and_rests_on_named_facts(name: str) -> None:
     assert not wrong, "\n".join(sorted(set(wrong))[:20])
 
 
+@pytest.mark.clock
 @pytest.mark.parametrize(
     "name", ["serve-70b-fp8-8x-rtxpro6000", "serve-deepseek-v3-tp8-pp2", "pretrain-mixtral-8x7b-ep8"]
 )

@@ -5,45 +5,46 @@ from __future__ import annotations
 import argparse
 import ast
 import compileall
+import hashlib
 import json
 import os
 import random
+import re
 import resource
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import cache_from_source
 from pathlib import Path
+from typing import Any
 
 from tests.mutants.forked import QUICK
-from tests.mutants.sites import ROOT, Mutant, all_places, mutated
+from tests.mutants.sites import ROOT, Mutant, all_places, mutated, readers
 
 COUNT = 60
 ENOUGH = 57 / 60
 TREE = ("engine", "catalog", "tui", "tests", "examples", "docs", "scripts", "pyproject.toml", "README.md")
-FOLDERS = ("tests/properties", "tests/engine")
-STAGES: dict[str, tuple[str, ...]] = {
-    "golden": ("-m", "tests.golden", "--first"),
-    "tests": ("-m", "pytest", *QUICK, *FOLDERS),
-}
-"""Tests by what they cost, cheapest first. No pictures, no measured rows."""
-FORKED: dict[str, tuple[str, ...]] = {"golden": ("golden",), "tests": FOLDERS}
-"""The same in forks of one process; see `tests.mutants.forked`."""
+STAGES: dict[str, tuple[str, ...]] = {"golden": (), "tests": ("tests/properties", "tests/engine")}
+"""What a mutant goes through, cheapest first, and the folders of tests in it. No pictures, no measured rows."""
 TIMES = 4
 """How many times the processor time of the right code a wrong one may take: an endless loop is caught."""
-LIMITS_S = {"golden": 150, "tests": 900}
-"""Processor time of a whole stage in a fresh process: several times what the right code takes."""
+GOLDEN_S, TESTS_S, FILE_S = 150, 900, 300
+"""Processor time of all golden figures, of all tests and of one file of tests in a fresh process, at most."""
+GOLDEN = ("-m", "tests.golden", "--first")
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What became of a mutant. killed_by: the stage that failed; empty when it survived."""
+    """What became of a mutant. stage, killed_by: which failed, and the build or file in it; empty when it survived."""
 
     mutant: Mutant
+    stage: str
     killed_by: str
     seconds: float
 
@@ -54,8 +55,8 @@ class Result:
         return f"{one.file}:{one.line} {one.place}: {_short(one.before)}  ->  {_short(one.after)}"
 
     def __str__(self) -> str:
-        fate = f"killed by {self.killed_by}" if self.killed_by else "SURVIVED"
-        return f"{fate:22} {self.change} ({self.seconds:.0f} s)"
+        fate = f"killed by {self.killed_by}" if self.stage else "SURVIVED"
+        return f"{fate:44} {self.change} ({self.seconds:.0f} s)"
 
 
 def _short(text: str, most: int = 110) -> str:
@@ -77,49 +78,65 @@ class Copy:
                 shutil.copy(source, folder / name)
         compileall.compile_dir(folder, quiet=2)
 
-    def fails(self, stage: str) -> bool:
-        """Whether the tests of a stage fail; one that does not end in its processor time has failed."""
-        return self.run(*STAGES[stage], limit=LIMITS_S[stage]) != 0
-
-    def run(self, *arguments: str, limit: int = resource.RLIM_INFINITY) -> int:
-        """The exit status of Python in the copy, within so many seconds of processor time."""
+    def run(self, *arguments: str, limit: int = resource.RLIM_INFINITY) -> subprocess.CompletedProcess[str]:
+        """Python in the copy, within so many seconds of processor time: one that does not end in them has failed."""
         # no bytecode is written: its check by time and size would miss a change within one second
         environment = os.environ | {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": str(self.folder)}
-        done = subprocess.run(
+        return subprocess.run(
             [sys.executable, *arguments],
             cwd=self.folder,
             env=environment,
             capture_output=True,
+            text=True,
             preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_CPU, (limit, limit)),
             check=False,
         )
-        return done.returncode
 
-    def killed(self, mutant: Mutant, stage: str, forked: Forked | None = None) -> bool:
-        """Whether a stage catches a mutant."""
+    @contextmanager
+    def wrong(self, mutant: Mutant) -> Iterator[None]:
+        """With the mutant on disk; afterwards the module is right again."""
         path = self.folder / mutant.file
         right = path.read_text(encoding="utf-8")
-        known = forked.fails(path, right, mutant) if forked is not None else None
-        if known is not None:
-            return known
         Path(cache_from_source(str(path))).unlink(missing_ok=True)
         path.write_text(mutated(right, mutant), encoding="utf-8")
         try:
-            return self.fails(stage)
+            yield
         finally:
             path.write_text(right, encoding="utf-8")
+
+    def passes(self, *files: str, limit: int = FILE_S) -> bool:
+        """Whether some files of tests pass in a process of their own; without a file, whether no golden figure moved."""
+        done = self.run(*_command(files), limit=limit if files else GOLDEN_S)
+        return done.returncode == 0
+
+    def killer(self, mutant: Mutant, files: Sequence[str] = ()) -> str:
+        """Which of these files of tests, or without any the golden figures, a fresh process fails for a mutant alone."""
+        with self.wrong(mutant):
+            done = self.run(*_command(files), limit=TESTS_S if files else GOLDEN_S)
+            if done.returncode == 0:
+                return ""
+            named = re.search(r"^(?:FAILED|ERROR) (tests/[\w/]+\.py)", done.stdout, re.MULTILINE)
+            if files and not (named and not self.passes(named[1])):
+                return ""  # what failed among others does not fail alone
+        found = named[1] if files and named else ""
+        return (found or "golden") if self.passes(*([found] if found else [])) else ""
+
+
+def _command(files: Sequence[str]) -> tuple[str, ...]:
+    return ("-m", "pytest", *QUICK, "-rfE", *files) if files else GOLDEN
 
 
 class Forked:
     """A stage in a process that has everything imported; see `tests.mutants.forked`.
 
-    fail_already: something fails with the right code.
+    already: what fails with the right code. parts: its builds, or files of tests, the quickest first, and what each enters.
     """
 
     def __init__(self, tree: Copy, stage: str) -> None:
         environment = os.environ | {"PYTHONPATH": str(tree.folder)}
+        self.tree = tree
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "tests.mutants.forked", *FORKED[stage]],
+            [sys.executable, "-m", "tests.mutants.forked", *(STAGES[stage] or ["golden"])],
             cwd=tree.folder,
             env=environment,
             stdin=subprocess.PIPE,
@@ -127,21 +144,33 @@ class Forked:
             stderr=subprocess.DEVNULL,
             text=True,
         )
-        self.fail_already = self._answer()
+        told = self._answer()
+        self.already: list[str] = told["already"]
+        self.parts = {
+            name: {(str(Path(file).relative_to(tree.folder)), function) for file, function in entered}
+            for name, entered in told["parts"]
+        }
 
-    def _answer(self) -> bool | None:
+    def _answer(self) -> Any:
         assert self.process.stdout is not None
-        answer: bool | None = json.loads(self.process.stdout.readline())
-        return answer
+        return json.loads(self.process.stdout.readline())
 
-    def fails(self, path: Path, right: str, mutant: Mutant) -> bool | None:
-        """Whether something fails; None for a mutant that only a fresh process can hold."""
+    def kills(self, mutant: Mutant) -> str | None:
+        """What fails for a mutant alone; None for one that only a fresh process can hold."""
         assert self.process.stdin is not None
+        path = self.tree.folder / mutant.file
+        right = path.read_text(encoding="utf-8")
         same = ast.unparse(ast.parse(right)) + "\n"
         wanted = {"path": str(path), "right": same, "wrong": mutated(right, mutant), "limit": float(TIMES)}
         self.process.stdin.write(json.dumps(wanted) + "\n")
         self.process.stdin.flush()
-        return self._answer()
+        answer: str | None = self._answer()
+        return answer
+
+    def related(self, mutant: Mutant) -> list[str]:
+        """Files of tests that enter a function which reads what a mutant outside of functions changed; else all."""
+        reading = readers(mutant)
+        return [name for name, entered in self.parts.items() if reading is None or entered & reading]
 
     def end(self) -> None:
         """Let the process go."""
@@ -149,10 +178,19 @@ class Forked:
 
 
 def drawn(seed: int, count: int) -> list[Mutant]:
-    """So many mutants, each place of the formula modules as likely as any other."""
-    chance = random.Random(seed)
-    places = all_places()
-    return [chance.choice(place) for place in chance.sample(places, min(count, len(places)))]
+    """So many mutants, each place of the formula modules as likely as any other.
+
+    A place is drawn by the hash of what it is, and so is its change: where one module changes, the rest of a draw stands.
+    """
+    alike: Counter[tuple[str, ...]] = Counter()
+    hashed = []
+    for place in all_places():
+        what = (place[0].file, place[0].place, place[0].before)
+        alike[what] += 1
+        text = "|".join((str(seed), *what, str(alike[what])))
+        hashed.append((hashlib.sha256(text.encode()).hexdigest(), place))
+    hashed.sort(key=lambda pair: pair[0])
+    return [random.Random(text).choice(place) for text, place in hashed[:count]]
 
 
 def main() -> int:
@@ -163,6 +201,9 @@ def main() -> int:
     parser.add_argument("--only", default="", help="only places whose file holds this text")
     parser.add_argument("--skip", action="append", default=[], choices=sorted(STAGES), help="leave a stage out")
     parser.add_argument("--list", action="store_true", help="print what would be drawn, and run nothing")
+    parser.add_argument(
+        "--check", type=int, default=6, help="so many kills of a stage are done again in a fresh process"
+    )
     chosen = parser.parse_args()
     places = all_places()
     draws = {seed: [one for one in drawn(seed, chosen.count) if chosen.only in one.file] for seed in chosen.seed}
@@ -174,50 +215,65 @@ def main() -> int:
     if chosen.list:
         return 0
     stages = [stage for stage in STAGES if stage not in chosen.skip]
-    results = {one: Result(one, "", 0.0) for mutants in draws.values() for one in mutants}
+    results = {one: Result(one, "", "", 0.0) for mutants in draws.values() for one in mutants}
     with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
-        tree = Copy(Path(folder))
+        tree = Copy(Path(folder).resolve())
         for stage in stages:
-            if not _through(stage, tree, results):
-                print(f"{stage}: fails without a mutant", file=sys.stderr)
-                return 2
-    enough = [_enough(seed, [results[one] for one in draws[seed]], stages) for seed in draws]
+            _through(stage, tree, results)
+            _check(stage, tree, results, chosen.check)
+    enough = [_enough(seed, [results[one] for one in draws[seed]]) for seed in draws]
     return 0 if all(enough) else 1
 
 
-def _through(stage: str, tree: Copy, results: dict[Mutant, Result]) -> bool:
-    """Put what is alive through a stage, and print each that dies; False when the stage fails with the right code."""
+def _through(stage: str, tree: Copy, results: dict[Mutant, Result]) -> None:
+    """Put what is alive through a stage, and print each that dies. What fails with the right code kills nothing."""
     forked = Forked(tree, stage)
-    if forked.fail_already and stage == "golden":  # figures that are behind the code at hand
+    if forked.already and stage == "golden":  # figures that are behind the code at hand
         print("golden: figures moved already; those of the copy are made anew")
         forked.end()
         tree.run("-m", "tests.golden", "--write")
         forked = Forked(tree, stage)
+    for name in forked.already:
+        print(f"{stage}: {name} fails without a mutant, and kills none")
     try:
-        if forked.fail_already:
-            return False
         for mutant, before in results.items():
-            if before.killed_by:
+            if before.stage:
                 continue
             start = time.monotonic()
-            killed = tree.killed(mutant, stage, forked)
+            by = forked.kills(mutant)
+            if by is None:
+                files = forked.related(mutant) if STAGES[stage] else ()
+                by = tree.killer(mutant, files) if files or not STAGES[stage] else ""
             seconds = before.seconds + time.monotonic() - start
-            results[mutant] = Result(mutant, stage if killed else "", seconds)
-            print(results[mutant] if killed else f"{'alive':22} {results[mutant].change}", flush=True)
+            results[mutant] = Result(mutant, stage if by else "", by, seconds)
+            print(results[mutant] if by else f"{'alive':44} {results[mutant].change}", flush=True)
     finally:
         forked.end()
-    return True
 
 
-def _enough(seed: int, results: list[Result], stages: Sequence[str]) -> bool:
+def _check(stage: str, tree: Copy, results: dict[Mutant, Result], count: int) -> None:
+    """Kill a sample of a stage's dead again, each in a fresh process that runs what killed it; one that lives is alive."""
+    dead = [one for one, result in results.items() if result.stage == stage]
+    again = random.Random(count).sample(dead, min(count, len(dead)))
+    lived = 0
+    for mutant in again:
+        by = results[mutant].killed_by
+        if not tree.killer(mutant, [by] if by.endswith(".py") else ()):
+            lived += 1
+            results[mutant] = Result(mutant, "", "", results[mutant].seconds)
+            print(f"{stage}: {by} kills only in a fork: {results[mutant].change}")
+    print(f"{stage}: {len(again) - lived} of {len(again)} kills done again in a fresh process", flush=True)
+
+
+def _enough(seed: int, results: list[Result]) -> bool:
     """Whether enough of a draw died; prints how many, and those that survive."""
-    dead = sum(1 for result in results if result.killed_by)
-    by = ", ".join(f"{sum(r.killed_by == stage for r in results)} by {stage}" for stage in stages)
-    print(f"seed {seed}: {dead} of {len(results)} killed ({by})")
+    dead = Counter(result.stage for result in results if result.stage)
+    told = ", ".join(f"{dead[stage]} by {stage}" for stage in STAGES)
+    print(f"\nseed {seed}: {dead.total()} of {len(results)} die ({told})")
     for result in results:
-        if not result.killed_by:
+        if not result.stage:
             print(result)
-    return dead >= ENOUGH * len(results)
+    return dead.total() >= ENOUGH * len(results)
 
 
 if __name__ == "__main__":

@@ -1,12 +1,14 @@
-"""Golden figures or tests in one process: all is imported once, and each mutant runs in a fork in which one function is wrong.
+"""Golden figures or tests in one process: all is imported once, and each mutant runs in forks in which one function is wrong.
 
-Only those builds, tables and files of tests run that enter the function, the quickest first. Which do is found once, each
-in a fork of its own, so that no cache of another hides an entry. A mutant outside of functions, or of one that is called
-while the engine is imported, cannot be put in this way: nothing is said of it.
+Only those builds, tables and files of tests run that enter the function, the quickest first, each in a fork of its own, so
+that nothing one leaves behind changes another. Which do is found once, in such forks too. What fails is a kill only if the
+same build or file, in the same kind of fork, passes with the right function put in at once after. A mutant outside of
+functions, or of one that is called while the engine is imported, cannot be put in this way: nothing is said of it.
 
-``python -m tests.mutants.forked golden`` says first whether figures moved already, then reads requests, a line of JSON
-each, and answers each with one: true, false or null. With folders of tests in place of ``golden`` it runs those: they are
-a process apart, since golden figures rest on frozen constants and tests on those of today.
+``python -m tests.mutants.forked golden`` says first which parts fail already and what each file enters, then reads
+requests, a line of JSON each, and answers each with one: what killed it, an empty text, or null. With folders of tests in
+place of ``golden`` it runs those: they are a process apart, since golden figures rest on frozen constants and tests on
+those of today.
 """
 
 from __future__ import annotations
@@ -35,6 +37,7 @@ QUICK = ("-q", "-x", "-p", "no:cacheprovider", "--no-header", "--tb=line", "-m",
 class Part:
     """A build, a part of a table or a file of tests: whether it fails, the functions that it enters, and its seconds."""
 
+    name: str
     fails: Callable[[], bool]
     enters: frozenset[Place]
     seconds: float
@@ -83,8 +86,8 @@ def _watched(work: Callable[[], Any]) -> list[Any]:
     return [sorted(places), seconds, returned]
 
 
-def _figures() -> Iterator[Callable[[], bool]]:
-    """Whether each build, and each part of each table, has moved."""
+def _figures() -> Iterator[tuple[str, Callable[[], bool]]]:
+    """Whether each build, and each part of each table, has moved; by its name."""
     from tests.golden import compare, figures
 
     def table(name: str, key: str, make: Callable[[], Any]) -> Callable[[], bool]:
@@ -98,18 +101,19 @@ def _figures() -> Iterator[Callable[[], bool]]:
         return lambda: bool(compare.differences(name, compare.stored(name), figures.of_build(name)[0]))
 
     for name, makers in figures.table_makers().items():
-        yield from (table(name, key, make) for key, make in makers.items())
-    yield from (build(name) for name in figures.build_names())
+        yield from ((f"{name} {key}".strip(), table(name, key, make)) for key, make in makers.items())
+    yield from ((name, build(name)) for name in figures.build_names())
 
 
-def _files(folders: list[str]) -> Iterator[Callable[[], bool]]:
+def _files(folders: list[str]) -> Iterator[tuple[str, Callable[[], bool]]]:
     """Whether some test fails, file by file; each imports its tests anew, after the wrong function was put in."""
     import pytest
 
     def run(path: Path) -> Callable[[], bool]:
         return lambda: pytest.main([*QUICK, str(path)]) != pytest.ExitCode.OK
 
-    yield from (run(path) for folder in folders for path in sorted((ROOT / folder).rglob("test_*.py")))
+    for folder in folders:
+        yield from ((str(path.relative_to(ROOT)), run(path)) for path in sorted((ROOT / folder).rglob("test_*.py")))
 
 
 def functions(code: CodeType) -> dict[str, CodeType]:
@@ -142,7 +146,7 @@ def _import_tested() -> None:
 class Parts:
     """Golden figures or files of tests, ready to be asked what fails when a function is wrong.
 
-    fail_already: some do with the right code.
+    already: the names of those that fail with the right code.
     """
 
     def __init__(self, folders: list[str]) -> None:
@@ -155,15 +159,17 @@ class Parts:
             imports, parts = _import_golden, _figures()
         self.at_import = frozenset(map(tuple, _watched(imports)[0]))
         self.parts: list[Part] = []
-        self.fail_already = False
-        for fails in parts:
-            entered, seconds, already = _forked(lambda fails=fails: _watched(fails))
-            self.fail_already |= already
-            self.parts.append(Part(fails, frozenset(map(tuple, entered)), seconds))
+        self.already: list[str] = []
+        for name, fails in parts:
+            found = _forked(lambda fails=fails: _watched(fails))
+            entered, seconds, already = found if found is not None else ([], 0.0, True)
+            if already:
+                self.already.append(name)
+            self.parts.append(Part(name, fails, frozenset(map(tuple, entered)), seconds))
         self.parts.sort(key=lambda part: part.seconds)
 
-    def fail(self, path: str, right: str, wrong: str, limit: float) -> bool | None:
-        """Whether something fails when a module's right source is replaced by a wrong one; None: nothing is known.
+    def kills(self, path: str, right: str, wrong: str, limit: float) -> str | None:
+        """What fails when a module's right source is replaced by a wrong one; empty: nothing does; None: it is not known.
 
         limit: how many times its seconds, and so many seconds more, a part may take.
         """
@@ -172,21 +178,25 @@ class Parts:
         changed = [name for name in old if old[name] != new.get(name)]
         if len(changed) != 1 or (path, changed[0]) in self.at_import:
             return None
+        (name,) = changed
         live = [one for one in gc.get_objects() if isinstance(one, FunctionType) and one.__code__.co_filename == path]
-        live = [one for one in live if one.__code__.co_qualname == changed[0]]
-        if len(live) != 1 or live[0].__code__.co_freevars != new[changed[0]].co_freevars:
+        live = [one for one in live if one.__code__.co_qualname == name]
+        if len(live) != 1 or live[0].__code__.co_freevars != new[name].co_freevars:
             return None
-        related = [part for part in self.parts if (path, changed[0]) in part.enters]
 
-        def works() -> bool:
-            import resource
+        def passes(part: Part, code: CodeType) -> bool:
+            def works() -> bool:
+                import resource
 
-            seconds = int(limit * sum(part.seconds for part in related) + limit)
-            resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
-            live[0].__code__ = new[changed[0]]
-            return not any(part.fails() for part in related)
+                seconds = int(limit * part.seconds + limit)
+                resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
+                live[0].__code__ = code
+                return not part.fails()
 
-        return _forked(works) is not True
+            return _forked(works) is True
+
+        related = (part for part in self.parts if (path, name) in part.enters)
+        return next((part.name for part in related if not passes(part, new[name]) and passes(part, old[name])), "")
 
 
 def main() -> int:
@@ -194,9 +204,10 @@ def main() -> int:
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what tests print is no answer
     parts = Parts([name for name in sys.argv[1:] if name != "golden"])
-    print(json.dumps(parts.fail_already), file=answers, flush=True)
+    entered = [(part.name, sorted(part.enters)) for part in parts.parts]
+    print(json.dumps({"already": parts.already, "parts": entered}), file=answers, flush=True)
     for line in sys.stdin:
-        print(json.dumps(parts.fail(**json.loads(line))), file=answers, flush=True)
+        print(json.dumps(parts.kills(**json.loads(line))), file=answers, flush=True)
     return 0
 
 

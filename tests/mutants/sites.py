@@ -263,3 +263,58 @@ def all_places() -> list[list[Mutant]]:
             if mutant.key not in known:
                 places.setdefault((mutant.file, mutant.number), []).append(mutant)
     return list(places.values())
+
+
+def readers(mutant: Mutant) -> set[tuple[str, str]] | None:
+    """(file, function) of what reads the constants that a mutant outside of functions changes; None: not known.
+
+    Constants made of such a constant count as it does. What a class, a default or a decorator reads is not followed.
+    """
+    names = _assigned_at(mutant)
+    if not names:
+        return None
+    modules = {path: ast.parse(path.read_text(encoding="utf-8")) for path in sorted((ROOT / "engine").rglob("*.py"))}
+    found: set[tuple[str, str]] = set()
+    grown = -1
+    while grown != len(names):
+        grown = len(names)
+        for path, tree in modules.items():
+            for statement in tree.body:
+                if isinstance(statement, ast.Assign | ast.AnnAssign):
+                    if _reads(statement.value, names):
+                        names |= _targets(statement)
+                    continue
+                parts, inside = ([statement], "")
+                if isinstance(statement, ast.ClassDef):
+                    parts, inside = (statement.body, f"{statement.name}.")
+                for part in parts:
+                    if isinstance(part, ast.FunctionDef):
+                        if any(_reads(item, names) for item in (*part.decorator_list, part.args)):
+                            return None
+                        if any(_reads(item, names) for item in part.body):
+                            found.add((str(path.relative_to(ROOT)), inside + part.name))
+                    elif not isinstance(part, ast.Import | ast.ImportFrom) and _reads(part, names):
+                        return None
+    return found
+
+
+def _assigned_at(mutant: Mutant) -> set[str]:
+    for statement in ast.parse((ROOT / mutant.file).read_text(encoding="utf-8")).body:
+        if statement.lineno <= mutant.line <= (statement.end_lineno or 0):
+            return _targets(statement) if isinstance(statement, ast.Assign | ast.AnnAssign) else set()
+    return set()
+
+
+def _targets(statement: ast.Assign | ast.AnnAssign) -> set[str]:
+    targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
+    return {node.id for target in targets for node in ast.walk(target) if isinstance(node, ast.Name)}
+
+
+def _reads(node: ast.AST | None, names: set[str]) -> bool:
+    if node is None:
+        return False
+    parts = ast.walk(node)
+    return any(
+        (isinstance(part, ast.Name) and part.id in names) or (isinstance(part, ast.Attribute) and part.attr in names)
+        for part in parts
+    )

@@ -21,6 +21,7 @@ from tests.mutants.sites import (
     module_name,
     mutants_of,
     mutated,
+    readers,
 )
 
 SAMPLE = '''
@@ -110,5 +111,28 @@ def test_a_wrong_formula_is_killed_and_the_copy_is_right_again(tmp_path: Path) -
     path = ROOT / "engine" / "money" / "use.py"
     share = [one for one in mutants_of(path) if one.place == "capital_share_per_month" and "/ 12.0" in one.before]
     tree = Copy(tmp_path)
-    assert tree.killed(share[0], "golden")
+    assert tree.killer(share[0]) == "golden"
     assert (tmp_path / "engine" / "money" / "use.py").read_text(encoding="utf-8") == path.read_text(encoding="utf-8")
+
+
+def test_a_file_that_fails_already_kills_nothing(tmp_path: Path) -> None:
+    path = ROOT / "engine" / "money" / "use.py"
+    share = next(one for one in mutants_of(path) if one.place == "capital_share_per_month" and "/ 12.0" in one.before)
+    tree = Copy(tmp_path)
+    test = tmp_path / "tests" / "test_one.py"
+    name = "tests/test_one.py"
+    test.write_text("def test_fails() -> None:\n    assert False\n", encoding="utf-8")
+    assert not tree.killer(share, [name])
+    test.write_text("def test_passes() -> None:\n    pass\n", encoding="utf-8")
+    assert not tree.killer(share, [name])
+    text = (tmp_path / share.file).read_text(encoding="utf-8").splitlines()[share.line - 1].strip()
+    reads = "from pathlib import Path\n\ndef test_reads() -> None:\n"
+    test.write_text(f"{reads}    assert {text!r} in Path({share.file!r}).read_text()\n", encoding="utf-8")
+    assert tree.killer(share, [name]) == name
+
+
+def test_readers_of_a_constant_are_followed_through_constants_made_of_it() -> None:
+    path = ROOT / "engine" / "money" / "use.py"
+    months = next(one for one in mutants_of(path) if "(12, 24, 36)" in one.before)
+    assert readers(months)
+    assert all(file.startswith("engine/") for file, _ in readers(months) or ())
