@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from engine.decide.plan import Plan, plan, resized
 from engine.figures.errors import ScenarioError
 from engine.scenario import Hardware, LayoutChoice, Scenario
+from engine.training.memory import may_fit
+from engine.training.speed import least_days
 
 # The largest box in common use; bigger single nodes (NVL72) are taken as entered.
 COMMON_NODE_GPUS = 8
@@ -112,7 +114,21 @@ def cluster(scenario: Scenario, most_nodes: int = CLUSTER_NODES[-1]) -> Attempt:
     """The smallest cluster of full nodes, up to so many, that carries the workload; else the largest tried."""
     gpus_per_node = node_sizes(scenario)[-1]
     tried = [nodes for nodes in CLUSTER_NODES if nodes <= most_nodes] or CLUSTER_NODES[:1]
-    return _first(attempt(scenario, gpus_per_node, nodes) for nodes in tried)
+    worth = [nodes for nodes in tried[:-1] if _may_carry(scenario, gpus_per_node * nodes)]
+    return _first(attempt(scenario, gpus_per_node, nodes) for nodes in (*worth, tried[-1]))
+
+
+def _may_carry(scenario: Scenario, gpus: int) -> bool:
+    """Whether planning a run on so many GPUs is worth while: False only where no layout of theirs ends the search."""
+    workload = scenario.workload
+    if workload.is_inference:
+        return True
+    if not may_fit(scenario, gpus):
+        return False
+    # over a budget a build that is late ends the search as well
+    return (
+        not workload.deadline_days or bool(workload.budget_usd) or least_days(scenario, gpus) <= workload.deadline_days
+    )
 
 
 def roomier(scenario: Scenario, tight: Attempt) -> Attempt | None:

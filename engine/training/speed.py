@@ -807,6 +807,14 @@ def training_flops_per_token(architecture: Architecture, workload: Workload) -> 
     return 3.0 * forward - 2.0 * active_elements(architecture).total
 
 
+def least_days(scenario: Scenario, gpus: int) -> float:
+    """Days that a run takes on so many GPUs of the scenario's kind at their data sheet's rate: none is faster."""
+    workload = scenario.workload
+    r = rates(scenario.hardware.accelerator, workload.compute_dtype, workload.software)
+    flops = workload.run_tokens * training_flops_per_token(scenario.model.architecture, workload)
+    return flops / (r.peak * gpus) / SECONDS_PER_DAY
+
+
 def efficiency_of(tokens_per_s_gpu: float, alone_tokens_per_s: float) -> float:
     """Per-GPU efficiency: tokens a second of each GPU over those of one of the kind with memory enough, at most 1.
 

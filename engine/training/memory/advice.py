@@ -11,7 +11,7 @@ from engine.model.architecture import Architecture
 from engine.scenario import Layout, Workload
 from engine.sizing import Memory, Suggestion
 from engine.training.batch import batch_of, context_ranks
-from engine.training.memory.core import Card, Costs, headroom_word, stage_costs
+from engine.training.memory.core import Card, Costs, fullest, headroom_word, stage_costs
 from engine.training.memory.recipe import PEFT_KINDS, WITHOUT_MASTER, Method, method_of
 
 SEARCH_STEPS = 20
@@ -35,8 +35,10 @@ def _largest(costs: Costs, usable_bytes: int, tokens_each: float, most: int) -> 
     Needs grow with the tokens, faster never slower, so a bisection between 0 and a bound finds it.
     """
 
+    unlike = fullest(costs)
+
     def fits(units: int) -> bool:
-        return fit(costs, units * tokens_each, usable_bytes)
+        return fit(unlike, units * tokens_each, usable_bytes)
 
     if most < 1 or not fits(1):
         return 0

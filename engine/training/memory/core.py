@@ -14,7 +14,7 @@ from engine.sizing import Headroom, Interval, Memory, MemoryGroup, TrainingDetai
 from engine.training.batch import batch_of, in_flight, shard_ranks
 from engine.training.memory.elements import adapter_inputs, adapter_widths, stage_elements
 from engine.training.memory.peak import RankCost, RankPeak, Shape, rank_cost
-from engine.training.memory.recipe import PEFT_KINDS, Method, Recipe, method_of, recipe
+from engine.training.memory.recipe import PEFT_KINDS, Method, Recipe, least_resident_bytes, method_of, recipe
 
 COMFORTABLE_FILL = 0.80
 FITS_FILL = 0.90
@@ -89,7 +89,7 @@ def stage_costs(
     return _stage_costs(architecture, method, layout, card, count > 1, scores, min(count, layout.pp))
 
 
-@lru_cache(maxsize=192)
+@lru_cache(maxsize=1024)  # a run from scratch on thousands of GPUs has hundreds of layouts, all looked at in each edit
 def _stage_costs(
     architecture: Architecture,
     method: Method,
@@ -138,9 +138,24 @@ def spare_bytes(architecture: Architecture, workload: Workload, layout: Layout, 
     """Bytes that a step leaves on the fullest rank, negative when it does not fit. method: of the workload."""
     tokens = batch_of(workload, layout.dp).rank_tokens
     costs = stage_costs(architecture, workload, layout, card, method)
-    # equal stages share one cost, and the first of them holds the most micro-batches
-    fullest = {id(cost): (cost, held) for cost, held in reversed(costs)}
-    return card.usable_bytes - max([cost.needs(tokens, held) for cost, held in fullest.values()])
+    return card.usable_bytes - max([cost.needs(tokens, held) for cost, held in fullest(costs)])
+
+
+def fullest(costs: Costs) -> Costs:
+    """Of stages that are alike the one that needs most: they share one cost, and the first holds most micro-batches."""
+    return tuple({id(cost): (cost, held) for cost, held in reversed(costs)}.values())
+
+
+def resident_floor(architecture: Architecture, workload: Workload, gpus: int) -> float:
+    """Bytes of weights, gradients and optimizer states that the fullest of so many GPUs keeps in any layout, at least.
+
+    Split evenly over all of them, no activation counted: for searches, since what is over the card here fits in no
+    layout. 0 where most of a state is frozen or on the host.
+    """
+    if workload.kind in PEFT_KINDS or workload.offload != "none":
+        return 0.0
+    elements = sum(stage.all for stage in stage_elements(architecture, 1, 1, 1))
+    return elements * least_resident_bytes(method_of(workload)) / gpus
 
 
 def headroom_word(fill: float) -> Headroom:

@@ -11,7 +11,7 @@ from engine.scenario import Layout, Scenario, Workload
 from engine.sizing import Memory
 from engine.training.memory.advice import largest_micro_batch, longest_sequence, suggestions
 from engine.training.memory.assumptions import lines, rule_note
-from engine.training.memory.core import Card, check, sized, spare_bytes
+from engine.training.memory.core import Card, check, resident_floor, sized, spare_bytes
 from engine.training.memory.recipe import method_of
 
 
@@ -46,6 +46,12 @@ def training_spare(scenario: Scenario) -> Callable[[Layout], float]:
     check(workload)
     method = method_of(workload)
     return lambda layout: spare_bytes(architecture, workload, layout, card, method)
+
+
+def may_fit(scenario: Scenario, gpus: int) -> bool:
+    """Whether so many GPUs of the scenario's kind may hold the training state in some layout; False is certain."""
+    usable = _card(scenario).usable_bytes
+    return resident_floor(scenario.model.architecture, scenario.workload, gpus) <= usable
 
 
 def _card(scenario: Scenario) -> Card:

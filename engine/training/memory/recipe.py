@@ -146,6 +146,15 @@ def _trained_bytes(workload: Method, zero: int, single: bool) -> tuple[float, fl
     return 2.0, 2.0, state + 4.0
 
 
+@lru_cache(maxsize=64)
+def least_resident_bytes(workload: Method) -> float:
+    """Weight, gradient and states of a fully trained element, bytes, under the sharding that keeps least of them."""
+    kept = [_trained_bytes(workload, zero, single) for zero in (0, 3) for single in (False, True)]
+    saved = MUON_MATRIX_SAVING if workload.optimizer == "muon" else 0.0
+    gradient = 0.0 if workload.optimizer_in_backward else 2.0
+    return min(weight + state for weight, _, state in kept) + gradient - saved
+
+
 @lru_cache(maxsize=256)
 def recipe(workload: Method, dp: int, shards: int, accumulates: bool) -> Recipe:
     """The recipe of a training workload over `dp` data-parallel ranks, `shards` of which ZeRO shards over."""
