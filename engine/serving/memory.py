@@ -67,7 +67,7 @@ class _Stage:
     last: bool
 
 
-@lru_cache(maxsize=128)
+@lru_cache(maxsize=1024)
 def _stages(
     arch: Architecture,
     weights: str,
@@ -140,7 +140,7 @@ class _Rank:
         return max(0, self.room)
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=1024)  # a search around thousands of GPUs comes back to hundreds of layouts at each step
 def _ranks(
     arch: Architecture,
     weights: str,

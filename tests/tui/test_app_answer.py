@@ -147,10 +147,9 @@ async def asked(app: Driver, question: Question) -> list[str]:
             await app.type(text)
             await app.press("enter")
         elif field.kind == "choice":
-            for way in (*["right"] * 30, *["left"] * 60):
-                if value_of(app.app.store.scenario, key) == text:
-                    break
-                await app.press(way)
+            values = [value for value, _ in field.choices]
+            while (away := values.index(text) - values.index(str(value_of(app.app.store.scenario, key)))) != 0:
+                await app.press("right" if away > 0 else "left")
         else:
             await app.type(text)
     await app.settle()
