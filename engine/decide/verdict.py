@@ -337,8 +337,8 @@ def _frontier_step(scenario: Scenario, frontier: bool, spread: Attempt | None, e
     amount = f"{tokens / 1e12:,.3g}T" if tokens >= 1e12 else f"{tokens / 1e9:,.3g}B"
     card = scenario.hardware.accelerator.label
     gpus = _frontier_gpus(scenario, found)
-    if spread is not None and spread.holds:
-        gpus = max(gpus, spread.gpus_per_node * spread.nodes)  # fewer would not hold the state
+    if spread is not None:
+        gpus = max(gpus, spread.gpus)  # fewer would not hold the state, and these not always
     clause = f"about {_rounded(gpus):,} {card} for {amount} tokens in {days:,.0f} days, on NDR InfiniBand or SXM"
     return _Finding(5, question, True, clause, spread, gpus)
 

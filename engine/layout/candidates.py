@@ -134,11 +134,6 @@ def _shapes(
             found.append(Layout(tp, pp, dp, ep, bool(choice.dp_attention)))
             if choice.ep is None:
                 found += _expert_layouts(architecture, found[-1], choice, gpus_per_node, inference)
-    if not found:  # an odd number of GPUs: leave some idle rather than refuse
-        for used in range(gpus - 1, 0, -1):
-            for tp in sorted(valid_tp(architecture, min(used, gpus_per_node)), reverse=True):
-                if used % tp == 0 and (choice.tp in (None, tp)):
-                    return (Layout(tp, 1, used // tp, 1, bool(choice.dp_attention)),)
     return tuple(found)
 
 

@@ -6,20 +6,27 @@ from dataclasses import replace
 
 import pytest
 
+from engine.decide.attempts import CLUSTER_NODES, cluster
 from engine.decide.plan import plan
 from engine.decide.recommend import PATIENCE_TOKENS, caveats_of
+from engine.decide.size import size
 from engine.decide.suggestions import advised
 from engine.decide.tries import owned
 from engine.figures.errors import ScenarioError
-from engine.model.architecture import Cache
+from engine.links.collectives import collective_s
+from engine.model.architecture import Cache, Part, Tensor
+from engine.model.formats import tensor_scheme, weight_format
 from engine.model.kv_cache import cache_profile
-from engine.money.bill import kit_price
+from engine.model.parameters import count_parameters
+from engine.money.bill import bought_gpus, kit_price
 from engine.money.power import power
 from engine.money.shopping import shopping
 from engine.money.use import LONGEST_MONTHS, Rates, break_even_months
+from engine.parts.hardware import Link
 from engine.scenario import LayoutChoice, Money
 from engine.scenario.change import change
 from engine.scenario.checks import check_scenario
+from engine.training.memory.assumptions import frozen_base
 from tests.engine.builds import build
 
 
@@ -152,3 +159,79 @@ def test_sequences_on_offer_are_as_long_as_the_request() -> None:
     offered = next(one for one in owned(plan(long)) if set(one.changes) == {"runtime.max_model_len"})
     assert offered.changes["runtime.max_model_len"] == 4096
     assert plan(change(long, dict(offered.changes))).memory.starts
+
+
+@pytest.mark.parametrize(
+    ("gpus", "pinned"), [(3, {"pp": 2, "ep": 2}), (5, {"tp": 1, "pp": 2, "ep": 8}), (1, {"ep": 2})]
+)
+def test_experts_that_divide_no_layout_are_refused_and_not_left_whole(gpus: int, pinned: dict[str, int]) -> None:
+    scenario = build("mixtral-8x7b", "fp8", "h100-sxm", gpus, layout=LayoutChoice(**pinned))
+    with pytest.raises(ScenarioError, match="divide") as refused:
+        plan(scenario)
+    assert refused.value.field == "layout.ep"
+
+
+def test_a_run_from_scratch_takes_no_fewer_cards_than_were_tried_in_vain() -> None:
+    """A short run of a model whose state the largest cluster does not hold: its time alone would take few cards."""
+    run = build("kimi-k2", "bf16", "rtx-4090", 8, kind="pretrain", total_tokens=1_000_000, deadline_days=3000.0)
+    assert not cluster(run).holds
+    said = size(run).verdict
+    assert said.answer == "frontier"
+    assert f"bout {8 * CLUSTER_NODES[-1]:,} RTX 4090" in said.reason
+
+
+def test_what_an_audio_tower_weighs_is_not_read_for_each_token() -> None:
+    """Towers of pictures and sound run over a prompt's parts of theirs: a step of text does not read them."""
+    scenario = build("qwen2.5-14b", "bf16", "h100-sxm", 1, concurrency=4)
+    arch = scenario.model.architecture
+
+    def speed(part: Part | None) -> float:
+        tower = Tensor("tower", part, 5120, 5120 * 16) if part is not None else None
+        made = replace(arch, towers=(tower,) if tower is not None else ())
+        found = plan(replace(scenario, model=replace(scenario.model, architecture=made))).serving
+        assert found is not None
+        return found.tokens_per_s_user
+
+    assert speed("audio") == pytest.approx(speed(None))
+    assert speed("vision") == pytest.approx(speed(None))
+
+
+def test_boards_that_nobody_sells_as_large_are_counted_as_used() -> None:
+    """H200 are sold by eight: of seven the whole board stands in the node; of sixteen in one box, those."""
+    scenario = build("llama-3.1-70b", "fp8", "h200-sxm", 8)
+    hardware = scenario.hardware
+
+    def counted(gpus: int) -> int:
+        return bought_gpus(replace(scenario, hardware=replace(hardware, gpus_per_node=gpus)))
+
+    assert [counted(gpus) for gpus in (1, 7, 8)] == [counted(1), 8, 8]
+    assert counted(16) == 16
+
+
+@pytest.mark.parametrize(("peak", "slot"), [(99.0, 31.5), (100.0, 63.0), (110.0, 63.0)])
+def test_a_bridge_of_the_fourth_generation_falls_back_to_a_newer_slot(peak: float, slot: float) -> None:
+    bridge = Link("some-bridge", "A bridge", "intra-node", "nvlink", peak, max_gpus=2)
+    board = Link("some-slot", "A slot", "intra-node", "pcie", slot)
+    assert collective_s("all_reduce", 2**28, 4, 4, bridge, None) == collective_s("all_reduce", 2**28, 4, 4, board, None)
+
+
+def test_matrices_of_sixty_four_rows_are_quantized_and_narrower_ones_not() -> None:
+    arch = build("llama-3.1-8b", "int4", "h100-sxm", 1).model.architecture
+    for rows, stored in ((64, "int4"), (63, "bf16")):
+        tensor = Tensor("gate", "mlp", rows, 4096)
+        assert tensor_scheme(tensor, weight_format("int4"), arch, 0) == tensor_scheme(
+            tensor, weight_format(stored), arch, 0
+        )
+
+
+def test_the_frozen_base_of_adapters_is_the_whole_model() -> None:
+    scenario = build("llama-3.1-8b", "bf16", "h100-sxm", 1, kind="lora")
+    arch = scenario.model.architecture
+    projections, others, bits = frozen_base(arch, scenario.workload)
+    assert projections + others == count_parameters(arch).total
+    assert bits == 16.0
+    quantized = build("llama-3.1-8b", "bf16", "h100-sxm", 1, kind="qlora")
+    projections, others, bits = frozen_base(arch, quantized.workload)
+    assert projections + others == count_parameters(arch).total
+    assert 0 < others < projections
+    assert 4.0 <= bits < 5.0
