@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from itertools import chain
 
 from tests.golden import compare, frozen
 
@@ -16,23 +15,12 @@ def main() -> int:
     parser.add_argument("--write", action="store_true", help="write figures and keys anew, and print what moved")
     parser.add_argument("--freeze", action="store_true", help="add what builds name and the frozen catalog lacks")
     parser.add_argument("--json", action="store_true", help="print figures and keys as JSON, for the tests")
-    parser.add_argument(
-        "--first", action="store_true", help="stop at the first build that moved: quick, writes nothing"
-    )
     chosen = parser.parse_args()
     new = frozen.hold_constants()
     if chosen.freeze:
         print("\n".join(frozen.freeze_catalog()) or "nothing to add")
         return 0
-    from tests.golden.figures import each_build, each_table, everything  # only now: it imports the engine
-
-    if chosen.first:
-        builds = ((name, figures) for name, figures, _ in each_build())
-        for name, figures in chain(each_table(), builds):
-            if moved := compare.differences(name, compare.stored(name), figures):
-                print(compare.told(moved))
-                return 1
-        return 0
+    from tests.golden.figures import everything  # only now: it imports the engine
 
     found = everything()
     if chosen.json:

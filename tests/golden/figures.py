@@ -145,12 +145,6 @@ def _plainly(maker: Callable[[], Any]) -> Any:
     return plain(maker())
 
 
-def each_build() -> Iterator[tuple[str, dict[str, Any], dict[str, Any]]]:
-    """(name, figures, JSON report) of each build, unlike ones early."""
-    for name in build_names():
-        yield name, *of_build(name)
-
-
 def build_names() -> list[str]:
     """Every build, unlike ones early."""
     texts = list(sessions())
@@ -168,13 +162,6 @@ def of_build(name: str) -> tuple[dict[str, Any], dict[str, Any]]:
     if name in SEARCHED:
         figures["recommend"] = recommended.as_data(recommended.search(scenario, Limits()))
     return figures, data
-
-
-def each_table() -> Iterator[tuple[str, dict[str, Any]]]:
-    """(name, table) of the variants of each build that has some, and of the tables beside the builds."""
-    for name, makers in table_makers().items():
-        made = {part: plain(maker()) for part, maker in makers.items()}
-        yield name, made.get("", made)
 
 
 def table_makers() -> dict[str, dict[str, Callable[[], Any]]]:

@@ -36,7 +36,6 @@ TIMES = 4
 """How many times the processor time of the right code a wrong one may take: an endless loop is caught."""
 GOLDEN_S, TESTS_S, FILE_S = 150, 900, 300
 """Processor time of all golden figures, of all tests and of one file of tests in a fresh process, at most."""
-GOLDEN = ("-m", "tests.golden", "--first")
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,26 +103,30 @@ class Copy:
         finally:
             path.write_text(right, encoding="utf-8")
 
-    def passes(self, *files: str, limit: int = FILE_S) -> bool:
-        """Whether some files of tests pass in a process of their own; without a file, whether no golden figure moved."""
-        done = self.run(*_command(files), limit=limit if files else GOLDEN_S)
-        return done.returncode == 0
-
-    def killer(self, mutant: Mutant, files: Sequence[str] = ()) -> str:
-        """Which of these files of tests, or without any the golden figures, a fresh process fails for a mutant alone."""
+    def killer(self, mutant: Mutant, names: Sequence[str]) -> str:
+        """Which of these files of tests, or golden builds, a fresh process fails for a mutant alone; empty: none."""
         with self.wrong(mutant):
-            done = self.run(*_command(files), limit=TESTS_S if files else GOLDEN_S)
-            if done.returncode == 0:
-                return ""
-            named = re.search(r"^(?:FAILED|ERROR) (tests/[\w/]+\.py)", done.stdout, re.MULTILINE)
-            if files and not (named and not self.passes(named[1])):
-                return ""  # what failed among others does not fail alone
-        found = named[1] if files and named else ""
-        return (found or "golden") if self.passes(*([found] if found else [])) else ""
+            found = self._first_failing(names)
+            if found not in names or not self._first_failing([found]):
+                return ""  # none, or one that fails among others only
+        return found if not self._first_failing([found]) else ""
 
-
-def _command(files: Sequence[str]) -> tuple[str, ...]:
-    return ("-m", "pytest", *QUICK, "-rfE", *files) if files else GOLDEN
+    def _first_failing(self, names: Sequence[str]) -> str:
+        """The first of some files of tests, or golden builds, that fails or does not end in its time; empty: none."""
+        files = bool(names) and names[0].endswith(".py")
+        command = (
+            ("-m", "pytest", *QUICK, "-rfE", *names) if files else ("-m", "tests.mutants.forked", "golden", *names)
+        )
+        done = self.run(*command, limit=(TESTS_S if len(names) > 1 else FILE_S) if files else GOLDEN_S)
+        if not done.returncode or not names:
+            return ""
+        told = re.search(
+            r"^(?:FAILED|ERROR) (tests/[\w/]+\.py)" if files else r"^FAILED (.+)$", done.stdout, re.MULTILINE
+        )
+        if told is not None:
+            return told[1]
+        # nothing could be imported, or it did not end: what fails, the first one does
+        return names[0]
 
 
 class Forked:
@@ -168,7 +171,7 @@ class Forked:
         return answer
 
     def related(self, mutant: Mutant) -> list[str]:
-        """Files of tests that enter a function which reads what a mutant outside of functions changed; else all."""
+        """What enters a function that reads what a mutant outside of functions changed; where none is known, all."""
         reading = readers(mutant)
         return [name for name, entered in self.parts.items() if reading is None or entered & reading]
 
@@ -242,8 +245,7 @@ def _through(stage: str, tree: Copy, results: dict[Mutant, Result]) -> None:
             start = time.monotonic()
             by = forked.kills(mutant)
             if by is None:
-                files = forked.related(mutant) if STAGES[stage] else ()
-                by = tree.killer(mutant, files) if files or not STAGES[stage] else ""
+                by = tree.killer(mutant, forked.related(mutant))
             seconds = before.seconds + time.monotonic() - start
             results[mutant] = Result(mutant, stage if by else "", by, seconds)
             print(results[mutant] if by else f"{'alive':44} {results[mutant].change}", flush=True)
@@ -258,7 +260,7 @@ def _check(stage: str, tree: Copy, results: dict[Mutant, Result], count: int) ->
     lived = 0
     for mutant in again:
         by = results[mutant].killed_by
-        if not tree.killer(mutant, [by] if by.endswith(".py") else ()):
+        if not tree.killer(mutant, [by]):
             lived += 1
             results[mutant] = Result(mutant, "", "", results[mutant].seconds)
             print(f"{stage}: {by} kills only in a fork: {results[mutant].change}")

@@ -8,7 +8,7 @@ functions, or of one that is called while the engine is imported, cannot be put 
 ``python -m tests.mutants.forked golden`` says first which parts fail already and what each file enters, then reads
 requests, a line of JSON each, and answers each with one: what killed it, an empty text, or null. With folders of tests in
 place of ``golden`` it runs those: they are a process apart, since golden figures rest on frozen constants and tests on
-those of today.
+those of today. ``golden NAME ...`` compares these builds and parts of tables once, in a fresh process.
 """
 
 from __future__ import annotations
@@ -199,8 +199,22 @@ class Parts:
         return next((part.name for part in related if not passes(part, new[name]) and passes(part, old[name])), "")
 
 
+def first_moved(names: list[str]) -> str:
+    """The first of some golden builds and parts of tables, by name and in that order, that moved; empty: none did."""
+    from tests.golden import frozen
+
+    frozen.hold_constants()
+    _import_golden()
+    parts = dict(_figures())
+    return next((name for name in names if parts[name]()), "")
+
+
 def main() -> int:
-    """Answer requests until there are none."""
+    """Answer requests until there are none; with names after ``golden``, say which of those moved first."""
+    if sys.argv[1] == "golden" and sys.argv[2:]:
+        moved = first_moved(sys.argv[2:])
+        print(f"FAILED {moved}" if moved else "")
+        return 1 if moved else 0
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what tests print is no answer
     parts = Parts([name for name in sys.argv[1:] if name != "golden"])

@@ -111,7 +111,8 @@ def test_a_wrong_formula_is_killed_and_the_copy_is_right_again(tmp_path: Path) -
     path = ROOT / "engine" / "money" / "use.py"
     share = [one for one in mutants_of(path) if one.place == "capital_share_per_month" and "/ 12.0" in one.before]
     tree = Copy(tmp_path)
-    assert tree.killer(share[0]) == "golden"
+    name = "grids money"
+    assert tree.killer(share[0], [name]) == name
     assert (tmp_path / "engine" / "money" / "use.py").read_text(encoding="utf-8") == path.read_text(encoding="utf-8")
 
 
