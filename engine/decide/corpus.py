@@ -87,7 +87,12 @@ def corpus_point(scenario: Scenario, gpus_per_node: int, nodes: int) -> CorpusPo
     length = found.plan.run_days if found.plan is not None and found.holds else None
     if length is None:
         return None
-    length = length / nodes if alone else length
+    return point_of(scenario, gpus_per_node, nodes, length, alone)
+
+
+def point_of(scenario: Scenario, gpus_per_node: int, nodes: int, planned: float, alone: bool) -> CorpusPoint:
+    """The point of a build. planned: days as planned; alone: of one node, each working on its part of the corpus."""
+    length = planned / nodes if alone else planned
     hours = length * HOURS_PER_DAY * gpus_per_node * nodes
     deadline = scenario.workload.deadline_days
     in_time = deadline is None or length <= deadline

@@ -8,7 +8,6 @@ tests/reference/seed_claims.toml.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -19,15 +18,15 @@ from engine.sizing import ScalingRow
 from engine.training.batch import context_ranks
 from engine.training.speed import (
     OPTIMIZER_STATE_BYTES,
+    Body,
     Kernels,
-    Step,
+    Rates,
     assemble,
     body,
     efficiency_of,
     kernels,
     rates,
     single_gpu_tokens_per_s,
-    step,
 )
 from engine.training.traffic import NF4_BYTES, Held
 
@@ -59,13 +58,6 @@ ARTICLE_ROWS: tuple[tuple[str, int, int, str, float], ...] = (
 """The article's table: its words, nodes, GPUs a node, our name of the parallelism, its per-GPU efficiency."""
 
 _ARTICLE = {(nodes, per_node, name): figure for _, nodes, per_node, name, figure in ARTICLE_ROWS}
-
-
-@lru_cache(maxsize=256)
-def _with_sharding(workload: Workload, sharding: Sharding, group: ShardingGroup) -> Workload:
-    if workload.sharding == sharding and workload.sharding_group == group:
-        return workload
-    return replace(workload, sharding=sharding, sharding_group=group)
 
 
 @lru_cache(maxsize=512)
@@ -120,7 +112,7 @@ def state_bytes(held: Held, workload: Workload, sharding: Sharding) -> float:
     return total
 
 
-class _Shape(NamedTuple):
+class Shape(NamedTuple):
     """One shape of the table in words and in numbers, before anything is timed.
 
     build: its hardware. article: the efficiency that the article gives it. in_use: the entered build as it is.
@@ -145,8 +137,8 @@ def _size_words(nodes: int, per_node: int) -> str:
 
 
 @lru_cache(maxsize=16)
-def _shapes(hardware: Hardware, facts: Facts, heads: int, layers: int) -> tuple[_Shape, ...]:
-    found: list[_Shape] = []
+def _shapes(hardware: Hardware, facts: Facts, heads: int, layers: int) -> tuple[Shape, ...]:
+    found: list[Shape] = []
     for nodes, per_node in SHAPES:
         fabrics: list[Link] = [hardware.inter_link]
         if (nodes, per_node) == OTHER_FABRICS_SHAPE:
@@ -163,17 +155,60 @@ def _shapes(hardware: Hardware, facts: Facts, heads: int, layers: int) -> tuple[
                     fabric = hardware.intra_link.name if nodes == 1 else inter.name
                 article = _ARTICLE.get((nodes, per_node, name))
                 found.append(
-                    _Shape(nodes, per_node, name, layout, sharding, group, build, other, words, fabric, article)
+                    Shape(nodes, per_node, name, layout, sharding, group, build, other, words, fabric, article)
                 )
     return tuple(found)
 
 
-class _Rated(NamedTuple):
+class Rated(NamedTuple):
     """A shape with its efficiency, before it is told which shape is better."""
 
-    shape: _Shape
+    shape: Shape
     efficiency: float
     fits: bool
+
+
+class Common(NamedTuple):
+    """What the rows of a table share: sums of the model, rates of the card, the tokens of a micro-batch, what a card holds of
+    states, and the speed of one GPU alone."""
+
+    body: Body
+    rates: Rates
+    tokens: float
+    usable: float
+    alone: float
+
+
+def common_of(scenario: Scenario) -> Common:
+    """What the rows of a scenario's table share."""
+    hardware, workload, architecture = scenario.hardware, scenario.workload, scenario.model.architecture
+    return Common(
+        body(architecture, workload.sequence_length),
+        rates(hardware.accelerator, workload.compute_dtype, workload.software),
+        float(workload.micro_batch * workload.sequence_length),
+        USABLE_SHARE * hardware.accelerator.memory_bytes,
+        single_gpu_tokens_per_s(architecture, hardware, workload),
+    )
+
+
+def shapes_of(scenario: Scenario, layout: Layout) -> list[Shape]:
+    """The shapes of a scenario's table, the build in use among them."""
+    hardware, architecture = scenario.hardware, scenario.model.architecture
+    layers = body(architecture, scenario.workload.sequence_length).layers
+    return _with_own(scenario, layout, _shapes(hardware, scenario.facts, architecture.heads or 64, layers))
+
+
+def rate(scenario: Scenario, common: Common, shape: Shape, of_tp: dict[tuple[int, int, int], Kernels]) -> Rated:
+    """The efficiency of the run on one shape. of_tp: kernels of the shapes before it, by how they split a layer."""
+    workload, split = scenario.workload, shape.layout
+    key = (split.tp, context_ranks(workload, split.dp), split.ep)
+    known = of_tp.get(key)
+    if known is None:
+        known = of_tp[key] = kernels(common.body, common.rates, workload, common.tokens / key[1], split.tp, split.ep)
+    architecture, how = scenario.model.architecture, (shape.sharding, shape.group)
+    made = assemble(architecture, common.body, common.rates, known, shape.build, workload, split, how)
+    fits = state_bytes(made.held, workload, shape.sharding) <= common.usable
+    return Rated(shape, efficiency_of(made.tokens_per_s / split.gpus, common.alone), fits)
 
 
 def scaling_table(scenario: Scenario, layout: Layout) -> tuple[ScalingRow, ...]:
@@ -187,34 +222,19 @@ def scaling_table(scenario: Scenario, layout: Layout) -> tuple[ScalingRow, ...]:
     workload = scenario.workload
     if workload.is_inference:
         return ()
-    hardware, architecture = scenario.hardware, scenario.model.architecture
-    b = body(architecture, workload.sequence_length)
-    r = rates(hardware.accelerator, workload.compute_dtype, workload.software)
-    tokens = float(workload.micro_batch * workload.sequence_length)
-    usable = USABLE_SHARE * hardware.accelerator.memory_bytes
-    of_tp: dict[tuple[int, int, int], Kernels] = {}
-    alone = single_gpu_tokens_per_s(architecture, hardware, workload)
-    rated: list[_Rated] = []
-    for shape in _with_own(scenario, layout, _shapes(hardware, scenario.facts, architecture.heads or 64, b.layers)):
-        split = shape.layout
-        key = (split.tp, context_ranks(workload, split.dp), split.ep)
-        known = of_tp.get(key)
-        if known is None:
-            known = of_tp[key] = kernels(b, r, workload, tokens / key[1], split.tp, split.ep)
-        made = assemble(architecture, b, r, known, shape.build, workload, split, (shape.sharding, shape.group))
-        fits = state_bytes(made.held, workload, shape.sharding) <= usable
-        rated.append(_Rated(shape, efficiency_of(made.tokens_per_s / split.gpus, alone), fits))
+    common, of_tp = common_of(scenario), dict[tuple[int, int, int], Kernels]()
+    rated = [rate(scenario, common, shape, of_tp) for shape in shapes_of(scenario, layout)]
     holding = [one for one in rated if one.fits]
     # what a row under the floor is pointed to: shapes over it, else whatever is better
     good = [one for one in holding if one.efficiency >= FLOOR] or holding
     return tuple(_row(one, good) for one in rated)
 
 
-def _with_own(scenario: Scenario, layout: Layout, shapes: tuple[_Shape, ...]) -> list[_Shape]:
+def _with_own(scenario: Scenario, layout: Layout, shapes: tuple[Shape, ...]) -> list[Shape]:
     """The shapes with the build in use as it is: in place of its kind, else behind the others of its size."""
     hardware, workload = scenario.hardware, scenario.workload
     found, at = list(shapes), 0
-    own = _Shape(
+    own = Shape(
         nodes=hardware.nodes,
         per_node=hardware.gpus_per_node,
         name=layout_words(layout),
@@ -241,7 +261,7 @@ def _with_own(scenario: Scenario, layout: Layout, shapes: tuple[_Shape, ...]) ->
     return found
 
 
-def _row(one: _Rated, good: Sequence[_Rated]) -> ScalingRow:
+def _row(one: Rated, good: Sequence[Rated]) -> ScalingRow:
     shape = one.shape
     below = one.efficiency < FLOOR
     return ScalingRow(
@@ -272,7 +292,7 @@ def _sharded_as(workload: Workload, nodes: int, name: str) -> tuple[str, ...]:
 NO_BETTER = "none of these: faster links, a larger micro-batch or SXM-class hardware"
 
 
-def _better(row: _Rated, good: Sequence[_Rated]) -> str:
+def _better(row: Rated, good: Sequence[Rated]) -> str:
     """The better shape of a row under the floor, among `good` ones that hold the training state.
 
     First another parallelism of the same nodes, then fewer GPUs, then more.
@@ -290,24 +310,6 @@ def _better(row: _Rated, good: Sequence[_Rated]) -> str:
     )
     word = best.shape.words if best.efficiency >= FLOOR else f"at best {best.shape.words}"
     return f"{word}: {best.efficiency:.2f}"
-
-
-def row_step(scenario: Scenario, row: ScalingRow, in_use: Layout) -> tuple[Step, Layout]:
-    """The optimizer step behind a row of the scenario's scaling table, and its layout. in_use: the build's own.
-
-    Raises KeyError for a row of another table.
-    """
-    hardware, workload, architecture = scenario.hardware, scenario.workload, scenario.model.architecture
-    if row.in_use:
-        return step(architecture, hardware, workload, in_use), in_use
-    per_node = row.gpus // row.nodes
-    b = body(architecture, workload.sequence_length)
-    plans = {known[0]: known for known in _plans(row.nodes, per_node, architecture.heads or 64, b.layers)}
-    _, layout, sharding, group = plans[row.parallelism]
-    fabrics = {link.name: link for link in (*_fabric_links(scenario.facts), hardware.inter_link)}
-    inter = fabrics.get(row.fabric, hardware.inter_link)
-    build = Hardware(hardware.accelerator, per_node, row.nodes, hardware.intra_link, inter, hardware.platform)
-    return step(architecture, build, _with_sharding(workload, sharding, group), layout), layout
 
 
 def _same(one: Layout, other: Layout) -> bool:

@@ -8,13 +8,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from typing import NamedTuple
 
 from engine.decide.plan import Plan, plan, resized
 from engine.decide.scaling import FLOOR
 from engine.figures.errors import ScenarioError
-from engine.figures.units import SECONDS_PER_DAY
+from engine.figures.units import HOURS_PER_DAY, SECONDS_PER_DAY
 from engine.money.prices import usd_per_gpu_hour as gpu_hour_price
-from engine.scenario import Hardware, Layout, LayoutChoice, Scenario
+from engine.scenario import Hardware, Layout, LayoutChoice, Scenario, Workload
+from engine.sizing import Training
 from engine.training.batch import keeps_batch, useful_tokens
 from engine.training.speed import body, efficiency_of, goodput, serial_share
 
@@ -52,6 +54,45 @@ class StrongScaling:
     words: str
 
 
+class Timed(NamedTuple):
+    """Useful tokens/s on a count of GPUs as planned, the layout, and whether it fits."""
+
+    speed: float
+    layout: Layout
+    fits: bool
+
+
+def point_of(
+    scenario: Scenario,
+    hardware: Hardware,
+    timed: Timed,
+    alone: float,
+    before: Sequence[ScalingPoint],
+    price: float | None,
+) -> ScalingPoint:
+    """One point of the curve. alone: tokens/s of one GPU. before: the point before it, none of the first. price: USD a GPU-hour."""
+    count, speed = hardware.gpus, timed.speed
+    keep = goodput(hardware, body(scenario.model.architecture, scenario.workload.sequence_length).parameters)
+    days = scenario.workload.run_tokens / speed / keep / SECONDS_PER_DAY
+    hours = days * HOURS_PER_DAY * count
+    marginal = 1.0
+    for last in before:
+        marginal = (speed / last.tokens_per_s_total - 1) / (count / last.gpus - 1)
+    return ScalingPoint(
+        gpus=count,
+        nodes=hardware.nodes,
+        layout=timed.layout,
+        days=days,
+        gpu_hours=hours,
+        cost_usd=None if price is None else hours * price,
+        tokens_per_s_total=speed,
+        speedup=speed / alone,
+        efficiency=efficiency_of(speed / count, alone),
+        marginal=marginal,
+        fits=timed.fits,
+    )
+
+
 DEFAULT_COUNTS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 
 
@@ -73,29 +114,8 @@ def strong_scaling_curve(
     points: list[ScalingPoint] = []
     base = _fastest(scenario, 1)
     for count in sorted(set(gpus)):
-        speed, layout, fits = base if count == 1 else _fastest(scenario, count)
-        hardware = _build_of(scenario.hardware, count)
-        keep = goodput(hardware, body(scenario.model.architecture, scenario.workload.sequence_length).parameters)
-        days = scenario.workload.run_tokens / speed / keep / SECONDS_PER_DAY
-        hours = days * 24 * count
-        before = points[-1] if points else None
-        gained = speed / before.tokens_per_s_total if before else 1.0
-        marginal = (gained - 1) / (count / before.gpus - 1) if before else 1.0
-        points.append(
-            ScalingPoint(
-                gpus=count,
-                nodes=hardware.nodes,
-                layout=layout,
-                days=days,
-                gpu_hours=hours,
-                cost_usd=None if price is None else hours * price,
-                tokens_per_s_total=speed,
-                speedup=speed / base[0],
-                efficiency=efficiency_of(speed / count, base[0]),
-                marginal=marginal,
-                fits=fits,
-            )
-        )
+        timed = base if count == 1 else _fastest(scenario, count)
+        points.append(point_of(scenario, _build_of(scenario.hardware, count), timed, base.speed, points[-1:], price))
     fitting = [point for point in points if point.fits]
     stops: int | None = None
     for before, after in pairwise(fitting):
@@ -142,15 +162,19 @@ def _at(scenario: Scenario, count: int) -> Scenario:
     return replace(scenario, hardware=hardware, layout=choice)
 
 
-def _fastest(scenario: Scenario, count: int) -> tuple[float, Layout, bool]:
-    """Useful tokens/s, layout and whether it fits, on `count` GPUs as planned: of a batch that is outgrown, the asked."""
+def _fastest(scenario: Scenario, count: int) -> Timed:
+    """The run on `count` GPUs as planned."""
     planned = planned_at(scenario, count)
-    layout, run = planned.layout, planned.training
-    if run is None:
+    if planned.training is None:
         raise ScenarioError("workload.kind", "has no training run to scale")
-    if keeps_batch(scenario.workload, layout.dp):
-        return run.tokens_per_s_total, layout, planned.memory.fits
-    return useful_tokens(scenario.workload, run.step_tokens) / run.step_s, layout, planned.memory.fits
+    return Timed(useful_speed(scenario.workload, planned.layout, planned.training), planned.layout, planned.memory.fits)
+
+
+def useful_speed(workload: Workload, layout: Layout, run: Training) -> float:
+    """Useful tokens/s of a run: of a batch that is outgrown, those that were asked."""
+    if keeps_batch(workload, layout.dp):
+        return run.tokens_per_s_total
+    return useful_tokens(workload, run.step_tokens) / run.step_s
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +200,18 @@ class LongOrShort:
     words: str
 
 
+def option(point: ScalingPoint, price: float) -> RunOption:
+    """A point of the curve as a way to do the run, at an hourly price."""
+    return RunOption(point.gpus, point.days, price, point.gpu_hours * price, point.fits)
+
+
+def compared(one: RunOption, many: RunOption) -> tuple[float, float, float]:
+    """How many times faster the second way is, how many times dearer, and USD for each day that it saves; 0 where it saves both."""
+    premium = many.cost_usd / one.cost_usd if one.cost_usd else float("inf")
+    saved = one.days - many.days
+    return one.days / many.days, premium, (many.cost_usd - one.cost_usd) / saved if saved > 0 else 0.0
+
+
 def long_or_short(
     scenario: Scenario, gpus: int, usd_per_gpu_hour_one: float, usd_per_gpu_hour_many: float
 ) -> LongOrShort:
@@ -184,14 +220,8 @@ def long_or_short(
     Raises ScenarioError for inference, or a count of GPUs that nodes cannot make.
     """
     curve = strong_scaling_curve(scenario, (1, gpus), 1.0).points
-    one, many = (
-        RunOption(point.gpus, point.days, price, point.gpu_hours * price, point.fits)
-        for point, price in zip((curve[0], curve[-1]), (usd_per_gpu_hour_one, usd_per_gpu_hour_many), strict=True)
-    )
-    faster = one.days / many.days
-    premium = many.cost_usd / one.cost_usd if one.cost_usd else float("inf")
-    saved = one.days - many.days
-    each = (many.cost_usd - one.cost_usd) / saved if saved > 0 else 0.0
+    one, many = option(curve[0], usd_per_gpu_hour_one), option(curve[-1], usd_per_gpu_hour_many)
+    faster, premium, each = compared(one, many)
     words = f"{gpus} GPUs finish in {_span(many.days)} instead of {_span(one.days)}, {faster:.1f} times faster, "
     if each > 0:
         words += f"for {premium:.2f} times the money: {each:,.0f} USD for each day saved."

@@ -29,7 +29,6 @@ from engine.workings import (
     money,
     power,
     replicas,
-    scaling,
     states,
 )
 from engine.workings.build import build_of
@@ -65,7 +64,7 @@ def chain(sizing: Sizing, figure: str) -> tuple[Working, ...]:
     return tuple(made)
 
 
-REMEMBERED = ("model", "memory", "serving", "training", "fabric")
+REMEMBERED = ("model", "memory", "serving", "training", "fabric", "scaling", "curve", "choice", "smallest", "corpus")
 """Sections whose figures are opened by the functions that compute them, run on numbers that remember."""
 
 
@@ -175,15 +174,10 @@ def _from(table: Mapping[str, Callable[[Case], Working]]) -> Callable[[Case, str
 
 
 _SECTIONS: dict[str, Callable[[Case, str], Working]] = {
-    "scaling": scaling.found,
     "load": entered.load,
     "build": entered.build,
     "states": states.found,
     "layout": entered.layout,
-    "corpus": corpus.corpus,
-    "curve": growth.curve,
-    "choice": growth.choice,
-    "smallest": growth.smallest,
     "cost": money.found_cost,
     "flip": flips.found,
     "power": _from(power.POWER),
@@ -272,10 +266,10 @@ def figure_ids(sizing: Sizing) -> tuple[str, ...]:
     found += _shares(sizing)
     if inference:
         found += ["load.tokens_per_request", "load.max_model_len"]
-        found += corpus.figures(case_of(sizing))
+        found += corpus.figures(build_of(plan))
     else:
         found += [f"states.{name}" for name in ("16", "16.each", "held.8", "trainable", "room", "plan")]
-        found += growth.figures(case_of(sizing))
+        found += growth.figures(build_of(plan))
     found += [f"cost.{name}" for name in money.COST]
     found += [f"cost.{way}_{entry.months}_usd" for entry in sizing.cost.horizons for way in WAYS]
     found += [f"cost.item_{number}_usd" for number in range(1, len(sizing.cost.lines) + 1)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cached_property
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
 
 from engine.decide.plan import Plan
 from engine.decide.size import model_facts
@@ -24,6 +24,9 @@ REPLAY: Final = Replay(constant, field_words, hooks, SEARCHES, {"Counter": facts
 """The formulas of memory and speed among names that remember."""
 
 
+_Made = TypeVar("_Made")
+
+
 class Found(NamedTuple):
     """A figure: its number, and what stands beside its arithmetic.
 
@@ -40,20 +43,24 @@ class Found(NamedTuple):
 
 
 class Base:
-    """A build on numbers that remember; each part of it is computed when it is first asked for."""
+    """A build on numbers that remember; each part of it is computed when it is first asked for.
 
-    def __init__(self, plan: Plan) -> None:
+    count: where the number of its GPUs comes from.
+    """
+
+    def __init__(self, plan: Plan, count: str = "entered") -> None:
         self.plan = plan
         self.within = Run()
         self.kept: dict[str, Any] = {}
-        self.scenario = facts.scenario(REPLAY.copied, plan.scenario)
+        self.scenario = facts.scenario(REPLAY.copied, plan.scenario, count)
         self.layout = facts.layout(REPLAY.copied, plan.layout, plan.scenario.layout)
 
-    def keep(self, name: str, make: Callable[[], Any]) -> Any:
+    def keep(self, name: str, make: Callable[[], _Made]) -> _Made:
         """What was made under that name, made when it is first asked for."""
         if name not in self.kept:
             self.kept[name] = make()
-        return self.kept[name]
+        made: _Made = self.kept[name]
+        return made
 
     def run(self, function: Callable[..., Any], *arguments: Any) -> Any:
         """What the function gives on numbers that remember, in the one run of this build."""
@@ -83,6 +90,12 @@ class Base:
             raise KeyError("training")
         made = self.run(training_speed.step, scenario.model.architecture, scenario.hardware, scenario.workload, layout)
         return self.run(training_speed.training_speed, scenario, layout, memory, made)
+
+    def other(self, plan: Plan, count: str) -> Base:
+        """The build of another plan of the same work, made once."""
+        return self.keep(
+            f"{plan.scenario.hardware.nodes}x{plan.scenario.hardware.gpus_per_node}", lambda: Base(plan, count)
+        )
 
     @property
     def timed(self) -> bool:

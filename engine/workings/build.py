@@ -11,7 +11,7 @@ from engine.decide.plan import Plan
 from engine.decide.verdict import FRONTIER_DAYS
 from engine.figures.number import Number, node, plain
 from engine.serving import memory as serving_memory
-from engine.workings import fabric
+from engine.workings import corpus, fabric, growth, scaling
 from engine.workings.base import REPLAY, Base, Found
 from engine.workings.constants import constant
 from engine.workings.opening import below, opening
@@ -27,6 +27,7 @@ class Build(Base):
 
     def __init__(self, plan: Plan) -> None:
         super().__init__(plan)
+        self._known: dict[str, Found] = {}
         self._order: dict[str, list[Number]] = {}
         self._places: dict[str, dict[int, int]] = {}
 
@@ -38,11 +39,14 @@ class Build(Base):
         return node(value)
 
     def _found(self, figure: str) -> Found:
-        section, _, name = figure.partition(".")
-        find = SECTIONS.get(section)
-        if find is None:
-            raise KeyError(figure)
-        return find(self, name)
+        known = self._known.get(figure)
+        if known is None:
+            section, _, name = figure.partition(".")
+            find = SECTIONS.get(section)
+            if find is None:
+                raise KeyError(figure)
+            known = self._known[figure] = find(self, name)
+        return known
 
     def working(self, figure: str) -> Working:
         """A figure opened one step; `FIGURE#N`: something that it rests on. Raises KeyError."""
@@ -191,6 +195,11 @@ SECTIONS: Final[dict[str, Callable[[Build, str], Found]]] = {
     "serving": _of_speed("serving"),
     "training": _of_speed("training"),
     "fabric": fabric.found,
+    "scaling": scaling.found,
+    "curve": growth.curve,
+    "choice": growth.choice,
+    "smallest": growth.smallest,
+    "corpus": corpus.found,
 }
 """What finds the figures of a section by what follows its name; each raises KeyError for one that the build has not."""
 

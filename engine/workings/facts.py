@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from engine.figures.number import Kind, Number
 from engine.model.architecture import Architecture, Cache, Layer, Tensor
 from engine.parts.hardware import Link
-from engine.scenario import Layout, LayoutChoice, Scenario
+from engine.scenario import Hardware, Layout, LayoutChoice, Scenario
 from engine.workings.words import field_words
 
 
@@ -156,8 +156,22 @@ def link(copied: Copier, one: Link) -> Any:
     return fact(copied, one, "data sheet", f"{one.name}: {one.source or _catalog(one)}", f"of {one.name}")
 
 
-def scenario(copied: Copier, asked: Scenario) -> Any:
-    """The scenario with every fact as a leaf."""
+def counted(
+    copied: Copier, hardware: Any, nodes: int, gpus_per_node: int, source: str, inter: Link | None = None
+) -> Any:
+    """The same hardware in another count. source: where the count comes from. inter: another link between nodes."""
+    kind: Kind = "entered" if source == "entered" else "counted"
+    changes: dict[str, Any] = {}
+    for name, value in (("gpus_per_node", gpus_per_node), ("nodes", nodes)):
+        label, unit = field_words(Hardware, name)
+        changes[name] = Number(value, label=label, unit=unit, kind=kind, source=source)
+    if inter is not None:
+        changes["inter_link"] = link(copied, inter)
+    return copied(hardware, changes)
+
+
+def scenario(copied: Copier, asked: Scenario, count: str = "entered") -> Any:
+    """The scenario with every fact as a leaf. count: where the number of its GPUs comes from."""
     card, work = asked.hardware.accelerator, asked.workload
     hardware = asked.hardware
     changes: dict[str, Any] = {
@@ -165,10 +179,6 @@ def scenario(copied: Copier, asked: Scenario) -> Any:
             copied, card, "data sheet", f"{card.name}: {card.source or _catalog(card)}", f"of {card.label}"
         )
     }
-    for name in ("gpus_per_node", "nodes"):
-        value = getattr(hardware, name)
-        label, unit = field_words(type(hardware), name)
-        changes[name] = Number(value, label=label, unit=unit, kind="entered", source="entered")
     for name in ("intra_link", "inter_link"):
         changes[name] = link(copied, getattr(hardware, name))
     if hardware.platform is not None:
@@ -182,23 +192,46 @@ def scenario(copied: Copier, asked: Scenario) -> Any:
         asked,
         {
             "model": copied(asked.model, {"architecture": model(copied, asked.model.architecture, config)}),
-            "hardware": copied(hardware, changes),
+            "hardware": counted(copied, copied(hardware, changes), hardware.nodes, hardware.gpus_per_node, count),
             "workload": fact(copied, work, "entered", "entered"),
             "runtime": runtime,
             "money": fact(copied, asked.money, "entered", "entered"),
+            "facts": catalog(copied, asked),
         },
     )
 
 
-def layout(copied: Copier, made: Layout, pinned: LayoutChoice) -> Any:
-    """The layout: what the person pinned, and what was chosen."""
+def catalog(copied: Copier, asked: Scenario) -> Any:
+    """What the catalog says that may be asked for: of prices, those of this card."""
+    known, card = asked.facts, asked.hardware.accelerator.id
+    return copied(
+        known,
+        {
+            "rentals": tuple(
+                fact(
+                    copied,
+                    one,
+                    "data sheet",
+                    f"{one.provider}, {one.billing}, {one.as_of}. {one.source}",
+                )
+                for one in known.rentals
+                if one.accelerator == card
+            ),
+        },
+    )
+
+
+def layout(
+    copied: Copier, made: Layout, pinned: LayoutChoice, chosen: str = "chosen: the fastest of the layouts that fit"
+) -> Any:
+    """The layout: what the person pinned, and what was chosen, and how."""
     changes: dict[str, Any] = {"reason": ""}
     for name in ("tp", "pp", "dp", "ep"):
         value = getattr(made, name)
         if value > 1:
             entered = getattr(pinned, name) is not None
             label, unit = field_words(type(made), name)
-            source = "entered" if entered else "chosen: the fastest of the layouts that fit"
+            source = "entered" if entered else chosen
             kind: Kind = "entered" if entered else "counted"
             changes[name] = Number(value, label=label, unit=unit, kind=kind, source=source)
     return copied(made, changes)

@@ -1,402 +1,238 @@
-"""Workings of a training run on other counts of its GPUs: the curve, one GPU against many, the smallest build in time."""
+"""A training run on other counts of its GPUs, on numbers that remember: the curve, one GPU against many, the smallest in time.
+
+Each count is planned in full, by the plain functions; its speed is then that of the layout found.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import lru_cache
+from typing import Any, Final
 
-from engine.decide.prospects import Prospects, prospects
-from engine.decide.training_scaling import RunOption, ScalingPoint
-from engine.figures.units import SECONDS_PER_DAY
-from engine.scenario import Scenario
-from engine.sizing import FigureKind
-from engine.training.batch import batch_of, keeps_batch, useful_tokens
+from engine.decide.plan import Plan
+from engine.decide.prospects import Prospects, growing, instance_usd_per_gpu_hour, prospects
+from engine.decide.scaling import FLOOR
+from engine.decide.training_scaling import (
+    Timed,
+    compared,
+    hourly_usd,
+    option,
+    planned_at,
+    point_of,
+    useful_speed,
+)
+from engine.figures.number import Number, expression, node
 from engine.training.speed import serial_share
-from engine.workings.case import Case
-from engine.workings.record import Sheet, Working, unknown
+from engine.workings import facts
+from engine.workings.base import REPLAY, Base, Found
+from engine.workings.constants import constant
+from engine.workings.searches import most
 
-CURVE = "engine.decide.training_scaling.strong_scaling_curve: the same run and global batch, the fastest layout that fits at each count"
-CHOICE = "engine.decide.training_scaling.long_or_short"
-SMALLEST = "engine.decide.training_scaling.smallest_build: counts of whole nodes, each planned in full"
+CURVE: Final = "the same run and global batch on other counts of its GPUs, the fastest layout that fits at each: docs/training-speed.md"
+SMALLEST: Final = "counts of whole nodes, each planned in full: docs/training-speed.md"
+COUNT: Final = "a count of GPUs that was tried"
+NO_PRICE: Final = "nobody in the catalog rents this GPU, and no price is entered"
+
+POINT: Final[dict[str, tuple[str, str, str]]] = {
+    "tokens_per_s": ("tokens_per_s_total", "Useful tokens a second {}", "tokens/s"),
+    "days": ("days", "The run {}", "days"),
+    "gpu_hours": ("gpu_hours", "GPU-hours {}", "GPU-hours"),
+    "cost_usd": ("cost_usd", "Rent {}", "USD"),
+    "efficiency": ("efficiency", "Speed of a GPU against one alone {}", ""),
+    "marginal": ("marginal", "What the last added GPUs do of their full work {}", ""),
+}
+"""(field, title, unit) of a point of the curve."""
+OF_CURVE: Final[dict[str, tuple[str, str]]] = {
+    "serial_share": ("Amdahl's serial share up to the largest point", ""),
+    "least_days": ("The shortest run, however many GPUs", "days"),
+    "stops_paying": ("Where adding GPUs stops paying", "GPUs"),
+    "usd_per_gpu_hour": ("A GPU-hour", "USD"),
+}
+OF_CHOICE: Final[dict[str, tuple[str, str]]] = {
+    "times_faster": ("How many times faster", ""),
+    "days_saved": ("Days saved", "days"),
+    "premium": ("How many times the money", ""),
+    "usd_saved": ("Money saved", "USD"),
+    "usd_per_day_saved": ("For each day saved", "USD"),
+}
+OF_OPTION: Final[dict[str, tuple[str, str]]] = {
+    "days": ("The run on {}", "days"),
+    "usd_per_gpu_hour": ("A GPU-hour, {}", "USD"),
+    "cost_usd": ("Cost of the run on {}", "USD"),
+}
 
 
-@lru_cache(maxsize=16)
-def _prospects(scenario: Scenario) -> Prospects:
-    return prospects(scenario)
-
-
-def _found(case: Case) -> Prospects:
-    if case.scenario.workload.is_inference:
+def _prospects(build: Base) -> Prospects:
+    if build.plan.scenario.workload.is_inference:
         raise KeyError("curve")
-    return _prospects(case.scenario)
+    return build.keep("prospects", lambda: prospects(build.plan.scenario))
 
 
-def _price(case: Case, sheet: Sheet) -> str:
-    entered = case.scenario.money.usd_per_gpu_hour is not None
-    kind: FigureKind = "entered" if entered else "data sheet"
-    words = "entered" if entered else "median on-demand offer of the catalog"
-    return sheet.put("usd_per_gpu_hour", _found(case).usd_per_gpu_hour or 0.0, "USD", words, kind)
+def _alias(value: Any, label: str, unit: str) -> Number:
+    """A number under the name that it has here."""
+    held = node(value)
+    return expression("float", held.value, held).named(label, unit)
 
 
-# --- the curve
+def _words(count: int) -> str:
+    return f"on {count} GPU{'s' * (count != 1)}"
 
 
-def _point(case: Case, count: int) -> tuple[ScalingPoint, ScalingPoint | None]:
-    """The point of that count of GPUs, and the one before it. Raises KeyError."""
-    points = _found(case).curve.points
-    for at, point in enumerate(points):
-        if point.gpus == count:
-            return point, points[at - 1] if at else None
-    raise KeyError(f"curve.{count}")
+def _planned(build: Base, count: int) -> Plan:
+    return build.keep(f"planned.{count}", lambda: planned_at(growing(build.plan.scenario), count))
 
 
-def _where(point: ScalingPoint) -> str:
-    layout = point.layout
-    return f"on {point.gpus} GPUs as TP {layout.tp}, PP {layout.pp}, DP {layout.dp}"
+def _useful(build: Base, count: int) -> Number:
+    """Useful tokens a second on so many GPUs."""
+
+    def made() -> Number:
+        other = build.other(_planned(build, count), COUNT)
+        value = other.run(useful_speed, other.scenario.workload, other.layout, other.speed)
+        return _alias(value, f"useful tokens a second {_words(count)}", "tokens/s")
+
+    return build.keep(f"useful.{count}", made)
 
 
-def _speed(case: Case, point: ScalingPoint) -> Working:
-    sheet, work = Sheet(), case.scenario.workload
-    figure, title = f"curve.{point.gpus}.tokens_per_s", f"Useful tokens a second {_where(point)}"
-    if keeps_batch(work, point.layout.dp):
-        planned = f"if.gpus.{point.gpus}.training.tokens_per_s_total"
-        expression = sheet.see("tokens_s", point.tokens_per_s_total, "tokens/s", planned)
-        formula = "as planned: a step takes no more than the global batch"
-    else:
-        asked = useful_tokens(work, batch_of(work, point.layout.dp).tokens)
-        batch = sheet.entered("global_batch", asked, "tokens")
-        seconds = asked / point.tokens_per_s_total
-        made = sheet.put("step_s", seconds, "s", f"a step {_where(point)}: engine.training.speed", "fitted")
-        expression, formula = f"{batch} / {made}", "tokens of the global batch that was asked / seconds of a step"
-    return sheet.working(figure, title, point.tokens_per_s_total, "tokens/s", formula, expression, "fitted", CURVE)
+def _price(build: Base) -> Any:
+    return build.keep("hourly", lambda: build.run(hourly_usd, build.scenario))
 
 
-def _days(case: Case, point: ScalingPoint) -> Working:
-    sheet, work = Sheet(), case.scenario.workload
-    tokens = sheet.entered("tokens", work.run_tokens, "tokens")
-    speed = sheet.see("tokens_s", point.tokens_per_s_total, "tokens/s", f"curve.{point.gpus}.tokens_per_s")
-    keep = work.run_tokens / point.tokens_per_s_total / SECONDS_PER_DAY / point.days
-    good = sheet.put("goodput", keep, "", "share left by failures and checkpoints: engine.training.speed", "fitted")
-    day = sheet.put("seconds_a_day", SECONDS_PER_DAY, "s", "by definition")
-    return sheet.working(
-        f"curve.{point.gpus}.days",
-        f"The run {_where(point)}",
-        point.days,
-        "days",
-        "tokens of the run / useful tokens a second / goodput",
-        f"{tokens} / {speed} / {good} / {day}",
-        "fitted",
-        CURVE,
-    )
+def _point(build: Base, count: int) -> Any:
+    """The point of the curve on so many GPUs."""
+
+    def made() -> Any:
+        points = _prospects(build).curve.points
+        place = next((place for place, one in enumerate(points) if one.gpus == count), None)
+        if place is None and count != 1:
+            raise KeyError(f"curve.{count}")
+        plan = _planned(build, count)
+        before: tuple[Any, ...] = ()
+        if place:
+            last = points[place - 1]
+            speed = _useful(build, last.gpus)
+            gpus = Number(last.gpus, label="GPUs of the point before", unit="GPUs", kind="counted", source=COUNT)
+            before = (last.__class__(**{**_fields(last), "tokens_per_s_total": speed, "gpus": gpus}),)
+        wide = plan.scenario.hardware
+        hardware = facts.counted(REPLAY.copied, build.scenario.hardware, wide.nodes, wide.gpus_per_node, COUNT)
+        timed = Timed(_useful(build, count), plan.layout, plan.memory.fits)  # type: ignore[arg-type]
+        return build.run(point_of, build.scenario, hardware, timed, _useful(build, 1), before, _price(build))
+
+    return build.keep(f"point.{count}", made)
 
 
-def _gpu_hours(case: Case, point: ScalingPoint) -> Working:
-    sheet = Sheet()
-    days = sheet.see("days", point.days, "days", f"curve.{point.gpus}.days")
-    gpus = sheet.put("gpus", point.gpus, "GPUs", "of this point")
-    return sheet.working(
-        f"curve.{point.gpus}.gpu_hours",
-        f"GPU-hours {_where(point)}",
-        point.gpu_hours,
-        "GPU-hours",
-        "days x 24 x GPUs",
-        f"{days} * 24 * {gpus}",
-        "fitted",
-        CURVE,
-    )
+def _fields(record: Any) -> dict[str, Any]:
+    return {name: getattr(record, name) for name in record.__dataclass_fields__}
 
 
-def _cost(case: Case, point: ScalingPoint) -> Working:
-    sheet = Sheet()
-    figure, title = f"curve.{point.gpus}.cost_usd", f"Rent {_where(point)}"
-    if point.cost_usd is None:
-        return unknown(figure, title, "USD", "nobody in the catalog rents this GPU, and no price is entered")
-    hours = sheet.see("gpu_hours", point.gpu_hours, "GPU-hours", f"curve.{point.gpus}.gpu_hours")
-    expression = f"{hours} * {_price(case, sheet)}"
-    return sheet.working(figure, title, point.cost_usd, "USD", "GPU-hours x price of one", expression, "fitted", CURVE)
-
-
-def _efficiency(case: Case, point: ScalingPoint) -> Working:
-    sheet = Sheet()
-    base = _found(case).curve.points[0]
-    alone = _alone(case)
-    speed = sheet.see("tokens_s", point.tokens_per_s_total, "tokens/s", f"curve.{point.gpus}.tokens_per_s")
-    gpus = sheet.put("gpus", point.gpus, "GPUs", "of this point")
-    if base.gpus == 1:
-        one = sheet.see("one_gpu", alone, "tokens/s", "curve.1.tokens_per_s")
-    else:
-        one = sheet.put("one_gpu", alone, "tokens/s", "the same run on one GPU: engine.training.speed", "fitted")
-    return sheet.working(
-        f"curve.{point.gpus}.efficiency",
-        f"Speed of a GPU against one alone {_where(point)}",
-        point.efficiency,
-        "",
-        "tokens a second / GPUs, against one GPU, at most 1",
-        f"min(1, {speed} / {one} / {gpus})",
-        "fitted",
-        CURVE,
-    )
-
-
-def _alone(case: Case) -> float:
-    point = _found(case).curve.points[-1]
-    return point.tokens_per_s_total / point.speedup
-
-
-def _marginal(case: Case, point: ScalingPoint, before: ScalingPoint | None) -> Working:
-    sheet = Sheet()
-    figure, title = f"curve.{point.gpus}.marginal", f"What the last added GPUs do of their full work {_where(point)}"
-    if before is None:
-        what = "the first point: nothing was added"
-        return sheet.working(figure, title, point.marginal, "", what, "1", "counted", CURVE)
-    speed = sheet.see("tokens_s", point.tokens_per_s_total, "tokens/s", f"curve.{point.gpus}.tokens_per_s")
-    was = sheet.see("before", before.tokens_per_s_total, "tokens/s", f"curve.{before.gpus}.tokens_per_s")
-    gpus = sheet.put("gpus", point.gpus, "GPUs", "of this point")
-    fewer = sheet.put("gpus_before", before.gpus, "GPUs", "of the point before")
-    return sheet.working(
-        figure,
-        title,
-        point.marginal,
-        "",
-        "speed gained / GPUs added, each as a share of the point before; above 1 where they free memory",
-        f"({speed} / {was} - 1) / ({gpus} / {fewer} - 1)",
-        "fitted",
-        CURVE,
-    )
-
-
-def _serial(case: Case) -> Working:
-    """`curve.serial_share`: Amdahl's, from the largest point."""
-    sheet, found = Sheet(), _found(case)
-    last = found.curve.points[-1]
-    efficiency = sheet.see("efficiency", last.efficiency, "", f"curve.{last.gpus}.efficiency")
-    gpus = sheet.put("gpus", last.gpus, "GPUs", "of the largest point")
-    value = serial_share(last.efficiency, last.gpus)
-    # 1 / (s + (1 - s) / n) = e n, solved for s
-    expression = f"(1 / {efficiency} - 1) / ({gpus} - 1)" if last.gpus > 1 else "0"
-    return sheet.working(
-        "curve.serial_share",
-        "Amdahl's serial share up to the largest point",
-        value,
-        "",
-        "(1 / efficiency - 1) / (GPUs - 1)",
-        expression,
-        "fitted",
-        CURVE,
-    )
-
-
-def _least(case: Case) -> Working:
-    """`curve.least_days`: what the run cannot fall below, however many GPUs."""
-    sheet, found = Sheet(), _found(case)
-    first = found.curve.points[0]
-    days = sheet.see("days", first.days, "days", f"curve.{first.gpus}.days")
-    share = sheet.see("serial_share", found.curve.serial_share, "", "curve.serial_share")
-    return sheet.working(
-        "curve.least_days",
-        "The shortest run, however many GPUs",
-        first.days * found.curve.serial_share,
-        "days",
-        "days of the first point x Amdahl's serial share",
-        f"{days} * {share}",
-        "fitted",
-        CURVE,
-    )
-
-
-def _stops(case: Case) -> Working:
-    """`curve.stops_paying`: the last count before added GPUs do too little, or the end of the curve."""
-    sheet, curve = Sheet(), _found(case).curve
-    value = curve.stops_paying or curve.points[-1].gpus
-    ends = (
-        "no added GPU does less than the floor up to here"
-        if curve.stops_paying is None
-        else "the next point is below it"
-    )
-    last = sheet.put("gpus", value, "GPUs", f"found along the curve: {ends}", "fitted")
-    what = "the last count of GPUs before an added one does less than 60 % of its full work"
-    return sheet.working(
-        "curve.stops_paying", "Where adding GPUs stops paying", value, "GPUs", what, last, "fitted", CURVE
-    )
-
-
-def _hour(case: Case) -> Working:
-    sheet, price = Sheet(), _found(case).usd_per_gpu_hour
-    if price is None:
-        return unknown("curve.usd_per_gpu_hour", "A GPU-hour", "USD", "nobody in the catalog rents this GPU")
-    held = _price(case, sheet)
-    kind = sheet.inputs[held].kind
-    return sheet.working(
-        "curve.usd_per_gpu_hour", "A GPU-hour", price, "USD", "as known", held, kind, "engine.money.prices"
-    )
-
-
-_OF_POINT: dict[str, Callable[[Case, ScalingPoint], Working]] = {
-    "tokens_per_s": _speed,
-    "days": _days,
-    "gpu_hours": _gpu_hours,
-    "cost_usd": _cost,
-    "efficiency": _efficiency,
-}
-_OF_CURVE: dict[str, Callable[[Case], Working]] = {
-    "serial_share": _serial,
-    "least_days": _least,
-    "stops_paying": _stops,
-    "usd_per_gpu_hour": _hour,
-}
-
-
-def curve(case: Case, name: str) -> Working:
-    """The working of `curve.GPUS.FIELD` or `curve.FIELD`. Raises KeyError."""
+def curve(build: Base, name: str) -> Found:
+    """`curve.GPUS.FIELD` or `curve.FIELD`; GPUS may be `last`. Raises KeyError."""
     count, _, field = name.partition(".")
+    points = _prospects(build).curve.points
     if count == "last":
-        count = str(_found(case).curve.points[-1].gpus)
+        count = str(points[-1].gpus)
     if not count.isdigit():
-        return _OF_CURVE[name](case)
-    point, before = _point(case, int(count))
-    return _marginal(case, point, before) if field == "marginal" else _OF_POINT[field](case, point)
+        return _of_curve(build, name)
+    if int(count) not in {one.gpus for one in points}:
+        raise KeyError(f"curve.{name}")
+    attribute, title, unit = POINT[field]
+    plan = _planned(build, int(count))
+    layout = plan.layout
+    where = f"on {count} GPUs as TP {layout.tp}, PP {layout.pp}, DP {layout.dp}"
+    value = getattr(_point(build, int(count)), attribute)
+    return Found(value, title.format(where), unit, CURVE, why="" if value is not None else NO_PRICE)
 
 
-# --- long or short
+def _of_curve(build: Base, name: str) -> Found:
+    title, unit = OF_CURVE[name]
+    found = _prospects(build).curve
+    if name == "usd_per_gpu_hour":
+        return Found(_price(build), title, unit, CURVE, why=NO_PRICE)
+    if name == "stops_paying":
+        return Found(_stops(build), title, unit, CURVE)
+    last = _point(build, found.points[-1].gpus)
+    share = build.run(serial_share, last.efficiency, last.gpus)
+    if isinstance(share, Number):
+        share.named("serial share")
+    return Found(
+        share if name == "serial_share" else _point(build, found.points[0].gpus).days * share, title, unit, CURVE
+    )
 
 
-def choice(case: Case, name: str) -> Working:
-    """The working of `choice.one.FIELD`, `choice.many.FIELD` or `choice.FIELD`. Raises KeyError."""
-    found = _found(case).choice
-    if found is None:
+def _stops(build: Base) -> Any:
+    """The last count of GPUs before an added one does less than the floor, or the largest."""
+    found = _prospects(build).curve
+    if found.stops_paying is None:
+        largest = found.points[-1].gpus
+        source = "the largest count tried: no added GPU does less than the floor up to here"
+        return Number(largest, label="GPUs", unit="GPUs", kind="counted", source=source)
+    floor = constant("engine.decide.scaling", "FLOOR", FLOOR)
+    words = "the last count of GPUs before an added one does less than the floor of its work"
+    return most(found.stops_paying, floor, _point(build, found.stops_paying).marginal, words)
+
+
+def _options(build: Base) -> tuple[Any, Any]:
+    """The run on one GPU and on those of the build, each at its own price."""
+
+    def made() -> tuple[Any, Any]:
+        counts = (1, growing(build.plan.scenario).hardware.gpus)
+        return tuple(
+            build.run(option, _point(build, count), build.run(instance_usd_per_gpu_hour, build.scenario, single))
+            for count, single in zip(counts, (True, False), strict=True)
+        )
+
+    return build.keep("options", made)
+
+
+def choice(build: Base, name: str) -> Found:
+    """`choice.one.FIELD`, `choice.many.FIELD` or `choice.FIELD`. Raises KeyError."""
+    if _prospects(build).choice is None:
         raise KeyError(f"choice.{name}")
+    one, many = _options(build)
     who, _, field = name.partition(".")
     if field:
-        return _option(case, {"one": found.one, "many": found.many}[who], who, field)
-    sheet = Sheet()
-    one, many = found.one, found.many
-    if name in ("times_faster", "days_saved"):
-        slow = sheet.see("days_one", one.days, "days", "choice.one.days")
-        fast = sheet.see("days_many", many.days, "days", "choice.many.days")
-        if name == "times_faster":
-            title, value, unit = "How many times faster", found.times_faster, ""
-            return sheet.working(
-                f"choice.{name}", title, value, unit, "days / days", f"{slow} / {fast}", "fitted", CHOICE
-            )
-        title, value = "Days saved", one.days - many.days
-        return sheet.working(
-            f"choice.{name}", title, value, "days", "days - days", f"{slow} - {fast}", "fitted", CHOICE
-        )
-    dear = sheet.see("usd_many", many.cost_usd, "USD", "choice.many.cost_usd")
-    cheap = sheet.see("usd_one", one.cost_usd, "USD", "choice.one.cost_usd")
-    if name == "premium":
-        title, value, what = "How many times the money", found.premium, "cost / cost"
-        return sheet.working("choice.premium", title, value, "", what, f"{dear} / {cheap}", "fitted", CHOICE)
-    if name == "usd_saved":
-        title, value, what = "Money saved", one.cost_usd - many.cost_usd, "cost - cost"
-        return sheet.working("choice.usd_saved", title, value, "USD", what, f"{cheap} - {dear}", "fitted", CHOICE)
-    if name != "usd_per_day_saved":
-        raise KeyError(f"choice.{name}")
-    saved = sheet.see("days_saved", one.days - many.days, "days", "choice.days_saved")
-    return sheet.working(
-        "choice.usd_per_day_saved",
-        "For each day saved",
-        found.usd_per_day_saved,
-        "USD",
-        "more money / days saved",
-        f"({dear} - {cheap}) / {saved}",
-        "fitted",
-        CHOICE,
-    )
+        which = {"one": one, "many": many}[who]
+        title, unit = OF_OPTION[field]
+        count = which.gpus.value
+        return Found(getattr(which, field), title.format(f"{count} GPU{'s' * (count != 1)}"), unit, CURVE)
+    title, unit = OF_CHOICE[name]
+    faster, premium, each = build.run(compared, one, many)
+    values = {
+        "times_faster": faster,
+        "premium": premium,
+        "usd_per_day_saved": each,
+        "days_saved": one.days - many.days,
+        "usd_saved": one.cost_usd - many.cost_usd,
+    }
+    return Found(values[name], title, unit, CURVE)
 
 
-def _option(case: Case, option: RunOption, who: str, field: str) -> Working:
-    sheet, figure = Sheet(), f"choice.{who}.{field}"
-    name = f"{option.gpus} GPU{'s' * (option.gpus != 1)}"
-    if field == "days":
-        points = {point.gpus for point in _found(case).curve.points}
-        if option.gpus in points:
-            days = sheet.see("days", option.days, "days", f"curve.{option.gpus}.days")
-        else:
-            days = sheet.put("days", option.days, "days", CURVE, "fitted")
-        return sheet.working(
-            figure, f"The run on {name}", option.days, "days", "as on the curve", days, "fitted", CHOICE
-        )
-    hourly = option.usd_per_gpu_hour
-    entered = case.scenario.money.usd_per_gpu_hour is not None
-    kind: FigureKind = "entered" if entered else "data sheet"
-    kinds = "one GPU" if option.gpus == 1 else "several GPUs"
-    words = (
-        "entered"
-        if entered
-        else f"median on-demand offer of instances with {kinds}, else of all: engine.decide.prospects"
-    )
-    price = sheet.put("usd_per_gpu_hour", hourly, "USD", words, kind)
-    if field == "usd_per_gpu_hour":
-        return sheet.working(figure, f"A GPU-hour, {name}", hourly, "USD", "price of a GPU-hour", price, kind, CHOICE)
-    if field != "cost_usd":
-        raise KeyError(figure)
-    run = sheet.see("days", option.days, "days", f"choice.{who}.days")
-    gpus = sheet.put("gpus", option.gpus, "GPUs", "of this option")
-    expression = f"{run} * 24 * {gpus} * {price}"
-    what = "days x 24 x GPUs x price of a GPU-hour"
-    return sheet.working(
-        figure, f"Cost of the run on {name}", option.cost_usd, "USD", what, expression, "fitted", CHOICE
-    )
-
-
-# --- the smallest build in time
-
-
-def smallest(case: Case, name: str) -> Working:
-    """The working of `smallest.gpus`, `smallest.days` or `smallest.cost_usd`. Raises KeyError."""
-    found = _found(case).smallest
-    if found is None or found.plan is None or found.plan.training is None:
+def smallest(build: Base, name: str) -> Found:
+    """`smallest.gpus`, `smallest.days` or `smallest.cost_usd`. Raises KeyError."""
+    least = _prospects(build).smallest
+    if least is None or least.plan is None or least.plan.training is None:
         raise KeyError(f"smallest.{name}")
-    sheet, run = Sheet(), found.plan.training
-    hardware, layout = found.plan.scenario.hardware, found.plan.layout
+    other = build.other(least.plan, "found by search: the fewest that hold the training and keep the limits")
+    hardware, layout = least.plan.scenario.hardware, least.plan.layout
     where = f"{hardware.nodes} x {hardware.gpus_per_node} GPUs as TP {layout.tp}, PP {layout.pp}, DP {layout.dp}"
+    note = "" if least.found else "No build keeps the limits; this is the closest."
     if name == "gpus":
-        nodes = sheet.put("nodes", hardware.nodes, "nodes", f"found by search: {SMALLEST}", "fitted")
-        each = sheet.put("gpus_per_node", hardware.gpus_per_node, "GPUs", "of a node", "entered")
-        what = "the fewest that hold the training and keep the deadline and the budget"
-        if not found.found:
-            what = "no build keeps both; this is the closest"
-        title = "The smallest build in time"
-        return sheet.working("smallest.gpus", title, found.gpus, "GPUs", what, f"{nodes} * {each}", "fitted", SMALLEST)
+        return Found(other.scenario.hardware.gpus, "The smallest build in time", "GPUs", SMALLEST, note)
     if name == "days":
-        tokens = sheet.entered("tokens", case.scenario.workload.run_tokens, "tokens")
-        source = f"{where}: engine.training.speed"
-        speed = sheet.put("tokens_s", run.tokens_per_s_total, "tokens/s", source, "fitted")
-        good = sheet.put("goodput", run.goodput, "", "share left by failures and checkpoints", "fitted")
-        day = sheet.put("seconds_a_day", SECONDS_PER_DAY, "s", "by definition")
-        what = "tokens of the run / tokens a second / goodput"
-        expression = f"{tokens} / {speed} / {good} / {day}"
-        return sheet.working(
-            "smallest.days", f"The run on {where}", found.days, "days", what, expression, "fitted", SMALLEST
-        )
+        return Found(other.speed.days, f"The run on {where}", "days", SMALLEST, note)
     if name != "cost_usd":
         raise KeyError(f"smallest.{name}")
-    if found.cost_usd is None:
-        return unknown("smallest.cost_usd", f"Rent of {where}", "USD", "nobody in the catalog rents this GPU")
-    days = sheet.see("days", found.days, "days", "smallest.days")
-    gpus = sheet.see("gpus", found.gpus, "GPUs", "smallest.gpus")
-    expression = f"{days} * 24 * {gpus} * {_price(case, sheet)}"
-    what = "days x 24 x GPUs x price of a GPU-hour"
-    return sheet.working(
-        "smallest.cost_usd", f"Rent of {where}", found.cost_usd, "USD", what, expression, "fitted", SMALLEST
-    )
+    price = _price(build)
+    value = None if price is None else other.speed.gpu_hours * price
+    return Found(value, f"Rent of {where}", "USD", SMALLEST, note, why="nobody in the catalog rents this GPU")
 
 
-def figures(case: Case) -> list[str]:
+def figures(build: Base) -> list[str]:
     """The ids of all figures of the curve, the choice and the smallest build of a training run."""
-    found = _found(case)
-    ids = [f"curve.{point.gpus}.{field}" for point in found.curve.points for field in (*_OF_POINT, "marginal")]
-    ids += [f"curve.{field}" for field in _OF_CURVE]
+    found = _prospects(build)
+    ids = [f"curve.{point.gpus}.{field}" for point in found.curve.points for field in POINT]
+    ids += [f"curve.{field}" for field in OF_CURVE]
     if found.choice is not None:
-        ids += [
-            f"choice.{who}.{field}" for who in ("one", "many") for field in ("days", "usd_per_gpu_hour", "cost_usd")
-        ]
-        ids += ["choice.times_faster", "choice.days_saved", "choice.premium", "choice.usd_saved"]
+        ids += [f"choice.{who}.{field}" for who in ("one", "many") for field in OF_OPTION]
+        ids += [f"choice.{name}" for name in OF_CHOICE if name != "usd_per_day_saved"]
         ids += ["choice.usd_per_day_saved"] if found.choice.one.days > found.choice.many.days else []
     if found.smallest is not None and found.smallest.plan is not None:
         ids += ["smallest.gpus", "smallest.days", "smallest.cost_usd"]
     return ids
-
-
-__all__ = ["choice", "curve", "figures", "smallest"]

@@ -145,6 +145,9 @@ def hooks(replay: Replay) -> dict[str, Hook]:
             result, "FLOPs of products a token", "FLOPs"
         ),
         "engine.money.prices.usd_per_gpu_hour": _price,
+        "engine.decide.prospects.instance_usd_per_gpu_hour": lambda result, _: named(
+            result, "price of a GPU-hour", "USD"
+        ),
     }
 
 
@@ -245,6 +248,4 @@ def _patterns(result: Any, arguments: tuple[Any, ...]) -> Any:
 
 def _price(result: Any, arguments: tuple[Any, ...]) -> Any:
     hourly, note = result
-    if hourly is None or isinstance(hourly, Number):
-        return result
-    return Number(hourly, label="price of a GPU-hour", unit="USD", kind="data sheet", source=note), note
+    return named(hourly, "price of a GPU-hour", "USD"), note

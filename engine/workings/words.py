@@ -197,6 +197,18 @@ _FIELDS: Final[dict[str, tuple[str, str]]] = {
     "Row.latency_us": ("latency of the link", "µs"),
     "FabricRow.share": ("share of the time in links", ""),
     "FabricRow.relative_speed": ("speed left", ""),
+    # other counts of GPUs
+    "Common.alone": ("tokens a second of one GPU", "tokens/s"),
+    "ScalingPoint.days": ("the run", "days"),
+    "ScalingPoint.gpu_hours": ("GPU-hours", "GPU-hours"),
+    "ScalingPoint.efficiency": ("speed of a GPU against one alone", ""),
+    "ScalingPoint.marginal": ("work of the added GPUs", ""),
+    "RunOption.cost_usd": ("cost of the run", "USD"),
+    "CorpusPoint.days": ("the corpus", "days"),
+    "CorpusPoint.gpu_hours": ("GPU-hours", "GPU-hours"),
+    "CorpusPoint.usd": ("rent", "USD"),
+    "Rental.usd_per_hour": ("price of an hour of the instance", "USD"),
+    "Rental.gpus": ("GPUs of the instance", "GPUs"),
     # speed of serving
     "engine.serving.speed.Shape.imbalance": ("slowest stage against the mean", ""),
     "engine.serving.speed.Shape.attention_copies": ("ways that sequences are split", ""),

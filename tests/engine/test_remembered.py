@@ -12,14 +12,17 @@ from typing import Any
 
 import pytest
 
+from engine.decide.corpus import corpus_curve
 from engine.decide.fabric import fabric_table
 from engine.decide.plan import Plan, plan
+from engine.decide.prospects import prospects
+from engine.decide.scaling import scaling_table
 from engine.decide.size import model_facts
 from engine.figures.number import Number, choices
 from engine.figures.operations import MATH, largest, smallest, whole
 from engine.figures.replay import Run
 from engine.sizing import FabricRow
-from engine.workings import fabric
+from engine.workings import corpus, fabric, growth
 from engine.workings.build import Build
 from engine.workings.constants import RULES
 from engine.workings.opening import Opened, below, leaves
@@ -51,6 +54,18 @@ def roots(build: Build) -> Iterator[tuple[str, Number]]:
             continue
 
 
+def nameless(figure: str, root: Number) -> list[str]:
+    """What a figure rests on that is no fact with a source."""
+    wrong = []
+    for leaf in leaves(root):
+        if leaf.kind == "literal":
+            if leaf is not root and leaf.value not in STRUCTURE:
+                wrong.append(f"{figure}: {leaf.value!r} has no name")
+        elif leaf.kind == "computed" or not leaf.label or not leaf.source:
+            wrong.append(f"{figure}: {leaf!r} is no fact with a source")
+    return wrong
+
+
 def rows_of(found: Plan) -> tuple[FabricRow, ...]:
     """The fabric table of a plan."""
     return fabric_table(found.scenario, found.layout, found.serving, found.training, found.memory)
@@ -71,6 +86,46 @@ def held(found: Plan, figure: str) -> Any:
     return getattr(model_facts(found.scenario) if section == "model" else getattr(found, section), name, None)
 
 
+def grown(found: Plan) -> dict[str, Any]:
+    """The figures of other shapes and counts of GPUs, as the plain tables have them."""
+    scenario = found.scenario
+    if scenario.workload.corpus_tokens is not None:
+        curve = corpus_curve(scenario)
+        points = {str(point.gpus): point for point in curve.points}
+        points |= {} if curve.smallest is None else {"smallest": curve.smallest}
+        return {f"corpus.{at}.{name}": getattr(one, name) for at, one in points.items() for name in corpus.FIELDS}
+    if scenario.workload.is_inference:
+        return {}
+    rows, made = scaling_table(scenario, found.layout), prospects(scenario)
+    values: dict[str, Any] = {f"scaling.{place}": row.efficiency for place, row in enumerate(rows)}
+    for point in made.curve.points:
+        values |= {f"curve.{point.gpus}.{name}": getattr(point, field) for name, (field, *_) in growth.POINT.items()}
+    values["curve.serial_share"] = made.curve.serial_share
+    values["curve.stops_paying"] = made.curve.stops_paying or made.curve.points[-1].gpus
+    values["curve.usd_per_gpu_hour"] = made.usd_per_gpu_hour
+    if made.choice is not None:
+        for who, way in (("one", made.choice.one), ("many", made.choice.many)):
+            values |= {f"choice.{who}.{name}": getattr(way, name) for name in growth.OF_OPTION}
+        values |= {f"choice.{name}": getattr(made.choice, name) for name in ("times_faster", "premium")}
+    if made.smallest is not None and made.smallest.plan is not None:
+        values |= {f"smallest.{name}": getattr(made.smallest, name) for name in ("gpus", "days", "cost_usd")}
+    return values
+
+
+@pytest.mark.parametrize("name", sorted(sessions()))
+def test_figures_of_other_builds_are_the_floats_and_rest_on_named_facts(name: str) -> None:
+    build, wrong = Build(planned(name)), []
+    for figure, value in grown(build.plan).items():
+        made = build.working(figure)
+        if value is None:
+            assert made.value is None
+            continue
+        root = build.number(figure)
+        wrong += [f"{figure}: {root.value!r} is not {value!r}"] if repr(root.value) != repr(value) else []
+        wrong += nameless(figure, root)
+    assert not wrong, "\n".join(sorted(set(wrong))[:20])
+
+
 SEARCHED = ("memory.largest_micro_batch", "memory.longest_sequence_tokens")
 """A plan leaves these out: `tests.engine.test_workings` holds them."""
 
@@ -84,12 +139,7 @@ def test_every_figure_is_the_float_and_rests_on_named_facts(name: str) -> None:
         value = held(found, figure)
         if value is not None and figure not in SEARCHED and repr(root.value) != repr(value):
             wrong.append(f"{figure}: {root.value!r} is not {value!r}")
-        for leaf in leaves(root):
-            if leaf.kind == "literal":
-                if leaf is not root and leaf.value not in STRUCTURE:
-                    wrong.append(f"{figure}: {leaf.value!r} has no name")
-            elif leaf.kind == "computed" or not leaf.label or not leaf.source:
-                wrong.append(f"{figure}: {leaf!r} is no fact with a source")
+        wrong += nameless(figure, root)
     assert not wrong, "\n".join(sorted(set(wrong))[:20])
 
 
