@@ -319,6 +319,7 @@ _ACCELERATORS: Final = (
     (r"gaudi 3", "gaudi-3"),
     (r"gaudi 2", "gaudi-2"),
     (r"arc.* b60|pro b60|b60", "arc-pro-b60"),
+    (r"arc.* b70|pro b70|b70", "arc-pro-b70"),
     (r"tpu v?7x?|ironwood", "tpu-v7x"),
     (r"(?:tpu )?v6e|trillium", "tpu-v6e"),
     (r"(?:tpu )?v5p", "tpu-v5p"),

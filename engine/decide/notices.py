@@ -26,6 +26,8 @@ from engine.parts.mixed import pooled_bytes_lost
 from engine.scenario import Hardware, Scenario
 from engine.scenario.change import FREE_LAYOUT, Changes, change
 from engine.scenario.fields import Value
+from engine.serving.memory import wants_states
+from engine.serving.settings import engine_settings
 from engine.sizing import Build, Notice, Power, Suggestion, Verdict
 from engine.training.batch import batch_of, keeps_batch
 
@@ -43,6 +45,8 @@ def _memory(plan: Plan) -> Iterator[Notice]:
         fix = replace(fix, layout=None)  # it holds in whatever layout is chosen
     if not memory.starts and plan.scenario.workload.is_inference:
         yield Notice("no-start", "error", f"The engine will not start: {memory.headroom_reason}.", fix)
+    elif plan.scenario.workload.is_inference and (close := _close(plan)):
+        yield Notice("start-margin", "warning", close, fix)
     elif not plan.fits:
         yield Notice("over-memory", "error", f"Does not fit: {memory.headroom_reason}.", fix)
     elif not memory.fits and plan.serving is not None and plan.scenario.workload.corpus_tokens is None:
@@ -69,6 +73,30 @@ def _memory(plan: Plan) -> Iterator[Notice]:
                     f"Stages differ by {spread / GIB:,.1f} GiB; the fullest ({memory.worst.rank_group}) decides.",
                 )
             break
+
+
+NEAR_START = 1.12
+"""A start with less room than this over what it needs is within the error of the KV figure: 12 % of KV tokens hold nine of
+ten start-up logs of known kinds."""
+
+
+def _close(plan: Plan) -> str:
+    """What is said of a start that the error of the KV figure may undo; empty of a safe one."""
+    memory, settings = plan.memory, engine_settings(plan.scenario, plan.layout)
+    if settings.engine not in ("vllm", "vllm-earlier"):
+        return ""
+    if 0 < memory.reported_concurrency < NEAR_START:
+        return (
+            f"The engine starts by a hair: the KV holds {memory.reported_concurrency:.2f} sequences of "
+            f"{settings.max_model_len:,} tokens, and the figure may err by {100 * (NEAR_START - 1):.0f} %."
+        )
+    blocks = memory.state_blocks
+    if wants_states(settings, plan.scenario) and blocks is not None and blocks < NEAR_START * settings.max_num_seqs:
+        return (
+            f"The engine starts by a hair: {blocks:,} blocks for the states of {settings.max_num_seqs:,} sequences, and the "
+            f"figure may err by {100 * (NEAR_START - 1):.0f} %. Ask for fewer (max_num_seqs)."
+        )
+    return ""
 
 
 def _speed(plan: Plan) -> Iterator[Notice]:

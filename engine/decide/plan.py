@@ -458,7 +458,7 @@ def plan(scenario: Scenario) -> Plan:
     choice = scenario.layout
     if choice.tp is not None and choice.pp is not None and choice.dp is not None:
         check_choice(scenario)
-        layout = Layout(choice.tp, choice.pp, choice.dp, choice.ep or 1, bool(choice.dp_attention))
+        layout = Layout(choice.tp, choice.pp, choice.dp, choice.ep or 1, bool(choice.dp_attention), dcp=choice.dcp or 1)
         return _planned(scenario, layout, "pinned")
     found = _choose(scenario)
     # facts are not part of what makes two scenarios equal, and newer prices must not find an older plan

@@ -10,6 +10,7 @@ from engine.money.cost import electricity_rule
 from engine.money.prices import on_demand_usd_per_gpu_hour
 from engine.parts.hardware import Accelerator, Facts
 from engine.scenario import Layout, Region, Scenario
+from engine.serving.draft import drafted_ahead, drafts_kept
 from engine.serving.settings import engine_settings
 from engine.sizing import Resolved
 from engine.training.batch import VIRTUAL_STAGES
@@ -43,6 +44,8 @@ def _serving(scenario: Scenario, layout: Layout, prices: tuple[float | None, flo
         max_model_len=settings.max_model_len,
         max_num_seqs=None if settings.engine in BOUND_BY_POOL else settings.max_num_seqs,
         max_num_batched_tokens=settings.max_num_batched_tokens,
+        speculative_tokens=drafted_ahead(scenario.model, scenario.runtime) or None,
+        speculative_accepted=drafts_kept(scenario.model, scenario.runtime) or None,
     )
 
 

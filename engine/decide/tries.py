@@ -13,6 +13,7 @@ from engine.decide.verdict import KIND_WORDS, decide
 from engine.figures.errors import ScenarioError
 from engine.figures.sentences import Sentence
 from engine.figures.units import FLEET, count
+from engine.layout.sharding import kv_copies
 from engine.model.formats import FORMATS, KV_FORMATS
 from engine.model.parameters import count_parameters
 from engine.scenario import LayoutChoice
@@ -78,6 +79,13 @@ def _settings(entered: Plan) -> Iterator[Try]:
     length = -(-scenario.workload.tokens_per_request // 1024) * 1024
     shorter: dict[str, Value] = {"runtime.max_model_len": min(limit, length) if limit else length}
     fuller: dict[str, Value] = {"runtime.memory_utilization": FULLER}
+    blocks = entered.memory.state_blocks
+    if not entered.memory.starts and blocks and blocks < runtime.max_num_seqs:
+        # a round number below what the error message of the engine names
+        fewer = 1 << (blocks.bit_length() - 1)
+        least = -(-scenario.workload.concurrency // max(1, kv_copies(entered.layout)))
+        sequences = fewer if fewer >= least else blocks
+        yield Try("runtime", (f"at most {sequences:,} sequences at once",), {"runtime.max_num_seqs": sequences})
     too_long = not entered.memory.starts and runtime.max_model_len > length
     too_empty = not entered.fits and (scenario.runtime.memory_utilization or 0.0) < FULLER
     if too_long:

@@ -70,6 +70,16 @@ def check_choice(scenario: Scenario) -> None:
                 ", ".join(map(str, sizes)),
                 _nearest(choice.tp, sizes),
             )
+    if choice.dcp is not None and choice.dcp > 1:
+        sizes = (choice.tp,) if choice.tp is not None else valid_tp(architecture, gpus)
+        shared = tuple(n for n in divisors(gpus) if any(shares_tokens(architecture, tp, n) for tp in sizes))
+        if choice.dcp not in shared:
+            raise ScenarioError(
+                "layout.dcp",
+                f"{choice.dcp} ranks do not hold the same KV cache",
+                ", ".join(map(str, shared)),
+                _nearest(choice.dcp, shared),
+            )
     layers = len(architecture.layers)
     if choice.pp is not None and choice.pp > min(layers, gpus):
         limit = min(layers, gpus)
@@ -107,6 +117,12 @@ def shares_one_cache(architecture: Architecture) -> bool:
     return any(layer.mixer == "mla" for layer in architecture.layers)
 
 
+def shares_tokens(architecture: Architecture, tp: int, dcp: int | None) -> bool:
+    """Whether so many ranks can share the tokens of a cache: those that hold the same one (vllm/config/parallel.py)."""
+    alike = tp if shares_one_cache(architecture) else max(1, tp // max(1, architecture.kv_heads))
+    return dcp is None or alike % dcp == 0
+
+
 @lru_cache(maxsize=128)
 def _shapes(
     architecture: Architecture, gpus_per_node: int, nodes: int, choice: LayoutChoice, inference: bool
@@ -131,7 +147,9 @@ def _shapes(
             ep = choice.ep or 1
             if ep > 1 and (tp * dp) % ep:
                 continue
-            found.append(Layout(tp, pp, dp, ep, bool(choice.dp_attention)))
+            if not shares_tokens(architecture, tp, choice.dcp):
+                continue
+            found.append(Layout(tp, pp, dp, ep, bool(choice.dp_attention), dcp=choice.dcp or 1))
             if choice.ep is None:
                 found += _expert_layouts(architecture, found[-1], choice, gpus_per_node, inference)
     return tuple(found)

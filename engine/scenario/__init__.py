@@ -38,6 +38,7 @@ LoraTargets = Literal[
 ]
 Precision = Literal["auto", "bf16", "fp32"]
 ServingEngine = Literal["vllm", "vllm-earlier", "sglang", "trtllm", "llama.cpp"]
+Speculation = Literal["mtp", "eagle", "dflash", "ngram"]
 PipelineSchedule = Literal["1f1b", "interleaved"]
 ComputeDtype = Literal["bf16", "fp8", "nvfp4"]
 ShardingGroup = Literal["all", "node"]
@@ -193,11 +194,15 @@ class LayoutChoice:
     dp: int | None = None
     ep: int | None = None
     dp_attention: bool | None = None
+    dcp: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """A complete layout: tp x pp x dp GPUs. ep: ranks that whole experts are spread over (1: none)."""
+    """A complete layout: tp x pp x dp GPUs. ep: ranks that whole experts are spread over (1: none).
+
+    dcp: of the tp ranks, how many share the tokens of a KV cache that each would hold whole (decode context parallel).
+    """
 
     tp: int = 1
     pp: int = 1
@@ -205,6 +210,7 @@ class Layout:
     ep: int = 1
     dp_attention: bool = False
     reason: str = ""
+    dcp: int = 1
 
     @property
     def gpus(self) -> int:
@@ -224,6 +230,13 @@ class Runtime:
     cuda_graphs: bool = True
     block_size: int = 16
     admission_wait_steps: int = 0  # decode steps for which the engine gathers new prompts before it reads them
+    prefix_caching: bool = True  # a recurrent model then keeps the state of the last whole block of each sequence too
+    speculative: Speculation | None = None  # who drafts; None: the MTP layers where they are loaded, else nobody
+    speculative_tokens: int | None = None  # tokens drafted ahead; None: `engine.serving.draft.AHEAD`
+    speculative_accepted: float | None = None  # share of drafted tokens that are kept, each on the one before it
+    max_loras: int | None = None  # adapters that share a batch; None: none
+    max_lora_rank: int = 16
+    host_reserve_gib: float | None = None  # unified memory: what the host holds; None: the default from logs
 
 
 Region = Literal["north-america", "europe", "asia", "oceania", "south-america", "africa"]

@@ -396,5 +396,6 @@ def pinned_as(scenario: Scenario, layout: Layout) -> Changes:
         "layout.dp": layout.dp,
         "layout.ep": layout.ep,
         "layout.dp_attention": layout.dp_attention,
+        "layout.dcp": layout.dcp,
     }
     return {key: value for key, value in values.items() if value_of(scenario, key) is not None}

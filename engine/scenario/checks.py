@@ -60,6 +60,14 @@ def check_scenario(scenario: Scenario) -> None:
     ):
         if link.scope != scope and not (scope == "intra-node" and hardware.gpus_per_node == 1):
             raise ScenarioError(field, f"{link.id} is an {link.scope} link", f"an {scope} link")
+    drafts, arch = runtime.speculative, scenario.model.architecture
+    if workload.is_inference and drafts == "mtp" and not (arch.mtp or arch.model_type.startswith("gemma4")):
+        raise ScenarioError(
+            "runtime.speculative",
+            f"{scenario.model.name} has no layers that predict ahead",
+            "eagle, dflash, ngram",
+            "eagle",
+        )
     limit = scenario.model.architecture.max_position
     if workload.is_inference:
         if limit and workload.output_tokens >= limit:

@@ -11,6 +11,7 @@ from engine.scenario import Layout, Scenario
 from engine.scenario.change import Changes
 from engine.serving.buffers import plain_latent
 from engine.serving.kv_pool import kv_pool
+from engine.serving.ranks import beside_of
 from engine.serving.settings import engine_settings, plain_layout
 from engine.sizing import Memory
 
@@ -37,6 +38,10 @@ def candidates(scenario: Scenario, layout: Layout, now: Memory) -> Iterator[Cand
             yield Candidate({"model.weights": format_id}, f"{weight_format(format_id).label} weights")
     if kv_format(model.kv_cache).bits > 8:
         yield Candidate({"model.kv_cache": "fp8"}, f"{kv_format('fp8').label} KV cache")
+    blocks = now.state_blocks
+    if not now.starts and blocks and blocks < engine_settings(scenario, layout).max_num_seqs:
+        fewer = 1 << (blocks.bit_length() - 1)
+        yield Candidate({"runtime.max_num_seqs": fewer}, f"at most {fewer:,} sequences at once")
     gpus, nodes = 2 * scenario.hardware.gpus_per_node, 2 * scenario.hardware.nodes
     if gpus <= LARGEST_NODE:
         yield Candidate({"hardware.gpus_per_node": gpus}, f"{gpus} GPUs in the node")
@@ -65,6 +70,7 @@ def _longest_prompt(scenario: Scenario, layout: Layout, now: Memory) -> int:
             settings.engine,
             settings.block_size,
             plain_latent(scenario.hardware.accelerator, settings.engine),
+            beside_of(scenario, layout),
         )
         for stage in range(layout.pp)
     }

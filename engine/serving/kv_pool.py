@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Literal
 
@@ -61,6 +61,7 @@ class Spec:
     compression: int = 1
     latent: bool = False
     own_block: int = 0  # tokens or entries a block, where it is not the engine's
+    held: int = 1  # of a state: how many a sequence keeps
 
     def entries(self, tokens: int, batched: int) -> int:
         """Cache entries that a sequence of `tokens` holds at most, while `batched` tokens are being prefilled."""
@@ -84,7 +85,7 @@ class Group:
     def blocks(self, tokens: int, batched: int) -> int:
         """Blocks that one sequence holds in these groups while `batched` of its tokens are being prefilled."""
         if self.spec.kind == "state":
-            return self.count
+            return self.count * self.spec.held
         held = -(-self.spec.entries(tokens, batched) // self.block)
         # A window may start in the middle of a block, which then stays.
         return self.count * (held + 1 if self.spec.kind == "sliding" else held)
@@ -120,6 +121,12 @@ class KvPool:
         for group in self.groups:
             held += group.blocks(tokens, batched)
         return held
+
+    def states(self, room_bytes: int) -> float:
+        """Blocks of a room of so many bytes that states can take; infinite for a model that keeps none."""
+        if not any(group.spec.kind == "state" for group in self.groups):
+            return math.inf
+        return room_bytes // self.block_bytes
 
     def _prefill_blocks(self, batched: int) -> int:
         added = 0
@@ -179,9 +186,9 @@ class KvPool:
 
 
 def cache_specs(
-    cache: Cache, kv: str, ranks: int, engine: ServingEngine = "vllm", plain_latent: bool = False
+    cache: Cache, kv: str, ranks: int, engine: ServingEngine = "vllm", plain_latent: bool = False, states: int = 1
 ) -> list[Spec]:
-    """What one `Cache` of a layer keeps on a rank when `ranks` GPUs split the KV heads.
+    """What one `Cache` of a layer keeps on a rank when `ranks` GPUs split the KV heads. states: of a sequence, `states_held`.
 
     plain_latent: FP8 latents of sparse attention take a byte an element, as on Blackwell's kernels; elsewhere their
     rotary part stays 16-bit beside fp32 scales.
@@ -194,7 +201,7 @@ def cache_specs(
         # config (vllm/model_executor/layers/mamba/mamba_utils.py), other engines keep fp32.
         each = cache.state_bytes if paged else 4
         size = (cache.conv_elements * 2 + cache.recurrent_elements * each) // split
-        return [Spec("state", size)]
+        return [Spec("state", size, held=states)]
     latent = cache.kind == "latent"
     if latent:
         width = cache.latent_width * store.bytes_each
@@ -247,8 +254,8 @@ def _packed(counts: dict[Spec, int]) -> KvPool:
     return KvPool(PACKED_ALIGNMENT, tuple(groups), False, 1 - 1 / PACKED_PADDING)
 
 
-def _paged(counts: dict[Spec, int], block: int) -> KvPool:
-    """vLLM's layout of layers counted by spec."""
+def _paged(counts: dict[Spec, int], block: int, alignment: int) -> KvPool:
+    """vLLM's layout of layers counted by spec. alignment: tokens that blocks which hold states are a multiple of."""
     if not counts:
         return KvPool(1, (), True)
     if any(spec.own_block for spec in counts):
@@ -267,7 +274,7 @@ def _paged(counts: dict[Spec, int], block: int) -> KvPool:
     if states and widest:
         # Attention blocks grow until a page holds a state; the state is then padded to the page.
         needed = math.ceil(max(states) / widest)
-        block = max(block, -(-needed // BLOCK_ALIGNMENT) * BLOCK_ALIGNMENT)
+        block = max(block, -(-needed // alignment) * alignment)
     page = max([math.ceil(widest * block), *(math.ceil(size) for size in states)])
     least, most = min(counts.values()), max(counts.values())
     size = most if most < GROUP_SLACK * least else least
@@ -283,6 +290,34 @@ def _paged(counts: dict[Spec, int], block: int) -> KvPool:
         used += layers * min(page, spec.bytes_each * held)
     whole = sum(group.count for group in groups) * size * page
     return KvPool(page * size, tuple(groups), False, 1 - used / whole)
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """What the KV pool holds beside the model's own layers, and how it is cut.
+
+    draft: what the layers of a drafter keep. states: that a sequence keeps of each recurrent layer. shared: ranks that
+    share the tokens of one cache. alignment: as of `_paged`.
+    """
+
+    draft: tuple[Cache, ...] = ()
+    states: int = 1
+    shared: int = 1
+    alignment: int = BLOCK_ALIGNMENT
+
+
+ALONE = Beside()
+PREFIX_STATES = 2
+"""States of a sequence where prefixes are cached: the running one and that of the last whole block (vLLM MambaSpec in
+`align` mode; a start on GB10 that prints 5.74 x 262,144 tokens over 999 blocks of 1,568 holds 174 each, 168 and 6)."""
+
+
+def states_held(engine: ServingEngine, prefix_caching: bool, ahead: int) -> int:
+    """States that a sequence keeps of each recurrent layer: one for each token drafted ahead may have to be taken back.
+
+    vLLM's MambaSpec (vllm/v1/kv_cache_interface.py); llama.cpp holds 1 + drafts of each sequence (two of its logs).
+    """
+    return (PREFIX_STATES if prefix_caching and engine == "vllm" else 1) + ahead
 
 
 def _pooled(counts: dict[Spec, int]) -> KvPool:
@@ -315,6 +350,7 @@ def kv_pool(
     engine: ServingEngine = "vllm",
     block: int = 16,
     plain_latent: bool = False,
+    beside: Beside = ALONE,
 ) -> KvPool:
     """The KV pool of one GPU of a pipeline stage. ranks: GPUs that split the KV heads. plain_latent: `cache_specs`."""
     counts: Counter[Spec] = Counter()
@@ -323,7 +359,21 @@ def kv_pool(
         layer = arch.layers[index]
         specs = known.get(id(layer))
         if specs is None:
-            specs = [spec for cache in layer.caches for spec in cache_specs(cache, kv, ranks, engine, plain_latent)]
+            specs = _specs(layer.caches, kv, ranks, engine, plain_latent, beside)
             known[id(layer)] = specs
         counts.update(specs)
-    return _pooled(counts) if engine == "sglang" else _paged(counts, block)
+    if stage == pp - 1:
+        counts.update(_specs(beside.draft, kv, ranks, engine, plain_latent, beside))
+    return _pooled(counts) if engine == "sglang" else _paged(counts, block, beside.alignment)
+
+
+def _specs(
+    caches: tuple[Cache, ...], kv: str, ranks: int, engine: ServingEngine, plain_latent: bool, beside: Beside
+) -> list[Spec]:
+    """What the caches of a layer keep on a rank; where ranks share its tokens, an entry stands for one of each."""
+    specs = [spec for cache in caches for spec in cache_specs(cache, kv, ranks, engine, plain_latent, beside.states)]
+    if beside.shared == 1:
+        return specs
+    return [
+        spec if spec.kind == "state" else replace(spec, compression=spec.compression * beside.shared) for spec in specs
+    ]

@@ -8,27 +8,20 @@ SGLang: KV = free memory before loading x static fraction - weights; the rest se
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
-from functools import lru_cache
 from typing import NamedTuple
 
-from engine.calibration import serving_memory as fitted
-from engine.figures.units import GIB
-from engine.layout.sharding import attention_ranks, kv_copies, stage_kinds, stage_weights
-from engine.model.architecture import Architecture
-from engine.parts.hardware import Accelerator
-from engine.scenario import Layout, Runtime, Scenario, ServingEngine
-from engine.serving.buffers import (
-    Tile,
-    activation_bytes,
-    engine_extra_bytes,
-    expert_tile,
-    graph_bytes,
-    non_torch_bytes,
-    plain_latent,
+from engine.layout.sharding import (
+    kv_copies,
 )
-from engine.serving.kv_pool import KvPool, kv_pool
-from engine.serving.settings import EngineSettings, engine_settings, plain_layout, resolved_settings, visible_bytes
+from engine.scenario import Layout, Scenario
+from engine.serving.ranks import Rank, ranks_of
+from engine.serving.settings import (
+    EngineSettings,
+    engine_settings,
+    host_reserve_bytes,
+    plain_layout,
+    visible_bytes,
+)
 from engine.sizing import Headroom, Memory, MemoryGroup
 
 COMFORTABLE_WEIGHTS = 0.60
@@ -51,151 +44,7 @@ HEADROOM_WORDS: tuple[tuple[Headroom, str], ...] = (
     ("marginal", "the load fits, but fills the usable memory past the 95 % line, where engines preempt"),
     ("does not fit", "the engine does not start, or the load needs more KV than fits"),
 )
-
-# --- stages ---------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class _Stage:
-    """Pipeline stages that hold the same. first: number from 1."""
-
-    first: int
-    stages: int
-    weights: int
-    layers: int
-    pool: KvPool
-    last: bool
-
-
-@lru_cache(maxsize=1024)
-def _stages(
-    arch: Architecture,
-    weights: str,
-    kv: str,
-    layout: Layout,
-    mtp: bool,
-    engine: ServingEngine,
-    block: int,
-    tile: Tile,
-    rocm: bool,
-    plain: bool,
-) -> tuple[_Stage, ...]:
-    ranks = attention_ranks(layout)
-    found: list[_Stage] = []
-    kinds: tuple[int, ...] = ()
-    for stage in range(layout.pp):
-        before, kinds = kinds, stage_kinds(arch, weights, layout.pp, stage)
-        if kinds == before and 1 < stage < layout.pp - 1:  # neither an embedding nor a head tells them apart
-            found[-1] = replace(found[-1], stages=found[-1].stages + 1)
-            continue
-        held = stage_weights(arch, weights, layout, stage, mtp)
-        loaded = held.total_bytes + engine_extra_bytes(arch, weights, layout, held.layers, tile)
-        if rocm and engine != "sglang":
-            loaded = int(loaded * fitted.ROCM_WEIGHTS)
-        if engine == "sglang":
-            loaded += int(fitted.SGLANG_LOAD_GIB * GIB)
-        entry = _Stage(
-            stage + 1,
-            1,
-            loaded,
-            held.layers,
-            kv_pool(arch, kv, ranks, layout.pp, stage, engine, block, plain),
-            stage == layout.pp - 1,
-        )
-        if found:
-            last = found[-1]
-            if replace(entry, first=last.first, stages=last.stages) == last:
-                found[-1] = replace(last, stages=last.stages + 1)
-                continue
-        found.append(entry)
-    return tuple(found)
-
-
-def _label(stage: _Stage, pp: int, gpus: int) -> str:
-    if pp == 1:
-        return f"all {gpus} GPUs" if gpus > 1 else "the GPU"
-    if stage.stages == 1:
-        return f"stage {stage.first}"
-    return f"stages {stage.first}-{stage.first + stage.stages - 1}"
-
-
-@dataclass(frozen=True, slots=True)
-class _Rank:
-    """What one GPU of some equal stages holds before any load. room: left for KV, negative when over."""
-
-    label: str
-    gpus: int
-    weights: int
-    activation: int
-    runtime: int
-    usable: int
-    room: int
-    layers: int
-    longest: int  # tokens of the longest single sequence that fits
-    pool: KvPool
-
-    @property
-    def kv_room(self) -> int:
-        """Bytes that the KV cache gets."""
-        return max(0, self.room)
-
-
-@lru_cache(maxsize=1024)  # a search around thousands of GPUs comes back to hundreds of layouts at each step
-def _ranks(
-    arch: Architecture,
-    weights: str,
-    kv: str,
-    mtp: bool,
-    card: Accelerator,
-    nvlink: bool,
-    layout: Layout,
-    runtime: Runtime,
-) -> tuple[_Rank, ...]:
-    """One rank of each kind of stage. No load is among the arguments: an edit of the load finds them here."""
-    settings = resolved_settings(runtime, card, layout, arch, 0)
-    visible = visible_bytes(card)
-    rocm = card.vendor.upper() == "AMD"
-    plain = plain_latent(card, settings.engine)
-    stages = _stages(
-        arch, weights, kv, layout, mtp, settings.engine, settings.block_size, expert_tile(card), rocm, plain
-    )
-    non_torch = non_torch_bytes(card, layout, settings.engine, nvlink)
-    ranks: list[_Rank] = []
-    for stage in stages:
-        activation = activation_bytes(arch, layout, settings, stage.last)
-        graphs = graph_bytes(stage.layers, settings)
-        runtime_bytes = non_torch + graphs
-        if settings.engine == "sglang":
-            # The static fraction holds weights and KV; everything else lives in the rest of the card.
-            budget = int((visible - non_torch) * settings.utilization)
-            spare = visible - non_torch - budget
-            activation = min(activation, max(0, spare - graphs))
-            usable = budget + non_torch + graphs + activation
-            room = budget - stage.weights
-        elif settings.engine == "vllm-earlier":
-            # Graphs are captured after the KV cache took its share: they come out of what utilization leaves.
-            budget = int(visible * settings.utilization)
-            usable = budget + min(graphs, visible - budget)
-            room = budget - stage.weights - activation - non_torch
-        else:
-            usable = int(visible * settings.utilization)
-            room = usable - stage.weights - activation - runtime_bytes
-        ranks.append(
-            _Rank(
-                label=_label(stage, layout.pp, layout.gpus),
-                gpus=layout.tp * layout.dp * stage.stages,
-                weights=stage.weights,
-                activation=activation,
-                runtime=runtime_bytes,
-                usable=usable,
-                room=room,
-                layers=stage.layers,
-                longest=stage.pool.longest(max(0, room), arch.max_position, settings.max_num_batched_tokens),
-                pool=stage.pool,
-            )
-        )
-    return tuple(ranks)
-
+"""Each headroom word and its meaning, most room first; the worst GPU decides."""
 
 # --- the sizing -----------------------------------------------------------------------------------------------
 
@@ -203,7 +52,8 @@ def _ranks(
 class Room(NamedTuple):
     """What a layout's memory leaves for the load: enough to choose among layouts by, `serving_memory` tells the rest.
 
-    short: what is missing where the engine does not start, `weights` or `kv`. kv_needed: bytes on a rank of each kind
+    short: what is missing where the engine does not start: `host` (the share asked of a memory that the host shares),
+    `weights`, `kv` or `states` (a block for the state of each sequence). kv_needed: bytes on a rank of each kind
     of stage. free_bytes: of the worst rank. fill: of the memory that may be used, on the fullest rank. copies:
     independent KV caches, on one of which a user is whole.
     """
@@ -232,10 +82,10 @@ class Room(NamedTuple):
 class Rooms(NamedTuple):
     """The memory of one layout with requests of one length, before its users are counted.
 
-    users: that one copy of the KV cache holds. reported: see `Memory`. starts, short: see `Room`.
+    users: that one copy of the KV cache holds. reported, states: see `Memory`. starts, short: see `Room`.
     """
 
-    ranks: tuple[_Rank, ...]
+    ranks: tuple[Rank, ...]
     settings: EngineSettings
     total: int
     copies: int
@@ -244,6 +94,7 @@ class Rooms(NamedTuple):
     short: str
     users: float
     reported: float
+    states: float = math.inf
 
     def fits(self, concurrency: int) -> bool:
         """Whether so many users fit: a fraction of a user past the last whole block is not room for that user."""
@@ -289,9 +140,9 @@ def headroom_of(rooms: Rooms, room: Room) -> tuple[Headroom, float, float]:
 def serving_rooms(scenario: Scenario, layout: Layout) -> Rooms:
     """The memory of a serving scenario in one layout whatever its users. Raises what `serving_memory` does."""
     layout = plain_layout(layout)
-    ranks, settings = _ranks_of(scenario, layout), engine_settings(scenario, layout)
+    ranks, settings = ranks_of(scenario, layout), engine_settings(scenario, layout)
     tokens, batched = scenario.workload.tokens_per_request, settings.max_num_batched_tokens
-    users = reported = math.inf
+    users = reported = states = math.inf
     starts = True
     short = ""
     for rank in ranks:
@@ -304,28 +155,35 @@ def serving_rooms(scenario: Scenario, layout: Layout) -> Rooms:
         elif sequences < 1 and (settings.engine != "sglang" or rank.kv_room < pool.block_bytes):
             # SGLang starts with any KV pool and refuses what is longer; vLLM wants room for one whole sequence.
             starts, short = False, short or "kv"
+        elif wants_states(settings, scenario) and pool.states(rank.kv_room) < settings.max_num_seqs:
+            starts, short = False, short or "states"
+        states = min(states, pool.states(rank.kv_room))
+    if asks_of_host(settings, scenario):
+        starts, short = False, "host"
     total, copies = scenario.hardware.accelerator.memory_bytes, kv_copies(layout)
-    return Rooms(ranks, settings, total, copies, tokens, starts, short, users, reported)
+    return Rooms(ranks, settings, total, copies, tokens, starts, short, users, reported, states)
+
+
+def wants_states(settings: EngineSettings, scenario: Scenario) -> bool:
+    """Whether the engine refuses fewer blocks than sequences: current vLLM does, before it captures whole decode steps.
+
+    vllm/config/compilation.py, since pull request 38270; Intel GPUs capture no whole step.
+    """
+    intel = scenario.hardware.accelerator.vendor.upper() == "INTEL"
+    return settings.engine == "vllm" and settings.cuda_graphs and not intel
+
+
+def asks_of_host(settings: EngineSettings, scenario: Scenario) -> bool:
+    """Whether vLLM asks for more of a shared memory than the host leaves free: it then refuses to start."""
+    card = scenario.hardware.accelerator
+    reserve = host_reserve_bytes(card, scenario.runtime)
+    visible = visible_bytes(card)
+    return settings.engine in ("vllm", "vllm-earlier") and 0 < visible - reserve < settings.utilization * visible
 
 
 def serving_room(scenario: Scenario, layout: Layout) -> Room:
     """The room for the load of a serving scenario in one layout. Raises what `serving_memory` does."""
     return serving_rooms(scenario, layout).at(scenario.workload.concurrency)
-
-
-def _ranks_of(scenario: Scenario, layout: Layout) -> tuple[_Rank, ...]:
-    model, hardware = scenario.model, scenario.hardware
-    nvlink = hardware.intra_link.family in ("nvlink", "xgmi")
-    return _ranks(
-        model.architecture,
-        model.weights,
-        model.kv_cache,
-        model.mtp,
-        hardware.accelerator,
-        nvlink,
-        layout,
-        scenario.runtime,
-    )
 
 
 def serving_memory(scenario: Scenario, layout: Layout, rooms: Rooms | None = None, room: Room | None = None) -> Memory:
@@ -337,7 +195,7 @@ def serving_memory(scenario: Scenario, layout: Layout, rooms: Rooms | None = Non
     layout, where they are known already; room: that of the load. Raises ScenarioError for unknown formats and layouts that cannot be cut.
     """
     rooms = rooms or serving_rooms(scenario, layout)
-    ranks, settings, total, tokens = rooms.ranks, rooms.settings, rooms.total, rooms.tokens
+    ranks, total, tokens = rooms.ranks, rooms.total, rooms.tokens
     found = room or rooms.at(scenario.workload.concurrency)
     groups = [
         MemoryGroup(
@@ -379,11 +237,12 @@ def serving_memory(scenario: Scenario, layout: Layout, rooms: Rooms | None = Non
         users_that_fit=found.users_that_fit,
         kv_share=needed_share if math.isfinite(needed_share) else None,
         reported_concurrency=0.0 if math.isinf(found.reported) else found.reported,
+        state_blocks=None if math.isinf(rooms.states) else int(rooms.states),
         longest_context_tokens=min(rank.longest for rank in ranks),
         fits=found.fits,
         starts=found.starts,
         headroom=word,
-        headroom_reason=_reason(word, found.starts, found.short, share, needed_share, found.fill, settings),
+        headroom_reason=_reason(word, found, rooms, share, needed_share),
         peak_bytes=max(group.used_bytes for group in groups),
         rule_note=_rule_note(word, share, needed_share, found.users_that_fit, found.starts),
     )
@@ -406,12 +265,18 @@ def _times(share: float) -> str:
     return f"{100 * share:.0f} % of" if share < 2 else f"{share:.1f} times"
 
 
-def _reason(
-    word: Headroom, starts: bool, short: str, share: float, needed: float, fill: float, settings: EngineSettings
-) -> str:
-    if not starts and short == "weights":
+def _reason(word: Headroom, room: Room, rooms: Rooms, share: float, needed: float) -> str:
+    settings, fill = rooms.settings, room.fill
+    if not room.starts and room.short == "host":
+        return f"{100 * settings.utilization:.0f} % of the memory is asked for, and the host holds part of it"
+    if not room.starts and room.short == "weights":
         return "weights and activations alone exceed the usable memory"
-    if not starts:
+    if not room.starts and room.short == "states":
+        return (
+            f"the cache has {int(rooms.states):,} blocks for the states of {settings.max_num_seqs:,} sequences at once "
+            f"(max_num_seqs): one each is needed"
+        )
+    if not room.starts:
         return f"no room for the KV of one sequence of {settings.max_model_len:,} tokens"
     kv = f"the load needs {_times(needed)} the KV that fits"
     if word == "does not fit":

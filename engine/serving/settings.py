@@ -57,6 +57,29 @@ def visible_bytes(accelerator: Accelerator) -> int:
     return total - int(DRIVER_FIXED_GIB * GIB + DRIVER_PART * total)
 
 
+HOST_RESERVE_GIB = 10.7
+"""What system and services hold of a memory that the CPU shares, before an engine starts: the median of three logs of DGX
+Sparks of 121.7 GiB, which found 101.5, 111.0 and 112 GiB free; a desktop takes more."""
+
+
+SHARED_UTILIZATION = 0.85
+"""Utilization that is filled in where the host holds part of the memory: vLLM's own default would not start there, and
+0.80 to 0.85 is what the starts of DGX Sparks were given."""
+
+
+def shares_memory(accelerator: Accelerator) -> bool:
+    """Whether CUDA shares its memory with the host, so that an engine finds part of it taken."""
+    return accelerator.unified_memory and accelerator.vendor.upper() == "NVIDIA"
+
+
+def host_reserve_bytes(accelerator: Accelerator, runtime: Runtime) -> int:
+    """What the host holds of a memory that CUDA shares with it, bytes: as entered, or as logs show it; 0 for cards."""
+    if not shares_memory(accelerator):
+        return 0
+    reserve = HOST_RESERVE_GIB if runtime.host_reserve_gib is None else runtime.host_reserve_gib
+    return int(reserve * GIB)
+
+
 def _is_large(accelerator: Accelerator) -> bool:
     return visible_bytes(accelerator) >= LARGE_CARD_BYTES and "a100" not in accelerator.id.lower()
 
@@ -155,6 +178,8 @@ def resolved_settings(
         batched = runtime.max_num_batched_tokens or (8192 if large else 2048)
         seqs = runtime.max_num_seqs or (1024 if large else 256)
         default = DEFAULT_UTILIZATION[engine]
+        if shares_memory(card) and engine in ("vllm", "vllm-earlier"):
+            default = min(default, SHARED_UTILIZATION)
     return EngineSettings(
         engine,
         default if runtime.memory_utilization is None else runtime.memory_utilization,

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Literal, NamedTuple
 
@@ -31,6 +31,7 @@ from engine.model.flops import layer_elements
 from engine.model.formats import compute_type, kv_bytes_per_element, weight_format
 from engine.parts.hardware import Accelerator
 from engine.scenario import Hardware, Layout, Scenario, Workload
+from engine.serving.draft import draft_s, drafting, tokens_a_step
 from engine.serving.memory import Room
 from engine.serving.settings import engine_settings
 from engine.sizing import Interval, Memory, Miss, Serving
@@ -179,7 +180,7 @@ def _shape(arch: Architecture, weights: str, kv_cache: str, layout: Layout, hard
             held_width = cache.latent_width
             if cache.kind != "latent":
                 held_width = kv_heads_on_rank(cache, ranks) * (cache.k_width + cache.v_width)
-            scale = count * element / max(1, cache.compression)
+            scale = count * element / max(1, cache.compression) / layout.dcp
             band(cache.window or layer.span, scale * held_width, 0.0, 0.0)
             if cache.index_width:
                 band(0, scale * cache.index_width, 0.0, 0.0)
@@ -215,6 +216,7 @@ class Rates:
     stages: int
     imbalance: float
     copies: int
+    weight_rate: float  # bytes of weights a second
     dense_s: float
     expert_s: float
     untouched: float  # share of experts that one token leaves untouched
@@ -239,6 +241,9 @@ class Rates:
     queueing: float
     grown: float
     chunk: int
+    verified: float = 1.0  # tokens of a sequence that a step reads: its own and those drafted ahead
+    given: float = 1.0  # tokens that a step gives a sequence
+    draft_s: float = 0.0  # drafting for one step, whatever the batch
 
 
 UNKNOWN_TFLOPS = 50.0
@@ -311,6 +316,7 @@ def rates_of(
         stages=shape.stages,
         imbalance=shape.imbalance,
         copies=shape.attention_copies,
+        weight_rate=weight_rate,
         dense_s=shape.dense_bytes / weight_rate,
         expert_s=shape.expert_bytes / (peak * share("expert_bandwidth")),
         untouched=1.0 - ratio,
@@ -351,8 +357,8 @@ def rates(scenario: Scenario, layout: Layout) -> Rates:
     hw, model, engine = scenario.hardware, scenario.model, scenario.runtime.engine
     key = (
         id(model.architecture), model.weights, model.kv_cache, layout.tp, layout.pp, layout.dp, layout.ep,
-        layout.dp_attention, id(hw.accelerator), id(hw.intra_link), id(hw.inter_link), id(hw.platform),
-        hw.gpus_per_node, hw.nodes, engine,
+        layout.dp_attention, layout.dcp, id(hw.accelerator), id(hw.intra_link), id(hw.inter_link), id(hw.platform),
+        hw.gpus_per_node, hw.nodes, engine, *drafting(model, scenario.runtime),
     )  # fmt: skip
     found = _known.get(key)
     if found is not None:
@@ -367,7 +373,12 @@ def rates_with(scenario: Scenario, layout: Layout, constants: Mapping[str, float
     model, hardware = scenario.model, scenario.hardware
     shape = shape_of(model.architecture, model.weights, model.kv_cache, layout, hardware)
     engine = "vllm" if scenario.runtime.engine == "vllm-earlier" else scenario.runtime.engine
-    return rates_of(shape, model.weights, hardware.accelerator, engine, constants)
+    made = rates_of(shape, model.weights, hardware.accelerator, engine, constants)
+    method, ahead, kept = drafting(model, scenario.runtime)
+    if method is None:
+        return made
+    drafts = draft_s(scenario, layout, made.weight_rate, made.pass_s)
+    return replace(made, verified=1.0 + ahead, given=tokens_a_step(ahead, kept), draft_s=drafts)
 
 
 @lru_cache(maxsize=128)
@@ -425,15 +436,16 @@ def _step(r: Rates, batch: float, sequence_kv_s: float, sequence_attention_s: fl
     flight = batch / r.stages if batch > r.stages else 1.0
     local = flight / r.copies if flight > r.copies else 1.0
     weight = r.dense_s
+    read = r.verified
     if r.expert_s:
-        weight += r.expert_s * (1.0 - r.untouched ** (flight**r.expert_spread))
-    compute = local * r.token_s + flight * r.expert_token_s
+        weight += r.expert_s * (1.0 - r.untouched ** ((flight * read) ** r.expert_spread))
+    compute = read * (local * r.token_s + flight * r.expert_token_s)
     kv = sequence_kv_s * local
-    attention = sequence_attention_s * local
-    overhead = r.pass_s + flight * r.sequence_s
+    attention = read * sequence_attention_s * local
+    overhead = r.pass_s + flight * r.sequence_s + r.draft_s
     wire = r.wire_s
     if wire:
-        wire += r.wire_growth * (wire_s(DECODE_POINTS, r.decode_wire, local) - r.decode_wire[0])
+        wire += r.wire_growth * (wire_s(DECODE_POINTS, r.decode_wire, local * read) - r.decode_wire[0])
     linear = (weight**OVERLAP_POWER + compute**OVERLAP_POWER) ** (1 / OVERLAP_POWER)
     seconds = linear + max(kv, attention) + overhead + wire
     if batch > r.stages > 1:
@@ -523,13 +535,13 @@ def _under(r: Rates, each: Request, users: float, cap: float, requests: float = 
     others = max(0.0, running - 1.0) * share
     # in steady state each answer's time holds one prompt of every other user; a single burst reads them all first
     interference = others / answer * r.interference * (1.0 - burst / 2)
-    token = step.seconds + interference
+    token = step.seconds / r.given + interference
     first = r.prefill_fixed_s + each.alone_s + gather_steps * step.seconds
     busy = wait = 0.0
     if running > 1.0:
         # a lone prompt goes straight in; beside others it shares passes that no captured graph covers
         first += r.prefill_beside_s * (1.0 - 1.0 / running)
-        busy = running * share / (running * share + answer * step.seconds)
+        busy = running * share / (running * share + answer * step.seconds / r.given)
         busy *= r.queueing
         alike = share * busy / (2.0 * max(LEAST_IDLE, 1.0 - busy))
         wait = alike * others / (2.0 * alike + others) + step.seconds / 2
@@ -723,10 +735,10 @@ def serving_speed(scenario: Scenario, layout: Layout, memory: Memory, server: Se
         tokens_per_s_user=1 / token,
         tokens_per_s_total=total,
         requests_per_s=total / each.answer,
-        communication_share=(step.communication_s + now.interference_wire_s) / token,
+        communication_share=(step.communication_s / r.given + now.interference_wire_s) / token,
         prefill_tokens_per_s=max(1, work.input_tokens) * r.stages / each.share_s * engines,
         served_concurrency=int(now.running * used),
-        single_stream_tokens_per_s=1 / _step(r, 1, each.kv_s, each.attention_s).seconds,
+        single_stream_tokens_per_s=r.given / _step(r, 1, each.kv_s, each.attention_s).seconds,
         offline_tokens_per_s=full.tokens_per_s * engines,
         best_concurrency=best_users,
         best_tokens_per_s_total=best_total * engines,

@@ -84,6 +84,8 @@ class Resolved:
     max_model_len: int | None = None
     max_num_seqs: int | None = None
     max_num_batched_tokens: int | None = None
+    speculative_tokens: int | None = None
+    speculative_accepted: float | None = None
     total_tokens: int | None = None
     gradient_accumulation: int | None = None
     lora_precision: str | None = None

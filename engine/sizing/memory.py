@@ -106,7 +106,8 @@ class Memory:
     fits at that length, all at once and each on one replica: the most for which `fits` is true in this layout. Fewer than
     run at once (`Serving.most_at_once`), since most answers are not at their end. reported_concurrency: the "maximum
     concurrency" that one replica's vLLM prints for max_model_len; it charges every sequence of a sliding-window model a
-    whole step of prefill.
+    whole step of prefill. state_blocks: blocks of the cache of a recurrent model, of which each sequence needs one at
+    least; None for others.
     peak_bytes (training): what it needs on the worst GPU; nvidia_smi_bytes: what nvidia-smi will show.
     """
 
@@ -128,6 +129,7 @@ class Memory:
     suggestions: tuple[Suggestion, ...] = ()
     training: TrainingDetail | None = None
     reported_concurrency: float = 0.0
+    state_blocks: int | None = None
     users_that_fit: int = 0
     kv_share: float | None = 0.0
     rule_note: str = ""  # where the 60-70 % rule and the byte accounting disagree: both, and which decides

@@ -9,6 +9,23 @@ from engine.calibration import collectives, serving_memory, serving_speed, train
 from engine.figures.number import Kind, Number
 
 RULES: Final[dict[str, tuple[str, str, str]]] = {
+    "ASSISTANT_LAYERS": ("layers of a Gemma 4 assistant", "layers", "vLLM, pull request 41745"),
+    "ASSISTANT_WIDTH": ("width of a Gemma 4 assistant", "", "vLLM, pull request 41745"),
+    "DFLASH_HEADS": ("heads of a DFlash drafter", "", "published drafters of z-lab"),
+    "DFLASH_HEAD_DIM": ("head size of a DFlash drafter", "", "published drafters of z-lab"),
+    "DFLASH_KV_HEADS": ("KV heads of a DFlash drafter", "", "published drafters of z-lab"),
+    "DFLASH_LAYERS": ("layers of a DFlash drafter", "layers", "published drafters of z-lab"),
+    "DFLASH_LAYERS_SPARSE": ("layers of a DFlash drafter", "layers", "published drafters of z-lab"),
+    "DFLASH_WIDTH": ("feed-forward of a drafter over its hidden size", "", "published drafters of z-lab"),
+    "EAGLE_STATES": ("hidden states that an EAGLE-3 head reads", "", "arXiv 2503.01840, section 3.1"),
+    "EAGLE_VOCABULARY": ("vocabulary of an EAGLE-3 head", "entries", "SafeAILab/EAGLE"),
+    "GAUDI_GRAPH_SHARE": ("kept for HPU graphs", "", "VLLM_GRAPH_RESERVED_MEM of vllm-gaudi"),
+    "HOST_RESERVE_GIB": ("held by the host", "GiB", "three start-up logs of DGX Sparks: 9.7 to 20 GiB"),
+    "PREFIX_STATES": ("states of a sequence whose prefix is cached", "", "vLLM, kv_cache_interface.py, align mode"),
+    "SHARED_UTILIZATION": ("default memory utilization beside a host", "", "starts of DGX Sparks: 0.80 to 0.85"),
+    "XPU_BLOCK_ALIGNMENT": ("blocks are a multiple of", "tokens", "vLLM on Intel GPUs"),
+    "ACCEPTED": ("share of drafts that are kept", "", "vLLM's recipe of Qwen3.8 27B; arXiv 2503.01840 and 2602.06036"),
+    "AHEAD": ("tokens drafted ahead", "tokens", "what the method is usually started with"),
     "ACTIVATION_BYTES": ("bytes of an activation", "bytes", "activations travel and are kept in 16 bits"),
     "ATTENTION_BACKWARD": (
         "backward over forward FLOPs of attention",

@@ -226,7 +226,7 @@ def layout(
 ) -> Any:
     """The layout: what the person pinned, and what was chosen, and how."""
     changes: dict[str, Any] = {"reason": ""}
-    for name in ("tp", "pp", "dp", "ep"):
+    for name in ("tp", "pp", "dp", "ep", "dcp"):
         value = getattr(made, name)
         if value > 1:
             entered = getattr(pinned, name) is not None

@@ -20,7 +20,7 @@ from engine.figures.units import GIB, MIB
 from engine.layout.sharding import kv_copies
 from engine.model.architecture import Architecture
 from engine.parts.hardware import Accelerator
-from engine.scenario import LayoutChoice, Runtime, Scenario, ServingEngine, Workload
+from engine.scenario import LayoutChoice, Runtime, Scenario, ServingEngine, Speculation, Workload
 from engine.serving.settings import visible_bytes
 from engine.sizing import Memory
 from tests.accuracy.harness import REFERENCE, Case, Evaluation, Outcome, Row, each_row, load_rows
@@ -89,6 +89,7 @@ GPUS: tuple[tuple[str, str], ...] = (
     (r"mi250", "mi250x"),
     (r"mi210", "mi210"),
     (r"r9700", "radeon-ai-pro-r9700"),
+    (r"48 ?gb class", "l40s"),
 )
 # Cards that the catalog does not have: the nearest one with another memory (MiB that the driver reports).
 OTHER_GPUS: tuple[tuple[str, str, int], ...] = (
@@ -126,7 +127,7 @@ WEIGHTS_BY_NAME: tuple[tuple[str, str], ...] = (
     (r"q4.?k|gguf", "gguf-q4_k_m"),
     (r"q4.?0", "gguf-q4_0"),
     (r"awq", "int4-awq"),
-    (r"gptq|autoround|int4|w4a16", "int4-gptq"),
+    (r"gptq|autoround|int4|w4a16|w4a8", "int4-gptq"),
     (r"nf4|bnb|bitsandbytes", "nf4"),
     (r"int8|w8a8", "int8"),
     (r"fp8", "fp8"),
@@ -159,6 +160,9 @@ def accelerator_of(row: Row) -> Accelerator:
         found.append(known)
     card = min(found, key=lambda each: each.memory_bytes)
     stated = row.get("gpu_total_gib")
+    visible = re.search(r"([\d.]+) gib visible", str(row["gpu"]).lower())
+    if visible and not stated:
+        stated = visible.group(1)
     if stated:
         card = _with_visible(card, float(stated))
     return card
@@ -176,7 +180,9 @@ def _with_visible(card: Accelerator, gib: float) -> Accelerator:
 def version_of(row: Row) -> tuple[int, int]:
     """(major, minor) of a vLLM version text; without one the newest, by "latest"; V0 texts as they say."""
     text = str(row.get("engine_version") or "")
-    found = re.search(r"(\d+)\.(\d+)", text)
+    found = re.search(r"(\d+)\.(\d+)(x?)", text)
+    if found and found.group(3):
+        return int(found.group(1)), 10 * int(found.group(2)) + 9  # "0.2x": one of the newest of them
     if found:
         return int(found.group(1)), int(found.group(2))
     return (0, 7) if "v0" in re.split(r"[^a-z0-9.]+", text.lower()) else (0, 99)
@@ -253,6 +259,33 @@ def runtime_of(row: Row, engine: ServingEngine, architecture: Architecture) -> R
     )
 
 
+DRAFTERS: tuple[tuple[str, str], ...] = (
+    (r"dflash", "dflash"),
+    (r"eagle", "eagle"),
+    (r"n-?gram|suffix", "ngram"),
+    (r"mtp|nextn|assistant", "mtp"),
+)
+"""(pattern on what a row says of its draft, method)."""
+
+
+def draft_of_row(row: Row) -> tuple[Speculation | None, int | None]:
+    """(who drafts, how many tokens ahead) by the row's own field, else by the model's name; None: nobody, not stated.
+
+    Raises Unreadable for a drafter that is not modelled.
+    """
+    said = row.get("spec_decode")
+    names = f"{row['model']} {row.get('hf_id') or ''}".lower()
+    if said is False:
+        return None, None
+    words = f"{said} {names}".lower() if said else names
+    found = matched(words if said else names.partition(" ")[2] or names, DRAFTERS)
+    if not found and (said or "drafter" in names):
+        raise Unreadable("a drafter of unstated size shares the card")
+    ahead = re.search(r"[nk] ?= ?(\d+)", str(said or "").lower())
+    method: Speculation | None = found or None  # type: ignore[assignment] # the table holds methods
+    return method, int(ahead.group(1)) if ahead and method else None
+
+
 def weights_of(row: Row, architecture: Architecture) -> str:
     """The weight format of a row. Raises Unreadable for an unknown name."""
     text = str(row.get("weight_dtype") or "").lower()
@@ -293,9 +326,7 @@ def write(row: Row) -> Written:
         if not row.get(key):
             raise Unreadable(f"the row states no {key}")
     engine = engine_of(row)
-    names = f"{row['model']} {row.get('hf_id') or ''}".lower()
-    if "drafter" in names or "eagle" in names:
-        raise Unreadable("a drafter of unstated size shares the card")
+    drafts, ahead = draft_of_row(row)
     if "llama-3.2-11b-vision" in key_of(str(row["model"]), str(row.get("hf_id") or "")):
         raise Unreadable("cross-attention vision models: 128 images in the profile run are not modelled")
     architecture = architecture_of(str(row["model"]), str(row.get("hf_id") or ""))
@@ -321,7 +352,13 @@ def write(row: Row) -> Written:
     runtime = runtime_of(row, engine, architecture)
     # A context stretched past the config's own is asked at the config's: what fits is the same.
     length = min(int(runtime.max_model_len or 0), architecture.max_position)
-    runtime = replace(runtime, max_model_len=length)
+    runtime = replace(
+        runtime,
+        max_model_len=length,
+        speculative=drafts,
+        speculative_tokens=ahead,
+        prefix_caching=row.get("prefix_caching") is not False,
+    )
     per_box = min(8, card.max_gpus_per_node or 8)
     try:
         scenario = build_scenario(
@@ -332,9 +369,8 @@ def write(row: Row) -> Written:
             -(-gpus // per_box),
             kv_cache=kv_of(row),
             architecture=architecture,
-            mtp="mtp" in names,
             workload=Workload(concurrency=1, input_tokens=max(1, length - 1), output_tokens=1),
-            layout=LayoutChoice(tp, pp, dp, ep, dp_attention or None),
+            layout=LayoutChoice(tp, pp, dp, ep, dp_attention or None, row.get("dcp")),
             runtime=runtime,
         )
     except UnknownId as error:
@@ -423,5 +459,8 @@ def _compare(row_id: str, row: Row, found: Evaluation) -> None:
         cases.append((KV_TOKENS, *capacity))
     found.cases += [Case(row_id, metric, seen, said, groups) for metric, seen, said in cases]
     outcome = str(row.get("outcome") or "")
+    blocks = memory.state_blocks
+    if not row.get("max_num_seqs") and blocks and blocks < sizing.resolved.max_num_seqs:
+        return  # how many sequences it was started for is what decides, and the row does not say it
     if outcome or capacity is not None:
         found.outcomes.append(Outcome(row_id, STARTS, not outcome.startswith("fail"), memory.starts, groups))

@@ -29,10 +29,12 @@ NUMBERS: Final = _words(
 )
 """Fields that hold numbers of at least 0."""
 SWITCHES: Final = _words(
-    "spec_decode oom in_fit enforce_eager enable_expert_parallel dp_attention enable_dp_attention master_fp32 "
+    "oom in_fit enforce_eager enable_expert_parallel dp_attention enable_dp_attention master_fp32 "
     "optim_in_bwd foreach_temp compile residual_fp32 tied gated_mlp"
 )
 """Fields that are true or false."""
+WORDED_SWITCHES: Final = frozenset({"spec_decode"})
+"""Fields that are true or false, or say in words what is on: who drafts, and how far ahead."""
 TEXTS: Final = _words(
     "model hf_id gpu engine engine_version quant mode notes interconnect interconnect_intra interconnect_inter op lib "
     "link weight_dtype kv_cache_dtype outcome method lora_targets lora_dtype optimizer optim_dtype param_dtype "
@@ -95,6 +97,8 @@ def _field(key: str, value: Any) -> Any:
         return _number(key, value)
     if key in SWITCHES:
         return _switch(key, value)
+    if key in WORDED_SWITCHES:
+        return _switch_or_words(key, value)
     if key in TEXTS:
         if isinstance(value, list) and value and all(isinstance(item, str) for item in value):
             value = ", ".join(value)  # module names, say
@@ -133,6 +137,16 @@ def _parsed(key: str, text: str) -> int | float:
     if unit == "%":
         number /= 100
     return int(number) if number.is_integer() else number
+
+
+def _switch_or_words(key: str, value: Any) -> bool | str | None:
+    """Of a field that holds a switch, or words about what is on."""
+    try:
+        return _switch(key, value)
+    except UnreadableRow:
+        if not isinstance(value, str):
+            raise
+        return value.strip()
 
 
 def _switch(key: str, value: Any) -> bool | None:

@@ -30,6 +30,16 @@ def _pipelined(scenario: Scenario) -> bool:
     return scenario.layout.pp != 1 and scenario.hardware.gpus > 1
 
 
+def _drafts(scenario: Scenario) -> bool:
+    return scenario.runtime.speculative is not None or scenario.model.mtp
+
+
+def _recurrent(scenario: Scenario) -> bool:
+    return any(
+        cache.kind == "recurrent" for layer, _ in scenario.model.architecture.layer_runs() for cache in layer.caches
+    )
+
+
 _SHOWN_WHEN: dict[str, Callable[[Scenario], bool]] = {
     "model.mtp": lambda scenario: bool(scenario.model.architecture.mtp),
     "hardware.second_accelerator": lambda scenario: scenario.hardware.gpus_per_node > 1,
@@ -40,6 +50,12 @@ _SHOWN_WHEN: dict[str, Callable[[Scenario], bool]] = {
     ),
     "layout.ep": lambda scenario: scenario.model.architecture.experts > 0,
     "layout.dp_attention": lambda scenario: scenario.model.architecture.experts > 0,
+    "layout.dcp": lambda scenario: scenario.hardware.gpus > 1,
+    "runtime.speculative_tokens": _drafts,
+    "runtime.speculative_accepted": _drafts,
+    "runtime.prefix_caching": _recurrent,
+    "runtime.max_lora_rank": lambda scenario: scenario.runtime.max_loras is not None,
+    "runtime.host_reserve_gib": lambda scenario: scenario.hardware.accelerator.unified_memory,
     "workload.pipeline_schedule": _pipelined,
     "workload.virtual_stages": lambda scenario: (
         _pipelined(scenario) and scenario.workload.pipeline_schedule == "interleaved"

@@ -153,4 +153,14 @@ LAYOUT_FIELDS: tuple[Field, ...] = (
         choices=((None, "auto"), *YES_NO),
         kinds=SERVING,
     ),
+    Field(
+        "layout.dcp",
+        "DCP",
+        LAYOUT,
+        "number",
+        "Decode context parallel: so many TP ranks share the tokens of a KV cache that each would hold whole.",
+        high=MOST_RANKS,
+        empty="none",
+        kinds=SERVING,
+    ),
 )

@@ -20,7 +20,7 @@ def engine_settings(build: Build) -> dict[str, Any]:
             continue
         found[name] = flag[1] if len(flag) > 1 else True
     if "speculative_config" in found:
-        found["speculative_config"] = {"method": "mtp", "num_speculative_tokens": 1}
+        found["speculative_config"] = vllm.speculation(build)
     return found
 
 

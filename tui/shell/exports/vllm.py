@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from engine.serving.draft import drafted_ahead, drafted_by
 from tui.shell.exports import fabric
 from tui.shell.exports.build import FIRST_NODE, Build
 from tui.shell.exports.cards import VLLM
@@ -11,6 +12,8 @@ from tui.shell.exports.text import Word, command
 
 CHECKED = f"vLLM {VLLM}, engine arguments of its documentation"
 _KV_CACHE = {"fp8": "fp8"}
+DRAFT_CHECKPOINTS = {"eagle": "DRAFT_MODEL", "dflash": "DRAFT_MODEL"}
+"""What stands for the checkpoint of a drafter that comes on its own."""
 _ON_LOAD = {"fp8": "fp8", "nf4": "bitsandbytes"}
 
 
@@ -53,9 +56,29 @@ def arguments(build: Build, executor: str = "ray") -> list[tuple[Word, ...]]:
         flags.append(("--block-size", build.runtime.block_size))
     if not build.runtime.cuda_graphs:
         flags.append(("--enforce-eager",))
-    if model.mtp:
-        flags.append(("--speculative-config", json.dumps({"method": "mtp", "num_speculative_tokens": 1})))
+    drafts = speculation(build)
+    if drafts is not None:
+        flags.append(("--speculative-config", json.dumps(drafts)))
+    if build.runtime.max_loras:
+        flags += [("--enable-lora",), ("--max-loras", build.runtime.max_loras)]
+        flags.append(("--max-lora-rank", build.runtime.max_lora_rank))
+    if layout.dcp > 1:
+        flags.append(("--decode-context-parallel-size", layout.dcp))
+    if not build.runtime.prefix_caching:
+        flags.append(("--no-enable-prefix-caching",))
     return flags
+
+
+def speculation(build: Build) -> dict[str, object] | None:
+    """The draft as vLLM's speculative_config names it; None where nobody drafts."""
+    model, runtime = build.scenario.model, build.runtime
+    method = drafted_by(model, runtime)
+    if method is None:
+        return None
+    named: dict[str, object] = {"method": {"eagle": "eagle3"}.get(method, method)}
+    if method in DRAFT_CHECKPOINTS:
+        named["model"] = DRAFT_CHECKPOINTS[method]
+    return named | {"num_speculative_tokens": drafted_ahead(model, runtime)}
 
 
 def notes(build: Build) -> list[str]:
@@ -65,8 +88,8 @@ def notes(build: Build) -> list[str]:
         found.append(
             f"not expressible: a KV cache in {model.kv_cache}; this one takes the model's 16 bits and more memory"
         )
-    if model.mtp:
-        found.append("the MTP layers are sized as memory; what they gain in speed is not in the figures")
+    if drafted_by(model, build.runtime) in DRAFT_CHECKPOINTS:
+        found.append("put the drafter's own checkpoint in place of DRAFT_MODEL")
     if build.runtime.admission_wait_steps:
         found.append(f"not expressible: prompts that wait for {build.runtime.admission_wait_steps} steps")
     return found

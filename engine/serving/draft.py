@@ -1,0 +1,181 @@
+"""What drafts tokens ahead of a model in speculative decoding: its weights beside the model's, and its own KV cache.
+
+MTP layers are the checkpoint's (DeepSeek-V3, arXiv 2412.19437, section 2.2). An EAGLE-3 head is one decoder layer over
+three of the model's hidden states (arXiv 2503.01840, section 3). A DFlash drafter is a few dense layers that denoise a
+block at once (arXiv 2602.06036). n-grams are looked up and weigh nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
+
+from engine.layout.sharding import attention_ranks, expert_split, shard_tensor
+from engine.model.architecture import Architecture, Cache, Tensor
+from engine.scenario import Layout, Model, Runtime, Scenario, Speculation
+
+AHEAD: Final[dict[Speculation, int]] = {"mtp": 1, "eagle": 3, "dflash": 15, "ngram": 5}
+"""Tokens drafted where nobody said how many: one MTP layer's own step (vllm/config/speculative.py), three in the starts
+that EAGLE-3's and vLLM's pages show, a block of 16 less its first, and the five of vLLM's page on n-grams."""
+ACCEPTED: Final[dict[Speculation, float]] = {"mtp": 0.83, "eagle": 0.7, "dflash": 0.8, "ngram": 0.5}
+"""Share of drafted tokens that are kept, each given the one before, where nobody said it: MTP of 0.75 to 0.92, 0.83 in
+the mean, in vLLM's recipe of Qwen3.8 27B, EAGLE-3's 4 to 5 tokens a step of seven drafted on chat (arXiv 2503.01840, table 1), DFlash's
+about five of a block of 16 (arXiv 2602.06036); n-grams hang on how much of the prompt comes back."""
+EAGLE_VOCABULARY: Final = 32000
+"""Entries of the reduced vocabulary that EAGLE-3 heads are published with (SafeAILab/EAGLE)."""
+EAGLE_STATES: Final = 3
+"""Hidden states of the model that an EAGLE-3 head reads: low, middle and high (arXiv 2503.01840, section 3.1)."""
+DFLASH_LAYERS: Final = 5
+DFLASH_LAYERS_SPARSE: Final = 8
+"""Layers of the published DFlash drafters: of dense models and of mixtures of experts (z-lab on Hugging Face)."""
+DFLASH_HEADS: Final = 32
+DFLASH_KV_HEADS: Final = 4
+DFLASH_HEAD_DIM: Final = 128
+DFLASH_WIDTH: Final = 3
+"""Attention of those drafters, and their feed-forward over the hidden size: with these the 0.80 and 0.88 GiB of two
+checkpoints come out within 8 %."""
+ASSISTANT_WIDTH: Final = 1024
+ASSISTANT_LAYERS: Final = 4
+"""Gemma 4's assistants: layers of queries alone over the model's own KV, under a tied table of this width
+(vllm-project/vllm pull request 41745)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A drafter: tensors beside the model's, and what each of its layers keeps of every token."""
+
+    tensors: tuple[Tensor, ...] = ()
+    caches: tuple[Cache, ...] = ()
+
+
+def drafted_by(model: Model, runtime: Runtime) -> Speculation | None:
+    """Who drafts: as entered; else the MTP layers where they are loaded; else nobody."""
+    return runtime.speculative or ("mtp" if model.mtp else None)
+
+
+def drafted_ahead(model: Model, runtime: Runtime) -> int:
+    """Tokens that are drafted in a step; 0 where nobody drafts."""
+    method = drafted_by(model, runtime)
+    if method is None:
+        return 0
+    return runtime.speculative_tokens or AHEAD[method]
+
+
+def drafts_kept(model: Model, runtime: Runtime) -> float:
+    """Share of drafted tokens that the model keeps, each given the one before it; 0 where nobody drafts."""
+    method = drafted_by(model, runtime)
+    if method is None:
+        return 0.0
+    return ACCEPTED[method] if runtime.speculative_accepted is None else runtime.speculative_accepted
+
+
+def drafting(model: Model, runtime: Runtime) -> tuple[Speculation | None, int, float]:
+    """(who drafts, how many tokens ahead, the share of them that is kept)."""
+    return drafted_by(model, runtime), drafted_ahead(model, runtime), drafts_kept(model, runtime)
+
+
+def tokens_a_step(ahead: int, kept: float) -> float:
+    """Tokens that a step gives on average: its own, and of those drafted ahead the ones before the first that is refused.
+
+    1 + a + a^2 + ... (Leviathan et al. 2023, arXiv 2211.17192, equation 1).
+    """
+    given = each = 1.0
+    for _ in range(ahead):
+        each *= kept
+        given += each
+    return given
+
+
+def sixteen_bit_bytes(tensors: tuple[Tensor, ...], layout: Layout) -> int:
+    """Bytes on one rank of tensors that are kept in 16 bits."""
+    ranks, experts, total = attention_ranks(layout), expert_split(layout), 0
+    for tensor in tensors:
+        piece = shard_tensor(tensor, layout.tp, ranks, experts)
+        total += 2 * piece.copies * piece.rows * piece.cols
+    return total
+
+
+def draft_s(scenario: Scenario, layout: Layout, weight_rate: float, pass_s: float) -> float:
+    """Seconds of drafting for one step: the drafter's weights and its head are streamed once a token, by DFlash once a block.
+
+    Its launches are those of as many layers of the model. weight_rate: bytes a second; pass_s: launches of a whole pass.
+    """
+    model, runtime = scenario.model, scenario.runtime
+    method, layers = drafted_by(model, runtime), len(model.architecture.layers)
+    draft = draft_of(model.architecture, method)
+    if not draft.tensors:
+        return 0.0
+    own = draft.tensors + (model.architecture.head if method in ("mtp", "dflash") else ())
+    passes = 1 if method == "dflash" else drafted_ahead(model, runtime)
+    return passes * (sixteen_bit_bytes(own, layout) / weight_rate + max(1, len(draft.caches)) / layers * pass_s)
+
+
+@lru_cache(maxsize=128)
+def draft_of(arch: Architecture, method: Speculation | None) -> Draft:
+    """The drafter of a model by its method; an empty one where nothing is loaded for it."""
+    if method == "mtp":
+        return _assistant(arch) if arch.model_type.startswith("gemma4") else _prediction_layers(arch)
+    if method == "eagle":
+        return _eagle(arch)
+    if method == "dflash":
+        return _dflash(arch)
+    return Draft()
+
+
+def _prediction_layers(arch: Architecture) -> Draft:
+    """The checkpoint's layers, each with the cache of the model's last layer that attends."""
+    count = sum(1 for tensor in arch.mtp if tensor.name == "mtp.projection") or 1
+    kept: tuple[Cache, ...] = ()
+    for layer, _ in reversed(arch.layer_runs()):
+        kept = tuple(cache for cache in layer.caches if cache.kind != "recurrent")
+        if kept:
+            break
+    return Draft(arch.mtp, kept * count if arch.mtp else ())
+
+
+def _layer(
+    arch: Architecture, name: str, read: int, heads: int, kv_heads: int, head_dim: int, inner: int
+) -> list[Tensor]:
+    """One dense decoder layer of a drafter. read: features that its attention reads."""
+    hidden, queries, keys = arch.hidden_size, heads * head_dim, kv_heads * head_dim
+    return [
+        Tensor(f"{name}.q_proj", "attention", queries, read, shard="column", units=heads),
+        Tensor(f"{name}.k_proj", "attention", keys, read, shard="kv", units=kv_heads),
+        Tensor(f"{name}.v_proj", "attention", keys, read, shard="kv", units=kv_heads),
+        Tensor(f"{name}.o_proj", "attention", hidden, queries, shard="row", units=heads),
+        Tensor(f"{name}.gate_proj", "mlp", inner, hidden, shard="column"),
+        Tensor(f"{name}.up_proj", "mlp", inner, hidden, shard="column"),
+        Tensor(f"{name}.down_proj", "mlp", hidden, inner, shard="row"),
+    ]
+
+
+def _eagle(arch: Architecture) -> Draft:
+    hidden, head_dim = arch.hidden_size, arch.head_dim or arch.hidden_size // max(1, arch.heads)
+    kv_heads = arch.kv_heads or arch.heads
+    inner = arch.intermediate_size or DFLASH_WIDTH * hidden
+    tensors = [
+        Tensor("eagle.fc", "other", hidden, EAGLE_STATES * hidden),
+        *_layer(arch, "eagle", 2 * hidden, arch.heads, kv_heads, head_dim, inner),
+        Tensor("eagle.lm_head", "lm_head", EAGLE_VOCABULARY, hidden, shard="vocab"),
+    ]
+    return Draft(tuple(tensors), (Cache("full", kv_heads=kv_heads, k_width=head_dim, v_width=head_dim),))
+
+
+def _dflash(arch: Architecture) -> Draft:
+    layers, hidden = (DFLASH_LAYERS_SPARSE if arch.experts else DFLASH_LAYERS), arch.hidden_size
+    shape = (DFLASH_HEADS, DFLASH_KV_HEADS, DFLASH_HEAD_DIM, DFLASH_WIDTH * hidden)
+    tensors = [
+        Tensor("dflash.fc", "other", hidden, DFLASH_LAYERS * hidden),
+        *_layer(arch, "dflash", hidden, *shape) * layers,
+    ]
+    cache = Cache("full", kv_heads=DFLASH_KV_HEADS, k_width=DFLASH_HEAD_DIM, v_width=DFLASH_HEAD_DIM)
+    return Draft(tuple(tensors), (cache,) * layers)
+
+
+def _assistant(arch: Architecture) -> Draft:
+    """Gemma 4's: a table of its own; its queries read the model's KV, so that it keeps none."""
+    table = Tensor("assistant.embed_tokens", "embedding", arch.vocab_size, ASSISTANT_WIDTH, shard="vocab")
+    inner = Tensor("assistant.layers", "mlp", 4 * ASSISTANT_WIDTH, 3 * ASSISTANT_WIDTH)
+    project = Tensor("assistant.projection", "other", 2 * ASSISTANT_WIDTH, arch.hidden_size)
+    return Draft((table, *(inner,) * ASSISTANT_LAYERS, project))

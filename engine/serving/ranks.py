@@ -1,0 +1,267 @@
+"""What one GPU of each kind of pipeline stage holds under a serving engine before any load: weights, buffers, room for KV."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+from engine.calibration import serving_memory as fitted
+from engine.figures.units import GIB
+from engine.layout.sharding import (
+    attention_ranks,
+    stage_kinds,
+    stage_range,
+    stage_weights,
+)
+from engine.model.architecture import Architecture, Tensor
+from engine.parts.hardware import Accelerator
+from engine.scenario import Layout, Runtime, Scenario, ServingEngine, Speculation
+from engine.serving.buffers import (
+    Tile,
+    activation_bytes,
+    engine_extra_bytes,
+    expert_tile,
+    graph_bytes,
+    non_torch_bytes,
+    plain_latent,
+)
+from engine.serving.draft import draft_of, drafted_ahead, drafted_by, sixteen_bit_bytes
+from engine.serving.kv_pool import BLOCK_ALIGNMENT, Beside, KvPool, kv_pool, states_held
+from engine.serving.settings import (
+    host_reserve_bytes,
+    resolved_settings,
+    visible_bytes,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Stage:
+    """Pipeline stages that hold the same. first: number from 1."""
+
+    first: int
+    stages: int
+    weights: int
+    layers: int
+    pool: KvPool
+    last: bool
+
+
+@lru_cache(maxsize=1024)
+def _stages(
+    arch: Architecture,
+    weights: str,
+    kv: str,
+    layout: Layout,
+    mtp: bool,
+    engine: ServingEngine,
+    block: int,
+    tile: Tile,
+    rocm: bool,
+    plain: bool,
+    beside: Beside,
+    drafter: tuple[Tensor, ...],
+    adapters: tuple[int, int],
+) -> tuple[_Stage, ...]:
+    ranks = attention_ranks(layout)
+    found: list[_Stage] = []
+    kinds: tuple[int, ...] = ()
+    for stage in range(layout.pp):
+        before, kinds = kinds, stage_kinds(arch, weights, layout.pp, stage)
+        if kinds == before and 1 < stage < layout.pp - 1:  # neither an embedding nor a head tells them apart
+            found[-1] = replace(found[-1], stages=found[-1].stages + 1)
+            continue
+        held = stage_weights(arch, weights, layout, stage, mtp)
+        loaded = held.total_bytes + engine_extra_bytes(arch, weights, layout, held.layers, tile)
+        if rocm and engine != "sglang":
+            loaded = int(loaded * fitted.ROCM_WEIGHTS)
+        if engine == "sglang":
+            loaded += int(fitted.SGLANG_LOAD_GIB * GIB)
+        if stage == layout.pp - 1:
+            loaded += sixteen_bit_bytes(drafter, layout)
+        loaded += adapter_bytes(arch, layout, stage, *adapters)
+        entry = _Stage(
+            stage + 1,
+            1,
+            loaded,
+            held.layers,
+            kv_pool(arch, kv, ranks, layout.pp, stage, engine, block, plain, beside),
+            stage == layout.pp - 1,
+        )
+        if found:
+            last = found[-1]
+            if replace(entry, first=last.first, stages=last.stages) == last:
+                found[-1] = replace(last, stages=last.stages + 1)
+                continue
+        found.append(entry)
+    return tuple(found)
+
+
+ADAPTED = ("attention", "mlp", "shared_expert", "recurrent")
+"""Parts of a model whose matrices an adapter may touch: vLLM has a slot for each, whatever the adapters touch."""
+
+
+def adapter_bytes(arch: Architecture, layout: Layout, stage: int, slots: int, rank: int) -> int:
+    """Bytes of the slots for LoRA adapters on one rank of a stage: both factors of each matrix in 16 bits.
+
+    One factor is whole on every rank, the other is split as its matrix is (vllm/lora/layers, without fully_sharded_loras).
+    """
+    if not slots:
+        return 0
+    total = 0
+    for index in stage_range(len(arch.layers), layout.pp, stage):
+        for tensor in arch.layers[index].tensors:
+            if tensor.part in ADAPTED and tensor.is_matrix:
+                split = 1 if tensor.shard == "replicated" else layout.tp
+                rows = tensor.rows if tensor.shard == "row" else tensor.rows // split
+                cols = tensor.cols // split if tensor.shard == "row" else tensor.cols
+                total += 2 * slots * rank * (rows + cols) * tensor.copies
+    return total
+
+
+def _label(stage: _Stage, pp: int, gpus: int) -> str:
+    if pp == 1:
+        return f"all {gpus} GPUs" if gpus > 1 else "the GPU"
+    if stage.stages == 1:
+        return f"stage {stage.first}"
+    return f"stages {stage.first}-{stage.first + stage.stages - 1}"
+
+
+@dataclass(frozen=True, slots=True)
+class Rank:
+    """What one GPU of some equal stages holds before any load. room: left for KV, negative when over."""
+
+    label: str
+    gpus: int
+    weights: int
+    activation: int
+    runtime: int
+    usable: int
+    room: int
+    layers: int
+    longest: int  # tokens of the longest single sequence that fits
+    pool: KvPool
+
+    @property
+    def kv_room(self) -> int:
+        """Bytes that the KV cache gets."""
+        return max(0, self.room)
+
+
+GAUDI_GRAPH_SHARE = 0.1
+"""Of the memory that Gaudi's KV cache may take, what HPU graphs keep (VLLM_GRAPH_RESERVED_MEM of vllm-gaudi)."""
+XPU_BLOCK_ALIGNMENT = 64
+"""Tokens that blocks with a state in them are a multiple of on Intel GPUs: starts of vLLM on Arc B70 print 832."""
+
+
+def _beside(
+    arch: Architecture, drafts: Speculation | None, ahead: int, card: Accelerator, layout: Layout, runtime: Runtime
+) -> Beside:
+    alignment = XPU_BLOCK_ALIGNMENT if card.vendor.upper() == "INTEL" else BLOCK_ALIGNMENT
+    states = states_held(runtime.engine, runtime.prefix_caching, ahead)
+    return Beside(draft_of(arch, drafts).caches, states, layout.dcp, alignment)
+
+
+def beside_of(scenario: Scenario, layout: Layout) -> Beside:
+    """What the KV pool of a scenario holds beside the model's own layers."""
+    model, runtime = scenario.model, scenario.runtime
+    drafts, ahead = drafted_by(model, runtime), drafted_ahead(model, runtime)
+    return _beside(model.architecture, drafts, ahead, scenario.hardware.accelerator, layout, runtime)
+
+
+@lru_cache(maxsize=1024)  # a search around thousands of GPUs comes back to hundreds of layouts at each step
+def _ranks(
+    arch: Architecture,
+    weights: str,
+    kv: str,
+    drafts: Speculation | None,
+    ahead: int,
+    card: Accelerator,
+    nvlink: bool,
+    layout: Layout,
+    runtime: Runtime,
+) -> tuple[Rank, ...]:
+    """One rank of each kind of stage. No load is among the arguments: an edit of the load finds them here."""
+    settings = resolved_settings(runtime, card, layout, arch, 0)
+    visible = visible_bytes(card)
+    rocm = card.vendor.upper() == "AMD"
+    plain = plain_latent(card, settings.engine)
+    mtp = drafts == "mtp" and bool(arch.mtp)
+    stages = _stages(
+        arch,
+        weights,
+        kv,
+        layout,
+        mtp,
+        settings.engine,
+        settings.block_size,
+        expert_tile(card),
+        rocm,
+        plain,
+        _beside(arch, drafts, ahead, card, layout, runtime),
+        () if mtp else draft_of(arch, drafts).tensors,
+        (runtime.max_loras or 0, runtime.max_lora_rank),
+    )
+    non_torch = non_torch_bytes(card, layout, settings.engine, nvlink)
+    ranks: list[Rank] = []
+    for stage in stages:
+        activation = activation_bytes(arch, layout, settings, stage.last)
+        graphs = graph_bytes(stage.layers, settings)
+        runtime_bytes = non_torch + graphs
+        if is_gaudi(card):
+            # The share is of what the loaded and profiled model leaves; a tenth of that is kept for HPU graphs.
+            left = visible - stage.weights - activation - non_torch
+            room = int(left * settings.utilization * (1 - GAUDI_GRAPH_SHARE))
+            runtime_bytes = non_torch + int(max(0, left) * settings.utilization * GAUDI_GRAPH_SHARE)
+            usable = stage.weights + activation + runtime_bytes + max(0, room)
+        elif settings.engine == "sglang":
+            # The static fraction holds weights and KV; everything else lives in the rest of the card.
+            free = visible - host_reserve_bytes(card, runtime) - non_torch
+            budget = int(free * settings.utilization)
+            spare = free - budget
+            activation = min(activation, max(0, spare - graphs))
+            usable = budget + non_torch + graphs + activation
+            room = budget - stage.weights
+        elif settings.engine == "vllm-earlier":
+            # Graphs are captured after the KV cache took its share: they come out of what utilization leaves.
+            budget = int(visible * settings.utilization)
+            usable = budget + min(graphs, visible - budget)
+            room = budget - stage.weights - activation - non_torch
+        else:
+            usable = int(visible * settings.utilization)
+            room = usable - stage.weights - activation - runtime_bytes
+        ranks.append(
+            Rank(
+                label=_label(stage, layout.pp, layout.gpus),
+                gpus=layout.tp * layout.dp * stage.stages,
+                weights=stage.weights,
+                activation=activation,
+                runtime=runtime_bytes,
+                usable=usable,
+                room=room,
+                layers=stage.layers,
+                longest=stage.pool.longest(max(0, room), arch.max_position, settings.max_num_batched_tokens),
+                pool=stage.pool,
+            )
+        )
+    return tuple(ranks)
+
+
+def is_gaudi(card: Accelerator) -> bool:
+    """Whether vLLM's Gaudi plugin runs it, which shares out what the weights leave."""
+    return card.vendor.upper() == "INTEL" and "gaudi" in card.id
+
+
+def ranks_of(scenario: Scenario, layout: Layout) -> tuple[Rank, ...]:
+    model, hardware = scenario.model, scenario.hardware
+    nvlink = hardware.intra_link.family in ("nvlink", "xgmi")
+    return _ranks(
+        model.architecture,
+        model.weights,
+        model.kv_cache,
+        drafted_by(model, scenario.runtime),
+        drafted_ahead(model, scenario.runtime),
+        hardware.accelerator,
+        nvlink,
+        layout,
+        scenario.runtime,
+    )

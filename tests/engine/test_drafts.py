@@ -1,0 +1,162 @@
+"""Drafts, states, shared caches, adapters and shared memory: what an engine holds beside a model's own layers."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+import catalog
+from engine.decide.size import size
+from engine.decide.whole import whole
+from engine.figures.errors import ScenarioError
+from engine.figures.units import GIB
+from engine.scenario import LayoutChoice, Runtime, Scenario, Workload
+from engine.scenario.change import change
+from engine.serving.draft import tokens_a_step
+from engine.sizing import Memory
+
+
+def build(model: str, weights: str, card: str, gpus: int = 1, **fields: object) -> Scenario:
+    scenario = catalog.build_scenario(
+        model, weights, card, gpus, workload=Workload(concurrency=1, input_tokens=8000, output_tokens=100)
+    )
+    return change(scenario, {key.replace("__", "."): value for key, value in fields.items()})  # type: ignore[misc]
+
+
+def memory(scenario: Scenario) -> Memory:
+    return size(scenario).memory
+
+
+def bytes_a_token(found: Memory) -> float:
+    return found.per_gpu[0].kv_capacity_bytes / found.kv_capacity_tokens
+
+
+def test_a_prediction_layer_keeps_kv_of_its_own() -> None:
+    pinned = replace(build("glm-4.6", "fp8", "h200-sxm", 8), layout=LayoutChoice(8, 1, 1))
+    plain, drafting = memory(pinned), memory(change(pinned, {"runtime.speculative": "mtp"}))
+    layers = len(pinned.model.architecture.layers)
+    assert bytes_a_token(drafting) / bytes_a_token(plain) == pytest.approx((layers + 1) / layers, rel=1e-3)
+    assert drafting.per_gpu[0].weights_bytes > plain.per_gpu[0].weights_bytes
+
+
+def test_tokens_drafted_ahead_cost_states_of_a_recurrent_model() -> None:
+    # vLLM 0.2x on two Arc B70: 583 blocks of 832 tokens hold 1.83 sequences of 262,144; 475 with five drafts ahead 1.42
+    asked: dict[str, object] = {"runtime__max_model_len": 262144, "runtime__prefix_caching": False, "layout__tp": 2}
+    plain = memory(build("qwen3.5-27b", "fp8", "arc-pro-b70", 2, **asked))
+    drafts = memory(
+        build(
+            "qwen3.5-27b", "fp8", "arc-pro-b70", 2, runtime__speculative="mtp", runtime__speculative_tokens=5, **asked
+        )
+    )
+    assert plain.state_blocks is not None
+    assert plain.state_blocks / plain.reported_concurrency == pytest.approx(583 / 1.83, rel=0.01)
+    assert drafts.state_blocks is not None
+    assert drafts.state_blocks / drafts.reported_concurrency == pytest.approx(475 / 1.42, rel=0.01)
+
+
+def test_a_cached_prefix_keeps_a_second_state() -> None:
+    # vLLM 0.23 on a GB10, FP8 KV: 999 blocks of 1,568 tokens hold 5.74 sequences of 262,144
+    found = memory(build("qwen3.5-27b", "nvfp4", "gb10", model__kv_cache="fp8", runtime__max_model_len=262144))
+    assert found.state_blocks is not None
+    assert found.state_blocks / found.reported_concurrency == pytest.approx(999 / 5.74, rel=0.01)
+
+
+@pytest.mark.parametrize(("model", "card"), [("qwen3.5-27b", "h100-sxm"), ("qwen3.5-35b-a3b", "a100-pcie-80gb")])
+def test_a_recurrent_model_wants_a_block_for_each_sequence(model: str, card: str) -> None:
+    sizing = size(build(model, "fp8", card, runtime__max_num_seqs=4096))
+    assert not sizing.memory.starts
+    assert "max_num_seqs" in sizing.memory.headroom_reason
+    fewer = next(fix for fix in whole(sizing).memory.suggestions if fix.field == "runtime.max_num_seqs")
+    assert memory(change(sizing.scenario, dict(fewer.changes))).starts
+    assert memory(change(sizing.scenario, {"runtime.engine": "vllm-earlier"})).starts
+    assert memory(change(sizing.scenario, {"runtime.cuda_graphs": False})).starts
+
+
+def test_ranks_that_hold_the_same_cache_may_share_its_tokens() -> None:
+    tp = build("deepseek-v3.2", "fp8", "h200-sxm", 8, layout__tp=8, layout__pp=1, layout__dp=1)
+    shared = change(tp, {"layout.dcp": 4})
+    assert memory(shared).kv_capacity_tokens == pytest.approx(4 * memory(tp).kv_capacity_tokens, rel=0.01)
+    with pytest.raises(ScenarioError, match="same KV cache"):
+        size(build("llama-3.1-70b", "fp8", "h200-sxm", 8, layout__tp=8, layout__dcp=2))
+    assert memory(build("glm-4.5-air", "fp8", "h200-sxm", 8, layout__tp=8, layout__dcp=1)).starts
+
+
+def test_adapters_take_slots_by_their_rank() -> None:
+    plain = memory(build("llama-3.1-8b", "bf16", "l40s")).per_gpu[0].weights_bytes
+    four, eight = (
+        memory(build("llama-3.1-8b", "bf16", "l40s", runtime__max_loras=4, runtime__max_lora_rank=rank)).per_gpu[0]
+        for rank in (16, 32)
+    )
+    assert eight.weights_bytes - plain == 2 * (four.weights_bytes - plain)
+    assert 0.1 < (four.weights_bytes - plain) / GIB < 0.5  # 41.9M parameters of rank 16, four times
+
+
+@pytest.mark.parametrize("card", ["gb10", "jetson-t5000"])
+def test_a_shared_memory_is_not_all_the_engine_s(card: str) -> None:
+    asked = build("qwen3-8b", "bf16", card, runtime__memory_utilization=0.95)
+    assert not memory(asked).starts
+    assert "host" in memory(asked).headroom_reason
+    assert memory(change(asked, {"runtime.memory_utilization": 0.8})).starts
+    assert memory(change(asked, {"runtime.memory_utilization": None})).starts
+    assert memory(change(asked, {"runtime.host_reserve_gib": 2.0})).starts
+
+
+def test_gaudi_shares_out_what_the_weights_leave() -> None:
+    found = memory(build("llama-3.1-70b", "fp8", "gaudi-3", runtime__memory_utilization=0.5))
+    group = found.per_gpu[0]
+    left = group.total_bytes - group.weights_bytes - group.activation_bytes
+    assert group.kv_capacity_bytes == pytest.approx(0.45 * left, rel=0.05)
+
+
+def test_a_start_by_a_hair_is_said() -> None:
+    scenario = build("qwen3-30b-a3b", "int4-awq", "rtx-5090")
+    longest = memory(scenario).longest_context_tokens
+    near = change(scenario, {"runtime.max_model_len": min(longest - 512, 40960)})
+    warned = {notice.id for notice in size(near).warnings}
+    assert ("start-margin" in warned) == (memory(near).reported_concurrency < 1.12)
+    tight = build("llama-3.1-8b", "bf16", "rtx-3090")
+    tight = change(tight, {"runtime.max_model_len": memory(tight).longest_context_tokens - 512})
+    assert "start-margin" in {notice.id for notice in size(tight).warnings}
+    assert "start-margin" not in {notice.id for notice in size(build("llama-3.1-8b", "bf16", "l40s")).warnings}
+
+
+def test_drafting_needs_layers_that_predict() -> None:
+    with pytest.raises(ScenarioError, match="predict ahead"):
+        size(build("llama-3.1-8b", "bf16", "l40s", runtime__speculative="mtp"))
+    assert memory(build("gemma-4-31b", "int4-awq", "l40s", runtime__speculative="mtp")).starts
+
+
+@pytest.mark.parametrize("method", ["eagle", "dflash"])
+def test_a_drafter_of_its_own_weighs_and_keeps_kv(method: str) -> None:
+    plain = memory(build("qwen3-8b", "bf16", "l40s"))
+    drafting = memory(build("qwen3-8b", "bf16", "l40s", runtime__speculative=method))
+    assert drafting.per_gpu[0].weights_bytes > plain.per_gpu[0].weights_bytes + 0.2 * GIB
+    assert bytes_a_token(drafting) > bytes_a_token(plain)
+    assert memory(build("qwen3-8b", "bf16", "l40s", runtime__speculative="ngram")) == plain
+
+
+def test_the_defaults_of_a_runtime_draft_nothing() -> None:
+    assert Runtime().speculative is None
+
+
+def test_drafts_that_are_kept_make_one_user_faster_and_refused_ones_slower() -> None:
+    plain, kept, refused = (
+        size(build("glm-4.6", "fp8", "h200-sxm", 8, layout__tp=8, **fields)).serving
+        for fields in (
+            {},
+            {"runtime__speculative": "mtp", "runtime__speculative_tokens": 2, "runtime__speculative_accepted": 0.9},
+            {"runtime__speculative": "mtp", "runtime__speculative_tokens": 2, "runtime__speculative_accepted": 0.0},
+        )
+    )
+    assert plain is not None
+    assert kept is not None
+    assert refused is not None
+    assert plain.tokens_per_s_user < kept.tokens_per_s_user < 2.71 * plain.tokens_per_s_user
+    assert refused.tokens_per_s_user < plain.tokens_per_s_user
+
+
+def test_tokens_of_a_step_are_a_geometric_sum() -> None:
+    assert tokens_a_step(0, 0.8) == 1.0
+    assert tokens_a_step(3, 0.5) == 1.875
+    assert tokens_a_step(4, 1.0) == 5.0
