@@ -17,6 +17,7 @@ from engine.links.traffic import Message, Span, communication_s, decode_traffic,
 from engine.model.architecture import Architecture
 from engine.parts.hardware import Link
 from engine.scenario import Hardware, Layout, Scenario, Workload
+from engine.serving.settings import stored_weights
 from engine.serving.speed import (
     DECODE_POINTS,
     PREFILL_POINTS,
@@ -179,7 +180,9 @@ def serving_terms(scenario: Scenario, layout: Layout, serving: Serving) -> Servi
 def _samples(scenario: Scenario, layout: Layout, r: Rates) -> tuple[Samples, Samples]:
     """The passes of a decode step and of a prompt that the speed model prices, with its fitted factors."""
     model = scenario.model
-    shape = shape_of(model.architecture, model.weights, model.kv_cache, layout, scenario.hardware)
+    shape = shape_of(
+        model.architecture, stored_weights(model, scenario.runtime), model.kv_cache, layout, scenario.hardware
+    )
     decode, prefill = pass_messages(model.architecture, layout)
     latency = r.wire_s / shape.decode_wire[0] if shape.decode_wire[0] else 1.0
     read = r.prefill_wire[0] / shape.prefill_wire[0] if shape.prefill_wire[0] else 1.0

@@ -20,6 +20,7 @@ from engine.money.cost import cost
 from engine.money.power import power
 from engine.scenario import Scenario
 from engine.scenario.checks import check_scenario
+from engine.serving.settings import stored_weights
 from engine.sizing import ModelFacts, Sizing
 from engine.training.memory import detailed_memory
 
@@ -62,6 +63,11 @@ def _remembered(found: Plan) -> Plan:
     return replace(found, memory=detailed_memory(found.scenario, found.layout))
 
 
+def _stored(scenario: Scenario) -> str:
+    served = scenario.workload.is_inference
+    return stored_weights(scenario.model, scenario.runtime) if served else scenario.model.weights
+
+
 def model_facts(scenario: Scenario) -> ModelFacts:
     """Counted facts of the chosen model in its chosen formats."""
     model = scenario.model
@@ -71,7 +77,7 @@ def model_facts(scenario: Scenario) -> ModelFacts:
         id=model.id,
         params_total=parameters.total,
         params_active=parameters.active,
-        weight_bytes=model_weight_bytes(model.architecture, model.weights),
+        weight_bytes=model_weight_bytes(model.architecture, _stored(scenario)),
         kv_bytes_per_token=round(profile.kv_bytes_per_token_bf16 * kv_bytes_per_element(model.kv_cache) / 2),
         state_bytes_per_sequence=profile.state_bytes_per_seq,
     )

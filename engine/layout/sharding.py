@@ -190,6 +190,12 @@ def _layer_weights(
     return _held(arch, format_id, arch.layers[index].tensors, index, tp, attention_tp, experts)
 
 
+def layer_weights(arch: Architecture, format_id: str, index: int, layout: Layout) -> Mapping[Part, int]:
+    """Bytes by part that one rank holds of layer `index`."""
+    first = _layer_kinds(arch, bool(weight_format(format_id).finer), format_id == arch.checkpoint_format)[index]
+    return _layer_weights(arch, format_id, first, layout.tp, attention_ranks(layout), expert_split(layout))[0]
+
+
 def piece_bytes(tensor: Tensor, piece: Shard, scheme: Scheme) -> int:
     """Bytes of the piece of a tensor on one rank, in that scheme."""
     return piece.copies * scheme.matrix_bytes(piece.rows, piece.cols)

@@ -236,6 +236,10 @@ class Runtime:
     speculative_accepted: float | None = None  # share of drafted tokens that are kept, each on the one before it
     max_loras: int | None = None  # adapters that share a batch; None: none
     max_lora_rank: int = 16
+    n_cpu_moe: int | None = None  # llama.cpp: first layers whose routed experts stay in host memory; None: none
+    n_gpu_layers: int | None = None  # llama.cpp: last layers that are on cards at all; None: all
+    cpu_offload_gb: float | None = None  # vLLM: GiB of weights a GPU that stay in host memory; None: none
+    host_gb_s: float | None = None  # what the CPU reads weights at; None: engine.serving.host.HOST_GB_S
     host_reserve_gib: float | None = None  # unified memory: what the host holds; None: the default from logs
 
 

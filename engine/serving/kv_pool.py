@@ -200,7 +200,8 @@ def cache_specs(
         # The convolution window is kept in the compute type whatever the cache format. The state: vLLM goes by the
         # config (vllm/model_executor/layers/mamba/mamba_utils.py), other engines keep fp32.
         each = cache.state_bytes if paged else 4
-        size = (cache.conv_elements * 2 + cache.recurrent_elements * each) // split
+        window = 4 if engine == "llama.cpp" else 2
+        size = (cache.conv_elements * window + cache.recurrent_elements * each) // split
         return [Spec("state", size, held=states)]
     latent = cache.kind == "latent"
     if latent:
@@ -296,7 +297,7 @@ def _paged(counts: dict[Spec, int], block: int, alignment: int) -> KvPool:
 class Beside:
     """What the KV pool holds beside the model's own layers, and how it is cut.
 
-    draft: what the layers of a drafter keep. states: that a sequence keeps of each recurrent layer. shared: ranks that
+    first: the first layer that is held here. draft: what the layers of a drafter keep. states: that a sequence keeps of each recurrent layer. shared: ranks that
     share the tokens of one cache. alignment: as of `_paged`.
     """
 
@@ -304,6 +305,7 @@ class Beside:
     states: int = 1
     shared: int = 1
     alignment: int = BLOCK_ALIGNMENT
+    first: int = 0
 
 
 ALONE = Beside()
@@ -340,6 +342,14 @@ def _pooled(counts: dict[Spec, int]) -> KvPool:
     return KvPool(math.ceil(share), (Group(Spec("full", share), 1, 1),), True)
 
 
+def _cells(counts: dict[Spec, int]) -> KvPool:
+    """llama.cpp's layout: a cell a token and layer, windows and states of their own, nothing padded."""
+    groups = tuple(Group(spec, math.ceil(spec.bytes_each * layers), 1) for spec, layers in counts.items())
+    if len(groups) == 1 and groups[0].spec.kind == "full" and groups[0].spec.compression == 1:
+        return KvPool(groups[0].count, (Group(groups[0].spec, 1, 1),), True)
+    return KvPool(1, groups, not groups)
+
+
 @lru_cache(maxsize=1024)
 def kv_pool(
     arch: Architecture,
@@ -356,6 +366,8 @@ def kv_pool(
     counts: Counter[Spec] = Counter()
     known: dict[int, list[Spec]] = {}
     for index in stage_range(len(arch.layers), pp, stage):
+        if index < beside.first:
+            continue
         layer = arch.layers[index]
         specs = known.get(id(layer))
         if specs is None:
@@ -364,6 +376,8 @@ def kv_pool(
         counts.update(specs)
     if stage == pp - 1:
         counts.update(_specs(beside.draft, kv, ranks, engine, plain_latent, beside))
+    if engine == "llama.cpp":
+        return _cells(counts)
     return _pooled(counts) if engine == "sglang" else _paged(counts, block, beside.alignment)
 
 

@@ -237,6 +237,7 @@ def serving_memory(scenario: Scenario, layout: Layout, rooms: Rooms | None = Non
         users_that_fit=found.users_that_fit,
         kv_share=needed_share if math.isfinite(needed_share) else None,
         reported_concurrency=0.0 if math.isinf(found.reported) else found.reported,
+        host_bytes=sum(rank.host * rank.gpus for rank in ranks) // min(scenario.hardware.nodes, layout.gpus),
         state_blocks=None if math.isinf(rooms.states) else int(rooms.states),
         longest_context_tokens=min(rank.longest for rank in ranks),
         fits=found.fits,

@@ -17,8 +17,10 @@ from engine.model.architecture import Architecture, Tensor
 from engine.parts.hardware import Accelerator
 from engine.scenario import Layout, Runtime, Scenario, ServingEngine, Speculation
 from engine.serving.buffers import (
+    LLAMACPP_CONTEXT_GIB,
     Tile,
     activation_bytes,
+    compute_buffer_bytes,
     engine_extra_bytes,
     expert_tile,
     graph_bytes,
@@ -26,10 +28,12 @@ from engine.serving.buffers import (
     plain_latent,
 )
 from engine.serving.draft import draft_of, drafted_ahead, drafted_by, sixteen_bit_bytes
+from engine.serving.host import first_on_gpu, host_weights
 from engine.serving.kv_pool import BLOCK_ALIGNMENT, Beside, KvPool, kv_pool, states_held
 from engine.serving.settings import (
     host_reserve_bytes,
     resolved_settings,
+    stored_weights,
     visible_bytes,
 )
 
@@ -44,6 +48,7 @@ class _Stage:
     layers: int
     pool: KvPool
     last: bool
+    host: int = 0
 
 
 @lru_cache(maxsize=1024)
@@ -61,6 +66,7 @@ def _stages(
     beside: Beside,
     drafter: tuple[Tensor, ...],
     adapters: tuple[int, int],
+    runtime: Runtime,
 ) -> tuple[_Stage, ...]:
     ranks = attention_ranks(layout)
     found: list[_Stage] = []
@@ -71,7 +77,12 @@ def _stages(
             found[-1] = replace(found[-1], stages=found[-1].stages + 1)
             continue
         held = stage_weights(arch, weights, layout, stage, mtp)
-        loaded = held.total_bytes + engine_extra_bytes(arch, weights, layout, held.layers, tile)
+        if engine == "llama.cpp":
+            # the input table is the host's unless the head reads it too; towers are a file that few load
+            away = 0 if arch.tied else held.parts.get("embedding", 0)
+            loaded = held.total_bytes - away - held.parts.get("vision", 0) - held.parts.get("audio", 0)
+        else:
+            loaded = held.total_bytes + engine_extra_bytes(arch, weights, layout, held.layers, tile)
         if rocm and engine != "sglang":
             loaded = int(loaded * fitted.ROCM_WEIGHTS)
         if engine == "sglang":
@@ -79,13 +90,15 @@ def _stages(
         if stage == layout.pp - 1:
             loaded += sixteen_bit_bytes(drafter, layout)
         loaded += adapter_bytes(arch, layout, stage, *adapters)
+        host = host_weights(arch, weights, layout, stage, runtime).total
         entry = _Stage(
             stage + 1,
             1,
-            loaded,
+            loaded - host,
             held.layers,
             kv_pool(arch, kv, ranks, layout.pp, stage, engine, block, plain, beside),
             stage == layout.pp - 1,
+            host,
         )
         if found:
             last = found[-1]
@@ -140,6 +153,7 @@ class Rank:
     layers: int
     longest: int  # tokens of the longest single sequence that fits
     pool: KvPool
+    host: int = 0  # weights that stay in host memory
 
     @property
     def kv_room(self) -> int:
@@ -158,7 +172,7 @@ def _beside(
 ) -> Beside:
     alignment = XPU_BLOCK_ALIGNMENT if card.vendor.upper() == "INTEL" else BLOCK_ALIGNMENT
     states = states_held(runtime.engine, runtime.prefix_caching, ahead)
-    return Beside(draft_of(arch, drafts).caches, states, layout.dcp, alignment)
+    return Beside(draft_of(arch, drafts).caches, states, layout.dcp, alignment, first_on_gpu(arch, runtime))
 
 
 def beside_of(scenario: Scenario, layout: Layout) -> Beside:
@@ -200,6 +214,7 @@ def _ranks(
         _beside(arch, drafts, ahead, card, layout, runtime),
         () if mtp else draft_of(arch, drafts).tensors,
         (runtime.max_loras or 0, runtime.max_lora_rank),
+        runtime,
     )
     non_torch = non_torch_bytes(card, layout, settings.engine, nvlink)
     ranks: list[Rank] = []
@@ -207,6 +222,9 @@ def _ranks(
         activation = activation_bytes(arch, layout, settings, stage.last)
         graphs = graph_bytes(stage.layers, settings)
         runtime_bytes = non_torch + graphs
+        if settings.engine == "llama.cpp":
+            activation = compute_buffer_bytes(arch, settings)
+            runtime_bytes = int(LLAMACPP_CONTEXT_GIB * GIB)
         if is_gaudi(card):
             # The share is of what the loaded and profiled model leaves; a tenth of that is kept for HPU graphs.
             left = visible - stage.weights - activation - non_torch
@@ -241,6 +259,7 @@ def _ranks(
                 layers=stage.layers,
                 longest=stage.pool.longest(max(0, room), arch.max_position, settings.max_num_batched_tokens),
                 pool=stage.pool,
+                host=stage.host,
             )
         )
     return tuple(ranks)
@@ -256,7 +275,7 @@ def ranks_of(scenario: Scenario, layout: Layout) -> tuple[Rank, ...]:
     nvlink = hardware.intra_link.family in ("nvlink", "xgmi")
     return _ranks(
         model.architecture,
-        model.weights,
+        stored_weights(model, scenario.runtime),
         model.kv_cache,
         drafted_by(model, scenario.runtime),
         drafted_ahead(model, scenario.runtime),

@@ -8,18 +8,20 @@ from functools import lru_cache
 from engine.figures.units import GIB, MIB
 from engine.model.architecture import Architecture
 from engine.parts.hardware import Accelerator
-from engine.scenario import Layout, Runtime, Scenario, ServingEngine
+from engine.scenario import Layout, Model, Runtime, Scenario, ServingEngine
 
 DEFAULT_UTILIZATION: dict[ServingEngine, float] = {
     "vllm": 0.92,
     "vllm-earlier": 0.90,
     "trtllm": 0.93,
-    "llama.cpp": 0.95,
+    "llama.cpp": 0.97,
 }
 """vLLM's gpu_memory_utilization (vllm/config/cache.py): 0.92 since the builds of 2026, 0.90 before. SGLang computes
 its fraction: `sglang_static_fraction`. TensorRT-LLM takes 0.9 of what the weights leave free
-(KvCacheConfig.free_gpu_memory_fraction), about 0.93 of the card; llama.cpp fills the card up to a margin."""
+(KvCacheConfig.free_gpu_memory_fraction), about 0.93 of the card; llama.cpp fills the card up to a GiB (its --fit-target)."""
 
+LLAMACPP_TOKENS = 512
+"""Tokens of a pass of llama.cpp, its n_ubatch (common/common.h)."""
 LARGE_CARD_BYTES = 70 * GIB
 """Cards from this size on get vLLM's large defaults, A100 excepted (vllm/engine/arg_utils.py, get_batch_defaults)."""
 
@@ -147,6 +149,11 @@ def plain_layout(layout: Layout) -> Layout:
     return replace(layout, reason="") if layout.reason else layout
 
 
+def stored_weights(model: Model, runtime: Runtime) -> str:
+    """The format that an engine's files are in: llama.cpp's MXFP4 has all but the experts in Q8_0."""
+    return "gguf-mxfp4" if runtime.engine == "llama.cpp" and model.weights == "mxfp4" else model.weights
+
+
 def engine_settings(scenario: Scenario, layout: Layout) -> EngineSettings:
     """The person's engine settings with the engine's defaults for this card filled in.
 
@@ -176,6 +183,8 @@ def resolved_settings(
     else:
         large = _is_large(card)
         batched = runtime.max_num_batched_tokens or (8192 if large else 2048)
+        if engine == "llama.cpp":
+            batched = runtime.max_num_batched_tokens or LLAMACPP_TOKENS
         seqs = runtime.max_num_seqs or (1024 if large else 256)
         default = DEFAULT_UTILIZATION[engine]
         if shares_memory(card) and engine in ("vllm", "vllm-earlier"):

@@ -32,9 +32,11 @@ from engine.model.formats import compute_type, kv_bytes_per_element, weight_form
 from engine.parts.hardware import Accelerator
 from engine.scenario import Hardware, Layout, Scenario, Workload
 from engine.serving.draft import draft_s, drafting, tokens_a_step
+from engine.serving.host import HostRates, chunks, host_key, host_rates
+from engine.serving.intervals import interval
 from engine.serving.memory import Room
-from engine.serving.settings import engine_settings
-from engine.sizing import Interval, Memory, Miss, Serving
+from engine.serving.settings import engine_settings, stored_weights
+from engine.sizing import Memory, Miss, Serving
 
 DECODE_POINTS = (1, 16, 128, 1024)
 PREFILL_POINTS = (256, 2048, 16384)
@@ -244,6 +246,7 @@ class Rates:
     verified: float = 1.0  # tokens of a sequence that a step reads: its own and those drafted ahead
     given: float = 1.0  # tokens that a step gives a sequence
     draft_s: float = 0.0  # drafting for one step, whatever the batch
+    host: HostRates | None = None
 
 
 UNKNOWN_TFLOPS = 50.0
@@ -359,6 +362,7 @@ def rates(scenario: Scenario, layout: Layout) -> Rates:
         id(model.architecture), model.weights, model.kv_cache, layout.tp, layout.pp, layout.dp, layout.ep,
         layout.dp_attention, layout.dcp, id(hw.accelerator), id(hw.intra_link), id(hw.inter_link), id(hw.platform),
         hw.gpus_per_node, hw.nodes, engine, *drafting(model, scenario.runtime),
+        *host_key(scenario.runtime),
     )  # fmt: skip
     found = _known.get(key)
     if found is not None:
@@ -371,9 +375,15 @@ def rates(scenario: Scenario, layout: Layout) -> Rates:
 def rates_with(scenario: Scenario, layout: Layout, constants: Mapping[str, float]) -> Rates:
     """The same with other constants than the calibrated ones: for the calibration."""
     model, hardware = scenario.model, scenario.hardware
-    shape = shape_of(model.architecture, model.weights, model.kv_cache, layout, hardware)
+    weights = stored_weights(model, scenario.runtime)
+    shape = shape_of(model.architecture, weights, model.kv_cache, layout, hardware)
     engine = "vllm" if scenario.runtime.engine == "vllm-earlier" else scenario.runtime.engine
-    made = rates_of(shape, model.weights, hardware.accelerator, engine, constants)
+    made = rates_of(shape, weights, hardware.accelerator, engine, constants)
+    held = shape.dense_bytes, shape.expert_bytes
+    away = host_rates(model.architecture, weights, layout, scenario.runtime, hardware.accelerator, held)
+    if away is not None:
+        dense, experts = made.dense_s * (1.0 - away.others), made.expert_s * (1.0 - away.experts)
+        made = replace(made, dense_s=dense, expert_s=experts, host=away)
     method, ahead, kept = drafting(model, scenario.runtime)
     if method is None:
         return made
@@ -436,13 +446,16 @@ def _step(r: Rates, batch: float, sequence_kv_s: float, sequence_attention_s: fl
     flight = batch / r.stages if batch > r.stages else 1.0
     local = flight / r.copies if flight > r.copies else 1.0
     weight = r.dense_s
+    host = r.host.others_s if r.host is not None else 0.0
     read = r.verified
-    if r.expert_s:
-        weight += r.expert_s * (1.0 - r.untouched ** ((flight * read) ** r.expert_spread))
+    if r.untouched < 1.0:
+        touched = 1.0 - r.untouched ** ((flight * read) ** r.expert_spread)
+        weight += r.expert_s * touched
+        host += r.host.experts_s * touched if r.host is not None else 0.0
     compute = read * (local * r.token_s + flight * r.expert_token_s)
     kv = sequence_kv_s * local
     attention = read * sequence_attention_s * local
-    overhead = r.pass_s + flight * r.sequence_s + r.draft_s
+    overhead = r.pass_s + flight * r.sequence_s + r.draft_s + host
     wire = r.wire_s
     if wire:
         wire += r.wire_growth * (wire_s(DECODE_POINTS, r.decode_wire, local * read) - r.decode_wire[0])
@@ -462,6 +475,8 @@ def prompt_s(r: Rates, tokens: float) -> tuple[float, float, float]:
         attention += each * band.mean_seen(tokens)
     wire = wire_s(PREFILL_POINTS, r.prefill_wire, tokens / r.copies) if r.prefill_wire[0] else 0.0
     rest = attention * tokens / r.copies + wire
+    if r.host is not None:
+        rest += chunks(tokens, r.chunk) * r.host.chunk_s
     weight = r.dense_s + r.expert_s
     alone = (weight**OVERLAP_POWER + linear**OVERLAP_POWER) ** (1 / OVERLAP_POWER) + rest
     if r.stages > 1:
@@ -748,9 +763,9 @@ def serving_speed(scenario: Scenario, layout: Layout, memory: Memory, server: Se
         corpus_requests=work.corpus_requests,
         days=length,
         gpu_hours=None if length is None else length * HOURS_PER_DAY * scenario.hardware.gpus,
-        ttft_interval=_interval(first, "ttft", scenario),
-        inter_token_interval=_interval(token, "inter_token", scenario),
-        tokens_per_s_interval=_interval(total, "tokens_per_s", scenario),
+        ttft_interval=interval(first, "ttft", scenario),
+        inter_token_interval=interval(token, "inter_token", scenario),
+        tokens_per_s_interval=interval(total, "tokens_per_s", scenario),
         bound_by=_bound(step),
         meets_targets=not misses if _has_targets(work) else None,
         missed=tuple(_MISS_WORDS[miss.target](miss) for miss in misses),
@@ -762,27 +777,6 @@ def serving_speed(scenario: Scenario, layout: Layout, memory: Memory, server: Se
         communication_s=step.communication_s,
         prefill_interference_s=now.interference_s,
     )
-
-
-def spread_of(figure: str, scenario: Scenario) -> tuple[float, float]:
-    """Factors around `ttft`, `inter_token` or `tokens_per_s` that hold 80 % of what the fit had not seen.
-
-    Narrow where the fit saw this model on this card under this engine, wider where it saw them apart, else widest.
-    """
-    engine = "vllm" if scenario.runtime.engine == "vllm-earlier" else scenario.runtime.engine
-    place = f"{engine} on {scenario.hardware.accelerator.id}"
-    known = "new"
-    if f"{scenario.model.id}: {place}" in fit.SEEN_PAIRS:
-        known = "measured"
-    elif place in fit.SEEN_PLACES and scenario.model.id in fit.SEEN_MODELS:
-        known = "seen"
-    mixture = "moe" if scenario.model.architecture.experts else "dense"
-    return fit.SPREADS[f"{figure}, {mixture}, {known}"]
-
-
-def _interval(value: float, figure: str, scenario: Scenario) -> Interval:
-    low, high = spread_of(figure, scenario)
-    return Interval(value * low, value * high)
 
 
 def _bound(step: DecodeStep) -> Bound:

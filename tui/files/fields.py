@@ -11,6 +11,7 @@ from engine.scenario import Scenario
 from engine.scenario.change import value_of
 from engine.scenario.fields import FIELDS as TABLE
 from engine.scenario.fields import UNSET, Field, StepRule, worded
+from engine.serving.host import keeps_on_host
 from engine.sizing import Sizing
 from tui.files import numbers
 from tui.files.numbers import NumberError
@@ -55,6 +56,12 @@ _SHOWN_WHEN: dict[str, Callable[[Scenario], bool]] = {
     "runtime.speculative_accepted": _drafts,
     "runtime.prefix_caching": _recurrent,
     "runtime.max_lora_rank": lambda scenario: scenario.runtime.max_loras is not None,
+    "runtime.n_cpu_moe": lambda scenario: (
+        scenario.runtime.engine == "llama.cpp" and scenario.model.architecture.experts > 0
+    ),
+    "runtime.n_gpu_layers": lambda scenario: scenario.runtime.engine == "llama.cpp",
+    "runtime.cpu_offload_gb": lambda scenario: scenario.runtime.engine in ("vllm", "vllm-earlier"),
+    "runtime.host_gb_s": lambda scenario: keeps_on_host(scenario.runtime),
     "runtime.host_reserve_gib": lambda scenario: scenario.hardware.accelerator.unified_memory,
     "workload.pipeline_schedule": _pipelined,
     "workload.virtual_stages": lambda scenario: (

@@ -14,7 +14,8 @@ from engine.scenario import Kind, Scenario
 from engine.scenario.fields.build import HARDWARE_FIELDS, LAYOUT_FIELDS, MAX_GPUS_PER_NODE, MAX_NODES, MODEL_FIELDS
 from engine.scenario.fields.detail import DETAIL_FIELDS
 from engine.scenario.fields.field import LONGEST_ID, UNSET, Field, FieldKind, StepRule, Value, brief, nearest_of
-from engine.scenario.fields.rest import MONEY_FIELDS, RUNTIME_FIELDS, SESSION_FIELDS
+from engine.scenario.fields.rest import MONEY_FIELDS, SESSION_FIELDS
+from engine.scenario.fields.runtime import RUNTIME_FIELDS
 from engine.scenario.fields.work import KIND_WORDS, WORKLOAD_FIELDS
 
 __all__ = [

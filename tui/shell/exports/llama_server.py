@@ -27,7 +27,7 @@ def arguments(build: Build) -> list[tuple[Word, ...]]:
     layout, model = build.sizing.layout, build.scenario.model
     users = build.runtime.max_num_seqs or build.seats
     flags: list[tuple[Word, ...]] = [
-        ("--n-gpu-layers", ALL_LAYERS),
+        ("--n-gpu-layers", ALL_LAYERS if build.runtime.n_gpu_layers is None else build.runtime.n_gpu_layers),
         ("--parallel", users),
         ("--ctx-size", users * build.max_model_len),
         ("--flash-attn", "on"),
@@ -37,6 +37,8 @@ def arguments(build: Build) -> list[tuple[Word, ...]]:
     if build.runtime.max_num_batched_tokens is not None:
         flags.append(("--ubatch-size", build.runtime.max_num_batched_tokens))
         flags.append(("--batch-size", max(2048, build.runtime.max_num_batched_tokens)))
+    if build.runtime.n_cpu_moe:
+        flags.append(("--n-cpu-moe", build.runtime.n_cpu_moe))
     cards = layout.tp * layout.pp
     flags.append(("--split-mode", "none" if cards == 1 else "row" if layout.tp > 1 else "layer"))
     flags += [("--host", "0.0.0.0"), ("--port", PORT)]

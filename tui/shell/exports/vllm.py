@@ -59,6 +59,8 @@ def arguments(build: Build, executor: str = "ray") -> list[tuple[Word, ...]]:
     drafts = speculation(build)
     if drafts is not None:
         flags.append(("--speculative-config", json.dumps(drafts)))
+    if build.runtime.cpu_offload_gb:
+        flags.append(("--cpu-offload-gb", build.runtime.cpu_offload_gb))
     if build.runtime.max_loras:
         flags += [("--enable-lora",), ("--max-loras", build.runtime.max_loras)]
         flags.append(("--max-lora-rank", build.runtime.max_lora_rank))

@@ -1,0 +1,125 @@
+"""Weights that stay in host memory: what of each GPU's share they are, and what reading them costs a step.
+
+llama.cpp multiplies them on the CPU (`--n-cpu-moe`, `--n-gpu-layers`): the host's own bandwidth bounds a step. vLLM copies
+them over the slot in every step (`--cpu-offload-gb`).
+"""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+from typing import Final, NamedTuple
+
+from engine.figures.units import GB, GIB
+from engine.layout.sharding import layer_weights, stage_weights
+from engine.model.architecture import Architecture
+from engine.parts.hardware import Accelerator
+from engine.scenario import Layout, Runtime
+
+HOST_GB_S: Final = 60.0
+"""What a CPU reads weights at where nobody said it: two channels of DDR5-5600 have 89.6 GB/s, of which copies reach two
+thirds. A rule: servers with eight or twelve channels have several times that."""
+SLOT_GB_S: Final = {3: 0.985, 4: 1.969, 5: 3.938, 6: 7.563}
+"""Rate of a PCIe lane by generation, one way, after encoding (PCI-SIG)."""
+SLOT_SHARE: Final = 0.85
+"""Share of the slot's peak that copies reach."""
+LANES: Final = 16
+
+
+class HostWeights(NamedTuple):
+    """Bytes of one GPU's weights that stay in host memory: routed experts, and others."""
+
+    experts: int
+    others: int
+
+    @property
+    def total(self) -> int:
+        """All of them."""
+        return self.experts + self.others
+
+
+def first_on_gpu(arch: Architecture, runtime: Runtime) -> int:
+    """The first layer that a card holds: those before it, and their KV, are the CPU's."""
+    if runtime.engine != "llama.cpp" or runtime.n_gpu_layers is None:
+        return 0
+    return max(0, len(arch.layers) - runtime.n_gpu_layers)
+
+
+@lru_cache(maxsize=1024)
+def host_weights(arch: Architecture, weights: str, layout: Layout, stage: int, runtime: Runtime) -> HostWeights:
+    """What of the weights of a GPU of that stage stays in host memory. stage: of vLLM; llama.cpp's cards are spared alike."""
+    experts = others = 0
+    if runtime.engine == "llama.cpp":
+        first, sparse = first_on_gpu(arch, runtime), runtime.n_cpu_moe or 0
+        for index in range(min(len(arch.layers), max(first, sparse))):
+            if index >= first and index >= sparse:
+                continue
+            for part, size in layer_weights(arch, weights, index, layout).items():
+                if part == "routed_expert":
+                    experts += size
+                elif index < first:
+                    others += size
+        # people split the rest by what each card then has room for (--tensor-split): every stage is spared alike
+        experts, others = experts // layout.pp, others // layout.pp
+    elif runtime.cpu_offload_gb and runtime.engine in ("vllm", "vllm-earlier"):
+        others = min(int(runtime.cpu_offload_gb * GIB), stage_weights(arch, weights, layout, stage).total_bytes)
+    return HostWeights(experts, others)
+
+
+class HostRates(NamedTuple):
+    """Seconds that weights in host memory cost: a step, by what every token reads and by experts; and each chunk of a prompt.
+
+    experts: share of the model's experts that are there; others: of its other weights.
+    """
+
+    others_s: float = 0.0
+    experts_s: float = 0.0
+    chunk_s: float = 0.0
+    experts: float = 0.0
+    others: float = 0.0
+
+
+def slot_bytes_s(card: Accelerator) -> float:
+    """What a card copies from host memory, bytes a second: over its link to the CPU, or its slot."""
+    lanes = (card.pcie_lanes or LANES) * SLOT_GB_S.get(card.pcie_gen or 4, SLOT_GB_S[4])
+    return (card.cpu_link_gb_s_unidir or lanes) * SLOT_SHARE * GB
+
+
+def keeps_on_host(runtime: Runtime) -> bool:
+    """Whether any of the weights stay in host memory."""
+    if runtime.engine == "llama.cpp":
+        return bool(runtime.n_cpu_moe) or runtime.n_gpu_layers is not None
+    return bool(runtime.cpu_offload_gb) and runtime.engine in ("vllm", "vllm-earlier")
+
+
+def host_key(runtime: Runtime) -> tuple[float | None, ...]:
+    """What of a runtime decides `host_rates`, to keep them by."""
+    return runtime.n_cpu_moe, runtime.n_gpu_layers, runtime.cpu_offload_gb, runtime.host_gb_s
+
+
+def host_rates(
+    arch: Architecture, weights: str, layout: Layout, runtime: Runtime, card: Accelerator, held: tuple[float, float]
+) -> HostRates | None:
+    """What the host's part costs an engine's step. held: bytes of one GPU over all stages, (others, experts). None: nothing is there."""
+    if not keeps_on_host(runtime):
+        return None
+    experts = others = 0
+    for stage in range(layout.pp):
+        kept = host_weights(arch, weights, layout, stage, runtime)
+        experts, others = experts + kept.experts, others + kept.others
+    slot = slot_bytes_s(card)
+    rate = slot
+    if runtime.engine == "llama.cpp":
+        rate = (HOST_GB_S if runtime.host_gb_s is None else runtime.host_gb_s) * GB / layout.tp
+    return HostRates(
+        others_s=others / rate,
+        experts_s=experts / rate,
+        chunk_s=(experts + others) / slot,
+        experts=experts / held[1] if held[1] else 0.0,
+        others=min(1.0, others / held[0]) if held[0] else 0.0,
+    )
+
+
+def chunks(tokens: float, chunk: int) -> int:
+    """Passes that read a prompt."""
+    return max(1, math.ceil(tokens / chunk))
