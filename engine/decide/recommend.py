@@ -13,7 +13,7 @@ from engine.figures.errors import ScenarioError
 from engine.figures.units import duration
 from engine.model.formats import FORMATS, model_weight_bytes
 from engine.money.bill import bill, card_price, sold_in, sold_words, whole_usd
-from engine.money.cost import cost
+from engine.money.cost import cost, tokens_per_usd
 from engine.money.power import power
 from engine.parts.hardware import NOT_OFFERED, Accelerator, Facts
 from engine.scenario import Scenario
@@ -147,9 +147,9 @@ def priced(found: Plan, limits: Limits | None = None, changes: Changes | None = 
     sold = sold_words(whole) if whole and not any(hardware.gpus_per_node % count == 0 for count in whole) else ""
     per_usd = None
     if money.rent_usd_per_hour and found.serving is not None:
-        per_usd = found.serving.tokens_per_s_total * 3600.0 / money.rent_usd_per_hour
+        per_usd = tokens_per_usd(found.serving.tokens_per_s_total, money.rent_usd_per_hour)
     elif money.rent_usd_per_hour and found.training is not None:
-        per_usd = found.training.tokens_per_s_total * 3600.0 / money.rent_usd_per_hour
+        per_usd = tokens_per_usd(found.training.tokens_per_s_total, money.rent_usd_per_hour)
     return Option(
         plan=found,
         buy_usd=0.0 if owned else buy,

@@ -17,11 +17,9 @@ from engine.figures.number import Number, expression, node, plain
 def _extreme(name: str, arguments: tuple[Any, ...], options: dict[str, Any]) -> Any:
     chosen = getattr(builtins, name)
     values = list(arguments[0]) if len(arguments) == 1 else list(arguments)
-    default = options.pop("default", None)
     if not values:
-        if default is None:
-            raise ValueError(f"{name}() of nothing")
-        return default
+        return chosen((), **options)
+    options.pop("default", None)
     if options or not any(isinstance(value, Number) for value in values):
         return chosen(values, **options)
     best = chosen(map(plain, values))

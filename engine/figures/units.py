@@ -14,6 +14,10 @@ MICROSECONDS_PER_SECOND: Final = 1e6
 SECONDS_PER_HOUR: Final = 3600
 SECONDS_PER_DAY: Final = 86400
 HOURS_PER_DAY: Final = 24
+MONTHS_PER_YEAR: Final = 12
+W_PER_KW: Final = 1000.0
+MILLION: Final = 1e6
+PERCENT: Final = 100.0
 
 
 def digits(value: float, significant: int = 3) -> str:

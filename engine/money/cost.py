@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Protocol
 
-from engine.figures.units import FLEET, digits
+from engine.figures.units import FLEET, MILLION, MONTHS_PER_YEAR, SECONDS_PER_HOUR, W_PER_KW, digits
 from engine.layout.candidates import works_alone
 from engine.model.formats import FORMATS
 from engine.money.bill import MAIN_PARTS, bill, bought, known_usd, whole_usd
@@ -142,16 +142,18 @@ def cost(plan: Sized, draw: Power) -> Cost:
     price_kwh = usd_per_kwh(scenario)
     electricity = None
     if price_kwh is not None and draw.total_w is not None:
-        electricity = draw.total_w / 1000.0 * facility_ratio(scenario) * hours * price_kwh
+        electricity = draw.total_w / W_PER_KW * facility_ratio(scenario) * hours * price_kwh
     else:
         unknown.append("electricity")
     per_million = None
     if rent is not None and plan.serving is not None and plan.serving.tokens_per_s_total > 0:
-        per_million = rent / 3600.0 / plan.serving.tokens_per_s_total * 1e6
+        per_million = rent / SECONDS_PER_HOUR / plan.serving.tokens_per_s_total * MILLION
     api, api_note = _api(plan)
     factor = operations_factor(nodes)
     fte = None if money.engineer_share is None else money.engineer_share * factor
-    people = fte * money.engineer_usd_per_year / 12 if fte is not None and money.engineer_usd_per_year else None
+    people = (
+        fte * money.engineer_usd_per_year / MONTHS_PER_YEAR if fte is not None and money.engineer_usd_per_year else None
+    )
     once, in_use = None, hours
     spent = plan.run_gpu_hours
     if spent is not None:
@@ -163,7 +165,7 @@ def cost(plan: Sized, draw: Power) -> Cost:
         reserved_usd_per_hour=_billed(scenario, "reserved"),
         spot_usd_per_hour=_billed(scenario, "spot"),
         api_usd_per_million=api,
-        tokens_per_hour=plan.serving.tokens_per_s_total * 3600.0 if plan.serving is not None else 0.0,
+        tokens_per_hour=plan.serving.tokens_per_s_total * SECONDS_PER_HOUR if plan.serving is not None else 0.0,
         people_usd=people or 0.0,
         once_hours=once,
     )
@@ -202,6 +204,11 @@ def cost(plan: Sized, draw: Power) -> Cost:
         operations_fte=fte,
         operations_usd_per_month=people,
     )
+
+
+def tokens_per_usd(tokens_per_s: float, rent_usd_per_hour: float) -> float:
+    """Tokens for a dollar of rent."""
+    return tokens_per_s * SECONDS_PER_HOUR / rent_usd_per_hour
 
 
 def operations_factor(nodes: int) -> float:
@@ -251,7 +258,7 @@ def _crossing(horizons: tuple[Horizon, ...], api: float | None) -> float | None:
     """Answer tokens a month below which the API costs less than the cheapest way of having the build, over 36 months."""
     last = horizons[-1]
     ways = [usd for usd in (last.own_usd, last.rent_usd, last.reserved_usd) if usd is not None]
-    return min(ways) / last.months / api * 1e6 if ways and api else None
+    return min(ways) / last.months / api * MILLION if ways and api else None
 
 
 def _api_words(plan: Sized, made: float | None, crossing: float | None) -> str:
@@ -282,15 +289,18 @@ def _tokens(count: float) -> str:
 def advised(scenario: Scenario, verdict: Verdict) -> Advised | None:
     """What the build of the verdict costs; None where that is the entered one, none, or a fleet that nobody orders."""
     build, other = verdict.recommended, named_build(scenario, verdict)
-    if build is None or other is None:
-        return None
+    return None if build is None or other is None else billed(scenario, build, other)
+
+
+def billed(scenario: Scenario, build: Build, other: Scenario) -> Advised:
+    """What another build of a scenario's work costs. other: the scenario on that build."""
     money, lines, hourly = scenario.money, bill(other, names_replicas(other, build)), usd_per_gpu_hour(other)[0]
     rent = hourly * other.hardware.gpus if hourly is not None else None
     hours = hours_per_month(money)
     draw, price_kwh = power(other), usd_per_kwh(other)
     fed = None
     if draw.total_w is not None and price_kwh is not None:
-        fed = draw.total_w / 1000.0 * facility_ratio(other) * price_kwh
+        fed = draw.total_w / W_PER_KW * facility_ratio(other) * price_kwh
     pays = None
     if not scenario.workload.is_run:
         rates = Rates(known_usd(lines), rent, fed or 0.0)

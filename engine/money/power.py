@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Literal
 
-from engine.figures.units import GB, GIB
+from engine.figures.units import GB, GIB, W_PER_KW
 from engine.money.boxes import RACK_UNITS, box_of, computer_of_its_own, in_rack, usable_units
 from engine.money.disks import nvme_bytes
 from engine.parts.hardware import Platform
@@ -77,7 +77,7 @@ TOWERS: tuple[Host, ...] = ("pc", "workstation", "own")
 FEEDS = 2  # A and B: each carries the whole node when the other fails
 AIR_KW = 30.0  # a rack beyond that is not cooled by air: 25-30 kW (flashgenius.net, data center power guide)
 
-LANES: dict[Host, int] = {"pc": 20, "workstation": 128, "small server": 128, "server": 160}
+CPU_LANES: dict[Host, int] = {"pc": 20, "workstation": 128, "small server": 128, "server": 160}
 """PCIe lanes of the CPUs: seed_claims.toml, lanes; rules lanes-trpro, lanes-epyc-1p and lanes-epyc-2p. Boards, racks and
 computers of their own have theirs on the board."""
 BOARD_SLOTS = 7  # of a WRX90 board, ASUS Pro WS WRX90E-SAGE SE
@@ -194,7 +194,7 @@ def circuits(host: Host, node_w: float, north_america: bool) -> tuple[Circuit, .
 
 def circuit_w(volts: float, amperes: float, phases: int) -> float:
     """Watts that a circuit gives for as long as it is asked to."""
-    return CONTINUOUS * volts * amperes * (math.sqrt(3.0) if phases == 3 else 1.0)
+    return CONTINUOUS * volts * amperes * (math.sqrt(phases) if phases == 3 else 1.0)
 
 
 def circuit_words(volts: float, amperes: float, phases: int) -> str:
@@ -205,7 +205,7 @@ def circuit_words(volts: float, amperes: float, phases: int) -> str:
 def rack_w(site: Site) -> float:
     """What a rack may draw: as entered, else what its three-phase feed gives, each of A and B alone."""
     if site.money.rack_kw is not None:
-        return site.money.rack_kw * 1000.0
+        return site.money.rack_kw * W_PER_KW
     return circuit_w(*RACK_CIRCUITS[american(site)][-1])
 
 
@@ -243,7 +243,7 @@ def cooling(hardware: Hardware, draw: float | None, per_rack: int | None) -> str
         return platform.cooling
     if in_rack(hardware) or "liquid" in hardware.accelerator.form_factor:
         return "liquid"
-    beyond = draw is not None and per_rack is not None and draw * max(1, per_rack) > AIR_KW * 1000.0
+    beyond = draw is not None and per_rack is not None and draw * max(1, per_rack) > AIR_KW * W_PER_KW
     return f"air up to {AIR_KW:.0f} kW a rack: fewer nodes in each, or liquid" if beyond else "air"
 
 
@@ -252,7 +252,7 @@ def board_lanes(hardware: Hardware) -> int | None:
     platform = hardware.platform
     if platform is not None and platform.pcie_lanes is not None:
         return platform.pcie_lanes
-    return LANES.get(host_of(hardware))
+    return CPU_LANES.get(host_of(hardware))
 
 
 def slots(hardware: Hardware) -> str:

@@ -7,9 +7,11 @@ costs nothing, hardware that is worth nothing in the end, people that are not co
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
+from engine.figures.units import MILLION, MONTHS_PER_YEAR, PERCENT
 from engine.scenario import Money
 from engine.sizing import Horizon
 
@@ -54,12 +56,14 @@ def run_hours(money: Money, hours: float) -> tuple[float, float | None]:
 
 def capital_share_per_month(money: Money) -> float:
     """What a month costs of a purchase beside the purchase: interest on it, and support."""
-    return ((money.capital_percent_per_year or 0.0) + (money.support_percent_per_year or 0.0)) / 100.0 / 12.0
+    return (
+        ((money.capital_percent_per_year or 0.0) + (money.support_percent_per_year or 0.0)) / PERCENT / MONTHS_PER_YEAR
+    )
 
 
 def resale_share(money: Money, months: float) -> float:
     """What is left of a price after so many months, when the entered share is left after 36: the same loss each month."""
-    left = (money.resale_percent or 0.0) / 100.0
+    left = (money.resale_percent or 0.0) / PERCENT
     return float(left ** (months / WRITE_OFF_MONTHS)) if left > 0 else 0.0
 
 
@@ -68,14 +72,38 @@ def used(months: int, per_month: float, money: Money, once_hours: float | None =
     """(hours, builds bought by the end, build-months) of so many months of use."""
     if once_hours is not None:
         return once_hours, 1, months
-    growth = 1.0 + (money.growth_percent_per_month or 0.0) / 100.0
-    hours, builds, build_months = 0.0, 1, 0
+    growth = 1.0 + (money.growth_percent_per_month or 0.0) / PERCENT
+    return (
+        grown_hours(months, per_month, growth),
+        grown_builds(months, per_month, growth),
+        grown_build_months(months, per_month, growth),
+    )
+
+
+def grown_hours(months: int, per_month: float, growth: float) -> float:
+    """Hours of use in so many months, each so many times the one before."""
+    hours = 0.0
     for month in range(months):
-        this = per_month * growth**month
-        hours += this
-        builds = max(builds, math.ceil(this / HOURS_PER_MONTH - NEAR))
-        build_months += builds
-    return hours, builds, build_months
+        hours += per_month * growth**month
+    return hours
+
+
+def _builds(months: int, per_month: float, growth: float) -> Iterator[int]:
+    """Builds that are owned in each month: what its hours take, and never fewer than before."""
+    builds = 1
+    for month in range(months):
+        builds = max(builds, math.ceil(per_month * growth**month / HOURS_PER_MONTH - NEAR))
+        yield builds
+
+
+def grown_builds(months: int, per_month: float, growth: float) -> int:
+    """Builds that are bought by the end of so many months."""
+    return max(_builds(months, per_month, growth), default=1)
+
+
+def grown_build_months(months: int, per_month: float, growth: float) -> int:
+    """Months of all builds that are owned in so many months."""
+    return sum(_builds(months, per_month, growth))
 
 
 def horizon(months: int, per_month: float, rates: Rates, money: Money) -> Horizon:
@@ -98,7 +126,9 @@ def horizon(months: int, per_month: float, rates: Rates, money: Money) -> Horizo
         rent_usd=rented(rates.rent_usd_per_hour, hours),
         reserved_usd=rented(rates.reserved_usd_per_hour, build_months * HOURS_PER_MONTH),
         spot_usd=rented(rates.spot_usd_per_hour, hours),
-        api_usd=tokens / 1e6 * rates.api_usd_per_million if rates.api_usd_per_million is not None and tokens else None,
+        api_usd=tokens / MILLION * rates.api_usd_per_million
+        if rates.api_usd_per_million is not None and tokens
+        else None,
         hours=hours,
         builds=builds,
         build_months=build_months,
@@ -120,11 +150,19 @@ def break_even_months(per_month: float, rates: Rates, money: Money) -> float | N
         months = rates.buy_usd * builds / saved if saved > 0 else math.inf
         return months if months <= LONGEST_MONTHS else None
     for months in range(1, LONGEST_MONTHS + 1):
-        hours, builds, build_months = used(months, per_month, money)
-        own = rates.buy_usd * (builds + capital_share_per_month(money) * build_months)
-        if own + rates.electricity_usd_per_hour * hours <= rates.rent_usd_per_hour * hours:
+        own, rent = spent(months, per_month, rates.buy_usd, rates.rent_usd_per_hour, rates, money)
+        if own <= rent:
             return float(months)
     return None
+
+
+def spent(
+    months: int, per_month: float, buy_usd: float, rent_usd_per_hour: float, rates: Rates, money: Money
+) -> tuple[float, float]:
+    """What owning, nothing sold, and renting have cost after so many months."""
+    hours, builds, build_months = used(months, per_month, money)
+    own = buy_usd * (builds + capital_share_per_month(money) * build_months)
+    return own + rates.electricity_usd_per_hour * hours, rent_usd_per_hour * hours
 
 
 def break_even_runs(run_hours: float, rates: Rates) -> float | None:

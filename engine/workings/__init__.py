@@ -37,7 +37,6 @@ from engine.workings.compound import compound, is_compound
 from engine.workings.groups import memory_id
 from engine.workings.record import Input, Working, evaluate
 from engine.workings.titles import names_of
-from engine.workings.use import WAYS
 
 
 def working(sizing: Sizing, figure: str) -> Working:
@@ -64,7 +63,20 @@ def chain(sizing: Sizing, figure: str) -> tuple[Working, ...]:
     return tuple(made)
 
 
-REMEMBERED = ("model", "memory", "serving", "training", "fabric", "scaling", "curve", "choice", "smallest", "corpus")
+REMEMBERED = (
+    "model",
+    "memory",
+    "serving",
+    "training",
+    "fabric",
+    "scaling",
+    "curve",
+    "choice",
+    "smallest",
+    "corpus",
+    "power",
+    "cost",
+)
 """Sections whose figures are opened by the functions that compute them, run on numbers that remember."""
 
 
@@ -166,21 +178,12 @@ def _elsewhere(planned: Plan, figure: str, prefix: str, count: int) -> Working:
     return replace(made, figure=prefix + figure, inputs=inputs, note=note)
 
 
-def _from(table: Mapping[str, Callable[[Case], Working]]) -> Callable[[Case, str], Working]:
-    def make(case: Case, name: str) -> Working:
-        return table[name](case)
-
-    return make
-
-
 _SECTIONS: dict[str, Callable[[Case, str], Working]] = {
     "load": entered.load,
     "build": entered.build,
     "states": states.found,
     "layout": entered.layout,
-    "cost": money.found_cost,
     "flip": flips.found,
-    "power": _from(power.POWER),
 }
 
 
@@ -270,14 +273,14 @@ def figure_ids(sizing: Sizing) -> tuple[str, ...]:
     else:
         found += [f"states.{name}" for name in ("16", "16.each", "held.8", "trainable", "room", "plan")]
         found += growth.figures(build_of(plan))
-    found += [f"cost.{name}" for name in money.COST]
-    found += [f"cost.{way}_{entry.months}_usd" for entry in sizing.cost.horizons for way in WAYS]
+    found += [f"cost.{name}" for name in money.TITLES]
+    found += [f"cost.{way}_{entry.months}_usd" for entry in sizing.cost.horizons for way in money.WAYS]
     found += [f"cost.item_{number}_usd" for number in range(1, len(sizing.cost.lines) + 1)]
     if sizing.cost.advised is not None:
-        found += ["cost.advised_usd", *(f"cost.{name}" for name in money.ADVISED)]
+        found += [f"cost.{name}" for name in money.ADVISED]
         found += [f"cost.advised_{number}_usd" for number in range(1, len(sizing.cost.advised.lines) + 1)]
     found += [f"cost.offer_{number}_usd_per_hour" for number in range(1, len(sizing.cost.offers) + 1)]
-    found += [f"power.{name}" for name in power.POWER]
+    found += [f"power.{name}" for name in power.TITLES]
     for step in sizing.verdict.steps:
         found += [
             f"verdict.{step.number}.{EVIDENCE_FIGURES[item.what]}"

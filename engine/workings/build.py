@@ -11,7 +11,7 @@ from engine.decide.plan import Plan
 from engine.decide.verdict import FRONTIER_DAYS
 from engine.figures.number import Number, node, plain
 from engine.serving import memory as serving_memory
-from engine.workings import corpus, fabric, growth, scaling
+from engine.workings import corpus, fabric, growth, money, power, scaling
 from engine.workings.base import REPLAY, Base, Found
 from engine.workings.constants import constant
 from engine.workings.opening import below, opening
@@ -200,6 +200,8 @@ SECTIONS: Final[dict[str, Callable[[Build, str], Found]]] = {
     "choice": growth.choice,
     "smallest": growth.smallest,
     "corpus": corpus.found,
+    "power": power.found,
+    "cost": money.found,
 }
 """What finds the figures of a section by what follows its name; each raises KeyError for one that the build has not."""
 

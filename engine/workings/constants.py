@@ -35,7 +35,20 @@ RULES: Final[dict[str, tuple[str, str, str]]] = {
     "BACKWARD_SHARE": ("share of a pass in which gradients appear", "", "the backward two of three forwards"),
     "BF16_BYTES": ("bytes of a 16-bit element", "bytes", "by definition"),
     "FP32_BYTES": ("bytes of an fp32 element", "bytes", "by definition"),
+    "AIR_KW": ("power of a rack that air cools", "kW", "flashgenius.net, data center power guide"),
     "BASE_BITS": ("bits of a frozen weight", "bits", "QLoRA: Dettmers et al. 2023, section 3"),
+    "BOARD_GPUS": ("GPUs of a board", "GPUs", "NVIDIA HGX; OCP's universal baseboard"),
+    "BOARD_SHARE": (
+        "fans and regulators of a board, share of its modules",
+        "",
+        "least squares of DGX A100, H100, B200 and B300, within 4 % of each",
+    ),
+    "BOARD_W_PER_GPU": (
+        "network card and switch of a module",
+        "W",
+        "least squares of DGX A100, H100, B200 and B300, within 4 % of each",
+    ),
+    "BTU_H_PER_W": ("BTU/h a W", "BTU/h", "by definition"),
     "BLOCK_ALIGNMENT": ("blocks are a multiple of", "tokens", "vLLM, models/config.py"),
     "BLOCK_SHARE": ("share of a block", "", "vLLM"),
     "CAPTURE_FINE": ("batch sizes captured finely up to", "sequences", "vLLM, config: _set_cudagraph_sizes"),
@@ -48,6 +61,13 @@ RULES: Final[dict[str, tuple[str, str, str]]] = {
         "16-bit weights, fp32 master copy and AdamW states",
     ),
     "CHECKPOINT_WRITE_GB_S_PER_NODE": ("writing checkpoints, a node", "GB/s", "a planning figure for shared storage"),
+    "CHECKPOINT_BYTES_PER_PARAMETER": (
+        "bytes of a parameter in a checkpoint",
+        "bytes",
+        "16-bit weights, fp32 copy and two moments: Rajbhandari et al. 2020, section 3.1",
+    ),
+    "CONTINUOUS": ("share of a breaker for loads of three hours and more", "", "NEC 210.20(A)"),
+    "COPIES": ("copies on disk", "", "the one in use, and the next one or the one being written"),
     "CHUNK_TOKENS": ("prompt tokens of a pass", "tokens", "max_num_batched_tokens of vLLM and TensorRT-LLM"),
     "CONTEXT_CHUNK_TOKENS": ("context tokens of an MLA chunk", "tokens", "vLLM, mla/common.py"),
     "DECODE_POINTS": (
@@ -56,9 +76,11 @@ RULES: Final[dict[str, tuple[str, str, str]]] = {
         "sizes at which collectives are priced; straight lines between",
     ),
     "DEFAULT_UTILIZATION": ("default memory utilization", "", "the engine's own default, from its sources"),
+    "DAYS_PER_MONTH": ("days a month", "days", "365 days a year / 12"),
     "DEQUANTIZED_BYTES": ("traffic of dequantizing a parameter", "bytes", "NF4 read, 16-bit written and read back"),
     "DRIVER_FIXED_GIB": ("kept by the driver", "GiB", "CUDA against nvidia-smi on H100, H200, RTX PRO 6000, RTX 3090"),
     "DRIVER_PART": ("share kept by the driver", "", "CUDA against nvidia-smi on H100, H200, RTX PRO 6000, RTX 3090"),
+    "EFFICIENCY": ("efficiency of supplies at half load", "", "80 PLUS: Gold at 115 V, Platinum at 230 V"),
     "ENGINE_BANDWIDTH_FACTOR": (
         "factor on bandwidth in a running engine",
         "",
@@ -78,6 +100,13 @@ RULES: Final[dict[str, tuple[str, str, str]]] = {
     "GRADIENT_BYTES": ("bytes of a gradient on the wire", "bytes", "gradients are reduced in 16 bits"),
     "GROUP_SLACK": ("slack of layer groups", "", "vLLM, kv_cache_utils.py"),
     "GROWN_SHARE": ("share of its answer that a running request holds", "", "pages are taken as the answer grows"),
+    "HORIZONS_MONTHS": ("months", "months", "the horizons of docs/money.md"),
+    "HOST_W": (
+        "CPU, board, RAM, fans and disks of a node",
+        "W",
+        "makers' figures of such boxes at full load: docs/power.md",
+    ),
+    "HOURS_PER_MONTH": ("hours a month", "h", "8,760 hours a year / 12"),
     "HOST_SHARE": ("share of the host link's peak", "", "copies over PCIe reach about this"),
     "HOST_STAGED_SHARE": (
         "communication buffers without peer access",
@@ -93,6 +122,7 @@ RULES: Final[dict[str, tuple[str, str, str]]] = {
     "MASK_BYTES": ("bytes of an entry of the mask", "bytes", "ggml keeps it in 16 bits"),
     "SLOT_GB_S": ("PCIe rate of a lane", "GB/s", "PCI-SIG, after encoding"),
     "SLOT_SHARE": ("share of the slot's peak", "", "copies over PCIe reach about this"),
+    "CPU_LANES": ("PCIe lanes of the CPUs", "lanes", "makers' data sheets of such CPUs: docs/power.md"),
     "LARGE_CARD_BYTES": ("large cards from", "bytes", "vLLM, arg_utils.py"),
     "LATENT_BLOCK": ("tokens a block of MLA kernels", "tokens", "vLLM, platforms/cuda.py"),
     "LEAST_IDLE": ("least idle share of a queue", "", "a full queue is held off by its own users"),
@@ -104,6 +134,8 @@ RULES: Final[dict[str, tuple[str, str, str]]] = {
     ),
     "LOSS_BYTES": ("traffic of a logit at the loss", "bytes", "fp32 logits and gradients, or kept on chip"),
     "MEMORY_SHARE": ("share of peak memory bandwidth", "", "babelstream-class figures lie at 0.85 to 0.93"),
+    "MILLION": ("a million", "", "by definition"),
+    "MONTHS_PER_YEAR": ("months a year", "months", "by definition"),
     "MIB": ("bytes a MiB", "bytes", "by definition"),
     "MICROSECONDS_PER_SECOND": ("µs a second", "µs", "by definition"),
     "MICROSECOND": ("seconds a µs", "s", "by definition"),
@@ -113,8 +145,15 @@ RULES: Final[dict[str, tuple[str, str, str]]] = {
     "MUON_FLOPS_PER_WIDTH": ("FLOPs of Muon a parameter and width", "", "five Newton-Schulz steps: Jordan et al. 2024"),
     "MUON_MATRIX_SAVING": ("bytes that Muon saves a matrix weight", "bytes", "one state where AdamW keeps two"),
     "MXFP4_BITS": ("bits of an MXFP4 weight", "bits", "OCP MX specification 1.0"),
+    "NEAR": ("what rounding may leave", "", "a guard against rounding"),
     "NF4_BYTES": ("bytes of an NF4 parameter", "bytes", "4.127 bits: Dettmers et al. 2023, and unquantized norms"),
     "NON_TORCH_CARD_BYTES": ("card that they were measured on", "bytes", "80 GB cards"),
+    "OPERATIONS_FACTOR_PER_NODE": (
+        "engineering time of an added node against one",
+        "",
+        "4 to 5 times: the articles' operational tax, docs/claims.md",
+    ),
+    "OPERATIONS_NODES": ("largest build of that source", "nodes", "the articles' builds end there: docs/claims.md"),
     "OPTIMIZER_BYTES": (
         "memory traffic of an update a parameter",
         "bytes",
@@ -133,6 +172,7 @@ RULES: Final[dict[str, tuple[str, str, str]]] = {
     "PAGED_STATE_BYTES": ("bytes of states paged to the host", "bytes", "bitsandbytes"),
     "PATCHES_PER_TOKEN": ("image patches a token", "", "most towers merge 2 x 2"),
     "PCIE_GB_S_PER_LANE": ("PCIe rate of a lane", "GB/s", "PCI-SIG, after encoding"),
+    "PERCENT": ("per cent of a whole", "", "by definition"),
     "POWER_SHARPNESS": ("sharpness of the power limit", "", "a card throttles before it is at its limit"),
     "PREEMPTION_LINE": ("share of memory above which engines preempt", "", "where engines begin to preempt"),
     "PREFILL_CHUNK_TOKENS": (
@@ -145,6 +185,11 @@ RULES: Final[dict[str, tuple[str, str, str]]] = {
         "tokens",
         "sizes at which collectives are priced; straight lines between",
     ),
+    "PSU_LOAD": ("most load of a supply", "", "supplies run best below this share of their rating: specscalc.com"),
+    "RACK_GPUS": ("GPUs of a rack", "GPUs", "NVL72"),
+    "RACK_CIRCUITS": ("a circuit of racks", "", "usual feeds of racks in North America and elsewhere"),
+    "RACK_SHARE": ("CPUs, switches and pumps of a rack over its GPUs", "", "GB200 NVL72 120 kW, GB300 NVL72 135 kW"),
+    "RACK_UNITS": ("height of such a box", "U", "ASUS ESC8000A-E13 4U, DGX H100 8U"),
     "RESTART_S": ("restart after a failure", "s", "a planning figure"),
     "RUN_TOKENS": ("tokens of a run", "tokens", "where nobody entered how many"),
     "SCALE_RANGE": (
@@ -183,6 +228,8 @@ RULES: Final[dict[str, tuple[str, str, str]]] = {
     "SGLANG_SLIDING_SHARE": ("tokens of the window pool for one of the full", "", "SGLang, server_args.py"),
     "SGLANG_STATE_SHARE": ("bytes of the state pool for one of the KV pool", "", "SGLang, server_args.py"),
     "NARROW_TILE": ("multiple that short sides are padded to", "", "vLLM, quantization/mxfp4.py"),
+    "WRITE_OFF_MONTHS": ("written off over", "months", "the longest horizon of docs/money.md"),
+    "W_PER_KW": ("W a kW", "W", "by definition"),
     "WIDE_TILE": ("multiple that sides are padded to", "", "vLLM, quantization/mxfp4.py"),
     "SERVER_SEQUENCES": ("most sequences of a server", "sequences", "max_batch_size of trtllm-serve"),
     "NEARLY": ("what rounding may leave short of a user", "users", "a guard against rounding"),
@@ -193,8 +240,11 @@ RULES: Final[dict[str, tuple[str, str, str]]] = {
         "bytes",
         "ZeRO paper, section 3.1; the optimizer's own states",
     ),
+    "SPARE_SUPPLIES": ("spare supplies", "", "N+1 in servers"),
+    "SUPPLIES_W": ("rating of a supply as they are sold", "W", "makers' lists of ATX and CRPS supplies"),
     "TERA": ("operations a tera-operation", "", "by definition"),
     "TILE": ("widest side of an output tile", "", "128 x 256 on Hopper, 256 x 256 by two SMs on Blackwell"),
+    "TOWER_CIRCUITS": ("a circuit of a building", "", "usual circuits in North America and elsewhere"),
     "TRAFFIC_BACKWARD": ("backward over forward element-wise traffic", "", "two passes against one"),
     "UNGATED_TILE": ("multiple that FP8 experts are padded to", "", "vLLM, fused_moe"),
     "UNMEASURED_MATRIX_SHARE": (
@@ -202,6 +252,7 @@ RULES: Final[dict[str, tuple[str, str, str]]] = {
         "",
         "MAMF sweeps give 0.75 to 0.9 where nobody measured the part",
     ),
+    "USABLE_UNITS": ("usable height of a rack", "U", "of 42 U, two for a switch"),
     "USABLE_SHARE": (
         "share of a card for weights, gradients and states",
         "",
@@ -213,6 +264,13 @@ RULES: Final[dict[str, tuple[str, str, str]]] = {
 """(label, unit, source) of the constants of formulas, by name."""
 _BY_DEFINITION: Final = frozenset(
     {
+        "BTU_H_PER_W",
+        "DAYS_PER_MONTH",
+        "HOURS_PER_MONTH",
+        "MILLION",
+        "MONTHS_PER_YEAR",
+        "PERCENT",
+        "W_PER_KW",
         "GB",
         "GIB",
         "MIB",
@@ -224,6 +282,8 @@ _BY_DEFINITION: Final = frozenset(
         "SECONDS_PER_HOUR",
     }
 )
+_CIRCUITS: Final = {"RACK_CIRCUITS": "{} of a circuit of racks", "TOWER_CIRCUITS": "{} of a circuit of a building"}
+"""Tables of (volts, amperes, phases)."""
 _OF_ENGINES: Final = (
     "ACTIVATION_BYTES", "BASE_BITS", "BF16_BYTES", "FP32_BYTES", "BLOCK_ALIGNMENT", "CAPTURE_", "CONTEXT_CHUNK", "GRADIENT_BYTES", "LATENT_BLOCK",
     "MOST_SEQUENCES", "MXFP4_BITS", "NARROW_TILE", "NF4_BYTES", "PACKED_", "PAGED_STATE", "SEQUENCE_STEP", "SGLANG_",
@@ -296,7 +356,10 @@ def constant(module: str, name: str, value: Any) -> Number:
         return Number(value, label=label, unit=unit, kind="fitted", source=_rests_on(module, name))
     base, _, key = name.partition(".")
     label, unit, source = RULES.get(base, (base.lower().replace("_", " "), "", ""))
-    if key and not key.isdigit():
+    if base in _CIRCUITS:
+        label, unit = _CIRCUITS[base].format(("volts", "amperes", "phases")[int(key[-1])]), "VA "[int(key[-1])].strip()
+    elif key and not key.isdigit():
+        key = re.sub(r"\.\d+$", "", key)
         label = f"{label} ({key})"
     kind: Kind = "rule of thumb"
     if base in _BY_DEFINITION or base.startswith(_OF_ENGINES):

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from engine.figures.number import Kind, Number
 from engine.model.architecture import Architecture, Cache, Layer, Tensor
-from engine.parts.hardware import Link
+from engine.parts.hardware import Accelerator, Link, Rule
 from engine.scenario import Hardware, Layout, LayoutChoice, Scenario
 from engine.workings.words import field_words
 
@@ -151,6 +151,11 @@ class NoDigest:
         self.counted = counted
 
 
+def _card(copied: Copier, card: Accelerator) -> Any:
+    """An accelerator of the catalog."""
+    return fact(copied, card, "data sheet", f"{card.name}: {card.source or _catalog(card)}", f"of {card.label}")
+
+
 def link(copied: Copier, one: Link) -> Any:
     """A link of the catalog."""
     return fact(copied, one, "data sheet", f"{one.name}: {one.source or _catalog(one)}", f"of {one.name}")
@@ -175,9 +180,14 @@ def scenario(copied: Copier, asked: Scenario, count: str = "entered") -> Any:
     card, work = asked.hardware.accelerator, asked.workload
     hardware = asked.hardware
     changes: dict[str, Any] = {
-        "accelerator": fact(
-            copied, card, "data sheet", f"{card.name}: {card.source or _catalog(card)}", f"of {card.label}"
-        )
+        "accelerator": _card(copied, card),
+        "mixed": tuple(
+            (
+                _card(copied, one),
+                Number(count, label=f"cards of {one.label}", unit="GPUs", kind="entered", source="entered"),
+            )
+            for one, count in hardware.mixed
+        ),
     }
     for name in ("intra_link", "inter_link"):
         changes[name] = link(copied, getattr(hardware, name))
@@ -217,8 +227,34 @@ def catalog(copied: Copier, asked: Scenario) -> Any:
                 for one in known.rentals
                 if one.accelerator == card
             ),
+            "purchases": tuple(
+                fact(copied, one, "data sheet", f"{one.item}, {one.as_of}. {one.source}", f"of {one.item}")
+                for one in known.purchases
+                if one.accelerator in ("", card)
+                or any(one.accelerator == other.id for other, _ in asked.hardware.mixed)
+            ),
+            "api_prices": tuple(
+                fact(copied, one, "data sheet", f"{one.provider}, {one.as_of}. {one.source}", f"of {one.provider}")
+                for one in known.api_prices
+                if one.model_id == asked.model.id
+            ),
+            "rules": tuple(_rule(copied, one) for one in known.rules),
+            "platforms": tuple(
+                fact(copied, one, "data sheet", f"{one.name}: {one.source or _catalog(one)}", f"of {one.name}")
+                if one.accelerator == card
+                else one
+                for one in known.platforms
+            ),
         },
     )
+
+
+def _rule(copied: Copier, one: Rule) -> Any:
+    """A rule with its value, which is what its text says."""
+    if one.value is None:
+        return one
+    value = Number(one.value, label=one.text, unit=one.unit, kind="rule of thumb", source=one.source or "the catalog")
+    return copied(one, {"value": value})
 
 
 def layout(

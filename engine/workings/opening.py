@@ -90,7 +90,8 @@ class Opened:
             expression = f"most({part.value!r}, {left[0]}, {right[0]})"
             words = f"{part.equation}: {left[1]} <= {right[1]}"
         else:
-            inner_texts = [self._text(argument, 0) for argument in dict.fromkeys(arguments)]
+            apart = {id(argument): argument for argument in arguments}.values()  # equal ones are not the same
+            inner_texts = [self._text(argument, 0) for argument in apart]
             if len(inner_texts) == 1 and operation in ("max", "min"):
                 return self._text(arguments[0], outer)
             name = {"int": "floor"}.get(operation, operation)
@@ -140,7 +141,16 @@ def _without_minus(text: str) -> str:
     return text.replace("-", "", 1)
 
 
-_CALLS: Final = {"ceil": "up", "int": "down", "floor": "down", "round": "round", "gcd": "common divisor of"}
+_CALLS: Final = {
+    "ceil": "up",
+    "int": "down",
+    "floor": "down",
+    "round": "round",
+    "gcd": "common divisor of",
+    "grown_hours": "sum over months",
+    "grown_builds": "most builds over months",
+    "grown_build_months": "months of all builds over months",
+}
 
 
 def _negative(part: Number) -> bool:
@@ -186,7 +196,7 @@ def kind_of(root: Number) -> FigureKind:
     if root.is_leaf:
         return root.kind if root.kind in (*_WEAKEST, "entered") else "counted"
     found = {one.kind for one in leaves(root)}
-    return next((kind for kind in _WEAKEST if kind in found), "counted")
+    return next((kind for kind in _WEAKEST if kind in found), "entered" if found == {"entered"} else "counted")
 
 
 def reason_words(choices: list[Choice]) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from engine.money.use import grown_build_months, grown_builds, grown_hours
 from engine.sizing import FigureKind, Interval
 
 Number = int | float
@@ -83,6 +84,7 @@ _CALLS: Final[dict[str, Callable[..., Number]]] = {
     "gcd": math.gcd,
     "isqrt": math.isqrt,
     "most": _most,
+    **{made.__name__: made for made in (grown_hours, grown_builds, grown_build_months)},
 }
 
 FUNCTIONS: Final = frozenset(_CALLS)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
-from engine.figures.number import Number, node, plain
+from engine.figures.number import Number, expression, node, plain
 from engine.figures.replay import Search
 
 Function = Callable[..., Any]
@@ -132,10 +132,40 @@ def in_flight(remembering: Function, original: Function) -> Function:
     return held
 
 
+def first_month(remembering: Function, original: Function) -> Function:
+    """`break_even_months`, where the use grows and each month is tried."""
+
+    def search(per_month: Any, rates: Any, money: Any) -> Any:
+        tried = money.growth_percent_per_month is not None and plain(money.growth_percent_per_month)
+        found = original(plain(per_month), plainly(rates), plainly(money)) if tried else None
+        if found is None:
+            return remembering(per_month, rates, money)
+        months = sought(int(found), "months", "months")
+        spent = remembering.__globals__["spent"]
+        own, rent = spent(months, per_month, rates.buy_usd, rates.rent_usd_per_hour, rates, money)
+        return most(found, own, rent, "the first month after which owning has cost no more than renting")
+
+    return search
+
+
+def grown(remembering: Function, original: Function) -> Function:
+    """`grown_hours` and its like: a sum over months that keeps what it sums, not each month of it."""
+
+    def summed(months: Any, per_month: Any, growth: Any) -> Any:
+        arguments = (months, per_month, growth)
+        return expression(original.__name__, original(*map(plain, arguments)), *map(node, arguments))
+
+    return summed
+
+
 SEARCHES: dict[str, Search] = {
     "engine.training.batch.in_flight": in_flight,
     "engine.serving.kv_pool.KvPool.longest": longest,
     "engine.serving.speed._best": best_load,
+    "engine.money.use.break_even_months": first_month,
+    "engine.money.use.grown_hours": grown,
+    "engine.money.use.grown_builds": grown,
+    "engine.money.use.grown_build_months": grown,
     "engine.training.memory.advice._largest": largest_units,
     "engine.training.memory.advice.longest_sequence": longest_sequence,
     # what is told beside the figures, in words

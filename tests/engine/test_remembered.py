@@ -17,12 +17,12 @@ from engine.decide.fabric import fabric_table
 from engine.decide.plan import Plan, plan
 from engine.decide.prospects import prospects
 from engine.decide.scaling import scaling_table
-from engine.decide.size import model_facts
+from engine.decide.size import model_facts, size
 from engine.figures.number import Number, choices
 from engine.figures.operations import MATH, largest, smallest, whole
 from engine.figures.replay import Run
 from engine.sizing import FabricRow
-from engine.workings import corpus, fabric, growth
+from engine.workings import corpus, fabric, growth, money, power
 from engine.workings.build import Build
 from engine.workings.constants import RULES
 from engine.workings.opening import Opened, below, leaves
@@ -112,10 +112,27 @@ def grown(found: Plan) -> dict[str, Any]:
     return values
 
 
+def spent(name: str) -> dict[str, Any]:
+    """The figures of money and power, as the plain sizing has them."""
+    sized = size(session.parse(sessions()[name], file=name, known=frozen_catalog()))
+    cost = sized.cost
+    values = {f"power.{field}": getattr(sized.power, field) for field in power.TITLES}
+    values |= {f"cost.{field}": getattr(cost, field) for field in money.TITLES if field != "tokens_per_usd"}
+    for entry in cost.horizons:
+        values |= {f"cost.{way}_{entry.months}_usd": getattr(entry, f"{way}_usd") for way in money.WAYS}
+    values |= {f"cost.item_{number}_usd": line.usd for number, line in enumerate(cost.lines, 1)}
+    values |= {f"cost.offer_{number}_usd_per_hour": offer.usd_per_hour for number, offer in enumerate(cost.offers, 1)}
+    if cost.advised is not None:
+        values |= {f"cost.{known}": getattr(cost.advised, field) for known, (field, *_) in money.ADVISED.items()}
+        values |= {f"cost.advised_{number}_usd": line.usd for number, line in enumerate(cost.advised.lines, 1)}
+    return values
+
+
 @pytest.mark.parametrize("name", sorted(sessions()))
-def test_figures_of_other_builds_are_the_floats_and_rest_on_named_facts(name: str) -> None:
+@pytest.mark.parametrize("room", ["money and power", "other builds"])
+def test_figures_of_tables_are_the_floats_and_rest_on_named_facts(name: str, room: str) -> None:
     build, wrong = Build(planned(name)), []
-    for figure, value in grown(build.plan).items():
+    for figure, value in (spent(name) if room == "money and power" else grown(build.plan)).items():
         made = build.working(figure)
         if value is None:
             assert made.value is None
@@ -123,6 +140,8 @@ def test_figures_of_other_builds_are_the_floats_and_rest_on_named_facts(name: st
         root = build.number(figure)
         wrong += [f"{figure}: {root.value!r} is not {value!r}"] if repr(root.value) != repr(value) else []
         wrong += nameless(figure, root)
+        if made.value is not None and not math.isclose(made.computed(), made.value, rel_tol=1e-9):
+            wrong.append(f"{figure}: the arithmetic gives {made.computed()!r}")
     assert not wrong, "\n".join(sorted(set(wrong))[:20])
 
 
