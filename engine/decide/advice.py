@@ -58,7 +58,7 @@ class Cure:
     """One change that was sized as it will be applied.
 
     changes: what `engine.scenario.change` is given. scenario, plan: what that makes of the entered build. what: the change in
-    words, brings: what it does. usd: the whole bill of the changed build, None where a part of it is unknown. kind: what
+    words, does: what it does, clause by clause, its figures those of the changed build. usd: the whole bill of the changed build, None where a part of it is unknown. kind: what
     is changed, since two of one kind are not offered. asks_less: whether it is the load that gives way, not the build; far:
     whether next to nothing is left of it. layout: the one that the changes pin in place of the pinned one, else None.
     """
@@ -68,7 +68,7 @@ class Cure:
     plan: Plan
     status: Status
     what: Sentence
-    brings: Sentence
+    does: tuple[Sentence, ...]
     usd: float | None = None
     kind: str = ""
     asks_less: bool = False
@@ -78,7 +78,11 @@ class Cure:
     @property
     def headline(self) -> Sentence:
         """The change and what it brings: `4 GPUs in the node: RUNS, 20.0 of 23.7 GiB`."""
-        return (*self.what, f": {STATUS_WORDS[self.status]}, ", *self.brings)
+        return self.told(self.does)
+
+    def told(self, does: tuple[Sentence, ...]) -> Sentence:
+        """The change and some of what it brings."""
+        return joined(((*self.what, f": {STATUS_WORDS[self.status]}"), *does), ", ")
 
     @property
     def suggestion(self) -> Suggestion:
@@ -120,6 +124,12 @@ class Advice:
     def offered(self) -> tuple[Cure, ...]:
         """What is shown of it, the one thing to do first."""
         return tuple(cure for cure in (self.cure, self.smaller, *self.others) if cure is not None)
+
+    @property
+    def known(self) -> tuple[Cure, ...]:
+        """Every change, those on offer first: what a number of a cure counts in."""
+        offered = self.offered
+        return (*offered, *(cure for cure in self.found if not any(cure is one for one in offered)))
 
     @property
     def fixes(self) -> tuple[Suggestion, ...]:
@@ -238,7 +248,7 @@ def _sized(
         plan=made.plan,
         status=status_of(made.plan),
         what=what,
-        brings=_brings(made.plan),
+        does=_does(made.plan),
         usd=cost(made.plan, power(made.plan.scenario, made.plan.memory.host_bytes)).whole_usd,
         kind=option.kind,
         asks_less=option.asks_less,
@@ -247,21 +257,19 @@ def _sized(
     )
 
 
-def _brings(made: Plan) -> Sentence:
+def _does(made: Plan) -> tuple[Sentence, ...]:
     """What the changed build does, in its two or three figures."""
+    rented = (Figure(usd(made.run_usd), "cost.run_usd"), " rented") if made.run_usd is not None else ()
     if made.training is not None:
-        need, usable = gib(made.memory.peak_bytes), gib(made.memory.worst.usable_bytes)
-        parts: list[Sentence] = [(f"{need} of {usable} GiB",), (days(made.training.days),)]
-        if made.run_usd is not None:
-            parts.append((f"{usd(made.run_usd)} rented",))
-        return joined(parts, ", ")
+        need = Figure(gib(made.memory.peak_bytes), "memory.peak_bytes")
+        usable = Figure(f"{gib(made.memory.worst.usable_bytes)} GiB", "memory.usable_bytes")
+        return ((need, " of ", usable), (Figure(days(made.training.days), "training.days"),), rented)
     if made.serving is None:
-        return ("no speed",)
+        return (("no speed",),)
     if made.serving.days is not None:
-        rent = "" if made.run_usd is None else f", {usd(made.run_usd)} rented"
-        return (f"{days(made.serving.days)} for the corpus{rent}",)
-    user = f"{digits(made.serving.tokens_per_s_user)} tok/s a user"
-    return (f"{user}, first token {duration(made.serving.ttft_s)}",)
+        return ((Figure(days(made.serving.days), "serving.days"), " for the corpus"), rented)
+    user = Figure(f"{digits(made.serving.tokens_per_s_user)} tok/s a user", "serving.tokens_per_s_user")
+    return ((user,), ("first token ", Figure(duration(made.serving.ttft_s), "serving.ttft_s")))
 
 
 # ---------------------------------------------------------------- other cards
@@ -355,10 +363,20 @@ def ended(notice: Notice, found: Advice) -> Notice:
     return replace(notice, fix=found.fixes[0])
 
 
-def line(cure: Cure) -> Sentence:
-    """A cure in one line with what the changed build costs."""
-    money: Sentence = (f", {thousands_usd(cure.usd)} all-in",) if cure.usd is not None and cure.kind in _BUYS else ()
-    return (*cure.headline, *money)
+def line(cure: Cure, room: float = math.inf) -> Sentence:
+    """A cure in one line with what the changed build costs.
+
+    room: characters that it should fit; what is needed least of what the change brings goes where it does not: the wait
+    for the first token beside the speed, the memory of a run beside its days.
+    """
+    money: Sentence = ()
+    if cure.usd is not None and cure.kind in _BUYS:
+        money = (Figure(thousands_usd(cure.usd), "cost.buy_usd"), " all-in")
+    whole = joined((cure.told(cure.does), money), ", ")
+    if len(text_of(whole)) <= room or len(cure.does) == 1:
+        return whole
+    kept = cure.does[1:] if cure.plan.training is not None else cure.does[:1]
+    return joined((cure.told(kept), money), ", ")
 
 
 _BUYS = ("gpus", "gpus and bits", "nodes", "card")

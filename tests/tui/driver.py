@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -137,6 +138,20 @@ class Driver:
         width, height = self.app.size
         rows = self.app.screen._compositor.render_strips(self.app.size)
         return "\n".join(strip.text[:width] for strip in rows[:height])
+
+
+FIRST_PAGE = {(80, 24): 120, (120, 36): 200}
+"""Words that the answer and the first page of results stay under, by the size of the terminal."""
+
+
+def words_in_sight(app: Driver) -> int:
+    """Words that are in sight on the results' side: those of the answer and of the page."""
+    seen = ""
+    for selector in ("#verdict", "#results"):
+        canvas = app.app.screen.query_one(selector, Canvas)
+        rows = canvas.lines[canvas.top : canvas.top + canvas.size.height]
+        seen += " ".join(plain(row) for row in rows) + " "
+    return len([word for word in seen.split() if re.search(r"\w", word)])
 
 
 _NAMES = {" ": "space", ".": "full_stop", "/": "slash", "-": "minus", "_": "underscore", "~": "tilde"}

@@ -19,20 +19,22 @@ from engine.decide.flips import flip_steps
 from engine.decide.size import size
 from engine.figures.sentences import text_of
 from engine.scenario import Scenario
-from engine.scenario.change import change, value_of
+from engine.scenario.change import value_of
 from tests.engine.builds import build
 from tests.tui.builds import BUILDS
-from tests.tui.driver import Driver, app_of, running
+from tests.tui.driver import FIRST_PAGE, Driver, app_of, running, words_in_sight
 from tui.app.screens import study
 from tui.files.fields import new_scenario
 
-SIZES = ((80, 24), (120, 36))
 WORDS = ("RUNS", "SLOW", "MISSES", "OVERLOADED", "DOES NOT FIT")
 
 
 @dataclass(frozen=True)
 class Question:
-    """What is entered, in order, and what the four lines must say."""
+    """What is entered, field by field, and what the first four lines of the screen under the title must say.
+
+    after: what they say once its key was pressed; nothing is pressed where it is None. then: what is asked next.
+    """
 
     entries: tuple[tuple[str, str], ...]
     status: tuple[str, ...]
@@ -41,48 +43,61 @@ class Question:
     price: str
     cure: str
     rung: str
+    after: str | None = None
+    then: Question | None = None
 
 
 QUESTIONS: dict[str, Question] = {
     "405B for 20 people on 8x 96 GB": Question(
         (
-            ("model.id", "llama-3.1-405b"),
-            ("model.weights", "bf16"),
-            ("hardware.accelerator", "rtx-pro-6000-server"),
-            ("hardware.gpus_per_node", "8"),
-            ("workload.concurrency", "20"),
+            ("Model", "llama-3.1-405b"),
+            ("Weights", "bf16"),
+            ("GPU", "rtx-pro-6000-server"),
+            ("GPUs per node", "8"),
+            ("Users at once", "20"),
         ),
         ("DOES NOT FIT",),
         r"weights alone take 94\.5 of 87\.5 GiB",
         "No speed: it does not start",
         r"\$[\d,.]+k all-in",
-        r"^ a  FP8 weights",
+        r"^ a  FP8 weights \(near lossless\): SLOW, [\d.]+ tok/s a user, first token [\d.]+ m?s",
         "Verdict: one node",
+        after=r"^ +SLOW +no target given, but a user waits [\d.]+ s",
     ),
     "Qwen3 235B on 2x4 RTX 5090": Question(
         (
-            ("model.id", "qwen3-235b-a22b"),
-            ("model.weights", "fp8"),
-            ("hardware.accelerator", "rtx-5090"),
-            ("hardware.gpus_per_node", "4"),
-            ("hardware.nodes", "2"),
-            ("hardware.inter_link", "eth-100-tcp"),
-            ("workload.input_tokens", "31k"),
-            ("workload.concurrency", "10"),
+            ("Model", "qwen3-235b-a22b"),
+            ("GPU", "rtx-5090"),
+            ("GPUs per node", "4"),
+            ("Nodes", "2"),
+            ("Link of nodes", "eth-100-tcp"),
+            ("Prompt", "31k"),
+            ("Users at once", "10"),
         ),
         ("DOES NOT FIT",),
-        r"\d of 28\.9 GiB on each card",
+        r"[\d.]+ of 28\.9 GiB on each card",
         "No speed: it does not start",
         r"\$[\d,.]+k all-in",
         r"^ a  \S.*: (RUNS|SLOW), [\d.]+ tok/s a user",
         "Verdict: ",
+        after=r"^ +(RUNS|SLOW) ",
+        then=Question(
+            (("Budget", "60k"),),
+            ("DOES NOT FIT",),
+            r"[\d.]+ of 28\.9 GiB on each card",
+            "No speed: it does not start",
+            r"\$[\d,.]+k all-in",
+            r"^ a  \S.*: (RUNS|SLOW), [\d.]+ tok/s a user",
+            "Verdict: ",
+            after=r"^ +(RUNS|SLOW) [\s\S]*\$[1-5]\d[\d.,]*k all-in",
+        ),
     ),
     "full fine-tune of 70B": Question(
         (
-            ("model.id", "llama-3.1-70b"),
-            ("workload.kind", "full-finetune"),
-            ("hardware.accelerator", "h100-sxm"),
-            ("hardware.gpus_per_node", "8"),
+            ("Model", "llama-3.1-70b"),
+            ("Kind", "full"),
+            ("GPU", "h100-sxm"),
+            ("GPUs per node", "8"),
         ),
         ("DOES NOT FIT",),
         r"a step needs [\d.]+ of 78\.8 GiB on each card, [\d.]+ too many",
@@ -90,108 +105,150 @@ QUESTIONS: dict[str, Question] = {
         r"\$\S+ all-in",
         r"^ a  optimizer adamw-8bit: RUNS, [\d.]+ of 78\.8 GiB, [\d.]+ (h|days), \$[\d,]+ rented",
         "Verdict: a cluster",
+        after=r"^ +RUNS [\s\S]*[\d.]+ (h|days) [\s\S]*\$[\d,]+ rented . \$[\d,.]+k all-in",
     ),
     "R1 on 2x8 H100 over InfiniBand": Question(
         (
-            ("model.id", "deepseek-r1"),
-            ("hardware.accelerator", "h100-sxm"),
-            ("hardware.gpus_per_node", "8"),
-            ("hardware.nodes", "2"),
+            ("Model", "deepseek-r1"),
+            ("GPU", "h100-sxm"),
+            ("GPUs per node", "8"),
+            ("Nodes", "2"),
+            ("Link of nodes", "ib-ndr"),
         ),
         ("RUNS",),
         r"weights \d+ % of each card, the load takes \d+ % of the KV",
-        "tok/s a user",
+        r"[\d.]+ tok/s a user . first token",
         r"\$[\d,.]+k all-in",
         r"^ (a  |Nothing to change)",
         "Verdict: one node at INT4",
     ),
     "R1 on 2x8 H100 over 100 GbE": Question(
         (
-            ("model.id", "deepseek-r1"),
-            ("hardware.accelerator", "h100-sxm"),
-            ("hardware.gpus_per_node", "8"),
-            ("hardware.nodes", "2"),
-            ("hardware.inter_link", "eth-100-tcp"),
+            ("Model", "deepseek-r1"),
+            ("GPU", "h100-sxm"),
+            ("GPUs per node", "8"),
+            ("Nodes", "2"),
+            ("Link of nodes", "eth-100-tcp"),
         ),
         ("RUNS", "SLOW"),
         r"weights \d+ % of each card, the load takes \d+ % of the KV",
-        "tok/s a user",
+        r"[\d.]+ tok/s a user . first token",
         r"\$[\d,.]+k all-in",
         r"^ (a  |Nothing to change)",
         "Verdict: one node at INT4",
     ),
     "QLoRA of 70B on one 4090": Question(
         (
-            ("model.id", "llama-3.1-70b"),
-            ("workload.kind", "qlora"),
-            ("hardware.accelerator", "rtx-4090"),
-            ("hardware.gpus_per_node", "1"),
+            ("Model", "llama-3.1-70b"),
+            ("Kind", "qlora"),
+            ("GPU", "rtx-4090"),
+            ("GPUs per node", "1"),
         ),
         ("DOES NOT FIT",),
         r"a step needs 52\.2 of 23\.7 GiB on this card, 28\.5 too many",
         "No speed: it does not start",
-        r"\$[\d,.]+ all-in",
+        r"\$[\d,.]+k? all-in",
         r"^ a  4 GPUs in the node: RUNS, 20\.0 of 23\.7 GiB, [\d.]+ days",
         "Verdict: one node",
+        after=r"^ +RUNS +a step needs 20\.0 of 23\.7 GiB",
+    ),
+    "an own config.json by its path": Question(
+        (("Model", "{own}/config.json"), ("GPU", "rtx-4090"), ("GPUs per node", "1")),
+        ("DOES NOT FIT", "OVERLOADED"),
+        r"(weights alone take|the KV holds|no room for the KV)",
+        r"(No speed|tok/s a user)",
+        r"\$[\d,.]+k? all-in",
+        r"^ a  \S.*: RUNS, [\d.]+ tok/s a user",
+        "Verdict: ",
+        after=r"^ +RUNS ",
     ),
 }
+OWN = (
+    '{"architectures": ["LlamaForCausalLM"], "model_type": "llama", "hidden_size": 5120, "num_hidden_layers": 48,'
+    ' "num_attention_heads": 40, "num_key_value_heads": 8, "intermediate_size": 13824, "vocab_size": 64000,'
+    ' "max_position_embeddings": 32768, "torch_dtype": "bfloat16"}'
+)
 
 
-async def asked(app: Driver, question: Question) -> list[str]:
-    """The four lines after the entries were typed."""
-    for key, text in question.entries:
-        await app.go_to(key)
-        field = app.app.workbench.form.field
-        if field.kind == "id":
-            await app.press("enter")
-            await app.type(text)
-            await app.press("enter")
-        elif field.kind == "choice":
-            values = [value for value, _ in field.choices]
-            while (away := values.index(text) - values.index(str(value_of(app.app.store.scenario, key)))) != 0:
-                await app.press("right" if away > 0 else "left")
-        else:
-            await app.type(text)
+async def entered(app: Driver, label: str, text: str) -> None:
+    """Walk to the field of that label, section by section and then field by field, and type what it takes, key by key."""
+    form = app.app.workbench.form
+    wanted = next(field for field in form.fields if field.label == label)
+    for _ in range(12):
+        if form.field.section == wanted.section:
+            break
+        ahead = [field.section for field in form.fields]
+        await app.press("pagedown" if ahead.index(form.field.section) < ahead.index(wanted.section) else "pageup")
+    while form.field.key != wanted.key:
+        at = [field.key for field in form.fields]
+        await app.press("tab" if at.index(form.field.key) < at.index(wanted.key) else "shift+tab")
+    if wanted.kind == "id":  # a letter opens its list and starts the filter
+        await app.type(text)
+        await app.press("enter")
+    elif wanted.kind == "choice":
+        for _ in range(8):  # a letter goes to the next choice that starts with it
+            if str(value_of(app.app.store.scenario, wanted.key)).startswith(text):
+                return
+            await app.press(text[0])
+        raise AssertionError(f"{label} does not become {text}")
+    else:
+        await app.type(text)
+
+
+def first_lines(app: Driver) -> list[str]:
+    """The four lines under the title, as they are on the screen."""
+    return app.text().splitlines()[1:5]
+
+
+async def asked(app: Driver, question: Question, own: str = "") -> list[str]:
+    """The four lines after everything was typed on a new session."""
+    for label, text in question.entries:
+        await entered(app, label, text.format(own=own))
     await app.settle()
-    if app.app.workbench.is_narrow:
-        await app.press("ctrl+t")
-    lines = app.text("#verdict").splitlines()
-    assert len(lines) == 4
-    return lines
+    return first_lines(app)
 
 
-@pytest.mark.parametrize(("columns", "rows"), SIZES)
+@pytest.mark.parametrize(("columns", "rows"), FIRST_PAGE)
 @pytest.mark.parametrize("name", QUESTIONS)
-async def test_the_first_four_lines_answer(name: str, columns: int, rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_first_four_lines_answer(
+    name: str, columns: int, rows: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Status, shortfall, price, cure and its key, and the rung, without colour; its key does what the line says."""
     monkeypatch.setenv("NO_COLOR", "1")
+    (tmp_path / "config.json").write_text(OWN)
+    monkeypatch.chdir(tmp_path)
     question = QUESTIONS[name]
     async with running(app_of(new_scenario(catalog.load())), columns, rows) as app:
-        first, second, third, fourth = await asked(app, question)
-        word = next(word for word in WORDS if first.strip().startswith(word))
-        assert word in question.status
-        assert re.search(question.decides, first), first
-        assert question.speed in second
-        assert re.search(question.price, second), second
-        assert re.search(question.cure, third), third
-        assert question.rung in fourth
-        assert all(len(line) <= columns for line in (first, second, third, fourth))
+        await answered(app, question)
+        if question.then is not None:
+            await app.press("ctrl+t")
+            await answered(app, question.then)
 
 
-@pytest.mark.parametrize(
-    "name", ["405B for 20 people on 8x 96 GB", "QLoRA of 70B on one 4090", "full fine-tune of 70B"]
-)
-async def test_its_key_does_what_the_line_says(name: str) -> None:
-    async with running(app_of(new_scenario(catalog.load()))) as app:
-        await asked(app, QUESTIONS[name])
-        cure = advice(app.app.store.scenario).first
-        assert cure is not None
-        await app.press("ctrl+t", "a")
-        assert app.app.store.sizing is not None
-        assert app.app.store.scenario == cure.scenario
-        assert app.app.store.sizing.answer.status == cure.status
-        assert "DOES NOT FIT" not in app.text("#verdict")
-        await app.press("ctrl+z")
-        assert "DOES NOT FIT" in app.text("#verdict")
+async def answered(app: Driver, question: Question) -> None:
+    """Ask, read the four lines and count the words of the first page; then do what the third line says, and undo it."""
+    first, second, third, fourth = await asked(app, question, ".")
+    word = next(word for word in WORDS if first.strip().startswith(word))
+    assert word in question.status
+    assert re.search(question.decides, first), first
+    assert re.search(question.speed, second), second
+    assert re.search(question.price, second), second
+    assert re.search(question.cure, third), third
+    assert question.rung in fourth
+    await app.press("ctrl+t")
+    assert 40 < words_in_sight(app) < FIRST_PAGE[app.app.size]
+    if question.after is None:
+        return
+    before = app.app.store.scenario
+    cure = app.app.studies.counsel.of(before)
+    assert cure is not None
+    assert cure.first is not None
+    await app.press("a")
+    assert app.app.store.scenario == cure.first.scenario
+    assert re.search(question.after, "\n".join(first_lines(app))), first_lines(app)
+    await app.press("ctrl+z")
+    assert app.app.store.scenario == before
+    assert first_lines(app)[0].strip().startswith(word)
 
 
 async def test_each_line_of_what_to_do_is_one_change_that_its_click_makes() -> None:
@@ -209,18 +266,28 @@ async def test_each_line_of_what_to_do_is_one_change_that_its_click_makes() -> N
             assert app.app.store.scenario == before
 
 
-async def test_an_own_config_is_answered_too(tmp_path: Path) -> None:
-    own = tmp_path / "config.json"
-    own.write_text(
-        '{"architectures": ["LlamaForCausalLM"], "model_type": "llama", "hidden_size": 5120, "num_hidden_layers": 48,'
-        ' "num_attention_heads": 40, "num_key_value_heads": 8, "intermediate_size": 13824, "vocab_size": 64000,'
-        ' "max_position_embeddings": 32768, "torch_dtype": "bfloat16"}'
-    )
-    scenario = new_scenario(catalog.load())
-    mine = change(scenario, {"model.config": str(own)}, catalog.load())
-    async with running(app_of(mine), 80, 24) as app:
+async def test_an_own_config_is_found_by_walking_its_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "models" / "ours").mkdir(parents=True)
+    (tmp_path / "models" / "ours" / "config.json").write_text(OWN)
+    (tmp_path / "models" / "ours" / "notes.txt").write_text("not a model")
+    monkeypatch.chdir(tmp_path)
+    async with running(app_of(new_scenario(catalog.load())), 80, 24) as app:
+        await app.type("own")
+        await app.press("enter")
+        assert "models/" in app.text()
+        await app.press("enter", "enter")
+        assert "config.json" in app.text()
+        assert "notes.txt" not in app.text()
+        await app.press("enter")
         await app.settle()
-        assert any(app.text("#verdict").strip().startswith(word) for word in WORDS)
+        assert app.app.store.scenario.model.config == str(tmp_path / "models" / "ours" / "config.json")
+        assert first_lines(app)[0].strip().startswith(WORDS)
+        await app.type("./nowhere.json")
+        await app.press("enter")
+        assert "nowhere.json" in app.text()
+        assert "no such file" in app.text()
+        await app.press("enter")
+        assert app.app.store.scenario.model.config.endswith("ours/config.json")
 
 
 async def test_no_line_is_of_another_scenario_and_the_key_waits(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,7 @@ from engine.decide.size import size
 from engine.scenario import Scenario, Workload
 from engine.scenario.change import change
 from tests.tui.builds import BUILDS, CHAT
-from tests.tui.driver import Driver, app_of, running
+from tests.tui.driver import FIRST_PAGE, app_of, running, words_in_sight
 from tests.tui.figures import page_lines
 from tui.app.widgets.canvas import Canvas
 from tui.pages.doc import plain
@@ -30,28 +30,17 @@ ASKED: dict[str, Callable[[], Scenario]] = {
     "R1 on two nodes": lambda: build_scenario("deepseek-r1", "fp8", "h100-sxm", 8, 2, workload=CHAT),
     "overloaded": lambda: build_scenario("llama-3.1-70b", "fp8", "rtx-pro-6000-server", 2, workload=CHAT),
 }
-MOST_WORDS = {(80, 24): 120, (120, 36): 200}
-
-
-def _words(app: Driver) -> int:
-    """Words that are in sight on the results' side: those of the answer and of the page."""
-    seen = ""
-    for selector in ("#verdict", "#results"):
-        canvas = app.app.screen.query_one(selector, Canvas)
-        rows = canvas.lines[canvas.top : canvas.top + canvas.size.height]
-        seen += " ".join(plain(row) for row in rows) + " "
-    return len([word for word in seen.split() if re.search(r"\w", word)])
 
 
 @pytest.mark.parametrize("name", ASKED)
 async def test_the_first_page_is_few_words(name: str) -> None:
     async with running(app_of(ASKED[name]()), 80, 24) as app:
         await app.press("ctrl+t")
-        for screen, most in MOST_WORDS.items():
+        for screen, most in FIRST_PAGE.items():
             await app.resize(*screen)
             await app.settle()
             assert app.app.screen.query_one("#results", Canvas).size.height
-            assert 40 < _words(app) < most, screen
+            assert 40 < words_in_sight(app) < most, screen
 
 
 @pytest.mark.parametrize("name", ASKED)
@@ -78,7 +67,7 @@ def test_a_change_of_memory_says_what_made_it() -> None:
     scenario = BUILDS["llama70b"]()
     before, now = size(scenario), size(change(scenario, {"model.kv_cache": "fp8"}, scenario.facts))
     shown = "\n".join(plain(row) for row in overview(now, Look(100, UNICODE, before)))
-    assert re.search(r"by this edit: [-+]\d+\.\d GiB", shown), shown
+    assert re.search(r"by this edit: memory [-+]\d+\.\d GiB", shown), shown
     assert "by this edit" not in "\n".join(plain(row) for row in overview(now, Look(100, UNICODE)))
 
 

@@ -1,7 +1,7 @@
 """Figures of other builds than the one at hand: a found build, a pinned one, a value of a sweep, a change on offer. Pure.
 
 Their ids say which build and which of its figures: `build:2@cost.buy_usd`, `pin:A@serving.ttft_s`,
-`at:workload.concurrency=64@serving.ttft_s`, `fix:model.weights=int4@memory.max_concurrency`.
+`at:workload.concurrency=64@serving.ttft_s`, `fix:model.weights=int4@memory.max_concurrency`, `cure:0@serving.ttft_s`.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from engine.figures.errors import ScenarioError
+from engine.figures.sentences import text_of
 from engine.scenario import Scenario
 from engine.scenario.change import change
 from engine.sizing import Sizing
@@ -53,6 +54,10 @@ def _found(kind: str, what: str, here: Sizing, studies: Studies) -> tuple[str, S
     if kind == "pin":
         pin = next((entry for entry in studies.pins if entry.name == what), None)
         return None if pin is None else (f"Pinned build {pin.name}: {_words(pin.scenario)}", pin.scenario)
+    if kind == "cure":
+        advice = studies.counsel.of(scenario)
+        cure = advice.known[int(what)] if advice is not None else None
+        return None if cure is None else (f"With this change: {text_of(cure.what)}", cure.scenario)
     field, _, text = what.partition("=")
     if kind == "at":
         from engine.decide.sweep import LINK_FIELDS, at

@@ -6,7 +6,7 @@ from engine.decide.advice import Cure
 from engine.decide.advice import line as line_of
 from engine.sizing import Sizing
 from tui.pages.doc import Line, Span, flow, line, shorten
-from tui.pages.look import Look, spans_of
+from tui.pages.look import Look, cure_spans, spans_of
 
 
 def cures(sizing: Sizing, look: Look, brief: bool = False) -> list[list[Line]]:
@@ -33,10 +33,12 @@ def elsewhere(sizing: Sizing, look: Look) -> list[Line]:
 def _cure_lines(cure: Cure, number: int, look: Look, brief: bool) -> list[Line]:
     action = f"cure:{number}"
     tag = f"{look.glyphs.arrow} "
-    words = [span if span.action else span._replace(action=action) for span in spans_of(line_of(cure), "link")]
+    room = look.width - 1 - len(tag) - len("  apply")
+    told = line_of(cure, room) if brief else line_of(cure)
+    words = [span._replace(action=span.action or action) for span in cure_spans(told, number, "link")]
     words = [span._replace(text=look.glyphs.text(span.text)) for span in words]
     if brief:
-        text, room = "".join(span.text for span in words), look.width - 1 - len(tag) - len("  apply")
+        text = "".join(span.text for span in words)
         if len(text) > room:
             words = [Span(shorten(text, room, look.glyphs.ellipsis), "link", action)]
         return [(Span(" "), Span(tag, "key", action), *words, Span("  apply", "key", action))]

@@ -51,18 +51,18 @@ def memory(sizing: Sizing, look: Look) -> list[Line]:
     lines += _packed(held, look.width, "  ", " ")
     load = _load(sizing)
     changed = _changed(sizing, look.before)
-    if changed and width_of(load) + len(changed) <= look.width:
+    if changed and (load or not look.low) and width_of(load) + len(changed) <= look.width:
         load = [*load, Span(changed, "delta")]
     return [*lines, tuple(load)] if load else lines
 
 
 def _load(sizing: Sizing) -> list[Span]:
-    """What of the load the memory holds, in a line; empty where the bar has said that it holds none."""
+    """What of the load the memory holds, in a line; empty where the bar or the answer has said it."""
     facts, work = sizing.memory, sizing.scenario.workload
-    if sizing.answer.status == "does-not-fit":
+    if sizing.answer.status in ("does-not-fit", "overloaded"):
         return []
     if work.is_inference:
-        short = facts.users_that_fit < work.concurrency
+        short = facts.users_that_fit < work.concurrency  # a batch takes its sequences in turns
         plural = "s" * (facts.users_that_fit > 1)
         return [
             Span(" Room for "),
@@ -92,10 +92,10 @@ def _changed(sizing: Sizing, before: Sizing | None) -> str:
     told = []
     grown = (sizing.memory.worst.used_bytes - before.memory.worst.used_bytes) / GIB
     if abs(grown) >= 0.05:
-        told.append(f"{grown:+,.1f} GiB")
+        told.append(f"memory {grown:+,.1f} GiB")
     more = sizing.memory.users_that_fit - before.memory.users_that_fit
     if more:
-        told.append(f"{'+' if more > 0 else '-'}{count(abs(more))} users")
+        told.append(f"{'+' if more > 0 else '-'}{count(abs(more))} user{'s' * (abs(more) != 1)}")
     return f"  by this edit: {', '.join(told)}" if told else ""
 
 
@@ -146,7 +146,7 @@ def fabric(sizing: Sizing, look: Look, here: bool = False) -> list[Line]:
     links += [hardware.inter_link.id] if hardware.nodes > 1 else []
     units = [[Span(layout_words(layout))], [Span(f"on {' and '.join(links)}")]]
     if sizing.answer.status == "does-not-fit":
-        if not here:
+        if not here and not look.low:
             units.append([Span("each link: Fabric page", "dim")])
     elif sizing.serving is not None:
         share = _figure(percent(sizing.serving.communication_share), "serving.communication_share")

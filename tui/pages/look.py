@@ -60,6 +60,14 @@ def spans_of(sentence: Sentence, style: str = "") -> list[Span]:
     return spans
 
 
+def cure_spans(sentence: Sentence, number: int, style: str = "") -> list[Span]:
+    """A sentence about a change on offer as spans whose figures open as those of the changed build."""
+    return [
+        span._replace(action=f"figure:cure:{number}@{span.action.removeprefix('figure:')}") if span.action else span
+        for span in spans_of(sentence, style)
+    ]
+
+
 class Figure(NamedTuple):
     """A labelled figure of a two-column block. note: interval or remark, dim; note_action: where it opens to itself."""
 

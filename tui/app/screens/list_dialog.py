@@ -109,8 +109,18 @@ class ItemList(Canvas):
 SHORT = 10  # a list of so many rows is as high as its rows
 
 
+@dataclass(frozen=True, slots=True)
+class Deeper:
+    """The value of a row that leads on: taken, its text stands in the filter."""
+
+    text: str
+
+
 class ListDialog(Dialog[object]):
-    """A list with a filter. Enter or a click takes a row; the answer is its value, or typed text if `free`."""
+    """A list with a filter. Enter or a click takes a row; the answer is its value, or typed text if `free`.
+
+    elsewhere: rows in place of the filtered ones for what is typed, None where the text is a filter.
+    """
 
     def __init__(
         self,
@@ -122,6 +132,7 @@ class ListDialog(Dialog[object]):
         current: object = None,
         prompt: str = "Filter",
         free: Callable[[str], object] | None = None,
+        elsewhere: Callable[[str], Sequence[Item] | None] = lambda typed: None,
         large: bool = True,
     ) -> None:
         super().__init__()
@@ -133,6 +144,7 @@ class ListDialog(Dialog[object]):
         self.edit = LineEdit.of(seed)
         self.prompt = prompt
         self.free = free
+        self.elsewhere = elsewhere
         self.current = current
 
     def parts(self) -> ComposeResult:
@@ -151,14 +163,18 @@ class ListDialog(Dialog[object]):
     def on_mount(self) -> None:
         """Start at the current value."""
         self.set_focus(self.entry)
-        self.list.items = matching(self.all_items, self.edit.text)
+        self.list.items = self._matching()
         self.list.at = next((n for n, item in enumerate(self.list.items) if item.value == self.current), 0)
 
     def _titles(self, width: int) -> Sequence[Line]:
         return [self.list.head(width)] if self.list.items else [BLANK]
 
+    def _matching(self) -> Sequence[Item]:
+        found = self.elsewhere(self.edit.text.strip())
+        return matching(self.all_items, self.edit.text) if found is None else found
+
     def _filter(self) -> None:
-        self.list.items = matching(self.all_items, self.edit.text)
+        self.list.items = self._matching()
         self.list.at = 0
         self.list.scroll_lines(0)
         self._update()
@@ -216,7 +232,12 @@ class ListDialog(Dialog[object]):
         if self.free is not None and typed and (not self.list.items or "/" in typed or typed.startswith("~")):
             self.dismiss(self.free(typed))
         elif self.list.items:
-            self.dismiss(self.list.items[self.list.at].value)
+            value = self.list.items[self.list.at].value
+            if isinstance(value, Deeper):
+                self.edit = self.entry.edit = LineEdit.of(value.text)
+                self._filter()
+            else:
+                self.dismiss(value)
 
 
 MISSES = -1000  # the score of what a typed word does not occur in

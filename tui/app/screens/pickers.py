@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from catalog import Catalog, CatalogError, ModelEntry
 from engine.parts.hardware import Accelerator, Link, Platform
 from tui.app import actions, theme
-from tui.app.screens.list_dialog import Column, Item, ListDialog
-from tui.files import fields
+from tui.app.screens.list_dialog import Column, Deeper, Item, ListDialog
+from tui.files import browse, fields
 from tui.files.fields import Field
 from tui.pages.contents import PAGES
-from tui.pages.words import count, digits
+from tui.pages.words import count, digits, size
 
 if TYPE_CHECKING:
     from tui.app.base import SizeupBase
@@ -28,8 +29,16 @@ def picker_for(app: SizeupBase, field: Field, seed: str = "") -> ListDialog:
     facts = app.catalog.facts
     if field.key == "model.id":
         columns, items = _models(app.catalog.models)
-        heading = "Model"
-    elif field.key == "hardware.accelerator":
+        items.append(Item(Deeper("./"), ("a config.json or .gguf of your own", *[""] * 6), "own file path json gguf"))
+        return ListDialog(
+            "Model: type to filter, or the path of a config.json",
+            columns,
+            items,
+            seed=seed,
+            current=current,
+            elsewhere=_files,
+        )
+    if field.key == "hardware.accelerator":
         columns, items = _accelerators(facts.accelerators)
         heading = "GPU"
     elif field.key == "hardware.second_accelerator":
@@ -45,6 +54,28 @@ def picker_for(app: SizeupBase, field: Field, seed: str = "") -> ListDialog:
         columns, items = _links([link for link in facts.links if link.scope == scope])
         heading = field.label
     return ListDialog(f"{heading}: type to filter", columns, items, seed=seed, current=current)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFile:
+    """A config.json or .gguf that was chosen in place of a model of the catalog."""
+
+    path: str
+
+
+def _files(typed: str) -> list[Item] | None:
+    """Folders and model files where a path is typed; the path itself where it is one that no list can show."""
+    if not browse.is_path(typed):
+        return None
+    found = browse.places(typed)
+    items = [
+        Item(
+            Deeper(place.path) if place.folder else ModelFile(browse.whole(place.path)),
+            (place.name, *[""] * 5, "folder" if place.folder else f"{size(place.bytes)}"),
+        )
+        for place in found
+    ]
+    return items or [Item(ModelFile(browse.whole(typed)), (typed, *[""] * 5, "read this file"))]
 
 
 def _own(origin: str) -> str:

@@ -8,6 +8,9 @@ from textual import events, on
 from textual.binding import Binding, BindingType
 from textual.message import Message
 
+from engine.figures.errors import ScenarioError
+from engine.figures.text import printable
+from engine.scenario.change import change
 from tui.app import actions, recovery
 from tui.app.screens.bench import Bench
 from tui.app.widgets.form import Form
@@ -144,6 +147,8 @@ class Workbench(Bench):
         from tui.app.screens import study
 
         chosen = self._panel().chosen
+        if chosen.startswith("figure:cure:"):  # a figure of a change means that change
+            chosen = chosen.removeprefix("figure:").partition("@")[0]
         if chosen.startswith("apply:"):
             self.apply(chosen)
         elif chosen.startswith("cure:"):
@@ -206,16 +211,30 @@ class Workbench(Bench):
 
     @on(Form.PickerWanted)
     def _picker(self, event: Form.PickerWanted) -> None:
-        from tui.app.screens.pickers import picker_for
+        from tui.app.screens.pickers import ModelFile, picker_for
 
         field = event.field
         picker = picker_for(self.sizeup, field, event.seed)
 
         def chosen(value: object) -> None:
-            if value is not None:
+            if isinstance(value, ModelFile):
+                self.call_after_refresh(self._take_model_file, value.path)
+            elif value is not None:
                 self.call_after_refresh(self.set_value, field, None if value == fields.UNSET else value)
 
         self.show(picker, chosen)
+
+    def _take_model_file(self, path: str) -> None:
+        """Size the model of a file; one that cannot be read changes nothing and says why, in full."""
+        try:
+            change(self.sizeup.store.scenario, {"model.config": path}, self.sizeup.catalog)
+        except ScenarioError as error:
+            from tui.app.screens.dialog import Question
+            from tui.app.screens.files import OK
+
+            self.show(Question("This is no model file", printable(error.reason), OK))
+        else:
+            self.make({"model.config": path})
 
     def action_help(self) -> None:
         """Keys and commands."""

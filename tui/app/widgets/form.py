@@ -185,7 +185,7 @@ class Form(Canvas, can_focus=True):
         if event.key in ("delete", "backspace") and field.optional:
             self.post_message(self.Changed(field, None, False))
             return True
-        if event.character and event.character.isalnum():
+        if event.character and (event.character.isalnum() or (field.key == "model.id" and event.character in "/~.")):
             self.post_message(self.PickerWanted(field, event.character))
             return True
         return False

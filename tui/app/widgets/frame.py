@@ -10,14 +10,14 @@ from textual.message import Message
 from engine.decide.advice import larger_cards
 from engine.decide.advice import line as line_of
 from engine.decide.answer import STATUS_WORDS, holds
-from engine.figures.sentences import Sentence, joined, text_of
+from engine.figures.sentences import Figure, Sentence, joined, text_of
 from engine.figures.units import count, thousands_usd
 from engine.sizing import Sizing
 from tui.app import actions
 from tui.app.widgets.canvas import Canvas
 from tui.files import fields
 from tui.pages.doc import BLANK, Line, Span, ends, line, shorten, width_of, wrap
-from tui.pages.look import spans_of
+from tui.pages.look import cure_spans, spans_of
 from tui.pages.verdict import flip_points
 
 STATUS_STYLE: dict[str, str] = {
@@ -144,7 +144,9 @@ class Banner(Canvas):
         cure = found.first
         if cure is None:
             return line((f" {NOTHING if sizing.answer.carries else NOTHING_FOUND}", "dim"))
-        words = [span._replace(action="cure") for span in spans_of(line_of(cure), "link")]
+        words = [
+            span._replace(action=span.action or "cure") for span in cure_spans(line_of(cure, width - 5), 0, "link")
+        ]
         return (Span(" "), Span("a", "bar-key", "cure"), Span("  "), *self._fitted(words, width - 5))
 
     def _rung(self, sizing: Sizing, width: int) -> Line:
@@ -153,9 +155,13 @@ class Banner(Canvas):
         told = [Span(" "), *spans_of(sizing.answer.rung, "")]
         found = self.sizeup.studies.counsel.of(sizing.scenario)
         larger = larger_cards(sizing, found) if found is not None else None
-        if larger is not None and larger.usd is not None:  # not many replicas without the build that takes their place
-            second = f". {text_of(larger.what)} does it for {thousands_usd(larger.usd)}"
-            return tuple(self._fitted([*told, Span(second)], width - 1))
+        if (
+            found is not None and larger is not None and larger.usd is not None
+        ):  # not many replicas without the build that takes their place
+            price = Figure(thousands_usd(larger.usd), "cost.buy_usd")
+            second = (f". {text_of(larger.what)} does it for ", price)
+            number = next(place for place, cure in enumerate(found.known) if cure is larger)
+            return tuple(self._fitted([*told, *cure_spans(second, number, "")], width - 1))
         edges = [spans_of(edge, "" if fresh else "dim") for edge in holds(points)]
         lead = ". Holds to " if fresh else ". Held to "
         longer = len(". Holds to ")  # what is told does not change with an edit
