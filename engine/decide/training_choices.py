@@ -25,6 +25,7 @@ class Choice:
     fits: bool
 
 
+@lru_cache(maxsize=16)  # one plan for all figures of a choice that are opened: what explains it knows it by identity
 def chosen(scenario: Scenario, layout: Layout, field: str, value: str) -> Plan:
     """The run with one field of `CHOICES` changed, on the same layout."""
     change: dict[str, Any] = {field: value}

@@ -13,7 +13,7 @@ from types import MappingProxyType
 
 from engine.figures.errors import ScenarioError
 from engine.model.architecture import Architecture, Cache, Part, Tensor
-from engine.model.formats import finer_layer, tensor_scheme, weight_format
+from engine.model.formats import layer_kinds, tensor_scheme, weight_format
 from engine.model.schemes import Scheme
 from engine.scenario import Layout
 
@@ -160,26 +160,10 @@ def _stage_weights(
     )
 
 
-@lru_cache(maxsize=128)
-def _layer_kinds(arch: Architecture, mixed: bool, own: bool) -> tuple[int, ...]:
-    """For each layer, the first one that is stored the same. Equal layers of a model are one object.
-
-    mixed: whether the format gives some layers of a model more bits than others. own: whether it is the checkpoint's.
-    """
-    first: dict[tuple[int, bool, int], int] = {}
-    layers = len(arch.layers)
-    stored = arch.stored.layers if own and arch.stored is not None else (0,) * layers
-    return tuple(
-        first.setdefault((id(layer), mixed and finer_layer(index, layers), stored[index]), index)
-        for index, layer in enumerate(arch.layers)
-    )
-
-
 def stage_kinds(arch: Architecture, format_id: str, pp: int, stage: int) -> tuple[int, ...]:
     """The layers of a stage in order, each as the first layer of the model that is the same as it."""
     held = stage_range(len(arch.layers), pp, stage)
-    own = format_id == arch.checkpoint_format
-    return _layer_kinds(arch, bool(weight_format(format_id).finer), own)[held.start : held.stop]
+    return layer_kinds(arch, format_id)[held.start : held.stop]
 
 
 @lru_cache(maxsize=1024)
@@ -192,7 +176,7 @@ def _layer_weights(
 
 def layer_weights(arch: Architecture, format_id: str, index: int, layout: Layout) -> Mapping[Part, int]:
     """Bytes by part that one rank holds of layer `index`."""
-    first = _layer_kinds(arch, bool(weight_format(format_id).finer), format_id == arch.checkpoint_format)[index]
+    first = layer_kinds(arch, format_id)[index]
     return _layer_weights(arch, format_id, first, layout.tp, attention_ranks(layout), expert_split(layout))[0]
 
 

@@ -373,6 +373,23 @@ def tensor_bytes(tensor: Tensor, scheme: Scheme) -> int:
     return tensor.copies * scheme.matrix_bytes(tensor.rows, tensor.cols)
 
 
+def layer_kinds(arch: Architecture, format_id: str) -> tuple[int, ...]:
+    """For each layer, the first one that is stored the same. Equal layers of a model are one object."""
+    return _layer_kinds(arch, bool(weight_format(format_id).finer), format_id == arch.checkpoint_format)
+
+
+@lru_cache(maxsize=128)
+def _layer_kinds(arch: Architecture, mixed: bool, own: bool) -> tuple[int, ...]:
+    """mixed: whether the format gives some layers of a model more bits than others. own: whether it is the checkpoint's."""
+    first: dict[tuple[int, bool, int], int] = {}
+    layers = len(arch.layers)
+    stored = arch.stored.layers if own and arch.stored is not None else (0,) * layers
+    return tuple(
+        first.setdefault((id(layer), mixed and finer_layer(index, layers), stored[index]), index)
+        for index, layer in enumerate(arch.layers)
+    )
+
+
 @lru_cache(maxsize=512)
 def model_weight_bytes(arch: Architecture, format_id: str, mtp: bool = False) -> int:
     """Bytes of the whole model in one copy, scales included, tied heads once."""
@@ -381,9 +398,10 @@ def model_weight_bytes(arch: Architecture, format_id: str, mtp: bool = False) ->
     outside = arch.embedding + arch.head + arch.towers + (arch.mtp if mtp else ())
     for tensor in outside:
         total += tensor_bytes(tensor, tensor_scheme(tensor, weights, arch, None))
-    for index, layer in enumerate(arch.layers):
-        for tensor in layer.tensors:
-            total += tensor_bytes(tensor, tensor_scheme(tensor, weights, arch, index))
+    kinds = layer_kinds(arch, format_id)
+    for index in dict.fromkeys(kinds):
+        each = sum(tensor_bytes(t, tensor_scheme(t, weights, arch, index)) for t in arch.layers[index].tensors)
+        total += kinds.count(index) * each
     return total
 
 

@@ -217,4 +217,5 @@ def build_of(plan: Plan) -> Build:
         known = _builds[key] = (plan, Build(plan))
         while len(_builds) > KEPT_BUILDS:
             _builds.popitem(last=False)
+    _builds.move_to_end(key)
     return known[1]

@@ -88,6 +88,7 @@ def hooks(replay: Replay) -> dict[str, Hook]:
         "engine.parts.hardware.Accelerator.memory_bytes": lambda result, _: named(
             result, "memory of the card", "bytes"
         ),
+        "engine.model.formats.layer_kinds": _kinds,
         "engine.layout.sharding.stage_kinds": _kinds,
         "engine.layout.sharding.shard_tensor": _shard,
         "engine.layout.sharding.piece_bytes": lambda result, given: named(result, f"bytes of {given[0].name}", "bytes"),

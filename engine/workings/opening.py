@@ -195,7 +195,11 @@ def kind_of(root: Number) -> FigureKind:
     """How a figure is known: as the least sure of its leaves."""
     if root.is_leaf:
         return root.kind if root.kind in (*_WEAKEST, "entered") else "counted"
-    found = {one.kind for one in leaves(root)}
+    found = set()
+    for one in leaves(root):
+        if one.kind == _WEAKEST[0]:
+            return _WEAKEST[0]
+        found.add(one.kind)
     return next((kind for kind in _WEAKEST if kind in found), "entered" if found == {"entered"} else "counted")
 
 

@@ -107,26 +107,29 @@ def test_functions_of_a_module_and_of_its_classes_are_found_by_name() -> None:
     assert functions(compile(source, "a.py", "exec")).keys() == {"A.one", "two"}
 
 
-def test_a_wrong_formula_is_killed_and_the_copy_is_right_again(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory: pytest.TempPathFactory) -> Copy:
+    return Copy(tmp_path_factory.mktemp("copy"))
+
+
+def test_a_wrong_formula_is_killed_and_the_copy_is_right_again(tree: Copy) -> None:
     path = ROOT / "engine" / "money" / "use.py"
     share = [one for one in mutants_of(path) if one.place == "capital_share_per_month" and "/ 12.0" in one.before]
-    tree = Copy(tmp_path)
     name = "grids money"
     assert tree.killer(share[0], [name]) == name
-    assert (tmp_path / "engine" / "money" / "use.py").read_text(encoding="utf-8") == path.read_text(encoding="utf-8")
+    assert (tree.folder / "engine" / "money" / "use.py").read_text(encoding="utf-8") == path.read_text(encoding="utf-8")
 
 
-def test_a_file_that_fails_already_kills_nothing(tmp_path: Path) -> None:
+def test_a_file_that_fails_already_kills_nothing(tree: Copy) -> None:
     path = ROOT / "engine" / "money" / "use.py"
     share = next(one for one in mutants_of(path) if one.place == "capital_share_per_month" and "/ 12.0" in one.before)
-    tree = Copy(tmp_path)
-    test = tmp_path / "tests" / "test_one.py"
+    test = tree.folder / "tests" / "test_one.py"
     name = "tests/test_one.py"
     test.write_text("def test_fails() -> None:\n    assert False\n", encoding="utf-8")
     assert not tree.killer(share, [name])
     test.write_text("def test_passes() -> None:\n    pass\n", encoding="utf-8")
     assert not tree.killer(share, [name])
-    text = (tmp_path / share.file).read_text(encoding="utf-8").splitlines()[share.line - 1].strip()
+    text = (tree.folder / share.file).read_text(encoding="utf-8").splitlines()[share.line - 1].strip()
     reads = "from pathlib import Path\n\ndef test_reads() -> None:\n"
     test.write_text(f"{reads}    assert {text!r} in Path({share.file!r}).read_text()\n", encoding="utf-8")
     assert tree.killer(share, [name]) == name

@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator
+from itertools import islice
 
 from engine.decide.recommend import Limits
 from engine.decide.size import size
 from engine.scenario import Scenario
 from engine.sizing import Sizing
-from engine.workings import Working, chain
+from engine.workings import DEEPEST, Working, chain, working
 from tui.app.elsewhere import opened
 from tui.files.pins import Pin
 from tui.pages.contents import PAGES
@@ -42,6 +43,41 @@ def opens(sizing: Sizing, studies: Studies, figure: str) -> tuple[Working, ...]:
     if found is None:
         raise KeyError(figure)
     return chain(found.sizing, found.figure)
+
+
+def opens_to(sizing: Sizing, studies: Studies, figure: str) -> Working:
+    """The working that Enter on a figure shows. Raises KeyError where there is none."""
+    found = opened(figure, sizing, studies)
+    if found is None:
+        raise KeyError(figure)
+    return working(found.sizing, found.figure)
+
+
+class Pages:
+    """What opens on the pages of one build: figures rest on the same ones, each of which is opened once."""
+
+    def __init__(self, sizing: Sizing, studies: Studies) -> None:
+        self.sizing, self.studies = sizing, studies
+        self.made: dict[tuple[int, str], tuple[Sizing, Working]] = {}
+
+    def opened(self, figure: str) -> Working:
+        """The working that Enter on a figure shows; those below it open too. Raises KeyError where one does not."""
+        found = opened(figure, self.sizing, self.studies)
+        if found is None:
+            raise KeyError(figure)
+        waiting, known = [found.figure], {found.figure}
+        for below in islice(waiting, DEEPEST):  # it grows while it is read, as `chain` does
+            new = [entry.figure for entry in self._made(found.sizing, below).inputs if entry.figure not in {"", *known}]
+            known.update(new)
+            waiting += dict.fromkeys(new)
+        return self._made(found.sizing, found.figure)
+
+    def _made(self, sizing: Sizing, figure: str) -> Working:
+        key = (id(sizing), figure)
+        if key not in self.made:
+            # with the sizing, so that its identity stays taken
+            self.made[key] = (sizing, working(sizing, figure))
+        return self.made[key][1]
 
 
 _SCALES: dict[str, tuple[float, ...]] = {

@@ -15,7 +15,7 @@ from engine.sizing import Sizing
 from engine.workings import Working
 from tests.engine.test_workings import SCENARIOS, priced
 from tests.tui.builds import BUILDS
-from tests.tui.figures import numbers, opens, page_lines, shown_by, studied
+from tests.tui.figures import numbers, opens, opens_to, page_lines, shown_by, studied
 from tui.pages.contents import PAGES
 from tui.pages.doc import Span, plain
 from tui.pages.studies import Studies
@@ -144,7 +144,7 @@ def test_every_number_on_every_page_opens(name: str) -> None:
 def test_what_opens_holds_the_number_that_was_shown(name: str) -> None:
     sizing, studies = shown(name)
     names = names_of(sizing, studies)
-    made: dict[str, Working] = {}
+    opened: dict[str, Working] = {}
     wrong: list[str] = []
     for page in PAGES:
         for row in page_lines(sizing, studies, page, 78):
@@ -152,11 +152,10 @@ def test_what_opens_holds_the_number_that_was_shown(name: str) -> None:
                 if not span.action.startswith("figure:") or not re.search(r"\d", span.text):
                     continue
                 figure = span.action.removeprefix("figure:")
-                if figure not in made:
-                    made[figure] = opens(sizing, studies, figure)[0]
-                if not shown_by(figureless(span.text, names), made[figure]):
-                    wrong.append(f"{page}: {span.text!r} is not in {figure}: {made[figure].value} {made[figure].unit}")
-    assert made
+                made = opened.get(figure) or opened.setdefault(figure, opens_to(sizing, studies, figure))
+                if not shown_by(figureless(span.text, names), made):
+                    wrong.append(f"{page}: {span.text!r} is not in {figure}: {made.value} {made.unit}")
+    assert opened
     assert not wrong, "\n".join(wrong)
 
 

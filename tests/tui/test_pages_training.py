@@ -18,7 +18,7 @@ from engine.sizing import Sizing
 from engine.workings import workings
 from tests.tui.builds import BUILDS
 from tests.tui.driver import Driver, app_of, running
-from tests.tui.figures import opens
+from tests.tui.figures import Pages
 from tui.files import session
 from tui.pages.contents import PAGES
 from tui.pages.curve import Growth
@@ -102,11 +102,12 @@ def test_no_line_is_wider_than_the_page(name: str, width: int, page: str) -> Non
 @pytest.mark.parametrize("name", TRAININGS)
 def test_every_figure_that_opens_has_a_working(name: str, page: str) -> None:
     sizing = sized(name)
+    pages = Pages(sizing, Studies(size))
     for row in lines(sizing, page):
         for span in row:
             kind, _, figure = span.action.partition(":")
             if kind == "figure":
-                assert opens(sizing, Studies(size), figure)[0].title
+                assert pages.opened(figure).title
 
 
 def test_the_points_of_the_curve_open_to_what_they_say() -> None:
@@ -338,18 +339,20 @@ async def to_scaling(app: Driver) -> None:
 
 
 async def test_the_page_works_it_out_once_the_edits_rest(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tui.app.screens.study.PAUSE_S", 0.1)  # long enough to see that it waits
+    pause = "tui.app.screens.study.PAUSE_S"
     async with running(app_of(pretrain())) as app:
         await to_scaling(app)
-        assert "about to work it out" in app.text("#results")
         shown = await settled(app)
         assert "log-log" in shown
         assert "No deadline and no budget is set" in flat(shown)
         await app.press("escape")
         await app.go_to("workload.deadline_days")
-        await app.type("30")
-        assert "about to" in app.text("#results"), "the curve of before stays, and says so"
+        monkeypatch.setattr(pause, 30.0)  # the edits do not rest
+        await app.type("3")
+        assert "about to work it out" in app.text("#results"), "the curve of before stays, and says so"
         assert re.search(r"GPUs  \d", app.text("#results"))
+        monkeypatch.setattr(pause, 0.0)
+        await app.type("0")
         assert "✓ 2 nodes of 8 GPUs" in await settled(app)
 
 
