@@ -173,7 +173,18 @@ class Forked:
     def related(self, mutant: Mutant) -> list[str]:
         """What enters a function that reads what a mutant outside of functions changed; where none is known, all."""
         reading = readers(mutant)
-        return [name for name, entered in self.parts.items() if reading is None or entered & reading]
+        if reading is None:
+            return list(self.parts)
+        names, functions = reading
+        return [name for name, entered in self.parts.items() if entered & functions or self._tells(name, names)]
+
+    def _tells(self, part: str, names: set[str]) -> bool:
+        """Whether a file of tests, or the golden tables, read constants of those names themselves."""
+        path = self.tree.folder / (part if part.endswith(".py") else "tests/golden/tables.py")
+        if not part.endswith(".py") and not part.startswith("tables"):
+            return False
+        text = path.read_text(encoding="utf-8")
+        return any(re.search(rf"\b{name}\b", text) for name in names)
 
     def end(self) -> None:
         """Let the process go."""

@@ -265,8 +265,8 @@ def all_places() -> list[list[Mutant]]:
     return list(places.values())
 
 
-def readers(mutant: Mutant) -> set[tuple[str, str]] | None:
-    """(file, function) of what reads the constants that a mutant outside of functions changes; None: not known.
+def readers(mutant: Mutant) -> tuple[set[str], set[tuple[str, str]]] | None:
+    """The constants that a mutant outside of functions changes, and (file, function) of what reads them; None: not known.
 
     Constants made of such a constant count as it does. What a class, a default or a decorator reads is not followed.
     """
@@ -295,7 +295,7 @@ def readers(mutant: Mutant) -> set[tuple[str, str]] | None:
                             found.add((str(path.relative_to(ROOT)), inside + part.name))
                     elif not isinstance(part, ast.Import | ast.ImportFrom) and _reads(part, names):
                         return None
-    return found
+    return names, found
 
 
 def _assigned_at(mutant: Mutant) -> set[str]:

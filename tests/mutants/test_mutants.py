@@ -114,7 +114,7 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Copy:
 
 def test_a_wrong_formula_is_killed_and_the_copy_is_right_again(tree: Copy) -> None:
     path = ROOT / "engine" / "money" / "use.py"
-    share = [one for one in mutants_of(path) if one.place == "capital_share_per_month" and "/ 12.0" in one.before]
+    share = [one for one in mutants_of(path) if one.place == "capital_share_per_month" and "/ MONTHS" in one.before]
     name = "grids money"
     assert tree.killer(share[0], [name]) == name
     assert (tree.folder / "engine" / "money" / "use.py").read_text(encoding="utf-8") == path.read_text(encoding="utf-8")
@@ -122,7 +122,7 @@ def test_a_wrong_formula_is_killed_and_the_copy_is_right_again(tree: Copy) -> No
 
 def test_a_file_that_fails_already_kills_nothing(tree: Copy) -> None:
     path = ROOT / "engine" / "money" / "use.py"
-    share = next(one for one in mutants_of(path) if one.place == "capital_share_per_month" and "/ 12.0" in one.before)
+    share = next(one for one in mutants_of(path) if one.place == "capital_share_per_month" and "/ MONTHS" in one.before)
     test = tree.folder / "tests" / "test_one.py"
     name = "tests/test_one.py"
     test.write_text("def test_fails() -> None:\n    assert False\n", encoding="utf-8")
@@ -138,5 +138,9 @@ def test_a_file_that_fails_already_kills_nothing(tree: Copy) -> None:
 def test_readers_of_a_constant_are_followed_through_constants_made_of_it() -> None:
     path = ROOT / "engine" / "money" / "use.py"
     months = next(one for one in mutants_of(path) if "(12, 24, 36)" in one.before)
-    assert readers(months)
-    assert all(file.startswith("engine/") for file, _ in readers(months) or ())
+    found = readers(months)
+    assert found is not None
+    names, functions = found
+    assert "HORIZONS_MONTHS" in names
+    assert functions
+    assert all(file.startswith("engine/") for file, _ in functions)
