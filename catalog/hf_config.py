@@ -58,7 +58,7 @@ def architecture_from_config(config: Mapping[str, Any], where: str) -> Architect
 
     Raises CatalogError naming the key when a needed key is missing or is not what it must be.
     """
-    whole = Config(_flattened(config), where)
+    whole = Config(_typed(_flattened(config)), where)
     _refuse_encoders(whole)
     if isinstance(whole.raw("thinker_config"), Mapping):  # Qwen Omni: the talker beside it serves speech, not text
         whole = whole.section("thinker_config")
@@ -90,6 +90,7 @@ def architecture_from_config(config: Mapping[str, Any], where: str) -> Architect
         checkpoint_format=stored,
         fp8_blocks=_quantized_as(whole, text) == "fp8",
         vision_tokens_max=side.largest_item_tokens,
+        unread=text.unread(),
     )
     _refuse_no_cache(text, arch)
     return _as_stored(arch, whole, text)
@@ -157,6 +158,39 @@ def _flattened(config: Mapping[str, Any]) -> Mapping[str, Any]:
     if isinstance(pattern, str | list):
         raised["num_hidden_layers"] = len(pattern)
     return {**raised, **config} if raised else config
+
+
+_ENDINGS: Final = ("forcausallm", "forconditionalgeneration", "model", "lmheadmodel")
+
+
+def _type_of_class(config: Mapping[str, Any]) -> str:
+    """The known `model_type` that the class of a config belongs to, such as deepseek_v4 of DeepseekV4ForCausalLM; empty of none."""
+    classes = config.get("architectures")
+    if not isinstance(classes, list | tuple) or not classes or not isinstance(classes[0], str):
+        return ""
+    name = classes[0].casefold()
+    for ending in _ENDINGS:
+        name = name.removesuffix(ending)
+    return next((known for known in FAMILIES if known.replace("_", "").replace("-", "") == name), "")
+
+
+def _typed(config: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The config with a `model_type` that is known, where its own is not and its class or the object around it says one."""
+    made = dict(config)
+    own = made.get("model_type")
+    if isinstance(own, str | None) and own not in FAMILIES:
+        found = _type_of_class(config)
+        if found:
+            made["model_type"] = found
+    for key in TEXT_SECTIONS:
+        section = made.get(key)
+        if isinstance(section, Mapping) and section.get("model_type") is None:
+            outer = made.get("model_type")
+            named = [f"{outer}_text", outer, _type_of_class(section), _type_of_class(config)]
+            found = next((name for name in named if isinstance(name, str) and name in FAMILIES), "")
+            if found:
+                made[key] = {**section, "model_type": found}
+    return made
 
 
 def _text_config(whole: Config) -> tuple[Config, Family]:

@@ -529,7 +529,12 @@ def _detect(arguments: list[str]) -> int:
         description="Read this machine's GPUs with nvidia-smi and name them as the catalog does.",
         allow_abbrev=False,
     )
-    parser.add_argument("--from", dest="source", metavar="FILE", help="nvidia-smi's CSV, saved on another machine")
+    parser.add_argument(
+        "--from",
+        dest="source",
+        metavar="FILE",
+        help="what nvidia-smi, rocm-smi or xpu-smi printed, saved on another machine",
+    )
     parser.add_argument("--format", choices=("text", "json"), default="text", help="text (default) or json")
     options = parser.parse_args(arguments)
     from tui.shell import detect

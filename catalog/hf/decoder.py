@@ -167,7 +167,7 @@ class Decoder:
         if kind not in ATTENTION_KINDS:
             return self.recurrent_mixer(index)
         if self.family.attention == "latent":
-            return self.latent_mixer()
+            return self.latent_mixer(index)
         return attention(self.attention_shape(index, kind))
 
     def attention_shape(self, index: int, kind: MixerKind) -> AttentionShape:
@@ -191,8 +191,20 @@ class Decoder:
             chunked=kind == "chunked",
         )
 
-    def latent_mixer(self) -> Mixer:
-        """Latent attention, with its indexer when the config has one."""
+    def _indexes(self, index: int) -> bool:
+        """Whether block `index` has an indexer of its own: by `indexer_types`, or the letters of `index_topk_pattern`."""
+        kinds = self.config.items("indexer_types")
+        pattern = self.config.raw("index_topk_pattern")
+        if kinds is None and isinstance(pattern, str):
+            kinds = ["full" if letter.upper() == "F" else "shared" for letter in pattern]
+        if kinds is None:
+            return True
+        if len(kinds) != len(self.mixers) or not set(kinds) <= {"full", "shared"}:
+            raise self.config.error("indexer_types", f"must say full or shared of each of {len(self.mixers)} layers")
+        return bool(kinds[index] == "full")
+
+    def latent_mixer(self, index: int) -> Mixer:
+        """Latent attention, with its indexer when the config has one and this block does."""
         config = self.config
         return latent_attention(
             LatentShape(
@@ -207,6 +219,7 @@ class Decoder:
                 config.integer("index_n_heads", 0),
                 config.integer("index_head_dim", 0),
                 config.integer("index_topk", 0),
+                self._indexes(index),
             )
         )
 

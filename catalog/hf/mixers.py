@@ -96,7 +96,8 @@ def attention(shape: AttentionShape) -> Mixer:
 class LatentShape:
     """Multi-head latent attention. q_rank 0: queries are projected directly.
 
-    index_heads, index_dim: the sparse indexer of DeepSeek-V3.2, 0 without one; index_topk: keys it keeps.
+    index_heads, index_dim: the sparse indexer of DeepSeek-V3.2, 0 without one; index_topk: keys it keeps. indexes:
+    whether this layer has it; one that does not reads the keys that the layer before it chose.
     """
 
     hidden_size: int
@@ -110,6 +111,7 @@ class LatentShape:
     index_heads: int = 0
     index_dim: int = 0
     index_topk: int = 0
+    indexes: bool = True
 
 
 def latent_attention(shape: LatentShape) -> Mixer:
@@ -132,12 +134,13 @@ def latent_attention(shape: LatentShape) -> Mixer:
     tensors += linear("kv_b_proj", "attention", kv_rows, shape.kv_rank, shard="column", units=heads)
     o_width = heads * shape.v_head_dim
     tensors += linear("o_proj", "attention", hidden, o_width, bias=shape.bias, shard="row", units=heads)
-    if shape.index_heads:
+    indexes = bool(shape.index_heads) and shape.indexes
+    if indexes:
         tensors += sparse_indexer(hidden, shape.q_rank, shape.index_heads, shape.index_dim)
     cache = Cache(
         "latent",
         latent_width=shape.kv_rank + shape.rope_dim,
-        index_width=shape.index_dim if shape.index_heads else 0,
+        index_width=shape.index_dim if indexes else 0,
     )
     span = shape.index_topk if shape.index_heads else 0
     return Mixer("mla", tensors, (cache,), heads, qk_width, shape.v_head_dim, span)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, Final, TypeVar, overload
@@ -71,6 +72,50 @@ ALIASES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
 LARGEST_COUNT: Final = 1 << 31
 
 _REQUIRED: Final = object()
+_BUILT: Final = re.compile(
+    r"layer|head|_dim|rank|_size|expert|window|index|sparse|hidden|latent|topk|intermediate|stride|compress|ngram|pattern|embed"
+)
+"""Words in the names of keys that decide tensors or caches."""
+_HARMLESS: Final = re.compile(
+    r"_token|token_id|dropout|norm|init|rope|rotary|router_|loss|scal|eps|_cls|classifier|dtype|aux|bias|logit|capping|"
+    r"chunk_size|batch|torch|problem|label|return_|output_|tie_|use_cache|pretraining|seq|position|n_group|topk_group|"
+    r"norm_topk|topk_method|transformers|vision|image|video|audio|capacity|pruned|max_window_layers|attn_impl|quant|ep_size|"
+    r"moe_layer_freq|_freq$|patch|adapter"
+)
+"""Words in names of keys that decide neither: training, numerics, towers, which are read apart."""
+
+
+_IDLE: Final = frozenset(
+    [
+        "hidden_act",
+        "hidden_activation",
+        "mlp_hidden_act",
+        "qk_head_dim",
+        "head_dim",
+        "intermediate_size",
+        "intermediate_size_mlp",
+        "sliding_window",
+        "_sliding_window_pattern",
+        "word_embed_proj_dim",
+        "layer_switch",
+        "order_of_interleaved_layers",
+        "time_step_rank",
+        "embedding_multiplier",
+        "vocab_size_per_layer_input",
+        "mtp_hybrid_override_pattern",
+    ]
+)
+"""Keys that decide nothing in the models that leave them unread: names of functions, widths of layers that there are none of,
+windows that a switch turns off."""
+
+
+def _says_something(value: Any) -> bool:
+    """Whether a value could change what is built: a number above 1, or a list or pattern of several."""
+    if isinstance(value, bool):
+        return False
+    if isinstance(value, int):
+        return value > 1
+    return isinstance(value, list | str) and len(value) > 1 and not (isinstance(value, str) and value.isalpha())
 
 
 class Config:
@@ -80,19 +125,25 @@ class Config:
     the caller's own default (or an error naming file and key) applies.
     """
 
-    __slots__ = ("data", "defaults", "path", "where")
+    __slots__ = ("data", "defaults", "path", "read", "where")
 
     def __init__(
-        self, data: Mapping[str, Any], where: str, path: str = "", defaults: Mapping[str, Any] | None = None
+        self,
+        data: Mapping[str, Any],
+        where: str,
+        path: str = "",
+        defaults: Mapping[str, Any] | None = None,
+        read: set[str] | None = None,
     ) -> None:
         self.data = data
         self.where = where
         self.path = path
         self.defaults: Mapping[str, Any] = defaults if defaults is not None else {}
+        self.read = read if read is not None else set()
 
     def with_defaults(self, defaults: Mapping[str, Any]) -> Config:
         """The same object where `defaults` speak for the keys it leaves out."""
-        return Config(self.data, self.where, self.path, {**defaults, **self.defaults})
+        return Config(self.data, self.where, self.path, {**defaults, **self.defaults}, self.read)
 
     def error(self, key: str, reason: str) -> CatalogError:
         """An error about one key of this object, under the name that the file has for it."""
@@ -105,10 +156,25 @@ class Config:
 
     def mentions(self, key: str) -> bool:
         """Whether the file itself has the key, even as null."""
-        return any(name in self.data for name in ALIASES.get(key, (key,)))
+        names = ALIASES.get(key, (key,))
+        self.read.update(names)
+        return any(name in self.data for name in names)
+
+    def unread(self) -> tuple[str, ...]:
+        """Keys of this object that say how a model is built and that nobody has asked for, in order."""
+        return tuple(
+            key
+            for key, value in self.data.items()
+            if key not in self.read
+            and key not in _IDLE
+            and _BUILT.search(key)
+            and not _HARMLESS.search(key)
+            and _says_something(value)
+        )
 
     def _find(self, key: str) -> tuple[str, Any]:
         names = ALIASES.get(key, (key,))
+        self.read.update(names)
         null = ""
         for name in names:
             if name in self.data:
@@ -213,4 +279,4 @@ class Config:
             value = {}
         if not isinstance(value, Mapping):
             raise self.error(key, f"must be an object, is {shown(value)}")
-        return Config(value, self.where, f"{self.path}{key}.", defaults)
+        return Config(value, self.where, f"{self.path}{key}.", defaults, self.read)

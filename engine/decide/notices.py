@@ -28,6 +28,7 @@ from engine.scenario.change import FREE_LAYOUT, Changes, change
 from engine.scenario.fields import Value
 from engine.serving.memory import wants_states
 from engine.serving.settings import engine_settings
+from engine.serving.speed import UNKNOWN_TFLOPS
 from engine.sizing import Build, Notice, Power, Suggestion, Verdict
 from engine.training.batch import batch_of, keeps_batch
 
@@ -141,6 +142,13 @@ def _formats(plan: Plan) -> Iterator[Notice]:
                 "warning" if scenario.workload.is_inference else "info",
                 f"{accelerator.label} has no {label} compute: it saves memory, and arithmetic runs at the 16-bit rate.",
             )
+    if not (accelerator.tflops_bf16_dense or accelerator.tflops_fp16_dense):
+        yield Notice(
+            "unknown-compute",
+            "warning",
+            f"{accelerator.label} has no 16-bit rate in the catalog: {UNKNOWN_TFLOPS:g} TFLOP/s stand in for it, so the time of a "
+            "prompt is a guess. Enter tflops_bf16_dense for it in a catalog file of your own.",
+        )
     engine = scenario.runtime.engine
     if scenario.workload.is_inference and weights.startswith("gguf") and engine in ("vllm", "vllm-earlier", "sglang"):
         # docs.vllm.ai, features/quantization/gguf
@@ -167,6 +175,15 @@ def _model(plan: Plan, params_total: int, params_active: int) -> Iterator[Notice
             "info",
             f"All {params_total / 1e9:,.0f}B parameters must be resident; the {params_active / 1e9:,.0f}B active ones "
             "set the speed, not the memory.",
+        )
+    unread = scenario.model.architecture.unread
+    if unread and scenario.model.config:
+        names = ", ".join(unread[:6]) + (" and others" if len(unread) > 6 else "")
+        yield Notice(
+            "config-keys",
+            "warning",
+            f"{names} of {scenario.model.config} say how the model is built, and no reader knows them: parameters and KV may "
+            "be others.",
         )
     shared = shares_one_cache(scenario.model.architecture)
     if plan.layout.dp_attention and scenario.workload.is_inference and not shared:

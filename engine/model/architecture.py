@@ -128,6 +128,7 @@ class Architecture:
     checkpoint_format: how the published checkpoint stores weights (`bf16`, `fp8`, `mxfp4`). fp8_blocks: what it stores
     in FP8 has a scale for each 128 x 128 block; beside experts in FP4 that is every other linear layer. stored: how the
     checkpoint's own file says each tensor is stored; None where the format says all there is to say.
+    unread: keys of its config that say how it is built and that no reader knows.
     """
 
     model_type: str
@@ -153,6 +154,7 @@ class Architecture:
     fp8_blocks: bool = False
     stored: Stored | None = None
     vision_tokens_max: int = 0  # largest multimodal item of the profile run, tokens; 0 for text models
+    unread: tuple[str, ...] = ()
     digest: str = field(init=False)
     runs: tuple[tuple[Layer, int], ...] = field(init=False, repr=False)
 

@@ -11,6 +11,7 @@ from engine.figures.number import Kind, Number
 RULES: Final[dict[str, tuple[str, str, str]]] = {
     "ASSISTANT_LAYERS": ("layers of a Gemma 4 assistant", "layers", "vLLM, pull request 41745"),
     "ASSISTANT_WIDTH": ("width of a Gemma 4 assistant", "", "vLLM, pull request 41745"),
+    "DEEPSPEED_HOST_FACTOR": ("host memory over the states", "", "DeepSpeed, zero/stage3.py: additional_buffer_factor"),
     "DFLASH_HEADS": ("heads of a DFlash drafter", "", "published drafters of z-lab"),
     "DFLASH_HEAD_DIM": ("head size of a DFlash drafter", "", "published drafters of z-lab"),
     "DFLASH_KV_HEADS": ("KV heads of a DFlash drafter", "", "published drafters of z-lab"),

@@ -6,6 +6,7 @@ import pytest
 
 import catalog
 from catalog.nvidia_smi import DetectedGpu, DetectError, grouped, identify, parse
+from catalog.other_smi import parse_other
 
 CARDS = catalog.load().facts.accelerators
 FULL = """\
@@ -107,3 +108,19 @@ def test_output_without_a_head_and_the_list_of_cards() -> None:
     assert parse("NVIDIA L4, 23034 MiB\nNVIDIA L4, 23034\n") == [DetectedGpu("NVIDIA L4", 23034)] * 2
     text = "GPU 0: NVIDIA L4 (UUID: GPU-1)\n  MIG 1g.10gb Device 0: (UUID: MIG-1)\nGPU 1: NVIDIA L4 (UUID: GPU-2)\n"
     assert parse(text) == [DetectedGpu("NVIDIA L4", None)] * 2
+
+
+def test_the_text_of_other_makers_is_read() -> None:
+    rocm = "".join(
+        f"GPU[{gpu}]\t\t: Card Series: \t\tAMD Instinct MI300X OAM\nGPU[{gpu}]\t\t: Card Model: \t\t0x74a1\n"
+        f"GPU[{gpu}]\t\t: VRAM Total Memory (B): 206141652992\n"
+        for gpu in range(4)
+    )
+    (group,) = grouped(parse_other(rocm), CARDS)
+    assert group.accelerator is not None
+    assert (group.accelerator.id, group.count) == ("mi300x", 4)
+    xpu = "| Device ID | Device Information |\n| 0         | Device Name: Intel(R) Arc(TM) Pro B60 Graphics |\n"
+    (group,) = grouped(parse_other(xpu), CARDS)
+    assert group.accelerator is not None
+    assert group.accelerator.id == "arc-pro-b60"
+    assert parse_other(FULL) == []

@@ -418,3 +418,11 @@ def test_a_key_that_nothing_has_is_told(run: Run, key: str) -> None:
     assert ran.code == 2
     assert len(ran.err) < 500
     assert "internal error" not in ran.err
+
+
+def test_a_host_of_two_kinds_is_proposed_whole(run: Run, tmp_path: Path) -> None:
+    saved = tmp_path / "gpus.csv"
+    saved.write_text("name, memory.total [MiB]\n" + "NVIDIA A40, 46068 MiB\n" * 2 + "NVIDIA L40S, 46068 MiB\n" * 3)
+    said = run("detect", "--from", str(saved)).out
+    assert "--accelerator l40s --gpus 5" in said
+    assert "--set hardware.second_accelerator=a40 --set hardware.second_gpus=2" in said

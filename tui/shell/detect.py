@@ -18,6 +18,7 @@ from catalog.nvidia_smi import (
     grouped,
     parse,
 )
+from catalog.other_smi import parse_other
 from engine.figures.text import clipped, harmless, printable
 from tui.files.session import read_bytes
 from tui.files.session_tables import SessionError
@@ -34,9 +35,9 @@ MOST_BYTES = 2**20  # of an answer: a machine of 72 GPUs is told in some 6 kB
 def machine(source: str | None = None) -> list[DetectedGroup]:
     """The GPUs of this machine, or of the saved output in `source`. Raises DetectError."""
     text = _saved(source) if source else _asked()
-    gpus = parse(text)
+    gpus = parse_other(text) or parse(text)
     if not gpus:
-        raise DetectError("nvidia-smi lists no GPUs")
+        raise DetectError("no GPUs are listed")
     return grouped(gpus, catalog.load().facts.accelerators)
 
 
@@ -133,8 +134,14 @@ def render(groups: list[DetectedGroup], form: str) -> str:
     lines = aligned(rows, (False, True, False, True))
     known_groups = [(group.accelerator.id, group.count) for group in groups if group.accelerator is not None]
     if known_groups:
-        accelerator_id, count = known_groups[0]
-        lines += ["", f"sizeup --accelerator {accelerator_id} --gpus {count}"]
+        (accelerator_id, count), others = known_groups[0], known_groups[1:]
+        line = f"sizeup --accelerator {accelerator_id} --gpus {count + sum(number for _, number in others[:1])}"
+        if others:
+            line += f" --set hardware.second_accelerator={others[0][0]} --set hardware.second_gpus={others[0][1]}"
+        lines += ["", line]
+    if len(known_groups) > 2:
+        rest = ", ".join(f"{number} x {name}" for name, number in known_groups[2:])
+        lines += ["", f"Two kinds of card at most are sized together: left out {rest}."]
     if len(groups) > 1:
-        lines += ["", "Mixed GPUs: the slowest and smallest sets the pace; size each kind on its own."]
+        lines += ["", "Mixed GPUs: the slowest and smallest sets the pace of what they do together."]
     return harmless("\n".join(lines) + "\n")
