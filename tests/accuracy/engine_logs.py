@@ -345,7 +345,9 @@ def write(row: Row) -> Written:
         raise Unreadable(f"no config.json for {row['model']!r}")
     recurrent = any(cache.kind == "recurrent" for layer in architecture.layers for cache in layer.caches)
     if drafts and ahead is None and recurrent:
-        raise Unreadable("how far ahead it drafts is not stated, and a recurrent model keeps a state for each token of it")
+        raise Unreadable(
+            "how far ahead it drafts is not stated, and a recurrent model keeps a state for each token of it"
+        )
     if engine == "vllm-earlier" and version_of(row) < (0, 6):
         raise Unreadable("vLLM before 0.6 counted the allocator's cache as used: not an engine choice")
     if " + " in str(row["gpu"]) and not _kv_only(row):
