@@ -321,19 +321,21 @@ def bigger_card(sizing: Sizing, advised: Advice) -> Notice | None:
 
     None where the verdict names few replicas, where the notices name such a card already, or where none was found.
     """
-    found, said = larger_cards(sizing, advised), second_sentence(sizing, advised)
+    found, told = larger_cards(sizing, advised), second_sentence(sizing, advised)
     if found is None or any(notice.id == "bigger-card" for notice in sizing.warnings):
         return None
-    return Notice("bigger-card", "warning", f"{said}.", found.suggestion)
+    return Notice("bigger-card", "warning", (*told, "."), found.suggestion)
 
 
-def second_sentence(sizing: Sizing, advised: Advice) -> str:
+def second_sentence(sizing: Sizing, advised: Advice) -> Sentence:
     """What follows a headline of many replicas: the build of larger cards and its bill; empty where there is none."""
     found, replicas = larger_cards(sizing, advised), _replicas_usd(sizing)
     if found is None or found.usd is None:
-        return ""
-    against = f" against {thousands_usd(replicas)} of the replicas" if replicas is not None else ""
-    return f"{text_of(found.what)} carries the load by itself for {thousands_usd(found.usd)}{against}"
+        return ()
+    head = (*found.what, f" carries the load by itself for {thousands_usd(found.usd)}")
+    if replicas is None:
+        return head
+    return (*head, " against ", Figure(thousands_usd(replicas), "cost.advised_usd"), " of the replicas")
 
 
 def _replicas_usd(sizing: Sizing) -> float | None:

@@ -9,7 +9,7 @@ import math
 from collections.abc import Iterable
 
 from engine.decide.plan import Plan
-from engine.figures.sentences import Figure, Part, Sentence, joined
+from engine.figures.sentences import Figure, Part, Sentence, joined, said
 from engine.figures.units import (
     count,
     days,
@@ -282,7 +282,7 @@ def rung_words(plan: Plan, verdict: Verdict) -> Sentence:
         return (words,)
     other = build.weights != plan.scenario.model.weights and plan.scenario.workload.is_inference
     other = other and verdict.answer != "one-node-int4"  # the rung says so
-    return (f"{words}: {verdict.build}{f', {FORMATS[build.weights].label}' if other else ''}",)
+    return said(words, ": ", verdict.build, f", {FORMATS[build.weights].label}" if other else "")
 
 
 _EDGES: dict[str, tuple[str, str]] = {

@@ -9,21 +9,22 @@ from functools import lru_cache
 
 from engine.decide.answer import slow
 from engine.decide.attempts import attempt
+from engine.decide.evidence import WEIGHTS_RULE
+from engine.decide.host_notices import host, supply
 from engine.decide.offers import no_worse, offer
 from engine.decide.plan import Plan
 from engine.decide.plan import plan as plan_of
 from engine.decide.recommend import caveats_of, readable
 from engine.decide.time_for_money import time_for_money
-from engine.decide.verdict import WEIGHTS_RULE
 from engine.figures.errors import ScenarioError
+from engine.figures.sentences import Figure, Sentence, joined, said, text_of
 from engine.figures.units import GIB, SECONDS_PER_DAY, digits, duration
 from engine.layout.candidates import shares_one_cache, valid_tp, works_alone
 from engine.model.formats import FORMATS, is_native, model_weight_bytes
-from engine.money.bill import card_price, network_cards, sold_in
-from engine.money.power import HOST_WORDS, board_lanes, host_of
+from engine.money.bill import card_price, sold_in
 from engine.parts.hardware import NOT_OFFERED, Accelerator, Facts
 from engine.parts.mixed import pooled_bytes_lost
-from engine.scenario import Hardware, Scenario
+from engine.scenario import Scenario
 from engine.scenario.change import FREE_LAYOUT, Changes, change
 from engine.scenario.fields import Value
 from engine.serving.memory import wants_states
@@ -32,7 +33,6 @@ from engine.serving.speed import UNKNOWN_TFLOPS
 from engine.sizing import Build, Notice, Power, Suggestion, Verdict
 from engine.training.batch import batch_of, keeps_batch
 
-NIC_LANES = 16  # a 200 or 400 Gb/s card takes a whole x16 slot (NVIDIA ConnectX-6 and -7 data sheets)
 BIGGER_CARDS_TRIED = 3
 """Larger cards that are sized before it is given up: the cheapest that could hold the load come first."""
 _ORDER = {"error": 0, "warning": 1, "info": 2}
@@ -45,34 +45,36 @@ def _memory(plan: Plan) -> Iterator[Notice]:
     if fix is not None and not fix.relays:
         fix = replace(fix, layout=None)  # it holds in whatever layout is chosen
     if not memory.starts and plan.scenario.workload.is_inference:
-        yield Notice("no-start", "error", f"The engine will not start: {memory.headroom_reason}.", fix)
+        yield Notice("no-start", "error", ("The engine will not start: ", *memory.headroom_reason, "."), fix)
     elif plan.scenario.workload.is_inference and (close := _close(plan)):
         yield Notice("start-margin", "warning", close, fix)
     elif not plan.fits:
-        yield Notice("over-memory", "error", f"Does not fit: {memory.headroom_reason}.", fix)
+        yield Notice("over-memory", "error", ("Does not fit: ", *memory.headroom_reason, "."), fix)
     elif not memory.fits and plan.serving is not None and plan.scenario.workload.corpus_tokens is None:
         yield Notice(
             "batch-waits",
             "info",
-            f"{plan.serving.served_concurrency:,} of {plan.scenario.workload.concurrency:,} sequences run at once; "
-            "the others wait, which offline work can.",
+            (
+                Figure(f"{plan.serving.served_concurrency:,}", "serving.served_concurrency"),
+                " of ",
+                Figure(f"{plan.scenario.workload.concurrency:,}", "load.concurrency"),
+                " sequences run at once; the others wait, which offline work can.",
+            ),
         )
     elif memory.headroom in ("tight", "marginal"):
-        yield Notice("headroom", "warning", f"Headroom is {memory.headroom}: {memory.headroom_reason}.", fix)
+        yield Notice("headroom", "warning", (f"Headroom is {memory.headroom}: ", *memory.headroom_reason, "."), fix)
     by_rule = memory.weights_share <= WEIGHTS_RULE[1]
     if memory.rule_note and by_rule != (memory.headroom in ("comfortable", "fits", "tight")):
         yield Notice("rule-of-thumb", "info", memory.rule_note)
     if worst.usable_bytes and plan.scenario.workload.is_inference and worst.weights_bytes > 0.95 * worst.total_bytes:
-        yield Notice("preempts", "warning", "Weights above 95 % of the card leave no room to serve anybody.", fix)
+        yield Notice("preempts", "warning", ("Weights above 95 % of the card leave no room to serve anybody.",), fix)
     for group in memory.per_gpu:
         if group.weights_bytes and group.rank_group and len(memory.per_gpu) > 1:
             spread = memory.worst.weights_bytes - min(other.weights_bytes for other in memory.per_gpu)
             if spread > 0.1 * memory.worst.weights_bytes:
-                yield Notice(
-                    "uneven-stages",
-                    "info",
-                    f"Stages differ by {spread / GIB:,.1f} GiB; the fullest ({memory.worst.rank_group}) decides.",
-                )
+                apart = Figure(f"{spread / GIB:,.1f} GiB", "memory.stage_spread_bytes")
+                message = ("Stages differ by ", apart, f"; the fullest ({memory.worst.rank_group}) decides.")
+                yield Notice("uneven-stages", "info", message)
             break
 
 
@@ -81,23 +83,21 @@ NEAR_START = 1.12
 ten start-up logs of known kinds."""
 
 
-def _close(plan: Plan) -> str:
+def _close(plan: Plan) -> Sentence:
     """What is said of a start that the error of the KV figure may undo; empty of a safe one."""
     memory, settings = plan.memory, engine_settings(plan.scenario, plan.layout)
     if settings.engine not in ("vllm", "vllm-earlier"):
-        return ""
+        return ()
+    head, error = "The engine starts by a hair: ", f"figure may err by {100 * (NEAR_START - 1):.0f} %."
     if 0 < memory.reported_concurrency < NEAR_START:
-        return (
-            f"The engine starts by a hair: the KV holds {memory.reported_concurrency:.2f} sequences of "
-            f"{settings.max_model_len:,} tokens, and the figure may err by {100 * (NEAR_START - 1):.0f} %."
-        )
+        held = Figure(f"{memory.reported_concurrency:.2f}", "memory.reported_concurrency")
+        length = Figure(f"{settings.max_model_len:,}", "load.max_model_len")
+        return (f"{head}the KV holds ", held, " sequences of ", length, f" tokens, and the {error}")
     blocks = memory.state_blocks
     if wants_states(settings, plan.scenario) and blocks is not None and blocks < NEAR_START * settings.max_num_seqs:
-        return (
-            f"The engine starts by a hair: {blocks:,} blocks for the states of {settings.max_num_seqs:,} sequences, and the "
-            f"figure may err by {100 * (NEAR_START - 1):.0f} %. Ask for fewer (max_num_seqs)."
-        )
-    return ""
+        short = f"{blocks:,} blocks for the states of {settings.max_num_seqs:,} sequences, and the "
+        return (f"{head}{short}{error} Ask for fewer (max_num_seqs).",)
+    return ()
 
 
 def _speed(plan: Plan) -> Iterator[Notice]:
@@ -105,13 +105,13 @@ def _speed(plan: Plan) -> Iterator[Notice]:
     waits, crawls = slow(plan)
     if plan.serving is None or not (waits or crawls):
         return
-    parts = [f"a first token after {duration(plan.serving.ttft_s)}"] if waits else []
-    parts += [f"{digits(plan.serving.tokens_per_s_user)} tokens/s a user"] if crawls else []
-    yield Notice(
-        "slow",
-        "warning",
-        f"Slow, though nobody asked for a speed: {' and '.join(parts)}. Enter a target to hold the build to.",
-    )
+    first = Figure(duration(plan.serving.ttft_s), "serving.ttft_s")
+    user = Figure(digits(plan.serving.tokens_per_s_user), "serving.tokens_per_s_user")
+    waiting: Sentence = ("a first token after ", first) if waits else ()
+    reading: Sentence = (user, " tokens/s a user") if crawls else ()
+    told = joined((waiting, reading), " and ")
+    message = ("Slow, though nobody asked for a speed: ", *told, ". Enter a target to hold the build to.")
+    yield Notice("slow", "warning", message)
 
 
 def _batch(plan: Plan) -> Iterator[Notice]:
@@ -124,9 +124,11 @@ def _batch(plan: Plan) -> Iterator[Notice]:
     yield Notice(
         "batch-outgrown",
         "warning",
-        f"{batch.replicas:,} replicas take {run.step_tokens:,} tokens a step at the least, more than the "
-        f"{workload.global_batch_tokens:,} asked, which {most:,} of them would do: the others could only stand idle. "
-        "Split the model or the sequence over more GPUs, use fewer, or ask for a larger batch.",
+        (
+            f"{batch.replicas:,} replicas take {run.step_tokens:,} tokens a step at the least, more than the "
+            f"{workload.global_batch_tokens:,} asked, which {most:,} of them would do: the others could only stand idle. "
+            "Split the model or the sequence over more GPUs, use fewer, or ask for a larger batch.",
+        ),
     )
 
 
@@ -140,14 +142,18 @@ def _formats(plan: Plan) -> Iterator[Notice]:
             yield Notice(
                 "weight-only",
                 "warning" if scenario.workload.is_inference else "info",
-                f"{accelerator.label} has no {label} compute: it saves memory, and arithmetic runs at the 16-bit rate.",
+                (
+                    f"{accelerator.label} has no {label} compute: it saves memory, and arithmetic runs at the 16-bit rate.",
+                ),
             )
     if not (accelerator.tflops_bf16_dense or accelerator.tflops_fp16_dense):
         yield Notice(
             "unknown-compute",
             "warning",
-            f"{accelerator.label} has no 16-bit rate in the catalog: {UNKNOWN_TFLOPS:g} TFLOP/s stand in for it, so the time of a "
-            "prompt is a guess. Enter tflops_bf16_dense for it in a catalog file of your own.",
+            (
+                f"{accelerator.label} has no 16-bit rate in the catalog: {UNKNOWN_TFLOPS:g} TFLOP/s stand in for it, so the time of "
+                "a prompt is a guess. Enter tflops_bf16_dense for it in a catalog file of your own.",
+            ),
         )
     engine = scenario.runtime.engine
     if scenario.workload.is_inference and weights.startswith("gguf") and engine in ("vllm", "vllm-earlier", "sglang"):
@@ -155,14 +161,16 @@ def _formats(plan: Plan) -> Iterator[Notice]:
         yield Notice(
             "gguf-engine",
             "info",
-            "GGUF is the format of llama.cpp; other engines read it as an experiment, slower than they read their own.",
+            (
+                "GGUF is the format of llama.cpp; other engines read it as an experiment, slower than they read their own.",
+            ),
             _fix(plan, {"runtime.engine": "llama.cpp"}, "whole layers on each GPU"),
         )
     if scenario.workload.kind in ("full-finetune", "pretrain", "lora") and FORMATS[weights].bits_per_weight < 8:
         yield Notice(
             "int4-training",
             "warning",
-            f"{label} weights carry no gradients: the state is sized at 16 bits. QLoRA trains over 4-bit weights.",
+            (f"{label} weights carry no gradients: the state is sized at 16 bits. QLoRA trains over 4-bit weights.",),
             _fix(plan, {"workload.kind": "qlora"}, "adapters over 4-bit weights"),
         )
 
@@ -173,8 +181,13 @@ def _model(plan: Plan, params_total: int, params_active: int) -> Iterator[Notice
         yield Notice(
             "moe-active",
             "info",
-            f"All {params_total / 1e9:,.0f}B parameters must be resident; the {params_active / 1e9:,.0f}B active ones "
-            "set the speed, not the memory.",
+            (
+                "All ",
+                Figure(f"{params_total / 1e9:,.0f}B", "model.params_total"),
+                " parameters must be resident; the ",
+                Figure(f"{params_active / 1e9:,.0f}B", "model.params_active"),
+                " active ones set the speed, not the memory.",
+            ),
         )
     unread = scenario.model.architecture.unread
     if unread and scenario.model.config:
@@ -182,15 +195,19 @@ def _model(plan: Plan, params_total: int, params_active: int) -> Iterator[Notice
         yield Notice(
             "config-keys",
             "warning",
-            f"{names} of {scenario.model.config} say how the model is built, and no reader knows them: parameters and KV may "
-            "be others.",
+            (
+                f"{names} of {scenario.model.config} say how the model is built, and no reader knows them: parameters and KV "
+                "may be others.",
+            ),
         )
     shared = shares_one_cache(scenario.model.architecture)
     if plan.layout.dp_attention and scenario.workload.is_inference and not shared:
         yield Notice(
             "dp-attention-without-mla",
             "info",
-            "Data-parallel attention saves cache for models with MLA; here each rank only holds more attention weights.",
+            (
+                "Data-parallel attention saves cache for models with MLA; here each rank only holds more attention weights.",
+            ),
             _fix(plan, {"layout.dp_attention": False}, "attention split by TP"),
         )
     kv = scenario.model.architecture.kv_heads
@@ -198,7 +215,7 @@ def _model(plan: Plan, params_total: int, params_active: int) -> Iterator[Notice
         yield Notice(
             "kv-replicated",
             "warning",
-            f"TP {plan.layout.tp} is more than the {kv} KV heads: each is stored {plan.layout.tp // kv} times.",
+            (f"TP {plan.layout.tp} is more than the {kv} KV heads: each is stored {plan.layout.tp // kv} times.",),
             _fix(plan, {"layout.tp": kv}, "one copy of the KV cache"),
         )
 
@@ -208,26 +225,27 @@ def _fabric(plan: Plan) -> Iterator[Notice]:
     hardware = scenario.hardware
     inside = max(t for t in valid_tp(scenario.model.architecture, hardware.gpus_per_node))
     if layout.tp > hardware.gpus_per_node:
-        ethernet = hardware.inter_link.family in ("tcp", "roce")
+        ends = ", which Ethernet does not survive." if hardware.inter_link.family in ("tcp", "roce") else "."
         yield Notice(
             "tp-across-nodes",
             "error" if hardware.inter_link.family == "tcp" else "warning",
-            f"TP {layout.tp} crosses nodes: every layer waits for {hardware.inter_link.name}"
-            + (", which Ethernet does not survive." if ethernet else "."),
+            (f"TP {layout.tp} crosses nodes: every layer waits for {hardware.inter_link.name}{ends}",),
             _fix(plan, {"layout.tp": inside}, "TP inside the node, PP across"),
         )
     if layout.tp > 1 and not hardware.intra_link.peer_access:
         yield Notice(
             "no-peer-access",
             "warning",
-            f"{hardware.intra_link.name}: without peer access every all-reduce passes through host memory.",
+            (f"{hardware.intra_link.name}: without peer access every all-reduce passes through host memory.",),
         )
     elif layout.tp > 1 and not hardware.accelerator.peer_access and hardware.intra_link.family == "pcie":
         yield Notice(
             "peer-access-patched",
             "info",
-            f"The stock driver gives {hardware.accelerator.label} no peer access: "
-            f"{hardware.intra_link.name} needs a patched one.",
+            (
+                f"The stock driver gives {hardware.accelerator.label} no peer access: "
+                f"{hardware.intra_link.name} needs a patched one.",
+            ),
             _fix(plan, {"hardware.intra_link": "pcie-no-p2p"}, "what the stock driver does"),
         )
 
@@ -242,7 +260,7 @@ def _shape(plan: Plan, verdict: Verdict) -> Iterator[Notice]:
         yield Notice(
             "fp8-saves-nodes",
             "info",
-            f"At {label} one node carries this: {build.words} instead of {hardware.nodes} nodes.",
+            said(f"At {label} one node carries this: ", build.words, f" instead of {hardware.nodes} nodes."),
             _one_node_of(plan, build),
         )
     elif (trade := _trade(plan, verdict)) is not None:
@@ -253,14 +271,14 @@ def _shape(plan: Plan, verdict: Verdict) -> Iterator[Notice]:
         yield Notice(
             "int4-saves-nodes",
             "info",
-            f"At INT4 one node carries this: {build.words} instead of {hardware.nodes} nodes.",
+            said("At INT4 one node carries this: ", build.words, f" instead of {hardware.nodes} nodes."),
             _one_node_of(plan, build),
         )
     elif hardware.gpus > 1 and verdict.answer == "one-gpu" and plan.carries:
         yield Notice(
             "spare-gpus",
             "info",
-            f"One GPU carries this; {hardware.gpus - 1} of {hardware.gpus} only add throughput nobody asked for.",
+            (f"One GPU carries this; {hardware.gpus - 1} of {hardware.gpus} only add throughput nobody asked for.",),
             _fix(plan, {"hardware.gpus_per_node": 1, "hardware.nodes": 1}, "one GPU"),
         )
     elif hardware.nodes > 1 and verdict.answer == "replicas" and plan.layout.pp > 1:
@@ -272,7 +290,7 @@ def _shape(plan: Plan, verdict: Verdict) -> Iterator[Notice]:
         yield Notice(
             "cluster-for-replicas",
             "warning",
-            "Replicas of one node serve this load; a pipeline across nodes adds latency and a fabric.",
+            ("Replicas of one node serve this load; a pipeline across nodes adds latency and a fabric.",),
             _fix(plan, one_each, words),
         )
 
@@ -286,12 +304,9 @@ def _trade(plan: Plan, verdict: Verdict) -> Notice | None:
     trade = time_for_money(small, plan) if small is not None and build.weights == plan.scenario.model.weights else None
     if trade is None:
         return None
-    return Notice(
-        "time-for-money",
-        "info",
-        f"{build.words} would do in {duration(trade.alone_days * SECONDS_PER_DAY)}; {trade.words}. Enter a deadline to hold "
-        "the build to.",
-    )
+    alone = Figure(duration(trade.alone_days * SECONDS_PER_DAY), f"verdict.{trade.figure}")
+    message = said(build.words, " would do in ", alone, "; ", trade.words, ". Enter a deadline to hold the build to.")
+    return Notice("time-for-money", "info", message)
 
 
 def _split_budget(plan: Plan, build: Build) -> Notice:
@@ -299,12 +314,10 @@ def _split_budget(plan: Plan, build: Build) -> Notice:
     hardware, alone = plan.scenario.hardware, works_alone(plan.scenario, plan.layout)
     speeds, fix = _against_one_node(plan, build), _one_node_of(plan, build)
     if alone:
-        message = (
-            f"One node carries this: {build.words}. {hardware.nodes} nodes run it as replicas that need no fabric, at the "
-            f"price of {hardware.nodes} hosts and a router{speeds}."
-        )
+        many = f"{hardware.nodes} nodes run it as replicas that need no fabric, at the price of {hardware.nodes} hosts and a router"
+        message = said("One node carries this: ", build.words, f". {many}", speeds, ".")
         return Notice("two-small-nodes", "info", message, fix)
-    message = f"{hardware.nodes} nodes split a budget that one carries: {build.words} is enough{speeds}."
+    message = said(f"{hardware.nodes} nodes split a budget that one carries: ", build.words, " is enough", speeds, ".")
     return Notice("two-small-nodes", "warning", message, fix)
 
 
@@ -334,20 +347,17 @@ def _bigger_card(plan: Plan, verdict: Verdict) -> Iterator[Notice]:
             continue
         if found.carries and not caveats_of(found) and readable(found):
             money = f", ${price:,.0f} against ${budget:,.0f} of cards" if each is not None else ""
-            yield Notice(
-                "bigger-card",
-                "info",
-                f"{cards} cards run replicas here where one {card.label} carries the load by itself{money}, without a "
-                f"router in front{_speeds(plan, found)}.",
-            )
+            one = f"one {card.label} carries the load by itself{money}, without a router in front"
+            message = (f"{cards} cards run replicas here where {one}", *_speeds(plan, found), ".")
+            yield Notice("bigger-card", "info", message)
             return
 
 
-def _speeds(here: Plan, there: Plan) -> str:
+def _speeds(here: Plan, there: Plan) -> Sentence:
     if here.serving is None or there.serving is None:
-        return ""
-    fast, slow = here.serving.tokens_per_s_user, there.serving.tokens_per_s_user
-    return f"; a user gets {slow:,.0f} tokens/s there, {fast:,.0f} here"
+        return ()
+    now = Figure(f"{here.serving.tokens_per_s_user:,.0f}", "serving.tokens_per_s_user")
+    return (f"; a user gets {there.serving.tokens_per_s_user:,.0f} tokens/s there, ", now, " here")
 
 
 def _on_card(scenario: Scenario, card: Accelerator) -> Scenario:
@@ -379,8 +389,10 @@ def _mixed(scenario: Scenario) -> Iterator[Notice]:
     yield Notice(
         "mixed-cards",
         "warning",
-        f"{kinds}: equal shares make each card count as the poorer, {least / GIB:,.1f} GiB. {memory}, and every step "
-        f"waits for the {slowest.label}. Run one engine on each kind, or deal a pipeline's layers by hand.",
+        (
+            f"{kinds}: equal shares make each card count as the poorer, {least / GIB:,.1f} GiB. {memory}, and every step "
+            f"waits for the {slowest.label}. Run one engine on each kind, or deal a pipeline's layers by hand.",
+        ),
     )
 
 
@@ -394,7 +406,7 @@ def _one_node_of(plan: Plan, build: Build) -> Suggestion | None:
         FORMATS[build.weights].bits_per_weight
     ):
         changes["model.weights"] = build.weights
-    return _fix(plan, changes, f"{build.words}, no fabric to run")
+    return _fix(plan, changes, f"{text_of(build.words)}, no fabric to run")
 
 
 def _fix(plan: Plan, changes: Changes, effect: str) -> Suggestion | None:
@@ -410,74 +422,17 @@ def _per_gpu(found: Plan) -> float:
     return found.training.tokens_per_s_gpu if found.training is not None else 0.0
 
 
-def _against_one_node(plan: Plan, build: Build) -> str:
+def _against_one_node(plan: Plan, build: Build) -> Sentence:
     """The entered nodes against the one node, tokens/s of each GPU; empty when either has no speed."""
     one = attempt(plan.scenario, build.gpus_per_node)
     if build.weights != plan.scenario.model.weights or one.plan is None:
-        return ""
+        return ()
     split, whole = _per_gpu(plan), _per_gpu(one.plan)
     if not split or not whole:
-        return ""
-    return f" ({whole:,.0f} tokens/s a GPU in one node, {split:,.0f} split over {plan.scenario.hardware.nodes})"
-
-
-def _host(scenario: Scenario) -> Iterator[Notice]:
-    platform, hardware = scenario.hardware.platform, scenario.hardware
-    if platform is None:
-        yield from _lanes(hardware)
-        return
-    vram_gb = hardware.gpus_per_node * hardware.accelerator.memory_gb_marketed
-    if platform.host_memory_gb is not None and platform.host_memory_gb < vram_gb:
-        yield Notice(
-            "ram-below-vram",
-            "warning",
-            f"{platform.host_memory_gb:,.0f} GB of host RAM is below {vram_gb:,.0f} GB of VRAM: plan at least as much.",
-        )
-    if platform.intra_link != "pcie5-switch":
-        yield from _lanes(hardware)
-
-
-def _lanes(hardware: Hardware) -> Iterator[Notice]:
-    """Cards and network cards that take more lanes than the CPUs of the node have."""
-    have, platform = board_lanes(hardware), hardware.platform
-    needed, what = (hardware.accelerator.pcie_lanes or 0) * hardware.gpus_per_node, f"{hardware.gpus_per_node} GPUs"
-    what = what if hardware.gpus_per_node > 1 else "1 GPU"
-    if hardware.nodes > 1:
-        nics = network_cards(hardware)
-        needed += NIC_LANES * nics
-        what += f" and {nics} network card{'s' if nics > 1 else ''}"
-    if have is None or needed <= have or hardware.intra_link.id == "pcie5-switch":
-        return
-    whose = (
-        f"{HOST_WORDS[host_of(hardware)]} has"
-        if platform is None or platform.pcie_lanes is None
-        else "the platform has"
-    )
-    yield Notice("lanes-short", "warning", f"{what} take {needed} PCIe lanes; {whose} {have}.")
-
-
-def _supply(power: Power) -> Iterator[Notice]:
-    """What the mains and the rack have to give, where that is more than usual."""
-    if power.circuits_per_node is None or power.node_w is None or not power.circuits:
-        return
-    chosen = power.circuits[0]
-    least = min(power.circuits, key=lambda circuit: circuit.usable_w)
-    if chosen.per_node > 1 or chosen != least:
-        many = "s" if chosen.per_node > 1 else ""
-        feeds = " on each of the feeds A and B" if power.feeds > 1 else ""
-        yield Notice(
-            "circuit-short",
-            "info",
-            f"A node draws {power.node_w / 1000:,.1f} kW: {chosen.per_node} circuit{many} of {chosen.name}{feeds}, where "
-            f"one of {least.name} is too little.",
-        )
-    if power.nodes_per_rack == 0 and power.rack_w is not None:
-        yield Notice(
-            "rack-short",
-            "warning",
-            f"One node draws {power.node_w / 1000:,.1f} kW, a rack gives {power.rack_w / 1000:,.1f} kW: it takes racks "
-            "with more power (money.rack_kw).",
-        )
+        return ()
+    together = Figure(f"{whole:,.0f}", "verdict.build.tokens_per_s_gpu")
+    apart = Figure(f"{split:,.0f}", "build.tokens_per_s_gpu")
+    return (" (", together, " tokens/s a GPU in one node, ", apart, f" split over {plan.scenario.hardware.nodes})")
 
 
 def notices(plan: Plan, verdict: Verdict, power: Power, params_total: int, params_active: int) -> tuple[Notice, ...]:
@@ -492,7 +447,7 @@ def notices(plan: Plan, verdict: Verdict, power: Power, params_total: int, param
         *_mixed(plan.scenario),
         *_formats(plan),
         *_model(plan, params_total, params_active),
-        *_host(plan.scenario),
-        *_supply(power),
+        *host(plan.scenario),
+        *supply(power),
     ]
     return tuple(sorted(found, key=lambda notice: _ORDER[notice.severity]))

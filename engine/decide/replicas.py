@@ -10,10 +10,11 @@ from functools import lru_cache
 from engine.decide.attempts import attempt
 from engine.decide.plan import Plan, resized, taken_by_users
 from engine.figures.errors import ScenarioError
+from engine.figures.sentences import Figure, Sentence
 from engine.figures.units import FLEET, days, digits, fleet
 from engine.scenario import Money, Scenario, Workload
 from engine.scenario.fields import MAX_NODES
-from engine.serving.speed import corpus_days
+from engine.serving.targets import corpus_days
 
 # From this many replicas on, a router that keeps a session where its prefix is cached pays for itself:
 # seed_claims.toml, must_scale_out, "prefix-cache-aware router".
@@ -124,7 +125,7 @@ def _counts(above: int, most: int) -> Iterator[int]:
             step *= 2
 
 
-def replica_words(scenario: Scenario, users: int, rate: float, count: int) -> str:
+def replica_words(scenario: Scenario, users: int, rate: float, count: int) -> Sentence:
     """What one node takes of the load, and what is left when one of them is lost."""
     workload = scenario.workload
     asked_rate = workload.rate_asked
@@ -132,30 +133,33 @@ def replica_words(scenario: Scenario, users: int, rate: float, count: int) -> st
         return _corpus_words(workload, rate, count)
     by_rate = workload.kind == "batch" or (asked_rate or 0.0) * users > workload.concurrency * rate
     if asked_rate is not None and rate > 0 and by_rate:
-        asked, served = asked_rate, rate
-        head = f"one node holds the model and serves {digits(served)} of {digits(asked)} requests/s"
+        asked, served, unit = asked_rate, rate, "requests/s"
+        shown = Figure(digits(served), "node.requests_per_s"), Figure(digits(asked), "load.requests_per_s")
     else:
-        asked, served = float(workload.concurrency), float(users)
-        head = f"one node holds the model and serves {users:,} of {workload.concurrency:,} users"
+        asked, served, unit = float(workload.concurrency), float(users), "users"
+        shown = Figure(f"{users:,}", "node.users"), Figure(f"{workload.concurrency:,}", "load.concurrency")
+    head: Sentence = ("one node holds the model and serves ", shown[0], " of ", shown[1], f" {unit}; ")
     left = min(1.0, (count - 1) * served / asked)
     if left >= 1.0:
-        return f"{head}; a lost node leaves enough for all"
+        return (*head, "a lost node leaves enough for all")
     if count >= FLEET:
-        return f"{head}; in a fleet some nodes are always lost, so plan for spare ones"
-    return f"{head}; a lost node leaves {math.floor(100.0 * left)} %, {count + 1} nodes keep all of it"
+        return (*head, "in a fleet some nodes are always lost, so plan for spare ones")
+    share, keep = Figure(f"{math.floor(100.0 * left)} %", "node.left"), Figure(f"{count + 1}", "node.keep_all")
+    return (*head, "a lost node leaves ", share, ", ", keep, " nodes keep all of it")
 
 
-def _corpus_words(workload: Workload, rate: float, count: int) -> str:
+def _corpus_words(workload: Workload, rate: float, count: int) -> Sentence:
     """What one node takes for the corpus, so many nodes, and those that are left when one is lost."""
-    alone = corpus_days(workload, rate) or 0.0
-    head = (
-        f"one node holds the model and takes {days(alone)} for the corpus, {days(workload.deadline_days or 0.0)} are asked; "
-        f"{fleet(count)} of them take {days(alone / count)}"
+    alone, deadline = corpus_days(workload, rate) or 0.0, workload.deadline_days or 0.0
+    head: Sentence = (
+        f"one node holds the model and takes {days(alone)} for the corpus, ",
+        Figure(days(deadline), "load.deadline_days"),
+        f" are asked; {fleet(count)} of them take {days(alone / count)}",
     )
     left = alone / (count - 1)
-    if left <= (workload.deadline_days or 0.0):
-        return f"{head}, and are in time without one of them"
-    return head if count >= FLEET else f"{head}, {days(left)} if one is lost from the start"
+    if left <= deadline:
+        return (*head, ", and are in time without one of them")
+    return head if count >= FLEET else (*head, f", {days(left)} if one is lost from the start")
 
 
 def router(count: int) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from engine.decide.plan import Plan
+from engine.figures.sentences import Figure, Sentence
 from engine.figures.units import SECONDS_PER_DAY, duration, percent
 
 SOONER = 0.9
@@ -17,13 +18,14 @@ class TimeForMoney(NamedTuple):
     """What the GPUs of a build buy that a smaller one also finishes on, where nobody said by when.
 
     alone_days: of the smaller one. days: of the build. dearer: its rent over that of the smaller one, 1.0 the same.
-    words: one clause about the build.
+    words: one clause about the build. figure: the id of its days.
     """
 
     alone_days: float
     days: float
     dearer: float
-    words: str
+    words: Sentence
+    figure: str
 
 
 def time_for_money(small: Plan, entered: Plan) -> TimeForMoney | None:
@@ -46,4 +48,6 @@ def time_for_money(small: Plan, entered: Plan) -> TimeForMoney | None:
     else:
         cost = f"{percent(abs(dearer - 1.0))} {'more' if dearer > 1.0 else 'less'}"
     build = f"{hardware.gpus:,}" if hardware.nodes == 1 else f"{hardware.nodes:,} nodes of {hardware.gpus_per_node}"
-    return TimeForMoney(alone, days, dearer, f"{build} finish in {duration(days * SECONDS_PER_DAY)} for {cost}")
+    figure = "training.days" if entered.training is not None else "serving.days"
+    length = Figure(duration(days * SECONDS_PER_DAY), figure)
+    return TimeForMoney(alone, days, dearer, (f"{build} finish in ", length, f" for {cost}"), figure)

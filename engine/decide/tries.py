@@ -11,7 +11,7 @@ from engine.decide.recommend import ASKS_FOR_LESS
 from engine.decide.suggestions import advised
 from engine.decide.verdict import KIND_WORDS, decide
 from engine.figures.errors import ScenarioError
-from engine.figures.sentences import Sentence
+from engine.figures.sentences import Sentence, text_of
 from engine.figures.units import FLEET, count
 from engine.layout.sharding import kv_copies
 from engine.model.formats import FORMATS, KV_FORMATS
@@ -175,7 +175,7 @@ def as_the_verdict_names(entered: Plan) -> Iterator[Try]:
         changes["hardware.gpus_per_node"] = build.gpus_per_node
     if build.nodes != hardware.nodes:
         changes["hardware.nodes"] = build.nodes
-    words = build.words
+    words = text_of(build.words)
     if scenario.workload.is_inference and build.weights != scenario.model.weights:
         changes["model.weights"] = build.weights
         words += f", {FORMATS[build.weights].label} weights"

@@ -13,31 +13,35 @@ from functools import partial
 
 from engine.decide.answer import LAST_STEP
 from engine.decide.attempts import Attempt, attempt, cluster, one_node, roomier
-from engine.decide.plan import Plan, layout_words, resized
+from engine.decide.evidence import (
+    WEIGHTS_RULE,
+    alone,
+    efficiency,
+    evidence,
+    missed,
+    over_budget,
+    shape_words,
+    why,
+)
+from engine.decide.plan import Plan, resized
 from engine.decide.replicas import (
     node_capacity,
     nodes_for_deadline,
     replica_words,
     replicas_needed,
     router,
-    without_load,
 )
-from engine.decide.scaling import FLOOR, scaling_table
-from engine.decide.time_for_money import time_for_money
-from engine.figures.units import FLEET, GIB, SECONDS_PER_DAY, days, digits, duration, fleet
+from engine.decide.time_for_money import TimeForMoney, time_for_money
+from engine.figures.sentences import Figure, Part, Sentence, about, capital, said
+from engine.figures.units import FLEET, SECONDS_PER_DAY, duration, fleet
 from engine.model.formats import FORMATS
 from engine.model.parameters import count_parameters
 from engine.money.bill import buy_usd
 from engine.money.prices import usd_per_gpu_hour
 from engine.scenario import Layout, LayoutChoice, Scenario
 from engine.scenario.change import change
-from engine.serving.memory import COMFORTABLE_WEIGHTS, RULE_WEIGHTS
 from engine.sizing import Answer, Build, Evidence, Step, Verdict
 
-# The share of a card that weights should leave for KV and everything else: seed_claims.toml, rule.weights_share.
-WEIGHTS_RULE = (COMFORTABLE_WEIGHTS, RULE_WEIGHTS)
-# Below this projected efficiency a cluster has the wrong shape: seed_claims.toml, efficiency_floor.
-EFFICIENCY_FLOOR = FLOOR
 # 70B+ from scratch is the frontier (seed_claims.toml, decision_step 5); the class is called 70B from about 65e9 on.
 FRONTIER_PARAMETERS = 65e9
 # What a frontier run is planned for when nobody gave a deadline, days.
@@ -45,6 +49,7 @@ FRONTIER_DAYS = 90.0
 INT4_FORMAT = "int4"
 # Replicas need no fabric, which is worth some nodes; a rule of thumb of ours says as many again.
 WORTH_JOINING = 2
+FRONTIER_RUN: Sentence = ("pretraining at this size is step 5",)
 EIGHT_BITS = 9.0
 """From this many bits a weight on, FP8 is a real saving; INT8 and FP8 with their scales are below it."""
 KIND_WORDS = {
@@ -55,17 +60,6 @@ KIND_WORDS = {
     "full-finetune": "full fine-tune",
     "pretrain": "pretraining",
 }
-SHARDING_WORDS = {"ddp": "DDP", "zero1": "ZeRO-1", "zero2": "ZeRO-2", "zero3": "ZeRO-3"}
-
-EVIDENCE_FIGURES = {
-    "weights on the worst GPU": "memory.weights_share",
-    "KV asked / that fits": "memory.kv_capacity_tokens",
-    "peak on the worst GPU": "memory.peak_bytes",
-    "speed": "serving.tokens_per_s_user",
-    "run": "training.days",
-    "corpus": "serving.days",
-}
-"""The figure that a line of evidence rests on, by what the line is about: an id of `engine.workings`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,25 +69,25 @@ class _Finding:
     number: int
     question: str
     yes: bool
-    clause: str
+    clause: Sentence
     attempt: Attempt | None = None
     replicas: int = 1
 
     @property
     def evidence(self) -> tuple[Evidence, ...]:
         """The figures of the build that it rests on; those of a frontier run stand in its clause."""
-        return _evidence(self.attempt) if self.attempt is not None and self.number != LAST_STEP else ()
+        if self.attempt is None or self.number == LAST_STEP:
+            return ()
+        return tuple(replace(item, figure=self.told(item.figure)) for item in evidence(self.attempt))
+
+    def told(self, sentence: Sentence) -> Sentence:
+        """A sentence whose figures are of the build that it looked at."""
+        return about(sentence, f"verdict.{self.number}.")
 
     def as_step(self, reached: bool) -> Step:
         """The step as it is shown."""
-        return Step(
-            self.number,
-            self.question,
-            f"{'yes' if self.yes else 'no'}: {self.clause}",
-            self.yes,
-            reached,
-            self.evidence,
-        )
+        answer = self.told((f"{'yes' if self.yes else 'no'}: ", *self.clause))
+        return Step(self.number, self.question, answer, self.yes, reached, self.evidence)
 
 
 def _findings(scenario: Scenario, high: Scenario, entered: Plan) -> Iterator[_Finding]:
@@ -101,7 +95,7 @@ def _findings(scenario: Scenario, high: Scenario, entered: Plan) -> Iterator[_Fi
     inference = scenario.workload.is_inference
     frontier = _is_frontier(scenario)
     one_gpu = attempt(scenario, 1)
-    yield _Finding(0, "Does one GPU carry it?", one_gpu.carries, _why(one_gpu), one_gpu)
+    yield _Finding(0, "Does one GPU carry it?", one_gpu.carries, why(one_gpu), one_gpu)
     node = one_node(high)
     eight = _at_eight_bits(high, node) if not node.carries else None
     int4 = _at_few_bits(scenario) if inference and high is not scenario else None
@@ -116,13 +110,13 @@ def _findings(scenario: Scenario, high: Scenario, entered: Plan) -> Iterator[_Fi
     holders = [found for found in (node, eight, int4) if found is not None]
     holder = next((found for found in holders if found.holds), holders[-1])
     load = _load_step(scenario, holder, frontier)
-    joined = _joined(scenario, load)
-    if joined is not None:
-        clause = f"{load.replicas} replicas would take it, {joined.nodes} nodes joined take it too: {load.clause}"
-        load = replace(load, yes=False, clause=clause, replicas=1)
+    together = _together(scenario, load)
+    if together is not None:
+        instead = f"{load.replicas} replicas would take it, {together.nodes} nodes joined take it too: "
+        load = replace(load, yes=False, clause=(instead, *load.clause), replicas=1)
     yield load
     ended = one_gpu.carries or in_node.yes or in_few_bits.yes or load.yes
-    across = _cluster_step(scenario, holder, frontier, ended, joined, entered)
+    across = _cluster_step(scenario, holder, frontier, ended, together, entered)
     yield across
     yield _frontier_step(scenario, frontier, across.attempt, entered)
 
@@ -153,7 +147,7 @@ def _as_entered(findings: list[_Finding], entered: Plan) -> None:
     hardware = entered.scenario.hardware
     own = Attempt(hardware.gpus_per_node, hardware.nodes, entered)
     number = 4 if hardware.nodes > 1 else 1
-    clause = f"{own.build}, as entered: {_why(own)}"
+    clause = (f"{own.build}, as entered: ", *why(own))
     findings[number] = _Finding(number, findings[number].question, True, clause, own)
 
 
@@ -203,7 +197,7 @@ def decide(scenario: Scenario, entered: Plan) -> Verdict:
         step=deciding.number if end is not None else LAST_STEP,
         answer=answer,
         headline=headline,
-        reason=deciding.clause[:1].upper() + deciding.clause[1:] + _room_elsewhere(end),
+        reason=said(deciding.told(capital(deciding.clause)), _room_elsewhere(end)),
         build=build.words,
         steps=partial(_steps, scenario, high, entered),
         assumed=_assumed(scenario),
@@ -221,12 +215,12 @@ def _node_step(high: Scenario, node: Attempt, eight: Attempt | None, frontier: b
     label = FORMATS[high.model.weights].label
     question = f"Does one node carry it at {label}?" if inference else "Does one node hold the whole training state?"
     if frontier:
-        return _Finding(1, question, False, "pretraining at this size is step 5", node)
+        return _Finding(1, question, False, FRONTIER_RUN, node)
     if eight is not None:
         question = f"Does one node carry it at {label}, or at FP8?"
-        clause = f"{label}: {_why(node)}; FP8: {_why(eight)}"
+        clause = (f"{label}: ", *why(node), "; FP8: ", *why(eight))
         return _Finding(1, question, eight.carries, clause, eight)
-    return _Finding(1, question, node.carries, _why(node), node)
+    return _Finding(1, question, node.carries, why(node), node)
 
 
 def _int4_step(scenario: Scenario, int4: Attempt | None) -> _Finding:
@@ -235,15 +229,15 @@ def _int4_step(scenario: Scenario, int4: Attempt | None) -> _Finding:
     if int4 is None:
         own = scenario.workload.kind == "qlora"
         clause = "QLoRA already counts as itself" if own else "INT4 weights carry no gradients"
-        return _Finding(2, question, False, clause)
-    return _Finding(2, question, int4.carries, _why(int4), int4)
+        return _Finding(2, question, False, (clause,))
+    return _Finding(2, question, int4.carries, why(int4), int4)
 
 
 def _load_step(scenario: Scenario, holder: Attempt, frontier: bool) -> _Finding:
     question = "Is it the load, not the model, that does not fit?"
 
-    def no(clause: str) -> _Finding:
-        return _Finding(3, question, False, clause, holder)
+    def no(*clause: Part | Sentence) -> _Finding:
+        return _Finding(3, question, False, said(*clause), holder)
 
     one = holder.plan
     if one is None or not holder.holds:
@@ -253,11 +247,11 @@ def _load_step(scenario: Scenario, holder: Attempt, frontier: bool) -> _Finding:
     if frontier:
         return no("from scratch at this size it is both")
     if one.over_budget:
-        return no(f"{_missed(one)}; more nodes cost no less")
+        return no(missed(one), "; more nodes cost no less")
     if scenario.workload.is_inference:
         users, rate = node_capacity(one)
         if users < 1:
-            return no(f"no load on one node meets the targets: {_alone(one.scenario)}")
+            return no("no load on one node meets the targets: ", alone(one.scenario))
         count = replicas_needed(scenario, users, rate)
         clause = replica_words(scenario, users, rate, count)
         node = resized(scenario, one.scenario.hardware.gpus_per_node)
@@ -267,7 +261,7 @@ def _load_step(scenario: Scenario, holder: Attempt, frontier: bool) -> _Finding:
             None if scenario.workload.is_run else buy_usd(bought, alone=True)
         )  # more nodes of a run are rented for less long
         if price is not None and scenario.workload.budget_usd is not None and price > scenario.workload.budget_usd:
-            return no(f"{fleet(count)} nodes are {_over(scenario, price)}")
+            return no(f"{fleet(count)} nodes are ", over_budget(scenario, price))
     else:
         count = nodes_for_deadline(scenario, one)
         if count == 0:
@@ -275,11 +269,12 @@ def _load_step(scenario: Scenario, holder: Attempt, frontier: bool) -> _Finding:
         if attempt(scenario, one.scenario.hardware.gpus_per_node, count).plan is None:
             return no("no layout spreads the run")
         link = scenario.hardware.inter_link.name
-        clause = f"one node holds the state; the deadline takes {count} of them, data parallel over {link}"
+        needed = Figure(f"{count}", "replicas")
+        clause = ("one node holds the state; the deadline takes ", needed, f" of them, data parallel over {link}")
     return _Finding(3, question, True, clause, holder, count)
 
 
-def _joined(scenario: Scenario, load: _Finding) -> Attempt | None:
+def _together(scenario: Scenario, load: _Finding) -> Attempt | None:
     """The cluster to take instead of replicas that hold a model and next to none of the load; None where there is none.
 
     A node whose weights are past the rule has little room for the cache. Where its replicas would be more than twice
@@ -294,25 +289,25 @@ def _joined(scenario: Scenario, load: _Finding) -> Attempt | None:
 
 
 def _cluster_step(
-    scenario: Scenario, holder: Attempt, frontier: bool, ended: bool, joined: Attempt | None, entered: Plan
+    scenario: Scenario, holder: Attempt, frontier: bool, ended: bool, together: Attempt | None, entered: Plan
 ) -> _Finding:
     """The cluster of full nodes, in the format entered; the entered one where that carries it with no more GPUs."""
     question = "Must it run across nodes?"
     if ended:
-        return _Finding(4, question, False, "a step before this one carries it")
-    if holder.holds and not frontier and joined is None:
+        return _Finding(4, question, False, ("a step before this one carries it",))
+    if holder.holds and not frontier and together is None:
         inference = scenario.workload.is_inference
-        clause = "a fabric only adds latency" if inference else "more nodes are data parallel, which step 3 counts"
-        return _Finding(4, question, False, f"the model fits one node: {clause}", holder)
+        reason = "a fabric only adds latency" if inference else "more nodes are data parallel, which step 3 counts"
+        return _Finding(4, question, False, (f"the model fits one node: {reason}",), holder)
     if frontier:
         spread = cluster(scenario)
-        return _Finding(4, question, False, "pretraining at this size is step 5", spread)
-    found = joined or cluster(scenario)
+        return _Finding(4, question, False, FRONTIER_RUN, spread)
+    found = together or cluster(scenario)
     own = Attempt(scenario.hardware.gpus_per_node, scenario.hardware.nodes, entered)
     if own.nodes > 1 and own.carries and (not found.carries or own.gpus <= found.gpus):
         found = own
-    why = _efficiency(found) if found.carries else _why(found)
-    clause = f"{found.build}{_needed(scenario, found)} over {scenario.hardware.inter_link.name}: {why}"
+    build = f"{found.build}{_needed(scenario, found)} over {scenario.hardware.inter_link.name}: "
+    clause = (build, *(efficiency(found) if found.carries else why(found)))
     return _Finding(4, question, found.carries, clause, found)
 
 
@@ -328,10 +323,10 @@ def _needed(scenario: Scenario, found: Attempt) -> str:
 def _frontier_step(scenario: Scenario, frontier: bool, spread: Attempt | None, entered: Plan) -> _Finding:
     question = "Is it a 70B+ model trained from scratch?"
     if not frontier:
-        return _Finding(5, question, False, f"{KIND_WORDS[scenario.workload.kind]} of {scenario.model.name} is not")
+        return _Finding(5, question, False, (f"{KIND_WORDS[scenario.workload.kind]} of {scenario.model.name} is not",))
     found = spread.plan if spread is not None and spread.plan is not None else entered
     if found.training is None:
-        return _Finding(5, question, True, "no layout of this card trains it: plan SXM nodes on NDR", spread)
+        return _Finding(5, question, True, ("no layout of this card trains it: plan SXM nodes on NDR",), spread)
     days = scenario.workload.deadline_days or FRONTIER_DAYS
     tokens = scenario.workload.run_tokens
     amount = f"{tokens / 1e12:,.3g}T" if tokens >= 1e12 else f"{tokens / 1e9:,.3g}B"
@@ -339,7 +334,10 @@ def _frontier_step(scenario: Scenario, frontier: bool, spread: Attempt | None, e
     gpus = _frontier_gpus(scenario, found)
     if spread is not None:
         gpus = max(gpus, spread.gpus)  # fewer would not hold the state, and these not always
-    clause = f"about {_rounded(gpus):,} {card} for {amount} tokens in {days:,.0f} days, on NDR InfiniBand or SXM"
+    many, told, length = (
+        Figure(words, "training.frontier_gpus") for words in (f"{_rounded(gpus):,}", amount, f"{days:,.0f}")
+    )
+    clause = ("about ", many, f" {card} for ", told, " tokens in ", length, " days, on NDR InfiniBand or SXM")
     return _Finding(5, question, True, clause, spread, gpus)
 
 
@@ -355,136 +353,6 @@ def _frontier_gpus(scenario: Scenario, found: Plan) -> int:
         return 0
     days = scenario.workload.deadline_days or FRONTIER_DAYS
     return math.ceil(found.training.gpu_hours / 24.0 / days)
-
-
-# ---------------------------------------------------------------- words
-
-
-def _why(found: Attempt) -> str:
-    """Why a build does or does not carry the workload, in one clause that starts with figures."""
-    if found.plan is None:
-        return found.why_not
-    if found.pinned is not None:
-        pinned, free = layout_words(found.pinned.layout), layout_words(found.plan.layout)
-        return f"no with {pinned}, as pinned; yes with {free}: {found.plan.memory.headroom_reason}"
-    memory, worst = found.plan.memory, found.plan.memory.worst
-    if found.plan.fits and found.plan.serving is not None and found.plan.serving.days is not None:
-        return _missed(found.plan) or f"{memory.headroom_reason}; the corpus takes {days(found.plan.serving.days)}"
-    if not found.plan.fits:
-        workload = found.plan.scenario.workload
-        if workload.is_inference and memory.starts:
-            return f"KV for {memory.users_that_fit:,} of {workload.concurrency:,} users"
-        if worst.over_bytes > 0:
-            each = "each of " if found.gpus_per_node * found.nodes > 1 else ""
-            return f"{worst.over_bytes / GIB:,.1f} GiB over on {each}{found.build}"
-        return memory.headroom_reason
-    if not memory.fits:
-        asked = found.plan.scenario.workload.concurrency
-        at_once = found.plan.serving.served_concurrency if found.plan.serving is not None else 0
-        return _missed(found.plan) or f"{at_once:,} of {asked:,} sequences run at once, the others wait"
-    return _missed(found.plan) or memory.headroom_reason
-
-
-def _alone(one: Scenario) -> str:
-    """What a single user misses on one node."""
-    found = attempt(without_load(one), one.hardware.gpus_per_node)
-    return f"for one user alone {_missed(found.plan)}" if found.plan is not None and not found.carries else ""
-
-
-def _missed(found: Plan) -> str:
-    parts = list(found.serving.missed) if found.serving is not None else []
-    if found.training is not None and found.training.meets_deadline is False:
-        deadline = found.scenario.workload.deadline_days or 0.0
-        parts.append(f"{duration(found.training.days * SECONDS_PER_DAY)} against a deadline of {digits(deadline)} days")
-    if found.over_budget:
-        parts.append(_over(found.scenario, found.spend_usd or 0.0))
-    return "; ".join(parts)
-
-
-def _over(scenario: Scenario, usd: float) -> str:
-    """What a run or a purchase costs, against the budget that it is over."""
-    what = "of GPU time" if scenario.workload.is_run else "to buy"
-    return f"${usd:,.0f} {what} against a budget of ${scenario.workload.budget_usd or 0.0:,.0f}"
-
-
-def _efficiency(found: Attempt) -> str:
-    if found.plan is None:
-        return found.why_not
-    if found.plan.training is not None:
-        share = found.plan.training.efficiency
-        text = f"projected efficiency {100 * share:.0f} %"
-        if share < EFFICIENCY_FLOOR:
-            text += f", under the {100 * EFFICIENCY_FLOOR:.0f} % floor; better: {_better_shape(found.plan)}"
-        return text
-    if found.plan.serving is not None:
-        return f"{100 * found.plan.serving.communication_share:.0f} % of a step in communication"
-    return found.plan.memory.headroom_reason
-
-
-def _better_shape(spread: Plan) -> str:
-    """The shape that the scaling table names instead of one under the floor."""
-    rows = scaling_table(spread.scenario, spread.layout)
-    own = next((row for row in rows if row.in_use), None)
-    if own is not None and own.better:
-        return own.better
-    above = [row for row in rows if row.fits and row.efficiency >= EFFICIENCY_FLOOR and row.gpus > 1]
-    if not above:
-        return "a larger node, or SXM-class hardware"
-    best = max(above, key=lambda row: row.efficiency)
-    return f"{best.configuration}, {best.parallelism}, {best.fabric}: {best.efficiency:.2f}"
-
-
-def _evidence(found: Attempt) -> tuple[Evidence, ...]:
-    if found.plan is None:
-        return (Evidence("layout", found.why_not, "counted"),)
-    memory, worst, layout = found.plan.memory, found.plan.memory.worst, found.plan.layout
-    low, high = WEIGHTS_RULE
-    lines = [
-        Evidence("build", found.build, "entered"),
-        Evidence("layout", f"TP {layout.tp}, PP {layout.pp}, DP {layout.dp}", "fitted"),
-        Evidence(
-            "weights on the worst GPU",
-            f"{worst.weights_bytes / GIB:,.1f} GiB, {100 * memory.weights_share:.0f} % of the card "
-            f"(rule: {100 * low:.0f}-{100 * high:.0f} %)",
-            "counted",
-        ),
-    ]
-    serving, training = found.plan.serving, found.plan.training
-    if found.plan.scenario.workload.is_inference:
-        tokens = f"{memory.kv_needed_tokens:,} / {memory.kv_capacity_tokens:,} tokens"
-        lines.append(Evidence("KV asked / that fits", tokens, "fitted"))
-    else:
-        lines.append(Evidence("peak on the worst GPU", f"{memory.peak_bytes / GIB:,.1f} GiB", "fitted"))
-    if serving is not None:
-        speed = f"{digits(serving.tokens_per_s_user)} tokens/s a user, TTFT {duration(serving.ttft_s)}"
-        lines.append(Evidence("speed", speed, "fitted"))
-        if serving.days is not None:
-            lines.append(Evidence("corpus", duration(serving.days * SECONDS_PER_DAY), "fitted"))
-        if found.plan.scenario.workload.requests_per_s is not None:
-            most = f"{digits(serving.best_requests_per_s)} requests/s"
-            lines.append(Evidence("at the best load", most, "fitted"))
-    if training is not None and memory.fits:
-        run = (
-            f"{duration(training.days * SECONDS_PER_DAY)}, {100 * training.efficiency:.0f} % of one GPU's speed per GPU"
-        )
-        lines.append(Evidence("run", run, "fitted"))
-    lines.append(Evidence("headroom", memory.headroom, "fitted"))
-    return tuple(lines)
-
-
-def _shape_words(scenario: Scenario, found: Attempt) -> str:
-    """How the GPUs of a cluster are joined, in words."""
-    if found.plan is None:
-        return "sharded across"
-    layout = found.plan.layout
-    parts = [f"TP {layout.tp} inside"] if layout.tp > 1 else []
-    if layout.pp > 1:
-        parts.append(f"PP {layout.pp} across")
-    if layout.dp > 1 and scenario.workload.is_inference:
-        parts.append(f"DP {layout.dp} attention" if layout.dp_attention else f"{layout.dp} replicas")
-    elif layout.dp > 1:
-        parts.append(f"{SHARDING_WORDS[scenario.workload.sharding]} over {layout.dp}")
-    return ", ".join(parts)
 
 
 def _is_frontier(scenario: Scenario) -> bool:
@@ -508,27 +376,28 @@ def _with_weights(scenario: Scenario, weights: str) -> Scenario:
     return change(scenario, {"model.weights": weights})
 
 
-def _assumed(scenario: Scenario) -> tuple[str, ...]:
+def _assumed(scenario: Scenario) -> tuple[Sentence, ...]:
     workload = scenario.workload
-    assumed: list[str] = []
+    assumed: list[Sentence] = []
     if workload.is_inference:
         if workload.ttft_target_s is workload.tokens_per_s_user_target is workload.corpus_tokens is None:
-            assumed.append("no latency target: any speed counts as met")
+            assumed.append(("no latency target: any speed counts as met",))
         if workload.requests_per_s is None and workload.kind == "serve":
-            assumed.append(f"the load is {workload.concurrency:,} users at once, each always waiting for an answer")
+            users = Figure(f"{workload.concurrency:,}", "load.concurrency")
+            assumed.append(("the load is ", users, " users at once, each always waiting for an answer"))
         if workload.deadline_days is not None and workload.kind == "batch" and not workload.is_run:
-            assumed.append("the deadline is not held: no corpus is entered, tokens in all")
+            assumed.append(("the deadline is not held: no corpus is entered, tokens in all",))
         if workload.corpus_tokens is not None and workload.deadline_days is None:
-            assumed.append("no deadline: any duration counts as met")
+            assumed.append(("no deadline: any duration counts as met",))
         if workload.budget_usd is not None and not workload.is_run and buy_usd(scenario) is None:
-            assumed.append("the budget is not held: nobody states a price of this card, and none is entered")
+            assumed.append(("the budget is not held: nobody states a price of this card, and none is entered",))
     else:
         if workload.deadline_days is None and _is_frontier(scenario):
-            assumed.append(f"no deadline: {FRONTIER_DAYS:.0f} days are planned for")
+            assumed.append((f"no deadline: {FRONTIER_DAYS:.0f} days are planned for",))
         elif workload.deadline_days is None:
-            assumed.append("no deadline: any duration counts as met")
+            assumed.append(("no deadline: any duration counts as met",))
     if workload.is_run and workload.budget_usd is not None and usd_per_gpu_hour(scenario)[0] is None:
-        assumed.append("the budget is not held: nobody rents this GPU out, and no price is entered")
+        assumed.append(("the budget is not held: nobody rents this GPU out, and no price is entered",))
     return tuple(assumed)
 
 
@@ -570,79 +439,94 @@ def _other_layout(scenario: Scenario, found: Attempt) -> Layout | None:
 
 def _say(
     scenario: Scenario, high: Scenario, findings: list[_Finding], end: _Finding | None, entered: Plan
-) -> tuple[Answer, str, Build]:
+) -> tuple[Answer, Sentence, Build]:
     """Answer, headline and the recommended build for the step that ended the flow."""
     hardware, model = scenario.hardware, scenario.model
-    inference = scenario.workload.is_inference
-    task = KIND_WORDS[scenario.workload.kind]
-    at = f"{model.name} {FORMATS[model.weights].label}" if inference else f"{model.name} {task}"
-    card = hardware.accelerator.label
+    card, at = hardware.accelerator.label, _what(scenario)
     if end is None:
-        return (
-            "does-not-fit",
-            f"{_no_build(findings)}: {at} on any {card} build tried",
-            Build("none", 0, 0, model.weights),
-        )
+        none = Build(("none",), 0, 0, model.weights)
+        return "does-not-fit", (f"{_no_build(findings)}: {at} on any {card} build tried",), none
     found = end.attempt
     if end.number == 5:
         spread = found or Attempt(hardware.gpus_per_node, hardware.nodes, None)
         nodes = max(spread.nodes, math.ceil(end.replicas / spread.gpus_per_node))
-        about = f", about {_rounded(end.replicas):,} {card}" if end.replicas > 1 else ""
-        build = Build("NDR InfiniBand or SXM cluster", spread.gpus_per_node, nodes, model.weights)
-        return "frontier", f"The frontier: {model.name} from scratch{about}", build
+        head: Sentence = (f"The frontier: {model.name} from scratch",)
+        if end.replicas > 1:
+            head = (
+                *head,
+                ", about ",
+                Figure(f"{_rounded(end.replicas):,}", "verdict.training.frontier_gpus"),
+                f" {card}",
+            )
+        return "frontier", head, Build(("NDR InfiniBand or SXM cluster",), spread.gpus_per_node, nodes, model.weights)
     assert found is not None
-    if end.number == 0:
-        spare = hardware.gpus - 1
-        trade = time_for_money(found.plan, entered) if found.plan is not None else None
-        extra = "" if not spare else "; the other is spare" if spare == 1 else f"; the other {spare} are spare"
-        if trade is not None:
-            extra = f" ({duration(trade.alone_days * SECONDS_PER_DAY)}); {trade.words}"
-        return (
-            "one-gpu",
-            f"One GPU{_only_just(found)}: {at} on 1x {card}{extra}",
-            Build(found.build, 1, 1, model.weights, layout=_other_layout(scenario, found)),
-        )
-    if end.number == 4:
-        build = Build(
-            found.build, found.gpus_per_node, found.nodes, model.weights, layout=_other_layout(scenario, found)
-        )
-        shape = _shape_words(scenario, found)
-        return "multi-node", f"A cluster{_only_just(found)}: {found.build}, {shape}, {hardware.inter_link.name}", build
     weights = found.plan.scenario.model.weights if found.plan is not None else model.weights
+    build = Build((found.build,), found.gpus_per_node, found.nodes, weights, layout=_other_layout(scenario, found))
+    if end.number == 0:
+        head = (f"One GPU{_only_just(found)}: {at} on 1x {card}", *_to_spare(hardware.gpus - 1, found, entered))
+        return "one-gpu", head, build
+    if end.number == 4:
+        shape = shape_words(scenario, found)
+        head = (f"A cluster{_only_just(found)}: {found.build}, {shape}, {hardware.inter_link.name}",)
+        return "multi-node", head, build
     if end.number == 3:
-        head = "Replicas" if end.replicas < FLEET else "Not a build, a fleet"
-        build = Build(
-            f"{fleet(end.replicas)} replicas of {found.build}",
-            found.gpus_per_node,
-            end.replicas,
-            weights,
-            end.replicas,
-            _other_layout(scenario, found),
-        )
-        if not inference:
-            spread_over = f"{fleet(end.replicas)} nodes of {found.build}"
-            return "replicas", f"{head}: {spread_over}, data parallel over {hardware.inter_link.name}", build
-        if scenario.workload.corpus_tokens is not None:
-            return "replicas", f"{head}: {build.words}, each with its part of the corpus, no fabric", build
-        return "replicas", f"{head}: {build.words}, {router(end.replicas)} in front, no fabric", build
-    just = _only_just(found)
-    few = "INT4" if weights == INT4_FORMAT else FORMATS[weights].label
-    head = f"One node{f' at {few}' if end.number == 2 else ''}{just}: {at} on {found.build}"
-    if end.number == 2:
-        head = head.replace(at, model.name)
-    if inference and weights != model.weights:
-        label = FORMATS[weights].label
-        even = FORMATS[weights].bits_per_weight > FORMATS[model.weights].bits_per_weight
-        if end.number == 1 and even:
-            head = f"One node{just}: {model.name} on {found.build}, even at {label}"
-        elif end.number == 1:
-            head = f"One node at {label}{just}: {model.name} on {found.build}"
+        return "replicas", *_side_by_side(scenario, end.replicas, build)
+    return "one-node" if end.number == 1 else "one-node-int4", _one_node_words(scenario, end, found, entered), build
+
+
+def _what(scenario: Scenario) -> str:
+    """The model in its format, or with what is done to it."""
+    model, work = scenario.model, scenario.workload
+    return f"{model.name} {FORMATS[model.weights].label if work.is_inference else KIND_WORDS[work.kind]}"
+
+
+def _to_spare(spare: int, found: Attempt, entered: Plan) -> Sentence:
+    """What more than one GPU buys, where one carries the workload: time, or nothing."""
     trade = time_for_money(found.plan, entered) if found.plan is not None else None
     if trade is not None:
-        head += f" ({duration(trade.alone_days * SECONDS_PER_DAY)}); {trade.words}"
-    elif hardware.nodes > 1:
-        head += f", not {hardware.nodes} nodes of {hardware.gpus_per_node}"
-    elif found.gpus_per_node > hardware.gpus:
-        head += f"; {hardware.gpus} {'is' if hardware.gpus == 1 else 'are'} too few"
-    answer: Answer = "one-node" if end.number == 1 else "one-node-int4"
-    return answer, head, Build(found.build, found.gpus_per_node, 1, weights, layout=_other_layout(scenario, found))
+        return _traded(trade)
+    return () if not spare else ("; the other is spare",) if spare == 1 else (f"; the other {spare} are spare",)
+
+
+def _traded(trade: TimeForMoney) -> Sentence:
+    """How long the smaller build takes, and what the entered one buys."""
+    alone = Figure(duration(trade.alone_days * SECONDS_PER_DAY), f"verdict.{trade.figure}")
+    return (" (", alone, "); ", *trade.words)
+
+
+def _side_by_side(scenario: Scenario, replicas: int, one: Build) -> tuple[Sentence, Build]:
+    """The headline of replicas of a build, and all of them as one build."""
+    many = Figure(fleet(replicas), "verdict.replicas")
+    build = replace(one, words=(many, " replicas of ", *one.words), nodes=replicas, replicas=replicas)
+    head = "Replicas: " if replicas < FLEET else "Not a build, a fleet: "
+    if not scenario.workload.is_inference:
+        link = scenario.hardware.inter_link.name
+        return (head, many, " nodes of ", *one.words, f", data parallel over {link}"), build
+    if scenario.workload.corpus_tokens is not None:
+        return (head, *build.words, ", each with its part of the corpus, no fabric"), build
+    return (head, *build.words, f", {router(replicas)} in front, no fabric"), build
+
+
+def _one_node_words(scenario: Scenario, end: _Finding, found: Attempt, entered: Plan) -> Sentence:
+    """The headline of a single node, at other bits than entered where it has those."""
+    hardware, model, just = scenario.hardware, scenario.model, _only_just(found)
+    weights = found.plan.scenario.model.weights if found.plan is not None else model.weights
+    label = FORMATS[weights].label
+    even = FORMATS[weights].bits_per_weight > FORMATS[model.weights].bits_per_weight
+    if end.number == 2:
+        few = "INT4" if weights == INT4_FORMAT else label
+        head = f"One node at {few}{just}: {model.name} on {found.build}"
+    elif not scenario.workload.is_inference or weights == model.weights:
+        head = f"One node{just}: {_what(scenario)} on {found.build}"
+    elif even:
+        head = f"One node{just}: {model.name} on {found.build}, even at {label}"
+    else:
+        head = f"One node at {label}{just}: {model.name} on {found.build}"
+    trade = time_for_money(found.plan, entered) if found.plan is not None else None
+    if trade is not None:
+        return (head, *_traded(trade))
+    if hardware.nodes > 1:
+        return (f"{head}, not {hardware.nodes} nodes of {hardware.gpus_per_node}",)
+    if found.gpus_per_node > hardware.gpus:
+        return (f"{head}; {hardware.gpus} {'is' if hardware.gpus == 1 else 'are'} too few",)
+    return (head,)

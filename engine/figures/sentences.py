@@ -25,6 +25,20 @@ def text_of(sentence: Iterable[Part]) -> str:
     return "".join(part if isinstance(part, str) else part.text for part in sentence)
 
 
+def said(*parts: Part | Sentence) -> Sentence:
+    """A sentence of words, figures and other sentences, one after another; empty words are left out."""
+    found: list[Part] = []
+    for part in parts:
+        if isinstance(part, Figure):
+            found.append(part)
+        elif isinstance(part, str):
+            if part:
+                found.append(part)
+        else:
+            found += part
+    return tuple(found)
+
+
 def joined(sentences: Iterable[Sentence], between: str) -> Sentence:
     """Several sentences as one, with the same words between each two; empty ones are left out."""
     parts: list[Part] = []
@@ -32,3 +46,25 @@ def joined(sentences: Iterable[Sentence], between: str) -> Sentence:
         if sentence:
             parts += [between, *sentence] if parts else sentence
     return tuple(parts)
+
+
+def about(sentence: Iterable[Part], of: str) -> Sentence:
+    """The sentence told of another build: the ids of its figures start with `of`, as in `verdict.2.`."""
+    return tuple(
+        part if isinstance(part, str) or not part.figure else Figure(part.text, of + part.figure) for part in sentence
+    )
+
+
+def capital(sentence: Sentence) -> Sentence:
+    """The sentence with a capital letter in front."""
+    if not sentence:
+        return ()
+    first = sentence[0]
+    if isinstance(first, str):
+        return (first[:1].upper() + first[1:], *sentence[1:])
+    return (first._replace(text=first.text[:1].upper() + first.text[1:]), *sentence[1:])
+
+
+def figures_of(sentence: Iterable[Part]) -> tuple[str, ...]:
+    """The ids of the figures in a sentence, in reading order."""
+    return tuple(part.figure for part in sentence if isinstance(part, Figure) and part.figure)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Protocol
 
+from engine.figures.sentences import text_of
 from engine.figures.units import FLEET, MILLION, MONTHS_PER_YEAR, SECONDS_PER_HOUR, W_PER_KW, digits
 from engine.layout.candidates import works_alone
 from engine.model.formats import FORMATS
@@ -305,7 +306,7 @@ def billed(scenario: Scenario, build: Build, other: Scenario) -> Advised:
     if not scenario.workload.is_run:
         rates = Rates(known_usd(lines), rent, fed or 0.0)
         pays = break_even_months(hours, rates, money)
-    words = build.words
+    words = text_of(build.words)
     if build.weights != scenario.model.weights:
         words += f" at {FORMATS[build.weights].label}"
     return Advised(

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
+from engine.figures.sentences import Figure, Sentence
 from engine.layout.sharding import (
     kv_copies,
 )
@@ -262,29 +263,37 @@ def _word(fits: bool, share: float, needed_share: float, fill: float) -> Headroo
     return "comfortable"
 
 
-def _times(share: float) -> str:
-    return f"{100 * share:.0f} % of" if share < 2 else f"{share:.1f} times"
+def _needs(share: float) -> Sentence:
+    """The KV of the load against the KV that fits."""
+    told = f"{100 * share:.0f} %" if share < 2 else f"{share:.1f} times"
+    amount = Figure(told, "memory.kv_share") if math.isfinite(share) else told
+    return ("the load needs ", amount, " of the KV that fits" if share < 2 else " the KV that fits")
 
 
-def _reason(word: Headroom, room: Room, rooms: Rooms, share: float, needed: float) -> str:
+def _reason(word: Headroom, room: Room, rooms: Rooms, share: float, needed: float) -> Sentence:
     settings, fill = rooms.settings, room.fill
     if not room.starts and room.short == "host":
-        return f"{100 * settings.utilization:.0f} % of the memory is asked for, and the host holds part of it"
+        return (f"{100 * settings.utilization:.0f} % of the memory is asked for, and the host holds part of it",)
     if not room.starts and room.short == "weights":
-        return "weights and activations alone exceed the usable memory"
+        return ("weights and activations alone exceed the usable memory",)
     if not room.starts and room.short == "states":
-        return (
-            f"the cache has {int(rooms.states):,} blocks for the states of {settings.max_num_seqs:,} sequences at once "
-            f"(max_num_seqs): one each is needed"
+        blocks = (
+            f"the cache has {int(rooms.states):,} blocks for the states of {settings.max_num_seqs:,} sequences at once"
         )
+        return (blocks, " (max_num_seqs): one each is needed")
     if not room.starts:
-        return f"no room for the KV of one sequence of {settings.max_model_len:,} tokens"
-    kv = f"the load needs {_times(needed)} the KV that fits"
+        length = Figure(f"{settings.max_model_len:,}", "load.max_model_len")
+        return ("no room for the KV of one sequence of ", length, " tokens")
     if word == "does not fit":
-        return kv
+        return _needs(needed)
     if word == "marginal":
-        return f"the load fills {100 * fill:.0f} % of the usable memory; engines preempt above 95 %"
-    return f"weights take {100 * share:.0f} % of the card and {kv}"
+        filled = Figure(f"{100 * fill:.0f} %", "ratio(memory.used_bytes,memory.usable_bytes)")
+        return ("the load fills ", filled, " of the usable memory; engines preempt above 95 %")
+    return ("weights take ", _weights(share), " of the card and ", *_needs(needed))
+
+
+def _weights(share: float) -> Figure:
+    return Figure(f"{100 * share:.0f} %", "memory.weights_share")
 
 
 def marginal_users(users_that_fit: int) -> int:
@@ -292,25 +301,26 @@ def marginal_users(users_that_fit: int) -> int:
     return max(1, int(users_that_fit * PREEMPTION_LINE))
 
 
-def _rule_note(word: Headroom, share: float, needed: float, users: int, starts: bool) -> str:
+def _rule_note(word: Headroom, share: float, needed: float, users: int, starts: bool) -> Sentence:
     """Both verdicts where the rule of thumb and the bytes disagree, or where the rule alone decides little."""
-    percent = f"{100 * share:.0f} %"
+    taken, held = _weights(share), Figure(f"{users:,}", "memory.users_that_fit")
     if share > RULE_WEIGHTS:
         if word == "does not fit":
-            return ""
-        return (
-            f"Rule of thumb: no, weights take {percent} of VRAM, above 60-70 %. Bytes: yes, {users:,} users fit. "
-            "The bytes decide: they count this load's KV, the rule assumes one."
-        )
+            return ()
+        head: Sentence = ("Rule of thumb: no, weights take ", taken, " of VRAM, above 60-70 %. Bytes: yes, ", held)
+        return (*head, " users fit. The bytes decide: they count this load's KV, the rule assumes one.")
     if word in ("tight", "marginal", "does not fit"):
-        why = f"the load needs {_times(needed)} the KV that fits" if starts else "the engine does not start"
-        return (
-            f"Rule of thumb: yes, weights take {percent} of VRAM. Bytes: {word}, {why}. "
-            "The bytes decide: the rule does not look at context and concurrency."
-        )
+        why = _needs(needed) if starts else ("the engine does not start",)
+        head = ("Rule of thumb: yes, weights take ", taken, f" of VRAM. Bytes: {word}, ", *why)
+        return (*head, ". The bytes decide: the rule does not look at context and concurrency.")
     if share >= NOTED_WEIGHTS:
-        return (
-            f"Rule of thumb and bytes agree here: weights take {percent} of VRAM, {users:,} users fit. Under more "
-            f"load only the bytes change: marginal from about {marginal_users(users):,} users at this length."
+        full = Figure(f"{marginal_users(users):,}", "memory.marginal_users")
+        head = (
+            "Rule of thumb and bytes agree here: weights take ",
+            taken,
+            " of VRAM, ",
+            held,
+            " users fit. Under more ",
         )
-    return ""
+        return (*head, "load only the bytes change: marginal from about ", full, " users at this length.")
+    return ()

@@ -16,14 +16,14 @@ rest wait, which is what the first-token time under load is made of. Constants: 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Literal, NamedTuple
 
 from engine.calibration import serving_speed as fit
 from engine.figures.kept import keep
-from engine.figures.units import GB, HOURS_PER_DAY, SECONDS_PER_DAY, TERA, digits, duration
+from engine.figures.units import GB, HOURS_PER_DAY, TERA
 from engine.layout.sharding import attention_ranks, expert_group, kv_heads_on_rank, stage_weights
 from engine.links.traffic import Message, communication_s, decode_traffic, prefill_traffic
 from engine.model.architecture import Architecture
@@ -36,7 +36,8 @@ from engine.serving.host import HostRates, chunks, host_key, host_rates
 from engine.serving.intervals import interval
 from engine.serving.memory import Room
 from engine.serving.settings import engine_settings, stored_weights
-from engine.sizing import Memory, Miss, Serving
+from engine.serving.targets import corpus_days, has_targets, missed, misses_of
+from engine.sizing import Memory, Serving
 
 DECODE_POINTS = (1, 16, 128, 1024)
 PREFILL_POINTS = (256, 2048, 16384)
@@ -638,7 +639,7 @@ class Server(NamedTuple):
         """
         work, r, each, engines = self.work, self.rates, self.each, self.engines
         cap = self.cap(memory)
-        if not _has_targets(work):
+        if not has_targets(work):
             if work.kind == "batch":
                 return engines * _under(r, each, cap, cap).tokens_per_s, True
             used = min(engines, users)
@@ -649,7 +650,7 @@ class Server(NamedTuple):
         score = full.tokens_per_s * engines if batch else now.tokens_per_s * used
         best = _best(work.ttft_target_s, work.tokens_per_s_user_target, r, each, full, engines) if rate else (0.0, 0.0)
         most = best[1] * engines
-        if _misses(work, now, most / each.answer, now.tokens_per_s * used / each.answer):
+        if misses_of(work, now.ttft_s, now.inter_token_s, most / each.answer, now.tokens_per_s * used / each.answer):
             return 1e-3 * (most if rate else score), False
         return score, True
 
@@ -679,47 +680,6 @@ def engines_of_corpus(engines: int, requests: float) -> int:
     return min(engines, max(1, math.ceil(requests)))
 
 
-def corpus_days(work: Workload, requests_per_s: float) -> float | None:
-    """Days that the corpus of a batch takes at so many requests a second; None without a corpus."""
-    requests = work.corpus_requests
-    return None if requests is None else requests / requests_per_s / SECONDS_PER_DAY
-
-
-def _has_targets(work: Workload) -> bool:
-    if work.corpus_tokens is not None and work.deadline_days is not None:
-        return True
-    return not (work.ttft_target_s is work.tokens_per_s_user_target is work.requests_per_s is None)
-
-
-def _misses(work: Workload, state: Load, most_requests_per_s: float, requests_per_s: float) -> tuple[Miss, ...]:
-    """The targets that a load misses: of the first token, of tokens/s per user, of requests/s, and a corpus its deadline.
-
-    most_requests_per_s: of all engines at their best load; 0 has none. requests_per_s: of all engines under this load.
-    """
-    first, user, rate = work.ttft_target_s, work.tokens_per_s_user_target, work.requests_per_s
-    missed = []
-    if first is not None and state.ttft_s > first:
-        missed.append(Miss("workload.ttft_target_s", first, state.ttft_s))
-    if user is not None and 1 / state.inter_token_s < user:
-        missed.append(Miss("workload.tokens_per_s_user_target", user, 1 / state.inter_token_s))
-    if rate is not None and 0.0 < most_requests_per_s < rate:
-        missed.append(Miss("workload.requests_per_s", rate, most_requests_per_s))
-    length, deadline = corpus_days(work, requests_per_s), work.deadline_days
-    if length is not None and deadline is not None and length > deadline:
-        missed.append(Miss("workload.deadline_days", deadline, length))
-    return tuple(missed)
-
-
-_MISS_WORDS: Mapping[str, Callable[[Miss], str]] = {
-    "workload.ttft_target_s": lambda miss: f"first token after {duration(miss.got)}, target {duration(miss.asked)}",
-    "workload.tokens_per_s_user_target": lambda miss: f"{digits(miss.got)} tokens/s per user, target {miss.asked:g}",
-    "workload.requests_per_s": lambda miss: f"at most {digits(miss.got)} requests/s, target {miss.asked:g}",
-    "workload.deadline_days": lambda miss: (
-        f"the corpus takes {duration(miss.got * SECONDS_PER_DAY)} against a deadline of {digits(miss.asked)} days"
-    ),
-}
-
-
 def throughput_score(scenario: Scenario, layout: Layout, memory: Memory | Room) -> float:
     """Tokens/s over all replicas that rank layouts, at the asked load: `Server.score`."""
     return server_of(scenario, layout).score(scenario.workload.concurrency, memory)[0]
@@ -739,7 +699,7 @@ def serving_speed(scenario: Scenario, layout: Layout, memory: Memory, server: Se
     token, first = now.inter_token_s, now.ttft_s
     total = now.tokens_per_s * used
     # requests that arrive fill the build up to its best load, whatever number of users was named beside them
-    misses = _misses(work, now, best_total * engines / each.answer, total / each.answer)
+    misses = misses_of(work, now.ttft_s, now.inter_token_s, best_total * engines / each.answer, total / each.answer)
     length = corpus_days(work, total / each.answer)
     step = now.step
     best_users = int(best * engines + NEARLY)  # whole users, of which each engine has its part
@@ -767,8 +727,8 @@ def serving_speed(scenario: Scenario, layout: Layout, memory: Memory, server: Se
         inter_token_interval=interval(token, "inter_token", scenario),
         tokens_per_s_interval=interval(total, "tokens_per_s", scenario),
         bound_by=_bound(step),
-        meets_targets=not misses if _has_targets(work) else None,
-        missed=tuple(_MISS_WORDS[miss.target](miss) for miss in misses),
+        meets_targets=not misses if has_targets(work) else None,
+        missed=tuple(map(missed, misses)),
         misses=misses,
         weight_stream_s=step.weight_s,
         kv_stream_s=step.kv_s,

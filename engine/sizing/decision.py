@@ -20,17 +20,20 @@ class Evidence:
     """One line a step rests on: what, the figure in words with unit, and its kind."""
 
     what: str
-    figure: str
+    figure: Sentence
     kind: FigureKind = "fitted"
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step of the verdict. reached False: what it would have said had the flow come here."""
+    """One step of the verdict. reached False: what it would have said had the flow come here.
+
+    answer: "yes" or "no", then the reason in one clause. Figures of a step are of the build that it looked at.
+    """
 
     number: int
     question: str
-    answer: str  # "yes", "no" or "not applicable", then the reason in one clause
+    answer: Sentence
     yes: bool
     reached: bool
     evidence: tuple[Evidence, ...] = ()
@@ -57,7 +60,7 @@ class Build:
     layout: where the person pinned one and this build is in another; None where it is the pinned or the automatic one.
     """
 
-    words: str
+    words: Sentence
     gpus_per_node: int
     nodes: int
     weights: str
@@ -75,10 +78,10 @@ class Verdict:
 
     step: int
     answer: Answer
-    headline: str
-    reason: str
-    build: str
-    assumed: tuple[str, ...] = ()  # what was assumed because no target was given
+    headline: Sentence
+    reason: Sentence
+    build: Sentence
+    assumed: tuple[Sentence, ...] = ()  # what was assumed because no target was given
     replicas: int = 1
     carried: bool = True
     flips: tuple[Flip, ...] = ()
@@ -92,7 +95,7 @@ class Notice:
 
     id: str
     severity: Severity
-    message: str
+    message: Sentence
     fix: Suggestion | None = None
 
 

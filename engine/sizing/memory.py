@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from engine.figures.sentences import Sentence
 from engine.sizing.common import Interval, Suggestion
 
 Headroom = Literal["comfortable", "fits", "tight", "marginal", "does not fit"]
@@ -92,7 +93,7 @@ class TrainingDetail:
     trainable_parameters: int
     bytes_per_parameter: float
     interval: Interval
-    lines: tuple[str, ...] = ()
+    lines: tuple[Sentence, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +121,7 @@ class Memory:
     fits: bool
     starts: bool  # whether the engine would start at all (weights, and KV for one sequence of max_model_len)
     headroom: Headroom
-    headroom_reason: str
+    headroom_reason: Sentence
     peak_bytes: int = 0
     nvidia_smi_bytes: int = 0
     host_bytes: int = 0  # host RAM that offload needs, per node
@@ -132,7 +133,7 @@ class Memory:
     state_blocks: int | None = None
     users_that_fit: int = 0
     kv_share: float | None = 0.0
-    rule_note: str = ""  # where the 60-70 % rule and the byte accounting disagree: both, and which decides
+    rule_note: Sentence = ()  # where the 60-70 % rule and the byte accounting disagree: both, and which decides
 
     @property
     def worst(self) -> MemoryGroup:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
+from engine.figures.sentences import Sentence
 from engine.figures.units import SECONDS_PER_DAY
 from engine.sizing.common import Interval
 
@@ -48,7 +49,7 @@ class Serving:
     tokens_per_s_interval: Interval
     bound_by: Literal["memory bandwidth", "compute", "communication", "overhead"]
     meets_targets: bool | None  # None when nobody set a target
-    missed: tuple[str, ...] = ()  # which targets are missed, in words
+    missed: tuple[Sentence, ...] = ()  # which targets are missed, in words
     misses: tuple[Miss, ...] = ()  # the same, each with its figures
     # parts of one decode step, seconds
     weight_stream_s: float = 0.0

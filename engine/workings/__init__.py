@@ -18,7 +18,8 @@ from engine.decide.prospects import growing
 from engine.decide.serving_scaling import shape_plan
 from engine.decide.training_choices import CHOICES, chosen
 from engine.decide.training_scaling import planned_at
-from engine.decide.verdict import EVIDENCE_FIGURES, step_plan
+from engine.decide.verdict import step_plan
+from engine.figures.sentences import figures_of
 from engine.sizing import Sizing
 from engine.workings import (
     corpus,
@@ -282,11 +283,7 @@ def figure_ids(sizing: Sizing) -> tuple[str, ...]:
     found += [f"cost.offer_{number}_usd_per_hour" for number in range(1, len(sizing.cost.offers) + 1)]
     found += [f"power.{name}" for name in power.TITLES]
     for step in sizing.verdict.steps:
-        found += [
-            f"verdict.{step.number}.{EVIDENCE_FIGURES[item.what]}"
-            for item in step.evidence
-            if item.what in EVIDENCE_FIGURES
-        ]
+        found += [figure for item in step.evidence for figure in figures_of(item.figure)]
     return tuple(found)
 
 

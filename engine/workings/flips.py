@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from engine.decide.flips import FIELD_UNITS, flip_points, verdict_at
+from engine.figures.sentences import text_of
 from engine.sizing import Flip, Verdict
 from engine.workings.case import Case
 from engine.workings.record import Sheet, Working
@@ -63,4 +64,4 @@ def _sentence(words: str) -> str:
 
 def _told(verdict: Verdict | None) -> str:
     """A verdict in words."""
-    return "no verdict" if verdict is None else f"{verdict.headline}: {verdict.reason}".rstrip(".") + "."
+    return "no verdict" if verdict is None else f"{text_of(verdict.headline)}: {text_of(verdict.reason)}."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from engine.decide.plan import Plan
 from engine.decide.replicas import node_capacity
+from engine.figures.sentences import text_of
 from engine.sizing import Sizing
 from engine.workings.record import Sheet, Working
 
@@ -13,7 +14,7 @@ SEARCH = "engine.decide.verdict: most users inside the targets and below the pre
 def replicas(sizing: Sizing) -> Working:
     """`verdict.replicas`: nodes side by side that the deciding step asks for."""
     sheet, verdict = Sheet(), sizing.verdict
-    count = sheet.put("replicas", verdict.replicas, "", f"the step that decides: {verdict.reason}", "fitted")
+    count = sheet.put("replicas", verdict.replicas, "", f"the step that decides: {text_of(verdict.reason)}", "fitted")
     what = "the fewest nodes side by side that take the users and the requests of the load, or meet the deadline"
     title = "Replicas of one node"
     return sheet.working(

@@ -171,6 +171,6 @@ SEARCHES: dict[str, Search] = {
     # what is told beside the figures, in words
     "engine.training.memory.advice.suggestions": lambda remembering, original: lambda *arguments: (),
     "engine.training.memory.assumptions.lines": lambda remembering, original: lambda *arguments: (),
-    "engine.training.memory.assumptions.rule_note": lambda remembering, original: lambda *arguments: "",
+    "engine.training.memory.assumptions.rule_note": lambda remembering, original: lambda *arguments: (),
 }
 """By qualified name, what stands in for a function that searches, or that is told a place."""

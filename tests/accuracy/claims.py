@@ -17,6 +17,7 @@ import catalog
 from engine.decide.plan import plan
 from engine.decide.recommend import priced
 from engine.decide.size import size
+from engine.figures.sentences import text_of
 from engine.figures.units import GB, TB
 from engine.model.formats import FORMATS, model_weight_bytes
 from engine.model.parameters import count_parameters
@@ -215,7 +216,7 @@ def decision_step(entry: Entry, key: str) -> Iterator[Claim]:
         key,
         "kentino",
         f"step {entry['number']}: {entry['question']} yes: {entry['yes']}",
-        f"{verdict.headline} (step {verdict.step})",
+        f"{text_of(verdict.headline)} (step {verdict.step})",
         verdict.answer == expected and verdict.step == entry["number"],
     )
 
@@ -263,8 +264,8 @@ def must_scale_out(entry: Entry, key: str) -> Iterator[Claim]:
             key,
             entry["source"],
             f"{case}: {entry['nodes'][0]}-{entry['nodes'][1]} nodes",
-            sizing.verdict.headline,
-            sizing.verdict.answer == "multi-node" and f"{entry['nodes'][0]} nodes" in sizing.verdict.build,
+            text_of(sizing.verdict.headline),
+            sizing.verdict.answer == "multi-node" and f"{entry['nodes'][0]} nodes" in text_of(sizing.verdict.build),
         )
     elif case.startswith("405B"):
         load = {"concurrency": 64, "input_tokens": 7000, "output_tokens": 1000}
@@ -286,7 +287,7 @@ def must_scale_out(entry: Entry, key: str) -> Iterator[Claim]:
             key,
             entry["source"],
             f"{case}: {entry['answer']}",
-            sizing.verdict.headline,
+            text_of(sizing.verdict.headline),
             sizing.verdict.answer == "replicas",
         )
 
@@ -297,7 +298,7 @@ def must_not_scale_out(entry: Entry, key: str) -> Iterator[Claim]:
     one_place = ("one-gpu", "one-node", "one-node-int4")
 
     def row(claim: str, sizing: Sizing, agrees: bool, why: str = "") -> Claim:
-        return Claim(key, source, claim, f"{sizing.verdict.headline}; {sizing.memory.headroom}", agrees, why)
+        return Claim(key, source, claim, f"{text_of(sizing.verdict.headline)}; {sizing.memory.headroom}", agrees, why)
 
     if case.startswith("inference of any"):
         sizing = size(build(nodes=2))
@@ -467,7 +468,7 @@ def lab_trap(entry: Entry, key: str) -> Iterator[Claim]:
         key,
         entry["source"],
         f"{entry['claim']}: {entry['training']['two_by_four']} against {entry['training']['one_by_eight']}",
-        f"{split:.2f} against {whole:.2f}; verdict: {sizing.verdict.headline}",
+        f"{split:.2f} against {whole:.2f}; verdict: {text_of(sizing.verdict.headline)}",
         split < whole and "two-small-nodes" in {w.id for w in sizing.warnings},
     )
 
@@ -1015,7 +1016,7 @@ def scale_when(entry: Entry, key: str) -> Iterator[Claim]:
         key,
         entry["source"],
         entry["indicators"][2],
-        f"with a 30-day deadline: {month.verdict.headline}",
+        f"with a 30-day deadline: {text_of(month.verdict.headline)}",
         month.verdict.answer != "one-gpu",
     )
     run = month.cost.run_usd
@@ -1027,7 +1028,11 @@ def scale_when(entry: Entry, key: str) -> Iterator[Claim]:
         run is not None,
     )
     yield Claim(
-        key, entry["source"], entry["hybrid"], f"8B LoRA: {small.verdict.headline}", small.verdict.answer == "one-gpu"
+        key,
+        entry["source"],
+        entry["hybrid"],
+        f"8B LoRA: {text_of(small.verdict.headline)}",
+        small.verdict.answer == "one-gpu",
     )
 
 

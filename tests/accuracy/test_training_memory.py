@@ -10,6 +10,7 @@ import pytest
 
 import catalog
 from engine.decide.size import size
+from engine.figures.sentences import text_of
 from engine.figures.units import GB, TB
 from engine.scenario import Kind, LayoutChoice, Workload
 from engine.sizing import Memory
@@ -180,7 +181,7 @@ def test_claims_of_the_articles(claim: Claim) -> None:
     figure = f"{memory.peak_bytes / GB:.0f} of {memory.worst.usable_bytes / GB:.0f} GB a GPU"
     print(f"{claim.source}: {claim.text} | ours: {figure} | {verb} | assumes: {claim.assumption}")
     for line in memory.training.lines if memory.training else ():
-        print(f"    {line}")
+        print(f"    {text_of(line)}")
     assert memory.fits == claim.holds
 
 
@@ -193,7 +194,7 @@ def test_claim_of_1_2_to_1_5_tb_of_states_holds_only_with_a_master_copy() -> Non
     for each, figure in figures.items():
         where = "inside" if 1.2 <= figure <= 1.5 else "outside"
         print(f"kentino: 1.2-1.5 TB | ours: {each} bytes a parameter {figure:.2f} TB | {where}")
-        assert any(f"{each} bytes, {figure:,.2f} TB" in line for line in training.lines)
+        assert any(f"{each} bytes, {figure:,.2f} TB" in text_of(line) for line in training.lines)
     assert 1.2 <= figures[18] <= 1.5
     assert 1.2 <= figures[20] <= 1.5
     assert figures[16] < 1.2

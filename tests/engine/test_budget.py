@@ -11,6 +11,7 @@ from engine.decide.advice import advice
 from engine.decide.flips import flip_points
 from engine.decide.size import size
 from engine.figures.errors import ScenarioError
+from engine.figures.sentences import text_of
 from engine.figures.units import fleet
 from engine.money.bill import known_usd
 from engine.scenario import Money
@@ -40,8 +41,8 @@ def test_a_build_over_the_budget_does_not_carry(model: str, card: str, gpus: int
 
 def test_what_it_costs_is_said_beside_the_budget() -> None:
     sizing = size(build(gpus_per_node=4, concurrency=8, input_tokens=2000, output_tokens=500, budget_usd=20_000.0))
-    assert sizing.verdict.headline.startswith("Over budget")
-    assert f"${sizing.cost.buy_usd:,.0f} to buy against a budget of $20,000" in sizing.verdict.reason
+    assert text_of(sizing.verdict.headline).startswith("Over budget")
+    assert f"${sizing.cost.buy_usd:,.0f} to buy against a budget of $20,000" in text_of(sizing.verdict.reason)
     (miss,) = sizing.answer.misses
     assert (miss.target, miss.asked, miss.got) == ("workload.budget_usd", 20_000.0, sizing.cost.buy_usd)
     assert any(getattr(part, "figure", "") == "cost.buy_usd" for part in sizing.answer.why)
@@ -67,7 +68,7 @@ def test_a_budget_flips_the_verdict_at_the_price() -> None:
 def test_a_budget_without_a_price_is_not_held_and_that_is_said() -> None:
     sizing = size(build("llama-3.1-8b", accelerator="h100-nvl", gpus_per_node=1, concurrency=4, budget_usd=100.0))
     assert sizing.verdict.carried
-    assert any("budget is not held" in words for words in sizing.verdict.assumed)
+    assert any("budget is not held" in text_of(words) for words in sizing.verdict.assumed)
     owned = replace(sizing.scenario, money=Money(gpu_price_usd=0.0))
     assert not size(owned).verdict.carried  # the host alone is over it
 
@@ -78,7 +79,7 @@ def test_replicas_count_against_the_budget() -> None:
     assert free.answer == "replicas"
     held = size(build(**load, budget_usd=200_000.0)).verdict
     assert held.answer != "replicas"
-    assert any("against a budget" in step.answer for step in held.steps)
+    assert any("against a budget" in text_of(step.answer) for step in held.steps)
 
 
 def test_a_budget_is_above_zero() -> None:
@@ -92,9 +93,9 @@ def _fleet() -> Verdict:
 
 def test_a_very_large_answer_is_a_fleet_in_round_numbers() -> None:
     verdict = _fleet()
-    assert verdict.headline.startswith("Not a build, a fleet: about ")
-    assert str(verdict.replicas) not in verdict.headline
-    assert f"{verdict.replicas:,}" not in verdict.build
+    assert text_of(verdict.headline).startswith("Not a build, a fleet: about ")
+    assert str(verdict.replicas) not in text_of(verdict.headline)
+    assert f"{verdict.replicas:,}" not in text_of(verdict.build)
     assert [fleet(count) for count in (999, 1000, 1449, 173_854)] == [
         "999",
         "about 1,000",
@@ -112,9 +113,14 @@ def test_a_fleet_flips_to_a_build_and_not_to_another_fleet() -> None:
 
 def test_no_number_of_an_answer_has_an_exponent() -> None:
     verdict = _fleet()
-    texts = [verdict.headline, verdict.reason, verdict.build, *(flip.words for flip in verdict.flips)]
+    texts = [
+        text_of(verdict.headline),
+        text_of(verdict.reason),
+        text_of(verdict.build),
+        *(flip.words for flip in verdict.flips),
+    ]
     for step in verdict.steps:
-        texts += [step.answer, *(line.figure for line in step.evidence)]
+        texts += [text_of(step.answer), *(text_of(line.figure) for line in step.evidence)]
     assert not [text for text in texts if re.search(r"\d[eE]\+?\d", text)]
 
 

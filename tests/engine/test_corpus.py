@@ -13,6 +13,7 @@ from engine.decide.flips import flip_points
 from engine.decide.plan import plan
 from engine.decide.size import size
 from engine.figures.errors import ScenarioError
+from engine.figures.sentences import text_of
 from engine.scenario import Scenario
 from engine.scenario.change import change
 from engine.sizing import Sizing
@@ -105,7 +106,7 @@ def test_a_batch_without_a_corpus_has_no_days_and_its_date_is_not_held() -> None
     assert sizing.serving is not None
     assert (sizing.serving.days, sizing.serving.gpu_hours, sizing.cost.run_usd) == (None, None, None)
     assert sizing.verdict.carried
-    assert any("no corpus is entered" in words for words in sizing.verdict.assumed)
+    assert any("no corpus is entered" in text_of(words) for words in sizing.verdict.assumed)
     assert size(replace_kind(corpus(), "serve")).serving.days is None  # type: ignore[union-attr]
     with pytest.raises(ScenarioError, match="total_tokens"):
         corpus_curve(corpus(total_tokens=None))
@@ -247,8 +248,8 @@ def test_cards_of_a_run_without_a_date_are_time_for_money_and_not_spare(name: st
     assert sizing.verdict.answer == "one-gpu"
     assert "spare-gpus" not in ids(sizing)
     assert "time-for-money" in ids(sizing)
-    assert "spare" not in sizing.verdict.headline
-    assert "8 finish in" in sizing.verdict.headline
+    assert "spare" not in text_of(sizing.verdict.headline)
+    assert "8 finish in" in text_of(sizing.verdict.headline)
     assert advice(sizing.scenario).smaller is None
 
 

@@ -10,6 +10,7 @@ import catalog
 from engine.decide.size import size
 from engine.decide.whole import whole
 from engine.figures.errors import ScenarioError
+from engine.figures.sentences import text_of
 from engine.figures.units import GIB
 from engine.scenario import LayoutChoice, Runtime, Scenario, Workload
 from engine.scenario.change import change
@@ -66,7 +67,7 @@ def test_a_cached_prefix_keeps_a_second_state() -> None:
 def test_a_recurrent_model_wants_a_block_for_each_sequence(model: str, card: str) -> None:
     sizing = size(build(model, "fp8", card, runtime__max_num_seqs=4096))
     assert not sizing.memory.starts
-    assert "max_num_seqs" in sizing.memory.headroom_reason
+    assert "max_num_seqs" in text_of(sizing.memory.headroom_reason)
     fewer = next(fix for fix in whole(sizing).memory.suggestions if fix.field == "runtime.max_num_seqs")
     assert memory(change(sizing.scenario, dict(fewer.changes))).starts
     assert memory(change(sizing.scenario, {"runtime.engine": "vllm-earlier"})).starts
@@ -96,7 +97,7 @@ def test_adapters_take_slots_by_their_rank() -> None:
 def test_a_shared_memory_is_not_all_the_engine_s(card: str) -> None:
     asked = build("qwen3-8b", "bf16", card, runtime__memory_utilization=0.95)
     assert not memory(asked).starts
-    assert "host" in memory(asked).headroom_reason
+    assert "host" in text_of(memory(asked).headroom_reason)
     assert memory(change(asked, {"runtime.memory_utilization": 0.8})).starts
     assert memory(change(asked, {"runtime.memory_utilization": None})).starts
     assert memory(change(asked, {"runtime.host_reserve_gib": 2.0})).starts

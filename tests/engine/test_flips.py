@@ -9,6 +9,7 @@ import pytest
 
 from engine.decide.flips import flip_points, verdict_at
 from engine.decide.size import size
+from engine.figures.sentences import text_of
 from engine.scenario import Scenario
 from engine.sizing import Flip, Verdict
 from tests.engine.builds import build
@@ -148,6 +149,6 @@ def test_a_budget_decides_and_says_what_the_run_costs() -> None:
     run = build(**fields, total_tokens=100_000_000_000, budget_usd=1000.0)
     verdict = size(run).verdict
     assert verdict.answer == "does-not-fit"
-    assert verdict.headline.startswith("Over budget")
-    assert "budget of $1,000" in verdict.reason
+    assert text_of(verdict.headline).startswith("Over budget")
+    assert "budget of $1,000" in text_of(verdict.reason)
     assert size(build(**fields, total_tokens=100_000_000_000, budget_usd=1e6)).verdict.answer != "does-not-fit"

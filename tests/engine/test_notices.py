@@ -11,6 +11,7 @@ import catalog
 from engine.decide.plan import plan
 from engine.decide.size import size
 from engine.figures.errors import ScenarioError
+from engine.figures.sentences import text_of
 from engine.figures.units import GIB
 from engine.scenario import LayoutChoice, Scenario
 from engine.scenario.change import change
@@ -142,8 +143,8 @@ def test_mixed_cards_count_as_the_poorer_and_the_pool_that_is_lost_is_named() ->
     sizing = size(mixed("rtx-4090"))
     notice = next(n for n in sizing.warnings if n.id == "mixed-cards")
     lost = 2 * (known.accelerator("rtx-5090").memory_bytes - known.accelerator("rtx-4090").memory_bytes)
-    assert f"{lost / GIB:,.1f} of" in notice.message
-    assert "waits for the RTX 4090" in notice.message
+    assert f"{lost / GIB:,.1f} of" in text_of(notice.message)
+    assert "waits for the RTX 4090" in text_of(notice.message)
     alike = size(catalog.build_scenario("llama-3.1-8b", "bf16", "rtx-4090", 4))
     assert sizing.memory.worst.total_bytes == alike.memory.worst.total_bytes
     assert sizing.serving is not None
@@ -166,10 +167,10 @@ def test_replicas_that_need_no_fabric_are_not_called_split() -> None:
 
     alone = told(accelerator="rtx-5090", gpus_per_node=4, nodes=2, concurrency=15, input_tokens=4000)
     assert alone.severity == "info"
-    assert "no fabric" in alone.message
+    assert "no fabric" in text_of(alone.message)
     split = told(model="llama-3.1-405b", gpus_per_node=4, nodes=2, concurrency=4)
     assert split.severity == "warning"
-    assert "split a budget" in split.message
+    assert "split a budget" in text_of(split.message)
 
 
 def test_the_change_to_replicas_names_as_many_nodes_as_carry_the_load() -> None:
@@ -192,8 +193,8 @@ def test_errors_come_first() -> None:
 def test_two_small_nodes_show_both_speeds() -> None:
     sizing = size(build("llama-3.1-405b", gpus_per_node=4, nodes=2, concurrency=4))
     notice = next(n for n in sizing.warnings if n.id == "two-small-nodes")
-    assert "tokens/s a GPU in one node" in notice.message
-    assert "split over 2" in notice.message
+    assert "tokens/s a GPU in one node" in text_of(notice.message)
+    assert "split over 2" in text_of(notice.message)
 
 
 def test_the_change_to_one_node_carries_the_workload() -> None:

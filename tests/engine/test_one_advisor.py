@@ -146,7 +146,7 @@ def test_a_pinned_layout_stays_where_it_carries_and_is_repinned_by_name_where_no
             assert cure.layout is not None
         else:
             assert cure.scenario.layout == scenario.layout
-    reason = size(scenario).verdict.reason
+    reason = text_of(size(scenario).verdict.reason)
     assert "as pinned; yes with TP 2" in reason
 
 
@@ -167,7 +167,7 @@ def test_another_card_for_less_is_the_headlines_second_sentence() -> None:
     larger = bigger_card(sizing, advice(scenario, KNOWN))
     assert larger is not None
     headline = report_data.as_data(sizing)["verdict"]["headline"]
-    assert headline == f"{sizing.verdict.headline}. {larger.message.removesuffix('.')}"
+    assert headline == f"{text_of(sizing.verdict.headline)}. {text_of(larger.message).removesuffix('.')}"
     assert headline.startswith("Replicas: 64 replicas")
     assert "carries the load by itself for $" in headline
 
@@ -196,7 +196,7 @@ def test_a_budget_decides_for_serving_and_fewer_cards_may_keep_it() -> None:
 
 def test_a_long_run_on_one_card_stands_beside_what_eight_do_for_the_same_money() -> None:
     run = build("llama-3.1-8b", "bf16", "h100-sxm", 8, kind="lora", total_tokens=10_000_000_000)
-    told = size(run).verdict.headline
+    told = text_of(size(run).verdict.headline)
     assert "8 finish in" in told
     assert "the same cost" in told or "% more" in told or "% less" in told
     assert "spare" not in told

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from engine.decide.size import size
+from engine.figures.sentences import text_of
 from engine.scenario import LayoutChoice
 from engine.sizing import Sizing
 from engine.training.batch import batch_of, keeps_batch
@@ -220,7 +221,7 @@ def test_replicas_without_work_are_told() -> None:
     assert pinned.training.asked_step_tokens == 16 * 4096
     (told,) = [notice for notice in pinned.warnings if notice.id == "batch-outgrown"]
     for figure in ("64 replicas", "262,144", "65,536", "16 of them"):
-        assert figure in told.message
+        assert figure in text_of(told.message)
     # steps that were entered are the batch, however many replicas take them
     steps = trained(nodes=8, gradient_accumulation=1, layout=LayoutChoice(1, 1, 64))
     assert "batch-outgrown" not in {notice.id for notice in steps.warnings}

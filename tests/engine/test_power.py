@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from engine.decide.size import size
+from engine.figures.sentences import text_of
 from engine.money.power import host_of, supplies
 from engine.scenario import Money, Scenario
 from engine.sizing import Power
@@ -140,7 +141,7 @@ def test_cards_reach_the_cpu_by_slots_splits_or_switches() -> None:
 def test_a_pc_has_no_lanes_for_a_network_card_beside_its_card() -> None:
     two = size(small("rtx-4090", 1, 2))
     notice = next(notice for notice in two.warnings if notice.id == "lanes-short")
-    assert "32 PCIe lanes; a PC has 20" in notice.message
+    assert "32 PCIe lanes; a PC has 20" in text_of(notice.message)
     assert "lanes-short" not in [notice.id for notice in size(small("rtx-4090", 1)).warnings]
 
 

@@ -14,6 +14,7 @@ import catalog
 from catalog import build_scenario
 from engine.decide.plan import plan
 from engine.decide.suggestions import advised
+from engine.figures.sentences import text_of
 from engine.figures.units import GIB
 from engine.layout.candidates import valid_tp
 from engine.model.formats import FORMATS
@@ -335,11 +336,11 @@ def test_rule_of_thumb_and_bytes_stand_side_by_side(model: str, card: str, token
     memory = serving_memory(build(model, "fp8", card, 8, concurrency=users, tokens=tokens), Layout(tp=8))
     assert 0.49 < memory.weights_share < 0.6
     assert memory.fits
-    assert memory.rule_note.startswith("Rule of thumb")
-    assert "bytes" in memory.rule_note.lower()
+    assert text_of(memory.rule_note).startswith("Rule of thumb")
+    assert "bytes" in text_of(memory.rule_note).lower()
     loaded = serving_memory(build(model, "fp8", card, 8, concurrency=10 * users, tokens=tokens), Layout(tp=8))
     assert loaded.headroom == "does not fit"
-    assert "The bytes decide" in loaded.rule_note
+    assert "The bytes decide" in text_of(loaded.rule_note)
 
 
 def test_suggestions_are_single_changes_that_hold_when_applied() -> None:

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.figures.errors import ScenarioError
+from engine.figures.sentences import text_of
 from engine.figures.units import GB, GIB
 from engine.layout.candidates import candidate_layouts
 from engine.model.architecture import Architecture, dense_decoder
@@ -396,8 +397,8 @@ def test_accumulation_follows_from_the_global_batch() -> None:
 
 def test_assumptions_name_16_18_and_20_bytes() -> None:
     plan = scenario(LLAMA_70B, Workload(kind="full-finetune"), 16)
-    text = "\n".join(assumption_lines(plan, Layout(1, 1, 16)))
+    text = "\n".join(text_of(line) for line in assumption_lines(plan, Layout(1, 1, 16)))
     for words in ("16 bytes, 1.13 TB", "18 bytes, 1.27 TB", "20 bytes, 1.41 TB", "master copy"):
         assert words in text
     adapters = assumption_lines(replace(plan, workload=Workload(kind="qlora")), Layout(1, 1, 16))
-    assert "4.127 bits" in adapters[0]
+    assert "4.127 bits" in text_of(adapters[0])

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from engine.decide.size import size
+from engine.figures.sentences import text_of
 from engine.money.cost import operations_factor
 from engine.money.use import HOURS_PER_MONTH, used
 from engine.scenario import Money, Scenario
@@ -142,7 +143,7 @@ def test_the_build_of_the_verdict_is_priced_line_by_line_beside_the_entered_one(
     assert named is not None
     build_of = sizing.verdict.recommended
     assert build_of is not None
-    assert named.words == build_of.words
+    assert named.words == text_of(build_of.words)
     assert named.lines[0].quantity == build_of.gpus_per_node * build_of.nodes
     assert named.buy_usd == sum(line.usd or 0.0 for line in named.lines)
     assert named.buy_usd < (sizing.cost.buy_usd or 0.0)

@@ -9,6 +9,7 @@ import pytest
 
 from engine.decide.flips import flip_points
 from engine.decide.size import size
+from engine.figures.sentences import text_of
 from tests.engine.builds import build
 
 
@@ -28,7 +29,7 @@ def test_70b_at_fp8_for_32_users_takes_one_node_of_eight_96_gb_cards() -> None:
     sizing = size(build(concurrency=32, input_tokens=7000, output_tokens=1000))
     assert sizing.verdict.answer == "one-node"
     assert sizing.verdict.carried
-    assert "One node" in sizing.verdict.headline
+    assert "One node" in text_of(sizing.verdict.headline)
 
 
 def test_405b_in_16_bit_on_eight_h100_fits_at_fp8_before_anyone_speaks_of_int4() -> None:
@@ -37,7 +38,7 @@ def test_405b_in_16_bit_on_eight_h100_fits_at_fp8_before_anyone_speaks_of_int4()
     assert verdict.answer == "one-node"
     assert verdict.recommended is not None
     assert verdict.recommended.weights == "fp8"
-    assert "at FP8" in verdict.headline
+    assert "at FP8" in text_of(verdict.headline)
 
 
 def test_a_model_that_fp8_does_not_shrink_enough_takes_int4() -> None:
@@ -52,7 +53,7 @@ def test_deepseek_v3_at_fp8_does_not_fit_one_node_of_h100() -> None:
 def test_two_nodes_of_four_are_told_to_be_one_node_of_eight() -> None:
     sizing = size(build("llama-3.1-405b", "fp8", "rtx-pro-6000-server", 4, 2, concurrency=4))
     assert sizing.verdict.answer == "one-node"
-    assert "8x" in sizing.verdict.build
+    assert "8x" in text_of(sizing.verdict.build)
     assert "two-small-nodes" in {notice.id for notice in sizing.warnings}
 
 
@@ -92,34 +93,34 @@ def test_int4_that_was_asked_for_is_not_answered_with_more_cards_at_fp8() -> Non
 
 def test_marginal_is_said_in_the_headline_and_room_is_not() -> None:
     tight = size(build("llama-3.1-8b", "bf16", "rtx-4090", 1, kind="lora")).verdict
-    assert tight.headline.startswith("One GPU (marginal):")
-    assert tight.reason.endswith("; 2x RTX 4090 has room")
+    assert text_of(tight.headline).startswith("One GPU (marginal):")
+    assert text_of(tight.reason).endswith("; 2x RTX 4090 has room")
     few = size(build(weights="bf16", accelerator="h100-sxm", nodes=2, kind="full-finetune")).verdict
-    assert few.headline.startswith("A cluster (marginal):")
-    assert few.reason.endswith("; 3 nodes of 8x H100 SXM have room")
-    assert "marginal" not in size(build("llama-3.1-8b", "bf16", "rtx-4090", 1, concurrency=1)).verdict.headline
+    assert text_of(few.headline).startswith("A cluster (marginal):")
+    assert text_of(few.reason).endswith("; 3 nodes of 8x H100 SXM have room")
+    assert "marginal" not in text_of(size(build("llama-3.1-8b", "bf16", "rtx-4090", 1, concurrency=1)).verdict.headline)
 
 
 def test_a_cluster_says_how_many_nodes_are_needed_and_how_many_were_entered() -> None:
     more = size(build(weights="bf16", accelerator="h100-sxm", nodes=4, kind="full-finetune")).verdict
-    assert "2 nodes of 8x H100 SXM suffice, 4 were entered" in more.reason.replace("2 nodes", "2 nodes")
+    assert "2 nodes of 8x H100 SXM suffice, 4 were entered" in text_of(more.reason).replace("2 nodes", "2 nodes")
     fewer = size(build(weights="bf16", accelerator="h100-sxm", nodes=1, kind="full-finetune")).verdict
-    assert "are needed, 1 was entered" in fewer.reason
+    assert "are needed, 1 was entered" in text_of(fewer.reason)
 
 
 def test_a_shape_under_the_floor_is_told_with_a_better_one_and_its_efficiency() -> None:
     verdict = size(build(weights="bf16", kind="full-finetune", nodes=2)).verdict
-    assert "under the 60 % floor; better:" in verdict.reason
-    assert re.search(r"better: .*: 0\.\d\d", verdict.reason), "the better shape comes with its efficiency"
+    assert "under the 60 % floor; better:" in text_of(verdict.reason)
+    assert re.search(r"better: .*: 0\.\d\d", text_of(verdict.reason)), "the better shape comes with its efficiency"
 
 
 def test_a_model_that_fits_one_node_takes_no_cluster_for_its_speed() -> None:
     verdict = size(build("llama-3.1-405b", concurrency=8, tokens_per_s_user_target=200.0)).verdict
     assert verdict.answer == "does-not-fit"
-    assert verdict.headline.startswith("Misses its targets")
-    assert "for one user alone" in verdict.reason
+    assert text_of(verdict.headline).startswith("Misses its targets")
+    assert "for one user alone" in text_of(verdict.reason)
     assert not verdict.steps[4].yes
-    assert "fits one node" in verdict.steps[4].answer
+    assert "fits one node" in text_of(verdict.steps[4].answer)
 
 
 def test_a_node_that_holds_the_model_and_next_to_nobody_is_joined_to_others_not_copied() -> None:
@@ -129,7 +130,7 @@ def test_a_node_that_holds_the_model_and_next_to_nobody_is_joined_to_others_not_
     assert verdict.recommended.nodes < 8
     load = verdict.steps[3]
     assert not load.yes
-    copies = re.search(r"(\d+) replicas would take it", load.answer)
+    copies = re.search(r"(\d+) replicas would take it", text_of(load.answer))
     assert copies is not None
     assert int(copies[1]) > 2 * verdict.recommended.nodes
 
@@ -137,9 +138,9 @@ def test_a_node_that_holds_the_model_and_next_to_nobody_is_joined_to_others_not_
 def test_replicas_say_what_a_lost_node_leaves_and_how_many_keep_all() -> None:
     sizing = size(build(concurrency=1000))
     verdict = sizing.verdict
-    assert f"{verdict.replicas + 1} nodes keep all of it" in verdict.reason
-    assert "router" in verdict.headline
-    held = int(verdict.reason.split(" serves ")[1].split(" of ")[0].replace(",", ""))
+    assert f"{verdict.replicas + 1} nodes keep all of it" in text_of(verdict.reason)
+    assert "router" in text_of(verdict.headline)
+    held = int(text_of(verdict.reason).split(" serves ")[1].split(" of ")[0].replace(",", ""))
     assert verdict.replicas == -(-1000 // held)
     room = size(build(concurrency=held))
     assert room.verdict.carried
@@ -168,7 +169,7 @@ def test_requests_a_second_are_held_against_what_the_build_can_take() -> None:
     assert sizing.verdict.carried
     many = size(build(**fields, requests_per_s=50.0)).verdict
     assert many.answer == "replicas"
-    assert "requests/s" in many.reason
+    assert "requests/s" in text_of(many.reason)
 
 
 @pytest.mark.parametrize("field", ["workload.concurrency", "workload.input_tokens"])

@@ -10,6 +10,7 @@ import catalog
 from engine.decide.plan import plan
 from engine.decide.size import size
 from engine.decide.verdict import decide
+from engine.figures.sentences import text_of
 from engine.layout.candidates import candidate_layouts
 from engine.scenario import LayoutChoice, Scenario
 from tests.engine.builds import build
@@ -106,7 +107,7 @@ def lora_on_four(layout: LayoutChoice) -> Scenario:
 def test_a_pinned_layout_that_does_not_fit_is_told_and_the_one_that_does_is_named() -> None:
     verdict = size(lora_on_four(LayoutChoice(tp=1, pp=1, dp=4))).verdict
     assert not verdict.carried
-    assert "as pinned" in verdict.reason
+    assert "as pinned" in text_of(verdict.reason)
     assert verdict.recommended is not None
     assert verdict.recommended.layout is not None
     named = verdict.recommended.layout
@@ -119,7 +120,7 @@ def test_a_pinned_layout_that_carries_is_the_verdicts_own() -> None:
     assert verdict.carried
     assert verdict.recommended is not None
     assert verdict.recommended.layout is None
-    assert any("TP 4, PP 1, DP 1" in line.figure for line in verdict.steps[1].evidence)
+    assert any("TP 4, PP 1, DP 1" in text_of(line.figure) for line in verdict.steps[1].evidence)
 
 
 def test_without_a_pin_no_layout_is_named() -> None:

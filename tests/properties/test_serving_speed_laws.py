@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from engine.decide.size import size
+from engine.figures.sentences import text_of
 from engine.scenario import LayoutChoice, Scenario
 from engine.sizing import Serving
 from tests.engine.builds import build
@@ -285,7 +286,7 @@ def test_requests_a_second_are_met_up_to_the_best_load() -> None:
     assert speed(serve(concurrency=4, requests_per_s=0.99 * most)).meets_targets
     missing = speed(serve(concurrency=4, requests_per_s=1.01 * most))
     assert not missing.meets_targets
-    assert "requests/s" in missing.missed[0]
+    assert "requests/s" in text_of(missing.missed[0])
 
 
 def test_what_most_of_a_step_goes_to_is_named() -> None:

@@ -11,6 +11,7 @@ import pytest
 from catalog import load
 from engine.decide.answer import STATUS_WORDS
 from engine.decide.size import size
+from engine.figures.sentences import text_of
 from engine.scenario import Scenario
 from engine.scenario.change import change
 from tests.tui.builds import BUILDS
@@ -40,7 +41,7 @@ def _builds() -> Iterator[tuple[str, Scenario]]:
 def test_every_bullet_has_words(name: str, scenario: Scenario) -> None:
     sizing = size(scenario)
     for notice in sizing.warnings:
-        assert notice.message.strip(), notice.id
+        assert text_of(notice.message).strip(), notice.id
     for page in PAGES:
         for width in WIDTHS:
             for row in page_lines(sizing, None, page, width):

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from catalog import build_scenario
 from engine.decide.answer import holds
-from engine.figures.sentences import text_of
+from engine.figures.sentences import Sentence, text_of
 from engine.scenario import LayoutChoice, Scenario, Workload
 from tests.tui.builds import BUILDS, CHAT
 from tests.tui.driver import app_of, running
@@ -39,6 +39,11 @@ NAMES = r"\d+ of 5|Builds \(8\)|[\w.]*[A-Za-z][\w.-]*"
 """What has digits and is no figure: the step of the verdict, and names such as 70B or H100."""
 
 
+def opened(sentence: Sentence) -> str:
+    """A sentence as a line shows it, a # for each figure that opens."""
+    return "".join(part if isinstance(part, str) else "#" if part.figure else part.text for part in sentence)
+
+
 async def test_every_number_of_the_banner_opens() -> None:
     async with running(app_of(BUILDS["new"]()), 160, 36) as app:
         for name, scenario in ANSWERED.items():
@@ -48,7 +53,7 @@ async def test_every_number_of_the_banner_opens() -> None:
             assert sizing is not None
             advice = studies.counsel.of(sizing.scenario)
             assert advice is not None
-            named = [*(text_of(cure.what) for cure in advice.known), text_of(sizing.answer.rung)]
+            named = [*(text_of(cure.what) for cure in advice.known), opened(sizing.answer.rung)]
             seen = 0
             for row in app.app.screen.query_one("#verdict", Canvas).lines:
                 plain = ""

@@ -15,6 +15,7 @@ import pytest
 
 import catalog
 from engine.decide.size import size
+from engine.figures.sentences import text_of
 from engine.model.formats import FORMATS
 from engine.scenario import LayoutChoice, Runtime
 from engine.sizing import Sizing
@@ -168,7 +169,7 @@ def test_vllm_gets_the_layout_and_the_load() -> None:
     assert ("--data-parallel-size" in text) == (sizing.layout.dp > 1)
     assert "--max-model-len 8000" in text
     assert "--quantization fp8" in text
-    assert sizing.verdict.headline in text
+    assert text_of(sizing.verdict.headline) in text
     assert not text.rstrip().endswith("\\")
 
 

@@ -10,6 +10,7 @@ from functools import lru_cache
 import pytest
 
 from engine.decide.size import size
+from engine.figures.sentences import text_of
 from engine.scenario import Scenario, Workload
 from engine.sizing import Sizing
 from engine.workings import Working
@@ -194,10 +195,10 @@ def test_sentences_stand_whole_where_their_figures_open(name: str) -> None:
 
     verdict = text("Verdict")
     for notice in sizing.warnings:
-        assert " ".join(notice.message.split()) in verdict
+        assert " ".join(text_of(notice.message).split()) in verdict
     for step in sizing.verdict.steps:
-        assert " ".join(step.answer.split()) in verdict
-    reason = sizing.memory.headroom_reason
+        assert " ".join(text_of(step.answer).split()) in verdict
+    reason = text_of(sizing.memory.headroom_reason)
     assert reason[1:] in text("Memory")
     assert sizing.layout.reason in text("Memory")
     prospects = studies.growth.prospects

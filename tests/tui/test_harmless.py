@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from engine.decide.size import size
+from engine.figures.sentences import text_of
 from tests.fuzz import _cli, _hostile
 from tui.files.session import from_document
 
@@ -55,7 +56,7 @@ def test_the_name_of_a_folder(tmp_path: Path) -> None:
         {"schema": 1, "model": {"config": "config.json"}, "hardware": {"accelerator": "h100-sxm"}}, folder=place
     )
     assert scenario.model.name.isprintable()
-    assert size(scenario).verdict.headline.isprintable()
+    assert text_of(size(scenario).verdict.headline).isprintable()
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from catalog import build_scenario
 from engine.decide.prospects import prospects
 from engine.decide.serving_scaling import serving_scaling
 from engine.decide.size import size
+from engine.figures.sentences import text_of
 from engine.scenario import Scenario, Workload
 from engine.sizing import Sizing
 from engine.workings import workings
@@ -272,7 +273,7 @@ def test_peak_moments_and_assumptions_of_training_memory() -> None:
     for words in ("a step needs", "torch reserved", "nvidia-smi", *(phase.name for phase in detail.phases)):
         assert words in shown
     assert f"▸ {detail.phase}" in shown
-    assert all(flat(words) in flat(shown.replace("•", "")) for words in detail.lines)
+    assert all(flat(text_of(words)) in flat(shown.replace("•", "")) for words in detail.lines)
     assert "16 bytes" in shown
 
 

@@ -14,6 +14,7 @@ import pytest
 from engine.decide.advice import advice
 from engine.decide.flips import flip_points
 from engine.decide.size import size
+from engine.figures.sentences import text_of
 from engine.scenario import LayoutChoice
 from engine.sizing import Sizing
 from tests.engine.builds import build
@@ -116,14 +117,14 @@ def test_reports_are_the_same_each_time(sizing: Sizing) -> None:
 def test_reports_for_people_hold_every_step_warning_and_group(sizing: Sizing, form: report.Format) -> None:
     text = report.render(sizing, form)
     flat = " ".join(text.replace("\\", "").split())
-    assert " ".join(sizing.verdict.headline.split()) in flat
+    assert " ".join(text_of(sizing.verdict.headline).split()) in flat
     for step in sizing.verdict.steps:
         assert " ".join(step.question.split()) in flat
         for evidence in step.evidence:
-            assert evidence.figure in flat
+            assert text_of(evidence.figure) in flat
     for notice in sizing.warnings:
         assert notice.id in flat
-        assert " ".join(notice.message.split()) in flat
+        assert " ".join(text_of(notice.message).split()) in flat
     for group in sizing.memory.per_gpu:
         assert group.rank_group in flat
     for row in sizing.fabric:
@@ -197,7 +198,7 @@ def test_what_training_memory_assumes_is_told() -> None:
     assert sizing.memory.training is not None
     text = flat(report.render(sizing, "text"))
     for line in sizing.memory.training.lines:
-        assert flat(line) in text
+        assert flat(text_of(line)) in text
     assert "a checkpoint" in text
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from engine.decide.fabric import ARTICLE_LINKS
 from engine.decide.size import size
+from engine.figures.sentences import text_of
 from engine.scenario import Scenario
 from engine.sizing import Sizing
 from tests.engine.builds import build
@@ -54,7 +55,7 @@ def test_a_plain_report_is_one_page(name: str) -> None:
         assert f"{next(iter(used))} (in use)" in text
     for notice in sizing.warnings:
         if notice.severity == "info":
-            assert " ".join(notice.message.split()) not in " ".join(text.split())
+            assert " ".join(text_of(notice.message).split()) not in " ".join(text.split())
 
 
 @pytest.mark.parametrize("name", ["QLoRA of 70B on one card", "full fine-tune that does not fit"])

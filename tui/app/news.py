@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from engine.figures.sentences import text_of
 from engine.sizing import Sizing
 from tui.pages.doc import BLANK, Line, heading, line, paragraphs
 from tui.pages.glyphs import Glyphs
@@ -77,7 +78,7 @@ def _both(past: Past, sizing: Sizing, width: int, glyphs: Glyphs) -> list[Line]:
         for number, row in enumerate(as_text([then_and_now(past, sizing)], width).splitlines())
     ]
     same = past.sizing.verdict.headline == sizing.verdict.headline
-    words = "The verdict is the same." if same else f"Then: {past.sizing.verdict.headline}."
+    words = "The verdict is the same." if same else f"Then: {text_of(past.sizing.verdict.headline)}."
     lines += paragraphs(glyphs.text(words), width, "" if same else "warn", " ", " ")
     words = "What stands on screen is the answer now. Saving keeps the figures of today."
     return lines + paragraphs(words, width, "dim", " ", " ")

@@ -151,6 +151,24 @@ def shorten(text: str, width: int, ellipsis: str = "…") -> str:
     return (text[:cut].rstrip(" -/,·(") if cut > room // 3 else text[:room]) + ellipsis
 
 
+def shortened(spans: Sequence[Span], width: int, ellipsis: str = "…") -> list[Span]:
+    """Spans that fit `width`, cut as `shorten` cuts their text; a figure that is cut opens no more."""
+    text = plain(spans)
+    kept = shorten(text, width, ellipsis)
+    if kept == text:
+        return list(spans)
+    found: list[Span] = []
+    left = len(kept) - len(ellipsis)
+    for span in spans:
+        if len(span.text) <= left:
+            found.append(span)
+            left -= len(span.text)
+        else:
+            found.append(Span(span.text[:left] + ellipsis, span.style))
+            break
+    return found
+
+
 def changed_cells(old: Line, new: Line, gap: int = 10) -> list[tuple[int, int]]:
     """Ranges [start, end) of characters that differ, near ones joined: what must be sent again."""
     if old == new:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from engine.figures.sentences import Figure as Told
 from engine.figures.sentences import Sentence
 from engine.sizing import Sizing
 from tui.pages.doc import Line, Span, shorten
@@ -49,10 +50,15 @@ class Look(NamedTuple):
 def spans_of(sentence: Sentence, style: str = "") -> list[Span]:
     """A sentence of the engine as spans whose figures open. style: of the words; a figure of plain ones has its own."""
     spans: list[Span] = []
-    for part in sentence:
+    words = ""
+    for part in (*sentence, Told("")):
         if isinstance(part, str):
-            spans.append(Span(part, style))
-        else:
+            words += part
+            continue
+        if words:
+            spans.append(Span(words, style))
+            words = ""
+        if part.text:
             shown = "figure" if style in ("", "dim") else style
             spans.append(
                 Span(part.text, shown if part.figure else style, f"figure:{part.figure}" if part.figure else "")

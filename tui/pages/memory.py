@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from engine.figures.sentences import capital
 from engine.sizing import MemoryGroup, Sizing
 from tui.pages import bars
 from tui.pages.doc import NBSP, Line, Span, flow, heading, line
@@ -111,8 +112,7 @@ def _change(users_more: int) -> str:
 
 def memory_reasons(sizing: Sizing, look: Look) -> list[Line]:
     """Why the headroom has its word, and where the planning rule disagrees with the accounting."""
-    reason = sizing.memory.headroom_reason
-    lines = sentence(f"{reason[:1].upper()}{reason[1:].rstrip('.')}.", look.width)
+    lines = sentence((*capital(sizing.memory.headroom_reason), "."), look.width)
     if sizing.memory.rule_note:
         lines += sentence(sizing.memory.rule_note, look.width, "dim")
     return lines

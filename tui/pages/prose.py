@@ -9,7 +9,9 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
+from engine.figures.sentences import Sentence, about
 from tui.pages.doc import Line, Span, flow
+from tui.pages.look import spans_of
 
 _N = r"(\$?[\d,]*\.?\d+(?:[kMBT]\b)?"  # an amount, up to its unit
 _S = r"(?:µs|ms|s|min|h|days)"  # units of engine.figures.units.duration
@@ -116,12 +118,14 @@ _STATES = (
 )
 
 
-def linked(text: str, style: str = "", of: str = "", fix: str = "") -> list[Span]:
+def linked(text: str | Sentence, style: str = "", of: str = "", fix: str = "") -> list[Span]:
     """A sentence as spans whose figures open.
 
     of: what the ids start with when the sentence is about another build of the same sizing, `verdict.1.`. fix: the
     change that figures of the build after it are about, `model.weights=int4`.
     """
+    if not isinstance(text, str):
+        return spans_of(about(text, of) if of else text, style)
     spans: list[Span] = []
     end = 0
     for start, stop, figure in _figures(text):
@@ -177,7 +181,7 @@ def _figures(text: str) -> tuple[tuple[int, int, str], ...]:
 
 
 def sentence(
-    text: str,
+    text: str | Sentence,
     width: int,
     style: str = "",
     indent: str = " ",
@@ -186,6 +190,7 @@ def sentence(
     first_style: str = "",
 ) -> list[Line]:
     """A sentence wrapped between words, its figures open. first starts the first line, indent the others."""
-    if not text.strip():
+    if not text or text == " ":
         return []
-    return flow([Span(first, first_style), *linked(" ".join(text.split()), style, of)], width, indent)
+    told = " ".join(text.split()) if isinstance(text, str) else text
+    return flow([Span(first, first_style), *linked(told, style, of)], width, indent)

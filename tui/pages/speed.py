@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from engine.figures.sentences import Figure as Told
+from engine.figures.sentences import joined
 from engine.sizing import Serving, Sizing
-from tui.pages.doc import Line, Span, flow, heading, line, paragraphs, shorten, width_of
-from tui.pages.look import Figure, Look, figures
-from tui.pages.prose import linked, sentence
+from tui.pages.doc import Line, Span, flow, heading, line, paragraphs, shortened, width_of
+from tui.pages.look import Figure, Look, figures, spans_of
+from tui.pages.prose import sentence
 from tui.pages.words import count, days, digits, interval, percent, rate, seconds, seconds_interval, usd
 
 
@@ -55,11 +57,12 @@ def _serving(sizing: Sizing, look: Look, brief: bool) -> list[Line]:
     )
     lacks = list(speed.missed)
     if speed.served_concurrency < workload.concurrency and workload.corpus_tokens is None:
-        at_once, asked = count(speed.served_concurrency), count(workload.concurrency)
-        lacks.insert(0, f"Only {at_once} of {asked} users run at once, the others wait")
+        at_once = Told(count(speed.served_concurrency), "serving.served_concurrency")
+        asked = Told(count(workload.concurrency), "load.concurrency")
+        lacks.insert(0, ("Only ", at_once, " of ", asked, " users run at once, the others wait"))
     if brief and lacks:
-        words = shorten("; ".join(lacks), look.width - 3, look.glyphs.ellipsis)
-        return [*lines, (Span(f" {look.glyphs.no} ", "bad"), *linked(words, "bad"))]
+        told = shortened(spans_of(joined(lacks, "; "), "bad"), look.width - 3, look.glyphs.ellipsis)
+        return [*lines, (Span(f" {look.glyphs.no} ", "bad"), *told)]
     for words in lacks:
         lines += sentence(words, look.width - 1, "bad", "   ", f" {look.glyphs.no} ")
     remark = [Span(f" Limited by {speed.bound_by}. ", "dim"), *_best_load(speed)]

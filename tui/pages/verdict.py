@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from engine.figures.sentences import text_of
 from engine.sizing import Evidence, Flip, Sizing, Step
 from tui.pages.doc import Line, Span, ends, flow, heading, line, paragraphs, wrap
-from tui.pages.look import Look
-from tui.pages.prose import linked, sentence
+from tui.pages.look import Look, spans_of
+from tui.pages.prose import sentence
 
 if TYPE_CHECKING:
     from tui.pages.studies import Studies
@@ -51,9 +52,10 @@ def steps(sizing: Sizing, look: Look, evidence: bool) -> list[Line]:
     """The six questions in order with their answers; the deciding one marked, later ones greyed."""
     verdict = sizing.verdict
     lines = [heading("VERDICT, step by step", look.width, look.glyphs.rule)]
-    told: dict[tuple[Evidence, ...], int] = {}
+    told: dict[tuple[str, ...], int] = {}
     for step in verdict.steps:
-        same = told.setdefault(step.evidence, step.number) if step.evidence else step.number
+        alike = tuple(text_of(item.figure) for item in step.evidence)
+        same = told.setdefault(alike, step.number) if alike else step.number
         lines += _step_lines(step, step.number == verdict.step, look, same if evidence else None)
     return lines
 
@@ -80,18 +82,18 @@ def _step_lines(step: Step, decides: bool, look: Look, same: int | None) -> list
         )
     lines = question
     style = "" if step.reached else "dim"
-    lines += sentence(step.answer, look.width - 1, style, indent, indent, f"verdict.{step.number}.")
+    lines += sentence(step.answer, look.width - 1, style, indent, indent)
     if same == step.number:
         for item in step.evidence:
-            lines += _evidence_lines(step, item, indent, look)
+            lines += _evidence_lines(item, indent, look)
     elif same is not None and step.evidence:
         lines.append(line((f"{indent}{glyphs.bullet} the same build as in step {same}", "dim")))
     return lines
 
 
-def _evidence_lines(step: Step, item: Evidence, indent: str, look: Look) -> list[Line]:
+def _evidence_lines(item: Evidence, indent: str, look: Look) -> list[Line]:
     """A line of evidence, whose figures open, with its kind at the right edge."""
-    told = linked(f"{item.what}: {item.figure}", "dim", f"verdict.{step.number}.")
+    told = spans_of((f"{item.what}: ", *item.figure), "dim")
     rows = flow([Span(f"{indent}{look.glyphs.bullet} ", "dim"), *told], look.width - KIND_WIDTH, indent + "  ")
     rows[0] = ends(rows[0], [Span(f"{item.kind:>{KIND_WIDTH - 1}}", "kind")], look.width)
     return rows

@@ -14,6 +14,7 @@ import catalog
 from catalog.ids import nearest
 from engine.decide.advice import CARRIES, Advice, advice
 from engine.decide.recommend import Limits, Option, Recommendation, recommend
+from engine.figures.sentences import text_of
 from engine.figures.text import printable
 from engine.model.formats import FORMATS as WEIGHT_FORMATS
 from engine.money.cost import cost
@@ -200,7 +201,7 @@ def _option_data(option: Option, file: Path | None) -> dict[str, Any]:
         "kv_cache": option.scenario.model.kv_cache,
         "layout": data_of(option.plan.layout),
         "headroom": memory.headroom,
-        "headroom_reason": memory.headroom_reason,
+        "headroom_reason": text_of(memory.headroom_reason),
         "caveats": list(option.caveats),
         "buy_usd": data_of(option.buy_usd),
         "whole_usd": data_of(option.whole_usd),
@@ -281,7 +282,10 @@ def _rows(option: Option, file: Path | None) -> Iterator[tuple[str, str]]:
     yield "layout", layout_words(option.plan.layout)
     if links:
         yield "links", links
-    yield "headroom", f"{memory.headroom} ({memory.headroom_reason})" if memory.headroom_reason else memory.headroom
+    yield (
+        "headroom",
+        f"{memory.headroom} ({text_of(memory.headroom_reason)})" if memory.headroom_reason else memory.headroom,
+    )
     serving, training = option.plan.serving, option.plan.training
     if serving is not None:
         yield (

@@ -12,7 +12,7 @@ import catalog
 from engine.decide.advice import CATALOG, Advice, advice
 from engine.decide.advice import line as line_of
 from engine.decide.whole import whole
-from engine.figures.sentences import text_of
+from engine.figures.sentences import joined, text_of
 from engine.figures.text import printable
 from engine.model.formats import FORMATS as WEIGHT_FORMATS
 from engine.sizing import Sizing
@@ -108,21 +108,21 @@ def _plain(sizing: Sizing, past: Past | None, found: Advice) -> Iterator[Block]:
 def _verdict(sizing: Sizing) -> Iterator[Block]:
     verdict = sizing.verdict
     yield Heading("Verdict")
-    yield Paragraph(f"{verdict.answer}: {verdict.headline}", strong=True)
+    yield Paragraph(f"{verdict.answer}: {text_of(verdict.headline)}", strong=True)
     if verdict.flips:
         yield Bullets(tuple((flip.words, ()) for flip in verdict.flips))
     if verdict.reason:
-        yield Paragraph(verdict.reason)
+        yield Paragraph(text_of(verdict.reason))
     best = verdict.recommended
     if best is not None and best.nodes and sizing.scenario.workload.is_inference:
-        yield Paragraph(f"Build: {verdict.build}, {WEIGHT_FORMATS[best.weights].label} weights")
+        yield Paragraph(f"Build: {text_of(verdict.build)}, {WEIGHT_FORMATS[best.weights].label} weights")
     elif verdict.build:
-        yield Paragraph(f"Build: {verdict.build}")
+        yield Paragraph(f"Build: {text_of(verdict.build)}")
     carried = "yes" if verdict.carried else "no"
     yield Paragraph(f"Carries the workload as entered: {carried}")
     yield Paragraph(f"Layout: {layout_words(sizing.layout)}")
     if verdict.assumed:
-        yield Paragraph("Assumed: " + "; ".join(verdict.assumed))
+        yield Paragraph(text_of(("Assumed: ", *joined(verdict.assumed, "; "))))
 
 
 def _to_do(sizing: Sizing, found: Advice) -> Iterator[Block]:
@@ -153,8 +153,8 @@ def _steps(sizing: Sizing) -> Iterator[Block]:
     steps = []
     for step in sizing.verdict.steps:
         passed = "" if step.reached else " (not reached; it would have said)"
-        evidence = tuple(f"{item.what}: {item.figure} [{item.kind}]" for item in step.evidence)
-        steps.append((f"Step {step.number}: {step.question}{passed} {step.answer}", evidence))
+        evidence = tuple(f"{item.what}: {text_of(item.figure)} [{item.kind}]" for item in step.evidence)
+        steps.append((f"Step {step.number}: {step.question}{passed} {text_of(step.answer)}", evidence))
     yield Bullets(tuple(steps))
 
 
@@ -166,5 +166,5 @@ def _warnings(sizing: Sizing) -> Iterator[Block]:
     for notice in sizing.warnings:
         fix = notice.fix
         todo = (f"fix: {keys_words(fix)}" + (f" ({fix.effect})" if fix.effect else ""),) if fix else ()
-        items.append((f"{notice.severity}: {notice.message} [{notice.id}]", todo))
+        items.append((f"{notice.severity}: {text_of(notice.message)} [{notice.id}]", todo))
     yield Bullets(tuple(items))

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from typing import Any
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any, get_type_hints
 
 import catalog
 from engine.decide.advice import Advice, Cure, advice, bigger_card, ended, second_sentence
 from engine.decide.answer import STATUS_WORDS
 from engine.decide.corpus import CorpusPoint, corpus_curve
 from engine.decide.whole import whole
-from engine.figures.sentences import joined, text_of
+from engine.figures.sentences import Sentence, joined, text_of
 from engine.scenario import Scenario
 from engine.sizing import FabricRow, MemoryGroup, PriceLine, Sizing, Suggestion, Training
 from tui.shell.report_words import Past, tokens_per_s
@@ -35,7 +37,7 @@ def with_advice(sizing: Sizing, found: Advice) -> Sizing:
     warnings = (*told, *(ended(notice, found) for notice in sizing.warnings))
     verdict, second = sizing.verdict, second_sentence(sizing, found)
     if second:
-        verdict = dataclasses.replace(verdict, headline=f"{verdict.headline}. {second}")
+        verdict = dataclasses.replace(verdict, headline=(*verdict.headline, ". ", *second))
     return dataclasses.replace(sizing, warnings=warnings, verdict=verdict)
 
 
@@ -45,7 +47,7 @@ def past_data(past: Past) -> dict[str, Any]:
         "figures": [_fields(drift) for drift in past.drifts],
         "as_saved": {
             "answer": verdict.answer,
-            "headline": verdict.headline,
+            "headline": text_of(verdict.headline),
             "carried": verdict.carried,
             "tokens_per_s_total": data_of(tokens_per_s(past.sizing)),
             "rent_usd_per_month": data_of(cost.rent_usd_per_month),
@@ -160,7 +162,18 @@ def _hardware_data(scenario: Scenario) -> dict[str, Any]:
 def _fields(record: Any) -> dict[str, Any]:
     # a row of a table is a named tuple
     names = getattr(record, "_fields", None) or [field.name for field in dataclasses.fields(record)]
-    return {name: data_of(getattr(record, name)) for name in (*names, *_WORKED_OUT.get(type(record), ()))}
+    told = _sentences(record.__class__)
+    return {
+        name: told[name](getattr(record, name)) if name in told else data_of(getattr(record, name))
+        for name in (*names, *_WORKED_OUT.get(type(record), ()))
+    }
+
+
+@lru_cache(maxsize=64)
+def _sentences(kind: type) -> dict[str, Callable[[Any], Any]]:
+    """The fields of a record that are sentences, or several of them, each with what writes its words."""
+    writes = {Sentence: text_of, tuple[Sentence, ...]: lambda sentences: [text_of(one) for one in sentences]}
+    return {name: writes[hint] for name, hint in get_type_hints(kind).items() if hint in writes}
 
 
 _WORKED_OUT: dict[type, tuple[str, ...]] = {

@@ -48,7 +48,7 @@ def _warnings(sizing: Sizing) -> Iterator[Block]:
     if not told:
         return
     yield Heading("Warnings", 3)
-    items = [(shorten(f"{n.severity}: {n.message}", 2 * WIDTH - 10), ()) for n in told[:MOST_WARNINGS]]
+    items = [(shorten(f"{n.severity}: {text_of(n.message)}", 2 * WIDTH - 10), ()) for n in told[:MOST_WARNINGS]]
     if len(told) > MOST_WARNINGS:
         items.append((f"and {len(told) - MOST_WARNINGS} more", ()))
     yield Bullets(tuple(items))
@@ -171,7 +171,7 @@ def _verdict(sizing: Sizing) -> Iterator[Block]:
     lines = []
     for step in sizing.verdict.steps:
         mark = "" if step.reached else " (not reached)"
-        text = f"{step.number} {rungs[min(step.number, LAST_STEP)]}{mark}: {step.answer}"
+        text = f"{step.number} {rungs[min(step.number, LAST_STEP)]}{mark}: {text_of(step.answer)}"
         lines.append((shorten(text, WIDTH - 2), ()))
     yield Bullets(tuple(lines))
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from engine.decide.corpus import corpus_curve
 from engine.decide.prospects import prospects
+from engine.figures.sentences import joined, text_of
 from engine.sizing import FabricRow, Interval, Memory, MemoryGroup, Serving, Sizing, Training
 from tui.pages import words
 from tui.shell.blocks import Block, Bullets, Heading, Paragraph, Table
@@ -36,13 +37,13 @@ def memory_blocks(sizing: Sizing) -> Iterator[Block]:
     )
     yield Table(("group", "GPUs", *shown), rows)
     headroom = f"Headroom: {memory.headroom}"
-    yield Paragraph(headroom + (f" ({memory.headroom_reason})" if memory.headroom_reason else ""))
+    yield Paragraph(headroom + (f" ({text_of(memory.headroom_reason)})" if memory.headroom_reason else ""))
     yield Paragraph(_memory_line(sizing, memory))
     if memory.rule_note:
-        yield Paragraph(memory.rule_note)
+        yield Paragraph(text_of(memory.rule_note))
     if memory.training is not None and memory.training.lines:
         yield Paragraph("Assumed of training memory:")
-        yield Bullets(tuple((text, ()) for text in memory.training.lines))
+        yield Bullets(tuple((text_of(told), ()) for told in memory.training.lines))
 
 
 def _is_shown(name: str, groups: Sequence[MemoryGroup]) -> bool:
@@ -107,7 +108,8 @@ def _corpus_rows(serving: Serving) -> Iterator[tuple[str, str]]:
 
 def serving_blocks(serving: Serving) -> Iterator[Block]:
     yield Heading("Serving speed (fitted)")
-    meets = {True: "met", False: "missed: " + "; ".join(serving.missed), None: "none given"}[serving.meets_targets]
+    missed = f"missed: {text_of(joined(serving.missed, '; '))}"
+    meets = {True: "met", False: missed, None: "none given"}[serving.meets_targets]
     rows = (
         ("time to first token", _spread(words.seconds(serving.ttft_s), serving.ttft_interval)),
         ("time between tokens", _spread(words.seconds(serving.inter_token_s), serving.inter_token_interval)),

@@ -7,6 +7,7 @@ from functools import lru_cache
 
 from engine.calibration import training_memory as fitted
 from engine.figures.errors import ScenarioError
+from engine.figures.sentences import Figure, Sentence
 from engine.figures.units import GIB
 from engine.model.architecture import Architecture
 from engine.scenario import Layout, Workload
@@ -169,6 +170,16 @@ def headroom_word(fill: float) -> Headroom:
     return "fits" if fill > COMFORTABLE_FILL else "comfortable"
 
 
+def needs_words(needs_bytes: int, group: MemoryGroup) -> Sentence:
+    """What a step needs of the card, and how far over it that is."""
+    peak = Figure(f"{needs_bytes / GIB:,.1f}", "memory.peak_bytes")
+    usable = Figure(f"{group.usable_bytes / GIB:,.1f} GiB", "memory.usable_bytes")
+    if group.over_bytes == 0:
+        return ("a step needs ", peak, " of ", usable)
+    over = Figure(f"{group.over_bytes / GIB:,.1f} GiB", "memory.over_bytes")
+    return ("a step needs ", peak, " of ", usable, ", ", over, " too many")
+
+
 @lru_cache(maxsize=192)
 def sized(architecture: Architecture, workload: Workload, layout: Layout, card: Card) -> Memory:
     """The Memory without searches, suggestions and notes."""
@@ -204,8 +215,6 @@ def sized(architecture: Architecture, workload: Workload, layout: Layout, card: 
     fill = group.used_bytes / group.usable_bytes
     word = headroom_word(fill)
     fits = group.over_bytes == 0
-    needs = f"a step needs {peak.needs_bytes / GIB:,.1f} of {card.usable_bytes / GIB:,.1f} GiB"
-    over = f", {group.over_bytes / GIB:,.1f} GiB too many" if not fits else ""
     plan = plan_recipe(workload, layout, card)
     per_node = min(card.per_node, layout.gpus)
     return Memory(
@@ -218,7 +227,7 @@ def sized(architecture: Architecture, workload: Workload, layout: Layout, card: 
         fits=fits,
         starts=fits,
         headroom=word,
-        headroom_reason=f"{needs}{over}; the peak is at: {peak.worst.name}",
+        headroom_reason=(*needs_words(peak.needs_bytes, group), f"; the peak is at: {peak.worst.name}"),
         peak_bytes=peak.needs_bytes,
         nvidia_smi_bytes=max(entry.shown_bytes for _, entry in groups),
         host_bytes=max(entry.host_bytes for _, entry in groups) * per_node,

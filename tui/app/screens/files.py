@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 from catalog.bounded import Unusable, read_file
 from engine.figures.errors import ScenarioError
+from engine.figures.sentences import text_of
 from engine.figures.text import printable
 from engine.scenario import Scenario
 from engine.sizing import Sizing
@@ -311,8 +312,8 @@ async def export(bench: Bench) -> None:
     if picked.startswith("copy-"):
         form = picked.removeprefix("copy-")
         verdict = sizing.verdict
-        text = f"{verdict.headline}. {verdict.reason}" if form == "verdict" else report.render(sizing, _form(form))
-        _copy(bench, text)
+        told = text_of((*verdict.headline, ". ", *verdict.reason))
+        _copy(bench, told if form == "verdict" else report.render(sizing, _form(form)))
         return
     picture = bench.app.export_screenshot() if picked == "svg" else ""
     offer = _offered(bench.sizeup.store, picked)

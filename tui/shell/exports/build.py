@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from engine.figures.sentences import text_of
 from engine.scenario import Runtime, Scenario, Workload
 from engine.sizing import Sizing
 from tui.shell.exports.names import Checkpoint
@@ -86,7 +87,7 @@ class Build:
         loads: whether the text names the checkpoint, so that its format matters.
         """
         verdict = self.sizing.verdict
-        lines = [verdict.headline, verdict.reason]
+        lines = [text_of(verdict.headline), text_of(verdict.reason)]
         if not verdict.carried:
             lines.append("WARNING: the build as entered does not carry this workload")
         lines.append(f"written for {checked}")

@@ -1,0 +1,75 @@
+"""Traps of the machine around the cards: host memory, PCIe lanes, power supplies and circuits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from engine.figures.sentences import Figure
+from engine.money.bill import network_cards
+from engine.money.power import HOST_WORDS, board_lanes, host_of
+from engine.scenario import Hardware, Scenario
+from engine.sizing import Notice, Power
+
+NIC_LANES = 16  # a 200 or 400 Gb/s card takes a whole x16 slot (NVIDIA ConnectX-6 and -7 data sheets)
+
+
+def host(scenario: Scenario) -> Iterator[Notice]:
+    platform, hardware = scenario.hardware.platform, scenario.hardware
+    if platform is None:
+        yield from lanes(hardware)
+        return
+    vram_gb = hardware.gpus_per_node * hardware.accelerator.memory_gb_marketed
+    if platform.host_memory_gb is not None and platform.host_memory_gb < vram_gb:
+        yield Notice(
+            "ram-below-vram",
+            "warning",
+            (
+                f"{platform.host_memory_gb:,.0f} GB of host RAM is below {vram_gb:,.0f} GB of VRAM: plan at least as much.",
+            ),
+        )
+    if platform.intra_link != "pcie5-switch":
+        yield from lanes(hardware)
+
+
+def lanes(hardware: Hardware) -> Iterator[Notice]:
+    """Cards and network cards that take more lanes than the CPUs of the node have."""
+    have, platform = board_lanes(hardware), hardware.platform
+    needed, what = (hardware.accelerator.pcie_lanes or 0) * hardware.gpus_per_node, f"{hardware.gpus_per_node} GPUs"
+    what = what if hardware.gpus_per_node > 1 else "1 GPU"
+    if hardware.nodes > 1:
+        nics = network_cards(hardware)
+        needed += NIC_LANES * nics
+        what += f" and {nics} network card{'s' if nics > 1 else ''}"
+    if have is None or needed <= have or hardware.intra_link.id == "pcie5-switch":
+        return
+    whose = (
+        f"{HOST_WORDS[host_of(hardware)]} has"
+        if platform is None or platform.pcie_lanes is None
+        else "the platform has"
+    )
+    yield Notice("lanes-short", "warning", (f"{what} take {needed} PCIe lanes; {whose} {have}.",))
+
+
+def supply(power: Power) -> Iterator[Notice]:
+    """What the mains and the rack have to give, where that is more than usual."""
+    if power.circuits_per_node is None or power.node_w is None or not power.circuits:
+        return
+    chosen = power.circuits[0]
+    least = min(power.circuits, key=lambda circuit: circuit.usable_w)
+    draws = Figure(f"{power.node_w / 1000:,.1f} kW", "power.node_w")
+    if chosen.per_node > 1 or chosen != least:
+        many = "s" if chosen.per_node > 1 else ""
+        feeds = " on each of the feeds A and B" if power.feeds > 1 else ""
+        each = Figure(f"{chosen.per_node}", "power.circuits_per_node")
+        asked = f" circuit{many} of {chosen.name}{feeds}, where one of {least.name} is too little."
+        yield Notice("circuit-short", "info", ("A node draws ", draws, ": ", each, asked))
+    if power.nodes_per_rack == 0 and power.rack_w is not None:
+        given = Figure(f"{power.rack_w / 1000:,.1f} kW", "power.rack_w")
+        message = (
+            "One node draws ",
+            draws,
+            ", a rack gives ",
+            given,
+            ": it takes racks with more power (money.rack_kw).",
+        )
+        yield Notice("rack-short", "warning", message)
