@@ -137,7 +137,8 @@ def test_offloaded_states_move_to_the_host_to_the_last_byte() -> None:
     here, there = (size(full("zero1", 8, framework="deepspeed", offload=offload)) for offload in ("none", "optimizer"))
     assert there.memory.worst.optimizer_bytes == 0
     moved = here.memory.worst.optimizer_bytes * 8  # every rank of the node
-    assert there.memory.host_bytes - here.memory.host_bytes == pytest.approx(moved, abs=64)
+    # with the buffers that DeepSpeed pins for them: its own estimate takes half as much again
+    assert there.memory.host_bytes - here.memory.host_bytes == pytest.approx(1.5 * moved, abs=64)
 
 
 def test_checkpoints_in_host_memory_are_those_that_left_the_card() -> None:
