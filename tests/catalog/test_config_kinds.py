@@ -10,6 +10,7 @@ import catalog
 from catalog.errors import CatalogError
 from catalog.hf_config import architecture_from_config, read_config
 from engine.decide.size import size
+from engine.figures.sentences import text_of
 
 GLM = dict(read_config(catalog.load().model("glm-5").config))
 V4 = dict(read_config(catalog.load().model("deepseek-v4-flash").config))
@@ -62,7 +63,7 @@ def test_a_structural_key_that_nobody_reads_is_said(key: str) -> None:
     read = architecture_from_config({**PLAIN, key: 4}, "config.json")
     assert read.unread == (key,)
     scenario = catalog.build_scenario("own", "bf16", "h100-sxm", architecture=read, config="m/config.json")
-    assert key in next(notice.message for notice in size(scenario).warnings if notice.id == "config-keys")
+    assert key in next(text_of(notice.message) for notice in size(scenario).warnings if notice.id == "config-keys")
 
 
 def test_no_config_of_the_catalog_has_an_unread_key() -> None:

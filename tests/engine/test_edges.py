@@ -13,6 +13,7 @@ from engine.decide.size import size
 from engine.decide.suggestions import advised
 from engine.decide.tries import owned
 from engine.figures.errors import ScenarioError
+from engine.figures.sentences import text_of
 from engine.links.collectives import collective_s
 from engine.model.architecture import Cache, Part, Tensor
 from engine.model.formats import tensor_scheme, weight_format
@@ -177,7 +178,7 @@ def test_a_run_from_scratch_takes_no_fewer_cards_than_were_tried_in_vain() -> No
     assert not cluster(run).holds
     said = size(run).verdict
     assert said.answer == "frontier"
-    assert f"bout {8 * CLUSTER_NODES[-1]:,} RTX 4090" in said.reason
+    assert f"bout {8 * CLUSTER_NODES[-1]:,} RTX 4090" in text_of(said.reason)
 
 
 def test_what_an_audio_tower_weighs_is_not_read_for_each_token() -> None:

@@ -75,9 +75,13 @@ def test_a_working_shows_the_arithmetic_its_inputs_and_what_they_rest_on() -> No
     assert opened.formula == "decode step + prompts of others"
     step = next(entry for entry in opened.inputs if entry.label == "decode step")
     deep = "\n".join(plain(row) for row in working_lines(sizing, step.figure, 100, UNICODE))
-    for words in ("max(reading KV, attention)", "opens", "ms", sizing.scenario.hardware.accelerator.source[:30]):
+    for words in ("max(reading KV, attention)", "opens", "ms"):
         assert words in deep
-    assert "engine." not in deep
+    for label in ("reading dense weights", "weight rate"):
+        step = next(entry for entry in working(sizing, step.figure).inputs if entry.label == label)
+    sheet = "\n".join(plain(row) for row in working_lines(sizing, step.figure, 100, UNICODE))
+    assert sizing.scenario.hardware.accelerator.source[:30] in sheet
+    assert "engine." not in deep + sheet
 
 
 @pytest.mark.parametrize(
