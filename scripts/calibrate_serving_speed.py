@@ -27,19 +27,8 @@ from engine.calibration import serving_speed as fit
 from engine.decide.plan import plan
 from engine.scenario import Layout
 from engine.serving.memory import serving_memory
-from engine.serving.speed import (
-    Load,
-    Rates,
-    Shape,
-    best_load,
-    compute_class,
-    engine_split,
-    gpu_class,
-    load,
-    rates_of,
-    running_limit,
-    shape_of,
-)  # fmt: skip
+from engine.serving.passes import Rates, Shape, compute_class, engine_split, gpu_class, rates_of, shape_of
+from engine.serving.speed import Load, best_load, load, running_limit
 from engine.sizing import Memory
 from tests.accuracy import inference_perf as rows_of
 from tests.accuracy.harness import REFERENCE, Row, load_rows

@@ -1,6 +1,6 @@
 """What each row of a fabric table is priced from: the messages of a workload, the step around them, what waits.
 
-The messages are those that the speed models price (engine.training.traffic, engine.serving.speed.pass_messages), and so
+The messages are those that the speed models price (engine.training.traffic, engine.serving.passes.pass_messages), and so
 is the step around them: weights, KV, compute, launches, pipeline bubble, what hides.
 """
 
@@ -17,8 +17,7 @@ from engine.links.traffic import Message, Span, communication_s, decode_traffic,
 from engine.model.architecture import Architecture
 from engine.parts.hardware import Link
 from engine.scenario import Hardware, Layout, Scenario, Workload
-from engine.serving.settings import stored_weights
-from engine.serving.speed import (
+from engine.serving.passes import (
     DECODE_POINTS,
     PREFILL_POINTS,
     Rates,
@@ -29,6 +28,7 @@ from engine.serving.speed import (
     shape_of,
     wire_s,
 )
+from engine.serving.settings import stored_weights
 from engine.sizing import Serving
 from engine.training.speed import PATH_SPANS, Step, hidden_shares, step
 from engine.training.speed import rates as training_rates
@@ -61,7 +61,7 @@ class Samples:
     """How serving's seconds on a link follow from the priced sizes of a pass, as the speed model has it.
 
     messages: of a pass of so many tokens, by size. latency, growth: what the fit makes of the smallest pass, and of
-    what more tokens add. A line joins two sizes (`engine.serving.speed.wire_s`).
+    what more tokens add. A line joins two sizes (`engine.serving.passes.wire_s`).
     """
 
     points: tuple[int, ...]

@@ -26,7 +26,7 @@ CALIBRATION = "engine.calibration."
 SHARED = frozenset(
     {
         "engine.links.collectives.curve",
-        "engine.serving.speed.rates",
+        "engine.serving.passes.rates",
         "engine.training.speed.rates",
         "engine.training.speed.step",
     }

@@ -121,9 +121,9 @@ def hooks(replay: Replay) -> dict[str, Hook]:
         "engine.decide.fabric_terms.training_waits": _waits,
         "engine.links.traffic.message_s": lambda result, given: named(result, f"one {_OPERATIONS[given[0].op]}", "s"),
         "engine.links.traffic.communication_s": lambda result, _: named(result, "collectives of a sampled pass", "s"),
-        "engine.serving.speed.wire_s": lambda result, _: named(result, "collectives of so many tokens", "s"),
+        "engine.serving.passes.wire_s": lambda result, _: named(result, "collectives of so many tokens", "s"),
         "engine.serving.speed.Server.cap": lambda result, _: named(result, "most sequences at once", "sequences"),
-        "engine.serving.speed.Band.mean_seen": lambda result, _: named(
+        "engine.serving.passes.Band.mean_seen": lambda result, _: named(
             result, "tokens that a query of a prompt sees", "tokens"
         ),
         "engine.training.speed.tiling": lambda result, _: named(result, "loss of whole tiles"),

@@ -14,15 +14,8 @@ from engine.decide.plan import plan
 from engine.decide.size import size
 from engine.scenario import Layout, LayoutChoice, Runtime, Scenario
 from engine.serving.memory import serving_memory
-from engine.serving.speed import (
-    decode_step,
-    engine_split,
-    load,
-    prompt_s,
-    rates,
-    serving_speed,
-    throughput_score,
-)
+from engine.serving.passes import decode_step, engine_split, prompt_s, rates
+from engine.serving.speed import load, serving_speed, throughput_score
 from engine.sizing import Serving
 from tests.engine.builds import build
 
