@@ -240,10 +240,10 @@ def flip_steps(scenario: Scenario) -> Iterator[Flip | None]:
             if hit is None:
                 continue
             last, value, verdict = hit
-            bound = "up to" if up else "down to"
+            bound, beyond = ("Up to", "above") if up else ("Down to", "below")
             edge = _with_unit(_amount(last, whole, up), field)
             edge += _relaid(scenario, here, name, last, whole) if up else ""
-            yield Flip(field, value, verdict.answer, f"{told(here)} {bound} {edge}; then {told(verdict)}", last)
+            yield Flip(field, value, verdict.answer, f"{bound} {edge}: {told(here)}; {beyond}: {told(verdict)}", last)
 
 
 @lru_cache(maxsize=16)

@@ -132,7 +132,7 @@ def kilowatts(watts: float) -> str:
 
 
 def thousands_usd(amount: float) -> str:
-    """Dollars of a purchase, in thousands from ten thousand on and in millions from ten million on."""
-    if amount >= 1e7:
+    """Dollars of a purchase, in thousands from ten thousand on and in millions from one million on."""
+    if amount >= 999_500:
         return f"${digits(amount / 1e6)}M"
     return f"${digits(amount / 1e3)}k" if amount >= 1e4 else usd(amount)

@@ -301,6 +301,13 @@ class Scenario:
     facts: Facts = field(default_factory=Facts, repr=False, compare=False)
 
     @property
+    def format_held(self) -> str:
+        """The format of the weights while the work is done: as served, the frozen base of a QLoRA, else what is trained in."""
+        if self.workload.is_inference:
+            return self.model.weights
+        return self.workload.base_format if self.workload.kind == "qlora" else self.workload.compute_dtype
+
+    @property
     def site(self) -> Site:
         """The build with its money and prices, without what runs on it."""
         return Site(self.hardware, self.money, self.facts)

@@ -101,11 +101,12 @@ def test_at_a_flip_the_verdict_is_another_and_just_before_it_is_not(name: str) -
 def test_the_words_of_a_flip_are_ordered_and_say_two_things(name: str) -> None:
     scenario = build(**SCENARIOS[name])
     for flip in flip_points(scenario):
-        before, _, after = flip.words.partition("; then ")
         up = flip.at > getattr(scenario.workload, _field(flip))
-        assert after
-        assert (" up to " if up else " down to ") in before
-        assert before.split(" up to ")[0].split(" down to ")[0] != after
+        edge, _, answers = flip.words.partition(": ")
+        assert edge.startswith("Up to " if up else "Down to ")
+        here, _, beyond = answers.partition("; above: " if up else "; below: ")
+        assert beyond
+        assert here != beyond
         assert " 1 sequences" not in flip.words
 
 

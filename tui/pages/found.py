@@ -38,7 +38,7 @@ def _smallest(sizing: Sizing, look: Look) -> list[Line]:
     if sizing.verdict.carried:
         need = "no change is needed"
         need += f", but its memory is {word}: the Memory page says what gives room." if word in NO_ROOM else "."
-        name = f"{build_words(sizing.scenario, look.glyphs.times)}, {sizing.scenario.model.weights}"
+        name = f"{build_words(sizing.scenario, look.glyphs.times)}, {sizing.scenario.format_held}"
         return [
             heading("THIS BUILD CARRIES IT", look.width, look.glyphs.rule, word, HEADROOM_STYLE[word]),
             *paragraphs(f"{name}: {need}", look.width - 1, "", " ", " "),
@@ -126,7 +126,7 @@ def _better(sizing: Sizing, look: Look, search: Search) -> list[Line]:
     here = _at_hand(sizing)
     columns = _columns([*options, here], look)
     lines.append(_joined_cells([head for head, _, _ in columns], "dim"))
-    name = f" the build at hand: {build_words(sizing.scenario, glyphs.times)}, {sizing.scenario.model.weights}"
+    name = f" the build at hand: {build_words(sizing.scenario, glyphs.times)}, {sizing.scenario.format_held}"
     word = sizing.memory.headroom if sizing.verdict.carried else "does not carry it"
     style = HEADROOM_STYLE[sizing.memory.headroom] if sizing.verdict.carried else "bad"
     lines.append(
@@ -175,7 +175,7 @@ def _build_lines(
     shape = f"TP {layout.tp}" + (f" PP {layout.pp}" if layout.pp > 1 else "")
     shape += f" DP {layout.dp}" if layout.dp > 1 else ""
     shape += f", {option.sold}" if option.sold else ""
-    name = f"{build_words(option.scenario, glyphs.times)}, {option.scenario.model.weights}"
+    name = f"{build_words(option.scenario, glyphs.times)}, {option.scenario.format_held}"
     at_hand = _same_build(option.scenario, here)
     hint = "  the build at hand" if at_hand else "" if number else "  Enter opens it"
     if 3 + len(name) + 3 + len(shape) + len(hint) <= look.width:

@@ -117,7 +117,7 @@ ROWS: tuple[Row, ...] = (
         max,
     ),
     Row("model", lambda sizing, glyphs: sizing.scenario.model.id or sizing.scenario.model.name),
-    Row("weights", lambda sizing, glyphs: sizing.scenario.model.weights),
+    Row("weights", lambda sizing, glyphs: sizing.scenario.format_held),
     Row("hardware", _hardware),
     Row("workload", _work),
     Row("layout", _layout),
@@ -144,7 +144,7 @@ ROWS: tuple[Row, ...] = (
     _row("$ per M", "cost.usd_per_million_tokens", usd, min),
     _row("run, rented", "cost.run_usd", usd, min),
     _row("power", "power.total_w", kilowatts, min),
-    _row("people", "cost.operations_factor", lambda value: f"{digits(value, 2)}x", min),
+    _row("operations", "cost.operations_factor", lambda value: f"{digits(value, 2)}x", min),
 )
 
 

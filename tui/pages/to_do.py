@@ -83,7 +83,7 @@ def best_found(sizing: Sizing, look: Look) -> list[Line]:
             (sizing.cost.whole_usd, option.whole_usd, "to buy", "buy_usd"),
         ):
             if now is not None and then is not None and then < CHEAPER * now:
-                name = f"{build_words(option.scenario, look.glyphs.times)}, {option.scenario.model.weights}"
+                name = f"{build_words(option.scenario, look.glyphs.times)}, {option.scenario.format_held}"
                 action, tail = f"build:{number}", f": {usd(then)} {what}, not {usd(now)}  open"
                 return [
                     line(

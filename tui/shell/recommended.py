@@ -147,7 +147,7 @@ def save(found: Found, folder: Path, opened_from: Path | None) -> Found:
 def _slug(option: Option) -> str:
     hardware = option.scenario.hardware
     shape = f"{hardware.nodes}x{hardware.gpus_per_node}" if hardware.nodes > 1 else f"{hardware.gpus_per_node}"
-    return f"{shape}x-{hardware.accelerator.id}-{option.scenario.model.weights}"
+    return f"{shape}x-{hardware.accelerator.id}-{option.scenario.format_held}"
 
 
 def _build(option: Option) -> str:

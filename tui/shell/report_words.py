@@ -54,9 +54,7 @@ def answer_lines(sizing: Sizing, advised: Advice) -> Iterator[Block]:
 def build_line(scenario: Scenario) -> str:
     """Model, formats and hardware in one line."""
     model, hardware = scenario.model, scenario.hardware
-    formats = f"{model.weights} weights"
-    if scenario.workload.kind == "qlora":
-        formats = f"{scenario.workload.base_format} base"
+    formats = f"{scenario.format_held} {'base' if scenario.workload.kind == 'qlora' else 'weights'}"
     if scenario.workload.is_inference:
         formats += f", {model.kv_cache} KV cache"
     build = f"{hardware.gpus}x {hardware.accelerator.name}"

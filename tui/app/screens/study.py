@@ -172,7 +172,7 @@ def _open_build(bench: Bench, number: int) -> None:
     if not bench.make(dict(option.changes)):
         return
     found = store.scenario
-    bench.say(f"{build_words(found, bench.sizeup.glyphs.times)}, {found.model.weights} is open. Ctrl+Z comes back.")
+    bench.say(f"{build_words(found, bench.sizeup.glyphs.times)}, {found.format_held} is open. Ctrl+Z comes back.")
 
 
 def take_advice(bench: Bench, number: int = 0) -> None:

@@ -47,7 +47,7 @@ class Title(Canvas):
         if hardware.mixed:
             kinds = " + ".join(f"{count}{glyphs.times} {card.id}" for card, count in hardware.mixed)
             build = f"{hardware.nodes}{glyphs.times}({kinds})" if hardware.nodes > 1 else kinds
-        model = f"{scenario.model.id or scenario.model.name} {scenario.model.weights}"
+        model = f"{scenario.model.id or scenario.model.name} {scenario.format_held}"
         load = f"{workload.kind}, {workload.concurrency} users" if workload.is_inference else workload.kind
         if workload.corpus_tokens is not None:
             load = f"{workload.kind}, {count(workload.corpus_tokens)} tokens"
