@@ -202,6 +202,7 @@ def resolve_name(text: str) -> str | None:
 
 # What a repository's name tells of how its weights are stored, first match wins. Words are lower case, one blank between.
 _FORMATS: Final = (
+    (r"nvidia qwen3 [678].* nvfp4|mixed nvfp4 fp8", "nvfp4-fp8"),  # ModelOpt's mixed files of 2026
     (r"nvfp4|fp4", "nvfp4"),
     (r"mxfp4", "mxfp4"),
     (r"mlx.* 4 ?bits?|(?<!bnb )4 ?bits?(?: dwq)?", "mlx-4bit"),
@@ -209,7 +210,9 @@ _FORMATS: Final = (
     (r"mlx.* 8 ?bits?|(?<!bnb )8 ?bits?", "mlx-8bit"),
     (r"(?:gptq|autoround|awq)(?: \w+)* (?:int8|8 ?bits?|w8a16)|int8 w8a16|w8a16", "int8-gptq"),
     (r"awq", "int4-awq"),
-    (r"gptq|w4a16|autoround|int4|w4a8(?: ?fp8)?|w4afp8", "int4-gptq"),
+    (r"gptq|autoround", "int4-gptq"),
+    (r"w4a16|w4a8(?: ?fp8)?|w4afp8", "w4a16"),
+    (r"int4", "int4-gptq"),
     (r"bnb 4 ?bits?|nf4", "nf4-double"),
     (r"w8a8|int8|bnb 8 ?bits?", "int8"),
     (r"fp8", "fp8"),

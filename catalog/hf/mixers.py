@@ -253,6 +253,7 @@ def gated_delta_net(shape: DeltaNetShape) -> Mixer:
     cache = Cache(
         "recurrent",
         conv_elements=conv * (shape.conv_kernel - 1),
+        conv_window=shape.conv_kernel - 1,
         recurrent_elements=heads * shape.key_dim * shape.value_dim,
         state_heads=heads,
     )
@@ -299,6 +300,7 @@ def mamba2(shape: Mamba2Shape) -> Mixer:
     cache = Cache(
         "recurrent",
         conv_elements=(inner + shared) * (shape.conv_kernel - 1),
+        conv_window=shape.conv_kernel - 1,
         recurrent_elements=inner * shape.state_size,
         state_heads=heads,
     )
@@ -338,6 +340,7 @@ def mamba(shape: MambaShape) -> Mixer:
     cache = Cache(
         "recurrent",
         conv_elements=inner * (shape.conv_kernel - 1),
+        conv_window=shape.conv_kernel - 1,
         recurrent_elements=inner * state,
         state_heads=inner,
     )
@@ -351,7 +354,9 @@ def short_convolution(hidden_size: int, kernel: int) -> Mixer:
         Tensor("conv.conv", "recurrent", hidden_size, kernel, 1, "column"),
         *linear("conv.out_proj", "recurrent", hidden_size, hidden_size, shard="row"),
     ]
-    cache = Cache("recurrent", conv_elements=hidden_size * (kernel - 1), state_heads=hidden_size)
+    cache = Cache(
+        "recurrent", conv_elements=hidden_size * (kernel - 1), conv_window=kernel - 1, state_heads=hidden_size
+    )
     return Mixer("recurrent", tensors, (cache,))
 
 
@@ -387,6 +392,7 @@ def kimi_delta_attention(hidden_size: int, heads: int, head_dim: int, kernel: in
     cache = Cache(
         "recurrent",
         conv_elements=3 * width * (kernel - 1),
+        conv_window=kernel - 1,
         recurrent_elements=heads * head_dim * head_dim,
         state_bytes=4,  # vLLM's kernel keeps it so (mamba_utils.py, kda_state_dtype)
         state_heads=heads,

@@ -76,7 +76,8 @@ class Cache:
     when window > 0, one entry for `compression` tokens.
     latent: `latent_width` elements a token, the same on every TP rank (MLA).
     recurrent: `conv_elements` in the compute dtype and `recurrent_elements` in fp32, per sequence. vLLM keeps the
-    latter in `state_bytes` each: the compute dtype unless the config or the kernel asks for fp32.
+    latter in `state_bytes` each: the compute dtype unless the config or the kernel asks for fp32. `conv_window`: tokens
+    that the convolution looks back, of which the former hold `conv_elements / conv_window` each.
     index_width: sparse-indexer key elements a token, kept beside the cache.
     """
 
@@ -89,6 +90,7 @@ class Cache:
     compression: int = 1
     index_width: int = 0
     conv_elements: int = 0
+    conv_window: int = 0
     recurrent_elements: int = 0
     state_bytes: int = 2
     state_heads: int = 0  # how many heads a recurrent state splits into under TP

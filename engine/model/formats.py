@@ -20,6 +20,7 @@ from engine.model.schemes import (
     FP32,
     INT4_G32,
     INT4_G128,
+    INT4_G128_SYMMETRIC,
     INT8_CHANNEL,
     INT8_G128,
     IQ1_M,
@@ -212,11 +213,26 @@ _ALL = (
     WeightFormat("int4-awq", "INT4 AWQ g128", INT4_G128, "bf16", source="AutoAWQ GEMM checkpoints"),
     WeightFormat("int4-gptq", "INT4 GPTQ g128", INT4_G128, "bf16", source="AutoGPTQ and AutoRound checkpoints"),
     WeightFormat(
+        "w4a16",
+        "INT4 W4A16 g128",
+        INT4_G128_SYMMETRIC,
+        "bf16",
+        source="llm-compressor W4A16 and W4A8 checkpoints: symmetric groups of 128, recurrent mixers left 16-bit",
+    ),
+    WeightFormat(
         "nvfp4",
         "NVFP4",
         NVFP4,
         "fp4",
         source="ModelOpt and llm-compressor NVFP4 checkpoints: MLA attention and recurrent input projections stay 16-bit",
+    ),
+    WeightFormat(
+        "nvfp4-fp8",
+        "NVFP4, attention in FP8",
+        NVFP4,
+        "fp4",
+        overrides=MappingProxyType({"attention": FP8_CHANNEL, "recurrent": FP8_CHANNEL, "lm_head": NVFP4}),
+        source="ModelOpt's mixed checkpoints of 2026 (nvidia/Qwen3.6-35B-A3B-NVFP4): MLPs and head NVFP4, attention FP8",
     ),
     WeightFormat("mxfp4", "MXFP4 (experts)", MXFP4, "fp4", _EXPERTS, source="openai/gpt-oss model card"),
     _gguf(
@@ -320,6 +336,16 @@ def _has_dense_layers(arch: Architecture) -> bool:
     return any(layer.ffn == "dense" for layer in arch.layers)
 
 
+_COMPRESSED: tuple[str, ...] = ("w4a16", "int8")
+"""Formats of llm-compressor, whose recipes leave recurrent mixers out (vllm-project/llm-compressor, examples for Qwen3-Next
+and Qwen3.5: `re:.*linear_attn.*`); a W4A16 and a W8A8 checkpoint of a 27B hybrid weigh 24.12 and 33.39 GiB so."""
+
+
+@lru_cache(maxsize=256)
+def _attends(arch: Architecture) -> bool:
+    return any(layer.mixer in ("attention", "mla") for layer in arch.layers)
+
+
 def _wide_in_llama4(tensor: Tensor, arch: Architecture) -> bool:
     """Whether Llama 4's quantized checkpoints keep this linear 16-bit.
 
@@ -358,6 +384,8 @@ def tensor_scheme(tensor: Tensor, weights: WeightFormat, arch: Architecture, lay
         # Models trained for INT4 (Kimi-K2-Thinking, K2.5): routed experts only, symmetric groups of 32.
         return INT4_G32 if tensor.part == "routed_expert" else BF16
     if weights.id == "nvfp4" and _stays_wide(tensor, arch):
+        return BF16
+    if weights.id in _COMPRESSED and tensor.part == "recurrent" and _attends(arch):
         return BF16
     if layer_index is not None:
         for ending, scheme, everywhere in weights.finer:

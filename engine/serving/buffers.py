@@ -123,8 +123,31 @@ def _padded(rows: int, cols: int, tile: Tile, down: bool) -> tuple[int, int]:
     return (up(rows, WIDE_TILE), up(cols, NARROW_TILE)) if down else (up(rows, NARROW_TILE), up(cols, WIDE_TILE))
 
 
+RECURRENT_COPIES = 7.0
+"""Copies of what a recurrent mixer projects its input to, in 16 bits, that its kernels over chunks of a prompt hold at once:
+a start of a 27B hybrid that profiles 65,536 tokens takes 265 kB each beside weights and graphs; two of a 35B with a
+drafter 275 and 288."""
+
+
+def _mixer_buffers(layer: Layer, layout: Layout) -> float:
+    """Buffers of a recurrent mixer, bytes for each token of the batch (16-bit); 0 of others."""
+    rows = 0
+    for tensor in layer.tensors:
+        if tensor.part == "recurrent" and tensor.is_matrix and tensor.shard == "column" and tensor.cols >= LEAST_INPUT:
+            rows += split(tensor.rows, layout.tp)
+    return 2 * RECURRENT_COPIES * rows
+
+
+LEAST_INPUT = 64
+"""Matrices of a mixer that read fewer features are convolutions and gates."""
+
+
 def _layer_buffers(layer: Layer, arch: Architecture, layout: Layout) -> float:
-    """Widest feed-forward buffers of one layer, bytes for each token of the batch (16-bit)."""
+    """Widest buffers of one layer, bytes for each token of the batch (16-bit): of its mixer or its feed-forward."""
+    return max(_mixer_buffers(layer, layout), _feed_forward_buffers(layer, arch, layout))
+
+
+def _feed_forward_buffers(layer: Layer, arch: Architecture, layout: Layout) -> float:
     inner = expert_split(layout)[1]
     if layer.ffn == "moe" and arch.experts:
         # The fused kernel writes every (token, expert) pair: gate and up, their product, and the way back.

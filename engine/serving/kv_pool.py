@@ -62,6 +62,7 @@ class Spec:
     latent: bool = False
     own_block: int = 0  # tokens or entries a block, where it is not the engine's
     held: int = 1  # of a state: how many a sequence keeps
+    apart: bool = False  # of a drafter whose layers form groups of their own
 
     def entries(self, tokens: int, batched: int) -> int:
         """Cache entries that a sequence of `tokens` holds at most, while `batched` tokens are being prefilled."""
@@ -186,10 +187,18 @@ class KvPool:
 
 
 def cache_specs(
-    cache: Cache, kv: str, ranks: int, engine: ServingEngine = "vllm", plain_latent: bool = False, states: int = 1
+    cache: Cache,
+    kv: str,
+    ranks: int,
+    engine: ServingEngine = "vllm",
+    plain_latent: bool = False,
+    states: int = 1,
+    ahead: int = 0,
 ) -> list[Spec]:
     """What one `Cache` of a layer keeps on a rank when `ranks` GPUs split the KV heads. states: of a sequence, `states_held`.
 
+    ahead: tokens drafted in a step, by which vLLM's window of a convolution is longer (vllm/model_executor/layers/mamba/
+    mamba_utils.py: conv_kernel - 1 + num_spec): blocks of 1,168 tokens of a 35B hybrid that drafts 15, 1,056 without.
     plain_latent: FP8 latents of sparse attention take a byte an element, as on Blackwell's kernels; elsewhere their
     rotary part stays 16-bit beside fp32 scales.
     """
@@ -201,7 +210,10 @@ def cache_specs(
         # config (vllm/model_executor/layers/mamba/mamba_utils.py), other engines keep fp32.
         each = cache.state_bytes if paged else 4
         window = 4 if engine == "llama.cpp" else 2
-        size = (cache.conv_elements * window + cache.recurrent_elements * each) // split
+        conv = cache.conv_elements
+        if paged and cache.conv_window:
+            conv += ahead * (conv // cache.conv_window)
+        size = (conv * window + cache.recurrent_elements * each) // split
         return [Spec("state", size, held=states)]
     latent = cache.kind == "latent"
     if latent:
@@ -297,8 +309,9 @@ def _paged(counts: dict[Spec, int], block: int, alignment: int) -> KvPool:
 class Beside:
     """What the KV pool holds beside the model's own layers, and how it is cut.
 
-    first: the first layer that is held here. draft: what the layers of a drafter keep. states: that a sequence keeps of each recurrent layer. shared: ranks that
-    share the tokens of one cache. alignment: as of `_paged`.
+    first: the first layer that is held here. draft: what the layers of a drafter keep. apart: whether these form groups of
+    their own. states: that a sequence keeps of each recurrent layer. ahead: tokens drafted in a step. shared: ranks that share
+    the tokens of one cache. alignment: as of `_paged`.
     """
 
     draft: tuple[Cache, ...] = ()
@@ -306,6 +319,8 @@ class Beside:
     shared: int = 1
     alignment: int = BLOCK_ALIGNMENT
     first: int = 0
+    ahead: int = 0
+    apart: bool = False
 
 
 ALONE = Beside()
@@ -375,7 +390,8 @@ def kv_pool(
             known[id(layer)] = specs
         counts.update(specs)
     if stage == pp - 1:
-        counts.update(_specs(beside.draft, kv, ranks, engine, plain_latent, beside))
+        drafted = _specs(beside.draft, kv, ranks, engine, plain_latent, beside)
+        counts.update(replace(spec, apart=beside.apart) for spec in drafted)
     if engine == "llama.cpp":
         return _cells(counts)
     return _pooled(counts) if engine == "sglang" else _paged(counts, block, beside.alignment)
@@ -385,7 +401,11 @@ def _specs(
     caches: tuple[Cache, ...], kv: str, ranks: int, engine: ServingEngine, plain_latent: bool, beside: Beside
 ) -> list[Spec]:
     """What the caches of a layer keep on a rank; where ranks share its tokens, an entry stands for one of each."""
-    specs = [spec for cache in caches for spec in cache_specs(cache, kv, ranks, engine, plain_latent, beside.states)]
+    specs = [
+        spec
+        for cache in caches
+        for spec in cache_specs(cache, kv, ranks, engine, plain_latent, beside.states, beside.ahead)
+    ]
     if beside.shared == 1:
         return specs
     return [

@@ -61,7 +61,7 @@ def _stages(
     engine: ServingEngine,
     block: int,
     tile: Tile,
-    rocm: bool,
+    vendor: str,
     plain: bool,
     beside: Beside,
     drafter: tuple[Tensor, ...],
@@ -83,8 +83,11 @@ def _stages(
             loaded = held.total_bytes - away - held.parts.get("vision", 0) - held.parts.get("audio", 0)
         else:
             loaded = held.total_bytes + engine_extra_bytes(arch, weights, layout, held.layers, tile)
-        if rocm and engine != "sglang":
+        if vendor == "AMD" and engine != "sglang":
             loaded = int(loaded * fitted.ROCM_WEIGHTS)
+        if vendor == "INTEL" and weights == "nvfp4-fp8":
+            # the FP8 of recurrent mixers is unpacked to 16 bits: 24.9 GiB of a 20.42 GiB file on Arc Pro B70
+            loaded += held.parts.get("recurrent", 0)
         if engine == "sglang":
             loaded += int(fitted.SGLANG_LOAD_GIB * GIB)
         if stage == layout.pp - 1:
@@ -172,7 +175,16 @@ def _beside(
 ) -> Beside:
     alignment = XPU_BLOCK_ALIGNMENT if card.vendor.upper() == "INTEL" else BLOCK_ALIGNMENT
     states = states_held(runtime.engine, runtime.prefix_caching, ahead)
-    return Beside(draft_of(arch, drafts).caches, states, layout.dcp, alignment, first_on_gpu(arch, runtime))
+    return Beside(
+        draft_of(arch, drafts).caches,
+        states,
+        layout.dcp,
+        alignment,
+        first_on_gpu(arch, runtime),
+        ahead,
+        # a DFlash drafter's layers are padded among themselves: a start prints 2 and 6 padding layers beside eight
+        drafts == "dflash",
+    )
 
 
 def beside_of(scenario: Scenario, layout: Layout) -> Beside:
@@ -197,7 +209,6 @@ def _ranks(
     """One rank of each kind of stage. No load is among the arguments: an edit of the load finds them here."""
     settings = resolved_settings(runtime, card, layout, arch, 0)
     visible = visible_bytes(card)
-    rocm = card.vendor.upper() == "AMD"
     plain = plain_latent(card, settings.engine)
     mtp = drafts == "mtp" and bool(arch.mtp)
     stages = _stages(
@@ -209,7 +220,7 @@ def _ranks(
         settings.engine,
         settings.block_size,
         expert_tile(card),
-        rocm,
+        card.vendor.upper(),
         plain,
         _beside(arch, drafts, ahead, card, layout, runtime),
         () if mtp else draft_of(arch, drafts).tensors,

@@ -171,6 +171,12 @@ RULES: Final[dict[str, tuple[str, str, str]]] = {
     "PACKED_PADDING": ("padding of packed blocks", "", "two start-up logs of DeepSeek-V4"),
     "PACKED_WINDOW_BLOCK": ("tokens of a window's block", "tokens", "vLLM, deepseek_v4"),
     "PAGED_STATE_BYTES": ("bytes of states paged to the host", "bytes", "bitsandbytes"),
+    "RECURRENT_COPIES": (
+        "copies of a recurrent mixer's projections",
+        "",
+        "three start-up logs that profile 65,536 tokens",
+    ),
+    "LEAST_INPUT": ("features that a projection reads at least", "", "convolutions and gates read fewer"),
     "PATCHES_PER_TOKEN": ("image patches a token", "", "most towers merge 2 x 2"),
     "PCIE_GB_S_PER_LANE": ("PCIe rate of a lane", "GB/s", "PCI-SIG, after encoding"),
     "PERCENT": ("per cent of a whole", "", "by definition"),

@@ -1,4 +1,4 @@
-"""`python -m tests.accuracy SET [FILE] [--json]`: the error tables of one set of measured rows."""
+"""`python -m tests.accuracy SET [FILE] [--json|--rows]`: the error tables of one set of measured rows."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("set", choices=SETS)
     parser.add_argument("file", nargs="?", type=Path, help="rows with the same fields; default: the repository's own")
     parser.add_argument("--json", action="store_true", help="one JSON object instead of tables")
+    parser.add_argument("--rows", action="store_true", help="every row by itself instead of tables")
     options = parser.parse_args(arguments)
     path = options.file or harness.REFERENCE / f"{options.set}.jsonl"
     try:
@@ -27,6 +28,9 @@ def main(arguments: list[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return 2
     evaluation = importlib.import_module(f"tests.accuracy.{options.set}").evaluate(rows)
+    if options.rows:
+        print(harness.render_rows(evaluation))
+        return 0
     print(
         json.dumps(harness.as_json(options.set, evaluation))
         if options.json

@@ -13,14 +13,15 @@ from typing import Any
 
 import catalog
 from catalog import UnknownId, build_scenario
-from catalog.names import resolve_accelerator
+from catalog.names import format_of_name, resolve_accelerator
 from engine.decide.size import size
 from engine.figures.errors import ScenarioError
 from engine.figures.units import GIB, MIB
 from engine.layout.sharding import kv_copies
 from engine.model.architecture import Architecture
 from engine.parts.hardware import Accelerator
-from engine.scenario import LayoutChoice, Runtime, Scenario, ServingEngine, Speculation, Workload
+from engine.scenario import Layout, LayoutChoice, Runtime, Scenario, ServingEngine, Speculation, Workload
+from engine.serving.ranks import ranks_of
 from engine.serving.settings import visible_bytes
 from engine.sizing import Memory
 from tests.accuracy.harness import REFERENCE, Case, Evaluation, Outcome, Row, each_row, load_rows
@@ -118,6 +119,7 @@ OTHER_GPUS: tuple[tuple[str, str, int], ...] = (
     (r"(rtx )?a4000", "rtx-3090", 16376),
 )
 WEIGHTS_BY_NAME: tuple[tuple[str, str], ...] = (
+    (r"nvfp4.*(fp8|mixed)", "nvfp4-fp8"),
     (r"nvfp4|modelopt.?fp4", "nvfp4"),
     (r"mxfp4|fp8/fp4", "mxfp4"),
     (r"fp4", "nvfp4"),
@@ -127,7 +129,9 @@ WEIGHTS_BY_NAME: tuple[tuple[str, str], ...] = (
     (r"q4.?k|gguf", "gguf-q4_k_m"),
     (r"q4.?0", "gguf-q4_0"),
     (r"awq", "int4-awq"),
-    (r"gptq|autoround|int4|w4a16|w4a8", "int4-gptq"),
+    (r"gptq|autoround", "int4-gptq"),
+    (r"w4a16|w4a8", "w4a16"),
+    (r"int4", "int4-gptq"),
     (r"nf4|bnb|bitsandbytes", "nf4"),
     (r"int8|w8a8", "int8"),
     (r"fp8", "fp8"),
@@ -303,6 +307,8 @@ def weights_of(row: Row, architecture: Architecture) -> str:
     names = f"{row['model']} {row.get('hf_id') or ''}".lower()
     found = matched(text, WEIGHTS_BY_NAME) or matched(names, WEIGHTS_BY_NAME)
     repacked = "fp8" in str(row.get("hf_id") or "").lower()
+    if found == "nvfp4" and format_of_name(str(row.get("hf_id") or "")) == "nvfp4-fp8":
+        return "nvfp4-fp8"
     if found == "fp8" and architecture.fp8_blocks and architecture.checkpoint_format == "mxfp4" and not repacked:
         # People call DeepSeek-V4's own files FP8: their experts are FP4.
         return "mxfp4"
@@ -355,6 +361,8 @@ def write(row: Row) -> Written:
     card = catalog.load().accelerator("mi300x") if _kv_only(row) else accelerator_of(row)
     if _kv_only(row):
         return _kv_only_scenario(row, architecture, card)
+    if engine == "sglang" and card.unified_memory and not row.get("mem_fraction_static"):
+        raise Unreadable("which share of a unified memory SGLang was given is not stated")
     if engine == "sglang" and architecture.model_type == "deepseek_v4" and card.compute_capability.startswith("9."):
         raise Unreadable("SGLang on Hopper takes a fifth more for DeepSeek-V4 than its files hold: not modelled")
     tp, pp = int(row.get("tp") or 1), int(row.get("pp") or 1)
@@ -413,6 +421,22 @@ def _kv_only_scenario(row: Row, architecture: Architecture, card: Accelerator) -
     return Written(scenario, tokens // sequences)
 
 
+TOKENS_OF_REQUESTS = (0, 21)
+"""vLLM from which the tokens that it prints are those of whole requests; before, the pool's over its number of groups."""
+
+
+def _by_groups(scenario: Scenario, layout: Layout) -> int:
+    """Tokens of the poorest rank's pool as earlier vLLM prints them; 0 where there is one group of layers."""
+    least = 0
+    for rank in ranks_of(scenario, layout):
+        groups = sum(group.count for group in rank.pool.groups)
+        if rank.pool.uniform or groups < 2:
+            return 0
+        tokens = rank.kv_room // rank.pool.block_bytes // groups * rank.pool.block_tokens
+        least = min(least or tokens, tokens)
+    return least
+
+
 def _groups(row: Row, engine: str) -> dict[str, str]:
     model = str(row["model"])
     family = re.split(r"[-_ ]", re.sub(r"^(deepseek-r1-distill-)", "", model.lower()))[0]
@@ -430,6 +454,8 @@ def _capacity(row: Row, memory: Memory, length: int, copies: int) -> tuple[float
     if abs(memory.reported_concurrency * length / max(1.0, said) - 1) > 0.01:
         # Several kinds of layers: the engine's figure follows its own accounting of a whole request.
         said = memory.reported_concurrency * length
+    if users and "sum over" in str(row.get("notes") or "").lower() and copies > 1:
+        users /= copies  # the row adds up what the replicas print
     if users and row.get("max_model_len"):
         by_users = users * row["max_model_len"]
         if not tokens or abs(by_users / tokens - 1) > 0.05:
@@ -475,6 +501,8 @@ def _compare(row_id: str, row: Row, found: Evaluation) -> None:
     if observed.get("activation_peak_gib"):
         cases.append((ACTIVATION, observed["activation_peak_gib"], worst.activation_bytes / GIB))
     capacity = _capacity(row, memory, written.length, kv_copies(sizing.layout))
+    if capacity is not None and not observed.get("max_concurrency") and version_of(row) < TOKENS_OF_REQUESTS:
+        capacity = capacity[0], _by_groups(written.scenario, sizing.layout) or capacity[1]
     if capacity is not None:
         cases.append((KV_TOKENS, *capacity))
     found.cases += [Case(row_id, metric, seen, said, groups) for metric, seen, said in cases]

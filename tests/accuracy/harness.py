@@ -198,6 +198,24 @@ def render(name: str, evaluation: Evaluation) -> str:
     return "\n".join(lines)
 
 
+def render_rows(evaluation: Evaluation) -> str:
+    """Every row by itself: what was observed, what was said and the error, in the order of the file."""
+    lines = []
+    for row_id in dict.fromkeys(case.row_id for case in evaluation.cases):
+        parts = [
+            f"{case.metric} {case.observed:.5g} -> {case.predicted:.5g} ({100 * case.error:+.1f} %)"
+            for case in evaluation.cases
+            if case.row_id == row_id
+        ]
+        parts += [
+            f"{o.metric} {o.observed} -> {o.predicted}"
+            for o in evaluation.outcomes
+            if o.row_id == row_id and o.observed != o.predicted
+        ]
+        lines.append(f"{row_id}: {'; '.join(parts)}")
+    return "\n".join([*lines, *(f"{row_id}: set aside, {why}" for row_id, why in evaluation.set_aside)])
+
+
 def as_json(name: str, evaluation: Evaluation) -> dict[str, Any]:
     """The same as one JSON object."""
 

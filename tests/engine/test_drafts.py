@@ -161,3 +161,35 @@ def test_tokens_of_a_step_are_a_geometric_sum() -> None:
     assert tokens_a_step(0, 0.8) == 1.0
     assert tokens_a_step(3, 0.5) == 1.875
     assert tokens_a_step(4, 1.0) == 5.0
+
+
+def test_a_dflash_drafter_has_groups_and_longer_convolutions() -> None:
+    # vLLM main on a GB10, 15 ahead: blocks of 1,168 tokens; 63.23 GiB hold 4.77 sequences of 262,144
+    found = memory(
+        build(
+            "qwen3.5-35b-a3b",
+            "nvfp4",
+            "gb10",
+            runtime__max_model_len=262144,
+            runtime__speculative="dflash",
+            runtime__speculative_tokens=15,
+        )
+    )
+    gib = found.per_gpu[0].kv_capacity_bytes / GIB
+    assert found.reported_concurrency / gib == pytest.approx(4.77 / 63.23, rel=0.01)
+
+
+def test_long_steps_of_recurrent_models_take_what_their_kernels_hold() -> None:
+    # vLLM 0.23 on a GB10 at 0.70, 65,536 tokens a step: 19.78 GiB of weights leave 47.84 GiB for KV
+    found = memory(
+        build(
+            "qwen3.5-27b",
+            "nvfp4-fp8",
+            "gb10",
+            model__kv_cache="fp8",
+            runtime__memory_utilization=0.7,
+            runtime__max_num_batched_tokens=65536,
+            runtime__max_num_seqs=8,
+        )
+    )
+    assert found.per_gpu[0].kv_capacity_bytes / GIB == pytest.approx(47.84, rel=0.03)

@@ -52,11 +52,33 @@ def test_16_bit_model_is_two_bytes_a_parameter() -> None:
 
 
 @pytest.mark.parametrize(
-    "format_id", [f for f in FORMATS if FORMATS[f].is_quantized and not f.startswith(("gguf", "mlx"))]
+    "format_id",
+    [f for f in FORMATS if FORMATS[f].is_quantized and not f.startswith(("gguf", "mlx")) and f != "nvfp4-fp8"],
 )
 def test_embeddings_head_and_norms_stay_16_bit(format_id: str) -> None:
     for tensor in (*SMALL.embedding, *SMALL.head):
         assert tensor_scheme(tensor, FORMATS[format_id], SMALL, None).bits == 16
+
+
+def test_mixed_nvfp4_has_its_head_in_four_bits_and_attention_in_eight() -> None:
+    """A start of a 27B hybrid in ModelOpt's mixed file takes 19.78 GiB on a DGX Spark."""
+    arch, weights = catalog.load().model("qwen3.5-27b").architecture, FORMATS["nvfp4-fp8"]
+    bits = {}
+    for index in (0, 3):
+        for tensor in arch.layers[index].tensors:
+            if tensor.is_matrix and min(tensor.rows, tensor.cols) >= 64:
+                bits[tensor.part] = tensor_scheme(tensor, weights, arch, index).bits
+    assert bits == {"recurrent": 8, "attention": 8, "mlp": 4}
+    head = next(tensor for tensor in arch.head if tensor.part == "lm_head")
+    assert tensor_scheme(head, weights, arch, None).bits == 4
+    assert model_weight_bytes(arch, "nvfp4-fp8") / 2**30 == pytest.approx(19.78, rel=0.02)
+
+
+@pytest.mark.parametrize(("format_id", "gib"), [("w4a16", 24.12), ("int8", 33.39)])
+def test_compressed_checkpoints_keep_recurrent_mixers_in_16_bits(format_id: str, gib: float) -> None:
+    """The sizes of two files of a 27B hybrid, which start-up logs on Arc Pro B70 print."""
+    arch = catalog.load().model("qwen3.5-27b").architecture
+    assert model_weight_bytes(arch, format_id) / 2**30 == pytest.approx(gib, rel=0.05)
 
 
 def test_every_quantized_format_shrinks_every_model() -> None:
