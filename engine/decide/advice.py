@@ -46,7 +46,7 @@ OUT_OF_PROPORTION = 4.0
 """A purchase of more than so many times the entered build's bill comes after asking for less: a rule of thumb of ours."""
 OTHERS = 3
 CARRIES: tuple[Status, ...] = ("runs", "slow")
-OWNED = ("runtime", "training", "layout", "fewer", "kv", "weights", "gpus", "few bits", "gpus and bits")
+OWNED = ("runtime", "training", "layout", "framework", "fewer", "kv", "weights", "gpus", "few bits", "gpus and bits")
 """Kinds of change that take no other box, what costs least first."""
 CATALOG = ("card", "model")
 """Kinds of change that put another card or another model in the place of the entered one."""

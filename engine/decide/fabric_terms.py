@@ -17,6 +17,7 @@ from engine.links.traffic import Message, Span, communication_s, decode_traffic,
 from engine.model.architecture import Architecture
 from engine.parts.hardware import Link
 from engine.scenario import Hardware, Layout, Scenario, Workload
+from engine.scenario.frameworks import software_of
 from engine.serving.passes import (
     DECODE_POINTS,
     PREFILL_POINTS,
@@ -281,7 +282,7 @@ def training_terms(scenario: Scenario, layout: Layout) -> TrainingTerms:
         assumed = f"this layout sends nothing between GPUs: data parallelism over {shown.dp} shown instead"
     tp = layout.tp if layout.tp > 1 else _assumed_tp(hardware, arch.heads)
     messages, tp_messages, pp_messages, dp_messages = _steps(arch, work, shown, tp, hardware.gpus_per_node)
-    r = training_rates(hardware.accelerator, work.compute_dtype, work.software)
+    r = training_rates(hardware.accelerator, work.compute_dtype, software_of(work))
     return TrainingTerms(
         layout=shown,
         step=step(arch, hardware, work, shown),

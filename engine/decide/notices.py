@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from functools import lru_cache
 
+from engine.decide import training_notices
 from engine.decide.answer import slow
 from engine.decide.attempts import attempt
 from engine.decide.evidence import WEIGHTS_RULE
@@ -441,6 +442,8 @@ def notices(plan: Plan, verdict: Verdict, power: Power, params_total: int, param
         *_memory(plan),
         *_speed(plan),
         *_batch(plan),
+        *training_notices.framework(plan),
+        *training_notices.length(plan),
         *_fabric(plan),
         *_shape(plan, verdict),
         *_bigger_card(plan, verdict),

@@ -14,6 +14,7 @@ from typing import NamedTuple
 from engine.decide.plan import layout_words
 from engine.parts.hardware import Facts, Link
 from engine.scenario import Hardware, Layout, Scenario, Sharding, ShardingGroup, Workload
+from engine.scenario.frameworks import software_of
 from engine.sizing import ScalingRow
 from engine.training.batch import context_ranks
 from engine.training.speed import (
@@ -184,7 +185,7 @@ def common_of(scenario: Scenario) -> Common:
     hardware, workload, architecture = scenario.hardware, scenario.workload, scenario.model.architecture
     return Common(
         body(architecture, workload.sequence_length),
-        rates(hardware.accelerator, workload.compute_dtype, workload.software),
+        rates(hardware.accelerator, workload.compute_dtype, software_of(workload)),
         float(workload.micro_batch * workload.sequence_length),
         USABLE_SHARE * hardware.accelerator.memory_bytes,
         single_gpu_tokens_per_s(architecture, hardware, workload),

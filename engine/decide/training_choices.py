@@ -11,7 +11,10 @@ from engine.scenario import Layout, Recompute, Scenario, Software
 from engine.training.memory import training_memory
 from engine.training.speed import training_speed
 
-CHOICES: dict[str, tuple[str, ...]] = {"software": get_args(Software), "recompute": get_args(Recompute)}
+CHOICES: dict[str, tuple[str, ...]] = {
+    "software": tuple(tier for tier in get_args(Software) if tier != "auto"),
+    "recompute": get_args(Recompute),
+}
 """Fields of a training workload, and their values, that are compared on one layout."""
 
 

@@ -18,7 +18,8 @@ from engine.money.prices import usd_per_gpu_hour as gpu_hour_price
 from engine.scenario import Hardware, Layout, LayoutChoice, Scenario, Workload
 from engine.sizing import Training
 from engine.training.batch import keeps_batch, useful_tokens
-from engine.training.speed import body, efficiency_of, goodput, serial_share
+from engine.training.goodput import goodput
+from engine.training.speed import body, efficiency_of, serial_share
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,8 @@ from engine.model.parameters import count_parameters
 from engine.scenario import LayoutChoice
 from engine.scenario.change import LookUps, pinned_as, value_of
 from engine.scenario.fields import Value, field_of
+from engine.scenario.fields.field import ADAPTERS
+from engine.scenario.frameworks import FRAMEWORKS, framework_of, splits_of
 from engine.serving.settings import engine_settings
 
 NEAR_LOSSLESS, COSTS_QUALITY = "fp8", "int4"
@@ -50,6 +52,7 @@ def owned(entered: Plan) -> Iterator[Try]:
     """
     yield from _settings(entered)
     yield from _other_layout(entered)
+    yield from _other_framework(entered)
     if entered.over_budget:
         yield from fewer(entered)
     yield from _formats(entered, NEAR_LOSSLESS)
@@ -109,6 +112,20 @@ def _other_layout(entered: Plan) -> Iterator[Try]:
     moved = {key: value for key, value in pinned_as(scenario, layout).items() if value != value_of(scenario, key)}
     if moved:
         yield Try("layout", (f"{layout_words(layout)} instead of the pinned layout",), moved)
+
+
+def _other_framework(entered: Plan) -> Iterator[Try]:
+    """A framework that splits weights where the entered one only shards them: it is another program, and said so."""
+    scenario = entered.scenario
+    workload = scenario.workload
+    if workload.is_inference or workload.kind == "qlora" or scenario.hardware.gpus == 1:
+        return
+    if "tp" in splits_of(workload):
+        return
+    for name in ("nemo",) if workload.kind in ADAPTERS else ("torchtitan", "nemo"):
+        label = FRAMEWORKS[name].label
+        words = f"{label} in the place of {framework_of(workload).label}, since it splits layers over GPUs"
+        yield Try("framework", (words,), {"workload.framework": name})
 
 
 def _formats(entered: Plan, smaller: str) -> Iterator[Try]:

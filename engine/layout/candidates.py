@@ -12,6 +12,7 @@ from functools import lru_cache
 from engine.figures.errors import ScenarioError
 from engine.model.architecture import Architecture
 from engine.scenario import Layout, LayoutChoice, Scenario
+from engine.scenario.frameworks import missing_splits
 
 
 def divisors(number: int) -> tuple[int, ...]:
@@ -190,12 +191,26 @@ def splits_by_layer(scenario: Scenario) -> bool:
     return scenario.runtime.engine == "llama.cpp" and scenario.layout.tp is None
 
 
+def _of_the_framework(scenario: Scenario, shapes: tuple[Layout, ...]) -> tuple[Layout, ...]:
+    """Of the layouts those that split weights in no way that the framework has not, beside what is pinned so.
+
+    All of them where a pinned count leaves nothing else to fill the build with.
+    """
+    choice, missing = scenario.layout, missing_splits(scenario.workload)
+    if not missing:
+        return shapes
+    tp, pp, ep = (name not in missing or (getattr(choice, name) or 1) > 1 for name in ("tp", "pp", "ep"))
+    kept = tuple([one for one in shapes if (tp or one.tp == 1) and (pp or one.pp == 1) and (ep or one.ep == 1)])
+    return kept or shapes
+
+
 def candidate_layouts(scenario: Scenario) -> tuple[Layout, ...]:
     """Every layout that fills the build and respects what is pinned. Raises ScenarioError when none does.
 
     TP stays inside a node unless the person pins more; a serving replica takes pipeline stages inside a node only
     where TP cannot fill it, since TP halves the latency that PP leaves as it is. llama.cpp gives each GPU whole
-    layers unless it is told otherwise (ggml-org/llama.cpp, tools/server/README.md, --split-mode).
+    layers unless it is told otherwise (ggml-org/llama.cpp, tools/server/README.md, --split-mode). A training
+    framework splits weights in the ways that it has (`engine.scenario.frameworks`).
     """
     check_choice(scenario)
     hardware = scenario.hardware
@@ -210,6 +225,8 @@ def candidate_layouts(scenario: Scenario) -> tuple[Layout, ...]:
         raise ScenarioError("layout.tp", f"no layout fills {hardware.gpus} GPUs with what is pinned", "auto")
     if inference and splits_by_layer(scenario):
         shapes = tuple(layout for layout in shapes if layout.tp == 1) or shapes
+    if not inference:
+        shapes = _of_the_framework(scenario, shapes)
     shared = 1 if inference else scenario.workload.context_parallel
     if (
         shared > 1

@@ -23,8 +23,8 @@ Optimizer = Literal[
 ]
 Recompute = Literal["none", "selective", "full"]
 Sharding = Literal["ddp", "zero1", "zero2", "zero3"]
-Software = Literal["tuned", "standard", "eager"]
-Loss = Literal["eager", "eager-16bit", "chunked", "fused", "compiled"]
+Software = Literal["auto", "tuned", "standard", "eager"]
+Loss = Literal["auto", "eager", "eager-16bit", "chunked", "fused", "compiled"]
 Offload = Literal["none", "optimizer", "parameters"]
 BaseFormat = Literal["nf4", "nf4-double", "gptq", "int8"]
 LoraTargets = Literal[
@@ -42,7 +42,19 @@ Speculation = Literal["mtp", "eagle", "dflash", "ngram"]
 PipelineSchedule = Literal["1f1b", "interleaved"]
 ComputeDtype = Literal["bf16", "fp8", "nvfp4"]
 ShardingGroup = Literal["all", "node"]
-TrainingFramework = Literal["fsdp1", "fsdp2", "deepspeed", "megatron"]
+TrainingFramework = Literal[
+    "fsdp1",
+    "fsdp2",
+    "deepspeed",
+    "megatron",
+    "hf-trainer",
+    "unsloth",
+    "llama-factory",
+    "axolotl",
+    "torchtitan",
+    "torchtune",
+    "nemo",
+]
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
 INFERENCE_KINDS: frozenset[Kind] = frozenset({"serve", "batch"})
@@ -123,10 +135,10 @@ class Workload:
     lora_targets: LoraTargets = "all-linear"
     trainable_embeddings: bool = False
     base_format: BaseFormat = "nf4-double"
-    loss: Loss = "eager"
+    loss: Loss = "auto"  # as the framework has it, see engine.scenario.frameworks
     gradient_accumulation: int | None = None  # None: from global_batch_tokens
     offload: Offload = "none"
-    software: Software = "standard"
+    software: Software = "auto"  # likewise
     packing: bool = True
     # precision and kernels of training; "auto" is what the framework does with the method
     lora_precision: Precision = "auto"  # PEFT keeps adapters in fp32; torchtune, litgpt and Megatron in bf16

@@ -100,10 +100,3 @@ def check_scenario(scenario: Scenario) -> None:
             )
     else:
         _check_context_parallel(scenario)
-        if limit and workload.sequence_length > limit:
-            raise ScenarioError(
-                "workload.sequence_length",
-                f"{workload.sequence_length:,} tokens exceed the model's context of {limit:,}",
-                f"up to {limit:,}",
-                limit,
-            )

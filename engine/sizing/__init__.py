@@ -92,6 +92,8 @@ class Resolved:
     gradient_precision: str | None = None
     residual_precision: str | None = None
     virtual_stages: int | None = None
+    loss: str | None = None
+    software: str | None = None
 
 
 @dataclass(frozen=True)  # without slots, which leave no place for a table to wait in

@@ -11,14 +11,13 @@ optimizer ends the step. FLOPs: `engine.model.flops`; collectives: `engine.links
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
 from engine.calibration import training_speed as fit
 from engine.figures.kept import keep
-from engine.figures.units import GB, HOURS_PER_DAY, SECONDS_PER_DAY, SECONDS_PER_HOUR, TERA
+from engine.figures.units import GB, HOURS_PER_DAY, SECONDS_PER_DAY, TERA
 from engine.links.collectives import Segments
 from engine.links.traffic import Span, curve_of
 from engine.model.architecture import Architecture
@@ -26,8 +25,10 @@ from engine.model.flops import active_elements, attention_flops_per_token, forwa
 from engine.money.prices import run_usd
 from engine.parts.hardware import Accelerator
 from engine.scenario import Hardware, Layout, Scenario, Sharding, ShardingGroup, Software, Workload
+from engine.scenario.frameworks import loss_of, software_of
 from engine.sizing import Interval, Memory, Training
 from engine.training.batch import Batch, asked_tokens, batch_of, context_ranks, stage_chunks
+from engine.training.goodput import goodput
 from engine.training.traffic import NF4_BYTES, Held, parts_of, traffic_of
 
 ACTIVATION_BYTES = 2
@@ -479,7 +480,7 @@ def kernels(b: Body, r: Rates, workload: Workload, tokens: float, tp: int, ep: i
         layers += t.dequantize * passes * DEQUANTIZED_BYTES * b.held / tp / r.memory
     launch = (t.launch_s * b.layers + t.moe_overhead_s * b.moe_layers) * passes
     head = 2.0 * tokens * b.head / tp / r.matrix_16bit * shape * (1.0 + back)
-    head += tokens * b.vocabulary / tp * min(t.loss_bytes, LOSS_BYTES[workload.loss]) / r.memory
+    head += tokens * b.vocabulary / tp * min(t.loss_bytes, LOSS_BYTES[loss_of(workload)]) / r.memory
     return Kernels(layers, head, launch, passes, products, attention, traffic)
 
 
@@ -506,7 +507,7 @@ def steps(
 ) -> Iterator[Step]:
     """The step of each of some layouts; those that split a layer alike share its kernels."""
     b = body(architecture, workload.sequence_length)
-    r = rates(hardware.accelerator, workload.compute_dtype, workload.software, constants)
+    r = rates(hardware.accelerator, workload.compute_dtype, software_of(workload), constants)
     known: dict[tuple[int, int, int], Kernels] = {}
     for layout in layouts:
         split = (layout.tp, layout.ep, context_ranks(workload, layout.dp))
@@ -544,7 +545,7 @@ def assemble(
         share = -(-b.layers // pp) / max(1, b.layers)
         mean = (through + made.head_s) / pp
         # planners take layers off the last stage for the head where they can
-        compute = max(through * share, mean if workload.software == "tuned" else mean + made.head_s / pp)
+        compute = max(through * share, mean if software_of(workload) == "tuned" else mean + made.head_s / pp)
 
     _, held, patterns = _priced_traffic(architecture, hardware, workload, layout, sharding, reach)
     spent, count, tokens = [0.0, 0.0, 0.0, 0.0], batch.micro_batches, batch.rank_tokens
@@ -718,28 +719,6 @@ def interval_group(architecture: Architecture, workload: Workload) -> str:
     return "experts" if architecture.experts else "dense"
 
 
-# 419 unexpected interruptions of 16,384 H100 in 54 days: Llama Team 2024 (arXiv 2407.21783, section 3.3.4).
-GPU_HOURS_BETWEEN_FAILURES = 16384 * 54 * 24 / 419
-RESTART_S = 900.0
-CHECKPOINT_BYTES = 14
-"""Bytes of a parameter in a checkpoint: 16-bit weights, fp32 master copy and AdamW states."""
-LEAST_GOODPUT = 0.05
-CHECKPOINT_WRITE_GB_S_PER_NODE = 2.0
-
-
-def goodput(hardware: Hardware, parameters: float) -> float:
-    """Share of wall time that makes progress: what checkpoints and failures leave at this size.
-
-    Checkpoints of 14 bytes a parameter at Young's interval sqrt(2 c M) (Young 1974) cost c / interval, and each
-    failure half an interval and a restart.
-    """
-    write = parameters * CHECKPOINT_BYTES / (CHECKPOINT_WRITE_GB_S_PER_NODE * hardware.nodes * GB)
-    between = GPU_HOURS_BETWEEN_FAILURES / hardware.gpus * SECONDS_PER_HOUR
-    interval = math.sqrt(2 * max(write, 1.0) * between)
-    lost = write / interval + (interval / 2 + RESTART_S) / between
-    return max(LEAST_GOODPUT, 1.0 - lost)
-
-
 def training_speed(scenario: Scenario, layout: Layout, memory: Memory, made: Step | None = None) -> Training:
     """Speed, length and efficiency of a training run on the scenario's build in one layout.
 
@@ -757,7 +736,7 @@ def training_speed(scenario: Scenario, layout: Layout, memory: Memory, made: Ste
     keep = goodput(hardware, body(architecture, workload.sequence_length).parameters)
     days = workload.run_tokens / made.tokens_per_s / keep / SECONDS_PER_DAY
     gpu_hours = days * HOURS_PER_DAY * hardware.gpus
-    r = rates(hardware.accelerator, workload.compute_dtype, workload.software)
+    r = rates(hardware.accelerator, workload.compute_dtype, software_of(workload))
     low, high = FITTED.intervals[interval_group(architecture, workload)]
     model_flops = training_flops_per_token(architecture, workload)
     efficiency = efficiency_of(per_gpu, alone)
@@ -810,7 +789,7 @@ def training_flops_per_token(architecture: Architecture, workload: Workload) -> 
 def least_days(scenario: Scenario, gpus: int) -> float:
     """Days that a run takes on so many GPUs of the scenario's kind at their data sheet's rate: none is faster."""
     workload = scenario.workload
-    r = rates(scenario.hardware.accelerator, workload.compute_dtype, workload.software)
+    r = rates(scenario.hardware.accelerator, workload.compute_dtype, software_of(workload))
     flops = workload.run_tokens * training_flops_per_token(scenario.model.architecture, workload)
     return flops / (r.peak * gpus) / SECONDS_PER_DAY
 

@@ -130,7 +130,7 @@ def hooks(replay: Replay) -> dict[str, Hook]:
         "engine.training.speed.sixteen_bit_tflops": lambda result, _: named(result, "dense 16-bit rate", "TFLOP/s"),
         "engine.training.speed._capped": lambda result, _: named(result, "rate under the power limit", "TFLOP/s"),
         "engine.training.speed._ending": lambda result, _: named(result, "optimizer and offload", "s"),
-        "engine.training.speed.goodput": lambda result, _: named(result, "share of time that makes progress"),
+        "engine.training.goodput.goodput": lambda result, _: named(result, "share of time that makes progress"),
         "engine.training.speed._priced_traffic": _patterns,
         "engine.training.memory.core.Card.usable_bytes": lambda result, _: named(result, "usable memory", "bytes"),
         "engine.training.memory.core.Card.driver_bytes": lambda result, _: named(result, "kept by the driver", "bytes"),

@@ -68,8 +68,8 @@ def test_what_is_offered_is_what_applying_it_makes(name: str) -> None:
 def test_a_qlora_that_one_card_does_not_hold_takes_more_of_them_in_the_box() -> None:
     cure = found("qlora on one 4090").cure
     assert cure is not None
-    assert dict(cure.changes) == {"hardware.gpus_per_node": 4}
-    assert text_of(line(cure)).startswith("4 GPUs in the node: RUNS, ")
+    assert dict(cure.changes) == {"hardware.gpus_per_node": 8}
+    assert text_of(line(cure)).startswith("8 GPUs in the node: RUNS, ")
 
 
 def test_formats_come_before_purchases_with_what_they_cost_in_quality() -> None:

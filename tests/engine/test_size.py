@@ -147,7 +147,6 @@ def test_more_gpus_never_raise_weights_per_gpu(model: str) -> None:
         ({"input_tokens": 131072}, "workload.input_tokens"),
         ({"output_tokens": 200_000}, "workload.output_tokens"),
         ({"ttft_target_s": 0.0}, "workload.ttft_target_s"),
-        ({"kind": "lora", "sequence_length": 200_000}, "workload.sequence_length"),
         ({"kind": "lora", "lora_rank": 0}, "workload.lora_rank"),
         ({"gpus_per_node": 0}, "hardware.gpus_per_node"),
         ({"nodes": 0}, "hardware.nodes"),

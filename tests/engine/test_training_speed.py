@@ -22,9 +22,9 @@ from engine.model.flops import (
 )
 from engine.model.parameters import count_parameters
 from engine.scenario import Layout, Scenario
+from engine.training.goodput import goodput
 from engine.training.speed import (
     OVERLAP_RANGE,
-    goodput,
     gpu_family,
     rates,
     serial_share,

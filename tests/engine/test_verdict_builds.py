@@ -100,7 +100,7 @@ def lora_on_four(layout: LayoutChoice) -> Scenario:
         kind="lora",
         sequence_length=16384,
         micro_batch=2,
-        framework="deepspeed",
+        framework="nemo",
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from engine.decide.training_choices import training_choices
+from engine.scenario.frameworks import software_of
 from engine.sizing import Sizing, Training, TrainingPhase
 from tui.pages.advised import cures
 from tui.pages.doc import BLANK, Line, Span, flow, heading, paragraphs, shorten
@@ -167,10 +168,11 @@ def assumed(sizing: Sizing, look: Look) -> list[Line]:
     if sizing.training is None:
         return []
     work, glyphs = sizing.scenario.workload, look.glyphs
+    software = software_of(work)
     others = training_choices(sizing.scenario, sizing.layout)
     lines: list[Line] = []
     for kind, title, current, words in (
-        ("software", "SOFTWARE", work.software, f"{work.software.capitalize()}: {SOFTWARE_WORDS[work.software]}."),
+        ("software", "SOFTWARE", software, f"{software.capitalize()}: {SOFTWARE_WORDS[software]}."),
         ("recompute", "RECOMPUTATION", work.recompute, RECOMPUTE_WORDS[work.recompute]),
     ):
         mine = [choice for choice in others if choice.field == kind]

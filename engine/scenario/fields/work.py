@@ -13,9 +13,9 @@ from engine.scenario import (
     Recompute,
     Sharding,
     Software,
-    TrainingFramework,
 )
 from engine.scenario.fields.field import ADAPTERS, SERVING, TRAINING, YES_NO, Field, plain
+from engine.scenario.frameworks import FRAMEWORKS
 
 WORKLOAD = "WORKLOAD"
 
@@ -219,7 +219,7 @@ WORKLOAD_FIELDS: tuple[Field, ...] = (
         "Loss",
         WORKLOAD,
         "choice",
-        "How logits and loss are computed; eager keeps several copies of vocabulary x tokens.",
+        "How logits and loss are computed; eager keeps several copies of vocabulary x tokens. Auto is what the framework does.",
         choices=plain(Loss),
         kinds=TRAINING,
     ),
@@ -237,8 +237,8 @@ WORKLOAD_FIELDS: tuple[Field, ...] = (
         "Framework",
         WORKLOAD,
         "choice",
-        "Training framework; they differ in what they keep gathered.",
-        choices=plain(TrainingFramework),
+        "Training framework, or the nearest: its layouts, sharding, loss and kernels.",
+        choices=tuple((one.id, one.label) for one in FRAMEWORKS.values()),
         kinds=TRAINING,
     ),
     Field(
@@ -246,7 +246,7 @@ WORKLOAD_FIELDS: tuple[Field, ...] = (
         "Software",
         WORKLOAD,
         "choice",
-        "tuned: fused kernels; standard: a usual framework; eager: plain PyTorch.",
+        "tuned: fused kernels; standard: a usual framework; eager: plain PyTorch. Auto is how the framework comes.",
         choices=plain(Software),
         kinds=TRAINING,
     ),

@@ -9,6 +9,7 @@ from typing import Any
 from engine.figures.units import GIB
 from engine.model.architecture import Architecture
 from engine.scenario import Layout, Workload
+from engine.scenario.frameworks import loss_of
 from engine.sizing import Memory, Suggestion
 from engine.training.batch import batch_of, context_ranks
 from engine.training.memory.core import Card, Costs, fullest, headroom_word, stage_costs
@@ -62,8 +63,11 @@ def largest_micro_batch(architecture: Architecture, workload: Workload, layout: 
 
 
 def longest_sequence(architecture: Architecture, workload: Workload, layout: Layout, card: Card) -> int:
-    """The longest sequence that fits at this micro-batch, tokens, in steps of 256, at most the model's positions."""
-    most = architecture.max_position // SEQUENCE_STEP or 1
+    """The longest sequence that fits at this micro-batch, tokens, in steps of 256, at most the model's positions.
+
+    A sequence that is entered past them is a limit in their place.
+    """
+    most = max(architecture.max_position, workload.sequence_length) // SEQUENCE_STEP or 1
     if workload.flash_attention:
         costs = stage_costs(architecture, workload, layout, card)
         each = workload.micro_batch * SEQUENCE_STEP / context_ranks(workload, layout.dp)
@@ -85,7 +89,7 @@ _Change = tuple[str, str | int | bool, str]
 def _changes(workload: Workload, layout: Layout, largest: int, longest: int) -> Iterator[_Change]:
     """The single changes that a person would try, what costs least in quality and speed first."""
     peft = workload.kind in PEFT_KINDS
-    if workload.loss != "fused":
+    if loss_of(workload) != "fused":
         yield ("loss", "fused", "a fused loss that never holds the logits")
     if workload.recompute != "full":
         yield ("recompute", "full", "full recomputation")

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 
 from engine.calibration import training_memory as fitted
 from engine.figures.units import GB
-from engine.scenario import Workload
 from engine.sizing import TrainingPhase
 from engine.training.memory.elements import StageElements
 from engine.training.memory.recipe import Method, Recipe
@@ -121,7 +120,7 @@ class RankCost:
         )
 
 
-def logit_bytes(workload: Workload | Method) -> float:
+def logit_bytes(workload: Method) -> float:
     """Bytes a logit at the loss under the workload's implementation."""
     match workload.loss:
         case "eager":
@@ -132,7 +131,7 @@ def logit_bytes(workload: Workload | Method) -> float:
             return fitted.LOGIT_COMPILED_WHOLE if workload.compile else fitted.LOGIT_COMPILED
         case "chunked":
             return fitted.LOGIT_CHUNKED
-        case "fused":
+        case _:
             return fitted.LOGIT_FUSED
 
 

@@ -29,9 +29,9 @@ from engine.scenario import (
     Sharding,
     ShardingGroup,
     Software,
-    TrainingFramework,
     Workload,
 )
+from engine.scenario.frameworks import Family, framework_of, loss_of, software_of
 
 BASE_BITS: Final = {"nf4": 4.5, "nf4-double": 4.127, "gptq": 4.156, "int8": 8.0}
 PEFT_KINDS: Final = frozenset({"lora", "qlora"})
@@ -59,7 +59,8 @@ WITHOUT_MASTER: Final = frozenset(
 class Method(NamedTuple):
     """What of a training workload decides the bytes of an element and of a token, under the workload's own names.
 
-    Lengths, durations and targets do not: plans that differ in those alone share their costs.
+    framework: the family whose accounting its framework shares; loss and software as that framework has them where they
+    are not entered. Lengths, durations and targets do not: plans that differ in those alone share their costs.
     """
 
     kind: Kind
@@ -70,7 +71,7 @@ class Method(NamedTuple):
     recompute: Recompute
     sharding: Sharding
     sharding_group: ShardingGroup
-    framework: TrainingFramework
+    framework: Family
     lora_rank: int
     lora_targets: LoraTargets
     trainable_embeddings: bool
@@ -91,7 +92,9 @@ _method = attrgetter(*Method._fields)
 
 def method_of(workload: Workload) -> Method:
     """The method of a training workload."""
-    return Method._make(_method(workload))
+    return Method._make(_method(workload))._replace(
+        framework=framework_of(workload).family, loss=loss_of(workload), software=software_of(workload)
+    )
 
 
 @dataclass(frozen=True, slots=True)

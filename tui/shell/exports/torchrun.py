@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from engine.scenario.frameworks import loss_of
 from tui.shell.exports import fabric, training
 from tui.shell.exports.build import FIRST_NODE, MASTER_PORT, Build
 from tui.shell.exports.text import Word, command
@@ -37,7 +38,7 @@ def launch(build: Build, first: str = FIRST_NODE) -> str:
         ("--context-parallel", training.batch(build).context),
         ("--optimizer", work.optimizer),
         ("--recompute", work.recompute),
-        ("--loss", work.loss),
+        ("--loss", loss_of(work)),
         ("--compute-dtype", work.compute_dtype),
         ("--offload", work.offload),
     ]

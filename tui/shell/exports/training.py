@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from engine.scenario import LoraTargets, Optimizer
+from engine.scenario.frameworks import framework_of, loss_of
 from engine.training.batch import Batch, batch_of
 from tui.shell.exports.build import Build
 from tui.shell.exports.text import CannotExport
@@ -63,8 +64,8 @@ def unsaid(build: Build) -> tuple[str, ...]:
     work, found = build.work, []
     if work.compute_dtype != "bf16":
         found.append(f"not expressible: matrix products in {work.compute_dtype}; here BF16")
-    if work.loss not in ("eager", "eager-16bit"):
-        found.append(f"sized with a {work.loss} loss: turn on your trainer's own (Liger, cut cross-entropy)")
+    if loss_of(work) not in ("eager", "eager-16bit", framework_of(work).loss):
+        found.append(f"sized with a {loss_of(work)} loss: turn on your trainer's own (Liger, cut cross-entropy)")
     if work.offload == "parameters" and work.sharding != "zero3":
         found.append("parameters are only offloaded under zero3")
     if work.activation_offload:

@@ -1,0 +1,73 @@
+"""Traps of a training run that its framework and its model set: layouts it has not, lengths the model was not made for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from engine.decide.offers import no_worse, offer
+from engine.decide.plan import Plan
+from engine.figures.sentences import Figure
+from engine.scenario import LayoutChoice
+from engine.scenario.change import FREE_LAYOUT
+from engine.scenario.frameworks import SPLIT_WORDS, framework_of, unsupported
+from engine.sizing import Notice, Suggestion
+
+SHARDING_WORDS = {
+    "ddp": "replicas that share nothing (DDP)",
+    "zero1": "optimizer sharding (ZeRO-1)",
+    "zero2": "gradient sharding (ZeRO-2)",
+    "zero3": "full sharding (ZeRO-3, FSDP)",
+}
+
+
+def framework(plan: Plan) -> Iterator[Notice]:
+    """What the plan does and its framework cannot: a pinned split, a sharding."""
+    scenario = plan.scenario
+    if scenario.workload.is_inference:
+        return
+    workload, entry = scenario.workload, framework_of(scenario.workload)
+    odd = unsupported(workload, plan.layout)
+    if odd:
+        words = " and ".join(SPLIT_WORDS[one] for one in odd)
+        under = f" over a {workload.base_format} base" if workload.kind == "qlora" else ""
+        if workload.kind == "lora" and any(one in entry.splits for one in odd):
+            under = " for adapters"
+        yield Notice(
+            "framework-layout",
+            "warning",
+            (
+                f"{entry.label} has no {words}{under}: this layout is sized as pinned, and would have to be written for it.",
+            ),
+            _freed(plan) if scenario.layout != LayoutChoice() else None,
+        )
+    if plan.layout.dp > 1 and workload.sharding not in entry.shardings:
+        has = ", ".join(entry.shardings)
+        yield Notice(
+            "framework-sharding",
+            "warning",
+            (f"{entry.label} has no {SHARDING_WORDS[workload.sharding]}: it has {has}. Sized as entered.",),
+        )
+
+
+def length(plan: Plan) -> Iterator[Notice]:
+    """Sequences past the model's positions: trained all the same, by stretching its rotary embedding."""
+    scenario = plan.scenario
+    limit, asked = scenario.model.architecture.max_position, scenario.workload.sequence_length
+    if scenario.workload.is_inference or not limit or asked <= limit:
+        return
+    yield Notice(
+        "past-context",
+        "info",
+        (
+            "Sequences of ",
+            Figure(f"{asked:,}", "load.sequence_length"),
+            f" tokens are past the {limit:,} positions of {scenario.model.name}: the run stretches its rotary embedding "
+            f"(YaRN, a factor of {asked / limit:.1f}) or teaches it the length, and the config has to say so.",
+        ),
+    )
+
+
+def _freed(plan: Plan) -> Suggestion | None:
+    """The layout left to choose, where that leaves the build no worse off."""
+    made = offer(plan.scenario, FREE_LAYOUT, no_worse(plan))
+    return None if made is None else made.suggestion("a layout that the framework has", "a layout that it has")

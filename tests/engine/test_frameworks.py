@@ -1,0 +1,80 @@
+"""A layout that is chosen is one that the named framework has; what it has not is said."""
+
+from __future__ import annotations
+
+import pytest
+
+from engine.decide.size import size
+from engine.figures.sentences import text_of
+from engine.layout.candidates import candidate_layouts
+from engine.scenario import LayoutChoice
+from engine.scenario.change import change
+from engine.scenario.frameworks import FRAMEWORKS, loss_of, software_of, splits_of
+from tests.engine.builds import build
+
+WHOLE = ("deepspeed", "fsdp1", "hf-trainer", "llama-factory", "unsloth")
+
+
+@pytest.mark.parametrize("framework", WHOLE)
+def test_no_weight_is_split_by_a_framework_that_only_shards(framework: str) -> None:
+    scenario = build("qwen2.5-32b", "bf16", "h100-sxm", 8, kind="full-finetune", framework=framework)
+    assert {(one.tp, one.pp, one.ep) for one in candidate_layouts(scenario)} == {(1, 1, 1)}
+
+
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+def test_a_packed_base_is_never_split(framework: str) -> None:
+    scenario = build("llama-3.1-70b", "bf16", "h100-sxm", 8, kind="qlora", framework=framework)
+    assert {(one.tp, one.pp) for one in candidate_layouts(scenario)} == {(1, 1)}
+
+
+def test_adapters_are_split_by_megatron_alone() -> None:
+    scenario = build("llama-3.1-8b", "bf16", "h100-sxm", 8, kind="lora")
+    split = {name for name in FRAMEWORKS if splits_of(change(scenario, {"workload.framework": name}).workload)}
+    assert split == {"megatron", "nemo"}
+
+
+def test_every_weight_of_the_usual_frameworks_is_split_as_they_do() -> None:
+    scenario = build("llama-3.1-70b", "bf16", "h100-sxm", 8, kind="full-finetune")
+    for name in ("fsdp2", "torchtitan", "megatron", "nemo"):
+        widest = max(one.tp for one in candidate_layouts(change(scenario, {"workload.framework": name})))
+        assert widest == 8
+
+
+def test_a_pinned_split_that_the_framework_has_not_is_sized_and_told() -> None:
+    scenario = build(
+        "llama-3.1-8b", "bf16", "h100-sxm", 8, layout=LayoutChoice(tp=8), kind="full-finetune", framework="deepspeed"
+    )
+    sizing = size(scenario)
+    assert sizing.layout.tp == 8
+    (notice,) = [one for one in sizing.warnings if one.id == "framework-layout"]
+    assert "DeepSpeed has no tensor parallelism" in text_of(notice.message)
+
+
+def test_a_sharding_that_the_framework_has_not_is_told() -> None:
+    scenario = build("llama-3.1-8b", "bf16", "h100-sxm", 8, kind="lora", framework="unsloth", sharding="zero3")
+    assert "framework-sharding" in {one.id for one in size(scenario).warnings}
+
+
+def test_loss_and_kernels_are_the_frameworks_unless_entered() -> None:
+    work = build("llama-3.1-8b", "bf16", "h100-sxm", 1, kind="lora", framework="unsloth").workload
+    assert (loss_of(work), software_of(work)) == ("fused", "tuned")
+    entered = build("llama-3.1-8b", "bf16", "h100-sxm", 1, kind="lora", framework="unsloth", loss="eager").workload
+    assert loss_of(entered) == "eager"
+
+
+def test_training_past_the_context_is_sized_and_told() -> None:
+    scenario = build("qwen3-32b", "bf16", "h200-sxm", 8, kind="full-finetune", sequence_length=65536)
+    sizing = size(scenario)
+    assert sizing.training is not None
+    assert "past-context" in {one.id for one in sizing.warnings}
+
+
+def test_a_framework_that_splits_is_offered_where_sharding_is_not_enough() -> None:
+    from engine.decide.advice import advice
+
+    scenario = build(
+        "qwen2.5-32b", "bf16", "h100-sxm", 8, kind="full-finetune", framework="fsdp1", sequence_length=20000,
+        global_batch_tokens=160000, gradient_accumulation=1,
+    )  # fmt: skip
+    changes = [dict(cure.changes) for cure in advice(scenario).found]
+    assert any("workload.framework" in one for one in changes)
