@@ -131,6 +131,20 @@ _SAME_ARCHITECTURE: Final = (
     ("llava-v1.6-mistral-7b", "llava-1.6-mistral-7b"),
     ("nemotron-340b", "nemotron-4-340b"),
     ("nvidia-nemotron-3-nano-30b-a3b", "nemotron-3-nano-30b-a3b"),
+    ("qwen3.6-122b-a10b", "qwen3.5-122b-a10b"),
+    ("qwen3.6-9b", "qwen3.5-9b"),
+    ("qwen3.6-4b", "qwen3.5-4b"),
+    ("qwen3-embedding-0.6b", "qwen3-0.6b"),
+    ("qwen3-embedding-4b", "qwen3-4b"),
+    ("qwen3-embedding-8b", "qwen3-8b"),
+    ("qwen3-reranker-0.6b", "qwen3-0.6b"),
+    ("qwen3-reranker-4b", "qwen3-4b"),
+    ("qwen3-reranker-8b", "qwen3-8b"),
+    ("e5-mistral-7b", "mistral-7b-v0.1"),
+    ("glm-5.1", "glm-5"),
+    ("internlm2-7b", "internlm2.5-7b"),
+    ("stablelm-2-zephyr-1.6b", "stablelm-2-1.6b"),
+    ("stablelm-2-zephyr-1-6b", "stablelm-2-1.6b"),
 )  # fmt: skip
 
 

@@ -192,13 +192,18 @@ class Decoder:
         )
 
     def _indexes(self, index: int) -> bool:
-        """Whether block `index` has an indexer of its own: by `indexer_types`, or the letters of `index_topk_pattern`."""
+        """Whether block `index` has an indexer of its own: by `indexer_types`, or the letters of `index_topk_pattern`.
+
+        Without either, the first `index_skip_topk_offset` blocks have one, and of the others the last of each
+        `index_topk_freq` counted from there (GLM-5.2 states both: 21 of 78).
+        """
         kinds = self.config.items("indexer_types")
+        every, first = self.config.integer("index_topk_freq", 1), self.config.integer("index_skip_topk_offset", 0)
         pattern = self.config.raw("index_topk_pattern")
         if kinds is None and isinstance(pattern, str):
             kinds = ["full" if letter.upper() == "F" else "shared" for letter in pattern]
         if kinds is None:
-            return True
+            return every <= 1 or index < first or (index - first + 1) % every == 0
         if len(kinds) != len(self.mixers) or not set(kinds) <= {"full", "shared"}:
             raise self.config.error("indexer_types", f"must say full or shared of each of {len(self.mixers)} layers")
         return bool(kinds[index] == "full")

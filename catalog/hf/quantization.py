@@ -113,14 +113,19 @@ def _safe(text: str, config: Config, key: str) -> str:
     return text
 
 
-def _names_of(tensor: Tensor, index: int | None) -> Iterator[str]:
-    """What the checkpoint may call the module of a tensor."""
+def _names_of(tensor: Tensor, index: int | None, beside: bool = False) -> Iterator[str]:
+    """What the checkpoint may call the module of a tensor. beside: whether a dense MLP stands beside the layer's experts.
+
+    There `mlp` is the dense one's (Gemma 4), and a name that leaves it out says nothing of experts.
+    """
     if tensor.part == "lm_head":
         yield from ("lm_head", "language_model.lm_head")
         return
     last = tensor.name.rpartition(".")[2]
     where = "mtp.layers.0." if index is None else f"layers.{index}."
     for place in _PLACES.get(tensor.part, ()):
+        if beside and tensor.part == "routed_expert" and place.startswith("mlp"):
+            continue
         for name in _NAMES.get(last, (last,)):
             for prefix in _PREFIXES:
                 yield f"{prefix}{where}{place}.{name}"
@@ -134,11 +139,11 @@ class Rules:
     ) -> None:
         self.groups, self.plain, self.ignored, self.rest = groups, plain, ignored, rest
 
-    def scheme(self, tensor: Tensor, index: int | None) -> Scheme | None:
+    def scheme(self, tensor: Tensor, index: int | None, beside: bool = False) -> Scheme | None:
         """The scheme of a tensor, None for 16 bits."""
         if min(tensor.rows, tensor.cols) < SMALLEST_SIDE or tensor.part not in (*_LINEAR, "lm_head"):
             return None
-        names = list(_names_of(tensor, index))
+        names = list(_names_of(tensor, index, beside))
         if self.ignored.named(names):
             return self.rest if tensor.part in _LINEAR else None
         for modules, scheme in self.groups:
@@ -153,8 +158,10 @@ def stored_by(rules: Rules, arch: Architecture) -> tuple[Stored, Scheme | None]:
 
     def listed(tensors: Iterable[Tensor], index: int | None) -> tuple[tuple[str, Scheme], ...]:
         found: dict[str, Scheme] = {}
+        tensors = tuple(tensors)
+        parts = {tensor.part for tensor in tensors}
         for tensor in tensors:
-            scheme = rules.scheme(tensor, index)
+            scheme = rules.scheme(tensor, index, {"mlp", "routed_expert"} <= parts)
             if scheme is not None:
                 found[tensor.name] = scheme
                 held[scheme] = held.get(scheme, 0) + tensor.elements

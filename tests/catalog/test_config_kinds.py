@@ -43,6 +43,13 @@ def test_layers_that_share_an_index_keep_no_keys_of_it() -> None:
         index_layers({**GLM, "indexer_types": kinds[1:]})
 
 
+def test_every_fourth_layer_indexes_where_the_config_says_so_by_number() -> None:
+    """GLM-5.2's file lists its layers and says the same by number: 21 of 78 keep keys."""
+    listed = dict(read_config(catalog.load().model("glm-5.2").config))
+    numbered = {key: value for key, value in listed.items() if key != "indexer_types"}
+    assert index_layers(listed) == index_layers(numbered) == listed["indexer_types"].count("full")
+
+
 def test_a_class_names_what_a_model_type_does_not() -> None:
     known = architecture_from_config(V4, "config.json")
     renamed = {**V4, "model_type": "a_copy", "architectures": ["DeepseekV4ForCausalLM"]}

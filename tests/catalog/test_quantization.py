@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+import catalog
 from catalog.errors import CatalogError
-from catalog.hf_config import architecture_from_config
+from catalog.hf_config import architecture_from_config, read_config
 from engine.layout.sharding import rank_weight_bytes
 from engine.model.formats import model_weight_bytes
 from engine.scenario import Layout
@@ -75,6 +76,21 @@ def test_weights_are_stored_as_the_file_says(said: dict[str, Any], format_id: st
     arch = architecture_from_config({**LLAMA_8B, "quantization_config": said}, "config.json")
     assert arch.checkpoint_format == format_id
     assert model_weight_bytes(arch, format_id) == pytest.approx(WIDE + quantized_bytes, rel=0.001)
+
+
+def test_experts_beside_a_dense_mlp_are_not_left_out_by_its_name() -> None:
+    """nvidia/Gemma-4-26B-A4B-NVFP4 leaves `mlp` and attention in 16 bits: 14.39e9 elements of packed experts and the rest."""
+    gemma = dict(read_config(catalog.load().model("gemma-4-26b-a4b").config))
+    ignored = ["lm_head", "model.embed_vision*", "model.vision_tower*"]
+    for index in range(30):
+        ignored += [f"model.language_model.layers.{index}.{part}*" for part in ("mlp", "router", "self_attn")]
+    weights = {"dynamic": False, "num_bits": 4, "type": "float", "group_size": 16}
+    said = {"config_groups": {"group_0": {"weights": weights, "targets": ["Linear"]}}, "ignore": ignored}
+    arch = architecture_from_config(
+        {**gemma, "quantization_config": {**said, "quant_method": "modelopt"}}, "config.json"
+    )
+    assert arch.checkpoint_format == "nvfp4"
+    assert model_weight_bytes(arch, "nvfp4") / 2**30 == pytest.approx(17.5, rel=0.01)
 
 
 def test_a_layer_left_in_16_bits_weighs_on_its_stage_alone() -> None:
