@@ -70,6 +70,12 @@ PRIORS: dict[str, tuple[float, float, float]] = {
     "attention.volta": (0.35, 0.2, 1.0),
     "attention.gddr": (0.70, 0.3, 1.0),
     "attention.other": (0.45, 0.45, 0.45),
+    "attention_long.ampere": (0.4634, 0.4634, 0.4634),
+    "attention_long.hopper": (0.92, 0.92, 0.92),
+    "attention_long.blackwell": (1.05, 1.05, 1.05),
+    "attention_long.volta": (0.3573, 0.3573, 0.3573),
+    "attention_long.gddr": (0.7867, 0.7867, 0.7867),
+    "attention_long.other": (0.45, 0.45, 0.45),
     "unfused_attention": (12.0, 4.0, 60.0),
     "quantize": (0.6, 0.1, 3.0),
     "moe.matmul": (0.85, 0.75, 1.0),
@@ -97,7 +103,8 @@ HEADER = '''"""Constants of the training speed model, written by scripts/calibra
 matmul.CLASS.DTYPE: share of the class's achievable matrix rate that a tuned step reaches. watt.DTYPE: TFLOP/s
 that a watt sustains on cards with graphics memory. tier, elementwise, loss, launch: what the software tier
 multiplies (kernel rate, element-wise traffic, bytes a logit, seconds a layer and pass). narrow_width, few_tokens,
-misaligned, odd_head: loss of small or crooked matrices. attention.CLASS: share of the 16-bit rate. overlap: hidden
+misaligned, odd_head: loss of small or crooked matrices. attention.CLASS: share of the 16-bit rate on short sequences,
+attention_long.CLASS on endless ones (of kernels measured alone, not fitted). overlap: hidden
 share of collectives. The rest: bytes, shares and seconds that engine/training/speed.py names where it uses them.
 """'''
 # Chosen on halves: of 4e-4 to 4e-3 this predicts best what a fit to half of the (source, GPU, model) groups says of the

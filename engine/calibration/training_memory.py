@@ -15,8 +15,10 @@ LOGIT_EAGER_16BIT: Final = 6.71
 LOGIT_COMPILED: Final = 8.0
 # Upcast inside the kernel too: 16-bit logits and gradient.
 LOGIT_COMPILED_WHOLE: Final = 3.19
-# 16-bit logits, one chunk of the rest at a time.
-LOGIT_CHUNKED: Final = 1.84
+# 16-bit logits whole, one chunk of the rest at a time.
+LOGIT_CHUNKED_16BIT: Final = 1.84
+# One chunk of eight at a time: its logits in 16 bits and fp32, and their gradient (not fitted).
+LOGIT_CHUNKED: Final = 1.25
 # Logits never whole: the output matrix is inside the kernel.
 LOGIT_FUSED: Final = 0.05
 # Hidden states alive beside the logits.

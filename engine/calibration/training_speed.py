@@ -3,7 +3,8 @@
 matmul.CLASS.DTYPE: share of the class's achievable matrix rate that a tuned step reaches. watt.DTYPE: TFLOP/s
 that a watt sustains on cards with graphics memory. tier, elementwise, loss, launch: what the software tier
 multiplies (kernel rate, element-wise traffic, bytes a logit, seconds a layer and pass). narrow_width, few_tokens,
-misaligned, odd_head: loss of small or crooked matrices. attention.CLASS: share of the 16-bit rate. overlap: hidden
+misaligned, odd_head: loss of small or crooked matrices. attention.CLASS: share of the 16-bit rate on short sequences,
+attention_long.CLASS on endless ones (of kernels measured alone, not fitted). overlap: hidden
 share of collectives. The rest: bytes, shares and seconds that engine/training/speed.py names where it uses them.
 """
 
@@ -47,6 +48,12 @@ CONSTANTS: dict[str, float] = {
     "attention.volta": 0.3573,
     "attention.gddr": 0.7867,
     "attention.other": 0.45,
+    "attention_long.ampere": 0.4634,
+    "attention_long.hopper": 0.92,
+    "attention_long.blackwell": 1.05,
+    "attention_long.volta": 0.3573,
+    "attention_long.gddr": 0.7867,
+    "attention_long.other": 0.45,
     "unfused_attention": 13.22,
     "quantize": 0.4089,
     "moe.matmul": 0.8442,

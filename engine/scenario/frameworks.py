@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from engine.scenario import Layout, Loss, Sharding, Software, TrainingFramework, Workload
+from engine.scenario import AttentionKernel, Layout, Loss, Sharding, Software, TrainingFramework, Workload
 
 Family = Literal["fsdp1", "fsdp2", "deepspeed", "megatron"]
 _EVERY: Final[tuple[Sharding, ...]] = ("ddp", "zero1", "zero2", "zero3")
@@ -22,7 +22,8 @@ _EVERY: Final[tuple[Sharding, ...]] = ("ddp", "zero1", "zero2", "zero3")
 class Framework:
     """One framework. splits: of "tp", "pp", "ep" and "cp" those that it has for training every weight; adapters_split:
     whether it has them for adapters too (context parallelism never splits a weight). loss: how logits and loss are
-    computed, software: how well its kernels are tuned, unless it is told otherwise. source: where that stands."""
+    computed, software: how well its kernels are tuned, unless it is told otherwise. attention: generation of
+    its attention kernels on cards that have a newer one (flash3: FlashAttention-3 or cuDNN). source: where that stands."""
 
     id: TrainingFramework
     label: str
@@ -32,6 +33,7 @@ class Framework:
     adapters_split: bool
     loss: Loss
     software: Software
+    attention: AttentionKernel
     source: str
 
 
@@ -41,47 +43,47 @@ def _all(*frameworks: Framework) -> dict[str, Framework]:
 
 FRAMEWORKS: Final[dict[str, Framework]] = _all(
     Framework(
-        "fsdp2", "PyTorch FSDP2", "fsdp2", ("tp", "pp", "ep", "cp"), _EVERY, False, "eager", "standard",
+        "fsdp2", "PyTorch FSDP2", "fsdp2", ("tp", "pp", "ep", "cp"), _EVERY, False, "eager", "standard", "flash3",
         "docs.pytorch.org, torch.distributed.fsdp.fully_shard: composes with DTensor's TP and pipelines; ZeroRedundancyOptimizer",
     ),
     Framework(
-        "fsdp1", "FSDP1", "fsdp1", (), ("ddp", "zero2", "zero3"), False, "eager", "standard",
+        "fsdp1", "FSDP1", "fsdp1", (), ("ddp", "zero2", "zero3"), False, "eager", "standard", "flash3",
         "docs.pytorch.org, FullyShardedDataParallel: flat parameters, which no other split divides",
     ),
     Framework(
-        "deepspeed", "DeepSpeed", "deepspeed", ("cp",), _EVERY, False, "eager", "standard",
+        "deepspeed", "DeepSpeed", "deepspeed", ("cp",), _EVERY, False, "eager", "standard", "flash3",
         "deepspeed.ai, ZeRO and Ulysses; its pipelines take models written as PipelineModule, and no ZeRO-3",
     ),
     Framework(
-        "megatron", "Megatron-LM", "megatron", ("tp", "pp", "ep", "cp"), _EVERY, True, "compiled", "tuned",
+        "megatron", "Megatron-LM", "megatron", ("tp", "pp", "ep", "cp"), _EVERY, True, "compiled", "tuned", "flash3",
         "NVIDIA/Megatron-LM, megatron/training/arguments.py, core/tensor_parallel/cross_entropy.py: fp32 logits in place",
     ),
     Framework(
-        "nemo", "NeMo, Megatron-Bridge", "megatron", ("tp", "pp", "ep", "cp"), _EVERY, True, "compiled", "tuned",
+        "nemo", "NeMo, Megatron-Bridge", "megatron", ("tp", "pp", "ep", "cp"), _EVERY, True, "compiled", "tuned", "flash3",
         "NVIDIA-NeMo/Megatron-Bridge, docs: parallelisms, peft, cross_entropy_loss_fusion on in its recipes",
     ),
     Framework(
-        "torchtitan", "torchtitan", "fsdp2", ("tp", "pp", "ep", "cp"), ("ddp", "zero2", "zero3"), False, "compiled", "tuned",
+        "torchtitan", "torchtitan", "fsdp2", ("tp", "pp", "ep", "cp"), ("ddp", "zero2", "zero3"), False, "compiled", "tuned", "flash2",
         "pytorch/torchtitan, docs: FSDP2, TP, PP, CP, EP; its loss is compiled",
     ),
     Framework(
-        "torchtune", "torchtune", "fsdp2", ("tp", "cp"), ("ddp", "zero2", "zero3"), False, "chunked", "standard",
+        "torchtune", "torchtune", "fsdp2", ("tp", "cp"), ("ddp", "zero2", "zero3"), False, "chunked-16bit", "standard", "flash2",
         "meta-pytorch/torchtune, recipes/full_finetune_distributed.py; its adapter recipes have FSDP2 alone",
     ),
     Framework(
-        "hf-trainer", "HF Trainer, PEFT, TRL", "fsdp1", ("cp",), _EVERY, False, "eager", "standard",
+        "hf-trainer", "HF Trainer, PEFT, TRL", "fsdp1", ("cp",), _EVERY, False, "eager", "standard", "flash3",
         "huggingface.co/docs/accelerate: FSDP or DeepSpeed; parameters in 4 or 8 bits by bitsandbytes",
     ),
     Framework(
-        "llama-factory", "LLaMA-Factory", "deepspeed", ("cp",), _EVERY, False, "eager", "standard",
+        "llama-factory", "LLaMA-Factory", "deepspeed", ("cp",), _EVERY, False, "eager", "standard", "flash3",
         "hiyouga/LLaMA-Factory, examples/deepspeed",
     ),
     Framework(
-        "axolotl", "Axolotl", "fsdp2", ("tp", "cp"), _EVERY, False, "eager", "standard",
+        "axolotl", "Axolotl", "fsdp2", ("tp", "cp"), _EVERY, False, "eager", "standard", "flash3",
         "docs.axolotl.ai, N-D parallelism: FSDP2 with TP and CP for training every weight",
     ),
     Framework(
-        "unsloth", "Unsloth", "fsdp2", (), ("ddp",), False, "fused", "tuned",
+        "unsloth", "Unsloth", "fsdp2", (), ("ddp",), False, "fused", "tuned", "flash2",
         "docs.unsloth.ai: one GPU, or a copy on each; its cross-entropy never holds the logits",
     ),
 )  # fmt: skip
@@ -124,3 +126,8 @@ def loss_of(workload: Workload) -> Loss:
 def software_of(workload: Workload) -> Software:
     """How well its kernels are tuned: as entered, else as the framework comes."""
     return framework_of(workload).software if workload.software == "auto" else workload.software
+
+
+def attention_of(workload: Workload) -> AttentionKernel:
+    """The generation of its attention kernels: as entered, else the framework's."""
+    return framework_of(workload).attention if workload.attention_kernel == "auto" else workload.attention_kernel

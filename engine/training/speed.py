@@ -25,7 +25,7 @@ from engine.model.flops import active_elements, attention_flops_per_token, forwa
 from engine.money.prices import run_usd
 from engine.parts.hardware import Accelerator
 from engine.scenario import Hardware, Layout, Scenario, Sharding, ShardingGroup, Software, Workload
-from engine.scenario.frameworks import loss_of, software_of
+from engine.scenario.frameworks import attention_of, loss_of, software_of
 from engine.sizing import Interval, Memory, Training
 from engine.training.batch import Batch, asked_tokens, batch_of, context_ranks, stage_chunks
 from engine.training.goodput import goodput
@@ -191,7 +191,7 @@ class Rates:
     """What one GPU does a second for one dtype and software tier.
 
     matrix: FLOP/s of products in the compute dtype, matrix_16bit of those that stay 16-bit (head), attention: of
-    attention kernels; memory and host: bytes/s of its memory and of its link to the host; peak: the data sheet's
+    attention kernels on short sequences, attention_long: of their newest generation on endless ones; memory and host: bytes/s of its memory and of its link to the host; peak: the data sheet's
     dense FLOP/s in the dtype, which MFU is counted against. tier: constants of the software tier.
     """
 
@@ -200,6 +200,7 @@ class Rates:
     matrix: float
     matrix_16bit: float
     attention: float
+    attention_long: float
     memory: float
     host: float
     peak: float
@@ -294,13 +295,15 @@ def rates(accelerator: Accelerator, compute_dtype: str, software: Software, cons
     # A fitted share above 1 stands for cards that boost past their data sheet's clock; none computes past its peak.
     sixteen_rate = min(base * tier, sixteen) * TERA
     matrix = min(matrix * tier, peak) * TERA
+    short = c[f"attention.{family}"]
     lanes = (accelerator.pcie_lanes or SLOT_LANES) * PCIE_GB_S_PER_LANE.get(accelerator.pcie_gen or 4, 1.969)
     made = Rates(
         family=family,
         dtype=dtype,
         matrix=matrix,
         matrix_16bit=sixteen_rate,
-        attention=min(base * tier * c[f"attention.{family}"], sixteen) * TERA,
+        attention=min(base * tier * short, sixteen) * TERA,
+        attention_long=min(base * tier * max(short, c[f"attention_long.{family}"]), sixteen) * TERA,
         memory=accelerator.bandwidth_gb_s * MEMORY_SHARE * GB,
         host=(accelerator.cpu_link_gb_s_unidir or lanes) * HOST_SHARE * GB,
         peak=peak * TERA,
@@ -414,6 +417,12 @@ WHOLE_HEAD = 128
 size 64 reaches about 0.7 of size 128 on H100 (Shah et al. 2024, arXiv 2407.08608) and 0.9 on A100 (Dao 2023)."""
 
 
+LONG_ATTENTION = 65536
+"""Length at which the newest attention kernels are half way from what steps of short sequences show to their own rate. What
+stands around them (rotations, transposes, launches) is as long for a token of a short sequence as of a long one. Steps of
+4k to 8k show 0.3 of the matrix rate on Hopper, kernels alone 0.9, two runs of a million tokens 0.86."""
+
+
 def tiling(width: float, tile: int) -> float:
     """How much more a product computes than its output needs, since the last tile is computed whole."""
     return -(-int(width) // tile) * tile / width if width >= tile else 1.0
@@ -459,7 +468,11 @@ def kernels(b: Body, r: Rates, workload: Workload, tokens: float, tp: int, ep: i
     if not workload.flash_attention:
         moved += t.unfused_attention * b.score_pairs / tp
     traffic = ACTIVATION_BYTES * tokens * moved / r.memory
-    attention = tokens * b.attention_flops / tp / r.attention
+    rate = r.attention
+    if attention_of(workload) == "flash3":
+        length = workload.sequence_length
+        rate += (r.attention_long - rate) * length / (length + LONG_ATTENTION)
+    attention = tokens * b.attention_flops / tp / rate
     if b.head_dim % 8:
         attention *= t.odd_head
     elif 0 < b.head_dim < WHOLE_HEAD:
@@ -680,7 +693,7 @@ BACKWARD_SHARE = 0.67
 """Share of a pass over the layers in which gradients appear: the backward two of three forwards."""
 DEQUANTIZED_BYTES = 4.5
 """NF4 read (0.5) and 16-bit written and read back (4), for each parameter of a dequantized weight."""
-LOSS_BYTES = {"eager": 1e9, "eager-16bit": 1e9, "compiled": 12.0, "chunked": 10.0, "fused": 6.0}
+LOSS_BYTES = {"eager": 1e9, "eager-16bit": 1e9, "compiled": 12.0, "chunked": 10.0, "chunked-16bit": 10.0, "fused": 6.0}
 """Traffic a logit of the loss kernels: fp32 logits and gradients written and read once each, or kept on chip."""
 OPTIMIZER_BYTES = {
     "adamw": 28.0,

@@ -127,6 +127,11 @@ RULES: Final[dict[str, tuple[str, str, str]]] = {
     "LARGE_CARD_BYTES": ("large cards from", "bytes", "vLLM, arg_utils.py"),
     "LATENT_BLOCK": ("tokens a block of MLA kernels", "tokens", "vLLM, platforms/cuda.py"),
     "LEAST_IDLE": ("least idle share of a queue", "", "a full queue is held off by its own users"),
+    "LONG_ATTENTION": (
+        "length of half the rise of attention's rate",
+        "tokens",
+        "steps of 4k to 8k against two runs of a million",
+    ),
     "LEAST_GOODPUT": ("least share of progress", "", "a run that makes less is not run"),
     "LEAST_REST": (
         "least share of a token's time beside links",

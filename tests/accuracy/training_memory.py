@@ -151,7 +151,9 @@ def _loss(row: Row) -> Loss:
         return "fused"
     if "chunked" in name:
         # litgpt splits the loss, but autograd keeps every piece of the logits
-        return "eager-16bit" if str(row.get("framework")) == "litgpt" else "chunked"
+        if str(row.get("framework")) == "litgpt":
+            return "eager-16bit"
+        return "chunked-16bit" if str(row.get("framework")) == "torchtune" else "chunked"
     if any(word in name for word in ("triton", "compiled", "vocab-parallel")):
         return "compiled"
     if "16-bit" in name or "bf16" in name:

@@ -501,6 +501,8 @@ def scenario_of(row: Row) -> tuple[Scenario, Layout, float] | str:
         compute_dtype=dtype,
         software=software,
         flash_attention=not any(name in framework for name in UNFUSED_ATTENTION),
+        # torchtitan's runs are of PyTorch's own kernels of 2024
+        attention_kernel="flash2" if "torchtitan" in framework else "auto",
         context_parallel=cp,
         pipeline_schedule=schedule,
         virtual_stages=virtual if virtual > 1 else None,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.scenario import ComputeDtype, PipelineSchedule, Precision, ShardingGroup
+from engine.scenario import AttentionKernel, ComputeDtype, PipelineSchedule, Precision, ShardingGroup
 from engine.scenario.fields.field import ADAPTERS, TRAINING, YES_NO, Field, plain
 
 DETAIL = "TRAINING IN DETAIL"
@@ -50,6 +50,25 @@ DETAIL_FIELDS: tuple[Field, ...] = (
         DETAIL,
         "choice",
         "Without it the scores of sequence x sequence are kept.",
+        choices=YES_NO,
+        kinds=TRAINING,
+    ),
+    Field(
+        "workload.attention_kernel",
+        "Kernels of it",
+        DETAIL,
+        "choice",
+        "Generation of attention kernels: flash3 is FlashAttention-3 or cuDNN, faster on Hopper and Blackwell where sequences are long. "
+        "Auto is what the framework has.",
+        choices=plain(AttentionKernel),
+        kinds=TRAINING,
+    ),
+    Field(
+        "workload.tiled_mlp",
+        "Tiled MLP",
+        DETAIL,
+        "choice",
+        "Feed-forwards take a tile of the sequence at a time and are computed again in the backward pass: for long sequences.",
         choices=YES_NO,
         kinds=TRAINING,
     ),

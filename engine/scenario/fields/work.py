@@ -219,7 +219,7 @@ WORKLOAD_FIELDS: tuple[Field, ...] = (
         "Loss",
         WORKLOAD,
         "choice",
-        "How logits and loss are computed; eager keeps several copies of vocabulary x tokens. Auto is what the framework does.",
+        "How logits and loss are computed; eager keeps several copies of vocabulary x tokens, chunked one chunk of them. Auto is what the framework does.",
         choices=plain(Loss),
         kinds=TRAINING,
     ),

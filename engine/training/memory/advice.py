@@ -20,6 +20,8 @@ MOST_SEQUENCES = 1 << SEARCH_STEPS
 SEQUENCE_STEP = 256
 MAX_SUGGESTIONS = 6
 MOST_GPUS = 4096
+LONG_SEQUENCE = 32768
+"""From here on a tile of the sequence (as many tokens as the hidden size) is a small part of it."""
 
 
 def fit(costs: Costs, tokens: float, usable_bytes: int) -> bool:
@@ -91,6 +93,8 @@ def _changes(workload: Workload, layout: Layout, largest: int, longest: int) -> 
     peft = workload.kind in PEFT_KINDS
     if loss_of(workload) != "fused":
         yield ("loss", "fused", "a fused loss that never holds the logits")
+    if not workload.tiled_mlp and workload.sequence_length >= LONG_SEQUENCE:
+        yield ("tiled_mlp", True, "feed-forwards a tile of the sequence at a time")
     if workload.recompute != "full":
         yield ("recompute", "full", "full recomputation")
     if layout.dp > 1 and workload.sharding != "zero3":

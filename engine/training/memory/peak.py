@@ -47,7 +47,8 @@ class RankCost:
     """What one rank of a stage holds: fixed bytes, and bytes for each token of its micro-batch.
 
     early: gradients that are there from the start of a micro-batch. buffers: gathered ends, buckets. fixed and
-    working: of the backward of one layer. kept: activations of all layers. lingering: what outlives its layer.
+    working: of the backward of one layer. tile: of the feed-forward
+    of one layer where it goes tile after tile, a token of a tile. kept: activations of all layers. lingering: what outlives its layer.
     """
 
     layers: int
@@ -61,6 +62,8 @@ class RankCost:
     buffers: float
     fixed: float
     working: float
+    tile: float
+    tile_tokens: int
     kept: float
     lingering: float
     loss: float
@@ -74,7 +77,7 @@ class RankCost:
     def moments(self, tokens: float, held: int) -> list[tuple[str, float, float]]:
         """(moment, gradients, everything that a step allocates and frees), holding so many micro-batches at once."""
         kept = self.kept * tokens * (1 if self.offloads_kept else held)
-        backward = self.fixed + self.working * tokens
+        backward = self.fixed + self.working * tokens + self.tile * min(tokens, self.tile_tokens)
         listed = [
             (FIRST, self.early, kept + self.lingering * tokens * held + backward),
             (LAST, self.gradients, backward),
@@ -131,6 +134,8 @@ def logit_bytes(workload: Method) -> float:
             return fitted.LOGIT_COMPILED_WHOLE if workload.compile else fitted.LOGIT_COMPILED
         case "chunked":
             return fitted.LOGIT_CHUNKED
+        case "chunked-16bit":
+            return fitted.LOGIT_CHUNKED_16BIT
         case _:
             return fitted.LOGIT_FUSED
 
@@ -267,7 +272,11 @@ def rank_cost(stage: StageElements, recipe: Recipe, workload: Method, shape: Sha
     unfused = fitted.UNFUSED_HIDDEN if workload.software != "tuned" else 0.0
     turn = wide.up_width if workload.software == "tuned" else wide.expert_up_width  # one grouped product, or a loop
     trained = not recipe.peft
-    saved = _saved(hidden, wide.qkv_width, wide.attention_width, wide.up_width, element, trained)
+    up, all_up, tile = wide.up_width, stage.up_width, 0.0
+    if workload.tiled_mlp:  # of the feed-forward nothing is kept but what it reads
+        tile = element * ((fitted.SAVED_MLP + 0.5 * trained) * up + fitted.BACKWARD_MLP * turn)
+        up = all_up = turn = 0
+    saved = _saved(hidden, wide.qkv_width, wide.attention_width, up, element, trained)
     working = element * ((fitted.BACKWARD_HIDDEN + unfused) * hidden + fitted.BACKWARD_MLP * turn)
     saved += element * wide.routed_copies * hidden
     if not workload.flash_attention:
@@ -279,17 +288,17 @@ def rank_cost(stage: StageElements, recipe: Recipe, workload: Method, shape: Sha
         kept, backward = checkpoint, saved + working
     elif workload.recompute == "selective":
         # attention and every second projection keep their products, the rest is computed again
-        kept = checkpoint + 2.0 * stage.attention_width + stage.qkv_width + stage.up_width
+        kept = checkpoint + 2.0 * stage.attention_width + stage.qkv_width + all_up
         kept += 2.0 * hidden * stage.layers
-        products = 2.0 * wide.attention_width + wide.qkv_width + wide.up_width + 2.0 * hidden
+        products = 2.0 * wide.attention_width + wide.qkv_width + up + 2.0 * hidden
         backward = max(0.0, saved - products) + working
     else:
-        kept = _saved(hidden * stage.layers, stage.qkv_width, stage.attention_width, stage.up_width, element, trained)
+        kept = _saved(hidden * stage.layers, stage.qkv_width, stage.attention_width, all_up, element, trained)
         kept += element * stage.routed_copies * hidden
         if not workload.flash_attention:
             kept += SCORE_BYTES * stage.score_heads * shape.score_tokens
         if recipe.keeps_quantized_inputs:
-            inputs = 2.0 * hidden * stage.layers + stage.attention_width + 0.5 * stage.up_width
+            inputs = 2.0 * hidden * stage.layers + stage.attention_width + 0.5 * all_up
             kept += fitted.QUANTIZED_INPUT * inputs
         if recipe.peft:
             kept += fitted.ADAPTER_INPUT * shape.adapter_inputs * stage.layers
@@ -314,6 +323,8 @@ def rank_cost(stage: StageElements, recipe: Recipe, workload: Method, shape: Sha
         buffers=buffers,
         fixed=layer_copy + layer_gradient + unpacked,
         working=backward,
+        tile=tile,
+        tile_tokens=shape.hidden,  # Bekman et al. 2025 (arXiv 2506.13996, section 3.1): tiles of as many tokens as the hidden size
         kept=kept,
         lingering=recipe.lingering * hidden * stage.layers,
         loss=loss,

@@ -83,6 +83,7 @@ class Method(NamedTuple):
     gradient_precision: Precision
     residual_precision: Precision
     flash_attention: bool
+    tiled_mlp: bool
     compile: bool
     activation_offload: bool
 
