@@ -5,18 +5,19 @@
 
 Per class of link: latency base and hop, the extra start-up of the middle and the bandwidth-bound protocol, and the
 three bandwidths as shares of the peak. A class starts from PRIOR and is pulled back to it (one e-fold off costs as
-much as half a row an e-fold off), so that classes with few rows stay near physics. Loss: the sum of absolute log
-errors; search: one constant at a time, steps from 50 % down to 1 %. Standard library and the repository only.
+much as six rows an e-fold off), so that classes with few rows stay near physics; weaker and stronger pulls do worse on
+sources left out. Loss: the sum of absolute log errors, where a table of n rows has the square root of n votes; search: one constant at a time, steps from 50 % down to 1 %. Standard library and the repository only.
 """
 
 from __future__ import annotations
 
 import argparse
+import copy
 import json
 import math
 import statistics
 import sys
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +29,7 @@ sys.path.insert(0, str(ROOT))
 import catalog  # noqa: E402 - the checkout must be importable first
 from engine.calibration import collectives as fit  # noqa: E402 - the checkout must be importable first
 from engine.links import collectives as model  # noqa: E402 - the checkout must be importable first
+from engine.links import evidence  # noqa: E402 - the checkout must be importable first
 from tests.accuracy import collectives as rows_of  # noqa: E402 - the checkout must be importable first
 
 ROWS = ROOT / "tests" / "reference" / "collectives.jsonl"
@@ -46,44 +48,49 @@ PRIOR: dict[str, tuple[float, ...]] = {
     "nvlink-4": (5.0, 1.0, 5.0, 25.0, 1.0, 0.30, 0.60, 0.79),
     "nvlink-5": (5.0, 1.5, 5.0, 25.0, 1.0, 0.30, 0.60, 0.79),
     "nvlink-bridge": (5.0, 0.8, 5.0, 15.0, 1.0, 0.30, 0.60, 0.60),
-    "xgmi": (8.0, 1.5, 6.0, 25.0, 1.0, 0.30, 0.60, 0.72),
+    "xgmi": (5.0, 0.8, 6.0, 25.0, 1.0, 0.30, 0.60, 0.72),
     "scale-up": (8.0, 1.5, 6.0, 25.0, 1.0, 0.30, 0.60, 0.75),
     "pcie-switch": (3.5, 1.5, 3.0, 12.0, 1.0, 0.40, 0.60, 0.74),
     "pcie-root": (3.5, 1.5, 3.0, 12.0, 1.0, 0.50, 0.70, 0.61),
     "pcie-cross": (3.5, 1.5, 3.0, 12.0, 1.0, 0.50, 0.70, 0.62),
-    "pcie-host": (3.5, 3.5, 8.0, 30.0, 2.0, 0.35, 0.60, 1.10),
+    "pcie-host": (3.5, 2.5, 8.0, 30.0, 2.0, 0.35, 0.60, 1.10),
     "infiniband": (8.0, 4.0, 15.0, 40.0, 10.0, 0.35, 0.60, 0.95),
     "roce": (12.0, 5.0, 15.0, 40.0, 10.0, 0.35, 0.60, 0.80),
     "roce-untuned": (12.0, 5.0, 15.0, 40.0, 10.0, 0.35, 0.60, 0.45),
     "efa": (30.0, 12.0, 20.0, 60.0, 20.0, 0.35, 0.60, 0.90),
     "tcp": (15.0, 20.0, 30.0, 60.0, 20.0, 0.50, 0.70, 0.92),
+    "tcpx": (45.0, 15.0, 25.0, 50.0, 15.0, 0.35, 0.60, 0.90),
     "fabric": (12.0, 8.0, 20.0, 40.0, 10.0, 0.35, 0.60, 0.90),
 }
 SWITCH = {"switch": 1.25, "switch_low": 1.6}
-# What is left of the two-GPU ring rate with 4 and 8 GPUs on one PCIe tree and NCCL's own number of channels; under
-# switches nothing is lost. Through host memory: as through the root complex, and 28 of 35 GB/s from 4 to 8 RTX 5090
-# (NVIDIA/nccl issue 1639).
+# What is left of the two-GPU ring rate with 4 and 8 GPUs across sockets at NCCL's own number of channels, and through
+# host memory: 28 of 35 GB/s from 4 to 8 RTX 5090 (NVIDIA/nccl issue 1639).
 RING_SHARE = {
-    "pcie-root": {"at_4": 0.60, "at_8": 0.60},
     "pcie-cross": {"at_4": 0.30, "at_8": 0.10},
-    "pcie-host": {"at_4": 0.60, "at_8": 0.48},
+    "pcie-host": {"at_4": 1.00, "at_8": 0.82},
 }
 # send_fill: how much of the protocols' start-up a point-to-point copy pays. socket_gb_s: what one node's kernel sockets
-# carry at most (NVIDIA/nccl issue 450: 4 to 6 GB/s on 100 GbE). two_shot: latency of two shots over one.
-SHARED = {"send_fill": 0.2, "socket_gb_s": 5.0, "two_shot": 1.8}
+# carry at most (NVIDIA/nccl issue 450: 4 to 6 GB/s on 100 GbE). two_shot: latency of two shots over one. root_gb_s:
+# what a CPU's root complex forwards of a ring of four GPUs and more at NCCL's own number of channels: 22 to 26 GB/s on
+# Gen5 slots, where two GPUs get 38. driver_gain: widest protocol of a driver patched for peer access over staging.
+SHARED = {"send_fill": 0.2, "socket_gb_s": 5.0, "two_shot": 1.8, "root_gb_s": 23.5, "driver_gain": 1.4}
 # cap_gb_s: what the kernel's thread blocks move at most; vLLM's two-GPU all-reduce of 8 MiB takes 51 us on B200 and
 # 90 us (25 us at 4 MiB) on A100, far from the links' difference.
 KERNELS: dict[str, dict[str, float]] = {
     "vllm": {"base_us": 3.7, "hop_us": 0.4, "wire": 0.6, "cap_gb_s": 220.0, "call_us": 1.5},
     "trtllm": {"base_us": 2.8, "hop_us": 0.3, "wire": 0.5, "cap_gb_s": 500.0, "call_us": 1.5},
+    "mscclpp": {"base_us": 2.8, "hop_us": 0.3, "wire": 0.6, "cap_gb_s": 500.0, "call_us": 1.5},
     "one-shot": {"base_us": 5.0, "hop_us": 0.4, "wire": 0.5, "cap_gb_s": 220.0, "call_us": 1.5},
     "vllm-pcie": {"base_us": 4.0, "hop_us": 0.4, "wire": 0.5, "cap_gb_s": 220.0, "call_us": 1.5},
     "trtllm-pcie": {"base_us": 4.0, "hop_us": 0.4, "wire": 0.5, "cap_gb_s": 220.0, "call_us": 1.5},
 }
 KERNEL_CLASS = {"nvlink-3": 1.0, "nvlink-4": 1.0, "nvlink-5": 1.5}
-# Generations of one family whose latency was measured apart: EFA on p4d, and on p6.
-LATENCY_SCALE = {"efa-v1": 2.0, "efa-v4": 2.0}
-PULL = 0.5
+# Generations of one family whose latency was measured apart: EFA on p4d, and on p6. Virtual functions: small messages
+# take four times as long as on the bare machine (ROCm/rccl issue 1562); not fitted, no row holds both.
+LATENCY_SCALE = {"efa-v1": 2.0, "efa-v4": 2.0, "xgmi-mi300x-virtual": 4.0}
+PULL = 6.0
+VOTE = 0.5
+PULL_OF_KERNELS = 0.5  # the constants of serving speed rest on them: what engines are seen to take decides
 
 HEADER = '''\
 """Constants of `engine.links.collectives`. Written by scripts/calibrate_collectives.py --write; not by hand.
@@ -95,10 +102,13 @@ of the one-way peak; low and mid, the bandwidths of the first two protocols as s
 switch_low, how much in-switch reduction gains. RING_SHARE: what is left of the two-GPU rate on a shared PCIe
 tree. KERNELS: an engine's own all-reduce; call_us is what it adds to NCCL where it falls back to it.
 KERNEL_CLASS: their latency against NVLink 4. LATENCY_SCALE: latency of a generation against its family.
-SHARED: see the script. INTERVAL: observed over predicted time, tenth and ninetieth percent of rows whose series
-(one run of a benchmark) the fit had not seen. MEASURED_LINKS: links that a row or fact was measured on; FITTED_CLASSES: classes with
-any such link.
+SHARED: see the script. INTERVALS: observed over predicted time by place and size, tenth and ninetieth percent of rows
+whose source the fit had not seen, votes as in the fit; INTERVAL: of all places. MEASURED_LINKS: links that a row
+or fact was measured on; FITTED_CLASSES: classes whose bandwidth a row moved. ASSUMED: constants that no row moved from
+where they start.
 """'''
+
+TABLES = ("CLASSES", "RING_SHARE", "KERNELS", "KERNEL_CLASS", "LATENCY_SCALE", "SHARED")
 
 Position = tuple[dict[str, Any], str]
 
@@ -115,6 +125,16 @@ class Point:
     is_row: bool
 
     @property
+    def table(self) -> str:
+        """What one source measured on one link: one vote."""
+        return f"{self.source} {self.link}"
+
+    @property
+    def place(self) -> str:
+        """Where and how large: the key of its interval."""
+        return evidence.interval_key(self.call.payload_bytes, self.call.intra, self.call.inter, self.call.kernel)
+
+    @property
     def series(self) -> str:
         """Rows of one run: link, operation, GPUs, kernel and source."""
         return f"{self.link} {self.call.op} {self.call.ranks} {self.call.kernel} {self.source[-20:]}"
@@ -122,8 +142,8 @@ class Point:
     @property
     def classes(self) -> tuple[str, ...]:
         """The classes whose constants the prediction reads; the network's last."""
-        inside = model.link_class(self.call.intra)
-        if not self.call.peer_access and inside.startswith("pcie"):
+        inside = model.class_in_use(self.call.intra, self.call.peer_access)
+        if inside == "pcie-driver":
             inside = "pcie-host"
         if self.call.inter is None:
             return (inside,)
@@ -135,15 +155,16 @@ class Point:
 
 
 def read_points() -> list[Point]:
-    """The reference rows as points, then what the catalog's links say of themselves."""
+    """The reference rows as points, then what the catalog's links say of themselves; rows of unknown links are not."""
     points = []
     for line in ROWS.read_text(encoding="utf-8").splitlines():
         row = json.loads(line)
-        source = row["source"]
-        repository = str(source.get("repo"))
-        points.append(
-            Point(rows_of.call_of(row), row["time_us"], repository, rows_of.source_of(row), row["interconnect"], True)
-        )
+        repository = str(row["source"].get("repo"))
+        try:
+            call = rows_of.call_of(row)
+        except rows_of.UnknownLink:
+            continue
+        points.append(Point(call, row["time_us"], repository, rows_of.source_of(row), row["interconnect"], True))
     return points + list(link_facts())
 
 
@@ -217,15 +238,18 @@ def errors(points: Iterable[Point]) -> list[float]:
     return [point.error() for point in points]
 
 
-def search(points: Sequence[Point], positions: Sequence[Position]) -> None:
+def search(points: Sequence[Point], positions: Sequence[Position], pulled: float = PULL) -> None:
     """Lower the loss of `points` by moving the constants at `positions`, one at a time."""
     if not points:
         return
     start = {id(table) + hash(key): table[key] for table, key in positions}
+    sizes = Counter(point.table for point in points)
+    weights = [sizes[point.table] ** -VOTE for point in points]
+    scale = len(points) / sum(weights)
 
     def loss() -> float:
         pull = sum(math.log(table[key] / start[id(table) + hash(key)]) ** 2 for table, key in positions)
-        return sum(abs(e) for e in errors(points)) + PULL * pull
+        return scale * sum(w * abs(e) for w, e in zip(weights, errors(points), strict=True)) + pulled * pull
 
     best = loss()
     for step in (1.5, 1.2, 1.1, 1.04, 1.01):
@@ -252,8 +276,9 @@ def calibrate(points: Sequence[Point]) -> None:
         own = [p for p in inside if p.classes[-1] == name]
         positions: list[Position] = [(fit.CLASSES[name], key) for key in fit.CLASSES[name]]
         positions += [(fit.RING_SHARE[name], key) for key in fit.RING_SHARE.get(name, ())]
-        if name == "nvlink-4":
-            positions.append((fit.SHARED, "send_fill"))
+        shared = {"nvlink-4": "send_fill", "pcie-root": "root_gb_s", "pcie-host": "driver_gain"}.get(name)
+        if shared:
+            positions.append((fit.SHARED, shared))
         # vLLM leaves larger PCIe groups to NCCL: those rows say what NCCL takes there
         if name == "pcie-cross":
             own += [p for p in points if p.classes == (name,) and p.call.kernel == "vllm" and p.call.ranks > 2]
@@ -261,7 +286,7 @@ def calibrate(points: Sequence[Point]) -> None:
     kernels = [p for p in points if p.call.inter is None and not p.call.kernel.startswith("nccl")]
     positions = [(values, key) for values in fit.KERNELS.values() for key in values]
     positions += [(fit.KERNEL_CLASS, key) for key in fit.KERNEL_CLASS if key != "nvlink-4"]
-    search(kernels, [*positions, (fit.SHARED, "two_shot")])
+    search(kernels, [*positions, (fit.SHARED, "two_shot")], PULL_OF_KERNELS)
     for name in PRIOR:
         own = [p for p in points if p.call.inter is not None and p.classes[-1] == name]
         positions = [(fit.CLASSES[name], key) for key in fit.CLASSES[name]]
@@ -297,13 +322,72 @@ def report(title: str, left: dict[str, list[float]]) -> None:
     print(line("all", [e for found in left.values() for e in found]))
 
 
-def rendered(points: Sequence[Point], interval: tuple[float, float]) -> str:
+def places(points: Sequence[Point], left: dict[str, list[float]]) -> dict[str, list[tuple[float, float]]]:
+    """By place and size, and "" for all: (observed over predicted, vote) of rows whose source was left out."""
+    found: dict[str, list[tuple[float, float]]] = defaultdict(list)
+    rest = {name: iter(errors) for name, errors in left.items()}
+    rows = [p for p in points if p.is_row]
+    by_place = [(p, p.place, math.exp(-next(rest[p.source]))) for p in rows]
+    sizes = Counter((p.table, place) for p, place, _ in by_place)
+    for p, place, ratio in by_place:
+        vote = sizes[p.table, place] ** -VOTE
+        found[place].append((ratio, vote))
+        found[""].append((ratio, vote))
+    return found
+
+
+def between(found: Sequence[tuple[float, float]]) -> tuple[float, float]:
+    """The tenth and ninetieth percent of some ratios by their votes."""
+    ordered = sorted(found)
+    total = sum(vote for _, vote in ordered)
+
+    def at(share: float) -> float:
+        seen = 0.0
+        for ratio, vote in ordered:
+            seen += vote
+            if seen >= share * total:
+                return ratio
+        return ordered[-1][0]
+
+    return at(0.1), at(0.9)
+
+
+def intervals(points: Sequence[Point], left: dict[str, list[float]]) -> dict[str, tuple[float, float]]:
+    """The interval of each place and size with three tables or more, and of all ("")."""
+    tables: dict[str, set[str]] = defaultdict(set)
+    for p in points:
+        if p.is_row:
+            tables[p.place].add(p.table)
+            tables[""].add(p.table)
+    found = places(points, left)
+    return {name: between(found[name]) for name in sorted(found) if len(tables[name]) >= 3}
+
+
+def assumed() -> list[str]:
+    """Constants that stand where they start, by the names that workings give them."""
+    now = {name: dict(values) for name, values in fit.CLASSES.items()}
+    kernels = {name: dict(values) for name, values in fit.KERNELS.items()}
+    shared = dict(fit.SHARED)
+    scales = dict(fit.LATENCY_SCALE)
+    reset()
+    same = [f"CLASSES.{a}.{b}" for a, row in now.items() for b, value in row.items() if fit.CLASSES[a][b] == value]
+    same += [f"KERNELS.{a}.{b}" for a, row in kernels.items() for b, value in row.items() if fit.KERNELS[a][b] == value]
+    same += [f"SHARED.{a}" for a, value in shared.items() if fit.SHARED[a] == value]
+    return same + [f"LATENCY_SCALE.{a}" for a, value in scales.items() if fit.LATENCY_SCALE[a] == value]
+
+
+def rendered(points: Sequence[Point], spans: dict[str, tuple[float, float]]) -> str:
     """The calibration module as text."""
     facts = catalog.load()
     known = {link.id for link in facts.facts.links}
     measured = sorted({p.call.intra.id for p in points if p.call.inter is None} & known)
     measured = sorted({*measured, *({p.call.inter.id for p in points if p.call.inter is not None} & known)})
-    fitted = sorted({p.classes[-1] for p in points})
+    kept = {name: copy.deepcopy(getattr(fit, name)) for name in TABLES}
+    same = assumed()
+    for name, values in kept.items():
+        getattr(fit, name).clear()
+        getattr(fit, name).update(values)
+    fitted = sorted({p.classes[-1] for p in points} - {n.split(".")[1] for n in same if n.endswith(".wire")})
 
     def table(values: dict[str, dict[str, float]]) -> list[str]:
         lines = []
@@ -346,7 +430,17 @@ def rendered(points: Sequence[Point], interval: tuple[float, float]) -> str:
             *flat(fit.SHARED),
             "}",
             "",
-            f"INTERVAL: tuple[float, float] = ({interval[0]:.2f}, {interval[1]:.2f})",
+            f"INTERVAL: tuple[float, float] = ({spans[''][0]:.2f}, {spans[''][1]:.2f})",
+            "",
+            "INTERVALS: dict[str, tuple[float, float]] = {",
+            *(f'    "{name}": ({low:.2f}, {high:.2f}),' for name, (low, high) in spans.items() if name),
+            "}",
+            "",
+            "ASSUMED: frozenset[str] = frozenset(",
+            "    {",
+            *(f'        "{name}",' for name in sorted(same)),
+            "    }",
+            ")",
             "",
             "MEASURED_LINKS: frozenset[str] = frozenset(",
             "    {",
@@ -372,21 +466,27 @@ def main() -> int:
     """Fit, print, and write when asked. Returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--write", action="store_true", help="rewrite engine/calibration/collectives.py")
-    parser.add_argument("--quick", action="store_true", help="leave out one series at a time only")
+    parser.add_argument("--quick", action="store_true", help="leave out one source at a time only")
     options = parser.parse_args()
     points = read_points()
-    series = leave_out(points, lambda p: p.series)
+    left = leave_out(points, lambda p: p.source)
+    spans = intervals(points, left)
+    series = {} if options.quick else leave_out(points, lambda p: p.series)
     calibrate(points)
     by_link: dict[str, list[float]] = defaultdict(list)
     for p, e in zip(points, errors(points), strict=True):
         if p.is_row:
             by_link[p.link].append(e)
-    ratios = sorted(math.exp(-e) for found in series.values() for e in found)
-    text = rendered(points, (ratios[len(ratios) // 10], ratios[9 * len(ratios) // 10]))
+    text = rendered(points, spans)
     report("fitted, by link; errors in %", by_link)
-    report("each series (link, operation, GPUs, library) left out", series)
+    report("each source (repository and file) left out", left)
+    print("\nplace and size: 80 % of unseen rows between, and the share of all rows inside")
+    for name, found in sorted(places(points, left).items()):
+        low, high = spans.get(name, spans[""])
+        inside = sum(low <= ratio <= high for ratio, _ in found) / len(found)
+        print(f"  {name or 'all':<20}{len(found):>5}{low:>8.2f}{high:>8.2f}{100 * inside:>8.0f} %")
     if not options.quick:
-        report("each source (repository and file) left out", leave_out(points, lambda p: p.source))
+        report("each series (link, operation, GPUs, library) left out", series)
         report("each repository left out", leave_out(points, lambda p: p.repository))
         report("each link left out", leave_out(points, lambda p: p.link))
     if options.write:

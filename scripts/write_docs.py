@@ -109,13 +109,12 @@ def claims_page() -> str:
     from tests.accuracy.claims import all_claims, claims_file
 
     rows = all_claims()
-    agreeing, apart = sum(row.agrees for row in rows), sum(row.in_its_world for row in rows)
+    agreeing = sum(row.agrees for row in rows)
     articles = {a["short"]: a["about"] for a in claims_file()["meta"]["articles"]}
     lines = [
         "# The articles' claims, one by one",
         "",
-        f"{len(rows)} claims, {agreeing} agree ({100 * agreeing / len(rows):.0f} %), {apart} of these only under the article's own",
-        "assumptions. Each is answered by the app's defaults first. Written by `scripts/write_docs.py` from",
+        f"{len(rows)} claims, {agreeing} agree ({100 * agreeing / len(rows):.0f} %). Written by `scripts/write_docs.py` from",
         "`tests/reference/seed_claims.toml`; the rules of comparison are in `tests/accuracy/claims.py`.",
         "",
     ]
@@ -125,8 +124,7 @@ def claims_page() -> str:
         lines += ["| entry | claim | ours | agrees | why not, or under what assumption |", "|---|---|---|---|---|"]
         for row in rows:
             if row.source == source:
-                said = "in its world" if row.in_its_world else "yes" if row.agrees else "**no**"
-                cells = [row.key, row.claim, row.ours, said, row.why]
+                cells = [row.key, row.claim, row.ours, "yes" if row.agrees else "**no**", row.why]
                 lines.append("| " + " | ".join(cell.replace("|", "/") for cell in cells) + " |")
         lines.append("")
     return "\n".join(lines)

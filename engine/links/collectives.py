@@ -4,8 +4,12 @@ Alpha-beta with three protocols, the fastest counts: `time = base + hop x steps 
 with a latency-bound, a middle and a bandwidth-bound line (NCCL's LL, LL128 and Simple; its own cost model in
 src/graph/tuning.cc has this form). A ring all-reduce takes 2(n-1) steps and moves 2(n-1)/n of the buffer,
 all-gather, reduce-scatter and all-to-all n-1 and (n-1)/n (nccl-tests doc/PERFORMANCE.md). Where a switch reduces
-(NVLink 4 and later, five GPUs and more), a large all-reduce beats the ring. On a PCIe tree the ring's rate falls
-with the GPUs that share it; on an xGMI mesh a group of n uses n - 1 of each GPU's links.
+(NVLink 4 and later, five GPUs and more), a large all-reduce beats the ring. On an xGMI mesh a group of n uses n - 1
+of each GPU's links.
+
+No PCIe link is faster than the slot of the card. Through a CPU's root complex a ring of more than two GPUs meets an
+absolute ceiling, however wide the slots; under switches it does not. Without peer access traffic is staged through
+host memory; a driver patched for peer access widens only what is bound by bandwidth.
 
 Across nodes latencies add (the in-node phases, then the network, whose steps grow with the logarithm of the nodes)
 and bandwidths overlap: the slower one counts. A flat ring takes (n-1)/n of the payload out of every node through all
@@ -24,11 +28,10 @@ from typing import Literal
 from engine.calibration import collectives as fit
 from engine.figures.kept import keep
 from engine.figures.units import GB, MICROSECOND
-from engine.parts.hardware import Link
-from engine.sizing import FigureKind
+from engine.parts.hardware import Accelerator, Link
 
 Op = Literal["all_reduce", "all_gather", "reduce_scatter", "all_to_all", "send_recv"]
-Kernel = Literal["nccl", "nccl-tuned", "nccl-ring", "vllm", "trtllm", "one-shot"]
+Kernel = Literal["nccl", "nccl-tuned", "nccl-ring", "nccl-tree", "vllm", "trtllm", "mscclpp", "one-shot"]
 
 SWITCH_FROM_GPUS = 5
 """Up to four GPUs NCCL stays on the ring (link fact nvls_from_gpus: 5 on 8x H200, 6 on 8x B200)."""
@@ -87,6 +90,9 @@ def lower_envelope(lines: Iterable[tuple[float, float]]) -> Curve:
     return Curve(tuple((limit, alpha, beta) for limit, (alpha, beta) in zip(limits, chosen, strict=True)))
 
 
+GEN3_LANE_GB_S = 15.75 / 16
+"""One way through a lane of PCIe Gen3: 8 GT/s x 128/130 / 8; each generation doubles it."""
+
 # The slots of boards that an NVLink bridge joins: Gen4 for the GA102 pairs, Gen5 for H100 NVL and H200 NVL.
 _SLOT_GEN4 = Link("pcie4-slot", "PCIe Gen4 x16", "intra-node", "pcie", 31.5)
 _SLOT_GEN5 = Link("pcie5-slot", "PCIe Gen5 x16", "intra-node", "pcie", 63.0)
@@ -121,7 +127,27 @@ def link_class(link: Link) -> str:
         return family if family == "xgmi" else "scale-up"
     if family == "roce" and "untuned" in link.id:
         return "roce-untuned"
+    if link.id.startswith("gcp-tcpx"):
+        return "tcpx"
     return family if family in fit.CLASSES else "fabric"
+
+
+def slot_gb_s(card: Accelerator) -> float | None:
+    """One-way rate of the slot that a card is made for, by generation and lanes; None where nobody states them."""
+    if card.pcie_gen is None or card.pcie_lanes is None:
+        return None
+    return GEN3_LANE_GB_S * 2.0 ** (card.pcie_gen - 3) * card.pcie_lanes
+
+
+def class_in_use(link: Link, peer_access: bool) -> str:
+    """The class of a link between cards whose stock driver grants peer access, or does not.
+
+    A link with peer access between cards without it is that of a patched driver: notice `peer-access-patched`.
+    """
+    name = link_class(link)
+    if not peer_access and name in ("pcie-switch", "pcie-root", "pcie-cross"):
+        return "pcie-driver"
+    return name
 
 
 def one_card_a_gpu(intra: Link, inter: Link) -> bool:
@@ -130,13 +156,6 @@ def one_card_a_gpu(intra: Link, inter: Link) -> bool:
     NVLink and xGMI nodes are sold that way; PCIe boxes, and sockets over Ethernet, come with one.
     """
     return intra.family in ("nvlink", "xgmi") and inter.family != "tcp"
-
-
-def evidence_kind(link: Link) -> FigureKind:
-    """Where a link's times come from: measured on it, fitted on links of its class, or from its data sheet."""
-    if link.id in fit.MEASURED_LINKS:
-        return "measured"
-    return "fitted" if link_class(link) in fit.FITTED_CLASSES else "data sheet"
 
 
 def curve(
@@ -151,6 +170,7 @@ def curve(
     peer_access: bool = True,
     groups_per_node: int = 1,
     nics_per_node: int | None = None,
+    slot_gb_s: float | None = None,
 ) -> Curve:
     """The time curve of one collective, cached per combination; arguments as of `collective_s`."""
     key = (
@@ -164,12 +184,23 @@ def curve(
         peer_access,
         groups_per_node,
         nics_per_node,
+        slot_gb_s,
     )
     known = _curves.get(key)
     if known is not None:
         return known[2]
     made = _make(
-        op, ranks, ranks_per_node, intra, inter, in_engine, kernel, peer_access, groups_per_node, nics_per_node
+        op,
+        ranks,
+        ranks_per_node,
+        intra,
+        inter,
+        in_engine,
+        kernel,
+        peer_access,
+        groups_per_node,
+        nics_per_node,
+        slot_gb_s,
     )
     # the links are kept beside the curve so that their identities stay taken
     return keep(_curves, key, (intra, inter, made), MOST_CURVES)[2]
@@ -189,6 +220,7 @@ def collective_s(
     peer_access: bool = True,
     groups_per_node: int = 1,
     nics_per_node: int | None = None,
+    slot_gb_s: float | None = None,
 ) -> float:
     """Seconds that one collective takes; 0 for one rank.
 
@@ -196,10 +228,11 @@ def collective_s(
     all_to_all: what one rank sends in all). ranks_per_node: ranks of this group that share a node.
     in_engine: as a serving engine pays it: the fastest of its own kernels and NCCL, plus what ranks lose that do
     not arrive together. kernel: what a benchmark ran: NCCL, NCCL with more channels (which lifts the loss on PCIe
-    trees), NCCL without in-switch reduction, or an engine's own all-reduce. peer_access False: the accelerator's driver stages PCIe traffic through host memory.
+    trees), NCCL without in-switch reduction, NCCL told to take trees, or an engine's own all-reduce. peer_access False: the stock driver of the
+    cards grants none, so that a PCIe link with it is that of a patched driver.
     groups_per_node: groups of a node that speak at the same time and share its network cards. nics_per_node:
     cards of the node; by default the link's own number, or one a GPU on NVLink and xGMI nodes and one a node
-    elsewhere. accelerator_id is accepted for callers that price one accelerator; links carry all that counts.
+    elsewhere. slot_gb_s: one-way rate of the cards' slot (`slot_gb_s`), which no PCIe link between them exceeds. accelerator_id is accepted for callers that price one accelerator; links carry all that counts.
     """
     if ranks <= 1:
         return 0.0
@@ -214,6 +247,7 @@ def collective_s(
         peer_access=peer_access,
         groups_per_node=groups_per_node,
         nics_per_node=nics_per_node,
+        slot_gb_s=slot_gb_s,
     ).seconds(payload_bytes)
 
 
@@ -241,6 +275,14 @@ def _ring_share(name: str, ranks: int) -> float:
     return float(four * (eight / four) ** (math.log2(min(ranks, 8)) - 2.0))
 
 
+def _through_root(gb_s: float, ranks: int) -> float:
+    """Rate of a ring whose GPUs meet in a CPU's root complex: the root's ceiling from four GPUs on, half way at three."""
+    ceiling = fit.SHARED["root_gb_s"]
+    if ranks <= 2 or gb_s <= ceiling:
+        return gb_s
+    return math.sqrt(gb_s * ceiling) if ranks == 3 else ceiling
+
+
 MESH_GPUS = 8
 """GPUs of a mesh whose size nobody published."""
 
@@ -252,9 +294,16 @@ def _mesh_share(link: Link, name: str, ranks: int) -> float:
     return min(1.0, (ranks - 1) / ((link.max_gpus or MESH_GPUS) - 1))
 
 
-def _wire_gb_s(link: Link, c: Mapping[str, float]) -> float:
+def _peak_gb_s(link: Link, slot_gb_s: float | None) -> float:
+    """One-way peak of a link between cards of such a slot; staged through host memory: half a slot."""
+    if link.family != "pcie" or slot_gb_s is None:
+        return link.peak_gb_s_unidir
+    return min(link.peak_gb_s_unidir, slot_gb_s if link.peer_access else slot_gb_s / 2)
+
+
+def _wire_gb_s(link: Link, c: Mapping[str, float], slot_gb_s: float | None = None) -> float:
     """One-way rate that a ring reaches on large payloads: the class's share of the peak, at most what was measured."""
-    rate = link.peak_gb_s_unidir * c["wire"]
+    rate = _peak_gb_s(link, slot_gb_s) * c["wire"]
     if link.family == "tcp":
         rate = min(rate, fit.SHARED["socket_gb_s"])
     if link.achieved_gb_s_unidir is not None:
@@ -285,48 +334,68 @@ def _make(
     peer_access: bool,
     groups: int,
     nics: int | None,
+    slot: float | None,
 ) -> Curve:
     if ranks <= 1:
         return NOTHING
     within = min(ranks, max(1, ranks_per_node))
     nodes = math.ceil(ranks / within)
-    name = link_class(intra)
-    if name == "nvlink-bridge" and within > (intra.max_gpus or 2):
-        # the ring leaves the bridged island and comes back over the slot
-        intra = _SLOT_GEN4 if intra.peak_gb_s_unidir < 100.0 else _SLOT_GEN5
-        name = "pcie-root"
-    if not peer_access and name in ("pcie-switch", "pcie-root", "pcie-cross"):
-        name = "pcie-host"
-    lines = _intra_lines(op, ranks, within, intra, name, kernel)
+    name = class_in_use(intra, peer_access)
+    lines = []
+    island = 1
+    if name == "nvlink-bridge":
+        slots = _SLOT_GEN4 if (slot or intra.peak_gb_s_unidir / 3) < 60.0 else _SLOT_GEN5
+        if within > (intra.max_gpus or 2):
+            # the ring leaves the bridged island and comes back over the slots
+            island, intra, name = intra.max_gpus or 2, slots, "pcie-root"
+        elif peer_access and nodes == 1:
+            # the smallest messages may as well go through the slot
+            lines = _intra_lines(op, ranks, within, slots, "pcie-root", kernel, slot, 1)
+    lines += _intra_lines(op, ranks, within, intra, name, kernel, slot, island)
     if nodes > 1:
-        lines = _inter_lines(op, ranks, within, nodes, intra, inter or intra, lines, groups, nics)
+        lines = _inter_lines(op, ranks, within, nodes, intra, inter or intra, lines, groups, nics, kernel)
     elif op == "all_reduce" and not kernel.startswith("nccl"):
-        lines = _kernel_lines(kernel, within, intra, name, lines)
+        lines = _kernel_lines(kernel, within, intra, name, lines, slot)
     elif op == "all_reduce" and in_engine and name != "scale-up":
-        lines = lines + _kernel_lines("vllm", within, intra, name, lines)
+        lines = lines + _kernel_lines("vllm", within, intra, name, lines, slot)
     if in_engine:
         wait = ENGINE_WAIT_ACROSS_S if nodes > 1 and op != "send_recv" else ENGINE_WAIT_S
         lines = [(alpha + wait, beta * ENGINE_BANDWIDTH_FACTOR) for alpha, beta in lines]
     return lower_envelope(lines)
 
 
-def _intra_lines(op: Op, ranks: int, within: int, link: Link, name: str, kernel: Kernel) -> Lines:
+def _intra_lines(
+    op: Op, ranks: int, within: int, link: Link, name: str, kernel: Kernel, slot: float | None, island: int
+) -> Lines:
     """Three protocol lines of the phases inside a node."""
     if within <= 1:
         return [(0.0, 0.0)] * 3
+    driver = name == "pcie-driver"
+    name = "pcie-host" if driver else name
     c = fit.CLASSES[name]
     steps = _shape(op, within)[0]
     # a flat ring through all nodes passes each in-node link with its share of the whole
     share = _shape(op, ranks)[1]
-    wire = _wire_gb_s(link, c)
-    wire *= _mesh_share(link, name, within)
-    if kernel != "nccl-tuned":
+    if driver:
+        # a patched driver's copies are set up as staged ones are; only the widest protocol gains
+        wire = _peak_gb_s(link, slot) / 2 * c["wire"]
+    else:
+        wire = _wire_gb_s(link, c, slot) * _mesh_share(link, name, within)
+    if kernel != "nccl-tuned" or name == "pcie-host":
         wire *= _ring_share(name, within)
+    bulk = fit.SHARED["driver_gain"] if driver else 1.0
+    if island > 1:
+        # rings cross between islands at several cards: between one slot's rate and that of a slot a card of the island
+        wire *= math.sqrt(island)
+    elif kernel != "nccl-tuned" and name in ("pcie-root", "pcie-host"):
+        widest = _through_root(wire * bulk, within)
+        wire = _through_root(wire, within)
+        bulk = widest / wire
     wire *= GB
-    low, mid, bulk = c["low"], c["mid"], 1.0
+    low, mid = c["low"], c["mid"]
     if op == "all_reduce" and _in_switch(name, within, kernel):
         low, mid, bulk = low * c["switch_low"], mid * c["switch"], c["switch"]
-    alpha = c["base_us"] + c["hop_us"] * steps
+    alpha = (c["base_us"] + c["hop_us"] * steps) * _latency_scale(link)
     fill = fit.SHARED["send_fill"] if op == "send_recv" else 1.0
     mid_alpha = alpha + fill * c["mid_us"]
     bulk_alpha = alpha + fill * (c["bulk_us"] + c["bulk_hop_us"] * steps)
@@ -337,7 +406,7 @@ def _intra_lines(op: Op, ranks: int, within: int, link: Link, name: str, kernel:
     ]
 
 
-def _kernel_lines(kernel: Kernel, ranks: int, link: Link, name: str, nccl: Lines) -> Lines:
+def _kernel_lines(kernel: Kernel, ranks: int, link: Link, name: str, nccl: Lines, slot: float | None) -> Lines:
     """A serving engine's own all-reduce: each GPU reads all peers at once (one shot), or in two halves.
 
     vLLM leaves PCIe groups above two GPUs to NCCL (vllm/distributed/device_communicators/custom_all_reduce.py).
@@ -349,7 +418,7 @@ def _kernel_lines(kernel: Kernel, ranks: int, link: Link, name: str, nccl: Lines
     if name == "pcie-host" or (pcie and kernel != "one-shot" and ranks > 2):
         return called
     # a kernel of few thread blocks moves only so much, however wide the link
-    wire = min(link.peak_gb_s_unidir * _mesh_share(link, name, ranks) * k["wire"], k["cap_gb_s"]) * GB
+    wire = min(_peak_gb_s(link, slot) * _mesh_share(link, name, ranks) * k["wire"], k["cap_gb_s"]) * GB
     alpha = (k["base_us"] + k["hop_us"] * (ranks - 1)) * MICROSECOND * fit.KERNEL_CLASS.get(name, 1.0)
     one_shot = (alpha, (ranks - 1) / wire)
     if kernel == "one-shot":
@@ -367,6 +436,7 @@ def _inter_lines(
     inside: Lines,
     groups: int,
     nics: int | None,
+    kernel: Kernel,
 ) -> Lines:
     """The in-node lines with the network's on top: latencies add, the slower bandwidth counts."""
     c = fit.CLASSES[link_class(inter)]
@@ -383,7 +453,9 @@ def _inter_lines(
         share = _shape(op, ranks)[1]
         if op == "all_to_all":
             share = within * (ranks - within) / ranks
-        elif op == "all_reduce" and (inter.family == "efa" or _in_switch(link_class(intra), within, "nccl")):
+        elif op == "all_reduce" and (
+            inter.family == "efa" or kernel == "nccl-tree" or _in_switch(link_class(intra), within, "nccl")
+        ):
             # EFA's tuner takes trees, in-switch reduction sums a node first: only the node's sum leaves it
             share = 2 * (nodes - 1) / nodes
     alpha = (c["base_us"] + c["hop_us"] * steps) * _latency_scale(inter)

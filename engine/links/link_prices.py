@@ -9,7 +9,8 @@ from functools import lru_cache
 
 from engine.figures.kept import keep
 from engine.figures.units import MICROSECONDS_PER_SECOND
-from engine.links.collectives import Curve, Segments, curve, evidence_kind, one_card_a_gpu
+from engine.links.collectives import Curve, Segments, curve, one_card_a_gpu, slot_gb_s
+from engine.links.evidence import evidence_kind
 from engine.links.traffic import Message, curve_of
 from engine.parts.hardware import Link
 from engine.scenario import Hardware, Scenario
@@ -102,6 +103,7 @@ class Board:
             peer_access=hardware.accelerator.peer_access,
             groups_per_node=groups,
             nics_per_node=row.link.nics_per_node or (platform.nics if platform is not None else None),
+            slot_gb_s=slot_gb_s(hardware.accelerator),
         )
 
     def total(self, messages: Sequence[Message], groups: int = 1) -> list[float]:
@@ -175,6 +177,7 @@ def board_of(scenario: Scenario) -> Board:
         id(hardware.intra_link),
         id(hardware.inter_link),
         hardware.accelerator.peer_access,
+        slot_gb_s(hardware.accelerator),
         hardware.gpus_per_node,
         hardware.nodes > 1,
         id(hardware.platform),

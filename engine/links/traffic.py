@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
-from engine.links.collectives import Curve, Op, curve
+from engine.links.collectives import Curve, Op, curve, slot_gb_s
 from engine.model.architecture import Architecture
 from engine.parts.hardware import Link
 from engine.scenario import Hardware, Layout
@@ -163,6 +163,7 @@ def curve_of(
         peer_access=hardware.accelerator.peer_access,
         groups_per_node=min(message.abreast, busy) if message.abreast else max(1, busy // within),
         nics_per_node=platform.nics if platform is not None and platform.nics else None,
+        slot_gb_s=slot_gb_s(hardware.accelerator),
     )
 
 

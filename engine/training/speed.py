@@ -18,7 +18,7 @@ from functools import lru_cache
 from engine.calibration import training_speed as fit
 from engine.figures.kept import keep
 from engine.figures.units import GB, HOURS_PER_DAY, SECONDS_PER_DAY, TERA
-from engine.links.collectives import Segments
+from engine.links.collectives import Segments, slot_gb_s
 from engine.links.traffic import Span, curve_of
 from engine.model.architecture import Architecture
 from engine.model.flops import active_elements, attention_flops_per_token, forward_flops_per_token
@@ -615,7 +615,7 @@ def _priced_traffic(
     tp, pp, dp, ep, w = layout.tp, layout.pp, layout.dp, layout.ep, workload
     key = (
         id(architecture), tp, pp, dp, ep, per_node, sharding, reach, id(intra), id(inter), id(platform),
-        hardware.accelerator.peer_access, w.kind, w.recompute, w.context_parallel, w.pipeline_schedule,
+        hardware.accelerator.peer_access, slot_gb_s(hardware.accelerator), w.kind, w.recompute, w.context_parallel, w.pipeline_schedule,
         w.virtual_stages, w.lora_targets, w.lora_rank,
     )  # fmt: skip
     known = _known_prices.get(key)

@@ -20,6 +20,7 @@ RULES: Final[dict[str, tuple[str, str, str]]] = {
     "DFLASH_WIDTH": ("feed-forward of a drafter over its hidden size", "", "published drafters of z-lab"),
     "EAGLE_STATES": ("hidden states that an EAGLE-3 head reads", "", "arXiv 2503.01840, section 3.1"),
     "EAGLE_VOCABULARY": ("vocabulary of an EAGLE-3 head", "entries", "SafeAILab/EAGLE"),
+    "GEN3_LANE_GB_S": ("one way through a lane of PCIe Gen3", "GB/s", "8 GT/s x 128/130 coding / 8"),
     "GAUDI_GRAPH_SHARE": ("kept for HPU graphs", "", "VLLM_GRAPH_RESERVED_MEM of vllm-gaudi"),
     "HOST_RESERVE_GIB": ("held by the host", "GiB", "three start-up logs of DGX Sparks: 9.7 to 20 GiB"),
     "PREFIX_STATES": ("states of a sequence whose prefix is cached", "", "vLLM, kv_cache_interface.py, align mode"),
@@ -358,6 +359,8 @@ _COLLECTIVE: Final[dict[str, tuple[str, str]]] = {
     "send_fill": ("part of a protocol's start that a send pays", ""),
     "socket_gb_s": ("most of a socket", "GB/s"),
     "two_shot": ("latency of two shots against one", ""),
+    "root_gb_s": ("most that a root complex forwards of a ring", "GB/s"),
+    "driver_gain": ("gain of a driver patched for peer access", ""),
 }
 
 
@@ -365,7 +368,9 @@ def constant(module: str, name: str, value: Any) -> Number:
     """A constant of a module, or an entry of its table (`NAME.key`), as a leaf."""
     if module.startswith("engine.calibration."):
         label, unit = _fitted_words(module, name)
-        return Number(value, label=label, unit=unit, kind="fitted", source=_rests_on(module, name))
+        assumed = module.endswith("collectives") and name in collectives.ASSUMED
+        source = "no row moved it from where it starts: docs/fabric.md" if assumed else _rests_on(module, name)
+        return Number(value, label=label, unit=unit, kind="rule of thumb" if assumed else "fitted", source=source)
     base, _, key = name.partition(".")
     label, unit, source = RULES.get(base, (base.lower().replace("_", " "), "", ""))
     if base in _CIRCUITS:

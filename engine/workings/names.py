@@ -109,6 +109,10 @@ def hooks(replay: Replay) -> dict[str, Hook]:
         "engine.links.collectives._wire_gb_s": lambda result, _: named(
             result, "rate of a ring on large payloads", "GB/s"
         ),
+        "engine.links.collectives.slot_gb_s": lambda result, _: named(
+            result, "one-way rate of the card's slot", "GB/s"
+        ),
+        "engine.links.collectives._through_root": lambda result, _: named(result, "through the root complex", "GB/s"),
         "engine.links.collectives._ring_share": lambda result, _: named(result, "share of the ring that is left"),
         "engine.links.collectives._mesh_share": lambda result, _: named(result, "share of the mesh in use"),
         "engine.links.link_prices.board_of": lambda board, _: replay.copied(

@@ -11,13 +11,11 @@ import bisect
 import tomllib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from functools import cache
 from typing import Any
 
 import catalog
 from engine.decide.plan import plan
 from engine.decide.recommend import priced
-from engine.decide.scaling import ARTICLE_ROWS
 from engine.decide.size import size
 from engine.figures.sentences import text_of
 from engine.figures.units import GB, TB
@@ -46,7 +44,6 @@ class Claim:
     ours: str
     agrees: bool
     why: str = ""
-    in_its_world: bool = False  # whether it agrees only under the article's own assumptions, not by the app's defaults
 
 
 def claims_file() -> Entry:
@@ -382,37 +379,18 @@ def cliff(entry: Entry, key: str) -> Iterator[Claim]:
         yield Claim(key, entry["source"], compared.claim, compared.ours, compared.agrees, compared.why)
 
 
-@cache
-def _by_default() -> dict[str, float]:
-    """What the Scaling page says of the article's rows for a 70B trained on its cards, all else as the app sets it."""
-    shown = size(build("llama-3.1-70b", "bf16", "rtx-pro-6000-server", 8, kind="pretrain")).scaling
-    links = {"HDR": "200 Gb/s", "NDR": "400 Gb/s", "100 GbE": "100 GbE"}
-    found: dict[str, float] = {}
-    for words, nodes, per_node, name, _ in ARTICLE_ROWS:
-        rows = [row for row in shown if (row.nodes, row.gpus, row.parallelism) == (nodes, nodes * per_node, name)]
-        link = next((link for link, said in links.items() if said in words), "")
-        found[words] = next((row for row in rows if link in row.fabric), rows[0]).efficiency
-    return found
-
-
 def efficiency(entry: Entry, key: str) -> Iterator[Claim]:
-    """One row of the article's scaling table by the app's defaults, and in its own world of assumptions beside."""
+    """One row of the article's scaling table in its own world of assumptions."""
     row = next(r for r in article_scaling() if r.configuration == entry["configuration"])
     claimed = entry["per_gpu"]
-    ours = _by_default()[entry["configuration"]]
-    agrees = abs(ours - claimed) <= ARTICLE_TOLERANCE
-    follows = abs(row.efficiency - claimed) <= ARTICLE_TOLERANCE
-    why = "TP 8 already costs what the row above says; adding pipeline stages cannot give it back."
-    if not agrees and follows:
-        why = "the article's cards execute 150 TFLOP/s and hide more of what crosses links; by default ours compute faster"
+    agrees = abs(row.efficiency - claimed) <= ARTICLE_TOLERANCE
     yield Claim(
         key,
         entry["source"],
         f"{entry['configuration']}: {claimed:.2f} per GPU",
-        f"{ours:.2f} by default (70B from scratch, RTX PRO 6000); {row.efficiency:.2f} under the article's assumptions",
-        agrees or follows,
-        "" if agrees else why,
-        follows and not agrees,
+        f"{row.efficiency:.2f} under the article's assumptions",
+        agrees,
+        "" if agrees else "TP 8 already costs what the row above says; adding pipeline stages cannot give it back.",
     )
 
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 
 import catalog
 from catalog.names import resolve_accelerator
-from engine.calibration.collectives import INTERVAL
-from engine.links.collectives import Kernel, Op, collective_s
+from engine.links.collectives import Kernel, Op, collective_s, slot_gb_s
+from engine.links.evidence import LARGE_BYTES, SMALL_BYTES, interval
 from engine.parts.hardware import Link
 from tests.accuracy.harness import Case, Evaluation, Row, each_row
 from tests.accuracy.rows import UNSTATED
@@ -81,6 +81,7 @@ class Call:
     peer_access: bool
     nics_per_node: int | None
     added_s: float
+    slot_gb_s: float | None = None
 
     def seconds(self) -> float:
         """The model's time for this row."""
@@ -94,6 +95,7 @@ class Call:
             kernel=self.kernel,
             peer_access=self.peer_access,
             nics_per_node=self.nics_per_node,
+            slot_gb_s=self.slot_gb_s,
         )
 
 
@@ -155,10 +157,12 @@ def in_box_link(row: Row) -> tuple[Link, bool] | None:
     link_text = str(row.get("link") or "").lower()
     gpu = str(row.get("gpu") or "").lower()
     head = name.split("_")[0]
-    if head.startswith(("nvlbridge", "nvbridge")) or "bridge" in name or "pairwise" in name:
+    if head.startswith(("nvlbridge", "nvbridge")) or "bridge" in name or "pairs_" in name or "pairwise" in name:
         # Turing boards bridge at 50 GB/s one way, Ampere boards of 48 GB and less at 56, A100 and H100 boards at 300
         small = any(word in gpu for word in ("2080", "titan", "quadro", "3090", "a6000", "a40", "a10", "a5000"))
         small = small and "a100" not in gpu
+        if "h200" in gpu:
+            return _link("nvlink-4-bridge-4way"), True
         return _link("nvlink-3-bridge" if small else "nvlink-4-bridge"), True
     rack = any(word in f"{name} {gpu}" for word in ("gb200", "gb300", "nvl72", "mnnvl"))
     if rack and not _beyond_rack(row, name, link_text):
@@ -171,7 +175,9 @@ def in_box_link(row: Row) -> tuple[Link, bool] | None:
         return _link(f"nvlink-{number}"), True
     if head.startswith(("xgmi", "infinityfabric")) or head == "if":
         part = "mi355x" if "35" in name + gpu else "mi250x" if "250" in name + gpu else "mi300x"
-        return _link(f"xgmi-{part}"), True
+        # under a hypervisor the cards are virtual functions
+        virtual = part == "mi300x" and re.search(r"\bvf\b|virtual function", link_text)
+        return _link("xgmi-mi300x-virtual" if virtual else f"xgmi-{part}"), True
     if "gaudi" in name and int(row.get("nodes") or 1) == 1:
         return _link(
             "gaudi-3-roce" if "gaudi3" in f"{name} {gpu}".replace("-", "").replace(" ", "") else "gaudi-2-roce"
@@ -227,10 +233,10 @@ def _pcie(row: Row, name: str, link_text: str, gpu: str) -> tuple[Link, bool]:
         link = _link("pcie5-switch")
     else:
         link = _link({3: "pcie3-x16", 4: "pcie4-x16", 6: "pcie6-x16"}.get(number, "pcie5-root"))
-    if not peer or "p2p off" in text or "no p2p" in text or "nop2p" in text:
+    staged = any(word in text for word in ("p2p off", "no p2p", "nop2p", "no_p2p"))
+    patched = not staged and ("_p2p" in name or "p2p driver" in text or "patched" in text)
+    if staged or not (peer or patched):
         link, peer = _link("pcie-no-p2p"), False
-        if number == 4:
-            link = replace(link, id="pcie4-no-p2p", peak_gb_s_unidir=link.peak_gb_s_unidir / 2)
     stated = _stated_gb_s(row)
     if stated:
         link = replace(link, id=f"{link.id}-at-{stated:g}", achieved_gb_s_unidir=stated)
@@ -278,6 +284,9 @@ def network_link(row: Row) -> tuple[Link, int | None]:
         named = next((rate for rate, link_id in IB_BY_GBIT.items() if link_id[3:] in text), None)
         return _closest(IB_BY_GBIT, named or gbit or 200), cards
     if head.startswith(("roce", "gib")) or "roce" in text:
+        adapters = re.search(r"(\d+) mlx5", text)
+        if adapters and "connectx-8" in text:
+            cards, gbit = cards or int(adapters.group(1)), gbit or 400
         link = _closest(ROCE_BY_GBIT, gbit or UNSTATED_NIC_GBIT)
         if any(word in text for word in ("sr-iov", "untuned", "no gdr", "without gpudirect")):
             # virtual functions and host copies: GPUDirect RDMA is not in the path
@@ -319,13 +328,23 @@ def _kernel(row: Row) -> Kernel:
         return "one-shot"
     if "trt" in lib:
         return "trtllm"
+    if "algo=tree" in lib:
+        return "nccl-tree"
+    if "mscclpp" in name and int(row.get("nodes") or 1) == 1:
+        return "mscclpp"
     if name.endswith("_engine") or "vllm" in lib or "sglang" in lib or "custom ar" in lib:
         return "vllm"
     notes = str(row.get("notes") or "").lower()
-    if "max busbw quoted" in notes or "nchannels" in notes:
+    if "max busbw quoted" in notes or "nchannels" in notes or "p2p_level" in str(row.get("link") or "").lower():
         # the best of a tuning session; more channels lift what a PCIe tree loses (link fact: 22 to 38 GB/s)
         return "nccl-tuned"
     return "nccl-ring" if name.endswith("_ring") and "ring" in lib and row["nodes"] == 1 else "nccl"
+
+
+def _slot(row: Row) -> float | None:
+    """The slot of the row's card; None for a card that nobody knows."""
+    accelerator_id = resolve_accelerator(str(row.get("gpu") or ""))
+    return slot_gb_s(catalog.load().accelerator(accelerator_id)) if accelerator_id else None
 
 
 def call_of(row: Row) -> Call:
@@ -359,6 +378,7 @@ def call_of(row: Row) -> Call:
         peer_access=peer,
         nics_per_node=cards,
         added_s=HOST_TIMED_S if blocking else 0.0,
+        slot_gb_s=_slot(row),
     )
 
 
@@ -389,14 +409,15 @@ def _compare(row_id: str, row: Row, found: Evaluation) -> None:
         found.aside(row_id, str(error))
         return
     payload, predicted = call.payload_bytes, call.seconds() * 1e6
-    size = "up to 64 KiB" if payload <= 65536 else "up to 4 MiB" if payload <= 2**22 else "above 4 MiB"
+    size = "up to 64 KiB" if payload <= SMALL_BYTES else "up to 4 MiB" if payload <= LARGE_BYTES else "above 4 MiB"
+    low, high = interval(payload, call.intra, call.inter, call.kernel, call.peer_access)
     found.cases.append(
         Case(
             row_id=row_id,
             metric="time_us",
             observed=float(observed),
             predicted=predicted,
-            interval=(predicted * INTERVAL[0], predicted * INTERVAL[1]),
+            interval=(predicted * low, predicted * high),
             groups={
                 "link": str(row["interconnect"]),
                 "gpu": str(row.get("gpu")),

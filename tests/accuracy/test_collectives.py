@@ -51,8 +51,19 @@ def test_bar_with_each_source_left_out(calibration: ModuleType) -> None:
     left = calibration.leave_out(points, lambda point: point.repository)
     calibration.report("each repository left out; errors in %", left)
     errors = [abs(2.718281828**error - 1.0) for found in left.values() for error in found]
-    assert len(errors) == len(ROWS)
-    assert statistics.median(errors) <= 0.25
+    assert len(errors) == len(ROWS) - len(bars.evaluation("collectives").set_aside)
+    assert statistics.median(errors) <= 0.15
+    assert sorted(errors)[int(0.9 * len(errors))] <= 0.45
+
+
+def test_intervals_hold_what_they_say_of_unseen_sources(calibration: ModuleType) -> None:
+    """75 to 90 % of the rows of sources that the fit had not seen lie inside, in each group of 20 rows and more."""
+    points = calibration.read_points()
+    found = calibration.places(points, calibration.leave_out(points, lambda point: point.source))
+    for name, ratios in found.items():
+        low, high = fit.INTERVALS.get(name, fit.INTERVAL)
+        inside = sum(low <= ratio <= high for ratio, _ in ratios) / len(ratios)
+        assert 0.75 <= inside <= 0.90 or len(ratios) < 20, f"{name}: {inside:.2f} of {len(ratios)}"
 
 
 def test_shipped_constants_are_the_scripts(calibration: ModuleType) -> None:
@@ -106,7 +117,11 @@ def test_network_names_follow_rules(
         ("xgmi_mi300x", "MI300X", "", "xgmi-mi300x", True),
         ("xgmi_mi355x", "MI355X", "", "xgmi-mi355x", True),
         ("pcie5_5090", "RTX-5090", "PCIe Gen5 x16", "pcie-no-p2p", False),
-        ("pcie4_4090", "RTX-4090", "", "pcie4-no-p2p", False),
+        ("pcie4_4090", "RTX-4090", "", "pcie-no-p2p", False),
+        ("pcie4_4090_p2p", "RTX-4090", "patched driver with P2P", "pcie4-x16", False),
+        ("nvlink_pairs_a100pcie_sys", "A100-PCIe", "NVLink pairs (NV12)", "nvlink-4-bridge", True),
+        ("nvl4_pairs_h200nvl", "H200-NVL", "two 4-way NVLink bridges", "nvlink-4-bridge-4way", True),
+        ("xgmi_mi300x", "MI300X", "full mesh, 7 links per GPU (Azure VF)", "xgmi-mi300x-virtual", True),
         ("pcie5_pro6000", "RTX-PRO-6000", "", "pcie5-root", True),
         ("pcie5_pro6000_switched", "RTX-PRO-6000", "", "pcie5-switch", True),
         ("pcie4_l40s", "L40S", "dual-socket host", "pcie4-cross-socket", True),
