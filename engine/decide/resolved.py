@@ -10,7 +10,7 @@ from engine.money.cost import electricity_rule
 from engine.money.prices import on_demand_usd_per_gpu_hour
 from engine.parts.hardware import Accelerator, Facts
 from engine.scenario import Layout, Region, Scenario
-from engine.scenario.frameworks import loss_of, software_of
+from engine.scenario.frameworks import attention_of, loss_of, software_of
 from engine.serving.draft import drafted_ahead, drafts_kept
 from engine.serving.settings import engine_settings
 from engine.sizing import Resolved
@@ -59,10 +59,12 @@ def _training(plan: Plan, prices: tuple[float | None, float | None, float | None
         total_tokens=work.run_tokens,
         gradient_accumulation=plan.training.micro_batches if plan.training is not None else None,
         lora_precision=_precision(made.weight) if made.peft else None,
+        base_precision=_precision(made.frozen_linear) if work.kind == "lora" else None,
         gradient_precision=_precision(made.gradient),
         residual_precision=_precision(made.residual),
         loss=loss_of(work),
         software=software_of(work),
+        attention_kernel=attention_of(work),
         virtual_stages=(work.virtual_stages or VIRTUAL_STAGES) if interleaved else None,
     )
 

@@ -143,6 +143,7 @@ class Workload:
     packing: bool = True
     # precision and kernels of training; "auto" is what the framework does with the method
     lora_precision: Precision = "auto"  # PEFT keeps adapters in fp32; torchtune, litgpt and Megatron in bf16
+    base_precision: Precision = "auto"  # of a frozen base that is not quantized: 16 bits, or the fp32 that FSDP shards
     gradient_precision: Precision = "auto"
     residual_precision: Precision = "auto"  # fp32 after PEFT's prepare_model_for_kbit_training upcast
     flash_attention: bool = True

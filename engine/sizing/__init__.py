@@ -89,11 +89,13 @@ class Resolved:
     total_tokens: int | None = None
     gradient_accumulation: int | None = None
     lora_precision: str | None = None
+    base_precision: str | None = None
     gradient_precision: str | None = None
     residual_precision: str | None = None
     virtual_stages: int | None = None
     loss: str | None = None
     software: str | None = None
+    attention_kernel: str | None = None
 
 
 @dataclass(frozen=True)  # without slots, which leave no place for a table to wait in

@@ -128,6 +128,7 @@ RULES: Final[dict[str, tuple[str, str, str]]] = {
     "LARGE_CARD_BYTES": ("large cards from", "bytes", "vLLM, arg_utils.py"),
     "LATENT_BLOCK": ("tokens a block of MLA kernels", "tokens", "vLLM, platforms/cuda.py"),
     "LEAST_IDLE": ("least idle share of a queue", "", "a full queue is held off by its own users"),
+    "GROUPED_MLP": ("inner widths of an expert that a grouped product keeps", "", "Megatron-LM, moe/experts.py"),
     "LONG_ATTENTION": (
         "length of half the rise of attention's rate",
         "tokens",

@@ -63,7 +63,8 @@ class Unreadable(ValueError):
 
 
 def _kind(row: Row) -> Kind:
-    method = re.sub(r"[ _-]", "", str(row["method"]).lower())
+    # the trainer's side of reinforcement learning is a run of its own: its engine is on other cards in these rows
+    method = re.sub(r"[ _-]", "", str(row["method"]).lower()).removeprefix("grpotrainer")
     if method.startswith("qlora"):
         return "qlora"
     if method.startswith("lora"):
@@ -116,7 +117,7 @@ def _framework(row: Row) -> TrainingFramework:
     sharding, framework = str(row.get("sharding", "none")), str(row.get("framework", "")).lower()
     if "Megatron" in sharding or "megatron" in framework:
         return "megatron"
-    if "ZeRO" in sharding:
+    if "ZeRO" in sharding and (row.get("tp") or 1) * (row.get("pp") or 1) * (row.get("ep") or 1) == 1:
         return "deepspeed"
     if "FSDP2" in sharding or framework in ("torchtune", "torchtitan", "unsloth", "litgpt"):
         return "fsdp2"
@@ -147,7 +148,9 @@ def _software(row: Row) -> Software:
 
 def _loss(row: Row) -> Loss:
     name = str(row.get("loss_impl") or "").lower()
-    if any(word in name for word in ("liger", "fused linear", "cut cross", "no logits", "unsloth", "none")):
+    if any(
+        word in name for word in ("liger", "fused linear", "fused lm head", "cut cross", "no logits", "unsloth", "none")
+    ):
         return "fused"
     if "chunked" in name:
         # litgpt splits the loss, but autograd keeps every piece of the logits
@@ -263,6 +266,7 @@ def scenario_of(row: Row) -> tuple[Scenario, Layout]:
         gradient_accumulation=max(row.get("grad_accum") or 1, pp),
         offload=_offload(row),
         lora_precision=precision,
+        base_precision="fp32" if str(row.get("param_dtype")).startswith("fp32 sharded") else "auto",
         gradient_precision=gradient,
         residual_precision="fp32" if row.get("residual_fp32") else "auto",
         flash_attention="no" not in str(row.get("flash_attention") or ""),
@@ -271,11 +275,12 @@ def scenario_of(row: Row) -> tuple[Scenario, Layout]:
         pipeline_schedule=schedule,
         activation_offload=activation_offload,
     )
-    layout = Layout(tp, pp, dp)
+    ep = (row.get("ep") or 1) if architecture.experts else 1
+    layout = Layout(tp, pp, dp, ep)
     per_node = min(8, layout.gpus)
     hardware = Hardware(_card(row), per_node, -(-layout.gpus // per_node), INTRA, INTER)
     model = Model(row["model"], row["model"], row["model"], architecture)
-    choice = LayoutChoice(layout.tp, layout.pp, layout.dp)
+    choice = LayoutChoice(layout.tp, layout.pp, layout.dp, layout.ep)
     return Scenario(model, hardware, workload, choice), layout
 
 

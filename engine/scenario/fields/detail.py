@@ -27,6 +27,15 @@ DETAIL_FIELDS: tuple[Field, ...] = (
         kinds=ADAPTERS,
     ),
     Field(
+        "workload.base_precision",
+        "Frozen base in",
+        DETAIL,
+        "choice",
+        "Number format in which a frozen base that is not quantized is kept. Auto is bf16; trainers that load models in fp32 shard that.",
+        choices=plain(Precision),
+        kinds=("lora",),
+    ),
+    Field(
         "workload.gradient_precision",
         "Gradients in",
         DETAIL,

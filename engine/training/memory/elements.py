@@ -21,7 +21,7 @@ class LayerElements:
     linear: elements of the projections that a weight format may quantize; expert: the routed experts among them.
     other: norms, biases, routers. *_width: elements a token that the layer's activations are made of: qkv (all
     outputs of the input projections of the mixer), attention (input of its output projection), up (all outputs of
-    the input projections of the feed-forward). expert_up_width: what one routed
+    the input projections of the feed-forward), routed_width (those of routed experts of it). expert_up_width: what one routed
     expert's turn is of up_width, when experts run one after the other. routed_copies: hidden states a token that
     routing keeps: each chosen expert's output, and the same weighted.
     """
@@ -33,6 +33,7 @@ class LayerElements:
     qkv_width: int
     attention_width: int
     up_width: int
+    routed_width: int
     expert_up_width: int
     routed_copies: int
     score_heads: int
@@ -59,6 +60,7 @@ class StageElements:
     qkv_width: int  # summed over the layers
     attention_width: int
     up_width: int
+    routed_width: int
     routed_copies: int
     score_heads: int
     first: bool
@@ -145,7 +147,9 @@ def layer_elements(layer: Layer, experts: int, experts_per_token: int, tp: int, 
     heads = -(-layer.score_heads // tp)
     turn = routed_up // max(1, experts)
     copies_kept = 2 * experts_per_token if routed_up else 0
-    return LayerElements(linear, expert, other, largest, qkv, attention, up, up - routed_up + turn, copies_kept, heads)
+    return LayerElements(
+        linear, expert, other, largest, qkv, attention, up, routed_up, up - routed_up + turn, copies_kept, heads
+    )
 
 
 @lru_cache(maxsize=256)
@@ -180,6 +184,7 @@ def stage_elements(architecture: Architecture, tp: int, pp: int, ep: int) -> tup
                 qkv_width=sum(e.qkv_width for e in per_layer),
                 attention_width=sum(e.attention_width for e in per_layer),
                 up_width=sum(e.up_width for e in per_layer),
+                routed_width=sum(e.routed_width for e in per_layer),
                 routed_copies=sum(e.routed_copies for e in per_layer),
                 score_heads=sum(e.score_heads for e in per_layer),
                 first=first,

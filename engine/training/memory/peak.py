@@ -184,7 +184,9 @@ def _state(stage: StageElements, recipe: Recipe, workload: Method, shape: Shape)
         copies = stage.ends if workload.trainable_embeddings else 0  # trained 16-bit copies beside the frozen ends
         adapters = shape.adapter_elements
         base = share(stage.linear, experts, recipe.weight_shard) * recipe.frozen_linear
-        loose = (stage.ends + stage.other + stage.towers) * recipe.residual  # upcast together with the residual stream
+        loose = (
+            stage.ends + stage.other + stage.towers
+        ) * recipe.frozen_loose  # upcast together with the residual stream
         state = _State(
             trainable=adapters + copies,
             weights=base + (loose + adapters * recipe.weight + copies * 2.0) / recipe.weight_shard,
@@ -222,6 +224,11 @@ DEEPSPEED_HOST_FACTOR = 1.5
 """Host memory that ZeRO-Offload takes over what the states are: pinned buffers and copies (additional_buffer_factor of
 deepspeed/runtime/zero/stage3.py and stage_1_and_2.py). A 32B with everything offloaded was killed at 744 GB, where the
 states are 590."""
+
+
+GROUPED_MLP = 1.0
+"""Inner widths that a fused product over all experts keeps of them (Megatron-LM, moe/experts.py: the activation is fused, and
+takes its input alone); of the hidden states that routing copies it keeps those that go in, not those that come out."""
 
 
 def _saved(hidden: float, qkv: float, attention: float, up: float, element: float, trained: bool) -> float:
@@ -276,9 +283,16 @@ def rank_cost(stage: StageElements, recipe: Recipe, workload: Method, shape: Sha
     if workload.tiled_mlp:  # of the feed-forward nothing is kept but what it reads
         tile = element * ((fitted.SAVED_MLP + 0.5 * trained) * up + fitted.BACKWARD_MLP * turn)
         up = all_up = turn = 0
+    # of routed experts Megatron-LM's grouped product keeps less than others do
+    grouped = workload.framework == "megatron" and workload.software == "tuned"
+    copies, lean = (0.5, fitted.SAVED_MLP - GROUPED_MLP) if grouped else (1.0, 0.0)
     saved = _saved(hidden, wide.qkv_width, wide.attention_width, up, element, trained)
+    if up:
+        saved -= element * lean * wide.routed_width
     working = element * ((fitted.BACKWARD_HIDDEN + unfused) * hidden + fitted.BACKWARD_MLP * turn)
-    saved += element * wide.routed_copies * hidden
+    saved += element * copies * wide.routed_copies * hidden
+    if workload.software == "tuned":  # gradients of what routing copied, where all experts go at once
+        working += element * wide.routed_copies * hidden
     if not workload.flash_attention:
         saved += SCORE_BYTES * wide.score_heads * shape.score_tokens
     if shape.tp > 1:
@@ -287,14 +301,17 @@ def rank_cost(stage: StageElements, recipe: Recipe, workload: Method, shape: Sha
     if workload.recompute == "full":
         kept, backward = checkpoint, saved + working
     elif workload.recompute == "selective":
-        # attention and every second projection keep their products, the rest is computed again
-        kept = checkpoint + 2.0 * stage.attention_width + stage.qkv_width + all_up
+        # attention and every second projection keep their products, the rest is computed again, all of the experts with it
+        dense = all_up - stage.routed_width if all_up else 0
+        kept = checkpoint + 2.0 * stage.attention_width + stage.qkv_width + dense
         kept += 2.0 * hidden * stage.layers
-        products = 2.0 * wide.attention_width + wide.qkv_width + up + 2.0 * hidden
+        products = 2.0 * wide.attention_width + wide.qkv_width + max(0, up - wide.routed_width) + 2.0 * hidden
         backward = max(0.0, saved - products) + working
     else:
         kept = _saved(hidden * stage.layers, stage.qkv_width, stage.attention_width, all_up, element, trained)
-        kept += element * stage.routed_copies * hidden
+        if all_up:
+            kept -= element * lean * stage.routed_width
+        kept += element * copies * stage.routed_copies * hidden
         if not workload.flash_attention:
             kept += SCORE_BYTES * stage.score_heads * shape.score_tokens
         if recipe.keeps_quantized_inputs:

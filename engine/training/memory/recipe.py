@@ -80,6 +80,7 @@ class Method(NamedTuple):
     offload: Offload
     software: Software
     lora_precision: Precision
+    base_precision: Precision
     gradient_precision: Precision
     residual_precision: Precision
     flash_attention: bool
@@ -103,7 +104,7 @@ class Recipe:
     """Bytes an element, before sharding, and over how many ranks each kind of state is sharded.
 
     weight, gradient, state: of a trained element (under PEFT, of an adapter's). frozen_linear: of the frozen
-    projections. unpacks: AutoGPTQ without its Triton kernels unpacks whole matrices. keeps_quantized_inputs:
+    projections, frozen_loose: of the rest of a frozen base. unpacks: AutoGPTQ without its Triton kernels unpacks whole matrices. keeps_quantized_inputs:
     bitsandbytes before its pull request 1270 (July 2024) kept the input of each 4-bit product. state_16bit: of a
     trained copy of the embeddings. residual: the residual stream. lingering: hidden states that FSDP1 keeps of each
     layer until the backward of a model with frozen weights is over.
@@ -114,6 +115,7 @@ class Recipe:
     unpacks: bool
     keeps_quantized_inputs: bool
     frozen_linear: float
+    frozen_loose: float
     weight: float
     gradient: float
     state: float
@@ -184,12 +186,15 @@ def recipe(workload: Method, dp: int, shards: int, accumulates: bool) -> Recipe:
     temporary = 0.0
     if not workload.optimizer_fused and optimizer in ("adamw", "adamw-bf16"):
         temporary = weight
+    residual = 4.0 if workload.residual_precision == "fp32" else 2.0
+    frozen = 4.0 if workload.base_precision == "fp32" and workload.kind == "lora" else 2.0
     return Recipe(
         peft=peft,
         quantized=quantized,
         unpacks=quantized and workload.base_format == "gptq" and workload.software == "eager",
         keeps_quantized_inputs=quantized and workload.software == "eager",
-        frozen_linear=BASE_BITS[workload.base_format] / 8.0 if quantized else 2.0,
+        frozen_linear=BASE_BITS[workload.base_format] / 8.0 if quantized else frozen,
+        frozen_loose=max(frozen, residual),
         weight=weight,
         gradient=gradient,
         state=state,
@@ -197,7 +202,7 @@ def recipe(workload: Method, dp: int, shards: int, accumulates: bool) -> Recipe:
         state_matrix_saving=MUON_MATRIX_SAVING if optimizer == "muon" else 0.0,
         host_state=PAGED_STATE_BYTES.get(optimizer, 0.0),
         step_temporary=temporary,
-        residual=4.0 if workload.residual_precision == "fp32" else 2.0,
+        residual=residual,
         lingering=2.0 if peft and workload.framework == "fsdp1" and zero == 3 else 0.0,
         weight_shard=shards if zero == 3 else 1,
         gradient_shard=shards if zero >= 2 else 1,
