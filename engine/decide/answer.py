@@ -219,7 +219,12 @@ def _room(plan: Plan) -> Sentence:
         held = Figure(f"{plan.serving.served_concurrency:,}", "serving.served_concurrency")
         asked = Figure(f"{plan.scenario.workload.concurrency:,}", "load.concurrency")
         parts += [", ", held, " of ", asked, " sequences run at once"]
-    elif memory.kv_capacity_tokens and memory.kv_share is not None and plan.scenario.workload.corpus_tokens is None:
+    elif (
+        memory.kv_capacity_tokens
+        and memory.kv_share is not None
+        and plan.scenario.workload.corpus_tokens is None
+        and not plan.scenario.workload.embeds
+    ):
         needed = Figure(percent(memory.kv_share), "memory.kv_share")
         parts += [", the load takes ", needed, " of the KV"]
     return tuple(parts)
@@ -238,6 +243,11 @@ def speed_words(plan: Plan, status: Status) -> tuple[Sentence, ...]:
         total = Figure(f"{rate(speed.tokens_per_s_total)} tok/s", "serving.tokens_per_s_total")
         at_once = Figure(f"{speed.served_concurrency:,}", "serving.served_concurrency")
         return (length, " for the corpus"), (total, " written"), (at_once, " sequences at once")
+    if speed is not None and plan.scenario.workload.embeds:
+        requests = Figure(f"{digits(speed.requests_per_s)} requests/s", "serving.requests_per_s")
+        wait = Figure(duration(speed.ttft_s), "serving.ttft_s")
+        total = Figure(f"{rate(speed.tokens_per_s_total)} tok/s", "serving.tokens_per_s_total")
+        return (requests,), ("each after ", wait), (total, " read")
     if speed is not None:
         user = Figure(f"{digits(speed.tokens_per_s_user)} tok/s a user", "serving.tokens_per_s_user")
         first = Figure(duration(speed.ttft_s), "serving.ttft_s")

@@ -113,14 +113,19 @@ def evidence(found: Attempt) -> tuple[Evidence, ...]:
         Evidence("weights on the worst GPU", (held, ", ", share, rule), "counted"),
     ]
     serving, training = found.plan.serving, found.plan.training
-    if found.plan.scenario.workload.is_inference:
+    work = found.plan.scenario.workload
+    if work.embeds and serving is not None:
+        requests = Figure(digits(serving.requests_per_s), "serving.requests_per_s")
+        read = Figure(digits(serving.tokens_per_s_total), "serving.tokens_per_s_total")
+        lines.append(Evidence("speed", (requests, " requests/s, ", read, " tokens/s read")))
+    elif work.is_inference:
         needed = Figure(f"{memory.kv_needed_tokens:,}", "memory.kv_needed_tokens")
         fits = Figure(f"{memory.kv_capacity_tokens:,}", "memory.kv_capacity_tokens")
         lines.append(Evidence("KV asked / that fits", (needed, " / ", fits, " tokens")))
     else:
         peak = Figure(f"{memory.peak_bytes / GIB:,.1f} GiB", "memory.peak_bytes")
         lines.append(Evidence("peak on the worst GPU", (peak,)))
-    if serving is not None:
+    if serving is not None and not work.embeds:
         user = Figure(digits(serving.tokens_per_s_user), "serving.tokens_per_s_user")
         first = Figure(duration(serving.ttft_s), "serving.ttft_s")
         lines.append(Evidence("speed", (user, " tokens/s a user, TTFT ", first)))

@@ -136,7 +136,7 @@ def serving_terms(scenario: Scenario, layout: Layout, serving: Serving) -> Servi
     tokens = batch if assumed else max(1.0, flight / r.copies)
     prompt_tokens = max(1, work.input_tokens) / r.copies
     # prompts that pass for each token that a user gets: the engine's other users over the tokens of an answer
-    prompts, scale = batch / work.output_tokens, 1.0
+    prompts, scale = batch / work.counted_tokens, 1.0
     if assumed:
         base = max(serving.inter_token_s, 0.0) / shown.tp
     else:
@@ -147,7 +147,7 @@ def serving_terms(scenario: Scenario, layout: Layout, serving: Serving) -> Servi
             prompts = prompts_home / prompt_home if prompt_home > 0.0 else 0.0
     chunk = max(1, min(work.input_tokens, PREFILL_CHUNK_TOKENS))
     sent, read = decode_traffic(arch, shown, batch), prefill_traffic(arch, shown, chunk)
-    across_scale, across_prompts = 1.0, batch / work.output_tokens
+    across_scale, across_prompts = 1.0, batch / work.counted_tokens
     passes = max(1.0, work.input_tokens / chunk)
     if not assumed and home > 0.0:
         # the speed model's own scale of their plain price

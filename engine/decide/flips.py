@@ -61,7 +61,7 @@ def _fields(scenario: Scenario) -> tuple[str, ...]:
     if workload.is_inference:
         # a corpus fills the build, whatever number of users stands beside it
         names = ["concurrency"] if workload.corpus_tokens is None else []
-        names += ["input_tokens", "output_tokens"]
+        names += ["input_tokens"] if workload.embeds else ["input_tokens", "output_tokens"]
         if workload.corpus_tokens is not None and (workload.deadline_days or workload.budget_usd) is not None:
             names += ["total_tokens"]
         targets = ["requests_per_s", "tokens_per_s_user_target", "ttft_target_s", "budget_usd"]
@@ -89,7 +89,7 @@ def _most(scenario: Scenario, field: str) -> float:
     """The largest value of a field that the model's context allows."""
     limit = scenario.model.architecture.max_position or math.inf
     if field == "input_tokens":
-        return limit - scenario.workload.output_tokens
+        return limit - scenario.workload.answer_tokens
     if field == "output_tokens":
         return limit - scenario.workload.input_tokens
     return limit if field == "sequence_length" else math.inf

@@ -65,7 +65,7 @@ def _node_capacity(one: Scenario) -> tuple[int, float]:
             low, full = middle, tried
         else:
             high = middle
-    return low, full.best_tokens_per_s_total / one.workload.output_tokens
+    return low, full.best_tokens_per_s_total / one.workload.counted_tokens
 
 
 def node_capacity(one: Plan) -> tuple[int, float]:

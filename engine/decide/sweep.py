@@ -164,7 +164,7 @@ def values(scenario: Scenario, field: str, per_doubling: int = PER_DOUBLING) -> 
         return tuple(sorted({now, *(count for count in NODE_COUNTS if count <= max(16, 2 * now))}))
     low, high = max(1, now // SPAN), now * SPAN
     if field in ("workload.input_tokens", "workload.sequence_length"):
-        beside = scenario.workload.output_tokens if scenario.workload.is_inference else 0
+        beside = scenario.workload.answer_tokens if scenario.workload.is_inference else 0
         high = max(now, min(high, scenario.model.architecture.max_position - beside))
         low = min(now, max(FEWEST_TOKENS, low))
     reach = SPAN.bit_length() * per_doubling

@@ -55,6 +55,7 @@ EIGHT_BITS = 9.0
 KIND_WORDS = {
     "serve": "serving",
     "batch": "batch inference",
+    "embed": "embedding",
     "lora": "LoRA",
     "qlora": "QLoRA",
     "full-finetune": "full fine-tune",

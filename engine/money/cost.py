@@ -111,7 +111,7 @@ def _api(plan: Sized) -> tuple[float | None, str]:
     """What an API asks per million output tokens at this workload's ratio of prompt to answer."""
     scenario = plan.scenario
     price = _api_price(scenario.facts, scenario.model.id)
-    if price is None or not scenario.workload.is_inference:
+    if price is None or not scenario.workload.is_inference or scenario.workload.embeds:
         return None, ""
     prompts = scenario.workload.input_tokens / scenario.workload.output_tokens
     total = price.usd_per_million_output + prompts * price.usd_per_million_input

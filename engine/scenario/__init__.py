@@ -9,7 +9,7 @@ from engine.figures.units import SECONDS_PER_DAY
 from engine.model.architecture import Architecture
 from engine.parts.hardware import Accelerator, Facts, Link, Platform
 
-Kind = Literal["serve", "batch", "lora", "qlora", "full-finetune", "pretrain"]
+Kind = Literal["serve", "batch", "embed", "lora", "qlora", "full-finetune", "pretrain"]
 Optimizer = Literal[
     "adamw",
     "adamw-bf16",
@@ -58,7 +58,7 @@ TrainingFramework = Literal[
 ]
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
-INFERENCE_KINDS: frozenset[Kind] = frozenset({"serve", "batch"})
+INFERENCE_KINDS: frozenset[Kind] = frozenset({"serve", "batch", "embed"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +169,22 @@ class Workload:
     @property
     def tokens_per_request(self) -> int:
         """Prompt and answer together, tokens."""
-        return self.input_tokens + self.output_tokens
+        return self.input_tokens + self.answer_tokens
+
+    @property
+    def embeds(self) -> bool:
+        """Whether texts are read and nothing is written: embedders and rerankers."""
+        return self.kind == "embed"
+
+    @property
+    def answer_tokens(self) -> int:
+        """Tokens that are written for a request; an embedder writes none."""
+        return 0 if self.embeds else self.output_tokens
+
+    @property
+    def counted_tokens(self) -> int:
+        """Tokens of a request that a speed counts: those of its answer, and those that an embedder reads."""
+        return self.input_tokens if self.embeds else self.output_tokens
 
     @property
     def run_tokens(self) -> int:

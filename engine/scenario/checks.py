@@ -61,6 +61,8 @@ def check_scenario(scenario: Scenario) -> None:
         if link.scope != scope and not (scope == "intra-node" and hardware.gpus_per_node == 1):
             raise ScenarioError(field, f"{link.id} is an {link.scope} link", f"an {scope} link")
     drafts, arch = runtime.speculative, scenario.model.architecture
+    if workload.embeds and drafts is not None:
+        raise ScenarioError("runtime.speculative", "an embedder writes nothing that could be drafted")
     if workload.is_inference and drafts == "mtp" and not (arch.mtp or arch.model_type.startswith("gemma4")):
         raise ScenarioError(
             "runtime.speculative",
@@ -70,7 +72,7 @@ def check_scenario(scenario: Scenario) -> None:
         )
     limit = scenario.model.architecture.max_position
     if workload.is_inference:
-        if limit and workload.output_tokens >= limit:
+        if limit and workload.answer_tokens >= limit:
             raise ScenarioError(
                 "workload.output_tokens",
                 f"{workload.output_tokens:,} tokens and a prompt exceed the context of {limit:,}",
@@ -80,9 +82,9 @@ def check_scenario(scenario: Scenario) -> None:
         if limit and workload.tokens_per_request > limit:
             raise ScenarioError(
                 "workload.input_tokens",
-                f"{workload.input_tokens:,} + {workload.output_tokens:,} tokens exceed the context of {limit:,}",
-                f"at most {max(1, limit - workload.output_tokens):,} with this output",
-                max(1, limit - workload.output_tokens),
+                f"{workload.input_tokens:,} + {workload.answer_tokens:,} tokens exceed the context of {limit:,}",
+                f"at most {max(1, limit - workload.answer_tokens):,} with this output",
+                max(1, limit - workload.answer_tokens),
             )
         if runtime.max_model_len is not None and runtime.max_model_len < workload.tokens_per_request:
             raise ScenarioError(

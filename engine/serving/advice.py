@@ -76,7 +76,7 @@ def _longest_prompt(scenario: Scenario, layout: Layout, now: Memory) -> int:
     }
 
     def fits(prompt_kib: int) -> bool:
-        tokens = prompt_kib * 1024 + workload.output_tokens
+        tokens = prompt_kib * 1024 + workload.answer_tokens
         return all(pool.needed_bytes(users, tokens, settings.max_num_batched_tokens) <= room for pool in pools)
 
     low, high = 0, (workload.input_tokens - 1) // 1024

@@ -232,8 +232,8 @@ def serving_memory(scenario: Scenario, layout: Layout, rooms: Rooms | None = Non
     return Memory(
         per_gpu=tuple(groups),
         weights_share=share,
-        kv_needed_tokens=scenario.workload.concurrency * tokens,
-        kv_capacity_tokens=kv_capacity,
+        kv_needed_tokens=0 if scenario.workload.embeds else scenario.workload.concurrency * tokens,
+        kv_capacity_tokens=0 if scenario.workload.embeds else kv_capacity,
         max_concurrency=max_users,
         users_that_fit=found.users_that_fit,
         kv_share=needed_share if math.isfinite(needed_share) else None,
@@ -289,6 +289,8 @@ def _reason(word: Headroom, room: Room, rooms: Rooms, share: float, needed: floa
     if word == "marginal":
         filled = Figure(f"{100 * fill:.0f} %", "ratio(memory.used_bytes,memory.usable_bytes)")
         return ("the load fills ", filled, " of the usable memory; engines preempt above 95 %")
+    if not any(rank.pool.groups for rank in rooms.ranks):
+        return ("weights take ", _weights(share), " of the card, and nothing is kept of a request")
     return ("weights take ", _weights(share), " of the card and ", *_needs(needed))
 
 

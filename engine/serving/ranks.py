@@ -51,6 +51,10 @@ class _Stage:
     host: int = 0
 
 
+NO_CACHE = KvPool(1, (), True)
+"""The cache of an embedder: a pass reads whole texts and keeps nothing of them."""
+
+
 @lru_cache(maxsize=1024)
 def _stages(
     arch: Architecture,
@@ -67,6 +71,7 @@ def _stages(
     drafter: tuple[Tensor, ...],
     adapters: tuple[int, int],
     runtime: Runtime,
+    embeds: bool,
 ) -> tuple[_Stage, ...]:
     ranks = attention_ranks(layout)
     found: list[_Stage] = []
@@ -93,13 +98,15 @@ def _stages(
         if stage == layout.pp - 1:
             loaded += sixteen_bit_bytes(drafter, layout)
         loaded += adapter_bytes(arch, layout, stage, *adapters)
+        if embeds:
+            loaded -= held.parts.get("lm_head", 0)  # what is read is pooled, never told in words
         host = host_weights(arch, weights, layout, stage, runtime).total
         entry = _Stage(
             stage + 1,
             1,
             loaded - host,
             held.layers,
-            kv_pool(arch, kv, ranks, layout.pp, stage, engine, block, plain, beside),
+            NO_CACHE if embeds else kv_pool(arch, kv, ranks, layout.pp, stage, engine, block, plain, beside),
             stage == layout.pp - 1,
             host,
         )
@@ -205,6 +212,7 @@ def _ranks(
     nvlink: bool,
     layout: Layout,
     runtime: Runtime,
+    embeds: bool = False,
 ) -> tuple[Rank, ...]:
     """One rank of each kind of stage. No load is among the arguments: an edit of the load finds them here."""
     settings = resolved_settings(runtime, card, layout, arch, 0)
@@ -226,11 +234,12 @@ def _ranks(
         () if mtp else draft_of(arch, drafts).tensors,
         (runtime.max_loras or 0, runtime.max_lora_rank),
         runtime,
+        embeds,
     )
     non_torch = non_torch_bytes(card, layout, settings.engine, nvlink)
     ranks: list[Rank] = []
     for stage in stages:
-        activation = activation_bytes(arch, layout, settings, stage.last)
+        activation = activation_bytes(arch, layout, settings, stage.last and not embeds)
         graphs = graph_bytes(stage.layers, settings)
         runtime_bytes = non_torch + graphs
         if settings.engine == "llama.cpp":
@@ -294,4 +303,5 @@ def ranks_of(scenario: Scenario, layout: Layout) -> tuple[Rank, ...]:
         nvlink,
         layout,
         scenario.runtime,
+        scenario.workload.embeds,
     )

@@ -28,7 +28,8 @@ class Request(NamedTuple):
     """What each request costs one engine whatever the load, seconds.
 
     kv_s, attention_s: of its sequence in a decode step, half of the answer written. alone_s, share_s, wire_s: of its
-    prompt, as `prompt_s` gives them.
+    prompt, as `prompt_s` gives them. reads: prompts that a pass reads of an embedder, whose `answer` are the tokens read;
+    0 of a model that writes.
     """
 
     answer: int
@@ -37,10 +38,13 @@ class Request(NamedTuple):
     alone_s: float
     share_s: float
     wire_s: float
+    reads: int = 0
 
 
 def request_of(r: Rates, prompt: int, answer: int) -> Request:
-    """The costs of a request of so many prompt and answer tokens."""
+    """The costs of a request of so many prompt and answer tokens; without an answer, of an embedder's."""
+    if not answer:
+        return Request(max(1, prompt), 0.0, 0.0, *prompt_s(r, max(1, prompt)), reads=max(1, r.chunk // max(1, prompt)))
     answer = max(1, answer)
     kv, attention = read_s(r, prompt + answer / 2)
     return Request(answer, kv, attention, *prompt_s(r, max(1, prompt)))
@@ -78,6 +82,8 @@ def load(
 
 
 def _under(r: Rates, each: Request, users: float, cap: float, requests: float = 0.0, gather_steps: int = 0) -> Load:
+    if each.reads:
+        return _reading(r, each, users, cap)
     answer = each.answer
     running = max(1.0, min(users, cap))
     step = step_of(r, running, each.kv_s, each.attention_s)
@@ -106,6 +112,25 @@ def _under(r: Rates, each: Request, users: float, cap: float, requests: float = 
     if waves > 1.0:
         first += cycle * (waves - 1.0) * (0.5 if once else 1.0)
     return Load(first, token, total, running, interference, interference * talk, step, busy, wait, served, cycle)
+
+
+def _reading(r: Rates, each: Request, users: float, cap: float) -> Load:
+    """An embedder under so many requests at once: passes of whole requests, as many as a step takes, one after another.
+
+    Nothing is written or kept, so that a request's time is that of its pass and of those before it.
+    """
+    running = max(1.0, min(users, cap))
+    together = max(1.0, min(running / r.stages, each.reads * r.copies))
+    flight = max(1.0, min(r.stages, running / together))  # a pipeline holds as many passes as it has stages
+    compute = together * (each.share_s - each.wire_s)
+    wire, overhead = together * each.wire_s, r.pass_s + r.prefill_fixed_s
+    seconds = (each.alone_s - each.share_s) + compute + wire + overhead
+    step = DecodeStep(each.alone_s - each.share_s, compute, 0.0, 0.0, overhead, wire, seconds)
+    wait = (max(1.0, running / (together * flight)) - 1.0) * seconds
+    served = seconds + wait
+    first = served * max(1.0, users / running)
+    total = flight * together * each.answer / seconds
+    return Load(first, first / each.answer, total, running, 0.0, 0.0, step, 1.0, wait, served, served)
 
 
 SERVER_SEQUENCES = 2048
@@ -199,10 +224,10 @@ def server_of(scenario: Scenario, layout: Layout, r: Rates | None = None) -> Ser
     return Server(
         work=work,
         rates=r,
-        each=request_of(r, work.input_tokens, work.output_tokens),
+        each=request_of(r, work.input_tokens, work.answer_tokens),
         engines=engine_split(layout)[0],
         limit=_sequence_limit(scenario, layout) * r.copies * r.stages,
-        held=work.input_tokens + r.grown * work.output_tokens,
+        held=work.input_tokens + r.grown * work.answer_tokens,
         gather_steps=scenario.runtime.admission_wait_steps,
     )
 
@@ -247,10 +272,10 @@ def serving_speed(scenario: Scenario, layout: Layout, memory: Memory, server: Se
         tokens_per_s_user=1 / token,
         tokens_per_s_total=total,
         requests_per_s=total / each.answer,
-        communication_share=(step.communication_s / r.given + now.interference_wire_s) / token,
+        communication_share=_wire_share(each, now, r),
         prefill_tokens_per_s=max(1, work.input_tokens) * r.stages / each.share_s * engines,
         served_concurrency=int(now.running * used),
-        single_stream_tokens_per_s=r.given / step_of(r, 1, each.kv_s, each.attention_s).seconds,
+        single_stream_tokens_per_s=_alone_tokens_per_s(r, each),
         offline_tokens_per_s=full.tokens_per_s * engines,
         best_concurrency=best_users,
         best_tokens_per_s_total=best_total * engines,
@@ -274,6 +299,20 @@ def serving_speed(scenario: Scenario, layout: Layout, memory: Memory, server: Se
         communication_s=step.communication_s,
         prefill_interference_s=now.interference_s,
     )
+
+
+def _wire_share(each: Request, now: Load, r: Rates) -> float:
+    """Share of a token's time, or of an embedder's pass, that goes to collectives."""
+    if each.reads:
+        return now.step.communication_s / now.step.seconds
+    return (now.step.communication_s / r.given + now.interference_wire_s) / now.inter_token_s
+
+
+def _alone_tokens_per_s(r: Rates, each: Request) -> float:
+    """Tokens a second of one user alone: written, or read by an embedder."""
+    if each.reads:
+        return _under(r, each, 1.0, 1.0).tokens_per_s
+    return r.given / step_of(r, 1, each.kv_s, each.attention_s).seconds
 
 
 def _bound(step: DecodeStep) -> Bound:

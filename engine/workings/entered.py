@@ -43,6 +43,11 @@ def load(case: Case, name: str) -> Working:
 def _request(case: Case) -> Working:
     sheet, work = Sheet(), case.scenario.workload
     prompt = sheet.entered("prompt", work.input_tokens, "tokens")
+    if work.embeds:
+        what, alone = "the text alone: nothing is written", work.tokens_per_request
+        return sheet.working(
+            "load.tokens_per_request", "Tokens of one request", alone, "tokens", what, prompt, "entered", "the inputs"
+        )
     answer = sheet.entered("answer", work.output_tokens, "tokens")
     return sheet.working(
         "load.tokens_per_request",

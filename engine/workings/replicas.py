@@ -40,8 +40,8 @@ def node(sizing: Sizing, one: Plan, name: str) -> Working:
         what = "the most users that meet the targets with memory below the preemption line"
         return sheet.working("node.users", "Users that one node serves", users, "users", what, held, "fitted", SEARCH)
     if name == "requests_per_s":
-        speed = sheet.put("tokens_s", rate * work.output_tokens, "tokens/s", f"at its best load: {SEARCH}", "fitted")
-        answer = sheet.entered("answer", work.output_tokens, "tokens")
+        speed = sheet.put("tokens_s", rate * work.counted_tokens, "tokens/s", f"at its best load: {SEARCH}", "fitted")
+        answer = sheet.entered("answer", work.counted_tokens, "tokens")
         title, what = "Requests a second of one node", "tokens a second at the best load / tokens of an answer"
         return sheet.working(
             "node.requests_per_s", title, rate, "requests/s", what, f"{speed} / {answer}", "fitted", SEARCH

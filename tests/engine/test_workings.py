@@ -52,6 +52,7 @@ SCENARIOS: dict[str, Callable[[], Scenario]] = {
     "too many users": lambda: build("llama-3.1-70b", "fp8", "h100-sxm", 2, concurrency=2000),
     "over the card": lambda: build("llama-3.1-405b", "bf16", "rtx-4090", 2),
     "batch": lambda: build("qwen2.5-72b", "int4", "a100-sxm4-80gb", 4, kind="batch", concurrency=256),
+    "embedder": lambda: build("qwen3-8b", "bf16", "l40s", 2, kind="embed", concurrency=256, input_tokens=512),
     "LoRA": lambda: build("llama-3.1-70b", "bf16", "h100-sxm", 8, kind="lora", **TUNE),
     "QLoRA": lambda: build("llama-3.1-70b", "bf16", "rtx-4090", 2, kind="qlora", **TUNE),
     "QLoRA, one GPU": lambda: build(

@@ -72,6 +72,7 @@ _LORA = (*_TRAINING, "lora_rank", "lora_targets")
 ALWAYS: Mapping[str, tuple[str, ...]] = {
     "serve": _SERVING,
     "batch": _SERVING,
+    "embed": ("concurrency", "input_tokens"),
     "lora": _LORA,
     "qlora": (*_LORA, "base_format"),
     "full-finetune": _TRAINING,

@@ -61,6 +61,8 @@ def _load(sizing: Sizing) -> list[Span]:
     facts, work = sizing.memory, sizing.scenario.workload
     if sizing.answer.status in ("does-not-fit", "overloaded"):
         return []
+    if work.embeds:
+        return []  # nothing is kept of what is read
     if work.is_inference:
         short = facts.users_that_fit < work.concurrency  # a batch takes its sequences in turns
         plural = "s" * (facts.users_that_fit > 1)

@@ -26,6 +26,8 @@ def load_lines(sizing: Sizing, look: Look) -> list[Line]:
     """KV needed against KV that fits, or what the training state peaks at."""
     facts, workload = sizing.memory, sizing.scenario.workload
     arrow = look.glyphs.arrow
+    if workload.embeds:
+        return flow([Span(" Nothing is kept of what is read: no KV cache", "dim")], look.width, "   ")
     if workload.is_inference:
         short = facts.users_that_fit < workload.concurrency
         needed, room = "figure:memory.kv_needed_tokens", "figure:memory.users_that_fit"

@@ -55,7 +55,7 @@ def summary(sizing: Sizing, look: Look) -> list[Line]:
             Figure(
                 "Per M tokens",
                 usd(money.usd_per_million_tokens),
-                "of output",
+                "read" if sizing.scenario.workload.embeds else "of output",
                 "figure:cost.usd_per_million_tokens",
             )
         )

@@ -93,6 +93,8 @@ def _work(sizing: Sizing, glyphs: Glyphs) -> str:
     load = sizing.scenario.workload
     if load.is_inference:
         lengths = f"{count(load.input_tokens)} + {count(load.output_tokens)}"
+        if load.embeds:
+            return f"{count(load.concurrency)} requests {glyphs.times} {count(load.input_tokens)}"
         return f"{count(load.concurrency)} users {glyphs.times} {lengths}"
     return f"{load.kind}, {count(load.sequence_length)} tokens"
 

@@ -39,6 +39,8 @@ def _serving(sizing: Sizing, look: Look, brief: bool) -> list[Line]:
     lines += (
         _corpus(sizing, speed, look)
         if speed.days is not None
+        else _embedding(speed, look)
+        if workload.embeds
         else figures(
             [
                 Figure("First token", seconds(speed.ttft_s), seconds_interval(speed.ttft_interval), _f("ttft_s")),
@@ -67,6 +69,21 @@ def _serving(sizing: Sizing, look: Look, brief: bool) -> list[Line]:
         lines += sentence(words, look.width - 1, "bad", "   ", f" {look.glyphs.no} ")
     remark = [Span(f" Limited by {speed.bound_by}. ", "dim"), *_best_load(speed)]
     return [*lines, tuple(remark)] if brief and width_of(remark) <= look.width else lines + flow(remark, look.width)
+
+
+def _embedding(speed: Serving, look: Look) -> list[Line]:
+    """What an embedder reads: requests, how long one takes, and tokens."""
+    read = f"{rate(speed.tokens_per_s_total)} tok/s"
+    return figures(
+        [
+            Figure("Requests", f"{digits(speed.requests_per_s)} /s", "", _f("requests_per_s")),
+            Figure("A request", seconds(speed.ttft_s), seconds_interval(speed.ttft_interval), _f("ttft_s")),
+            Figure("Read", read, interval(speed.tokens_per_s_interval), _f("tokens_per_s_total")),
+            Figure("At once", count(speed.served_concurrency), "requests", _f("served_concurrency")),
+            Figure("In links", percent(speed.communication_share), "of a pass", _f("communication_share")),
+        ],
+        look,
+    )
 
 
 def _in_all(label: str, speed: Serving) -> tuple[Figure, Figure]:
@@ -161,7 +178,7 @@ def speed_parts(sizing: Sizing, look: Look) -> list[Line]:
     parts: list[tuple[str, float, str]] = []
     if sizing.serving is not None:
         speed = sizing.serving
-        title = "ONE DECODE STEP"
+        title = "ONE PASS" if sizing.scenario.workload.embeds else "ONE DECODE STEP"
         parts = [
             ("reading weights", speed.weight_stream_s, _f("weight_stream_s")),
             ("reading KV cache", speed.kv_stream_s, _f("kv_stream_s")),
@@ -203,7 +220,7 @@ def speed_parts(sizing: Sizing, look: Look) -> list[Line]:
 def speed_more(sizing: Sizing, look: Look) -> list[Line]:
     """The rest of the serving figures."""
     speed = sizing.serving
-    if speed is None:
+    if speed is None or sizing.scenario.workload.embeds:
         return []
     return [
         heading("MORE", look.width, look.glyphs.rule),

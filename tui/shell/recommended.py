@@ -287,7 +287,10 @@ def _rows(option: Option, file: Path | None) -> Iterator[tuple[str, str]]:
         f"{memory.headroom} ({text_of(memory.headroom_reason)})" if memory.headroom_reason else memory.headroom,
     )
     serving, training = option.plan.serving, option.plan.training
-    if serving is not None:
+    if serving is not None and option.scenario.workload.embeds:
+        read = words.rate(serving.tokens_per_s_total)
+        yield "speed", f"{words.digits(serving.requests_per_s)} requests/s, {read} tokens/s read"
+    elif serving is not None:
         yield (
             "speed",
             f"{words.rate(serving.tokens_per_s_user)} tokens/s a user, {words.rate(serving.tokens_per_s_total)} "

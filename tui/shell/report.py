@@ -21,6 +21,7 @@ from tui.shell.blocks import WIDTH, Block, Bullets, Heading, Paragraph, as_markd
 from tui.shell.report_data import past_data, sizing_data, with_advice
 from tui.shell.report_money import cost_blocks, power_blocks
 from tui.shell.report_tables import (
+    embedding_blocks,
     fabric_blocks,
     memory_blocks,
     prospect_blocks,
@@ -78,7 +79,8 @@ def _blocks(sizing: Sizing, past: Past | None, found: Advice) -> Iterator[Block]
     yield from _warnings(sizing)
     yield from memory_blocks(sizing)
     if sizing.serving is not None:
-        yield from serving_blocks(sizing.serving)
+        told = embedding_blocks if sizing.scenario.workload.embeds else serving_blocks
+        yield from told(sizing.serving)
     if sizing.training is not None and sizing.memory.fits:
         yield from training_blocks(sizing.training)
     yield from cost_blocks(sizing)

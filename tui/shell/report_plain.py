@@ -82,6 +82,9 @@ def _memory(sizing: Sizing) -> Iterator[Block]:
     left = len(memory.per_gpu) - len(groups)
     rest = f" {left} more groups hold less." if left else ""
     if load.is_inference:
+        if load.embeds:
+            yield from (Paragraph(rest.strip()),) if rest else ()
+            return
         fit = memory.users_that_fit
         text = f"Room for {words.users(fit)} user{'s' * (fit != 1)} of {words.count(load.tokens_per_request)} tokens, "
         yield Paragraph(f"{text}{words.count(load.concurrency)} asked.{rest}")
@@ -99,17 +102,24 @@ def _speed(sizing: Sizing) -> Iterator[Block]:
         return
     if sizing.serving is not None:
         yield Heading("Speed, estimated, with 80 % intervals", 3)
-        yield Table(("", ""), _serving(sizing.serving), left=(0, 1), wrapped=1)
+        yield Table(("", ""), _serving(sizing.serving, sizing.scenario.workload.embeds), left=(0, 1), wrapped=1)
     elif sizing.training is not None:
         yield Heading("Speed, estimated, with 80 % intervals", 3)
         yield Table(("", ""), _training(sizing.training), left=(0, 1), wrapped=1)
 
 
-def _serving(speed: Serving) -> tuple[tuple[str, str], ...]:
+def _serving(speed: Serving, embeds: bool) -> tuple[tuple[str, str], ...]:
     first, token = words.seconds_interval(speed.ttft_interval), words.seconds_interval(speed.inter_token_interval)
     total = words.interval(speed.tokens_per_s_interval)
     share = words.percent(speed.communication_share)
     corpus = () if speed.days is None else (("the corpus", words.days(speed.days)),)
+    if embeds:
+        return (
+            ("requests/s", words.digits(speed.requests_per_s)),
+            ("a request", f"{words.seconds(speed.ttft_s)} ({first})"),
+            ("tokens/s read", f"{words.rate(speed.tokens_per_s_total)} in all ({total})"),
+            ("bound by", f"{speed.bound_by}; {share} of the time is lost on links"),
+        )
     return (
         *corpus,
         ("first token", f"{words.seconds(speed.ttft_s)} ({first})"),

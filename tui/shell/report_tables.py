@@ -53,6 +53,8 @@ def _is_shown(name: str, groups: Sequence[MemoryGroup]) -> bool:
 
 def _memory_line(sizing: Sizing, memory: Memory) -> str:
     share = f"Weights take {words.percent(memory.weights_share)} of the fullest GPU."
+    if sizing.scenario.workload.embeds:
+        return f"{share} Nothing is kept of what is read."
     if sizing.scenario.workload.is_inference:
         return (
             f"{share} The load needs KV for {memory.kv_needed_tokens:,} tokens; "
@@ -104,6 +106,23 @@ def _corpus_rows(serving: Serving) -> Iterator[tuple[str, str]]:
     spread = "" if between is None else f" (80 % interval {words.days(between.low)} to {words.days(between.high)})"
     yield "time for the corpus", f"{words.days(serving.days)}{spread}"
     yield "GPU-hours", words.count(serving.gpu_hours)
+
+
+def embedding_blocks(serving: Serving) -> Iterator[Block]:
+    """The speed of an embedder: what it reads."""
+    yield Heading("Embedding speed (fitted)")
+    missed = f"missed: {text_of(joined(serving.missed, '; '))}"
+    rows = (
+        ("requests/s", words.digits(serving.requests_per_s)),
+        ("time of a request", _spread(words.seconds(serving.ttft_s), serving.ttft_interval)),
+        ("tokens/s read", _between(words.rate(serving.tokens_per_s_total), serving.tokens_per_s_interval)),
+        ("at most, requests/s", words.digits(serving.best_requests_per_s)),
+        ("requests at once, of those asked", words.count(serving.served_concurrency)),
+        ("time communicating", words.percent(serving.communication_share)),
+        ("bound by", serving.bound_by),
+        ("targets", {True: "met", False: missed, None: "none given"}[serving.meets_targets]),
+    )
+    yield Table(("", ""), rows, left=(0, 1))
 
 
 def serving_blocks(serving: Serving) -> Iterator[Block]:
@@ -246,7 +265,8 @@ def scaling_blocks(sizing: Sizing) -> Iterator[Block]:
 def _serving_scaling(sizing: Sizing) -> Iterator[Block]:
     yield Heading("Scaling")
     within = "inside the latency targets" if _has_latency_targets(sizing) else "all that run at once"
-    yield Paragraph(f"Output tokens/s under each shape's best load, {within}. * this build.")
+    counted = "Tokens/s read" if sizing.scenario.workload.embeds else "Output tokens/s"
+    yield Paragraph(f"{counted} under each shape's best load, {within}. * this build.")
     rows = []
     for row in sizing.scaling:
         serves = bool(row.fits and row.users)

@@ -79,6 +79,8 @@ def workload_line(scenario: Scenario, run: Training | None = None) -> str:
             ("{:g} requests/s", load.requests_per_s),
             ("done in {:g} days", load.deadline_days if load.corpus_tokens is not None else None),
         )
+        if load.embeds:
+            text = f"{load.kind}: {load.concurrency:,} requests at once, {load.input_tokens:,} tokens each"
         if load.corpus_tokens is not None:
             text = (
                 f"{load.kind}: {words.count(load.corpus_tokens)} tokens of prompts and answers, "

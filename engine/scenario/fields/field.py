@@ -15,7 +15,8 @@ FieldKind = Literal["number", "choice", "id", "text"]
 StepRule = Literal["double", "one", "hundredth", "half", "five", "tenth"]
 Value = str | int | float | bool | None
 
-SERVING: tuple[Kind, ...] = ("serve", "batch")
+SERVING: tuple[Kind, ...] = ("serve", "batch", "embed")
+WRITING: tuple[Kind, ...] = ("serve", "batch")
 ADAPTERS: tuple[Kind, ...] = ("lora", "qlora")
 TRAINING: tuple[Kind, ...] = tuple(kind for kind in KINDS if kind not in SERVING)
 YES_NO: tuple[tuple[Value, str], ...] = ((True, "yes"), (False, "no"))

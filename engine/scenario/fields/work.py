@@ -14,7 +14,7 @@ from engine.scenario import (
     Sharding,
     Software,
 )
-from engine.scenario.fields.field import ADAPTERS, SERVING, TRAINING, YES_NO, Field, plain
+from engine.scenario.fields.field import ADAPTERS, SERVING, TRAINING, WRITING, YES_NO, Field, plain
 from engine.scenario.frameworks import FRAMEWORKS
 
 WORKLOAD = "WORKLOAD"
@@ -22,6 +22,7 @@ WORKLOAD = "WORKLOAD"
 KIND_WORDS: dict[Kind, str] = {
     "serve": "serve: interactive",
     "batch": "batch: offline inference",
+    "embed": "embed: embedders, rerankers",
     "lora": "lora: adapters",
     "qlora": "qlora: adapters on 4-bit",
     "full-finetune": "full fine-tune",
@@ -65,7 +66,7 @@ WORKLOAD_FIELDS: tuple[Field, ...] = (
         "Length of one answer, reasoning included.",
         unit="tokens",
         high=1e9,
-        kinds=SERVING,
+        kinds=WRITING,
     ),
     Field(
         "workload.ttft_target_s",

@@ -30,6 +30,8 @@ def arguments(build: Build, first: str = FIRST_NODE, rank: str = "0") -> list[tu
         flags.append(("--enable-dp-attention",))
     if layout.ep > 1:
         flags.append(("--ep-size", min(layout.ep, across)))
+    if build.scenario.workload.embeds:
+        flags.append(("--is-embedding",))
     flags.append(("--context-length", build.max_model_len))
     if filled.memory_utilization is not None:
         flags.append(("--mem-fraction-static", filled.memory_utilization))

@@ -37,6 +37,8 @@ def arguments(build: Build, executor: str = "ray") -> list[tuple[Word, ...]]:
         flags.append(("--distributed-executor-backend", executor))
     if layout.ep > 1:
         flags.append(("--enable-expert-parallel",))
+    if sizing.scenario.workload.embeds:
+        flags.append(("--runner", "pooling"))
     flags.append(("--max-model-len", build.max_model_len))
     for flag, value in (
         ("--max-num-seqs", filled.max_num_seqs),
