@@ -1,4 +1,5 @@
-"""Write the parts of the docs that are measured: the README's accuracy section and docs/claims.md.
+"""Write the parts of the docs that are made from what the code holds: the README's accuracy section, docs/claims.md and
+docs/glossary.md.
 
 Run from the checkout: `python scripts/write_docs.py` rewrites them, `--check` only says whether they are current.
 """
@@ -130,6 +131,24 @@ def claims_page() -> str:
     return "\n".join(lines)
 
 
+def glossary_page() -> str:
+    """docs/glossary.md: every word of the glossary with its meaning and its source."""
+    from tui.pages import glossary
+
+    lines = [
+        "# Glossary",
+        "",
+        "Written by `scripts/write_docs.py` from the table that `sizeup help WORD` and the app's `?` read; thresholds are the",
+        "engine's own.",
+    ]
+    for title, section in glossary.SECTIONS:
+        lines += ["", f"## {title}", "", "| word | also | what it means | from |", "|---|---|---|---|"]
+        for term in section:
+            cells = (f"**{term.word}**", ", ".join(term.also), term.means, term.source)
+            lines.append("| " + " | ".join(cell.replace("|", "/") for cell in cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
 def with_section(readme: str, section: str) -> str:
     """The README with its accuracy section replaced. Raises ValueError when it has none."""
     start, end = readme.find(BEGIN), readme.find(END)
@@ -147,6 +166,7 @@ def main() -> int:
     pages = {
         readme: with_section(readme.read_text(encoding="utf-8"), accuracy_section(evaluations())),
         ROOT / "docs" / "claims.md": claims_page(),
+        ROOT / "docs" / "glossary.md": glossary_page(),
     }
     stale = 0
     for path, text in pages.items():

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from engine.figures.text import clipped, harmless, printable
 from tui.files import numbers
-from tui.shell import presets
+from tui.shell import asked, presets
 
 if TYPE_CHECKING:
     from engine.decide.recommend import Limits
@@ -124,37 +124,27 @@ def _print(text: str) -> None:
 
 
 def _dispatch(arguments: list[str]) -> int:
-    commands = {
-        "report": _report,
-        "recommend": _recommend,
-        "parts": _parts,
-        "export": _export,
-        "detect": _detect,
-    }
+    commands = {"report": _report, "recommend": _recommend, "parts": _parts, "export": _export, "detect": _detect}
     if arguments and arguments[0] in commands:
         return commands[arguments[0]](arguments[1:])
     if arguments and arguments[0] in LISTS:
         return _list(arguments[0], arguments[1:])
+    if len(arguments) == 2 and arguments[0] == "help" and arguments[1] in (*commands, *LISTS):
+        return _dispatch([arguments[1], "--help"])
+    if arguments and arguments[0] in asked.COMMANDS:
+        try:
+            _print(asked.answer(arguments[0], arguments[1:]))
+        except asked.WrongWord as problem:
+            raise CommandError(str(problem)) from None
+        return CARRIED
     if arguments and arguments[0].isalpha() and not os.path.exists(arguments[0]):
         from catalog.ids import nearest
 
-        like = nearest(arguments[0], (*commands, *LISTS), 1)[0]
+        like = nearest(arguments[0], (*commands, *LISTS, *asked.COMMANDS), 1)[0]
         raise CommandError(f"{arguments[0]}: no such file, and no command of this name; the nearest is {like}")
     return _open(arguments)
 
 
-EPILOG = """\
-commands:
-  sizeup report [FILE...] [--format text|markdown|json]    size without a terminal
-  sizeup recommend [FILE] [--max-buy USD] [--save DIR]     the catalog's best builds for it
-  sizeup parts [FILE] [--recommended] [--format csv]       the shopping list of it, for a seller
-  sizeup export [FILE] --to TARGET                         something to run; --to alone lists targets
-  sizeup models|accelerators|links [WORD]                  list the catalog
-  sizeup detect                                            this machine's GPUs
-
-Every option but --set is short for a key of the session file; --set KEY=VALUE takes any other,
-such as --set runtime.max_num_seqs=64 or --set layout.tp=auto. Numbers may end in k, M, B or T.
-"""
 LISTS = ("models", "accelerators", "links")
 
 
@@ -170,7 +160,7 @@ def _open(arguments: list[str]) -> int:
     parser = _Parser(
         prog="sizeup",
         description="Size a multi-GPU build for an LLM: memory per GPU, fabric, speed, cost and a verdict.",
-        epilog=EPILOG,
+        epilog=asked.EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )

@@ -11,6 +11,7 @@ import math
 from typing import NamedTuple
 
 from engine.figures.sentences import Figure, Sentence
+from engine.figures.units import percent
 from engine.layout.sharding import (
     kv_copies,
 )
@@ -39,10 +40,22 @@ PREEMPTION_LINE = 0.95
 """Share of the usable memory above which engines begin to preempt requests."""
 
 HEADROOM_WORDS: tuple[tuple[Headroom, str], ...] = (
-    ("comfortable", "weights up to 60 % of the card and the load needs up to 70 % of the KV that fits"),
-    ("fits", "weights up to 70 % of the card and the load needs up to 85 % of the KV that fits"),
-    ("tight", "weights above 70 % of the card, or the load needs above 85 % of the KV that fits"),
-    ("marginal", "the load fits, but fills the usable memory past the 95 % line, where engines preempt"),
+    (
+        "comfortable",
+        f"weights up to {percent(COMFORTABLE_WEIGHTS)} of the card and the load needs up to {percent(COMFORTABLE_KV)} of the KV that fits",
+    ),
+    (
+        "fits",
+        f"weights up to {percent(RULE_WEIGHTS)} of the card and the load needs up to {percent(FITS_KV)} of the KV that fits",
+    ),
+    (
+        "tight",
+        f"weights above {percent(RULE_WEIGHTS)} of the card, or the load needs above {percent(FITS_KV)} of the KV that fits",
+    ),
+    (
+        "marginal",
+        f"the load fits, but fills the usable memory past the {percent(PREEMPTION_LINE)} line, where engines preempt",
+    ),
     ("does not fit", "the engine does not start, or the load needs more KV than fits"),
 )
 """Each headroom word and its meaning, most room first; the worst GPU decides."""

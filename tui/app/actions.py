@@ -31,7 +31,13 @@ class Command:
 
 SESSION, EDIT, VIEW, MOVE = "Session", "Editing", "Looking", "Moving"
 COMMANDS: tuple[Command, ...] = (
-    Command("help", ("f1",), "Help", "This help; also ? outside text fields", group=VIEW),
+    Command(
+        "help",
+        ("f1",),
+        "Help",
+        "What this field or figure means, the words of the page, all keys; also ? outside text fields",
+        group=VIEW,
+    ),
     Command("switch", ("ctrl+t", "f2"), "Results", "Between the inputs and the results", group=MOVE),
     Command("palette", ("ctrl+p",), "Commands", "Find and run any command", group=VIEW, palette=False),
     Command("undo", ("ctrl+z",), "Undo", "Take back the last change", group=EDIT),

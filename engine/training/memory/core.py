@@ -8,7 +8,7 @@ from functools import lru_cache
 from engine.calibration import training_memory as fitted
 from engine.figures.errors import ScenarioError
 from engine.figures.sentences import Figure, Sentence
-from engine.figures.units import GIB
+from engine.figures.units import GIB, percent
 from engine.model.architecture import Architecture
 from engine.scenario import Layout, Workload
 from engine.sizing import Headroom, Interval, Memory, MemoryGroup, TrainingDetail
@@ -22,10 +22,10 @@ FITS_FILL = 0.90
 TIGHT_FILL = 0.95
 
 HEADROOM_WORDS: tuple[tuple[Headroom, str], ...] = (
-    ("comfortable", "a step needs up to 80 % of the usable memory"),
-    ("fits", "a step needs up to 90 % of the usable memory"),
-    ("tight", "a step needs up to 95 % of the usable memory"),
-    ("marginal", "a step fits past the 95 % line, within the error of the estimate"),
+    ("comfortable", f"a step needs up to {percent(COMFORTABLE_FILL)} of the usable memory"),
+    ("fits", f"a step needs up to {percent(FITS_FILL)} of the usable memory"),
+    ("tight", f"a step needs up to {percent(TIGHT_FILL)} of the usable memory"),
+    ("marginal", f"a step fits past the {percent(TIGHT_FILL)} line, within the error of the estimate"),
     ("does not fit", "a step needs more than the usable memory"),
 )
 """Each headroom word of a training plan and its meaning; the fullest GPU decides."""

@@ -1,18 +1,19 @@
-"""Help, made from the command registry."""
+"""Help: what the focused thing and the words of the page mean, then the keys, made from the command registry."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from tui.app import actions
 from tui.app.news import News, news_lines
 from tui.app.screens.dialog import Reader
-from tui.pages.doc import BLANK, Line, heading, line, paragraphs
+from tui.pages.doc import BLANK, Line, heading, line, paragraphs, spaced
 from tui.pages.glyphs import Glyphs
 
 READING = (
-    "The line on top is the verdict. The bars show each group of GPUs that hold the same; the letters of the legend "
-    "are the fills of the bar. Every figure carries GiB of 2^30 bytes, and links are counted one way.",
+    "The lines on top are the answer about the build as entered, what to do with its key, and the verdict. The bars show "
+    "each group of GPUs that hold the same; the letters of the legend are the fills of the bar. GiB are 2^30 bytes, and "
+    "links are counted one way.",
     "Type a number into a field and the build is sized at once: 8k, 1.5T and 256Ki are understood. What a field "
     "cannot take stays in it with the reason, and the last valid result stays on screen, marked STALE.",
     "Everything works by mouse too: click a field, an arrow beside it, a page name, a figure, a change or a word "
@@ -23,6 +24,7 @@ READING = (
 def help_lines(width: int, glyphs: Glyphs) -> Sequence[Line]:
     """How to read the screen, then every command by the part it works in."""
     lines: list[Line] = []
+    lines.append(heading("READING THE SCREEN", width, glyphs.rule))
     for text in READING:
         lines += paragraphs(glyphs.text(text), width)
         lines.append(BLANK)
@@ -44,10 +46,13 @@ def help_lines(width: int, glyphs: Glyphs) -> Sequence[Line]:
 
 
 class Help(Reader):
-    """All keys."""
+    """What the focused thing means, the words in sight, and all keys. here: the lines of the first two, for a width."""
 
-    def __init__(self) -> None:
-        super().__init__("Help", lambda width: help_lines(width, self.sizeup.glyphs))
+    def __init__(self, here: Callable[[int], Sequence[Sequence[Line]]]) -> None:
+        def build(width: int) -> Sequence[Line]:
+            return spaced(*(list(section) for section in here(width)), list(help_lines(width, self.sizeup.glyphs)))
+
+        super().__init__("Help", build)
 
 
 class NewsReader(Reader):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import ClassVar
 
 from textual import events, on
@@ -17,6 +18,7 @@ from tui.app.widgets.form import Form
 from tui.app.widgets.frame import Banner, Footer, NewsLine
 from tui.app.widgets.results import Results
 from tui.files import disk, fields, paths
+from tui.pages.doc import Line, plain
 from tui.pages.to_do import apply_action, fixes
 
 
@@ -237,10 +239,32 @@ class Workbench(Bench):
             self.make({"model.config": path})
 
     def action_help(self) -> None:
-        """Keys and commands."""
+        """What the focused thing means, the words of the page, keys and commands."""
         from tui.app.screens.help import Help
 
-        self.show(Help())
+        self.show(Help(self._meant()))
+
+    def _meant(self) -> Callable[[int], list[list[Line]]]:
+        """What the current field or the chosen figure means, and the words of the page in sight, for a width."""
+        from tui.app import elsewhere
+        from tui.pages import meaning
+
+        panel, app, field = self._panel(), self.sizeup, None if self.on_results else self.form.field
+        rows = [plain(row) for row in panel.lines]
+        row = next((plain(r) for r in panel.lines if any(span.action == panel.chosen for span in r)), "")
+        name = panel.chosen.removeprefix("figure:")
+
+        def lines(width: int) -> list[list[Line]]:
+            scenario, sizing, here = app.store.scenario, app.store.sizing, list[Line]()
+            if field is not None:
+                here = meaning.field_lines(scenario, field, width, app.glyphs)
+            elif sizing is not None and panel.chosen:
+                opened = elsewhere.opened(name, sizing, app.studies)
+                if opened is not None:
+                    here = meaning.figure_lines(opened.sizing, opened.figure, row, width, app.glyphs)
+            return [here, meaning.page_lines(panel.page, rows, width, app.glyphs)]
+
+        return lines
 
     def action_palette(self) -> None:
         """Any command by its name."""
