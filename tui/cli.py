@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from engine.figures.text import clipped, harmless, printable
-from tui.files import numbers
+from tui.files import numbers, shorthand
 from tui.shell import asked, presets
 
 if TYPE_CHECKING:
@@ -125,6 +125,7 @@ def _print(text: str) -> None:
 
 def _dispatch(arguments: list[str]) -> int:
     commands = {"report": _report, "recommend": _recommend, "parts": _parts, "export": _export, "detect": _detect}
+    arguments = shorthand.spelled_out(arguments, commands)
     if arguments and arguments[0] in commands:
         return commands[arguments[0]](arguments[1:])
     if arguments and arguments[0] in LISTS:
@@ -275,6 +276,8 @@ def _named(file: str) -> str:
 
 def _changes(options: argparse.Namespace) -> dict[str, Any]:
     """The keys that the options set. Raises CommandError naming the option."""
+    for remark in presets.remarks(vars(options)):
+        _complain(remark)
     try:
         return presets.changes_of(vars(options), options.set)
     except presets.WrongOption as problem:

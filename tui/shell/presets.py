@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -29,11 +29,27 @@ class Preset(NamedTuple):
     help: str
 
 
+def _weights(text: str) -> str:
+    from tui.files import shorthand
+
+    return shorthand.weight_format(text) or text.lower()
+
+
 PRESETS = (
-    Preset("--model", "model.id", str, "a model id or Hugging Face name, or the path of a config.json or .gguf"),
-    Preset("--weights", "model.weights", str.lower, "weight format: bf16, fp8, int4, nvfp4, ..."),
+    Preset(
+        "--model",
+        "model.id",
+        str,
+        "a model id or Hugging Face name, words such as 'llama-3.1 70b q4', or the path of a config.json or .gguf",
+    ),
+    Preset("--weights", "model.weights", _weights, "weight format: bf16, fp8, int4, nvfp4, ..."),
     Preset("--kv-cache", "model.kv_cache", str.lower, "KV-cache format: bf16, fp8, ..."),
-    Preset("--accelerator", "hardware.accelerator", str, "an accelerator id, or its name as nvidia-smi prints it"),
+    Preset(
+        "--accelerator",
+        "hardware.accelerator",
+        str,
+        "an accelerator id, its name as nvidia-smi prints it, or with a number: '2x 4090', '8 h100', '2x8 h100'",
+    ),
     Preset("--gpus", "hardware.gpus_per_node", numbers.whole, "GPUs in a node"),
     Preset("--nodes", "hardware.nodes", numbers.whole, "nodes"),
     Preset("--intra-link", "hardware.intra_link", str, "link inside a node"),
@@ -71,16 +87,56 @@ def changes_of(given: Mapping[str, Any], items: Iterable[str]) -> dict[str, Any]
     if "model.id" in changes:
         changes = _model_named(changes.pop("model.id"), "model.weights" in changes) | changes
     if "hardware.accelerator" in changes:
-        from catalog.names import resolve_accelerator
-
-        named = changes["hardware.accelerator"]
-        changes["hardware.accelerator"] = resolve_accelerator(named) or named
+        changes |= _cards_named(changes.pop("hardware.accelerator"), changes)
     for item in items:
         key, equals, text = item.partition("=")
         if not equals or not key.strip():
             raise WrongOption(f"--set {item[:60]}: not KEY=VALUE, such as runtime.max_num_seqs=64")
         changes[key.strip()] = _value(key.strip(), text.strip())
     return changes
+
+
+def remarks(given: Mapping[str, Any]) -> tuple[str, ...]:
+    """What was taken of several that a name may mean, for people to see. given: the text of each preset by its key."""
+    text = given.get("hardware.accelerator")
+    if not isinstance(text, str):
+        return ()
+    from tui.files import shorthand
+
+    _, query = shorthand.cards(shorthand.boxes(text)[1])
+    found = shorthand.card_ids(query)
+    others = shorthand.others_named(query, found[0]) if len(found) == 1 else ()
+    return (
+        (f"--accelerator: {query[:60]!r} is taken as {found[0]}; also: {', '.join(others[:MOST_NAMED])}",)
+        if others
+        else ()
+    )
+
+
+MOST_NAMED = 8
+
+
+def _cards_named(text: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The keys that --accelerator sets: a card, and how many where that is said. Raises WrongOption for one of several."""
+    from tui.files import shorthand
+
+    nodes, rest = shorthand.boxes(text)
+    count, query = shorthand.cards(rest)
+    found: dict[str, Any] = {"hardware.accelerator": _one_of("--accelerator", query, shorthand.card_ids(query))}
+    for key, option, number in (("hardware.gpus_per_node", "--gpus", count), ("hardware.nodes", "--nodes", nodes)):
+        if number is not None:
+            if given.get(key, number) != number:
+                raise WrongOption(f"--accelerator: {text[:60]!r} says {number} and {option} says {given[key]}; say one")
+            found[key] = number
+    return found
+
+
+def _one_of(option: str, query: str, ids: Sequence[str]) -> str:
+    """The one id that a query means, or the query where none does. Raises WrongOption where there are several."""
+    if len(ids) > 1:
+        more = f" and {len(ids) - MOST_NAMED} more" if len(ids) > MOST_NAMED else ""
+        raise WrongOption(f"{option}: {query[:60]!r} may be {', '.join(ids[:MOST_NAMED])}{more}; name one")
+    return ids[0] if ids else query
 
 
 def made(scenario: Scenario, changes: Mapping[str, Any], known: Catalog, place: str, new: bool) -> Scenario:
@@ -118,12 +174,18 @@ def _model_named(text: str, chosen: bool) -> dict[str, str]:
             return {"model.config": str(model_file_in(path).absolute())}
     import catalog
     from catalog.names import UnsizedFormat, format_of_name, resolve_name
+    from tui.files import shorthand
 
     if any(entry.id == text for entry in catalog.load().models):
         return {"model.id": text}
+    query, said = shorthand.models(text)
+    if said is not None:
+        return {"model.id": _one_of("--model", query, shorthand.model_ids(query))} | (
+            {} if chosen else {"model.weights": said}
+        )
     model_id = resolve_name(text)
     if model_id is None:
-        return {"model.id": text}
+        return {"model.id": _one_of("--model", text, shorthand.model_ids(text))}
     try:
         weights = None if chosen else format_of_name(text)
     except UnsizedFormat as problem:

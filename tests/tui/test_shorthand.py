@@ -1,0 +1,142 @@
+"""What people type for a build: counts, cards, models and formats in a few words, on the command line as in the pickers."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+import catalog
+from tests.tui.test_cli import Ran, Run, run  # noqa: F401 - the fixture
+from tui.files import shorthand
+from tui.files.shorthand import boxes, cards, models
+
+
+@pytest.mark.parametrize(
+    ("text", "count", "query"),
+    [
+        ("2x 4090", 2, "4090"),
+        ("2 4090", 2, "4090"),
+        ("4090 x2", 2, "4090"),
+        ("4090x2", 2, "4090"),
+        ("8 h100", 8, "h100"),
+        ("8xH100-SXM", 8, "H100-SXM"),
+        ("8 × RTX PRO 6000", 8, "RTX PRO 6000"),
+        ("8x NVIDIA H100 80GB HBM3", 8, "NVIDIA H100 80GB HBM3"),
+        ("4 gpus of l40s", 4, "l40s"),
+        ("2x 3090 ti", 2, "3090 ti"),
+        ("mi300x x8", 8, "mi300x"),
+        ("mi300x", None, "mi300x"),
+        ("96 GB", None, "96 GB"),
+        ("48gb 4090", None, "48gb 4090"),
+        ("6000 ada", None, "6000 ada"),
+        ("rtx-4090", None, "rtx-4090"),
+        ("", None, ""),
+    ],
+)
+def test_a_number_is_a_count_unless_it_has_a_unit(text: str, count: int | None, query: str) -> None:
+    assert boxes(text) == (None, " ".join(text.split()))
+    assert cards(text) == (count, query)
+
+
+@pytest.mark.parametrize("text", ["2x8 h100", "2 x 8x h100", "2 nodes of 8 h100", "2 boxes with 8x h100"])
+def test_two_numbers_are_boxes_and_cards(text: str) -> None:
+    nodes, rest = boxes(text)
+    assert (nodes, *cards(rest)) == (2, 8, "h100")
+
+
+@pytest.mark.parametrize("card", catalog.load().facts.accelerators, ids=lambda card: card.id)
+def test_no_card_of_the_catalog_is_taken_for_a_count_and_each_is_found_behind_one(card: catalog.Accelerator) -> None:
+    for name in (card.id, card.name):
+        assert boxes(name)[0] is None
+        assert cards(name)[0] is None
+        assert cards(f"4x {name}") == (4, name)
+    assert shorthand.card_ids(card.id) == (card.id,)
+
+
+@pytest.mark.parametrize("entry", catalog.load().models, ids=lambda entry: entry.id)
+def test_every_model_is_found_by_its_id_with_a_format_behind_it(entry: catalog.ModelEntry) -> None:
+    assert models(f"{entry.id} q4") == (entry.id, "gguf-q4_k_m")
+    assert shorthand.model_ids(entry.id) == (entry.id,)
+
+
+@pytest.mark.parametrize(
+    ("text", "query", "weights"),
+    [
+        ("70b q4", "70b", "gguf-q4_k_m"),
+        ("qwen3 32b awq", "qwen3 32b", "int4-awq"),
+        ("405b at fp8", "405b", "fp8"),
+        ("llama3.1 70b 4-bit", "llama3.1 70b", "int4"),
+        ("70b Q5_K_M", "70b", "gguf-q5_k_m"),
+        ("Qwen/Qwen3-32B-FP8", "Qwen/Qwen3-32B-FP8", None),
+        ("70b fp8 q4", "70b fp8 q4", None),
+        ("fp8", "fp8", None),
+    ],
+)
+def test_a_format_is_read_beside_a_model(text: str, query: str, weights: str | None) -> None:
+    assert models(text) == (query, weights)
+
+
+def _built(ran: Ran) -> tuple[str, str, str, int, int]:
+    data = json.loads(ran.out)
+    hardware = data["hardware"]
+    return (
+        data["model"]["id"],
+        data["model"]["weights"],
+        hardware["accelerator"],
+        hardware["gpus_per_node"],
+        hardware["nodes"],
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "built"),
+    [
+        (("--accelerator", "2x 5090"), ("llama-3.1-70b", "fp8", "rtx-5090", 2, 1)),
+        (("--accelerator", "2x8 h200"), ("llama-3.1-70b", "fp8", "h200-sxm", 8, 2)),
+        (("--model", "405b q4"), ("llama-3.1-405b", "gguf-q4_k_m", "rtx-pro-6000-server", 4, 1)),
+        (("--model", "llama-3.1 70b q4", "--weights", "FP8"), ("llama-3.1-70b", "fp8", "rtx-pro-6000-server", 4, 1)),
+        (("--weights", "q8"), ("llama-3.1-70b", "gguf-q8_0", "rtx-pro-6000-server", 4, 1)),
+        (("405b", "fp8", "on", "8", "h200"), ("llama-3.1-405b", "fp8", "h200-sxm", 8, 1)),
+    ],
+)
+def test_words_on_the_command_line(run: Run, arguments: tuple[str, ...], built: tuple[str, str, str, int, int]) -> None:  # noqa: F811
+    assert _built(run("report", *arguments, "--format", "json")) == built
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--model", "70b q4"), "'70b' may be llama-3.1-70b, llama-3.3-70b, "),
+        (("--model", "8b"), "may be llama-3.1-8b, "),
+        (("--accelerator", "a6000x"), "nearest: rtx-a6000"),
+        (("--accelerator", "2x blackwell"), "'blackwell' may be "),
+        (("--accelerator", "2x 4090", "--gpus", "4"), "'2x 4090' says 2 and --gpus says 4; say one"),
+        (("--accelerator", "2x8 h200", "--nodes", "4"), "says 2 and --nodes says 4; say one"),
+        (("--accelerator", "400x h200"), "400 is too many"),
+        (("70b", "on", "8", "h100"), "'70b' may be "),
+    ],
+)
+def test_what_may_be_several_things_is_not_taken(run: Run, arguments: tuple[str, ...], words: str) -> None:  # noqa: F811
+    ran = run("report", *arguments)
+    assert (ran.code, ran.out) == (2, "")
+    assert words in ran.err
+
+
+def test_what_custom_takes_of_several_is_said(run: Run) -> None:  # noqa: F811
+    assert "'h100' is taken as h100-sxm; also: h100-pcie, h100-nvl" in run("report", "--accelerator", "8 h100").err
+    for name in ("h100-sxm", "NVIDIA H100 80GB HBM3", "8x NVIDIA H200"):
+        assert run("report", "--accelerator", name).err == ""
+
+
+def test_a_file_of_such_a_name_stays_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    words = ["report", "70b", "on", "h100"]
+    assert shorthand.spelled_out(words, ("report",)) == ["report", "--model", "70b", "--accelerator", "h100"]
+    (tmp_path / "on").write_text("")
+    assert shorthand.spelled_out(words, ("report",)) == words
+    os.unlink("on")
+    for others in (["models", "on"], ["report", "on", "h100"], ["report", "--title", "a on b"], []):
+        assert shorthand.spelled_out(others, ("report",)) == others

@@ -1,0 +1,172 @@
+"""What people type for a build: `2x 4090`, `8 h100`, `70b q4`, `llama 70b on 2x 4090`. Pure.
+
+A count and a format are read from the words; what is left is looked for in the catalog. Where it may be several things,
+all of them are named and none is taken. The catalog is imported where it is needed: every command passes here.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+_TIMES: Final = r"(?:\s*[x×*]\s*|\s+)"
+_UNIT: Final = r"(?!gi?b\b)"
+_COUNTED: Final = re.compile(
+    rf"^(\d{{1,3}}){_TIMES}(?:gpus?\s+|cards?\s+|pcs\s+)?(?:of\s+)?{_UNIT}(?=.*[a-z0-9])(\S.*)$", re.I
+)
+_TIMES_LAST: Final = re.compile(r"^(.*[a-z0-9])(?:\s+[x×*]\s*|(?<=\d)[x×*]|\s*[×*]\s*)(\d{1,3})$", re.I)
+_BOXES: Final = re.compile(
+    rf"^(\d{{1,3}})(?:\s*[x×*]\s*|\s+(?:nodes?|boxes|box|servers?|hosts?)\s+(?:of\s+|with\s+)?){_UNIT}(?=\d{{1,3}}{_TIMES}{_UNIT}\S)(.*)$",
+    re.I,
+)
+_SAID: Final = {
+    "q2": "gguf-q2_k",
+    "q3": "gguf-q3_k_m",
+    "q4": "gguf-q4_k_m",
+    "q5": "gguf-q5_k_m",
+    "q6": "gguf-q6_k",
+    "q8": "gguf-q8_0",
+    "awq": "int4-awq",
+    "gptq": "int4-gptq",
+    "fp4": "nvfp4",
+    "f16": "fp16",
+    "4bit": "int4",
+    "8bit": "int8",
+    "16bit": "bf16",
+}
+"""Short words for a weight format: of a GGUF the mix that llama.cpp makes of that many bits, of `4bit` groups of 128."""
+_LINKING: Final = ("at", "in", "as")
+
+
+def cards(text: str) -> tuple[int | None, str]:
+    """How many, and which accelerators: (2, `4090`) of `2x 4090`, `2 4090`, `4090 x2`; None where no number is said.
+
+    A number with a unit is a memory and no count: `96 GB` is looked for.
+    """
+    words = " ".join(text.split())
+    found = _COUNTED.match(words)
+    if found:
+        return int(found.group(1)), found.group(2)
+    last = _TIMES_LAST.match(words)
+    return (int(last.group(2)), last.group(1)) if last else (None, words)
+
+
+def boxes(text: str) -> tuple[int | None, str]:
+    """How many nodes, and the rest, which `cards` reads: (2, `8 h100`) of `2x8 h100` and `2 nodes of 8x h100`."""
+    words = " ".join(text.split())
+    found = _BOXES.match(words)
+    return (int(found.group(1)), found.group(2)) if found else (None, words)
+
+
+def weight_format(word: str) -> str | None:
+    """The weight format that a word is: an id, a GGUF mix, or a short word such as `q4` and `4-bit`; None for no format."""
+    from engine.model.formats import FORMATS
+
+    plain = word.casefold().replace("-bit", "bit")
+    for name in (_SAID.get(plain, plain), plain, f"gguf-{plain}"):
+        if name in FORMATS:
+            return name
+    return None
+
+
+def models(text: str) -> tuple[str, str | None]:
+    """Which model, and the weight format that is named beside it: (`70b`, `gguf-q4_k_m`) of `70b q4`; the rest is looked for.
+
+    Two formats are none: the words stay as they are.
+    """
+    words = text.split()
+    formats = [(number, found) for number, word in enumerate(words) if number and (found := weight_format(word))]
+    if len(formats) != 1:
+        return " ".join(words), None
+    at, found = formats[0]
+    left = [word for number, word in enumerate(words) if number != at]
+    if at == len(words) - 1 and len(left) > 1 and left[-1].casefold() in _LINKING:
+        left.pop()
+    return " ".join(left), found
+
+
+def model_ids(query: str) -> tuple[str, ...]:
+    """Ids of the models that words may mean: the one that a name is, else all that have every word."""
+    from catalog import load
+    from catalog.names import resolve_name
+
+    known = load().models
+    if any(entry.id == query for entry in known):
+        return (query,)
+    named = resolve_name(query)
+    if named is not None:
+        return (named,)
+    return _having(query, ((entry.id, (entry.id, entry.name, entry.family, entry.hf_id)) for entry in known))
+
+
+def card_ids(query: str) -> tuple[str, ...]:
+    """Ids of the accelerators that words may mean, likewise."""
+    from catalog import load
+    from catalog.names import resolve_accelerator
+
+    named = resolve_accelerator(query)
+    if named is not None:
+        return (named,)
+    facts = load().facts.accelerators
+    texts = (
+        (card.id, (card.id, card.name, card.vendor, card.architecture, f"{card.memory_gb_marketed:g}GB"))
+        for card in facts
+    )
+    return _having(query, texts)
+
+
+def _having(query: str, entries: Iterable[tuple[str, tuple[str, ...]]]) -> tuple[str, ...]:
+    """Ids whose texts have every word of a query: as whole words, else as beginnings of words, else anywhere."""
+    known = list(entries)
+    wanted = _parts(query)
+    if not wanted:
+        return ()
+    split = [(key, _parts(" ".join(texts))) for key, texts in known]
+    whole = [key for key, parts in split if all(word in parts for word in wanted)]
+    if whole:
+        return tuple(whole)
+    begun = [key for key, parts in split if all(any(part.startswith(word) for part in parts) for word in wanted)]
+    from catalog.ids import matches
+
+    return tuple(begun) or tuple(key for key, texts in known if matches(query, *texts))
+
+
+def _parts(text: str) -> list[str]:
+    text = re.sub(r"(?<=\d) (?=gi?b\b)", "", text.casefold())  # 96 GB is one word
+    return [part for part in re.split(r"[^a-z0-9.]+", text) if part]
+
+
+def others_named(query: str, taken: str) -> tuple[str, ...]:
+    """Ids of the other accelerators that have every word of a name as a word: a bare `h100` is the SXM module by custom.
+
+    A name with its maker is as a driver prints it, and means one card.
+    """
+    if query.casefold() == taken:
+        return ()
+    from catalog import load
+
+    known, wanted = load(), _parts(query)
+    if known.accelerator(taken).vendor.casefold() in wanted:
+        return ()
+    return tuple(
+        card.id
+        for card in known.facts.accelerators
+        if card.id != taken and all(word in _parts(f"{card.id} {card.name} {card.vendor}") for word in wanted)
+    )
+
+
+def spelled_out(arguments: Sequence[str], commands: Iterable[str]) -> list[str]:
+    """Arguments in which `MODEL on CARDS` stands for --model and --accelerator: `report llama 70b q4 on 2x 4090`.
+
+    commands: those that take a file at this place; any other argument stays, and so do words of which one is a file.
+    """
+    given = list(arguments)
+    start = 1 if given and given[0] in commands else 0
+    end = next((number for number, word in enumerate(given) if number >= start and word.startswith("-")), len(given))
+    words = given[start:end]
+    if words.count("on") != 1 or words[0] == "on" or words[-1] == "on" or any(os.path.exists(word) for word in words):
+        return given
+    at = words.index("on")
+    return [*given[:start], "--model", " ".join(words[:at]), "--accelerator", " ".join(words[at + 1 :]), *given[end:]]
