@@ -26,9 +26,9 @@ ENGINE = (
     "decide",
     "workings",
 )
-TUI = ("files", "pages", "shell", "app", "cli", "__main__")
+TUI = ("files", "pages", "shell", "paste", "app", "cli", "__main__")
 """The rooms, lowest first: each imports from those before it and from itself."""
-PURE = ("files", "pages", "shell")
+PURE = ("files", "pages", "shell", "paste")
 
 
 def imported(path: Path) -> set[str]:
@@ -112,7 +112,6 @@ LONGER = {
     "engine/training/speed.py": 850,
     "engine/decide/verdict.py": 535,
     "catalog/hf/towers.py": 580,
-    "tui/cli.py": 550,
 }
 """Modules that are longer still; none may grow past its bound, and none that is short again stands here."""
 

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import catalog
+from catalog.machine_text import parse_lspci, parse_table
 from catalog.nvidia_smi import (
     ESSENTIAL_FIELDS,
     FIELDS,
@@ -35,7 +36,7 @@ MOST_BYTES = 2**20  # of an answer: a machine of 72 GPUs is told in some 6 kB
 def machine(source: str | None = None) -> list[DetectedGroup]:
     """The GPUs of this machine, or of the saved output in `source`. Raises DetectError."""
     text = _saved(source) if source else _asked()
-    gpus = parse_other(text) or parse(text)
+    gpus = parse_other(text) or parse_table(text) or parse_lspci(text)[0] or parse(text)
     if not gpus:
         raise DetectError("no GPUs are listed")
     return grouped(gpus, catalog.load().facts.accelerators)

@@ -24,7 +24,10 @@ def arguments(build: Build, first: str = FIRST_NODE, rank: str = "0") -> list[tu
     flags: list[tuple[Word, ...]] = [("--tp-size", across)]
     if layout.pp > 1:
         flags.append(("--pp-size", layout.pp))
-    if servers.dp > 1:
+    if layout.dp_attention:
+        # one group on each GPU where the layout names no replicas
+        flags.append(("--dp-size", layout.dp if layout.dp > 1 else across))
+    elif servers.dp > 1:
         flags.append(("--dp-size", servers.dp))
     if layout.dp_attention:
         flags.append(("--enable-dp-attention",))

@@ -1,0 +1,335 @@
+"""What `sizeup import` reads: commands, manifests, configs and machines; and each export comes back as it was sized."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from engine.decide.size import size
+from engine.scenario import Scenario
+from engine.training.batch import batch_of
+from tests.tui.test_export import NAMES, as_engine, golden
+from tui.cli import main
+from tui.files import session
+from tui.paste import reading
+from tui.paste.found import CannotRead, Found
+from tui.shell.exports import Target, export, fitting
+from tui.shell.exports.build import Build
+from tui.shell.exports.names import checkpoint, repository
+
+SERVE: tuple[Target, ...] = ("vllm", "sglang", "llama-server", "trtllm-serve", "compose", "k8s", "lws", "slurm")
+TRAIN: tuple[Target, ...] = ("deepspeed", "axolotl", "llamafactory", "accelerate")
+
+
+def pairs(targets: tuple[Target, ...], kinds: tuple[str, ...]) -> list[tuple[str, Target]]:
+    return [
+        (name, target)
+        for name in NAMES
+        if golden(name).scenario.workload.kind in kinds and not golden(name).scenario.hardware.mixed
+        for target in fitting(golden(name))
+        if target in targets
+    ]
+
+
+def given(scenario: Scenario) -> dict[str, object]:
+    """What no command says: cards, nodes, the load; and the model, whose file may be the person's own."""
+    hardware, model = scenario.hardware, scenario.model
+    named = {"model.config": model.config} if model.config else {"model.id": model.id}
+    return {
+        **named,
+        "hardware.accelerator": hardware.accelerator.id,
+        "hardware.gpus_per_node": hardware.gpus_per_node,
+        "hardware.nodes": hardware.nodes,
+    }
+
+
+@pytest.mark.parametrize(("name", "target"), pairs(SERVE, ("serve", "batch")), ids=lambda part: part)
+def test_an_exported_server_comes_back(name: str, target: Target) -> None:
+    sizing = as_engine(golden(name), target)
+    scenario = sizing.scenario
+    found = reading.read(export(golden(name), target))
+    apart = target != "trtllm-serve" and scenario.runtime.engine == "trtllm"
+    assert not found.unknown or (apart and "paste it beside" in found.unknown[0]), found.unknown
+    work = scenario.workload
+    load = {"concurrency": work.concurrency, "input_tokens": work.input_tokens, "output_tokens": work.output_tokens}
+    asked = {**given(scenario), "model.weights": scenario.model.weights, "workload.kind": work.kind}
+    back = reading.scenario_of(found, asked | {f"workload.{key}": value for key, value in load.items()})
+    servers = Build(sizing, checkpoint(scenario, repository(scenario))).servers
+    layout, was = size(back).layout, sizing.layout
+    engine = {"vllm-earlier": "vllm"}.get(scenario.runtime.engine, scenario.runtime.engine)
+    assert back.runtime.engine == engine
+    if target != "llama-server":  # whose command does not say how many cards there are
+        ranks = (layout.tp * layout.dp, was.tp * was.dp) if was.dp_attention else (layout.tp, was.tp)
+        assert (ranks[0], layout.pp) == (ranks[1], was.pp)
+    if target in ("vllm", "sglang", "k8s", "lws", "compose") and engine in ("vllm", "sglang") and not was.dp_attention:
+        every = servers.count if target in ("k8s", "lws") else 1
+        assert layout.dp in (servers.dp * every, was.dp)
+    if engine in ("vllm", "sglang"):
+        assert layout.dp_attention == was.dp_attention
+    if scenario.model.kv_cache in ("fp8", "q8_0", "q4_0") and not apart:
+        assert back.model.kv_cache == scenario.model.kv_cache
+    filled = sizing.resolved
+    assert back.runtime.max_model_len == (filled.max_model_len or work.tokens_per_request)
+    if engine == "vllm":
+        assert back.runtime.max_num_seqs == filled.max_num_seqs
+        assert back.runtime.max_num_batched_tokens == filled.max_num_batched_tokens
+        assert back.runtime.memory_utilization == pytest.approx(filled.memory_utilization)
+        assert back.runtime.cuda_graphs == scenario.runtime.cuda_graphs
+        assert back.runtime.prefix_caching == scenario.runtime.prefix_caching
+
+
+@pytest.mark.parametrize(
+    ("name", "target"), pairs(TRAIN, ("lora", "qlora", "full-finetune", "pretrain")), ids=lambda part: part
+)
+def test_an_exported_run_comes_back(name: str, target: Target) -> None:
+    sizing = golden(name)
+    scenario, work = sizing.scenario, sizing.scenario.workload
+    found = reading.read(export(sizing, target))
+    asked = given(scenario) | {"layout.dp": sizing.layout.dp}
+    if target in ("deepspeed", "accelerate"):
+        asked |= {"workload.kind": work.kind, "workload.sequence_length": work.sequence_length}
+    back = reading.scenario_of(found, asked)
+    if work.base_format != "gptq" or work.kind != "qlora":  # which only the name of the base says
+        assert back.workload.kind == work.kind
+    if target != "accelerate":
+        assert back.workload.micro_batch == work.micro_batch
+        assert back.workload.gradient_accumulation == batch_of(work, sizing.layout.dp).micro_batches
+    if target == "deepspeed" or work.sharding in ("ddp", "zero3"):
+        assert back.workload.sharding == work.sharding
+    if target in ("axolotl", "llamafactory"):
+        assert not found.unknown, found.unknown
+        assert back.workload.sequence_length == work.sequence_length
+        if work.kind in ("lora", "qlora"):
+            assert back.workload.lora_rank == work.lora_rank
+            assert back.workload.lora_targets == work.lora_targets
+        assert back.workload.packing == work.packing
+    assert size(back).layout.tp == sizing.layout.tp
+
+
+def read(text: str, **more: object) -> tuple[Found, Scenario]:
+    found = reading.read(text)
+    return found, reading.scenario_of(found, {key.replace("__", "."): value for key, value in more.items()})
+
+
+COMMANDS = {
+    "vllm": (
+        "CUDA_VISIBLE_DEVICES=0,1 nohup vllm serve Qwen/Qwen3-32B -tp 2 --max-model-len=16K --max_num_seqs 64 --port 9000 &",
+        {"model.id": "qwen3-32b", "layout.tp": 2, "runtime.max_model_len": 16384, "runtime.max_num_seqs": 64},
+    ),
+    "module": (
+        "$ python3 -m vllm.entrypoints.openai.api_server --model meta-llama/Llama-3.1-8B-Instruct --quantization fp8 \\\n"
+        "    --kv-cache-dtype fp8 --enforce-eager",
+        {"model.id": "llama-3.1-8b", "model.weights": "fp8", "model.kv_cache": "fp8", "runtime.cuda_graphs": False},
+    ),
+    "speculative": (
+        """vllm serve deepseek-ai/DeepSeek-V3.2 -tp 8 --speculative-config '{"method": "deepseek_mtp", "num_speculative_tokens": 2}'""",
+        {"runtime.speculative": "mtp", "runtime.speculative_tokens": 2, "model.mtp": True},
+    ),
+    "experts": (
+        "vllm serve deepseek-ai/DeepSeek-R1 --data-parallel-size 8 --enable-expert-parallel",
+        {"layout.tp": 1, "layout.dp": 8, "layout.ep": 8, "layout.dp_attention": True},
+    ),
+    "sglang": (
+        "python -m sglang.launch_server --model-path deepseek-ai/DeepSeek-R1 --tp 16 --dp 8 --enable-dp-attention --nnodes 2 "
+        "--node-rank 0 --dist-init-addr 10.0.0.1:5000 --mem-fraction-static 0.85",
+        {"layout.tp": 2, "layout.dp": 8, "layout.dp_attention": True, "runtime.memory_utilization": 0.85},
+    ),
+    "llama-server": (
+        "./build/bin/llama-server -m /models/Qwen3-32B-Q4_K_M.gguf -c 65536 -np 4 -ngl 99 -ctk q8_0 -ctv q8_0 -fa on -ts 1,1",
+        {"model.id": "qwen3-32b", "model.weights": "gguf-q4_k_m", "runtime.max_model_len": 16384, "workload.concurrency": 4,
+         "layout.pp": 2, "model.kv_cache": "q8_0"},
+    ),
+    "trtllm": (
+        "trtllm-serve meta-llama/Llama-3.3-70B-Instruct --tp_size 4 --max_batch_size 128 --max_num_tokens 8192 --max_seq_len 9000",
+        {"model.id": "llama-3.3-70b", "layout.tp": 4, "runtime.max_num_seqs": 128, "runtime.max_model_len": 9000},
+    ),
+    "docker": (
+        "sudo docker run -d --gpus '\"device=0,1,2,3\"' --ipc=host -v ~/.cache:/root/.cache -p 8000:8000 --env HF_TOKEN=x "
+        "vllm/vllm-openai:latest --model Qwen/Qwen2.5-72B-Instruct-AWQ --tensor-parallel-size 4",
+        {"model.id": "qwen2.5-72b", "model.weights": "int4-awq", "layout.tp": 4, "hardware.gpus_per_node": 4},
+    ),
+    "docker of another engine": (
+        "docker run --gpus all --shm-size 32g -p 30000:30000 lmsysorg/sglang:latest python3 -m sglang.launch_server "
+        "--model-path Qwen/Qwen3-8B --host 0.0.0.0",
+        {"runtime.engine": "sglang", "model.id": "qwen3-8b"},
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_command_is_read(name: str) -> None:
+    from engine.scenario.change import value_of
+
+    text, keys = COMMANDS[name]
+    found, scenario = read(text)
+    assert not found.unknown
+    for key, value in keys.items():
+        assert value_of(scenario, key) == value, key
+
+
+def test_what_is_not_understood_is_listed() -> None:
+    found, _ = read("vllm serve Qwen/Qwen3-8B --max-num-seqs many --frobnicate 7 --host 0.0.0.0")
+    assert found.unknown == ["--max-num-seqs many: not a whole number", "--frobnicate 7"]
+    assert found.passed == ["--host 0.0.0.0"]
+    assert any("cards of a new session" in one for one in found.assumed)
+
+
+def test_a_model_that_nobody_knows_is_asked_for() -> None:
+    found = reading.read("vllm serve acme/very-own-7b -tp 2")
+    with pytest.raises(CannotRead, match="--model"):
+        reading.scenario_of(found, {})
+    scenario = reading.scenario_of(found, {"model.id": "llama-2-7b"})
+    assert scenario.model.id == "llama-2-7b"
+
+
+SMI = """\
++-----------------------------------------------------------------------------------------+
+| NVIDIA-SMI 570.86.15              Driver Version: 570.86.15      CUDA Version: 12.8     |
+|-----------------------------------------+------------------------+----------------------+
+| GPU  Name                 Persistence-M | Bus-Id          Disp.A | Volatile Uncorr. ECC |
+| Fan  Temp   Perf          Pwr:Usage/Cap |           Memory-Usage | GPU-Util  Compute M. |
+|=========================================+========================+======================|
+|   0  NVIDIA L40S                    Off |   00000000:01:00.0 Off |                    0 |
+| N/A   34C    P0             72W /  350W |       1MiB /  46068MiB |      0%      Default |
+|   1  NVIDIA L40S                    Off |   00000000:41:00.0 Off |                    0 |
+| N/A   34C    P0             72W /  350W |       1MiB /  46068MiB |      0%      Default |
+|   2  NVIDIA L40S                    Off |   00000000:81:00.0 Off |                    0 |
+| N/A   34C    P0             72W /  350W |       1MiB /  46068MiB |      0%      Default |
+|   3  NVIDIA L40S                    Off |   00000000:C1:00.0 Off |                    0 |
+| N/A   34C    P0             72W /  350W |       1MiB /  46068MiB |      0%      Default |
++-----------------------------------------------------------------------------------------+
+"""
+TOPOLOGY = """\
+\tGPU0\tGPU1\tGPU2\tGPU3\tNIC0\tCPU Affinity\tNUMA Affinity\tGPU NUMA ID
+GPU0\t X \tNODE\tSYS\tSYS\tNODE\t0-31\t0\t\tN/A
+GPU1\tNODE\t X \tSYS\tSYS\tPHB\t0-31\t0\t\tN/A
+GPU2\tSYS\tSYS\t X \tNODE\tSYS\t32-63\t1\t\tN/A
+GPU3\tSYS\tSYS\tNODE\t X \tSYS\t32-63\t1\t\tN/A
+NIC0\tNODE\tPHB\tSYS\tSYS\t X
+
+NIC Legend:
+
+  NIC0: mlx5_0
+"""
+LSPCI = """\
+00:02.0 VGA compatible controller: ASPEED Technology, Inc. ASPEED Graphics Family (rev 52)
+01:00.0 VGA compatible controller: NVIDIA Corporation AD102 [GeForce RTX 4090] (rev a1)
+01:00.1 Audio device: NVIDIA Corporation AD102 High Definition Audio Controller (rev a1)
+41:00.0 VGA compatible controller: NVIDIA Corporation AD102 [GeForce RTX 4090] (rev a1)
+"""
+
+
+def test_a_table_of_nvidia_smi_and_its_topology_are_a_machine() -> None:
+    found, scenario = read(SMI + TOPOLOGY)
+    hardware = scenario.hardware
+    assert (hardware.accelerator.id, hardware.gpus_per_node) == ("l40s", 4)
+    assert hardware.intra_link.id == "pcie4-cross-socket"
+    assert found.kinds == ["nvidia-smi", "nvidia-smi topo -m"]
+
+
+def test_a_machine_and_a_command_are_read_together() -> None:
+    found = reading.read(SMI, "vllm serve Qwen/Qwen3-32B-FP8 -tp 2")
+    scenario = reading.scenario_of(found, {})
+    assert (scenario.hardware.accelerator.id, scenario.hardware.gpus_per_node) == ("l40s", 4)
+    assert (scenario.layout.tp, scenario.layout.dp) == (2, 1)
+    assert scenario.model.weights == "fp8"
+
+
+def test_lspci_names_cards_and_leaves_the_host_out() -> None:
+    _, scenario = read(LSPCI)
+    assert (scenario.hardware.accelerator.id, scenario.hardware.gpus_per_node) == ("rtx-4090", 2)
+    assert scenario.hardware.intra_link.id == "pcie-no-p2p"
+
+
+def test_rocm_smi_is_read_as_detect_reads_it() -> None:
+    text = "".join(
+        f"GPU[{n}]\t\t: Card Series: \t\tAMD Instinct MI300X OAM\nGPU[{n}]\t\t: VRAM Total Memory (B): 206141652992\n"
+        for n in range(8)
+    )
+    _, scenario = read(text)
+    assert (scenario.hardware.accelerator.id, scenario.hardware.gpus_per_node) == ("mi300x", 8)
+
+
+def test_detect_reads_the_table_and_lspci_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for text, card in ((SMI, "l40s"), (LSPCI, "rtx-4090")):
+        saved = tmp_path / "said.txt"
+        saved.write_text(text)
+        assert main(["detect", "--from", str(saved), "--format", "json"]) == 0
+        assert json.loads(capsys.readouterr().out)["accelerator"] == card
+
+
+def test_a_compose_file_with_a_shared_part() -> None:
+    text = """
+x-gpu: &gpu
+  deploy:
+    resources:
+      reservations:
+        devices: [{driver: nvidia, device_ids: ["0", "1"], capabilities: [gpu]}]
+services:
+  web: {image: "nginx:1"}
+  llm:
+    image: vllm/vllm-openai:v0.11.0
+    <<: *gpu
+    command: >
+      --model Qwen/Qwen3-30B-A3B --tensor-parallel-size 2 --enable-expert-parallel --max-model-len 32768
+"""
+    found, scenario = read(text)
+    assert not found.unknown
+    assert (scenario.model.id, scenario.layout.tp, scenario.layout.ep) == ("qwen3-30b-a3b", 2, 2)
+    assert scenario.hardware.gpus_per_node == 2
+
+
+def test_the_command_prints_a_session_with_its_list(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stdin = io.TextIOWrapper(io.BytesIO(b"vllm serve Qwen/Qwen3-8B --wrong 1\n"))
+    monkeypatch.setattr(sys, "stdin", stdin)
+    assert main(["import", "-", "--accelerator", "rtx-4090"]) == 0
+    text = capsys.readouterr().out
+    assert "# not understood:\n#   --wrong 1\n" in text
+    assert session.parse(text).model.id == "qwen3-8b"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "hello", "{", "- [", "a: 1", "\x00\x01", "vllm", "docker run", "services: 3", "kind: Pod\napiVersion: v1"],
+)
+def test_what_says_nothing_is_one_line_and_code_2(
+    text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "said.txt"
+    file.write_text(text)
+    assert main(["import", str(file)]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.count("\n") == 1
+    assert "nothing here is understood" in captured.err
+
+
+def test_hostile_texts_end(tmp_path: Path) -> None:
+    deep = "a: " + "[" * 20_000
+    bomb = "a: &a [x, x]\n" + "".join(
+        f"{chr(98 + n)}: &{chr(98 + n)} [*{chr(97 + n)}, *{chr(97 + n)}]\n" for n in range(20)
+    )
+    long = "vllm serve " + "--a " * 60_000
+    for text in (deep, bomb, long, "\\\n" * 50_000, "'" * 100_000, "GPU0 " * 50_000):
+        try:
+            found = reading.read(text)
+            reading.scenario_of(found, {})
+        except CannotRead:
+            pass
+    with pytest.raises(CannotRead, match="allowed"):
+        reading.read("x" * 2**19)
+
+
+def test_yaml_is_loaded_by_nothing_but_a_document() -> None:
+    import subprocess
+
+    for argument in ("['report']", "['import', '--help']"):
+        code = f"import sys\nfrom tui.cli import main\ntry:\n    main({argument})\nexcept SystemExit:\n    pass\nassert 'yaml' not in sys.modules"
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=60, check=False)
+        assert done.returncode == 0, done.stderr

@@ -1,0 +1,244 @@
+"""Options of servers as sessions name them, engine by engine. Sources: the argument lists of each engine's documentation."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tui.paste.found import Found
+
+Reader = Callable[[str], Any]
+
+
+class Unreadable(ValueError):
+    """A value that its option does not take."""
+
+
+def whole(text: str) -> int:
+    """A whole number, with the suffixes of vLLM: k is 1,000, K is 1,024. Raises Unreadable."""
+    match = re.fullmatch(r"(\d{1,12})(?:\.0+)?([kKmMgG]?)", text.strip())
+    if match is None:
+        raise Unreadable("not a whole number")
+    scale = {"": 1, "k": 1000, "m": 10**6, "g": 10**9, "K": 2**10, "M": 2**20, "G": 2**30}[match[2]]
+    return int(match[1]) * scale
+
+
+def share(text: str) -> float:
+    """A number. Raises Unreadable."""
+    try:
+        value = float(text)
+    except ValueError:
+        raise Unreadable("not a number") from None
+    if not 0.0 <= value < 1e9:
+        raise Unreadable("out of range")
+    return value
+
+
+def one_of(**values: Any) -> Reader:
+    """A reader of words, each with what it means."""
+
+    def read(text: str) -> Any:
+        try:
+            return values[text.strip().casefold().replace("-", "_").replace(".", "_")]
+        except KeyError:
+            raise Unreadable(f"not one of {', '.join(values)}") from None
+
+    return read
+
+
+KV_CACHE = one_of(
+    auto=None, bfloat16="bf16", bf16="bf16", float16="fp16", fp16="fp16", f16="fp16", half="fp16", fp8="fp8",
+    fp8_e4m3="fp8", fp8_e5m2="fp8", fp8_inc="fp8", int8="int8", nvfp4="nvfp4", q8_0="q8_0", q4_0="q4_0",
+)  # fmt: skip
+QUANTIZED = {
+    "fp8": "fp8", "bitsandbytes": "nf4", "awq": "int4-awq", "awq_marlin": "int4-awq", "awq-marlin": "int4-awq",
+    "gptq": "int4-gptq", "gptq_marlin": "int4-gptq", "gptq-marlin": "int4-gptq", "modelopt_fp4": "nvfp4",
+    "modelopt": "fp8", "mxfp4": "mxfp4", "w8a8_int8": "int8", "w8a8_fp8": "fp8", "fbgemm_fp8": "fp8", "petit_nvfp4": "nvfp4",
+}  # fmt: skip
+BY_CHECKPOINT = ("compressed-tensors", "none", "auto", "gguf", "moe_wna16", "quark")
+"""Words of --quantization that leave the format to what the checkpoint holds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """An option: the key of the session that it sets and how its value is read. alone: what it means without a value."""
+
+    key: str
+    read: Reader = whole
+    alone: Any = None
+    takes: bool = True
+
+
+def switch(key: str, value: Any) -> Option:
+    """An option that stands alone."""
+    return Option(key, alone=value, takes=False)
+
+
+VLLM: Mapping[str, Option] = {
+    "--tensor-parallel-size": Option("layout.tp"),
+    "-tp": Option("layout.tp"),
+    "--pipeline-parallel-size": Option("layout.pp"),
+    "-pp": Option("layout.pp"),
+    "--data-parallel-size": Option("layout.dp"),
+    "-dp": Option("layout.dp"),
+    "--decode-context-parallel-size": Option("layout.dcp"),
+    "-dcp": Option("layout.dcp"),
+    "--max-model-len": Option("runtime.max_model_len"),
+    "--max-num-seqs": Option("runtime.max_num_seqs"),
+    "--max-num-batched-tokens": Option("runtime.max_num_batched_tokens"),
+    "--gpu-memory-utilization": Option("runtime.memory_utilization", share),
+    "--kv-cache-dtype": Option("model.kv_cache", KV_CACHE),
+    "--block-size": Option("runtime.block_size"),
+    "--enforce-eager": switch("runtime.cuda_graphs", False),
+    "--no-enforce-eager": switch("runtime.cuda_graphs", True),
+    "--enable-prefix-caching": switch("runtime.prefix_caching", True),
+    "--no-enable-prefix-caching": switch("runtime.prefix_caching", False),
+    "--cpu-offload-gb": Option("runtime.cpu_offload_gb", share),
+    "--max-loras": Option("runtime.max_loras"),
+    "--max-lora-rank": Option("runtime.max_lora_rank"),
+}
+SGLANG: Mapping[str, Option] = {
+    **{flag: Option("layout.tp") for flag in ("--tp-size", "--tp", "--tensor-parallel-size")},
+    **{flag: Option("layout.pp") for flag in ("--pp-size", "--pp", "--pipeline-parallel-size")},
+    **{flag: Option("layout.dp") for flag in ("--dp-size", "--dp", "--data-parallel-size")},
+    **{flag: Option("layout.ep") for flag in ("--ep-size", "--ep", "--expert-parallel-size")},
+    "--enable-dp-attention": switch("layout.dp_attention", True),
+    "--context-length": Option("runtime.max_model_len"),
+    "--mem-fraction-static": Option("runtime.memory_utilization", share),
+    "--max-running-requests": Option("runtime.max_num_seqs"),
+    "--chunked-prefill-size": Option("runtime.max_num_batched_tokens"),
+    "--kv-cache-dtype": Option("model.kv_cache", KV_CACHE),
+    "--disable-cuda-graph": switch("runtime.cuda_graphs", False),
+    "--disable-radix-cache": switch("runtime.prefix_caching", False),
+    "--speculative-algorithm": Option(
+        "runtime.speculative", one_of(nextn="mtp", mtp="mtp", eagle="eagle", eagle3="eagle", ngram="ngram")
+    ),
+    "--speculative-num-steps": Option("runtime.speculative_tokens"),
+}
+TRTLLM: Mapping[str, Option] = {
+    "--tp-size": Option("layout.tp"),
+    "--pp-size": Option("layout.pp"),
+    "--ep-size": Option("layout.ep"),
+    "--max-seq-len": Option("runtime.max_model_len"),
+    "--max-batch-size": Option("runtime.max_num_seqs"),
+    "--max-num-tokens": Option("runtime.max_num_batched_tokens"),
+}
+LLAMA: Mapping[str, Option] = {
+    **{flag: Option("runtime.max_num_seqs") for flag in ("--parallel", "-np")},
+    **{flag: Option("runtime.max_num_batched_tokens") for flag in ("--ubatch-size", "-ub")},
+    **{flag: Option("model.kv_cache", KV_CACHE) for flag in ("--cache-type-k", "-ctk")},
+    **{flag: Option("runtime.n_cpu_moe") for flag in ("--n-cpu-moe", "-ncmoe")},
+}
+OPTIONS = {"vllm": VLLM, "sglang": SGLANG, "trtllm": TRTLLM, "llama.cpp": LLAMA}
+
+# Read by name in `servers.py`: they mean more than one key, or a key together with others.
+READ_APART = {
+    "vllm": {
+        "--model", "--quantization", "-q", "--dtype", "--enable-expert-parallel", "-ep", "--data-parallel-size-local",
+        "-dpl", "--speculative-config", "-sc", "--enable-lora", "--nnodes",
+    },
+    "sglang": {"--model-path", "--model", "--quantization", "--dtype", "--nnodes"},
+    "trtllm": {"--extra-llm-api-options", "--config", "--kv-cache-free-gpu-memory-fraction", "--backend"},
+    "llama.cpp": {
+        "--model", "-m", "--hf-repo", "-hf", "-hfr", "--ctx-size", "-c", "--n-gpu-layers", "-ngl", "--gpu-layers",
+        "--split-mode", "-sm", "--tensor-split", "-ts", "--cpu-moe", "-cmoe", "--cache-type-v", "-ctv", "--batch-size", "-b",
+    },
+}  # fmt: skip
+ALONE = {
+    "--enable-expert-parallel", "-ep", "--enable-lora", "--cpu-moe", "-cmoe", "--trust-remote-code",
+    "--enable-auto-tool-choice", "--headless", "--disable-log-requests", "--disable-log-stats", "--no-mmap", "--mlock", "--jinja",
+    "--metrics", "--enable-metrics", "--cont-batching", "-cb", "--no-webui", "--enable-chunked-prefill", "--skip-tokenizer-init",
+    "--enable-prompt-tokens-details", "--async-scheduling", "--enable-torch-compile", "--log-disable", "--verbose", "-v",
+    "--no-warmup", "--disable-custom-all-reduce", "--enable-request-id-headers", "--no-kv-offload", "-nkvo", "--swa-full",
+    "--embedding", "--embeddings", "--reranking", "--language-model-only", "--enable-reasoning", "--trust-request-chat-template",
+}  # fmt: skip
+"""Options that take no value, beside those of the tables."""
+NOTHING_SIZED = {
+    "--host", "--port", "--served-model-name", "--api-key", "--api-keys", "--trust-remote-code", "--tokenizer", "--tokenizer-mode",
+    "--chat-template", "--tool-call-parser", "--enable-auto-tool-choice", "--reasoning-parser", "--download-dir", "--revision",
+    "--seed", "--disable-log-requests", "--disable-log-stats", "--uvicorn-log-level", "--load-format", "--config-format",
+    "--distributed-executor-backend", "--data-parallel-backend", "--data-parallel-address", "--data-parallel-rpc-port",
+    "--headless", "--node-rank", "--master-addr", "--master-port", "--dist-init-addr", "--log-level", "--generation-config",
+    "--allowed-origins", "--middleware", "--ssl-keyfile", "--ssl-certfile", "--root-path", "--no-mmap", "--mlock", "--jinja", "-fa",
+    "--flash-attn", "--threads", "-t", "--alias", "-a", "--metrics", "--enable-metrics", "--cont-batching", "-cb", "--no-webui",
+    "--backend", "--log-disable", "--verbose", "-v", "--tokenizer-path", "--random-seed", "--watchdog-timeout",
+    "--enable-chunked-prefill", "--main-gpu", "-mg", "--device", "--no-warmup", "--temp", "--top-p", "--top-k", "--min-p",
+    "--chat-template-file", "--default-chat-template-kwargs", "--data-parallel-rank", "--data-parallel-start-rank",
+    "--limit-mm-per-prompt", "--language-model-only", "--enable-request-id-headers", "--swap-space",
+    "--override-generation-config", "--hf-file", "-hff", "--batch-size", "-b", "--cache-type-v", "-ctv", "--tp-rank",
+    "--attention-backend", "--async-scheduling", "--compilation-config", "--enable-reasoning",
+}  # fmt: skip
+"""Options that change nothing that is sized."""
+
+
+def plain(flag: str) -> str:
+    """A flag as the tables have it: underscores of long ones are dashes."""
+    return flag.replace("_", "-") if flag.startswith("--") else flag
+
+
+def paired(words: list[str], engine: str) -> tuple[list[str], list[tuple[str, str | None]]]:
+    """The words that are no option, and each option with its value, None where it stands alone."""
+    table = OPTIONS[engine]
+    rest: list[str] = []
+    found: list[tuple[str, str | None]] = []
+    place = 0
+    while place < len(words):
+        word = words[place]
+        place += 1
+        if not re.match(r"--?[A-Za-z]", word):
+            rest.append(word)
+            continue
+        flag, equals, value = word.partition("=")
+        flag = plain(flag)
+        option = table.get(flag)
+        if equals:
+            found.append((flag, value))
+        elif flag in ALONE or (option is not None and not option.takes):
+            found.append((flag, None))
+        elif place < len(words) and not re.match(r"--?[A-Za-z]", words[place]):
+            found.append((flag, words[place]))
+            place += 1
+        else:
+            found.append((flag, None))
+    return rest, found
+
+
+def take(found: Found, engine: str, options: list[tuple[str, str | None]]) -> dict[str, str]:
+    """Take the options of the tables; what `READ_APART` names comes back with its text ("" where it stands alone)."""
+    table, apart = OPTIONS[engine], {}
+    for flag, value in options:
+        words = flag if value is None else f"{flag} {value}"
+        option = table.get(flag)
+        if flag in READ_APART[engine]:
+            apart[flag] = value or ""
+        elif option is not None:
+            try:
+                meant = option.alone if value is None or not option.takes else option.read(value)
+            except Unreadable as problem:
+                found.unknown.append(f"{words}: {problem}")
+                continue
+            if meant is not None:
+                found.say(words, option.key, meant)
+            elif value is None and option.takes:
+                found.unknown.append(f"{words}: without its value")
+            else:
+                found.passed.append(words)
+        elif flag in NOTHING_SIZED:
+            found.passed.append(words)
+        else:
+            found.unknown.append(words)
+    return apart
+
+
+def parsed_json(text: str) -> dict[str, Any]:
+    """A JSON object of an option. Raises Unreadable."""
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        raise Unreadable("not JSON") from None
+    if not isinstance(value, dict):
+        raise Unreadable("not a JSON object")
+    return value

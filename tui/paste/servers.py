@@ -1,0 +1,312 @@
+"""Command lines of serving engines, wherever they stand: a shell, a script, a container."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from tui.paste.flags import BY_CHECKPOINT, QUANTIZED, Unreadable, paired, parsed_json, share, take, whole
+from tui.paste.found import MOST_WORDS, Found
+
+_STARTS: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("vllm", ("vllm", "serve")),
+    ("vllm", ("-m", "vllm.entrypoints.openai.api_server")),
+    ("vllm", ("-m", "vllm.entrypoints.cli.main", "serve")),
+    ("sglang", ("-m", "sglang.launch_server")),
+    ("sglang", ("sglang", "serve")),
+    ("trtllm", ("trtllm-serve", "serve")),
+    ("trtllm", ("trtllm-serve",)),
+    ("llama.cpp", ("llama-server",)),
+)
+_IMAGES = (
+    ("vllm", re.compile(r"(?:^|/)vllm(?:-[a-z]+)*(?::|@|$)|vllm-openai|rocm/vllm")),
+    ("sglang", re.compile(r"(?:^|/)sglang")),
+    ("llama.cpp", re.compile(r"llama\.cpp:(?:server|full)")),
+    ("trtllm", re.compile(r"tensorrt-llm/release|tensorrt_llm")),
+)
+"""Images whose entrypoint is the engine's server, so that what follows are its arguments."""
+_DOCKER_ALONE = {
+    "-d", "--detach", "-i", "--interactive", "-t", "--tty", "-it", "-ti", "-dit", "-itd", "-id", "--rm", "--init", "--privileged",
+    "--read-only", "-P", "--publish-all", "--no-healthcheck",
+}  # fmt: skip
+
+
+HERE_DOCUMENT = r"\s*(\S+)\s*<<-?\s*(['\"]?)(\w+)\2\n(.*?)^\s*\3\s*$"
+"""What follows `>`: a file and the lines that are written to it. One that feeds a shell holds commands."""
+_SLURM = re.compile(r"^#SBATCH\s+--(nodes|gpus-per-node|gres)[= ](?:gpu:(?:\w+:)?)?(\d{1,5})\s*$", re.M)
+
+
+def read_batch(text: str, found: Found) -> None:
+    """The nodes and cards that a batch script of Slurm asks for."""
+    for name, count in _SLURM.findall(text):
+        found.kinds.append("Slurm")
+        if name == "nodes":
+            found.nodes = int(count)
+        else:
+            found.gpus = int(count)
+
+
+def commands(text: str) -> Iterator[list[str]]:
+    """The words of each command of a script: continued lines joined, comments, prompts and here-documents left out."""
+    joined = re.sub(r"(?:\\|\^|`)[ \t]*\r?\n", " ", text)
+    joined = re.sub(rf">{HERE_DOCUMENT}", " ", joined, flags=re.S | re.M)
+    for line in joined.splitlines():
+        bare = re.sub(r"^\s*(?:[$#>] )?\s*(?:[\w.-]+@[\w.-]+[:~\w/.-]*[$#] )?", "", line)
+        if not bare or line.lstrip().startswith("#"):
+            continue
+        try:
+            words = shlex.split(bare, comments=True)
+        except ValueError:
+            words = bare.split()
+        yield words[:MOST_WORDS]
+
+
+def begun(words: Sequence[str]) -> tuple[str, list[str], list[str]] | None:
+    """The engine that a command starts, the words before it and its arguments; None where it starts none."""
+    tails = [word.rsplit("/", 1)[-1] if "/" in word and not word.startswith("-") else word for word in words]
+    for place in range(len(words)):
+        for engine, start in _STARTS:
+            if tuple(tails[place : place + len(start)]) == start:
+                return engine, list(words[:place]), list(words[place + len(start) :])
+    return None
+
+
+def of_image(image: str) -> str | None:
+    """The engine whose server an image starts."""
+    return next((engine for engine, pattern in _IMAGES if pattern.search(image)), None)
+
+
+def docker(words: Sequence[str]) -> tuple[list[str], str, list[str]] | None:
+    """Of `docker run`: its options as flat words, the image, and what follows it; None for another command."""
+    tools = [place for place, word in enumerate(words) if word.rsplit("/", 1)[-1] in ("docker", "podman", "nerdctl")]
+    if not tools or "run" not in words[tools[0] :]:
+        return None
+    place = list(words).index("run", tools[0]) + 1
+    options: list[str] = []
+    while place < len(words) and words[place].startswith("-"):
+        word = words[place]
+        options.append(word)
+        place += 1
+        if "=" not in word and word not in _DOCKER_ALONE and place < len(words):
+            options.append(words[place])
+            place += 1
+    if place >= len(words):
+        return None
+    return options, words[place], list(words[place + 1 :])
+
+
+def gpus_asked(options: Sequence[str]) -> int | None:
+    """The cards that options of docker or an environment name; None for all, or where they name none."""
+    for place, word in enumerate(options):
+        name, equals, value = word.partition("=")
+        value = value if equals else (options[place + 1] if place + 1 < len(options) else "")
+        if name in ("CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES") and equals and value:
+            return len([one for one in value.split(",") if one.strip()])
+        if name == "--gpus":
+            value = value.strip("\"'")
+            if value.isdigit() and len(value) < 5:
+                return int(value)
+            if value.startswith("device="):
+                return len(value.removeprefix("device=").split(","))
+    return None
+
+
+def read_command(words: Sequence[str], found: Found, files: dict[str, dict[str, Any]]) -> bool:
+    """Read one command into what was found; whether it starts a server. files: here-documents by name, parsed."""
+    inside = docker(words)
+    if inside is not None:
+        options, image, rest = inside
+        entry = next((options[i + 1] for i, word in enumerate(options[:-1]) if word == "--entrypoint"), "")
+        entry = entry or next((word.partition("=")[2] for word in options if word.startswith("--entrypoint=")), "")
+        started = begun([*shlex.split(entry), *rest])
+        engine = of_image(image)
+        if started is not None:
+            engine, _, arguments = started
+        elif engine is not None:
+            arguments = rest
+        else:
+            return False
+        found.kinds.append("docker run")
+        variables = [options[i + 1] for i, word in enumerate(options[:-1]) if word in ("-e", "--env")]
+        found.gpus = gpus_asked([*options, *variables]) or found.gpus
+    else:
+        started = begun(words)
+        if started is None:
+            return False
+        engine, before, arguments = started
+        found.gpus = gpus_asked(before) or found.gpus
+    found.kinds.append(engine)
+    read_server(engine, arguments, found, files)
+    return True
+
+
+def read_server(engine: str, arguments: list[str], found: Found, files: dict[str, dict[str, Any]]) -> None:
+    """The arguments of one server."""
+    rest, options = paired(arguments, engine)
+    apart = take(found, engine, options)
+    found.say(f"a server of {engine}", "runtime.engine", engine)
+    named = [
+        (flag, apart.get(flag, ""))
+        for flag in ("--model", "--model-path", "-m", "--hf-repo", "-hf", "-hfr")
+        if apart.get(flag)
+    ]
+    if named:
+        found.model = named[0][1]
+    elif rest and engine in ("vllm", "trtllm"):
+        found.model = rest.pop(0)
+    found.unknown += [
+        word
+        for word in rest
+        if not word.startswith("$") and word not in ("&", "&&", "|", ";", "2>&1", ">", ">>", "exec", "true")
+    ][:20]
+    {"vllm": _vllm, "sglang": _sglang, "trtllm": _trtllm, "llama.cpp": _llama}[engine](apart, found, files)
+
+
+def _weights(apart: dict[str, str], found: Found) -> None:
+    for flag in ("--quantization", "-q"):
+        word = apart.get(flag, "").casefold()
+        if word in QUANTIZED:
+            found.say(f"{flag} {word}", "model.weights", QUANTIZED[word])
+        elif word in BY_CHECKPOINT:
+            found.passed.append(f"{flag} {word}")
+        elif word:
+            found.unknown.append(f"{flag} {word}")
+    if apart.get("--dtype") in ("float16", "half", "fp16") and found.value("model.weights") is None:
+        found.say(f"--dtype {apart['--dtype']}", "model.weights", "fp16")
+    elif apart.get("--dtype"):
+        found.passed.append(f"--dtype {apart['--dtype']}")
+
+
+def _number(apart: dict[str, str], flag: str, found: Found) -> int | None:
+    if flag not in apart:
+        return None
+    try:
+        return whole(apart[flag])
+    except Unreadable as problem:
+        found.unknown.append(f"{flag} {apart[flag]}: {problem}")
+        return None
+
+
+def _ones(found: Found, *keys: str) -> None:
+    """Layout that a command leaves out is one: an engine splits nothing on its own."""
+    left = [key for key in keys if found.value(key) is None]
+    for key in left:
+        found.say("the engine's default", key, 1)
+
+
+def _vllm(apart: dict[str, str], found: Found, files: dict[str, dict[str, Any]]) -> None:
+    _weights(apart, found)
+    _ones(found, "layout.tp", "layout.pp", "layout.dp")
+    tp, dp = found.value("layout.tp"), found.value("layout.dp")
+    if apart.keys() & {"--enable-expert-parallel", "-ep"}:
+        found.say("--enable-expert-parallel", "layout.ep", tp * dp)
+        if dp > 1:
+            found.say("--enable-expert-parallel with replicas", "layout.dp_attention", True)
+    elif dp > 1:
+        found.say("replicas without --enable-expert-parallel", "layout.dp_attention", False)
+    local = _number(apart, "--data-parallel-size-local", found) or _number(apart, "-dpl", found)
+    if local:
+        found.nodes = max(1, -(-dp // local))
+    found.nodes = _number(apart, "--nnodes", found) or found.nodes
+    if "--enable-lora" in apart and found.value("runtime.max_loras") is None:
+        found.say("--enable-lora", "runtime.max_loras", 1)
+    text = apart.get("--speculative-config") or apart.get("-sc")
+    if text:
+        try:
+            _speculation(parsed_json(text), found)
+        except Unreadable as problem:
+            found.unknown.append(f"--speculative-config: {problem}")
+
+
+_METHODS = {"mtp": "mtp", "eagle": "eagle", "eagle3": "eagle", "dflash": "dflash", "ngram": "ngram", "nextn": "mtp"}
+
+
+def _speculation(said: dict[str, Any], found: Found) -> None:
+    method = str(said.get("method", "")).casefold()
+    known = _METHODS.get(method) or ("mtp" if method.endswith("_mtp") else None)
+    if known is None:
+        found.unknown.append(f"--speculative-config: method {method or 'not named'}")
+        return
+    found.say(f"speculative method {method}", "runtime.speculative", known)
+    if known == "mtp":
+        found.say(f"speculative method {method}", "model.mtp", True)
+    ahead = said.get("num_speculative_tokens")
+    if isinstance(ahead, int) and 0 < ahead < 64:
+        found.say(f"num_speculative_tokens {ahead}", "runtime.speculative_tokens", ahead)
+
+
+def _sglang(apart: dict[str, str], found: Found, files: dict[str, dict[str, Any]]) -> None:
+    _weights(apart, found)
+    _ones(found, "layout.tp", "layout.pp", "layout.dp")
+    if found.value("layout.dp_attention"):
+        # its TP counts the GPUs of all attention groups
+        tp, dp = found.value("layout.tp"), found.value("layout.dp")
+        if dp == tp:
+            found.say(f"--dp-size {dp}: every GPU attends on its own", "layout.dp", 1)
+        elif tp % dp == 0:
+            found.say(f"--tp-size {tp} over {dp} attention groups", "layout.tp", tp // dp)
+    if found.value("runtime.speculative") == "mtp":
+        found.say("--speculative-algorithm NEXTN", "model.mtp", True)
+    found.nodes = _number(apart, "--nnodes", found) or found.nodes
+
+
+def _trtllm(apart: dict[str, str], found: Found, files: dict[str, dict[str, Any]]) -> None:
+    _ones(found, "layout.tp", "layout.pp")
+    backend = apart.get("--backend", "")
+    if backend and backend not in ("pytorch", "_autodeploy", "tensorrt", "trt"):
+        found.unknown.append(f"--backend {backend}")
+    text = apart.get("--kv-cache-free-gpu-memory-fraction")
+    if text:
+        try:
+            found.say(f"--kv_cache_free_gpu_memory_fraction {text}", "runtime.memory_utilization", share(text))
+        except Unreadable as problem:
+            found.unknown.append(f"--kv_cache_free_gpu_memory_fraction {text}: {problem}")
+    name = apart.get("--extra-llm-api-options") or apart.get("--config") or ""
+    options = files.get(name.rsplit("/", 1)[-1])
+    if name and options is None:
+        found.unknown.append(f"the options file {name}: paste it beside the command")
+    if options:
+        _trtllm_options(options, found)
+
+
+def _trtllm_options(options: dict[str, Any], found: Found) -> None:
+    for key, value in options.items():
+        cache = value if key == "kv_cache_config" and isinstance(value, dict) else {}
+        if cache.get("dtype") in ("fp8", "nvfp4"):
+            found.say(f"kv_cache_config.dtype {cache['dtype']}", "model.kv_cache", cache["dtype"])
+        elif key == "enable_attention_dp" and value is True:
+            found.say("enable_attention_dp", "layout.dp_attention", True)
+        elif key == "cuda_graph_config":
+            found.say("cuda_graph_config", "runtime.cuda_graphs", value is not None)
+        elif key == "speculative_config" and isinstance(value, dict) and value.get("decoding_type") == "MTP":
+            found.say("speculative_config MTP", "model.mtp", True)
+        elif not cache:
+            found.unknown.append(f"option {key}")
+
+
+def _llama(apart: dict[str, str], found: Found, files: dict[str, dict[str, Any]]) -> None:
+    users = found.value("runtime.max_num_seqs")
+    context = _number(apart, "--ctx-size", found) or _number(apart, "-c", found)
+    if context:
+        found.say(f"--ctx-size {context} for {users or 1}", "runtime.max_model_len", max(1, context // (users or 1)))
+    if users:
+        found.say(f"--parallel {users}", "workload.concurrency", users)
+    for flag in ("--n-gpu-layers", "-ngl", "--gpu-layers"):
+        if apart.get(flag, "").isdigit() and int(apart[flag]) < 200:
+            found.say(f"{flag} {apart[flag]}", "runtime.n_gpu_layers", int(apart[flag]))
+    parts = apart.get("--tensor-split") or apart.get("-ts") or ""
+    cards = len([one for one in re.split(r"[,/]", parts) if one.strip()]) if parts else found.gpus
+    mode = apart.get("--split-mode") or apart.get("-sm") or ("layer" if cards and cards > 1 else "")
+    if mode == "none":
+        cards = 1
+    if cards:
+        found.gpus = cards
+        how = "layout.tp" if mode == "row" else "layout.pp"
+        found.say(f"{cards} GPUs, split by {mode or 'layer'}", how, cards)
+        _ones(found, "layout.tp", "layout.pp")
+    elif mode in ("layer", "row"):
+        found.assumed.append("how many GPUs share the model: the command does not say, so the layout is chosen")
+    if apart.keys() & {"--cpu-moe", "-cmoe"}:
+        found.unknown.append("--cpu-moe: name how many layers with --n-cpu-moe")
