@@ -35,6 +35,9 @@ Engineering, 1993, chapter 5), after Miller (Response time in man-computer conve
 SLOW_TOKENS_PER_S = 5.0
 """Slower than people read: 238 words a minute (Brysbaert 2019, How many words do we read per minute?) at 0.75 words a
 token (OpenAI's rule of thumb for English) are 5.3 tokens/s."""
+CODE_TOKENS_PER_S = 25.0
+"""What code and agents want, whose words nobody reads one by one: 40 ms a token, as MLPerf Inference v5.0 asks of its
+interactive scenario (MLCommons, LLM inference v5.0, April 2025), a fifth of the 200 ms of its older server scenario."""
 RUNGS: dict[Answer, str] = {
     "one-gpu": "one GPU",
     "one-node": "one node",
@@ -66,6 +69,15 @@ def slow(plan: Plan) -> tuple[bool, bool]:
     waits = work.ttft_target_s is None and speed.ttft_s > SLOW_TTFT_S
     crawls = work.tokens_per_s_user_target is None and speed.tokens_per_s_user < SLOW_TOKENS_PER_S
     return waits, crawls
+
+
+def enough(tokens_per_s_user: float) -> tuple[str, str]:
+    """Whether a user's tokens/s are enough to chat or to code: in two words, and as a sentence; `sizeup help` has the limits."""
+    if tokens_per_s_user < SLOW_TOKENS_PER_S:
+        return "too slow", "slower than people read, too slow to chat"
+    if tokens_per_s_user < CODE_TOKENS_PER_S:
+        return "for chat", "faster than people read, enough to chat; code and agents want tens of tok/s"
+    return "for code", "enough to chat, and for code and agents too"
 
 
 def missed_targets(plan: Plan) -> tuple[Miss, ...]:

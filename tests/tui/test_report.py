@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from engine.decide.advice import advice
+from engine.decide.answer import enough
 from engine.decide.flips import flip_points
 from engine.decide.size import size
 from engine.figures.sentences import text_of
@@ -261,3 +262,26 @@ def test_what_is_not_finite_is_null() -> None:
     assert report_data.data_of((1, 2.0000001)) == [1, 2.0]
     with pytest.raises(TypeError):
         report_data.data_of(object())
+
+
+@pytest.mark.parametrize(
+    ("rate", "short", "words"),
+    [
+        (4.9, "too slow", "slower than people read"),
+        (5.0, "for chat", "tens of tok/s"),
+        (25.0, "for code", "agents too"),
+    ],
+)
+def test_a_speed_is_judged_for_chat_and_code(rate: float, short: str, words: str) -> None:
+    told = enough(rate)
+    assert told[0] == short
+    assert words in told[1]
+
+
+def test_the_judgement_stands_beside_the_speed_of_people_who_wait_alone() -> None:
+    for kind, stands in (("serve", True), ("batch", False)):
+        sizing = size(build(kind=kind))
+        assert sizing.serving is not None
+        words = enough(sizing.serving.tokens_per_s_user)[1]
+        for full in (False, True):
+            assert (words in " ".join(report.render(sizing, "text", full=full).split())) is stands

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from engine.decide.answer import enough
 from engine.figures.sentences import Figure as Told
 from engine.figures.sentences import joined
 from engine.sizing import Serving, Sizing
@@ -36,6 +37,8 @@ def _serving(sizing: Sizing, look: Look, brief: bool) -> list[Line]:
         else ("misses a target", "bad")
     )
     lines = [heading("SPEED, estimated", look.width, look.glyphs.rule, right, style)]
+    judged = workload.kind == "serve" and not brief
+    pace, sentence_of_it = enough(speed.tokens_per_s_user) if judged else ("", "")
     lines += (
         _corpus(sizing, speed, look)
         if speed.days is not None
@@ -50,13 +53,16 @@ def _serving(sizing: Sizing, look: Look, brief: bool) -> list[Line]:
                     seconds_interval(speed.inter_token_interval),
                     _f("inter_token_s"),
                 ),
-                Figure("One user", f"{rate(speed.tokens_per_s_user)} tok/s", "", _f("tokens_per_s_user")),
+                Figure("One user", f"{rate(speed.tokens_per_s_user)} tok/s", pace, _f("tokens_per_s_user")),
                 *_in_all("All users", speed),
                 Figure("In links", percent(speed.communication_share), "of a step", _f("communication_share")),
             ],
             look,
         )
     )
+    if judged:
+        each = Told(f"{rate(speed.tokens_per_s_user)} tok/s", "serving.tokens_per_s_user")
+        lines += flow([Span(" "), *spans_of((each, f" a user: {sentence_of_it}."), "dim")], look.width)
     lacks = list(speed.missed)
     if speed.served_concurrency < workload.concurrency and workload.corpus_tokens is None:
         at_once = Told(count(speed.served_concurrency), "serving.served_concurrency")

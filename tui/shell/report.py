@@ -79,8 +79,8 @@ def _blocks(sizing: Sizing, past: Past | None, found: Advice) -> Iterator[Block]
     yield from _warnings(sizing)
     yield from memory_blocks(sizing)
     if sizing.serving is not None:
-        told = embedding_blocks if sizing.scenario.workload.embeds else serving_blocks
-        yield from told(sizing.serving)
+        load = sizing.scenario.workload
+        yield from embedding_blocks(sizing.serving) if load.embeds else serving_blocks(sizing.serving, load.kind)
     if sizing.training is not None and sizing.memory.fits:
         yield from training_blocks(sizing.training)
     yield from cost_blocks(sizing)

@@ -9,10 +9,11 @@ from collections.abc import Iterator, Sequence
 
 from engine.decide.advice import Advice
 from engine.decide.advice import line as line_of
-from engine.decide.answer import LAST_STEP, RUNGS
+from engine.decide.answer import LAST_STEP, RUNGS, enough
 from engine.decide.fabric import article_links
 from engine.decide.plan import layout_words
 from engine.figures.sentences import text_of
+from engine.scenario import Workload
 from engine.sizing import FabricRow, ScalingRow, Serving, Sizing, Training
 from tui.pages import words
 from tui.pages.doc import shorten
@@ -102,18 +103,19 @@ def _speed(sizing: Sizing) -> Iterator[Block]:
         return
     if sizing.serving is not None:
         yield Heading("Speed, estimated, with 80 % intervals", 3)
-        yield Table(("", ""), _serving(sizing.serving, sizing.scenario.workload.embeds), left=(0, 1), wrapped=1)
+        yield Table(("", ""), _serving(sizing.serving, sizing.scenario.workload), left=(0, 1), wrapped=1)
     elif sizing.training is not None:
         yield Heading("Speed, estimated, with 80 % intervals", 3)
         yield Table(("", ""), _training(sizing.training), left=(0, 1), wrapped=1)
 
 
-def _serving(speed: Serving, embeds: bool) -> tuple[tuple[str, str], ...]:
+def _serving(speed: Serving, load: Workload) -> tuple[tuple[str, str], ...]:
     first, token = words.seconds_interval(speed.ttft_interval), words.seconds_interval(speed.inter_token_interval)
     total = words.interval(speed.tokens_per_s_interval)
     share = words.percent(speed.communication_share)
+    each = speed.tokens_per_s_user
     corpus = () if speed.days is None else (("the corpus", words.days(speed.days)),)
-    if embeds:
+    if load.embeds:
         return (
             ("requests/s", words.digits(speed.requests_per_s)),
             ("a request", f"{words.seconds(speed.ttft_s)} ({first})"),
@@ -125,6 +127,7 @@ def _serving(speed: Serving, embeds: bool) -> tuple[tuple[str, str], ...]:
         ("first token", f"{words.seconds(speed.ttft_s)} ({first})"),
         ("between tokens", f"{words.seconds(speed.inter_token_s)} ({token})"),
         ("tokens/s", f"{words.rate(speed.tokens_per_s_total)} in all ({total})"),
+        *((("a user", f"{words.rate(each)} tokens/s: {enough(each)[1]}"),) if load.kind == "serve" else ()),
         ("bound by", f"{speed.bound_by}; {share} of the time is lost on links"),
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from engine.decide.answer import enough
 from engine.decide.corpus import corpus_curve
 from engine.decide.prospects import prospects
 from engine.figures.sentences import joined, text_of
@@ -125,14 +126,15 @@ def embedding_blocks(serving: Serving) -> Iterator[Block]:
     yield Table(("", ""), rows, left=(0, 1))
 
 
-def serving_blocks(serving: Serving) -> Iterator[Block]:
+def serving_blocks(serving: Serving, kind: str) -> Iterator[Block]:
     yield Heading("Serving speed (fitted)")
+    pace = f": {enough(serving.tokens_per_s_user)[1]}" if kind == "serve" else ""
     missed = f"missed: {text_of(joined(serving.missed, '; '))}"
     meets = {True: "met", False: missed, None: "none given"}[serving.meets_targets]
     rows = (
         ("time to first token", _spread(words.seconds(serving.ttft_s), serving.ttft_interval)),
         ("time between tokens", _spread(words.seconds(serving.inter_token_s), serving.inter_token_interval)),
-        ("tokens/s for a user", words.rate(serving.tokens_per_s_user)),
+        ("tokens/s for a user", words.rate(serving.tokens_per_s_user) + pace),
         ("tokens/s in all", _between(words.rate(serving.tokens_per_s_total), serving.tokens_per_s_interval)),
         ("requests/s", words.digits(serving.requests_per_s)),
         *_corpus_rows(serving),
