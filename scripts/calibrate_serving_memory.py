@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import re
 import statistics
 import sys
 from collections.abc import Callable, Sequence
@@ -38,6 +39,7 @@ class Log:
     """A start-up log with what the fits need."""
 
     row_id: str
+    source: str
     arch: Architecture
     layout: Layout
     settings: EngineSettings
@@ -61,6 +63,16 @@ class Log:
         return self.layout.tp * self.layout.pp
 
 
+def source_of(row: harness.Row) -> str:
+    """Who published a row: a repository, an issue or a page, whatever file of it the row was read in."""
+    return re.sub(r"/(blob|tree|raw)/.*", "", str(row["source"]))
+
+
+def all_fits(rows: list[Log]) -> list[Fit]:
+    """Every constant, fitted on these logs."""
+    return activation_fits(rows) + runtime_fits(rows) + graph_fits(rows)
+
+
 def logs() -> list[Log]:
     """Every row that the accuracy test can write as a scenario."""
     found = []
@@ -81,6 +93,7 @@ def logs() -> list[Log]:
         found.append(
             Log(
                 row_id=str(row["id"]),
+                source=source_of(row),
                 arch=arch,
                 layout=layout,
                 settings=engine_settings(scenario, layout),
@@ -107,7 +120,21 @@ class Fit:
     left_out: float
 
 
+PRIORS: dict[str, float] = {
+    "NON_TORCH_ROCM_GIB": 0.13,
+    "SGLANG_START_GIB": 0.5,
+    "SGLANG_NVLINK_GIB": 0.0,
+    "SGLANG_LOAD_GIB": 0.0,
+    "ROCM_WEIGHTS": 1.0,
+    "NON_TORCH_TOGETHER_GIB": 0.33,
+    "SAMPLER_BYTES": 16.0,
+}
+"""What a constant is without any log of its kind: nothing beside what other cards and engines take, or what the code allocates."""
+
+
 def _fit(name: str, samples: Sequence[float], centre: Callable[[Sequence[float]], float]) -> Fit:
+    if not samples and name in PRIORS:
+        return Fit(name, PRIORS[name], 0, 0.0)
     if not samples:
         raise SystemExit(f"no row to fit {name}")
     errors = [
@@ -223,10 +250,10 @@ def graph_fits(rows: list[Log]) -> list[Fit]:
     samples = _graph_samples(rows)
     pool, slope = _graph_line(samples)
     errors = []
-    for index, (kept, units) in enumerate(samples):
+    for index, (kept, units) in enumerate(samples if len(samples) > 1 else ()):
         other_pool, other_slope = _graph_line([*samples[:index], *samples[index + 1 :]])
         errors.append(abs((other_pool + other_slope * units) / kept - 1))
-    left_out = statistics.median(errors)
+    left_out = statistics.median(errors) if errors else 0.0
     return [
         Fit("GRAPH_POOL_GIB", pool / GIB, len(samples), left_out),
         Fit("GRAPH_BYTES", slope, len(samples), left_out),
@@ -341,7 +368,7 @@ def main() -> None:
     parser.add_argument("--write", action="store_true", help="regenerate engine/calibration/serving_memory.py")
     options = parser.parse_args()
     rows = logs()
-    fits = activation_fits(rows) + runtime_fits(rows) + graph_fits(rows)
+    fits = all_fits(rows)
     print(f"{len(rows)} logs")
     for fit in fits:
         print(f"{fit.name:<32} {fit.value:>12.4f}  from {fit.rows:>2}  leave-one-out {100 * fit.left_out:5.1f} %")

@@ -1,0 +1,66 @@
+"""Serving memory with each source left out: constants fitted on the logs of all others, errors on the logs of that one.
+
+What is fitted on the rows that it is scored on is no accuracy. A source is a repository, an issue or a page; a constant
+that nothing else was logged for falls back to what it is without logs (scripts/calibrate_serving_memory.py, PRIORS).
+"""
+
+from __future__ import annotations
+
+import gc
+import statistics
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import _lru_cache_wrapper
+
+from engine.calibration import serving_memory as fitted
+from scripts.calibrate_serving_memory import Fit, all_fits, logs, source_of
+from tests.accuracy import engine_logs
+from tests.accuracy.harness import REFERENCE, Case, Evaluation, load_rows
+
+
+def forget() -> None:
+    """Empty every cache of the engine, which knows of no other constants than its own."""
+    for held in gc.get_objects():
+        if isinstance(held, _lru_cache_wrapper) and (held.__module__ or "").startswith("engine."):
+            held.cache_clear()
+
+
+@contextmanager
+def constants(fits: list[Fit]) -> Iterator[None]:
+    """The engine with these constants."""
+    kept = {fit.name: getattr(fitted, fit.name) for fit in fits}
+    for fit in fits:
+        setattr(fitted, fit.name, fit.value)
+    forget()
+    try:
+        yield
+    finally:
+        for name, value in kept.items():
+            setattr(fitted, name, value)
+        forget()
+
+
+def by_source(cases: list[Case]) -> list[float]:
+    """The median absolute error of each source, smallest first: one source, one vote."""
+    errors: dict[str, list[float]] = {}
+    for case in cases:
+        errors.setdefault(case.groups["source"], []).append(abs(case.error))
+    return sorted(statistics.median(each) for each in errors.values())
+
+
+def evaluate() -> Evaluation:
+    """Every row of the repository, each with its source left out of the fit."""
+    rows = [*load_rows(REFERENCE / "engine_logs.jsonl"), *load_rows(REFERENCE / "engine_logs_public.jsonl")]
+    known = logs()
+    sources = dict.fromkeys(source_of(row) for row in rows)
+    found = Evaluation(len(rows))
+    for source in sources:
+        others = [log for log in known if log.source != source]
+        with constants(all_fits(others)):
+            part = engine_logs.evaluate([row for row in rows if source_of(row) == source])
+        for case in part.cases:
+            case.groups["source"] = source
+        found.cases += part.cases
+        found.outcomes += part.outcomes
+        found.set_aside += part.set_aside
+    return found
