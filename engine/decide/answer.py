@@ -160,6 +160,11 @@ def _model_len(plan: Plan) -> int:
 
 
 def _waiting(plan: Plan) -> Sentence:
+    work = plan.scenario.workload
+    if (plan.scenario.runtime.max_model_len or work.tokens_per_request) < work.tokens_per_request:
+        asked = Figure(count(work.tokens_per_request), "load.tokens_per_request")
+        longest = Figure(count(_model_len(plan)), "load.max_model_len")
+        return ("starts, but refuses requests of ", asked, " tokens: it takes up to ", longest)
     held = Figure(f"{plan.memory.users_that_fit:,}", "memory.users_that_fit")
     asked = Figure(f"{plan.scenario.workload.concurrency:,}", "load.concurrency")
     return ("starts, but the KV holds ", held, " of ", asked, " users; the others wait")

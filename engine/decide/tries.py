@@ -89,6 +89,8 @@ def _settings(entered: Plan) -> Iterator[Try]:
         least = -(-scenario.workload.concurrency // max(1, kv_copies(entered.layout)))
         sequences = fewer if fewer >= least else blocks
         yield Try("runtime", (f"at most {sequences:,} sequences at once",), {"runtime.max_num_seqs": sequences})
+    if (scenario.runtime.max_model_len or length) < scenario.workload.tokens_per_request:
+        yield Try("runtime", (f"sequences of up to {count(min(limit or length, length))} tokens",), shorter)
     too_long = not entered.memory.starts and runtime.max_model_len > length
     too_empty = not entered.fits and (scenario.runtime.memory_utilization or 0.0) < FULLER
     if too_long:

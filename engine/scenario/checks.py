@@ -86,13 +86,6 @@ def check_scenario(scenario: Scenario) -> None:
                 f"at most {max(1, limit - workload.answer_tokens):,} with this output",
                 max(1, limit - workload.answer_tokens),
             )
-        if runtime.max_model_len is not None and runtime.max_model_len < workload.tokens_per_request:
-            raise ScenarioError(
-                "runtime.max_model_len",
-                f"{runtime.max_model_len:,} is below the request's {workload.tokens_per_request:,} tokens",
-                f"{workload.tokens_per_request:,} to {limit:,}" if limit else "",
-                workload.tokens_per_request,
-            )
         if limit and runtime.max_model_len is not None and runtime.max_model_len > limit:
             raise ScenarioError(
                 "runtime.max_model_len",

@@ -67,7 +67,8 @@ class Room(NamedTuple):
     """What a layout's memory leaves for the load: enough to choose among layouts by, `serving_memory` tells the rest.
 
     short: what is missing where the engine does not start: `host` (the share asked of a memory that the host shares),
-    `weights`, `kv` or `states` (a block for the state of each sequence). kv_needed: bytes on a rank of each kind
+    `weights`, `kv` or `states` (a block for the state of each sequence); and `length` of one that starts and takes no
+    sequence as long as the requests. kv_needed: bytes on a rank of each kind
     of stage. free_bytes: of the worst rank. fill: of the memory that may be used, on the fullest rank. copies:
     independent KV caches, on one of which a user is whole.
     """
@@ -174,6 +175,10 @@ def serving_rooms(scenario: Scenario, layout: Layout) -> Rooms:
         states = min(states, pool.states(rank.kv_room))
     if asks_of_host(settings, scenario):
         starts, short = False, "host"
+    if (scenario.runtime.max_model_len or tokens) < tokens:
+        users = 0.0
+        if starts:
+            short = "length"
     total, copies = scenario.hardware.accelerator.memory_bytes, kv_copies(layout)
     return Rooms(ranks, settings, total, copies, tokens, starts, short, users, reported, states)
 
@@ -297,6 +302,10 @@ def _reason(word: Headroom, room: Room, rooms: Rooms, share: float, needed: floa
     if not room.starts:
         length = Figure(f"{settings.max_model_len:,}", "load.max_model_len")
         return ("no room for the KV of one sequence of ", length, " tokens")
+    if room.short == "length":
+        asked = Figure(f"{rooms.tokens:,}", "load.tokens_per_request")
+        longest = Figure(f"{settings.max_model_len:,}", "load.max_model_len")
+        return ("a request has ", asked, " tokens and the engine takes up to ", longest, " (max_model_len)")
     if word == "does not fit":
         return _needs(needed)
     if word == "marginal":

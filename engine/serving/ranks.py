@@ -25,6 +25,7 @@ from engine.serving.buffers import (
     expert_tile,
     graph_bytes,
     non_torch_bytes,
+    packed_bytes,
     plain_latent,
 )
 from engine.serving.draft import draft_of, drafted_ahead, drafted_by, sixteen_bit_bytes
@@ -237,6 +238,8 @@ def _ranks(
         embeds,
     )
     non_torch = non_torch_bytes(card, layout, settings.engine, nvlink)
+    if settings.engine in ("vllm", "vllm-earlier"):
+        non_torch += packed_bytes(arch, card)
     ranks: list[Rank] = []
     for stage in stages:
         activation = activation_bytes(arch, layout, settings, stage.last and not embeds)

@@ -35,8 +35,13 @@ def test_sequences_of_exactly_the_requests_length_are_allowed() -> None:
     scenario = build(input_tokens=3000, output_tokens=1000)
     exactly = replace(scenario, runtime=replace(scenario.runtime, max_model_len=4000))
     check_scenario(exactly)
-    with pytest.raises(ScenarioError, match="below the request"):
-        check_scenario(replace(scenario, runtime=replace(scenario.runtime, max_model_len=3999)))
+    assert size(exactly).memory.fits
+    shorter = size(replace(scenario, runtime=replace(scenario.runtime, max_model_len=3999)))
+    assert shorter.memory.starts
+    assert shorter.answer.status == "overloaded"
+    assert "max_model_len" in text_of(shorter.memory.headroom_reason)
+    longer = next(tried for tried in owned(plan(shorter.scenario)) if "runtime.max_model_len" in tried.changes)
+    assert size(change(shorter.scenario, dict(longer.changes))).answer.status == "runs"
 
 
 def test_the_last_month_of_ten_years_may_be_the_one_that_pays() -> None:

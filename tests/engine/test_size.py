@@ -174,11 +174,12 @@ def test_an_invalid_tp_names_the_nearest_valid_one() -> None:
     assert caught.value.nearest in (2, 4)
 
 
-def test_a_context_below_the_request_is_refused() -> None:
+def test_an_engine_with_a_context_below_the_request_starts_and_takes_none() -> None:
     scenario = build(input_tokens=7000, output_tokens=1000)
-    with pytest.raises(ScenarioError) as caught:
-        size(replace(scenario, runtime=Runtime(max_model_len=4096)))
-    assert caught.value.field == "runtime.max_model_len"
+    found = size(replace(scenario, runtime=Runtime(max_model_len=4096)))
+    assert found.memory.starts
+    assert found.memory.users_that_fit == 0
+    assert found.answer.status == "overloaded"
 
 
 def test_the_same_scenario_gives_the_same_sizing() -> None:
