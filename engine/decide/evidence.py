@@ -18,6 +18,21 @@ WEIGHTS_RULE = (COMFORTABLE_WEIGHTS, RULE_WEIGHTS)
 EFFICIENCY_FLOOR = FLOOR
 SHARDING_WORDS = {"ddp": "DDP", "zero1": "ZeRO-1", "zero2": "ZeRO-2", "zero3": "ZeRO-3"}
 
+KIND_WORDS = {
+    "serve": "serving",
+    "batch": "batch inference",
+    "embed": "embedding",
+    "lora": "LoRA",
+    "qlora": "QLoRA",
+    "full-finetune": "full fine-tune",
+    "pretrain": "pretraining",
+    "dpo": "preference tuning",
+    "reward": "reward model",
+    "grpo": "GRPO",
+    "ppo": "PPO",
+}
+"""What a build does, as the verdict names it."""
+
 
 def why(found: Attempt) -> Sentence:
     """Why a build does or does not carry the workload, in one clause that starts with figures."""

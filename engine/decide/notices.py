@@ -121,7 +121,7 @@ def _batch(plan: Plan) -> Iterator[Notice]:
     if run is None or keeps_batch(workload, plan.layout.dp):
         return
     batch = batch_of(workload, plan.layout.dp)
-    most = max(1, workload.global_batch_tokens // (workload.micro_batch * workload.sequence_length))
+    most = max(1, workload.global_batch_tokens // workload.micro_tokens)
     yield Notice(
         "batch-outgrown",
         "warning",
@@ -167,7 +167,11 @@ def _formats(plan: Plan) -> Iterator[Notice]:
             ),
             _fix(plan, {"runtime.engine": "llama.cpp"}, "whole layers on each GPU"),
         )
-    if scenario.workload.kind in ("full-finetune", "pretrain", "lora") and FORMATS[weights].bits_per_weight < 8:
+    if (
+        not scenario.workload.is_inference
+        and scenario.workload.trains != "qlora"
+        and FORMATS[weights].bits_per_weight < 8
+    ):
         yield Notice(
             "int4-training",
             "warning",
@@ -444,6 +448,7 @@ def notices(plan: Plan, verdict: Verdict, power: Power, params_total: int, param
         *_batch(plan),
         *training_notices.framework(plan),
         *training_notices.length(plan),
+        *training_notices.rollout(plan),
         *_fabric(plan),
         *_shape(plan, verdict),
         *_bigger_card(plan, verdict),

@@ -59,7 +59,7 @@ def _training(plan: Plan, prices: tuple[float | None, float | None, float | None
         total_tokens=work.run_tokens,
         gradient_accumulation=plan.training.micro_batches if plan.training is not None else None,
         lora_precision=_precision(made.weight) if made.peft else None,
-        base_precision=_precision(made.frozen_linear) if work.kind == "lora" else None,
+        base_precision=_precision(made.frozen_linear) if work.trains == "lora" else None,
         gradient_precision=_precision(made.gradient),
         residual_precision=_precision(made.residual),
         loss=loss_of(work),

@@ -97,7 +97,7 @@ def state_bytes(held: Held, workload: Workload, sharding: Sharding) -> float:
     2 bytes each for weights and gradients, 12 for AdamW's fp32 copy and moments (Rajbhandari et al. 2019, section
     3.1); adapters train only their own parameters.
     """
-    weight = NF4_BYTES if workload.kind == "qlora" else 2.0
+    weight = NF4_BYTES if workload.trains == "qlora" else 2.0
     states = 0.0 if workload.offload != "none" else OPTIMIZER_STATE_BYTES[workload.optimizer]
     total = 0.0
     for weights, trained, ranks in (
@@ -186,7 +186,7 @@ def common_of(scenario: Scenario) -> Common:
     return Common(
         body(architecture, workload.sequence_length),
         rates(hardware.accelerator, workload.compute_dtype, software_of(workload)),
-        float(workload.micro_batch * workload.sequence_length),
+        float(workload.micro_tokens),
         USABLE_SHARE * hardware.accelerator.memory_bytes,
         single_gpu_tokens_per_s(architecture, hardware, workload),
     )

@@ -29,8 +29,8 @@ def framework(plan: Plan) -> Iterator[Notice]:
     odd = unsupported(workload, plan.layout)
     if odd:
         words = " and ".join(SPLIT_WORDS[one] for one in odd)
-        under = f" over a {workload.base_format} base" if workload.kind == "qlora" else ""
-        if workload.kind == "lora" and any(one in entry.splits for one in odd):
+        under = f" over a {workload.base_format} base" if workload.trains == "qlora" else ""
+        if workload.trains == "lora" and any(one in entry.splits for one in odd):
             under = " for adapters"
         yield Notice(
             "framework-layout",
@@ -47,6 +47,20 @@ def framework(plan: Plan) -> Iterator[Notice]:
             "warning",
             (f"{entry.label} has no {SHARDING_WORDS[workload.sharding]}: it has {has}. Sized as entered.",),
         )
+
+
+def rollout(plan: Plan) -> Iterator[Notice]:
+    """What the generation of answers asks beside this build, and what it takes of a step."""
+    workload, run = plan.scenario.workload, plan.training
+    if not workload.rolls_out or run is None:
+        return
+    took = Figure(f"{100 * run.generation_s / run.step_s:.0f} %", "training.generation_s")
+    if workload.rollout == "apart":
+        count = plan.layout.gpus
+        words = f" of a step waits for answers of an engine on other cards: {count:,} more like these, which are not in the bill."
+    else:
+        words = f" of a step goes to answers of an engine on the same cards, which takes {100 * workload.rollout_share:.0f} % of each for it."
+    yield Notice("rollout", "info", (took, words))
 
 
 def length(plan: Plan) -> Iterator[Notice]:

@@ -6,10 +6,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from engine.decide.attempts import CLUSTER_NODES, largest_node
+from engine.decide.evidence import KIND_WORDS
 from engine.decide.plan import Plan, layout_words, plan
 from engine.decide.recommend import ASKS_FOR_LESS
 from engine.decide.suggestions import advised
-from engine.decide.verdict import KIND_WORDS, decide
+from engine.decide.verdict import decide
 from engine.figures.errors import ScenarioError
 from engine.figures.sentences import Sentence, text_of
 from engine.figures.units import FLEET, count
@@ -19,7 +20,6 @@ from engine.model.parameters import count_parameters
 from engine.scenario import LayoutChoice
 from engine.scenario.change import LookUps, pinned_as, value_of
 from engine.scenario.fields import Value, field_of
-from engine.scenario.fields.field import ADAPTERS
 from engine.scenario.frameworks import FRAMEWORKS, framework_of, splits_of
 from engine.serving.settings import engine_settings
 
@@ -120,11 +120,11 @@ def _other_framework(entered: Plan) -> Iterator[Try]:
     """A framework that splits weights where the entered one only shards them: it is another program, and said so."""
     scenario = entered.scenario
     workload = scenario.workload
-    if workload.is_inference or workload.kind == "qlora" or scenario.hardware.gpus == 1:
+    if workload.is_inference or workload.trains == "qlora" or scenario.hardware.gpus == 1:
         return
     if "tp" in splits_of(workload):
         return
-    for name in ("nemo",) if workload.kind in ADAPTERS else ("torchtitan", "nemo"):
+    for name in ("nemo",) if workload.trains == "lora" else ("torchtitan", "nemo"):
         label = FRAMEWORKS[name].label
         words = f"{label} in the place of {framework_of(workload).label}, since it splits layers over GPUs"
         yield Try("framework", (words,), {"workload.framework": name})

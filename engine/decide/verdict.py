@@ -14,6 +14,7 @@ from functools import partial
 from engine.decide.answer import LAST_STEP
 from engine.decide.attempts import Attempt, attempt, cluster, one_node, roomier
 from engine.decide.evidence import (
+    KIND_WORDS,
     WEIGHTS_RULE,
     alone,
     efficiency,
@@ -52,15 +53,6 @@ WORTH_JOINING = 2
 FRONTIER_RUN: Sentence = ("pretraining at this size is step 5",)
 EIGHT_BITS = 9.0
 """From this many bits a weight on, FP8 is a real saving; INT8 and FP8 with their scales are below it."""
-KIND_WORDS = {
-    "serve": "serving",
-    "batch": "batch inference",
-    "embed": "embedding",
-    "lora": "LoRA",
-    "qlora": "QLoRA",
-    "full-finetune": "full fine-tune",
-    "pretrain": "pretraining",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,7 +220,7 @@ def _int4_step(scenario: Scenario, int4: Attempt | None) -> _Finding:
     label = "INT4" if _few_bits(scenario) == INT4_FORMAT else FORMATS[_few_bits(scenario)].label
     question = f"Does one node carry it at {label}?"
     if int4 is None:
-        own = scenario.workload.kind == "qlora"
+        own = scenario.workload.trains == "qlora" and not scenario.workload.is_inference
         clause = "QLoRA already counts as itself" if own else "INT4 weights carry no gradients"
         return _Finding(2, question, False, (clause,))
     return _Finding(2, question, int4.carries, why(int4), int4)

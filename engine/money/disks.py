@@ -14,7 +14,7 @@ COPIES = 2
 
 def checkpoint_bytes(scenario: Scenario) -> int:
     """Size of one checkpoint that a run of all parameters resumes from; 0 of other work."""
-    if scenario.workload.is_inference or scenario.workload.kind not in ("full-finetune", "pretrain"):
+    if scenario.workload.is_inference or scenario.workload.trains != "full":
         return 0
     return CHECKPOINT_BYTES_PER_PARAMETER * count_parameters(scenario.model.architecture).total
 

@@ -9,7 +9,11 @@ from engine.figures.units import SECONDS_PER_DAY
 from engine.model.architecture import Architecture
 from engine.parts.hardware import Accelerator, Facts, Link, Platform
 
-Kind = Literal["serve", "batch", "embed", "lora", "qlora", "full-finetune", "pretrain"]
+Kind = Literal["serve", "batch", "embed", "lora", "qlora", "full-finetune", "pretrain", "dpo", "reward", "grpo", "ppo"]
+Tuning = Literal["full", "lora", "qlora"]
+Preference = Literal["dpo", "ipo", "kto", "orpo", "simpo"]
+ReferenceModel = Literal["auto", "resident", "none"]
+Rollout = Literal["colocated", "apart"]
 Optimizer = Literal[
     "adamw",
     "adamw-bf16",
@@ -59,6 +63,10 @@ TrainingFramework = Literal[
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
 INFERENCE_KINDS: frozenset[Kind] = frozenset({"serve", "batch", "embed"})
+TUNED_KINDS: tuple[Kind, ...] = ("dpo", "reward", "grpo", "ppo")
+"""Training by preferences or rewards, of every weight or of adapters."""
+ROLLOUT_KINDS: tuple[Kind, ...] = ("grpo", "ppo")
+"""Training on what the model itself answers in every step."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +149,15 @@ class Workload:
     offload: Offload = "none"
     software: Software = "auto"  # likewise
     packing: bool = True
+    # preferences and rewards
+    tuning: Tuning = "full"  # what of the model learns
+    preference: Preference = "dpo"  # the loss over pairs; orpo and simpo compare with no reference
+    reference_model: ReferenceModel = "auto"  # a frozen copy to compare with; adapters switched off are one
+    group_size: int = 8  # answers to one prompt
+    response_tokens: int | None = None  # of a sequence, those that the model answers; None: half
+    rollout: Rollout = "colocated"  # where answers are generated: on the trainer's GPUs, or on others like them
+    rollout_share: float = 0.5  # of each card, the engine's while it generates
+    rollout_sleeps: bool = True  # whether the engine gives its memory back while the trainer steps
     # precision and kernels of training; "auto" is what the framework does with the method
     lora_precision: Precision = "auto"  # PEFT keeps adapters in fp32; torchtune, litgpt and Megatron in bf16
     base_precision: Precision = "auto"  # of a frozen base that is not quantized: 16 bits, or the fp32 that FSDP shards
@@ -165,6 +182,67 @@ class Workload:
     def is_inference(self) -> bool:
         """Whether this is serving or offline inference."""
         return self.kind in INFERENCE_KINDS
+
+    @property
+    def trains(self) -> Tuning:
+        """What learns: every weight, adapters, or adapters over a packed base."""
+        if self.kind == "lora" or self.kind == "qlora":
+            return self.kind
+        return self.tuning if self.kind in TUNED_KINDS else "full"
+
+    @property
+    def rolls_out(self) -> bool:
+        """Whether every step begins with answers of the model itself."""
+        return self.kind in ROLLOUT_KINDS
+
+    @property
+    def scores_pairs(self) -> bool:
+        """Whether a sample is two sequences: one preferred, one rejected."""
+        return self.kind == "reward" or (self.kind == "dpo" and self.preference != "kto")
+
+    @property
+    def micro_tokens(self) -> int:
+        """Tokens of one micro-batch: a sample is a pair where pairs are compared."""
+        return self.micro_batch * self.sequence_length * (2 if self.scores_pairs else 1)
+
+    @property
+    def compares(self) -> bool:
+        """Whether a step asks a reference what it thinks of each token: DPO and its kin, GRPO, PPO."""
+        if self.reference_model == "none" or self.kind not in TUNED_KINDS or self.kind == "reward":
+            return False
+        return self.kind != "dpo" or self.preference not in ("orpo", "simpo")
+
+    @property
+    def frozen_models(self) -> int:
+        """Whole frozen models beside the trained one: a reference (adapters switched off are one), PPO's reward model."""
+        own = self.trains != "full" and self.reference_model == "auto"
+        return (1 if self.compares and not own else 0) + (1 if self.kind == "ppo" else 0)
+
+    @property
+    def trained_models(self) -> int:
+        """Models that learn: PPO trains its value model as well."""
+        return 2 if self.kind == "ppo" else 1
+
+    @property
+    def scoring_passes(self) -> int:
+        """Forward passes without a backward: of the reference, of the reward model, and of answers before the first update."""
+        return (1 if self.compares else 0) + (1 if self.kind == "ppo" else 0) + (1 if self.rolls_out else 0)
+
+    @property
+    def scores_only(self) -> bool:
+        """Whether the model puts out a score in the place of its vocabulary."""
+        return self.kind == "reward"
+
+    @property
+    def engine_share(self) -> float:
+        """Of each of the trainer's cards, what an engine takes that generates on them."""
+        return self.rollout_share if self.rolls_out and self.rollout == "colocated" else 0.0
+
+    @property
+    def rolled_tokens(self) -> int:
+        """Of a sequence those that the model answers, where it does."""
+        half = max(1, self.sequence_length // 2)
+        return half if self.response_tokens is None else min(self.response_tokens, self.sequence_length)
 
     @property
     def tokens_per_request(self) -> int:

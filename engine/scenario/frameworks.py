@@ -102,7 +102,7 @@ def splits_of(workload: Workload) -> tuple[str, ...]:
     A 4- or 8-bit base of bitsandbytes or GPTQ is packed and is divided by none.
     """
     framework = framework_of(workload)
-    if workload.kind == "qlora" or (workload.kind == "lora" and not framework.adapters_split):
+    if workload.trains == "qlora" or (workload.trains == "lora" and not framework.adapters_split):
         return ()
     return tuple(one for one in framework.splits if one in SPLIT_WORDS)
 

@@ -97,6 +97,7 @@ class Training:
     cost_usd: float | None = None
     meets_deadline: bool | None = None
     goodput: float = 1.0
+    generation_s: float = 0.0
     # one step taken apart, seconds; collectives hidden or not
     tp_communication_s: float = 0.0
     ep_communication_s: float = 0.0

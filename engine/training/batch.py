@@ -43,7 +43,7 @@ def batch_of(workload: Workload, dp: int) -> Batch:
     """The batch of a step on dp data-parallel ranks: as many micro-batches as entered, or as the global batch needs."""
     context = 1 if workload.context_parallel == 1 else context_ranks(workload, dp)
     replicas = dp // context
-    each = workload.micro_batch * workload.sequence_length
+    each = workload.micro_tokens
     count = workload.gradient_accumulation
     if count is None:
         count = -(-workload.global_batch_tokens // (each * replicas))
@@ -63,7 +63,7 @@ def keeps_batch(workload: Workload, dp: int) -> bool:
     if workload.gradient_accumulation is not None:
         return True
     replicas = dp if workload.context_parallel == 1 else dp // context_ranks(workload, dp)
-    each = workload.micro_batch * workload.sequence_length
+    each = workload.micro_tokens
     return replicas == 1 or replicas * each <= workload.global_batch_tokens
 
 
@@ -71,7 +71,7 @@ def useful_tokens(workload: Workload, step_tokens: int) -> int:
     """Of a step's tokens those that were asked for: what whole micro-batches add to the batch is nothing wanted."""
     if workload.gradient_accumulation is not None:
         return step_tokens
-    least = workload.micro_batch * workload.sequence_length
+    least = workload.micro_tokens
     return min(step_tokens, max(workload.global_batch_tokens, least))
 
 

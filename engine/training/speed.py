@@ -29,7 +29,9 @@ from engine.scenario.frameworks import attention_of, loss_of, software_of
 from engine.sizing import Interval, Memory, Training
 from engine.training.batch import Batch, asked_tokens, batch_of, context_ranks, stage_chunks
 from engine.training.goodput import goodput
-from engine.training.traffic import NF4_BYTES, Held, parts_of, traffic_of
+from engine.training.peak import sixteen_bit_tflops
+from engine.training.rollout import rollout_seconds
+from engine.training.traffic import NF4_BYTES, ONE_FORWARD, Held, parts_of, traffic_of
 
 ACTIVATION_BYTES = 2
 OVERLAP_RANGE = (0.0, 0.86)
@@ -207,8 +209,6 @@ class Rates:
     tier: Tier
 
 
-ADAPTER_KINDS = frozenset({"lora", "qlora"})
-"""Training whose base weights are frozen."""
 # Sustained matrix rate over the data sheet's, where nobody measured the part: MAMF sweeps of
 # stas00/ml-engineering (compute/accelerator), as carried by measured_tflops_* in the catalog, give 0.75 to 0.9.
 UNMEASURED_MATRIX_SHARE = 0.85
@@ -236,24 +236,6 @@ def gpu_family(accelerator: Accelerator) -> str:
     if capability.startswith("10") or "blackwell" in name or "rubin" in name:
         return "blackwell"
     return "gddr"
-
-
-TFLOPS_PER_GB_S = 0.1
-
-
-def sixteen_bit_tflops(accelerator: Accelerator) -> float:
-    """Dense 16-bit rate of a part; where nobody published it, half of its FP8 or a quarter of its FP4 rate.
-
-    The last resort is a rule of thumb: parts with matrix units do about 100 FLOPs for each byte they stream.
-    """
-    published = (accelerator.tflops_bf16_dense if accelerator.supports_bf16 else None) or accelerator.tflops_fp16_dense
-    if published:
-        return published
-    if accelerator.tflops_fp8_dense:
-        return accelerator.tflops_fp8_dense / 2
-    if accelerator.tflops_fp4_dense:
-        return accelerator.tflops_fp4_dense / 4
-    return TFLOPS_PER_GB_S * accelerator.bandwidth_gb_s
 
 
 def forget_rates() -> None:
@@ -326,8 +308,8 @@ class Step:
     """One optimizer step, seconds; tokens: of all replicas. `*_each_s` are of one micro-batch on the busiest stage.
 
     compute: kernels. tp, ep, pp, dp: collectives along each dimension of the layout, hidden or not. window:
-    micro-batches behind which dp can hide. bubble_slots: idle micro-batch times of the pipeline. tail_s: optimizer
-    and offload. seconds: the whole step; exposed_s: what communication adds to it.
+    micro-batches behind which dp can hide. bubble_slots: idle micro-batch times of the pipeline. tail_s: optimizer,
+    offload and rollout_s, which answers take. seconds: the whole step; exposed_s: what communication adds to it.
     """
 
     tokens: int
@@ -344,6 +326,7 @@ class Step:
     held: Held
     seconds: float
     exposed_s: float
+    rollout_s: float = 0.0
 
     def total(self, hidden_tp: float, hidden_ep: float, hidden_dp: float) -> tuple[float, float]:
         """Seconds of the step, and of them communication, when those shares of it hide behind compute."""
@@ -449,7 +432,7 @@ class Kernels:
 def kernels(b: Body, r: Rates, workload: Workload, tokens: float, tp: int, ep: int) -> Kernels:
     """What one GPU computes for a micro-batch of `tokens` tokens when tp ranks share each layer."""
     t = r.tier
-    adapter = workload.kind in ADAPTER_KINDS
+    adapter = workload.trains != "full"
     shape = 1.0 + t.narrow_width / max(1.0, b.hidden / tp) + t.few_tokens / tokens
     shape *= 1.0 + t.misaligned * alignment(b.hidden / tp)
     products = 2.0 * tokens * b.projections / tp / r.matrix * shape
@@ -482,19 +465,32 @@ def kernels(b: Body, r: Rates, workload: Workload, tokens: float, tp: int, ep: i
     # frozen weights need no gradient of their own: the backward pass is one product, not two
     back = 1.0 if adapter else 2.0
     layers = (
-        products * (1.0 + back + again)
-        + attention * (1.0 + ATTENTION_BACKWARD + again)
-        + traffic * (1.0 + TRAFFIC_BACKWARD + remade)
+        products * _often(1.0 + back + again, workload)
+        + attention * _often(1.0 + ATTENTION_BACKWARD + again, workload)
+        + traffic * _often(1.0 + TRAFFIC_BACKWARD + remade, workload)
     )
-    passes = 2.0 + again
+    passes = _often(2.0 + again, workload)
     if adapter:
         layers += t.lora * passes * ACTIVATION_BYTES * tokens * b.streams_inner / tp / r.memory
-    if workload.kind == "qlora":
+    if workload.trains == "qlora":
         layers += t.dequantize * passes * DEQUANTIZED_BYTES * b.held / tp / r.memory
     launch = (t.launch_s * b.layers + t.moe_overhead_s * b.moe_layers) * passes
-    head = 2.0 * tokens * b.head / tp / r.matrix_16bit * shape * (1.0 + back)
+    if workload.kind == "reward":  # a score in the place of the vocabulary
+        return Kernels(layers, 0.0, launch, passes, products, attention, traffic)
+    head = 2.0 * tokens * b.head / tp / r.matrix_16bit * shape * _scored(1.0 + back, workload)
     head += tokens * b.vocabulary / tp * min(t.loss_bytes, LOSS_BYTES[loss_of(workload)]) / r.memory
     return Kernels(layers, head, launch, passes, products, attention, traffic)
+
+
+def _often(each: float, workload: Workload) -> float:
+    """Passes of a micro-batch in units of one forward: each of every model that learns, one of every score."""
+    models = workload.trained_models
+    return _scored(each if models == 1 else each * (models * ONE_FORWARD), workload)
+
+
+def _scored(each: float, workload: Workload) -> float:
+    passes = workload.scoring_passes
+    return each if not passes else each + passes * ONE_FORWARD
 
 
 def step(
@@ -526,7 +522,7 @@ def steps(
         split = (layout.tp, layout.ep, context_ranks(workload, layout.dp))
         made = known.get(split)
         if made is None:
-            tokens = workload.micro_batch * workload.sequence_length / split[2]
+            tokens = workload.micro_tokens / split[2]
             made = known[split] = kernels(b, r, workload, tokens, layout.tp, layout.ep)
         yield assemble(architecture, b, r, made, hardware, workload, layout)
 
@@ -584,6 +580,9 @@ def assemble(
         seconds=0.0,
         exposed_s=0.0,
     )
+    if workload.rolls_out:
+        made_step.rollout_s = rollout_seconds(architecture, hardware, workload, layout.gpus, float(batch.tokens))
+        made_step.tail_s += made_step.rollout_s
     made_step.seconds, made_step.exposed_s = made_step.total(*hidden_shares(r, workload))
     return made_step
 
@@ -615,7 +614,7 @@ def _priced_traffic(
     tp, pp, dp, ep, w = layout.tp, layout.pp, layout.dp, layout.ep, workload
     key = (
         id(architecture), tp, pp, dp, ep, per_node, sharding, reach, id(intra), id(inter), id(platform),
-        hardware.accelerator.peer_access, slot_gb_s(hardware.accelerator), w.kind, w.recompute, w.context_parallel, w.pipeline_schedule,
+        hardware.accelerator.peer_access, slot_gb_s(hardware.accelerator), w.kind, w.trains, w.trained_models, w.scoring_passes, w.recompute, w.context_parallel, w.pipeline_schedule,
         w.virtual_stages, w.lora_targets, w.lora_rank,
     )  # fmt: skip
     known = _known_prices.get(key)
@@ -676,12 +675,12 @@ def _ending(
         tail += owned * MUON_FLOPS_PER_WIDTH * b.hidden / r.matrix_16bit
     streamed = 0.0
     if workload.offload == "parameters":
-        weight_bytes = NF4_BYTES if workload.kind == "qlora" else 2.0
+        weight_bytes = NF4_BYTES if workload.trains == "qlora" else 2.0
         share = dp if sharding == "zero3" else 1
         # weights come in forward and backward, gradients go out and are added to
         streamed = local / share * 2 * weight_bytes + trainable / share * 4.0
     if workload.activation_offload:
-        tokens = workload.micro_batch * workload.sequence_length
+        tokens = workload.micro_tokens
         streamed += 2.0 * tokens * b.hidden * ACTIVATION_BYTES * b.layers
     return tail + streamed * micro_batches / r.host * t.offload_exposed
 
@@ -727,7 +726,7 @@ def interval_group(architecture: Architecture, workload: Workload) -> str:
     """Which spread of errors an estimate carries: mixtures of experts, adapters, offload, or plain dense training."""
     if workload.offload != "none":
         return "offload"
-    if workload.kind in ("lora", "qlora"):
+    if workload.trains != "full":
         return "adapters"
     return "experts" if architecture.experts else "dense"
 
@@ -777,7 +776,8 @@ def training_speed(scenario: Scenario, layout: Layout, memory: Memory, made: Ste
         ep_communication_s=made.ep_each_s * made.micro_batches,
         pp_communication_s=made.pp_each_s * made.micro_batches,
         dp_communication_s=made.dp_s,
-        optimizer_s=made.tail_s,
+        optimizer_s=made.tail_s - made.rollout_s,
+        generation_s=made.rollout_s,
         micro_batches=made.micro_batches,
         one_gpu_tokens_per_s=alone,
         overlap_range=Interval(worst, best),
@@ -794,7 +794,7 @@ def training_flops_per_token(architecture: Architecture, workload: Workload) -> 
     product with them the backward pass is one product. Their own products, under 1 %, are not counted.
     """
     forward = forward_flops_per_token(architecture, workload.sequence_length)
-    if workload.kind not in ADAPTER_KINDS:
+    if workload.trains == "full":
         return 3.0 * forward
     return 3.0 * forward - 2.0 * active_elements(architecture).total
 

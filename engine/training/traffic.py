@@ -28,7 +28,6 @@ NF4_BYTES = 0.53
 """NF4 with double quantization: 4.127 bits a parameter (Dettmers et al. 2023, arXiv 2305.14314) and unquantized norms."""
 GRADIENT_BYTES = 2.0
 """Gradients are reduced in 16 bit."""
-ADAPTERS = ("lora", "qlora")
 
 
 class Parts(NamedTuple):
@@ -88,9 +87,15 @@ class Held(NamedTuple):
         return self.trained + self.trained_experts
 
 
-def passes_of(workload: Workload) -> int:
-    """How often a micro-batch passes the layers: forward, backward, and forward again when all is recomputed."""
-    return 3 if workload.recompute == "full" else 2
+ONE_FORWARD = 1.0
+"""The unit in which passes of a micro-batch are counted."""
+
+
+def passes_of(workload: Workload) -> float:
+    """How often a micro-batch passes the layers: forward, backward, forward again when all is recomputed, and for scores."""
+    learns = (3 if workload.recompute == "full" else 2) * workload.trained_models
+    scores = workload.scoring_passes
+    return learns if not scores else learns + scores * ONE_FORWARD
 
 
 class Pattern(NamedTuple):
@@ -132,7 +137,7 @@ def traffic_of(
     reach: ShardingGroup,
 ) -> Traffic:
     """The collectives of a layout as one rank of the busiest pipeline stage meets them, under a sharding and its reach."""
-    adapters = workload.kind in ADAPTERS
+    adapters = workload.trains != "full"
     return _traffic(
         arch,
         layout.tp,
@@ -145,7 +150,7 @@ def traffic_of(
         sharding,
         stage_chunks(workload, len(arch.layers), layout.pp),
         passes_of(workload),
-        NF4_BYTES if workload.kind == "qlora" else ACTIVATION_BYTES,
+        NF4_BYTES if workload.trains == "qlora" else ACTIVATION_BYTES,
         workload.lora_targets if adapters else "",
         workload.lora_rank,
     )
@@ -162,7 +167,7 @@ def _traffic(
     context: int,
     sharding: Sharding,
     chunks: int,
-    passes: int,
+    passes: float,
     weight_bytes: float,
     adapters: str,
     rank: int,

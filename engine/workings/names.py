@@ -131,8 +131,11 @@ def hooks(replay: Replay) -> dict[str, Hook]:
             result, "tokens that a query of a prompt sees", "tokens"
         ),
         "engine.training.speed.tiling": lambda result, _: named(result, "loss of whole tiles"),
-        "engine.training.speed.sixteen_bit_tflops": lambda result, _: named(result, "dense 16-bit rate", "TFLOP/s"),
+        "engine.training.peak.sixteen_bit_tflops": lambda result, _: named(result, "dense 16-bit rate", "TFLOP/s"),
         "engine.training.speed._capped": lambda result, _: named(result, "rate under the power limit", "TFLOP/s"),
+        "engine.training.speed._often": lambda result, _: named(result, "passes in units of a forward"),
+        "engine.training.speed._scored": lambda result, _: named(result, "passes in units of a forward"),
+        "engine.training.traffic.passes_of": lambda result, _: named(result, "passes over the layers"),
         "engine.training.speed._ending": lambda result, _: named(result, "optimizer and offload", "s"),
         "engine.training.goodput.goodput": lambda result, _: named(result, "share of time that makes progress"),
         "engine.training.speed._priced_traffic": _patterns,

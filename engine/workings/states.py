@@ -9,7 +9,6 @@ from engine.model.parameters import count_parameters
 from engine.training.memory.assumptions import frozen_base
 from engine.training.memory.core import Card, plan_recipe
 from engine.training.memory.elements import adapter_widths
-from engine.training.memory.recipe import PEFT_KINDS
 from engine.workings.case import Case
 from engine.workings.record import Sheet, Working
 
@@ -95,7 +94,7 @@ def _plan(case: Case) -> Working:
     sheet = Sheet()
     each = sum(_recipe_bytes(case))
     size = sheet.see("bytes_a_parameter", each, "bytes", "states.bytes_per_parameter", "counted")
-    if case.scenario.workload.kind in PEFT_KINDS:
+    if case.scenario.workload.trains != "full":
         trained = _adapter_count(case)
         number = sheet.see("adapters", trained, "parameters", "states.adapters", "counted")
     else:

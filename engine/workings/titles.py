@@ -77,6 +77,7 @@ TITLES: Final[dict[str, tuple[str, str]]] = {
     "training.pp_communication_s": ("Pipeline messages of one step", "s"),
     "training.dp_communication_s": ("Data-parallel collectives of one step", "s"),
     "training.optimizer_s": ("Optimizer", "s"),
+    "training.generation_s": ("Answers of one step", "s"),
     "training.micro_batches": ("Micro-batches of one step", ""),
     "training.tokens_per_s_gpu": ("Tokens a second per GPU", "tokens/s"),
     "training.tokens_per_s_total": ("Tokens a second, whole build", "tokens/s"),

@@ -77,6 +77,10 @@ ALWAYS: Mapping[str, tuple[str, ...]] = {
     "qlora": (*_LORA, "base_format"),
     "full-finetune": _TRAINING,
     "pretrain": _TRAINING,
+    "dpo": (*_TRAINING, "tuning", "preference"),
+    "reward": (*_TRAINING, "tuning"),
+    "grpo": (*_TRAINING, "tuning", "group_size"),
+    "ppo": (*_TRAINING, "tuning"),
 }
 """The keys of [workload] that are written even at their default, by kind."""
 

@@ -27,6 +27,8 @@ def step_parts(sizing: Sizing, look: Look) -> list[Line]:
         ("in links, exposed", run.exposed_communication_s, "kv", glyphs.kv, "exposed_communication_s"),
         ("optimizer", run.optimizer_s, "optimizer", glyphs.optimizer, "optimizer_s"),
     ]
+    if run.generation_s:
+        parts.insert(0, ("answers", run.generation_s, "free", glyphs.free, "generation_s"))
     lines = [heading("ONE STEP", look.width, glyphs.rule, seconds(run.step_s), "figure", "figure:training.step_s")]
     room = max(10, look.width - 2)
     ends = [round(sum(part[1] for part in parts[: at + 1]) / run.step_s * room) for at in range(len(parts))]

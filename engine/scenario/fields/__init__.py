@@ -15,6 +15,7 @@ from engine.scenario.fields.build import HARDWARE_FIELDS, LAYOUT_FIELDS, MAX_GPU
 from engine.scenario.fields.detail import DETAIL_FIELDS
 from engine.scenario.fields.field import LONGEST_ID, UNSET, Field, FieldKind, StepRule, Value, brief, nearest_of
 from engine.scenario.fields.rest import MONEY_FIELDS, SESSION_FIELDS
+from engine.scenario.fields.rewards import REWARD_FIELDS
 from engine.scenario.fields.runtime import RUNTIME_FIELDS
 from engine.scenario.fields.work import KIND_WORDS, WORKLOAD_FIELDS
 
@@ -42,6 +43,7 @@ FIELDS: tuple[Field, ...] = (
     *MODEL_FIELDS,
     *HARDWARE_FIELDS,
     *WORKLOAD_FIELDS,
+    *REWARD_FIELDS,
     *LAYOUT_FIELDS,
     *DETAIL_FIELDS,
     *RUNTIME_FIELDS,

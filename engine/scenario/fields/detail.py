@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.scenario import AttentionKernel, ComputeDtype, PipelineSchedule, Precision, ShardingGroup
+from engine.scenario import TUNED_KINDS, AttentionKernel, ComputeDtype, PipelineSchedule, Precision, ShardingGroup
 from engine.scenario.fields.field import ADAPTERS, TRAINING, YES_NO, Field, plain
 
 DETAIL = "TRAINING IN DETAIL"
@@ -33,7 +33,7 @@ DETAIL_FIELDS: tuple[Field, ...] = (
         "choice",
         "Number format in which a frozen base that is not quantized is kept. Auto is bf16; trainers that load models in fp32 shard that.",
         choices=plain(Precision),
-        kinds=("lora",),
+        kinds=("lora", *TUNED_KINDS),
     ),
     Field(
         "workload.gradient_precision",

@@ -9,7 +9,7 @@ from dataclasses import field as dataclass_field
 from typing import Any, Literal, get_args
 
 from engine.figures.errors import ScenarioError
-from engine.scenario import KINDS, Kind, LayoutChoice, Money, Runtime, Workload
+from engine.scenario import KINDS, TUNED_KINDS, Kind, LayoutChoice, Money, Runtime, Workload
 
 FieldKind = Literal["number", "choice", "id", "text"]
 StepRule = Literal["double", "one", "hundredth", "half", "five", "tenth"]
@@ -17,7 +17,8 @@ Value = str | int | float | bool | None
 
 SERVING: tuple[Kind, ...] = ("serve", "batch", "embed")
 WRITING: tuple[Kind, ...] = ("serve", "batch")
-ADAPTERS: tuple[Kind, ...] = ("lora", "qlora")
+ADAPTERS: tuple[Kind, ...] = ("lora", "qlora", *TUNED_KINDS)
+"""Kinds that train adapters, or may."""
 TRAINING: tuple[Kind, ...] = tuple(kind for kind in KINDS if kind not in SERVING)
 YES_NO: tuple[tuple[Value, str], ...] = ((True, "yes"), (False, "no"))
 UNSET = "unset"  # what `Field.default` says where a new session has no value of its own

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from engine.scenario import (
     KINDS,
+    TUNED_KINDS,
     BaseFormat,
     Kind,
     LoraTargets,
@@ -27,6 +28,10 @@ KIND_WORDS: dict[Kind, str] = {
     "qlora": "qlora: adapters on 4-bit",
     "full-finetune": "full fine-tune",
     "pretrain": "pretrain from scratch",
+    "dpo": "dpo: preferences (DPO, KTO, ORPO)",
+    "reward": "reward: a reward model",
+    "grpo": "grpo: reinforcement, groups",
+    "ppo": "ppo: reinforcement, value model",
 }
 
 WORKLOAD_FIELDS: tuple[Field, ...] = (
@@ -177,7 +182,7 @@ WORKLOAD_FIELDS: tuple[Field, ...] = (
         "choice",
         "4-bit format of the frozen base.",
         choices=plain(BaseFormat),
-        kinds=("qlora",),
+        kinds=("qlora", *TUNED_KINDS),
     ),
     Field(
         "workload.optimizer",

@@ -8,12 +8,12 @@ from typing import Any
 
 from engine.figures.units import GIB
 from engine.model.architecture import Architecture
-from engine.scenario import Layout, Workload
+from engine.scenario import TUNED_KINDS, Layout, Workload
 from engine.scenario.frameworks import loss_of
 from engine.sizing import Memory, Suggestion
 from engine.training.batch import batch_of, context_ranks
 from engine.training.memory.core import Card, Costs, fullest, headroom_word, stage_costs
-from engine.training.memory.recipe import PEFT_KINDS, WITHOUT_MASTER, Method, method_of
+from engine.training.memory.recipe import WITHOUT_MASTER, Method, method_of
 
 SEARCH_STEPS = 20
 MOST_SEQUENCES = 1 << SEARCH_STEPS
@@ -90,7 +90,7 @@ _Change = tuple[str, str | int | bool, str]
 
 def _changes(workload: Workload, layout: Layout, largest: int, longest: int) -> Iterator[_Change]:
     """The single changes that a person would try, what costs least in quality and speed first."""
-    peft = workload.kind in PEFT_KINDS
+    peft = workload.trains != "full"
     if loss_of(workload) != "fused":
         yield ("loss", "fused", "a fused loss that never holds the logits")
     if not workload.tiled_mlp and workload.sequence_length >= LONG_SEQUENCE:
@@ -123,6 +123,9 @@ def _changes(workload: Workload, layout: Layout, largest: int, longest: int) -> 
         yield ("kind", "qlora", "QLoRA: the frozen base in 4 bits")
     if workload.kind == "full-finetune":
         yield ("kind", "lora", "LoRA instead of training every weight")
+    if workload.kind in TUNED_KINDS and workload.tuning != "qlora":
+        peft_words = "LoRA instead of training every weight" if workload.tuning == "full" else "adapters over 4 bits"
+        yield ("tuning", "lora" if workload.tuning == "full" else "qlora", peft_words)
     if 0 < longest < workload.sequence_length:
         yield ("sequence_length", longest, f"sequences of {longest:,} tokens")
 

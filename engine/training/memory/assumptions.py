@@ -10,7 +10,7 @@ from engine.scenario import Layout, Scenario, Workload
 from engine.sizing import Memory
 from engine.training.memory.core import Card, needs_words, plan_recipe
 from engine.training.memory.elements import adapter_widths, stage_elements
-from engine.training.memory.recipe import BASE_BITS, PEFT_KINDS
+from engine.training.memory.recipe import BASE_BITS
 
 RULES = (
     (16.0, "bf16 weights and gradients, fp32 master copy and AdamW states (ZeRO paper, section 3.1)"),
@@ -31,7 +31,7 @@ def _billions(parameters: float) -> str:
 def frozen_base(architecture: Architecture, workload: Workload) -> tuple[int, int, float]:
     """Elements of a PEFT run's frozen base in projections, the other elements, and bits of one in a projection."""
     stage = stage_elements(architecture, 1, 1, 1)[0]
-    if workload.kind == "qlora":
+    if workload.trains == "qlora":
         return stage.linear, stage.all - stage.linear, BASE_BITS[workload.base_format]
     return count_parameters(architecture).total, 0, 16.0
 
@@ -44,13 +44,13 @@ def lines(
     plan = plan_recipe(workload, layout, card)
     gpus, room = Figure(f"{layout.gpus}", "build.gpus"), Figure(_size(card.total_bytes * layout.gpus), "states.room")
     on: Sentence = (gpus, f" GPU{'s' if layout.gpus > 1 else ''} with ", room)
-    if workload.kind in PEFT_KINDS:
+    if workload.trains != "full":
         linear, loose, bits = frozen_base(architecture, workload)
         width = adapter_widths(architecture, workload.lora_targets, 1, 1, 1)[0]
         adapters = width * workload.lora_rank
         base = Figure(_size(linear * bits / 8.0 + loose * 2.0), "states.base")
         what = " bits a weight"
-        if workload.kind == "qlora":
+        if workload.trains == "qlora":
             what = " bits a weight in the projections, 16 in embeddings, head and norms"
         shared = "split over the GPUs" if plan.weight_shard > 1 else "whole on every data-parallel rank"
         frozen = (f"The frozen base of {name} is ", base, ": ", Figure(f"{bits:g}", "states.base"), what)
@@ -118,7 +118,7 @@ def assumption_lines(scenario: Scenario, layout: Layout) -> tuple[Sentence, ...]
 
 def rule_note(architecture: Architecture, workload: Workload, layout: Layout, card: Card, memory: Memory) -> Sentence:
     """The 16-bytes rule beside the count, and which decides."""
-    if workload.kind in PEFT_KINDS:
+    if workload.trains != "full":
         return ()
     parameters = count_parameters(architecture).total
     ruled = parameters * 16.0 / layout.gpus

@@ -15,7 +15,7 @@ from engine.sizing import Headroom, Interval, Memory, MemoryGroup, TrainingDetai
 from engine.training.batch import batch_of, in_flight, shard_ranks
 from engine.training.memory.elements import adapter_inputs, adapter_widths, stage_elements
 from engine.training.memory.peak import RankCost, RankPeak, Shape, rank_cost
-from engine.training.memory.recipe import PEFT_KINDS, Method, Recipe, least_resident_bytes, method_of, recipe
+from engine.training.memory.recipe import Method, Recipe, least_resident_bytes, method_of, recipe
 
 COMFORTABLE_FILL = 0.80
 FITS_FILL = 0.90
@@ -55,7 +55,7 @@ def check(workload: Workload) -> None:
         value = getattr(workload, name)
         if value < 1:
             raise ScenarioError(f"workload.{name}", f"{value} is too few", "1 or more", 1)
-    if workload.kind in PEFT_KINDS and workload.lora_rank < 1:
+    if workload.trains != "full" and workload.lora_rank < 1:
         raise ScenarioError("workload.lora_rank", f"{workload.lora_rank} is too few", "1 or more", 1)
     if workload.optimizer_in_backward and (workload.gradient_accumulation or 1) > 1:
         raise ScenarioError(
@@ -122,6 +122,7 @@ def _stage_costs(
                 ep=layout.ep,
                 ranks=layout.gpus,
                 score_tokens=score_tokens,
+                engine=method.engine_share * card.total_bytes,
             )
             cost = alike[key] = rank_cost(stage, plan, method, shape)
         costs.append((cost, in_flight(index, layout.pp, micro_batches)))
@@ -153,7 +154,7 @@ def resident_floor(architecture: Architecture, workload: Workload, gpus: int) ->
     Split evenly over all of them, no activation counted: for searches, since what is over the card here fits in no
     layout. 0 where most of a state is frozen or on the host.
     """
-    if workload.kind in PEFT_KINDS or workload.offload != "none":
+    if workload.trains != "full" or workload.offload != "none":
         return 0.0
     elements = sum(stage.all for stage in stage_elements(architecture, 1, 1, 1))
     return elements * least_resident_bytes(method_of(workload)) / gpus

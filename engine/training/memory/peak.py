@@ -19,6 +19,7 @@ from engine.training.memory.elements import StageElements
 from engine.training.memory.recipe import Method, Recipe
 
 LOSS, FIRST, LAST, STEP = "the loss", "the first backward layer", "the last backward layer", "the optimizer step"
+ANSWERS = "the generation of answers"
 SCORE_BYTES = 5.0
 """Bytes an attention score without flash attention: softmax output, its dropout mask and product (section 4.1)."""
 
@@ -49,6 +50,7 @@ class RankCost:
     early: gradients that are there from the start of a micro-batch. buffers: gathered ends, buckets. fixed and
     working: of the backward of one layer. tile: of the feed-forward
     of one layer where it goes tile after tile, a token of a tile. kept: activations of all layers. lingering: what outlives its layer.
+    engine: of one that generates answers on this card between steps.
     """
 
     layers: int
@@ -73,6 +75,7 @@ class RankCost:
     context: float
     cache_share: float
     overlap_share: float
+    engine: float
 
     def moments(self, tokens: float, held: int) -> list[tuple[str, float, float]]:
         """(moment, gradients, everything that a step allocates and frees), holding so many micro-batches at once."""
@@ -85,15 +88,20 @@ class RankCost:
         ]
         if self.last:
             listed.insert(0, (LOSS, self.early, kept + self.loss * tokens))
+        if self.engine:
+            listed.append((ANSWERS, 0.0, self.engine))
         return listed
 
     def needs(self, tokens: float, held: int) -> float:
         """Bytes that must be there for micro-batches of so many tokens, so many of them held at once."""
         gradients = step = 0.0
-        for _, early, passing in self.moments(tokens, held):
+        worst = ""
+        for name, early, passing in self.moments(tokens, held):
             if early + passing > gradients + step:
-                gradients, step = early, passing
+                worst, gradients, step = name, early, passing
         allocated = self.weights + self.states + self.buffers + gradients + step
+        if worst == ANSWERS:  # the trainer's allocator has no part in it
+            return allocated + self.context
         return allocated + self.context + fitted.STUCK_SHARE * self.cache_share * step
 
     def peak(self, tokens: float, held: int, usable_bytes: int) -> RankPeak:
@@ -105,7 +113,7 @@ class RankCost:
         )
         worst = max(phases, key=lambda phase: phase.allocated_bytes)
         allocated = worst.allocated_bytes
-        step_bytes = worst.activation_bytes - self.buffers
+        step_bytes = worst.activation_bytes - self.buffers if worst.name != ANSWERS else 0.0
         cache = self.cache_share * step_bytes + self.overlap_share * min(self.loss, self.working) * tokens
         needs = round(allocated + self.context + fitted.STUCK_SHARE * self.cache_share * step_bytes)
         room = max(needs, usable_bytes) - self.context  # under pressure the allocator gives its cache back
@@ -144,7 +152,8 @@ def logit_bytes(workload: Method) -> float:
 class Shape:
     """What of the layout and the model a rank's cost depends on beside its stage.
 
-    score_tokens: length of the sequences whose attention scores are kept; 0 with flash attention, which keeps none.
+    score_tokens: length of the sequences whose attention scores are kept; 0 with flash attention, which keeps none. engine:
+    bytes of one that generates answers on the same card.
     """
 
     hidden: int
@@ -156,6 +165,7 @@ class Shape:
     ep: int
     ranks: int
     score_tokens: int
+    engine: float = 0.0
 
 
 @dataclass(slots=True)
@@ -206,6 +216,12 @@ def _state(stage: StageElements, recipe: Recipe, workload: Method, shape: Shape)
             temporary=stepped * recipe.step_temporary,
             host=0.0,
         )
+    if workload.trained_models > 1 and not recipe.peft:  # a value model of the same size learns beside it
+        for name in ("trainable", "weights", "gradients", "states", "temporary"):
+            setattr(state, name, getattr(state, name) * workload.trained_models)
+    if workload.frozen_models:
+        whole = share(stage.all, experts, recipe.weight_shard) * FROZEN_BYTES
+        state.weights += whole * (workload.frozen_models + (workload.trained_models - 1 if recipe.peft else 0))
     state.host = state.trainable * recipe.host_state / recipe.state_shard
     if workload.optimizer_in_backward:
         state.gradients = 0.0
@@ -220,6 +236,8 @@ def _state(stage: StageElements, recipe: Recipe, workload: Method, shape: Shape)
     return state
 
 
+FROZEN_BYTES = 2.0
+"""A frozen model beside the trained one is kept in 16 bits."""
 DEEPSPEED_HOST_FACTOR = 1.5
 """Host memory that ZeRO-Offload takes over what the states are: pinned buffers and copies (additional_buffer_factor of
 deepspeed/runtime/zero/stage3.py and stage_1_and_2.py). A 32B with everything offloaded was killed at 744 GB, where the
@@ -324,7 +342,9 @@ def rank_cost(stage: StageElements, recipe: Recipe, workload: Method, shape: Sha
     if workload.activation_offload:
         host_token, kept = kept, 2.0 * checkpoint / stage.layers
     loss = 0.0
-    if stage.last:
+    if not workload.rollout_sleeps:  # the engine keeps its share while the trainer steps
+        buffers += shape.engine
+    if stage.last and not workload.scores_only:
         loss = shape.vocab / shape.tp * logit_bytes(workload) + 2.0 * fitted.LOSS_HIDDEN * hidden
         if shape.tp > 1:
             loss += 4.0 * shape.hidden  # the head reads whole hidden states and returns their gradient
@@ -351,4 +371,5 @@ def rank_cost(stage: StageElements, recipe: Recipe, workload: Method, shape: Sha
         context=GB * (fitted.CONTEXT_GB + (fitted.COMMUNICATORS_GB if shape.ranks > 1 else 0.0)),
         cache_share=fitted.CACHE_SHARE_GATHERED if recipe.gathers else fitted.CACHE_SHARE,
         overlap_share=0.0 if recipe.gathers else fitted.CACHE_OTHER_PHASE,
+        engine=shape.engine if workload.rollout_sleeps else 0.0,
     )

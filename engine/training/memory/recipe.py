@@ -19,7 +19,6 @@ from engine.calibration import training_memory as fitted
 from engine.figures.units import GB
 from engine.scenario import (
     BaseFormat,
-    Kind,
     LoraTargets,
     Loss,
     Offload,
@@ -29,12 +28,12 @@ from engine.scenario import (
     Sharding,
     ShardingGroup,
     Software,
+    Tuning,
     Workload,
 )
 from engine.scenario.frameworks import Family, framework_of, loss_of, software_of
 
 BASE_BITS: Final = {"nf4": 4.5, "nf4-double": 4.127, "gptq": 4.156, "int8": 8.0}
-PEFT_KINDS: Final = frozenset({"lora", "qlora"})
 # Optimizer states, bytes a trained element, with fp32 states where the optimizer has a choice. Momentum for SGD.
 STATE_BYTES: Final = {
     "adamw": 8.0,
@@ -59,11 +58,17 @@ WITHOUT_MASTER: Final = frozenset(
 class Method(NamedTuple):
     """What of a training workload decides the bytes of an element and of a token, under the workload's own names.
 
+    scores_only: a score in the place of the vocabulary. engine_share: of each card, what generates answers takes.
     framework: the family whose accounting its framework shares; loss and software as that framework has them where they
     are not entered. Lengths, durations and targets do not: plans that differ in those alone share their costs.
     """
 
-    kind: Kind
+    trains: Tuning
+    scores_only: bool
+    frozen_models: int
+    trained_models: int
+    engine_share: float
+    rollout_sleeps: bool
     optimizer: Optimizer
     optimizer_fused: bool
     optimizer_in_backward: bool
@@ -164,8 +169,8 @@ def least_resident_bytes(workload: Method) -> float:
 @lru_cache(maxsize=256)
 def recipe(workload: Method, dp: int, shards: int, accumulates: bool) -> Recipe:
     """The recipe of a training workload over `dp` data-parallel ranks, `shards` of which ZeRO shards over."""
-    peft = workload.kind in PEFT_KINDS
-    quantized = workload.kind == "qlora"
+    peft = workload.trains != "full"
+    quantized = workload.trains == "qlora"
     zero = {"ddp": 0, "zero1": 1, "zero2": 2, "zero3": 3}[workload.sharding] if shards > 1 else 0
     deepspeed = workload.framework == "deepspeed"
     optimizer = workload.optimizer
@@ -187,7 +192,7 @@ def recipe(workload: Method, dp: int, shards: int, accumulates: bool) -> Recipe:
     if not workload.optimizer_fused and optimizer in ("adamw", "adamw-bf16"):
         temporary = weight
     residual = 4.0 if workload.residual_precision == "fp32" else 2.0
-    frozen = 4.0 if workload.base_precision == "fp32" and workload.kind == "lora" else 2.0
+    frozen = 4.0 if workload.base_precision == "fp32" and workload.trains == "lora" else 2.0
     return Recipe(
         peft=peft,
         quantized=quantized,

@@ -39,7 +39,7 @@ def config(build: Build) -> dict[str, Any]:
         found |= {"adapter": work.kind, "lora_r": work.lora_rank, "lora_alpha": 2 * work.lora_rank}
         modules = training.lora_modules(build)
         found |= {"lora_target_linear": True} if modules is None else {"lora_target_modules": modules}
-    if work.kind == "qlora":
+    if work.trains == "qlora":
         found |= {"load_in_8bit": True} if work.base_format == "int8" else {"load_in_4bit": True}
     copies, shards = training.shards(build)
     if work.sharding != "ddp":
@@ -63,12 +63,12 @@ def write(build: Build) -> str:
     """The file. Raises CannotExport for a pipeline, spread experts, or a base that it does not read."""
     training.no_pipeline(build, "axolotl")
     work = build.work
-    if work.kind == "qlora" and work.base_format == "gptq":
+    if work.trains == "qlora" and work.base_format == "gptq":
         raise CannotExport("axolotl's qlora makes its own 4 bits, and this is sized on a GPTQ base: use torchrun")
     notes = [*training.unsaid(build), *training.optimizer(build)[1], f"put your data in place of {training.DATASET}"]
     if work.recompute == "selective":
         notes.append("not expressible: selective recompute; here full, which takes less memory and more time")
-    if work.kind == "qlora" and work.base_format == "nf4":
+    if work.trains == "qlora" and work.base_format == "nf4":
         notes.append("Axolotl also quantizes the scales (double quantization), which takes less memory than was sized")
     if work.sharding == "zero1":
         notes.append("not expressible: ZeRO-1; FSDP without resharding keeps gradients in shards too, which takes less")

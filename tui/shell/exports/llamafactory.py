@@ -38,7 +38,7 @@ def config(build: Build) -> dict[str, Any]:
     if training.adapters(build):
         modules = training.lora_modules(build)
         found |= {"lora_rank": work.lora_rank, "lora_target": "all" if modules is None else ",".join(modules)}
-    if work.kind == "qlora" and work.base_format != "gptq":
+    if work.trains == "qlora" and work.base_format != "gptq":
         found |= {"quantization_bit": 8 if work.base_format == "int8" else 4, "quantization_method": "bnb"}
         if work.base_format != "int8":
             found["double_quantization"] = work.base_format == "nf4-double"
@@ -56,7 +56,7 @@ def write(build: Build) -> str:
             "llamafactory shares no sequence between GPUs, and this is sized with CP: use torchtitan or axolotl"
         )
     notes = [*training.unsaid(build), *training.optimizer(build)[1], f"put your data in place of {training.DATASET}"]
-    if work.kind == "qlora" and work.base_format == "gptq":
+    if work.trains == "qlora" and work.base_format == "gptq":
         notes.append("sized on a GPTQ base: name a repository that holds the model in it")
     if work.recompute == "selective":
         notes.append("not expressible: selective recompute; here full, which takes less memory and more time")

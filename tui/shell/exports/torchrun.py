@@ -44,7 +44,7 @@ def launch(build: Build, first: str = FIRST_NODE) -> str:
     ]
     if training.adapters(build):
         flags += [("--lora-rank", work.lora_rank), ("--lora-targets", work.lora_targets)]
-    if work.kind == "qlora":
+    if work.trains == "qlora":
         flags.append(("--base-format", work.base_format))
     return command(["torchrun"], flags)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.scenario import LoraTargets, Optimizer
+from engine.scenario import TUNED_KINDS, LoraTargets, Optimizer
 from engine.scenario.frameworks import framework_of, loss_of
 from engine.training.batch import Batch, batch_of
 from tui.shell.exports.build import Build
@@ -51,7 +51,7 @@ def optimizer(build: Build) -> tuple[str, tuple[str, ...]]:
 
 def adapters(build: Build) -> bool:
     """Whether adapters are trained and the model is frozen."""
-    return build.work.kind in ("lora", "qlora")
+    return build.work.trains != "full"
 
 
 def lora_modules(build: Build) -> list[str] | None:
@@ -66,6 +66,10 @@ def unsaid(build: Build) -> tuple[str, ...]:
         found.append(f"not expressible: matrix products in {work.compute_dtype}; here BF16")
     if loss_of(work) not in ("eager", "eager-16bit", framework_of(work).loss):
         found.append(f"sized with a {loss_of(work)} loss: turn on your trainer's own (Liger, cut cross-entropy)")
+    if work.kind in TUNED_KINDS:
+        found.append(
+            f"sized as {work.kind}: this file starts the trainer's supervised run, its reward and engine are yours to add"
+        )
     if work.offload == "parameters" and work.sharding != "zero3":
         found.append("parameters are only offloaded under zero3")
     if work.activation_offload:
