@@ -32,7 +32,7 @@ def edits(draw: random.Random) -> list[str]:
     """The keys of one edit: to a field and a step, a number typed, or a look at another page now and then."""
     chance = draw.random()
     if chance < 0.5:
-        return ["tab"] * draw.randint(0, 4) + [draw.choice(("up", "down"))]
+        return ["tab"] * draw.randint(0, 4) + [draw.choice(("right", "left"))]
     if chance < 0.8:
         return ["tab"] * draw.randint(0, 4) + list(str(draw.randint(1, 64)))
     if chance < 0.9:

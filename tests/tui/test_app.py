@@ -47,13 +47,43 @@ async def test_short_forms_of_numbers(scenario: Scenario) -> None:
         assert app.app.store.scenario.workload.input_tokens == 8500
 
 
-async def test_up_and_down_step_by_powers_of_two(scenario: Scenario) -> None:
+async def test_left_and_right_step_by_powers_of_two_and_up_and_down_only_move(scenario: Scenario) -> None:
     async with running(app_of(scenario)) as app:
         await app.go_to("hardware.gpus_per_node")
-        await app.press("down")
+        await app.press("left")
         assert app.app.store.scenario.hardware.gpus_per_node == 4
-        await app.press("up", "up")
+        await app.press("right", "right")
         assert app.app.store.scenario.hardware.gpus_per_node == 16
+        stepped = app.app.store.scenario
+        form = app.app.workbench.form
+        keys = [field.key for field in form.fields]
+        at = keys.index(form.key)
+        await app.press("down")
+        assert form.key == keys[at + 1]
+        await app.press(*["up"] * (at + 3))
+        assert form.key == keys[0]
+        assert app.app.store.scenario == stepped
+        form.go_to(keys[-1])
+        await app.press("down")
+        assert form.key == keys[-1]
+        assert not app.app.workbench.on_results
+
+
+async def test_a_format_is_chosen_from_a_list_with_bits_size_and_what_comes_of_it(scenario: Scenario) -> None:
+    async with running(app_of(scenario), 120, 36) as app:
+        await app.go_to("model.weights")
+        await app.type("int4")
+        rows = [row.split() for row in app.text("#dialog-list").splitlines() if row.strip()]
+        assert rows[0][:2] == ["▸", "int4"]
+        assert rows[0][-1] in ("RUNS", "MISSES")
+        await app.press("enter")
+        assert app.app.store.scenario.model.weights == "int4"
+        await app.press("enter")
+        words = app.text("#dialog-list") + app.text("#dialog-head")
+        for word in ("bits", "GiB in all", "with it", "bf16", "131.4"):
+            assert word in words
+        await app.press("escape")
+        assert app.app.store.scenario.model.weights == "int4"
 
 
 async def test_text_a_field_cannot_take_stays_with_its_reason(scenario: Scenario) -> None:
@@ -136,6 +166,7 @@ async def test_fields_follow_the_kind_of_work(scenario: Scenario) -> None:
         assert "LoRA rank" not in app.text("#form")
         await app.go_to("workload.kind")
         await app.type("q")
+        await app.press("enter")
         assert app.app.store.scenario.workload.kind == "qlora"
         form = app.text("#form")
         assert "LoRA rank" in form

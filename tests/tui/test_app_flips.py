@@ -69,10 +69,10 @@ async def test_an_edit_marks_what_was_found_before_it(scenario: Scenario, monkey
         monkeypatch.setattr(study, "PAUSE_S", 30.0)  # the edits never rest
         before = app.text("#verdict").splitlines()[3]
         await app.go_to("workload.output_tokens")
-        await app.press("up")
+        await app.press("right")
         assert app.text("#verdict").splitlines()[3] == before.replace("Holds", "Held")
         await app.go_to("model.weights")
-        await app.press("down")  # another model: what was found says nothing about it
+        await app.press("right")  # another model: what was found says nothing about it
         assert "Held" not in app.text("#verdict")
         assert "Holds" not in app.text("#verdict")
 
@@ -80,7 +80,7 @@ async def test_an_edit_marks_what_was_found_before_it(scenario: Scenario, monkey
 async def test_what_was_found_is_the_same_that_the_engine_says(scenario: Scenario) -> None:
     async with running(app_of(scenario), 160, 48) as app:
         await app.go_to("workload.concurrency")
-        await app.press("up")
+        await app.press("right")
         await app.settle()
         now = app.app.store.scenario
         points, fresh = app.app.studies.flips.of(size(now))

@@ -95,7 +95,7 @@ async def test_a_lab_weighs_two_small_boxes_against_a_large_one() -> None:
         await app.go_to("workload.kind")
         fits = {}
         for letter in ("l", "q", "f"):
-            await app.press(letter)
+            await app.press(letter, "enter")
             sizing = app.app.store.sizing
             assert sizing is not None
             fits[sizing.scenario.workload.kind] = sizing.memory.fits

@@ -53,7 +53,7 @@ async def test_a_drifted_catalog_is_told_on_load_with_both_results(saved: Path) 
         assert "(and 1 more)" in told
         users = app.app.store.scenario.workload.concurrency
         await app.go_to("workload.concurrency")
-        await app.press("up")  # nothing is in the way of an edit
+        await app.press("right")  # nothing is in the way of an edit
         assert app.app.store.scenario.workload.concurrency > users
         await app.press("ctrl+z", "ctrl+g")
         read = app.text("#dialog-text")

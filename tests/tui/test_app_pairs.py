@@ -50,7 +50,7 @@ OPENERS: dict[str, tuple[str, ...]] = {
     "value of a limit": ("ctrl+t", "6", "w", "enter"),
     "rename": ("ctrl+t", "9", "down", "r"),
     "pinned build": ("ctrl+t", "9", "down", "enter"),
-    "quit question": ("tab", "tab", "tab", "tab", "up", "ctrl+q"),
+    "quit question": ("tab", "tab", "tab", "tab", "right", "ctrl+q"),
 }
 PAIRS = (("enter", "enter"), ("escape", "escape"), ("enter", "escape"), ("c", "c"), ("q", "q"), ("ctrl+q", "enter"))
 

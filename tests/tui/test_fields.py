@@ -67,14 +67,14 @@ def test_every_field_steps_from_what_it_came_to(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["serve", "pretrain"])
-async def test_up_and_down_on_every_field_of_the_form(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_left_and_right_on_every_field_of_the_form(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(study, "PAUSE_S", 3600.0)
     scenario = every_kind(kind)[1]
     async with running(app_of(scenario)) as driver:
         form, store = driver.app.workbench.form, driver.app.store
         for field in form.fields:
             stepped = []
-            for pressed in ("up", "down"):
+            for pressed in ("right", "left"):
                 store.edit(change(scenario, {field.key: None}, load()) if field.optional else scenario)
                 form.go_to(field.key)
                 shown = fields.auto_value(store.sizing, field) if field.optional and store.sizing else None
@@ -90,7 +90,7 @@ async def test_a_step_on_an_open_price_starts_at_the_catalogs() -> None:
     async with running(app_of(START)) as app:
         await app.go_to("money.electricity_usd_per_kwh")
         shown = fields.auto_value(app.app.store.sizing, BY_KEY["money.electricity_usd_per_kwh"])
-        await app.press("up", "down", "down")
+        await app.press("right", "left", "left")
         stepped = app.app.store.scenario.money.electricity_usd_per_kwh
         assert stepped is not None
         assert shown - 0.02 < stepped < shown

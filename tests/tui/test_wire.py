@@ -47,7 +47,7 @@ def test_an_edit_of_one_panel(terminal: tuple[Terminal, bytes]) -> None:
 def test_an_edit_of_all_panels(terminal: tuple[Terminal, bytes]) -> None:
     running = terminal[0]
     running.send(b"\x10" + b"go to users\r", until="▸ Users".encode())
-    sizes = [len(running.send(key, answered=True)) for key in (b"\x1b[A", b"\x1b[A", b"\x1b[A", b"\x1b[B", b"4", b"8")]
+    sizes = [len(running.send(key, answered=True)) for key in (b"\x1b[C", b"\x1b[C", b"\x1b[C", b"\x1b[D", b"4", b"8")]
     assert all(0 < size <= ALL_PANELS for size in sizes), sizes
 
 

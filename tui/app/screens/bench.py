@@ -25,7 +25,7 @@ from tui.app import actions
 from tui.app.base import SizeupBase, sizeup_of
 from tui.app.news import News, news_of
 from tui.app.widgets.canvas import Canvas
-from tui.app.widgets.form import Form, Hint
+from tui.app.widgets.form import Form, Hint, has_list
 from tui.app.widgets.frame import Banner, Footer, NewsLine, Title
 from tui.app.widgets.results import PAGE_NAMES, Results, Tabs
 from tui.files import fields
@@ -336,7 +336,7 @@ class Bench(Screen[None]):
             footer.commands, labels = actions.FOOTER_PAGES.get(self._panel().page, (actions.FOOTER_RESULTS, {}))
             footer.labels = {"switch": "Inputs"} | labels
         else:
-            picker = self.query_one("#form", Form).field.kind == "id"
+            picker = has_list(self.query_one("#form", Form).field)
             footer.commands = actions.FOOTER_PICKER if picker else actions.FOOTER_INPUTS
             footer.labels = {"next_field": "Next"}
         footer.update_lines()

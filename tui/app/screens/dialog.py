@@ -18,7 +18,7 @@ from textual.widget import Widget
 from tui.app.base import SizeupBase, sizeup_of
 from tui.app.widgets.canvas import Canvas, Transient
 from tui.app.widgets.edit import LineEdit
-from tui.pages.doc import BLANK, Line, Span, line, width_of, wrap
+from tui.pages.doc import BLANK, Line, Span, line, shorten, width_of, wrap
 
 _Answer = TypeVar("_Answer")
 
@@ -165,6 +165,9 @@ class Entry(Canvas, can_focus=True):
         """Prompt, text and cursor."""
         room = max(4, width - len(self.prompt) - 2)
         shown, cursor = self.edit.window(room)
+        if self.edit.fresh and shown:  # all of it goes with the first letter typed
+            rest = " " * (room - len(shown))
+            return [line((self.prompt, "dim"), " ", (shown, "selected"), (" ", "entry-cursor"), (rest, "field"))]
         shown = f"{shown:<{room}} "
         return [
             line(
@@ -246,19 +249,25 @@ class Question(Dialog[str]):
 
 
 class AskText(Dialog[str]):
-    """One line of text, with a check that says what is wrong with it."""
+    """One line of text, with a check that says what is wrong with it. What stands there is chosen: typing replaces it.
 
-    def __init__(self, heading: str, prompt: str, text: str, check: Callable[[str], str] | None = None) -> None:
+    note: what is said below until there is a complaint, such as the folder that a name is taken in.
+    """
+
+    def __init__(
+        self, heading: str, prompt: str, text: str, check: Callable[[str], str] | None = None, note: str = ""
+    ) -> None:
         super().__init__()
         self.heading = heading
-        self.edit = LineEdit.of(text)
+        self.edit = LineEdit.of(text, fresh=True)
+        self.note = note
         self.prompt = prompt
         self.check = check
 
     def parts(self) -> ComposeResult:
         """The entry, room for a complaint, keys."""
         self.entry = Entry(self.edit, self.prompt)
-        self.complaint = Label([BLANK], id="dialog-head")
+        self.complaint = Label(self._noted(), id="dialog-head")
         self.complaint.styles.height = 2
         yield self.entry
         yield self.complaint
@@ -290,7 +299,10 @@ class AskText(Dialog[str]):
 
     def _changed(self) -> None:
         self.entry.update_lines()
-        self.complaint.show([BLANK])
+        self.complaint.show(self._noted())
+
+    def _noted(self) -> Sequence[Line]:
+        return [line((shorten(self.note, min(66, self.app.size.width - 8), self.sizeup.glyphs.ellipsis), "dim"))]
 
     def _take(self) -> None:
         text = self.edit.text.strip()

@@ -111,7 +111,7 @@ async def save_as(bench: Bench) -> bool:
     """Ask for a name and save."""
     store = bench.sizeup.store
     suggested = str(store.path) if store.path else f"{_slug(store.scenario.title) or 'session'}.toml"
-    text = await bench.app.push_screen_wait(AskText("Save as", "File", suggested, _wrong_target))
+    text = await bench.app.push_screen_wait(AskText("Save as", "File", suggested, _wrong_target, _here()))
     return False if text is None else await _save_to(bench, _completed(text))
 
 
@@ -274,6 +274,14 @@ def _short(folder: Path) -> str:
     return "~" + text[len(home) :] if os.path.isabs(home) and text.startswith(home) else text
 
 
+def _here() -> str:
+    """In which folder a name without one is taken, in words."""
+    try:
+        return printable(f"in {_short(Path.cwd())}, unless a folder is typed before the name")
+    except OSError:
+        return "the folder that this was started in is gone: type a whole path"
+
+
 async def new(bench: Bench) -> None:
     """A new session."""
     if await settled(bench, "starting another"):
@@ -349,7 +357,7 @@ def _copy(bench: Bench, text: str) -> None:
 
 async def _where(bench: Bench, offer: str) -> Path | None:
     """The file to write to, which may take the place of another only where somebody says so."""
-    text = await bench.app.push_screen_wait(AskText("Write to", "File", offer, _wrong_target))
+    text = await bench.app.push_screen_wait(AskText("Write to", "File", offer, _wrong_target, _here()))
     if text is None:
         return None
     target = Path(os.path.expanduser(text))

@@ -240,40 +240,53 @@ class ListDialog(Dialog[object]):
                 self.dismiss(value)
 
 
-MISSES = -1000  # the score of what a typed word does not occur in
+LETTERS_ONLY = 20
+"""The score of a word whose letters only stand in order in the first cell: a last resort."""
+MEASURES = ("gb", "gbe", "g", "b")
+"""What may follow a number that is typed without its unit: 96 means 96 GB, 100 means 100 GbE, 70 means 70b."""
 
 
 def matching(items: Sequence[Item], typed: str) -> list[Item]:
-    """Items that have every typed word, the one of that very id first, then those whose words start with it; letters in
-    order as a last resort."""
+    """Items that have every typed word, best first: what a row is called and how large it is before its other columns.
+
+    The very id, ids that start so, whole words of id, name and memory, their beginnings, then the other columns; letters
+    in order as a last resort.
+    """
     words = typed.casefold().split()
     if not words:
         return list(items)
     ranked: list[tuple[int, int, Item]] = []
     for number, item in enumerate(items):
-        text = f"{item.search} {' '.join(item.cells)}".strip().casefold()
-        squeezed = text.replace("-", "").replace(" ", "").replace(".", "")
-        score = 0
-        for word in words:
-            if f"{text} ".startswith(f"{word} "):
-                score -= 1  # the very id
-            elif text.startswith(word):
-                score += 0
-            elif f" {word}" in text or f"-{word}" in text:
-                score += 1
-            elif word in text or word.replace("-", "") in squeezed:
-                score += 2
-            elif _in_order(word, text.split(" ", 1)[0]):
-                score += 8
-            else:
-                score = MISSES
-                break
-        if score > MISSES:
-            ranked.append((score, number, item))
+        scores = [_score(item, word) for word in words]
+        if None not in scores:
+            ranked.append((sum(score for score in scores if score is not None), number, item))
     ranked.sort(key=lambda entry: entry[:2])
-    if any(score < 8 for score, _, _ in ranked):
-        ranked = [entry for entry in ranked if entry[0] < 8]
+    if any(score < LETTERS_ONLY for score, _, _ in ranked):
+        ranked = [entry for entry in ranked if entry[0] < LETTERS_ONLY]
     return [item for _, _, item in ranked]
+
+
+def _score(item: Item, word: str) -> int | None:
+    """How well a typed word meets a row, 0 best; None where it does not."""
+    other = " ".join(item.cells).casefold()
+    named = item.search.casefold() or other
+    first = named.split(" ", 1)[0]
+    if first == word:
+        return 0
+    if first.startswith(word):
+        return 1
+    parts = named.replace("-", " ").replace("(", " ").replace("/", " ").split()
+    if word in parts or any(f"{word}{unit}" in parts for unit in MEASURES):
+        return 2
+    if any(part.startswith(word) for part in parts):
+        return 3
+    if word in named or word.replace("-", "") in named.replace("-", "").replace(" ", "").replace(".", ""):
+        return 4
+    if any(part.startswith(word) for part in other.split()):
+        return 6
+    if word in other:
+        return 7
+    return LETTERS_ONLY if _in_order(word, first) else None
 
 
 def _in_order(word: str, text: str) -> bool:

@@ -8,13 +8,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from catalog import Catalog, CatalogError, ModelEntry
+from engine.decide.answer import STATUS_WORDS
+from engine.figures.errors import ScenarioError
+from engine.model.formats import FORMATS, KV_FORMATS, kv_bytes_per_element, model_weight_bytes
 from engine.parts.hardware import Accelerator, Link, Platform
+from engine.scenario.change import change
 from tui.app import actions, theme
 from tui.app.screens.list_dialog import Column, Deeper, Item, ListDialog
 from tui.files import browse, fields
 from tui.files.fields import Field
 from tui.pages.contents import PAGES
-from tui.pages.words import count, digits, size
+from tui.pages.words import count, digits, gib, size
 
 if TYPE_CHECKING:
     from tui.app.base import SizeupBase
@@ -38,6 +42,9 @@ def picker_for(app: SizeupBase, field: Field, seed: str = "") -> ListDialog:
             current=current,
             elsewhere=_files,
         )
+    if field.choices:
+        columns, items = _choices(app, field)
+        return ListDialog(f"{field.label}: type to filter", columns, items, seed=seed, current=current)
     if field.key == "hardware.accelerator":
         columns, items = _accelerators(facts.accelerators)
         heading = "GPU"
@@ -76,6 +83,45 @@ def _files(typed: str) -> list[Item] | None:
         for place in found
     ]
     return items or [Item(ModelFile(browse.whole(typed)), (typed, *[""] * 5, "read this file"))]
+
+
+def _choices(app: SizeupBase, field: Field) -> tuple[tuple[Column, ...], list[Item]]:
+    """The values of a choice; of a format also its bits, what the weights or a token's KV take, and what comes of it."""
+    if field.key not in ("model.weights", "model.kv_cache"):
+        names = {value: "" if value == label else str(value) for value, label in field.choices}
+        told = ("as in a file",) if any(names.values()) else ()
+        return tuple(Column(title) for title in (field.label, *told)), [
+            Item(value, (label, names[value]) if told else (label,)) for value, label in field.choices
+        ]
+    weights = field.key == "model.weights"
+    columns = (
+        Column("format", limit=20),
+        Column("called", from_width=60, limit=28),
+        Column("bits", right=True),
+        Column("GiB in all" if weights else "tokens fit", right=True),
+        Column("with it", limit=16),
+    )
+    items = []
+    for value, label in field.choices:
+        name = str(value)
+        called = FORMATS[name].label if weights else KV_FORMATS[name].label
+        cells = (label, called if called != label else "", *_format_figures(app, field, name))
+        items.append(Item(value, cells, f"{label} {called}"))
+    return columns, items
+
+
+def _format_figures(app: SizeupBase, field: Field, name: str) -> tuple[str, str, str]:
+    """Bits a weight or element; GiB of the weights, or tokens whose KV fits; and how the build stands with it."""
+    scenario = app.store.scenario
+    weights = field.key == "model.weights"
+    bits = digits(FORMATS[name].bits_per_weight if weights else 8 * kv_bytes_per_element(name), 3)
+    takes = gib(model_weight_bytes(scenario.model.architecture, name)) if weights else ""
+    try:
+        sizing = app.store.size(change(scenario, {field.key: name}, app.catalog))
+    except ScenarioError:
+        return bits, takes, "not possible"
+    fit = sizing.memory.kv_capacity_tokens
+    return bits, takes if weights else "" if fit is None else count(fit), STATUS_WORDS[sizing.answer.status]
 
 
 def _own(origin: str) -> str:

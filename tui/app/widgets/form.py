@@ -14,10 +14,17 @@ from tui.files.fields import Field, InvalidEntry
 from tui.pages.doc import BLANK, Line, Span, heading, line, paragraphs, shorten, wrap
 
 LABEL = 15
+FEW = 5
+"""So many choices are stepped through; more are chosen from a list with a filter."""
+
+
+def has_list(field: Field) -> bool:
+    """Whether a field is chosen from a list: records of the catalog, and choices too many to step through."""
+    return field.kind == "id" or len(field.choices) > FEW
 
 
 class Form(Canvas, can_focus=True):
-    """All fields in one column. Tab walks them; typing edits at once; up and down step.
+    """All fields in one column. Up, Down and Tab walk them; typing edits at once; left and right step.
 
     Posts `Changed` with a value that the field accepts, `Rejected` with text that it does not, and `PickerWanted`
     when a list is to be opened.
@@ -152,9 +159,9 @@ class Form(Canvas, can_focus=True):
         elif key in ("pagedown", "pageup"):
             self.section(key == "pagedown")
         elif key in ("up", "down"):
-            self._up_down(field, key == "up")
+            self._move(key == "down")
         elif key == "enter":
-            if field.kind == "id":
+            if has_list(field):
                 self.post_message(self.PickerWanted(field))
             else:
                 self.step_to(True)
@@ -170,16 +177,15 @@ class Form(Canvas, can_focus=True):
             return self._text_key(event, field)
         return True
 
-    def _up_down(self, field: Field, up: bool) -> None:
-        if field.kind == "id":
-            self.post_message(self.PickerWanted(field))
-        elif field.kind == "text":
-            self.step_to(not up)
-        else:
-            self.step(field, up)
+    def _move(self, down: bool) -> None:
+        """The field below or above; the first and the last stay, where Tab leads on."""
+        keys = [field.key for field in self.fields]
+        at = keys.index(self.field.key) + (1 if down else -1)
+        if 0 <= at < len(keys):
+            self.go_to(keys[at])
 
     def _picker_key(self, event: events.Key, field: Field) -> bool:
-        if event.key == "space":
+        if event.key in ("space", "right"):
             self.post_message(self.PickerWanted(field))
             return True
         if event.key in ("delete", "backspace") and field.optional:
@@ -197,6 +203,9 @@ class Form(Canvas, can_focus=True):
         letter = (event.character or "").casefold()
         if not letter.isalnum():
             return False
+        if has_list(field):
+            self.post_message(self.PickerWanted(field, letter))
+            return True
         values = [value for value, _ in field.choices]
         now = fields.current(self.sizeup.store.scenario, field)
         start = values.index(now) + 1 if now in values else 0
@@ -212,6 +221,9 @@ class Form(Canvas, can_focus=True):
         printable = bool(char) and event.is_printable and event.key not in ("tab", "enter")
         if field.kind == "number" and char in ("?",):
             return False
+        if field.kind == "number" and self.edit is None and event.key in ("left", "right"):
+            self.step(field, event.key == "right")
+            return True
         edit = self.edit or LineEdit.of(self._typed_text(field), fresh=True)
         if edit.key(event.key):
             pass
@@ -291,7 +303,7 @@ class Form(Canvas, can_focus=True):
             self.go_to(rest)
             if verb in ("up", "down"):
                 self.step(field, verb == "up")
-            elif field.kind == "id":
+            elif has_list(field):
                 self.post_message(self.PickerWanted(field))
             elif field.kind == "choice" and was == rest and verb == "box":
                 self.step(field, False)
@@ -394,10 +406,12 @@ class Form(Canvas, can_focus=True):
         auto = ""
         if fields.is_auto(store.scenario, field):
             auto = fields.chosen_by_auto(store.sizing, field)
+        if has_list(field):
+            return (*arrows, Span(f" {glyphs.opens}", "key", f"box:{field.key}")), min(30, room - 6)
         if field.kind == "choice" and not auto:
             return arrows, min(30, room - 4)
         words = f" {glyphs.arrow} {auto}" if auto else f" {field.unit}" if field.unit else ""
-        return (*arrows, Span(words, "accent" if auto else "dim")), max(8, min(12, room - 4 - 10))
+        return (*arrows, Span(words, "accent" if auto else "dim")), max(6, min(12, room - 4 - max(10, len(words))))
 
 
 class Hint(Canvas):

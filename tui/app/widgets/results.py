@@ -30,17 +30,25 @@ class Tabs(Canvas):
         self.names = names
         self.page = page
 
+    def _label(self, name: str) -> str:
+        """A page by the digit that opens it and its name."""
+        return f"{(PAGE_NAMES.index(name) + 1) % 10} {name}"
+
     def get_lines(self, width: int) -> Sequence[Line]:
-        """One line of names, spread by what the width allows."""
-        gap = "  " if sum(len(name) + 2 for name in self.names) + 1 <= width else " "
-        spans: list[Span] = [Span(" ")]
-        for number, name in enumerate(self.names):
-            if number:
-                spans.append(Span(gap))
-            spans.append(Span(name, "tab-on" if name == self.page else "tab", name))
-        if width_of(spans) > width:
-            return self._windowed(width)
-        return [tuple(spans)]
+        """One line of digits and names; where not all fit, the last pages that are not open keep the digit alone."""
+        closed = [name for name in self.names if name != self.page]
+        for short in range(len(closed)):
+            bare = closed[len(closed) - short :]
+            labels = [self._label(name)[0] if name in bare else self._label(name) for name in self.names]
+            for gap in ("  ", " "):
+                if sum(len(label) + len(gap) for label in labels) + 1 <= width:
+                    spans: list[Span] = [Span(" ")]
+                    for number, (name, label) in enumerate(zip(self.names, labels, strict=True)):
+                        if number:
+                            spans.append(Span(gap))
+                        spans.append(Span(label, "tab-on" if name == self.page else "tab", name))
+                    return [tuple(spans)]
+        return self._windowed(width)
 
     def _windowed(self, width: int) -> Sequence[Line]:
         """As many whole names as fit around the open one, with arrows at the ends."""
