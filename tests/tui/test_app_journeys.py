@@ -11,7 +11,7 @@ from catalog import load
 from tests.tui.builds import BUILDS
 from tests.tui.driver import Driver, app_of, running
 from tui.files import session
-from tui.files.fields import new_scenario
+from tui.files.fields import BY_KEY, new_scenario
 
 
 async def pick(app: Driver, key: str, words: str) -> None:
@@ -32,6 +32,8 @@ async def test_an_engineer_on_a_jump_host_finds_the_smallest_change() -> None:
     """80x24: will 405B carry 64 users on eight H100; if not, what is the smallest change?"""
     async with running(app_of(new_scenario(load())), 80, 24) as app:
         await pick(app, "model.id", "llama-3.1-405b")
+        assert app.app.store.scenario.model.weights == "bf16"  # as it is published
+        app.app.workbench.set_value(BY_KEY["model.weights"], "fp8")
         await pick(app, "hardware.accelerator", "h100-sxm")
         await enter(app, "hardware.gpus_per_node", "8")
         await enter(app, "workload.concurrency", "64")

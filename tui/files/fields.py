@@ -8,7 +8,7 @@ from typing import Any
 
 from catalog import Catalog, build_scenario
 from engine.scenario import Scenario
-from engine.scenario.change import value_of
+from engine.scenario.change import Changes, value_of
 from engine.scenario.fields import FIELDS as TABLE
 from engine.scenario.fields import UNSET, Field, StepRule, worded
 from engine.serving.host import keeps_on_host
@@ -277,6 +277,24 @@ def _nice(value: float, up: bool) -> float:
     return round((math.floor(count + 1e-6) + 1 if up else math.ceil(count - 1e-6) - 1) * size, 6)
 
 
+NEW_MODEL, NEW_WEIGHTS = "llama-3.1-70b", "fp8"
+NEW_CARD, NEW_GPUS = "rtx-pro-6000-server", 4
+"""What a new session starts with, beside the defaults of the fields."""
+
+
 def new_scenario(catalog: Catalog) -> Scenario:
-    """What a new session starts with."""
-    return build_scenario("llama-3.1-70b", "fp8", "rtx-pro-6000-server", 4, catalog=catalog)
+    """What a new session starts with, by every door."""
+    return build_scenario(NEW_MODEL, NEW_WEIGHTS, NEW_CARD, NEW_GPUS, catalog=catalog)
+
+
+def named(scenario: Scenario, changes: Changes, new: bool) -> Changes:
+    """Changes with the format that a model brings which is named: the one it is published in.
+
+    A format that is named beside it stays, and one that somebody chose follows by `change`'s own rule. new: the
+    scenario is of no file, and its format was chosen by nobody while model and format are those of a new session.
+    """
+    names_one = bool(changes.keys() & {"model.id", "model.config"}) and "model.weights" not in changes
+    now = scenario.model
+    if names_one and new and not now.config and (now.id, now.weights) == (NEW_MODEL, NEW_WEIGHTS):
+        return {**changes, "model.weights": None}
+    return changes

@@ -143,12 +143,10 @@ def made(scenario: Scenario, changes: Mapping[str, Any], known: Catalog, place: 
     """The scenario with the keys changed. new: nobody chose anything in it yet. Raises WrongOption naming the option."""
     from engine.figures.errors import ScenarioError
     from engine.scenario.change import change
+    from tui.files.fields import named
 
-    wanted = dict(changes)
-    if new and wanted.keys() & {"model.id", "model.config"}:
-        wanted.setdefault("model.weights", None)  # as it is published
     try:
-        return change(scenario, wanted, known)
+        return change(scenario, named(scenario, changes, new), known)
     except ScenarioError as problem:
         option = next(
             (preset.option for preset in PRESETS if preset.key == problem.field and preset.key in changes), ""

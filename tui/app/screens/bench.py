@@ -218,7 +218,8 @@ class Bench(Screen[None]):
         """Change one field of the scenario; what cannot be read is said and changes nothing."""
         store = self.sizeup.store
         try:
-            scenario = change(store.scenario, {field.key: cast(Value, value)}, self.sizeup.catalog)
+            named = fields.named(store.scenario, {field.key: cast(Value, value)}, new=store.path is None)
+            scenario = change(store.scenario, named, self.sizeup.catalog)
         except ScenarioError as error:
             if field.kind == "id":  # chosen from a list: there is no text of one's own to correct
                 self.say(str(error))
@@ -235,7 +236,8 @@ class Bench(Screen[None]):
         """Make changes that were offered, all of them or none; False, and the reason said, where they cannot be made."""
         store = self.sizeup.store
         try:
-            scenario = change(store.scenario, changes, self.sizeup.catalog)
+            named = fields.named(store.scenario, changes, new=store.path is None)
+            scenario = change(store.scenario, named, self.sizeup.catalog)
         except ScenarioError as error:
             self.say(str(error))
             return False
