@@ -13,6 +13,7 @@ from catalog.errors import UnknownId
 from catalog.hardware import read_built_in
 from catalog.ids import nearest
 from catalog.models import INDEX, ModelEntry, read_index
+from catalog.own import with_own
 from catalog.schema import read_shipped
 from catalog.series import smaller_of
 from catalog.user import overlay, user_folder
@@ -113,7 +114,8 @@ def _load(folder: Path) -> Catalog:
     hardware = read_built_in()
     models = read_index(read_shipped(INDEX))
     problems = overlay(folder, hardware, models)
-    return Catalog(facts=hardware.facts(), models=tuple(models.values()), problems=problems)
+    facts, wrong = with_own(hardware.facts(), folder.parent / "measured")
+    return Catalog(facts=facts, models=tuple(models.values()), problems=(*problems, *wrong))
 
 
 def reload() -> Catalog:

@@ -40,7 +40,7 @@ _KEYS: dict[type, tuple[str, ...]] = {}
 def keys_of(record: type) -> tuple[str, ...]:
     """The keys that an entry of this record may have, in order."""
     if record not in _KEYS:
-        _KEYS[record] = tuple(field.name for field in dataclasses.fields(record))
+        _KEYS[record] = tuple(field.name for field in dataclasses.fields(record) if "own" not in field.metadata)
     return _KEYS[record]
 
 
@@ -72,6 +72,7 @@ def _validator(record: type) -> SchemaValidator:
                 required=field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING,
             )
             for field in dataclasses.fields(record)
+            if field.name in keys_of(record)
         }
         _VALIDATORS[record] = SchemaValidator(core_schema.typed_dict_schema(fields, config=_STRICT))
     return _VALIDATORS[record]

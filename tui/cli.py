@@ -100,7 +100,7 @@ def _forget_output() -> None:
 
 def _dispatch(arguments: list[str]) -> int:
     commands = {"report": _report, "recommend": _recommend, "parts": _parts, "export": _export, "detect": _detect}
-    commands["import"] = _import
+    commands |= {"import": _import, "measured": _measured}
     arguments = shorthand.spelled_out(arguments, commands)
     if arguments and arguments[0] in commands:
         return commands[arguments[0]](arguments[1:])
@@ -403,6 +403,12 @@ def _import(arguments: list[str]) -> int:
     from tui.paste.commands import import_text
 
     return import_text(arguments)
+
+
+def _measured(arguments: list[str]) -> int:
+    from tui.paste.commands import measured
+
+    return measured(arguments)
 
 
 def _detect(arguments: list[str]) -> int:

@@ -23,12 +23,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
 from engine.calibration import collectives as fit
 from engine.figures.kept import keep
 from engine.figures.units import GB, MICROSECOND
 from engine.parts.hardware import Accelerator, Link
+from engine.parts.own import OwnCurve
 
 Op = Literal["all_reduce", "all_gather", "reduce_scatter", "all_to_all", "send_recv"]
 Kernel = Literal["nccl", "nccl-tuned", "nccl-ring", "nccl-tree", "vllm", "trtllm", "mscclpp", "one-shot"]
@@ -341,6 +343,10 @@ def _make(
     within = min(ranks, max(1, ranks_per_node))
     nodes = math.ceil(ranks / within)
     name = class_in_use(intra, peer_access)
+    if nodes == 1 and kernel in ("nccl", "nccl-tuned"):
+        own = next((one for one in intra.own_curves if (one.op, one.gpus) == (op, ranks)), None)
+        if own is not None:
+            return _own(own, in_engine)
     lines = []
     island = 1
     if name == "nvlink-bridge":
@@ -362,6 +368,19 @@ def _make(
         wait = ENGINE_WAIT_ACROSS_S if nodes > 1 and op != "send_recv" else ENGINE_WAIT_S
         lines = [(alpha + wait, beta * ENGINE_BANDWIDTH_FACTOR) for alpha, beta in lines]
     return lower_envelope(lines)
+
+
+def _own(own: OwnCurve, in_engine: bool) -> Curve:
+    """The curve of a person's own measurements: straight lines between points, the last rate beyond them."""
+    wait, factor = (ENGINE_WAIT_S, ENGINE_BANDWIDTH_FACTOR) if in_engine else (0.0, 1.0)
+    points = own.points
+    segments = [(points[0][0], points[0][1] + wait, 0.0)]
+    for (size, seconds), (above, longer) in pairwise(points):
+        beta = (longer - seconds) / (above - size)
+        segments.append((above, seconds - size * beta + wait, beta * factor))
+    size, seconds = points[-1]
+    segments.append((math.inf, wait, seconds / size * factor))
+    return Curve(tuple(segments))
 
 
 def _intra_lines(

@@ -13,7 +13,7 @@ SMALL_BYTES, LARGE_BYTES = 2**16, 2**22
 
 def evidence_kind(link: Link) -> FigureKind:
     """Where a link's times come from: measured on it, fitted on links of its class, or from its data sheet."""
-    if link.id in fit.MEASURED_LINKS:
+    if link.own_curves or link.id in fit.MEASURED_LINKS:
         return "measured"
     return "fitted" if link_class(link) in fit.FITTED_CLASSES else "data sheet"
 

@@ -139,6 +139,9 @@ def _note(link: Link) -> str:
         parts.append(f"joins {link.max_gpus} GPUs, beyond them PCIe")
     if link.status:
         parts.append(link.status)
+    if link.own_curves:
+        gpus = sorted({one.gpus for one in link.own_curves})
+        parts.append(f"measured by you on {', '.join(map(str, gpus))} GPUs")
     return "; ".join(parts)
 
 

@@ -6,10 +6,11 @@ None, never 0. Every record keeps the source of its figures in words.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from engine.figures.units import GB, MIB
+from engine.parts.own import OwnCurve, OwnRatio
 
 Origin = Literal["built-in", "user"]
 LinkScope = Literal["intra-node", "inter-node", "host"]
@@ -81,6 +82,9 @@ class Accelerator:
     derived: tuple[str, ...] = ()  # keys computed from another figure
     unverified: tuple[str, ...] = ()  # keys known from one sheet only
     short_name: str = ""
+    own: tuple[OwnRatio, ...] = field(
+        default=(), metadata={"own": True}
+    )  # what a person measured, against the predicted
 
     def __hash__(self) -> int:
         return hash(self.id)  # equal records have equal ids, and caches ask often
@@ -105,7 +109,8 @@ class Link:
     peak_gb_s_unidir: one way, per GPU inside a node, per NIC port between nodes.
     achieved_gb_s_unidir: measured, per GPU or per port likewise, where somebody did. nics_per_node: ports that
     share the traffic, if the link is sold as a set; a node then moves `nics_per_node` times the port's rate.
-    peer_access False: traffic passes through host memory. allreduce_busbw_*: nccl-tests bus bandwidth.
+    peer_access False: traffic passes through host memory. allreduce_busbw_*: nccl-tests bus bandwidth. own_curves: what a
+    person measured on it, which counts before any other figure; no key of a catalog file.
     """
 
     id: str
@@ -153,6 +158,7 @@ class Link:
     allreduce_small_oneshot_conditions: str = ""
     derived: tuple[str, ...] = ()
     unverified: tuple[str, ...] = ()
+    own_curves: tuple[OwnCurve, ...] = field(default=(), metadata={"own": True})
 
     def __hash__(self) -> int:
         return hash(self.id)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from engine.calibration import serving_speed as fit
 from engine.scenario import Scenario
+from engine.serving.own import narrowed
 from engine.sizing import Interval
 
 
@@ -25,5 +26,5 @@ def spread_of(figure: str, scenario: Scenario) -> tuple[float, float]:
 
 def interval(value: float, figure: str, scenario: Scenario) -> Interval:
     """A figure with those factors around it."""
-    low, high = spread_of(figure, scenario)
+    low, high = narrowed(spread_of(figure, scenario), figure, scenario)
     return Interval(value * low, value * high)

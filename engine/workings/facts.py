@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from engine.figures.number import Kind, Number
 from engine.model.architecture import Architecture, Cache, Layer, Tensor
 from engine.parts.hardware import Accelerator, Link, Rule
+from engine.parts.own import OwnCurve
 from engine.scenario import Hardware, Layout, LayoutChoice, Scenario
 from engine.workings.words import field_words
 
@@ -157,8 +158,23 @@ def _card(copied: Copier, card: Accelerator) -> Any:
 
 
 def link(copied: Copier, one: Link) -> Any:
-    """A link of the catalog."""
-    return fact(copied, one, "data sheet", f"{one.name}: {one.source or _catalog(one)}", f"of {one.name}")
+    """A link of the catalog, with what a person measured on it."""
+    made = fact(copied, one, "data sheet", f"{one.name}: {one.source or _catalog(one)}", f"of {one.name}")
+    if not one.own_curves:
+        return made
+
+    def measured(own: OwnCurve) -> Any:
+        words, source = f"your {own.op.replace('_', '-')} on {own.gpus} GPUs", own.source or "your measurements"
+        points = tuple(
+            (
+                Number(size, label=f"size of {words}", unit="bytes", kind="entered", source=source),
+                Number(seconds, label=f"{words}, {size:g} bytes", unit="s", kind="measured", source=source),
+            )
+            for size, seconds in own.points
+        )
+        return copied(own, {"points": points})
+
+    return copied(made, {"own_curves": tuple(map(measured, one.own_curves))})
 
 
 def counted(

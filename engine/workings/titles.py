@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Final
 
 from engine.decide.plan import Plan
+from engine.serving.own import told
 from engine.sizing import Interval
 
 TITLES: Final[dict[str, tuple[str, str]]] = {
@@ -147,6 +148,9 @@ NOTES: Final[dict[str, Callable[[Plan], str]]] = {
     "model.kv_bytes_per_token": lambda plan: "Layers with a window stop growing and count with a user's memory.",
     "memory.weights_share": lambda plan: "The planning rule wants 60-70 % at most.",
     "training.step_tokens": _batch,
+    "serving.ttft_s": lambda plan: told("ttft", plan.scenario),
+    "serving.inter_token_s": lambda plan: told("inter_token", plan.scenario),
+    "serving.tokens_per_s_total": lambda plan: told("tokens_per_s", plan.scenario),
     "training.frontier_gpus": lambda plan: f"For {plan.scenario.workload.run_tokens / 1e12:,.3g}T tokens.",
 }
 """What a working says beside its arithmetic."""

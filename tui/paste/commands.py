@@ -1,4 +1,4 @@
-"""`sizeup import`."""
+"""`sizeup import` and `sizeup measured`."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from pathlib import Path
 
 from engine.figures.text import printable
 from tui.paste import listing, reading
-from tui.paste.found import LONGEST_BYTES, CannotRead
-from tui.shell.command import CARRIED, STDIN, CommandError, Parser, add_presets, changes_of, say
+from tui.paste.found import LONGEST_BYTES, CannotRead, Found
+from tui.shell.command import CARRIED, STDIN, CommandError, Parser, add_presets, built, changes_of, say
 
 
 def texts_of(files: list[str], limit: int, what: str) -> list[str]:
@@ -53,4 +53,72 @@ def import_text(arguments: list[str]) -> int:
     except CannotRead as problem:
         raise CommandError(str(problem)) from None
     say(listing.render(found, scenario))
+    return CARRIED
+
+
+def measured(arguments: list[str]) -> int:
+    """Print what logs measured beside what is predicted, and keep it when asked."""
+    from tui.paste import logs
+    from tui.paste import measured as beside
+
+    parser = Parser(
+        prog="sizeup measured",
+        description="What logs and benchmarks measured, beside what is predicted of the same build under the same load.",
+        epilog="FILE: logs, and what says the build: a session (.toml), a command, a manifest, nvidia-smi; options set the rest. "
+        "exit code: 0 read, 2 nothing measured is understood, or no build is known",
+        allow_abbrev=False,
+    )
+    parser.add_argument("files", nargs="+", metavar="FILE", help="texts to read; - is standard input")
+    parser.add_argument(
+        "--keep",
+        nargs="?",
+        const="",
+        metavar="NAME",
+        help="as your own calibration: links, and intervals of like builds",
+    )
+    add_presets(parser)
+    options = parser.parse_args(arguments)
+    given = changes_of(options)
+    sessions = [file for file in options.files if file.lower().endswith(".toml")]
+    others = [file for file in options.files if file not in sessions]
+    if len(sessions) > 1 or not others:
+        raise CommandError("give logs, and at most one session" if others else "no log beside the session")
+    found, runs = Found(), []
+    try:
+        for file, text in zip(others, texts_of(others, logs.LONGEST_BYTES, "log"), strict=True):
+            try:
+                runs += [(file, run) for run in logs.read(text)]
+            except CannotRead:
+                reading.add(text, found)
+        if not runs:
+            logs.read("")
+        for _, run in runs:
+            if run.arguments and not sessions:
+                from tui.paste.servers import read_server
+
+                found.kinds.append(run.tool)
+                read_server(run.engine or "vllm", list(run.arguments), found, {})
+        if sessions:
+            scenario = built(sessions[0], given)
+        elif not found.empty or {"model.id", "model.config"} & given.keys():
+            engine = next((run.engine for _, run in runs if run.engine), "")
+            if engine and found.value("runtime.engine") is None:
+                found.say("the log", "runtime.engine", engine)
+            scenario = reading.scenario_of(found, given)
+        else:
+            raise CannotRead("which build is it? Give its session, its command, or --model, --accelerator and --gpus")
+        compared = [(run, scenario, beside.rows_of(run, scenario)) for _, run in runs]
+        for run, _, rows in compared:
+            say(beside.table(run, rows))
+            say("\n")
+        say("".join(f"# {line}\n" for line in listing.lines_of(found)) if not sessions and found.kinds else "")
+        if options.keep is not None:
+            document = beside.kept(compared, ", ".join(Path(file).name for file in others))
+            if not document:
+                raise CannotRead("nothing here can be kept: only speeds of a server, and collectives of one node")
+            say(
+                f"kept in {beside.keep(document, options.keep or Path(others[0]).stem)}; take the file away to undo it\n"
+            )
+    except CannotRead as problem:
+        raise CommandError(str(problem)) from None
     return CARRIED

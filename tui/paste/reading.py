@@ -33,11 +33,12 @@ def read(*texts: str) -> Found:
     """What texts say together. Raises CannotRead for one that no reader knows, or that is too long."""
     found = Found()
     for text in texts:
-        _read(text, found)
+        add(text, found)
     return found
 
 
-def _read(text: str, found: Found) -> None:
+def add(text: str, found: Found) -> None:
+    """Add what one text says. Raises CannotRead likewise."""
     if len(text) > LONGEST_BYTES:
         raise CannotRead(f"{len(text):,} characters; allowed: up to {LONGEST_BYTES:,}")
     text = text.replace("\r\n", "\n").lstrip("\ufeff")

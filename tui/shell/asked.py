@@ -17,6 +17,7 @@ commands:
   sizeup parts [FILE] [--recommended] [--format csv]       the shopping list of it, for a seller
   sizeup export [FILE] --to TARGET                         something to run; --to alone lists targets
   sizeup import FILE...                                    a command, manifest or config as a session
+  sizeup measured FILE... [--keep]                         logs and benchmarks beside the predicted
   sizeup models|accelerators|links [WORD]                  list the catalog
   sizeup detect                                            this machine's GPUs
   sizeup help [WORD]                                       what a word, a field or a command means
