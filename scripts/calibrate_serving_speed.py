@@ -1,99 +1,93 @@
-"""Fit the constants of the serving-speed model to tests/reference/inference_perf.jsonl.
+"""Fit what serving engines add to kernels, to published speeds: tests/reference/inference_perf.jsonl and _wave2.jsonl.
 
-    python scripts/calibrate_serving_speed.py            print the fit and its leave-one-out errors
+    python scripts/calibrate_serving_speed.py            print the fit and its errors with each source left out
     python scripts/calibrate_serving_speed.py --write    and rewrite engine/calibration/serving_speed.py
 
-The residual is the logarithm of predicted over observed. Gauss-Newton steps with a Jacobian by differences, rows weighted
-down as they lie off (an L1 loss), and each constant held to its prior: base constants loosely to a textbook value, the
-multipliers of a class (`name@class`) to 1, so that a class with few rows, or none, takes what all classes share.
+What a product, an attention or an expert costs is measured kernel by kernel (engine/calibration/kernels.py); this fits the
+rest. The residual is the logarithm of predicted over observed. Gauss-Newton steps with a Jacobian by differences, rows weighted
+down as they lie off (an L1 loss), and each constant held to its prior. A table (one source's figures of one model on one
+card under one engine) has one vote, nearly: a figure weighs the number of its like to the power -0.75. Sources are left
+out for real: the fit is made again without them. Figures that `inference_perf.doubt_of` names are not fitted on.
 """
 
 from __future__ import annotations
 
 import argparse
 import math
-import random
 import statistics
 import sys
-import zlib
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from engine.calibration import serving_speed as fit
 from engine.decide.plan import plan
 from engine.scenario import Layout
+from engine.serving import intervals
 from engine.serving.memory import serving_memory
-from engine.serving.passes import Rates, Shape, compute_class, engine_split, gpu_class, rates_of, shape_of
+from engine.serving.passes import Rates, rates_of
+from engine.serving.settings import stored_weights
+from engine.serving.shapes import Shape, engine_split, shape_of
 from engine.serving.speed import Load, best_load, load, running_limit
 from engine.sizing import Memory
 from tests.accuracy import inference_perf as rows_of
 from tests.accuracy.harness import REFERENCE, Row, load_rows
+from tests.accuracy.rows import readable
 
 TARGET = Path(__file__).parent.parent / "engine" / "calibration" / "serving_speed.py"
-# How far a constant may lie from its prior, as a standard deviation of its logarithm: base constants, multipliers of a
-# class of GPUs, of an engine, and of any other class. Chosen on halves: of widths from 0.06 to 0.4 these predict best what
-# a fit to half of the (source, GPU, model) groups says of the other half.
-BASE_SIGMA, GPU_SIGMA, ENGINE_SIGMA, CLASS_SIGMA = 0.4, 0.06, 0.2, 0.08
+# How far a constant may lie from its prior, as a standard deviation of its logarithm: base constants, factors of an engine.
+BASE_SIGMA, ENGINE_SIGMA = 0.4, 0.2
 ROW_SIGMA = 0.15
-# Power of the number of its like by which a figure weighs less.
-BALANCE = 0.4
-# share of the left-out observations cut off at each end of an interval: a little less than a tenth, since the halves of
-# the tables lie wider than single groups do
-CUT = 0.085
-FOLDS = 5
-# steps of a fit to half of the tables
-HALF_STEPS = 14
-# figures from which on the fit counts as having seen a card under an engine, a model, or the two together
-SEEN_FIGURES = 10
+# Power of the number of its like by which a figure weighs less: a table has one vote, nearly.
+BALANCE = 0.75
+# share of the left-out observations cut off at each end of an interval
+CUT = 0.1
+# ... where a figure weighs the number of its like to this power: half way between one vote a table and one a figure
+VOTE = 0.5
+# parts that the sources are left out in
+FOLDS = 8
+# steps of a fit without some sources, from the fit with all
+LEFT_OUT_STEPS = 4
 
-GPUS = ("ampere", "ampere-gddr", "ada", "hopper", "blackwell", "blackwell-gddr", "amd", "intel")
+FILES = ("inference_perf.jsonl", "inference_perf_wave2.jsonl")
 SERVERS = ("vllm", "sglang", "trtllm")
 ENGINES = (*SERVERS, "llama.cpp")
-KINDS = ("16-bit", "fp8", "fp4", "weight-only")
 
 # constant: (textbook value, classes that may differ from it)
 SHAPE: dict[str, tuple[float, tuple[str, ...]]] = {
-    "weight_bandwidth": (0.85, (*GPUS, *KINDS, "gguf", "llama.cpp", "moe")),
-    "expert_bandwidth": (0.45, (*GPUS, *SERVERS, *KINDS)),
-    "kv_bandwidth": (0.6, (*GPUS, *SERVERS, "moe")),
-    "latent_bandwidth": (0.4, SERVERS),
-    "compute": (0.55, (*GPUS, *ENGINES, *KINDS, "gguf", "moe")),
-    "decode_compute": (0.4, (*GPUS, *SERVERS, *KINDS, "moe")),
-    "expert_compute": (0.3, (*GPUS, *SERVERS, *KINDS)),
-    "attention_compute": (0.5, (*GPUS, *SERVERS, "moe")),
-    "latent_compute": (0.4, SERVERS),
-    "layer_s": (12e-6, (*GPUS, *ENGINES)),
-    "moe_layer_s": (15e-6, (*GPUS, *SERVERS)),
-    "latent_layer_s": (15e-6, SERVERS),
-    "step_s": (1e-3, ENGINES),
-    "sequence_s": (10e-6, SERVERS),
-    "collective_latency": (1.0, (*SERVERS, "pcie", "moe")),
-    "collective_bytes": (1.0, (*SERVERS, "pcie", "moe")),
-    "collective_prefill": (1.0, (*SERVERS, "pcie", "moe")),
-    "prefill_s": (15e-3, ENGINES),
-    "prefill_layer_s": (3e-4, (*ENGINES, "moe")),
+    "stream": (1.0, ()),
+    "products": (1.0, ("trtllm", "llama.cpp")),
+    "experts": (1.0, ()),
+    "expert_stream": (0.8, ("llama.cpp",)),
+    "kv": (1.0, ()),
+    "attention": (1.0, ()),
+    "latent_bandwidth": (0.5, ()),
+    "latent_compute": (0.42, ()),
+    "layer_s": (25e-6, ("trtllm", "llama.cpp")),
+    "moe_layer_s": (1.0, ()),
+    "latent_layer_s": (15e-6, ()),
+    "step_s": (1e-3, ("llama.cpp",)),
+    "sequence_s": (8e-6, ()),
+    "collective_latency": (1.0, ()),
+    "collective_bytes": (1.0, ()),
+    "collective_prefill": (1.0, ()),
+    "prefill_s": (10e-3, ("llama.cpp",)),
+    "prefill_layer_s": (3e-4, ()),
     "prefill_moe_layer_s": (5e-4, SERVERS),
-    "interference": (1.0, (*SERVERS, "moe")),
-    "queueing": (0.5, ()),
-    "expert_spread": (0.9, ()),
+    "queueing": (0.8, ()),
+    "in_step": (0.3, ()),
+    "expert_spread": (0.95, ()),
 }
 # constants that other measurements already pin: collectives have their own fit, and a prompt read between tokens
 # takes about what it takes alone
-TIGHT = {"collective_latency": 0.1, "collective_bytes": 0.1, "collective_prefill": 0.05, "interference": 0.1}
-# multipliers whose prior is not 1: what is known before any fit
-KNOWN = {
-    "compute@fp4": 0.75,
-    "compute@weight-only": 0.8,
-    "compute@gguf": 0.3,
-    # plain 16- and 8-bit tensors stream alike; 4-bit blocks are unpacked on the way and reach less of the memory's rate
-    "weight_bandwidth@fp4": 0.75,
-    "weight_bandwidth@weight-only": 0.85,
-    "weight_bandwidth@gguf": 0.85,
+TIGHT = {
+    **dict.fromkeys(("collective_latency", "collective_bytes", "collective_prefill"), 0.1),
+    **dict.fromkeys(("stream", "products", "experts", "expert_stream", "kv", "attention", "expert_spread"), 0.15),
 }
+# factors of an engine that are known before any fit: one token's experts are one product in llama.cpp, read like any other
+KNOWN = {"expert_stream@llama.cpp": 1.25}
 PRIORS: dict[str, float] = {}
 for _name, (_value, _tags) in SHAPE.items():
     PRIORS[_name] = _value
@@ -103,7 +97,7 @@ for _name, (_value, _tags) in SHAPE.items():
 # which figures share a spread: the part of Serving that answers them
 SPREADS = {
     rows_of.TTFT_LOW: "ttft",
-    rows_of.TTFT_LOADED: "ttft",
+    rows_of.TTFT_LOADED: "ttft loaded",
     rows_of.TPOT_DENSE: "inter_token",
     rows_of.TPOT_MOE: "inter_token",
     rows_of.MAXIMUM: "tokens_per_s",
@@ -123,6 +117,8 @@ class Point:
     layout: Layout
     memory: Memory
     shape: Shape
+    source: str
+    doubt: str
     weight: float = 1.0
 
 
@@ -131,7 +127,7 @@ def points_of(rows: list[Row]) -> list[Point]:
     found: list[Point] = []
     for row in rows:
         try:
-            prepared = rows_of.prepare(row)
+            prepared = rows_of.prepare(readable(row))
         except rows_of.Unusable:
             continue
         scenario = prepared.scenario
@@ -144,10 +140,11 @@ def points_of(rows: list[Row]) -> list[Point]:
         if not memory.starts:
             continue
         model = scenario.model
-        shape = shape_of(model.architecture, model.weights, model.kv_cache, layout, scenario.hardware)
+        weights = stored_weights(model, scenario.runtime)
+        shape = shape_of(model.architecture, weights, model.kv_cache, layout, scenario.hardware)
         for metric, value in prepared.observed:
-            found.append(Point(row["id"], metric, value, prepared, layout, memory, shape))
-    balance(found)
+            doubt = rows_of.doubt_of(row, prepared)
+            found.append(Point(row["id"], metric, value, prepared, layout, memory, shape, origin_of(row), doubt))
     return found
 
 
@@ -163,17 +160,12 @@ def balance(points: list[Point]) -> None:
 
 def _like(point: Point) -> tuple[str, ...]:
     groups = point.prepared.groups
-    return (point.metric, groups["gpu"], groups["model"], groups["engine"])
+    return (point.source, point.metric, groups["gpu"], groups["model"], groups["engine"])
 
 
 def tags_of(point: Point) -> frozenset[str]:
-    """The classes whose multipliers touch a figure."""
-    model, hardware = point.prepared.scenario.model, point.prepared.scenario.hardware
-    kind = compute_class(model.weights, hardware.accelerator)[0]
-    engine = point.prepared.scenario.runtime.engine
-    mixture = "moe" if point.shape.moe_layers else "dense"
-    plain = "16-bit" if kind == "weight-only" else kind
-    return frozenset((gpu_class(hardware.accelerator), engine, kind, plain, point.shape.fabric, mixture))
+    """The classes whose factors touch a figure."""
+    return frozenset((point.prepared.scenario.runtime.engine,))
 
 
 Known = dict[tuple[object, ...], Rates | Load]
@@ -185,10 +177,11 @@ def predict(point: Point, constants: Mapping[str, float], known: Known | None = 
     scenario = point.prepared.scenario
     work, model = scenario.workload, scenario.model
     accelerator, engine = scenario.hardware.accelerator, scenario.runtime.engine
-    key = (id(point.shape), model.weights, accelerator.id, engine)
+    weights = stored_weights(model, scenario.runtime)
+    key = (id(point.shape), weights, accelerator.id, engine)
     r = known.get(key)
     if not isinstance(r, Rates):
-        r = known[key] = rates_of(point.shape, model.weights, accelerator, engine, constants)
+        r = known[key] = rates_of(point.shape, weights, accelerator, engine, constants)
     engines = engine_split(point.layout)[0]
     cap = running_limit(scenario, point.layout, point.memory, r)
     prompt, answer = work.input_tokens, max(1, work.output_tokens)
@@ -268,12 +261,10 @@ def row_weights(points: list[Point], errors: list[float]) -> list[float]:
     ]
 
 
-def add_squares(
-    matrix: list[list[float]], lines: list[Sparse], weights: list[float], picked: list[int], sign: float
-) -> None:
-    """Add (or take away) the figures' share of the normal matrix, its upper triangle."""
+def add_squares(matrix: list[list[float]], lines: list[Sparse], weights: list[float], picked: list[int]) -> None:
+    """Add the figures' share of the normal matrix, its upper triangle."""
     for i in picked:
-        line, weight = lines[i], sign * weights[i]
+        line, weight = lines[i], weights[i]
         for position, (a, x) in enumerate(line):
             target, scaled = matrix[a], x * weight
             for b, y in line[position:]:
@@ -306,11 +297,7 @@ def sigma_of(name: str) -> float:
     """How far a constant may lie from its prior."""
     base, _, tag = name.partition("@")
     widest = TIGHT.get(base, BASE_SIGMA)
-    if tag in GPUS:
-        return min(widest, GPU_SIGMA)
-    if tag in ENGINES:
-        return min(widest, ENGINE_SIGMA)
-    return min(widest, CLASS_SIGMA) if tag else widest
+    return min(widest, ENGINE_SIGMA) if tag else widest
 
 
 def objective(points: list[Point], constants: Mapping[str, float]) -> float:
@@ -320,75 +307,74 @@ def objective(points: list[Point], constants: Mapping[str, float]) -> float:
     return loss + sum(0.5 * (math.log(constants[n] / prior) / sigma_of(n)) ** 2 for n, prior in PRIORS.items())
 
 
-@dataclass(slots=True)
-class Fit:
-    """Constants with what the leave-one-out steps need of the last full step."""
-
-    constants: dict[str, float]
-    lines: list[Sparse]
-    weights: list[float]
-    matrix: list[list[float]]
-
-
-def fit_all(points: list[Point], start: Mapping[str, float], steps: int) -> Fit:
-    """The constants that fit all figures best."""
-    names = list(PRIORS)
+def fit_all(
+    points: list[Point], start: Mapping[str, float], steps: int, free: list[str] | None = None
+) -> dict[str, float]:
+    """The constants that fit the figures best. free: those that may move, all unless told."""
+    names = list(PRIORS) if free is None else free
+    balance(points)
     everything = list(range(len(points)))
     best = dict(start)
     best_loss = objective(points, best)
-    for step in range(steps):
+    for _ in range(steps):
         lines = jacobian(points, dict(best), names)
         errors = residuals(points, best)
         weights = row_weights(points, errors)
         matrix = [[0.0] * len(names) for _ in names]
-        add_squares(matrix, lines, weights, everything, 1.0)
-        moved = step_of(matrix, lines, weights, dict(enumerate(errors)), best, names)
+        add_squares(matrix, lines, weights, everything)
+        moved = best | step_of(matrix, lines, weights, dict(enumerate(errors)), best, names)
         for _ in range(5):
             loss = objective(points, moved)
             if loss < best_loss:
                 break
-            moved = {name: math.sqrt(moved[name] * best[name]) for name in names}
+            moved = {name: math.sqrt(moved[name] * best[name]) for name in moved}
         else:
             break
         gain, best, best_loss = best_loss - loss, moved, loss
-        print(f"step {step + 1}: loss {best_loss:.1f}", flush=True)
         if gain < 0.0005 * best_loss:
             break
-    return Fit(best, lines, weights, matrix)
+    return best
 
 
-def left_out(points: list[Point], found: Fit, group: str) -> list[float]:
-    """Residual of each figure under constants fitted without any of its group (its GPU, model, engine, fold).
+def folds_of(points: list[Point]) -> dict[str, int]:
+    """The part in which each source is left out: the source of most tables goes first, to the part with the fewest."""
+    tables: dict[str, set[tuple[str, ...]]] = defaultdict(set)
+    for point in points:
+        tables[point.source].add(_like(point))
+    held, found = [0] * FOLDS, {}
+    for source in sorted(tables, key=lambda one: (-len(tables[one]), one)):
+        fold = held.index(min(held))
+        held[fold] += len(tables[source])
+        found[source] = fold
+    return found
 
-    Two steps from the full fit with the group taken out of the normal matrix.
-    """
-    names = list(PRIORS)
-    members: dict[str, list[int]] = defaultdict(list)
-    for index, point in enumerate(points):
-        members[point.prepared.groups[group]].append(index)
+
+def left_out(points: list[Point], found: Mapping[str, float], free: list[str] | None = None) -> list[float]:
+    """Residual of each figure under constants fitted without any figure of its source."""
+    folds = folds_of(points)
     errors = [0.0] * len(points)
-    for inside in members.values():
-        out = set(inside)
-        kept = [index for index in range(len(points)) if index not in out]
-        matrix = [list(line) for line in found.matrix]
-        add_squares(matrix, found.lines, found.weights, inside, -1.0)
-        constants = found.constants
-        for _ in range(2):
-            remaining = dict(zip(kept, residuals([points[i] for i in kept], constants), strict=True))
-            constants = step_of(matrix, found.lines, found.weights, remaining, constants, names)
+    for fold in range(FOLDS):
+        inside = [index for index, point in enumerate(points) if folds[point.source] == fold]
+        fitted = [point for point in points if folds[point.source] != fold and not point.doubt]
+        constants = fit_all(fitted, found, LEFT_OUT_STEPS, free)
         for index, error in zip(inside, residuals([points[i] for i in inside], constants), strict=True):
             errors[index] = error
     return errors
 
 
 def table(title: str, points: list[Point], errors: list[float]) -> None:
-    """Errors by metric."""
-    print(f"\n{title}\n{'':44}{'n':>6}{'median':>9}{'p90':>9}{'bias':>9}   (%)")
+    """Errors by metric: of the figures, and of tables with one vote each."""
+    print(f"\n{title}\n{'':38}{'n':>6}{'median':>9}{'p90':>9}{'bias':>9}{'tables':>9}{'median':>9}{'p90':>9}   (%)")
     split: dict[str, list[float]] = defaultdict(list)
+    tables: dict[str, dict[tuple[str, ...], list[float]]] = defaultdict(lambda: defaultdict(list))
     for point, error in zip(points, errors, strict=True):
         split[point.metric].append(math.exp(error) - 1)
+        tables[point.metric][_like(point)].append(abs(math.exp(error) - 1))
     for metric, values in split.items():
-        print(f"{metric:44}{_line(values)}")
+        voted = sorted(statistics.median(one) for one in tables[metric].values())
+        p90 = voted[min(len(voted) - 1, int(0.9 * len(voted)))]
+        voices = f"{len(voted):9}{100 * statistics.median(voted):9.1f}{100 * p90:9.1f}"
+        print(f"{metric:38}{_line(values)}{voices}")
 
 
 def _line(values: list[float]) -> str:
@@ -399,103 +385,58 @@ def _line(values: list[float]) -> str:
     )
 
 
-def place_of(point: Point) -> str:
-    """Engine and card of a figure."""
-    return "{engine} on {gpu}".format(**point.prepared.groups)
+def spread_name(point: Point) -> str:
+    """The spread that a figure takes."""
+    scenario = point.prepared.scenario
+    return intervals.class_of(SPREADS[point.metric], scenario)
 
 
-def model_of(point: Point) -> str:
-    """Catalog id of a figure's model."""
-    return point.prepared.scenario.model.id
-
-
-def pair_of(point: Point) -> str:
-    """Model, engine and card of a figure."""
-    return f"{model_of(point)}: {place_of(point)}"
-
-
-def known_levels(points: list[Point], group: str) -> list[str]:
-    """What the fit still knows of each figure when its group is left out: `measured`, `seen` or `new`."""
-    names = (pair_of, place_of, model_of)
-    totals = [Counter(name(point) for point in points) for name in names]
-    inside = [Counter((point.prepared.groups[group], name(point)) for point in points) for name in names]
-    levels = []
-    for point in points:
-        own = point.prepared.groups[group]
-        pair, place, model = (
-            total[name(point)] - held[own, name(point)] >= SEEN_FIGURES
-            for name, total, held in zip(names, totals, inside, strict=True)
-        )
-        levels.append("measured" if pair else "seen" if place and model else "new")
-    return levels
-
-
-def spreads(points: list[Point], columns: Mapping[str, list[float]]) -> dict[str, tuple[float, float]]:
-    """Factors around a prediction that hold the middle 80 % of left-out observations.
-
-    By figure, kind of model and what the fit still knew of it (`known_levels`).
-    """
-    ratios: dict[str, list[float]] = defaultdict(list)
-    for group, column in columns.items():
-        for point, error, known in zip(points, column, known_levels(points, group), strict=True):
-            ratios[spread_name(point, known)].append(math.exp(-error))
+def spreads(points: list[Point], errors: list[float]) -> dict[str, tuple[float, float]]:
+    """Factors around a prediction that hold the middle 80 % of what sources left out observed, a table with one vote."""
+    ratios: dict[str, list[tuple[float, float]]] = defaultdict(list)
+    counts = Counter(map(_like, points))
+    for point, error in zip(points, errors, strict=True):
+        ratios[spread_name(point)].append((math.exp(-error), counts[_like(point)] ** -VOTE))
     found = {}
     for name, values in sorted(ratios.items()):
         values.sort()
-        found[name] = (values[int(CUT * len(values))], values[min(len(values) - 1, int((1 - CUT) * len(values)))])
-    # what is known better is never told more widely
-    for better, lesser in (("seen", "new"), ("measured", "seen")):
-        for name in [known for known in found if known.endswith(better)]:
-            (low, high), wide = found[name], found.get(name.removesuffix(better) + lesser, (0.0, math.inf))
-            found[name] = (max(low, wide[0]), min(high, wide[1]))
+        found[name] = (_quantile(values, CUT), _quantile(values, 1 - CUT))
+    for name, (low, high) in found.items():
+        # what nobody measured is told no more narrowly than what was
+        least, most = found[name.replace(", new", ", measured")]
+        found[name] = (min(low, least), max(high, most))
     return found
 
 
-def spread_name(point: Point, known: str) -> str:
-    """The spread that a figure takes when the fit knows that much of it."""
-    mixture = "moe" if point.prepared.moe else "dense"
-    return f"{SPREADS[point.metric]}, {mixture}, {known}"
+def _quantile(values: list[tuple[float, float]], share: float) -> float:
+    wanted, passed = share * sum(weight for _, weight in values), 0.0
+    for value, weight in values:
+        passed += weight
+        if passed >= wanted:
+            return value
+    return values[-1][0]
 
 
-def coverage(points: list[Point], errors: list[float], found: Mapping[str, tuple[float, float]], group: str) -> str:
+def coverage(points: list[Point], errors: list[float], found: Mapping[str, tuple[float, float]]) -> str:
     """Share of observations inside the spreads, in words."""
     split: dict[str, list[bool]] = defaultdict(list)
-    for point, error, known in zip(points, errors, known_levels(points, group), strict=True):
-        low, high = found[spread_name(point, known)]
-        split[spread_name(point, known)].append(low <= math.exp(-error) <= high)
+    for point, error in zip(points, errors, strict=True):
+        low, high = found[spread_name(point)]
+        split[spread_name(point)].append(low <= math.exp(-error) <= high)
     everything = [value for values in split.values() for value in values]
-    parts = [f"{name} {100 * sum(values) / len(values):.0f}" for name, values in sorted(split.items())]
+    parts = [f"{name} {100 * sum(v) / len(v):.0f} of {len(v)}" for name, v in sorted(split.items())]
     return f"inside the 80 % interval: all {100 * sum(everything) / len(everything):.0f} % ({', '.join(parts)})"
-
-
-def half_left_out(points: list[Point], seed: int) -> list[float]:
-    """Residual of each figure under a fit to the other half of the (source, GPU, model) groups, from the priors."""
-    groups = sorted({point.prepared.groups["table"] for point in points})
-    random.Random(seed).shuffle(groups)
-    first = frozenset(groups[: len(groups) // 2])
-    errors = [0.0] * len(points)
-    for side in (False, True):
-        fitted = [point for point in points if (point.prepared.groups["table"] in first) == side]
-        for point in points:
-            point.prepared.groups["half"] = str(point.prepared.groups["table"] in first)
-        balance(fitted)
-        constants = fit_all(fitted, PRIORS, HALF_STEPS).constants
-        others = [index for index, point in enumerate(points) if (point.prepared.groups["table"] in first) != side]
-        for index, error in zip(others, residuals([points[i] for i in others], constants), strict=True):
-            errors[index] = error
-    balance(points)
-    return errors
 
 
 def write(constants: Mapping[str, float], found: Mapping[str, tuple[float, float]], points: list[Point]) -> None:
     """Rewrite the calibration module."""
+    tables, sources = len(set(map(_like, points))), len({point.source for point in points})
     lines = [
-        '"""Constants of the serving-speed model. Written by `python scripts/calibrate_serving_speed.py --write`.',
+        '"""What serving engines add to kernels. Written by `python scripts/calibrate_serving_speed.py --write`.',
         "",
-        "`CONSTANTS` maps a name to a value; `name@class` multiplies it for a class of GPU, engine or arithmetic. What each",
-        "means: engine/serving/speed.py. `SPREADS` are factors around a prediction that hold 80 % of what the fit had not",
-        "seen: other rows of a model on a card under an engine (`measured`), that model there while both were seen apart",
-        "(`seen`), or a card, model or engine that is new to it (`new`).",
+        "`CONSTANTS` maps a name to a value; `name@engine` multiplies it for an engine. What each means:",
+        "engine/serving/passes.py. `SPREADS` are factors around a prediction that hold 80 % of what sources left out of the fit",
+        "and those fitted observed, by figure, kind of model and whether kernels of that card and a server's engine were measured.",
         '"""',
         "",
         "from typing import Final",
@@ -506,26 +447,15 @@ def write(constants: Mapping[str, float], found: Mapping[str, tuple[float, float
         "SPREADS: Final[dict[str, tuple[float, float]]] = {",
         *(f'    "{name}": ({low:.3f}, {high:.3f}),' for name, (low, high) in found.items()),
         "}",
-        "SEEN_PLACES: Final[frozenset[str]] = frozenset(",
-        *_often(place_of(point) for point in points),
-        ")",
-        "SEEN_MODELS: Final[frozenset[str]] = frozenset(",
-        *_often(model_of(point) for point in points),
-        ")",
-        "SEEN_PAIRS: Final[frozenset[str]] = frozenset(",
-        *_often(pair_of(point) for point in points),
-        ")",
+        f"TABLES: Final = {tables}",
+        f"SOURCES: Final = {sources}",
+        '"""Tables of how many sources the constants are fitted on."""',
         "",
     ]
     TARGET.write_text("\n".join(lines), encoding="utf-8")
 
 
-def _often(names: Iterable[str]) -> list[str]:
-    kept = sorted(name for name, count in Counter(names).items() if count >= SEEN_FIGURES)
-    return ["    {", *(f'        "{name}",' for name in kept), "    }"]
-
-
-def _origin(row: Row) -> str:
+def origin_of(row: Row) -> str:
     """Who published a row."""
     source = row["source"]
     if not isinstance(source, dict):
@@ -537,38 +467,34 @@ def main() -> int:
     """Fit, print, and write when asked."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--write", action="store_true", help="rewrite engine/calibration/serving_speed.py")
-    parser.add_argument("--steps", type=int, default=40, help="most Gauss-Newton steps (default 40)")
-    parser.add_argument("--cold", action="store_true", help="start from the textbook values, not from the last fit")
-    parser.add_argument("--halves", type=int, default=0, help="also fit to random halves of the groups, so many times")
+    parser.add_argument("--steps", type=int, default=15, help="most Gauss-Newton steps (default 15)")
+    parser.add_argument("--base", action="store_true", help="also fit without factors of engines")
     options = parser.parse_args()
-    rows = load_rows(REFERENCE / "inference_perf.jsonl")
-    points = points_of(rows)
-    origins = {row["id"]: _origin(row) for row in rows}
-    last = {} if options.cold else dict(fit.CONSTANTS)
-    found = fit_all(points, {name: last.get(name, prior) for name, prior in PRIORS.items()}, options.steps)
-    errors = residuals(points, found.constants)
-    table("fit on all rows", points, errors)
-    for point in points:
-        point.prepared.groups["fold"] = str(zlib.crc32(point.row_id.encode()) % FOLDS)
-        point.prepared.groups["pair"] = "{gpu} {model}".format(**point.prepared.groups)
-        point.prepared.groups["table"] = f"{origins[point.row_id]} {point.prepared.groups['pair']}"
-    columns = {}
-    ways = {"gpu": "each GPU", "model": "each model", "engine": "each engine", "pair": "each model on each GPU"}
-    for group, what in (*ways.items(), ("fold", "a fifth")):
-        columns[group] = left_out(points, found, group)
-        table(f"{what} left out", points, columns[group])
-    ranges = spreads(points, columns)
-    print()
-    for group, column in columns.items():
-        print(f"{group} left out: {coverage(points, column, ranges, group)}")
-    for seed in range(options.halves):
-        errors = half_left_out(points, seed)
-        table(f"half of the tables left out, draw {seed}", points, errors)
-        print(coverage(points, errors, ranges, "half"))
+    points = points_of([row for name in FILES for row in load_rows(REFERENCE / name)])
+    fitted = [point for point in points if not point.doubt]
+    print(f"{len(points)} figures, {len(fitted)} fitted on")
+    table("nothing fitted", fitted, residuals(fitted, PRIORS))
+    found = fit_all(fitted, PRIORS, options.steps)
+    table("fit on all", fitted, residuals(fitted, found))
+    if options.base:
+        free = [name for name in PRIORS if "@" not in name]
+        plain = fit_all(fitted, PRIORS, options.steps, free)
+        table("sources left out, no factors of engines", fitted, left_out(fitted, plain, free))
+    errors = left_out(points, found)
+    kept = [index for index, point in enumerate(points) if not point.doubt]
+    table("sources left out", fitted, [errors[index] for index in kept])
+    table("sources left out, with the figures in doubt", points, errors)
+    left = [errors[index] for index in kept]
+    # half of those who ask have a build like one of the tables, half have one that nobody published
+    ranges = spreads(fitted + fitted, residuals(fitted, found) + left)
+    print(f"sources left out: {coverage(fitted, left, ranges)}")
+    print(f"fit on all: {coverage(fitted, residuals(fitted, found), ranges)}")
     for name, (low, high) in ranges.items():
         print(f"{name}: {low:.2f} to {high:.2f} times the prediction")
+    for name, value in found.items():
+        print(f"{name}: {value:.4g} (before the fit {PRIORS[name]:.4g})")
     if options.write:
-        write(found.constants, ranges, points)
+        write(found, ranges, fitted)
         print(f"wrote {TARGET.name}")
     return 0
 

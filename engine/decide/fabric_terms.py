@@ -1,6 +1,6 @@
 """What each row of a fabric table is priced from: the messages of a workload, the step around them, what waits.
 
-The messages are those that the speed models price (engine.training.traffic, engine.serving.passes.pass_messages), and so
+The messages are those that the speed models price (engine.training.traffic, engine.serving.shapes.pass_messages), and so
 is the step around them: weights, KV, compute, launches, pipeline bubble, what hides.
 """
 
@@ -18,18 +18,10 @@ from engine.model.architecture import Architecture
 from engine.parts.hardware import Link
 from engine.scenario import Hardware, Layout, Scenario, Workload
 from engine.scenario.frameworks import software_of
-from engine.serving.passes import (
-    DECODE_POINTS,
-    PREFILL_POINTS,
-    Rates,
-    engine_split,
-    link_factors,
-    pass_messages,
-    rates,
-    shape_of,
-    wire_s,
-)
+from engine.serving.passes import Rates, link_factors, rates, step_of, wire_s
 from engine.serving.settings import stored_weights
+from engine.serving.shapes import DECODE_POINTS, PREFILL_POINTS, engine_split, pass_messages, shape_of
+from engine.serving.speed import Mix, mix_of, request_of, share_of, token_of
 from engine.sizing import Serving
 from engine.training.speed import PATH_SPANS, Step, hidden_shares, step
 from engine.training.speed import rates as training_rates
@@ -87,7 +79,8 @@ class ServingTerms:
     layout: whose messages they are. base_s: a token without its links. decode, prompt: passes by size; tokens,
     prompt_tokens: the sizes asked. scale: what the speed model's links of a token are over this pricing of them, 1 but
     for rounding. slowest: the longest pipeline stage over the mean, which a token waits for. prompts: prompts of others
-    that a token of a user waits for. assumed: set where the layout sends nothing and another is priced.
+    that a token of a user waits for. mix, step_s, share_s: how the users share an engine, and a step and a prompt without their
+    links, from which a token on another link follows; None where the layout is assumed. assumed: set where the layout sends nothing and another is priced.
 
     across: with only that dimension across a link: tp, pp and tp_prompt, pp_prompt; of one pass of `chunk` tokens,
     `passes` of which a prompt takes, each at across_scale of its plain price; across_prompts: prompts for each token;
@@ -104,6 +97,10 @@ class ServingTerms:
     scale: float
     slowest: float
     prompts: float
+    mix: Mix | None
+    step_s: float
+    share_s: float
+    stages: int
     tp: tuple[Message, ...]
     tp_prompt: tuple[Message, ...]
     pp: tuple[Message, ...]
@@ -137,6 +134,7 @@ def serving_terms(scenario: Scenario, layout: Layout, serving: Serving) -> Servi
     prompt_tokens = max(1, work.input_tokens) / r.copies
     # prompts that pass for each token that a user gets: the engine's other users over the tokens of an answer
     prompts, scale = batch / work.counted_tokens, 1.0
+    mix, step_s, share_s = None, 0.0, 0.0
     if assumed:
         base = max(serving.inter_token_s, 0.0) / shown.tp
     else:
@@ -145,6 +143,13 @@ def serving_terms(scenario: Scenario, layout: Layout, serving: Serving) -> Servi
             scale = home / decode.seconds(r.decode_wire, tokens)
             prompt_home = wire_s(PREFILL_POINTS, r.prefill_wire, prompt_tokens)
             prompts = prompts_home / prompt_home if prompt_home > 0.0 else 0.0
+        each = request_of(r, work.input_tokens, work.answer_tokens)
+        if not each.reads:
+            used = min(engines, max(1, users))
+            mix = mix_of(r, each, running, users / used, work.requests / used if work.requests else 0.0)
+            made = step_of(r, running, each.kv_s, each.attention_s)
+            step_s = (serving.inter_token_s - serving.prefill_interference_s) * r.given - slowest * home
+            share_s = share_of(r, each, made, running) - each.prompt.wire_s / r.stages
     chunk = max(1, min(work.input_tokens, PREFILL_CHUNK_TOKENS))
     sent, read = decode_traffic(arch, shown, batch), prefill_traffic(arch, shown, chunk)
     across_scale, across_prompts = 1.0, batch / work.counted_tokens
@@ -166,6 +171,10 @@ def serving_terms(scenario: Scenario, layout: Layout, serving: Serving) -> Servi
         scale=scale,
         slowest=slowest,
         prompts=prompts,
+        mix=mix,
+        step_s=step_s,
+        share_s=share_s,
+        stages=r.stages,
         tp=tuple(message for message in sent if message.span == "tp"),
         tp_prompt=tuple(message for message in read if message.span == "tp"),
         pp=_border(arch, shown.tp, max(2, shown.pp), batch),
@@ -226,8 +235,16 @@ def serving_waits(board: Board, t: ServingTerms) -> Waits:
             made = known[family] = samples_on(board.hardware, t, row.link)
         seconds.append(t.scale * made[0].seconds(sent, t.tokens))
         prefill.append(made[1].seconds(read, t.prompt_tokens))
-    waits = [t.slowest * value + t.prompts * whole for value, whole in zip(seconds, prefill, strict=True)]
+    waits = [_waited(t, value, whole) for value, whole in zip(seconds, prefill, strict=True)]
     return Waits(seconds, prefill, waits)
+
+
+def _waited(t: ServingTerms, seconds: float, prompt_s: float) -> float:
+    """What a token waits for on a link that takes so long of it and of a prompt."""
+    if t.mix is None:
+        return t.slowest * seconds + t.prompts * prompt_s
+    token = token_of(t.mix, t.step_s + t.slowest * seconds, t.share_s + prompt_s / t.stages)
+    return max(0.0, token - t.base_s)
 
 
 def inside_family(hardware: Hardware, link: Link) -> str:

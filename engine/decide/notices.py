@@ -29,8 +29,8 @@ from engine.scenario import Scenario
 from engine.scenario.change import FREE_LAYOUT, Changes, change
 from engine.scenario.fields import Value
 from engine.serving.memory import wants_states
-from engine.serving.passes import UNKNOWN_TFLOPS
 from engine.serving.settings import engine_settings
+from engine.serving.shapes import UNKNOWN_TFLOPS
 from engine.sizing import Build, Notice, Power, Suggestion, Verdict
 from engine.training.batch import batch_of, keeps_batch
 

@@ -1,4 +1,4 @@
-"""What a pass of a serving engine costs: the counted shape of a build, its rates, a decode step and a prompt.
+"""What a pass of a serving engine costs: the rates of a build, a decode step and a prompt.
 
 One pass of a decode step streams the weights and the KV of its sequences, multiplies, launches and communicates:
 
@@ -19,188 +19,41 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import NamedTuple
 
+from engine.calibration import kernels
 from engine.calibration import serving_speed as fit
 from engine.figures.kept import keep
 from engine.figures.units import GB, TERA
-from engine.layout.sharding import attention_ranks, expert_group, kv_heads_on_rank, stage_weights
-from engine.links.traffic import Message, communication_s, decode_traffic, prefill_traffic
-from engine.model.architecture import Architecture
-from engine.model.flops import layer_elements
-from engine.model.formats import compute_type, kv_bytes_per_element, weight_format
 from engine.parts.hardware import Accelerator
-from engine.scenario import Hardware, Layout, Scenario
+from engine.scenario import Layout, Scenario
 from engine.serving.draft import draft_s, drafting, tokens_a_step
-from engine.serving.host import HostRates, chunks, host_key, host_rates
+from engine.serving.host import HostRates, host_key, host_rates
 from engine.serving.settings import stored_weights
+from engine.serving.shapes import (
+    DECODE_POINTS,
+    PREFILL_POINTS,
+    Band,
+    Shape,
+    compute_class,
+    gpu_class,
+    shape_of,
+    sixteen_tflops,
+)
 
-DECODE_POINTS = (1, 16, 128, 1024)
-PREFILL_POINTS = (256, 2048, 16384)
 # A smooth maximum: streaming and multiplying overlap well, but not perfectly near the ridge of the roofline.
 OVERLAP_POWER = 4.0
 # No kernel was seen to take more of a peak than this: STREAM-like copies reach 0.92 to 0.94 on HBM and GDDR.
 MOST_OF_PEAK = 0.92
+# ... and none more of the arithmetic: the best tables of products reach 0.82.
+MOST_OF_COMPUTE = 0.85
+# Products of few rows take at most this share of the time in which their weights are read: kernels for them read, and little else.
+FEW_ROWS = 0.6
+# Engines whose passes read a piece of a prompt and decode at once; SGLang's default reads prompts in passes of their own.
+MIXED = ("vllm", "trtllm")
 # Share of the answer's KV that an average running request holds: pages are taken as the answer grows.
 GROWN_SHARE = 0.6
 # Prompt tokens of one pass: vLLM's and TensorRT-LLM's max_num_batched_tokens; llama.cpp's n_ubatch.
 CHUNK_TOKENS = 8192
 MICRO_BATCH_TOKENS = 512
-
-
-@dataclass(frozen=True, slots=True)
-class Band:
-    """Layers that see at most `limit` tokens (0: all): per GPU and token seen, bytes and FLOPs of a query."""
-
-    limit: int
-    kv_bytes: float
-    decode_flops: float
-    prefill_flops: float
-
-    def seen(self, context: float) -> float:
-        """Tokens that a query with that context reads."""
-        return min(self.limit, context) if self.limit else context
-
-    def mean_seen(self, tokens: float) -> float:
-        """Tokens that an average query of a causal prompt reads."""
-        if not self.limit or tokens <= self.limit:
-            return tokens / 2
-        return self.limit - self.limit * self.limit / (2 * tokens)
-
-
-@dataclass(frozen=True, slots=True)
-class Shape:
-    """Counted facts of one engine: a replica, or the group that data-parallel attention forms.
-
-    Bytes and FLOPs are those of one GPU, summed over the pipeline stages. attention_copies: how many ways the
-    engine's sequences are split before attention. decode_wire, prefill_wire: seconds in collectives by tokens.
-    """
-
-    stages: int
-    imbalance: float  # slowest stage against the mean
-    layers: int
-    moe_layers: int
-    latent_layers: int
-    attention_copies: int
-    dense_bytes: float
-    expert_bytes: float
-    experts: int
-    experts_per_token: int
-    dense_flops: float
-    head_flops: float
-    expert_flops: float
-    state_bytes: float
-    latent: bool
-    fabric: str
-    bands: tuple[Band, ...]
-    decode_wire: tuple[float, ...]
-    prefill_wire: tuple[float, ...]
-
-
-def gpu_class(accelerator: Accelerator) -> str:
-    """The class of GPUs whose measured efficiency an accelerator takes: its architecture and kind of memory."""
-    name = accelerator.architecture.lower()
-    kind = accelerator.memory_type.upper()
-    stacked = kind.startswith("HBM") if kind else accelerator.bandwidth_gb_s >= 1900
-    if "blackwell" in name:
-        return "blackwell" if stacked else "blackwell-gddr"
-    if "hopper" in name:
-        return "hopper"
-    if "ada" in name:
-        return "ada"
-    if "ampere" in name:
-        return "ampere" if stacked else "ampere-gddr"
-    return accelerator.vendor.lower() or "other"
-
-
-def engine_split(layout: Layout) -> tuple[int, int]:
-    """(independent engines of the layout, attention copies inside one)."""
-    if layout.dp_attention:
-        return 1, max(1, layout.tp * layout.dp // attention_ranks(layout))
-    return layout.dp, 1
-
-
-@lru_cache(maxsize=1024)
-def pass_messages(
-    arch: Architecture, layout: Layout
-) -> tuple[tuple[tuple[Message, ...], ...], tuple[tuple[Message, ...], ...]]:
-    """The messages of decode steps of DECODE_POINTS tokens of an attention copy, and of prompts of PREFILL_POINTS."""
-    copies = engine_split(layout)[1] if layout.dp == 1 else 1
-    return (
-        tuple(decode_traffic(arch, layout, tokens * copies) for tokens in DECODE_POINTS),
-        tuple(prefill_traffic(arch, layout, tokens * copies) for tokens in PREFILL_POINTS),
-    )
-
-
-def _shape(arch: Architecture, weights: str, kv_cache: str, layout: Layout, hardware: Hardware) -> Shape:
-    parts: dict[str, float] = {}
-    heaviest = total = 0.0
-    for stage in range(layout.pp):
-        held = stage_weights(arch, weights, layout, stage)
-        for part, size in held.parts.items():
-            if part == "embedding" and (stage or not arch.tied):
-                continue
-            parts[part] = parts.get(part, 0.0) + size
-        heaviest, total = max(heaviest, held.layers), total + held.layers
-    expert_bytes = parts.get("routed_expert", 0.0)
-    dense_bytes = sum(parts.values()) - expert_bytes - parts.get("vision", 0.0) - parts.get("audio", 0.0)
-    ranks, group = attention_ranks(layout), expert_group(layout)
-    element = kv_bytes_per_element(kv_cache)
-    dense = routed = state = 0.0
-    moe = latent = 0
-    bands: dict[int, list[float]] = {}
-
-    def band(limit: int, kv_bytes: float, decode: float, prefill: float) -> None:
-        sums = bands.setdefault(limit, [0.0, 0.0, 0.0])
-        for index, amount in enumerate((kv_bytes, decode, prefill)):
-            sums[index] += amount
-
-    for layer, count in arch.layer_runs():
-        met = layer_elements(layer, arch.experts_per_token)
-        dense += count * (met.attention / ranks + met.dense / layout.tp + met.router)
-        routed += count * met.routed / group
-        moe += count * (layer.ffn == "moe")
-        latent += count * (layer.mixer == "mla")
-        heads = layer.score_heads / ranks
-        prefill = count * 2.0 * heads * (layer.qk_width + layer.v_width)
-        width = layer.qk_width + layer.v_width
-        if layer.mixer == "mla":
-            width = 2 * max((cache.latent_width for cache in layer.caches), default=0) or width
-        band(layer.span, 0.0, count * 2.0 * heads * width, prefill)
-        for cache in layer.caches:
-            if cache.kind == "recurrent":
-                split = min(ranks, cache.state_heads or ranks)
-                # read and written back each step
-                state += count * 2.0 * (cache.conv_elements * 2 + cache.recurrent_elements * 4) / split
-                continue
-            held_width = cache.latent_width
-            if cache.kind != "latent":
-                held_width = kv_heads_on_rank(cache, ranks) * (cache.k_width + cache.v_width)
-            scale = count * element / max(1, cache.compression) / layout.dcp
-            band(cache.window or layer.span, scale * held_width, 0.0, 0.0)
-            if cache.index_width:
-                band(0, scale * cache.index_width, 0.0, 0.0)
-    head = arch.vocab_size * arch.hidden_size / layout.tp
-    step_sent, prompt_sent = pass_messages(arch, layout)
-    return Shape(
-        stages=layout.pp,
-        imbalance=heaviest * layout.pp / total,
-        layers=len(arch.layers),
-        moe_layers=moe,
-        latent_layers=latent,
-        attention_copies=engine_split(layout)[1],
-        dense_bytes=dense_bytes,
-        expert_bytes=expert_bytes,
-        experts=arch.experts,
-        experts_per_token=arch.experts_per_token,
-        dense_flops=2 * dense,
-        head_flops=2 * head,
-        expert_flops=2 * routed,
-        state_bytes=state,
-        latent=latent > 0,
-        fabric=hardware.intra_link.family,
-        bands=tuple(Band(limit, *sums) for limit, sums in bands.items()),
-        decode_wire=tuple(communication_s(sent, layout, hardware, in_engine=True) for sent in step_sent),
-        prefill_wire=tuple(communication_s(sent, layout, hardware, in_engine=True) for sent in prompt_sent),
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,13 +69,16 @@ class Rates:
     untouched: float  # share of experts that one token leaves untouched
     expert_spread: float
     token_s: float  # per token of an attention copy, decode
+    start_s: float  # dense products of a pass, whatever its batch
     expert_token_s: float  # per token of the whole engine
+    expert_start_s: float  # products of a pass whose tokens touch every expert, whatever their number
     prefill_token_s: float
     prefill_expert_token_s: float
     state_s: float
     kv_s: tuple[tuple[int, float], ...]
     attention_s: tuple[tuple[int, float], ...]
     prefill_attention: tuple[tuple[Band, float], ...]
+    prefill_keys: float  # keys that attention costs a query of a prompt whatever the context
     pass_s: float
     sequence_s: float
     wire_s: float  # collectives of a step with one token
@@ -231,35 +87,15 @@ class Rates:
     prefill_wire: tuple[float, ...]
     prefill_fixed_s: float
     prefill_beside_s: float  # what a prompt waits longer while others decode
-    interference: float
+    mixed: float  # 1 where a pass reads a piece of a prompt and decodes: its weights are read once for both
     queueing: float
+    in_step: float  # share of users whose answers end together
     grown: float
     chunk: int
     verified: float = 1.0  # tokens of a sequence that a step reads: its own and those drafted ahead
     given: float = 1.0  # tokens that a step gives a sequence
     draft_s: float = 0.0  # drafting for one step, whatever the batch
     host: HostRates | None = None
-
-
-UNKNOWN_TFLOPS = 50.0
-"""16-bit rate of a card that publishes none."""
-
-
-def compute_class(weights: str, accelerator: Accelerator) -> tuple[str, float]:
-    """(class of arithmetic, peak dense TFLOPS) in which matrix products of that format run."""
-    form = weight_format(weights)
-    kind = compute_type(form, accelerator)
-    sixteen = accelerator.tflops_bf16_dense or accelerator.tflops_fp16_dense or UNKNOWN_TFLOPS
-    if kind == "fp4" and accelerator.tflops_fp4_dense:
-        return "fp4", accelerator.tflops_fp4_dense
-    if kind == "fp8" and accelerator.tflops_fp8_dense:
-        return "fp8", accelerator.tflops_fp8_dense
-    if kind == "int8" and accelerator.tops_int8_dense:
-        return "fp8", accelerator.tops_int8_dense
-    if weights.startswith("gguf"):
-        # llama.cpp multiplies blocks in INT8 (ggml-cuda/mmq.cu)
-        return "gguf", accelerator.tops_int8_dense or 2 * sixteen
-    return ("weight-only" if form.is_quantized else "16-bit"), sixteen
 
 
 COLLECTIVES = ("collective_latency", "collective_bytes", "collective_prefill")
@@ -278,55 +114,66 @@ def rates_of(
 ) -> Rates:
     """A shape priced with given constants; the calibration varies them."""
     kind, tflops = compute_class(weights, accelerator)
-    tags = (gpu_class(accelerator), engine, kind, shape.fabric, "moe" if shape.moe_layers else "dense")
+    if engine == "llama.cpp" and kind != "16-bit":
+        # blocks are multiplied in INT8 whatever the format (ggml-cuda/mmq.cu)
+        kind, tflops = "gguf", accelerator.tops_int8_dense or 2 * sixteen_tflops(accelerator)
+    curve = gpu_class(accelerator)
+    curve = curve if curve in kernels.ATTENTION else "other"
+    product, attends = kernels.PRODUCTS[curve][kind], kernels.ATTENTION[curve]
+    # MXFP4 experts run as weights alone on cards whose kernels have no such products: vLLM's Marlin
+    marlin = weights == "mxfp4" and kind == "fp4" and curve == "blackwell-gddr"
+    mixture = kernels.MIXTURES[curve]["weight-only" if marlin else kind]
 
     def c(name: str) -> float:
-        value = constants[name]
-        for tag in tags:
-            value *= constants.get(f"{name}@{tag}", 1.0)
-        return value
-
-    def share(name: str) -> float:
-        return min(c(name), MOST_OF_PEAK)
-
-    def arithmetic(name: str) -> float:
-        value = c(name)
-        if kind == "weight-only":
-            # 16-bit products behind a dequantization, which never makes them faster
-            known = constants.get(f"{name}@{kind}", 1.0)
-            value *= constants.get(f"{name}@16-bit", 1.0) * min(1.0, known) / known
-        return tflops * TERA * min(value, MOST_OF_PEAK)
+        return constants[name] * constants.get(f"{name}@{engine}", 1.0)
 
     peak = accelerator.bandwidth_gb_s * GB
-    sixteen = accelerator.tflops_bf16_dense or accelerator.tflops_fp16_dense or tflops
-    weight_rate = peak * share("weight_bandwidth")
-    compute = arithmetic("compute")
-    kv_rate = peak * share("latent_bandwidth" if shape.latent else "kv_bandwidth")
-    attention_rate = sixteen * TERA * share("attention_compute")
+    sixteen = sixteen_tflops(accelerator)
+    eight = accelerator.tflops_fp8_dense or sixteen
+    weight_rate = peak * min(product["stream"] * c("stream"), MOST_OF_PEAK)
+    compute = tflops * TERA * min(product["peak"] * c("products"), MOST_OF_COMPUTE)
+    kv_rate = peak * min(c("latent_bandwidth") if shape.latent else attends["stream"] * c("kv"), MOST_OF_PEAK)
+    scores = sixteen * TERA * min(attends["peak"] * c("attention"), MOST_OF_COMPUTE)
     # every head of a latent cache scores the same keys: at many heads a GPU that is arithmetic, not streaming
-    decode_rate = sixteen * TERA * (share("latent_compute") if shape.latent else 1.0)
+    latents = sixteen * TERA * c("latent_compute")
+    indexes = eight * TERA * kernels.INDEXER
     ratio = shape.experts_per_token / shape.experts if shape.experts else 0.0
-    expert_compute = arithmetic("expert_compute")
+    expert_compute = tflops * TERA * min(mixture["peak"] * c("experts"), MOST_OF_COMPUTE)
+    dense, token = shape.dense_bytes / weight_rate, (shape.dense_flops + shape.head_flops) / compute
+    experts = shape.expert_bytes + shape.experts_held * mixture["start_bytes"]
+    experts /= peak * min(mixture["stream"] * c("expert_stream"), MOST_OF_PEAK)
+    expert_token = shape.expert_flops / expert_compute
     return Rates(
         stages=shape.stages,
         imbalance=shape.imbalance,
         copies=shape.attention_copies,
         weight_rate=weight_rate,
-        dense_s=shape.dense_bytes / weight_rate,
-        expert_s=shape.expert_bytes / (peak * share("expert_bandwidth")),
+        dense_s=dense,
+        expert_s=experts,
         untouched=1.0 - ratio,
         expert_spread=c("expert_spread"),
-        token_s=(shape.dense_flops + shape.head_flops) / arithmetic("decode_compute"),
-        expert_token_s=shape.expert_flops / expert_compute,
+        token_s=token,
+        start_s=min(product["rows"] * token, FEW_ROWS * dense),
+        expert_token_s=expert_token,
+        expert_start_s=min(mixture["rows"] / ratio * expert_token, FEW_ROWS * experts) if ratio else 0.0,
         prefill_token_s=shape.dense_flops / compute,
-        prefill_expert_token_s=shape.expert_flops / expert_compute,
+        prefill_expert_token_s=expert_token,
         state_s=shape.state_bytes / kv_rate,
         kv_s=tuple((b.limit, b.kv_bytes / kv_rate) for b in shape.bands if b.kv_bytes),
-        attention_s=tuple((b.limit, b.decode_flops / decode_rate) for b in shape.bands if b.decode_flops),
-        prefill_attention=tuple((b, b.prefill_flops / attention_rate) for b in shape.bands if b.prefill_flops),
+        attention_s=tuple(
+            (b.limit, b.decode_flops / (latents if shape.latent else sixteen * TERA) + b.index_flops / indexes)
+            for b in shape.bands
+            if b.decode_flops or b.index_flops
+        ),
+        prefill_attention=tuple(
+            (b, b.prefill_flops / scores + b.latent_flops / latents + b.index_flops / indexes)
+            for b in shape.bands
+            if b.prefill_flops or b.latent_flops or b.index_flops
+        ),
+        prefill_keys=attends["keys"] / 2,
         pass_s=(
             shape.layers * c("layer_s")
-            + shape.moe_layers * c("moe_layer_s")
+            + shape.moe_layers * c("moe_layer_s") * mixture["start_s"]
             + shape.latent_layers * c("latent_layer_s")
             + c("step_s")
         ),
@@ -337,8 +184,9 @@ def rates_of(
         prefill_wire=tuple(seconds * c("collective_prefill") for seconds in shape.prefill_wire),
         prefill_fixed_s=c("prefill_s"),
         prefill_beside_s=shape.layers * c("prefill_layer_s") + shape.moe_layers * c("prefill_moe_layer_s"),
-        interference=c("interference"),
+        mixed=1.0 if engine in MIXED else 0.0,
         queueing=c("queueing"),
+        in_step=c("in_step"),
         grown=1.0 if engine == "trtllm" else GROWN_SHARE,
         chunk=MICRO_BATCH_TOKENS if engine == "llama.cpp" else CHUNK_TOKENS,
     )
@@ -381,12 +229,6 @@ def rates_with(scenario: Scenario, layout: Layout, constants: Mapping[str, float
         return made
     drafts = draft_s(scenario, layout, made.weight_rate, made.pass_s)
     return replace(made, verified=1.0 + ahead, given=tokens_a_step(ahead, kept), draft_s=drafts)
-
-
-@lru_cache(maxsize=128)
-def shape_of(arch: Architecture, weights: str, kv_cache: str, layout: Layout, hardware: Hardware) -> Shape:
-    """The counted facts of one engine of the layout. Cached."""
-    return _shape(arch, weights, kv_cache, layout, hardware)
 
 
 def segment_of(points: tuple[int, ...], tokens: float) -> int:
@@ -433,46 +275,97 @@ def read_s(r: Rates, context: float) -> tuple[float, float]:
     return kv, attention
 
 
+def overlapped(streaming: float, arithmetic: float) -> float:
+    """Seconds of products that stream for so long and multiply for so long at once."""
+    seconds: float = (streaming**OVERLAP_POWER + arithmetic**OVERLAP_POWER) ** (1 / OVERLAP_POWER)
+    return seconds
+
+
 def step_of(r: Rates, batch: float, sequence_kv_s: float, sequence_attention_s: float) -> DecodeStep:
     # a pipeline takes its sequences in as many batches as it has stages
     flight = batch / r.stages if batch > r.stages else 1.0
     local = flight / r.copies if flight > r.copies else 1.0
-    weight = r.dense_s
     host = r.host.others_s if r.host is not None else 0.0
     read = r.verified
+    touched = experts = 0.0
     if r.untouched < 1.0:
         touched = 1.0 - r.untouched ** ((flight * read) ** r.expert_spread)
-        weight += r.expert_s * touched
+        experts = r.expert_s * touched
         host += r.host.experts_s * touched if r.host is not None else 0.0
-    compute = read * (local * r.token_s + flight * r.expert_token_s)
+    dense_compute = read * local * r.token_s + r.start_s
+    expert_compute = read * flight * r.expert_token_s + touched * r.expert_start_s
     kv = sequence_kv_s * local
     attention = read * sequence_attention_s * local
     overhead = r.pass_s + flight * r.sequence_s + r.draft_s + host
     wire = r.wire_s
     if wire:
         wire += r.wire_growth * (wire_s(DECODE_POINTS, r.decode_wire, local * read) - r.decode_wire[0])
-    linear = (weight**OVERLAP_POWER + compute**OVERLAP_POWER) ** (1 / OVERLAP_POWER)
+    linear = overlapped(r.dense_s, dense_compute) + overlapped(experts, expert_compute)
+    weight, compute = r.dense_s + experts, dense_compute + expert_compute
     seconds = linear + max(kv, attention) + overhead + wire
     if batch > r.stages > 1:
         seconds *= r.imbalance
     return DecodeStep(weight, compute, kv, attention, overhead, wire, seconds)
 
 
-def prompt_s(r: Rates, tokens: float) -> tuple[float, float, float]:
-    """Seconds of reading one prompt, without the fixed part: (alone, taken from others when batched, of that in
-    collectives)."""
-    linear = tokens * (r.prefill_token_s / r.copies + r.prefill_expert_token_s)
-    attention = 0.0
+def pieces_of(r: Rates, tokens: float) -> int:
+    """Passes that read a prompt."""
+    return max(1, math.ceil(tokens / r.chunk))
+
+
+class Prompt(NamedTuple):
+    """What reading a prompt costs, seconds, without the fixed part.
+
+    alone_s: by itself. products_s, rest_s: of its products, and of attention, collectives and the host, where passes are
+    full of prompts. share_s: both with the launches of such passes. wire_s: of it in collectives. pieces: passes that read it.
+    """
+
+    alone_s: float
+    products_s: float
+    rest_s: float
+    share_s: float
+    wire_s: float
+    pieces: int
+
+
+def prompt_of(r: Rates, tokens: float) -> Prompt:
+    """The costs of a prompt. Under data-parallel attention one rank reads a prompt; many share all of them."""
+    pieces = pieces_of(r, tokens)
+    keys = 0.0
     for band, each in r.prefill_attention:
-        attention += each * band.mean_seen(tokens)
-    wire = wire_s(PREFILL_POINTS, r.prefill_wire, tokens / r.copies) if r.prefill_wire[0] else 0.0
-    rest = attention * tokens / r.copies + wire
-    if r.host is not None:
-        rest += chunks(tokens, r.chunk) * r.host.chunk_s
-    weight = r.dense_s + r.expert_s
-    alone = (weight**OVERLAP_POWER + linear**OVERLAP_POWER) ** (1 / OVERLAP_POWER) + rest
+        keys += each * (band.mean_seen(tokens) + r.prefill_keys)
+    attention = keys * tokens
+    experts = tokens * r.prefill_expert_token_s
+    dense = tokens * r.prefill_token_s
+    wire = alone_wire = 0.0
+    if r.prefill_wire[0]:
+        wire = wire_s(PREFILL_POINTS, r.prefill_wire, tokens / r.copies)
+        alone_wire = wire_s(PREFILL_POINTS, r.prefill_wire, tokens)
+    host = pieces * r.host.chunk_s if r.host is not None else 0.0
+    alone = (
+        overlapped(pieces * r.dense_s, dense + pieces * r.start_s)
+        + overlapped(pieces * r.expert_s, experts + pieces * r.expert_start_s)
+        + attention
+        + alone_wire
+        + host
+        + pieces * r.pass_s
+    )
     if r.stages > 1:
         # the stages work on successive pieces of the prompt at once
-        pieces = math.ceil(tokens / r.chunk)
         alone *= (pieces + r.stages - 1) / (pieces * r.stages)
-    return alone, linear + rest, wire
+    part = tokens / r.chunk
+    products = dense / r.copies + experts + part * r.expert_start_s
+    rest = attention / r.copies + wire + host
+    return Prompt(alone, products, rest, products + rest + part * r.pass_s, wire, pieces)
+
+
+def prompt_s(r: Rates, tokens: float) -> float:
+    """Seconds of reading one prompt alone, without the fixed part."""
+    return prompt_of(r, tokens).alone_s
+
+
+def riding_s(r: Rates, step: DecodeStep, prompt: Prompt) -> float:
+    """What a prompt adds to passes that decode as well: their weights are streamed and their launches are paid already."""
+    piece = prompt.products_s / prompt.pieces
+    added = overlapped(step.weight_s, step.compute_s + piece) - overlapped(step.weight_s, step.compute_s)
+    return prompt.pieces * added + prompt.rest_s

@@ -1,7 +1,8 @@
 """How fast a build serves: first-token time, time per token, throughput, and the best load under the targets.
 
 A prompt costs its FLOPs, attention and collectives (engine.serving.passes); while others decode, each prompt read
-delays them all, which is the prefill interference. The KV cache that fits caps how many requests run at once; the
+delays them all, which is the prefill interference. GPU time is conserved: a cycle of a user holds one prompt of every
+other one, waited for before the first token or between the rest. The KV cache that fits caps how many requests run at once; the
 rest wait, which is what the first-token time under load is made of. Constants: engine.calibration.serving_speed.
 """
 
@@ -12,10 +13,11 @@ from typing import Literal, NamedTuple
 
 from engine.figures.units import HOURS_PER_DAY
 from engine.scenario import Layout, Scenario, Workload
-from engine.serving.intervals import interval
+from engine.serving.intervals import LOADED_USERS, interval
 from engine.serving.memory import Room
-from engine.serving.passes import DecodeStep, Rates, engine_split, prompt_s, rates, read_s, step_of
+from engine.serving.passes import DecodeStep, Prompt, Rates, prompt_of, rates, read_s, riding_s, step_of
 from engine.serving.settings import engine_settings
+from engine.serving.shapes import engine_split
 from engine.serving.targets import corpus_days, has_targets, missed, misses_of
 from engine.sizing import Memory, Serving
 
@@ -25,29 +27,86 @@ Bound = Literal["memory bandwidth", "compute", "communication", "overhead"]
 
 
 class Request(NamedTuple):
-    """What each request costs one engine whatever the load, seconds.
+    """What each request costs one engine whatever the load.
 
-    kv_s, attention_s: of its sequence in a decode step, half of the answer written. alone_s, share_s, wire_s: of its
-    prompt, as `prompt_s` gives them. reads: prompts that a pass reads of an embedder, whose `answer` are the tokens read;
-    0 of a model that writes.
+    kv_s, attention_s: seconds of its sequence in a decode step, half of the answer written. prompt: of its prompt. reads:
+    prompts that a pass reads of an embedder, whose `answer` are the tokens read; 0 of a model that writes.
     """
 
     answer: int
     kv_s: float
     attention_s: float
-    alone_s: float
-    share_s: float
-    wire_s: float
+    prompt: Prompt
     reads: int = 0
 
 
 def request_of(r: Rates, prompt: int, answer: int) -> Request:
     """The costs of a request of so many prompt and answer tokens; without an answer, of an embedder's."""
     if not answer:
-        return Request(max(1, prompt), 0.0, 0.0, *prompt_s(r, max(1, prompt)), reads=max(1, r.chunk // max(1, prompt)))
+        return Request(max(1, prompt), 0.0, 0.0, prompt_of(r, max(1, prompt)), reads=max(1, r.chunk // max(1, prompt)))
     answer = max(1, answer)
     kv, attention = read_s(r, prompt + answer / 2)
-    return Request(answer, kv, attention, *prompt_s(r, max(1, prompt)))
+    return Request(answer, kv, attention, prompt_of(r, max(1, prompt)))
+
+
+class Mix(NamedTuple):
+    """How the users of an engine share it: what a token's time follows from, beside a step's and a prompt's.
+
+    others: prompts that delay a user in each cycle. after: tokens after the first. pieces: passes of a prompt. together:
+    share of the users whose prompts come together. given: tokens that a step gives.
+    """
+
+    running: float
+    others: float
+    after: int
+    pieces: int
+    together: float
+    queueing: float
+    given: float
+
+
+def mix_of(r: Rates, each: Request, running: float, users: float, requests: float) -> Mix:
+    """The mix of an engine that serves so many of its users at once, of a run of so many requests (0: a steady state)."""
+    burst = 1.0 if 0.0 < requests <= users else running / requests if requests else 0.0
+    # the attention copies read as many prompts at once
+    others = max(0.0, running - max(1.0, min(running, r.copies)))
+    together = burst + (1.0 - burst) * r.in_step
+    return Mix(running, others, each.answer - 1, each.prompt.pieces, together, r.queueing, r.given)
+
+
+def share_of(r: Rates, each: Request, step: DecodeStep, running: float) -> float:
+    """Seconds that a prompt takes from an engine whose users decode."""
+    prompt = each.prompt
+    share = prompt.share_s
+    if r.mixed and running > 1.0:
+        # as far as there are steps to ride on
+        riding = min(1.0, (each.answer - 1) / (running * prompt.pieces))
+        share += riding * (riding_s(r, step, prompt) - share)
+    return share / r.stages  # a pipeline reads the next prompt behind it
+
+
+def busy_of(mix: Mix, step_s: float, share_s: float) -> float:
+    """Share of an engine's time that goes to prompts."""
+    return mix.running * share_s / (mix.running * share_s + mix.after * step_s / mix.given)
+
+
+def wait_of(mix: Mix, step_s: float, share_s: float) -> float:
+    """Seconds that a prompt waits for those of others, of all that they take in a cycle."""
+    others = mix.others * share_s
+    if others <= 0.0:
+        return 0.0
+    queued = min(1.0, busy_of(mix, step_s, share_s) * mix.queueing)
+    alike = share_s * queued / (2.0 * max(LEAST_IDLE, 1.0 - queued))
+    # what answers are too short to spread over their tokens is waited for before the first
+    wait = max(alike * others / (2.0 * alike + others), others - mix.after * share_s / mix.pieces)
+    # users whose answers end together send their next prompts together: the middle one waits for half of the others
+    return wait + mix.together * max(0.0, others / 2 - wait)
+
+
+def token_of(mix: Mix, step_s: float, share_s: float) -> float:
+    """Seconds between a user's tokens: a step, and what of the others' prompts is not waited for before the first."""
+    left = mix.others * share_s - wait_of(mix, step_s, share_s)
+    return step_s / mix.given + (left / mix.after if mix.after else 0.0)
 
 
 class Load(NamedTuple):
@@ -75,8 +134,7 @@ def load(
     gather_steps: decode steps for which the engine waits for more prompts before it reads any.
 
     A prompt waits for those before it as in an M/D/1 queue (wait = service x load / (2 (1 - load))), at most for
-    half of all others. Only a part of the load counts, `queueing`: an engine reads several waiting prompts in one
-    pass, and users who wait for answers do not arrive at random.
+    half of all others; `queueing` scales the load, since users who wait for answers do not arrive at random.
     """
     return _under(r, request_of(r, prompt, answer), users, cap, requests, gather_steps)
 
@@ -84,34 +142,41 @@ def load(
 def _under(r: Rates, each: Request, users: float, cap: float, requests: float = 0.0, gather_steps: int = 0) -> Load:
     if each.reads:
         return _reading(r, each, users, cap)
-    answer = each.answer
+    answer, prompt = each.answer, each.prompt
     running = max(1.0, min(users, cap))
     step = step_of(r, running, each.kv_s, each.attention_s)
-    talk = each.wire_s / each.share_s
-    share = each.share_s / r.stages  # a pipeline reads the next prompt behind it
-    once = 0.0 < requests <= users
-    burst = 1.0 if once else running / requests if requests else 0.0
-    others = max(0.0, running - 1.0) * share
-    # in steady state each answer's time holds one prompt of every other user; a single burst reads them all first
-    interference = others / answer * r.interference * (1.0 - burst / 2)
-    token = step.seconds / r.given + interference
-    first = r.prefill_fixed_s + each.alone_s + gather_steps * step.seconds
+    mix = mix_of(r, each, running, users, requests)
+    share = share_of(r, each, step, running)
+    first = r.prefill_fixed_s + prompt.alone_s + gather_steps * step.seconds
     busy = wait = 0.0
     if running > 1.0:
         # a lone prompt goes straight in; beside others it shares passes that no captured graph covers
         first += r.prefill_beside_s * (1.0 - 1.0 / running)
-        busy = running * share / (running * share + answer * step.seconds / r.given)
-        busy *= r.queueing
-        alike = share * busy / (2.0 * max(LEAST_IDLE, 1.0 - busy))
-        wait = alike * others / (2.0 * alike + others) + step.seconds / 2
-        first += (1.0 - burst) * wait + burst * others / 2
+        busy = busy_of(mix, step.seconds, share)
+        wait = wait_of(mix, step.seconds, share)
+        first += wait + (1.0 - mix.together) * step.seconds / 2
+    # each cycle of a user holds one prompt of every other one, waited for before the first token or between the rest
+    interference = (mix.others * share - wait) / mix.after if mix.after else 0.0
+    token = step.seconds / r.given + interference
     served = first
-    cycle = first + token * (answer - 1)
+    cycle = first + token * mix.after
     waves = users / running
     total = running * answer / cycle
     if waves > 1.0:
-        first += cycle * (waves - 1.0) * (0.5 if once else 1.0)
-    return Load(first, token, total, running, interference, interference * talk, step, busy, wait, served, cycle)
+        first += cycle * (waves - 1.0) * (0.5 if 0.0 < requests <= users else 1.0)
+    return Load(
+        first,
+        token,
+        total,
+        running,
+        interference,
+        interference * prompt.wire_s / prompt.share_s,
+        step,
+        busy,
+        wait,
+        served,
+        cycle,
+    )
 
 
 def _reading(r: Rates, each: Request, users: float, cap: float) -> Load:
@@ -122,10 +187,12 @@ def _reading(r: Rates, each: Request, users: float, cap: float) -> Load:
     running = max(1.0, min(users, cap))
     together = max(1.0, min(running / r.stages, each.reads * r.copies))
     flight = max(1.0, min(r.stages, running / together))  # a pipeline holds as many passes as it has stages
-    compute = together * (each.share_s - each.wire_s)
-    wire, overhead = together * each.wire_s, r.pass_s + r.prefill_fixed_s
-    seconds = (each.alone_s - each.share_s) + compute + wire + overhead
-    step = DecodeStep(each.alone_s - each.share_s, compute, 0.0, 0.0, overhead, wire, seconds)
+    prompt = each.prompt
+    compute = together * (prompt.products_s + prompt.rest_s - prompt.wire_s)
+    wire, overhead = together * prompt.wire_s, r.pass_s + r.prefill_fixed_s
+    weights = max(0.0, prompt.alone_s - prompt.products_s - prompt.rest_s - r.pass_s)
+    seconds = weights + compute + wire + overhead
+    step = DecodeStep(weights, compute, 0.0, 0.0, overhead, wire, seconds)
     wait = (max(1.0, running / (together * flight)) - 1.0) * seconds
     served = seconds + wait
     first = served * max(1.0, users / running)
@@ -273,7 +340,7 @@ def serving_speed(scenario: Scenario, layout: Layout, memory: Memory, server: Se
         tokens_per_s_total=total,
         requests_per_s=total / each.answer,
         communication_share=_wire_share(each, now, r),
-        prefill_tokens_per_s=max(1, work.input_tokens) * r.stages / each.share_s * engines,
+        prefill_tokens_per_s=max(1, work.input_tokens) * r.stages / each.prompt.share_s * engines,
         served_concurrency=int(now.running * used),
         single_stream_tokens_per_s=_alone_tokens_per_s(r, each),
         offline_tokens_per_s=full.tokens_per_s * engines,
@@ -285,7 +352,7 @@ def serving_speed(scenario: Scenario, layout: Layout, memory: Memory, server: Se
         corpus_requests=work.corpus_requests,
         days=length,
         gpu_hours=None if length is None else length * HOURS_PER_DAY * scenario.hardware.gpus,
-        ttft_interval=interval(first, "ttft", scenario),
+        ttft_interval=interval(first, "ttft loaded" if now.running > LOADED_USERS else "ttft", scenario),
         inter_token_interval=interval(token, "inter_token", scenario),
         tokens_per_s_interval=interval(total, "tokens_per_s", scenario),
         bound_by=_bound(step),

@@ -127,7 +127,7 @@ def hooks(replay: Replay) -> dict[str, Hook]:
         "engine.links.traffic.communication_s": lambda result, _: named(result, "collectives of a sampled pass", "s"),
         "engine.serving.passes.wire_s": lambda result, _: named(result, "collectives of so many tokens", "s"),
         "engine.serving.speed.Server.cap": lambda result, _: named(result, "most sequences at once", "sequences"),
-        "engine.serving.passes.Band.mean_seen": lambda result, _: named(
+        "engine.serving.shapes.Band.mean_seen": lambda result, _: named(
             result, "tokens that a query of a prompt sees", "tokens"
         ),
         "engine.training.speed.tiling": lambda result, _: named(result, "loss of whole tiles"),

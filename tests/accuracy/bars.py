@@ -28,8 +28,8 @@ SLACK = 1.1
 FEWEST = 10
 """A figure with fewer rows has no bar: one row would decide."""
 SETS = ("engine_logs", "training_memory", "collectives", "inference_perf", "training_perf")
-WAVE = ("training_memory_wave2", "training_perf_wave2")
-"""Rows of other sources, which no constant was fitted on."""
+WAVE = ("training_memory_wave2", "training_perf_wave2", "inference_perf_wave2")
+"""Rows of other sources; of serving alone, constants are fitted on them."""
 FILES = (*(name + end for name in SETS for end in ("", "_public")), *WAVE)
 
 Bars = dict[str, dict[str, dict[str, float]]]

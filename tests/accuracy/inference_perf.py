@@ -22,11 +22,14 @@ from catalog import UnknownId
 from catalog.names import resolve_accelerator, resolve_name
 from engine.decide.size import size
 from engine.figures.errors import ScenarioError
+from engine.figures.units import TERA
 from engine.model.architecture import Architecture
+from engine.model.flops import attention_flops_per_token, matmul_flops_per_token
 from engine.model.formats import FORMATS as WEIGHT_FORMATS
 from engine.model.parameters import count_parameters
 from engine.parts.hardware import Accelerator
 from engine.scenario import LayoutChoice, Runtime, Scenario, ServingEngine, Workload
+from engine.serving.shapes import compute_class
 from engine.sizing import Serving
 from tests.accuracy.cards import EXTRA_CARDS
 from tests.accuracy.engine_logs import WEIGHTS_BY_NAME, matched
@@ -59,6 +62,9 @@ MLPERF_INTERACTIVE = {
     "llama-3.1-405b": (4.5, 12.5),
     "llama-3.1-8b": (0.5, 1 / 0.03),
 }
+
+# requests a user of a closed loop whose length is not stated
+UNSTATED_RUN = 3
 
 # export versions, slower only between GPUs
 GPUS = {"h800": "h100-sxm", "a800": "a100-sxm4-80gb"}
@@ -304,6 +310,11 @@ def prepare(row: Row) -> Prepared:
         elif engine == "sglang" and accelerator.supports_fp4:
             # a prompt arrives half an interval before the poll
             runtime = Runtime(engine=engine, admission_wait_steps=15 if users >= 16 else 5)
+    elif row["requests"] and not mode.startswith(("max", "MLPerf")):
+        requests = round(row["requests"])
+    elif mode.startswith("closed") and users and users > 1:
+        # a benchmark of equal prompts that all start at once, of a length that nobody stated
+        requests = UNSTATED_RUN * round(users)
     command = str(row["notes"])
     if command.startswith("cmd:"):
         batched = _flag(command, "max-num-batched-tokens")
@@ -342,6 +353,8 @@ def prepare(row: Row) -> Prepared:
     observed = _observed(row, mode, moe, workload.concurrency / engines <= LOW_LOAD_USERS)
     if not observed:
         raise Unusable("no figure of the row is measured")
+    if not mode.startswith("MLPerf") and row["osl"] is None and any(name in (MAXIMUM, LOADED) for name, _ in observed):
+        raise Unusable("a throughput whose answers have no stated length")
     groups = {
         "gpu": accelerator.id,
         "model": str(row["model"]),
@@ -350,7 +363,7 @@ def prepare(row: Row) -> Prepared:
         "kind": "MoE" if moe else "dense",
         "mode": mode,
     }
-    return Prepared(
+    prepared = Prepared(
         scenario=scenario,
         groups=groups,
         moe=moe,
@@ -358,6 +371,48 @@ def prepare(row: Row) -> Prepared:
         cached_prompt=mode.startswith("decode"),
         observed=observed,
     )
+    if share_of_peak(prepared) > 1.0:
+        raise Unusable("more arithmetic a second than the card has")
+    return prepared
+
+
+DOUBTFUL_OF_PEAK = 0.75
+"""Share of the card's peak from which on a row is doubted: the best tables of products reach 0.82, whole engines 0.7."""
+
+
+def share_of_peak(prepared: Prepared) -> float:
+    """Arithmetic that the measured speed would take, over the card's peak; 0 where the row does not say.
+
+    Little's law for a closed loop of users of which only the times are stated.
+    """
+    scenario, figures = prepared.scenario, dict(prepared.observed)
+    work, arch = scenario.workload, scenario.model.architecture
+    each = 0.0
+    total = next((figures[name] for name in (MAXIMUM, LIMITED, LOADED) if name in figures), None)
+    token, first = (
+        figures.get(one, figures.get(other)) for one, other in ((TPOT_DENSE, TPOT_MOE), (TTFT_LOW, TTFT_LOADED))
+    )
+    if total is not None:
+        each = total / max(1, work.output_tokens)
+    elif token and first:
+        each = work.concurrency / (first + token * (work.output_tokens - 1))
+    flops = work.tokens_per_request * matmul_flops_per_token(arch, False)
+    flops += work.input_tokens * attention_flops_per_token(arch, work.input_tokens)
+    tflops = compute_class(scenario.model.weights, scenario.hardware.accelerator)[1]
+    return each * flops / (scenario.hardware.gpus * tflops * TERA)
+
+
+def doubt_of(row: Row, prepared: Prepared) -> str:
+    """Why no constant is fitted on a row, in words; empty for most."""
+    engine = re.search(r"vllm\D*0\.(\d+)", str(row["engine"]).lower())
+    if engine and int(engine.group(1)) < 8:
+        return "vLLM before 0.8: its host loop was another"
+    users, prompt = row["concurrency"] or 0, row["isl"] or 0
+    if str(row["mode"]).startswith("burst") and users >= 500 and 200 <= prompt <= 230:
+        return "a burst of ShareGPT's prompts: how far its answers differ is not stated"
+    if share_of_peak(prepared) > DOUBTFUL_OF_PEAK:
+        return f"more than {DOUBTFUL_OF_PEAK:g} of the card's peak"
+    return ""
 
 
 def _observed(row: Row, mode: str, moe: bool, low_load: bool) -> tuple[tuple[str, float], ...]:

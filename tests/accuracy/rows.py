@@ -17,7 +17,7 @@ def _words(text: str) -> frozenset[str]:
 
 COUNTS: Final = _words(
     "n_gpus gpu_count nodes gpus_per_node tp pp dp ep cp vp bytes seq_len max_model_len max_num_seqs block_size "
-    "max_num_batched_tokens global_batch_tokens lora_rank hidden layers ffn heads kv_heads head_dim vocab experts "
+    "max_num_batched_tokens requests global_batch_tokens lora_rank hidden layers ffn heads kv_heads head_dim vocab experts "
     "experts_per_token"
 )
 """Fields that hold whole numbers of at least 1; 0 says that nobody counted."""

@@ -14,7 +14,8 @@ from engine.decide.plan import plan
 from engine.decide.size import size
 from engine.scenario import Layout, LayoutChoice, Runtime, Scenario
 from engine.serving.memory import serving_memory
-from engine.serving.passes import decode_step, engine_split, prompt_s, rates
+from engine.serving.passes import decode_step, prompt_s, rates
+from engine.serving.shapes import engine_split
 from engine.serving.speed import load, serving_speed, throughput_score
 from engine.sizing import Serving
 from tests.engine.builds import build
@@ -95,9 +96,10 @@ def test_weight_only_formats_save_streaming_and_not_compute() -> None:
     full = rates(build(LLAMA, "bf16", "a100-sxm4-80gb"), Layout(4))
     eight = rates(build(LLAMA, "fp8", "a100-sxm4-80gb"), Layout(4))
     assert decode_step(eight, 1, 500).seconds < 0.75 * decode_step(full, 1, 500).seconds
-    assert prompt_s(eight, 8000)[0] >= 0.99 * prompt_s(full, 8000)[0]
+    assert prompt_s(eight, 8000) >= 0.99 * prompt_s(full, 8000)
     native = rates(build(LLAMA, "fp8", "h100-sxm"), Layout(4))
-    assert prompt_s(native, 8000)[0] < 0.75 * prompt_s(rates(build(LLAMA, "bf16", "h100-sxm"), Layout(4)), 8000)[0]
+    # FP8 products reach 0.53 of a peak that BF16 ones reach 0.79 of, and the all-reduces stay
+    assert prompt_s(native, 8000) < 0.9 * prompt_s(rates(build(LLAMA, "bf16", "h100-sxm"), Layout(4)), 8000)
 
 
 def test_stages_do_not_speed_up_one_stream_and_replicas_multiply() -> None:

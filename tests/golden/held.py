@@ -21,8 +21,8 @@ from engine.scenario import Layout, Scenario, Workload
 from engine.scenario.change import change, value_of
 from engine.scenario.fields import FIELDS, field_of
 from engine.serving.buffers import expert_tile
-from engine.serving.passes import compute_class, gpu_class
 from engine.serving.settings import visible_bytes
+from engine.serving.shapes import compute_class, gpu_class
 from engine.training.memory.core import Card, check, stage_costs
 from engine.training.peak import sixteen_bit_tflops
 from engine.training.speed import gpu_family, rates
