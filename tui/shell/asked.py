@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import textwrap
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from engine.figures.text import harmless
 from tui.shell.blocks import WIDTH
+from tui.shell.command import Parser
 
-COMMANDS = ("help",)
+COMMANDS = ("help", "examples", "completion")
 """The commands that this module answers."""
 EPILOG = """\
 commands:
@@ -21,6 +24,8 @@ commands:
   sizeup models|accelerators|links [WORD]                  list the catalog
   sizeup detect                                            this machine's GPUs
   sizeup help [WORD]                                       what a word, a field or a command means
+  sizeup examples [NAME] [--save DIR]                      sessions to start from: listed, printed, written
+  sizeup completion bash|zsh|fish                          completion with model and card ids
 
 Every option but --set is short for a key of the session file; --set KEY=VALUE takes any other,
 such as --set runtime.max_num_seqs=64 or --set layout.tp=auto. Numbers may end in k, M, B or T.
@@ -33,8 +38,68 @@ class WrongWord(ValueError):
 
 def answer(command: str, arguments: Sequence[str]) -> str:
     """What a command of `COMMANDS` prints. Raises WrongWord."""
-    answers: dict[str, Callable[[Sequence[str]], str]] = {"help": _help}
+    answers: dict[str, Callable[[Sequence[str]], str]] = {
+        "help": _help,
+        "examples": _examples,
+        "completion": _completion,
+    }
     return answers[command](arguments)
+
+
+def _completion(words: Sequence[str]) -> str:
+    from tui.shell import completion
+
+    if len(words) == 1 and words[0] in completion.SHELLS:
+        return completion.script(words[0])
+    if words and words[0] not in ("-h", "--help"):
+        raise WrongWord(f"completion {' '.join(words)[:60]}: allowed: bash, zsh or fish")
+    return (
+        "usage: sizeup completion bash|zsh|fish\n\n"
+        "Prints a completion script that knows commands, options, models, accelerators, links, formats and fields.\n"
+        '  bash  eval "$(sizeup completion bash)"        in ~/.bashrc\n'
+        '  zsh   eval "$(sizeup completion zsh)"         in ~/.zshrc, after compinit\n'
+        "  fish  sizeup completion fish | source         in ~/.config/fish/config.fish\n"
+    )
+
+
+def _examples(words: Sequence[str]) -> str:
+    """The example sessions listed, one of them printed, or some written into a folder."""
+    from catalog.ids import nearest
+    from tui.files import disk
+    from tui.files.examples import examples
+
+    parser = Parser(
+        prog="sizeup examples",
+        description="Sessions to start from: listed, one of them printed, or written.",
+        allow_abbrev=False,
+    )
+    parser.add_argument(
+        "name", nargs="*", metavar="NAME", help="of an example; none lists them, or means all with --save"
+    )
+    parser.add_argument("--save", metavar="DIR", help="write them into a folder; a file that is there stays")
+    options = parser.parse_args(words)
+    known = {example.name: example for example in examples()}
+    for name in options.name:
+        if name not in known:
+            raise WrongWord(f"examples {name[:60]}: no such example; the nearest is {nearest(name, known, 1)[0]}")
+    chosen = [known[name] for name in options.name or known]
+    if options.save is None:
+        if options.name:
+            return "\n".join(example.path.read_text(encoding="utf-8") for example in chosen)
+        wide = max(len(name) for name in known)
+        return "".join(f"{example.name:<{wide}}  {example.title}\n" for example in chosen)
+    folder, lines = Path(os.path.expanduser(options.save)), []
+    for example in chosen:
+        target = folder / example.path.name
+        if target.exists():
+            raise WrongWord(f"examples --save: {target} is there already")
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            disk.write(target, example.path.read_bytes())
+        except (OSError, disk.DiskError) as problem:
+            raise WrongWord(f"examples --save: cannot write {target}: {problem}") from None
+        lines.append(f"{target}\n")
+    return "".join(lines)
 
 
 def _help(words: Sequence[str]) -> str:
