@@ -100,7 +100,7 @@ def _forget_output() -> None:
 
 def _dispatch(arguments: list[str]) -> int:
     commands = {"report": _report, "recommend": _recommend, "parts": _parts, "export": _export, "detect": _detect}
-    commands |= {"import": _import, "measured": _measured}
+    commands |= {"import": _import, "measured": _measured, "solve": _solve, "diff": _diff}
     arguments = shorthand.spelled_out(arguments, commands)
     if arguments and arguments[0] in commands:
         return commands[arguments[0]](arguments[1:])
@@ -197,18 +197,24 @@ def _report(arguments: list[str]) -> int:
     parser.add_argument("files", nargs="*", metavar="FILE", help="session files; - is standard input")
     parser.add_argument(
         "--format",
-        choices=("text", "markdown", "json"),
+        choices=("text", "markdown", "json", "csv"),
         default="text",
-        help="text (default), markdown, or json: one object a line",
+        help="text (default), markdown, json: one object a line, or csv: the shapes of Scaling",
     )
+    parser.add_argument("--table", action="store_true", help="the builds side by side, a figure a line")
+    parser.add_argument("--watch", action="store_true", help="print it anew each time the file is saved, until Ctrl+C")
     parser.add_argument(
         "--full", action="store_true", help="all of it: bills, evidence, every link and shape (json always is)"
     )
     add_presets(parser)
     options = parser.parse_args(arguments)
     changes = changes_of(options)
+    if options.watch:
+        return _watched(options.files, changes, options.format, options.full)
     code, failed = CARRIED, False
     tell_problems()
+    if options.table or options.format == "csv":
+        return _together(options.files or [None], changes, options.format)
     for number, file in enumerate(options.files or [None]):
         try:
             carried, text = _sized(file, changes, options.format, options.full)
@@ -228,6 +234,45 @@ def _report(arguments: list[str]) -> int:
         if not carried and code == CARRIED:
             code = NOT_CARRIED
     return FAILED if failed else code
+
+
+def _watched(files: list[str], changes: dict[str, Any], form: str, full: bool) -> int:
+    """Report one file again and again, as it is edited."""
+    from tui.shell import watching
+
+    if len(files) != 1 or files[0] == STDIN or form == "csv":
+        raise CommandError("--watch takes one session file, and prints text, markdown or json")
+
+    def show() -> None:
+        if sys.stdout.isatty():
+            sys.stdout.write(watching.CLEAR)
+        try:
+            say(_sized(files[0], changes, form, full)[1])
+        except CommandError as problem:  # half an edit is no reason to stop
+            complain(str(problem))
+        sys.stdout.flush()
+
+    watching.watch(files[0], show)
+    return CARRIED
+
+
+def _together(files: list[str | None], changes: dict[str, Any], form: str) -> int:
+    """Several builds in one table: side by side, or their shapes for a spreadsheet."""
+    from engine.decide.size import size
+    from engine.decide.whole import whole
+    from engine.figures.errors import ScenarioError
+    from tui.shell import beside, sheets
+
+    names = [file.rsplit("/", 1)[-1].removesuffix(".toml") if file else "build" for file in files]
+    sizings = []
+    for file in files:
+        try:
+            sizing = size(built(file, changes))
+            sizings.append(whole(sizing) if form == "csv" else sizing)
+        except ScenarioError as problem:
+            raise impossible(file, problem) from None
+    say(sheets.scaling(zip(names, sizings, strict=True)) if form == "csv" else beside.table(names, sizings))
+    return CARRIED if all(one.verdict.carried for one in sizings) else NOT_CARRIED
 
 
 def _sized(file: str | None, changes: dict[str, Any], form: Any, full: bool) -> tuple[bool, str]:
@@ -253,7 +298,10 @@ def _recommend(arguments: list[str]) -> int:
     )
     parser.add_argument("file", nargs="?", metavar="FILE", help="a session file; - is standard input")
     parser.add_argument(
-        "--format", choices=("text", "markdown", "json"), default="text", help="text (default), markdown, or json"
+        "--format",
+        choices=("text", "markdown", "json", "csv"),
+        default="text",
+        help="text (default), markdown, json or csv",
     )
     limits = parser.add_argument_group("limits", "--vendor, --form-factor and --owned take several names, after FILE")
     limits.add_argument("--max-buy", metavar="USD", help="to buy the cards")
@@ -291,7 +339,12 @@ def _recommend(arguments: list[str]) -> int:
         raise impossible(options.file, problem) from None
     except (recommended.WrongLimit, session_tables.SessionError) as problem:
         raise CommandError(str(problem)) from None
-    say(recommended.render(found, options.format))
+    if options.format == "csv":
+        from tui.shell import sheets
+
+        say(sheets.builds(found))
+    else:
+        say(recommended.render(found, options.format))
     return CARRIED if found.something_carries else NOT_CARRIED
 
 
@@ -403,6 +456,18 @@ def _import(arguments: list[str]) -> int:
     from tui.paste.commands import import_text
 
     return import_text(arguments)
+
+
+def _solve(arguments: list[str]) -> int:
+    from tui.shell.studies import solve
+
+    return solve(arguments)
+
+
+def _diff(arguments: list[str]) -> int:
+    from tui.shell.studies import diff
+
+    return diff(arguments)
 
 
 def _measured(arguments: list[str]) -> int:

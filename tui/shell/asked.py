@@ -19,6 +19,8 @@ commands:
   sizeup recommend [FILE] [--max-buy USD] [--save DIR]     the catalog's best builds for it
   sizeup parts [FILE] [--recommended] [--format csv]       the shopping list of it, for a seller
   sizeup export [FILE] --to TARGET                         something to run; --to alone lists targets
+  sizeup solve FILE FIELD                                  how far a field may go, and what stops it
+  sizeup diff A B                                          fields and figures that differ
   sizeup import FILE...                                    a command, manifest or config as a session
   sizeup measured FILE... [--keep]                         logs and benchmarks beside the predicted
   sizeup models|accelerators|links [WORD]                  list the catalog
