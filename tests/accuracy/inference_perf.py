@@ -16,6 +16,7 @@ import math
 import re
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import Any
 
 import catalog
 from catalog import UnknownId
@@ -29,6 +30,7 @@ from engine.model.formats import FORMATS as WEIGHT_FORMATS
 from engine.model.parameters import count_parameters
 from engine.parts.hardware import Accelerator
 from engine.scenario import LayoutChoice, Runtime, Scenario, ServingEngine, Workload
+from engine.serving.draft import tokens_a_step
 from engine.serving.shapes import compute_class
 from engine.sizing import Serving
 from tests.accuracy.cards import EXTRA_CARDS
@@ -87,6 +89,8 @@ FORMATS = {
 }
 
 
+DRAFTERS = (("dflash", "dflash"), ("ngram", "n-?gram"), ("mtp", "mtp|nextn"), ("eagle", "eagle"))
+"""(method, words that name it)."""
 STAND_IN = "rtx-4090"
 EXTRA_LINKS = {card.id: card.default_intra_link for card in EXTRA_CARDS.values()}
 
@@ -254,11 +258,40 @@ def _intra_link(row: Row, accelerator: Accelerator) -> str:
     return ""
 
 
+def drafts_of(row: Row) -> dict[str, Any]:
+    """What a row says of drafts, as fields of a `Runtime`; what it leaves open stays at the app's own default."""
+    said = row["spec_decode"]
+    if not said:
+        return {}
+    words = f"{said} {row['notes']}".lower() if said is True else str(said).lower()
+    method = next((name for name, word in DRAFTERS if re.search(word, words)), None)
+    if method is None:
+        raise Unusable("drafts of an unknown kind")
+    ahead = [
+        int(one)
+        for one in re.findall(r"k=(\d+)|(\d+) (?:draft )?tokens|(\d+) steps?|mtp(\d)", words)
+        for one in one
+        if one
+    ]
+    made: dict[str, Any] = {"speculative": method}
+    if ahead:
+        made["speculative_tokens"] = min(ahead)
+    kept = re.search(r"acceptance (length )?(\d+\.\d+)", words)
+    if kept and ahead and kept[1]:
+        # the share at which so many tokens a step come out
+        low, high = 0.0, 1.0
+        for _ in range(40):
+            middle = (low + high) / 2
+            low, high = (middle, high) if tokens_a_step(min(ahead), middle) < float(kept[2]) else (low, middle)
+        made["speculative_accepted"] = low
+    elif kept:
+        made["speculative_accepted"] = float(kept[2])
+    return made
+
+
 def prepare(row: Row) -> Prepared:
     """A row as a Scenario with its measured figures. Raises Unusable with the reason."""
     mode = str(row["mode"])
-    if row["spec_decode"]:
-        raise Unusable("speculative decoding, which the model does not cover")
     for key in ("model", "gpu"):
         if not row[key]:
             raise Unusable(f"the {key} is not stated")
@@ -329,6 +362,7 @@ def prepare(row: Row) -> Prepared:
         tokens_per_s_user_target=user_limit,
         requests=requests,
     )
+    runtime = replace(runtime, **drafts_of(row))
     try:
         scenario = catalog.build_scenario(
             model_id,
