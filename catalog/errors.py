@@ -25,15 +25,19 @@ class CatalogError(ValueError):
 class UnknownId(KeyError):
     """An id that the catalog does not have, with the nearest ones that it has.
 
-    what: the kind of thing, such as ``accelerator``.
+    what: the kind of thing, such as ``accelerator``. entry: how to write one of one's own, a sentence; empty of what
+    cannot be described in a few figures.
     """
 
-    def __init__(self, what: str, wrong: str, nearest: tuple[str, ...]) -> None:
+    def __init__(self, what: str, wrong: str, nearest: tuple[str, ...], entry: str = "") -> None:
         self.what = what
         self.wrong = wrong
         self.nearest = nearest
+        self.entry = entry
         super().__init__(wrong)
 
     def __str__(self) -> str:
         text = f"no {self.what} {shown(self.wrong, 80)}"
-        return f"{text}; nearest: {', '.join(self.nearest)}" if self.nearest else text
+        if self.nearest:
+            text += f"; nearest: {', '.join(self.nearest)}"
+        return f"{text}; {self.entry}" if self.entry else text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -36,11 +37,23 @@ def _by_id(entries: Iterable[_Entry]) -> dict[str, _Entry]:
     return {entry.id: entry for entry in entries}
 
 
+OWN_CARDS = "~/.config/sizeup/catalog/cards.toml"
+"""Where a person's own cards go, unless the environment names another folder for settings."""
+
+
+def own_card(wanted: str) -> str:
+    """How to write a card that nobody described into one's own catalog: one line of TOML with its figures to fill in."""
+    plain = re.sub(r"[^a-z0-9.]+", "-", wanted.casefold()).strip("-.")[:40].strip("-.") or "my-card"
+    figures = ", ".join(f"{key} = ?" for key in ("memory_mib_reported", "bandwidth_gb_s", "tflops_bf16_dense", "tdp_w"))
+    return f'or fill in and write to {OWN_CARDS}: accelerator = [{{ id = "{plain}", {figures} }}]'
+
+
 def _find(what: str, wanted: str, entries: Mapping[str, _Entry]) -> _Entry:
     found = entries.get(wanted)
     if found is None:
         names = {key: entry.name for key, entry in entries.items()}
-        raise UnknownId(what, wanted, nearest(wanted, names, names=names))
+        entry = own_card(wanted) if what == "accelerator" else ""
+        raise UnknownId(what, wanted, nearest(wanted, names, names=names), entry)
     return found
 
 

@@ -151,8 +151,7 @@ def _too_much(plan: Plan) -> Sentence:
     if fixed > worst.usable_bytes:
         held = Figure(gib(fixed), "difference(memory.used_bytes,memory.kv_bytes)")
         return ("weights and buffers take ", held, " of ", usable, f" {_each(plan)}")
-    length = Figure(count(_model_len(plan)), "load.max_model_len")
-    return ("no room for the KV of one sequence of ", length, f" tokens {_each(plan)}")
+    return (*memory.headroom_reason, f" {_each(plan)}")
 
 
 def _model_len(plan: Plan) -> int:

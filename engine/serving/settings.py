@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -67,6 +68,10 @@ Sparks of 121.7 GiB, which found 101.5, 111.0 and 112 GiB free; a desktop takes 
 SHARED_UTILIZATION = 0.85
 """Utilization that is filled in where the host holds part of the memory: vLLM's own default would not start there, and
 0.80 to 0.85 is what the starts of DGX Sparks were given."""
+
+
+SHARED_STEPS = 20
+"""Steps of a twentieth in which the share of a small memory is lowered to what the host leaves."""
 
 
 def shares_memory(accelerator: Accelerator) -> bool:
@@ -188,7 +193,8 @@ def resolved_settings(
         seqs = runtime.max_num_seqs or (1024 if large else 256)
         default = DEFAULT_UTILIZATION[engine]
         if shares_memory(card) and engine in ("vllm", "vllm-earlier"):
-            default = min(default, SHARED_UTILIZATION)
+            free = 1 - host_reserve_bytes(card, runtime) / visible_bytes(card)
+            default = min(default, SHARED_UTILIZATION, math.floor(max(0.0, free) * SHARED_STEPS) / SHARED_STEPS)
     return EngineSettings(
         engine,
         default if runtime.memory_utilization is None else runtime.memory_utilization,

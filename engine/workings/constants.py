@@ -24,6 +24,7 @@ RULES: Final[dict[str, tuple[str, str, str]]] = {
     "GAUDI_GRAPH_SHARE": ("kept for HPU graphs", "", "VLLM_GRAPH_RESERVED_MEM of vllm-gaudi"),
     "HOST_RESERVE_GIB": ("held by the host", "GiB", "three start-up logs of DGX Sparks: 9.7 to 20 GiB"),
     "PREFIX_STATES": ("states of a sequence whose prefix is cached", "", "vLLM, kv_cache_interface.py, align mode"),
+    "SHARED_STEPS": ("steps of the share", "", "a twentieth, as people enter it"),
     "SHARED_UTILIZATION": ("default memory utilization beside a host", "", "starts of DGX Sparks: 0.80 to 0.85"),
     "XPU_BLOCK_ALIGNMENT": ("blocks are a multiple of", "tokens", "vLLM on Intel GPUs"),
     "ACCEPTED": ("share of drafts that are kept", "", "vLLM's recipe of Qwen3.8 27B; arXiv 2503.01840 and 2602.06036"),

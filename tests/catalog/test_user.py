@@ -34,6 +34,24 @@ def test_without_files_nothing_is_different(folder: Path) -> None:
     assert {entry.origin for entry in known.models} == {"built-in"}
 
 
+def test_an_unknown_card_writes_the_entry_to_fill_in(folder: Path) -> None:
+    with pytest.raises(catalog.UnknownId) as caught:
+        reload().accelerator("RTX 9999 Ti")
+    told = str(caught.value)
+    assert "sizeup/catalog/cards.toml" in told
+    entry = told[told.index("accelerator = [") :]
+    for key, value in (
+        ("memory_mib_reported", 32768),
+        ("bandwidth_gb_s", 1500),
+        ("tflops_bf16_dense", 300),
+        ("tdp_w", 400),
+    ):
+        entry = entry.replace(f"{key} = ?", f"{key} = {value}")
+    (folder / "cards.toml").write_text(entry)
+    card = reload().accelerator("rtx-9999-ti")
+    assert (card.memory_bytes, card.tflops_bf16_dense) == (32 * 2**30, 300)
+
+
 def test_a_new_card_needs_only_its_figures(folder: Path) -> None:
     (folder / "cards.toml").write_text(CARD)
     card = reload().accelerator("moonshot-1")
