@@ -20,7 +20,7 @@ from engine.scenario import Scenario
 from tui.app import SizeupApp
 from tui.app.screens import study
 from tui.app.widgets.canvas import Canvas
-from tui.files import disk
+from tui.files import disk, folds
 from tui.pages.doc import plain
 from tui.pages.glyphs import UNICODE
 
@@ -108,12 +108,16 @@ class Driver:
         await self.press(*(_NAMES.get(char, char) for char in text))
 
     async def go_to(self, key: str) -> None:
-        """Tab to a field."""
+        """Tab to a field, opening the heading that it stands under on the way."""
         form = self.app.workbench.form
         for _ in range(80):
-            if form.field.key == key:
+            if form.key == key:
                 return
-            await self.press("tab")
+            fold = form.fold
+            inside = fold is not None and any(
+                field.key == key and folds.fold_of(field) is fold for field in form.fields
+            )
+            await self.press("enter" if inside and fold is not None and fold.key not in form.opened else "tab")
         raise AssertionError(f"no way to {key}")
 
     async def click(self, selector: str, words: str, skip: int = 0) -> None:

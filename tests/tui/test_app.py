@@ -56,7 +56,7 @@ async def test_left_and_right_step_by_powers_of_two_and_up_and_down_only_move(sc
         assert app.app.store.scenario.hardware.gpus_per_node == 16
         stepped = app.app.store.scenario
         form = app.app.workbench.form
-        keys = [field.key for field in form.fields]
+        keys = form.stops
         at = keys.index(form.key)
         await app.press("down")
         assert form.key == keys[at + 1]
@@ -163,6 +163,7 @@ async def test_a_new_card_brings_its_links(scenario: Scenario) -> None:
 
 async def test_fields_follow_the_kind_of_work(scenario: Scenario) -> None:
     async with running(app_of(scenario)) as app:
+        app.app.workbench.form.opened |= {"fold:Batch, adapters"}
         assert "LoRA rank" not in app.text("#form")
         await app.go_to("workload.kind")
         await app.type("q")
@@ -178,7 +179,8 @@ async def test_auto_fields_show_what_was_chosen(scenario: Scenario) -> None:
     async with running(app_of(scenario)) as app:
         sizing = app.app.store.sizing
         assert sizing is not None
-        line = next(row for row in app.text("#form").splitlines() if row.strip().startswith("TP"))
+        await app.go_to("layout.tp")
+        line = next(row for row in app.text("#form").splitlines() if row.strip(" ▸").startswith("TP"))
         assert f"→ {sizing.layout.tp}" in line
 
 

@@ -25,6 +25,7 @@ from tests.tui.builds import BUILDS
 from tests.tui.driver import FIRST_PAGE, Driver, app_of, running, words_in_sight
 from tui.app.screens import study
 from tui.app.widgets.form import has_list
+from tui.files import folds
 from tui.files.fields import new_scenario
 
 WORDS = ("RUNS", "SLOW", "MISSES", "OVERLOADED", "DOES NOT FIT")
@@ -175,14 +176,17 @@ async def entered(app: Driver, label: str, text: str) -> None:
     """Walk to the field of that label, section by section and then field by field, and type what it takes, key by key."""
     form = app.app.workbench.form
     wanted = next(field for field in form.fields if field.label == label)
-    for _ in range(12):
-        if form.field.section == wanted.section:
-            break
-        ahead = [field.section for field in form.fields]
-        await app.press("pagedown" if ahead.index(form.field.section) < ahead.index(wanted.section) else "pageup")
-    while form.field.key != wanted.key:
-        at = [field.key for field in form.fields]
-        await app.press("tab" if at.index(form.field.key) < at.index(wanted.key) else "shift+tab")
+    fold = folds.fold_of(wanted)
+    goal = fold.key if fold is not None and fold.key not in form.opened else wanted.key
+    while form.key != wanted.key:
+        at = form.stops
+        if form.key == goal:  # the heading opens, and the field stands under it
+            await app.press("enter")
+            goal = wanted.key
+            continue
+        down = at.index(form.key) < at.index(goal)
+        far = abs(at.index(form.key) - at.index(goal)) > 4
+        await app.press(("pagedown" if far else "down") if down else "pageup" if far else "up")
     if has_list(wanted):  # a letter opens its list and starts the filter
         await app.type(text)
         await app.press("enter")

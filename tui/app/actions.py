@@ -39,6 +39,7 @@ COMMANDS: tuple[Command, ...] = (
         group=VIEW,
     ),
     Command("switch", ("ctrl+t", "f2"), "Results", "Between the inputs and the results", group=MOVE),
+    Command("jump", ("f7",), "Jump", "Go to a section by its letter, or to a page by its digit", group=MOVE),
     Command("palette", ("ctrl+p",), "Commands", "Find and run any command", group=VIEW, palette=False),
     Command("undo", ("ctrl+z",), "Undo", "Take back the last change", group=EDIT),
     Command("redo", ("ctrl+y",), "Redo", "Do again what was taken back", group=EDIT),
@@ -78,6 +79,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("sweep_figure", ("f",), "Figure", "What if: show the next figure", "results", VIEW),
     Command("every_link", ("m",), "Links", "Fabric: all links of the catalog, or the usual ones", "results", VIEW),
     Command("limits", ("w",), "Within", "Builds: the limits they must stay within", "results", EDIT),
+    Command("all_found", ("b",), "All", "Builds: all that were found, to filter and to sort", "results", VIEW),
     Command("stop_search", ("x",), "Stop", "Builds: stop the search, or search again", "results", VIEW),
     Command("inputs", ("escape",), "Inputs", "Back to the inputs", "results", MOVE, palette=False),
     Command("news", ("ctrl+g",), "News", "What changed in the catalog since the save; faults in your own", group=VIEW),
@@ -94,7 +96,7 @@ FOOTER_INPUTS = ("help", "switch", "palette", "undo", "save", "open", "quit")
 FOOTER_RESULTS = ("help", "switch", "working", "apply", "next_page", "palette", "quit")
 FOOTER_PAGES: dict[str, tuple[tuple[str, ...], dict[str, str]]] = {
     "Fabric": (("help", "switch", "working", "every_link", "next_page", "palette", "quit"), {}),
-    "Builds": (("help", "switch", "working", "apply", "limits", "palette", "quit"), {"working": "Open"}),
+    "Builds": (("help", "switch", "working", "apply", "all_found", "limits", "palette"), {"working": "Open"}),
     "Compare": (("help", "switch", "pin", "swap_pin", "unpin", "palette", "quit"), {}),
     "What if": (("help", "switch", "working", "sweep_input", "sweep_figure", "palette", "quit"), {"working": "Take"}),
 }

@@ -42,6 +42,8 @@ def _recurrent(scenario: Scenario) -> bool:
 
 
 _SHOWN_WHEN: dict[str, Callable[[Scenario], bool]] = {
+    # a run trains in formats of its own: Base weights, Multiply in
+    "model.weights": lambda scenario: scenario.workload.is_inference,
     "model.mtp": lambda scenario: bool(scenario.model.architecture.mtp),
     "hardware.second_accelerator": lambda scenario: scenario.hardware.gpus_per_node > 1,
     "hardware.second_gpus": lambda scenario: bool(scenario.hardware.mixed),

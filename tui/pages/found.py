@@ -235,6 +235,32 @@ Column = tuple[Cell, Sequence[str], str]
 """The head, the text of each build, and the id of the figure."""
 
 
+def found_table(
+    options: Sequence[Option], times: str
+) -> tuple[list[str], list[tuple[tuple[str, ...], tuple[float | str | None, ...]]]]:
+    """All builds as a table: the heads after the build's name; of each its texts, and what each column sorts by."""
+    serving = any(option.plan.serving is not None for option in options)
+    heads = ["all in", "rent/month", "power", "tok/s" if serving else "the run", "free", "tokens/$"]
+    rows: list[tuple[tuple[str, ...], tuple[float | str | None, ...]]] = []
+    for option in options:
+        held = option.plan.memory.worst
+        made, run = option.plan.serving, option.plan.training
+        free = held.share_of_card(held.available_bytes)
+        work = made.tokens_per_s_total if made is not None else run.days if run is not None else None
+        name = f"{build_words(option.scenario, times)}, {option.scenario.format_held}"
+        said = (
+            "" if option.whole_usd is None else usd(option.whole_usd),
+            "" if option.rent_usd_per_month is None else usd(option.rent_usd_per_month),
+            "" if option.power_w is None else kilowatts(option.power_w),
+            "" if work is None else rate(work) if serving else days(work),
+            percent(free),
+            "" if option.tokens_per_usd is None else count(option.tokens_per_usd),
+        )
+        by = (option.whole_usd, option.rent_usd_per_month, option.power_w, work, free, option.tokens_per_usd)
+        rows.append(((name, *said), (name, *by)))
+    return heads, rows
+
+
 def _columns(options: Sequence[Option], look: Look) -> list[Column]:
     """The figures of the builds in aligned columns, as many as fit; what matters least goes first."""
     serving = any(option.plan.serving is not None for option in options)

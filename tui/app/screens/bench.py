@@ -25,8 +25,9 @@ from tui.app import actions
 from tui.app.base import SizeupBase, sizeup_of
 from tui.app.news import News, news_of
 from tui.app.widgets.canvas import Canvas
-from tui.app.widgets.form import Form, Hint, has_list
+from tui.app.widgets.form import Form, has_list
 from tui.app.widgets.frame import Banner, Footer, NewsLine, Title
+from tui.app.widgets.hint import Hint
 from tui.app.widgets.results import PAGE_NAMES, Results, Tabs
 from tui.files import fields
 from tui.files.fields import Field
@@ -301,8 +302,7 @@ class Bench(Screen[None]):
     @on(Form.Left)
     def _left_form(self, event: Form.Left) -> None:
         if self.is_narrow:
-            found = self.form.fields
-            self.form.go_to(found[0 if event.forward else -1].key)
+            self.form.go_to(self.form.stops[0 if event.forward else -1])
         elif event.forward or not self.has_class("wide"):
             self._give_focus(self.results)
         else:
@@ -316,7 +316,7 @@ class Bench(Screen[None]):
             self._give_focus(self.results)
         else:
             self.show_results(False)
-            self.form.go_to(self.form.fields[0 if event.forward else -1].key)
+            self.form.go_to(self.form.stops[0 if event.forward else -1])
 
     @on(Form.Moved)
     def _moved(self) -> None:
@@ -338,7 +338,8 @@ class Bench(Screen[None]):
             footer.commands, labels = actions.FOOTER_PAGES.get(self._panel().page, (actions.FOOTER_RESULTS, {}))
             footer.labels = {"switch": "Inputs"} | labels
         else:
-            picker = has_list(self.query_one("#form", Form).field)
+            form = self.query_one("#form", Form)
+            picker = has_list(form.field) or form.fold is not None
             footer.commands = actions.FOOTER_PICKER if picker else actions.FOOTER_INPUTS
             footer.labels = {"next_field": "Next"}
         footer.update_lines()

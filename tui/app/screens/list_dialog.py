@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from textual import events
 from textual.app import ComposeResult
@@ -18,13 +18,17 @@ from tui.pages.doc import BLANK, Line, Span, line, shorten
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One row of a list. search: what the filter looks in; cells: one text for each column; note: shown below."""
+    """One row of a list. search: what the filter looks in first; cells: one text for each column; note: shown below.
+
+    figures: what the rows are sorted by, for each column; None stands last. Without them a list is not sorted.
+    """
 
     value: Any
     cells: tuple[str, ...]
     search: str = ""
     note: str = ""
     style: str = ""
+    figures: tuple[float | str | None, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +57,7 @@ class ItemList(Canvas):
         self.items = items
         self.none = none
         self.at = 0
+        self.sorted: int | None = None
 
     def get_lines(self, width: int) -> Sequence[Line]:
         """All rows; those out of view cost nothing."""
@@ -75,7 +80,8 @@ class ItemList(Canvas):
         widths = []
         for at, column in enumerate(self.columns):
             longest = max((len(item.cells[at]) for item in self.items), default=0)
-            widths.append(min(column.limit, max(longest, len(column.title))) if shown[at] else 0)
+            longest = max(longest, len(column.title) + (at == self.sorted))
+            widths.append(min(column.limit, longest) if shown[at] else 0)
         over = sum(widths) + 2 * sum(1 for cells in widths if cells) - (width - 4)
         if over > 0:
             widest = widths.index(max(widths))
@@ -96,7 +102,10 @@ class ItemList(Canvas):
 
     def head(self, width: int) -> Line:
         """The column titles, in line with the rows."""
-        return line(("  " + self._row([column.title for column in self.columns], self.widths(width)), "dim"))
+        titles = [column.title for column in self.columns]
+        if self.sorted is not None:
+            titles[self.sorted] += self.sizeup.glyphs.opens
+        return line(("  " + self._row(titles, self.widths(width)), "dim"))
 
     def on_click(self, event: events.Click) -> None:
         """Choose a row."""
@@ -146,6 +155,7 @@ class ListDialog(Dialog[object]):
         self.free = free
         self.elsewhere = elsewhere
         self.current = current
+        self.turned = False
 
     def parts(self) -> ComposeResult:
         """Filter, column titles, rows, keys."""
@@ -158,7 +168,30 @@ class ListDialog(Dialog[object]):
         yield self.entry
         yield self.head
         yield self.list
-        yield Keys((("Enter", "take", "take"), ("Up Down", "choose", ""), ("Esc", "back", "back")))
+        sorts = (("F5", "sort", "sort"), ("F6", "turn round", "turn")) if self._sortable else ()
+        yield Keys((("Enter", "take", "take"), ("Up Down", "choose", ""), *sorts, ("Esc", "back", "back")))
+
+    @property
+    def _sortable(self) -> bool:
+        return any(item.figures for item in self.all_items)
+
+    def _sort(self) -> None:
+        """By the next column that is shown; after the last one in the list's own order again."""
+        shown = [at for at, cells in enumerate(self.list.widths(self.list.inner_width)) if cells]
+        now = self.list.sorted
+        self.list.sorted = shown[0] if now is None else next((at for at in shown if at > now), None)
+        self.turned = False
+        self._filter()
+
+    def _ordered(self, found: Sequence[Item]) -> Sequence[Item]:
+        """Sorted by a column: figures from the largest, words from A; what is unknown last."""
+        at = self.list.sorted
+        if at is None:
+            return found
+        known = [item for item in found if item.figures and item.figures[at] is not None]
+        numbers = any(isinstance(item.figures[at], int | float) for item in known)
+        known.sort(key=lambda item: cast(Any, item.figures[at]), reverse=numbers != self.turned)
+        return [*known, *(item for item in found if not item.figures or item.figures[at] is None)]
 
     def on_mount(self) -> None:
         """Start at the current value."""
@@ -171,7 +204,7 @@ class ListDialog(Dialog[object]):
 
     def _matching(self) -> Sequence[Item]:
         found = self.elsewhere(self.edit.text.strip())
-        return matching(self.all_items, self.edit.text) if found is None else found
+        return self._ordered(matching(self.all_items, self.edit.text)) if found is None else found
 
     def _filter(self) -> None:
         self.list.items = self._matching()
@@ -202,6 +235,11 @@ class ListDialog(Dialog[object]):
             self._take()
         elif key in steps:
             self._go(self.list.at + steps[key])
+        elif key == "f5" and self._sortable:
+            self._sort()
+        elif key == "f6" and self.list.sorted is not None:
+            self.turned = not self.turned
+            self._filter()
         elif self.edit.key(key):
             self._filter()
         elif event.is_printable and event.character:
@@ -224,6 +262,11 @@ class ListDialog(Dialog[object]):
         """The keys by mouse."""
         if event.action == "take":
             self._take()
+        elif event.action == "sort":
+            self._sort()
+        elif event.action == "turn" and self.list.sorted is not None:
+            self.turned = not self.turned
+            self._filter()
         elif event.action == "back":
             self.dismiss(None)
 

@@ -162,6 +162,7 @@ def _models(entries: tuple[ModelEntry, ...]) -> tuple[tuple[Column, ...], list[I
             architecture = entry.architecture
         except CatalogError:
             figures = ("?", "?", "?", "?", "cannot be read")
+            sorts: tuple[float | str | None, ...] = (entry.id, entry.family, None, None, None, None, None)
         else:
             active = count(active_count) if active_count < 0.95 * total else ""
             figures = (
@@ -171,8 +172,10 @@ def _models(entries: tuple[ModelEntry, ...]) -> tuple[tuple[Column, ...], list[I
                 count(architecture.max_position),
                 architecture.checkpoint_format,
             )
+            size_of = (total, active_count, kv, architecture.max_position)
+            sorts = (entry.id, entry.family, *size_of, architecture.checkpoint_format)
         cells = (entry.id + _own(entry.origin), entry.family, *figures)
-        items.append(Item(entry.id, cells, f"{entry.id} {entry.name} {entry.family} {figures[0]}"))
+        items.append(Item(entry.id, cells, f"{entry.id} {entry.name} {entry.family} {figures[0]}", figures=sorts))
     return columns, items
 
 
@@ -205,6 +208,16 @@ def _accelerators(entries: tuple[Accelerator, ...]) -> tuple[tuple[Column, ...],
                 figure(card.tdp_w),
             ),
             f"{card.id} {card.name} {card.vendor} {card.architecture} {card.memory_gb_marketed:.0f}gb",
+            figures=(
+                card.id,
+                card.name,
+                card.memory_bytes,
+                card.bandwidth_gb_s,
+                card.tflops_bf16_dense,
+                card.tflops_fp8_dense if card.supports_fp8 else None,
+                card.tflops_fp4_dense if card.supports_fp4 else None,
+                card.tdp_w,
+            ),
         )
         for card in entries
     ]
@@ -232,6 +245,14 @@ def _links(entries: list[Link]) -> tuple[tuple[Column, ...], list[Item]]:
                 "" if link.max_gpus is None else str(link.max_gpus),
             ),
             f"{link.id} {link.name} {link.family}",
+            figures=(
+                link.id,
+                link.name,
+                link.peak_gb_s_unidir,
+                link.achieved_gb_s_unidir,
+                link.latency_us,
+                link.max_gpus,
+            ),
         )
         for link in entries
     ]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, get_args
 
 from textual.worker import Worker
 
-from engine.decide.recommend import Limits, rank_options
+from engine.decide.recommend import Limits, Option, rank_options
 from engine.decide.sweep import LINK_FIELDS, Figure, changes_to, figures
 from engine.decide.sweep import fields as sweep_fields
 from engine.figures.sentences import text_of
@@ -20,7 +20,7 @@ from tui.app.widgets.canvas import Canvas
 from tui.files import fields, numbers
 from tui.files.numbers import NumberError
 from tui.files.pins import PIN_LENGTH, PIN_NAMES, Pin
-from tui.pages.found import LIMIT_LABELS, build_words, limit_words, option_at
+from tui.pages.found import LIMIT_LABELS, build_words, found_table, limit_words, option_at
 from tui.pages.studies import Counsel, Flips, Search, Sweep
 
 if TYPE_CHECKING:
@@ -163,11 +163,31 @@ def act(bench: Bench, verb: str, what: str) -> None:
 # --- builds
 
 
-def _open_build(bench: Bench, number: int) -> None:
-    store = bench.sizeup.store
-    option = option_at(bench.sizeup.studies.search, number)
-    if option is None:
+async def all_found(bench: Bench) -> None:
+    """Every build that was found, to filter and to sort by any column; the chosen one is opened."""
+    search, glyphs = bench.sizeup.studies.search, bench.sizeup.glyphs
+    if not search.found:
+        bench.say("No build is found yet." if search.running else "No build was found.")
         return
+    heads, rows = found_table(search.found, glyphs.times)
+    columns = (Column("build", limit=44), *(Column(head, right=True) for head in heads))
+    items = [Item(number, cells, cells[0], figures=figures) for number, (cells, figures) in enumerate(rows)]
+    found = list(search.found)
+    picked = await bench.app.push_screen_wait(
+        ListDialog(f"{len(found)} builds that carry it: type to filter", columns, items)
+    )
+    if isinstance(picked, int):
+        _open_option(bench, found[picked])
+
+
+def _open_build(bench: Bench, number: int) -> None:
+    option = option_at(bench.sizeup.studies.search, number)
+    if option is not None:
+        _open_option(bench, option)
+
+
+def _open_option(bench: Bench, option: Option) -> None:
+    store = bench.sizeup.store
     store.seal()
     if not bench.make(dict(option.changes)):
         return

@@ -17,7 +17,7 @@ from tui.app.screens.bench import Bench
 from tui.app.widgets.form import Form
 from tui.app.widgets.frame import Banner, Footer, NewsLine
 from tui.app.widgets.results import Results
-from tui.files import disk, fields, paths
+from tui.files import disk, fields, folds, paths
 from tui.pages.doc import Line, plain
 from tui.pages.to_do import apply_action, fixes
 
@@ -88,8 +88,10 @@ class Workbench(Bench):
         getattr(self, f"action_{command}")()
 
     def on_key(self, event: events.Key) -> None:
-        """Letters are commands where nobody types."""
-        if event.character == "?":
+        """Letters are commands where nobody types; while a jump is chosen they say where to."""
+        if self.form.jumps:
+            self._jump_to(event.key)
+        elif event.character == "?":
             self.action_help()
         elif self.on_results and event.key == "escape":
             self.show_results(False)
@@ -98,6 +100,32 @@ class Workbench(Bench):
         else:
             return
         event.stop()
+
+    def action_jump(self) -> None:
+        """Wait for a letter or a digit that says where to."""
+        form = self.form
+        self._jumping({} if form.jumps else folds.letters(form.stops, form.fields))
+
+    def _jumping(self, marks: dict[str, str]) -> None:
+        self.form.jumps = marks
+        self.results.jumping = self.detail.jumping = bool(marks)
+        self.form.update_lines()
+        if marks:
+            self.say("Jump: a letter in brackets, a digit for a page, Escape")
+
+    def _jump_to(self, key: str) -> None:
+        """To the section or heading of a letter, or the page of a digit; any other key only ends the waiting."""
+        target = self.form.jumps.get(key)
+        self._jumping({})
+        if target is not None:
+            self.show_results(False)
+            self.form.go_to(target)
+            fold = self.form.fold
+            if fold is not None and fold.key not in self.form.opened:
+                self.form.turn(fold)
+        elif key.isdigit():
+            self.show_results(True)
+            self._turned(Results.Turned(number=int(key) or 10))
 
     def action_switch(self) -> None:
         """To the results, or back to the inputs."""
@@ -361,6 +389,13 @@ class Workbench(Bench):
 
         self.open_page("Builds", self._panel())
         self.converse("ask_limits", study.ask_limits(self))
+
+    def action_all_found(self) -> None:
+        """All builds that were found, as a list."""
+        from tui.app.screens import study
+
+        self.open_page("Builds", self._panel())
+        self.converse("all_found", study.all_found(self))
 
     def action_sweep_input(self) -> None:
         """Sweep the next input."""

@@ -9,11 +9,12 @@ from textual.message import Message
 
 from tui.app.widgets.canvas import Canvas
 from tui.app.widgets.edit import LineEdit
-from tui.files import fields
+from tui.files import fields, folds
 from tui.files.fields import Field, InvalidEntry
-from tui.pages.doc import BLANK, Line, Span, heading, line, paragraphs, shorten, wrap
+from tui.pages.doc import BLANK, Line, Span, heading, paragraphs, shorten, wrap
 
 LABEL = 15
+FOLDED = "MORE"
 FEW = 5
 """So many choices are stepped through; more are chosen from a list with a filter."""
 
@@ -24,7 +25,9 @@ def has_list(field: Field) -> bool:
 
 
 class Form(Canvas, can_focus=True):
-    """All fields in one column. Up, Down and Tab walk them; typing edits at once; left and right step.
+    """The fields in one column, those that decide in sight and the rest under headings that open.
+
+    Up, Down and Tab walk them; typing edits at once; left and right step.
 
     Posts `Changed` with a value that the field accepts, `Rejected` with text that it does not, and `PickerWanted`
     when a list is to be opened.
@@ -75,24 +78,65 @@ class Form(Canvas, can_focus=True):
         self.on_the_way = 0
         """Typed texts that the store has not had yet: keys that come in one go are ahead of it."""
         self._rows: dict[str, int] = {}
+        self.opened: set[str] = set()
+        """The headings that are open, by their keys."""
+        self.jumps: dict[str, str] = {}
+        """While a jump is chosen: letters, and where each leads."""
 
     # --- state
 
     @property
     def fields(self) -> list[Field]:
-        """The fields that apply now."""
-        return fields.shown(self.sizeup.store.scenario)
+        """The fields that apply now, in the order of the screen."""
+        return folds.ordered(fields.shown(self.sizeup.store.scenario))
+
+    @property
+    def stops(self) -> list[str]:
+        """What can be current, top to bottom: fields in sight and headings, by their keys."""
+        keys: list[str] = []
+        for field in self.fields:
+            fold = folds.fold_of(field)
+            if fold is not None and fold.key not in keys:
+                keys.append(fold.key)
+            if fold is None or fold.key in self.opened:
+                keys.append(field.key)
+        return keys
+
+    @property
+    def fold(self) -> folds.Fold | None:
+        """The heading that is current; None where a field is."""
+        return folds.BY_KEY.get(self.key)
 
     @property
     def field(self) -> Field:
-        """The current field."""
+        """The current field; at a heading the first one under it."""
         found = self.fields
+        if (fold := self.fold) is not None:
+            return next((field for field in found if folds.fold_of(field) is fold), found[0])
         return next((field for field in found if field.key == self.key), found[0])
 
+    def _marked(self, name: str, key: str) -> str:
+        """A name behind the letter that a jump to it takes."""
+        letter = next((letter for letter, target in self.jumps.items() if target == key), "")
+        return f"[{letter}] {name}" if letter else name
+
+    def turn(self, fold: folds.Fold) -> None:
+        """Open a heading, or close it."""
+        self._finish()
+        self.key = fold.key
+        self.opened ^= {fold.key}
+        self.update_lines()
+        self._show_row()
+        self.post_message(self.Moved())
+
     def go_to(self, key: str) -> None:
-        """Make a field current."""
-        if key not in {field.key for field in self.fields}:
-            return
+        """Make a field current, opening the heading that it stands under; or a heading."""
+        if key not in self.stops:
+            field = next((field for field in self.fields if field.key == key), None)
+            fold = folds.fold_of(field) if field is not None else None
+            if fold is None:
+                return
+            self.opened.add(fold.key)
         self._finish()
         self.key = key
         self.sizeup.store.seal()
@@ -103,14 +147,16 @@ class Form(Canvas, can_focus=True):
     def _show_row(self) -> None:
         row = self._rows.get(self.key)
         if row is not None:
-            below = len(wrap(self.reason(self.field), self.inner_width - 6))
+            below = len(wrap(self.reason(self.field), self.inner_width - 6)) if self.fold is None else 0
+            if (fold := self.fold) is not None and fold.key in self.opened:
+                below = sum(folds.fold_of(field) is fold for field in self.fields)
             self.keep_in_view(row + max(1, below))
             self.keep_in_view(0 if self.fields[0].key == self.key else max(0, row - 1))
 
     def step_to(self, forward: bool) -> None:
         """The next or previous field; past the ends `Left` is posted."""
-        keys = [field.key for field in self.fields]
-        at = keys.index(self.field.key) + (1 if forward else -1)
+        keys = self.stops
+        at = keys.index(self.key) + (1 if forward else -1)
         if 0 <= at < len(keys):
             self.go_to(keys[at])
         else:
@@ -119,12 +165,11 @@ class Form(Canvas, can_focus=True):
             self.post_message(self.Left(forward))
 
     def section(self, forward: bool) -> None:
-        """The first field of the next or previous section."""
-        found = self.fields
-        names = list(dict.fromkeys(field.section for field in found))
-        at = names.index(self.field.section) + (1 if forward else -1)
-        name = names[max(0, min(len(names) - 1, at))]
-        self.go_to(next(field.key for field in found if field.section == name))
+        """The first field of the next or previous section, or the next or previous heading."""
+        shown = self.fields
+        firsts = list(dict.fromkeys(folds.head_of(key, shown) for key in self.stops))
+        at = firsts.index(folds.head_of(self.key, shown)) + (1 if forward else -1)
+        self.go_to(firsts[max(0, min(len(firsts) - 1, at))])
 
     def _finish(self) -> None:
         """Stop typing; text that was refused stays with its message."""
@@ -154,7 +199,12 @@ class Form(Canvas, can_focus=True):
 
     def _handle(self, event: events.Key) -> bool:
         key, field = event.key, self.field
-        if key in ("tab", "shift+tab"):
+        if self.jumps:  # the workbench chooses
+            return False
+        if (fold := self.fold) is not None and key in ("enter", "space", "left", "right"):
+            if (fold.key in self.opened) != (key == "right") or key in ("enter", "space"):
+                self.turn(fold)
+        elif key in ("tab", "shift+tab"):
             self.step_to(key == "tab")
         elif key in ("pagedown", "pageup"):
             self.section(key == "pagedown")
@@ -167,6 +217,8 @@ class Form(Canvas, can_focus=True):
                 self.step_to(True)
         elif key == "escape":
             return self._revert(field)
+        elif self.fold is not None:
+            return False
         elif key == "ctrl+r":
             self.reset_field()
         elif field.kind == "id":
@@ -179,8 +231,8 @@ class Form(Canvas, can_focus=True):
 
     def _move(self, down: bool) -> None:
         """The field below or above; the first and the last stay, where Tab leads on."""
-        keys = [field.key for field in self.fields]
-        at = keys.index(self.field.key) + (1 if down else -1)
+        keys = self.stops
+        at = keys.index(self.key) + (1 if down else -1)
         if 0 <= at < len(keys):
             self.go_to(keys[at])
 
@@ -239,6 +291,8 @@ class Form(Canvas, can_focus=True):
         """Paste into the current field."""
         event.stop()
         field = self.field
+        if self.fold is not None:
+            return
         if field.kind == "id":
             self.post_message(self.PickerWanted(field, event.text.strip()[:60]))
         elif field.kind != "choice":
@@ -298,6 +352,9 @@ class Form(Canvas, can_focus=True):
         at, span = self.span_at(offset.x, offset.y)
         if span is not None and span.action:
             verb, _, rest = span.action.partition(":")
+            if (fold := folds.BY_KEY.get(span.action)) is not None:
+                self.turn(fold)
+                return
             field = fields.BY_KEY[rest]
             was = self.key
             self.go_to(rest)
@@ -333,14 +390,27 @@ class Form(Canvas, can_focus=True):
         section = ""
         self._rows = {}
         found = self.fields
-        if self.key not in {field.key for field in found}:
-            self.key = found[0].key
         for field in found:
-            if field.section != section:
+            if (fold := folds.fold_of(field)) is not None and self.reason(field):
+                self.opened.add(fold.key)  # what is wrong is never out of sight
+        stops = self.stops
+        if self.key not in stops:
+            self.key = stops[0]
+        for field in found:
+            if (fold := folds.fold_of(field)) is not None:
+                if fold.key not in self._rows:
+                    if section != FOLDED:
+                        section = FOLDED
+                        lines += [BLANK, heading(section, width, glyphs.rule)]
+                    self._rows[fold.key] = len(lines)
+                    lines.append(self._fold_line(fold, found, width))
+                if fold.key not in self.opened:
+                    continue
+            elif field.section != section:
                 section = field.section
                 if lines:
                     lines.append(BLANK)
-                lines.append(heading(section, width, glyphs.rule))
+                lines.append(heading(self._marked(section, field.key), width, glyphs.rule))
             self._rows[field.key] = len(lines)
             lines.append(self._field_line(field, width))
             reason = self.reason(field)
@@ -352,6 +422,21 @@ class Form(Canvas, can_focus=True):
             shift = len(wrap(words, width - 4)) + 1
             self._rows = {key: row + shift for key, row in self._rows.items()}
         return lines
+
+    def _fold_line(self, fold: folds.Fold, found: Sequence[Field], width: int) -> Line:
+        """A heading: whether it is open, its name, and what is inside."""
+        store, glyphs = self.sizeup.store, self.sizeup.glyphs
+        here = fold is self.fold and self.has_focus
+        inside = [field for field in found if folds.fold_of(field) is fold]
+        words = glyphs.text(folds.told(fold, inside, store.scenario, store.sizing))
+        mark = glyphs.opens if fold.key in self.opened else glyphs.right
+        label = Span(
+            f"{glyphs.pointer if here else ' '} {self._marked(fold.name, fold.key):<{LABEL}}",
+            "strong" if here else "",
+            fold.key,
+        )
+        short = shorten(words, width - LABEL - 5, glyphs.ellipsis)
+        return (label, Span(f" {mark} ", "key", fold.key), Span(short, "strong" if here else "dim", fold.key))
 
     def reason(self, field: Field) -> str:
         """What is wrong with a field now; empty when nothing is."""
@@ -412,27 +497,3 @@ class Form(Canvas, can_focus=True):
             return arrows, min(30, room - 4)
         words = f" {glyphs.arrow} {auto}" if auto else f" {field.unit}" if field.unit else ""
         return (*arrows, Span(words, "accent" if auto else "dim")), max(6, min(12, room - 4 - max(10, len(words))))
-
-
-class Hint(Canvas):
-    """One-line help of the current field: what it is, its range and its default."""
-
-    SCROLLS = False
-
-    def get_lines(self, width: int) -> Sequence[Line]:
-        """A rule with range and default, and two lines of help."""
-        form = self.screen.query_one(Form)
-        field, glyphs = form.field, self.sizeup.glyphs
-        limits = [text for text in (fields.range_words(field),) if text]
-        default = fields.default_words(field)
-        if default:
-            same = fields.is_default(self.sizeup.store.scenario, field)
-            limits.append("at its default" if same else f"default {default}: ^R")
-        right = glyphs.text("; ".join(limits))
-        room = width - len(field.label) - 6
-        words = wrap(glyphs.text(field.help), width - 1)
-        shown = words[: max(1, self.size.height - 1)]
-        return [
-            heading(field.label, width, glyphs.rule, shorten(right, room, glyphs.ellipsis)),
-            *[line((f" {text}", "")) for text in shown],
-        ]

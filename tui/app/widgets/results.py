@@ -112,6 +112,7 @@ class Results(Canvas, can_focus=True):
         self.chosen = ""
         self._targets: list[tuple[int, int, str]] = []
         self._column = 0  # that Up and Down keep to
+        self.jumping = False
 
     def get_lines(self, width: int) -> Sequence[Line]:
         """The page for the current Sizing, or what is wrong when there never was one."""
@@ -174,6 +175,8 @@ class Results(Canvas, can_focus=True):
         """Move, turn pages, open."""
         key = event.key
         self.screen.post_message(Canvas.Struck())
+        if self.jumping:  # the workbench chooses
+            return
         if key in ("up", "down", "k", "j"):
             self.choose(key in ("down", "j"))
         elif key in ("full_stop", "comma", "shift+right", "shift+left"):

@@ -1,0 +1,148 @@
+"""Entering and finding: headings that open, the jump, lists that sort, prompts whose text is chosen."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from catalog import load
+from engine.scenario import KINDS
+from tests.tui.builds import BUILDS
+from tests.tui.driver import Driver, app_of, running
+from tests.tui.test_app_builds import settle
+from tests.tui.test_fields import every_kind
+from tui.files import fields, folds
+from tui.files.fields import new_scenario
+
+IN_SIGHT = 11
+"""So many fields stand in sight, at most, before a heading is opened."""
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_few_fields_are_in_sight_and_each_other_one_is_under_one_heading(kind: str) -> None:
+    for scenario in every_kind(kind):
+        shown = fields.shown(scenario)
+        in_sight = [field for field in shown if folds.fold_of(field) is None]
+        assert 6 <= len(in_sight) <= IN_SIGHT, [field.key for field in in_sight]
+        assert sorted(field.key for field in folds.ordered(shown)) == sorted(field.key for field in shown)
+
+
+def test_every_heading_has_a_field() -> None:
+    assert {fold.name for fold in folds.FOLDS} == {
+        fold.name for field in fields.FIELDS if (fold := folds.fold_of(field))
+    }
+
+
+async def test_a_heading_says_what_is_inside_and_opens_by_enter() -> None:
+    async with running(app_of(BUILDS["llama70b"]()), 80, 24) as app:
+        form = app.app.workbench.form
+        assert "KV cache, MTP" in app.text("#form")
+        assert "Utilization" not in app.text("#form")
+        form.go_to("fold:Engine")
+        await app.press("enter")
+        assert "Utilization" in "".join(span.text for row in form.lines for span in row)
+        await app.press("down")
+        assert form.key == "runtime.engine"
+        await app.press("up", "left")
+        assert "fold:Engine" not in form.opened
+
+
+async def test_a_field_under_a_heading_is_found_by_its_name_and_by_its_fault() -> None:
+    async with running(app_of(BUILDS["llama70b"]())) as app:
+        form = app.app.workbench.form
+        await app.press("ctrl+p")
+        await app.type("go to utilization")
+        await app.press("enter")
+        assert form.key == "runtime.memory_utilization"
+        await app.type("0.8")
+        form.go_to("model.id")
+        assert "Utilization 0.8" in folds.told(
+            folds.BY_KEY["fold:Engine"],
+            [field for field in form.fields if field.section == "RUNTIME"],
+            app.app.store.scenario,
+            app.app.store.sizing,
+        )
+    async with running(app_of(BUILDS["llama70b"]())) as app:
+        form = app.app.workbench.form
+        app.app.store.reject("layout.tp", "x", "a number is needed")
+        app.app.workbench.refresh_panels()
+        assert "fold:Layout" in form.opened
+
+
+async def jump(app: Driver, key: str) -> None:
+    await app.press("f7", key)
+
+
+async def test_a_jump_goes_to_a_section_a_heading_or_a_page() -> None:
+    async with running(app_of(BUILDS["llama70b"]())) as app:
+        form = app.app.workbench.form
+        await app.press("f7")
+        assert "[h] HARDWARE" in app.text("#form")
+        await app.press("h")
+        assert form.key == "hardware.accelerator"
+        assert "[h]" not in app.text("#form")
+        letter = next(key for key, target in folds.letters(form.stops, form.fields).items() if target == "fold:Layout")
+        await jump(app, letter)
+        assert "fold:Layout" in form.opened
+        await jump(app, "5")
+        assert app.app.workbench.results.page == "Fabric"
+        assert app.app.workbench.on_results
+        before = app.app.store.scenario
+        await jump(app, "escape")
+        assert not form.jumps
+        assert app.app.store.scenario == before
+
+
+async def test_a_long_list_sorts_by_any_column_and_turns_round() -> None:
+    async with running(app_of(new_scenario(load())), 120, 36) as app:
+        await app.go_to("hardware.accelerator")
+        await app.press("enter")
+
+        def memory() -> list[float]:
+            found = app.app.screen.list.items  # type: ignore[attr-defined]
+            return [item.figures[2] for item in found]
+
+        await app.press("f5", "f5", "f5")
+        assert memory() == sorted(memory(), reverse=True)
+        await app.press("f6")
+        assert memory() == sorted(memory())
+        await app.type("nvidia")
+        assert memory() == sorted(memory())
+        await app.press("escape")
+
+
+@pytest.mark.parametrize(("words", "first"), [("96", 96), ("48", 48), ("24", 24)])
+async def test_a_number_finds_cards_of_that_memory_first(words: str, first: int) -> None:
+    async with running(app_of(new_scenario(load())), 120, 36) as app:
+        await app.go_to("hardware.accelerator")
+        await app.type(words)
+        found = app.app.screen.list.items  # type: ignore[attr-defined]
+        assert round(load().accelerator(found[0].value).memory_gb_marketed) == first
+
+
+async def test_every_build_found_is_listed_and_opens() -> None:
+    async with running(app_of(BUILDS["llama70b"]()), 120, 36) as app:
+        await app.press("ctrl+t", "8")
+        await settle(app)
+        number = len(app.app.studies.search.found)
+        await app.press("b")
+        listed = app.app.screen.list.items  # type: ignore[attr-defined]
+        assert len(listed) == number > 20
+        await app.press("f5", "f5", "f6")
+        prices = [item.figures[1] for item in listed if item.figures[1] is not None]
+        assert prices
+        await app.type("h200")
+        await app.press("enter")
+        assert "h200" in app.app.store.scenario.hardware.accelerator.id
+
+
+async def test_a_name_that_is_typed_replaces_the_offered_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    async with running(app_of(BUILDS["llama70b"]())) as app:
+        await app.press("ctrl+s")
+        assert str(tmp_path)[-20:] in app.text("#dialog-head").replace("\n", "")
+        await app.type("mybuild")
+        await app.press("enter")
+        await app.settle()
+        assert (tmp_path / "mybuild.toml").exists()

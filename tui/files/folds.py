@@ -1,0 +1,134 @@
+"""Which fields stand in sight and which under a heading that opens. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from string import ascii_lowercase
+
+from engine.decide.plan import layout_words
+from engine.scenario import Scenario
+from engine.sizing import Sizing
+from tui.files import fields
+from tui.files.fields import Field
+
+
+@dataclass(frozen=True, slots=True)
+class Fold:
+    """A heading that opens. keys: the fields under it beside those of `section`; told: those whose value it always says."""
+
+    name: str
+    keys: tuple[str, ...] = ()
+    section: str = ""
+    told: tuple[str, ...] = ()
+
+    @property
+    def key(self) -> str:
+        """What stands for it among the keys of fields."""
+        return f"fold:{self.name}"
+
+
+FOLDS: tuple[Fold, ...] = (
+    Fold("KV cache, MTP", ("model.kv_cache", "model.mtp"), told=("model.kv_cache",)),
+    Fold(
+        "Links, platform",
+        (
+            "hardware.second_accelerator",
+            "hardware.second_gpus",
+            "hardware.intra_link",
+            "hardware.inter_link",
+            "hardware.platform",
+        ),
+        told=("hardware.intra_link", "hardware.inter_link"),
+    ),
+    Fold("More of load", ("workload.requests_per_s", "workload.requests")),
+    Fold(
+        "Batch, adapters",
+        (
+            "workload.global_batch_tokens",
+            "workload.gradient_accumulation",
+            "workload.lora_rank",
+            "workload.lora_targets",
+            "workload.base_format",
+        ),
+        told=("workload.base_format",),
+    ),
+    Fold(
+        "Memory of a step",
+        (
+            "workload.master_weights",
+            "workload.sharding",
+            "workload.recompute",
+            "workload.loss",
+            "workload.offload",
+            "workload.software",
+        ),
+        told=("workload.sharding", "workload.recompute"),
+    ),
+    Fold("Preferences", section="PREFERENCES AND REWARDS"),
+    Fold("Layout", section="LAYOUT"),
+    Fold("Training detail", section="TRAINING IN DETAIL"),
+    Fold("Engine", section="RUNTIME", told=("runtime.engine",)),
+    Fold("Money, limits", section="MONEY AND LIMITS"),
+    Fold("Title, notes", section="SESSION", told=("title",)),
+)
+"""In the order of the form. A field of none of them is always in sight: those that decide."""
+BY_KEY: dict[str, Fold] = {fold.key: fold for fold in FOLDS}
+ALWAYS = frozenset({"workload.deadline_days"})
+"""Fields in sight although their section folds: a run is asked for by its end."""
+_OF: dict[str, Fold] = {key: fold for fold in FOLDS for key in fold.keys}
+_SECTIONS: dict[str, Fold] = {fold.section: fold for fold in FOLDS if fold.section}
+LAYOUT = "Layout"
+USUAL = "as usual"
+
+
+def fold_of(field: Field) -> Fold | None:
+    """The heading that a field stands under; None for one that is always in sight."""
+    if field.key in ALWAYS:
+        return None
+    return _OF.get(field.key) or _SECTIONS.get(field.section)
+
+
+def ordered(shown: Sequence[Field]) -> list[Field]:
+    """Fields as they stand on the screen: those in sight, then those of each heading."""
+    under: dict[str, list[Field]] = {fold.key: [] for fold in FOLDS}
+    first: list[Field] = []
+    for field in shown:
+        fold = fold_of(field)
+        (first if fold is None else under[fold.key]).append(field)
+    return [*first, *(field for found in under.values() for field in found)]
+
+
+def head_of(key: str, shown: Sequence[Field]) -> str:
+    """The heading that a field stands under, else the first field in sight of its section; of a heading itself."""
+    if key in BY_KEY:
+        return key
+    field = fields.BY_KEY[key]
+    fold = fold_of(field)
+    return fold.key if fold is not None else next(one.key for one in shown if one.section == field.section)
+
+
+def letters(stops: Sequence[str], shown: Sequence[Field]) -> dict[str, str]:
+    """A letter for each section and heading, of its own name where one is free, and where it leads."""
+    found: dict[str, str] = {}
+    for key in dict.fromkeys(head_of(key, shown) for key in stops):
+        name = BY_KEY[key].name if key in BY_KEY else fields.BY_KEY[key].section
+        letter = next((one for one in name.casefold() + ascii_lowercase if one.isalpha() and one not in found), "")
+        found[letter] = key
+    return found
+
+
+def told(fold: Fold, inside: Sequence[Field], scenario: Scenario, sizing: Sizing | None) -> str:
+    """What is inside, in a few words: what decides, then whatever is not at its default."""
+    words = []
+    if fold.name == LAYOUT and sizing is not None:
+        pinned = any(not fields.is_default(scenario, field) for field in inside)
+        words.append(f"{'' if pinned else 'auto: '}{layout_words(sizing.layout)}")
+    else:
+        for field in inside:
+            value = fields.text_of(scenario, field)
+            if field.key in fold.told:
+                words.append(fields.chosen_by_auto(sizing, field) or value)
+            elif not fields.is_default(scenario, field) and value and fields.current(scenario, field) is not None:
+                words.append(f"{field.label} {value}")
+    return ", ".join(word for word in words if word) or USUAL
