@@ -80,7 +80,7 @@ PRIORS: dict[str, tuple[float, float, float]] = {
     "quantize": (0.6, 0.1, 3.0),
     "moe.matmul": (0.85, 0.75, 1.0),
     "moe.tokens_half": (200.0, 20.0, 1500.0),
-    "moe.overhead": (150e-6, 20e-6, 1e-3),
+    "moe.overhead": (2.5e-3, 2.5e-3, 2.5e-3),
     "moe.permute": (3.0, 0.5, 12.0),
     "overlap.tp.tuned": (0.60, 0.2, 0.86),
     "overlap.tp.standard": (0.30, 0.30, 0.30),

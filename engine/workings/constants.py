@@ -150,6 +150,7 @@ RULES: Final[dict[str, tuple[str, str, str]]] = {
     "ANSWER_WEIGHTS": ("part of an engine's share that weights may fill", "", "a rule of thumb of ours"),
     "FROZEN_BYTES": ("bytes of a weight of a frozen model beside", "bytes", "16 bits"),
     "ONE_FORWARD": ("a forward pass", "", "the unit in which passes are counted"),
+    "UNFUSED_CASTS": ("passes of casts that no other kernel does", "", "torchtitan's own runs in FP8 and MXFP8"),
     "LONG_ATTENTION": (
         "length of half the rise of attention's rate",
         "tokens",

@@ -41,3 +41,17 @@ def test_a_row_that_cannot_be_written_is_set_aside_with_the_reason() -> None:
     )
     assert [row_id for row_id, _ in made.set_aside] == ["a", "b"]
     assert [case.row_id for case in made.cases] == ["c"]
+
+
+@pytest.mark.parametrize(
+    ("name", "least"), [("training_perf", 0.94), ("training_perf_public", 0.75), ("training_perf_wave2", 0.85)]
+)
+def test_what_ran_fits_with_the_recomputation_that_it_needed(name: str, least: float) -> None:
+    needed = []
+    for row in load_rows(REFERENCE / f"{name}.jsonl"):
+        written = training_perf.scenario_of(row)
+        if not isinstance(written, str):
+            needed.append(training_perf.that_fits(*written[:2]))
+    counts = {word: needed.count(word) for word in ("none", "selective", "full", None)}  # type: ignore[arg-type]
+    print(f"{name}: recomputation that published runs need to fit: {counts}")
+    assert sum(word is not None for word in needed) >= least * len(needed)

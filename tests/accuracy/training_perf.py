@@ -33,8 +33,10 @@ from engine.scenario import (
     Scenario,
     Sharding,
     Software,
+    TrainingFramework,
     Workload,
 )
+from engine.training.memory import training_memory
 from tests.accuracy.cards import EXTRA_CARDS
 from tests.accuracy.harness import Case, Evaluation, Row, each_row
 
@@ -146,6 +148,9 @@ def _llama(
     return shape | other
 
 
+MODELS = {"DeepSeek-V3-16B (torchtitan, V2-Lite shape)": "deepseek-v2-lite"}
+"""Models of the catalog that rows name in words of their own."""
+
 # Shapes of models that rows name and the catalog does not carry: their papers, or the tables of the rows' sources.
 SHAPES: dict[str, dict[str, Any]] = {
     "mpt-125m": _gpt(768, 12, 12, 50368),
@@ -167,6 +172,10 @@ SHAPES: dict[str, dict[str, Any]] = {
     "llama-70b": _llama(8192, 80, 64, 8, 28672, 32000),
     "mistral-7b": _llama(4096, 32, 32, 8, 14336, 32000),
     "granite-8b": _llama(4096, 40, 32, 8, 12800, 49155),
+    "internlm-7b": _llama(4096, 32, 32, 32, 11008, 103168),
+    "llama-like 7b": _llama(4096, 32, 32, 32, 11008, 32000),
+    "llama-like 70b": _llama(8192, 80, 64, 8, 28672, 32000),
+    "idefics-80b": _llama(8192, 80, 64, 64, 22016, 32000),
 }
 # Shapes tried before BLOOM, (layers, hidden) by billions of parameters, vocabulary 250,880: headings of
 # bigscience-workshop/bigscience train/tr11-176B-ml/chronicles-prequel.md
@@ -209,7 +218,7 @@ def _heads(notes: str) -> int:
 
 @lru_cache(maxsize=512)
 def _named(name: str) -> Architecture | None:
-    model_id = resolve_name(name)
+    model_id = resolve_name(MODELS.get(name, name))
     if model_id is not None:
         return catalog.load().model(model_id).architecture
     shape = SHAPES.get(plain_name(name)) or SHAPES.get(name.lower())
@@ -501,8 +510,7 @@ def scenario_of(row: Row) -> tuple[Scenario, Layout, float] | str:
         compute_dtype=dtype,
         software=software,
         flash_attention=not any(name in framework for name in UNFUSED_ATTENTION),
-        # torchtitan's runs are of PyTorch's own kernels of 2024
-        attention_kernel="flash2" if "torchtitan" in framework else "auto",
+        framework=_framework(framework),
         context_parallel=cp,
         pipeline_schedule=schedule,
         virtual_stages=virtual if virtual > 1 else None,
@@ -512,13 +520,32 @@ def scenario_of(row: Row) -> tuple[Scenario, Layout, float] | str:
         # trained past the published context
         architecture = replace(architecture, max_position=sequence)
     layout = Layout(tp=tp, pp=pp, dp=dp, ep=ep, reason="as measured")
-    scenario = Scenario(
+    made = Scenario(
         model=Model(id=str(row["model"]), name=str(row["model"]), family="measured", architecture=architecture),
         hardware=hardware,
         workload=workload,
         layout=LayoutChoice(tp=tp, pp=pp, dp=dp, ep=ep),
     )
-    return scenario, layout, observed
+    return made, layout, observed
+
+
+def that_fits(scenario: Scenario, layout: Layout) -> Recompute | None:
+    """The least recomputation with which a run that ran fits, from that of the scenario upwards; None where none does."""
+    steps: tuple[Recompute, ...] = ("none", "selective", "full")
+    for more in steps[steps.index(scenario.workload.recompute) :]:
+        tried = replace(scenario, workload=replace(scenario.workload, recompute=more))
+        if training_memory(tried, layout, suggest=False).fits:
+            return more
+    return None
+
+
+def _framework(name: str) -> TrainingFramework:
+    """The entry that a framework is of: those with Transformer Engine's kernels, torchtitan, DeepSpeed, else FSDP2."""
+    if any(word in name for word in ("megatron", "nemo", "transformerengine", "maxtext", "llmq")):
+        return "megatron" if "deepspeed" not in name else "deepspeed"
+    if "deepspeed" in name:
+        return "deepspeed"
+    return "torchtitan" if "torchtitan" in name else "fsdp2"
 
 
 def _crowded(architecture: Architecture, hardware: Hardware) -> bool:

@@ -120,3 +120,17 @@ def test_a_chunked_loss_holds_one_chunk_and_a_tiled_feed_forward_one_tile() -> N
     assert peaks[0] < 0.8 * peaks[1]
     whole = size(change(long(), {"workload.loss": "chunked-16bit"})).memory.peak_bytes
     assert size(long()).memory.peak_bytes <= whole
+
+
+def gain(framework: str) -> float:
+    scenario = build("llama-3.1-8b", "bf16", "h100-sxm", 8, kind="pretrain", framework=framework, software="tuned")
+    eight = size(change(scenario, {"workload.compute_dtype": "fp8"})).training
+    sixteen = size(scenario).training
+    assert eight is not None
+    assert sixteen is not None
+    return eight.tokens_per_s_gpu / sixteen.tokens_per_s_gpu
+
+
+def test_eight_bits_gain_more_where_casts_are_fused() -> None:
+    # torchtitan's own runs of an 8B on 8x H100: 1.10 to 1.25
+    assert 1.05 < gain("torchtitan") < 1.3 < gain("nemo") < 1.7
