@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from engine.scenario import LayoutChoice, Scenario
+from tests.engine.builds import build
 from tests.tui.builds import BUILDS
 from tests.tui.driver import Driver, app_of, running
 from tui.files import session, session_tables
@@ -205,3 +206,16 @@ async def test_a_build_that_does_not_carry_the_load_wins_nothing(scenario: Scena
         await app.press("ctrl+t", "9")
         assert row_of(app, "carries it").split() == ["≠carries", "it", "no", "yes", "✓"]
         assert "✓" not in row_of(app, "power"), "one GPU draws less, and carries nothing"
+
+
+async def test_what_is_the_same_stands_under_the_first_pin_and_runs_into_no_value() -> None:
+    """At 80 columns a value and the words behind it are two cells apart at least, and in line where there is room."""
+    async with running(app_of(build()), 80, 24) as app:
+        await app.press("ctrl+t", "p", "9")
+        rows = [row for row in app.text("#results").splitlines() if row.rstrip().endswith("the same")]
+        assert len(rows) > 5
+        heads = next(row for row in app.text("#results").splitlines() if row.split() == ["now", "A"])
+        assert all("  the same" in row for row in rows)
+        assert {row.index("the same") for row in rows if len(row.split("  the same")[0].strip()) < 30} == {
+            heads.index("A")
+        }

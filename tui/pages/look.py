@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from engine.figures.sentences import Figure as Told
 from engine.figures.sentences import Sentence
 from engine.sizing import Sizing
-from tui.pages.doc import Line, Span, shorten
+from tui.pages.doc import Line, Span, line, shorten, wrap
 from tui.pages.glyphs import Glyphs
 
 if TYPE_CHECKING:
@@ -105,8 +105,14 @@ def figures(items: Sequence[Figure], look: Look) -> list[Line]:
         opens = item.note_action or (item.action if any(char.isdigit() for char in tail) else "")
         return (*body, Span(tail, "dim", opens), Span(" " * max(0, wide - label - 1 - value - len(tail))))
 
+    def alone(item: Figure) -> list[Line]:
+        room = look.width - label - value - 4
+        rest = wrap(item.note, room) if 6 < room < len(item.note) else []
+        more = [line(" " * (label + value + 3), (row, "dim")) for row in rest[1:]]
+        return [cell(item._replace(note=rest[0]) if rest else item, look.width), *more]
+
     if not two:
-        return [cell(item, look.width) for item in items]
+        return [row for item in items for row in alone(item)]
     rows = (len(items) + 1) // 2
     lines: list[Line] = []
     for at in range(rows):

@@ -29,6 +29,7 @@ _OF_ONE_KIND: dict[str, Callable[[Sizing], bool]] = {
 }
 """Prices that one kind of work does not have at all: whether this is that kind."""
 CARRIES = "carries it"
+SAME = "the same"
 
 
 class Row(NamedTuple):
@@ -163,7 +164,7 @@ def compare(sizing: Sizing, look: Look, studies: Studies) -> list[Line]:
         )
         lines += [*paragraphs(words, look.width - 1, "", " ", " "), *_pin_it(look), BLANK]
     differ = "≠" if glyphs.unicode else "!"
-    label = 2 + max(len(row.label) for row in ROWS)
+    label = 3 + max(len(row.label) for row in ROWS)
     wide = (look.width - label - 2) // len(columns)
     carrying = [column.sizing is not None and column.sizing.verdict.carried for column in columns]
     carrying = carrying if any(carrying) else []
@@ -223,13 +224,9 @@ def _row_lines(
     lines: list[Line] = []
     if same:
         name = f" {row.label:<{max(label - 1, len(row.label) + 1)}}"
-        return [
-            line(
-                (name, "dim"),
-                Span(shorten(texts[0], look.width - len(name) - 8, look.glyphs.ellipsis), "", actions[0]),
-                ("  the same", "dim"),
-            )
-        ]
+        held = shorten(texts[0], look.width - len(name) - len(SAME) - 2, look.glyphs.ellipsis)
+        rest = max(2, wide - len(held))  # under the first pinned build, where the value leaves room
+        return [line((name, "dim"), Span(held, "", actions[0]), (" " * rest + SAME, "dim"))]
     if apart:
         lines.append(line((mark, "key"), (row.label, "dim")))
     for number in range(max(len(cell) for cell in cells)):

@@ -232,19 +232,17 @@ def speed_more(sizing: Sizing, look: Look) -> list[Line]:
         heading("MORE", look.width, look.glyphs.rule),
         *figures(
             [
-                Figure(
-                    "Prompt reading", f"{rate(speed.prefill_tokens_per_s)} tok/s", "prefill", _f("prefill_tokens_per_s")
-                ),
+                Figure("Prompts", f"{rate(speed.prefill_tokens_per_s)} tok/s", "prefill", _f("prefill_tokens_per_s")),
                 Figure(
                     "Alone",
                     f"{rate(speed.single_stream_tokens_per_s)} tok/s",
-                    "one user, no others",
+                    "no others",
                     _f("single_stream_tokens_per_s"),
                 ),
                 Figure(
                     "Offline",
                     f"{rate(speed.offline_tokens_per_s)} tok/s",
-                    "batch kept full",
+                    "kept full",
                     _f("offline_tokens_per_s"),
                 ),
                 *(
@@ -252,11 +250,12 @@ def speed_more(sizing: Sizing, look: Look) -> list[Line]:
                     if sizing.scenario.workload.corpus_tokens is not None  # a corpus keeps running what the panel says
                     else [
                         Figure(
-                            "Running", count(speed.served_concurrency), "users of those asked", _f("served_concurrency")
+                            "Running",
+                            f"{count(speed.served_concurrency)} users",
+                            "of the asked",
+                            _f("served_concurrency"),
                         ),
-                        Figure(
-                            "At most at once", count(speed.most_at_once), "users, as answers grow", _f("most_at_once")
-                        ),
+                        Figure("At most", f"{count(speed.most_at_once)} users", "by the KV", _f("most_at_once")),
                     ]
                 ),
             ],
