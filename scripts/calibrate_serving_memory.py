@@ -340,6 +340,15 @@ MEANINGS = {
 }
 
 
+def left_out_spread() -> tuple[float, float, int]:
+    """(low, high, logs): factors around the KV tokens said that hold 80 % of what was logged, each source left out."""
+    from tests.accuracy import left_out
+    from tests.accuracy.engine_logs import KV_TOKENS
+
+    ratios = sorted(case.observed / case.predicted for case in left_out.evaluate().cases if case.metric == KV_TOKENS)
+    return ratios[len(ratios) // 10], ratios[-1 - len(ratios) // 10], len(ratios)
+
+
 def module_text(fits: list[Fit]) -> str:
     """The calibration module that holds these fits."""
     lines = [
@@ -358,6 +367,10 @@ def module_text(fits: list[Fit]) -> str:
         error = f", leave-one-out {100 * fit.left_out:.0f} %" if fit.rows > 1 else ""
         lines += ["", f"{fit.name}: Final = {value}", f'"""{MEANINGS[fit.name]} {basis}{error}."""']
         errors.append(f'    "{fit.name}": "{basis}{error}",')
+    low, high, count = left_out_spread()
+    told = f"{count} logs, each predicted without its source: docs/memory.md"
+    lines += ["", f"KV_SPREAD: Final = ({low:.3f}, {high:.3f})"]
+    lines += [f'"""Factors around the KV tokens that fit which hold 80 % of what engines printed. {told}."""']
     lines += ["", "ERRORS: Final[dict[str, str]] = {", *errors, "}", '"""What each fit rests on, and its error."""']
     return "\n".join(lines) + "\n"
 

@@ -48,6 +48,9 @@ GRAPH_POOL_GIB: Final = 0.13
 GRAPH_BYTES: Final = 200_585.0
 """CUDA-graph memory for each captured batch size and layer, beside the pool. 4 logs, leave-one-out 9 %."""
 
+KV_SPREAD: Final = (0.960, 1.038)
+"""Factors around the KV tokens that fit which hold 80 % of what engines printed. 79 logs, each predicted without its source: docs/memory.md."""
+
 ERRORS: Final[dict[str, str]] = {
     "SAMPLER_SORTED_BYTES": "7 logs, leave-one-out 1 %",
     "HIDDEN_COPIES": "7 logs, leave-one-out 27 %",

@@ -108,7 +108,7 @@ class Memory:
     run at once (`Serving.most_at_once`), since most answers are not at their end. reported_concurrency: the "maximum
     concurrency" that one replica's vLLM prints for max_model_len; it charges every sequence of a sliding-window model a
     whole step of prefill. state_blocks: blocks of the cache of a recurrent model, of which each sequence needs one at
-    least; None for others.
+    least; None for others. kv_interval: of kv_capacity_tokens, 80 %; None without KV.
     peak_bytes (training): what it needs on the worst GPU; nvidia_smi_bytes: what nvidia-smi will show.
     """
 
@@ -133,6 +133,7 @@ class Memory:
     state_blocks: int | None = None
     users_that_fit: int = 0
     kv_share: float | None = 0.0
+    kv_interval: Interval | None = None
     rule_note: Sentence = ()  # where the 60-70 % rule and the byte accounting disagree: both, and which decides
 
     @property

@@ -75,6 +75,7 @@ _FIELDS: Final[dict[str, tuple[str, str]]] = {
     "Cache.compression": ("tokens an entry", "tokens"),
     "Cache.index_width": ("width of an index key", ""),
     "Cache.conv_elements": ("elements of the convolution window", ""),
+    "Memory.kv_interval": ("interval of the KV tokens that fit", "tokens"),
     "Cache.conv_window": ("tokens of the convolution window", ""),
     "Cache.recurrent_elements": ("elements of the recurrent state", ""),
     "Cache.state_bytes": ("bytes of a state element", "bytes"),

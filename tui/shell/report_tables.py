@@ -57,11 +57,13 @@ def _memory_line(sizing: Sizing, memory: Memory) -> str:
     if sizing.scenario.workload.embeds:
         return f"{share} Nothing is kept of what is read."
     if sizing.scenario.workload.is_inference:
+        span = memory.kv_interval
+        spread = "" if span is None else f" 80 % interval of what fits: {span.low:,.0f} to {span.high:,.0f} tokens."
         return (
             f"{share} The load needs KV for {memory.kv_needed_tokens:,} tokens; "
             f"{memory.kv_capacity_tokens:,} fit: {words.users(memory.users_that_fit)} "
             f"user{'s' * (memory.users_that_fit != 1)} at this length, or one of "
-            f"{memory.longest_context_tokens:,} tokens."
+            f"{memory.longest_context_tokens:,} tokens.{spread}"
         )
     text = f"{share} Peak of the fullest GPU {words.size(memory.peak_bytes)}"
     if memory.training is not None:
