@@ -214,7 +214,9 @@ def _report(arguments: list[str]) -> int:
     code, failed = CARRIED, False
     tell_problems()
     if options.table or options.format == "csv":
-        return _together(options.files or [None], changes, options.format)
+        from tui.shell.studies import together
+
+        return together(options.files or [None], changes, options.format)
     for number, file in enumerate(options.files or [None]):
         try:
             carried, text = _sized(file, changes, options.format, options.full)
@@ -254,25 +256,6 @@ def _watched(files: list[str], changes: dict[str, Any], form: str, full: bool) -
 
     watching.watch(files[0], show)
     return CARRIED
-
-
-def _together(files: list[str | None], changes: dict[str, Any], form: str) -> int:
-    """Several builds in one table: side by side, or their shapes for a spreadsheet."""
-    from engine.decide.size import size
-    from engine.decide.whole import whole
-    from engine.figures.errors import ScenarioError
-    from tui.shell import beside, sheets
-
-    names = [file.rsplit("/", 1)[-1].removesuffix(".toml") if file else "build" for file in files]
-    sizings = []
-    for file in files:
-        try:
-            sizing = size(built(file, changes))
-            sizings.append(whole(sizing) if form == "csv" else sizing)
-        except ScenarioError as problem:
-            raise impossible(file, problem) from None
-    say(sheets.scaling(zip(names, sizings, strict=True)) if form == "csv" else beside.table(names, sizings))
-    return CARRIED if all(one.verdict.carried for one in sizings) else NOT_CARRIED
 
 
 def _sized(file: str | None, changes: dict[str, Any], form: Any, full: bool) -> tuple[bool, str]:

@@ -48,6 +48,9 @@ COMMANDS: tuple[Command, ...] = (
     Command("quit", ("ctrl+q",), "Quit", "Leave; asks when there is unsaved work", group=SESSION),
     Command("save_as", ("f12",), "Save as", "Save the session under another name", group=SESSION),
     Command("new", ("ctrl+n",), "New", "Start a new session", group=SESSION),
+    Command(
+        "paste", ("ctrl+v",), "Paste", "Read a command, a manifest or what a machine says as a session", group=SESSION
+    ),
     Command("export", ("ctrl+e",), "Report", "Copy or write the report, the parts, or what runs it", group=SESSION),
     Command("reset", ("ctrl+r",), "Default", "Back to the field's default", "inputs", EDIT),
     Command("next_field", ("tab", "enter"), "Next", "Next field", "inputs", MOVE, palette=False),

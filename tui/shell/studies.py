@@ -1,8 +1,9 @@
-"""`sizeup solve` and `sizeup diff`."""
+"""`sizeup solve`, `sizeup diff`, and several builds in one table."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from tui.shell.command import (
     CARRIED,
@@ -97,3 +98,22 @@ def diff(arguments: list[str]) -> int:
     differ, text = beside.differences((names[0], names[1]), (sizings[0], sizings[1]), options.format)
     say(text)
     return DIFFER if differ else SAME
+
+
+def together(files: list[str | None], changes: dict[str, Any], form: str) -> int:
+    """Several builds in one table: side by side, or their shapes for a spreadsheet."""
+    from engine.decide.size import size
+    from engine.decide.whole import whole
+    from engine.figures.errors import ScenarioError
+    from tui.shell import beside, sheets
+
+    names = [file.rsplit("/", 1)[-1].removesuffix(".toml") if file else "build" for file in files]
+    sizings = []
+    for file in files:
+        try:
+            sizing = size(built(file, changes))
+            sizings.append(whole(sizing) if form == "csv" else sizing)
+        except ScenarioError as problem:
+            raise impossible(file, problem) from None
+    say(sheets.scaling(zip(names, sizings, strict=True)) if form == "csv" else beside.table(names, sizings))
+    return CARRIED if all(one.verdict.carried for one in sizings) else NOT_CARRIED

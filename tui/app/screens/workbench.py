@@ -341,6 +341,18 @@ class Workbench(Bench):
 
         self.converse("new", files.new(self))
 
+    def action_paste(self, text: str = "") -> None:
+        """Read what somebody has already as a session."""
+        from tui.app.screens import pasted
+
+        self.converse("paste", pasted.paste(self, text))
+
+    def on_paste(self, event: events.Paste) -> None:
+        """What no field takes, such as several lines, is a text to read."""
+        event.stop()
+        if event.text.strip():
+            self.action_paste(event.text)
+
     def action_export(self) -> None:
         """Copy or write the report."""
         from tui.app.screens import files

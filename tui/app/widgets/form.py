@@ -288,14 +288,14 @@ class Form(Canvas, can_focus=True):
         return True
 
     def on_paste(self, event: events.Paste) -> None:
-        """Paste into the current field."""
-        event.stop()
-        field = self.field
-        if self.fold is not None:
+        """Paste into the current field; several lines are for the workbench."""
+        if len(event.text.strip().splitlines()) > 1:
             return
-        if field.kind == "id":
+        event.stop()
+        field, kind = self.field, self.field.kind if self.fold is None else ""
+        if kind == "id":
             self.post_message(self.PickerWanted(field, event.text.strip()[:60]))
-        elif field.kind != "choice":
+        elif kind not in ("", "choice"):
             self.edit = self.edit or LineEdit.of(self._typed_text(field), fresh=True)
             self.edit.insert(event.text)
             self._typed(field)
