@@ -38,7 +38,9 @@ from tests.accuracy.rows import readable
 
 TARGET = Path(__file__).parent.parent / "engine" / "calibration" / "serving_speed.py"
 # How far a constant may lie from its prior, as a standard deviation of its logarithm: base constants, factors of an engine.
-BASE_SIGMA, ENGINE_SIGMA = 0.4, 0.2
+# Of widths from 0.15 to 0.4 and 0.1 to 0.2 these do best on sources left out (dense time per token 20 % at the widest, 14 to 16
+# here); kernels, which tables measured, may leave them by 10 %.
+BASE_SIGMA, ENGINE_SIGMA = 0.2, 0.12
 ROW_SIGMA = 0.15
 # Power of the number of its like by which a figure weighs less: a table has one vote, nearly.
 BALANCE = 0.75
@@ -65,18 +67,18 @@ SHAPE: dict[str, tuple[float, tuple[str, ...]]] = {
     "attention": (1.0, ()),
     "latent_bandwidth": (0.5, ()),
     "latent_compute": (0.42, ()),
-    "layer_s": (25e-6, ("trtllm", "llama.cpp")),
+    "layer_s": (30e-6, ("trtllm", "llama.cpp")),
     "moe_layer_s": (1.0, ()),
     "latent_layer_s": (15e-6, ()),
-    "step_s": (1e-3, ("llama.cpp",)),
-    "sequence_s": (8e-6, ()),
+    "step_s": (3e-4, ("llama.cpp",)),
+    "sequence_s": (5e-6, ()),
     "collective_latency": (1.0, ()),
     "collective_bytes": (1.0, ()),
     "collective_prefill": (1.0, ()),
     "prefill_s": (10e-3, ("llama.cpp",)),
     "prefill_layer_s": (3e-4, ()),
-    "prefill_moe_layer_s": (5e-4, SERVERS),
-    "queueing": (0.8, ()),
+    "prefill_moe_layer_s": (1e-3, SERVERS),
+    "queueing": (1.0, ()),
     "in_step": (0.3, ()),
     "expert_spread": (0.95, ()),
 }
@@ -84,7 +86,7 @@ SHAPE: dict[str, tuple[float, tuple[str, ...]]] = {
 # takes about what it takes alone
 TIGHT = {
     **dict.fromkeys(("collective_latency", "collective_bytes", "collective_prefill"), 0.1),
-    **dict.fromkeys(("stream", "products", "experts", "expert_stream", "kv", "attention", "expert_spread"), 0.15),
+    **dict.fromkeys(("stream", "products", "experts", "expert_stream", "kv", "attention", "expert_spread"), 0.1),
 }
 # factors of an engine that are known before any fit: one token's experts are one product in llama.cpp, read like any other
 KNOWN = {"expert_stream@llama.cpp": 1.25}
