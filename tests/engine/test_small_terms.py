@@ -8,6 +8,7 @@ import pytest
 
 import catalog
 from engine.decide import notices
+from engine.decide.replicas import replica_words
 from engine.decide.size import size
 from engine.figures.sentences import text_of
 from engine.links.link_prices import board_of
@@ -89,3 +90,10 @@ def test_what_takes_the_lanes_is_counted(gpus: int, words: str) -> None:
 def test_cooling_is_on_the_shopping_list() -> None:
     bought = shopping(build(accelerator="h100-sxm"), "")
     assert sum("cooling for" in part.item for part in bought.parts) == 1
+
+
+def test_a_node_that_takes_less_than_a_request_a_second_is_told_by_the_days_of_the_corpus() -> None:
+    scenario = build(kind="batch", total_tokens=10**9, deadline_days=5.0)
+    for rate in (0.5, 2.0):
+        assert "for the corpus" in text_of(replica_words(scenario, 10, rate, 3))
+    assert "for the corpus" not in text_of(replica_words(scenario, 10, 0.0, 3))
