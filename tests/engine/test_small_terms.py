@@ -11,6 +11,7 @@ from engine.decide import notices
 from engine.decide.replicas import replica_words
 from engine.decide.size import size
 from engine.figures.sentences import text_of
+from engine.figures.units import days
 from engine.links.link_prices import board_of
 from engine.links.traffic import Message
 from engine.model.architecture import Tensor
@@ -93,7 +94,13 @@ def test_cooling_is_on_the_shopping_list() -> None:
 
 
 def test_a_node_that_takes_less_than_a_request_a_second_is_told_by_the_days_of_the_corpus() -> None:
-    scenario = build(kind="batch", total_tokens=10**9, deadline_days=5.0)
-    for rate in (0.5, 2.0):
-        assert "for the corpus" in text_of(replica_words(scenario, 10, rate, 3))
+    scenario = build(kind="batch", total_tokens=10**8, deadline_days=0.2, input_tokens=900, output_tokens=100)
+    for rate, nodes, rest in (
+        (0.5, 16, "in time without one"),
+        (0.5, 4, "18.5 h if one is lost"),
+        (10.0, 2, "in time"),
+    ):
+        told = text_of(replica_words(scenario, 10, rate, nodes))
+        assert f"takes {days(1e5 / rate / 86400)} for the corpus, {days(0.2)} are asked" in told
+        assert rest in told
     assert "for the corpus" not in text_of(replica_words(scenario, 10, 0.0, 3))
