@@ -269,6 +269,9 @@ def _ranks(
             room = budget - stage.weights - activation - non_torch
         else:
             usable = int(visible * settings.utilization)
+            if settings.engine == "llama.cpp":
+                # it takes what is free, and the host has its part of a shared memory already
+                usable = min(usable, visible - host_reserve_bytes(card, runtime))
             room = usable - stage.weights - activation - runtime_bytes
         ranks.append(
             Rank(

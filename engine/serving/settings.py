@@ -75,12 +75,20 @@ SHARED_STEPS = 20
 
 
 def shares_memory(accelerator: Accelerator) -> bool:
-    """Whether CUDA shares its memory with the host, so that an engine finds part of it taken."""
-    return accelerator.unified_memory and accelerator.vendor.upper() == "NVIDIA"
+    """Whether it shares its memory with the host, so that an engine finds part of it taken: DGX Spark, Thor, Strix Halo.
+
+    Of a Mac, Metal hands out three quarters from the start (`visible_bytes`).
+    """
+    return accelerator.unified_memory and accelerator.vendor.upper() in ("NVIDIA", "AMD")
 
 
 def host_reserve_bytes(accelerator: Accelerator, runtime: Runtime) -> int:
-    """What the host holds of a memory that CUDA shares with it, bytes: as entered, or as logs show it; 0 for cards."""
+    """What the host holds of a memory that is shared with it, bytes: as entered, or as logs show it; 0 for cards.
+
+    A Mac's is what was entered past the quarter that Metal keeps.
+    """
+    if accelerator.vendor.upper() == "APPLE" and accelerator.unified_memory and runtime.host_reserve_gib is not None:
+        return max(0, int(runtime.host_reserve_gib * GIB) - (accelerator.memory_bytes - visible_bytes(accelerator)))
     if not shares_memory(accelerator):
         return 0
     reserve = HOST_RESERVE_GIB if runtime.host_reserve_gib is None else runtime.host_reserve_gib

@@ -193,3 +193,20 @@ def test_long_steps_of_recurrent_models_take_what_their_kernels_hold() -> None:
         )
     )
     assert found.per_gpu[0].kv_capacity_bytes / GIB == pytest.approx(47.84, rel=0.03)
+
+
+@pytest.mark.parametrize("card", ["gb10", "strix-halo-128gb"])
+def test_llama_cpp_leaves_the_host_its_part_of_a_shared_memory(card: str) -> None:
+    asked = build("qwen3-8b", "gguf-q8_0", card, runtime__engine="llama.cpp")
+    plain, bare = memory(asked), memory(change(asked, {"runtime.host_reserve_gib": 0.0}))
+    held = bare.per_gpu[0].usable_bytes - plain.per_gpu[0].usable_bytes
+    assert 6 < held / GIB < 10.8  # 10.7 GiB, of which 3 % were left free before
+    more = memory(change(asked, {"runtime.host_reserve_gib": 32.0}))
+    assert (plain.per_gpu[0].total_bytes - more.per_gpu[0].usable_bytes) / GIB == pytest.approx(32, abs=0.1)
+
+
+def test_a_mac_keeps_a_quarter_and_what_is_entered_past_it() -> None:
+    asked = build("qwen3-8b", "gguf-q8_0", "apple-m4-max-128gb", runtime__engine="llama.cpp")
+    assert memory(asked).per_gpu[0].usable_bytes / GIB <= 96
+    fuller = memory(change(asked, {"runtime.host_reserve_gib": 48.0}))
+    assert fuller.per_gpu[0].usable_bytes / GIB == pytest.approx(80, abs=0.1)
