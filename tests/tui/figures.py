@@ -26,7 +26,7 @@ def studied(scenario: Scenario, *pinned: Scenario, vendors: tuple[str, ...] = ()
     pins = tuple(Pin(name, other) for name, other in zip("ABC", pinned, strict=False))
     studies = Studies(size, pinned=lambda: pins)
     studies.search.limits = Limits(vendors=vendors)
-    for study in (studies.search, studies.sweep, studies.growth):
+    for study in (studies.search, studies.sweep, studies.growth, studies.load):
         for _ in study.steps(scenario):
             pass
     return studies

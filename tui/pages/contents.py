@@ -55,7 +55,10 @@ def speed(sizing: Sizing, look: Look) -> list[Line]:
     if sizing.serving is None:
         return speed_parts.speed(sizing, look)
     return spaced(
-        speed_parts.speed(sizing, look), speed_parts.speed_parts(sizing, look), speed_parts.speed_more(sizing, look)
+        speed_parts.speed(sizing, look),
+        speed_parts.speed_parts(sizing, look),
+        speed_parts.speed_more(sizing, look),
+        speed_parts.speed_load(sizing, look),
     )
 
 

@@ -9,6 +9,7 @@ from engine.sizing import Serving, Sizing
 from tui.pages.doc import Line, Span, flow, heading, line, paragraphs, shortened, width_of
 from tui.pages.look import Figure, Look, figures, spans_of
 from tui.pages.prose import sentence
+from tui.pages.studies import USERS
 from tui.pages.words import count, days, digits, interval, percent, rate, seconds, seconds_interval, usd
 
 
@@ -262,3 +263,47 @@ def speed_more(sizing: Sizing, look: Look) -> list[Line]:
             look,
         ),
     ]
+
+
+def speed_load(sizing: Sizing, look: Look) -> list[Line]:
+    """What each user and all of them get as they become more, and where the KV cache is full."""
+    load = look.studies.load if look.studies is not None else None
+    if load is None or not load.points or load.stale(sizing.scenario):
+        return []
+    now = sizing.scenario.workload.concurrency
+    best = max((point.tokens_per_s_total or 0.0 for point in load.points), default=0.0) or 1.0
+    room = max(0, look.width - LOAD_COLUMNS)
+    lines = [heading("WITH MORE USERS", look.width, look.glyphs.rule, "of this length, on this build")]
+    head = f"{'users':>7} {'first token':>12} {'tok/s a user':>13} {'':<9} {'in all':>7}"
+    lines.append(line((f"  {head}  KV", "dim")))
+    for point in load.points:
+        users = int(point.value)
+        of = "figure:serving." if users == now else f"figure:at:{USERS}={users}@serving."
+        held = of.replace("serving.", "memory.")
+        mark = look.glyphs.pointer if users == now else " "
+        if point.tokens_per_s_total is None or point.ttft_s is None or point.tokens_per_s_user is None:
+            lines.append(line((f"{mark} {count(users):>7} {point.verdict}", "dim")))
+            continue
+        full = point.max_users is not None and point.max_users < users
+        cells = round(point.tokens_per_s_total / best * room)
+        lines.append(
+            line(
+                Span(f"{mark} ", "key"),
+                Span(
+                    f"{count(users):>7}",
+                    "strong" if users == now else "",
+                    of.replace("serving.", "load.") + "concurrency",
+                ),
+                Span(f" {seconds(point.ttft_s):>12}", "figure", f"{of}ttft_s"),
+                Span(f" {rate(point.tokens_per_s_user):>13}", "figure", f"{of}tokens_per_s_user"),
+                Span(f" {enough(point.tokens_per_s_user)[0]:<9}", "dim"),
+                Span(f" {rate(point.tokens_per_s_total):>7}", "figure", f"{of}tokens_per_s_total"),
+                Span("  full" if full else "  fits", "bad" if full else "dim", f"{held}max_concurrency"),
+                (f" {look.glyphs.bar * cells}", "over" if full else "accent"),
+            )
+        )
+    return lines
+
+
+LOAD_COLUMNS = 62
+"""Cells of the table before its bars."""

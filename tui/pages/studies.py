@@ -208,6 +208,35 @@ class Counsel:
 
 
 @dataclasses.dataclass(slots=True)
+class Load:
+    """The build under fewer and more users, for the Speed page. asked: what the points belong to; None before the first."""
+
+    asked: Scenario | None = None
+    points: tuple[SweepPoint, ...] = ()
+
+    def stale(self, scenario: Scenario) -> bool:
+        """Whether the points belong to another build; work that nobody waits for has none."""
+        return self.asked != question(scenario)
+
+    def steps(self, scenario: Scenario) -> Generator[None]:
+        """Point by point; those of an earlier build stand until all are there."""
+        points: list[SweepPoint] = []
+        if scenario.workload.kind == "serve":
+            from engine.decide.sweep import point
+
+            now = scenario.workload.concurrency
+            for users in sorted({max(1, round(now * 2.0**step)) for step in LOAD_DOUBLINGS}):
+                points.append(point(scenario, USERS, users))
+                yield
+        self.points, self.asked = tuple(points), question(scenario)
+
+
+USERS = "workload.concurrency"
+LOAD_DOUBLINGS = range(-2, 5)
+"""From a quarter of the users asked to sixteen times as many."""
+
+
+@dataclasses.dataclass(slots=True)
 class Studies:
     """Everything beside the build. size: `engine.decide.size`; pinned: tells the pins of the open session."""
 
@@ -218,6 +247,7 @@ class Studies:
     search: Search = dataclasses.field(default_factory=Search)
     sweep: Sweep = dataclasses.field(default_factory=Sweep)
     growth: Growth = dataclasses.field(default_factory=Growth)
+    load: Load = dataclasses.field(default_factory=Load)
     every_link: bool = False  # whether the Fabric page shows all links of the catalog
     _sized: dict[Scenario, Sizing | None] = dataclasses.field(default_factory=dict)
 

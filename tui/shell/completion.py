@@ -12,7 +12,7 @@ from typing import Final
 SHELLS: Final = ("bash", "zsh", "fish")
 LISTS: Final = ("models", "accelerators", "links")
 OWN: Final[Mapping[str, tuple[str, ...]]] = {
-    "report": ("--format", "--full"),
+    "report": ("--format", "--full", "--table", "--watch"),
     "recommend": (
         "--format", "--max-buy", "--max-rent-month", "--max-power", "--max-gpus", "--vendor", "--form-factor", "--owned",
         "--save",
@@ -20,6 +20,8 @@ OWN: Final[Mapping[str, tuple[str, ...]]] = {
     "parts": ("--format", "--recommended"),
     "export": ("--to",),
     "import": (),
+    "solve": ("--format",),
+    "diff": ("--format",),
     "measured": ("--keep",),
     "models": ("--format",),
     "accelerators": ("--format",),
@@ -30,9 +32,9 @@ OWN: Final[Mapping[str, tuple[str, ...]]] = {
     "completion": (),
 }  # fmt: skip
 """The commands, and the options of each beside those that set keys of the session."""
-SETS_KEYS: Final = ("report", "recommend", "parts", "export", "import", "measured")
+SETS_KEYS: Final = ("report", "recommend", "parts", "export", "import", "measured", "solve")
 """Commands that take the options of the session, and its file."""
-FREE: Final = ("--full", "--keep", "--recommended", "--version", "--help")
+FREE: Final = ("--full", "--table", "--watch", "--keep", "--recommended", "--version", "--help")
 """Options that take no value."""
 
 

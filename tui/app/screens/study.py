@@ -21,7 +21,7 @@ from tui.files import fields, numbers
 from tui.files.numbers import NumberError
 from tui.files.pins import PIN_LENGTH, PIN_NAMES, Pin
 from tui.pages.found import LIMIT_LABELS, build_words, found_table, limit_words, option_at
-from tui.pages.studies import Counsel, Flips, Search, Sweep
+from tui.pages.studies import Counsel, Flips, Load, Search, Sweep
 
 if TYPE_CHECKING:
     from tui.app.screens.bench import Bench
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 COUNSEL = "counsel"
 FLIPS = "flips"
 BANNER = (COUNSEL, FLIPS)
-PAGES = ("Scaling", "Builds", "What if")
+PAGES = ("Speed", "Scaling", "Builds", "What if")
 SHOW_FOUND = ("Overview", "Verdict", "Memory", "Builds")
 PAUSE_S = 0.2
 """How long the edits must rest before a search starts."""
@@ -66,12 +66,14 @@ def _lacks(bench: Bench, name: str) -> bool:
     return _work(bench, name).stale(bench.sizeup.store.scenario)
 
 
-def _work(bench: Bench, name: str) -> Counsel | Flips | Search | Sweep | Growth:
+def _work(bench: Bench, name: str) -> Counsel | Flips | Load | Search | Sweep | Growth:
     studies = bench.sizeup.studies
     if name == COUNSEL:
         return studies.counsel
     if name == FLIPS:
         return studies.flips
+    if name == "Speed":
+        return studies.load
     if name == "Scaling":
         return studies.growth
     return studies.search if name == "Builds" else studies.sweep
