@@ -31,7 +31,7 @@ def test_completion_knows_the_options_of_every_command(run: Run, command: str) -
 
 
 def test_every_command_of_the_help_is_completed(run: Run) -> None:  # noqa: F811
-    told = run("help").out.partition("\nEvery option")[0]
+    told = run("help").out.partition("\nEvery preset")[0]
     named = {word for words in re.findall(r"^  sizeup (\S+)", told, re.M) for word in words.split("|")}
     assert named == set(completion.OWN)
 

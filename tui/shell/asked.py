@@ -29,7 +29,7 @@ commands:
   sizeup examples [NAME] [--save DIR]                      sessions to start from: listed, printed, written
   sizeup completion bash|zsh|fish                          completion with model and card ids
 
-Every option but --set is short for a key of the session file; --set KEY=VALUE takes any other,
+Every preset is short for a key of the session file; --set KEY=VALUE takes any other,
 such as --set runtime.max_num_seqs=64 or --set layout.tp=auto. Numbers may end in k, M, B or T.
 """
 
