@@ -154,12 +154,14 @@ def _run_app(scenario: Scenario, path: Path | None, held: Opened | None) -> int:
     from engine.figures.errors import ScenarioError
     from tui.app import SizeupApp  # 150 ms that only the app pays
     from tui.files import paths
+    from tui.files.fields import new_scenario
 
     damaged: tuple[str, ...] = ()
     if path is not None:
         damaged = paths.set_aside_damaged()  # before it is written; without a file the workbench looks, when it stands
         paths.remember(path)
-    app = SizeupApp(scenario, path, catalog=catalog.load(), size=size, set_aside=damaged)
+    first = path is None and held is None and paths.first_start() and scenario == new_scenario(catalog.load())
+    app = SizeupApp(scenario, path, catalog=catalog.load(), size=size, set_aside=damaged, first=first)
     if held is not None:
         app.store.holds(held.scenario, held.pins, held.stamp)
     if held is not None and held.table is not None:

@@ -12,7 +12,7 @@ from tests.tui.builds import BUILDS
 from tests.tui.driver import Driver, app_of, running
 from tests.tui.test_app_builds import settle
 from tests.tui.test_fields import every_kind
-from tui.files import fields, folds
+from tui.files import fields, folds, paths
 from tui.files.fields import new_scenario
 
 IN_SIGHT = 11
@@ -146,3 +146,43 @@ async def test_a_name_that_is_typed_replaces_the_offered_one(tmp_path: Path, mon
         await app.press("enter")
         await app.settle()
         assert (tmp_path / "mybuild.toml").exists()
+
+
+async def test_a_first_start_asks_what_for_and_fills_the_form() -> None:
+    async with running(app_of(new_scenario(load()), first=True), 80, 24) as app:
+        assert "What do you want to know?" in app.text()
+        await app.press("f", "q")
+        await app.type("llama-3.1-8b")
+        await app.press("enter")
+        await app.type("rtx-4090")
+        await app.press("enter")
+        await app.settle()
+        scenario = app.app.store.scenario
+        assert (scenario.workload.kind, scenario.model.id) == ("qlora", "llama-3.1-8b")
+        assert scenario.hardware.accelerator.id == "rtx-4090"
+        assert app.app.workbench.form.key == "hardware.gpus_per_node"
+
+
+async def test_a_first_start_that_asks_what_to_buy_ends_at_the_builds() -> None:
+    async with running(app_of(new_scenario(load()), first=True), 80, 24) as app:
+        await app.press("b", "escape")
+        await app.settle()
+        assert app.app.workbench.results.page == "Builds"
+
+
+def test_only_the_first_start_is_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("XDG_STATE_HOME", "XDG_CONFIG_HOME"):
+        monkeypatch.setenv(name, str(tmp_path / name))
+    assert paths.first_start()
+    assert not paths.first_start()
+
+
+async def test_an_example_opens_as_a_session_without_a_file() -> None:
+    async with running(app_of(new_scenario(load())), 100, 30) as app:
+        await app.press("ctrl+o")
+        assert "an example that comes along" in app.text("#dialog-list")
+        await app.type("deepseek")
+        await app.press("enter")
+        await app.settle()
+        assert app.app.store.scenario.model.id.startswith("deepseek")
+        assert app.app.store.path is None

@@ -74,6 +74,7 @@ class SizeupBase(App[int], inherit_bindings=False):
         size: Callable[[Scenario], Sizing],
         theme: str = "",
         glyphs: Glyphs | None = None,
+        first: bool = False,
     ) -> None:
         super().__init__(ansi_color=True, driver_class=driver_class())
         self.animation_level = "none"
@@ -81,6 +82,8 @@ class SizeupBase(App[int], inherit_bindings=False):
         self.glyphs = glyphs or glyph_sets.for_this_terminal()
         self.store = Store(scenario, size, path, stamp)
         self.keeper = Keeper()
+        self.first = first
+        """Whether this person starts the program for the first time, with nothing asked for."""
         self.set_aside = tuple(set_aside)  # damaged files, in words
         self.wire = Wire()
         self.studies = Studies(size, lambda: self.store.pins)

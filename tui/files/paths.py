@@ -36,6 +36,15 @@ def cache_folder() -> Path:
     return _folder("XDG_CACHE_HOME", ".cache")
 
 
+def first_start() -> bool:
+    """Whether nothing of this person's is there yet. From now on it is: the folder of the state is made."""
+    if config_folder().exists() or state_folder().exists():
+        return False
+    with contextlib.suppress(OSError):  # where nothing can be kept, the next start is a first one again
+        created(state_folder())
+    return True
+
+
 def created(folder: Path) -> Path:
     """The folder, made for this person's eyes only when it is not there. Raises OSError."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -17,6 +17,7 @@ from engine.sizing import Sizing
 from tui.app.screens.dialog import AskText, Question
 from tui.app.screens.list_dialog import Column, Item, ListDialog
 from tui.files import disk, fields, paths, session
+from tui.files.examples import Example, examples
 from tui.files.session_tables import SessionError
 
 if TYPE_CHECKING:
@@ -222,9 +223,10 @@ async def open_session(bench: Bench) -> None:
     except OSError:  # the working folder is gone
         here = []
     items += [Item(str(path), (path.name, "this folder")) for path in here if str(path.absolute()) not in listed]
+    items += [Item(example, (example.title or example.name, "an example that comes along")) for example in examples()]
     picked = await bench.app.push_screen_wait(
         ListDialog(
-            "Open: recent sessions, or type a path",
+            "Open: recent sessions, examples, or type a path",
             (Column("file", limit=36), Column("where", limit=60)),
             items,
             prompt="Path",
@@ -232,8 +234,18 @@ async def open_session(bench: Bench) -> None:
             large=False,
         )
     )
-    if isinstance(picked, str):
+    if isinstance(picked, Example):
+        await _start_from(bench, picked)
+    elif isinstance(picked, str):
         await open_path(bench, Path(os.path.expanduser(picked)))
+
+
+async def _start_from(bench: Bench, example: Example) -> None:
+    """A new session that starts as an example is: the example's own file is never written."""
+    found = session.opened(example.path)
+    if await settled(bench, "opening an example"):
+        bench.sizeup.store.replace(found.scenario, None, pins=found.pins)
+        bench.opened(None)
 
 
 def _is_session(path: Path) -> bool:

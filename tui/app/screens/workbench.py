@@ -42,11 +42,15 @@ class Workbench(Bench):
     def begin(self) -> None:
         """Offer unsaved work of an earlier run, once the first frame stands."""
         left = recovery.left_behind()
-        self.app.post_message(self.Begun(bool(left)))
+        self.app.post_message(self.Begun(bool(left) or self.sizeup.first))
         if left:
             from tui.app.screens import files
 
             self.converse("recover", files.recover(self, left))
+        elif self.sizeup.first:
+            from tui.app.screens import start
+
+            self.converse("start", start.ask(self))
         for folder in (paths.state_folder(), paths.config_folder()):
             disk.sweep(folder)
         self.look_ahead()
