@@ -21,8 +21,19 @@ from tui.shell.exports import Target, export, fitting
 from tui.shell.exports.build import Build
 from tui.shell.exports.names import checkpoint, repository
 
-SERVE: tuple[Target, ...] = ("vllm", "sglang", "llama-server", "trtllm-serve", "compose", "k8s", "lws", "slurm")
-TRAIN: tuple[Target, ...] = ("deepspeed", "axolotl", "llamafactory", "accelerate")
+SERVE: tuple[Target, ...] = (
+    "vllm",
+    "sglang",
+    "llama-server",
+    "trtllm-serve",
+    "compose",
+    "k8s",
+    "lws",
+    "slurm",
+    "nim",
+    "ray",
+)
+TRAIN: tuple[Target, ...] = ("deepspeed", "axolotl", "llamafactory", "accelerate", "torchtitan")
 
 
 def pairs(targets: tuple[Target, ...], kinds: tuple[str, ...]) -> list[tuple[str, Target]]:
@@ -66,7 +77,7 @@ def test_an_exported_server_comes_back(name: str, target: Target) -> None:
         ranks = (layout.tp * layout.dp, was.tp * was.dp) if was.dp_attention else (layout.tp, was.tp)
         assert (ranks[0], layout.pp) == (ranks[1], was.pp)
     if target in ("vllm", "sglang", "k8s", "lws", "compose") and engine in ("vllm", "sglang") and not was.dp_attention:
-        every = servers.count if target in ("k8s", "lws") else 1
+        every = servers.count if target in ("k8s", "lws", "ray") else 1
         assert layout.dp in (servers.dp * every, was.dp)
     if engine in ("vllm", "sglang"):
         assert layout.dp_attention == was.dp_attention
@@ -90,12 +101,19 @@ def test_an_exported_run_comes_back(name: str, target: Target) -> None:
     scenario, work = sizing.scenario, sizing.scenario.workload
     found = reading.read(export(sizing, target))
     asked = given(scenario) | {"layout.dp": sizing.layout.dp}
+    if target == "torchtitan":
+        asked |= {"workload.kind": work.kind}
     if target in ("deepspeed", "accelerate"):
         asked |= {"workload.kind": work.kind, "workload.sequence_length": work.sequence_length}
     back = reading.scenario_of(found, asked)
     if work.base_format != "gptq" or work.kind != "qlora":  # which only the name of the base says
         assert back.workload.kind == work.kind
-    if target != "accelerate":
+    if target == "torchtitan":
+        steps = back.workload
+        assert (steps.micro_batch, steps.sequence_length) == (work.micro_batch, work.sequence_length)
+        assert batch_of(steps, sizing.layout.dp) == batch_of(work, sizing.layout.dp)
+        assert (back.layout.pp, back.layout.ep) == (sizing.layout.pp, sizing.layout.ep)
+    elif target != "accelerate":
         assert back.workload.micro_batch == work.micro_batch
         assert back.workload.gradient_accumulation == batch_of(work, sizing.layout.dp).micro_batches
     if target == "deepspeed" or work.sharding in ("ddp", "zero3"):
@@ -333,3 +351,15 @@ def test_yaml_is_loaded_by_nothing_but_a_document() -> None:
         code = f"import sys\nfrom tui.cli import main\ntry:\n    main({argument})\nexcept SystemExit:\n    pass\nassert 'yaml' not in sys.modules"
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=60, check=False)
         assert done.returncode == 0, done.stderr
+
+
+def test_a_model_file_or_folder_is_the_model(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from catalog.hardware import DATA
+
+    folder = tmp_path / "repository"
+    folder.mkdir()
+    (folder / "config.json").write_bytes((DATA / "models" / "qwen3-8b.config.json").read_bytes())
+    for name in (folder, folder / "config.json"):
+        assert main(["import", str(name), "--accelerator", "rtx-4090"]) == 0
+        scenario = session.parse(capsys.readouterr().out)
+        assert scenario.model.config == str(folder / "config.json")

@@ -48,7 +48,13 @@ def import_text(arguments: list[str]) -> int:
     options = parser.parse_args(arguments)
     given = changes_of(options)
     try:
-        found = reading.read(*texts_of(options.files, LONGEST_BYTES, "pasted text"))
+        found = Found()
+        for file in options.files:
+            model = "" if file == STDIN else reading.model_at(file)
+            if model:
+                reading.take_model(model, found)
+            else:
+                reading.add(texts_of([file], LONGEST_BYTES, "pasted text")[0], found)
         scenario = reading.scenario_of(found, given)
     except CannotRead as problem:
         raise CommandError(str(problem)) from None

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
+import tomllib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -18,6 +20,11 @@ _SETS = ("Deployment", "StatefulSet", "Pod", "Job", "DaemonSet", "ReplicaSet")
 def parsed(text: str) -> list[Any]:
     """The documents of a JSON or YAML text; none where it is neither."""
     start = text.lstrip("\ufeff \t\r\n")
+    if re.search(r"^\[[\w.]+\]\s*$", start, re.M):
+        try:
+            return [tomllib.loads(start)]
+        except (ValueError, RecursionError):
+            pass
     if start.startswith("{"):
         try:
             return [json.loads(start)]
@@ -45,6 +52,8 @@ def read(documents: list[Any], found: Found, files: dict[str, dict[str, Any]]) -
         kind = document.get("kind")
         if isinstance(document.get("services"), Mapping):
             known |= _compose(document["services"], found, files)
+        elif isinstance(document.get("applications"), list):
+            known |= _ray(document["applications"], found, files)
         elif kind == "LeaderWorkerSet":
             known |= _lws(document, found, files)
         elif kind in _SETS:
@@ -104,6 +113,33 @@ def _compose(services: Mapping[str, Any], found: Found, files: dict[str, dict[st
             asked = count if isinstance(count, int) else len(ids) if isinstance(ids, list) else asked
         found.gpus = asked or found.gpus
         return True
+    return False
+
+
+def _ray(applications: list[Any], found: Found, files: dict[str, dict[str, Any]]) -> bool:
+    """Ray Serve's file: the first model of its applications, whose engine_kwargs are vLLM's arguments."""
+    for application in applications:
+        for config in _at(application, "args", "llm_configs", kind=list):
+            loading, arguments = _at(config, "model_loading_config"), _at(config, "engine_kwargs")
+            model = loading.get("model_source") or loading.get("model_id")
+            if not isinstance(model, str):
+                continue
+            flags = ["--model", model]
+            for key, value in arguments.items():
+                if value is True:
+                    flags.append(f"--{key}")
+                elif value is False:
+                    flags.append(f"--no-{key}")
+                elif value is not None:
+                    flags += [f"--{key}", json.dumps(value) if isinstance(value, dict) else str(value)]
+            found.kinds.append("Ray Serve")
+            read_server("vllm", flags, found, files)
+            least = _at(config, "deployment_config", "autoscaling_config").get("min_replicas")
+            fixed = _at(config, "deployment_config").get("num_replicas")
+            copies = fixed if isinstance(fixed, int) else least
+            if isinstance(copies, int) and 1 < copies < 10_000:
+                _copies(copies, found)
+            return True
     return False
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import math
 import os
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import catalog
+from catalog.model_files import model_file_in
 from catalog.names import resolve_name
 from engine.figures.errors import ScenarioError
 from engine.figures.text import shown
@@ -47,7 +50,7 @@ def add(text: str, found: Found) -> None:
     of_machine = machine.read(text, found)
     asked = found.gpus
     known = False
-    if not text.startswith("#!") and re.search(r"^\s*[\"'\w][^\s=]*\"?\s*:|^\s*\{", text, re.M):
+    if not text.startswith("#!") and re.search(r"^\s*\[[\w.]+\]\s*$|^\s*[\"'\w][^\s=]*\"?\s*:|^\s*\{", text, re.M):
         known = documents.read(documents.parsed(text), found, files)
     if not known:
         servers.read_batch(text, found)
@@ -58,6 +61,31 @@ def add(text: str, found: Found) -> None:
         found.gpus = asked if of_machine else before
     if not (known or of_machine):
         raise CannotRead(f"nothing here is understood; what can be read: {KINDS}")
+
+
+def model_at(name: str) -> str:
+    """The model file that a path is or holds: a config.json, a GGUF file, a folder of a repository; empty for any other."""
+    path = Path(os.path.expanduser(name))
+    try:
+        if path.is_dir():
+            held = (path / "config.json").is_file() or any(path.glob("*.gguf"))
+            return str(model_file_in(path).absolute()) if held else ""
+        if path.suffix.lower() == ".gguf" and path.is_file():
+            return str(path.absolute())
+        if path.suffix.lower() == ".json" and path.is_file() and path.stat().st_size < LONGEST_BYTES * 16:
+            said = json.loads(path.read_text("utf-8", "replace"))
+            return (
+                str(path.absolute()) if isinstance(said, dict) and said.keys() & {"model_type", "architectures"} else ""
+            )
+    except (OSError, ValueError, RecursionError):
+        return ""
+    return ""
+
+
+def take_model(file: str, found: Found) -> None:
+    """Take a model file as the model of the session."""
+    found.kinds.append("a model file")
+    found.say(os.path.basename(file), "model.config", file)
 
 
 def _files(text: str) -> dict[str, dict[str, Any]]:
@@ -101,6 +129,8 @@ def _model(found: Found, given: Mapping[str, Any]) -> dict[str, Any]:
     """The keys of the model that the text names, with the format that its name states."""
     if given.keys() & {"model.id", "model.config"}:
         return {}
+    if found.value("model.config"):
+        return {} if found.value("model.weights") else {"model.weights": None}
     if not found.model:
         start = "the model of a new session, Llama 3.1 70B: the text names none; give it with --model"
         found.assumed.append(start)

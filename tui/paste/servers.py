@@ -25,6 +25,7 @@ _IMAGES = (
     ("sglang", re.compile(r"(?:^|/)sglang")),
     ("llama.cpp", re.compile(r"llama\.cpp:(?:server|full)")),
     ("trtllm", re.compile(r"tensorrt-llm/release|tensorrt_llm")),
+    ("vllm", re.compile(r"nvcr\.io/nim/")),
 )
 """Images whose entrypoint is the engine's server, so that what follows are its arguments."""
 _DOCKER_ALONE = {
@@ -128,6 +129,11 @@ def read_command(words: Sequence[str], found: Found, files: dict[str, dict[str, 
             arguments = rest
         else:
             return False
+        nim = re.search(r"nvcr\.io/nim/(?:[^/:]+/)*([^/:@]+)", image)
+        if nim is not None:
+            # the image is the model; which of its profiles is started decides the format, and the command may not say
+            found.model = nim[1]
+            found.assumed.append(f"the format of {image[:80]}: its profiles decide, and the command names none")
         found.kinds.append("docker run")
         variables = [options[i + 1] for i, word in enumerate(options[:-1]) if word in ("-e", "--env")]
         found.gpus = gpus_asked([*options, *variables]) or found.gpus

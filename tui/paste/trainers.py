@@ -330,4 +330,73 @@ def accelerate(config: Config, found: Found) -> bool:
     return True
 
 
-TRAINERS: tuple[Callable[[Config, Found], bool], ...] = (axolotl, llamafactory, deepspeed, accelerate)
+def torchtitan(config: Config, found: Found) -> bool:
+    """torchtitan's TOML: table by table."""
+    training, parallel = config.get("training"), config.get("parallelism")
+    if not isinstance(training, Mapping) or "local_batch_size" not in training:
+        return False
+    found.kinds.append("torchtitan")
+    found.say("a configuration of torchtitan", "workload.framework", "torchtitan")
+    found.say("a configuration of torchtitan", "workload.kind", "pretrain")
+    model = config.get("model")
+    if isinstance(model, Mapping):
+        named = model.get("hf_assets_path") or f"{model.get('name', '')}-{model.get('flavor', '')}"
+        found.model = str(named).removeprefix("./assets/hf/")
+    keys = _Keys(
+        training,
+        found,
+        ("dataset", "max_norm", "dtype", "mixed_precision_param", "mixed_precision_reduce", "seed", "deterministic"),
+    )
+    sequence = keys.number("seq_len", "workload.sequence_length", 2**24)
+    keys.number("local_batch_size", "workload.micro_batch", 10**6)
+    batch, steps = keys.number("global_batch_size", "") or 0, keys.number("steps", "") or 0
+    if keys.get("enable_cpu_offload"):
+        found.say("enable_cpu_offload", "workload.offload", "parameters")
+    keys.done()
+    if batch and sequence:
+        found.say(f"global_batch_size: {batch}", "workload.global_batch_tokens", batch * sequence)
+        if steps:
+            found.say(f"steps: {steps}", "workload.total_tokens", batch * sequence * steps)
+    apart = _Keys(
+        parallel if isinstance(parallel, Mapping) else {},
+        found,
+        ("enable_async_tensor_parallel", "disable_loss_parallel"),
+    )
+    for key, target in (("tensor_parallel_degree", "layout.tp"), ("pipeline_parallel_degree", "layout.pp"),
+                        ("expert_parallel_degree", "layout.ep"), ("context_parallel_degree", "workload.context_parallel")):  # fmt: skip
+        apart.number(key, target, 10**5)
+    # with stages the local batch is cut into micro-batches of this size
+    apart.number("pipeline_parallel_microbatch_size", "workload.micro_batch", 10**6)
+    copies = apart.number("data_parallel_replicate_degree", "", 10**6) or 1
+    shards = apart.number("data_parallel_shard_degree", "", 10**6)
+    if shards:
+        context = found.value("workload.context_parallel") or 1
+        found.say(f"{copies} copies of {shards} shards", "layout.dp", copies * shards * context)
+        full = apart.get("fsdp_reshard_after_forward") != "never"
+        found.say(
+            "data_parallel_shard_degree", "workload.sharding", "ddp" if shards == 1 else "zero3" if full else "zero2"
+        )
+        if copies > 1 and shards > 1:
+            found.say(f"data_parallel_replicate_degree: {copies}", "workload.sharding_group", "node")
+    apart.choice(
+        "pipeline_parallel_schedule", "workload.pipeline_schedule", {"1f1b": "1f1b", "interleaved1f1b": "interleaved"}
+    )
+    apart.done()
+    for table, key, target, names in (
+        (
+            "activation_checkpoint",
+            "mode",
+            "workload.recompute",
+            {"full": "full", "selective": "selective", "none": "none"},
+        ),
+        ("optimizer", "name", "workload.optimizer", {"adamw": "adamw", "adam": "adamw"}),
+        ("compile", "enable", "workload.compile", _FLAG),
+    ):
+        part = config.get(table)
+        if isinstance(part, Mapping):
+            _Keys(part, found, ()).choice(key, target, names)
+    _ones(found)
+    return True
+
+
+TRAINERS: tuple[Callable[[Config, Found], bool], ...] = (axolotl, llamafactory, deepspeed, accelerate, torchtitan)

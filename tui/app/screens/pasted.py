@@ -124,6 +124,10 @@ def read(text: str) -> tuple[Found, Scenario]:
     from tui.paste import reading
 
     name = text.strip()
+    if "\n" not in name and len(name) < 4096 and (model := reading.model_at(name)):
+        found = Found()
+        reading.take_model(model, found)
+        return found, reading.scenario_of(found, {})
     if "\n" not in name and len(name) < 4096 and os.path.isfile(os.path.expanduser(name)):
         try:
             raw = session.read_bytes(Path(os.path.expanduser(name)), LONGEST_BYTES, "pasted text")

@@ -62,7 +62,8 @@ class Build:
         one = layout.tp * layout.pp
         if one > self.in_node:
             return Servers(layout.dp, -(-one // self.in_node), 1)
-        inside = max(1, min(layout.dp, self.in_node // one))
+        # one server with replicas and spread experts would spread them over all its replicas
+        inside = 1 if layout.ep > 1 else max(1, min(layout.dp, self.in_node // one))
         return Servers(-(-layout.dp // inside), 1, inside)
 
     @property
@@ -100,5 +101,7 @@ class Build:
         servers = self.servers
         if servers.count == 1:
             return ()
-        where = f"each on {servers.nodes} nodes" if servers.nodes > 1 else "each on its own node"
+        shared = self.in_node >= 2 * self.cards
+        alone = "each with its own cards and port" if shared else "each on its own node"
+        where = f"each on {servers.nodes} nodes" if servers.nodes > 1 else alone
         return (f"{servers.count} servers of this, {where}, behind a load balancer",)
