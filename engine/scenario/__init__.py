@@ -26,6 +26,22 @@ Optimizer = Literal[
     "muon",
 ]
 Recompute = Literal["none", "selective", "full"]
+RecomputeModules = Literal[
+    "framework",
+    "core_attn",
+    "layernorm",
+    "mlp",
+    "moe",
+    "moe_act",
+    "mla_up_proj",
+    "mlp+moe",
+    "layernorm+moe",
+    "layernorm+moe_act",
+    "mla_up_proj+mlp",
+    "mla_up_proj+moe",
+    "mla_up_proj+moe_act",
+    "layernorm+mla_up_proj+moe_act",
+]
 Sharding = Literal["ddp", "zero1", "zero2", "zero3"]
 Software = Literal["auto", "tuned", "standard", "eager"]
 Loss = Literal["auto", "eager", "eager-16bit", "chunked", "chunked-16bit", "fused", "compiled"]
@@ -133,6 +149,8 @@ class Workload:
     micro_batch: int = 1
     global_batch_tokens: int = 524288
     total_tokens: int | None = None  # of a training run, None: RUN_TOKENS; of a batch its corpus, None: no end
+    dataset_tokens: int | None = None  # what a run goes through `epochs` times, where total_tokens is open
+    epochs: int = 1
     optimizer: Optimizer = "adamw"
     optimizer_fused: bool = True
     optimizer_in_backward: bool = False
@@ -169,6 +187,7 @@ class Workload:
     compile: bool = False
     context_parallel: int = 1  # of the dp ranks, how many share one sequence
     pipeline_schedule: PipelineSchedule = "1f1b"
+    recompute_modules: RecomputeModules = "framework"  # under "selective": the framework's own set, or parts of a layer
     activation_offload: bool = False  # checkpoints kept in host memory
     compute_dtype: ComputeDtype = "bf16"  # of the matrix products; storage is `weights` and `master_weights`
     sharding_group: ShardingGroup = "all"  # "node": ZeRO shards inside a node and replicates across (hybrid)
@@ -266,7 +285,9 @@ class Workload:
 
     @property
     def run_tokens(self) -> int:
-        """Tokens of a run: those that it is trained on."""
+        """Tokens of a run: as entered, else those of its dataset in every epoch, else RUN_TOKENS."""
+        if self.total_tokens is None and self.dataset_tokens is not None:
+            return self.dataset_tokens * self.epochs
         return RUN_TOKENS if self.total_tokens is None else self.total_tokens
 
     @property

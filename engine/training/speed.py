@@ -402,8 +402,7 @@ size 64 reaches about 0.7 of size 128 on H100 (Shah et al. 2024, arXiv 2407.0860
 
 UNFUSED_CASTS = 5.0
 """Passes of casts that no other kernel does on the way, over one that it does: for the largest element, then both orders of a
-tensor. torchao's FP8 on H100 and MI300X gains 1.1 to 1.25 over BF16, MXFP8 on GB200 1.3 (torchtitan's own runs); Transformer
-Engine's 1.5 and more."""
+tensor. torchao's FP8 gains 1.1 to 1.25 over BF16 on H100 (torchtitan's own runs), Transformer Engine's 1.5 and more."""
 LONG_ATTENTION = 65536
 """Length at which the newest attention kernels are half way from what steps of short sequences show to their own rate. What
 stands around them (rotations, transposes, launches) is as long for a token of a short sequence as of a long one. Steps of
@@ -451,7 +450,8 @@ def kernels(b: Body, r: Rates, workload: Workload, tokens: float, tp: int, ep: i
         # experts are narrow: of three products two put out their own width, one the hidden size
         tile = TILE.get(r.family, TILE_ELSEWHERE)
         grouped *= (2.0 * tiling(width, tile) + tiling(b.hidden, tile)) / 3.0
-        products += 2.0 * tokens * b.routed / tp / (r.matrix * t.moe_matmul) * grouped
+        routed = 2.0 * tokens * b.routed / tp / (r.matrix * t.moe_matmul) * grouped
+        products += routed
         moved += t.moe_permute * b.permuted / tp
     if not workload.flash_attention:
         moved += t.unfused_attention * b.score_pairs / tp
@@ -469,7 +469,10 @@ def kernels(b: Body, r: Rates, workload: Workload, tokens: float, tp: int, ep: i
     remade = again or (t.selective if workload.recompute == "selective" else 0.0)
     # frozen weights need no gradient of their own: the backward pass is one product, not two
     back = 1.0 if adapter else 2.0
-    layers = (
+    layers = 0.0
+    if b.routed and workload.recompute == "selective" and "moe" in workload.recompute_modules.split("+"):
+        layers = routed  # the experts once more
+    layers += (
         products * _often(1.0 + back + again, workload)
         + attention * _often(1.0 + ATTENTION_BACKWARD + again, workload)
         + traffic * _often(1.0 + TRAFFIC_BACKWARD + remade, workload)

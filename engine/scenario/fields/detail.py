@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from engine.scenario import TUNED_KINDS, AttentionKernel, ComputeDtype, PipelineSchedule, Precision, ShardingGroup
+from engine.scenario import (
+    TUNED_KINDS,
+    AttentionKernel,
+    ComputeDtype,
+    PipelineSchedule,
+    Precision,
+    RecomputeModules,
+    ShardingGroup,
+)
 from engine.scenario.fields.field import ADAPTERS, TRAINING, YES_NO, Field, plain
 
 DETAIL = "TRAINING IN DETAIL"
@@ -150,6 +158,15 @@ DETAIL_FIELDS: tuple[Field, ...] = (
         whole=False,
         empty="fitted",
         step="hundredth",
+        kinds=TRAINING,
+    ),
+    Field(
+        "workload.recompute_modules",
+        "Recompute of",
+        DETAIL,
+        "choice",
+        "Under selective recomputation, the parts of a layer that are computed again, by Megatron-LM's names; framework is its own set.",
+        choices=plain(RecomputeModules),
         kinds=TRAINING,
     ),
     Field(

@@ -318,6 +318,32 @@ def rank_cost(stage: StageElements, recipe: Recipe, workload: Method, shape: Sha
     checkpoint = recipe.residual * hidden * stage.layers
     if workload.recompute == "full":
         kept, backward = checkpoint, saved + working
+    elif workload.recompute == "selective" and workload.recompute_modules != "framework":
+        # all is kept but what the named parts hold
+        names = workload.recompute_modules.split("+")
+        inner = fitted.SAVED_MLP + 0.5 * trained
+        kept = _saved(hidden * stage.layers, stage.qkv_width, stage.attention_width, all_up, element, trained)
+        again = wide_again = 0.0
+        if "layernorm" in names and trained:
+            again, wide_again = 2.0 * hidden * stage.layers, 2.0 * hidden
+        if "mla_up_proj" in names:
+            again += fitted.SAVED_QKV * stage.qkv_width
+            wide_again += fitted.SAVED_QKV * wide.qkv_width
+        if "mlp" in names and all_up:
+            again += inner * (all_up - stage.routed_width)
+            wide_again += inner * (up - wide.routed_width)
+        routed, wide_routed = copies * stage.routed_copies * hidden, copies * wide.routed_copies * hidden
+        kept += element * (routed - (lean * stage.routed_width if all_up else 0.0))
+        if "moe" in names and all_up:
+            again += (inner - lean) * stage.routed_width + routed
+            wide_again += (inner - lean) * wide.routed_width + wide_routed
+        elif "moe_act" in names and all_up:
+            again += 0.5 * stage.routed_width
+            wide_again += 0.5 * wide.routed_width
+        kept -= element * again
+        if not workload.flash_attention and "core_attn" not in names:
+            kept += SCORE_BYTES * stage.score_heads * shape.score_tokens
+        backward = element * wide_again + working
     elif workload.recompute == "selective":
         # attention and every second projection keep their products, the rest is computed again, all of the experts with it
         dense = all_up - stage.routed_width if all_up else 0

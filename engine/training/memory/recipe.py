@@ -25,6 +25,7 @@ from engine.scenario import (
     Optimizer,
     Precision,
     Recompute,
+    RecomputeModules,
     Sharding,
     ShardingGroup,
     Software,
@@ -74,6 +75,7 @@ class Method(NamedTuple):
     optimizer_in_backward: bool
     master_weights: bool
     recompute: Recompute
+    recompute_modules: RecomputeModules
     sharding: Sharding
     sharding_group: ShardingGroup
     framework: Family
