@@ -197,7 +197,7 @@ def predict(point: Point, constants: Mapping[str, float], known: Known | None = 
     if not isinstance(state, Load):
         requests = work.requests / used if work.requests else 0.0
         wait = scenario.runtime.admission_wait_steps
-        state = load(r, work.concurrency / used, cap, prompt, answer, requests, wait)
+        state = load(r, work.concurrency / used, cap, prompt, answer, requests, wait, work.output_spread or 0.0)
         known[(point.row_id,)] = state
     if point.metric in (rows_of.TTFT_LOW, rows_of.TTFT_LOADED):
         return state.ttft_s

@@ -144,6 +144,7 @@ class Workload:
     tokens_per_s_user_target: float | None = None
     requests_per_s: float | None = None
     requests: int | None = None  # a finite run whose users all start at once; None: a steady state
+    output_spread: float | None = None  # standard deviation of the answers' lengths over their mean; None: all alike
     # training
     sequence_length: int = 4096
     micro_batch: int = 1

@@ -30,7 +30,8 @@ class Request(NamedTuple):
     """What each request costs one engine whatever the load.
 
     kv_s, attention_s: seconds of its sequence in a decode step, half of the answer written. prompt: of its prompt. reads:
-    prompts that a pass reads of an embedder, whose `answer` are the tokens read; 0 of a model that writes.
+    prompts that a pass reads of an embedder, whose `answer` are the tokens read; 0 of a model that writes. spread: standard
+    deviation of the answers over their mean.
     """
 
     answer: int
@@ -38,15 +39,16 @@ class Request(NamedTuple):
     attention_s: float
     prompt: Prompt
     reads: int = 0
+    spread: float = 0.0
 
 
-def request_of(r: Rates, prompt: int, answer: int) -> Request:
+def request_of(r: Rates, prompt: int, answer: int, spread: float = 0.0) -> Request:
     """The costs of a request of so many prompt and answer tokens; without an answer, of an embedder's."""
     if not answer:
         return Request(max(1, prompt), 0.0, 0.0, prompt_of(r, max(1, prompt)), reads=max(1, r.chunk // max(1, prompt)))
     answer = max(1, answer)
     kv, attention = read_s(r, prompt + answer / 2)
-    return Request(answer, kv, attention, prompt_of(r, max(1, prompt)))
+    return Request(answer, kv, attention, prompt_of(r, max(1, prompt)), spread=spread)
 
 
 class Mix(NamedTuple):
@@ -126,17 +128,25 @@ class Load(NamedTuple):
 
 
 def load(
-    r: Rates, users: float, cap: float, prompt: int, answer: int, requests: float = 0.0, gather_steps: int = 0
+    r: Rates,
+    users: float,
+    cap: float,
+    prompt: int,
+    answer: int,
+    requests: float = 0.0,
+    gather_steps: int = 0,
+    spread: float = 0.0,
 ) -> Load:
     """One engine under `users` who each send the next request when the answer ends.
 
     cap: requests that run at once. requests: how many are sent in all, starting together; 0 is a steady state.
-    gather_steps: decode steps for which the engine waits for more prompts before it reads any.
+    gather_steps: decode steps for which the engine waits for more prompts before it reads any. spread: standard deviation
+    of the answers over their mean.
 
     A prompt waits for those before it as in an M/D/1 queue (wait = service x load / (2 (1 - load))), at most for
     half of all others; `queueing` scales the load, since users who wait for answers do not arrive at random.
     """
-    return _under(r, request_of(r, prompt, answer), users, cap, requests, gather_steps)
+    return _under(r, request_of(r, prompt, answer, spread), users, cap, requests, gather_steps)
 
 
 def _under(r: Rates, each: Request, users: float, cap: float, requests: float = 0.0, gather_steps: int = 0) -> Load:
@@ -162,6 +172,10 @@ def _under(r: Rates, each: Request, users: float, cap: float, requests: float = 
     cycle = first + token * mix.after
     waves = users / running
     total = running * answer / cycle
+    if requests and each.spread:
+        # the longest answers of a finite run end it, beside fewer and fewer others
+        whole = max(1.0, requests / running) * cycle
+        total *= whole / (whole + tail_s(r, each, running))
     if waves > 1.0:
         first += cycle * (waves - 1.0) * (0.5 if 0.0 < requests <= users else 1.0)
     return Load(
@@ -176,6 +190,20 @@ def _under(r: Rates, each: Request, users: float, cap: float, requests: float = 
         wait,
         served,
         cycle,
+    )
+
+
+MEAN_OF_LONGEST = 0.5772
+"""Of n answers of exponential lengths the longest is ln n and this (Euler's constant) times the mean, on average."""
+DRAINING = 4.0
+"""Sequences at once while a run drains: a quarter of those that ran, on average of its time."""
+
+
+def tail_s(r: Rates, each: Request, running: float) -> float:
+    """Seconds that the longest answers of a run take beyond the mean, as far as answers differ."""
+    longest = max(0.0, math.log(running) + MEAN_OF_LONGEST - 1.0) * each.spread
+    return (
+        longest * each.answer * step_of(r, max(1.0, running / DRAINING), each.kv_s, each.attention_s).seconds / r.given
     )
 
 
@@ -291,7 +319,7 @@ def server_of(scenario: Scenario, layout: Layout, r: Rates | None = None) -> Ser
     return Server(
         work=work,
         rates=r,
-        each=request_of(r, work.input_tokens, work.answer_tokens),
+        each=request_of(r, work.input_tokens, work.answer_tokens, work.output_spread or 0.0),
         engines=engine_split(layout)[0],
         limit=_sequence_limit(scenario, layout) * r.copies * r.stages,
         held=work.input_tokens + r.grown * work.answer_tokens,

@@ -165,6 +165,12 @@ RULES: Final[dict[str, tuple[str, str, str]]] = {
     "LOSS_BYTES": ("traffic of a logit at the loss", "bytes", "fp32 logits and gradients, or kept on chip"),
     "MEMORY_SHARE": ("share of peak memory bandwidth", "", "babelstream-class figures lie at 0.85 to 0.93"),
     "MILLION": ("a million", "", "by definition"),
+    "MEAN_OF_LONGEST": ("the longest of exponential lengths, beside ln n", "", "Euler's constant"),
+    "DRAINING": (
+        "sequences at first over those while a run drains",
+        "",
+        "a quarter runs on average of an exponential drain",
+    ),
     "MONTHS_PER_YEAR": ("months a year", "months", "by definition"),
     "MIB": ("bytes a MiB", "bytes", "by definition"),
     "MICROSECONDS_PER_SECOND": ("µs a second", "µs", "by definition"),

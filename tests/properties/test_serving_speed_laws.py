@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -212,6 +213,21 @@ def test_each_of_the_others_prompts_is_read_once_an_answer() -> None:
                 # and prompts alone never take more than the card has
                 flops = 2 * 7.5e9 * prompt * state.tokens_per_s / answer
                 assert flops <= 0.85 * 990e12
+
+
+def test_the_longest_answers_end_a_run_and_no_steady_state() -> None:
+    alike, chats = (speed(serve(concurrency=64, requests=64, output_spread=spread)) for spread in (None, 1.0))
+    # the longest of 64 exponential answers is ln 64 + 0.577 means, the rest of it beside a quarter of the users
+    cycle = 64 * 400 / alike.tokens_per_s_total
+    few = speed(serve(concurrency=16))
+    step = few.inter_token_s - few.prefill_interference_s
+    tail = (math.log(64) + 0.5772 - 1) * 400 * step
+    assert chats.tokens_per_s_total == pytest.approx(64 * 400 / (cycle + tail), rel=1e-3)
+    assert chats.ttft_s == alike.ttft_s
+    longer = [speed(serve(concurrency=64, requests=n, output_spread=1.0)).tokens_per_s_total for n in (64, 640, 6400)]
+    assert longer == sorted(longer)
+    steady = [speed(serve(concurrency=64, output_spread=spread)).tokens_per_s_total for spread in (None, 1.0)]
+    assert steady[0] == steady[1]
 
 
 def test_gathering_prompts_waits_for_decode_steps() -> None:

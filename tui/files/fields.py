@@ -51,6 +51,7 @@ _SHOWN_WHEN: dict[str, Callable[[Scenario], bool]] = {
     "workload.requests": lambda scenario: (
         (scenario.workload.kind == "batch" and not scenario.workload.is_run) or scenario.workload.requests is not None
     ),
+    "workload.output_spread": lambda scenario: scenario.workload.requests is not None,
     "layout.ep": lambda scenario: scenario.model.architecture.experts > 0,
     "layout.dp_attention": lambda scenario: scenario.model.architecture.experts > 0,
     "layout.dcp": lambda scenario: scenario.hardware.gpus > 1,
@@ -240,6 +241,7 @@ _FIRST: dict[str, float] = {
     "workload.tokens_per_s_user_target": 20.0,
     "workload.requests_per_s": 1.0,
     "workload.requests": 1024,
+    "workload.output_spread": 1.0,
     "workload.overlap": 0.5,
     "workload.gradient_accumulation": 1,
     "workload.deadline_days": 7.0,

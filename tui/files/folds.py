@@ -41,7 +41,7 @@ FOLDS: tuple[Fold, ...] = (
         ),
         told=("hardware.intra_link", "hardware.inter_link"),
     ),
-    Fold("More of load", ("workload.requests_per_s", "workload.requests")),
+    Fold("More of load", ("workload.requests_per_s", "workload.requests", "workload.output_spread")),
     Fold(
         "Batch, adapters",
         (

@@ -125,6 +125,18 @@ WORKLOAD_FIELDS: tuple[Field, ...] = (
         empty="steady",
     ),
     Field(
+        "workload.output_spread",
+        "Answers differ",
+        WORKLOAD,
+        "number",
+        "Standard deviation of the answers over their mean: 1 for chats. The longest end a finite run. Leave empty if all are alike.",
+        low=0.0,
+        high=3.0,
+        whole=False,
+        empty="alike",
+        kinds=SERVING,
+    ),
+    Field(
         "workload.sequence_length",
         "Sequence",
         WORKLOAD,
