@@ -95,7 +95,8 @@ def names_of(sizing: Sizing, studies: Studies) -> tuple[list[str], list[str]]:
     found: set[str] = set()
     for scenario in (sizing.scenario, *(pin.scenario for pin in studies.pins)):
         facts, model, hardware = scenario.facts, scenario.model, scenario.hardware
-        found |= {model.name, model.id, model.weights, hardware.accelerator.name, hardware.accelerator.label}
+        found |= {model.name, model.id, model.weights, scenario.format_held}
+        found |= {hardware.accelerator.name, hardware.accelerator.label}
         found |= {card.id for card in facts.accelerators} | {card.label for card in facts.accelerators}
         found |= {link.id for link in facts.links} | {link.name for link in facts.links}
     return _longest_first(texts), _longest_first(found)

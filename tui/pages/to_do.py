@@ -51,7 +51,7 @@ def _nothing_to_do(sizing: Sizing, look: Look, brief: bool = False) -> list[Line
     elif sizing.answer.carries:
         words = "Nothing: no trap applies to this build."
     else:
-        words = "No single change that was tried makes it run: Builds (8) searches the catalog."
+        words = "No single change that was tried makes it run: Builds searches the catalog."
     return paragraphs(words, look.width - 1, "dim", " ", " ")
 
 
@@ -63,7 +63,7 @@ def todo_brief(sizing: Sizing, look: Look, height: int) -> list[Line]:
         last = number == len(blocks) - 1
         if len(lines) + len(block) > height - (0 if last else 1):
             more = len(blocks) - number
-            lines.append(line((f" {more} more on the Verdict page", "dim")))
+            lines.append(line((f" {more} more on Verdict", "dim")))
             break
         lines += block
     if not blocks:
