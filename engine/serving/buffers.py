@@ -199,7 +199,14 @@ def sampler_bytes(engine: ServingEngine) -> float:
     return fitted.SAMPLER_SORTED_BYTES if engine == "vllm-earlier" else fitted.SAMPLER_BYTES
 
 
-def activation_bytes(arch: Architecture, layout: Layout, settings: EngineSettings, last: bool) -> int:
+SAMPLED_DRAFTING = 2
+"""Rows of logits a sequence that the profile run samples where tokens are drafted: the last token's, and one to take or refuse
+(vllm/v1/worker/gpu_model_runner.py, _dummy_sampler_run)."""
+
+
+def activation_bytes(
+    arch: Architecture, layout: Layout, settings: EngineSettings, last: bool, drafts: bool = False
+) -> int:
     """Peak of the engine's profile run on one rank, bytes.
 
     The sampler and its logits take max_num_seqs x vocabulary, not sharded by TP, on the last stage; a layer's
@@ -213,6 +220,8 @@ def activation_bytes(arch: Architecture, layout: Layout, settings: EngineSetting
     sampler = 0.0
     if last:
         seqs = min(settings.max_num_seqs, batched)
+        if drafts and settings.engine in ("vllm", "vllm-earlier"):
+            seqs *= SAMPLED_DRAFTING
         sampler = sampler_bytes(settings.engine) * seqs * arch.vocab_size + fitted.HIDDEN_COPIES * hidden
     encoder = tower = 0
     if arch.vision_tokens_max:

@@ -242,7 +242,7 @@ def _ranks(
         non_torch += packed_bytes(arch, card)
     ranks: list[Rank] = []
     for stage in stages:
-        activation = activation_bytes(arch, layout, settings, stage.last and not embeds)
+        activation = activation_bytes(arch, layout, settings, stage.last and not embeds, bool(ahead))
         graphs = graph_bytes(stage.layers, settings)
         runtime_bytes = non_torch + graphs
         if settings.engine == "llama.cpp":
