@@ -16,7 +16,9 @@ from engine.links.link_prices import board_of
 from engine.links.traffic import Message
 from engine.model.architecture import Tensor
 from engine.model.formats import FORMATS, tensor_scheme
+from engine.money.bill import host_purchase
 from engine.money.shopping import shopping
+from engine.scenario.frameworks import FRAMEWORKS
 from engine.serving.draft import draft_of
 from tests.engine.builds import build
 
@@ -104,3 +106,19 @@ def test_a_node_that_takes_less_than_a_request_a_second_is_told_by_the_days_of_t
         assert f"takes {days(1e5 / rate / 86400)} for the corpus, {days(0.2)} are asked" in told
         assert rest in told
     assert "for the corpus" not in text_of(replica_words(scenario, 10, 0.0, 3))
+
+
+def test_of_boxes_of_one_size_the_persons_own_comes_first() -> None:
+    facts = catalog.load().facts
+    host = next(
+        p for p in facts.purchases if p.gpus == 8 and p.box and p.usd and not (p.accelerator or p.part or p.platform)
+    )
+    own = replace(host, origin="user", usd=host.usd * 2 if host.usd else None)
+    for listed in ((host, own), (own, host)):
+        found = host_purchase(replace(facts, purchases=listed), 4, host.box or "server")
+        assert found is not None
+        assert found.usd == own.usd
+
+
+def test_a_framework_that_splits_nothing_splits_no_adapters() -> None:
+    assert [one.id for one in FRAMEWORKS.values() if one.adapters_split and not one.splits] == []
