@@ -105,3 +105,4 @@ async def test_help_is_of_the_focused_thing_first_then_of_the_page_then_the_keys
         text = _shown(app)
         assert text.index("THIS FIGURE") < text.index("TTFT") < text.index("WORDS ON THIS PAGE: Speed")
         assert "prefill" in text
+        assert text.count("\n TTFT  also") == 1  # once above is enough

@@ -80,9 +80,10 @@ def figure_lines(sizing: Sizing, figure: str, row: str, width: int, glyphs: Glyp
     return [*lines, BLANK, *_terms(told[:MOST_TERMS], width, glyphs)]
 
 
-def page_lines(page: str, texts: Iterable[str], width: int, glyphs: Glyphs) -> list[Line]:
-    """The terms that stand on a page, each in two lines."""
-    told = glossary.standing_in(texts)
+def page_lines(page: str, texts: Iterable[str], above: Iterable[Line], width: int, glyphs: Glyphs) -> list[Line]:
+    """The terms that stand on a page, each in two lines. above: lines that told some of them already."""
+    known = {span.text.strip() for row in above for span in row if span.style == "strong"}
+    told = [term for term in glossary.standing_in(texts) if term.word not in known]
     if not told:
         return []
     return [heading(f"WORDS ON THIS PAGE: {page}", width, glyphs.rule), *_terms(told, width, glyphs)]

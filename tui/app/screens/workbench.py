@@ -294,7 +294,7 @@ class Workbench(Bench):
                 opened = elsewhere.opened(name, sizing, app.studies)
                 if opened is not None:
                     here = meaning.figure_lines(opened.sizing, opened.figure, row, width, app.glyphs)
-            return [here, meaning.page_lines(panel.page, rows, width, app.glyphs)]
+            return [here, meaning.page_lines(panel.page, rows, here, width, app.glyphs)]
 
         return lines
 
