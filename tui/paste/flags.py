@@ -169,7 +169,8 @@ NOTHING_SIZED = {
     "--chat-template-file", "--default-chat-template-kwargs", "--data-parallel-rank", "--data-parallel-start-rank",
     "--limit-mm-per-prompt", "--language-model-only", "--enable-request-id-headers", "--swap-space",
     "--override-generation-config", "--hf-file", "-hff", "--batch-size", "-b", "--cache-type-v", "-ctv", "--tp-rank",
-    "--attention-backend", "--async-scheduling", "--compilation-config", "--enable-reasoning",
+    "--cuda-graph-max-bs", "--max-cudagraph-capture-size", "--all2all-backend", "--moe-backend", "--moe-runner-backend",
+    "--mm-processor-kwargs", "--max-prefill-tokens", "--schedule-policy", "--schedule-conservativeness", "--attention-backend", "--async-scheduling", "--compilation-config", "--enable-reasoning",
 }  # fmt: skip
 """Options that change nothing that is sized."""
 
