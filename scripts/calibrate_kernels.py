@@ -269,7 +269,7 @@ ASSUMED_MIXTURES: dict[tuple[str, str], Curve] = {
     ("blackwell-gddr", "fp4"): {"start_s": 28e-6},
 }
 BLOCKS = {"stream": 0.87, "peak": 0.15, "rows": 40.0}
-BLOCK_MIXTURES = {"start_s": 40e-6, "stream": 1.0, "start_bytes": 1e5, "peak": 0.1, "rows": 30.0}
+BLOCK_MIXTURES = {"start_s": 25e-6, "stream": 1.0, "start_bytes": 1e5, "peak": 0.1, "rows": 30.0}
 """llama.cpp, which the tables do not hold: published speeds of llama-bench on GeForce, A100 and DGX Spark."""
 MIXTURE_STREAM = 0.9
 """Bandwidth of experts beside a start of bytes for each: a table does not tell the two apart."""

@@ -45,7 +45,7 @@ ROW_SIGMA = 0.15
 # Power of the number of its like by which a figure weighs less: a table has one vote, nearly.
 BALANCE = 0.75
 # share of the left-out observations cut off at each end of an interval
-CUT = 0.1
+CUT = 0.105
 # ... where a figure weighs the number of its like to this power: half way between one vote a table and one a figure
 VOTE = 0.5
 # parts that the sources are left out in
@@ -79,17 +79,19 @@ SHAPE: dict[str, tuple[float, tuple[str, ...]]] = {
     "prefill_layer_s": (3e-4, ()),
     "prefill_moe_layer_s": (1e-3, SERVERS),
     "queueing": (1.0, ()),
-    "in_step": (0.3, ()),
+    "in_step": (0.4, ()),
     "expert_spread": (0.95, ()),
 }
 # constants that other measurements already pin: collectives have their own fit, and a prompt read between tokens
 # takes about what it takes alone
 TIGHT = {
     **dict.fromkeys(("collective_latency", "collective_bytes", "collective_prefill"), 0.1),
-    **dict.fromkeys(("stream", "products", "experts", "expert_stream", "kv", "attention", "expert_spread"), 0.1),
+    **dict.fromkeys(
+        ("stream", "products", "experts", "expert_stream", "kv", "attention", "expert_spread", "moe_layer_s"), 0.1
+    ),
 }
 # factors of an engine that are known before any fit: one token's experts are one product in llama.cpp, read like any other
-KNOWN = {"expert_stream@llama.cpp": 1.25}
+KNOWN = {"expert_stream@llama.cpp": 1.35}
 PRIORS: dict[str, float] = {}
 for _name, (_value, _tags) in SHAPE.items():
     PRIORS[_name] = _value

@@ -54,15 +54,18 @@ def request_of(r: Rates, prompt: int, answer: int, spread: float = 0.0) -> Reque
 class Mix(NamedTuple):
     """How the users of an engine share it: what a token's time follows from, beside a step's and a prompt's.
 
-    others: prompts that delay a user in each cycle. after: tokens after the first. pieces: passes of a prompt. together:
-    share of the users whose prompts come together. given: tokens that a step gives.
+    others: prompts that delay a user in each cycle. after: tokens after the first. pieces: passes of a prompt. burst: share
+    of a run in which all start at once. in_step: share of users of alike answers who finish together. spread: of answers.
+    given: tokens that a step gives.
     """
 
     running: float
     others: float
     after: int
     pieces: int
-    together: float
+    burst: float
+    in_step: float
+    spread: float
     queueing: float
     given: float
 
@@ -72,8 +75,7 @@ def mix_of(r: Rates, each: Request, running: float, users: float, requests: floa
     burst = 1.0 if 0.0 < requests <= users else running / requests if requests else 0.0
     # the attention copies read as many prompts at once
     others = max(0.0, running - max(1.0, min(running, r.copies)))
-    together = burst + (1.0 - burst) * r.in_step
-    return Mix(running, others, each.answer - 1, each.prompt.pieces, together, r.queueing, r.given)
+    return Mix(running, others, each.answer - 1, each.prompt.pieces, burst, r.in_step, each.spread, r.queueing, r.given)
 
 
 def share_of(r: Rates, each: Request, step: DecodeStep, running: float) -> float:
@@ -92,6 +94,17 @@ def busy_of(mix: Mix, step_s: float, share_s: float) -> float:
     return mix.running * share_s / (mix.running * share_s + mix.after * step_s / mix.given)
 
 
+def together_of(mix: Mix, step_s: float, share_s: float) -> float:
+    """Share of the users whose prompts come together: those of a run's start, and those whose answers end in one step.
+
+    Answers that differ drift apart, the sooner the less time their prompts take beside the drift.
+    """
+    prompts = mix.others * share_s
+    drift = DRIFTED_CYCLES * mix.spread * mix.after * step_s / mix.given
+    kept = mix.in_step * prompts / (prompts + drift) if prompts > 0.0 else mix.in_step
+    return mix.burst + (1.0 - mix.burst) * kept
+
+
 def wait_of(mix: Mix, step_s: float, share_s: float) -> float:
     """Seconds that a prompt waits for those of others, of all that they take in a cycle."""
     others = mix.others * share_s
@@ -102,7 +115,7 @@ def wait_of(mix: Mix, step_s: float, share_s: float) -> float:
     # what answers are too short to spread over their tokens is waited for before the first
     wait = max(alike * others / (2.0 * alike + others), others - mix.after * share_s / mix.pieces)
     # users whose answers end together send their next prompts together: the middle one waits for half of the others
-    return wait + mix.together * max(0.0, others / 2 - wait)
+    return wait + together_of(mix, step_s, share_s) * max(0.0, others / 2 - wait)
 
 
 def token_of(mix: Mix, step_s: float, share_s: float) -> float:
@@ -164,7 +177,7 @@ def _under(r: Rates, each: Request, users: float, cap: float, requests: float = 
         first += r.prefill_beside_s * (1.0 - 1.0 / running)
         busy = busy_of(mix, step.seconds, share)
         wait = wait_of(mix, step.seconds, share)
-        first += wait + (1.0 - mix.together) * step.seconds / 2
+        first += wait + (1.0 - together_of(mix, step.seconds, share)) * step.seconds / 2
     # each cycle of a user holds one prompt of every other one, waited for before the first token or between the rest
     interference = (mix.others * share - wait) / mix.after if mix.after else 0.0
     token = step.seconds / r.given + interference
@@ -228,6 +241,8 @@ def _reading(r: Rates, each: Request, users: float, cap: float) -> Load:
     return Load(first, first / each.answer, total, running, 0.0, 0.0, step, 1.0, wait, served, served)
 
 
+DRIFTED_CYCLES = 3.0
+"""Answers over which users drift apart: the square root of the ten or so that benchmarks and sessions hold."""
 SERVER_SEQUENCES = 2048
 """max_batch_size of trtllm-bench and trtllm-serve; SGLang is bound by its token pool first."""
 NEARLY = 1e-6

@@ -171,6 +171,11 @@ RULES: Final[dict[str, tuple[str, str, str]]] = {
         "",
         "a quarter runs on average of an exponential drain",
     ),
+    "DRIFTED_CYCLES": (
+        "answers over which users drift apart",
+        "",
+        "the square root of about ten, which a session holds",
+    ),
     "MONTHS_PER_YEAR": ("months a year", "months", "by definition"),
     "MIB": ("bytes a MiB", "bytes", "by definition"),
     "MICROSECONDS_PER_SECOND": ("µs a second", "µs", "by definition"),
