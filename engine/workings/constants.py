@@ -151,6 +151,7 @@ RULES: Final[dict[str, tuple[str, str, str]]] = {
     "FROZEN_BYTES": ("bytes of a weight of a frozen model beside", "bytes", "16 bits"),
     "ONE_FORWARD": ("a forward pass", "", "the unit in which passes are counted"),
     "UNFUSED_CASTS": ("passes of casts that no other kernel does", "", "torchtitan's own runs in FP8 and MXFP8"),
+    "LIVE_PARAMETERS": ("parameters that DeepSpeed keeps gathered", "", "stage3_max_live_parameters"),
     "LONG_ATTENTION": (
         "length of half the rise of attention's rate",
         "tokens",

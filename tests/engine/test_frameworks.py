@@ -134,3 +134,15 @@ def gain(framework: str) -> float:
 def test_eight_bits_gain_more_where_casts_are_fused() -> None:
     # torchtitan's own runs of an 8B on 8x H100: 1.10 to 1.25
     assert 1.05 < gain("torchtitan") < 1.3 < gain("nemo") < 1.7
+
+
+def test_deepspeed_gathers_ahead_of_what_it_offloads() -> None:
+    # a billion parameters live at once (stage3_max_live_parameters), where FSDP holds a layer
+    peaks = {}
+    for name in ("deepspeed", "fsdp2"):
+        scenario = build(
+            "qwen2.5-7b", "bf16", "h100-sxm", 8, kind="full-finetune", framework=name, offload="parameters", loss="fused",
+            sequence_length=2048,
+        )  # fmt: skip
+        peaks[name] = size(scenario).memory.peak_bytes
+    assert 1.5e9 < peaks["deepspeed"] - peaks["fsdp2"] < 6e9

@@ -236,6 +236,8 @@ def _state(stage: StageElements, recipe: Recipe, workload: Method, shape: Shape)
     return state
 
 
+LIVE_PARAMETERS = 1e9
+"""Parameters that DeepSpeed keeps gathered at most (stage3_max_live_parameters, www.deepspeed.ai/docs/config-json)."""
 FROZEN_BYTES = 2.0
 """A frozen model beside the trained one is kept in 16 bits."""
 DEEPSPEED_HOST_FACTOR = 1.5
@@ -278,6 +280,10 @@ def rank_cost(stage: StageElements, recipe: Recipe, workload: Method, shape: Sha
         if shape.pp == 1 or not recipe.gathers:
             layer_copy = layer.linear * base_bytes + layer.other * 2.0
             layer_gradient = 0.0 if recipe.peft else layer.all * 2.0
+            if workload.framework == "deepspeed" and workload.offload == "parameters":
+                # it gathers ahead from the host and lets go late, and gradients leave by a buffer of their own
+                layer_copy = max(layer_copy, min(LIVE_PARAMETERS, stage.linear) * base_bytes)
+                layer_gradient *= 2.0
         else:  # a pipeline keeps its layers gathered and its gradients whole until the last micro-batch
             buffers += stage.linear * base_bytes + stage.other * 2.0
             if not recipe.peft:
