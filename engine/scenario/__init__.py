@@ -221,9 +221,14 @@ class Workload:
         return self.kind == "reward" or (self.kind == "dpo" and self.preference != "kto")
 
     @property
+    def sample_sequences(self) -> int:
+        """Sequences of one sample."""
+        return 2 if self.scores_pairs else 1
+
+    @property
     def micro_tokens(self) -> int:
         """Tokens of one micro-batch: a sample is a pair where pairs are compared."""
-        return self.micro_batch * self.sequence_length * (2 if self.scores_pairs else 1)
+        return self.micro_batch * self.sequence_length * self.sample_sequences
 
     @property
     def compares(self) -> bool:

@@ -102,3 +102,12 @@ def test_every_kind_is_sized_in_every_way(kind: str, tuning: str) -> None:
     sizing = size(run(kind, tuning=tuning))
     assert sizing.training is not None
     assert sizing.training.step_s > 0
+
+
+@pytest.mark.parametrize("kind", ["dpo", "reward", "grpo"])
+def test_the_largest_micro_batch_fits_and_the_next_does_not(kind: str) -> None:
+    pinned = {"layout.tp": 1, "layout.pp": 1, "layout.dp": 8}
+    scenario = change(run(kind, loss="eager", gradient_accumulation=2, rollout="apart"), pinned)
+    most = size(scenario).memory.largest_micro_batch
+    assert size(change(scenario, {"workload.micro_batch": most})).memory.fits
+    assert not size(change(scenario, {"workload.micro_batch": most + 1})).memory.fits

@@ -60,7 +60,7 @@ def _largest(costs: Costs, usable_bytes: int, tokens_each: float, most: int) -> 
 def largest_micro_batch(architecture: Architecture, workload: Workload, layout: Layout, card: Card) -> int:
     """The largest micro-batch that fits at this sequence length; 0 when not even one sequence does."""
     costs = stage_costs(architecture, workload, layout, card)
-    one = workload.sequence_length / context_ranks(workload, layout.dp)
+    one = workload.sequence_length * workload.sample_sequences / context_ranks(workload, layout.dp)
     return _largest(costs, card.usable_bytes, one, MOST_SEQUENCES)
 
 
@@ -72,7 +72,7 @@ def longest_sequence(architecture: Architecture, workload: Workload, layout: Lay
     most = max(architecture.max_position, workload.sequence_length) // SEQUENCE_STEP or 1
     if workload.flash_attention:
         costs = stage_costs(architecture, workload, layout, card)
-        each = workload.micro_batch * SEQUENCE_STEP / context_ranks(workload, layout.dp)
+        each = workload.micro_batch * workload.sample_sequences * SEQUENCE_STEP / context_ranks(workload, layout.dp)
         return _largest(costs, card.usable_bytes, each, most) * SEQUENCE_STEP
     low, high = 0, most + 1  # scores grow with the square of the length: each length has its own cost
     while high - low > 1:
