@@ -186,3 +186,29 @@ async def test_an_example_opens_as_a_session_without_a_file() -> None:
         await app.settle()
         assert app.app.store.scenario.model.id.startswith("deepseek")
         assert app.app.store.path is None
+
+
+async def test_a_few_words_in_a_list_take_the_number_and_the_format_with_them() -> None:
+    async with running(app_of(new_scenario(load())), 120, 36) as app:
+        await app.go_to("hardware.accelerator")
+        await app.press("enter")
+        await app.type("2x8 h200-sxm")
+        assert "2x8x h200-sxm" in app.text("#dialog-list")
+        await app.press("enter")
+        await app.settle()
+        hardware = app.app.store.scenario.hardware
+        assert (hardware.accelerator.id, hardware.gpus_per_node, hardware.nodes) == ("h200-sxm", 8, 2)
+        await app.go_to("hardware.accelerator")
+        await app.press("enter")
+        await app.type("2x 4090")
+        await app.press("enter")
+        await app.settle()
+        hardware = app.app.store.scenario.hardware
+        assert (hardware.accelerator.id, hardware.gpus_per_node, hardware.nodes) == ("rtx-4090", 2, 2)
+        app.app.workbench.form.go_to("model.id")
+        await app.press("enter")
+        await app.type("llama-3.1-8b q4")
+        await app.press("enter")
+        await app.settle()
+        model = app.app.store.scenario.model
+        assert (model.id, model.weights) == ("llama-3.1-8b", "gguf-q4_k_m")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from catalog import Catalog, CatalogError, ModelEntry
@@ -13,9 +14,10 @@ from engine.figures.errors import ScenarioError
 from engine.model.formats import FORMATS, KV_FORMATS, kv_bytes_per_element, model_weight_bytes
 from engine.parts.hardware import Accelerator, Link, Platform
 from engine.scenario.change import change
+from engine.scenario.fields import Value
 from tui.app import actions, theme
-from tui.app.screens.list_dialog import Column, Deeper, Item, ListDialog
-from tui.files import browse, fields
+from tui.app.screens.list_dialog import Column, Deeper, Item, ListDialog, matching
+from tui.files import browse, fields, shorthand
 from tui.files.fields import Field
 from tui.pages.contents import PAGES
 from tui.pages.words import count, digits, gib, size
@@ -40,15 +42,22 @@ def picker_for(app: SizeupBase, field: Field, seed: str = "") -> ListDialog:
             items,
             seed=seed,
             current=current,
-            elsewhere=_files,
+            elsewhere=lambda typed: _files(typed) or _with_format(typed, items),
         )
     if field.choices:
         columns, items = _choices(app, field)
         return ListDialog(f"{field.label}: type to filter", columns, items, seed=seed, current=current)
     if field.key == "hardware.accelerator":
         columns, items = _accelerators(facts.accelerators)
-        heading = "GPU"
-    elif field.key == "hardware.second_accelerator":
+        return ListDialog(
+            "GPU: type to filter, or 2x 4090, 8 h100",
+            columns,
+            items,
+            seed=seed,
+            current=current,
+            elsewhere=lambda typed: _with_count(typed, items),
+        )
+    if field.key == "hardware.second_accelerator":
         columns, items = _accelerators(facts.accelerators)
         items.insert(0, Item(fields.UNSET, ("none", "one kind of card", "", "", "", "", "", ""), "none one"))
         heading = "Second GPU in the same node"
@@ -68,6 +77,49 @@ class ModelFile:
     """A config.json or .gguf that was chosen in place of a model of the catalog."""
 
     path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Several:
+    """What a few words ask for beside the row that they find, by the keys of fields."""
+
+    changes: tuple[tuple[str, Value], ...]
+
+
+def _with_format(typed: str, items: Sequence[Item]) -> list[Item] | None:
+    """The models of `70b q4`, each taken with that format; None where the words name no format."""
+    query, weights = shorthand.models(typed)
+    if weights is None:
+        return None
+    return [
+        replace(
+            item,
+            value=Several((("model.id", item.value), ("model.weights", weights))),
+            cells=(*item.cells[:-1], f"as {weights}"),
+        )
+        for item in matching(items, query)
+        if isinstance(item.value, str)
+    ]
+
+
+def _with_count(typed: str, items: Sequence[Item]) -> list[Item] | None:
+    """The cards of `2x 4090` or `2x8 h100`, each taken as so many; None where the words name no number of them."""
+    nodes, rest = shorthand.boxes(typed)
+    count, query = shorthand.cards(rest)
+    if count is None:
+        return None
+    said: tuple[tuple[str, Value], ...] = (("hardware.gpus_per_node", count),)
+    if nodes is not None:
+        said = (*said, ("hardware.nodes", nodes))
+    times = f"{nodes}x{count}x" if nodes is not None else f"{count}x"
+    return [
+        replace(
+            item,
+            value=Several((("hardware.accelerator", item.value), *said)),
+            cells=(f"{times} {item.cells[0]}", *item.cells[1:]),
+        )
+        for item in matching(items, query)
+    ]
 
 
 def _files(typed: str) -> list[Item] | None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from engine.scenario.fields import Value
 from tui.app.screens.dialog import Question
-from tui.app.screens.pickers import picker_for
+from tui.app.screens.pickers import Several, picker_for
 from tui.files import fields
 
 if TYPE_CHECKING:
@@ -44,6 +44,8 @@ async def _chosen(bench: Bench, key: str) -> None:
     """Have a record of the catalog chosen from its list."""
     field = fields.BY_KEY[key]
     picked = await bench.app.push_screen_wait(picker_for(bench.sizeup, field))
-    if isinstance(picked, str):
+    if isinstance(picked, Several):
+        bench.make(dict(picked.changes))
+    elif isinstance(picked, str):
         changes: dict[str, Value] = {key: picked}
         bench.make(changes)

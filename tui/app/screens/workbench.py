@@ -245,13 +245,15 @@ class Workbench(Bench):
 
     @on(Form.PickerWanted)
     def _picker(self, event: Form.PickerWanted) -> None:
-        from tui.app.screens.pickers import ModelFile, picker_for
+        from tui.app.screens.pickers import ModelFile, Several, picker_for
 
         field = event.field
         picker = picker_for(self.sizeup, field, event.seed)
 
         def chosen(value: object) -> None:
-            if isinstance(value, ModelFile):
+            if isinstance(value, Several):
+                self.call_after_refresh(self.make, dict(value.changes))
+            elif isinstance(value, ModelFile):
                 self.call_after_refresh(self._take_model_file, value.path)
             elif value is not None:
                 self.call_after_refresh(self.set_value, field, None if value == fields.UNSET else value)
