@@ -41,7 +41,16 @@ FOLDS: tuple[Fold, ...] = (
         ),
         told=("hardware.intra_link", "hardware.inter_link"),
     ),
-    Fold("More of load", ("workload.requests_per_s", "workload.requests", "workload.output_spread")),
+    Fold(
+        "More of load",
+        (
+            "workload.requests_per_s",
+            "workload.requests",
+            "workload.output_spread",
+            "workload.dataset_tokens",
+            "workload.epochs",
+        ),
+    ),
     Fold(
         "Batch, adapters",
         (
