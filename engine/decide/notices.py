@@ -63,6 +63,9 @@ def _memory(plan: Plan) -> Iterator[Notice]:
             ),
         )
     elif memory.headroom in ("tight", "marginal"):
+        if fix is not None and fix.room in ("tight", "marginal"):  # it gives room, but not enough to end this
+            roomy = (one for one in memory.suggestions if one.room not in ("tight", "marginal"))
+            fix = next((one if one.relays else replace(one, layout=None) for one in roomy), None)
         yield Notice("headroom", "warning", (f"Headroom is {memory.headroom}: ", *memory.headroom_reason, "."), fix)
     by_rule = memory.weights_share <= WEIGHTS_RULE[1]
     if memory.rule_note and by_rule != (memory.headroom in ("comfortable", "fits", "tight")):

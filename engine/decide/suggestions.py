@@ -52,7 +52,8 @@ def _serving(found: Plan) -> tuple[Suggestion, ...]:
         room = f"{users:,} user{'' if users == 1 else 's'} at {load.tokens_per_request:,} tokens"
         effect = f"{candidate.what}: {memory.headroom}, room for {room}"
         fields |= made.changes.keys()
-        offered.append((memory.fits, _told(made).suggestion(candidate.what, effect)))
+        told = replace(_told(made).suggestion(candidate.what, effect), room=memory.headroom)
+        offered.append((memory.fits, told))
     offered.sort(key=lambda pair: not pair[0])
     return tuple(suggestion for _, suggestion in offered)
 

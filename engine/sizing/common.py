@@ -62,6 +62,7 @@ class Suggestion:
     effect: str
     what: str = ""
     layout: Layout | None = None
+    room: str = ""  # the word of the memory that it leads to, where that was told
 
     @property
     def field(self) -> str:

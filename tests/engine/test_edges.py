@@ -215,10 +215,12 @@ def test_boards_that_nobody_sells_as_large_are_counted_as_used() -> None:
 
 
 @pytest.mark.parametrize(("peak", "slot"), [(99.0, 31.5), (100.0, 63.0), (110.0, 63.0)])
-def test_a_bridge_of_the_fourth_generation_falls_back_to_a_newer_slot(peak: float, slot: float) -> None:
+def test_four_cards_on_bridges_of_two_are_faster_than_by_their_slots(peak: float, slot: float) -> None:
+    """H200 NVL on two bridges measure 76 GB/s among eight: more than the slots give."""
     bridge = Link("some-bridge", "A bridge", "intra-node", "nvlink", peak, max_gpus=2)
     board = Link("some-slot", "A slot", "intra-node", "pcie", slot)
-    assert collective_s("all_reduce", 2**28, 4, 4, bridge, None) == collective_s("all_reduce", 2**28, 4, 4, board, None)
+    four = collective_s("all_reduce", 2**28, 4, 4, bridge, None)
+    assert four < collective_s("all_reduce", 2**28, 4, 4, board, None)
 
 
 def test_matrices_of_sixty_four_rows_are_quantized_and_narrower_ones_not() -> None:

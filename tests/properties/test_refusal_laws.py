@@ -38,8 +38,6 @@ LIMITS: list[tuple[str, Scenario, dict[str, Any], dict[str, Any]]] = [
      {"workload.output_tokens": 131072, "workload.input_tokens": 1}),
     ("workload.input_tokens", serving(output_tokens=1000), {"workload.input_tokens": 130072},
      {"workload.input_tokens": 130073}),
-    ("runtime.max_model_len", serving(input_tokens=7000, output_tokens=1000), {"runtime.max_model_len": 8000},
-     {"runtime.max_model_len": 7999}),
     ("runtime.max_model_len", serving(), {"runtime.max_model_len": 131072}, {"runtime.max_model_len": 131073}),
     ("workload.context_parallel", training(), {"workload.context_parallel": 16}, {"workload.context_parallel": 12}),
     ("layout.tp", mixture(), {"layout.tp": 16}, {"layout.tp": 12}),

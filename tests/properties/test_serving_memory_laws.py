@@ -186,7 +186,7 @@ def test_a_layer_buffers_the_products_of_its_feed_forward() -> None:
 def test_experts_buffer_each_chosen_pair() -> None:
     # Mixtral 8x7B, top 2, one node at TP n: gate and up of 14,336 / n, and their product, for both experts of a token
     def body(tp: int) -> int:
-        scenario = serve("mixtral-8x7b", "bf16", "h200-sxm", tp, LayoutChoice(tp=tp), concurrency=1)
+        scenario = serve("mixtral-8x7b", "bf16", "h200-sxm", tp, LayoutChoice(tp=tp, ep=1), concurrency=1)
         return activations(scenario, max_num_batched_tokens=16384, max_num_seqs=8)
 
     assert body(1) - body(2) == pytest.approx(16384 * 2 * 2 * 3 * 14336 / 2, abs=4)

@@ -126,7 +126,7 @@ def test_a_training_file_says_the_batch_that_was_sized(name: str) -> None:
     work, batch = sizing.scenario.workload, batch_of(sizing.scenario.workload, sizing.layout.dp)
     samples = work.micro_batch * batch.micro_batches * batch.replicas
     assert sizing.training is not None
-    assert samples * work.sequence_length == sizing.training.step_tokens
+    assert samples * work.sample_sequences * work.sequence_length == sizing.training.step_tokens
     for target in fitting(sizing):
         text = export(sizing, target)
         if target == "deepspeed":
@@ -154,7 +154,11 @@ def test_a_training_file_says_the_batch_that_was_sized(name: str) -> None:
             assert read.get("sequence_len", read.get("cutoff_len")) == work.sequence_length
             assert read["gradient_accumulation_steps"] == batch.micro_batches
             assert read.get("micro_batch_size", read.get("per_device_train_batch_size")) == work.micro_batch
-            assert (read.get("lora_r", read.get("lora_rank")) == work.lora_rank) == (work.kind in ("lora", "qlora"))
+            assert (read.get("lora_r", read.get("lora_rank")) == work.lora_rank) == (work.trains in ("lora", "qlora"))
+            assert read.get("adapter", work.trains) == work.trains
+            kinds = {"pretrain": "pt", "dpo": "dpo", "grpo": "grpo", "reward": "rm"}
+            said = read.get("stage", read.get("rl", kinds.get(work.kind, "sft")))
+            assert said == kinds.get(work.kind, "sft")
         elif target == "accelerate":
             (read,) = exported.documents(text)
             assert read["num_processes"] == sizing.scenario.hardware.gpus

@@ -35,8 +35,14 @@ def config(build: Build) -> dict[str, Any]:
         "flash_attention": work.flash_attention,
         "torch_compile": work.compile,
     }
+    if work.kind == "ppo":
+        raise CannotExport("Axolotl has no PPO: use llamafactory, or grpo")
+    if work.kind == "reward":
+        found["reward_model"] = True
+    elif work.kind in ("dpo", "grpo"):
+        found["rl"] = work.preference if work.kind == "dpo" else "grpo"
     if training.adapters(build):
-        found |= {"adapter": work.kind, "lora_r": work.lora_rank, "lora_alpha": 2 * work.lora_rank}
+        found |= {"adapter": work.trains, "lora_r": work.lora_rank, "lora_alpha": 2 * work.lora_rank}
         modules = training.lora_modules(build)
         found |= {"lora_target_linear": True} if modules is None else {"lora_target_modules": modules}
     if work.trains == "qlora":

@@ -9,6 +9,8 @@ from tui.shell.exports.build import Build
 from tui.shell.exports.text import CannotExport, yaml
 
 CHECKED = "LLaMA-Factory 0.9.4, its training arguments"
+STAGES = {"pretrain": "pt", "dpo": "dpo", "reward": "rm", "ppo": "ppo"}
+"""What it calls each kind of training; all others are supervised."""
 DEEPSPEED_FILE = "deepspeed.json"
 
 
@@ -18,7 +20,7 @@ def config(build: Build) -> dict[str, Any]:
     name, _ = training.optimizer(build)
     found: dict[str, Any] = {
         "model_name_or_path": build.checkpoint.name,
-        "stage": "pt" if work.kind == "pretrain" else "sft",
+        "stage": STAGES.get(work.kind, "sft"),
         "do_train": True,
         "finetuning_type": "lora" if training.adapters(build) else "full",
         "dataset": training.DATASET,
@@ -35,6 +37,13 @@ def config(build: Build) -> dict[str, Any]:
         "disable_gradient_checkpointing": work.recompute == "none",
         "torch_compile": work.compile,
     }
+    if work.kind == "grpo":
+        raise CannotExport("LLaMA-Factory has no GRPO: use axolotl")
+    if work.kind == "dpo":
+        if work.preference == "kto":
+            found["stage"] = "kto"
+        else:
+            found["pref_loss"] = "sigmoid" if work.preference == "dpo" else work.preference
     if training.adapters(build):
         modules = training.lora_modules(build)
         found |= {"lora_rank": work.lora_rank, "lora_target": "all" if modules is None else ",".join(modules)}
