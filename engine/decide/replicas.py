@@ -144,7 +144,7 @@ def replica_words(scenario: Scenario, users: int, rate: float, count: int) -> Se
         return (*head, "a lost node leaves enough for all")
     if count >= FLEET:
         return (*head, "in a fleet some nodes are always lost, so plan for spare ones")
-    share, keep = Figure(f"{math.floor(100.0 * left)} %", "node.left"), Figure(f"{count + 1}", "node.keep_all")
+    share, keep = Figure(f"{min(99, round(100.0 * left))} %", "node.left"), Figure(f"{count + 1}", "node.keep_all")
     return (*head, "a lost node leaves ", share, ", ", keep, " nodes keep all of it")
 
 
