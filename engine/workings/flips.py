@@ -38,6 +38,7 @@ def _working(case: Case, flip: Flip, field: str, entered: float, up: bool, whole
         expression = f"{last} + 1" if up else f"{last} - 1"
         formula = f"the {'largest' if up else 'smallest'} value whose verdict is that of the entered one, and one on"
     else:
+        sheet.put("last_with_this_verdict", flip.last, unit, f"found on the way. {now}", "fitted")
         expression = sheet.put("first", first, unit, "to within half a percent", "fitted")
         formula = "the nearest value, to within half a percent, whose verdict differs"
     return sheet.working(

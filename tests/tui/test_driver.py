@@ -121,7 +121,7 @@ def test_a_paste_without_brackets_is_no_flood(tmp_path: Path) -> None:
         terminal.read(quiet_s=0.3, limit_s=20)
         assert resident(terminal.process.pid) - before < 30
         terminal.send(b"\x1b", quiet_s=0.3)
-        terminal.send(b"\x1bOP", quiet_s=0.1, until=b"EVERYWHERE")
+        terminal.send(b"\x1bOP", quiet_s=0.1, until=b"Notes")
 
 
 def resident(process: int) -> float:
