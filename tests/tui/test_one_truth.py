@@ -305,3 +305,30 @@ def test_the_rules_that_the_readme_quotes_are_those_of_the_program() -> None:
     shares = re.findall(r"\d+ %", prose)
     assert len(shares) == len(quoted), "a share that is quoted is bound to the rule that it is"
     assert not re.findall(r"\d+ (?:users|tok/s|tokens/s)|\$\d", prose), "figures of a build are shown by pictures"
+
+
+def _page(name: str) -> list[str]:
+    return (ROOT / "docs" / name).read_text(encoding="utf-8").splitlines()
+
+
+def _cells(rows: list[str], first: str) -> list[str]:
+    row = next(row for row in rows if row.startswith(f"| {first} |"))
+    return [cell.strip() for cell in row.strip("|").split("|")]
+
+
+def test_the_errors_that_the_readme_leads_with_are_those_of_the_pages() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
+    speed, memory, fabric, training = map(_page, ("serving-speed.md", "memory.md", "fabric.md", "training-speed.md"))
+    for name in ("time per token, dense", "time per token, MoE"):
+        middle, worst = (round(float(part)) for part in _cells(speed, name)[3].split("/"))
+        assert f"{middle} / {worst} %" in _cells(readme, name)[2]
+    for ours, theirs in (
+        ("weights of each GPU, serving", "weights per GPU"),
+        ("KV tokens that fit", "KV capacity in tokens"),
+    ):
+        middle, worst = _cells(memory, theirs)[2:4]
+        assert f"{middle.removesuffix(' %')} / {worst}" in _cells(readme, ours)[2]
+    middle, worst = _cells(fabric, "one source file")[1:3]
+    assert f"{float(middle.split()[0]):.0f} / {worst}" in _cells(readme, "collectives")[2]
+    halves = _cells(training, "the same, fit to the other half of the sources, six draws")
+    assert f"{float(halves[2]):.0f} / {float(halves[3]):.0f} %" in _cells(readme, "training speed")[2]
