@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import lru_cache
 
@@ -39,12 +39,20 @@ BIGGER_CARDS_TRIED = 3
 _ORDER = {"error": 0, "warning": 1, "info": 2}
 
 
+NARROW = ("tight", "marginal")
+"""Words of a memory that holds the load with little to spare."""
+
+
+def _first(offered: Iterable[Suggestion]) -> Suggestion | None:
+    """The first change on offer; one that pins no layout holds in whatever layout is chosen."""
+    fix = next(iter(offered), None)
+    return fix if fix is None or fix.relays else replace(fix, layout=None)
+
+
 def _memory(plan: Plan) -> Iterator[Notice]:
     memory = plan.memory
     worst = memory.worst
-    fix = memory.suggestions[0] if memory.suggestions else None
-    if fix is not None and not fix.relays:
-        fix = replace(fix, layout=None)  # it holds in whatever layout is chosen
+    fix = _first(memory.suggestions)
     if not memory.starts and plan.scenario.workload.is_inference:
         yield Notice("no-start", "error", ("The engine will not start: ", *memory.headroom_reason, "."), fix)
     elif plan.scenario.workload.is_inference and (close := _close(plan)):
@@ -62,10 +70,8 @@ def _memory(plan: Plan) -> Iterator[Notice]:
                 " sequences run at once; the others wait, which offline work can.",
             ),
         )
-    elif memory.headroom in ("tight", "marginal"):
-        if fix is not None and fix.room in ("tight", "marginal"):  # it gives room, but not enough to end this
-            roomy = (one for one in memory.suggestions if one.room not in ("tight", "marginal"))
-            fix = next((one if one.relays else replace(one, layout=None) for one in roomy), None)
+    elif memory.headroom in NARROW:
+        fix = _first(one for one in memory.suggestions if one.room not in NARROW)  # others give room, but not enough
         yield Notice("headroom", "warning", (f"Headroom is {memory.headroom}: ", *memory.headroom_reason, "."), fix)
     by_rule = memory.weights_share <= WEIGHTS_RULE[1]
     if memory.rule_note and by_rule != (memory.headroom in ("comfortable", "fits", "tight")):
