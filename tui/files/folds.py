@@ -98,14 +98,22 @@ def fold_of(field: Field) -> Fold | None:
     return _OF.get(field.key) or _SECTIONS.get(field.section)
 
 
-def ordered(shown: Sequence[Field]) -> list[Field]:
-    """Fields as they stand on the screen: those in sight, then those of each heading."""
-    under: dict[str, list[Field]] = {fold.key: [] for fold in FOLDS}
-    first: list[Field] = []
+IN_SIGHT = ""
+"""What `grouped` keeps the fields by that stand under no heading."""
+
+
+def grouped(shown: Sequence[Field]) -> dict[str, list[Field]]:
+    """Fields by the key of the heading that they stand under, in the order of the screen: those in sight come first."""
+    found: dict[str, list[Field]] = {IN_SIGHT: [], **{fold.key: [] for fold in FOLDS}}
     for field in shown:
         fold = fold_of(field)
-        (first if fold is None else under[fold.key]).append(field)
-    return [*first, *(field for found in under.values() for field in found)]
+        found[IN_SIGHT if fold is None else fold.key].append(field)
+    return found
+
+
+def ordered(shown: Sequence[Field]) -> list[Field]:
+    """Fields as they stand on the screen: those in sight, then those of each heading."""
+    return [field for found in grouped(shown).values() for field in found]
 
 
 def head_of(key: str, shown: Sequence[Field]) -> str:

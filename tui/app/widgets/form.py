@@ -393,6 +393,7 @@ class Form(Canvas, can_focus=True):
         for field in found:
             if (fold := folds.fold_of(field)) is not None and self.reason(field):
                 self.opened.add(fold.key)  # what is wrong is never out of sight
+        inside = folds.grouped(found)
         stops = self.stops
         if self.key not in stops:
             self.key = stops[0]
@@ -403,7 +404,7 @@ class Form(Canvas, can_focus=True):
                         section = FOLDED
                         lines += [BLANK, heading(section, width, glyphs.rule)]
                     self._rows[fold.key] = len(lines)
-                    lines.append(self._fold_line(fold, found, width))
+                    lines.append(self._fold_line(fold, inside[fold.key], width))
                 if fold.key not in self.opened:
                     continue
             elif field.section != section:
@@ -423,11 +424,10 @@ class Form(Canvas, can_focus=True):
             self._rows = {key: row + shift for key, row in self._rows.items()}
         return lines
 
-    def _fold_line(self, fold: folds.Fold, found: Sequence[Field], width: int) -> Line:
+    def _fold_line(self, fold: folds.Fold, inside: Sequence[Field], width: int) -> Line:
         """A heading: whether it is open, its name, and what is inside."""
         store, glyphs = self.sizeup.store, self.sizeup.glyphs
         here = fold is self.fold and self.has_focus
-        inside = [field for field in found if folds.fold_of(field) is fold]
         words = glyphs.text(folds.told(fold, inside, store.scenario, store.sizing))
         mark = glyphs.opens if fold.key in self.opened else glyphs.right
         label = Span(
