@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from engine.figures.text import harmless
-from tui.shell.blocks import WIDTH
 from tui.shell.command import Parser
 
 COMMANDS = ("help", "examples", "completion")
@@ -131,6 +130,8 @@ def _help(words: Sequence[str]) -> str:
 
 
 def _wrapped(text: str, indent: str) -> list[str]:
+    from tui.shell.blocks import WIDTH  # every start of the app passes this module: reports are loaded when asked for
+
     return textwrap.wrap(text, WIDTH, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False)
 
 
