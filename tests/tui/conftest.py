@@ -8,6 +8,7 @@ for name in ("NO_COLOR", "TEXTUAL_THEME", "TEXTUAL_ANIMATIONS", "COLUMNS", "LINE
     os.environ.pop(name, None)  # before textual is imported: it reads them once
 os.environ |= {"TERM": "xterm-256color", "COLORTERM": "truecolor", "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8"}
 
-from tests.tui.quiet import quiet  # noqa: E402 - after the environment is settled
+from tests.tui.commands import run  # noqa: E402 - after the environment is settled
+from tests.tui.quiet import quiet  # noqa: E402 - likewise
 
-__all__ = ["quiet"]
+__all__ = ["quiet", "run"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from tests.tui.builds import BUILDS
 from tests.tui.driver import Driver, app_of, running
 from tests.tui.test_app_builds import settle
 from tests.tui.test_fields import every_kind
+from tui.app.screens.list_dialog import Item, ListDialog
 from tui.files import fields, folds, paths
 from tui.files.fields import new_scenario
 
@@ -70,6 +72,13 @@ async def test_a_field_under_a_heading_is_found_by_its_name_and_by_its_fault() -
         assert "fold:Layout" in form.opened
 
 
+def listed_in(app: Driver) -> Sequence[Item]:
+    """The rows of the list that is open."""
+    screen = app.app.screen
+    assert isinstance(screen, ListDialog)
+    return screen.list.items
+
+
 async def jump(app: Driver, key: str) -> None:
     await app.press("f7", key)
 
@@ -99,9 +108,8 @@ async def test_a_long_list_sorts_by_any_column_and_turns_round() -> None:
         await app.go_to("hardware.accelerator")
         await app.press("enter")
 
-        def memory() -> list[float]:
-            found = app.app.screen.list.items  # type: ignore[attr-defined]
-            return [item.figures[2] for item in found]
+        def memory() -> list[object]:
+            return [item.figures[2] for item in listed_in(app)]
 
         await app.press("f5", "f5", "f5")
         assert memory() == sorted(memory(), reverse=True)
@@ -117,7 +125,7 @@ async def test_a_number_finds_cards_of_that_memory_first(words: str, first: int)
     async with running(app_of(new_scenario(load())), 120, 36) as app:
         await app.go_to("hardware.accelerator")
         await app.type(words)
-        found = app.app.screen.list.items  # type: ignore[attr-defined]
+        found = listed_in(app)
         assert round(load().accelerator(found[0].value).memory_gb_marketed) == first
 
 
@@ -127,7 +135,7 @@ async def test_every_build_found_is_listed_and_opens() -> None:
         await settle(app)
         number = len(app.app.studies.search.found)
         await app.press("b")
-        listed = app.app.screen.list.items  # type: ignore[attr-defined]
+        listed = listed_in(app)
         assert len(listed) == number > 20
         await app.press("f5", "f5", "f6")
         prices = [item.figures[1] for item in listed if item.figures[1] is not None]

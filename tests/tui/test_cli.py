@@ -7,17 +7,16 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 
 import catalog
 from catalog.loading import reload
 from engine.decide.size import size
+from tests.tui.commands import Run
 from tui import cli
-from tui.cli import main
 from tui.files import fields
 from tui.shell import report
 
@@ -25,31 +24,6 @@ ROOT = Path(__file__).parent.parent.parent
 EXAMPLES = ROOT / "examples"
 ONE_NODE = str(EXAMPLES / "70b-fp8-one-node.toml")
 TOO_SMALL = ("--accelerator", "l4", "--gpus", "1")
-
-
-class Ran(NamedTuple):
-    """A command that ran in this process."""
-
-    code: int
-    out: str
-    err: str
-
-
-Run = Callable[..., Ran]
-
-
-@pytest.fixture
-def run(capsys: pytest.CaptureFixture[str]) -> Run:
-    """Run a command line here."""
-
-    def ran(*arguments: str) -> Ran:
-        try:
-            code = main(arguments)
-        except SystemExit as leaving:
-            code = int(leaving.code or 0)
-        return Ran(code, *capsys.readouterr())
-
-    return ran
 
 
 def test_help_names_every_command_and_option(run: Run) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 import catalog
 from engine.decide.size import size
-from tests.tui.test_cli import Run, run  # noqa: F401 - the fixture
+from tests.tui.commands import Run
 from tui.files import session
 from tui.files.examples import FOLDER, examples
 from tui.shell import completion
@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.parametrize("command", ["", *completion.OWN])
-def test_completion_knows_the_options_of_every_command(run: Run, command: str) -> None:  # noqa: F811
+def test_completion_knows_the_options_of_every_command(run: Run, command: str) -> None:
     told = run(*([command] if command else []), "--help").out
     assert told
     if command in ("help", "completion"):
@@ -30,14 +30,14 @@ def test_completion_knows_the_options_of_every_command(run: Run, command: str) -
     assert options == set(completion.options_of(command))
 
 
-def test_every_command_of_the_help_is_completed(run: Run) -> None:  # noqa: F811
+def test_every_command_of_the_help_is_completed(run: Run) -> None:
     told = run("help").out.partition("\nEvery preset")[0]
     named = {word for words in re.findall(r"^  sizeup (\S+)", told, re.M) for word in words.split("|")}
     assert named == set(completion.OWN)
 
 
 @pytest.mark.parametrize("shell", completion.SHELLS)
-def test_a_script_holds_ids_and_is_read_by_its_shell(run: Run, shell: str) -> None:  # noqa: F811
+def test_a_script_holds_ids_and_is_read_by_its_shell(run: Run, shell: str) -> None:
     script = run("completion", shell).out
     known = catalog.load()
     for one in (known.models[0].id, known.models[-1].id, known.facts.accelerators[-1].id, "layout.dcp", "report"):
@@ -66,12 +66,12 @@ def test_bash_completes(words: tuple[str, ...], found: list[str]) -> None:
     assert sorted(done.stdout.split()) == sorted(found)
 
 
-def test_a_shell_that_nobody_knows(run: Run) -> None:  # noqa: F811
+def test_a_shell_that_nobody_knows(run: Run) -> None:
     ran = run("completion", "tcsh")
     assert (ran.code, ran.err) == (2, "sizeup: completion tcsh: allowed: bash, zsh or fish\n")
 
 
-def test_examples_are_listed_printed_and_written(run: Run, tmp_path: Path) -> None:  # noqa: F811
+def test_examples_are_listed_printed_and_written(run: Run, tmp_path: Path) -> None:
     listed = run("examples").out
     assert [line.split()[0] for line in listed.splitlines()] == [example.name for example in examples()]
     one = examples()[0]

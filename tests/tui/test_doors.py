@@ -9,8 +9,8 @@ import pytest
 
 import catalog
 from engine.scenario import Scenario
+from tests.tui.commands import Run
 from tests.tui.driver import app_of, running
-from tests.tui.test_cli import Run, run  # noqa: F401 - the fixture
 from tui import cli
 from tui.files import fields, session
 
@@ -21,14 +21,14 @@ def published(model_id: str) -> str:
     return catalog.load().model(model_id).architecture.checkpoint_format
 
 
-def _reported(run: Run, *arguments: str) -> tuple[str, str]:  # noqa: F811
+def _reported(run: Run, *arguments: str) -> tuple[str, str]:
     model = json.loads(run("report", *arguments, "--format", "json").out)["model"]
     return model["id"], model["weights"]
 
 
 @pytest.mark.parametrize("model_id", MODELS)
 async def test_a_named_model_has_its_published_format_by_every_door(
-    run: Run,  # noqa: F811
+    run: Run,
     model_id: str,
     tmp_path: Path,
 ) -> None:
@@ -52,7 +52,7 @@ async def test_a_named_model_has_its_published_format_by_every_door(
     assert doors == dict.fromkeys(doors, (model_id, published(model_id)))
 
 
-def test_a_new_session_is_the_same_behind_every_door(run: Run) -> None:  # noqa: F811
+def test_a_new_session_is_the_same_behind_every_door(run: Run) -> None:
     new = fields.new_scenario(catalog.load())
     assert (new.model.id, new.model.weights) == (fields.NEW_MODEL, fields.NEW_WEIGHTS)
     assert cli._start(None, {})[0] == new
@@ -60,7 +60,7 @@ def test_a_new_session_is_the_same_behind_every_door(run: Run) -> None:  # noqa:
     assert f'weights = "{fields.NEW_WEIGHTS}"' in session.dump(new)
 
 
-async def test_a_format_that_somebody_chose_stays_by_every_door(run: Run, tmp_path: Path) -> None:  # noqa: F811
+async def test_a_format_that_somebody_chose_stays_by_every_door(run: Run, tmp_path: Path) -> None:
     assert _reported(run, "--model", "llama-3.1-8b", "--weights", "int4") == ("llama-3.1-8b", "int4")
     file = tmp_path / "session.toml"
     file.write_text(

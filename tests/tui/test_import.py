@@ -166,7 +166,7 @@ COMMANDS = {
         {"model.id": "llama-3.3-70b", "layout.tp": 4, "runtime.max_num_seqs": 128, "runtime.max_model_len": 9000},
     ),
     "docker": (
-        "sudo docker run -d --gpus '\"device=0,1,2,3\"' --ipc=host -v ~/.cache:/root/.cache -p 8000:8000 --env HF_TOKEN=x "
+        "sudo docker run -d --gpus '\"device=0,1,2,3\"' --ipc=host -v ~/.cache:/cache -p 8000:8000 --env HF_TOKEN=x "
         "vllm/vllm-openai:latest --model Qwen/Qwen2.5-72B-Instruct-AWQ --tensor-parallel-size 4",
         {"model.id": "qwen2.5-72b", "model.weights": "int4-awq", "layout.tp": 4, "hardware.gpus_per_node": 4},
     ),

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import catalog
-from tests.tui.test_cli import Ran, Run, run  # noqa: F401 - the fixture
+from tests.tui.commands import Ran, Run
 from tui.files import shorthand
 from tui.files.shorthand import boxes, cards, models
 
@@ -102,7 +102,7 @@ def _built(ran: Ran) -> tuple[str, str, str, int, int]:
         (("405b", "fp8", "on", "8", "h200"), ("llama-3.1-405b", "fp8", "h200-sxm", 8, 1)),
     ],
 )
-def test_words_on_the_command_line(run: Run, arguments: tuple[str, ...], built: tuple[str, str, str, int, int]) -> None:  # noqa: F811
+def test_words_on_the_command_line(run: Run, arguments: tuple[str, ...], built: tuple[str, str, str, int, int]) -> None:
     assert _built(run("report", *arguments, "--format", "json")) == built
 
 
@@ -119,13 +119,13 @@ def test_words_on_the_command_line(run: Run, arguments: tuple[str, ...], built: 
         (("70b", "on", "8", "h100"), "'70b' may be "),
     ],
 )
-def test_what_may_be_several_things_is_not_taken(run: Run, arguments: tuple[str, ...], words: str) -> None:  # noqa: F811
+def test_what_may_be_several_things_is_not_taken(run: Run, arguments: tuple[str, ...], words: str) -> None:
     ran = run("report", *arguments)
     assert (ran.code, ran.out) == (2, "")
     assert words in ran.err
 
 
-def test_what_custom_takes_of_several_is_said(run: Run) -> None:  # noqa: F811
+def test_what_custom_takes_of_several_is_said(run: Run) -> None:
     assert "'h100' is taken as h100-sxm; also: h100-pcie, h100-nvl" in run("report", "--accelerator", "8 h100").err
     for name in ("h100-sxm", "NVIDIA H100 80GB HBM3", "8x NVIDIA H200"):
         assert run("report", "--accelerator", name).err == ""
