@@ -1,4 +1,4 @@
-"""Fit the constants of engine/training/speed.py to tests/reference/training_perf.jsonl.
+"""Fit the constants of engine/training/rates.py to tests/reference/training_perf.jsonl.
 
     python scripts/calibrate_training_speed.py            print fit, errors, and errors with each framework left out
     python scripts/calibrate_training_speed.py --write    and rewrite engine/calibration/training_speed.py
@@ -23,7 +23,9 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from engine.scenario import Layout, Scenario
-from engine.training import speed as model
+from engine.training import rates
+from engine.training.speed import interval_group
+from engine.training.step import step
 from tests.accuracy.harness import REFERENCE, load_rows
 from tests.accuracy.training_perf import scenario_of
 
@@ -105,7 +107,7 @@ that a watt sustains on cards with graphics memory. tier, elementwise, loss, lau
 multiplies (kernel rate, element-wise traffic, bytes a logit, seconds a layer and pass). narrow_width, few_tokens,
 misaligned, odd_head: loss of small or crooked matrices. attention.CLASS: share of the 16-bit rate on short sequences,
 attention_long.CLASS on endless ones (of kernels measured alone, not fitted). overlap: hidden
-share of collectives. The rest: bytes, shares and seconds that engine/training/speed.py names where it uses them.
+share of collectives. The rest: bytes, shares and seconds that engine/training/rates.py, kernels.py and step.py name where they use them.
 """'''
 # Chosen on halves: of 4e-4 to 4e-3 this predicts best what a fit to half of the (source, GPU, model) groups says of the
 # other half.
@@ -138,19 +140,19 @@ def samples(path: Path) -> list[Sample]:
         scenario, layout, observed = written
         framework = str(row["framework"]).split(" 2")[0]
         family = (framework, str(row["gpu"]), str(row["dtype"]), str(row["task"]))
-        group = model.interval_group(scenario.model.architecture, scenario.workload)
+        group = interval_group(scenario.model.architecture, scenario.workload)
         made.append(Sample(str(row["id"]), framework, group, scenario, layout, observed, family))
     return made
 
 
 def log_errors(values: dict[str, float], rows: Iterable[Sample]) -> list[float]:
     """ln(predicted / observed) of each row."""
-    model.forget_rates()
-    constants = model.Constants(values, {})
+    rates.forget_rates()
+    constants = rates.Constants(values, {})
     errors: list[float] = []
     for row in rows:
         s = row.scenario
-        made = model.step(s.model.architecture, s.hardware, s.workload, row.layout, constants)
+        made = step(s.model.architecture, s.hardware, s.workload, row.layout, constants)
         errors.append(math.log(made.tokens / made.seconds / row.layout.gpus / row.observed))
     return errors
 
@@ -334,7 +336,7 @@ def main() -> int:
         if low < high:
             print(f"{name:<28} {value:>10.4g}   prior {prior:<8.4g} bounds {low:.4g} to {high:.4g}")
     table("fit", rows, log_errors(values, rows))
-    found = dict(model.FITTED.intervals)
+    found = dict(rates.FITTED.intervals)
     if not options.quick:
         unseen = {name: left_out(rows, fold) for name, fold in folds(rows).items()}
         for name, errors in unseen.items():

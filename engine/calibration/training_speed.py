@@ -5,7 +5,7 @@ that a watt sustains on cards with graphics memory. tier, elementwise, loss, lau
 multiplies (kernel rate, element-wise traffic, bytes a logit, seconds a layer and pass). narrow_width, few_tokens,
 misaligned, odd_head: loss of small or crooked matrices. attention.CLASS: share of the 16-bit rate on short sequences,
 attention_long.CLASS on endless ones (of kernels measured alone, not fitted). overlap: hidden
-share of collectives. The rest: bytes, shares and seconds that engine/training/speed.py names where it uses them.
+share of collectives. The rest: bytes, shares and seconds that engine/training/rates.py, kernels.py and step.py name where they use them.
 """
 
 CONSTANTS: dict[str, float] = {

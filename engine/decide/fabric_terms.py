@@ -23,8 +23,8 @@ from engine.serving.settings import stored_weights
 from engine.serving.shapes import DECODE_POINTS, PREFILL_POINTS, engine_split, pass_messages, shape_of
 from engine.serving.speed import Mix, mix_of, request_of, share_of, token_of
 from engine.sizing import Serving
-from engine.training.speed import PATH_SPANS, Step, hidden_shares, step
-from engine.training.speed import rates as training_rates
+from engine.training.rates import rates as training_rates
+from engine.training.step import PATH_SPANS, Step, hidden_shares, step
 from engine.training.traffic import training_traffic
 
 PREFILL_CHUNK_TOKENS = 8192

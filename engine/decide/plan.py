@@ -17,7 +17,8 @@ from engine.serving.speed import Server, server_of, serving_speed
 from engine.sizing import Memory, Serving, Training
 from engine.training.batch import keeps_batch, useful_tokens
 from engine.training.memory import training_memory, training_spare
-from engine.training.speed import Step, steps, training_speed
+from engine.training.speed import training_speed
+from engine.training.step import Step, steps
 
 # How many of the layouts that fit are timed: beyond the best few by memory the order no longer changes.
 TIMED_LAYOUTS = 8

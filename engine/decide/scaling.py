@@ -17,18 +17,11 @@ from engine.scenario import Hardware, Layout, Scenario, Sharding, ShardingGroup,
 from engine.scenario.frameworks import software_of
 from engine.sizing import ScalingRow
 from engine.training.batch import context_ranks
-from engine.training.speed import (
-    OPTIMIZER_STATE_BYTES,
-    Body,
-    Kernels,
-    Rates,
-    assemble,
-    body,
-    efficiency_of,
-    kernels,
-    rates,
-    single_gpu_tokens_per_s,
-)
+from engine.training.body import Body, body
+from engine.training.kernels import Kernels, kernels
+from engine.training.rates import Rates, rates
+from engine.training.speed import efficiency_of, single_gpu_tokens_per_s
+from engine.training.step import OPTIMIZER_STATE_BYTES, assemble
 from engine.training.traffic import NF4_BYTES, Held
 
 FLOOR = 0.60

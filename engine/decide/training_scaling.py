@@ -18,8 +18,9 @@ from engine.money.prices import usd_per_gpu_hour as gpu_hour_price
 from engine.scenario import Hardware, Layout, LayoutChoice, Scenario, Workload
 from engine.sizing import Training
 from engine.training.batch import keeps_batch, useful_tokens
+from engine.training.body import body
 from engine.training.goodput import goodput
-from engine.training.speed import body, efficiency_of, serial_share
+from engine.training.speed import efficiency_of, serial_share
 
 
 @dataclass(frozen=True, slots=True)

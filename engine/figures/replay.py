@@ -27,8 +27,8 @@ SHARED = frozenset(
     {
         "engine.links.collectives.curve",
         "engine.serving.passes.rates",
-        "engine.training.speed.rates",
-        "engine.training.speed.step",
+        "engine.training.rates.rates",
+        "engine.training.step.step",
     }
 )
 """Functions that keep a cache of their own."""

@@ -2,7 +2,7 @@
 
 A multiply and an add count as two. A training step costs three forwards (the backward pass is two: one for the
 activations' gradients, one for the weights'), and one more where activations are recomputed:
-`engine.training.speed` composes that. Everything is summed once per architecture and cached, so that a search
+`engine.training.kernels` composes that. Everything is summed once per architecture and cached, so that a search
 pays a dictionary look-up.
 
 Sources: the 2 * parameters rule of Kaplan et al. 2020, section 2.1, with attention added as in Korthikanti et al.

@@ -14,7 +14,8 @@ from typing import Any
 import catalog
 from engine.decide.scaling import scaling_table
 from engine.scenario import Hardware, Layout, Scenario, Sharding, Workload
-from engine.training.speed import OVERLAP_RANGE, step
+from engine.training.speed import OVERLAP_RANGE
+from engine.training.step import step
 from tests.accuracy.harness import REFERENCE
 from tests.claims.world import ARTICLE_EXCEPTION, ARTICLE_TOLERANCE, article_scaling
 

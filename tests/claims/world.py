@@ -11,7 +11,10 @@ from engine.model.architecture import Architecture, dense_decoder
 from engine.parts.hardware import Accelerator, Link
 from engine.scenario import Hardware, Layout, Sharding, ShardingGroup, Workload
 from engine.sizing import ScalingRow
-from engine.training.speed import Constants, Kernels, Step, assemble, body, rates
+from engine.training.body import body
+from engine.training.kernels import Kernels
+from engine.training.rates import Constants, rates
+from engine.training.step import Step, assemble
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +149,7 @@ def article_model() -> Architecture:
 
 
 def _article_constants(world: ArticleWorld) -> Constants:
-    from engine.training.speed import FITTED
+    from engine.training.rates import FITTED
 
     values = dict(FITTED.values)
     values["overlap.tp.tuned"] = world.overlap_tp

@@ -53,7 +53,7 @@ def test_what_is_kept_by_identity_does_not_grow_with_the_edits() -> None:
         size(replace(scenario, workload=replace(scenario.workload, lora_rank=rank)))
     # By key: a store that earlier tests left nearly full is emptied by half, and ends shorter than it began.
     stores = {name: value for name, value in _named() if isinstance(value, dict) and set(value) - before[name]}
-    assert "engine.training.speed._known_prices" in stores, "the edits keep nothing, and so show nothing"
+    assert "engine.training.step._known_prices" in stores, "the edits keep nothing, and so show nothing"
     assert not {name: len(value) for name, value in stores.items() if len(value) > MOST}
 
 

@@ -23,14 +23,9 @@ from engine.model.flops import (
 from engine.model.parameters import count_parameters
 from engine.scenario import Layout, Scenario
 from engine.training.goodput import goodput
-from engine.training.speed import (
-    OVERLAP_RANGE,
-    gpu_family,
-    rates,
-    serial_share,
-    single_gpu_tokens_per_s,
-    step,
-)
+from engine.training.rates import gpu_family, rates
+from engine.training.speed import OVERLAP_RANGE, serial_share, single_gpu_tokens_per_s
+from engine.training.step import step
 from tests.engine.builds import build
 
 TRAINING: dict[str, Any] = {"kind": "pretrain", "sequence_length": 4096, "micro_batch": 1, "software": "tuned"}

@@ -25,7 +25,7 @@ from engine.serving.settings import visible_bytes
 from engine.serving.shapes import compute_class, gpu_class
 from engine.training.memory.core import Card, check, stage_costs
 from engine.training.peak import sixteen_bit_tflops
-from engine.training.speed import gpu_family, rates
+from engine.training.rates import gpu_family, rates
 
 BASE = Workload(kind="pretrain", sequence_length=2048, micro_batch=2)
 MODELS = ("llama-3.1-8b", "mixtral-8x7b", "deepseek-v3", "qwen2.5-vl-7b", "nemotron-3-nano-30b-a3b", "gemma-3-27b")

@@ -1,0 +1,322 @@
+"""One optimizer step, taken apart into what every GPU computes, moves and waits for.
+
+A micro-batch passes a stage's layers (`engine.training.kernels`). Tensor- and expert-parallel collectives sit on that path;
+pipelines add their bubble (Narayanan et al. 2021, arXiv 2104.04473, section 2.2: (p - 1) / (v m) of the work);
+gradients and ZeRO's parameters travel beside it (Rajbhandari et al. 2019, arXiv 1910.02054) and hide in part. The
+optimizer ends the step. Collectives: `engine.links.collectives`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+from engine.figures.kept import keep
+from engine.links.collectives import Segments, slot_gb_s
+from engine.links.traffic import Span, curve_of
+from engine.model.architecture import Architecture
+from engine.scenario import Hardware, Layout, Sharding, ShardingGroup, Workload
+from engine.scenario.frameworks import software_of
+from engine.training.batch import Batch, batch_of, context_ranks, stage_chunks
+from engine.training.body import Body, body
+from engine.training.kernels import ACTIVATION_BYTES, Kernels, kernels
+from engine.training.rates import FITTED, Constants, Rates, rates
+from engine.training.rollout import rollout_seconds
+from engine.training.traffic import NF4_BYTES, Held, traffic_of
+
+BACKWARD_SHARE = 0.67
+"""Share of a pass over the layers in which gradients appear: the backward two of three forwards."""
+OPTIMIZER_BYTES = {
+    "adamw": 28.0,
+    "adamw-paged": 28.0,
+    "adamw-bf16": 14.0,
+    "adamw-8bit": 16.0,
+    "adamw-paged-8bit": 16.0,
+    "adamw-4bit": 14.0,
+    "adafactor": 14.0,
+    "sgd": 12.0,
+    "muon": 20.0,
+}
+"""Memory traffic of an update for each parameter: gradient, states and master copy read, states and weights written."""
+OPTIMIZER_STATE_BYTES = {
+    "adamw": 12.0,
+    "adamw-paged": 12.0,
+    "adamw-bf16": 4.0,
+    "adamw-8bit": 6.0,
+    "adamw-paged-8bit": 6.0,
+    "adamw-4bit": 5.0,
+    "adafactor": 4.0,
+    "sgd": 4.0,
+    "muon": 8.0,
+}
+"""States and master copy kept for each trained parameter."""
+MUON_FLOPS_PER_WIDTH = 30.0
+"""Five Newton-Schulz steps of three products, 2 FLOPs each, a parameter and unit of width (Jordan et al. 2024)."""
+
+
+@dataclass(slots=True)
+class Step:
+    """One optimizer step, seconds; tokens: of all replicas. `*_each_s` are of one micro-batch on the busiest stage.
+
+    compute: kernels. tp, ep, pp, dp: collectives along each dimension of the layout, hidden or not. window:
+    micro-batches behind which dp can hide. bubble_slots: idle micro-batch times of the pipeline. tail_s: optimizer,
+    offload and rollout_s, which answers take. seconds: the whole step; exposed_s: what communication adds to it.
+    """
+
+    tokens: int
+    micro_batches: int
+    bubble_slots: float
+    compute_each_s: float
+    tp_each_s: float
+    ep_each_s: float
+    pp_each_s: float
+    dp_s: float
+    window: float
+    tail_s: float
+    hidden_pp: float
+    held: Held
+    seconds: float
+    exposed_s: float
+    rollout_s: float = 0.0
+
+    def total(self, hidden_tp: float, hidden_ep: float, hidden_dp: float) -> tuple[float, float]:
+        """Seconds of the step, and of them communication, when those shares of it hide behind compute."""
+        each = self.compute_each_s
+        path = (
+            self.tp_each_s * (1 - hidden_tp) + self.ep_each_s * (1 - hidden_ep) + self.pp_each_s * (1 - self.hidden_pp)
+        )
+        slots = self.micro_batches + self.bubble_slots
+        # no more can hide than there is to hide behind
+        waited = path * slots + max(self.dp_s * (1 - hidden_dp), self.dp_s - (each + path) * self.window)
+        return each * slots + waited + self.tail_s, waited
+
+    def exposed(
+        self, hidden_tp: float, hidden_ep: float, hidden_dp: float
+    ) -> Callable[[float, float, float, float], float]:
+        """What collectives add to the step by their seconds along tp, ep and cp, pp, dp, as any links take them.
+
+        The second figure of `total`, for the many links of a table.
+        """
+        count, compute, window = self.micro_batches, self.compute_each_s, self.window
+        slots = (count + self.bubble_slots) / count
+        tp, ep, pp, dp = 1 - hidden_tp, 1 - hidden_ep, 1 - self.hidden_pp, 1 - hidden_dp
+
+        def waited(tp_s: float, ep_s: float, pp_s: float, dp_s: float) -> float:
+            path = tp_s * tp + ep_s * ep + pp_s * pp
+            shown = dp_s * dp
+            least = dp_s - (compute + path / count) * window
+            return path * slots + (least if least > shown else shown)
+
+        return waited
+
+    @property
+    def bubble_s(self) -> float:
+        """Idle time of the pipeline, without the communication in it: seconds = compute + bubble + exposed + tail."""
+        return self.bubble_slots * self.compute_each_s
+
+    @property
+    def communication_s(self) -> float:
+        """All collectives of the step, hidden or not."""
+        return (self.tp_each_s + self.ep_each_s + self.pp_each_s) * self.micro_batches + self.dp_s
+
+    @property
+    def compute_s(self) -> float:
+        """Kernels of all micro-batches on the busiest stage."""
+        return self.compute_each_s * self.micro_batches
+
+    @property
+    def tokens_per_s(self) -> float:
+        """Tokens a second of the whole build."""
+        return self.tokens / self.seconds
+
+
+def step(
+    architecture: Architecture,
+    hardware: Hardware,
+    workload: Workload,
+    layout: Layout,
+    constants: Constants = FITTED,
+) -> Step:
+    """One optimizer step on a build in one layout, with the global batch that the workload asks.
+
+    Every replica runs whole micro-batches, at least one: the batch may be larger than asked (`engine.training.batch`).
+    """
+    return next(steps(architecture, hardware, workload, (layout,), constants))
+
+
+def steps(
+    architecture: Architecture,
+    hardware: Hardware,
+    workload: Workload,
+    layouts: Iterable[Layout],
+    constants: Constants = FITTED,
+) -> Iterator[Step]:
+    """The step of each of some layouts; those that split a layer alike share its kernels."""
+    b = body(architecture, workload.sequence_length)
+    r = rates(hardware.accelerator, workload.compute_dtype, software_of(workload), constants)
+    known: dict[tuple[int, int, int], Kernels] = {}
+    for layout in layouts:
+        split = (layout.tp, layout.ep, context_ranks(workload, layout.dp))
+        made = known.get(split)
+        if made is None:
+            tokens = workload.micro_tokens / split[2]
+            made = known[split] = kernels(b, r, workload, tokens, layout.tp, layout.ep)
+        yield assemble(architecture, b, r, made, hardware, workload, layout)
+
+
+def assemble(
+    architecture: Architecture,
+    b: Body,
+    r: Rates,
+    made: Kernels,
+    hardware: Hardware,
+    workload: Workload,
+    layout: Layout,
+    how: tuple[Sharding, ShardingGroup] | None = None,
+) -> Step:
+    """A step from the kernels of a micro-batch: pipeline, collectives on its path and beside it, optimizer.
+
+    how: a sharding and its reach other than the workload's.
+    """
+    sharding, reach = how or (workload.sharding, workload.sharding_group)
+    t, pp = r.tier, layout.pp
+    batch = batch_of(workload, layout.dp)
+
+    # a stage: the busiest one sets the pace
+    chunks = stage_chunks(workload, b.layers, pp)
+    through = max(made.layers_s, made.launch_s)
+    if pp == 1:
+        compute = through + made.head_s
+    else:
+        share = -(-b.layers // pp) / max(1, b.layers)
+        mean = (through + made.head_s) / pp
+        # planners take layers off the last stage for the head where they can
+        compute = max(through * share, mean if software_of(workload) == "tuned" else mean + made.head_s / pp)
+
+    _, held, patterns = _priced_traffic(architecture, hardware, workload, layout, sharding, reach)
+    spent, count, tokens = [0.0, 0.0, 0.0, 0.0], batch.micro_batches, batch.rank_tokens
+    for kind, each_token, fixed, each, once, segments in patterns:
+        payload = each_token * tokens + fixed
+        for limit, alpha, beta in segments:  # `Curve.seconds`, without a call for each of a search's messages
+            if payload <= limit:
+                spent[kind] += (alpha + payload * beta) * (each * count + once)
+                break
+    made_step = Step(
+        tokens=batch.tokens,
+        micro_batches=count,
+        bubble_slots=(pp - 1) / chunks,
+        compute_each_s=compute,
+        tp_each_s=spent[0] / count,
+        ep_each_s=spent[1] / count,
+        pp_each_s=spent[2] / count,
+        dp_s=spent[3],
+        window=hiding_window(sharding, count),
+        tail_s=_ending(b, r, workload, sharding, held, layout.dp, count),
+        hidden_pp=t.overlap_pp,
+        held=held,
+        seconds=0.0,
+        exposed_s=0.0,
+    )
+    if workload.rolls_out:
+        made_step.rollout_s = rollout_seconds(architecture, hardware, workload, layout.gpus, float(batch.tokens))
+        made_step.tail_s += made_step.rollout_s
+    made_step.seconds, made_step.exposed_s = made_step.total(*hidden_shares(r, workload))
+    return made_step
+
+
+PATH_SPANS: tuple[tuple[Span, ...], ...] = (("tp",), ("ep", "cp"), ("pp",), ("dp",))
+"""The spans of a step's messages as `Step` sums them: tensor, expert and context, pipeline, data parallel."""
+_PLACE: dict[Span, int] = {span: place for place, spans in enumerate(PATH_SPANS) for span in spans}
+_Priced = tuple[tuple[int, float, float, float, float, Segments], ...]
+_known_prices: dict[tuple[object, ...], tuple[object, Held, _Priced]] = {}
+MOST_PRICES = 1024
+"""How many priced layouts are kept, 1 kB each: those of the last edits and of the searches around them."""
+
+
+def _priced_traffic(
+    architecture: Architecture,
+    hardware: Hardware,
+    workload: Workload,
+    layout: Layout,
+    sharding: Sharding,
+    reach: ShardingGroup,
+) -> tuple[object, Held, _Priced]:
+    """(keeper, what a rank holds, each pattern of the layout's traffic with its time curve on the build). Cached.
+
+    A pattern: (place in PATH_SPANS, bytes a token, fixed bytes, collectives of a micro-batch, of a step, segments).
+    """
+    intra, inter, platform, per_node = (
+        hardware.intra_link, hardware.inter_link, hardware.platform, hardware.gpus_per_node,
+    )  # fmt: skip
+    tp, pp, dp, ep, w = layout.tp, layout.pp, layout.dp, layout.ep, workload
+    key = (
+        id(architecture), tp, pp, dp, ep, per_node, sharding, reach, id(intra), id(inter), id(platform),
+        hardware.accelerator.peer_access, slot_gb_s(hardware.accelerator), w.kind, w.trains, w.trained_models, w.scoring_passes, w.recompute, w.context_parallel, w.pipeline_schedule,
+        w.virtual_stages, w.lora_targets, w.lora_rank,
+    )  # fmt: skip
+    known = _known_prices.get(key)
+    if known is not None:
+        return known
+    traffic = traffic_of(architecture, workload, layout, per_node, sharding, reach)
+    batch = Batch(1, 1, 1, 1.0, 1)
+    made = tuple(
+        (
+            _PLACE[one.span],
+            one.bytes_a_token,
+            one.fixed_bytes,
+            one.each,
+            one.once,
+            curve_of(one.message(batch), hardware, layout.gpus).segments,
+        )
+        for one in traffic.patterns
+    )
+    # what the key names by identity is kept beside the answer, so that the identities stay taken
+    found = ((architecture, intra, inter, platform), traffic.held, made)
+    return keep(_known_prices, key, found, MOST_PRICES)
+
+
+def hidden_shares(r: Rates, workload: Workload) -> tuple[float, float, float]:
+    """(tensor, expert and context, data parallel) shares of communication that hide: as entered, else the tier's."""
+    pinned, t = workload.overlap, r.tier
+    return (t.overlap_tp, t.overlap_ep, t.overlap_dp) if pinned is None else (pinned, pinned, pinned)
+
+
+def hiding_window(sharding: Sharding, micro_batches: int) -> float:
+    """Micro-batches behind which data-parallel collectives can hide.
+
+    zero3: all of them. Else gradients hide behind backward passes: of the last micro-batch, under zero2 of every one.
+    """
+    if sharding == "zero3":
+        return float(micro_batches)
+    return BACKWARD_SHARE * (micro_batches if sharding == "zero2" else 1)
+
+
+def _ending(
+    b: Body,
+    r: Rates,
+    workload: Workload,
+    sharding: Sharding,
+    held: Held,
+    dp: int,
+    micro_batches: int,
+) -> float:
+    """Seconds of the optimizer, and of what offload streams over the host's link and cannot hide."""
+    t, trainable, local = r.tier, held.all_trained, held.all
+    owned = trainable / (1 if sharding == "ddp" else dp)
+    volume = owned * OPTIMIZER_BYTES[workload.optimizer]
+    if workload.offload == "none":
+        tail = volume * t.optimizer_passes / r.memory
+    else:
+        tail = volume * t.offload_optimizer / r.host
+    if workload.optimizer == "muon":
+        tail += owned * MUON_FLOPS_PER_WIDTH * b.hidden / r.matrix_16bit
+    streamed = 0.0
+    if workload.offload == "parameters":
+        weight_bytes = NF4_BYTES if workload.trains == "qlora" else 2.0
+        share = dp if sharding == "zero3" else 1
+        # weights come in forward and backward, gradients go out and are added to
+        streamed = local / share * 2 * weight_bytes + trainable / share * 4.0
+    if workload.activation_offload:
+        tokens = workload.micro_tokens
+        streamed += 2.0 * tokens * b.hidden * ACTIVATION_BYTES * b.layers
+    return tail + streamed * micro_batches / r.host * t.offload_exposed
