@@ -17,6 +17,7 @@ from textual.screen import ModalScreen
 
 from tui.app.base import SizeupBase
 from tui.app.screens.workbench import Workbench
+from tui.app.textual_privates import driver_of
 
 
 class SizeupApp(SizeupBase, inherit_bindings=False):
@@ -46,7 +47,7 @@ class SizeupApp(SizeupBase, inherit_bindings=False):
 
     def on_mount(self) -> None:
         """Thin out what is sent, and save the work when the terminal goes away."""
-        driver = self._driver
+        driver = driver_of(self)
         if driver is not None and not self.is_headless:
             write = driver.write
             setattr(driver, "write", lambda data: write(self.wire.thrifty(data)))  # noqa: B010  # drivers have no hook for this
@@ -79,30 +80,19 @@ class SizeupApp(SizeupBase, inherit_bindings=False):
         """A terminal that changes its size may show anything."""
         self.wire.forget()
 
-    async def _on_app_blur(self, event: events.AppBlur) -> None:
-        """Keep the focus while another window is in front: losing it would repaint both ways."""
-        event.prevent_default()
-
-    async def _on_app_focus(self, event: events.AppFocus) -> None:
-        """Nothing was lost."""
-        event.prevent_default()
-
-    def _handle_exception(self, error: Exception) -> None:
+    def before_defect(self) -> None:
         """Keep unsaved work before a defect ends the program; the next start offers it."""
         with contextlib.suppress(Exception):  # the first defect is the one to tell
             self.keeper.keep(self.store)
-        super()._handle_exception(error)
 
-    def _fatal_error(self) -> None:
+    def words_of_defect(self) -> Text | None:
         """Say what happened in a few lines; SIZEUP_DEBUG=1 gives Textual's full page."""
         if os.environ.get("SIZEUP_DEBUG") or self.is_headless:
-            super()._fatal_error()
-            return
+            return None
         kept = ""
         if self.store.dirty:
             kept = self._lost() if self.keeper.problem else "Unsaved work is kept and offered at the next start.\n"
-        self._exit_renderables.append(Text(f"{traceback.format_exc(limit=-6)}\nsizeup: a defect. {kept}"))
-        self._close_messages_no_wait()
+        return Text(f"{traceback.format_exc(limit=-6)}\nsizeup: a defect. {kept}")
 
     def cut_off(self, number: int = signal.SIGHUP) -> None:
         """The terminal has gone away, or the program is to end: keep the work and leave as a shell reports a signal."""

@@ -19,6 +19,7 @@ from engine.sizing import Sizing
 from tui.app import theme as themes
 from tui.app.recovery import Keeper
 from tui.app.store import Store
+from tui.app.textual_privates import OwnEnding
 from tui.app.wire import Wire
 from tui.files import settings
 from tui.pages import glyphs as glyph_sets
@@ -55,7 +56,7 @@ def _textual_theme(name: str) -> Theme:
     )
 
 
-class SizeupBase(App[int], inherit_bindings=False):
+class SizeupBase(OwnEnding, inherit_bindings=False):
     """The state of the app. `size` and `catalog` are given, so that tests can stand in for them."""
 
     # Nothing shows a selection of Textual's, and painting one of a dialog's own screen is a KeyError.

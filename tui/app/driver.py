@@ -6,7 +6,6 @@ character as it comes, however far the app is behind.
 
 from __future__ import annotations
 
-import asyncio
 import codecs
 import concurrent.futures
 import os
@@ -16,11 +15,19 @@ import time
 from collections.abc import Iterable, Iterator
 
 from textual import events
-from textual._parser import ParseError
-from textual._xterm_parser import XTermParser
 from textual.drivers.linux_driver import LinuxDriver
 from textual.message import Message
 from textual.message_pump import MessagePump
+
+from tui.app.textual_privates import (
+    OwnInput,
+    ParseError,
+    XTermParser,
+    app_of,
+    call_in_app,
+    post_from_thread,
+    waiting,
+)
 
 CHUNK_BYTES = 1024
 POLL_S = 0.1
@@ -142,7 +149,7 @@ def _impossible(event: Message) -> bool:
     return not (0 < width <= LARGEST_SCREEN[0] and 0 < height <= LARGEST_SCREEN[1])
 
 
-class SizeupDriver(LinuxDriver):
+class SizeupDriver(OwnInput, LinuxDriver):
     """Textual's driver with an input thread that nothing ends but the end of the terminal."""
 
     _sent: concurrent.futures.Future[bool] | None = None
@@ -171,27 +178,20 @@ class SizeupDriver(LinuxDriver):
 
     def send_message(self, message: Message) -> None:
         """Hand a message to the app, and remember whether it has arrived."""
-        self._sent = asyncio.run_coroutine_threadsafe(self._app._post_message(message), loop=self._loop)
+        self._sent = post_from_thread(self, message)
 
     def _behind(self) -> bool:
         """Whether the app still has much to deal with: what was sent has not arrived, or waits in a long queue."""
         if self._sent is not None and not self._sent.done():
             return True
-        pumps: list[MessagePump] = [self._app]
-        for screen in self._app.screen_stack[-1:]:
+        app = app_of(self)
+        pumps: list[MessagePump] = [app]
+        for screen in app.screen_stack[-1:]:
             pumps += [screen, screen.focused or screen]
-        return any(pump._message_queue.qsize() > MOST_WAITING for pump in pumps)
+        return any(waiting(pump) > MOST_WAITING for pump in pumps)
 
     def _gone(self) -> None:
         """The terminal is closed: leave as on a hang-up."""
-        hang_up = getattr(self._app, "cut_off", None)
-        if hang_up is not None and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(hang_up)
-
-    def _run_input_thread(self) -> None:
-        """A defect here ends the app as any other does: work kept, exit code 1."""
-        try:
-            self.run_input_thread()
-        except Exception as error:
-            if not self._loop.is_closed():
-                self._loop.call_soon_threadsafe(self._app._handle_exception, error)
+        hang_up = getattr(app_of(self), "cut_off", None)
+        if hang_up is not None:
+            call_in_app(self, hang_up)

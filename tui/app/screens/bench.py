@@ -24,6 +24,7 @@ from engine.sizing import Suggestion
 from tui.app import actions
 from tui.app.base import SizeupBase, sizeup_of
 from tui.app.news import News, news_of
+from tui.app.textual_privates import Still, laid_out_for, lay_out
 from tui.app.widgets.canvas import Canvas
 from tui.app.widgets.form import Form, has_list
 from tui.app.widgets.frame import Banner, Footer, NewsLine, Title
@@ -59,21 +60,15 @@ class TooSmall(Canvas):
         return [line(text) for text in wrap(words, max(10, width - 1))]
 
 
-class Column(Vertical):
-    """Panels one above another. Nothing in it scrolls, so a layout of it never asks for the next."""
-
-    def _size_updated(self, size: Size, virtual_size: Size, container_size: Size, layout: bool = True) -> bool:
-        return super()._size_updated(size, virtual_size, container_size, layout=False)
+class Column(Vertical, Still):
+    """Panels one above another."""
 
 
-class Row(Horizontal):
-    """Panels side by side, the same way."""
-
-    def _size_updated(self, size: Size, virtual_size: Size, container_size: Size, layout: bool = True) -> bool:
-        return super()._size_updated(size, virtual_size, container_size, layout=False)
+class Row(Horizontal, Still):
+    """Panels side by side."""
 
 
-class Bench(Screen[None]):
+class Bench(Screen[None], Still):
     """The panels and the focus. Every change of the store ends in `refresh_panels`, and each panel sends what differs.
 
     `begin` and `look_ahead` are what a workbench does beside: at the start, and whenever the store or a page changes.
@@ -88,9 +83,6 @@ class Bench(Screen[None]):
         """The app, typed."""
         return sizeup_of(self)
 
-    def _size_updated(self, size: Size, virtual_size: Size, container_size: Size, layout: bool = True) -> bool:
-        return super()._size_updated(size, virtual_size, container_size, layout=False)
-
     def refresh(self, *regions: Region, repaint: bool = True, layout: bool = False, recompose: bool = False) -> Self:
         """A layout paints what it moves; the screen itself has nothing of its own to paint again."""
         return super().refresh(*regions, repaint=repaint and not layout, layout=layout, recompose=recompose)
@@ -99,8 +91,8 @@ class Bench(Screen[None]):
         """Lay out when it must be; Textual would repaint everything once more than the layout or the pop does."""
         event.prevent_default()
         self.stack_updates += 1
-        if self._size != self.app.size:
-            self._refresh_layout(self.app.size)
+        if laid_out_for(self) != self.app.size:
+            lay_out(self, self.app.size)
         self.call_after_refresh(self._refocus)
 
     def compose(self) -> ComposeResult:

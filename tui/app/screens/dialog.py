@@ -9,13 +9,13 @@ from textual import events
 from textual.app import ComposeResult
 from textual.await_complete import AwaitComplete
 from textual.containers import Vertical
-from textual.geometry import Size
 from textual.message import Message
 from textual.reactive import Reactive
 from textual.screen import ModalScreen
 from textual.widget import Widget
 
 from tui.app.base import SizeupBase, sizeup_of
+from tui.app.textual_privates import Still, lay_out
 from tui.app.widgets.canvas import Canvas, Transient
 from tui.app.widgets.edit import LineEdit
 from tui.pages.doc import BLANK, Line, Span, line, shorten, width_of, wrap
@@ -23,14 +23,11 @@ from tui.pages.doc import BLANK, Line, Span, line, shorten, width_of, wrap
 _Answer = TypeVar("_Answer")
 
 
-class Box(Transient, Vertical):
+class Box(Transient, Still, Vertical):
     """The frame of a dialog. It does not scroll, so a layout of it asks for no other."""
 
-    def _size_updated(self, size: Size, virtual_size: Size, container_size: Size, layout: bool = True) -> bool:
-        return super()._size_updated(size, virtual_size, container_size, layout=False)
 
-
-class Dialog(Transient, ModalScreen[_Answer]):
+class Dialog(Transient, Still, ModalScreen[_Answer]):
     """A box over the workbench. Escape closes it without an answer.
 
     It is answered once. Keys and clicks that were on their way when the first answer came change nothing: over a slow
@@ -56,15 +53,12 @@ class Dialog(Transient, ModalScreen[_Answer]):
         if not (self._answered and isinstance(event, events.InputEvent | events.Paste)):
             await super().on_event(event)
 
-    def _size_updated(self, size: Size, virtual_size: Size, container_size: Size, layout: bool = True) -> bool:
-        return super()._size_updated(size, virtual_size, container_size, layout=False)
-
     def on_screen_resume(self, event: events.ScreenResume) -> None:
         """The first layout paints the dialog; Textual would paint everything once more."""
         if not self._resumed:
             event.prevent_default()
             self.stack_updates += 1
-            self._refresh_layout(self.app.size)
+            lay_out(self, self.app.size)
         self._resumed = True
 
     @property

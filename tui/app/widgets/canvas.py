@@ -11,12 +11,13 @@ from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
-from textual.geometry import Region, Size
+from textual.geometry import Region
 from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
 from tui.app.base import SizeupBase, sizeup_of
+from tui.app.textual_privates import Still, forget_rows
 from tui.app.theme import GROUNDS, PALETTES
 from tui.pages.doc import Line, Span, changed_cells
 
@@ -47,10 +48,10 @@ class Transient(Widget):
 
     def on_unmount(self) -> None:
         """Forget the rows."""
-        self._styles_cache.clear()
+        forget_rows(self)
 
 
-class Canvas(Transient):
+class Canvas(Transient, Still):
     """Lines of styled text. `show` compares with what is on screen and refreshes the differing cells alone.
 
     `get_lines(width)` is asked again when the width changes. A canvas scrolls by itself and paints its own
@@ -131,19 +132,19 @@ class Canvas(Transient):
         if regions and self.screen.is_current:
             self.refresh(*regions)
         elif regions:  # under a dialog: the whole screen is sent when that closes
-            self._styles_cache.clear()
+            forget_rows(self)
 
-    def _size_updated(self, size: Size, virtual_size: Size, container_size: Size, layout: bool = True) -> bool:
-        """Build the lines for a new size before it is painted, so that no empty frame is ever sent."""
-        # A canvas scrolls by itself: its virtual size is nobody's business and must not ask for another layout.
-        resized = super()._size_updated(size, virtual_size, container_size, layout=False)
-        if size.width and self.is_attached and (resized or self.inner_width != self._built_width):
+    def on_size_updated(self, resized: bool) -> None:
+        """Build the lines for a new size before it is painted, so that no empty frame is ever sent.
+
+        A canvas scrolls by itself: its virtual size is nobody's business and must not ask for another layout.
+        """
+        if self.outer_size.width and self.is_attached and (resized or self.inner_width != self._built_width):
             self._built_width = self.inner_width
             self._lines = self._built_lines()
-            self._styles_cache.clear()  # it may hold rows of before this was hidden
+            forget_rows(self)  # it may hold rows of before this was hidden
             self._top = max(0, min(self._top, self._furthest()))
             self.laid_out()
-        return resized
 
     def laid_out(self) -> None:
         """Called when lines were built for a new size and are about to be painted."""
