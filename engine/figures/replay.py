@@ -156,6 +156,9 @@ class Replay:
         known = self._modules.get(name)
         if known is not None:
             return known
+        if not self._modules:  # what is fitted is known as such before a formula's module carries it by another name
+            for calibration in [one for key, one in sys.modules.items() if key.startswith(CALIBRATION)]:
+                self._calibration(calibration)
         source = vars(sys.modules[name])
         space = self._modules[name] = dict(source)
         space.update({key: value for key, value in BUILTINS.items() if key not in source})
