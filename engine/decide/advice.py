@@ -178,7 +178,7 @@ def _over_an_api(bill: Cost) -> Sentence:
     if price is None:
         return ()
     asked = Figure(usd(price), "cost.api_usd_per_million_tokens")
-    return ("the same model over an API: ", asked, f" a million answer tokens ({bill.api_note})")
+    return ("the same model over an API: ", asked, " a million answer tokens (", *bill.api_note, ")")
 
 
 def _preference(cure: Cure, entered_usd: float | None) -> tuple[int, float]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Protocol
 
-from engine.figures.sentences import text_of
+from engine.figures.sentences import Figure, Sentence, text_of
 from engine.figures.units import FLEET, MILLION, MONTHS_PER_YEAR, SECONDS_PER_HOUR, W_PER_KW, digits
 from engine.layout.candidates import works_alone
 from engine.model.formats import FORMATS
@@ -40,9 +40,9 @@ OPERATIONS_FACTOR_PER_NODE = (4.0, 5.0)
 # The articles' builds end at four nodes of eight; nobody states what a node adds beyond, so that the factor ends there.
 OPERATIONS_NODES = 4
 
-NO_FABRIC = (
+NO_FABRIC: Sentence = (
     "No fabric is bought: each node answers by itself and takes a port of an Ethernet switch. "
-    "money.network_price_usd adds one."
+    "money.network_price_usd adds one.",
 )
 
 
@@ -107,18 +107,17 @@ class Sized(Protocol):
     def run_usd(self) -> float | None: ...
 
 
-def _api(plan: Sized) -> tuple[float | None, str]:
+def _api(plan: Sized) -> tuple[float | None, Sentence]:
     """What an API asks per million output tokens at this workload's ratio of prompt to answer."""
     scenario = plan.scenario
     price = _api_price(scenario.facts, scenario.model.id)
     if price is None or not scenario.workload.is_inference or scenario.workload.embeds:
-        return None, ""
+        return None, ()
     prompts = scenario.workload.input_tokens / scenario.workload.output_tokens
     total = price.usd_per_million_output + prompts * price.usd_per_million_input
-    return (
-        total,
-        f"{price.provider}, {dated(price.as_of, scenario.facts.as_of)}: {digits(prompts)} prompt tokens for each of the answer",
-    )
+    ratio = Figure(digits(prompts), "ratio(load.input_tokens,load.output_tokens)")
+    asked = f"{price.provider}, {dated(price.as_of, scenario.facts.as_of)}: "
+    return total, (asked, ratio, " prompt tokens for each of the answer")
 
 
 def cost(plan: Sized, draw: Power) -> Cost:
@@ -178,7 +177,7 @@ def cost(plan: Sized, draw: Power) -> Cost:
         buy_usd=buy,
         buy_note=buy_note,
         lines=lines,
-        network_note=NO_FABRIC if alone and scenario.money.network_price_usd is None else "",
+        network_note=NO_FABRIC if alone and scenario.money.network_price_usd is None else (),
         rent_usd_per_hour=rent,
         rent_note=rent_note,
         rent_usd_per_month=month,
@@ -218,20 +217,24 @@ def operations_factor(nodes: int) -> float:
     return 1.0 + (min(nodes, OPERATIONS_NODES) - 1) * (low + high) / 2
 
 
-def _operations(nodes: int) -> str:
+def _operations(nodes: int) -> Sentence:
     """What the factor covers, in words."""
     if nodes == 1:
-        return "one node: no shared storage, no fabric to tune"
+        return ("one node: no shared storage, no fabric to tune",)
     added, (low, high) = nodes - 1, OPERATIONS_FACTOR_PER_NODE
     words = (
-        f"{added:,} added node{'s' if added > 1 else ''}: {low:.0f}-{high:.0f} times the engineering time each; shared "
-        "storage and its network, sharded checkpoints, NIC and NCCL tuning, monitoring, failures in proportion"
+        Figure(f"{added:,}", "cost.operations_factor"),
+        f" added node{'s' if added > 1 else ''}: ",
+        Figure(f"{low:.0f}-{high:.0f}", "cost.operations_factor"),
+        " times the engineering time each; shared storage and its network, sharded checkpoints, NIC and NCCL tuning, "
+        "monitoring, failures in proportion",
     )
     if nodes <= OPERATIONS_NODES:
         return words
     return (
-        f"{words}. Builds of that source end at {OPERATIONS_NODES} nodes, and so does the factor; a larger cluster has a "
-        "storage engineer, a network engineer and somebody on call"
+        *words,
+        f". Builds of that source end at {OPERATIONS_NODES} nodes, and so does the factor; a larger cluster has a "
+        "storage engineer, a network engineer and somebody on call",
     )
 
 
@@ -262,21 +265,24 @@ def _crossing(horizons: tuple[Horizon, ...], api: float | None) -> float | None:
     return min(ways) / last.months / api * MILLION if ways and api else None
 
 
-def _api_words(plan: Sized, made: float | None, crossing: float | None) -> str:
+def _api_words(plan: Sized, made: float | None, crossing: float | None) -> Sentence:
     """When an API is better: the volume, and what no price says (seed_claims.toml, multinode_deployment)."""
     if not plan.scenario.workload.is_inference:
-        return ""
+        return ()
     rest = (
         "An API also suits bursts and work without a place that data must stay in; hardware of one's own suits steady "
         "volume, data that must stay, a first token from nearby, and weights that nobody hosts."
     )
     if crossing is None or made is None:
-        return rest
+        return (rest,)
     against = "which is" if made < crossing else "and"
     more = "less" if made < crossing else "more"
     return (
-        f"By price an API is better below about {_tokens(crossing)} answer tokens a month; this build writes "
-        f"{_tokens(made)} in the hours used, {against} {more}. {rest}"
+        "By price an API is better below about ",
+        Figure(_tokens(crossing), "cost.api_crossing_tokens_per_month"),
+        " answer tokens a month; this build writes ",
+        Figure(_tokens(made), "cost.tokens_per_month"),
+        f" in the hours used, {against} {more}. {rest}",
     )
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from engine.figures.sentences import Sentence
+
 
 @dataclass(frozen=True, slots=True)
 class PriceLine:
@@ -90,7 +92,7 @@ class Cost:
     buy_usd: float | None = None
     buy_note: str = ""
     lines: tuple[PriceLine, ...] = ()
-    network_note: str = ""  # why no fabric is in the bill of several nodes
+    network_note: Sentence = ()  # why no fabric is in the bill of several nodes
     rent_usd_per_hour: float | None = None
     rent_note: str = ""
     rent_usd_per_month: float | None = None
@@ -99,13 +101,13 @@ class Cost:
     horizons: tuple[Horizon, ...] = ()
     usd_per_million_tokens: float | None = None
     api_usd_per_million_tokens: float | None = None
-    api_note: str = ""
+    api_note: Sentence = ()
     run_usd: float | None = None  # a training run, or the corpus of a batch, at the rental price
     break_even_months: float | None = None
     electricity_usd_per_month: float | None = None
     checkpoint_bytes: int = 0  # one training checkpoint with its optimizer states
     operations_factor: float = 1.0  # engineering time against one node
-    operations_note: str = ""
+    operations_note: Sentence = ()
     unknown: tuple[str, ...] = ()
     whole_usd: float | None = None  # the bill with every line of it known, for holding it to a budget
     advised: Advised | None = None
@@ -113,7 +115,7 @@ class Cost:
     tokens_per_month: float | None = None  # answer tokens that the build writes in these hours
     break_even_runs: float | None = None  # training runs whose rent would have bought the build
     api_crossing_tokens_per_month: float | None = None  # below so many answer tokens a month the API costs less
-    api_words: str = ""  # when an API is the better choice
+    api_words: Sentence = ()  # when an API is the better choice
     operations_fte: float | None = None  # full-time engineers, where a share for one node was entered
     operations_usd_per_month: float | None = None
     ask: str = ""  # the one price to ask a seller for, and the key to enter it with; empty when the main ones are known

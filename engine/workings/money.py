@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from engine.decide.plan import Plan
 from engine.decide.verdict import decide
+from engine.figures.sentences import text_of
 from engine.money.cost import billed, cost, named_build, tokens_per_usd
 from engine.sizing import Interval
 from engine.workings import facts
@@ -141,8 +142,8 @@ def _of_cost(build: Base, name: str) -> Found:
         if between.low > 0:
             interval = Interval(value.value * total / between.high, value.value * total / between.low)
     notes = {
-        "operations_factor": made.operations_note,
-        "api_usd_per_million_tokens": made.api_note,
+        "operations_factor": text_of(made.operations_note),
+        "api_usd_per_million_tokens": text_of(made.api_note),
         "rent_usd_per_hour": made.rent_note,
     }
     return Found(value, title, unit, SOURCE, notes.get(name, note), interval, _why(made, why))

@@ -1044,8 +1044,8 @@ def operational_tax(entry: Entry, key: str) -> Iterator[Claim]:
         key,
         entry["source"],
         "each added node costs 4-5 times the engineering time",
-        sizing.cost.operations_note,
-        all(item.split()[0].lower() in sizing.cost.operations_note.lower() for item in entry["items"][:1])
+        text_of(sizing.cost.operations_note),
+        all(item.split()[0].lower() in text_of(sizing.cost.operations_note).lower() for item in entry["items"][:1])
         and bool(named),
     )
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from engine.decide.size import size
+from engine.figures.sentences import text_of
 from engine.money.use import HORIZONS_MONTHS, HOURS_PER_MONTH, WRITE_OFF_MONTHS
 from engine.scenario import Money
 from tests.engine.builds import build
@@ -94,14 +95,14 @@ def test_cost_of_tokens_follows_rent_and_speed() -> None:
 def test_an_api_price_counts_the_prompt_too() -> None:
     cost = size(build("llama-3.1-70b", input_tokens=7000, output_tokens=1000)).cost
     assert cost.api_usd_per_million_tokens == pytest.approx(0.4 + 7 * 0.4)
-    assert "OpenRouter" in cost.api_note
+    assert "OpenRouter" in text_of(cost.api_note)
 
 
 def test_added_nodes_cost_people() -> None:
     one, two = size(build()).cost, size(build(nodes=2)).cost
     assert one.operations_factor == 1.0
     assert two.operations_factor == pytest.approx(5.5)
-    assert "4-5 times" in two.operations_note
+    assert "4-5 times" in text_of(two.operations_note)
 
 
 def test_a_training_checkpoint_holds_the_optimizer() -> None:

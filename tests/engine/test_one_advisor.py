@@ -209,7 +209,7 @@ def test_a_smaller_model_of_the_series_and_an_api_are_known() -> None:
     assert advised.api
     price = size(BUILDS["a model past the node"]).cost
     assert price.api_usd_per_million_tokens is not None
-    assert price.api_note in text_of(advised.api)
+    assert text_of(price.api_note) in text_of(advised.api)
     assert "over an API" in report_data.as_data(size(BUILDS["a model past the node"]))["answer"]["api"]
     kinds = [cure.kind for cure in advised.found]
     assert kinds.index("few bits") < kinds.index("card") < kinds.index("model"), "what is owned comes first"

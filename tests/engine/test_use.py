@@ -110,7 +110,7 @@ def test_when_an_api_is_better_is_said_with_its_crossing() -> None:
     assert (last.api_usd or 0.0) < min(ways)  # four users write less than the crossing
     assert made < crossing
     for word in ("volume", "bursts", "data", "first token"):
-        assert word in cost.api_words
+        assert word in text_of(cost.api_words)
     assert last.api_usd == pytest.approx(made * 36 / 1e6 * price)
 
 
@@ -134,7 +134,7 @@ def test_people_are_counted_where_they_are_entered() -> None:
     assert more == pytest.approx(0.2 * 5.5 * 150_000)
     assert (people.horizons[0].rent_usd or 0.0) - (plain.horizons[0].rent_usd or 0.0) == pytest.approx(more)
     assert people.break_even_months == pytest.approx(plain.break_even_months)
-    assert "on call" in size(build(nodes=16)).cost.operations_note
+    assert "on call" in text_of(size(build(nodes=16)).cost.operations_note)
 
 
 def test_the_build_of_the_verdict_is_priced_line_by_line_beside_the_entered_one() -> None:

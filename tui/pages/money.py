@@ -321,7 +321,7 @@ def power(sizing: Sizing, look: Look) -> list[Line]:
         items.append(Figure("Heat", f"{count(draw.heat_btu_h)} BTU/h", "to cool", "figure:power.heat_btu_h"))
     lines = [heading("POWER", look.width, look.glyphs.rule)]
     lines += figures(items, look) or [line((" unknown: no draw is published for this card", "dim"))]
-    return lines + sentence(f"Node power: {draw.note}" if draw.note else "", look.width, "dim")
+    return lines + sentence((f"Node power: {draw.note}",) if draw.note else (), look.width, "dim")
 
 
 def housing(sizing: Sizing, look: Look) -> list[Line]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from engine.figures.sentences import Figure, Sentence
 from engine.figures.units import GIB, count, days, digits, gib, kilowatts, percent, rate, size, usd, usd_per_hour
 from engine.figures.units import duration as seconds
 from engine.money.bill import lacking
@@ -87,20 +88,20 @@ def ways(cost: Cost) -> tuple[tuple[str, str], ...]:
     return tuple(pair for pair in WAYS if pair in known or (known and pair[0] in ("own", "rent")))
 
 
-def use_words(sizing: Sizing) -> str:
+def use_words(sizing: Sizing) -> Sentence:
     """What the horizons count, in one sentence."""
     money, cost = sizing.scenario.money, sizing.cost
-    hours = f"{digits(cost.hours_per_month)} hours"
+    hours = Figure(digits(cost.hours_per_month), "cost.hours_per_month")
     if sizing.training is None:
-        use = f"{hours} of a month"
+        use: Sentence = (hours, " hours of a month")
     elif money.runs_per_month is None:
-        use = f"one run of {hours}"
+        use = ("one run of ", hours, " hours")
     else:
-        use = f"{hours} of a month, the runs entered"
+        use = (hours, " hours of a month, the runs entered")
     grown = ", growing as entered" if money.growth_percent_per_month else ""
     resold = "" if money.resale_percent is None else ", less what it sells for"
     reserved = "; reserved pays for all hours" if any(h.reserved_usd is not None for h in cost.horizons) else ""
-    return f"In use {use}{grown}. Owning is purchase and electricity{resold}{reserved}."
+    return ("In use ", *use, f"{grown}. Owning is purchase and electricity{resold}{reserved}.")
 
 
 def pays_after(cost: Cost) -> str:

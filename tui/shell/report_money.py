@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from engine.figures.sentences import text_of
 from engine.money.power import SUPPLY_NAMES
 from engine.sizing import Cost, Power, PriceLine, Sizing
 from tui.pages import words
@@ -36,7 +37,9 @@ def cost_blocks(sizing: Sizing) -> Iterator[Block]:
     ]
     if sizing.scenario.workload.is_inference:
         rows.append(("a million tokens", usd_or_unknown(cost.usd_per_million_tokens)))
-        rows.append(("the same from an API", _noted(usd_or_unknown(cost.api_usd_per_million_tokens), cost.api_note)))
+        rows.append(
+            ("the same from an API", _noted(usd_or_unknown(cost.api_usd_per_million_tokens), text_of(cost.api_note)))
+        )
     elif sizing.memory.fits:
         rows.append(("rent of the run", usd_or_unknown(cost.run_usd)))
     never = "no saving against rent" if cost.buy_usd is not None and cost.rent_usd_per_month is not None else UNKNOWN
@@ -51,7 +54,7 @@ def cost_blocks(sizing: Sizing) -> Iterator[Block]:
         yield Paragraph("Bill:")
         yield Bullets(tuple((_price_words(line), ()) for line in cost.lines))
     if cost.network_note:
-        yield Paragraph(cost.network_note)
+        yield Paragraph(text_of(cost.network_note))
     if cost.advised is not None:
         named = cost.advised
         yield Paragraph(f"Bill of the build that the verdict names, {words.advised_words(named)}")
@@ -70,10 +73,10 @@ def _over_time(sizing: Sizing) -> Iterator[Block]:
         people += (
             f", {usd_or_unknown(cost.operations_usd_per_month)} a month." if cost.operations_usd_per_month else "."
         )
-    yield Paragraph(f"Operations: {cost.operations_note}.{people}")
+    yield Paragraph(f"Operations: {text_of(cost.operations_note)}.{people}")
     shown = words.ways(cost)
     if shown:
-        yield Paragraph(words.use_words(sizing))
+        yield Paragraph(text_of(words.use_words(sizing)))
         heads = ("", *(word for _, word in shown))
         spans = tuple(
             (f"{h.months} months", *(usd_or_unknown(getattr(h, f"{way}_usd")) for way, _ in shown))
@@ -81,7 +84,7 @@ def _over_time(sizing: Sizing) -> Iterator[Block]:
         )
         yield Table(heads, spans)
     if cost.api_words:
-        yield Paragraph(cost.api_words)
+        yield Paragraph(text_of(cost.api_words))
 
 
 def _price_words(line: PriceLine) -> str:
