@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
+from catalog import twin
 from catalog.errors import CatalogError
 from catalog.ids import nearest
 from catalog.schema import build, read_shipped
@@ -19,7 +20,7 @@ from engine.figures.text import shown
 from engine.figures.units import GB, GIB, MIB
 from engine.parts.hardware import Accelerator, ApiPrice, Facts, Link, Platform, Purchase, Rental, Rule
 
-DATA = Path(__file__).parent / "data"
+DATA = twin.DATA
 FILES = ("accelerators.toml", "links.toml", "platforms.toml", "prices.toml", "rules.toml")
 SCHEMA = 1
 MOST_GIB = 2**30  # what another figure is worked out from; beyond it the entry is refused

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import zlib
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_
 
 from pydantic_core import CoreConfig, ErrorDetails, SchemaValidator, ValidationError, core_schema
 
+from catalog import twin
 from catalog.bounded import Unusable, read_file, toml_of
 from catalog.errors import CatalogError
 from catalog.ids import nearest
@@ -143,13 +143,7 @@ def build(record: type[Record], raw: Mapping[str, Any], file: str, entry: str) -
         raise CatalogError(f"{file}, {entry}", key, reason) from None
 
 
-PARSED = Path(__file__).parent / "data" / "parsed.json"
-"""The shipped TOML files as JSON, which is read thirty times as fast; `scripts/parse_catalog.py` writes it."""
-
-
-def fingerprint(data: bytes) -> str:
-    """What tells one state of a file from another."""
-    return f"{len(data)}-{zlib.crc32(data):08x}"
+PARSED = twin.DATA / twin.NAME
 
 
 @lru_cache(maxsize=1)
@@ -163,10 +157,10 @@ def _parsed() -> dict[str, Any]:
 
 def read_shipped(path: Path) -> dict[str, Any]:
     """A TOML file of the package, from its JSON twin while that is of the same state. Raises CatalogError."""
-    twin = _parsed().get(path.name, {})
+    stored = _parsed().get(path.name, {})
     try:
-        if twin and twin["of"] == fingerprint(path.read_bytes()):
-            data: dict[str, Any] = twin["data"]
+        if stored and stored["of"] == twin.fingerprint(path.read_bytes()):
+            data: dict[str, Any] = stored["data"]
             return data
     except OSError:
         pass  # read_toml says what is wrong

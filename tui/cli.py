@@ -48,13 +48,16 @@ INTERRUPTED, BROKEN_PIPE = 130, 141  # as a shell reports SIGINT and SIGPIPE
 
 class _Version(argparse.Action):
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
+        import runpy
         from importlib.metadata import PackageNotFoundError, version  # 30 ms that only --version pays
 
+        # By its path, as the build does: importing the package would load the whole of it for one line.
+        twin = runpy.run_path(str(Path(__file__).parents[1] / "catalog" / "twin.py"))
         try:
             number = version("sizeup")
         except PackageNotFoundError:
             number = "(not installed)"
-        sys.stdout.write(f"sizeup {number}\n")
+        sys.stdout.write(f"sizeup {number}, catalog of {twin['as_of']()}\n")
         raise SystemExit(0)
 
 

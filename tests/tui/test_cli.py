@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -50,7 +51,7 @@ def test_help_names_every_command_and_option(run: Run) -> None:
 def test_version(run: Run) -> None:
     ran = run("--version")
     assert ran.code == 0
-    assert ran.out.startswith("sizeup ")
+    assert re.fullmatch(r"sizeup \d+\.\d+\.\d+, catalog of 20\d\d-\d\d-\d\d\n", ran.out)
 
 
 def test_a_build_that_carries_leaves_with_0(run: Run) -> None:
