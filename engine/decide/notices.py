@@ -432,19 +432,12 @@ def _fix(plan: Plan, changes: Changes, effect: str) -> Suggestion | None:
     return None if made is None else made.suggestion(effect, effect)
 
 
-def _per_gpu(found: Plan) -> float:
-    """Tokens/s of each GPU of a plan; 0 when it has no speed."""
-    if found.serving is not None:
-        return found.serving.tokens_per_s_total / found.layout.gpus
-    return found.training.tokens_per_s_gpu if found.training is not None else 0.0
-
-
 def _against_one_node(plan: Plan, build: Build) -> Sentence:
     """The entered nodes against the one node, tokens/s of each GPU; empty when either has no speed."""
     one = attempt(plan.scenario, build.gpus_per_node)
     if build.weights != plan.scenario.model.weights or one.plan is None:
         return ()
-    split, whole = _per_gpu(plan), _per_gpu(one.plan)
+    split, whole = plan.tokens_per_s_gpu, one.plan.tokens_per_s_gpu
     if not split or not whole:
         return ()
     together = Figure(f"{whole:,.0f}", "verdict.build.tokens_per_s_gpu")

@@ -18,7 +18,7 @@ from engine.sizing import Memory, Serving, Training
 from engine.training.batch import keeps_batch, useful_tokens
 from engine.training.memory import training_memory, training_spare
 from engine.training.speed import training_speed
-from engine.training.step import Step, steps
+from engine.training.step import Step, step, steps
 
 # How many of the layouts that fit are timed: beyond the best few by memory the order no longer changes.
 TIMED_LAYOUTS = 8
@@ -74,6 +74,13 @@ class Plan:
         if self.training is not None:
             return self.training.days
         return None if self.serving is None else self.serving.days
+
+    @property
+    def tokens_per_s_gpu(self) -> float:
+        """Tokens/s of each GPU of the layout; 0 without a speed."""
+        if self.serving is not None:
+            return self.serving.tokens_per_s_total / self.layout.gpus
+        return self.training.tokens_per_s_gpu if self.training is not None else 0.0
 
     @property
     def over_budget(self) -> bool:
@@ -437,21 +444,21 @@ def _reason(scenario: Scenario, layouts: list[Layout], ranked: list[tuple[float,
     return _against(score, layout, others) if others else "the only layout that fits"
 
 
-def rivals(scenario: Scenario, chosen: Layout) -> tuple[float, tuple[tuple[float, Layout], ...]]:
-    """(tokens/s that ranked the chosen layout, those of the layouts that its reason names, in its order)."""
+def ranked_by(scenario: Scenario, layout: Layout) -> float:
+    """The tokens a second that rank a layout among those that fit: see `Server.score` and `useful_tokens_per_s`."""
+    if scenario.workload.is_inference:
+        return _score(scenario, server_of(scenario, layout), serving_room(scenario, layout))
+    made = step(scenario.model.architecture, scenario.hardware, scenario.workload, layout)
+    return useful_tokens_per_s(scenario.workload, made)
 
-    def score(layout: Layout) -> float:
-        if scenario.workload.is_inference:
-            return _score(scenario, server_of(scenario, layout), serving_room(scenario, layout))
-        (made,) = steps(scenario.model.architecture, scenario.hardware, scenario.workload, [layout])
-        return useful_tokens_per_s(scenario.workload, made)
 
+def rivals(scenario: Scenario, chosen: Layout) -> tuple[Layout, ...]:
+    """The layouts that the reason of the chosen one names, in its order."""
     named = [
         next((other for other in candidate_layouts(scenario) if part.endswith(f" {layout_words(other)}")), None)
         for part in chosen.reason.split(", ")
     ]
-    others = tuple((score(other), other) for other in named if other is not None)
-    return (score(chosen), others) if others else (0.0, ())
+    return tuple(other for other in named if other is not None)
 
 
 def plan(scenario: Scenario) -> Plan:

@@ -23,7 +23,6 @@ from engine.figures.sentences import figures_of
 from engine.sizing import Sizing
 from engine.workings import (
     corpus,
-    entered,
     fabric,
     flips,
     growth,
@@ -77,6 +76,9 @@ REMEMBERED = (
     "corpus",
     "power",
     "cost",
+    "load",
+    "build",
+    "layout",
 )
 """Sections whose figures are opened by the functions that compute them, run on numbers that remember."""
 
@@ -180,15 +182,12 @@ def _elsewhere(planned: Plan, figure: str, prefix: str, count: int) -> Working:
 
 
 _SECTIONS: dict[str, Callable[[Case, str], Working]] = {
-    "load": entered.load,
-    "build": entered.build,
     "states": states.found,
-    "layout": entered.layout,
     "flip": flips.found,
 }
 
 
-_OF_PLANS = ("load", "build", "states")
+_OF_PLANS = ("states",)
 """Sections that need no more than a plan: they open for builds beside the entered one too."""
 
 

@@ -92,6 +92,13 @@ class Base:
         made = self.run(training_step.step, scenario.model.architecture, scenario.hardware, scenario.workload, layout)
         return self.run(training_speed.training_speed, scenario, layout, memory, made)
 
+    @cached_property
+    def planned(self) -> Any:
+        """The plan itself."""
+        speed, serves = (self.speed if self.timed else None), self.plan.scenario.workload.is_inference
+        record: Callable[..., Any] = REPLAY.record(Plan)
+        return record(self.scenario, self.layout, self.memory, speed if serves else None, None if serves else speed)
+
     def other(self, plan: Plan, count: str) -> Base:
         """The build of another plan of the same work, made once."""
         return self.keep(

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, Final
 
-from engine.decide.plan import Plan
 from engine.decide.verdict import decide
 from engine.figures.sentences import text_of
 from engine.money.cost import billed, cost, named_build, tokens_per_usd
@@ -75,13 +73,7 @@ ADVISED: Final[dict[str, tuple[str, str, str, str]]] = {
 def cost_of(build: Base) -> Any:
     """The money of the build."""
 
-    def made() -> Any:
-        speed, serves = (build.speed if build.timed else None), build.plan.scenario.workload.is_inference
-        record: Callable[..., Any] = REPLAY.record(Plan)
-        plan = record(build.scenario, build.layout, build.memory, speed if serves else None, None if serves else speed)
-        return build.run(cost, plan, power_of(build))
-
-    return build.keep("cost", made)
+    return build.keep("cost", lambda: build.run(cost, build.planned, power_of(build)))
 
 
 def _advised(build: Base) -> Any:

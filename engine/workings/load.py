@@ -1,0 +1,79 @@
+"""The load as entered, the GPUs of the build, and its layout against others, on numbers that remember."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from engine.decide.plan import layout_words, ranked_by, rivals
+from engine.figures.number import Number, node
+from engine.scenario import LayoutChoice
+from engine.serving.settings import engine_settings
+from engine.workings import facts
+from engine.workings.base import REPLAY, Base, Found
+
+ENTERED: Final = "the inputs"
+SETTINGS: Final = "the engine's settings, as entered or its defaults: docs/memory.md"
+GPUS: Final = "the build as entered"
+RANKED: Final = "what ranks layouts that fit, each timed under this load: docs/serving-speed.md, docs/training-speed.md"
+RIVAL: Final = "another layout of this build that fits"
+
+LOAD: Final[dict[str, tuple[str, str]]] = {
+    "concurrency": ("Users at once", "users"),
+    "input_tokens": ("Prompt", "tokens"),
+    "output_tokens": ("Answer", "tokens"),
+    "sequence_length": ("Sequence", "tokens"),
+    "micro_batch": ("Micro-batch", "sequences"),
+    "global_batch_tokens": ("Global batch", "tokens"),
+    "total_tokens": ("Tokens of the run", "tokens"),
+    "deadline_days": ("Deadline", "days"),
+    "budget_usd": ("Budget", "USD"),
+    "requests_per_s": ("Requests asked", "requests/s"),
+    "ttft_target_s": ("First token in", "s"),
+    "tokens_per_s_user_target": ("Speed per user", "tokens/s"),
+    "tokens_per_request": ("Tokens of one request", "tokens"),
+}
+"""(title, unit) by the field of the workload."""
+
+
+def load(build: Base, name: str) -> Found:
+    """`load.FIELD` of the workload, or `load.max_model_len`. Raises KeyError."""
+    if name == "max_model_len":
+        value = build.run(engine_settings, build.scenario, build.layout).max_model_len
+        return Found(value, "Longest sequence", "tokens", SETTINGS)
+    title, unit = LOAD[name]
+    trains = not build.plan.scenario.workload.is_inference
+    with build.within:
+        value = getattr(build.scenario.workload, "run_tokens" if name == "total_tokens" and trains else name)
+    return Found(value, title, unit, ENTERED)
+
+
+def gpus(build: Base, name: str) -> Found:
+    """`build.gpus` or `build.tokens_per_s_gpu`. Raises KeyError."""
+    if name == "gpus":
+        with build.within:
+            return Found(build.scenario.hardware.gpus, "GPUs of the build", "GPUs", GPUS)
+    if name != "tokens_per_s_gpu" or not build.timed:
+        raise KeyError(f"build.{name}")
+    with build.within:
+        return Found(build.planned.tokens_per_s_gpu, "Tokens a second and GPU", "tokens/s", RANKED)
+
+
+def rival(build: Base, name: str) -> Found:
+    """`layout.rival.N`: the chosen layout against the N-th that its reason names. Raises KeyError."""
+    kind, _, number = name.partition(".")
+    plan = build.plan
+    others = build.keep("rivals", lambda: rivals(plan.scenario, plan.layout))
+    if kind != "rival" or not number.isdigit() or not 1 <= int(number) <= len(others):
+        raise KeyError(f"layout.{name}")
+    other = others[int(number) - 1]
+    made = facts.layout(REPLAY.copied, other, LayoutChoice(), RIVAL)
+    mine, theirs = _ranked(build, build.layout, layout_words(plan.layout)), _ranked(build, made, layout_words(other))
+    note = "A layout that misses a target, or fills its memory, counts a small share of its tokens."
+    with build.within:
+        return Found(mine / theirs, f"Tokens/s against {layout_words(other)}", "", RANKED, note)
+
+
+def _ranked(build: Base, layout: Any, words: str) -> Number:
+    """The tokens a second that rank a layout, under the layout's name."""
+    held = node(build.run(ranked_by, build.scenario, layout))
+    return Number(held.value, "float", (held,), f"tokens/s of {words}", "tokens/s")
