@@ -117,6 +117,10 @@ def _framework(row: Row) -> TrainingFramework:
     sharding, framework = str(row.get("sharding", "none")), str(row.get("framework", "")).lower()
     if "Megatron" in sharding or "megatron" in framework:
         return "megatron"
+    if "internevo" in framework:
+        return "deepspeed"
+    if "swift" in framework and (row.get("pp") or 1) > 1:
+        return "megatron"
     if "ZeRO" in sharding and (row.get("tp") or 1) * (row.get("pp") or 1) * (row.get("ep") or 1) == 1:
         return "deepspeed"
     if "FSDP2" in sharding or framework in ("torchtune", "torchtitan", "unsloth", "litgpt"):
@@ -240,7 +244,7 @@ def scenario_of(row: Row) -> tuple[Scenario, Layout]:
     recompute, activation_offload = _recompute(row)
     precision: Precision = "bf16" if row.get("lora_dtype") == "bf16" else "fp32"
     gradient: Precision = "auto"
-    if row.get("grad_dtype") in ("bf16", "fp32"):
+    if row.get("grad_dtype") in ("bf16", "fp32") and _framework(row) != "megatron":  # it sums in fp32
         gradient = row["grad_dtype"]
     schedule: PipelineSchedule = "interleaved" if "interleaved" in str(row.get("notes", "")).lower() else "1f1b"
     tp, pp, cp = (row.get(key) or 1 for key in ("tp", "pp", "cp"))
@@ -252,7 +256,10 @@ def scenario_of(row: Row) -> tuple[Scenario, Layout]:
         optimizer=optimizer,
         optimizer_fused=fused,
         optimizer_in_backward=bool(row.get("optim_in_bwd")),
-        master_weights=bool(row.get("master_fp32")) or str(row.get("param_dtype", "")).startswith("fp32"),
+        # DeepSpeed and Megatron-LM step an fp32 copy of 16-bit weights whatever else a row says
+        master_weights=bool(row.get("master_fp32"))
+        or str(row.get("param_dtype", "")).startswith("fp32")
+        or _framework(row) in ("deepspeed", "megatron"),
         recompute=recompute,
         sharding=_sharding(row),
         framework=_framework(row),

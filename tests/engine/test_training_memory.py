@@ -340,6 +340,48 @@ def test_hybrid_sharding_replicates_across_nodes() -> None:
     assert inside.peak_bytes == pytest.approx(sized(LLAMA_7B, Layout(1, 1, 8)).peak_bytes, rel=1e-6)
 
 
+def test_fsdp2_gathers_a_layer_ahead_and_its_ends_one_at_a_time() -> None:
+    lora: dict[str, Any] = {"kind": "lora", "sharding": "zero3", "sequence_length": 1, "loss": "fused"}
+    ahead, flat = (sized(LLAMA_70B, Layout(1, 1, 8), framework=name, **lora) for name in ("fsdp2", "fsdp1"))
+    layer = 2 * (2 * 8192 * (8192 + 1024) + 3 * 8192 * 28672)
+    end = 2 * 8192 * 128256
+    assert ahead.worst.activation_bytes - flat.worst.activation_bytes == pytest.approx(layer - end, rel=1e-2)
+    assert ahead.training is not None
+    assert flat.training is not None
+    more = [one.training.reserved_bytes - one.training.allocated_bytes for one in (ahead, flat)]
+    assert more[0] - more[1] == pytest.approx(1.25 * layer, rel=1e-2)
+
+
+def test_sharded_fp32_weights_are_copied_for_their_products_on_one_card_too() -> None:
+    lora: dict[str, Any] = {"kind": "lora", "sharding": "zero3", "sequence_length": 1, "loss": "fused"}
+    single, double = (sized(LLAMA_7B, Layout(), base_precision=one, **lora) for one in ("bf16", "fp32"))
+    copies = 2 * (4 * 4096 * 4096 + 3 * 4096 * 11008) + 2 * 4096 * 32000
+    assert double.worst.activation_bytes - single.worst.activation_bytes == pytest.approx(copies, rel=1e-2)
+
+
+def test_deepspeed_steps_on_fp32_gradients_a_billion_at_a_time_under_zero3() -> None:
+    steps = {}
+    for sharding in ("zero1", "zero2", "zero3"):
+        memory = sized(LLAMA_7B, Layout(1, 1, 4), framework="deepspeed", sharding=sharding, sequence_length=1)
+        assert memory.training is not None
+        moments = {phase.name: phase.activation_bytes for phase in memory.training.phases}
+        steps[sharding] = moments["the optimizer step"]
+    billions = 6_738_415_616 / 4
+    assert steps["zero1"] == steps["zero2"]
+    assert steps["zero2"] - steps["zero3"] == pytest.approx(6 * (billions - 1e9) - 2 * 2 * 4096 * 32000, rel=1e-3)
+    assert steps["zero2"] > 6 * billions
+
+
+def test_routed_states_are_weighted_in_fp32_by_grouped_products_of_fsdp2() -> None:
+    tuned: dict[str, Any] = {"software": "tuned", "sharding": "zero3", "recompute": "full", "loss": "fused"}
+    routed, plain = (
+        sized(MIXTRAL, Layout(1, 1, 8), sequence_length=65536, framework=name, **tuned) for name in ("fsdp2", "fsdp1")
+    )
+    layer = 2 * (2 * 4096 * (4096 + 1024) + 8 * 3 * 4096 * 14336 + 2 * 4096 + 8 * 4096)
+    more = routed.worst.activation_bytes - plain.worst.activation_bytes
+    assert more == pytest.approx(65536 * 2 * 2 * 2 * 4096 + layer - 2 * 4096 * 32000, rel=1e-2)
+
+
 def test_offloaded_weights_still_pass_through_the_card() -> None:
     alone = sized(LLAMA_70B, Layout(), offload="parameters", sequence_length=1, loss="fused")
     layer = 2 * (2 * 8192 * (8192 + 1024) + 3 * 8192 * 28672)

@@ -74,6 +74,7 @@ class RankCost:
     offloads_kept: bool
     context: float
     cache_share: float
+    spare: float
     overlap_share: float
     engine: float
 
@@ -114,7 +115,7 @@ class RankCost:
         worst = max(phases, key=lambda phase: phase.allocated_bytes)
         allocated = worst.allocated_bytes
         step_bytes = worst.activation_bytes - self.buffers if worst.name != ANSWERS else 0.0
-        cache = self.cache_share * step_bytes + self.overlap_share * min(self.loss, self.working) * tokens
+        cache = self.spare + self.cache_share * step_bytes + self.overlap_share * min(self.loss, self.working) * tokens
         needs = round(allocated + self.context + fitted.STUCK_SHARE * self.cache_share * step_bytes)
         room = max(needs, usable_bytes) - self.context  # under pressure the allocator gives its cache back
         reserved = round(max(allocated, min(allocated + cache, room)))
@@ -213,7 +214,7 @@ def _state(stage: StageElements, recipe: Recipe, workload: Method, shape: Shape)
             weights=share(stage.all, experts, recipe.weight_shard) * recipe.weight,
             gradients=share(stage.all, experts, recipe.gradient_shard) * recipe.gradient,
             states=stepped * recipe.state - matrices * recipe.state_matrix_saving,
-            temporary=stepped * recipe.step_temporary,
+            temporary=min(stepped, recipe.step_elements) * recipe.step_temporary,
             host=0.0,
         )
     if workload.trained_models > 1 and not recipe.peft:  # a value model of the same size learns beside it
@@ -251,6 +252,11 @@ GROUPED_MLP = 1.0
 takes its input alone); of the hidden states that routing copies it keeps those that go in, not those that come out."""
 
 
+FP32_ROUTED = 2.0
+"""Bytes an element of the routed hidden states, in and out: what experts return is weighted in fp32
+(torchtitan/models/moe/moe.py)."""
+
+
 def _saved(hidden: float, qkv: float, attention: float, up: float, element: float, trained: bool) -> float:
     """Bytes a token that layers of these widths keep for their backward.
 
@@ -275,10 +281,15 @@ def rank_cost(stage: StageElements, recipe: Recipe, workload: Method, shape: Sha
         buffers += state.trainable * recipe.gradient
     layer_copy = layer_gradient = 0.0
     early = state.gradients if recipe.keeps_gradients or shape.pp > 1 else 0.0
-    if recipe.gathers or workload.offload == "parameters":
-        buffers += stage.ends * 2.0
+    spare = 0.0
+    if recipe.gathers or recipe.casts or workload.offload == "parameters":
+        # FSDP2 gathers embedding and output one at a time, as layers of their own
+        buffers += 2.0 * (max(stage.embedding, stage.head) if workload.framework == "fsdp2" else stage.ends)
         if shape.pp == 1 or not recipe.gathers:
             layer_copy = layer.linear * base_bytes + layer.other * 2.0
+            if workload.framework == "fsdp2" and recipe.gathers:
+                spare = layer_copy
+                layer_copy *= 2.0
             layer_gradient = 0.0 if recipe.peft else layer.all * 2.0
             if workload.framework == "deepspeed" and workload.offload == "parameters":
                 # it gathers ahead from the host and lets go late, and gradients leave by a buffer of their own
@@ -315,6 +326,8 @@ def rank_cost(stage: StageElements, recipe: Recipe, workload: Method, shape: Sha
         saved -= element * lean * wide.routed_width
     working = element * ((fitted.BACKWARD_HIDDEN + unfused) * hidden + fitted.BACKWARD_MLP * turn)
     saved += element * copies * wide.routed_copies * hidden
+    if workload.framework == "fsdp2" and workload.software == "tuned":
+        saved += FP32_ROUTED * wide.routed_copies * hidden
     if workload.software == "tuned":  # gradients of what routing copied, where all experts go at once
         working += element * wide.routed_copies * hidden
     if not workload.flash_attention:
@@ -402,6 +415,7 @@ def rank_cost(stage: StageElements, recipe: Recipe, workload: Method, shape: Sha
         offloads_kept=workload.activation_offload,
         context=GB * (fitted.CONTEXT_GB + (fitted.COMMUNICATORS_GB if shape.ranks > 1 else 0.0)),
         cache_share=fitted.CACHE_SHARE_GATHERED if recipe.gathers else fitted.CACHE_SHARE,
+        spare=spare,
         overlap_share=0.0 if recipe.gathers else fitted.CACHE_OTHER_PHASE,
         engine=shape.engine if workload.rollout_sleeps else 0.0,
     )

@@ -10,6 +10,7 @@ weight after double quantization); PEFT (adapters in fp32 unless told otherwise)
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import lru_cache
 from operator import attrgetter
@@ -51,6 +52,11 @@ STATE_BYTES: Final = {
 MUON_MATRIX_SAVING: Final = 4.0
 PAGED_STATE_BYTES: Final = {"adamw-paged-8bit": STATE_BYTES["adamw-8bit"], "adamw-paged": 8.0}
 # Optimizers that people take to do without an fp32 master copy.
+STEP_GRADIENT: Final = 6.0
+"""Bytes an element of the step under DeepSpeed: its 16-bit gradients flat, and those in the master copy's fp32
+(deepspeed/runtime/zero/stage_1_and_2.py, stage3.py: single_grad_partition)."""
+STEP_GROUP: Final = 1e9
+"""Elements that ZeRO-3 steps at a time (sub_group_size, www.deepspeed.ai/docs/config-json)."""
 WITHOUT_MASTER: Final = frozenset(
     {"adamw-bf16", "adamw-8bit", "adamw-paged-8bit", "adamw-paged", "adamw-4bit", "adafactor"}
 )
@@ -130,12 +136,14 @@ class Recipe:
     state_matrix_saving: float
     host_state: float
     step_temporary: float
+    step_elements: float
     residual: float
     lingering: float
     weight_shard: int
     gradient_shard: int
     state_shard: int
     gathers: bool
+    casts: bool
     keeps_gradients: bool
     bucket_gradients: bool
     bucket_bytes: float
@@ -192,7 +200,9 @@ def recipe(workload: Method, dp: int, shards: int, accumulates: bool) -> Recipe:
         gradient = 6.0 if deepspeed and not peft else 4.0  # DeepSpeed sums 16-bit gradients in fp32 beside them
     temporary = 0.0
     if not workload.optimizer_fused and optimizer in ("adamw", "adamw-bf16"):
-        temporary = weight
+        temporary = 2.0 if optimizer == "adamw-bf16" or (peft and weight == 2.0) else 4.0  # the root of one moment
+    if deepspeed and not peft and weight == gradient == 2.0 and optimizer not in WITHOUT_MASTER:
+        temporary = max(STEP_GRADIENT, 4.0 + temporary)
     residual = 4.0 if workload.residual_precision == "fp32" else 2.0
     frozen = 4.0 if workload.base_precision == "fp32" and workload.trains == "lora" else 2.0
     return Recipe(
@@ -209,12 +219,14 @@ def recipe(workload: Method, dp: int, shards: int, accumulates: bool) -> Recipe:
         state_matrix_saving=MUON_MATRIX_SAVING if optimizer == "muon" else 0.0,
         host_state=PAGED_STATE_BYTES.get(optimizer, 0.0),
         step_temporary=temporary,
+        step_elements=STEP_GROUP if deepspeed and zero == 3 else math.inf,
         residual=residual,
         lingering=2.0 if peft and workload.framework == "fsdp1" and zero == 3 else 0.0,
         weight_shard=shards if zero == 3 else 1,
         gradient_shard=shards if zero >= 2 else 1,
         state_shard=shards if zero >= 1 else 1,
         gathers=zero == 3,
+        casts=workload.sharding == "zero3" and workload.framework == "fsdp2" and (frozen if peft else weight) > 2.0,
         keeps_gradients=accumulates or workload.framework in ("deepspeed", "megatron"),
         bucket_gradients=zero == 0 and dp > 1 and not deepspeed and workload.framework != "megatron",
         bucket_bytes=fitted.DEEPSPEED_BUCKETS_GB * GB if deepspeed else 0.0,
