@@ -29,7 +29,6 @@ from engine.workings import (
     money,
     power,
     replicas,
-    states,
 )
 from engine.workings.build import build_of
 from engine.workings.case import Case, case_of
@@ -79,6 +78,7 @@ REMEMBERED = (
     "load",
     "build",
     "layout",
+    "states",
 )
 """Sections whose figures are opened by the functions that compute them, run on numbers that remember."""
 
@@ -93,7 +93,7 @@ def _of(case: Case, figure: str) -> Working:
         made = _changed(case, name)
     elif section == "verdict" and case.sizing is not None:
         made = _verdict(case, name)
-    elif section in _SECTIONS and (case.sizing is not None or section in _OF_PLANS):
+    elif section in _SECTIONS and case.sizing is not None:
         made = _SECTIONS[section](case, name)
     else:
         raise KeyError(figure)
@@ -182,13 +182,8 @@ def _elsewhere(planned: Plan, figure: str, prefix: str, count: int) -> Working:
 
 
 _SECTIONS: dict[str, Callable[[Case, str], Working]] = {
-    "states": states.found,
     "flip": flips.found,
 }
-
-
-_OF_PLANS = ("states",)
-"""Sections that need no more than a plan: they open for builds beside the entered one too."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -11,7 +11,7 @@ from engine.decide.plan import Plan
 from engine.decide.verdict import FRONTIER_DAYS
 from engine.figures.number import Number, node, plain
 from engine.serving import memory as serving_memory
-from engine.workings import corpus, fabric, growth, load, money, power, scaling
+from engine.workings import corpus, fabric, growth, load, money, power, scaling, states
 from engine.workings.base import REPLAY, Base, Found
 from engine.workings.constants import constant
 from engine.workings.opening import below, opening
@@ -197,6 +197,7 @@ SECTIONS: Final[dict[str, Callable[[Build, str], Found]]] = {
     "load": load.load,
     "build": load.gpus,
     "layout": load.rival,
+    "states": states.found,
     "fabric": fabric.found,
     "scaling": scaling.found,
     "curve": growth.curve,

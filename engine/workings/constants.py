@@ -38,6 +38,8 @@ RULES: Final[dict[str, tuple[str, str, str]]] = {
     "BACKWARD_SHARE": ("share of a pass in which gradients appear", "", "the backward two of three forwards"),
     "BF16_BYTES": ("bytes of a 16-bit element", "bytes", "by definition"),
     "FP32_BYTES": ("bytes of an fp32 element", "bytes", "by definition"),
+    "HALF_BYTES": ("bytes of a 16-bit element", "bytes", "by definition"),
+    "SINGLE_BYTES": ("bytes of an fp32 element", "bytes", "by definition"),
     "AIR_KW": ("power of a rack that air cools", "kW", "flashgenius.net, data center power guide"),
     "BASE_BITS": ("bits of a frozen weight", "bits", "QLoRA: Dettmers et al. 2023, section 3"),
     "BOARD_GPUS": ("GPUs of a board", "GPUs", "NVIDIA HGX; OCP's universal baseboard"),
@@ -295,6 +297,8 @@ RULES: Final[dict[str, tuple[str, str, str]]] = {
         "bytes",
         "ZeRO paper, section 3.1; the optimizer's own states",
     ),
+    "STEP_GRADIENT": ("bytes of a gradient while DeepSpeed steps", "bytes", "DeepSpeed, zero/stage_1_and_2.py"),
+    "STEP_GROUP": ("parameters that DeepSpeed steps at once", "", "DeepSpeed, zero/stage3.py: sub_group_size"),
     "SPARE_SUPPLIES": ("spare supplies", "", "N+1 in servers"),
     "SUPPLIES_W": ("rating of a supply as they are sold", "W", "makers' lists of ATX and CRPS supplies"),
     "TERA": ("operations a tera-operation", "", "by definition"),
@@ -340,7 +344,7 @@ _BY_DEFINITION: Final = frozenset(
 _CIRCUITS: Final = {"RACK_CIRCUITS": "{} of a circuit of racks", "TOWER_CIRCUITS": "{} of a circuit of a building"}
 """Tables of (volts, amperes, phases)."""
 _OF_ENGINES: Final = (
-    "ACTIVATION_BYTES", "BASE_BITS", "BF16_BYTES", "FP32_BYTES", "BLOCK_ALIGNMENT", "CAPTURE_", "CONTEXT_CHUNK", "GRADIENT_BYTES", "LATENT_BLOCK",
+    "ACTIVATION_BYTES", "BASE_BITS", "BF16_BYTES", "FP32_BYTES", "HALF_BYTES", "SINGLE_BYTES", "BLOCK_ALIGNMENT", "CAPTURE_", "CONTEXT_CHUNK", "GRADIENT_BYTES", "LATENT_BLOCK",
     "MOST_SEQUENCES", "MXFP4_BITS", "NARROW_TILE", "NF4_BYTES", "PACKED_", "PAGED_STATE", "SEQUENCE_STEP", "SGLANG_",
     "SHARED_ROTARY", "STATE_BYTES", "UNGATED_TILE", "VOCAB_MULTIPLE", "WIDE_TILE",
 )  # fmt: skip

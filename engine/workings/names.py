@@ -141,6 +141,9 @@ def hooks(replay: Replay) -> dict[str, Hook]:
         "engine.training.step._priced_traffic": _patterns,
         "engine.training.memory.core.Card.usable_bytes": lambda result, _: named(result, "usable memory", "bytes"),
         "engine.training.memory.core.Card.driver_bytes": lambda result, _: named(result, "kept by the driver", "bytes"),
+        "engine.training.memory.elements.adapter_widths": lambda result, _: tuple(
+            named(width, "rows and columns that are adapted") for width in result
+        ),
         "engine.training.memory.peak._saved": lambda result, _: named(result, "kept of layers, a token", "bytes"),
         "engine.training.memory.peak.RankCost.needs": lambda result, _: named(
             result, "needed on the fullest GPU", "bytes"

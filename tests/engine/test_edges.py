@@ -27,7 +27,7 @@ from engine.parts.hardware import Link
 from engine.scenario import LayoutChoice, Money
 from engine.scenario.change import change
 from engine.scenario.checks import check_scenario
-from engine.training.memory.assumptions import frozen_base
+from engine.training.memory.states import frozen_base
 from tests.engine.builds import build
 
 

@@ -13,6 +13,7 @@ from engine.training.memory.advice import largest_micro_batch, longest_sequence,
 from engine.training.memory.assumptions import lines, rule_note
 from engine.training.memory.core import Card, check, resident_floor, sized, spare_bytes
 from engine.training.memory.recipe import method_of
+from engine.training.memory.states import card_of
 
 
 def training_memory(scenario: Scenario, layout: Layout, *, suggest: bool = True) -> Memory:
@@ -23,7 +24,7 @@ def training_memory(scenario: Scenario, layout: Layout, *, suggest: bool = True)
     offloaded. suggest False leaves out the largest micro-batch and sequence, the suggestions and the assumptions:
     for searches over layouts. Raises ScenarioError for a workload that cannot run.
     """
-    card = _card(scenario)
+    card = card_of(scenario)
     architecture, workload = scenario.model.architecture, scenario.workload
     layout = layout if not layout.reason else replace(layout, reason="")
     if not suggest:
@@ -34,7 +35,7 @@ def training_memory(scenario: Scenario, layout: Layout, *, suggest: bool = True)
 def detailed_memory(scenario: Scenario, layout: Layout) -> Memory:
     """`training_memory` without its suggestions, each of which is a plan sized again."""
     layout = layout if not layout.reason else replace(layout, reason="")
-    return _detailed(scenario.model.architecture, scenario.workload, layout, _card(scenario), scenario.model.name)
+    return _detailed(scenario.model.architecture, scenario.workload, layout, card_of(scenario), scenario.model.name)
 
 
 def training_spare(scenario: Scenario) -> Callable[[Layout], float]:
@@ -42,7 +43,7 @@ def training_spare(scenario: Scenario) -> Callable[[Layout], float]:
 
     Raises what `training_memory` does.
     """
-    architecture, workload, card = scenario.model.architecture, scenario.workload, _card(scenario)
+    architecture, workload, card = scenario.model.architecture, scenario.workload, card_of(scenario)
     check(workload)
     method = method_of(workload)
     return lambda layout: spare_bytes(architecture, workload, layout, card, method)
@@ -50,12 +51,8 @@ def training_spare(scenario: Scenario) -> Callable[[Layout], float]:
 
 def may_fit(scenario: Scenario, gpus: int) -> bool:
     """Whether so many GPUs of the scenario's kind may hold the training state in some layout; False is certain."""
-    usable = _card(scenario).usable_bytes
+    usable = card_of(scenario).usable_bytes
     return resident_floor(scenario.model.architecture, scenario.workload, gpus) <= usable
-
-
-def _card(scenario: Scenario) -> Card:
-    return Card(scenario.hardware.accelerator.memory_bytes, scenario.hardware.gpus_per_node)
 
 
 @lru_cache(maxsize=64)

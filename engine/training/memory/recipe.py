@@ -35,6 +35,9 @@ from engine.scenario import (
 )
 from engine.scenario.frameworks import Family, framework_of, loss_of, software_of
 
+HALF_BYTES: Final = 2.0
+SINGLE_BYTES: Final = 4.0
+"""Bytes of an element in 16 and in 32 bits."""
 BASE_BITS: Final = {"nf4": 4.5, "nf4-double": 4.127, "gptq": 4.156, "int8": 8.0}
 # Optimizer states, bytes a trained element, with fp32 states where the optimizer has a choice. Momentum for SGD.
 STATE_BYTES: Final = {
@@ -159,12 +162,12 @@ def _trained_bytes(workload: Method, zero: int, single: bool) -> tuple[float, fl
     optimizer = workload.optimizer
     state = STATE_BYTES[optimizer]
     if not workload.master_weights or optimizer in WITHOUT_MASTER:
-        return 2.0, 2.0, state
+        return HALF_BYTES, HALF_BYTES, state
     if workload.framework == "megatron":
-        return 2.0, 4.0, state + 4.0
+        return HALF_BYTES, SINGLE_BYTES, state + SINGLE_BYTES
     if workload.framework in ("fsdp1", "fsdp2") and (single or zero in (0, 3)):
-        return 4.0, 4.0, state
-    return 2.0, 2.0, state + 4.0
+        return SINGLE_BYTES, SINGLE_BYTES, state
+    return HALF_BYTES, HALF_BYTES, state + SINGLE_BYTES
 
 
 @lru_cache(maxsize=64)
@@ -172,7 +175,7 @@ def least_resident_bytes(workload: Method) -> float:
     """Weight, gradient and states of a fully trained element, bytes, under the sharding that keeps least of them."""
     kept = [_trained_bytes(workload, zero, single) for zero in (0, 3) for single in (False, True)]
     saved = MUON_MATRIX_SAVING if workload.optimizer == "muon" else 0.0
-    gradient = 0.0 if workload.optimizer_in_backward else 2.0
+    gradient = 0.0 if workload.optimizer_in_backward else HALF_BYTES
     return min(weight + state for weight, _, state in kept) + gradient - saved
 
 
@@ -185,26 +188,29 @@ def recipe(workload: Method, dp: int, shards: int, accumulates: bool) -> Recipe:
     deepspeed = workload.framework == "deepspeed"
     optimizer = workload.optimizer
     if peft:
-        weight = 2.0 if workload.lora_precision == "bf16" else 4.0
+        weight = HALF_BYTES if workload.lora_precision == "bf16" else SINGLE_BYTES
         if workload.lora_precision == "auto" and workload.framework == "megatron":
-            weight = 2.0
+            weight = HALF_BYTES
         gradient = weight
         state = STATE_BYTES[optimizer]
-        if optimizer == "adamw" and weight == 2.0:
-            state = 4.0  # torch keeps the states in the parameter's type
+        if optimizer == "adamw" and weight == HALF_BYTES:
+            state = 2.0 * HALF_BYTES  # torch keeps the states in the parameter's type
     else:
         weight, gradient, state = _trained_bytes(workload, zero, dp == 1)
     if workload.gradient_precision == "bf16":
-        gradient = 2.0
+        gradient = HALF_BYTES
     elif workload.gradient_precision == "fp32":
-        gradient = 6.0 if deepspeed and not peft else 4.0  # DeepSpeed sums 16-bit gradients in fp32 beside them
+        gradient = SINGLE_BYTES
+        if deepspeed and not peft:
+            gradient = HALF_BYTES + SINGLE_BYTES  # DeepSpeed sums 16-bit gradients in fp32 beside them
     temporary = 0.0
     if not workload.optimizer_fused and optimizer in ("adamw", "adamw-bf16"):
-        temporary = 2.0 if optimizer == "adamw-bf16" or (peft and weight == 2.0) else 4.0  # the root of one moment
-    if deepspeed and not peft and weight == gradient == 2.0 and optimizer not in WITHOUT_MASTER:
-        temporary = max(STEP_GRADIENT, 4.0 + temporary)
-    residual = 4.0 if workload.residual_precision == "fp32" else 2.0
-    frozen = 4.0 if workload.base_precision == "fp32" and workload.trains == "lora" else 2.0
+        half = optimizer == "adamw-bf16" or (peft and weight == HALF_BYTES)
+        temporary = HALF_BYTES if half else SINGLE_BYTES  # the root of one moment
+    if deepspeed and not peft and weight == gradient == HALF_BYTES and optimizer not in WITHOUT_MASTER:
+        temporary = max(STEP_GRADIENT, SINGLE_BYTES + temporary)
+    residual = SINGLE_BYTES if workload.residual_precision == "fp32" else HALF_BYTES
+    frozen = SINGLE_BYTES if workload.base_precision == "fp32" and workload.trains == "lora" else HALF_BYTES
     return Recipe(
         peft=peft,
         quantized=quantized,
@@ -215,13 +221,13 @@ def recipe(workload: Method, dp: int, shards: int, accumulates: bool) -> Recipe:
         weight=weight,
         gradient=gradient,
         state=state,
-        state_16bit=min(state, 4.0),
+        state_16bit=min(state, 2.0 * HALF_BYTES),
         state_matrix_saving=MUON_MATRIX_SAVING if optimizer == "muon" else 0.0,
         host_state=PAGED_STATE_BYTES.get(optimizer, 0.0),
         step_temporary=temporary,
         step_elements=STEP_GROUP if deepspeed and zero == 3 else math.inf,
         residual=residual,
-        lingering=2.0 if peft and workload.framework == "fsdp1" and zero == 3 else 0.0,
+        lingering=HALF_BYTES if peft and workload.framework == "fsdp1" and zero == 3 else 0.0,
         weight_shard=shards if zero == 3 else 1,
         gradient_shard=shards if zero >= 2 else 1,
         state_shard=shards if zero >= 1 else 1,
