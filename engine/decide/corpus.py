@@ -15,6 +15,7 @@ from engine.decide.plan import Plan
 from engine.decide.prospects import curve_counts, growing
 from engine.decide.training_scaling import hourly_usd
 from engine.figures.errors import ScenarioError
+from engine.figures.sentences import Figure, Sentence
 from engine.figures.units import HOURS_PER_DAY, days, fleet, usd
 from engine.money.prices import run_usd
 from engine.scenario import Scenario
@@ -61,7 +62,7 @@ class CorpusCurve:
     points: tuple[CorpusPoint, ...]
     usd_per_gpu_hour: float | None
     smallest: CorpusPoint | None
-    words: str
+    words: Sentence
 
 
 def corpus_curve(scenario: Scenario) -> CorpusCurve:
@@ -142,19 +143,25 @@ def _more_nodes(scenario: Scenario, one: Attempt) -> range | tuple[int, ...]:
     return range(first, min(first + MORE_NODES, MAX_NODES) + 1)
 
 
-def _words(scenario: Scenario, found: CorpusPoint | None, points: list[CorpusPoint]) -> str:
+def _words(scenario: Scenario, found: CorpusPoint | None, points: list[CorpusPoint]) -> Sentence:
     work = scenario.workload
     if found is not None:
-        return f"{found.build}: {days(found.days)}" + ("" if found.usd is None else f", {usd(found.usd)} rented")
+        name, of = Figure(found.build, "corpus.smallest.gpus"), "corpus.smallest"
+        length = Figure(days(found.days), f"{of}.days")
+        rent = () if found.usd is None else (", ", Figure(usd(found.usd), f"{of}.usd"), " rented")
+        return (name, ": ", length, *rent)
     if not points:
-        return "No: none of the builds tried holds the model."
-    cheapest = min((point.usd for point in points if point.usd is not None), default=None)
+        return ("No: none of the builds tried holds the model.",)
+    cheapest, rent_of = min(((point.usd, point.gpus) for point in points if point.usd is not None), default=(None, 0))
     if work.budget_usd is not None and cheapest is not None and cheapest > work.budget_usd:
-        return f"No: the rent is {usd(cheapest)} at the least, over the {usd(work.budget_usd)}; more GPUs cost no less."
+        least, budget = Figure(usd(cheapest), f"corpus.{rent_of}.usd"), Figure(usd(work.budget_usd), "load.budget_usd")
+        return ("No: the rent is ", least, " at the least, over the ", budget, "; more GPUs cost no less.")
     fastest = min(points, key=lambda point: point.days)
     if work.deadline_days is not None and fastest.days > work.deadline_days:
-        return f"No: {fastest.build} take {days(fastest.days)}, {days(work.deadline_days)} are asked."
-    return "No: none of the builds tried meets every target."
+        of, asked = f"corpus.{fastest.gpus}", Figure(days(work.deadline_days), "load.deadline_days")
+        build, length = Figure(fastest.build, f"{of}.gpus"), Figure(days(fastest.days), f"{of}.days")
+        return ("No: ", build, " take ", length, ", ", asked, " are asked.")
+    return ("No: none of the builds tried meets every target.",)
 
 
 __all__ = ["CorpusCurve", "CorpusPoint", "corpus_curve", "corpus_plan", "corpus_point"]

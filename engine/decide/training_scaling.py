@@ -13,6 +13,7 @@ from typing import NamedTuple
 from engine.decide.plan import Plan, plan, resized
 from engine.decide.scaling import FLOOR
 from engine.figures.errors import ScenarioError
+from engine.figures.sentences import Figure, Sentence, said
 from engine.figures.units import HOURS_PER_DAY, SECONDS_PER_DAY
 from engine.money.prices import usd_per_gpu_hour as gpu_hour_price
 from engine.scenario import Hardware, Layout, LayoutChoice, Scenario, Workload
@@ -53,7 +54,7 @@ class StrongScaling:
     points: tuple[ScalingPoint, ...]
     stops_paying: int | None
     serial_share: float
-    words: str
+    words: Sentence
 
 
 class Timed(NamedTuple):
@@ -126,13 +127,20 @@ def strong_scaling_curve(
             break
     last = points[-1]
     share = serial_share(last.efficiency, last.gpus)
+    return StrongScaling(tuple(points), stops, share, _curve_words(fitting, stops, last))
+
+
+def _curve_words(fitting: Sequence[ScalingPoint], stops: int | None, last: ScalingPoint) -> Sentence:
+    """Up to how many GPUs adding them pays."""
     if not fitting:
-        words = "No count of these GPUs holds the training state."
-    elif stops is None:
-        words = f"Adding GPUs pays up to {last.gpus}: each still does {100 * last.efficiency:.0f} % of one alone."
-    else:
-        words = f"Beyond {stops} GPUs an added GPU does less than {100 * FLOOR:.0f} % of its work."
-    return StrongScaling(tuple(points), stops, share, words)
+        return ("No count of these GPUs holds the training state.",)
+    if stops is None:
+        most = Figure(f"{last.gpus}", "curve.stops_paying")
+        each = Figure(f"{100 * last.efficiency:.0f} %", "curve.last.efficiency")
+        return ("Adding GPUs pays up to ", most, ": each still does ", each, " of one alone.")
+    floor = Figure(f"{100 * FLOOR:.0f} %", "curve.stops_paying")
+    wall = Figure(f"{stops}", "curve.stops_paying")
+    return ("Beyond ", wall, " GPUs an added GPU does less than ", floor, " of its work.")
 
 
 def _only_training(scenario: Scenario) -> None:
@@ -199,7 +207,7 @@ class LongOrShort:
     times_faster: float
     premium: float
     usd_per_day_saved: float
-    words: str
+    words: Sentence
 
 
 def option(point: ScalingPoint, price: float) -> RunOption:
@@ -224,13 +232,24 @@ def long_or_short(
     curve = strong_scaling_curve(scenario, (1, gpus), 1.0).points
     one, many = option(curve[0], usd_per_gpu_hour_one), option(curve[-1], usd_per_gpu_hour_many)
     faster, premium, each = compared(one, many)
-    words = f"{gpus} GPUs finish in {_span(many.days)} instead of {_span(one.days)}, {faster:.1f} times faster, "
     if each > 0:
-        words += f"for {premium:.2f} times the money: {each:,.0f} USD for each day saved."
+        saved: Sentence = (Figure(f"{each:,.0f} USD", "choice.usd_per_day_saved"), " for each day saved.")
     else:
-        words += f"for {premium:.2f} times the money: they also save {one.cost_usd - many.cost_usd:,.0f} USD."
-    if not one.fits:
-        words += " One GPU would not hold the training state."
+        money = Figure(f"{one.cost_usd - many.cost_usd:,.0f} USD", "choice.usd_saved")
+        saved = ("they also save ", money, ".")
+    words = said(
+        f"{gpus} GPUs finish in ",
+        Figure(_span(many.days), "choice.many.days"),
+        " instead of ",
+        Figure(_span(one.days), "choice.one.days"),
+        ", ",
+        Figure(f"{faster:.1f}", "choice.times_faster"),
+        " times faster, for ",
+        Figure(f"{premium:.2f}", "choice.premium"),
+        " times the money: ",
+        saved,
+        "" if one.fits else " One GPU would not hold the training state.",
+    )
     return LongOrShort(one, many, faster, premium, each, words)
 
 
@@ -238,7 +257,8 @@ def long_or_short(
 class SmallestBuild:
     """The smallest build that meets the deadline and the budget, or why there is none.
 
-    plan: that build sized; None when nothing meets both. days, cost_usd: of it, or of the closest.
+    plan: that build sized; None when nothing meets both. days, cost_usd: of it, or of the closest. payable: where a build
+    in time is over the budget, the fastest within it.
     """
 
     found: bool
@@ -247,7 +267,8 @@ class SmallestBuild:
     nodes: int
     days: float
     cost_usd: float | None
-    words: str
+    words: Sentence
+    payable: Plan | None = None
 
 
 BUILD_COUNTS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128)
@@ -291,8 +312,9 @@ def smallest_build(
         payable = budget is None or (cost is not None and cost <= budget)
         if timely and payable:
             count = per_node * nodes
-            words = f"{_count(per_node, nodes)}: {_span(days)}"
-            words += "" if cost is None else f", {cost:,.0f} USD"
+            words: Sentence = (_count(per_node, nodes), ": ", _days(days))
+            if cost is not None:
+                words = (*words, ", ", Figure(f"{cost:,.0f} USD", "smallest.cost_usd"))
             return SmallestBuild(True, made, count, nodes, days, cost, words)
         if timely and in_time is None:
             in_time = (days, cost, made)
@@ -315,10 +337,13 @@ def _span(days: float) -> str:
     return f"{days * 24:,.1f} hours" if days >= 1 / 12 else f"{days * 24 * 60:,.1f} minutes"
 
 
-def _count(per_node: int, nodes: int) -> str:
-    if nodes > 1:
-        return f"{nodes} nodes of {per_node} GPUs"
-    return f"{per_node} GPUs" if per_node > 1 else "1 GPU"
+def _days(days: float) -> Figure:
+    return Figure(_span(days), "smallest.days")
+
+
+def _count(per_node: int, nodes: int) -> Figure:
+    words = f"{per_node} GPUs" if per_node > 1 else "1 GPU"
+    return Figure(f"{nodes} nodes of {words}" if nodes > 1 else words, "smallest.gpus")
 
 
 def _refusal(
@@ -330,25 +355,39 @@ def _refusal(
     max_gpus: int,
 ) -> SmallestBuild:
     if not held:
-        words = f"No: up to {max_gpus:,} of these GPUs, none holds the training state."
-        return SmallestBuild(False, None, 0, 0, float("inf"), None, words)
+        none = f"No: up to {max_gpus:,} of these GPUs, none holds the training state."
+        return SmallestBuild(False, None, 0, 0, float("inf"), None, (none,))
     if in_time is not None and in_time[1] is not None and budget is not None:
         days, cost, made = in_time
         hardware = made.scenario.hardware
-        words = (
-            f"No: in time is {_count(hardware.gpus_per_node, hardware.nodes)} at the least ({_span(days)}), which "
-            f"costs {in_time[1]:,.0f} USD, over the {budget:,.0f}."
+        words = said(
+            "No: in time is ",
+            _count(hardware.gpus_per_node, hardware.nodes),
+            " at the least (",
+            _days(days),
+            "), which costs ",
+            Figure(f"{in_time[1]:,.0f} USD", "smallest.cost_usd"),
+            ", over the ",
+            Figure(f"{budget:,.0f}", "load.budget_usd"),
+            ".",
         )
         if affordable is not None:
-            words += f" Within the budget the fastest takes {_span(affordable[0])}."
-        return SmallestBuild(False, made, hardware.gpus, hardware.nodes, days, cost, words)
+            fastest = Figure(_span(affordable[0]), "smallest.payable_days")
+            words = said(words, " Within the budget the fastest takes ", fastest, ".")
+        payable = affordable[2] if affordable is not None else None
+        return SmallestBuild(False, made, hardware.gpus, hardware.nodes, days, cost, words, payable)
     if affordable is not None:
         days, cost, made = affordable
         hardware = made.scenario.hardware
         words = (
-            f"No: not even {_count(hardware.gpus_per_node, hardware.nodes)} finish in {_span(deadline or 0.0)}; the fastest "
-            f"takes {_span(days)}."
+            "No: not even ",
+            _count(hardware.gpus_per_node, hardware.nodes),
+            " finish in ",
+            Figure(_span(deadline or 0.0), "load.deadline_days"),
+            "; the fastest takes ",
+            _days(days),
+            ".",
         )
         return SmallestBuild(False, made, hardware.gpus, hardware.nodes, days, cost, words)
-    words = f"No: no build up to {max_gpus:,} GPUs is in time or within the budget."
-    return SmallestBuild(False, None, 0, 0, float("inf"), None, words)
+    none = f"No: no build up to {max_gpus:,} GPUs is in time or within the budget."
+    return SmallestBuild(False, None, 0, 0, float("inf"), None, (none,))

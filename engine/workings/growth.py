@@ -205,7 +205,7 @@ def choice(build: Base, name: str) -> Found:
 
 
 def smallest(build: Base, name: str) -> Found:
-    """`smallest.gpus`, `smallest.days` or `smallest.cost_usd`. Raises KeyError."""
+    """`smallest.gpus`, `smallest.days`, `smallest.cost_usd` or `smallest.payable_days`. Raises KeyError."""
     least = _prospects(build).smallest
     if least is None or least.plan is None or least.plan.training is None:
         raise KeyError(f"smallest.{name}")
@@ -217,6 +217,11 @@ def smallest(build: Base, name: str) -> Found:
         return Found(other.scenario.hardware.gpus, "The smallest build in time", "GPUs", SMALLEST, note)
     if name == "days":
         return Found(other.speed.days, f"The run on {where}", "days", SMALLEST, note)
+    if name == "payable_days" and least.payable is not None and least.payable.training is not None:
+        within = build.other(least.payable, "found by search: the fastest within the budget")
+        wide = least.payable.scenario.hardware
+        title = f"The run on {wide.nodes} x {wide.gpus_per_node} GPUs, the fastest within the budget"
+        return Found(within.speed.days, title, "days", SMALLEST)
     if name != "cost_usd":
         raise KeyError(f"smallest.{name}")
     price = _price(build)
@@ -235,4 +240,5 @@ def figures(build: Base) -> list[str]:
         ids += ["choice.usd_per_day_saved"] if found.choice.one.days > found.choice.many.days else []
     if found.smallest is not None and found.smallest.plan is not None:
         ids += ["smallest.gpus", "smallest.days", "smallest.cost_usd"]
+        ids += ["smallest.payable_days"] if found.smallest.payable is not None else []
     return ids

@@ -172,7 +172,7 @@ def test_the_smallest_build_in_time_is_carried_and_one_less_is_late() -> None:
 def test_a_budget_under_the_rent_has_no_smallest_build() -> None:
     curve = corpus_curve(corpus(deadline_days=1.0, budget_usd=1.0))
     assert curve.smallest is None
-    assert "over the $1" in curve.words
+    assert "over the $1" in text_of(curve.words)
 
 
 def test_the_flip_points_of_a_corpus_are_its_tokens_and_its_date() -> None:

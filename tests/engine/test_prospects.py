@@ -14,6 +14,7 @@ from engine.decide.scaling import FLOOR
 from engine.decide.size import size
 from engine.decide.training_scaling import strong_scaling_curve
 from engine.figures.errors import ScenarioError
+from engine.figures.sentences import text_of
 from engine.scenario import Hardware, Scenario
 from tests.engine.builds import build
 
@@ -67,7 +68,7 @@ def test_the_smallest_build_is_asked_for_with_a_deadline_or_a_budget() -> None:
     assert found.smallest.gpus == 16
     never = prospects(run(deadline_days=0.001))
     assert never.smallest is not None
-    assert never.smallest.words.startswith("No:")
+    assert text_of(never.smallest.words).startswith("No:")
 
 
 def test_a_budget_without_a_price_says_what_it_lacks() -> None:

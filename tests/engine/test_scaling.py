@@ -11,6 +11,7 @@ import catalog
 from engine.decide.scaling import ARTICLE_ROWS, FLOOR, SHAPES, scaling_table
 from engine.decide.training_scaling import hourly_usd, long_or_short, smallest_build, strong_scaling_curve
 from engine.figures.errors import ScenarioError
+from engine.figures.sentences import text_of
 from engine.scenario import Layout, Scenario
 from engine.sizing import ScalingRow
 from tests.engine.builds import build
@@ -108,7 +109,7 @@ def test_the_curve_falls_and_then_stops_paying() -> None:
     assert days[0] > days[3] > days[4]
     assert curve.stops_paying is not None
     assert 8 <= curve.stops_paying <= 128
-    assert str(curve.stops_paying) in curve.words
+    assert str(curve.stops_paying) in text_of(curve.words)
     assert 0 < curve.serial_share < 1
     first, last = curve.points[0], curve.points[-1]
     assert last.gpu_hours > first.gpu_hours
@@ -146,7 +147,7 @@ def test_a_long_run_on_one_gpu_against_a_short_one() -> None:
     assert same.many.cost_usd == pytest.approx(same.premium * same.one.cost_usd)
     cheaper = long_or_short(made, 8, 5.0, 2.5)
     assert cheaper.premium < 1
-    assert "save" in cheaper.words
+    assert "save" in text_of(cheaper.words)
 
 
 def test_the_smallest_build_in_time() -> None:
@@ -165,10 +166,10 @@ def test_a_clear_no() -> None:
     made = scenario("llama-3.1-8b", "h100-sxm", sharding="zero3")
     impossible = smallest_build(made, deadline_days=0.0005, max_gpus=64)
     assert not impossible.found
-    assert impossible.words.startswith("No:")
+    assert text_of(impossible.words).startswith("No:")
     poor = smallest_build(made, deadline_days=3.0, budget_usd=1.0)
     assert not poor.found
-    assert "over the 1" in poor.words
+    assert "over the 1" in text_of(poor.words)
 
 
 def test_questions_without_an_answer_name_the_field() -> None:

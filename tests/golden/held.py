@@ -171,6 +171,6 @@ def smallest_or_refused(bases: dict[str, Scenario]) -> dict[str, Any]:
     limits = ((30.0, None), (None, 5000.0), (1e-4, 1e9), (1e4, 1.0), (1e-4, 1.0))
     for (name, base), (days, usd), most in product(bases.items(), limits, (1, 32)):
         made = smallest_build(base, days, usd, 2.5, most)
-        figures = [getattr(made, part) for part in ("found", "gpus", "nodes", "days", "cost_usd", "words")]
-        found[f"{name} {days} {usd} {most}"] = figures
+        figures = [getattr(made, part) for part in ("found", "gpus", "nodes", "days", "cost_usd")]
+        found[f"{name} {days} {usd} {most}"] = [*figures, text_of(made.words)]
     return found

@@ -204,4 +204,4 @@ def test_sentences_stand_whole_where_their_figures_open(name: str) -> None:
     assert sizing.layout.reason in text("Memory")
     prospects = studies.growth.prospects
     if prospects is not None and prospects.smallest is not None:
-        assert prospects.smallest.words in text("Scaling")
+        assert text_of(prospects.smallest.words) in text("Scaling")

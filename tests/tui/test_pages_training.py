@@ -166,7 +166,7 @@ def test_the_curve_is_drawn_with_a_mark_cost_and_row_for_each_count() -> None:
         row = next(row for row in shown.splitlines() if re.match(rf"^ [ ▸] +{point.gpus} ", row))
         assert ("too small" in row) != bool(re.search(r"\$| h | days ", row))
         assert ("too small" in row) == (not point.fits)
-    assert flat(found.curve.words) in flat(shown)
+    assert flat(text_of(found.curve.words)) in flat(shown)
     assert "Amdahl's serial share" in shown
 
 
@@ -193,7 +193,7 @@ def test_one_gpu_for_long_or_many_for_short() -> None:
     choice = prospects(sizing.scenario).choice
     assert choice is not None
     shown = flat(text(sizing, "Scaling"))
-    assert flat(choice.words) in shown
+    assert flat(text_of(choice.words)) in shown
     assert "too small" in shown
     assert "The fewest of the curve that hold it are 16 GPUs" in shown
 
@@ -382,5 +382,5 @@ def test_the_report_carries_the_curve_the_smallest_build_and_the_choice() -> Non
     for form in ("text", "markdown"):
         told = flat(report.render(sizing, "text" if form == "text" else "markdown"))
         for words in (found.curve.words, found.smallest.words, found.choice.words, "Amdahl's serial share"):
-            assert flat(words) in told
+            assert flat(words if isinstance(words, str) else text_of(words)) in told
     assert "Time and money against GPUs" not in report.render(size(BUILDS["llama70b"]()), "text")

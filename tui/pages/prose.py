@@ -24,24 +24,6 @@ PHRASES: tuple[tuple[str, tuple[str, ...]], ...] = (
     (rf"room for {_N}) users at {_N}) tokens", ("fix@memory.users_that_fit", "fix@load.tokens_per_request")),
     # why a build is passed over
     (rf"first token after {_N} {_S})", ("serving.ttft_s",)),
-    # growth of a training run
-    (rf"pays up to {_N}): each still does {_N} %)", ("curve.stops_paying", "curve.last.efficiency")),
-    (rf"[Bb]eyond {_N}) GPUs", ("curve.stops_paying",)),
-    (
-        rf"{_N} (?:days|hours|minutes)) instead of {_N} (?:days|hours|minutes)), {_N}) times faster",
-        ("choice.many.days", "choice.one.days", "choice.times_faster"),
-    ),
-    (rf"for {_N}) times the money", ("choice.premium",)),
-    (rf"{_N} USD) for each day saved", ("choice.usd_per_day_saved",)),
-    (rf"also save {_N} USD)", ("choice.usd_saved",)),
-    (
-        rf"^(?:\d+ nodes of )?{_N}) GPUs?: {_N} (?:days|hours|minutes))(?:, {_N} USD))?",
-        ("smallest.gpus", "smallest.days", "smallest.cost_usd"),
-    ),
-    (rf"at the least \({_N} (?:days|hours|minutes))\)", ("smallest.days",)),
-    (rf"costs {_N} USD), over the {_N})", ("smallest.cost_usd", "load.budget_usd")),
-    (rf"finish in {_N} (?:days|hours|minutes));", ("load.deadline_days",)),
-    (rf"the fastest takes {_N} (?:days|hours|minutes))\.$", ("smallest.days",)),
 )
 
 

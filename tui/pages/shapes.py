@@ -11,6 +11,7 @@ from engine.sizing import Sizing
 from tui.pages.doc import BLANK, Line, Span, flow, heading, line, paragraphs, shorten
 from tui.pages.glyphs import Glyphs
 from tui.pages.look import Look
+from tui.pages.prose import sentence
 from tui.pages.words import count, days, percent, rate, usd
 
 if TYPE_CHECKING:
@@ -34,7 +35,8 @@ def corpus(found: CorpusCurve, sizing: Sizing, look: Look, stale: bool) -> list[
     good = found.smallest is not None
     mark, style = (glyphs.yes, "good") if good else (glyphs.no, "bad")
     lead = "Smallest in time: " if good else ""
-    lines += paragraphs(f"{mark} {lead}{found.words}", look.width - 1, "dim" if stale else style, " ", "   ")
+    text = "dim" if stale else style
+    lines += sentence((lead, *found.words), look.width - 1, text, "   ", f" {mark} ", first_style=text)
     if found.points:
         lines.append(line((f"   {'GPUs':>6} {'time':>10} {'GPU-hours':>10} {'rent':>10}", "dim")))
     for point in found.points:

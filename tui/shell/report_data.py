@@ -107,7 +107,7 @@ def _corpus_data(scenario: Scenario) -> dict[str, Any]:
     return {
         "by_gpus": [of(point) for point in found.points],
         "smallest": of(smallest) if smallest is not None else None,
-        "smallest_words": found.words,
+        "smallest_words": text_of(found.words),
     }
 
 

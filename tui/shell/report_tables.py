@@ -299,7 +299,7 @@ def _corpus_curve(sizing: Sizing) -> Iterator[Block]:
         return
     found = corpus_curve(sizing.scenario)
     yield Heading("Time and money against GPUs")
-    yield Paragraph(f"Smallest build in time: {found.words}.", strong=True)
+    yield Paragraph(f"Smallest build in time: {text_of(found.words)}.", strong=True)
     yield Paragraph("Nodes that hold the model work alone, each on its part of the corpus. * as many as entered.")
     rows = tuple(
         (
@@ -321,7 +321,7 @@ def prospect_blocks(sizing: Sizing) -> Iterator[Block]:
         return
     found = prospects(sizing.scenario)
     yield Heading("Time and money against GPUs")
-    yield Paragraph(found.curve.words, strong=True)
+    yield Paragraph(text_of(found.curve.words), strong=True)
     if found.curve.serial_share:
         share = f"{100 * found.curve.serial_share:.2g} %"
         yield Paragraph(f"Amdahl's serial share up to {found.curve.points[-1].gpus:,} GPUs: {share}.")
@@ -348,9 +348,9 @@ def prospect_blocks(sizing: Sizing) -> Iterator[Block]:
     price = found.usd_per_gpu_hour
     at = "" if price is None else f" Costs at {words.usd(price)} a GPU-hour."
     yield Paragraph(f"The same global batch in nodes of {found.per_node} GPUs. * this build.{at}")
-    smallest = found.smallest.words if found.smallest is not None else found.no_smallest
+    smallest = text_of(found.smallest.words) if found.smallest is not None else found.no_smallest
     yield Paragraph(f"Smallest build in time: {smallest}")
     if found.choice is not None:
         one, many = found.choice.one, found.choice.many
         prices = f"{words.usd(one.usd_per_gpu_hour)} and {words.usd(many.usd_per_gpu_hour)} a GPU-hour"
-        yield Paragraph(f"Long or short, at {prices}: {found.choice.words}")
+        yield Paragraph(f"Long or short, at {prices}: {text_of(found.choice.words)}")
