@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -24,7 +25,7 @@ SERVERS = [("llama-3.1-70b", "rtx-pro-6000-server", 4), ("llama-3.1-8b", "l40s",
 
 @pytest.mark.parametrize(("model", "card", "gpus"), SERVERS)
 def test_a_build_over_the_budget_does_not_carry(model: str, card: str, gpus: int) -> None:
-    load = {"concurrency": 8, "input_tokens": 2000, "output_tokens": 500}
+    load: dict[str, Any] = {"concurrency": 8, "input_tokens": 2000, "output_tokens": 500}
     free = size(build(model, accelerator=card, gpus_per_node=gpus, **load))
     assert free.verdict.carried
     price = free.cost.buy_usd
@@ -74,7 +75,7 @@ def test_a_budget_without_a_price_is_not_held_and_that_is_said() -> None:
 
 
 def test_replicas_count_against_the_budget() -> None:
-    load = {"concurrency": 900, "input_tokens": 7000, "output_tokens": 1000}
+    load: dict[str, Any] = {"concurrency": 900, "input_tokens": 7000, "output_tokens": 1000}
     free = size(build(**load)).verdict
     assert free.answer == "replicas"
     held = size(build(**load, budget_usd=200_000.0)).verdict
@@ -125,7 +126,7 @@ def test_no_number_of_an_answer_has_an_exponent() -> None:
 
 
 def test_a_fleet_has_no_bill_of_its_own_and_is_held_to_a_budget() -> None:
-    load = {"concurrency": 2_000_000, "input_tokens": 2000, "requests_per_s": 100_000.0}
+    load: dict[str, Any] = {"concurrency": 2_000_000, "input_tokens": 2000, "requests_per_s": 100_000.0}
     assert size(build("llama-3.1-405b", **load)).cost.advised is None
     held = size(build("llama-3.1-405b", **load, budget_usd=1_000_000.0))
     assert held.verdict.answer != "replicas"

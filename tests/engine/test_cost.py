@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -122,8 +123,13 @@ def test_electricity_feeds_the_hall_too() -> None:
 
 
 def test_what_is_offloaded_comes_on_top_of_the_ram_that_matches_the_cards() -> None:
-    run = {"model": "llama-3.1-8b", "weights": "bf16", "accelerator": "rtx-4090", "kind": "full-finetune"}
-    plain, offloaded = size(build(**run)), size(build(**run, offload="optimizer"))  # type: ignore[arg-type] # mixed
+    run: dict[str, Any] = {
+        "model": "llama-3.1-8b",
+        "weights": "bf16",
+        "accelerator": "rtx-4090",
+        "kind": "full-finetune",
+    }
+    plain, offloaded = size(build(**run)), size(build(**run, offload="optimizer"))
     assert plain.power.host_memory_gib_min is not None
     assert offloaded.power.host_memory_gib_min is not None
     more = offloaded.power.host_memory_gib_min - plain.power.host_memory_gib_min

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -14,15 +15,16 @@ from engine.figures.sentences import text_of
 from engine.figures.units import GIB
 from engine.scenario import LayoutChoice, Runtime, Scenario, Workload
 from engine.scenario.change import change
+from engine.scenario.fields import Value
 from engine.serving.draft import tokens_a_step
 from engine.sizing import Memory
 
 
-def build(model: str, weights: str, card: str, gpus: int = 1, **fields: object) -> Scenario:
+def build(model: str, weights: str, card: str, gpus: int = 1, **fields: Value) -> Scenario:
     scenario = catalog.build_scenario(
         model, weights, card, gpus, workload=Workload(concurrency=1, input_tokens=8000, output_tokens=100)
     )
-    return change(scenario, {key.replace("__", "."): value for key, value in fields.items()})  # type: ignore[misc]
+    return change(scenario, {key.replace("__", "."): value for key, value in fields.items()})
 
 
 def memory(scenario: Scenario) -> Memory:
@@ -43,7 +45,7 @@ def test_a_prediction_layer_keeps_kv_of_its_own() -> None:
 
 def test_tokens_drafted_ahead_cost_states_of_a_recurrent_model() -> None:
     # vLLM 0.2x on two Arc B70: 583 blocks of 832 tokens hold 1.83 sequences of 262,144; 475 with five drafts ahead 1.42
-    asked: dict[str, object] = {"runtime__max_model_len": 262144, "runtime__prefix_caching": False, "layout__tp": 2}
+    asked: dict[str, Any] = {"runtime__max_model_len": 262144, "runtime__prefix_caching": False, "layout__tp": 2}
     plain = memory(build("qwen3.5-27b", "fp8", "arc-pro-b70", 2, **asked))
     drafts = memory(
         build(
@@ -145,13 +147,13 @@ def test_the_defaults_of_a_runtime_draft_nothing() -> None:
 
 
 def test_drafts_that_are_kept_make_one_user_faster_and_refused_ones_slower() -> None:
+    cases: tuple[dict[str, Any], ...] = (
+        {},
+        {"runtime__speculative": "mtp", "runtime__speculative_tokens": 2, "runtime__speculative_accepted": 0.9},
+        {"runtime__speculative": "mtp", "runtime__speculative_tokens": 2, "runtime__speculative_accepted": 0.0},
+    )
     plain, kept, refused = (
-        size(build("glm-4.6", "fp8", "h200-sxm", 8, layout__tp=8, **fields)).serving
-        for fields in (
-            {},
-            {"runtime__speculative": "mtp", "runtime__speculative_tokens": 2, "runtime__speculative_accepted": 0.9},
-            {"runtime__speculative": "mtp", "runtime__speculative_tokens": 2, "runtime__speculative_accepted": 0.0},
-        )
+        size(build("glm-4.6", "fp8", "h200-sxm", 8, layout__tp=8, **fields)).serving for fields in cases
     )
     assert plain is not None
     assert kept is not None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from engine.decide.size import size
@@ -80,7 +82,7 @@ def test_a_framework_that_splits_is_offered_where_sharding_is_not_enough() -> No
     assert any("workload.framework" in one for one in changes)
 
 
-def long(**work: object) -> Scenario:
+def long(**work: Any) -> Scenario:
     return build(
         "llama-3.1-8b", "bf16", "h100-sxm", 8, kind="full-finetune", sequence_length=1 << 20,
         global_batch_tokens=1 << 20, context_parallel=8, activation_offload=True, loss="chunked", **work,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 import catalog
@@ -13,7 +15,7 @@ from engine.serving.buffers import compute_buffer_bytes
 from engine.serving.settings import engine_settings
 
 
-def build(model: str, weights: str, card: str, gpus: int = 1, kv: str = "bf16", **settings: object) -> Scenario:
+def build(model: str, weights: str, card: str, gpus: int = 1, kv: str = "bf16", **settings: Any) -> Scenario:
     return catalog.build_scenario(
         model,
         weights,
@@ -21,7 +23,7 @@ def build(model: str, weights: str, card: str, gpus: int = 1, kv: str = "bf16", 
         gpus,
         kv_cache=kv,
         workload=Workload(concurrency=1, input_tokens=2000, output_tokens=500),
-        runtime=Runtime(engine="llama.cpp", **settings),  # type: ignore[arg-type]
+        runtime=Runtime(engine="llama.cpp", **settings),
     )
 
 
@@ -54,6 +56,7 @@ def test_experts_on_the_host_make_room_and_take_time() -> None:
     assert spared.serving is not None
     moved = whole.memory.per_gpu[0].weights_bytes - spared.memory.per_gpu[0].weights_bytes
     assert moved == spared.memory.host_bytes > 7 * GIB
+    assert whole.power.host_memory_gib_min is not None
     assert spared.power.host_memory_gib_min == pytest.approx(whole.power.host_memory_gib_min + moved / GIB)
     assert spared.serving.tokens_per_s_user < whole.serving.tokens_per_s_user
     faster = size(change(spared.scenario, {"runtime.host_gb_s": 400.0})).serving

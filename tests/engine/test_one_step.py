@@ -113,7 +113,8 @@ def test_a_serving_build_on_another_link_is_as_fast_as_its_row_says(name: str, p
 def assert_row_is_the_build(found: Sizing, place: str, link: str) -> None:
     """The row of a link leaves of the speed what sizing the build on that link does."""
     hardware = found.scenario.hardware
-    other = size(replace(found.scenario, hardware=replace(hardware, **{place: found.scenario.facts.link(link)})))
+    changed: dict[str, Any] = {place: found.scenario.facts.link(link)}
+    other = size(replace(found.scenario, hardware=replace(hardware, **changed)))
     rows = {row.link: row.relative_speed for row in found.fabric}
     home = getattr(hardware, place).id
 

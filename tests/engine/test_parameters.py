@@ -80,8 +80,10 @@ def test_a_dense_decoder_by_hand() -> None:
 
 
 def test_unselected_experts_are_not_active() -> None:
-    sizes = {"hidden_size": 64, "layers": 2, "heads": 4, "kv_heads": 2, "head_dim": 16, "vocab_size": 500}
-    arch = dense_decoder(intermediate_size=128, experts=8, experts_per_token=2, **sizes)
+    arch = dense_decoder(
+        hidden_size=64, layers=2, heads=4, kv_heads=2, head_dim=16, vocab_size=500,
+        intermediate_size=128, experts=8, experts_per_token=2,
+    )  # fmt: skip
     counts = count_parameters(arch)
     assert counts.total - counts.active == 2 * (8 - 2) * 3 * 64 * 128
 

@@ -79,8 +79,9 @@ def test_a_stated_node_counts_as_stated() -> None:
 
 def test_a_rack_that_is_sold_whole_draws_its_share_and_stands_in_no_other() -> None:
     eight, whole = drawn("gb200", 8), drawn("gb200", 72)
+    assert whole.node_w is not None
     assert whole.node_w == pytest.approx(120_000, rel=0.03)
-    assert eight.node_w == pytest.approx(whole.node_w * 8 / 72)  # type: ignore[operator]
+    assert eight.node_w == pytest.approx(whole.node_w * 8 / 72)
     assert eight.racks is None
     assert eight.cooling == "liquid"
     assert eight.supplies is None
@@ -156,7 +157,7 @@ def test_supplies_grow_with_the_load_and_never_fall_short() -> None:
     before = 0.0
     for load in range(200, 30_000, 137):
         for host in ("workstation", "server"):
-            found = supplies(host, load)  # type: ignore[arg-type] # one of the hosts
+            found = supplies(host, load)
             assert found is not None
             assert found.each_w * found.count >= load / 0.8
         total = supplies("server", load)

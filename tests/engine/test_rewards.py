@@ -16,8 +16,8 @@ from tests.engine.builds import build
 
 
 def run(kind: str, **work: Any) -> Scenario:
-    work = {"sequence_length": 4096, "micro_batch": 1, "loss": "fused"} | work
-    return build("qwen2.5-7b", "bf16", "h100-sxm", 8, kind=kind, **work)
+    usual: dict[str, Any] = {"sequence_length": 4096, "micro_batch": 1, "loss": "fused"}
+    return build("qwen2.5-7b", "bf16", "h100-sxm", 8, kind=kind, **(usual | work))
 
 
 def peak(scenario: Scenario) -> float:

@@ -74,9 +74,9 @@ def check_sums(memory: Memory) -> None:
     concurrency=st.integers(1, 512),
 )
 def test_components_sum_to_the_card(
-    model: str, weights: str, card: str, kv: str, engine: str, pp: int, tp_choice: int, concurrency: int
+    model: str, weights: str, card: str, kv: str, engine: ServingEngine, pp: int, tp_choice: int, concurrency: int
 ) -> None:
-    scenario = build(model, weights, card, 8, kv, concurrency, 2048, Runtime(engine=engine))  # type: ignore[arg-type]
+    scenario = build(model, weights, card, 8, kv, concurrency, 2048, Runtime(engine=engine))
     sizes = valid_tp(scenario.model.architecture, 8)
     memory = serving_memory(scenario, Layout(tp=sizes[tp_choice % len(sizes)], pp=pp))
     check_sums(memory)
@@ -210,7 +210,7 @@ def test_longest_context_fits_and_one_block_more_does_not() -> None:
 def test_engine_generations_differ_as_their_rules_say() -> None:
     now, before, sglang = (
         serving_memory(build(runtime=Runtime(engine=engine)), Layout()).worst
-        for engine in ("vllm", "vllm-earlier", "sglang")  # type: ignore[arg-type]
+        for engine in ("vllm", "vllm-earlier", "sglang")
     )
     visible = visible_bytes(catalog.load().accelerator("h100-sxm"))
     assert now.usable_bytes == int(visible * 0.92)
@@ -229,8 +229,9 @@ def test_current_builds_sample_without_sorting() -> None:
 
 
 def test_sglang_starts_with_any_room_and_vllm_with_a_whole_sequence() -> None:
-    for engine, starts in (("vllm", False), ("sglang", True)):
-        runtime = Runtime(engine=engine, max_model_len=131072)  # type: ignore[arg-type]
+    cases: tuple[tuple[ServingEngine, bool], ...] = (("vllm", False), ("sglang", True))
+    for engine, starts in cases:
+        runtime = Runtime(engine=engine, max_model_len=131072)
         scenario = build(card="rtx-4090", tokens=131072, runtime=runtime)
         assert serving_memory(scenario, Layout()).starts == starts
         assert not serving_memory(scenario, Layout()).fits

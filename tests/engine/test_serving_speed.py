@@ -122,8 +122,9 @@ def test_tensor_parallel_over_a_slow_fabric_collapses() -> None:
 
 
 def test_best_load_keeps_the_targets() -> None:
-    targets = {"ttft_target_s": 2.0, "tokens_per_s_user_target": 20.0}
-    scenario = build(concurrency=400, input_tokens=4000, output_tokens=500, **targets)
+    scenario = build(
+        concurrency=400, input_tokens=4000, output_tokens=500, ttft_target_s=2.0, tokens_per_s_user_target=20.0
+    )
     layout = Layout(2, 1, 4)
     best = served(scenario, layout)
     assert best.meets_targets is False

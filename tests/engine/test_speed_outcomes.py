@@ -75,8 +75,8 @@ def test_a_mixture_for_one_user(
 def test_three_tokens_ahead() -> None:
     # 135 tokens/s of a 27B hybrid in NVFP4 on an RTX PRO 6000
     runtime = Runtime(speculative="mtp", speculative_tokens=3, max_num_seqs=8)
-    asked = {"concurrency": 1, "input_tokens": 2000, "output_tokens": 500, "runtime": runtime}
-    found = served("qwen3.5-27b", "nvfp4", "rtx-pro-6000-workstation", **asked)
+    asked: dict[str, Any] = {"concurrency": 1, "input_tokens": 2000, "output_tokens": 500}
+    found = served("qwen3.5-27b", "nvfp4", "rtx-pro-6000-workstation", runtime=runtime, **asked)
     assert found.tokens_per_s_user == pytest.approx(135, rel=0.25)
 
 
@@ -101,7 +101,7 @@ def test_a_million_tokens(layout: LayoutChoice, users: int, observed: float) -> 
 @pytest.mark.parametrize("model", ["deepseek-v3", "kimi-k2"])
 def test_a_lone_prompt_is_read_by_one_rank_of_data_parallel_attention(model: str) -> None:
     card = "b300-sxm" if model == "kimi-k2" else "h200-sxm"
-    asked = {"concurrency": 1, "input_tokens": 8000, "output_tokens": 100}
+    asked: dict[str, Any] = {"concurrency": 1, "input_tokens": 8000, "output_tokens": 100}
     one, eight = (served(model, "fp8", card, 8, layout, **asked).ttft_s for layout in (ONE_RANK, TP8))
     assert one >= eight
 

@@ -158,8 +158,8 @@ def test_what_is_said_to_fit_fits_and_the_next_size_does_not(
     steady = replace(workload, gradient_accumulation=workload.gradient_accumulation or 2)
     memory = training_memory(scenario(architecture, steady, layout.gpus), layout)
 
-    def fits(**changed: int) -> bool:
-        trial = scenario(architecture, replace(steady, **changed), layout.gpus)  # type: ignore[arg-type]
+    def fits(**changed: Any) -> bool:
+        trial = scenario(architecture, replace(steady, **changed), layout.gpus)
         return training_memory(trial, layout, suggest=False).fits
 
     most = memory.largest_micro_batch
@@ -214,7 +214,8 @@ def test_states_are_those_of_the_zero_paper(sharding: Sharding, states_gb: float
         tied=True,
     )
     memory = sized(model, Layout(1, 1, 64), sharding=sharding, framework="deepspeed")
-    phase = next(p for p in memory.training.phases if p.name == "the optimizer step")  # type: ignore[union-attr]
+    assert memory.training is not None
+    phase = next(p for p in memory.training.phases if p.name == "the optimizer step")
     states = phase.weights_bytes + phase.gradient_bytes + phase.optimizer_bytes
     assert states / GB == pytest.approx(states_gb, rel=0.015)
 
@@ -222,7 +223,8 @@ def test_states_are_those_of_the_zero_paper(sharding: Sharding, states_gb: float
 def test_megatron_takes_18_bytes_a_parameter_and_6_plus_12_over_d_with_the_distributed_optimizer() -> None:
     def states(sharding: Sharding, ranks: int) -> float:
         memory = sized(LLAMA_7B, Layout(1, 1, ranks), sharding=sharding, framework="megatron")
-        step = next(p for p in memory.training.phases if p.name == "the optimizer step")  # type: ignore[union-attr]
+        assert memory.training is not None
+        step = next(p for p in memory.training.phases if p.name == "the optimizer step")
         return (step.weights_bytes + step.gradient_bytes + step.optimizer_bytes) / 6_738_415_616
 
     assert states("ddp", 1) == pytest.approx(18.0, rel=1e-3)
@@ -252,7 +254,8 @@ def test_lora_trains_its_rank_times_both_widths_of_each_target() -> None:
 def test_nf4_base_is_a_quarter_and_its_ends_stay_16_bit() -> None:
     memory = sized(LLAMA_7B, Layout(), kind="qlora", base_format="nf4-double", lora_rank=8)
     ends = 2 * 32000 * 4096 + 65 * 4096
-    adapters = memory.training.trainable_parameters * 4  # type: ignore[union-attr]
+    assert memory.training is not None
+    adapters = memory.training.trainable_parameters * 4
     assert memory.worst.weights_bytes == pytest.approx(
         (6_738_415_616 - ends) * 4.127 / 8 + ends * 2 + adapters, rel=1e-6
     )

@@ -12,6 +12,7 @@ from engine.decide.size import size
 from engine.decide.verdict import decide
 from engine.figures.sentences import text_of
 from engine.layout.candidates import candidate_layouts
+from engine.parts.hardware import Accelerator
 from engine.scenario import LayoutChoice, Scenario
 from tests.engine.builds import build
 
@@ -20,7 +21,7 @@ BOXED = [card for card in KNOWN.facts.accelerators if card.max_gpus_per_node is 
 
 
 @pytest.mark.parametrize("card", BOXED, ids=lambda card: card.id)
-def test_no_verdict_puts_more_cards_into_a_box_than_it_takes(card: catalog.Accelerator) -> None:
+def test_no_verdict_puts_more_cards_into_a_box_than_it_takes(card: Accelerator) -> None:
     for users in (1, 200, 20_000):
         scenario = build("llama-3.1-70b", "fp8", card.id, 1, concurrency=users)
         verdict = decide(scenario, plan(scenario))

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from types import FrameType
+from typing import Any
 
 import pytest
 
@@ -71,11 +72,11 @@ def test_an_edit_costs_a_bounded_number_of_calls(name: str) -> None:
 def test_tables_and_later_steps_wait_for_their_readers(name: str) -> None:
     scenario = BUILDS[name][0]()
     sizing = size(replace(scenario, title="read once"))
-    tables = {
+    tables: dict[str, Callable[[], object]] = {
         "engine.decide.fabric.fabric_table": lambda: sizing.fabric,
         "engine.decide.scaling.scaling_table": lambda: sizing.scaling,
+        "engine.decide.verdict._steps": lambda: sizing.verdict.steps,
     }
-    tables["engine.decide.verdict._steps"] = lambda: sizing.verdict.steps
     work = after_an_edit(scenario)
     for table, read in tables.items():
         assert not work[table]
@@ -90,7 +91,7 @@ def test_a_build_that_one_card_carries_plans_no_other() -> None:
     assert len(size(scenario).verdict.steps) == 6
 
 
-RUNS: dict[str, tuple[str, int, dict[str, float], int]] = {
+RUNS: dict[str, tuple[str, int, dict[str, Any], int]] = {
     "a dense model from scratch": ("llama-3.1-405b", 64, {}, 12_300),
     "a mixture from scratch": ("deepseek-v3", 64, {}, 22_000),
     "one with a date": ("llama-3.1-405b", 64, {"deadline_days": 90.0}, 5_200),
@@ -108,7 +109,7 @@ def test_a_run_from_scratch_costs_a_bounded_number_of_calls(name: str) -> None:
     assert calls["engine.decide.plan._trained_layouts"] <= 12
 
 
-STATES = {
+STATES: dict[str, dict[str, Any]] = {
     "zero3": {"sharding": "zero3"},
     "zero1": {"sharding": "zero1"},
     "hybrid": {"sharding": "zero3", "sharding_group": "node"},
@@ -152,7 +153,7 @@ def test_no_layout_is_faster_than_the_least_days(kind: str, card: str) -> None:
 
 @pytest.mark.parametrize("work", [{}, {"deadline_days": 60.0}, {"deadline_days": 60.0, "budget_usd": 1e6}])
 @pytest.mark.parametrize("model", ["llama-3.1-70b", "mixtral-8x22b"])
-def test_a_cluster_is_the_one_that_planning_every_count_finds(model: str, work: dict[str, float]) -> None:
+def test_a_cluster_is_the_one_that_planning_every_count_finds(model: str, work: dict[str, Any]) -> None:
     run = build(model, "bf16", "h100-sxm", 8, kind="pretrain", total_tokens=200_000_000_000, **work)
     found = cluster(run)
     every = [attempt(run, 8, nodes) for nodes in CLUSTER_NODES]

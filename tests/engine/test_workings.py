@@ -235,7 +235,8 @@ def test_kinds_say_how_a_figure_is_known() -> None:
     sizing = sizing_of("one node, 70B")
     assert working(sizing, "memory.weights_bytes").kind == "counted"
     assert working(sizing, "serving.inter_token_s").kind == "fitted"
-    assert working(sizing, "serving.inter_token_s").interval == sizing.serving.inter_token_interval  # type: ignore[union-attr]
+    assert sizing.serving is not None
+    assert working(sizing, "serving.inter_token_s").interval == sizing.serving.inter_token_interval
     inputs = {entry.name: entry for entry in working(sizing, "memory.kv_needed_tokens").inputs}
     assert inputs["users"].kind == "entered"
     card = sizing.scenario.hardware.accelerator
