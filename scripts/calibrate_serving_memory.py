@@ -25,7 +25,8 @@ sys.path.insert(0, str(ROOT))
 from engine.figures.units import GB, GIB  # noqa: E402 - the checkout must be importable first
 from engine.layout.sharding import rank_weight_bytes  # noqa: E402 - the checkout must be importable first
 from engine.model.architecture import Architecture  # noqa: E402 - the checkout must be importable first
-from engine.scenario import Layout, ServingEngine  # noqa: E402 - the checkout must be importable first
+from engine.runtimes.engine import ServingEngine  # noqa: E402 - the checkout must be importable first
+from engine.scenario import Layout  # noqa: E402 - the checkout must be importable first
 from engine.serving.buffers import buffer_terms, captured_sizes, engine_extra_bytes, expert_tile  # noqa: E402 - the checkout must be importable first
 from engine.serving.settings import EngineSettings, engine_settings, visible_bytes  # noqa: E402 - the checkout must be importable first
 from tests.accuracy import harness  # noqa: E402 - the checkout must be importable first

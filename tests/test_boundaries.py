@@ -15,6 +15,7 @@ ENGINE = (
     "figures",
     "parts",
     "model",
+    "runtimes",
     "scenario",
     "sizing",
     "calibration",

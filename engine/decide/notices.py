@@ -98,7 +98,7 @@ NEAR_START_NEW = 1.25
 def _close(plan: Plan) -> Sentence:
     """What is said of a start that the error of the KV figure may undo; empty of a safe one."""
     memory, settings = plan.memory, engine_settings(plan.scenario, plan.layout)
-    if settings.engine not in ("vllm", "vllm-earlier"):
+    if not settings.rules.refuses_short_kv:
         return ()
     near = NEAR_START if logged_kind(plan.scenario) else NEAR_START_NEW
     head, error = "The engine starts by a hair: ", f"figure may err by {100 * (near - 1):.0f} %."
@@ -168,9 +168,11 @@ def _formats(plan: Plan) -> Iterator[Notice]:
                 "a prompt is a guess. Enter tflops_bf16_dense for it in a catalog file of your own.",
             ),
         )
-    engine = scenario.runtime.engine
-    if scenario.workload.is_inference and weights.startswith("gguf") and engine in ("vllm", "vllm-earlier", "sglang"):
-        # docs.vllm.ai, features/quantization/gguf
+    if (
+        scenario.workload.is_inference
+        and weights.startswith("gguf")
+        and scenario.runtime.rules.gguf == "as an experiment"
+    ):
         yield Notice(
             "gguf-engine",
             "info",

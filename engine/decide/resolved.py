@@ -17,8 +17,6 @@ from engine.sizing import Resolved
 from engine.training.batch import VIRTUAL_STAGES
 from engine.training.memory.core import Card, plan_recipe
 
-BOUND_BY_POOL = ("sglang", "trtllm")  # engines whose token pool ends a batch long before their sequence limit
-
 
 def resolved(plan: Plan) -> Resolved:
     """The settings of a planned build with every default filled in, and the catalog's prices; None does not apply."""
@@ -43,7 +41,7 @@ def _serving(scenario: Scenario, layout: Layout, prices: tuple[float | None, flo
         *prices,
         memory_utilization=settings.utilization,
         max_model_len=settings.max_model_len,
-        max_num_seqs=None if settings.engine in BOUND_BY_POOL else settings.max_num_seqs,
+        max_num_seqs=None if settings.rules.sequence_limit else settings.max_num_seqs,
         max_num_batched_tokens=settings.max_num_batched_tokens,
         speculative_tokens=drafted_ahead(scenario.model, scenario.runtime) or None,
         speculative_accepted=drafts_kept(scenario.model, scenario.runtime) or None,

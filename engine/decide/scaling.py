@@ -13,7 +13,8 @@ from typing import NamedTuple
 
 from engine.decide.plan import layout_words
 from engine.parts.hardware import Facts, Link
-from engine.scenario import Hardware, Layout, Scenario, Sharding, ShardingGroup, Workload
+from engine.runtimes.frameworks import Sharding
+from engine.scenario import Hardware, Layout, Scenario, ShardingGroup, Workload
 from engine.scenario.frameworks import software_of
 from engine.sizing import ScalingRow
 from engine.training.batch import context_ranks

@@ -7,7 +7,8 @@ from functools import lru_cache
 from typing import Any, get_args
 
 from engine.decide.plan import Plan
-from engine.scenario import Layout, Recompute, Scenario, Software
+from engine.runtimes.frameworks import Software
+from engine.scenario import Layout, Recompute, Scenario
 from engine.training.memory import training_memory
 from engine.training.speed import training_speed
 

@@ -17,10 +17,11 @@ from engine.figures.units import FLEET, count
 from engine.layout.sharding import kv_copies
 from engine.model.formats import FORMATS, KV_FORMATS
 from engine.model.parameters import count_parameters
+from engine.runtimes.frameworks import FRAMEWORKS
 from engine.scenario import LayoutChoice
 from engine.scenario.change import LookUps, pinned_as, value_of
 from engine.scenario.fields import Value, field_of
-from engine.scenario.frameworks import FRAMEWORKS, framework_of, splits_of
+from engine.scenario.frameworks import framework_of, splits_of
 from engine.serving.settings import engine_settings
 
 NEAR_LOSSLESS, COSTS_QUALITY = "fp8", "int4"

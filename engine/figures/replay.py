@@ -33,7 +33,7 @@ SHARED = frozenset(
 )
 """Functions that keep a cache of their own."""
 
-CONSTANT_RECORDS = frozenset({"Constants", "Link"})
+CONSTANT_RECORDS = frozenset({"ByCard", "ByMemory", "Computed", "Constants", "Engine", "Link"})
 """Records that stand as constants in modules, by the name of their class."""
 
 Constant = Callable[[str, str, Any], Any]

@@ -188,7 +188,7 @@ def _expert_layouts(
 
 def splits_by_layer(scenario: Scenario) -> bool:
     """Whether the engine spreads a model as whole layers where nobody pins a TP."""
-    return scenario.runtime.engine == "llama.cpp" and scenario.layout.tp is None
+    return scenario.runtime.rules.whole_layers and scenario.layout.tp is None
 
 
 def _of_the_framework(scenario: Scenario, shapes: tuple[Layout, ...]) -> tuple[Layout, ...]:
@@ -210,7 +210,7 @@ def candidate_layouts(scenario: Scenario) -> tuple[Layout, ...]:
     TP stays inside a node unless the person pins more; a serving replica takes pipeline stages inside a node only
     where TP cannot fill it, since TP halves the latency that PP leaves as it is. llama.cpp gives each GPU whole
     layers unless it is told otherwise (ggml-org/llama.cpp, tools/server/README.md, --split-mode). A training
-    framework splits weights in the ways that it has (`engine.scenario.frameworks`).
+    framework splits weights in the ways that it has (`engine.runtimes.frameworks`).
     """
     check_choice(scenario)
     hardware = scenario.hardware

@@ -8,6 +8,9 @@ from typing import Literal, NamedTuple, get_args
 from engine.figures.units import SECONDS_PER_DAY
 from engine.model.architecture import Architecture
 from engine.parts.hardware import Accelerator, Facts, Link, Platform
+from engine.runtimes import ENGINES
+from engine.runtimes.engine import Engine, ServingEngine
+from engine.runtimes.frameworks import AttentionKernel, Loss, Sharding, Software, TrainingFramework
 
 Kind = Literal["serve", "batch", "embed", "lora", "qlora", "full-finetune", "pretrain", "dpo", "reward", "grpo", "ppo"]
 Tuning = Literal["full", "lora", "qlora"]
@@ -42,10 +45,6 @@ RecomputeModules = Literal[
     "mla_up_proj+moe_act",
     "layernorm+mla_up_proj+moe_act",
 ]
-Sharding = Literal["ddp", "zero1", "zero2", "zero3"]
-Software = Literal["auto", "tuned", "standard", "eager"]
-Loss = Literal["auto", "eager", "eager-16bit", "chunked", "chunked-16bit", "fused", "compiled"]
-AttentionKernel = Literal["auto", "flash2", "flash3"]
 Offload = Literal["none", "optimizer", "parameters"]
 BaseFormat = Literal["nf4", "nf4-double", "gptq", "int8"]
 LoraTargets = Literal[
@@ -58,24 +57,10 @@ LoraTargets = Literal[
     "all-linear-and-head",
 ]
 Precision = Literal["auto", "bf16", "fp32"]
-ServingEngine = Literal["vllm", "vllm-earlier", "sglang", "trtllm", "llama.cpp"]
 Speculation = Literal["mtp", "eagle", "dflash", "ngram"]
 PipelineSchedule = Literal["1f1b", "interleaved"]
 ComputeDtype = Literal["bf16", "fp8", "nvfp4"]
 ShardingGroup = Literal["all", "node"]
-TrainingFramework = Literal[
-    "fsdp1",
-    "fsdp2",
-    "deepspeed",
-    "megatron",
-    "hf-trainer",
-    "unsloth",
-    "llama-factory",
-    "axolotl",
-    "torchtitan",
-    "torchtune",
-    "nemo",
-]
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
 INFERENCE_KINDS: frozenset[Kind] = frozenset({"serve", "batch", "embed"})
@@ -163,7 +148,7 @@ class Workload:
     lora_targets: LoraTargets = "all-linear"
     trainable_embeddings: bool = False
     base_format: BaseFormat = "nf4-double"
-    loss: Loss = "auto"  # as the framework has it, see engine.scenario.frameworks
+    loss: Loss = "auto"  # as the framework has it, see engine.runtimes.frameworks
     gradient_accumulation: int | None = None  # None: from global_batch_tokens
     offload: Offload = "none"
     software: Software = "auto"  # likewise
@@ -377,6 +362,11 @@ class Runtime:
     cpu_offload_gb: float | None = None  # vLLM: GiB of weights a GPU that stay in host memory; None: none
     host_gb_s: float | None = None  # what the CPU reads weights at; None: engine.serving.host.HOST_GB_S
     host_reserve_gib: float | None = None  # unified memory: what the host holds; None: the default from logs
+
+    @property
+    def rules(self) -> Engine:
+        """What the engine does whatever it is told."""
+        return ENGINES[self.engine]
 
 
 Region = Literal["north-america", "europe", "asia", "oceania", "south-america", "africa"]

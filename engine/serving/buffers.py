@@ -12,7 +12,9 @@ from engine.layout.sharding import attention_ranks, expert_group, expert_split, 
 from engine.model.architecture import Architecture, Layer
 from engine.model.formats import weight_format
 from engine.parts.hardware import Accelerator
-from engine.scenario import Layout, ServingEngine
+from engine.runtimes import ENGINES
+from engine.runtimes.engine import Computed, ServingEngine
+from engine.scenario import Layout
 from engine.serving.settings import EngineSettings
 
 Tile = Literal["inputs", "both", "marlin"]
@@ -107,7 +109,7 @@ def plain_latent(accelerator: Accelerator, engine: ServingEngine) -> bool:
 
     Elsewhere vLLM stores fp8_ds_mla (vllm/v1/attention/backends/mla: flashinfer_mla_sparse.py, flashmla_sparse.py).
     """
-    return accelerator.compute_capability.startswith("10.") and engine != "vllm-earlier"
+    return accelerator.compute_capability.startswith("10.") and ENGINES[engine].plain_latents
 
 
 def _padded(rows: int, cols: int, tile: Tile, down: bool) -> tuple[int, int]:
@@ -195,13 +197,9 @@ def _tower_bytes_per_patch(arch: Architecture) -> int:
 
 
 def sampler_bytes(engine: ServingEngine) -> float:
-    """Bytes for each sequence x vocabulary entry while the profile run samples: earlier vLLM sorts the logits."""
-    return fitted.SAMPLER_SORTED_BYTES if engine == "vllm-earlier" else fitted.SAMPLER_BYTES
-
-
-SAMPLED_DRAFTING = 2
-"""Rows of logits a sequence that the profile run samples where tokens are drafted: the last token's, and one to take or refuse
-(vllm/v1/worker/gpu_model_runner.py, _dummy_sampler_run)."""
+    """Bytes for each sequence x vocabulary entry while the profile run samples."""
+    each: float = getattr(fitted, ENGINES[engine].sampler)
+    return each
 
 
 def activation_bytes(
@@ -220,8 +218,8 @@ def activation_bytes(
     sampler = 0.0
     if last:
         seqs = min(settings.max_num_seqs, batched)
-        if drafts and settings.engine in ("vllm", "vllm-earlier"):
-            seqs *= SAMPLED_DRAFTING
+        if drafts:
+            seqs *= settings.rules.drafted_rows
         sampler = sampler_bytes(settings.engine) * seqs * arch.vocab_size + fitted.HIDDEN_COPIES * hidden
     encoder = tower = 0
     if arch.vision_tokens_max:
@@ -232,21 +230,12 @@ def activation_bytes(
     return int(max(body, sampler, tower) + encoder)
 
 
-LLAMACPP_COPIES = 1.72
-"""fp32 copies of the states and feed-forward of a token that llama.cpp's compute buffer holds: two logs of a 27B, 142.1 MiB
-at 512 tokens a pass and 568.5 at 2,048, agree to 1 %; a third, of an 80B with experts, lies 17 % below."""
-LLAMACPP_CONTEXT_GIB = 0.233
-"""What llama.cpp's process takes beside its buffers: 239 MiB between their sum and nvidia-smi in one log."""
-MASK_BYTES = 2
-"""Bytes of an entry of the attention mask, which is tokens of a pass by cells."""
-
-
-def compute_buffer_bytes(arch: Architecture, settings: EngineSettings) -> int:
-    """llama.cpp's compute buffer on one card: the widest moment of a pass, the mask over all cells, logits of the sequences."""
+def compute_buffer_bytes(arch: Architecture, settings: EngineSettings, buffers: Computed) -> int:
+    """An engine's compute buffer on one card: the widest moment of a pass, the mask over all cells, logits of the sequences."""
     wide = max(
         arch.intermediate_size * 2, arch.experts_per_token * (2 * arch.expert_intermediate_size + arch.hidden_size)
     )
-    per_token = LLAMACPP_COPIES * 4 * (arch.hidden_size + wide) + MASK_BYTES * settings.max_model_len
+    per_token = buffers.copies * 4 * (arch.hidden_size + wide) + buffers.mask_bytes * settings.max_model_len
     return int(settings.max_num_batched_tokens * per_token + 4 * arch.vocab_size)
 
 
@@ -257,17 +246,17 @@ NON_TORCH_CARD_BYTES = 80 * GB
 def non_torch_bytes(accelerator: Accelerator, layout: Layout, engine: ServingEngine, nvlink: bool) -> int:
     """CUDA context growth, library workspaces and communication buffers on one GPU, bytes. Fitted.
 
-    SGLang's figure is what its process takes before it looks at the free memory, the CUDA context included.
+    Of an engine with a static fraction it is what its process takes before it looks at the free memory, the CUDA context included.
     """
-    together = expert_group(layout) * layout.pp
-    if engine == "sglang":
+    rules, together = ENGINES[engine], expert_group(layout) * layout.pp
+    if rules.budget == "static":
         fabric = fitted.SGLANG_NVLINK_GIB if together > 1 and nvlink else 0.0
         return int((fitted.SGLANG_START_GIB + fabric) * GIB)
     alone = fitted.NON_TORCH_ROCM_GIB
     if accelerator.vendor.upper() != "AMD":
         alone = fitted.NON_TORCH_ONE_GIB * min(1.0, accelerator.memory_bytes / NON_TORCH_CARD_BYTES)
     # Beyond eight ranks NCCL adds channels between nodes only.
-    each = fitted.NON_TORCH_TOGETHER_EARLIER_GIB if engine == "vllm-earlier" else fitted.NON_TORCH_TOGETHER_GIB
+    each: float = getattr(fitted, rules.together)
     buffers = each * min(math.log2(together), 3.0)
     return int((alone + buffers * (1.0 if accelerator.peer_access else HOST_STAGED_SHARE)) * GIB)
 
@@ -287,8 +276,7 @@ def packed_bytes(arch: Architecture, accelerator: Accelerator) -> int:
 CAPTURE_MOST = 512
 CAPTURE_FINE = 256
 CAPTURE_STEP = 8
-CAPTURE_STEP_COARSE = 16
-"""Batch sizes are captured up to the first, in steps of the third up to the second and of the fourth above."""
+"""Batch sizes are captured up to the first, in steps of the third up to the second and of the engine's above."""
 
 
 def captured_sizes(settings: EngineSettings) -> int:
@@ -297,9 +285,8 @@ def captured_sizes(settings: EngineSettings) -> int:
     Above 256 the step is 16 in current vLLM and 8 before (vllm/config, `_set_cudagraph_sizes`).
     """
     top = min(2 * settings.max_num_seqs, CAPTURE_MOST, settings.max_num_batched_tokens)
-    step = CAPTURE_STEP if settings.engine == "vllm-earlier" else CAPTURE_STEP_COARSE
     fine = sum(1 for size in (1, 2, 4) if size <= top) + min(top, CAPTURE_FINE) // CAPTURE_STEP
-    return fine + max(0, top - CAPTURE_FINE) // step
+    return fine + max(0, top - CAPTURE_FINE) // settings.rules.capture_step
 
 
 def graph_bytes(layers: int, settings: EngineSettings) -> int:

@@ -40,7 +40,7 @@ class HostWeights(NamedTuple):
 
 def first_on_gpu(arch: Architecture, runtime: Runtime) -> int:
     """The first layer that a card holds: those before it, and their KV, are the CPU's."""
-    if runtime.engine != "llama.cpp" or runtime.n_gpu_layers is None:
+    if runtime.rules.host != "layers" or runtime.n_gpu_layers is None:
         return 0
     return max(0, len(arch.layers) - runtime.n_gpu_layers)
 
@@ -49,7 +49,7 @@ def first_on_gpu(arch: Architecture, runtime: Runtime) -> int:
 def host_weights(arch: Architecture, weights: str, layout: Layout, stage: int, runtime: Runtime) -> HostWeights:
     """What of the weights of a GPU of that stage stays in host memory. stage: of vLLM; llama.cpp's cards are spared alike."""
     experts = others = 0
-    if runtime.engine == "llama.cpp":
+    if runtime.rules.host == "layers":
         first, sparse = first_on_gpu(arch, runtime), runtime.n_cpu_moe or 0
         for index in range(min(len(arch.layers), max(first, sparse))):
             if index >= first and index >= sparse:
@@ -61,7 +61,7 @@ def host_weights(arch: Architecture, weights: str, layout: Layout, stage: int, r
                     others += size
         # people split the rest by what each card then has room for (--tensor-split): every stage is spared alike
         experts, others = experts // layout.pp, others // layout.pp
-    elif runtime.cpu_offload_gb and runtime.engine in ("vllm", "vllm-earlier"):
+    elif runtime.cpu_offload_gb and runtime.rules.host == "copied":
         others = min(int(runtime.cpu_offload_gb * GIB), stage_weights(arch, weights, layout, stage).total_bytes)
     return HostWeights(experts, others)
 
@@ -87,9 +87,9 @@ def slot_bytes_s(card: Accelerator) -> float:
 
 def keeps_on_host(runtime: Runtime) -> bool:
     """Whether any of the weights stay in host memory."""
-    if runtime.engine == "llama.cpp":
+    if runtime.rules.host == "layers":
         return bool(runtime.n_cpu_moe) or runtime.n_gpu_layers is not None
-    return bool(runtime.cpu_offload_gb) and runtime.engine in ("vllm", "vllm-earlier")
+    return bool(runtime.cpu_offload_gb) and runtime.rules.host == "copied"
 
 
 def host_key(runtime: Runtime) -> tuple[float | None, ...]:
@@ -109,7 +109,7 @@ def host_rates(
         experts, others = experts + kept.experts, others + kept.others
     slot = slot_bytes_s(card)
     rate = slot
-    if runtime.engine == "llama.cpp":
+    if runtime.rules.host == "layers":
         rate = (HOST_GB_S if runtime.host_gb_s is None else runtime.host_gb_s) * GB / layout.tp
     return HostRates(
         others_s=others / rate,

@@ -21,7 +21,7 @@ def class_of(figure: str, scenario: Scenario) -> str:
     """
     mixture = "moe" if scenario.model.architecture.experts else "dense"
     card = scenario.hardware.accelerator
-    near = gpu_class(card) in MEASURED and scenario.runtime.engine != "llama.cpp" and not card.unified_memory
+    near = gpu_class(card) in MEASURED and scenario.runtime.rules.kernels_measured and not card.unified_memory
     return f"{figure}, {mixture}, {'measured' if near else 'new'}"
 
 

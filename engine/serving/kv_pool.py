@@ -19,7 +19,8 @@ from typing import Literal
 from engine.layout.sharding import kv_heads_on_rank, stage_range
 from engine.model.architecture import Architecture, Cache
 from engine.model.formats import kv_format
-from engine.scenario import ServingEngine
+from engine.runtimes import ENGINES
+from engine.runtimes.engine import Engine, ServingEngine
 
 BLOCK_ALIGNMENT = 16
 """Blocks that grow to hold a recurrent state stay a multiple of this (vLLM models/config.py)."""
@@ -27,10 +28,6 @@ LATENT_BLOCK = 64
 """MLA kernels want at least this many tokens a block (vllm/platforms/cuda.py)."""
 GROUP_SLACK = 1.5
 """Groups take the larger layer count while it is below this many times the smaller (kv_cache_utils.py)."""
-SGLANG_SLIDING_SHARE = 0.8
-"""Tokens of SGLang's sliding-window pool for each one of the full pool (`swa_full_tokens_ratio`, server_args.py)."""
-SGLANG_STATE_SHARE = 0.9
-"""Bytes of SGLang's recurrent-state pool for each one of the KV pool (`mamba_full_memory_ratio`)."""
 PACKED_BLOCK = 256
 """Tokens a block of the compressed caches of DeepSeek-V4 stands for (vLLM's recipe for it)."""
 PACKED_WINDOW_BLOCK = 64
@@ -203,17 +200,16 @@ def cache_specs(
     rotary part stays 16-bit beside fp32 scales.
     """
     store = kv_format(kv)
-    paged = engine in ("vllm", "vllm-earlier")
+    rules = ENGINES[engine]
     if cache.kind == "recurrent":
         split = math.gcd(ranks, cache.state_heads) if cache.state_heads else ranks
         # The convolution window is kept in the compute type whatever the cache format. The state: vLLM goes by the
         # config (vllm/model_executor/layers/mamba/mamba_utils.py), other engines keep fp32.
-        each = cache.state_bytes if paged else 4
-        window = 4 if engine == "llama.cpp" else 2
+        each = cache.state_bytes if rules.mamba_spec else 4
         conv = cache.conv_elements
-        if paged and cache.conv_window:
+        if rules.mamba_spec and cache.conv_window:
             conv += ahead * (conv // cache.conv_window)
-        size = (conv * window + cache.recurrent_elements * each) // split
+        size = (conv * rules.window_bytes + cache.recurrent_elements * each) // split
         return [Spec("state", size, held=states)]
     latent = cache.kind == "latent"
     if latent:
@@ -226,7 +222,7 @@ def cache_specs(
         if store.id == "fp8" and not cache.v_width:
             # DeepSeek-V4 keeps one vector for keys and values: 64 rotary values in 16 bits, 8 bytes of scales.
             width += 64 + 8
-    if cache.compression > 1 and paged:
+    if cache.compression > 1 and rules.packs:
         return _compressed_specs(cache, width)
     if cache.index_width:
         # Index keys are FP8 with an fp32 scale per 128, in every cache format (vLLM deepseek_v2.py).
@@ -324,9 +320,6 @@ class Beside:
 
 
 ALONE = Beside()
-PREFIX_STATES = 2
-"""States of a sequence where prefixes are cached: the running one and that of the last whole block (vLLM MambaSpec in
-`align` mode; a start on GB10 that prints 5.74 x 262,144 tokens over 999 blocks of 1,568 holds 174 each, 168 and 6)."""
 
 
 def states_held(engine: ServingEngine, prefix_caching: bool, ahead: int) -> int:
@@ -334,10 +327,10 @@ def states_held(engine: ServingEngine, prefix_caching: bool, ahead: int) -> int:
 
     vLLM's MambaSpec (vllm/v1/kv_cache_interface.py); llama.cpp holds 1 + drafts of each sequence (two of its logs).
     """
-    return (PREFIX_STATES if prefix_caching and engine == "vllm" else 1) + ahead
+    return (ENGINES[engine].prefix_states if prefix_caching else 1) + ahead
 
 
-def _pooled(counts: dict[Spec, int]) -> KvPool:
+def _pooled(counts: dict[Spec, int], rules: Engine) -> KvPool:
     """SGLang's layout: pools in proportion, one token a page."""
     full = sum(spec.bytes_each / spec.compression * layers for spec, layers in counts.items() if spec.kind == "full")
     windowed = sum(
@@ -346,9 +339,9 @@ def _pooled(counts: dict[Spec, int]) -> KvPool:
         if spec.kind in ("sliding", "chunked")
     )
     states = any(spec.kind == "state" for spec in counts)
-    share = full + (SGLANG_SLIDING_SHARE if full else 1.0) * windowed
+    share = full + (rules.pool_of_windows if full else 1.0) * windowed
     if states and share:
-        share *= 1 + SGLANG_STATE_SHARE
+        share *= 1 + rules.pool_of_states
     elif states:
         size = sum(spec.bytes_each * layers for spec, layers in counts.items())
         return KvPool(math.ceil(size), (Group(next(iter(counts)), 1, 1),), False)
@@ -392,9 +385,10 @@ def kv_pool(
     if stage == pp - 1:
         drafted = _specs(beside.draft, kv, ranks, engine, plain_latent, beside)
         counts.update(replace(spec, apart=beside.apart) for spec in drafted)
-    if engine == "llama.cpp":
+    rules = ENGINES[engine]
+    if rules.kv_layout == "cells":
         return _cells(counts)
-    return _pooled(counts) if engine == "sglang" else _paged(counts, block, beside.alignment)
+    return _pooled(counts, rules) if rules.kv_layout == "pools" else _paged(counts, block, beside.alignment)
 
 
 def _specs(

@@ -168,7 +168,7 @@ def serving_rooms(scenario: Scenario, layout: Layout) -> Rooms:
         reported = min(reported, sequences)
         if rank.room < 0:
             starts, short = False, "weights"
-        elif sequences < 1 and (settings.engine != "sglang" or rank.kv_room < pool.block_bytes):
+        elif sequences < 1 and (not settings.rules.takes_any_kv or rank.kv_room < pool.block_bytes):
             # SGLang starts with any KV pool and refuses what is longer; vLLM wants room for one whole sequence.
             starts, short = False, short or "kv"
         elif wants_states(settings, scenario) and pool.states(rank.kv_room) < settings.max_num_seqs:
@@ -190,7 +190,7 @@ def wants_states(settings: EngineSettings, scenario: Scenario) -> bool:
     vllm/config/compilation.py, since pull request 38270; Intel GPUs capture no whole step.
     """
     intel = scenario.hardware.accelerator.vendor.upper() == "INTEL"
-    return settings.engine == "vllm" and settings.cuda_graphs and not intel
+    return settings.rules.states_for_all and settings.cuda_graphs and not intel
 
 
 def asks_of_host(settings: EngineSettings, scenario: Scenario) -> bool:
@@ -198,7 +198,7 @@ def asks_of_host(settings: EngineSettings, scenario: Scenario) -> bool:
     card = scenario.hardware.accelerator
     reserve = host_reserve_bytes(card, scenario.runtime)
     visible = visible_bytes(card)
-    return settings.engine in ("vllm", "vllm-earlier") and 0 < visible - reserve < settings.utilization * visible
+    return settings.rules.refuses_held_memory and 0 < visible - reserve < settings.utilization * visible
 
 
 def serving_room(scenario: Scenario, layout: Layout) -> Room:
@@ -216,7 +216,7 @@ def logged_kind(scenario: Scenario) -> bool:
     card, runtime = scenario.hardware.accelerator, scenario.runtime
     if card.vendor.upper() not in ("NVIDIA", "AMD") or card.unified_memory:
         return False
-    return runtime.engine in ("vllm", "vllm-earlier", "sglang") and runtime.speculative not in ("eagle", "dflash")
+    return runtime.rules.logged and runtime.speculative not in ("eagle", "dflash")
 
 
 def kv_interval(scenario: Scenario, tokens: float) -> Interval | None:

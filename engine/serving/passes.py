@@ -24,6 +24,8 @@ from engine.calibration import serving_speed as fit
 from engine.figures.kept import keep
 from engine.figures.units import GB, TERA
 from engine.parts.hardware import Accelerator
+from engine.runtimes import ENGINES
+from engine.runtimes.engine import ServingEngine
 from engine.scenario import Layout, Scenario
 from engine.serving.draft import draft_s, drafting, tokens_a_step
 from engine.serving.host import HostRates, host_key, host_rates
@@ -47,13 +49,6 @@ MOST_OF_PEAK = 0.92
 MOST_OF_COMPUTE = 0.85
 # Products of few rows take at most this share of the time in which their weights are read: kernels for them read, and little else.
 FEW_ROWS = 0.6
-# Engines whose passes read a piece of a prompt and decode at once; SGLang's default reads prompts in passes of their own.
-MIXED = ("vllm", "trtllm")
-# Share of the answer's KV that an average running request holds: pages are taken as the answer grows.
-GROWN_SHARE = 0.6
-# Prompt tokens of one pass: vLLM's and TensorRT-LLM's max_num_batched_tokens; llama.cpp's n_ubatch.
-CHUNK_TOKENS = 8192
-MICRO_BATCH_TOKENS = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,12 +105,13 @@ def link_factors(family: str) -> tuple[float, float, float]:
 
 
 def rates_of(
-    shape: Shape, weights: str, accelerator: Accelerator, engine: str, constants: Mapping[str, float]
+    shape: Shape, weights: str, accelerator: Accelerator, engine: ServingEngine, constants: Mapping[str, float]
 ) -> Rates:
     """A shape priced with given constants; the calibration varies them."""
+    rules = ENGINES[engine]
     kind, tflops = compute_class(weights, accelerator)
-    if engine == "llama.cpp" and kind != "16-bit":
-        # blocks are multiplied in INT8 whatever the format (ggml-cuda/mmq.cu)
+    if rules.int8_blocks and kind != "16-bit":
+        # blocks are multiplied in INT8 whatever the format
         kind, tflops = "gguf", accelerator.tops_int8_dense or 2 * sixteen_tflops(accelerator)
     curve = gpu_class(accelerator)
     curve = curve if curve in kernels.ATTENTION else "other"
@@ -125,7 +121,7 @@ def rates_of(
     mixture = kernels.MIXTURES[curve]["weight-only" if marlin else kind]
 
     def c(name: str) -> float:
-        return constants[name] * constants.get(f"{name}@{engine}", 1.0)
+        return constants[name] * constants.get(f"{name}@{rules.speed}", 1.0)
 
     peak = accelerator.bandwidth_gb_s * GB
     sixteen = sixteen_tflops(accelerator)
@@ -184,11 +180,11 @@ def rates_of(
         prefill_wire=tuple(seconds * c("collective_prefill") for seconds in shape.prefill_wire),
         prefill_fixed_s=c("prefill_s"),
         prefill_beside_s=shape.layers * c("prefill_layer_s") + shape.moe_layers * c("prefill_moe_layer_s"),
-        mixed=1.0 if engine in MIXED else 0.0,
+        mixed=1.0 if rules.mixed_passes else 0.0,
         queueing=c("queueing"),
         in_step=c("in_step"),
-        grown=1.0 if engine == "trtllm" else GROWN_SHARE,
-        chunk=MICRO_BATCH_TOKENS if engine == "llama.cpp" else CHUNK_TOKENS,
+        grown=rules.held_share,
+        chunk=rules.chunk_tokens,
     )
 
 
@@ -217,8 +213,7 @@ def rates_with(scenario: Scenario, layout: Layout, constants: Mapping[str, float
     model, hardware = scenario.model, scenario.hardware
     weights = stored_weights(model, scenario.runtime)
     shape = shape_of(model.architecture, weights, model.kv_cache, layout, hardware)
-    engine = "vllm" if scenario.runtime.engine == "vllm-earlier" else scenario.runtime.engine
-    made = rates_of(shape, weights, hardware.accelerator, engine, constants)
+    made = rates_of(shape, weights, hardware.accelerator, scenario.runtime.engine, constants)
     held = shape.dense_bytes, shape.expert_bytes
     away = host_rates(model.architecture, weights, layout, scenario.runtime, hardware.accelerator, held)
     if away is not None:

@@ -15,9 +15,10 @@ from engine.layout.sharding import (
 )
 from engine.model.architecture import Architecture, Tensor
 from engine.parts.hardware import Accelerator
-from engine.scenario import Layout, Runtime, Scenario, ServingEngine, Speculation
+from engine.runtimes import ENGINES
+from engine.runtimes.engine import ServingEngine
+from engine.scenario import Layout, Runtime, Scenario, Speculation
 from engine.serving.buffers import (
-    LLAMACPP_CONTEXT_GIB,
     Tile,
     activation_bytes,
     compute_buffer_bytes,
@@ -74,7 +75,7 @@ def _stages(
     runtime: Runtime,
     embeds: bool,
 ) -> tuple[_Stage, ...]:
-    ranks = attention_ranks(layout)
+    rules, ranks = ENGINES[engine], attention_ranks(layout)
     found: list[_Stage] = []
     kinds: tuple[int, ...] = ()
     for stage in range(layout.pp):
@@ -83,18 +84,18 @@ def _stages(
             found[-1] = replace(found[-1], stages=found[-1].stages + 1)
             continue
         held = stage_weights(arch, weights, layout, stage, mtp)
-        if engine == "llama.cpp":
+        if rules.embedding_on_host:
             # the input table is the host's unless the head reads it too; towers are a file that few load
             away = 0 if arch.tied else held.parts.get("embedding", 0)
             loaded = held.total_bytes - away - held.parts.get("vision", 0) - held.parts.get("audio", 0)
         else:
             loaded = held.total_bytes + engine_extra_bytes(arch, weights, layout, held.layers, tile)
-        if vendor == "AMD" and engine != "sglang":
+        if vendor == "AMD" and rules.pads_rocm:
             loaded = int(loaded * fitted.ROCM_WEIGHTS)
         if vendor == "INTEL" and weights == "nvfp4-fp8":
             # the FP8 of recurrent mixers is unpacked to 16 bits: 24.9 GiB of a 20.42 GiB file on Arc Pro B70
             loaded += held.parts.get("recurrent", 0)
-        if engine == "sglang":
+        if rules.budget == "static":
             loaded += int(fitted.SGLANG_LOAD_GIB * GIB)
         if stage == layout.pp - 1:
             loaded += sixteen_bit_bytes(drafter, layout)
@@ -217,7 +218,7 @@ def _ranks(
 ) -> tuple[Rank, ...]:
     """One rank of each kind of stage. No load is among the arguments: an edit of the load finds them here."""
     settings = resolved_settings(runtime, card, layout, arch, 0)
-    visible = visible_bytes(card)
+    visible, rules = visible_bytes(card), settings.rules
     plain = plain_latent(card, settings.engine)
     mtp = drafts == "mtp" and bool(arch.mtp)
     stages = _stages(
@@ -238,23 +239,23 @@ def _ranks(
         embeds,
     )
     non_torch = non_torch_bytes(card, layout, settings.engine, nvlink)
-    if settings.engine in ("vllm", "vllm-earlier"):
+    if rules.packs:
         non_torch += packed_bytes(arch, card)
     ranks: list[Rank] = []
     for stage in stages:
         activation = activation_bytes(arch, layout, settings, stage.last and not embeds, bool(ahead))
         graphs = graph_bytes(stage.layers, settings)
         runtime_bytes = non_torch + graphs
-        if settings.engine == "llama.cpp":
-            activation = compute_buffer_bytes(arch, settings)
-            runtime_bytes = int(LLAMACPP_CONTEXT_GIB * GIB)
+        if rules.buffers is not None:
+            activation = compute_buffer_bytes(arch, settings, rules.buffers)
+            runtime_bytes = int(rules.buffers.context_gib * GIB)
         if is_gaudi(card):
             # The share is of what the loaded and profiled model leaves; a tenth of that is kept for HPU graphs.
             left = visible - stage.weights - activation - non_torch
             room = int(left * settings.utilization * (1 - GAUDI_GRAPH_SHARE))
             runtime_bytes = non_torch + int(max(0, left) * settings.utilization * GAUDI_GRAPH_SHARE)
             usable = stage.weights + activation + runtime_bytes + max(0, room)
-        elif settings.engine == "sglang":
+        elif rules.budget == "static":
             # The static fraction holds weights and KV; everything else lives in the rest of the card.
             free = visible - host_reserve_bytes(card, runtime) - non_torch
             budget = int(free * settings.utilization)
@@ -262,14 +263,14 @@ def _ranks(
             activation = min(activation, max(0, spare - graphs))
             usable = budget + non_torch + graphs + activation
             room = budget - stage.weights
-        elif settings.engine == "vllm-earlier":
+        elif rules.budget == "share, graphs after":
             # Graphs are captured after the KV cache took its share: they come out of what utilization leaves.
             budget = int(visible * settings.utilization)
             usable = budget + min(graphs, visible - budget)
             room = budget - stage.weights - activation - non_torch
         else:
             usable = int(visible * settings.utilization)
-            if settings.engine == "llama.cpp":
+            if rules.budget == "what is free":
                 # it takes what is free, and the host has its part of a shared memory already
                 usable = min(usable, visible - host_reserve_bytes(card, runtime))
             room = usable - stage.weights - activation - runtime_bytes

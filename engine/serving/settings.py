@@ -9,20 +9,10 @@ from functools import lru_cache
 from engine.figures.units import GIB, MIB
 from engine.model.architecture import Architecture
 from engine.parts.hardware import Accelerator
-from engine.scenario import Layout, Model, Runtime, Scenario, ServingEngine
+from engine.runtimes import ENGINES
+from engine.runtimes.engine import ByMemory, Engine, ServingEngine
+from engine.scenario import Layout, Model, Runtime, Scenario
 
-DEFAULT_UTILIZATION: dict[ServingEngine, float] = {
-    "vllm": 0.92,
-    "vllm-earlier": 0.90,
-    "trtllm": 0.93,
-    "llama.cpp": 0.97,
-}
-"""vLLM's gpu_memory_utilization (vllm/config/cache.py): 0.92 since the builds of 2026, 0.90 before. SGLang computes
-its fraction: `sglang_static_fraction`. TensorRT-LLM takes 0.9 of what the weights leave free
-(KvCacheConfig.free_gpu_memory_fraction), about 0.93 of the card; llama.cpp fills the card up to a GiB (its --fit-target)."""
-
-LLAMACPP_TOKENS = 512
-"""Tokens of a pass of llama.cpp, its n_ubatch (common/common.h)."""
 LARGE_CARD_BYTES = 70 * GIB
 """Cards from this size on get vLLM's large defaults, A100 excepted (vllm/engine/arg_utils.py, get_batch_defaults)."""
 
@@ -38,6 +28,11 @@ class EngineSettings:
     max_model_len: int
     cuda_graphs: bool
     block_size: int
+
+    @property
+    def rules(self) -> Engine:
+        """What the engine does whatever it is told."""
+        return ENGINES[self.engine]
 
 
 DRIVER_FIXED_GIB = 0.33
@@ -99,50 +94,32 @@ def _is_large(accelerator: Accelerator) -> bool:
     return visible_bytes(accelerator) >= LARGE_CARD_BYTES and "a100" not in accelerator.id.lower()
 
 
-def sglang_batch_defaults(memory_mib: float, tp: int) -> tuple[int, int]:
-    """SGLang's (chunked prefill size, largest CUDA-graph batch) for a card (server_args.py, by memory)."""
-    gib = memory_mib / 1024
-    if gib < 20:
-        return 2048, 8
-    if gib < 35:
-        return 2048, 24 if tp < 4 else 80
-    if gib < 60:
-        return 4096, 32 if tp < 4 else 160
-    if gib < 160:
-        return 8192, 256 if tp < 4 else 512
-    return 16384, 512
+def batch_by_memory(rules: ByMemory, memory_mib: float, tp: int) -> tuple[int, int]:
+    """(chunked prefill size, largest CUDA-graph batch) of an engine that goes by the card's memory."""
+    for below, chunk, few, many in rules.batches[:-1]:
+        if memory_mib < below:
+            return chunk, few if tp < rules.wide_tp else many
+    _, chunk, few, many = rules.batches[-1]
+    return chunk, few if tp < rules.wide_tp else many
 
 
-SGLANG_RESERVE_MIB = 512
-SGLANG_LEAST_CHUNK = 2048
-SGLANG_CHUNK_MIB = 1.5
-SGLANG_GRAPH_MIB = 2
-SGLANG_PARALLEL_MIB = 1024
-SGLANG_RANK_MIB = 3
-SGLANG_RANK_LARGE_MIB = 4.5
-SGLANG_RESERVE_LARGE_MIB = 10 * 1024
-SGLANG_LEAST_FRACTION = 0.1
-"""What SGLang keeps back: so many MiB, more a token of a chunk (of so many at least), a captured batch entry and eight
-GPUs of a group; so many at least on cards of over 60 GiB; and the least that is left as a fraction."""
+def static_fraction(rules: ByMemory, memory_mib: float, layout: Layout, chunk: int, graph_batch: int) -> float:
+    """Default static fraction: the card less a reserve for activations, graphs and parallelism, MiB throughout.
 
-
-def sglang_static_fraction(memory_mib: float, layout: Layout, chunk: int, graph_batch: int) -> float:
-    """SGLang's default mem_fraction_static: the card less a reserve for activations, graphs and parallelism.
-
-    Source: sglang/srt/server_args.py, `_handle_gpu_memory_settings`; MiB throughout.
+    Source: sglang/srt/server_args.py, `_handle_gpu_memory_settings` (mem_fraction_static).
     """
-    reserved = SGLANG_RESERVE_MIB + max(chunk, SGLANG_LEAST_CHUNK) * SGLANG_CHUNK_MIB + graph_batch * SGLANG_GRAPH_MIB
-    reserved += layout.tp * layout.pp / 8 * SGLANG_PARALLEL_MIB
+    reserved = rules.fixed + max(chunk, rules.least_chunk) * rules.chunk_token + graph_batch * rules.graph_entry
+    reserved += layout.tp * layout.pp / 8 * rules.group_of_eight
     if layout.dp_attention:
         ranks = max(layout.dp, layout.tp)
-        reserved += graph_batch * ranks * (SGLANG_RANK_LARGE_MIB if graph_batch > 300 else SGLANG_RANK_MIB)
-    if memory_mib > 60 * 1024:
-        reserved = max(reserved, SGLANG_RESERVE_LARGE_MIB)
-    return round(max(SGLANG_LEAST_FRACTION, (memory_mib - reserved) / memory_mib), 3)
+        reserved += graph_batch * ranks * (rules.rank_large if graph_batch > rules.large_batch else rules.rank)
+    if memory_mib > rules.large_card:
+        reserved = max(reserved, rules.large)
+    return round(max(rules.least_fraction, (memory_mib - reserved) / memory_mib), 3)
 
 
 @lru_cache(maxsize=128)
-def sglang_vision_factor(arch: Architecture) -> float:
+def vision_factor(arch: Architecture) -> float:
     """What SGLang multiplies its default fraction by for a model with a vision tower (`adjust_mem_fraction_for_vlm`).
 
     0.95, and a tenth less for each multiple of CLIP ViT-L's layers x width squared, within 0.8 to 1.05.
@@ -163,8 +140,8 @@ def plain_layout(layout: Layout) -> Layout:
 
 
 def stored_weights(model: Model, runtime: Runtime) -> str:
-    """The format that an engine's files are in: llama.cpp's MXFP4 has all but the experts in Q8_0."""
-    return "gguf-mxfp4" if runtime.engine == "llama.cpp" and model.weights == "mxfp4" else model.weights
+    """The format that an engine's files are in."""
+    return runtime.rules.stored.get(model.weights, model.weights)
 
 
 def engine_settings(scenario: Scenario, layout: Layout) -> EngineSettings:
@@ -186,25 +163,23 @@ def resolved_settings(
     runtime: Runtime, card: Accelerator, layout: Layout, arch: Architecture, tokens: int
 ) -> EngineSettings:
     """The settings of an engine on a card. tokens: of a request, the longest sequence where the runtime names none."""
-    engine = runtime.engine
-    if engine == "sglang":
+    rules = runtime.rules
+    if isinstance(rules.defaults, ByMemory):
         memory_mib = card.memory_bytes / MIB
-        chunk, graph_batch = sglang_batch_defaults(memory_mib, layout.tp)
+        chunk, graph_batch = batch_by_memory(rules.defaults, memory_mib, layout.tp)
         batched = runtime.max_num_batched_tokens or chunk
         seqs = runtime.max_num_seqs or graph_batch
-        default = sglang_static_fraction(memory_mib, layout, batched, graph_batch) * sglang_vision_factor(arch)
+        default = static_fraction(rules.defaults, memory_mib, layout, batched, graph_batch) * vision_factor(arch)
     else:
-        large = _is_large(card)
-        batched = runtime.max_num_batched_tokens or (8192 if large else 2048)
-        if engine == "llama.cpp":
-            batched = runtime.max_num_batched_tokens or LLAMACPP_TOKENS
-        seqs = runtime.max_num_seqs or (1024 if large else 256)
-        default = DEFAULT_UTILIZATION[engine]
-        if shares_memory(card) and engine in ("vllm", "vllm-earlier"):
+        usual, large = rules.defaults, _is_large(card)
+        batched = runtime.max_num_batched_tokens or (usual.tokens_large if large else usual.tokens)
+        seqs = runtime.max_num_seqs or (usual.sequences_large if large else usual.sequences)
+        default = usual.utilization
+        if shares_memory(card) and rules.refuses_held_memory:
             free = 1 - host_reserve_bytes(card, runtime) / visible_bytes(card)
             default = min(default, SHARED_UTILIZATION, math.floor(max(0.0, free) * SHARED_STEPS) / SHARED_STEPS)
     return EngineSettings(
-        engine,
+        runtime.engine,
         default if runtime.memory_utilization is None else runtime.memory_utilization,
         seqs,
         batched,

@@ -243,8 +243,6 @@ def _reading(r: Rates, each: Request, users: float, cap: float) -> Load:
 
 DRIFTED_CYCLES = 3.0
 """Answers over which users drift apart: the square root of the ten or so that benchmarks and sessions hold."""
-SERVER_SEQUENCES = 2048
-"""max_batch_size of trtllm-bench and trtllm-serve; SGLang is bound by its token pool first."""
 NEARLY = 1e-6
 """A whole user that rounding left so much short is whole."""
 
@@ -253,8 +251,8 @@ def _sequence_limit(scenario: Scenario, layout: Layout) -> int:
     runtime = scenario.runtime
     if runtime.max_num_seqs:
         return runtime.max_num_seqs
-    if runtime.engine in ("trtllm", "sglang"):
-        return SERVER_SEQUENCES
+    if runtime.rules.sequence_limit:
+        return runtime.rules.sequence_limit
     return engine_settings(scenario, layout).max_num_seqs
 
 

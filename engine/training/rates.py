@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from engine.calibration import training_speed as fit
 from engine.figures.units import GB, TERA
 from engine.parts.hardware import Accelerator
-from engine.scenario import Software
+from engine.runtimes.frameworks import Software
 from engine.training.peak import sixteen_bit_tflops
 
 

@@ -15,7 +15,8 @@ from engine.figures.kept import keep
 from engine.links.collectives import Segments, slot_gb_s
 from engine.links.traffic import Span, curve_of
 from engine.model.architecture import Architecture
-from engine.scenario import Hardware, Layout, Sharding, ShardingGroup, Workload
+from engine.runtimes.frameworks import Sharding
+from engine.scenario import Hardware, Layout, ShardingGroup, Workload
 from engine.scenario.frameworks import software_of
 from engine.training.batch import Batch, batch_of, context_ranks, stage_chunks
 from engine.training.body import Body, body

@@ -20,7 +20,8 @@ from typing import NamedTuple
 from engine.links.collectives import Op
 from engine.links.traffic import ACTIVATION_BYTES, Message, Span
 from engine.model.architecture import Architecture
-from engine.scenario import Layout, Sharding, ShardingGroup, Workload
+from engine.runtimes.frameworks import Sharding
+from engine.scenario import Layout, ShardingGroup, Workload
 from engine.training.batch import Batch, batch_of, context_ranks, shard_ranks, stage_chunks
 from engine.training.memory.elements import adapter_widths
 

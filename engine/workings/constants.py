@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from engine.calibration import collectives, serving_memory, serving_speed, training_speed
 from engine.figures.number import Kind, Number
+from engine.workings.engines import of_an_engine
 
 RULES: Final[dict[str, tuple[str, str, str]]] = {
     "ASSISTANT_LAYERS": ("layers of a Gemma 4 assistant", "layers", "vLLM, pull request 41745"),
@@ -23,7 +24,6 @@ RULES: Final[dict[str, tuple[str, str, str]]] = {
     "GEN3_LANE_GB_S": ("one way through a lane of PCIe Gen3", "GB/s", "8 GT/s x 128/130 coding / 8"),
     "GAUDI_GRAPH_SHARE": ("kept for HPU graphs", "", "VLLM_GRAPH_RESERVED_MEM of vllm-gaudi"),
     "HOST_RESERVE_GIB": ("held by the host", "GiB", "three start-up logs of DGX Sparks: 9.7 to 20 GiB"),
-    "PREFIX_STATES": ("states of a sequence whose prefix is cached", "", "vLLM, kv_cache_interface.py, align mode"),
     "SHARED_STEPS": ("steps of the share", "", "a twentieth, as people enter it"),
     "SHARED_UTILIZATION": ("default memory utilization beside a host", "", "starts of DGX Sparks: 0.80 to 0.85"),
     "XPU_BLOCK_ALIGNMENT": ("blocks are a multiple of", "tokens", "vLLM on Intel GPUs"),
@@ -59,7 +59,6 @@ RULES: Final[dict[str, tuple[str, str, str]]] = {
     "CAPTURE_FINE": ("batch sizes captured finely up to", "sequences", "vLLM, config: _set_cudagraph_sizes"),
     "CAPTURE_MOST": ("largest batch size captured", "sequences", "vLLM, config: _set_cudagraph_sizes"),
     "CAPTURE_STEP": ("step of captured batch sizes", "sequences", "vLLM, config: _set_cudagraph_sizes"),
-    "CAPTURE_STEP_COARSE": ("step of captured batch sizes above", "sequences", "vLLM, config: _set_cudagraph_sizes"),
     "CHECKPOINT_BYTES": (
         "bytes of a parameter in a checkpoint",
         "bytes",
@@ -73,14 +72,12 @@ RULES: Final[dict[str, tuple[str, str, str]]] = {
     ),
     "CONTINUOUS": ("share of a breaker for loads of three hours and more", "", "NEC 210.20(A)"),
     "COPIES": ("copies on disk", "", "the one in use, and the next one or the one being written"),
-    "CHUNK_TOKENS": ("prompt tokens of a pass", "tokens", "max_num_batched_tokens of vLLM and TensorRT-LLM"),
     "CONTEXT_CHUNK_TOKENS": ("context tokens of an MLA chunk", "tokens", "vLLM, mla/common.py"),
     "DECODE_POINTS": (
         "tokens of a sampled step",
         "tokens",
         "sizes at which collectives are priced; straight lines between",
     ),
-    "DEFAULT_UTILIZATION": ("default memory utilization", "", "the engine's own default, from its sources"),
     "DAYS_PER_MONTH": ("days a month", "days", "365 days a year / 12"),
     "DEQUANTIZED_BYTES": ("traffic of dequantizing a parameter", "bytes", "NF4 read, 16-bit written and read back"),
     "DRIVER_FIXED_GIB": ("kept by the driver", "GiB", "CUDA against nvidia-smi on H100, H200, RTX PRO 6000, RTX 3090"),
@@ -109,7 +106,6 @@ RULES: Final[dict[str, tuple[str, str, str]]] = {
     ),
     "GRADIENT_BYTES": ("bytes of a gradient on the wire", "bytes", "gradients are reduced in 16 bits"),
     "GROUP_SLACK": ("slack of layer groups", "", "vLLM, kv_cache_utils.py"),
-    "GROWN_SHARE": ("share of its answer that a running request holds", "", "pages are taken as the answer grows"),
     "HORIZONS_MONTHS": ("months", "months", "the horizons of docs/money.md"),
     "HOST_W": (
         "CPU, board, RAM, fans and disks of a node",
@@ -126,10 +122,6 @@ RULES: Final[dict[str, tuple[str, str, str]]] = {
     "HOURS_PER_DAY": ("hours a day", "h", "by definition"),
     "HOST_GB_S": ("host memory at", "GB/s", "a rule: two channels of DDR5-5600, of which two thirds are reached"),
     "LANES": ("lanes of a slot", "lanes", "where nobody published them"),
-    "LLAMACPP_CONTEXT_GIB": ("context of llama.cpp", "GiB", "one start-up log on an RTX 3090"),
-    "LLAMACPP_COPIES": ("fp32 copies in llama.cpp's compute buffer", "", "two start-up logs of a 27B"),
-    "LLAMACPP_TOKENS": ("tokens of a pass of llama.cpp", "tokens", "n_ubatch, common/common.h"),
-    "MASK_BYTES": ("bytes of an entry of the mask", "bytes", "ggml keeps it in 16 bits"),
     "SLOT_GB_S": ("PCIe rate of a lane", "GB/s", "PCI-SIG, after encoding"),
     "SLOT_SHARE": ("share of the slot's peak", "", "copies over PCIe reach about this"),
     "CPU_LANES": ("PCIe lanes of the CPUs", "lanes", "makers' data sheets of such CPUs: docs/power.md"),
@@ -183,7 +175,6 @@ RULES: Final[dict[str, tuple[str, str, str]]] = {
     "MIB": ("bytes a MiB", "bytes", "by definition"),
     "MICROSECONDS_PER_SECOND": ("µs a second", "µs", "by definition"),
     "MICROSECOND": ("seconds a µs", "s", "by definition"),
-    "MICRO_BATCH_TOKENS": ("prompt tokens of a pass", "tokens", "n_ubatch of llama.cpp"),
     "MOST_OF_COMPUTE": ("most of the arithmetic", "", "the best tables of products reach 0.82"),
     "MOST_OF_PEAK": ("most of a peak", "", "STREAM-like copies reach 0.92 to 0.94 on HBM and GDDR"),
     "MOST_SEQUENCES": ("no farther is looked", "sequences", "bound of the search"),
@@ -222,11 +213,6 @@ RULES: Final[dict[str, tuple[str, str, str]]] = {
     ),
     "LEAST_INPUT": ("features that a projection reads at least", "", "convolutions and gates read fewer"),
     "PACKED_HOPPER_GIB": ("buffers of compressed caches on Hopper", "GiB", "two start-up logs, 7.9 and 8.2 GiB"),
-    "SAMPLED_DRAFTING": (
-        "rows of logits a sequence",
-        "",
-        "vLLM, _dummy_sampler_run: one more to take or refuse a draft",
-    ),
     "PATCHES_PER_TOKEN": ("image patches a token", "", "most towers merge 2 x 2"),
     "PCIE_GB_S_PER_LANE": ("PCIe rate of a lane", "GB/s", "PCI-SIG, after encoding"),
     "PERCENT": ("per cent of a whole", "", "by definition"),
@@ -264,8 +250,6 @@ RULES: Final[dict[str, tuple[str, str, str]]] = {
         "FLOPs",
         "decay, write and read: a multiply and an add each",
     ),
-    "SGLANG_RANK_LARGE_MIB": ("reserve of a captured batch entry and rank", "MiB", "SGLang, server_args.py"),
-    "SGLANG_RANK_MIB": ("reserve of a captured batch entry and rank", "MiB", "SGLang, server_args.py"),
     "SLOT_LANES": ("lanes of a slot", "lanes", "where nobody published them"),
     "_SLOT_GEN4": ("slot beside a bridge, PCIe Gen4 x16", "GB/s", "PCI-SIG, after encoding"),
     "_SLOT_GEN5": ("slot beside a bridge, PCIe Gen5 x16", "GB/s", "PCI-SIG, after encoding"),
@@ -275,20 +259,10 @@ RULES: Final[dict[str, tuple[str, str, str]]] = {
     "UNKNOWN_TFLOPS": ("16-bit rate of a card that publishes none", "TFLOP/s", "a guess of the least"),
     "WHOLE_HEAD": ("head size that attention kernels are made for", "", "Shah et al. 2024 (arXiv 2407.08608)"),
     "SEQUENCE_STEP": ("step of the search", "tokens", "lengths are tried in such steps"),
-    "SGLANG_CHUNK_MIB": ("reserve of a chunk token", "MiB", "SGLang, server_args.py"),
-    "SGLANG_GRAPH_MIB": ("reserve of a captured batch entry", "MiB", "SGLang, server_args.py"),
-    "SGLANG_LEAST_CHUNK": ("least chunk", "tokens", "SGLang, server_args.py"),
-    "SGLANG_LEAST_FRACTION": ("least static fraction", "", "SGLang, server_args.py"),
-    "SGLANG_PARALLEL_MIB": ("reserve of eight GPUs", "MiB", "SGLang, server_args.py"),
-    "SGLANG_RESERVE_LARGE_MIB": ("least reserve of large cards", "MiB", "SGLang, server_args.py"),
-    "SGLANG_RESERVE_MIB": ("fixed reserve", "MiB", "SGLang, server_args.py"),
-    "SGLANG_SLIDING_SHARE": ("tokens of the window pool for one of the full", "", "SGLang, server_args.py"),
-    "SGLANG_STATE_SHARE": ("bytes of the state pool for one of the KV pool", "", "SGLang, server_args.py"),
     "NARROW_TILE": ("multiple that short sides are padded to", "", "vLLM, quantization/mxfp4.py"),
     "WRITE_OFF_MONTHS": ("written off over", "months", "the longest horizon of docs/money.md"),
     "W_PER_KW": ("W a kW", "W", "by definition"),
     "WIDE_TILE": ("multiple that sides are padded to", "", "vLLM, quantization/mxfp4.py"),
-    "SERVER_SEQUENCES": ("most sequences of a server", "sequences", "max_batch_size of trtllm-serve"),
     "NEARLY": ("what rounding may leave short of a user", "users", "a guard against rounding"),
     "SHARED_ROTARY_WIDTH": ("width of two rotary tables", "", "DeepSeek-V4: 64 of 512 values rotate"),
     "SMALL_HEAD": ("power of 128 / head size", "", "Shah et al. 2024 (arXiv 2407.08608), Dao 2023"),
@@ -345,7 +319,7 @@ _CIRCUITS: Final = {"RACK_CIRCUITS": "{} of a circuit of racks", "TOWER_CIRCUITS
 """Tables of (volts, amperes, phases)."""
 _OF_ENGINES: Final = (
     "ACTIVATION_BYTES", "BASE_BITS", "BF16_BYTES", "FP32_BYTES", "HALF_BYTES", "SINGLE_BYTES", "BLOCK_ALIGNMENT", "CAPTURE_", "CONTEXT_CHUNK", "GRADIENT_BYTES", "LATENT_BLOCK",
-    "MOST_SEQUENCES", "MXFP4_BITS", "NARROW_TILE", "NF4_BYTES", "PACKED_", "PAGED_STATE", "SEQUENCE_STEP", "SGLANG_",
+    "MOST_SEQUENCES", "MXFP4_BITS", "NARROW_TILE", "NF4_BYTES", "PACKED_", "PAGED_STATE", "SEQUENCE_STEP",
     "SHARED_ROTARY", "STATE_BYTES", "UNGATED_TILE", "VOCAB_MULTIPLE", "WIDE_TILE",
 )  # fmt: skip
 """How engines and frameworks store and cut things, by their sources: what follows from these is counted."""
@@ -418,6 +392,8 @@ def constant(module: str, name: str, value: Any) -> Number:
         source = "no row moved it from where it starts: docs/fabric.md" if assumed else _rests_on(module, name)
         return Number(value, label=label, unit=unit, kind="rule of thumb" if assumed else "fitted", source=source)
     base, _, key = name.partition(".")
+    if base == "ENGINES":
+        return of_an_engine(key, value)
     label, unit, source = RULES.get(base, (base.lower().replace("_", " "), "", ""))
     if base in _CIRCUITS:
         label, unit = _CIRCUITS[base].format(("volts", "amperes", "phases")[int(key[-1])]), "VA "[int(key[-1])].strip()
@@ -427,8 +403,6 @@ def constant(module: str, name: str, value: Any) -> Number:
     kind: Kind = "rule of thumb"
     if base in _BY_DEFINITION or base.startswith(_OF_ENGINES):
         kind = "counted"
-    elif base == "DEFAULT_UTILIZATION":
-        kind = "data sheet"
     return Number(value, label=label, unit=unit, kind=kind, source=source)
 
 

@@ -73,7 +73,7 @@ def hooks(replay: Replay) -> dict[str, Hook]:
             result, "parameters of idle experts of a layer"
         ),
         "engine.serving.settings.resolved_settings": settings,
-        "engine.serving.settings.sglang_batch_defaults": _batch_defaults,
+        "engine.serving.settings.batch_by_memory": _batch_defaults,
         "engine.serving.buffers.captured_sizes": lambda result, _: named(result, "batch sizes captured"),
         "engine.serving.buffers.non_torch_bytes": lambda result, _: named(result, "context and communication", "bytes"),
         "engine.serving.buffers.graph_bytes": lambda result, _: named(result, "CUDA graphs", "bytes"),
@@ -184,7 +184,7 @@ def _kinds(result: Any, arguments: tuple[Any, ...]) -> Any:
 def _batch_defaults(result: Any, arguments: tuple[Any, ...]) -> Any:
     words = ("chunk of a prompt", "tokens"), ("largest batch captured", "sequences")
     return tuple(
-        Number(value, label=label, unit=unit, kind="data sheet", source=DEFAULTS)
+        Number(plain(value), label=label, unit=unit, kind="data sheet", source=DEFAULTS)
         for value, (label, unit) in zip(result, words, strict=True)
     )
 

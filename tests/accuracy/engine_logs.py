@@ -20,7 +20,8 @@ from engine.figures.units import GIB, MIB
 from engine.layout.sharding import kv_copies
 from engine.model.architecture import Architecture
 from engine.parts.hardware import Accelerator
-from engine.scenario import Layout, LayoutChoice, Runtime, Scenario, ServingEngine, Speculation, Workload
+from engine.runtimes.engine import ServingEngine
+from engine.scenario import Layout, LayoutChoice, Runtime, Scenario, Speculation, Workload
 from engine.serving.ranks import ranks_of
 from engine.serving.settings import visible_bytes
 from engine.sizing import Memory

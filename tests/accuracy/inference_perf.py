@@ -29,7 +29,8 @@ from engine.model.flops import attention_flops_per_token, matmul_flops_per_token
 from engine.model.formats import FORMATS as WEIGHT_FORMATS
 from engine.model.parameters import count_parameters
 from engine.parts.hardware import Accelerator
-from engine.scenario import LayoutChoice, Runtime, Scenario, ServingEngine, Workload
+from engine.runtimes.engine import ServingEngine
+from engine.scenario import LayoutChoice, Runtime, Scenario, Workload
 from engine.serving.draft import tokens_a_step
 from engine.serving.shapes import compute_class
 from engine.sizing import Serving

@@ -13,7 +13,8 @@ from typing import Any
 
 import catalog
 from engine.decide.scaling import scaling_table
-from engine.scenario import Hardware, Layout, Scenario, Sharding, Workload
+from engine.runtimes.frameworks import Sharding
+from engine.scenario import Hardware, Layout, Scenario, Workload
 from engine.training.speed import OVERLAP_RANGE
 from engine.training.step import step
 from tests.accuracy.harness import REFERENCE

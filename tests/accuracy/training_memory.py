@@ -14,6 +14,7 @@ from engine.figures.errors import ScenarioError
 from engine.figures.units import GB, GIB, MIB
 from engine.model.architecture import Architecture, dense_decoder
 from engine.parts.hardware import Accelerator, Link
+from engine.runtimes.frameworks import Loss, Sharding, Software, TrainingFramework
 from engine.scenario import (
     BaseFormat,
     Hardware,
@@ -21,7 +22,6 @@ from engine.scenario import (
     Layout,
     LayoutChoice,
     LoraTargets,
-    Loss,
     Model,
     Offload,
     Optimizer,
@@ -29,9 +29,6 @@ from engine.scenario import (
     Precision,
     Recompute,
     Scenario,
-    Sharding,
-    Software,
-    TrainingFramework,
     Workload,
 )
 from engine.sizing import Memory

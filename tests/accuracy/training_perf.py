@@ -20,6 +20,7 @@ from engine.figures.errors import ScenarioError
 from engine.model.architecture import Architecture, dense_decoder
 from engine.model.flops import active_elements
 from engine.parts.hardware import Accelerator, Link
+from engine.runtimes.frameworks import Sharding, Software, TrainingFramework
 from engine.scenario import (
     ComputeDtype,
     Hardware,
@@ -31,9 +32,6 @@ from engine.scenario import (
     PipelineSchedule,
     Recompute,
     Scenario,
-    Sharding,
-    Software,
-    TrainingFramework,
     Workload,
 )
 from engine.training.memory import training_memory

@@ -9,7 +9,8 @@ from engine.decide.scaling import ARTICLE_ROWS, FLOOR
 from engine.figures.units import TERA
 from engine.model.architecture import Architecture, dense_decoder
 from engine.parts.hardware import Accelerator, Link
-from engine.scenario import Hardware, Layout, Sharding, ShardingGroup, Workload
+from engine.runtimes.frameworks import Sharding
+from engine.scenario import Hardware, Layout, ShardingGroup, Workload
 from engine.sizing import ScalingRow
 from engine.training.body import body
 from engine.training.kernels import Kernels

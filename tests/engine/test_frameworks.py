@@ -9,9 +9,10 @@ import pytest
 from engine.decide.size import size
 from engine.figures.sentences import text_of
 from engine.layout.candidates import candidate_layouts
+from engine.runtimes.frameworks import FRAMEWORKS
 from engine.scenario import LayoutChoice, Scenario
 from engine.scenario.change import change
-from engine.scenario.frameworks import FRAMEWORKS, loss_of, software_of, splits_of
+from engine.scenario.frameworks import loss_of, software_of, splits_of
 from tests.engine.builds import build
 
 WHOLE = ("deepspeed", "fsdp1", "hf-trainer", "llama-factory", "unsloth")

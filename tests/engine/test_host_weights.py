@@ -47,7 +47,9 @@ def test_cells_and_states_are_those_of_a_log() -> None:
 def test_the_compute_buffer_is_that_of_two_logs(tokens: int, mib: float) -> None:
     scenario = build("qwen3.5-27b", "gguf-q4_k_m", "rtx-3090", max_model_len=8192, max_num_batched_tokens=tokens)
     settings = engine_settings(scenario, size(scenario).layout)
-    assert compute_buffer_bytes(scenario.model.architecture, settings) / MIB == pytest.approx(mib, rel=0.03)
+    buffers = settings.rules.buffers
+    assert buffers is not None
+    assert compute_buffer_bytes(scenario.model.architecture, settings, buffers) / MIB == pytest.approx(mib, rel=0.03)
 
 
 def test_experts_on_the_host_make_room_and_take_time() -> None:

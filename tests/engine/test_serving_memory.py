@@ -18,12 +18,14 @@ from engine.figures.sentences import text_of
 from engine.figures.units import GIB
 from engine.layout.candidates import valid_tp
 from engine.model.formats import FORMATS
-from engine.scenario import Layout, Runtime, Scenario, ServingEngine, Workload
+from engine.runtimes import ENGINES
+from engine.runtimes.engine import ByMemory, ServingEngine
+from engine.scenario import Layout, Runtime, Scenario, Workload
 from engine.scenario.change import change
 from engine.serving.buffers import captured_sizes, engine_extra_bytes, rotary_width
 from engine.serving.kv_pool import kv_pool
 from engine.serving.memory import HEADROOM_WORDS, serving_memory
-from engine.serving.settings import engine_settings, sglang_static_fraction, visible_bytes
+from engine.serving.settings import engine_settings, static_fraction, visible_bytes
 from engine.sizing import Memory
 
 MODELS = [entry.id for entry in catalog.load().models]
@@ -269,8 +271,10 @@ def test_defaults_follow_the_class_of_card() -> None:
 
 
 def test_sglang_reserves_by_its_own_heuristic() -> None:
-    assert sglang_static_fraction(24564, Layout(), 2048, 24) == pytest.approx(0.847, abs=0.001)
-    assert sglang_static_fraction(81559, Layout(tp=8), 8192, 512) == pytest.approx(0.817, abs=0.002)
+    rules = ENGINES["sglang"].defaults
+    assert isinstance(rules, ByMemory)
+    assert static_fraction(rules, 24564, Layout(), 2048, 24) == pytest.approx(0.847, abs=0.001)
+    assert static_fraction(rules, 81559, Layout(tp=8), 8192, 512) == pytest.approx(0.817, abs=0.002)
 
 
 def test_sglang_leaves_more_for_models_that_see() -> None:

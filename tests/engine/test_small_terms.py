@@ -18,7 +18,7 @@ from engine.model.architecture import Tensor
 from engine.model.formats import FORMATS, tensor_scheme
 from engine.money.bill import host_purchase
 from engine.money.shopping import shopping
-from engine.scenario.frameworks import FRAMEWORKS
+from engine.runtimes.frameworks import FRAMEWORKS
 from engine.serving.draft import draft_of
 from tests.engine.builds import build
 

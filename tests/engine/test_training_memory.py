@@ -16,20 +16,18 @@ from engine.figures.units import GB, GIB
 from engine.layout.candidates import candidate_layouts
 from engine.model.architecture import Architecture, dense_decoder
 from engine.parts.hardware import Accelerator, Link
+from engine.runtimes.frameworks import Loss, Sharding, TrainingFramework
 from engine.scenario import (
     BaseFormat,
     Hardware,
     Kind,
     Layout,
     LoraTargets,
-    Loss,
     Model,
     Offload,
     Optimizer,
     Recompute,
     Scenario,
-    Sharding,
-    TrainingFramework,
     Workload,
 )
 from engine.scenario.checks import check_scenario

@@ -33,6 +33,8 @@ from engine.money.bill import bill, host_purchase, network_cards
 from engine.money.cost import cost
 from engine.money.power import power
 from engine.parts.hardware import Link
+from engine.runtimes import ENGINES
+from engine.runtimes.engine import ByMemory
 from engine.scenario import Layout, Money, Scenario, Workload
 from engine.scenario.change import change
 from engine.scenario.checks import check_scenario
@@ -41,10 +43,10 @@ from engine.scenario.fields.field import brief, nearest_of
 from engine.serving.buffers import captured_sizes, expert_tile, plain_latent
 from engine.serving.settings import (
     EngineSettings,
-    sglang_batch_defaults,
-    sglang_static_fraction,
-    sglang_vision_factor,
+    batch_by_memory,
+    static_fraction,
     visible_bytes,
+    vision_factor,
 )
 from engine.training import batch
 from engine.training.traffic import training_traffic
@@ -280,12 +282,14 @@ def _seconds(op: Any, size: float, ranks: int, link: Link, links: dict[str, Link
 
 def engine_defaults() -> Iterator[list[Any]]:
     """What engines set by themselves."""
+    by_memory = ENGINES["sglang"].defaults
+    assert isinstance(by_memory, ByMemory)
     for gib, tp in product((15, 20, 34, 35, 60, 61, 159, 160, 280), (1, 3, 4, 8)):
-        yield list(sglang_batch_defaults(gib * 1024.0, tp))
+        yield list(batch_by_memory(by_memory, gib * 1024.0, tp))
     splits = (Layout(), Layout(tp=8, pp=2), Layout(tp=1, dp=8, dp_attention=True), Layout(8, 1, 2, 1, True))
     for gib, layout in product((24, 60, 80, 192), splits):
         graphs = product((2048, 8192), (8, 300, 301, 512))
-        yield [sglang_static_fraction(gib * 1024.0, layout, chunk, most) for chunk, most in graphs]
+        yield [static_fraction(by_memory, gib * 1024.0, layout, chunk, most) for chunk, most in graphs]
     for engine, sequences, tokens in product(("vllm", "vllm-earlier"), (1, 2, 3, 100, 128, 129, 256, 1024), (2, 8192)):
         settings = EngineSettings(engine, 0.9, sequences, tokens, 4096, True, 16)  # type: ignore[arg-type]
         yield [captured_sizes(settings)]
@@ -317,7 +321,7 @@ def layouts(base: Scenario, trained: Scenario, known: Catalog) -> dict[str, Any]
                 found[label] = "; ".join(map(layout_words, candidate_layouts(one)))
             except ScenarioError as refused:
                 found[label] = str(refused)
-    found["vision"] = {model.id: sglang_vision_factor(model.architecture) for model in known.models}
+    found["vision"] = {model.id: vision_factor(model.architecture) for model in known.models}
     return found
 
 

@@ -60,10 +60,10 @@ _SHOWN_WHEN: dict[str, Callable[[Scenario], bool]] = {
     "runtime.prefix_caching": _recurrent,
     "runtime.max_lora_rank": lambda scenario: scenario.runtime.max_loras is not None,
     "runtime.n_cpu_moe": lambda scenario: (
-        scenario.runtime.engine == "llama.cpp" and scenario.model.architecture.experts > 0
+        scenario.runtime.rules.host == "layers" and scenario.model.architecture.experts > 0
     ),
-    "runtime.n_gpu_layers": lambda scenario: scenario.runtime.engine == "llama.cpp",
-    "runtime.cpu_offload_gb": lambda scenario: scenario.runtime.engine in ("vllm", "vllm-earlier"),
+    "runtime.n_gpu_layers": lambda scenario: scenario.runtime.rules.host == "layers",
+    "runtime.cpu_offload_gb": lambda scenario: scenario.runtime.rules.host == "copied",
     "runtime.host_gb_s": lambda scenario: keeps_on_host(scenario.runtime),
     "runtime.host_reserve_gib": lambda scenario: scenario.hardware.accelerator.unified_memory,
     "workload.pipeline_schedule": _pipelined,

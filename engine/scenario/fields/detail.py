@@ -2,15 +2,8 @@
 
 from __future__ import annotations
 
-from engine.scenario import (
-    TUNED_KINDS,
-    AttentionKernel,
-    ComputeDtype,
-    PipelineSchedule,
-    Precision,
-    RecomputeModules,
-    ShardingGroup,
-)
+from engine.runtimes.frameworks import AttentionKernel
+from engine.scenario import TUNED_KINDS, ComputeDtype, PipelineSchedule, Precision, RecomputeModules, ShardingGroup
 from engine.scenario.fields.field import ADAPTERS, TRAINING, YES_NO, Field, plain
 
 DETAIL = "TRAINING IN DETAIL"

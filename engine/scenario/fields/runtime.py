@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from engine.scenario import ServingEngine, Speculation
+from engine.runtimes.engine import ServingEngine
+from engine.scenario import Speculation
 from engine.scenario.fields.field import SERVING, YES_NO, Field, plain
 
 RUNTIME = "RUNTIME"

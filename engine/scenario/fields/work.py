@@ -2,21 +2,9 @@
 
 from __future__ import annotations
 
-from engine.scenario import (
-    KINDS,
-    TUNED_KINDS,
-    BaseFormat,
-    Kind,
-    LoraTargets,
-    Loss,
-    Offload,
-    Optimizer,
-    Recompute,
-    Sharding,
-    Software,
-)
+from engine.runtimes.frameworks import FRAMEWORKS, Loss, Sharding, Software
+from engine.scenario import KINDS, TUNED_KINDS, BaseFormat, Kind, LoraTargets, Offload, Optimizer, Recompute
 from engine.scenario.fields.field import ADAPTERS, SERVING, TRAINING, WRITING, YES_NO, Field, plain
-from engine.scenario.frameworks import FRAMEWORKS
 
 WORKLOAD = "WORKLOAD"
 

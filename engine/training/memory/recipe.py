@@ -18,22 +18,20 @@ from typing import Final, NamedTuple
 
 from engine.calibration import training_memory as fitted
 from engine.figures.units import GB
+from engine.runtimes.frameworks import Family, Loss, Sharding, Software
 from engine.scenario import (
     BaseFormat,
     LoraTargets,
-    Loss,
     Offload,
     Optimizer,
     Precision,
     Recompute,
     RecomputeModules,
-    Sharding,
     ShardingGroup,
-    Software,
     Tuning,
     Workload,
 )
-from engine.scenario.frameworks import Family, framework_of, loss_of, software_of
+from engine.scenario.frameworks import framework_of, loss_of, software_of
 
 HALF_BYTES: Final = 2.0
 SINGLE_BYTES: Final = 4.0

@@ -12,7 +12,8 @@ from typing import Literal, get_args
 
 from engine.decide.size import size
 from engine.figures.errors import ScenarioError
-from engine.scenario import Scenario, ServingEngine
+from engine.runtimes.engine import ServingEngine
+from engine.scenario import Scenario
 from engine.sizing import Sizing
 from tui.shell.exports import (
     accelerate,

@@ -1,0 +1,141 @@
+"""What one serving engine does and takes: the questions that sizing asks of each, whatever its name.
+
+The formulas stand in `engine.serving`, `engine.layout` and `engine.decide`; they ask an entry and never for its name.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+ServingEngine: TypeAlias = Literal["vllm", "vllm-earlier", "sglang", "trtllm", "llama.cpp"]
+
+
+@dataclass(frozen=True, slots=True)
+class ByCard:
+    """Settings that an engine fills in by the size of the card. `*_large`: on large cards (`engine.serving.settings`).
+
+    utilization: of the memory that a process sees. tokens: of a pass; sequences: at once.
+    """
+
+    utilization: float
+    tokens: int
+    tokens_large: int
+    sequences: int
+    sequences_large: int
+
+
+@dataclass(frozen=True, slots=True)
+class ByMemory:
+    """Settings that an engine computes from the memory of the card, and what it keeps back of it, MiB.
+
+    batches: (cards of less than so many MiB, chunk of a prompt, largest batch captured, the same from `wide_tp` on).
+    fixed, chunk_token, graph_entry, group_of_eight: what is kept whatever is asked, for a token of a chunk (of `least_chunk`
+    at least), for a captured batch entry, and for eight GPUs of a group. rank, rank_large: for a captured entry and rank
+    where attention is data parallel, the second from batches of more than `large_batch` on. large: kept at least on cards of
+    more than `large_card`. least_fraction: what is left in any case.
+    """
+
+    batches: tuple[tuple[float, int, int, int], ...]
+    wide_tp: int
+    fixed: float
+    least_chunk: int
+    chunk_token: float
+    graph_entry: float
+    group_of_eight: float
+    rank: float
+    rank_large: float
+    large_batch: int
+    large: float
+    large_card: float
+    least_fraction: float
+
+
+@dataclass(frozen=True, slots=True)
+class Computed:
+    """Buffers that an engine computes beforehand, where others measure them in a profile run.
+
+    copies: fp32 copies of the states and feed-forward of a token that its compute buffer holds. mask_bytes: of an entry of
+    the attention mask, which is tokens of a pass by cells. context_gib: what its process takes beside its buffers.
+    """
+
+    copies: float
+    mask_bytes: int
+    context_gib: float
+
+
+Budget: TypeAlias = Literal["share", "share, graphs after", "static", "what is free"]
+"""How the memory of a card is shared out. share: weights, activations, graphs and KV in a share of the card. share, graphs
+after: the same, and graphs are captured once KV has taken what is left. static: of what is free when the process has
+started, weights and KV get a fraction, everything else the rest. what is free: all of it, buffers computed beforehand."""
+KvLayout: TypeAlias = Literal["blocks", "pools", "cells"]
+"""blocks: of one size for groups of layers. pools: one for each kind of layer, in proportion. cells: one a token and layer."""
+Host: TypeAlias = Literal["layers", "copied", "none"]
+"""Weights in host memory. layers: whole layers or experts, multiplied by the CPU. copied: over the slot in every step."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Engine:
+    """One serving engine, or one release of it that is sized apart. source: where its rules stand.
+
+    Start and memory:
+    defaults: settings that it fills in. budget, kv_layout, host: how it shares out a card. buffers: None of a profile run. takes_any_kv: it starts with any
+    KV pool and refuses what is longer, where others want room for one whole sequence. refuses_short_kv: whether its start
+    is known to refuse by its own count of what the KV holds. states_for_all: whether it wants a block for the state of each
+    sequence at once. refuses_held_memory: whether its share is of the whole memory, part of which a host may hold.
+    logged: whether memory constants were fitted on its starts. sampler, together: the fitted constants of
+    `engine.calibration.serving_memory` for its sampler and for GPUs that work together. capture_step: of captured batch
+    sizes above 256. drafted_rows: rows of logits a sequence that its profile run samples where tokens are drafted.
+    pads_rocm: whether its weights are padded on AMD's cards. embedding_on_host: whether the input table stays there.
+    stored: formats that its files have in the place of others.
+
+    KV cache:
+    prefix_states: states that a sequence keeps of a recurrent layer where prefixes are cached. mamba_spec: whether states
+    are of the type that the config says and windows grow with drafted tokens; window_bytes: of an element of a window.
+    packs: whether compressed caches are kept in pages of their own. plain_latents: whether it has the kernels that keep FP8
+    latents a byte an element. pool_of_windows, pool_of_states: of pools, tokens or bytes for each one of the full pool.
+
+    Speed and layout:
+    speed: whose fitted constants (`name@engine`) its passes take. whole_layers: GPUs get whole layers unless told
+    otherwise. mixed_passes: a pass reads a piece of a prompt and decodes. chunk_tokens: of a prompt in a pass.
+    held_share: of its answer that an average running request holds. sequence_limit: sequences at once where nobody says,
+    if it is bound by its token pool long before. int8_blocks: whether packed blocks are multiplied in INT8.
+    kernels_measured: whether the kernels of the catalog's tables are its own. gguf: how it reads GGUF.
+    """
+
+    id: ServingEngine
+    label: str
+    source: str
+    defaults: ByCard | ByMemory
+    budget: Budget = "share"
+    buffers: Computed | None = None
+    kv_layout: KvLayout = "blocks"
+    host: Host = "none"
+    takes_any_kv: bool = False
+    refuses_short_kv: bool = False
+    states_for_all: bool = False
+    refuses_held_memory: bool = False
+    logged: bool = False
+    sampler: Literal["SAMPLER_BYTES", "SAMPLER_SORTED_BYTES"] = "SAMPLER_BYTES"
+    together: Literal["NON_TORCH_TOGETHER_GIB", "NON_TORCH_TOGETHER_EARLIER_GIB"] = "NON_TORCH_TOGETHER_GIB"
+    capture_step: int = 16
+    drafted_rows: int = 1
+    pads_rocm: bool = True
+    embedding_on_host: bool = False
+    stored: dict[str, str] = field(default_factory=dict)
+    prefix_states: int = 1
+    mamba_spec: bool = False
+    window_bytes: int = 2
+    packs: bool = False
+    plain_latents: bool = True
+    pool_of_windows: float = 1.0
+    pool_of_states: float = 1.0
+    speed: str = ""
+    whole_layers: bool = False
+    mixed_passes: bool = False
+    chunk_tokens: int = 8192
+    held_share: float = 0.6
+    sequence_limit: int | None = None
+    int8_blocks: bool = False
+    kernels_measured: bool = True
+    gguf: Literal["own", "as an experiment", "unsaid"] = "unsaid"

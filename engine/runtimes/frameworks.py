@@ -1,0 +1,106 @@
+"""What each training framework has: the layouts it can run, how it shards, and what it does unless it is told otherwise.
+
+A layout that is chosen automatically is one that the named framework has; a pinned one that it has not is sized as pinned,
+and a notice says so. `family` is the accounting of state that a framework shares with others
+(`engine.training.memory.recipe`): Trainers of Hugging Face shard by accelerate's FSDP, LLaMA-Factory by DeepSpeed's
+configurations, Axolotl, torchtune and torchtitan by FSDP2, NeMo by Megatron-LM. Any other framework is entered as the
+nearest of these.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+Sharding = Literal["ddp", "zero1", "zero2", "zero3"]
+Software = Literal["auto", "tuned", "standard", "eager"]
+Loss = Literal["auto", "eager", "eager-16bit", "chunked", "chunked-16bit", "fused", "compiled"]
+AttentionKernel = Literal["auto", "flash2", "flash3"]
+TrainingFramework = Literal[
+    "fsdp1",
+    "fsdp2",
+    "deepspeed",
+    "megatron",
+    "hf-trainer",
+    "unsloth",
+    "llama-factory",
+    "axolotl",
+    "torchtitan",
+    "torchtune",
+    "nemo",
+]
+Family = Literal["fsdp1", "fsdp2", "deepspeed", "megatron"]
+_EVERY: Final[tuple[Sharding, ...]] = ("ddp", "zero1", "zero2", "zero3")
+
+
+@dataclass(frozen=True, slots=True)
+class Framework:
+    """One framework. splits: of "tp", "pp", "ep" and "cp" those that it has for training every weight; adapters_split:
+    whether it has them for adapters too (context parallelism never splits a weight). loss: how logits and loss are
+    computed, software: how well its kernels are tuned, unless it is told otherwise. attention: generation of
+    its attention kernels on cards that have a newer one (flash3: FlashAttention-3 or cuDNN). fuses_casts:
+    whether other kernels make the 8- and 4-bit inputs of products on their way. source: where that stands."""
+
+    id: TrainingFramework
+    label: str
+    family: Family
+    splits: tuple[str, ...]
+    shardings: tuple[Sharding, ...]
+    adapters_split: bool
+    loss: Loss
+    software: Software
+    attention: AttentionKernel
+    fuses_casts: bool
+    source: str
+
+
+def _all(*frameworks: Framework) -> dict[str, Framework]:
+    return {one.id: one for one in frameworks}
+
+
+FRAMEWORKS: Final[dict[str, Framework]] = _all(
+    Framework(
+        "fsdp2", "PyTorch FSDP2", "fsdp2", ("tp", "pp", "ep", "cp"), _EVERY, False, "eager", "standard", "flash3", False,
+        "docs.pytorch.org, torch.distributed.fsdp.fully_shard: composes with DTensor's TP and pipelines; ZeroRedundancyOptimizer",
+    ),
+    Framework(
+        "fsdp1", "FSDP1", "fsdp1", (), ("ddp", "zero2", "zero3"), False, "eager", "standard", "flash3", False,
+        "docs.pytorch.org, FullyShardedDataParallel: flat parameters, which no other split divides",
+    ),
+    Framework(
+        "deepspeed", "DeepSpeed", "deepspeed", ("cp",), _EVERY, False, "eager", "standard", "flash3", False,
+        "deepspeed.ai, ZeRO and Ulysses; its pipelines take models written as PipelineModule, and no ZeRO-3",
+    ),
+    Framework(
+        "megatron", "Megatron-LM", "megatron", ("tp", "pp", "ep", "cp"), _EVERY, True, "compiled", "tuned", "flash3", True,
+        "NVIDIA/Megatron-LM, megatron/training/arguments.py, core/tensor_parallel/cross_entropy.py: fp32 logits in place",
+    ),
+    Framework(
+        "nemo", "NeMo, Megatron-Bridge", "megatron", ("tp", "pp", "ep", "cp"), _EVERY, True, "compiled", "tuned", "flash3", True,
+        "NVIDIA-NeMo/Megatron-Bridge, docs: parallelisms, peft, cross_entropy_loss_fusion on in its recipes",
+    ),
+    Framework(
+        "torchtitan", "torchtitan", "fsdp2", ("tp", "pp", "ep", "cp"), ("ddp", "zero2", "zero3"), False, "compiled", "tuned", "flash2", False,
+        "pytorch/torchtitan, docs: FSDP2, TP, PP, CP, EP; its loss is compiled",
+    ),
+    Framework(
+        "torchtune", "torchtune", "fsdp2", ("tp", "cp"), ("ddp", "zero2", "zero3"), False, "chunked-16bit", "standard", "flash2", False,
+        "meta-pytorch/torchtune, recipes/full_finetune_distributed.py; its adapter recipes have FSDP2 alone",
+    ),
+    Framework(
+        "hf-trainer", "HF Trainer, PEFT, TRL", "fsdp1", ("cp",), _EVERY, False, "eager", "standard", "flash3", False,
+        "huggingface.co/docs/accelerate: FSDP or DeepSpeed; parameters in 4 or 8 bits by bitsandbytes",
+    ),
+    Framework(
+        "llama-factory", "LLaMA-Factory", "deepspeed", ("cp",), _EVERY, False, "eager", "standard", "flash3", False,
+        "hiyouga/LLaMA-Factory, examples/deepspeed",
+    ),
+    Framework(
+        "axolotl", "Axolotl", "fsdp2", ("tp", "cp"), _EVERY, False, "eager", "standard", "flash3", False,
+        "docs.axolotl.ai, N-D parallelism: FSDP2 with TP and CP for training every weight",
+    ),
+    Framework(
+        "unsloth", "Unsloth", "fsdp2", (), ("ddp",), False, "fused", "tuned", "flash2", False,
+        "docs.unsloth.ai: one GPU, or a copy on each; its cross-entropy never holds the logits",
+    ),
+)  # fmt: skip

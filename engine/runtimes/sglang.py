@@ -1,0 +1,46 @@
+"""SGLang: a static fraction of the memory for weights and KV, one pool for each kind of cache."""
+
+from __future__ import annotations
+
+from engine.runtimes.engine import ByMemory, Engine
+
+GIB = 1024.0
+"""MiB of a GiB: SGLang counts memory in MiB."""
+
+SGLANG = Engine(
+    id="sglang",
+    label="SGLang",
+    source="sglang/srt/server_args.py, sglang/srt/model_executor/model_runner_kv_cache_mixin.py",
+    # _handle_gpu_memory_settings: batches by memory, and mem_fraction_static from what is kept back
+    defaults=ByMemory(
+        batches=(
+            (20 * GIB, 2048, 8, 8),
+            (35 * GIB, 2048, 24, 80),
+            (60 * GIB, 4096, 32, 160),
+            (160 * GIB, 8192, 256, 512),
+            (float("inf"), 16384, 512, 512),
+        ),
+        wide_tp=4,
+        fixed=512,
+        least_chunk=2048,
+        chunk_token=1.5,
+        graph_entry=2,
+        group_of_eight=1024,
+        rank=3,
+        rank_large=4.5,
+        large_batch=300,
+        large=10 * 1024,
+        large_card=60 * 1024,
+        least_fraction=0.1,
+    ),
+    budget="static",
+    kv_layout="pools",
+    takes_any_kv=True,
+    logged=True,
+    pads_rocm=False,
+    pool_of_windows=0.8,  # swa_full_tokens_ratio
+    pool_of_states=0.9,  # mamba_full_memory_ratio
+    speed="sglang",
+    sequence_limit=2048,
+    gguf="as an experiment",
+)

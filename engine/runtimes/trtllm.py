@@ -1,0 +1,17 @@
+"""TensorRT-LLM: requests that are started are never put back, so that each holds its whole answer."""
+
+from __future__ import annotations
+
+from engine.runtimes.engine import ByCard, Engine
+
+TRTLLM = Engine(
+    id="trtllm",
+    label="TensorRT-LLM",
+    source="tensorrt_llm/llmapi/llm_args.py, tensorrt_llm/commands/serve.py",
+    # KvCacheConfig.free_gpu_memory_fraction is 0.9 of what the weights leave free, about 0.93 of the card
+    defaults=ByCard(utilization=0.93, tokens=2048, tokens_large=8192, sequences=256, sequences_large=1024),
+    speed="trtllm",
+    mixed_passes=True,
+    held_share=1.0,  # CapacitySchedulerPolicy.GUARANTEED_NO_EVICT
+    sequence_limit=2048,  # max_batch_size of trtllm-bench and trtllm-serve
+)
