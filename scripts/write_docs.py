@@ -1,5 +1,5 @@
 """Write the parts of the docs that are made from what the code holds: the README's accuracy section, docs/claims.md,
-docs/glossary.md and the head of docs/memory.md.
+docs/glossary.md, docs/keys.md and the head of docs/memory.md.
 
 Run from the checkout: `python scripts/write_docs.py` rewrites them, `--check` only says whether they are current.
 """
@@ -151,6 +151,37 @@ def glossary_page() -> str:
     return "\n".join(lines) + "\n"
 
 
+def keys_page() -> str:
+    """docs/keys.md: what seven jobs take in keys, every command with its keys, and how to have keys of one's own."""
+    from tests.tui import jobs
+    from tui.files import commands
+
+    lines = [
+        "# Keys",
+        "",
+        "Written by `scripts/write_docs.py` from the registry of commands and from the tests' own key lists.",
+        "",
+    ]
+    lines += ["## What a job takes", ""]
+    lines += [
+        "Every key counts, letters too, in a new session that stands at the model. `tests/tui/test_app_jobs.py` presses exactly",
+        "these and looks at what stands on screen.",
+        "",
+        "| job | before | now | keys | ends with |",
+        "|---|---:|---:|---|---|",
+    ]
+    for job in jobs.JOBS:
+        lines.append(f"| {job.asks} | {job.before} | {job.count} | {job.words} | {job.shows} |")
+    clicks = f"{len(jobs.CLICKS)} clicks"
+    lines.append(f"| {jobs.MOUSE_ASKS} | {jobs.MOUSE_BEFORE} clicks | {clicks} | {jobs.mouse_words()} | the bill |")
+    lines += ["", "## Commands", "", "| command | keys | where | what it does |", "|---|---|---|---|"]
+    for command in commands.COMMANDS:
+        keys = " or ".join(f"`{commands.key_name(key)}`" for key in command.keys)
+        name = f"`{command.id}`" if commands.own_keys(command) else "fixed"
+        lines.append(f"| {name} | {keys} | {command.where} | {command.help} |")
+    return "\n".join(lines) + "\n"
+
+
 def left_out_section() -> str:
     """Serving memory with each source left out of the fits, as Markdown."""
     found = left_out.evaluate()
@@ -201,6 +232,7 @@ def main() -> int:
         readme: with_section(readme.read_text(encoding="utf-8"), accuracy_section(evaluations())),
         ROOT / "docs" / "claims.md": claims_page(),
         ROOT / "docs" / "glossary.md": glossary_page(),
+        ROOT / "docs" / "keys.md": keys_page(),
     }
     stale = 0
     for path, text in pages.items():

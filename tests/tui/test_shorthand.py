@@ -11,7 +11,7 @@ import pytest
 import catalog
 from tests.tui.commands import Ran, Run
 from tui.files import shorthand
-from tui.files.shorthand import boxes, cards, models
+from tui.files.shorthand import Wanted, boxes, build, cards, models
 
 
 @pytest.mark.parametrize(
@@ -45,6 +45,25 @@ def test_a_number_is_a_count_unless_it_has_a_unit(text: str, count: int | None, 
 def test_two_numbers_are_boxes_and_cards(text: str) -> None:
     nodes, rest = boxes(text)
     assert (nodes, *cards(rest)) == (2, 8, "h100")
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("llama 70b", Wanted("llama 70b")),
+        ("70b q4", Wanted("70b", "gguf-q4_k_m")),
+        ("405 for 20", Wanted("405", users=20)),
+        ("405b for 20 people on 8 h100", Wanted("405b", users=20, cards="8 h100")),
+        ("8b QLoRA on 1x 4090", Wanted("8b", kind="qlora", cards="1x 4090")),
+        ("70b full on 2x8 h200", Wanted("70b", kind="full-finetune", cards="2x8 h200")),
+        ("70b lora qlora", Wanted("70b lora qlora")),
+        ("lora", Wanted("lora")),
+        ("", Wanted("")),
+    ],
+)
+def test_a_build_in_a_few_words(text: str, wanted: Wanted) -> None:
+    assert build(text) == wanted
+    assert build(text).says_more == (wanted != Wanted(wanted.model))
 
 
 @pytest.mark.parametrize("card", catalog.load().facts.accelerators, ids=lambda card: card.id)

@@ -90,6 +90,15 @@ def shown(scenario: Scenario) -> list[Field]:
     return [worded(field, scenario.workload.kind) for field in FIELDS if applies(scenario, field)]
 
 
+FEW = 5
+"""So many choices are stepped through; more are chosen from a list with a filter."""
+
+
+def has_list(field: Field) -> bool:
+    """Whether a field is chosen from a list: records of the catalog, and choices too many to step through."""
+    return field.kind == "id" or len(field.choices) > FEW
+
+
 def current(scenario: Scenario, field: Field) -> Any:
     """The field's value; for records of the catalog their id."""
     return value_of(scenario, field.key)

@@ -126,12 +126,18 @@ def head_of(key: str, shown: Sequence[Field]) -> str:
 
 
 def letters(stops: Sequence[str], shown: Sequence[Field]) -> dict[str, str]:
-    """A letter for each section and heading, of its own name where one is free, and where it leads."""
+    """A letter for each field in sight and each heading, of its own name where one is free, and where it leads.
+
+    Letters that begin a word of the name come first; where all are taken the last stops have none.
+    """
+    labels = {field.key: field.label for field in shown}
     found: dict[str, str] = {}
-    for key in dict.fromkeys(head_of(key, shown) for key in stops):
-        name = BY_KEY[key].name if key in BY_KEY else fields.BY_KEY[key].section
-        letter = next((one for one in name.casefold() + ascii_lowercase if one.isalpha() and one not in found), "")
-        found[letter] = key
+    for key in stops:
+        name = (BY_KEY[key].name if key in BY_KEY else labels.get(key, "")).casefold()
+        wanted = [word[0] for word in name.split()] + [*name, *ascii_lowercase]
+        letter = next((one for one in wanted if one in ascii_lowercase and one not in found), "")
+        if letter:
+            found[letter] = key
     return found
 
 

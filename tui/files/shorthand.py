@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 _TIMES: Final = r"(?:\s*[x×*]\s*|\s+)"
 _UNIT: Final = r"(?!gi?b\b)"
@@ -37,6 +37,22 @@ _SAID: Final = {
     "16bit": "bf16",
 }
 """Short words for a weight format: of a GGUF the mix that llama.cpp makes of that many bits, of `4bit` groups of 128."""
+_FOR: Final = re.compile(r" for (\d{1,7})(?: users?| people| persons?)?\s*$", re.I)
+_KINDS: Final = {
+    "serve": "serve",
+    "chat": "serve",
+    "batch": "batch",
+    "embed": "embed",
+    "lora": "lora",
+    "qlora": "qlora",
+    "full": "full-finetune",
+    "full-finetune": "full-finetune",
+    "pretrain": "pretrain",
+    "dpo": "dpo",
+    "grpo": "grpo",
+    "ppo": "ppo",
+}
+"""Words for what a build must do. A first word is the model's."""
 _LINKING: Final = ("at", "in", "as")
 
 
@@ -85,6 +101,36 @@ def models(text: str) -> tuple[str, str | None]:
     if at == len(words) - 1 and len(left) > 1 and left[-1].casefold() in _LINKING:
         left.pop()
     return " ".join(left), found
+
+
+class Wanted(NamedTuple):
+    """A build in a few words. model and cards: what is left to look for; kind and users: None where none is said."""
+
+    model: str
+    weights: str | None = None
+    kind: str | None = None
+    users: int | None = None
+    cards: str = ""
+
+    @property
+    def says_more(self) -> bool:
+        """Whether anything is said beside the model."""
+        return self != Wanted(self.model)
+
+
+def build(text: str) -> Wanted:
+    """What the words of a build say: `70b q4`, `405b for 20`, `8b qlora on 1x 4090`. What is no such word is the model's."""
+    left, _, on = f" {' '.join(text.split())} ".partition(" on ")
+    words, users = left.split(), None
+    if (found := _FOR.search(left)) is not None:
+        words, users = left[: found.start()].split(), int(found.group(1))
+    kinds = [(number, kind) for number, word in enumerate(words) if number and (kind := _KINDS.get(word.casefold()))]
+    kind = None
+    if len(kinds) == 1:
+        at, kind = kinds[0]
+        words = [word for number, word in enumerate(words) if number != at]
+    model, weights = models(" ".join(words))
+    return Wanted(model, weights, kind, users, on.strip())
 
 
 def model_ids(query: str) -> tuple[str, ...]:
@@ -158,7 +204,7 @@ def others_named(query: str, taken: str) -> tuple[str, ...]:
 
 
 def spelled_out(arguments: Sequence[str], commands: Iterable[str]) -> list[str]:
-    """Arguments in which `MODEL on CARDS` stands for --model and --accelerator: `report llama 70b q4 on 2x 4090`.
+    """Arguments in which `MODEL on CARDS` stands for options: `report llama 70b q4 on 2x 4090`, `8b qlora on 4090`.
 
     commands: those that take a file at this place; any other argument stays, and so do words of which one is a file.
     """
@@ -168,5 +214,7 @@ def spelled_out(arguments: Sequence[str], commands: Iterable[str]) -> list[str]:
     words = given[start:end]
     if words.count("on") != 1 or words[0] == "on" or words[-1] == "on" or any(os.path.exists(word) for word in words):
         return given
-    at = words.index("on")
-    return [*given[:start], "--model", " ".join(words[:at]), "--accelerator", " ".join(words[at + 1 :]), *given[end:]]
+    said = build(" ".join(words))
+    model = f"{said.model} {said.weights}" if said.weights is not None else said.model
+    more = [*(("--kind", said.kind) if said.kind else ()), *(("--concurrency", str(said.users)) if said.users else ())]
+    return [*given[:start], "--model", model, "--accelerator", said.cards, *more, *given[end:]]

@@ -21,17 +21,16 @@ from engine.figures.errors import ScenarioError
 from engine.scenario.change import Changes, change
 from engine.scenario.fields import Value
 from engine.sizing import Suggestion
-from tui.app import actions
 from tui.app.base import SizeupBase, sizeup_of
 from tui.app.news import News, news_of
 from tui.app.textual_privates import Still, laid_out_for, lay_out
 from tui.app.widgets.canvas import Canvas
-from tui.app.widgets.form import Form, has_list
+from tui.app.widgets.form import Form
 from tui.app.widgets.frame import Banner, Footer, NewsLine, Title
 from tui.app.widgets.hint import Hint
 from tui.app.widgets.results import PAGE_NAMES, Results, Tabs
-from tui.files import fields
-from tui.files.fields import Field
+from tui.files import commands, fields
+from tui.files.fields import Field, has_list
 from tui.pages.doc import Line, line, wrap
 
 if TYPE_CHECKING:
@@ -324,15 +323,18 @@ class Bench(Screen[None], Still):
         self._footer()
 
     def _footer(self) -> None:
-        footer = self.query_one("#footer", Footer)
+        footer, banner = self.query_one("#footer", Footer), self.query_one("#verdict", Banner)
         footer.message = ""
+        if banner.does_it != (does_it := "apply" if self.on_results else "advise"):
+            banner.does_it = does_it
+            banner.update_lines()
         if self.on_results:
-            footer.commands, labels = actions.FOOTER_PAGES.get(self._panel().page, (actions.FOOTER_RESULTS, {}))
+            footer.commands, labels = commands.FOOTER_PAGES.get(self._panel().page, (commands.FOOTER_RESULTS, {}))
             footer.labels = {"switch": "Inputs"} | labels
         else:
             form = self.query_one("#form", Form)
             picker = has_list(form.field) or form.fold is not None
-            footer.commands = actions.FOOTER_PICKER if picker else actions.FOOTER_INPUTS
+            footer.commands = commands.FOOTER_PICKER if picker else commands.FOOTER_INPUTS
             footer.labels = {"next_field": "Next"}
         footer.update_lines()
 

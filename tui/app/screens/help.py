@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from tui.app import actions
 from tui.app.news import News, news_lines
 from tui.app.screens.dialog import Reader
+from tui.files import commands
+from tui.files.commands import Keymap
 from tui.pages.doc import BLANK, Line, heading, line, paragraphs, spaced
 from tui.pages.glyphs import Glyphs
 
@@ -21,7 +22,7 @@ READING = (
 )
 
 
-def help_lines(width: int, glyphs: Glyphs) -> Sequence[Line]:
+def help_lines(width: int, glyphs: Glyphs, keymap: Keymap) -> Sequence[Line]:
     """How to read the screen, then every command by the part it works in."""
     lines: list[Line] = []
     lines.append(heading("READING THE SCREEN", width, glyphs.rule))
@@ -31,10 +32,10 @@ def help_lines(width: int, glyphs: Glyphs) -> Sequence[Line]:
     titles = {"everywhere": "EVERYWHERE", "inputs": "IN THE INPUTS", "results": "IN THE RESULTS"}
     for where, title in titles.items():
         lines.append(heading(title, width, glyphs.rule))
-        for command in actions.COMMANDS:
+        for command in commands.COMMANDS:
             if command.where != where:
                 continue
-            keys = actions.keys_words(command)
+            keys = keymap.words(command.id)
             lines += [
                 line((f" {keys:<18} ", "key"), row[-1]) if number == 0 else line(" " * 20, row[-1])
                 for number, row in enumerate(paragraphs(command.help, width - 20))
@@ -50,7 +51,10 @@ class Help(Reader):
 
     def __init__(self, here: Callable[[int], Sequence[Sequence[Line]]]) -> None:
         def build(width: int) -> Sequence[Line]:
-            return spaced(*(list(section) for section in here(width)), list(help_lines(width, self.sizeup.glyphs)))
+            return spaced(
+                *(list(section) for section in here(width)),
+                list(help_lines(width, self.sizeup.glyphs, self.sizeup.keymap)),
+            )
 
         super().__init__("Help", build)
 

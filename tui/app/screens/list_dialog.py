@@ -120,15 +120,17 @@ SHORT = 10  # a list of so many rows is as high as its rows
 
 @dataclass(frozen=True, slots=True)
 class Deeper:
-    """The value of a row that leads on: taken, its text stands in the filter."""
+    """The value of a row that leads on: taken, its text stands in the filter. fresh: typing replaces it."""
 
     text: str
+    fresh: bool = False
 
 
 class ListDialog(Dialog[object]):
     """A list with a filter. Enter or a click takes a row; the answer is its value, or typed text if `free`.
 
-    elsewhere: rows in place of the filtered ones for what is typed, None where the text is a filter.
+    elsewhere: rows in place of the filtered ones for what is typed, None where the text is a filter. meant: the value
+    that what is typed is the usual name of; its row comes first.
     """
 
     def __init__(
@@ -142,6 +144,7 @@ class ListDialog(Dialog[object]):
         prompt: str = "Filter",
         free: Callable[[str], object] | None = None,
         elsewhere: Callable[[str], Sequence[Item] | None] = lambda typed: None,
+        meant: Callable[[str], object] = lambda typed: None,
         large: bool = True,
     ) -> None:
         super().__init__()
@@ -154,6 +157,7 @@ class ListDialog(Dialog[object]):
         self.prompt = prompt
         self.free = free
         self.elsewhere = elsewhere
+        self.meant = meant
         self.current = current
         self.turned = False
 
@@ -204,7 +208,7 @@ class ListDialog(Dialog[object]):
 
     def _matching(self) -> Sequence[Item]:
         found = self.elsewhere(self.edit.text.strip())
-        return self._ordered(matching(self.all_items, self.edit.text)) if found is None else found
+        return self._ordered(matching(self.all_items, self.edit.text, self.meant)) if found is None else found
 
     def _filter(self) -> None:
         self.list.items = self._matching()
@@ -277,7 +281,7 @@ class ListDialog(Dialog[object]):
         elif self.list.items:
             value = self.list.items[self.list.at].value
             if isinstance(value, Deeper):
-                self.edit = self.entry.edit = LineEdit.of(value.text)
+                self.edit = self.entry.edit = LineEdit.of(value.text, fresh=value.fresh)
                 self._filter()
             else:
                 self.dismiss(value)
@@ -289,10 +293,10 @@ MEASURES = ("gb", "gbe", "g", "b")
 """What may follow a number that is typed without its unit: 96 means 96 GB, 100 means 100 GbE, 70 means 70b."""
 
 
-def matching(items: Sequence[Item], typed: str) -> list[Item]:
+def matching(items: Sequence[Item], typed: str, meant: Callable[[str], object] = lambda typed: None) -> list[Item]:
     """Items that have every typed word, best first: what a row is called and how large it is before its other columns.
 
-    The very id, ids that start so, whole words of id, name and memory, their beginnings, then the other columns; letters
+    The value that the words are the usual name of, the very id, ids that start or end so, whole words of id, name and memory, their beginnings, then the other columns; letters
     in order as a last resort.
     """
     words = typed.casefold().split()
@@ -303,7 +307,8 @@ def matching(items: Sequence[Item], typed: str) -> list[Item]:
         scores = [_score(item, word) for word in words]
         if None not in scores:
             ranked.append((sum(score for score in scores if score is not None), number, item))
-    ranked.sort(key=lambda entry: entry[:2])
+    named = meant(typed)
+    ranked.sort(key=lambda entry: (named is None or entry[2].value != named, *entry[:2]))
     if any(score < LETTERS_ONLY for score, _, _ in ranked):
         ranked = [entry for entry in ranked if entry[0] < LETTERS_ONLY]
     return [item for _, _, item in ranked]
@@ -319,12 +324,14 @@ def _score(item: Item, word: str) -> int | None:
     if first.startswith(word):
         return 1
     parts = named.replace("-", " ").replace("(", " ").replace("/", " ").split()
-    if word in parts or any(f"{word}{unit}" in parts for unit in MEASURES):
+    if first.endswith(f"-{word}"):  # all that follows the maker: of `r1` the model itself before those made from it
         return 2
-    if any(part.startswith(word) for part in parts):
+    if word in parts or any(f"{word}{unit}" in parts for unit in MEASURES):
         return 3
-    if word in named or word.replace("-", "") in named.replace("-", "").replace(" ", "").replace(".", ""):
+    if any(part.startswith(word) for part in parts):
         return 4
+    if word in named or word.replace("-", "") in named.replace("-", "").replace(" ", "").replace(".", ""):
+        return 5
     if any(part.startswith(word) for part in other.split()):
         return 6
     if word in other:

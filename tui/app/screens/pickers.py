@@ -5,20 +5,23 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from catalog import Catalog, CatalogError, ModelEntry
+from catalog.names import resolve_accelerator
 from engine.decide.answer import STATUS_WORDS
 from engine.figures.errors import ScenarioError
 from engine.model.formats import FORMATS, KV_FORMATS, kv_bytes_per_element, model_weight_bytes
 from engine.parts.hardware import Accelerator, Link, Platform
 from engine.scenario.change import change
 from engine.scenario.fields import Value
-from tui.app import actions, theme
+from tui.app import theme
 from tui.app.screens.list_dialog import Column, Deeper, Item, ListDialog, matching
-from tui.files import browse, fields, shorthand
+from tui.app.screens.picked import ModelFile, Several
+from tui.files import browse, commands, fields, own_card, shorthand
 from tui.files.fields import Field
+from tui.files.own_card import OwnCard
 from tui.pages.contents import PAGES
 from tui.pages.words import count, digits, gib, size
 
@@ -37,25 +40,28 @@ def picker_for(app: SizeupBase, field: Field, seed: str = "") -> ListDialog:
         columns, items = _models(app.catalog.models)
         items.append(Item(Deeper("./"), ("a config.json or .gguf of your own", *[""] * 6), "own file path json gguf"))
         return ListDialog(
-            "Model: type to filter, or the path of a config.json",
+            "Model: type to filter; 405b for 20, 8b qlora on 1x 4090; a path",
             columns,
             items,
             seed=seed,
             current=current,
-            elsewhere=lambda typed: _files(typed) or _with_format(typed, items),
+            elsewhere=lambda typed: _files(typed) or _asked(typed, items, app),
         )
     if field.choices:
         columns, items = _choices(app, field)
         return ListDialog(f"{field.label}: type to filter", columns, items, seed=seed, current=current)
     if field.key == "hardware.accelerator":
         columns, items = _accelerators(facts.accelerators)
+        own = ("a GPU of your own", "by its figures", *[""] * 6)
+        items.append(Item(Deeper(own_card.EXAMPLE, fresh=True), own, "own new other card gpu"))
         return ListDialog(
-            "GPU: type to filter, or 2x 4090, 8 h100",
+            f"GPU: type to filter, 2x 4090, or {own_card.EXAMPLE}",
             columns,
             items,
             seed=seed,
             current=current,
-            elsewhere=lambda typed: _with_count(typed, items),
+            elsewhere=lambda typed: _with_count(typed, items, app.catalog),
+            meant=resolve_accelerator,
         )
     if field.key == "hardware.second_accelerator":
         columns, items = _accelerators(facts.accelerators)
@@ -72,54 +78,92 @@ def picker_for(app: SizeupBase, field: Field, seed: str = "") -> ListDialog:
     return ListDialog(f"{heading}: type to filter", columns, items, seed=seed, current=current)
 
 
-@dataclass(frozen=True, slots=True)
-class ModelFile:
-    """A config.json or .gguf that was chosen in place of a model of the catalog."""
-
-    path: str
-
-
-@dataclass(frozen=True, slots=True)
-class Several:
-    """What a few words ask for beside the row that they find, by the keys of fields."""
-
-    changes: tuple[tuple[str, Value], ...]
-
-
-def _with_format(typed: str, items: Sequence[Item]) -> list[Item] | None:
-    """The models of `70b q4`, each taken with that format; None where the words name no format."""
-    query, weights = shorthand.models(typed)
-    if weights is None:
+def _asked(typed: str, items: Sequence[Item], app: SizeupBase) -> list[Item] | None:
+    """The models of `70b q4` or `8b qlora on 1x 4090`, each taken with all that is said; None where only a model is."""
+    said = shorthand.build(typed)
+    if not said.says_more:
         return None
+    changes: list[tuple[str, Value]] = []
+    words = []
+    for key, value, told in (
+        ("model.weights", said.weights, f"as {said.weights}"),
+        ("workload.kind", said.kind, str(said.kind)),
+        ("workload.concurrency", said.users, f"{said.users} users"),
+    ):
+        if value is not None:
+            changes.append((key, value))
+            words.append(told)
+    if said.cards:
+        nodes, rest = shorthand.boxes(said.cards)
+        number, query = shorthand.cards(rest)
+        cards = matching(_accelerators(app.catalog.facts.accelerators)[1], query, resolve_accelerator)
+        if not cards:
+            return [Item(Deeper(typed), (f"no GPU is called {query}"[:34], *[""] * 6), style="warn")]
+        changes.append(("hardware.accelerator", cards[0].value))
+        changes += [("hardware.gpus_per_node", number)] if number is not None else []
+        changes += [("hardware.nodes", nodes)] if nodes is not None else []
+        times = "x".join(str(count) for count in (nodes, number) if count is not None)
+        words.append(f"{times}{'x ' if times else ''}{cards[0].value}")
     return [
         replace(
             item,
-            value=Several((("model.id", item.value), ("model.weights", weights))),
-            cells=(*item.cells[:-1], f"as {weights}"),
+            value=Several((("model.id", item.value), *changes)),
+            cells=(*item.cells[:-1], ", ".join(words)),
         )
-        for item in matching(items, query)
+        for item in matching(items, said.model)
         if isinstance(item.value, str)
     ]
 
 
-def _with_count(typed: str, items: Sequence[Item]) -> list[Item] | None:
-    """The cards of `2x 4090` or `2x8 h100`, each taken as so many; None where the words name no number of them."""
+def _with_count(typed: str, items: Sequence[Item], catalog: Catalog) -> list[Item] | None:
+    """The cards of `2x 4090` or `2x8 h100`, each taken as so many, or a card of one's own by its figures.
+
+    None where the words name neither.
+    """
     nodes, rest = shorthand.boxes(typed)
     count, query = shorthand.cards(rest)
+    said: tuple[tuple[str, Value], ...] = ()
+    times = ""
+    if count is not None:
+        said = (("hardware.gpus_per_node", count),)
+        times = f"{count}x "
+        if nodes is not None:
+            said = (*said, ("hardware.nodes", nodes))
+            times = f"{nodes}x{times}"
+    card = own_card.read(query)
+    if card is not None:
+        return [_own_row(card, times, said, typed, catalog)]
     if count is None:
         return None
-    said: tuple[tuple[str, Value], ...] = (("hardware.gpus_per_node", count),)
-    if nodes is not None:
-        said = (*said, ("hardware.nodes", nodes))
-    times = f"{nodes}x{count}x" if nodes is not None else f"{count}x"
     return [
         replace(
             item,
             value=Several((("hardware.accelerator", item.value), *said)),
-            cells=(f"{times} {item.cells[0]}", *item.cells[1:]),
+            cells=(f"{times}{item.cells[0]}", *item.cells[1:]),
         )
-        for item in matching(items, query)
+        for item in matching(items, query, resolve_accelerator)
+        if isinstance(item.value, str)
     ]
+
+
+def _own_row(card: OwnCard, times: str, said: tuple[tuple[str, Value], ...], typed: str, catalog: Catalog) -> Item:
+    """A card that is described as it is typed; where its name is taken, a row that says so and leads nowhere."""
+    if any(known.id == card.id for known in catalog.facts.accelerators):
+        words = f"{card.id} is in the catalog already: another name"
+        return Item(Deeper(typed), (words, *[""] * 7), style="warn")
+    figures = dict(card.figures)
+    shown = [figures.get(key) for key in ("bandwidth_gb_s", "tflops_bf16_dense")]
+    watts = figures.get("tdp_w")
+    cells = (
+        f"{times}{card.id}",
+        "a GPU of your own",
+        f"{card.memory_gib:,.1f}",
+        *("" if value is None else f"{value:,.0f}" for value in shown),
+        "",
+        "",
+        "" if watts is None else f"{watts:,.0f}",
+    )
+    return Item(Several((("hardware.accelerator", card.id), *said), card), cells)
 
 
 def _files(typed: str) -> list[Item] | None:
@@ -340,8 +384,8 @@ def palette(app: SizeupBase) -> ListDialog:
     """Every command, page, field and theme by its words."""
     columns = (Column("do", limit=60), Column("key", limit=16))
     items = [
-        Item(command.id, (command.help, actions.keys_words(command)), f"{command.label} {command.help}")
-        for command in actions.COMMANDS
+        Item(command.id, (command.help, app.keymap.words(command.id)), f"{command.label} {command.help}")
+        for command in commands.COMMANDS
         if command.palette
     ]
     items += [

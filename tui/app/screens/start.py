@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from engine.scenario.fields import Value
 from tui.app.screens.dialog import Question
-from tui.app.screens.pickers import Several, picker_for
+from tui.app.screens.picked import take
+from tui.app.screens.pickers import picker_for
 from tui.files import fields
 
 if TYPE_CHECKING:
@@ -41,11 +41,6 @@ async def ask(bench: Bench) -> None:
 
 
 async def _chosen(bench: Bench, key: str) -> None:
-    """Have a record of the catalog chosen from its list."""
+    """Have a field chosen from its list."""
     field = fields.BY_KEY[key]
-    picked = await bench.app.push_screen_wait(picker_for(bench.sizeup, field))
-    if isinstance(picked, Several):
-        bench.make(dict(picked.changes))
-    elif isinstance(picked, str):
-        changes: dict[str, Value] = {key: picked}
-        bench.make(changes)
+    take(bench, field, await bench.app.push_screen_wait(picker_for(bench.sizeup, field)))

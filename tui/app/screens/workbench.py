@@ -9,15 +9,12 @@ from textual import events, on
 from textual.binding import Binding, BindingType
 from textual.message import Message
 
-from engine.figures.errors import ScenarioError
-from engine.figures.text import printable
-from engine.scenario.change import change
-from tui.app import actions, recovery
+from tui.app import recovery
 from tui.app.screens.bench import Bench
 from tui.app.widgets.form import Form
 from tui.app.widgets.frame import Banner, Footer, NewsLine
 from tui.app.widgets.results import Results
-from tui.files import disk, fields, folds, paths
+from tui.files import commands, disk, folds, paths
 from tui.pages.doc import Line, plain
 from tui.pages.to_do import apply_action, fixes
 
@@ -26,8 +23,8 @@ class Workbench(Bench):
     """The main screen."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding(key, command.id, command.help, show=False, priority=key.startswith(("ctrl+", "f")) and key != "ctrl+r")
-        for command in actions.COMMANDS
+        Binding(key, command.id, command.help, show=False, priority=key.startswith(("ctrl+", "f")), id=command.id)
+        for command in commands.COMMANDS
         if command.where == "everywhere" and command.id != "quit"
         for key in command.keys
     ]
@@ -99,8 +96,8 @@ class Workbench(Bench):
             self.action_help()
         elif self.on_results and event.key == "escape":
             self.show_results(False)
-        elif self.on_results and event.key in actions.LETTERS:
-            self.run_command(actions.LETTERS[event.key])
+        elif self.on_results and (command := self.sizeup.keymap.in_results.get(event.key)):
+            self.run_command(command)
         else:
             return
         event.stop()
@@ -115,10 +112,10 @@ class Workbench(Bench):
         self.results.jumping = self.detail.jumping = bool(marks)
         self.form.update_lines()
         if marks:
-            self.say("Jump: a letter in brackets, a digit for a page, Escape")
+            self.say("Jump: the letter before a name, a digit for a page, Escape")
 
     def _jump_to(self, key: str) -> None:
-        """To the section or heading of a letter, or the page of a digit; any other key only ends the waiting."""
+        """To the field or heading of a letter, or the page of a digit; any other key only ends the waiting."""
         target = self.form.jumps.get(key)
         self._jumping({})
         if target is not None:
@@ -175,6 +172,12 @@ class Workbench(Bench):
         panel = self._panel()
         if panel.chosen:
             self._opened(Results.Opened(panel.chosen))
+
+    def action_advise(self) -> None:
+        """Do the one thing to do, as the answer above offers it."""
+        from tui.app.screens import study
+
+        study.take_advice(self)
 
     def action_apply(self) -> None:
         """Apply the chosen change, or do the one thing to do."""
@@ -245,32 +248,15 @@ class Workbench(Bench):
 
     @on(Form.PickerWanted)
     def _picker(self, event: Form.PickerWanted) -> None:
-        from tui.app.screens.pickers import ModelFile, Several, picker_for
+        from tui.app.screens.picked import take
+        from tui.app.screens.pickers import picker_for
 
         field = event.field
-        picker = picker_for(self.sizeup, field, event.seed)
 
-        def chosen(value: object) -> None:
-            if isinstance(value, Several):
-                self.call_after_refresh(self.make, dict(value.changes))
-            elif isinstance(value, ModelFile):
-                self.call_after_refresh(self._take_model_file, value.path)
-            elif value is not None:
-                self.call_after_refresh(self.set_value, field, None if value == fields.UNSET else value)
+        def chosen(answer: object) -> None:
+            self.call_after_refresh(take, self, field, answer)
 
-        self.show(picker, chosen)
-
-    def _take_model_file(self, path: str) -> None:
-        """Size the model of a file; one that cannot be read changes nothing and says why, in full."""
-        try:
-            change(self.sizeup.store.scenario, {"model.config": path}, self.sizeup.catalog)
-        except ScenarioError as error:
-            from tui.app.screens.dialog import Question
-            from tui.app.screens.files import OK
-
-            self.show(Question("This is no model file", printable(error.reason), OK))
-        else:
-            self.make({"model.config": path})
+        self.show(picker_for(self.sizeup, field, event.seed), chosen)
 
     def action_help(self) -> None:
         """What the focused thing means, the words of the page, keys and commands."""

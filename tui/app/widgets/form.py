@@ -10,18 +10,11 @@ from textual.message import Message
 from tui.app.widgets.canvas import Canvas
 from tui.app.widgets.edit import LineEdit
 from tui.files import fields, folds
-from tui.files.fields import Field, InvalidEntry
+from tui.files.fields import Field, InvalidEntry, has_list
 from tui.pages.doc import BLANK, Line, Span, heading, paragraphs, shorten, wrap
 
 LABEL = 15
 FOLDED = "MORE"
-FEW = 5
-"""So many choices are stepped through; more are chosen from a list with a filter."""
-
-
-def has_list(field: Field) -> bool:
-    """Whether a field is chosen from a list: records of the catalog, and choices too many to step through."""
-    return field.kind == "id" or len(field.choices) > FEW
 
 
 class Form(Canvas, can_focus=True):
@@ -115,10 +108,13 @@ class Form(Canvas, can_focus=True):
             return next((field for field in found if folds.fold_of(field) is fold), found[0])
         return next((field for field in found if field.key == self.key), found[0])
 
-    def _marked(self, name: str, key: str) -> str:
-        """A name behind the letter that a jump to it takes."""
+    def _mark(self, key: str, here: bool, bad: bool, action: str) -> Span:
+        """What stands before a name: the letter that a jump to it takes, a pointer where it is current, or a fault."""
         letter = next((letter for letter, target in self.jumps.items() if target == key), "")
-        return f"[{letter}] {name}" if letter else name
+        if letter:
+            return Span(letter, "bar-key", action)
+        glyphs, style = self.sizeup.glyphs, "strong" if here else "bad" if bad else ""
+        return Span(glyphs.pointer if here else glyphs.no if bad else " ", style, action)
 
     def turn(self, fold: folds.Fold) -> None:
         """Open a heading, or close it."""
@@ -411,7 +407,7 @@ class Form(Canvas, can_focus=True):
                 section = field.section
                 if lines:
                     lines.append(BLANK)
-                lines.append(heading(self._marked(section, field.key), width, glyphs.rule))
+                lines.append(heading(section, width, glyphs.rule))
             self._rows[field.key] = len(lines)
             lines.append(self._field_line(field, width))
             reason = self.reason(field)
@@ -430,13 +426,14 @@ class Form(Canvas, can_focus=True):
         here = fold is self.fold and self.has_focus
         words = glyphs.text(folds.told(fold, inside, store.scenario, store.sizing))
         mark = glyphs.opens if fold.key in self.opened else glyphs.right
-        label = Span(
-            f"{glyphs.pointer if here else ' '} {self._marked(fold.name, fold.key):<{LABEL}}",
-            "strong" if here else "",
-            fold.key,
-        )
+        label = Span(f" {fold.name:<{LABEL}}", "strong" if here else "", fold.key)
         short = shorten(words, width - LABEL - 5, glyphs.ellipsis)
-        return (label, Span(f" {mark} ", "key", fold.key), Span(short, "strong" if here else "dim", fold.key))
+        return (
+            self._mark(fold.key, here, False, fold.key),
+            label,
+            Span(f" {mark} ", "key", fold.key),
+            Span(short, "strong" if here else "dim", fold.key),
+        )
 
     def reason(self, field: Field) -> str:
         """What is wrong with a field now; empty when nothing is."""
@@ -472,9 +469,9 @@ class Form(Canvas, can_focus=True):
         else:
             short = shorten(text, room - 2, glyphs.ellipsis)
             box = (Span(f" {short:<{room - 2}} ", style, action),)
-        marker = glyphs.pointer if here else glyphs.no if bad else " "
-        label = Span(f"{marker} {field.label:<{LABEL}}", "strong" if here else "bad" if bad else "", f"go:{field.key}")
-        return (label, *box, *tail)
+        name = f"go:{field.key}"
+        label = Span(f" {field.label:<{LABEL}}", "strong" if here else "bad" if bad else "", name)
+        return (self._mark(field.key, here, bad, name), label, *box, *tail)
 
     def _tail(self, field: Field, width: int) -> tuple[tuple[Span, ...], int]:
         """What stands right of the box, and the cells left for the box."""

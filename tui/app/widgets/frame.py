@@ -13,9 +13,8 @@ from engine.decide.answer import STATUS_WORDS, holds
 from engine.figures.sentences import Figure, Sentence, joined, text_of
 from engine.figures.units import count, thousands_usd
 from engine.sizing import Sizing
-from tui.app import actions
 from tui.app.widgets.canvas import Canvas
-from tui.files import fields
+from tui.files import commands, fields
 from tui.pages.doc import BLANK, Line, Span, ends, line, shorten, width_of, wrap
 from tui.pages.look import cure_spans, spans_of
 from tui.pages.verdict import flip_points
@@ -82,6 +81,11 @@ class Banner(Canvas):
             super().__init__()
             self.action = action
 
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self.does_it = "advise"
+        """The command whose key does what is offered from where the focus is."""
+
     def on_click(self, event: events.Click) -> None:
         """Open a flip point."""
         offset = event.get_content_offset(self)
@@ -145,9 +149,10 @@ class Banner(Canvas):
         if cure is None:
             return line((f" {NOTHING if sizing.answer.carries else NOTHING_FOUND}", "dim"))
         words = [
-            span._replace(action=span.action or "cure") for span in cure_spans(line_of(cure, width - 5), 0, "link")
+            span._replace(action=span.action or "cure") for span in cure_spans(line_of(cure, width - 6), 0, "link")
         ]
-        return (Span(" "), Span("a", "bar-key", "cure"), Span("  "), *self._fitted(words, width - 5))
+        key = self.sizeup.keymap.shown(self.does_it)
+        return (Span(" "), Span(key, "bar-key", "cure"), Span("  "), *self._fitted(words, width - 4 - len(key)))
 
     def _rung(self, sizing: Sizing, width: int) -> Line:
         """The verdict's rung, and how far it holds; flip points of before an edit say so."""
@@ -248,7 +253,7 @@ class Footer(Canvas):
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
-        self.commands: tuple[str, ...] = actions.FOOTER_INPUTS
+        self.commands: tuple[str, ...] = commands.FOOTER_INPUTS
         self.labels: dict[str, str] = {}
         self.message = ""
 
@@ -273,8 +278,8 @@ class Footer(Canvas):
     def _keys(self, names: Sequence[str]) -> list[Span]:
         spans: list[Span] = [Span(" ", "bar")]
         for name in names:
-            command = actions.BY_ID[name]
-            key = actions.key_name(command.keys[0], short=True)
+            command = commands.BY_ID[name]
+            key = self.sizeup.keymap.shown(name, short=True)
             label = self.labels.get(name, command.label)
             gap = "  " if name != names[-1] else ""
             spans += [Span(key, "bar-key", name), Span(f" {label}", "bar", name), Span(gap, "bar")]

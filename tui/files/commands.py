@@ -1,12 +1,13 @@
 """Every command once: its keys, footer label, help and palette words. Pure.
 
-The keymap, the footer, the help page and the palette are all made from COMMANDS, so none of them can disagree.
-A command named `undo` runs `action_undo` of the workbench.
+The keymap, the footer, the help page, the palette and the docs are all made from COMMANDS, so none of them can disagree.
+A command named `undo` runs `action_undo` of the workbench. A person's own keys stand in a `Keymap` over these.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
 Where = Literal["everywhere", "inputs", "results"]
@@ -39,8 +40,9 @@ COMMANDS: tuple[Command, ...] = (
         group=VIEW,
     ),
     Command("switch", ("ctrl+t", "f2"), "Results", "Between the inputs and the results", group=MOVE),
-    Command("jump", ("f7",), "Jump", "Go to a section by its letter, or to a page by its digit", group=MOVE),
+    Command("jump", ("f7",), "Jump", "Go to a field or a heading by its letter, or to a page by its digit", group=MOVE),
     Command("palette", ("ctrl+p",), "Commands", "Find and run any command", group=VIEW, palette=False),
+    Command("advise", ("f8",), "Apply", "Do the one thing to do, the first change offered", group=EDIT),
     Command("undo", ("ctrl+z",), "Undo", "Take back the last change", group=EDIT),
     Command("redo", ("ctrl+y",), "Redo", "Do again what was taken back", group=EDIT),
     Command("save", ("ctrl+s",), "Save", "Save the session", group=SESSION),
@@ -90,10 +92,6 @@ COMMANDS: tuple[Command, ...] = (
     Command("theme", ("f9",), "Theme", "Next colour theme", group=VIEW),
 )
 BY_ID: dict[str, Command] = {command.id: command for command in COMMANDS}
-LETTERS: dict[str, str] = {
-    key: command.id for command in COMMANDS if command.where == "results" for key in command.keys if len(key) == 1
-}
-"""Single letters that are commands where nobody types."""
 # At most seven, so that they fit 80 columns.
 FOOTER_INPUTS = ("help", "switch", "palette", "undo", "save", "open", "quit")
 FOOTER_RESULTS = ("help", "switch", "working", "apply", "next_page", "palette", "quit")
@@ -105,6 +103,49 @@ FOOTER_PAGES: dict[str, tuple[tuple[str, ...], dict[str, str]]] = {
 }
 """Pages with keys of their own: what stands in the footer, and by which words."""
 FOOTER_PICKER = ("help", "switch", "next_field", "palette", "undo", "save", "quit")
+
+HANDS = frozenset(
+    {"tab", "shift+tab", "enter", "space", "escape", "up", "down", "left", "right", "pageup", "pagedown", "home", "end"}
+    | {"full_stop", "comma", "question_mark", "backspace", "delete", "ctrl+c", *"0123456789"}
+)
+"""Keys that move, type and open: they mean what they mean in every terminal, and no command takes them over."""
+
+
+def own_keys(command: Command) -> tuple[str, ...]:
+    """The keys of a command that may be changed: those that no panel or field reads for itself."""
+    return tuple(key for key in command.keys if key not in HANDS and (command.where != "inputs" or key != "ctrl+r"))
+
+
+@dataclass(frozen=True)
+class Keymap:
+    """Which keys run which command. own: a person's keys, by the ids of commands; any other command has the registry's."""
+
+    own: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def keys(self, command: str) -> tuple[str, ...]:
+        """All keys of a command, the one to show first."""
+        given, usual = self.own.get(command), BY_ID[command].keys
+        return usual if given is None else (*given, *(key for key in usual if key in HANDS))
+
+    def shown(self, command: str, short: bool = False) -> str:
+        """The first key of a command, as people read it."""
+        return key_name(self.keys(command)[0], short)
+
+    def words(self, command: str) -> str:
+        """All keys of a command, for the help page."""
+        return " or ".join(key_name(key) for key in self.keys(command))
+
+    @property
+    def in_results(self) -> dict[str, str]:
+        """What each key runs where the results have the focus, beside the keys that every command has everywhere."""
+        return {
+            key: command.id
+            for command in COMMANDS
+            if command.where == "results"
+            for key in self.keys(command.id)
+            if key not in HANDS
+        }
+
 
 _NAMES = {
     "pagedown": "PgDn",
@@ -128,8 +169,3 @@ def key_name(key: str, short: bool = False) -> str:
         letter = key.removeprefix("ctrl+").upper()
         return f"^{letter}" if short else f"Ctrl+{letter}"
     return _NAMES.get(key, key.upper() if key.startswith("f") and len(key) > 1 else key)
-
-
-def keys_words(command: Command) -> str:
-    """All keys of a command for the help page."""
-    return " or ".join(key_name(key) for key in command.keys)
