@@ -65,7 +65,12 @@ def _node_capacity(one: Scenario) -> tuple[int, float]:
             low, full = middle, tried
         else:
             high = middle
-    return low, full.best_tokens_per_s_total / one.workload.counted_tokens
+    return low, requests_per_s(one.workload, full.best_tokens_per_s_total)
+
+
+def requests_per_s(workload: Workload, tokens_per_s: float) -> float:
+    """Requests a second that so many tokens a second are."""
+    return tokens_per_s / workload.counted_tokens
 
 
 def node_capacity(one: Plan) -> tuple[int, float]:
@@ -125,21 +130,36 @@ def _counts(above: int, most: int) -> Iterator[int]:
             step *= 2
 
 
+def asked_of_nodes(workload: Workload, users: int, rate: float) -> tuple[float, float, bool]:
+    """(what is asked, what one node serves of it, whether that is requests/s): of users and rate what takes more nodes.
+
+    users, rate: that one node serves.
+    """
+    asked_rate = workload.rate_asked
+    by_rate = workload.kind == "batch" or (asked_rate or 0.0) * users > workload.concurrency * rate
+    if asked_rate is not None and rate > 0 and by_rate:
+        return asked_rate, rate, True
+    return float(workload.concurrency), float(users), False
+
+
+def left_of(count: int, served: float, asked: float) -> float:
+    """The share of what is asked that so many replicas still serve when one of them is lost."""
+    return min(1.0, (count - 1) * served / asked)
+
+
 def replica_words(scenario: Scenario, users: int, rate: float, count: int) -> Sentence:
     """What one node takes of the load, and what is left when one of them is lost."""
     workload = scenario.workload
-    asked_rate = workload.rate_asked
     if workload.corpus_requests is not None and workload.deadline_days is not None and rate > 0:
         return _corpus_words(workload, rate, count)
-    by_rate = workload.kind == "batch" or (asked_rate or 0.0) * users > workload.concurrency * rate
-    if asked_rate is not None and rate > 0 and by_rate:
-        asked, served, unit = asked_rate, rate, "requests/s"
+    asked, served, by_rate = asked_of_nodes(workload, users, rate)
+    unit = "requests/s" if by_rate else "users"
+    if by_rate:
         shown = Figure(digits(served), "node.requests_per_s"), Figure(digits(asked), "load.requests_per_s")
     else:
-        asked, served, unit = float(workload.concurrency), float(users), "users"
         shown = Figure(f"{users:,}", "node.users"), Figure(f"{workload.concurrency:,}", "load.concurrency")
     head: Sentence = ("one node holds the model and serves ", shown[0], " of ", shown[1], f" {unit}; ")
-    left = min(1.0, (count - 1) * served / asked)
+    left = left_of(count, served, asked)
     if left >= 1.0:
         return (*head, "a lost node leaves enough for all")
     if count >= FLEET:

@@ -74,14 +74,15 @@ class Run:
     def __init__(self) -> None:
         self.memo: dict[Any, tuple[Any, Any]] = {}
         self.nodes: dict[Any, Number] = {}
+        self._before: list[tuple[Run | None, list[Choice] | None, dict[Any, Number] | None]] = []
 
     def __enter__(self) -> Run:
-        self._before = (_here.run, choices.made, choices.nodes)
+        self._before.append((_here.run, choices.made, choices.nodes))
         _here.run, choices.made, choices.nodes = self, [], self.nodes
         return self
 
     def __exit__(self, *_: object) -> None:
-        _here.run, choices.made, choices.nodes = self._before
+        _here.run, choices.made, choices.nodes = self._before.pop()
 
 
 class _Here(local):

@@ -9,7 +9,7 @@ out themselves carry the id of their own working.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from engine.decide.corpus import corpus_plan
@@ -21,26 +21,21 @@ from engine.decide.training_scaling import planned_at
 from engine.decide.verdict import step_plan
 from engine.figures.sentences import figures_of
 from engine.sizing import Sizing
-from engine.workings import (
-    corpus,
-    fabric,
-    flips,
-    growth,
-    money,
-    power,
-    replicas,
-)
+from engine.workings import corpus, fabric, growth, money, power
 from engine.workings.build import build_of
-from engine.workings.case import Case, case_of
 from engine.workings.compound import compound, is_compound
-from engine.workings.groups import memory_id
 from engine.workings.record import Input, Working, evaluate
 from engine.workings.titles import names_of
 
 
 def working(sizing: Sizing, figure: str) -> Working:
     """The working of one figure. Raises KeyError for an id that this sizing has no figure for."""
-    return _of(case_of(sizing), figure)
+    return _of(plan_of(sizing), figure, sizing)
+
+
+def plan_of(sizing: Sizing) -> Plan:
+    """The plan of a sizing: its scenario, layout, memory and speed."""
+    return Plan(sizing.scenario, sizing.layout, sizing.memory, sizing.serving, sizing.training)
 
 
 DEEPEST = 60
@@ -62,75 +57,40 @@ def chain(sizing: Sizing, figure: str) -> tuple[Working, ...]:
     return tuple(made)
 
 
-REMEMBERED = (
-    "model",
-    "memory",
-    "serving",
-    "training",
-    "fabric",
-    "scaling",
-    "curve",
-    "choice",
-    "smallest",
-    "corpus",
-    "power",
-    "cost",
-    "load",
-    "build",
-    "layout",
-    "states",
-)
-"""Sections whose figures are opened by the functions that compute them, run on numbers that remember."""
-
-
-def _of(case: Case, figure: str) -> Working:
+def _of(plan: Plan, figure: str, sizing: Sizing | None = None) -> Working:
+    """The working of a figure of a plan. sizing: the whole answer, for the entered build only."""
     if is_compound(figure):
-        return compound(figure, lambda name: _of(case, name))
+        return compound(figure, lambda name: _of(plan, name, sizing))
     section, _, name = figure.partition(".")
-    if section in REMEMBERED:
-        made = build_of(case.plan).working(figure)
-    elif section == "if" and case.sizing is not None:
-        made = _changed(case, name)
-    elif section == "verdict" and case.sizing is not None:
-        made = _verdict(case, name)
-    elif section in _SECTIONS and case.sizing is not None:
-        made = _SECTIONS[section](case, name)
-    else:
-        raise KeyError(figure)
-    return made
+    if section == "if" and sizing is not None:
+        return _changed(plan, name)
+    if section == "verdict" and sizing is not None:
+        return _verdict(plan, sizing, name)
+    return build_of(plan).working(figure)
 
 
 FRONTIER_STEP = 5
 
 
-def _verdict(case: Case, name: str) -> Working:
+def _verdict(plan: Plan, sizing: Sizing, name: str) -> Working:
     """`verdict.N.FIGURE`: a figure of the build that step N looked at; `verdict.FIGURE`: of the deciding step."""
-    assert case.sizing is not None
     number, _, figure = name.partition(".")
     if not number.isdigit():
-        number, figure = str(case.sizing.verdict.step), name
-    if figure == "replicas":
-        return replace(replicas.replicas(case.sizing), figure=f"verdict.{name}")
-    short = f"memory.{figure}" if "." not in figure else figure
-    found = step_plan(case.scenario, case.plan, int(number))
+        number, figure = str(sizing.verdict.step), name
+    if "." not in figure and figure != "replicas":
+        figure = f"memory.{figure}"
+    found = step_plan(plan.scenario, plan, int(number))
     if found is None and int(number) == FRONTIER_STEP:
-        found = case.plan
+        found = plan
     if found is None:
         raise KeyError(f"verdict.{name}")
-    prefix = f"verdict.{number}."
-    if figure.startswith("node."):
-        made = replicas.node(case.sizing, found, figure.removeprefix("node."))
-        prefix = ""
-    else:
-        made = _of(Case(found), short)
-    inputs = tuple(replace(entry, figure=prefix + entry.figure) if entry.figure else entry for entry in made.inputs)
     hardware = found.scenario.hardware
     nodes = f"{hardware.nodes} nodes of " if hardware.nodes > 1 else ""
     build = f"On {nodes}{hardware.gpus_per_node}x {hardware.accelerator.label}, the build of step {number}."
-    return replace(made, figure=f"verdict.{name}", inputs=inputs, note=f"{build} {made.note}".strip())
+    return _elsewhere(found, figure, f"verdict.{number}.", build, f"verdict.{name}")
 
 
-def _changed(case: Case, name: str) -> Working:
+def _changed(plan: Plan, name: str) -> Working:
     """`if.FIELD.VALUE.FIGURE`: a figure of the same training run and layout with one field of the workload changed.
 
     `if.gpus.COUNT.FIGURE`: of the run, or the corpus, planned on another count of its GPUs. `if.shape.NODESxGPUSxTP.FIGURE`: of the
@@ -138,52 +98,42 @@ def _changed(case: Case, name: str) -> Working:
     """
     field, _, rest = name.partition(".")
     value, _, figure = rest.partition(".")
-    scenario = case.scenario
-    if field == "gpus" and value.isdigit() and scenario.workload.is_run:
-        return _of_count(case, int(value), figure)
-    if field == "shape" and scenario.workload.is_inference:
-        return _of_shape(case, value, figure)
-    if scenario.workload.is_inference or field not in CHOICES or value not in CHOICES[field]:
+    work = plan.scenario.workload
+    if field == "gpus" and value.isdigit() and work.is_run:
+        other = _of_count(plan, int(value))
+    elif field == "shape" and work.is_inference:
+        other = _of_shape(plan, value)
+    elif work.is_inference or field not in CHOICES or value not in CHOICES[field]:
+        other = None
+    else:
+        made = chosen(plan.scenario, replace(plan.layout, reason=""), field, value)
+        note = f"With {field} {value}, on the same layout."
+        return _elsewhere(made, figure, f"if.{field}.{value}.", note)
+    if other is None:
         raise KeyError(f"if.{name}")
-    made = _of(Case(chosen(scenario, case.layout, field, value)), figure)
-    prefix = f"if.{field}.{value}."
-    inputs = tuple(replace(entry, figure=prefix + entry.figure) if entry.figure else entry for entry in made.inputs)
-    note = f"With {field} {value}, on the same layout. {made.note}".strip()
-    return replace(made, figure=f"if.{name}", inputs=inputs, note=note)
+    layout = other.layout
+    note = f"On {other.scenario.hardware.gpus} GPUs as TP {layout.tp}, PP {layout.pp}, DP {layout.dp}."
+    return _elsewhere(other, figure, f"if.{field}.{value}.", note)
 
 
-def _of_shape(case: Case, shape: str, figure: str) -> Working:
+def _of_shape(plan: Plan, shape: str) -> Plan | None:
     parts = shape.split("x")
     if len(parts) != 3 or not all(part.isdigit() and int(part) for part in parts):
-        raise KeyError(f"if.shape.{shape}.{figure}")
-    nodes, per_node, tp = map(int, parts)
-    planned = shape_plan(case.scenario, nodes, per_node, tp)
-    if planned is None:
-        raise KeyError(f"if.shape.{shape}.{figure}")
-    return _elsewhere(planned, figure, f"if.shape.{shape}.", nodes * per_node)
+        return None
+    return shape_plan(plan.scenario, *map(int, parts))
 
 
-def _of_count(case: Case, count: int, figure: str) -> Working:
-    if case.scenario.workload.is_inference:
-        planned = corpus_plan(case.scenario, count)
-        if planned is None:
-            raise KeyError(f"if.gpus.{count}.{figure}")
-        return _elsewhere(planned, figure, f"if.gpus.{count}.", count)
-    return _elsewhere(planned_at(growing(case.scenario), count), figure, f"if.gpus.{count}.", count)
+def _of_count(plan: Plan, count: int) -> Plan | None:
+    if plan.scenario.workload.is_inference:
+        return corpus_plan(plan.scenario, count)
+    return planned_at(growing(plan.scenario), count)
 
 
-def _elsewhere(planned: Plan, figure: str, prefix: str, count: int) -> Working:
-    """A figure of the same work on other GPUs than the entered ones."""
-    made = _of(Case(planned), figure)
+def _elsewhere(plan: Plan, figure: str, prefix: str, where: str, name: str = "") -> Working:
+    """A figure of another plan than the entered one. prefix: what ids of its figures start with. name: its own, if another."""
+    made = _of(plan, figure)
     inputs = tuple(replace(entry, figure=prefix + entry.figure) if entry.figure else entry for entry in made.inputs)
-    layout = planned.layout
-    note = f"On {count} GPUs as TP {layout.tp}, PP {layout.pp}, DP {layout.dp}. {made.note}".strip()
-    return replace(made, figure=prefix + figure, inputs=inputs, note=note)
-
-
-_SECTIONS: dict[str, Callable[[Case, str], Working]] = {
-    "flip": flips.found,
-}
+    return replace(made, figure=name or prefix + figure, inputs=inputs, note=f"{where} {made.note}".strip())
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -224,6 +174,11 @@ _GROUP_FIELDS = (
 )
 
 
+def memory_id(index: int, name: str) -> str:
+    """The id of a figure of the memory group of that place, worst first: the worst goes without its number."""
+    return f"memory.{index}.{name}" if index else f"memory.{name}"
+
+
 def _shares(sizing: Sizing) -> list[str]:
     """What each part takes of the card, and links of one another."""
     found = [
@@ -240,11 +195,11 @@ def _shares(sizing: Sizing) -> list[str]:
 def figure_ids(sizing: Sizing) -> tuple[str, ...]:
     """The ids of every figure that a screen or report may show of this sizing, in reading order."""
     inference = sizing.scenario.workload.is_inference
-    found = names_of(case_of(sizing).plan, "model")
+    plan = plan_of(sizing)
+    found = names_of(plan, "model")
     for index in range(len(sizing.memory.per_gpu)):
         own = (*_GROUP_FIELDS, *(("kv_capacity_bytes",) if inference else ()))
         found += [memory_id(index, name) for name in own]
-    plan = case_of(sizing).plan
     found += names_of(plan, "memory")
     if sizing.memory.training is not None:
         found += [f"memory.phase_{number}_bytes" for number in range(1, len(sizing.memory.training.phases) + 1)]

@@ -46,14 +46,14 @@ class Found(NamedTuple):
 class Base:
     """A build on numbers that remember; each part of it is computed when it is first asked for.
 
-    count: where the number of its GPUs comes from.
+    count: where the number of its GPUs comes from. sought: the field of the workload that a search looked for.
     """
 
-    def __init__(self, plan: Plan, count: str = "entered") -> None:
+    def __init__(self, plan: Plan, count: str = "entered", sought: str = "") -> None:
         self.plan = plan
         self.within = Run()
         self.kept: dict[str, Any] = {}
-        self.scenario = facts.scenario(REPLAY.copied, plan.scenario, count)
+        self.scenario = facts.scenario(REPLAY.copied, plan.scenario, count, sought)
         self.layout = facts.layout(REPLAY.copied, plan.layout, plan.scenario.layout)
 
     def keep(self, name: str, make: Callable[[], _Made]) -> _Made:

@@ -11,7 +11,7 @@ from engine.decide.plan import Plan
 from engine.decide.verdict import FRONTIER_DAYS
 from engine.figures.number import Number, node, plain
 from engine.serving import memory as serving_memory
-from engine.workings import corpus, fabric, growth, load, money, power, scaling, states
+from engine.workings import corpus, fabric, flips, growth, load, money, power, replicas, scaling, states
 from engine.workings.base import REPLAY, Base, Found
 from engine.workings.constants import constant
 from engine.workings.opening import below, opening
@@ -198,6 +198,9 @@ SECTIONS: Final[dict[str, Callable[[Build, str], Found]]] = {
     "build": load.gpus,
     "layout": load.rival,
     "states": states.found,
+    "replicas": replicas.replicas,
+    "node": replicas.node,
+    "flip": flips.found,
     "fabric": fabric.found,
     "scaling": scaling.found,
     "curve": growth.curve,

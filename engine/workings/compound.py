@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from engine.workings.record import Sheet, Working, unknown
+from engine.figures.number import Number
+from engine.workings.opening import opening
+from engine.workings.record import Working, unknown
 
 SIGNS = {"ratio": "/", "difference": "-"}
 SOURCE = "two figures of this build, each with a working of its own below"
@@ -20,33 +22,30 @@ def compound(figure: str, opened: Callable[[str], Working]) -> Working:
     kind, _, rest = figure.partition("(")
     first, second = _parts(rest[:-1], figure)
     one, other = opened(first), opened(second)
-    sheet = Sheet()
     title = f"{one.title} {SIGNS[kind]} {_inside(other.title)}"
     if one.value is None or other.value is None:
         return unknown(figure, title, "", (one if one.value is None else other).formula)
     if kind == "ratio" and not other.value:
         raise KeyError(figure)
-    left = sheet.see(_name(first), one.value, one.unit, first, one.kind)
-    right = sheet.see(_name(second), other.value, other.unit, second, other.kind)
-    value = one.value / other.value if kind == "ratio" else one.value - other.value
+    left, right = _held(one), _held(other)
     unit = one.unit
     if kind == "ratio":
         unit = "" if one.unit == other.unit else " a ".join(part for part in (one.unit, other.unit.rstrip("s")) if part)
-    expression = f"{left} {SIGNS[kind]} {right}"
-    weakest = one.kind if one.kind != "counted" else other.kind
-    return sheet.working(figure, title, value, unit, title, expression, weakest, SOURCE)
+    ids = {id(left): first, id(right): second}
+    root = left / right if kind == "ratio" else left - right
+    return opening(figure, root, title, unit, lambda part: ids[id(part)], SOURCE)
+
+
+def _held(made: Working) -> Number:
+    """A figure as an input of another: what it rests on stands in its own working, its kind is that of the figure."""
+    assert made.value is not None
+    leaf = Number(made.value, label="the figure", kind=made.kind, source=SOURCE)
+    return Number(made.value, "float", (leaf,), made.title, made.unit)
 
 
 def _inside(title: str) -> str:
     """A title in the middle of a sentence: its first letter small, unless it starts a name in capitals."""
     return title if title[1:2].isupper() else title[:1].lower() + title[1:]
-
-
-def _name(figure: str) -> str:
-    """A short name for the figure: its last words."""
-    name = figure.rpartition(")")[2] or figure.partition("(")[0]
-    section, _, last = name.rpartition(".")
-    return last if not last.isdigit() and last else f"{section}_{last}"
 
 
 def _parts(text: str, figure: str) -> tuple[str, str]:

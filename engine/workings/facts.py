@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import fields
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from engine.figures.number import Kind, Number
 from engine.model.architecture import Architecture, Cache, Layer, Tensor
 from engine.parts.hardware import Accelerator, Link, Rule
 from engine.parts.own import OwnCurve
-from engine.scenario import Hardware, Layout, LayoutChoice, Scenario
+from engine.scenario import Hardware, Layout, LayoutChoice, Scenario, Workload
 from engine.workings.words import field_words
 
 
@@ -191,8 +191,21 @@ def counted(
     return copied(hardware, changes)
 
 
-def scenario(copied: Copier, asked: Scenario, count: str = "entered") -> Any:
-    """The scenario with every fact as a leaf. count: where the number of its GPUs comes from."""
+SOUGHT: Final = "the value that is looked for"
+
+
+def _work(copied: Copier, work: Workload, sought: str) -> Any:
+    """The workload as entered; sought: the field that a search looked for."""
+    made = fact(copied, work, "entered", "entered")
+    if not sought:
+        return made
+    label, unit = field_words(Workload, sought)
+    number = Number(getattr(work, sought), label=label, unit=unit, kind="sought", source=SOUGHT)
+    return copied(made, {sought: number})
+
+
+def scenario(copied: Copier, asked: Scenario, count: str = "entered", sought: str = "") -> Any:
+    """The scenario with every fact as a leaf. count: where the number of its GPUs comes from. sought: a field of the workload."""
     card, work = asked.hardware.accelerator, asked.workload
     hardware = asked.hardware
     changes: dict[str, Any] = {
@@ -219,7 +232,7 @@ def scenario(copied: Copier, asked: Scenario, count: str = "entered") -> Any:
         {
             "model": copied(asked.model, {"architecture": model(copied, asked.model.architecture, config)}),
             "hardware": counted(copied, copied(hardware, changes), hardware.nodes, hardware.gpus_per_node, count),
-            "workload": fact(copied, work, "entered", "entered"),
+            "workload": _work(copied, work, sought),
             "runtime": runtime,
             "money": fact(copied, asked.money, "entered", "entered"),
             "facts": catalog(copied, asked),

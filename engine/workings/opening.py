@@ -20,6 +20,8 @@ _WEAKEST: Final[tuple[FigureKind, ...]] = ("fitted", "rule of thumb", "measured"
 
 _RANK: Final = {"+": 1, "-": 1, "*": 2, "/": 2, "//": 2, "%": 2, "neg": 3, "**": 4}
 _SIGNS: Final = {"*": "x", "//": "//"}
+_EQUATIONS: Final = {"most": "<=", "beyond": ">"}
+"""What the result of a search satisfies, by its operation."""
 
 
 class Opened:
@@ -85,10 +87,10 @@ class Opened:
             left, right = self._text(arguments[0], rank), self._text(arguments[1], rank + 1)
             expression = f"{left[0]} {operation} {right[0]}"
             words = f"{left[1]} {_SIGNS.get(operation, operation)} {right[1]}"
-        elif operation == "most":
+        elif operation in _EQUATIONS:
             left, right = self._text(arguments[0], 0), self._text(arguments[1], 0)
-            expression = f"most({part.value!r}, {left[0]}, {right[0]})"
-            words = f"{part.equation}: {left[1]} <= {right[1]}"
+            expression = f"{operation}({part.value!r}, {left[0]}, {right[0]})"
+            words = f"{part.equation}: {left[1]} {_EQUATIONS[operation]} {right[1]}"
         else:
             apart = {id(argument): argument for argument in arguments}.values()  # equal ones are not the same
             inner_texts = [self._text(argument, 0) for argument in apart]

@@ -1,13 +1,12 @@
-"""What a working is, the arithmetic it is written in, and a sheet to write one on."""
+"""What a working is, and the arithmetic it is written in."""
 
 from __future__ import annotations
 
 import ast
 import math
 import operator
-import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
 from engine.money.use import grown_build_months, grown_builds, grown_hours
@@ -63,6 +62,11 @@ def _most(found: Number, held: Number, limit: Number) -> Number:
     return found if held <= limit or not found else math.nan
 
 
+def _beyond(found: Number, held: Number, limit: Number) -> Number:
+    """The result of a search, where it satisfies its equation: held > limit."""
+    return found if held > limit else math.nan
+
+
 _BINARY: Final[dict[type[ast.operator], Callable[[Number, Number], Number]]] = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
@@ -84,6 +88,7 @@ _CALLS: Final[dict[str, Callable[..., Number]]] = {
     "gcd": math.gcd,
     "isqrt": math.isqrt,
     "most": _most,
+    "beyond": _beyond,
     **{made.__name__: made for made in (grown_hours, grown_builds, grown_build_months)},
 }
 
@@ -121,51 +126,6 @@ def _value(node: ast.expr, values: Mapping[str, Number]) -> Number:
         case _:
             pass
     raise ValueError(f"not arithmetic: {ast.unparse(node)}")
-
-
-@dataclass(slots=True)
-class Sheet:
-    """Collects the inputs of one working; `put` returns the name to use in the expression."""
-
-    inputs: dict[str, Input] = field(default_factory=dict)
-
-    def put(
-        self, name: str, value: Number, unit: str, source: str, kind: FigureKind = "counted", figure: str = ""
-    ) -> str:
-        """Add an input under that name, or under a numbered one where the name stands for something else already."""
-        base = re.sub(r"\W+", "_", name).strip("_")
-        entry = Input(base, value, unit, source, kind, figure)
-        number = 1
-        while entry.name in self.inputs and self.inputs[entry.name] != entry:
-            number += 1
-            entry = Input(f"{base}_{number}", value, unit, source, kind, figure)
-        self.inputs[entry.name] = entry
-        return entry.name
-
-    def see(self, name: str, value: Number, unit: str, figure: str, kind: FigureKind = "fitted") -> str:
-        """Add an input that has a working of its own."""
-        return self.put(name, value, unit, "worked out below", kind, figure)
-
-    def entered(self, name: str, value: Number, unit: str = "") -> str:
-        """Add a number that the person entered, or left at its default."""
-        return self.put(name, value, unit, "entered", "entered")
-
-    def working(
-        self,
-        figure: str,
-        title: str,
-        value: Number | None,
-        unit: str,
-        formula: str,
-        expression: str,
-        kind: FigureKind,
-        source: str,
-        interval: Interval | None = None,
-        note: str = "",
-    ) -> Working:
-        """The finished working."""
-        inputs = tuple(self.inputs.values())
-        return Working(figure, title, value, unit, formula, expression, inputs, kind, source, interval, note)
 
 
 def unknown(figure: str, title: str, unit: str, why: str) -> Working:

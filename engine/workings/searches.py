@@ -43,6 +43,13 @@ def most(value: Any, held: Any, limit: Any, words: str) -> Number:
     return made
 
 
+def beyond(value: Any, held: Any, limit: Any, words: str) -> Number:
+    """The result of a search: the first value for which held > limit."""
+    made = Number(plain(value), "beyond", (node(held), node(limit)))
+    made.equation = words
+    return made
+
+
 def longest(remembering: Function, original: Function) -> Function:
     """`KvPool.longest`: the longest sequence whose blocks fit."""
 

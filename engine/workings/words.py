@@ -109,6 +109,7 @@ _FIELDS: Final[dict[str, tuple[str, str]]] = {
     "Link.max_gpus": ("GPUs that can be joined", "GPUs"),
     "Link.nics_per_node": ("network ports a node", ""),
     "Platform.nics": ("network cards a node", ""),
+    "Serving.tokens_per_s_user": ("tokens a second of each user", "tokens/s"),
     "Serving.tokens_per_s_total": ("tokens a second of all users", "tokens/s"),
     # memory of serving
     "EngineSettings.utilization": ("memory utilization", ""),

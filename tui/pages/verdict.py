@@ -22,7 +22,7 @@ def flip_points(sizing: Sizing, studies: Studies | None) -> tuple[tuple[Flip, ..
 def flip_action(sizing: Sizing, flip: Flip) -> str:
     """The action text that opens the working of a flip point."""
     name = flip.field.partition(".")[2]
-    way = "up" if flip.at > getattr(sizing.scenario.workload, name) else "down"
+    way = "up" if flip.at > flip.last else "down"
     return f"figure:flip.{name}.{way}"
 
 
