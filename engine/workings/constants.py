@@ -40,6 +40,7 @@ RULES: Final[dict[str, tuple[str, str, str]]] = {
     "FP32_BYTES": ("bytes of an fp32 element", "bytes", "by definition"),
     "HALF_BYTES": ("bytes of a 16-bit element", "bytes", "by definition"),
     "SINGLE_BYTES": ("bytes of an fp32 element", "bytes", "by definition"),
+    "FP32_ROUTED": ("bytes of a routed hidden state, in and out", "bytes", "torchtitan, models/moe/moe.py"),
     "AIR_KW": ("power of a rack that air cools", "kW", "flashgenius.net, data center power guide"),
     "BASE_BITS": ("bits of a frozen weight", "bits", "QLoRA: Dettmers et al. 2023, section 3"),
     "BOARD_GPUS": ("GPUs of a board", "GPUs", "NVIDIA HGX; OCP's universal baseboard"),
