@@ -65,7 +65,7 @@ async def test_a_still_widget_hears_of_its_size_before_it_is_painted() -> None:
 async def test_a_still_widget_keeps_the_styles_of_the_widget_it_is_mixed_into() -> None:
     app = Tried()
     async with app.run_test():
-        assert app.query_one(Watched).styles.layout.name == "vertical"
+        assert str(app.query_one(Watched).styles.layout) == "<vertical>"
         assert app.query_one(Watched).styles.overflow_y == "hidden"
 
 
