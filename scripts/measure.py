@@ -1,18 +1,20 @@
-"""Print the budgets that the program keeps: time of one sizing, first frame, imports of `report`, bytes on the wire.
+"""Print the budgets that the program keeps: time of one sizing, first frame, `report`, bytes on the wire, weight.
 
-Run from the checkout: python scripts/measure.py [--runs N]
+Run from the checkout, on a machine that does nothing else: python scripts/measure.py [--runs N] [--write]
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import re
+import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -136,14 +138,88 @@ def imported_by_report() -> list[str]:
     return done.stdout.split()
 
 
-def main() -> None:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--runs", type=int, default=5, help="how often each start is timed")
-    runs = parser.parse_args().runs
-    print("one size() after an edit, median ms (budget 1), and by what was edited")
-    for name, values in sizing_ms(runs).items():
-        print(f"  {name:<22}{values.pop('all'):8.2f}   " + "  ".join(f"{what} {ms:.2f}" for what, ms in values.items()))
+def worst_sizing_ms() -> tuple[str, float]:
+    """The build of the goldens whose warm `size()` after an edit takes longest, and its median in ms."""
+    from tests.golden.frozen import frozen_catalog, sessions
+    from tui.files import session
+
+    known = frozen_catalog()
+    worst = ("", 0.0)
+    for name, text in sessions().items():
+        scenario = session.parse(text, file=name, known=known)
+        times = []
+        for number in range(7):
+            for _, fresh in edits(scenario, number):
+                started = time.thread_time()
+                try:
+                    size(fresh)
+                except ScenarioError:
+                    continue
+                if number >= 2:
+                    times.append((time.thread_time() - started) * 1000)
+        if times and statistics.median(times) > worst[1]:
+            worst = (name, statistics.median(times))
+    return worst
+
+
+def report_s(runs: int) -> float:
+    """Median seconds of `sizeup report` as a whole process."""
+    command = [sys.executable, "-m", "tui", "report", str(ROOT / "examples" / "70b-fp8-one-node.toml")]
+    times = []
+    for _ in range(runs + 1):
+        started = time.monotonic()
+        subprocess.run(command, cwd=ROOT, capture_output=True, check=True)
+        times.append(time.monotonic() - started)
+    return statistics.median(times[1:])
+
+
+def installed_mb() -> float:
+    """MB (10^6 bytes) of what an install of sizeup brings, bytecode included: its dependencies, and theirs, as they lie here."""
+    from importlib.metadata import distribution
+
+    waiting, seen, total = ["sizeup"], set(), 0
+    while waiting:
+        name = waiting.pop()
+        if name in seen:
+            continue
+        seen.add(name)
+        found = distribution(name)
+        for needed in found.requires or ():
+            requirement, _, condition = needed.partition(";")
+            if "extra" not in condition and "python_version <" not in condition and "sys_platform" not in condition:
+                waiting.append(re.split(r"[^A-Za-z0-9_.-]", requirement.strip(), maxsplit=1)[0].lower())
+        if name != "sizeup":  # installed editable here: its own weight is that of the packages
+            total += sum(file.locate().stat().st_size for file in found.files or () if Path(file.locate()).is_file())
+    own = (path for package in ("engine", "catalog", "tui") for path in (ROOT / package).rglob("*") if path.is_file())
+    return (total + sum(path.stat().st_size for path in own)) / 1e6
+
+
+def wheel_mb() -> float:
+    """MB (10^6 bytes) of the wheel, built from a copy of what git tracks."""
+    with tempfile.TemporaryDirectory() as scratch:
+        tree = Path(scratch) / "tree"
+        tracked = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True)
+        for name in filter(None, tracked.stdout.split("\0")):
+            if (ROOT / name).is_file():
+                (tree / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(ROOT / name, tree / name)
+        build = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", scratch, str(tree)]
+        subprocess.run(build, check=True, capture_output=True)
+        return next(Path(scratch).glob("*.whl")).stat().st_size / 1e6
+
+
+Row = tuple[str, str, str]
+"""What is measured, what was found, and the budget."""
+
+
+def rows_of(runs: int) -> Iterator[Row]:
+    """Every budget, measured."""
+    found = sizing_ms(runs)
+    for name, values in found.items():
+        parts = ", ".join(f"{what} {ms:.2f}" for what, ms in values.items() if what != "all")
+        yield f"`size()` after an edit, {name} ({parts})", f"{values['all']:.2f} ms", "0.5 ms"
+    name, worst = worst_sizing_ms()
+    yield f"the same, the worst of the golden builds ({name})", f"{worst:.1f} ms", "5 ms"
     from tests.tui.terminal import app_command
 
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # an installed program has its bytecode
@@ -152,14 +228,47 @@ def main() -> None:
     for _ in range(runs):  # in turn, so that a busy machine is busy for both
         empty.append(first_frame_s([sys.executable, "-c", EMPTY_APP], b"ready"))
         ours.append(first_frame_s(app_command(), b"Quit"))
-    ratio = statistics.median(ours) / statistics.median(empty)
-    print("first full frame, s (budget: twice an empty Textual app)")
-    print(f"  {'empty Textual app':<22}{statistics.median(empty):8.2f}")
-    print(f"  {'sizeup':<22}{statistics.median(ours):8.2f}   {ratio:.2f} times")
-    print("bytes at 120x36 (budget)")
+    own, theirs = statistics.median(ours), statistics.median(empty)
+    yield (
+        f"first full frame ({own:.2f} s), times that of an empty Textual app ({theirs:.2f} s)",
+        f"{own / theirs:.2f}",
+        "1.6",
+    )
+    yield "`sizeup report`, whole process", f"{report_s(runs):.2f} s", "0.25 s"
+    yield "what `report` imports of textual and rich", " ".join(imported_by_report()) or "nothing", "nothing"
     for what, sent, allowed in wire_bytes():
-        print(f"  {what:<22}{sent:8,}   {allowed:,}")
-    print(f"report imports: {' '.join(imported_by_report()) or 'neither textual nor rich'}")
+        yield f"bytes to a terminal of 120x36: {what}", f"{sent:,}", f"{allowed:,}"
+    yield "an install, with all it needs", f"{installed_mb():.0f} MB", "60 MB"
+    yield "the wheel", f"{wheel_mb():.2f} MB", "2 MB"
+
+
+def page_of(rows: Iterable[Row]) -> str:
+    """docs/budgets.md."""
+    lines = [
+        "# Budgets",
+        "",
+        "How fast and how light the program is held to be, and what was measured last: written by `python scripts/measure.py --write`",
+        "on two cores that did nothing else. Times of `size()` are of the processor, medians over edits that were never sized before.",
+        "",
+        "| what | measured | budget |",
+        "|---|---:|---:|",
+        *(f"| {what} | {found} | {budget} |" for what, found, budget in rows),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    """Measure and print, and with --write also keep the page."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--runs", type=int, default=5, help="how often each start is timed")
+    parser.add_argument("--write", action="store_true", help="write docs/budgets.md too")
+    options = parser.parse_args()
+    rows = []
+    for row in rows_of(options.runs):
+        print(f"{row[0]}: {row[1]} (budget {row[2]})", flush=True)
+        rows.append(row)
+    if options.write:
+        (ROOT / "docs" / "budgets.md").write_text(page_of(rows), encoding="utf-8")
 
 
 if __name__ == "__main__":

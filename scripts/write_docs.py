@@ -1,5 +1,5 @@
-"""Write the parts of the docs that are made from what the code holds: the README's accuracy section, docs/claims.md,
-docs/glossary.md, docs/keys.md and the head of docs/memory.md.
+"""Write the parts of the docs that are made from what the code holds: docs/accuracy.md, docs/claims.md, docs/glossary.md,
+docs/keys.md and the head of docs/memory.md.
 
 Run from the checkout: `python scripts/write_docs.py` rewrites them, `--check` only says whether they are current.
 """
@@ -20,7 +20,6 @@ sys.path.insert(0, str(ROOT))
 from tests.accuracy import engine_logs, harness, left_out, training_memory  # noqa: E402 - the checkout must be importable first
 from tests.accuracy.__main__ import SETS  # noqa: E402 - the checkout must be importable first
 
-BEGIN, END = "<!-- accuracy: written by scripts/write_docs.py -->", "<!-- accuracy: end -->"
 LEFT_OUT = "<!-- left out: written by scripts/write_docs.py -->", "<!-- left out: end -->"
 PUBLIC, PUBLIC_TRAINING = "engine_logs_public", "training_memory_public"
 # speeds with a file of rows that nothing was fitted on
@@ -58,10 +57,14 @@ def _percent(value: float) -> str:
     return f"{100 * value:.1f} %"
 
 
-def accuracy_section(sets: dict[str, harness.Evaluation]) -> str:
-    """The summary table over all sets and the row-by-row table of the engine logs, as Markdown."""
+def accuracy_page(sets: dict[str, harness.Evaluation]) -> str:
+    """docs/accuracy.md: the summary table over all sets and the row-by-row table of the engine logs."""
     lines = [
-        BEGIN,
+        "# Accuracy on the rows themselves",
+        "",
+        "Written by `scripts/write_docs.py`. **Most of these rows are ones that constants were fitted on**: the README's table says",
+        "what to expect of a build that nobody here has seen, and the sets called *the same* below are rows that nothing was",
+        "fitted on. `python -m tests.accuracy SET --rows` prints every row of a set.",
         "",
         "Errors on rows that other people measured (`tests/reference`, each row with its source). Median and p90 are of",
         "the absolute relative error, bias is the median signed error, inside is the share in the stated 80 % interval.",
@@ -84,12 +87,12 @@ def accuracy_section(sets: dict[str, harness.Evaluation]) -> str:
             part = [o for o in evaluation.outcomes if o.metric == metric]
             right = sum(o.observed == o.predicted for o in part)
             lines.append(f"|  |  | {metric} | {len(part)} | {right} right |  |  |  |")
-    lines += ["", *_log_rows(sets["engine_logs"]), "", END]
+    lines += ["", *_log_rows(sets["engine_logs"]), ""]
     return "\n".join(lines)
 
 
 def _log_rows(evaluation: harness.Evaluation) -> Iterator[str]:
-    yield f"<details><summary>Engine logs, row by row ({evaluation.rows_read} rows)</summary>"
+    yield f"## Engine logs, row by row ({evaluation.rows_read} rows)"
     yield ""
     yield "| row | figure | observed | predicted | error |"
     yield "|---|---|---:|---:|---:|"
@@ -103,8 +106,6 @@ def _log_rows(evaluation: harness.Evaluation) -> Iterator[str]:
         yield f"| {outcome.row_id} | {outcome.metric} | {words[outcome.observed]} | {words[outcome.predicted]} | {right} |"
     for row_id, reason in evaluation.set_aside:
         yield f"| {row_id} | set aside | | | {reason} |"
-    yield ""
-    yield "</details>"
 
 
 def claims_page() -> str:
@@ -213,7 +214,7 @@ def left_out_section() -> str:
     return "\n".join([*lines, "", LEFT_OUT[1]])
 
 
-def with_section(page: str, section: str, marks: tuple[str, str] = (BEGIN, END)) -> str:
+def with_section(page: str, section: str, marks: tuple[str, str]) -> str:
     """A page with its measured section replaced. Raises ValueError when it has none."""
     start, end = page.find(marks[0]), page.find(marks[1])
     if start < 0 or end < start:
@@ -226,10 +227,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 when a page is not current")
     options = parser.parse_args()
-    readme, memory = ROOT / "README.md", ROOT / "docs" / "memory.md"
+    memory = ROOT / "docs" / "memory.md"
     pages = {
         memory: with_section(memory.read_text(encoding="utf-8"), left_out_section(), LEFT_OUT),
-        readme: with_section(readme.read_text(encoding="utf-8"), accuracy_section(evaluations())),
+        ROOT / "docs" / "accuracy.md": accuracy_page(evaluations()),
         ROOT / "docs" / "claims.md": claims_page(),
         ROOT / "docs" / "glossary.md": glossary_page(),
         ROOT / "docs" / "keys.md": keys_page(),
