@@ -1,105 +1,19 @@
 """Vision and audio towers: a shared encoder block, and what each kind puts around it.
 
 Shapes follow the modules of Hugging Face transformers 5.23 (modeling_NAME.py of each tower); defaults are the
-classes' own, since a nested vision_config often leaves them out.
-"""
+classes' own, since a nested vision_config often leaves them out."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from itertools import pairwise
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Final
 
+from catalog.hf.encoder import Encoder, Towers, layer_norm, mlp_projector, pair, patches, table
 from catalog.hf.reader import Config
 from catalog.hf.tensors import linear, norm
-from engine.model.architecture import Part, Shard, Tensor
-
-
-@dataclass(frozen=True, slots=True)
-class Towers:
-    """The towers of a model, and the tokens that its largest picture becomes (0 when the config does not say)."""
-
-    tensors: tuple[Tensor, ...] = ()
-    largest_item_tokens: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Encoder:
-    """A stack of `depth` equal transformer blocks without causality.
-
-    norms: of hidden width in a block. head_norms: query and key norms of head_dim. scales: learned vectors of
-    hidden width or single values beyond norms, for each block. replicated: engines do not shard it (vLLM's
-    pixtral.py uses plain linears).
-    """
-
-    depth: int
-    hidden_size: int
-    intermediate_size: int
-    heads: int
-    head_dim: int = 0
-    kv_heads: int = 0
-    qkv_bias: bool = True
-    o_bias: bool = True
-    mlp_bias: bool = True
-    gated: bool = False
-    norms: int = 2
-    norm_bias: bool = True
-    head_norms: int = 0
-    scales: int = 0
-    gates: int = 0
-    replicated: bool = False
-
-    def tensors(self, part: Part = "vision", name: str = "vision") -> list[Tensor]:
-        """The parameters of all blocks."""
-        hidden, heads, depth = self.hidden_size, self.heads, self.depth
-        head_dim = self.head_dim or hidden // heads
-        kv_heads = self.kv_heads or heads
-
-        def matrix(label: str, rows: int, cols: int, bias: bool, row: bool = False, units: int = 0) -> list[Tensor]:
-            shard: Shard = "replicated" if self.replicated else "row" if row else "column"
-            return linear(f"{name}.{label}", part, rows, cols, bias=bias, shard=shard, units=units, copies=depth)
-
-        made = matrix("q_proj", heads * head_dim, hidden, self.qkv_bias, units=heads)
-        made += matrix("k_proj", kv_heads * head_dim, hidden, self.qkv_bias, units=kv_heads)
-        made += matrix("v_proj", kv_heads * head_dim, hidden, self.qkv_bias, units=kv_heads)
-        made += matrix("o_proj", hidden, heads * head_dim, self.o_bias, row=True, units=heads)
-        if self.gated:
-            made += matrix("gate_proj", self.intermediate_size, hidden, self.mlp_bias)
-        made += matrix("up_proj", self.intermediate_size, hidden, self.mlp_bias)
-        made += matrix("down_proj", hidden, self.intermediate_size, self.mlp_bias, row=True)
-        for number in range(self.norms):
-            made += norm(f"{name}.norm_{number}", hidden, bias=self.norm_bias, copies=depth, part=part)
-        for number in range(self.head_norms):
-            made += norm(f"{name}.head_norm_{number}", head_dim, copies=depth, part=part)
-        for number in range(self.scales):
-            made += norm(f"{name}.scale_{number}", hidden, copies=depth, part=part)
-        for number in range(self.gates):
-            made += norm(f"{name}.gate_{number}", 1, copies=depth, part=part)
-        return made
-
-
-def _patches(config: Config, hidden: int, *, bias: bool, channels: int = 3, temporal: int = 1) -> list[Tensor]:
-    """The patch projection: a convolution whose kernel is its stride, so a matrix."""
-    patch = config.positive("patch_size", 14)
-    return linear("patch_embed", "vision", hidden, channels * temporal * patch * patch, bias=bias)
-
-
-def _table(name: str, rows: int, cols: int) -> list[Tensor]:
-    return [Tensor(name, "vision", rows, cols)]
-
-
-def _mlp_projector(name: str, sizes: tuple[int, ...], *, bias: bool = True) -> list[Tensor]:
-    made: list[Tensor] = []
-    for number, (cols, rows) in enumerate(pairwise(sizes)):
-        made += linear(f"{name}.linear_{number}", "vision", rows, cols, bias=bias)
-    return made
-
-
-def _norm(name: str, width: int, bias: bool) -> list[Tensor]:
-    return norm(name, width, bias=bias, part="vision")
-
+from engine.model.architecture import Tensor
 
 # Pictures are cut to this many patches before they reach the tower: preprocessor_config.json of Qwen2.5-VL
 # (max_pixels 12845056, 28 x 28 pixels a token) and of Qwen3-VL (longest_edge 16777216, 32 x 32): both 16384 tokens.
@@ -126,10 +40,10 @@ def _qwen2_vl(whole: Config, vision: Config, text_hidden: int) -> Towers:
         gated=windowed,
         norm_bias=not windowed,
     )
-    made = _patches(vision, hidden, bias=False, temporal=vision.positive("temporal_patch_size", 2))
+    made = patches(vision, hidden, bias=False, temporal=vision.positive("temporal_patch_size", 2))
     made += encoder.tensors()
-    made += _norm("merger.norm", hidden, not windowed)
-    made += _mlp_projector("merger", (hidden * merge, hidden * merge, out))
+    made += layer_norm("merger.norm", hidden, not windowed)
+    made += mlp_projector("merger", (hidden * merge, hidden * merge, out))
     return Towers(tuple(made), _QWEN_LARGEST_TOKENS)
 
 
@@ -143,15 +57,15 @@ def _qwen3_vl(whole: Config, vision: Config, text_hidden: int) -> Towers:
         vision.positive("intermediate_size", 4304),
         vision.positive("num_heads", 16),
     )
-    made = _patches(vision, hidden, bias=True, temporal=vision.positive("temporal_patch_size", 2))
-    made += _table("pos_embed", vision.positive("num_position_embeddings", 2304), hidden)
+    made = patches(vision, hidden, bias=True, temporal=vision.positive("temporal_patch_size", 2))
+    made += table("pos_embed", vision.positive("num_position_embeddings", 2304), hidden)
     made += encoder.tensors()
-    made += [*_norm("merger.norm", hidden, True), *_mlp_projector("merger", (merged, merged, out))]
+    made += [*layer_norm("merger.norm", hidden, True), *mlp_projector("merger", (merged, merged, out))]
     deep = vision.items("deepstack_visual_indexes")
     taps = 3 if whole.text("model_type").startswith("qwen3_vl") else 0
     for number in range(taps if deep is None else len(deep)):
         name = f"deepstack_{number}"
-        made += [*_norm(f"{name}.norm", merged, True), *_mlp_projector(name, (merged, merged, out))]
+        made += [*layer_norm(f"{name}.norm", merged, True), *mlp_projector(name, (merged, merged, out))]
     return Towers(tuple(made), _QWEN_LARGEST_TOKENS)
 
 
@@ -166,17 +80,17 @@ def _siglip(vision: Config, pooled: bool = False) -> list[Tensor]:
     )
     positions = (vision.positive("image_size", 224) // patch) ** 2
     made = linear("patch_embed", "vision", hidden, 3 * patch * patch, bias=True)
-    made += [*_table("pos_embed", positions, hidden), *encoder.tensors(), *_norm("post_norm", hidden, True)]
+    made += [*table("pos_embed", positions, hidden), *encoder.tensors(), *layer_norm("post_norm", hidden, True)]
     if pooled:
         one = replace(encoder, depth=1, norms=1)
-        made += [*_table("probe", 1, hidden), *one.tensors(name="pooling_head")]
+        made += [*table("probe", 1, hidden), *one.tensors(name="pooling_head")]
     return made
 
 
 def _gemma3(whole: Config, vision: Config, text_hidden: int) -> Towers:
     hidden = vision.positive("hidden_size", 768)
     made = _siglip(vision, vision.flag("vision_use_head", True))
-    made += [*linear("projector", "vision", text_hidden, hidden), *_norm("projector.norm", hidden, False)]
+    made += [*linear("projector", "vision", text_hidden, hidden), *layer_norm("projector.norm", hidden, False)]
     return Towers(tuple(made), whole.integer("mm_tokens_per_image", 256))
 
 
@@ -196,7 +110,7 @@ def _pixtral_encoder(vision: Config) -> list[Tensor]:
     )
     patch = vision.positive("patch_size", 16)
     made = linear("patch_embed", "vision", hidden, 3 * patch * patch)
-    return [*made, *_norm("pre_norm", hidden, False), *encoder.tensors()]
+    return [*made, *layer_norm("pre_norm", hidden, False), *encoder.tensors()]
 
 
 def _mistral3(whole: Config, vision: Config, text_hidden: int) -> Towers:
@@ -204,8 +118,8 @@ def _mistral3(whole: Config, vision: Config, text_hidden: int) -> Towers:
     merge = whole.positive("spatial_merge_size", 2)
     bias = whole.flag("multimodal_projector_bias")
     made = _pixtral_encoder(vision)
-    made += [*_norm("projector.norm", hidden, False), *linear("patch_merger", "vision", hidden, hidden * merge**2)]
-    made += _mlp_projector("projector", (hidden, text_hidden, text_hidden), bias=bias)
+    made += [*layer_norm("projector.norm", hidden, False), *linear("patch_merger", "vision", hidden, hidden * merge**2)]
+    made += mlp_projector("projector", (hidden, text_hidden, text_hidden), bias=bias)
     side = vision.positive("image_size", 1540) // vision.positive("patch_size", 14) // merge
     return Towers(tuple(made), side * side)
 
@@ -222,8 +136,8 @@ def _clip(vision: Config) -> list[Tensor]:
         vision.positive("num_attention_heads", 16),
     )
     made = linear("patch_embed", "vision", hidden, 3 * patch * patch)
-    made += [*_table("class_embed", 1, hidden), *_table("pos_embed", positions, hidden)]
-    return [*made, *_norm("pre_norm", hidden, True), *encoder.tensors(), *_norm("post_norm", hidden, True)]
+    made += [*table("class_embed", 1, hidden), *table("pos_embed", positions, hidden)]
+    return [*made, *layer_norm("pre_norm", hidden, True), *encoder.tensors(), *layer_norm("post_norm", hidden, True)]
 
 
 def _llava(whole: Config, vision: Config, text_hidden: int) -> Towers:
@@ -242,7 +156,7 @@ def _llava(whole: Config, vision: Config, text_hidden: int) -> Towers:
     taken = len(layers) if isinstance(layers, list) else 1
     bias = whole.flag("multimodal_projector_bias", True)
     made = encoders[kind](vision)
-    made += _mlp_projector("projector", (hidden * taken, text_hidden, text_hidden), bias=bias)
+    made += mlp_projector("projector", (hidden * taken, text_hidden, text_hidden), bias=bias)
     tokens = (vision.positive("image_size", 336) // vision.positive("patch_size", 14)) ** 2
     if whole.text("model_type") in ("llava_next", "llava_onevision"):
         made += norm("image_newline", text_hidden, part="vision")
@@ -262,11 +176,11 @@ def _llama4(whole: Config, vision: Config, text_hidden: int) -> Towers:
         vision.positive("num_attention_heads", 16),
     )
     made = linear("patch_embed", "vision", hidden, 3 * patch * patch)
-    made += [*_table("class_embed", 1, hidden), *_table("pos_embed", side * side + 1, hidden)]
-    made += [*_norm("pre_norm", hidden, True), *encoder.tensors(), *_norm("post_norm", hidden, True)]
+    made += [*table("class_embed", 1, hidden), *table("pos_embed", side * side + 1, hidden)]
+    made += [*layer_norm("pre_norm", hidden, True), *encoder.tensors(), *layer_norm("post_norm", hidden, True)]
     ratio = vision.number("pixel_shuffle_ratio", 0.5)
     shuffled = encoder.intermediate_size
-    made += _mlp_projector("adapter", (shuffled, vision.positive("projector_input_dim", 4096), projected), bias=False)
+    made += mlp_projector("adapter", (shuffled, vision.positive("projector_input_dim", 4096), projected), bias=False)
     made += linear("projector", "vision", text_hidden, vision.positive("vision_output_dim", 7680))
     tiles = 17  # sixteen tiles and the whole picture: max_patches of the published preprocessor
     return Towers(tuple(made), tiles * int(side * side * ratio**2))
@@ -285,9 +199,9 @@ def _moonvit(whole: Config, vision: Config, text_hidden: int) -> Towers:
     rows = vision.positive("init_pos_emb_height", 64) * vision.positive("init_pos_emb_width", 64)
     merge = vision.integers("merge_kernel_size", 2) or [2, 2]
     merged = hidden * merge[0] * merge[1]
-    made = _patches(vision, hidden, bias=True)
-    made += [*_table("pos_embed", rows, hidden), *encoder.tensors(), *_norm("final_norm", hidden, True)]
-    made += [*_norm("projector.norm", hidden, True), *_mlp_projector("projector", (merged, merged, text_hidden))]
+    made = patches(vision, hidden, bias=True)
+    made += [*table("pos_embed", rows, hidden), *encoder.tensors(), *layer_norm("final_norm", hidden, True)]
+    made += [*layer_norm("projector.norm", hidden, True), *mlp_projector("projector", (merged, merged, text_hidden))]
     return Towers(tuple(made), rows // (merge[0] * merge[1]))
 
 
@@ -310,8 +224,8 @@ def _gemma4(whole: Config, vision: Config, text_hidden: int) -> Towers:
         head_norms=2,
         gates=7 * bounds,
     )
-    made = _patches(vision, hidden, bias=False)
-    made += [*_table("pos_embed", 2 * vision.positive("position_embedding_size", 10240), hidden), *encoder.tensors()]
+    made = patches(vision, hidden, bias=False)
+    made += [*table("pos_embed", 2 * vision.positive("position_embedding_size", 10240), hidden), *encoder.tensors()]
     if vision.flag("standardize"):
         made += [*norm("standard_bias", hidden, part="vision"), *norm("standard_scale", hidden, part="vision")]
     made += linear("projector", "vision", text_hidden, hidden)
@@ -368,20 +282,10 @@ def _idefics3(whole: Config, vision: Config, text_hidden: int) -> Towers:
     return Towers(tuple(made), 17 * (side * side // scale))
 
 
-def _pair(config: Config, key: str, default: int) -> int:
-    """A side length that may be written as [height, width]."""
-    if not isinstance(config.raw(key), list):
-        return config.positive(key, default)
-    sides = config.integers(key, 2) or [default]
-    if sides[0] < 1:
-        raise config.error(key, f"must be at least 1, is {sides[0]}")
-    return sides[0]
-
-
 def _internvl(whole: Config, vision: Config, text_hidden: int) -> Towers:
     """InternViT with layer scales, pixels shuffled two by two, a normed two-layer projector; up to 12 tiles."""
     hidden = vision.positive("hidden_size", 1024)
-    patch, size = _pair(vision, "patch_size", 14), _pair(vision, "image_size", 448)
+    patch, size = pair(vision, "patch_size", 14), pair(vision, "image_size", 448)
     bias = vision.flag("attention_bias", vision.flag("qkv_bias"))
     encoder = Encoder(
         vision.positive("num_hidden_layers", 24),
@@ -394,7 +298,7 @@ def _internvl(whole: Config, vision: Config, text_hidden: int) -> Towers:
     )
     side = size // patch
     made = linear("patch_embed", "vision", hidden, 3 * patch * patch, bias=True)
-    made += [*_table("class_embed", 1, hidden), *_table("pos_embed", side * side + 1, hidden), *encoder.tensors()]
+    made += [*table("class_embed", 1, hidden), *table("pos_embed", side * side + 1, hidden), *encoder.tensors()]
     if vision.flag("use_qk_norm", vision.flag("qk_normalization")):
         depth = encoder.depth
         made += [
@@ -404,8 +308,8 @@ def _internvl(whole: Config, vision: Config, text_hidden: int) -> Towers:
     ratio = whole.number("downsample_ratio", 0.5)
     shuffled = int(hidden / ratio**2)
     made += [
-        *_norm("projector.norm", shuffled, True),
-        *_mlp_projector("projector", (shuffled, text_hidden, text_hidden)),
+        *layer_norm("projector.norm", shuffled, True),
+        *mlp_projector("projector", (shuffled, text_hidden, text_hidden)),
     ]
     return Towers(tuple(made), 13 * int(side * side * ratio**2))
 
@@ -428,10 +332,13 @@ def _glm4v(whole: Config, vision: Config, text_hidden: int) -> Towers:
         norm_bias=False,
     )
     positions = (vision.positive("image_size", 336) // patch) ** 2
-    made = _patches(vision, hidden, bias=True, temporal=vision.positive("temporal_patch_size", 2))
-    made += [*_table("pos_embed", positions, hidden), *_norm("post_conv_norm", hidden, False), *encoder.tensors()]
-    made += [*_norm("post_norm", hidden, False), *linear("downsample", "vision", out, hidden * merge**2, bias=True)]
-    made += [*linear("merger.proj", "vision", out, out), *_norm("merger.norm", out, True)]
+    made = patches(vision, hidden, bias=True, temporal=vision.positive("temporal_patch_size", 2))
+    made += [*table("pos_embed", positions, hidden), *layer_norm("post_conv_norm", hidden, False), *encoder.tensors()]
+    made += [
+        *layer_norm("post_norm", hidden, False),
+        *linear("downsample", "vision", out, hidden * merge**2, bias=True),
+    ]
+    made += [*linear("merger.proj", "vision", out, out), *layer_norm("merger.norm", out, True)]
     made += [*linear("merger.gate_up", "vision", 2 * width, out), *linear("merger.down", "vision", out, width)]
     return Towers(tuple(made), _GLM_LARGEST_TOKENS)
 
@@ -459,10 +366,14 @@ def _mllama(whole: Config, vision: Config, text_hidden: int) -> Towers:
         )
 
     made = linear("patch_embed", "vision", hidden, 3 * patch * patch)
-    made += [*_table("class_embed", 1, hidden), *_table("pos_embed", positions, hidden)]
-    made += _table("tile_pos_embed", ratios, tiles * positions * hidden)
-    made += [*_table("pre_tile_embed", ratios, tiles * hidden), *_table("post_tile_embed", ratios, tiles * hidden)]
-    made += [*norm("gates", 3, part="vision"), *_norm("pre_norm", hidden, True), *_norm("post_norm", hidden, True)]
+    made += [*table("class_embed", 1, hidden), *table("pos_embed", positions, hidden)]
+    made += table("tile_pos_embed", ratios, tiles * positions * hidden)
+    made += [*table("pre_tile_embed", ratios, tiles * hidden), *table("post_tile_embed", ratios, tiles * hidden)]
+    made += [
+        *norm("gates", 3, part="vision"),
+        *layer_norm("pre_norm", hidden, True),
+        *layer_norm("post_norm", hidden, True),
+    ]
     made += blocks(vision.positive("num_hidden_layers", 32), 0).tensors(name="local")
     made += blocks(vision.positive("num_global_layers", 8), 2).tensors(name="global")
     output = vision.positive("vision_output_dim", 7680)
@@ -478,7 +389,7 @@ def _command_vision(whole: Config, vision: Config, text_hidden: int) -> Towers:
     merged = hidden * factor**2
     made = _siglip(vision, vision.flag("vision_use_head", True))
     if not gated:
-        made += _norm("projector.norm", merged, True)
+        made += layer_norm("projector.norm", merged, True)
     made += linear("projector.linear_0", "vision", width, merged, bias=True)
     made += linear("projector.linear_1", "vision", text_hidden, width // 2, bias=True)
     side = vision.positive("image_size", 384) // vision.positive("patch_size", 14)
@@ -502,16 +413,15 @@ def _unknown(whole: Config, vision: Config, text_hidden: int) -> Towers:
     depth = size("num_hidden_layers", "depth", "layers")
     heads = size("num_attention_heads", "num_heads", "heads")
     width = vision.integer("intermediate_size", int(hidden * vision.number("mlp_ratio", 4.0)))
-    patch = _pair(vision, "patch_size", 14)
+    patch = pair(vision, "patch_size", 14)
     made = linear("patch_embed", "vision", hidden, 3 * patch * patch, bias=True)
     made += Encoder(depth, hidden, width, heads).tensors()
-    made += _mlp_projector("projector", (hidden, text_hidden, text_hidden))
-    side = _pair(vision, "image_size", 448) // patch
+    made += mlp_projector("projector", (hidden, text_hidden, text_hidden))
+    side = pair(vision, "image_size", 448) // patch
     return Towers(tuple(made), side * side)
 
 
 _Builder = Callable[[Config, Config, int], Towers]
-
 BUILDERS: Final[Mapping[str, _Builder]] = MappingProxyType(
     {
         "qwen2_vl": _qwen2_vl,

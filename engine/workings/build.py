@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from engine.decide.plan import Plan
-from engine.decide.verdict import FRONTIER_DAYS
+from engine.decide.steps import FRONTIER_DAYS
 from engine.figures.number import Number, node, plain
 from engine.serving import memory as serving_memory
 from engine.workings import corpus, fabric, flips, growth, load, money, power, replicas, scaling, states
@@ -105,7 +105,7 @@ def _most_worth(build: Build) -> Any:
 
 def _frontier(build: Build) -> Any:
     """GPUs of this kind that finish in the wall time asked, or in the one that is planned for."""
-    days = build.scenario.workload.deadline_days or constant("engine.decide.verdict", "FRONTIER_DAYS", FRONTIER_DAYS)
+    days = build.scenario.workload.deadline_days or constant("engine.decide.steps", "FRONTIER_DAYS", FRONTIER_DAYS)
     return math.ceil(build.speed.gpu_hours / constant("engine.figures.units", "HOURS_PER_DAY", 24) / days)
 
 

@@ -87,7 +87,7 @@ def test_tables_and_later_steps_wait_for_their_readers(name: str) -> None:
 def test_a_build_that_one_card_carries_plans_no_other() -> None:
     scenario = build("llama-3.1-8b", "bf16", "h100-sxm", 1, concurrency=8)
     work = after_an_edit(scenario)
-    assert work["engine.decide.verdict._int4_step"] == 0
+    assert work["engine.decide.steps._int4_step"] == 0
     assert len(size(scenario).verdict.steps) == 6
 
 

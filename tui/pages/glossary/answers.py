@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from engine.decide import answer, fabric, recommend, scaling, verdict
+from engine.decide import answer, fabric, recommend, scaling, steps
 from engine.figures.units import digits, percent
 from engine.serving import memory as serving
 from engine.sizing.memory import Headroom
@@ -183,7 +183,7 @@ VERDICT: Final = (
     ),
     Term(
         "frontier",
-        f"Step 5: a model of {digits(verdict.FRONTIER_PARAMETERS / 1e9, 2)}B parameters and more trained from scratch: hundreds of GPUs on the fastest fabric.",
+        f"Step 5: a model of {digits(steps.FRONTIER_PARAMETERS / 1e9, 2)}B parameters and more trained from scratch: hundreds of GPUs on the fastest fabric.",
         _FLOW,
         ("the frontier", "step 5"),
     ),

@@ -1,0 +1,148 @@
+"""What the verdict says first: the answer, its headline, and the build that is recommended."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+from engine.decide.attempts import Attempt, roomier
+from engine.decide.evidence import (
+    KIND_WORDS,
+    shape_words,
+)
+from engine.decide.plan import Plan
+from engine.decide.replicas import (
+    router,
+)
+from engine.decide.steps import INT4_FORMAT, Finding, rounded
+from engine.decide.time_for_money import TimeForMoney, time_for_money
+from engine.figures.sentences import Figure, Sentence
+from engine.figures.units import FLEET, SECONDS_PER_DAY, duration, fleet
+from engine.model.formats import FORMATS
+from engine.scenario import Layout, LayoutChoice, Scenario
+from engine.sizing import Answer, Build
+
+
+def _no_build(findings: list[Finding]) -> str:
+    """Why nothing carries the workload: its memory, its budget or its targets."""
+    plans = [found.attempt.plan for found in findings if found.attempt is not None and found.attempt.plan is not None]
+    if not any(plan.fits for plan in plans):
+        return "Does not fit"
+    return "Over budget" if any(plan.over_budget for plan in plans) else "Misses its targets"
+
+
+def room_elsewhere(end: Finding | None) -> str:
+    """The next build with headroom, where the one of the verdict only just fits."""
+    found = end.attempt if end is not None and end.number != 3 else None
+    if found is None or found.plan is None or found.plan.memory.headroom != "marginal" or not found.carries:
+        return ""
+    better = roomier(found.plan.scenario, found)
+    return f"; {better.build} {'has' if better.nodes == 1 else 'have'} room" if better is not None else ""
+
+
+def _only_just(found: Attempt) -> str:
+    """The word that goes with a build that fits without headroom."""
+    marginal = found.plan is not None and found.plan.memory.headroom == "marginal"
+    return " (marginal)" if marginal else ""
+
+
+def _other_layout(scenario: Scenario, found: Attempt) -> Layout | None:
+    """The layout of a build, where the person pinned one that it does not keep."""
+    if scenario.layout == LayoutChoice() or found.plan is None or found.plan.scenario.layout == scenario.layout:
+        return None
+    return found.plan.layout
+
+
+def say(
+    scenario: Scenario, high: Scenario, findings: list[Finding], end: Finding | None, entered: Plan
+) -> tuple[Answer, Sentence, Build]:
+    """Answer, headline and the recommended build for the step that ended the flow."""
+    hardware, model = scenario.hardware, scenario.model
+    card, at = hardware.accelerator.label, _what(scenario)
+    if end is None:
+        none = Build(("none",), 0, 0, model.weights)
+        return "does-not-fit", (f"{_no_build(findings)}: {at} on any {card} build tried",), none
+    found = end.attempt
+    if end.number == 5:
+        spread = found or Attempt(hardware.gpus_per_node, hardware.nodes, None)
+        nodes = max(spread.nodes, math.ceil(end.replicas / spread.gpus_per_node))
+        head: Sentence = (f"The frontier: {model.name} from scratch",)
+        if end.replicas > 1:
+            head = (
+                *head,
+                ", about ",
+                Figure(f"{rounded(end.replicas):,}", "verdict.training.frontier_gpus"),
+                f" {card}",
+            )
+        return "frontier", head, Build(("NDR InfiniBand or SXM cluster",), spread.gpus_per_node, nodes, model.weights)
+    assert found is not None
+    weights = found.plan.scenario.model.weights if found.plan is not None else model.weights
+    build = Build((found.build,), found.gpus_per_node, found.nodes, weights, layout=_other_layout(scenario, found))
+    if end.number == 0:
+        head = (f"One GPU{_only_just(found)}: {at} on 1x {card}", *_to_spare(hardware.gpus - 1, found, entered))
+        return "one-gpu", head, build
+    if end.number == 4:
+        shape = shape_words(scenario, found)
+        head = (f"A cluster{_only_just(found)}: {found.build}, {shape}, {hardware.inter_link.name}",)
+        return "multi-node", head, build
+    if end.number == 3:
+        return "replicas", *_side_by_side(scenario, end.replicas, build)
+    return "one-node" if end.number == 1 else "one-node-int4", _one_node_words(scenario, end, found, entered), build
+
+
+def _what(scenario: Scenario) -> str:
+    """The model in its format, or with what is done to it."""
+    model, work = scenario.model, scenario.workload
+    return f"{model.name} {FORMATS[model.weights].label if work.is_inference else KIND_WORDS[work.kind]}"
+
+
+def _to_spare(spare: int, found: Attempt, entered: Plan) -> Sentence:
+    """What more than one GPU buys, where one carries the workload: time, or nothing."""
+    trade = time_for_money(found.plan, entered) if found.plan is not None else None
+    if trade is not None:
+        return _traded(trade)
+    return () if not spare else ("; the other is spare",) if spare == 1 else (f"; the other {spare} are spare",)
+
+
+def _traded(trade: TimeForMoney) -> Sentence:
+    """How long the smaller build takes, and what the entered one buys."""
+    alone = Figure(duration(trade.alone_days * SECONDS_PER_DAY), f"verdict.{trade.figure}")
+    return (" (", alone, "); ", *trade.words)
+
+
+def _side_by_side(scenario: Scenario, replicas: int, one: Build) -> tuple[Sentence, Build]:
+    """The headline of replicas of a build, and all of them as one build."""
+    many = Figure(fleet(replicas), "verdict.replicas")
+    build = replace(one, words=(many, " replicas of ", *one.words), nodes=replicas, replicas=replicas)
+    head = "Replicas: " if replicas < FLEET else "Not a build, a fleet: "
+    if not scenario.workload.is_inference:
+        link = scenario.hardware.inter_link.name
+        return (head, many, " nodes of ", *one.words, f", data parallel over {link}"), build
+    if scenario.workload.corpus_tokens is not None:
+        return (head, *build.words, ", each with its part of the corpus, no fabric"), build
+    return (head, *build.words, f", {router(replicas)} in front, no fabric"), build
+
+
+def _one_node_words(scenario: Scenario, end: Finding, found: Attempt, entered: Plan) -> Sentence:
+    """The headline of a single node, at other bits than entered where it has those."""
+    hardware, model, just = scenario.hardware, scenario.model, _only_just(found)
+    weights = found.plan.scenario.model.weights if found.plan is not None else model.weights
+    label = FORMATS[weights].label
+    even = FORMATS[weights].bits_per_weight > FORMATS[model.weights].bits_per_weight
+    if end.number == 2:
+        few = "INT4" if weights == INT4_FORMAT else label
+        head = f"One node at {few}{just}: {model.name} on {found.build}"
+    elif not scenario.workload.is_inference or weights == model.weights:
+        head = f"One node{just}: {_what(scenario)} on {found.build}"
+    elif even:
+        head = f"One node{just}: {model.name} on {found.build}, even at {label}"
+    else:
+        head = f"One node at {label}{just}: {model.name} on {found.build}"
+    trade = time_for_money(found.plan, entered) if found.plan is not None else None
+    if trade is not None:
+        return (head, *_traded(trade))
+    if hardware.nodes > 1:
+        return (f"{head}, not {hardware.nodes} nodes of {hardware.gpus_per_node}",)
+    if found.gpus_per_node > hardware.gpus:
+        return (f"{head}; {hardware.gpus} {'is' if hardware.gpus == 1 else 'are'} too few",)
+    return (head,)

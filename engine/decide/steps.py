@@ -1,0 +1,302 @@
+"""The steps of the decision: what each asks of the scenario, and what it finds.
+
+The order and the questions follow the decision flow of tests/reference/seed_claims.toml ([[decision_step]]), with
+step 0 (one GPU) in front.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from engine.decide.answer import LAST_STEP
+from engine.decide.attempts import Attempt, attempt, cluster, one_node
+from engine.decide.evidence import (
+    KIND_WORDS,
+    WEIGHTS_RULE,
+    alone,
+    efficiency,
+    evidence,
+    missed,
+    over_budget,
+    why,
+)
+from engine.decide.plan import Plan, resized
+from engine.decide.replicas import (
+    node_capacity,
+    nodes_for_deadline,
+    replica_words,
+    replicas_needed,
+)
+from engine.figures.sentences import Figure, Part, Sentence, about, said
+from engine.figures.units import fleet
+from engine.model.formats import FORMATS
+from engine.model.parameters import count_parameters
+from engine.money.bill import buy_usd
+from engine.scenario import Scenario
+from engine.scenario.change import change
+from engine.sizing import Evidence, Step
+
+# 70B+ from scratch is the frontier (seed_claims.toml, decision_step 5); the class is called 70B from about 65e9 on.
+FRONTIER_PARAMETERS = 65e9
+# What a frontier run is planned for when nobody gave a deadline, days.
+FRONTIER_DAYS = 90.0
+INT4_FORMAT = "int4"
+# Replicas need no fabric, which is worth some nodes; a rule of thumb of ours says as many again.
+WORTH_JOINING = 2
+FRONTIER_RUN: Sentence = ("pretraining at this size is step 5",)
+EIGHT_BITS = 9.0
+"""From this many bits a weight on, FP8 is a real saving; INT8 and FP8 with their scales are below it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one step found. attempt: the build it rests on. replicas: nodes of a load, GPUs of a frontier run."""
+
+    number: int
+    question: str
+    yes: bool
+    clause: Sentence
+    attempt: Attempt | None = None
+    replicas: int = 1
+
+    @property
+    def evidence(self) -> tuple[Evidence, ...]:
+        """The figures of the build that it rests on; those of a frontier run stand in its clause."""
+        if self.attempt is None or self.number == LAST_STEP:
+            return ()
+        return tuple(replace(item, figure=self.told(item.figure)) for item in evidence(self.attempt))
+
+    def told(self, sentence: Sentence) -> Sentence:
+        """A sentence whose figures are of the build that it looked at."""
+        return about(sentence, f"verdict.{self.number}.")
+
+    def as_step(self, reached: bool) -> Step:
+        """The step as it is shown."""
+        answer = self.told((f"{'yes' if self.yes else 'no'}: ", *self.clause))
+        return Step(self.number, self.question, answer, self.yes, reached, self.evidence)
+
+
+def findings_of(scenario: Scenario, high: Scenario, entered: Plan) -> Iterator[Finding]:
+    """What each step finds, in order, each worked out when it is asked for: the first yes ends the flow."""
+    inference = scenario.workload.is_inference
+    frontier = is_frontier(scenario)
+    one_gpu = attempt(scenario, 1)
+    yield Finding(0, "Does one GPU carry it?", one_gpu.carries, why(one_gpu), one_gpu)
+    node = one_node(high)
+    eight = _at_eight_bits(high, node) if not node.carries else None
+    int4 = _at_few_bits(scenario) if inference and high is not scenario else None
+    if _more_cards_for_bits(scenario, high, node, int4):
+        node = attempt(high, scenario.hardware.gpus_per_node)
+    in_node = _node_step(high, node, eight, frontier)
+    yield in_node
+    if inference and int4 is None:
+        int4 = _at_few_bits(scenario)
+    in_few_bits = _int4_step(scenario, int4)
+    yield in_few_bits
+    holders = [found for found in (node, eight, int4) if found is not None]
+    holder = next((found for found in holders if found.holds), holders[-1])
+    load = _load_step(scenario, holder, frontier)
+    together = _together(scenario, load)
+    if together is not None:
+        instead = f"{load.replicas} replicas would take it, {together.nodes} nodes joined take it too: "
+        load = replace(load, yes=False, clause=(instead, *load.clause), replicas=1)
+    yield load
+    ended = one_gpu.carries or in_node.yes or in_few_bits.yes or load.yes
+    across = _cluster_step(scenario, holder, frontier, ended, together, entered)
+    yield across
+    yield _frontier_step(scenario, frontier, across.attempt, entered)
+
+
+def _at_few_bits(scenario: Scenario) -> Attempt:
+    """The smallest single node at the format that step 2 asks about."""
+    return one_node(_with_weights(scenario, _few_bits(scenario)))
+
+
+def _few_bits(scenario: Scenario) -> str:
+    """The format that step 2 asks about: the person's own where it has so few bits, else INT4."""
+    own = scenario.model.weights
+    return own if FORMATS[own].bits_per_weight < FORMATS[INT4_FORMAT].bits_per_weight + 1 else INT4_FORMAT
+
+
+def _more_cards_for_bits(scenario: Scenario, high: Scenario, node: Attempt, int4: Attempt | None) -> bool:
+    """Whether FP8, which the person did not ask for, would take more cards than the format that was chosen."""
+    if int4 is None or high is scenario or not int4.carries:
+        return False
+    return node.carries and node.gpus_per_node > int4.gpus_per_node
+
+
+def _at_eight_bits(high: Scenario, node: Attempt) -> Attempt | None:
+    """The smallest single node at FP8, where the person asked for more bits; None where FP8 changes nothing."""
+    if not high.workload.is_inference or FORMATS[high.model.weights].bits_per_weight < EIGHT_BITS:
+        return None
+    found = one_node(_with_weights(high, "fp8"))
+    return found if found.carries or (found.holds and not node.holds) else None
+
+
+def _node_step(high: Scenario, node: Attempt, eight: Attempt | None, frontier: bool) -> Finding:
+    inference = high.workload.is_inference
+    label = FORMATS[high.model.weights].label
+    question = f"Does one node carry it at {label}?" if inference else "Does one node hold the whole training state?"
+    if frontier:
+        return Finding(1, question, False, FRONTIER_RUN, node)
+    if eight is not None:
+        question = f"Does one node carry it at {label}, or at FP8?"
+        clause = (f"{label}: ", *why(node), "; FP8: ", *why(eight))
+        return Finding(1, question, eight.carries, clause, eight)
+    return Finding(1, question, node.carries, why(node), node)
+
+
+def _int4_step(scenario: Scenario, int4: Attempt | None) -> Finding:
+    label = "INT4" if _few_bits(scenario) == INT4_FORMAT else FORMATS[_few_bits(scenario)].label
+    question = f"Does one node carry it at {label}?"
+    if int4 is None:
+        own = scenario.workload.trains == "qlora" and not scenario.workload.is_inference
+        clause = "QLoRA already counts as itself" if own else "INT4 weights carry no gradients"
+        return Finding(2, question, False, (clause,))
+    return Finding(2, question, int4.carries, why(int4), int4)
+
+
+def _load_step(scenario: Scenario, holder: Attempt, frontier: bool) -> Finding:
+    question = "Is it the load, not the model, that does not fit?"
+
+    def no(*clause: Part | Sentence) -> Finding:
+        return Finding(3, question, False, said(*clause), holder)
+
+    one = holder.plan
+    if one is None or not holder.holds:
+        return no("the model itself does not fit one node")
+    if holder.carries:
+        return no("one node carries the load")
+    if frontier:
+        return no("from scratch at this size it is both")
+    if one.over_budget:
+        return no(missed(one), "; more nodes cost no less")
+    if scenario.workload.is_inference:
+        users, rate = node_capacity(one)
+        if users < 1:
+            return no("no load on one node meets the targets: ", alone(one.scenario))
+        count = replicas_needed(scenario, users, rate)
+        clause = replica_words(scenario, users, rate, count)
+        node = resized(scenario, one.scenario.hardware.gpus_per_node)
+        # a bill, not a build that anybody enters: it may be of more nodes than a scenario holds
+        bought = replace(node, hardware=replace(node.hardware, nodes=count))
+        price = (
+            None if scenario.workload.is_run else buy_usd(bought, alone=True)
+        )  # more nodes of a run are rented for less long
+        if price is not None and scenario.workload.budget_usd is not None and price > scenario.workload.budget_usd:
+            return no(f"{fleet(count)} nodes are ", over_budget(scenario, price))
+    else:
+        count = nodes_for_deadline(scenario, one)
+        if count == 0:
+            return no("one node holds the state, and no number of them is in time")
+        if attempt(scenario, one.scenario.hardware.gpus_per_node, count).plan is None:
+            return no("no layout spreads the run")
+        link = scenario.hardware.inter_link.name
+        needed = Figure(f"{count}", "replicas")
+        clause = ("one node holds the state; the deadline takes ", needed, f" of them, data parallel over {link}")
+    return Finding(3, question, True, clause, holder, count)
+
+
+def _together(scenario: Scenario, load: Finding) -> Attempt | None:
+    """The cluster to take instead of replicas that hold a model and next to none of the load; None where there is none.
+
+    A node whose weights are past the rule has little room for the cache. Where its replicas would be more than twice
+    the nodes that joined ones take, each holding its part of the model once, it is the model that does not fit.
+    """
+    one = load.attempt.plan if load.yes and load.attempt is not None else None
+    most = (load.replicas - 1) // WORTH_JOINING
+    if one is None or not scenario.workload.is_inference or most < 2 or one.memory.weights_share <= WEIGHTS_RULE[1]:
+        return None
+    found = cluster(scenario, most)
+    return found if found.carries else None
+
+
+def _cluster_step(
+    scenario: Scenario, holder: Attempt, frontier: bool, ended: bool, together: Attempt | None, entered: Plan
+) -> Finding:
+    """The cluster of full nodes, in the format entered; the entered one where that carries it with no more GPUs."""
+    question = "Must it run across nodes?"
+    if ended:
+        return Finding(4, question, False, ("a step before this one carries it",))
+    if holder.holds and not frontier and together is None:
+        inference = scenario.workload.is_inference
+        reason = "a fabric only adds latency" if inference else "more nodes are data parallel, which step 3 counts"
+        return Finding(4, question, False, (f"the model fits one node: {reason}",), holder)
+    if frontier:
+        spread = cluster(scenario)
+        return Finding(4, question, False, FRONTIER_RUN, spread)
+    found = together or cluster(scenario)
+    own = Attempt(scenario.hardware.gpus_per_node, scenario.hardware.nodes, entered)
+    if own.nodes > 1 and own.carries and (not found.carries or own.gpus <= found.gpus):
+        found = own
+    build = f"{found.build}{_needed(scenario, found)} over {scenario.hardware.inter_link.name}: "
+    clause = (build, *(efficiency(found) if found.carries else why(found)))
+    return Finding(4, question, found.carries, clause, found)
+
+
+def _needed(scenario: Scenario, found: Attempt) -> str:
+    """What is needed against what was entered, where those are different numbers of the same node."""
+    entered = scenario.hardware
+    if not found.carries or entered.nodes == found.nodes or entered.gpus_per_node != found.gpus_per_node:
+        return ""
+    were = "was" if entered.nodes == 1 else "were"
+    return f" {'suffice' if entered.nodes > found.nodes else 'are needed'}, {entered.nodes} {were} entered;"
+
+
+def _frontier_step(scenario: Scenario, frontier: bool, spread: Attempt | None, entered: Plan) -> Finding:
+    question = "Is it a 70B+ model trained from scratch?"
+    if not frontier:
+        return Finding(5, question, False, (f"{KIND_WORDS[scenario.workload.kind]} of {scenario.model.name} is not",))
+    found = spread.plan if spread is not None and spread.plan is not None else entered
+    if found.training is None:
+        return Finding(5, question, True, ("no layout of this card trains it: plan SXM nodes on NDR",), spread)
+    days = scenario.workload.deadline_days or FRONTIER_DAYS
+    tokens = scenario.workload.run_tokens
+    amount = f"{tokens / 1e12:,.3g}T" if tokens >= 1e12 else f"{tokens / 1e9:,.3g}B"
+    card = scenario.hardware.accelerator.label
+    gpus = _frontier_gpus(scenario, found)
+    if spread is not None:
+        gpus = max(gpus, spread.gpus)  # fewer would not hold the state, and these not always
+    many, told, length = (
+        Figure(words, "training.frontier_gpus") for words in (f"{rounded(gpus):,}", amount, f"{days:,.0f}")
+    )
+    clause = ("about ", many, f" {card} for ", told, " tokens in ", length, " days, on NDR InfiniBand or SXM")
+    return Finding(5, question, True, clause, spread, gpus)
+
+
+def rounded(count: int) -> int:
+    """To three figures: nobody orders 726,878 GPUs."""
+    unit: int = 10 ** max(0, len(str(count)) - 3)
+    return -(-count // unit) * unit
+
+
+def _frontier_gpus(scenario: Scenario, found: Plan) -> int:
+    """GPUs that finish the run in the wall time asked for, or in the planned one, at the speed of a plan's GPU."""
+    if found.training is None:
+        return 0
+    days = scenario.workload.deadline_days or FRONTIER_DAYS
+    return math.ceil(found.training.gpu_hours / 24.0 / days)
+
+
+def is_frontier(scenario: Scenario) -> bool:
+    """Whether a model of the 70B class or larger is trained from scratch."""
+    large = count_parameters(scenario.model.architecture).total >= FRONTIER_PARAMETERS
+    return scenario.workload.kind == "pretrain" and large
+
+
+def at_high_precision(scenario: Scenario) -> Scenario:
+    """What step 1 asks about: the person's format, or FP8 below 8 bits, since INT4 has a step of its own.
+
+    A model that is only published in 4 bits (gpt-oss in MXFP4) is taken as it is: FP8 would be larger and no better.
+    """
+    model = scenario.model
+    native = model.weights == model.architecture.checkpoint_format
+    if scenario.workload.is_inference and FORMATS[model.weights].bits_per_weight < 8 and not native:
+        return _with_weights(scenario, "fp8")
+    return scenario
+
+
+def _with_weights(scenario: Scenario, weights: str) -> Scenario:
+    return change(scenario, {"model.weights": weights})
