@@ -30,7 +30,7 @@ from engine.decide.tries import (
     shown,
     smaller_models,
 )
-from engine.figures.sentences import Figure, Part, Sentence, joined, text_of
+from engine.figures.sentences import Figure, Part, Sentence, joined, said, text_of
 from engine.figures.units import days, digits, duration, gib, thousands_usd, usd
 from engine.model.formats import FORMATS
 from engine.money.cost import cost
@@ -89,8 +89,8 @@ class Cure:
         """The same as a change on offer: what is changed, what that does, how full the memory is then, and that it asks for less
         where it does."""
         less = "asking for less: " if self.asks_less else ""
-        effect = f"{less}{text_of(self.headline)}; memory {self.plan.memory.headroom}"
-        return Suggestion(self.changes, effect, text_of(self.what), self.layout)
+        effect = said(less, self.headline, f"; memory {self.plan.memory.headroom}")
+        return Suggestion(self.changes, effect, self.what, self.layout)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from engine.decide.plan import plan as plan_of
 from engine.decide.recommend import caveats_of, readable
 from engine.decide.time_for_money import time_for_money
 from engine.figures.errors import ScenarioError
-from engine.figures.sentences import Figure, Sentence, joined, said, text_of
+from engine.figures.sentences import Figure, Part, Sentence, joined, said
 from engine.figures.units import GIB, SECONDS_PER_DAY, digits, duration
 from engine.layout.candidates import shares_one_cache, valid_tp, works_alone
 from engine.model.formats import FORMATS, is_native, model_weight_bytes
@@ -425,10 +425,10 @@ def _one_node_of(plan: Plan, build: Build) -> Suggestion | None:
         FORMATS[build.weights].bits_per_weight
     ):
         changes["model.weights"] = build.weights
-    return _fix(plan, changes, f"{text_of(build.words)}, no fabric to run")
+    return _fix(plan, changes, *build.words, ", no fabric to run")
 
 
-def _fix(plan: Plan, changes: Changes, effect: str) -> Suggestion | None:
+def _fix(plan: Plan, changes: Changes, *effect: Part) -> Suggestion | None:
     """A change on offer; None where the build that it makes is worse off than the one at hand."""
     made = offer(plan.scenario, changes, no_worse(plan))
     return None if made is None else made.suggestion(effect, effect)

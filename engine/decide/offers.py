@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from engine.decide.plan import Plan, plan
 from engine.figures.errors import ScenarioError
+from engine.figures.sentences import Sentence
 from engine.scenario import Layout, Scenario
 from engine.scenario.change import LAYOUT_KEYS, Changes, LookUps, change, pinned_as, value_of
 from engine.scenario.checks import check_scenario
@@ -20,7 +21,7 @@ class Offer(NamedTuple):
     plan: Plan
     layout: Layout | None = None
 
-    def suggestion(self, what: str, effect: str) -> Suggestion:
+    def suggestion(self, what: Sentence, effect: Sentence) -> Suggestion:
         """The offer in words: what is changed, and what that does."""
         return Suggestion(tuple(self.changes.items()), effect, what, self.layout)
 

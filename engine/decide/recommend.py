@@ -10,6 +10,7 @@ from typing import Literal
 from engine.decide.offers import sized
 from engine.decide.plan import Plan
 from engine.figures.errors import ScenarioError
+from engine.figures.sentences import Figure, Sentence, joined, said, text_of
 from engine.figures.units import duration
 from engine.model.formats import FORMATS, model_weight_bytes
 from engine.money.bill import bill, card_price, sold_in, sold_words, whole_usd
@@ -80,7 +81,7 @@ class Option:
     rent_usd_per_month: float | None
     tokens_per_usd: float | None
     power_w: float | None
-    caveats: tuple[str, ...] = ()
+    caveats: tuple[Sentence, ...] = ()
     sold: str = ""
     whole_usd: float | None = None
     changes: tuple[tuple[str, Value], ...] = ()
@@ -98,11 +99,12 @@ class Option:
 
 @dataclass(frozen=True, slots=True)
 class Recommendation:
-    """The first build of one ranking and why it is first. passed: one without headroom that it would have lost to."""
+    """The first build of one ranking and why it is first, in its figures. passed: one without headroom that it would have
+    lost to."""
 
     rank: Rank
     option: Option
-    reason: str
+    reason: Sentence
     passed: Option | None = None
 
 
@@ -163,15 +165,15 @@ def priced(found: Plan, limits: Limits | None = None, changes: Changes | None = 
     )
 
 
-def caveats_of(found: Plan) -> tuple[str, ...]:
+def caveats_of(found: Plan) -> tuple[Sentence, ...]:
     """What a build is short of that one with headroom is not: memory, or the wait for the first token."""
-    caveats: list[str] = [] if found.memory.headroom in HEADROOM else [found.memory.headroom]
+    caveats: list[Sentence] = [] if found.memory.headroom in HEADROOM else [(found.memory.headroom,)]
     work, serving = found.scenario.workload, found.serving
     if serving is None or work.kind == "batch" or work.ttft_target_s is not None:
         return tuple(caveats)
     patience = PATIENCE_S * max(1.0, work.input_tokens / PATIENCE_TOKENS)
     if serving.ttft_s > patience:
-        caveats.append(f"first token after {duration(serving.ttft_s)}")
+        caveats.append(("first token after ", Figure(duration(serving.ttft_s), "serving.ttft_s")))
     return tuple(caveats)
 
 
@@ -284,28 +286,32 @@ def _score(rank: Rank, option: Option) -> tuple[bool, bool, float, int]:
     return value is None, bool(option.caveats), value if value is not None else 0.0, option.gpus
 
 
-def _figure(rank: Rank, option: Option) -> str:
+def _figure(rank: Rank, option: Option) -> Sentence:
     if rank == "cheapest to buy" and option.buy_usd is not None:
         cards = f"${option.buy_usd:,.0f} of cards"
-        return cards if option.whole_usd is None else f"${option.whole_usd:,.0f} all in, {cards}"
+        if option.whole_usd is None:
+            return (cards,)
+        return (Figure(f"${option.whole_usd:,.0f}", "cost.buy_usd"), f" all in, {cards}")
     if rank == "cheapest to rent" and option.rent_usd_per_month is not None:
-        return f"${option.rent_usd_per_month:,.0f} a month"
+        return (Figure(f"${option.rent_usd_per_month:,.0f}", "cost.rent_usd_per_month"), " a month")
     if rank == "most tokens per dollar" and option.tokens_per_usd is not None:
-        return f"{option.tokens_per_usd / 1e6:,.2f}M tokens a dollar"
+        return (Figure(f"{option.tokens_per_usd / 1e6:,.2f}M", "cost.tokens_per_usd"), " tokens a dollar")
     if rank == "least power" and option.power_w is not None:
-        return f"{option.power_w / 1000:,.1f} kW"
-    return f"{option.gpus} GPU{'s' if option.gpus > 1 else ''}"
+        return (Figure(f"{option.power_w / 1000:,.1f} kW", "power.total_w"),)
+    return (Figure(f"{option.gpus}", "build.gpus"), f" GPU{'s' if option.gpus > 1 else ''}")
 
 
-def _reason(rank: Rank, option: Option, passed: Option | None) -> str:
+def _reason(rank: Rank, option: Option, passed: Option | None) -> Sentence:
     """Why it leads: its figure, its margin, and the build without headroom that would have led."""
-    margin = ", ".join(option.caveats) or option.plan.memory.headroom
-    text = f"{_figure(rank, option)}, {margin}"
-    if passed is not None:
-        hardware = passed.scenario.hardware
-        build = f"{hardware.gpus}x {hardware.accelerator.label}"
-        text += f"; {_figure(rank, passed)} for {build}, but {', '.join(passed.caveats)}"
-    return text
+    margin = joined(option.caveats, ", ") or (option.plan.memory.headroom,)
+    told = said(_figure(rank, option), ", ", margin)
+    if passed is None:
+        return told
+    hardware = passed.scenario.hardware
+    beaten = said(
+        _figure(rank, passed), f" for {hardware.gpus}x {hardware.accelerator.label}, but ", joined(passed.caveats, ", ")
+    )
+    return (*told, f"; {text_of(beaten)}")
 
 
 def rank_options(found: list[Option]) -> tuple[Recommendation, ...]:

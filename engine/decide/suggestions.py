@@ -6,10 +6,11 @@ from dataclasses import replace
 
 from engine.decide.offers import Offer, no_worse, offer
 from engine.decide.plan import Plan
-from engine.figures.units import GIB
+from engine.figures.sentences import Figure, Sentence
 from engine.serving.advice import candidates
 from engine.sizing import Memory, Suggestion
 from engine.training.memory import training_memory
+from engine.training.memory.advice import needs_words
 
 ROOMY = ("comfortable", "fits")
 """Words of a memory that asks for no advice."""
@@ -49,10 +50,15 @@ def _serving(found: Plan) -> tuple[Suggestion, ...]:
             continue
         memory, load = made.plan.memory, made.plan.scenario.workload
         users = memory.users_that_fit
-        room = f"{users:,} user{'' if users == 1 else 's'} at {load.tokens_per_request:,} tokens"
-        effect = f"{candidate.what}: {memory.headroom}, room for {room}"
+        effect: Sentence = (
+            f"{candidate.what}: {memory.headroom}, room for ",
+            Figure(f"{users:,}", "memory.users_that_fit"),
+            f" user{'' if users == 1 else 's'} at ",
+            Figure(f"{load.tokens_per_request:,}", "load.tokens_per_request"),
+            " tokens",
+        )
         fields |= made.changes.keys()
-        told = replace(_told(made).suggestion(candidate.what, effect), room=memory.headroom)
+        told = replace(_told(made).suggestion((candidate.what,), effect), room=memory.headroom)
         offered.append((memory.fits, told))
     offered.sort(key=lambda pair: not pair[0])
     return tuple(suggestion for _, suggestion in offered)
@@ -71,10 +77,8 @@ def _training(found: Plan, memory: Memory) -> list[Suggestion]:
         if made is None:
             continue
         after = made.plan.memory
-        more = after.host_bytes - memory.host_bytes
-        extra = f", {more / GIB:,.0f} GiB of host RAM a node" if more > GIB else ""
-        effect = f"needs {after.peak_bytes / GIB:,.1f} GiB instead of {memory.peak_bytes / GIB:,.1f}{extra}"
-        offered.append(_told(made).suggestion(suggestion.what, f"{suggestion.what}: {effect}"))
+        effect = needs_words(after.peak_bytes, memory.peak_bytes, after.host_bytes - memory.host_bytes)
+        offered.append(_told(made).suggestion(suggestion.what, (*suggestion.what, ": ", *effect)))
     return offered
 
 

@@ -84,4 +84,4 @@ def length(plan: Plan) -> Iterator[Notice]:
 def _freed(plan: Plan) -> Suggestion | None:
     """The layout left to choose, where that leaves the build no worse off."""
     made = offer(plan.scenario, FREE_LAYOUT, no_worse(plan))
-    return None if made is None else made.suggestion("a layout that the framework has", "a layout that it has")
+    return None if made is None else made.suggestion(("a layout that the framework has",), ("a layout that it has",))

@@ -16,6 +16,9 @@ class Figure(NamedTuple):
     figure: str = ""
 
 
+HERE = "here:"
+"""Before the id of a figure of the build at hand, in a sentence that is about another one."""
+
 Part = str | Figure
 Sentence = tuple[Part, ...]
 
@@ -49,10 +52,13 @@ def joined(sentences: Iterable[Sentence], between: str) -> Sentence:
 
 
 def about(sentence: Iterable[Part], of: str) -> Sentence:
-    """The sentence told of another build: the ids of its figures start with `of`, as in `verdict.2.`."""
-    return tuple(
-        part if isinstance(part, str) or not part.figure else Figure(part.text, of + part.figure) for part in sentence
-    )
+    """The sentence told of another build: the ids of its figures start with `of`, as in `verdict.2.`; `HERE` ends at its own."""
+    return tuple(part if isinstance(part, str) or not part.figure else _about(part, of) for part in sentence)
+
+
+def _about(part: Figure, of: str) -> Figure:
+    here = part.figure.removeprefix(HERE)
+    return part._replace(figure=here if here != part.figure else of + part.figure)
 
 
 def capital(sentence: Sentence) -> Sentence:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeVar, overload
 
+from engine.figures.sentences import Sentence
 from engine.scenario import Layout
 
 FigureKind = Literal["counted", "measured", "fitted", "data sheet", "rule of thumb", "entered"]
@@ -53,14 +54,14 @@ class Interval:
 class Suggestion:
     """One change that would help: dotted session keys with their new values, and what they do in words.
 
-    changes: applied together, by `engine.scenario.change.change`; the first names the suggestion. effect: the whole sentence;
-    what: the part of it that says what is changed. layout: the one that the words were sized on, where it is told: for room
+    changes: applied together, by `engine.scenario.change.change`; the first names the suggestion. effect: the whole sentence,
+    its figures those of the changed build; what: the part of it that says what is changed. layout: the one that the words were sized on, where it is told: for room
     in memory, and where the changes pin it in place of the pinned one.
     """
 
     changes: tuple[tuple[str, str | int | float | bool | None], ...]
-    effect: str
-    what: str = ""
+    effect: Sentence
+    what: Sentence = ()
     layout: Layout | None = None
     room: str = ""  # the word of the memory that it leads to, where that was told
 

@@ -136,7 +136,7 @@ def test_what_is_offered_for_a_date_keeps_it_when_it_is_applied(row: tuple[str, 
     offered = advice(late).fixes
     assert offered
     for fix in offered:
-        assert plan(change(late, dict(fix.changes))).carries, fix.effect
+        assert plan(change(late, dict(fix.changes))).carries, text_of(fix.effect)
     found = advice(late)
     assert found.first is not None
     assert found.first.plan.carries

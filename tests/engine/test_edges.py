@@ -66,7 +66,7 @@ def test_patience_for_a_first_token_is_six_seconds_and_grows_with_long_prompts()
         scenario = replace(found.scenario, workload=replace(found.scenario.workload, input_tokens=prompt))
         assert found.serving is not None
         slower = replace(found, scenario=scenario, serving=replace(found.serving, ttft_s=seconds))
-        return any("first token" in caveat for caveat in caveats_of(slower))
+        return any("first token" in text_of(caveat) for caveat in caveats_of(slower))
 
     assert not waits(6.0, 1000)
     assert waits(6.01, 1000)
@@ -158,7 +158,7 @@ def test_host_memory_of_a_cure_is_of_one_node() -> None:
     cure = next(one for one in advised(before).memory.suggestions if one.field == "workload.offload")
     after = plan(change(entered, dict(cure.changes)))
     more = (after.memory.host_bytes - before.memory.host_bytes) / 2**30
-    assert f"{more:,.0f} GiB of host RAM a node" in str(cure.effect)
+    assert f"{more:,.0f} GiB of host RAM a node" in text_of(cure.effect)
 
 
 def test_sequences_on_offer_are_as_long_as_the_request() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any
@@ -15,6 +14,7 @@ from engine.decide.plan import plan
 from engine.decide.recommend import options
 from engine.decide.size import size
 from engine.decide.whole import with_changes
+from engine.figures.sentences import Figure, text_of
 from engine.figures.units import GIB
 from engine.scenario import Layout, LayoutChoice, Scenario, Workload
 from engine.scenario.change import change
@@ -143,13 +143,14 @@ def test_every_change_on_offer_does_what_it_promises(case: Case) -> None:
             assert after.memory.starts or not before.memory.starts, told
             assert after.memory.fits or not before.memory.fits, told
             for word in ("comfortable", "marginal", "tight", "does not fit"):
-                assert word not in suggestion.effect or after.memory.headroom == word, told
-            users = re.search(r"room for ([\d,]+) users?", suggestion.effect)
-            if users is not None:
-                assert after.memory.users_that_fit == int(users[1].replace(",", "")), told
-            needs = re.search(r"needs ([\d,.]+) GiB", suggestion.effect)
-            if needs is not None:
-                assert f"{after.memory.peak_bytes / GIB:,.1f}" == needs[1], told
+                assert word not in text_of(suggestion.effect) or after.memory.headroom == word, told
+            promised = {
+                "memory.users_that_fit": f"{after.memory.users_that_fit:,}",
+                "memory.peak_bytes": f"{after.memory.peak_bytes / GIB:,.1f} GiB",
+            }
+            for part in suggestion.effect if where != "fixes" else ():  # whose figures are told in fewer digits
+                if isinstance(part, Figure) and part.figure in promised:
+                    assert part.text == promised[part.figure], told
             if suggestion.layout is not None:
                 assert replace(after.layout, reason="") == replace(suggestion.layout, reason=""), told
 

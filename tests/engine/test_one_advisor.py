@@ -247,7 +247,7 @@ def test_the_cheapest_card_of_the_catalog_is_the_one_on_offer() -> None:
 
 def test_a_load_that_is_made_smaller_is_called_that_and_comes_last_of_what_is_sound() -> None:
     advised = advice(build(concurrency=2000), KNOWN)
-    less = [fix for fix in advised.fixes if fix.effect.startswith("asking for less")]
+    less = [fix for fix in advised.fixes if text_of(fix.effect).startswith("asking for less")]
     assert less
     assert all(fix.field.startswith("workload.") for fix in less)
     assert advised.cure is not None

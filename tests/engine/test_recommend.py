@@ -21,6 +21,7 @@ from engine.decide.recommend import (
     recommend,
 )
 from engine.decide.size import size
+from engine.figures.sentences import text_of
 from engine.layout.candidates import works_alone
 from engine.money.bill import bill, card_price, sold_in, whole_usd
 from engine.parts.hardware import NOT_OFFERED
@@ -54,11 +55,11 @@ def test_a_build_without_headroom_never_leads_one_that_has_it_and_is_named_besid
     assert tight
     for leader in rank_options(found):
         assert leader.option.plan.memory.headroom in HEADROOM
-        assert leader.option.plan.memory.headroom in leader.reason
-    assert any(", but " in leader.reason for leader in rank_options(found))
+        assert leader.option.plan.memory.headroom in text_of(leader.reason)
+    assert any(", but " in text_of(leader.reason) for leader in rank_options(found))
     alone = rank_options(tight)
     assert alone, "with nothing better, what there is still ranks"
-    assert all("tight" in leader.reason or "marginal" in leader.reason for leader in alone)
+    assert all("tight" in text_of(leader.reason) or "marginal" in text_of(leader.reason) for leader in alone)
 
 
 def test_fewer_cards_than_are_sold_at_once_are_bought_as_sold() -> None:
@@ -183,7 +184,7 @@ def test_a_run_that_is_late_is_offered_the_nodes_that_are_in_time() -> None:
 def test_a_smaller_load_is_offered_last_and_called_what_it_is() -> None:
     found = advice(build(concurrency=2000)).fixes
     assert found[-1].field == "workload.concurrency"
-    assert found[-1].effect.startswith("asking for less")
+    assert text_of(found[-1].effect).startswith("asking for less")
 
 
 def test_nothing_slower_than_reading_is_recommended_unasked() -> None:

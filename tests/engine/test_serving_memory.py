@@ -356,8 +356,8 @@ def test_suggestions_are_single_changes_that_hold_when_applied() -> None:
     assert memory.suggestions[0].field == "model.weights"
     for suggestion in memory.suggestions:
         after = plan(change(scenario, dict(suggestion.changes))).memory
-        assert after.headroom in suggestion.effect
-        assert f"room for {after.users_that_fit:,} user" in suggestion.effect
+        assert after.headroom in text_of(suggestion.effect)
+        assert f"room for {after.users_that_fit:,} user" in text_of(suggestion.effect)
 
 
 def test_enough_room_needs_no_suggestion() -> None:

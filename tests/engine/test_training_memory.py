@@ -194,7 +194,7 @@ def test_every_suggestion_makes_the_plan_fit(architecture: Architecture, workloa
         again = training_memory(after, wider, suggest=False)
         assert again.fits
         assert again.peak_bytes < memory.peak_bytes
-        assert f"{again.peak_bytes / GIB:,.1f} GiB" in suggestion.effect
+        assert f"{again.peak_bytes / GIB:,.1f} GiB" in text_of(suggestion.effect)
 
 
 @pytest.mark.parametrize(("sharding", "states_gb"), [("ddp", 120.0), ("zero1", 31.4), ("zero2", 16.6), ("zero3", 1.88)])

@@ -16,6 +16,7 @@ import catalog
 from engine.decide.advice import advice
 from engine.decide.plan import plan
 from engine.decide.recommend import Limits, recommend
+from engine.figures.sentences import text_of
 from tui.cli import main
 from tui.files import session
 from tui.pages import words
@@ -55,7 +56,7 @@ def test_every_ranking_is_told_with_its_build_and_reason_in_80_columns(run: Run,
     text = flat(out)
     for item in recommend(session.load(path)):
         hardware, memory = item.option.scenario.hardware, item.option.plan.memory
-        assert f"{item.rank}: {item.reason}" in text
+        assert f"{item.rank}: {text_of(item.reason)}" in text
         assert hardware.accelerator.label in text
         assert f"headroom {memory.headroom}" in text
         if item.option.buy_usd is not None:

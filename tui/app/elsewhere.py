@@ -76,7 +76,7 @@ def _changed(here: Sizing, field: str, text: str) -> tuple[str, Scenario] | None
     if found is None:
         return None
     scenario = change(here.scenario, dict(found.changes))
-    return f"With this change: {found.effect}", scenario
+    return f"With this change: {text_of(found.effect)}", scenario
 
 
 def _words(scenario: Scenario) -> str:

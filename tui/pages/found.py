@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from engine.figures.sentences import about, joined
 from engine.scenario import Scenario
 from engine.sizing import Sizing
 from tui.pages.advised import cures, elsewhere
 from tui.pages.doc import BLANK, Line, Span, ends, flow, heading, line, paragraphs, shorten, width_of
-from tui.pages.look import HEADROOM_STYLE, Look
-from tui.pages.prose import linked
+from tui.pages.look import HEADROOM_STYLE, Look, spans_of
 from tui.pages.studies import Search
 from tui.pages.words import count, days, kilowatts, percent, rate, seconds, usd
 
@@ -166,10 +166,10 @@ def _build_lines(
     glyphs, action = look.glyphs, f"build:{number}"
     ranks = [(place, entry) for place, entry in enumerate(search.ranked) if entry.option is option]
     title = Span(" " + ", ".join(entry.rank for _, entry in ranks), "dim" if outdated else "title")
-    margin = ", ".join(option.caveats)
+    margin = joined(option.caveats, ", ")
     said = [Span(option.plan.memory.headroom, "dim" if outdated else "good")]
     if margin:
-        said = [Span("! ", "warn"), *linked(margin, "warn", f"{action}@")]
+        said = [Span("! ", "warn"), *spans_of(about(margin, f"{action}@"), "warn")]
     lines = [ends([title], said, look.width)]
     layout = option.plan.layout
     shape = f"TP {layout.tp}" + (f" PP {layout.pp}" if layout.pp > 1 else "")
@@ -212,7 +212,7 @@ def _passed_lines(place: int, entry: Recommendation, look: Look) -> list[Line]:
     text, figure = _ranked_by(entry.rank, passed)
     spans = [Span("   would be ", "dim"), Span(name, "dim"), Span(" at ", "dim")]
     spans += [Span(text, "figure", f"figure:passed:{place}@{figure}"), Span(", but ", "dim")]
-    spans += linked(", ".join(passed.caveats), "warn", f"passed:{place}@")
+    spans += spans_of(about(joined(passed.caveats, ", "), f"passed:{place}@"), "warn")
     return flow(spans, look.width, "   ")
 
 

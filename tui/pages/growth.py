@@ -12,8 +12,7 @@ from engine.decide.training_scaling import ScalingPoint, StrongScaling
 from engine.sizing import ScalingRow, Sizing
 from tui.pages.doc import BLANK, NBSP, Line, Span, flow, heading, line, paragraphs, shorten
 from tui.pages.glyphs import Glyphs
-from tui.pages.look import Look
-from tui.pages.prose import sentence
+from tui.pages.look import Look, sentence
 from tui.pages.shapes import serving, shape_words
 from tui.pages.words import count, digits, rate, seconds, usd
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from engine.figures.sentences import Figure as Told
 from engine.figures.sentences import Sentence
 from engine.sizing import Sizing
-from tui.pages.doc import Line, Span, line, shorten, wrap
+from tui.pages.doc import Line, Span, flow, line, shorten, wrap
 from tui.pages.glyphs import Glyphs
 
 if TYPE_CHECKING:
@@ -64,6 +64,13 @@ def spans_of(sentence: Sentence, style: str = "") -> list[Span]:
                 Span(part.text, shown if part.figure else style, f"figure:{part.figure}" if part.figure else "")
             )
     return spans
+
+
+def sentence(
+    told: Sentence, width: int, style: str = "", indent: str = " ", first: str = " ", first_style: str = ""
+) -> list[Line]:
+    """A sentence wrapped between words; none where there is none. first starts the first line, indent the others."""
+    return flow([Span(first, first_style), *spans_of(told, style)], width, indent) if told else []
 
 
 def cure_spans(sentence: Sentence, number: int, style: str = "") -> list[Span]:

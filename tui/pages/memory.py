@@ -6,8 +6,7 @@ from engine.figures.sentences import capital
 from engine.sizing import MemoryGroup, Sizing
 from tui.pages import bars
 from tui.pages.doc import NBSP, Line, Span, flow, heading, line
-from tui.pages.look import HEADROOM_STYLE, Figure, Look, figures
-from tui.pages.prose import sentence
+from tui.pages.look import HEADROOM_STYLE, Figure, Look, figures, sentence
 from tui.pages.words import count, gib, size, users
 
 

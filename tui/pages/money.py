@@ -6,8 +6,7 @@ from engine.money.bill import lacking
 from engine.money.cost import OPERATIONS_NODES
 from engine.sizing import Sizing
 from tui.pages.doc import Line, Span, ends, flow, heading, line, paragraphs, wrap
-from tui.pages.look import Figure, Look, figures
-from tui.pages.prose import sentence
+from tui.pages.look import Figure, Look, figures, sentence
 from tui.pages.words import (
     advised_rows,
     count,

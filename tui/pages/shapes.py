@@ -10,8 +10,7 @@ from engine.decide.serving_scaling import best_shape, fabric_of, share_of, wides
 from engine.sizing import Sizing
 from tui.pages.doc import BLANK, Line, Span, flow, heading, line, paragraphs, shorten
 from tui.pages.glyphs import Glyphs
-from tui.pages.look import Look
-from tui.pages.prose import sentence
+from tui.pages.look import Look, sentence
 from tui.pages.words import count, days, percent, rate, usd
 
 if TYPE_CHECKING:

@@ -7,8 +7,7 @@ from engine.figures.sentences import Figure as Told
 from engine.figures.sentences import joined
 from engine.sizing import Serving, Sizing
 from tui.pages.doc import Line, Span, flow, heading, line, paragraphs, shortened, width_of
-from tui.pages.look import Figure, Look, figures, spans_of
-from tui.pages.prose import sentence
+from tui.pages.look import Figure, Look, figures, sentence, spans_of
 from tui.pages.studies import USERS
 from tui.pages.words import count, days, digits, interval, percent, rate, seconds, seconds_interval, usd
 

@@ -2,33 +2,24 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from engine.decide.advice import SHORT_OF_MEMORY
+from engine.figures.sentences import about
 from engine.sizing import Notice, Severity, Sizing, Suggestion
 from tui.pages.advised import cures, elsewhere
 from tui.pages.doc import BLANK, Line, Span, flow, heading, line, paragraphs, shorten
 from tui.pages.found import build_words, found_builds
-from tui.pages.look import SEVERITY_STYLE, Look
-from tui.pages.prose import linked, sentence
+from tui.pages.look import SEVERITY_STYLE, Look, sentence, spans_of
 from tui.pages.words import usd
 
 CHEAPER = 0.95  # of the price of this build: what is named as cheaper
 
 
-class Fix(NamedTuple):
-    """A single change that the person can apply with one key."""
-
-    words: str
-    suggestion: Suggestion
-
-
-def fixes(sizing: Sizing) -> list[Fix]:
-    """The changes that the warnings offer, most severe first."""
-    found = [Fix(notice.fix.effect, notice.fix) for notice in sizing.warnings if notice.fix is not None]
-    unique: dict[tuple[str, object], Fix] = {}
-    for fix in found:
-        unique.setdefault((fix.suggestion.field, fix.suggestion.value), fix)
+def fixes(sizing: Sizing) -> list[Suggestion]:
+    """The changes that the warnings offer, most severe first, each of them applied with one key."""
+    unique: dict[tuple[str, object], Suggestion] = {}
+    for notice in sizing.warnings:
+        if notice.fix is not None:
+            unique.setdefault((notice.fix.field, notice.fix.value), notice.fix)
     return list(unique.values())
 
 
@@ -140,11 +131,8 @@ def _notice_lines(notice: Notice, look: Look, told: set[tuple[str, object]]) -> 
 def _fix_lines(suggestion: Suggestion, look: Look, indent: str) -> list[Line]:
     action = apply_action(suggestion)
     tag = f"{look.glyphs.arrow} "
-    change = f"{suggestion.field}={suggestion.value}"
-    words = [
-        span if span.action else span._replace(style="link", action=action)
-        for span in linked(suggestion.effect, "link", fix=change)
-    ]
+    told = about(suggestion.effect, f"fix:{suggestion.field}={suggestion.value}@")
+    words = [span._replace(action=span.action or action) for span in spans_of(told, "link")]
     start = [Span(indent), Span(tag, "key", action)]
     lines = flow([*start, *words], look.width - 8, indent + " " * len(tag))
     lines[-1] = (*lines[-1], Span("  apply", "key", action))

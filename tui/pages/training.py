@@ -9,8 +9,7 @@ from engine.scenario.frameworks import software_of
 from engine.sizing import Sizing, Training, TrainingPhase
 from tui.pages.advised import cures
 from tui.pages.doc import BLANK, Line, Span, flow, heading, paragraphs, shorten
-from tui.pages.look import Figure, Look, figures
-from tui.pages.prose import sentence
+from tui.pages.look import Figure, Look, figures, sentence
 from tui.pages.words import count, days, digits, gib, interval, percent, rate, seconds, size, usd
 
 # --- a step

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 from engine.figures.sentences import text_of
 from engine.sizing import Evidence, Flip, Sizing, Step
 from tui.pages.doc import Line, Span, ends, flow, heading, line, paragraphs, wrap
-from tui.pages.look import Look, spans_of
-from tui.pages.prose import sentence
+from tui.pages.look import Look, sentence, spans_of
 
 if TYPE_CHECKING:
     from tui.pages.studies import Studies

@@ -175,7 +175,7 @@ def as_data(found: Found) -> dict[str, Any]:
         "limits": limits,
         "fixes": [data_of(change) for change in found.changes],
         "recommendations": [
-            {"rank": item.rank, "reason": item.reason} | _option_data(item.option, files.get(id(item.option)))
+            {"rank": item.rank, "reason": text_of(item.reason)} | _option_data(item.option, files.get(id(item.option)))
             for item in found.ranked
         ],
     }
@@ -202,7 +202,7 @@ def _option_data(option: Option, file: Path | None) -> dict[str, Any]:
         "layout": data_of(option.plan.layout),
         "headroom": memory.headroom,
         "headroom_reason": text_of(memory.headroom_reason),
-        "caveats": list(option.caveats),
+        "caveats": [text_of(caveat) for caveat in option.caveats],
         "buy_usd": data_of(option.buy_usd),
         "whole_usd": data_of(option.whole_usd),
         "sold": option.sold,
@@ -245,7 +245,7 @@ def _blocks(found: Found) -> Iterator[Block]:
     files = _files(found)
     for option, firsts in found.builds:
         yield Heading(_build(option) + _format_words(option), 3)
-        yield Bullets(tuple((f"{item.rank}: {item.reason}", ()) for item in firsts))
+        yield Bullets(tuple((f"{item.rank}: {text_of(item.reason)}", ()) for item in firsts))
         yield Table(("", ""), tuple(_rows(option, files.get(id(option)))), left=(0, 1), wrapped=1)
 
 

@@ -167,6 +167,6 @@ def _warnings(sizing: Sizing) -> Iterator[Block]:
     items = []
     for notice in sizing.warnings:
         fix = notice.fix
-        todo = (f"fix: {keys_words(fix)}" + (f" ({fix.effect})" if fix.effect else ""),) if fix else ()
+        todo = (f"fix: {keys_words(fix)}" + (f" ({text_of(fix.effect)})" if fix.effect else ""),) if fix else ()
         items.append((f"{notice.severity}: {text_of(notice.message)} [{notice.id}]", todo))
     yield Bullets(tuple(items))

@@ -190,7 +190,7 @@ def suggestion_data(offered: Suggestion) -> dict[str, Any]:
     return {
         "field": offered.field,
         "value": data_of(offered.value),
-        "effect": offered.effect,
+        "effect": text_of(offered.effect),
         "also": data_of(offered.also),
         "layout": data_of(offered.layout),
         "changes": [{"field": key, "to": data_of(value)} for key, value in offered.changes],

@@ -155,7 +155,7 @@ def then_and_now(past: Past, sizing: Sizing) -> Table:
 
 def change_words(change: Suggestion) -> str:
     """A change as the session's keys, their new values and what that does."""
-    return f"{keys_words(change)}: {change.effect}"
+    return f"{keys_words(change)}: {text_of(change.effect)}"
 
 
 def keys_words(change: Suggestion) -> str:

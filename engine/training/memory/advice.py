@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
+from engine.figures.sentences import HERE, Figure, Sentence
 from engine.figures.units import GIB
 from engine.model.architecture import Architecture
 from engine.scenario import TUNED_KINDS, Layout, Workload
@@ -148,9 +149,20 @@ def _more_nodes(architecture: Architecture, workload: Workload, layout: Layout, 
         needs, _ = _needs(stage_costs(architecture, workload, wider, card), batch_of(workload, wider.dp).rank_tokens)
         if needs <= card.usable_bytes:
             count = nodes * factor
-            words = f"{count} nodes ({wider.gpus} GPUs): needs {needs / GIB:,.1f} GiB a GPU"
-            return Suggestion((("hardware.nodes", count),), words, f"{count} nodes ({wider.gpus} GPUs)")
+            what = (f"{count} nodes ({wider.gpus} GPUs)",)
+            need = Figure(f"{needs / GIB:,.1f} GiB", "memory.peak_bytes")
+            return Suggestion((("hardware.nodes", count),), (*what, ": needs ", need, " a GPU"), what)
     return None
+
+
+def needs_words(after_bytes: float, now_bytes: float, more_host_bytes: float) -> Sentence:
+    """What a changed run needs of its fullest card, what it needs now, and how much more of the host."""
+    then = Figure(f"{after_bytes / GIB:,.1f} GiB", "memory.peak_bytes")
+    now = Figure(f"{now_bytes / GIB:,.1f}", f"{HERE}memory.peak_bytes")
+    words = ("needs ", then, " instead of ", now)
+    if more_host_bytes <= GIB:
+        return words
+    return (*words, ", ", Figure(f"{more_host_bytes / GIB:,.0f} GiB", "memory.host_bytes"), " of host RAM a node")
 
 
 def suggestions(
@@ -186,9 +198,8 @@ def suggestions(
         if fill > 1.0 or (now.fits and headroom_word(fill) not in ("comfortable", "fits")):
             continue
         more = host * min(card.per_node, layout.gpus) - now.host_bytes
-        extra = f", {more / GIB:,.0f} GiB of host RAM a node" if more > GIB else ""
-        effect = f"needs {needs / GIB:,.1f} GiB instead of {now.peak_bytes / GIB:,.1f}{extra}"
-        found.append(Suggestion(((field, value),), f"{words}: {effect}", words))
+        effect = (f"{words}: ", *needs_words(needs, now.peak_bytes, more))
+        found.append(Suggestion(((field, value),), effect, (words,)))
         if len(found) == MAX_SUGGESTIONS:
             break
     if not now.fits and len(found) < MAX_SUGGESTIONS:

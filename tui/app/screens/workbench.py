@@ -9,6 +9,7 @@ from textual import events, on
 from textual.binding import Binding, BindingType
 from textual.message import Message
 
+from engine.figures.sentences import text_of
 from tui.app import recovery
 from tui.app.screens.bench import Bench
 from tui.app.widgets.form import Form
@@ -222,13 +223,13 @@ class Workbench(Bench):
         sizing = self.sizeup.store.sizing
         if sizing is None:
             return
-        wanted = next((f.suggestion for f in fixes(sizing) if apply_action(f.suggestion) == action), None)
+        wanted = next((one for one in fixes(sizing) if apply_action(one) == action), None)
         if wanted is None:
             self.say(f"{key} cannot be changed here; edit it by hand.")
             return
         self.sizeup.store.seal()
         if self.make(dict(wanted.changes)):
-            self.say(f"{self.changes_words(wanted)}. {wanted.effect}. Ctrl+Z takes it back.")
+            self.say(f"{self.changes_words(wanted)}. {text_of(wanted.effect)}. Ctrl+Z takes it back.")
 
     # --- dialogs, loaded when first opened
 
