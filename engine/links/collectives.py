@@ -445,6 +445,11 @@ def _kernel_lines(kernel: Kernel, ranks: int, link: Link, name: str, nccl: Lines
     return [one_shot, (alpha * fit.SHARED["two_shot"], 2 * (ranks - 1) / ranks / wire), *called]
 
 
+RING_HOP_US = ((2.7, 0.6), (4.0, 1.9), (14.0, 3.4))
+"""Microseconds of a step of NCCL's ring by protocol (LL, LL128, Simple): over the network, over NVLink (NVIDIA/nccl,
+src/graph/tuning.cc, hwLat). Its all-gather and reduce-scatter have no tree; below a few nodes what was measured is more."""
+
+
 def _inter_lines(
     op: Op,
     ranks: int,
@@ -483,4 +488,9 @@ def _inter_lines(
         ((alpha + c["mid_us"]) * MICROSECOND, share / (rate * c["mid"])),
         ((alpha + c["bulk_us"] + c["bulk_hop_us"] * steps) * MICROSECOND, share / rate),
     ]
-    return [(a1 + a2, max(b1, b2)) for (a1, b1), (a2, b2) in zip(inside, network, strict=True)]
+    lines = [(a1 + a2, max(b1, b2)) for (a1, b1), (a2, b2) in zip(inside, network, strict=True)]
+    if op not in ("all_gather", "reduce_scatter"):
+        return lines
+    # no tree carries these: what one rank sends passes through every other
+    rings = [((nodes - 1) * out + (ranks - nodes) * hop) * MICROSECOND for out, hop in RING_HOP_US]
+    return [(max(alpha, ring), beta) for (alpha, beta), ring in zip(lines, rings, strict=True)]

@@ -22,7 +22,7 @@ from functools import lru_cache
 from typing import Literal
 
 from engine.links.collectives import Curve, Op, curve, slot_gb_s
-from engine.model.architecture import Architecture
+from engine.model.architecture import Architecture, routed_width
 from engine.parts.hardware import Link
 from engine.scenario import Hardware, Layout
 
@@ -98,7 +98,7 @@ def _forward(
             messages.append(Message("all_gather", logits, 1, tp, "tp"))
     if spread and ep > 1:
         # each rank dispatches its part of the tokens to their experts' ranks, then gets them back
-        sent = hidden_bytes / tp * max(1, arch.experts_per_token)
+        sent = float(tokens * routed_width(arch) * ACTIVATION_BYTES) / tp * max(1, arch.experts_per_token)
         messages.append(Message("all_to_all", sent, 2 * blocks.moe, group, "ep", pp))
     elif spread:
         gathered = hidden_bytes * (group / tp)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Literal
 
 from engine.model.schemes import Stored
@@ -175,6 +176,18 @@ class Architecture:
     def layer_runs(self) -> tuple[tuple[Layer, int], ...]:
         """The layers in order as (layer, how many in a row)."""
         return self.runs
+
+
+@lru_cache(maxsize=512)
+def routed_width(architecture: Architecture) -> int:
+    """Width of what routed experts read: the hidden size, or a latent that the layer projects it to before routing."""
+    widths = [
+        tensor.cols
+        for layer, _ in architecture.layer_runs()
+        for tensor in layer.tensors
+        if tensor.part == "routed_expert" and tensor.is_matrix and "down" not in tensor.name
+    ]
+    return max(widths, default=architecture.hidden_size)
 
 
 def _runs(layers: tuple[Layer, ...]) -> list[tuple[Layer, int]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 
-from engine.model.architecture import Architecture
+from engine.model.architecture import Architecture, routed_width
 from engine.model.flops import active_elements, attention_flops_per_token
 from engine.training.traffic import parts_of
 
@@ -77,7 +77,7 @@ def body(architecture: Architecture, sequence_length: int) -> Body:
         score_pairs=pairs,
         streams_hidden=hidden_streams,
         streams_inner=inner_streams,
-        permuted=parts.moe * 4 * hidden * max(1, architecture.experts_per_token),
+        permuted=parts.moe * 4 * routed_width(architecture) * max(1, architecture.experts_per_token),
         hidden=hidden,
         head_dim=architecture.head_dim,
         expert_width=architecture.expert_intermediate_size,

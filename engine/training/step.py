@@ -253,7 +253,7 @@ def _priced_traffic(
     key = (
         id(architecture), tp, pp, dp, ep, per_node, sharding, reach, id(intra), id(inter), id(platform),
         hardware.accelerator.peer_access, slot_gb_s(hardware.accelerator), w.kind, w.trains, w.trained_models, w.scoring_passes, w.recompute, w.context_parallel, w.pipeline_schedule,
-        w.virtual_stages, w.lora_targets, w.lora_rank,
+        w.virtual_stages, w.lora_targets, w.lora_rank, w.framework,
     )  # fmt: skip
     known = _known_prices.get(key)
     if known is not None:
@@ -303,7 +303,7 @@ def _ending(
 ) -> float:
     """Seconds of the optimizer, and of what offload streams over the host's link and cannot hide."""
     t, trainable, local = r.tier, held.all_trained, held.all
-    owned = trainable / (1 if sharding == "ddp" else dp)
+    owned = trainable if sharding == "ddp" else held.trained / held.group + held.trained_experts / held.copies
     volume = owned * OPTIMIZER_BYTES[workload.optimizer]
     if workload.offload == "none":
         tail = volume * t.optimizer_passes / r.memory

@@ -19,9 +19,10 @@ from typing import NamedTuple
 
 from engine.links.collectives import Op
 from engine.links.traffic import ACTIVATION_BYTES, Message, Span
-from engine.model.architecture import Architecture
+from engine.model.architecture import Architecture, routed_width
 from engine.runtimes.frameworks import Sharding
 from engine.scenario import Layout, ShardingGroup, Workload
+from engine.scenario.frameworks import framework_of
 from engine.training.batch import Batch, batch_of, context_ranks, shard_ranks, stage_chunks
 from engine.training.memory.elements import adapter_widths
 
@@ -145,10 +146,10 @@ def traffic_of(
         layout.pp,
         layout.dp,
         layout.ep,
-        # only sharded parameters are kept inside a node
-        shard_ranks(layout, reach if sharding == "zero3" else "all", gpus_per_node),
+        shard_ranks(layout, "all" if sharding == "ddp" else reach, gpus_per_node),
         context_ranks(workload, layout.dp),
         sharding,
+        framework_of(workload).family in ("fsdp1", "fsdp2"),
         stage_chunks(workload, len(arch.layers), layout.pp),
         passes_of(workload),
         NF4_BYTES if workload.trains == "qlora" else ACTIVATION_BYTES,
@@ -167,6 +168,7 @@ def _traffic(
     group: int,
     context: int,
     sharding: Sharding,
+    broadcasts: bool,
     chunks: int,
     passes: float,
     weight_bytes: float,
@@ -184,7 +186,7 @@ def _traffic(
         sums = parts.mixers + parts.dense + (0 if spread else parts.moe)
         found.append(Pattern("all_reduce", "tp", tp, 1, hidden, 0.0, sums * often, 0.0))
     if spread:
-        sent = hidden / tp * max(1, arch.experts_per_token)
+        sent = routed_width(arch) * ACTIVATION_BYTES / tp * max(1, arch.experts_per_token)
         found.append(Pattern("all_to_all", "ep", ep, 1, sent, 0.0, 2 * parts.moe * often, 0.0))
     if context > 1:
         gathered = context * parts.kv_width * ACTIVATION_BYTES / tp
@@ -196,7 +198,7 @@ def _traffic(
         if sharding == "zero3":
             found += _sharded(held, tp, dp, wide, weight_bytes, max(1.0, parts.layers / pp))
         else:
-            found += _replicated(held, tp, dp, wide, sharding)
+            found += _replicated(held, tp, dp, wide, sharding, broadcasts)
     return Traffic(held, tuple(found))
 
 
@@ -212,14 +214,19 @@ def _held(arch: Architecture, parts: Parts, tp: int, pp: int, ep: int, group: in
     return Held(shared, experts, shared, experts, group, copies)
 
 
-def _replicated(held: Held, tp: int, dp: int, wide: int, sharding: Sharding) -> list[Pattern]:
+def _replicated(held: Held, tp: int, dp: int, wide: int, sharding: Sharding, broadcasts: bool) -> list[Pattern]:
     """Gradients, and under ZeRO the stepped parameters, among the replicas and among the copies of each expert.
 
     zero2 keeps no whole gradient, so it reduces in every micro-batch; ddp and zero1 once (DeepSpeed,
-    runtime/zero/stage_1_and_2.py).
+    runtime/zero/stage_1_and_2.py). Of states that are sharded inside a node the nodes sum each shard's gradients. broadcasts:
+    each rank sends the parameters that it stepped by a broadcast of its own (PyTorch, optim/zero_redundancy_optimizer.py:
+    _sync_params), n rings in turn where an all-gather is one.
     """
     found: list[Pattern] = []
-    for trained, ranks, stride in ((held.trained, dp, tp), (held.trained_experts, held.copies, wide)):
+    for trained, ranks, copies, stride in (
+        (held.trained, dp, held.group, tp),
+        (held.trained_experts, max(1, dp * tp // wide), held.copies, wide),
+    ):
         if ranks == 1 or not trained:
             continue
         size = trained * GRADIENT_BYTES
@@ -227,8 +234,14 @@ def _replicated(held: Held, tp: int, dp: int, wide: int, sharding: Sharding) -> 
             found.append(Pattern("all_reduce", "dp", ranks, stride, 0.0, size, 0.0, 1.0))
             continue
         every, once = (1.0, 0.0) if sharding == "zero2" else (0.0, 1.0)
-        found.append(Pattern("reduce_scatter", "dp", ranks, stride, 0.0, size, every, once))
-        found.append(Pattern("all_gather", "dp", ranks, stride, 0.0, trained * ACTIVATION_BYTES, 0.0, 1.0))
+        if copies < ranks:
+            found.append(Pattern("all_reduce", "dp", ranks // copies, stride * copies, 0.0, size / copies, every, once))
+        if copies == 1:
+            continue
+        found.append(Pattern("reduce_scatter", "dp", copies, stride, 0.0, size, every, once))
+        turns = copies if broadcasts and sharding == "zero1" else 1
+        stepped = trained * ACTIVATION_BYTES / turns
+        found.append(Pattern("all_gather", "dp", copies, stride, 0.0, stepped, 0.0, float(turns)))
     return found
 
 

@@ -45,6 +45,7 @@ TIERS: tuple[tuple[str, Software], ...] = (
     ("megatron-deepspeed", "eager"),
     ("megatron-bridge", "tuned"),
     ("megatron", "tuned"),
+    ("automodel", "standard"),  # Hugging Face's modules: eager products, norms and rotations
     ("nemo", "tuned"),
     ("maxtext", "tuned"),
     ("llmq", "tuned"),
@@ -489,6 +490,8 @@ def scenario_of(row: Row) -> tuple[Scenario, Layout, float] | str:
     recompute = RECOMPUTE.get(str(row.get("act_ckpt") or "").lower())
     framework = str(row["framework"]).lower()
     software = software_of(framework)
+    if "automodel" in framework and architecture.experts:
+        software = "tuned"  # its experts are its own: grouped products, DeepEP
     if recompute is None:
         # Hugging Face stacks checkpoint every layer of a fine-tune; pretraining stacks pick what pays
         recompute = {"tuned": "none", "standard": "selective"}.get(software, "full")
@@ -503,10 +506,12 @@ def scenario_of(row: Row) -> tuple[Scenario, Layout, float] | str:
         global_batch_tokens=int(batch),
         gradient_accumulation=int(accumulation) if accumulation and not row.get("global_batch_tokens") else None,
         sharding=sharding,
+        sharding_group="node" if "(node)" in parallelism.lower() or "hsdp" in parallelism.lower() else "all",
         offload=offload,
         recompute=recompute,
         compute_dtype=dtype,
         software=software,
+        loss="fused" if "automodel" in framework else "auto",  # its cross-entropy holds no logits
         flash_attention=not any(name in framework for name in UNFUSED_ATTENTION),
         framework=_framework(framework),
         context_parallel=cp,
@@ -524,7 +529,18 @@ def scenario_of(row: Row) -> tuple[Scenario, Layout, float] | str:
         workload=workload,
         layout=LayoutChoice(tp=tp, pp=pp, dp=dp, ep=ep),
     )
+    if kind in ("lora", "qlora") and software == "standard" and not row.get("act_ckpt"):
+        # such stacks have a switch, no lists: off where the run fits so
+        off = replace(made, workload=replace(workload, recompute="none"))
+        made = off if may_fit(off, layout) else made
     return made, layout, observed
+
+
+def may_fit(scenario: Scenario, layout: Layout) -> bool:
+    """Whether a run fits within the error of the estimate."""
+    memory = training_memory(scenario, layout, suggest=False)
+    assert memory.training is not None
+    return memory.training.interval.low <= memory.worst.usable_bytes
 
 
 def that_fits(scenario: Scenario, layout: Layout) -> Recompute | None:
@@ -539,6 +555,8 @@ def that_fits(scenario: Scenario, layout: Layout) -> Recompute | None:
 
 def _framework(name: str) -> TrainingFramework:
     """The entry that a framework is of: those with Transformer Engine's kernels, torchtitan, DeepSpeed, else FSDP2."""
+    if "automodel" in name:
+        return "fsdp2"
     if any(word in name for word in ("megatron", "nemo", "transformerengine", "maxtext", "llmq")):
         return "megatron" if "deepspeed" not in name else "deepspeed"
     if "deepspeed" in name:

@@ -140,6 +140,18 @@ def test_islands_of_bridges_reach_what_was_measured_between_them() -> None:
     assert busbw(2**35, 8, fours) == pytest.approx(68.7, rel=0.2)
 
 
+@pytest.mark.parametrize("op", ["all_gather", "reduce_scatter"])
+def test_gathers_pass_every_rank_and_all_reduces_climb_a_tree(op: Op) -> None:
+    inside, between = link("nvlink-4"), link("ib-ndr")
+
+    def seconds(kind: Op, nodes: int) -> float:
+        return collective_s(kind, 1000, 8 * nodes, 8, inside, between)
+
+    assert seconds(op, 128) > 127 * 2.7e-6 + 896 * 0.6e-6
+    assert seconds(op, 128) == pytest.approx(4 * seconds(op, 32), rel=0.1)
+    assert seconds("all_reduce", 128) < 1.5 * seconds("all_reduce", 32)
+
+
 def test_the_switch_helps_large_all_reduces_only() -> None:
     nvlink = link("nvlink-4")
     ring = collective_s("all_reduce", 2**32, 8, 8, nvlink, None, kernel="nccl-ring")

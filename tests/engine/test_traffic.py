@@ -16,7 +16,7 @@ from engine.links.traffic import (
     message_s,
     prefill_traffic,
 )
-from engine.model.architecture import Architecture
+from engine.model.architecture import Architecture, routed_width
 from engine.model.parameters import count_parameters
 from engine.scenario import Layout, Workload
 from engine.training.traffic import training_traffic
@@ -146,6 +146,30 @@ def test_a_hybrid_group_gathers_inside_and_sums_its_shards_across() -> None:
     assert (across.ranks, across.within(8)) == (4, 1)
     assert across.payload_bytes == pytest.approx(2 * count_parameters(LLAMA).total / 8, rel=1e-3)
     assert {(m.ranks, m.within(8)) for m in of(hybrid, "all_gather")} == {(8, 8)}
+
+
+@pytest.mark.parametrize("sharding", ["zero1", "zero2"])
+def test_states_sharded_inside_a_node_gather_inside_and_sum_across(sharding: str) -> None:
+    hybrid = sent(Layout(dp=32), sharding=sharding, sharding_group="node", framework="deepspeed")
+    parameters = 2 * count_parameters(LLAMA).total
+    kinds = [(m.op, m.ranks, m.within(8)) for m in hybrid]
+    assert kinds == [("all_reduce", 4, 1), ("reduce_scatter", 8, 8), ("all_gather", 8, 8)]
+    assert [m.total_bytes / parameters for m in hybrid] == pytest.approx([1 / 8, 1, 1], rel=1e-3)
+
+
+def test_pytorch_sends_the_parameters_that_each_rank_stepped_by_themselves() -> None:
+    flat, turns = (sent(Layout(dp=64), sharding="zero1", framework=name) for name in ("deepspeed", "fsdp2"))
+    assert (of(flat, "all_gather")[0].count, of(turns, "all_gather")[0].count) == (1, 64)
+    assert total(flat, "dp") == pytest.approx(total(turns, "dp"), rel=1e-9)
+
+
+def test_latent_experts_are_sent_the_latent() -> None:
+    model = catalog.load().model("nemotron-3-super-120b-a12b").architecture
+    assert (routed_width(model), model.hidden_size) == (1024, 4096)
+    (exchange,) = of(sent(Layout(dp=8, ep=8), model, sequence_length=1000), "all_to_all")
+    assert exchange.payload_bytes == 1000 * 1024 * 2 * model.experts_per_token
+    (served,) = of(prefill_traffic(model, Layout(tp=8, ep=8, dp_attention=True), 1000), "all_to_all")
+    assert served.payload_bytes == 1000 * 1024 * 2 * model.experts_per_token / 8
 
 
 @given(st.sampled_from([1, 2, 4, 8]), st.sampled_from([1, 2, 4]), st.sampled_from([1, 2, 4]), st.integers(1, 16))

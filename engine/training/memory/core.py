@@ -9,7 +9,7 @@ from engine.calibration import training_memory as fitted
 from engine.figures.errors import ScenarioError
 from engine.figures.sentences import Figure, Sentence
 from engine.figures.units import GIB, percent
-from engine.model.architecture import Architecture
+from engine.model.architecture import Architecture, routed_width
 from engine.scenario import Layout, Workload
 from engine.sizing import Headroom, Interval, Memory, MemoryGroup, TrainingDetail
 from engine.training.batch import batch_of, in_flight, shard_ranks
@@ -114,6 +114,7 @@ def _stage_costs(
         if cost is None:
             shape = Shape(
                 hidden=architecture.hidden_size,
+                routed=routed_width(architecture),
                 vocab=architecture.vocab_size,
                 adapter_elements=widths[index] * method.lora_rank,
                 adapter_inputs=inputs,

@@ -153,11 +153,12 @@ def logit_bytes(workload: Method) -> float:
 class Shape:
     """What of the layout and the model a rank's cost depends on beside its stage.
 
-    score_tokens: length of the sequences whose attention scores are kept; 0 with flash attention, which keeps none. engine:
+    routed: width of what routed experts read. score_tokens: length of the sequences whose attention scores are kept; 0 with flash attention, which keeps none. engine:
     bytes of one that generates answers on the same card.
     """
 
     hidden: int
+    routed: int
     vocab: int
     adapter_elements: int
     adapter_inputs: int
@@ -308,7 +309,7 @@ def rank_cost(stage: StageElements, recipe: Recipe, workload: Method, shape: Sha
         unpacked = layer.largest_matrix * (fitted.GPTQ_UNPACK if recipe.unpacks else 2.0)
 
     # activations, bytes a token; sequence parallelism shards the hidden size that tensor parallelism does not
-    hidden = shape.hidden / shape.tp
+    hidden, read = shape.hidden / shape.tp, shape.routed / shape.tp
     wide = stage.widest
     element = 2.0 * (fitted.RESIDUAL_FP32 if recipe.residual > 2.0 else 1.0)
     unfused = fitted.UNFUSED_HIDDEN if workload.software != "tuned" else 0.0
@@ -325,11 +326,11 @@ def rank_cost(stage: StageElements, recipe: Recipe, workload: Method, shape: Sha
     if up:
         saved -= element * lean * wide.routed_width
     working = element * ((fitted.BACKWARD_HIDDEN + unfused) * hidden + fitted.BACKWARD_MLP * turn)
-    saved += element * copies * wide.routed_copies * hidden
+    saved += element * copies * wide.routed_copies * read
     if workload.framework == "fsdp2" and workload.software == "tuned":
-        saved += FP32_ROUTED * wide.routed_copies * hidden
+        saved += FP32_ROUTED * wide.routed_copies * read
     if workload.software == "tuned":  # gradients of what routing copied, where all experts go at once
-        working += element * wide.routed_copies * hidden
+        working += element * wide.routed_copies * read
     if not workload.flash_attention:
         saved += SCORE_BYTES * wide.score_heads * shape.score_tokens
     if shape.tp > 1:
@@ -351,7 +352,7 @@ def rank_cost(stage: StageElements, recipe: Recipe, workload: Method, shape: Sha
         if "mlp" in names and all_up:
             again += inner * (all_up - stage.routed_width)
             wide_again += inner * (up - wide.routed_width)
-        routed, wide_routed = copies * stage.routed_copies * hidden, copies * wide.routed_copies * hidden
+        routed, wide_routed = copies * stage.routed_copies * read, copies * wide.routed_copies * read
         kept += element * (routed - (lean * stage.routed_width if all_up else 0.0))
         if "moe" in names and all_up:
             again += (inner - lean) * stage.routed_width + routed
@@ -374,7 +375,7 @@ def rank_cost(stage: StageElements, recipe: Recipe, workload: Method, shape: Sha
         kept = _saved(hidden * stage.layers, stage.qkv_width, stage.attention_width, all_up, element, trained)
         if all_up:
             kept -= element * lean * stage.routed_width
-        kept += element * copies * stage.routed_copies * hidden
+        kept += element * copies * stage.routed_copies * read
         if not workload.flash_attention:
             kept += SCORE_BYTES * stage.score_heads * shape.score_tokens
         if recipe.keeps_quantized_inputs:
