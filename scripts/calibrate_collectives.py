@@ -244,7 +244,7 @@ def search(points: Sequence[Point], positions: Sequence[Position], pulled: float
         return
     start = {id(table) + hash(key): table[key] for table, key in positions}
     sizes = Counter(point.table for point in points)
-    weights = [sizes[point.table] ** -VOTE for point in points]
+    weights: list[float] = [sizes[point.table] ** -VOTE for point in points]
     scale = len(points) / sum(weights)
 
     def loss() -> float:

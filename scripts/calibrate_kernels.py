@@ -228,7 +228,7 @@ def attention(directory: Path, system: str) -> Iterator[tuple[str, Curve, float,
         ]
 
         def seconds(c: Curve, row: dict[str, Any]) -> float:
-            flops = 2.0 * row["batch_size"] * row["isl"] * (row["isl"] + c["keys"]) * row["num_heads"] * 128
+            flops: float = 2.0 * row["batch_size"] * row["isl"] * (row["isl"] + c["keys"]) * row["num_heads"] * 128
             return c["start_s"] + flops / (sixteen * 1e12 * c["peak"])
 
         yield f"{engine} prompt", *fitted(rows, {"start_s": 15e-6, "peak": 0.55, "keys": 800.0}, seconds)
@@ -240,7 +240,7 @@ def attention(directory: Path, system: str) -> Iterator[tuple[str, Curve, float,
         ]
 
         def decode(c: Curve, row: dict[str, Any]) -> float:
-            held = 4.0 * row["batch_size"] * (row["step"] + row["isl"]) * row["num_key_value_heads"] * 128
+            held: float = 4.0 * row["batch_size"] * (row["step"] + row["isl"]) * row["num_key_value_heads"] * 128
             return c["start_s"] + held / (bandwidth * 1e9 * c["stream"])
 
         yield f"{engine} decode", *fitted(rows, {"start_s": 12e-6, "stream": 0.8}, decode)
@@ -248,7 +248,7 @@ def attention(directory: Path, system: str) -> Iterator[tuple[str, Curve, float,
 
 def indexer(directory: Path) -> float:
     """Rate of DeepSeek's indexer over the FP8 peak, at causal FLOPs, of prompts of 4,096 tokens and more."""
-    rates = []
+    rates: list[float] = []
     for system, (_, _, sixteen, _) in SYSTEMS.items():
         for _, path in tables(directory, system, "sparse_attention", "glm5_mqa_logits_module"):
             for row in read(path, ["batch_size", "isl", "step", "latency"]):

@@ -189,7 +189,8 @@ def installed_mb() -> float:
             if "extra" not in condition and "python_version <" not in condition and "sys_platform" not in condition:
                 waiting.append(re.split(r"[^A-Za-z0-9_.-]", requirement.strip(), maxsplit=1)[0].lower())
         if name != "sizeup":  # installed editable here: its own weight is that of the packages
-            total += sum(file.locate().stat().st_size for file in found.files or () if Path(file.locate()).is_file())
+            files = (Path(file.locate()) for file in found.files or ())
+            total += sum(path.stat().st_size for path in files if path.is_file())
     own = (path for package in ("engine", "catalog", "tui") for path in (ROOT / package).rglob("*") if path.is_file())
     return (total + sum(path.stat().st_size for path in own)) / 1e6
 

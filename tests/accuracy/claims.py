@@ -81,7 +81,7 @@ def _fit_word(sizing: Sizing) -> str:
 # ---------------------------------------------------------------- fit
 
 # The load that a bare "does it fit" is asked with: a small team at a usual prompt.
-CEILING_LOAD = {"concurrency": 16, "input_tokens": 3000, "output_tokens": 1000}
+CEILING_LOAD: Entry = {"concurrency": 16, "input_tokens": 3000, "output_tokens": 1000}
 # What a heavier, still ordinary load does to the marginal cases: the articles' "under load".
 HEAVY_LOAD = {"concurrency": 64, "input_tokens": 7000, "output_tokens": 1000}
 
@@ -268,7 +268,7 @@ def must_scale_out(entry: Entry, key: str) -> Iterator[Claim]:
             sizing.verdict.answer == "multi-node" and f"{entry['nodes'][0]} nodes" in text_of(sizing.verdict.build),
         )
     elif case.startswith("405B"):
-        load = {"concurrency": 64, "input_tokens": 7000, "output_tokens": 1000}
+        load: Entry = {"concurrency": 64, "input_tokens": 7000, "output_tokens": 1000}
         sizing = size(build("llama-3.1-405b", "fp8", nodes=2, **load))
         one = size(build("llama-3.1-405b", "fp8", **load))
         layouts = [f"TP={sizing.layout.tp} x PP={sizing.layout.pp}"]
@@ -424,11 +424,11 @@ def speedup(entry: Entry, key: str) -> Iterator[Claim]:
         ("gpus_2_pcie5", "rtx-pro-6000-workstation", 2, "2 GPUs over PCIe 5"),
         ("gpus_4_nvlink", "h200-sxm", 4, "4 GPUs over NVLink"),
     ):
-        load = {"weights": "fp8", "accelerator": card, "input_tokens": 1000, "output_tokens": 500}
-        one = size(build(**load, gpus_per_node=1, concurrency=8, layout=LayoutChoice(1, 1, 1))).serving
+        cards: Entry = {"weights": "fp8", "accelerator": card, "input_tokens": 1000, "output_tokens": 500}
+        one = size(build(**cards, gpus_per_node=1, concurrency=8, layout=LayoutChoice(1, 1, 1))).serving
         layout = LayoutChoice(gpus, 1, 1) if split else LayoutChoice(1, 1, gpus)
         users = 8 if split else 8 * gpus
-        many = size(build(**load, gpus_per_node=gpus, concurrency=users, layout=layout)).serving
+        many = size(build(**cards, gpus_per_node=gpus, concurrency=users, layout=layout)).serving
         assert one is not None
         assert many is not None
         ours = many.tokens_per_s_total / one.tokens_per_s_total
@@ -661,7 +661,7 @@ def single_card(entry: Entry, key: str) -> Iterator[Claim]:
     }
     for handled in entry["handles"]:
         sizing = size(build(**{**pro, **cases[handled]}))
-        agrees, why, shown = sizing.memory.fits, "", sizing.memory.headroom
+        agrees, why, shown = sizing.memory.fits, "", str(sizing.memory.headroom)
         if handled.startswith("full"):
             eight = size(build(**{**pro, **cases[handled], "optimizer": "adamw-8bit", "master_weights": False}))
             shown = (

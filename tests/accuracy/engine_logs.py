@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal, TypeVar
 
 import catalog
 from catalog import UnknownId, build_scenario
@@ -143,7 +143,10 @@ WEIGHTS_BY_NAME: tuple[tuple[str, str], ...] = (
 )
 
 
-def matched(text: str, rules: tuple[tuple[str, str], ...]) -> str:
+Name = TypeVar("Name", bound=str)
+
+
+def matched(text: str, rules: tuple[tuple[str, Name], ...]) -> Name | Literal[""]:
     """The value of the first rule whose pattern occurs in the text; empty when none does."""
     return next((value for pattern, value in rules if re.search(pattern, text)), "")
 
@@ -264,7 +267,7 @@ def runtime_of(row: Row, engine: ServingEngine, architecture: Architecture) -> R
     )
 
 
-DRAFTERS: tuple[tuple[str, str], ...] = (
+DRAFTERS: tuple[tuple[str, Speculation], ...] = (
     (r"dflash", "dflash"),
     (r"eagle", "eagle"),
     (r"n-?gram|suffix", "ngram"),
@@ -287,7 +290,7 @@ def draft_of_row(row: Row) -> tuple[Speculation | None, int | None]:
     if not found and (said or "drafter" in names):
         raise Unreadable("a drafter of unstated size shares the card")
     ahead = re.search(r"[nk] ?= ?(\d+)", str(said or "").lower())
-    method: Speculation | None = found or None  # type: ignore[assignment] # the table holds methods
+    method: Speculation | None = found or None
     return method, int(ahead.group(1)) if ahead and method else None
 
 
@@ -508,8 +511,8 @@ def _compare(row_id: str, row: Row, found: Evaluation) -> None:
         cases.append((KV_TOKENS, *capacity))
     found.cases += [Case(row_id, metric, seen, said, groups) for metric, seen, said in cases]
     outcome = str(row.get("outcome") or "")
-    blocks = memory.state_blocks
-    if not row.get("max_num_seqs") and blocks and blocks < sizing.resolved.max_num_seqs:
+    blocks, running = memory.state_blocks, sizing.resolved.max_num_seqs
+    if not row.get("max_num_seqs") and blocks and running is not None and blocks < running:
         return  # how many sequences it was started for is what decides, and the row does not say it
     if outcome or capacity is not None:
         found.outcomes.append(Outcome(row_id, STARTS, not outcome.startswith("fail"), memory.starts, groups))

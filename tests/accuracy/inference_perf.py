@@ -30,7 +30,7 @@ from engine.model.formats import FORMATS as WEIGHT_FORMATS
 from engine.model.parameters import count_parameters
 from engine.parts.hardware import Accelerator
 from engine.runtimes.engine import ServingEngine
-from engine.scenario import LayoutChoice, Runtime, Scenario, Workload
+from engine.scenario import Kind, LayoutChoice, Runtime, Scenario, Workload
 from engine.serving.draft import tokens_a_step
 from engine.serving.shapes import compute_class
 from engine.sizing import Serving
@@ -325,7 +325,7 @@ def prepare(row: Row) -> Prepared:
     origin = str(row["source"].get("origin", "")) if isinstance(row["source"], dict) else ""
     requests: int | None = None
     ttft_limit = user_limit = None
-    kind = "serve"
+    kind: Kind = "serve"
     runtime = Runtime(engine=engine)
     if mode.startswith("MLPerf"):
         if model_id not in MLPERF:
@@ -370,7 +370,7 @@ def prepare(row: Row) -> Prepared:
         if batched:
             runtime = Runtime(engine=engine, max_num_batched_tokens=batched)
     workload = Workload(
-        kind=kind,  # type: ignore[arg-type]  # one of the two literals above
+        kind=kind,
         concurrency=max(1, round(users or 1)),
         input_tokens=max(1, round(prompt)),
         output_tokens=max(1, round(answer)),

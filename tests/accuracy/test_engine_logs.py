@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tests.accuracy import bars, engine_logs, harness
@@ -38,7 +40,7 @@ def test_nine_of_ten_outcomes_are_right(evaluation: harness.Evaluation) -> None:
 
 
 def test_unknown_names_are_set_aside_not_guessed() -> None:
-    row = {
+    row: dict[str, Any] = {
         "id": "x",
         "engine": "vllm",
         "model": "Llama-3.1-8B",

@@ -127,9 +127,10 @@ def _framework(row: Row) -> TrainingFramework:
 
 def _sharding(row: Row) -> Sharding:
     sharding = str(row.get("sharding", "none"))
-    for stage, name in (("1", "zero1"), ("2", "zero2"), ("3", "zero3")):
+    stages: tuple[tuple[str, Sharding], ...] = (("1", "zero1"), ("2", "zero2"), ("3", "zero3"))
+    for stage, name in stages:
         if f"ZeRO-{stage}" in sharding:
-            return name  # type: ignore[return-value]  # the three literals above
+            return name
     if "FSDP" in sharding:
         return "zero3"
     return "zero1" if "distributed optimizer" in sharding or "Megatron" in sharding else "ddp"

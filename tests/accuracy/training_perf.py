@@ -393,6 +393,7 @@ RECOMPUTE: dict[str, Recompute] = {
     "selective": "selective",
     "moe": "selective",
 }
+UNSTATED_RECOMPUTE: dict[Software, Recompute] = {"tuned": "none", "standard": "selective"}
 
 
 def _sharding(text: str) -> tuple[Sharding, Offload]:
@@ -494,7 +495,7 @@ def scenario_of(row: Row) -> tuple[Scenario, Layout, float] | str:
         software = "tuned"  # its experts are its own: grouped products, DeepEP
     if recompute is None:
         # Hugging Face stacks checkpoint every layer of a fine-tune; pretraining stacks pick what pays
-        recompute = {"tuned": "none", "standard": "selective"}.get(software, "full")
+        recompute = UNSTATED_RECOMPUTE.get(software, "full")
         if kind in ("lora", "qlora") and software != "tuned":
             recompute = "full"
     if offload != "none" and "footnote" in parallelism and _crowded(architecture, hardware):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import pytest
 
@@ -60,7 +61,7 @@ def test_every_model(kind: Kind) -> None:
 
 def test_every_link() -> None:
     for link in KNOWN.facts.links:
-        names = {"intra_link" if link.scope == "intra-node" else "inter_link": link.id}
+        names: dict[str, Any] = {"intra_link" if link.scope == "intra-node" else "inter_link": link.id}
         scenario = catalog.build_scenario("llama-3.1-70b", "fp8", "h100-sxm", 2, 2, workload=LOAD, **names)
         assert sized_or_refused(scenario), link.id
 

@@ -347,9 +347,9 @@ def test_fsdp2_gathers_a_layer_ahead_and_its_ends_one_at_a_time() -> None:
     layer = 2 * (2 * 8192 * (8192 + 1024) + 3 * 8192 * 28672)
     end = 2 * 8192 * 128256
     assert ahead.worst.activation_bytes - flat.worst.activation_bytes == pytest.approx(layer - end, rel=1e-2)
-    assert ahead.training is not None
-    assert flat.training is not None
-    more = [one.training.reserved_bytes - one.training.allocated_bytes for one in (ahead, flat)]
+    details = [one.training for one in (ahead, flat) if one.training is not None]
+    more = [one.reserved_bytes - one.allocated_bytes for one in details]
+    assert len(more) == 2
     assert more[0] - more[1] == pytest.approx(1.25 * layer, rel=1e-2)
 
 

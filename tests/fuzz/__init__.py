@@ -44,7 +44,7 @@ def names() -> list[str]:
 
 def target(name: str) -> Target:
     """The target of that name."""
-    module: Target = importlib.import_module(f"{__name__}.{name}")  # type: ignore[assignment]
+    module: Target = importlib.import_module(f"{__name__}.{name}")
     return module
 
 

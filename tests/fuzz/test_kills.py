@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
@@ -26,10 +27,10 @@ def test_a_signal_at_a_random_moment_of_typing_loses_nothing() -> None:
 
 
 def test_a_write_in_place_would_be_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    def in_place(path: object, data: bytes, *, private: bool = False) -> None:
+    def in_place(path: Path, data: bytes, *, private: bool = False) -> None:
         import os
 
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)  # type: ignore[call-overload]
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
         os.write(handle, data)
         os.close(handle)
 

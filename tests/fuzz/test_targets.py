@@ -32,7 +32,7 @@ def test_a_round_breaks_no_promise(name: str) -> None:
 @pytest.mark.parametrize("card", ["rtx-5090", "rtx-4090", "h100-sxm"])
 def test_adapters_are_no_faster_than_the_card(kind: str, recompute: str, card: str) -> None:
     """Tuned, without recomputation, a QLoRA of a 7B counted products that nobody computes."""
-    training = {"kind": kind, "sequence_length": 2048, "recompute": recompute, "software": "tuned"}
+    training: dict[str, Any] = {"kind": kind, "sequence_length": 2048, "recompute": recompute, "software": "tuned"}
     sizing = size(build("llama-2-7b", "bf16", card, 1, **training))
     scenarios.check(sizing, f"{kind} on a {card}")
     assert sizing.training is not None

@@ -34,11 +34,11 @@ from engine.money.cost import cost
 from engine.money.power import power
 from engine.parts.hardware import Link
 from engine.runtimes import ENGINES
-from engine.runtimes.engine import ByMemory
-from engine.scenario import Layout, Money, Scenario, Workload
+from engine.runtimes.engine import ByMemory, ServingEngine
+from engine.scenario import Layout, Money, PipelineSchedule, Scenario, ShardingGroup, Workload
 from engine.scenario.change import change
 from engine.scenario.checks import check_scenario
-from engine.scenario.fields import FIELDS, Field, field_of
+from engine.scenario.fields import FIELDS, Field, Value, field_of
 from engine.scenario.fields.field import brief, nearest_of
 from engine.serving.buffers import captured_sizes, expert_tile, plain_latent
 from engine.serving.settings import (
@@ -55,7 +55,7 @@ Scenarios = dict[str, Scenario]
 
 # Money over months
 
-MONEY: tuple[dict[str, float], ...] = (
+MONEY: tuple[dict[str, Any], ...] = (
     {},
     {"capital_percent_per_year": 9.0},
     {"support_percent_per_year": 6.0, "capital_percent_per_year": 3.0},
@@ -103,7 +103,11 @@ def bills(base: Scenario, known: Catalog) -> dict[str, Any]:
     """The bill and the power of builds of each card, from one card to nodes that ask for switches."""
     found: dict[str, Any] = {}
     for card, (gpus, nodes) in product(known.facts.accelerators, ((1, 1), (2, 1), (3, 2), (4, 1), (8, 1), (8, 5))):
-        shape = {"hardware.accelerator": card.id, "hardware.gpus_per_node": gpus, "hardware.nodes": nodes}
+        shape: dict[str, Value] = {
+            "hardware.accelerator": card.id,
+            "hardware.gpus_per_node": gpus,
+            "hardware.nodes": nodes,
+        }
         try:
             built = change(base, shape, known)
             lines = [[line.part, line.item, line.quantity, line.usd_each, line.usd] for line in bill(built)]
@@ -174,13 +178,15 @@ def batches() -> Iterator[list[Any]]:
             row += [made, batch.asked_tokens(work, dp), batch.keeps_batch(work, dp)]
             row.append(batch.useful_tokens(work, made.tokens))
         yield row
-    for chunks, schedule in product((None, 1, 3, 50), ("1f1b", "interleaved")):
-        work = Workload(kind="pretrain", virtual_stages=chunks, pipeline_schedule=schedule)  # type: ignore[arg-type]
+    schedules: tuple[PipelineSchedule, ...] = ("1f1b", "interleaved")
+    for chunks, schedule in product((None, 1, 3, 50), schedules):
+        work = Workload(kind="pretrain", virtual_stages=chunks, pipeline_schedule=schedule)
         yield [batch.stage_chunks(work, layers, pp) for layers, pp in product((5, 32), (1, 2, 4))]
     yield [batch.in_flight(stage, 4, count) for stage, count in product(range(4), (1, 3, 9))]
+    reaches: tuple[ShardingGroup, ...] = ("all", "node")
     yield [
         batch.shard_ranks(Layout(tp=tp, dp=dp), reach, gpus)
-        for tp, dp, reach, gpus in product((1, 2, 16), (1, 4, 6), ("all", "node"), (1, 8))
+        for tp, dp, reach, gpus in product((1, 2, 16), (1, 4, 6), reaches, (1, 8))
     ]
     yield [stage_layers(layers, pp) for layers, pp in ((32, 1), (32, 3), (61, 8), (7, 7), (30, 4))]
     yield [padded_vocabulary(rows, tp) for rows, tp in product((1, 64, 65, 32_000, 50_257), (1, 3, 8))]
@@ -290,8 +296,9 @@ def engine_defaults() -> Iterator[list[Any]]:
     for gib, layout in product((24, 60, 80, 192), splits):
         graphs = product((2048, 8192), (8, 300, 301, 512))
         yield [static_fraction(by_memory, gib * 1024.0, layout, chunk, most) for chunk, most in graphs]
-    for engine, sequences, tokens in product(("vllm", "vllm-earlier"), (1, 2, 3, 100, 128, 129, 256, 1024), (2, 8192)):
-        settings = EngineSettings(engine, 0.9, sequences, tokens, 4096, True, 16)  # type: ignore[arg-type]
+    engines: tuple[ServingEngine, ...] = ("vllm", "vllm-earlier")
+    for engine, sequences, tokens in product(engines, (1, 2, 3, 100, 128, 129, 256, 1024), (2, 8192)):
+        settings = EngineSettings(engine, 0.9, sequences, tokens, 4096, True, 16)
         yield [captured_sizes(settings)]
 
 

@@ -17,9 +17,18 @@ from engine.model.formats import FORMATS, compute_type, is_native
 from engine.money.bill import sold_words
 from engine.money.power import power
 from engine.parts.hardware import Accelerator
-from engine.scenario import Layout, Scenario, Workload
+from engine.runtimes.frameworks import Sharding, Software
+from engine.scenario import (
+    ComputeDtype,
+    Kind,
+    Layout,
+    Recompute,
+    Scenario,
+    ShardingGroup,
+    Workload,
+)
 from engine.scenario.change import change, value_of
-from engine.scenario.fields import FIELDS, field_of
+from engine.scenario.fields import FIELDS, Value, field_of
 from engine.serving.buffers import expert_tile
 from engine.serving.settings import visible_bytes
 from engine.serving.shapes import compute_class, gpu_class
@@ -36,19 +45,23 @@ WIDEST = ("llama-3.1-8b", "mixtral-8x7b")
 
 def _ways() -> Iterator[tuple[str, Workload]]:
     """How a run can hold its state: each choice by itself, and those together that share a formula."""
-    for kind, kept, software in product(("pretrain", "qlora"), ("none", "selective", "full"), ("eager", "tuned")):
-        yield (
-            f"{kind} {kept} {software}",
-            dataclasses.replace(BASE, kind=kind, recompute=kept, software=software),  # type: ignore[arg-type]
-        )
-    for dtype, kept in product(("fp8", "nvfp4"), ("none", "selective")):
-        way = dataclasses.replace(BASE, compute_dtype=dtype, recompute=kept, software="eager")  # type: ignore[arg-type]
+    kinds: tuple[Kind, ...] = ("pretrain", "qlora")
+    recomputed: tuple[Recompute, ...] = ("none", "selective", "full")
+    tuned: tuple[Software, ...] = ("eager", "tuned")
+    dtypes: tuple[ComputeDtype, ...] = ("fp8", "nvfp4")
+    sharded: tuple[Sharding, ...] = ("zero1", "zero2", "zero3")
+    reaches: tuple[ShardingGroup, ...] = ("all", "node")
+    for kind, kept, software in product(kinds, recomputed, tuned):
+        way = dataclasses.replace(BASE, kind=kind, recompute=kept, software=software)
+        yield f"{kind} {kept} {software}", way
+    for dtype, kept in product(dtypes, recomputed[:2]):
+        way = dataclasses.replace(BASE, compute_dtype=dtype, recompute=kept, software="eager")
         yield f"{dtype} {kept}", way
-    for spread, reach, steps in product(("zero1", "zero2", "zero3"), ("all", "node"), (1, 4)):
-        way = dataclasses.replace(BASE, sharding=spread, sharding_group=reach, gradient_accumulation=steps)  # type: ignore[arg-type]
+    for spread, reach, steps in product(sharded, reaches, (1, 4)):
+        way = dataclasses.replace(BASE, sharding=spread, sharding_group=reach, gradient_accumulation=steps)
         yield f"{spread} {reach} {steps}", way
-    for kept in ("none", "selective", "full"):
-        yield f"scores {kept}", dataclasses.replace(BASE, flash_attention=False, recompute=kept)  # type: ignore[arg-type]
+    for kept in recomputed:
+        yield f"scores {kept}", dataclasses.replace(BASE, flash_attention=False, recompute=kept)
     for field in FIELDS:
         if field.table != "workload" or field.kind != "choice" or field.key == "workload.kind":
             continue
@@ -112,7 +125,11 @@ def sites(base: Scenario, known: Catalog) -> dict[str, Any]:
     regions = [choice[0] for choice in field_of("money.region").choices]
     found: dict[str, Any] = {}
     for region, rack, (card, gpus, nodes) in product(regions, (None, 5.0, 40.0), HOUSED):
-        shape = {"hardware.accelerator": card, "hardware.gpus_per_node": gpus, "hardware.nodes": nodes}
+        shape: dict[str, Value] = {
+            "hardware.accelerator": card,
+            "hardware.gpus_per_node": gpus,
+            "hardware.nodes": nodes,
+        }
         built = change(base, shape | {"money.region": region, "money.rack_kw": rack}, known)
         found[f"{region} {rack} {nodes}x{gpus} {card}"] = power(built, 10**11)
     return found
@@ -139,10 +156,12 @@ def lacking(known: Catalog) -> dict[str, Any]:
                 else value
             )
             if empty != value:
-                made = _abilities(dataclasses.replace(card, **{field.name: empty}))
+                lacks: dict[str, Any] = {field.name: empty}
+                made = _abilities(dataclasses.replace(card, **lacks))
                 found[f"{name} without {field.name}"] = "the same" if made == whole else made
-        for changes in ({"compute_capability": "", "memory_type": ""}, {"compute_capability": "", "architecture": ""}):
-            found[f"{name} {' '.join(changes)}"] = _abilities(dataclasses.replace(card, **changes))
+        for other in ("memory_type", "architecture"):
+            two: dict[str, Any] = {"compute_capability": "", other: ""}
+            found[f"{name} {' '.join(two)}"] = _abilities(dataclasses.replace(card, **two))
     return found
 
 
@@ -151,6 +170,7 @@ RATES = ("family", "dtype", "matrix", "matrix_16bit", "attention", "memory", "pe
 
 def _abilities(card: Accelerator) -> list[Any]:
     formats = [name for name in LACKING if name in FORMATS]
+    rated: tuple[tuple[str, Software], ...] = (("bf16", "tuned"), ("fp8", "eager"), ("nvfp4", "tuned"))
     return [
         gpu_family(card),
         gpu_class(card),
@@ -158,10 +178,7 @@ def _abilities(card: Accelerator) -> list[Any]:
         visible_bytes(card),
         expert_tile(card),
         [[*compute_class(name, card), compute_type(FORMATS[name], card), is_native(name, card)] for name in formats],
-        [
-            [getattr(rates(card, dtype, software), part) for part in RATES]
-            for dtype, software in (("bf16", "tuned"), ("fp8", "eager"), ("nvfp4", "tuned"))
-        ],
+        [[getattr(rates(card, dtype, software), part) for part in RATES] for dtype, software in rated],
     ]
 
 

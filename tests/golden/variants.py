@@ -18,7 +18,7 @@ from engine.decide.prospects import prospects
 from engine.decide.size import size
 from engine.decide.whole import with_changes
 from engine.figures.errors import ScenarioError
-from engine.figures.sentences import Figure, text_of
+from engine.figures.sentences import Figure, Sentence, text_of
 from engine.model.formats import FORMATS
 from engine.money.cost import cost
 from engine.money.power import power
@@ -252,7 +252,7 @@ FABRIC = (
 )  # fmt: skip
 
 
-def _smallest(scenario: Scenario) -> str:
+def _smallest(scenario: Scenario) -> str | Sentence:
     if scenario.workload.is_inference:
         return ""
     found = prospects(scenario)

@@ -22,6 +22,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import CodeType, FrameType, FunctionType
 from typing import Any
@@ -161,7 +162,7 @@ class Parts:
         self.parts: list[Part] = []
         self.already: list[str] = []
         for name, fails in parts:
-            found = _forked(lambda fails=fails: _watched(fails))
+            found = _forked(partial(_watched, fails))
             entered, seconds, already = found if found is not None else ([], 0.0, True)
             if already:
                 self.already.append(name)

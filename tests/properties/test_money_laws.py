@@ -129,6 +129,7 @@ def test_power_is_the_cards_and_a_fixed_term_of_their_box(gpus: int, nodes: int)
     assert power.host_w is not None
     assert power.load_w == pytest.approx(350.0 * gpus + power.host_w)
     assert 0.85 * power.node_w < power.load_w < 0.97 * power.node_w  # the supplies lose the rest
+    assert power.total_w is not None
     assert power.total_w == pytest.approx(nodes * power.node_w)
     assert power.heat_btu_h == pytest.approx(3.412 * power.total_w)
     assert power.pcie_lanes_needed == 16 * gpus

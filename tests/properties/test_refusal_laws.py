@@ -14,7 +14,7 @@ from engine.scenario import LayoutChoice, Scenario, Workload
 from engine.scenario.change import change
 from tests.engine.builds import build
 
-TRAINED = {"kind": "full-finetune", "global_batch_tokens": 4096 * 64}
+TRAINED: dict[str, Any] = {"kind": "full-finetune", "global_batch_tokens": 4096 * 64}
 
 
 def serving(**load: Any) -> Scenario:
@@ -93,17 +93,18 @@ def test_a_box_takes_as_many_cards_as_it_has_places_for() -> None:
 
 
 def test_a_bridge_joins_as_many_as_it_has_plugs() -> None:
-    facts = {"accelerator_id": "rtx-3090", "workload": Workload(concurrency=1, input_tokens=100, output_tokens=10)}
-    size(build_scenario("llama-3.2-1b", "bf16", gpus_per_node=2, intra_link="nvlink-3-bridge", **facts))
+    load = Workload(concurrency=1, input_tokens=100, output_tokens=10)
+    size(build_scenario("llama-3.2-1b", "bf16", "rtx-3090", 2, intra_link="nvlink-3-bridge", workload=load))
     with pytest.raises(ScenarioError, match="joins at most 2 GPUs, not 4"):
-        size(build_scenario("llama-3.2-1b", "bf16", gpus_per_node=4, intra_link="nvlink-3-bridge", **facts))
+        size(build_scenario("llama-3.2-1b", "bf16", "rtx-3090", 4, intra_link="nvlink-3-bridge", workload=load))
 
 
 @pytest.mark.parametrize(("key", "link"), [("intra_link", "ib-ndr"), ("inter_link", "nvlink-4")])
 def test_a_link_has_its_side_of_the_box(key: str, link: str) -> None:
     load = Workload(concurrency=1, input_tokens=100, output_tokens=10)
+    named: dict[str, Any] = {key: link}
     with pytest.raises(ScenarioError) as found:
-        size(build_scenario("llama-3.2-1b", "bf16", "h100-sxm", 8, workload=load, **{key: link}))
+        size(build_scenario("llama-3.2-1b", "bf16", "h100-sxm", 8, workload=load, **named))
     assert found.value.field == f"hardware.{key}"
 
 

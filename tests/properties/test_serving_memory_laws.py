@@ -79,8 +79,10 @@ def test_latents_under_data_parallel_attention_are_split_by_users() -> None:
 @pytest.mark.parametrize("twice", ["concurrency", "tokens"])
 def test_twice_the_load_needs_twice_the_cache(twice: str) -> None:
     one = serve("llama-3.1-70b", "fp8", concurrency=10, input_tokens=1600, output_tokens=320)
-    more = {"concurrency": 20} if twice == "concurrency" else {"input_tokens": 3200, "output_tokens": 640}
-    two = size(replace(one, workload=replace(one.workload, **more))).memory
+    more = replace(one.workload, concurrency=20)
+    if twice == "tokens":
+        more = replace(one.workload, input_tokens=3200, output_tokens=640)
+    two = size(replace(one, workload=more)).memory
     once = size(one).memory
     assert two.kv_needed_tokens == 2 * once.kv_needed_tokens
     if once.per_gpu[0].gpus == two.per_gpu[0].gpus == 8:
@@ -91,13 +93,13 @@ def test_a_window_keeps_its_tokens_and_a_block_that_it_starts_in() -> None:
     # Mistral 7B v0.1: every layer a window of 4,096. Past it a user holds (4,096 - 1) tokens in blocks, and one more
     # block where the window starts in the middle of one; of the prompts in one step's prefill 8,192 tokens come on top.
     users, block_bytes = 10, BLOCK * 32 * 2 * 8 * 128 * 2
-    load = {"concurrency": users, "input_tokens": 20000, "output_tokens": 1000}
+    load: dict[str, Any] = {"concurrency": users, "input_tokens": 20000, "output_tokens": 1000}
     held = worst(serve("mistral-7b-v0.1", "bf16", "h100-sxm", 1, **load)).kv_bytes
     assert held == (users * (up(4096 - 1) // BLOCK + 1) + 8192 // BLOCK) * block_bytes
 
 
 def test_a_chunk_of_prefill_comes_on_top_of_windows_once() -> None:
-    load = {"concurrency": 10, "input_tokens": 20000, "output_tokens": 1000}
+    load: dict[str, Any] = {"concurrency": 10, "input_tokens": 20000, "output_tokens": 1000}
     scenario = serve("mistral-7b-v0.1", "bf16", "h100-sxm", 1, **load)
     some, more = (worst(with_engine(scenario, max_num_batched_tokens=n)).kv_bytes for n in (4096, 8192))
     assert more - some == 4096 * 32 * 2 * 8 * 128 * 2
@@ -116,7 +118,7 @@ def test_layers_of_two_kinds_stop_growing_where_their_window_ends() -> None:
 
 def test_a_recurrent_state_is_one_a_user_whatever_the_length() -> None:
     # Codestral Mamba has no attention: its cache does not know the length
-    load = {"concurrency": 16, "output_tokens": 500}
+    load: dict[str, Any] = {"concurrency": 16, "output_tokens": 500}
     short, long = (
         worst(serve("mamba-codestral-7b", "bf16", "h100-sxm", 1, input_tokens=tokens, **load)).kv_bytes
         for tokens in (1000, 100_000)

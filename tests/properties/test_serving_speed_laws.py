@@ -297,7 +297,8 @@ def test_a_target_is_missed_just_past_it() -> None:
 def test_the_best_load_is_the_last_that_keeps_the_targets(field: str) -> None:
     far = speed(serve(concurrency=100))
     target = far.ttft_s if field == "ttft_target_s" else far.tokens_per_s_user
-    scenario = serve(concurrency=1, **{field: target})
+    asked: dict[str, Any] = {field: target}
+    scenario = serve(concurrency=1, **asked)
     best = speed(scenario).best_concurrency
     assert 90 <= best <= 101
     assert speed(loaded(scenario, concurrency=best)).meets_targets

@@ -20,7 +20,7 @@ WORK: dict[str, Any] = {
     "framework": "megatron",
     "software": "tuned",
 }
-ONE_NODE = {
+ONE_NODE: dict[str, tuple[str, LayoutChoice, dict[str, Any]]] = {
     "tp 8": ("llama-3.1-8b", LayoutChoice(tp=8, pp=1), {}),
     "pp 8": ("llama-3.1-8b", LayoutChoice(tp=1, pp=8), {}),
     "tp 4 pp 2": ("llama-3.1-8b", LayoutChoice(tp=4, pp=2), {}),

@@ -118,7 +118,8 @@ EIGHT = 8_030_261_248  # parameters of Llama 3.1 8B
 def test_each_zero_stage_splits_one_state_more(sharding: str, weights: int, gradients: int, states: int) -> None:
     # mixed precision (ZeRO, section 3.1): 2 bytes of weight, 2 of gradient, 12 of states; DeepSpeed keeps it so
     memory = size(full(sharding, 8, framework="deepspeed")).memory
-    last = next(phase for phase in memory.training.phases if phase.name == "the optimizer step")  # type: ignore[union-attr]
+    assert memory.training is not None
+    last = next(phase for phase in memory.training.phases if phase.name == "the optimizer step")
     assert last.weights_bytes == pytest.approx(2 * EIGHT / weights, abs=8)
     assert last.gradient_bytes == pytest.approx(2 * EIGHT / gradients, abs=8)
     assert last.optimizer_bytes == pytest.approx(12 * EIGHT / states, abs=8)
@@ -200,7 +201,8 @@ def test_context_parallelism_splits_the_activations_of_a_sequence() -> None:
         work: dict[str, Any] = {"sequence_length": 65536, "global_batch_tokens": 65536 * 8, "recompute": "full"}
         scenario = build("llama-3.1-8b", "bf16", "h200-sxm", 8, 1, LayoutChoice(dp=8), kind="pretrain", **work)
         memory = size(replace(scenario, workload=replace(scenario.workload, context_parallel=ranks))).memory
-        phase = next(phase for phase in memory.training.phases if phase.name == "the first backward layer")  # type: ignore[union-attr]
+        assert memory.training is not None
+        phase = next(phase for phase in memory.training.phases if phase.name == "the first backward layer")
         return phase.activation_bytes
 
     one, two, four = (activations(ranks) for ranks in (1, 2, 4))
