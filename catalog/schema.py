@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from pathlib import Path
 from types import NoneType, UnionType
@@ -44,37 +44,53 @@ def keys_of(record: type) -> tuple[str, ...]:
     return _KEYS[record]
 
 
-def _schema_of(hint: Any) -> core_schema.CoreSchema:
+Limits = Callable[[str, type], core_schema.CoreSchema]
+"""What a single value of a key must look like, by the key and its type."""
+
+
+def _unlimited(_: str, kind: type) -> core_schema.CoreSchema:
+    return _SCALARS[kind]
+
+
+def _schema_of(key: str, hint: Any, limits: Limits) -> core_schema.CoreSchema:
     """What a value of this type must look like in a file. Raises TypeError for a type that no file can hold."""
     if hint in _SCALARS:
-        return _SCALARS[hint]
+        return _SCALARS[hint] if hint is NoneType else limits(key, hint)
     origin, parts = get_origin(hint), get_args(hint)
     if origin is Literal:
         return core_schema.literal_schema(list(parts))
     if origin in (Union, UnionType):
         others = [part for part in parts if part is not NoneType]
-        choice = _schema_of(others[0]) if len(others) == 1 else core_schema.union_schema(list(map(_schema_of, others)))
+        choice = (
+            _schema_of(key, others[0], limits)
+            if len(others) == 1
+            else core_schema.union_schema([_schema_of(key, part, limits) for part in others])
+        )
         return core_schema.nullable_schema(choice) if len(others) < len(parts) else choice
     if origin is tuple:
         repeated = parts[-1] is Ellipsis
-        items = [_schema_of(part) for part in parts if part is not Ellipsis]
+        items = [_schema_of(key, part, limits) for part in parts if part is not Ellipsis]
         return core_schema.tuple_schema(items, variadic_item_index=0 if repeated else None)
     raise TypeError(f"{hint} has no place in a file")
 
 
+def validator_of(record: type, limits: Limits = _unlimited) -> SchemaValidator:
+    """A validator of a frozen dataclass's fields as a table: strict types, finite numbers, nothing extra."""
+    hints = get_type_hints(record)
+    fields = {
+        field.name: core_schema.typed_dict_field(
+            _schema_of(field.name, hints[field.name], limits),
+            required=field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING,
+        )
+        for field in dataclasses.fields(record)
+        if field.name in keys_of(record)
+    }
+    return SchemaValidator(core_schema.typed_dict_schema(fields, config=_STRICT))
+
+
 def _validator(record: type) -> SchemaValidator:
-    """The validator of a frozen dataclass: its fields, strict types, nothing extra. Built once."""
     if record not in _VALIDATORS:
-        hints = get_type_hints(record)
-        fields = {
-            field.name: core_schema.typed_dict_field(
-                _schema_of(hints[field.name]),
-                required=field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING,
-            )
-            for field in dataclasses.fields(record)
-            if field.name in keys_of(record)
-        }
-        _VALIDATORS[record] = SchemaValidator(core_schema.typed_dict_schema(fields, config=_STRICT))
+        _VALIDATORS[record] = validator_of(record)
     return _VALIDATORS[record]
 
 

@@ -21,6 +21,7 @@ from engine.scenario import LayoutChoice, Money, Runtime, Scenario, Workload
 from engine.scenario.fields import BY_KEY, LONGEST_ID
 from tui.files.drift import FIGURES, LEAST, CatalogTable
 from tui.files.pins import PIN_LENGTH, PIN_NAMES, Pin
+from tui.files.session_schema import Texts, table_validator
 from tui.files.session_tables import (
     LARGEST_INTEGER,
     LONGEST_PATH,
@@ -173,10 +174,8 @@ class Reader:
                 raise self.unknown(f"{name}.{key}")
             if isinstance(value, int) and abs(value) > LARGEST_INTEGER:
                 raise self.fail(f"{name}.{key}", "the number is too large", f"up to {LARGEST_INTEGER:,}")
-        from tui.files.session_schema import table_model  # here: pydantic is of use to a person's file alone
-
         try:
-            return record(**dict(table_model(name, record).model_validate(values)))
+            return record(**table_validator(name, record).validate_python(values))
         except ValidationError as problem:
             first = first_error(problem)
             key, reason = explain(first, keys_of(record))
@@ -205,11 +204,10 @@ class Reader:
 
     def texts(self, document: Mapping[str, Any]) -> dict[str, str]:
         """The title and the notes."""
-        from tui.files.session_schema import Texts
-
         given = {key: document[key] for key in ("title", "notes") if key in document}
         try:
-            return dict(Texts.model_validate(given))
+            found = Texts(**table_validator("", Texts).validate_python(given))
+            return {"title": found.title, "notes": found.notes}
         except ValidationError as problem:
             key, reason = explain(first_error(problem), given)
             reason, _, allowed = reason.partition("; allowed: ")
