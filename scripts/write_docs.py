@@ -175,7 +175,26 @@ def keys_page() -> str:
         lines.append(f"| {job.asks} | {job.before} | {job.count} | {job.words} | {job.shows} |")
     clicks = f"{len(jobs.CLICKS)} clicks"
     lines.append(f"| {jobs.MOUSE_ASKS} | {jobs.MOUSE_BEFORE} clicks | {clicks} | {jobs.mouse_words()} | the bill |")
-    lines += ["", "## Commands", "", "| command | keys | where | what it does |", "|---|---|---|---|"]
+    lines += [
+        "",
+        "## Commands, and keys of your own",
+        "",
+        "`~/.config/sizeup/keys.toml` (`$XDG_CONFIG_HOME/sizeup/keys.toml`) gives a command other keys, a line each:",
+        "",
+        "```toml",
+        'save = "ctrl+w"',
+        'jump = ["f11", "alt+j"]',
+        'pin = "z"               # one letter: where the results have the focus',
+        "```",
+        "",
+        "Keys are `ctrl+` or `alt+` and a letter, `f1` to `f12`, and for commands of the results one letter. The footer, the help and",
+        "the palette show what is in use, `sizeup help keys` too. A line with an unknown command, no such key or the key of another",
+        "command is left out and told of, with the nearest command or the other one's name; the other lines count. Fixed are the keys",
+        "that every terminal program has.",
+        "",
+        "| command | keys | where | what it does |",
+        "|---|---|---|---|",
+    ]
     for command in commands.COMMANDS:
         keys = " or ".join(f"`{commands.key_name(key)}`" for key in command.keys)
         name = f"`{command.id}`" if commands.own_keys(command) else "fixed"

@@ -26,7 +26,7 @@ class SizeupApp(SizeupBase, inherit_bindings=False):
     CSS_PATH = "sizeup.tcss"
     ENABLE_COMMAND_PALETTE = False
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("ctrl+q", "leave", "Quit", priority=True, show=False),
+        Binding("ctrl+q", "leave", "Quit", priority=True, show=False, id="quit"),
         Binding("ctrl+c", "how_to_leave", show=False),
     ]
 
@@ -42,8 +42,10 @@ class SizeupApp(SizeupBase, inherit_bindings=False):
         return Workbench()
 
     def on_load(self) -> None:
-        """Keep what is typed ahead."""
+        """Keep what is typed ahead, and take the person's own keys."""
         self._ahead = []
+        if self.keymap.own:
+            self.set_keymap({command: ",".join(keys) for command, keys in self.keymap.own.items()})
 
     def on_mount(self) -> None:
         """Thin out what is sent, and save the work when the terminal goes away."""
@@ -111,4 +113,4 @@ class SizeupApp(SizeupBase, inherit_bindings=False):
 
     def action_how_to_leave(self) -> None:
         """Ctrl+C does not lose work."""
-        self.workbench.say("Ctrl+Q quits.")
+        self.workbench.say(f"{self.keymap.shown('quit')} quits.")

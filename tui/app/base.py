@@ -21,8 +21,7 @@ from tui.app.recovery import Keeper
 from tui.app.store import Store
 from tui.app.textual_privates import OwnEnding
 from tui.app.wire import Wire
-from tui.files import settings
-from tui.files.commands import Keymap
+from tui.files import own_keys, settings
 from tui.pages import glyphs as glyph_sets
 from tui.pages.contents import PAGES
 from tui.pages.doc import Line
@@ -87,7 +86,7 @@ class SizeupBase(OwnEnding, inherit_bindings=False):
         self.first = first
         """Whether this person starts the program for the first time, with nothing asked for."""
         self.set_aside = tuple(set_aside)  # damaged files, in words
-        self.keymap = Keymap()
+        self.keymap, self.key_problems = own_keys.read()
         self.wire = Wire()
         self.studies = Studies(size, lambda: self.store.pins)
         preferred = themes.for_this_terminal()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from engine.figures.sentences import text_of
 from engine.sizing import Sizing
+from tui.files import own_keys
 from tui.pages.doc import BLANK, Line, heading, line, paragraphs
 from tui.pages.glyphs import Glyphs
 
@@ -28,20 +29,29 @@ class News(NamedTuple):
 
 
 def news_of(
-    problems: Sequence[str], past: Past | None, unkept: str = "", set_aside: Sequence[str] = ()
+    problems: Sequence[str],
+    past: Past | None,
+    unkept: str = "",
+    set_aside: Sequence[str] = (),
+    keys: Sequence[str] = (),
 ) -> tuple[News, ...]:
-    """The news: why unsaved work is not kept, what was damaged, what is wrong with the person's own catalog files,
+    """The news: why unsaved work is not kept, what was damaged, what is wrong with the person's own keys and catalog files,
     then what the catalog says otherwise now.
     """
     found: list[News] = []
     if unkept:
         words = f"Unsaved work cannot be kept: {unkept}"
-        follows = "A crash or a lost connection would take it. Save often: Ctrl+S."
+        follows = "A crash or a lost connection would take it. Save often."
         found.append(News(words, "UNSAVED WORK IS NOT KEPT", (unkept,), follows=follows))
     if set_aside:
         more = f" (and {len(set_aside) - 1} more)" if len(set_aside) > 1 else ""
         words = f"Damaged and set aside{more}: {set_aside[0]}"
         found.append(News(words, "DAMAGED AND SET ASIDE", tuple(set_aside), follows="All else is in use."))
+    if keys:
+        more = f" (and {len(keys) - 1} more)" if len(keys) > 1 else ""
+        words = f"Left out of your keys{more}: {keys[0]}"
+        follows = f"All other keys are in use. Correct {own_keys.file()} and start again."
+        found.append(News(words, "LEFT OUT OF YOUR KEYS", tuple(keys), follows=follows))
     if problems:
         more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
         words = f"Left out of your catalog{more}: {problems[0]}"

@@ -30,7 +30,7 @@ class Command:
     palette: bool = True
 
 
-SESSION, EDIT, VIEW, MOVE = "Session", "Editing", "Looking", "Moving"
+GROUPS = SESSION, EDIT, VIEW, MOVE = "Session", "Editing", "Looking", "Moving"
 COMMANDS: tuple[Command, ...] = (
     Command(
         "help",
@@ -116,7 +116,7 @@ def own_keys(command: Command) -> tuple[str, ...]:
     return tuple(key for key in command.keys if key not in HANDS and (command.where != "inputs" or key != "ctrl+r"))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Keymap:
     """Which keys run which command. own: a person's keys, by the ids of commands; any other command has the registry's."""
 
@@ -168,4 +168,18 @@ def key_name(key: str, short: bool = False) -> str:
     if key.startswith("ctrl+"):
         letter = key.removeprefix("ctrl+").upper()
         return f"^{letter}" if short else f"Ctrl+{letter}"
+    if key.startswith(("alt+", "shift+f")):
+        first, _, rest = key.partition("+")
+        return f"{first.capitalize()}+{rest.upper()}"
     return _NAMES.get(key, key.upper() if key.startswith("f") and len(key) > 1 else key)
+
+
+def key_of(text: str) -> str:
+    """A key as Textual names it, of what people write: `Ctrl+S`, `^S`, `F8` and `ctrl+s` alike."""
+    plain = text.strip()
+    if len(plain) == 2 and plain[0] == "^":
+        plain = f"ctrl+{plain[1]}"
+    if len(plain) > 1:
+        plain = plain.casefold().replace("control+", "ctrl+").replace("ctrl-", "ctrl+").replace("alt-", "alt+")
+    named = {name.casefold(): key for key, name in _NAMES.items()}
+    return named.get(plain, plain)

@@ -147,7 +147,8 @@ def _at_hand(sizing: Sizing) -> Option:
 
 
 def _notes(options: Sequence[Option], look: Look) -> list[Line]:
-    words = "A build opens in place of this one; Ctrl+Z comes back, p pins it for comparing. all in: with hosts and network."
+    undo, pin = look.keymap.shown("undo"), look.keymap.shown("pin")
+    words = f"A build opens in place of this one; {undo} comes back, {pin} pins it for comparing. all in: with hosts and network."
     if any(option.rent_usd_per_month is None or option.whole_usd is None for option in options):
         words += " unknown: the catalog has no price; one of your own goes under Money and limits."
     return paragraphs(words, look.width - 1, "dim", " ", " ")

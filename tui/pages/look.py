@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from engine.figures.sentences import Figure as Told
 from engine.figures.sentences import Sentence
 from engine.sizing import Sizing
+from tui.files.commands import Keymap
 from tui.pages.doc import Line, Span, flow, line, shorten, wrap
 from tui.pages.glyphs import Glyphs
 
@@ -31,7 +32,7 @@ LOW = 22
 class Look(NamedTuple):
     """How to draw: cells across, the glyph set, the Sizing before the last edit (for deltas), and what is studied.
 
-    beside: the page in the next column, which need not be told twice. rows: lines in sight, 0 where there is no end.
+    beside: the page in the next column, which need not be told twice. rows: lines in sight, 0 where there is no end. keymap: the keys that pages name.
     """
 
     width: int
@@ -40,6 +41,7 @@ class Look(NamedTuple):
     studies: Studies | None = None
     beside: str = ""
     rows: int = 0
+    keymap: Keymap = Keymap()
 
     @property
     def low(self) -> bool:

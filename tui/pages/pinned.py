@@ -252,8 +252,10 @@ def _opens(row: Row, column: Column, text: str) -> str:
 
 
 def _key(look: Look, differ: str) -> list[Line]:
+    keys = look.keymap
     words = (
         f"{differ} differs, {look.glyphs.yes} best of the builds that carry it. Up and Down choose a pinned build: Enter offers all, "
-        "s swaps it with the build at hand, r renames it, u unpins it. Ctrl+Z takes each back."
+        f"{keys.shown('swap_pin')} swaps it with the build at hand, {keys.shown('rename_pin')} renames it, "
+        f"{keys.shown('unpin')} unpins it. {keys.shown('undo')} takes each back."
     )
     return paragraphs(words, look.width - 1, "dim", " ", " ")

@@ -113,6 +113,8 @@ def _help(words: Sequence[str]) -> str:
             lines += ["", f"  {title}", *_wrapped(", ".join(term.word for term in section), "    ")]
         return harmless("\n".join([*lines, "", "and every field by its key, such as `sizeup help layout.tp`.", ""]))
     word = " ".join(words)
+    if word.casefold() == "keys":
+        return _keys_help()
     term = glossary.find(word)
     field = _field(word)
     parts = []
@@ -127,6 +129,32 @@ def _help(words: Sequence[str]) -> str:
         near = ", ".join(repr(name) for name in glossary.nearest_words(word))
         raise WrongWord(f"help {word[:60]}: no such word; the nearest are {near}; `sizeup help` lists all")
     return harmless("\n\n".join("\n".join(part) for part in parts) + "\n")
+
+
+def _keys_help() -> str:
+    """Every command of the app with the keys that it has for this person, and how to give it others."""
+    from tui.files import own_keys
+    from tui.files.commands import COMMANDS, GROUPS
+    from tui.files.commands import own_keys as changeable
+
+    keymap, problems = own_keys.read()
+    wide = max(len(command.id) for command in COMMANDS)
+    lines = list(
+        _wrapped(
+            f"Keys of your own stand in {own_keys.file()}, a line a command: its name, and a key or a list of keys, such as "
+            'save = "ctrl+w" or jump = ["f11", "alt+j"]. Where the results have the focus one letter is a key too. '
+            "Commands without a name here have keys that every terminal program has.",
+            "",
+        )
+    )
+    for group in GROUPS:
+        lines += ["", group]
+        for command in COMMANDS:
+            if command.group == group:
+                name = command.id if changeable(command) else ""
+                lines.append(f"  {name:<{wide}}  {keymap.words(command.id):<18}  {command.help}")
+    lines += ["", *(f"left out: {problem}" for problem in problems)]
+    return harmless("\n".join(lines).rstrip() + "\n")
 
 
 def _wrapped(text: str, indent: str) -> list[str]:

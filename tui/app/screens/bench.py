@@ -54,7 +54,7 @@ class TooSmall(Canvas):
         size = self.app.size
         words = (
             f"This terminal is {size.width} x {size.height}. sizeup needs at least "
-            f"{SMALLEST[0]} x {SMALLEST[1]}. Make it larger; your work is kept. Ctrl+Q quits."
+            f"{SMALLEST[0]} x {SMALLEST[1]}. Make it larger; your work is kept. {self.sizeup.keymap.shown('quit')} quits."
         )
         return [line(text) for text in wrap(words, max(10, width - 1))]
 
@@ -254,7 +254,7 @@ class Bench(Screen[None], Still):
     def news(self) -> tuple[News, ...]:
         """What there is to know beside the build."""
         app = self.sizeup
-        return news_of(app.catalog.problems, app.store.past, app.keeper.problem, app.set_aside)
+        return news_of(app.catalog.problems, app.store.past, app.keeper.problem, app.set_aside, app.key_problems)
 
     def _tell(self) -> None:
         """Show the line of news while there is something that was not dismissed."""
@@ -265,7 +265,7 @@ class Bench(Screen[None], Still):
         told.update_lines()
 
     def dismiss_news(self) -> None:
-        """The line goes; Ctrl+G still shows what it told."""
+        """The line goes; the command `news` still shows what it told."""
         self._known |= {item.words for item in self.news}
         self._tell()
 
@@ -399,6 +399,10 @@ class Bench(Screen[None], Still):
 
     def look_ahead(self) -> None:
         """What to search for while nobody types: nothing, where no workbench adds to it."""
+
+    def key(self, command: str) -> str:
+        """The key of a command, for words about it."""
+        return self.sizeup.keymap.shown(command)
 
     def say(self, words: str) -> None:
         """A short answer in the footer, until the next key."""

@@ -94,7 +94,7 @@ def _take_over(bench: Bench, kept: Kept, scenario: Scenario, pins: tuple[Pin, ..
     bench.keep_work()
     where = f" to {kept.path.name}" if kept.path is not None else ""
     stays = "" if kept.fate == "gone" else " What was found stays too, until it is discarded."
-    bench.say(printable(f"Unsaved work is back. Ctrl+S saves it{where}.{stays}"))
+    bench.say(printable(f"Unsaved work is back. {bench.key('save')} saves it{where}.{stays}"))
 
 
 async def _ask(bench: Bench, heading: str, words: str, answers: Sequence[tuple[str, str, str]]) -> str | None:

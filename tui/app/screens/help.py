@@ -20,6 +20,7 @@ READING = (
     "Everything works by mouse too: click a field, an arrow beside it, a page name, a figure, a change or a word "
     "of the footer.",
 )
+OWN_KEYS = "Keys of your own stand in ~/.config/sizeup/keys.toml; `sizeup help keys` says how."
 
 
 def help_lines(width: int, glyphs: Glyphs, keymap: Keymap) -> Sequence[Line]:
@@ -29,6 +30,7 @@ def help_lines(width: int, glyphs: Glyphs, keymap: Keymap) -> Sequence[Line]:
     for text in READING:
         lines += paragraphs(glyphs.text(text), width)
         lines.append(BLANK)
+    lines += [*paragraphs(OWN_KEYS, width, "dim"), BLANK]
     titles = {"everywhere": "EVERYWHERE", "inputs": "IN THE INPUTS", "results": "IN THE RESULTS"}
     for where, title in titles.items():
         lines.append(heading(title, width, glyphs.rule))

@@ -34,7 +34,7 @@ async def ask(bench: Bench) -> None:
     if work != "buy":
         await _chosen(bench, "hardware.accelerator")
         bench.form.go_to("hardware.gpus_per_node")
-        bench.say("Up, Down move; Left, Right step; typing enters. Ctrl+T: results.")
+        bench.say(f"Up, Down move; Left, Right step; typing enters. {bench.key('switch')}: results.")
         return
     bench.open_page("Builds")
     bench.show_results(True)

@@ -194,7 +194,9 @@ def _open_option(bench: Bench, option: Option) -> None:
     if not bench.make(dict(option.changes)):
         return
     found = store.scenario
-    bench.say(f"{build_words(found, bench.sizeup.glyphs.times)}, {found.format_held} is open. Ctrl+Z comes back.")
+    bench.say(
+        f"{build_words(found, bench.sizeup.glyphs.times)}, {found.format_held} is open. {bench.key('undo')} comes back."
+    )
 
 
 def take_advice(bench: Bench, number: int = 0) -> None:
@@ -213,7 +215,7 @@ def take_advice(bench: Bench, number: int = 0) -> None:
     cure = found.offered[number]
     store.seal()
     store.edit(dataclasses.replace(cure.scenario, title=store.scenario.title, notes=store.scenario.notes))
-    bench.say(f"{text_of(cure.what)}. Ctrl+Z takes it back.")
+    bench.say(f"{text_of(cure.what)}. {bench.key('undo')} takes it back.")
 
 
 async def ask_limits(bench: Bench) -> None:
@@ -336,13 +338,13 @@ def swap(bench: Bench, entry: Pin) -> None:
     store.seal()
     pins = tuple(Pin(p.name, store.scenario) if p is entry else p for p in store.pins)
     store.edit(entry.scenario, pins=pins)
-    bench.say(f"{entry.name} is at hand; what was is now {entry.name}. Ctrl+Z swaps back.")
+    bench.say(f"{entry.name} is at hand; what was is now {entry.name}. {bench.key('undo')} swaps back.")
 
 
 def unpin(bench: Bench, entry: Pin) -> None:
     """Forget a pinned build."""
     _pins(bench, tuple(p for p in bench.sizeup.store.pins if p is not entry))
-    bench.say(f"Unpinned {entry.name}. Ctrl+Z pins it again.")
+    bench.say(f"Unpinned {entry.name}. {bench.key('undo')} pins it again.")
 
 
 async def rename(bench: Bench, entry: Pin) -> None:
@@ -380,7 +382,7 @@ async def _ask_pin(bench: Bench, name: str) -> None:
     elif answer == "open":
         bench.sizeup.store.seal()
         bench.sizeup.store.edit(entry.scenario)
-        bench.say(f"{name} is open. Ctrl+Z comes back.")
+        bench.say(f"{name} is open. {bench.key('undo')} comes back.")
     elif answer == "rename":
         await rename(bench, entry)
     elif answer == "unpin":
@@ -424,4 +426,4 @@ def _take(bench: Bench, text: str) -> None:
     value = text if field in LINK_FIELDS else int(text)
     store.seal()
     if bench.make(changes_to(store.scenario, field, value)):
-        bench.say(f"{fields.BY_KEY[field].label}: {text}. Ctrl+Z comes back.")
+        bench.say(f"{fields.BY_KEY[field].label}: {text}. {bench.key('undo')} comes back.")

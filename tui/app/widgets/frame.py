@@ -223,7 +223,7 @@ class NewsLine(Canvas):
         more = f" +{len(self.words) - 1} more" if len(self.words) > 1 else ""
         doing = (
             Span(more, "warn"),
-            Span("  ^G", "key", "show"),
+            Span(f"  {self.sizeup.keymap.shown('news', short=True)}", "key", "show"),
             Span(" Show", "link", "show"),
             Span("  Dismiss ", "link", "dismiss"),
         )

@@ -22,7 +22,9 @@ class Hint(Canvas):
         if (fold := form.fold) is not None:
             inside = ", ".join(field.label for field in form.fields if folds.fold_of(field) is fold)
             does = "Enter closes" if fold.key in form.opened else "Enter opens"
-            words = wrap(glyphs.text(f"{inside}. Ctrl+P finds any by its name."), width - 1)
+            words = wrap(
+                glyphs.text(f"{inside}. {self.sizeup.keymap.shown('palette')} finds any by its name."), width - 1
+            )
             shown = words[: max(1, self.size.height - 1)]
             return [heading(fold.name, width, glyphs.rule, does), *[line((f" {text}", "")) for text in shown]]
         field = form.field

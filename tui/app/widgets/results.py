@@ -120,7 +120,9 @@ class Results(Canvas, can_focus=True):
         if store.sizing is None:
             words = store.problem.words if store.problem else "nothing to size yet"
             return [BLANK, *paragraphs(words, width - 2, "bad", "   ", f" {glyphs.no} ")]
-        look = Look(width - 1, glyphs, store.before, self.sizeup.studies, self.beside, self.size.height)
+        look = Look(
+            width - 1, glyphs, store.before, self.sizeup.studies, self.beside, self.size.height, self.sizeup.keymap
+        )
         try:
             lines = fitted(self.sizeup.page_lines(self.page, store.sizing, look), width)
         except Exception as error:  # a defect of one page must not end the program with the person's work in it
