@@ -5,9 +5,11 @@ A file that is taken away takes its measurements with it.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from catalog.errors import CatalogError
 from catalog.schema import read_toml
@@ -59,9 +61,13 @@ def with_own(facts: Facts, folder: Path) -> tuple[Facts, tuple[str, ...]]:
 
 def read(path: Path) -> tuple[list[OwnCurve], list[OwnRatio]]:
     """The measurements of one file. Raises CatalogError."""
-    from pydantic import BaseModel, ConfigDict, Field, ValidationError
+    return of_document(read_toml(path), str(path))
 
-    from catalog.schema import explain, first_error
+
+@lru_cache(maxsize=1)
+def _schema() -> type[Any]:
+    """The pydantic model of such a file; made once, where the first is read."""
+    from pydantic import BaseModel, ConfigDict, Field
 
     name = Annotated[str, Field(min_length=1, max_length=200)]
     positive = Annotated[float, Field(gt=0, lt=1e18)]
@@ -88,13 +94,21 @@ def read(path: Path) -> tuple[list[OwnCurve], list[OwnRatio]]:
         curve: Annotated[list[Curve], Field(max_length=64)] = []
         ratio: Annotated[list[Ratio], Field(max_length=256)] = []
 
-    data = read_toml(path)
+    return Own
+
+
+def of_document(data: Mapping[str, Any], where: str) -> tuple[list[OwnCurve], list[OwnRatio]]:
+    """The measurements of such a file as plain data. where: its name for errors. Raises CatalogError."""
+    from pydantic import ValidationError
+
+    from catalog.schema import explain, first_error
+
     try:
-        own = Own.model_validate(data)
+        own = _schema().model_validate(data)
     except ValidationError as problem:
         key, reason = explain(first_error(problem), data)
-        raise CatalogError(str(path), key, reason) from None
-    source = own.source or path.stem
+        raise CatalogError(where, key, reason) from None
+    source = own.source or Path(where).stem
     return (
         [OwnCurve(one.link, one.op, one.gpus, rising(one.points), source) for one in own.curve],
         [OwnRatio(one.accelerator, one.engine, one.model, one.figure, one.ratio, source) for one in own.ratio],

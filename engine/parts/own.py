@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +21,10 @@ class OwnCurve:
 
 @dataclass(frozen=True, slots=True)
 class OwnRatio:
-    """A figure as measured over the same as predicted, of a card under an engine. figure: ttft, inter_token, tokens_per_s."""
+    """A figure as measured over the same as the catalog alone predicts it, of a card under an engine or a framework.
+
+    figure: ttft, inter_token, tokens_per_s, train_tokens_per_s.
+    """
 
     accelerator: str
     engine: str
@@ -26,3 +32,51 @@ class OwnRatio:
     figure: str
     ratio: float
     source: str = ""
+
+
+class Scatter(NamedTuple):
+    """How far the logarithm of a ratio differs (standard deviations): from one person's build to the next, from one model
+    to the next on a build, from one run of a model to the next."""
+
+    build: float
+    model: float
+    run: float
+
+
+class Residual(NamedTuple):
+    """What a person's measurements make of a figure: a factor on it, and what is left of what was not known of it.
+
+    left: standard deviation of the next measurement over the same without any.
+    """
+
+    factor: float
+    left: float
+
+
+def residual(found: Sequence[OwnRatio], model: str, scatter: Scatter) -> Residual:
+    """The expected ratio of a model on a build, given the person's ratios on it.
+
+    Normal errors of the logarithm at three levels, builds, models and runs (the random-effects model of Laird and Ware
+    1982): each group counts by the inverse of its variance, and without measurements nothing is expected to differ. So
+    few measurements move a figure part of the way, and those of other models less than its own.
+    """
+    build, between, run = scatter.build**2, scatter.model**2, scatter.run**2
+    weight, total = 1 / build, 0.0
+    for name in dict.fromkeys(one.model for one in found):
+        if name != model:
+            count, mean = _mean(found, name)
+            each = 1 / (between + run / count)
+            weight, total = weight + each, total + mean * each
+    mean, variance = total / weight, 1 / weight + between
+    if any(one.model == model for one in found):
+        count, same = _mean(found, model)
+        each = count / run
+        mean = (mean / variance + same * each) / (1 / variance + each)
+        variance = 1 / (1 / variance + each)
+    return Residual(math.exp(mean), math.sqrt((variance + run) / (build + between + run)))
+
+
+def _mean(found: Sequence[OwnRatio], model: str) -> tuple[int, float]:
+    """How many measurements of a model, and the mean of their logarithms."""
+    logs = [math.log(one.ratio) for one in found if one.model == model]
+    return len(logs), sum(logs) / len(logs)

@@ -1,54 +1,82 @@
-"""A person's own measurements of a card under an engine: they shift and narrow the interval of like builds."""
+"""A person's own measurements of a card under an engine: they move the figures of like builds and narrow their intervals.
+
+Three figures are moved: a first token, the time per token, and tokens a second of all users. A log that tells only one of the last
+two speaks of the other as its inverse. Embedders are left out: what they read is none of these.
+"""
 
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
-from engine.parts.own import OwnRatio
+from engine.calibration import own as fit
+from engine.parts.own import OwnRatio, Residual, Scatter, residual
 from engine.scenario import Scenario
 
-SAME_MODEL, OTHER_MODEL = 0.06, 0.15
-"""How far one measurement of a build lies from the next like it (standard deviation of the logarithm): of the same model,
-and of another one on the same card under the same engine."""
-REACH_80 = 1.2816
-"""Standard deviations on either side of the middle that hold 80 %."""
+OTHER = {"inter_token": "tokens_per_s", "tokens_per_s": "inter_token"}
+"""The figure that is the inverse of another."""
+WORDS = {"ttft": "first token", "inter_token": "time per token", "tokens_per_s": "tokens a second"}
+
+
+class OwnFactors(NamedTuple):
+    """Factors of a person's measurements on a first token, on the time per token and on tokens a second."""
+
+    first: float
+    token: float
+    total: float
 
 
 def own_of(figure: str, scenario: Scenario) -> tuple[OwnRatio, ...]:
-    """The person's measurements that speak of a figure of this build."""
-    name = figure.partition(" ")[0]
-    engine = scenario.runtime.engine
-    return tuple(one for one in scenario.hardware.accelerator.own if (one.figure, one.engine) == (name, engine))
+    """The person's measurements that speak of a figure of this build, as ratios of it."""
+    if scenario.workload.kind == "embed":
+        return ()
+    engine, name = scenario.runtime.engine, figure.partition(" ")[0]
+    every = [one for one in scenario.hardware.accelerator.own if one.engine == engine]
+    found = [one for one in every if one.figure == name]
+    told = {(one.source, one.model) for one in found}
+    inverse = [one for one in every if one.figure == OTHER.get(name) and (one.source, one.model) not in told]
+    return (
+        *found,
+        *(OwnRatio(one.accelerator, one.engine, one.model, name, 1 / one.ratio, one.source) for one in inverse),
+    )
+
+
+def residual_of(figure: str, scenario: Scenario) -> Residual | None:
+    """What the measurements make of a figure of this build; None without any."""
+    found = own_of(figure, scenario)
+    if not found:
+        return None
+    scatter = Scatter(*fit.SCATTER[figure.partition(" ")[0]])
+    return residual(found, scenario.model.id or scenario.model.name, scatter)
+
+
+def own_factors(scenario: Scenario) -> OwnFactors | None:
+    """The factors on the figures of this build; None without a measurement."""
+    first, token, total = (residual_of(name, scenario) for name in ("ttft", "inter_token", "tokens_per_s"))
+    if first is token is total is None:
+        return None
+    return OwnFactors(*(1.0 if one is None else one.factor for one in (first, token, total)))
 
 
 def narrowed(spread: tuple[float, float], figure: str, scenario: Scenario) -> tuple[float, float]:
-    """Factors around a figure after the person's measurements of its card and engine; as they are without any.
-
-    The factors count as a normal distribution of the logarithm; each measurement updates it with its own scatter.
-    """
-    found = own_of(figure, scenario)
-    if not found:
+    """Factors around a figure as the person's measurements leave them; as they are without any."""
+    left = residual_of(figure, scenario)
+    if left is None:
         return spread
-    low, high = (math.log(factor) for factor in spread)
-    middle, width = (low + high) / 2, (high - low) / 2 / REACH_80
-    weight, total = 1 / width**2, middle / width**2
-    least = OTHER_MODEL
-    for one in found:
-        scatter = SAME_MODEL if one.model == (scenario.model.id or scenario.model.name) else OTHER_MODEL
-        least = min(least, scatter)
-        weight += 1 / scatter**2
-        total += math.log(one.ratio) / scatter**2
-    # however many measurements there are, the next one scatters as they do
-    reach = REACH_80 * min(width, math.sqrt(1 / weight + least**2))
-    return math.exp(total / weight - reach), math.exp(total / weight + reach)
+    low, high = spread
+    kept = left.left**fit.NARROWED
+    return low**kept, high**kept
 
 
 def told(figure: str, scenario: Scenario) -> str:
     """What a working says of the person's measurements; empty without any."""
-    found = own_of(figure, scenario)
-    if not found:
+    found, left = own_of(figure, scenario), residual_of(figure, scenario)
+    if left is None:
         return ""
-    ratio = math.exp(sum(math.log(one.ratio) for one in found) / len(found))
+    mean = math.exp(sum(math.log(one.ratio) for one in found) / len(found))
     names = ", ".join(dict.fromkeys(one.source for one in found if one.source))
-    count = f"{len(found)} measurements" if len(found) > 1 else "a measurement"
-    return f"The interval rests on {count} of yours, {ratio:.2f} times the predicted{f' ({names})' if names else ''}."
+    count = f"{len(found)} measurements" if len(found) > 1 else "A measurement"
+    return (
+        f"{count} of yours on this card and engine found {mean:.2f} times the catalog's {WORDS[found[0].figure]}"
+        f"{f' ({names})' if names else ''}; so many count for {left.factor:.2f} times, and nothing is faster than the card."
+    )

@@ -29,6 +29,7 @@ from engine.runtimes.engine import ServingEngine
 from engine.scenario import Layout, Scenario
 from engine.serving.draft import draft_s, drafting, tokens_a_step
 from engine.serving.host import HostRates, host_key, host_rates
+from engine.serving.own import OwnFactors, own_factors
 from engine.serving.settings import stored_weights
 from engine.serving.shapes import (
     DECODE_POINTS,
@@ -91,6 +92,7 @@ class Rates:
     given: float = 1.0  # tokens that a step gives a sequence
     draft_s: float = 0.0  # drafting for one step, whatever the batch
     host: HostRates | None = None
+    own: OwnFactors | None = None  # what the person's own measurements make of its figures
 
 
 COLLECTIVES = ("collective_latency", "collective_bytes", "collective_prefill")
@@ -200,10 +202,14 @@ def rates(scenario: Scenario, layout: Layout) -> Rates:
         hw.gpus_per_node, hw.nodes, engine, *drafting(model, scenario.runtime),
         *host_key(scenario.runtime),
     )  # fmt: skip
+    if hw.accelerator.own:
+        key += (model.id, model.name, scenario.workload.kind)
     found = _known.get(key)
     if found is not None:
         return found[1]
     made = rates_with(scenario, layout, fit.CONSTANTS)
+    if hw.accelerator.own:
+        made = replace(made, own=own_factors(scenario))
     # what the key names by identity is kept beside the answer, so that the identities stay taken
     return keep(_known, key, ((model.architecture, hw), made), 512)[1]
 

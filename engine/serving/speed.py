@@ -15,6 +15,7 @@ from engine.figures.units import HOURS_PER_DAY
 from engine.scenario import Layout, Scenario, Workload
 from engine.serving.intervals import LOADED_USERS, interval
 from engine.serving.memory import Room
+from engine.serving.own_load import Times, own_times, own_token_s
 from engine.serving.passes import DecodeStep, Prompt, Rates, prompt_of, rates, read_s, riding_s, step_of
 from engine.serving.settings import engine_settings
 from engine.serving.shapes import engine_split
@@ -184,13 +185,15 @@ def _under(r: Rates, each: Request, users: float, cap: float, requests: float = 
     served = first
     cycle = first + token * mix.after
     waves = users / running
+    if waves > 1.0:
+        first += cycle * (waves - 1.0) * (0.5 if 0.0 < requests <= users else 1.0)
+    if r.own is not None:
+        first, served, token, cycle = own_times(r, step, prompt, running, mix.after, Times(first, served, token, cycle))
     total = running * answer / cycle
     if requests and each.spread:
         # the longest answers of a finite run end it, beside fewer and fewer others
         whole = max(1.0, requests / running) * cycle
         total *= whole / (whole + tail_s(r, each, running))
-    if waves > 1.0:
-        first += cycle * (waves - 1.0) * (0.5 if 0.0 < requests <= users else 1.0)
     return Load(
         first,
         token,
@@ -215,9 +218,9 @@ DRAINING = 4.0
 def tail_s(r: Rates, each: Request, running: float) -> float:
     """Seconds that the longest answers of a run take beyond the mean, as far as answers differ."""
     longest = max(0.0, math.log(running) + MEAN_OF_LONGEST - 1.0) * each.spread
-    return (
-        longest * each.answer * step_of(r, max(1.0, running / DRAINING), each.kv_s, each.attention_s).seconds / r.given
-    )
+    step = step_of(r, max(1.0, running / DRAINING), each.kv_s, each.attention_s)
+    seconds = longest * each.answer * step.seconds / r.given
+    return seconds if r.own is None else seconds / r.own.total
 
 
 def _reading(r: Rates, each: Request, users: float, cap: float) -> Load:
@@ -410,17 +413,19 @@ def serving_speed(scenario: Scenario, layout: Layout, memory: Memory, server: Se
 
 
 def _wire_share(each: Request, now: Load, r: Rates) -> float:
-    """Share of a token's time, or of an embedder's pass, that goes to collectives."""
+    """Share of a token's time as it is built up, or of an embedder's pass, that goes to collectives."""
     if each.reads:
         return now.step.communication_s / now.step.seconds
-    return (now.step.communication_s / r.given + now.interference_wire_s) / now.inter_token_s
+    token = now.step.seconds / r.given + now.interference_s
+    return (now.step.communication_s / r.given + now.interference_wire_s) / token
 
 
 def _alone_tokens_per_s(r: Rates, each: Request) -> float:
     """Tokens a second of one user alone: written, or read by an embedder."""
     if each.reads:
         return _under(r, each, 1.0, 1.0).tokens_per_s
-    return r.given / step_of(r, 1, each.kv_s, each.attention_s).seconds
+    step = step_of(r, 1, each.kv_s, each.attention_s)
+    return r.given / step.seconds if r.own is None else 1 / own_token_s(r, step)
 
 
 def _bound(step: DecodeStep) -> Bound:

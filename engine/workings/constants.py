@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
-from engine.calibration import collectives, serving_memory, serving_speed, training_speed
+from engine.calibration import collectives, own, serving_memory, serving_speed, training_speed
 from engine.figures.number import Kind, Number
+from engine.serving.own import WORDS as OWN_WORDS
 from engine.workings.engines import of_an_engine
 
 RULES: Final[dict[str, tuple[str, str, str]]] = {
@@ -359,6 +360,7 @@ _NAMED: Final[dict[str, tuple[str, str]]] = {
     "SGLANG_NVLINK_GIB": ("NCCL and symmetric buffers", "GiB"),
     "SGLANG_START_GIB": ("SGLang's process at its start", "GiB"),
     "STUCK_SHARE": ("share of the cache that cannot be given back", ""),
+    "NARROWED": ("power by which measurements narrow an interval", ""),
     "UNFUSED_HIDDEN": ("hidden sizes more with unfused norms", ""),
 }
 """(label, unit) of fitted constants whose own name says too little."""
@@ -383,6 +385,9 @@ _COLLECTIVE: Final[dict[str, tuple[str, str]]] = {
     "root_gb_s": ("most that a root complex forwards of a ring", "GB/s"),
     "driver_gain": ("gain of a driver patched for peer access", ""),
 }
+
+
+_OWN_LEVELS: Final = ("builds", "models on a build", "runs of a model")
 
 
 def constant(module: str, name: str, value: Any) -> Number:
@@ -416,6 +421,9 @@ def _fitted_words(module: str, name: str) -> tuple[str, str]:
         where, _, key = name.partition(".")[2].partition(".")
         label, unit = _COLLECTIVE.get(key or where, (f"{base.lower().replace('_', ' ')} of {where}", ""))
         return f"{label} ({where})" if key else label, unit
+    if module.endswith(".own") and keys:
+        figure, _, level = keys[0].partition(".")
+        return f"scatter of {OWN_WORDS[figure]} between {_OWN_LEVELS[int(level)]}", ""
     words = (keys[0] if keys else base).lower()
     plainly, _, tag = words.partition("@")
     unit = ""
@@ -442,6 +450,8 @@ def _rests_on(module: str, name: str) -> str:
         return f"fitted on published training runs; 80 % of those of unseen frameworks at {low:g} to {high:g} of it"
     if module.endswith("kernels"):
         return "kernel tables of aiconfigurator-core 0.12.0, met within 4 to 16 % in the median"
+    if module.endswith(".own"):
+        return f"fitted on {own.SOURCES} sources, each run of theirs held out: docs/imports.md"
     low, high = serving_speed.SPREADS["inter_token, dense, measured"]
     tables, sources = serving_speed.TABLES, serving_speed.SOURCES
     return f"fitted on {tables} tables of {sources} sources; 80 % of sources left out at {low:g} to {high:g} of it"

@@ -9,8 +9,9 @@ from typing import Any, Final, Protocol
 from engine.figures.number import Kind, Number
 from engine.model.architecture import Architecture, Cache, Layer, Tensor
 from engine.parts.hardware import Accelerator, Link, Rule
-from engine.parts.own import OwnCurve
+from engine.parts.own import OwnCurve, OwnRatio
 from engine.scenario import Hardware, Layout, LayoutChoice, Scenario, Workload
+from engine.serving.own import WORDS
 from engine.workings.words import field_words
 
 
@@ -154,7 +155,15 @@ class NoDigest:
 
 def _card(copied: Copier, card: Accelerator) -> Any:
     """An accelerator of the catalog."""
-    return fact(copied, card, "data sheet", f"{card.name}: {card.source or _catalog(card)}", f"of {card.label}")
+    made = fact(copied, card, "data sheet", f"{card.name}: {card.source or _catalog(card)}", f"of {card.label}")
+    return copied(made, {"own": tuple(_ratio(copied, one) for one in card.own)}) if card.own else made
+
+
+def _ratio(copied: Copier, own: OwnRatio) -> Any:
+    """A figure as a person measured it over the predicted."""
+    words = f"your {WORDS[own.figure]} of {own.model or 'a model'} over the catalog's"
+    source = own.source or "your measurements"
+    return copied(own, {"ratio": Number(own.ratio, label=words, unit="", kind="measured", source=source)})
 
 
 def link(copied: Copier, one: Link) -> Any:

@@ -144,13 +144,28 @@ def _batch(plan: Plan) -> str:
     return f"{run.micro_batches} micro-batches of {each} on {plan.layout.dp} data-parallel ranks."
 
 
+_BY_TOKEN: Final = ("serving.inter_token_s", "serving.tokens_per_s_user", "serving.single_stream_tokens_per_s")
+_BY_TOTAL: Final = tuple(
+    f"serving.{name}"
+    for name in (
+        "tokens_per_s_total",
+        "requests_per_s",
+        "offline_tokens_per_s",
+        "best_tokens_per_s_total",
+        "best_requests_per_s",
+        "days",
+        "gpu_hours",
+    )
+)
+"""Figures that a person's measurements of a token, and of tokens a second, move."""
+
 NOTES: Final[dict[str, Callable[[Plan], str]]] = {
     "model.kv_bytes_per_token": lambda plan: "Layers with a window stop growing and count with a user's memory.",
     "memory.weights_share": lambda plan: "The planning rule wants 60-70 % at most.",
     "training.step_tokens": _batch,
     "serving.ttft_s": lambda plan: told("ttft", plan.scenario),
-    "serving.inter_token_s": lambda plan: told("inter_token", plan.scenario),
-    "serving.tokens_per_s_total": lambda plan: told("tokens_per_s", plan.scenario),
+    **dict.fromkeys(_BY_TOKEN, lambda plan: told("inter_token", plan.scenario)),
+    **dict.fromkeys(_BY_TOTAL, lambda plan: told("tokens_per_s", plan.scenario)),
     "training.frontier_gpus": lambda plan: f"For {plan.scenario.workload.run_tokens / 1e12:,.3g}T tokens.",
 }
 """What a working says beside its arithmetic."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from engine.workings.words_own import OWN
+
 UNITS: Final[tuple[tuple[str, str], ...]] = (
     ("_gb_s_unidir", "GB/s"),
     ("_gb_s", "GB/s"),
@@ -20,6 +22,7 @@ UNITS: Final[tuple[tuple[str, str], ...]] = (
 )
 
 _FIELDS: Final[dict[str, tuple[str, str]]] = {
+    **OWN,
     # what was asked
     "Workload.concurrency": ("users", "users"),
     "Workload.input_tokens": ("prompt", "tokens"),

@@ -1,4 +1,7 @@
-"""`python -m tests.accuracy SET [FILE] [--json|--rows]`: the error tables of one set of measured rows."""
+"""`python -m tests.accuracy SET [FILE] [--json|--rows]`: the error tables of one set of measured rows.
+
+`own`: the errors of held-out figures before and after a person's own calibration, as the table of docs/imports.md.
+"""
 
 from __future__ import annotations
 
@@ -16,11 +19,16 @@ SETS = ("engine_logs", "training_memory", "collectives", "inference_perf", "trai
 def main(arguments: list[str] | None = None) -> int:
     """Print the tables. Returns the exit code: 0, or 2 for a file that cannot be read."""
     parser = argparse.ArgumentParser(prog="python -m tests.accuracy", description=__doc__)
-    parser.add_argument("set", choices=SETS)
+    parser.add_argument("set", choices=(*SETS, "own"))
     parser.add_argument("file", nargs="?", type=Path, help="rows with the same fields; default: the repository's own")
     parser.add_argument("--json", action="store_true", help="one JSON object instead of tables")
     parser.add_argument("--rows", action="store_true", help="every row by itself instead of tables")
     options = parser.parse_args(arguments)
+    if options.set == "own":
+        from tests.accuracy import own
+
+        print(own.render(own.evaluate()))
+        return 0
     path = options.file or harness.REFERENCE / f"{options.set}.jsonl"
     try:
         rows = harness.load_rows(path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,10 +11,17 @@ import pytest
 import catalog
 from catalog import loading
 from catalog.scenarios import build_scenario
+from engine.calibration.own import SCATTER
 from engine.decide.plan import plan
 from engine.decide.size import size
+from engine.figures.number import Number
+from engine.figures.units import GB, TERA
+from engine.model.flops import matmul_flops_per_token
+from engine.parts.hardware import Accelerator
+from engine.parts.own import OwnRatio
 from engine.scenario import LayoutChoice, Scenario, Workload
-from engine.serving.own import narrowed, told
+from engine.serving.own import narrowed
+from engine.sizing import Interval, Serving
 from engine.workings.build import Build
 from tui.cli import main
 from tui.paste import logs
@@ -131,7 +139,12 @@ def test_each_reader_reads_its_tool(name: str) -> None:
 
 def test_a_benchmark_says_its_load() -> None:
     (run,) = logs.read(BENCH)
-    assert run.load == {"workload.input_tokens": 1024, "workload.output_tokens": 256, "workload.concurrency": 32}
+    assert run.load == {
+        "workload.input_tokens": 1024,
+        "workload.output_tokens": 256,
+        "workload.concurrency": 32,
+        "workload.requests": 320,
+    }
     (run,) = logs.read(GENAI)
     assert run.load == {"workload.input_tokens": 1000, "workload.output_tokens": 200}
 
@@ -222,10 +235,7 @@ def test_a_measured_link_replaces_the_catalogs_and_taking_it_out_restores_it(
     assert again.serving.ttft_s == before.serving.ttft_s
 
 
-def test_a_working_opens_down_to_the_persons_own_times(own: Path, tmp_path: Path) -> None:
-    assert main(["measured", *written(tmp_path, nccl=NCCL), *L40S, "--keep", "box"]) == 0
-    loading.reload()
-    number = Build(plan(pair())).number("serving.ttft_s")
+def leaves_of(number: Number) -> list[Number]:
     seen, leaves, rest = set(), [], [number]
     while rest:
         one = rest.pop()
@@ -234,7 +244,13 @@ def test_a_working_opens_down_to_the_persons_own_times(own: Path, tmp_path: Path
         seen.add(id(one))
         leaves += [one] if one.is_leaf else []
         rest += one.arguments
-    assert any(leaf.source == "nccl.log" for leaf in leaves)
+    return leaves
+
+
+def test_a_working_opens_down_to_the_persons_own_times(own: Path, tmp_path: Path) -> None:
+    assert main(["measured", *written(tmp_path, nccl=NCCL), *L40S, "--keep", "box"]) == 0
+    loading.reload()
+    assert any(leaf.source == "nccl.log" for leaf in leaves_of(Build(plan(pair())).number("serving.ttft_s")))
 
 
 def h100(model: str = "llama-3.1-8b") -> Scenario:
@@ -243,55 +259,136 @@ def h100(model: str = "llama-3.1-8b") -> Scenario:
     )
 
 
-def test_own_speeds_shift_and_narrow_the_interval_of_like_builds(own: Path, tmp_path: Path) -> None:
-    before = size(h100()).serving
-    other = size(h100("qwen3-8b")).serving
-    elsewhere = size(build_scenario("llama-3.1-8b", "bf16", "l40s", 1)).serving
-    assert before is not None
-    assert other is not None
-    command = [
-        "measured",
-        *written(tmp_path, bench=BENCH),
-        "--model",
-        "llama-3.1-8b",
-        "--accelerator",
-        "h100-sxm",
-        "--gpus",
-        "1",
-    ]
-    assert main([*command, "--keep"]) == 0
+def kept(own: Path, tmp_path: Path, **texts: str) -> None:
+    """Keep logs of Llama 3.1 8B on one H100."""
+    build = ["--model", "llama-3.1-8b", "--accelerator", "h100-sxm", "--gpus", "1"]
+    assert main(["measured", *written(tmp_path, **texts), *build, "--keep"]) == 0
     loading.reload()
-    after, like = size(h100()).serving, size(h100("qwen3-8b")).serving
-    assert after is not None
-    assert like is not None
-    assert after.inter_token_s == before.inter_token_s
-
-    def width(span: object) -> float:
-        return span.high / span.low  # type: ignore[attr-defined, no-any-return] # an interval
-
-    assert width(after.tokens_per_s_interval) < width(before.tokens_per_s_interval)
-    assert width(like.tokens_per_s_interval) <= width(other.tokens_per_s_interval) * 1.0001
-    # measured at 0.6 of the predicted: the same model goes most of the way, another one part of it
-    assert after.tokens_per_s_interval.high < before.tokens_per_s_interval.low * 1.15
-    assert like.tokens_per_s_interval.low < other.tokens_per_s_interval.low
-    again = size(build_scenario("llama-3.1-8b", "bf16", "l40s", 1)).serving
-    assert again == elsewhere
-    assert "yours" in told("tokens_per_s", h100())
 
 
-def test_many_measurements_leave_their_own_scatter() -> None:
-    from dataclasses import replace
+def speeds(scenario: Scenario) -> Serving:
+    sizing = size(scenario)
+    assert sizing.serving is not None
+    return sizing.serving
 
-    from engine.parts.own import OwnRatio
 
+def width(span: Interval) -> float:
+    return span.high / span.low
+
+
+def test_own_speeds_shift_figures_and_narrow_intervals_of_like_builds_and_leave_no_trace(
+    own: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before, other, elsewhere = speeds(h100()), speeds(h100("qwen3-8b")), speeds(pair())
+    kept(own, tmp_path, bench=BENCH)
+    # measured: 14.2 ms a token; the same model goes most of the way, another one less, another card none
+    after, like = speeds(h100()), speeds(h100("qwen3-8b"))
+    assert before.inter_token_s < after.inter_token_s < 0.0142
+    assert after.inter_token_s > (before.inter_token_s + 0.0142) / 2
+    moved = after.inter_token_s / before.inter_token_s
+    assert 1.0 < like.inter_token_s / other.inter_token_s < moved
+    assert before.tokens_per_s_total > after.tokens_per_s_total > 1510.4
+    assert before.ttft_s < after.ttft_s < 0.2105
+    assert speeds(pair()) == elsewhere
+    for span in ("ttft_interval", "inter_token_interval", "tokens_per_s_interval"):
+        assert width(getattr(after, span)) < width(getattr(like, span)) < width(getattr(before, span))
+    # money and searches read the same figure
+    assert size(h100()).cost != size(replace(h100(), hardware=replace(h100().hardware, accelerator=bare()))).cost
+    # a second log counts against the catalog, not against what the first one made of it, and goes further
+    capsys.readouterr()
+    kept(own, tmp_path, again=BENCH)
+    ratios = {one.ratio for one in catalog.load().accelerator("h100-sxm").own if one.figure == "inter_token"}
+    assert len(ratios) == 1
+    assert after.inter_token_s < speeds(h100()).inter_token_s < 0.0142
+    for file in own.iterdir():
+        file.unlink()
+    loading.reload()
+    assert (speeds(h100()), speeds(h100("qwen3-8b")), speeds(pair())) == (before, other, elsewhere)
+
+
+def bare() -> Accelerator:
+    return replace(catalog.load().accelerator("h100-sxm"), own=())
+
+
+def test_every_working_of_a_speed_says_what_is_the_persons(own: Path, tmp_path: Path) -> None:
+    kept(own, tmp_path, bench=BENCH)
+    build = Build(plan(h100()))
+    for figure, name in (
+        ("ttft_s", "first token"),
+        ("inter_token_s", "time per token"),
+        ("tokens_per_s_total", "tokens"),
+        ("best_requests_per_s", "tokens"),
+        ("tokens_per_s_user", "time per token"),
+    ):
+        working = build.working(f"serving.{figure}")
+        assert "A measurement of yours on this card and engine" in working.note
+        assert name in working.note
+        assert any(leaf.source == "bench.log" for leaf in leaves_of(build.number(f"serving.{figure}")))
+    assert "yours" not in Build(plan(pair())).working("serving.ttft_s").note
+
+
+def with_ratios(scenario: Scenario, ratio: float, count: int = 1) -> Scenario:
+    """The build with so many measurements of each figure, so many times as fast as the catalog's."""
+    hardware = scenario.hardware
+    faster = {"ttft": 1 / ratio, "inter_token": 1 / ratio, "tokens_per_s": ratio}
+    ratios = tuple(
+        OwnRatio(hardware.accelerator.id, scenario.runtime.engine, scenario.model.id, name, value)
+        for name, value in faster.items()
+    )
+    return replace(scenario, hardware=replace(hardware, accelerator=replace(hardware.accelerator, own=ratios * count)))
+
+
+@pytest.mark.parametrize("users", [1, 32, 2000])
+@pytest.mark.parametrize("prompt", [16, 8192])
+@pytest.mark.parametrize("model", ["llama-3.1-8b", "qwen3-30b-a3b"])
+def test_no_measurement_beats_the_card(users: int, prompt: int, model: str) -> None:
+    work = Workload(concurrency=users, input_tokens=prompt, output_tokens=256)
+    scenario = build_scenario(model, "bf16", "h100-sxm", 1, workload=work)
+    sizing = size(with_ratios(scenario, 90.0, 20))
+    speed, card = sizing.serving, scenario.hardware.accelerator
+    assert speed is not None
+    assert speed.ttft_s < speeds(scenario).ttft_s
+    arch = scenario.model.architecture
+    flops = card.tflops_bf16_dense * TERA
+    of_token, of_prompt = matmul_flops_per_token(arch, True), (prompt - 1) * matmul_flops_per_token(arch, False)
+    read = sizing.model.kv_bytes_per_token * prompt
+    if not arch.experts:
+        read += sizing.model.weight_bytes - arch.embedding[0].elements * 2
+    assert speed.inter_token_s >= read / (card.bandwidth_gb_s * GB)
+    assert speed.ttft_s >= of_prompt / flops
+    assert speed.requests_per_s * (of_prompt + 255 * of_token) <= flops
+    for load in (speed.offline_tokens_per_s, speed.best_tokens_per_s_total):
+        assert load / 256 * (of_prompt + 255 * of_token) <= flops
+
+
+def test_many_measurements_are_believed_whole_and_those_of_other_models_never() -> None:
     scenario = h100()
-    one = OwnRatio("h100-sxm", "vllm", "llama-3.1-8b", "ttft", 1.2)
-    spread = (0.5, 1.6)
-    card = replace(scenario.hardware.accelerator, own=(one,) * 50)
-    many = replace(scenario, hardware=replace(scenario.hardware, accelerator=card))
-    low, high = narrowed(spread, "ttft loaded", many)
-    assert 0.9 < low < 1.2 < high < 1.4
-    assert narrowed(spread, "ttft", scenario) == spread
+    before = speeds(scenario)
+    slower = [speeds(with_ratios(scenario, 0.8, count)).inter_token_s / before.inter_token_s for count in (1, 3, 200)]
+    assert 1.0 < slower[0] < slower[1] < slower[2] < 1.25
+    assert slower[2] == pytest.approx(1.25, abs=0.001)
+    card = with_ratios(scenario, 0.8, 200).hardware.accelerator
+    qwen = h100("qwen3-8b")
+    known = replace(qwen, hardware=replace(qwen.hardware, accelerator=card))
+    factor = speeds(known).inter_token_s / speeds(qwen).inter_token_s
+    # of one other model, however often: build over build and model, by their variances
+    build, model, _ = SCATTER["inter_token"]
+    assert factor == pytest.approx(1.25 ** (build**2 / (build**2 + model**2)), rel=1e-3)
+    assert narrowed((0.5, 1.6), "ttft", scenario) == (0.5, 1.6)
+
+
+def test_tokens_a_second_alone_speak_of_a_token() -> None:
+    scenario = h100()
+    card = scenario.hardware.accelerator
+    one = OwnRatio(card.id, "vllm", "llama-3.1-8b", "tokens_per_s", 0.5)
+    known = replace(scenario, hardware=replace(scenario.hardware, accelerator=replace(card, own=(one,))))
+    other = OwnRatio(card.id, "vllm", "llama-3.1-8b", "inter_token", 2.0)
+    timed = replace(scenario, hardware=replace(scenario.hardware, accelerator=replace(card, own=(other,))))
+    assert speeds(known).inter_token_s == speeds(timed).inter_token_s > speeds(scenario).inter_token_s
+    assert speeds(known).ttft_s == speeds(scenario).ttft_s
+    elsewhere = replace(one, engine="sglang")
+    apart = replace(scenario, hardware=replace(scenario.hardware, accelerator=replace(card, own=(elsewhere,))))
+    assert speeds(apart) == speeds(scenario)
 
 
 def test_a_bad_file_is_told_of_and_left_out(own: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -80,7 +80,7 @@ def measured(arguments: list[str]) -> int:
         nargs="?",
         const="",
         metavar="NAME",
-        help="as your own calibration: links, and intervals of like builds",
+        help="as your own calibration: links, and speeds of like builds",
     )
     add_presets(parser)
     options = parser.parse_args(arguments)

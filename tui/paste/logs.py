@@ -174,6 +174,8 @@ def bench(text: str) -> Run | None:
         run.load["workload.requests_per_s"] = rate
     if requests and not users and not rate:
         run.load.setdefault("workload.concurrency", int(requests))
+    if requests and not rate and run.load.get("workload.concurrency"):
+        run.load["workload.requests"] = max(int(requests), int(run.load["workload.concurrency"]))
     return run
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,8 @@ from tui.shell.listing import aligned
 class Row:
     """One figure: as measured and as predicted, in one unit, with the predicted's 80 % interval where it has one.
 
-    term: what the figure is made of that would be off. own: its name as own calibration, where it can be kept.
+    term: what the figure is made of that would be off. own: its name as own calibration, where it can be kept. key: of the
+    log's figures.
     """
 
     label: str
@@ -42,6 +43,7 @@ class Row:
     high: float | None = None
     term: str = ""
     own: str = ""
+    key: str = ""
 
     @property
     def ratio(self) -> float:
@@ -73,13 +75,23 @@ def rows_of(run: Run, scenario: Scenario) -> list[Row]:
         sizing = size(loaded(scenario, run))
     except ScenarioError as problem:
         raise CannotRead(f"the build cannot be sized under the load of {run.tool}: {problem}") from None
-    found = []
-    for key, measured in run.figures.items():
-        reader = _PREDICTED.get(key)
-        made = reader(sizing, measured) if reader is not None else None
-        if made is not None and made.predicted > 0:
-            found.append(made)
-    return found
+    found = (row_of(key, measured, sizing) for key, measured in run.figures.items())
+    return [row for row in found if row is not None]
+
+
+def row_of(key: str, measured: float, sizing: Sizing) -> Row | None:
+    """One figure of a log beside what a sizing says of it; None where it says nothing."""
+    reader = _PREDICTED.get(key)
+    made = reader(sizing, measured) if reader is not None else None
+    return replace(made, key=key) if made is not None and made.predicted > 0 else None
+
+
+def by_catalog(scenario: Scenario) -> Scenario:
+    """The build as the catalog alone knows its card, without what the person measured on it."""
+    hardware = scenario.hardware
+    if not hardware.accelerator.own:
+        return scenario
+    return replace(scenario, hardware=replace(hardware, accelerator=replace(hardware.accelerator, own=())))
 
 
 def _memory(label: str, read: Callable[[Sizing], float], term: str) -> Callable[[Sizing, float], Row | None]:
@@ -112,13 +124,14 @@ def _speed(label: str, name: str, span: str, own: str) -> Callable[[Sizing, floa
     def row(sizing: Sizing, measured: float) -> Row | None:
         if sizing.serving is None:
             return None
+        kept = own if sizing.scenario.workload.kind != "embed" else ""  # whose passes are neither
         predicted = getattr(sizing.serving, name)
         between = getattr(sizing.serving, span) if span else None
         low, high = (between.low, between.high) if between is not None else (None, None)
         bound = f"the step, bound by {sizing.serving.bound_by}" if own == "inter_token" else ""
         bound = "prompts: their FLOPs and the wait for them" if own == "ttft" else bound
         unit = "s" if name.endswith("_s") and "per" not in name else "tokens/s" if "tokens" in name else "requests/s"
-        return Row(label, unit, measured, predicted, low, high, bound, own)
+        return Row(label, unit, measured, predicted, low, high, bound, kept)
 
     return row
 
@@ -256,7 +269,9 @@ def kept(runs: list[tuple[Run, Scenario, list[Row]]], source: str) -> dict[str, 
                 }
                 document.setdefault("curve", []).append(curve)
             continue
-        for row in rows:
+        # what is kept counts against the catalog, not against what was kept before
+        alone = rows_of(run, by_catalog(scenario)) if scenario.hardware.accelerator.own else rows
+        for row in alone:
             if row.own and 0.01 < row.ratio < 100:
                 ratio = {
                     "accelerator": hardware.accelerator.id,

@@ -1,0 +1,18 @@
+"""Names of what a person's own measurements go through: fields of records."""
+
+from typing import Final
+
+OWN: Final[dict[str, tuple[str, str]]] = {
+    "OwnFactors.first": ("factor of your measurements on a first token", ""),
+    "OwnFactors.token": ("factor of your measurements on a token", ""),
+    "OwnFactors.total": ("factor of your measurements on tokens a second", ""),
+    "Times.ttft_s": ("first token", "s"),
+    "Times.served_s": ("first token of a request that is being served", "s"),
+    "Times.token_s": ("time per token", "s"),
+    "Times.cycle_s": ("a whole request", "s"),
+    "Residual.factor": ("ratio to expect of your measurements", ""),
+    "Residual.left": ("scatter that your measurements leave", ""),
+    "Scatter.build": ("scatter between builds", ""),
+    "Scatter.model": ("scatter between models on a build", ""),
+    "Scatter.run": ("scatter between runs of a model", ""),
+}
