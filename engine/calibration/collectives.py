@@ -1,4 +1,4 @@
-"""Constants of `engine.links.collectives`. Written by scripts/calibrate_collectives.py --write; not by hand.
+"""Constants of `engine.links.collectives`. Written by `python -m tests.calibration collectives`; not by hand.
 
 Fitted to tests/reference/collectives.jsonl and the measured figures of catalog/data/links.toml.
 CLASSES, per class of link: base_us and hop_us, latency of the low-latency protocol and of each of its steps;

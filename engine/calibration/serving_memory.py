@@ -1,6 +1,6 @@
 """Constants of what an engine takes beside weights and KV cache, fitted on start-up logs.
 
-Regenerate with `python scripts/calibrate_serving_memory.py --write`; it prints each fit with its
+Written by `python -m tests.calibration serving_memory --left-out --write`, which prints each fit with its
 leave-one-out error.
 """
 

@@ -1,6 +1,6 @@
 """Fitted constants of the training-memory model; engine/training/memory/peak.py says what each multiplies.
 
-Written by `python scripts/calibrate_training_memory.py --write` from tests/reference/training_memory.jsonl.
+Written by `python -m tests.calibration training_memory --left-out --write` from tests/reference/training_memory.jsonl.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Constants of the training speed model, written by scripts/calibrate_training_speed.py: do not edit by hand.
+"""Constants of the training speed model, written by tests/calibration/training_speed.py: do not edit by hand.
 
 matmul.CLASS.DTYPE: share of the class's achievable matrix rate that a tuned step reaches. watt.DTYPE: TFLOP/s
 that a watt sustains on cards with graphics memory. tier, elementwise, loss, launch: what the software tier

@@ -15,7 +15,7 @@ Across nodes latencies add (the in-node phases, then the network, whose steps gr
 and bandwidths overlap: the slower one counts. A flat ring takes (n-1)/n of the payload out of every node through all
 its cards; where the node's switch reduces first, only the node's own share leaves it.
 
-Constants per class of link: engine.calibration.collectives, which scripts/calibrate_collectives.py fits.
+Constants per class of link: engine.calibration.collectives, which `python -m tests.calibration collectives` fits.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What one GPU does a second in training: products by dtype, attention, streams of memory and host, by class and software tier.
 
-The constants are `engine.calibration.training_speed`, fitted by scripts/calibrate_training_speed.py.
+The constants are `engine.calibration.training_speed`, fitted by `python -m tests.calibration training_speed`.
 """
 
 from __future__ import annotations

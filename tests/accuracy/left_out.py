@@ -1,7 +1,7 @@
 """Serving memory with each source left out: constants fitted on the logs of all others, errors on the logs of that one.
 
 What is fitted on the rows that it is scored on is no accuracy. A source is a repository, an issue or a page; a constant
-that nothing else was logged for falls back to what it is without logs (scripts/calibrate_serving_memory.py, PRIORS).
+that nothing else was logged for falls back to what it is without logs (tests/calibration/serving_memory.py, PRIORS).
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from contextlib import contextmanager
 from functools import _lru_cache_wrapper
 
 from engine.calibration import serving_memory as fitted
-from scripts.calibrate_serving_memory import Fit, all_fits, logs, source_of
 from tests.accuracy import engine_logs
 from tests.accuracy.harness import REFERENCE, Case, Evaluation, load_rows
+from tests.calibration.serving_memory import Fit, all_fits, logs, source_of
 
 
 def forget() -> None:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import copy
-import importlib.util
 import statistics
-import sys
 from collections.abc import Iterator
 from types import ModuleType
 
@@ -14,6 +12,7 @@ import pytest
 from engine.calibration import collectives as fit
 from engine.links import collectives as model
 from tests.accuracy import bars, collectives, harness
+from tests.calibration import collectives as collectives_fit
 
 ROWS = harness.load_rows(harness.REFERENCE / "collectives.jsonl")
 TABLES = ("CLASSES", "RING_SHARE", "KERNELS", "KERNEL_CLASS", "LATENCY_SCALE", "SHARED")
@@ -21,23 +20,15 @@ TABLES = ("CLASSES", "RING_SHARE", "KERNELS", "KERNEL_CLASS", "LATENCY_SCALE", "
 
 @pytest.fixture
 def calibration() -> Iterator[ModuleType]:
-    """The calibration script as a module; the shipped constants are back afterwards."""
-    path = harness.REFERENCE.parent.parent / "scripts" / "calibrate_collectives.py"
-    spec = importlib.util.spec_from_file_location("calibrate_collectives", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
+    """The fit; the shipped constants are back afterwards."""
     kept = {name: copy.deepcopy(getattr(fit, name)) for name in TABLES}
     try:
-        spec.loader.exec_module(module)
-        yield module
+        yield collectives_fit
     finally:
         for name, table in kept.items():
             getattr(fit, name).clear()
             getattr(fit, name).update(table)
         model.forget()
-        del sys.modules[spec.name]
 
 
 def test_few_rows_are_set_aside() -> None:
@@ -75,9 +66,9 @@ def test_intervals_hold_what_they_say_of_unseen_sources(calibration: ModuleType)
         assert 0.75 <= inside <= 0.90 or len(ratios) < 20, f"{name}: {inside:.2f} of {len(ratios)}"
 
 
-def test_shipped_constants_are_the_scripts(calibration: ModuleType) -> None:
+def test_shipped_constants_are_the_fits(calibration: ModuleType) -> None:
     shipped = {name: copy.deepcopy(getattr(fit, name)) for name in ("CLASSES", "RING_SHARE", "KERNELS")}
-    calibration.calibrate(calibration.read_points())
+    calibration.refit(calibration.read_points())
     for name, tables in shipped.items():
         for key, table in tables.items():
             assert getattr(fit, name)[key] == pytest.approx(table, rel=1e-3), f"{name} {key}"

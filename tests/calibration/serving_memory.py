@@ -1,6 +1,6 @@
 """Fit what an engine takes beside weights and KV cache on start-up logs.
 
-    python scripts/calibrate_serving_memory.py [--write]
+    python -m tests.calibration serving_memory [--left-out] [--write]
 
 Prints each constant with its leave-one-out error, and with --write regenerates
 engine/calibration/serving_memory.py. Needs the repository only; reads tests/reference/engine_logs.jsonl and the
@@ -13,26 +13,23 @@ import argparse
 import math
 import re
 import statistics
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
+from engine.calibration import serving_memory as fitted
+from engine.figures.units import GB, GIB
+from engine.layout.sharding import rank_weight_bytes
+from engine.model.architecture import Architecture
+from engine.runtimes.engine import ServingEngine
+from engine.scenario import Layout
+from engine.serving.buffers import buffer_terms, captured_sizes, engine_extra_bytes, expert_tile
+from engine.serving.settings import EngineSettings, engine_settings, visible_bytes
+from tests.accuracy import harness
+from tests.accuracy.engine_logs import Unreadable, engine_of, version_of, write
 
-from engine.figures.units import GB, GIB  # noqa: E402 - the checkout must be importable first
-from engine.layout.sharding import rank_weight_bytes  # noqa: E402 - the checkout must be importable first
-from engine.model.architecture import Architecture  # noqa: E402 - the checkout must be importable first
-from engine.runtimes.engine import ServingEngine  # noqa: E402 - the checkout must be importable first
-from engine.scenario import Layout  # noqa: E402 - the checkout must be importable first
-from engine.serving.buffers import buffer_terms, captured_sizes, engine_extra_bytes, expert_tile  # noqa: E402 - the checkout must be importable first
-from engine.serving.settings import EngineSettings, engine_settings, visible_bytes  # noqa: E402 - the checkout must be importable first
-from tests.accuracy import harness  # noqa: E402 - the checkout must be importable first
-from tests.accuracy.engine_logs import Unreadable, engine_of, version_of, write  # noqa: E402 - the checkout must be importable first
-
-MODULE = ROOT / "engine" / "calibration" / "serving_memory.py"
+MODULE = Path(fitted.__file__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -350,12 +347,12 @@ def left_out_spread() -> tuple[float, float, int]:
     return ratios[len(ratios) // 10], ratios[-1 - len(ratios) // 10], len(ratios)
 
 
-def module_text(fits: list[Fit]) -> str:
-    """The calibration module that holds these fits."""
+def module_text(fits: list[Fit], spread: tuple[float, float], told: str) -> str:
+    """The calibration module that holds these fits. spread: of KV tokens; told: what it rests on."""
     lines = [
         '"""Constants of what an engine takes beside weights and KV cache, fitted on start-up logs.',
         "",
-        "Regenerate with `python scripts/calibrate_serving_memory.py --write`; it prints each fit with its",
+        "Written by `python -m tests.calibration serving_memory --left-out --write`, which prints each fit with its",
         "leave-one-out error.",
         '"""',
         "",
@@ -368,28 +365,24 @@ def module_text(fits: list[Fit]) -> str:
         error = f", leave-one-out {100 * fit.left_out:.0f} %" if fit.rows > 1 else ""
         lines += ["", f"{fit.name}: Final = {value}", f'"""{MEANINGS[fit.name]} {basis}{error}."""']
         errors.append(f'    "{fit.name}": "{basis}{error}",')
-    low, high, count = left_out_spread()
-    told = f"{count} logs, each predicted without its source: docs/memory.md"
-    lines += ["", f"KV_SPREAD: Final = ({low:.3f}, {high:.3f})"]
+    lines += ["", f"KV_SPREAD: Final = ({spread[0]:.3f}, {spread[1]:.3f})"]
     lines += [f'"""Factors around the KV tokens that fit which hold 80 % of what engines printed. {told}."""']
     lines += ["", "ERRORS: Final[dict[str, str]] = {", *errors, "}", '"""What each fit rests on, and its error."""']
     return "\n".join(lines) + "\n"
 
 
-def main() -> None:
+def calibrate(options: argparse.Namespace) -> None:
     """Fit, print, and write when asked."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--write", action="store_true", help="regenerate engine/calibration/serving_memory.py")
-    options = parser.parse_args()
     rows = logs()
     fits = all_fits(rows)
     print(f"{len(rows)} logs")
     for fit in fits:
         print(f"{fit.name:<32} {fit.value:>12.4f}  from {fit.rows:>2}  leave-one-out {100 * fit.left_out:5.1f} %")
+    if not (options.left_out or options.write):
+        return
+    low, high, count = left_out_spread()
+    print(f"KV tokens of sources left out: 80 % at {low:.3f} to {high:.3f} of the prediction, {count} logs")
     if options.write:
-        MODULE.write_text(module_text(fits), encoding="utf-8")
-        print(f"wrote {MODULE.relative_to(ROOT)}")
-
-
-if __name__ == "__main__":
-    main()
+        told = f"{count} logs, each predicted without its source: docs/memory.md"
+        MODULE.write_text(module_text(fits, (low, high), told), encoding="utf-8")
+        print(f"wrote {MODULE.name}")

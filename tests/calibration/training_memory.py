@@ -1,11 +1,10 @@
 """Fit the constants of the training-memory model to tests/reference/training_memory.jsonl.
 
-python scripts/calibrate_training_memory.py [--write] [--quick]
+python -m tests.calibration training_memory [--left-out] [--write]
 
 Each constant starts at what the mechanics say and is moved by coordinate descent on the pooled errors, every source
 weighted by the square root of its rows so that no large table decides alone, with a weak pull back to its start.
-Printed: the fit, the errors, and the errors of each source under constants fitted without it.
---write rewrites engine/calibration/training_memory.py; --quick skips the leave-one-source-out part.
+Printed: the fit and the errors; with --left-out also those of each source under constants fitted without it.
 """
 
 from __future__ import annotations
@@ -13,22 +12,18 @@ from __future__ import annotations
 import argparse
 import math
 import statistics
-import sys
 from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
+from engine.calibration import training_memory as fitted
+from engine.figures.units import GIB
+from engine.scenario import Layout, Scenario
+from engine.training.memory import core, training_memory
+from tests.accuracy import harness
+from tests.accuracy import training_memory as accuracy
 
-from engine.calibration import training_memory as fitted  # noqa: E402 - the checkout must be importable first
-from engine.figures.units import GIB  # noqa: E402 - the checkout must be importable first
-from engine.scenario import Layout, Scenario  # noqa: E402 - the checkout must be importable first
-from engine.training.memory import core, training_memory  # noqa: E402 - the checkout must be importable first
-from tests.accuracy import harness  # noqa: E402 - the checkout must be importable first
-from tests.accuracy import training_memory as accuracy  # noqa: E402 - the checkout must be importable first
-
-TARGET = ROOT / "engine" / "calibration" / "training_memory.py"
+TARGET = Path(fitted.__file__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,7 +221,7 @@ def write(values: dict[str, float], stated: tuple[float, float]) -> None:
     lines = [
         '"""Fitted constants of the training-memory model; engine/training/memory/peak.py says what each multiplies.',
         "",
-        "Written by `python scripts/calibrate_training_memory.py --write` from tests/reference/training_memory.jsonl.",
+        "Written by `python -m tests.calibration training_memory --left-out --write` from tests/reference/training_memory.jsonl.",
         '"""',
         "",
         "from __future__ import annotations",
@@ -242,12 +237,8 @@ def write(values: dict[str, float], stated: tuple[float, float]) -> None:
     TARGET.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-def main() -> int:
+def calibrate(options: argparse.Namespace) -> None:
     """Fit, print, and write when asked."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--write", action="store_true", help="rewrite engine/calibration/training_memory.py")
-    parser.add_argument("--quick", action="store_true", help="skip leave-one-source-out; keep the interval")
-    options = parser.parse_args()
     prepared = prepare()
     start = {constant.name: constant.start for constant in CONSTANTS}
     put(start)
@@ -258,7 +249,7 @@ def main() -> int:
     for constant in CONSTANTS:
         print(f"  {constant.name:<24}{values[constant.name]:>9.3g}  from {constant.start:g}")
     stated = (fitted.INTERVAL_LOW, fitted.INTERVAL_HIGH)
-    if not options.quick:
+    if options.left_out:
         left_out: dict[str, list[float]] = {}
         for source in sorted({row["source_group"] for row, _, _ in prepared}):
             fit([item for item in prepared if item[0]["source_group"] != source], values, sweeps=8)
@@ -270,8 +261,3 @@ def main() -> int:
         print(f"80 % interval of observed over predicted: {stated[0]:.3g} to {stated[1]:.3g}")
     if options.write:
         write(values, stated)
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,7 +1,7 @@
 """Fit the constants of engine/training/rates.py to tests/reference/training_perf.jsonl.
 
-    python scripts/calibrate_training_speed.py            print fit, errors, and errors with each framework left out
-    python scripts/calibrate_training_speed.py --write    and rewrite engine/calibration/training_speed.py
+    python -m tests.calibration training_speed                       the fit and its errors
+    python -m tests.calibration training_speed --left-out --write    also with each framework left out, and rewrite
 
 The model is physics with a few dozen constants: rates of a GPU class, a software tier, shares of overlap, traffic of
 kernels. Each constant has a prior from its mechanism and bounds outside which it would mean nothing; coordinate
@@ -14,14 +14,12 @@ from __future__ import annotations
 import argparse
 import math
 import statistics
-import sys
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent.parent))
-
+from engine.calibration import training_speed as fitted
 from engine.scenario import Layout, Scenario
 from engine.training import rates
 from engine.training.speed import interval_group
@@ -29,7 +27,7 @@ from engine.training.step import step
 from tests.accuracy.harness import REFERENCE, load_rows
 from tests.accuracy.training_perf import scenario_of
 
-MODULE = Path(__file__).parent.parent / "engine" / "calibration" / "training_speed.py"
+MODULE = Path(fitted.__file__)
 
 # name: (prior, low, high). A constant whose bounds are equal is not fitted: no row can tell it.
 PRIORS: dict[str, tuple[float, float, float]] = {
@@ -100,7 +98,7 @@ PRIORS: dict[str, tuple[float, float, float]] = {
     "offload.optimizer": (0.5, 0.2, 1.5),
     "offload.exposed": (0.5, 0.15, 1.0),
 }
-HEADER = '''"""Constants of the training speed model, written by scripts/calibrate_training_speed.py: do not edit by hand.
+HEADER = '''"""Constants of the training speed model, written by tests/calibration/training_speed.py: do not edit by hand.
 
 matmul.CLASS.DTYPE: share of the class's achievable matrix rate that a tuned step reaches. watt.DTYPE: TFLOP/s
 that a watt sustains on cards with graphics memory. tier, elementwise, loss, launch: what the software tier
@@ -322,13 +320,13 @@ def write(values: dict[str, float], found: dict[str, tuple[float, float]]) -> No
     MODULE.write_text("\n".join(lines), encoding="utf-8")
 
 
-def main() -> int:
-    """Fit, print, and with --write rewrite the module."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def options(parser: argparse.ArgumentParser) -> None:
+    """What this fit alone can be told."""
     parser.add_argument("file", nargs="?", type=Path, default=REFERENCE / "training_perf.jsonl")
-    parser.add_argument("--write", action="store_true", help="rewrite engine/calibration/training_speed.py")
-    parser.add_argument("--quick", action="store_true", help="skip the frameworks left out; keep the intervals")
-    options = parser.parse_args()
+
+
+def calibrate(options: argparse.Namespace) -> None:
+    """Fit, print, and write when asked."""
     rows = samples(options.file)
     values = fit(rows)
     for name, value in values.items():
@@ -337,7 +335,7 @@ def main() -> int:
             print(f"{name:<28} {value:>10.4g}   prior {prior:<8.4g} bounds {low:.4g} to {high:.4g}")
     table("fit", rows, log_errors(values, rows))
     found = dict(rates.FITTED.intervals)
-    if not options.quick:
+    if options.left_out:
         unseen = {name: left_out(rows, fold) for name, fold in folds(rows).items()}
         for name, errors in unseen.items():
             table(f"each {name} left out", rows, errors)
@@ -347,9 +345,4 @@ def main() -> int:
     print(f"\nintervals {found}; {100 * inside(rows, log_errors(values, rows), found):.0f} % of the fitted rows inside")
     if options.write:
         write(values, found)
-        print(f"wrote {MODULE}")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+        print(f"wrote {MODULE.name}")

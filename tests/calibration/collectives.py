@@ -1,7 +1,7 @@
 """Fit the constants of engine.links.collectives to tests/reference/collectives.jsonl and to the catalog's link facts.
 
-    python scripts/calibrate_collectives.py            # the fit, and its errors with each source left out
-    python scripts/calibrate_collectives.py --write    # and rewrite engine/calibration/collectives.py
+    python -m tests.calibration collectives                       # the fit
+    python -m tests.calibration collectives --left-out --write    # its errors with each source left out, and rewrite
 
 Per class of link: latency base and hop, the extra start-up of the middle and the bandwidth-bound protocol, and the
 three bandwidths as shares of the peak. A class starts from PRIOR and is pulled back to it (one e-fold off costs as
@@ -16,24 +16,21 @@ import copy
 import json
 import math
 import statistics
-import sys
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
+import catalog
+from engine.calibration import collectives as fit
+from engine.links import collectives as model
+from engine.links import evidence
+from tests.accuracy import collectives as rows_of
+from tests.accuracy.harness import REFERENCE
 
-import catalog  # noqa: E402 - the checkout must be importable first
-from engine.calibration import collectives as fit  # noqa: E402 - the checkout must be importable first
-from engine.links import collectives as model  # noqa: E402 - the checkout must be importable first
-from engine.links import evidence  # noqa: E402 - the checkout must be importable first
-from tests.accuracy import collectives as rows_of  # noqa: E402 - the checkout must be importable first
-
-ROWS = ROOT / "tests" / "reference" / "collectives.jsonl"
-TARGET = ROOT / "engine" / "calibration" / "collectives.py"
+ROWS = REFERENCE / "collectives.jsonl"
+TARGET = Path(fit.__file__)
 
 NAMES = ("base_us", "hop_us", "mid_us", "bulk_us", "bulk_hop_us", "low", "mid", "wire")
 # Where each class starts. Latencies: base and hop of NCCL's LL ring and tree in its own cost model
@@ -93,7 +90,7 @@ VOTE = 0.5
 PULL_OF_KERNELS = 0.5  # the constants of serving speed rest on them: what engines are seen to take decides
 
 HEADER = '''\
-"""Constants of `engine.links.collectives`. Written by scripts/calibrate_collectives.py --write; not by hand.
+"""Constants of `engine.links.collectives`. Written by `python -m tests.calibration collectives`; not by hand.
 
 Fitted to tests/reference/collectives.jsonl and the measured figures of catalog/data/links.toml.
 CLASSES, per class of link: base_us and hop_us, latency of the low-latency protocol and of each of its steps;
@@ -268,7 +265,7 @@ def search(points: Sequence[Point], positions: Sequence[Position], pulled: float
                 break
 
 
-def calibrate(points: Sequence[Point]) -> None:
+def refit(points: Sequence[Point]) -> None:
     """Fit all constants to the points: in-box classes, then engine kernels, then networks."""
     reset()
     inside = [p for p in points if p.call.inter is None and p.call.kernel.startswith("nccl")]
@@ -309,7 +306,7 @@ def leave_out(points: Sequence[Point], group: Callable[[Point], str]) -> dict[st
     left: dict[str, list[float]] = {}
     for name in dict.fromkeys(group(p) for p in points if p.is_row):
         rows = [p for p in points if p.is_row and group(p) == name]
-        calibrate([p for p in points if group(p) != name])
+        refit([p for p in points if group(p) != name])
         left[name] = errors(rows)
     return left
 
@@ -462,38 +459,29 @@ def _short(value: float) -> str:
     return repr(float(f"{value:.4g}"))
 
 
-def main() -> int:
-    """Fit, print, and write when asked. Returns the exit code."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--write", action="store_true", help="rewrite engine/calibration/collectives.py")
-    parser.add_argument("--quick", action="store_true", help="leave out one source at a time only")
-    options = parser.parse_args()
+def calibrate(options: argparse.Namespace) -> None:
+    """Fit, print, and write when asked."""
     points = read_points()
-    left = leave_out(points, lambda p: p.source)
-    spans = intervals(points, left)
-    series = {} if options.quick else leave_out(points, lambda p: p.series)
-    calibrate(points)
+    left = leave_out(points, lambda p: p.source) if options.left_out else {}
+    spans = intervals(points, left) if left else {"": fit.INTERVAL, **fit.INTERVALS}
+    series = leave_out(points, lambda p: p.series) if left else {}
+    refit(points)
     by_link: dict[str, list[float]] = defaultdict(list)
     for p, e in zip(points, errors(points), strict=True):
         if p.is_row:
             by_link[p.link].append(e)
     text = rendered(points, spans)
     report("fitted, by link; errors in %", by_link)
-    report("each source (repository and file) left out", left)
-    print("\nplace and size: 80 % of unseen rows between, and the share of all rows inside")
-    for name, found in sorted(places(points, left).items()):
-        low, high = spans.get(name, spans[""])
-        inside = sum(low <= ratio <= high for ratio, _ in found) / len(found)
-        print(f"  {name or 'all':<20}{len(found):>5}{low:>8.2f}{high:>8.2f}{100 * inside:>8.0f} %")
-    if not options.quick:
+    if left:
+        report("each source (repository and file) left out", left)
+        print("\nplace and size: 80 % of unseen rows between, and the share of all rows inside")
+        for name, found in sorted(places(points, left).items()):
+            low, high = spans.get(name, spans[""])
+            inside = sum(low <= ratio <= high for ratio, _ in found) / len(found)
+            print(f"  {name or 'all':<20}{len(found):>5}{low:>8.2f}{high:>8.2f}{100 * inside:>8.0f} %")
         report("each series (link, operation, GPUs, library) left out", series)
         report("each repository left out", leave_out(points, lambda p: p.repository))
         report("each link left out", leave_out(points, lambda p: p.link))
     if options.write:
         TARGET.write_text(text, encoding="utf-8")
-        print(f"\nwrote {TARGET.relative_to(ROOT)}")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+        print(f"\nwrote {TARGET.name}")

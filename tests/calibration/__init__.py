@@ -1,0 +1,1 @@
+"""How the constants of engine/calibration are fitted, a module each: `python -m tests.calibration SET`."""

@@ -1,0 +1,32 @@
+"""One command fits every module of constants again, and gives what is shipped."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from engine.calibration import serving_memory as shipped
+from tests.calibration.__main__ import SETS, main
+from tests.calibration.serving_memory import all_fits, logs
+
+CONSTANTS = Path(shipped.__file__).parent
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_a_module_of_constants_says_what_wrote_it(name: str) -> None:
+    head = (CONSTANTS / f"{name}.py").read_text(encoding="utf-8").partition('"""\n')[0]
+    assert f"tests.calibration {name}" in head or f"tests/calibration/{name}.py" in head
+
+
+def test_a_fit_gives_the_constants_that_are_shipped(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["serving_memory"]) == 0
+    told = capsys.readouterr().out
+    for fit in all_fits(logs()):
+        assert getattr(shipped, fit.name) == pytest.approx(fit.value, rel=1e-3)
+        assert fit.name in told
+
+
+def test_rows_that_cannot_be_read_end_in_one_line(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert main(["training_speed", str(tmp_path / "none.jsonl")]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
