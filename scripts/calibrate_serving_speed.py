@@ -199,15 +199,23 @@ def predict(point: Point, constants: Mapping[str, float], known: Known | None = 
     if not isinstance(state, Load):
         requests = work.requests / used if work.requests else 0.0
         wait = scenario.runtime.admission_wait_steps
-        state = load(r, work.concurrency / used, cap, prompt, answer, requests, wait, work.output_spread or 0.0)
+        state = load(
+            r,
+            work.concurrency / used,
+            cap,
+            prompt,
+            answer,
+            requests,
+            wait,
+            work.output_spread or 0.0,
+            work.requests_per_s is not None,
+        )
         known[(point.row_id,)] = state
     if point.metric in (rows_of.TTFT_LOW, rows_of.TTFT_LOADED):
         return state.ttft_s
     if point.metric == rows_of.LOADED:
         return state.tokens_per_s * used
-    if point.prepared.cached_prompt:
-        return state.step.seconds
-    return state.inter_token_s
+    return rows_of.printed_token_s(point.prepared, state.inter_token_s, state.interference_s)
 
 
 def residuals(points: list[Point], constants: Mapping[str, float]) -> list[float]:

@@ -32,7 +32,7 @@ class Request(NamedTuple):
 
     kv_s, attention_s: seconds of its sequence in a decode step, half of the answer written. prompt: of its prompt. reads:
     prompts that a pass reads of an embedder, whose `answer` are the tokens read; 0 of a model that writes. spread: standard
-    deviation of the answers over their mean.
+    deviation of the answers over their mean. arriving: whether requests arrive at a rate, at random, whoever is served.
     """
 
     answer: int
@@ -41,15 +41,16 @@ class Request(NamedTuple):
     prompt: Prompt
     reads: int = 0
     spread: float = 0.0
+    arriving: bool = False
 
 
-def request_of(r: Rates, prompt: int, answer: int, spread: float = 0.0) -> Request:
+def request_of(r: Rates, prompt: int, answer: int, spread: float = 0.0, arriving: bool = False) -> Request:
     """The costs of a request of so many prompt and answer tokens; without an answer, of an embedder's."""
     if not answer:
         return Request(max(1, prompt), 0.0, 0.0, prompt_of(r, max(1, prompt)), reads=max(1, r.chunk // max(1, prompt)))
     answer = max(1, answer)
     kv, attention = read_s(r, prompt + answer / 2)
-    return Request(answer, kv, attention, prompt_of(r, max(1, prompt)), spread=spread)
+    return Request(answer, kv, attention, prompt_of(r, max(1, prompt)), spread=spread, arriving=arriving)
 
 
 class Mix(NamedTuple):
@@ -76,7 +77,9 @@ def mix_of(r: Rates, each: Request, running: float, users: float, requests: floa
     burst = 1.0 if 0.0 < requests <= users else running / requests if requests else 0.0
     # the attention copies read as many prompts at once
     others = max(0.0, running - max(1.0, min(running, r.copies)))
-    return Mix(running, others, each.answer - 1, each.prompt.pieces, burst, r.in_step, each.spread, r.queueing, r.given)
+    # who arrives at random neither waits for an answer of his own nor keeps in step with others
+    in_step, queueing = (0.0, 1.0) if each.arriving else (r.in_step, r.queueing)
+    return Mix(running, others, each.answer - 1, each.prompt.pieces, burst, in_step, each.spread, queueing, r.given)
 
 
 def share_of(r: Rates, each: Request, step: DecodeStep, running: float) -> float:
@@ -150,17 +153,18 @@ def load(
     requests: float = 0.0,
     gather_steps: int = 0,
     spread: float = 0.0,
+    arriving: bool = False,
 ) -> Load:
     """One engine under `users` who each send the next request when the answer ends.
 
     cap: requests that run at once. requests: how many are sent in all, starting together; 0 is a steady state.
     gather_steps: decode steps for which the engine waits for more prompts before it reads any. spread: standard deviation
-    of the answers over their mean.
+    of the answers over their mean. arriving: whether requests arrive at random, whoever is served.
 
     A prompt waits for those before it as in an M/D/1 queue (wait = service x load / (2 (1 - load))), at most for
     half of all others; `queueing` scales the load, since users who wait for answers do not arrive at random.
     """
-    return _under(r, request_of(r, prompt, answer, spread), users, cap, requests, gather_steps)
+    return _under(r, request_of(r, prompt, answer, spread, arriving), users, cap, requests, gather_steps)
 
 
 def _under(r: Rates, each: Request, users: float, cap: float, requests: float = 0.0, gather_steps: int = 0) -> Load:
@@ -335,7 +339,9 @@ def server_of(scenario: Scenario, layout: Layout, r: Rates | None = None) -> Ser
     return Server(
         work=work,
         rates=r,
-        each=request_of(r, work.input_tokens, work.answer_tokens, work.output_spread or 0.0),
+        each=request_of(
+            r, work.input_tokens, work.answer_tokens, work.output_spread or 0.0, work.requests_per_s is not None
+        ),
         engines=engine_split(layout)[0],
         limit=_sequence_limit(scenario, layout) * r.copies * r.stages,
         held=work.input_tokens + r.grown * work.answer_tokens,

@@ -16,7 +16,6 @@ import math
 import re
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Any
 
 import catalog
 from catalog import UnknownId
@@ -31,13 +30,23 @@ from engine.model.parameters import count_parameters
 from engine.parts.hardware import Accelerator
 from engine.runtimes.engine import ServingEngine
 from engine.scenario import Kind, LayoutChoice, Runtime, Scenario, Workload
-from engine.serving.draft import tokens_a_step
 from engine.serving.shapes import compute_class
 from engine.sizing import Serving
 from tests.accuracy.cards import EXTRA_CARDS
 from tests.accuracy.engine_logs import WEIGHTS_BY_NAME, matched
 from tests.accuracy.harness import Case, Evaluation, Row, each_row
 from tests.accuracy.served_models import architecture_of
+from tests.accuracy.speed_loads import (
+    MLPERF,
+    MLPERF_INTERACTIVE,
+    UNSTATED_RUN,
+    WHOLE_RUNS,
+    Unusable,
+    answer_of,
+    arrived,
+    drafts_of,
+    spread_of,
+)
 
 TPOT_DENSE = "time per token, dense"
 TPOT_MOE = "time per token, MoE"
@@ -49,28 +58,6 @@ TTFT_LOADED = "first token, under load"
 
 # users of one engine up to which a first token waits for nobody to speak of
 LOW_LOAD_USERS = 8
-
-# Mean prompt and answer tokens, and the limits of the Server scenario (99th percentile): seconds to the first token, tokens/s
-# a user. mlcommons/inference_policies, "Scenarios" table; language/*/README.md of mlcommons/inference.
-MLPERF = {
-    "llama-2-70b": (294, 294, 2.0, 5.0),
-    "mixtral-8x7b": (478, 146, 2.0, 5.0),
-    "llama-3.1-405b": (9428, 684, 6.0, 1 / 0.175),
-    "llama-3.1-8b": (778, 128, 2.0, 10.0),
-    "deepseek-r1": (800, 3880, 2.0, 12.5),
-}
-# Limits of the Interactive scenario where it is stricter.
-MLPERF_INTERACTIVE = {
-    "llama-2-70b": (0.45, 25.0),
-    "llama-3.1-405b": (4.5, 12.5),
-    "llama-3.1-8b": (0.5, 1 / 0.03),
-}
-
-# requests a user of a closed loop whose length is not stated
-UNSTATED_RUN = 3
-
-# standard deviation of those chats' answers over their mean, such that bursts of them come out: nobody stated it
-CHATS_DIFFER = 0.7
 
 # export versions, slower only between GPUs
 GPUS = {"h800": "h100-sxm", "a800": "a100-sxm4-80gb"}
@@ -93,16 +80,10 @@ FORMATS = {
 }
 
 
-DRAFTERS = (("dflash", "dflash"), ("ngram", "n-?gram"), ("mtp", "mtp|nextn"), ("eagle", "eagle"))
-"""(method, words that name it)."""
 STAND_IN = "rtx-4090"
 EXTRA_LINKS = {card.id: card.default_intra_link for card in EXTRA_CARDS.values()}
 
 GGUF = frozenset(name for name in WEIGHT_FORMATS if name.startswith("gguf"))
-
-
-class Unusable(ValueError):
-    """A row that cannot be written as a Scenario, with the reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,19 +128,33 @@ def model_of(name: str, billions: float | None = None) -> tuple[str, Architectur
     return name, architecture
 
 
-def _engine(name: str) -> ServingEngine:
-    low = name.lower()
+def _engine(row: Row) -> ServingEngine:
+    low = str(row["engine"]).lower()
     if "sglang" in low:
         return "sglang"
+    if "mlperf" in low and "vllm" in str(row["notes"]).lower():
+        return "vllm"  # a submission whose system names what it ran
     if any(word in low for word in ("trt", "tensorrt", "mlperf")) or re.search(r"\bnim\b", low):
         return "trtllm"
     if "llama.cpp" in low or "ollama" in low or "ik_llama" in low:
         return "llama.cpp"
-    return "vllm"
+    return "vllm-earlier" if _before(row, FIRST_LOOP) else "vllm"
+
+
+FIRST_LOOP = 8
+"""vLLM 0.8 is the first whose scheduler and workers run apart by default (the V1 engine)."""
+
+
+def _before(row: Row, minor: int) -> bool:
+    """Whether a row names a vLLM before 0.minor."""
+    found = re.search(r"vllm\D*0\.(\d+)", str(row["engine"]).lower())
+    return bool(found) and int(found[1]) < minor
 
 
 def _weights(row: Row, accelerator: Accelerator, architecture: Architecture) -> str:
     named = str(row["quant"] or "").lower()
+    if "unstated" in named:
+        raise Unusable("the weight format is not stated")
     if not named:
         return matched(str(row["model"]).lower(), WEIGHTS_BY_NAME) or architecture.checkpoint_format
     if "submission" in named:
@@ -182,11 +177,13 @@ def _weights(row: Row, accelerator: Accelerator, architecture: Architecture) -> 
 
 
 def _kv_cache(row: Row, engine: ServingEngine, weights: str, accelerator: Accelerator) -> str:
-    notes = str(row["notes"]).lower()
-    if "fp8 kv" in notes:
+    notes, named = str(row["notes"]).lower(), str(row["kv_dtype"] or "").lower()
+    if "fp8 kv" in notes or named.startswith("fp8"):
         return "fp8"
-    if "fp16 kv" in notes or "bf16 kv" in notes:
+    if "fp16 kv" in notes or "bf16 kv" in notes or "16" in named:
         return "bf16"
+    if named.startswith("q8"):
+        return "q8_0"
     narrow = weights in ("fp8", "nvfp4") and accelerator.supports_fp8
     origin = str(row["source"].get("origin", "")) if isinstance(row["source"], dict) else ""
     if engine == "trtllm" and narrow:
@@ -262,49 +259,6 @@ def _intra_link(row: Row, accelerator: Accelerator) -> str:
     return ""
 
 
-def of_chats(row: Row) -> bool:
-    """Whether a row is a burst of ShareGPT's chats as vLLM's benchmark draws them: by the mean of their prompts."""
-    return str(row["mode"]).startswith("burst") and 200 <= (row["isl"] or 0) <= 230
-
-
-def _spread(row: Row, origin: str) -> float | None:
-    """How far a row's answers differ: standard deviation over mean."""
-    if "InferenceX" in origin:
-        return 0.2 / math.sqrt(12) / 0.9  # even from 0.8 to 1.0 of the stated length
-    return CHATS_DIFFER if of_chats(row) else None
-
-
-def drafts_of(row: Row) -> dict[str, Any]:
-    """What a row says of drafts, as fields of a `Runtime`; what it leaves open stays at the app's own default."""
-    said = row["spec_decode"]
-    if not said:
-        return {}
-    words = f"{said} {row['notes']}".lower() if said is True else str(said).lower()
-    method = next((name for name, word in DRAFTERS if re.search(word, words)), None)
-    if method is None:
-        raise Unusable("drafts of an unknown kind")
-    ahead = [
-        int(one)
-        for one in re.findall(r"k=(\d+)|(\d+) (?:draft )?tokens|(\d+) steps?|mtp(\d)", words)
-        for one in one
-        if one
-    ]
-    made: dict[str, Any] = {"speculative": method}
-    if ahead:
-        made["speculative_tokens"] = min(ahead)
-    kept = re.search(r"acceptance (length )?(\d+\.\d+)", words)
-    if kept and ahead and kept[1]:
-        # the share at which so many tokens a step come out
-        low, high = 0.0, 1.0
-        for _ in range(40):
-            middle = (low + high) / 2
-            low, high = (middle, high) if tokens_a_step(min(ahead), middle) < float(kept[2]) else (low, middle)
-        made["speculative_accepted"] = low
-    elif kept:
-        made["speculative_accepted"] = float(kept[2])
-    return made
-
-
 def prepare(row: Row) -> Prepared:
     """A row as a Scenario with its measured figures. Raises Unusable with the reason."""
     mode = str(row["mode"])
@@ -316,12 +270,13 @@ def prepare(row: Row) -> Prepared:
     accelerator = accelerator_of(row["gpu"])
     model_id, architecture = model_of(str(row["model"]), row["params_b"])
     weights = _weights(row, accelerator, architecture)
-    engine = _engine(str(row["engine"]))
+    engine = _engine(row)
     if mode.startswith("MLPerf") and accelerator.vendor != "NVIDIA":
         engine = "vllm"
     gpus, layout = _layout(row, architecture)
     per_node, nodes = _nodes(row, gpus, accelerator)
     prompt, answer, users = row["isl"], row["osl"], row["concurrency"]
+    rate = None
     origin = str(row["source"].get("origin", "")) if isinstance(row["source"], dict) else ""
     requests: int | None = None
     ttft_limit = user_limit = None
@@ -339,12 +294,21 @@ def prepare(row: Row) -> Prepared:
         elif "Interactive" in mode:
             ttft_limit, user_limit = MLPERF_INTERACTIVE.get(model_id, (ttft_limit, user_limit))
     elif mode.startswith("max throughput"):
+        if "all requests at once" in str(row["notes"]) and not row["requests"]:
+            raise Unusable("how many requests were sent at once is not stated")
         kind, users = "batch", users or 2048 * max(1, layout.dp or 1)
+    elif mode.startswith("Poisson"):
+        rate = row["request_rate"] or (row["output_tok_s"] or 0.0) / (answer or 1) or None
+        users = users or arrived(row)
     elif mode.startswith("burst") or mode == "static batch":
         requests = users
         if mode == "static batch" and users:
             # the batch runs as one, whatever an engine admits by default
             runtime = Runtime(engine=engine, max_num_seqs=max(256, round(users)))
+    if users is None and not mode.startswith(("single", "prefill")):
+        raise Unusable("the load is not stated")
+    if answer is None:
+        answer = answer_of(row)
     if prompt is None:
         prompt = 512
     if answer is None:
@@ -359,7 +323,7 @@ def prepare(row: Row) -> Prepared:
         elif engine == "sglang" and accelerator.supports_fp4:
             # a prompt arrives half an interval before the poll
             runtime = Runtime(engine=engine, admission_wait_steps=15 if users >= 16 else 5)
-    elif row["requests"] and not mode.startswith(("max", "MLPerf")):
+    elif row["requests"] and not mode.startswith(("max", "MLPerf", "Poisson")):
         requests = round(row["requests"])
     elif mode.startswith("closed") and users and users > 1:
         # a benchmark of equal prompts that all start at once, of a length that nobody stated
@@ -377,8 +341,11 @@ def prepare(row: Row) -> Prepared:
         ttft_target_s=ttft_limit,
         tokens_per_s_user_target=user_limit,
         requests=requests,
-        output_spread=_spread(row, origin) if requests else None,
+        requests_per_s=rate,
+        output_spread=spread_of(row, origin) if requests else None,
     )
+    if row["max_num_seqs"]:
+        runtime = replace(runtime, max_num_seqs=row["max_num_seqs"])
     runtime = replace(runtime, **drafts_of(row))
     try:
         scenario = catalog.build_scenario(
@@ -404,7 +371,11 @@ def prepare(row: Row) -> Prepared:
     observed = _observed(row, mode, moe, workload.concurrency / engines <= LOW_LOAD_USERS)
     if not observed:
         raise Unusable("no figure of the row is measured")
-    if not mode.startswith("MLPerf") and row["osl"] is None and any(name in (MAXIMUM, LOADED) for name, _ in observed):
+    if (
+        not mode.startswith("MLPerf")
+        and answer_of(row) is None
+        and any(name in (MAXIMUM, LOADED) for name, _ in observed)
+    ):
         raise Unusable("a throughput whose answers have no stated length")
     groups = {
         "gpu": accelerator.id,
@@ -455,8 +426,9 @@ def share_of_peak(prepared: Prepared) -> float:
 
 def doubt_of(row: Row, prepared: Prepared) -> str:
     """Why no constant is fitted on a row, in words; empty for most."""
-    engine = re.search(r"vllm\D*0\.(\d+)", str(row["engine"]).lower())
-    if engine and int(engine.group(1)) < 8:
+    if "keep out of fits" in str(row["notes"]):
+        return "software that its own source calls untuned"
+    if _before(row, FIRST_LOOP):
         return "vLLM before 0.8: its host loop was another"
     users, prompt = row["concurrency"] or 0, row["isl"] or 0
     if str(row["mode"]).startswith("burst") and users >= 500 and 200 <= prompt <= 230:
@@ -478,17 +450,33 @@ def _observed(row: Row, mode: str, moe: bool, low_load: bool) -> tuple[tuple[str
         tpot = 1.0 / row["decode_tok_s_per_user"]
     if tpot:
         found.append((TPOT_MOE if moe else TPOT_DENSE, tpot))
-    if row["ttft_ms"]:
-        found.append((TTFT_LOW if low_load else TTFT_LOADED, row["ttft_ms"] / 1e3))
-    if total and "DERIVED" not in str(row["notes"]) and mode.startswith(("closed", "burst", "static", "Poisson")):
+    first = row["ttft_ms"] / 1e3 if row["ttft_ms"] else None
+    if first is None and mode.startswith("prefill") and row["prefill_tok_s"] and row["isl"]:
+        first = row["isl"] / row["prefill_tok_s"]
+    if first:
+        found.append((TTFT_LOW if low_load else TTFT_LOADED, first))
+    alone = mode.startswith("single") and not tpot
+    if total and "DERIVED" not in str(row["notes"]) and (alone or mode.startswith(WHOLE_RUNS)):
         found.append((LOADED, float(total)))
     return tuple(found)
 
 
-def predicted(metric: str, serving: Serving, cached_prompt: bool = False) -> tuple[float, tuple[float, float]]:
+def printed_token_s(prepared: Prepared, token_s: float, others_s: float) -> float:
+    """Time per token as benchmarks print it. others_s: of it the part that prompts of others take.
+
+    They print the mean over requests of each one's own mean, in which short answers weigh as much as long ones: prompts
+    delay an answer by so many seconds whatever its length, and the mean of 1 / length is 1 + spread^2 times 1 / mean of
+    lengths that are log-normal.
+    """
+    if prepared.cached_prompt:
+        return token_s - others_s
+    return token_s + others_s * (prepared.scenario.workload.output_spread or 0.0) ** 2
+
+
+def predicted(metric: str, serving: Serving, prepared: Prepared) -> tuple[float, tuple[float, float]]:
     """(figure, interval) that answers a metric."""
     if metric in (TPOT_DENSE, TPOT_MOE):
-        value = serving.inter_token_s - (serving.prefill_interference_s if cached_prompt else 0.0)
+        value = printed_token_s(prepared, serving.inter_token_s, serving.prefill_interference_s)
         scale = value / serving.inter_token_s
         interval = serving.inter_token_interval
         return value, (interval.low * scale, interval.high * scale)
@@ -523,6 +511,6 @@ def _compare(row_id: str, row: Row, found: Evaluation) -> None:
         found.aside(row_id, "the model says that the engine would not start")
         return
     for metric, value in prepared.observed:
-        answer, interval = predicted(metric, serving, prepared.cached_prompt)
+        answer, interval = predicted(metric, serving, prepared)
         if answer > 0:
             found.cases.append(Case(row_id, metric, value, answer, prepared.groups, interval))

@@ -25,7 +25,8 @@ NUMBERS: Final = _words(
     "params_b active_b isl osl concurrency output_tok_s total_tok_s output_tok_s_per_gpu decode_tok_s_per_user "
     "ttft_ms tpot_ms prefill_tok_s time_us micro_batch grad_accum global_batch tokens_s_per_gpu tflops_per_gpu mfu "
     "peak_tflops_ref step_time_s gpu_memory_utilization mem_fraction_static gpu_total_gib gpu_mem_gb observed_gib "
-    "kv_tokens kv_gib_per_gpu weights_gib_per_gpu activation_peak_gib max_concurrency nvidia_smi_peak_gib line"
+    "kv_tokens kv_gib_per_gpu weights_gib_per_gpu activation_peak_gib max_concurrency nvidia_smi_peak_gib line "
+    "request_rate cached_prompt_share"
 )
 """Fields that hold numbers of at least 0."""
 SWITCHES: Final = _words(
@@ -38,7 +39,7 @@ WORDED_SWITCHES: Final = frozenset({"spec_decode"})
 TEXTS: Final = _words(
     "model hf_id gpu engine engine_version quant mode notes interconnect interconnect_intra interconnect_inter op lib "
     "link weight_dtype kv_cache_dtype outcome method lora_targets lora_dtype optimizer optim_dtype param_dtype "
-    "grad_dtype sharding cpu_offload act_ckpt flash_attention loss_impl framework observed_metric source_group "
+    "kv_dtype grad_dtype sharding cpu_offload act_ckpt flash_attention loss_impl framework observed_metric source_group "
     "parallelism dtype task mfu_convention"
 )
 """Fields that hold words."""

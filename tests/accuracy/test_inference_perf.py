@@ -12,6 +12,7 @@ import pytest
 
 from engine.calibration import serving_speed as fit
 from tests.accuracy import bars, harness, inference_perf
+from tests.accuracy.rows import readable
 
 
 @pytest.fixture(scope="module")
@@ -73,3 +74,53 @@ def test_the_script_and_size_predict_the_same(calibration: ModuleType, evaluatio
         ours = calibration.predict(point, fit.CONSTANTS)
         if (point.row_id, point.metric) in said:
             assert math.isclose(ours, said[(point.row_id, point.metric)], rel_tol=1e-6), point.row_id
+
+
+def _row(**fields: object) -> harness.Row:
+    stated = {
+        "model": "Llama-3.1-8B",
+        "gpu": "H100-SXM",
+        "n_gpus": 1,
+        "tp": 1,
+        "engine": "vLLM 0.11.0",
+        "quant": "bf16",
+    }
+    return readable(
+        {"isl": 1000, "osl": 200, "source": {}, "notes": "", "tpot_ms": 10.0, "ttft_ms": 100.0, **stated, **fields}
+    )
+
+
+def test_a_rate_of_arrivals_is_read_as_the_users_whom_it_keeps_served() -> None:
+    prepared = inference_perf.prepare(_row(mode="Poisson arrivals", request_rate=10, requests=200))
+    work = prepared.scenario.workload
+    assert work.concurrency == round(10 * (0.1 + 0.010 * 199))
+    assert (work.requests, work.requests_per_s) == (None, 10)
+
+
+def test_a_load_that_a_row_does_not_state_sets_it_aside() -> None:
+    for fields in ({"mode": "Poisson arrivals"}, {"mode": "closed-loop serving"}, {"mode": "decode TPOT"}):
+        with pytest.raises(inference_perf.Unusable, match="load"):
+            inference_perf.prepare(_row(**fields))
+    offline = {"mode": "max throughput (offline)", "output_tok_s": 900.0, "notes": "all requests at once"}
+    with pytest.raises(inference_perf.Unusable, match="how many requests"):
+        inference_perf.prepare(_row(**offline))
+    assert inference_perf.prepare(_row(**offline, requests=100)).observed
+
+
+def test_an_answer_is_what_the_rates_leave_beside_the_prompt() -> None:
+    row = _row(mode="closed-loop serving", concurrency=8, osl=None, total_tok_s=6000.0, output_tok_s=1000.0)
+    assert inference_perf.prepare(row).scenario.workload.output_tokens == 200
+
+
+def test_a_printed_mean_counts_short_answers_as_much_as_long_ones() -> None:
+    burst = {"mode": "burst of 100 requests", "concurrency": 100, "isl": 219}
+    chats, alike = (inference_perf.prepare(_row(**burst | {"isl": isl})) for isl in (219, 256))
+    assert inference_perf.printed_token_s(alike, 0.03, 0.02) == 0.03
+    assert inference_perf.printed_token_s(chats, 0.03, 0.02) > 0.035
+
+
+def test_an_engine_is_the_one_that_a_submission_names_and_its_version_counts() -> None:
+    submitted = _row(mode="closed-loop serving", concurrency=4, engine="MLPerf v5.1", notes="system 8xH100_vLLM")
+    assert inference_perf.prepare(submitted).scenario.runtime.engine == "vllm"
+    older = _row(mode="closed-loop serving", concurrency=4, engine="vLLM 0.7.3")
+    assert inference_perf.prepare(older).scenario.runtime.engine == "vllm-earlier"

@@ -148,6 +148,16 @@ def test_a_crowd_that_starts_together_waits_longer() -> None:
     assert waited == pytest.approx(20 * step)
 
 
+def test_requests_that_arrive_at_random_never_keep_in_step() -> None:
+    asked = build(LLAMA, "fp8", "h200-sxm", concurrency=64, input_tokens=4000, output_tokens=400)
+    arriving = replace(asked, workload=replace(asked.workload, requests_per_s=1.0))
+    closed, open_ = served(asked, Layout(4)), served(arriving, Layout(4))
+    assert open_.ttft_s < 0.8 * closed.ttft_s
+    # what is waited for less before the first token is waited for between the others
+    assert open_.inter_token_s > closed.inter_token_s
+    assert open_.tokens_per_s_total == pytest.approx(closed.tokens_per_s_total, rel=0.01)
+
+
 def test_replicas_of_two_beat_one_of_eight_over_pcie_and_hardly_matter_on_nvlink() -> None:
     def ratio(accelerator: str) -> float:
         scenario = build(

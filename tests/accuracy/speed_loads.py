@@ -1,0 +1,102 @@
+"""What load a row of serving speed was measured under: lengths, users, runs, drafts; nothing that it does not state is guessed."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Any
+
+from engine.serving.draft import tokens_a_step
+from tests.accuracy.harness import Row
+
+# Mean prompt and answer tokens, and the limits of the Server scenario (99th percentile): seconds to the first token, tokens/s
+# a user. mlcommons/inference_policies, "Scenarios" table; language/*/README.md of mlcommons/inference.
+MLPERF = {
+    "llama-2-70b": (294, 294, 2.0, 5.0),
+    "mixtral-8x7b": (478, 146, 2.0, 5.0),
+    "llama-3.1-405b": (9428, 684, 6.0, 1 / 0.175),
+    "llama-3.1-8b": (778, 128, 2.0, 10.0),
+    "deepseek-r1": (800, 3880, 2.0, 12.5),
+}
+# Limits of the Interactive scenario where it is stricter.
+MLPERF_INTERACTIVE = {
+    "llama-2-70b": (0.45, 25.0),
+    "llama-3.1-405b": (4.5, 12.5),
+    "llama-3.1-8b": (0.5, 1 / 0.03),
+}
+
+# requests a user of a closed loop whose length is not stated
+UNSTATED_RUN = 3
+
+# standard deviation of those chats' answers over their mean, such that bursts of them come out: nobody stated it
+CHATS_DIFFER = 0.7
+
+# modes whose tokens a second are those of a whole run
+WHOLE_RUNS = ("closed", "burst", "static", "Poisson")
+
+DRAFTERS = (("dflash", "dflash"), ("ngram", "n-?gram"), ("mtp", "mtp|nextn"), ("eagle", "eagle"))
+"""(method, words that name it)."""
+
+
+class Unusable(ValueError):
+    """A row that cannot be written as a Scenario, with the reason."""
+
+
+def answer_of(row: Row) -> float | None:
+    """Tokens of an answer: stated, or what the rates of all tokens and of those written leave beside the prompt's."""
+    prompt, total, written = row["isl"], row["total_tok_s"], row["output_tok_s"]
+    if row["osl"] is None and prompt and total and written and total > written:
+        return float(prompt * written / (total - written))
+    return row["osl"]  # type: ignore[no-any-return]  # of a row that was read
+
+
+def arrived(row: Row) -> float | None:
+    """Users of an engine whose requests arrive at a stated rate: those who were served at once (Little's law)."""
+    rate, first, token, answer = row["request_rate"], row["ttft_ms"], row["tpot_ms"], row["osl"]
+    if not (rate and first and token and answer):
+        return None
+    return max(1.0, rate * (first + token * (answer - 1)) / 1e3)  # type: ignore[no-any-return]
+
+
+def of_chats(row: Row) -> bool:
+    """Whether a row is a burst of ShareGPT's chats as benchmarks draw them: by the mean of their prompts, no round number."""
+    prompt = row["isl"] or 0
+    return str(row["mode"]).startswith("burst") and 200 <= prompt <= 310 and bool(prompt % 50 and prompt % 64)
+
+
+def spread_of(row: Row, origin: str) -> float | None:
+    """How far a row's answers differ: standard deviation over mean."""
+    if "InferenceX" in origin:
+        return 0.2 / math.sqrt(12) / 0.9  # even from 0.8 to 1.0 of the stated length
+    return CHATS_DIFFER if of_chats(row) else None
+
+
+def drafts_of(row: Row) -> dict[str, Any]:
+    """What a row says of drafts, as fields of a `Runtime`; what it leaves open stays at the app's own default."""
+    said = row["spec_decode"]
+    if not said:
+        return {}
+    words = f"{said} {row['notes']}".lower() if said is True else str(said).lower()
+    method = next((name for name, word in DRAFTERS if re.search(word, words)), None)
+    if method is None:
+        raise Unusable("drafts of an unknown kind")
+    ahead = [
+        int(one)
+        for one in re.findall(r"k=(\d+)|(\d+) (?:draft )?tokens|(\d+) steps?|mtp(\d)", words)
+        for one in one
+        if one
+    ]
+    made: dict[str, Any] = {"speculative": method}
+    if ahead:
+        made["speculative_tokens"] = min(ahead)
+    kept = re.search(r"acceptance (length )?(\d+\.\d+)", words)
+    if kept and ahead and kept[1]:
+        # the share at which so many tokens a step come out
+        low, high = 0.0, 1.0
+        for _ in range(40):
+            middle = (low + high) / 2
+            low, high = (middle, high) if tokens_a_step(min(ahead), middle) < float(kept[2]) else (low, middle)
+        made["speculative_accepted"] = low
+    elif kept:
+        made["speculative_accepted"] = float(kept[2])
+    return made
