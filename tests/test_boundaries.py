@@ -25,7 +25,6 @@ ENGINE = (
     "serving",
     "training",
     "decide",
-    "workings",
 )
 TUI = ("files", "pages", "shell", "paste", "app", "cli", "__main__")
 """The rooms, lowest first: each imports from those before it and from itself."""

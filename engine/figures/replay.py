@@ -277,7 +277,7 @@ class Replay:
 
     def record(self, record: type) -> type:
         """The class whose methods remember, and whose fields name what is put in them."""
-        if not record.__module__.startswith(ROOT) or record.__module__.startswith(ROOT + "figures"):
+        if not record.__module__.startswith(ROOT):
             return record
         named_tuple = issubclass(record, tuple) and hasattr(record, "_fields")
         if not (is_dataclass(record) or named_tuple):

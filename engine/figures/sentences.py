@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 
 class Figure(NamedTuple):
-    """A figure inside a sentence: the number as it is shown, and the id of its working (`engine.workings`)."""
+    """A figure inside a sentence: the number as it is shown, and the id of its working (`engine.decide.opened`)."""
 
     text: str
     figure: str = ""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from engine.calibration import collectives as fit
+from engine.figures.kinds import FigureKind
 from engine.links.collectives import Kernel, class_in_use, link_class
 from engine.parts.hardware import Link
-from engine.sizing import FigureKind
 
 SMALL_BYTES, LARGE_BYTES = 2**16, 2**22
 """Payloads up to which a collective counts as small, and above which as large."""

@@ -8,13 +8,13 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from engine.figures.kept import keep
+from engine.figures.kinds import FigureKind
 from engine.figures.units import MICROSECONDS_PER_SECOND
 from engine.links.collectives import Curve, Segments, curve, one_card_a_gpu, slot_gb_s
 from engine.links.evidence import evidence_kind
 from engine.links.traffic import Message, curve_of
 from engine.parts.hardware import Link
 from engine.scenario import Hardware, Scenario
-from engine.sizing import FigureKind
 
 
 @dataclass(frozen=True, slots=True)

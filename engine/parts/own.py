@@ -19,6 +19,10 @@ class OwnCurve:
     source: str = ""
 
 
+WORDS = {"ttft": "first token", "inter_token": "time per token", "tokens_per_s": "tokens a second"}
+"""What the figures of a ratio are called, where they are moved."""
+
+
 @dataclass(frozen=True, slots=True)
 class OwnRatio:
     """A figure as measured over the same as the catalog alone predicts it, of a card under an engine or a framework.

@@ -10,12 +10,11 @@ import math
 from typing import NamedTuple
 
 from engine.calibration import own as fit
-from engine.parts.own import OwnRatio, Residual, Scatter, residual
+from engine.parts.own import WORDS, OwnRatio, Residual, Scatter, residual
 from engine.scenario import Scenario
 
 OTHER = {"inter_token": "tokens_per_s", "tokens_per_s": "inter_token"}
 """The figure that is the inverse of another."""
-WORDS = {"ttft": "first token", "inter_token": "time per token", "tokens_per_s": "tokens a second"}
 
 
 class OwnFactors(NamedTuple):

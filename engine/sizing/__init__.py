@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from engine.figures.kinds import FigureKind, Interval
 from engine.scenario import Layout, Scenario
-from engine.sizing.common import FigureKind, Interval, Rows, Suggestion
+from engine.sizing.common import Rows, Suggestion
 from engine.sizing.decision import Answer, Build, Evidence, Flip, Notice, Outcome, Severity, Status, Step, Verdict
 from engine.sizing.fabric import FINE_FROM, FabricQuality, FabricRow, FabricWord, ScalingRow
 from engine.sizing.memory import Headroom, Memory, MemoryGroup, TrainingDetail, TrainingPhase

@@ -1,16 +1,13 @@
-"""What several parts of a sizing share: intervals, tables made when read, changes on offer, the kinds of figures."""
+"""What several parts of a sizing share: tables made when read, and changes on offer."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Generic, Literal, TypeVar, overload
+from typing import Any, Generic, TypeVar, overload
 
 from engine.figures.sentences import Sentence
 from engine.scenario import Layout
-
-FigureKind = Literal["counted", "measured", "fitted", "data sheet", "rule of thumb", "entered"]
-
 
 _Row = TypeVar("_Row")
 
@@ -40,14 +37,6 @@ class Rows(Generic[_Row]):
 
     def __set__(self, record: Any, given: tuple[_Row, ...] | Callable[[], tuple[_Row, ...]]) -> None:
         record.__dict__[self._name] = given
-
-
-@dataclass(frozen=True, slots=True)
-class Interval:
-    """An 80 % interval of an estimate: the spread of the model's error on cases it had not seen."""
-
-    low: float
-    high: float
 
 
 @dataclass(frozen=True, slots=True)

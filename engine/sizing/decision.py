@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from engine.figures.kinds import FigureKind
 from engine.figures.sentences import Sentence
 from engine.scenario import Layout
-from engine.sizing.common import FigureKind, Rows, Suggestion
+from engine.sizing.common import Rows, Suggestion
 from engine.sizing.speed import Miss
 
 Answer = Literal["one-gpu", "one-node", "one-node-int4", "replicas", "multi-node", "frontier", "does-not-fit"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
-from engine.sizing.common import FigureKind
+from engine.figures.kinds import FigureKind
 
 FINE_FROM = 0.85
 """Of the best link's speed: what costs at most 15 %, as the articles accept (`engine.decide.fabric.OPTIMAL_FROM`)."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from engine.figures.kinds import Interval
 from engine.figures.sentences import Sentence
-from engine.sizing.common import Interval, Suggestion
+from engine.sizing.common import Suggestion
 
 Headroom = Literal["comfortable", "fits", "tight", "marginal", "does not fit"]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
+from engine.figures.kinds import Interval
 from engine.figures.sentences import Sentence
 from engine.figures.units import SECONDS_PER_DAY
-from engine.sizing.common import Interval
 
 
 class Miss(NamedTuple):

@@ -10,6 +10,7 @@ import pytest
 from engine.decide.advice import advice
 from engine.decide.corpus import corpus_curve, corpus_point
 from engine.decide.flips import flip_points
+from engine.decide.opened import chain, figure_ids, working
 from engine.decide.plan import plan
 from engine.decide.size import size
 from engine.figures.errors import ScenarioError
@@ -17,7 +18,7 @@ from engine.figures.sentences import text_of
 from engine.scenario import Scenario
 from engine.scenario.change import change
 from engine.sizing import Sizing
-from engine.workings import chain, figure_ids, working
+from tests.arithmetic import computed
 from tests.engine.builds import build
 
 BILLION = 10**9
@@ -200,11 +201,11 @@ def test_every_figure_of_a_corpus_has_a_working_that_comes_to_it() -> None:
     for figure, value in (("serving.days", sizing.serving.days), ("cost.run_usd", sizing.cost.run_usd)):
         made = working(sizing, figure)
         assert made.value == value
-        assert made.computed() == pytest.approx(value, rel=1e-6)
+        assert computed(made) == pytest.approx(value, rel=1e-6)
     for figure in found:
         if figure.startswith(("serving.", "cost.")):
             made = working(sizing, figure)
-            assert made.value is None or made.computed() == pytest.approx(made.value, rel=1e-6), figure
+            assert made.value is None or computed(made) == pytest.approx(made.value, rel=1e-6), figure
 
 
 @pytest.mark.parametrize("name", ["replicas", "joined", "one card"])
@@ -223,10 +224,10 @@ def test_the_corpus_against_gpus_opens_to_workings_that_come_to_it(name: str) ->
             opened = chain(sizing, f"corpus.{point.gpus}.{field}")
             assert opened[0].value == value
             for made in opened:
-                assert made.value is None or made.computed() == pytest.approx(made.value, rel=1e-6), made.figure
+                assert made.value is None or computed(made) == pytest.approx(made.value, rel=1e-6), made.figure
     if found.smallest is not None:
-        assert working(sizing, "corpus.smallest.days").computed() == pytest.approx(found.smallest.days)
-        assert working(sizing, "corpus.smallest.gpus").computed() == found.smallest.gpus
+        assert computed(working(sizing, "corpus.smallest.days")) == pytest.approx(found.smallest.days)
+        assert computed(working(sizing, "corpus.smallest.gpus")) == found.smallest.gpus
 
 
 # ---------------------------------------------------------------- runs without a date

@@ -21,10 +21,10 @@ from engine.decide.fabric import (
     fabric_table,
     fabric_word,
 )
+from engine.decide.opened import working
 from engine.decide.size import size
 from engine.scenario import LayoutChoice, Scenario
 from engine.sizing import FabricRow, Sizing
-from engine.workings import working
 from tests.accuracy.harness import REFERENCE
 from tests.claims.paths import LINK_OF_PATH, article_penalty, path_claim, path_table
 from tests.engine.builds import build

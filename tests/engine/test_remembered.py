@@ -14,20 +14,20 @@ import pytest
 
 from engine.decide.corpus import corpus_curve
 from engine.decide.fabric import fabric_table
+from engine.decide.opened import corpus, fabric, growth, money, power
+from engine.decide.opened.build import Build
+from engine.decide.opened.constants import RULES
+from engine.decide.opened.titles import TITLES
 from engine.decide.plan import Plan, plan
 from engine.decide.prospects import prospects
 from engine.decide.scaling import scaling_table
 from engine.decide.size import model_facts, size
 from engine.figures.number import Number, choices
+from engine.figures.opening import Opened, below, leaves
 from engine.figures.operations import MATH, largest, smallest, whole
 from engine.figures.replay import Run
 from engine.sizing import FabricRow
-from engine.workings import corpus, fabric, growth, money, power
-from engine.workings.build import Build
-from engine.workings.constants import RULES
-from engine.workings.opening import Opened, below, leaves
-from engine.workings.record import evaluate
-from engine.workings.titles import TITLES
+from tests.arithmetic import computed, evaluate
 from tests.golden.frozen import frozen_catalog, sessions
 from tui.files import session
 
@@ -140,8 +140,8 @@ def test_figures_of_tables_are_the_floats_and_rest_on_named_facts(name: str, roo
         root = build.number(figure)
         wrong += [f"{figure}: {root.value!r} is not {value!r}"] if repr(root.value) != repr(value) else []
         wrong += nameless(figure, root)
-        if made.value is not None and not math.isclose(made.computed(), made.value, rel_tol=1e-9):
-            wrong.append(f"{figure}: the arithmetic gives {made.computed()!r}")
+        if made.value is not None and not math.isclose(computed(made), made.value, rel_tol=1e-9):
+            wrong.append(f"{figure}: the arithmetic gives {computed(made)!r}")
     assert not wrong, "\n".join(sorted(set(wrong))[:20])
 
 

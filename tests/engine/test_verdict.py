@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from engine.decide.flips import flip_points
+from engine.decide.replicas import left_of
 from engine.decide.size import size
 from engine.figures.sentences import text_of
 from tests.engine.builds import build
@@ -187,3 +188,8 @@ def test_flip_points_are_where_the_verdict_changes(field: str) -> None:
         assert str(f"{inside:,}") in flip.words
         return
     pytest.fail(f"no flip point of {field}")
+
+
+def test_a_lost_node_leaves_what_the_others_serve_and_never_more_than_all() -> None:
+    assert left_of(3, 11.0, 44.0) == 0.5
+    assert left_of(3, 30.0, 44.0) == 1.0

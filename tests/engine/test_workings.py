@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
+from engine.decide.opened import Working, figure_ids, working, workings
 from engine.decide.size import size
 from engine.scenario import LayoutChoice, Money, Runtime, Scenario
 from engine.sizing import Sizing
-from engine.workings import Working, evaluate, figure_ids, working, workings
-from engine.workings.record import FUNCTIONS
+from tests.arithmetic import FUNCTIONS, computed, evaluate
 from tests.engine.builds import build
 
 TUNE: dict[str, Any] = {"sequence_length": 4096, "total_tokens": 500_000_000}
@@ -168,7 +168,7 @@ def opened(sizing: Sizing, figure: str, done: dict[str, Working]) -> None:
     if made.value is None:
         assert made.expression == ""
         return
-    assert close(made.value, made.computed()), (figure, made.value, made.computed(), made)
+    assert close(made.value, computed(made)), (figure, made.value, computed(made), made)
     names = {node.id for node in ast.walk(ast.parse(made.expression)) if isinstance(node, ast.Name)}
     names -= FUNCTIONS
     assert names <= {entry.name for entry in made.inputs}, figure

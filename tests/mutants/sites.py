@@ -12,8 +12,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent.parent
 EQUIVALENT = Path(__file__).parent / "equivalent.toml"
-NO_FORMULAS = ("calibration", "figures", "workings")
-"""Packages of the engine without formulas of their own: fitted constants, and figures in words."""
+NO_FORMULAS = ("calibration", "figures", "opened", "leaves")
+"""Parts of the engine without formulas of their own: fitted constants, and figures in words."""
 
 OPERATORS: dict[type[ast.operator], tuple[type[ast.operator], ...]] = {
     ast.Add: (ast.Sub,),

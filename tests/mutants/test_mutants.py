@@ -88,7 +88,7 @@ def test_one_mutant_changes_one_thing(mutant: Mutant) -> None:
 def test_modules_without_formulas_are_not_drawn_from() -> None:
     names = {module_name(path) for path in formula_modules()}
     assert {"engine.decide.fabric", "engine.money.use", "engine.training.memory.peak"} <= names
-    assert not [name for name in names if ".calibration" in name or ".workings" in name]
+    assert not [name for name in names if ".calibration" in name or ".opened" in name]
 
 
 def test_equivalent_mutants_have_a_reason_and_are_not_drawn() -> None:

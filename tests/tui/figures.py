@@ -7,11 +7,11 @@ import re
 from collections.abc import Iterator
 from itertools import islice
 
+from engine.decide.opened import DEEPEST, Working, chain, working
 from engine.decide.recommend import Limits
 from engine.decide.size import size
 from engine.scenario import Scenario
 from engine.sizing import Sizing
-from engine.workings import DEEPEST, Working, chain, working
 from tui.app.elsewhere import opened
 from tui.files.pins import Pin
 from tui.pages.contents import PAGES

@@ -8,10 +8,11 @@ import pytest
 
 from engine.decide.answer import holds
 from engine.decide.flips import flip_points
+from engine.decide.opened import working
 from engine.decide.size import size
 from engine.figures.sentences import text_of
 from engine.scenario import Scenario
-from engine.workings import working
+from tests.arithmetic import computed
 from tests.tui.builds import BUILDS
 from tests.tui.driver import app_of, running
 from tui.pages.doc import plain
@@ -41,7 +42,7 @@ async def test_every_flip_opens_to_a_working_that_adds_up(scenario: Scenario) ->
     for flip in flip_points(scenario):
         made = working(sizing, flip_action(sizing, flip).removeprefix("figure:"))
         assert made.value == pytest.approx(flip.at)
-        assert made.computed() == pytest.approx(made.value)
+        assert computed(made) == pytest.approx(made.value)
 
 
 async def test_flips_are_opened_by_key_and_by_mouse(scenario: Scenario) -> None:

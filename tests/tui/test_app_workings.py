@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from engine.decide.opened import Working, working
 from engine.decide.size import size
 from engine.sizing import Sizing
-from engine.workings import Working, working
 from tests.engine.test_workings import SCENARIOS, opened, priced
 from tests.tui.builds import BUILDS
 from tests.tui.driver import Driver, app_of, running

@@ -9,11 +9,12 @@ from functools import lru_cache
 
 import pytest
 
+from engine.decide.opened import Working
 from engine.decide.size import size
 from engine.figures.sentences import text_of
 from engine.scenario import Scenario, Workload
 from engine.sizing import Sizing
-from engine.workings import Working
+from tests.arithmetic import computed
 from tests.engine.test_workings import SCENARIOS, priced
 from tests.tui.builds import BUILDS
 from tests.tui.figures import numbers, opens, opens_to, page_lines, shown_by, studied
@@ -174,7 +175,7 @@ def test_the_arithmetic_of_other_builds_gives_their_figures() -> None:
     for figure in sorted(figures):
         for below in opens(sizing, studies, figure):
             if below.value is not None:
-                assert below.computed() == pytest.approx(below.value, rel=1e-6), (figure, below.figure)
+                assert computed(below) == pytest.approx(below.value, rel=1e-6), (figure, below.figure)
 
 
 def test_a_number_that_is_not_what_it_opens_to_is_found() -> None:

@@ -8,12 +8,12 @@ from typing import get_args
 import pytest
 
 from engine.decide.answer import RUNGS, STATUS_WORDS
+from engine.decide.opened import figure_ids
 from engine.decide.size import size
 from engine.scenario.fields import BY_KEY
 from engine.serving import memory as serving
 from engine.sizing import FabricQuality, FabricWord, FigureKind, Headroom
 from engine.training.memory import core as training
-from engine.workings import figure_ids
 from scripts.write_docs import glossary_page
 from tests.engine.builds import build
 from tests.tui.driver import Driver, app_of, running

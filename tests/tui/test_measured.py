@@ -12,6 +12,7 @@ import catalog
 from catalog import loading
 from catalog.scenarios import build_scenario
 from engine.calibration.own import SCATTER
+from engine.decide.opened.build import Build
 from engine.decide.plan import plan
 from engine.decide.size import size
 from engine.figures.number import Number
@@ -22,7 +23,6 @@ from engine.parts.own import OwnRatio
 from engine.scenario import LayoutChoice, Scenario, Workload
 from engine.serving.own import narrowed
 from engine.sizing import Interval, Serving
-from engine.workings.build import Build
 from tui.cli import main
 from tui.paste import logs
 from tui.paste.found import CannotRead

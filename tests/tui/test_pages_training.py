@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 
 from catalog import build_scenario
+from engine.decide.opened import workings
 from engine.decide.prospects import prospects
 from engine.decide.serving_scaling import serving_scaling
 from engine.decide.size import size
 from engine.figures.sentences import text_of
 from engine.scenario import Scenario, Workload
 from engine.sizing import Sizing
-from engine.workings import workings
 from tests.tui.builds import BUILDS
 from tests.tui.driver import Driver, app_of, running
 from tests.tui.figures import Pages

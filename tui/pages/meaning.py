@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from engine.decide.opened import working
 from engine.scenario import Scenario
 from engine.scenario.fields import Field
 from engine.sizing import Sizing
-from engine.workings import working
 from tui.files import fields
 from tui.pages import glossary
 from tui.pages.doc import BLANK, Line, Span, heading, line, paragraphs

@@ -6,9 +6,9 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 
+from engine.decide.opened import Input, Working, working
 from engine.figures.units import MIB
 from engine.sizing import Sizing
-from engine.workings import Input, Working, working
 from tui.pages.doc import BLANK, Line, Span, heading, line, paragraphs, shorten
 from tui.pages.glyphs import Glyphs
 from tui.pages.words import GIB, digits

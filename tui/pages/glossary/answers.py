@@ -146,7 +146,7 @@ KINDS: Final = (
     Term(
         "working",
         "How a figure came about: its formula, the same with numbers, its inputs and where each comes from. Enter opens it.",
-        "engine/workings",
+        "engine/decide/opened",
     ),
 )
 VERDICT: Final = (

@@ -6,6 +6,9 @@ from dataclasses import replace
 from typing import Any, Final
 
 from engine.decide.attempts import attempt
+from engine.decide.opened.base import Base, Found
+from engine.decide.opened.limits import binding, limits
+from engine.decide.opened.searches import most
 from engine.decide.plan import Plan, plan, resized
 from engine.decide.replicas import (
     asked_of_nodes,
@@ -17,10 +20,7 @@ from engine.decide.replicas import (
     without_load,
 )
 from engine.figures.number import Number
-from engine.workings.base import Base, Found
-from engine.workings.facts import SOUGHT
-from engine.workings.limits import binding, limits
-from engine.workings.searches import most
+from engine.scenario.leaves import SOUGHT
 
 SOURCE: Final = "one node below the line where engines preempt and inside the targets, times the load: docs/verdict.md"
 TRIED: Final = "a count of nodes that was tried"

@@ -7,12 +7,11 @@ from dataclasses import fields
 from typing import Any, Final, Protocol
 
 from engine.figures.number import Kind, Number
+from engine.figures.words import field_words
 from engine.model.architecture import Architecture, Cache, Layer, Tensor
 from engine.parts.hardware import Accelerator, Link, Rule
-from engine.parts.own import OwnCurve, OwnRatio
+from engine.parts.own import WORDS, OwnCurve, OwnRatio
 from engine.scenario import Hardware, Layout, LayoutChoice, Scenario, Workload
-from engine.serving.own import WORDS
-from engine.workings.words import field_words
 
 
 class Copier(Protocol):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from engine.workings.words_own import OWN
+from engine.figures.words_own import OWN
 
 UNITS: Final[tuple[tuple[str, str], ...]] = (
     ("_gb_s_unidir", "GB/s"),

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from engine.figures.number import Number
-from engine.workings.opening import opening
-from engine.workings.record import Working, unknown
+from engine.figures.opening import opening
+from engine.figures.working import Working, unknown
 
 SIGNS = {"ratio": "/", "difference": "-"}
 SOURCE = "two figures of this build, each with a working of its own below"

@@ -6,9 +6,9 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Final
 
+from engine.figures.kinds import FigureKind, Interval
 from engine.figures.number import Choice, Number
-from engine.sizing import FigureKind, Interval
-from engine.workings.record import Input, Working
+from engine.figures.working import Input, Working
 
 Identify = Callable[[Number], str]
 """A computed number to the id of its own working."""

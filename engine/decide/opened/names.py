@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from engine.figures.number import Number, plain
 from engine.figures.replay import Forgetful, Hook, Replay
-from engine.workings import facts
+from engine.scenario import leaves
 
 PARTS: Final[dict[str, str]] = {
     "embedding": "input embedding",
@@ -48,7 +48,7 @@ def hooks(replay: Replay) -> dict[str, Hook]:
     def lookup(result: Any, arguments: tuple[Any, ...]) -> Any:
         if id(result) not in known:
             name = getattr(result, "label", "") or result.name
-            known[id(result)] = (result, facts.fact(replay.copied, result, "counted", f"the format {name}", name))
+            known[id(result)] = (result, leaves.fact(replay.copied, result, "counted", f"the format {name}", name))
         return known[id(result)][1]
 
     def settings(result: Any, arguments: tuple[Any, ...]) -> Any:
@@ -172,11 +172,11 @@ def _elements(result: Any, arguments: tuple[Any, ...]) -> Any:
 
 
 def _layer_parameters(result: Any, arguments: tuple[Any, ...]) -> Any:
-    return named(result, f"parameters of a layer, {facts.what(arguments[0])}")
+    return named(result, f"parameters of a layer, {leaves.what(arguments[0])}")
 
 
 def _kinds(result: Any, arguments: tuple[Any, ...]) -> Any:
-    made = facts.Alike(result)
+    made = leaves.Alike(result)
     made.source = "the config: layers that are stored the same"
     return made
 

@@ -7,6 +7,9 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from engine.decide.opened.base import REPLAY, Base, Found
+from engine.decide.opened.constants import constant
+from engine.decide.opened.searches import most
 from engine.decide.plan import Plan
 from engine.decide.prospects import Prospects, growing, instance_usd_per_gpu_hour, prospects
 from engine.decide.scaling import FLOOR
@@ -20,11 +23,8 @@ from engine.decide.training_scaling import (
     useful_speed,
 )
 from engine.figures.number import Number, expression, node
+from engine.scenario import leaves
 from engine.training.speed import serial_share
-from engine.workings import facts
-from engine.workings.base import REPLAY, Base, Found
-from engine.workings.constants import constant
-from engine.workings.searches import most
 
 CURVE: Final = "the same run and global batch on other counts of its GPUs, the fastest layout that fits at each: docs/training-speed.md"
 SMALLEST: Final = "counts of whole nodes, each planned in full: docs/training-speed.md"
@@ -111,7 +111,7 @@ def _point(build: Base, count: int) -> Any:
             gpus = Number(last.gpus, label="GPUs of the point before", unit="GPUs", kind="counted", source=COUNT)
             before = (last.__class__(**{**_fields(last), "tokens_per_s_total": speed, "gpus": gpus}),)
         wide = plan.scenario.hardware
-        hardware = facts.counted(REPLAY.copied, build.scenario.hardware, wide.nodes, wide.gpus_per_node, COUNT)
+        hardware = leaves.counted(REPLAY.copied, build.scenario.hardware, wide.nodes, wide.gpus_per_node, COUNT)
         timed = Timed(_useful(build, count), plan.layout, plan.memory.fits)  # type: ignore[arg-type]
         return build.run(point_of, build.scenario, hardware, timed, _useful(build, 1), before, _price(build))
 

@@ -7,16 +7,16 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any, Final
 
+from engine.decide.opened import corpus, fabric, flips, growth, load, money, power, replicas, scaling, states
+from engine.decide.opened.base import REPLAY, Base, Found
+from engine.decide.opened.constants import constant
+from engine.decide.opened.titles import INTERVALS, NOTES, SOURCES, TITLES
 from engine.decide.plan import Plan
 from engine.decide.steps import FRONTIER_DAYS
 from engine.figures.number import Number, node, plain
+from engine.figures.opening import below, opening
+from engine.figures.working import Working, unknown
 from engine.serving import memory as serving_memory
-from engine.workings import corpus, fabric, flips, growth, load, money, power, replicas, scaling, states
-from engine.workings.base import REPLAY, Base, Found
-from engine.workings.constants import constant
-from engine.workings.opening import below, opening
-from engine.workings.record import Working, unknown
-from engine.workings.titles import INTERVALS, NOTES, SOURCES, TITLES
 
 STEP: Final = "#"
 """Between a figure and the place of what it rests on: `serving.ttft_s#3`."""

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from engine.decide.opened.base import REPLAY, Base, Found
+from engine.decide.opened.power import power_of
 from engine.decide.verdict import decide
 from engine.figures.sentences import text_of
 from engine.money.cost import billed, cost, named_build, tokens_per_usd
+from engine.scenario import leaves
 from engine.sizing import Interval
-from engine.workings import facts
-from engine.workings.base import REPLAY, Base, Found
-from engine.workings.power import power_of
 
 SOURCE: Final = "prices of the catalog or as entered, and months of use: docs/money.md"
 NO_RENT: Final = "nobody in the catalog rents this GPU, and no price is entered"
@@ -86,7 +86,7 @@ def _advised(build: Base) -> Any:
         if named is None or other is None:
             raise KeyError("cost.advised_usd")
         own = build.scenario
-        hardware = facts.counted(
+        hardware = leaves.counted(
             copied, copied(own.hardware, {"mixed": ()}), named.nodes, named.gpus_per_node, "the build of the verdict"
         )
         model = copied(own.model, {"weights": other.model.weights})

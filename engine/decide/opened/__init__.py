@@ -13,6 +13,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from engine.decide.corpus import corpus_plan
+from engine.decide.opened import corpus, fabric, growth, money, power
+from engine.decide.opened.build import build_of
+from engine.decide.opened.compound import compound, is_compound
+from engine.decide.opened.titles import names_of
 from engine.decide.plan import Plan
 from engine.decide.prospects import growing
 from engine.decide.serving_scaling import shape_plan
@@ -20,12 +24,8 @@ from engine.decide.training_choices import CHOICES, chosen
 from engine.decide.training_scaling import planned_at
 from engine.decide.verdict import step_plan
 from engine.figures.sentences import figures_of
+from engine.figures.working import Input, Working
 from engine.sizing import Sizing
-from engine.workings import corpus, fabric, growth, money, power
-from engine.workings.build import build_of
-from engine.workings.compound import compound, is_compound
-from engine.workings.record import Input, Working, evaluate
-from engine.workings.titles import names_of
 
 
 def working(sizing: Sizing, figure: str) -> Working:
@@ -236,4 +236,4 @@ def figure_ids(sizing: Sizing) -> tuple[str, ...]:
     return tuple(found)
 
 
-__all__ = ["Input", "Working", "chain", "evaluate", "figure_ids", "working", "workings"]
+__all__ = ["Input", "Working", "chain", "figure_ids", "working", "workings"]

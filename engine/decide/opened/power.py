@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from engine.decide.opened.base import Base, Found
 from engine.money.power import power
 from engine.sizing import Power
-from engine.workings.base import Base, Found
 
 SOURCE: Final = "a node at full load, its supplies, circuits and racks: docs/power.md"
 NO_POWER: Final = "the card's power is not published"

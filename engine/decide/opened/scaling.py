@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
+from engine.decide.opened.base import REPLAY, Base, Found
 from engine.decide.scaling import common_of, rate, shapes_of
 from engine.figures.number import Number
-from engine.scenario import LayoutChoice
-from engine.workings import facts
-from engine.workings.base import REPLAY, Base, Found
+from engine.scenario import LayoutChoice, leaves
 
 SOURCE: Final = "the same step on other shapes of build, against one GPU: docs/training-speed.md"
 CLAIM: Final = "the article's table, for one model on cards of its own: docs/claims.md"
@@ -34,9 +33,9 @@ def found(build: Base, name: str) -> Found:
     scenario, layout = build.scenario, build.layout
     hardware = scenario.hardware
     if not shape.in_use:
-        layout = facts.layout(REPLAY.copied, shape.layout, LayoutChoice(), SHAPE)
+        layout = leaves.layout(REPLAY.copied, shape.layout, LayoutChoice(), SHAPE)
         inter = shape.build.inter_link if shape.other_fabric else None
-        hardware = facts.counted(REPLAY.copied, hardware, shape.nodes, shape.per_node, SHAPE, inter)
+        hardware = leaves.counted(REPLAY.copied, hardware, shape.nodes, shape.per_node, SHAPE, inter)
     common = build.keep("scaling.common", lambda: build.run(common_of, scenario))
     rated = build.run(rate, scenario, common, shape._replace(layout=layout, build=hardware), {})
     note = "" if shape.article is None else f"The article's figure for this shape: {shape.article:.2f}."

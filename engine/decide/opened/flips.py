@@ -5,6 +5,10 @@ from __future__ import annotations
 from typing import Any, Final
 
 from engine.decide.flips import FIELD_UNITS, flip_points, verdict_at
+from engine.decide.opened.base import Base, Found
+from engine.decide.opened.limits import Limit, binding, limits
+from engine.decide.opened.replicas import replicas, under
+from engine.decide.opened.searches import beyond, most
 from engine.decide.plan import Plan, plan
 from engine.decide.verdict import step_plan
 from engine.figures.errors import ScenarioError
@@ -13,10 +17,6 @@ from engine.figures.sentences import text_of
 from engine.scenario import Scenario
 from engine.scenario.change import change
 from engine.sizing import Flip, Verdict
-from engine.workings.base import Base, Found
-from engine.workings.limits import Limit, binding, limits
-from engine.workings.replicas import replicas, under
-from engine.workings.searches import beyond, most
 
 SEARCH: Final = "doubling, then halving, the build decided anew by the six steps at each value: docs/verdict.md"
 COUNT: Final = "the verdict on the other side of the value"

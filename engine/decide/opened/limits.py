@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
+from engine.decide.opened.base import Base
+from engine.decide.opened.constants import constant
 from engine.figures.number import plain
 from engine.serving.memory import PREEMPTION_LINE
-from engine.workings.base import Base
-from engine.workings.constants import constant
 
 _LINE: Final = constant("engine.serving.memory", "PREEMPTION_LINE", PREEMPTION_LINE)
 

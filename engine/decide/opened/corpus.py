@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any, Final
 
 from engine.decide.corpus import CorpusCurve, CorpusPoint, corpus_curve, corpus_plan, point_of
-from engine.workings import facts
-from engine.workings.base import REPLAY, Base, Found
+from engine.decide.opened.base import REPLAY, Base, Found
+from engine.scenario import leaves
 
 SOURCE: Final = "nodes that hold the model work alone, each on its part of the corpus: docs/serving-speed.md"
 COUNT: Final = "a count of GPUs that was tried"
@@ -46,7 +46,7 @@ def _point(build: Base, which: str) -> Any:
     source = FEWEST if which == SMALLEST else COUNT
     alone = point.replicas and point.nodes > 1
     other = build.other(plan, COUNT)
-    hardware = facts.counted(REPLAY.copied, build.scenario.hardware, point.nodes, point.gpus_per_node, source)
+    hardware = leaves.counted(REPLAY.copied, build.scenario.hardware, point.nodes, point.gpus_per_node, source)
     return build.run(point_of, build.scenario, hardware.gpus_per_node, hardware.nodes, other.speed.days, alone)
 
 

@@ -1,4 +1,4 @@
-"""What a working is, and the arithmetic it is written in."""
+"""The arithmetic that workings are written in, evaluated: what a person with a calculator would do."""
 
 from __future__ import annotations
 
@@ -6,55 +6,17 @@ import ast
 import math
 import operator
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Final
 
+from engine.figures.working import Working
 from engine.money.use import grown_build_months, grown_builds, grown_hours
-from engine.sizing import FigureKind, Interval
 
 Number = int | float
 
 
-@dataclass(frozen=True, slots=True)
-class Input:
-    """One named number of a working. source: where it comes from, in words. figure: id of its own working, or empty.
-
-    name: as the expression has it; label: as the formula has it in words. unit is empty for counts and shares.
-    """
-
-    name: str
-    value: Number
-    unit: str
-    source: str
-    kind: FigureKind
-    figure: str = ""
-    label: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Working:
-    """One figure opened: formula in words, arithmetic over its inputs, result and where the formula comes from.
-
-    expression: Python arithmetic over the inputs' names with max, min, ceil, floor, round and the like; empty when the figure is
-    unknown. arithmetic: the same as people write it, where it differs. value: the figure itself, in `unit`; None when unknown.
-    """
-
-    figure: str
-    title: str
-    value: Number | None
-    unit: str
-    formula: str
-    expression: str
-    inputs: tuple[Input, ...]
-    kind: FigureKind
-    source: str
-    interval: Interval | None = None
-    note: str = ""
-    arithmetic: str = ""
-
-    def computed(self) -> Number:
-        """The expression evaluated over the inputs. Raises ValueError for an unknown figure."""
-        return evaluate(self.expression, {entry.name: entry.value for entry in self.inputs})
+def computed(made: Working) -> Number:
+    """The expression of a working evaluated over its inputs. Raises ValueError for an unknown figure."""
+    return evaluate(made.expression, {entry.name: entry.value for entry in made.inputs})
 
 
 def _most(found: Number, held: Number, limit: Number) -> Number:
@@ -126,8 +88,3 @@ def _value(node: ast.expr, values: Mapping[str, Number]) -> Number:
         case _:
             pass
     raise ValueError(f"not arithmetic: {ast.unparse(node)}")
-
-
-def unknown(figure: str, title: str, unit: str, why: str) -> Working:
-    """The working of a figure that nobody knows."""
-    return Working(figure, title, None, unit, why, "", (), "data sheet", why)

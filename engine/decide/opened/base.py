@@ -6,22 +6,22 @@ from collections.abc import Callable
 from functools import cached_property
 from typing import Any, Final, NamedTuple, TypeVar
 
+from engine.decide.opened.constants import constant
+from engine.decide.opened.names import hooks
+from engine.decide.opened.searches import SEARCHES
 from engine.decide.plan import Plan
 from engine.decide.size import model_facts
 from engine.figures.replay import Replay, Run
+from engine.figures.words import field_words
+from engine.scenario import leaves
 from engine.serving import memory as serving_memory
 from engine.serving import speed as serving_speed
 from engine.sizing import Interval
 from engine.training import speed as training_speed
 from engine.training import step as training_step
 from engine.training.memory import training_memory
-from engine.workings import facts
-from engine.workings.constants import constant
-from engine.workings.names import hooks
-from engine.workings.searches import SEARCHES
-from engine.workings.words import field_words
 
-REPLAY: Final = Replay(constant, field_words, hooks, SEARCHES, {"Counter": facts.Tally})
+REPLAY: Final = Replay(constant, field_words, hooks, SEARCHES, {"Counter": leaves.Tally})
 """The formulas of memory and speed among names that remember."""
 
 
@@ -53,8 +53,8 @@ class Base:
         self.plan = plan
         self.within = Run()
         self.kept: dict[str, Any] = {}
-        self.scenario = facts.scenario(REPLAY.copied, plan.scenario, count, sought)
-        self.layout = facts.layout(REPLAY.copied, plan.layout, plan.scenario.layout)
+        self.scenario = leaves.scenario(REPLAY.copied, plan.scenario, count, sought)
+        self.layout = leaves.layout(REPLAY.copied, plan.layout, plan.scenario.layout)
 
     def keep(self, name: str, make: Callable[[], _Made]) -> _Made:
         """What was made under that name, made when it is first asked for."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from engine.decide.opened.base import Base, Found
 from engine.figures.number import Number
 from engine.training.memory.states import RULES, WITHOUT, planned_states
-from engine.workings.base import Base, Found
 
 SOURCE: Final = "parameters x bytes of each, before sharding and activations: docs/training-memory.md"
 EACH: Final = {f"{each:g}": (each, words) for each, words in (*RULES, *WITHOUT)}

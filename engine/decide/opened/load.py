@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from engine.decide.opened.base import REPLAY, Base, Found
 from engine.decide.plan import layout_words, ranked_by, rivals
 from engine.figures.number import Number, node
-from engine.scenario import LayoutChoice
+from engine.scenario import LayoutChoice, leaves
 from engine.serving.settings import engine_settings
-from engine.workings import facts
-from engine.workings.base import REPLAY, Base, Found
 
 ENTERED: Final = "the inputs"
 SETTINGS: Final = "the engine's settings, as entered or its defaults: docs/memory.md"
@@ -66,7 +65,7 @@ def rival(build: Base, name: str) -> Found:
     if kind != "rival" or not number.isdigit() or not 1 <= int(number) <= len(others):
         raise KeyError(f"layout.{name}")
     other = others[int(number) - 1]
-    made = facts.layout(REPLAY.copied, other, LayoutChoice(), RIVAL)
+    made = leaves.layout(REPLAY.copied, other, LayoutChoice(), RIVAL)
     mine, theirs = _ranked(build, build.layout, layout_words(plan.layout)), _ranked(build, made, layout_words(other))
     note = "A layout that misses a target, or fills its memory, counts a small share of its tokens."
     with build.within:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any, Final
 
 from engine.decide.fabric import columns, table_of
-from engine.workings import facts
-from engine.workings.base import REPLAY, Base, Found
+from engine.decide.opened.base import REPLAY, Base, Found
+from engine.scenario import leaves
 
 SOURCE: Final = "this layout's messages, alpha + bytes x beta each, with every link in its place: docs/fabric.md"
 TITLES: Final[dict[str, tuple[str, str]]] = {
@@ -52,7 +52,7 @@ def _priced(build: Base, link: str) -> Any:
         raise KeyError(f"fabric.{link}")
     hardware, scenario = build.scenario.hardware, build.scenario
     own = {one.id: one for one in (hardware.inter_link, hardware.intra_link)}
-    links = tuple(own.get(name) or facts.link(REPLAY.copied, one) for name, one in wanted.items())
+    links = tuple(own.get(name) or leaves.link(REPLAY.copied, one) for name, one in wanted.items())
     priced = REPLAY.copied(scenario, {"facts": REPLAY.copied(scenario.facts, {"links": links})})
     speed = build.speed if build.timed else None
     serving, training = (speed, None) if scenario.workload.is_inference else (None, speed)

@@ -6,9 +6,9 @@ import re
 from typing import Any, Final
 
 from engine.calibration import collectives, own, serving_memory, serving_speed, training_speed
+from engine.decide.opened.engines import of_an_engine
 from engine.figures.number import Kind, Number
-from engine.serving.own import WORDS as OWN_WORDS
-from engine.workings.engines import of_an_engine
+from engine.parts.own import WORDS as OWN_WORDS
 
 RULES: Final[dict[str, tuple[str, str, str]]] = {
     "ASSISTANT_LAYERS": ("layers of a Gemma 4 assistant", "layers", "vLLM, pull request 41745"),
