@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from engine.decide.opened.constants import constant
+from engine.decide.opened.names import hooks
+from engine.decide.opened.searches import SEARCHES
+from engine.figures.number import Number
+from engine.figures.replay import Replay
+from engine.figures.words import field_words
 
 ROOT = Path(__file__).parent.parent
 THIRD_PARTY = {"pydantic", "pydantic_core", "textual", "rich", "tomli_w", "typing_extensions"}
@@ -117,6 +126,74 @@ def test_no_module_is_too_long_to_read(package: str) -> None:
         for path in modules(package)
     }
     assert not {name: length for name, length in lengths.items() if length > LONGEST}
+
+
+DECIDES = frozenset(
+    [
+        "FLEET",
+        "KIB",
+        "MB",
+        "TB",
+        "MOST_CURVES",
+        "MOST_PRICES",
+        "SWITCH_FROM_GPUS",
+        "LARGE_BYTES",
+        "SMALL_BYTES",
+        "SMALLEST_SIDE",
+        "ROUGH",
+        "STALE_AGAINST_DAYS",
+        "BOARD_SLOTS",
+        "FEEDS",
+        "SLOTS_PER_CARD",
+        "TOWER_CARDS",
+        "OLD_DAYS",
+        "LONGEST_MONTHS",
+        "LARGEST_NODE",
+        "SMALLER_WEIGHTS",
+        "LOADED_USERS",
+        "OVERLAPPING_RATIO",
+        "COMFORTABLE_KV",
+        "COMFORTABLE_WEIGHTS",
+        "FITS_KV",
+        "NEW_SPREAD",
+        "NOTED_WEIGHTS",
+        "RULE_WEIGHTS",
+        "OTHER_MODEL",
+        "SAME_MODEL",
+        "REACH_80",
+        "LONG_SEQUENCE",
+        "MAX_SUGGESTIONS",
+        "MOST_GPUS",
+        "SEARCH_STEPS",
+        "RULES",
+        "WITHOUT",
+        "COMFORTABLE_FILL",
+        "FITS_FILL",
+        "TIGHT_FILL",
+        "_PLACE",
+    ]
+)
+"""Constants of formula modules that choose a word, a way or an interval, or bound a search: in no figure's arithmetic."""
+FORMULAS = ("model", "layout", "links", "money", "runtimes", "serving", "training")
+
+
+def test_every_constant_of_a_formula_says_what_it_is_and_where_it_comes_from() -> None:
+    """What a working would show without a name or a source: `engine/decide/opened/constants.py` has the words."""
+    nameless = set()
+
+    def known(module: str, name: str, value: Any) -> Number:
+        made = constant(module, name, value)
+        if not made.source or not made.label:
+            nameless.add(name.partition(".")[0])
+        return made
+
+    replay = Replay(known, field_words, hooks, SEARCHES, {})
+    for path in modules("engine"):
+        name = module_name(path)
+        if name.split(".")[1:2] and name.split(".")[1] in FORMULAS:
+            importlib.import_module(name)
+            replay.names(name)
+    assert not nameless - DECIDES
 
 
 def run(code: str, *arguments: str) -> str:

@@ -126,7 +126,7 @@ class Replay:
     """The formula modules among names that remember. Built once; `Run` holds what belongs to one build.
 
     constant: of modules and calibrations. name: of a record's field. hooks: by qualified name of a function, what names
-    its result. searches: likewise, what takes the place of a search. names: of things that stand in for others.
+    its result. searches: likewise, what takes the place of a search. others: of things that stand in for others.
     """
 
     def __init__(
@@ -135,10 +135,10 @@ class Replay:
         name: Name,
         hooks: Callable[[Replay], Mapping[str, Hook]],
         searches: Mapping[str, Search],
-        names: Mapping[str, Any],
+        others: Mapping[str, Any],
     ) -> None:
         self._constant, self.name = constant, name
-        self._searches, self._names = searches, names
+        self._searches, self._others = searches, others
         self._modules: dict[str, dict[str, Any]] = {}
         self._functions: dict[Any, Any] = {}
         self._types: dict[type, type] = {}
@@ -153,19 +153,20 @@ class Replay:
 
     # --- names ------------------------------------------------------------------------------------------------
 
-    def _module(self, name: str) -> dict[str, Any]:
-        known = self._modules.get(name)
+    def names(self, module: str) -> dict[str, Any]:
+        """What the names of a module stand for, where its functions remember."""
+        known = self._modules.get(module)
         if known is not None:
             return known
         if not self._modules:  # what is fitted is known as such before a formula's module carries it by another name
             for calibration in [one for key, one in sys.modules.items() if key.startswith(CALIBRATION)]:
                 self._calibration(calibration)
-        source = vars(sys.modules[name])
-        space = self._modules[name] = dict(source)
+        source = vars(sys.modules[module])
+        space = self._modules[module] = dict(source)
         space.update({key: value for key, value in BUILTINS.items() if key not in source})
         for key, value in source.items():
             if not key.startswith("__"):
-                space[key] = self._names.get(key, None) or self._turned(name, key, value)
+                space[key] = self._others.get(key, None) or self._turned(module, key, value)
         return space
 
     def _turned(self, module: str, key: str, value: Any) -> Any:
@@ -237,7 +238,7 @@ class Replay:
         return moved if search is None else search(moved, function)
 
     def _moved(self, function: FunctionType) -> FunctionType:
-        space = self._module(function.__module__)
+        space = self.names(function.__module__)
         defaults = function.__defaults__
         if defaults:
             defaults = tuple(self._values[id(value)][1] if id(value) in self._values else value for value in defaults)

@@ -42,6 +42,12 @@ RULES: Final[dict[str, tuple[str, str, str]]] = {
     "HALF_BYTES": ("bytes of a 16-bit element", "bytes", "by definition"),
     "SINGLE_BYTES": ("bytes of an fp32 element", "bytes", "by definition"),
     "FP32_ROUTED": ("bytes of a routed hidden state, in and out", "bytes", "torchtitan, models/moe/moe.py"),
+    "RING_HOP_US": ("step of NCCL's ring by protocol", "µs", "NVIDIA/nccl, src/graph/tuning.cc: hwLat"),
+    "OPTIMIZER_STATE_BYTES": (
+        "optimizer states a weight",
+        "bytes",
+        "ZeRO paper, section 3.1; the optimizer's own states",
+    ),
     "AIR_KW": ("power of a rack that air cools", "kW", "flashgenius.net, data center power guide"),
     "BASE_BITS": ("bits of a frozen weight", "bits", "QLoRA: Dettmers et al. 2023, section 3"),
     "BOARD_GPUS": ("GPUs of a board", "GPUs", "NVIDIA HGX; OCP's universal baseboard"),
