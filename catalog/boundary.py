@@ -56,7 +56,7 @@ Place = Annotated[str, Field(min_length=1, max_length=1024)]
 Prose = Annotated[str, Field(max_length=4000)]
 _IDENTITIES: Final = frozenset({"id", "hf_id", "model_id", "accelerator", "platform", "link"})
 _PROSE: Final = re.compile(
-    r"notes?|text|source|\w+_(?:note|conditions)|p2p|gpu_link|cpu_link|topology|storage|psu|cooling|circuit|part|item"
+    r"notes?|text|source|\w+_(?:note|conditions)|p2p|gpu_link|topology|storage|cooling|circuit|part|item"
 )
 LONGEST_LIST: Final = 256
 
@@ -64,7 +64,7 @@ LONGEST_LIST: Final = 256
 _RANGES: Final[tuple[tuple[str, float, float, bool], ...]] = (
     # pattern on the key, least, most, whether the least itself is refused
     (r"\w*usd\w*|\w*_eur", 0, 1e9, False),
-    (r"\w*efficiency\w*|\w*uncertainty|intra_link_scale", 0, 1, True),
+    (r"\w*efficiency\w*|\w*uncertainty", 0, 1, True),
     (r"\w*(?:tflops|tops)\w*", 0, 1e6, True),
     (r"\w*(?:gb|gbit)_s\w*", 0, 1e6, True),
     (r"memory_mib\w*", 0, 2**30, True),
@@ -76,7 +76,7 @@ _RANGES: Final[tuple[tuple[str, float, float, bool], ...]] = (
 )
 _OTHER_FLOAT: Final = (0.0, 1e12, False)
 _OTHER_INT: Final = (0, 2**31, False)
-_COUNTS: Final = re.compile(r"gpus|nodes|max_gpus\w*|devices_per_package|island_gpus|gpus_per_\w+|nics_per_node")
+_COUNTS: Final = re.compile(r"gpus|nodes|max_gpus\w*|nics_per_node")
 
 
 def _number(key: str, kind: type) -> Any:

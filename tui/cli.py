@@ -125,7 +125,7 @@ def _dispatch(arguments: list[str]) -> int:
     return _open(arguments)
 
 
-LISTS = ("models", "accelerators", "links")
+LISTS = ("models", "accelerators", "links", "platforms")
 
 
 def _open(arguments: list[str]) -> int:
@@ -427,7 +427,12 @@ def _export(arguments: list[str]) -> int:
 def _list(what: str, arguments: list[str]) -> int:
     parser = Parser(prog=f"sizeup {what}", description=f"List the catalog's {what}.", allow_abbrev=False)
     parser.add_argument("word", nargs="*", metavar="WORD", help="only those that match")
-    parser.add_argument("--format", choices=("text", "json"), default="text", help="text (default) or json")
+    parser.add_argument(
+        "--format",
+        choices=("text", "json", "toml"),
+        default="text",
+        help="text (default), json, or toml: every fact of an entry",
+    )
     options = parser.parse_args(arguments)
     from tui.shell import listing
 

@@ -59,10 +59,7 @@ class Accelerator:
     origin: Origin = "built-in"
     memory_type: str = ""
     unified_memory: bool = False  # shared with the CPU: the operating system keeps a part
-    memory_mib_reported_ecc_on: int | None = None
-    memory_mib_reported_ecc_off: int | None = None
     bandwidth_gb_s_under_load: float | None = None
-    bandwidth_efficiency_measured: float | None = None
     tflops_fp16_fp16acc_dense: float | None = None
     tflops_fp8_fp16acc_dense: float | None = None
     power_limit_min_w: float | None = None
@@ -70,11 +67,9 @@ class Accelerator:
     gpu_link: str = ""  # how the part can be joined to its like, in words
     gpu_link_gb_s_unidir: float | None = None  # NVLink, xGMI, on-chip RoCE or ICI, to all peers together
     p2p: str = ""
-    cpu_link: str = ""
     cpu_link_gb_s_unidir: float | None = None
     host_memory_gb: float | None = None
     max_gpus_per_node: int | None = None
-    devices_per_package: int = 1  # dies that show up as GPUs of their own; every figure here is of one
     price_usd_low: float | None = None
     price_usd_high: float | None = None
     release_date: str = ""
@@ -109,7 +104,7 @@ class Link:
     peak_gb_s_unidir: one way, per GPU inside a node, per NIC port between nodes.
     achieved_gb_s_unidir: measured, per GPU or per port likewise, where somebody did. nics_per_node: ports that
     share the traffic, if the link is sold as a set; a node then moves `nics_per_node` times the port's rate.
-    peer_access False: traffic passes through host memory. allreduce_busbw_*: nccl-tests bus bandwidth. own_curves: what a
+    peer_access False: traffic passes through host memory. allreduce_busbw_by_bytes: nccl-tests bus bandwidth. own_curves: what a
     person measured on it, which counts before any other figure; no key of a catalog file.
     """
 
@@ -122,9 +117,6 @@ class Link:
     achieved_gb_s_unidir: float | None = None
     latency_us: float | None = None
     latency_us_range: tuple[float, float] | None = None
-    allreduce_busbw_gb_s: float | None = None
-    allreduce_busbw_2gpu_gb_s: float | None = None
-    allreduce_small_us: float | None = None
     max_gpus: int | None = None
     nics_per_node: int | None = None
     line_gbit_s: float | None = None
@@ -133,29 +125,10 @@ class Link:
     notes: str = ""
     source: str = ""
     origin: Origin = "built-in"
-    links_per_gpu: int | None = None
     per_peer_gb_s_unidir: float | None = None  # a mesh: what one pair of GPUs gets
     achieved_gb_s_unidir_range: tuple[float, float] | None = None
-    achieved_gb_s_unidir_upper_bound: float | None = None
-    achieved_gb_s_bidir: float | None = None
-    achieved_conditions: str = ""
-    efficiency_of_unidir_peak: float | None = None  # ring all-reduce at large payloads
-    collapse_gb_s: float | None = None  # worst case in all, under the conditions of the notes
-    latency_kind: str = ""
-    fabric_latency_us: float | None = None
-    switch_latency_ns: float | None = None
-    allreduce_busbw_conditions: str = ""
-    allreduce_busbw_untuned_gb_s: float | None = None
-    allreduce_busbw_untuned_conditions: str = ""
-    allreduce_busbw_in_switch_gb_s: float | None = None
-    allreduce_busbw_in_switch_conditions: str = ""
     nvls_from_gpus: int | None = None  # least GPUs at which the switch reduces
-    allgather_busbw_gb_s: float | None = None
-    reduce_scatter_busbw_gb_s: float | None = None
     allreduce_busbw_by_bytes: tuple[tuple[int, float], ...] = ()
-    allreduce_small_conditions: str = ""
-    allreduce_small_oneshot_us: float | None = None
-    allreduce_small_oneshot_conditions: str = ""
     derived: tuple[str, ...] = ()
     unverified: tuple[str, ...] = ()
     own_curves: tuple[OwnCurve, ...] = field(default=(), metadata={"own": True})
@@ -175,7 +148,6 @@ class Platform:
     gpus: int
     provider: str = ""
     cpu: str = ""
-    cpu_sockets: int | None = None
     pcie_lanes: int | None = None  # of all sockets together
     pcie_lanes_per_gpu: int | None = None
     host_memory_gb: float | None = None
@@ -192,35 +164,15 @@ class Platform:
     source: str = ""
     origin: Origin = "built-in"
     instance: str = ""
-    cpu_cores: int | None = None
     vcpus: int | None = None
-    cpu_pcie_gen: int | None = None
-    cpu_pcie_lanes_per_socket: int | None = None
     host_memory_gib: float | None = None  # as stated, where the maker counts 2^30; host_memory_gb then follows it
-    host_memory_gb_min: float | None = None
-    host_memory_gb_range: tuple[float, float] | None = None
-    host_memory_type: str = ""
-    memory_channels_per_socket: int | None = None
     board: str = ""
     host_link: str = ""  # CPU to GPU
     intra_link_patched_driver: str = ""
-    intra_link_scale: float = 1.0  # 0.5: half-width slots
-    island_gpus: int | None = None  # GPUs that intra_link joins, where it is fewer than all
-    gpus_per_uplink: int | None = None
-    gpus_per_numa_node: int | None = None
     pcie_gen: int | None = None
     pcie_switches: int | None = None
-    pcie_switch: str = ""
-    pcie_switch_price_eur: float | None = None
     topology: str = ""
     nodes: int = 1  # boxes that are sold together; every other figure is of one
-    trays: int | None = None
-    nics_storage: int | None = None
-    measured_rdma_gbit_s: float | None = None
-    allreduce_busbw_gb_s: float | None = None
-    allreduce_busbw_untuned_gb_s: float | None = None
-    system_power_w_range: tuple[float, float] | None = None
-    psu: str = ""
     cooling: str = ""
     storage: str = ""
     unified_memory: bool = False
@@ -261,7 +213,6 @@ class Rental:
 class Purchase:
     """A price to buy a card, a kit or a part.
 
-    usd_loaded: the source's own fully loaded figure. uncertainty: share of the price either way. accelerator with gpus 1:
     one card's share of what is sold whole; with more, a board of so many, or (with_host) the whole server. gpus alone:
     the host of a node of up to so many, in a box of that kind (empty: of any). link and part (nic, switch for so many
     nics, cable): what a fabric is built from; part alone (rack, storage): what stands beside the nodes.
@@ -274,10 +225,6 @@ class Purchase:
     accelerator: str = ""
     platform: str = ""
     gpus: int | None = None
-    usd_loaded: float | None = None
-    usd_per_gb: float | None = None
-    eur: float | None = None
-    eur_with_tax: float | None = None
     uncertainty: float | None = None
     link: str = ""
     part: str = ""

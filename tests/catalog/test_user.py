@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import tomllib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 import catalog
 from catalog.loading import reload
+from tui.shell import listing
 
 CARD = """
 [[accelerator]]
@@ -61,6 +64,27 @@ def test_a_new_card_needs_only_its_figures(folder: Path) -> None:
     assert card.source == f"entered in {folder / 'cards.toml'}"
     scenario = catalog.build_scenario("llama-3.1-8b", "bf16", "moonshot-1", 2)
     assert scenario.hardware.intra_link.scope == "intra-node"
+
+
+@pytest.mark.parametrize("what", ["accelerators", "links", "platforms"])
+def test_an_entry_listed_as_toml_is_the_entry_whole(folder: Path, what: str) -> None:
+    before = getattr(reload().facts, what)
+    (folder / "copied.toml").write_text(listing.render(what, "", "toml"))
+    known = reload()
+    assert not known.problems
+    listed = {entry.id: entry for entry in getattr(known.facts, what)}
+    assert listed
+    for entry in before:
+        if what != "links" or entry.scope != "host":
+            assert replace(listed[entry.id], origin="built-in") == entry
+
+
+def test_a_word_that_is_an_id_lists_that_entry_alone() -> None:
+    alone = tomllib.loads(listing.render("accelerators", "rtx-3090", "toml"))["accelerator"]
+    assert [entry["id"] for entry in alone] == ["rtx-3090"]
+    assert {"release_date", "unverified", "gpu_link", "source"} <= set(alone[0])
+    assert len(tomllib.loads(listing.render("accelerators", "3090", "toml"))["accelerator"]) == 2
+    assert listing.render("links", "no such link", "toml") == ""
 
 
 def test_a_known_id_changes_only_the_keys_it_names(folder: Path) -> None:

@@ -22,7 +22,7 @@ commands:
   sizeup diff A B                                          fields and figures that differ
   sizeup import FILE...                                    a command, manifest or config as a session
   sizeup measured FILE... [--keep]                         logs and benchmarks beside the predicted
-  sizeup models|accelerators|links [WORD]                  list the catalog
+  sizeup models|accelerators|links|platforms [WORD]        list the catalog; --format toml, every fact
   sizeup detect                                            this machine's GPUs
   sizeup help [WORD]                                       what a word, a field or a command means
   sizeup examples [NAME] [--save DIR]                      sessions to start from: listed, printed, written

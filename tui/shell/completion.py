@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 SHELLS: Final = ("bash", "zsh", "fish")
-LISTS: Final = ("models", "accelerators", "links")
+LISTS: Final = ("models", "accelerators", "links", "platforms")
 OWN: Final[Mapping[str, tuple[str, ...]]] = {
     "report": ("--format", "--full", "--table", "--watch"),
     "recommend": (
@@ -26,6 +26,7 @@ OWN: Final[Mapping[str, tuple[str, ...]]] = {
     "models": ("--format",),
     "accelerators": ("--format",),
     "links": ("--format",),
+    "platforms": ("--format",),
     "detect": ("--from", "--format"),
     "examples": ("--save",),
     "help": (),
@@ -97,6 +98,7 @@ def words() -> dict[str, tuple[str, ...]]:
         "models": tuple(entry.id for entry in known.models),
         "accelerators": tuple(card.id for card in known.facts.accelerators),
         "links": tuple(link.id for link in known.facts.links),
+        "platforms": tuple(platform.id for platform in known.facts.platforms),
         "help": (*told, *OWN, *BY_KEY),
         "examples": tuple(example.name for example in examples()),
         "completion": SHELLS,

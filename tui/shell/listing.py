@@ -1,8 +1,10 @@
-"""The catalog as aligned columns or as JSON: models, accelerators and links."""
+"""The catalog as aligned columns, as JSON or as TOML: models, accelerators, links and platforms."""
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import catalog
@@ -10,11 +12,14 @@ from catalog.ids import matches, nearest
 from engine.figures.text import harmless
 from engine.figures.units import GIB
 from engine.model.parameters import count_parameters
-from engine.parts.hardware import Accelerator, Link
+from engine.parts.hardware import Accelerator, Link, Platform
 from tui.pages import words
 from tui.shell.blocks import json_line
 
 YOURS = "* yours"
+NOT_IN_FILES = ("origin",)
+"""Fields of a record that no file states."""
+Entry = catalog.ModelEntry | Accelerator | Link | Platform
 
 
 class Column(NamedTuple):
@@ -79,24 +84,38 @@ LINKS = (
     Column("achieved", "achieved_gb_s_unidir", lambda entry: entry.achieved_gb_s_unidir, _figure),
     Column("latency us", "latency_us", lambda entry: entry.latency_us, _figure),
 )
+PLATFORMS = (
+    Column("id", "id", _id, left=True),
+    Column("name", "name", lambda entry: entry.name, left=True),
+    Column("GPUs", "gpus", lambda entry: entry.gpus),
+    Column("of", "accelerator", lambda entry: entry.accelerator, left=True),
+    Column("nodes", "nodes", lambda entry: entry.nodes),
+    Column("in the node", "intra_link", lambda entry: entry.intra_link, lambda v: v or "-", left=True),
+    Column("between nodes", "inter_link", lambda entry: entry.inter_link, lambda v: v or "-", left=True),
+    Column("W", "system_power_w", lambda entry: entry.system_power_w, _whole),
+)
 
 
 def _columns(what: str) -> tuple[Column, ...]:
-    return {"models": MODELS, "accelerators": ACCELERATORS, "links": LINKS}[what]
+    return {"models": MODELS, "accelerators": ACCELERATORS, "links": LINKS, "platforms": PLATFORMS}[what]
 
 
-def _entries(what: str) -> Sequence[catalog.ModelEntry | Accelerator | Link]:
+def _entries(what: str) -> Sequence[Entry]:
     known = catalog.load()
     if what == "models":
         return known.models
+    if what == "platforms":
+        return known.facts.platforms
     return known.facts.accelerators if what == "accelerators" else known.facts.links
 
 
-def _texts(entry: catalog.ModelEntry | Accelerator | Link) -> tuple[str, ...]:
+def _texts(entry: Entry) -> tuple[str, ...]:
     if isinstance(entry, catalog.ModelEntry):
         return entry.id, entry.name, entry.family, entry.hf_id
     if isinstance(entry, Accelerator):
         return entry.id, entry.name, entry.vendor, entry.architecture, f" {entry.memory_gb_marketed:g} GB"
+    if isinstance(entry, Platform):
+        return entry.id, entry.name, entry.provider, entry.accelerator
     return entry.id, entry.name, entry.family
 
 
@@ -109,9 +128,12 @@ def nearest_ids(what: str, word: str) -> tuple[str, ...]:
 def render(what: str, word: str, form: str) -> str:
     """The entries that match `word`, one a line, in columns or as JSON objects; empty when none does.
 
-    A model whose config.json cannot be read is listed with dashes.
+    A model whose config.json cannot be read is listed with dashes. As TOML an entry is whole, each fact under its key, as a
+    file of one's own takes it; a word that is an id gives that entry alone.
     """
     chosen = [entry for entry in _entries(what) if matches(word, *_texts(entry))]
+    if form == "toml":
+        return _as_toml(what, [entry for entry in chosen if entry.id == word] or chosen)
     columns = _columns(what)
     if form == "json":
         return "".join(json_line(_data(entry, columns)) for entry in chosen)
@@ -122,6 +144,24 @@ def render(what: str, word: str, form: str) -> str:
     rows = [(*(_cell(entry, column) for column in columns), "*" if entry.origin == "user" else "") for entry in chosen]
     lines = aligned([(*head, ""), *rows], [column.left for column in columns] + [True])
     return harmless("\n".join(lines + ([YOURS] if yours else [])) + "\n")
+
+
+def _as_toml(what: str, entries: Sequence[Entry]) -> str:
+    import tomli_w  # here: of use to this form alone
+
+    whole = []
+    for entry in entries:
+        facts = {}
+        for field in dataclasses.fields(entry):
+            value = getattr(entry, field.name)
+            default = field.default_factory() if callable(field.default_factory) else field.default
+            if field.name in NOT_IN_FILES or "own" in field.metadata or value is None or value == default:
+                continue
+            facts[field.name] = (
+                list(value) if isinstance(value, tuple) else str(value) if isinstance(value, Path) else value
+            )
+        whole.append(facts)
+    return harmless(tomli_w.dumps({what.removesuffix("s"): whole}, multiline_strings=False)) if whole else ""
 
 
 def aligned(rows: Sequence[Sequence[str]], left: Sequence[bool]) -> list[str]:
