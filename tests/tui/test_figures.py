@@ -77,6 +77,8 @@ SAID = (
     (r"in nodes of \d+|^\s*(?:12|24|36)\s*$|36 months", "scales"),
 )
 """The same of constants that a sentence states."""
+AXES = re.compile(r"^ +[$\d.,kMB]+ $|^ *(?:GPUs|months)? +\d+(?: {3,}[\d.,kMB]+)+$")
+"""The scales of charts that stand among figures: a value beside the upright axis, or the row of them under the other."""
 CHARTS = re.compile(r"^[\s\d.,kMBTdhmsµ$x%]*$|now [\d,.]+|^\s*cost\s|^flips|^ *link +GB/s")
 
 
@@ -121,6 +123,8 @@ def figureless(text: str, names: tuple[list[str], list[str]]) -> str:
 def is_scale(page: str, span: Span) -> bool:
     """Whether a span is the scale of a chart, or a value that Enter enters."""
     if span.action.startswith(("take:", "limit:", "pin:")):
+        return True
+    if span.style == "dim" and not span.action and AXES.search(span.text):
         return True
     return page in ("Scaling", "What if", "Fabric") and not span.action and CHARTS.search(span.text) is not None
 

@@ -36,10 +36,11 @@ def verdict(sizing: Sizing, look: Look) -> list[Line]:
 
 def memory(sizing: Sizing, look: Look) -> list[Line]:
     """Bars and figures with their reasons, every group, and the model's counted facts."""
-    from tui.pages import training
+    from tui.pages import drawn, training
 
     return spaced(
         memory_parts.memory(sizing, look) + memory_parts.memory_reasons(sizing, look),
+        drawn.users(sizing, look),
         *training.memory_sections(sizing, look),
         memory_parts.memory_table(sizing, look),
         memory_parts.model(sizing, look),
@@ -78,7 +79,7 @@ def scaling(sizing: Sizing, look: Look) -> list[Line]:
 
 def cost(sizing: Sizing, look: Look) -> list[Line]:
     """The bill, rent, owning against renting, unit prices, people, unknown prices, and power."""
-    from tui.pages import money
+    from tui.pages import drawn, money
 
     return spaced(
         money.summary(sizing, look),
@@ -86,6 +87,7 @@ def cost(sizing: Sizing, look: Look) -> list[Line]:
         money.advised(sizing, look),
         money.rent(sizing, look),
         money.horizons(sizing, look),
+        drawn.months(sizing, look),
         money.tokens(sizing, look),
         money.operations(sizing, look),
         money.unknown(sizing, look),

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from itertools import groupby, pairwise
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 from engine.decide.scaling import FLOOR, NO_BETTER
 from engine.decide.training_scaling import ScalingPoint, StrongScaling
 from engine.sizing import ScalingRow, Sizing
-from tui.pages.doc import BLANK, NBSP, Line, Span, flow, heading, line, paragraphs, shorten
-from tui.pages.glyphs import Glyphs
+from tui.pages import charts, drawn
+from tui.pages.charts import draw, joined
+from tui.pages.doc import BLANK, Line, Span, flow, heading, line, paragraphs, shorten
 from tui.pages.look import Look, sentence
 from tui.pages.shapes import serving, shape_words
-from tui.pages.words import count, digits, rate, seconds, usd
+from tui.pages.words import count, digits, rate, seconds, short_usd, usd
 
 if TYPE_CHECKING:
     from engine.decide.prospects import Prospects
@@ -37,6 +38,7 @@ def scaling(sizing: Sizing, look: Look, growth: Growth | None) -> list[Line]:
         asked = found.smallest is not None
         lines += [*smallest(found, look, stale), BLANK] if asked else []
         lines += [*curve(found, sizing, look, stale), BLANK]
+        lines += [*drawn.efficiency(found.curve.points, look), BLANK]
         lines += [] if asked else [*smallest(found, look, stale), BLANK]
         lines += [*long_or_short(found, look), BLANK]
     elif growth is not None:
@@ -146,10 +148,6 @@ def _short_time(days: float) -> str:
     return _time(days).replace(" days", " d").replace(" min", " m")
 
 
-_DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
-"""Bits of a Braille cell, by row and column of its dots."""
-
-
 def chart(points: Sequence[ScalingPoint], stop: int | None, own: int, look: Look) -> list[Line]:
     """The curve drawn: a mark at each count, a line through them, the ideal beneath it. stop: a wall where adding stops paying."""
     glyphs = look.glyphs
@@ -172,24 +170,24 @@ def chart(points: Sequence[ScalingPoint], stop: int | None, own: int, look: Look
         for cell in cells:
             cell[at] = (glyphs.column, "key")
     ideal = [(point.gpus, points[0].days / point.gpus * points[0].gpus) for point in points]
-    _draw(cells, [(column(gpus), row(days)) for gpus, days in ideal], "rest", glyphs)
-    _draw(cells, [(column(point.gpus), row(point.days)) for point in points], "accent", glyphs)
+    draw(cells, [(column(gpus), row(days)) for gpus, days in ideal], "rest", glyphs)
+    draw(cells, [(column(point.gpus), row(point.days)) for point in points], "accent", glyphs)
     for point in points:
         here = point.gpus == own
         mark = (glyphs.unsaved, "strong" if here else "good")
         cells[round(row(point.days))][round(column(point.gpus))] = mark
     lines: list[Line] = []
     named = {round(row(points[-1].days)): labels[1], 0: labels[0]}
-    for at, drawn in enumerate(cells):
+    for at, row_cells in enumerate(cells):
         label = named.get(at, "")
-        spans = [Span(char, style) for char, style in drawn]
-        lines.append(_joined([Span(f"{label:>{axis}} ", "dim"), Span(glyphs.column, "rule"), *spans]))
+        spans = [Span(char, style) for char, style in row_cells]
+        lines.append(joined([Span(f"{label:>{axis}} ", "dim"), Span(glyphs.column, "rule"), *spans]))
     lines.append(line((" " * (axis + 1) + glyphs.column + glyphs.rule * across, "rule")))
     places = [round(column(point.gpus)) for point in points]
     gpus = [(str(point.gpus), "strong" if point.gpus == own else "") for point in points]
     lines.append(_under("GPUs", places, gpus, axis, across))
     if all(point.cost_usd is not None for point in points):
-        costs = [(_short_usd(point.cost_usd or 0.0), "figure") for point in points]
+        costs = [(short_usd(point.cost_usd or 0.0), "figure") for point in points]
         lines.append(_under("cost", places, costs, axis, across))
     return lines
 
@@ -198,23 +196,6 @@ def _ends(points: Sequence[ScalingPoint]) -> tuple[float, float]:
     """log10 of the fewest and the most days, the ideal's end included."""
     days = [point.days for point in points] + [points[0].days * points[0].gpus / points[-1].gpus]
     return math.log10(min(days)), math.log10(max(days))
-
-
-def _draw(cells: list[list[tuple[str, str]]], path: list[tuple[float, float]], style: str, glyphs: Glyphs) -> None:
-    """A line through the places, in Braille dots where there are any: eight to a cell."""
-    dots: dict[tuple[int, int], int] = {}
-    for (x, y), (to_x, to_y) in pairwise(path):
-        steps = max(1, round(max(abs(to_x - x) * 2, abs(to_y - y) * 4)))
-        for step in range(steps + 1):
-            # a place names the middle of its cell
-            dot_x = round((x + (to_x - x) * step / steps) * 2 + 0.5)
-            dot_y = round((y + (to_y - y) * step / steps) * 4 + 1.5)
-            at = (min(len(cells) - 1, dot_y // 4), min(len(cells[0]) - 1, dot_x // 2))
-            dots[at] = dots.get(at, 0) | _DOTS[dot_y % 4][dot_x % 2]
-    for (row, column), bits in dots.items():
-        before = cells[row][column]
-        if style == "accent" or before[1] == "":
-            cells[row][column] = (chr(0x2800 + bits) if glyphs.unicode else ".", style)
 
 
 def _under(label: str, places: Sequence[int], texts: Sequence[tuple[str, str]], axis: int, across: int) -> Line:
@@ -237,34 +218,16 @@ def _under(label: str, places: Sequence[int], texts: Sequence[tuple[str, str]], 
         for offset, char in enumerate(text):
             row[start + offset] = (char, style)
         taken = start + len(text) - 1
-    return _joined([Span(f"{label:>{axis}}  ", "dim"), *(Span(char, style) for char, style in row)])
-
-
-def _short_usd(value: float) -> str:
-    return f"${count(float(f'{value:.3g}'))}" if value >= 1000 else f"${value:.0f}" if value >= 10 else f"${value:.2g}"
-
-
-def _joined(spans: Sequence[Span]) -> Line:
-    found: list[Span] = []
-    for span in spans:
-        if found and found[-1].style == span.style and found[-1].action == span.action:
-            found[-1] = found[-1]._replace(text=found[-1].text + span.text)
-        else:
-            found.append(span)
-    return tuple(found)
+    return joined([Span(f"{label:>{axis}}  ", "dim"), *(Span(char, style) for char, style in row)])
 
 
 def legend(found: StrongScaling, look: Look) -> list[Line]:
     """What the marks of the chart mean."""
     glyphs = look.glyphs
-    marks = [(glyphs.unsaved, "good", "holds the training")]
+    marks = [(glyphs.unsaved, "good", "holds the training", "")]
     if found.stops_paying is not None:
-        marks.append((glyphs.column, "key", "adding GPUs stops paying"))
-    spans = [Span(" ")]
-    for mark, style, words in marks:
-        spans += [Span(mark, style), Span(f" {words}".replace(" ", NBSP), "dim"), Span("   ")]
-    spans.append(Span("faint: no GPU loses anything".replace(" ", NBSP), "dim"))
-    return flow(spans, look.width)
+        marks.append((glyphs.column, "key", "adding GPUs stops paying", ""))
+    return charts.legend([*marks, ("", "", "faint: no GPU loses anything", "")], look)
 
 
 def _points(found: Prospects, sizing: Sizing, look: Look) -> list[Line]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from engine.decide.serving_scaling import best_shape, fabric_of, share_of, widest_shape
 from engine.sizing import Sizing
+from tui.pages import drawn
 from tui.pages.doc import BLANK, Line, Span, flow, heading, line, paragraphs, shorten
 from tui.pages.glyphs import Glyphs
 from tui.pages.look import Look, sentence
@@ -94,6 +95,7 @@ def serving(sizing: Sizing, look: Look, growth: Growth | None) -> list[Line]:
         lines.append(line((title, "strong"), (over, "dim")))
         for shape in sorted(held, key=lambda one: (one.layout.tp, one.layout.pp)):
             lines.append(_shape_line(shape, name, room, best, look))
+    lines += [BLANK, *pictures] if (pictures := drawn.served(shapes, look)) else []
     words = (
         f"{glyphs.pointer} in use. What each link does to this traffic is on the Fabric page; other loads, on What if."
     )

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from engine.decide.sweep import LINK_FIELDS, Figure, SweepPoint, Value, fields, figures
 from engine.scenario import Scenario
 from engine.sizing import Sizing
+from tui.pages.charts import joined
 from tui.pages.doc import BLANK, Line, Span, flow, heading, line, paragraphs, shorten, width_of
 from tui.pages.glyphs import Glyphs
 from tui.pages.look import Look
@@ -124,7 +125,7 @@ def _chart(points: Sequence[SweepPoint], figure: Figure, now: Value, sweep: Swee
             else:
                 style = "accent" if points[index].carries else "over"
                 spans.append(Span(_part(part, points[index].carries, glyphs), style))
-        lines.append(_joined(spans))
+        lines.append(joined(spans))
     lines.append(line((" " * (axis + 1) + ("└" if glyphs.unicode else "+") + glyphs.rule * across, "rule")))
     lines += _scale(points, first_cell, edges, across, axis + 2, now, glyphs)
     return lines
@@ -182,10 +183,10 @@ def _scale(
             words = f"now {_value(now)} {glyphs.up}"
         for offset, char in enumerate(words):
             row[start + offset] = (char, "strong")
-    lines = [line((" " * indent + "".join(text).rstrip(), "dim")), _joined([Span(" " * indent), *_spans(row)])]
+    lines = [line((" " * indent + "".join(text).rstrip(), "dim")), joined([Span(" " * indent), *_spans(row)])]
     if edges:
         marks = [(str(edges[at] % 10), "key") if at in edges else (" ", "") for at in range(across)]
-        lines.append(_joined([Span(f"{'flips':<{indent}}", "dim"), *_spans(marks)]))
+        lines.append(joined([Span(f"{'flips':<{indent}}", "dim"), *_spans(marks)]))
     return lines
 
 
@@ -199,16 +200,6 @@ def _landmarks(points: Sequence[SweepPoint], now: Value) -> list[int]:
         return list(range(len(points)))
     doublings = {round(now * 2.0**step) for step in range(-12, 13)}
     return [at for at, point in enumerate(points) if point.value in doublings]
-
-
-def _joined(spans: Sequence[Span]) -> Line:
-    found: list[Span] = []
-    for span in spans:
-        if found and found[-1].style == span.style and found[-1].action == span.action:
-            found[-1] = found[-1]._replace(text=found[-1].text + span.text)
-        else:
-            found.append(span)
-    return tuple(found)
 
 
 def _value(value: Value) -> str:

@@ -141,3 +141,8 @@ def advised_words(named: Advised) -> str:
         price += f" without {lacking(named.lines)}"
     price += f" (enter {named.ask})" if named.ask else ""
     return ", ".join([f"{named.words}: {price}", *(f"{what} {value}" for what, _, value in advised_rows(named))])
+
+
+def short_usd(value: float) -> str:
+    """Money in as few characters as an axis has room for: $1.5M, $640, $7.5."""
+    return f"${count(float(f'{value:.3g}'))}" if value >= 1000 else f"${value:.0f}" if value >= 10 else f"${value:.2g}"
