@@ -35,6 +35,7 @@ from engine.sizing import Memory
 from tests.accuracy import inference_perf as rows_of
 from tests.accuracy.harness import REFERENCE, Row, load_rows
 from tests.accuracy.rows import readable
+from tests.accuracy.speed_loads import Unusable
 
 TARGET = Path(__file__).parent.parent / "engine" / "calibration" / "serving_speed.py"
 # How far a constant may lie from its prior, as a standard deviation of its logarithm: base constants, factors of an engine.
@@ -132,7 +133,7 @@ def points_of(rows: list[Row]) -> list[Point]:
     for row in rows:
         try:
             prepared = rows_of.prepare(readable(row))
-        except rows_of.Unusable:
+        except Unusable:
             continue
         scenario = prepared.scenario
         choice = scenario.layout

@@ -148,7 +148,7 @@ FIRST_LOOP = 8
 def _before(row: Row, minor: int) -> bool:
     """Whether a row names a vLLM before 0.minor."""
     found = re.search(r"vllm\D*0\.(\d+)", str(row["engine"]).lower())
-    return bool(found) and int(found[1]) < minor
+    return found is not None and int(found[1]) < minor
 
 
 def _weights(row: Row, accelerator: Accelerator, architecture: Architecture) -> str:

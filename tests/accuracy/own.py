@@ -22,7 +22,9 @@ from engine.parts.own import OwnCurve, OwnRatio
 from engine.scenario import Scenario
 from tests.accuracy import collectives, inference_perf
 from tests.accuracy.harness import REFERENCE, Row, load_rows
+from tests.accuracy.speed_loads import Unusable
 from tui.paste import logs, measured
+from tui.paste.found import CannotRead
 
 FILES = ("inference_perf", "inference_perf_public", "inference_perf_wave2")
 BENCHED = ("closed", "burst", "static", "Poisson")
@@ -143,7 +145,7 @@ def benches(files: Sequence[str] = FILES) -> list[Kept]:
         for row in load_rows(REFERENCE / f"{name}.jsonl"):
             try:
                 found += _bench(row)
-            except (inference_perf.Unusable, ScenarioError, logs.CannotRead, ValueError, KeyError, TypeError):
+            except (Unusable, ScenarioError, CannotRead, ValueError, KeyError, TypeError):
                 continue  # set aside, and counted, by the set of these rows
     return found
 
@@ -261,16 +263,18 @@ def medians(held: Iterable[Held]) -> dict[tuple[str, str], tuple[int, int, float
         of_person: dict[str, list[Held]] = defaultdict(list)
         for one in those:
             of_person[one.person].append(one)
+        parts: tuple[Callable[[Held], float], ...] = (lambda one: one.before, lambda one: one.after)
         before, after = (
             statistics.median(
                 statistics.median(abs(part(one) / one.measured - 1) for one in each) for each in of_person.values()
             )
-            for part in (lambda one: one.before, lambda one: one.after)
+            for part in parts
         )
-        inside = [
-            sum(span(one)[0] <= one.measured <= span(one)[1] for one in those) / len(those)
-            for span in (lambda one: one.span_before, lambda one: one.span_after)
-        ]
+        spans: tuple[Callable[[Held], tuple[float, float]], ...] = (
+            lambda one: one.span_before,
+            lambda one: one.span_after,
+        )
+        inside = [sum(span(one)[0] <= one.measured <= span(one)[1] for one in those) / len(those) for span in spans]
         made[key] = (len(of_person), len(those), before, after, inside[0], inside[1])
     return made
 

@@ -55,7 +55,7 @@ def arrived(row: Row) -> float | None:
     rate, first, token, answer = row["request_rate"], row["ttft_ms"], row["tpot_ms"], row["osl"]
     if not (rate and first and token and answer):
         return None
-    return max(1.0, rate * (first + token * (answer - 1)) / 1e3)  # type: ignore[no-any-return]
+    return float(max(1.0, rate * (first + token * (answer - 1)) / 1e3))
 
 
 def of_chats(row: Row) -> bool:

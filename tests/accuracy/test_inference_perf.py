@@ -13,6 +13,7 @@ import pytest
 from engine.calibration import serving_speed as fit
 from tests.accuracy import bars, harness, inference_perf
 from tests.accuracy.rows import readable
+from tests.accuracy.speed_loads import Unusable
 
 
 @pytest.fixture(scope="module")
@@ -99,10 +100,10 @@ def test_a_rate_of_arrivals_is_read_as_the_users_whom_it_keeps_served() -> None:
 
 def test_a_load_that_a_row_does_not_state_sets_it_aside() -> None:
     for fields in ({"mode": "Poisson arrivals"}, {"mode": "closed-loop serving"}, {"mode": "decode TPOT"}):
-        with pytest.raises(inference_perf.Unusable, match="load"):
+        with pytest.raises(Unusable, match="load"):
             inference_perf.prepare(_row(**fields))
     offline = {"mode": "max throughput (offline)", "output_tok_s": 900.0, "notes": "all requests at once"}
-    with pytest.raises(inference_perf.Unusable, match="how many requests"):
+    with pytest.raises(Unusable, match="how many requests"):
         inference_perf.prepare(_row(**offline))
     assert inference_perf.prepare(_row(**offline, requests=100)).observed
 

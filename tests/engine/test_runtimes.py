@@ -65,10 +65,10 @@ def test_no_formula_asks_for_the_name_of_an_engine() -> None:
 def test_an_entry_is_all_that_the_formulas_know(name: ServingEngine, monkeypatch: pytest.MonkeyPatch) -> None:
     """An engine of another name with the rules of a known one is sized as that one."""
     twin = f"{name} by another name"
-    monkeypatch.setitem(ENGINES, twin, replace(ENGINES[name], id=twin))  # type: ignore[arg-type,misc]
+    monkeypatch.setitem(ENGINES, twin, replace(ENGINES[name], id=twin))  # type: ignore[arg-type, misc] # an engine that no session names
     for model, weights, card in (("gpt-oss-20b", "mxfp4", "h100-sxm"), ("qwen3-next-80b-a3b", "fp8", "mi300x")):
         scenario = build(model, weights, card, 4)
-        known, other = (size(replace(scenario, runtime=Runtime(engine=one))) for one in (name, twin))  # type: ignore[arg-type]
+        known, other = (size(replace(scenario, runtime=Runtime(engine=one))) for one in (name, twin))  # type: ignore[arg-type] # likewise
         assert (other.layout, other.memory, other.serving) == (known.layout, known.memory, known.serving)
         assert other.answer.status == known.answer.status
 

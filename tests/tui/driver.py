@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from textual import events
+from textual.app import App
 from textual.message_pump import MessagePump
 from textual.pilot import Pilot
 from textual.worker import WorkerCancelled
@@ -27,11 +28,11 @@ from tui.pages.glyphs import UNICODE
 
 def app_of(scenario: Scenario, path: Path | None = None, **options: Any) -> SizeupApp:
     """The app on a scenario, dark and in Unicode unless told otherwise."""
-    options = {"theme": "dark", "glyphs": UNICODE, "stamp": disk.stamp_now(path) if path else ""} | options
-    return SizeupApp(scenario, path, catalog=load(), size=size, **options)
+    usual: dict[str, Any] = {"theme": "dark", "glyphs": UNICODE, "stamp": disk.stamp_now(path) if path else ""}
+    return SizeupApp(scenario, path, catalog=load(), size=size, **(usual | options))
 
 
-async def settle(app: SizeupApp) -> None:
+async def settle(app: App[Any]) -> None:
     """Wait until everything is found that is searched for beside the sizing: flip points, builds, sweeps."""
     while searching := [worker for worker in app.workers if worker.group == study.GROUP and not worker.is_finished]:
         with suppress(WorkerCancelled):  # an edit gives a search up, and the next begins
@@ -61,8 +62,13 @@ async def dealt_with(app: SizeupApp, timeout_s: float = 30.0) -> None:
 
 def _asked(pump: MessagePump) -> asyncio.Future[None] | None:
     """A future that is done when the widget has dealt with all that it was sent; None where it is closed."""
-    answer = asyncio.get_running_loop().create_future()
-    return answer if pump.call_later(lambda: answer.done() or answer.set_result(None)) else None
+    answer: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def done() -> None:
+        if not answer.done():
+            answer.set_result(None)
+
+    return answer if pump.call_later(done) else None
 
 
 async def _all(answers: Iterable[asyncio.Future[None]]) -> None:

@@ -17,8 +17,14 @@ FLAGS = tomllib.loads((FACTS / "flags.toml").read_text())
 SCHEMA = json.loads((FACTS / "kubernetes.json").read_text())
 LABEL = re.compile(r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?")
 RESOURCES = {"nvidia.com/gpu", "amd.com/gpu", "habana.ai/gaudi", "gpu.intel.com/xe"}
-STARTS = (("vllm", "serve"), ("python3", "-m", "sglang.launch_server"), ("llama-server",), ("/app/llama-server",))
-STARTS += (("trtllm-serve",), ("torchrun",))  # type: ignore[assignment] # of other lengths
+STARTS: tuple[tuple[str, ...], ...] = (
+    ("vllm", "serve"),
+    ("python3", "-m", "sglang.launch_server"),
+    ("llama-server",),
+    ("/app/llama-server",),
+    ("trtllm-serve",),
+    ("torchrun",),
+)
 TOOL = {"python3": "sglang", "/app/llama-server": "llama-server"}
 
 

@@ -16,6 +16,7 @@ from tests.tui.builds import BUILDS
 from tests.tui.driver import app_of, running
 from tui.app import recovery
 from tui.app.screens import study
+from tui.app.widgets.canvas import Canvas
 from tui.app.widgets.frame import Footer
 from tui.files import commands, paths, session, settings
 from tui.files.fields import new_scenario
@@ -395,12 +396,12 @@ async def test_by_mouse_alone(scenario: Scenario, tmp_path: Path) -> None:
     async with running(app_of(scenario)) as app:
         form = app.app.workbench.form
 
-        async def click(widget: object, text: str, nth: int = 0) -> None:
-            canvas = app.app.screen.query_one(widget) if isinstance(widget, str) else widget
-            rows = [(y, row) for y, row in enumerate(canvas.lines) if text in "".join(s.text for s in row)]  # type: ignore[attr-defined]  # a Canvas
+        async def click(widget: Canvas | str, text: str, nth: int = 0) -> None:
+            canvas = app.app.screen.query_one(widget, Canvas) if isinstance(widget, str) else widget
+            rows = [(y, row) for y, row in enumerate(canvas.lines) if text in "".join(s.text for s in row)]
             y, row = rows[nth]
             x = "".join(span.text for span in row).index(text) + 1
-            await app.pilot.click(canvas, offset=(x, y - canvas.top))  # type: ignore[arg-type, attr-defined]  # a Canvas
+            await app.pilot.click(canvas, offset=(x, y - canvas.top))
             await app.pilot.pause()
 
         await click(form, "GPUs per node")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -24,7 +23,7 @@ from tui.files.fields import new_scenario
 
 
 @pytest.fixture(autouse=True)
-def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A state folder of this test's own."""
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     return tmp_path / "state" / "sizeup"
@@ -40,7 +39,7 @@ def leave_behind(scenario: Scenario, path: Path | None = None, stamp: str = "") 
     """What a killed run leaves: kept work without a lock, of a process that is over."""
     keeper = Keeper()
     keeper._run = replace(keeper._run, started=1)
-    store = Store(replace(scenario, title="before"), lambda _: None, path, stamp)  # type: ignore[arg-type, return-value]
+    store = Store(replace(scenario, title="before"), lambda _: None, path, stamp)  # type: ignore[arg-type, return-value] # nothing reads the sizing
     store.edit(scenario)
     assert keeper.keep(store)
     keeper._release()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -108,7 +109,7 @@ async def test_a_long_list_sorts_by_any_column_and_turns_round() -> None:
         await app.go_to("hardware.accelerator")
         await app.press("enter")
 
-        def memory() -> list[object]:
+        def memory() -> list[Any]:
             return [item.figures[2] for item in listed_in(app) if item.figures]
 
         await app.press("f5", "f5", "f5")

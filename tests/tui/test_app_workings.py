@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from engine.decide.opened import Working, working
 from engine.decide.size import size
+from engine.scenario import Scenario
 from engine.sizing import Sizing
 from tests.engine.test_workings import SCENARIOS, opened, priced
 from tests.tui.builds import BUILDS
@@ -18,7 +21,7 @@ from tui.pages.look import Look
 from tui.pages.studies import Studies
 from tui.pages.workings import amount, working_lines
 
-ALL = {
+ALL: dict[str, Callable[[], Scenario]] = {
     **BUILDS,
     **SCENARIOS,
     "priced": lambda: priced(BUILDS["llama70b"]()),

@@ -63,6 +63,7 @@ def test_every_ranking_is_told_with_its_build_and_reason_in_80_columns(run: Run,
             assert f"buy ${item.option.buy_usd:,.0f} (" in text
         if item.option.rent_usd_per_month is not None:
             assert f"rent ${item.option.rent_usd_per_month:,.0f} a month (" in text
+        assert item.option.power_w is not None
         assert words.kilowatts(item.option.power_w) in text
 
 

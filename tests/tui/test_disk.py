@@ -31,10 +31,10 @@ def test_a_private_file_is_never_readable_for_others(
     opened: list[int] = []
     real_open = os.open
 
-    def watched_open(name: object, flags: int, made: int = 0o777) -> int:
+    def watched_open(name: str | Path, flags: int, made: int = 0o777) -> int:
         if flags & os.O_CREAT:
             opened.append(made)
-        return real_open(name, flags, made)  # type: ignore[arg-type]
+        return real_open(name, flags, made)
 
     monkeypatch.setattr(os, "write", watched)
     monkeypatch.setattr(os, "open", watched_open)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -26,8 +27,8 @@ def scaled(key: str, factor: float) -> float:
 @settings(max_examples=60, deadline=None)
 @given(st.dictionaries(st.sampled_from(sorted(drift.FIGURES)), FACTORS))
 def test_the_scenario_as_saved_has_the_saved_figures_and_nothing_else_is_told(factors: dict[str, float]) -> None:
-    changed = {key: scaled(key, factor) for key, factor in factors.items()}
-    saved = dataclasses.replace(NOW, **changed)  # type: ignore[arg-type] # one int among floats
+    changed: dict[str, Any] = {key: scaled(key, factor) for key, factor in factors.items()}  # one int among floats
+    saved = dataclasses.replace(NOW, **changed)
     told = drift.changes(saved, CLUSTER)
     assert {one.key: one.saved for one in told} == {k: v for k, v in changed.items() if v != getattr(NOW, k)}
     assert all(one.now == getattr(NOW, one.key) for one in told)

@@ -16,7 +16,8 @@ from tui.files import session
 
 def heard(*reads: bytes, paused: bool = True) -> list[Message]:
     """The events of reads a fifth of a second apart; with a pause after each, as when no more comes."""
-    source, now, found = Input(), 1.0, []
+    found: list[Message] = []
+    source, now = Input(), 1.0
     for data in reads:
         found += source.feed(data, now)
         now += 0.2

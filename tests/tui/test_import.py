@@ -11,6 +11,7 @@ import pytest
 
 from engine.decide.size import size
 from engine.scenario import Scenario
+from engine.scenario.fields import Value
 from engine.training.batch import batch_of
 from tests.tui.test_export import NAMES, as_engine, golden
 from tui.cli import main
@@ -133,7 +134,7 @@ def read(text: str, **more: object) -> tuple[Found, Scenario]:
     return found, reading.scenario_of(found, {key.replace("__", "."): value for key, value in more.items()})
 
 
-COMMANDS = {
+COMMANDS: dict[str, tuple[str, dict[str, Value]]] = {
     "vllm": (
         "CUDA_VISIBLE_DEVICES=0,1 nohup vllm serve Qwen/Qwen3-32B -tp 2 --max-model-len=16K --max_num_seqs 64 --port 9000 &",
         {"model.id": "qwen3-32b", "layout.tp": 2, "runtime.max_model_len": 16384, "runtime.max_num_seqs": 64},

@@ -12,6 +12,7 @@ from engine.decide.size import size
 from engine.figures.errors import ScenarioError
 from tests.accuracy.harness import REFERENCE, Row, load_rows
 from tui.paste import reading
+from tui.paste.found import CannotRead
 
 COMMAND = re.compile(r"cmd: ((?:vllm serve|(?:python3? -m )?sglang\.?launch_server|.*launch_server) [^;]+)")
 ROWS = [row for row in load_rows(REFERENCE / "inference_perf.jsonl") if COMMAND.search(str(row.get("notes") or ""))]
@@ -51,7 +52,7 @@ def test_public_commands_are_understood_and_answered() -> None:
     for row in ROWS:
         try:
             unknown, _, status, predicted, observed = imported(row)
-        except (ScenarioError, reading.CannotRead) as problem:
+        except (ScenarioError, CannotRead) as problem:
             refused.append(f"{row['id']}: {problem}")
             continue
         started += status != "does-not-fit"

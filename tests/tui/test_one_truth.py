@@ -282,7 +282,7 @@ def test_as_many_users_fit_as_are_said_to(name: str) -> None:
     users = sizing.memory.users_that_fit
 
     def under(count: int) -> Sizing:
-        return size(change(pinned, {"workload.concurrency": count}, pinned.facts))
+        return size(change(pinned, {"workload.concurrency": count}))
 
     assert under(users).memory.fits
     assert not under(users + 1).memory.fits
@@ -320,8 +320,8 @@ def test_the_errors_that_the_readme_leads_with_are_those_of_the_pages() -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
     speed, memory, fabric, training = map(_page, ("serving-speed.md", "memory.md", "fabric.md", "training-speed.md"))
     for name in ("time per token, dense", "time per token, MoE"):
-        middle, worst = (round(float(part)) for part in _cells(speed, name)[3].split("/"))
-        assert f"{middle} / {worst} %" in _cells(readme, name)[2]
+        errors = [round(float(part)) for part in _cells(speed, name)[3].split("/")]
+        assert "{} / {} %".format(*errors) in _cells(readme, name)[2]
     for ours, theirs in (
         ("weights of each GPU, serving", "weights per GPU"),
         ("KV tokens that fit", "KV capacity in tokens"),

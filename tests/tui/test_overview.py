@@ -65,7 +65,7 @@ def test_a_change_of_memory_says_what_made_it() -> None:
     from tui.pages.look import Look
 
     scenario = BUILDS["llama70b"]()
-    before, now = size(scenario), size(change(scenario, {"model.kv_cache": "fp8"}, scenario.facts))
+    before, now = size(scenario), size(change(scenario, {"model.kv_cache": "fp8"}))
     shown = "\n".join(plain(row) for row in overview(now, Look(100, UNICODE, before)))
     assert re.search(r"by this edit: memory [-+]\d+\.\d GiB", shown), shown
     assert "by this edit" not in "\n".join(plain(row) for row in overview(now, Look(100, UNICODE)))

@@ -170,6 +170,7 @@ def test_what_a_build_costs_is_told_line_by_line_and_unknown_prices_as_unknown(s
     for span in cost.horizons:
         assert f"{span.months} months" in text
     assert " ".join(text_of(cost.operations_note).split()) in text
+    assert power.psu_w is not None
     assert words.kilowatts(power.psu_w) in text
     assert f"{power.circuits_per_node} of {power.circuit}" in text
     data = json.loads(report.render(sizing, "json"))

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import catalog
+from engine.parts.hardware import Accelerator
 from tests.tui.commands import Ran, Run
 from tui.files import shorthand
 from tui.files.shorthand import Wanted, boxes, build, cards, models
@@ -67,7 +68,7 @@ def test_a_build_in_a_few_words(text: str, wanted: Wanted) -> None:
 
 
 @pytest.mark.parametrize("card", catalog.load().facts.accelerators, ids=lambda card: card.id)
-def test_no_card_of_the_catalog_is_taken_for_a_count_and_each_is_found_behind_one(card: catalog.Accelerator) -> None:
+def test_no_card_of_the_catalog_is_taken_for_a_count_and_each_is_found_behind_one(card: Accelerator) -> None:
     for name in (card.id, card.name):
         assert boxes(name)[0] is None
         assert cards(name)[0] is None

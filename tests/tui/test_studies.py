@@ -17,6 +17,7 @@ from engine.decide.solve import RUNS, solve
 from engine.figures.errors import ScenarioError
 from engine.scenario import Scenario
 from engine.scenario.change import change
+from engine.scenario.fields import Value
 from tests.tui.test_export import BUILDS
 from tui.cli import main
 from tui.files import session
@@ -25,7 +26,7 @@ from tui.shell import watching
 EXAMPLE = Path(__file__).parent.parent.parent / "examples" / "70b-fp8-one-node.toml"
 
 
-def runs(scenario: Scenario, key: str, value: object) -> bool:
+def runs(scenario: Scenario, key: str, value: Value) -> bool:
     try:
         return status_of(plan(change(scenario, {key: value}, catalog.load()))) in RUNS
     except ScenarioError:
@@ -106,7 +107,8 @@ def test_a_field_that_cannot_be_solved_for_is_one_line(
 @pytest.fixture
 def other(tmp_path: Path) -> Path:
     made = change(session.load(EXAMPLE), {"workload.concurrency": 64}, catalog.load())
-    return Path(session.save(made, tmp_path / "b.toml") and tmp_path / "b.toml")
+    session.save(made, tmp_path / "b.toml")
+    return tmp_path / "b.toml"
 
 
 def test_diff_says_fields_and_figures_and_its_code_is_that_of_diff(

@@ -102,8 +102,11 @@ async def test_the_focus_stays_while_another_window_is_in_front() -> None:
 
 
 async def _run_into_a_defect(app: Tried) -> None:
+    def defect() -> None:
+        raise ZeroDivisionError
+
     async with app.run_test() as pilot:
-        app.post_message(Callback(callback=lambda: 1 // 0))
+        app.post_message(Callback(callback=defect))
         await pilot.pause()
 
 
