@@ -38,6 +38,21 @@ class OwnRatio:
     source: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """What one log or benchmark measured, kept with a session.
+
+    build: what ran, as `engine.decide.beside.build_words` says it. load: keys of a session's workload that the tool ran, where
+    they decide its figures. figures: by the names of `engine.decide.beside.FIGURES`.
+    """
+
+    tool: str
+    build: str
+    figures: tuple[tuple[str, float], ...]
+    load: tuple[tuple[str, float], ...] = ()
+    source: str = ""
+
+
 class Scatter(NamedTuple):
     """How far the logarithm of a ratio differs (standard deviations): from one person's build to the next, from one model
     to the next on a build, from one run of a model to the next."""

@@ -8,6 +8,7 @@ from typing import Literal, NamedTuple, get_args
 from engine.figures.units import SECONDS_PER_DAY
 from engine.model.architecture import Architecture
 from engine.parts.hardware import Accelerator, Facts, Link, Platform
+from engine.parts.own import Measurement
 from engine.runtimes import ENGINES
 from engine.runtimes.engine import Engine, ServingEngine
 from engine.runtimes.frameworks import AttentionKernel, Loss, Sharding, Software, TrainingFramework
@@ -414,7 +415,10 @@ class Site(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """Everything that decides a sizing. `facts` is what the catalog knew when it was built."""
+    """Everything that decides a sizing. `facts` is what the catalog knew when it was built.
+
+    measured: what the person measured of this build, to stand beside what is predicted; it decides nothing.
+    """
 
     model: Model
     hardware: Hardware
@@ -424,6 +428,7 @@ class Scenario:
     money: Money = field(default_factory=Money)
     title: str = ""
     notes: str = ""
+    measured: tuple[Measurement, ...] = ()
     facts: Facts = field(default_factory=Facts, repr=False, compare=False)
 
     @property

@@ -15,6 +15,8 @@ from typing import NamedTuple
 
 import catalog
 from catalog import own as kept_files
+from engine.decide.beside import Row as Figure
+from engine.decide.beside import row_of
 from engine.decide.size import size
 from engine.figures.errors import ScenarioError
 from engine.links.evidence import interval
@@ -58,7 +60,7 @@ class Kept:
     tool: str
     scenario: Scenario
     model: str
-    rows: list[measured.Row]
+    rows: list[Figure]
     ratios: list[OwnRatio] = field(default_factory=list)
 
 
@@ -199,7 +201,7 @@ def held_out(those: Sequence[Kept], most: int = 0) -> list[Held]:
         card = replace(hardware.accelerator, own=ratios)
         after = size(replace(one.scenario, hardware=replace(hardware, accelerator=card)))
         for row in one.rows:
-            again = measured.row_of(row.key, row.measured, after)
+            again = row_of(row.key, row.measured, after)
             if again is None or None in (row.low, row.high, again.low, again.high):
                 continue
             same = any(ratio.model == one.model for ratio in ratios)

@@ -4,7 +4,7 @@ What decides a sizing is a Scenario. Beside it a file may hold a [catalog] table
 was saved. `save` writes one into a new file and keeps the one of a file that has it up to date; a file without one
 stays without. Nothing else writes it, and loading passes it by: `drift` and `as_saved` read it. And it may hold up to
 three [[pin]] tables: builds put aside for comparing, each with a name and the tables of a session. Loading checks them
-and passes them by too: `pins` reads them.
+and passes them by too: `pins` reads them. [[measured]] tables are what logs measured of the build (`tui.files.session_measured`).
 
 `load` and `parse` raise SessionError and never half-load; `dump` writes keys in a human order, leaving out what is
 at its default; `save` replaces the file as a whole or not at all. The schema is the engine's own records: a key of a
@@ -28,8 +28,9 @@ from engine.scenario import Model, Scenario
 from tui.files import disk
 from tui.files.drift import CatalogTable, Drift, changes, figures_of, with_figures
 from tui.files.pins import Pin
+from tui.files.session_measured import tables_of
 from tui.files.session_reader import Reader
-from tui.files.session_tables import ALWAYS, SCHEMA, SessionError, folder_of
+from tui.files.session_tables import ALWAYS, MEASURED, SCHEMA, SessionError, folder_of
 
 MAX_BYTES = 2**20
 
@@ -204,6 +205,8 @@ def _document(scenario: Scenario) -> dict[str, Any]:
         table = _changed(part)
         if table:
             document[name] = table
+    if scenario.measured:
+        document[MEASURED] = tables_of(scenario.measured)
     return document
 
 

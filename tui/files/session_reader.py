@@ -21,10 +21,12 @@ from engine.scenario import LayoutChoice, Money, Runtime, Scenario, Workload
 from engine.scenario.fields import BY_KEY, LONGEST_ID
 from tui.files.drift import FIGURES, LEAST, CatalogTable
 from tui.files.pins import PIN_LENGTH, PIN_NAMES, Pin
+from tui.files.session_measured import measured_of
 from tui.files.session_schema import Texts, table_validator
 from tui.files.session_tables import (
     LARGEST_INTEGER,
     LONGEST_PATH,
+    MEASURED,
     OUT_OF_RANGE,
     PATH_ALLOWED,
     PINS,
@@ -59,7 +61,7 @@ class Reader:
         """The Scenario. Raises SessionError."""
         self.check_schema(document)
         for key, value in document.items():
-            if key == PINS:
+            if key in (PINS, MEASURED):
                 continue
             if key not in TOP_LEVEL and key not in TABLES:
                 raise self.unknown(key)
@@ -82,9 +84,10 @@ class Reader:
         self.check_ids(model, hardware, known)
         self.check_second(hardware)
         self.pins(document)
+        measured = measured_of(document, self.fail)
         config = self.config_path(model)
         try:
-            return catalog.build_scenario(
+            made = catalog.build_scenario(
                 model.id,
                 model.weights,
                 hardware.accelerator,
@@ -110,6 +113,7 @@ class Reader:
             )
         except catalog.CatalogError as problem:
             raise self.fail("model.id", str(problem)) from None
+        return dataclasses.replace(made, measured=measured) if measured else made
 
     def pins(self, document: Mapping[str, Any]) -> tuple[Pin, ...]:
         """The [[pin]] tables, each a whole session but for schema, catalog figures and pins of its own."""
@@ -163,7 +167,7 @@ class Reader:
         if table in TABLES:
             near = f"{table}.{nearest(name, keys_of(TABLES[table]), 1)[0]}"
         else:
-            near = nearest(key, (*TOP_LEVEL, *TABLES), 1)[0]
+            near = nearest(key, (*TOP_LEVEL, *TABLES, PINS, MEASURED), 1)[0]
         return self.fail(key, f"unknown key; the nearest known one is {near}")
 
     def table(self, name: str, record: type[_Part], document: Mapping[str, Any]) -> _Part:

@@ -58,6 +58,7 @@ TABLES: Mapping[str, type] = {
 }
 TOP_LEVEL = ("schema", "title", "notes")
 PINS = "pin"
+MEASURED = "measured"
 _SERVING = ("concurrency", "input_tokens", "output_tokens")
 _TRAINING = (
     "sequence_length",

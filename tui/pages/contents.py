@@ -48,7 +48,15 @@ def memory(sizing: Sizing, look: Look) -> list[Line]:
 
 
 def speed(sizing: Sizing, look: Look) -> list[Line]:
-    """Speed, and where the time of a step goes."""
+    """Speed, where the time of a step goes, and what logs of the session measured."""
+    if not sizing.scenario.measured:
+        return _speed(sizing, look)
+    from tui.pages import beside
+
+    return spaced(_speed(sizing, look), beside.section(sizing, look))
+
+
+def _speed(sizing: Sizing, look: Look) -> list[Line]:
     if sizing.training is not None and sizing.memory.fits:
         from tui.pages import training
 

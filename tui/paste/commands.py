@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
+from engine.decide.beside import Row
+from engine.decide.size import size
 from engine.figures.text import printable
 from tui.paste import listing, reading
+from tui.paste import measured as beside
 from tui.paste.found import LONGEST_BYTES, CannotRead, Found
+from tui.paste.logs import Run
 from tui.shell.command import CARRIED, STDIN, CommandError, Parser, add_presets, built, changes_of, say
 
 
@@ -62,10 +67,38 @@ def import_text(arguments: list[str]) -> int:
     return CARRIED
 
 
+def _into(file: str, compared: list[tuple[str, Run, list[Row]]]) -> str:
+    """Keep what logs measured in a session file, in the place of what the same logs measured before; what to say of it."""
+    from engine.decide.beside import build_words
+    from tui.files import session
+    from tui.files.session_measured import MOST
+    from tui.files.session_tables import SessionError
+
+    try:
+        held = session.opened(file)
+        words = build_words(size(held.scenario))
+        made = tuple(
+            beside.measurement(run, words, rows, Path(log).name)
+            for log, run, rows in compared
+            if rows and not run.points
+        )
+        if not made:
+            raise CannotRead("nothing here belongs into a session: times of collectives are kept with --keep")
+        again = {(one.source, one.tool) for one in made}
+        before = tuple(one for one in held.scenario.measured if (one.source, one.tool) not in again)
+        every = (*before, *made)
+        if len(every) > MOST:
+            raise CannotRead(f"{printable(file)} would hold {len(every)} measurements; allowed: up to {MOST}")
+        session.write(replace(held.scenario, measured=every), file, file, held.pins)
+    except SessionError as problem:
+        raise CommandError(str(problem)) from None
+    count = f"{len(made)} logs" if len(made) > 1 else "the log"
+    return f"kept {count} in {printable(file)}, [[measured]]\n\n"
+
+
 def measured(arguments: list[str]) -> int:
     """Print what logs measured beside what is predicted, and keep it when asked."""
     from tui.paste import logs
-    from tui.paste import measured as beside
 
     parser = Parser(
         prog="sizeup measured",
@@ -82,11 +115,18 @@ def measured(arguments: list[str]) -> int:
         metavar="NAME",
         help="as your own calibration: links, and speeds of like builds",
     )
+    parser.add_argument(
+        "--into", metavar="SESSION", help="keep the figures in this session file, beside what is predicted of it"
+    )
     add_presets(parser)
     options = parser.parse_args(arguments)
     given = changes_of(options)
     sessions = [file for file in options.files if file.lower().endswith(".toml")]
     others = [file for file in options.files if file not in sessions]
+    if options.into is not None:
+        if sessions or given:
+            raise CommandError("--into names the session, which says the build: no other one and no options beside it")
+        sessions = [options.into]
     if len(sessions) > 1 or not others:
         raise CommandError("give logs, and at most one session" if others else "no log beside the session")
     found, runs = Found(), []
@@ -114,6 +154,12 @@ def measured(arguments: list[str]) -> int:
         else:
             raise CannotRead("which build is it? Give its session, its command, or --model, --accelerator and --gpus")
         compared = [(run, scenario, beside.rows_of(run, scenario)) for _, run in runs]
+        if options.into is not None:
+            say(
+                _into(
+                    options.into, [(file, run, rows) for (file, run), (_, _, rows) in zip(runs, compared, strict=True)]
+                )
+            )
         for run, _, rows in compared:
             say(beside.table(run, rows))
             say("\n")

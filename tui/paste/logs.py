@@ -72,6 +72,9 @@ def vllm(text: str) -> Run | None:
         return None
     run = Run("vLLM's start", engine="vllm")
     _take(run, text, _VLLM)
+    longest = _find(text, r"Maximum concurrency for # tokens per request")
+    if longest:
+        run.load["runtime.max_model_len"] = int(longest)
     blocks = _find(text, r"# GPU blocks: #") or _find(text, r"GPU blocks: #")
     if "kv_tokens" not in run.figures and blocks:
         run.figures["kv_tokens"] = blocks * 16

@@ -22,7 +22,7 @@ OWN: Final[Mapping[str, tuple[str, ...]]] = {
     "import": (),
     "solve": ("--format",),
     "diff": ("--format",),
-    "measured": ("--keep",),
+    "measured": ("--keep", "--into",),
     "models": ("--format",),
     "accelerators": ("--format",),
     "links": ("--format",),

@@ -19,6 +19,7 @@ from engine.sizing import Sizing
 from tui.pages.doc import shorten
 from tui.shell.blocks import WIDTH, Block, Bullets, Heading, Paragraph, as_markdown, as_text, json_line
 from tui.shell.report_data import past_data, sizing_data, with_advice
+from tui.shell.report_measured import measured_blocks
 from tui.shell.report_money import cost_blocks, power_blocks
 from tui.shell.report_tables import (
     embedding_blocks,
@@ -83,6 +84,7 @@ def _blocks(sizing: Sizing, past: Past | None, found: Advice) -> Iterator[Block]
         yield from embedding_blocks(sizing.serving) if load.embeds else serving_blocks(sizing.serving, load.kind)
     if sizing.training is not None and sizing.memory.fits:
         yield from training_blocks(sizing.training)
+    yield from measured_blocks(sizing)
     yield from cost_blocks(sizing)
     yield from power_blocks(sizing)
     yield from _steps(sizing)

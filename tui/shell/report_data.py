@@ -16,6 +16,7 @@ from engine.decide.whole import whole
 from engine.figures.sentences import Sentence, joined, text_of
 from engine.scenario import Scenario
 from engine.sizing import FabricRow, MemoryGroup, PriceLine, Sizing, Suggestion, Training
+from tui.shell.report_measured import measured_data
 from tui.shell.report_words import Past, tokens_per_s
 
 SCHEMA = 1
@@ -93,6 +94,8 @@ def sizing_data(sizing: Sizing, found: Advice) -> dict[str, Any]:
         if not memory.fits:  # its step is that of cards with the memory, but no run comes of it
             data["training"] |= dict.fromkeys(("days", "days_interval", "gpu_hours", "cost_usd", "meets_deadline"))
             data["memory"]["nvidia_smi_bytes"] = data["cost"]["run_usd"] = None
+    if scenario.measured:
+        data["measured"] = measured_data(sizing, data_of)
     return data
 
 

@@ -29,6 +29,10 @@ def plain(sizing: Sizing, found: Advice) -> Iterator[Block]:
     yield from _warnings(sizing)
     yield from _memory(sizing)
     yield from _speed(sizing)
+    if sizing.scenario.measured:
+        from tui.shell.report_measured import measured_blocks  # most sessions keep none
+
+        yield from measured_blocks(sizing, 3)
     yield from _money(sizing)
     yield from _verdict(sizing)
     yield from _fabric(sizing)
