@@ -17,6 +17,7 @@ from engine.decide.opened.searches import SEARCHES
 from engine.figures.number import Number
 from engine.figures.replay import Replay
 from engine.figures.words import field_words
+from tui.pages.contents import PAGES
 
 ROOT = Path(__file__).parent.parent
 THIRD_PARTY = {"pydantic", "pydantic_core", "textual", "rich", "tomli_w", "typing_extensions"}
@@ -113,6 +114,19 @@ def test_rooms_import_only_downwards(package: str, order: tuple[str, ...]) -> No
             if room and order.index(room[0]) > order.index(own[0]):
                 upwards.append(f"{name} imports {other}")
     assert not upwards
+
+
+SEARCHED = ("Verdict", "Fabric", "Scaling", "Builds", "What if")
+"""Pages whose idea is the engine's: `engine.decide` has a module of the name."""
+
+
+def test_an_idea_has_one_name() -> None:
+    """A page is written by the module of its name, and worked out by that of its name."""
+    assert len(PAGES) == 10
+    assert set(SEARCHED) <= set(PAGES)
+    rooms = [("tui/pages", tuple(PAGES)), ("engine/decide", SEARCHED)]
+    wanted = [f"{room}/{page.lower().replace(' ', '_')}.py" for room, pages in rooms for page in pages]
+    assert not [path for path in wanted if not (ROOT / path).exists()]
 
 
 LONGEST = 500

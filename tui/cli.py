@@ -39,7 +39,7 @@ from tui.shell.command import (
 )
 
 if TYPE_CHECKING:
-    from engine.decide.recommend import Limits
+    from engine.decide.builds import Limits
     from engine.scenario import Scenario
     from tui.files.session import Opened
 
@@ -312,34 +312,34 @@ def _recommend(arguments: list[str]) -> int:
     changes = changes_of(options)
     from engine.figures.errors import ScenarioError
     from tui.files import session_tables
-    from tui.shell import recommended
+    from tui.shell import builds
 
     tell_problems()
     scenario = built(options.file, changes)
     try:
-        found = recommended.search(scenario, _limits(options))
+        found = builds.search(scenario, _limits(options))
         if options.save is not None:
             opened_from = (
                 Path(os.path.expanduser(options.file)) if options.file not in (None, STDIN) else Path("session.toml")
             )
-            found = recommended.save(found, Path(os.path.expanduser(options.save)), opened_from)
+            found = builds.save(found, Path(os.path.expanduser(options.save)), opened_from)
     except ScenarioError as problem:
         raise impossible(options.file, problem) from None
-    except (recommended.WrongLimit, session_tables.SessionError) as problem:
+    except (builds.WrongLimit, session_tables.SessionError) as problem:
         raise CommandError(str(problem)) from None
     if options.format == "csv":
         from tui.shell import sheets
 
         say(sheets.builds(found))
     else:
-        say(recommended.render(found, options.format))
+        say(builds.render(found, options.format))
     return CARRIED if found.something_carries else NOT_CARRIED
 
 
 def _limits(options: argparse.Namespace) -> Limits:
     """The limits that the options set. Raises CommandError naming the option, or WrongLimit."""
     import catalog
-    from tui.shell import recommended
+    from tui.shell import builds
 
     def number(option: str, text: str | None, read: Callable[[str], Any]) -> Any:
         try:
@@ -347,7 +347,7 @@ def _limits(options: argparse.Namespace) -> Limits:
         except numbers.NumberError as problem:
             raise CommandError(f"{option}: {problem}") from None
 
-    return recommended.limits_of(
+    return builds.limits_of(
         buy_usd=number("--max-buy", options.max_buy, numbers.decimal),
         rent_usd_per_month=number("--max-rent-month", options.max_rent_month, numbers.decimal),
         power_w=number("--max-power", options.max_power, numbers.decimal),
@@ -374,7 +374,7 @@ def _parts(arguments: list[str]) -> int:
     add_presets(parser)
     options = parser.parse_args(arguments)
     changes = changes_of(options)
-    from engine.decide.recommend import recommend
+    from engine.decide.builds import recommend
     from engine.decide.size import size
     from engine.figures.errors import ScenarioError
 

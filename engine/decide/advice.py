@@ -15,9 +15,9 @@ from collections.abc import Generator, Iterator
 from dataclasses import dataclass, replace
 
 from engine.decide.answer import STATUS_WORDS, status_of
+from engine.decide.builds import Limits, Option, option_steps
 from engine.decide.offers import offer_steps
 from engine.decide.plan import Plan, layout_words, plan
-from engine.decide.recommend import Limits, Option, option_steps
 from engine.decide.tries import (
     QUALITY_WORDS,
     Try,
@@ -134,7 +134,7 @@ class Advice:
     @property
     def fixes(self) -> tuple[Suggestion, ...]:
         """Changes of the entered build after which it carries the workload, in the same order; none where it does so
-        already. Other cards and other models are other builds, which `engine.decide.recommend` ranks."""
+        already. Other cards and other models are other builds, which `engine.decide.builds` ranks."""
         if self.status in CARRIES:
             return ()
         return tuple(cure.suggestion for cure in self.found if cure.kind not in CATALOG)

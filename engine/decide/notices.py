@@ -10,12 +10,12 @@ from functools import lru_cache
 from engine.decide import training_notices
 from engine.decide.answer import slow
 from engine.decide.attempts import attempt
+from engine.decide.builds import caveats_of, readable
 from engine.decide.evidence import WEIGHTS_RULE
 from engine.decide.host_notices import host, supply
 from engine.decide.offers import no_worse, offer
 from engine.decide.plan import Plan
 from engine.decide.plan import plan as plan_of
-from engine.decide.recommend import caveats_of, readable
 from engine.decide.time_for_money import time_for_money
 from engine.figures.errors import ScenarioError
 from engine.figures.sentences import Figure, Part, Sentence, joined, said

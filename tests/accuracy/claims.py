@@ -14,8 +14,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import catalog
+from engine.decide.builds import priced
 from engine.decide.plan import plan
-from engine.decide.recommend import priced
 from engine.decide.size import size
 from engine.figures.sentences import text_of
 from engine.figures.units import GB, TB

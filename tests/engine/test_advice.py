@@ -11,8 +11,8 @@ import catalog
 from engine.decide.advice import OUT_OF_PROPORTION, Advice, advice, advise, bigger_card, line
 from engine.decide.answer import status_of
 from engine.decide.attempts import largest_node
+from engine.decide.builds import Limits, Option, option_steps, options
 from engine.decide.plan import plan
-from engine.decide.recommend import Limits, Option, option_steps, options
 from engine.decide.size import size
 from engine.figures.sentences import text_of
 from engine.scenario import LayoutChoice, Scenario

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from engine.decide.attempts import CLUSTER_NODES, cluster
+from engine.decide.builds import PATIENCE_TOKENS, caveats_of
 from engine.decide.plan import plan
-from engine.decide.recommend import PATIENCE_TOKENS, caveats_of
 from engine.decide.size import size
 from engine.decide.suggestions import advised
 from engine.decide.tries import owned

@@ -10,8 +10,8 @@ import pytest
 
 import catalog
 from engine.decide.advice import advice
+from engine.decide.builds import options
 from engine.decide.plan import plan
-from engine.decide.recommend import options
 from engine.decide.size import size
 from engine.decide.whole import with_changes
 from engine.figures.sentences import Figure, text_of

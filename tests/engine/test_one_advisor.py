@@ -11,8 +11,8 @@ import catalog
 from engine.decide.advice import CARRIES, CATALOG, Advice, advice, bigger_card, ended, line
 from engine.decide.answer import status_of
 from engine.decide.attempts import largest_node
+from engine.decide.builds import Limits, options, recommend
 from engine.decide.plan import plan
-from engine.decide.recommend import Limits, options, recommend
 from engine.decide.size import size
 from engine.decide.whole import with_changes
 from engine.figures.sentences import text_of
@@ -21,7 +21,7 @@ from engine.scenario import LayoutChoice, Scenario
 from engine.scenario.change import change
 from tests.engine.builds import build
 from tui.pages.studies import Counsel
-from tui.shell import recommended, report_data
+from tui.shell import builds, report_data
 
 KNOWN = catalog.load()
 LONG: dict[str, Any] = {"input_tokens": 31_000, "output_tokens": 1000}
@@ -76,8 +76,8 @@ def test_banner_report_recommend_and_notices_say_the_same(name: str) -> None:
     short = [notice for notice in data["warnings"] if notice["id"] in ("no-start", "over-memory")]
     for notice in short:
         assert not fixes or notice["fix"]["changes"] == fixes[0]["changes"]
-    searched = recommended.Found(scenario, Limits(), advised, ())
-    assert [fix["effect"] for fix in recommended.as_data(searched)["fixes"]] == [fix["effect"] for fix in fixes]
+    searched = builds.Found(scenario, Limits(), advised, ())
+    assert [fix["effect"] for fix in builds.as_data(searched)["fixes"]] == [fix["effect"] for fix in fixes]
 
 
 def test_a_notice_that_it_does_not_fit_ends_by_the_first_change() -> None:

@@ -7,9 +7,7 @@ import time
 import pytest
 
 from engine.decide.advice import advice
-from engine.decide.offers import sized
-from engine.decide.plan import Plan, plan
-from engine.decide.recommend import (
+from engine.decide.builds import (
     HEADROOM,
     PATIENCE_S,
     READING_TOKENS_PER_S,
@@ -20,6 +18,8 @@ from engine.decide.recommend import (
     readable,
     recommend,
 )
+from engine.decide.offers import sized
+from engine.decide.plan import Plan, plan
 from engine.decide.size import size
 from engine.figures.sentences import text_of
 from engine.layout.candidates import works_alone
@@ -205,7 +205,7 @@ def test_a_search_pauses_after_every_build_that_it_sizes(monkeypatch: pytest.Mon
         since += 1
         return sized(scenario, changes)
 
-    monkeypatch.setattr("engine.decide.recommend.sized", counted)
+    monkeypatch.setattr("engine.decide.builds.sized", counted)
     tried = 0
     for step in option_steps(build("llama-3.1-8b", concurrency=4), Limits(vendors=("AMD",))):
         assert since <= 1

@@ -14,9 +14,9 @@ from typing import Any
 from catalog import Catalog
 from engine.decide.advice import Advice, advice
 from engine.decide.answer import holds
+from engine.decide.builds import Limits
 from engine.decide.flips import flip_points
 from engine.decide.prospects import prospects
-from engine.decide.recommend import Limits
 from engine.decide.size import size
 from engine.decide.whole import with_changes
 from engine.figures.sentences import text_of
@@ -27,7 +27,7 @@ from engine.sizing import Sizing
 from tests.golden import grids, held, tables, variants
 from tests.golden.frozen import frozen_catalog, sessions
 from tui.files import drift, session
-from tui.shell import recommended, report, report_data, report_words
+from tui.shell import builds, report, report_data, report_words
 
 DIGITS = 10
 STRIDE = 5
@@ -160,7 +160,7 @@ def of_build(name: str) -> tuple[dict[str, Any], dict[str, Any]]:
     # the flip points are a search of their own: a report without them has all other keys
     data = report_data.as_data(sizing) if name in FLIPPED else report_data.sizing_data(sizing, found)
     if name in SEARCHED:
-        figures["recommend"] = recommended.as_data(recommended.search(scenario, Limits()))
+        figures["recommend"] = builds.as_data(builds.search(scenario, Limits()))
     return figures, data
 
 
@@ -279,7 +279,7 @@ def _drifted(known: Catalog, text: str) -> dict[str, Any]:
 def _within_limits(known: Catalog, text: str) -> dict[str, Any]:
     scenario = session.parse(text, known=known)
     limits = Limits(buy_usd=1e6, rent_usd_per_month=1e6, power_w=1e6, vendors=("NVIDIA",), owned=("h100-sxm",))
-    return recommended.as_data(recommended.search(scenario, limits))
+    return builds.as_data(builds.search(scenario, limits))
 
 
 def key_paths(documents: Iterable[Any]) -> Iterator[str]:

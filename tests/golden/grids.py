@@ -17,10 +17,10 @@ from engine.decide.plan import layout_words, plan
 from engine.decide.prospects import prospects
 from engine.decide.replicas import node_capacity, nodes_for_deadline, replicas_needed
 from engine.decide.serving_scaling import best_shape, serving_rows, serving_scaling, share_of, widest_shape
-from engine.decide.sweep import fields as swept_fields
-from engine.decide.sweep import values as swept_values
 from engine.decide.training_choices import training_choices
 from engine.decide.verdict import decide, step_plan
+from engine.decide.what_if import fields as swept_fields
+from engine.decide.what_if import values as swept_values
 from engine.figures import units
 from engine.figures.errors import ScenarioError
 from engine.layout.candidates import candidate_layouts

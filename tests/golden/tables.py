@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from catalog import Catalog
-from engine.decide import sweep
+from engine.decide import what_if
 from engine.model.flops import (
     active_elements,
     attention_flops_per_token,
@@ -102,8 +102,8 @@ def sweeps(name: str, scenario: Scenario) -> dict[str, Any]:
     """Points and flips of each field that a build is swept over."""
     found: dict[str, Any] = {}
     for field in SWEPT[name]:
-        points = list(sweep.sweep(scenario, field, sweep.values(scenario, field, 1)))
-        found[field] = {"points": points, "flips": list(sweep.flips(scenario, field, points))}
+        points = list(what_if.sweep(scenario, field, what_if.values(scenario, field, 1)))
+        found[field] = {"points": points, "flips": list(what_if.flips(scenario, field, points))}
     return found
 
 

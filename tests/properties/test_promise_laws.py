@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 
 import catalog
-from engine.decide.recommend import Limits
+from engine.decide.builds import Limits
 from engine.decide.size import size
 from engine.scenario import Scenario
 from engine.scenario.change import change
 from engine.sizing import Sizing
 from tui.files import session
-from tui.shell import recommended, report_data, report_words
+from tui.shell import builds, report_data, report_words
 
 BUILDS = Path(__file__).parent.parent / "golden" / "builds"
 NAMES = sorted(path.stem for path in BUILDS.glob("*.toml"))
@@ -90,8 +90,8 @@ def test_the_build_of_the_verdict_carries_the_workload(name: str) -> None:
 @pytest.mark.parametrize("name", SEARCHED)
 def test_a_build_that_is_recommended_is_as_it_was_told_when_it_is_opened(name: str, tmp_path: Path) -> None:
     scenario, _ = entered(name)
-    found = recommended.save(recommended.search(scenario, Limits()), tmp_path / "found", None)
-    rows = recommended.as_data(found)["recommendations"]
+    found = builds.save(builds.search(scenario, Limits()), tmp_path / "found", None)
+    rows = builds.as_data(found)["recommendations"]
     assert rows
     for row in rows:
         opened = size(session.load(row["session"]))

@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterator
 from itertools import islice
 
+from engine.decide.builds import Limits
 from engine.decide.opened import DEEPEST, Working, chain, working
-from engine.decide.recommend import Limits
 from engine.decide.size import size
 from engine.scenario import Scenario
 from engine.sizing import Sizing
@@ -26,7 +26,7 @@ def studied(scenario: Scenario, *pinned: Scenario, vendors: tuple[str, ...] = ()
     pins = tuple(Pin(name, other) for name, other in zip("ABC", pinned, strict=False))
     studies = Studies(size, pinned=lambda: pins)
     studies.search.limits = Limits(vendors=vendors)
-    for study in (studies.search, studies.sweep, studies.growth, studies.load):
+    for study in (studies.search, studies.sweep, studies.scaling, studies.load):
         for _ in study.steps(scenario):
             pass
     return studies

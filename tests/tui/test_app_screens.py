@@ -18,9 +18,9 @@ from tests.tui.builds import BUILDS
 from tests.tui.driver import app_of, running
 from tests.tui.figures import page_lines
 from tui.files import session
-from tui.pages.cliff import drop
 from tui.pages.contents import PAGES
 from tui.pages.doc import plain, width_of
+from tui.pages.fabric import drop
 from tui.pages.glyphs import UNICODE
 from tui.pages.look import Look
 

@@ -68,7 +68,7 @@ async def test_another_input_and_another_figure(scenario: Scenario) -> None:
 
 @pytest.mark.parametrize("build", ["llama70b", "deepseek", "finetune"])
 async def test_every_sweep_fits_its_panel(build: str) -> None:
-    from engine.decide.sweep import fields
+    from engine.decide.what_if import fields
 
     scenario = BUILDS[build]()
     async with running(app_of(scenario), 60, 20) as app:

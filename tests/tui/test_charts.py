@@ -10,10 +10,10 @@ from engine.sizing import Sizing
 from tests.tui.builds import BUILDS
 from tui.pages import drawn
 from tui.pages.charts import Axis, Series, Wall, chart, nice_top
-from tui.pages.curve import Growth
 from tui.pages.doc import Line, plain
 from tui.pages.glyphs import ASCII, UNICODE
 from tui.pages.look import Look
+from tui.pages.scaling_study import ScalingStudy
 
 X = Axis("months", 0.0, 36.0, lambda value: f"{value:.0f}", (0.0, 12.0, 36.0))
 Y = Axis("USD", 0.0, 100.0, lambda value: f"${value:.0f}", (0.0, 50.0, 100.0))
@@ -104,7 +104,7 @@ def test_kv_over_users_marks_the_load_and_the_last_that_fits(chat: Sizing) -> No
 
 def test_strong_scaling_has_a_mark_for_each_count_that_holds_the_training() -> None:
     scenario = BUILDS["finetune"]()
-    growth = Growth()
+    growth = ScalingStudy()
     for _ in growth.steps(scenario):
         pass
     assert growth.prospects is not None
@@ -116,7 +116,7 @@ def test_strong_scaling_has_a_mark_for_each_count_that_holds_the_training() -> N
 
 
 def test_serving_scaling_has_a_mark_for_each_count_that_serves(chat: Sizing) -> None:
-    growth = Growth()
+    growth = ScalingStudy()
     for _ in growth.steps(chat.scenario):
         pass
     counts = {shape.gpus for shape in growth.shapes if shape.fits and shape.best_concurrency}

@@ -14,8 +14,8 @@ import pytest
 
 import catalog
 from engine.decide.advice import advice
+from engine.decide.builds import Limits, recommend
 from engine.decide.plan import plan
-from engine.decide.recommend import Limits, recommend
 from engine.figures.sentences import text_of
 from tui.cli import main
 from tui.files import session

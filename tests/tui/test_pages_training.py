@@ -22,10 +22,10 @@ from tests.tui.driver import Driver, app_of, running
 from tests.tui.figures import Pages
 from tui.files import session
 from tui.pages.contents import PAGES
-from tui.pages.curve import Growth
 from tui.pages.doc import Line, plain
 from tui.pages.glyphs import ASCII, UNICODE, Glyphs
 from tui.pages.look import Look
+from tui.pages.scaling_study import ScalingStudy
 from tui.pages.studies import Studies
 from tui.shell import report
 
@@ -75,7 +75,7 @@ def sized(name: str) -> Sizing:
 def lines(sizing: Sizing, page: str, width: int = 76, glyphs: Glyphs = UNICODE) -> list[Line]:
     """A page with everything beside it worked out."""
     studies = Studies(size)
-    for _ in studies.growth.steps(sizing.scenario):
+    for _ in studies.scaling.steps(sizing.scenario):
         pass
     return PAGES[page](sizing, Look(width, glyphs, None, studies))
 
@@ -306,7 +306,7 @@ def test_serving_pages_say_nothing_of_training() -> None:
 
 
 def test_what_was_found_stands_until_the_next_is_found() -> None:
-    growth = Growth()
+    growth = ScalingStudy()
     first, second = pretrain(), pretrain(deadline_days=30.0)
     assert growth.stale(first)
     list(growth.steps(first))

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.decide.recommend import recommend
+from engine.decide.builds import recommend
 from engine.decide.size import size
 from engine.money.shopping import SECTIONS, shopping, shopping_of
 from engine.scenario import Money

@@ -44,7 +44,7 @@ def opened(figure: str, here: Sizing, studies: Studies) -> Opened | None:
 def _found(kind: str, what: str, here: Sizing, studies: Studies) -> tuple[str, Scenario] | None:
     scenario = here.scenario
     if kind == "build":
-        from tui.pages.found import option_at
+        from tui.pages.builds import option_at
 
         option = option_at(studies.search, int(what))
         return None if option is None else (f"Found in the catalog: {_words(option.scenario)}", option.scenario)
@@ -60,8 +60,8 @@ def _found(kind: str, what: str, here: Sizing, studies: Studies) -> tuple[str, S
         return None if cure is None else (f"With this change: {text_of(cure.what)}", cure.scenario)
     field, _, text = what.partition("=")
     if kind == "at":
-        from engine.decide.sweep import LINK_FIELDS, at
-        from tui.pages.whatif import FIELD_WORDS
+        from engine.decide.what_if import LINK_FIELDS, at
+        from tui.pages.what_if import FIELD_WORDS
 
         value = text if field in LINK_FIELDS else int(text)
         words = f"With {FIELD_WORDS[field][1]} {text}, all else as entered"

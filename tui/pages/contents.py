@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from engine.sizing import Sizing
-from tui.pages import brief, to_do
 from tui.pages import memory as memory_parts
+from tui.pages import overview as overview_parts
 from tui.pages import speed as speed_parts
+from tui.pages import to_do
 from tui.pages import verdict as verdict_parts
 from tui.pages.doc import Line, spaced
 from tui.pages.look import Look
@@ -19,9 +20,9 @@ TODO_HEIGHT, TODO_LOW = 6, 3
 def overview(sizing: Sizing, look: Look) -> list[Line]:
     """What decides, in about a dozen lines: memory, what to do, money and the fabric. Speed stands in the answer above."""
     return spaced(
-        brief.memory(sizing, look),
+        overview_parts.memory(sizing, look),
         to_do.todo_brief(sizing, look, TODO_LOW if look.low else TODO_HEIGHT),
-        brief.price(sizing, look) + brief.fabric(sizing, look),
+        overview_parts.price(sizing, look) + overview_parts.fabric(sizing, look),
     )
 
 
@@ -73,54 +74,55 @@ def _speed(sizing: Sizing, look: Look) -> list[Line]:
 
 def fabric(sizing: Sizing, look: Look) -> list[Line]:
     """The drop, the links of each kind, what each parallelism keeps of its speed, and every other link."""
-    from tui.pages import cliff  # here, as below: the first frame does not need it
+    from tui.pages import fabric as page  # here, as below: the first frame does not need it
 
-    return cliff.cliff(sizing, look)
+    return page.fabric(sizing, look)
 
 
 def scaling(sizing: Sizing, look: Look) -> list[Line]:
     """Efficiency of each shape of build, time and money against GPUs; for serving, what a GPU still serves."""
-    from tui.pages import growth as page
+    from tui.pages import scaling as page
 
-    return page.scaling(sizing, look, look.studies.growth if look.studies is not None else None)
+    return page.scaling(sizing, look, look.studies.scaling if look.studies is not None else None)
 
 
 def cost(sizing: Sizing, look: Look) -> list[Line]:
     """The bill, rent, owning against renting, unit prices, people, unknown prices, and power."""
-    from tui.pages import drawn, money
+    from tui.pages import cost as page
+    from tui.pages import drawn
 
     return spaced(
-        money.summary(sizing, look),
-        money.bill(sizing, look),
-        money.advised(sizing, look),
-        money.rent(sizing, look),
-        money.horizons(sizing, look),
+        page.summary(sizing, look),
+        page.bill(sizing, look),
+        page.advised(sizing, look),
+        page.rent(sizing, look),
+        page.horizons(sizing, look),
         drawn.months(sizing, look),
-        money.tokens(sizing, look),
-        money.operations(sizing, look),
-        money.unknown(sizing, look),
-        money.power(sizing, look),
-        money.housing(sizing, look),
+        page.tokens(sizing, look),
+        page.operations(sizing, look),
+        page.unknown(sizing, look),
+        page.power(sizing, look),
+        page.housing(sizing, look),
     )
 
 
 def builds(sizing: Sizing, look: Look) -> list[Line]:
     """The smallest change that is enough, and the builds of the catalog that carry the workload."""
-    from tui.pages import found as page
+    from tui.pages import builds as page
 
     return page.builds(sizing, look, look.studies.search) if look.studies is not None else []
 
 
 def compare(sizing: Sizing, look: Look) -> list[Line]:
     """Pinned builds side by side."""
-    from tui.pages import pinned as page
+    from tui.pages import compare as page
 
     return page.compare(sizing, look, look.studies) if look.studies is not None else []
 
 
 def what_if(sizing: Sizing, look: Look) -> list[Line]:
     """One input swept."""
-    from tui.pages import whatif as page
+    from tui.pages import what_if as page
 
     return page.what_if(sizing, look, look.studies.sweep) if look.studies is not None else []
 

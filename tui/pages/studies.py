@@ -14,12 +14,12 @@ from engine.scenario import Scenario
 from engine.scenario.change import value_of
 from engine.sizing import Flip, Sizing
 from tui.files.pins import PIN_NAMES, Pin
-from tui.pages.curve import Growth
+from tui.pages.scaling_study import ScalingStudy
 
 if TYPE_CHECKING:
     from engine.decide.advice import Advice
-    from engine.decide.recommend import Limits, Option, Recommendation
-    from engine.decide.sweep import Figure, SweepFlip, SweepPoint, Value
+    from engine.decide.builds import Limits, Option, Recommendation
+    from engine.decide.what_if import Figure, SweepFlip, SweepPoint, Value
 
 
 def question(scenario: Scenario) -> Scenario:
@@ -54,7 +54,7 @@ class Search:
 
     def steps(self, scenario: Scenario) -> Generator[None]:
         """Search; the findings so far stand after each step."""
-        from engine.decide.recommend import option_steps, rank_options
+        from engine.decide.builds import option_steps, rank_options
 
         self.asked, self.running, self.stopped = question(scenario), True, False
         self.cards, self.done, self.found = len(scenario.facts.accelerators), 0, []
@@ -93,14 +93,14 @@ class Sweep:
 
     def of(self, scenario: Scenario) -> str:
         """The field to sweep: the chosen one where this build has it, else the first."""
-        from engine.decide.sweep import fields
+        from engine.decide.what_if import fields
 
         offered = fields(scenario)
         return self.field if self.field in offered else offered[0]
 
     def shown(self, scenario: Scenario) -> Figure:
         """The figure to draw: the chosen one where this kind of work has it, else the first."""
-        from engine.decide.sweep import figures
+        from engine.decide.what_if import figures
 
         offered = figures(scenario)
         return self.figure if self.figure in offered else offered[0]
@@ -111,7 +111,7 @@ class Sweep:
 
     def steps(self, scenario: Scenario) -> Generator[None]:
         """Sweep, point by point."""
-        from engine.decide.sweep import entered, flips, point, values
+        from engine.decide.what_if import entered, flips, point, values
 
         field = self.of(scenario)
         self.asked, self.running = (question(scenario), field), True
@@ -222,7 +222,7 @@ class Load:
         """Point by point; those of an earlier build stand until all are there."""
         points: list[SweepPoint] = []
         if scenario.workload.kind == "serve":
-            from engine.decide.sweep import point
+            from engine.decide.what_if import point
 
             now = scenario.workload.concurrency
             for users in sorted({max(1, round(now * 2.0**step)) for step in LOAD_DOUBLINGS}):
@@ -246,7 +246,7 @@ class Studies:
     flips: Flips = dataclasses.field(default_factory=Flips)
     search: Search = dataclasses.field(default_factory=Search)
     sweep: Sweep = dataclasses.field(default_factory=Sweep)
-    growth: Growth = dataclasses.field(default_factory=Growth)
+    scaling: ScalingStudy = dataclasses.field(default_factory=ScalingStudy)
     load: Load = dataclasses.field(default_factory=Load)
     every_link: bool = False  # whether the Fabric page shows all links of the catalog
     _sized: dict[Scenario, Sizing | None] = dataclasses.field(default_factory=dict)

@@ -6,8 +6,8 @@ from engine.decide.advice import SHORT_OF_MEMORY
 from engine.figures.sentences import about
 from engine.sizing import Notice, Severity, Sizing, Suggestion
 from tui.pages.advised import cures, elsewhere
+from tui.pages.builds import build_words, found_builds
 from tui.pages.doc import BLANK, Line, Span, flow, heading, line, paragraphs, shorten
-from tui.pages.found import build_words, found_builds
 from tui.pages.look import SEVERITY_STYLE, Look, sentence, spans_of
 from tui.pages.words import usd
 

@@ -10,7 +10,7 @@ import io
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Literal
 
-from engine.decide.recommend import Option, Recommendation
+from engine.decide.builds import Option, Recommendation
 from engine.figures.text import printable
 from engine.layout.candidates import works_alone
 from engine.money.shopping import SECTIONS, Part, Shopping, shopping, shopping_of

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 
 from engine.figures.text import printable
 from engine.sizing import Sizing
-from tui.shell.recommended import Found, as_data
+from tui.shell.builds import Found, as_data
 
 SCALING = (
     "session", "configuration", "gpus", "parallelism", "fabric", "efficiency", "tokens_per_s_gpu", "tokens_per_s_total", "users",

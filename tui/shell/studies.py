@@ -37,7 +37,7 @@ def solve(arguments: list[str]) -> int:
     import catalog
     from engine.decide import solve as search
     from engine.figures.errors import ScenarioError
-    from tui.shell import beside
+    from tui.shell import compare
     from tui.shell.command import CommandError
 
     tell_problems()
@@ -50,7 +50,7 @@ def solve(arguments: list[str]) -> int:
             near = _near(key) if problem.reason.startswith("no field") else ""
             raise CommandError(f"{key}: {problem.reason}{near or f'; allowed: {problem.allowed}'}") from None
         raise impossible(options.file, problem) from None
-    say(beside.solved(found, options.format))
+    say(compare.solved(found, options.format))
     return CARRIED if found.found else NOT_CARRIED
 
 
@@ -82,7 +82,7 @@ def diff(arguments: list[str]) -> int:
     options = parser.parse_args(arguments)
     from engine.decide.size import size
     from engine.figures.errors import ScenarioError
-    from tui.shell import beside
+    from tui.shell import compare
 
     tell_problems()
     sizings = []
@@ -95,7 +95,7 @@ def diff(arguments: list[str]) -> int:
     names = [Path(file).stem for file in options.files]
     if names[0] == names[1]:
         names = list(options.files)
-    differ, text = beside.differences((names[0], names[1]), (sizings[0], sizings[1]), options.format)
+    differ, text = compare.differences((names[0], names[1]), (sizings[0], sizings[1]), options.format)
     say(text)
     return DIFFER if differ else SAME
 
@@ -105,7 +105,7 @@ def together(files: list[str | None], changes: dict[str, Any], form: str) -> int
     from engine.decide.size import size
     from engine.decide.whole import whole
     from engine.figures.errors import ScenarioError
-    from tui.shell import beside, sheets
+    from tui.shell import compare, sheets
 
     names = [file.rsplit("/", 1)[-1].removesuffix(".toml") if file else "build" for file in files]
     sizings = []
@@ -115,5 +115,5 @@ def together(files: list[str | None], changes: dict[str, Any], form: str) -> int
             sizings.append(whole(sizing) if form == "csv" else sizing)
         except ScenarioError as problem:
             raise impossible(file, problem) from None
-    say(sheets.scaling(zip(names, sizings, strict=True)) if form == "csv" else beside.table(names, sizings))
+    say(sheets.scaling(zip(names, sizings, strict=True)) if form == "csv" else compare.table(names, sizings))
     return CARRIED if all(one.verdict.carried for one in sizings) else NOT_CARRIED

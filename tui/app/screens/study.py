@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, get_args
 
 from textual.worker import Worker
 
-from engine.decide.recommend import Limits, Option, rank_options
-from engine.decide.sweep import LINK_FIELDS, Figure, changes_to, figures
-from engine.decide.sweep import fields as sweep_fields
+from engine.decide.builds import Limits, Option, rank_options
+from engine.decide.what_if import LINK_FIELDS, Figure, changes_to, figures
+from engine.decide.what_if import fields as sweep_fields
 from engine.figures.sentences import text_of
 from tui.app.screens.dialog import AskText, Question
 from tui.app.screens.list_dialog import Column, Item, ListDialog
@@ -20,13 +20,13 @@ from tui.app.widgets.canvas import Canvas
 from tui.files import fields, numbers
 from tui.files.numbers import NumberError
 from tui.files.pins import PIN_LENGTH, PIN_NAMES, Pin
-from tui.pages.found import LIMIT_LABELS, build_words, found_table, limit_words, option_at
+from tui.pages.builds import LIMIT_LABELS, build_words, found_table, limit_words, option_at
 from tui.pages.studies import Counsel, Flips, Load, Search, Sweep
 
 if TYPE_CHECKING:
     from tui.app.screens.bench import Bench
     from tui.app.widgets.results import Results
-    from tui.pages.curve import Growth
+    from tui.pages.scaling_study import ScalingStudy
 
 COUNSEL = "counsel"
 FLIPS = "flips"
@@ -66,7 +66,7 @@ def _lacks(bench: Bench, name: str) -> bool:
     return _work(bench, name).stale(bench.sizeup.store.scenario)
 
 
-def _work(bench: Bench, name: str) -> Counsel | Flips | Load | Search | Sweep | Growth:
+def _work(bench: Bench, name: str) -> Counsel | Flips | Load | Search | Sweep | ScalingStudy:
     studies = bench.sizeup.studies
     if name == COUNSEL:
         return studies.counsel
@@ -75,7 +75,7 @@ def _work(bench: Bench, name: str) -> Counsel | Flips | Load | Search | Sweep | 
     if name == "Speed":
         return studies.load
     if name == "Scaling":
-        return studies.growth
+        return studies.scaling
     return studies.search if name == "Builds" else studies.sweep
 
 

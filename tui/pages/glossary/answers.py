@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from engine.decide import answer, fabric, recommend, scaling, steps
+from engine.decide import answer, builds, fabric, scaling, steps
 from engine.figures.units import digits, percent
 from engine.serving import memory as serving
 from engine.sizing.memory import Headroom
@@ -18,7 +18,7 @@ _HEADROOM: Final = (
 )
 _FLOOR: Final = "the articles' efficiency floor (docs/claims.md: efficiency_floor)"
 _FLOW: Final = "the articles' decision flow (docs/verdict.md)"
-_READING: Final = digits(recommend.READING_TOKENS_PER_S, 2)
+_READING: Final = digits(builds.READING_TOKENS_PER_S, 2)
 
 
 def _headroom(word: Headroom) -> str:

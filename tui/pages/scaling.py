@@ -14,12 +14,12 @@ from tui.pages import charts, drawn
 from tui.pages.charts import draw, joined
 from tui.pages.doc import BLANK, Line, Span, flow, heading, line, paragraphs, shorten
 from tui.pages.look import Look, sentence
-from tui.pages.shapes import serving, shape_words
+from tui.pages.serving_scaling import serving, shape_words
 from tui.pages.words import count, digits, rate, seconds, short_usd, usd
 
 if TYPE_CHECKING:
     from engine.decide.prospects import Prospects
-    from tui.pages.curve import Growth
+    from tui.pages.scaling_study import ScalingStudy
 
 DAY_S = 86400
 CHART_HEIGHT = 9
@@ -27,21 +27,21 @@ ROOM_KEPT = 36
 """Lines kept free for the curve and what follows it until they are worked out."""
 
 
-def scaling(sizing: Sizing, look: Look, growth: Growth | None) -> list[Line]:
-    """The page. growth: what is worked out beside the sizing; None where nothing works it out."""
+def scaling(sizing: Sizing, look: Look, study: ScalingStudy | None) -> list[Line]:
+    """The page. study: what is worked out beside the sizing; None where nothing works it out."""
     if sizing.scenario.workload.is_inference:
-        return serving(sizing, look, growth)
+        return serving(sizing, look, study)
     lines = [*this_build(sizing, look), BLANK]
-    if growth is not None and growth.prospects is not None:
-        stale = growth.stale(sizing.scenario)
-        found = growth.prospects
+    if study is not None and study.prospects is not None:
+        stale = study.stale(sizing.scenario)
+        found = study.prospects
         asked = found.smallest is not None
         lines += [*smallest(found, look, stale), BLANK] if asked else []
         lines += [*curve(found, sizing, look, stale), BLANK]
         lines += [*drawn.efficiency(found.curve.points, look), BLANK]
         lines += [] if asked else [*smallest(found, look, stale), BLANK]
         lines += [*long_or_short(found, look), BLANK]
-    elif growth is not None:
+    elif study is not None:
         lines += [heading("TIME AGAINST GPUS", look.width, look.glyphs.rule, "about to work it out", "dim")]
         lines += [BLANK] * ROOM_KEPT  # what stands below would be sent twice
     return [*lines, *table(sizing, look)]

@@ -13,7 +13,7 @@ from typing import Any
 import catalog
 from catalog.ids import nearest
 from engine.decide.advice import CARRIES, Advice, advice
-from engine.decide.recommend import Limits, Option, Recommendation, recommend
+from engine.decide.builds import Limits, Option, Recommendation, recommend
 from engine.figures.sentences import text_of
 from engine.figures.text import printable
 from engine.model.formats import FORMATS as WEIGHT_FORMATS

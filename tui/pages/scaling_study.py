@@ -20,7 +20,7 @@ def _question(scenario: Scenario) -> Scenario:
 
 
 @dataclasses.dataclass(slots=True)
-class Growth:
+class ScalingStudy:
     """The curve, the choice and the smallest build of a training run, or the shapes that serve and a corpus against GPUs.
 
     asked: what the findings belong to; None before the first. Findings of an earlier build stay until the next are

@@ -13,8 +13,8 @@ from engine.scenario.change import value_of
 from engine.scenario.fields import BY_KEY
 from engine.sizing import Sizing
 from tui.files.fields import value_words
+from tui.pages.compare import ROWS
 from tui.pages.glyphs import UNICODE
-from tui.pages.pinned import ROWS
 from tui.shell.blocks import json_line
 from tui.shell.listing import aligned
 from tui.shell.report_data import data_of

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from engine.decide.fabric import article_links, fabric_drop
 from engine.sizing import FabricQuality, FabricRow, Sizing
-from tui.pages import brief
+from tui.pages import overview
 from tui.pages.doc import BLANK, Line, Span, flow, heading, line, paragraphs, shorten
 from tui.pages.look import QUALITY_STYLE, Look
 from tui.pages.words import digits, percent, seconds
@@ -348,10 +348,10 @@ def others(sizing: Sizing, look: Look) -> list[Line]:
     return [line(f" {mark} ", Span(words, "link", "links:turn"), Span(tail, "key", "links:turn"), ("  m", "key"))]
 
 
-def cliff(sizing: Sizing, look: Look) -> list[Line]:
+def fabric(sizing: Sizing, look: Look) -> list[Line]:
     """The page: the layout in use and what is lost on each link with it, TP, PP and DP across, the drop, what is meant."""
     rows = shown_links(sizing, look)
-    lines = brief.fabric(sizing, look, here=True)
+    lines = overview.fabric(sizing, look, here=True)
     if not rows:
         return lines
     assumed = next((row.assumed for row in rows if row.assumed), "")

@@ -15,7 +15,7 @@ from tui.pages.studies import Search
 from tui.pages.words import count, days, kilowatts, percent, rate, seconds, usd
 
 if TYPE_CHECKING:
-    from engine.decide.recommend import Limits, Option, Recommendation
+    from engine.decide.builds import Limits, Option, Recommendation
 
 UNKNOWN = "unknown"
 NO_ROOM = ("tight", "marginal")
@@ -140,8 +140,8 @@ def _better(sizing: Sizing, look: Look, search: Search) -> list[Line]:
 
 def _at_hand(sizing: Sizing) -> Option:
     """The build at hand as one of the builds found."""
+    from engine.decide.builds import priced
     from engine.decide.plan import Plan
-    from engine.decide.recommend import priced
 
     return priced(Plan(sizing.scenario, sizing.layout, sizing.memory, sizing.serving, sizing.training))
 

@@ -17,7 +17,7 @@ from tui.pages.words import count, days, percent, rate, usd
 if TYPE_CHECKING:
     from engine.decide.corpus import CorpusCurve
     from engine.decide.serving_scaling import ServingShape
-    from tui.pages.curve import Growth
+    from tui.pages.scaling_study import ScalingStudy
 
 
 def shape_words(nodes: int, gpus: int, glyphs: Glyphs) -> str:
@@ -57,14 +57,14 @@ def corpus(found: CorpusCurve, sizing: Sizing, look: Look, stale: bool) -> list[
     return lines
 
 
-def serving(sizing: Sizing, look: Look, growth: Growth | None) -> list[Line]:
+def serving(sizing: Sizing, look: Look, study: ScalingStudy | None) -> list[Line]:
     """Tokens a second and GPU on shapes of build, by the width of TP."""
     glyphs = look.glyphs
-    shapes = growth.shapes if growth is not None else ()
-    stale = growth is not None and growth.stale(sizing.scenario)
+    shapes = study.shapes if study is not None else ()
+    stale = study is not None and study.stale(sizing.scenario)
     first: list[Line] = []
-    if growth is not None and growth.corpus is not None and sizing.scenario.workload.corpus_tokens is not None:
-        first = [*corpus(growth.corpus, sizing, look, stale), BLANK]
+    if study is not None and study.corpus is not None and sizing.scenario.workload.corpus_tokens is not None:
+        first = [*corpus(study.corpus, sizing, look, stale), BLANK]
     state, style = ("about to work it out", "warn") if stale else ("output tokens a second and GPU", "dim")
     lines = [*first, heading("SCALING", look.width, glyphs.rule, state, style)]
     targets = sizing.scenario.workload

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from engine.decide.sweep import LINK_FIELDS, Figure, SweepPoint, Value, fields, figures
+from engine.decide.what_if import LINK_FIELDS, Figure, SweepPoint, Value, fields, figures
 from engine.scenario import Scenario
 from engine.sizing import Sizing
 from tui.pages.charts import joined
