@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -114,6 +115,38 @@ def test_rooms_import_only_downwards(package: str, order: tuple[str, ...]) -> No
             if room and order.index(room[0]) > order.index(own[0]):
                 upwards.append(f"{name} imports {other}")
     assert not upwards
+
+
+PAGE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(("package", "order"), [("engine", ENGINE), ("tui", TUI)], ids=("engine", "tui"))
+def test_the_rooms_of_the_page_are_the_rooms_in_their_order(package: str, order: tuple[str, ...]) -> None:
+    table = PAGE.partition(f"## The rooms of `{package}/`")[2].partition("\n## ")[0]
+    assert tuple(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)) == tuple(
+        room for room in order if room != "__main__"
+    )
+    there = {path.relative_to(ROOT / package).parts[0].removesuffix(".py") for path in modules(package)} - {"__init__"}
+    assert there == set(order)
+
+
+def test_rooms_on_one_floor_of_the_picture_know_nothing_of_each_other() -> None:
+    drawn = re.findall(
+        r"^  (\d)    (\w+(?:  \w+)*)(?:  |$)", PAGE.partition("```\nfloor\n")[2].partition("```")[0], re.MULTILINE
+    )
+    floors = {room: int(floor) for floor, rooms in drawn for room in rooms.split("  ")}
+    assert [room for _, rooms in reversed(drawn) for room in rooms.split("  ")] == list(ENGINE)
+    paths = {module_name(path): path for path in modules("engine")}
+    for name, path in paths.items():
+        for other in imported_modules(path, set(paths)):
+            own, room = name.split(".")[1:2], other.split(".")[1:2]
+            assert not own or not room or own == room or floors[room[0]] < floors[own[0]], f"{name} imports {other}"
+
+
+def test_the_page_names_files_that_exist() -> None:
+    named = set(re.findall(r"`((?:engine|catalog|tui|tests|scripts)/[\w/.]*)`", PAGE))
+    assert len(named) > 25
+    assert not sorted(path for path in named if not (ROOT / path).exists())
 
 
 SEARCHED = ("Verdict", "Fabric", "Scaling", "Builds", "What if")
