@@ -253,7 +253,7 @@ def _sized(
         kind=option.kind,
         asks_less=option.asks_less,
         far=option.far,
-        layout=replace(made.plan.layout, reason="") if relaid and option.kind not in CATALOG else None,
+        layout=replace(made.plan.layout, reason=()) if relaid and option.kind not in CATALOG else None,
     )
 
 

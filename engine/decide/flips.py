@@ -203,7 +203,7 @@ def _relaid(scenario: Scenario, here: Verdict, name: str, value: float, whole: b
         return ""
     there = plan(change(scenario, {f"workload.{name}": int(value) if whole else value}))
     now = plan(scenario)
-    if not (now.carries and there.carries) or replace(there.layout, reason="") == replace(now.layout, reason=""):
+    if not (now.carries and there.carries) or replace(there.layout, reason=()) == replace(now.layout, reason=()):
         return ""
     return f" as {layout_words(there.layout)}"
 

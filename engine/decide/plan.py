@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import NamedTuple
 
+from engine.figures.sentences import Figure, Sentence, joined
 from engine.layout.candidates import candidate_layouts, check_choice, splits_by_layer, works_alone
 from engine.money.bill import buy_usd
 from engine.money.prices import run_usd
@@ -38,13 +39,17 @@ since a wider TP buys its last users with collectives."""
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A scenario with its layout decided and its memory and speed known."""
+    """A scenario with its layout decided and its memory and speed known.
+
+    rivals: the layouts that the reason of the chosen one names, in its order.
+    """
 
     scenario: Scenario
     layout: Layout
     memory: Memory
     serving: Serving | None
     training: Training | None
+    rivals: tuple[Layout, ...] = ()
 
     @property
     def run_usd(self) -> float | None:
@@ -118,20 +123,28 @@ def memory_of(scenario: Scenario, layout: Layout) -> Memory:
     return training_memory(scenario, layout, suggest=False)
 
 
-def _against(score: float, chosen: Layout, others: list[tuple[float, Layout]]) -> str:
+class Why(NamedTuple):
+    """Why a layout is chosen, and the layouts that this names, in its order."""
+
+    reason: Sentence
+    rivals: tuple[Layout, ...] = ()
+
+
+def _against(score: float, others: list[tuple[float, Layout]]) -> Why:
     """The chosen layout against the runner-up and against the widest TP, which is what most people would start."""
     runner_up = max(others, key=lambda pair: pair[0])
     widest = max(others, key=lambda pair: (pair[1].tp, pair[0]))
-    parts = []
-    for value, other in (widest, runner_up) if widest[1] is not runner_up[1] else (runner_up,):
-        ratio = score / value
+    named = (widest, runner_up) if widest[1] is not runner_up[1] else (runner_up,)
+    parts: list[Sentence] = []
+    for number, (value, other) in enumerate(named, 1):
+        ratio, figure = score / value, f"layout.rival.{number}"
         if ratio >= 100:
-            parts.append(f"inside the targets, unlike {layout_words(other)}")
+            parts.append((Figure("inside the targets", figure), f", unlike {layout_words(other)}"))
         elif ratio >= NOTABLE_GAIN:
-            parts.append(f"{ratio:.1f}x the tokens/s of {layout_words(other)}")
+            parts.append((Figure(f"{ratio:.1f}x", figure), f" the tokens/s of {layout_words(other)}"))
         else:
-            parts.append(f"about as fast as {layout_words(other)}")
-    return ", ".join(parts)
+            parts.append((Figure("about as fast", figure), f" as {layout_words(other)}"))
+    return Why(joined(parts, ", "), tuple(other for _, other in named))
 
 
 def layout_words(layout: Layout) -> str:
@@ -298,18 +311,18 @@ def _served(scenario: Scenario, roomy: _Roomy, wide: bool = False) -> Plan:
         sized = [(layout, room.at(scenario.workload.concurrency)) for layout, room in roomy]
         most = max(sized, key=lambda pair: (pair[1].starts, pair[1].max_concurrency, pair[1].free_bytes))
         if not most[1].starts:
-            return _planned_serving(scenario, most[0], NOTHING_FITS, rooms[most[0]], most[1])
+            return _planned_serving(scenario, most[0], Why((NOTHING_FITS,)), rooms[most[0]], most[1])
         users = ABOUT_THE_MOST * most[1].max_concurrency
         near = [(layout, room) for layout, room in sized if room.starts and room.max_concurrency >= users]
         layout, room = min(near, key=lambda pair: (pair[0].pp, pair[0].tp))
-        return _planned_serving(scenario, layout, MOST_USERS, rooms[layout], room)
+        return _planned_serving(scenario, layout, Why((MOST_USERS,)), rooms[layout], room)
     servers = {layout: server_of(scenario, layout) for layout, _ in best}
     # one that stands alone needs no score
     ranked = [(_score(scenario, servers[pair[0]], pair[1]) if len(best) > 1 else 0.0, pair[0]) for pair in best]
     ranked.sort(key=lambda pair: -pair[0])
     layout = ranked[0][1]
     room = next(room for other, room in best if other is layout)
-    return _planned_serving(scenario, layout, _reason(scenario, layouts, ranked), rooms[layout], room, servers[layout])
+    return _planned_serving(scenario, layout, _why(scenario, layouts, ranked), rooms[layout], room, servers[layout])
 
 
 def _worth_timing(scenario: Scenario, roomy: _Roomy, users: int, wide: bool) -> list[tuple[Layout, Room]]:
@@ -402,16 +415,16 @@ def _trained(scenario: Scenario, timed: list[tuple[Step, Layout]]) -> Plan:
                 break
     if not fitting:
         _, made, layout = max(spare, key=lambda entry: entry[0])
-        return _planned(scenario, layout, NOTHING_FITS, made)
+        return _planned(scenario, layout, Why((NOTHING_FITS,)), made)
     made, layout = fitting[0]
     ranked = [(useful_tokens_per_s(workload, one), other) for one, other in fitting]
-    reason = _reason(scenario, layouts, ranked)
+    why = _why(scenario, layouts, ranked)
     if keeps_batch(workload, layout.dp) and not keeps_batch(workload, timed[-1][1].dp):
-        reason += f", {KEEPS_BATCH}"
-    return _planned(scenario, layout, reason, made)
+        why = why._replace(reason=(*why.reason, f", {KEEPS_BATCH}"))
+    return _planned(scenario, layout, why, made)
 
 
-def _planned(scenario: Scenario, layout: Layout, reason: str, made: Step | None = None) -> Plan:
+def _planned(scenario: Scenario, layout: Layout, why: Why, made: Step | None = None) -> Plan:
     """The plan in one layout, which says why it is this one. A serving engine that does not start has no speed.
 
     made: the training step of the layout, where it is known already.
@@ -423,25 +436,24 @@ def _planned(scenario: Scenario, layout: Layout, reason: str, made: Step | None 
         training = training_speed(scenario, layout, memory, made)
     elif memory.starts:
         serving = serving_speed(scenario, layout, memory)
-    return Plan(scenario, replace(layout, reason=reason), memory, serving, training)
+    return Plan(scenario, replace(layout, reason=why.reason), memory, serving, training, why.rivals)
 
 
 def _planned_serving(
-    scenario: Scenario, layout: Layout, reason: str, rooms: Rooms, room: Room, server: Server | None = None
+    scenario: Scenario, layout: Layout, why: Why, rooms: Rooms, room: Room, server: Server | None = None
 ) -> Plan:
     """`_planned` for serving, where the rooms of the layout, that under the load, and perhaps its engines are known already."""
     memory = serving_memory(scenario, layout, rooms, room)
     serving = serving_speed(scenario, layout, memory, server) if memory.starts else None
-    return Plan(scenario, replace(layout, reason=reason), memory, serving, None)
+    return Plan(scenario, replace(layout, reason=why.reason), memory, serving, None, why.rivals)
 
 
-def _reason(scenario: Scenario, layouts: list[Layout], ranked: list[tuple[float, Layout]]) -> str:
+def _why(scenario: Scenario, layouts: list[Layout], ranked: list[tuple[float, Layout]]) -> Why:
     """Why the first of the ranked layouts was chosen among those that could be."""
     if len(layouts) == 1:
-        return "the only layout of this build" if scenario.hardware.gpus > 1 else "one GPU"
-    score, layout = ranked[0]
+        return Why(("the only layout of this build" if scenario.hardware.gpus > 1 else "one GPU",))
     others = [(value, other) for value, other in ranked[1:] if value > 0]
-    return _against(score, layout, others) if others else "the only layout that fits"
+    return _against(ranked[0][0], others) if others else Why(("the only layout that fits",))
 
 
 def ranked_by(scenario: Scenario, layout: Layout) -> float:
@@ -452,22 +464,13 @@ def ranked_by(scenario: Scenario, layout: Layout) -> float:
     return useful_tokens_per_s(scenario.workload, made)
 
 
-def rivals(scenario: Scenario, chosen: Layout) -> tuple[Layout, ...]:
-    """The layouts that the reason of the chosen one names, in its order."""
-    named = [
-        next((other for other in candidate_layouts(scenario) if part.endswith(f" {layout_words(other)}")), None)
-        for part in chosen.reason.split(", ")
-    ]
-    return tuple(other for other in named if other is not None)
-
-
 def plan(scenario: Scenario) -> Plan:
     """The scenario with the best valid layout. Raises ScenarioError for an impossible scenario or layout."""
     choice = scenario.layout
     if choice.tp is not None and choice.pp is not None and choice.dp is not None:
         check_choice(scenario)
         layout = Layout(choice.tp, choice.pp, choice.dp, choice.ep or 1, bool(choice.dp_attention), dcp=choice.dcp or 1)
-        return _planned(scenario, layout, "pinned")
+        return _planned(scenario, layout, Why(("pinned",)))
     found = _choose(scenario)
     # facts are not part of what makes two scenarios equal, and newer prices must not find an older plan
     return found if found.scenario.facts is scenario.facts else replace(found, scenario=scenario)

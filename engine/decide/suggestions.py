@@ -84,4 +84,4 @@ def _training(found: Plan, memory: Memory) -> list[Suggestion]:
 
 def _told(made: Offer) -> Offer:
     """The offer with the layout that it was sized on."""
-    return made._replace(layout=replace(made.plan.layout, reason=""))
+    return made._replace(layout=replace(made.plan.layout, reason=()))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, get_args
 
+from engine.figures.sentences import Sentence
 from engine.figures.units import SECONDS_PER_DAY
 from engine.model.architecture import Architecture
 from engine.parts.hardware import Accelerator, Facts, Link, Platform
@@ -324,6 +325,7 @@ class Layout:
     """A complete layout: tp x pp x dp GPUs. ep: ranks that whole experts are spread over (1: none).
 
     dcp: of the tp ranks, how many share the tokens of a KV cache that each would hold whole (decode context parallel).
+    reason: why it is this one.
     """
 
     tp: int = 1
@@ -331,7 +333,7 @@ class Layout:
     dp: int = 1
     ep: int = 1
     dp_attention: bool = False
-    reason: str = ""
+    reason: Sentence = ()
     dcp: int = 1
 
     @property

@@ -298,7 +298,7 @@ def layout(
     copied: Copier, made: Layout, pinned: LayoutChoice, chosen: str = "chosen: the fastest of the layouts that fit"
 ) -> Any:
     """The layout: what the person pinned, and what was chosen, and how."""
-    changes: dict[str, Any] = {"reason": ""}
+    changes: dict[str, Any] = {"reason": ()}
     for name in ("tp", "pp", "dp", "ep", "dcp"):
         value = getattr(made, name)
         if value > 1:

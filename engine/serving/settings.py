@@ -136,7 +136,7 @@ def vision_factor(arch: Architecture) -> float:
 
 def plain_layout(layout: Layout) -> Layout:
     """The layout without its reason, so that equal shapes share cached sums."""
-    return replace(layout, reason="") if layout.reason else layout
+    return replace(layout, reason=()) if layout.reason else layout
 
 
 def stored_weights(model: Model, runtime: Runtime) -> str:

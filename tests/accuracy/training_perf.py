@@ -523,7 +523,7 @@ def scenario_of(row: Row) -> tuple[Scenario, Layout, float] | str:
     if sequence > architecture.max_position:
         # trained past the published context
         architecture = replace(architecture, max_position=sequence)
-    layout = Layout(tp=tp, pp=pp, dp=dp, ep=ep, reason="as measured")
+    layout = Layout(tp=tp, pp=pp, dp=dp, ep=ep, reason=("as measured",))
     made = Scenario(
         model=Model(id=str(row["model"]), name=str(row["model"]), family="measured", architecture=architecture),
         hardware=hardware,

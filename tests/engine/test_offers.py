@@ -152,7 +152,7 @@ def test_every_change_on_offer_does_what_it_promises(case: Case) -> None:
                 if isinstance(part, Figure) and part.figure in promised:
                     assert part.text == promised[part.figure], told
             if suggestion.layout is not None:
-                assert replace(after.layout, reason="") == replace(suggestion.layout, reason=""), told
+                assert replace(after.layout, reason=()) == replace(suggestion.layout, reason=()), told
 
 
 @pytest.mark.parametrize("case", GRID.values(), ids=GRID)
@@ -177,7 +177,7 @@ def test_a_recommended_build_is_what_its_changes_make(name: str) -> None:
         assert made == option.scenario
         after = size(made)
         assert after.verdict.carried
-        assert replace(after.layout, reason="") == replace(option.plan.layout, reason="")
+        assert replace(after.layout, reason=()) == replace(option.plan.layout, reason=())
         assert after.serving == option.plan.serving
         assert after.memory.per_gpu == option.plan.memory.per_gpu
         own = made.hardware.accelerator.id == scenario.hardware.accelerator.id

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 import catalog
 from engine.decide.plan import plan
 from engine.decide.size import size
+from engine.figures.sentences import text_of
 from engine.scenario import Layout, LayoutChoice, Runtime, Scenario
 from engine.serving.memory import serving_memory
 from engine.serving.passes import decode_step, prompt_s, rates
@@ -174,7 +175,7 @@ def test_replicas_of_two_beat_one_of_eight_over_pcie_and_hardly_matter_on_nvlink
 def test_auto_layout_says_why() -> None:
     chosen = plan(build(concurrency=256, input_tokens=2000, output_tokens=500)).layout
     assert chosen.tp < 8
-    assert "TP" in chosen.reason
+    assert "TP" in text_of(chosen.reason)
     pinned = plan(build(concurrency=256, layout=LayoutChoice(tp=8, pp=1, dp=1)))
     assert pinned.layout.tp == 8
     assert pinned.serving is not None

@@ -206,7 +206,7 @@ def test_sentences_stand_whole_where_their_figures_open(name: str) -> None:
         assert " ".join(text_of(step.answer).split()) in verdict
     reason = text_of(sizing.memory.headroom_reason)
     assert reason[1:] in text("Memory")
-    assert sizing.layout.reason in text("Memory")
+    assert text_of(sizing.layout.reason) in text("Memory")
     prospects = studies.scaling.prospects
     if prospects is not None and prospects.smallest is not None:
         assert text_of(prospects.smallest.words) in text("Scaling")

@@ -139,19 +139,7 @@ def model(sizing: Sizing, look: Look) -> list[Line]:
     if layout.dp_attention:
         shape += ", DP attention"
     lines.append(heading("LAYOUT", look.width, look.glyphs.rule, shape, "figure"))
-    return lines + flow([Span(" "), *_reason_spans(layout.reason)], look.width)
-
-
-def _reason_spans(reason: str) -> list[Span]:
-    """Why the layout is this one; each comparison with another layout opens."""
-    spans: list[Span] = []
-    number = 0
-    for at, part in enumerate(reason.split(", ")):
-        compares = any(words in part for words in ("the tokens/s of", "about as fast as", "unlike TP"))
-        number += compares
-        spans += [Span(", ", "dim")] if at else []
-        spans.append(Span(part, "dim", f"figure:layout.rival.{number}" if compares else ""))
-    return spans
+    return lines + sentence(layout.reason, look.width, "dim")
 
 
 def memory_table(sizing: Sizing, look: Look) -> list[Line]:

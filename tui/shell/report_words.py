@@ -118,7 +118,7 @@ def layout_words(layout: Layout) -> str:
     spread = f"TP {layout.tp}, PP {layout.pp}, DP {layout.dp}, EP {layout.ep}"
     if layout.dp_attention:
         spread += ", data-parallel attention"
-    return spread + (f" ({layout.reason})" if layout.reason else "")
+    return spread + (f" ({text_of(layout.reason)})" if layout.reason else "")
 
 
 def tokens_per_s(sizing: Sizing | Plan) -> float | None:

@@ -106,7 +106,7 @@ def _changed(plan: Plan, name: str) -> Working:
     elif work.is_inference or field not in CHOICES or value not in CHOICES[field]:
         other = None
     else:
-        made = chosen(plan.scenario, replace(plan.layout, reason=""), field, value)
+        made = chosen(plan.scenario, replace(plan.layout, reason=()), field, value)
         note = f"With {field} {value}, on the same layout."
         return _elsewhere(made, figure, f"if.{field}.{value}.", note)
     if other is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from engine.decide.opened.base import REPLAY, Base, Found
-from engine.decide.plan import layout_words, ranked_by, rivals
+from engine.decide.plan import layout_words, plan, ranked_by
 from engine.figures.number import Number, node
 from engine.scenario import LayoutChoice, leaves
 from engine.serving.settings import engine_settings
@@ -60,13 +60,13 @@ def gpus(build: Base, name: str) -> Found:
 def rival(build: Base, name: str) -> Found:
     """`layout.rival.N`: the chosen layout against the N-th that its reason names. Raises KeyError."""
     kind, _, number = name.partition(".")
-    plan = build.plan
-    others = build.keep("rivals", lambda: rivals(plan.scenario, plan.layout))
+    own = build.plan
+    others = build.keep("rivals", lambda: plan(own.scenario).rivals)
     if kind != "rival" or not number.isdigit() or not 1 <= int(number) <= len(others):
         raise KeyError(f"layout.{name}")
     other = others[int(number) - 1]
     made = leaves.layout(REPLAY.copied, other, LayoutChoice(), RIVAL)
-    mine, theirs = _ranked(build, build.layout, layout_words(plan.layout)), _ranked(build, made, layout_words(other))
+    mine, theirs = _ranked(build, build.layout, layout_words(own.layout)), _ranked(build, made, layout_words(other))
     note = "A layout that misses a target, or fills its memory, counts a small share of its tokens."
     with build.within:
         return Found(mine / theirs, f"Tokens/s against {layout_words(other)}", "", RANKED, note)

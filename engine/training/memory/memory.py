@@ -26,7 +26,7 @@ def training_memory(scenario: Scenario, layout: Layout, *, suggest: bool = True)
     """
     card = card_of(scenario)
     architecture, workload = scenario.model.architecture, scenario.workload
-    layout = layout if not layout.reason else replace(layout, reason="")
+    layout = layout if not layout.reason else replace(layout, reason=())
     if not suggest:
         return sized(architecture, workload, layout, card)
     return _advised(architecture, workload, layout, card, scenario.model.name)
@@ -34,7 +34,7 @@ def training_memory(scenario: Scenario, layout: Layout, *, suggest: bool = True)
 
 def detailed_memory(scenario: Scenario, layout: Layout) -> Memory:
     """`training_memory` without its suggestions, each of which is a plan sized again."""
-    layout = layout if not layout.reason else replace(layout, reason="")
+    layout = layout if not layout.reason else replace(layout, reason=())
     return _detailed(scenario.model.architecture, scenario.workload, layout, card_of(scenario), scenario.model.name)
 
 
