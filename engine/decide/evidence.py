@@ -94,24 +94,29 @@ def efficiency(found: Attempt) -> Sentence:
         told: Sentence = ("projected efficiency ", Figure(f"{100 * share:.0f} %", "training.efficiency"))
         if share >= EFFICIENCY_FLOOR:
             return told
-        return (*told, f", under the {100 * EFFICIENCY_FLOOR:.0f} % floor; better: {_better_shape(found.plan)}")
+        return (*told, f", under the {100 * EFFICIENCY_FLOOR:.0f} % floor; better: ", *_better_shape(found.plan))
     if found.plan.serving is not None:
         waits = Figure(f"{100 * found.plan.serving.communication_share:.0f} %", "serving.communication_share")
         return (waits, " of a step in communication")
     return found.plan.memory.headroom_reason
 
 
-def _better_shape(spread: Plan) -> str:
+def _better_shape(spread: Plan) -> Sentence:
     """The shape that the scaling table names instead of one under the floor."""
     rows = scaling_table(spread.scenario, spread.layout)
     own = next((row for row in rows if row.in_use), None)
     if own is not None and own.better:
         return own.better
-    above = [row for row in rows if row.fits and row.efficiency >= EFFICIENCY_FLOOR and row.gpus > 1]
-    if not above:
-        return "a larger node, or SXM-class hardware"
-    best = max(above, key=lambda row: row.efficiency)
-    return f"{best.configuration}, {best.parallelism}, {best.fabric}: {best.efficiency:.2f}"
+    able = [
+        (row.efficiency, place, row)
+        for place, row in enumerate(rows)
+        if row.fits and row.efficiency >= EFFICIENCY_FLOOR and row.gpus > 1
+    ]
+    if not able:
+        return ("a larger node, or SXM-class hardware",)
+    most, place, best = max(able, key=lambda placed: placed[0])
+    where = f"{best.configuration}, {best.parallelism}, {best.fabric}: "
+    return (where, Figure(f"{most:.2f}", f"scaling.{place}"))
 
 
 def evidence(found: Attempt) -> tuple[Evidence, ...]:

@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from engine.decide.plan import layout_words
+from engine.figures.sentences import Figure, Sentence
 from engine.parts.hardware import Facts, Link
 from engine.runtimes.frameworks import Sharding
 from engine.scenario import Hardware, Layout, Scenario, ShardingGroup, Workload
@@ -219,9 +220,9 @@ def scaling_table(scenario: Scenario, layout: Layout) -> tuple[ScalingRow, ...]:
         return ()
     common, of_tp = common_of(scenario), dict[tuple[int, int, int], Kernels]()
     rated = [rate(scenario, common, shape, of_tp) for shape in shapes_of(scenario, layout)]
-    holding = [one for one in rated if one.fits]
+    holding = [(place, one) for place, one in enumerate(rated) if one.fits]
     # what a row under the floor is pointed to: shapes over it, else whatever is better
-    good = [one for one in holding if one.efficiency >= FLOOR] or holding
+    good = [(place, one) for place, one in holding if one.efficiency >= FLOOR] or holding
     return tuple(_row(one, good) for one in rated)
 
 
@@ -256,7 +257,7 @@ def _with_own(scenario: Scenario, layout: Layout, shapes: tuple[Shape, ...]) -> 
     return found
 
 
-def _row(one: Rated, good: Sequence[Rated]) -> ScalingRow:
+def _row(one: Rated, good: _Placed) -> ScalingRow:
     shape = one.shape
     below = one.efficiency < FLOOR
     return ScalingRow(
@@ -267,7 +268,7 @@ def _row(one: Rated, good: Sequence[Rated]) -> ScalingRow:
         efficiency=one.efficiency,
         source="fitted",
         below_floor=below,
-        better=_better(one, good) if below else "",
+        better=_better(one, good) if below else (),
         article_efficiency=shape.article,
         fits=one.fits,
         nodes=shape.nodes,
@@ -285,26 +286,28 @@ def _sharded_as(workload: Workload, nodes: int, name: str) -> tuple[str, ...]:
 
 
 NO_BETTER = "none of these: faster links, a larger micro-batch or SXM-class hardware"
+_Placed = Sequence[tuple[int, Rated]]
+"""Shapes with their places in the table, by which their figures open."""
 
 
-def _better(row: Rated, good: Sequence[Rated]) -> str:
+def _better(row: Rated, good: _Placed) -> Sentence:
     """The better shape of a row under the floor, among `good` ones that hold the training state.
 
     First another parallelism of the same nodes, then fewer GPUs, then more.
     """
-    able = [other for other in good if other.efficiency > row.efficiency]
+    able = [(place, other) for place, other in good if other.efficiency > row.efficiency]
     if not able:
-        return NO_BETTER
-    best = max(
+        return (NO_BETTER,)
+    place, best = max(
         able,
-        key=lambda other: (
-            other.shape.build is row.shape.build,
-            other.shape.layout.gpus <= row.shape.layout.gpus,
-            other.efficiency,
+        key=lambda placed: (
+            placed[1].shape.build is row.shape.build,
+            placed[1].shape.layout.gpus <= row.shape.layout.gpus,
+            placed[1].efficiency,
         ),
     )
     word = best.shape.words if best.efficiency >= FLOOR else f"at best {best.shape.words}"
-    return f"{word}: {best.efficiency:.2f}"
+    return (f"{word}: ", Figure(f"{best.efficiency:.2f}", f"scaling.{place}"))
 
 
 def _same(one: Layout, other: Layout) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal, NamedTuple
 
 from engine.figures.kinds import FigureKind
+from engine.figures.sentences import Sentence
 
 FINE_FROM = 0.85
 """Of the best link's speed: what costs at most 15 %, as the articles accept (`engine.decide.fabric.OPTIMAL_FROM`)."""
@@ -93,7 +94,7 @@ class ScalingRow(NamedTuple):
     efficiency: float
     source: str
     below_floor: bool = False
-    better: str = ""  # below the floor: the better shape and its efficiency
+    better: Sentence = ()  # below the floor: the better shape and its efficiency
     article_efficiency: float | None = None
     fits: bool = True  # whether weights, gradients and optimizer states alone fit the card; whether the engine starts
     nodes: int = 1

@@ -145,7 +145,7 @@ def test_shapes_under_the_floor_name_the_better_one() -> None:
     shown = flat(text(sizing, "Scaling"))
     below = [row for row in sizing.scaling if row.below_floor]
     assert below
-    assert all(row.better in shown for row in below)
+    assert all(text_of(row.better) in shown for row in below)
 
 
 def test_the_own_shape_is_marked_once() -> None:

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from engine.decide.scaling import FLOOR, NO_BETTER
+from engine.decide.scaling import FLOOR
 from engine.decide.training_scaling import ScalingPoint, StrongScaling
 from engine.sizing import ScalingRow, Sizing
 from tui.pages import charts, drawn
 from tui.pages.charts import draw, joined
 from tui.pages.doc import BLANK, Line, Span, flow, heading, line, paragraphs, shorten
-from tui.pages.look import Look, sentence
+from tui.pages.look import Look, sentence, spans_of
 from tui.pages.serving_scaling import serving, shape_words
 from tui.pages.words import count, digits, rate, seconds, short_usd, usd
 
@@ -361,7 +361,8 @@ def table(sizing: Sizing, look: Look) -> list[Line]:
         return [*lines, line((" No shape to compare for this workload.", "dim"))]
     name = max(len(row.parallelism) for row in rows)
     room = max(8, min(40, look.width - name - 3 - 6 - 15))
-    for (nodes, gpus, fabric), group in groupby(rows, key=lambda row: (row.nodes, row.gpus, row.fabric)):
+    placed = list(enumerate(rows))
+    for (nodes, gpus, fabric), group in groupby(placed, key=lambda one: (one[1].nodes, one[1].gpus, one[1].fabric)):
         lines += _group(list(group), shape_words(nodes, gpus, glyphs), fabric, name, room, look)
     words = (
         f"{glyphs.edge} is the floor of {FLOOR:.2f}: below it another shape is better. {glyphs.runtime * 3} the weights, "
@@ -370,14 +371,14 @@ def table(sizing: Sizing, look: Look) -> list[Line]:
     return lines + paragraphs(words, look.width - 1, "dim", " ", " ")
 
 
-def _group(rows: list[ScalingRow], shape: str, fabric: str, name: int, room: int, look: Look) -> list[Line]:
+def _group(rows: list[tuple[int, ScalingRow]], shape: str, fabric: str, name: int, room: int, look: Look) -> list[Line]:
     glyphs = look.glyphs
     lines: list[Line] = []
     title = f" {shape}"
     if fabric:
         over = shorten(f"  over {fabric}", look.width - len(title) - 1, glyphs.ellipsis)
         lines.append(line((title, "strong"), (over, "dim")))
-    for row in rows:
+    for place, row in rows:
         style = "strong" if row.in_use else "" if row.fits else "dim"
         said = "" if row.article_efficiency is None else f"  article {row.article_efficiency:.2f}"
         lines.append(
@@ -388,18 +389,13 @@ def _group(rows: list[ScalingRow], shape: str, fabric: str, name: int, room: int
                 Span(
                     f" {_per_gpu(row.efficiency)}",
                     "figure" if row.fits else "dim",
-                    f"figure:scaling.{row.configuration}",
+                    f"figure:scaling.{place}",
                 ),
-                Span(said, "dim", f"figure:scaling.{row.configuration}.article" if said else ""),
+                Span(said, "dim", f"figure:scaling.{place}.article" if said else ""),
             )
         )
-    for better, under in groupby((row for row in rows if row.better), key=lambda row: row.better):
+    for better, under in groupby((row for _, row in rows if row.better), key=lambda row: row.better):
         names = " and ".join(row.parallelism for row in under)
-        place = better.rpartition(": ")[0].removeprefix("at best ")
-        told = Span(
-            f"under the floor: {names}; better: {better}",
-            "warn",
-            f"figure:scaling.{place}" if better != NO_BETTER else "",
-        )
-        lines += flow([Span("   ! ", "warn"), told], look.width - 1, "     ")
+        told = spans_of((f"under the floor: {names}; better: ", *better), "warn")
+        lines += flow([Span("   ! ", "warn"), *told], look.width - 1, "     ")
     return lines

@@ -261,7 +261,9 @@ def scaling_blocks(sizing: Sizing) -> Iterator[Block]:
         )
     head = ("shape", "speed", "", "parallelism", "fabric", "")
     yield Table(head, tuple(rows), left=(0, 2, 3, 4, 5), markdown_only=(3, 4, 5))
-    better = tuple((f"{row.configuration}: better as {row.better}", ()) for row in sizing.scaling if row.better)
+    better = tuple(
+        (f"{row.configuration}: better as {text_of(row.better)}", ()) for row in sizing.scaling if row.better
+    )
     if better:
         yield Bullets(better)
 

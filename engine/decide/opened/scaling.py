@@ -15,15 +15,14 @@ SHAPE: Final = "a shape of the table"
 
 
 def found(build: Base, name: str) -> Found:
-    """`scaling.N`, by row number from 0, or `scaling.CONFIGURATION`; `.article`: what the article says of it. Raises KeyError."""
+    """`scaling.N`, by row number from 0; `scaling.N.article`: what the article says of it. Raises KeyError."""
     plan, place = build.plan, name.removesuffix(".article")
     if plan.scenario.workload.is_inference:
         raise KeyError(f"scaling.{name}")
     shapes = build.keep("scaling", lambda: shapes_of(plan.scenario, plan.layout))
-    index = next((at for at, one in enumerate(shapes) if place in (str(at), one.words)), None)
-    if index is None:
+    if not place.isdecimal() or int(place) >= len(shapes):
         raise KeyError(f"scaling.{name}")
-    shape = shapes[index]
+    shape = shapes[int(place)]
     if place != name:
         if shape.article is None:
             raise KeyError(f"scaling.{name}")
