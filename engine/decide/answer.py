@@ -347,7 +347,7 @@ def _edge(flip: Flip) -> Sentence:
         amount = usd(flip.last)
     else:
         amount = _held(flip.last, up)
-    return (before, Figure(amount, f"flip.{name}.{'up' if up else 'down'}"), after)
+    return (before, Figure(amount, flip.figure), after)
 
 
 def _held(value: float, up: bool) -> str:

@@ -6,16 +6,18 @@ import math
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import replace
 from functools import lru_cache
+from typing import NamedTuple
 
 from engine.decide.plan import layout_words, plan
 from engine.decide.verdict import decide
 from engine.figures.errors import ScenarioError
+from engine.figures.sentences import Figure
 from engine.figures.units import FLEET
 from engine.model.formats import FORMATS
 from engine.scenario import Scenario
 from engine.scenario.change import change
 from engine.scenario.checks import check_scenario
-from engine.sizing import Answer, Flip, Verdict
+from engine.sizing import Answer, Flip, Verdict, flip_id
 
 ANSWER_WORDS: dict[Answer, str] = {
     "one-gpu": "one GPU",
@@ -100,8 +102,8 @@ def _search(
     start: float,
     whole: bool,
     up: bool,
-    told: Callable[[Verdict], str],
-    now: str,
+    told: Callable[[Verdict], _Told],
+    now: _Told,
     most: float,
 ) -> Generator[None, None, tuple[float, float, Verdict] | None]:
     """The last value with this verdict, the first beyond it with another, and that one; by doubling, then halving.
@@ -169,27 +171,43 @@ def _with_unit(amount: str, field: str) -> str:
     return f"{amount} {unit}"
 
 
-def _answer_words(verdict: Verdict, scenario: Scenario, counted: bool = True) -> str:
-    """The answer in a few words, with its size where that is what changes: two verdicts are one when these are.
+class _Told(NamedTuple):
+    """What is told of a verdict: two verdicts are one when these are. size: of the build, where that is what changes: its
+    replicas, its nodes, or the GPUs of a node other than the entered one; 0 elsewhere. weights: in fewer bits than entered."""
 
-    counted: whether the number of replicas belongs to it.
-    """
-    build, hardware = verdict.recommended, scenario.hardware
-    words = ANSWER_WORDS[verdict.answer]
+    answer: Answer
+    size: int = 0
+    weights: str = ""
+
+    def words(self, scenario: Scenario) -> str:
+        """The same in a few words."""
+        if self.answer == "replicas":
+            what = "replicas" if scenario.workload.is_inference else "nodes in data parallel"
+            return what if not self.size else f"a fleet of {what}" if self.size >= FLEET else f"{self.size:,} {what}"
+        if self.answer == "multi-node" and self.size:
+            return f"a cluster of {self.size} nodes"
+        of = f" of {self.size} GPUs" if self.size else ""
+        if self.answer == "one-node-int4":
+            return f"one node{of} at INT4"
+        if self.answer == "one-node":
+            return f"one node{of}{f' at {FORMATS[self.weights].label}' if self.weights else ''}"
+        return ANSWER_WORDS[self.answer]
+
+
+def _told(verdict: Verdict, scenario: Scenario, counted: bool = True) -> _Told:
+    """What is told of a verdict. counted: whether the number of replicas belongs to it."""
+    build, answer = verdict.recommended, verdict.answer
     if build is None:
-        return words
-    if verdict.answer == "replicas":
-        what = "replicas" if scenario.workload.is_inference else "nodes in data parallel"
-        number = "a fleet of" if verdict.replicas >= FLEET else f"{verdict.replicas:,}"
-        return f"{number} {what}" if counted else what
-    if verdict.answer == "multi-node":
-        return f"a cluster of {build.nodes} nodes"
-    if verdict.answer in ("one-node", "one-node-int4"):
-        size = "" if build.gpus_per_node == hardware.gpus_per_node else f" of {build.gpus_per_node} GPUs"
-        fewer = FORMATS[build.weights].bits_per_weight < FORMATS[scenario.model.weights].bits_per_weight
-        at = f" at {FORMATS[build.weights].label}" if verdict.answer == "one-node" and fewer else ""
-        return words.replace("one node", f"one node{size}{at}")
-    return words
+        return _Told(answer)
+    if answer == "replicas":
+        return _Told(answer, min(verdict.replicas, FLEET) if counted else 0)
+    if answer == "multi-node":
+        return _Told(answer, build.nodes)
+    if answer not in ("one-node", "one-node-int4"):
+        return _Told(answer)
+    size = 0 if build.gpus_per_node == scenario.hardware.gpus_per_node else build.gpus_per_node
+    fewer = FORMATS[build.weights].bits_per_weight < FORMATS[scenario.model.weights].bits_per_weight
+    return _Told(answer, size, build.weights if answer == "one-node" and fewer else "")
 
 
 def _relaid(scenario: Scenario, here: Verdict, name: str, value: float, whole: bool) -> str:
@@ -224,8 +242,8 @@ def flip_steps(scenario: Scenario) -> Iterator[Flip | None]:
 
         field = f"workload.{name}"
 
-        def told(verdict: Verdict, field: str = field) -> str:
-            return _answer_words(verdict, scenario, field not in _NO_LOAD)
+        def told(verdict: Verdict, field: str = field) -> _Told:
+            return _told(verdict, scenario, field not in _NO_LOAD)
 
         for up in (True, False):
             hit = None
@@ -241,9 +259,16 @@ def flip_steps(scenario: Scenario) -> Iterator[Flip | None]:
                 continue
             last, value, verdict = hit
             bound, beyond = ("Up to", "above") if up else ("Down to", "below")
-            edge = _with_unit(_amount(last, whole, up), field)
-            edge += _relaid(scenario, here, name, last, whole) if up else ""
-            yield Flip(field, value, verdict.answer, f"{bound} {edge}: {told(here)}; {beyond}: {told(verdict)}", last)
+            figure = flip_id(field, value, last)
+            words = (
+                f"{bound} ",
+                Figure(_with_unit(_amount(last, whole, up), field), figure),
+                f"{_relaid(scenario, here, name, last, whole) if up else ''}: ",
+                Figure(told(here).words(scenario), figure),
+                f"; {beyond}: ",
+                Figure(told(verdict).words(scenario), figure),
+            )
+            yield Flip(field, value, verdict.answer, words, last)
 
 
 @lru_cache(maxsize=16)

@@ -10,7 +10,19 @@ from dataclasses import dataclass
 from engine.figures.kinds import FigureKind, Interval
 from engine.scenario import Layout, Scenario
 from engine.sizing.common import Rows, Suggestion
-from engine.sizing.decision import Answer, Build, Evidence, Flip, Notice, Outcome, Severity, Status, Step, Verdict
+from engine.sizing.decision import (
+    Answer,
+    Build,
+    Evidence,
+    Flip,
+    Notice,
+    Outcome,
+    Severity,
+    Status,
+    Step,
+    Verdict,
+    flip_id,
+)
 from engine.sizing.fabric import FINE_FROM, FabricQuality, FabricRow, FabricWord, ScalingRow
 from engine.sizing.memory import Headroom, Memory, MemoryGroup, TrainingDetail, TrainingPhase
 from engine.sizing.money import Advised, Cost, Horizon, Offer, PriceLine
@@ -55,6 +67,7 @@ __all__ = [
     "TrainingDetail",
     "TrainingPhase",
     "Verdict",
+    "flip_id",
 ]
 
 

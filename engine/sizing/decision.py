@@ -50,8 +50,18 @@ class Flip:
     field: str
     at: float
     to: Answer
-    words: str
+    words: Sentence
     last: float = 0.0
+
+    @property
+    def figure(self) -> str:
+        """The id of its working."""
+        return flip_id(self.field, self.at, self.last)
+
+
+def flip_id(field: str, at: float, last: float) -> str:
+    """The id of a flip's working: `flip.concurrency.up`."""
+    return f"flip.{field.partition('.')[2]}.{'up' if at > last else 'down'}"
 
 
 @dataclass(frozen=True, slots=True)

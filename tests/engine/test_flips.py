@@ -102,12 +102,12 @@ def test_the_words_of_a_flip_are_ordered_and_say_two_things(name: str) -> None:
     scenario = build(**SCENARIOS[name])
     for flip in flip_points(scenario):
         up = flip.at > getattr(scenario.workload, _field(flip))
-        edge, _, answers = flip.words.partition(": ")
+        edge, _, answers = text_of(flip.words).partition(": ")
         assert edge.startswith("Up to " if up else "Down to ")
         here, _, beyond = answers.partition("; above: " if up else "; below: ")
         assert beyond
         assert here != beyond
-        assert " 1 sequences" not in flip.words
+        assert " 1 sequences" not in text_of(flip.words)
 
 
 def _machines(verdict: Verdict | None) -> int:

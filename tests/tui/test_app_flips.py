@@ -17,7 +17,6 @@ from tests.tui.builds import BUILDS
 from tests.tui.driver import app_of, running
 from tui.pages.doc import plain
 from tui.pages.studies import Studies
-from tui.pages.verdict import flip_action
 
 
 @pytest.fixture
@@ -40,7 +39,7 @@ async def test_the_nearest_flip_stands_under_the_reason(build: str, columns: int
 async def test_every_flip_opens_to_a_working_that_adds_up(scenario: Scenario) -> None:
     sizing = size(scenario)
     for flip in flip_points(scenario):
-        made = working(sizing, flip_action(sizing, flip).removeprefix("figure:"))
+        made = working(sizing, flip.figure)
         assert made.value == pytest.approx(flip.at)
         assert computed(made) == pytest.approx(made.value)
 
@@ -89,7 +88,7 @@ async def test_what_was_found_is_the_same_that_the_engine_says(scenario: Scenari
         assert points == flip_points(replace(now, title="", notes=""))
         shown = " ".join(plain(row) for row in app.app.workbench.detail.lines)
         for flip in points:
-            assert flip.words.partition(";")[0] in " ".join(shown.split())
+            assert text_of(flip.words).partition(";")[0] in " ".join(shown.split())
 
 
 def test_a_search_given_up_leaves_no_flips(scenario: Scenario) -> None:

@@ -144,10 +144,10 @@ def test_flip_points_stand_right_under_the_headline(sizing: Sizing) -> None:
     lines = report.render(sizing, "text").splitlines()
     headline = next(place for place, line in enumerate(lines) if line.startswith(f"{sizing.verdict.answer}: "))
     first = next(place for place, line in enumerate(lines) if line.startswith("- "))
-    assert lines[first].startswith(f"- {flips[0].words[:60]}")
+    assert lines[first].startswith(f"- {text_of(flips[0].words)[:60]}")
     assert first - headline <= 2  # a long headline takes a second line
     told = json.loads(report.render(sizing, "json"))["verdict"]["flips"]
-    assert [flip["words"] for flip in told] == [flip.words for flip in flips]
+    assert [flip["words"] for flip in told] == [text_of(flip.words) for flip in flips]
     assert all(set(flip) == {"field", "at", "to", "words", "last"} for flip in told)
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from engine.figures.sentences import text_of
 from engine.sizing import Evidence, Flip, Sizing, Step
-from tui.pages.doc import Line, Span, ends, flow, heading, line, paragraphs, wrap
+from tui.pages.doc import Line, Span, ends, flow, heading, line, paragraphs
 from tui.pages.look import Look, sentence, spans_of
 
 if TYPE_CHECKING:
@@ -18,33 +18,23 @@ def flip_points(sizing: Sizing, studies: Studies | None) -> tuple[tuple[Flip, ..
     return studies.flips.of(sizing) if studies is not None else (sizing.verdict.flips, True)
 
 
-def flip_action(sizing: Sizing, flip: Flip) -> str:
-    """The action text that opens the working of a flip point."""
-    name = flip.field.partition(".")[2]
-    way = "up" if flip.at > flip.last else "down"
-    return f"figure:flip.{name}.{way}"
-
-
 def flips(sizing: Sizing, look: Look) -> list[Line]:
     """What would flip the verdict, each with its working; while it is looked for, what held before the edit."""
     points, fresh = flip_points(sizing, look.studies)
     state = "" if fresh else "before this edit" if points else "looking for it"
     lines = [heading("WHAT WOULD FLIP IT", look.width, look.glyphs.rule, state)]
     for flip in points:
-        lines += _flip_lines(sizing, look, flip, "" if fresh else "dim")
+        lines += _flip_lines(look, flip, fresh)
     if not points and fresh:
         words = "Nothing within thousands of times of what was entered."
         lines += paragraphs(words, look.width - 1, "dim", " ", " ")
     return lines
 
 
-def _flip_lines(sizing: Sizing, look: Look, flip: Flip, style: str) -> list[Line]:
-    action = flip_action(sizing, flip)
-    words = look.glyphs.text(flip.words[:1].upper() + flip.words[1:].rstrip("."))
-    return [
-        line((f" {look.glyphs.bullet} " if number == 0 else "   ", "dim"), Span(text, style, action))
-        for number, text in enumerate(wrap(words, look.width - 4))
-    ]
+def _flip_lines(look: Look, flip: Flip, fresh: bool) -> list[Line]:
+    told = [span._replace(text=look.glyphs.text(span.text)) for span in spans_of(flip.words)]
+    spans = told if fresh else [span._replace(style="dim") for span in told]
+    return flow([Span(f" {look.glyphs.bullet} ", "dim"), *spans], look.width - 1, "   ")
 
 
 def steps(sizing: Sizing, look: Look, evidence: bool) -> list[Line]:

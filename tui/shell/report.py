@@ -114,7 +114,7 @@ def _verdict(sizing: Sizing) -> Iterator[Block]:
     yield Heading("Verdict")
     yield Paragraph(f"{verdict.answer}: {text_of(verdict.headline)}", strong=True)
     if verdict.flips:
-        yield Bullets(tuple((flip.words, ()) for flip in verdict.flips))
+        yield Bullets(tuple((text_of(flip.words), ()) for flip in verdict.flips))
     if verdict.reason:
         yield Paragraph(text_of(verdict.reason))
     best = verdict.recommended

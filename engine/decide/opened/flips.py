@@ -22,21 +22,16 @@ SEARCH: Final = "doubling, then halving, the build decided anew by the six steps
 COUNT: Final = "the verdict on the other side of the value"
 
 
-def flip_id(flip: Flip) -> str:
-    """The id of a flip's working: `flip.concurrency.up`."""
-    return f"flip.{flip.field.partition('.')[2]}.{'up' if flip.at > flip.last else 'down'}"
-
-
 def found(build: Base, name: str) -> Found:
     """`flip.FIELD.up` or `flip.FIELD.down` of a field of the workload. Raises KeyError where nothing flips."""
     scenario = build.plan.scenario
-    flip = next((one for one in flip_points(scenario) if flip_id(one) == f"flip.{name}"), None)
+    flip = next((one for one in flip_points(scenario) if one.figure == f"flip.{name}"), None)
     if flip is None:
         raise KeyError(f"flip.{name}")
     field = flip.field.partition(".")[2]
     there = verdict_at(scenario, field, flip.at)
     value = build.keep(f"flip.{name}", lambda: _value(scenario, flip, field, there))
-    note = f"{_sentence(flip.words)} There: {_told(there)}"
+    note = f"{_sentence(text_of(flip.words))} There: {_told(there)}"
     return Found(value, "Where the verdict changes", FIELD_UNITS[flip.field], SEARCH, note)
 
 
