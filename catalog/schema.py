@@ -100,19 +100,25 @@ def check(record: type[Record], raw: Mapping[str, Any]) -> Record:
 
 
 def explain(error: ErrorDetails, known: Iterable[str]) -> tuple[str, str]:
-    """(key, reason) of one pydantic error, in words for people."""
+    """(key, reason) of one pydantic error, in words for people: what is wrong and what is allowed."""
+    key, reason, allowed = explained(error, known)
+    return key, f"{reason}; allowed: {allowed}" if allowed else reason
+
+
+def explained(error: ErrorDetails, known: Iterable[str]) -> tuple[str, str, str]:
+    """(key, what is wrong, what is allowed) of one pydantic error, the last empty where the second says all."""
     key = ".".join(str(part) for part in error["loc"])
     kind, context = error["type"], error.get("ctx", {})
     given = shown(error.get("input"))
     if kind == "extra_forbidden":
         near = nearest(key, known, 1)
-        return key, "unknown key" + (f"; the nearest known one is {near[0]}" if near else "")
+        return key, "unknown key" + (f"; the nearest known one is {near[0]}" if near else ""), ""
     if kind == "missing":
-        return key, "this key is required"
+        return key, "this key is required", ""
     if kind == "literal_error":
-        return key, f"{given} is not accepted; allowed: {context.get('expected', '')}"
+        return key, f"{given} is not accepted", context.get("expected", "")
     if kind == "value_error":
-        return key, f"{given} is not accepted; allowed: {context.get('error', '')}"
+        return key, f"{given} is not accepted", str(context.get("error", ""))
     bounds = {
         "greater_than": "above {gt:,.15g}",
         "greater_than_equal": "{ge:,.15g} or more",
@@ -122,7 +128,7 @@ def explain(error: ErrorDetails, known: Iterable[str]) -> tuple[str, str]:
         "string_too_short": "some text",
     }
     if kind in bounds and context:
-        return key, f"{given} is not accepted; allowed: {bounds[kind].format(**context)}"
+        return key, f"{given} is not accepted", bounds[kind].format(**context)
     expected = {
         "string_type": "text in quotes",
         "int_type": "a whole number",
@@ -135,8 +141,8 @@ def explain(error: ErrorDetails, known: Iterable[str]) -> tuple[str, str]:
         "dict_type": "a table",
     }.get(kind)
     if expected is None:
-        return key, clipped(f"{given} is not accepted: {error['msg']}", 200)
-    return key, f"{'nothing' if given == 'None' else given} is not accepted; allowed: {expected}"
+        return key, clipped(f"{given} is not accepted: {error['msg']}", 200), ""
+    return key, f"{'nothing' if given == 'None' else given} is not accepted", expected
 
 
 def first_error(problem: ValidationError) -> ErrorDetails:

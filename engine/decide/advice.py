@@ -308,7 +308,7 @@ def _as_try(scenario: Scenario, option: Option) -> Try:
     words: list[Part] = [f"{nodes}{hardware.gpus_per_node}x {hardware.accelerator.label}"]
     if build.model.weights != scenario.model.weights:
         costs = QUALITY_WORDS.get(build.model.weights)
-        words.append(f" at {FORMATS[build.model.weights].label.partition(' ')[0]}{f' ({costs})' if costs else ''}")
+        words.append(f" at {FORMATS[build.model.weights].short}{f' ({costs})' if costs else ''}")
     return Try("card", tuple(words), dict(option.changes))
 
 

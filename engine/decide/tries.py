@@ -141,7 +141,7 @@ def _formats(entered: Plan, smaller: str) -> Iterator[Try]:
         yield Try("kv", ("FP8 KV cache",), cache)
     if FORMATS[model.weights].bits_per_weight <= FORMATS[smaller].bits_per_weight + 0.5:
         return
-    words, cost_of = FORMATS[smaller].label.partition(" ")[0], QUALITY_WORDS[smaller]
+    words, cost_of = FORMATS[smaller].short, QUALITY_WORDS[smaller]
     weights: dict[str, Value] = {"model.weights": smaller}
     kind = "weights" if smaller == NEAR_LOSSLESS else "few bits"
     yield Try(kind, (f"{words} weights ({cost_of})",), weights)

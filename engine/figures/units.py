@@ -51,8 +51,8 @@ def fleet(count: int) -> str:
     return f"about {round(count / step) * step:,}"
 
 
-def duration(value_s: float) -> str:
-    """A duration in the unit people use for it, from microseconds to days."""
+def duration(value_s: float, minutes: str = "min", of_days: str = "days") -> str:
+    """A duration in the unit people use for it, from microseconds to days. minutes, of_days: how these are written."""
     size = abs(value_s)
     if size == 0:
         return "0"
@@ -63,10 +63,10 @@ def duration(value_s: float) -> str:
     if size < 120:
         return f"{digits(value_s)} s"
     if size < 7200:
-        return f"{digits(value_s / 60, 2)} min"
+        return f"{digits(value_s / 60, 2)} {minutes}"
     if size < 172800:
         return f"{digits(value_s / 3600)} h"
-    return f"{digits(value_s / 86400)} days"
+    return f"{digits(value_s / 86400)} {of_days}"
 
 
 def count(value: float) -> str:

@@ -72,7 +72,7 @@ class WeightFormat:
 
     scheme: of the tensors in `parts`; other matrices take `overrides` of their part, or 16 bits. finer: projections
     that a GGUF mix gives more bits, as (end of the tensor's name, scheme, whether in all layers or in about half).
-    training_only: not a format that an engine serves from.
+    training_only: not a format that an engine serves from. brief: the label without the details, where it has any.
     """
 
     id: str
@@ -84,6 +84,12 @@ class WeightFormat:
     finer: tuple[tuple[str, Scheme, bool], ...] = ()
     training_only: bool = False
     source: str = ""
+    brief: str = ""
+
+    @property
+    def short(self) -> str:
+        """The label without its details: INT4."""
+        return self.brief or self.label
 
     @property
     def is_quantized(self) -> bool:
@@ -208,16 +214,23 @@ _ALL = (
         "fp8",
         source="compressed-tensors FP8-dynamic checkpoints; 128 x 128 blocks where the model is published so",
     ),
-    WeightFormat("int8", "INT8 (W8A8)", INT8_CHANNEL, "int8", source="compressed-tensors w8a8 checkpoints"),
-    WeightFormat("int4", "INT4 g128", INT4_G128, "bf16", source="weight-only INT4 in groups of 128: AWQ or GPTQ"),
-    WeightFormat("int4-awq", "INT4 AWQ g128", INT4_G128, "bf16", source="AutoAWQ GEMM checkpoints"),
-    WeightFormat("int4-gptq", "INT4 GPTQ g128", INT4_G128, "bf16", source="AutoGPTQ and AutoRound checkpoints"),
+    WeightFormat(
+        "int8", "INT8 (W8A8)", INT8_CHANNEL, "int8", source="compressed-tensors w8a8 checkpoints", brief="INT8"
+    ),
+    WeightFormat(
+        "int4", "INT4 g128", INT4_G128, "bf16", source="weight-only INT4 in groups of 128: AWQ or GPTQ", brief="INT4"
+    ),
+    WeightFormat("int4-awq", "INT4 AWQ g128", INT4_G128, "bf16", source="AutoAWQ GEMM checkpoints", brief="INT4"),
+    WeightFormat(
+        "int4-gptq", "INT4 GPTQ g128", INT4_G128, "bf16", source="AutoGPTQ and AutoRound checkpoints", brief="INT4"
+    ),
     WeightFormat(
         "w4a16",
         "INT4 W4A16 g128",
         INT4_G128_SYMMETRIC,
         "bf16",
         source="llm-compressor W4A16 and W4A8 checkpoints: symmetric groups of 128, recurrent mixers left 16-bit",
+        brief="INT4",
     ),
     WeightFormat(
         "nvfp4",
@@ -233,8 +246,9 @@ _ALL = (
         "fp4",
         overrides=MappingProxyType({"attention": FP8_CHANNEL, "recurrent": FP8_CHANNEL, "lm_head": NVFP4}),
         source="ModelOpt's mixed checkpoints of 2026 (nvidia/Qwen3.6-35B-A3B-NVFP4): MLPs and head NVFP4, attention FP8",
+        brief="NVFP4",
     ),
-    WeightFormat("mxfp4", "MXFP4 (experts)", MXFP4, "fp4", _EXPERTS, source="openai/gpt-oss model card"),
+    WeightFormat("mxfp4", "MXFP4 (experts)", MXFP4, "fp4", _EXPERTS, source="openai/gpt-oss model card", brief="MXFP4"),
     _gguf(
         "gguf-q2_k",
         "GGUF Q2_K",
@@ -259,10 +273,15 @@ _ALL = (
     *_MORE_GGUF,
     *(_mlx(bits, scheme) for bits, scheme in ((4, MLX_4), (6, MLX_6), (8, MLX_8))),
     WeightFormat(
-        "int8-gptq", "INT8 GPTQ g128", INT8_G128, "bf16", source="weight-only INT8 in groups of 128: GPTQ, w8a16"
+        "int8-gptq",
+        "INT8 GPTQ g128",
+        INT8_G128,
+        "bf16",
+        source="weight-only INT8 in groups of 128: GPTQ, w8a16",
+        brief="INT8",
     ),
     WeightFormat("nf4", "NF4", NF4, "bf16", source="QLoRA (Dettmers et al. 2023); bitsandbytes, blocks of 64"),
-    WeightFormat("nf4-double", "NF4, double quantization", NF4_DOUBLE, "bf16", source="QLoRA, section 3"),
+    WeightFormat("nf4-double", "NF4, double quantization", NF4_DOUBLE, "bf16", source="QLoRA, section 3", brief="NF4"),
 )
 FORMATS: Mapping[str, WeightFormat] = MappingProxyType({entry.id: entry for entry in _ALL})
 """Weight formats by id."""

@@ -19,7 +19,8 @@ from engine.parts.hardware import Accelerator, Box, Facts, Platform, Purchase
 from engine.scenario import Hardware, Scenario
 from engine.sizing import PriceLine
 
-HOST_ITEM = "host: CPU, board, RAM, chassis, power"
+HOST = "host"
+HOST_ITEM = f"{HOST}: CPU, board, RAM, chassis, power"
 BOARD_GPUS = 8  # GPUs of an HGX board or an OAM universal baseboard
 RACK_GPUS = 72  # GPUs of an NVL72 rack
 COUNT_WORDS = {2: "pairs", 4: "fours", 8: "eights"}
@@ -67,7 +68,8 @@ def _line(
 ) -> PriceLine:
     age = age_days(as_of, facts.as_of) if usd_each is not None else None
     key = ENTER.get(part, "") if usd_each is None else ""
-    return PriceLine(item, quantity, usd_each, as_of, source, part=part, age_days=age, key=key)
+    thing = "" if usd_each is not None else HOST if item == HOST_ITEM else item
+    return PriceLine(item, quantity, usd_each, as_of, source, part, age, key, thing)
 
 
 def _of(part: str, purchase: Purchase, quantity: int, facts: Facts, tail: str = "") -> PriceLine:
@@ -255,7 +257,6 @@ def _network(scenario: Scenario, with_cards: bool) -> Iterator[PriceLine]:
         return
     parts = _fabric_parts(facts, link.id)
     ports = network_cards(hardware) * hardware.nodes
-    short = link.name.partition(" (")[0]
     switches = sorted((p for p in parts if p.part == "switch"), key=lambda p: p.nics or ports)
     # the smallest that joins all; beyond the largest as many tiers of that as it takes
     switch = next((p for p in switches if (p.nics or ports) >= ports), switches[-1] if switches else None)
@@ -263,14 +264,14 @@ def _network(scenario: Scenario, with_cards: bool) -> Iterator[PriceLine]:
     for kind in ("cable",) if with_cards else ("nic", "cable"):
         part = next((part for part in parts if part.part == kind), None)
         if part is None:
-            yield _line("network", f"{NETWORK_WORDS[kind]}, {short}", 1 if paired else ports, None, "", "", facts)
+            yield _line("network", f"{NETWORK_WORDS[kind]}, {link.short}", 1 if paired else ports, None, "", "", facts)
         else:
             count_of = 1 if paired else ports * tiers if kind == "cable" else ports
             yield _of("network", part, count_of, facts)
     if paired:
         return
     if switch is None:
-        yield _line("network", f"switches for {ports:,} ports, {short}", 1, None, "", "", facts)
+        yield _line("network", f"switches for {ports:,} ports, {link.short}", 1, None, "", "", facts)
     else:
         yield _of("network", switch, count, facts)
 

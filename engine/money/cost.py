@@ -353,4 +353,4 @@ def _ask(lines: tuple[PriceLine, ...]) -> str:
         return ""
     if first.part == "network":
         return f"{first.key}: what the network costs for each node"
-    return f"{first.key}: what one {first.item.partition(';')[0].partition(':')[0]} costs"
+    return f"{first.key}: what one {first.thing} costs"

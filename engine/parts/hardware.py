@@ -133,6 +133,11 @@ class Link:
     unverified: tuple[str, ...] = ()
     own_curves: tuple[OwnCurve, ...] = field(default=(), metadata={"own": True})
 
+    @property
+    def short(self) -> str:
+        """The name alone: in the catalog, what the link is found on follows it in brackets."""
+        return self.name.partition(" (")[0]
+
     def __hash__(self) -> int:
         return hash(self.id)
 

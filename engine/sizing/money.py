@@ -12,7 +12,7 @@ class PriceLine:
     """One line of a bill: what, how many, what each costs, and the date and source of that price.
 
     age_days: of the price, on the catalog's own date; None undated or entered. key: the session key that a person
-    enters the price with, where it is not known.
+    enters the price with, where it is not known. thing: what to ask a seller for then, without remarks.
     """
 
     item: str
@@ -23,6 +23,7 @@ class PriceLine:
     part: str = ""  # cards, kit, host, network, rack
     age_days: int | None = None
     key: str = ""
+    thing: str = ""
 
     @property
     def usd(self) -> float | None:

@@ -62,8 +62,8 @@ def test_a_budget_flips_the_verdict_at_the_price() -> None:
     price = size(scenario).cost.buy_usd or 0.0
     (flip,) = [flip for flip in flip_points(scenario) if flip.field == "workload.budget_usd"]
     assert flip.at == pytest.approx(price, rel=0.01)
-    assert re.search(r"\$[\d,]+", flip.words)
-    assert "USD" not in flip.words
+    assert re.search(r"\$[\d,]+", text_of(flip.words))
+    assert "USD" not in text_of(flip.words)
 
 
 def test_a_budget_without_a_price_is_not_held_and_that_is_said() -> None:
@@ -107,7 +107,7 @@ def test_a_very_large_answer_is_a_fleet_in_round_numbers() -> None:
 
 def test_a_fleet_flips_to_a_build_and_not_to_another_fleet() -> None:
     scenario = build("llama-3.1-405b", concurrency=2_000_000, input_tokens=2000)
-    words = [flip.words for flip in flip_points(scenario)]
+    words = [text_of(flip.words) for flip in flip_points(scenario)]
     assert words
     assert all(text.count("fleet") == 1 for text in words)
 
@@ -118,7 +118,7 @@ def test_no_number_of_an_answer_has_an_exponent() -> None:
         text_of(verdict.headline),
         text_of(verdict.reason),
         text_of(verdict.build),
-        *(flip.words for flip in verdict.flips),
+        *(text_of(flip.words) for flip in verdict.flips),
     ]
     for step in verdict.steps:
         texts += [text_of(step.answer), *(text_of(line.figure) for line in step.evidence)]

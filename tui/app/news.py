@@ -60,7 +60,7 @@ def news_of(
     if past is not None and past.drifts:
         told = tuple(drift.words[:1].upper() + drift.words[1:] for drift in past.drifts)
         more = f" (and {len(told) - 1} more)" if len(told) > 1 else ""
-        first = past.drifts[0].words.removeprefix("saved when ")  # what it was and what it is must fit a narrow line
+        first = past.drifts[0].change  # what it was and what it is must fit a narrow line
         found.append(News(f"{first}{more}", "THE CATALOG HAS CHANGED SINCE THIS WAS SAVED", told, past))
     return tuple(found)
 

@@ -41,12 +41,16 @@ class CatalogTable:
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """One figure of the [catalog] table that is no longer the catalog's. now None: no longer known."""
+    """One figure of the [catalog] table that is no longer the catalog's. now None: no longer known.
+
+    change: what it was and what it is; words: the same as a sentence.
+    """
 
     key: str
     saved: float
     now: float | None
     words: str
+    change: str
 
 
 class _Figure(NamedTuple):
@@ -121,7 +125,8 @@ def changes(saved: CatalogTable, scenario: Scenario) -> tuple[Drift, ...]:
             continue
         told = figure.text.format(owner=names[figure.owner], value=figure.form.format(before))
         later = "unknown" if today is None else figure.form.format(today)
-        found.append(Drift(key, before, today, f"saved when {told}; now {later}"))
+        change = f"{told}; now {later}"
+        found.append(Drift(key, before, today, f"saved when {change}", change))
     return tuple(found)
 
 

@@ -13,7 +13,7 @@ from pydantic_core import ValidationError
 import catalog
 from catalog.ids import nearest
 from catalog.model_files import read_model_file
-from catalog.schema import explain, first_error, keys_of
+from catalog.schema import explained, first_error, keys_of
 from engine.figures.text import NAME_ALLOWED, nameable, shown
 from engine.model.architecture import Architecture
 from engine.model.formats import FORMATS, KV_FORMATS
@@ -182,8 +182,7 @@ class Reader:
             return record(**table_validator(name, record).validate_python(values))
         except ValidationError as problem:
             first = first_error(problem)
-            key, reason = explain(first, keys_of(record))
-            reason, _, allowed = reason.partition("; allowed: ")
+            key, reason, allowed = explained(first, keys_of(record))
             field = BY_KEY.get(f"{name}.{key}")
             if first["type"] == "literal_error":
                 choices = words_of(get_type_hints(record)[key])
@@ -213,8 +212,7 @@ class Reader:
             found = Texts(**table_validator("", Texts).validate_python(given))
             return {"title": found.title, "notes": found.notes}
         except ValidationError as problem:
-            key, reason = explain(first_error(problem), given)
-            reason, _, allowed = reason.partition("; allowed: ")
+            key, reason, allowed = explained(first_error(problem), given)
             raise self.fail(key, reason, allowed) from None
 
     def check_names(self, model: ModelTable, hardware: HardwareTable) -> None:

@@ -145,7 +145,7 @@ def _time(days: float) -> str:
 
 
 def _short_time(days: float) -> str:
-    return _time(days).replace(" days", " d").replace(" min", " m")
+    return seconds(days * DAY_S, "m", "d")
 
 
 def chart(points: Sequence[ScalingPoint], stop: int | None, own: int, look: Look) -> list[Line]:

@@ -62,11 +62,15 @@ def amount(value: float, unit: str) -> str:
         if 0 < size < limit:
             return f"{_number(value * factor)} {other}"
     words = f"{_number(value)} {unit}".rstrip()
-    if unit == "bytes" and size >= 0.1 * GIB:
-        return f"{value / GIB:,.2f} GiB ({words})"
-    if unit == "bytes" and size >= MIB:
-        return f"{value / MIB:,.2f} MiB ({words})"
-    return words
+    whole = _whole_bytes(value) if unit == "bytes" else ""
+    return f"{whole} ({words})" if whole else words
+
+
+def _whole_bytes(value: float) -> str:
+    """Bytes in the unit that people read them in; empty of a few."""
+    if abs(value) >= 0.1 * GIB:
+        return f"{value / GIB:,.2f} GiB"
+    return f"{value / MIB:,.2f} MiB" if abs(value) >= MIB else ""
 
 
 def _number(value: float) -> str:
@@ -83,8 +87,9 @@ def _number(value: float) -> str:
 
 def _short(value: float, unit: str) -> str:
     """A number inside an arithmetic, with its unit where a sum of seconds or bytes is read by it."""
-    text = amount(value, unit) if unit in ("s", "bytes") else _number(value)
-    return text.partition(" (")[0]
+    if unit == "bytes":
+        return _whole_bytes(value) or amount(value, unit)
+    return amount(value, unit) if unit == "s" else _number(value)
 
 
 def _title(opened: Working, width: int) -> list[Line]:

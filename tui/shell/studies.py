@@ -47,7 +47,7 @@ def solve(arguments: list[str]) -> int:
         found = search.solve(scenario, key, catalog.load())
     except ScenarioError as problem:
         if problem.field == key:
-            near = _near(key) if problem.reason.startswith("no field") else ""
+            near = _near(key)
             raise CommandError(f"{key}: {problem.reason}{near or f'; allowed: {problem.allowed}'}") from None
         raise impossible(options.file, problem) from None
     say(compare.solved(found, options.format))
@@ -63,10 +63,11 @@ def _whole_key(name: str) -> str:
 
 
 def _near(key: str) -> str:
+    """The nearest key to one that no field has; empty of a field's."""
     from catalog.ids import nearest
     from engine.scenario.fields import BY_KEY
 
-    return f"; the nearest is {nearest(key, tuple(BY_KEY), 1)[0]}"
+    return "" if key in BY_KEY else f"; the nearest is {nearest(key, tuple(BY_KEY), 1)[0]}"
 
 
 def diff(arguments: list[str]) -> int:
