@@ -86,7 +86,8 @@ class Engine:
     logged: whether memory constants were fitted on its starts. sampler, together: the fitted constants of
     `engine.calibration.serving_memory` for its sampler and for GPUs that work together. capture_step: of captured batch
     sizes above 256. drafted_rows: rows of logits a sequence that its profile run samples where tokens are drafted.
-    pads_rocm: whether its weights are padded on AMD's cards. embedding_on_host: whether the input table stays there.
+    pads_rocm: whether its weights are padded on AMD's cards. marlin: whether MXFP4 experts take Marlin's kernels where no
+    others are known. embedding_on_host: whether the input table stays there.
     stored: formats that its files have in the place of others.
 
     KV cache:
@@ -121,6 +122,7 @@ class Engine:
     capture_step: int = 16
     drafted_rows: int = 1
     pads_rocm: bool = True
+    marlin: bool = True
     embedding_on_host: bool = False
     stored: dict[str, str] = field(default_factory=dict)
     prefix_states: int = 1

@@ -38,6 +38,7 @@ SGLANG = Engine(
     takes_any_kv=True,
     logged=True,
     pads_rocm=False,
+    marlin=False,  # MXFP4 experts run in Triton's kernels (layers/quantization/mxfp4.py)
     pool_of_windows=0.8,  # swa_full_tokens_ratio
     pool_of_states=0.9,  # mamba_full_memory_ratio
     speed="sglang",

@@ -17,7 +17,7 @@ from engine.runtimes.engine import Computed, ServingEngine
 from engine.scenario import Layout
 from engine.serving.settings import EngineSettings
 
-Tile = Literal["inputs", "both", "marlin"]
+Tile = Literal["inputs", "both", "marlin", "inner"]
 
 HOST_STAGED_SHARE = 0.4
 """Communication buffers of cards without peer access against those of others, a rule: the engine's own all-reduce and
@@ -27,6 +27,7 @@ MXFP4_BITS = 4.25
 """Bits of an MXFP4 weight with its share of the scale."""
 WIDE_TILE = 256
 NARROW_TILE = 128
+INNER_TILE = 64
 """Sides of MXFP4 experts are padded to multiples of these: see `expert_tile`."""
 UNGATED_TILE = 128
 """FlashInfer's FP8 kernels want experts without a gate in multiples of this (vllm fused_moe, Nemotron-3's relu2)."""
@@ -91,17 +92,17 @@ def engine_extra_bytes(arch: Architecture, format_id: str, layout: Layout, layer
     return extra + int(total * share)
 
 
-def expert_tile(accelerator: Accelerator) -> Tile:
-    """What the MXFP4 kernels of a card pad experts to (vllm/model_executor/layers/quantization/mxfp4.py).
+def expert_tile(accelerator: Accelerator, marlin: bool = True) -> Tile:
+    """What the MXFP4 kernels of a card pad experts to (layers/quantization/mxfp4.py of vLLM and of SGLang).
 
-    Triton on Hopper: inputs to 256. FlashInfer on B200 and its kin, and ROCm: both sides to 256. Marlin elsewhere:
-    the hidden side to 256, the expert's to 128.
+    Triton on Hopper: inputs to 256. FlashInfer on B200 and its kin, and ROCm: both sides to 256. Elsewhere Marlin pads the
+    hidden side to 256, the expert's to 128; without it (marlin False: SGLang) Triton's plain layout the expert's to 64.
     """
     if accelerator.compute_capability.startswith("9."):
         return "inputs"
     if accelerator.compute_capability.startswith("10.") or accelerator.vendor.upper() == "AMD":
         return "both"
-    return "marlin"
+    return "marlin" if marlin else "inner"
 
 
 def plain_latent(accelerator: Accelerator, engine: ServingEngine) -> bool:
@@ -122,6 +123,8 @@ def _padded(rows: int, cols: int, tile: Tile, down: bool) -> tuple[int, int]:
         return rows, up(cols, WIDE_TILE)
     if tile == "both":
         return up(rows, WIDE_TILE), up(cols, WIDE_TILE)
+    if tile == "inner":
+        return (rows, up(cols, INNER_TILE)) if down else (up(rows, INNER_TILE), cols)
     return (up(rows, WIDE_TILE), up(cols, NARROW_TILE)) if down else (up(rows, NARROW_TILE), up(cols, WIDE_TILE))
 
 

@@ -229,7 +229,7 @@ def _ranks(
         mtp,
         settings.engine,
         settings.block_size,
-        expert_tile(card),
+        expert_tile(card, rules.marlin),
         card.vendor.upper(),
         plain,
         _beside(arch, drafts, ahead, card, layout, runtime),

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 import catalog
 from catalog import build_scenario
 from engine.decide.plan import plan
+from engine.decide.size import size
 from engine.decide.suggestions import advised
 from engine.figures.sentences import text_of
 from engine.figures.units import GIB
@@ -383,3 +384,21 @@ def test_docs_state_the_words_as_the_engine_does() -> None:
 def test_mxfp4_experts_are_padded_to_the_kernels_tile(card: str, gib: float) -> None:
     memory = serving_memory(build("gpt-oss-120b", "mxfp4", card), Layout())
     assert memory.worst.weights_bytes / GIB == pytest.approx(gib, rel=0.01)
+
+
+def test_sglang_pads_no_experts_of_mxfp4_on_cards_without_kernels_of_their_own() -> None:
+    """Triton's plain layout pads the expert's side to 64: of gpt-oss nothing, and it starts on one A100 as one did."""
+    runtime = Runtime(engine="sglang")
+    ampere, hopper = (
+        serving_memory(build("gpt-oss-120b", "mxfp4", card, concurrency=1, runtime=runtime), Layout())
+        for card in ("a100-sxm4-80gb", "h100-sxm")
+    )
+    assert ampere.starts
+    checkpoint = size(build("gpt-oss-120b", "mxfp4", "h100-sxm", concurrency=1)).model.weight_bytes
+    assert 0 <= ampere.worst.weights_bytes - checkpoint < 0.25 * GIB
+    assert ampere.worst.weights_bytes < hopper.worst.weights_bytes - 3 * GIB
+    # a side of 2,880 over four ranks is no multiple of 64
+    shared = serving_memory(
+        build("gpt-oss-120b", "mxfp4", "a100-sxm4-80gb", 4, concurrency=1, runtime=runtime), Layout(tp=4)
+    )
+    assert shared.worst.weights_bytes > checkpoint / 4 * 1.04

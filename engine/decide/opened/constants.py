@@ -267,6 +267,7 @@ RULES: Final[dict[str, tuple[str, str, str]]] = {
     "UNKNOWN_TFLOPS": ("16-bit rate of a card that publishes none", "TFLOP/s", "a guess of the least"),
     "WHOLE_HEAD": ("head size that attention kernels are made for", "", "Shah et al. 2024 (arXiv 2407.08608)"),
     "SEQUENCE_STEP": ("step of the search", "tokens", "lengths are tried in such steps"),
+    "INNER_TILE": ("multiple that the expert's side is padded to", "", "SGLang, quantization/mxfp4.py"),
     "NARROW_TILE": ("multiple that short sides are padded to", "", "vLLM, quantization/mxfp4.py"),
     "WRITE_OFF_MONTHS": ("written off over", "months", "the longest horizon of docs/money.md"),
     "W_PER_KW": ("W a kW", "W", "by definition"),
@@ -327,7 +328,7 @@ _CIRCUITS: Final = {"RACK_CIRCUITS": "{} of a circuit of racks", "TOWER_CIRCUITS
 """Tables of (volts, amperes, phases)."""
 _OF_ENGINES: Final = (
     "ACTIVATION_BYTES", "BASE_BITS", "BF16_BYTES", "FP32_BYTES", "HALF_BYTES", "SINGLE_BYTES", "BLOCK_ALIGNMENT", "CAPTURE_", "CONTEXT_CHUNK", "GRADIENT_BYTES", "LATENT_BLOCK",
-    "MOST_SEQUENCES", "MXFP4_BITS", "NARROW_TILE", "NF4_BYTES", "PACKED_", "PAGED_STATE", "SEQUENCE_STEP",
+    "INNER_TILE", "MOST_SEQUENCES", "MXFP4_BITS", "NARROW_TILE", "NF4_BYTES", "PACKED_", "PAGED_STATE", "SEQUENCE_STEP",
     "SHARED_ROTARY", "STATE_BYTES", "UNGATED_TILE", "VOCAB_MULTIPLE", "WIDE_TILE",
 )  # fmt: skip
 """How engines and frameworks store and cut things, by their sources: what follows from these is counted."""
