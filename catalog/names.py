@@ -260,7 +260,7 @@ def format_of_name(text: str) -> str | None:
             raise UnsizedFormat(mixed.group(1).replace(" ", "_").upper())
         return name
     if _has("gguf", words):
-        if _has("mxfp4", words):
+        if _has("mxfp4|gpt oss", words):  # whose experts are published in it alone, in GGUF files too
             return "gguf-mxfp4"
         plain = next(
             (found for pattern, found in (("bf16", "bf16"), ("f16|fp16", "fp16")) if _has(pattern, words)), None

@@ -6,8 +6,8 @@ from tests.accuracy import own
 
 
 def test_held_out_figures_are_nearer_after_own_calibration() -> None:
-    """Of the files that few constants were fitted on; `python -m tests.accuracy own` prints all, as docs/imports.md has them."""
-    held = own.evaluate(own.FILES[1:])
+    """`python -m tests.accuracy own` prints them by reader, as docs/imports.md has them."""
+    held = own.evaluate()
     assert len({one.person for one in held}) >= 60
     assert {one.reader for one in held} >= {"vllm bench serve", "sglang.bench_serving", "llama-bench", "nccl-tests"}
     by_figure = own.medians(one._replace(reader="all") for one in held)

@@ -95,7 +95,9 @@ def test_an_exported_server_comes_back(name: str, target: Target) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "target"), pairs(TRAIN, ("lora", "qlora", "full-finetune", "pretrain")), ids=lambda part: part
+    ("name", "target"),
+    pairs(TRAIN, ("lora", "qlora", "full-finetune", "pretrain", "dpo", "grpo")),
+    ids=lambda part: part,
 )
 def test_an_exported_run_comes_back(name: str, target: Target) -> None:
     sizing = golden(name)
@@ -122,7 +124,9 @@ def test_an_exported_run_comes_back(name: str, target: Target) -> None:
     if target in ("axolotl", "llamafactory"):
         assert not found.unknown, found.unknown
         assert back.workload.sequence_length == work.sequence_length
-        if work.kind in ("lora", "qlora"):
+        if work.base_format != "gptq":
+            assert (back.workload.trains, back.workload.preference) == (work.trains, work.preference)
+        if work.trains in ("lora", "qlora"):
             assert back.workload.lora_rank == work.lora_rank
             assert back.workload.lora_targets == work.lora_targets
         assert back.workload.packing == work.packing

@@ -93,6 +93,10 @@ def _started(words: list[str], image: str, found: Found, files: dict[str, dict[s
     return True
 
 
+SERVICE = ("image", "entrypoint", "command", "environment", "deploy")
+"""Keys of a compose service that are read."""
+
+
 def _compose(services: Mapping[str, Any], found: Found, files: dict[str, dict[str, Any]]) -> bool:
     for service in services.values():
         if not isinstance(service, Mapping):
@@ -106,7 +110,10 @@ def _compose(services: Mapping[str, Any], found: Found, files: dict[str, dict[st
         environment = service.get("environment")
         if isinstance(environment, Mapping):
             environment = [f"{key}={value}" for key, value in environment.items()]
-        asked = gpus_asked([str(one) for one in environment] if isinstance(environment, list) else [])
+        told = [str(one) for one in environment] if isinstance(environment, list) else []
+        asked = gpus_asked(told)
+        found.variables(one.partition("=")[0] for one in told if "_VISIBLE_DEVICES" not in one)
+        found.passed += [f"service {key}" for key in service if key not in SERVICE]
         for device in _at(service, "deploy", "resources", "reservations", "devices", kind=list):
             count = device.get("count") if isinstance(device, Mapping) else None
             ids = device.get("device_ids") if isinstance(device, Mapping) else None
@@ -160,6 +167,8 @@ def _container(pod: Any, found: Found, files: dict[str, dict[str, Any]]) -> bool
         if not _started(words, str(one.get("image", "")), found, files):
             continue
         limits = {**_at(one, "resources", "requests"), **_at(one, "resources", "limits")}
+        variables = [one.get("name") for one in _at(one, "env", kind=list) if isinstance(one, Mapping)]
+        found.variables(str(name) for name in variables if name)
         for name, count in limits.items():
             if "gpu" in str(name) or "gaudi" in str(name):
                 found.gpus = int(count) if str(count).isdigit() and len(str(count)) < 5 else found.gpus

@@ -215,6 +215,8 @@ def take(found: Found, engine: str, options: list[tuple[str, str | None]]) -> di
         option = table.get(flag)
         if flag in READ_APART[engine]:
             apart[flag] = value or ""
+            if flag in NOTHING_SIZED:
+                found.passed.append(words)
         elif option is not None:
             try:
                 meant = option.alone if value is None or not option.takes else option.read(value)

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 LONGEST_BYTES = 2**18
 """Of a pasted text: a manifest of a hundred services is a third of that."""
 MOST_WORDS = 4000
+
+
+OF_ENGINES = ("VLLM_", "SGLANG_", "NCCL_", "RCCL_", "TRTLLM_", "LLAMA_ARG_")
+"""How variables begin that engines and NCCL read."""
+PLACES = (
+    "NCCL_DEBUG", "NCCL_SOCKET_IFNAME", "NCCL_IB_DISABLE", "NCCL_IB_HCA", "NCCL_IB_GID_INDEX", "NCCL_IB_TC", "NCCL_IB_TIMEOUT",
+    "VLLM_API_KEY", "VLLM_HOST_IP", "VLLM_PORT", "VLLM_LOGGING_LEVEL", "VLLM_CACHE_ROOT", "LLAMA_ARG_HOST", "LLAMA_ARG_PORT",
+)  # fmt: skip
+"""Of those, which say where things are and what is logged."""
 
 
 class CannotRead(ValueError):
@@ -44,6 +54,17 @@ class Found:
         """Take a key of the session from the text; the last of several counts."""
         self.understood = [one for one in self.understood if one.key != key]
         self.understood.append(Said(words, key, value))
+
+    def nodes_said(self, words: str, count: int) -> None:
+        """Take the number of nodes from the text."""
+        self.nodes = count
+        self.say(words, "hardware.nodes", count)
+
+    def variables(self, names: Iterable[str]) -> None:
+        """List variables of an environment by name; their values may be secrets. Those of engines may change what is sized."""
+        for name in names:
+            listed = self.unknown if name.startswith(OF_ENGINES) and name not in PLACES else self.passed
+            listed.append(f"variable {name}")
 
     def value(self, key: str) -> Any:
         """What the text says of a key; None where it says nothing."""

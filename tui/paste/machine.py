@@ -76,7 +76,9 @@ def _ways(topology: Topology, card: Accelerator | None, found: Found) -> None:
     if topology.network_cards:
         found.passed.append(f"{topology.network_cards} network cards in the matrix")
     if card is None:
-        found.assumed.append(f"the link: between the GPUs are {ways}; paste `nvidia-smi` beside it, for which cards")
+        found.assumed.append(
+            f"the link: the matrix says {ways} between GPUs; paste `nvidia-smi` beside it, for which cards"
+        )
         return
     link = link_of(topology, card)
     if link is None:

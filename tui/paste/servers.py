@@ -135,7 +135,7 @@ def read_command(words: Sequence[str], found: Found, files: dict[str, dict[str, 
             found.model = nim[1]
             found.assumed.append(f"the format of {image[:80]}: its profiles decide, and the command names none")
         found.kinds.append("docker run")
-        variables = [options[i + 1] for i, word in enumerate(options[:-1]) if word in ("-e", "--env")]
+        variables = _docker_options(options, found)
         found.gpus = gpus_asked([*options, *variables]) or found.gpus
     else:
         started = begun(words)
@@ -143,9 +143,31 @@ def read_command(words: Sequence[str], found: Found, files: dict[str, dict[str, 
             return False
         engine, before, arguments = started
         found.gpus = gpus_asked(before) or found.gpus
+        found.variables(_names(before))
     found.kinds.append(engine)
     read_server(engine, arguments, found, files)
     return True
+
+
+def _names(words: Sequence[str]) -> list[str]:
+    """The variables that words set, by name."""
+    named = [match[1] for word in words if (match := re.match(r"([A-Za-z_]\w*)=", word))]
+    return [name for name in named if not name.endswith("_VISIBLE_DEVICES")]
+
+
+def _docker_options(options: Sequence[str], found: Found) -> list[str]:
+    """List what docker is told beside the server, and give back the variables that it sets."""
+    variables = []
+    for place, word in enumerate(options):
+        flag, equals, value = word.partition("=")
+        if not word.startswith("-"):
+            continue
+        if flag in ("-e", "--env"):
+            variables.append(value if equals else options[place + 1] if place + 1 < len(options) else "")
+        elif flag not in ("--gpus", "--entrypoint"):
+            found.passed.append(f"docker {flag}")
+    found.variables(_names([one if "=" in one else f"{one}=" for one in variables]))
+    return variables
 
 
 def read_server(engine: str, arguments: list[str], found: Found, files: dict[str, dict[str, Any]]) -> None:
@@ -214,8 +236,8 @@ def _vllm(apart: dict[str, str], found: Found, files: dict[str, dict[str, Any]])
         found.say("replicas without --enable-expert-parallel", "layout.dp_attention", False)
     local = _number(apart, "--data-parallel-size-local", found) or _number(apart, "-dpl", found)
     if local:
-        found.nodes = max(1, -(-dp // local))
-    found.nodes = _number(apart, "--nnodes", found) or found.nodes
+        found.nodes_said(f"--data-parallel-size-local {local}", max(1, -(-dp // local)))
+    _nodes(apart, found)
     if "--enable-lora" in apart and found.value("runtime.max_loras") is None:
         found.say("--enable-lora", "runtime.max_loras", 1)
     text = apart.get("--speculative-config") or apart.get("-sc")
@@ -255,7 +277,13 @@ def _sglang(apart: dict[str, str], found: Found, files: dict[str, dict[str, Any]
             found.say(f"--tp-size {tp} over {dp} attention groups", "layout.tp", tp // dp)
     if found.value("runtime.speculative") == "mtp":
         found.say("--speculative-algorithm NEXTN", "model.mtp", True)
-    found.nodes = _number(apart, "--nnodes", found) or found.nodes
+    _nodes(apart, found)
+
+
+def _nodes(apart: dict[str, str], found: Found) -> None:
+    count = _number(apart, "--nnodes", found)
+    if count:
+        found.nodes_said(f"--nnodes {count}", count)
 
 
 def _trtllm(apart: dict[str, str], found: Found, files: dict[str, dict[str, Any]]) -> None:
@@ -295,6 +323,10 @@ def _trtllm_options(options: dict[str, Any], found: Found) -> None:
 def _llama(apart: dict[str, str], found: Found, files: dict[str, dict[str, Any]]) -> None:
     users = found.value("runtime.max_num_seqs")
     context = _number(apart, "--ctx-size", found) or _number(apart, "-c", found)
+    if context == 0:
+        found.assumed.append(
+            "a context of the load's length: --ctx-size 0 takes the longest that the model was trained for"
+        )
     if context:
         found.say(f"--ctx-size {context} for {users or 1}", "runtime.max_model_len", max(1, context // (users or 1)))
     if users:

@@ -44,7 +44,11 @@ class _Keys:
     def number(self, key: str, target: str, largest: int = 10**12) -> int | None:
         value = self.get(key)
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= largest:
-            if value not in (None, "auto", 0, -1):
+            if value == "auto":
+                self.found.assumed.append(f"{key}: auto is what the trainer's own arguments say")
+            elif value in (None, 0, -1) and not isinstance(value, bool):
+                self.found.passed += [key] if key in self.config else []
+            else:
                 self.found.unknown.append(f"{key}: {str(value)[:60]}")
             return None
         if target:
@@ -68,6 +72,8 @@ class _Keys:
 
 
 _FLAG = {True: True, False: False}
+_FUSED = {True: "fused", False: "auto"}
+"""Losses that never hold all logits: Liger's fused linear cross-entropy, and Apple's cut cross-entropy."""
 
 
 def _targets(modules: Any) -> str | None:
@@ -114,6 +120,8 @@ def deepspeed(config: Config, found: Found) -> bool:
         offload = "parameters"
     if offload != "none":
         found.say(f"offload of the {offload}", "workload.offload", offload)
+    found.passed += sorted(f"zero_optimization.{key}" for key in zero if key in _ZERO_TUNING)
+    found.unknown += sorted(f"zero_optimization.{key}"[:60] for key in zero if key not in (*_ZERO_TUNING, *_ZERO))
     if isinstance(zero.get("zero_hpz_partition_size"), int) and zero["zero_hpz_partition_size"] > 1:
         found.say("zero_hpz_partition_size", "workload.sharding_group", "node")
     parallel = keys.get("tensor_parallel")
@@ -137,6 +145,16 @@ def deepspeed(config: Config, found: Found) -> bool:
     return True
 
 
+_ZERO = ("stage", "offload_optimizer", "offload_param", "zero_hpz_partition_size")
+_ZERO_TUNING = (
+    "overlap_comm", "contiguous_gradients", "sub_group_size", "reduce_bucket_size", "allgather_bucket_size", "reduce_scatter",
+    "allgather_partitions", "stage3_prefetch_bucket_size", "stage3_param_persistence_threshold", "stage3_max_live_parameters",
+    "stage3_max_reuse_distance", "stage3_gather_16bit_weights_on_model_save", "round_robin_gradients", "load_from_fp32_weights",
+    "ignore_unused_parameters", "elastic_checkpoint", "use_multi_rank_bucket_allreduce",
+)  # fmt: skip
+"""Keys of DeepSpeed's zero_optimization that are read, and those that tune what its buckets and prefetches are known to be."""
+
+
 def _device(part: Any) -> bool:
     return isinstance(part, Mapping) and part.get("device") in ("cpu", "nvme")
 
@@ -156,7 +174,8 @@ def axolotl(config: Config, found: Found) -> bool:
                                  "wandb_log_model", "wandb_watch", "tf32", "warmup_ratio", "pad_to_sequence_len", "chat_template",
                                  "save_safetensors", "strict", "group_by_length", "bf16", "fp16", "early_stopping_patience", "plugins",
                                  "fsdp_version", "save_first_step", "eval_sample_packing", "model_type", "tokenizer_type", "hub_model_id",
-                                 "gradient_checkpointing_kwargs", "train_on_inputs", "resume_from_checkpoint", "xformers_attention"))  # fmt: skip
+                                 "gradient_checkpointing_kwargs", "train_on_inputs", "liger_rope", "liger_rms_norm", "liger_glu_activation",
+                                 "liger_layer_norm", "resume_from_checkpoint", "xformers_attention"))  # fmt: skip
     found.kinds.append("Axolotl")
     found.model = str(keys.get("base_model"))
     found.say("a configuration of Axolotl", "workload.framework", "axolotl")
@@ -168,6 +187,13 @@ def axolotl(config: Config, found: Found) -> bool:
     else:
         kind = "pretrain" if config.get("pretraining_dataset") else "full-finetune"
         found.say("no adapter", "workload.kind", kind)
+    rl = keys.get("rl")
+    if rl in (*_PREFERENCES, "grpo"):
+        _preference(found, f"rl: {rl}", "grpo" if rl == "grpo" else "dpo", str(rl))
+    elif rl:
+        found.unknown.append(f"rl: {str(rl)[:40]}")
+    if keys.get("reward_model"):
+        _preference(found, "reward_model: true", "reward", "")
     eight, four = keys.get("load_in_8bit"), keys.get("load_in_4bit")
     if adapter == "qlora" or four:
         found.say(
@@ -181,6 +207,8 @@ def axolotl(config: Config, found: Found) -> bool:
         found.say("lora_target_linear", "workload.lora_targets", "all-linear")
     _modules(keys, "lora_target_modules", found)
     keys.choice("optimizer", "workload.optimizer", _OPTIMIZERS)
+    for fused in ("liger_fused_linear_cross_entropy", "cut_cross_entropy"):
+        keys.choice(fused, "workload.loss", _FUSED)
     keys.choice("sample_packing", "workload.packing", _FLAG)
     keys.choice("flash_attention", "workload.flash_attention", _FLAG)
     keys.choice("torch_compile", "workload.compile", _FLAG)
@@ -197,6 +225,22 @@ def axolotl(config: Config, found: Found) -> bool:
     _ones(found)
     keys.done()
     return True
+
+
+_STAGE_KINDS = {"dpo": "dpo", "kto": "dpo", "rm": "reward", "ppo": "ppo"}
+_LOSSES = {"sigmoid": "dpo"}
+_PREFERENCES = ("dpo", "ipo", "kto", "orpo", "simpo")
+
+
+def _preference(found: Found, words: str, kind: str, preference: str) -> None:
+    """A run on preferences or rewards: what was read as its adapters or all weights is how it is tuned."""
+    tuned = found.value("workload.kind")
+    found.say(words, "workload.kind", kind)
+    found.say(words, "workload.tuning", tuned if tuned in ("lora", "qlora") else "full")
+    if kind == "dpo" and preference in _PREFERENCES:
+        found.say(words, "workload.preference", preference)
+    elif kind == "dpo":
+        found.unknown.append(f"the loss {preference[:40]}: sized as DPO's")
 
 
 def _modules(keys: _Keys, key: str, found: Found) -> None:
@@ -221,12 +265,15 @@ def _sharded(keys: _Keys, found: Found, name: str, reshard: str, offload: str) -
             found.say(f"deepspeed: {file}", "workload.sharding", "zero3")
             found.assumed.append(f"ZeRO-3: {file} is not pasted beside it, and its name says no stage")
     elif isinstance(shards, Mapping):
-        full = shards.get(reshard, shards.get(f"fsdp_{reshard}", True))
-        found.say(f"{name}.{reshard}", "workload.sharding", "zero3" if full else "zero2")
+        word = next((key for key in (reshard, f"fsdp_{reshard}") if key in shards), "")
+        full = shards[word] if word else not (isinstance(old, list | str) and "shard_grad_op" in old)
+        said = f"{name}.{word}: {str(full).lower()}" if word else f"fsdp: {old}" if old else name
+        found.say(said, "workload.sharding", "zero3" if full else "zero2")
         if shards.get(offload) or shards.get(f"fsdp_{offload}"):
             found.say(f"{name}.{offload}", "workload.offload", "parameters")
     elif old:
-        found.say("fsdp", "workload.sharding", "zero3")
+        part = isinstance(old, list | str) and "shard_grad_op" in old
+        found.say(f"fsdp: {old}", "workload.sharding", "zero2" if part else "zero3")
     elif found.value("workload.sharding") is None:
         found.say("no shards named", "workload.sharding", "ddp")
 
@@ -268,7 +315,10 @@ def llamafactory(config: Config, found: Found) -> bool:
         found.say("finetuning_type: full", "workload.kind", "pretrain" if stage == "pt" else "full-finetune")
     else:
         found.unknown.append(f"finetuning_type: {str(kind)[:40]}")
-    if stage not in (None, "sft", "pt"):
+    if stage in _STAGE_KINDS:
+        loss = str(keys.get("pref_loss") or "sigmoid")
+        _preference(found, f"stage: {stage}", _STAGE_KINDS[stage], "kto" if stage == "kto" else _LOSSES.get(loss, loss))
+    elif stage not in (None, "sft", "pt"):
         found.unknown.append(f"stage: {str(stage)[:40]}: sized as supervised fine-tuning")
     if bits in (4, 8):
         base = "int8" if bits == 8 else "nf4" if double is False else "nf4-double"
@@ -279,6 +329,7 @@ def llamafactory(config: Config, found: Found) -> bool:
     keys.number("lora_rank", "workload.lora_rank", 4096)
     _modules(keys, "lora_target", found)
     keys.choice("optim", "workload.optimizer", _OPTIMIZERS)
+    keys.choice("enable_liger_kernel", "workload.loss", _FUSED)
     keys.choice("packing", "workload.packing", _FLAG)
     keys.choice("torch_compile", "workload.compile", _FLAG)
     keys.choice("disable_gradient_checkpointing", "workload.recompute", {True: "none", False: "full"})

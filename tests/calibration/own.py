@@ -1,7 +1,7 @@
 """Fit the constants of a person's own calibration (engine/parts/own.py) to the sources of tests/reference.
 
-    python scripts/calibrate_own.py            # the fit, and the errors of held-out figures
-    python scripts/calibrate_own.py --write    # and rewrite engine/calibration/own.py
+    python -m tests.calibration own            # the fit, and the errors of held-out figures
+    python -m tests.calibration own --write    # and rewrite engine/calibration/own.py
 
 Each source with several runs on one card and engine plays one person (tests/accuracy/own.py). Of the three scatters of a figure
 only their proportions move a figure: those are taken that bring held-out runs nearest, in the mean of absolute logarithms, one
@@ -16,7 +16,6 @@ import argparse
 import math
 import random
 import statistics
-import sys
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -24,16 +23,13 @@ from itertools import combinations
 from pathlib import Path
 from typing import NamedTuple
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
+from engine.calibration import own as fit
+from engine.parts.own import OwnRatio, Scatter, residual
+from engine.serving.intervals import LOADED_USERS, spread_of
+from engine.serving.own import own_of
+from tests.accuracy import own
 
-from engine.calibration import own as fit  # noqa: E402 - the checkout must be importable first
-from engine.parts.own import OwnRatio, Scatter, residual  # noqa: E402 - the checkout must be importable first
-from engine.serving.intervals import LOADED_USERS, spread_of  # noqa: E402 - the checkout must be importable first
-from engine.serving.own import own_of  # noqa: E402 - the checkout must be importable first
-from tests.accuracy import own  # noqa: E402 - the checkout must be importable first
-
-TARGET = ROOT / "engine" / "calibration" / "own.py"
+TARGET = Path(fit.__file__)
 PROPORTIONS = (0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0)
 KEPT = (1, 4, 10**6)
 MOST = 16
@@ -123,11 +119,8 @@ def inside(found: Iterable[tuple[Try, Scatter]], power: float | None) -> float:
     return statistics.mean(held)
 
 
-def main() -> int:
-    """Fit, print, and write when asked. Returns the exit code."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--write", action="store_true", help="rewrite engine/calibration/own.py")
-    options = parser.parse_args()
+def calibrate(options: argparse.Namespace) -> None:
+    """Fit, print, and write when asked."""
     persons = own.persons(own.benches())
     found = {figure: tries(figure, persons) for figure in fit.SCATTER}
     scatters = {}
@@ -149,7 +142,6 @@ def main() -> int:
     narrowed = max((power for power in powers if inside(every, power) >= now), default=0.0)
     if options.write:
         TARGET.write_text(rendered(scatters, narrowed, len(persons)), encoding="utf-8")
-    return 0
 
 
 def rendered(scatters: dict[str, Scatter], narrowed: float, sources: int) -> str:
@@ -158,7 +150,3 @@ def rendered(scatters: dict[str, Scatter], narrowed: float, sources: int) -> str
     rows = (f'    "{name}": ({", ".join(f"{value:.3g}" for value in part)}),' for name, part in scatters.items())
     table = "\n".join(("SCATTER: Final[dict[str, tuple[float, float, float]]] = {", *rows, "}"))
     return f"{head}{table}\nNARROWED: Final = {narrowed:g}\nSOURCES: Final = {sources}\n"
-
-
-if __name__ == "__main__":
-    sys.exit(main())
