@@ -133,13 +133,13 @@ def _batch(plan: Plan) -> Iterator[Notice]:
     if run is None or keeps_batch(workload, plan.layout.dp):
         return
     batch = batch_of(workload, plan.layout.dp)
-    most = max(1, workload.global_batch_tokens // workload.micro_tokens)
+    most = max(1, workload.batch_tokens // workload.micro_tokens)
     yield Notice(
         "batch-outgrown",
         "warning",
         (
             f"{batch.replicas:,} replicas take {run.step_tokens:,} tokens a step at the least, more than the "
-            f"{workload.global_batch_tokens:,} asked, which {most:,} of them would do: the others could only stand idle. "
+            f"{workload.batch_tokens:,} asked, which {most:,} of them would do: the others could only stand idle. "
             "Split the model or the sequence over more GPUs, use fewer, or ask for a larger batch.",
         ),
     )

@@ -55,6 +55,7 @@ def _training(plan: Plan, prices: tuple[float | None, float | None, float | None
     return Resolved(
         *prices,
         total_tokens=work.run_tokens,
+        global_batch_tokens=work.batch_tokens,
         gradient_accumulation=plan.training.micro_batches if plan.training is not None else None,
         lora_precision=_precision(made.weight) if made.peft else None,
         base_precision=_precision(made.frozen_linear) if work.trains == "lora" else None,

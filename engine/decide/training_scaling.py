@@ -166,10 +166,12 @@ def planned_at(scenario: Scenario, count: int) -> Plan:
 
 
 def _at(scenario: Scenario, count: int) -> Scenario:
-    """The run on `count` of its GPUs, the layout left to choose but for the entered count."""
+    """The run on `count` of its GPUs, the layout left to choose but for the entered count. Its batch stays, entered or not."""
     hardware = _build_of(scenario.hardware, count)
-    choice = scenario.layout if hardware == scenario.hardware else LayoutChoice()
-    return replace(scenario, hardware=hardware, layout=choice)
+    if hardware == scenario.hardware:
+        return scenario
+    work = replace(scenario.workload, global_batch_tokens=scenario.workload.batch_tokens)
+    return replace(scenario, hardware=hardware, workload=work, layout=LayoutChoice())
 
 
 def _fastest(scenario: Scenario, count: int) -> Timed:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal, NamedTuple, get_args
 
 from engine.figures.sentences import Sentence
@@ -111,6 +111,19 @@ class Hardware:
         return self.gpus_per_node * self.nodes
 
 
+USUAL_TOKENS_A_GPU = 8192
+LEAST_USUAL_BATCH, LARGEST_USUAL_BATCH = 1 << 19, 1 << 24
+"""Tokens of a step where nobody entered how many: 8,192 a GPU, from half a million to 16 million. Published runs: 0.5 million
+for a 125M and 3.2 for GPT-3 (Brown et al. 2020, arXiv 2005.14165, table 2.1), 2.3 on 384 GPUs (Falcon 40B, arXiv 2311.16867),
+4.2 on 384 (BLOOM, arXiv 2211.05100), 4 for every Llama 2 (arXiv 2307.09288), 16 on 16,384 (Llama 3 405B, arXiv 2407.21783)."""
+
+
+def usual_batch(gpus: int) -> int:
+    """Tokens of a step on so many GPUs where nobody entered a batch: USUAL_TOKENS_A_GPU each, in a power of two."""
+    asked = 1 << (gpus * USUAL_TOKENS_A_GPU - 1).bit_length()
+    return min(LARGEST_USUAL_BATCH, max(LEAST_USUAL_BATCH, asked))
+
+
 RUN_TOKENS = 1_000_000_000
 """What a training run is trained on where nobody entered how much, tokens."""
 
@@ -135,7 +148,7 @@ class Workload:
     # training
     sequence_length: int = 4096
     micro_batch: int = 1
-    global_batch_tokens: int = 524288
+    global_batch_tokens: int | None = None  # None: usual_batch of the build
     total_tokens: int | None = None  # of a training run, None: RUN_TOKENS; of a batch its corpus, None: no end
     dataset_tokens: int | None = None  # what a run goes through `epochs` times, where total_tokens is open
     epochs: int = 1
@@ -184,6 +197,7 @@ class Workload:
     # limits
     deadline_days: float | None = None
     budget_usd: float | None = None
+    usual_batch_tokens: int = LEAST_USUAL_BATCH  # not entered: of the build that a Scenario puts it on
 
     @property
     def is_inference(self) -> bool:
@@ -282,6 +296,11 @@ class Workload:
         if self.total_tokens is None and self.dataset_tokens is not None:
             return self.dataset_tokens * self.epochs
         return RUN_TOKENS if self.total_tokens is None else self.total_tokens
+
+    @property
+    def batch_tokens(self) -> int:
+        """Tokens of a step that are asked for: as entered, else those usual on the build."""
+        return self.usual_batch_tokens if self.global_batch_tokens is None else self.global_batch_tokens
 
     @property
     def corpus_tokens(self) -> int | None:
@@ -432,6 +451,13 @@ class Scenario:
     notes: str = ""
     measured: tuple[Measurement, ...] = ()
     facts: Facts = field(default_factory=Facts, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """What is usual on a build is known to its workload."""
+        if self.workload.global_batch_tokens is None and self.workload.usual_batch_tokens != (
+            usual := usual_batch(self.hardware.gpus)
+        ):
+            object.__setattr__(self, "workload", replace(self.workload, usual_batch_tokens=usual))
 
     @property
     def format_held(self) -> str:

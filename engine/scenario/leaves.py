@@ -13,6 +13,8 @@ from engine.parts.hardware import Accelerator, Link, Rule
 from engine.parts.own import WORDS, OwnCurve, OwnRatio
 from engine.scenario import Hardware, Layout, LayoutChoice, Scenario, Workload
 
+USUAL: Final = "8,192 tokens a GPU, from half a million to 16 million: published runs"
+
 
 class Copier(Protocol):
     """Makes a copy of a record with some of its fields changed."""
@@ -205,6 +207,9 @@ SOUGHT: Final = "the value that is looked for"
 def _work(copied: Copier, work: Workload, sought: str) -> Any:
     """The workload as entered; sought: the field that a search looked for."""
     made = fact(copied, work, "entered", "entered")
+    label, unit = field_words(Workload, "usual_batch_tokens")
+    usual = Number(work.usual_batch_tokens, label=label, unit=unit, kind="rule of thumb", source=USUAL)
+    made = copied(made, {"usual_batch_tokens": usual})
     if not sought:
         return made
     label, unit = field_words(Workload, sought)

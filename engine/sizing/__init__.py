@@ -87,7 +87,7 @@ class ModelFacts:
 class Resolved:
     """What each setting or price is that a person may leave open: as entered or, where open, as filled in.
 
-    total_tokens: of a training run.
+    total_tokens, global_batch_tokens: of a training run and of its steps.
     Prices are the catalog's own, whatever was entered. None: unknown, or nothing that this workload has.
     """
 
@@ -101,6 +101,7 @@ class Resolved:
     speculative_tokens: int | None = None
     speculative_accepted: float | None = None
     total_tokens: int | None = None
+    global_batch_tokens: int | None = None
     gradient_accumulation: int | None = None
     lora_precision: str | None = None
     base_precision: str | None = None

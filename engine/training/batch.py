@@ -46,7 +46,7 @@ def batch_of(workload: Workload, dp: int) -> Batch:
     each = workload.micro_tokens
     count = workload.gradient_accumulation
     if count is None:
-        count = -(-workload.global_batch_tokens // (each * replicas))
+        count = -(-workload.batch_tokens // (each * replicas))
     count = max(1, count)
     return Batch(context, replicas, count, each / context, count * each * replicas)
 
@@ -55,7 +55,7 @@ def asked_tokens(workload: Workload, dp: int) -> int:
     """Tokens of a step as the person asked for them: accumulation steps, where entered, decide over the global batch."""
     if workload.gradient_accumulation is not None:
         return batch_of(workload, dp).tokens
-    return workload.global_batch_tokens
+    return workload.batch_tokens
 
 
 def keeps_batch(workload: Workload, dp: int) -> bool:
@@ -64,7 +64,7 @@ def keeps_batch(workload: Workload, dp: int) -> bool:
         return True
     replicas = dp if workload.context_parallel == 1 else dp // context_ranks(workload, dp)
     each = workload.micro_tokens
-    return replicas == 1 or replicas * each <= workload.global_batch_tokens
+    return replicas == 1 or replicas * each <= workload.batch_tokens
 
 
 def useful_tokens(workload: Workload, step_tokens: int) -> int:
@@ -72,7 +72,7 @@ def useful_tokens(workload: Workload, step_tokens: int) -> int:
     if workload.gradient_accumulation is not None:
         return step_tokens
     least = workload.micro_tokens
-    return min(step_tokens, max(workload.global_batch_tokens, least))
+    return min(step_tokens, max(workload.batch_tokens, least))
 
 
 def stage_chunks(workload: Workload, layers: int, pp: int) -> int:

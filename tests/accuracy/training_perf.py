@@ -348,9 +348,6 @@ def software_of(framework: str) -> Software:
     return next((tier for key, tier in TIERS if key in name), "standard")
 
 
-# What sources that print no batch usually train with; also the engine's own default.
-UNSTATED_BATCH_TOKENS = 524288
-
 # Words of a task, first match wins.
 KINDS: tuple[tuple[str, Kind], ...] = (
     ("qlora", "qlora"),
@@ -487,7 +484,7 @@ def scenario_of(row: Row) -> tuple[Scenario, Layout, float] | str:
     sequence = int(row.get("seq_len") or 2048)
     micro = int(float(row.get("micro_batch") or 0)) or _micro_batch(row, sequence, dp // cp, kind)
     accumulation = row.get("grad_accum")
-    batch = row.get("global_batch_tokens") or UNSTATED_BATCH_TOKENS
+    batch = row.get("global_batch_tokens")
     recompute = RECOMPUTE.get(str(row.get("act_ckpt") or "").lower())
     framework = str(row["framework"]).lower()
     software = software_of(framework)
@@ -504,7 +501,7 @@ def scenario_of(row: Row) -> tuple[Scenario, Layout, float] | str:
         kind=kind,
         sequence_length=sequence,
         micro_batch=micro,
-        global_batch_tokens=int(batch),
+        global_batch_tokens=int(batch) if batch else None,
         gradient_accumulation=int(accumulation) if accumulation and not row.get("global_batch_tokens") else None,
         sharding=sharding,
         sharding_group="node" if "(node)" in parallelism.lower() or "hsdp" in parallelism.lower() else "all",

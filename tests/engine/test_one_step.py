@@ -10,6 +10,7 @@ import pytest
 from engine.decide.size import size
 from engine.figures.sentences import text_of
 from engine.scenario import LayoutChoice
+from engine.scenario.change import change
 from engine.sizing import Sizing
 from engine.training.batch import batch_of, keeps_batch
 from tests.engine.builds import build
@@ -153,8 +154,8 @@ def test_a_step_has_one_batch(asked: dict[str, Any]) -> None:
     assert run.step_tokens == run.micro_batches * each
     assert run.step_s * run.tokens_per_s_total == pytest.approx(run.step_tokens)
     if work.gradient_accumulation is None:
-        assert run.step_tokens - each < work.global_batch_tokens <= run.step_tokens
-        assert run.asked_step_tokens == work.global_batch_tokens
+        assert run.step_tokens - each < work.batch_tokens <= run.step_tokens
+        assert run.asked_step_tokens == work.batch_tokens
     else:
         assert run.micro_batches == work.gradient_accumulation
         assert run.asked_step_tokens == run.step_tokens
@@ -203,7 +204,8 @@ def test_a_build_of_any_size_stands_among_its_kind(per_node: int, nodes: int) ->
 
 @pytest.mark.parametrize("model", ["llama-3.1-8b", "llama-3.1-70b", "qwen3-30b-a3b"])
 @pytest.mark.parametrize(
-    ("nodes", "batch", "length"), [(64, 1 << 19, 4096), (16, 1 << 17, 8192), (256, 1 << 22, 8192), (3, 96 * 4096, 4096)]
+    ("nodes", "batch", "length"),
+    [(64, 1 << 19, 4096), (16, 1 << 17, 8192), (256, 1 << 22, 8192), (3, 96 * 4096, 4096), (2048, 1 << 24, 4096)],
 )
 def test_a_layout_that_nobody_pinned_keeps_the_batch(model: str, nodes: int, batch: int, length: int) -> None:
     found = trained(model, kind="pretrain", nodes=nodes, global_batch_tokens=batch, sequence_length=length)
@@ -213,6 +215,21 @@ def test_a_layout_that_nobody_pinned_keeps_the_batch(model: str, nodes: int, bat
     assert run.step_tokens == pytest.approx(batch, rel=0.05)
     assert run.step_s * run.tokens_per_s_total == pytest.approx(run.step_tokens)
     assert "batch-outgrown" not in {notice.id for notice in found.warnings}
+
+
+@pytest.mark.parametrize(
+    ("nodes", "batch"), [(1, 1 << 19), (8, 1 << 19), (16, 1 << 20), (64, 1 << 22), (256, 1 << 24), (4096, 1 << 24)]
+)
+def test_a_batch_that_nobody_entered_grows_with_the_build(nodes: int, batch: int) -> None:
+    found = trained(kind="pretrain", nodes=nodes)
+    assert found.training is not None
+    assert found.scenario.workload.global_batch_tokens is None
+    assert found.scenario.workload.batch_tokens == found.training.asked_step_tokens == batch
+    assert found.training.step_tokens == pytest.approx(batch, rel=0.05)
+    entered = change(found.scenario, {"workload.global_batch_tokens": 3 << 20})
+    assert entered.workload.batch_tokens == 3 << 20
+    grown = change(found.scenario, {"hardware.nodes": 64})
+    assert grown.workload.batch_tokens == 1 << 22
 
 
 def test_replicas_without_work_are_told() -> None:

@@ -209,7 +209,14 @@ def test_a_training_report_names_its_base_and_the_batch_it_really_takes() -> Non
     assert "nf4-double base, on" in quantized.replace("\n", " ")
     assert "asked: every replica" not in quantized
     many = size(
-        build(kind="pretrain", weights="bf16", accelerator="h100-sxm", nodes=64, layout=LayoutChoice(1, 1, 512))
+        build(
+            kind="pretrain",
+            weights="bf16",
+            accelerator="h100-sxm",
+            nodes=64,
+            global_batch_tokens=1 << 19,
+            layout=LayoutChoice(1, 1, 512),
+        )
     )
     assert "(more than the 524k asked: every replica takes whole micro-batches)" in " ".join(
         report.render(many, "text").split()

@@ -105,7 +105,7 @@ def _a_step(load: Workload, run: Training | None) -> str:
         return f"{words.count(run.step_tokens)} a step{more_than_asked(run, ' ({} asked)')}"
     if load.gradient_accumulation is not None:
         return f"{load.gradient_accumulation} micro-batches a step on every replica"
-    return f"{words.count(load.global_batch_tokens)} a step"
+    return f"{words.count(load.batch_tokens)} a step"
 
 
 def more_than_asked(run: Training, phrase: str) -> str:

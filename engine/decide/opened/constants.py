@@ -242,6 +242,9 @@ RULES: Final[dict[str, tuple[str, str, str]]] = {
     "RACK_SHARE": ("CPUs, switches and pumps of a rack over its GPUs", "", "GB200 NVL72 120 kW, GB300 NVL72 135 kW"),
     "RACK_UNITS": ("height of such a box", "U", "ASUS ESC8000A-E13 4U, DGX H100 8U"),
     "RESTART_S": ("restart after a failure", "s", "a planning figure"),
+    "USUAL_TOKENS_A_GPU": ("tokens of a step a GPU", "tokens", "where nobody entered a batch: published runs"),
+    "LEAST_USUAL_BATCH": ("least batch", "tokens", "where nobody entered one: GPT-3's smallest"),
+    "LARGEST_USUAL_BATCH": ("largest batch", "tokens", "where nobody entered one: Llama 3 405B"),
     "RUN_TOKENS": ("tokens of a run", "tokens", "where nobody entered how many"),
     "SCALE_RANGE": (
         "bound on the speed model's links of a token over the plain price",

@@ -42,7 +42,8 @@ def load(build: Base, name: str) -> Found:
     title, unit = LOAD[name]
     trains = not build.plan.scenario.workload.is_inference
     with build.within:
-        value = getattr(build.scenario.workload, "run_tokens" if name == "total_tokens" and trains else name)
+        held = {"total_tokens": "run_tokens", "global_batch_tokens": "batch_tokens"} if trains else {}
+        value = getattr(build.scenario.workload, held.get(name, name))
     return Found(value, title, unit, ENTERED)
 
 

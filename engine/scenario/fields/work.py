@@ -149,9 +149,10 @@ WORKLOAD_FIELDS: tuple[Field, ...] = (
         "Global batch",
         WORKLOAD,
         "number",
-        "Tokens of one optimizer step, over all GPUs.",
+        "Tokens of one optimizer step, over all GPUs. Left empty: 8,192 a GPU, from half a million to 16 million.",
         unit="tokens",
         high=1e12,
+        empty="auto",
         kinds=TRAINING,
     ),
     Field(
