@@ -110,7 +110,8 @@ def _log_rows(evaluation: harness.Evaluation) -> Iterator[str]:
 
 def claims_page() -> str:
     """docs/claims.md: every claim of the source articles beside our figure."""
-    from tests.accuracy.claims import all_claims, claims_file
+    from tests.claims.claim import claims_file
+    from tests.claims.table import all_claims
 
     rows = all_claims()
     agreeing = sum(row.agrees for row in rows)
@@ -119,7 +120,7 @@ def claims_page() -> str:
         "# The articles' claims, one by one",
         "",
         f"{len(rows)} claims, {agreeing} agree ({100 * agreeing / len(rows):.0f} %). Written by `scripts/write_docs.py` from",
-        "`tests/reference/seed_claims.toml`; the rules of comparison are in `tests/accuracy/claims.py`.",
+        "`tests/reference/seed_claims.toml`; the rules of comparison are in `tests/claims/claim.py`.",
         "",
     ]
     by_source = Counter(row.source for row in rows)

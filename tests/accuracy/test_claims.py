@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.accuracy.claims import HANDLERS, Claim, all_claims, claims_file
+from tests.claims.claim import Claim, claims_file
+from tests.claims.table import HANDLERS, all_claims
 
 # Of all rows, how many must agree with the claim's own range.
 BAR = 0.85

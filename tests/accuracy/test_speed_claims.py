@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.accuracy.claims import all_claims
+from tests.claims.table import all_claims
 
 SECTIONS = ("speedup", "cliff", "multinode_performance", "concurrency", "capacity")
 
