@@ -8,8 +8,10 @@ import operator
 from collections.abc import Callable, Mapping
 from typing import Final
 
+from engine.decide.opened import working
 from engine.figures.working import Working
 from engine.money.use import grown_build_months, grown_builds, grown_hours
+from engine.sizing import Sizing
 
 Number = int | float
 
@@ -88,3 +90,36 @@ def _value(node: ast.expr, values: Mapping[str, Number]) -> Number:
         case _:
             pass
     raise ValueError(f"not arithmetic: {ast.unparse(node)}")
+
+
+def close(one: float, other: float) -> bool:
+    """Equal for whole numbers, else to a millionth."""
+    if isinstance(one, int) and isinstance(other, int):
+        return one == other
+    return math.isclose(one, other, rel_tol=1e-6, abs_tol=1e-12)
+
+
+WHOLE = ("model.weight_bytes#", "memory.peak_bytes#", "memory.max_concurrency#", "serving.ttft_s#", "training.days#")
+"""Figures whose every step is opened: others rest on the same."""
+
+
+def opened(sizing: Sizing, figure: str, done: dict[str, Working]) -> None:
+    """Open a figure and every input that has a working of its own; check each one's arithmetic."""
+    if figure in done:
+        return
+    made = done[figure] = working(sizing, figure)
+    assert made.figure == figure
+    assert made.title
+    assert made.formula
+    if made.value is None:
+        assert made.expression == ""
+        return
+    assert close(made.value, computed(made)), (figure, made.value, computed(made), made)
+    names = {node.id for node in ast.walk(ast.parse(made.expression)) if isinstance(node, ast.Name)}
+    names -= FUNCTIONS
+    assert names <= {entry.name for entry in made.inputs}, figure
+    for entry in made.inputs:
+        assert entry.source, (figure, entry)
+        if entry.figure and ("#" not in entry.figure or entry.figure.startswith(WHOLE)):
+            opened(sizing, entry.figure, done)
+            assert close(entry.value, done[entry.figure].value or 0), (figure, entry)

@@ -52,10 +52,23 @@ class Number:
 
     value: what the float run has, bit for bit. operation and arguments: the expression; empty and () for a leaf. label,
     unit, kind, source: what a person reads; an expression inside a formula has no label of its own. equation: what a
-    search's result satisfies, in words. because: comparisons on the way to it.
+    search's result satisfies, in words. because: comparisons on the way to it. kinds: of the leaves that it rests on, a bit
+    each; 0 until somebody asks.
     """
 
-    __slots__ = ("arguments", "because", "equation", "kind", "label", "operation", "serial", "source", "unit", "value")
+    __slots__ = (
+        "arguments",
+        "because",
+        "equation",
+        "kind",
+        "kinds",
+        "label",
+        "operation",
+        "serial",
+        "source",
+        "unit",
+        "value",
+    )
 
     def __init__(
         self,
@@ -76,6 +89,7 @@ class Number:
         self.kind: Kind = kind
         self.source = source
         self.equation = ""
+        self.kinds = 0
         self.because: tuple[Choice, ...] = ()
 
     # --- arithmetic -------------------------------------------------------------------------------------------

@@ -180,6 +180,35 @@ def below(root: Number) -> Iterator[Number]:
         waiting = following
 
 
+class Below:
+    """What a number rests on, each by its place in `below`, counted as far as somebody asks."""
+
+    def __init__(self, root: Number) -> None:
+        self._walk = below(root)
+        self._found: list[Number] = []
+        self._places: dict[int, int] = {}
+
+    def _further(self) -> bool:
+        one = next(self._walk, None)
+        if one is None:
+            return False
+        self._places[id(one)] = len(self._found)
+        self._found.append(one)
+        return True
+
+    def place(self, part: Number) -> int:
+        """The place of one of them."""
+        while id(part) not in self._places and self._further():
+            pass
+        return self._places[id(part)]
+
+    def at(self, place: int) -> Number | None:
+        """The one at a place; None past the last."""
+        while place >= len(self._found) and self._further():
+            pass
+        return self._found[place] if place < len(self._found) else None
+
+
 def leaves(root: Number) -> Iterator[Number]:
     """Every leaf that a number rests on, each once; itself where it is one."""
     waiting, seen = [root], {id(root)}
@@ -193,16 +222,32 @@ def leaves(root: Number) -> Iterator[Number]:
                 waiting.append(argument)
 
 
+_BITS: Final = {kind: 1 << place for place, kind in enumerate((*_WEAKEST, "entered", "literal", "sought", "computed"))}
+
+
+def _kinds(root: Number) -> int:
+    """The kinds of all leaves that a number rests on, a bit each; kept, since figures share most of what they rest on."""
+    waiting = [root]
+    while waiting:
+        one = waiting[-1]
+        unknown = [] if one.kinds else [argument for argument in one.arguments if not argument.kinds]
+        if unknown:
+            waiting += unknown
+            continue
+        waiting.pop()
+        if one.is_leaf:
+            one.kinds = _BITS[one.kind]
+        else:
+            for argument in one.arguments:
+                one.kinds |= argument.kinds
+    return root.kinds
+
+
 def kind_of(root: Number) -> FigureKind:
     """How a figure is known: as the least sure of its leaves."""
-    if root.is_leaf:
-        return root.kind if root.kind in (*_WEAKEST, "entered") else "counted"
-    found = set()
-    for one in leaves(root):
-        if one.kind == _WEAKEST[0]:
-            return _WEAKEST[0]
-        found.add(one.kind)
-    return next((kind for kind in _WEAKEST if kind in found), "entered" if found == {"entered"} else "counted")
+    found = _kinds(root)
+    weakest = next((kind for kind in _WEAKEST if found & _BITS[kind]), None)
+    return weakest or ("entered" if found == _BITS["entered"] else "counted")
 
 
 def reason_words(choices: list[Choice]) -> str:

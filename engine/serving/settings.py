@@ -109,7 +109,7 @@ def static_fraction(rules: ByMemory, memory_mib: float, layout: Layout, chunk: i
     Source: sglang/srt/server_args.py, `_handle_gpu_memory_settings` (mem_fraction_static).
     """
     reserved = rules.fixed + max(chunk, rules.least_chunk) * rules.chunk_token + graph_batch * rules.graph_entry
-    reserved += layout.tp * layout.pp / 8 * rules.group_of_eight
+    reserved += layout.tp * layout.pp * rules.group_of_eight / 8
     if layout.dp_attention:
         ranks = max(layout.dp, layout.tp)
         reserved += graph_batch * ranks * (rules.rank_large if graph_batch > rules.large_batch else rules.rank)

@@ -10,7 +10,8 @@ from engine.decide.opened import Working, working
 from engine.decide.size import size
 from engine.scenario import Scenario
 from engine.sizing import Sizing
-from tests.engine.test_workings import SCENARIOS, opened, priced
+from tests.arithmetic import opened
+from tests.engine.builds import SCENARIOS, priced
 from tests.tui.builds import BUILDS
 from tests.tui.driver import Driver, app_of, running
 from tui.app import elsewhere

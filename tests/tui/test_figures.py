@@ -15,7 +15,7 @@ from engine.figures.sentences import text_of
 from engine.scenario import Scenario, Workload
 from engine.sizing import Sizing
 from tests.arithmetic import computed
-from tests.engine.test_workings import SCENARIOS, priced
+from tests.engine.builds import SCENARIOS, priced
 from tests.tui.builds import BUILDS
 from tests.tui.figures import numbers, opens, opens_to, page_lines, shown_by, studied
 from tui.pages.contents import PAGES

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from engine.decide.corpus import corpus_plan
 from engine.decide.opened import corpus, fabric, growth, money, power
@@ -30,7 +31,8 @@ from engine.sizing import Sizing
 
 def working(sizing: Sizing, figure: str) -> Working:
     """The working of one figure. Raises KeyError for an id that this sizing has no figure for."""
-    return _of(plan_of(sizing), figure, sizing)
+    made = _opened(sizing, placed(sizing, figure))
+    return made if made.figure == figure else replace(made, figure=figure)
 
 
 def plan_of(sizing: Sizing) -> Plan:
@@ -57,26 +59,54 @@ def chain(sizing: Sizing, figure: str) -> tuple[Working, ...]:
     return tuple(made)
 
 
-def _of(plan: Plan, figure: str, sizing: Sizing | None = None) -> Working:
-    """The working of a figure of a plan. sizing: the whole answer, for the entered build only."""
+class Place(NamedTuple):
+    """Where a figure is worked out: the plan, and its id there.
+
+    prefix: what the ids of that plan's figures start with when they are told of the entered one; where: the plan in words.
+    """
+
+    plan: Plan
+    figure: str
+    prefix: str = ""
+    where: str = ""
+
+
+def placed(sizing: Sizing, figure: str) -> Place:
+    """Where a figure of a sizing is worked out. Raises KeyError for an id of a build that was not looked at."""
+    plan, (section, _, name) = plan_of(sizing), figure.partition(".")
     if is_compound(figure):
-        return compound(figure, lambda name: _of(plan, name, sizing))
-    section, _, name = figure.partition(".")
-    if section == "if" and sizing is not None:
-        return _changed(plan, name)
-    if section == "verdict" and sizing is not None:
-        return _verdict(plan, sizing, name)
-    return build_of(plan).working(figure)
+        return Place(plan, figure)
+    if section == "verdict":
+        return _of_step(plan, sizing.verdict.step, name)
+    return _changed(plan, name) if section == "if" else Place(plan, figure)
 
 
+def _opened(sizing: Sizing, place: Place) -> Working:
+    """The working of a figure where it is worked out."""
+
+    def part(name: str) -> Working:
+        elsewhere = name.startswith(ELSEWHERE)
+        return working(sizing, name) if elsewhere else _opened(sizing, Place(place.plan, name))
+
+    own = place.figure
+    made = compound(own, part) if is_compound(own) else build_of(place.plan).working(own)
+    if not place.prefix:
+        return made
+    told = (replace(one, figure=place.prefix + one.figure) if one.figure else one for one in made.inputs)
+    note = f"{place.where} {made.note}".strip()
+    return replace(made, figure=place.prefix + place.figure, inputs=tuple(told), note=note)
+
+
+ELSEWHERE = ("verdict.", "if.")
+"""How ids of figures start that are of another plan than the entered one."""
 FRONTIER_STEP = 5
 
 
-def _verdict(plan: Plan, sizing: Sizing, name: str) -> Working:
+def _of_step(plan: Plan, deciding: int, name: str) -> Place:
     """`verdict.N.FIGURE`: a figure of the build that step N looked at; `verdict.FIGURE`: of the deciding step."""
     number, _, figure = name.partition(".")
     if not number.isdigit():
-        number, figure = str(sizing.verdict.step), name
+        number, figure = str(deciding), name
     if "." not in figure and figure != "replicas":
         figure = f"memory.{figure}"
     found = step_plan(plan.scenario, plan, int(number))
@@ -87,10 +117,10 @@ def _verdict(plan: Plan, sizing: Sizing, name: str) -> Working:
     hardware = found.scenario.hardware
     nodes = f"{hardware.nodes} nodes of " if hardware.nodes > 1 else ""
     build = f"On {nodes}{hardware.gpus_per_node}x {hardware.accelerator.label}, the build of step {number}."
-    return _elsewhere(found, figure, f"verdict.{number}.", build, f"verdict.{name}")
+    return Place(found, figure, f"verdict.{number}.", build)
 
 
-def _changed(plan: Plan, name: str) -> Working:
+def _changed(plan: Plan, name: str) -> Place:
     """`if.FIELD.VALUE.FIGURE`: a figure of the same training run and layout with one field of the workload changed.
 
     `if.gpus.COUNT.FIGURE`: of the run, or the corpus, planned on another count of its GPUs. `if.shape.NODESxGPUSxTP.FIGURE`: of the
@@ -98,22 +128,20 @@ def _changed(plan: Plan, name: str) -> Working:
     """
     field, _, rest = name.partition(".")
     value, _, figure = rest.partition(".")
-    work = plan.scenario.workload
+    work, prefix = plan.scenario.workload, f"if.{field}.{value}."
+    if not work.is_inference and value in CHOICES.get(field, ()):
+        made = chosen(plan.scenario, replace(plan.layout, reason=()), field, value)
+        return Place(made, figure, prefix, f"With {field} {value}, on the same layout.")
+    other = None
     if field == "gpus" and value.isdigit() and work.is_run:
         other = _of_count(plan, int(value))
     elif field == "shape" and work.is_inference:
         other = _of_shape(plan, value)
-    elif work.is_inference or field not in CHOICES or value not in CHOICES[field]:
-        other = None
-    else:
-        made = chosen(plan.scenario, replace(plan.layout, reason=()), field, value)
-        note = f"With {field} {value}, on the same layout."
-        return _elsewhere(made, figure, f"if.{field}.{value}.", note)
     if other is None:
         raise KeyError(f"if.{name}")
     layout = other.layout
-    note = f"On {other.scenario.hardware.gpus} GPUs as TP {layout.tp}, PP {layout.pp}, DP {layout.dp}."
-    return _elsewhere(other, figure, f"if.{field}.{value}.", note)
+    where = f"On {other.scenario.hardware.gpus} GPUs as TP {layout.tp}, PP {layout.pp}, DP {layout.dp}."
+    return Place(other, figure, prefix, where)
 
 
 def _of_shape(plan: Plan, shape: str) -> Plan | None:
@@ -127,13 +155,6 @@ def _of_count(plan: Plan, count: int) -> Plan | None:
     if plan.scenario.workload.is_inference:
         return corpus_plan(plan.scenario, count)
     return planned_at(growing(plan.scenario), count)
-
-
-def _elsewhere(plan: Plan, figure: str, prefix: str, where: str, name: str = "") -> Working:
-    """A figure of another plan than the entered one. prefix: what ids of its figures start with. name: its own, if another."""
-    made = _of(plan, figure)
-    inputs = tuple(replace(entry, figure=prefix + entry.figure) if entry.figure else entry for entry in made.inputs)
-    return replace(made, figure=name or prefix + figure, inputs=inputs, note=f"{where} {made.note}".strip())
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -14,7 +14,7 @@ from engine.decide.opened.titles import INTERVALS, NOTES, SOURCES, TITLES
 from engine.decide.plan import Plan
 from engine.decide.steps import FRONTIER_DAYS
 from engine.figures.number import Number, node, plain
-from engine.figures.opening import below, opening
+from engine.figures.opening import Below, opening
 from engine.figures.working import Working, unknown
 from engine.serving import memory as serving_memory
 
@@ -28,8 +28,7 @@ class Build(Base):
     def __init__(self, plan: Plan) -> None:
         super().__init__(plan)
         self._known: dict[str, Found] = {}
-        self._order: dict[str, list[Number]] = {}
-        self._places: dict[str, dict[int, int]] = {}
+        self._under: dict[str, Below] = {}
 
     def number(self, figure: str) -> Number:
         """The number of a figure. Raises KeyError where the build has none, or nobody knows it."""
@@ -57,33 +56,19 @@ class Build(Base):
         if found.value is None and found.why and not place:
             return unknown(figure, found.title, found.unit, found.why)
         root = self.number(top)
+        under = self._under.get(top)
+        if under is None:
+            under = self._under[top] = Below(root)
+
+        def identify(part: Number) -> str:
+            return f"{top}{STEP}{under.place(part)}"
+
         if place:
-            order = self._below(top, root)
-            if not place.isdigit() or int(place) >= len(order):
+            part = under.at(int(place)) if place.isdigit() else None
+            if part is None:
                 raise KeyError(figure)
-            return opening(figure, order[int(place)], "", "", self._identify(top, root), found.source)
-        return opening(
-            figure,
-            root,
-            found.title,
-            found.unit,
-            self._identify(top, root),
-            found.source,
-            found.interval,
-            found.note,
-        )
-
-    def _below(self, top: str, root: Number) -> list[Number]:
-        known = self._order.get(top)
-        if known is None:
-            known = self._order[top] = list(below(root))
-        return known
-
-    def _identify(self, top: str, root: Number) -> Callable[[Number], str]:
-        places = self._places.get(top)
-        if places is None:
-            places = self._places[top] = {id(one): place for place, one in enumerate(self._below(top, root))}
-        return lambda one: f"{top}{STEP}{places[id(one)]}"
+            return opening(figure, part, "", "", identify, found.source)
+        return opening(figure, root, found.title, found.unit, identify, found.source, found.interval, found.note)
 
 
 def _spread(build: Build) -> Any:
