@@ -42,7 +42,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("switch", ("ctrl+t", "f2"), "Results", "Between the inputs and the results", group=MOVE),
     Command("jump", ("f7",), "Jump", "Go to a field or a heading by its letter, or to a page by its digit", group=MOVE),
     Command("palette", ("ctrl+p",), "Commands", "Find and run any command", group=VIEW, palette=False),
-    Command("advise", ("f8",), "Apply", "Do the one thing to do, the first change offered", group=EDIT),
+    Command("advise", ("f8",), "Do it", "Do the one thing to do, the first change offered", group=EDIT),
     Command("undo", ("ctrl+z",), "Undo", "Take back the last change", group=EDIT),
     Command("redo", ("ctrl+y",), "Redo", "Do again what was taken back", group=EDIT),
     Command("save", ("ctrl+s",), "Save", "Save the session", group=SESSION),
@@ -102,6 +102,8 @@ FOOTER_PAGES: dict[str, tuple[tuple[str, ...], dict[str, str]]] = {
     "What if": (("help", "switch", "working", "sweep_input", "sweep_figure", "palette", "quit"), {"working": "Take"}),
 }
 """Pages with keys of their own: what stands in the footer, and by which words."""
+FOOTER_MORE = ("jump", "advise", "undo", "redo", "save", "open", "new", "paste", "export", "theme")
+"""What follows where a wide terminal has room."""
 FOOTER_PICKER = ("help", "switch", "next_field", "palette", "undo", "save", "quit")
 
 HANDS = frozenset(

@@ -146,14 +146,18 @@ def _axis(sizing: Sizing, start: int, room: int, scale: int, width: int, glyphs:
     return (*spans, Span(" " * gap), size) if fits else tuple(spans)
 
 
+def columns_of(width: int) -> int:
+    """How many groups have a column of their own in the legend."""
+    return 4 if width >= 74 else 3 if width >= 60 else 2
+
+
 def legend(sizing: Sizing, width: int, glyphs: Glyphs, before: Sizing | None = None) -> list[Line]:
     """What each glyph is and how much it holds: a row per part, a column per group (the first four).
 
     before: the Sizing of the build before the last edit; what changed since is shown beside each figure.
     """
     memory = sizing.memory
-    wide = 4 if width >= 74 else 3 if width >= 60 else 2
-    groups = shown_groups(memory, wide)
+    groups = shown_groups(memory, columns_of(width))
     several = len(groups) > 1
     places = [memory.per_gpu.index(group) for group in groups]
     label = 30 if width >= 64 else 2 + max(len(part.words) for part in parts_of(sizing))

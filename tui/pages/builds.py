@@ -83,7 +83,7 @@ def _set(search: Search, name: str) -> bool:
 
 
 def _limits(look: Look, search: Search) -> list[Line]:
-    lines = [heading("WITHIN THESE LIMITS", look.width, look.glyphs.rule, "w changes one")]
+    lines = [heading("WITHIN THESE LIMITS", look.width, look.glyphs.rule, f"{look.keymap.shown('limits')} changes one")]
     row: list[Span] = [Span(" ")]
     for name, label in LIMIT_LABELS:
         words = limit_words(search.limits, name)

@@ -144,7 +144,7 @@ ROWS: tuple[Row, ...] = (
     _row("GPU-hours", "training.gpu_hours", rate, min),
     _row("buy", "cost.buy_usd", usd, min),
     _row("rent an hour", "cost.rent_usd_per_hour", usd_per_hour, min),
-    _row("$ per M", "cost.usd_per_million_tokens", usd, min),
+    _row("$/M tokens", "cost.usd_per_million_tokens", usd, min),
     _row("run, rented", "cost.run_usd", usd, min),
     _row("power", "power.total_w", kilowatts, min),
     _row("operations", "cost.operations_factor", lambda value: f"{digits(value, 2)}x", min),
@@ -159,7 +159,7 @@ def compare(sizing: Sizing, look: Look, studies: Studies) -> list[Line]:
     columns += [Column(pin.name, f"pin:{pin.name}", studies.sizing_of(pin)) for pin in studies.pins]
     if not studies.pins:
         words = (
-            f"p pins the build at hand as {PIN_NAMES[0]}: change it, and the two stand side by side, what differs and which "
+            f"{look.keymap.shown('pin')} pins the build at hand as {PIN_NAMES[0]}: change it, and the two stand side by side, what differs and which "
             f"is better marked. Up to {len(PIN_NAMES)} can be pinned; they are saved with the session."
         )
         lines += [*paragraphs(words, look.width - 1, "", " ", " "), *_pin_it(look), BLANK]

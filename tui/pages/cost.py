@@ -173,15 +173,18 @@ def horizons(sizing: Sizing, look: Look) -> list[Line]:
     wide = max(9, min(13, (look.width - 8) // len(shown) - 2))
     shown = shown[: max(2, (look.width - 8) // (wide + 2))]
     title = "OWN, RENT OR API" if any(way == "api" for way, _ in shown) else "OWN OR RENT"
+    rows = money.horizons
+    once = len({tuple(getattr(row, f"{way}_usd") for way, _ in shown if way != "reserved") for row in rows}) == 1
+    rows = rows[:1] if once else rows  # a single run costs the same whenever it ends
     lines = [
         heading(title, look.width, glyphs.rule),
-        line((f" {'months':>6}" + "".join(f"  {word:>{wide}}" for _, word in shown), "dim")),
+        line((f" {'one run' if once else 'months':>7}" + "".join(f"  {word:>{wide}}" for _, word in shown), "dim")),
     ]
-    for row in money.horizons:
+    for row in rows:
         values = {way: getattr(row, f"{way}_usd") for way, _ in shown}
         known = [value for value in values.values() if value is not None]
         best = min(known) if len(known) > 1 else None
-        spans = [Span(f" {row.months:>6}")]
+        spans = [Span(f" {'' if once else row.months:>7}")]
         for way, value in values.items():
             mark = glyphs.yes if value is not None and value == best else " "
             style = "figure" if value is not None else "dim"

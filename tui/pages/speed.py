@@ -272,7 +272,7 @@ def speed_load(sizing: Sizing, look: Look) -> list[Line]:
     now = sizing.scenario.workload.concurrency
     best = max((point.tokens_per_s_total or 0.0 for point in load.points), default=0.0) or 1.0
     room = max(0, look.width - LOAD_COLUMNS)
-    lines = [heading("WITH MORE USERS", look.width, look.glyphs.rule, "of this length, on this build")]
+    lines = [heading("WITH MORE USERS", look.width, look.glyphs.rule, "of this length, on this build; in all: tok/s")]
     head = f"{'users':>7} {'first token':>12} {'tok/s a user':>13} {'':<9} {'in all':>7}"
     lines.append(line((f"  {head}  KV", "dim")))
     for point in load.points:

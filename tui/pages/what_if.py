@@ -31,7 +31,7 @@ FIGURE_WORDS: dict[Figure, tuple[str, Callable[[float], str]]] = {
     "ttft_s": ("first token", seconds),
     "max_users": ("users fit", count),
     "memory_share": ("memory", percent),
-    "usd_per_million_tokens": ("$ per M", usd),
+    "usd_per_million_tokens": ("$/M tokens", usd),
     "tokens_per_s_gpu": ("tok/s a GPU", rate),
     "days": ("run", days),
     "mfu": ("MFU", percent),
@@ -138,13 +138,13 @@ def _part(eighths: int, carries: bool, glyphs: Glyphs) -> str:
     return EIGHTHS[eighths] if carries or eighths < 8 else glyphs.activations
 
 
-def _edges(points: Sequence[SweepPoint], sweep: Sweep, first_cell: dict[int, int]) -> dict[int, int]:
-    """The cell where each flip point lies, and its number."""
-    found: dict[int, int] = {}
+def _edges(points: Sequence[SweepPoint], sweep: Sweep, first_cell: dict[int, int]) -> dict[int, list[int]]:
+    """The cells where flip points lie, and the numbers of those in each."""
+    found: dict[int, list[int]] = {}
     for number, flip in enumerate(sweep.flips, 1):
         index = next((at for at, point in enumerate(points) if _reached(point.value, flip.first)), None)
         if index is not None and index in first_cell:
-            found[first_cell[index]] = number
+            found.setdefault(first_cell[index], []).append(number)
     return found
 
 
@@ -155,7 +155,7 @@ def _reached(value: Value, first: Value) -> bool:
 def _scale(
     points: Sequence[SweepPoint],
     first_cell: dict[int, int],
-    edges: dict[int, int],
+    edges: dict[int, list[int]],
     across: int,
     indent: int,
     now: Value,
@@ -185,7 +185,12 @@ def _scale(
             row[start + offset] = (char, "strong")
     lines = [line((" " * indent + "".join(text).rstrip(), "dim")), joined([Span(" " * indent), *_spans(row)])]
     if edges:
-        marks = [(str(edges[at] % 10), "key") if at in edges else (" ", "") for at in range(across)]
+        marks, free = [(" ", "")] * across, 0
+        for at in sorted(edges):
+            for number in edges[at]:  # one blank between neighbours: 1 2, not 12
+                start = min(max(at, free), across - len(str(number)))
+                marks[start : start + len(str(number))] = [(digit, "key") for digit in str(number)]
+                free = start + len(str(number)) + 1
         lines.append(joined([Span(f"{'flips':<{indent}}", "dim"), *_spans(marks)]))
     return lines
 

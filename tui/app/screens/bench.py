@@ -18,6 +18,7 @@ from textual.timer import Timer
 from textual.widget import Widget
 
 from engine.figures.errors import ScenarioError
+from engine.figures.text import printable
 from engine.scenario.change import Changes, change
 from engine.scenario.fields import Value
 from engine.sizing import Suggestion
@@ -126,6 +127,11 @@ class Bench(Screen[None], Still):
         self._tell()
         self.sizeup.store.subscribe(self.refresh_panels)
         self._give_focus(self.form)
+        problem = self.sizeup.store.problem
+        if (
+            problem is not None and self.sizeup.store.sizing is None
+        ):  # an opened file that cannot be sized: at the fault
+            self.form.go_to(problem.field)
         self.sizeup.store.subscribe(self._keep_soon)
         self._keeping: Timer | None = None
         self._unkept_since: float | None = None
@@ -214,7 +220,7 @@ class Bench(Screen[None], Still):
             scenario = change(store.scenario, named, self.sizeup.catalog)
         except ScenarioError as error:
             if field.kind == "id":  # chosen from a list: there is no text of one's own to correct
-                self.say(str(error))
+                self.complain("Nothing was changed", str(error))
             else:
                 store.reject(field.key, str(value), f"{error.reason}; allowed: {error.allowed}")
             return
@@ -231,7 +237,7 @@ class Bench(Screen[None], Still):
             named = fields.named(store.scenario, changes, new=store.path is None)
             scenario = change(store.scenario, named, self.sizeup.catalog)
         except ScenarioError as error:
-            self.say(str(error))
+            self.complain("Nothing was changed", str(error))
             return False
         self.form.edit = None
         for key in changes:
@@ -404,9 +410,19 @@ class Bench(Screen[None], Still):
         """The key of a command, for words about it."""
         return self.sizeup.keymap.shown(command)
 
-    def say(self, words: str) -> None:
-        """A short answer in the footer, until the next key."""
-        self.footer.say(words)
+    def say(self, words: str, then: str = "") -> None:
+        """A short answer in the footer, until the next key. then: what stays in sight where not all fits."""
+        self.footer.say(words, then)
+
+    def complain(self, heading: str, words: str) -> None:
+        """What could not be done and why: in the footer where all of it fits, else to be read in full."""
+        words = printable(words)
+        if len(words) + 2 <= self.app.size.width:
+            self.say(words)
+        else:
+            from tui.app.screens.dialog import OK, Question
+
+            self.show(Question(heading, words, OK))
 
     def keep_work(self) -> None:
         """Write unsaved work to the recovery file; that it cannot be kept is news."""

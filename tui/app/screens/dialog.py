@@ -174,6 +174,10 @@ class Entry(Canvas, can_focus=True):
         ]
 
 
+OK = (("o", "OK", "ok"),)
+"""The one answer to what is only to be read."""
+
+
 class Question(Dialog[str]):
     """A question with a few answers, each with its letter."""
 

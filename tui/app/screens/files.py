@@ -14,7 +14,7 @@ from engine.figures.sentences import text_of
 from engine.figures.text import printable
 from engine.scenario import Scenario
 from engine.sizing import Sizing
-from tui.app.screens.dialog import AskText, Question
+from tui.app.screens.dialog import OK, AskText, Question
 from tui.app.screens.list_dialog import Column, Item, ListDialog
 from tui.files import disk, fields, paths, session
 from tui.files.examples import Example, examples
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from tui.files.session import Opened
     from tui.shell.report_words import Past
 
-OK = (("o", "OK", "ok"),)
 OPEN = ("o", "Open it", "open")
 DISCARD = ("d", "Discard it", "discard")
 LATER = ("l", "Later", "later")
@@ -190,7 +189,7 @@ def _write(bench: Bench, target: Path) -> bool:
     try:
         written = session.write(store.scenario, target, store.path, store.pins)
     except SessionError as error:
-        bench.say(f"Not saved: {error}")
+        bench.complain("Not saved", f"Not saved: {error}")
         return False
     if written.scenario != store.scenario or written.pins != store.pins:
         store.edit(written.scenario, pins=written.pins)
@@ -380,7 +379,7 @@ def _put(bench: Bench, target: Path, text: str) -> None:
     try:
         disk.write(target, text.encode("utf-8", "replace"))
     except disk.DiskError as error:
-        bench.say(f"Not written: {os.fspath(target)}: {error}")
+        bench.complain("Not written", f"Not written: {os.fspath(target)}: {error}")
     else:
         bench.say(f"Wrote {os.fspath(target)}.")
 

@@ -41,6 +41,10 @@ class Column:
     limit: int = 40
 
 
+FEWEST_COLUMNS = 3
+"""Columns that a list keeps beside each other before its names are cut."""
+
+
 class ItemList(Canvas):
     """Rows in columns, one chosen."""
 
@@ -82,7 +86,14 @@ class ItemList(Canvas):
             longest = max((len(item.cells[at]) for item in self.items), default=0)
             longest = max(longest, len(column.title) + (at == self.sorted))
             widths.append(min(column.limit, longest) if shown[at] else 0)
-        over = sum(widths) + 2 * sum(1 for cells in widths if cells) - (width - 4)
+
+        def over_by() -> int:
+            return sum(widths) + 2 * sum(1 for cells in widths if cells) - (width - 4)
+
+        for at in range(len(widths) - 1, 1, -1):  # what tells rows apart stays whole; the last columns go first
+            if over_by() > 0 and at != self.sorted and sum(1 for cells in widths if cells) > FEWEST_COLUMNS:
+                widths[at] = 0
+        over = over_by()
         if over > 0:
             widest = widths.index(max(widths))
             widths[widest] = max(10, widths[widest] - over)

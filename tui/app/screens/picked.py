@@ -50,14 +50,14 @@ def _kept(bench: Bench, card: OwnCard) -> bool:
     try:
         path = own_card.keep(card)
     except own_card.CardError as problem:
-        _say_in_full(bench, "This card was not kept", str(problem))
+        bench.complain("This card was not kept", str(problem))
         return False
     bench.sizeup.catalog = reload()
     wrong = [line for line in bench.sizeup.catalog.problems if str(path) in line]
     if wrong:
         path.unlink(missing_ok=True)
         bench.sizeup.catalog = reload()
-        _say_in_full(bench, "This card was not kept", wrong[0])
+        bench.complain("This card was not kept", wrong[0])
     return not wrong
 
 
@@ -66,13 +66,6 @@ def _take_model_file(bench: Bench, path: str) -> None:
     try:
         change(bench.sizeup.store.scenario, {"model.config": path}, bench.sizeup.catalog)
     except ScenarioError as error:
-        _say_in_full(bench, "This is no model file", printable(error.reason))
+        bench.complain("This is no model file", printable(error.reason))
     else:
         bench.make({"model.config": path})
-
-
-def _say_in_full(bench: Bench, heading: str, words: str) -> None:
-    from tui.app.screens.dialog import Question
-    from tui.app.screens.files import OK
-
-    bench.show(Question(heading, words, OK))

@@ -195,7 +195,8 @@ def _open_option(bench: Bench, option: Option) -> None:
         return
     found = store.scenario
     bench.say(
-        f"{build_words(found, bench.sizeup.glyphs.times)}, {found.format_held} is open. {bench.key('undo')} comes back."
+        f"{build_words(found, bench.sizeup.glyphs.times)}, {found.format_held} is open.",
+        f"{bench.key('undo')} comes back.",
     )
 
 
@@ -215,7 +216,7 @@ def take_advice(bench: Bench, number: int = 0) -> None:
     cure = found.offered[number]
     store.seal()
     store.edit(dataclasses.replace(cure.scenario, title=store.scenario.title, notes=store.scenario.notes))
-    bench.say(f"{text_of(cure.what)}. {bench.key('undo')} takes it back.")
+    bench.say(f"{text_of(cure.what)}.", f"{bench.key('undo')} takes it back.")
 
 
 async def ask_limits(bench: Bench) -> None:
@@ -303,7 +304,7 @@ def pin(bench: Bench) -> None:
     letters = [entry.name.partition(" ")[0] for entry in store.pins]
     free = [name for name in PIN_NAMES if name not in letters]
     if len(store.pins) >= len(PIN_NAMES) or not free:
-        bench.say(f"{', '.join(PIN_NAMES)} are taken: unpin one on the Compare page (9) with u.")
+        bench.say(f"{', '.join(PIN_NAMES)} are taken: unpin one on the Compare page (9) with {bench.key('unpin')}.")
         return
     _pins(bench, (*store.pins, Pin(free[0], store.scenario)))
     bench.say(f"Pinned as {free[0]}. The Compare page (9) sets it beside what you change.")
@@ -325,7 +326,8 @@ def chosen_pin(bench: Bench, panel: Results) -> Pin | None:
     name = name.removeprefix("pin:")
     found = next((entry for entry in pins if entry.name == name), pins[0] if len(pins) == 1 else None)
     if found is None:
-        bench.say("Choose a pinned build with Up and Down first." if pins else "Nothing is pinned yet: p pins.")
+        choose = "Choose a pinned build with Up and Down first."
+        bench.say(choose if pins else f"Nothing is pinned yet: {bench.key('pin')} pins.")
     return found
 
 
@@ -338,13 +340,13 @@ def swap(bench: Bench, entry: Pin) -> None:
     store.seal()
     pins = tuple(Pin(p.name, store.scenario) if p is entry else p for p in store.pins)
     store.edit(entry.scenario, pins=pins)
-    bench.say(f"{entry.name} is at hand; what was is now {entry.name}. {bench.key('undo')} swaps back.")
+    bench.say(f"{entry.name} is at hand; what was is now {entry.name}.", f"{bench.key('undo')} swaps back.")
 
 
 def unpin(bench: Bench, entry: Pin) -> None:
     """Forget a pinned build."""
     _pins(bench, tuple(p for p in bench.sizeup.store.pins if p is not entry))
-    bench.say(f"Unpinned {entry.name}. {bench.key('undo')} pins it again.")
+    bench.say(f"Unpinned {entry.name}.", f"{bench.key('undo')} pins it again.")
 
 
 async def rename(bench: Bench, entry: Pin) -> None:
@@ -382,7 +384,7 @@ async def _ask_pin(bench: Bench, name: str) -> None:
     elif answer == "open":
         bench.sizeup.store.seal()
         bench.sizeup.store.edit(entry.scenario)
-        bench.say(f"{name} is open. {bench.key('undo')} comes back.")
+        bench.say(f"{name} is open.", f"{bench.key('undo')} comes back.")
     elif answer == "rename":
         await rename(bench, entry)
     elif answer == "unpin":
@@ -426,4 +428,4 @@ def _take(bench: Bench, text: str) -> None:
     value = text if field in LINK_FIELDS else int(text)
     store.seal()
     if bench.make(changes_to(store.scenario, field, value)):
-        bench.say(f"{fields.BY_KEY[field].label}: {text}. {bench.key('undo')} comes back.")
+        bench.say(f"{fields.BY_KEY[field].label}: {text}.", f"{bench.key('undo')} comes back.")

@@ -229,7 +229,7 @@ class Workbench(Bench):
             return
         self.sizeup.store.seal()
         if self.make(dict(wanted.changes)):
-            self.say(f"{self.changes_words(wanted)}. {text_of(wanted.effect)}. {self.key('undo')} takes it back.")
+            self.say(f"{self.changes_words(wanted)}. {text_of(wanted.effect)}.", f"{self.key('undo')} takes it back.")
 
     # --- dialogs, loaded when first opened
 

@@ -467,6 +467,8 @@ class Form(Canvas, can_focus=True):
                 Span(shown[cursor + 1 :], style, action),
             )
         else:
+            if len(text) > room - 2 and field.choices:  # the word before the colon names it; the list has the rest
+                text = text.partition(":")[0]
             short = shorten(text, room - 2, glyphs.ellipsis)
             box = (Span(f" {short:<{room - 2}} ", style, action),)
         name = f"go:{field.key}"

@@ -255,23 +255,28 @@ class Footer(Canvas):
         super().__init__(id=id)
         self.commands: tuple[str, ...] = commands.FOOTER_INPUTS
         self.labels: dict[str, str] = {}
-        self.message = ""
+        self.message = self.then = ""
 
-    def say(self, words: str) -> None:
-        """Show words in place of the keys, until a key is pressed."""
-        self.message = words
+    def say(self, words: str, then: str = "") -> None:
+        """Show words in place of the keys, until a key is pressed. then: what stays in sight where not all fits."""
+        self.message, self.then = words, then
         self.update_lines()
 
     def get_lines(self, width: int) -> Sequence[Line]:
-        """One line."""
+        """One line: a message, or the keys of the moment and, where there is room, more of them."""
         if self.message:
-            words = shorten(self.sizeup.glyphs.text(self.message), width - 2, self.sizeup.glyphs.ellipsis)
+            glyphs = self.sizeup.glyphs
+            tail = f" {self.then}" if self.then else ""
+            words = shorten(glyphs.text(self.message), width - 2 - len(tail), glyphs.ellipsis) + glyphs.text(tail)
             return [line((f" {words:<{width - 1}}", "bar-strong"))]
         names = list(self.commands)
         spans = self._keys(names)
         while width_of(spans) > width and len(names) > 2:
             names.pop(-2)  # the palette still has it
             spans = self._keys(names)
+        for more in commands.FOOTER_MORE:
+            if more not in names and width_of(wider := self._keys([*names[:-1], more, names[-1]])) <= width:
+                names, spans = [*names[:-1], more, names[-1]], wider
         spans.append(Span(" " * max(0, width - width_of(spans)), "bar"))
         return [tuple(spans)]
 

@@ -32,7 +32,9 @@ class Hint(Canvas):
         default = fields.default_words(field)
         if default:
             same = fields.is_default(self.sizeup.store.scenario, field)
-            limits.append("at its default" if same else f"default {default}: ^R")
+            limits.append(
+                "at its default" if same else f"{self.sizeup.keymap.shown('reset')} brings its default, {default}"
+            )
         right = glyphs.text("; ".join(limits))
         room = width - len(field.label) - 6
         words = wrap(glyphs.text(field.help), width - 1)

@@ -118,8 +118,9 @@ class Results(Canvas, can_focus=True):
         """The page for the current Sizing, or what is wrong when there never was one."""
         store, glyphs = self.sizeup.store, self.sizeup.glyphs
         if store.sizing is None:
-            words = store.problem.words if store.problem else "nothing to size yet"
-            return [BLANK, *paragraphs(words, width - 2, "bad", "   ", f" {glyphs.no} ")]
+            key = self.sizeup.keymap.shown("switch")
+            words = f"No figures until what is wrong above is mended: {key} leads to the inputs, where {glyphs.no} marks it."
+            return [BLANK, *paragraphs(glyphs.text(words), width - 2, "dim", " ", " ")]
         look = Look(
             width - 1, glyphs, store.before, self.sizeup.studies, self.beside, self.size.height, self.sizeup.keymap
         )
