@@ -117,6 +117,11 @@ SGLANG: Mapping[str, Option] = {
         "runtime.speculative", one_of(nextn="mtp", mtp="mtp", eagle="eagle", eagle3="eagle", ngram="ngram")
     ),
     "--speculative-num-steps": Option("runtime.speculative_tokens"),
+    **{flag: Option("layout.dcp") for flag in ("--dcp-size", "--decode-context-parallel-size")},
+    "--page-size": Option("runtime.block_size"),
+    "--cpu-offload-gb": Option("runtime.cpu_offload_gb", share),
+    "--max-loras-per-batch": Option("runtime.max_loras"),
+    "--max-lora-rank": Option("runtime.max_lora_rank"),
 }
 TRTLLM: Mapping[str, Option] = {
     "--tp-size": Option("layout.tp"),

@@ -42,6 +42,7 @@ def write(build: Build) -> str:
         service |= {"runtime": "habana", "cap_add": ["SYS_NICE"]}
         service["environment"] |= {"HABANA_VISIBLE_DEVICES": "all"}
     else:
-        service |= {"devices": ["/dev/dri"] if kind == "arc" else ["/dev/kfd", "/dev/dri"], "group_add": ["video"]}
+        devices = ("/dev/dri",) if kind == "arc" else ("/dev/kfd", "/dev/dri")
+        service |= {"devices": [f"{one}:{one}" for one in devices], "group_add": ["video"]}
     lines = build.head(f"{CHECKED}; {begun.checked}", *begun.notes, *build.behind_a_balancer())
     return "\n".join([*lines, *yaml({"services": {begun.word: service}})]) + "\n"
