@@ -8,7 +8,15 @@ from typing import Any
 
 import pytest
 
-from tests.accuracy import collectives, engine_logs, harness, inference_perf, training_memory, training_perf
+from tests.accuracy import (
+    collectives,
+    engine_logs,
+    harness,
+    inference_perf,
+    training_memory,
+    training_perf,
+    training_words,
+)
 from tests.accuracy.__main__ import main
 from tests.accuracy.rows import UnreadableRow, readable
 
@@ -132,7 +140,7 @@ def test_a_file_may_have_a_byte_order_mark_or_be_one_list(tmp_path: Path, capsys
     ],
 )
 def test_a_task_by_its_words(task: str, kind: str | None) -> None:
-    assert training_perf.kind_of(task) == kind
+    assert training_words.kind_of(task) == kind
 
 
 @pytest.mark.parametrize(
@@ -140,7 +148,7 @@ def test_a_task_by_its_words(task: str, kind: str | None) -> None:
     [("BF16", "bf16"), ("bfloat16", "bf16"), ("FP8 (e4m3)", "fp8"), ("bf16 mixed, fp8 GEMMs", "fp8"), ("fp32", None)],
 )
 def test_a_dtype_by_its_words(text: str, dtype: str | None) -> None:
-    assert training_perf.dtype_of(text) == dtype
+    assert training_words.dtype_of(text) == dtype
 
 
 @pytest.mark.parametrize(
