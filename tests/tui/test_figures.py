@@ -9,7 +9,7 @@ from functools import lru_cache
 
 import pytest
 
-from engine.decide.opened import Working
+from engine.decide.opened import Working, working
 from engine.decide.size import size
 from engine.figures.sentences import text_of
 from engine.scenario import Scenario, Workload
@@ -18,6 +18,7 @@ from tests.arithmetic import computed
 from tests.engine.builds import SCENARIOS, priced
 from tests.tui.builds import BUILDS
 from tests.tui.figures import numbers, opens, opens_to, page_lines, shown_by, studied
+from tui.app import elsewhere
 from tui.pages.contents import PAGES
 from tui.pages.doc import Span, plain
 from tui.pages.studies import Studies
@@ -164,6 +165,39 @@ def test_what_opens_holds_the_number_that_was_shown(name: str) -> None:
                     wrong.append(f"{page}: {span.text!r} is not in {figure}: {made.value} {made.unit}")
     assert opened
     assert not wrong, "\n".join(wrong)
+
+
+KINDS = {"entered", "counted", "data sheet", "rule of thumb", "fitted", "measured"}
+"""How what is given is known: nothing else ends a working."""
+
+
+def first_figure(sizing: Sizing, studies: Studies, page: str) -> str:
+    """The first number of a page that opens."""
+    spans = (span for row in page_lines(sizing, studies, page, 118) for span in row)
+    opens = (span for span in spans if span.action.startswith("figure:") and re.search(r"\d", span.text))
+    return next(opens).action.removeprefix("figure:")
+
+
+@pytest.mark.parametrize("name", ["llama70b", "finetune"])
+def test_a_figure_of_each_page_opens_down_to_what_is_given(name: str) -> None:
+    """Step by step, as a person takes them, to named inputs with a source; what is fitted says its error or its logs."""
+    sizing, studies = shown(name)
+    ended: dict[str, str] = {}
+    for page in PAGES:
+        found = elsewhere.opened(first_figure(sizing, studies, page), sizing, studies)
+        assert found is not None, page
+        waiting, known = [found.figure], {found.figure}
+        for step in waiting:  # it grows while it is read
+            for entry in working(found.sizing, step).inputs:
+                if entry.figure:
+                    waiting += [] if entry.figure in known else [entry.figure]
+                    known.add(entry.figure)
+                    continue
+                assert entry.label, (page, step, entry)
+                assert entry.source, (page, step, entry)
+                assert entry.kind != "fitted" or re.search(r"\d %|\d logs?", entry.source), (page, step, entry)
+                ended[entry.kind] = page
+    assert {"entered", "counted", "data sheet", "rule of thumb", "fitted"} <= ended.keys() <= KINDS
 
 
 def test_the_arithmetic_of_other_builds_gives_their_figures() -> None:
