@@ -353,6 +353,9 @@ from typing import Final
         ),
         "}",
         f"INDEXER: Final = {index:.3g}",
+        "ERRORS: Final = {",
+        *(f'    "{name.upper()}": "{said}",' for name, said in errors.items()),
+        "}",
         "",
     ]
     TARGET.write_text(head + "\n".join(lines), encoding="utf-8")

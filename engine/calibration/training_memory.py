@@ -64,3 +64,6 @@ DRIVER_SHARE: Final = 0.011
 # 80 % interval of observed over predicted on sources that a fit had not seen.
 INTERVAL_LOW: Final = 0.95
 INTERVAL_HIGH: Final = 1.11
+# Measured peaks that the constants are fitted on, and of how many sources.
+RUNS: Final = 272
+SOURCES: Final = 17

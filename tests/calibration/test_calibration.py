@@ -7,6 +7,10 @@ from pathlib import Path
 import pytest
 
 from engine.calibration import serving_memory as shipped
+from engine.calibration import training_memory as memory
+from engine.calibration import training_speed as speed
+from tests.accuracy.harness import REFERENCE
+from tests.calibration import training_memory, training_speed
 from tests.calibration.__main__ import SETS, main
 from tests.calibration.serving_memory import all_fits, logs
 
@@ -25,6 +29,12 @@ def test_a_fit_gives_the_constants_that_are_shipped(capsys: pytest.CaptureFixtur
     for fit in all_fits(logs()):
         assert getattr(shipped, fit.name) == pytest.approx(fit.value, rel=1e-3)
         assert fit.name in told
+
+
+def test_workings_say_how_much_the_constants_rest_on() -> None:
+    assert training_memory.counted(training_memory.prepare()) == (memory.RUNS, memory.SOURCES)
+    rows = training_speed.samples(REFERENCE / "training_perf.jsonl")
+    assert (len(rows), len({row.framework for row in rows})) == (speed.RUNS, speed.FRAMEWORKS)
 
 
 def test_rows_that_cannot_be_read_end_in_one_line(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

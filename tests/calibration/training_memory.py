@@ -216,8 +216,8 @@ def interval(left_out: dict[str, list[float]]) -> tuple[float, float]:
     return math.exp(-high), math.exp(-low)
 
 
-def write(values: dict[str, float], stated: tuple[float, float]) -> None:
-    """Rewrite the constants module."""
+def write(values: dict[str, float], stated: tuple[float, float], counts: tuple[int, int]) -> None:
+    """Rewrite the constants module. counts: runs, and the sources that they are of."""
     lines = [
         '"""Fitted constants of the training-memory model; engine/training/memory/peak.py says what each multiplies.',
         "",
@@ -234,7 +234,14 @@ def write(values: dict[str, float], stated: tuple[float, float]) -> None:
         lines.append(f"{constant.name}: Final = {rounded(values[constant.name])!r}")
     lines.append("# 80 % interval of observed over predicted on sources that a fit had not seen.")
     lines += [f"INTERVAL_LOW: Final = {rounded(stated[0])!r}", f"INTERVAL_HIGH: Final = {rounded(stated[1])!r}"]
+    lines.append("# Measured peaks that the constants are fitted on, and of how many sources.")
+    lines += [f"RUNS: Final = {counts[0]}", f"SOURCES: Final = {counts[1]}"]
     TARGET.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def counted(prepared: Prepared) -> tuple[int, int]:
+    """Runs that are fitted on, and the sources that they are of."""
+    return len(prepared), len({row["source_group"] for row, _, _ in prepared})
 
 
 def calibrate(options: argparse.Namespace) -> None:
@@ -260,4 +267,4 @@ def calibrate(options: argparse.Namespace) -> None:
         stated = interval(left_out)
         print(f"80 % interval of observed over predicted: {stated[0]:.3g} to {stated[1]:.3g}")
     if options.write:
-        write(values, stated)
+        write(values, stated, counted(prepared))

@@ -303,7 +303,7 @@ def inside(rows: list[Sample], errors: list[float], found: dict[str, tuple[float
     )
 
 
-def write(values: dict[str, float], found: dict[str, tuple[float, float]]) -> None:
+def write(values: dict[str, float], found: dict[str, tuple[float, float]], rows: list[Sample]) -> None:
     """Rewrite the calibration module."""
     lines = [HEADER, "", "CONSTANTS: dict[str, float] = {"]
     lines += [f'    "{name}": {value:.4g},' for name, value in values.items()]
@@ -315,6 +315,10 @@ def write(values: dict[str, float], found: dict[str, tuple[float, float]]) -> No
         "INTERVALS: dict[str, tuple[float, float]] = {",
         *[f'    "{group}": ({low}, {high}),' for group, (low, high) in found.items()],
         "}",
+        "",
+        "# Published runs that the constants are fitted on, and of how many frameworks.",
+        f"RUNS = {len(rows)}",
+        f"FRAMEWORKS = {len({row.framework for row in rows})}",
         "",
     ]
     MODULE.write_text("\n".join(lines), encoding="utf-8")
@@ -344,5 +348,5 @@ def calibrate(options: argparse.Namespace) -> None:
             print(f"{100 * inside(rows, errors, found):.0f} % of the rows with the {name} left out inside")
     print(f"\nintervals {found}; {100 * inside(rows, log_errors(values, rows), found):.0f} % of the fitted rows inside")
     if options.write:
-        write(values, found)
+        write(values, found, rows)
         print(f"wrote {MODULE.name}")
