@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from engine.decide.plan import Plan, plan, resized
+from engine.decide.scaling import FLOOR
 from engine.figures.errors import ScenarioError
 from engine.scenario import Hardware, LayoutChoice, Scenario
 from engine.training.memory import may_fit
@@ -14,6 +15,8 @@ from engine.training.speed import least_days
 # The largest box in common use; bigger single nodes (NVL72) are taken as entered.
 COMMON_NODE_GPUS = 8
 # Nodes tried when no single node holds the model.
+MOST_TIMES = 4
+"""Nodes looked at for a more efficient run, over those that carry it."""
 CLUSTER_NODES = (2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
 
 
@@ -116,6 +119,23 @@ def cluster(scenario: Scenario, most_nodes: int = CLUSTER_NODES[-1]) -> Attempt:
     tried = [nodes for nodes in CLUSTER_NODES if nodes <= most_nodes] or CLUSTER_NODES[:1]
     worth = [nodes for nodes in tried[:-1] if _may_carry(scenario, gpus_per_node * nodes)]
     return _first(attempt(scenario, gpus_per_node, nodes) for nodes in (*worth, tried[-1]))
+
+
+def under_floor(found: Attempt) -> bool:
+    """Whether it carries a run whose GPUs wait for each other more than the efficiency floor allows."""
+    run = found.plan.training if found.plan is not None else None
+    return found.carries and run is not None and run.efficiency < FLOOR
+
+
+def above_floor(scenario: Scenario, found: Attempt) -> Attempt | None:
+    """The next larger cluster, up to the entered one or MOST_TIMES as many nodes, that carries the run above the floor."""
+    most = max(scenario.hardware.nodes, MOST_TIMES * found.nodes)
+    for nodes in CLUSTER_NODES:
+        if found.nodes < nodes <= most:
+            wider = attempt(scenario, found.gpus_per_node, nodes)
+            if wider.carries and not under_floor(wider):
+                return wider
+    return None
 
 
 def _may_carry(scenario: Scenario, gpus: int) -> bool:

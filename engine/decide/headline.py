@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-from engine.decide.attempts import Attempt, roomier
+from engine.decide.attempts import Attempt, above_floor, roomier, under_floor
 from engine.decide.evidence import (
     KIND_WORDS,
     shape_words,
@@ -14,6 +14,7 @@ from engine.decide.plan import Plan
 from engine.decide.replicas import (
     router,
 )
+from engine.decide.scaling import FLOOR
 from engine.decide.steps import INT4_FORMAT, Finding, rounded
 from engine.decide.time_for_money import TimeForMoney, time_for_money
 from engine.figures.sentences import Figure, Sentence
@@ -44,6 +45,16 @@ def _only_just(found: Attempt) -> str:
     """The word that goes with a build that fits without headroom."""
     marginal = found.plan is not None and found.plan.memory.headroom == "marginal"
     return " (marginal)" if marginal else ""
+
+
+def _wasteful(scenario: Scenario, found: Attempt) -> Sentence:
+    """What is said of a run under the efficiency floor: how far, and what is above it, or that nothing near is."""
+    if not under_floor(found) or found.plan is None or found.plan.training is None:
+        return ()
+    share = Figure(f"{100 * found.plan.training.efficiency:.0f} %", "verdict.4.training.efficiency")
+    wider = above_floor(scenario, found)
+    more = f"{wider.build} are above it" if wider is not None else "no larger cluster of these is above it"
+    return ("; efficiency ", share, f", under the {100 * FLOOR:.0f} % floor: {more}")
 
 
 def _other_layout(scenario: Scenario, found: Attempt) -> Layout | None:
@@ -83,7 +94,10 @@ def say(
         return "one-gpu", head, build
     if end.number == 4:
         shape = shape_words(scenario, found)
-        head = (f"A cluster{_only_just(found)}: {found.build}, {shape}, {hardware.inter_link.name}",)
+        head = (
+            f"A cluster{_only_just(found)}: {found.build}, {shape}, {hardware.inter_link.name}",
+            *_wasteful(scenario, found),
+        )
         return "multi-node", head, build
     if end.number == 3:
         return "replicas", *_side_by_side(scenario, end.replicas, build)

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from engine.decide.answer import LAST_STEP
-from engine.decide.attempts import Attempt, attempt, cluster, one_node
+from engine.decide.attempts import Attempt, above_floor, attempt, cluster, one_node, under_floor
 from engine.decide.evidence import (
     KIND_WORDS,
     WEIGHTS_RULE,
@@ -228,6 +228,8 @@ def _cluster_step(
         spread = cluster(scenario)
         return Finding(4, question, False, FRONTIER_RUN, spread)
     found = together or cluster(scenario)
+    if under_floor(found):
+        found = above_floor(scenario, found) or found
     own = Attempt(scenario.hardware.gpus_per_node, scenario.hardware.nodes, entered)
     if own.nodes > 1 and own.carries and (not found.carries or own.gpus <= found.gpus):
         found = own

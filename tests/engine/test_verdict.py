@@ -109,6 +109,26 @@ def test_a_cluster_says_how_many_nodes_are_needed_and_how_many_were_entered() ->
     assert "are needed, 1 was entered" in text_of(fewer.reason)
 
 
+@pytest.mark.parametrize(
+    ("card", "nodes", "cluster", "words"),
+    [
+        ("rtx-pro-6000-server", 8, "4 nodes", ""),
+        ("rtx-pro-6000-server", 2, "2 nodes", "under the 60 % floor: 4 nodes of 8x RTX PRO 6000 are above it"),
+        ("l40s", 4, "4 nodes", "under the 60 % floor: no larger cluster of these is above it"),
+    ],
+)
+def test_the_shape_of_the_headline_is_above_the_floor_or_says_why_none_is(
+    card: str, nodes: int, cluster: str, words: str
+) -> None:
+    sizing = size(build("llama-3.1-70b", "bf16", card, nodes=nodes, kind="full-finetune"))
+    headline = text_of(sizing.verdict.headline)
+    assert sizing.verdict.answer == "multi-node"
+    assert f"A cluster: {cluster} of" in headline.replace(" (marginal)", "")
+    assert words in headline
+    assert ("floor" in headline) == bool(words)
+    assert ("under the 60 % floor" in text_of(sizing.verdict.steps[4].answer)) == bool(words)
+
+
 def test_a_shape_under_the_floor_is_told_with_a_better_one_and_its_efficiency() -> None:
     verdict = size(build(weights="bf16", kind="full-finetune", nodes=2)).verdict
     assert "under the 60 % floor; better:" in text_of(verdict.reason)
