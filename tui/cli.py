@@ -26,12 +26,11 @@ from tui.shell.command import (
     STDIN,
     CommandError,
     Parser,
-    add_presets,
     built,
-    changes_of,
     complain,
     impossible,
     named,
+    parsed,
     place_of,
     read,
     say,
@@ -135,13 +134,10 @@ def _open(arguments: list[str]) -> int:
         description="Size a multi-GPU build for an LLM: memory per GPU, fabric, speed, cost and a verdict.",
         epilog=asked.EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
     )
     parser.add_argument("file", nargs="?", metavar="FILE", help="a session file to open")
     parser.add_argument("--version", action=_Version, nargs=0, help="print the version and leave")
-    add_presets(parser)
-    options = parser.parse_args(arguments)
-    changes = changes_of(options)
+    options, changes = parsed(parser, arguments)
     scenario, held = _start(options.file, changes)
     if sys.stdin is None or not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise CommandError("the app needs a terminal; `sizeup report FILE` works without one", FAILED)
@@ -197,7 +193,6 @@ def _report(arguments: list[str]) -> int:
         prog="sizeup report",
         description="Size session files and print a report of each; without a file, size what the presets say.",
         epilog="exit code: 0 every build carries its workload, 3 one does not, 2 a file is bad",
-        allow_abbrev=False,
     )
     parser.add_argument("files", nargs="*", metavar="FILE", help="session files; - is standard input")
     parser.add_argument(
@@ -211,9 +206,7 @@ def _report(arguments: list[str]) -> int:
     parser.add_argument(
         "--full", action="store_true", help="all of it: bills, evidence, every link and shape (json always is)"
     )
-    add_presets(parser)
-    options = parser.parse_args(arguments)
-    changes = changes_of(options)
+    options, changes = parsed(parser, arguments)
     if options.watch:
         return _watched(options.files, changes, options.format, options.full)
     code, failed = CARRIED, False
@@ -282,7 +275,6 @@ def _recommend(arguments: list[str]) -> int:
         prog="sizeup recommend",
         description="The smallest changes that make a build carry its workload, and the catalog's best builds for it.",
         epilog="exit code: 0 something carries the workload, 3 nothing does, 2 the file or a limit is bad",
-        allow_abbrev=False,
     )
     parser.add_argument("file", nargs="?", metavar="FILE", help="a session file; - is standard input")
     parser.add_argument(
@@ -307,9 +299,7 @@ def _recommend(arguments: list[str]) -> int:
     )
     limits.add_argument("--owned", nargs="+", action="extend", default=[], metavar="ID", help="only cards you own: $0")
     parser.add_argument("--save", metavar="DIR", help="write each recommended build as a session file")
-    add_presets(parser)
-    options = parser.parse_args(arguments)
-    changes = changes_of(options)
+    options, changes = parsed(parser, arguments)
     from engine.figures.errors import ScenarioError
     from tui.files import session_tables
     from tui.shell import builds
@@ -366,14 +356,11 @@ def _parts(arguments: list[str]) -> int:
         prog="sizeup parts",
         description="The shopping list of a build and of the verdict's: parts, counts, prices or ask, power, space.",
         epilog="exit code: 0 the build carries the workload, 3 it does not, 2 the file is bad",
-        allow_abbrev=False,
     )
     parser.add_argument("file", nargs="?", metavar="FILE", help="a session file; - is standard input")
     parser.add_argument("--format", choices=parts.FORMS, default="text", help="text (default), markdown, csv or json")
     parser.add_argument("--recommended", action="store_true", help="and of each build that `recommend` finds")
-    add_presets(parser)
-    options = parser.parse_args(arguments)
-    changes = changes_of(options)
+    options, changes = parsed(parser, arguments)
     from engine.decide.builds import recommend
     from engine.decide.size import size
     from engine.figures.errors import ScenarioError
@@ -396,15 +383,12 @@ def _export(arguments: list[str]) -> int:
         prog="sizeup export",
         description="A sized build as something to run. Text only: nothing is started.",
         epilog="exit code: 0 the build carries the workload, 3 it does not, 2 the file is bad or the target cannot run it",
-        allow_abbrev=False,
     )
     parser.add_argument("file", nargs="?", metavar="FILE", help="a session file; - is standard input")
     parser.add_argument(
         "--to", choices=exports.TARGETS, nargs="?", required=True, help="what is to run it; alone, lists them"
     )
-    add_presets(parser)
-    options = parser.parse_args(arguments)
-    changes = changes_of(options)
+    options, changes = parsed(parser, arguments)
     if not options.to and options.file is None and not changes:
         say(exports.listed())
         return CARRIED
@@ -425,7 +409,7 @@ def _export(arguments: list[str]) -> int:
 
 
 def _list(what: str, arguments: list[str]) -> int:
-    parser = Parser(prog=f"sizeup {what}", description=f"List the catalog's {what}.", allow_abbrev=False)
+    parser = Parser(prog=f"sizeup {what}", description=f"List the catalog's {what}.")
     parser.add_argument("word", nargs="*", metavar="WORD", help="only those that match")
     parser.add_argument(
         "--format",
@@ -473,7 +457,6 @@ def _detect(arguments: list[str]) -> int:
     parser = Parser(
         prog="sizeup detect",
         description="Read this machine's GPUs with nvidia-smi and name them as the catalog does.",
-        allow_abbrev=False,
     )
     parser.add_argument(
         "--from",

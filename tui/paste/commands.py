@@ -12,7 +12,7 @@ from tui.paste import listing, reading
 from tui.paste import measured as beside
 from tui.paste.found import LONGEST_BYTES, CannotRead, Found
 from tui.paste.logs import Run
-from tui.shell.command import CARRIED, STDIN, CommandError, Parser, add_presets, built, changes_of, say
+from tui.shell.command import CARRIED, STDIN, CommandError, Parser, built, parsed, say
 
 
 def texts_of(files: list[str], limit: int, what: str) -> list[str]:
@@ -46,12 +46,9 @@ def import_text(arguments: list[str]) -> int:
         prog="sizeup import",
         description="Read a command, manifest, config or what a machine says as a session, printed as a session file.",
         epilog=f"reads {reading.KINDS}. exit code: 0 read, 2 nothing in it is understood",
-        allow_abbrev=False,
     )
     parser.add_argument("files", nargs="+", metavar="FILE", help="texts to read together; - is standard input")
-    add_presets(parser)
-    options = parser.parse_args(arguments)
-    given = changes_of(options)
+    options, given = parsed(parser, arguments)
     try:
         found = Found()
         for file in options.files:
@@ -105,7 +102,6 @@ def measured(arguments: list[str]) -> int:
         description="What logs and benchmarks measured, beside what is predicted of the same build under the same load.",
         epilog="FILE: logs, and what says the build: a session (.toml), a command, a manifest, nvidia-smi; options set the rest. "
         "exit code: 0 read, 2 nothing measured is understood, or no build is known",
-        allow_abbrev=False,
     )
     parser.add_argument("files", nargs="+", metavar="FILE", help="texts to read; - is standard input")
     parser.add_argument(
@@ -118,9 +114,7 @@ def measured(arguments: list[str]) -> int:
     parser.add_argument(
         "--into", metavar="SESSION", help="keep the figures in this session file, beside what is predicted of it"
     )
-    add_presets(parser)
-    options = parser.parse_args(arguments)
-    given = changes_of(options)
+    options, given = parsed(parser, arguments)
     sessions = [file for file in options.files if file.lower().endswith(".toml")]
     others = [file for file in options.files if file not in sessions]
     if options.into is not None:

@@ -72,7 +72,6 @@ def _examples(words: Sequence[str]) -> str:
     parser = Parser(
         prog="sizeup examples",
         description="Sessions to start from: listed, one of them printed, or written.",
-        allow_abbrev=False,
     )
     parser.add_argument(
         "name", nargs="*", metavar="NAME", help="of an example; none lists them, or means all with --save"

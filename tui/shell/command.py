@@ -17,6 +17,7 @@ from tui.shell import presets
 if TYPE_CHECKING:
     from engine.figures.errors import ScenarioError
     from engine.scenario import Scenario
+    from engine.sizing import Sizing
     from tui.files.drift import CatalogTable
 
 CARRIED, FAILED, BAD_INPUT, NOT_CARRIED = 0, 1, 2, 3
@@ -33,6 +34,11 @@ class CommandError(Exception):
 
 
 class Parser(argparse.ArgumentParser):
+    """The options of a command, none of which is shortened, and errors of one line."""
+
+    def __init__(self, prog: str, **words: Any) -> None:
+        super().__init__(prog=prog, allow_abbrev=False, **words)
+
     def error(self, message: str) -> NoReturn:
         """One line instead of argparse's usage and message."""
         raise CommandError(f"{message} (see {self.prog} --help)")
@@ -61,6 +67,25 @@ def encodable(text: str, encoding: str | None) -> str:
 
 def say(text: str) -> None:
     sys.stdout.write(encodable(harmless(text), sys.stdout.encoding))
+
+
+def parsed(parser: Parser, arguments: list[str]) -> tuple[argparse.Namespace, dict[str, Any]]:
+    """The options of a command that also takes those of a session, and the keys that these set. Raises CommandError."""
+    add_presets(parser)
+    options = parser.parse_args(arguments)
+    return options, changes_of(options)
+
+
+def sized(file: str | None, changes: dict[str, Any]) -> Sizing:
+    """The sizing of a session, likewise `built`. Raises CommandError."""
+    from engine.decide.size import size
+    from engine.figures.errors import ScenarioError
+
+    scenario = built(file, changes)
+    try:
+        return size(scenario)
+    except ScenarioError as problem:
+        raise impossible(file, problem) from None
 
 
 def add_presets(parser: argparse.ArgumentParser) -> None:

@@ -9,11 +9,11 @@ from tui.shell.command import (
     CARRIED,
     NOT_CARRIED,
     Parser,
-    add_presets,
     built,
-    changes_of,
     impossible,
+    parsed,
     say,
+    sized,
     tell_problems,
 )
 
@@ -26,14 +26,11 @@ def solve(arguments: list[str]) -> int:
         prog="sizeup solve",
         description="The largest and the smallest value of a field with which a build still runs, and what stops it beyond.",
         epilog="exit code: 0 some value runs, 3 none that was tried does, 2 the file or the field is bad",
-        allow_abbrev=False,
     )
     parser.add_argument("file", metavar="FILE", help="a session file; - is standard input")
     parser.add_argument("field", metavar="FIELD", help="a key of the session, such as workload.concurrency")
     parser.add_argument("--format", choices=("text", "json"), default="text", help="text (default) or json")
-    add_presets(parser)
-    options = parser.parse_args(arguments)
-    changes = changes_of(options)
+    options, changes = parsed(parser, arguments)
     import catalog
     from engine.decide import solve as search
     from engine.figures.errors import ScenarioError
@@ -76,23 +73,14 @@ def diff(arguments: list[str]) -> int:
         prog="sizeup diff",
         description="The fields that two sessions have otherwise, and the figures that differ for it.",
         epilog="exit code: 0 they are the same build, 1 they differ, 2 a file is bad",
-        allow_abbrev=False,
     )
     parser.add_argument("files", nargs=2, metavar="FILE", help="session files; one may be -, standard input")
     parser.add_argument("--format", choices=("text", "json"), default="text", help="text (default) or json")
     options = parser.parse_args(arguments)
-    from engine.decide.size import size
-    from engine.figures.errors import ScenarioError
     from tui.shell import compare
 
     tell_problems()
-    sizings = []
-    for file in options.files:
-        scenario = built(file, {})
-        try:
-            sizings.append(size(scenario))
-        except ScenarioError as problem:
-            raise impossible(file, problem) from None
+    sizings = [sized(file, {}) for file in options.files]
     names = [Path(file).stem for file in options.files]
     if names[0] == names[1]:
         names = list(options.files)
@@ -103,18 +91,12 @@ def diff(arguments: list[str]) -> int:
 
 def together(files: list[str | None], changes: dict[str, Any], form: str) -> int:
     """Several builds in one table: side by side, or their shapes for a spreadsheet."""
-    from engine.decide.size import size
     from engine.decide.whole import whole
-    from engine.figures.errors import ScenarioError
     from tui.shell import compare, sheets
 
     names = [file.rsplit("/", 1)[-1].removesuffix(".toml") if file else "build" for file in files]
-    sizings = []
-    for file in files:
-        try:
-            sizing = size(built(file, changes))
-            sizings.append(whole(sizing) if form == "csv" else sizing)
-        except ScenarioError as problem:
-            raise impossible(file, problem) from None
+    sizings = [sized(file, changes) for file in files]
+    if form == "csv":
+        sizings = [whole(sizing) for sizing in sizings]
     say(sheets.scaling(zip(names, sizings, strict=True)) if form == "csv" else compare.table(names, sizings))
     return CARRIED if all(one.verdict.carried for one in sizings) else NOT_CARRIED

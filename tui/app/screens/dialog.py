@@ -246,7 +246,41 @@ class Question(Dialog[str]):
             self.dismiss(None)
 
 
-class AskText(Dialog[str]):
+class Typing(Dialog[str]):
+    """Takes what is typed: Enter takes it, Escape goes back, by mouse likewise."""
+
+    def typed(self, event: events.Key) -> bool:
+        """Take a key into the text; whether that changed it."""
+        raise NotImplementedError
+
+    def changed(self) -> None:
+        """Show the text as it is now."""
+        raise NotImplementedError
+
+    def take(self) -> None:
+        """Answer with the text, or say what is wrong with it."""
+        raise NotImplementedError
+
+    def on_key(self, event: events.Key) -> None:
+        """Type; Enter takes it."""
+        event.stop()
+        event.prevent_default()
+        if event.key == "escape":
+            self.dismiss(None)
+        elif event.key == "enter":
+            self.take()
+        elif self.typed(event):
+            self.changed()
+
+    def on_keys_clicked(self, event: Keys.Clicked) -> None:
+        """The keys by mouse."""
+        if event.action == "take":
+            self.take()
+        else:
+            self.dismiss(None)
+
+
+class AskText(Typing):
     """One line of text, with a check that says what is wrong with it. What stands there is chosen: typing replaces it.
 
     note: what is said below until there is a complaint, such as the folder that a name is taken in.
@@ -275,34 +309,31 @@ class AskText(Dialog[str]):
         """Take the keys."""
         self.set_focus(self.entry)
 
-    def on_key(self, event: events.Key) -> None:
-        """Type; Enter takes it."""
-        event.stop()
-        event.prevent_default()
-        if event.key == "escape":
-            self.dismiss(None)
-        elif event.key == "enter":
-            self._take()
-        elif self.edit.key(event.key):
-            self._changed()
-        elif event.is_printable and event.character:
+    def typed(self, event: events.Key) -> bool:
+        """Take a key into the line."""
+        if self.edit.key(event.key):
+            return True
+        if event.is_printable and event.character:
             self.edit.insert(event.character)
-            self._changed()
+            return True
+        return False
 
     def on_paste(self, event: events.Paste) -> None:
         """Paste into the entry."""
         event.stop()
         self.edit.insert(event.text.strip())
-        self._changed()
+        self.changed()
 
-    def _changed(self) -> None:
+    def changed(self) -> None:
+        """Show the line."""
         self.entry.update_lines()
         self.complaint.show(self._noted())
 
     def _noted(self) -> Sequence[Line]:
         return [line((shorten(self.note, min(66, self.app.size.width - 8), self.sizeup.glyphs.ellipsis), "dim"))]
 
-    def _take(self) -> None:
+    def take(self) -> None:
+        """Answer with the line, or say what is wrong with it."""
         text = self.edit.text.strip()
         wrong = self.check(text) if self.check is not None else ""
         if not text:
@@ -311,13 +342,6 @@ class AskText(Dialog[str]):
             self.complaint.show([line((row, "bad")) for row in wrap(wrong, self.complaint.inner_width - 1)][:2])
         else:
             self.dismiss(text)
-
-    def on_keys_clicked(self, event: Keys.Clicked) -> None:
-        """The keys by mouse."""
-        if event.action == "take":
-            self._take()
-        else:
-            self.dismiss(None)
 
 
 class Reader(Dialog[bool]):

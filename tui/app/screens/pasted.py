@@ -12,7 +12,7 @@ from textual.app import ComposeResult
 
 from engine.figures.text import harmless, printable
 from engine.scenario import Scenario
-from tui.app.screens.dialog import Built, Dialog, Keys, Label, Reader
+from tui.app.screens.dialog import Built, Keys, Label, Reader, Typing
 from tui.pages.doc import BLANK, Line, line, shorten, wrap
 from tui.paste.found import LONGEST_BYTES, CannotRead, Found
 
@@ -27,7 +27,7 @@ HINT = (
 OPEN = ("o", "open it")
 
 
-class PasteBox(Dialog[str]):
+class PasteBox(Typing):
     """Takes text of many lines, and shows its end. note: what was wrong with it when it was read."""
 
     heading = "Paste"
@@ -67,7 +67,8 @@ class PasteBox(Dialog[str]):
         rows = wrap(self.sizeup.glyphs.text(self.note), width)[:3]
         self.complaint.show([line((row, "bad")) for row in rows] or [BLANK])
 
-    def _changed(self) -> None:
+    def changed(self) -> None:
+        """Show the end of the text."""
         self.note = ""
         if len(self.text) > LONGEST_BYTES:
             self.text = self.text[:LONGEST_BYTES]
@@ -79,27 +80,21 @@ class PasteBox(Dialog[str]):
         """Add what is pasted."""
         event.stop()
         self.text += event.text.replace("\r\n", "\n").replace("\r", "\n")
-        self._changed()
+        self.changed()
 
-    def on_key(self, event: events.Key) -> None:
-        """Type; Enter reads it."""
-        event.stop()
-        event.prevent_default()
-        if event.key == "escape":
-            self.dismiss(None)
-        elif event.key == "enter":
-            self._take()
-        elif event.key == "ctrl+u":
+    def typed(self, event: events.Key) -> bool:
+        """Take a key into the text, whose end is what is edited."""
+        before = self.text
+        if event.key == "ctrl+u":
             self.text = ""
-            self._changed()
         elif event.key in ("backspace", "delete"):
             self.text = self.text[:-1]
-            self._changed()
         elif event.is_printable and event.character:
             self.text += event.character
-            self._changed()
+        return self.text != before
 
-    def _take(self) -> None:
+    def take(self) -> None:
+        """Answer with the text."""
         if self.text.strip():
             self.dismiss(self.text)
         else:
@@ -108,13 +103,10 @@ class PasteBox(Dialog[str]):
 
     def on_keys_clicked(self, event: Keys.Clicked) -> None:
         """The keys by mouse."""
-        if event.action == "take":
-            self._take()
-        elif event.action == "clear":
+        if event.action == "clear":
+            event.prevent_default()
             self.text = ""
-            self._changed()
-        else:
-            self.dismiss(None)
+            self.changed()
 
 
 def read(text: str) -> tuple[Found, Scenario]:
