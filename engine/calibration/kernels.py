@@ -1,6 +1,6 @@
 """Curves of kernels: what products, experts and attention take by shape, as share of a card's data sheet.
 
-Written by `python scripts/calibrate_kernels.py DIRECTORY --write` from the measured tables of aiconfigurator-core 0.12.0
+Written by `python -m tests.calibration kernels DIRECTORY --write` from the measured tables of aiconfigurator-core 0.12.0
 (Apache-2.0, see NOTICE): A100, H100, H200, B200, B300, GB200, GB300, L40S, RTX PRO 6000 and B60 under vLLM, SGLang and
 TensorRT-LLM. By class of card and of arithmetic:
 

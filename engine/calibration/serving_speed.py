@@ -1,4 +1,4 @@
-"""What serving engines add to kernels. Written by `python scripts/calibrate_serving_speed.py --write`.
+"""What serving engines add to kernels. Written by `python -m tests.calibration serving_speed --left-out --write`.
 
 `CONSTANTS` maps a name to a value; `name@engine` multiplies it for an engine. What each means:
 engine/serving/passes.py. `SPREADS` are factors around a prediction that hold 80 % of what sources left out of the fit

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
 import math
-import sys
-from collections.abc import Iterator
-from types import ModuleType
 
 import pytest
 
@@ -14,20 +10,7 @@ from engine.calibration import serving_speed as fit
 from tests.accuracy import bars, harness, inference_perf
 from tests.accuracy.rows import readable
 from tests.accuracy.speed_loads import Unusable
-
-
-@pytest.fixture(scope="module")
-def calibration() -> Iterator[ModuleType]:
-    """The calibration script as a module."""
-    path = harness.REFERENCE.parent.parent / "scripts" / "calibrate_serving_speed.py"
-    spec = importlib.util.spec_from_file_location("calibrate_serving_speed", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    yield module
-    del sys.modules[spec.name]
+from tests.calibration import serving_speed as calibration
 
 
 @pytest.fixture(scope="module")
@@ -61,12 +44,12 @@ def test_unknown_names_are_set_aside() -> None:
         assert value in changed.set_aside[0][1]
 
 
-def test_the_script_fits_the_constants_that_ship(calibration: ModuleType) -> None:
+def test_the_script_fits_the_constants_that_ship() -> None:
     assert set(calibration.PRIORS) == set(fit.CONSTANTS)
     assert all(0 < value < 10 for value in fit.CONSTANTS.values())
 
 
-def test_the_script_and_size_predict_the_same(calibration: ModuleType, evaluation: harness.Evaluation) -> None:
+def test_the_script_and_size_predict_the_same(evaluation: harness.Evaluation) -> None:
     rows = harness.load_rows(harness.REFERENCE / "inference_perf.jsonl")[::40]
     said = {(case.row_id, case.metric): case.predicted for case in evaluation.cases}
     points = calibration.points_of(rows)

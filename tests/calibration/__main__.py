@@ -6,7 +6,7 @@ import argparse
 import importlib
 import sys
 
-SETS = ("collectives", "own", "serving_memory", "training_memory", "training_speed")
+SETS = ("collectives", "kernels", "own", "serving_memory", "serving_speed", "training_memory", "training_speed")
 """Modules of engine/calibration; the one of that name here fits it."""
 
 

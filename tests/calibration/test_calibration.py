@@ -17,6 +17,20 @@ from tests.calibration.serving_memory import all_fits, logs
 CONSTANTS = Path(shipped.__file__).parent
 
 
+def test_a_folder_without_tables_is_said(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert main(["kernels", str(tmp_path)]) == 2
+    assert capsys.readouterr().err.startswith(f"{tmp_path}: no measured tables")
+
+
+def test_every_module_of_constants_has_its_fit() -> None:
+    assert {path.stem for path in CONSTANTS.glob("*.py")} - {"__init__"} == set(SETS)
+
+
+def test_there_is_nothing_to_leave_out_of_kernels(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert main(["kernels", str(tmp_path), "--left-out"]) == 2
+    assert "each table is fitted by itself" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("name", SETS)
 def test_a_module_of_constants_says_what_wrote_it(name: str) -> None:
     head = (CONSTANTS / f"{name}.py").read_text(encoding="utf-8").partition('"""\n')[0]

@@ -1,8 +1,8 @@
 """Curves of kernels from the measured tables of aiconfigurator-core 0.12.0: engine/calibration/kernels.py.
 
     pip download --no-deps aiconfigurator-core==0.12.0 && unzip aiconfigurator_core-*.whl -d DIRECTORY
-    python scripts/calibrate_kernels.py DIRECTORY            print each table's curve and its error
-    python scripts/calibrate_kernels.py DIRECTORY --write    and rewrite the module
+    python -m tests.calibration kernels DIRECTORY            print each table's curve and its error
+    python -m tests.calibration kernels DIRECTORY --write    and rewrite the module
 
 Needs pyarrow, which the app does not. Each table (system, engine, format) is fitted by itself, least absolute logarithms, with
 a weak prior; a class takes the geometric mean of its tables. Windowed and prefix rows are left out. Of mixtures, balanced
@@ -15,17 +15,14 @@ import argparse
 import math
 import random
 import statistics
-import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).parent.parent))
+from tests.calibration.serving_speed import solve
 
-from scripts.calibrate_serving_speed import solve
-
-TARGET = Path(__file__).parent.parent / "engine" / "calibration" / "kernels.py"
+TARGET = Path(__file__).parents[2] / "engine" / "calibration" / "kernels.py"
 SAMPLE = 500
 """Rows of a table that are fitted on, drawn with a fixed seed."""
 POWER = 4.0
@@ -327,7 +324,7 @@ def write(dense: Table, sparse: Table, scores: dict[str, Curve], index: float, e
     """Rewrite the module."""
     head = f'''"""Curves of kernels: what products, experts and attention take by shape, as share of a card's data sheet.
 
-Written by `python scripts/calibrate_kernels.py DIRECTORY --write` from the measured tables of aiconfigurator-core 0.12.0
+Written by `python -m tests.calibration kernels DIRECTORY --write` from the measured tables of aiconfigurator-core 0.12.0
 (Apache-2.0, see NOTICE): A100, H100, H200, B200, B300, GB200, GB300, L40S, RTX PRO 6000 and B60 under vLLM, SGLang and
 TensorRT-LLM. By class of card and of arithmetic:
 
@@ -361,12 +358,15 @@ from typing import Final
     TARGET.write_text(head + "\n".join(lines), encoding="utf-8")
 
 
-def main() -> int:
-    """Fit, print, and write when asked."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def options(parser: argparse.ArgumentParser) -> None:
+    """What this fit alone can be told."""
     parser.add_argument("directory", type=Path, help="where the wheel was unpacked")
-    parser.add_argument("--write", action="store_true", help="rewrite engine/calibration/kernels.py")
-    options = parser.parse_args()
+
+
+def calibrate(options: argparse.Namespace) -> None:
+    """Fit, print, and write when asked. Raises ValueError where sources are to be left out: every table is its own fit."""
+    if options.left_out:
+        raise ValueError("kernels: each table is fitted by itself, so there is nothing to leave out")
     dense: dict[tuple[str, str], list[Curve]] = defaultdict(list)
     sparse: dict[tuple[str, str], list[Curve]] = defaultdict(list)
     scores: dict[str, list[Curve]] = defaultdict(list)
@@ -388,6 +388,8 @@ def main() -> int:
         for table, curve, *error in attention(options.directory, system):
             (decodes if "decode" in table else scores)[card].append(curve)
             note("attention", system, table, curve, (error[0], error[1]))
+    if not (dense and sparse and scores and decodes):
+        raise ValueError(f"{options.directory}: no measured tables of aiconfigurator-core 0.12.0 there")
     made = {
         one: mean(scores[one]) | {"stream": min(0.92, mean(decodes[one])["stream"])} for one in CLASSES if one in scores
     }
@@ -410,8 +412,3 @@ def main() -> int:
             ranges,
         )
         print(f"wrote {TARGET.name}")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

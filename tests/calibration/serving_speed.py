@@ -1,7 +1,7 @@
 """Fit what serving engines add to kernels, to published speeds: tests/reference/inference_perf.jsonl and _wave2.jsonl.
 
-    python scripts/calibrate_serving_speed.py            print the fit and its errors with each source left out
-    python scripts/calibrate_serving_speed.py --write    and rewrite engine/calibration/serving_speed.py
+    python -m tests.calibration serving_speed                       the fit and its errors
+    python -m tests.calibration serving_speed --left-out --write    also with each source left out, and rewrite
 
 What a product, an attention or an expert costs is measured kernel by kernel (engine/calibration/kernels.py); this fits the
 rest. The residual is the logarithm of predicted over observed. Gauss-Newton steps with a Jacobian by differences, rows weighted
@@ -15,14 +15,12 @@ from __future__ import annotations
 import argparse
 import math
 import statistics
-import sys
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent.parent))
-
+from engine.calibration import serving_speed as shipped
 from engine.decide.plan import plan
 from engine.scenario import Layout
 from engine.serving import intervals
@@ -37,7 +35,7 @@ from tests.accuracy.harness import REFERENCE, Row, load_rows
 from tests.accuracy.rows import readable
 from tests.accuracy.speed_loads import Unusable
 
-TARGET = Path(__file__).parent.parent / "engine" / "calibration" / "serving_speed.py"
+TARGET = Path(shipped.__file__)
 # How far a constant may lie from its prior, as a standard deviation of its logarithm: base constants, factors of an engine.
 # Of widths from 0.15 to 0.4 and 0.1 to 0.2 these do best on sources left out (dense time per token 20 % at the widest, 14 to 16
 # here); kernels, which tables measured, may leave them by 10 %.
@@ -445,7 +443,7 @@ def write(constants: Mapping[str, float], found: Mapping[str, tuple[float, float
     """Rewrite the calibration module."""
     tables, sources = len(set(map(_like, points))), len({point.source for point in points})
     lines = [
-        '"""What serving engines add to kernels. Written by `python scripts/calibrate_serving_speed.py --write`.',
+        '"""What serving engines add to kernels. Written by `python -m tests.calibration serving_speed --left-out --write`.',
         "",
         "`CONSTANTS` maps a name to a value; `name@engine` multiplies it for an engine. What each means:",
         "engine/serving/passes.py. `SPREADS` are factors around a prediction that hold 80 % of what sources left out of the fit",
@@ -476,13 +474,14 @@ def origin_of(row: Row) -> str:
     return str(source.get("origin") or source.get("repo") or source.get("url"))
 
 
-def main() -> int:
-    """Fit, print, and write when asked."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--write", action="store_true", help="rewrite engine/calibration/serving_speed.py")
+def options(parser: argparse.ArgumentParser) -> None:
+    """What this fit alone can be told."""
     parser.add_argument("--steps", type=int, default=15, help="most Gauss-Newton steps (default 15)")
     parser.add_argument("--base", action="store_true", help="also fit without factors of engines")
-    options = parser.parse_args()
+
+
+def calibrate(options: argparse.Namespace) -> None:
+    """Fit, print, and write when asked."""
     points = points_of([row for name in FILES for row in load_rows(REFERENCE / name)])
     fitted = [point for point in points if not point.doubt]
     print(f"{len(points)} figures, {len(fitted)} fitted on")
@@ -493,15 +492,17 @@ def main() -> int:
         free = [name for name in PRIORS if "@" not in name]
         plain = fit_all(fitted, PRIORS, options.steps, free)
         table("sources left out, no factors of engines", fitted, left_out(fitted, plain, free))
-    errors = left_out(points, found)
-    kept = [index for index, point in enumerate(points) if not point.doubt]
-    table("sources left out", fitted, [errors[index] for index in kept])
-    table("sources left out, with the figures in doubt", points, errors)
-    left = [errors[index] for index in kept]
-    # half of those who ask have a build like one of the tables, half have one that nobody published
-    ranges = spreads(fitted + fitted, residuals(fitted, found) + left)
-    print(f"sources left out: {coverage(fitted, left, ranges)}")
-    print(f"fit on all: {coverage(fitted, residuals(fitted, found), ranges)}")
+    ranges = dict(shipped.SPREADS)
+    if options.left_out:
+        errors = left_out(points, found)
+        kept = [index for index, point in enumerate(points) if not point.doubt]
+        table("sources left out", fitted, [errors[index] for index in kept])
+        table("sources left out, with the figures in doubt", points, errors)
+        left = [errors[index] for index in kept]
+        # half of those who ask have a build like one of the tables, half have one that nobody published
+        ranges = spreads(fitted + fitted, residuals(fitted, found) + left)
+        print(f"sources left out: {coverage(fitted, left, ranges)}")
+        print(f"fit on all: {coverage(fitted, residuals(fitted, found), ranges)}")
     for name, (low, high) in ranges.items():
         print(f"{name}: {low:.2f} to {high:.2f} times the prediction")
     for name, value in found.items():
@@ -509,8 +510,3 @@ def main() -> int:
     if options.write:
         write(found, ranges, fitted)
         print(f"wrote {TARGET.name}")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
