@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 from typing import Final
 
@@ -14,7 +13,8 @@ Identify = Callable[[Number], str]
 """A computed number to the id of its own working."""
 
 MOST_REASONS = 3
-_NAME: Final = re.compile(r"[A-Za-z_]\w*")
+_MARK: Final = "\0"
+"""Around each name while an arithmetic is written: it is then cut at its names, and nothing looks for them."""
 _WEAKEST: Final[tuple[FigureKind, ...]] = ("fitted", "rule of thumb", "measured", "data sheet", "counted")
 """A computed figure is as sure as the least sure of what it rests on; what was entered is as sure as what is counted."""
 
@@ -27,7 +27,8 @@ _EQUATIONS: Final = {"most": "<=", "beyond": ">"}
 class Opened:
     """The expression of a number down to the numbers in it that have names.
 
-    expression: as Python's arithmetic. arithmetic: the same as people write it. formula: that with labels for names.
+    expression: as Python's arithmetic. arithmetic: the same as people write it, words and names by turns. formula: that with
+    labels for names.
     """
 
     def __init__(self, root: Number) -> None:
@@ -37,9 +38,10 @@ class Opened:
         self._names: set[str] = set()
         self._labels: set[str] = set()
         self._seen: set[int] = set()
-        self.expression, self.arithmetic = self._outside(root)
+        self.expression, words = self._outside(root)
+        self.arithmetic = tuple(words.split(_MARK))
         labels = {name: label for _, name, label in self.parts.values()}
-        self.formula = _NAME.sub(lambda found: labels.get(found.group(), found.group()), self.arithmetic)
+        self.formula = "".join(labels[term] if place % 2 else term for place, term in enumerate(self.arithmetic))
 
     def _outside(self, root: Number) -> tuple[str, str]:
         if root.is_leaf:
@@ -49,7 +51,8 @@ class Opened:
     def _named(self, part: Number) -> tuple[str, str]:
         known = self.parts.get(id(part))
         if known is None:
-            base = re.sub(r"[^A-Za-z0-9]+", "_", part.label).strip("_") or "part"
+            plainly = "".join(char if char.isascii() and char.isalnum() else " " for char in part.label)
+            base = "_".join(plainly.split()) or "part"
             base = base if not base[0].isdigit() else f"n_{base}"
             name, label, number = base, part.label, 1
             while name in self._names or label in self._labels:
@@ -58,7 +61,7 @@ class Opened:
             self._names.add(name)
             self._labels.add(label)
             known = self.parts[id(part)] = (part, name, label)
-        return known[1], known[1]
+        return known[1], f"{_MARK}{known[1]}{_MARK}"
 
     def _text(self, part: Number, outer: int) -> tuple[str, str]:
         if part.kind == "literal":

@@ -30,7 +30,7 @@ class Working:
     """One figure opened: formula in words, arithmetic over its inputs, result and where the formula comes from.
 
     expression: Python arithmetic over the inputs' names with max, min, ceil, floor, round and the like; empty when the figure is
-    unknown. arithmetic: the same as people write it, where it differs. value: the figure itself, in `unit`; None when unknown.
+    unknown. arithmetic: the same as people write it, words and names of inputs by turns. value: the figure itself, in `unit`; None when unknown.
     """
 
     figure: str
@@ -44,7 +44,7 @@ class Working:
     source: str
     interval: Interval | None = None
     note: str = ""
-    arithmetic: str = ""
+    arithmetic: tuple[str, ...] = ()
 
 
 def unknown(figure: str, title: str, unit: str, why: str) -> Working:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
@@ -18,9 +17,39 @@ class Span(NamedTuple):
 Line = tuple[Span, ...]
 BLANK: Line = ()
 NBSP = "\u00a0"
-_UNITS = r"%|[KMGT]i?B\b|k?W\b|[mµ]?s\b|tok|users?\b|GPUs?\b|nodes?\b|days?\b|months?\b"
-_GLUE = re.compile(rf"(?<=\d[kMBT]) (?={_UNITS})|(?<=\d) (?={_UNITS})")  # a figure and its unit stay together
-_WORDS = re.compile(r"[ ]*[^ ]+[ ]*|[ ]+")
+_UNITS = frozenset(
+    [
+        "%",
+        "KB",
+        "MB",
+        "GB",
+        "TB",
+        "KiB",
+        "MiB",
+        "GiB",
+        "TiB",
+        "W",
+        "kW",
+        "s",
+        "ms",
+        "µs",
+        "tok",
+        "tokens",
+        "user",
+        "users",
+        "GPU",
+        "GPUs",
+        "node",
+        "nodes",
+        "day",
+        "days",
+        "month",
+        "months",
+    ]
+)
+"""A figure and its unit stay on one line."""
+_ENDS = "/-.,:;)"
+"""What may follow a unit without a blank: the rest of a rate, or of a sentence."""
 
 
 def line(*parts: Span | str | tuple[str, str]) -> Line:
@@ -55,6 +84,37 @@ def heading(
     return (Span(title, "title"), Span(" " + rule * dashes, "rule"), Span(tail, right_style, right_action))
 
 
+def _glued(text: str) -> str:
+    """The text with a blank that does not break between each figure and its unit."""
+    words = text.split(" ")
+    for at in range(len(words) - 1, 0, -1):
+        if _ends_in_figure(words[at - 1]) and _starts_with_unit(words[at]):
+            words[at - 1 : at + 1] = [words[at - 1] + NBSP + words[at]]
+    return " ".join(words)
+
+
+def _ends_in_figure(word: str) -> bool:
+    plain = word[:-1] if word[-1:] in ("k", "M", "B", "T") else word
+    return plain[-1:].isdecimal()
+
+
+def _starts_with_unit(word: str) -> bool:
+    end = next((at for at, char in enumerate(word) if char in _ENDS), len(word))
+    return word[:end] in _UNITS or word[:1] == "%"
+
+
+def _words(text: str) -> list[str]:
+    """The words, each with the blanks behind it; those before the first go with it."""
+    found, current, begun = [], "", False
+    for number, piece in enumerate(text.split(" ")):
+        current += " " if number else ""
+        if piece and begun:
+            found.append(current)
+            current = ""
+        current, begun = current + piece, begun or bool(piece)
+    return [*found, current] if current else found
+
+
 def wrap(text: str, width: int, indent: str = "") -> list[str]:
     """Text broken between words into lines of at most `width`; later lines start with `indent`.
 
@@ -62,7 +122,7 @@ def wrap(text: str, width: int, indent: str = "") -> list[str]:
     """
     lines: list[str] = []
     current = ""
-    for word in _GLUE.sub(NBSP, " ".join(text.split())).split(" "):
+    for word in _glued(" ".join(text.split())).split(" "):
         while True:
             candidate = f"{current} {word}" if current.strip() else current + word
             if len(candidate) <= width:
@@ -116,7 +176,7 @@ def flow(spans: Iterable[Span], width: int, indent: str = " ") -> list[Line]:
     row: list[Span] = []
     used = 0
     for span in spans:
-        for word in _WORDS.findall(_GLUE.sub(NBSP, span.text)):
+        for word in _words(_glued(span.text)):
             word = word.replace(NBSP, " ")
             room = width - used
             if len(word.rstrip()) > room and used > len(indent):

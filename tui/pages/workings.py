@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping, Sequence
 
 from engine.decide.opened import Input, Working, working
@@ -14,7 +13,6 @@ from tui.pages.glyphs import Glyphs
 from tui.pages.words import GIB, digits
 
 SUBSTITUTED_WIDTH = 400  # longer arithmetic is shown with names alone
-_NAME = re.compile(r"[A-Za-z_]\w*")
 
 
 def working_lines(sizing: Sizing, figure: str, width: int, glyphs: Glyphs, whose: str = "") -> Sequence[Line]:
@@ -116,19 +114,10 @@ def _body(opened: Working, width: int, glyphs: Glyphs) -> list[Line]:
 def _arithmetic(opened: Working, width: int) -> list[Line]:
     """The formula in words, the numbers put in where that stays readable, the result."""
     lines = paragraphs(opened.formula, width, "", " ", " ")
-    values = {entry.name: entry for entry in opened.inputs}
-    arithmetic = opened.arithmetic or opened.expression
-
-    def number(match: re.Match[str]) -> str:
-        found = values.get(match.group())
-        return match.group() if found is None else _short(found.value, found.unit)
-
-    if values:
-        if not opened.arithmetic:
-            lines += paragraphs(arithmetic, width, "", "     ", " = ")
-        numbers = _NAME.sub(number, arithmetic)
-        if len(values) > 1 and len(numbers) <= SUBSTITUTED_WIDTH:
-            lines += paragraphs(numbers, width, "dim", "     ", " = ")
+    shown = {entry.name: _short(entry.value, entry.unit) for entry in opened.inputs}
+    numbers = "".join(shown[term] if place % 2 else term for place, term in enumerate(opened.arithmetic))
+    if len(shown) > 1 and len(numbers) <= SUBSTITUTED_WIDTH:
+        lines += paragraphs(numbers, width, "dim", "     ", " = ")
     if opened.value is not None:
         lines += paragraphs(amount(opened.value, opened.unit), width, "figure", "     ", " = ")
     return lines

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any, Final
 
 from engine.calibration import collectives, kernels, own, serving_memory, serving_speed, training_memory, training_speed
@@ -414,7 +413,8 @@ def constant(module: str, name: str, value: Any) -> Number:
     if base in _CIRCUITS:
         label, unit = _CIRCUITS[base].format(("volts", "amperes", "phases")[int(key[-1])]), "VA "[int(key[-1])].strip()
     elif key and not key.isdigit():
-        key = re.sub(r"\.\d+$", "", key)
+        rest, _, place = key.rpartition(".")
+        key = rest if rest and place.isdecimal() else key
         label = f"{label} ({key})"
     kind: Kind = "rule of thumb"
     if base in _BY_DEFINITION or base.startswith(_OF_ENGINES):
@@ -441,7 +441,7 @@ def _fitted_words(module: str, name: str) -> tuple[str, str]:
         plainly, unit = plainly.removesuffix("_s"), "s"
     if tag:
         unit = ""
-    label = re.sub(r"[._]", " ", plainly) + (f" ({tag})" if tag else "")
+    label = plainly.replace(".", " ").replace("_", " ") + (f" ({tag})" if tag else "")
     return f"fitted {label}", unit
 
 

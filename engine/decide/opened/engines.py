@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any, Final
 
 from engine.figures.number import Kind, Number
@@ -69,5 +68,5 @@ _ENGINES: Final[dict[str, tuple[str, str, Kind, str]]] = {
 
 def of_an_engine(key: str, value: Any) -> Number:
     """A number of an engine's entry. key: `ID.FIELD`, `ID.FIELD.PLACE` or `ID.RECORD.FIELD`."""
-    label, unit, kind, source = _ENGINES[re.sub(r"(\.\d+)+$", "", key).rpartition(".")[2]]
+    label, unit, kind, source = _ENGINES[[part for part in key.split(".") if not part.isdecimal()][-1]]
     return Number(value, label=label, unit=unit, kind=kind, source=source)
