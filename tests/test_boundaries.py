@@ -162,6 +162,44 @@ def test_an_idea_has_one_name() -> None:
     assert not [path for path in wanted if not (ROOT / path).exists()]
 
 
+READERS = {
+    "tui/app/base.py": "pictures that Textual writes",
+    "tui/app/driver.py": "what a terminal sends",
+    "tui/app/recovery.py": "names of files in a folder",
+    "tui/app/wire.py": "what Textual sends to a terminal",
+    "tui/files/disk.py": "names of files in a folder",
+    "tui/files/numbers.py": "numbers as people type them",
+    "tui/files/own_card.py": "a card as people type it",
+    "tui/files/own_keys.py": "keys as people write them",
+    "tui/files/shorthand.py": "builds as people type them",
+    "tui/paste/documents.py": "pasted documents",
+    "tui/paste/flags.py": "pasted commands",
+    "tui/paste/logs.py": "logs of engines and trainers",
+    "tui/paste/measured.py": "figures that people measured",
+    "tui/paste/reading.py": "names in what is pasted",
+    "tui/paste/servers.py": "pasted commands of servers",
+    "tui/paste/trainers.py": "pasted configurations of trainers",
+    "tui/shell/exports/text.py": "what YAML takes for plain text",
+    "tui/shell/exports/torchtitan.py": "names that people gave models",
+}
+"""The modules that read text by regular expressions, which others wrote: our own sentences are made of parts, and nothing reads
+them back."""
+PARTS = ("engine/", "tui/pages/", "tui/shell/report")
+"""Where sentences are made and told: none of the readers stands here."""
+
+
+def test_no_regular_expression_reads_our_own_sentences() -> None:
+    found = {
+        path.relative_to(ROOT).as_posix()
+        for package in ("engine", "tui")
+        for path in modules(package)
+        if imported(path) & {"re", "regex"}
+    }
+    assert found - READERS.keys() == set(), "a module reads text by patterns: is it other people's?"
+    assert READERS.keys() - found == set(), "listed, and reads nothing by patterns any more"
+    assert not [name for name in READERS if name.startswith(PARTS)]
+
+
 LONGEST = 500
 """Lines of a module: what has more is told in two."""
 
