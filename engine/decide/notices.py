@@ -234,7 +234,13 @@ def _model(plan: Plan, params_total: int, params_active: int) -> Iterator[Notice
         yield Notice(
             "kv-replicated",
             "warning",
-            (f"TP {plan.layout.tp} is more than the {kv} KV heads: each is stored {plan.layout.tp // kv} times.",),
+            (
+                f"TP {plan.layout.tp} is more than the ",
+                Figure(f"{kv}", "build.kv_heads"),
+                " KV heads: each is stored ",
+                Figure(f"{plan.layout.tp // kv}", "build.kv_copies"),
+                " times.",
+            ),
             _fix(plan, {"layout.tp": kv}, "one copy of the KV cache"),
         )
 
@@ -297,7 +303,11 @@ def _shape(plan: Plan, verdict: Verdict) -> Iterator[Notice]:
         yield Notice(
             "spare-gpus",
             "info",
-            (f"One GPU carries this; {hardware.gpus - 1} of {hardware.gpus} only add throughput nobody asked for.",),
+            (
+                "One GPU of the ",
+                Figure(f"{hardware.gpus}", "build.gpus"),
+                " carries this; the others only add throughput nobody asked for.",
+            ),
             _fix(plan, {"hardware.gpus_per_node": 1, "hardware.nodes": 1}, "one GPU"),
         )
     elif hardware.nodes > 1 and verdict.answer == "replicas" and plan.layout.pp > 1:

@@ -29,8 +29,8 @@ from engine.decide.replicas import (
     replica_words,
     replicas_needed,
 )
-from engine.figures.sentences import Figure, Part, Sentence, about, said
-from engine.figures.units import fleet
+from engine.figures.sentences import HERE, Figure, Part, Sentence, about, said
+from engine.figures.units import HOURS_PER_DAY, fleet
 from engine.model.formats import FORMATS
 from engine.model.parameters import count_parameters
 from engine.money.bill import buy_usd
@@ -233,18 +233,19 @@ def _cluster_step(
     own = Attempt(scenario.hardware.gpus_per_node, scenario.hardware.nodes, entered)
     if own.nodes > 1 and own.carries and (not found.carries or own.gpus <= found.gpus):
         found = own
-    build = f"{found.build}{_needed(scenario, found)} over {scenario.hardware.inter_link.name}: "
-    clause = (build, *(efficiency(found) if found.carries else why(found)))
+    build = (found.build, *_needed(scenario, found), f" over {scenario.hardware.inter_link.name}: ")
+    clause = (*build, *(efficiency(found) if found.carries else why(found)))
     return Finding(4, question, found.carries, clause, found)
 
 
-def _needed(scenario: Scenario, found: Attempt) -> str:
+def _needed(scenario: Scenario, found: Attempt) -> Sentence:
     """What is needed against what was entered, where those are different numbers of the same node."""
     entered = scenario.hardware
     if not found.carries or entered.nodes == found.nodes or entered.gpus_per_node != found.gpus_per_node:
-        return ""
+        return ()
     were = "was" if entered.nodes == 1 else "were"
-    return f" {'suffice' if entered.nodes > found.nodes else 'are needed'}, {entered.nodes} {were} entered;"
+    many = Figure(f"{entered.nodes}", f"{HERE}build.nodes")
+    return (f" {'suffice' if entered.nodes > found.nodes else 'are needed'}, ", many, f" {were} entered;")
 
 
 def _frontier_step(scenario: Scenario, frontier: bool, spread: Attempt | None, entered: Plan) -> Finding:
@@ -258,9 +259,7 @@ def _frontier_step(scenario: Scenario, frontier: bool, spread: Attempt | None, e
     tokens = scenario.workload.run_tokens
     amount = f"{tokens / 1e12:,.3g}T" if tokens >= 1e12 else f"{tokens / 1e9:,.3g}B"
     card = scenario.hardware.accelerator.label
-    gpus = _frontier_gpus(scenario, found)
-    if spread is not None:
-        gpus = max(gpus, spread.gpus)  # fewer would not hold the state, and these not always
+    gpus = frontier_gpus(found.training.gpu_hours, days, found.scenario.hardware.gpus)
     many, told, length = (
         Figure(words, "training.frontier_gpus") for words in (f"{rounded(gpus):,}", amount, f"{days:,.0f}")
     )
@@ -274,12 +273,12 @@ def rounded(count: int) -> int:
     return -(-count // unit) * unit
 
 
-def _frontier_gpus(scenario: Scenario, found: Plan) -> int:
-    """GPUs that finish the run in the wall time asked for, or in the planned one, at the speed of a plan's GPU."""
-    if found.training is None:
-        return 0
-    days = scenario.workload.deadline_days or FRONTIER_DAYS
-    return math.ceil(found.training.gpu_hours / 24.0 / days)
+def frontier_gpus(gpu_hours: float, days: float, held: int) -> int:
+    """GPUs that finish a run in so many days, at the speed of a GPU of the build that takes so many GPU-hours.
+
+    held: the GPUs of that build; fewer would not hold the state, and these not always.
+    """
+    return max(math.ceil(gpu_hours / HOURS_PER_DAY / days), held)
 
 
 def is_frontier(scenario: Scenario) -> bool:

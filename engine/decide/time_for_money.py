@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from engine.decide.plan import Plan
 from engine.figures.sentences import Figure, Sentence
-from engine.figures.units import SECONDS_PER_DAY, duration, percent
+from engine.figures.units import SECONDS_PER_DAY, digits, duration
 
 SOONER = 0.9
 """Of the smaller build's days: from here on the larger one is said to be sooner."""
@@ -43,11 +43,11 @@ def time_for_money(small: Plan, entered: Plan) -> TimeForMoney | None:
     if small.scenario.hardware.gpus >= hardware.gpus:
         return None
     dearer = hours / alone_hours
-    if abs(dearer - 1.0) <= SAME_COST:
-        cost = "the same cost"
-    else:
-        cost = f"{percent(abs(dearer - 1.0))} {'more' if dearer > 1.0 else 'less'}"
+    of = "training" if entered.training is not None else "serving"
+    cost: Sentence = (" for the same cost",)
+    if abs(dearer - 1.0) > SAME_COST:
+        times = Figure(digits(dearer), f"ratio({of}.gpu_hours,verdict.{of}.gpu_hours)")
+        cost = (" for ", times, " times the cost")
     build = f"{hardware.gpus:,}" if hardware.nodes == 1 else f"{hardware.nodes:,} nodes of {hardware.gpus_per_node}"
-    figure = "training.days" if entered.training is not None else "serving.days"
-    length = Figure(duration(days * SECONDS_PER_DAY), figure)
-    return TimeForMoney(alone, days, dearer, (f"{build} finish in ", length, f" for {cost}"), figure)
+    many, length = Figure(build, "build.gpus"), Figure(duration(days * SECONDS_PER_DAY), f"{of}.days")
+    return TimeForMoney(alone, days, dearer, (many, " finish in ", length, *cost), f"{of}.days")

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from engine.decide.offers import no_worse, offer
 from engine.decide.plan import Plan
-from engine.figures.sentences import Figure
+from engine.figures.sentences import Figure, Sentence
 from engine.scenario import LayoutChoice
 from engine.scenario.change import FREE_LAYOUT
 from engine.scenario.frameworks import SPLIT_WORDS, framework_of, unsupported
@@ -54,13 +54,16 @@ def rollout(plan: Plan) -> Iterator[Notice]:
     workload, run = plan.scenario.workload, plan.training
     if not workload.rolls_out or run is None:
         return
-    took = Figure(f"{100 * run.generation_s / run.step_s:.0f} %", "training.generation_s")
+    took = Figure(f"{100 * run.generation_s / run.step_s:.0f} %", "ratio(training.generation_s,training.step_s)")
     if workload.rollout == "apart":
-        count = plan.layout.gpus
-        words = f" of a step waits for answers of an engine on other cards: {count:,} more like these, which are not in the bill."
+        many = Figure(f"{plan.layout.gpus:,}", "build.gpus")
+        waits = " of a step waits for answers of an engine on other cards: "
+        words: Sentence = (waits, many, " more like these, which are not in the bill.")
     else:
-        words = f" of a step goes to answers of an engine on the same cards, which takes {100 * workload.rollout_share:.0f} % of each for it."
-    yield Notice("rollout", "info", (took, words))
+        share = Figure(f"{100 * workload.rollout_share:.0f} %", "load.rollout_share")
+        same = " of a step goes to answers of an engine on the same cards, which takes "
+        words = (same, share, " of each for it.")
+    yield Notice("rollout", "info", (took, *words))
 
 
 def length(plan: Plan) -> Iterator[Notice]:

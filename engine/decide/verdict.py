@@ -99,7 +99,8 @@ def _assumed(scenario: Scenario) -> tuple[Sentence, ...]:
             assumed.append(("the budget is not held: nobody states a price of this card, and none is entered",))
     else:
         if workload.deadline_days is None and is_frontier(scenario):
-            assumed.append((f"no deadline: {FRONTIER_DAYS:.0f} days are planned for",))
+            planned = Figure(f"{FRONTIER_DAYS:.0f}", f"verdict.{LAST_STEP}.training.frontier_gpus")
+            assumed.append(("no deadline: ", planned, " days are planned for"))
         elif workload.deadline_days is None:
             assumed.append(("no deadline: any duration counts as met",))
     if workload.is_run and workload.budget_usd is not None and usd_per_gpu_hour(scenario)[0] is None:

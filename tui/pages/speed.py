@@ -104,13 +104,14 @@ def _in_all(label: str, speed: Serving) -> tuple[Figure, Figure]:
 def _corpus(sizing: Sizing, speed: Serving, look: Look) -> list[Line]:
     """How long the corpus of a batch takes and for how much, with what it rests on."""
     work, rent = sizing.scenario.workload, sizing.cost.run_usd
-    asked = "" if work.deadline_days is None else f"asked {days(work.deadline_days)}"
-    between = speed.days_interval
-    if between is not None and not asked:
-        asked = f"{days(between.low)} to {days(between.high)}"
+    between, beside, opens = speed.days_interval, "", ""
+    if work.deadline_days is not None:
+        beside, opens = f"asked {days(work.deadline_days)}", "figure:load.deadline_days"
+    elif between is not None:
+        beside = f"{days(between.low)} to {days(between.high)}"
     return figures(
         [
-            Figure("Corpus", days(speed.days or 0.0), asked, _f("days")),
+            Figure("Corpus", days(speed.days or 0.0), beside, _f("days"), note_action=opens),
             Figure("Rent", "unknown" if rent is None else usd(rent), "of the corpus", "figure:cost.run_usd"),
             Figure("GPU-hours", count(speed.gpu_hours or 0.0), "", _f("gpu_hours")),
             *_in_all("Written", speed),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any, Final
@@ -12,7 +11,7 @@ from engine.decide.opened.base import REPLAY, Base, Found
 from engine.decide.opened.constants import constant
 from engine.decide.opened.titles import INTERVALS, NOTES, SOURCES, TITLES
 from engine.decide.plan import Plan
-from engine.decide.steps import FRONTIER_DAYS
+from engine.decide.steps import FRONTIER_DAYS, frontier_gpus
 from engine.figures.number import Number, node, plain
 from engine.figures.opening import Below, opening
 from engine.figures.working import Working, unknown
@@ -91,7 +90,7 @@ def _most_worth(build: Build) -> Any:
 def _frontier(build: Build) -> Any:
     """GPUs of this kind that finish in the wall time asked, or in the one that is planned for."""
     days = build.scenario.workload.deadline_days or constant("engine.decide.steps", "FRONTIER_DAYS", FRONTIER_DAYS)
-    return math.ceil(build.speed.gpu_hours / constant("engine.figures.units", "HOURS_PER_DAY", 24) / days)
+    return build.run(frontier_gpus, build.speed.gpu_hours, days, build.scenario.hardware.gpus)
 
 
 DERIVED: Final[dict[str, Callable[[Build], Any]]] = {

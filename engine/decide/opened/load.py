@@ -6,13 +6,15 @@ from typing import Any, Final
 
 from engine.decide.opened.base import REPLAY, Base, Found
 from engine.decide.plan import layout_words, plan, ranked_by
-from engine.figures.number import Number, node
+from engine.figures.number import Number, node, plain
 from engine.scenario import LayoutChoice, leaves
 from engine.serving.settings import engine_settings
 
 ENTERED: Final = "the inputs"
 SETTINGS: Final = "the engine's settings, as entered or its defaults: docs/memory.md"
 GPUS: Final = "the build as entered"
+CONFIG: Final = "the configuration of the model"
+COPIES: Final = "a head has no parts: ranks of TP past the KV heads hold one again: docs/memory.md"
 RANKED: Final = "what ranks layouts that fit, each timed under this load: docs/serving-speed.md, docs/training-speed.md"
 RIVAL: Final = "another layout of this build that fits"
 
@@ -30,6 +32,7 @@ LOAD: Final[dict[str, tuple[str, str]]] = {
     "ttft_target_s": ("First token in", "s"),
     "tokens_per_s_user_target": ("Speed per user", "tokens/s"),
     "tokens_per_request": ("Tokens of one request", "tokens"),
+    "rollout_share": ("Share of a card for the answers", ""),
 }
 """(title, unit) by the field of the workload."""
 
@@ -48,10 +51,17 @@ def load(build: Base, name: str) -> Found:
 
 
 def gpus(build: Base, name: str) -> Found:
-    """`build.gpus` or `build.tokens_per_s_gpu`. Raises KeyError."""
-    if name == "gpus":
-        with build.within:
-            return Found(build.scenario.hardware.gpus, "GPUs of the build", "GPUs", GPUS)
+    """`build.gpus`, `build.nodes`, `build.kv_heads`, `build.kv_copies` or `build.tokens_per_s_gpu`. Raises KeyError."""
+    with build.within:
+        hardware, heads = build.scenario.hardware, build.scenario.model.architecture.kv_heads
+        if name == "gpus":
+            return Found(hardware.gpus, "GPUs of the build", "GPUs", GPUS)
+        if name == "nodes":
+            return Found(hardware.nodes, "Nodes of the build", "nodes", GPUS)
+        if name == "kv_heads":
+            return Found(heads, "KV heads of the model", "", CONFIG)
+        if name == "kv_copies" and plain(heads):
+            return Found(build.layout.tp // heads, "Copies of each KV head", "", COPIES)
     if name != "tokens_per_s_gpu" or not build.timed:
         raise KeyError(f"build.{name}")
     with build.within:
