@@ -2,31 +2,22 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from functools import lru_cache
 
-from engine.decide import training_notices
+from engine.decide import card_notices, training_notices
 from engine.decide.answer import slow
 from engine.decide.attempts import attempt
-from engine.decide.builds import caveats_of, readable
 from engine.decide.evidence import WEIGHTS_RULE
 from engine.decide.host_notices import host, supply
-from engine.decide.offers import no_worse, offer
+from engine.decide.offers import fix_of
 from engine.decide.plan import Plan
-from engine.decide.plan import plan as plan_of
 from engine.decide.time_for_money import time_for_money
-from engine.figures.errors import ScenarioError
-from engine.figures.sentences import Figure, Part, Sentence, joined, said
+from engine.figures.sentences import Figure, Sentence, joined, said
 from engine.figures.units import GIB, SECONDS_PER_DAY, digits, duration
 from engine.layout.candidates import shares_one_cache, valid_tp, works_alone
-from engine.model.formats import FORMATS, is_native, model_weight_bytes
-from engine.money.bill import card_price, sold_in
-from engine.parts.hardware import NOT_OFFERED, Accelerator, Facts
-from engine.parts.mixed import pooled_bytes_lost
-from engine.scenario import Scenario
-from engine.scenario.change import FREE_LAYOUT, Changes, change
+from engine.model.formats import FORMATS, is_native
+from engine.scenario.change import Changes
 from engine.scenario.fields import Value
 from engine.serving.memory import logged_kind, wants_states
 from engine.serving.settings import engine_settings
@@ -34,8 +25,6 @@ from engine.serving.shapes import UNKNOWN_TFLOPS
 from engine.sizing import Build, Notice, Power, Suggestion, Verdict
 from engine.training.batch import batch_of, keeps_batch
 
-BIGGER_CARDS_TRIED = 3
-"""Larger cards that are sized before it is given up: the cheapest that could hold the load come first."""
 _ORDER = {"error": 0, "warning": 1, "info": 2}
 
 
@@ -179,7 +168,7 @@ def _formats(plan: Plan) -> Iterator[Notice]:
             (
                 "GGUF is the format of llama.cpp; other engines read it as an experiment, slower than they read their own.",
             ),
-            _fix(plan, {"runtime.engine": "llama.cpp"}, "whole layers on each GPU"),
+            fix_of(plan, {"runtime.engine": "llama.cpp"}, "whole layers on each GPU"),
         )
     if (
         not scenario.workload.is_inference
@@ -190,7 +179,7 @@ def _formats(plan: Plan) -> Iterator[Notice]:
             "int4-training",
             "warning",
             (f"{label} weights carry no gradients: the state is sized at 16 bits. QLoRA trains over 4-bit weights.",),
-            _fix(plan, {"workload.kind": "qlora"}, "adapters over 4-bit weights"),
+            fix_of(plan, {"workload.kind": "qlora"}, "adapters over 4-bit weights"),
         )
 
 
@@ -227,7 +216,7 @@ def _model(plan: Plan, params_total: int, params_active: int) -> Iterator[Notice
             (
                 "Data-parallel attention saves cache for models with MLA; here each rank only holds more attention weights.",
             ),
-            _fix(plan, {"layout.dp_attention": False}, "attention split by TP"),
+            fix_of(plan, {"layout.dp_attention": False}, "attention split by TP"),
         )
     kv = scenario.model.architecture.kv_heads
     if scenario.workload.is_inference and kv and plan.layout.tp > kv and not shared:
@@ -241,7 +230,7 @@ def _model(plan: Plan, params_total: int, params_active: int) -> Iterator[Notice
                 Figure(f"{plan.layout.tp // kv}", "build.kv_copies"),
                 " times.",
             ),
-            _fix(plan, {"layout.tp": kv}, "one copy of the KV cache"),
+            fix_of(plan, {"layout.tp": kv}, "one copy of the KV cache"),
         )
 
 
@@ -255,7 +244,7 @@ def _fabric(plan: Plan) -> Iterator[Notice]:
             "tp-across-nodes",
             "error" if hardware.inter_link.family == "tcp" else "warning",
             (f"TP {layout.tp} crosses nodes: every layer waits for {hardware.inter_link.name}{ends}",),
-            _fix(plan, {"layout.tp": inside}, "TP inside the node, PP across"),
+            fix_of(plan, {"layout.tp": inside}, "TP inside the node, PP across"),
         )
     if layout.tp > 1 and not hardware.intra_link.peer_access:
         yield Notice(
@@ -271,7 +260,7 @@ def _fabric(plan: Plan) -> Iterator[Notice]:
                 f"The stock driver gives {hardware.accelerator.label} no peer access: "
                 f"{hardware.intra_link.name} needs a patched one.",
             ),
-            _fix(plan, {"hardware.intra_link": "pcie-no-p2p"}, "what the stock driver does"),
+            fix_of(plan, {"hardware.intra_link": "pcie-no-p2p"}, "what the stock driver does"),
         )
 
 
@@ -308,7 +297,7 @@ def _shape(plan: Plan, verdict: Verdict) -> Iterator[Notice]:
                 Figure(f"{hardware.gpus}", "build.gpus"),
                 " carries this; the others only add throughput nobody asked for.",
             ),
-            _fix(plan, {"hardware.gpus_per_node": 1, "hardware.nodes": 1}, "one GPU"),
+            fix_of(plan, {"hardware.gpus_per_node": 1, "hardware.nodes": 1}, "one GPU"),
         )
     elif hardware.nodes > 1 and verdict.answer == "replicas" and plan.layout.pp > 1:
         one_each: Changes = {"layout.pp": 1}
@@ -320,7 +309,7 @@ def _shape(plan: Plan, verdict: Verdict) -> Iterator[Notice]:
             "cluster-for-replicas",
             "warning",
             ("Replicas of one node serve this load; a pipeline across nodes adds latency and a fabric.",),
-            _fix(plan, one_each, words),
+            fix_of(plan, one_each, words),
         )
 
 
@@ -350,81 +339,6 @@ def _split_budget(plan: Plan, build: Build) -> Notice:
     return Notice("two-small-nodes", "warning", message, fix)
 
 
-def _bigger_card(plan: Plan, verdict: Verdict) -> Iterator[Notice]:
-    """Replicas on small cards where one larger card carries the load for no more money."""
-    scenario, layout = plan.scenario, plan.layout
-    hardware = scenario.hardware
-    cards = layout.gpus if plan.carries and layout.dp > 1 and not layout.dp_attention else 0
-    if verdict.answer == "replicas" and verdict.recommended is not None:
-        cards = verdict.recommended.gpus_per_node * verdict.replicas
-    if cards < 2 or not scenario.workload.is_inference or verdict.answer == "one-gpu" or hardware.mixed:
-        return
-    need = model_weight_bytes(scenario.model.architecture, scenario.model.weights)
-    need += sum(group.kv_bytes * group.gpus for group in plan.memory.per_gpu)
-    each = card_price(scenario.facts, hardware.accelerator).usd_each
-    budget = math.inf if each is None else each * cards
-    tried = 0
-    for price, card in _cards_by_price(scenario.facts):
-        if card.memory_bytes < max(need, hardware.accelerator.memory_bytes + 1):
-            continue
-        if price > budget or tried == BIGGER_CARDS_TRIED:
-            return
-        tried += 1
-        try:
-            found = plan_of(_on_card(scenario, card))
-        except ScenarioError:
-            continue
-        if found.carries and not caveats_of(found) and readable(found):
-            money = f", ${price:,.0f} against ${budget:,.0f} of cards" if each is not None else ""
-            one = f"one {card.label} carries the load by itself{money}, without a router in front"
-            message = (f"{cards} cards run replicas here where {one}", *_speeds(plan, found), ".")
-            yield Notice("bigger-card", "info", message)
-            return
-
-
-def _speeds(here: Plan, there: Plan) -> Sentence:
-    if here.serving is None or there.serving is None:
-        return ()
-    now = Figure(f"{here.serving.tokens_per_s_user:,.0f}", "serving.tokens_per_s_user")
-    return (f"; a user gets {there.serving.tokens_per_s_user:,.0f} tokens/s there, ", now, " here")
-
-
-def _on_card(scenario: Scenario, card: Accelerator) -> Scenario:
-    one: Changes = {"hardware.accelerator": card.id, "hardware.gpus_per_node": 1, "hardware.nodes": 1}
-    return change(scenario, {**one, **FREE_LAYOUT})
-
-
-@lru_cache(maxsize=16)
-def _cards_by_price(facts: Facts) -> tuple[tuple[float, Accelerator], ...]:
-    """Cards on sale one at a time with a known price, the cheapest first."""
-    priced = []
-    for card in facts.accelerators:
-        usd = card_price(facts, card).usd_each
-        single = not card.status and card.segment not in NOT_OFFERED and not sold_in(facts, card)
-        if usd is not None and single and not card.unified_memory:
-            priced.append((usd, card))
-    return tuple(sorted(priced, key=lambda pair: pair[0]))
-
-
-def _mixed(scenario: Scenario) -> Iterator[Notice]:
-    hardware = scenario.hardware
-    if not hardware.mixed:
-        return
-    lost, least = pooled_bytes_lost(hardware.mixed), min(card.memory_bytes for card, _ in hardware.mixed)
-    pool = sum(card.memory_bytes * count for card, count in hardware.mixed)
-    kinds = " and ".join(f"{count}x {card.label}" for card, count in hardware.mixed)
-    slowest = min((card for card, _ in hardware.mixed), key=lambda card: card.bandwidth_gb_s)
-    memory = f"{lost / GIB:,.1f} of {pool / GIB:,.1f} GiB in a node stay out of reach" if lost else "no memory is lost"
-    yield Notice(
-        "mixed-cards",
-        "warning",
-        (
-            f"{kinds}: equal shares make each card count as the poorer, {least / GIB:,.1f} GiB. {memory}, and every step "
-            f"waits for the {slowest.label}. Run one engine on each kind, or deal a pipeline's layers by hand.",
-        ),
-    )
-
-
 def _one_node_of(plan: Plan, build: Build) -> Suggestion | None:
     """The change from the entered nodes to the one node that carries the workload."""
     scenario = plan.scenario
@@ -435,13 +349,7 @@ def _one_node_of(plan: Plan, build: Build) -> Suggestion | None:
         FORMATS[build.weights].bits_per_weight
     ):
         changes["model.weights"] = build.weights
-    return _fix(plan, changes, *build.words, ", no fabric to run")
-
-
-def _fix(plan: Plan, changes: Changes, *effect: Part) -> Suggestion | None:
-    """A change on offer; None where the build that it makes is worse off than the one at hand."""
-    made = offer(plan.scenario, changes, no_worse(plan))
-    return None if made is None else made.suggestion(effect, effect)
+    return fix_of(plan, changes, *build.words, ", no fabric to run")
 
 
 def _against_one_node(plan: Plan, build: Build) -> Sentence:
@@ -468,8 +376,8 @@ def notices(plan: Plan, verdict: Verdict, power: Power, params_total: int, param
         *training_notices.rollout(plan),
         *_fabric(plan),
         *_shape(plan, verdict),
-        *_bigger_card(plan, verdict),
-        *_mixed(plan.scenario),
+        *card_notices.bigger_card(plan, verdict),
+        *card_notices.mixed(plan.scenario),
         *_formats(plan),
         *_model(plan, params_total, params_active),
         *host(plan.scenario),

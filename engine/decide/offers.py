@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from engine.decide.plan import Plan, plan
 from engine.figures.errors import ScenarioError
-from engine.figures.sentences import Sentence
+from engine.figures.sentences import Part, Sentence
 from engine.scenario import Layout, Scenario
 from engine.scenario.change import LAYOUT_KEYS, Changes, LookUps, change, pinned_as, value_of
 from engine.scenario.checks import check_scenario
@@ -79,3 +79,9 @@ def no_worse(before: Plan) -> Callable[[Plan], bool]:
     return lambda after: all(
         now or not was for was, now in zip(least, (after.memory.starts, after.fits, after.carries), strict=True)
     )
+
+
+def fix_of(plan: Plan, changes: Changes, *effect: Part) -> Suggestion | None:
+    """A change on offer; None where the build that it makes is worse off than the one at hand."""
+    made = offer(plan.scenario, changes, no_worse(plan))
+    return None if made is None else made.suggestion(effect, effect)

@@ -57,6 +57,11 @@ def _least(values: list[float | None]) -> float | None:
     return min(known) if len(known) == len(values) else None
 
 
+def pooled_bytes(cards: tuple[tuple[Accelerator, int], ...]) -> int:
+    """Memory of all cards of a mixed node, bytes."""
+    return sum(card.memory_bytes * count for card, count in cards)
+
+
 def pooled_bytes_lost(cards: tuple[tuple[Accelerator, int], ...]) -> int:
     """Memory of a node's larger cards that no equal share reaches, bytes."""
     least = min(card.memory_bytes for card, _ in cards)

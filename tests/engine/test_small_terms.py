@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 import catalog
-from engine.decide import notices
+from engine.decide import card_notices
 from engine.decide.replicas import replica_words
 from engine.decide.size import size
 from engine.figures.sentences import text_of
@@ -64,9 +64,9 @@ def test_one_larger_card_is_tried_where_one_may_be(monkeypatch: pytest.MonkeyPat
         return "bigger-card" in [notice.id for notice in size(scenario).warnings]
 
     assert named()
-    monkeypatch.setattr(notices, "BIGGER_CARDS_TRIED", 0)
+    monkeypatch.setattr(card_notices, "BIGGER_CARDS_TRIED", 0)
     assert not named()
-    monkeypatch.setattr(notices, "BIGGER_CARDS_TRIED", 1)
+    monkeypatch.setattr(card_notices, "BIGGER_CARDS_TRIED", 1)
     assert named()
 
 

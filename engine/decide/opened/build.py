@@ -15,6 +15,7 @@ from engine.decide.steps import FRONTIER_DAYS, frontier_gpus
 from engine.figures.number import Number, node, plain
 from engine.figures.opening import Below, opening
 from engine.figures.working import Working, unknown
+from engine.parts import mixed
 from engine.serving import memory as serving_memory
 
 STEP: Final = "#"
@@ -98,6 +99,8 @@ DERIVED: Final[dict[str, Callable[[Build], Any]]] = {
     "memory.allocated_bytes": lambda build: build.memory.training and build.memory.training.allocated_bytes,
     "memory.torch_reserved_bytes": lambda build: build.memory.training and build.memory.training.reserved_bytes,
     "memory.stage_spread_bytes": _spread,
+    "memory.pool_bytes": lambda build: build.run(mixed.pooled_bytes, build.scenario.hardware.mixed),
+    "memory.pool_lost_bytes": lambda build: build.run(mixed.pooled_bytes_lost, build.scenario.hardware.mixed),
     "training.gpus_worth": _worth,
     "training.most_gpus_worth": _most_worth,
     "training.frontier_gpus": _frontier,

@@ -61,6 +61,8 @@ TITLES: Final[dict[str, tuple[str, str]]] = {
     "serving.users_within_targets": ("Users within the targets", "users"),
     "memory.marginal_users": ("Marginal from so many users on", "users"),
     "memory.stage_spread_bytes": ("How far stages differ in weights", "bytes"),
+    "memory.pool_bytes": ("Memory of all cards of a node", "bytes"),
+    "memory.pool_lost_bytes": ("Memory past the poorer card's", "bytes"),
     "memory.nvidia_smi_bytes": ("What nvidia-smi will show", "bytes"),
     "memory.allocated_bytes": ("What torch says is allocated at most", "bytes"),
     "memory.torch_reserved_bytes": ("What torch says is reserved at most", "bytes"),
