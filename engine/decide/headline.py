@@ -17,7 +17,7 @@ from engine.decide.replicas import (
 from engine.decide.scaling import FLOOR
 from engine.decide.steps import INT4_FORMAT, Finding, rounded
 from engine.decide.time_for_money import TimeForMoney, time_for_money
-from engine.figures.sentences import Figure, Sentence
+from engine.figures.sentences import Figure, Sentence, about
 from engine.figures.units import FLEET, SECONDS_PER_DAY, duration, fleet
 from engine.model.formats import FORMATS
 from engine.scenario import Layout, LayoutChoice, Scenario
@@ -61,7 +61,8 @@ def _other_layout(scenario: Scenario, found: Attempt) -> Layout | None:
     """The layout of a build, where the person pinned one that it does not keep."""
     if scenario.layout == LayoutChoice() or found.plan is None or found.plan.scenario.layout == scenario.layout:
         return None
-    return found.plan.layout
+    layout = found.plan.layout
+    return replace(layout, reason=about(layout.reason, "verdict."))
 
 
 def say(
@@ -115,7 +116,9 @@ def _to_spare(spare: int, found: Attempt, entered: Plan) -> Sentence:
     trade = time_for_money(found.plan, entered) if found.plan is not None else None
     if trade is not None:
         return _traded(trade)
-    return () if not spare else ("; the other is spare",) if spare == 1 else (f"; the other {spare} are spare",)
+    if spare < 2:
+        return ("; the other is spare",) if spare else ()
+    return ("; the other ", Figure(f"{spare}", "difference(build.gpus,verdict.build.gpus)"), " are spare")
 
 
 def _traded(trade: TimeForMoney) -> Sentence:
@@ -158,5 +161,9 @@ def _one_node_words(scenario: Scenario, end: Finding, found: Attempt, entered: P
     if hardware.nodes > 1:
         return (f"{head}, not {hardware.nodes} nodes of {hardware.gpus_per_node}",)
     if found.gpus_per_node > hardware.gpus:
-        return (f"{head}; {hardware.gpus} {'is' if hardware.gpus == 1 else 'are'} too few",)
+        return (
+            f"{head}; ",
+            Figure(f"{hardware.gpus}", "build.gpus"),
+            f" {'is' if hardware.gpus == 1 else 'are'} too few",
+        )
     return (head,)

@@ -221,12 +221,12 @@ def _operations(nodes: int) -> Sentence:
     """What the factor covers, in words."""
     if nodes == 1:
         return ("one node: no shared storage, no fabric to tune",)
-    added, (low, high) = nodes - 1, OPERATIONS_FACTOR_PER_NODE
+    low, high = OPERATIONS_FACTOR_PER_NODE
     words = (
-        Figure(f"{added:,}", "cost.operations_factor"),
-        f" added node{'s' if added > 1 else ''}: ",
+        Figure(f"{nodes:,}", "build.nodes"),
+        " nodes, each added one ",
         Figure(f"{low:.0f}-{high:.0f}", "cost.operations_factor"),
-        " times the engineering time each; shared storage and its network, sharded checkpoints, NIC and NCCL tuning, "
+        " times the engineering time; shared storage and its network, sharded checkpoints, NIC and NCCL tuning, "
         "monitoring, failures in proportion",
     )
     if nodes <= OPERATIONS_NODES:

@@ -12,6 +12,7 @@ import pytest
 from engine.decide.opened import Working, working
 from engine.decide.size import size
 from engine.figures.sentences import text_of
+from engine.model.formats import FORMATS
 from engine.scenario import Scenario, Workload
 from engine.sizing import Sizing
 from tests.arithmetic import computed
@@ -50,17 +51,23 @@ SHOWN: dict[str, Callable[[], Scenario]] = {
 }
 
 NAMES = (
-    (r"\b(?:TP|PP|DP|EP) ?\d+|\bINT4|\bg128|\bFP\d+|\bNF4|\bBF16|\bZeRO-\d", "how a model is split and its formats"),
+    (
+        r"\b(?:TP|PP|DP|EP) ?\d+|\bINT4|\bg128|\bFP\d+|\bNF4|\bBF16|\bZeRO-\d(?: over \d+)?",
+        "how a model is split and its formats",
+    ),
     (r"\b\d+ replicas?\b(?! of)|experts over \d+|DP attention \d+", "how the GPUs of a layout are split"),
     (
-        r"\b\d[\d,]*(?:-GPU|-bit| bits| nodes?(?: [×x] \d+)?\b| × \d+| ?[x×](?= )| GPUs?\b)",
+        r"\b\d[\d,]*(?:-GPU|-bit| bits| nodes?(?: (?:[×x]|of) \d+)?\b| × \d+| ?[x×](?= )| GPUs?\b| cards\b)",
         "counts in the name of a build",
     ),
-    (r"^\s*[\d,]+ ×|\beach of \d+|\bstages? \d+(?:-\d+)?", "counts of a line or a group"),
-    (r"\bstep \d\b|^ *\d *$", "numbers of steps and flips"),
+    (r"^\s*[\d,]+ ×|\beach of \d+|\bstages? \d+(?:-\d+)?(?: of \d+)?", "counts of a line or a group"),
+    (r"\bstep \d(?: of \d)?\b|^ *\d *$", "numbers of steps and flips"),
     (r"\b20\d\d(?:-\d\d){0,2}|\breserved-\dy", "dates and terms of an offer"),
     (r"\b\d+ (?:errors?|warnings?|more|unknown|found|of \d+ cards|on-demand offers)\b|\bon \d+ cards", "tallies"),
-    (r"[\d.kM]+ users × (?:[\d.k]+ \+ )?[\d.k]+|(?:-finetune|pretrain|lora), [\d.k]+ tokens", "an input, as entered"),
+    (
+        r"[\d.kM]+ users × (?:[\d.k]+ \+ )?[\d.k]+|(?:-finetune|pretrain|lora|dpo|grpo), [\d.k]+ tokens",
+        "an input, as entered",
+    ),
     (r"70B\+", "the class of a question"),
 )
 """Patterns of numbers that name something or echo an input: no figures of a sizing; and why."""
@@ -70,17 +77,21 @@ SAID = (
         "rules stated beside a figure",
     ),
     (r"(?:from|fine:|viable:|painful:) (?:85|60|25) %|the floor of 0\.60", "what the words of a scale mean"),
-    (r"\d+ V, \d+ A|give or take [\d-]+ %|\b\d+ (?:TB|ports)\b", "names of parts and their spread"),
+    (r"\d+ V, \d+ A|give or take [\d-]+ %|(?<![.\d])\d+ (?:TB|ports)\b", "names of parts and their spread"),
     (r"16-bit|\b16 in embeddings|fp32|section \d\.\d|rank \d+", "how a state is kept"),
     (r"less than 60 % of its work|sold as a rack of \d+|4-5 times", "rules and how things are sold"),
     (r"\d+ x16 slots|one x16 slot|a board of 7|, of 7:|\(x8 and x8|air up to 30 kW", "slots and cooling in words"),
     (r"\d+ days old|\b20\d\d to (?=20)", "the date and the age of a price"),
+    (
+        r"\b\d+ TFLOP/s stand in|tflops_bf16_dense|Up to 3 can be pinned",
+        "what stands for a figure that nobody states, and a limit of ours",
+    ),
     (r"in nodes of \d+|^\s*(?:12|24|36)\s*$|36 months", "scales"),
 )
 """The same of constants that a sentence states."""
 AXES = re.compile(r"^ +[$\d.,kMB]+ $|^ *(?:GPUs|months)? +\d+(?: {3,}[\d.,kMB]+)+$")
 """The scales of charts that stand among figures: a value beside the upright axis, or the row of them under the other."""
-CHARTS = re.compile(r"^[\s\d.,kMBTdhmsµ$x%]*$|now [\d,.]+|^\s*cost\s|^flips|^ *link +GB/s")
+CHARTS = re.compile(r"^[\s\d.,kMBTdhmsµ$x%◂]*(?:min|days)?$|now [\d,.]+|^\s*cost\s|^flips|^ *link +GB/s")
 
 
 @lru_cache(maxsize=32)
@@ -102,6 +113,7 @@ def names_of(sizing: Sizing, studies: Studies) -> tuple[list[str], list[str]]:
         found |= {model.name, model.id, model.weights, scenario.format_held}
         found |= {hardware.accelerator.name, hardware.accelerator.label}
         found |= {card.id for card in facts.accelerators} | {card.label for card in facts.accelerators}
+        found |= {form.label for form in FORMATS.values()} | {platform.id for platform in facts.platforms}
         found |= {link.id for link in facts.links} | {link.name for link in facts.links}
     return _longest_first(texts), _longest_first(found)
 

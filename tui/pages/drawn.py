@@ -115,7 +115,7 @@ def users(sizing: Sizing, look: Look) -> list[Line]:
             ((asked, needs),),
             "strong" if needs <= holds else "bad",
             glyphs.unsaved,
-            f"{FIGURE}kv_needed_tokens",
+            "figure:load.concurrency",
         ),
         Series(f"the last that fits: {count(fit)}", ((fit, holds),), "good", glyphs.skipped, f"{FIGURE}users_that_fit"),
     ]
