@@ -64,6 +64,12 @@ DRIVER_SHARE: Final = 0.011
 # 80 % interval of observed over predicted on sources that a fit had not seen.
 INTERVAL_LOW: Final = 0.95
 INTERVAL_HIGH: Final = 1.11
+# The same for runs on one GPU, half way to rows of sources that nothing is fitted on.
+ALONE_LOW: Final = 0.945
+ALONE_HIGH: Final = 1.11
+# The same for runs on several GPUs, half way to rows of sources that nothing is fitted on.
+SPREAD_LOW: Final = 0.934
+SPREAD_HIGH: Final = 1.28
 # Measured peaks that the constants are fitted on, and of how many sources.
 RUNS: Final = 272
 SOURCES: Final = 17

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from engine.calibration import training_memory as fitted
 from tests.accuracy import bars, harness
+from tests.calibration import training_memory as calibration
 
 
 @pytest.fixture(scope="module")
@@ -31,3 +33,18 @@ def test_none_is_set_aside(evaluation: harness.Evaluation) -> None:
 def test_every_outcome_is_right(evaluation: harness.Evaluation) -> None:
     assert sum(outcome.observed for outcome in evaluation.outcomes) >= 7
     assert all(outcome.observed == outcome.predicted for outcome in evaluation.outcomes)
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_intervals_are_half_way_to_sources_that_nothing_is_fitted_on(several: bool) -> None:
+    stated = (fitted.SPREAD_LOW, fitted.SPREAD_HIGH) if several else (fitted.ALONE_LOW, fitted.ALONE_HIGH)
+    new = calibration.interval(calibration.unseen(several))
+    assert calibration.half_way((fitted.INTERVAL_LOW, fitted.INTERVAL_HIGH), new) == pytest.approx(stated, rel=0.02)
+
+
+@pytest.mark.parametrize(("name", "least"), [("training_memory_public", 0.75), ("training_memory_wave2", 0.70)])
+def test_intervals_hold_on_rows_that_nothing_is_fitted_on(name: str, least: float) -> None:
+    peaks = harness.by_metric(bars.evaluation(name).cases)["peak memory"]
+    inside = harness.stats(peaks).inside
+    assert inside is not None
+    assert least <= inside <= 0.95

@@ -182,6 +182,13 @@ def needs_words(needs_bytes: int, group: MemoryGroup) -> Sentence:
     return ("a step needs ", peak, " of ", usable, ", ", over, " too many")
 
 
+def _interval(needs_bytes: int, gpus: int) -> Interval:
+    """The 80 % interval of what a step needs: frameworks differ more where several GPUs gather and reduce."""
+    if gpus == 1:
+        return Interval(needs_bytes * fitted.ALONE_LOW, needs_bytes * fitted.ALONE_HIGH)
+    return Interval(needs_bytes * fitted.SPREAD_LOW, needs_bytes * fitted.SPREAD_HIGH)
+
+
 @lru_cache(maxsize=192)
 def sized(architecture: Architecture, workload: Workload, layout: Layout, card: Card) -> Memory:
     """The Memory without searches, suggestions and notes."""
@@ -240,6 +247,6 @@ def sized(architecture: Architecture, workload: Workload, layout: Layout, card: 
             phases=peak.phases,
             trainable_parameters=peak.trainable,
             bytes_per_parameter=plan.bytes_per_parameter,
-            interval=Interval(peak.needs_bytes * fitted.INTERVAL_LOW, peak.needs_bytes * fitted.INTERVAL_HIGH),
+            interval=_interval(peak.needs_bytes, layout.gpus),
         ),
     )
