@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -147,6 +148,109 @@ def test_a_benchmark_says_its_load() -> None:
     }
     (run,) = logs.read(GENAI)
     assert run.load == {"workload.input_tokens": 1000, "workload.output_tokens": 200}
+
+
+RESULT = {
+    "backend": "openai-chat", "model_id": "meta-llama/Llama-3.1-8B-Instruct", "num_prompts": 320, "request_rate": "inf",
+    "max_concurrency": 32, "duration": 54.2, "completed": 320, "total_input_tokens": 327680, "total_output_tokens": 81920,
+    "request_throughput": 5.9, "output_throughput": 1510.4, "total_token_throughput": 7552.0, "mean_ttft_ms": 210.5,
+    "median_ttft_ms": 190.0, "mean_tpot_ms": 14.2, "mean_itl_ms": 14.2,
+}  # fmt: skip
+AIPERF = {
+    "time_to_first_token": {"unit": "ms", "avg": 130.25, "p99": 200.0}, "inter_token_latency": {"unit": "ms", "avg": 11.5},
+    "output_sequence_length": {"unit": "tokens", "avg": 200.0}, "input_sequence_length": {"unit": "tokens", "avg": 1000.0},
+    "output_token_throughput": {"unit": "tokens/sec", "avg": 690.0}, "request_throughput": {"unit": "requests/sec", "avg": 3.45},
+    "input_config": {"loadgen": {"concurrency": 8}},
+}  # fmt: skip
+AIPERF_CSV = """\
+Metric,avg,min,max,p99
+Time To First Token (ms),130.25,80.10,201.00,200.00
+Inter Token Latency (ms),11.50,10.00,13.00,13.00
+Output Sequence Length (tokens),200.00,198.00,202.00,202.00
+Input Sequence Length (tokens),1000.00,998.00,1001.00,1001.00
+
+Metric,Value
+Output Token Throughput (tokens/sec),690.00
+Request Throughput (requests/sec),3.45
+"""
+LLAMA_ROWS = [
+    {"model_filename": "models/Qwen3-8B-Q4_K_M.gguf", "n_prompt": 512, "n_gen": 0, "n_depth": 0, "avg_ts": 11000.0},
+    {"model_filename": "models/Qwen3-8B-Q4_K_M.gguf", "n_prompt": 0, "n_gen": 128, "n_depth": 0, "avg_ts": 135.0},
+    {"model_filename": "models/Qwen3-8B-Q4_K_M.gguf", "n_prompt": 0, "n_gen": 128, "n_depth": 4096, "avg_ts": 99.0},
+    {"model_filename": "models/Qwen3-8B-Q4_K_M.gguf", "n_prompt": 512, "n_gen": 128, "n_depth": 0, "avg_ts": 700.0},
+]
+
+
+def as_csv(rows: list[dict[str, object]]) -> str:
+    lines = [",".join(rows[0]), *(",".join(f'"{value}"' for value in row.values()) for row in rows)]
+    return "\n".join(lines)
+
+
+@pytest.mark.parametrize("indent", [None, 2])
+def test_a_result_file_says_what_its_table_says(indent: int | None) -> None:
+    (table,), (file,) = logs.read(BENCH), logs.read(json.dumps(RESULT, indent=indent))
+    assert (file.figures, file.load) == (table.figures, table.load)
+    assert file.model == "meta-llama/Llama-3.1-8B-Instruct"
+    sweep = "\n".join(json.dumps(RESULT | {"max_concurrency": users}) for users in (8, 16))
+    assert [run.load["workload.concurrency"] for run in logs.read(sweep)] == [8, 16]
+
+
+def test_aiperfs_exports_say_what_its_table_says() -> None:
+    (table,) = logs.read(GENAI)
+    for text, users in ((json.dumps(AIPERF), 8), (AIPERF_CSV, None)):
+        (run,) = logs.read(text)
+        assert run.load.pop("workload.concurrency", None) == users
+        assert run.load == table.load
+        assert run.figures == pytest.approx(table.figures)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [json.dumps(LLAMA_ROWS), "\n".join(map(json.dumps, LLAMA_ROWS)), as_csv(LLAMA_ROWS)],
+    ids=["json", "jsonl", "csv"],
+)
+def test_llama_benchs_files_are_read_at_depth_0(text: str) -> None:
+    (run,) = logs.read(text)
+    assert run.figures == pytest.approx({"ttft_s": 512 / 11000, "inter_token_s": 1 / 135})
+    assert (run.model, run.engine) == ("Qwen3-8B-Q4_K_M.gguf", "llama.cpp")
+
+
+def test_a_result_file_names_its_model(own: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert (
+        main(["measured", *written(tmp_path, result=json.dumps(RESULT)), "--accelerator", "h100-sxm", "--gpus", "1"])
+        == 0
+    )
+    text = capsys.readouterr().out
+    assert "model.id = llama-3.1-8b" in text
+    assert "1,510 tokens/s" in text
+
+
+def test_at_a_rate_users_follow_from_the_times_and_throughput_is_what_was_asked() -> None:
+    (kept_up,) = logs.read(json.dumps(RESULT | {"request_rate": 6.0, "max_concurrency": None}))
+    # Little's law: 5.9 a second, each 0.21 s and 255 tokens of 14.2 ms
+    assert kept_up.load["workload.concurrency"] == round(5.9 * (0.2105 + 255 * 0.0142)) == 23
+    assert kept_up.figures.keys() == {"ttft_s", "inter_token_s"}
+    assert any("asked for" in note for note in kept_up.notes)
+    (behind,) = logs.read(json.dumps(RESULT | {"request_rate": 9.0, "max_concurrency": None}))
+    assert behind.figures["tokens_per_s"] == 1510.4
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        json.dumps(
+            RESULT | {"mean_ttft_ms": "nan", "mean_tpot_ms": None, "output_throughput": -1, "request_throughput": True}
+        ),
+        json.dumps({"mean_ttft_ms": 1}),
+        "[" * 100_000,
+        '{"time_to_first_token": 3}',
+        "a,b\n" + "1,2\n" * 10_000,
+        json.dumps([1, "x", None]),
+    ],
+)
+def test_what_is_no_result_is_refused(text: str) -> None:
+    with pytest.raises(CannotRead, match="nothing measured"):
+        logs.read(text)
 
 
 def test_collectives_are_read_with_their_operation_and_cards() -> None:

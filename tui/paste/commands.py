@@ -11,7 +11,7 @@ from engine.figures.text import printable
 from tui.paste import listing, reading
 from tui.paste import measured as beside
 from tui.paste.found import LONGEST_BYTES, CannotRead, Found
-from tui.paste.logs import Run
+from tui.paste.run import Run
 from tui.shell.command import CARRIED, STDIN, CommandError, Parser, built, parsed, say
 
 
@@ -138,6 +138,10 @@ def measured(arguments: list[str]) -> int:
 
                 found.kinds.append(run.tool)
                 read_server(run.engine or "vllm", list(run.arguments), found, {})
+        for _, run in runs:
+            if run.model and not found.model:
+                found.model = run.model
+                found.kinds.append(run.tool)
         if sessions:
             scenario = built(sessions[0], given)
         elif not found.empty or {"model.id", "model.config"} & given.keys():

@@ -6,34 +6,14 @@ import ast
 import json
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any
 
 from engine.figures.units import GIB, MIB
+from tui.paste import results
 from tui.paste.found import CannotRead
+from tui.paste.run import Run
 
 LONGEST_BYTES = 2**23
 """Of a log: a day of an engine's requests."""
-
-
-@dataclass(slots=True)
-class Run:
-    """One log: which tool wrote it, its figures by key, the load that it ran, and the command inside it.
-
-    figures: weights_gib, kv_gib, activation_gib, graphs_gib, kv_tokens, concurrency; ttft_s, inter_token_s, tokens_per_s,
-    requests_per_s; prompt_tokens_per_s, step_s, train_tokens_per_s, peak_gib. load: keys of a session. points: seconds of a
-    collective by payload. note: what the figures are of, where a tool names it (a statistic).
-    """
-
-    tool: str
-    figures: dict[str, float] = field(default_factory=dict)
-    load: dict[str, Any] = field(default_factory=dict)
-    arguments: list[str] = field(default_factory=list)
-    engine: str = ""
-    op: str = ""
-    gpus: int = 0
-    points: list[tuple[float, float]] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
 
 
 _NUMBER = r"([\d,]+(?:\.\d+)?(?:[eE][+-]?\d+)?)"
@@ -168,17 +148,8 @@ def bench(text: str) -> Run | None:
             "workload.output_tokens": max(1, round(written / requests)),
         }
     users = _find(text, r"Max(?:imum)? request concurrency:\s*#") or _find(text, r"Max concurrency:\s*#")
-    if users:
-        run.load["workload.concurrency"] = int(users)
-    elif _find(text, r"\nConcurrency:\s*#"):
-        run.load["workload.concurrency"] = max(1, round(_find(text, r"\nConcurrency:\s*#") or 1))
-    rate = _find(text, r"(?:Request rate configured \(RPS\)|Traffic request rate):\s*#")
-    if rate:
-        run.load["workload.requests_per_s"] = rate
-    if requests and not users and not rate:
-        run.load.setdefault("workload.concurrency", int(requests))
-    if requests and not rate and run.load.get("workload.concurrency"):
-        run.load["workload.requests"] = max(int(requests), int(run.load["workload.concurrency"]))
+    users = users or _find(text, r"\nConcurrency:\s*#")
+    run.served(requests, users, _find(text, r"(?:Request rate configured \(RPS\)|Traffic request rate):\s*#"))
     return run
 
 
@@ -307,10 +278,11 @@ READERS: tuple[Callable[[str], Run | None], ...] = (
 def read(text: str) -> list[Run]:
     """Every part of a text that a reader knows. Raises CannotRead where none does."""
     runs = [run for run in (reader(text) for reader in READERS) if run is not None and (run.figures or run.points)]
+    runs = runs or results.read(text)
     if not runs:
         raise CannotRead(
             "nothing measured is understood; what can be read: start-ups of vLLM, SGLang and llama.cpp; results of vllm bench "
-            "serve, sglang.bench_serving, genai-perf, aiperf, llama-bench, nccl-tests and rccl-tests; torch's memory summary; "
+            "serve, sglang.bench_serving, genai-perf, aiperf, llama-bench, printed or as files, nccl-tests and rccl-tests; torch's memory summary; "
             "a Trainer's log"
         )
     return runs

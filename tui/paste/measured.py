@@ -21,7 +21,7 @@ from engine.scenario import Scenario
 from tui.files import disk
 from tui.pages import beside as words
 from tui.paste.found import CannotRead
-from tui.paste.logs import Run
+from tui.paste.run import Run
 from tui.shell.listing import aligned
 
 
