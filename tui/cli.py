@@ -108,7 +108,7 @@ def _dispatch(arguments: list[str]) -> int:
         return commands[arguments[0]](arguments[1:])
     if arguments and arguments[0] in LISTS:
         return _list(arguments[0], arguments[1:])
-    if len(arguments) == 2 and arguments[0] == "help" and arguments[1] in (*commands, *LISTS):
+    if len(arguments) == 2 and arguments[0] == "help" and arguments[1] in (*commands, *LISTS, "examples", "completion"):
         return _dispatch([arguments[1], "--help"])
     if arguments and arguments[0] in asked.COMMANDS:
         try:

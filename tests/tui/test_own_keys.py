@@ -116,5 +116,5 @@ def test_the_command_line_lists_the_keys_in_use(run: Run, config: Path) -> None:
     said = run("help", "keys").out
     assert "save" in said
     assert "Ctrl+W" in said
-    assert "left out:" in said
+    assert "left out" in said
     assert "the nearest is save" in said

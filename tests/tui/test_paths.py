@@ -20,10 +20,8 @@ def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_folders_follow_xdg_and_ignore_relative_ones(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "c"))
-    monkeypatch.setenv("XDG_CACHE_HOME", "relative")
     monkeypatch.setenv("HOME", str(tmp_path))
     assert paths.config_folder() == tmp_path / "c" / "sizeup"
-    assert paths.cache_folder() == tmp_path / ".cache" / "sizeup"
     monkeypatch.delenv("XDG_STATE_HOME")
     assert paths.state_folder() == tmp_path / ".local" / "state" / "sizeup"
 
@@ -89,7 +87,7 @@ def test_a_list_that_cannot_be_written_is_no_reason_to_stop(tmp_path: Path, stat
 
 def test_a_user_without_a_home_has_folders_where_nothing_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
-    for name in ("XDG_STATE_HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME"):
+    for name in ("XDG_STATE_HOME", "XDG_CONFIG_HOME"):
         monkeypatch.delenv(name, raising=False)
     for home in ("relative", "~"):  # expanduser leaves ~ as it is where the system knows no home
         monkeypatch.setenv("HOME", home)

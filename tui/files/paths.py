@@ -31,11 +31,6 @@ def state_folder() -> Path:
     return _folder("XDG_STATE_HOME", ".local/state")
 
 
-def cache_folder() -> Path:
-    """Where what can be made again lives; it need not exist."""
-    return _folder("XDG_CACHE_HOME", ".cache")
-
-
 def first_start() -> bool:
     """Whether nothing of this person's is there yet. From now on it is: the folder of the state is made."""
     if config_folder().exists() or state_folder().exists():

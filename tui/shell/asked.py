@@ -24,7 +24,7 @@ commands:
   sizeup measured FILE... [--keep]                         logs and benchmarks beside the predicted
   sizeup models|accelerators|links|platforms [WORD]        list the catalog; --format toml, every fact
   sizeup detect                                            this machine's GPUs
-  sizeup help [WORD]                                       what a word, a field or a command means
+  sizeup help [WORD|TOPIC]                                 what a word, a field, a command or a topic means
   sizeup examples [NAME] [--save DIR]                      sessions to start from: listed, printed, written
   sizeup completion bash|zsh|fish                          completion with model and card ids
 
@@ -103,17 +103,21 @@ def _examples(words: Sequence[str]) -> str:
 
 
 def _help(words: Sequence[str]) -> str:
-    """The commands and all words of the glossary, or what one of them means."""
+    """The commands, the topics and all words of the glossary, or what one of them means."""
     from tui.pages import glossary
+    from tui.shell.blocks import WIDTH
+    from tui.shell.topics import TOPICS, told
 
     if not words or words[0] in ("-h", "--help"):
-        lines = [EPILOG.rstrip(), "", "words that `sizeup help WORD` explains:"]
+        lines = [EPILOG.rstrip(), "", "topics of `sizeup help TOPIC`:"]
+        lines += [f"  {name:<12} {topic.about}" for name, topic in TOPICS.items()]
+        lines += ["", "words that `sizeup help WORD` explains:"]
         for title, section in glossary.SECTIONS:
             lines += ["", f"  {title}", *_wrapped(", ".join(term.word for term in section), "    ")]
         return harmless("\n".join([*lines, "", "and every field by its key, such as `sizeup help layout.tp`.", ""]))
     word = " ".join(words)
-    if word.casefold() == "keys":
-        return _keys_help()
+    if word.casefold() in TOPICS:
+        return harmless(told(word.casefold(), WIDTH))
     term = glossary.find(word)
     field = _field(word)
     parts = []
@@ -125,35 +129,11 @@ def _help(words: Sequence[str]) -> str:
     if field is not None:
         parts.append(_field_text(field))
     if not parts:
-        near = ", ".join(repr(name) for name in glossary.nearest_words(word))
+        from difflib import get_close_matches
+
+        near = ", ".join(repr(name) for name in (*get_close_matches(word, TOPICS, 1), *glossary.nearest_words(word)))
         raise WrongWord(f"help {word[:60]}: no such word; the nearest are {near}; `sizeup help` lists all")
     return harmless("\n\n".join("\n".join(part) for part in parts) + "\n")
-
-
-def _keys_help() -> str:
-    """Every command of the app with the keys that it has for this person, and how to give it others."""
-    from tui.files import own_keys
-    from tui.files.commands import COMMANDS, GROUPS
-    from tui.files.commands import own_keys as changeable
-
-    keymap, problems = own_keys.read()
-    wide = max(len(command.id) for command in COMMANDS)
-    lines = list(
-        _wrapped(
-            f"Keys of your own stand in {own_keys.file()}, a line a command: its name, and a key or a list of keys, such as "
-            'save = "ctrl+w" or jump = ["f11", "alt+j"]. Where the results have the focus one letter is a key too. '
-            "Commands without a name here have keys that every terminal program has.",
-            "",
-        )
-    )
-    for group in GROUPS:
-        lines += ["", group]
-        for command in COMMANDS:
-            if command.group == group:
-                name = command.id if changeable(command) else ""
-                lines.append(f"  {name:<{wide}}  {keymap.words(command.id):<18}  {command.help}")
-    lines += ["", *(f"left out: {problem}" for problem in problems)]
-    return harmless("\n".join(lines).rstrip() + "\n")
 
 
 def _wrapped(text: str, indent: str) -> list[str]:

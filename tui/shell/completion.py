@@ -91,6 +91,7 @@ def words() -> dict[str, tuple[str, ...]]:
     from engine.scenario.fields import BY_KEY
     from tui.files.examples import examples
     from tui.pages import glossary
+    from tui.shell.topics import TOPICS
 
     known = catalog.load()
     told = tuple(term.word for term in glossary.terms() if " " not in term.word and "$" not in term.word)
@@ -99,7 +100,7 @@ def words() -> dict[str, tuple[str, ...]]:
         "accelerators": tuple(card.id for card in known.facts.accelerators),
         "links": tuple(link.id for link in known.facts.links),
         "platforms": tuple(platform.id for platform in known.facts.platforms),
-        "help": (*told, *OWN, *BY_KEY),
+        "help": (*told, *TOPICS, *OWN, *BY_KEY),
         "examples": tuple(example.name for example in examples()),
         "completion": SHELLS,
     }
