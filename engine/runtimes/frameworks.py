@@ -30,6 +30,69 @@ TrainingFramework = Literal[
     "nemo",
 ]
 Family = Literal["fsdp1", "fsdp2", "deepspeed", "megatron"]
+
+
+@dataclass(frozen=True, slots=True)
+class Accounting:
+    """How a family of frameworks keeps and moves the state of a step. Constants stand where the formulas use them.
+
+    fp32_shards: weights are kept in fp32 and copied to 16 bits on their way (PyTorch's FSDP, alone or as ZeRO-3 shards).
+    fp32_gradients: 16-bit weights with gradients in fp32. half_adapters: adapters in 16 bits unless told otherwise.
+    sums_beside: fp32 sums stand beside 16-bit gradients, and a step copies them. steps_in_groups: ZeRO-3 steps a group of
+    elements at a time. own_buckets: it keeps buckets of a size of its own. copies_buckets: an unsharded copy reduces its
+    gradients by buckets as large as they are. keeps_gradients: they are whole from one micro-batch to the next.
+    pins_host: what is offloaded is pinned and copied. reads_ahead: parameters come from the host ahead of their use, and
+    leave late. lingers: hidden states stay until the backward of frozen weights is over. gathers_ends_apart: embedding and
+    output are gathered as layers of their own. gathers_ahead: the next layer while one computes. casts: fp32 shards have
+    16-bit copies beside them. lean_experts, fp32_experts: under tuned kernels grouped products keep their inputs alone, and
+    what experts return is weighted in fp32. broadcasts: what is gathered and scattered passes every rank.
+    """
+
+    fp32_shards: bool = False
+    fp32_gradients: bool = False
+    half_adapters: bool = False
+    sums_beside: bool = False
+    steps_in_groups: bool = False
+    own_buckets: bool = False
+    copies_buckets: bool = True
+    keeps_gradients: bool = False
+    pins_host: bool = False
+    reads_ahead: bool = False
+    lingers: bool = False
+    gathers_ends_apart: bool = False
+    gathers_ahead: bool = False
+    casts: bool = False
+    lean_experts: bool = False
+    fp32_experts: bool = False
+    broadcasts: bool = False
+
+
+ACCOUNTS: Final[dict[Family, Accounting]] = {
+    "fsdp1": Accounting(fp32_shards=True, lingers=True, broadcasts=True),
+    "fsdp2": Accounting(
+        fp32_shards=True,
+        gathers_ends_apart=True,
+        gathers_ahead=True,
+        casts=True,
+        fp32_experts=True,
+        broadcasts=True,
+    ),
+    "deepspeed": Accounting(
+        sums_beside=True,
+        steps_in_groups=True,
+        own_buckets=True,
+        copies_buckets=False,
+        keeps_gradients=True,
+        pins_host=True,
+        reads_ahead=True,
+    ),
+    "megatron": Accounting(
+        fp32_gradients=True, half_adapters=True, copies_buckets=False, keeps_gradients=True, lean_experts=True
+    ),
+}
+"""By family; the sources stand beside the constants (`engine.training.memory`)."""
+
+
 _EVERY: Final[tuple[Sharding, ...]] = ("ddp", "zero1", "zero2", "zero3")
 
 

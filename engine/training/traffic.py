@@ -20,7 +20,7 @@ from typing import NamedTuple
 from engine.links.collectives import Op
 from engine.links.traffic import ACTIVATION_BYTES, Message, Span
 from engine.model.architecture import Architecture, routed_width
-from engine.runtimes.frameworks import Sharding
+from engine.runtimes.frameworks import ACCOUNTS, Sharding
 from engine.scenario import Layout, ShardingGroup, Workload
 from engine.scenario.frameworks import framework_of
 from engine.training.batch import Batch, batch_of, context_ranks, shard_ranks, stage_chunks
@@ -149,7 +149,7 @@ def traffic_of(
         shard_ranks(layout, "all" if sharding == "ddp" else reach, gpus_per_node),
         context_ranks(workload, layout.dp),
         sharding,
-        framework_of(workload).family in ("fsdp1", "fsdp2"),
+        ACCOUNTS[framework_of(workload).family].broadcasts,
         stage_chunks(workload, len(arch.layers), layout.pp),
         passes_of(workload),
         NF4_BYTES if workload.trains == "qlora" else ACTIVATION_BYTES,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import replace
+from dataclasses import astuple, replace
 from pathlib import Path
 from typing import get_args
 
@@ -15,7 +15,7 @@ from engine.decide.size import size
 from engine.model.formats import FORMATS
 from engine.runtimes import ENGINES
 from engine.runtimes.engine import Engine, ServingEngine
-from engine.runtimes.frameworks import FRAMEWORKS, TrainingFramework
+from engine.runtimes.frameworks import ACCOUNTS, FRAMEWORKS, TrainingFramework
 from engine.scenario import Runtime
 from tests.engine.builds import build
 
@@ -39,9 +39,16 @@ def test_what_an_engine_names_exists(rules: Engine) -> None:
     assert (rules.budget == "what is free") == (rules.buffers is not None)
 
 
+def test_a_family_keeps_its_state_in_a_way_of_its_own() -> None:
+    assert {one.family for one in FRAMEWORKS.values()} == set(ACCOUNTS)
+    ways = [astuple(one) for one in ACCOUNTS.values()]
+    assert len(set(ways)) == len(ways)
+    assert all(any(rule) and not all(rule) for rule in zip(*ways, strict=True)), "a rule that tells no family apart"
+
+
 def compared(tree: ast.AST) -> list[str]:
-    """Names of engines that a module compares something with."""
-    names = set(ENGINES)
+    """Names of engines and frameworks that a module compares something with."""
+    names = {*ENGINES, *FRAMEWORKS, *ACCOUNTS}
     return [
         leaf.value
         for node in ast.walk(tree)
@@ -51,8 +58,9 @@ def compared(tree: ast.AST) -> list[str]:
     ]
 
 
-def test_no_formula_asks_for_the_name_of_an_engine() -> None:
+def test_no_formula_asks_for_the_name_of_an_engine_or_a_framework() -> None:
     assert compared(ast.parse('runtime.engine in ("vllm", "sglang")')) == ["vllm", "sglang"]
+    assert compared(ast.parse('work.framework == "fsdp2"')) == ["fsdp2"]
     asked = {
         path.relative_to(ROOT).as_posix(): found
         for path in ROOT.rglob("*.py")

@@ -233,7 +233,7 @@ def _state(stage: StageElements, recipe: Recipe, workload: Method, shape: Shape)
     if workload.offload == "parameters":
         state.host += state.weights + state.gradients
         state.weights = state.gradients = 0.0
-    if workload.offload != "none" and workload.framework == "deepspeed":
+    if workload.offload != "none" and workload.rules.pins_host:
         state.host *= DEEPSPEED_HOST_FACTOR
     return state
 
@@ -285,14 +285,14 @@ def rank_cost(stage: StageElements, recipe: Recipe, workload: Method, shape: Sha
     spare = 0.0
     if recipe.gathers or recipe.casts or workload.offload == "parameters":
         # FSDP2 gathers embedding and output one at a time, as layers of their own
-        buffers += 2.0 * (max(stage.embedding, stage.head) if workload.framework == "fsdp2" else stage.ends)
+        buffers += 2.0 * (max(stage.embedding, stage.head) if workload.rules.gathers_ends_apart else stage.ends)
         if shape.pp == 1 or not recipe.gathers:
             layer_copy = layer.linear * base_bytes + layer.other * 2.0
-            if workload.framework == "fsdp2" and recipe.gathers:
+            if workload.rules.gathers_ahead and recipe.gathers:
                 spare = layer_copy
                 layer_copy *= 2.0
             layer_gradient = 0.0 if recipe.peft else layer.all * 2.0
-            if workload.framework == "deepspeed" and workload.offload == "parameters":
+            if workload.rules.reads_ahead and workload.offload == "parameters":
                 # it gathers ahead from the host and lets go late, and gradients leave by a buffer of their own
                 layer_copy = max(layer_copy, min(LIVE_PARAMETERS, stage.linear) * base_bytes)
                 layer_gradient *= 2.0
@@ -320,14 +320,14 @@ def rank_cost(stage: StageElements, recipe: Recipe, workload: Method, shape: Sha
         tile = element * ((fitted.SAVED_MLP + 0.5 * trained) * up + fitted.BACKWARD_MLP * turn)
         up = all_up = turn = 0
     # of routed experts Megatron-LM's grouped product keeps less than others do
-    grouped = workload.framework == "megatron" and workload.software == "tuned"
+    grouped = workload.rules.lean_experts and workload.software == "tuned"
     copies, lean = (0.5, fitted.SAVED_MLP - GROUPED_MLP) if grouped else (1.0, 0.0)
     saved = _saved(hidden, wide.qkv_width, wide.attention_width, up, element, trained)
     if up:
         saved -= element * lean * wide.routed_width
     working = element * ((fitted.BACKWARD_HIDDEN + unfused) * hidden + fitted.BACKWARD_MLP * turn)
     saved += element * copies * wide.routed_copies * read
-    if workload.framework == "fsdp2" and workload.software == "tuned":
+    if workload.rules.fp32_experts and workload.software == "tuned":
         saved += FP32_ROUTED * wide.routed_copies * read
     if workload.software == "tuned":  # gradients of what routing copied, where all experts go at once
         working += element * wide.routed_copies * read

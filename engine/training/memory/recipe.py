@@ -18,7 +18,7 @@ from typing import Final, NamedTuple
 
 from engine.calibration import training_memory as fitted
 from engine.figures.units import GB
-from engine.runtimes.frameworks import Family, Loss, Sharding, Software
+from engine.runtimes.frameworks import ACCOUNTS, Accounting, Family, Loss, Sharding, Software
 from engine.scenario import (
     BaseFormat,
     LoraTargets,
@@ -102,6 +102,11 @@ class Method(NamedTuple):
     compile: bool
     activation_offload: bool
 
+    @property
+    def rules(self) -> Accounting:
+        """How the family keeps and moves the state of a step."""
+        return ACCOUNTS[self.framework]
+
 
 _method = attrgetter(*Method._fields)
 
@@ -161,9 +166,9 @@ def _trained_bytes(workload: Method, zero: int, single: bool) -> tuple[float, fl
     state = STATE_BYTES[optimizer]
     if not workload.master_weights or optimizer in WITHOUT_MASTER:
         return HALF_BYTES, HALF_BYTES, state
-    if workload.framework == "megatron":
+    if workload.rules.fp32_gradients:
         return HALF_BYTES, SINGLE_BYTES, state + SINGLE_BYTES
-    if workload.framework in ("fsdp1", "fsdp2") and (single or zero in (0, 3)):
+    if workload.rules.fp32_shards and (single or zero in (0, 3)):
         return SINGLE_BYTES, SINGLE_BYTES, state
     return HALF_BYTES, HALF_BYTES, state + SINGLE_BYTES
 
@@ -183,11 +188,11 @@ def recipe(workload: Method, dp: int, shards: int, accumulates: bool) -> Recipe:
     peft = workload.trains != "full"
     quantized = workload.trains == "qlora"
     zero = {"ddp": 0, "zero1": 1, "zero2": 2, "zero3": 3}[workload.sharding] if shards > 1 else 0
-    deepspeed = workload.framework == "deepspeed"
+    rules = workload.rules
     optimizer = workload.optimizer
     if peft:
         weight = HALF_BYTES if workload.lora_precision == "bf16" else SINGLE_BYTES
-        if workload.lora_precision == "auto" and workload.framework == "megatron":
+        if workload.lora_precision == "auto" and rules.half_adapters:
             weight = HALF_BYTES
         gradient = weight
         state = STATE_BYTES[optimizer]
@@ -199,13 +204,13 @@ def recipe(workload: Method, dp: int, shards: int, accumulates: bool) -> Recipe:
         gradient = HALF_BYTES
     elif workload.gradient_precision == "fp32":
         gradient = SINGLE_BYTES
-        if deepspeed and not peft:
+        if rules.sums_beside and not peft:
             gradient = HALF_BYTES + SINGLE_BYTES  # DeepSpeed sums 16-bit gradients in fp32 beside them
     temporary = 0.0
     if not workload.optimizer_fused and optimizer in ("adamw", "adamw-bf16"):
         half = optimizer == "adamw-bf16" or (peft and weight == HALF_BYTES)
         temporary = HALF_BYTES if half else SINGLE_BYTES  # the root of one moment
-    if deepspeed and not peft and weight == gradient == HALF_BYTES and optimizer not in WITHOUT_MASTER:
+    if rules.sums_beside and not peft and weight == gradient == HALF_BYTES and optimizer not in WITHOUT_MASTER:
         temporary = max(STEP_GRADIENT, SINGLE_BYTES + temporary)
     residual = SINGLE_BYTES if workload.residual_precision == "fp32" else HALF_BYTES
     frozen = SINGLE_BYTES if workload.base_precision == "fp32" and workload.trains == "lora" else HALF_BYTES
@@ -223,15 +228,15 @@ def recipe(workload: Method, dp: int, shards: int, accumulates: bool) -> Recipe:
         state_matrix_saving=MUON_MATRIX_SAVING if optimizer == "muon" else 0.0,
         host_state=PAGED_STATE_BYTES.get(optimizer, 0.0),
         step_temporary=temporary,
-        step_elements=STEP_GROUP if deepspeed and zero == 3 else math.inf,
+        step_elements=STEP_GROUP if rules.steps_in_groups and zero == 3 else math.inf,
         residual=residual,
-        lingering=HALF_BYTES if peft and workload.framework == "fsdp1" and zero == 3 else 0.0,
+        lingering=HALF_BYTES if peft and rules.lingers and zero == 3 else 0.0,
         weight_shard=shards if zero == 3 else 1,
         gradient_shard=shards if zero >= 2 else 1,
         state_shard=shards if zero >= 1 else 1,
         gathers=zero == 3,
-        casts=workload.sharding == "zero3" and workload.framework == "fsdp2" and (frozen if peft else weight) > 2.0,
-        keeps_gradients=accumulates or workload.framework in ("deepspeed", "megatron"),
-        bucket_gradients=zero == 0 and dp > 1 and not deepspeed and workload.framework != "megatron",
-        bucket_bytes=fitted.DEEPSPEED_BUCKETS_GB * GB if deepspeed else 0.0,
+        casts=workload.sharding == "zero3" and rules.casts and (frozen if peft else weight) > 2.0,
+        keeps_gradients=accumulates or rules.keeps_gradients,
+        bucket_gradients=zero == 0 and dp > 1 and rules.copies_buckets,
+        bucket_bytes=fitted.DEEPSPEED_BUCKETS_GB * GB if rules.own_buckets else 0.0,
     )
