@@ -37,6 +37,7 @@ from engine.money.bill import buy_usd
 from engine.scenario import Scenario
 from engine.scenario.change import change
 from engine.sizing import Evidence, Step
+from engine.training.memory import training_memory
 
 # 70B+ from scratch is the frontier (seed_claims.toml, decision_step 5); the class is called 70B from about 65e9 on.
 FRONTIER_PARAMETERS = 65e9
@@ -83,7 +84,8 @@ def findings_of(scenario: Scenario, high: Scenario, entered: Plan) -> Iterator[F
     inference = scenario.workload.is_inference
     frontier = is_frontier(scenario)
     one_gpu = attempt(scenario, 1)
-    yield Finding(0, "Does one GPU carry it?", one_gpu.carries, why(one_gpu), one_gpu)
+    clause = (*why(one_gpu), *_one_gpu_measures(one_gpu))
+    yield Finding(0, "Does one GPU carry it?", one_gpu.carries, clause, one_gpu)
     node = one_node(high)
     eight = _at_eight_bits(high, node) if not node.carries else None
     int4 = _at_few_bits(scenario) if inference and high is not scenario else None
@@ -107,6 +109,25 @@ def findings_of(scenario: Scenario, high: Scenario, entered: Plan) -> Iterator[F
     across = _cluster_step(scenario, holder, frontier, ended, together, entered)
     yield across
     yield _frontier_step(scenario, frontier, across.attempt, entered)
+
+
+SAME_RUN = frozenset(
+    {
+        "workload.loss", "workload.recompute", "workload.optimizer", "workload.micro_batch", "workload.tiled_mlp",
+        "workload.activation_offload", "workload.offload",
+    }
+)  # fmt: skip
+"""What changes how a run is done on a GPU, and neither what is trained nor on what: a smaller micro-batch is accumulated."""
+
+
+def _one_gpu_measures(found: Attempt) -> Sentence:
+    """With what a run that is too large would still go on one GPU, before more of them are counted."""
+    plan = found.plan
+    if plan is None or plan.memory.fits or plan.scenario.workload.is_inference:
+        return ()
+    offered = training_memory(plan.scenario, plan.layout).suggestions
+    measure = next((one for one in offered if {field for field, _ in one.changes} <= SAME_RUN), None)
+    return () if measure is None else ("; one would do with ", *measure.what)
 
 
 def _at_few_bits(scenario: Scenario) -> Attempt:

@@ -11,6 +11,7 @@ from engine.decide.flips import flip_points
 from engine.decide.replicas import left_of
 from engine.decide.size import size
 from engine.figures.sentences import text_of
+from engine.scenario.change import change
 from tests.engine.builds import build
 
 
@@ -127,6 +128,28 @@ def test_the_shape_of_the_headline_is_above_the_floor_or_says_why_none_is(
     assert words in headline
     assert ("floor" in headline) == bool(words)
     assert ("under the 60 % floor" in text_of(sizing.verdict.steps[4].answer)) == bool(words)
+
+
+@pytest.mark.parametrize(
+    ("model", "kind", "more", "told", "measure"),
+    [
+        ("llama-3.1-8b", "full-finetune", {}, "an 8-bit optimizer", {"workload.optimizer": "adamw-8bit"}),
+        ("qwen3-14b", "full-finetune", {}, "a paged 8-bit optimizer", {"workload.optimizer": "adamw-paged-8bit"}),
+        ("qwen3-32b", "lora", {"micro_batch": 4}, "a micro-batch of 1", {"workload.micro_batch": 1}),
+        ("llama-3.1-70b", "full-finetune", {}, "", {}),
+    ],
+)
+def test_what_one_gpu_would_do_with_is_told_before_more_of_them(
+    model: str, kind: Any, more: dict[str, Any], told: str, measure: dict[str, Any]
+) -> None:
+    sizing = size(build(model, "bf16", "h100-sxm", 2, kind=kind, **more))
+    answer_of_one = text_of(sizing.verdict.steps[0].answer)
+    assert answer_of_one.startswith("no: ")
+    assert ("; one would do with" in answer_of_one) == bool(told)
+    assert f"one would do with {told}" in answer_of_one or not told
+    if measure:
+        one = change(sizing.scenario, {"hardware.gpus_per_node": 1, **measure})
+        assert size(one).memory.fits
 
 
 def test_a_shape_under_the_floor_is_told_with_a_better_one_and_its_efficiency() -> None:
