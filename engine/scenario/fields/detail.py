@@ -90,7 +90,7 @@ DETAIL_FIELDS: tuple[Field, ...] = (
         "Packing",
         DETAIL,
         "choice",
-        "Short samples put together to full sequences, so that no token is padding.",
+        "Short samples put together to full sequences. Sizing counts full sequences either way; exports say which is meant.",
         choices=YES_NO,
         kinds=TRAINING,
     ),
