@@ -328,14 +328,15 @@ _EDGES: dict[str, tuple[str, str]] = {
 
 def holds(flips: Iterable[Flip]) -> tuple[Sentence, ...]:
     """How far the verdict holds as more is asked, one sentence a flip point: `241 users`, `prompts of 59k tokens`."""
-    return tuple(_edge(flip) for flip in flips if (flip.at > flip.last) != (flip.field in _HARDER_BELOW))
+    return tuple(edge(flip) for flip in flips if (flip.at > flip.last) != (flip.field in _HARDER_BELOW))
 
 
 _HARDER_BELOW = ("workload.ttft_target_s", "workload.deadline_days", "workload.budget_usd")
 """Limits: less of them asks for more."""
 
 
-def _edge(flip: Flip) -> Sentence:
+def edge(flip: Flip) -> Sentence:
+    """The last value before a flip point, in words, rounded to the side on which the verdict is still the same."""
     name = flip.field.partition(".")[2]
     up = flip.at > flip.last
     before, after = _EDGES[name]

@@ -197,7 +197,8 @@ class Workload:
     # limits
     deadline_days: float | None = None
     budget_usd: float | None = None
-    usual_batch_tokens: int = LEAST_USUAL_BATCH  # not entered: of the build that a Scenario puts it on
+    usual_batch_tokens: int = field(default=LEAST_USUAL_BATCH, metadata={"own": True})
+    """Of the build that a Scenario puts it on: no key of a file."""
 
     @property
     def is_inference(self) -> bool:

@@ -53,8 +53,14 @@ TRAPS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     ),
     "int4-training": ({"weights": "int4", "kind": "lora"}, {"weights": "bf16", "kind": "lora"}),
     "batch-outgrown": (
-        {"kind": "pretrain", "weights": "bf16", "nodes": 64, "layout": LayoutChoice(1, 1, 512)},
-        {"kind": "pretrain", "weights": "bf16", "nodes": 64},
+        {
+            "kind": "pretrain",
+            "weights": "bf16",
+            "nodes": 64,
+            "layout": LayoutChoice(1, 1, 512),
+            "global_batch_tokens": 524288,
+        },
+        {"kind": "pretrain", "weights": "bf16", "nodes": 64, "global_batch_tokens": 524288},
     ),
     "spare-gpus": (
         {"model": "llama-3.1-8b", "weights": "bf16", "gpus_per_node": 2, "concurrency": 1},

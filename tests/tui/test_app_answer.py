@@ -149,7 +149,7 @@ QUESTIONS: dict[str, Question] = {
         r"a step needs 52\.2 of 23\.7 GiB on this card, 28\.5 too many",
         "No speed: it does not start",
         r"\$[\d,.]+k? all-in",
-        r"^ F8  8 GPUs in the node: RUNS, 22\.8 of 23\.7 GiB, [\d.]+ days",
+        r"^ F8  8 GPUs in the node: RUNS, 20\.9 of 23\.7 GiB, [\d.]+ days",
         "Verdict: one node",
         after=r"^ +RUNS +marginal: a step needs 22\.8 of 23\.7 GiB",
     ),

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import pytest
 
 from catalog import load
+from catalog.schema import keys_of
 from engine.decide.size import size
 from engine.figures.errors import ScenarioError
 from engine.scenario import KINDS, Scenario
@@ -124,7 +123,7 @@ def test_what_a_field_refuses_says_what_it_takes(key: str, text: str) -> None:
 
 def test_every_key_of_a_session_has_a_field_and_every_field_a_key() -> None:
     tables = {name: table for name, table in session_tables.TABLES.items() if name != "catalog"}
-    keys = {f"{name}.{part.name}" for name, table in tables.items() for part in dataclasses.fields(table)}
+    keys = {f"{name}.{part}" for name, table in tables.items() for part in keys_of(table)}
     keys |= {key for key in session_tables.TOP_LEVEL if key != "schema"}
     assert keys - set(NO_FIELD) == set(BY_KEY)
 

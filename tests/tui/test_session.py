@@ -17,6 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import catalog
+from catalog.schema import keys_of
 from engine.decide.size import size
 from engine.figures.errors import ScenarioError
 from engine.scenario import KINDS, Kind, LayoutChoice, Money, Runtime, Scenario, Workload
@@ -146,7 +147,7 @@ def records(record: type) -> st.SearchStrategy[Any]:
     fields = {
         field.name: st.just(field.default) | values_of(hints[field.name], BY_KEY[f"{table}.{field.name}"])
         for field in dataclasses.fields(record)
-        if field.name != "usual_batch_tokens"  # of the build, entered nowhere
+        if field.name in keys_of(record)
     }
     return st.builds(record, **fields)
 

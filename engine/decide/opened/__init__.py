@@ -107,7 +107,7 @@ def _of_step(plan: Plan, deciding: int, name: str) -> Place:
     number, _, figure = name.partition(".")
     if not number.isdigit():
         number, figure = str(deciding), name
-    if "." not in figure and figure != "replicas":
+    if "." not in figure and figure.partition("#")[0] != "replicas":  # what a figure rests on is FIGURE#N
         figure = f"memory.{figure}"
     found = step_plan(plan.scenario, plan, int(number))
     if found is None and int(number) == FRONTIER_STEP:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from engine.decide.answer import edge
 from engine.decide.flips import FIELD_UNITS, flip_points, verdict_at
 from engine.decide.opened.base import Base, Found
 from engine.decide.opened.limits import Limit, binding, limits
@@ -31,7 +32,7 @@ def found(build: Base, name: str) -> Found:
     field = flip.field.partition(".")[2]
     there = verdict_at(scenario, field, flip.at)
     value = build.keep(f"flip.{name}", lambda: _value(scenario, flip, field, there))
-    note = f"{_sentence(text_of(flip.words))} There: {_told(there)}"
+    note = f"{_sentence(text_of(flip.words))} There: {_told(there)} Until {text_of(edge(flip))} it is the same."
     return Found(value, "Where the verdict changes", FIELD_UNITS[flip.field], SEARCH, note)
 
 
