@@ -22,7 +22,7 @@ def test_folders_follow_xdg_and_ignore_relative_ones(monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "c"))
     monkeypatch.setenv("HOME", str(tmp_path))
     assert paths.config_folder() == tmp_path / "c" / "sizeup"
-    monkeypatch.delenv("XDG_STATE_HOME")
+    monkeypatch.setenv("XDG_STATE_HOME", "relative")
     assert paths.state_folder() == tmp_path / ".local" / "state" / "sizeup"
 
 

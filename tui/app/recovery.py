@@ -21,9 +21,8 @@ from urllib.parse import unquote_to_bytes
 from catalog.bounded import NoFile, Unusable, WrongFile, json_of, read_file
 from engine.scenario import Scenario
 from tui.app.store import Store
-from tui.files import disk, paths, session
+from tui.files import disk, paths
 from tui.files.pins import Pin
-from tui.files.session_tables import SessionError
 
 NAME = "unsaved-{}.toml"
 FIRST_LINE = "# Unsaved work of sizeup. "
@@ -103,6 +102,8 @@ class Kept(NamedTuple):
 
     def content(self) -> tuple[Scenario, tuple[Pin, ...]]:
         """The work itself. Raises SessionError."""
+        from tui.files import session  # here, as below: a start that finds nothing to offer needs no sessions
+
         folder = _from_uri(self.header.folder) if self.header is not None else None
         scenario = session.parse(self.text, file=str(self.file), folder=folder)
         pins = session.pins(self.text, folder=folder)
@@ -136,6 +137,9 @@ def left_behind() -> list[Kept]:
 
 def _looked_at(path: Path, here: Header) -> Kept | None:
     """What a file keeps; None for one that is gone by now."""
+    from tui.files import session
+    from tui.files.session_tables import SessionError
+
     try:
         age_s = max(0.0, time.time() - path.lstat().st_mtime)
         raw = read_file(path, session.MAX_BYTES + HEADER_BYTES, "session file")
@@ -281,6 +285,8 @@ class Keeper:
         self._closed = True
 
     def _content(self, store: Store) -> bytes:
+        from tui.files import session
+
         path = os.path.join(_here(), store.path) if store.path is not None else ""
         folder = os.path.dirname(path) if path else _here()
         stamp = store.stamp if _STAMP.fullmatch(store.stamp) else ""
