@@ -151,7 +151,7 @@ QUESTIONS: dict[str, Question] = {
         r"\$[\d,.]+k? all-in",
         r"^ F8  8 GPUs in the node: RUNS, 20\.9 of 23\.7 GiB, [\d.]+ days",
         "Verdict: one node",
-        after=r"^ +RUNS +marginal: a step needs 22\.8 of 23\.7 GiB",
+        after=r"^ +RUNS +a step needs 20\.9 of 23\.7 GiB",
     ),
     "an own config.json by its path": Question(
         (("Model", "{own}/config.json"), ("GPU", "rtx-4090"), ("GPUs per node", "1")),
