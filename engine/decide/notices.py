@@ -23,6 +23,7 @@ from engine.serving.memory import logged_kind, wants_states
 from engine.serving.settings import engine_settings
 from engine.serving.shapes import UNKNOWN_TFLOPS
 from engine.sizing import Build, Notice, Power, Suggestion, Verdict
+from engine.sizing.memory import stage_spread_bytes
 from engine.training.batch import batch_of, keeps_batch
 
 _ORDER = {"error": 0, "warning": 1, "info": 2}
@@ -69,7 +70,7 @@ def _memory(plan: Plan) -> Iterator[Notice]:
         yield Notice("preempts", "warning", ("Weights above 95 % of the card leave no room to serve anybody.",), fix)
     for group in memory.per_gpu:
         if group.weights_bytes and group.rank_group and len(memory.per_gpu) > 1:
-            spread = memory.worst.weights_bytes - min(other.weights_bytes for other in memory.per_gpu)
+            spread = stage_spread_bytes(memory)
             if spread > 0.1 * memory.worst.weights_bytes:
                 apart = Figure(f"{spread / GIB:,.1f} GiB", "memory.stage_spread_bytes")
                 message = ("Stages differ by ", apart, f"; the fullest ({memory.worst.rank_group}) decides.")

@@ -56,6 +56,11 @@ class StrongScaling:
     serial_share: float
     words: Sentence
 
+    @property
+    def least_days(self) -> float:
+        """The shortest run, however many GPUs: what of one GPU's run does not get faster with more."""
+        return self.points[0].days * self.serial_share
+
 
 class Timed(NamedTuple):
     """Useful tokens/s on a count of GPUs as planned, the layout, and whether it fits."""
@@ -210,6 +215,16 @@ class LongOrShort:
     premium: float
     usd_per_day_saved: float
     words: Sentence
+
+    @property
+    def days_saved(self) -> float:
+        """Days by which the short run is sooner."""
+        return self.one.days - self.many.days
+
+    @property
+    def usd_saved(self) -> float:
+        """What the short run costs less, USD; negative where it costs more."""
+        return self.one.cost_usd - self.many.cost_usd
 
 
 def option(point: ScalingPoint, price: float) -> RunOption:

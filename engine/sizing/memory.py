@@ -141,3 +141,8 @@ class Memory:
     def worst(self) -> MemoryGroup:
         """The group with least free memory."""
         return self.per_gpu[0]
+
+
+def stage_spread_bytes(memory: Memory) -> int:
+    """How far the weights of the fullest pipeline stage lie above those of the emptiest."""
+    return memory.worst.weights_bytes - min(group.weights_bytes for group in memory.per_gpu)

@@ -97,13 +97,13 @@ def grown(sizing: Sizing) -> dict[str, Any]:
     values: dict[str, Any] = {f"scaling.{place}": row.efficiency for place, row in enumerate(rows)}
     for point in made.curve.points:
         values |= {f"curve.{point.gpus}.{name}": getattr(point, field) for name, (field, *_) in growth.POINT.items()}
-    values["curve.serial_share"] = made.curve.serial_share
+    values |= {f"curve.{name}": getattr(made.curve, name) for name in ("serial_share", "least_days")}
     values["curve.stops_paying"] = made.curve.stops_paying or made.curve.points[-1].gpus
     values["curve.usd_per_gpu_hour"] = made.usd_per_gpu_hour
     if made.choice is not None:
         for who, way in (("one", made.choice.one), ("many", made.choice.many)):
             values |= {f"choice.{who}.{name}": getattr(way, name) for name in growth.OF_OPTION}
-        values |= {f"choice.{name}": getattr(made.choice, name) for name in ("times_faster", "premium")}
+        values |= {f"choice.{name}": getattr(made.choice, name) for name in growth.OF_CHOICE}
     if made.smallest is not None and made.smallest.plan is not None:
         values |= {f"smallest.{name}": getattr(made.smallest, name) for name in ("gpus", "days", "cost_usd")}
     return values

@@ -134,7 +134,7 @@ def curve(found: Prospects, sizing: Sizing, look: Look, stale: bool) -> list[Lin
         Span("."),
     ]
     if found.curve.serial_share > 0:
-        least = Span(_time(points[0].days * found.curve.serial_share), "figure", "figure:curve.least_days")
+        least = Span(_time(found.curve.least_days), "figure", "figure:curve.least_days")
         spans += [Span(" The run cannot take less than "), least, Span(", however many.")]
     lines += flow(spans, look.width)
     return [*lines, *_points(found, sizing, look)]

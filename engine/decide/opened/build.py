@@ -12,11 +12,12 @@ from engine.decide.opened.constants import constant
 from engine.decide.opened.titles import INTERVALS, NOTES, SOURCES, TITLES
 from engine.decide.plan import Plan
 from engine.decide.steps import FRONTIER_DAYS, frontier_gpus
-from engine.figures.number import Number, node, plain
+from engine.figures.number import Number, node
 from engine.figures.opening import Below, opening
 from engine.figures.working import Working, unknown
 from engine.parts import mixed
 from engine.serving import memory as serving_memory
+from engine.sizing.memory import stage_spread_bytes
 
 STEP: Final = "#"
 """Between a figure and the place of what it rests on: `serving.ttft_s#3`."""
@@ -71,23 +72,6 @@ class Build(Base):
         return opening(figure, root, found.title, found.unit, identify, found.source, found.interval, found.note)
 
 
-def _spread(build: Build) -> Any:
-    """How far the weights of the fullest pipeline stage lie above those of the emptiest."""
-    groups = build.memory.per_gpu
-    least = min(groups, key=lambda group: plain(group.weights_bytes))
-    fullest = groups[build.plan.memory.per_gpu.index(build.plan.memory.worst)]
-    return fullest.weights_bytes - least.weights_bytes
-
-
-def _worth(build: Build) -> Any:
-    return build.speed.efficiency * build.scenario.hardware.gpus
-
-
-def _most_worth(build: Build) -> Any:
-    share = build.speed.serial_share
-    return 1 / share if plain(share) else None
-
-
 def _frontier(build: Build) -> Any:
     """GPUs of this kind that finish in the wall time asked, or in the one that is planned for."""
     days = build.scenario.workload.deadline_days or constant("engine.decide.steps", "FRONTIER_DAYS", FRONTIER_DAYS)
@@ -98,11 +82,9 @@ DERIVED: Final[dict[str, Callable[[Build], Any]]] = {
     "memory.marginal_users": lambda build: REPLAY(serving_memory.marginal_users)(build.memory.users_that_fit),
     "memory.allocated_bytes": lambda build: build.memory.training and build.memory.training.allocated_bytes,
     "memory.torch_reserved_bytes": lambda build: build.memory.training and build.memory.training.reserved_bytes,
-    "memory.stage_spread_bytes": _spread,
+    "memory.stage_spread_bytes": lambda build: build.run(stage_spread_bytes, build.memory),
     "memory.pool_bytes": lambda build: build.run(mixed.pooled_bytes, build.scenario.hardware.mixed),
     "memory.pool_lost_bytes": lambda build: build.run(mixed.pooled_bytes_lost, build.scenario.hardware.mixed),
-    "training.gpus_worth": _worth,
-    "training.most_gpus_worth": _most_worth,
     "training.frontier_gpus": _frontier,
     "training.none_hidden_tokens_per_s": lambda build: build.speed.overlap_range.low,
     "training.most_hidden_tokens_per_s": lambda build: build.speed.overlap_range.high,

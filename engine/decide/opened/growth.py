@@ -5,6 +5,7 @@ Each count is planned in full, by the plain functions; its speed is then that of
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Final
 
 from engine.decide.opened.base import REPLAY, Base, Found
@@ -14,6 +15,8 @@ from engine.decide.plan import Plan
 from engine.decide.prospects import Prospects, growing, instance_usd_per_gpu_hour, prospects
 from engine.decide.scaling import FLOOR
 from engine.decide.training_scaling import (
+    LongOrShort,
+    StrongScaling,
     Timed,
     compared,
     hourly_usd,
@@ -151,9 +154,10 @@ def _of_curve(build: Base, name: str) -> Found:
     share = build.run(serial_share, last.efficiency, last.gpus)
     if isinstance(share, Number):
         share.named("serial share")
-    return Found(
-        share if name == "serial_share" else _point(build, found.points[0].gpus).days * share, title, unit, CURVE
-    )
+    record: Callable[..., Any] = REPLAY.record(StrongScaling)
+    with build.within:
+        made = record((_point(build, found.points[0].gpus),), None, share, ())
+        return Found(getattr(made, name), title, unit, CURVE)
 
 
 def _stops(build: Base) -> Any:
@@ -193,15 +197,10 @@ def choice(build: Base, name: str) -> Found:
         count = which.gpus.value
         return Found(getattr(which, field), title.format(f"{count} GPU{'s' * (count != 1)}"), unit, CURVE)
     title, unit = OF_CHOICE[name]
-    faster, premium, each = build.run(compared, one, many)
-    values = {
-        "times_faster": faster,
-        "premium": premium,
-        "usd_per_day_saved": each,
-        "days_saved": one.days - many.days,
-        "usd_saved": one.cost_usd - many.cost_usd,
-    }
-    return Found(values[name], title, unit, CURVE)
+    record: Callable[..., Any] = REPLAY.record(LongOrShort)
+    with build.within:
+        made = record(one, many, *build.run(compared, one, many), ())
+        return Found(getattr(made, name), title, unit, CURVE)
 
 
 def smallest(build: Base, name: str) -> Found:

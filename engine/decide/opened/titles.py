@@ -192,9 +192,7 @@ _BY_TRAINING: Final = (
     "longest_sequence_tokens",
 )
 _SOMETIMES: Final = frozenset({"training.most_gpus_worth", "training.frontier_gpus"})
-_OF_NO_RECORD: Final = frozenset(
-    {"training.gpus_worth", "training.none_hidden_tokens_per_s", "training.most_hidden_tokens_per_s"}
-)
+_OF_NO_RECORD: Final = frozenset({"training.none_hidden_tokens_per_s", "training.most_hidden_tokens_per_s"})
 
 
 def names_of(plan: Plan, section: str) -> list[str]:
