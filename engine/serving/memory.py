@@ -255,6 +255,7 @@ def serving_memory(scenario: Scenario, layout: Layout, rooms: Rooms | None = Non
             reserved_bytes=total - rank.usable,
             kv_capacity_bytes=rank.kv_room,
             layers=rank.layers,
+            stage=rank.stage,
         )
         for rank, kv_needed in zip(ranks, found.kv_needed, strict=True)
     ]

@@ -153,9 +153,11 @@ def _label(stage: _Stage, pp: int, gpus: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Rank:
-    """What one GPU of some equal stages holds before any load. room: left for KV, negative when over."""
+    """What one GPU of some equal stages holds before any load. room: left for KV, negative when over. stage: the first of
+    them, from 1."""
 
     label: str
+    stage: int
     gpus: int
     weights: int
     activation: int
@@ -277,6 +279,7 @@ def _ranks(
         ranks.append(
             Rank(
                 label=_label(stage, layout.pp, layout.gpus),
+                stage=stage.first,
                 gpus=layout.tp * layout.dp * stage.stages,
                 weights=stage.weights,
                 activation=activation,

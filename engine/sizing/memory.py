@@ -19,7 +19,7 @@ class MemoryGroup:
     weights + kv + activation + runtime + optimizer + gradient + free = total, exactly. kv_bytes is what the asked
     load needs. free_bytes is of the whole card, the engine's reserve included, and negative when the group is over the
     card; reserved_bytes is the part that is kept out of the engine's reach (1 - memory_utilization of the card). What
-    pages and reports call free is `available_bytes`.
+    pages and reports call free is `available_bytes`. stage: the first of its pipeline stages, from 1.
     """
 
     rank_group: str
@@ -36,6 +36,7 @@ class MemoryGroup:
     reserved_bytes: int = 0
     kv_capacity_bytes: int = 0  # room left for KV in this group (serving)
     layers: int = 0
+    stage: int = 1
 
     @property
     def used_bytes(self) -> int:

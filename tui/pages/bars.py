@@ -86,7 +86,7 @@ def shown_groups(memory: Memory, limit: int = 6) -> tuple[MemoryGroup, ...]:
     """The groups to draw: all, or the worst and best of many."""
     groups = memory.per_gpu
     shown = groups if len(groups) <= limit else (*groups[: limit - 1], groups[-1])
-    return tuple(sorted(shown, key=lambda group: (len(group.rank_group), group.rank_group)))
+    return tuple(sorted(shown, key=lambda group: group.stage))
 
 
 def bars(sizing: Sizing, width: int, glyphs: Glyphs) -> list[Line]:

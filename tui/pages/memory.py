@@ -144,7 +144,7 @@ def model(sizing: Sizing, look: Look) -> list[Line]:
 
 def memory_table(sizing: Sizing, look: Look) -> list[Line]:
     """Every group with its exact figures, for builds with many stages."""
-    groups = sorted(sizing.memory.per_gpu, key=lambda group: (len(group.rank_group), group.rank_group))
+    groups = sorted(sizing.memory.per_gpu, key=lambda group: group.stage)
     if len(groups) <= bars.columns_of(look.width):
         return []  # the legend of the bars has a column for each
     parts = bars.parts_of(sizing)

@@ -215,6 +215,7 @@ def sized(architecture: Architecture, workload: Workload, layout: Layout, card: 
                     total_bytes=card.total_bytes,
                     reserved_bytes=card.driver_bytes,
                     layers=peak.layers,
+                    stage=index + 1,
                 ),
                 peak,
             )
