@@ -20,7 +20,7 @@ from engine.scenario import Scenario
 from engine.sizing import Sizing
 from tests.golden.frozen import sessions
 from tests.tui.figures import page_lines, shown_by
-from tests.tui.test_figures import figureless, names_of
+from tests.tui.test_figures import figureless, names_of, unopened
 from tests.tui.test_one_truth import INTERVALS, OF_ANOTHER, agrees, at
 from tui.app.elsewhere import opened
 from tui.files import session
@@ -83,6 +83,12 @@ def test_no_number_of_a_sentence_stands_in_its_words(name: str) -> None:
         for part in sentence
         if isinstance(part, str) and re.search(r"\d", figureless(part, names))
     ]
+    assert not left, "\n".join(left)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_number_on_the_pages_of_a_golden_build_opens(name: str) -> None:
+    left = unopened(*golden(name))
     assert not left, "\n".join(left)
 
 
