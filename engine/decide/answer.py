@@ -341,9 +341,9 @@ def edge(flip: Flip) -> Sentence:
     up = flip.at > flip.last
     before, after = _EDGES[name]
     if name == "ttft_target_s":
-        amount = duration(flip.last)
+        amount = duration(_safe(flip.last, up))
     elif name == "deadline_days":
-        amount = days(flip.last)
+        amount = days(_safe(flip.last, up))
     elif name == "budget_usd":
         amount = usd(flip.last)
     else:
@@ -353,10 +353,14 @@ def edge(flip: Flip) -> Sentence:
 
 def _held(value: float, up: bool) -> str:
     """A count in three figures, rounded towards the side on which the verdict still holds."""
-    if value < 1000.0:
-        return f"{value:,.0f}" if value == round(value) else digits(value)
+    near = _safe(value, up)
+    return count(near) if value >= 1000.0 else f"{value:,.0f}" if value == round(value) else digits(near)
+
+
+def _safe(value: float, up: bool) -> float:
+    """Three figures, rounded towards the side on which the verdict still holds."""
     unit = 10.0 ** (math.floor(math.log10(value)) - 2)
-    return count((math.floor if up else math.ceil)(value / unit + (1e-9 if up else -1e-9)) * unit)
+    return float((math.floor if up else math.ceil)(value / unit + (1e-9 if up else -1e-9)) * unit)
 
 
 __all__ = [

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from engine.decide.corpus import corpus_plan
 from engine.decide.opened import corpus, fabric, growth, money, power
-from engine.decide.opened.build import build_of
+from engine.decide.opened.build import STEP, build_of
 from engine.decide.opened.compound import compound, is_compound
 from engine.decide.opened.titles import names_of
 from engine.decide.plan import Plan
@@ -107,7 +107,7 @@ def _of_step(plan: Plan, deciding: int, name: str) -> Place:
     number, _, figure = name.partition(".")
     if not number.isdigit():
         number, figure = str(deciding), name
-    if "." not in figure and figure.partition("#")[0] != "replicas":  # what a figure rests on is FIGURE#N
+    if "." not in figure and figure.partition(STEP)[0] != "replicas":  # what a figure rests on is FIGURE#N
         figure = f"memory.{figure}"
     found = step_plan(plan.scenario, plan, int(number))
     if found is None and int(number) == FRONTIER_STEP:
