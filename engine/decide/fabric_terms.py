@@ -18,10 +18,10 @@ from engine.model.architecture import Architecture
 from engine.parts.hardware import Link
 from engine.scenario import Hardware, Layout, Scenario, Workload
 from engine.scenario.frameworks import software_of
+from engine.serving.mix import Mix, mix_of, request_of, share_of, token_of
 from engine.serving.passes import Rates, link_factors, rates, step_of, wire_s
 from engine.serving.settings import stored_weights
 from engine.serving.shapes import DECODE_POINTS, PREFILL_POINTS, engine_split, pass_messages, shape_of
-from engine.serving.speed import Mix, mix_of, request_of, share_of, token_of
 from engine.sizing import Serving
 from engine.training.rates import rates as training_rates
 from engine.training.step import PATH_SPANS, Step, hidden_shares, step

@@ -99,6 +99,7 @@ class Engine:
     Speed and layout:
     speed: whose fitted constants (`name@engine`) its passes take. whole_layers: GPUs get whole layers unless told
     otherwise. mixed_passes: a pass reads a piece of a prompt and decodes. chunk_tokens: of a prompt in a pass.
+    hop_s: that handing a step from a host to the next one costs it beside the wire.
     held_share: of its answer that an average running request holds. sequence_limit: sequences at once where nobody says,
     if it is bound by its token pool long before. int8_blocks: whether packed blocks are multiplied in INT8.
     kernels_measured: whether the kernels of the catalog's tables are its own. gguf: how it reads GGUF.
@@ -136,6 +137,7 @@ class Engine:
     whole_layers: bool = False
     mixed_passes: bool = False
     chunk_tokens: int = 8192
+    hop_s: float = 0.0
     held_share: float = 0.6
     sequence_limit: int | None = None
     int8_blocks: bool = False

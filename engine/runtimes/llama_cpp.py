@@ -22,6 +22,9 @@ LLAMA_CPP = Engine(
     speed="llama.cpp",
     whole_layers=True,  # --split-mode
     chunk_tokens=512,
+    # its RPC backend sends each graph anew: gpt-oss-120b takes 29.9, 34.6, 43.4 and 46.3 ms a token on one to four hosts
+    # (lhl/strix-halo-testing, rpc-test/README.md)
+    hop_s=5.5e-3,
     int8_blocks=True,  # ggml-cuda/mmq.cu
     kernels_measured=False,
     gguf="own",

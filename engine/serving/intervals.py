@@ -1,10 +1,19 @@
-"""How far a speed may be off: factors that hold 80 % of what sources left out of the fit observed."""
+"""How far a speed may be off: factors that hold 80 % of what sources left out of the fit observed.
+
+A figure's errors are as wide as its build is strange. The logarithm of a figure's mean error is a base and a part for each
+mark that the build bears: what sets it apart from a dense model under vLLM on cards whose kernels were measured. The factors
+are quantiles of the errors over that width. Constants and where they come from: engine.calibration.serving_speed.
+"""
 
 from __future__ import annotations
 
+import math
+from typing import Final
+
 from engine.calibration import serving_speed as fit
 from engine.scenario import Scenario
-from engine.serving.own import narrowed
+from engine.serving.draft import drafting
+from engine.serving.own import narrowed, told
 from engine.serving.shapes import gpu_class
 from engine.sizing import Interval
 
@@ -12,22 +21,76 @@ MEASURED = ("ampere", "ada", "hopper", "blackwell", "blackwell-ultra", "blackwel
 """Classes of cards whose kernels were measured one by one; others take the curve of the class nearest to them."""
 LOADED_USERS = 8
 """Users of an engine from which on a first token waits for others to speak of."""
+DIFFERING = 0.3
+"""Spread of the answers from which on they end a run one by one."""
+LONG_PROMPTS = 4
+"""Prompt tokens for each one written from which on most of the time goes to prompts."""
+FAST_FAMILIES = ("nvlink", "xgmi")
+"""Families of links whose collectives engines tune their own kernels for."""
+
+MARKS: Final[dict[str, str]] = {
+    "mixture": "a mixture of experts",
+    "card": "a card whose kernels nobody measured",
+    "vllm-earlier": "an earlier vLLM",
+    "sglang": "SGLang",
+    "trtllm": "TensorRT-LLM",
+    "llama.cpp": "llama.cpp",
+    "link": "GPUs over PCIe",
+    "nodes": "several nodes",
+    "drafts": "drafts, of which so many are kept",
+    "differ": "answers that differ in length",
+    "prompts": "prompts that take most of the time",
+    "loaded": "a queue of users",
+}
+"""What widens an interval, in words."""
 
 
-def class_of(figure: str, scenario: Scenario) -> str:
-    """The class of figures whose errors a figure shares: by kind of model, and whether its kernels were measured.
+def marks_of(figure: str, scenario: Scenario) -> tuple[str, ...]:
+    """The marks that a build bears. figure: `ttft`, `ttft loaded`, `inter_token` or `tokens_per_s`."""
+    work, hardware, engine = scenario.workload, scenario.hardware, scenario.runtime.engine
+    card = hardware.accelerator
+    slow = hardware.gpus_per_node > 1 and hardware.intra_link.family not in FAST_FAMILIES
+    borne = {
+        "mixture": scenario.model.architecture.experts > 0,
+        "card": gpu_class(card) not in MEASURED or card.unified_memory,
+        engine: True,
+        "link": slow,
+        "nodes": hardware.nodes > 1,
+        "drafts": drafting(scenario.model, scenario.runtime)[0] is not None,
+        "differ": (work.output_spread or 0.0) >= DIFFERING,
+        "prompts": work.input_tokens >= LONG_PROMPTS * work.output_tokens,
+        "loaded": figure.endswith("loaded"),
+    }
+    return tuple(mark for mark in MARKS if borne.get(mark))
 
-    figure: `ttft`, `ttft loaded`, `inter_token` or `tokens_per_s`.
-    """
-    mixture = "moe" if scenario.model.architecture.experts else "dense"
-    card = scenario.hardware.accelerator
-    near = gpu_class(card) in MEASURED and scenario.runtime.rules.kernels_measured and not card.unified_memory
-    return f"{figure}, {mixture}, {'measured' if near else 'new'}"
+
+def width_of(figure: str, marks: tuple[str, ...]) -> float:
+    """The mean error of a figure's logarithm that is expected of a build with these marks."""
+    widths = fit.WIDTHS[figure.partition(" ")[0]]
+    return widths["base"] * math.prod(widths.get(mark, 1.0) for mark in marks)
 
 
 def spread_of(figure: str, scenario: Scenario) -> tuple[float, float]:
-    """Factors around a figure that hold 80 % of what the fit had not seen: `class_of`."""
-    return fit.SPREADS[class_of(figure, scenario)]
+    """Factors around a figure that hold 80 % of what the fit had not seen."""
+    width = width_of(figure, marks_of(figure, scenario))
+    low, high = fit.CUTS[figure.partition(" ")[0]]
+    return math.exp(low * width), math.exp(high * width)
+
+
+WIDER = 1.15
+"""Factor on an error from which on a working names what made it."""
+
+
+def why_wide(figure: str, scenario: Scenario) -> str:
+    """What makes a figure's interval wider than that of a plain build, in words; empty where nothing does."""
+    widths = fit.WIDTHS[figure.partition(" ")[0]]
+    found = [MARKS[mark] for mark in marks_of(figure, scenario) if widths.get(mark, 1.0) >= WIDER]
+    return f"The interval is wider for {', '.join(found)}." if found else ""
+
+
+def noted(figure: str, scenario: Scenario) -> str:
+    """What a working says of its interval: the person's measurements that it rests on, else what makes it wide."""
+    return told(figure, scenario) or why_wide(figure, scenario)
 
 
 def interval(value: float, figure: str, scenario: Scenario) -> Interval:

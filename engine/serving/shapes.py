@@ -53,6 +53,7 @@ class Shape:
     """
 
     stages: int
+    crossings: int  # stages that lie on another host than the one before
     imbalance: float  # slowest stage against the mean
     layers: int
     moe_layers: int
@@ -172,6 +173,7 @@ def _shape(arch: Architecture, weights: str, kv_cache: str, layout: Layout, hard
     step_sent, prompt_sent = pass_messages(arch, layout)
     return Shape(
         stages=layout.pp,
+        crossings=min(layout.pp, hardware.nodes) - 1,
         imbalance=heaviest * layout.pp / total,
         layers=len(arch.layers),
         moe_layers=moe,

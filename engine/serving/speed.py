@@ -15,117 +15,15 @@ from engine.figures.units import HOURS_PER_DAY
 from engine.scenario import Layout, Scenario, Workload
 from engine.serving.intervals import LOADED_USERS, interval
 from engine.serving.memory import Room
+from engine.serving.mix import Request, busy_of, mix_of, request_of, share_of, together_of, wait_of
 from engine.serving.own_load import Times, own_times, own_token_s
-from engine.serving.passes import DecodeStep, Prompt, Rates, prompt_of, rates, read_s, riding_s, step_of
+from engine.serving.passes import DecodeStep, Rates, rates, step_of
 from engine.serving.settings import engine_settings
 from engine.serving.shapes import engine_split
 from engine.serving.targets import corpus_days, has_targets, missed, misses_of
 from engine.sizing import Memory, Serving
 
-# A queue of users who wait for their answers is never without a gap: what M/D/1 divides by at the least.
-LEAST_IDLE = 0.02
 Bound = Literal["memory bandwidth", "compute", "communication", "overhead"]
-
-
-class Request(NamedTuple):
-    """What each request costs one engine whatever the load.
-
-    kv_s, attention_s: seconds of its sequence in a decode step, half of the answer written. prompt: of its prompt. reads:
-    prompts that a pass reads of an embedder, whose `answer` are the tokens read; 0 of a model that writes. spread: standard
-    deviation of the answers over their mean. arriving: whether requests arrive at a rate, at random, whoever is served.
-    """
-
-    answer: int
-    kv_s: float
-    attention_s: float
-    prompt: Prompt
-    reads: int = 0
-    spread: float = 0.0
-    arriving: bool = False
-
-
-def request_of(r: Rates, prompt: int, answer: int, spread: float = 0.0, arriving: bool = False) -> Request:
-    """The costs of a request of so many prompt and answer tokens; without an answer, of an embedder's."""
-    if not answer:
-        return Request(max(1, prompt), 0.0, 0.0, prompt_of(r, max(1, prompt)), reads=max(1, r.chunk // max(1, prompt)))
-    answer = max(1, answer)
-    kv, attention = read_s(r, prompt + answer / 2)
-    return Request(answer, kv, attention, prompt_of(r, max(1, prompt)), spread=spread, arriving=arriving)
-
-
-class Mix(NamedTuple):
-    """How the users of an engine share it: what a token's time follows from, beside a step's and a prompt's.
-
-    others: prompts that delay a user in each cycle. after: tokens after the first. pieces: passes of a prompt. burst: share
-    of a run in which all start at once. in_step: share of users of alike answers who finish together. spread: of answers.
-    given: tokens that a step gives.
-    """
-
-    running: float
-    others: float
-    after: int
-    pieces: int
-    burst: float
-    in_step: float
-    spread: float
-    queueing: float
-    given: float
-
-
-def mix_of(r: Rates, each: Request, running: float, users: float, requests: float) -> Mix:
-    """The mix of an engine that serves so many of its users at once, of a run of so many requests (0: a steady state)."""
-    burst = 1.0 if 0.0 < requests <= users else running / requests if requests else 0.0
-    # the attention copies read as many prompts at once
-    others = max(0.0, running - max(1.0, min(running, r.copies)))
-    # who arrives at random neither waits for an answer of his own nor keeps in step with others
-    in_step, queueing = (0.0, 1.0) if each.arriving else (r.in_step, r.queueing)
-    return Mix(running, others, each.answer - 1, each.prompt.pieces, burst, in_step, each.spread, queueing, r.given)
-
-
-def share_of(r: Rates, each: Request, step: DecodeStep, running: float) -> float:
-    """Seconds that a prompt takes from an engine whose users decode."""
-    prompt = each.prompt
-    share = prompt.share_s
-    if r.mixed and running > 1.0:
-        # as far as there are steps to ride on
-        riding = min(1.0, (each.answer - 1) / (running * prompt.pieces))
-        share += riding * (riding_s(r, step, prompt) - share)
-    return share / r.stages  # a pipeline reads the next prompt behind it
-
-
-def busy_of(mix: Mix, step_s: float, share_s: float) -> float:
-    """Share of an engine's time that goes to prompts."""
-    return mix.running * share_s / (mix.running * share_s + mix.after * step_s / mix.given)
-
-
-def together_of(mix: Mix, step_s: float, share_s: float) -> float:
-    """Share of the users whose prompts come together: those of a run's start, and those whose answers end in one step.
-
-    Answers that differ drift apart, the sooner the less time their prompts take beside the drift.
-    """
-    prompts = mix.others * share_s
-    drift = DRIFTED_CYCLES * mix.spread * mix.after * step_s / mix.given
-    kept = mix.in_step * prompts / (prompts + drift) if prompts > 0.0 else mix.in_step
-    return mix.burst + (1.0 - mix.burst) * kept
-
-
-def wait_of(mix: Mix, step_s: float, share_s: float) -> float:
-    """Seconds that a prompt waits for those of others, of all that they take in a cycle."""
-    others = mix.others * share_s
-    if others <= 0.0:
-        return 0.0
-    queued = min(1.0, busy_of(mix, step_s, share_s) * mix.queueing)
-    alike = share_s * queued / (2.0 * max(LEAST_IDLE, 1.0 - queued))
-    # what answers are too short to spread over their tokens is waited for before the first
-    wait = max(alike * others / (2.0 * alike + others), others - mix.after * share_s / mix.pieces)
-    # users whose answers end together send their next prompts together: the middle one waits for half of the others
-    return wait + together_of(mix, step_s, share_s) * max(0.0, others / 2 - wait)
-
-
-def token_of(mix: Mix, step_s: float, share_s: float) -> float:
-    """Seconds between a user's tokens: a step, and what of the others' prompts is not waited for before the first."""
-    left = mix.others * share_s - wait_of(mix, step_s, share_s)
-    return step_s / mix.given + (left / mix.after if mix.after else 0.0)
 
 
 class Load(NamedTuple):
@@ -162,7 +60,7 @@ def load(
     of the answers over their mean. arriving: whether requests arrive at random, whoever is served.
 
     A prompt waits for those before it as in an M/D/1 queue (wait = service x load / (2 (1 - load))), at most for
-    half of all others; `queueing` scales the load, since users who wait for answers do not arrive at random.
+    half of all others, or all where one pass reads them; `queueing` scales the load, since users who wait for answers do not arrive at random.
     """
     return _under(r, request_of(r, prompt, answer, spread, arriving), users, cap, requests, gather_steps)
 
@@ -248,8 +146,6 @@ def _reading(r: Rates, each: Request, users: float, cap: float) -> Load:
     return Load(first, first / each.answer, total, running, 0.0, 0.0, step, 1.0, wait, served, served)
 
 
-DRIFTED_CYCLES = 3.0
-"""Answers over which users drift apart: the square root of the ten or so that benchmarks and sessions hold."""
 NEARLY = 1e-6
 """A whole user that rounding left so much short is whole."""
 

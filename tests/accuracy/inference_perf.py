@@ -259,6 +259,16 @@ def _intra_link(row: Row, accelerator: Accelerator) -> str:
     return ""
 
 
+def _link_group(scenario: Scenario) -> str:
+    hardware = scenario.hardware
+    return "one GPU" if hardware.gpus == 1 else "across nodes" if hardware.nodes > 1 else hardware.intra_link.family
+
+
+def _prompt_group(scenario: Scenario) -> str:
+    share = scenario.workload.input_tokens / scenario.workload.tokens_per_request
+    return "to a half" if share <= 0.5 else "to 0.85" if share <= 0.85 else "over 0.85"
+
+
 def prepare(row: Row) -> Prepared:
     """A row as a Scenario with its measured figures. Raises Unusable with the reason."""
     mode = str(row["mode"])
@@ -384,6 +394,8 @@ def prepare(row: Row) -> Prepared:
         "format": weights,
         "kind": "MoE" if moe else "dense",
         "mode": mode,
+        "link": _link_group(scenario),
+        "prompts": _prompt_group(scenario),
     }
     prepared = Prepared(
         scenario=scenario,

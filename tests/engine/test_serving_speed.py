@@ -13,8 +13,11 @@ import catalog
 from engine.decide.plan import plan
 from engine.decide.size import size
 from engine.figures.sentences import text_of
+from engine.runtimes.engine import ServingEngine
 from engine.scenario import Layout, LayoutChoice, Runtime, Scenario
+from engine.serving.intervals import marks_of, spread_of, why_wide
 from engine.serving.memory import serving_memory
+from engine.serving.mix import request_of, share_of
 from engine.serving.passes import decode_step, prompt_s, rates
 from engine.serving.shapes import engine_split
 from engine.serving.speed import load, serving_speed, throughput_score
@@ -159,6 +162,29 @@ def test_requests_that_arrive_at_random_never_keep_in_step() -> None:
     assert open_.tokens_per_s_total == pytest.approx(closed.tokens_per_s_total, rel=0.01)
 
 
+def test_prompts_of_one_pass_all_wait_for_its_end() -> None:
+    """Eight prompts that one pass reads each wait for seven others; read one by one, the middle one waits for half of them."""
+    base = build(LLAMA, "fp8", "h200-sxm", concurrency=8, input_tokens=1000, output_tokens=200, requests=8)
+    r = rates(base, Layout(4))
+    burst = load(r, 8, 8, 1000, 200, requests=8)
+    each = request_of(r, 1000, 200)
+    assert each.abreast == r.chunk / 1000 > 8
+    assert burst.wait_s == pytest.approx(7 * share_of(r, each, burst.step, 8), rel=1e-9)
+    longer = request_of(r, r.chunk, 200)
+    alone = load(r, 8, 8, r.chunk, 200, requests=8)
+    assert alone.wait_s == pytest.approx(3.5 * share_of(r, longer, alone.step, 8), rel=1e-9)
+
+
+def test_a_stage_on_the_next_host_costs_llama_cpp_a_hand_over() -> None:
+    def step(nodes: int, pp: int, engine: ServingEngine) -> float:
+        scenario = catalog.build_scenario("llama-3.1-8b", "bf16", "rtx-3090", max(1, pp // nodes), nodes)
+        asked = replace(scenario, runtime=Runtime(engine=engine))
+        return decode_step(rates(asked, Layout(1, pp)), 1, 500).overhead_s
+
+    assert step(4, 4, "llama.cpp") - step(1, 4, "llama.cpp") == pytest.approx(3 * 5.5e-3)
+    assert step(4, 4, "vllm") == step(1, 4, "vllm")
+
+
 def test_replicas_of_two_beat_one_of_eight_over_pcie_and_hardly_matter_on_nvlink() -> None:
     def ratio(accelerator: str) -> float:
         scenario = build(
@@ -198,6 +224,31 @@ def test_every_accelerator_and_format_has_a_speed() -> None:
             assert 0 < speed.ttft_s < 1e5, accelerator.id
             assert 0 < speed.tokens_per_s_total < 1e5, accelerator.id
             assert speed.single_stream_tokens_per_s < accelerator.bandwidth_gb_s / 3.5, accelerator.id
+
+
+def test_an_interval_is_wider_for_what_a_build_has_beyond_a_plain_one_and_says_so() -> None:
+    def asked(model: str, card: str) -> Scenario:
+        return build(model, "fp8", card, 1, input_tokens=2000, output_tokens=1000)
+
+    plain = asked(LLAMA, "h100-sxm")
+    assert marks_of("inter_token", plain) == ()
+    assert why_wide("inter_token", plain) == ""
+    low, high = spread_of("inter_token", plain)
+    for changed, mark, word in (
+        (asked(LLAMA, "mi300x"), "card", ""),
+        (asked("qwen3-30b-a3b", "h100-sxm"), "mixture", "experts"),
+        (replace(plain, runtime=Runtime(engine="vllm-earlier")), "vllm-earlier", "earlier vLLM"),
+        (replace(plain, runtime=Runtime(speculative="eagle")), "drafts", "drafts"),
+        (replace(plain, workload=replace(plain.workload, output_spread=0.7)), "differ", "differ"),
+        (replace(plain, workload=replace(plain.workload, output_tokens=100)), "prompts", "prompts"),
+        (replace(plain, hardware=replace(plain.hardware, nodes=2)), "nodes", "nodes"),
+    ):
+        assert marks_of("inter_token", changed) == (mark,)
+        assert word in why_wide("inter_token", changed)
+        if word:
+            wide = spread_of("inter_token", changed)
+            assert wide[0] < low < 1 < high < wide[1]
+    assert set(marks_of("ttft loaded", plain)) == {"loaded"}
 
 
 def test_intervals_hold_their_figures() -> None:

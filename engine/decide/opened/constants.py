@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, Final
 
 from engine.calibration import collectives, kernels, own, serving_memory, serving_speed, training_memory, training_speed
@@ -468,6 +469,8 @@ def _rests_on(module: str, name: str) -> str:
         return f"kernel tables of aiconfigurator-core 0.12.0{told}"
     if module.endswith(".own"):
         return f"fitted on {own.SOURCES} sources, each run of theirs held out: docs/imports.md"
-    low, high = serving_speed.SPREADS["inter_token, dense, measured"]
+    low, high = (
+        math.exp(cut * serving_speed.WIDTHS["inter_token"]["base"]) for cut in serving_speed.CUTS["inter_token"]
+    )
     tables, sources = serving_speed.TABLES, serving_speed.SOURCES
-    return f"fitted on {tables} tables of {sources} sources; 80 % of sources left out at {low:g} to {high:g} of it"
+    return f"fitted on {tables} tables of {sources} sources; 80 % of sources left out at {low:.2f} to {high:.2f} of it"

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Final
 
 from engine.decide.plan import Plan
-from engine.serving.own import told
+from engine.serving.intervals import noted
 from engine.sizing import Interval
 
 TITLES: Final[dict[str, tuple[str, str]]] = {
@@ -165,9 +165,9 @@ NOTES: Final[dict[str, Callable[[Plan], str]]] = {
     "model.kv_bytes_per_token": lambda plan: "Layers with a window stop growing and count with a user's memory.",
     "memory.weights_share": lambda plan: "The planning rule wants 60-70 % at most.",
     "training.step_tokens": _batch,
-    "serving.ttft_s": lambda plan: told("ttft", plan.scenario),
-    **dict.fromkeys(_BY_TOKEN, lambda plan: told("inter_token", plan.scenario)),
-    **dict.fromkeys(_BY_TOTAL, lambda plan: told("tokens_per_s", plan.scenario)),
+    "serving.ttft_s": lambda plan: noted("ttft", plan.scenario),
+    **dict.fromkeys(_BY_TOKEN, lambda plan: noted("inter_token", plan.scenario)),
+    **dict.fromkeys(_BY_TOTAL, lambda plan: noted("tokens_per_s", plan.scenario)),
     "training.frontier_gpus": lambda plan: f"For {plan.scenario.workload.run_tokens / 1e12:,.3g}T tokens.",
 }
 """What a working says beside its arithmetic."""
