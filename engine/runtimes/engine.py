@@ -97,7 +97,8 @@ class Engine:
     latents a byte an element. pool_of_windows, pool_of_states: of pools, tokens or bytes for each one of the full pool.
 
     Speed and layout:
-    speed: whose fitted constants (`name@engine`) its passes take. whole_layers: GPUs get whole layers unless told
+    speed: whose fitted constants (`name@engine`) its passes take. mark: what its speeds are known worse by than current vLLM's
+    (`engine.serving.intervals.MARKS`). whole_layers: GPUs get whole layers unless told
     otherwise. mixed_passes: a pass reads a piece of a prompt and decodes. chunk_tokens: of a prompt in a pass.
     hop_s: that handing a step from a host to the next one costs it beside the wire.
     held_share: of its answer that an average running request holds. sequence_limit: sequences at once where nobody says,
@@ -134,6 +135,7 @@ class Engine:
     pool_of_windows: float = 1.0
     pool_of_states: float = 1.0
     speed: str = ""
+    mark: str = ""
     whole_layers: bool = False
     mixed_passes: bool = False
     chunk_tokens: int = 8192

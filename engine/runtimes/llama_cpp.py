@@ -20,6 +20,7 @@ LLAMA_CPP = Engine(
     stored={"mxfp4": "gguf-mxfp4"},  # all but the experts in Q8_0
     window_bytes=4,
     speed="llama.cpp",
+    mark="llama.cpp",
     whole_layers=True,  # --split-mode
     chunk_tokens=512,
     # its RPC backend sends each graph anew: gpt-oss-120b takes 29.9, 34.6, 43.4 and 46.3 ms a token on one to four hosts

@@ -42,6 +42,7 @@ SGLANG = Engine(
     pool_of_windows=0.8,  # swa_full_tokens_ratio
     pool_of_states=0.9,  # mamba_full_memory_ratio
     speed="sglang",
+    mark="sglang",
     sequence_limit=2048,
     gguf="as an experiment",
 )

@@ -11,6 +11,7 @@ TRTLLM = Engine(
     # KvCacheConfig.free_gpu_memory_fraction is 0.9 of what the weights leave free, about 0.93 of the card
     defaults=ByCard(utilization=0.93, tokens=2048, tokens_large=8192, sequences=256, sequences_large=1024),
     speed="trtllm",
+    mark="trtllm",
     mixed_passes=True,
     held_share=1.0,  # CapacitySchedulerPolicy.GUARANTEED_NO_EVICT
     sequence_limit=2048,  # max_batch_size of trtllm-bench and trtllm-serve

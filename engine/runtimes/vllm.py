@@ -37,6 +37,7 @@ EARLIER = replace(
     id="vllm-earlier",
     label="vLLM before 2026",
     source="the same files, releases of 2025",
+    mark="vllm-earlier",
     defaults=replace(CURRENT, utilization=0.90),
     # graphs are captured after the KV cache took its share: they come out of what utilization leaves
     budget="share, graphs after",

@@ -218,14 +218,9 @@ class Workload:
         return self.kind in ROLLOUT_KINDS
 
     @property
-    def scores_pairs(self) -> bool:
-        """Whether a sample is two sequences: one preferred, one rejected."""
-        return self.kind == "reward" or (self.kind == "dpo" and self.preference != "kto")
-
-    @property
     def sample_sequences(self) -> int:
-        """Sequences of one sample."""
-        return 2 if self.scores_pairs else 1
+        """Sequences of one sample: two where one is preferred and one rejected."""
+        return 2 if self.kind == "reward" or (self.kind == "dpo" and self.preference != "kto") else 1
 
     @property
     def micro_tokens(self) -> int:

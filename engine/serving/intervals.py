@@ -11,6 +11,7 @@ import math
 from typing import Final
 
 from engine.calibration import serving_speed as fit
+from engine.runtimes import ENGINES
 from engine.scenario import Scenario
 from engine.serving.draft import drafting
 from engine.serving.own import narrowed, told
@@ -47,13 +48,13 @@ MARKS: Final[dict[str, str]] = {
 
 def marks_of(figure: str, scenario: Scenario) -> tuple[str, ...]:
     """The marks that a build bears. figure: `ttft`, `ttft loaded`, `inter_token` or `tokens_per_s`."""
-    work, hardware, engine = scenario.workload, scenario.hardware, scenario.runtime.engine
+    work, hardware = scenario.workload, scenario.hardware
     card = hardware.accelerator
     slow = hardware.gpus_per_node > 1 and hardware.intra_link.family not in FAST_FAMILIES
     borne = {
         "mixture": scenario.model.architecture.experts > 0,
         "card": gpu_class(card) not in MEASURED or card.unified_memory,
-        engine: True,
+        ENGINES[scenario.runtime.engine].mark: True,
         "link": slow,
         "nodes": hardware.nodes > 1,
         "drafts": drafting(scenario.model, scenario.runtime)[0] is not None,

@@ -57,7 +57,7 @@ def test_version(run: Run) -> None:
 def test_a_build_that_carries_leaves_with_0(run: Run) -> None:
     ran = run("report", ONE_NODE)
     assert (ran.code, ran.err) == (0, "")
-    assert ran.out.startswith("RUNS: weights 18 % of each card")
+    assert ran.out.startswith("RUNS: weights 35 % of each card")
     assert "Carries the workload as entered: yes" in run("report", ONE_NODE, "--full").out
 
 
@@ -198,7 +198,7 @@ def test_a_session_from_standard_input(run: Run, monkeypatch: pytest.MonkeyPatch
         buffer = io.BytesIO(Path(ONE_NODE).read_bytes())
 
     monkeypatch.setattr(sys, "stdin", Stdin)
-    assert run("report", "-").out.startswith("RUNS: weights 18 % of each card")
+    assert run("report", "-").out.startswith("RUNS: weights 35 % of each card")
     Stdin.buffer = io.BytesIO(b"schema = 9\n")
     ran = run("report", "-")
     assert (ran.code, ran.err) == (
