@@ -8,6 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("release", derandomize=True)
+if os.environ.get("CI"):  # a release run tries the same examples each time; elsewhere each run tries others
+    settings.load_profile("release")
 
 
 def pytest_collection_finish() -> None:

@@ -18,6 +18,7 @@ from engine.model.architecture import Architecture, dense_decoder
 from engine.parts.hardware import Accelerator, Link
 from engine.runtimes.frameworks import Loss, Sharding, TrainingFramework
 from engine.scenario import (
+    INFERENCE_KINDS,
     BaseFormat,
     Hardware,
     Kind,
@@ -94,7 +95,7 @@ def sized(architecture: Architecture, layout: Layout, **workload: Any) -> Memory
     return training_memory(scenario(architecture, Workload(**options), layout.gpus), layout)
 
 
-TRAINING_KINDS = tuple(kind for kind in get_args(Kind) if kind not in ("serve", "batch"))
+TRAINING_KINDS = tuple(kind for kind in get_args(Kind) if kind not in INFERENCE_KINDS)
 workloads = st.builds(
     Workload,
     kind=st.sampled_from(TRAINING_KINDS),
