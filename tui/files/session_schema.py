@@ -30,15 +30,11 @@ def _limited(key: str, kind: type) -> core_schema.CoreSchema:
         return core_schema.str_schema(max_length=entry.longest if entry is not None else LONGEST_ID)
     if kind is bool:
         return core_schema.bool_schema()
-    low, high = (bound if entry is not None and math.isfinite(bound) else None for bound in _bounds(key))
+    bounds = (entry.low, entry.high) if entry is not None else (-math.inf, math.inf)
+    low, high = (bound if math.isfinite(bound) else None for bound in bounds)
     if kind is int:
         return core_schema.int_schema(ge=None if low is None else int(low), le=None if high is None else int(high))
     return core_schema.float_schema(ge=low, le=high)
-
-
-def _bounds(key: str) -> tuple[float, float]:
-    entry = BY_KEY.get(key)
-    return (entry.low, entry.high) if entry is not None else (-math.inf, math.inf)
 
 
 _VALIDATORS: dict[str, SchemaValidator] = {}
