@@ -11,7 +11,7 @@ from tui.paste import listing, reading
 
 COMMANDS = {
     "vllm in docker": """\
-docker run --rm -it --gpus all --shm-size 16g -p 8000:8000 -v ~/.cache/huggingface:/root/.cache/huggingface \\
+docker run --rm -it --gpus all --shm-size 16g -p 8000:8000 -v ~/.cache/huggingface:/models \\
   -e HF_TOKEN=hf_secret --env VLLM_ATTENTION_BACKEND=FLASHINFER --ulimit memlock=-1 vllm/vllm-openai:v0.11.2 \\
   --model meta-llama/Llama-3.3-70B-Instruct --tensor-parallel-size 4 --max-model-len 32768 --kv-cache-dtype fp8_e4m3 \\
   --enable-auto-tool-choice --tool-call-parser llama3_json --async-scheduling --no-such-option 3
