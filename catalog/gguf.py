@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import struct
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
@@ -21,6 +21,7 @@ from catalog.bounded import Unusable, regular
 from catalog.errors import CatalogError
 from catalog.hf_config import architecture_from_config
 from catalog.schema import explain, first_error
+from engine.figures.records import dataclass
 from engine.figures.text import shown
 from engine.model.architecture import Architecture, Tensor
 from engine.model.formats import FORMATS

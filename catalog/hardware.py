@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -16,6 +16,7 @@ from catalog import twin
 from catalog.errors import CatalogError
 from catalog.ids import nearest
 from catalog.schema import build, read_shipped
+from engine.figures.records import dataclass
 from engine.figures.text import shown
 from engine.figures.units import GB, GIB, MIB
 from engine.parts.hardware import Accelerator, ApiPrice, Facts, Link, Platform, Purchase, Rental, Rule

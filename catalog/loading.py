@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import lru_cache
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -18,6 +18,7 @@ from catalog.own import with_own
 from catalog.schema import read_shipped
 from catalog.series import smaller_of
 from catalog.user import overlay, user_folder
+from engine.figures.records import dataclass
 from engine.figures.text import printable
 from engine.model.architecture import Architecture
 from engine.parts.hardware import Accelerator, Facts, Link, Platform

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from catalog.nvidia_smi import MOST_LINES, DetectedGpu
+from engine.figures.records import dataclass
 from engine.figures.text import LONGEST_NAME
 
 _ROW = re.compile(r"\|\s*\d{1,3}\s+(?P<name>\S.*?)\s+(?:On|Off|N/A)\s*\|")

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from catalog.errors import CatalogError
 from catalog.hardware import DATA, RawEntry, raw_entries
 from catalog.schema import build
+from engine.figures.records import dataclass
 from engine.figures.text import shown
 from engine.model.architecture import Architecture
 from engine.parts.hardware import Origin

@@ -5,10 +5,10 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
+from engine.figures.records import dataclass
 from engine.figures.text import LONGEST_NAME, shown
 from engine.parts.hardware import Accelerator
 

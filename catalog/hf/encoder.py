@@ -5,11 +5,11 @@ Shapes follow the modules of Hugging Face transformers 5.23 (modeling_NAME.py of
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import pairwise
 
 from catalog.hf.reader import Config
 from catalog.hf.tensors import linear, norm
+from engine.figures.records import dataclass
 from engine.model.architecture import Part, Shard, Tensor
 
 

@@ -8,12 +8,13 @@ A `model_type` without a row is read as a plain decoder by the names of its keys
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from types import MappingProxyType
 from typing import Any, Final, Literal
 
 from catalog.hf.mixers import QkNorm
 from catalog.hf.reader import Config
+from engine.figures.records import dataclass
 
 Attention = Literal["plain", "latent"]
 Recurrent = Literal["delta-net", "kda", "lightning", "mamba", "mamba2", "rg-lru", "short-conv", "none"]

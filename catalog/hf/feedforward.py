@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from catalog.hf.tensors import linear, norm, vector
+from engine.figures.records import dataclass
 from engine.model.architecture import Part, Tensor
 
 

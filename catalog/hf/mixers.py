@@ -5,10 +5,10 @@ Each returns a Mixer: the tensors, what the layer caches, and the widths that at
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
 from catalog.hf.tensors import linear, norm, vector
+from engine.figures.records import dataclass
 from engine.model.architecture import Cache, CacheKind, Tensor
 
 QkNorm = Literal["none", "head", "width"]

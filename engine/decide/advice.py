@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Generator, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from engine.decide.answer import STATUS_WORDS, status_of
 from engine.decide.builds import Limits, Option, option_steps
@@ -30,6 +30,7 @@ from engine.decide.tries import (
     shown,
     smaller_models,
 )
+from engine.figures.records import dataclass
 from engine.figures.sentences import Figure, Part, Sentence, joined, said, text_of
 from engine.figures.units import days, digits, duration, gib, thousands_usd, usd
 from engine.model.formats import FORMATS

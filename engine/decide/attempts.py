@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from engine.decide.plan import Plan, plan, resized
 from engine.decide.scaling import FLOOR
 from engine.figures.errors import ScenarioError
+from engine.figures.records import dataclass
 from engine.scenario import Hardware, LayoutChoice, Scenario
 from engine.training.memory import may_fit
 from engine.training.speed import least_days

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from engine.decide.plan import layout_words
 from engine.decide.size import size
 from engine.figures.errors import ScenarioError
 from engine.figures.kept import keep
+from engine.figures.records import dataclass
 from engine.figures.units import GIB
 from engine.parts.own import Measurement
 from engine.scenario import Scenario

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Literal
 
 from engine.decide.offers import sized
 from engine.decide.plan import Plan
 from engine.figures.errors import ScenarioError
+from engine.figures.records import dataclass
 from engine.figures.sentences import Figure, Sentence, joined, said, text_of
 from engine.figures.units import duration
 from engine.model.formats import FORMATS, model_weight_bytes

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import NamedTuple
 
 from engine.decide.fabric_terms import (
@@ -23,6 +23,7 @@ from engine.decide.fabric_terms import (
     training_waits,
 )
 from engine.figures.number import plain
+from engine.figures.records import dataclass
 from engine.links.link_prices import Board, board_of
 from engine.links.traffic import Message
 from engine.scenario import Layout, Scenario

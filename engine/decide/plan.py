@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 from typing import NamedTuple
 
+from engine.figures.records import dataclass
 from engine.figures.sentences import Figure, Sentence, joined
 from engine.layout.candidates import candidate_layouts, check_choice, splits_by_layer, works_alone
 from engine.money.bill import buy_usd

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 
 from engine.decide.training_scaling import (
@@ -16,6 +16,7 @@ from engine.decide.training_scaling import (
     strong_scaling_curve,
 )
 from engine.figures.errors import ScenarioError
+from engine.figures.records import dataclass
 from engine.parts.hardware import Facts
 from engine.scenario import Hardware, Scenario
 

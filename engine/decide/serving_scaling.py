@@ -7,11 +7,12 @@ many users run at once. So each shape is held against the best of them.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 
 from engine.decide.plan import Plan, layout_words, plan, resized
 from engine.figures.errors import ScenarioError
+from engine.figures.records import dataclass
 from engine.scenario import Layout, LayoutChoice, Scenario
 from engine.sizing import ScalingRow
 

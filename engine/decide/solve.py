@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 from engine.decide.answer import status_of
 from engine.decide.plan import plan
 from engine.decide.size import size
 from engine.figures.errors import ScenarioError
+from engine.figures.records import dataclass
 from engine.figures.sentences import Sentence
 from engine.scenario import Scenario
 from engine.scenario.change import LookUps, change, value_of

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from engine.decide.answer import LAST_STEP
 from engine.decide.attempts import Attempt, above_floor, attempt, cluster, one_node, under_floor
@@ -29,6 +29,7 @@ from engine.decide.replicas import (
     replica_words,
     replicas_needed,
 )
+from engine.figures.records import dataclass
 from engine.figures.sentences import HERE, Figure, Part, Sentence, about, said
 from engine.figures.units import HOURS_PER_DAY, fleet
 from engine.model.formats import FORMATS

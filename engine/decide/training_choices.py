@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any, get_args
 
 from engine.decide.plan import Plan
+from engine.figures.records import dataclass
 from engine.runtimes.frameworks import Software
 from engine.scenario import Layout, Recompute, Scenario
 from engine.training.memory import training_memory

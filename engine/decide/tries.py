@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from engine.decide.attempts import CLUSTER_NODES, largest_node
 from engine.decide.builds import ASKS_FOR_LESS
@@ -12,6 +12,7 @@ from engine.decide.plan import Plan, layout_words, plan
 from engine.decide.suggestions import advised
 from engine.decide.verdict import decide
 from engine.figures.errors import ScenarioError
+from engine.figures.records import dataclass
 from engine.figures.sentences import Sentence, text_of
 from engine.figures.units import FLEET, count
 from engine.layout.sharding import kv_copies

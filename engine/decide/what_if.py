@@ -9,13 +9,13 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 from engine.decide.flips import ANSWER_WORDS
 from engine.decide.plan import Plan, plan
 from engine.decide.verdict import decide
 from engine.figures.errors import ScenarioError
+from engine.figures.records import dataclass
 from engine.money.cost import cost
 from engine.money.power import power
 from engine.parts.hardware import Link

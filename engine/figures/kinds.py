@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
+
+from engine.figures.records import dataclass
 
 FigureKind = Literal["counted", "measured", "fitted", "data sheet", "rule of thumb", "entered"]
 """What is shown with every figure."""

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from engine.figures.kinds import FigureKind, Interval
+from engine.figures.records import dataclass
 
 Number = int | float
 

@@ -7,11 +7,11 @@ vocab_parallel_embedding}.py and fused_moe/config.py for the splits.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from types import MappingProxyType
 
 from engine.figures.errors import ScenarioError
+from engine.figures.records import dataclass
 from engine.model.architecture import Architecture, Cache, Part, Tensor
 from engine.model.formats import layer_kinds, tensor_scheme, weight_format
 from engine.model.schemes import Scheme

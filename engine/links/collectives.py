@@ -22,12 +22,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
 
 from engine.calibration import collectives as fit
 from engine.figures.kept import keep
+from engine.figures.records import dataclass
 from engine.figures.units import GB, MICROSECOND
 from engine.parts.hardware import Accelerator, Link
 from engine.parts.own import OwnCurve

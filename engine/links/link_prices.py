@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 
 from engine.figures.kept import keep
 from engine.figures.kinds import FigureKind
+from engine.figures.records import dataclass
 from engine.figures.units import MICROSECONDS_PER_SECOND
 from engine.links.collectives import Curve, Segments, curve, one_card_a_gpu, slot_gb_s
 from engine.links.evidence import evidence_kind

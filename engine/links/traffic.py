@@ -17,10 +17,10 @@ Training: `engine.training.traffic`.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
+from engine.figures.records import dataclass
 from engine.links.collectives import Curve, Op, curve, slot_gb_s
 from engine.model.architecture import Architecture, routed_width
 from engine.parts.hardware import Link

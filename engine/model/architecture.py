@@ -8,10 +8,11 @@ a model family: a family is a way to fill these records.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import lru_cache
 from typing import Literal
 
+from engine.figures.records import dataclass
 from engine.model.schemes import Stored
 
 Part = Literal[

@@ -11,9 +11,9 @@ Sources: the 2 * parameters rule of Kaplan et al. 2020, section 2.1, with attent
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
 
+from engine.figures.records import dataclass
 from engine.model.architecture import Architecture, Layer
 
 # A linear-attention or state-space update touches each state element three times a token: decay, write, read.

@@ -6,12 +6,13 @@ A format says which tensors it quantizes and how; everything else stays 16-bit, 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Literal
 
 from engine.figures.errors import ScenarioError
+from engine.figures.records import dataclass
 from engine.model.architecture import Architecture, Part, Tensor
 from engine.model.schemes import (
     BF16,

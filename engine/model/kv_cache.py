@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Final
 
+from engine.figures.records import dataclass
 from engine.model.architecture import Architecture, Cache
 
 BF16_BYTES: Final = 2

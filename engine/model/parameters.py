@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import lru_cache
 
+from engine.figures.records import dataclass
 from engine.model.architecture import Architecture, Layer, Part, Tensor
 
 

@@ -7,10 +7,11 @@ wall is that over the efficiency of the supplies. Where a maker states the power
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 from typing import Literal
 
+from engine.figures.records import dataclass
 from engine.figures.units import GB, GIB, W_PER_KW
 from engine.money.boxes import RACK_UNITS, box_of, computer_of_its_own, in_rack, usable_units
 from engine.money.disks import nvme_bytes

@@ -7,9 +7,9 @@ are conditions of those and not bought again.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Literal
 
+from engine.figures.records import dataclass
 from engine.figures.units import GB, count, kilowatts
 from engine.layout.candidates import works_alone
 from engine.money.bill import RACK_GPUS, bill, bought, bought_gpus, known_usd, whole_usd

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import lru_cache
 
+from engine.figures.records import dataclass
 from engine.figures.units import MILLION, MONTHS_PER_YEAR, PERCENT
 from engine.scenario import Money
 from engine.sizing import Horizon

@@ -6,9 +6,10 @@ None, never 0. Every record keeps the source of its figures in words.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal
 
+from engine.figures.records import dataclass
 from engine.figures.units import GB, MIB
 from engine.parts.own import OwnCurve, OwnRatio
 

@@ -5,8 +5,10 @@ The formulas stand in `engine.serving`, `engine.layout` and `engine.decide`; the
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal, TypeAlias
+
+from engine.figures.records import dataclass
 
 ServingEngine: TypeAlias = Literal["vllm", "vllm-earlier", "sglang", "trtllm", "llama.cpp"]
 

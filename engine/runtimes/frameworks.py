@@ -9,8 +9,9 @@ nearest of these.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final, Literal
+
+from engine.figures.records import dataclass
 
 Sharding = Literal["ddp", "zero1", "zero2", "zero3"]
 Software = Literal["auto", "tuned", "standard", "eager"]

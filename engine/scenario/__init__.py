@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Literal, NamedTuple, get_args
 
+from engine.figures.records import dataclass
 from engine.figures.sentences import Sentence
 from engine.figures.units import SECONDS_PER_DAY
 from engine.model.architecture import Architecture

@@ -7,10 +7,10 @@ block at once (arXiv 2602.06036). n-grams are looked up and weigh nothing.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
+from engine.figures.records import dataclass
 from engine.layout.sharding import attention_ranks, expert_split, shard_tensor
 from engine.model.architecture import Architecture, Cache, Tensor
 from engine.scenario import Layout, Model, Runtime, Scenario, Speculation

@@ -12,10 +12,11 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 from typing import Literal
 
+from engine.figures.records import dataclass
 from engine.layout.sharding import kv_heads_on_rank, stage_range
 from engine.model.architecture import Architecture, Cache
 from engine.model.formats import kv_format

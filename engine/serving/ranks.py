@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 
 from engine.calibration import serving_memory as fitted
+from engine.figures.records import dataclass
 from engine.figures.units import GIB
 from engine.layout.sharding import (
     attention_ranks,

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 
+from engine.figures.records import dataclass
 from engine.figures.units import GIB, MIB
 from engine.model.architecture import Architecture
 from engine.parts.hardware import Accelerator

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
 
+from engine.figures.records import dataclass
 from engine.layout.sharding import attention_ranks, expert_group, kv_heads_on_rank, stage_weights
 from engine.links.traffic import Message, communication_s, decode_traffic, prefill_traffic
 from engine.model.architecture import Architecture

@@ -5,9 +5,8 @@ The JSON report uses these names. Units are in the names; a figure that does not
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from engine.figures.kinds import FigureKind, Interval
+from engine.figures.records import dataclass
 from engine.scenario import Layout, Scenario
 from engine.sizing.common import Rows, Suggestion
 from engine.sizing.decision import (

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Generic, TypeVar, overload
 
+from engine.figures.records import dataclass
 from engine.figures.sentences import Sentence
 from engine.scenario import Layout
 

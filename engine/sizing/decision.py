@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
 from engine.figures.kinds import FigureKind
+from engine.figures.records import dataclass
 from engine.figures.sentences import Sentence
 from engine.scenario import Layout
 from engine.sizing.common import Rows, Suggestion

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from engine.figures.records import dataclass
 from engine.figures.sentences import Sentence
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
 
+from engine.figures.records import dataclass
 from engine.model.architecture import Architecture, routed_width
 from engine.model.flops import active_elements, attention_flops_per_token
 from engine.training.traffic import parts_of

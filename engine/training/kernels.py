@@ -6,8 +6,7 @@ rate, and the element-wise traffic between them at memory bandwidth. FLOPs: `eng
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from engine.figures.records import dataclass
 from engine.scenario import Workload
 from engine.scenario.frameworks import attention_of, framework_of, loss_of
 from engine.training.body import Body

@@ -6,9 +6,9 @@ The constants are `engine.calibration.training_speed`, fitted by `python -m test
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from engine.calibration import training_speed as fit
+from engine.figures.records import dataclass
 from engine.figures.units import GB, TERA
 from engine.parts.hardware import Accelerator
 from engine.runtimes.frameworks import Software

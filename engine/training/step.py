@@ -9,9 +9,9 @@ optimizer ends the step. Collectives: `engine.links.collectives`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 
 from engine.figures.kept import keep
+from engine.figures.records import dataclass
 from engine.links.collectives import Segments, slot_gb_s
 from engine.links.traffic import Span, curve_of
 from engine.model.architecture import Architecture

@@ -19,6 +19,7 @@ from typing import Literal, NamedTuple
 from urllib.parse import unquote_to_bytes
 
 from catalog.bounded import NoFile, Unusable, WrongFile, json_of, read_file
+from engine.figures.records import dataclass
 from engine.scenario import Scenario
 from tui.app.store import Store
 from tui.files import disk, paths
@@ -36,7 +37,7 @@ _STAMP = re.compile(rf"(?:[0-9a-f]{{64}}|{disk.MISSING})?")
 Fate = Literal["alive", "gone", "unknown"]
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Header:
     """Whose work it is and where it came from; empty or 0 where a system does not tell.
 

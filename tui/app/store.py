@@ -6,13 +6,13 @@ sized, and everybody who subscribed is told once. Nothing else holds state about
 
 from __future__ import annotations
 
-import dataclasses
 import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.figures.errors import ScenarioError
+from engine.figures.records import dataclass
 from engine.scenario import Scenario
 from engine.sizing import Sizing
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 HISTORY_LIMIT = 500
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Problem:
     """Why the Scenario on screen has no Sizing. field is a dotted session key, empty when none is at fault."""
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
+
+from engine.figures.records import dataclass
 
 MODEL_FILES = (".json", ".gguf")
 LOOKED_AT = 10_000

@@ -7,8 +7,10 @@ A command named `undo` runs `action_undo` of the workbench. A person's own keys 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal
+
+from engine.figures.records import dataclass
 
 Where = Literal["everywhere", "inputs", "results"]
 

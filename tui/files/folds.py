@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from string import ascii_lowercase
 
 from engine.decide.plan import layout_words
+from engine.figures.records import dataclass
 from engine.scenario import Scenario
 from engine.sizing import Sizing
 from tui.files import fields

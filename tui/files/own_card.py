@@ -6,10 +6,10 @@ Units are the house's: GB = 10^9 bytes and GiB = 2^30 bytes, bandwidth of the me
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from engine.figures.records import dataclass
 from engine.figures.units import GB, GIB, MIB
 from tui.files import disk, paths
 

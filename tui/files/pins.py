@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from engine.figures.records import dataclass
 from engine.scenario import Scenario
 
 PIN_NAMES = ("A", "B", "C")

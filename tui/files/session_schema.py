@@ -6,11 +6,11 @@ They are built on pydantic's core, as the catalog's are: importing pydantic woul
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 from pydantic_core import SchemaValidator, core_schema
 
 from catalog.schema import validator_of
+from engine.figures.records import dataclass
 from engine.scenario.fields import BY_KEY
 from engine.scenario.fields.field import LONGEST_ID
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
+from engine.figures.records import dataclass
 from engine.figures.text import LONGEST_NAME, clipped, printable
 from engine.scenario import LayoutChoice, Money, Runtime, Workload
 from tui.files.drift import CatalogTable
@@ -19,7 +19,7 @@ PATH_ALLOWED = f"a path of printable characters, up to {LONGEST_PATH:,}"
 LARGEST_INTEGER = 2**63 - 1  # what a TOML integer must be able to hold
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class ModelTable:
     """The [model] table. One of id and config is needed."""
 
@@ -30,7 +30,7 @@ class ModelTable:
     mtp: bool = False
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class HardwareTable:
     """The [hardware] table: catalog ids and counts. Links that are absent are the accelerator's usual ones.
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import locale
 import os
-from dataclasses import dataclass
+
+from engine.figures.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from collections.abc import Generator
 from typing import TYPE_CHECKING
 
 from engine.figures.errors import ScenarioError
+from engine.figures.records import dataclass
 from engine.scenario import Scenario
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ def _question(scenario: Scenario) -> Scenario:
     return dataclasses.replace(scenario, title="", notes="")
 
 
-@dataclasses.dataclass(slots=True)
+@dataclass(slots=True)
 class ScalingStudy:
     """The curve, the choice and the smallest build of a training run, or the shapes that serve and a corpus against GPUs.
 

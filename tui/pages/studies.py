@@ -10,6 +10,7 @@ import dataclasses
 from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING
 
+from engine.figures.records import dataclass
 from engine.scenario import Scenario
 from engine.scenario.change import value_of
 from engine.sizing import Flip, Sizing
@@ -27,7 +28,7 @@ def question(scenario: Scenario) -> Scenario:
     return dataclasses.replace(scenario, title="", notes="")
 
 
-@dataclasses.dataclass(slots=True)
+@dataclass(slots=True)
 class Search:
     """The builds of the catalog that carry the workload.
 
@@ -72,7 +73,7 @@ class Search:
                 self.running, self.asked = False, None
 
 
-@dataclasses.dataclass(slots=True)
+@dataclass(slots=True)
 class Sweep:
     """One input swept. field, figure: empty for the first on offer.
 
@@ -134,7 +135,7 @@ class Sweep:
                 self.running, self.asked = False, None
 
 
-@dataclasses.dataclass(slots=True)
+@dataclass(slots=True)
 class Flips:
     """Where the verdict changes. points: the flip points of `told`, which stand until the next are known."""
 
@@ -177,7 +178,7 @@ class Flips:
                 self.asked = None
 
 
-@dataclasses.dataclass(slots=True)
+@dataclass(slots=True)
 class Counsel:
     """The one thing to do. told: the scenario that `advice` is about; nothing of it is shown beside another."""
 
@@ -207,7 +208,7 @@ class Counsel:
                 self.asked = None
 
 
-@dataclasses.dataclass(slots=True)
+@dataclass(slots=True)
 class Load:
     """The build under fewer and more users, for the Speed page. asked: what the points belong to; None before the first."""
 
@@ -236,7 +237,7 @@ LOAD_DOUBLINGS = range(-2, 5)
 """From a quarter of the users asked to sixteen times as many."""
 
 
-@dataclasses.dataclass(slots=True)
+@dataclass(slots=True)
 class Studies:
     """Everything beside the build. size: `engine.decide.size`; pinned: tells the pins of the open session."""
 

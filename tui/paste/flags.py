@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from engine.figures.records import dataclass
 from tui.paste.found import Found
 
 Reader = Callable[[str], Any]

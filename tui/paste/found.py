@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
+
+from engine.figures.records import dataclass
 
 LONGEST_BYTES = 2**18
 """Of a pasted text: a manifest of a hundred services is a third of that."""

@@ -8,9 +8,9 @@ from __future__ import annotations
 import json
 import textwrap
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any
 
+from engine.figures.records import dataclass
 from engine.figures.text import harmless
 
 WIDTH = 88

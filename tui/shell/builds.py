@@ -6,7 +6,7 @@ Every figure comes from the engine; the same build that comes first in several r
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ import catalog
 from catalog.ids import nearest
 from engine.decide.advice import CARRIES, Advice, advice
 from engine.decide.builds import Limits, Option, Recommendation, recommend
+from engine.figures.records import dataclass
 from engine.figures.sentences import text_of
 from engine.figures.text import printable
 from engine.model.formats import FORMATS as WEIGHT_FORMATS

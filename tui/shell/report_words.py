@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
 from engine.decide.advice import Advice
 from engine.decide.advice import line as line_of
 from engine.decide.answer import STATUS_WORDS, holds
 from engine.decide.plan import Plan
+from engine.figures.records import dataclass
 from engine.figures.sentences import joined, text_of
 from engine.figures.text import printable
 from engine.scenario import Layout, Scenario, Workload

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
 from dataclasses import field as dataclass_field
 from typing import Any, Literal, get_args
 
 from engine.figures.errors import ScenarioError
+from engine.figures.records import dataclass
 from engine.scenario import KINDS, TUNED_KINDS, Kind, LayoutChoice, Money, Runtime, Workload
 
 FieldKind = Literal["number", "choice", "id", "text"]

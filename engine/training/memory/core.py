@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
 
 from engine.calibration import training_memory as fitted
 from engine.figures.errors import ScenarioError
+from engine.figures.records import dataclass
 from engine.figures.sentences import Figure, Sentence
 from engine.figures.units import GIB, percent
 from engine.model.architecture import Architecture, routed_width

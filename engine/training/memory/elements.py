@@ -6,9 +6,9 @@ places whole experts. Nothing here knows bytes.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
 
+from engine.figures.records import dataclass
 from engine.model.architecture import Architecture, Layer, Tensor
 
 BODY_PARTS = frozenset({"attention", "indexer", "recurrent", "mlp", "routed_expert", "shared_expert"})

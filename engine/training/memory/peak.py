@@ -10,9 +10,8 @@ flash attention and gated feed-forwards: a layer keeps multiples of a few widths
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from engine.calibration import training_memory as fitted
+from engine.figures.records import dataclass
 from engine.figures.units import GB
 from engine.sizing import TrainingPhase
 from engine.training.memory.elements import StageElements

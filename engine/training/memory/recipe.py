@@ -11,12 +11,12 @@ weight after double quantization); PEFT (adapters in fp32 unless told otherwise)
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from functools import lru_cache
 from operator import attrgetter
 from typing import Final, NamedTuple
 
 from engine.calibration import training_memory as fitted
+from engine.figures.records import dataclass
 from engine.figures.units import GB
 from engine.runtimes.frameworks import ACCOUNTS, Accounting, Family, Loss, Sharding, Software
 from engine.scenario import (

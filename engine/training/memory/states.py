@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from engine.figures.records import dataclass
 from engine.model.architecture import Architecture
 from engine.model.parameters import count_parameters
 from engine.scenario import Layout, Scenario, Workload

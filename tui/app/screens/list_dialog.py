@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, cast
 
 from textual import events
 from textual.app import ComposeResult
 from textual.message import Message
 
+from engine.figures.records import dataclass
 from tui.app.screens.dialog import Built, Dialog, Entry, Keys
 from tui.app.widgets.canvas import Canvas
 from tui.app.widgets.edit import LineEdit

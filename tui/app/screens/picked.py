@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from engine.figures.errors import ScenarioError
+from engine.figures.records import dataclass
 from engine.figures.text import printable
 from engine.scenario.change import change
 from engine.scenario.fields import Value

@@ -7,11 +7,12 @@ has lists of quoted words, and a comment never ends before its line does.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Literal, get_args
 
 from engine.decide.size import size
 from engine.figures.errors import ScenarioError
+from engine.figures.records import dataclass
 from engine.runtimes.engine import ServingEngine
 from engine.scenario import Scenario
 from engine.sizing import Sizing

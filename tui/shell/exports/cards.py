@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
+from engine.figures.records import dataclass
 from engine.parts.hardware import Accelerator
 
 Maker = Literal["nvidia", "amd", "gaudi", "arc", "apple", "tpu", "other"]

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from engine.figures.records import dataclass
 from tui.shell.exports import llama_server, sglang, trtllm, vllm
 from tui.shell.exports.build import Build
 from tui.shell.exports.cards import Host, host, maker

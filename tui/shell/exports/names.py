@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
 
+from engine.figures.records import dataclass
 from engine.figures.text import printable
 from engine.model.formats import FORMATS
 from engine.scenario import Scenario
