@@ -52,7 +52,7 @@ class Row:
 LOAD = {
     **{
         name: f"workload.{name}"
-        for name in ("concurrency", "input_tokens", "output_tokens", "requests", "requests_per_s")
+        for name in ("concurrency", "input_tokens", "output_tokens", "requests", "requests_per_s", "cached_share")
     },
     "max_model_len": "runtime.max_model_len",
 }

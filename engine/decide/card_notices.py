@@ -20,6 +20,7 @@ from engine.parts.hardware import NOT_OFFERED, Accelerator, Facts
 from engine.parts.mixed import pooled_bytes, pooled_bytes_lost
 from engine.scenario import Scenario
 from engine.scenario.change import FREE_LAYOUT, Changes, change
+from engine.serving.prefix import cached_tokens
 from engine.sizing import Notice, Verdict
 
 BIGGER_CARDS_TRIED = 3
@@ -131,3 +132,18 @@ def mixed(scenario: Scenario) -> Iterator[Notice]:
             f", and every step waits for the {slowest.label}. Run one engine on each kind, or deal a pipeline's layers by hand.",
         ),
     )
+
+
+def prefixes(plan: Plan) -> Iterator[Notice]:
+    """A cached part of the prompts that the engine, as it is set, does not keep, or does not keep once."""
+    scenario = plan.scenario
+    work, rules = scenario.workload, scenario.runtime.rules
+    if not (scenario.workload.is_inference and work.cached_tokens):
+        return
+    tokens = Figure(f"{work.cached_tokens:,}", "load.cached_tokens")
+    if not cached_tokens(scenario):
+        message = ("Prefix caching is off: ", tokens, " tokens of each prompt that could be kept are read again.")
+        yield Notice("prefix-off", "warning", message, fix_of(plan, {"runtime.prefix_caching": True}, "prefix caching"))
+    elif work.cached_by == "everyone" and not rules.shares_prefixes:
+        message = (f"{rules.label} keeps the ", tokens, " tokens that all prompts begin with once for each user.")
+        yield Notice("prefix-each", "info", message)

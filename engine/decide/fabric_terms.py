@@ -20,6 +20,7 @@ from engine.scenario import Hardware, Layout, Scenario, Workload
 from engine.scenario.frameworks import software_of
 from engine.serving.mix import Mix, mix_of, request_of, share_of, token_of
 from engine.serving.passes import Rates, link_factors, rates, step_of, wire_s
+from engine.serving.prefix import cached_tokens
 from engine.serving.settings import stored_weights
 from engine.serving.shapes import DECODE_POINTS, PREFILL_POINTS, engine_split, pass_messages, shape_of
 from engine.sizing import Serving
@@ -131,7 +132,9 @@ def serving_terms(scenario: Scenario, layout: Layout, serving: Serving) -> Servi
     slowest = r.imbalance if running > r.stages > 1 else 1.0
     flight = max(1.0, running / r.stages)
     tokens = batch if assumed else max(1.0, flight / r.copies)
-    prompt_tokens = max(1, work.input_tokens) / r.copies
+    cached = cached_tokens(scenario)
+    read_tokens = work.input_tokens - cached if cached else work.input_tokens
+    prompt_tokens = max(1, read_tokens) / r.copies
     # prompts that pass for each token that a user gets: the engine's other users over the tokens of an answer
     prompts, scale = batch / work.counted_tokens, 1.0
     mix, step_s, share_s = None, 0.0, 0.0
@@ -143,17 +146,17 @@ def serving_terms(scenario: Scenario, layout: Layout, serving: Serving) -> Servi
             scale = home / decode.seconds(r.decode_wire, tokens)
             prompt_home = wire_s(PREFILL_POINTS, r.prefill_wire, prompt_tokens)
             prompts = prompts_home / prompt_home if prompt_home > 0.0 else 0.0
-        each = request_of(r, work.input_tokens, work.answer_tokens)
+        each = request_of(r, work.input_tokens, work.answer_tokens, cached=cached)
         if not each.reads:
             used = min(engines, max(1, users))
             mix = mix_of(r, each, running, users / used, work.requests / used if work.requests else 0.0)
             made = step_of(r, running, each.kv_s, each.attention_s)
             step_s = (serving.inter_token_s - serving.prefill_interference_s) * r.given - slowest * home
             share_s = share_of(r, each, made, running) - each.prompt.wire_s / r.stages
-    chunk = max(1, min(work.input_tokens, PREFILL_CHUNK_TOKENS))
+    chunk = max(1, min(read_tokens, PREFILL_CHUNK_TOKENS))
     sent, read = decode_traffic(arch, shown, batch), prefill_traffic(arch, shown, chunk)
     across_scale, across_prompts = 1.0, batch / work.counted_tokens
-    passes = max(1.0, work.input_tokens / chunk)
+    passes = max(1.0, read_tokens / chunk)
     if not assumed and home > 0.0:
         # the speed model's own scale of their plain price
         priced = communication_s(sent, shown, hardware, in_engine=True)

@@ -34,6 +34,8 @@ def without_load(scenario: Scenario) -> Scenario:
         concurrency=1,
         input_tokens=work.input_tokens,
         output_tokens=work.output_tokens,
+        cached_share=work.cached_share,
+        cached_by=work.cached_by,
         ttft_target_s=work.ttft_target_s,
         tokens_per_s_user_target=work.tokens_per_s_user_target,
     )

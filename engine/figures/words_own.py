@@ -1,8 +1,9 @@
-"""Names of what a person's own measurements go through: fields of records."""
+"""Names of what a person states of cards and loads beside the plain: own measurements, prefixes; fields of records."""
 
 from typing import Final
 
 OWN: Final[dict[str, tuple[str, str]]] = {
+    "Workload.cached_share": ("share of the prompt that is cached", ""),
     "OwnFactors.first": ("factor of your measurements on a first token", ""),
     "OwnFactors.token": ("factor of your measurements on a token", ""),
     "OwnFactors.total": ("factor of your measurements on tokens a second", ""),

@@ -61,6 +61,7 @@ LoraTargets = Literal[
 ]
 Precision = Literal["auto", "bf16", "fp32"]
 Speculation = Literal["mtp", "eagle", "dflash", "ngram"]
+CachedBy = Literal["each", "everyone"]
 PipelineSchedule = Literal["1f1b", "interleaved"]
 ComputeDtype = Literal["bf16", "fp8", "nvfp4"]
 ShardingGroup = Literal["all", "node"]
@@ -146,6 +147,10 @@ class Workload:
     requests_per_s: float | None = None
     requests: int | None = None  # a finite run whose users all start at once; None: a steady state
     output_spread: float | None = None  # standard deviation of the answers' lengths over their mean; None: all alike
+    cached_share: float | None = None  # of a prompt, what a prefix cache holds already; None: nothing
+    cached_by: CachedBy = (
+        "each"  # whose that part is: of each user's own history, or one beginning that everyone shares
+    )
     # training
     sequence_length: int = 4096
     micro_batch: int = 1
@@ -271,6 +276,13 @@ class Workload:
     def tokens_per_request(self) -> int:
         """Prompt and answer together, tokens."""
         return self.input_tokens + self.answer_tokens
+
+    @property
+    def cached_tokens(self) -> int:
+        """Whole tokens of a prompt that a prefix cache holds, as far as the engine keeps one; the last one is always read."""
+        if self.cached_share is None or self.embeds:
+            return 0
+        return min(int(self.cached_share * self.input_tokens), self.input_tokens - 1)
 
     @property
     def embeds(self) -> bool:

@@ -11,6 +11,7 @@ from engine.scenario import Layout, Scenario
 from engine.scenario.change import Changes
 from engine.serving.buffers import plain_latent
 from engine.serving.kv_pool import kv_pool
+from engine.serving.prefix import shared_tokens
 from engine.serving.ranks import beside_of
 from engine.serving.settings import engine_settings, plain_layout
 from engine.sizing import Memory
@@ -77,7 +78,9 @@ def _longest_prompt(scenario: Scenario, layout: Layout, now: Memory) -> int:
 
     def fits(prompt_kib: int) -> bool:
         tokens = prompt_kib * 1024 + workload.answer_tokens
-        return all(pool.needed_bytes(users, tokens, settings.max_num_batched_tokens) <= room for pool in pools)
+        shared = min(shared_tokens(scenario), max(0, prompt_kib * 1024 - 1))
+        batched = settings.max_num_batched_tokens
+        return all(pool.needed_bytes(users, tokens, batched, shared) <= room for pool in pools)
 
     low, high = 0, (workload.input_tokens - 1) // 1024
     while low < high:

@@ -89,6 +89,12 @@ class Group:
         # A window may start in the middle of a block, which then stays.
         return self.count * (held + 1 if self.spec.kind == "sliding" else held)
 
+    def shared_blocks(self, tokens: int) -> int:
+        """Whole blocks of so many first tokens, which sequences that begin alike hold once; windows and states are each one's own."""
+        if self.spec.kind != "full":
+            return 0
+        return self.count * (tokens // (self.block * self.spec.compression))
+
     def prefill_blocks(self, batched: int) -> int:
         """Blocks past the windows that one step's prefill adds, over all sequences together."""
         if self.spec.kind not in ("sliding", "chunked"):
@@ -121,6 +127,13 @@ class KvPool:
             held += group.blocks(tokens, batched)
         return held
 
+    def shared_blocks(self, tokens: int) -> int:
+        """Blocks of so many first tokens that all sequences begin with, held once."""
+        held = 0
+        for group in self.groups:
+            held += group.shared_blocks(tokens)
+        return held
+
     def states(self, room_bytes: int) -> float:
         """Blocks of a room of so many bytes that states can take; infinite for a model that keeps none."""
         if not any(group.spec.kind == "state" for group in self.groups):
@@ -144,23 +157,34 @@ class KvPool:
             return math.inf
         return max(0, room_bytes // self.block_bytes) / blocks
 
-    def needed_bytes(self, users: int, tokens: int, batched: int) -> int:
-        """Bytes that `users` sequences of `tokens` need at once: windows for all, one step's prefill among them."""
+    def needed_bytes(self, users: int, tokens: int, batched: int, shared: int = 0) -> int:
+        """Bytes that `users` sequences of `tokens` need at once: windows for all, one step's prefill among them.
+
+        shared: of the tokens, the first that all begin with.
+        """
+        if shared:
+            once = self.shared_blocks(shared)
+            return self.needed_bytes(users, tokens, batched) - (users - 1) * once * self.block_bytes
         steady = users * self.blocks(tokens, 0)
         if self.uniform:  # no window: a prefill takes what the sequence keeps
             return steady * self.block_bytes
         prefill = self._prefill_blocks(min(batched, users * tokens))
         return min(steady + prefill, users * self.blocks(tokens, batched)) * self.block_bytes
 
-    def concurrency(self, room_bytes: int, tokens: int, batched: int) -> float:
+    def concurrency(self, room_bytes: int, tokens: int, batched: int, shared: int = 0) -> float:
         """Sequences of `tokens` that fit in `room_bytes` at once; infinite for a model that keeps nothing.
 
-        Never below the reported figure: for few sequences both count the same prefill.
+        Never below the reported figure: for few sequences both count the same prefill. shared: as of `needed_bytes`.
         """
         steady = self.blocks(tokens, 0)
         if not steady:
             return math.inf
         room = max(0, room_bytes // self.block_bytes)
+        if shared:
+            once = self.shared_blocks(shared)
+            left = max(0, room - once)
+            prefill, whole = self._prefill_blocks(batched), self.blocks(tokens, batched) - once
+            return max((left - prefill) / (steady - once), left / whole)
         if self.uniform:
             return room / steady
         prefill = self._prefill_blocks(batched)

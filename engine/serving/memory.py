@@ -17,6 +17,7 @@ from engine.layout.sharding import (
     kv_copies,
 )
 from engine.scenario import Layout, Scenario
+from engine.serving.prefix import shared_tokens
 from engine.serving.ranks import Rank, ranks_of
 from engine.serving.settings import (
     EngineSettings,
@@ -98,7 +99,7 @@ class Room(NamedTuple):
 class Rooms(NamedTuple):
     """The memory of one layout with requests of one length, before its users are counted.
 
-    users: that one copy of the KV cache holds. reported, states: see `Memory`. starts, short: see `Room`.
+    users: that one copy of the KV cache holds. shared: of the tokens of a request, those that all hold once. reported, states: see `Memory`. starts, short: see `Room`.
     """
 
     ranks: tuple[Rank, ...]
@@ -111,6 +112,7 @@ class Rooms(NamedTuple):
     users: float
     reported: float
     states: float = math.inf
+    shared: int = 0
 
     def fits(self, concurrency: int) -> bool:
         """Whether so many users fit: a fraction of a user past the last whole block is not room for that user."""
@@ -124,7 +126,7 @@ class Rooms(NamedTuple):
         free = self.total
         fill = 0.0
         for rank in self.ranks:
-            kv_needed = rank.pool.needed_bytes(per_copy, self.tokens, batched)
+            kv_needed = rank.pool.needed_bytes(per_copy, self.tokens, batched, self.shared)
             needed.append(kv_needed)
             used = rank.weights + kv_needed + rank.activation + rank.runtime
             free = min(free, self.total - used)
@@ -158,12 +160,13 @@ def serving_rooms(scenario: Scenario, layout: Layout) -> Rooms:
     layout = plain_layout(layout)
     ranks, settings = ranks_of(scenario, layout), engine_settings(scenario, layout)
     tokens, batched = scenario.workload.tokens_per_request, settings.max_num_batched_tokens
+    shared = shared_tokens(scenario)
     users = reported = states = math.inf
     starts = True
     short = ""
     for rank in ranks:
         pool = rank.pool
-        users = min(users, pool.concurrency(rank.kv_room, tokens, batched))
+        users = min(users, pool.concurrency(rank.kv_room, tokens, batched, shared))
         sequences = pool.reported_concurrency(rank.kv_room, settings.max_model_len, batched)
         reported = min(reported, sequences)
         if rank.room < 0:
@@ -181,7 +184,7 @@ def serving_rooms(scenario: Scenario, layout: Layout) -> Rooms:
         if starts:
             short = "length"
     total, copies = scenario.hardware.accelerator.memory_bytes, kv_copies(layout)
-    return Rooms(ranks, settings, total, copies, tokens, starts, short, users, reported, states)
+    return Rooms(ranks, settings, total, copies, tokens, starts, short, users, reported, states, shared)
 
 
 def wants_states(settings: EngineSettings, scenario: Scenario) -> bool:
@@ -274,7 +277,7 @@ def serving_memory(scenario: Scenario, layout: Layout, rooms: Rooms | None = Non
     return Memory(
         per_gpu=tuple(groups),
         weights_share=share,
-        kv_needed_tokens=0 if scenario.workload.embeds else scenario.workload.concurrency * tokens,
+        kv_needed_tokens=0 if scenario.workload.embeds else _needed(scenario.workload.concurrency, rooms),
         kv_capacity_tokens=0 if scenario.workload.embeds else kv_capacity,
         max_concurrency=max_users,
         users_that_fit=found.users_that_fit,
@@ -291,6 +294,12 @@ def serving_memory(scenario: Scenario, layout: Layout, rooms: Rooms | None = Non
         kv_interval=kv_interval(scenario, kv_capacity),
         rule_note=_rule_note(word, share, needed_share, found.users_that_fit, found.starts),
     )
+
+
+def _needed(users: int, rooms: Rooms) -> int:
+    """Tokens of KV of so many users; those that all begin with are held once by each copy of the cache in use."""
+    tokens = users * rooms.tokens
+    return tokens - (users - min(users, rooms.copies)) * rooms.shared if rooms.shared else tokens
 
 
 def _word(fits: bool, share: float, needed_share: float, fill: float) -> Headroom:

@@ -35,15 +35,20 @@ class Request(NamedTuple):
     abreast: float = 1.0
 
 
-def request_of(r: Rates, prompt: int, answer: int, spread: float = 0.0, arriving: bool = False) -> Request:
-    """The costs of a request of so many prompt and answer tokens; without an answer, of an embedder's."""
+def request_of(
+    r: Rates, prompt: int, answer: int, spread: float = 0.0, arriving: bool = False, cached: int = 0
+) -> Request:
+    """The costs of a request of so many prompt and answer tokens; without an answer, of an embedder's.
+
+    cached: of the prompt's tokens, those that a prefix cache holds.
+    """
     if not answer:
         return Request(max(1, prompt), 0.0, 0.0, prompt_of(r, max(1, prompt)), reads=max(1, r.chunk // max(1, prompt)))
     answer = max(1, answer)
     kv, attention = read_s(r, prompt + answer / 2)
     prompt = max(1, prompt)
-    abreast = max(1.0, r.chunk / prompt)
-    return Request(answer, kv, attention, prompt_of(r, prompt), 0, spread, arriving, abreast)
+    abreast = max(1.0, r.chunk / (prompt - cached if cached else prompt))
+    return Request(answer, kv, attention, prompt_of(r, prompt, cached), 0, spread, arriving, abreast)
 
 
 class Mix(NamedTuple):

@@ -331,12 +331,16 @@ class Prompt(NamedTuple):
     pieces: int
 
 
-def prompt_of(r: Rates, tokens: float) -> Prompt:
-    """The costs of a prompt. Under data-parallel attention one rank reads a prompt; many share all of them."""
+def prompt_of(r: Rates, prompt: float, cached: float = 0.0) -> Prompt:
+    """The costs of a prompt. Under data-parallel attention one rank reads a prompt; many share all of them.
+
+    cached: of its tokens, those that a prefix cache holds: nothing is computed of them, and the others attend to them.
+    """
+    tokens = prompt - cached if cached else prompt
     pieces = pieces_of(r, tokens)
     keys = 0.0
     for band, each in r.prefill_attention:
-        keys += each * (band.mean_seen(tokens) + r.prefill_keys)
+        keys += each * (band.mean_seen(prompt, cached) + r.prefill_keys)
     attention = keys * tokens
     experts = tokens * r.prefill_expert_token_s
     dense = tokens * r.prefill_token_s

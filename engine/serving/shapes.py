@@ -37,8 +37,11 @@ class Band:
         """Tokens that a query with that context reads."""
         return min(self.limit, context) if self.limit else context
 
-    def mean_seen(self, tokens: float) -> float:
-        """Tokens that an average query of a causal prompt reads."""
+    def mean_seen(self, tokens: float, cached: float = 0.0) -> float:
+        """Tokens that an average query of a causal prompt reads; the first `cached` of them ask nothing."""
+        if cached:
+            read = tokens * self.mean_seen(tokens) - cached * self.mean_seen(cached)
+            return read / (tokens - cached)
         if not self.limit or tokens <= self.limit:
             return tokens / 2
         return self.limit - self.limit * self.limit / (2 * tokens)

@@ -18,6 +18,7 @@ from engine.serving.memory import Room
 from engine.serving.mix import Request, busy_of, mix_of, request_of, share_of, together_of, wait_of
 from engine.serving.own_load import Times, own_times, own_token_s
 from engine.serving.passes import DecodeStep, Rates, rates, step_of
+from engine.serving.prefix import cached_tokens, shared_tokens
 from engine.serving.settings import engine_settings
 from engine.serving.shapes import engine_split
 from engine.serving.targets import corpus_days, has_targets, missed, misses_of
@@ -162,7 +163,8 @@ def _sequence_limit(scenario: Scenario, layout: Layout) -> int:
 class Server(NamedTuple):
     """One layout's engines with requests of one length, before its users are counted.
 
-    limit: sequences that an engine runs at once whatever the memory. held: tokens that a running request holds.
+    limit: sequences that an engine runs at once whatever the memory. held: tokens that a running request holds for itself,
+    of those that it holds for itself at its end (whole). cached: of a prompt, tokens that are not read again.
     """
 
     work: Workload
@@ -171,11 +173,13 @@ class Server(NamedTuple):
     engines: int
     limit: float
     held: float
+    whole: int
     gather_steps: int
+    cached: int = 0
 
     def cap(self, memory: Memory | Room) -> float:
         """Requests that one engine runs at once: by the KV that fits, and by the engine's sequence limit."""
-        room = memory.max_concurrency / self.engines * self.work.tokens_per_request / max(1.0, self.held)
+        room = memory.max_concurrency / self.engines * self.whole / max(1.0, self.held)
         return max(1.0, min(room, self.limit))
 
     def under(self, users: int, cap: float) -> Load:
@@ -232,16 +236,20 @@ def server_of(scenario: Scenario, layout: Layout, r: Rates | None = None) -> Ser
     """The engines of a layout. r: other rates than the calibrated ones."""
     work = scenario.workload
     r = r or rates(scenario, layout)
+    cached, shared = cached_tokens(scenario), shared_tokens(scenario)
+    own = work.input_tokens - shared if shared else work.input_tokens
     return Server(
         work=work,
         rates=r,
         each=request_of(
-            r, work.input_tokens, work.answer_tokens, work.output_spread or 0.0, work.requests_per_s is not None
+            r, work.input_tokens, work.answer_tokens, work.output_spread or 0.0, work.requests_per_s is not None, cached
         ),
         engines=engine_split(layout)[0],
         limit=_sequence_limit(scenario, layout) * r.copies * r.stages,
-        held=work.input_tokens + r.grown * work.answer_tokens,
+        held=own + r.grown * work.answer_tokens,
+        whole=own + work.answer_tokens if shared else work.tokens_per_request,
         gather_steps=scenario.runtime.admission_wait_steps,
+        cached=cached,
     )
 
 
@@ -286,7 +294,7 @@ def serving_speed(scenario: Scenario, layout: Layout, memory: Memory, server: Se
         tokens_per_s_total=total,
         requests_per_s=total / each.answer,
         communication_share=_wire_share(each, now, r),
-        prefill_tokens_per_s=max(1, work.input_tokens) * r.stages / each.prompt.share_s * engines,
+        prefill_tokens_per_s=_read(server) * r.stages / each.prompt.share_s * engines,
         served_concurrency=int(now.running * used),
         single_stream_tokens_per_s=_alone_tokens_per_s(r, each),
         offline_tokens_per_s=full.tokens_per_s * engines,
@@ -312,6 +320,12 @@ def serving_speed(scenario: Scenario, layout: Layout, memory: Memory, server: Se
         communication_s=step.communication_s,
         prefill_interference_s=now.interference_s,
     )
+
+
+def _read(server: Server) -> int:
+    """Tokens of each prompt that are read."""
+    prompt = max(1, server.work.input_tokens)
+    return prompt - server.cached if server.cached else prompt
 
 
 def _wire_share(each: Request, now: Load, r: Rates) -> float:

@@ -102,7 +102,8 @@ class TrainingDetail:
 class Memory:
     """Memory of the build, worst group first.
 
-    weights_share: weights over the card's total, of the worst group. kv_needed_tokens: concurrency x tokens.
+    weights_share: weights over the card's total, of the worst group. kv_needed_tokens: concurrency x tokens,
+    of which those that all begin with are counted once a copy of the cache.
     kv_capacity_tokens: what fits over all replicas. kv_share: KV that the load needs over the KV that fits, on the worst
     rank; None where none fits.
     max_concurrency: the KV that fits in users of the asked length, with a fraction. users_that_fit: whole users whose KV

@@ -52,12 +52,13 @@ _SHOWN_WHEN: dict[str, Callable[[Scenario], bool]] = {
         (scenario.workload.kind == "batch" and not scenario.workload.is_run) or scenario.workload.requests is not None
     ),
     "workload.output_spread": lambda scenario: scenario.workload.requests is not None,
+    "workload.cached_by": lambda scenario: scenario.workload.cached_share is not None,
     "layout.ep": lambda scenario: scenario.model.architecture.experts > 0,
     "layout.dp_attention": lambda scenario: scenario.model.architecture.experts > 0,
     "layout.dcp": lambda scenario: scenario.hardware.gpus > 1,
     "runtime.speculative_tokens": _drafts,
     "runtime.speculative_accepted": _drafts,
-    "runtime.prefix_caching": _recurrent,
+    "runtime.prefix_caching": lambda scenario: _recurrent(scenario) or scenario.workload.cached_share is not None,
     "runtime.max_lora_rank": lambda scenario: scenario.runtime.max_loras is not None,
     "runtime.n_cpu_moe": lambda scenario: (
         scenario.runtime.rules.host == "layers" and scenario.model.architecture.experts > 0
@@ -188,6 +189,7 @@ _READERS: dict[str, Callable[[str], float]] = {
     "workload.deadline_days": numbers.days,
     "runtime.memory_utilization": numbers.share,
     "workload.overlap": numbers.share,
+    "workload.cached_share": numbers.share,
 }
 
 
@@ -251,6 +253,7 @@ _FIRST: dict[str, float] = {
     "workload.requests_per_s": 1.0,
     "workload.requests": 1024,
     "workload.output_spread": 1.0,
+    "workload.cached_share": 0.5,
     "workload.overlap": 0.5,
     "workload.gradient_accumulation": 1,
     "workload.deadline_days": 7.0,

@@ -47,6 +47,8 @@ FOLDS: tuple[Fold, ...] = (
             "workload.requests_per_s",
             "workload.requests",
             "workload.output_spread",
+            "workload.cached_share",
+            "workload.cached_by",
             "workload.dataset_tokens",
             "workload.epochs",
         ),

@@ -14,7 +14,9 @@ MOST = 32
 LONGEST = 200
 LARGEST = 1e15
 _TEXTS = ("tool", "source", "build")
-LOAD = ("concurrency", "input_tokens", "output_tokens", "requests", "requests_per_s", "max_model_len")
+LOAD = (
+    "concurrency", "input_tokens", "output_tokens", "requests", "requests_per_s", "cached_share", "max_model_len",
+)  # fmt: skip
 FIGURES = (
     "weights_gib", "kv_gib", "activation_gib", "kv_tokens", "concurrency", "ttft_s", "inter_token_s", "tokens_per_s",
     "requests_per_s", "step_s", "train_tokens_per_s", "peak_gib",

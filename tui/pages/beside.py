@@ -49,7 +49,11 @@ def title(one: Beside) -> str:
     load = dict(said.load)
     said_tool = printable(said.tool) + (f", {printable(said.source)}" if said.source else "")
     units = {"concurrency": "users", "input_tokens": "tokens in", "output_tokens": "out", "requests": "requests"}
-    units |= {"requests_per_s": "requests/s", "max_model_len": "tokens at most"}
+    units |= {
+        "requests_per_s": "requests/s",
+        "max_model_len": "tokens at most",
+        "cached_share": "of the prompts cached",
+    }
     parts = [said_tool, ", ".join(f"{load[name]:,.10g} {unit}" for name, unit in units.items() if name in load)]
     if one.other:
         parts.append(f"of another build: {printable(said.build)}")

@@ -96,7 +96,8 @@ def _work(sizing: Sizing, glyphs: Glyphs) -> str:
         lengths = f"{count(load.input_tokens)} + {count(load.output_tokens)}"
         if load.embeds:
             return f"{count(load.concurrency)} requests {glyphs.times} {count(load.input_tokens)}"
-        return f"{count(load.concurrency)} users {glyphs.times} {lengths}"
+        cached = f", {percent(load.cached_share)} cached" if load.cached_share else ""
+        return f"{count(load.concurrency)} users {glyphs.times} {lengths}{cached}"
     return f"{load.kind}, {count(load.sequence_length)} tokens"
 
 

@@ -38,7 +38,7 @@ def load_lines(sizing: Sizing, look: Look) -> list[Line]:
                     Span(" Load needs ", "", needed),
                     Span(count(facts.kv_needed_tokens), "figure", needed),
                     f" tokens of KV cache: {count(workload.concurrency)} users {look.glyphs.times} ",
-                    f"{count(workload.tokens_per_request)} tokens",
+                    f"{count(workload.tokens_per_request)} tokens{_once(sizing)}",
                 ),
                 look.width,
                 "   ",
@@ -101,6 +101,13 @@ def load_lines(sizing: Sizing, look: Look) -> list[Line]:
         host = Span(size(facts.host_bytes), "figure", "figure:memory.host_bytes")
         lines.append(line(" Offload needs ", host, " of host memory per node"))
     return lines
+
+
+def _once(sizing: Sizing) -> str:
+    """Says that a beginning which all prompts share is held once, where it is."""
+    load = sizing.scenario.workload
+    once = sizing.memory.kv_needed_tokens < load.concurrency * load.tokens_per_request
+    return f", of which the {count(load.cached_tokens)} that all begin with are held once" if once else ""
 
 
 def _change(users_more: int) -> str:

@@ -270,6 +270,19 @@ def trainer(text: str) -> Run | None:
     return run
 
 
+def cached_share(text: str) -> float | None:
+    """Share of the prompts' tokens that an engine found in its prefix cache, as its log says; None where it does not.
+
+    vLLM prints a running rate, of which the last line counts; SGLang what each pass of prompts read and found.
+    """
+    passes = re.findall(r"#new-token: (\d{1,12}), #cached-token: (\d{1,12})", text)
+    if passes:
+        new, found = (sum(int(one[place]) for one in passes) for place in (0, 1))
+        return found / (new + found) if new + found else None
+    rate = _find(text, r"(?<!External )Prefix cache hit rate: #%")
+    return None if rate is None else min(1.0, rate / 100)
+
+
 READERS: tuple[Callable[[str], Run | None], ...] = (
     bench, genai_perf, nccl_tests, llama_bench, vllm, sglang, llama_cpp, torch_memory, trainer,
 )  # fmt: skip
@@ -279,6 +292,11 @@ def read(text: str) -> list[Run]:
     """Every part of a text that a reader knows. Raises CannotRead where none does."""
     runs = [run for run in (reader(text) for reader in READERS) if run is not None and (run.figures or run.points)]
     runs = runs or results.read(text)
+    cached = cached_share(text)
+    for run in runs:
+        if cached and "ttft_s" in run.figures and "workload.input_tokens" in run.load:
+            run.load["workload.cached_share"] = cached
+            run.notes.append(f"{100 * cached:.0f} % of the prompts' tokens were found in the prefix cache")
     if not runs:
         raise CannotRead(
             "nothing measured is understood; what can be read: start-ups of vLLM, SGLang and llama.cpp; results of vllm bench "

@@ -308,6 +308,8 @@ def _trtllm(apart: dict[str, str], found: Found, files: dict[str, dict[str, Any]
 def _trtllm_options(options: dict[str, Any], found: Found) -> None:
     for key, value in options.items():
         cache = value if key == "kv_cache_config" and isinstance(value, dict) else {}
+        if cache.get("enable_block_reuse") is False:
+            found.say("kv_cache_config.enable_block_reuse false", "runtime.prefix_caching", False)
         if cache.get("dtype") in ("fp8", "nvfp4"):
             found.say(f"kv_cache_config.dtype {cache['dtype']}", "model.kv_cache", cache["dtype"])
         elif key == "enable_attention_dp" and value is True:

@@ -58,6 +58,7 @@ PRESETS = (
     Preset("--concurrency", "workload.concurrency", numbers.whole, "users at once"),
     Preset("--input", "workload.input_tokens", numbers.whole, "prompt, tokens"),
     Preset("--output", "workload.output_tokens", numbers.whole, "answer, tokens"),
+    Preset("--cached", "workload.cached_share", numbers.share, "share of the prompt that a prefix cache holds"),
     Preset("--ttft", "workload.ttft_target_s", numbers.seconds, "target: first token within, s"),
     Preset("--user-rate", "workload.tokens_per_s_user_target", numbers.decimal, "target: tokens/s a user"),
     Preset("--sequence", "workload.sequence_length", numbers.whole, "training: sequence length, tokens"),

@@ -79,6 +79,9 @@ def workload_line(scenario: Scenario, run: Training | None = None) -> str:
             ("{:g} requests/s", load.requests_per_s),
             ("done in {:g} days", load.deadline_days if load.corpus_tokens is not None else None),
         )
+        if load.cached_share:
+            whose = "of one beginning that all share" if load.cached_by == "everyone" else "of each user's own"
+            text += f", {load.cached_tokens:,} of each prompt cached {whose}"
         if load.embeds:
             text = f"{load.kind}: {load.concurrency:,} requests at once, {load.input_tokens:,} tokens each"
         if load.corpus_tokens is not None:

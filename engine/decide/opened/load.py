@@ -32,6 +32,8 @@ LOAD: Final[dict[str, tuple[str, str]]] = {
     "ttft_target_s": ("First token in", "s"),
     "tokens_per_s_user_target": ("Speed per user", "tokens/s"),
     "tokens_per_request": ("Tokens of one request", "tokens"),
+    "cached_share": ("Share of the prompt that is cached", ""),
+    "cached_tokens": ("Tokens of a prompt that are cached", "tokens"),
     "rollout_share": ("Share of a card for the answers", ""),
 }
 """(title, unit) by the field of the workload."""

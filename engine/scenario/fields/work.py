@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from engine.runtimes.frameworks import FRAMEWORKS, Loss, Sharding, Software
-from engine.scenario import KINDS, TUNED_KINDS, BaseFormat, Kind, LoraTargets, Offload, Optimizer, Recompute
+from engine.scenario import KINDS, TUNED_KINDS, BaseFormat, CachedBy, Kind, LoraTargets, Offload, Optimizer, Recompute
 from engine.scenario.fields.field import ADAPTERS, SERVING, TRAINING, WRITING, YES_NO, Field, plain
 
 WORKLOAD = "WORKLOAD"
@@ -123,6 +123,28 @@ WORKLOAD_FIELDS: tuple[Field, ...] = (
         whole=False,
         empty="alike",
         kinds=SERVING,
+    ),
+    Field(
+        "workload.cached_share",
+        "Prompt cached",
+        WORKLOAD,
+        "number",
+        "Share of a prompt that the prefix cache holds already, from earlier turns or a common beginning: it is not read again. Leave empty for none.",
+        low=0.0,
+        high=1.0,
+        whole=False,
+        empty="nothing",
+        step="hundredth",
+        kinds=WRITING,
+    ),
+    Field(
+        "workload.cached_by",
+        "Cached part of",
+        WORKLOAD,
+        "choice",
+        "each: every user's own history; everyone: one beginning of all prompts, such as instructions, whose KV is held once.",
+        choices=plain(CachedBy),
+        kinds=WRITING,
     ),
     Field(
         "workload.sequence_length",

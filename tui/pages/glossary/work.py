@@ -70,7 +70,7 @@ SERVING: Final = (
         "KV of a beginning that several prompts share is kept, and only the rest is read.",
         "vLLM documentation, automatic prefix caching",
         ("prefix cache",),
-        ("runtime.prefix_caching",),
+        ("runtime.prefix_caching", "workload.cached_share", "workload.cached_by"),
     ),
     Term(
         "speculative decoding",

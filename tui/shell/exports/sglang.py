@@ -51,6 +51,8 @@ def arguments(build: Build, first: str = FIRST_NODE, rank: str = "0") -> list[tu
         flags.append(("--kv-cache-dtype", _KV_CACHE[model.kv_cache]))
     if not build.runtime.cuda_graphs:
         flags.append(("--disable-cuda-graph",))
+    if not build.runtime.prefix_caching:
+        flags.append(("--disable-radix-cache",))
     if model.mtp:
         flags.append(("--speculative-algorithm", "NEXTN"))
     if servers.nodes > 1:

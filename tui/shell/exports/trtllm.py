@@ -22,8 +22,13 @@ def start(build: Build) -> list[str]:
 def options(build: Build) -> dict[str, Any]:
     """What only the options file can say."""
     found: dict[str, Any] = {}
+    cache: dict[str, Any] = {}
     if build.scenario.model.kv_cache in _KV_CACHE:
-        found["kv_cache_config"] = {"dtype": _KV_CACHE[build.scenario.model.kv_cache]}
+        cache["dtype"] = _KV_CACHE[build.scenario.model.kv_cache]
+    if not build.runtime.prefix_caching:
+        cache["enable_block_reuse"] = False
+    if cache:
+        found["kv_cache_config"] = cache
     if build.sizing.layout.dp_attention:
         found["enable_attention_dp"] = True
     if not build.runtime.cuda_graphs:
