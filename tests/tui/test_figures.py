@@ -65,7 +65,7 @@ NAMES = (
     (r"\b20\d\d(?:-\d\d){0,2}|\breserved-\dy", "dates and terms of an offer"),
     (r"\b\d+ (?:errors?|warnings?|more|unknown|found|of \d+ cards|on-demand offers)\b|\bon \d+ cards", "tallies"),
     (
-        r"[\d.kM]+ users × (?:[\d.k]+ \+ )?[\d.k]+|(?:-finetune|pretrain|lora|dpo|grpo), [\d.k]+ tokens",
+        r"[\d.kM]+ users? × (?:[\d.k]+ \+ )?[\d.k]+|(?:-finetune|pretrain|lora|dpo|grpo), [\d.k]+ tokens",
         "an input, as entered",
     ),
     (r"70B\+", "the class of a question"),

@@ -11,7 +11,7 @@ from tui.pages.doc import BLANK, Line, Span, heading, line, paragraphs, shorten,
 from tui.pages.glyphs import Glyphs
 from tui.pages.look import Look
 from tui.pages.studies import Studies
-from tui.pages.words import count, days, digits, gib, kilowatts, percent, rate, seconds, usd, usd_per_hour
+from tui.pages.words import count, days, digits, gib, kilowatts, percent, rate, seconds, usd, usd_per_hour, users
 
 ANSWERS = {
     "one-gpu": "one GPU",
@@ -97,7 +97,7 @@ def _work(sizing: Sizing, glyphs: Glyphs) -> str:
         if load.embeds:
             return f"{count(load.concurrency)} requests {glyphs.times} {count(load.input_tokens)}"
         cached = f", {percent(load.cached_share)} cached" if load.cached_share else ""
-        return f"{count(load.concurrency)} users {glyphs.times} {lengths}{cached}"
+        return f"{users(load.concurrency)} {glyphs.times} {lengths}{cached}"
     return f"{load.kind}, {count(load.sequence_length)} tokens"
 
 

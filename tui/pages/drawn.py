@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from engine.decide.scaling import FLOOR
 from engine.sizing import Sizing
+from tui.pages import words
 from tui.pages.charts import Axis, Series, Wall, chart, nice_top
 from tui.pages.doc import Line, heading
 from tui.pages.look import Look
@@ -111,7 +112,7 @@ def users(sizing: Sizing, look: Look) -> list[Line]:
     load = Series("", line, "accent")
     marks = [
         Series(
-            f"asked: {count(asked)} users",
+            f"asked: {words.users(work.concurrency)}",
             ((asked, needs),),
             "strong" if needs <= holds else "bad",
             glyphs.unsaved,

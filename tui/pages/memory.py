@@ -31,13 +31,12 @@ def load_lines(sizing: Sizing, look: Look) -> list[Line]:
         short = facts.users_that_fit < workload.concurrency
         needed, room = "figure:memory.kv_needed_tokens", "figure:memory.users_that_fit"
         was = look.before.memory.users_that_fit if look.before is not None else facts.users_that_fit
-        plural = "s" * (facts.users_that_fit > 1)
         needs = [
             *flow(
                 line(
                     Span(" Load needs ", "", needed),
                     Span(count(facts.kv_needed_tokens), "figure", needed),
-                    f" tokens of KV cache: {count(workload.concurrency)} users {look.glyphs.times} ",
+                    f" tokens of KV cache: {users(workload.concurrency)} {look.glyphs.times} ",
                     f"{count(workload.tokens_per_request)} tokens{_once(sizing)}",
                 ),
                 look.width,
@@ -55,7 +54,7 @@ def load_lines(sizing: Sizing, look: Look) -> list[Line]:
                     Span(count(facts.kv_capacity_tokens), "figure", "figure:memory.kv_capacity_tokens"),
                     f" tokens {arrow} ",
                     Span(
-                        f"{users(facts.users_that_fit)} such user{plural} at full length",
+                        f"{users(facts.users_that_fit)} at full length",
                         "bad" if short else "strong",
                         room,
                     ),
@@ -115,7 +114,7 @@ def _change(users_more: int) -> str:
     if not users_more:
         return ""
     more = abs(users_more)
-    return f"  {'+' if users_more > 0 else '-'}{count(more)} user{'s' * (more != 1)} by this edit"
+    return f"  {'+' if users_more > 0 else '-'}{users(more)} by this edit"
 
 
 def memory_reasons(sizing: Sizing, look: Look) -> list[Line]:

@@ -65,11 +65,10 @@ def _load(sizing: Sizing) -> list[Span]:
         return []  # nothing is kept of what is read
     if work.is_inference:
         short = facts.users_that_fit < work.concurrency  # a batch takes its sequences in turns
-        plural = "s" * (facts.users_that_fit > 1)
         return [
             Span(" Room for "),
             Span(
-                f"{users(facts.users_that_fit)} user{plural}",
+                f"{users(facts.users_that_fit)}",
                 "bad" if short else "figure",
                 "figure:memory.users_that_fit",
             ),

@@ -9,7 +9,7 @@ from engine.sizing import Serving, Sizing
 from tui.pages.doc import Line, Span, flow, heading, line, paragraphs, shortened, width_of
 from tui.pages.look import Figure, Look, figures, sentence, spans_of
 from tui.pages.studies import USERS
-from tui.pages.words import count, days, digits, interval, percent, rate, seconds, seconds_interval, usd
+from tui.pages.words import count, days, digits, interval, percent, rate, seconds, seconds_interval, usd, users
 
 
 def speed(sizing: Sizing, look: Look, brief: bool = False) -> list[Line]:
@@ -130,7 +130,7 @@ def _best_load(speed: Serving) -> list[Span]:
         return [Span("At most ", "dim"), most, Span(": ", "dim"), rate_of_all, Span(" in all", "dim")]
     if not within:
         return [Span("Not one user within the targets", "warn", _f("users_within_targets"))]
-    users_within = Span(f"{count(within)} user{'s' * (within != 1)}", "figure", _f("users_within_targets"))
+    users_within = Span(users(within), "figure", _f("users_within_targets"))
     spans = [Span("Within the targets: ", "dim"), users_within]
     if within < speed.best_concurrency:
         return [*spans, Span(", all that the KV holds", "dim")]
@@ -252,11 +252,11 @@ def speed_more(sizing: Sizing, look: Look) -> list[Line]:
                     else [
                         Figure(
                             "Running",
-                            f"{count(speed.served_concurrency)} users",
+                            users(speed.served_concurrency),
                             "of the asked",
                             _f("served_concurrency"),
                         ),
-                        Figure("At most", f"{count(speed.most_at_once)} users", "by the KV", _f("most_at_once")),
+                        Figure("At most", users(speed.most_at_once), "by the KV", _f("most_at_once")),
                     ]
                 ),
             ],

@@ -49,9 +49,9 @@ def dated(as_of: str, age_days: int | None) -> str:
     return f"{as_of}, {age_days} days old" if old(age_days) else as_of
 
 
-def users(fit: int) -> str:
-    """Users whose KV fits; room for less than one is said in words."""
-    return count(fit) if fit else "not one"
+def users(number: int) -> str:
+    """So many users, the noun with them; room for less than one is said in words."""
+    return f"{count(number) if number else 'not one'} user{'s' * (number > 1)}"
 
 
 def interval(between: Interval, scale: float = 1.0) -> str:

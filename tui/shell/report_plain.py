@@ -91,7 +91,7 @@ def _memory(sizing: Sizing) -> Iterator[Block]:
             yield from (Paragraph(rest.strip()),) if rest else ()
             return
         fit = memory.users_that_fit
-        text = f"Room for {words.users(fit)} user{'s' * (fit != 1)} of {words.count(load.tokens_per_request)} tokens, "
+        text = f"Room for {words.users(fit)} of {words.count(load.tokens_per_request)} tokens, "
         yield Paragraph(f"{text}{words.count(load.concurrency)} asked.{rest}")
     elif memory.fits:
         text = f"Fits micro-batches of {memory.largest_micro_batch:,}"

@@ -62,7 +62,7 @@ def _memory_line(sizing: Sizing, memory: Memory) -> str:
         return (
             f"{share} The load needs KV for {memory.kv_needed_tokens:,} tokens; "
             f"{memory.kv_capacity_tokens:,} fit: {words.users(memory.users_that_fit)} "
-            f"user{'s' * (memory.users_that_fit != 1)} at this length, or one of "
+            f"at this length, or one of "
             f"{memory.longest_context_tokens:,} tokens.{spread}"
         )
     text = f"{share} Peak of the fullest GPU {words.size(memory.peak_bytes)}"
@@ -143,7 +143,7 @@ def serving_blocks(serving: Serving, kind: str) -> Iterator[Block]:
         ("users running, of those asked", words.count(serving.served_concurrency)),
         (
             "at most at once, as answers grow",
-            f"{words.count(serving.most_at_once)} users, {words.rate(serving.offline_tokens_per_s)} tokens/s",
+            f"{words.users(serving.most_at_once)}, {words.rate(serving.offline_tokens_per_s)} tokens/s",
         ),
         ("within the targets", _within(serving)),
         ("one user alone, tokens/s", words.rate(serving.single_stream_tokens_per_s)),

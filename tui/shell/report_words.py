@@ -70,7 +70,7 @@ def workload_line(scenario: Scenario, run: Training | None = None) -> str:
     load = scenario.workload
     if load.is_inference:
         text = (
-            f"{load.kind}: {load.concurrency:,} users at once, {load.input_tokens:,} tokens in, "
+            f"{load.kind}: {load.concurrency:,} user{'s' * (load.concurrency > 1)} at once, {load.input_tokens:,} tokens in, "
             f"{load.output_tokens:,} out"
         )
         targets: tuple[tuple[str, float | None], ...] = (

@@ -23,7 +23,7 @@ from tui.files import browse, commands, fields, own_card, shorthand
 from tui.files.fields import Field
 from tui.files.own_card import OwnCard
 from tui.pages.contents import PAGES
-from tui.pages.words import count, digits, gib, size
+from tui.pages.words import count, digits, gib, size, users
 
 if TYPE_CHECKING:
     from tui.app.base import SizeupBase
@@ -88,7 +88,7 @@ def _asked(typed: str, items: Sequence[Item], app: SizeupBase) -> list[Item] | N
     for key, value, told in (
         ("model.weights", said.weights, f"as {said.weights}"),
         ("workload.kind", said.kind, str(said.kind)),
-        ("workload.concurrency", said.users, f"{said.users} users"),
+        ("workload.concurrency", said.users, users(said.users or 0)),
     ):
         if value is not None:
             changes.append((key, value))

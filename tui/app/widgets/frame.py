@@ -18,6 +18,7 @@ from tui.files import commands, fields
 from tui.pages.doc import BLANK, Line, Span, ends, line, shorten, width_of, wrap
 from tui.pages.look import cure_spans, spans_of
 from tui.pages.verdict import flip_points
+from tui.pages.words import users
 
 STATUS_STYLE: dict[str, str] = {
     "runs": "badge-good",
@@ -47,7 +48,7 @@ class Title(Canvas):
             kinds = " + ".join(f"{count}{glyphs.times} {card.id}" for card, count in hardware.mixed)
             build = f"{hardware.nodes}{glyphs.times}({kinds})" if hardware.nodes > 1 else kinds
         model = f"{scenario.model.id or scenario.model.name} {scenario.format_held}"
-        load = f"{workload.kind}, {workload.concurrency} users" if workload.is_inference else workload.kind
+        load = f"{workload.kind}, {users(workload.concurrency)}" if workload.is_inference else workload.kind
         if workload.corpus_tokens is not None:
             load = f"{workload.kind}, {count(workload.corpus_tokens)} tokens"
         room = width - len(" sizeup  ") - len(unsaved) - 3
