@@ -16,8 +16,9 @@ from dataclasses import replace
 
 from engine.decide.answer import STATUS_WORDS, status_of
 from engine.decide.builds import Limits, Option, option_steps
+from engine.decide.layouts import layout_words
 from engine.decide.offers import offer_steps
-from engine.decide.plan import Plan, layout_words, plan
+from engine.decide.plan import Plan, plan
 from engine.decide.tries import (
     QUALITY_WORDS,
     Try,

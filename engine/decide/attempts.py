@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from engine.decide.plan import Plan, plan, resized
+from engine.decide.plan import Choice, Plan, choice, resized
 from engine.decide.scaling import FLOOR
 from engine.figures.errors import ScenarioError
 from engine.figures.records import dataclass
@@ -20,19 +20,24 @@ MOST_TIMES = 4
 CLUSTER_NODES = (2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Attempt:
-    """The workload sized on `nodes` of `gpus_per_node` cards; plan is None where no layout is valid.
+    """The workload on `nodes` of `gpus_per_node` cards, planned when somebody asks for more than whether there is room.
 
-    pinned: the entered build in its pinned layout, where that does not carry the workload and the plan, in another
-    layout of the same GPUs, does.
+    choice: None where no layout is valid; why_not: the reason. pinned: the entered build in its pinned layout, where that
+    does not carry the workload and the plan, in another layout of the same GPUs, does.
     """
 
     gpus_per_node: int
     nodes: int
-    plan: Plan | None
+    choice: Choice | None
     why_not: str = ""
     pinned: Plan | None = None
+
+    @property
+    def plan(self) -> Plan | None:
+        """None where no layout is valid."""
+        return None if self.choice is None else self.choice.plan
 
     @property
     def gpus(self) -> int:
@@ -42,27 +47,35 @@ class Attempt:
     @property
     def carries(self) -> bool:
         """Whether it fits with no target missed."""
-        return self.plan is not None and self.plan.carries
+        return self.choice is not None and self.choice.carries
 
     @property
     def holds(self) -> bool:
         """Whether the model is up: the engine starts (inference), or the whole training state fits."""
-        if self.plan is None:
-            return False
-        memory = self.plan.memory
-        return memory.starts if self.plan.scenario.workload.is_inference else memory.fits
+        return self.choice is not None and self.choice.starts
+
+    @property
+    def ends(self) -> bool:
+        """Whether no larger build is worth a look: it carries the workload, or it fits and costs too much."""
+        return self.carries or (self.choice is not None and self.choice.fits and self.choice.over_budget)
 
     @property
     def build(self) -> str:
         """The build in words."""
-        if self.plan is None:
+        if self.choice is None:
             return f"{self.nodes} x {self.gpus_per_node} GPUs"
-        card = f"{self.gpus_per_node}x {self.plan.scenario.hardware.accelerator.label}"
+        card = f"{self.gpus_per_node}x {self.choice.scenario.hardware.accelerator.label}"
         return f"{self.nodes} nodes of {card}" if self.nodes > 1 else card
 
 
+def entered_as(plan: Plan) -> Attempt:
+    """The entered build as it was planned."""
+    hardware = plan.scenario.hardware
+    return Attempt(hardware.gpus_per_node, hardware.nodes, Choice(plan.scenario, plan))
+
+
 def attempt(scenario: Scenario, gpus_per_node: int, nodes: int = 1) -> Attempt:
-    """Size the workload on a build; one without a valid layout is a no with its reason.
+    """The workload on a build; one without a valid layout is a no with its reason.
 
     The entered build keeps its pinned layout, unless only another one carries the workload; other builds are free to
     take any.
@@ -70,14 +83,14 @@ def attempt(scenario: Scenario, gpus_per_node: int, nodes: int = 1) -> Attempt:
     hardware, pinned = scenario.hardware, None
     try:
         if scenario.layout != LayoutChoice() and (gpus_per_node, nodes) == (hardware.gpus_per_node, hardware.nodes):
-            pinned = plan(scenario)
+            pinned = choice(scenario)
             if pinned.carries:
                 return Attempt(gpus_per_node, nodes, pinned)
-        found = plan(resized(scenario, gpus_per_node, nodes))
+        found = choice(resized(scenario, gpus_per_node, nodes))
+        if found.carries or pinned is None:
+            return Attempt(gpus_per_node, nodes, found, pinned=None if pinned is None else pinned.plan)
     except ScenarioError as error:
         return Attempt(gpus_per_node, nodes, pinned, error.reason)
-    if pinned is None or found.carries:
-        return Attempt(gpus_per_node, nodes, found, pinned=pinned)
     return Attempt(gpus_per_node, nodes, pinned)
 
 
@@ -88,7 +101,7 @@ def _first(attempts: Iterable[Attempt]) -> Attempt:
     """
     last: Attempt | None = None
     for last in attempts:
-        if last.carries or (last.plan is not None and last.plan.fits and last.plan.over_budget):
+        if last.ends:
             return last
     if last is None:
         raise ValueError("no build to attempt")

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from engine.decide.plan import layout_words
+from engine.decide.layouts import layout_words
 from engine.decide.size import size
 from engine.figures.errors import ScenarioError
 from engine.figures.kept import keep

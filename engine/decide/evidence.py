@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from engine.decide.attempts import Attempt, attempt
-from engine.decide.plan import Plan, layout_words
+from engine.decide.layouts import layout_words
+from engine.decide.plan import Plan
 from engine.decide.replicas import without_load
 from engine.decide.scaling import FLOOR, scaling_table
 from engine.figures.sentences import Figure, Sentence, joined

@@ -8,7 +8,8 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import NamedTuple
 
-from engine.decide.plan import layout_words, plan
+from engine.decide.layouts import layout_words
+from engine.decide.plan import plan
 from engine.decide.verdict import decide
 from engine.figures.errors import ScenarioError
 from engine.figures.sentences import Figure

@@ -26,16 +26,18 @@ from engine.sizing import Answer, Build
 
 def _no_build(findings: list[Finding]) -> str:
     """Why nothing carries the workload: its memory, its budget or its targets."""
-    plans = [found.attempt.plan for found in findings if found.attempt is not None and found.attempt.plan is not None]
-    if not any(plan.fits for plan in plans):
+    tried = [
+        found.attempt.choice for found in findings if found.attempt is not None and found.attempt.choice is not None
+    ]
+    if not any(choice.fits for choice in tried):
         return "Does not fit"
-    return "Over budget" if any(plan.over_budget for plan in plans) else "Misses its targets"
+    return "Over budget" if any(choice.over_budget for choice in tried) else "Misses its targets"
 
 
 def room_elsewhere(end: Finding | None) -> str:
     """The next build with headroom, where the one of the verdict only just fits."""
     found = end.attempt if end is not None and end.number != 3 else None
-    if found is None or found.plan is None or found.plan.memory.headroom != "marginal" or not found.carries:
+    if found is None or not found.carries or found.plan is None or found.plan.memory.headroom != "marginal":
         return ""
     better = roomier(found.plan.scenario, found)
     return f"; {better.build} {'has' if better.nodes == 1 else 'have'} room" if better is not None else ""

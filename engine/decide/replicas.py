@@ -8,7 +8,8 @@ from dataclasses import replace
 from functools import lru_cache
 
 from engine.decide.attempts import attempt
-from engine.decide.plan import Plan, resized, taken_by_users
+from engine.decide.plan import Plan, resized
+from engine.decide.served import taken_by_users
 from engine.figures.errors import ScenarioError
 from engine.figures.sentences import Figure, Sentence
 from engine.figures.units import FLEET, days, digits, fleet

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-from engine.decide.plan import layout_words
+from engine.decide.layouts import layout_words
 from engine.figures.sentences import Figure, Sentence
 from engine.parts.hardware import Facts, Link
 from engine.runtimes.frameworks import Sharding

@@ -10,7 +10,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import lru_cache
 
-from engine.decide.plan import Plan, layout_words, plan, resized
+from engine.decide.layouts import layout_words
+from engine.decide.plan import Plan, plan, resized
 from engine.figures.errors import ScenarioError
 from engine.figures.records import dataclass
 from engine.scenario import Layout, LayoutChoice, Scenario

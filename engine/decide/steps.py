@@ -7,11 +7,12 @@ step 0 (one GPU) in front.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 
 from engine.decide.answer import LAST_STEP
-from engine.decide.attempts import Attempt, above_floor, attempt, cluster, one_node, under_floor
+from engine.decide.attempts import Attempt, above_floor, attempt, cluster, entered_as, one_node, under_floor
 from engine.decide.evidence import (
     KIND_WORDS,
     WEIGHTS_RULE,
@@ -54,14 +55,22 @@ EIGHT_BITS = 9.0
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What one step found. attempt: the build it rests on. replicas: nodes of a load, GPUs of a frontier run."""
+    """What one step found. attempt: the build it rests on. replicas: nodes of a load, GPUs of a frontier run.
+
+    words: makes the reason, of which most findings are never asked.
+    """
 
     number: int
     question: str
     yes: bool
-    clause: Sentence
+    words: Callable[[], Sentence]
     attempt: Attempt | None = None
     replicas: int = 1
+
+    @property
+    def clause(self) -> Sentence:
+        """The reason in one clause."""
+        return self.words()
 
     @property
     def evidence(self) -> tuple[Evidence, ...]:
@@ -85,8 +94,7 @@ def findings_of(scenario: Scenario, high: Scenario, entered: Plan) -> Iterator[F
     inference = scenario.workload.is_inference
     frontier = is_frontier(scenario)
     one_gpu = attempt(scenario, 1)
-    clause = (*why(one_gpu), *_one_gpu_measures(one_gpu))
-    yield Finding(0, "Does one GPU carry it?", one_gpu.carries, clause, one_gpu)
+    yield Finding(0, "Does one GPU carry it?", one_gpu.carries, partial(_one_gpu_words, one_gpu), one_gpu)
     node = one_node(high)
     eight = _at_eight_bits(high, node) if not node.carries else None
     int4 = _at_few_bits(scenario) if inference and high is not scenario else None
@@ -104,7 +112,7 @@ def findings_of(scenario: Scenario, high: Scenario, entered: Plan) -> Iterator[F
     together = _together(scenario, load)
     if together is not None:
         instead = f"{load.replicas} replicas would take it, {together.nodes} nodes joined take it too: "
-        load = replace(load, yes=False, clause=(instead, *load.clause), replicas=1)
+        load = replace(load, yes=False, words=partial(said, instead, load.clause), replicas=1)
     yield load
     ended = one_gpu.carries or in_node.yes or in_few_bits.yes or load.yes
     across = _cluster_step(scenario, holder, frontier, ended, together, entered)
@@ -121,14 +129,14 @@ SAME_RUN = frozenset(
 """What changes how a run is done on a GPU, and neither what is trained nor on what: a smaller micro-batch is accumulated."""
 
 
-def _one_gpu_measures(found: Attempt) -> Sentence:
-    """With what a run that is too large would still go on one GPU, before more of them are counted."""
+def _one_gpu_words(found: Attempt) -> Sentence:
+    """What one GPU makes of it; and with what a run that is too large for it would still go on one."""
     plan = found.plan
     if plan is None or plan.memory.fits or plan.scenario.workload.is_inference:
-        return ()
+        return why(found)
     offered = training_memory(plan.scenario, plan.layout).suggestions
     measure = next((one for one in offered if {field for field, _ in one.changes} <= SAME_RUN), None)
-    return () if measure is None else ("; one would do with ", *measure.what)
+    return why(found) if measure is None else (*why(found), "; one would do with ", *measure.what)
 
 
 def _at_few_bits(scenario: Scenario) -> Attempt:
@@ -162,12 +170,15 @@ def _node_step(high: Scenario, node: Attempt, eight: Attempt | None, frontier: b
     label = FORMATS[high.model.weights].label
     question = f"Does one node carry it at {label}?" if inference else "Does one node hold the whole training state?"
     if frontier:
-        return Finding(1, question, False, FRONTIER_RUN, node)
+        return Finding(1, question, False, partial(said, FRONTIER_RUN), node)
     if eight is not None:
         question = f"Does one node carry it at {label}, or at FP8?"
-        clause = (f"{label}: ", *why(node), "; FP8: ", *why(eight))
-        return Finding(1, question, eight.carries, clause, eight)
-    return Finding(1, question, node.carries, why(node), node)
+        return Finding(1, question, eight.carries, partial(_two_formats, label, node, eight), eight)
+    return Finding(1, question, node.carries, partial(why, node), node)
+
+
+def _two_formats(label: str, node: Attempt, eight: Attempt) -> Sentence:
+    return (f"{label}: ", *why(node), "; FP8: ", *why(eight))
 
 
 def _int4_step(scenario: Scenario, int4: Attempt | None) -> Finding:
@@ -176,23 +187,24 @@ def _int4_step(scenario: Scenario, int4: Attempt | None) -> Finding:
     if int4 is None:
         own = scenario.workload.trains == "qlora" and not scenario.workload.is_inference
         clause = "QLoRA already counts as itself" if own else "INT4 weights carry no gradients"
-        return Finding(2, question, False, (clause,))
-    return Finding(2, question, int4.carries, why(int4), int4)
+        return Finding(2, question, False, partial(said, clause))
+    return Finding(2, question, int4.carries, partial(why, int4), int4)
 
 
 def _load_step(scenario: Scenario, holder: Attempt, frontier: bool) -> Finding:
     question = "Is it the load, not the model, that does not fit?"
 
     def no(*clause: Part | Sentence) -> Finding:
-        return Finding(3, question, False, said(*clause), holder)
+        return Finding(3, question, False, partial(said, *clause), holder)
 
-    one = holder.plan
-    if one is None or not holder.holds:
+    if not holder.holds:
         return no("the model itself does not fit one node")
     if holder.carries:
         return no("one node carries the load")
     if frontier:
         return no("from scratch at this size it is both")
+    one = holder.plan
+    assert one is not None
     if one.over_budget:
         return no(missed(one), "; more nodes cost no less")
     if scenario.workload.is_inference:
@@ -200,7 +212,7 @@ def _load_step(scenario: Scenario, holder: Attempt, frontier: bool) -> Finding:
         if users < 1:
             return no("no load on one node meets the targets: ", alone(one.scenario))
         count = replicas_needed(scenario, users, rate)
-        clause = replica_words(scenario, users, rate, count)
+        words = partial(replica_words, scenario, users, rate, count)
         node = resized(scenario, one.scenario.hardware.gpus_per_node)
         # a bill, not a build that anybody enters: it may be of more nodes than a scenario holds
         bought = replace(node, hardware=replace(node.hardware, nodes=count))
@@ -217,8 +229,10 @@ def _load_step(scenario: Scenario, holder: Attempt, frontier: bool) -> Finding:
             return no("no layout spreads the run")
         link = scenario.hardware.inter_link.name
         needed = Figure(f"{count}", "replicas")
-        clause = ("one node holds the state; the deadline takes ", needed, f" of them, data parallel over {link}")
-    return Finding(3, question, True, clause, holder, count)
+        words = partial(
+            said, "one node holds the state; the deadline takes ", needed, f" of them, data parallel over {link}"
+        )
+    return Finding(3, question, True, words, holder, count)
 
 
 def _together(scenario: Scenario, load: Finding) -> Attempt | None:
@@ -241,23 +255,26 @@ def _cluster_step(
     """The cluster of full nodes, in the format entered; the entered one where that carries it with no more GPUs."""
     question = "Must it run across nodes?"
     if ended:
-        return Finding(4, question, False, ("a step before this one carries it",))
+        return Finding(4, question, False, partial(said, "a step before this one carries it"))
     if holder.holds and not frontier and together is None:
         inference = scenario.workload.is_inference
         reason = "a fabric only adds latency" if inference else "more nodes are data parallel, which step 3 counts"
-        return Finding(4, question, False, (f"the model fits one node: {reason}",), holder)
+        return Finding(4, question, False, partial(said, f"the model fits one node: {reason}"), holder)
     if frontier:
         spread = cluster(scenario)
-        return Finding(4, question, False, FRONTIER_RUN, spread)
+        return Finding(4, question, False, partial(said, FRONTIER_RUN), spread)
     found = together or cluster(scenario)
     if under_floor(found):
         found = above_floor(scenario, found) or found
-    own = Attempt(scenario.hardware.gpus_per_node, scenario.hardware.nodes, entered)
+    own = entered_as(entered)
     if own.nodes > 1 and own.carries and (not found.carries or own.gpus <= found.gpus):
         found = own
+    return Finding(4, question, found.carries, partial(_cluster_words, scenario, found), found)
+
+
+def _cluster_words(scenario: Scenario, found: Attempt) -> Sentence:
     build = (found.build, *_needed(scenario, found), f" over {scenario.hardware.inter_link.name}: ")
-    clause = (*build, *(efficiency(found) if found.carries else why(found)))
-    return Finding(4, question, found.carries, clause, found)
+    return (*build, *(efficiency(found) if found.carries else why(found)))
 
 
 def _needed(scenario: Scenario, found: Attempt) -> Sentence:
@@ -273,10 +290,13 @@ def _needed(scenario: Scenario, found: Attempt) -> Sentence:
 def _frontier_step(scenario: Scenario, frontier: bool, spread: Attempt | None, entered: Plan) -> Finding:
     question = "Is it a 70B+ model trained from scratch?"
     if not frontier:
-        return Finding(5, question, False, (f"{KIND_WORDS[scenario.workload.kind]} of {scenario.model.name} is not",))
+        other = f"{KIND_WORDS[scenario.workload.kind]} of {scenario.model.name} is not"
+        return Finding(5, question, False, partial(said, other))
     found = spread.plan if spread is not None and spread.plan is not None else entered
     if found.training is None:
-        return Finding(5, question, True, ("no layout of this card trains it: plan SXM nodes on NDR",), spread)
+        return Finding(
+            5, question, True, partial(said, "no layout of this card trains it: plan SXM nodes on NDR"), spread
+        )
     days = scenario.workload.deadline_days or FRONTIER_DAYS
     tokens = scenario.workload.run_tokens
     amount = f"{tokens / 1e12:,.3g}T" if tokens >= 1e12 else f"{tokens / 1e9:,.3g}B"
@@ -285,8 +305,8 @@ def _frontier_step(scenario: Scenario, frontier: bool, spread: Attempt | None, e
     many, told, length = (
         Figure(words, "training.frontier_gpus") for words in (f"{rounded(gpus):,}", amount, f"{days:,.0f}")
     )
-    clause = ("about ", many, f" {card} for ", told, " tokens in ", length, " days, on NDR InfiniBand or SXM")
-    return Finding(5, question, True, clause, spread, gpus)
+    words = "about ", many, f" {card} for ", told, " tokens in ", length, " days, on NDR InfiniBand or SXM"
+    return Finding(5, question, True, partial(said, *words), spread, gpus)
 
 
 def rounded(count: int) -> int:

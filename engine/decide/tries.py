@@ -8,7 +8,8 @@ from dataclasses import replace
 from engine.decide.attempts import CLUSTER_NODES, largest_node
 from engine.decide.builds import ASKS_FOR_LESS
 from engine.decide.evidence import KIND_WORDS
-from engine.decide.plan import Plan, layout_words, plan
+from engine.decide.layouts import layout_words
+from engine.decide.plan import Plan, plan
 from engine.decide.suggestions import advised
 from engine.decide.verdict import decide
 from engine.figures.errors import ScenarioError

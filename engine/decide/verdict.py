@@ -8,7 +8,7 @@ from __future__ import annotations
 from functools import partial
 
 from engine.decide.answer import LAST_STEP
-from engine.decide.attempts import Attempt
+from engine.decide.attempts import entered_as
 from engine.decide.evidence import (
     why,
 )
@@ -45,11 +45,10 @@ def _steps(scenario: Scenario, high: Scenario, entered: Plan) -> tuple[Step, ...
 
 def _as_entered(findings: list[Finding], entered: Plan) -> None:
     """Let the entered build answer where the searches, which try common shapes only, found none that carries it."""
-    hardware = entered.scenario.hardware
-    own = Attempt(hardware.gpus_per_node, hardware.nodes, entered)
-    number = 4 if hardware.nodes > 1 else 1
-    clause = (f"{own.build}, as entered: ", *why(own))
-    findings[number] = Finding(number, findings[number].question, True, clause, own)
+    own = entered_as(entered)
+    number = 4 if own.nodes > 1 else 1
+    words = partial(said, f"{own.build}, as entered: ", why(own))
+    findings[number] = Finding(number, findings[number].question, True, words, own)
 
 
 def step_plan(scenario: Scenario, entered: Plan, number: int) -> Plan | None:

@@ -177,6 +177,13 @@ class Server(NamedTuple):
     gather_steps: int
     cached: int = 0
 
+    def under_load(self, work: Workload) -> Server:
+        """The same engines under another load of requests of the same lengths."""
+        arriving, each = work.requests_per_s is not None, self.each
+        if not each.reads and each.arriving != arriving:
+            each = each._replace(arriving=arriving)
+        return self._replace(work=work, each=each)
+
     def cap(self, memory: Memory | Room) -> float:
         """Requests that one engine runs at once: by the KV that fits, and by the engine's sequence limit."""
         room = memory.max_concurrency / self.engines * self.whole / max(1.0, self.held)

@@ -13,7 +13,8 @@ from catalog import Catalog
 from engine.decide.advice import Cure, advice
 from engine.decide.answer import status_of
 from engine.decide.fabric import fabric_table
-from engine.decide.plan import layout_words, plan
+from engine.decide.layouts import layout_words
+from engine.decide.plan import plan
 from engine.decide.prospects import prospects
 from engine.decide.replicas import node_capacity, nodes_for_deadline, replicas_needed
 from engine.decide.serving_scaling import best_shape, serving_rows, serving_scaling, share_of, widest_shape

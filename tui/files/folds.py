@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from string import ascii_lowercase
 
-from engine.decide.plan import layout_words
+from engine.decide.layouts import layout_words
 from engine.figures.records import dataclass
 from engine.scenario import Scenario
 from engine.sizing import Sizing

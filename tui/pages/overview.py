@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from engine.decide.plan import layout_words
+from engine.decide.layouts import layout_words
 from engine.sizing import Sizing
 from tui.pages import bars
 from tui.pages.doc import Line, Span, flow, heading, line, width_of

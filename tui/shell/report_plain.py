@@ -11,7 +11,7 @@ from engine.decide.advice import Advice
 from engine.decide.advice import line as line_of
 from engine.decide.answer import LAST_STEP, RUNGS, enough
 from engine.decide.fabric import article_links
-from engine.decide.plan import layout_words
+from engine.decide.layouts import layout_words
 from engine.figures.sentences import text_of
 from engine.scenario import Workload
 from engine.sizing import FabricRow, ScalingRow, Serving, Sizing, Training

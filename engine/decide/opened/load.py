@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from engine.decide import served, trained
+from engine.decide.layouts import layout_words
 from engine.decide.opened.base import REPLAY, Base, Found
-from engine.decide.plan import layout_words, plan, ranked_by
+from engine.decide.plan import plan
 from engine.figures.number import Number, node, plain
 from engine.scenario import LayoutChoice, leaves
 from engine.serving.settings import engine_settings
@@ -87,5 +89,6 @@ def rival(build: Base, name: str) -> Found:
 
 def _ranked(build: Base, layout: Any, words: str) -> Number:
     """The tokens a second that rank a layout, under the layout's name."""
+    ranked_by = served.ranked_by if build.plan.scenario.workload.is_inference else trained.ranked_by
     held = node(build.run(ranked_by, build.scenario, layout))
     return Number(held.value, "float", (held,), f"tokens/s of {words}", "tokens/s")
