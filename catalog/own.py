@@ -84,7 +84,8 @@ def _schema() -> type[Any]:
         accelerator: name
         engine: name
         model: str = Field("", max_length=200)
-        figure: Literal["ttft", "inter_token", "tokens_per_s"]
+        figure: Literal["ttft", "inter_token", "tokens_per_s", "train_tokens_per_s", "train_step", "train_peak"]
+        sharing: Literal["", "one", "data", "tensor", "pipeline"] = ""
         ratio: Annotated[float, Field(gt=0.01, lt=100)]
 
     class Own(BaseModel):
@@ -111,7 +112,10 @@ def of_document(data: Mapping[str, Any], where: str) -> tuple[list[OwnCurve], li
     source = own.source or Path(where).stem
     return (
         [OwnCurve(one.link, one.op, one.gpus, rising(one.points), source) for one in own.curve],
-        [OwnRatio(one.accelerator, one.engine, one.model, one.figure, one.ratio, source) for one in own.ratio],
+        [
+            OwnRatio(one.accelerator, one.engine, one.model, one.figure, one.ratio, source, one.sharing)
+            for one in own.ratio
+        ],
     )
 
 

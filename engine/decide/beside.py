@@ -16,6 +16,8 @@ from engine.parts.own import Measurement
 from engine.scenario import Scenario
 from engine.scenario.change import change
 from engine.sizing import Sizing
+from engine.sizing.memory import TrainingDetail
+from engine.training.own import sharing_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +25,7 @@ class Row:
     """One figure: as measured and as predicted, in one unit, with the predicted's 80 % interval where it has one.
 
     term: what the figure is made of that would be off. own: its name as own calibration, where it can be kept. key: of the
-    log's figures.
+    log's figures. sharing: how the GPUs of a training run share it.
     """
 
     label: str
@@ -35,6 +37,7 @@ class Row:
     term: str = ""
     own: str = ""
     key: str = ""
+    sharing: str = ""
 
     @property
     def ratio(self) -> float:
@@ -168,12 +171,14 @@ def _speed(label: str, name: str, span: str, own: str) -> Callable[[Sizing, floa
     return row
 
 
-def _training(label: str, unit: str, read: Callable[[Sizing], tuple[float, float | None, float | None]]) -> Any:
+def _training(
+    label: str, unit: str, read: Callable[[Sizing], tuple[float, float | None, float | None]], own: str, term: str
+) -> Any:
     def row(sizing: Sizing, measured: float) -> Row | None:
         if sizing.training is None:
             return None
         predicted, low, high = read(sizing)
-        return Row(label, unit, measured, predicted, low, high)
+        return Row(label, unit, measured, predicted, low, high, term, own, sharing=sharing_of(sizing.layout))
 
     return row
 
@@ -192,12 +197,26 @@ def _tokens(sizing: Sizing) -> tuple[float, float | None, float | None]:
     return run.tokens_per_s_gpu * gpus, run.interval.low * gpus, run.interval.high * gpus
 
 
-def _peak(sizing: Sizing) -> tuple[float, float | None, float | None]:
-    detail = sizing.memory.training
-    between = (detail.interval.low / GIB, detail.interval.high / GIB) if detail is not None else (None, None)
-    return sizing.memory.peak_bytes / GIB, *between
+def _tokens_gpu(sizing: Sizing) -> tuple[float, float | None, float | None]:
+    run = sizing.training
+    assert run is not None
+    return run.tokens_per_s_gpu, run.interval.low, run.interval.high
 
 
+def _held(read: Callable[[TrainingDetail], int]) -> Callable[[Sizing], tuple[float, float | None, float | None]]:
+    """What torch counts of a step, GiB, with the interval of what the step needs around it."""
+
+    def held(sizing: Sizing) -> tuple[float, float | None, float | None]:
+        detail, needs = sizing.memory.training, sizing.memory.peak_bytes
+        assert detail is not None
+        counted = read(detail) / GIB
+        return counted, counted * detail.interval.low / needs, counted * detail.interval.high / needs
+
+    return held
+
+
+STEP = "kernels, or what links add to them: nccl-tests tell them apart"
+ACTIVATIONS = "activations, or what is kept between forward and backward"
 FIGURES: Mapping[str, Callable[[Sizing, float], Row | None]] = {
     "weights_gib": _memory(
         "weights", lambda s: s.memory.worst.weights_bytes, "the weights' format, or what stays in 16 bits"
@@ -210,8 +229,12 @@ FIGURES: Mapping[str, Callable[[Sizing, float], Row | None]] = {
     "inter_token_s": _speed("time per token", "inter_token_s", "inter_token_interval", "inter_token"),
     "tokens_per_s": _speed("tokens/s in all", "tokens_per_s_total", "tokens_per_s_interval", "tokens_per_s"),
     "requests_per_s": _speed("requests/s", "requests_per_s", "", ""),
-    "step_s": _training("optimizer step", "s", _step),
-    "train_tokens_per_s": _training("tokens/s in all", "tokens/s", _tokens),
-    "peak_gib": _training("peak memory", "GiB", _peak),
+    "step_s": _training("optimizer step", "s", _step, "train_step", STEP),
+    "train_tokens_per_s": _training("tokens/s in all", "tokens/s", _tokens, "train_tokens_per_s", STEP),
+    "tokens_per_s_gpu": _training("tokens/s a GPU", "tokens/s", _tokens_gpu, "train_tokens_per_s", STEP),
+    "peak_gib": _training("peak allocated", "GiB", _held(lambda one: one.allocated_bytes), "train_peak", ACTIVATIONS),
+    "reserved_gib": _training(
+        "peak reserved", "GiB", _held(lambda one: one.reserved_bytes), "", "the allocator's cache"
+    ),
 }
 """What can be measured and is predicted, by its name in logs and sessions."""

@@ -24,6 +24,7 @@ from engine.serving.prefix import cached_tokens
 from engine.serving.settings import stored_weights
 from engine.serving.shapes import DECODE_POINTS, PREFILL_POINTS, engine_split, pass_messages, shape_of
 from engine.sizing import Serving
+from engine.training.own import model_name
 from engine.training.rates import rates as training_rates
 from engine.training.step import PATH_SPANS, Step, hidden_shares, step
 from engine.training.traffic import training_traffic
@@ -305,7 +306,7 @@ def training_terms(scenario: Scenario, layout: Layout) -> TrainingTerms:
     r = training_rates(hardware.accelerator, work.compute_dtype, software_of(work))
     return TrainingTerms(
         layout=shown,
-        step=step(arch, hardware, work, shown),
+        step=step(arch, hardware, work, shown, model=model_name(scenario)),
         hidden=hidden_shares(r, work),
         messages=messages,
         tp=tp_messages,

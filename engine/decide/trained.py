@@ -9,6 +9,7 @@ from engine.decide.layouts import NOTHING_FITS, Why, tiers, whatever_load, why
 from engine.scenario import Layout, Scenario, Workload
 from engine.training.batch import keeps_batch, useful_tokens
 from engine.training.memory import training_spare
+from engine.training.own import model_name
 from engine.training.step import Step, step, steps
 
 KEEPS_BATCH = "keeps the global batch, which more replicas outgrow"
@@ -31,7 +32,7 @@ class Trained(NamedTuple):
 def trained_layouts(scenario: Scenario, besides: bool) -> Ranked:
     """The layouts to try, or those besides, with their steps, as `ranked` orders them: by `whatever_load`."""
     layouts = tiers(scenario)[int(besides)]
-    made = steps(scenario.model.architecture, scenario.hardware, scenario.workload, layouts)
+    made = steps(scenario.model.architecture, scenario.hardware, scenario.workload, layouts, model=model_name(scenario))
     return ranked(scenario.workload, list(zip(made, layouts, strict=True)))
 
 
@@ -89,5 +90,5 @@ def trained(scenario: Scenario, timed: Ranked) -> Trained:
 
 def ranked_by(scenario: Scenario, layout: Layout) -> float:
     """The tokens a second that rank a layout among those that fit: see `useful_tokens_per_s`."""
-    made = step(scenario.model.architecture, scenario.hardware, scenario.workload, layout)
+    made = step(scenario.model.architecture, scenario.hardware, scenario.workload, layout, model=model_name(scenario))
     return useful_tokens_per_s(scenario.workload, made)

@@ -20,7 +20,14 @@ class OwnCurve:
     source: str = ""
 
 
-WORDS = {"ttft": "first token", "inter_token": "time per token", "tokens_per_s": "tokens a second"}
+WORDS = {
+    "ttft": "first token",
+    "inter_token": "time per token",
+    "tokens_per_s": "tokens a second",
+    "train_tokens_per_s": "tokens a second in training",
+    "train_step": "step of training",
+    "train_peak": "peak memory of training",
+}
 """What the figures of a ratio are called, where they are moved."""
 
 
@@ -28,7 +35,7 @@ WORDS = {"ttft": "first token", "inter_token": "time per token", "tokens_per_s":
 class OwnRatio:
     """A figure as measured over the same as the catalog alone predicts it, of a card under an engine or a framework.
 
-    figure: ttft, inter_token, tokens_per_s, train_tokens_per_s.
+    figure: a key of WORDS. sharing: how the GPUs of a training run share it (`engine.training.own.SHARINGS`); empty for serving.
     """
 
     accelerator: str
@@ -37,6 +44,7 @@ class OwnRatio:
     figure: str
     ratio: float
     source: str = ""
+    sharing: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,7 +63,7 @@ def narrowed(spread: tuple[float, float], figure: str, scenario: Scenario) -> tu
     if left is None:
         return spread
     low, high = spread
-    kept = left.left**fit.NARROWED
+    kept = left.left ** fit.NARROWS["serving"]
     return low**kept, high**kept
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 from engine.figures.kept import keep
 from engine.figures.units import HOURS_PER_DAY, SECONDS_PER_DAY, TERA
 from engine.model.architecture import Architecture
-from engine.model.flops import active_elements, forward_flops_per_token
 from engine.money.prices import run_usd
 from engine.parts.hardware import Accelerator
 from engine.scenario import Hardware, Layout, Scenario, Workload
@@ -16,7 +15,9 @@ from engine.scenario.frameworks import software_of
 from engine.sizing import Interval, Memory, Training
 from engine.training.batch import asked_tokens
 from engine.training.body import body
+from engine.training.flops import training_flops_per_token
 from engine.training.goodput import goodput
+from engine.training.own import model_name, narrowed
 from engine.training.rates import FITTED, rates
 from engine.training.step import Step, step
 
@@ -43,15 +44,18 @@ def training_speed(scenario: Scenario, layout: Layout, memory: Memory, made: Ste
     """
     hardware, workload = scenario.hardware, scenario.workload
     architecture = scenario.model.architecture
-    made = made or step(architecture, hardware, workload, layout)
+    made = made or step(architecture, hardware, workload, layout, model=model_name(scenario))
     gpus = layout.gpus
     per_gpu = made.tokens_per_s / gpus
     alone = single_gpu_tokens_per_s(architecture, hardware, workload)
+    if made.own is not None:  # a step is moved as a whole: what links keep of it is not
+        alone = alone / made.own
     keep = goodput(hardware, body(architecture, workload.sequence_length).parameters)
     days = workload.run_tokens / made.tokens_per_s / keep / SECONDS_PER_DAY
     gpu_hours = days * HOURS_PER_DAY * hardware.gpus
     r = rates(hardware.accelerator, workload.compute_dtype, software_of(workload))
-    low, high = FITTED.intervals[interval_group(architecture, workload)]
+    spread = FITTED.intervals[interval_group(architecture, workload)]
+    low, high = narrowed(spread, "train_tokens_per_s", scenario, layout)
     model_flops = training_flops_per_token(architecture, workload)
     efficiency = efficiency_of(per_gpu, alone)
     worst, best = (made.tokens / made.total(x, x, x)[0] / gpus for x in OVERLAP_RANGE)
@@ -74,12 +78,12 @@ def training_speed(scenario: Scenario, layout: Layout, memory: Memory, made: Ste
         cost_usd=run_usd(scenario, gpu_hours),
         meets_deadline=None if workload.deadline_days is None else days <= workload.deadline_days,
         goodput=keep,
-        tp_communication_s=made.tp_each_s * made.micro_batches,
-        ep_communication_s=made.ep_each_s * made.micro_batches,
-        pp_communication_s=made.pp_each_s * made.micro_batches,
-        dp_communication_s=made.dp_s,
-        optimizer_s=made.tail_s - made.rollout_s,
-        generation_s=made.rollout_s,
+        tp_communication_s=made.longer(made.tp_each_s * made.micro_batches),
+        ep_communication_s=made.longer(made.ep_each_s * made.micro_batches),
+        pp_communication_s=made.longer(made.pp_each_s * made.micro_batches),
+        dp_communication_s=made.longer(made.dp_s),
+        optimizer_s=made.longer(made.tail_s - made.rollout_s),
+        generation_s=made.longer(made.rollout_s),
         micro_batches=made.micro_batches,
         one_gpu_tokens_per_s=alone,
         overlap_range=Interval(worst, best),
@@ -87,18 +91,6 @@ def training_speed(scenario: Scenario, layout: Layout, memory: Memory, made: Ste
         step_tokens=made.tokens,
         asked_step_tokens=asked_tokens(workload, layout.dp),
     )
-
-
-def training_flops_per_token(architecture: Architecture, workload: Workload) -> float:
-    """FLOPs that training on one token takes, nothing recomputed: what MFU counts.
-
-    One forward and two backward passes; adapters leave the weights frozen, which need no gradient of their own: of a
-    product with them the backward pass is one product. Their own products, under 1 %, are not counted.
-    """
-    forward = forward_flops_per_token(architecture, workload.sequence_length)
-    if workload.trains == "full":
-        return 3.0 * forward
-    return 3.0 * forward - 2.0 * active_elements(architecture).total
 
 
 def least_days(scenario: Scenario, gpus: int) -> float:

@@ -20,7 +20,9 @@ from engine.scenario import Hardware, Layout, ShardingGroup, Workload
 from engine.scenario.frameworks import software_of
 from engine.training.batch import Batch, batch_of, context_ranks, stage_chunks
 from engine.training.body import Body, body
+from engine.training.flops import training_flops_per_token
 from engine.training.kernels import ACTIVATION_BYTES, Kernels, kernels
+from engine.training.own import OwnShares, own_factors
 from engine.training.rates import FITTED, Constants, Rates, rates
 from engine.training.rollout import rollout_seconds
 from engine.training.traffic import NF4_BYTES, Held, traffic_of
@@ -61,7 +63,8 @@ class Step:
 
     compute: kernels. tp, ep, pp, dp: collectives along each dimension of the layout, hidden or not. window:
     micro-batches behind which dp can hide. bubble_slots: idle micro-batch times of the pipeline. tail_s: optimizer,
-    offload and rollout_s, which answers take. seconds: the whole step; exposed_s: what communication adds to it.
+    offload and rollout_s, which answers take. seconds: the whole step; exposed_s: what communication adds to it. own: how much
+    longer a person's measurements of like runs make all of it, whose parts are the catalog's; None without any.
     """
 
     tokens: int
@@ -79,6 +82,11 @@ class Step:
     seconds: float
     exposed_s: float
     rollout_s: float = 0.0
+    own: float | None = None
+
+    def longer(self, seconds: float) -> float:
+        """Seconds of a part of the step as the person's own measurements of like runs have them."""
+        return seconds if self.own is None else seconds * self.own
 
     def total(self, hidden_tp: float, hidden_ep: float, hidden_dp: float) -> tuple[float, float]:
         """Seconds of the step, and of them communication, when those shares of it hide behind compute."""
@@ -89,7 +97,7 @@ class Step:
         slots = self.micro_batches + self.bubble_slots
         # no more can hide than there is to hide behind
         waited = path * slots + max(self.dp_s * (1 - hidden_dp), self.dp_s - (each + path) * self.window)
-        return each * slots + waited + self.tail_s, waited
+        return self.longer(each * slots + waited + self.tail_s), self.longer(waited)
 
     def exposed(
         self, hidden_tp: float, hidden_ep: float, hidden_dp: float
@@ -108,22 +116,24 @@ class Step:
             least = dp_s - (compute + path / count) * window
             return path * slots + (least if least > shown else shown)
 
-        return waited
+        if self.own is None:
+            return waited
+        return lambda tp_s, ep_s, pp_s, dp_s: self.longer(waited(tp_s, ep_s, pp_s, dp_s))
 
     @property
     def bubble_s(self) -> float:
         """Idle time of the pipeline, without the communication in it: seconds = compute + bubble + exposed + tail."""
-        return self.bubble_slots * self.compute_each_s
+        return self.longer(self.bubble_slots * self.compute_each_s)
 
     @property
     def communication_s(self) -> float:
         """All collectives of the step, hidden or not."""
-        return (self.tp_each_s + self.ep_each_s + self.pp_each_s) * self.micro_batches + self.dp_s
+        return self.longer((self.tp_each_s + self.ep_each_s + self.pp_each_s) * self.micro_batches + self.dp_s)
 
     @property
     def compute_s(self) -> float:
         """Kernels of all micro-batches on the busiest stage."""
-        return self.compute_each_s * self.micro_batches
+        return self.longer(self.compute_each_s * self.micro_batches)
 
     @property
     def tokens_per_s(self) -> float:
@@ -137,12 +147,14 @@ def step(
     workload: Workload,
     layout: Layout,
     constants: Constants = FITTED,
+    model: str | None = None,
 ) -> Step:
     """One optimizer step on a build in one layout, with the global batch that the workload asks.
 
     Every replica runs whole micro-batches, at least one: the batch may be larger than asked (`engine.training.batch`).
+    model: whose name a person's own measurements of like runs are counted for; None leaves them out.
     """
-    return next(steps(architecture, hardware, workload, (layout,), constants))
+    return next(steps(architecture, hardware, workload, (layout,), constants, model))
 
 
 def steps(
@@ -151,8 +163,11 @@ def steps(
     workload: Workload,
     layouts: Iterable[Layout],
     constants: Constants = FITTED,
+    model: str | None = None,
 ) -> Iterator[Step]:
-    """The step of each of some layouts; those that split a layer alike share its kernels."""
+    """The step of each of some layouts; those that split a layer alike share its kernels. model: as in `step`."""
+    measured = hardware.accelerator.own if model is not None else ()
+    own = own_factors("train_tokens_per_s", measured, workload.framework, model or "") if measured else None
     b = body(architecture, workload.sequence_length)
     r = rates(hardware.accelerator, workload.compute_dtype, software_of(workload), constants)
     known: dict[tuple[int, int, int], Kernels] = {}
@@ -162,7 +177,21 @@ def steps(
         if made is None:
             tokens = workload.micro_tokens / split[2]
             made = known[split] = kernels(b, r, workload, tokens, layout.tp, layout.ep)
-        yield assemble(architecture, b, r, made, hardware, workload, layout)
+        whole = assemble(architecture, b, r, made, hardware, workload, layout)
+        yield whole if own is None else as_measured(whole, own, architecture, r, workload, layout)
+
+
+def as_measured(
+    made: Step, own: OwnShares, architecture: Architecture, r: Rates, workload: Workload, layout: Layout
+) -> Step:
+    """The same step as a person's measurements of like runs move it, all of its parts alike; never faster than the card.
+
+    own: factors on tokens a second. The least of a step is its FLOPs at the data sheet's rate.
+    """
+    least = made.tokens * training_flops_per_token(architecture, workload) / (r.peak * layout.gpus)
+    made.own = max(1 / own.of(layout), least / made.seconds)
+    made.seconds, made.exposed_s = made.longer(made.seconds), made.longer(made.exposed_s)
+    return made
 
 
 def assemble(

@@ -22,13 +22,15 @@ from engine.figures.errors import ScenarioError
 from engine.links.evidence import interval
 from engine.parts.own import OwnCurve, OwnRatio
 from engine.scenario import Scenario
-from tests.accuracy import collectives, inference_perf
+from tests.accuracy import collectives, inference_perf, training_memory, training_perf
 from tests.accuracy.harness import REFERENCE, Row, load_rows
 from tests.accuracy.speed_loads import Unusable
 from tui.paste import logs, measured
 from tui.paste.found import CannotRead
 
 FILES = ("inference_perf", "inference_perf_public", "inference_perf_wave2")
+TRAINED = ("training_perf", "training_perf_public", "training_perf_wave2")
+HELD = ("training_memory", "training_memory_public", "training_memory_wave2")
 BENCHED = ("closed", "burst", "static", "Poisson")
 """Modes of rows that a serving benchmark runs."""
 FIGURES = {
@@ -182,6 +184,66 @@ def _bench(row: Row) -> list[Kept]:
     return [Kept(person, tool, measured.loaded(scenario, run), ratios[0].model, rows, ratios)]
 
 
+def trainer(step_s: float) -> str:
+    """What Hugging Face's Trainer prints at its end."""
+    steps = 1000
+    told = {"train_runtime": step_s * steps, "train_steps_per_second": 1 / step_s, "train_loss": 1.5, "epoch": 1.0}
+    return f"100%|##########| {steps}/{steps}\n{told}\n"
+
+
+def memory_summary(gib: float) -> str:
+    """What `torch.cuda.memory_summary` prints of what was allocated, to a tenth of a MiB."""
+    row = f"| Allocated memory      | {gib * 1024:.1f} MiB | {gib * 1024:.1f} MiB |  99.9 GiB |  99.9 GiB |"
+    return f"|{'=' * 70}|\n|        Metric         | Cur Usage  | Peak Usage | Tot Alloc  | Tot Freed  |\n{row}\n"
+
+
+def trained(files: Sequence[str] = TRAINED, held: Sequence[str] = HELD) -> list[Kept]:
+    """Every training row that a Trainer or torch's memory summary could have printed, written so, read and compared."""
+    found = []
+    for names, read in ((files, _trained), (held, _held)):
+        for name in names:
+            for row in load_rows(REFERENCE / f"{name}.jsonl"):
+                try:
+                    found += read(row)
+                except (ScenarioError, CannotRead, ValueError, KeyError, TypeError):
+                    continue  # set aside, and counted, by the set of these rows
+    return found
+
+
+def _trained(row: Row) -> list[Kept]:
+    made = training_perf.scenario_of(row)
+    if isinstance(made, str):
+        return []
+    scenario, layout, tokens_per_s_gpu = made
+    run = size(scenario).training
+    if run is None:
+        return []
+    step_s = run.step_tokens / (tokens_per_s_gpu * layout.gpus)
+    return _one_run(row, scenario, "a Trainer's log", trainer(step_s), _source(row))
+
+
+def _held(row: Row) -> list[Kept]:
+    if row.get("in_fit") is False or row.get("oom") or not row.get("observed_gib"):
+        return []
+    metric = str(row.get("observed_metric") or "")
+    if "reserved" in metric or "nvidia" in metric or "unstated" in metric:
+        return []
+    scenario, _ = training_memory.scenario_of(row)
+    person = str(row.get("source_group") or row["source"])
+    return _one_run(row, scenario, "torch's memory summary", memory_summary(row["observed_gib"]), person)
+
+
+def _one_run(row: Row, scenario: Scenario, tool: str, text: str, person: str) -> list[Kept]:
+    (run,) = logs.read(text)
+    rows = [one for one in measured.rows_of(run, scenario) if one.own]
+    document = measured.kept([(run, scenario, rows)], str(row["id"]))
+    ratios = kept_files.of_document(document, "kept")[1] if document else []
+    if not ratios:
+        return []
+    name = f"{person} {scenario.hardware.accelerator.id} {scenario.workload.framework} {rows[0].sharing}"
+    return [Kept(name, tool, scenario, ratios[0].model, rows, ratios)]
+
+
 def persons(every: Iterable[Kept]) -> dict[str, list[Kept]]:
     """The logs of each person who has more than one."""
     found: dict[str, list[Kept]] = defaultdict(list)
@@ -287,7 +349,7 @@ MOST = 8
 
 def evaluate(files: Sequence[str] = FILES) -> list[Held]:
     """Every figure held out, of rows of files, and of the collectives."""
-    held = [one for those in persons(benches(files)).values() for one in held_out(those, MOST)]
+    held = [one for those in persons([*benches(files), *trained()]).values() for one in held_out(those, MOST)]
     return held + links_held_out()
 
 
@@ -308,4 +370,6 @@ WORDS = {
     "inter_token": "time per token",
     "tokens_per_s": "tokens/s",
     "collective": "time of a size",
+    "train_step": "step",
+    "train_peak": "peak allocated",
 }

@@ -113,6 +113,17 @@ TORCH = """\
 | Allocated memory      |  17.5 GiB  |  41.2 GiB  | 900.1 GiB  | 880.0 GiB  |
 | GPU reserved memory   |  44.0 GiB  |  44.0 GiB  |  44.0 GiB  |   0 B      |
 """
+TITAN = """\
+[rank0]:[titan] 2026-11-01 10:00:01,000 - root - INFO - \x1b[31mstep:  1  \x1b[32mloss: 12.2718  \x1b[33mmemory: 60.11GiB(75.98%)  \x1b[34mtps: 1,240  \x1b[36mtflops: 71.95  \x1b[35mmfu: 7.28%\x1b[39m
+[rank0]:[titan] 2026-11-01 10:00:15,000 - root - INFO - \x1b[31mstep: 10  \x1b[32mloss: 10.1223  \x1b[33mmemory: 61.04GiB(77.16%)  \x1b[34mtps: 5,812  \x1b[36mtflops: 337.2  \x1b[35mmfu: 34.10%\x1b[39m
+[rank0]:[titan] 2026-11-01 10:00:29,000 - root - INFO - \x1b[31mstep: 20  \x1b[32mloss:  9.2117  \x1b[33mmemory: 61.04GiB(77.16%)  \x1b[34mtps: 5,828  \x1b[36mtflops: 338.1  \x1b[35mmfu: 34.19%\x1b[39m
+"""
+MEGATRON = """\
+ [2026-11-01 10:00:01] iteration       10/     100 | consumed samples:         5120 | elapsed time per iteration (ms): 9120.4 | throughput per GPU (TFLOP/s/GPU): 180.1 | learning rate: 1.5E-05 | global batch size:   512 |
+[Rank 0] (after 10 iterations) memory (MB) | allocated: 20480.00 | max allocated: 61440.00 | reserved: 65000.0 | max reserved: 65000.0
+ [2026-11-01 10:00:40] iteration       20/     100 | consumed samples:        10240 | elapsed time per iteration (ms): 3804.0 | throughput per GPU (TFLOP/s/GPU): 431.8 | learning rate: 3.0E-05 | global batch size:   512 |
+ [2026-11-01 10:01:18] iteration       30/     100 | consumed samples:        15360 | elapsed time per iteration (ms): 3820.0 | throughput per GPU (TFLOP/s/GPU): 430.0 | learning rate: 4.5E-05 | global batch size:   512 |
+"""
 TRAINER = "{'loss': 1.2, 'learning_rate': 1e-05, 'epoch': 1.0}\n{'train_runtime': 1234.5, 'train_samples_per_second': 3.2, 'train_steps_per_second': 0.4, 'train_loss': 1.1}\n"
 
 SAMPLES = {
@@ -128,6 +139,8 @@ SAMPLES = {
     "llama-bench": (LLAMA_BENCH, {"ttft_s": 512 / 11000, "inter_token_s": 1 / 135}),
     "torch": (TORCH, {"peak_gib": 41.2, "reserved_gib": 44.0}),
     "trainer": (TRAINER, {"step_s": 2.5}),
+    "torchtitan": (TITAN, {"tokens_per_s_gpu": 5_820.0, "reserved_gib": 61.04}),
+    "megatron": (MEGATRON, {"step_s": 3.812, "peak_gib": 60.0}),
 }
 
 

@@ -6,6 +6,7 @@ import ast
 import json
 import re
 from collections.abc import Callable
+from statistics import median
 
 from engine.figures.units import GIB, MIB
 from tui.paste import results
@@ -283,8 +284,37 @@ def cached_share(text: str) -> float | None:
     return None if rate is None else min(1.0, rate / 100)
 
 
+_UNCOLOURED = re.compile(r"\x1b\[[0-9;]*m")
+
+
+def torchtitan(text: str) -> Run | None:
+    """torchtitan's lines of steps: tokens a second of each GPU and what it reserves at most; the median of steps after the first."""
+    bare = _UNCOLOURED.sub("", text)
+    found = re.findall(r"step:\s*\d+\s+loss:[^\n]*?memory:\s*([\d.]+)GiB[^\n]*?tps:\s*([\d,]+)", bare)
+    if not found:
+        return None
+    run = Run("torchtitan's log")
+    rates = [float(rate.replace(",", "")) for _, rate in found[1:] or found]
+    run.figures["tokens_per_s_gpu"] = median(rates)
+    run.figures["reserved_gib"] = max(float(held) for held, _ in found)
+    return run
+
+
+def megatron(text: str) -> Run | None:
+    """Megatron-LM's lines of iterations, the median of those after the first, and its report of memory."""
+    found = re.findall(r"elapsed time per iteration \(ms\):\s*([\d.]+)", text)
+    if not found:
+        return None
+    run = Run("Megatron-LM's log")
+    run.figures["step_s"] = median([float(one) for one in found[1:] or found]) * 1e-3
+    held = [float(one) for one in re.findall(r"max allocated:\s*([\d.]+)", text)]
+    if held:
+        run.figures["peak_gib"] = max(held) * MIB / GIB
+    return run
+
+
 READERS: tuple[Callable[[str], Run | None], ...] = (
-    bench, genai_perf, nccl_tests, llama_bench, vllm, sglang, llama_cpp, torch_memory, trainer,
+    bench, genai_perf, nccl_tests, llama_bench, vllm, sglang, llama_cpp, torch_memory, trainer, torchtitan, megatron,
 )  # fmt: skip
 
 
@@ -301,6 +331,6 @@ def read(text: str) -> list[Run]:
         raise CannotRead(
             "nothing measured is understood; what can be read: start-ups of vLLM, SGLang and llama.cpp; results of vllm bench "
             "serve, sglang.bench_serving, genai-perf, aiperf, llama-bench, printed or as files, nccl-tests and rccl-tests; torch's memory summary; "
-            "a Trainer's log"
+            "a Trainer's, torchtitan's or Megatron-LM's log"
         )
     return runs

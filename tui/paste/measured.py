@@ -123,11 +123,13 @@ def kept(runs: list[tuple[Run, Scenario, list[Row]]], source: str) -> dict[str, 
             if row.own and 0.01 < row.ratio < 100:
                 ratio = {
                     "accelerator": hardware.accelerator.id,
-                    "engine": scenario.runtime.engine,
+                    "engine": scenario.workload.framework if row.sharing else scenario.runtime.engine,
                     "model": model.id or model.name,
                     "figure": row.own,
                     "ratio": round(row.ratio, 5),
                 }
+                if row.sharing:
+                    ratio["sharing"] = row.sharing
                 document.setdefault("ratio", []).append(ratio)
     return document if len(document) > 2 else {}
 

@@ -18,7 +18,6 @@ from engine.serving import memory as serving_memory
 from engine.serving import speed as serving_speed
 from engine.sizing import Interval
 from engine.training import speed as training_speed
-from engine.training import step as training_step
 from engine.training.memory import training_memory
 
 REPLAY: Final = Replay(constant, field_words, hooks, SEARCHES, {"Counter": leaves.Tally})
@@ -89,8 +88,7 @@ class Base:
             return self.run(serving_speed.serving_speed, scenario, layout, memory)
         if self.plan.training is None:
             raise KeyError("training")
-        made = self.run(training_step.step, scenario.model.architecture, scenario.hardware, scenario.workload, layout)
-        return self.run(training_speed.training_speed, scenario, layout, memory, made)
+        return self.run(training_speed.training_speed, scenario, layout, memory)
 
     @cached_property
     def planned(self) -> Any:

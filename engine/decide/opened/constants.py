@@ -370,7 +370,7 @@ _NAMED: Final[dict[str, tuple[str, str]]] = {
     "SGLANG_NVLINK_GIB": ("NCCL and symmetric buffers", "GiB"),
     "SGLANG_START_GIB": ("SGLang's process at its start", "GiB"),
     "STUCK_SHARE": ("share of the cache that cannot be given back", ""),
-    "NARROWED": ("power by which measurements narrow an interval", ""),
+    "NARROWS": ("power by which measurements narrow an interval", ""),
     "UNFUSED_HIDDEN": ("hidden sizes more with unfused norms", ""),
 }
 """(label, unit) of fitted constants whose own name says too little."""

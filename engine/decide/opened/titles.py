@@ -8,6 +8,7 @@ from typing import Final
 from engine.decide.plan import Plan
 from engine.serving.intervals import noted
 from engine.sizing import Interval
+from engine.training.own import told
 
 TITLES: Final[dict[str, tuple[str, str]]] = {
     "model.params_total": ("Parameters", "parameters"),
@@ -161,10 +162,64 @@ _BY_TOTAL: Final = tuple(
 )
 """Figures that a person's measurements of a token, and of tokens a second, move."""
 
+_BY_STEP: Final = tuple(
+    f"training.{name}"
+    for name in (
+        "step_s",
+        "tokens_per_s_gpu",
+        "tokens_per_s_total",
+        "mfu",
+        "achieved_tflops",
+        "days",
+        "gpu_hours",
+        "cost_usd",
+        "compute_s",
+        "communication_s",
+        "exposed_communication_s",
+        "tp_communication_s",
+        "ep_communication_s",
+        "pp_communication_s",
+        "dp_communication_s",
+        "optimizer_s",
+        "generation_s",
+        "one_gpu_tokens_per_s",
+        "none_hidden_tokens_per_s",
+        "most_hidden_tokens_per_s",
+    )
+)
+_BY_PEAK: Final = tuple(
+    f"memory.{name}"
+    for name in (
+        "peak_bytes",
+        "nvidia_smi_bytes",
+        "allocated_bytes",
+        "torch_reserved_bytes",
+        "activation_bytes",
+        "largest_micro_batch",
+        "longest_sequence_tokens",
+        "free_bytes",
+        "available_bytes",
+        "over_bytes",
+        "used_bytes",
+        "fill",
+    )
+)
+"""Figures that a person's measurements of a training run move: of its step, of its peak."""
+
+
+def _trained(figure: str) -> Callable[[Plan], str]:
+    def note(plan: Plan) -> str:
+        return "" if plan.scenario.workload.is_inference else told(figure, plan.scenario, plan.layout)
+
+    return note
+
+
 NOTES: Final[dict[str, Callable[[Plan], str]]] = {
     "model.kv_bytes_per_token": lambda plan: "Layers with a window stop growing and count with a user's memory.",
     "memory.weights_share": lambda plan: "The planning rule wants 60-70 % at most.",
     "training.step_tokens": _batch,
+    **dict.fromkeys(_BY_STEP, _trained("train_tokens_per_s")),
+    **dict.fromkeys(_BY_PEAK, _trained("train_peak")),
     "serving.ttft_s": lambda plan: noted("ttft", plan.scenario),
     **dict.fromkeys(_BY_TOKEN, lambda plan: noted("inter_token", plan.scenario)),
     **dict.fromkeys(_BY_TOTAL, lambda plan: noted("tokens_per_s", plan.scenario)),

@@ -16,6 +16,7 @@ from engine.training.batch import batch_of, in_flight, shard_ranks
 from engine.training.memory.elements import adapter_inputs, adapter_widths, stage_elements
 from engine.training.memory.peak import RankCost, RankPeak, Shape, rank_cost
 from engine.training.memory.recipe import Method, Recipe, least_resident_bytes, method_of, recipe
+from engine.training.own import OwnShares
 
 COMFORTABLE_FILL = 0.80
 FITS_FILL = 0.90
@@ -33,10 +34,16 @@ HEADROOM_WORDS: tuple[tuple[Headroom, str], ...] = (
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """The memory of one GPU as the driver reports it, bytes, and how many of them a node has."""
+    """The memory of one GPU as the driver reports it, bytes, and how many of them a node has.
+
+    own: factors of a person's own measurements on the peak of a run, by its kind of sharing, and left: the powers by which they
+    narrow its interval; None without any.
+    """
 
     total_bytes: int
     per_node: int = 8
+    own: OwnShares | None = None
+    left: OwnShares | None = None
 
     @property
     def driver_bytes(self) -> int:
@@ -124,6 +131,7 @@ def _stage_costs(
                 ranks=layout.gpus,
                 score_tokens=score_tokens,
                 engine=method.engine_share * card.total_bytes,
+                own=None if card.own is None else card.own.of(layout),
             )
             cost = alike[key] = rank_cost(stage, plan, method, shape)
         costs.append((cost, in_flight(index, layout.pp, micro_batches)))
@@ -182,11 +190,13 @@ def needs_words(needs_bytes: int, group: MemoryGroup) -> Sentence:
     return ("a step needs ", peak, " of ", usable, ", ", over, " too many")
 
 
-def _interval(needs_bytes: int, gpus: int) -> Interval:
+def _interval(needs_bytes: int, layout: Layout, card: Card) -> Interval:
     """The 80 % interval of what a step needs: frameworks differ more where several GPUs gather and reduce."""
-    if gpus == 1:
-        return Interval(needs_bytes * fitted.ALONE_LOW, needs_bytes * fitted.ALONE_HIGH)
-    return Interval(needs_bytes * fitted.SPREAD_LOW, needs_bytes * fitted.SPREAD_HIGH)
+    low, high = (fitted.SPREAD_LOW, fitted.SPREAD_HIGH) if layout.gpus > 1 else (fitted.ALONE_LOW, fitted.ALONE_HIGH)
+    if card.left is not None:
+        left = card.left.of(layout)
+        low, high = low**left, high**left
+    return Interval(needs_bytes * low, needs_bytes * high)
 
 
 @lru_cache(maxsize=192)
@@ -248,6 +258,6 @@ def sized(architecture: Architecture, workload: Workload, layout: Layout, card: 
             phases=peak.phases,
             trainable_parameters=peak.trainable,
             bytes_per_parameter=plan.bytes_per_parameter,
-            interval=_interval(peak.needs_bytes, layout.gpus),
+            interval=_interval(peak.needs_bytes, layout, card),
         ),
     )

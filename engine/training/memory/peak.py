@@ -10,6 +10,8 @@ flash attention and gated feed-forwards: a layer keeps multiples of a few widths
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from engine.calibration import training_memory as fitted
 from engine.figures.records import dataclass
 from engine.figures.units import GB
@@ -49,7 +51,8 @@ class RankCost:
     early: gradients that are there from the start of a micro-batch. buffers: gathered ends, buckets. fixed and
     working: of the backward of one layer. tile: of the feed-forward
     of one layer where it goes tile after tile, a token of a tile. kept: activations of all layers. lingering: what outlives its layer.
-    engine: of one that generates answers on this card between steps.
+    engine: of one that generates answers on this card between steps. own: factor of a person's own measurements of like runs on
+    what is allocated; None without any.
     """
 
     layers: int
@@ -76,6 +79,16 @@ class RankCost:
     spare: float
     overlap_share: float
     engine: float
+    own: float | None = None
+
+    def measured(self, allocated: float, gradients: float) -> float:
+        """What is allocated at a moment as the person's own measurements of like runs have it; never less than what is counted.
+
+        gradients: of the moment. Weights, gradients and states are counted; what is passing was measured with them.
+        """
+        if self.own is None:
+            return allocated
+        return max(allocated * self.own, self.weights + self.states + gradients)
 
     def moments(self, tokens: float, held: int) -> list[tuple[str, float, float]]:
         """(moment, gradients, everything that a step allocates and frees), holding so many micro-batches at once."""
@@ -99,7 +112,7 @@ class RankCost:
         for name, early, passing in self.moments(tokens, held):
             if early + passing > gradients + step:
                 worst, gradients, step = name, early, passing
-        allocated = self.weights + self.states + self.buffers + gradients + step
+        allocated = self.measured(self.weights + self.states + self.buffers + gradients + step, gradients)
         if worst == ANSWERS:  # the trainer's allocator has no part in it
             return allocated + self.context
         return allocated + self.context + fitted.STUCK_SHARE * self.cache_share * step
@@ -112,8 +125,11 @@ class RankCost:
             for name, gradient, step in self.moments(tokens, held)
         )
         worst = max(phases, key=lambda phase: phase.allocated_bytes)
-        allocated = worst.allocated_bytes
         step_bytes = worst.activation_bytes - self.buffers if worst.name != ANSWERS else 0.0
+        if self.own is not None:
+            phases = tuple(map(self._as_measured, phases))
+            worst = max(phases, key=lambda phase: phase.allocated_bytes)
+        allocated = worst.allocated_bytes
         cache = self.spare + self.cache_share * step_bytes + self.overlap_share * min(self.loss, self.working) * tokens
         needs = round(allocated + self.context + fitted.STUCK_SHARE * self.cache_share * step_bytes)
         room = max(needs, usable_bytes) - self.context  # under pressure the allocator gives its cache back
@@ -129,6 +145,11 @@ class RankCost:
             shown_bytes=round(reserved + self.context),
             host_bytes=round(self.host_fixed + self.host_token * tokens * held),
         )
+
+    def _as_measured(self, phase: TrainingPhase) -> TrainingPhase:
+        """A moment as the person's own measurements have it: what is not counted takes the difference."""
+        more = self.measured(phase.allocated_bytes, phase.gradient_bytes) - phase.allocated_bytes
+        return replace(phase, activation_bytes=max(0, round(phase.activation_bytes + more)))
 
 
 def logit_bytes(workload: Method) -> float:
@@ -153,7 +174,7 @@ class Shape:
     """What of the layout and the model a rank's cost depends on beside its stage.
 
     routed: width of what routed experts read. score_tokens: length of the sequences whose attention scores are kept; 0 with flash attention, which keeps none. engine:
-    bytes of one that generates answers on the same card.
+    bytes of one that generates answers on the same card. own: factor of a person's own measurements on what is allocated.
     """
 
     hidden: int
@@ -167,6 +188,7 @@ class Shape:
     ranks: int
     score_tokens: int
     engine: float = 0.0
+    own: float | None = None
 
 
 @dataclass(slots=True)
@@ -418,4 +440,5 @@ def rank_cost(stage: StageElements, recipe: Recipe, workload: Method, shape: Sha
         spare=spare,
         overlap_share=0.0 if recipe.gathers else fitted.CACHE_OTHER_PHASE,
         engine=shape.engine if workload.rollout_sleeps else 0.0,
+        own=shape.own,
     )

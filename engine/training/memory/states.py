@@ -9,6 +9,7 @@ from engine.scenario import Layout, Scenario, Workload
 from engine.training.memory.core import Card, plan_recipe
 from engine.training.memory.elements import adapter_widths, stage_elements
 from engine.training.memory.recipe import BASE_BITS, HALF_BYTES
+from engine.training.own import left_of, model_name, own_factors
 
 RULES = (
     (16.0, "bf16 weights and gradients, fp32 master copy and AdamW states (ZeRO paper, section 3.1)"),
@@ -107,7 +108,11 @@ def states_of(architecture: Architecture, workload: Workload, layout: Layout, ca
 
 def card_of(scenario: Scenario) -> Card:
     """The memory of one GPU of a scenario."""
-    return Card(scenario.hardware.accelerator.memory_bytes, scenario.hardware.gpus_per_node)
+    accelerator, per_node = scenario.hardware.accelerator, scenario.hardware.gpus_per_node
+    if not accelerator.own:
+        return Card(accelerator.memory_bytes, per_node)
+    measured = ("train_peak", accelerator.own, scenario.workload.framework, model_name(scenario))
+    return Card(accelerator.memory_bytes, per_node, own_factors(*measured), left_of(*measured))
 
 
 def planned_states(scenario: Scenario, layout: Layout) -> States:
