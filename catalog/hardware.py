@@ -6,16 +6,16 @@ the id of a known one changes only the keys that it names.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from catalog import twin
+from catalog import checked, twin
+from catalog.checked import Check
 from catalog.errors import CatalogError
 from catalog.ids import nearest
-from catalog.schema import build, read_shipped
+from catalog.schema import build, read_shipped, unlimited
 from engine.figures.records import dataclass
 from engine.figures.text import shown
 from engine.figures.units import GB, GIB, MIB
@@ -125,17 +125,12 @@ _POSITIVE = frozenset(
 )
 
 
-def _plausible(raw: RawEntry, values: Mapping[str, Any]) -> None:
-    """Refuse figures that no part can have."""
-    for key, value in values.items():
-        if not isinstance(value, int | float) or isinstance(value, bool):
-            continue
-        if not math.isfinite(value):
-            raise CatalogError(raw.where, key, f"{shown(value)} is not accepted; allowed: a finite number")
-        if key in _POSITIVE and value <= 0:
-            raise CatalogError(raw.where, key, f"{shown(value)} is not accepted; allowed: above 0")
-        if key in _NOT_NEGATIVE and value < 0:
-            raise CatalogError(raw.where, key, f"{shown(value)} is not accepted; allowed: 0 or more")
+def _possible(key: str, kind: type) -> Check:
+    """A figure that a part can have."""
+    if kind not in (int, float):
+        return unlimited(key, kind)
+    make: Callable[..., Check] = checked.whole if kind is int else checked.number
+    return make(low=0 if key in _NOT_NEGATIVE else None, above=0 if key in _POSITIVE else None)
 
 
 @dataclass(slots=True)
@@ -167,8 +162,7 @@ class HardwareTables:
                 full["origin"] = "user"
             record: Entry = entry(record_type, full, raw.file, raw.entry_id)
         else:
-            _plausible(raw, full)
-            record = build(record_type, full, raw.file, raw.entry_id)
+            record = build(record_type, full, raw.file, raw.entry_id, _possible)
         self.raw[raw.section][raw.entry_id] = values
         self.records[raw.section][raw.entry_id] = record
 

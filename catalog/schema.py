@@ -1,8 +1,4 @@
-"""One schema for records and their files: pydantic validators made from the engine's frozen dataclasses.
-
-The validators are built on pydantic's core itself: the same checks and errors, without the 100 ms that importing
-pydantic and creating its model classes would add to every start.
-"""
+"""One schema for records and their files: checks made from the types of the engine's records, and words for errors."""
 
 from __future__ import annotations
 
@@ -12,28 +8,27 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from pydantic_core import CoreConfig, ErrorDetails, SchemaValidator, ValidationError, core_schema
-
-from catalog import twin
+from catalog import checked, twin
 from catalog.bounded import Unusable, read_file, toml_of
+from catalog.checked import Check, Fault, Refused, Table
 from catalog.errors import CatalogError
 from catalog.ids import nearest
 from engine.figures.text import clipped, shown
 
+if TYPE_CHECKING:
+    from pydantic import ValidationError
+
 MAX_FILE_BYTES = 4 * 2**20
-_STRICT = CoreConfig(extra_fields_behavior="forbid", strict=True, allow_inf_nan=False)
-_SCALARS: Mapping[type, core_schema.CoreSchema] = {
-    str: core_schema.str_schema(),
-    int: core_schema.int_schema(),
-    float: core_schema.float_schema(),
-    bool: core_schema.bool_schema(),
-    NoneType: core_schema.none_schema(),
+_SCALARS: Mapping[type, Check] = {
+    str: checked.text(),
+    int: checked.whole(),
+    float: checked.number(),
+    bool: checked.flag,
 }
 
 Record = TypeVar("Record")
-_VALIDATORS: dict[type, SchemaValidator] = {}
 _KEYS: dict[type, tuple[str, ...]] = {}
 
 
@@ -44,69 +39,70 @@ def keys_of(record: type) -> tuple[str, ...]:
     return _KEYS[record]
 
 
-Limits = Callable[[str, type], core_schema.CoreSchema]
+Limits = Callable[[str, type], Check]
 """What a single value of a key must look like, by the key and its type."""
 
 
-def _unlimited(_: str, kind: type) -> core_schema.CoreSchema:
+_TABLES: dict[tuple[type, Limits], Table] = {}
+
+
+def unlimited(_: str, kind: type) -> Check:
+    """Any value of the type."""
     return _SCALARS[kind]
 
 
-def _schema_of(key: str, hint: Any, limits: Limits) -> core_schema.CoreSchema:
+def _check_of(key: str, hint: Any, limits: Limits) -> Check:
     """What a value of this type must look like in a file. Raises TypeError for a type that no file can hold."""
     if hint in _SCALARS:
-        return _SCALARS[hint] if hint is NoneType else limits(key, hint)
+        return limits(key, hint)
     origin, parts = get_origin(hint), get_args(hint)
     if origin is Literal:
-        return core_schema.literal_schema(list(parts))
+        return checked.one_of(parts)
     if origin in (Union, UnionType):
         others = [part for part in parts if part is not NoneType]
-        choice = (
-            _schema_of(key, others[0], limits)
-            if len(others) == 1
-            else core_schema.union_schema([_schema_of(key, part, limits) for part in others])
-        )
-        return core_schema.nullable_schema(choice) if len(others) < len(parts) else choice
+        if len(others) > 1 and all(get_origin(part) is Literal for part in others):
+            inner = checked.one_of(word for part in others for word in get_args(part))
+        elif len(others) == 1:
+            inner = _check_of(key, others[0], limits)
+        else:
+            raise TypeError(f"{hint} has no place in a file")
+        return checked.optional(inner) if len(others) < len(parts) else inner
     if origin is tuple:
-        repeated = parts[-1] is Ellipsis
-        items = [_schema_of(key, part, limits) for part in parts if part is not Ellipsis]
-        return core_schema.tuple_schema(items, variadic_item_index=0 if repeated else None)
+        items = [_check_of(key, part, limits) for part in parts if part is not Ellipsis]
+        return checked.several(items[0]) if parts[-1] is Ellipsis else checked.exactly(*items)
     raise TypeError(f"{hint} has no place in a file")
 
 
-def validator_of(record: type, limits: Limits = _unlimited) -> SchemaValidator:
-    """A validator of a frozen dataclass's fields as a table: strict types, finite numbers, nothing extra."""
+def table_of(record: type, limits: Limits = unlimited) -> Table:
+    """The check of a record's fields as a table: strict types, finite numbers, nothing extra."""
     hints = get_type_hints(record)
-    fields = {
-        field.name: core_schema.typed_dict_field(
-            _schema_of(field.name, hints[field.name], limits),
-            required=field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING,
-        )
-        for field in dataclasses.fields(record)
-        if field.name in keys_of(record)
-    }
-    return SchemaValidator(core_schema.typed_dict_schema(fields, config=_STRICT))
+    known = [field for field in dataclasses.fields(record) if field.name in keys_of(record)]
+    return Table(
+        {field.name: _check_of(field.name, hints[field.name], limits) for field in known},
+        required=[
+            field.name
+            for field in known
+            if field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
+        ],
+    )
 
 
-def _validator(record: type) -> SchemaValidator:
-    if record not in _VALIDATORS:
-        _VALIDATORS[record] = validator_of(record)
-    return _VALIDATORS[record]
+def check(record: type[Record], raw: Mapping[str, Any], limits: Limits = unlimited) -> Record:
+    """A record from plain data; a list stands for a tuple. Raises Refused."""
+    table = _TABLES.get((record, limits))
+    if table is None:
+        table = _TABLES[record, limits] = table_of(record, limits)
+    return record(**table(raw))
 
 
-def check(record: type[Record], raw: Mapping[str, Any]) -> Record:
-    """A record from plain data; a list stands for a tuple. Raises pydantic's ValidationError."""
-    return record(**_validator(record).validate_python({key: tupled(value) for key, value in raw.items()}))
-
-
-def explain(error: ErrorDetails, known: Iterable[str]) -> tuple[str, str]:
-    """(key, reason) of one pydantic error, in words for people: what is wrong and what is allowed."""
+def explain(error: Fault, known: Iterable[str]) -> tuple[str, str]:
+    """(key, reason) of one fault, in words for people: what is wrong and what is allowed."""
     key, reason, allowed = explained(error, known)
     return key, f"{reason}; allowed: {allowed}" if allowed else reason
 
 
-def explained(error: ErrorDetails, known: Iterable[str]) -> tuple[str, str, str]:
-    """(key, what is wrong, what is allowed) of one pydantic error, the last empty where the second says all."""
+def explained(error: Fault, known: Iterable[str]) -> tuple[str, str, str]:
+    """(key, what is wrong, what is allowed) of one fault, the last empty where the second says all."""
     key = ".".join(str(part) for part in error["loc"])
     kind, context = error["type"], error.get("ctx", {})
     given = shown(error.get("input"))
@@ -145,8 +141,8 @@ def explained(error: ErrorDetails, known: Iterable[str]) -> tuple[str, str, str]
     return key, f"{'nothing' if given == 'None' else given} is not accepted", expected
 
 
-def first_error(problem: ValidationError) -> ErrorDetails:
-    """The error to tell first: a misspelt key, which often is also why another one is missing, then what is written."""
+def first_error(problem: ValidationError) -> Fault:
+    """The error of pydantic to tell first: a misspelt key, which often is also why another one is missing, then what is written."""
     rank = {"extra_forbidden": 0, "missing": 2}
     return min(problem.errors(), key=lambda error: rank.get(error["type"], 1))
 
@@ -156,12 +152,12 @@ def tupled(value: Any) -> Any:
     return tuple(tupled(item) for item in value) if isinstance(value, list) else value
 
 
-def build(record: type[Record], raw: Mapping[str, Any], file: str, entry: str) -> Record:
+def build(record: type[Record], raw: Mapping[str, Any], file: str, entry: str, limits: Limits = unlimited) -> Record:
     """A record from one entry of a file. Raises CatalogError naming file, entry and key."""
     try:
-        return check(record, raw)
-    except ValidationError as problem:
-        key, reason = explain(first_error(problem), keys_of(record))
+        return check(record, raw, limits)
+    except Refused as problem:
+        key, reason = explain(problem.fault, keys_of(record))
         raise CatalogError(f"{file}, {entry}", key, reason) from None
 
 

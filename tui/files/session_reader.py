@@ -8,12 +8,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
 
-from pydantic_core import ValidationError
-
 import catalog
+from catalog.checked import Refused
 from catalog.ids import nearest
 from catalog.model_files import read_model_file
-from catalog.schema import explained, first_error, keys_of
+from catalog.schema import explained, keys_of
 from engine.figures.text import NAME_ALLOWED, nameable, shown
 from engine.model.architecture import Architecture
 from engine.model.formats import FORMATS, KV_FORMATS
@@ -22,7 +21,7 @@ from engine.scenario.fields import BY_KEY, LONGEST_ID
 from tui.files.drift import FIGURES, LEAST, CatalogTable
 from tui.files.pins import PIN_LENGTH, PIN_NAMES, Pin
 from tui.files.session_measured import measured_of
-from tui.files.session_schema import Texts, table_validator
+from tui.files.session_schema import Texts, table_check
 from tui.files.session_tables import (
     LARGEST_INTEGER,
     LONGEST_PATH,
@@ -179,9 +178,9 @@ class Reader:
             if isinstance(value, int) and abs(value) > LARGEST_INTEGER:
                 raise self.fail(f"{name}.{key}", "the number is too large", f"up to {LARGEST_INTEGER:,}")
         try:
-            return record(**table_validator(name, record).validate_python(values))
-        except ValidationError as problem:
-            first = first_error(problem)
+            return record(**table_check(name, record)(values))
+        except Refused as problem:
+            first = problem.fault
             key, reason, allowed = explained(first, keys_of(record))
             field = BY_KEY.get(f"{name}.{key}")
             if first["type"] == "literal_error":
@@ -209,10 +208,10 @@ class Reader:
         """The title and the notes."""
         given = {key: document[key] for key in ("title", "notes") if key in document}
         try:
-            found = Texts(**table_validator("", Texts).validate_python(given))
+            found = Texts(**table_check("", Texts)(given))
             return {"title": found.title, "notes": found.notes}
-        except ValidationError as problem:
-            key, reason, allowed = explained(first_error(problem), given)
+        except Refused as problem:
+            key, reason, allowed = explained(problem.fault, given)
             raise self.fail(key, reason, allowed) from None
 
     def check_names(self, model: ModelTable, hardware: HardwareTable) -> None:
