@@ -19,6 +19,9 @@ from tui.app.base import SizeupBase
 from tui.app.screens.workbench import Workbench
 from tui.app.textual_privates import driver_of
 
+EACH = (700, 10, 10)
+"""Objects between collections of garbage, by generation, as Python starts: a start waits longer, the app must not."""
+
 
 class SizeupApp(SizeupBase, inherit_bindings=False):
     """Sizes one build live: the workbench, and what happens when the terminal goes away."""
@@ -63,6 +66,7 @@ class SizeupApp(SizeupBase, inherit_bindings=False):
     def on_ready(self) -> None:
         """Collect garbage from now on, but not what the start has made: that stays."""
         gc.freeze()
+        gc.set_threshold(*EACH)
         gc.enable()
 
     async def on_event(self, event: events.Event) -> None:
