@@ -11,7 +11,8 @@ from typing import Any, Final
 from catalog.bounded import Unusable, json_of, read_file
 from catalog.errors import CatalogError
 from catalog.hf.families import FAMILIES, GENERIC, Family
-from catalog.hf.quantization import format_of, rules_of, stored_by
+from catalog.hf.methods import cache_format, quantization_of
+from catalog.hf.quantization import format_of, plain_format, rules_of, stored_by
 from catalog.hf.reader import Config
 from catalog.hf.towers import towers
 from catalog.hf.variants import decoder_for
@@ -66,7 +67,8 @@ def architecture_from_config(config: Mapping[str, Any], where: str) -> Architect
     decoder = decoder_for(text, family)
     tied = _tied(whole, text, family)
     side = towers(whole, decoder.hidden_size)
-    stored = checkpoint_format(whole, text)
+    said = quantization_of(whole, text)
+    quantized = plain_format(*said) if said else "bf16"
     arch = Architecture(
         model_type=whole.text("model_type", "generic"),
         hidden_size=decoder.hidden_size,
@@ -87,13 +89,15 @@ def architecture_from_config(config: Mapping[str, Any], where: str) -> Architect
         experts_per_token=decoder.experts_per_token,
         shared_experts=text.integer("shared_experts", 1) if decoder.shared_width else 0,
         expert_intermediate_size=decoder.expert_width,
-        checkpoint_format=stored,
-        fp8_blocks=_quantized_as(whole, text) == "fp8",
+        # experts of their own type (DeepSeek-V4) are most weights
+        checkpoint_format="mxfp4" if text.text("expert_dtype") == "fp4" else quantized,
+        fp8_blocks=quantized == "fp8",
+        cache_format=cache_format(said[0]) if said else "bf16",
         vision_tokens_max=side.largest_item_tokens,
         unread=text.unread(),
     )
     _refuse_no_cache(text, arch)
-    return _as_stored(arch, whole, text)
+    return _as_stored(arch, *said) if said else arch
 
 
 def _refuse_no_cache(text: Config, arch: Architecture) -> None:
@@ -114,20 +118,15 @@ def _refuse_no_cache(text: Config, arch: Architecture) -> None:
 _PATTERN_KEYS: Final = ("hybrid_layer_pattern", "layer_types", "compress_ratios", "sliding_window_pattern")
 
 
-def _as_stored(arch: Architecture, whole: Config, text: Config) -> Architecture:
+def _as_stored(arch: Architecture, said: Config, method: str) -> Architecture:
     """The architecture with each tensor stored as quantization_config says, where it says more than a format's name."""
-    for holder in (whole, text):
-        if isinstance(holder.raw("quantization_config"), Mapping):
-            said = holder.section("quantization_config")
-            rules = rules_of(said)
-            if rules is None:
-                return arch
-            stored, most = stored_by(rules, arch)
-            if most is None:
-                return replace(arch, checkpoint_format="bf16", stored=None)
-            method = said.text("quant_method").lower().replace("_", "-")
-            return replace(arch, checkpoint_format=format_of(most, method), stored=stored)
-    return arch
+    rules = rules_of(said, method)
+    if rules is None:
+        return arch
+    stored, most = stored_by(rules, arch)
+    if most is None:
+        return replace(arch, checkpoint_format="bf16", stored=None)
+    return replace(arch, checkpoint_format=format_of(most, method), stored=stored)
 
 
 # Models that read text, or turn it into other text with a separate decoder: nothing here sizes those.
@@ -232,62 +231,3 @@ def _tied(whole: Config, text: Config, family: Family) -> bool:
     if whole.has("tie_word_embeddings"):
         return whole.flag("tie_word_embeddings")
     return text.flag("tie_word_embeddings", family.tied)
-
-
-def checkpoint_format(whole: Config, text: Config) -> str:
-    """The format id (`engine.model.formats`) in which the checkpoint stores most weights, from its quantization_config.
-
-    Experts of their own type (`expert_dtype`, DeepSeek-V4) are most weights.
-    """
-    if text.text("expert_dtype") == "fp4":
-        return "mxfp4"
-    return _quantized_as(whole, text)
-
-
-def _quantized_as(whole: Config, text: Config) -> str:
-    for holder in (whole, text):
-        if isinstance(holder.raw("quantization_config"), Mapping):
-            return _quantization_format(holder.section("quantization_config"))
-    return "bf16"
-
-
-def _quantization_format(quantization: Config) -> str:
-    method = quantization.text("quant_method").lower().replace("_", "-")
-    four_bits = quantization.integer("bits", 4) == 4
-    if method in ("fp8", "fbgemm-fp8"):
-        return "fp8"
-    if method in ("mxfp4", "nvfp4"):
-        return method
-    if method == "awq":
-        return "int4-awq"
-    if method in ("gptq", "auto-round", "intel/auto-round"):
-        return "int4-gptq" if four_bits else "int8-gptq"
-    if method == "bitsandbytes":
-        return _bitsandbytes_format(quantization)
-    if method == "compressed-tensors":
-        return _grouped_format(quantization)
-    if method == "modelopt":
-        algorithm = quantization.text("quant_algo").upper()
-        known = {"FP8": "fp8", "NVFP4": "nvfp4", "W4A16_AWQ": "int4-awq", "W4A8_AWQ": "int4-awq", "INT8": "int8"}
-        return known.get(algorithm, "bf16")
-    return "bf16"
-
-
-def _bitsandbytes_format(quantization: Config) -> str:
-    if not quantization.flag("load_in_4bit"):
-        return "int8" if quantization.flag("load_in_8bit") else "bf16"
-    return "nf4-double" if quantization.flag("bnb_4bit_use_double_quant") else "nf4"
-
-
-def _grouped_format(quantization: Config) -> str:
-    """compressed-tensors: groups of layers, each with the number of bits and the type of its weights."""
-    layout = quantization.text("format")
-    if layout.startswith(("nvfp4", "mxfp4")):
-        return layout[:5]
-    groups = quantization.raw("config_groups")
-    for group in groups.values() if isinstance(groups, Mapping) else ():
-        weights = group.get("weights") if isinstance(group, Mapping) else None
-        if isinstance(weights, Mapping):
-            known = {"8 float": "fp8", "8 int": "int8", "4 int": "int4", "4 float": "nvfp4"}
-            return known.get(f"{weights.get('num_bits')} {weights.get('type')}", "bf16")
-    return "bf16"

@@ -28,7 +28,7 @@ def build_scenario(
     gpus_per_node: int = 1,
     nodes: int = 1,
     *,
-    kv_cache: str = "bf16",
+    kv_cache: str = "",
     intra_link: str = "",
     inter_link: str = "",
     platform: str = "",
@@ -48,7 +48,7 @@ def build_scenario(
 ) -> Scenario:
     """A Scenario from catalog ids; links that are not named are the platform's, or the accelerator's usual ones.
 
-    weights: a weight format; empty takes the one that the checkpoint is published in. architecture: of a model
+    weights, kv_cache: formats; empty takes what the checkpoint is published in, and the cache that it has scales for. architecture: of a model
     that is not in the catalog, with `config` as the session names its file and `name` to show. second_accelerator: of
     the gpus_per_node of each node, second_gpus are of this kind; the build then counts as the poorer card throughout.
     Raises UnknownId for an id that the catalog does not have, CatalogError for a config.json that cannot be read,
@@ -79,7 +79,7 @@ def build_scenario(
             family=family,
             architecture=architecture,
             weights=weights or architecture.checkpoint_format,
-            kv_cache=kv_cache,
+            kv_cache=kv_cache or architecture.cache_format,
             config=config,
             mtp=mtp,
         ),

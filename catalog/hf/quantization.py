@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import fnmatch
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from catalog.hf.reader import Config
@@ -21,6 +21,7 @@ from engine.model.schemes import (
     INT4_G128,
     INT8_CHANNEL,
     MXFP4,
+    MXFP8,
     NF4,
     NF4_DOUBLE,
     NVFP4,
@@ -121,6 +122,9 @@ def _names_of(tensor: Tensor, index: int | None, beside: bool = False) -> Iterat
     if tensor.part == "lm_head":
         yield from ("lm_head", "language_model.lm_head")
         return
+    if tensor.part == "embedding":
+        yield from ("model.embed_tokens", "language_model.model.embed_tokens")
+        return
     last = tensor.name.rpartition(".")[2]
     where = "mtp.layers.0." if index is None else f"layers.{index}."
     for place in _PLACES.get(tensor.part, ()):
@@ -135,21 +139,27 @@ class Rules:
     """Which scheme a tensor has: `groups` in order, the first whose modules name it; `plain` for any other linear."""
 
     def __init__(
-        self, groups: list[tuple[Modules, Scheme]], plain: Scheme | None, ignored: Modules, rest: Scheme | None = None
+        self,
+        groups: list[tuple[Modules, Scheme]],
+        plain: Scheme | None,
+        ignored: Modules,
+        rest: Scheme | None = None,
+        tables: bool = False,
     ) -> None:
         self.groups, self.plain, self.ignored, self.rest = groups, plain, ignored, rest
+        self.quantized = _LINEAR | {"embedding", "lm_head"} if tables else _LINEAR
 
     def scheme(self, tensor: Tensor, index: int | None, beside: bool = False) -> Scheme | None:
         """The scheme of a tensor, None for 16 bits."""
-        if min(tensor.rows, tensor.cols) < SMALLEST_SIDE or tensor.part not in (*_LINEAR, "lm_head"):
+        if min(tensor.rows, tensor.cols) < SMALLEST_SIDE or tensor.part not in (*self.quantized, "lm_head"):
             return None
         names = list(_names_of(tensor, index, beside))
         if self.ignored.named(names):
-            return self.rest if tensor.part in _LINEAR else None
+            return self.rest if tensor.part in self.quantized else None
         for modules, scheme in self.groups:
             if modules.named(names):
                 return scheme
-        return self.plain if tensor.part in _LINEAR else None
+        return self.plain if tensor.part in self.quantized else None
 
 
 def stored_by(rules: Rules, arch: Architecture) -> tuple[Stored, Scheme | None]:
@@ -167,7 +177,7 @@ def stored_by(rules: Rules, arch: Architecture) -> tuple[Stored, Scheme | None]:
                 held[scheme] = held.get(scheme, 0) + tensor.elements
         return tuple(found.items())
 
-    outside = listed(arch.head + arch.mtp, None)
+    outside = listed(arch.embedding + arch.head + arch.mtp, None)
     kinds: dict[tuple[tuple[str, Scheme], ...], int] = {}
     layers = tuple(
         kinds.setdefault(listed(layer.tensors, index), len(kinds)) for index, layer in enumerate(arch.layers)
@@ -176,34 +186,155 @@ def stored_by(rules: Rules, arch: Architecture) -> tuple[Stored, Scheme | None]:
     return Stored(outside, layers, tuple(kinds)), most
 
 
-def rules_of(config: Config) -> Rules | None:
+def plain_format(said: Config, method: str) -> str:
+    """The format id (`engine.model.formats`) that a method names where no rule of single modules says more."""
+    if method in ("fp8", "mxfp4", "nvfp4"):
+        return method
+    if method == "compressed-tensors" and said.text("format").startswith(("nvfp4", "mxfp4")):
+        return said.text("format")[:5]
+    if method == "awq":
+        return "int4-awq"
+    if method in ("gptq", "auto-round"):
+        return "int4-gptq" if said.integer("bits", 4) == 4 else "int8-gptq"
+    if method == "bitsandbytes":
+        if not said.flag("load_in_4bit"):
+            return "int8" if said.flag("load_in_8bit") else "bf16"
+        return "nf4-double" if said.flag("bnb_4bit_use_double_quant") else "nf4"
+    if method == "modelopt" and said.has("quant_algo"):
+        scheme = _ALGORITHMS.get(said.text("quant_algo").upper())
+        return format_of(scheme, method) if scheme is not None else "bf16"
+    return "bf16"
+
+
+def rules_of(config: Config, method: str) -> Rules | None:
     """The rules of a quantization_config; None where its method says all there is to say. Raises CatalogError."""
-    method = config.text("quant_method").lower().replace("_", "-")
     ignored = Modules(_left_out(config), config, "ignore")
     if isinstance(config.raw("config_groups"), Mapping) or isinstance(config.raw("quantized_layers"), Mapping):
         rest = FP8_BLOCK if method == "fp8" else None
         return _grouped(config, ignored, rest)
-    if method in ("gptq", "awq", "auto-round", "intel/auto-round", "gptqmodel"):
+    if method in ("gptq", "awq", "auto-round"):
         return _weight_only(config, ignored)
+    some = ignored.parts or ignored.expressions
     if method == "modelopt" and config.has("quant_algo"):
         scheme = _ALGORITHMS.get(config.text("quant_algo").upper())
-        return Rules([], scheme, ignored) if scheme is not None and (ignored.parts or ignored.expressions) else None
+        if scheme is None:
+            known = f"known: {', '.join(_ALGORITHMS)}"
+            raise config.error("quant_algo", f"is {shown(config.text('quant_algo'))}, which is not known; {known}")
+        return Rules([], scheme, ignored) if some else None
     if method == "bitsandbytes" and config.flag("load_in_4bit") and ignored.parts - {("lm_head",)}:
         double = config.flag("bnb_4bit_use_double_quant")
         return Rules([], NF4_DOUBLE if double else NF4, ignored)
+    if method == "bitsandbytes" and config.flag("load_in_8bit") and some:
+        return Rules([], INT8_CHANNEL, ignored)
+    if method == "fp8" and some:
+        return Rules([], FP8_BLOCK if config.has("weight_block_size") else FP8_CHANNEL, ignored)
+    if method in _OTHERS:
+        return _OTHERS[method](config, ignored)
     return None
+
+
+def _of_quark(config: Config, ignored: Modules) -> Rules:
+    """AMD Quark: one scheme for all, others for patterns of modules, and modules left out."""
+    plain = _quark_scheme(config.section("global_quant_config"))
+    single = config.section("layer_quant_config")
+    groups = [
+        (Modules([pattern], config, "layer_quant_config"), scheme)
+        for pattern in single.data
+        if (scheme := _quark_scheme(single.section(pattern))) is not None
+    ]
+    return Rules(groups, plain, ignored)
+
+
+def _quark_scheme(said: Config) -> Scheme | None:
+    """How Quark stores the weights of one object; of several steps the first (INT4 that is computed in FP8)."""
+    held = said.raw("weight")
+    if isinstance(held, list) and held and isinstance(held[0], Mapping):
+        weight = Config(held[0], said.where, f"{said.path}weight[0].", None, said.read)
+    elif isinstance(held, Mapping):
+        weight = said.section("weight")
+    else:
+        return None
+    kind, group = weight.text("dtype").lower(), weight.integer("group_size", 0)
+    if kind.startswith("fp8"):
+        return FP8_CHANNEL
+    if kind in ("fp4", "mxfp4") and group in (0, 32):
+        return MXFP4
+    if kind in ("int8", "uint8") and not group:
+        return INT8_CHANNEL
+    if kind in ("int4", "uint4", "int8", "uint8"):
+        return grouped_integers(8 if "8" in kind else 4, group, symmetric=not kind.startswith("u"))
+    raise weight.error(
+        "dtype", f"is {shown(kind)} in groups of {group}; known: fp8, fp4 in groups of 32, int8 and int4"
+    )
+
+
+def _of_torchao(config: Config, ignored: Modules) -> Rules:
+    """torchao: the name of a recipe, as a word or as the class of an object, and a group size."""
+    said = config.raw("quant_type")
+    recipe = said.get("default") if isinstance(said, Mapping) else said
+    name = str(recipe.get("_type") if isinstance(recipe, Mapping) else recipe).lower()
+    data = recipe.get("_data") if isinstance(recipe, Mapping) else config.raw("quant_type_kwargs")
+    size = data.get("group_size", 128) if isinstance(data, Mapping) else 128
+    group = size if isinstance(size, int) and 0 < size <= 2**16 else 128
+    if "int4" in name:
+        return Rules([], grouped_integers(4, group, symmetric=False), ignored)
+    if "int8" in name:
+        return Rules([], INT8_CHANNEL, ignored)
+    if "float8" in name:
+        return Rules([], FP8_CHANNEL, ignored)
+    raise config.error("quant_type", f"is {shown(name)}; known: recipes of int4, int8 and float8 weights")
+
+
+def _of_mlx(config: Config, ignored: Modules) -> Rules:
+    """mlx_lm: every linear, the token table and the head, and single modules with bits of their own or none (false)."""
+    groups: list[tuple[Modules, Scheme]] = []
+    for name, said in config.data.items():
+        if said is False:
+            ignored.parts.add(tuple(name.split(".")))
+        elif isinstance(said, Mapping) and "bits" in said:
+            groups.append((Modules([name], config, name), _mlx_scheme(config.section(name))))
+    return Rules(groups, _mlx_scheme(config), ignored, tables=True)
+
+
+def _mlx_scheme(said: Config) -> Scheme:
+    bits, group = said.integer("bits"), said.positive("group_size", 64)
+    mode = said.text("mode", "affine")
+    floats = {("mxfp4", 4): MXFP4, ("nvfp4", 4): NVFP4, ("mxfp8", 8): MXFP8}
+    if (mode, bits) in floats:
+        return floats[mode, bits]
+    if mode != "affine" or bits not in (2, 3, 4, 5, 6, 8):
+        raise said.error(
+            "bits", f"is {bits} in mode {shown(mode)}; known: affine with 2 to 6 and 8, mxfp4, nvfp4, mxfp8"
+        )
+    return Scheme(f"mlx-{bits}bit", bits, 4, 1, group)
+
+
+def _of_w4afp8(config: Config, ignored: Modules) -> Rules:
+    """SGLang's W4AFP8: routed experts in INT4 of groups, every other linear in FP8 blocks."""
+    experts = Modules(["experts"], config, "w4afp8")
+    return Rules([(experts, Scheme("int4-group", 4, 2, 1, config.positive("group_size", 128)))], FP8_BLOCK, ignored)
+
+
+_OTHERS: Final[Mapping[str, Callable[[Config, Modules], Rules]]] = {
+    "quark": _of_quark,
+    "torchao": _of_torchao,
+    "mlx": _of_mlx,
+    "w4afp8": _of_w4afp8,
+}
 
 
 _ALGORITHMS: Final[Mapping[str, Scheme]] = {
     "FP8": FP8_CHANNEL, "FP8_PB_WO": FP8_BLOCK, "NVFP4": NVFP4, "NVFP4_AWQ": NVFP4, "W4A16_NVFP4": NVFP4,
     "W4A16_AWQ": INT4_G128, "W4A8_AWQ": INT4_G128, "INT8": INT8_CHANNEL, "W8A8_SQ_PER_CHANNEL": INT8_CHANNEL,
-    "MXFP4": MXFP4, "W4A8_MXFP4_FP8": MXFP4,
+    "MXFP4": MXFP4, "W4A8_MXFP4_FP8": MXFP4, "MXFP8": MXFP8, "FP8_PER_CHANNEL_PER_TOKEN": FP8_CHANNEL,
+    "W4A8_NVFP4_FP8": NVFP4,
 }  # fmt: skip
 
 
 def _left_out(config: Config) -> list[Any]:
-    keys = ("ignore", "ignored_layers", "modules_to_not_convert", "exclude_modules", "llm_int8_skip_modules")
-    return [name for key in keys for name in config.items(key) or ()]
+    keys = ("ignore", "ignored_layers", "modules_to_not_convert", "exclude_modules", "llm_int8_skip_modules", "exclude")
+    listed = [[config.text(key)] if isinstance(config.raw(key), str) else config.items(key) or [] for key in keys]
+    return [name for names in listed for name in names]
 
 
 def _grouped(config: Config, ignored: Modules, rest: Scheme | None) -> Rules:
@@ -244,7 +375,7 @@ def _scheme(weights: Config, layout: str, activations: bool) -> Scheme:
         if bits == 4:
             return MXFP4 if layout.startswith("mxfp4") or group == 32 else NVFP4
         if bits == 8 and group == 32:
-            return Scheme("mxfp8", 8, 1, 1, 32)
+            return MXFP8
         if bits == 8:
             return FP8_BLOCK if weights.text("strategy") == "block" else FP8_CHANNEL
     elif kind == "int" and bits in (4, 8):
@@ -264,6 +395,8 @@ def _weight_only(config: Config, ignored: Modules) -> Rules:
     """GPTQ, AWQ and AutoRound: packed integers with zero points; `dynamic` and `extra_config` for single modules."""
     plain = _packed(config, config)
     groups: list[tuple[Modules, Scheme]] = []
+    if config.flag("lm_head"):
+        groups.append((Modules(["lm_head"], config, "lm_head"), plain))
     left: list[str] = []
     for pattern in config.section("dynamic").data:
         if pattern.startswith("-:"):
@@ -296,6 +429,8 @@ def _packed(own: Config, config: Config) -> Scheme:
 
 def format_of(scheme: Scheme, method: str) -> str:
     """The format id that names a checkpoint whose most weights have this scheme."""
+    if method == "mlx" and scheme.name.startswith("mlx"):
+        return scheme.name
     if scheme.name.startswith("int4"):
         return {"awq": "int4-awq", "gptq": "int4-gptq", "auto-round": "int4-gptq"}.get(method, "int4")
     if scheme.name.startswith("int8"):

@@ -132,6 +132,7 @@ class Architecture:
     checkpoint_format: how the published checkpoint stores weights (`bf16`, `fp8`, `mxfp4`). fp8_blocks: what it stores
     in FP8 has a scale for each 128 x 128 block; beside experts in FP4 that is every other linear layer. stored: how the
     checkpoint's own file says each tensor is stored; None where the format says all there is to say.
+    cache_format: the KV-cache format that the checkpoint holds scales for, which engines then take.
     unread: keys of its config that say how it is built and that no reader knows.
     """
 
@@ -157,6 +158,7 @@ class Architecture:
     checkpoint_format: str = "bf16"
     fp8_blocks: bool = False
     stored: Stored | None = None
+    cache_format: str = "bf16"
     vision_tokens_max: int = 0  # largest multimodal item of the profile run, tokens; 0 for text models
     unread: tuple[str, ...] = ()
     digest: str = field(init=False)

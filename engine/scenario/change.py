@@ -262,6 +262,8 @@ def _model(now: Model, named: dict[str, Any], wanted: Changes, facts: LookUps) -
             before, after = now.architecture.checkpoint_format, architecture.checkpoint_format
             if now.weights == before or ONLY_IN_4_BITS in (now.weights, after):
                 weights = after
+        if "model.kv_cache" not in wanted and now.kv_cache == now.architecture.cache_format:
+            made = replace(made, kv_cache=architecture.cache_format)
     if weights is None:
         weights = made.architecture.checkpoint_format
     rest = {name: value for name, value in named.items() if name not in ("id", "config", "weights")}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +14,8 @@ from catalog.hf_config import architecture_from_config, read_config
 from engine.layout.sharding import rank_weight_bytes
 from engine.model.formats import model_weight_bytes
 from engine.scenario import Layout
+from engine.scenario.change import change
+from tui.files.session import load
 
 LLAMA_8B: dict[str, Any] = {
     "model_type": "llama", "vocab_size": 128256, "hidden_size": 4096, "num_hidden_layers": 32, "num_attention_heads": 32,
@@ -125,3 +129,85 @@ def test_a_model_that_attends_keeps_keys_of_some_layer() -> None:
     pattern = [0 if n % 6 == 0 else 1 for n in range(32)]
     arch = architecture_from_config({**hybrid, "hybrid_layer_pattern": pattern}, "config.json")
     assert sum(1 for layer in arch.layers if not layer.caches[0].window) == 6
+
+
+HEAD = 128256 * 4096
+QUARK_FP4 = {"weight": {"dtype": "fp4", "qscheme": "per_group", "group_size": 32}}
+QUARK_FP8 = {"weight": {"dtype": "fp8_e4m3", "qscheme": "per_tensor"}}
+
+
+@pytest.mark.parametrize(
+    ("said", "format_id", "expected"),
+    [
+        ({"quant_method": "fp8", "weight_block_size": [128, 128], "modules_to_not_convert": ["self_attn"]}, "fp8",
+         WIDE + LINEAR - ATTENTION + 2 * ATTENTION),
+        ({"quant_method": "fbgemm_fp8", "modules_to_not_convert": [f"model.layers.{n}.self_attn" for n in range(32)]}, "fp8",
+         WIDE + LINEAR + ATTENTION),
+        ({"quant_method": "bitsandbytes", "load_in_8bit": True, "llm_int8_skip_modules": ["self_attn"]}, "int8",
+         WIDE + LINEAR + ATTENTION),
+        ({"_load_in_4bit": True, "quant_method": "bitsandbytes"}, "nf4", WIDE + LINEAR * 4.5 / 8),
+        (gptq(lm_head=True), "int4-gptq", WIDE - 2 * HEAD + (LINEAR + HEAD) * 4.15625 / 8),
+        ({"quant_method": "gptq_marlin", "bits": 4, "group_size": 64}, "int4-gptq", WIDE + LINEAR * (4 + 20 / 64) / 8),
+        ({"producer": {"name": "modelopt"}, "quantization": {"quant_algo": "NVFP4", "exclude_modules": ["lm_head"]}}, "nvfp4",
+         WIDE + LINEAR * 4.5 / 8),
+        ({"quant_method": "modelopt_fp4", "quant_algo": "NVFP4", "ignore": "lm_head"}, "nvfp4", WIDE + LINEAR * 4.5 / 8),
+        ({"quant_method": "quark", "global_quant_config": QUARK_FP4, "exclude": ["lm_head"]}, "mxfp4", WIDE + LINEAR * 4.25 / 8),
+        ({"quant_method": "quark", "global_quant_config": QUARK_FP4, "exclude": ["lm_head"],
+          "layer_quant_config": {"*self_attn*": QUARK_FP8}}, "mxfp4", WIDE + (LINEAR - ATTENTION) * 4.25 / 8 + ATTENTION),
+        ({"quant_method": "torchao", "quant_type": "int4_weight_only", "quant_type_kwargs": {"group_size": 64}}, "int4",
+         WIDE + LINEAR * (4 + 20 / 64) / 8),
+        ({"quant_method": "torchao", "quant_type": {"default": {"_type": "Float8WeightOnlyConfig"}}}, "fp8", WIDE + LINEAR),
+        ({"group_size": 64, "bits": 4}, "mlx-4bit", 2 * 65 * 4096 + (LINEAR + 2 * HEAD) * 4.5 / 8),
+        ({"group_size": 64, "bits": 3, "lm_head": {"group_size": 64, "bits": 6}}, "mlx-3bit",
+         2 * 65 * 4096 + (LINEAR + HEAD) * 3.5 / 8 + HEAD * 6.5 / 8),
+        ({"group_size": 32, "bits": 4, "mode": "mxfp4", "lm_head": False}, "mxfp4",
+         2 * 65 * 4096 + (LINEAR + HEAD) * 4.25 / 8 + 2 * HEAD),
+    ],
+)  # fmt: skip
+def test_each_tool_s_words_are_read(said: dict[str, Any], format_id: str, expected: float) -> None:
+    arch = architecture_from_config({**LLAMA_8B, "quantization_config": said}, "config.json")
+    assert arch.checkpoint_format == format_id
+    assert model_weight_bytes(arch, format_id) == pytest.approx(expected, rel=0.002)
+
+
+@pytest.mark.parametrize("key", ["quantization_config", "compression_config", "quantization"])
+def test_the_section_has_three_names(key: str) -> None:
+    arch = architecture_from_config({**LLAMA_8B, key: packed(128, ["lm_head"])}, "config.json")
+    assert model_weight_bytes(arch, "int4") == pytest.approx(WIDE + LINEAR * 4.125 / 8, rel=0.001)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        *({"quant_method": name} for name in ("hqq", "aqlm", "exl2", "exl3", "quip", "eetq", "bitnet", "vptq", "of-our-own")),
+        gptq(bits=3),
+        packed(64, ["lm_head"], bits=2),
+        {"quant_method": "modelopt", "quant_algo": "INT3_OURS"},
+        {"quant_method": "quark", "global_quant_config": {"weight": {"dtype": "int3"}}},
+        {"quant_method": "torchao", "quant_type": "uintx_weight_only"},
+        {"bits": 7, "group_size": 64},
+    ],
+)  # fmt: skip
+def test_a_method_that_cannot_be_sized_is_refused_and_named(said: dict[str, Any]) -> None:
+    with pytest.raises(CatalogError, match=r"quantization_config.*known"):
+        architecture_from_config({**LLAMA_8B, "quantization_config": said}, "config.json")
+
+
+@pytest.mark.parametrize(
+    ("said", "cache"),
+    [
+        ({**packed(128, ["lm_head"]), "kv_cache_scheme": {"num_bits": 8, "type": "float"}}, "fp8"),
+        ({"quant_method": "modelopt", "quant_algo": "NVFP4", "kv_cache_quant_algo": "FP8"}, "fp8"),
+        (packed(128, ["lm_head"]), "bf16"),
+    ],
+)
+def test_the_cache_that_a_checkpoint_has_scales_for_is_the_usual_one(
+    said: dict[str, Any], cache: str, tmp_path: Path
+) -> None:
+    (tmp_path / "config.json").write_text(json.dumps({**LLAMA_8B, "quantization_config": said}))
+    (tmp_path / "s.toml").write_text(
+        'schema = 1\n[model]\nconfig = "config.json"\n[hardware]\naccelerator = "h100-sxm"\n'
+    )
+    assert load(tmp_path / "s.toml").model.kv_cache == cache
+    start = catalog.build_scenario("llama-3.1-8b")
+    assert change(start, {"model.config": str(tmp_path / "config.json")}, catalog.load()).model.kv_cache == cache

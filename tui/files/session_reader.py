@@ -227,7 +227,7 @@ class Reader:
     def check_formats(self, model: ModelTable) -> None:
         """Refuse formats that nobody knows."""
         for key, value, known in (("weights", model.weights, FORMATS), ("kv_cache", model.kv_cache, KV_FORMATS)):
-            if value not in known and not (key == "weights" and value == ""):
+            if value and value not in known:
                 near = ", ".join(nearest(value, known))
                 raise self.fail(f"model.{key}", f"no format {value!r}; nearest: {near}", ", ".join(known))
 

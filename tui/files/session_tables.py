@@ -26,7 +26,7 @@ class ModelTable:
     id: str = ""
     config: str = ""
     weights: str = ""
-    kv_cache: str = "bf16"
+    kv_cache: str = ""
     mtp: bool = False
 
 
