@@ -341,6 +341,7 @@ def _read(path: Path) -> GgufModel:
 _TENSORS: Final[Mapping[str, str]] = MappingProxyType(
     {
         "embed_tokens": "token_embd",
+        "embed_tokens_per_layer": "per_layer_token_embd",
         "lm_head": "output",
         "q_proj": "attn_q",
         "k_proj": "attn_k",

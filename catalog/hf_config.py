@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from catalog.bounded import Unusable, json_of, read_file
 from catalog.errors import CatalogError
-from catalog.hf.families import FAMILIES, GENERIC, Family
+from catalog.hf.families import FAMILIES, GENERIC, LATENT, Family
 from catalog.hf.methods import cache_format, quantization_of
 from catalog.hf.quantization import format_of, plain_format, rules_of, stored_by
 from catalog.hf.reader import Config
@@ -94,7 +94,7 @@ def architecture_from_config(config: Mapping[str, Any], where: str) -> Architect
         fp8_blocks=quantized == "fp8",
         cache_format=cache_format(said[0]) if said else "bf16",
         vision_tokens_max=side.largest_item_tokens,
-        unread=text.unread(),
+        unread=tuple(dict.fromkeys((*text.unread(), *(whole.unread() if whole is not text else ())))),
     )
     _refuse_no_cache(text, arch)
     return _as_stored(arch, *said) if said else arch
@@ -197,10 +197,18 @@ def _text_config(whole: Config) -> tuple[Config, Family]:
     for key in TEXT_SECTIONS:
         if isinstance(whole.raw(key), Mapping):
             section = whole.section(key)
-            family = FAMILIES.get(section.text("model_type"), GENERIC)
+            family = _family_of(section)
             return section.with_defaults({**family.sizes, **family.defaults}), family
-    family = FAMILIES.get(whole.text("model_type"), GENERIC)
+    family = _family_of(whole)
     return whole.with_defaults(family.defaults), family
+
+
+def _family_of(text: Config) -> Family:
+    """The class defaults of a text config; of a type that is not known, by the keys that only latent attention has."""
+    known = FAMILIES.get(text.text("model_type"))
+    if known is None and {"kv_lora_rank", "qk_rope_head_dim", "qk_nope_head_dim", "v_head_dim"} <= text.data.keys():
+        return LATENT
+    return known or GENERIC
 
 
 # A model without attention has no positions to run out of; publishers test to about this length (Codestral Mamba's card).

@@ -18,14 +18,14 @@ _TUNING: Final = (
     "instruct", "chat", "it", "hf", "base", "thinking", "reasoning", "preview", "distilled", "tuned", "unsloth",
 )  # fmt: skip
 _STORAGE: Final = (
-    "fp8", "fp4", "nvfp4", "mxfp4", "bf16", "fp16", "fp32", "f16", "int4", "int8", "awq", "gptq", "autoround", "gguf",
+    "fp8", "fp4", "nvfp4", "mxfp4", "bf16", "fp16", "fp32", "f16", "f32", "int4", "int8", "awq", "gptq", "autoround", "gguf",
     "autofp8", "qat", "bnb", "4bit", "8bit", "dynamic", "block", "static", "quantized", "mlx", "eagle3", "marlin", "nvda", "turbo",
-    "2bit", "3bit", "int2", "int3", "5bit", "6bit", "dwq", "exl3", "w4afp8", "ud", "imatrix", "i1", "aqlm", "hqq", "exl2", "quip", "mixed", "1x16", "pv",
+    "2bit", "3bit", "int2", "int3", "5bit", "6bit", "dwq", "exl3", "w4afp8", "ud", "imatrix", "i1", "aqlm", "hqq", "exl2", "eetq", "mxfp8", "float8", "torchao", "nvfp4a16", "unquantized", "wmxfp4", "amxfp4", "kvfp8", "quip", "mixed", "1x16", "pv",
 )  # fmt: skip
 _DATES: Final = (r"(?<=fp4-)v2", r"2[0-9][01][0-9]", r"0[0-9][0-3][0-9]", r"\d\d-20\d\d", "v1", "v01")
 _MIXES: Final = (
     r"w\d+a\d+",
-    r"(?:i?q|tq)\d(?:-(?:[01klmsx]|xs|xl|xxs|nl))*",
+    r"(?:i?q|tq)\d(?:-(?:[01klmspx]|xs|xl|xxs|nl|k[slt]|kss|r[48]|4|8))*",
     r"g\d+",
     r"gs\d+",
     r"kv\d?",
@@ -34,7 +34,8 @@ _MIXES: Final = (
 _NOISE: Final = re.compile(f"-(?:{'|'.join((*_TUNING, *_STORAGE, *_MIXES, *_DATES))})(?=-|$)")
 _NO_TUNING: Final = re.compile(f"-(?:{'|'.join((*_STORAGE, *_MIXES, *_DATES))})(?=-|$)")
 _MAKERS: Final = re.compile(
-    r"^(?:meta-|nvidia-|redhatai-|neuralmagic-|unsloth-|c4ai-|ai21-|openai-|mistralai-|google-)"
+    r"^(?:qwen-(?=qwen)|meta-llama-(?=llama)|deepseek-ai-|zai-org-|microsoft-|allenai-|tiiuae-|ibm-granite-(?=granite)|"
+    r"nousresearch-|moonshotai-|minimaxai-|coherelabs-|meta-|nvidia-|redhatai-|neuralmagic-|unsloth-|c4ai-|ai21-|openai-|mistralai-|google-)"
 )
 
 # Names whose model has another one's architecture, after `plain_name`. Left: the name or its beginning up to a dash.
@@ -217,8 +218,8 @@ def resolve_name(text: str) -> str | None:
 # What a repository's name tells of how its weights are stored, first match wins. Words are lower case, one blank between.
 _FORMATS: Final = (
     (r"nvidia qwen3 [678].* nvfp4|mixed nvfp4 fp8", "nvfp4-fp8"),  # ModelOpt's mixed files of 2026
-    (r"nvfp4|fp4", "nvfp4"),
-    (r"mxfp4", "mxfp4"),
+    (r"nvfp4(?:a16)?|fp4", "nvfp4"),
+    (r"w?mxfp4", "mxfp4"),
     (r"mlx.* 4 ?bits?|(?<!bnb )4 ?bits?(?: dwq)?", "mlx-4bit"),
     (r"mlx.* 6 ?bits?|6 ?bits?", "mlx-6bit"),
     (r"mlx.* 8 ?bits?|(?<!bnb )8 ?bits?", "mlx-8bit"),
@@ -228,6 +229,7 @@ _FORMATS: Final = (
     (r"w4a16|w4a8(?: ?fp8)?|w4afp8", "w4a16"),
     (r"int4", "int4-gptq"),
     (r"bnb 4 ?bits?|nf4", "nf4-double"),
+    (r"w8a8 ?fp8|fp8 w8a8|float8", "fp8"),
     (r"w8a8|int8|bnb 8 ?bits?", "int8"),
     (r"fp8", "fp8"),
     (r"bf16", "bf16"),
@@ -235,10 +237,13 @@ _FORMATS: Final = (
 )
 # Formats that names state and nothing here can size; a quantizer's name with a number of bits is one beside it.
 _UNSIZED: Final = re.compile(
-    r"(?<![^ ])(exl[23]|aqlm|hqq|quip|\d+(?: \d+)? ?bpw|(?:awq|gptq|mlx|autoround)(?: \w+)* (?:int)?[23] ?bits?"
+    r"(?<![^ ])(exl[23]|aqlm|hqq|quip|eetq|mxfp8|torchao|\d+(?: \d+)? ?bpw|(?:awq|gptq|mlx|autoround)(?: \w+)* (?:int)?[23] ?bits?"
     r"|(?:awq|gptq|mlx|autoround)(?: \w+)* int[23]|[235] ?bits?|w[23]a16|int[23])(?![^ ])"
 )
-_GGUF_MIX: Final = re.compile(r"(?<![^ ])((?:i?q|tq)\d(?: [0-9k]| nl)?(?: (?:xxs|xs|xl|[sml]))?)(?![^ ])")
+_GGUF_MIX: Final = re.compile(r"(?<![^ ])((?:i?q|tq)\d(?: (?:[01kpsml]|nl|xxs|xs|xl|k[slt]|kss|r[48]))*)(?![^ ])")
+"""A mix and all its parts, those of forks too: what is left of a name that is cut short would be another mix."""
+_SAME_MIX: Final = {"q3_k": "q3_k_m", "q4_k": "q4_k_m", "q5_k": "q5_k_m"}
+"""Names that llama-quantize takes for another."""
 GGUF_DEFAULT: Final = "gguf-q4_k_m"
 """The mix that llama.cpp downloads of a repository whose quantization nobody names (common/download.cpp)."""
 
@@ -253,19 +258,27 @@ def format_of_name(text: str) -> str | None:
     Raises UnsizedFormat for a format that is stated and cannot be sized: the checkpoint's own would be another one.
     """
     words = " ".join(re.sub(r"[^a-z0-9]+", " ", text.casefold()).split())
+    if _has("unquantized", words):  # weights trained for a format that they are not stored in
+        return "bf16"
     mixed = _GGUF_MIX.search(words)
     if mixed:
-        name = f"gguf-{mixed.group(1).replace(' ', '_')}"
+        mix = mixed.group(1).replace(" ", "_")
+        name = f"gguf-{_SAME_MIX.get(mix, mix)}"
         if name not in FORMATS:
-            raise UnsizedFormat(mixed.group(1).replace(" ", "_").upper())
+            raise UnsizedFormat(mix.upper())
         return name
     if _has("gguf", words):
+        if _has("f32|fp32", words):
+            raise UnsizedFormat("F32")
         if _has("mxfp4|gpt oss", words):  # whose experts are published in it alone, in GGUF files too
             return "gguf-mxfp4"
         plain = next(
             (found for pattern, found in (("bf16", "bf16"), ("f16|fp16", "fp16")) if _has(pattern, words)), None
         )
         return plain or GGUF_DEFAULT
+    few = re.search(r"^mlx(?: .*)? ([235]) ?bits?(?! ?\w*gptq)(?![^ ])", words)
+    if few:
+        return f"mlx-{few.group(1)}bit"
     unsized = _UNSIZED.search(words)
     if unsized:
         raise UnsizedFormat(unsized.group(1))

@@ -184,7 +184,7 @@ class Decoder:
             o_bias=switched(config, family.o_bias),
             qk_norm=family.qk_norm if normed else "none",
             qk_norm_bias=family.qk_norm_bias,
-            output_gate=family.output_gate,
+            output_gate=config.flag("attn_output_gate", family.output_gate),
             sinks=family.sinks,
             inner_norm=family.inner_norm,
             window=window_of(config, kind),
@@ -208,7 +208,7 @@ class Decoder:
             raise self.config.error("indexer_types", f"must say full or shared of each of {len(self.mixers)} layers")
         return bool(kinds[index] == "full")
 
-    def latent_mixer(self, index: int) -> Mixer:
+    def latent_mixer(self, index: int, indexes: bool | None = None) -> Mixer:
         """Latent attention, with its indexer when the config has one and this block does."""
         config = self.config
         return latent_attention(
@@ -224,7 +224,7 @@ class Decoder:
                 config.integer("index_n_heads", 0),
                 config.integer("index_head_dim", 0),
                 config.integer("index_topk", 0),
-                self._indexes(index),
+                self._indexes(index) if indexes is None else indexes,
             )
         )
 
@@ -346,12 +346,19 @@ class Decoder:
             return []
         if count > len(self.mixers):
             raise self.config.error("num_nextn_predict_layers", f"is {count}, more than the model has layers")
-        hidden = self.hidden_size
+        hidden, last = self.hidden_size, len(self.mixers) - 1
         one = [
             *self._norm("mtp.embedding_norm"),
             *self._norm("mtp.hidden_norm"),
             *linear("mtp.projection", "other", hidden, 2 * hidden),
-            *self.layer(len(self.mixers) - 1).tensors,
+            *self.block_norms(last),
+            *self.prediction_mixer(last).tensors,
+            *self.feed_forward(last, self.ffns[last]),
+            *self.extras(last),
             *self._norm("mtp.final_norm"),
         ]
         return one * count
+
+    def prediction_mixer(self, last: int) -> Mixer:
+        """The mixer of a prediction layer: that of block `last`; one that indexes has an index of its own (GLM-5.2)."""
+        return self.latent_mixer(last, indexes=True) if self.family.attention == "latent" else self.mixer(last)

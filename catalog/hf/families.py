@@ -140,6 +140,7 @@ _DEEPSEEK: Final = _family(
     qkv_bias=("attention_bias",),
     defaults={"first_k_dense_replace": 0, "q_lora_rank": 1536, "kv_lora_rank": 512},
 )
+LATENT: Final = _family(_NO_BIAS, attention="latent", qkv_bias=("attention_bias",))
 _DEEPSEEK_V3: Final = _family(
     _DEEPSEEK,
     score_correction=True,
@@ -175,6 +176,7 @@ _GEMMA3: Final = _family(
     implicit_pattern="sliding sliding sliding sliding sliding full",
     sizes=_GEMMA3_SIZES,
 )
+_GEMMA4: Final = _family(_GEMMA3, sizes=_GEMMA4_SIZES)
 _GLM4_MOE: Final = _family(
     _NO_BIAS,
     qkv_bias=("attention_bias",),
@@ -216,6 +218,13 @@ _PHI: Final = _family(
     qk_norm="head",
     qk_norm_key="qk_layernorm",
     qk_norm_bias=True,
+)
+# Both published models have 96 heads in windows; files that engines trim leave the setting out.
+_STEP3: Final = _family(
+    _NO_BIAS,
+    qk_norm="head",
+    score_correction=("use_moe_router_bias",),
+    defaults={"use_head_wise_attn_gate": True, "first_k_dense_replace": 3, "num_sliding_attention_heads": 96},
 )
 _GLM: Final = _family(_NO_BIAS, qkv_bias=("attention_bias",), defaults={"attention_bias": True, "head_dim": 128})
 _ERNIE: Final = _family(qkv_bias=("use_bias",), o_bias=("use_bias",), mlp_bias=("use_bias",), tied=True)
@@ -284,7 +293,8 @@ FAMILIES: Final[Mapping[str, Family]] = MappingProxyType(
         "gemma": _GEMMA,
         "gemma2": _GEMMA2,
         "gemma3_text": _GEMMA3,
-        "gemma4_text": _family(_GEMMA3, sizes=_GEMMA4_SIZES),
+        "gemma4_text": _GEMMA4,
+        "gemma4_unified_text": _GEMMA4,
         "phi3": _NO_BIAS,
         "gpt_oss": _family(
             qkv_bias=("attention_bias",),
@@ -478,6 +488,9 @@ FAMILIES: Final[Mapping[str, Family]] = MappingProxyType(
         ),
         "mllama_text_model": _family(_NO_BIAS, defaults={"num_key_value_heads": 8}, sizes=_MLLAMA_SIZES),
         "cohere2_moe": _family(_COHERE, qk_norm="none", defaults={"head_dim": 128, "sliding_window": 4096}),
+        "laguna": _family(_GLM4_MOE, qk_norm_key="", defaults={}),
+        "step3p5": _STEP3,
+        "step3p7": _STEP3,
         "afmoe": _family(_NO_BIAS, block_norms=4, qk_norm="head", score_correction=True),
         "llama4_text": _family(
             _LLAMA,

@@ -63,7 +63,9 @@ def mixer_kinds(config: Config, family: Family) -> list[MixerKind]:
 def window_of(config: Config, kind: MixerKind) -> int:
     """Tokens that a layer of this kind sees; 0 for all."""
     if kind == "sliding":
-        return config.integer("sliding_window", 0)
+        return config.integer("sliding_window", 0) or (
+            config.integer("window_size", 0) if config.has("attention_layers") else 0
+        )
     if kind == "chunked":
         return config.integer("attention_chunk_size", 0)
     return 0
@@ -80,7 +82,7 @@ def _bound(config: Config, kind: MixerKind) -> MixerKind:
 
 def _spelled_out(config: Config, layers: int) -> list[MixerKind] | None:
     """A pattern that lists every layer."""
-    for key in ("layer_types", "layers_block_type"):
+    for key in ("layer_types", "layers_block_type", "attention_layers"):
         names = config.items(key)
         if names is not None:
             if config.raw("use_sliding_window") is False:

@@ -122,6 +122,9 @@ def _names_of(tensor: Tensor, index: int | None, beside: bool = False) -> Iterat
     if tensor.part == "lm_head":
         yield from ("lm_head", "language_model.lm_head")
         return
+    if tensor.part == "table":
+        yield "model.embed_tokens_per_layer"
+        return
     if tensor.part == "embedding":
         yield from ("model.embed_tokens", "language_model.model.embed_tokens")
         return
@@ -147,7 +150,7 @@ class Rules:
         tables: bool = False,
     ) -> None:
         self.groups, self.plain, self.ignored, self.rest = groups, plain, ignored, rest
-        self.quantized = _LINEAR | {"embedding", "lm_head"} if tables else _LINEAR
+        self.quantized = _LINEAR | {"embedding", "table", "lm_head"} if tables else _LINEAR
 
     def scheme(self, tensor: Tensor, index: int | None, beside: bool = False) -> Scheme | None:
         """The scheme of a tensor, None for 16 bits."""

@@ -72,50 +72,86 @@ ALIASES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
 LARGEST_COUNT: Final = 1 << 31
 
 _REQUIRED: Final = object()
-_BUILT: Final = re.compile(
-    r"layer|head|_dim|rank|_size|expert|window|index|sparse|hidden|latent|topk|intermediate|stride|compress|ngram|pattern|embed"
+_SWITCHES: Final = re.compile(
+    r"gate|gating|double|share|cross|latent|memory|expert|moe|mlp|index|sparse|hyper|gram|conv|state|tower|window|loop|recur"
 )
-"""Words in the names of keys that decide tensors or caches."""
+"""Words in the names of switches that decide tensors or caches."""
+_PATTERNS: Final = re.compile(r"pattern|type|layout|block|order|layer|enum|schedule")
+"""Words in the names of texts that say which layer is what."""
 _HARMLESS: Final = re.compile(
-    r"_token|token_id|dropout|norm|init|rope|rotary|router_|loss|scal|eps|_cls|classifier|dtype|aux|bias|logit|capping|"
-    r"chunk_size|batch|torch|problem|label|return_|output_|tie_|use_cache|pretraining|seq|position|n_group|topk_group|"
-    r"norm_topk|topk_method|transformers|vision|image|video|audio|capacity|pruned|max_window_layers|attn_impl|quant|ep_size|"
-    r"moe_layer_freq|_freq$|patch|adapter"
+    r"token_id|_token$|token_index|dropout|drop$|norm(?!.*(?:layers|types))|init|rope|rotary|router_(?!.*(?:rank|dim))|loss|scal|(?<!st)eps|_cls|"
+    r"classifier|dtype|aux|bias|logit|capping|limit|"
+    r"chunk_size|batch|torch|problem|label|return_|output_(?!gate)|tie_|use_cache|pretraining|seq|position|n_group|topk_group|"
+    r"norm_topk|topk_method|transformers|vision|image|video|audio|vision_|capacity|pruned|max_window_layers|attn_impl|quant|ep_size|"
+    r"moe_layer_freq|_freq$|patch|adapter|architectures|auto_map|length|beam|penalty|^top_[kp]$|multiplier|jitter|time_step|"
+    r"activation|_act$|kernels|mambapy|fp32|ngram_size|prefix|temperature|sinkhorn|n_ctx|scan|version|name|overlap|theta|"
+    r"sparsity|partial_|clip|implementation|generation|template|^task"
 )
-"""Words in names of keys that decide neither: training, numerics, towers, which are read apart."""
+"""Words in names of keys that decide neither: training, numerics, generation, towers, which are read apart."""
 
 
 _IDLE: Final = frozenset(
     [
         "hidden_act",
-        "hidden_activation",
-        "mlp_hidden_act",
         "qk_head_dim",
         "head_dim",
         "intermediate_size",
         "intermediate_size_mlp",
         "sliding_window",
-        "_sliding_window_pattern",
         "word_embed_proj_dim",
         "layer_switch",
         "order_of_interleaved_layers",
         "time_step_rank",
-        "embedding_multiplier",
         "vocab_size_per_layer_input",
         "mtp_hybrid_override_pattern",
+        "mtp_layers_block_type",
+        "expand",
+        "mamba_expand",
+        "mamba_d_ssm",
+        "dim_model_base",
+        "index_share_for_mtp_iteration",
+        "use_gated_activation",
+        "use_embedding_sharing",
+        "num_kv_heads",
+        "window_size",
+        "conv_L_cache",
+        "projection_dim",
+        "projection_hidden_size",
     ]
 )
 """Keys that decide nothing in the models that leave them unread: names of functions, widths of layers that there are none of,
 windows that a switch turns off."""
+_RESTATED: Final[Mapping[str, str]] = {
+    "full_attention_interval": "layer_types",
+    "global_attn_every_n_layers": "layer_types",
+    "sliding_window_pattern": "layer_types",
+    "_sliding_window_pattern": "layer_types",
+    "prefix_dense_sliding_window_pattern": "layer_types",
+    "attention_types": "attention_layers",
+    "first_k_dense_replace": "mlp_layer_types",
+    "mlp_only_layers": "mlp_layer_types",
+}
+"""Keys that say once more what another key of the same file says for every layer."""
+_WIDTHS: Final = frozenset(["hidden_size", "d_model", "width", "embed_dim", "hidden_dim"])
+_DEPTHS: Final = frozenset(["num_hidden_layers", "encoder_layers", "depth", "layers", "num_layers", "n_layers"])
 
 
-def _says_something(value: Any) -> bool:
-    """Whether a value could change what is built: a number above 1, or a list or pattern of several."""
+def _says_something(key: str, value: Any) -> bool:
+    """Whether a value could change what is built: a number above 1, a switch, a list or pattern of several, an object with one."""
     if isinstance(value, bool):
-        return False
+        return value and bool(_SWITCHES.search(key))
     if isinstance(value, int):
         return value > 1
-    return isinstance(value, list | str) and len(value) > 1 and not (isinstance(value, str) and value.isalpha())
+    if isinstance(value, str):
+        return len(value) > 1 and bool(_PATTERNS.search(key)) and (not value.isalpha() or value.isupper())
+    if isinstance(value, Mapping):
+        inner = ((name, item) for name, item in value.items() if not isinstance(item, str))
+        return any(not _HARMLESS.search(name) and _says_something(name, item) for name, item in inner)
+    return isinstance(value, list | tuple) and len(value) > 1 and not all(isinstance(item, float) for item in value)
+
+
+def _is_tower(value: Any) -> bool:
+    return isinstance(value, Mapping) and not _WIDTHS.isdisjoint(value) and not _DEPTHS.isdisjoint(value)
 
 
 class Config:
@@ -161,16 +197,30 @@ class Config:
         return any(name in self.data for name in names)
 
     def unread(self) -> tuple[str, ...]:
-        """Keys of this object that say how a model is built and that nobody has asked for, in order."""
+        """Keys of this object that say how a model is built and that nobody has asked for, in order.
+
+        A key counts unless its name is known to decide nothing; an object with a width and a depth of its own always does.
+        """
         return tuple(
             key
             for key, value in self.data.items()
             if key not in self.read
-            and key not in _IDLE
-            and _BUILT.search(key)
-            and not _HARMLESS.search(key)
-            and _says_something(value)
+            and (
+                _is_tower(value)
+                or (
+                    key not in _IDLE
+                    and _RESTATED.get(key) not in self.data
+                    and not _HARMLESS.search(key)
+                    and _says_something(key, self._not_raised(key, value))
+                )
+            )
         )
+
+    def _not_raised(self, key: str, value: Any) -> Any:
+        """MPT's and DBRX's objects without the keys that this one has, too: those were raised from them."""
+        if key not in ("attn_config", "ffn_config") or not isinstance(value, Mapping):
+            return value
+        return {name: item for name, item in value.items() if name not in self.data}
 
     def _find(self, key: str) -> tuple[str, Any]:
         names = ALIASES.get(key, (key,))

@@ -11,6 +11,8 @@ from types import MappingProxyType
 from typing import Final
 
 from catalog.hf.encoder import Encoder, Towers, layer_norm, mlp_projector, pair, patches, table
+from catalog.hf.gemma4 import unified_tower
+from catalog.hf.perception import step_tower
 from catalog.hf.reader import Config
 from catalog.hf.tensors import linear, norm
 from engine.model.architecture import Tensor
@@ -434,6 +436,7 @@ BUILDERS: Final[Mapping[str, _Builder]] = MappingProxyType(
         "qwen3_5_moe": _qwen3_vl,
         "gemma3": _gemma3,
         "gemma4": _gemma4,
+        "gemma4_unified": unified_tower,
         "mistral3": _mistral3,
         "llama4": _llama4,
         "kimi_k25": _moonvit,
@@ -443,6 +446,7 @@ BUILDERS: Final[Mapping[str, _Builder]] = MappingProxyType(
         "smolvlm": _idefics3,
         "internvl": _internvl,
         "internvl_chat": _internvl,
+        "step3p7": step_tower,
         "glm4v": _glm4v,
         "glm4v_moe": _glm4v,
         "glm46v": _glm4v,

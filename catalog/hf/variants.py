@@ -10,6 +10,7 @@ from typing import Any, Final
 from catalog.hf.decoder import Decoder
 from catalog.hf.families import Family
 from catalog.hf.feedforward import MoeShape, dense_mlp, mixture_of_experts
+from catalog.hf.gemma4 import Gemma4
 from catalog.hf.mixers import (
     NO_MIXER,
     AttentionShape,
@@ -24,6 +25,7 @@ from catalog.hf.mixers import (
 from catalog.hf.patterns import FfnKind, MixerKind
 from catalog.hf.reader import Config
 from catalog.hf.tensors import linear, norm, vector
+from catalog.hf.uneven import GatedHeads, Step3
 from engine.model.architecture import Tensor
 
 
@@ -96,68 +98,23 @@ class PerBlock(Decoder):
         return [tensor for part in kept for tensor in self._norm(f"{part}_norm")]
 
 
-class Gemma4(Decoder):
-    """Gemma 4: wider heads and keys that are values in global layers, per-layer embeddings, experts beside an MLP."""
-
-    def __init__(self, config: Config, family: Family) -> None:
-        super().__init__(config, family)
-        if not config.flag("enable_moe_block"):
-            self.experts = self.experts_per_token = self.expert_width = 0
-            self.ffns = ["dense"] * len(self.mixers)
-        self.per_layer_size = config.integer("hidden_size_per_layer_input", 256)
-        self.first_sharing = len(self.mixers) - config.integer("num_kv_shared_layers", 0)
-
-    def attention_shape(self, index: int, kind: MixerKind) -> AttentionShape:
-        config = self.config
-        shape = replace(super().attention_shape(index, kind), shares_kv=index >= self.first_sharing)
-        if kind != "full":
-            return shape
-        dim = config.positive("global_head_dim", 512)
-        same = config.flag("attention_k_eq_v")
-        kv_heads = config.positive("num_global_key_value_heads", self.kv_heads) if same else self.kv_heads
-        return replace(shape, head_dim=dim, v_head_dim=dim, kv_heads=kv_heads, value_is_key=same)
-
-    def mlp_width(self, index: int) -> int:
-        wide = self.config.flag("use_double_wide_mlp") and index >= self.first_sharing
-        return super().mlp_width(index) * (2 if wide else 1)
-
-    def feed_forward(self, index: int, kind: FfnKind) -> list[Tensor]:
-        tensors = dense_mlp(self.hidden_size, self.mlp_width(index))
-        if kind == "moe":
-            tensors += mixture_of_experts(MoeShape(self.hidden_size, self.experts, self.expert_width))
-            tensors += vector("router.scale", "router", self.hidden_size)
-            tensors += vector("router.per_expert_scale", "router", self.experts)
-        return tensors
-
-    def extras(self, index: int) -> list[Tensor]:
-        hidden, size = self.hidden_size, self.per_layer_size
-        tensors = vector("layer_scalar", "other", 1)
-        if self.ffns[index] == "moe":
-            for name in ("post_mlp_norm", "pre_experts_norm", "post_experts_norm"):
-                tensors += self._norm(name)
-        if size:
-            tensors += linear("per_layer_gate", "other", size, hidden)
-            tensors += linear("per_layer_projection", "other", hidden, size)
-            tensors += self._norm("per_layer_norm")
-        return tensors
-
-    def embedding(self) -> list[Tensor]:
-        tensors, size = super().embedding(), self.per_layer_size
-        if size:
-            width = len(self.mixers) * size
-            rows = self.config.positive("vocab_size_per_layer_input", self.vocab_size)
-            tensors.append(Tensor("embed_tokens_per_layer", "other", rows, width, shard="vocab"))
-            tensors += linear("per_layer_model_projection", "other", width, self.hidden_size)
-            tensors += norm("per_layer_projection_norm", size)
-        return tensors
-
-
 class DeepseekV4(Decoder):
     """DeepSeek-V4: compressed attention, hyper-connections between blocks, hash-routed first layers."""
 
     def mixer(self, index: int) -> Mixer:
+        return self._compressed(self._ratio(index))
+
+    def prediction_mixer(self, last: int) -> Mixer:
+        """What the file lists after the last block, which is a window alone in every published one."""
+        ratios = self.config.integers("compress_ratios") or []
+        return self._compressed(ratios[last + 1] if len(ratios) > last + 1 else 0)
+
+    def prediction_layers(self) -> list[Tensor]:
+        count = self.config.integer("mtp_layers", 0)
+        return super().prediction_layers() + self._stream_head() * count
+
+    def _compressed(self, ratio: int) -> Mixer:
         config = self.config
-        ratio = self._ratio(index)
         return compressed_attention(
             CompressedShape(
                 self.hidden_size,
@@ -208,12 +165,14 @@ class DeepseekV4(Decoder):
         return made
 
     def head(self, tied: bool) -> list[Tensor]:
+        return super().head(tied) + self._stream_head()
+
+    def _stream_head(self) -> list[Tensor]:
         streams = self.config.integer("hc_mult", 0)
-        made = super().head(tied)
-        if streams:
-            made += linear("head_hyper_connection", "other", streams, streams * self.hidden_size)
-            made += vector("head_hyper_connection.base", "other", streams + 1)
-        return made
+        if not streams:
+            return []
+        made = linear("head_hyper_connection", "other", streams, streams * self.hidden_size)
+        return made + vector("head_hyper_connection.base", "other", streams + 1)
 
 
 class Falcon(Decoder):
@@ -416,7 +375,7 @@ class Gemma3n(Decoder):
         hidden = self.hidden_size
         return [
             *super().embedding(),
-            Tensor("embed_tokens_per_layer", "other", rows, width, shard="vocab"),
+            Tensor("embed_tokens_per_layer", "table", rows, width, shard="vocab"),
             *linear("per_layer_model_projection", "other", width, hidden),
             *norm("per_layer_projection_norm", self.per_layer_size),
             Tensor("altup_projections", "other", hidden, hidden, 2 * (self.streams - 1)),
@@ -453,6 +412,9 @@ DECODERS: Final[Mapping[str, type[Decoder]]] = MappingProxyType(
         "falcon_h1": ParallelHybrid,
         "gemma3n_text": Gemma3n,
         "kimi_linear": KimiLinear,
+        "laguna": GatedHeads,
+        "step3p5": Step3,
+        "step3p7": Step3,
         "lfm2": Lfm2,
         "lfm2_moe": Lfm2,
         "longcat_flash": ShortcutMoe,
@@ -468,6 +430,7 @@ DECODERS: Final[Mapping[str, type[Decoder]]] = MappingProxyType(
         "gpt_bigcode": GroupedQueries,
         "falcon_mamba": RecurrentOnly,
         "gemma4_text": Gemma4,
+        "gemma4_unified_text": Gemma4,
         "mamba": RecurrentOnly,
         "mamba2": RecurrentOnly,
         "nemotron-nas": PerBlock,

@@ -17,6 +17,7 @@ from engine.model.schemes import Stored
 
 Part = Literal[
     "embedding",  # input token table (and learned positions)
+    "table",  # embeddings beside it, of which a token reads one row a layer (Gemma's per-layer ones)
     "lm_head",  # separate output matrix
     "attention",  # projections of an attention or MLA mixer
     "indexer",  # sparse-attention index projections

@@ -120,7 +120,7 @@ def _everywhere(*finer: tuple[str, Scheme]) -> _Finer:
 def _gguf(
     id_: str, label: str, scheme: Scheme, head: Scheme, finer: _Finer = (), table: Scheme | None = None
 ) -> WeightFormat:
-    everything: dict[Part, Scheme] = {"embedding": table or scheme, "lm_head": head}
+    everything: dict[Part, Scheme] = {"embedding": table or scheme, "table": table or scheme, "lm_head": head}
     return WeightFormat(
         id_,
         label,
@@ -133,7 +133,7 @@ def _gguf(
 
 
 def _mlx(bits: int, scheme: Scheme) -> WeightFormat:
-    everything: dict[Part, Scheme] = {"embedding": scheme, "lm_head": scheme}
+    everything: dict[Part, Scheme] = {"embedding": scheme, "table": scheme, "lm_head": scheme}
     return WeightFormat(
         f"mlx-{bits}bit",
         f"MLX {bits}-bit g64",
@@ -188,6 +188,7 @@ _MORE_GGUF = (
     _gguf("gguf-q5_1", "GGUF Q5_1", Q5_1, Q6_K),
     _gguf("gguf-q5_k_s", "GGUF Q5_K_S", Q5_K, Q6_K),
     _gguf("gguf-q2_k_l", "GGUF Q2_K_L", Q2_K, Q8_0, _everywhere(*_Q2_OF_K), Q8_0),
+    _gguf("gguf-q2_k_xl", "GGUF Q2_K_XL", Q2_K, Q6_K, _everywhere(*_Q2_OF_K), Q4_K),
     _gguf(
         "gguf-q3_k_xl", "GGUF Q3_K_XL", Q3_K, Q6_K, _everywhere(("v_proj", Q4_K), ("o_proj", Q4_K), ("down_proj", Q4_K))
     ),
@@ -203,7 +204,9 @@ _MORE_GGUF = (
         MXFP4,
         "bf16",
         _EXPERTS,
-        MappingProxyType({part: Q8_0 for part in (*_LINEAR, "embedding", "lm_head") if part != "routed_expert"}),
+        MappingProxyType(
+            {part: Q8_0 for part in (*_LINEAR, "embedding", "table", "lm_head") if part != "routed_expert"}
+        ),
         source="ggml-org/llama.cpp: llama-quantize MXFP4_MOE, experts in MXFP4 and the rest in Q8_0",
     ),
 )

@@ -57,7 +57,7 @@ def count_parameters(arch: Architecture) -> ParameterCounts:
     for layer, count in arch.layer_runs():
         total += count * layer_elements(layer)
         idle += count * idle_elements(layer, arch.experts_per_token)
-    active = total - towers - idle
+    active = total - towers - idle - elements(arch.embedding, "table")
     return ParameterCounts(
         total=total,
         active=active,

@@ -87,7 +87,7 @@ def _stages(
         held = stage_weights(arch, weights, layout, stage, mtp)
         if rules.embedding_on_host:
             # the input table is the host's unless the head reads it too; towers are a file that few load
-            away = 0 if arch.tied else held.parts.get("embedding", 0)
+            away = (0 if arch.tied else held.parts.get("embedding", 0)) + held.parts.get("table", 0)
             loaded = held.total_bytes - away - held.parts.get("vision", 0) - held.parts.get("audio", 0)
         else:
             loaded = held.total_bytes + engine_extra_bytes(arch, weights, layout, held.layers, tile)

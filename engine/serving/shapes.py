@@ -120,7 +120,9 @@ def _shape(arch: Architecture, weights: str, kv_cache: str, layout: Layout, hard
     for stage in range(layout.pp):
         held = stage_weights(arch, weights, layout, stage)
         for part, size in held.parts.items():
-            if part == "embedding" and (stage or not arch.tied):
+            if part == "table" or (
+                part == "embedding" and (stage or not arch.tied)
+            ):  # rows are looked up, not streamed
                 continue
             parts[part] = parts.get(part, 0.0) + size
         heaviest, total = max(heaviest, held.layers), total + held.layers

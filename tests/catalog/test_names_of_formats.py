@@ -32,6 +32,15 @@ from tui.shell.presets import WrongOption, changes_of
         ("ggml-org/gpt-oss-20b-GGUF:mxfp4", "gguf-mxfp4"),
         ("mlx-community/Qwen3-32B-4bit", "mlx-4bit"),
         ("mlx-community/Qwen3-32B-8bit", "mlx-8bit"),
+        ("mlx-community/Qwen3-32B-3bit", "mlx-3bit"),
+        ("mlx-community/Qwen3-32B-5bit", "mlx-5bit"),
+        ("unsloth/Qwen3-32B-GGUF:Q4_K", "gguf-q4_k_m"),
+        ("unsloth/Qwen3-32B-GGUF:UD-Q2_K_XL", "gguf-q2_k_xl"),
+        ("bartowski/Qwen_Qwen3-32B-GGUF:Q4_K_L", "gguf-q4_k_l"),
+        ("google/gemma-3-27b-it-qat-q4_0-unquantized", "bf16"),
+        ("someone/Qwen3-32B-W8A8-FP8", "fp8"),
+        ("someone/Qwen3-32B-NVFP4A16", "nvfp4"),
+        ("amd/Llama-3.3-70B-Instruct-WMXFP4-AMXFP4-KVFP8", "mxfp4"),
         ("Qwen/Qwen3-32B-MLX-6bit", "mlx-6bit"),
         ("unsloth/Qwen3-32B-bnb-4bit", "nf4-double"),
         ("unsloth/Qwen3-14B-unsloth-bnb-4bit", "nf4-double"),
@@ -48,7 +57,8 @@ def test_a_name_states_its_format(name: str, format_id: str | None) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["turboderp/Qwen3-32B-exl3", "mlx-community/Qwen3-32B-3bit", "someone/Qwen3-32B-GPTQ-Int3", "x/Qwen3-32B-4.0bpw-exl2",
+    ["turboderp/Qwen3-32B-exl3", "x/Qwen3-32B-3bit", "someone/Qwen3-32B-GPTQ-Int3", "x/Qwen3-32B-4.0bpw-exl2",
+     "x/Qwen3-32B-GGUF:F32", "x/Qwen3-32B-IQ4_KS", "x/Qwen3-32B-Q4_K_R4", "x/Qwen3-32B-mxfp8", "x/Qwen3-32B-EETQ",
      "x/Qwen3-32B-GGUF:Q8_K_XL", "ISTA-DASLab/Qwen3-32B-AQLM-2Bit"],
 )  # fmt: skip
 def test_a_format_that_cannot_be_sized_is_not_replaced(name: str) -> None:

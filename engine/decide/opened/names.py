@@ -11,6 +11,7 @@ from engine.scenario import leaves
 
 PARTS: Final[dict[str, str]] = {
     "embedding": "input embedding",
+    "table": "per-layer embeddings",
     "lm_head": "output matrix",
     "attention": "attention projections",
     "indexer": "sparse-attention indexers",
