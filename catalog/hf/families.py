@@ -14,6 +14,7 @@ from typing import Any, Final, Literal
 
 from catalog.hf.mixers import QkNorm
 from catalog.hf.reader import Config
+from catalog.hf.sizes import GEMMA3_SIZES, GEMMA4_SIZES, LLAMA_SIZES, MISTRAL_SIZES, MLLAMA_SIZES, QWEN2_SIZES
 from engine.figures.records import dataclass
 
 Attention = Literal["plain", "latent"]
@@ -64,58 +65,17 @@ def _family(base: Family | None = None, **changes: Any) -> Family:
     return replace(base or Family(), **changes)
 
 
-_LLAMA_SIZES: Final = {
-    "hidden_size": 4096,
-    "intermediate_size": 11008,
-    "num_hidden_layers": 32,
-    "num_attention_heads": 32,
-    "vocab_size": 32000,
-    "max_position_embeddings": 2048,
-}
-_MISTRAL_SIZES: Final = {
-    **_LLAMA_SIZES,
-    "intermediate_size": 14336,
-    "num_key_value_heads": 8,
-    "max_position_embeddings": 131072,
-}
-_QWEN2_SIZES: Final = {
-    **_LLAMA_SIZES,
-    "intermediate_size": 22016,
-    "vocab_size": 151936,
-    "max_position_embeddings": 32768,
-}
-_GEMMA3_SIZES: Final = {
-    "hidden_size": 2304,
-    "intermediate_size": 9216,
-    "num_hidden_layers": 26,
-    "num_attention_heads": 8,
-    "num_key_value_heads": 4,
-    "vocab_size": 262208,
-    "max_position_embeddings": 131072,
-}
-
-_MLLAMA_SIZES: Final = {
-    "hidden_size": 4096,
-    "intermediate_size": 14336,
-    "num_hidden_layers": 40,
-    "num_attention_heads": 32,
-    "vocab_size": 128256,
-    "max_position_embeddings": 131072,
-    "cross_attention_layers": [3, 8, 13, 18, 23, 28, 33, 38],
-}
-_GEMMA4_SIZES: Final = {**_GEMMA3_SIZES, "num_hidden_layers": 30, "vocab_size": 262144}
-
 GENERIC: Final = Family()
 _NO_BIAS: Final = _family(qkv_bias=False, o_bias=False, mlp_bias=False)
 _LAYER_NORM: Final = _family(norm_bias=True, gated=False)
 
 _LLAMA: Final = _family(
-    qkv_bias=("attention_bias",), o_bias=("attention_bias",), mlp_bias=("mlp_bias",), sizes=_LLAMA_SIZES
+    qkv_bias=("attention_bias",), o_bias=("attention_bias",), mlp_bias=("mlp_bias",), sizes=LLAMA_SIZES
 )
-_MISTRAL: Final = _family(_NO_BIAS, defaults={"num_key_value_heads": 8}, sizes=_MISTRAL_SIZES)
+_MISTRAL: Final = _family(_NO_BIAS, defaults={"num_key_value_heads": 8}, sizes=MISTRAL_SIZES)
 _MINISTRAL3: Final = _MISTRAL
 _QWEN2: Final = _family(
-    _NO_BIAS, qkv_bias=True, defaults={"num_key_value_heads": 32, "use_sliding_window": False}, sizes=_QWEN2_SIZES
+    _NO_BIAS, qkv_bias=True, defaults={"num_key_value_heads": 32, "use_sliding_window": False}, sizes=QWEN2_SIZES
 )
 _QWEN2_MOE: Final = _family(_QWEN2, shared_gate=True, defaults={"use_sliding_window": False})
 _QWEN3: Final = _family(
@@ -124,7 +84,7 @@ _QWEN3: Final = _family(
     o_bias=("attention_bias",),
     qk_norm="head",
     defaults={"head_dim": 128, "use_sliding_window": False},
-    sizes={**_QWEN2_SIZES, "num_key_value_heads": 32},
+    sizes={**QWEN2_SIZES, "num_key_value_heads": 32},
 )
 _QWEN3_MOE: Final = _family(_QWEN3, defaults={"use_sliding_window": False, "num_key_value_heads": 4})
 _QWEN3_NEXT: Final = _family(
@@ -174,9 +134,9 @@ _GEMMA3: Final = _family(
     _GEMMA2,
     qk_norm="head",
     implicit_pattern="sliding sliding sliding sliding sliding full",
-    sizes=_GEMMA3_SIZES,
+    sizes=GEMMA3_SIZES,
 )
-_GEMMA4: Final = _family(_GEMMA3, sizes=_GEMMA4_SIZES)
+_GEMMA4: Final = _family(_GEMMA3, sizes=GEMMA4_SIZES)
 _GLM4_MOE: Final = _family(
     _NO_BIAS,
     qkv_bias=("attention_bias",),
@@ -486,7 +446,7 @@ FAMILIES: Final[Mapping[str, Family]] = MappingProxyType(
         "gemma3n_text": _family(
             _GEMMA3, implicit_pattern="sliding sliding sliding sliding full", sizes={"vocab_size": 262400}
         ),
-        "mllama_text_model": _family(_NO_BIAS, defaults={"num_key_value_heads": 8}, sizes=_MLLAMA_SIZES),
+        "mllama_text_model": _family(_NO_BIAS, defaults={"num_key_value_heads": 8}, sizes=MLLAMA_SIZES),
         "cohere2_moe": _family(_COHERE, qk_norm="none", defaults={"head_dim": 128, "sliding_window": 4096}),
         "laguna": _family(_GLM4_MOE, qk_norm_key="", defaults={}),
         "step3p5": _STEP3,
