@@ -9,6 +9,7 @@ from typing import Any
 
 from engine.figures.records import dataclass
 from tui.paste.found import Found
+from tui.paste.switches import stands_alone
 
 Reader = Callable[[str], Any]
 
@@ -57,8 +58,12 @@ QUANTIZED = {
     "fp8": "fp8", "bitsandbytes": "nf4", "awq": "int4-awq", "awq_marlin": "int4-awq", "awq-marlin": "int4-awq",
     "gptq": "int4-gptq", "gptq_marlin": "int4-gptq", "gptq-marlin": "int4-gptq", "modelopt_fp4": "nvfp4",
     "modelopt": "fp8", "mxfp4": "mxfp4", "w8a8_int8": "int8", "w8a8_fp8": "fp8", "fbgemm_fp8": "fp8", "petit_nvfp4": "nvfp4",
+    "auto_awq": "int4-awq", "auto_gptq": "int4-gptq", "modelopt_fp8": "fp8", "fp8_per_tensor": "fp8", "fp8_per_block": "fp8",
+    "fp8_per_channel": "fp8", "ptpc_fp8": "fp8", "gpt_oss_mxfp4": "mxfp4", "nvfp4_per_token": "nvfp4", "nvfp4_online": "nvfp4",
 }  # fmt: skip
-BY_CHECKPOINT = ("compressed-tensors", "none", "auto", "gguf", "moe_wna16", "quark")
+BY_CHECKPOINT = (
+    "compressed-tensors", "none", "auto", "gguf", "moe_wna16", "quark", "torchao", "auto-round", "modelopt_mixed", "inc",
+)  # fmt: skip
 """Words of --quantization that leave the format to what the checkpoint holds."""
 
 
@@ -152,15 +157,6 @@ READ_APART = {
         "--split-mode", "-sm", "--tensor-split", "-ts", "--cpu-moe", "-cmoe", "--cache-type-v", "-ctv", "--batch-size", "-b",
     },
 }  # fmt: skip
-ALONE = {
-    "--enable-expert-parallel", "-ep", "--enable-lora", "--cpu-moe", "-cmoe", "--trust-remote-code",
-    "--enable-auto-tool-choice", "--headless", "--disable-log-requests", "--disable-log-stats", "--no-mmap", "--mlock", "--jinja",
-    "--metrics", "--enable-metrics", "--cont-batching", "-cb", "--no-webui", "--enable-chunked-prefill", "--skip-tokenizer-init",
-    "--enable-prompt-tokens-details", "--async-scheduling", "--enable-torch-compile", "--log-disable", "--verbose", "-v",
-    "--no-warmup", "--disable-custom-all-reduce", "--enable-request-id-headers", "--no-kv-offload", "-nkvo", "--swa-full",
-    "--embedding", "--embeddings", "--reranking", "--language-model-only", "--enable-reasoning", "--trust-request-chat-template",
-}  # fmt: skip
-"""Options that take no value, beside those of the tables."""
 NOTHING_SIZED = {
     "--host", "--port", "--served-model-name", "--api-key", "--api-keys", "--trust-remote-code", "--tokenizer", "--tokenizer-mode",
     "--chat-template", "--tool-call-parser", "--enable-auto-tool-choice", "--reasoning-parser", "--download-dir", "--revision",
@@ -202,7 +198,7 @@ def paired(words: list[str], engine: str) -> tuple[list[str], list[tuple[str, st
         option = table.get(flag)
         if equals:
             found.append((flag, value))
-        elif flag in ALONE or (option is not None and not option.takes):
+        elif stands_alone(flag) or (option is not None and not option.takes):
             found.append((flag, None))
         elif place < len(words) and not re.match(r"--?[A-Za-z]", words[place]):
             found.append((flag, words[place]))

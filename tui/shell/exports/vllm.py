@@ -94,6 +94,10 @@ def notes(build: Build) -> list[str]:
         )
     if drafted_by(model, build.runtime) in DRAFT_CHECKPOINTS:
         found.append("put the drafter's own checkpoint in place of DRAFT_MODEL")
+    if build.checkpoint.on_load == "nf4":
+        found.append(
+            f"releases after {VLLM} drop bitsandbytes (0.33 takes none): keep to this one, or serve an INT4 repository"
+        )
     if build.runtime.admission_wait_steps:
         found.append(f"not expressible: prompts that wait for {build.runtime.admission_wait_steps} steps")
     return found
