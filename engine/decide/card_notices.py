@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import lru_cache, partial
 
 from engine.decide.builds import caveats_of, readable
 from engine.decide.offers import fix_of
@@ -143,7 +143,9 @@ def prefixes(plan: Plan) -> Iterator[Notice]:
     tokens = Figure(f"{work.cached_tokens:,}", "load.cached_tokens")
     if not cached_tokens(scenario):
         message = ("Prefix caching is off: ", tokens, " tokens of each prompt that could be kept are read again.")
-        yield Notice("prefix-off", "warning", message, fix_of(plan, {"runtime.prefix_caching": True}, "prefix caching"))
+        yield Notice(
+            "prefix-off", "warning", message, partial(fix_of, plan, {"runtime.prefix_caching": True}, "prefix caching")
+        )
     elif work.cached_by == "everyone" and not rules.shares_prefixes:
         message = (f"{rules.label} keeps the ", tokens, " tokens that all prompts begin with once for each user.")
         yield Notice("prefix-each", "info", message)

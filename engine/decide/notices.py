@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from functools import partial
 
 from engine.decide import card_notices, training_notices
 from engine.decide.answer import slow
@@ -169,7 +170,7 @@ def _formats(plan: Plan) -> Iterator[Notice]:
             (
                 "GGUF is the format of llama.cpp; other engines read it as an experiment, slower than they read their own.",
             ),
-            fix_of(plan, {"runtime.engine": "llama.cpp"}, "whole layers on each GPU"),
+            partial(fix_of, plan, {"runtime.engine": "llama.cpp"}, "whole layers on each GPU"),
         )
     if (
         not scenario.workload.is_inference
@@ -180,7 +181,7 @@ def _formats(plan: Plan) -> Iterator[Notice]:
             "int4-training",
             "warning",
             (f"{label} weights carry no gradients: the state is sized at 16 bits. QLoRA trains over 4-bit weights.",),
-            fix_of(plan, {"workload.kind": "qlora"}, "adapters over 4-bit weights"),
+            partial(fix_of, plan, {"workload.kind": "qlora"}, "adapters over 4-bit weights"),
         )
 
 
@@ -217,7 +218,7 @@ def _model(plan: Plan, params_total: int, params_active: int) -> Iterator[Notice
             (
                 "Data-parallel attention saves cache for models with MLA; here each rank only holds more attention weights.",
             ),
-            fix_of(plan, {"layout.dp_attention": False}, "attention split by TP"),
+            partial(fix_of, plan, {"layout.dp_attention": False}, "attention split by TP"),
         )
     kv = scenario.model.architecture.kv_heads
     if scenario.workload.is_inference and kv and plan.layout.tp > kv and not shared:
@@ -231,7 +232,7 @@ def _model(plan: Plan, params_total: int, params_active: int) -> Iterator[Notice
                 Figure(f"{plan.layout.tp // kv}", "build.kv_copies"),
                 " times.",
             ),
-            fix_of(plan, {"layout.tp": kv}, "one copy of the KV cache"),
+            partial(fix_of, plan, {"layout.tp": kv}, "one copy of the KV cache"),
         )
 
 
@@ -245,7 +246,7 @@ def _fabric(plan: Plan) -> Iterator[Notice]:
             "tp-across-nodes",
             "error" if hardware.inter_link.family == "tcp" else "warning",
             (f"TP {layout.tp} crosses nodes: every layer waits for {hardware.inter_link.name}{ends}",),
-            fix_of(plan, {"layout.tp": inside}, "TP inside the node, PP across"),
+            partial(fix_of, plan, {"layout.tp": inside}, "TP inside the node, PP across"),
         )
     if layout.tp > 1 and not hardware.intra_link.peer_access:
         yield Notice(
@@ -261,7 +262,7 @@ def _fabric(plan: Plan) -> Iterator[Notice]:
                 f"The stock driver gives {hardware.accelerator.label} no peer access: "
                 f"{hardware.intra_link.name} needs a patched one.",
             ),
-            fix_of(plan, {"hardware.intra_link": "pcie-no-p2p"}, "what the stock driver does"),
+            partial(fix_of, plan, {"hardware.intra_link": "pcie-no-p2p"}, "what the stock driver does"),
         )
 
 
@@ -276,7 +277,7 @@ def _shape(plan: Plan, verdict: Verdict) -> Iterator[Notice]:
             "fp8-saves-nodes",
             "info",
             said(f"At {label} one node carries this: ", build.words, f" instead of {hardware.nodes} nodes."),
-            _one_node_of(plan, build),
+            partial(_one_node_of, plan, build),
         )
     elif (trade := _trade(plan, verdict)) is not None:
         yield trade
@@ -287,7 +288,7 @@ def _shape(plan: Plan, verdict: Verdict) -> Iterator[Notice]:
             "int4-saves-nodes",
             "info",
             said("At INT4 one node carries this: ", build.words, f" instead of {hardware.nodes} nodes."),
-            _one_node_of(plan, build),
+            partial(_one_node_of, plan, build),
         )
     elif hardware.gpus > 1 and verdict.answer == "one-gpu" and plan.carries:
         yield Notice(
@@ -298,7 +299,7 @@ def _shape(plan: Plan, verdict: Verdict) -> Iterator[Notice]:
                 Figure(f"{hardware.gpus}", "build.gpus"),
                 " carries this; the others only add throughput nobody asked for.",
             ),
-            fix_of(plan, {"hardware.gpus_per_node": 1, "hardware.nodes": 1}, "one GPU"),
+            partial(fix_of, plan, {"hardware.gpus_per_node": 1, "hardware.nodes": 1}, "one GPU"),
         )
     elif hardware.nodes > 1 and verdict.answer == "replicas" and plan.layout.pp > 1:
         one_each: Changes = {"layout.pp": 1}
@@ -310,14 +311,14 @@ def _shape(plan: Plan, verdict: Verdict) -> Iterator[Notice]:
             "cluster-for-replicas",
             "warning",
             ("Replicas of one node serve this load; a pipeline across nodes adds latency and a fabric.",),
-            fix_of(plan, one_each, words),
+            partial(fix_of, plan, one_each, words),
         )
 
 
 def _trade(plan: Plan, verdict: Verdict) -> Notice | None:
     """Fewer GPUs would do for a run that nobody set a date for: they take longer, and often cost as much."""
     build = verdict.recommended
-    if build is None or verdict.answer not in ("one-gpu", "one-node"):
+    if build is None or verdict.answer not in ("one-gpu", "one-node") or not plan.scenario.workload.is_run:
         return None
     small = attempt(plan.scenario, build.gpus_per_node, build.nodes).plan
     trade = time_for_money(small, plan) if small is not None and build.weights == plan.scenario.model.weights else None
@@ -331,7 +332,7 @@ def _trade(plan: Plan, verdict: Verdict) -> Notice | None:
 def _split_budget(plan: Plan, build: Build) -> Notice:
     """Several nodes for what one carries: dear where they wait for each other, needless where each works alone."""
     hardware, alone = plan.scenario.hardware, works_alone(plan.scenario, plan.layout)
-    speeds, fix = _against_one_node(plan, build), _one_node_of(plan, build)
+    speeds, fix = _against_one_node(plan, build), partial(_one_node_of, plan, build)
     if alone:
         many = f"{hardware.nodes} nodes run it as replicas that need no fabric, at the price of {hardware.nodes} hosts and a router"
         message = said("One node carries this: ", build.words, f". {many}", speeds, ".")

@@ -9,34 +9,45 @@ from engine.figures.records import dataclass
 from engine.figures.sentences import Sentence
 from engine.scenario import Layout
 
+_Value = TypeVar("_Value")
 _Row = TypeVar("_Row")
 
 
-class Rows(Generic[_Row]):
-    """A table that a record takes as its rows, or as a function that makes them when somebody first reads them.
+class Later(Generic[_Value]):
+    """A value that a record takes as it is, or as a function that makes it when somebody first reads it.
 
-    Most sizings are made to show a handful of figures, and their tables cost as much as all of those. Empty where
-    nothing is given.
+    Most sizings are made to show a handful of figures, and what stands beside them costs as much as all of those.
+    none: what it is where nothing is given.
     """
+
+    def __init__(self, none: _Value) -> None:
+        self._none = none
 
     def __set_name__(self, owner: type, name: str) -> None:
         self._name = name
 
     @overload
-    def __get__(self, record: None, owner: type) -> tuple[_Row, ...]: ...
+    def __get__(self, record: None, owner: type) -> _Value: ...
     @overload
-    def __get__(self, record: Any, owner: type) -> tuple[_Row, ...]: ...
-    def __get__(self, record: Any, owner: type) -> tuple[_Row, ...]:
+    def __get__(self, record: Any, owner: type) -> _Value: ...
+    def __get__(self, record: Any, owner: type) -> _Value:
         if record is None:
-            return ()
+            return self._none
         given = record.__dict__[self._name]
         if callable(given):
             given = record.__dict__[self._name] = given()
-        found: tuple[_Row, ...] = given
+        found: _Value = given
         return found
 
-    def __set__(self, record: Any, given: tuple[_Row, ...] | Callable[[], tuple[_Row, ...]]) -> None:
+    def __set__(self, record: Any, given: _Value | Callable[[], _Value]) -> None:
         record.__dict__[self._name] = given
+
+
+class Rows(Later[tuple[_Row, ...]]):
+    """A table of a record, empty where nothing is given."""
+
+    def __init__(self) -> None:
+        super().__init__(())
 
 
 @dataclass(frozen=True, slots=True)

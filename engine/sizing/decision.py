@@ -8,7 +8,7 @@ from engine.figures.kinds import FigureKind
 from engine.figures.records import dataclass
 from engine.figures.sentences import Sentence
 from engine.scenario import Layout
-from engine.sizing.common import Rows, Suggestion
+from engine.sizing.common import Later, Rows, Suggestion
 from engine.sizing.speed import Miss
 
 Answer = Literal["one-gpu", "one-node", "one-node-int4", "replicas", "multi-node", "frontier", "does-not-fit"]
@@ -100,14 +100,14 @@ class Verdict:
     steps: Rows[Step] = Rows()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # without slots, as `Sizing`
 class Notice:
-    """A trap that applies, most severe first. fix: a single change that removes it."""
+    """A trap that applies, most severe first. fix: a single change that removes it, sized when it is first read."""
 
     id: str
     severity: Severity
     message: Sentence
-    fix: Suggestion | None = None
+    fix: Later[Suggestion | None] = Later(None)
 
 
 @dataclass(frozen=True, slots=True)
