@@ -133,7 +133,7 @@ class Choice:
             tp, pp, dp = choice.tp or 1, choice.pp or 1, choice.dp or 1
             layout = Layout(tp, pp, dp, choice.ep or 1, bool(choice.dp_attention), dcp=choice.dcp or 1)
             return _planned(scenario, layout, Why(("pinned",)))
-        return _served(scenario) if scenario.workload.is_inference else _trained(scenario)
+        return _served(scenario, self._served) if scenario.workload.is_inference else _trained(scenario)
 
     @cached_property
     def _room(self) -> tuple[bool, bool]:
@@ -160,10 +160,19 @@ class Choice:
         """As `Plan.over_budget`."""
         return self.scenario.workload.budget_usd is not None and self.plan.over_budget
 
-    @property
+    @cached_property
+    def _served(self) -> served.Served:
+        return served.served(self.scenario)
+
+    @cached_property
     def carries(self) -> bool:
-        """As `Plan.carries`."""
-        return self.fits and (not asks(self.scenario) or self.plan.carries)
+        """As `Plan.carries`. Of a load its layout tells; the rent of a run is known with its plan."""
+        work = self.scenario.workload
+        if not (self.fits and asks(self.scenario)):
+            return self.fits
+        if self.made is not None or _pinned(self.scenario.layout) or not work.is_inference or work.is_run:
+            return self.plan.carries
+        return served.carries(self.scenario, self._served)
 
 
 def asks(scenario: Scenario) -> bool:
@@ -176,9 +185,8 @@ def _pinned(choice: LayoutChoice) -> bool:
     return choice.tp is not None and choice.pp is not None and choice.dp is not None
 
 
-def _served(scenario: Scenario) -> Plan:
+def _served(scenario: Scenario, found: served.Served) -> Plan:
     """The plan of a load. An engine that does not start has no speed."""
-    found = served.served(scenario)
     memory = serving_memory(scenario, found.layout, found.rooms, found.room)
     speed = serving_speed(scenario, found.layout, memory, found.server) if memory.starts else None
     told = found.why(scenario)

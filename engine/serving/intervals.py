@@ -8,12 +8,13 @@ are quantiles of the errors over that width. Constants and where they come from:
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import Final
 
 from engine.calibration import serving_speed as fit
 from engine.runtimes import ENGINES
 from engine.scenario import Scenario
-from engine.serving.draft import drafting
+from engine.serving.draft import drafted_by
 from engine.serving.own import narrowed, told
 from engine.serving.shapes import gpu_class
 from engine.sizing import Interval
@@ -57,12 +58,12 @@ def marks_of(figure: str, scenario: Scenario) -> tuple[str, ...]:
         ENGINES[scenario.runtime.engine].mark: True,
         "link": slow,
         "nodes": hardware.nodes > 1,
-        "drafts": drafting(scenario.model, scenario.runtime)[0] is not None,
+        "drafts": drafted_by(scenario.model, scenario.runtime) is not None,
         "differ": (work.output_spread or 0.0) >= DIFFERING,
         "prompts": work.input_tokens >= LONG_PROMPTS * work.output_tokens,
         "loaded": figure.endswith("loaded"),
     }
-    return tuple(mark for mark in MARKS if borne.get(mark))
+    return tuple([mark for mark in MARKS if borne.get(mark)])
 
 
 def width_of(figure: str, marks: tuple[str, ...]) -> float:
@@ -73,7 +74,12 @@ def width_of(figure: str, marks: tuple[str, ...]) -> float:
 
 def spread_of(figure: str, scenario: Scenario) -> tuple[float, float]:
     """Factors around a figure that hold 80 % of what the fit had not seen."""
-    width = width_of(figure, marks_of(figure, scenario))
+    return _spread(figure, marks_of(figure, scenario))
+
+
+@lru_cache(maxsize=256)
+def _spread(figure: str, marks: tuple[str, ...]) -> tuple[float, float]:
+    width = width_of(figure, marks)
     low, high = fit.CUTS[figure.partition(" ")[0]]
     return math.exp(low * width), math.exp(high * width)
 

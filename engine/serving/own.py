@@ -27,7 +27,7 @@ class OwnFactors(NamedTuple):
 
 def own_of(figure: str, scenario: Scenario) -> tuple[OwnRatio, ...]:
     """The person's measurements that speak of a figure of this build, as ratios of it."""
-    if scenario.workload.kind == "embed":
+    if not scenario.hardware.accelerator.own or scenario.workload.kind == "embed":
         return ()
     engine, name = scenario.runtime.engine, figure.partition(" ")[0]
     every = [one for one in scenario.hardware.accelerator.own if one.engine == engine]

@@ -53,9 +53,12 @@ MOST_OF_COMPUTE = 0.85
 FEW_ROWS = 0.6
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Rates:
-    """A shape in seconds: what each thing that a pass does costs on one GPU with the fitted constants."""
+    """A shape in seconds: what each thing that a pass does costs on one GPU with the fitted constants.
+
+    Compared by identity: `rates` gives the same for the same build.
+    """
 
     stages: int
     imbalance: float

@@ -9,6 +9,7 @@ rest wait, which is what the first-token time under load is made of. Constants: 
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import Literal, NamedTuple
 
 from engine.figures.units import HOURS_PER_DAY
@@ -182,7 +183,9 @@ class Server(NamedTuple):
         arriving, each = work.requests_per_s is not None, self.each
         if not each.reads and each.arriving != arriving:
             each = each._replace(arriving=arriving)
-        return self._replace(work=work, each=each)
+        return Server(
+            work, self.rates, each, self.engines, self.limit, self.held, self.whole, self.gather_steps, self.cached
+        )
 
     def cap(self, memory: Memory | Room) -> float:
         """Requests that one engine runs at once: by the KV that fits, and by the engine's sequence limit."""
@@ -210,10 +213,14 @@ class Server(NamedTuple):
 
     def best(self, memory: Memory | Room) -> tuple[float, float]:
         """(users of one engine, its tokens/s) at the best load inside the targets, as `best_load`."""
-        cap = self.cap(memory)
+        return self.most(memory)[1:]
+
+    def most(self, memory: Memory | Room) -> tuple[Load, float, float]:
+        """(one engine with all that it runs at once, users and tokens/s at the best load inside the targets)."""
         work = self.work
-        full = _under(self.rates, self.each, cap, cap)
-        return _best(work.ttft_target_s, work.tokens_per_s_user_target, self.rates, self.each, full, self.engines)
+        return _most(
+            work.ttft_target_s, work.tokens_per_s_user_target, self.rates, self.each, self.cap(memory), self.engines
+        )
 
     def score(self, users: int, memory: Memory | Room) -> tuple[float, bool]:
         """(tokens/s over all replicas that rank layouts, whether no target is missed).
@@ -230,10 +237,11 @@ class Server(NamedTuple):
             return used * _under(r, each, users / used, cap).tokens_per_s, True
         now, used = self.asked(users, memory)
         batch, rate = work.kind == "batch", work.requests_per_s is not None
-        full = _under(r, each, cap, cap) if batch or rate else now
+        full, most = now, 0.0
+        if batch or rate:
+            full, _, best = self.most(memory)
+            most = best * engines if rate else 0.0
         score = full.tokens_per_s * engines if batch else now.tokens_per_s * used
-        best = _best(work.ttft_target_s, work.tokens_per_s_user_target, r, each, full, engines) if rate else (0.0, 0.0)
-        most = best[1] * engines
         if misses_of(work, now.ttft_s, now.inter_token_s, most / each.answer, now.tokens_per_s * used / each.answer):
             return 1e-3 * (most if rate else score), False
         return score, True
@@ -282,10 +290,8 @@ def serving_speed(scenario: Scenario, layout: Layout, memory: Memory, server: Se
     """
     server = server or server_of(scenario, layout)
     work, r, each, engines = scenario.workload, server.rates, server.each, server.engines
-    cap = server.cap(memory)
     now, used = server.asked(work.concurrency, memory)
-    full = _under(r, each, cap, cap)
-    best, best_total = _best(work.ttft_target_s, work.tokens_per_s_user_target, r, each, full, engines)
+    full, best, best_total = server.most(memory)
     token, first = now.inter_token_s, now.ttft_s
     total = now.tokens_per_s * used
     # requests that arrive fill the build up to its best load, whatever number of users was named beside them
@@ -384,6 +390,15 @@ def best_load(
     """
     each = request_of(r, prompt, answer)
     return _best(ttft_target_s, user_target, r, each, _under(r, each, cap, cap), engines)
+
+
+@lru_cache(maxsize=512)
+def _most(
+    ttft_target_s: float | None, user_target: float | None, r: Rates, each: Request, cap: float, engines: int
+) -> tuple[Load, float, float]:
+    """`Server.most`: whatever number of users is asked."""
+    full = _under(r, each, cap, cap)
+    return full, *_best(ttft_target_s, user_target, r, each, full, engines)
 
 
 def _best(
