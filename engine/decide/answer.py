@@ -26,7 +26,7 @@ from engine.figures.units import (
 from engine.model.formats import FORMATS
 from engine.money.bill import lacking
 from engine.scenario import Workload
-from engine.serving.settings import engine_settings
+from engine.serving.settings import longest_taken
 from engine.sizing import Answer, Cost, Flip, Miss, Outcome, Power, Status, Verdict
 
 SLOW_TTFT_S = 10.0
@@ -154,15 +154,11 @@ def _too_much(plan: Plan) -> Sentence:
     return (*memory.headroom_reason, f" {_each(plan)}")
 
 
-def _model_len(plan: Plan) -> int:
-    return engine_settings(plan.scenario, plan.layout).max_model_len
-
-
 def _waiting(plan: Plan) -> Sentence:
     work = plan.scenario.workload
     if (plan.scenario.runtime.max_model_len or work.tokens_per_request) < work.tokens_per_request:
         asked = Figure(count(work.tokens_per_request), "load.tokens_per_request")
-        longest = Figure(count(_model_len(plan)), "load.max_model_len")
+        longest = Figure(count(longest_taken(plan.scenario)), "load.max_model_len")
         return ("starts, but refuses requests of ", asked, " tokens: it takes up to ", longest)
     held = Figure(f"{plan.memory.users_that_fit:,}", "memory.users_that_fit")
     asked = Figure(f"{plan.scenario.workload.concurrency:,}", "load.concurrency")

@@ -21,7 +21,7 @@ from engine.model.formats import FORMATS, is_native
 from engine.scenario.change import Changes
 from engine.scenario.fields import Value
 from engine.serving.memory import logged_kind, wants_states
-from engine.serving.settings import engine_settings
+from engine.serving.settings import longest_taken, settings_of
 from engine.serving.shapes import UNKNOWN_TFLOPS
 from engine.sizing import Build, Notice, Power, Suggestion, Verdict
 from engine.sizing.memory import stage_spread_bytes
@@ -88,14 +88,14 @@ NEAR_START_NEW = 1.25
 
 def _close(plan: Plan) -> Sentence:
     """What is said of a start that the error of the KV figure may undo; empty of a safe one."""
-    memory, settings = plan.memory, engine_settings(plan.scenario, plan.layout)
+    memory, settings = plan.memory, settings_of(plan.scenario, plan.layout)
     if not settings.rules.refuses_short_kv:
         return ()
     near = NEAR_START if logged_kind(plan.scenario) else NEAR_START_NEW
     head, error = "The engine starts by a hair: ", f"figure may err by {100 * (near - 1):.0f} %."
     if 0 < memory.reported_concurrency < near:
         held = Figure(f"{memory.reported_concurrency:.2f}", "memory.reported_concurrency")
-        length = Figure(f"{settings.max_model_len:,}", "load.max_model_len")
+        length = Figure(f"{longest_taken(plan.scenario):,}", "load.max_model_len")
         return (f"{head}the KV holds ", held, " sequences of ", length, f" tokens, and the {error}")
     blocks = memory.state_blocks
     if wants_states(settings, plan.scenario) and blocks is not None and blocks < near * settings.max_num_seqs:

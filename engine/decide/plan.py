@@ -123,6 +123,10 @@ class Choice:
     made: Plan | None = None
 
     @cached_property
+    def _plain(self) -> Scenario:
+        return whatever_load(self.scenario)
+
+    @cached_property
     def plan(self) -> Plan:
         """The scenario in the best valid layout. Raises ScenarioError for an impossible scenario or layout."""
         if self.made is not None:
@@ -133,15 +137,15 @@ class Choice:
             tp, pp, dp = choice.tp or 1, choice.pp or 1, choice.dp or 1
             layout = Layout(tp, pp, dp, choice.ep or 1, bool(choice.dp_attention), dcp=choice.dcp or 1)
             return _planned(scenario, layout, Why(("pinned",)))
-        return _served(scenario, self._served) if scenario.workload.is_inference else _trained(scenario)
+        return _served(scenario, self._served) if scenario.workload.is_inference else _trained(scenario, self._plain)
 
     @cached_property
     def _room(self) -> tuple[bool, bool]:
         """(whether it starts, whether it fits) as far as room tells, else as planned. Raises what `plan` does."""
         if self.made is None and not _pinned(self.scenario.layout):
             if self.scenario.workload.is_inference:
-                return served.room_for(self.scenario)
-            if not trained.may_hold(self.scenario):
+                return served.room_for(self.scenario, self._plain)
+            if not trained.may_hold(self.scenario, self._plain):
                 return False, False
         return self.plan.memory.starts, self.plan.fits
 
@@ -162,7 +166,7 @@ class Choice:
 
     @cached_property
     def _served(self) -> served.Served:
-        return served.served(self.scenario)
+        return served.served(self.scenario, self._plain)
 
     @cached_property
     def carries(self) -> bool:
@@ -193,9 +197,8 @@ def _served(scenario: Scenario, found: served.Served) -> Plan:
     return Plan(scenario, replace(found.layout, reason=told.reason), memory, speed, None, told.rivals)
 
 
-def _trained(scenario: Scenario) -> Plan:
+def _trained(scenario: Scenario, plain: Scenario) -> Plan:
     """The plan of a run; layouts that are tried besides come where none of the first carries it and keeps its batch."""
-    plain = whatever_load(scenario)
     timed = trained.trained_layouts(plain, False)
     found = trained.trained(scenario, timed)
     kept = keeps_batch(scenario.workload, found.layout.dp)

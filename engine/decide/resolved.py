@@ -12,7 +12,7 @@ from engine.parts.hardware import Accelerator, Facts
 from engine.scenario import Layout, Region, Scenario
 from engine.scenario.frameworks import attention_of, loss_of, software_of
 from engine.serving.draft import drafted_ahead, drafts_kept
-from engine.serving.settings import engine_settings
+from engine.serving.settings import longest_taken, settings_of
 from engine.sizing import Resolved
 from engine.training.batch import VIRTUAL_STAGES
 from engine.training.memory.core import Card, plan_recipe
@@ -36,11 +36,11 @@ def _prices(facts: Facts, card: Accelerator, region: Region | None) -> tuple[flo
 
 
 def _serving(scenario: Scenario, layout: Layout, prices: tuple[float | None, float | None, float | None]) -> Resolved:
-    settings = engine_settings(scenario, layout)
+    settings = settings_of(scenario, layout)
     return Resolved(
         *prices,
         memory_utilization=settings.utilization,
-        max_model_len=settings.max_model_len,
+        max_model_len=longest_taken(scenario),
         max_num_seqs=None if settings.rules.sequence_limit else settings.max_num_seqs,
         max_num_batched_tokens=settings.max_num_batched_tokens,
         speculative_tokens=drafted_ahead(scenario.model, scenario.runtime) or None,

@@ -49,9 +49,9 @@ def able_layouts(scenario: Scenario, besides: bool) -> list[Able]:
     return [Able(scenario, layout, serving_rooms(scenario, layout)) for layout in tiers(scenario)[int(besides)]]
 
 
-def room_for(scenario: Scenario) -> tuple[bool, bool]:
-    """(whether some layout starts, whether one fits the load), as the one that is taken will."""
-    plain, started = whatever_load(scenario), False
+def room_for(scenario: Scenario, plain: Scenario) -> tuple[bool, bool]:
+    """(whether some layout starts, whether one fits the load), as the one that is taken will. plain: by `whatever_load`."""
+    started = False
     for besides in (False, True):
         able = able_layouts(plain, besides)
         if _fitting(scenario, able, scenario.workload.concurrency):
@@ -144,9 +144,12 @@ class _Trial:
         return not _over_budget(self.scenario, found.layout) and any(self.timed(one).meets for one in more)
 
 
-def served(scenario: Scenario) -> Served:
-    """The layout that serves the load of a scenario. Raises ScenarioError where no layout fills the build."""
-    plain, trial = whatever_load(scenario), _Trial(scenario)
+def served(scenario: Scenario, plain: Scenario) -> Served:
+    """The layout that serves the load of a scenario. Raises ScenarioError where no layout fills the build.
+
+    plain: by `whatever_load`.
+    """
+    trial = _Trial(scenario)
     lean = able_layouts(plain, False)
     found = trial.best(lean)
     if found.fits and (carries(scenario, found) or scenario.workload.corpus_requests is not None):

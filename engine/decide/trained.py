@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import NamedTuple
 
-from engine.decide.layouts import NOTHING_FITS, Why, tiers, whatever_load, why
+from engine.decide.layouts import NOTHING_FITS, Why, tiers, why
 from engine.scenario import Layout, Scenario, Workload
 from engine.training.batch import keeps_batch, useful_tokens
 from engine.training.memory import training_spare
@@ -51,12 +51,10 @@ def ranked(workload: Workload, timed: Ranked) -> Ranked:
     return sorted(timed, key=key)
 
 
-def may_hold(scenario: Scenario) -> bool:
-    """Whether some layout may hold a step; False is certain. Steps are not timed for it."""
+def may_hold(scenario: Scenario, plain: Scenario) -> bool:
+    """Whether some layout may hold a step; False is certain. Steps are not timed for it. plain: by `whatever_load`."""
     left_by = training_spare(scenario)
-    return any(
-        left_by(layout) > -NEARLY_BYTES for layouts in tiers(whatever_load(scenario)) for layout in reversed(layouts)
-    )
+    return any(left_by(layout) > -NEARLY_BYTES for layouts in tiers(plain) for layout in reversed(layouts))
 
 
 def trained(scenario: Scenario, timed: Ranked) -> Trained:

@@ -21,9 +21,10 @@ from engine.serving.prefix import shared_tokens
 from engine.serving.ranks import Rank, ranks_of
 from engine.serving.settings import (
     EngineSettings,
-    engine_settings,
     host_reserve_bytes,
+    longest_taken,
     plain_layout,
+    settings_of,
     visible_bytes,
 )
 from engine.sizing import Headroom, Interval, Memory, MemoryGroup
@@ -99,7 +100,7 @@ class Room(NamedTuple):
 class Rooms(NamedTuple):
     """The memory of one layout with requests of one length, before its users are counted.
 
-    users: that one copy of the KV cache holds. shared: of the tokens of a request, those that all hold once. reported, states: see `Memory`. starts, short: see `Room`.
+    users: that one copy of the KV cache holds. longest: see `longest_taken`. shared: of the tokens of a request, those that all hold once. reported, states: see `Memory`. starts, short: see `Room`.
     """
 
     ranks: tuple[Rank, ...]
@@ -107,6 +108,7 @@ class Rooms(NamedTuple):
     total: int
     copies: int
     tokens: int
+    longest: int
     starts: bool
     short: str
     users: float
@@ -158,7 +160,7 @@ def headroom_of(rooms: Rooms, room: Room) -> tuple[Headroom, float, float]:
 def serving_rooms(scenario: Scenario, layout: Layout) -> Rooms:
     """The memory of a serving scenario in one layout whatever its users. Raises what `serving_memory` does."""
     layout = plain_layout(layout)
-    ranks, settings = ranks_of(scenario, layout), engine_settings(scenario, layout)
+    ranks, settings, longest = ranks_of(scenario, layout), settings_of(scenario, layout), longest_taken(scenario)
     tokens, batched = scenario.workload.tokens_per_request, settings.max_num_batched_tokens
     shared = shared_tokens(scenario)
     users = reported = states = math.inf
@@ -167,7 +169,7 @@ def serving_rooms(scenario: Scenario, layout: Layout) -> Rooms:
     for rank in ranks:
         pool = rank.pool
         users = min(users, pool.concurrency(rank.kv_room, tokens, batched, shared))
-        sequences = pool.reported_concurrency(rank.kv_room, settings.max_model_len, batched)
+        sequences = pool.reported_concurrency(rank.kv_room, longest, batched)
         reported = min(reported, sequences)
         if rank.room < 0:
             starts, short = False, "weights"
@@ -184,7 +186,7 @@ def serving_rooms(scenario: Scenario, layout: Layout) -> Rooms:
         if starts:
             short = "length"
     total, copies = scenario.hardware.accelerator.memory_bytes, kv_copies(layout)
-    return Rooms(ranks, settings, total, copies, tokens, starts, short, users, reported, states, shared)
+    return Rooms(ranks, settings, total, copies, tokens, longest, starts, short, users, reported, states, shared)
 
 
 def wants_states(settings: EngineSettings, scenario: Scenario) -> bool:
@@ -192,16 +194,18 @@ def wants_states(settings: EngineSettings, scenario: Scenario) -> bool:
 
     vllm/config/compilation.py, since pull request 38270; Intel GPUs capture no whole step.
     """
-    intel = scenario.hardware.accelerator.vendor.upper() == "INTEL"
-    return settings.rules.states_for_all and settings.cuda_graphs and not intel
+    if not (settings.rules.states_for_all and settings.cuda_graphs):
+        return False
+    return scenario.hardware.accelerator.vendor.upper() != "INTEL"
 
 
 def asks_of_host(settings: EngineSettings, scenario: Scenario) -> bool:
     """Whether vLLM asks for more of a shared memory than the host leaves free: it then refuses to start."""
+    if not settings.rules.refuses_held_memory:
+        return False
     card = scenario.hardware.accelerator
-    reserve = host_reserve_bytes(card, scenario.runtime)
     visible = visible_bytes(card)
-    return settings.rules.refuses_held_memory and 0 < visible - reserve < settings.utilization * visible
+    return 0 < visible - host_reserve_bytes(card, scenario.runtime) < settings.utilization * visible
 
 
 def serving_room(scenario: Scenario, layout: Layout) -> Room:
@@ -334,11 +338,11 @@ def _reason(word: Headroom, room: Room, rooms: Rooms, share: float, needed: floa
         )
         return (blocks, " (max_num_seqs): one each is needed")
     if not room.starts:
-        length = Figure(f"{settings.max_model_len:,}", "load.max_model_len")
+        length = Figure(f"{rooms.longest:,}", "load.max_model_len")
         return ("no room for the KV of one sequence of ", length, " tokens")
     if room.short == "length":
         asked = Figure(f"{rooms.tokens:,}", "load.tokens_per_request")
-        longest = Figure(f"{settings.max_model_len:,}", "load.max_model_len")
+        longest = Figure(f"{rooms.longest:,}", "load.max_model_len")
         return ("a request has ", asked, " tokens and the engine takes up to ", longest, " (max_model_len)")
     if word == "does not fit":
         return _needs(needed)

@@ -220,7 +220,7 @@ def _ranks(
     embeds: bool = False,
 ) -> tuple[Rank, ...]:
     """One rank of each kind of stage. No load is among the arguments: an edit of the load finds them here."""
-    settings = resolved_settings(runtime, card, layout, arch, 0)
+    settings = resolved_settings(runtime, card, layout, arch)
     visible, rules = visible_bytes(card), settings.rules
     plain = plain_latent(card, settings.engine)
     mtp = drafts == "mtp" and bool(arch.mtp)

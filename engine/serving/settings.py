@@ -146,24 +146,26 @@ def stored_weights(model: Model, runtime: Runtime) -> str:
 
 
 def engine_settings(scenario: Scenario, layout: Layout) -> EngineSettings:
-    """The person's engine settings with the engine's defaults for this card filled in.
+    """The person's engine settings with the engine's defaults for this card, and its longest sequence, filled in."""
+    found = settings_of(scenario, layout)
+    return found if found.max_model_len else replace(found, max_model_len=longest_taken(scenario))
 
-    max_model_len defaults to the asked prompt and answer, as one would launch it, not to the model's maximum.
-    """
-    return resolved_settings(
-        scenario.runtime,
-        scenario.hardware.accelerator,
-        plain_layout(layout),
-        scenario.model.architecture,
-        min(scenario.workload.tokens_per_request, scenario.model.architecture.max_position),
-    )
+
+def longest_taken(scenario: Scenario) -> int:
+    """The longest sequence that the engine takes: the asked prompt and answer, as one would launch it, not the model's most."""
+    asked = scenario.workload.tokens_per_request
+    return scenario.runtime.max_model_len or min(asked, scenario.model.architecture.max_position)
+
+
+def settings_of(scenario: Scenario, layout: Layout) -> EngineSettings:
+    """The settings whatever is asked of the engine: 0 for the longest sequence where the person names none."""
+    hardware, model = scenario.hardware, scenario.model
+    return resolved_settings(scenario.runtime, hardware.accelerator, plain_layout(layout), model.architecture)
 
 
 @lru_cache(maxsize=256)
-def resolved_settings(
-    runtime: Runtime, card: Accelerator, layout: Layout, arch: Architecture, tokens: int
-) -> EngineSettings:
-    """The settings of an engine on a card. tokens: of a request, the longest sequence where the runtime names none."""
+def resolved_settings(runtime: Runtime, card: Accelerator, layout: Layout, arch: Architecture) -> EngineSettings:
+    """`settings_of` a runtime on a card."""
     rules = runtime.rules
     if isinstance(rules.defaults, ByMemory):
         memory_mib = card.memory_bytes / MIB
@@ -184,7 +186,7 @@ def resolved_settings(
         default if runtime.memory_utilization is None else runtime.memory_utilization,
         seqs,
         batched,
-        runtime.max_model_len or tokens,
+        runtime.max_model_len or 0,
         runtime.cuda_graphs,
         runtime.block_size,
     )

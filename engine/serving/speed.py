@@ -20,7 +20,7 @@ from engine.serving.mix import Request, busy_of, mix_of, request_of, share_of, t
 from engine.serving.own_load import Times, own_times, own_token_s
 from engine.serving.passes import DecodeStep, Rates, rates, step_of
 from engine.serving.prefix import cached_tokens, shared_tokens
-from engine.serving.settings import engine_settings
+from engine.serving.settings import settings_of
 from engine.serving.shapes import engine_split
 from engine.serving.targets import corpus_days, has_targets, missed, misses_of
 from engine.sizing import Memory, Serving
@@ -158,7 +158,7 @@ def _sequence_limit(scenario: Scenario, layout: Layout) -> int:
         return runtime.max_num_seqs
     if runtime.rules.sequence_limit:
         return runtime.rules.sequence_limit
-    return engine_settings(scenario, layout).max_num_seqs
+    return settings_of(scenario, layout).max_num_seqs
 
 
 class Server(NamedTuple):
