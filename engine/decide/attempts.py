@@ -130,8 +130,8 @@ def cluster(scenario: Scenario, most_nodes: int = CLUSTER_NODES[-1]) -> Attempt:
     """The smallest cluster of full nodes, up to so many, that carries the workload; else the largest tried."""
     gpus_per_node = node_sizes(scenario)[-1]
     tried = [nodes for nodes in CLUSTER_NODES if nodes <= most_nodes] or CLUSTER_NODES[:1]
-    worth = [nodes for nodes in tried[:-1] if _may_carry(scenario, gpus_per_node * nodes)]
-    return _first(attempt(scenario, gpus_per_node, nodes) for nodes in (*worth, tried[-1]))
+    worth = (nodes for nodes in tried if nodes == tried[-1] or _may_carry(scenario, gpus_per_node * nodes))
+    return _first(attempt(scenario, gpus_per_node, nodes) for nodes in worth)
 
 
 def under_floor(found: Attempt) -> bool:

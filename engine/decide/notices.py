@@ -65,7 +65,7 @@ def _memory(plan: Plan) -> Iterator[Notice]:
         fix = _first(one for one in memory.suggestions if one.room not in NARROW)  # others give room, but not enough
         yield Notice("headroom", "warning", (f"Headroom is {memory.headroom}: ", *memory.headroom_reason, "."), fix)
     by_rule = memory.weights_share <= WEIGHTS_RULE[1]
-    if memory.rule_note and by_rule != (memory.headroom in ("comfortable", "fits", "tight")):
+    if by_rule != (memory.headroom in ("comfortable", "fits", "tight")) and memory.rule_note:
         yield Notice("rule-of-thumb", "info", memory.rule_note)
     if worst.usable_bytes and plan.scenario.workload.is_inference and worst.weights_bytes > 0.95 * worst.total_bytes:
         yield Notice("preempts", "warning", ("Weights above 95 % of the card leave no room to serve anybody.",), fix)

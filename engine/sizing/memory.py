@@ -7,7 +7,7 @@ from typing import Literal
 from engine.figures.kinds import Interval
 from engine.figures.records import dataclass
 from engine.figures.sentences import Sentence
-from engine.sizing.common import Suggestion
+from engine.sizing.common import Later, Rows, Suggestion
 
 Headroom = Literal["comfortable", "fits", "tight", "marginal", "does not fit"]
 
@@ -79,13 +79,13 @@ class TrainingPhase:
         return self.weights_bytes + self.gradient_bytes + self.optimizer_bytes + self.activation_bytes
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # without slots, as `Sizing`
 class TrainingDetail:
     """Where a training peak comes from, on the worst GPU.
 
     allocated_bytes: what torch.cuda.max_memory_allocated will say. reserved_bytes: max_memory_reserved, the
     allocator's cache included. interval: of what a step needs, bytes. bytes_per_parameter: weights, gradients and optimizer states of one trained
-    parameter before any sharding. lines: the assumptions, one sentence each.
+    parameter before any sharding. lines: the assumptions, one sentence each, written when they are first read.
     """
 
     allocated_bytes: int
@@ -95,10 +95,10 @@ class TrainingDetail:
     trainable_parameters: int
     bytes_per_parameter: float
     interval: Interval
-    lines: tuple[Sentence, ...] = ()
+    lines: Rows[Sentence] = Rows()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # without slots, as `Sizing`
 class Memory:
     """Memory of the build, worst group first.
 
@@ -112,7 +112,8 @@ class Memory:
     concurrency" that one replica's vLLM prints for max_model_len; it charges every sequence of a sliding-window model a
     whole step of prefill. state_blocks: blocks of the cache of a recurrent model, of which each sequence needs one at
     least; None for others. kv_interval: of kv_capacity_tokens, 80 %; None without KV.
-    peak_bytes (training): what it needs on the worst GPU; nvidia_smi_bytes: what nvidia-smi will show.
+    peak_bytes (training): what it needs on the worst GPU; nvidia_smi_bytes: what nvidia-smi will show. The largest
+    micro-batch and the longest sequence are searched when they are first read.
     """
 
     per_gpu: tuple[MemoryGroup, ...]
@@ -128,8 +129,8 @@ class Memory:
     peak_bytes: int = 0
     nvidia_smi_bytes: int = 0
     host_bytes: int = 0  # host RAM that offload needs, per node
-    largest_micro_batch: int = 0
-    longest_sequence_tokens: int = 0
+    largest_micro_batch: Later[int] = Later(0)
+    longest_sequence_tokens: Later[int] = Later(0)
     suggestions: tuple[Suggestion, ...] = ()
     training: TrainingDetail | None = None
     reported_concurrency: float = 0.0
@@ -137,7 +138,9 @@ class Memory:
     users_that_fit: int = 0
     kv_share: float | None = 0.0
     kv_interval: Interval | None = None
-    rule_note: Sentence = ()  # where the 60-70 % rule and the byte accounting disagree: both, and which decides
+    rule_note: Later[Sentence] = Later(
+        ()
+    )  # where the 60-70 % rule and the byte accounting disagree: both, and which decides
 
     @property
     def worst(self) -> MemoryGroup:

@@ -18,6 +18,7 @@ from engine.decide.size import size
 from engine.figures.sentences import Figure, Sentence, text_of
 from engine.scenario import Scenario
 from engine.sizing import Sizing
+from engine.sizing.common import Later, Rows
 from tests.golden.frozen import sessions
 from tests.tui.figures import page_lines, shown_by
 from tests.tui.test_figures import figureless, names_of, unopened
@@ -60,7 +61,9 @@ def told(record: Any, path: str = "") -> Iterator[tuple[str, Sentence]]:
 
 @lru_cache(maxsize=64)
 def _hints(kind: type[Any]) -> dict[str, Any]:
-    return get_type_hints(kind)
+    """The types of a record's fields, as what is made later is read."""
+    read = {Later[Sentence]: Sentence, Rows[Sentence]: tuple[Sentence, ...]}
+    return {name: read.get(hint, hint) for name, hint in get_type_hints(kind).items()}
 
 
 def _holds(value: Any) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import Any, get_type_hints
 
@@ -16,6 +16,7 @@ from engine.decide.whole import whole
 from engine.figures.sentences import Sentence, joined, text_of
 from engine.scenario import Scenario
 from engine.sizing import FabricRow, MemoryGroup, PriceLine, Sizing, Suggestion, Training
+from engine.sizing.common import Later, Rows
 from tui.shell.report_measured import measured_data
 from tui.shell.report_words import Past, tokens_per_s
 
@@ -175,7 +176,16 @@ def _fields(record: Any) -> dict[str, Any]:
 @lru_cache(maxsize=64)
 def _sentences(kind: type) -> dict[str, Callable[[Any], Any]]:
     """The fields of a record that are sentences, or several of them, each with what writes its words."""
-    writes = {Sentence: text_of, tuple[Sentence, ...]: lambda sentences: [text_of(one) for one in sentences]}
+
+    def texts_of(sentences: Iterable[Sentence]) -> list[str]:
+        return [text_of(one) for one in sentences]
+
+    writes: dict[Any, Callable[[Any], Any]] = {
+        Sentence: text_of,
+        Later[Sentence]: text_of,
+        tuple[Sentence, ...]: texts_of,
+        Rows[Sentence]: texts_of,
+    }
     return {name: writes[hint] for name, hint in get_type_hints(kind).items() if hint in writes}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
 
 from engine.model.architecture import Architecture
 from engine.scenario import Layout, Scenario, Workload
@@ -33,7 +33,7 @@ def training_memory(scenario: Scenario, layout: Layout, *, suggest: bool = True)
 
 
 def detailed_memory(scenario: Scenario, layout: Layout) -> Memory:
-    """`training_memory` without its suggestions, each of which is a plan sized again."""
+    """`training_memory` without its suggestions, each of which is a plan sized again; the rest waits for its readers."""
     layout = layout if not layout.reason else replace(layout, reason=())
     return _detailed(scenario.model.architecture, scenario.workload, layout, card_of(scenario), scenario.model.name)
 
@@ -66,10 +66,11 @@ def _advised(architecture: Architecture, workload: Workload, layout: Layout, car
 def _detailed(architecture: Architecture, workload: Workload, layout: Layout, card: Card, name: str) -> Memory:
     memory = sized(architecture, workload, layout, card)
     assert memory.training is not None
+    plan = architecture, workload, layout, card
     return replace(
         memory,
-        largest_micro_batch=largest_micro_batch(architecture, workload, layout, card),
-        longest_sequence_tokens=longest_sequence(architecture, workload, layout, card),
-        rule_note=rule_note(architecture, workload, layout, card, memory),
-        training=replace(memory.training, lines=lines(architecture, workload, layout, card, name)),
+        largest_micro_batch=partial(largest_micro_batch, *plan),
+        longest_sequence_tokens=partial(longest_sequence, *plan),
+        rule_note=partial(rule_note, *plan, memory),
+        training=replace(memory.training, lines=partial(lines, *plan, name)),
     )

@@ -111,6 +111,7 @@ class Method(NamedTuple):
 _method = attrgetter(*Method._fields)
 
 
+@lru_cache(maxsize=64)
 def method_of(workload: Workload) -> Method:
     """The method of a training workload."""
     return Method._make(_method(workload))._replace(
