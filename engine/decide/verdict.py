@@ -71,7 +71,7 @@ def decide(scenario: Scenario, entered: Plan) -> Verdict:
         step=deciding.number if end is not None else LAST_STEP,
         answer=answer,
         headline=headline,
-        reason=said(deciding.told(capital(deciding.clause)), room_elsewhere(end)),
+        reason=partial(_reason, deciding, end),
         build=build.words,
         steps=partial(_steps, scenario, high, entered),
         assumed=_assumed(scenario),
@@ -79,6 +79,11 @@ def decide(scenario: Scenario, entered: Plan) -> Verdict:
         carried=entered.carries,
         recommended=build,
     )
+
+
+def _reason(deciding: Finding, end: Finding | None) -> Sentence:
+    """Why it is this step, and the next build with headroom, which is one plan or more, where the one named just fits."""
+    return said(deciding.told(capital(deciding.clause)), room_elsewhere(end))
 
 
 def _assumed(scenario: Scenario) -> tuple[Sentence, ...]:

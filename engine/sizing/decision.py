@@ -83,15 +83,15 @@ class Build:
 class Verdict:
     """The stepwise decision. headline: one line; reason: why, one line; build: what to buy or run.
 
-    carried: whether the build as entered carries the workload. recommended: the build of the deciding step. steps: made
-    when they are first read.
+    carried: whether the build as entered carries the workload. recommended: the build of the deciding step. reason and
+    steps are made when they are first read.
     """
 
     step: int
     answer: Answer
     headline: Sentence
-    reason: Sentence
-    build: Sentence
+    reason: Later[Sentence] = Later(())
+    build: Sentence = ()
     assumed: tuple[Sentence, ...] = ()  # what was assumed because no target was given
     replicas: int = 1
     carried: bool = True
