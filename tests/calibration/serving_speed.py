@@ -16,7 +16,7 @@ import argparse
 import math
 import statistics
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,10 +36,8 @@ from tests.accuracy.rows import readable
 from tests.accuracy.speed_loads import Unusable
 
 TARGET = Path(shipped.__file__)
-# How far a constant may lie from its prior, as a standard deviation of its logarithm: base constants, factors of an engine.
-# Of widths from 0.15 to 0.4 and 0.1 to 0.2 these do best on sources left out (dense time per token 20 % at the widest, 14 to 16
-# here).
-BASE_SIGMA, ENGINE_SIGMA = 0.2, 0.12
+# How far a constant may lie from its textbook value, as a standard deviation of its logarithm.
+SIGMA = 0.4
 ROW_SIGMA = 0.15
 # Power of the number of its like by which a figure weighs less: a table has one vote, nearly.
 BALANCE = 0.75
@@ -55,53 +53,48 @@ MARK_RIDGE, WIDTH_ROUNDS = 3.0, 60
 LEFT_OUT_STEPS = 4
 
 FILES = ("inference_perf.jsonl", "inference_perf_wave2.jsonl")
-SERVERS = ("vllm", "sglang", "trtllm")
-ENGINES = (*SERVERS, "llama.cpp")
-
-# constant: (textbook value, classes that may differ from it)
-SHAPE: dict[str, tuple[float, tuple[str, ...]]] = {
-    "stream": (1.0, ()),
+# constant: textbook value, before any fit
+SHAPE: dict[str, float] = {
+    "stream": 1.0,
     # norms, activations and casts stand between products, 5 to 10 % of a pass, and no pass is quite full
-    "products": (0.9, ("trtllm", "llama.cpp")),
-    "experts": (1.0, ()),
-    "expert_stream": (0.8, ("llama.cpp",)),
-    "kv": (1.0, ()),
-    "attention": (1.0, ()),
-    "latent_bandwidth": (0.5, ()),
-    "latent_compute": (0.42, ()),
-    "layer_s": (30e-6, ("trtllm", "llama.cpp")),
-    "moe_layer_s": (1.0, ("llama.cpp",)),
-    "latent_layer_s": (15e-6, ()),
-    "step_s": (3e-4, ("llama.cpp",)),
-    "sequence_s": (5e-6, ()),
-    "collective_latency": (1.0, ()),
-    "collective_bytes": (1.0, ()),
-    "collective_prefill": (1.0, ()),
-    "prefill_s": (10e-3, ("llama.cpp",)),
-    "prefill_layer_s": (3e-4, ()),
-    "prefill_moe_layer_s": (1e-3, SERVERS),
-    "queueing": (1.0, ()),
-    "in_step": (0.25, ()),
-    "expert_spread": (0.95, ()),
+    "products": 0.9,
+    "experts": 1.0,
+    "expert_stream": 0.8,
+    "kv": 1.0,
+    "attention": 1.0,
+    "latent_bandwidth": 0.5,
+    "latent_compute": 0.42,
+    "layer_s": 30e-6,
+    "moe_layer_s": 1.0,
+    "latent_layer_s": 15e-6,
+    "step_s": 3e-4,
+    "sequence_s": 5e-6,
+    "collective_latency": 1.0,
+    "collective_bytes": 1.0,
+    "collective_prefill": 1.0,
+    "prefill_s": 10e-3,
+    "prefill_layer_s": 3e-4,
+    "prefill_moe_layer_s": 1e-3,
+    "queueing": 1.0,
+    "in_step": 0.25,
+    "expert_spread": 0.95,
+    # one token's experts are one product in llama.cpp, read like any other, behind a dozen small kernels that choose and sum
+    # them, where servers have two or three fused ones
+    "expert_stream@llama.cpp": 1.35,
+    "moe_layer_s@llama.cpp": 3.0,
 }
-# constants that other measurements already pin: collectives have their own fit, kernels their tables. Free to leave those by
-# 10 % instead of 3, the fit does worse on sources left out (mean error over the figures 31.6 % for 30.3; nothing fitted, 32.0)
-TIGHT = {
-    **dict.fromkeys(("collective_bytes", "collective_prefill", "expert_spread"), 0.1),
-    "layer_s": 0.12,
-    "stream": 0.06,
-    "products": 0.04,
-    **dict.fromkeys(("experts", "expert_stream", "kv", "attention"), 0.03),
-    **dict.fromkeys(("latent_bandwidth", "latent_compute", "moe_layer_s"), 0.03),
-}
-# factors of an engine that are known before any fit: one token's experts are one product in llama.cpp, read like any other,
-# behind a dozen small kernels that choose and sum them, where servers have two or three fused ones
-KNOWN = {"expert_stream@llama.cpp": 1.35, "moe_layer_s@llama.cpp": 3.0}
-PRIORS: dict[str, float] = {}
-for _name, (_value, _tags) in SHAPE.items():
-    PRIORS[_name] = _value
-    for _tag in _tags:
-        PRIORS[f"{_name}@{_tag}"] = KNOWN.get(f"{_name}@{_tag}", 1.0)
+# constants that rows move, factors of an engine among them: each makes the error of sources left out smaller than its textbook
+# value does, and no other does (`--each` prints both)
+FREE = (
+    "products@trtllm",
+    "layer_s@llama.cpp",
+    "collective_bytes",
+    "collective_prefill",
+    "prefill_s",
+    "prefill_moe_layer_s@sglang",
+    "queueing",
+)
+PRIORS: dict[str, float] = SHAPE | {name: SHAPE.get(name, 1.0) for name in FREE}
 
 # which figures share a spread: the part of Serving that answers them
 SPREADS = {
@@ -304,31 +297,24 @@ def step_of(
         for a, x in lines[i]:
             right[a] -= x * weights[i] * error
     for a, name in enumerate(names):
-        full[a][a] += 1 / sigma_of(name) ** 2
-        right[a] -= math.log(constants[name] / PRIORS[name]) / sigma_of(name) ** 2
+        full[a][a] += 1 / SIGMA**2
+        right[a] -= math.log(constants[name] / PRIORS[name]) / SIGMA**2
     moved = solve(full, right)
     return {n: constants[n] * math.exp(max(-0.5, min(0.5, d))) for n, d in zip(names, moved, strict=True)}
-
-
-def sigma_of(name: str) -> float:
-    """How far a constant may lie from its prior."""
-    base, _, tag = name.partition("@")
-    widest = TIGHT.get(base, BASE_SIGMA)
-    return min(widest, ENGINE_SIGMA) if tag else widest
 
 
 def objective(points: list[Point], constants: Mapping[str, float]) -> float:
     """What the fit minimises: weighted absolute errors and the distance from the priors."""
     errors = residuals(points, constants)
     loss = sum(p.weight * abs(e) / ROW_SIGMA for p, e in zip(points, errors, strict=True))
-    return loss + sum(0.5 * (math.log(constants[n] / prior) / sigma_of(n)) ** 2 for n, prior in PRIORS.items())
+    return loss + sum(0.5 * (math.log(constants[n] / prior) / SIGMA) ** 2 for n, prior in PRIORS.items())
 
 
 def fit_all(
-    points: list[Point], start: Mapping[str, float], steps: int, free: list[str] | None = None
+    points: list[Point], start: Mapping[str, float], steps: int, free: Sequence[str] = FREE
 ) -> dict[str, float]:
-    """The constants that fit the figures best. free: those that may move, all unless told."""
-    names = list(PRIORS) if free is None else free
+    """The constants that fit the figures best. free: those that may move."""
+    names = list(free)
     balance(points)
     everything = list(range(len(points)))
     best = dict(start)
@@ -366,7 +352,7 @@ def folds_of(points: list[Point]) -> dict[str, int]:
     return found
 
 
-def left_out(points: list[Point], found: Mapping[str, float], free: list[str] | None = None) -> list[float]:
+def left_out(points: list[Point], found: Mapping[str, float], free: Sequence[str] = FREE) -> list[float]:
     """Residual of each figure under constants fitted without any figure of its source."""
     folds = folds_of(points)
     errors = [0.0] * len(points)
@@ -377,6 +363,36 @@ def left_out(points: list[Point], found: Mapping[str, float], free: list[str] | 
         for index, error in zip(inside, residuals([points[i] for i in inside], constants), strict=True):
             errors[index] = error
     return errors
+
+
+# an error that is beyond this, as a logarithm, says no more
+MOST_JUDGED = 1.5
+
+
+def judged(points: list[Point], errors: list[float]) -> float:
+    """The mean error over the figures, each by its rows and by its tables alike, as a logarithm: what constants are kept by."""
+    counts = Counter(map(_like, points))
+    split: dict[str, list[tuple[float, float]]] = defaultdict(list)
+    for point, error in zip(points, errors, strict=True):
+        split[point.metric].append((min(abs(error), MOST_JUDGED), counts[_like(point)] ** -VOTE))
+    means = [
+        statistics.mean(error for error, _ in told) / 2 + sum(e * w for e, w in told) / sum(w for _, w in told) / 2
+        for told in split.values()
+    ]
+    return statistics.mean(means)
+
+
+def each_alone(fitted: list[Point], found: Mapping[str, float]) -> None:
+    """Print what the error of sources left out gains by each constant that moves, and would lose or gain by each other one."""
+    whole = judged(fitted, left_out(fitted, found))
+    print(
+        f"\nmean error, sources left out: {whole:.4f}; nothing fitted: {judged(fitted, residuals(fitted, PRIORS)):.4f}"
+    )
+    for name in PRIORS:
+        free = [one for one in FREE if one != name] if name in FREE else [*FREE, name]
+        start = {**found, name: PRIORS[name]} if name in FREE else found
+        error = judged(fitted, left_out(fitted, fit_all(fitted, start, LEFT_OUT_STEPS, free), free))
+        print(f"{'held' if name in FREE else 'moved'} {name}: {error - whole:+.4f}", flush=True)
 
 
 def table(title: str, points: list[Point], errors: list[float]) -> None:
@@ -512,6 +528,12 @@ def write(constants: Mapping[str, float], widths: Widths, found: Cuts, points: l
         "CONSTANTS: Final[dict[str, float]] = {",
         *(f'    "{name}": {value:.4g},' for name, value in constants.items()),
         "}",
+        "ASSUMED: Final = frozenset(",
+        "    {",
+        *(f'        "{name}",' for name in constants if name not in FREE),
+        "    }",
+        ")",
+        '"""Constants that stand at their textbook value: fitted, each made sources left out worse."""',
         "WIDTHS: Final[dict[str, dict[str, float]]] = {",
         *(
             line
@@ -542,6 +564,7 @@ def options(parser: argparse.ArgumentParser) -> None:
     """What this fit alone can be told."""
     parser.add_argument("--steps", type=int, default=15, help="most Gauss-Newton steps (default 15)")
     parser.add_argument("--base", action="store_true", help="also fit without factors of engines")
+    parser.add_argument("--each", action="store_true", help="also what each constant gains where sources are left out")
 
 
 def calibrate(options: argparse.Namespace) -> None:
@@ -553,9 +576,11 @@ def calibrate(options: argparse.Namespace) -> None:
     found = fit_all(fitted, PRIORS, options.steps)
     table("fit on all", fitted, residuals(fitted, found))
     if options.base:
-        free = [name for name in PRIORS if "@" not in name]
+        free = [name for name in FREE if "@" not in name]
         plain = fit_all(fitted, PRIORS, options.steps, free)
         table("sources left out, no factors of engines", fitted, left_out(fitted, plain, free))
+    if options.each:
+        each_alone(fitted, found)
     widths, ranges = dict(shipped.WIDTHS), dict(shipped.CUTS)
     if options.left_out:
         errors = left_out(points, found)

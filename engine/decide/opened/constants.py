@@ -404,8 +404,9 @@ def constant(module: str, name: str, value: Any) -> Number:
     """A constant of a module, or an entry of its table (`NAME.key`), as a leaf."""
     if module.startswith("engine.calibration."):
         label, unit = _fitted_words(module, name)
-        assumed = module.endswith("collectives") and name in collectives.ASSUMED
-        source = "no row moved it from where it starts: docs/fabric.md" if assumed else _rests_on(module, name)
+        told = _assumed(module, name)
+        assumed, source = bool(told), told or _rests_on(module, name)
+        label = label.removeprefix("fitted ") if assumed else label
         return Number(value, label=label, unit=unit, kind="rule of thumb" if assumed else "fitted", source=source)
     base, _, key = name.partition(".")
     if base == "ENGINES":
@@ -421,6 +422,15 @@ def constant(module: str, name: str, value: Any) -> Number:
     if base in _BY_DEFINITION or base.startswith(_OF_ENGINES):
         kind = "counted"
     return Number(value, label=label, unit=unit, kind=kind, source=source)
+
+
+def _assumed(module: str, name: str) -> str:
+    """Why a constant of a calibration stands where it starts; empty where rows moved it."""
+    if module.endswith("collectives") and name in collectives.ASSUMED:
+        return "no row moved it from where it starts: docs/fabric.md"
+    if module.endswith("serving_speed") and name.removeprefix("CONSTANTS.") in serving_speed.ASSUMED:
+        return "a textbook value, which no fit on other sources betters: docs/serving-speed.md"
+    return ""
 
 
 def _fitted_words(module: str, name: str) -> tuple[str, str]:
