@@ -219,11 +219,11 @@ def rates(scenario: Scenario, layout: Layout) -> Rates:
     return keep(_known, key, ((model.architecture, hw), made), 512)[1]
 
 
-def rates_with(scenario: Scenario, layout: Layout, constants: Mapping[str, float]) -> Rates:
-    """The same with other constants than the calibrated ones: for the calibration."""
+def rates_with(scenario: Scenario, layout: Layout, constants: Mapping[str, float], shape: Shape | None = None) -> Rates:
+    """The same with other constants than the calibrated ones: for the calibration. shape: of the build, where it is known."""
     model, hardware = scenario.model, scenario.hardware
     weights = stored_weights(model, scenario.runtime)
-    shape = shape_of(model.architecture, weights, model.kv_cache, layout, hardware)
+    shape = shape or shape_of(model.architecture, weights, model.kv_cache, layout, hardware)
     made = rates_of(shape, weights, hardware.accelerator, scenario.runtime.engine, constants)
     held = shape.dense_bytes, shape.expert_bytes
     away = host_rates(model.architecture, weights, layout, scenario.runtime, hardware.accelerator, held)

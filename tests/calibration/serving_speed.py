@@ -24,8 +24,9 @@ from engine.calibration import serving_speed as shipped
 from engine.decide.plan import plan
 from engine.scenario import Layout
 from engine.serving import intervals
+from engine.serving.draft import drafting
 from engine.serving.memory import serving_memory
-from engine.serving.passes import Rates, rates_of
+from engine.serving.passes import Rates, rates_with
 from engine.serving.settings import stored_weights
 from engine.serving.shapes import Shape, engine_split, shape_of
 from engine.serving.speed import Load, best_load, load, running_limit
@@ -177,13 +178,11 @@ def predict(point: Point, constants: Mapping[str, float], known: Known | None = 
     """The model's figure with those constants. known: what other figures of the same constants share."""
     known = {} if known is None else known
     scenario = point.prepared.scenario
-    work, model = scenario.workload, scenario.model
-    accelerator, engine = scenario.hardware.accelerator, scenario.runtime.engine
-    weights = stored_weights(model, scenario.runtime)
-    key = (id(point.shape), weights, accelerator.id, engine)
+    work, runtime = scenario.workload, scenario.runtime
+    key = (id(point.shape), scenario.hardware.accelerator.id, runtime.engine, *drafting(scenario.model, runtime))
     r = known.get(key)
     if not isinstance(r, Rates):
-        r = known[key] = rates_of(point.shape, weights, accelerator, engine, constants)
+        r = known[key] = rates_with(scenario, point.layout, constants, point.shape)
     engines = engine_split(point.layout)[0]
     cap = running_limit(scenario, point.layout, point.memory, r)
     prompt, answer = work.input_tokens, max(1, work.output_tokens)
@@ -196,7 +195,7 @@ def predict(point: Point, constants: Mapping[str, float], known: Known | None = 
     state = known.get((point.row_id,))
     if not isinstance(state, Load):
         requests = work.requests / used if work.requests else 0.0
-        wait = scenario.runtime.admission_wait_steps
+        wait = runtime.admission_wait_steps
         state = load(
             r,
             work.concurrency / used,
