@@ -133,15 +133,35 @@ def wait_of(mix: Mix, step_s: float, share_s: float) -> float:
         return 0.0
     queued = min(1.0, busy_of(mix, step_s, share_s) * mix.queueing)
     alike = share_s * queued / (2.0 * max(LEAST_IDLE, 1.0 - queued))
+    if mix.burst >= 1.0:
+        return others * mix.half  # who starts with all others, and is followed by nobody
     # what answers are too short to spread over their tokens is waited for before the first
-    wait = max(alike * others / (2.0 * alike + others), others - mix.after * share_s / mix.pieces)
+    wait = max(alike * others / (2.0 * alike + others), others - mix.after * pass_of(mix, share_s))
     # at a start all prompts come at once; from then on those that one pass read come together again, each pass in its turn
     kept = kept_in_step(mix, step_s, share_s)
     started, again = max(wait, others * mix.half), max(wait, min(others, (mix.abreast - 1.0) * share_s))
     return mix.burst * started + (1.0 - mix.burst) * (kept * again + (1.0 - kept) * wait)
 
 
+def pass_of(mix: Mix, share_s: float) -> float:
+    """Seconds of prompts that stand between two tokens at most: those of one pass."""
+    return share_s * mix.abreast / mix.pieces
+
+
+def left_of(mix: Mix, wait_s: float, share_s: float) -> float:
+    """Seconds by which the others' prompts delay a user's tokens after the first, of those not waited for before it.
+
+    Of a run in which all start at once, and nobody after them, that is what is read behind a user, evenly from nothing to
+    twice the mean, but no longer than the answer lasts.
+    """
+    left = mix.others * share_s - wait_s
+    most = mix.after * pass_of(mix, share_s)
+    if mix.burst < 1.0 or most >= 2.0 * left:
+        return left
+    return most - most * most / (4.0 * left)
+
+
 def token_of(mix: Mix, step_s: float, share_s: float) -> float:
-    """Seconds between a user's tokens: a step, and what of the others' prompts is not waited for before the first."""
-    left = mix.others * share_s - wait_of(mix, step_s, share_s)
+    """Seconds between a user's tokens: a step, and what of the others' prompts delays those after the first."""
+    left = left_of(mix, wait_of(mix, step_s, share_s), share_s)
     return step_s / mix.given + (left / mix.after if mix.after else 0.0)

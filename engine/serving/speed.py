@@ -16,7 +16,7 @@ from engine.figures.units import HOURS_PER_DAY
 from engine.scenario import Layout, Scenario, Workload
 from engine.serving.intervals import LOADED_USERS, interval
 from engine.serving.memory import Room
-from engine.serving.mix import Request, busy_of, mix_of, request_of, share_of, together_of, wait_of
+from engine.serving.mix import Request, busy_of, left_of, mix_of, request_of, share_of, together_of, wait_of
 from engine.serving.own_load import Times, own_times, own_token_s
 from engine.serving.passes import DecodeStep, Rates, rates, step_of
 from engine.serving.prefix import cached_tokens, shared_tokens
@@ -84,10 +84,10 @@ def _under(r: Rates, each: Request, users: float, cap: float, requests: float = 
         wait = wait_of(mix, step.seconds, share)
         first += wait + (1.0 - together_of(mix, step.seconds, share)) * step.seconds / 2
     # each cycle of a user holds one prompt of every other one, waited for before the first token or between the rest
-    interference = (mix.others * share - wait) / mix.after if mix.after else 0.0
+    interference = left_of(mix, wait, share) / mix.after if mix.after else 0.0
     token = step.seconds / r.given + interference
     served = first
-    cycle = first + token * mix.after
+    cycle = first + step.seconds / r.given * mix.after + (mix.others * share - wait if mix.after else 0.0)
     waves = users / running
     if waves > 1.0:
         first += cycle * (waves - 1.0) * (0.5 if 0.0 < requests <= users else 1.0)

@@ -94,6 +94,7 @@ FREE = (
     "prefill_s",
     "prefill_moe_layer_s@sglang",
     "queueing",
+    "expert_spread",
 )
 PRIORS: dict[str, float] = SHAPE | {name: SHAPE.get(name, 1.0) for name in FREE}
 
