@@ -236,6 +236,8 @@ def _layout(row: Row, architecture: Architecture) -> tuple[int, LayoutChoice]:
         raise Unusable("the layout needs more GPUs than the row has")
     if architecture.experts == 0:
         ep = 1
+    # experts that are spread over replicas make one engine of them
+    dp_attention |= dp > 1 and ep > tp
     return gpus, LayoutChoice(tp=tp, pp=pp, dp=dp, ep=min(ep, tp * dp), dp_attention=dp_attention)
 
 
