@@ -29,6 +29,9 @@ VLLM = Engine(
     packs=True,  # vllm/models/deepseek_v4
     speed="vllm",
     mixed_passes=True,
+    # executors of a pipeline over hosts hand a step on by their hosts: DeepSeek-R1 on eight hosts takes 25 to 27 tokens/s of one
+    # user (vllm-project/vllm, pull request 12717), 23 ms a token more than its kernels
+    hop_s=3.3e-3,
     gguf="as an experiment",  # docs.vllm.ai, features/quantization/gguf
 )
 
