@@ -70,7 +70,7 @@ PRODUCTS: Final[dict[str, dict[str, dict[str, float]]]] = {
         "fp8": {"stream": 0.7, "peak": 0.45, "rows": 80},
         "fp4": {"stream": 0.7, "peak": 0.35, "rows": 80},
         "weight-only": {"stream": 0.7, "peak": 0.468, "rows": 40},
-        "gguf": {"stream": 0.87, "peak": 0.15, "rows": 40},
+        "gguf": {"stream": 0.87, "peak": 0.04, "rows": 40},
     },
     "intel": {
         "16-bit": {"stream": 1.02, "peak": 0.954, "rows": 63.9},
@@ -142,7 +142,7 @@ MIXTURES: Final[dict[str, dict[str, dict[str, float]]]] = {
         "fp8": {"start_s": 3.62e-05, "stream": 0.9, "start_bytes": 3.98e05, "peak": 0.272, "rows": 36},
         "fp4": {"start_s": 3.38e-05, "stream": 0.9, "start_bytes": 3.07e05, "peak": 0.285, "rows": 42.6},
         "weight-only": {"start_s": 3.98e-05, "stream": 0.9, "start_bytes": 4.9e05, "peak": 0.244, "rows": 28},
-        "gguf": {"start_s": 2.5e-05, "stream": 1, "start_bytes": 1e05, "peak": 0.1, "rows": 30},
+        "gguf": {"start_s": 2.5e-05, "stream": 1, "start_bytes": 1e05, "peak": 0.04, "rows": 30},
     },
     "intel": {
         "16-bit": {"start_s": 7.58e-05, "stream": 0.9, "start_bytes": 2.79e05, "peak": 0.324, "rows": 57.4},

@@ -264,9 +264,12 @@ ASSUMED_PRODUCTS: dict[tuple[str, str], Curve] = {
     ("amd", "fp8"): {"stream": 0.7, "peak": 0.45, "rows": 80.0},
     ("amd", "fp4"): {"stream": 0.7, "peak": 0.35, "rows": 80.0},
     **{(card, "gguf"): {"stream": 0.58} for card in STACKED},
+    # prompts of llama.cpp on a Radeon 8060S reach 4.5 TFLOP/s of 118 in INT8, dense models and mixtures (lhl/strix-halo-testing)
+    ("amd", "gguf"): {"peak": 0.04},
 }
 ASSUMED_MIXTURES: dict[tuple[str, str], Curve] = {
     **{(card, "gguf"): {"stream": 0.67} for card in STACKED},
+    ("amd", "gguf"): {"peak": 0.04},
     # measured kernel by kernel at 45 to 58 us, which graphs of an engine hide: published speeds of one user on RTX PRO 6000
     ("blackwell-gddr", "fp4"): {"start_s": 28e-6},
 }
