@@ -43,7 +43,7 @@ ROW_SIGMA = 0.15
 # Power of the number of its like by which a figure weighs less: a table has one vote, nearly.
 BALANCE = 0.75
 # share of the left-out observations cut off at each end of an interval
-CUT = 0.105
+CUT = 0.1
 # ... where a figure weighs the number of its like to this power: half way between one vote a table and one a figure
 VOTE = 0.5
 # parts that the sources are left out in
