@@ -175,14 +175,35 @@ def test_prompts_of_one_pass_all_wait_for_its_end() -> None:
     assert alone.wait_s == pytest.approx(3.5 * share_of(r, longer, alone.step, 8), rel=1e-9)
 
 
-def test_a_stage_on_the_next_host_costs_llama_cpp_a_hand_over() -> None:
+def test_prompts_that_are_read_behind_a_user_delay_him_by_a_pass_a_token_at_most() -> None:
+    r = rates(build(LLAMA, "fp8", "h200-sxm", concurrency=1000, input_tokens=128, output_tokens=4), Layout(1))
+    each = request_of(r, 128, 4)
+    short, longer, steady = (
+        load(r, 1000, 1000, 128, answer, requests=n) for answer, n in ((4, 1000), (400, 1000), (4, 0))
+    )
+    share = share_of(r, each, short.step, 1000)
+    a_pass = share * each.abreast
+    # of a burst the middle user waits for half of all prompts, and one after him for no more than a pass a token
+    assert 0.5 * 999 * share <= short.wait_s <= 0.6 * 999 * share
+    assert 0.5 * a_pass < short.interference_s <= a_pass
+    # answers that outlast the reading meet all that is read behind them: half of the prompts
+    assert longer.interference_s * 399 == pytest.approx(
+        999 * share_of(r, request_of(r, 128, 400), longer.step, 1000) - longer.wait_s
+    )
+    # in a steady state what answers are too short for is waited for before the first token
+    assert steady.wait_s + 3 * steady.interference_s == pytest.approx(999 * share_of(r, each, steady.step, 1000))
+    assert steady.interference_s <= a_pass * (1 + 1e-9)
+
+
+def test_a_stage_on_the_next_host_costs_a_hand_over() -> None:
     def step(nodes: int, pp: int, engine: ServingEngine) -> float:
         scenario = catalog.build_scenario("llama-3.1-8b", "bf16", "rtx-3090", max(1, pp // nodes), nodes)
         asked = replace(scenario, runtime=Runtime(engine=engine))
         return decode_step(rates(asked, Layout(1, pp)), 1, 500).overhead_s
 
     assert step(4, 4, "llama.cpp") - step(1, 4, "llama.cpp") == pytest.approx(3 * 5.5e-3)
-    assert step(4, 4, "vllm") == step(1, 4, "vllm")
+    assert step(4, 4, "vllm") - step(1, 4, "vllm") == pytest.approx(3 * 3.3e-3)
+    assert step(4, 4, "trtllm") == step(1, 4, "trtllm")
 
 
 def test_replicas_of_two_beat_one_of_eight_over_pcie_and_hardly_matter_on_nvlink() -> None:
