@@ -162,9 +162,20 @@ def _words(name: str) -> frozenset[str]:
     return frozenset(found)
 
 
+_BOARDS = {
+    "HL-205": "Gaudi",
+    "HL-225": "Gaudi 2",
+    "HL-225B": "Gaudi 2",
+    "HL-325L": "Gaudi 3",
+    "HL-328": "Gaudi 3",
+    "HL-338": "Gaudi 3",
+}
+"""Names that hl-smi prints of Intel's accelerators."""
+
+
 def identify(gpu: DetectedGpu, accelerators: Iterable[Accelerator]) -> Accelerator | None:
     """The catalog's accelerator for a GPU: the same name words as far as both say them, and the same memory."""
-    wanted = _words(gpu.name)
+    wanted = _words(_BOARDS.get(gpu.name.upper().split(" ")[0], gpu.name))
     stated = re.search(r"(?<![a-z0-9])(\d+) ?gb(?![a-z0-9])", gpu.name.casefold())
     best: tuple[float, Accelerator] | None = None
     for accelerator in accelerators:

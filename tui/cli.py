@@ -462,7 +462,7 @@ def _detect(arguments: list[str]) -> int:
         "--from",
         dest="source",
         metavar="FILE",
-        help="what nvidia-smi, rocm-smi or xpu-smi printed, saved on another machine",
+        help="what nvidia-smi, rocm-smi, amd-smi, xpu-smi or lspci -vv printed, saved on another machine; free or /proc/meminfo too",
     )
     parser.add_argument("--format", choices=("text", "json"), default="text", help="text (default) or json")
     options = parser.parse_args(arguments)

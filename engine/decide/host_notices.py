@@ -5,30 +5,46 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from engine.figures.sentences import Figure
+from engine.figures.units import GB, GIB
 from engine.money.bill import network_cards
 from engine.money.power import HOST_WORDS, board_lanes, host_of
-from engine.scenario import Hardware, Scenario
+from engine.scenario import Hardware, Layout, Scenario
+from engine.serving.host import host_weights, keeps_on_host
 from engine.sizing import Notice, Power
 
 NIC_LANES = 16  # a 200 or 400 Gb/s card takes a whole x16 slot (NVIDIA ConnectX-6 and -7 data sheets)
 
 
-def host(scenario: Scenario) -> Iterator[Notice]:
+def host(scenario: Scenario, layout: Layout) -> Iterator[Notice]:
     platform, hardware = scenario.hardware.platform, scenario.hardware
-    if platform is None:
+    yield from memory(scenario, layout)
+    if platform is None or platform.intra_link != "pcie5-switch":
         yield from lanes(hardware)
+
+
+def memory(scenario: Scenario, layout: Layout) -> Iterator[Notice]:
+    """Host memory, as entered or as the platform has it, that is less than the cards' or than the weights that stay there."""
+    hardware, runtime, platform = scenario.hardware, scenario.runtime, scenario.hardware.platform
+    entered = runtime.host_ram_gib
+    ram_gb = entered * GIB / GB if entered is not None else platform.host_memory_gb if platform is not None else None
+    if ram_gb is None or hardware.accelerator.unified_memory:
         return
+    if scenario.workload.is_inference and keeps_on_host(runtime):
+        arch, weights = scenario.model.architecture, scenario.model.weights
+        kept = max(host_weights(arch, weights, layout, stage, runtime).total for stage in range(layout.pp))
+        kept_gb = kept * hardware.gpus_per_node / GB
+        if kept_gb > ram_gb:
+            yield Notice(
+                "host-weights-short",
+                "warning",
+                (
+                    f"{kept_gb:,.0f} GB of weights stay in host memory, and a node has {ram_gb:,.0f} GB of it: it will swap or abort.",
+                ),
+            )
     vram_gb = hardware.gpus_per_node * hardware.accelerator.memory_gb_marketed
-    if platform.host_memory_gb is not None and platform.host_memory_gb < vram_gb:
-        yield Notice(
-            "ram-below-vram",
-            "warning",
-            (
-                f"{platform.host_memory_gb:,.0f} GB of host RAM is below {vram_gb:,.0f} GB of VRAM: plan at least as much.",
-            ),
-        )
-    if platform.intra_link != "pcie5-switch":
-        yield from lanes(hardware)
+    if ram_gb < vram_gb:
+        words = f"{ram_gb:,.0f} GB of host RAM is below {vram_gb:,.0f} GB of VRAM: plan at least as much."
+        yield Notice("ram-below-vram", "warning", (words,))
 
 
 def lanes(hardware: Hardware) -> Iterator[Notice]:

@@ -383,7 +383,7 @@ def notices(plan: Plan, verdict: Verdict, power: Power, params_total: int, param
         *card_notices.prefixes(plan),
         *_formats(plan),
         *_model(plan, params_total, params_active),
-        *host(plan.scenario),
+        *host(plan.scenario, plan.layout),
         *supply(power),
     ]
     return tuple(sorted(found, key=lambda notice: _ORDER[notice.severity]))

@@ -66,6 +66,9 @@ _SHOWN_WHEN: dict[str, Callable[[Scenario], bool]] = {
     "runtime.n_gpu_layers": lambda scenario: scenario.runtime.rules.host == "layers",
     "runtime.cpu_offload_gb": lambda scenario: scenario.runtime.rules.host == "copied",
     "runtime.host_gb_s": lambda scenario: keeps_on_host(scenario.runtime),
+    "runtime.host_ram_gib": lambda scenario: (
+        keeps_on_host(scenario.runtime) or scenario.runtime.host_ram_gib is not None
+    ),
     "runtime.host_reserve_gib": lambda scenario: scenario.hardware.accelerator.unified_memory,
     "workload.pipeline_schedule": _pipelined,
     "workload.virtual_stages": lambda scenario: (

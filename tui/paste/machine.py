@@ -3,53 +3,31 @@
 from __future__ import annotations
 
 import catalog
-from catalog.machine_text import Topology, parse_lspci, parse_table, parse_topology
-from catalog.nvidia_smi import DetectedGpu, DetectError, grouped, parse
-from catalog.other_smi import parse_other
+from catalog.host_text import narrow, parse_memory, parse_nvlinks, slot_link, slot_of
+from catalog.machine_text import Machine, Topology, bridge_of, bridged, link_of, machine_of, parse_topology
+from catalog.nvidia_smi import DetectedGpu, DetectError, grouped
 from engine.figures.text import shown
 from engine.parts.hardware import Accelerator
 from tui.paste.found import Found
 
-_BRIDGES = {"Ampere GA102": "nvlink-3-bridge", "Ampere GA100": "nvlink-4-bridge", "Hopper GH100": "nvlink-4-bridge"}
-_SLOTS = {3: "pcie3-x16", 4: "pcie4-x16", 5: "pcie5-root", 6: "pcie6-x16"}
-
-
-def gpus_in(text: str) -> tuple[list[DetectedGpu], list[str], str]:
-    """The GPUs that a text lists, lines of cards without a name, and which tool printed it."""
-    try:
-        other = parse_other(text)
-    except DetectError:
-        other = []
-    if other:
-        return other, [], "rocm-smi or xpu-smi"
-    table = parse_table(text)
-    if table:
-        return table, [], "nvidia-smi"
-    listed, nameless = parse_lspci(text)
-    if listed or nameless:
-        return listed, nameless, "lspci"
-    first = text.lstrip("\ufeff \n").partition("\n")[0]
-    if ("name" in first and "," in first) or first.startswith("GPU 0:"):
-        try:
-            return parse(text), [], "nvidia-smi"
-        except DetectError:
-            return [], [], ""
-    return [], [], ""
-
 
 def read(text: str, found: Found) -> bool:
     """Read what a machine says of itself; whether it said anything."""
-    gpus, nameless, tool = gpus_in(text)
+    try:
+        said = machine_of(text)
+    except DetectError:
+        said = Machine(())
     topology = parse_topology(text)
-    found.unknown += nameless
+    found.unknown += said.nameless
     known = catalog.load().facts.accelerators
-    groups = grouped(gpus, known)
+    groups = grouped(said.gpus, known)
     card: Accelerator | None = None
+    seen: DetectedGpu | None = None
     for group in groups:
         if group.accelerator is None:
             found.unknown.append(f"{group.count} x {shown(group.gpu.name)}: not in the catalog")
         elif card is None:
-            card = group.accelerator
+            card, seen = group.accelerator, group.gpu
             found.say(f"{group.count} x {group.gpu.name}", "hardware.accelerator", card.id)
             found.gpus = group.count
         elif found.value("hardware.second_accelerator") is None:
@@ -61,17 +39,48 @@ def read(text: str, found: Found) -> bool:
                 f"{group.count} x {shown(group.gpu.name)}: two kinds of card at most are sized together"
             )
     if groups:
-        found.kinds.append(tool)
+        found.kinds.append(said.tool)
         found.say(f"{found.gpus} GPUs listed", "hardware.gpus_per_node", found.gpus)
     if topology is not None:
         found.kinds.append("nvidia-smi topo -m")
         found.gpus = found.gpus or topology.gpus
         found.say(f"{topology.gpus} GPUs in the matrix", "hardware.gpus_per_node", topology.gpus)
-        _ways(topology, card, found)
-    return bool(groups or nameless or topology)
+        _ways(topology, card, seen, found)
+    elif card is not None and seen is not None:
+        _slot(text, card, seen, found)
+    memory = parse_memory(text)
+    if memory is not None and card is not None and card.unified_memory:
+        found.passed.append(f"{memory:,.0f} GiB of memory, which card and host share")
+    elif memory is not None:
+        found.kinds.append("host memory")
+        found.say(f"{memory:,.0f} GiB of host memory", "runtime.host_ram_gib", round(memory, 1))
+    return bool(groups or said.nameless or topology or memory is not None)
 
 
-def _ways(topology: Topology, card: Accelerator | None, found: Found) -> None:
+def _slot(text: str, card: Accelerator, seen: DetectedGpu, found: Found) -> None:
+    """The link by NVLink's status, or by a slot that is narrower than the card."""
+    links, slot = parse_nvlinks(text), slot_of(seen, card)
+    if links is not None:
+        found.kinds.append("nvidia-smi nvlink")
+        words = f"NVLink up on {links.joined} of {links.gpus} GPUs"
+        if bridged(text, card):
+            found.say(words, "hardware.intra_link", bridge_of(card))
+            return
+        found.passed.append(f"{words}, {links.gb_s:,.0f} GB/s each" if links.joined else words)
+        if links.joined and not card.default_intra_link.startswith("pcie"):
+            return
+    if slot is not None and narrow(seen, card):
+        link = slot_link(slot) if card.peer_access else "pcie-no-p2p"
+        words = f"PCIe {slot[0]} x{slot[1]}, of a card with PCIe {card.pcie_gen} x{card.pcie_lanes}"
+        if link is None:
+            found.unknown.append(f"{words}: no link of the catalog is as slow")
+        elif card.default_intra_link.startswith("pcie"):
+            found.say(words, "hardware.intra_link", link)
+        else:
+            found.passed.append(words)
+
+
+def _ways(topology: Topology, card: Accelerator | None, seen: DetectedGpu | None, found: Found) -> None:
     ways = ", ".join(sorted(topology.ways))
     if topology.network_cards:
         found.passed.append(f"{topology.network_cards} network cards in the matrix")
@@ -80,29 +89,10 @@ def _ways(topology: Topology, card: Accelerator | None, found: Found) -> None:
             f"the link: the matrix says {ways} between GPUs; paste `nvidia-smi` beside it, for which cards"
         )
         return
-    link = link_of(topology, card)
+    link = link_of(topology, card, seen)
     if link is None:
         found.passed.append(f"ways between GPUs: {ways}")
         return
     found.say(f"ways between GPUs: {ways}", "hardware.intra_link", link)
     if link == "pcie-no-p2p":
         found.assumed.append("the stock driver, which gives these cards no peer access; a patched one is a PCIe link")
-
-
-def link_of(topology: Topology, card: Accelerator) -> str | None:
-    """The catalog's link for the ways of a machine; None where the card's usual one says it already."""
-    if topology.nvlink == "all" and not card.default_intra_link.startswith("pcie"):
-        return None
-    if topology.nvlink:
-        if "H200 NVL" in card.name:
-            return "nvlink-4-bridge-4way"
-        return _BRIDGES.get(card.architecture)
-    if not card.peer_access:
-        return "pcie-no-p2p"
-    if card.pcie_gen is None or card.pcie_lanes is None:
-        return None
-    if topology.ways <= {"PIX", "PXB"} and card.pcie_gen >= 5:
-        return "pcie5-switch"
-    if card.pcie_gen == 4 and "SYS" in topology.ways and topology.gpus > 2:
-        return "pcie4-cross-socket"
-    return "pcie5-x8" if card.pcie_gen == 5 and card.pcie_lanes == 8 else _SLOTS.get(card.pcie_gen)

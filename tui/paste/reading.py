@@ -26,7 +26,7 @@ from tui.shell import presets
 KINDS = (
     "a command of vllm serve, sglang.launch_server, llama-server, trtllm-serve or docker run; a compose file; a Deployment or "
     "LeaderWorkerSet; a configuration of DeepSpeed, Axolotl, LLaMA-Factory or Accelerate; what nvidia-smi, nvidia-smi topo -m, "
-    "rocm-smi or lspci printed"
+    "rocm-smi, amd-smi, xpu-smi, lspci or free printed"
 )
 NODE_GPUS = 8
 """Cards of a node that nobody describes."""

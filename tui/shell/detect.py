@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import selectors
+import shutil
 import subprocess
 import time
 from pathlib import Path
 
 import catalog
-from catalog.machine_text import parse_lspci, parse_table
+from catalog.host_text import narrow, parse_memory, slot_link, slot_of
+from catalog.machine_text import bridge_of, bridged, link_of, machine_of, parse_topology
 from catalog.nvidia_smi import (
     ESSENTIAL_FIELDS,
     FIELDS,
@@ -19,7 +22,7 @@ from catalog.nvidia_smi import (
     grouped,
     parse,
 )
-from catalog.other_smi import parse_other
+from engine.figures.records import dataclass
 from engine.figures.text import clipped, harmless, printable
 from tui.files.session import read_bytes
 from tui.files.session_tables import SessionError
@@ -33,13 +36,34 @@ _SILENT = f"nvidia-smi did not answer within {TIMEOUT_S:.0f} s"
 MOST_BYTES = 2**20  # of an answer: a machine of 72 GPUs is told in some 6 kB
 
 
-def machine(source: str | None = None) -> list[DetectedGroup]:
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a machine says: equal GPUs together, the most numerous first; the link of those, and GiB of the host's memory, where told."""
+
+    groups: tuple[DetectedGroup, ...]
+    link: str | None = None
+    memory_gib: float | None = None
+
+
+def machine(source: str | None = None) -> Seen:
     """The GPUs of this machine, or of the saved output in `source`. Raises DetectError."""
     text = _saved(source) if source else _asked()
-    gpus = parse_other(text) or parse_table(text) or parse_lspci(text)[0] or parse(text)
+    gpus = machine_of(text).gpus or parse(text)
     if not gpus:
         raise DetectError("no GPUs are listed")
-    return grouped(gpus, catalog.load().facts.accelerators)
+    groups = grouped(gpus, catalog.load().facts.accelerators)
+    topology = parse_topology(text)
+    first = next((group for group in groups if group.accelerator is not None), None)
+    link = None
+    if first is not None and first.accelerator is not None and len(gpus) > 1:
+        if topology is not None:
+            link = link_of(topology, first.accelerator, first.gpu)
+        elif bridged(text, first.accelerator):
+            link = bridge_of(first.accelerator)
+        elif first.accelerator.default_intra_link.startswith("pcie") and narrow(first.gpu, first.accelerator):
+            slot = slot_link(slot_of(first.gpu, first.accelerator))
+            link = slot if first.accelerator.peer_access else "pcie-no-p2p"
+    return Seen(tuple(groups), link, parse_memory(text))
 
 
 def _saved(source: str) -> str:
@@ -49,7 +73,35 @@ def _saved(source: str) -> str:
         raise DetectError(str(problem)) from None
 
 
+_OTHERS = (("rocm-smi", "--showproductname", "--showmeminfo", "vram"), ("xpu-smi", "discovery"))
+_TOPOLOGY = ("nvidia-smi", "topo", "-m")
+_MEMINFO = Path("/proc/meminfo")
+
+
 def _asked() -> str:
+    """What the tools of this machine print: a host may hold cards of two makers. nvidia-smi's failure counts where no other is."""
+    told, trouble = [], None
+    for line in _OTHERS:
+        if shutil.which(line[0]):
+            try:
+                told.append(_run(line))
+            except DetectError:  # a driver without its cards: the other maker's may be there
+                continue
+    try:
+        told.append(_asked_of_nvidia())
+    except DetectError as problem:
+        trouble = problem
+    if not told and trouble is not None:
+        raise trouble
+    if trouble is None and told[-1].count("\n") > 2:
+        with contextlib.suppress(DetectError):  # an old driver: the link is then the card's usual one
+            told.append(_run(_TOPOLOGY))
+    with contextlib.suppress(OSError):  # no Linux: the host's memory is not told
+        told.append(_MEMINFO.read_text(encoding="ascii", errors="replace")[:MOST_BYTES])
+    return "\n".join(told)
+
+
+def _asked_of_nvidia() -> str:
     """The driver's answer; an old driver, which does not know every field, is asked for the essential ones."""
     try:
         return _run(command(FIELDS))
@@ -109,8 +161,9 @@ def _answer(tool: subprocess.Popen[bytes]) -> tuple[bytes, bytes]:
     return bytes(told[tool.stdout]), bytes(told[tool.stderr])
 
 
-def render(groups: list[DetectedGroup], form: str) -> str:
+def render(seen: Seen, form: str) -> str:
     """The groups in columns with a command line to size them, or as JSON objects, one a line."""
+    groups = seen.groups
     if form == "json":
         return "".join(
             json_line(
@@ -123,20 +176,31 @@ def render(groups: list[DetectedGroup], form: str) -> str:
                     "pcie_gen": group.gpu.pcie_gen,
                     "pcie_lanes": group.gpu.pcie_lanes,
                     "driver": group.gpu.driver or None,
+                    "intra_link": seen.link,
+                    "host_memory_gib": seen.memory_gib,
                 }
             )
             for group in groups
         )
-    rows = [("GPUs", "name", "MiB", "accelerator")]
+    rows = [("GPUs", "name", "MiB", "slot", "accelerator")]
     for group in groups:
         memory = f"{group.gpu.memory_mib:,}" if group.gpu.memory_mib is not None else "-"
         known = group.accelerator.id if group.accelerator else "not in the catalog"
-        rows.append((str(group.count), printable(group.gpu.name), memory, known))
-    lines = aligned(rows, (False, True, False, True))
+        gen, lanes = group.gpu.pcie_gen, group.gpu.pcie_lanes
+        slot = f"PCIe {gen} x{lanes}" if gen is not None and lanes is not None else "-"
+        rows.append((str(group.count), printable(group.gpu.name), memory, slot, known))
+    lines = aligned(rows, (False, True, False, True, True))
+    if seen.memory_gib is not None:
+        lines += ["", f"Host memory: {seen.memory_gib:,.0f} GiB."]
     known_groups = [(group.accelerator.id, group.count) for group in groups if group.accelerator is not None]
     if known_groups:
         (accelerator_id, count), others = known_groups[0], known_groups[1:]
         line = f"sizeup --accelerator {accelerator_id} --gpus {count + sum(number for _, number in others[:1])}"
+        if seen.link is not None:
+            line += f" --intra-link {seen.link}"
+        unified = any(group.accelerator.unified_memory for group in groups if group.accelerator is not None)
+        if seen.memory_gib is not None and not unified:
+            line += f" --set runtime.host_ram_gib={seen.memory_gib:.0f}"
         if others:
             line += f" --set hardware.second_accelerator={others[0][0]} --set hardware.second_gpus={others[0][1]}"
         lines += ["", line]
