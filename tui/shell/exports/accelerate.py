@@ -8,7 +8,7 @@ from tui.shell.exports import training
 from tui.shell.exports.build import FIRST_NODE, MASTER_PORT, Build
 from tui.shell.exports.text import yaml
 
-CHECKED = "Accelerate 1.12, its configuration files"
+CHECKED = "Accelerate 1.12 and 1.15, keys of their sources"
 
 
 def config(build: Build) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from tui.shell.exports import training
 from tui.shell.exports.build import Build
 from tui.shell.exports.text import CannotExport, yaml
 
-CHECKED = "Axolotl 0.13, its configuration reference"
+CHECKED = "Axolotl 0.13.2 and 0.19.0, keys of their schemas"
 
 
 def config(build: Build) -> dict[str, Any]:

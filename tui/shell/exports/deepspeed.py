@@ -8,7 +8,7 @@ from typing import Any
 from tui.shell.exports import training
 from tui.shell.exports.build import Build
 
-CHECKED = "DeepSpeed 0.18, its configuration's documentation"
+CHECKED = "DeepSpeed 0.18.9 and 0.19.8, keys of their sources"
 _STAGES = {"ddp": 0, "zero1": 1, "zero2": 2, "zero3": 3}
 
 

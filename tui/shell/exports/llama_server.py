@@ -5,7 +5,7 @@ from __future__ import annotations
 from tui.shell.exports.build import PORT, Build
 from tui.shell.exports.text import Word, command
 
-CHECKED = "llama.cpp b7000, llama-server's documentation"
+CHECKED = "llama.cpp b7000 and of November 2026, arguments of its source"
 _KV_CACHE = {"bf16": "bf16", "fp16": "f16", "q8_0": "q8_0", "q4_0": "q4_0"}
 ALL_LAYERS = 999
 

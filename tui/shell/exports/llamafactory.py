@@ -8,7 +8,7 @@ from tui.shell.exports import training
 from tui.shell.exports.build import Build
 from tui.shell.exports.text import CannotExport, yaml
 
-CHECKED = "LLaMA-Factory 0.9.4, its training arguments"
+CHECKED = "LLaMA-Factory 0.9.4 and 0.9.5, their training arguments"
 STAGES = {"pretrain": "pt", "dpo": "dpo", "reward": "rm", "ppo": "ppo"}
 """What it calls each kind of training; all others are supervised."""
 DEEPSPEED_FILE = "deepspeed.json"

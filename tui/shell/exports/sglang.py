@@ -7,7 +7,7 @@ from tui.shell.exports.build import FIRST_NODE, NODE_RANK, PORT, Build
 from tui.shell.exports.cards import SGLANG
 from tui.shell.exports.text import Word, command
 
-CHECKED = f"SGLang {SGLANG}, server arguments of its documentation"
+CHECKED = f"SGLang {SGLANG}, arguments of its parser, which 0.5.23 takes too"
 RENDEZVOUS_PORT = 20000
 _KV_CACHE = {"fp8": "fp8_e4m3"}
 

@@ -8,7 +8,7 @@ from tui.shell.exports import training
 from tui.shell.exports.build import Build
 from tui.shell.exports.text import CannotExport, toml
 
-CHECKED = "torchtitan 0.2.1, its job configuration (TOML)"
+CHECKED = "torchtitan 0.2.1, its job configuration (TOML, which 0.3 no longer reads)"
 _MODELS = {"llama": "llama3", "llama4_text": "llama4", "llama4": "llama4", "qwen3": "qwen3", "qwen3_moe": "qwen3"}
 _MODELS |= {"deepseek_v3": "deepseek_v3", "gpt_oss": "gpt_oss"}
 _RECOMPUTE = {"none": "none", "selective": "selective", "full": "full"}

@@ -10,7 +10,7 @@ from tui.shell.exports.build import FIRST_NODE, Build
 from tui.shell.exports.cards import VLLM
 from tui.shell.exports.text import Word, command
 
-CHECKED = f"vLLM {VLLM}, engine arguments of its documentation"
+CHECKED = f"vLLM {VLLM}, arguments of its parser, which 0.33.0 takes too"
 _KV_CACHE = {"fp8": "fp8"}
 DRAFT_CHECKPOINTS = {"eagle": "DRAFT_MODEL", "dflash": "DRAFT_MODEL"}
 """What stands for the checkpoint of a drafter that comes on its own."""

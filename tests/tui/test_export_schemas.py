@@ -1,0 +1,70 @@
+"""Files for trainers against what their releases read, from their sources (scripts/read_schemas.py): keys and words.
+
+Axolotl 0.13.2 and 0.19.0, LLaMA-Factory 0.9.4 and 0.9.5 with transformers 4.57.1, Accelerate 1.12.0 and 1.15.0, DeepSpeed 0.18.9
+and 0.19.8, torchtitan 0.2.1, whose job files 0.3 no longer reads.
+"""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.tui import exported
+from tests.tui.test_export import EVERY, golden
+from tui.shell.exports import Target, export
+
+SCHEMAS: dict[str, dict[str, list[str] | None]] = {
+    path.stem: json.loads(path.read_text()) for path in sorted((exported.FACTS / "schemas").glob("*.json"))
+}
+TARGETS: tuple[Target, ...] = ("accelerate", "axolotl", "deepspeed", "llamafactory", "torchtitan")
+OURS = {"_comment"}
+"""What DeepSpeed does not read, and says so on top."""
+
+
+def read(text: str, target: Target) -> dict[str, Any]:
+    if target == "deepspeed":
+        made: dict[str, Any] = json.loads(text)
+    elif target == "torchtitan":
+        made = tomllib.loads(text)
+    else:
+        (made,) = exported.documents(text)
+    return made
+
+
+def leaves(table: dict[str, Any], known: dict[str, list[str] | None], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """The keys of a file as a schema has them; a table that it does not open is one value."""
+    for key, value in table.items():
+        dotted = prefix + key
+        if isinstance(value, dict) and any(name.startswith(f"{key}.") for name in known):
+            yield from leaves(value, known, f"{key}.")
+        else:
+            yield dotted, value
+
+
+@pytest.mark.parametrize("release", SCHEMAS)
+def test_every_key_of_every_file_is_read_by_the_release(release: str) -> None:
+    target, known, files = release.partition("-")[0], SCHEMAS[release], 0
+    for name, other in EVERY:
+        if other != target:
+            continue
+        files += 1
+        for key, value in leaves(read(export(golden(name), other), other), known):
+            if key in OURS:
+                continue
+            assert key in known, (release, name, key)
+            allowed = known[key]
+            if allowed and isinstance(value, str):
+                assert value in allowed, (release, name, key, value)
+    assert files >= 3, release
+
+
+def test_each_target_is_held() -> None:
+    assert {release.partition("-")[0] for release in SCHEMAS} == set(TARGETS)
+    page = Path("docs/exports.md").read_text()
+    for release in SCHEMAS:
+        assert release.partition("-")[2] in page, release
