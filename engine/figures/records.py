@@ -1,100 +1,186 @@
-"""Records: dataclasses whose methods are written when they are first called.
+"""Records: dataclasses whose methods are written when they are needed.
 
-`dataclasses.dataclass` writes and compiles five or six functions for each class while its module is imported. A start
-makes about 200 such classes and uses half of them, so that this was a fourth of all that `sizeup report` did. Here the
-class has its fields at once, and `__init__`, `__eq__` and `__hash__` are compiled at their first call: the same code, in
-one step more. `fields`, `replace`, `is_dataclass` and `asdict` know the classes as any dataclass, and to a type checker
-the decorator is the standard one.
+`dataclasses.dataclass` gathers fields, and writes and compiles five or six functions, for each class while its module is
+imported. A start makes about 200 such classes and uses half of them, many once: that was a fourth of all that `sizeup
+report` did. Here a class has its slots at once and its fields when somebody asks for them. The first few instances are
+filled by a loop; then `__init__` is compiled, and `__eq__` and `__hash__` are at their first call. `fields`, `replace`,
+`is_dataclass` and `asdict` know the classes as any dataclass, and to a type checker the decorator is the standard one.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import inspect
 from collections.abc import Callable
+from functools import cached_property
 from types import FunctionType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 _DEFAULT = "_default_of_"
 """Before the name of a field: its default, or what makes it, among the names of the code that is written here."""
+_PLACES = ("__dict__", "__weakref__")
+"""What a class without slots has for its attributes."""
+
+_put = object.__setattr__
 
 
-def _compiled(kind: type, name: str, lines: list[str], names: dict[str, Any]) -> FunctionType:
-    """The function `name` of these lines. It reads its globals from `names`, and says that it is a method of `kind`."""
-    exec("\n".join(lines), names)
-    made: FunctionType = names[name]
-    made.__qualname__, made.__module__ = f"{kind.__qualname__}.{name}", kind.__module__
-    return made
+class _Given(NamedTuple):
+    """A field as it was written. default, factory: MISSING where there is none."""
+
+    name: str
+    default: Any = dataclasses.MISSING
+    factory: Any = dataclasses.MISSING
+    asked: bool = True
+    compared: bool = True
 
 
-def _init(kind: type) -> FunctionType:
-    """`__init__`: the fields in their order, defaults as they stand in the class, then `__post_init__` if there is one."""
-    names: dict[str, Any] = {"put": object.__setattr__}
-    asked, body = [], []
-    for field in dataclasses.fields(kind):
-        name, value = field.name, field.name
-        default = _DEFAULT + name
-        if field.default_factory is not dataclasses.MISSING:
-            names[default] = field.default_factory
-            value = f"{default}() if {name} is {default} else {name}" if field.init else f"{default}()"
-        elif field.default is not dataclasses.MISSING:
-            names[default] = field.default
-            value = name if field.init else default
-        elif not field.init:
-            continue
-        if field.init:
-            asked.append(f"{name}={default}" if default in names else name)
-        body.append(f" put(self, {name!r}, {value})")
-    if hasattr(kind, "__post_init__"):
-        body.append(" self.__post_init__()")
-    return _compiled(kind, "__init__", [f"def __init__(self, {', '.join(asked)}):", *body, " pass"], names)
+class _Made:
+    """A class as it was written, and the one in use: with slots it is another."""
 
+    FEW = 4
+    """Instances that are filled by a loop: compiling takes as long as some twenty of them."""
 
-def _compared(kind: type, of: str) -> str:
-    """The values that make two records the same, as a tuple: (of.first, of.second,)."""
-    return "(" + "".join(f"{of}.{field.name}," for field in dataclasses.fields(kind) if field.compare) + ")"
+    def __init__(self, plain: type) -> None:
+        self.plain = self.kind = plain
+        own = vars(plain)
+        self.written = {
+            name: getattr(plain, name) if name in own else dataclasses.MISSING
+            for name in inspect.get_annotations(plain)
+        }
+        self.filled = 0
 
+    def __get__(self, record: object, owner: type) -> dict[str, Any]:
+        """`__dataclass_fields__`, asked of the standard decorator when somebody asks for it."""
+        dataclasses.dataclass(init=False, repr=False, eq=False, match_args=False)(self.plain)
+        for name in ("__dataclass_fields__", "__dataclass_params__"):
+            setattr(self.kind, name, vars(self.plain)[name])
+        found: dict[str, Any] = vars(self.kind)["__dataclass_fields__"]
+        return found
 
-def _eq(kind: type) -> FunctionType:
-    same = f"{_compared(kind, 'self')} == {_compared(kind, 'other')}"
-    lines = ["def __eq__(self, other):", f" return {same} if other.__class__ is self.__class__ else NotImplemented"]
-    return _compiled(kind, "__eq__", lines, {})
+    @cached_property
+    def given(self) -> list[_Given]:
+        """The fields in order, those of the classes below it first."""
+        written: dict[str, Any] = {}
+        for base in reversed(self.kind.__mro__):
+            if (made := vars(base).get("__made__")) is not None:
+                written |= made.written
+        return [
+            _Given(name, value.default, value.default_factory, value.init, bool(value.compare))
+            if isinstance(value, dataclasses.Field)
+            else _Given(name, value)
+            for name, value in written.items()
+        ]
 
+    # --- methods ------------------------------------------------------------------------------------------------
 
-def _hash(kind: type) -> FunctionType:
-    return _compiled(kind, "__hash__", ["def __hash__(self):", f" return hash({_compared(kind, 'self')})"], {})
+    def compiled(self, name: str, lines: list[str], names: dict[str, Any]) -> FunctionType:
+        """The function `name` of these lines, from now on the method of the class. names: what its globals are."""
+        exec("\n".join(lines), names)
+        made: FunctionType = names[name]
+        made.__qualname__, made.__module__ = f"{self.kind.__qualname__}.{name}", self.kind.__module__
+        setattr(self.kind, name, made)
+        return made
 
+    def init(self) -> FunctionType:
+        """`__init__`: the fields in their order, defaults as they stand in the class, then `__post_init__` if there is one."""
+        names: dict[str, Any] = {"put": _put}
+        asked, body = [], []
+        for name, default, factory, is_asked, _ in self.given:
+            held = _DEFAULT + name
+            if factory is not dataclasses.MISSING:
+                names[held] = factory
+                value = f"{held}() if {name} is {held} else {name}" if is_asked else f"{held}()"
+            elif default is not dataclasses.MISSING:
+                names[held] = default
+                value = name if is_asked else held
+            elif is_asked:
+                value = name
+            else:
+                continue
+            if is_asked:
+                asked.append(f"{name}={held}" if held in names else name)
+            body.append(f" put(self, {name!r}, {value})")
+        if hasattr(self.kind, "__post_init__"):
+            body.append(" self.__post_init__()")
+        return self.compiled("__init__", [f"def __init__(self, {', '.join(asked)}):", *body, " pass"], names)
 
-def _at_first_call(kind: type, name: str, write: Callable[[type], FunctionType]) -> None:
-    """Give `kind` a method that writes itself when it is called: from then on the written one stands in its place."""
+    def first_init(self) -> Callable[..., None]:
+        """`__init__` of the first few instances."""
+        made, after = self, hasattr(self.plain, "__post_init__")
 
-    def method(*args: Any, **options: Any) -> Any:
-        written = write(kind)
-        setattr(kind, name, written)
-        return written(*args, **options)
+        def init(self: Any, *args: Any, **options: Any) -> None:
+            values = dict(zip([field.name for field in made.given if field.asked], args, strict=False))
+            made.filled += 1
+            if made.filled > made.FEW or len(values) < len(args) or not options.keys().isdisjoint(values):
+                made.init()(self, *args, **options)  # or says what is wrong
+                return
+            values |= options
+            for name, default, factory, is_asked, _ in made.given:
+                if is_asked and name in values:
+                    _put(self, name, values.pop(name))
+                elif factory is not dataclasses.MISSING:
+                    _put(self, name, factory())
+                elif default is not dataclasses.MISSING:
+                    _put(self, name, default)
+                elif is_asked:
+                    made.init()(self, *args, **options)
+                    return
+            if values:
+                made.init()(self, *args, **options)
+            elif after:
+                self.__post_init__()
 
-    setattr(kind, name, method)
+        return init
+
+    def compared(self, of: str) -> str:
+        """The values that make two records the same, as a tuple: (of.first, of.second,)."""
+        return "(" + "".join(f"{of}.{field.name}," for field in self.given if field.compared) + ")"
+
+    def first_eq(self) -> Callable[[Any, object], bool]:
+        """`__eq__`, which is compiled when it is called."""
+
+        def eq(one: Any, other: object) -> bool:
+            same = f"{self.compared('self')} == {self.compared('other')}"
+            lines = [
+                "def __eq__(self, other):",
+                f" return {same} if other.__class__ is self.__class__ else NotImplemented",
+            ]
+            return self.compiled("__eq__", lines, {})(one, other)  # type: ignore[no-any-return]
+
+        return eq
+
+    def first_hash(self) -> Callable[[Any], int]:
+        """`__hash__`, likewise."""
+
+        def hashed(one: Any) -> int:
+            lines = ["def __hash__(self):", f" return hash({self.compared('self')})"]
+            return self.compiled("__hash__", lines, {})(one)  # type: ignore[no-any-return]
+
+        return hashed
+
+    def guard(self, do: Callable[..., None], said: str) -> Callable[..., None]:
+        """Refuse to set or delete what belongs to the record; a subclass may have attributes of its own."""
+        made = self
+
+        def refuse(self: Any, name: str, *value: object) -> None:
+            if type(self) is made.kind or any(name == field.name for field in made.given):
+                raise dataclasses.FrozenInstanceError(f"cannot {said} field {name!r}")
+            do(self, name, *value)
+
+        return refuse
+
+    def slotted(self, added: dict[str, Any]) -> type:
+        """The class with a slot for each field of its own, and without a dictionary."""
+        plain = self.plain
+        above = {slot for base in plain.__mro__[1:-1] for slot in vars(base).get("__slots__", ())}
+        body = {name: value for name, value in vars(plain).items() if name not in self.written and name not in _PLACES}
+        body["__slots__"] = tuple(name for name in self.written if name not in above)
+        return type(plain)(plain.__name__, plain.__bases__, {**body, **added})
 
 
 def _repr(self: Any) -> str:
     shown = (f"{field.name}={getattr(self, field.name)!r}" for field in dataclasses.fields(self) if field.repr)
     return f"{type(self).__qualname__}({', '.join(shown)})"
-
-
-def _guarded(kind: type) -> None:
-    """Refuse to set or delete what belongs to the record; a subclass may have attributes of its own."""
-    own = frozenset(field.name for field in dataclasses.fields(kind))
-
-    def put(self: Any, name: str, value: object) -> None:
-        if type(self) is kind or name in own:
-            raise dataclasses.FrozenInstanceError(f"cannot assign to field {name!r}")
-        object.__setattr__(self, name, value)
-
-    def drop(self: Any, name: str) -> None:
-        if type(self) is kind or name in own:
-            raise dataclasses.FrozenInstanceError(f"cannot delete field {name!r}")
-        object.__delattr__(self, name)
-
-    kind.__setattr__, kind.__delattr__ = put, drop  # type: ignore[method-assign, assignment]
 
 
 def _state(self: Any) -> list[Any]:
@@ -103,31 +189,32 @@ def _state(self: Any) -> list[Any]:
 
 def _restored(self: Any, state: list[Any]) -> None:
     for field, value in zip(dataclasses.fields(self), state, strict=True):
-        object.__setattr__(self, field.name, value)
+        _put(self, field.name, value)
 
 
 def _record(*, frozen: bool = False, slots: bool = False, eq: bool = True) -> Callable[[type], type]:
     """As `dataclasses.dataclass` with these options; the class's own `__eq__`, `__hash__` and `__repr__` stay its own."""
 
     def decorated(plain: type) -> type:
-        own = vars(plain)
-        kind: Any = dataclasses.dataclass(init=False, repr=False, eq=False, slots=slots)(plain)
-        _at_first_call(kind, "__init__", _init)
+        own, made = vars(plain), _Made(plain)
+        added: dict[str, Any] = {"__made__": made, "__dataclass_fields__": made, "__init__": made.first_init()}
         if "__repr__" not in own:
-            kind.__repr__ = _repr
+            added["__repr__"] = _repr
         if eq and "__eq__" not in own:
-            _at_first_call(kind, "__eq__", _eq)
+            added["__eq__"] = made.first_eq()
         if eq and own.get("__hash__") is None:
-            if frozen:
-                _at_first_call(kind, "__hash__", _hash)
-            else:
-                kind.__hash__ = None
+            added["__hash__"] = made.first_hash() if frozen else None
         if frozen:
-            _guarded(kind)
+            added["__setattr__"] = made.guard(object.__setattr__, "assign to")
+            added["__delattr__"] = made.guard(object.__delattr__, "delete")
             if slots:
-                kind.__getstate__, kind.__setstate__ = _state, _restored
-        made: type = kind
-        return made
+                added |= {"__getstate__": _state, "__setstate__": _restored}
+        if slots:
+            made.kind = made.slotted(added)
+        else:
+            for name, value in added.items():
+                setattr(plain, name, value)
+        return made.kind
 
     return decorated
 

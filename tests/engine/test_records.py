@@ -14,6 +14,9 @@ import pytest
 
 from engine.figures.records import dataclass
 
+FEW = 4
+"""Instances that are filled before `__init__` is compiled."""
+
 
 @dataclass(frozen=True, slots=True)
 class Card:
@@ -134,6 +137,23 @@ def test_what_the_standard_one_refuses_is_refused(kind: type, given: tuple[Any, 
     assert str(ours.value) == str(theirs.value)
 
 
+def test_a_default_that_is_a_descriptor_gives_and_takes_the_value() -> None:
+    class Doubled:
+        def __get__(self, record: Any, owner: type) -> int:
+            return 1 if record is None else int(record.__dict__["value"])
+
+        def __set__(self, record: Any, given: int) -> None:
+            record.__dict__["value"] = 2 * given
+
+    def body() -> dict[str, Any]:
+        return {"__module__": __name__, "__annotations__": {"value": "int"}, "value": Doubled()}
+
+    ours: Any = dataclass(frozen=True)(type("Twice", (), body()))
+    theirs: Any = dataclasses.dataclass(frozen=True)(type("Twice", (), body()))
+    for _ in range(2 * FEW):
+        assert (ours().value, ours(5).value) == (theirs().value, theirs(5).value) == (2, 10)
+
+
 def test_every_record_has_a_list_of_its_own() -> None:
     one, other = Tally(), Tally()
     one.seen.append(1)
@@ -175,22 +195,32 @@ def test_a_subclass_may_have_attributes_of_its_own() -> None:
     assert not hasattr(kept, "place")
 
 
-def test_methods_are_written_at_their_first_call_and_stay() -> None:
+def test_methods_are_written_when_they_are_needed_and_stay() -> None:
     @dataclass(frozen=True, slots=True)
     class Late:
         value: int
+        other: tuple[int, ...] = field(default_factory=tuple)
 
-    waiting: Any = vars(Late)["__init__"]
-    assert Late(1) == Late(1)
-    written: Any = vars(Late)["__init__"]
-    assert written is not waiting
-    assert hash(Late(2)) == hash((2,))
-    assert vars(Late)["__init__"] is written
-    assert written.__qualname__ == f"{Late.__qualname__}.__init__"
-    assert {name: vars(Late)[name].__code__.co_filename for name in ("__eq__", "__hash__")} == {
-        "__eq__": "<string>",
-        "__hash__": "<string>",
-    }
+    names = ("__init__", "__eq__", "__hash__")
+    waiting: Any = [vars(Late)[name] for name in names]
+    made = {Late(number % 3) for number in range(FEW + 1)}
+    written: Any = [vars(Late)[name] for name in names]
+    assert len(made) == 3
+    assert {function.__code__.co_filename for function in written} == {"<string>"}
+    assert all(function is not before for function, before in zip(written, waiting, strict=True))
+    assert hash(Late(2)) == hash((2, ()))
+    assert [vars(Late)[name] for name in names] == written
+    assert written[0].__qualname__ == f"{Late.__qualname__}.__init__"
+
+
+@pytest.mark.parametrize(("kind", "given", "options"), CALLS)
+def test_the_first_of_a_kind_are_as_the_later_ones(kind: type, given: tuple[Any, ...], options: dict[str, Any]) -> None:
+    fresh: Any = dataclass(frozen=kind is not Tally, slots=kind is not Own, eq=kind is not Own)(
+        type(kind.__name__, tuple(base for base in kind.__bases__), dict(PLAIN[kind]))
+    )
+    made = [fresh(*given, **options) for _ in range(2 * FEW)]
+    assert len({repr(one) for one in made}) == 1
+    assert repr(made[0]) == repr(kind(*given, **options))
 
 
 def test_the_house_makes_its_records_here() -> None:
