@@ -99,13 +99,12 @@ def check_size(size: int, limit: int, what: str = "file") -> None:
 
 
 # What TOML's depth hangs on: strings and comments are passed by whole, then parts of keys, blanks, and single characters.
-_TOKEN = re.compile(
+_TOKEN = (
     r'"""(?:[^"\\]|\\.|"(?!""))*+"{3,5}'
     r"|'''(?:[^']|'(?!''))*+'{3,5}"
     r'|"(?:[^"\\\n]|\\.)*+"'
     r"|'[^'\n]*+'"
-    r"|\#[^\n]*+|[\w+-]++|[ \t]++|.",
-    re.DOTALL,
+    r"|\#[^\n]*+|[\w+-]++|[ \t]++|."
 )
 
 
@@ -133,7 +132,7 @@ def _check_depth(text: str) -> None:
         return
     parts = depth = 0
     after_dot = False
-    for found in _TOKEN.finditer(text):
+    for found in re.finditer(_TOKEN, text, re.DOTALL):
         token = found.group()
         first = token[0]
         if first == ".":

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import hashlib
 import itertools
 import os
 import re
@@ -36,6 +35,8 @@ class DiskError(Exception):
 
 def stamp_of(data: bytes) -> str:
     """What tells the content of a file from any other."""
+    import hashlib  # here: 2 ms that a start without files of its own does not pay
+
     return hashlib.sha256(data).hexdigest()
 
 

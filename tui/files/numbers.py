@@ -30,8 +30,9 @@ _SECONDS = {
 }
 _DAYS = {"": Decimal(1), "d": Decimal(1), "day": Decimal(1), "days": Decimal(1), "h": Decimal(1) / Decimal(24)}
 _DAYS |= {"w": Decimal(7), "week": Decimal(7), "weeks": Decimal(7)}
-_SHAPE = re.compile(r"([+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d{1,3})?)\s*([a-zµ%$/]*)", re.IGNORECASE)
-_GROUPED = re.compile(r"\d{1,3}(?:[, _'\u00a0\u202f]\d{3})+(?=\D|$)")
+_SHAPE = r"([+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d{1,3})?)\s*([a-zµ%$/]*)"
+_GROUPED = r"\d{1,3}(?:[, _'\u00a0\u202f]\d{3})+(?=\D|$)"
+"""Compiled at first use: a start reads no number that somebody typed."""
 MAX_LENGTH = 64
 LARGEST = 2**63 - 1
 """What TOML can hold as a whole number."""
@@ -47,8 +48,8 @@ def _parts(text: str, allowed: str) -> tuple[Decimal, str]:
         raise NumberError(f"nothing entered; allowed: {allowed}")
     if len(plain) > MAX_LENGTH:
         raise NumberError(f"too long for a number; allowed: {allowed}")
-    plain = _GROUPED.sub(lambda found: re.sub(r"\D", "", found.group()), plain.lstrip("$"))
-    shape = _SHAPE.fullmatch(plain.replace("_", ""))
+    plain = re.sub(_GROUPED, lambda found: re.sub(r"\D", "", found.group()), plain.lstrip("$"))
+    shape = re.fullmatch(_SHAPE, plain.replace("_", ""), re.IGNORECASE)
     if shape is None:
         raise NumberError(f"{text.strip()!r} is not a number; allowed: {allowed}")
     try:

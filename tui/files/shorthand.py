@@ -13,14 +13,10 @@ from typing import Final, NamedTuple
 
 _TIMES: Final = r"(?:\s*[x×*]\s*|\s+)"
 _UNIT: Final = r"(?!gi?b\b)"
-_COUNTED: Final = re.compile(
-    rf"^(\d{{1,3}}){_TIMES}(?:gpus?\s+|cards?\s+|pcs\s+)?(?:of\s+)?{_UNIT}(?=.*[a-z0-9])(\S.*)$", re.I
-)
-_TIMES_LAST: Final = re.compile(r"^(.*[a-z0-9])(?:\s+[x×*]\s*|(?<=\d)[x×*]|\s*[×*]\s*)(\d{1,3})$", re.I)
-_BOXES: Final = re.compile(
-    rf"^(\d{{1,3}})(?:\s*[x×*]\s*|\s+(?:nodes?|boxes|box|servers?|hosts?)\s+(?:of\s+|with\s+)?){_UNIT}(?=\d{{1,3}}{_TIMES}{_UNIT}\S)(.*)$",
-    re.I,
-)
+_COUNTED: Final = rf"^(\d{{1,3}}){_TIMES}(?:gpus?\s+|cards?\s+|pcs\s+)?(?:of\s+)?{_UNIT}(?=.*[a-z0-9])(\S.*)$"
+_TIMES_LAST: Final = r"^(.*[a-z0-9])(?:\s+[x×*]\s*|(?<=\d)[x×*]|\s*[×*]\s*)(\d{1,3})$"
+_BOXES: Final = rf"^(\d{{1,3}})(?:\s*[x×*]\s*|\s+(?:nodes?|boxes|box|servers?|hosts?)\s+(?:of\s+|with\s+)?){_UNIT}(?=\d{{1,3}}{_TIMES}{_UNIT}\S)(.*)$"
+"""How builds are counted, upper case or lower; compiled at first use, since every command passes here."""
 _SAID: Final = {
     "q2": "gguf-q2_k",
     "q3": "gguf-q3_k_m",
@@ -37,7 +33,7 @@ _SAID: Final = {
     "16bit": "bf16",
 }
 """Short words for a weight format: of a GGUF the mix that llama.cpp makes of that many bits, of `4bit` groups of 128."""
-_FOR: Final = re.compile(r" for (\d{1,7})(?: users?| people| persons?)?\s*$", re.I)
+_FOR: Final = r" for (\d{1,7})(?: users?| people| persons?)?\s*$"
 _KINDS: Final = {
     "serve": "serve",
     "chat": "serve",
@@ -62,17 +58,17 @@ def cards(text: str) -> tuple[int | None, str]:
     A number with a unit is a memory and no count: `96 GB` is looked for.
     """
     words = " ".join(text.split())
-    found = _COUNTED.match(words)
+    found = re.match(_COUNTED, words, re.I)
     if found:
         return int(found.group(1)), found.group(2)
-    last = _TIMES_LAST.match(words)
+    last = re.match(_TIMES_LAST, words, re.I)
     return (int(last.group(2)), last.group(1)) if last else (None, words)
 
 
 def boxes(text: str) -> tuple[int | None, str]:
     """How many nodes, and the rest, which `cards` reads: (2, `8 h100`) of `2x8 h100` and `2 nodes of 8x h100`."""
     words = " ".join(text.split())
-    found = _BOXES.match(words)
+    found = re.match(_BOXES, words, re.I)
     return (int(found.group(1)), found.group(2)) if found else (None, words)
 
 
@@ -122,7 +118,7 @@ def build(text: str) -> Wanted:
     """What the words of a build say: `70b q4`, `405b for 20`, `8b qlora on 1x 4090`. What is no such word is the model's."""
     left, _, on = f" {' '.join(text.split())} ".partition(" on ")
     words, users = left.split(), None
-    if (found := _FOR.search(left)) is not None:
+    if (found := re.search(_FOR, left, re.I)) is not None:
         words, users = left[: found.start()].split(), int(found.group(1))
     kinds = [(number, kind) for number, word in enumerate(words) if number and (kind := _KINDS.get(word.casefold()))]
     kind = None

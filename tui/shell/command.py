@@ -106,14 +106,17 @@ def read(file: str | None, changes: dict[str, Any], text: str | None = None) -> 
     text: of the file, where it was read already.
     """
     import catalog
-    from tui.files import session, session_tables
-    from tui.files.fields import new_scenario
+    from tui.files import session_tables
 
     known, table, place = catalog.load(), None, place_of(file)
     try:
         if file is None:
+            from tui.files.fields import new_scenario
+
             scenario = new_scenario(known)
         else:
+            from tui.files import session  # here: 3 ms that a start without a file does not pay
+
             folder = session_tables.folder_of(file if file != STDIN else "")
             text = text if text is not None else text_from(file)
             document = session.document_of(text, place)
