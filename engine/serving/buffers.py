@@ -206,9 +206,11 @@ def sampler_bytes(engine: ServingEngine) -> float:
 
 
 def activation_bytes(
-    arch: Architecture, layout: Layout, settings: EngineSettings, last: bool, drafts: bool = False
+    arch: Architecture, layout: Layout, settings: EngineSettings, last: bool, drafts: bool = False, kept: int = 0
 ) -> int:
     """Peak of the engine's profile run on one rank, bytes.
+    kept: hidden states that the layers hand on to a drafter, held through the whole pass (vllm/v1/worker/gpu_model_runner.py,
+    aux_hidden_states).
 
     The sampler and its logits take max_num_seqs x vocabulary, not sharded by TP, on the last stage; a layer's
     buffers take max_num_batched_tokens x width; a vision tower sees the largest item (or as many as fill a step).
@@ -217,7 +219,7 @@ def activation_bytes(
     batched = settings.max_num_batched_tokens
     hidden = 2 * batched * arch.hidden_size
     widest, workspace = buffer_terms(arch, layout)
-    body = batched * widest + fitted.LAYER_COPIES * hidden + workspace
+    body = batched * widest + (fitted.LAYER_COPIES + kept) * hidden + workspace
     sampler = 0.0
     if last:
         seqs = min(settings.max_num_seqs, batched)

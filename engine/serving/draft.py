@@ -43,10 +43,12 @@ ASSISTANT_LAYERS: Final = 4
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A drafter: tensors beside the model's, and what each of its layers keeps of every token."""
+    """A drafter: tensors beside the model's, what each of its layers keeps of every token, and how many of the model's hidden
+    states it reads."""
 
     tensors: tuple[Tensor, ...] = ()
     caches: tuple[Cache, ...] = ()
+    states: int = 0
 
 
 def drafted_by(model: Model, runtime: Runtime) -> Speculation | None:
@@ -159,7 +161,8 @@ def _eagle(arch: Architecture) -> Draft:
         *_layer(arch, "eagle", 2 * hidden, arch.heads, kv_heads, head_dim, inner),
         Tensor("eagle.lm_head", "lm_head", EAGLE_VOCABULARY, hidden, shard="vocab"),
     ]
-    return Draft(tuple(tensors), (Cache("full", kv_heads=kv_heads, k_width=head_dim, v_width=head_dim),))
+    cache = Cache("full", kv_heads=kv_heads, k_width=head_dim, v_width=head_dim)
+    return Draft(tuple(tensors), (cache,), EAGLE_STATES)
 
 
 def _dflash(arch: Architecture) -> Draft:
@@ -170,7 +173,7 @@ def _dflash(arch: Architecture) -> Draft:
         *_layer(arch, "dflash", hidden, *shape) * layers,
     ]
     cache = Cache("full", kv_heads=DFLASH_KV_HEADS, k_width=DFLASH_HEAD_DIM, v_width=DFLASH_HEAD_DIM)
-    return Draft(tuple(tensors), (cache,) * layers)
+    return Draft(tuple(tensors), (cache,) * layers, layers)
 
 
 def _assistant(arch: Architecture) -> Draft:

@@ -246,7 +246,8 @@ def _ranks(
         non_torch += packed_bytes(arch, card)
     ranks: list[Rank] = []
     for stage in stages:
-        activation = activation_bytes(arch, layout, settings, stage.last and not embeds, bool(ahead))
+        last = stage.last and not embeds
+        activation = activation_bytes(arch, layout, settings, last, bool(ahead), draft_of(arch, drafts).states)
         graphs = graph_bytes(stage.layers, settings)
         runtime_bytes = non_torch + graphs
         if rules.buffers is not None:

@@ -233,3 +233,12 @@ def test_a_profile_run_that_drafts_samples_twice_the_rows(weights: str, share: f
         )
     )
     assert found.state_blocks == pytest.approx(blocks, rel=0.05)
+
+
+def test_what_a_drafter_reads_is_held_through_the_pass() -> None:
+    asked = build("qwen3.5-35b-a3b", "fp8", "h200-sxm", 1, runtime__max_num_batched_tokens=65536)
+    asked = change(asked, {"runtime.max_num_seqs": 16})
+    plain, drafting = memory(asked), memory(change(asked, {"runtime.speculative": "dflash"}))
+    hidden = asked.model.architecture.hidden_size
+    held = drafting.per_gpu[0].activation_bytes - plain.per_gpu[0].activation_bytes
+    assert held == pytest.approx(8 * 65536 * hidden * 2, rel=0.01)  # eight layers hand their states on
