@@ -94,6 +94,8 @@ def architecture_from_config(config: Mapping[str, Any], where: str) -> Architect
         fp8_blocks=quantized == "fp8",
         cache_format=cache_format(said[0]) if said else "bf16",
         vision_tokens_max=side.largest_item_tokens,
+        patches_per_token=side.patches_per_token,
+        whole_items=side.whole,
         unread=tuple(dict.fromkeys((*text.unread(), *(whole.unread() if whole is not text else ())))),
     )
     _refuse_no_cache(text, arch)

@@ -15,10 +15,16 @@ from engine.model.architecture import Part, Shard, Tensor
 
 @dataclass(frozen=True, slots=True)
 class Towers:
-    """The towers of a model, and the tokens that its largest picture becomes (0 when the config does not say)."""
+    """The towers of a model, and the tokens that its largest picture or video becomes (0 when the config does not say).
+
+    patches_per_token: that a tower sees for each token it hands on. whole: tokens of a picture attend to each other both
+    ways, so that no engine cuts it over two steps.
+    """
 
     tensors: tuple[Tensor, ...] = ()
     largest_item_tokens: int = 0
+    patches_per_token: int = 4  # most towers merge 2 x 2
+    whole: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,7 +93,9 @@ def _gemma3(whole: Config, vision: Config, text_hidden: int) -> Towers:
     hidden = vision.positive("hidden_size", 768)
     made = _siglip(vision, vision.flag("vision_use_head", True))
     made += [*linear("projector", "vision", text_hidden, hidden), *layer_norm("projector.norm", hidden, False)]
-    return Towers(tuple(made), whole.integer("mm_tokens_per_image", 256))
+    tokens = whole.integer("mm_tokens_per_image", 256)
+    side = vision.positive("image_size", 224) // vision.positive("patch_size", 16)
+    return Towers(tuple(made), tokens, max(1, side * side // max(1, tokens)), whole=True)
 
 
 def _pixtral_encoder(vision: Config) -> list[Tensor]:
@@ -163,7 +165,7 @@ def _llava(whole: Config, vision: Config, text_hidden: int) -> Towers:
     if whole.text("model_type") in ("llava_next", "llava_onevision"):
         made += norm("image_newline", text_hidden, part="vision")
         tokens *= 5  # a base view and four tiles
-    return Towers(tuple(made), tokens)
+    return Towers(tuple(made), tokens, 1)
 
 
 def _llama4(whole: Config, vision: Config, text_hidden: int) -> Towers:
@@ -232,7 +234,13 @@ def _gemma4(whole: Config, vision: Config, text_hidden: int) -> Towers:
         made += [*norm("standard_bias", hidden, part="vision"), *norm("standard_scale", hidden, part="vision")]
     made += linear("projector", "vision", text_hidden, hidden)
     made += _gemma4_audio(whole, text_hidden)
-    return Towers(tuple(made), whole.integer("vision_soft_tokens_per_image", 280))
+    largest = max(whole.integer("vision_soft_tokens_per_image", 280), _GEMMA4_VIDEO_TOKENS)
+    return Towers(tuple(made), largest, vision.positive("pooling_kernel_size", 3) ** 2, whole=True)
+
+
+_GEMMA4_VIDEO_TOKENS: Final = 32 * (70 + 8)
+"""Tokens of the longest video that Gemma 4's processor hands on: 32 frames of 70, each with a time stamp and marks. vLLM's
+error where a step takes fewer names the 2,496."""
 
 
 def _gemma4_audio(whole: Config, text_hidden: int) -> list[Tensor]:
@@ -269,7 +277,7 @@ def _paligemma(whole: Config, vision: Config, text_hidden: int) -> Towers:
     hidden = vision.positive("hidden_size", 768)
     made = _siglip(vision) + linear("projector", "vision", text_hidden, hidden, bias=True)
     side = vision.positive("image_size", 224) // vision.positive("patch_size", 16)
-    return Towers(tuple(made), side * side)
+    return Towers(tuple(made), side * side, 1, whole=True)
 
 
 def _idefics3(whole: Config, vision: Config, text_hidden: int) -> Towers:

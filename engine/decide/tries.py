@@ -24,7 +24,7 @@ from engine.scenario import LayoutChoice
 from engine.scenario.change import LookUps, pinned_as, value_of
 from engine.scenario.fields import Value, field_of
 from engine.scenario.frameworks import framework_of, splits_of
-from engine.serving.settings import engine_settings
+from engine.serving.settings import engine_settings, whole_step
 
 NEAR_LOSSLESS, COSTS_QUALITY = "fp8", "int4"
 """FP8 weights score as the 16-bit model does, INT4 ones measurably less on hard tasks: Kurtic et al. 2024, "Give Me
@@ -92,6 +92,9 @@ def _settings(entered: Plan) -> Iterator[Try]:
         least = -(-scenario.workload.concurrency // max(1, kv_copies(entered.layout)))
         sequences = fewer if fewer >= least else blocks
         yield Try("runtime", (f"at most {sequences:,} sequences at once",), {"runtime.max_num_seqs": sequences})
+    step = whole_step(scenario.model.architecture, scenario.runtime)
+    if not entered.memory.starts and runtime.max_num_batched_tokens < step:
+        yield Try("runtime", (f"{step:,} tokens a step",), {"runtime.max_num_batched_tokens": step})
     if (scenario.runtime.max_model_len or length) < scenario.workload.tokens_per_request:
         yield Try("runtime", (f"sequences of up to {count(min(limit or length, length))} tokens",), shorter)
     too_long = not entered.memory.starts and runtime.max_model_len > length

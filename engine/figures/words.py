@@ -66,7 +66,7 @@ _FIELDS: Final[dict[str, tuple[str, str]]] = {
     "Architecture.heads": ("attention heads", ""),
     "Architecture.head_dim": ("head size", ""),
     "Architecture.experts_per_token": ("experts a token visits", ""),
-    "Architecture.vision_tokens_max": ("tokens of the largest image", "tokens"),
+    "Architecture.vision_tokens_max": ("tokens of the largest picture or video", "tokens"),
     "Layer.span": ("window", "tokens"),
     "Layer.qk_width": ("width of a key", ""),
     "Layer.v_width": ("width of a value", ""),

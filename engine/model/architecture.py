@@ -160,6 +160,8 @@ class Architecture:
     stored: Stored | None = None
     cache_format: str = "bf16"
     vision_tokens_max: int = 0  # largest multimodal item of the profile run, tokens; 0 for text models
+    patches_per_token: int = 4  # patches that the vision tower sees for each token it hands on
+    whole_items: bool = False  # tokens of a picture attend both ways: one step must take the whole of it
     unread: tuple[str, ...] = ()
     digest: str = field(init=False)
     runs: tuple[tuple[Layer, int], ...] = field(init=False, repr=False)

@@ -19,6 +19,7 @@ VLLM = Engine(
     # since pull request 38270, before it captures whole decode steps (vllm/config/compilation.py)
     states_for_all=True,
     refuses_held_memory=True,
+    whole_items=True,  # vllm/platforms/cuda.py: disable_chunked_mm_input of prefix-LM models; --language-model-only
     logged=True,
     # two rows of logits where tokens are drafted: the last token's, and one to take or refuse (_dummy_sampler_run)
     drafted_rows=2,

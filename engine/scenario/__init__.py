@@ -383,6 +383,7 @@ class Runtime:
     block_size: int = 16
     admission_wait_steps: int = 0  # decode steps for which the engine gathers new prompts before it reads them
     prefix_caching: bool = True  # a recurrent model then keeps the state of the last whole block of each sequence too
+    text_only: bool = False  # vLLM: towers of pictures and sound are not loaded
     speculative: Speculation | None = None  # who drafts; None: the MTP layers where they are loaded, else nobody
     speculative_tokens: int | None = None  # tokens drafted ahead; None: `engine.serving.draft.AHEAD`
     speculative_accepted: float | None = None  # share of drafted tokens that are kept, each on the one before it

@@ -13,7 +13,7 @@ from engine.serving.buffers import plain_latent
 from engine.serving.kv_pool import kv_pool
 from engine.serving.prefix import shared_tokens
 from engine.serving.ranks import beside_of
-from engine.serving.settings import engine_settings, plain_layout
+from engine.serving.settings import engine_settings, plain_layout, whole_step
 from engine.sizing import Memory
 
 # Formats to move down to, with the bits above which that saves anything worth the trouble.
@@ -43,6 +43,9 @@ def candidates(scenario: Scenario, layout: Layout, now: Memory) -> Iterator[Cand
     if not now.starts and blocks and blocks < engine_settings(scenario, layout).max_num_seqs:
         fewer = 1 << (blocks.bit_length() - 1)
         yield Candidate({"runtime.max_num_seqs": fewer}, f"at most {fewer:,} sequences at once")
+    step = whole_step(model.architecture, scenario.runtime)
+    if not now.starts and engine_settings(scenario, layout).max_num_batched_tokens < step:
+        yield Candidate({"runtime.max_num_batched_tokens": step}, f"{step:,} tokens a step")
     gpus, nodes = 2 * scenario.hardware.gpus_per_node, 2 * scenario.hardware.nodes
     if gpus <= LARGEST_NODE:
         yield Candidate({"hardware.gpus_per_node": gpus}, f"{gpus} GPUs in the node")

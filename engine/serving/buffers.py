@@ -182,10 +182,6 @@ def buffer_terms(arch: Architecture, layout: Layout) -> tuple[float, int]:
     return widest, workspace
 
 
-PATCHES_PER_TOKEN = 4
-"""Image patches that a vision tower sees for one token it hands on: most towers merge 2 x 2."""
-
-
 @lru_cache(maxsize=512)
 def _tower_bytes_per_patch(arch: Architecture) -> int:
     """Widest buffers of a vision block, 16-bit bytes a patch: residual, queries, keys, values, and the feed-forward."""
@@ -209,12 +205,12 @@ def activation_bytes(
     arch: Architecture, layout: Layout, settings: EngineSettings, last: bool, drafts: bool = False, kept: int = 0
 ) -> int:
     """Peak of the engine's profile run on one rank, bytes.
-    kept: hidden states that the layers hand on to a drafter, held through the whole pass (vllm/v1/worker/gpu_model_runner.py,
-    aux_hidden_states).
 
     The sampler and its logits take max_num_seqs x vocabulary, not sharded by TP, on the last stage; a layer's
     buffers take max_num_batched_tokens x width; a vision tower sees the largest item (or as many as fill a step).
     They never coincide, so the largest counts. Coefficients are fitted, the tower's are its own widths.
+    kept: hidden states that the layers hand on to a drafter, held through the whole pass (vllm/v1/worker/gpu_model_runner.py,
+    aux_hidden_states).
     """
     batched = settings.max_num_batched_tokens
     hidden = 2 * batched * arch.hidden_size
@@ -227,9 +223,9 @@ def activation_bytes(
             seqs *= settings.rules.drafted_rows
         sampler = sampler_bytes(settings.engine) * seqs * arch.vocab_size + fitted.HIDDEN_COPIES * hidden
     encoder = tower = 0
-    if arch.vision_tokens_max:
+    if arch.vision_tokens_max and not settings.text_only:
         tokens = max(batched, arch.vision_tokens_max)
-        tower = PATCHES_PER_TOKEN * tokens * _tower_bytes_per_patch(arch)
+        tower = arch.patches_per_token * tokens * _tower_bytes_per_patch(arch)
         # The encoder's output stays cached through the whole run.
         encoder = 2 * tokens * arch.hidden_size
     return int(max(body, sampler, tower) + encoder)

@@ -70,8 +70,8 @@ class Room(NamedTuple):
     """What a layout's memory leaves for the load: enough to choose among layouts by, `serving_memory` tells the rest.
 
     short: what is missing where the engine does not start: `host` (the share asked of a memory that the host shares),
-    `weights`, `kv` or `states` (a block for the state of each sequence); and `length` of one that starts and takes no
-    sequence as long as the requests. kv_needed: bytes on a rank of each kind
+    `weights`, `kv` or `states` (a block for the state of each sequence), `items` (a step that takes a picture whole); and
+    `length` of one that starts and takes no sequence as long as the requests. kv_needed: bytes on a rank of each kind
     of stage. free_bytes: of the worst rank. fill: of the memory that may be used, on the fullest rank. copies:
     independent KV caches, on one of which a user is whole.
     """
@@ -179,6 +179,8 @@ def serving_rooms(scenario: Scenario, layout: Layout) -> Rooms:
         elif wants_states(settings, scenario) and pool.states(rank.kv_room) < settings.max_num_seqs:
             starts, short = False, short or "states"
         states = min(states, pool.states(rank.kv_room))
+    if settings.max_num_batched_tokens < settings.item:
+        starts, short = False, "items"
     if asks_of_host(settings, scenario):
         starts, short = False, "host"
     if (scenario.runtime.max_model_len or tokens) < tokens:
@@ -330,6 +332,9 @@ def _reason(word: Headroom, room: Room, rooms: Rooms, share: float, needed: floa
     settings, fill = rooms.settings, room.fill
     if not room.starts and room.short == "host":
         return (f"{100 * settings.utilization:.0f} % of the memory is asked for, and the host holds part of it",)
+    if not room.starts and room.short == "items":
+        item = f"a picture or video of {settings.item:,} tokens must fit one step"
+        return (f"{item}, which takes {settings.max_num_batched_tokens:,} (max_num_batched_tokens)",)
     if not room.starts and room.short == "weights":
         return ("weights and activations alone exceed the usable memory",)
     if not room.starts and room.short == "states":

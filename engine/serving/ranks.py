@@ -91,6 +91,8 @@ def _stages(
             loaded = held.total_bytes - away - held.parts.get("vision", 0) - held.parts.get("audio", 0)
         else:
             loaded = held.total_bytes + engine_extra_bytes(arch, weights, layout, held.layers, tile)
+            if runtime.text_only and rules.whole_items:
+                loaded -= held.parts.get("vision", 0) + held.parts.get("audio", 0)
         if vendor == "AMD" and rules.pads_rocm:
             loaded = int(loaded * fitted.ROCM_WEIGHTS)
         if vendor == "INTEL" and weights == "nvfp4-fp8":

@@ -20,7 +20,7 @@ LARGE_CARD_BYTES = 70 * GIB
 
 @dataclass(frozen=True, slots=True)
 class EngineSettings:
-    """What the engine runs with after its defaults are filled in. utilization: of the visible memory."""
+    """What the engine runs with after its defaults are filled in. utilization: of the visible memory. item: see `largest_item`."""
 
     engine: ServingEngine
     utilization: float
@@ -29,6 +29,8 @@ class EngineSettings:
     max_model_len: int
     cuda_graphs: bool
     block_size: int
+    text_only: bool = False
+    item: int = 0
 
     @property
     def rules(self) -> Engine:
@@ -89,6 +91,21 @@ def host_reserve_bytes(accelerator: Accelerator, runtime: Runtime) -> int:
         return 0
     reserve = HOST_RESERVE_GIB if runtime.host_reserve_gib is None else runtime.host_reserve_gib
     return int(reserve * GIB)
+
+
+def largest_item(arch: Architecture, runtime: Runtime) -> int:
+    """Tokens of a picture or video that one step must take whole; 0 where an engine cuts them, or loads no tower."""
+    whole = runtime.rules.whole_items and arch.whole_items and not runtime.text_only
+    return arch.vision_tokens_max if whole else 0
+
+
+def whole_step(arch: Architecture, runtime: Runtime) -> int:
+    """Tokens of a step that takes the largest item whole, a power of two as people enter it; 0 where none is asked for.
+
+    vLLM refuses to start below the item (vllm/v1/core/encoder_cache_manager.py), also at its own default on small cards.
+    """
+    item = largest_item(arch, runtime)
+    return 1 << (item - 1).bit_length() if item else 0
 
 
 def _is_large(accelerator: Accelerator) -> bool:
@@ -177,6 +194,8 @@ def resolved_settings(runtime: Runtime, card: Accelerator, layout: Layout, arch:
         usual, large = rules.defaults, _is_large(card)
         batched = runtime.max_num_batched_tokens or (usual.tokens_large if large else usual.tokens)
         seqs = runtime.max_num_seqs or (usual.sequences_large if large else usual.sequences)
+        if runtime.max_num_batched_tokens is None:
+            batched = max(batched, whole_step(arch, runtime))
         default = usual.utilization
         if shares_memory(card) and rules.refuses_held_memory:
             free = 1 - host_reserve_bytes(card, runtime) / visible_bytes(card)
@@ -189,4 +208,6 @@ def resolved_settings(runtime: Runtime, card: Accelerator, layout: Layout, arch:
         runtime.max_model_len or 0,
         runtime.cuda_graphs,
         runtime.block_size,
+        runtime.text_only and rules.whole_items,
+        largest_item(arch, runtime),
     )

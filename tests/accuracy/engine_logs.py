@@ -305,6 +305,11 @@ def _caches_prefixes(row: Row) -> bool:
     return version_of(row) >= PREFIXES_BY_DEFAULT if stated is None else bool(stated)
 
 
+def _reads_text_alone(row: Row) -> bool:
+    """Whether a row says that no tower of the model was loaded."""
+    return bool(re.search(r"language.model.only", str(row.get("notes") or "").lower()))
+
+
 def weights_of(row: Row, architecture: Architecture) -> str:
     """The weight format of a row. Raises Unreadable for an unknown name."""
     text = str(row.get("weight_dtype") or "").lower()
@@ -386,6 +391,7 @@ def write(row: Row) -> Written:
         speculative=drafts,
         speculative_tokens=ahead,
         prefix_caching=_caches_prefixes(row),
+        text_only=_reads_text_alone(row),
     )
     per_box = min(8, card.max_gpus_per_node or 8)
     try:

@@ -65,6 +65,9 @@ _SHOWN_WHEN: dict[str, Callable[[Scenario], bool]] = {
     ),
     "runtime.n_gpu_layers": lambda scenario: scenario.runtime.rules.host == "layers",
     "runtime.cpu_offload_gb": lambda scenario: scenario.runtime.rules.host == "copied",
+    "runtime.text_only": lambda scenario: (
+        scenario.runtime.rules.whole_items and bool(scenario.model.architecture.towers)
+    ),
     "runtime.host_gb_s": lambda scenario: keeps_on_host(scenario.runtime),
     "runtime.host_ram_gib": lambda scenario: (
         keeps_on_host(scenario.runtime) or scenario.runtime.host_ram_gib is not None

@@ -102,6 +102,7 @@ VLLM: Mapping[str, Option] = {
     "--enable-prefix-caching": switch("runtime.prefix_caching", True),
     "--no-enable-prefix-caching": switch("runtime.prefix_caching", False),
     "--cpu-offload-gb": Option("runtime.cpu_offload_gb", share),
+    "--language-model-only": switch("runtime.text_only", True),
     "--max-loras": Option("runtime.max_loras"),
     "--max-lora-rank": Option("runtime.max_lora_rank"),
 }
@@ -168,7 +169,7 @@ NOTHING_SIZED = {
     "--backend", "--log-disable", "--verbose", "-v", "--tokenizer-path", "--random-seed", "--watchdog-timeout",
     "--enable-chunked-prefill", "--main-gpu", "-mg", "--device", "--no-warmup", "--temp", "--top-p", "--top-k", "--min-p",
     "--chat-template-file", "--default-chat-template-kwargs", "--data-parallel-rank", "--data-parallel-start-rank",
-    "--limit-mm-per-prompt", "--language-model-only", "--enable-request-id-headers", "--swap-space",
+    "--limit-mm-per-prompt", "--enable-request-id-headers", "--swap-space",
     "--override-generation-config", "--hf-file", "-hff", "--batch-size", "-b", "--cache-type-v", "-ctv", "--tp-rank",
     "--cuda-graph-max-bs", "--max-cudagraph-capture-size", "--all2all-backend", "--moe-backend", "--moe-runner-backend",
     "--mm-processor-kwargs", "--max-prefill-tokens", "--schedule-policy", "--schedule-conservativeness", "--attention-backend", "--async-scheduling", "--compilation-config", "--enable-reasoning",

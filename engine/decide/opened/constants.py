@@ -221,7 +221,6 @@ RULES: Final[dict[str, tuple[str, str, str]]] = {
     ),
     "LEAST_INPUT": ("features that a projection reads at least", "", "convolutions and gates read fewer"),
     "PACKED_HOPPER_GIB": ("buffers of compressed caches on Hopper", "GiB", "two start-up logs, 7.9 and 8.2 GiB"),
-    "PATCHES_PER_TOKEN": ("image patches a token", "", "most towers merge 2 x 2"),
     "PCIE_GB_S_PER_LANE": ("PCIe rate of a lane", "GB/s", "PCI-SIG, after encoding"),
     "PERCENT": ("per cent of a whole", "", "by definition"),
     "POWER_SHARPNESS": ("sharpness of the power limit", "", "a card throttles before it is at its limit"),

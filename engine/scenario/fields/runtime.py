@@ -104,6 +104,15 @@ RUNTIME_FIELDS: tuple[Field, ...] = (
         kinds=SERVING,
     ),
     Field(
+        "runtime.text_only",
+        "Text only",
+        RUNTIME,
+        "choice",
+        "vLLM: the towers for pictures and sound are not loaded, and no step keeps room for them.",
+        choices=YES_NO,
+        kinds=SERVING,
+    ),
+    Field(
         "runtime.speculative",
         "Drafts by",
         RUNTIME,

@@ -63,6 +63,8 @@ def arguments(build: Build, executor: str = "ray") -> list[tuple[Word, ...]]:
         flags.append(("--speculative-config", json.dumps(drafts)))
     if build.runtime.cpu_offload_gb:
         flags.append(("--cpu-offload-gb", build.runtime.cpu_offload_gb))
+    if build.runtime.text_only and model.architecture.towers:
+        flags.append(("--language-model-only",))
     if build.runtime.max_loras:
         flags += [("--enable-lora",), ("--max-loras", build.runtime.max_loras)]
         flags.append(("--max-lora-rank", build.runtime.max_lora_rank))
