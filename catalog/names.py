@@ -231,6 +231,8 @@ _FORMATS: Final = (
     (r"bnb 4 ?bits?|nf4", "nf4-double"),
     (r"w8a8 ?fp8|fp8 w8a8|float8", "fp8"),
     (r"w8a8|int8|bnb 8 ?bits?", "int8"),
+    # llm-compressor's; of models without recurrent mixers it is FP8 and nothing else
+    (r"(?:qwen3 (?:[568]|next|coder next)|granite 4|kimi linear|nemotron)(?: \w+)* fp8 dynamic", "fp8-dynamic"),
     (r"fp8", "fp8"),
     (r"bf16", "bf16"),
     (r"fp16|f16", "fp16"),

@@ -222,6 +222,14 @@ _ALL = (
         source="compressed-tensors FP8-dynamic checkpoints; 128 x 128 blocks where the model is published so",
     ),
     WeightFormat(
+        "fp8-dynamic",
+        "FP8, recurrent mixers 16-bit",
+        FP8_CHANNEL,
+        "fp8",
+        source="llm-compressor FP8-dynamic checkpoints of hybrids (RedHatAI/Qwen3.5-35B-A3B-FP8-dynamic)",
+        brief="FP8",
+    ),
+    WeightFormat(
         "int8", "INT8 (W8A8)", INT8_CHANNEL, "int8", source="compressed-tensors w8a8 checkpoints", brief="INT8"
     ),
     WeightFormat(
@@ -362,9 +370,10 @@ def _has_dense_layers(arch: Architecture) -> bool:
     return any(layer.ffn == "dense" for layer in arch.layers)
 
 
-_COMPRESSED: tuple[str, ...] = ("w4a16", "int8")
+_COMPRESSED: tuple[str, ...] = ("w4a16", "int8", "fp8-dynamic")
 """Formats of llm-compressor, whose recipes leave recurrent mixers out (vllm-project/llm-compressor, examples for Qwen3-Next
-and Qwen3.5: `re:.*linear_attn.*`); a W4A16 and a W8A8 checkpoint of a 27B hybrid weigh 24.12 and 33.39 GiB so."""
+and Qwen3.5: `re:.*linear_attn.*`); a W4A16 and a W8A8 checkpoint of a 27B hybrid weigh 24.12 and 33.39 GiB so. Publishers' own
+FP8 files of such models have these mixers in FP8 too."""
 
 
 @lru_cache(maxsize=256)

@@ -69,7 +69,7 @@ def engine_extra_bytes(arch: Architecture, format_id: str, layout: Layout, layer
         # DeepSeek-V4's FP4 experts take other kernels than gpt-oss's on Hopper.
         tile = "marlin"
     pad_wanted = form == "mxfp4"
-    ungated = form == "fp8" and not arch.gated_mlp
+    ungated = form in ("fp8", "fp8-dynamic") and not arch.gated_mlp
     total = 0
     for layer, count in arch.layer_runs():
         for tensor in layer.tensors:

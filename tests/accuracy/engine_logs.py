@@ -307,7 +307,9 @@ def _caches_prefixes(row: Row) -> bool:
 
 def _reads_text_alone(row: Row) -> bool:
     """Whether a row says that no tower of the model was loaded."""
-    return bool(re.search(r"language.model.only", str(row.get("notes") or "").lower()))
+    return bool(
+        row.get("language_model_only") or re.search(r"language.model.only", str(row.get("notes") or "").lower())
+    )
 
 
 def weights_of(row: Row, architecture: Architecture) -> str:
@@ -316,8 +318,9 @@ def weights_of(row: Row, architecture: Architecture) -> str:
     names = f"{row['model']} {row.get('hf_id') or ''}".lower()
     found = matched(text, WEIGHTS_BY_NAME) or matched(names, WEIGHTS_BY_NAME)
     repacked = "fp8" in str(row.get("hf_id") or "").lower()
-    if found == "nvfp4" and format_of_name(str(row.get("hf_id") or "")) == "nvfp4-fp8":
-        return "nvfp4-fp8"
+    named = format_of_name(str(row.get("hf_id") or ""))
+    if (found, named) in (("nvfp4", "nvfp4-fp8"), ("fp8", "fp8-dynamic")):
+        return str(named)
     if found == "fp8" and architecture.fp8_blocks and architecture.checkpoint_format == "mxfp4" and not repacked:
         # People call DeepSeek-V4's own files FP8: their experts are FP4.
         return "mxfp4"

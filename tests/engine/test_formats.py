@@ -81,6 +81,19 @@ def test_compressed_checkpoints_keep_recurrent_mixers_in_16_bits(format_id: str,
     assert model_weight_bytes(arch, format_id) / 2**30 == pytest.approx(gib, rel=0.05)
 
 
+@pytest.mark.parametrize(
+    ("model", "gib"), [("qwen3.5-35b-a3b", 34.43), ("qwen3.5-122b-a10b", 2 * 59.44), ("qwen3.5-397b-a17b", 4 * 94.87)]
+)
+def test_fp8_dynamic_keeps_recurrent_mixers_in_16_bits(model: str, gib: float) -> None:
+    """What starts of RedHatAI's files print, without towers; a publisher's own FP8 file has those mixers in FP8."""
+    arch = catalog.load().model(model).architecture
+    towers = sum(2 * tensor.elements for tensor in arch.towers)
+    assert (model_weight_bytes(arch, "fp8-dynamic") - towers) / 2**30 == pytest.approx(gib, rel=0.01)
+    assert model_weight_bytes(arch, "fp8") < 0.99 * model_weight_bytes(arch, "fp8-dynamic")
+    plain = catalog.load().model("llama-3.1-8b").architecture
+    assert model_weight_bytes(plain, "fp8") == model_weight_bytes(plain, "fp8-dynamic")
+
+
 def test_every_quantized_format_shrinks_every_model() -> None:
     for entry in catalog.load().models:
         arch = entry.architecture
