@@ -1,4 +1,4 @@
-"""Exports under validators of others: `pip install -e '.[validators]'`; what is not installed is skipped, and said.
+"""Exports under validators of others, which the extra `test` brings; what is not installed is skipped, and said.
 
 shellcheck reads every script, kubernetes-validate every document against the schemas of that release, strictly, and compose-spec
 every service. Each validator is shown to refuse a document with one wrong key, so that its silence says something.
@@ -6,7 +6,7 @@ every service. Each validator is shown to refuse a document with one wrong key, 
 
 from __future__ import annotations
 
-import importlib
+import json
 import shutil
 import subprocess
 import sys
@@ -77,9 +77,31 @@ def test_manifests_fit_the_schemas_of_kubernetes() -> None:
         tool.validate(one, RELEASE, strict=True)
 
 
+def test_sets_fit_the_schema_of_leaderworkerset() -> None:
+    tool: Any = pytest.importorskip("jsonschema")
+    schema = json.loads((exported.FACTS / "leaderworkerset.json").read_text())
+    tool.Draft202012Validator.check_schema(schema)
+    validator, checked = tool.Draft202012Validator(schema), 0
+    for where, text in texts("lws"):
+        for document in exported.documents(text):
+            if document["kind"] != "LeaderWorkerSet":
+                continue
+            problems = [problem.message for problem in validator.iter_errors(document)]
+            assert not problems, where
+            group = document["spec"]["leaderWorkerTemplate"]
+            checked += 1
+    assert checked > 10
+    for wrong in ({"sizes": 2}, {"size": "2"}, {"size": 0}, {"restartPolicy": "Always"}):
+        bad = {**group, **wrong}
+        with pytest.raises(tool.ValidationError):
+            validator.validate({**HEAD, "spec": {"leaderWorkerTemplate": bad}})
+
+
+HEAD = {"apiVersion": "leaderworkerset.x-k8s.io/v1", "kind": "LeaderWorkerSet", "metadata": {"name": "a"}}
+
+
 def test_services_fit_the_compose_specification() -> None:
-    pytest.importorskip("compose_spec")
-    tool: Any = importlib.import_module("compose_spec").PyCompose
+    tool: Any = pytest.importorskip("compose_spec").PyCompose
     checked = 0
     for where, text in texts("compose"):
         text = text.replace("${HOME}", "/root")  # interpolated before anything is read
