@@ -361,11 +361,15 @@ _ACCELERATORS: Final = (
     (r"arc.* a770", "arc-a770"),
     (r"arc.* b580", "arc-b580"),
     (r"(?:arc.* )?b50", "arc-pro-b50"),
-    (r"m5(?! (?:pro|max|ultra))", "apple-m5-32gb"),
-    (r"m5 pro", "apple-m5-pro-64gb"),
-    (r"m4(?! (?:pro|max|ultra))", "apple-m4-32gb"),
-    (r"m4 pro", "apple-m4-pro-64gb apple-m4-pro-48gb"),
-    (r"m3 ultra", "apple-m3-ultra apple-m3-ultra-96gb"),
+    (r"m5(?! (?:pro|max|ultra))", "apple-m5-32gb apple-m5-24gb apple-m5-16gb"),
+    (r"m5 pro", "apple-m5-pro-64gb apple-m5-pro-48gb apple-m5-pro-24gb"),
+    (r"m4(?! (?:pro|max|ultra))", "apple-m4-32gb apple-m4-24gb apple-m4-16gb"),
+    (r"m4 pro", "apple-m4-pro-64gb apple-m4-pro-48gb apple-m4-pro-24gb"),
+    (r"m3 ultra", "apple-m3-ultra apple-m3-ultra-96gb apple-m3-ultra-512gb"),
+    (r"titan rtx", "titan-rtx"),
+    (r"hl 325l?", "gaudi-3"),
+    (r"hl 225b?", "gaudi-2"),
+    (r"910b\d", "ascend-910b"),
     (r"strix halo|(?:ryzen )?ai max 395|radeon 8060s", "strix-halo-128gb"),
     (r"(?:jetson )?(?:agx )?orin", "jetson-orin-64gb"),
 )  # fmt: skip
@@ -382,6 +386,7 @@ def _accelerator_words(text: str) -> str:
     """The name in lower case, one blank between words, product letters apart from their numbers."""
     name = re.sub(r"^\s*\d{1,3}\s*[x×*]\s*(?=[a-z])", "", text.strip().casefold())
     name = re.sub(r"\s*[x×*]\s*\d{1,2}$", "", name)
+    name = re.sub(r"macbook (?:pro|air)|mac (?:studio|mini|pro)", " ", name)
     name = re.sub(r"[^a-z0-9.]+", " ", name).replace("gh200 480gb", "gh200 96gb")  # its name tells the CPU's memory
     name = re.sub(r"(?<![^ ])(rtx|pro|gaudi|mi|tpu)(?=\d)", r"\1 ", name)
     name = re.sub(r"(?<![^ ])mi (?=\d)", "mi", name)
