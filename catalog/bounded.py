@@ -7,7 +7,6 @@ import json
 import os
 import re
 import stat
-import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -110,6 +109,8 @@ _TOKEN = (
 
 def toml_of(text: str) -> dict[str, Any]:
     """TOML text as plain data. Raises Unusable when it is not TOML, or nested deeper than any file of this program."""
+    import tomllib  # here: 2 ms that a start without a file does not pay
+
     _check_depth(text)
     try:
         return tomllib.loads(text)

@@ -7,7 +7,6 @@ which state of its file it is, and one of another state is not used.
 from __future__ import annotations
 
 import json
-import tomllib
 import zlib
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,8 @@ def fingerprint(data: bytes) -> str:
 
 def twin_text(data: Path = DATA) -> str:
     """The twin of every TOML file under a folder of the catalog's data, by file name. Raises ValueError for bad TOML."""
+    import tomllib  # here, and below: 2 ms that a start does not pay, for which the twin is made
+
     twins: dict[str, Any] = {}
     for path in sorted(data.rglob("*.toml")):
         raw = path.read_bytes()
@@ -32,6 +33,8 @@ def twin_text(data: Path = DATA) -> str:
 
 def as_of(data: Path = DATA) -> str:
     """The newest day that a file of the catalog states for itself, before its entries; empty where none does."""
+    import tomllib
+
     days = [""]
     for path in data.glob("*.toml"):
         with path.open(encoding="utf-8") as lines:

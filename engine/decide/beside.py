@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any
 
 from engine.decide.layouts import layout_words
 from engine.decide.size import size
 from engine.figures.errors import ScenarioError
 from engine.figures.kept import keep
-from engine.figures.records import dataclass
+from engine.figures.records import NamedTuple, dataclass
 from engine.figures.units import GIB
 from engine.parts.own import Measurement
 from engine.scenario import Scenario

@@ -7,14 +7,13 @@ take half the time for the same rent. Only a model that no node holds is spread 
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
 
 from engine.decide.attempts import CLUSTER_NODES, Attempt, attempt
 from engine.decide.plan import Plan
 from engine.decide.prospects import curve_counts, growing
 from engine.decide.training_scaling import hourly_usd
 from engine.figures.errors import ScenarioError
-from engine.figures.records import dataclass
+from engine.figures.records import NamedTuple, dataclass
 from engine.figures.sentences import Figure, Sentence
 from engine.figures.units import HOURS_PER_DAY, days, fleet, usd
 from engine.money.prices import run_usd

@@ -12,7 +12,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import NamedTuple
 
 from engine.decide.fabric_terms import (
     ServingTerms,
@@ -23,7 +22,7 @@ from engine.decide.fabric_terms import (
     training_waits,
 )
 from engine.figures.number import plain
-from engine.figures.records import dataclass
+from engine.figures.records import NamedTuple, dataclass
 from engine.links.link_prices import Board, board_of
 from engine.links.traffic import Message
 from engine.scenario import Layout, Scenario

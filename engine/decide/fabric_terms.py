@@ -9,9 +9,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import NamedTuple
 
-from engine.figures.records import dataclass
+from engine.figures.records import NamedTuple, dataclass
 from engine.links.link_prices import Board
 from engine.links.traffic import Message, Span, communication_s, decode_traffic, prefill_traffic
 from engine.model.architecture import Architecture

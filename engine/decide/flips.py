@@ -6,12 +6,12 @@ import math
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import replace
 from functools import lru_cache
-from typing import NamedTuple
 
 from engine.decide.layouts import layout_words
 from engine.decide.plan import plan
 from engine.decide.verdict import decide
 from engine.figures.errors import ScenarioError
+from engine.figures.records import NamedTuple
 from engine.figures.sentences import Figure
 from engine.figures.units import FLEET
 from engine.model.formats import FORMATS

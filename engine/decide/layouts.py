@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import lru_cache
-from typing import NamedTuple
 
+from engine.figures.records import NamedTuple
 from engine.figures.sentences import Figure, Sentence, joined
 from engine.layout.candidates import candidate_layouts, splits_by_layer
 from engine.scenario import Layout, Money, Scenario, Workload

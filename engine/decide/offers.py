@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from typing import NamedTuple
 
 from engine.decide.plan import Plan, plan
 from engine.figures.errors import ScenarioError
+from engine.figures.records import NamedTuple
 from engine.figures.sentences import Part, Sentence
 from engine.scenario import Layout, Scenario
 from engine.scenario.change import LAYOUT_KEYS, Changes, LookUps, change, pinned_as, value_of

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import NamedTuple
 
 from engine.decide.layouts import layout_words
+from engine.figures.records import NamedTuple
 from engine.figures.sentences import Figure, Sentence
 from engine.parts.hardware import Facts, Link
 from engine.runtimes.frameworks import Sharding

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cached_property, lru_cache
-from typing import NamedTuple
 
 from engine.decide.layouts import NOTHING_FITS, Why, tiers, whatever_load, why
-from engine.figures.records import dataclass
+from engine.figures.records import NamedTuple, dataclass
 from engine.layout.candidates import works_alone
 from engine.money.bill import buy_usd
 from engine.scenario import Layout, Scenario

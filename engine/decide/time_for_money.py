@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from engine.decide.plan import Plan
+from engine.figures.records import NamedTuple
 from engine.figures.sentences import Figure, Sentence
 from engine.figures.units import SECONDS_PER_DAY, digits, duration
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import NamedTuple
 
 from engine.decide.layouts import NOTHING_FITS, Why, tiers, why
+from engine.figures.records import NamedTuple
 from engine.scenario import Layout, Scenario, Workload
 from engine.training.batch import keeps_batch, useful_tokens
 from engine.training.memory import training_spare

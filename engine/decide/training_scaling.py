@@ -8,12 +8,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
-from typing import NamedTuple
 
 from engine.decide.plan import Plan, plan, resized
 from engine.decide.scaling import FLOOR
 from engine.figures.errors import ScenarioError
-from engine.figures.records import dataclass
+from engine.figures.records import NamedTuple, dataclass
 from engine.figures.sentences import Figure, Sentence, said
 from engine.figures.units import HOURS_PER_DAY, SECONDS_PER_DAY
 from engine.money.prices import usd_per_gpu_hour as gpu_hour_price

@@ -11,7 +11,9 @@ import operator
 from collections.abc import Callable
 from itertools import count
 from threading import local
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Final, Literal
+
+from engine.figures.records import NamedTuple
 
 Kind = Literal[
     "counted", "entered", "data sheet", "rule of thumb", "fitted", "measured", "computed", "literal", "sought"

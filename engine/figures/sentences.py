@@ -6,7 +6,8 @@ A sentence is a tuple; text, Markdown, JSON and widgets are made from it, and no
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import NamedTuple
+
+from engine.figures.records import NamedTuple
 
 
 class Figure(NamedTuple):

@@ -6,8 +6,7 @@ The engine has no clock: the age of a price is counted to the date of the catalo
 from __future__ import annotations
 
 import statistics
-from calendar import monthrange
-from datetime import date
+from datetime import date, timedelta
 from functools import lru_cache
 
 from engine.parts.hardware import Facts, Rental
@@ -30,7 +29,10 @@ def _last_day(text: str) -> date | None:
         return None
     year, month = int(parts[0]), int(parts[1]) if len(parts) > 1 else 12
     try:
-        return date(year, month, int(parts[2]) if len(parts) > 2 else monthrange(year, month)[1])
+        if len(parts) > 2:
+            return date(year, month, int(parts[2]))
+        first = date(year, month, 1)
+        return date(first.year + month // 12, month % 12 + 1, 1) - timedelta(days=1)
     except ValueError:  # a person's file may say any date
         return None
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
 
-from engine.figures.records import dataclass
+from engine.figures.records import NamedTuple, dataclass
 
 
 @dataclass(frozen=True, slots=True)

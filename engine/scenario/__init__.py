@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import field, replace
-from typing import Literal, NamedTuple, get_args
+from typing import Literal, get_args
 
-from engine.figures.records import dataclass
+from engine.figures.records import NamedTuple, dataclass
 from engine.figures.sentences import Sentence
 from engine.figures.units import SECONDS_PER_DAY
 from engine.model.architecture import Architecture

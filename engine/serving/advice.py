@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
+from engine.figures.records import NamedTuple
 from engine.layout.sharding import attention_ranks, kv_copies
 from engine.model.formats import kv_format, weight_format
 from engine.scenario import Layout, Scenario

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache
-from typing import Final, NamedTuple
+from typing import Final
 
+from engine.figures.records import NamedTuple
 from engine.figures.units import GB, GIB
 from engine.layout.sharding import layer_weights, stage_weights
 from engine.model.architecture import Architecture

@@ -8,9 +8,9 @@ SGLang: KV = free memory before loading x static fraction - weights; the rest se
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
 
 from engine.calibration import serving_memory as fitted
+from engine.figures.records import NamedTuple
 from engine.figures.sentences import Figure, Sentence
 from engine.figures.units import percent
 from engine.layout.sharding import (

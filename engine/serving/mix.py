@@ -6,8 +6,7 @@ come together, or between the rest of its tokens. Constants: engine.calibration.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
+from engine.figures.records import NamedTuple
 from engine.serving.passes import DecodeStep, Prompt, Rates, prompt_of, read_s, riding_s
 
 # A queue of users who wait for their answers is never without a gap: what M/D/1 divides by at the least.

@@ -7,9 +7,9 @@ two speaks of the other as its inverse. Embedders are left out: what they read i
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
 
 from engine.calibration import own as fit
+from engine.figures.records import NamedTuple
 from engine.parts.own import WORDS, OwnRatio, Residual, Scatter, residual
 from engine.scenario import Scenario
 

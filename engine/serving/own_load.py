@@ -6,8 +6,7 @@ data sheet's bandwidth and arithmetic allow.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
+from engine.figures.records import NamedTuple
 from engine.serving.passes import MOST_OF_PEAK, DecodeStep, Prompt, Rates
 
 

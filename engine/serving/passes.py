@@ -17,12 +17,11 @@ import math
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import lru_cache
-from typing import NamedTuple
 
 from engine.calibration import kernels
 from engine.calibration import serving_speed as fit
 from engine.figures.kept import keep
-from engine.figures.records import dataclass
+from engine.figures.records import NamedTuple, dataclass
 from engine.figures.units import GB, TERA
 from engine.parts.hardware import Accelerator
 from engine.runtimes import ENGINES

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache
-from typing import Literal, NamedTuple
+from typing import Literal
 
+from engine.figures.records import NamedTuple
 from engine.figures.units import HOURS_PER_DAY
 from engine.scenario import Layout, Scenario, Workload
 from engine.serving.intervals import LOADED_USERS, interval

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from engine.figures.kinds import FigureKind
+from engine.figures.records import NamedTuple
 from engine.figures.sentences import Sentence
 
 FINE_FROM = 0.85

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from engine.figures.kinds import Interval
-from engine.figures.records import dataclass
+from engine.figures.records import NamedTuple, dataclass
 from engine.figures.sentences import Sentence
 from engine.figures.units import SECONDS_PER_DAY
 

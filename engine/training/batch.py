@@ -10,8 +10,8 @@ and `Batch.tokens` says what the step really takes.
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
 
+from engine.figures.records import NamedTuple
 from engine.scenario import Layout, ShardingGroup, Workload
 
 VIRTUAL_STAGES = 2

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal
 
 from engine.calibration import own as fit
+from engine.figures.records import NamedTuple
 from engine.parts.own import WORDS, OwnRatio, Residual, Scatter, residual
 from engine.scenario import Layout, Scenario
 

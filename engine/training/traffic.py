@@ -15,8 +15,8 @@ hold other experts have nothing of them to share: expert weights and gradients t
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import NamedTuple
 
+from engine.figures.records import NamedTuple
 from engine.links.collectives import Op
 from engine.links.traffic import ACTIVATION_BYTES, Message, Span
 from engine.model.architecture import Architecture, routed_width

@@ -6,13 +6,14 @@ import ast
 import copy
 import dataclasses
 import pickle
+import typing
 from dataclasses import field
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from engine.figures.records import dataclass
+from engine.figures.records import NamedTuple, dataclass
 
 FEW = 4
 """Instances that are filled before `__init__` is compiled."""
@@ -224,14 +225,49 @@ def test_the_first_of_a_kind_are_as_the_later_ones(kind: type, given: tuple[Any,
 
 
 def test_the_house_makes_its_records_here() -> None:
-    """No module asks the standard decorator, which compiles methods while it is imported: a fifth of a start."""
+    """No module asks the standard ones, which compile methods while they are imported: a fifth of a start."""
     root = Path(__file__).parents[2]
     asked = []
     for path in (path for package in ("engine", "catalog", "tui") for path in (root / package).rglob("*.py")):
         tree = ast.parse(path.read_text(encoding="utf-8"))
         for node in ast.walk(tree):
-            imported = (isinstance(node, ast.ImportFrom) and node.module == "dataclasses" and node.names) or []
+            imported = (
+                isinstance(node, ast.ImportFrom) and node.module in ("dataclasses", "typing") and node.names
+            ) or []
             whole = isinstance(node, ast.Attribute) and ast.unparse(node) == "dataclasses.dataclass"
-            if whole or any(alias.name == "dataclass" for alias in imported):
+            if whole or any(alias.name in ("dataclass", "NamedTuple") for alias in imported):
                 asked.append(path.relative_to(root).as_posix())
     assert set(asked) == {"engine/figures/records.py"}
+
+
+def test_a_named_tuple_is_what_the_standard_one_is() -> None:
+    class Ours(NamedTuple):
+        """A pair with a method."""
+
+        name: str
+        size: float = 1.0
+
+        @property
+        def doubled(self) -> float:
+            return 2 * self.size
+
+    class Theirs(typing.NamedTuple):
+        """A pair with a method."""
+
+        name: str
+        size: float = 1.0
+
+    ours: Any = Ours("a")
+    theirs: Any = Theirs("a")
+    assert ours == theirs == ("a", 1.0)
+    assert repr(ours) == repr(theirs).replace("Theirs", "Ours")
+    assert (Ours._fields, Ours._field_defaults, Ours.__doc__) == (
+        Theirs._fields,
+        Theirs._field_defaults,
+        Theirs.__doc__,
+    )
+    assert Ours.__annotations__ == {"name": "str", "size": "float"}
+    assert (Ours.__qualname__, Ours.__module__) == (Theirs.__qualname__.replace("Theirs", "Ours"), __name__)
+    assert ours._replace(size=3).doubled == 6
+    with pytest.raises(TypeError, match="required positional argument: 'name'"):
+        Ours()  # type: ignore[call-arg]

@@ -6,9 +6,8 @@ Their ids say which build and which of its figures: `build:2@cost.buy_usd`, `pin
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from engine.figures.errors import ScenarioError
+from engine.figures.records import NamedTuple
 from engine.figures.sentences import text_of
 from engine.scenario import Scenario
 from engine.scenario.change import change

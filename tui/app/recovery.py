@@ -15,11 +15,11 @@ import os
 import re
 import time
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Literal
 from urllib.parse import unquote_to_bytes
 
 from catalog.bounded import NoFile, Unusable, WrongFile, json_of, read_file
-from engine.figures.records import dataclass
+from engine.figures.records import NamedTuple, dataclass
 from engine.scenario import Scenario
 from tui.app.store import Store
 from tui.files import disk, paths

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import NamedTuple
 
 from rich.cells import cell_len
+
+from engine.figures.records import NamedTuple
 
 _TOKEN = re.compile(
     r"(?P<colours>\x1b\[[0-9;]*m)"

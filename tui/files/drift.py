@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from typing import NamedTuple
 
-from engine.figures.records import dataclass
+from engine.figures.records import NamedTuple, dataclass
 from engine.money.bill import card_price, kit_price
 from engine.money.prices import on_demand_usd_per_gpu_hour
 from engine.parts.hardware import Accelerator, Link

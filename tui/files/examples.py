@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import NamedTuple
+
+from engine.figures.records import NamedTuple
 
 FOLDER = Path(__file__).parent.parent / "examples"
 

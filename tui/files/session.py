@@ -17,13 +17,14 @@ import dataclasses
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, get_args, get_type_hints
+from typing import Any, get_args, get_type_hints
 
 import tomli_w
 
 import catalog
 from catalog.bounded import NoFile, Unusable, check_size, read_file, toml_of
 from catalog.schema import check
+from engine.figures.records import NamedTuple
 from engine.scenario import Model, Scenario
 from tui.files import disk
 from tui.files.drift import CatalogTable, Drift, changes, figures_of, with_figures

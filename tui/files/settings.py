@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import json
-from typing import NamedTuple
 
 from catalog.bounded import Unreadable, json_of, read_file
+from engine.figures.records import NamedTuple
 from tui.files import disk, paths
 
 FILE = "settings.json"

@@ -9,7 +9,9 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Sequence
-from typing import Final, NamedTuple
+from typing import Final
+
+from engine.figures.records import NamedTuple
 
 _TIMES: Final = r"(?:\s*[x×*]\s*|\s+)"
 _UNIT: Final = r"(?!gi?b\b)"

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
+from engine.figures.records import NamedTuple
 from engine.serving.memory import RULE_WEIGHTS
 from engine.sizing import Memory, MemoryGroup, Sizing
 from tui.pages.doc import Line, Span, line

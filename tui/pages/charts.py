@@ -8,8 +8,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from itertools import pairwise
-from typing import NamedTuple
 
+from engine.figures.records import NamedTuple
 from tui.pages.doc import NBSP, Line, Span, flow, line
 from tui.pages.glyphs import Glyphs
 from tui.pages.look import Look

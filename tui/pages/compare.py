@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
 
+from engine.figures.records import NamedTuple
 from engine.sizing import Sizing
 from tui.files.pins import PIN_NAMES
 from tui.pages.doc import BLANK, Line, Span, heading, line, paragraphs, shorten, wrap

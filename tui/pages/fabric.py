@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
 
 from engine.decide.fabric import article_links, fabric_drop
+from engine.figures.records import NamedTuple
 from engine.sizing import FabricQuality, FabricRow, Sizing
 from tui.pages import overview
 from tui.pages.doc import BLANK, Line, Span, flow, heading, line, paragraphs, shorten

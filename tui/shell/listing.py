@@ -5,10 +5,11 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import catalog
 from catalog.ids import matches, nearest
+from engine.figures.records import NamedTuple
 from engine.figures.text import harmless
 from engine.figures.units import GIB
 from engine.model.parameters import count_parameters

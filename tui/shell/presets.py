@@ -6,8 +6,9 @@ import contextlib
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
+from engine.figures.records import NamedTuple
 from tui.files import numbers
 
 if TYPE_CHECKING:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
 
+from engine.figures.records import NamedTuple
 from tui.shell.command import BAD_INPUT, CARRIED, FAILED, NOT_CARRIED
 
 

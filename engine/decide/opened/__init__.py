@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import NamedTuple
 
 from engine.decide.corpus import corpus_plan
 from engine.decide.opened import corpus, fabric, growth, money, power
@@ -24,7 +23,7 @@ from engine.decide.serving_scaling import shape_plan
 from engine.decide.training_choices import CHOICES, chosen
 from engine.decide.training_scaling import planned_at
 from engine.decide.verdict import step_plan
-from engine.figures.records import dataclass
+from engine.figures.records import NamedTuple, dataclass
 from engine.figures.sentences import figures_of
 from engine.figures.working import Input, Working
 from engine.sizing import Sizing

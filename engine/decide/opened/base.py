@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cached_property
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import Any, Final, TypeVar
 
 from engine.decide.opened.constants import constant
 from engine.decide.opened.names import hooks
 from engine.decide.opened.searches import SEARCHES
 from engine.decide.plan import Plan
 from engine.decide.size import model_facts
+from engine.figures.records import NamedTuple
 from engine.figures.replay import Replay, Run
 from engine.figures.words import field_words
 from engine.scenario import leaves

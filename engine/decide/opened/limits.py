@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from engine.decide.opened.base import Base
 from engine.decide.opened.constants import constant
 from engine.figures.number import plain
+from engine.figures.records import NamedTuple
 from engine.serving.memory import PREEMPTION_LINE
 
 _LINE: Final = constant("engine.serving.memory", "PREEMPTION_LINE", PREEMPTION_LINE)

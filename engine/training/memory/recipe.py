@@ -13,10 +13,10 @@ from __future__ import annotations
 import math
 from functools import lru_cache
 from operator import attrgetter
-from typing import Final, NamedTuple
+from typing import Final
 
 from engine.calibration import training_memory as fitted
-from engine.figures.records import dataclass
+from engine.figures.records import NamedTuple, dataclass
 from engine.figures.units import GB
 from engine.runtimes.frameworks import ACCOUNTS, Accounting, Family, Loss, Sharding, Software
 from engine.scenario import (

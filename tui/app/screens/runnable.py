@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from engine.figures.records import NamedTuple
 from engine.figures.text import harmless
 from engine.sizing import Sizing
 from tui.app.screens.dialog import Question, Reader
