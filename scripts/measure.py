@@ -96,6 +96,24 @@ def first_frame_s(command: list[str], until: bytes) -> float:
         return time.monotonic() - terminal.started
 
 
+LARGE = ("--model", "llama-3.1-405b", "--weights", "bf16", "--accelerator", "rtx-pro-6000-server", "--gpus", "8")
+"""A build that does not fit: something else is to do, and it has flips."""
+
+
+def found_s() -> float:
+    """Seconds from the first full frame to the one thing to do and the flips, on the build that takes the longest."""
+    from tests.tui.terminal import Terminal, app_command
+
+    with (
+        tempfile.TemporaryDirectory() as state,
+        Terminal(app_command(*LARGE), env={"XDG_STATE_HOME": state}) as terminal,
+    ):
+        terminal.read(quiet_s=0.001, until=b"Quit")
+        drawn = time.monotonic()
+        terminal.read(quiet_s=0.001, until=b"Holds to")
+        return time.monotonic() - drawn
+
+
 def wire_bytes() -> list[tuple[str, int, int]]:
     """Bytes at 120x36: what, how many, how many are allowed."""
     from tests.tui.terminal import Terminal, app_command
@@ -235,6 +253,9 @@ def rows_of(runs: int) -> Iterator[Row]:
         f"{own / theirs:.2f}",
         "1.6",
     )
+    found_s()
+    found_after = statistics.median(found_s() for _ in range(runs))
+    yield "the one thing to do and the flips, after that frame (405B)", f"{found_after:.2f} s", "0.3 s"
     yield "`sizeup report`, whole process", f"{report_s(runs):.2f} s", "0.25 s"
     yield "what `report` imports of textual and rich", " ".join(imported_by_report()) or "nothing", "nothing"
     for what, sent, allowed in wire_bytes():

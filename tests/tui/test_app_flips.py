@@ -77,6 +77,21 @@ async def test_an_edit_marks_what_was_found_before_it(scenario: Scenario, monkey
         assert "Holds" not in app.text("#verdict")
 
 
+async def test_a_build_that_nobody_edited_waits_for_no_rest(
+    scenario: Scenario, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tui.app.screens import study
+
+    monkeypatch.setattr(study, "PAUSE_S", 1e6)
+    monkeypatch.setattr(study, "UNEDITED", 0.0)
+    async with running(app_of(scenario)) as app:
+        await app.settle()
+        assert "Holds to" in app.text("#verdict")
+        await app.go_to("workload.output_tokens")
+        await app.press("right")
+        assert "Holds to" not in app.text("#verdict")
+
+
 async def test_what_was_found_is_the_same_that_the_engine_says(scenario: Scenario) -> None:
     async with running(app_of(scenario), 160, 48) as app:
         await app.go_to("workload.concurrency")

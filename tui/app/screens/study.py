@@ -35,6 +35,8 @@ PAGES = ("Speed", "Scaling", "Builds", "What if")
 SHOW_FOUND = ("Overview", "Verdict", "Memory", "Builds")
 PAUSE_S = 0.2
 """How long the edits must rest before a search starts."""
+UNEDITED = 0.1
+"""The share of it that a build waits which nobody has edited yet: its first frame is all there is to wait for."""
 SLICE_S = 0.008
 """How long a search may hold the loop: a key pressed meanwhile waits no longer than this and the step under way."""
 DRAW_S = 0.15
@@ -80,7 +82,7 @@ def _work(bench: Bench, name: str) -> Counsel | Flips | Load | Search | Sweep | 
 
 
 async def _study(bench: Bench) -> None:
-    await asyncio.sleep(PAUSE_S)
+    await asyncio.sleep(PAUSE_S if bench.sizeup.store.can_undo else PAUSE_S * UNEDITED)
     for name in _wanted(bench):
         if bench.sizeup.store.problem is not None:  # an edit since the start left nothing to search around
             return
