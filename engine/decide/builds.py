@@ -122,6 +122,18 @@ def _accelerators(facts: Facts, limits: Limits) -> Iterator[Accelerator]:
         yield accelerator
 
 
+def _speed_unknown(accelerator: Accelerator, scenario: Scenario, limits: Limits) -> bool:
+    """Whether a card has no 16-bit rate, and nobody has one: who has is told what a report says; nobody is sent to buy one."""
+    rated = accelerator.tflops_bf16_dense is not None or accelerator.tflops_fp16_dense is not None
+    return not rated and accelerator.id not in (*limits.owned, scenario.hardware.accelerator.id)
+
+
+def left_out(scenario: Scenario, limits: Limits | None = None) -> tuple[Accelerator, ...]:
+    """Cards within the limits that no search tries, since no 16-bit rate of theirs is known."""
+    within = limits or Limits()
+    return tuple(card for card in _accelerators(scenario.facts, within) if _speed_unknown(card, scenario, within))
+
+
 def _formats(scenario: Scenario) -> tuple[str, ...]:
     chosen = scenario.model.weights
     if scenario.workload.is_inference and 5 < FORMATS[chosen].bits_per_weight <= INT4_FROM_BITS:
@@ -211,9 +223,8 @@ def option_steps(
         need = model_weight_bytes(architecture, _formats(scenario)[-1])
         cards.sort(key=lambda card: _cards_usd(scenario.facts, card, need))
     for accelerator in cards:
-        rated = accelerator.tflops_bf16_dense is not None or accelerator.tflops_fp16_dense is not None
-        if not rated and accelerator.id not in (*limits.owned, scenario.hardware.accelerator.id):
-            continue  # nobody is sent to buy a card whose speed is unknown; one that is there is sized as a report does
+        if _speed_unknown(accelerator, scenario, limits):
+            continue
         same_card = accelerator.id == value_of(scenario, "hardware.accelerator") and not scenario.hardware.mixed
         # prices that a person entered are those of their own card
         prices = {} if same_card else NO_CARD_PRICES

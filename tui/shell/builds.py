@@ -13,7 +13,7 @@ from typing import Any
 import catalog
 from catalog.ids import nearest
 from engine.decide.advice import CARRIES, Advice, advice
-from engine.decide.builds import Limits, Option, Recommendation, recommend
+from engine.decide.builds import Limits, Option, Recommendation, left_out, recommend
 from engine.figures.records import dataclass
 from engine.figures.sentences import text_of
 from engine.figures.text import printable
@@ -242,12 +242,25 @@ def _blocks(found: Found) -> Iterator[Block]:
     if not found.ranked:
         what = "within these limits " if limits else ""
         yield Paragraph(f"None {what}carries it, of one to eight GPUs in a box and up to four boxes of eight.")
+        yield from _left_out(found)
         return
     files = _files(found)
     for option, firsts in found.builds:
         yield Heading(_build(option) + _format_words(option), 3)
         yield Bullets(tuple((f"{item.rank}: {text_of(item.reason)}", ()) for item in firsts))
         yield Table(("", ""), tuple(_rows(option, files.get(id(option)))), left=(0, 1), wrapped=1)
+    yield from _left_out(found)
+
+
+def _left_out(found: Found) -> Iterator[Block]:
+    """Cards that were not tried, and what it takes to try them."""
+    cards = left_out(found.scenario, found.limits)
+    if cards:
+        many = f"{len(cards)} cards, such as {cards[0].label}" if len(cards) > 1 else cards[0].label
+        yield Paragraph(
+            f"Not tried: {many}. No 16-bit rate is known of {'them' if len(cards) > 1 else 'it'}; tflops_bf16_dense in a catalog file of "
+            "your own enters one."
+        )
 
 
 def _format_words(option: Option) -> str:
