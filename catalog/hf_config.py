@@ -32,7 +32,11 @@ def read_architecture(path: Path | str) -> Architecture:
 
 @lru_cache(maxsize=256)
 def _read(path: Path) -> Architecture:
-    return architecture_from_config(read_config(path), str(path))
+    config = read_config(path)
+    beside = path.with_name("hf_quant_config.json")  # ModelOpt's own file, where it left config.json as it was
+    if "quantization_config" not in config and path.name == "config.json" and beside.is_file():
+        config = {**config, "quantization_config": read_config(beside)}
+    return architecture_from_config(config, str(path))
 
 
 def read_config(path: Path) -> dict[str, Any]:

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
+from catalog.errors import CatalogError
 from catalog.hf_config import read_architecture
+from catalog.safetensors import tensor_bytes_in
 from engine.model.architecture import Architecture
 
 
 def model_file_in(path: Path) -> Path:
-    """The file that describes the model of a folder: its config.json, else its first .gguf; any other path as it is."""
+    """The file that describes the model of a folder, of a safetensors file or of the index of such: its config.json, else its
+    first .gguf; any other path as it is."""
+    if path.name.endswith((".safetensors", ".safetensors.index.json")):
+        return path.parent / "config.json"
     if not path.is_dir():
         return path
     config = path / "config.json"
@@ -32,13 +38,18 @@ def model_name(path: Path) -> str:
 
 
 def read_model_file(path: Path | str) -> Architecture:
-    """The architecture that a config.json, the header of a GGUF file, or a folder with either describes.
+    """The architecture that a config.json, the header of a GGUF file, or a folder with either describes; how many bytes the
+    safetensors beside a config.json hold is noted in it.
 
     Raises CatalogError naming the file, and the key or tensor when one is at fault.
     """
-    path = model_file_in(Path(path))
+    given, path = Path(path), model_file_in(Path(path))
+    if path != given and not path.exists():
+        raise CatalogError(str(given), "", "has no config.json beside it, which says what the tensors are")
     if path.suffix.lower() == ".gguf":
         from catalog.gguf import read_gguf  # here, since few sessions name one and start-up pays for each import
 
         return read_gguf(path).architecture
-    return read_architecture(path)
+    architecture = read_architecture(path)
+    held = tensor_bytes_in(path.parent) if path.name == "config.json" else 0
+    return replace(architecture, file_bytes=held) if held else architecture

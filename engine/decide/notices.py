@@ -17,7 +17,8 @@ from engine.decide.time_for_money import time_for_money
 from engine.figures.sentences import Figure, Sentence, joined, said
 from engine.figures.units import GIB, SECONDS_PER_DAY, digits, duration
 from engine.layout.candidates import shares_one_cache, valid_tp, works_alone
-from engine.model.formats import FORMATS, is_native
+from engine.model.formats import FORMATS, is_native, model_weight_bytes
+from engine.scenario import Scenario
 from engine.scenario.change import Changes
 from engine.scenario.fields import Value
 from engine.serving.memory import logged_kind, wants_states
@@ -210,6 +211,7 @@ def _model(plan: Plan, params_total: int, params_active: int) -> Iterator[Notice
                 "may be others.",
             ),
         )
+    yield from _files(scenario)
     shared = shares_one_cache(scenario.model.architecture)
     if plan.layout.dp_attention and scenario.workload.is_inference and not shared:
         yield Notice(
@@ -234,6 +236,29 @@ def _model(plan: Plan, params_total: int, params_active: int) -> Iterator[Notice
             ),
             partial(fix_of, plan, {"layout.tp": kv}, "one copy of the KV cache"),
         )
+
+
+FILES_DIFFER = 0.03
+"""Share by which files and config may differ: small tables and buffers that one counts and the other does not."""
+
+
+def _files(scenario: Scenario) -> Iterator[Notice]:
+    """What the files of a checkpoint hold against what its config makes, with prediction layers or without."""
+    arch, weights = scenario.model.architecture, scenario.model.weights
+    if not arch.file_bytes or weights != arch.checkpoint_format:
+        return
+    sizes = [model_weight_bytes(arch, weights, mtp=mtp) for mtp in (False, True)]
+    twice = 2 * arch.vocab_size * arch.hidden_size if arch.tied else 0  # some files hold a tied head all the same
+    if sizes[0] * (1 - FILES_DIFFER) <= arch.file_bytes <= (sizes[1] + twice) * (1 + FILES_DIFFER):
+        return
+    yield Notice(
+        "checkpoint-bytes",
+        "warning",
+        (
+            f"The safetensors beside the config hold {arch.file_bytes / 1e9:,.1f} GB, and the config as read makes "
+            f"{sizes[0] / 1e9:,.1f} GB: weights may be stored otherwise than it says.",
+        ),
+    )
 
 
 def _fabric(plan: Plan) -> Iterator[Notice]:

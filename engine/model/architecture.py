@@ -133,6 +133,7 @@ class Architecture:
     in FP8 has a scale for each 128 x 128 block; beside experts in FP4 that is every other linear layer. stored: how the
     checkpoint's own file says each tensor is stored; None where the format says all there is to say.
     cache_format: the KV-cache format that the checkpoint holds scales for, which engines then take.
+    file_bytes: what the tensors of its files take, where those were at hand.
     unread: keys of its config that say how it is built and that no reader knows.
     """
 
@@ -162,6 +163,7 @@ class Architecture:
     vision_tokens_max: int = 0  # largest multimodal item of the profile run, tokens; 0 for text models
     patches_per_token: int = 4  # patches that the vision tower sees for each token it hands on
     whole_items: bool = False  # tokens of a picture attend both ways: one step must take the whole of it
+    file_bytes: int = 0
     unread: tuple[str, ...] = ()
     digest: str = field(init=False)
     runs: tuple[tuple[Layer, int], ...] = field(init=False, repr=False)
