@@ -171,6 +171,22 @@ def _speed(label: str, name: str, span: str, own: str) -> Callable[[Sizing, floa
     return row
 
 
+def _embedded(label: str, unit: str, name: str) -> Callable[[Sizing, float], Row | None]:
+    def row(sizing: Sizing, measured: float) -> Row | None:
+        if sizing.serving is None or not sizing.scenario.workload.embeds:
+            return None
+        between = getattr(sizing.serving, INTERVALS[name])
+        low, high = (between.low, between.high) if between is not None else (None, None)
+        return Row(
+            label, unit, measured, getattr(sizing.serving, name), low, high, "passes: their products and weights"
+        )
+
+    return row
+
+
+INTERVALS = {"ttft_s": "ttft_interval", "tokens_per_s_total": "tokens_per_s_interval"}
+
+
 def _training(
     label: str, unit: str, read: Callable[[Sizing], tuple[float, float | None, float | None]], own: str, term: str
 ) -> Any:
@@ -228,6 +244,8 @@ FIGURES: Mapping[str, Callable[[Sizing, float], Row | None]] = {
     "ttft_s": _speed("first token", "ttft_s", "ttft_interval", "ttft"),
     "inter_token_s": _speed("time per token", "inter_token_s", "inter_token_interval", "inter_token"),
     "tokens_per_s": _speed("tokens/s in all", "tokens_per_s_total", "tokens_per_s_interval", "tokens_per_s"),
+    "request_s": _embedded("a request", "s", "ttft_s"),
+    "read_tokens_per_s": _embedded("tokens/s read", "tokens/s", "tokens_per_s_total"),
     "requests_per_s": _speed("requests/s", "requests_per_s", "", ""),
     "step_s": _training("optimizer step", "s", _step, "train_step", STEP),
     "train_tokens_per_s": _training("tokens/s in all", "tokens/s", _tokens, "train_tokens_per_s", STEP),

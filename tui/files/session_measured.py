@@ -20,6 +20,7 @@ LOAD = (
 FIGURES = (
     "weights_gib", "kv_gib", "activation_gib", "kv_tokens", "concurrency", "ttft_s", "inter_token_s", "tokens_per_s",
     "requests_per_s", "step_s", "train_tokens_per_s", "tokens_per_s_gpu", "peak_gib", "reserved_gib",
+    "request_s", "read_tokens_per_s",
 )  # fmt: skip
 """Keys of [measured.load] and [measured.figures]; tests hold them against `engine.decide.beside`, which a start does not load."""
 _NUMBERS = {"load": LOAD, "figures": FIGURES}

@@ -112,6 +112,7 @@ SGLANG: Mapping[str, Option] = {
     **{flag: Option("layout.dp") for flag in ("--dp-size", "--dp", "--data-parallel-size")},
     **{flag: Option("layout.ep") for flag in ("--ep-size", "--ep", "--expert-parallel-size")},
     "--enable-dp-attention": switch("layout.dp_attention", True),
+    "--is-embedding": switch("workload.kind", "embed"),
     "--context-length": Option("runtime.max_model_len"),
     "--mem-fraction-static": Option("runtime.memory_utilization", share),
     "--max-running-requests": Option("runtime.max_num_seqs"),
@@ -142,6 +143,7 @@ LLAMA: Mapping[str, Option] = {
     **{flag: Option("runtime.max_num_batched_tokens") for flag in ("--ubatch-size", "-ub")},
     **{flag: Option("model.kv_cache", KV_CACHE) for flag in ("--cache-type-k", "-ctk")},
     **{flag: Option("runtime.n_cpu_moe") for flag in ("--n-cpu-moe", "-ncmoe")},
+    **{flag: switch("workload.kind", "embed") for flag in ("--embeddings", "--embedding", "--reranking", "--rerank")},
 }
 OPTIONS = {"vllm": VLLM, "sglang": SGLANG, "trtllm": TRTLLM, "llama.cpp": LLAMA}
 
@@ -149,7 +151,7 @@ OPTIONS = {"vllm": VLLM, "sglang": SGLANG, "trtllm": TRTLLM, "llama.cpp": LLAMA}
 READ_APART = {
     "vllm": {
         "--model", "--quantization", "-q", "--dtype", "--enable-expert-parallel", "-ep", "--data-parallel-size-local",
-        "-dpl", "--speculative-config", "-sc", "--enable-lora", "--nnodes",
+        "-dpl", "--speculative-config", "-sc", "--enable-lora", "--nnodes", "--task", "--runner", "--convert",
     },
     "sglang": {"--model-path", "--model", "--quantization", "--dtype", "--nnodes"},
     "trtllm": {"--extra-llm-api-options", "--config", "--kv-cache-free-gpu-memory-fraction", "--backend"},
@@ -170,7 +172,7 @@ NOTHING_SIZED = {
     "--enable-chunked-prefill", "--main-gpu", "-mg", "--device", "--no-warmup", "--temp", "--top-p", "--top-k", "--min-p",
     "--chat-template-file", "--default-chat-template-kwargs", "--data-parallel-rank", "--data-parallel-start-rank",
     "--limit-mm-per-prompt", "--enable-request-id-headers", "--swap-space",
-    "--override-generation-config", "--hf-file", "-hff", "--batch-size", "-b", "--cache-type-v", "-ctv", "--tp-rank",
+    "--override-generation-config", "--pooling", "--pooler-config", "--override-pooler-config", "--embd-normalize", "--hf-file", "-hff", "--batch-size", "-b", "--cache-type-v", "-ctv", "--tp-rank",
     "--cuda-graph-max-bs", "--max-cudagraph-capture-size", "--all2all-backend", "--moe-backend", "--moe-runner-backend",
     "--mm-processor-kwargs", "--max-prefill-tokens", "--schedule-policy", "--schedule-conservativeness", "--attention-backend", "--async-scheduling", "--compilation-config", "--enable-reasoning",
 }  # fmt: skip

@@ -130,6 +130,8 @@ def bench(text: str) -> Run | None:
     """`vllm bench serve` and `sglang.bench_serving`, which print one table."""
     if "Serving Benchmark Result" not in text and not re.search(r"(?:Mean|Median) TTFT \(ms\):", text):
         return None
+    if _find(text, r"Total generated tokens:\s*#") is None and re.search(r"Mean E2EL \(ms\):", text):
+        return _embedded(text)
     run = Run("a serving benchmark")
     _take(run, text, _BENCH)
     if "ttft_s" not in run.figures:
@@ -151,6 +153,26 @@ def bench(text: str) -> Run | None:
     users = _find(text, r"Max(?:imum)? request concurrency:\s*#") or _find(text, r"Max concurrency:\s*#")
     users = users or _find(text, r"\nConcurrency:\s*#")
     run.served(requests, users, _find(text, r"(?:Request rate configured \(RPS\)|Traffic request rate):\s*#"))
+    return run
+
+
+def _embedded(text: str) -> Run:
+    """What `vllm bench serve` prints of an embedder: nothing is written, so that there is a time of a request alone."""
+    run = Run("an embedding benchmark")
+    _take(
+        run,
+        text,
+        {
+            "request_s": (r"Mean E2EL \(ms\):\s*#", 1e-3),
+            "read_tokens_per_s": (r"Total token throughput \(tok/s\):\s*#", 1.0),
+            "requests_per_s": (r"Request throughput \(req/s\):\s*#", 1.0),
+        },
+    )
+    requests, read = _find(text, r"Successful requests:\s*#"), _find(text, r"Total input tokens:\s*#")
+    if requests and read:
+        run.load["workload.input_tokens"] = max(1, round(read / requests))
+    users = _find(text, r"Maximum request concurrency:\s*#")
+    run.served(requests, users, _find(text, r"Request rate configured \(RPS\):\s*#"))
     return run
 
 

@@ -108,7 +108,7 @@ def scenario_of(found: Found, given: Mapping[str, Any], known: catalog.Catalog |
     if given.keys() & {"model.id", "model.config"} and "model.weights" not in given:
         wanted.setdefault("model.weights", None)
     start = new_scenario(known)
-    if wanted.get("workload.kind", "serve") in ("serve", "batch"):
+    if wanted.get("workload.kind", "serve") in ("serve", "batch", "embed"):
         wanted |= _load(found, given, start)
     elif "workload.total_tokens" not in wanted and not any("length of the run" in one for one in found.assumed):
         found.assumed.append("the length of the run: nothing says it")
@@ -191,7 +191,11 @@ def _load(found: Found, given: Mapping[str, Any], start: Scenario) -> dict[str, 
     asked = {"workload.input_tokens", "workload.output_tokens"} & given.keys()
     longest = found.value("runtime.max_model_len")
     said, answer = work.input_tokens, work.output_tokens
-    if longest is not None and not asked and said + answer > longest:
+    embeds = {**found.changes, **given}.get("workload.kind") == "embed"
+    if embeds:
+        if longest is not None and not asked and said > longest:
+            keys["workload.input_tokens"] = said = longest
+    elif longest is not None and not asked and said + answer > longest:
         answer = max(1, min(answer, longest // 4))
         said = max(1, longest - answer)
         keys |= {"workload.input_tokens": said, "workload.output_tokens": answer}
@@ -201,7 +205,9 @@ def _load(found: Found, given: Mapping[str, Any], start: Scenario) -> dict[str, 
         keys["workload.concurrency"] = users = seats
     if found.understood and "workload.concurrency" not in given and not found.value("workload.concurrency"):
         found.assumed.append(
-            f"the load: {users} users, prompts of {said:,} and answers of {answer:,} tokens; "
+            f"the load: {users} requests at once of {said:,} tokens; --concurrency and --input say it"
+            if embeds
+            else f"the load: {users} users, prompts of {said:,} and answers of {answer:,} tokens; "
             "--concurrency, --input and --output say it"
         )
     return keys

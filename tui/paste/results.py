@@ -80,6 +80,26 @@ def served(record: Record) -> Run | None:
     return run
 
 
+_EMBEDDED = (
+    ("request_s", "mean_e2el_ms", 1e-3),
+    ("read_tokens_per_s", "total_token_throughput", 1.0),
+    ("requests_per_s", "request_throughput", 1.0),
+)
+
+
+def embedded(record: Record) -> Run | None:
+    """What `vllm bench serve --save-result` writes of an embedder."""
+    if "mean_e2el_ms" not in record or "completed" not in record or "mean_ttft_ms" in record:
+        return None
+    run = Run("an embedding benchmark's result", model=str(record.get("model_id") or ""))
+    _figures(run, record.get, _EMBEDDED)
+    requests, tokens = number(record["completed"]), number(record.get("total_input_tokens"))
+    if requests and tokens:
+        run.load["workload.input_tokens"] = max(1, round(tokens / requests))
+    run.served(requests, number(record.get("max_concurrency")), number(record.get("request_rate")))
+    return run
+
+
 _AIPERF = (
     ("ttft_s", "time_to_first_token", 1e-3),
     ("inter_token_s", "inter_token_latency", 1e-3),
@@ -151,6 +171,6 @@ def read(text: str) -> list[Run]:
     found = records(text)
     if not found:
         return []
-    runs = [run for one in found for run in (served(one), aiperf(one)) if run is not None]
+    runs = [run for one in found for run in (served(one), embedded(one), aiperf(one)) if run is not None]
     runs += [run for run in (aiperf_table(found), llama_bench(found)) if run is not None]
     return [run for run in runs if run.figures]

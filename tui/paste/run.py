@@ -13,7 +13,7 @@ class Run:
     """One log: which tool wrote it, its figures by key, the load that it ran, and the command inside it.
 
     figures: weights_gib, kv_gib, activation_gib, graphs_gib, kv_tokens, concurrency; ttft_s, inter_token_s, tokens_per_s,
-    requests_per_s; step_s, train_tokens_per_s, tokens_per_s_gpu, peak_gib, reserved_gib. load: keys of a session. points: seconds of a
+    requests_per_s; request_s and read_tokens_per_s of an embedder; step_s, train_tokens_per_s, tokens_per_s_gpu, peak_gib, reserved_gib. load: keys of a session. points: seconds of a
     collective by payload. notes: what the figures are of, where a tool names it (a statistic). model: as the tool names it.
     """
 

@@ -238,6 +238,7 @@ def _vllm(apart: dict[str, str], found: Found, files: dict[str, dict[str, Any]])
     if local:
         found.nodes_said(f"--data-parallel-size-local {local}", max(1, -(-dp // local)))
     _nodes(apart, found)
+    _pooling(apart, found)
     if "--enable-lora" in apart and found.value("runtime.max_loras") is None:
         found.say("--enable-lora", "runtime.max_loras", 1)
     text = apart.get("--speculative-config") or apart.get("-sc")
@@ -246,6 +247,21 @@ def _vllm(apart: dict[str, str], found: Found, files: dict[str, dict[str, Any]])
             _speculation(parsed_json(text), found)
         except Unreadable as problem:
             found.unknown.append(f"--speculative-config: {problem}")
+
+
+_POOLED = {"pooling", "embed", "embedding", "score", "classify", "reward"}
+"""Words of --runner, --task (before 0.12) and --convert by which vLLM answers with vectors or scores."""
+
+
+def _pooling(apart: dict[str, str], found: Found) -> None:
+    for flag in ("--runner", "--task", "--convert"):
+        word = apart.get(flag, "").casefold()
+        if word in _POOLED:
+            found.say(f"{flag} {word}", "workload.kind", "embed")
+        elif word in ("auto", "generate", "none"):
+            found.passed.append(f"{flag} {word}")
+        elif word:
+            found.unknown.append(f"{flag} {word}")
 
 
 _METHODS = {"mtp": "mtp", "eagle": "eagle", "eagle3": "eagle", "dflash": "dflash", "ngram": "ngram", "nextn": "mtp"}

@@ -34,7 +34,9 @@ def arguments(build: Build) -> list[tuple[Word, ...]]:
     ]
     if model.kv_cache in _KV_CACHE:
         flags += [("--cache-type-k", _KV_CACHE[model.kv_cache]), ("--cache-type-v", _KV_CACHE[model.kv_cache])]
-    if build.runtime.max_num_batched_tokens is not None:
+    if build.scenario.workload.embeds:  # a whole input is one physical batch: tools/server refuses a longer one
+        flags += [("--embeddings",), ("--ubatch-size", build.max_model_len), ("--batch-size", build.max_model_len)]
+    elif build.runtime.max_num_batched_tokens is not None:
         flags.append(("--ubatch-size", build.runtime.max_num_batched_tokens))
         flags.append(("--batch-size", max(2048, build.runtime.max_num_batched_tokens)))
     if build.runtime.n_cpu_moe:
@@ -52,6 +54,8 @@ def notes(build: Build) -> list[str]:
         found.append(f"put the GGUF file of {build.checkpoint.plain} in place of {_file(build)}")
     if model.kv_cache not in _KV_CACHE:
         found.append(f"not expressible: a KV cache in {model.kv_cache}; this one takes 16 bits and more memory")
+    if build.scenario.workload.embeds:
+        found.append("its physical batch holds a whole input, which takes more memory than the one that was sized")
     if build.sizing.layout.dp > 1:
         found.append(
             f"{build.sizing.layout.dp} servers of this, each with its own cards and port, behind a load balancer"

@@ -7,7 +7,7 @@ from typing import Any
 from tui.shell.exports import fabric
 from tui.shell.exports.build import PORT, Build
 from tui.shell.exports.cards import TRTLLM
-from tui.shell.exports.text import Word, command, yaml
+from tui.shell.exports.text import CannotExport, Word, command, yaml
 
 CHECKED = f"TensorRT-LLM {TRTLLM}, command reference of trtllm-serve, PyTorch backend"
 OPTIONS_FILE = "trtllm-options.yaml"
@@ -39,7 +39,9 @@ def options(build: Build) -> dict[str, Any]:
 
 
 def arguments(build: Build) -> list[tuple[Word, ...]]:
-    """The arguments of one server."""
+    """The arguments of one server. Raises CannotExport for embedders."""
+    if build.scenario.workload.embeds:
+        raise CannotExport("trtllm-serve answers with tokens and has no endpoint for embeddings: use vllm or sglang")
     layout, filled = build.sizing.layout, build.sizing.resolved
     across = layout.tp * layout.dp if layout.dp_attention else layout.tp
     flags: list[tuple[Word, ...]] = [("--backend", "pytorch"), ("--tp_size", across)]
