@@ -136,7 +136,7 @@ def _model(found: Found, given: Mapping[str, Any]) -> dict[str, Any]:
         found.assumed.append(start)
         return {}
     name = found.model
-    file = name.rsplit("/", 1)[-1].partition(":")[0]
+    file = name.replace("\\", "/").rsplit("/", 1)[-1].partition(":")[0]
     stem = re.sub(r"(?:-\d{5}-of-\d{5})?\.gguf$", "", file)
     for part in (name, file, stem, name.partition(":")[0]):
         if part.endswith((".gguf", ".json")) and not os.path.isfile(os.path.expanduser(part)):

@@ -36,37 +36,90 @@ _DOCKER_ALONE = {
 
 HERE_DOCUMENT = r"\s*(\S+)\s*<<-?\s*(['\"]?)(\w+)\2\n(.*?)^\s*\3\s*$"
 """What follows `>`: a file and the lines that are written to it. One that feeds a shell holds commands."""
-_SLURM = re.compile(r"^#SBATCH\s+--(nodes|gpus-per-node|gres)[= ](?:gpu:(?:\w+:)?)?(\d{1,5})\s*$", re.M)
+_SBATCH = re.compile(r"^#SBATCH\s+(.*)$", re.M)
+_SLURM = re.compile(r"(?<!\S)(?:--(nodes|gpus-per-node|gres)[= ]|(-N) ?)(?:gpu:(?:\w+:)?)?(\d{1,5})(?!\S)")
+_SET = re.compile(
+    r"^[ \t]*(?:export[ \t]+)?([A-Za-z_]\w*)=(\"[^\"\n]*\"|'[^'\n]*'|[^\s;&|#\"'`]*)[ \t]*(?=$|;|#|&&)", re.M
+)
+_USED = re.compile(r"\$(?:([A-Za-z_]\w*)|\{([A-Za-z_]\w*)(?::?-([^{}$`]{0,200}))?\})")
+_WINDOWS = re.compile(r"(?:^|[\s\"'])(?:[A-Za-z]:|\.{1,2})\\\w")
+LONGEST_VALUE = 500
+"""Letters of a variable of a script that is put in where it stands."""
+_ENDS = ("|", "||", "&&", ";", "&", "|&")
+"""Words after which another command begins."""
 
 
 def read_batch(text: str, found: Found) -> None:
     """The nodes and cards that a batch script of Slurm asks for."""
-    for name, count in _SLURM.findall(text):
+    asked = [one for line in _SBATCH.findall(text) for one in _SLURM.findall(line)]
+    for name, short, count in asked:
         found.kinds.append("Slurm")
-        if name == "nodes":
+        if short or name == "nodes":
             found.nodes = int(count)
         else:
             found.gpus = int(count)
 
 
-def commands(text: str) -> Iterator[list[str]]:
-    """The words of each command of a script: continued lines joined, comments, prompts and here-documents left out."""
+def with_variables(text: str) -> str:
+    """A script with the values of the variables that it sets put in where they stand; what it does not set stays."""
+    known: dict[str, str] = {}
+
+    def value(match: re.Match[str]) -> str:
+        found = known.get(match[1] or match[2], match[3])
+        return match[0] if found is None else found
+
+    for name, said in _SET.findall(text):
+        bare = said if said.startswith("'") else _USED.sub(value, said)
+        known.setdefault(name, bare.strip("\"'")[:LONGEST_VALUE])
+    return _USED.sub(value, text) if known or "${" in text else text
+
+
+def commands(text: str, inside: bool = False) -> Iterator[list[str]]:
+    """The words of each command of a script: continued lines joined, comments, prompts and here-documents left out.
+
+    A command that a shell is given as one word (`bash -c "..."`) comes after the shell's own. inside: it is such a word.
+    """
+    text = text if inside else with_variables(text)
     joined = re.sub(r"(?:\\|\^|`)[ \t]*\r?\n", " ", text)
     joined = re.sub(rf">{HERE_DOCUMENT}", " ", joined, flags=re.S | re.M)
     for line in joined.splitlines():
         bare = re.sub(r"^\s*(?:[$#>] )?\s*(?:[\w.-]+@[\w.-]+[:~\w/.-]*[$#] )?", "", line)
         if not bare or line.lstrip().startswith("#"):
             continue
+        if _WINDOWS.search(bare):
+            bare = bare.replace("\\", "/")  # where a backslash divides folders and quotes nothing
         try:
             words = shlex.split(bare, comments=True)
         except ValueError:
             words = bare.split()
         yield words[:MOST_WORDS]
+        shell = next((place for place, word in enumerate(words) if word in ("-c", "-lc", "-ic")), None)
+        if not inside and shell is not None and any(_tail(word) in ("sh", "bash") for word in words[:shell]):
+            yield from commands(" ".join(words[shell + 1 : shell + 2]), inside=True)
+
+
+def _tail(word: str) -> str:
+    """The file that a path names, without the ending of Windows' programs."""
+    return word.replace("\\", "/").rsplit("/", 1)[-1].removesuffix(".exe")
+
+
+def its_own(words: Sequence[str]) -> list[str]:
+    """The words of a command up to the next one, without what goes to files."""
+    found: list[str] = []
+    place = 0
+    while place < len(words) and words[place] not in _ENDS:
+        word = words[place]
+        place += 1
+        if re.fullmatch(r"\d?>>?|&>>?", word):
+            place += 1
+        elif not re.match(r"\d?>>?&?\S|&>", word):
+            found.append(word)
+    return found
 
 
 def begun(words: Sequence[str]) -> tuple[str, list[str], list[str]] | None:
     """The engine that a command starts, the words before it and its arguments; None where it starts none."""
-    tails = [word.rsplit("/", 1)[-1] if "/" in word and not word.startswith("-") else word for word in words]
+    tails = [word if word.startswith("-") else _tail(word) for word in words]
     for place in range(len(words)):
         for engine, start in _STARTS:
             if tuple(tails[place : place + len(start)]) == start:
@@ -172,7 +225,7 @@ def _docker_options(options: Sequence[str], found: Found) -> list[str]:
 
 def read_server(engine: str, arguments: list[str], found: Found, files: dict[str, dict[str, Any]]) -> None:
     """The arguments of one server."""
-    rest, options = paired(arguments, engine)
+    rest, options = paired(its_own(arguments), engine)
     apart = take(found, engine, options)
     found.say(f"a server of {engine}", "runtime.engine", engine)
     named = [
