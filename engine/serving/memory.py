@@ -18,13 +18,12 @@ from engine.layout.sharding import (
 )
 from engine.scenario import Layout, Scenario
 from engine.serving.prefix import shared_tokens
-from engine.serving.ranks import Rank, ranks_of
+from engine.serving.ranks import Rank, loaded
 from engine.serving.settings import (
     EngineSettings,
     host_reserve_bytes,
     longest_taken,
     plain_layout,
-    settings_of,
     visible_bytes,
 )
 from engine.sizing import Headroom, Interval, Memory, MemoryGroup
@@ -160,25 +159,26 @@ def headroom_of(rooms: Rooms, room: Room) -> tuple[Headroom, float, float]:
 def serving_rooms(scenario: Scenario, layout: Layout) -> Rooms:
     """The memory of a serving scenario in one layout whatever its users. Raises what `serving_memory` does."""
     layout = plain_layout(layout)
-    ranks, settings, longest = ranks_of(scenario, layout), settings_of(scenario, layout), longest_taken(scenario)
+    (ranks, settings), longest = loaded(scenario, layout), longest_taken(scenario)
     tokens, batched = scenario.workload.tokens_per_request, settings.max_num_batched_tokens
     shared = shared_tokens(scenario)
     users = reported = states = math.inf
     starts = True
     short = ""
     for rank in ranks:
-        pool = rank.pool
-        users = min(users, pool.concurrency(rank.kv_room, tokens, batched, shared))
-        sequences = pool.reported_concurrency(rank.kv_room, longest, batched)
+        pool, room = rank.pool, rank.kv_room
+        users = min(users, pool.concurrency(room, tokens, batched, shared))
+        sequences = pool.reported_concurrency(room, longest, batched)
         reported = min(reported, sequences)
+        blocks = pool.states(room)
+        states = min(states, blocks)
         if rank.room < 0:
             starts, short = False, "weights"
-        elif sequences < 1 and (not settings.rules.takes_any_kv or rank.kv_room < pool.block_bytes):
+        elif sequences < 1 and (not settings.rules.takes_any_kv or room < pool.block_bytes):
             # SGLang starts with any KV pool and refuses what is longer; vLLM wants room for one whole sequence.
             starts, short = False, short or "kv"
-        elif wants_states(settings, scenario) and pool.states(rank.kv_room) < settings.max_num_seqs:
+        elif wants_states(settings, scenario) and blocks < settings.max_num_seqs:
             starts, short = False, short or "states"
-        states = min(states, pool.states(rank.kv_room))
     if settings.max_num_batched_tokens < settings.item:
         starts, short = False, "items"
     if asks_of_host(settings, scenario):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import lru_cache
+from typing import NamedTuple
 
 from engine.calibration import serving_memory as fitted
 from engine.figures.records import dataclass
@@ -34,6 +35,7 @@ from engine.serving.draft import draft_of, drafted_ahead, drafted_by, sixteen_bi
 from engine.serving.host import first_on_gpu, host_weights
 from engine.serving.kv_pool import BLOCK_ALIGNMENT, Beside, KvPool, kv_pool, states_held
 from engine.serving.settings import (
+    EngineSettings,
     host_reserve_bytes,
     resolved_settings,
     stored_weights,
@@ -178,6 +180,14 @@ class Rank:
         return max(0, self.room)
 
 
+class Loaded(NamedTuple):
+    """An engine with its weights loaded and nothing asked of it: one rank of each kind of stage, and its settings as of
+    `settings_of`."""
+
+    ranks: tuple[Rank, ...]
+    settings: EngineSettings
+
+
 GAUDI_GRAPH_SHARE = 0.1
 """Of the memory that Gaudi's KV cache may take, what HPU graphs keep (VLLM_GRAPH_RESERVED_MEM of vllm-gaudi)."""
 XPU_BLOCK_ALIGNMENT = 64
@@ -220,7 +230,7 @@ def _ranks(
     layout: Layout,
     runtime: Runtime,
     embeds: bool = False,
-) -> tuple[Rank, ...]:
+) -> Loaded:
     """One rank of each kind of stage. No load is among the arguments: an edit of the load finds them here."""
     settings = resolved_settings(runtime, card, layout, arch)
     visible, rules = visible_bytes(card), settings.rules
@@ -296,7 +306,7 @@ def _ranks(
                 host=stage.host,
             )
         )
-    return tuple(ranks)
+    return Loaded(tuple(ranks), settings)
 
 
 def is_gaudi(card: Accelerator) -> bool:
@@ -304,7 +314,8 @@ def is_gaudi(card: Accelerator) -> bool:
     return card.vendor.upper() == "INTEL" and "gaudi" in card.id
 
 
-def ranks_of(scenario: Scenario, layout: Layout) -> tuple[Rank, ...]:
+def loaded(scenario: Scenario, layout: Layout) -> Loaded:
+    """An engine of a scenario with its weights loaded. layout: without its reason."""
     model, hardware = scenario.model, scenario.hardware
     nvlink = hardware.intra_link.family in ("nvlink", "xgmi")
     return _ranks(

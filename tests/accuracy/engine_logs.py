@@ -22,7 +22,7 @@ from engine.model.architecture import Architecture
 from engine.parts.hardware import Accelerator
 from engine.runtimes.engine import ServingEngine
 from engine.scenario import Layout, LayoutChoice, Runtime, Scenario, Speculation, Workload
-from engine.serving.ranks import ranks_of
+from engine.serving.ranks import loaded
 from engine.serving.settings import visible_bytes
 from engine.sizing import Memory
 from tests.accuracy.harness import REFERENCE, Case, Evaluation, Outcome, Row, each_row, load_rows
@@ -441,7 +441,7 @@ TOKENS_OF_REQUESTS = (0, 21)
 def _by_groups(scenario: Scenario, layout: Layout) -> int:
     """Tokens of the poorest rank's pool as earlier vLLM prints them; 0 where there is one group of layers."""
     least = 0
-    for rank in ranks_of(scenario, layout):
+    for rank in loaded(scenario, layout).ranks:
         groups = sum(group.count for group in rank.pool.groups)
         if rank.pool.uniform or groups < 2:
             return 0
