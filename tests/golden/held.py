@@ -87,7 +87,7 @@ def states(known: Catalog) -> dict[str, Any]:
             except ScenarioError as refused:
                 found[label] = str(refused)
                 continue
-            costs = stage_costs(arch, way, layout, card)
+            costs = stage_costs(arch, way, layout, card).stages
             tokens = float(way.micro_batch * way.sequence_length)
             found[f"{model} {layout.tp} {layout.pp} {layout.dp} {layout.ep} {label}"] = [
                 [dataclasses.astuple(cost), held, cost.peak(tokens, held, card.usable_bytes).needs_bytes]

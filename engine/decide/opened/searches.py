@@ -89,7 +89,7 @@ def best_load(remembering: Function, original: Function) -> Function:
 
 def _binding(costs: Any, tokens: Any) -> Any:
     """The needs of the stage that needs most."""
-    return max((cost.needs(tokens, held) for cost, held in costs), key=plain)
+    return max((cost.needs(tokens, held) for cost, held in costs.stages), key=plain)
 
 
 def largest_units(remembering: Function, original: Function) -> Function:

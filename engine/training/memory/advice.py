@@ -13,7 +13,7 @@ from engine.scenario import TUNED_KINDS, Layout, Workload
 from engine.scenario.frameworks import loss_of
 from engine.sizing import Memory, Suggestion
 from engine.training.batch import batch_of, context_ranks
-from engine.training.memory.core import Card, Costs, fullest, headroom_word, stage_costs
+from engine.training.memory.core import Card, Costs, costs_of, headroom_word, stage_costs
 from engine.training.memory.recipe import WITHOUT_MASTER, Method, method_of
 
 SEARCH_STEPS = 20
@@ -27,7 +27,7 @@ LONG_SEQUENCE = 32768
 
 def fit(costs: Costs, tokens: float, usable_bytes: int) -> bool:
     """Whether every stage holds micro-batches of so many tokens."""
-    for cost, held in costs:  # noqa: SIM110 - asked forty times a plan, where a generator would double the time
+    for cost, held in costs.fullest:  # noqa: SIM110 - asked forty times a plan, where a generator would double the time
         if cost.needs(tokens, held) > usable_bytes:
             return False
     return True
@@ -39,10 +39,8 @@ def _largest(costs: Costs, usable_bytes: int, tokens_each: float, most: int) -> 
     Needs grow with the tokens, faster never slower, so a bisection between 0 and a bound finds it.
     """
 
-    unlike = fullest(costs)
-
     def fits(units: int) -> bool:
-        return fit(unlike, units * tokens_each, usable_bytes)
+        return fit(costs, units * tokens_each, usable_bytes)
 
     if most < 1 or not fits(1):
         return 0
@@ -133,8 +131,8 @@ def _changes(workload: Workload, layout: Layout, largest: int, longest: int) -> 
 
 def _needs(costs: Costs, tokens: float) -> tuple[float, float]:
     """What the fullest rank needs of its card and of the host, bytes."""
-    host = max(cost.host_fixed + cost.host_token * tokens * held for cost, held in costs)
-    return max(cost.needs(tokens, held) for cost, held in costs), host
+    host = max(cost.host_fixed + cost.host_token * tokens * held for cost, held in costs.stages)
+    return max(cost.needs(tokens, held) for cost, held in costs.stages), host
 
 
 def _more_nodes(architecture: Architecture, workload: Workload, layout: Layout, card: Card) -> Suggestion | None:
@@ -188,8 +186,9 @@ def suggestions(
             continue
         change: dict[str, Any] = {name: value}
         if name in Method._fields:
-            costs = stage_costs(architecture, workload, layout, card, method._replace(**change))
-            needs, host = _needs(costs, batch_of(workload, layout.dp).rank_tokens)
+            batch = batch_of(workload, layout.dp)
+            costs = costs_of(architecture, workload, layout, card, method._replace(**change), batch)
+            needs, host = _needs(costs, batch.rank_tokens)
         else:
             changed = replace(workload, **change)
             costs = stage_costs(architecture, changed, layout, card)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import NamedTuple
 
 from engine.calibration import training_memory as fitted
 from engine.figures.errors import ScenarioError
@@ -12,7 +13,7 @@ from engine.figures.units import GIB, percent
 from engine.model.architecture import Architecture, routed_width
 from engine.scenario import Layout, Workload
 from engine.sizing import Headroom, Interval, Memory, MemoryGroup, TrainingDetail
-from engine.training.batch import batch_of, in_flight, shard_ranks
+from engine.training.batch import Batch, batch_of, in_flight, shard_ranks
 from engine.training.memory.elements import adapter_inputs, adapter_widths, stage_elements
 from engine.training.memory.peak import RankCost, RankPeak, Shape, rank_cost
 from engine.training.memory.recipe import Method, Recipe, least_resident_bytes, method_of, recipe
@@ -82,17 +83,27 @@ def _recipe(method: Method, layout: Layout, card: Card, accumulates: bool) -> Re
     return recipe(method, layout.dp, shard_ranks(layout, method.sharding_group, card.per_node), accumulates)
 
 
-Costs = tuple[tuple[RankCost, int], ...]
-"""The cost of one rank of every pipeline stage, in order, and the micro-batches it holds at once (`in_flight`)."""
+class Costs(NamedTuple):
+    """The cost of one rank of every pipeline stage, in order, and the micro-batches it holds at once (`in_flight`).
+
+    fullest: of stages that are alike the one that needs most: they share one cost, and the first holds most micro-batches.
+    """
+
+    stages: tuple[tuple[RankCost, int], ...]
+    fullest: tuple[tuple[RankCost, int], ...]
 
 
-def stage_costs(
-    architecture: Architecture, workload: Workload, layout: Layout, card: Card, method: Method | None = None
+def stage_costs(architecture: Architecture, workload: Workload, layout: Layout, card: Card) -> Costs:
+    """The costs of a workload's plan."""
+    return costs_of(architecture, workload, layout, card, method_of(workload), batch_of(workload, layout.dp))
+
+
+def costs_of(
+    architecture: Architecture, workload: Workload, layout: Layout, card: Card, method: Method, batch: Batch
 ) -> Costs:
-    """The costs of a workload's plan; method: another one at the workload's lengths."""
-    method = method or method_of(workload)
+    """`stage_costs` by a method, the workload's or another, at the workload's lengths. batch: of a step in the layout."""
     scores = 0 if method.flash_attention else workload.sequence_length
-    count = batch_of(workload, layout.dp).micro_batches
+    count = batch.micro_batches
     # no stage holds more micro-batches than there are stages, so longer steps share their costs
     return _stage_costs(architecture, method, layout, card, count > 1, scores, min(count, layout.pp))
 
@@ -135,7 +146,7 @@ def _stage_costs(
             )
             cost = alike[key] = rank_cost(stage, plan, method, shape)
         costs.append((cost, in_flight(index, layout.pp, micro_batches)))
-    return tuple(costs)
+    return Costs(tuple(costs), tuple({id(cost): (cost, held) for cost, held in reversed(costs)}.values()))
 
 
 def forget() -> None:
@@ -145,16 +156,11 @@ def forget() -> None:
     sized.cache_clear()
 
 
-def spare_bytes(architecture: Architecture, workload: Workload, layout: Layout, card: Card, method: Method) -> float:
-    """Bytes that a step leaves on the fullest rank, negative when it does not fit. method: of the workload."""
-    tokens = batch_of(workload, layout.dp).rank_tokens
-    costs = stage_costs(architecture, workload, layout, card, method)
-    return card.usable_bytes - max([cost.needs(tokens, held) for cost, held in fullest(costs)])
-
-
-def fullest(costs: Costs) -> Costs:
-    """Of stages that are alike the one that needs most: they share one cost, and the first holds most micro-batches."""
-    return tuple({id(cost): (cost, held) for cost, held in reversed(costs)}.values())
+def needed_bytes(architecture: Architecture, workload: Workload, layout: Layout, card: Card, method: Method) -> float:
+    """Bytes that a step needs on the fullest rank. method: of the workload."""
+    batch = batch_of(workload, layout.dp)
+    costs, tokens = costs_of(architecture, workload, layout, card, method, batch), batch.rank_tokens
+    return max([cost.needs(tokens, held) for cost, held in costs.fullest])
 
 
 def resident_floor(architecture: Architecture, workload: Workload, gpus: int) -> float:
@@ -205,7 +211,7 @@ def sized(architecture: Architecture, workload: Workload, layout: Layout, card: 
     check(workload)
     tokens = batch_of(workload, layout.dp).rank_tokens
     costs = stage_costs(architecture, workload, layout, card)
-    peaks = [cost.peak(tokens, held, card.usable_bytes) for cost, held in costs]
+    peaks = [cost.peak(tokens, held, card.usable_bytes) for cost, held in costs.stages]
     groups: list[tuple[MemoryGroup, RankPeak]] = []
     for index, peak in enumerate(peaks):
         worst = peak.worst

@@ -11,7 +11,7 @@ from engine.scenario import Layout, Scenario, Workload
 from engine.sizing import Memory
 from engine.training.memory.advice import largest_micro_batch, longest_sequence, suggestions
 from engine.training.memory.assumptions import lines, rule_note
-from engine.training.memory.core import Card, check, resident_floor, sized, spare_bytes
+from engine.training.memory.core import Card, check, needed_bytes, resident_floor, sized
 from engine.training.memory.recipe import method_of
 from engine.training.memory.states import card_of
 
@@ -45,8 +45,8 @@ def training_spare(scenario: Scenario) -> Callable[[Layout], float]:
     """
     architecture, workload, card = scenario.model.architecture, scenario.workload, card_of(scenario)
     check(workload)
-    method = method_of(workload)
-    return lambda layout: spare_bytes(architecture, workload, layout, card, method)
+    method, usable = method_of(workload), card.usable_bytes
+    return lambda layout: usable - needed_bytes(architecture, workload, layout, card, method)
 
 
 def may_fit(scenario: Scenario, gpus: int) -> bool:
