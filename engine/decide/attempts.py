@@ -173,6 +173,6 @@ def roomier(scenario: Scenario, tight: Attempt) -> Attempt | None:
         sizes = ((gpus, 1) for gpus in (2, 4, 8) if tight.gpus_per_node < gpus <= limit)
     for gpus_per_node, nodes in sizes:
         found = attempt(scenario, gpus_per_node, nodes)
-        if found.carries and found.plan is not None and found.plan.memory.headroom != "marginal":
+        if found.carries and found.choice is not None and found.choice.headroom != "marginal":
             return found
     return None

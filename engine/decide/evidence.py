@@ -166,9 +166,9 @@ def evidence(found: Attempt) -> tuple[Evidence, ...]:
 
 def shape_words(scenario: Scenario, found: Attempt) -> str:
     """How the GPUs of a cluster are joined, in words."""
-    if found.plan is None:
+    if found.choice is None:
         return "sharded across"
-    layout = found.plan.layout
+    layout = found.choice.layout
     parts = [f"TP {layout.tp} inside"] if layout.tp > 1 else []
     if layout.pp > 1:
         parts.append(f"PP {layout.pp} across")

@@ -37,15 +37,15 @@ def _no_build(findings: list[Finding]) -> str:
 def room_elsewhere(end: Finding | None) -> str:
     """The next build with headroom, where the one of the verdict only just fits."""
     found = end.attempt if end is not None and end.number != 3 else None
-    if found is None or not found.carries or found.plan is None or found.plan.memory.headroom != "marginal":
+    if found is None or found.choice is None or not found.carries or found.choice.headroom != "marginal":
         return ""
-    better = roomier(found.plan.scenario, found)
+    better = roomier(found.choice.scenario, found)
     return f"; {better.build} {'has' if better.nodes == 1 else 'have'} room" if better is not None else ""
 
 
 def _only_just(found: Attempt) -> str:
     """The word that goes with a build that fits without headroom."""
-    marginal = found.plan is not None and found.plan.memory.headroom == "marginal"
+    marginal = found.choice is not None and found.choice.headroom == "marginal"
     return " (marginal)" if marginal else ""
 
 
@@ -61,9 +61,9 @@ def _wasteful(scenario: Scenario, found: Attempt) -> Sentence:
 
 def _other_layout(scenario: Scenario, found: Attempt) -> Layout | None:
     """The layout of a build, where the person pinned one that it does not keep."""
-    if scenario.layout == LayoutChoice() or found.plan is None or found.plan.scenario.layout == scenario.layout:
+    if scenario.layout == LayoutChoice() or found.choice is None or found.choice.scenario.layout == scenario.layout:
         return None
-    layout = found.plan.layout
+    layout = found.choice.layout
     return replace(layout, reason=about(layout.reason, "verdict."))
 
 
@@ -90,7 +90,7 @@ def say(
             )
         return "frontier", head, Build(("NDR InfiniBand or SXM cluster",), spread.gpus_per_node, nodes, model.weights)
     assert found is not None
-    weights = found.plan.scenario.model.weights if found.plan is not None else model.weights
+    weights = found.choice.scenario.model.weights if found.choice is not None else model.weights
     build = Build((found.build,), found.gpus_per_node, found.nodes, weights, layout=_other_layout(scenario, found))
     if end.number == 0:
         head = (f"One GPU{_only_just(found)}: {at} on 1x {card}", *_to_spare(hardware.gpus - 1, found, entered))
@@ -115,12 +115,19 @@ def _what(scenario: Scenario) -> str:
 
 def _to_spare(spare: int, found: Attempt, entered: Plan) -> Sentence:
     """What more than one GPU buys, where one carries the workload: time, or nothing."""
-    trade = time_for_money(found.plan, entered) if found.plan is not None else None
+    trade = _trade(found, entered)
     if trade is not None:
         return _traded(trade)
     if spare < 2:
         return ("; the other is spare",) if spare else ()
     return ("; the other ", Figure(f"{spare}", "difference(build.gpus,verdict.build.gpus)"), " are spare")
+
+
+def _trade(found: Attempt, entered: Plan) -> TimeForMoney | None:
+    """What the entered build buys over one that is found, of a run."""
+    if not entered.scenario.workload.is_run or found.plan is None:
+        return None
+    return time_for_money(found.plan, entered)
 
 
 def _traded(trade: TimeForMoney) -> Sentence:
@@ -145,7 +152,7 @@ def _side_by_side(scenario: Scenario, replicas: int, one: Build) -> tuple[Senten
 def _one_node_words(scenario: Scenario, end: Finding, found: Attempt, entered: Plan) -> Sentence:
     """The headline of a single node, at other bits than entered where it has those."""
     hardware, model, just = scenario.hardware, scenario.model, _only_just(found)
-    weights = found.plan.scenario.model.weights if found.plan is not None else model.weights
+    weights = found.choice.scenario.model.weights if found.choice is not None else model.weights
     label = FORMATS[weights].label
     even = FORMATS[weights].bits_per_weight > FORMATS[model.weights].bits_per_weight
     if end.number == 2:
@@ -157,7 +164,7 @@ def _one_node_words(scenario: Scenario, end: Finding, found: Attempt, entered: P
         head = f"One node{just}: {model.name} on {found.build}, even at {label}"
     else:
         head = f"One node at {label}{just}: {model.name} on {found.build}"
-    trade = time_for_money(found.plan, entered) if found.plan is not None else None
+    trade = _trade(found, entered)
     if trade is not None:
         return (head, *_traded(trade))
     if hardware.nodes > 1:

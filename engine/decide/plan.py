@@ -14,10 +14,10 @@ from engine.money.prices import run_usd
 from engine.parts.hardware import Facts
 from engine.scenario import Layout, LayoutChoice, Scenario
 from engine.scenario.change import recounted
-from engine.serving.memory import Room, serving_memory
+from engine.serving.memory import Room, headroom_of, serving_memory
 from engine.serving.speed import serving_speed
 from engine.serving.targets import has_targets
-from engine.sizing import Memory, Serving, Training
+from engine.sizing import Headroom, Memory, Serving, Training
 from engine.training.batch import keeps_batch
 from engine.training.memory import training_memory
 from engine.training.speed import training_speed
@@ -168,13 +168,30 @@ class Choice:
     def _served(self) -> served.Served:
         return served.served(self.scenario, self._plain)
 
+    @property
+    def _light(self) -> bool:
+        """Whether it is a load whose layout is known before its figures."""
+        return self.made is None and not _pinned(self.scenario.layout) and self.scenario.workload.is_inference
+
+    @property
+    def layout(self) -> Layout:
+        """As `Plan.layout`."""
+        if not self._light:
+            return self.plan.layout
+        return replace(self._served.layout, reason=self._served.why(self.scenario).reason)
+
+    @property
+    def headroom(self) -> Headroom:
+        """As of the memory of its plan."""
+        return headroom_of(self._served.rooms, self._served.room)[0] if self._light else self.plan.memory.headroom
+
     @cached_property
     def carries(self) -> bool:
         """As `Plan.carries`. Of a load its layout tells; the rent of a run is known with its plan."""
         work = self.scenario.workload
         if not (self.fits and asks(self.scenario)):
             return self.fits
-        if self.made is not None or _pinned(self.scenario.layout) or not work.is_inference or work.is_run:
+        if not self._light or work.is_run:
             return self.plan.carries
         return served.carries(self.scenario, self._served)
 

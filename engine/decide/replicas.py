@@ -76,9 +76,9 @@ def requests_per_s(workload: Workload, tokens_per_s: float) -> float:
     return tokens_per_s / workload.counted_tokens
 
 
-def node_capacity(one: Plan) -> tuple[int, float]:
-    """Users, and requests/s, that one node as planned serves inside the targets: what step 3 counts replicas by."""
-    return _node_capacity(without_load(one.scenario))
+def node_capacity(one: Scenario) -> tuple[int, float]:
+    """Users, and requests/s, that one node serves inside the targets: what step 3 counts replicas by."""
+    return _node_capacity(without_load(one))
 
 
 def replicas_needed(scenario: Scenario, users: int, rate: float) -> int:

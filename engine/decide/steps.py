@@ -203,14 +203,14 @@ def _load_step(scenario: Scenario, holder: Attempt, frontier: bool) -> Finding:
         return no("one node carries the load")
     if frontier:
         return no("from scratch at this size it is both")
-    one = holder.plan
+    one = holder.choice
     assert one is not None
     if one.over_budget:
-        return no(missed(one), "; more nodes cost no less")
+        return no(missed(one.plan), "; more nodes cost no less")
     if scenario.workload.is_inference:
-        users, rate = node_capacity(one)
+        users, rate = node_capacity(one.scenario)
         if users < 1:
-            return no("no load on one node meets the targets: ", alone(one.scenario))
+            return Finding(3, question, False, partial(_nobody, one.scenario), holder)
         count = replicas_needed(scenario, users, rate)
         words = partial(replica_words, scenario, users, rate, count)
         node = resized(scenario, one.scenario.hardware.gpus_per_node)
@@ -222,7 +222,7 @@ def _load_step(scenario: Scenario, holder: Attempt, frontier: bool) -> Finding:
         if price is not None and scenario.workload.budget_usd is not None and price > scenario.workload.budget_usd:
             return no(f"{fleet(count)} nodes are ", over_budget(scenario, price))
     else:
-        count = nodes_for_deadline(scenario, one)
+        count = nodes_for_deadline(scenario, one.plan)
         if count == 0:
             return no("one node holds the state, and no number of them is in time")
         if attempt(scenario, one.scenario.hardware.gpus_per_node, count).plan is None:
@@ -235,15 +235,21 @@ def _load_step(scenario: Scenario, holder: Attempt, frontier: bool) -> Finding:
     return Finding(3, question, True, words, holder, count)
 
 
+def _nobody(one: Scenario) -> Sentence:
+    return ("no load on one node meets the targets: ", *alone(one))
+
+
 def _together(scenario: Scenario, load: Finding) -> Attempt | None:
     """The cluster to take instead of replicas that hold a model and next to none of the load; None where there is none.
 
     A node whose weights are past the rule has little room for the cache. Where its replicas would be more than twice
     the nodes that joined ones take, each holding its part of the model once, it is the model that does not fit.
     """
-    one = load.attempt.plan if load.yes and load.attempt is not None else None
+    one = load.attempt if load.yes else None
     most = (load.replicas - 1) // WORTH_JOINING
-    if one is None or not scenario.workload.is_inference or most < 2 or one.memory.weights_share <= WEIGHTS_RULE[1]:
+    if one is None or not scenario.workload.is_inference or most < 2 or one.plan is None:
+        return None
+    if one.plan.memory.weights_share <= WEIGHTS_RULE[1]:
         return None
     found = cluster(scenario, most)
     return found if found.carries else None

@@ -145,7 +145,7 @@ def of_memory(plan: Plan, name: str) -> Any:
 
 def of_node(plan: Plan, name: str) -> Any:
     """What a node serves."""
-    users, rate = node_capacity(plan)
+    users, rate = node_capacity(plan.scenario)
     return {"users": users, "requests_per_s": rate}.get(name)
 
 

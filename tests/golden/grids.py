@@ -401,7 +401,7 @@ def replicas(bases: Scenarios) -> dict[str, Any]:
         made = plan(base)
         if base.workload.is_inference:
             pairs = product((1, 7, 100), (0.0, 0.3, 20.0))
-            found[name] = [node_capacity(made), [replicas_needed(base, users, rate) for users, rate in pairs]]
+            found[name] = [node_capacity(made.scenario), [replicas_needed(base, users, rate) for users, rate in pairs]]
             continue
         asked = (made.training.days / part for part in (0.5, 1.5, 4.0, 40.0)) if made.training is not None else ()
         runs = [change(base, {"workload.deadline_days": days}) for days in asked]

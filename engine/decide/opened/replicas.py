@@ -52,7 +52,7 @@ def _capacity(build: Base) -> tuple[Any, Any]:
     """Users that the node serves, and its requests/s at the best load, as the search of the engine finds them."""
 
     def made() -> tuple[Any, Any]:
-        users, _ = node_capacity(build.plan)
+        users, _ = node_capacity(build.plan.scenario)
         if not build.plan.scenario.workload.is_inference or users < 1:
             raise KeyError("node.users")
         full, more = under(build.plan, users), under(build.plan, users + max(1, users // 100))
