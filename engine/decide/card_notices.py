@@ -7,9 +7,8 @@ from collections.abc import Iterator
 from functools import lru_cache, partial
 
 from engine.decide.builds import caveats_of, readable
-from engine.decide.offers import fix_of
-from engine.decide.plan import Plan
-from engine.decide.plan import plan as plan_of
+from engine.decide.offers import Offer, fix_of, taken_up
+from engine.decide.plan import Plan, choice
 from engine.figures.errors import ScenarioError
 from engine.figures.sentences import Figure, Sentence, capital, said
 from engine.figures.units import GIB
@@ -48,11 +47,14 @@ def bigger_card(plan: Plan, verdict: Verdict) -> Iterator[Notice]:
             return
         tried += 1
         try:
-            found = plan_of(change(scenario, _one_of(card)))
+            one = choice(change(scenario, _one_of(card)))
+            if not one.carries:
+                continue
         except ScenarioError:
             continue
-        if found.carries and not caveats_of(found) and readable(found):
-            fix = fix_of(plan, _one_of(card), f"one {card.label}")
+        found = one.plan
+        if not caveats_of(found) and readable(found):
+            fix = taken_up(plan, Offer(_one_of(card), found), f"one {card.label}")
             there = f"fix:{fix.field}={fix.value}@" if fix is not None else ""
             message = said(
                 f"{cards} cards run replicas here where one {card.label} carries the load by itself",

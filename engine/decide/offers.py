@@ -85,3 +85,8 @@ def fix_of(plan: Plan, changes: Changes, *effect: Part) -> Suggestion | None:
     """A change on offer; None where the build that it makes is worse off than the one at hand."""
     made = offer(plan.scenario, changes, no_worse(plan))
     return None if made is None else made.suggestion(effect, effect)
+
+
+def taken_up(plan: Plan, made: Offer, *effect: Part) -> Suggestion | None:
+    """`fix_of` where what the changes make is planned already."""
+    return made.suggestion(effect, effect) if no_worse(plan)(made.plan) else None
