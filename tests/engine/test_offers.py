@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from itertools import islice
 from typing import Any
 
@@ -121,7 +122,9 @@ GRID: dict[str, Case] = {
 }
 
 
+@lru_cache(maxsize=len(GRID))
 def offered(scenario: Scenario) -> dict[str, tuple[Suggestion, ...]]:
+    """All that is on offer for a build, searched once for all tests."""
     sizing = with_changes(size(scenario))
     return {
         "fixes": advice(scenario).fixes,
