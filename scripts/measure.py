@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import os
 import re
-import shutil
 import statistics
 import subprocess
 import sys
@@ -214,16 +213,10 @@ def installed_mb() -> float:
 
 
 def wheel_mb() -> float:
-    """MB (10^6 bytes) of the wheel, built from a copy of what git tracks."""
+    """MB (10^6 bytes) of the wheel."""
     with tempfile.TemporaryDirectory() as scratch:
-        tree = Path(scratch) / "tree"
-        tracked = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True)
-        for name in filter(None, tracked.stdout.split("\0")):
-            if (ROOT / name).is_file():
-                (tree / name).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(ROOT / name, tree / name)
-        build = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", scratch, str(tree)]
-        subprocess.run(build, check=True, capture_output=True)
+        command = [str(ROOT / "scripts" / "build_wheel"), scratch]
+        subprocess.run(command, env=os.environ | {"PYTHON": sys.executable}, check=True, capture_output=True)
         return next(Path(scratch).glob("*.whl")).stat().st_size / 1e6
 
 
