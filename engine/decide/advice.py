@@ -18,7 +18,7 @@ from engine.decide.answer import STATUS_WORDS, status_of
 from engine.decide.builds import Limits, Option, option_steps
 from engine.decide.layouts import layout_words
 from engine.decide.offers import offer_steps
-from engine.decide.plan import Plan, plan
+from engine.decide.plan import Choice, Plan, plan
 from engine.decide.tries import (
     QUALITY_WORDS,
     Try,
@@ -236,8 +236,15 @@ def _tried(
 def _sized(
     scenario: Scenario, option: Try, facts: LookUps | None, wanted: tuple[Status, ...]
 ) -> Generator[None, None, Cure | None]:
-    """An option as a person would apply it; None where that is no valid build, changes nothing, or is not wanted."""
-    made = yield from offer_steps(scenario, option.changes, lambda after: status_of(after) in wanted, facts)
+    """An option as a person would apply it; None where that is no valid build, changes nothing, or is not wanted.
+
+    wanted: of the statuses of builds that carry their workload.
+    """
+
+    def good(after: Choice) -> bool:
+        return after.carries and status_of(after.plan) in wanted
+
+    made = yield from offer_steps(scenario, option.changes, good, facts)
     if made is None or made.plan.scenario == scenario:
         return None
     what = option.what

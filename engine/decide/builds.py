@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterator
 from typing import Literal
 
-from engine.decide.offers import sized
+from engine.decide.offers import carries, sized
 from engine.decide.plan import Plan
 from engine.figures.errors import ScenarioError
 from engine.figures.records import dataclass
@@ -252,11 +252,9 @@ def option_steps(
                 }
                 if ceiling is not None and not _cheaper(scenario, build, ceiling()):
                     continue
-                found = sized(scenario, build)
+                found = sized(scenario, build, carries)
                 yield "tried"
-                if found is None:
-                    continue
-                if found.carries and readable(found):
+                if found is not None and readable(found):
                     option = priced(found, limits, build)
                     if _within(option, limits):
                         yield option

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 
-from engine.decide.plan import Plan, plan
+from engine.decide.plan import Choice, Plan, choice
 from engine.figures.errors import ScenarioError
 from engine.figures.records import NamedTuple
 from engine.figures.sentences import Part, Sentence
@@ -26,17 +26,22 @@ class Offer(NamedTuple):
         return Suggestion(tuple(self.changes.items()), effect, what, self.layout)
 
 
-def sized(scenario: Scenario, changes: Changes, facts: LookUps | None = None) -> Plan | None:
-    """The plan of a scenario after changes; None where it cannot be sized."""
+Good = Callable[[Choice], bool]
+"""Whether what changes make is worth an offer. What asks for room alone plans nothing."""
+
+
+def sized(scenario: Scenario, changes: Changes, good: Good, facts: LookUps | None = None) -> Plan | None:
+    """The plan of a scenario after changes, where that is good; None also where it cannot be sized."""
     try:
         after = change(scenario, changes, facts)
         check_scenario(after)
-        return plan(after)
+        found = choice(after)
+        return found.plan if good(found) else None
     except ScenarioError:
         return None
 
 
-def offer(scenario: Scenario, changes: Changes, good: Callable[[Plan], bool]) -> Offer | None:
+def offer(scenario: Scenario, changes: Changes, good: Good) -> Offer | None:
     """`offer_steps` to its end."""
     steps = offer_steps(scenario, changes, good)
     while True:
@@ -48,36 +53,41 @@ def offer(scenario: Scenario, changes: Changes, good: Callable[[Plan], bool]) ->
 
 
 def offer_steps(
-    scenario: Scenario, changes: Changes, good: Callable[[Plan], bool], facts: LookUps | None = None
+    scenario: Scenario, changes: Changes, good: Good, facts: LookUps | None = None
 ) -> Generator[None, None, Offer | None]:
     """The changes, sized, where what they make is good; None where it is not. Yields after every build that was sized.
 
     A pinned layout stays where it is good; where only another one is, the pinned keys take its values as part of the
     changes.
     """
-    found = sized(scenario, changes, facts)
+    found = sized(scenario, changes, good, facts)
     yield
-    if found is not None and good(found):
+    if found is not None:
         return Offer(changes, found)
     pinned = [key for key in LAYOUT_KEYS if key not in changes and value_of(scenario, key) is not None]
     if not pinned:
         return None
-    freed = sized(scenario, {**changes, **dict.fromkeys(pinned)}, facts)
+    freed = sized(scenario, {**changes, **dict.fromkeys(pinned)}, good, facts)
     yield
-    if freed is None or not good(freed):
+    if freed is None:
         return None
     values = pinned_as(scenario, freed.layout)
     repinned = {**changes, **{key: values[key] for key in pinned}}
-    found = sized(scenario, repinned, facts)
+    found = sized(scenario, repinned, good, facts)
     yield
-    return Offer(repinned, found, found.layout) if found is not None and good(found) else None
+    return Offer(repinned, found, found.layout) if found is not None else None
 
 
-def no_worse(before: Plan) -> Callable[[Plan], bool]:
-    """Whether another plan starts, fits and carries the workload wherever this one does."""
+def carries(after: Choice) -> bool:
+    """Whether a build carries its workload."""
+    return after.carries
+
+
+def no_worse(before: Plan) -> Good:
+    """Whether another build starts, fits and carries the workload wherever this one does."""
     least = (before.memory.starts, before.fits, before.carries)
     return lambda after: all(
-        now or not was for was, now in zip(least, (after.memory.starts, after.fits, after.carries), strict=True)
+        now or not was for was, now in zip(least, (after.starts, after.fits, after.carries), strict=True)
     )
 
 
@@ -89,4 +99,4 @@ def fix_of(plan: Plan, changes: Changes, *effect: Part) -> Suggestion | None:
 
 def taken_up(plan: Plan, made: Offer, *effect: Part) -> Suggestion | None:
     """`fix_of` where what the changes make is planned already."""
-    return made.suggestion(effect, effect) if no_worse(plan)(made.plan) else None
+    return made.suggestion(effect, effect) if no_worse(plan)(Choice(made.plan.scenario, made.plan)) else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from engine.decide.offers import Offer, no_worse, offer
-from engine.decide.plan import Plan
+from engine.decide.plan import Choice, Plan
 from engine.figures.sentences import Figure, Sentence
 from engine.serving.advice import candidates
 from engine.sizing import Memory, Suggestion
@@ -37,10 +37,11 @@ def _serving(found: Plan) -> tuple[Suggestion, ...]:
     offered: list[tuple[bool, Suggestion]] = []
     fields: set[str] = set()
 
-    def helps(after: Plan) -> bool:
-        memory = after.memory
-        more = memory.fits or memory.max_concurrency > now.max_concurrency
-        return memory.starts and more and keeps(after)
+    def helps(after: Choice) -> bool:
+        if not (after.starts and keeps(after)):
+            return False
+        memory = after.plan.memory
+        return memory.fits or memory.max_concurrency > now.max_concurrency
 
     for candidate in candidates(found.scenario, found.layout, now):
         if candidate.alternative and fields & {"hardware.gpus_per_node", "hardware.nodes"}:
@@ -69,8 +70,8 @@ def _training(found: Plan, memory: Memory) -> list[Suggestion]:
     keeps = no_worse(found)
     offered = []
 
-    def helps(after: Plan) -> bool:
-        return after.memory.fits and (not memory.fits or after.memory.headroom in ROOMY) and keeps(after)
+    def helps(after: Choice) -> bool:
+        return after.fits and keeps(after) and (not memory.fits or after.headroom in ROOMY)
 
     for suggestion in memory.suggestions:
         made = offer(found.scenario, dict(suggestion.changes), helps)

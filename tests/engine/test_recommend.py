@@ -18,7 +18,7 @@ from engine.decide.builds import (
     readable,
     recommend,
 )
-from engine.decide.offers import sized
+from engine.decide.offers import Good, sized
 from engine.decide.plan import Plan, plan
 from engine.decide.size import size
 from engine.figures.sentences import text_of
@@ -200,10 +200,10 @@ def test_a_build_that_carries_needs_no_fix() -> None:
 def test_a_search_pauses_after_every_build_that_it_sizes(monkeypatch: pytest.MonkeyPatch) -> None:
     since = 0
 
-    def counted(scenario: Scenario, changes: Changes) -> Plan | None:
+    def counted(scenario: Scenario, changes: Changes, good: Good) -> Plan | None:
         nonlocal since
         since += 1
-        return sized(scenario, changes)
+        return sized(scenario, changes, good)
 
     monkeypatch.setattr("engine.decide.builds.sized", counted)
     tried = 0
