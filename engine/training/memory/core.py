@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import NamedTuple
 
 from engine.calibration import training_memory as fitted
 from engine.figures.errors import ScenarioError
-from engine.figures.records import dataclass
+from engine.figures.records import NamedTuple, dataclass
 from engine.figures.sentences import Figure, Sentence
 from engine.figures.units import GIB, percent
 from engine.model.architecture import Architecture, routed_width
