@@ -71,7 +71,7 @@ def model_entry(raw: RawEntry, folder: Path, user: bool = False, known: ModelEnt
         indexed = entry(Indexed, values, raw.file, raw.entry_id)
     else:
         indexed = build(Indexed, values, raw.file, raw.entry_id)
-    config = folder / Path(os.path.expanduser(indexed.config))
+    config = folder / (os.path.expanduser(indexed.config) if user else indexed.config)
     try:
         found = not user or config.is_file()
     except (OSError, ValueError):  # a name that no file can have
