@@ -257,6 +257,10 @@ def test_each_makers_cards_get_their_own_resource_and_image(card: str, resource:
         assert image in text
         assert resource == "nvidia.com/gpu" or "nvidia.com" not in text
     assert ("driver: nvidia" in export(sizing, "compose", "x/y")) == (card == "h100-sxm")
+    assert ("nim" in fitting(sizing)) == (card == "h100-sxm")
+    if card != "h100-sxm":
+        with pytest.raises(CannotExport, match="nim does not run on"):
+            export(sizing, "nim", "x/y")
 
 
 @pytest.mark.parametrize("card", ["apple-m3-ultra", "tpu-v6e"])
