@@ -47,6 +47,7 @@ _CALLS: Final[dict[str, Callable[..., Number]]] = {
     "floor": math.floor,
     "round": round,
     "sqrt": math.sqrt,
+    "log": math.log,
     "log2": math.log2,
     "abs": abs,
     "gcd": math.gcd,

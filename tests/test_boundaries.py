@@ -256,6 +256,7 @@ DECIDES = frozenset(
         "RULES",
         "WITHOUT",
         "COMFORTABLE_FILL",
+        "TAIL_WIDER",
         "FITS_FILL",
         "TIGHT_FILL",
         "_PLACE",

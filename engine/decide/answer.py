@@ -27,6 +27,7 @@ from engine.model.formats import FORMATS
 from engine.money.bill import lacking
 from engine.scenario import Workload
 from engine.serving.settings import longest_taken
+from engine.serving.targets import SAID, first_figure, user_figure
 from engine.sizing import Answer, Cost, Flip, Miss, Outcome, Power, Status, Verdict
 
 SLOW_TTFT_S = 10.0
@@ -191,12 +192,18 @@ def _missing(plan: Plan, misses: tuple[Miss, ...]) -> Sentence:
     told: list[Sentence] = []
     for miss in misses:
         lead, got, asked = _MISS[miss.target]
+        statistic = ""
+        if miss.target == "workload.ttft_target_s":
+            got, statistic = first_figure(plan.scenario.workload), SAID[plan.scenario.workload.ttft_target_at]
+        if miss.target == "workload.tokens_per_s_user_target":
+            got = user_figure(plan.scenario.workload)
+            statistic = SAID[plan.scenario.workload.tokens_per_s_user_target_at]
         if miss.target == "workload.budget_usd" and not plan.scenario.workload.is_run:
             got = "cost.buy_usd"  # what serves is bought, a run is rented
         if miss.target == "workload.deadline_days" and plan.training is None:
             got = "serving.days"
         shown = Figure(_amount(miss.target, miss.got), got)
-        told.append((lead, shown, ", asked ", Figure(_amount(miss.target, miss.asked), asked)))
+        told.append((lead, shown, f"{statistic}, asked ", Figure(_amount(miss.target, miss.asked), asked)))
     rest = "; everything else is met" if len(misses) < _targets(plan.scenario.workload) else ""
     return (*joined(told, "; "), rest) if rest else joined(told, "; ")
 

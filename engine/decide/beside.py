@@ -89,7 +89,14 @@ def rows_of(figures: Mapping[str, float], load: Mapping[str, Any], scenario: Sce
     """Measured figures beside those of the build under that load. Raises ScenarioError where it cannot be sized so."""
     sizing = size(under(scenario, load))
     found = (row_of(key, measured, sizing) for key, measured in figures.items())
-    return [row for row in found if row is not None]
+    # a median speaks of the build where no mean does
+    return [
+        replace(row, own="")
+        if row.key.replace("_p50", "") != row.key and row.key.replace("_p50", "") in figures
+        else row
+        for row in found
+        if row is not None
+    ]
 
 
 _known: dict[int, tuple[Sizing, tuple[Beside, ...]]] = {}
@@ -243,6 +250,11 @@ FIGURES: Mapping[str, Callable[[Sizing, float], Row | None]] = {
     "concurrency": _concurrency,
     "ttft_s": _speed("first token", "ttft_s", "ttft_interval", "ttft"),
     "inter_token_s": _speed("time per token", "inter_token_s", "inter_token_interval", "inter_token"),
+    **{
+        f"{name}_{at}_s": _speed(f"{label}, {at}", f"{name}_{at}_s", "", own if at == "p50" else "")
+        for name, label, own in (("ttft", "first token", "ttft"), ("inter_token", "time per token", "inter_token"))
+        for at in ("p50", "p95", "p99")
+    },
     "tokens_per_s": _speed("tokens/s in all", "tokens_per_s_total", "tokens_per_s_interval", "tokens_per_s"),
     "request_s": _embedded("a request", "s", "ttft_s"),
     "read_tokens_per_s": _embedded("tokens/s read", "tokens/s", "tokens_per_s_total"),

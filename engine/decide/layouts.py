@@ -73,6 +73,8 @@ def _unloaded(work: Workload) -> Workload:
         concurrency=1,
         requests=None,
         ttft_target_s=None,
+        ttft_target_at="mean",
+        tokens_per_s_user_target_at="mean",
         tokens_per_s_user_target=None,
         requests_per_s=None,
         total_tokens=None,

@@ -35,6 +35,8 @@ def without_load(scenario: Scenario) -> Scenario:
         concurrency=1,
         input_tokens=work.input_tokens,
         output_tokens=work.output_tokens,
+        ttft_target_at=work.ttft_target_at,
+        tokens_per_s_user_target_at=work.tokens_per_s_user_target_at,
         cached_share=work.cached_share,
         cached_by=work.cached_by,
         ttft_target_s=work.ttft_target_s,

@@ -3,6 +3,13 @@
 from typing import Final
 
 OWN: Final[dict[str, tuple[str, str]]] = {
+    "Waits.queue_s": ("wait in a queue", "s"),
+    "Waits.started_s": ("wait at a run's start", "s"),
+    "Waits.again_s": ("wait for those of the same pass", "s"),
+    "Waits.queued": ("share of prompts that queue", ""),
+    "Waits.kept": ("share of users who keep in step", ""),
+    "Load.share_s": ("a prompt beside others", "s"),
+    "Load.place_s": ("wait for a place", "s"),
     "Workload.cached_share": ("share of the prompt that is cached", ""),
     "OwnFactors.first": ("factor of your measurements on a first token", ""),
     "OwnFactors.token": ("factor of your measurements on a token", ""),

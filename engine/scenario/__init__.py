@@ -62,6 +62,8 @@ LoraTargets = Literal[
 Precision = Literal["auto", "bf16", "fp32"]
 Speculation = Literal["mtp", "eagle", "dflash", "ngram"]
 CachedBy = Literal["each", "everyone"]
+Statistic = Literal["mean", "p50", "p95", "p99"]
+"""What of all requests a target speaks of: their mean, or what so many of 100 stay below."""
 PipelineSchedule = Literal["1f1b", "interleaved"]
 ComputeDtype = Literal["bf16", "fp8", "nvfp4"]
 ShardingGroup = Literal["all", "node"]
@@ -144,6 +146,8 @@ class Workload:
     output_tokens: int = 1000
     ttft_target_s: float | None = None
     tokens_per_s_user_target: float | None = None
+    ttft_target_at: Statistic = "mean"
+    tokens_per_s_user_target_at: Statistic = "mean"
     requests_per_s: float | None = None
     requests: int | None = None  # a finite run whose users all start at once; None: a steady state
     output_spread: float | None = None  # standard deviation of the answers' lengths over their mean; None: all alike

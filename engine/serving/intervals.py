@@ -100,6 +100,11 @@ def noted(figure: str, scenario: Scenario) -> str:
     return told(figure, scenario) or why_wide(figure, scenario)
 
 
+TAIL_WIDER = 1.5
+"""How much wider the interval of a statistic of requests is than that of their mean, in logarithms: a rule, since no published
+row of ours states what 95 or 99 of 100 waited."""
+
+
 def interval(value: float, figure: str, scenario: Scenario) -> Interval:
     """A figure with those factors around it."""
     low, high = narrowed(spread_of(figure, scenario), figure, scenario)

@@ -56,6 +56,7 @@ class Mix(NamedTuple):
     others: prompts that delay a user in each cycle. after: tokens after the first. pieces: passes of a prompt. burst: share
     of a run in which all start at once. in_step: share of users of alike answers who finish together. spread: of answers.
     given: tokens that a step gives. half: of the prompts that are sent together, what the middle one waits for. abreast: of them, those that a pass reads.
+    arriving: as of `Request`.
     """
 
     running: float
@@ -69,6 +70,7 @@ class Mix(NamedTuple):
     given: float
     half: float
     abreast: float
+    arriving: bool = False
 
 
 def mix_of(r: Rates, each: Request, running: float, users: float, requests: float) -> Mix:
@@ -80,7 +82,20 @@ def mix_of(r: Rates, each: Request, running: float, users: float, requests: floa
     in_step, queueing = (0.0, 1.0) if each.arriving else (r.in_step, r.queueing)
     after, pieces = each.answer - 1, each.prompt.pieces
     half = half_of(running / r.copies, each.abreast)
-    return Mix(running, others, after, pieces, burst, in_step, each.spread, queueing, r.given, half, each.abreast)
+    return Mix(
+        running,
+        others,
+        after,
+        pieces,
+        burst,
+        in_step,
+        each.spread,
+        queueing,
+        r.given,
+        half,
+        each.abreast,
+        each.arriving,
+    )
 
 
 def half_of(together: float, abreast: float) -> float:
@@ -125,21 +140,42 @@ def together_of(mix: Mix, step_s: float, share_s: float) -> float:
     return mix.burst + (1.0 - mix.burst) * kept_in_step(mix, step_s, share_s)
 
 
-def wait_of(mix: Mix, step_s: float, share_s: float) -> float:
-    """Seconds that a prompt waits for those of others, of all that they take in a cycle."""
+class Waits(NamedTuple):
+    """The mean wait of a prompt for others by its form, seconds: in a queue, at a run's start, and with those of its pass.
+
+    queued: share of prompts that wait in the queue. kept: share of users who keep in step.
+    """
+
+    queue_s: float
+    started_s: float
+    again_s: float
+    queued: float
+    kept: float
+
+
+def waits_of(mix: Mix, step_s: float, share_s: float) -> Waits:
+    """The forms of waiting of a load whose prompts delay others."""
     others = mix.others * share_s
-    if others <= 0.0:
-        return 0.0
     queued = min(1.0, busy_of(mix, step_s, share_s) * mix.queueing)
     alike = share_s * queued / (2.0 * max(LEAST_IDLE, 1.0 - queued))
-    if mix.burst >= 1.0:
-        return others * mix.half  # who starts with all others, and is followed by nobody
     # what answers are too short to spread over their tokens is waited for before the first
     wait = max(alike * others / (2.0 * alike + others), others - mix.after * pass_of(mix, share_s))
     # at a start all prompts come at once; from then on those that one pass read come together again, each pass in its turn
     kept = kept_in_step(mix, step_s, share_s)
     started, again = max(wait, others * mix.half), max(wait, min(others, (mix.abreast - 1.0) * share_s))
-    return mix.burst * started + (1.0 - mix.burst) * (kept * again + (1.0 - kept) * wait)
+    return Waits(wait, started, again, queued, kept)
+
+
+def wait_of(mix: Mix, step_s: float, share_s: float) -> float:
+    """Seconds that a prompt waits for those of others, of all that they take in a cycle."""
+    others = mix.others * share_s
+    if others <= 0.0:
+        return 0.0
+    if mix.burst >= 1.0:
+        return others * mix.half  # who starts with all others, and is followed by nobody
+    waits = waits_of(mix, step_s, share_s)
+    kept = waits.kept
+    return mix.burst * waits.started_s + (1.0 - mix.burst) * (kept * waits.again_s + (1.0 - kept) * waits.queue_s)
 
 
 def pass_of(mix: Mix, share_s: float) -> float:

@@ -14,16 +14,17 @@ from typing import Literal
 
 from engine.figures.records import NamedTuple
 from engine.figures.units import HOURS_PER_DAY
-from engine.scenario import Layout, Scenario, Workload
+from engine.scenario import Layout, Scenario, Statistic, Workload
 from engine.serving.intervals import LOADED_USERS, interval
 from engine.serving.memory import Room
-from engine.serving.mix import Request, busy_of, left_of, mix_of, request_of, share_of, together_of, wait_of
+from engine.serving.mix import Mix, Request, busy_of, left_of, mix_of, request_of, share_of, together_of, wait_of
 from engine.serving.own_load import Times, own_times, own_token_s
 from engine.serving.passes import DecodeStep, Rates, rates, step_of
 from engine.serving.prefix import cached_tokens, shared_tokens
 from engine.serving.settings import settings_of
 from engine.serving.shapes import engine_split
-from engine.serving.targets import corpus_days, has_targets, missed, misses_of
+from engine.serving.spread import first_extra_s, token_extra_s
+from engine.serving.targets import Latency, corpus_days, has_targets, latency_of, missed, misses_of
 from engine.sizing import Memory, Serving
 
 Bound = Literal["memory bandwidth", "compute", "communication", "overhead"]
@@ -43,6 +44,23 @@ class Load(NamedTuple):
     wait_s: float  # for a turn, beside others
     served_s: float  # the first token of a request that has its place
     cycle_s: float  # a whole request that has its place
+    mix: Mix | None = None  # how its users share the engine; None of an embedder's
+    share_s: float = 0.0  # what a prompt takes from users who decode
+    place_s: float = 0.0  # the mean wait for a place
+
+    def first_at(self, at: Statistic) -> float:
+        """Seconds to the first token, of a statistic of the requests: `engine.serving.spread`."""
+        if at == "mean" or self.mix is None:
+            return self.ttft_s
+        if self.running <= 1.0 and not self.place_s:
+            return self.ttft_s
+        return self.ttft_s + first_extra_s(self.mix, self.step.seconds, self.share_s, self.wait_s, self.place_s, at)
+
+    def token_at(self, at: Statistic) -> float:
+        """Seconds between tokens, of a statistic of the requests' own means."""
+        if at == "mean" or self.mix is None:
+            return self.inter_token_s
+        return self.inter_token_s + token_extra_s(self.mix, self.share_s, self.wait_s, at)
 
 
 def load(
@@ -89,9 +107,10 @@ def _under(r: Rates, each: Request, users: float, cap: float, requests: float = 
     token = step.seconds / r.given + interference
     served = first
     cycle = first + step.seconds / r.given * mix.after + (mix.others * share - wait if mix.after else 0.0)
-    waves = users / running
+    waves, place = users / running, 0.0
     if waves > 1.0:
-        first += cycle * (waves - 1.0) * (0.5 if 0.0 < requests <= users else 1.0)
+        place = cycle * (waves - 1.0) * (0.5 if 0.0 < requests <= users else 1.0)
+        first += place
     if r.own is not None:
         first, served, token, cycle = own_times(r, step, prompt, running, mix.after, Times(first, served, token, cycle))
     total = running * answer / cycle
@@ -111,6 +130,9 @@ def _under(r: Rates, each: Request, users: float, cap: float, requests: float = 
         wait,
         served,
         cycle,
+        mix,
+        share,
+        place,
     )
 
 
@@ -218,10 +240,7 @@ class Server(NamedTuple):
 
     def most(self, memory: Memory | Room) -> tuple[Load, float, float]:
         """(one engine with all that it runs at once, users and tokens/s at the best load inside the targets)."""
-        work = self.work
-        return _most(
-            work.ttft_target_s, work.tokens_per_s_user_target, self.rates, self.each, self.cap(memory), self.engines
-        )
+        return _most(latency_of(self.work), self.rates, self.each, self.cap(memory), self.engines)
 
     def score(self, users: int, memory: Memory | Room) -> tuple[float, bool]:
         """(tokens/s over all replicas that rank layouts, whether no target is missed).
@@ -243,7 +262,8 @@ class Server(NamedTuple):
             full, _, best = self.most(memory)
             most = best * engines if rate else 0.0
         score = full.tokens_per_s * engines if batch else now.tokens_per_s * used
-        if misses_of(work, now.ttft_s, now.inter_token_s, most / each.answer, now.tokens_per_s * used / each.answer):
+        first, token = now.first_at(work.ttft_target_at), now.token_at(work.tokens_per_s_user_target_at)
+        if misses_of(work, first, token, most / each.answer, now.tokens_per_s * used / each.answer):
             return 1e-3 * (most if rate else score), False
         return score, True
 
@@ -296,7 +316,8 @@ def serving_speed(scenario: Scenario, layout: Layout, memory: Memory, server: Se
     token, first = now.inter_token_s, now.ttft_s
     total = now.tokens_per_s * used
     # requests that arrive fill the build up to its best load, whatever number of users was named beside them
-    misses = misses_of(work, now.ttft_s, now.inter_token_s, best_total * engines / each.answer, total / each.answer)
+    held = now.first_at(work.ttft_target_at), now.token_at(work.tokens_per_s_user_target_at)
+    misses = misses_of(work, *held, best_total * engines / each.answer, total / each.answer)
     length = corpus_days(work, total / each.answer)
     step = now.step
     best_users = int(best * engines + NEARLY)  # whole users, of which each engine has its part
@@ -325,7 +346,7 @@ def serving_speed(scenario: Scenario, layout: Layout, memory: Memory, server: Se
         tokens_per_s_interval=interval(total, "tokens_per_s", scenario),
         bound_by=_bound(step),
         meets_targets=not misses if has_targets(work) else None,
-        missed=tuple(map(missed, misses)),
+        missed=tuple(missed(miss, work) for miss in misses),
         misses=misses,
         weight_stream_s=step.weight_s,
         kv_stream_s=step.kv_s,
@@ -333,6 +354,12 @@ def serving_speed(scenario: Scenario, layout: Layout, memory: Memory, server: Se
         overhead_s=step.overhead_s,
         communication_s=step.communication_s,
         prefill_interference_s=now.interference_s,
+        ttft_p50_s=now.first_at("p50"),
+        ttft_p95_s=now.first_at("p95"),
+        ttft_p99_s=now.first_at("p99"),
+        inter_token_p50_s=now.token_at("p50"),
+        inter_token_p95_s=now.token_at("p95"),
+        inter_token_p99_s=now.token_at("p99"),
     )
 
 
@@ -390,30 +417,26 @@ def best_load(
     misses it.
     """
     each = request_of(r, prompt, answer)
-    return _best(ttft_target_s, user_target, r, each, _under(r, each, cap, cap), engines)
+    return _best(Latency(ttft_target_s, user_target), r, each, _under(r, each, cap, cap), engines)
 
 
 @lru_cache(maxsize=512)
-def _most(
-    ttft_target_s: float | None, user_target: float | None, r: Rates, each: Request, cap: float, engines: int
-) -> tuple[Load, float, float]:
+def _most(asked: Latency, r: Rates, each: Request, cap: float, engines: int) -> tuple[Load, float, float]:
     """`Server.most`: whatever number of users is asked."""
     full = _under(r, each, cap, cap)
-    return full, *_best(ttft_target_s, user_target, r, each, full, engines)
+    return full, *_best(asked, r, each, full, engines)
 
 
-def _best(
-    ttft_target_s: float | None, user_target: float | None, r: Rates, each: Request, full: Load, engines: int
-) -> tuple[float, float]:
+def _best(asked: Latency, r: Rates, each: Request, full: Load, engines: int) -> tuple[float, float]:
     """`best_load` from the costs of a request; full: the load of all that runs at once."""
 
     def inside(state: Load) -> bool:
-        if ttft_target_s is not None and state.ttft_s > ttft_target_s:
+        if asked.first_s is not None and state.first_at(asked.first_at) > asked.first_s:
             return False
-        return user_target is None or state.inter_token_s * user_target <= 1.0
+        return asked.user is None or state.token_at(asked.user_at) * asked.user <= 1.0
 
     cap = full.running
-    if ttft_target_s is None and user_target is None:
+    if asked.first_s is None and asked.user is None:
         return cap, full.tokens_per_s
     state = _under(r, each, 1.0, cap)
     if not inside(state):

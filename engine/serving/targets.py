@@ -2,10 +2,43 @@
 
 from __future__ import annotations
 
+from typing import Final, NamedTuple
+
 from engine.figures.sentences import Figure, Sentence
 from engine.figures.units import SECONDS_PER_DAY, digits, duration
-from engine.scenario import Workload
+from engine.scenario import Statistic, Workload
 from engine.sizing import Miss
+
+
+class Latency(NamedTuple):
+    """What is asked of each user's wait and speed: seconds to the first token, tokens/s, and of which requests."""
+
+    first_s: float | None = None
+    user: float | None = None
+    first_at: Statistic = "mean"
+    user_at: Statistic = "mean"
+
+
+def latency_of(work: Workload) -> Latency:
+    """The latency targets of a workload."""
+    return Latency(
+        work.ttft_target_s, work.tokens_per_s_user_target, work.ttft_target_at, work.tokens_per_s_user_target_at
+    )
+
+
+SAID: Final[dict[Statistic, str]] = {"mean": "", "p50": " (p50)", "p95": " (p95)", "p99": " (p99)"}
+"""A statistic behind a figure; the mean goes without saying."""
+
+
+def first_figure(work: Workload) -> str:
+    """The id of the first token that a target is held against."""
+    return "serving.ttft_s" if work.ttft_target_at == "mean" else f"serving.ttft_{work.ttft_target_at}_s"
+
+
+def user_figure(work: Workload) -> str:
+    """The id of the speed of a user that a target is held against."""
+    at = work.tokens_per_s_user_target_at
+    return "serving.tokens_per_s_user" if at == "mean" else f"serving.tokens_per_s_user_{at}"
 
 
 def corpus_days(work: Workload, requests_per_s: float) -> float | None:
@@ -42,14 +75,14 @@ def misses_of(
     return tuple(found)
 
 
-def missed(miss: Miss) -> Sentence:
+def missed(miss: Miss, work: Workload) -> Sentence:
     """A target that is missed: what the build does, and what was asked."""
     if miss.target == "workload.ttft_target_s":
-        wait, asked = Figure(duration(miss.got), "serving.ttft_s"), Figure(duration(miss.asked), "load.ttft_target_s")
-        return ("first token after ", wait, ", target ", asked)
+        wait, asked = Figure(duration(miss.got), first_figure(work)), Figure(duration(miss.asked), "load.ttft_target_s")
+        return ("first token after ", wait, f"{SAID[work.ttft_target_at]}, target ", asked)
     if miss.target == "workload.tokens_per_s_user_target":
-        asked = Figure(f"{miss.asked:g}", "load.tokens_per_s_user_target")
-        return (Figure(digits(miss.got), "serving.tokens_per_s_user"), " tokens/s per user, target ", asked)
+        asked, at = Figure(f"{miss.asked:g}", "load.tokens_per_s_user_target"), work.tokens_per_s_user_target_at
+        return (Figure(digits(miss.got), user_figure(work)), f" tokens/s per user{SAID[at]}, target ", asked)
     if miss.target == "workload.requests_per_s":
         most, asked = (
             Figure(digits(miss.got), "serving.best_requests_per_s"),

@@ -58,6 +58,13 @@ class Serving:
     overhead_s: float = 0.0
     communication_s: float = 0.0
     prefill_interference_s: float = 0.0
+    # what so many of 100 requests stay below: of first tokens, and of their own means of the time per token
+    ttft_p50_s: float = 0.0
+    ttft_p95_s: float = 0.0
+    ttft_p99_s: float = 0.0
+    inter_token_p50_s: float = 0.0
+    inter_token_p95_s: float = 0.0
+    inter_token_p99_s: float = 0.0
     most_at_once: int = 0
     best_requests_per_s: float = 0.0
     users_within_targets: int | None = None
@@ -65,6 +72,21 @@ class Serving:
     corpus_requests: float | None = None
     days: float | None = None
     gpu_hours: float | None = None  # of all GPUs of the build, for these days
+
+    @property
+    def tokens_per_s_user_p50(self) -> float:
+        """Tokens a second that half of the users see at least."""
+        return 1 / self.inter_token_p50_s
+
+    @property
+    def tokens_per_s_user_p95(self) -> float:
+        """Tokens a second that 95 of 100 users see at least."""
+        return 1 / self.inter_token_p95_s
+
+    @property
+    def tokens_per_s_user_p99(self) -> float:
+        """Tokens a second that 99 of 100 users see at least."""
+        return 1 / self.inter_token_p99_s
 
     @property
     def days_interval(self) -> Interval | None:

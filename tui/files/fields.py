@@ -52,6 +52,8 @@ _SHOWN_WHEN: dict[str, Callable[[Scenario], bool]] = {
         (scenario.workload.kind == "batch" and not scenario.workload.is_run) or scenario.workload.requests is not None
     ),
     "workload.output_spread": lambda scenario: scenario.workload.requests is not None,
+    "workload.ttft_target_at": lambda scenario: scenario.workload.ttft_target_s is not None,
+    "workload.tokens_per_s_user_target_at": lambda scenario: scenario.workload.tokens_per_s_user_target is not None,
     "workload.cached_by": lambda scenario: scenario.workload.cached_share is not None,
     "layout.ep": lambda scenario: scenario.model.architecture.experts > 0,
     "layout.dp_attention": lambda scenario: scenario.model.architecture.experts > 0,

@@ -47,6 +47,8 @@ FOLDS: tuple[Fold, ...] = (
             "workload.requests_per_s",
             "workload.requests",
             "workload.output_spread",
+            "workload.ttft_target_at",
+            "workload.tokens_per_s_user_target_at",
             "workload.cached_share",
             "workload.cached_by",
             "workload.dataset_tokens",

@@ -18,9 +18,9 @@ LOAD = (
     "concurrency", "input_tokens", "output_tokens", "requests", "requests_per_s", "cached_share", "max_model_len",
 )  # fmt: skip
 FIGURES = (
-    "weights_gib", "kv_gib", "activation_gib", "kv_tokens", "concurrency", "ttft_s", "inter_token_s", "tokens_per_s",
-    "requests_per_s", "step_s", "train_tokens_per_s", "tokens_per_s_gpu", "peak_gib", "reserved_gib",
-    "request_s", "read_tokens_per_s",
+    "weights_gib", "kv_gib", "activation_gib", "kv_tokens", "concurrency", "ttft_s", "inter_token_s", "ttft_p50_s", "ttft_p95_s",
+    "ttft_p99_s", "inter_token_p50_s", "inter_token_p95_s", "inter_token_p99_s", "tokens_per_s", "requests_per_s", "step_s",
+    "train_tokens_per_s", "tokens_per_s_gpu", "peak_gib", "reserved_gib", "request_s", "read_tokens_per_s",
 )  # fmt: skip
 """Keys of [measured.load] and [measured.figures]; tests hold them against `engine.decide.beside`, which a start does not load."""
 _NUMBERS = {"load": LOAD, "figures": FIGURES}

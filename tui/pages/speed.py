@@ -246,6 +246,7 @@ def speed_more(sizing: Sizing, look: Look) -> list[Line]:
                     "kept full",
                     _f("offline_tokens_per_s"),
                 ),
+                *(_tails(speed, sizing.scenario.workload.kind == "serve")),
                 *(
                     []
                     if sizing.scenario.workload.corpus_tokens is not None  # a corpus keeps running what the panel says
@@ -261,6 +262,28 @@ def speed_more(sizing: Sizing, look: Look) -> list[Line]:
                 ),
             ],
             look,
+        ),
+    ]
+
+
+def _tails(speed: Serving, waits: bool) -> list[Figure]:
+    """What 95 and 99 of 100 requests stay below, where people wait."""
+    if not waits:
+        return []
+    return [
+        Figure(
+            "First, tail",
+            f"{seconds(speed.ttft_p95_s)} p95",
+            f"{seconds(speed.ttft_p99_s)} p99",
+            _f("ttft_p95_s"),
+            note_action=_f("ttft_p99_s"),
+        ),
+        Figure(
+            "Token, tail",
+            f"{seconds(speed.inter_token_p95_s)} p95",
+            f"{seconds(speed.inter_token_p99_s)} p99",
+            _f("inter_token_p95_s"),
+            note_action=_f("inter_token_p99_s"),
         ),
     ]
 

@@ -59,6 +59,12 @@ def _figures(run: Run, read: Callable[[str], Any], names: Iterable[tuple[str, st
 _SERVED = (
     ("ttft_s", "mean_ttft_ms", 1e-3),
     ("inter_token_s", "mean_tpot_ms", 1e-3),
+    ("ttft_p50_s", "median_ttft_ms", 1e-3),
+    ("ttft_p95_s", "p95_ttft_ms", 1e-3),
+    ("ttft_p99_s", "p99_ttft_ms", 1e-3),
+    ("inter_token_p50_s", "median_tpot_ms", 1e-3),
+    ("inter_token_p95_s", "p95_tpot_ms", 1e-3),
+    ("inter_token_p99_s", "p99_tpot_ms", 1e-3),
     ("tokens_per_s", "output_throughput", 1.0),
     ("requests_per_s", "request_throughput", 1.0),
 )
@@ -120,6 +126,12 @@ def aiperf(record: Record) -> Run | None:
         return None
     run = Run("genai-perf or aiperf")
     _figures(run, average, _AIPERF)
+    for key, name, scale in _AIPERF[:2]:
+        for at in ("p50", "p95", "p99"):
+            part = record.get(name)
+            value = number(part.get(at)) if isinstance(part, Mapping) else None
+            if value is not None:
+                run.figures[key.replace("_s", f"_{at}_s")] = value * scale
     for key, name in _LENGTHS:
         tokens = number(average(name))
         if tokens:

@@ -12,8 +12,9 @@ from engine.figures.records import dataclass
 class Run:
     """One log: which tool wrote it, its figures by key, the load that it ran, and the command inside it.
 
-    figures: weights_gib, kv_gib, activation_gib, graphs_gib, kv_tokens, concurrency; ttft_s, inter_token_s, tokens_per_s,
-    requests_per_s; request_s and read_tokens_per_s of an embedder; step_s, train_tokens_per_s, tokens_per_s_gpu, peak_gib, reserved_gib. load: keys of a session. points: seconds of a
+    figures: weights_gib, kv_gib, activation_gib, graphs_gib, kv_tokens, concurrency; ttft_s, inter_token_s and what 50, 95
+    or 99 of 100 stayed below (ttft_p95_s), tokens_per_s, requests_per_s; request_s and read_tokens_per_s of an embedder; step_s,
+    train_tokens_per_s, tokens_per_s_gpu, peak_gib, reserved_gib. load: keys of a session. points: seconds of a
     collective by payload. notes: what the figures are of, where a tool names it (a statistic). model: as the tool names it.
     """
 
@@ -44,7 +45,9 @@ class Run:
             self.load["workload.requests"] = max(int(requests), int(at_once))
 
     def _at_rate(self, rate: float, users: float | None) -> None:
-        first, token = self.figures.get("ttft_s"), self.figures.get("inter_token_s")
+        first, token = (
+            self.figures.get(f"{key}_s", self.figures.get(f"{key}_p50_s")) for key in ("ttft", "inter_token")
+        )
         answered, answer = self.figures.get("requests_per_s"), self.load.get("workload.output_tokens")
         if first and token and answered and answer:
             at_once = answered * (first + token * (answer - 1))

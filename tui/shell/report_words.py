@@ -12,6 +12,7 @@ from engine.figures.records import dataclass
 from engine.figures.sentences import joined, text_of
 from engine.figures.text import printable
 from engine.scenario import Layout, Scenario, Workload
+from engine.serving.targets import SAID
 from engine.sizing import Sizing, Suggestion, Training
 from tui.files.drift import CatalogTable, Drift, with_figures
 from tui.files.drift import changes as drifted
@@ -74,8 +75,8 @@ def workload_line(scenario: Scenario, run: Training | None = None) -> str:
             f"{load.output_tokens:,} out"
         )
         targets: tuple[tuple[str, float | None], ...] = (
-            ("first token within {:g} s", load.ttft_target_s),
-            ("{:g} tokens/s for each user", load.tokens_per_s_user_target),
+            (f"first token within {{:g}} s{SAID[load.ttft_target_at]}", load.ttft_target_s),
+            (f"{{:g}} tokens/s for each user{SAID[load.tokens_per_s_user_target_at]}", load.tokens_per_s_user_target),
             ("{:g} requests/s", load.requests_per_s),
             ("done in {:g} days", load.deadline_days if load.corpus_tokens is not None else None),
         )

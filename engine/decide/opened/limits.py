@@ -10,6 +10,7 @@ from engine.decide.opened.constants import constant
 from engine.figures.number import plain
 from engine.figures.records import NamedTuple
 from engine.serving.memory import PREEMPTION_LINE
+from engine.serving.targets import first_figure, user_figure
 
 _LINE: Final = constant("engine.serving.memory", "PREEMPTION_LINE", PREEMPTION_LINE)
 
@@ -39,8 +40,11 @@ def _of_memory(build: Base, with_room: bool) -> Iterator[Limit]:
 def _of_speed(build: Base) -> Iterator[Limit]:
     work, speed = build.scenario.workload, build.speed
     if build.plan.serving is not None:
-        yield Limit("the first token comes in time", speed.ttft_s, work.ttft_target_s)
-        yield Limit("each user gets the tokens/s", work.tokens_per_s_user_target, speed.tokens_per_s_user)
+        first, user = first_figure(build.plan.scenario.workload), user_figure(build.plan.scenario.workload)
+        yield Limit("the first token comes in time", getattr(speed, first.partition(".")[2]), work.ttft_target_s)
+        yield Limit(
+            "each user gets the tokens/s", work.tokens_per_s_user_target, getattr(speed, user.partition(".")[2])
+        )
         yield Limit("the requests/s are served", work.requests_per_s, speed.best_requests_per_s)
     if work.deadline_days is not None:
         yield Limit("the work is done in time", build.planned.run_days, work.deadline_days)

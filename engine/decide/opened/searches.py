@@ -66,8 +66,9 @@ def longest(remembering: Function, original: Function) -> Function:
 def best_load(remembering: Function, original: Function) -> Function:
     """`_best`: the most users inside the targets for latency."""
 
-    def search(first: Any, each_user: Any, rates: Any, each: Any, full: Any, engines: Any) -> Any:
-        arguments = (first, each_user, rates, each, full, engines)
+    def search(asked: Any, rates: Any, each: Any, full: Any, engines: Any) -> Any:
+        arguments = (asked, rates, each, full, engines)
+        first, each_user = asked.first_s, asked.user
         users, _tokens_per_s = original(*map(plainly, arguments))
         none = first is None and each_user is None
         if none or users in (0.0, plain(full.running)):
@@ -76,12 +77,16 @@ def best_load(remembering: Function, original: Function) -> Function:
         whole = round(users * plain(engines))
         found = sought(whole, "users of all replicas", "users")
         state = under(rates, each, found / engines, full.running)
-        held, limit, words = state.ttft_s, first, "the most users whose first token comes in time"
+        held, limit, words = state.first_at(asked.first_at), first, "the most users whose first token comes in time"
         if each_user is not None:
             beyond = original.__globals__["_under"]
             more = beyond(plainly(rates), plainly(each), (whole + 1) / plain(engines), plain(full.running))
-            if first is None or more.inter_token_s * plain(each_user) > 1.0:
-                held, limit, words = state.inter_token_s * each_user, 1.0, "the most users who each get their tokens/s"
+            if first is None or more.token_at(asked.user_at) * plain(each_user) > 1.0:
+                held, limit, words = (
+                    state.token_at(asked.user_at) * each_user,
+                    1.0,
+                    "the most users who each get their tokens/s",
+                )
         return most(whole, held, limit, words) / engines, state.tokens_per_s
 
     return search

@@ -6,9 +6,12 @@ from collections.abc import Callable
 from typing import Final
 
 from engine.decide.plan import Plan
-from engine.serving.intervals import noted
+from engine.serving.intervals import TAIL_WIDER, noted
 from engine.sizing import Interval
 from engine.training.own import told
+
+BELOW: Final = {"p50": "half of the requests", "p95": "95 of 100 requests", "p99": "99 of 100 requests"}
+"""Statistics of the requests of a load."""
 
 TITLES: Final[dict[str, tuple[str, str]]] = {
     "model.params_total": ("Parameters", "parameters"),
@@ -40,6 +43,12 @@ TITLES: Final[dict[str, tuple[str, str]]] = {
     "memory.peak_bytes": ("Held by the fullest GPU", "bytes"),
     "memory.kv_share": ("KV that the load needs of what fits", ""),
     "serving.ttft_s": ("Time to the first token", "s"),
+    **{f"serving.ttft_{at}_s": (f"Time to the first token, {words}", "s") for at, words in BELOW.items()},
+    **{f"serving.inter_token_{at}_s": (f"Time per token, {words}", "s") for at, words in BELOW.items()},
+    **{
+        f"serving.tokens_per_s_user_{at}": (f"Tokens a second for one user, {words}", "tokens/s")
+        for at, words in BELOW.items()
+    },
     "serving.inter_token_s": ("Time per token", "s"),
     "serving.tokens_per_s_user": ("Tokens a second for one user", "tokens/s"),
     "serving.tokens_per_s_total": ("Tokens a second for all users", "tokens/s"),
@@ -128,9 +137,27 @@ def _days(plan: Plan) -> Interval | None:
     return Interval(*(run.days * run.tokens_per_s_gpu / bound for bound in (run.interval.high, run.interval.low)))
 
 
+def _of_requests(figure: str, name: str) -> Callable[[Plan], Interval | None]:
+    """The interval of a statistic of the requests, as wide as that of their mean and a rule's part more."""
+
+    def find(plan: Plan) -> Interval | None:
+        speed = plan.serving
+        if speed is None:
+            return None
+        mean, span = (
+            (speed.ttft_s, speed.ttft_interval) if name == "ttft" else (speed.inter_token_s, speed.inter_token_interval)
+        )
+        value = getattr(speed, figure)
+        return Interval(*(value * (end / mean) ** TAIL_WIDER for end in (span.low, span.high)))
+
+    return find
+
+
 INTERVALS: Final[dict[str, Callable[[Plan], Interval | None]]] = {
     "serving.ttft_s": lambda plan: None if plan.serving is None else plan.serving.ttft_interval,
     "serving.inter_token_s": lambda plan: None if plan.serving is None else plan.serving.inter_token_interval,
+    **{f"serving.ttft_{at}_s": _of_requests(f"ttft_{at}_s", "ttft") for at in BELOW},
+    **{f"serving.inter_token_{at}_s": _of_requests(f"inter_token_{at}_s", "inter_token") for at in BELOW},
     "serving.tokens_per_s_total": lambda plan: None if plan.serving is None else plan.serving.tokens_per_s_interval,
     "training.tokens_per_s_gpu": lambda plan: None if plan.training is None else plan.training.interval,
     "training.days": _days,
@@ -214,6 +241,10 @@ def _trained(figure: str) -> Callable[[Plan], str]:
     return note
 
 
+SPREAD: Final = (
+    "The spread is that of the load alone: queueing, a run's start, prompts between tokens. No table states it, so the interval is "
+    "that of the mean and half as much again, by a rule."
+)
 NOTES: Final[dict[str, Callable[[Plan], str]]] = {
     "model.kv_bytes_per_token": lambda plan: "Layers with a window stop growing and count with a user's memory.",
     "memory.weights_share": lambda plan: "The planning rule wants 60-70 % at most.",
@@ -221,6 +252,7 @@ NOTES: Final[dict[str, Callable[[Plan], str]]] = {
     **dict.fromkeys(_BY_STEP, _trained("train_tokens_per_s")),
     **dict.fromkeys(_BY_PEAK, _trained("train_peak")),
     "serving.ttft_s": lambda plan: noted("ttft", plan.scenario),
+    **{f"serving.{name}_{at}_s": lambda _: SPREAD for name in ("ttft", "inter_token") for at in BELOW},
     **dict.fromkeys(_BY_TOKEN, lambda plan: noted("inter_token", plan.scenario)),
     **dict.fromkeys(_BY_TOTAL, lambda plan: noted("tokens_per_s", plan.scenario)),
     "training.frontier_gpus": lambda plan: f"For {plan.scenario.workload.run_tokens / 1e12:,.3g}T tokens.",

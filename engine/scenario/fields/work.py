@@ -22,6 +22,8 @@ KIND_WORDS: dict[Kind, str] = {
     "ppo": "ppo: reinforcement, value model",
 }
 
+STATISTICS = (("mean", "the mean"), ("p50", "half (p50)"), ("p95", "95 of 100 (p95)"), ("p99", "99 of 100 (p99)"))
+
 WORKLOAD_FIELDS: tuple[Field, ...] = (
     Field(
         "workload.kind",
@@ -76,6 +78,15 @@ WORKLOAD_FIELDS: tuple[Field, ...] = (
         kinds=("serve",),
     ),
     Field(
+        "workload.ttft_target_at",
+        "First token of",
+        WORKLOAD,
+        "choice",
+        "Whose wait the target holds: the mean, or that of 50, 95 or 99 of 100 requests.",
+        choices=STATISTICS,
+        kinds=("serve",),
+    ),
+    Field(
         "workload.tokens_per_s_user_target",
         "Speed per user",
         WORKLOAD,
@@ -87,6 +98,15 @@ WORKLOAD_FIELDS: tuple[Field, ...] = (
         whole=False,
         empty="no target",
         step="five",
+        kinds=("serve",),
+    ),
+    Field(
+        "workload.tokens_per_s_user_target_at",
+        "Speed of",
+        WORKLOAD,
+        "choice",
+        "Whose speed the target holds, over the requests' own means (TPOT): the mean, or what 50, 95 or 99 of 100 get at least.",
+        choices=STATISTICS,
         kinds=("serve",),
     ),
     Field(

@@ -31,6 +31,20 @@ SERVING: Final = (
         ("serving.ttft_s", "workload.ttft_target_s"),
     ),
     Term(
+        "p95",
+        "What 95 of 100 requests stay below; p50 is the median, p99 leaves one of 100. Of a speed: what 95 of 100 get at least.",
+        "docs/serving-speed.md; Kingman 1961 for queues under load",
+        ("p50", "p99", "percentile"),
+        (
+            "workload.ttft_target_at",
+            "workload.tokens_per_s_user_target_at",
+            "serving.ttft_p95_s",
+            "serving.ttft_p99_s",
+            "serving.inter_token_p95_s",
+            "serving.inter_token_p99_s",
+        ),
+    ),
+    Term(
         "per token",
         "Time between two tokens of one user's answer (ITL, TPOT); one over it is the speed a user reads at.",
         "MLPerf Inference",
