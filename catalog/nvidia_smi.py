@@ -201,6 +201,16 @@ def identify(gpu: DetectedGpu, accelerators: Iterable[Accelerator]) -> Accelerat
     return best[1] if best else None
 
 
+LIMITED = 0.98
+"""Share of a board's power below which a driver's limit is one that somebody set."""
+
+
+def limit_of(gpu: DetectedGpu, accelerator: Accelerator) -> float | None:
+    """The power limit that was set on a card, W; None where it is the board's own."""
+    limit, board = gpu.power_limit_w, accelerator.tdp_w
+    return limit if limit and board and limit < LIMITED * board else None
+
+
 def grouped(gpus: Iterable[DetectedGpu], accelerators: Sequence[Accelerator]) -> list[DetectedGroup]:
     """Equal GPUs together, the most numerous first."""
     ordered = sorted(gpus, key=lambda gpu: (gpu.name, gpu.memory_mib or 0))

@@ -34,6 +34,7 @@ def build_scenario(
     platform: str = "",
     second_accelerator: str = "",
     second_gpus: int = 0,
+    power_limit_w: float | None = None,
     architecture: Architecture | None = None,
     config: str = "",
     name: str = "",
@@ -51,6 +52,7 @@ def build_scenario(
     weights, kv_cache: formats; empty takes what the checkpoint is published in, and the cache that it has scales for. architecture: of a model
     that is not in the catalog, with `config` as the session names its file and `name` to show. second_accelerator: of
     the gpus_per_node of each node, second_gpus are of this kind; the build then counts as the poorer card throughout.
+    power_limit_w: what each card may draw.
     Raises UnknownId for an id that the catalog does not have, CatalogError for a config.json that cannot be read,
     ScenarioError for a second kind of card that leaves no room for the first.
     """
@@ -89,6 +91,7 @@ def build_scenario(
             nodes=nodes,
             intra_link=default_intra_link(accelerator, gpus_per_node, known),
             inter_link=default_inter_link(accelerator, known),
+            power_limit_w=power_limit_w,
         ),
         workload=workload or Workload(),
         layout=layout or LayoutChoice(),

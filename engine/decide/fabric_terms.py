@@ -302,7 +302,7 @@ def training_terms(scenario: Scenario, layout: Layout) -> TrainingTerms:
         assumed = f"this layout sends nothing between GPUs: data parallelism over {shown.dp} shown instead"
     tp = layout.tp if layout.tp > 1 else _assumed_tp(hardware, arch.heads)
     messages, tp_messages, pp_messages, dp_messages = _steps(arch, work, shown, tp, hardware.gpus_per_node)
-    r = training_rates(hardware.accelerator, work.compute_dtype, software_of(work))
+    r = training_rates(hardware.working, work.compute_dtype, software_of(work))
     return TrainingTerms(
         layout=shown,
         step=step(arch, hardware, work, shown, model=model_name(scenario)),

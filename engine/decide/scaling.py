@@ -140,7 +140,9 @@ def _shapes(hardware: Hardware, facts: Facts, heads: int, layers: int) -> tuple[
         if (nodes, per_node) == OTHER_FABRICS_SHAPE:
             fabrics += _other_fabrics(facts, hardware.inter_link)
         for inter in fabrics:
-            build = Hardware(hardware.accelerator, per_node, nodes, hardware.intra_link, inter, hardware.platform)
+            links = hardware.intra_link, inter, hardware.platform
+            limit = hardware.power_limit_w
+            build = Hardware(hardware.accelerator, per_node, nodes, *links, power_limit_w=limit)
             other = inter is not hardware.inter_link
             for name, layout, sharding, group in _plans(nodes, per_node, heads, layers):
                 if other and name not in OTHER_FABRICS_PLANS:
@@ -180,7 +182,7 @@ def common_of(scenario: Scenario) -> Common:
     hardware, workload, architecture = scenario.hardware, scenario.workload, scenario.model.architecture
     return Common(
         body(architecture, workload.sequence_length),
-        rates(hardware.accelerator, workload.compute_dtype, software_of(workload)),
+        rates(hardware.working, workload.compute_dtype, software_of(workload)),
         float(workload.micro_tokens),
         USABLE_SHARE * hardware.accelerator.memory_bytes,
         single_gpu_tokens_per_s(architecture, hardware, workload),

@@ -10,6 +10,7 @@ OWN: Final[dict[str, tuple[str, str]]] = {
     "Waits.kept": ("share of users who keep in step", ""),
     "Load.share_s": ("a prompt beside others", "s"),
     "Load.place_s": ("wait for a place", "s"),
+    "Hardware.power_limit_w": ("power limit of a card", "W"),
     "Workload.cached_share": ("share of the prompt that is cached", ""),
     "OwnFactors.first": ("factor of your measurements on a first token", ""),
     "OwnFactors.token": ("factor of your measurements on a token", ""),

@@ -16,6 +16,7 @@ from engine.figures.units import GB, GIB, W_PER_KW
 from engine.money.boxes import RACK_UNITS, box_of, computer_of_its_own, in_rack, usable_units
 from engine.money.disks import nvme_bytes
 from engine.parts.hardware import Platform
+from engine.parts.power_limit import limited
 from engine.scenario import Hardware, Scenario, Site
 from engine.sizing import Circuit, Power
 
@@ -131,12 +132,18 @@ def cards_w(hardware: Hardware) -> float | None:
     cards = hardware.mixed or ((hardware.accelerator, hardware.gpus_per_node),)
     if any(card.tdp_w is None for card, _ in cards):
         return None
-    return sum((card.tdp_w or 0.0) * count for card, count in cards)
+    limit = hardware.power_limit_w
+    if limit is None:
+        return sum((card.tdp_w or 0.0) * count for card, count in cards)
+    return sum((limited(card, limit).tdp_w or 0.0) * count for card, count in cards)
 
 
 def stated_w(hardware: Hardware) -> float | None:
-    """What the maker states for the whole of the chosen node; None where nobody does, or it holds other cards."""
+    """What the maker states for the whole of the chosen node; None where nobody does, or it holds other cards or cards of
+    limited power."""
     platform: Platform | None = hardware.platform
+    if hardware.working.tdp_w != hardware.accelerator.tdp_w:
+        return None
     if platform is None or hardware.mixed or platform.gpus != hardware.gpus_per_node:
         return None
     return platform.system_power_w
@@ -319,7 +326,7 @@ def _whatever_runs(site: Site) -> Power:
     platform = hardware.platform
     return replace(
         known,
-        gpu_w=accelerator.tdp_w,
+        gpu_w=hardware.working.tdp_w,
         node_w=draw,
         total_w=total,
         heat_btu_h=total * BTU_H_PER_W,

@@ -11,6 +11,7 @@ from engine.figures.units import SECONDS_PER_DAY
 from engine.model.architecture import Architecture
 from engine.parts.hardware import Accelerator, Facts, Link, Platform
 from engine.parts.own import Measurement
+from engine.parts.power_limit import limited
 from engine.runtimes import ENGINES
 from engine.runtimes.engine import Engine, ServingEngine
 from engine.runtimes.frameworks import AttentionKernel, Loss, Sharding, Software, TrainingFramework
@@ -97,6 +98,7 @@ class Model:
 class Hardware:
     """The chosen build: nodes x gpus_per_node of one accelerator and the links that join them.
 
+    power_limit_w: what each card may draw, as `nvidia-smi -pl` sets it; None: what its board does.
     mixed: where a node holds two kinds of card, each with its count; accelerator is then `engine.parts.mixed.weakest` of them,
     since every rank of a group is only as good as the poorest.
     """
@@ -108,6 +110,12 @@ class Hardware:
     inter_link: Link
     platform: Platform | None = None
     mixed: tuple[tuple[Accelerator, int], ...] = ()
+    power_limit_w: float | None = None
+
+    @property
+    def working(self) -> Accelerator:
+        """The card as it computes, reads and draws under its power limit."""
+        return self.accelerator if self.power_limit_w is None else limited(self.accelerator, self.power_limit_w)
 
     @property
     def gpus(self) -> int:

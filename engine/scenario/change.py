@@ -307,6 +307,15 @@ def _hardware(now: Hardware, named: dict[str, Any], wanted: Changes, facts: Look
         platform=platform,
         mixed=mixed,
     )
+    limit = named.get("power_limit_w", now.power_limit_w)
+    if (
+        "power_limit_w" not in named
+        and made.accelerator.id != now.accelerator.id
+        and "hardware.power_limit_w" not in wanted
+    ):
+        limit = None  # it was another card's
+    if limit != made.power_limit_w:
+        made = replace(made, power_limit_w=limit)
     anew = brought is not None
     intra, inter = _intra_link(now, made, anew, facts), _inter_link(now, made, anew, facts)
     if "intra_link" in named:

@@ -37,6 +37,11 @@ def check_scenario(scenario: Scenario) -> None:
             raise ScenarioError(
                 "hardware.second_gpus", f"{second} of {hardware.gpus_per_node} GPUs a node", f"1 to {left}", left
             )
+    limit, least = hardware.power_limit_w, accelerator.power_limit_min_w
+    if limit is not None and least is not None and limit < least:
+        raise ScenarioError(
+            "hardware.power_limit_w", f"{limit:g} W of {accelerator.label}", f"{least:g} or more", least
+        )
     most = accelerator.max_gpus_per_node
     if most is not None and hardware.gpus_per_node > most:
         raise ScenarioError(

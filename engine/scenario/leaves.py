@@ -238,6 +238,10 @@ def scenario(copied: Copier, asked: Scenario, count: str = "entered", sought: st
         changes["platform"] = fact(
             copied, box, "data sheet", f"{box.name}: {box.source or _catalog(box)}", f"of {box.name}"
         )
+    if hardware.power_limit_w is not None:
+        label, unit = field_words(Hardware, "power_limit_w")
+        watts = Number(hardware.power_limit_w, label=label, unit=unit, kind="entered", source="entered")
+        changes["power_limit_w"] = watts
     runtime = fact(copied, asked.runtime, "entered", "entered")
     config = f"{asked.model.config or 'config.json'} of {asked.model.name}"
     return copied(

@@ -203,7 +203,7 @@ def rates(scenario: Scenario, layout: Layout) -> Rates:
     key = (
         id(model.architecture), model.weights, model.kv_cache, layout.tp, layout.pp, layout.dp, layout.ep,
         layout.dp_attention, layout.dcp, id(hw.accelerator), id(hw.intra_link), id(hw.inter_link), id(hw.platform),
-        hw.gpus_per_node, hw.nodes, engine, *drafting(model, scenario.runtime),
+        hw.gpus_per_node, hw.nodes, hw.power_limit_w, engine, *drafting(model, scenario.runtime),
         *host_key(scenario.runtime),
     )  # fmt: skip
     if hw.accelerator.own:
@@ -223,7 +223,7 @@ def rates_with(scenario: Scenario, layout: Layout, constants: Mapping[str, float
     model, hardware = scenario.model, scenario.hardware
     weights = stored_weights(model, scenario.runtime)
     shape = shape or shape_of(model.architecture, weights, model.kv_cache, layout, hardware)
-    made = rates_of(shape, weights, hardware.accelerator, scenario.runtime.engine, constants)
+    made = rates_of(shape, weights, hardware.working, scenario.runtime.engine, constants)
     held = shape.dense_bytes, shape.expert_bytes
     away = host_rates(model.architecture, weights, layout, scenario.runtime, hardware.accelerator, held)
     if away is not None:

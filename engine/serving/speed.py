@@ -73,17 +73,19 @@ def load(
     gather_steps: int = 0,
     spread: float = 0.0,
     arriving: bool = False,
+    cached: int = 0,
 ) -> Load:
     """One engine under `users` who each send the next request when the answer ends.
 
     cap: requests that run at once. requests: how many are sent in all, starting together; 0 is a steady state.
     gather_steps: decode steps for which the engine waits for more prompts before it reads any. spread: standard deviation
-    of the answers over their mean. arriving: whether requests arrive at random, whoever is served.
+    of the answers over their mean. arriving: whether requests arrive at random, whoever is served. cached: of a prompt, tokens
+    that a prefix cache holds.
 
     A prompt waits for those before it as in an M/D/1 queue (wait = service x load / (2 (1 - load))), at most for
     half of all others, or all where one pass reads them; `queueing` scales the load, since users who wait for answers do not arrive at random.
     """
-    return _under(r, request_of(r, prompt, answer, spread, arriving), users, cap, requests, gather_steps)
+    return _under(r, request_of(r, prompt, answer, spread, arriving, cached), users, cap, requests, gather_steps)
 
 
 def _under(r: Rates, each: Request, users: float, cap: float, requests: float = 0.0, gather_steps: int = 0) -> Load:

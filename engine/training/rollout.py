@@ -34,7 +34,7 @@ def rollout_seconds(
     architecture: Architecture, hardware: Hardware, workload: Workload, gpus: int, step_tokens: float
 ) -> float:
     """Seconds in which `gpus` cards answer the prompts of a step of so many tokens, prompts included."""
-    card = hardware.accelerator
+    card = hardware.working
     sequences = step_tokens / workload.sequence_length
     weights = count_parameters(architecture).total * ANSWER_BYTES
     share = workload.engine_share or ANSWER_ROOM

@@ -53,7 +53,7 @@ def training_speed(scenario: Scenario, layout: Layout, memory: Memory, made: Ste
     keep = goodput(hardware, body(architecture, workload.sequence_length).parameters)
     days = workload.run_tokens / made.tokens_per_s / keep / SECONDS_PER_DAY
     gpu_hours = days * HOURS_PER_DAY * hardware.gpus
-    r = rates(hardware.accelerator, workload.compute_dtype, software_of(workload))
+    r = rates(hardware.accelerator, workload.compute_dtype, software_of(workload))  # MFU is of the data sheet's peak
     spread = FITTED.intervals[interval_group(architecture, workload)]
     low, high = narrowed(spread, "train_tokens_per_s", scenario, layout)
     model_flops = training_flops_per_token(architecture, workload)
@@ -96,7 +96,7 @@ def training_speed(scenario: Scenario, layout: Layout, memory: Memory, made: Ste
 def least_days(scenario: Scenario, gpus: int) -> float:
     """Days that a run takes on so many GPUs of the scenario's kind at their data sheet's rate: none is faster."""
     workload = scenario.workload
-    r = rates(scenario.hardware.accelerator, workload.compute_dtype, software_of(workload))
+    r = rates(scenario.hardware.working, workload.compute_dtype, software_of(workload))
     flops = workload.run_tokens * training_flops_per_token(scenario.model.architecture, workload)
     return flops / (r.peak * gpus) / SECONDS_PER_DAY
 

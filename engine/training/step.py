@@ -169,7 +169,7 @@ def steps(
     measured = hardware.accelerator.own if model is not None else ()
     own = own_factors("train_tokens_per_s", measured, workload.framework, model or "") if measured else None
     b = body(architecture, workload.sequence_length)
-    r = rates(hardware.accelerator, workload.compute_dtype, software_of(workload), constants)
+    r = rates(hardware.working, workload.compute_dtype, software_of(workload), constants)
     known: dict[tuple[int, int, int], Kernels] = {}
     for layout in layouts:
         split = (layout.tp, layout.ep, context_ranks(workload, layout.dp))

@@ -355,6 +355,7 @@ def prepare(row: Row) -> Prepared:
         requests=requests,
         requests_per_s=rate,
         output_spread=spread_of(row, origin) if requests else None,
+        cached_share=min(1.0, row["cached_prompt_share"]) if row["cached_prompt_share"] else None,
     )
     if row["max_num_seqs"]:
         runtime = replace(runtime, max_num_seqs=row["max_num_seqs"])
@@ -370,6 +371,7 @@ def prepare(row: Row) -> Prepared:
             architecture=architecture,
             kv_cache=_kv_cache(row, engine, weights, accelerator),
             intra_link=_intra_link(row, accelerator) or EXTRA_LINKS.get(accelerator.id, "") if gpus > 1 else "",
+            power_limit_w=row["power_limit_w"] or None,
             workload=workload,
             layout=layout,
             runtime=runtime,

@@ -26,7 +26,7 @@ NUMBERS: Final = _words(
     "ttft_ms tpot_ms prefill_tok_s time_us micro_batch grad_accum global_batch tokens_s_per_gpu tflops_per_gpu mfu "
     "peak_tflops_ref step_time_s gpu_memory_utilization mem_fraction_static gpu_total_gib gpu_mem_gb observed_gib "
     "kv_tokens kv_gib_per_gpu weights_gib_per_gpu activation_peak_gib max_concurrency nvidia_smi_peak_gib line "
-    "request_rate cached_prompt_share"
+    "request_rate cached_prompt_share power_limit_w"
 )
 """Fields that hold numbers of at least 0."""
 SWITCHES: Final = _words(

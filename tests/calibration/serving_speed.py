@@ -27,6 +27,7 @@ from engine.serving import intervals
 from engine.serving.draft import drafting
 from engine.serving.memory import serving_memory
 from engine.serving.passes import Rates, rates_with
+from engine.serving.prefix import cached_tokens
 from engine.serving.settings import stored_weights
 from engine.serving.shapes import Shape, engine_split, shape_of
 from engine.serving.speed import Load, best_load, load, running_limit
@@ -179,8 +180,9 @@ def predict(point: Point, constants: Mapping[str, float], known: Known | None = 
     """The model's figure with those constants. known: what other figures of the same constants share."""
     known = {} if known is None else known
     scenario = point.prepared.scenario
-    work, runtime = scenario.workload, scenario.runtime
-    key = (id(point.shape), scenario.hardware.accelerator.id, runtime.engine, *drafting(scenario.model, runtime))
+    work, runtime, hardware = scenario.workload, scenario.runtime, scenario.hardware
+    card = hardware.accelerator.id, hardware.power_limit_w
+    key = (id(point.shape), *card, runtime.engine, *drafting(scenario.model, runtime))
     r = known.get(key)
     if not isinstance(r, Rates):
         r = known[key] = rates_with(scenario, point.layout, constants, point.shape)
@@ -207,6 +209,7 @@ def predict(point: Point, constants: Mapping[str, float], known: Known | None = 
             wait,
             work.output_spread or 0.0,
             work.requests_per_s is not None,
+            cached_tokens(scenario),
         )
         known[(point.row_id,)] = state
     if point.metric in (rows_of.TTFT_LOW, rows_of.TTFT_LOADED):

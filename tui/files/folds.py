@@ -38,6 +38,7 @@ FOLDS: tuple[Fold, ...] = (
             "hardware.intra_link",
             "hardware.inter_link",
             "hardware.platform",
+            "hardware.power_limit_w",
         ),
         told=("hardware.intra_link", "hardware.inter_link"),
     ),

@@ -199,6 +199,8 @@ def _document(scenario: Scenario) -> dict[str, Any]:
     if hardware.mixed:
         (first, _), (second, count) = hardware.mixed
         document["hardware"] |= {"accelerator": first.id, "second_accelerator": second.id, "second_gpus": count}
+    if hardware.power_limit_w is not None:
+        document["hardware"]["power_limit_w"] = hardware.power_limit_w
     workload = scenario.workload
     always = ("kind", *ALWAYS[workload.kind])
     document["workload"] = _changed(workload, always)

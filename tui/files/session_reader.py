@@ -98,6 +98,7 @@ class Reader:
                 platform=hardware.platform,
                 second_accelerator=hardware.second_accelerator,
                 second_gpus=hardware.second_gpus,
+                power_limit_w=hardware.power_limit_w,
                 architecture=self.own_architecture(config) if config is not None else None,
                 config=model.config,
                 name=model.id or (config.resolve().parent.name if config is not None else ""),

@@ -45,6 +45,7 @@ class HardwareTable:
     platform: str = ""
     second_accelerator: str = ""
     second_gpus: int = 0
+    power_limit_w: float | None = None
 
 
 TABLES: Mapping[str, type] = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import catalog
 from catalog.host_text import narrow, parse_memory, parse_nvlinks, slot_link, slot_of
 from catalog.machine_text import Machine, Topology, bridge_of, bridged, link_of, machine_of, parse_topology
-from catalog.nvidia_smi import DetectedGpu, DetectError, grouped
+from catalog.nvidia_smi import DetectedGpu, DetectError, grouped, limit_of
 from engine.figures.text import shown
 from engine.parts.hardware import Accelerator
 from tui.paste.found import Found
@@ -30,6 +30,9 @@ def read(text: str, found: Found) -> bool:
             card, seen = group.accelerator, group.gpu
             found.say(f"{group.count} x {group.gpu.name}", "hardware.accelerator", card.id)
             found.gpus = group.count
+            limit = limit_of(group.gpu, card)
+            if limit is not None:
+                found.say(f"a power limit of {limit:g} W", "hardware.power_limit_w", limit)
         elif found.value("hardware.second_accelerator") is None:
             found.say(f"{group.count} x {group.gpu.name}", "hardware.second_accelerator", group.accelerator.id)
             found.say(f"{group.count} x {group.gpu.name}", "hardware.second_gpus", group.count)

@@ -169,6 +169,7 @@ def gpus_asked(options: Sequence[str]) -> int | None:
 
 def read_command(words: Sequence[str], found: Found, files: dict[str, dict[str, Any]]) -> bool:
     """Read one command into what was found; whether it starts a server. files: here-documents by name, parsed."""
+    _limit(words, found)
     inside = docker(words)
     if inside is not None:
         options, image, rest = inside
@@ -200,6 +201,15 @@ def read_command(words: Sequence[str], found: Found, files: dict[str, dict[str, 
     found.kinds.append(engine)
     read_server(engine, arguments, found, files)
     return True
+
+
+def _limit(words: Sequence[str], found: Found) -> None:
+    """The power limit that `nvidia-smi -pl` sets before a server starts."""
+    if "nvidia-smi" not in {word.rsplit("/", 1)[-1] for word in words}:
+        return
+    joined = re.search(r"(?:^| )(?:-pl|--power-limit)[ =](\d{2,4}(?:\.\d+)?)(?: |$)", " ".join(words))
+    if joined is not None:
+        found.say(f"nvidia-smi -pl {joined[1]}", "hardware.power_limit_w", float(joined[1]))
 
 
 def _names(words: Sequence[str]) -> list[str]:

@@ -20,6 +20,7 @@ from catalog.nvidia_smi import (
     DetectError,
     command,
     grouped,
+    limit_of,
     parse,
 )
 from engine.figures.records import dataclass
@@ -204,6 +205,10 @@ def render(seen: Seen, form: str) -> str:
         if others:
             line += f" --set hardware.second_accelerator={others[0][0]} --set hardware.second_gpus={others[0][1]}"
         lines += ["", line]
+        first = next(group for group in groups if group.accelerator is not None)
+        limit = limit_of(first.gpu, first.accelerator) if first.accelerator is not None else None
+        if limit is not None:
+            lines[-1] += f" --set hardware.power_limit_w={limit:g}"
     if len(known_groups) > 2:
         rest = ", ".join(f"{number} x {name}" for name, number in known_groups[2:])
         lines += ["", f"Two kinds of card at most are sized together: left out {rest}."]

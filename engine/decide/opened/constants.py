@@ -179,6 +179,18 @@ RULES: Final[dict[str, tuple[str, str, str]]] = {
         "",
         "the square root of about ten, which a session holds",
     ),
+    "FIXED_SHARE": (
+        "share of a board's power beside the clock",
+        "",
+        "a rule after one sweep: engine/parts/power_limit.py",
+    ),
+    "LEAST_LEFT": ("least share of power that is left to the clock", "", "a card cannot be limited to less"),
+    "FLOOR_SLOPE": (
+        "clock over power at the lowest voltage",
+        "",
+        "a rule after one sweep: engine/parts/power_limit.py",
+    ),
+    "STREAM_SLOPE": ("bandwidth over power that is left", "", "a rule after one sweep: engine/parts/power_limit.py"),
     "HALF": ("half of the requests", "", "by definition"),
     "BELOW_95": ("95 of 100 requests", "", "by definition"),
     "BELOW_99": ("99 of 100 requests", "", "by definition"),

@@ -106,6 +106,9 @@ def hooks(replay: Replay) -> dict[str, Hook]:
         "engine.serving.kv_pool.KvPool.concurrency": lambda result, _: named(
             result, "users that the KV of a GPU holds", "users"
         ),
+        "engine.parts.power_limit.left_share": lambda result, _: named(result, "share of power left to the clock"),
+        "engine.parts.power_limit.compute_share": lambda result, _: named(result, "share of the arithmetic left"),
+        "engine.parts.power_limit.stream_share": lambda result, _: named(result, "share of the bandwidth left"),
         "engine.links.collectives._make": _curve,
         "engine.links.collectives._wire_gb_s": lambda result, _: named(
             result, "rate of a ring on large payloads", "GB/s"

@@ -91,6 +91,9 @@ class Build:
         if not verdict.carried:
             lines.append("WARNING: the build as entered does not carry this workload")
         lines.append(f"written for {checked}")
+        limit = self.scenario.hardware.power_limit_w
+        if limit is not None:
+            lines.append(f"before it, on each node: nvidia-smi -pl {limit:g}")
         of_model = (*self.checkpoint.notes, *self.checkpoint.format_notes) if loads else ()
         lines += [f"note: {note}" for note in (*of_model, *self.notes, *notes)]
         return [comment(line) for line in lines]
