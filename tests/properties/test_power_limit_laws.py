@@ -20,7 +20,7 @@ from engine.sizing import Serving, Sizing
 from tests.engine.builds import build
 from tui.files import session
 from tui.paste.reading import read
-from tui.shell.detect import render
+from tui.shell.detect import Seen, render
 from tui.shell.exports import export
 
 WATTS = (350.0, 300.0, 250.0, 200.0, 150.0, 110.0)
@@ -139,7 +139,7 @@ def test_the_driver_tells_it(tmp_path: Path) -> None:
         (group,) = grouped(parse(text), catalog.load().facts.accelerators)
         assert group.accelerator is not None
         assert limit_of(group.gpu, group.accelerator) == found
-        assert ("power_limit_w=220" in render([group], "text")) is (found is not None)
+        assert ("power_limit_w=220" in render(Seen((group,)), "text")) is (found is not None)
         assert read(text).value("hardware.power_limit_w") == found
 
 

@@ -7,10 +7,12 @@ from typing import Any, Final
 
 from engine.calibration import collectives, kernels, own, serving_memory, serving_speed, training_memory, training_speed
 from engine.decide.opened.engines import of_an_engine
+from engine.decide.opened.more_rules import LIMITS_AND_REQUESTS
 from engine.figures.number import Kind, Number
 from engine.parts.own import WORDS as OWN_WORDS
 
 RULES: Final[dict[str, tuple[str, str, str]]] = {
+    **LIMITS_AND_REQUESTS,
     "ASSISTANT_LAYERS": ("layers of a Gemma 4 assistant", "layers", "vLLM, pull request 41745"),
     "ASSISTANT_WIDTH": ("width of a Gemma 4 assistant", "", "vLLM, pull request 41745"),
     "DEEPSPEED_HOST_FACTOR": ("host memory over the states", "", "DeepSpeed, zero/stage3.py: additional_buffer_factor"),
@@ -179,23 +181,6 @@ RULES: Final[dict[str, tuple[str, str, str]]] = {
         "",
         "the square root of about ten, which a session holds",
     ),
-    "FIXED_SHARE": (
-        "share of a board's power beside the clock",
-        "",
-        "a rule after one sweep: engine/parts/power_limit.py",
-    ),
-    "LEAST_LEFT": ("least share of power that is left to the clock", "", "a card cannot be limited to less"),
-    "FLOOR_SLOPE": (
-        "clock over power at the lowest voltage",
-        "",
-        "a rule after one sweep: engine/parts/power_limit.py",
-    ),
-    "STREAM_SLOPE": ("bandwidth over power that is left", "", "a rule after one sweep: engine/parts/power_limit.py"),
-    "HALF": ("half of the requests", "", "by definition"),
-    "BELOW_95": ("95 of 100 requests", "", "by definition"),
-    "BELOW_99": ("99 of 100 requests", "", "by definition"),
-    "DEVIATIONS_95": ("standard deviations that 95 of 100 stay below", "", "the normal distribution"),
-    "DEVIATIONS_99": ("standard deviations that 99 of 100 stay below", "", "the normal distribution"),
     "MONTHS_PER_YEAR": ("months a year", "months", "by definition"),
     "MIB": ("bytes a MiB", "bytes", "by definition"),
     "MICROSECONDS_PER_SECOND": ("µs a second", "µs", "by definition"),
