@@ -1,5 +1,5 @@
 """Write the parts of the docs that are made from what the code holds: docs/accuracy.md, docs/claims.md, docs/glossary.md,
-docs/keys.md and the head of docs/memory.md.
+docs/keys.md, docs/peer.md and the head of docs/memory.md.
 
 Run from the checkout: `python scripts/write_docs.py` rewrites them, `--check` only says whether they are current.
 """
@@ -17,7 +17,7 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
-from tests.accuracy import engine_logs, harness, left_out, training_memory  # noqa: E402 - the checkout must be importable first
+from tests.accuracy import engine_logs, harness, left_out, peer, training_memory  # noqa: E402 - the checkout must be importable first
 from tests.accuracy.__main__ import SETS  # noqa: E402 - the checkout must be importable first
 
 LEFT_OUT = "<!-- left out: written by scripts/write_docs.py -->", "<!-- left out: end -->"
@@ -252,6 +252,7 @@ def main() -> int:
         memory: with_section(memory.read_text(encoding="utf-8"), left_out_section(), LEFT_OUT),
         ROOT / "docs" / "accuracy.md": accuracy_page(evaluations()),
         ROOT / "docs" / "claims.md": claims_page(),
+        ROOT / "docs" / "peer.md": peer.page(),
         ROOT / "docs" / "glossary.md": glossary_page(),
         ROOT / "docs" / "keys.md": keys_page(),
     }

@@ -1,6 +1,7 @@
 """`python -m tests.accuracy SET [FILE] [--json|--rows]`: the error tables of one set of measured rows.
 
 `own`: the errors of held-out figures before and after a person's own calibration, as the table of docs/imports.md.
+`peer`: ours beside aiconfigurator's predictions of the same rows, `tests/accuracy/peer.py`.
 """
 
 from __future__ import annotations
@@ -18,6 +19,10 @@ SETS = ("engine_logs", "training_memory", "collectives", "inference_perf", "trai
 
 def main(arguments: list[str] | None = None) -> int:
     """Print the tables. Returns the exit code: 0, or 2 for a file that cannot be read."""
+    if (arguments if arguments is not None else sys.argv[1:])[:1] == ["peer"]:
+        from tests.accuracy import peer
+
+        return peer.main((arguments if arguments is not None else sys.argv[1:])[1:])
     parser = argparse.ArgumentParser(prog="python -m tests.accuracy", description=__doc__)
     parser.add_argument("set", choices=(*SETS, "own"))
     parser.add_argument("file", nargs="?", type=Path, help="rows with the same fields; default: the repository's own")
