@@ -19,6 +19,7 @@ from engine.parts.hardware import NOT_OFFERED, Accelerator, Facts
 from engine.parts.mixed import pooled_bytes, pooled_bytes_lost
 from engine.scenario import Scenario
 from engine.scenario.change import FREE_LAYOUT, Changes, change
+from engine.serving.attention import known_kernels
 from engine.serving.prefix import cached_tokens
 from engine.sizing import Notice, Verdict
 
@@ -151,3 +152,18 @@ def prefixes(plan: Plan) -> Iterator[Notice]:
     elif work.cached_by == "everyone" and not rules.shares_prefixes:
         message = (f"{rules.label} keeps the ", tokens, " tokens that all prompts begin with once for each user.")
         yield Notice("prefix-each", "info", message)
+
+
+def kernels(plan: Plan) -> Iterator[Notice]:
+    """A kernel of attention that nothing compares with the engine's own on this card."""
+    chosen = plan.scenario.runtime.attention_backend
+    if chosen is None or not plan.scenario.workload.is_inference or chosen in (known := known_kernels(plan.scenario)):
+        return
+    told = f"known here: {', '.join(known)}" if known else "none is told apart here"
+    message = f"No table compares attention by {chosen} with the engine's own on this card and model: it counts as that ({told})."
+    yield Notice(
+        "attention-unknown",
+        "info",
+        (message,),
+        fix_of(plan, {"runtime.attention_backend": None}, "the engine's own kernels"),
+    )

@@ -406,6 +406,7 @@ def notices(plan: Plan, verdict: Verdict, power: Power, params_total: int, param
         *card_notices.bigger_card(plan, verdict),
         *card_notices.mixed(plan.scenario),
         *card_notices.prefixes(plan),
+        *card_notices.kernels(plan),
         *_formats(plan),
         *_model(plan, params_total, params_active),
         *host(plan.scenario, plan.layout),

@@ -11,6 +11,8 @@ OWN: Final[dict[str, tuple[str, str]]] = {
     "Load.share_s": ("a prompt beside others", "s"),
     "Load.place_s": ("wait for a place", "s"),
     "Hardware.power_limit_w": ("power limit of a card", "W"),
+    "Kernel.prompts": ("prompts by these kernels of attention over the engine's own", ""),
+    "Kernel.tokens": ("tokens by these kernels of attention over the engine's own", ""),
     "Workload.cached_share": ("share of the prompt that is cached", ""),
     "OwnFactors.first": ("factor of your measurements on a first token", ""),
     "OwnFactors.token": ("factor of your measurements on a token", ""),

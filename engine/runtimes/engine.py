@@ -98,6 +98,7 @@ class Engine:
     are of the type that the config says and windows grow with drafted tokens; window_bytes: of an element of a window.
     packs: whether compressed caches are kept in pages of their own. plain_latents: whether it has the kernels that keep FP8
     latents a byte an element. pool_of_windows, pool_of_states: of pools, tokens or bytes for each one of the full pool.
+    attention: the kernels of attention that it takes by itself, by class of card (`engine.serving.attention`).
     shares_prefixes: whether requests that begin alike hold the KV of that beginning once.
 
     Speed and layout:
@@ -140,6 +141,7 @@ class Engine:
     pool_of_windows: float = 1.0
     pool_of_states: float = 1.0
     shares_prefixes: bool = True
+    attention: dict[str, str] = field(default_factory=dict)
     speed: str = ""
     mark: str = ""
     whole_layers: bool = False

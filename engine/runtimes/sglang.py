@@ -41,6 +41,14 @@ SGLANG = Engine(
     marlin=False,  # MXFP4 experts run in Triton's kernels (layers/quantization/mxfp4.py)
     pool_of_windows=0.8,  # swa_full_tokens_ratio
     pool_of_states=0.9,  # mamba_full_memory_ratio
+    # docs.sglang.io, advanced_features/attention_backend
+    attention={
+        "hopper": "flash3",
+        "blackwell": "trtllm",
+        "blackwell-ultra": "trtllm",
+        "blackwell-gddr": "flashinfer",
+        "ada": "flashinfer",
+    },
     speed="sglang",
     mark="sglang",
     sequence_limit=2048,

@@ -28,6 +28,14 @@ VLLM = Engine(
     prefix_states=2,
     mamba_spec=True,  # vllm/model_executor/layers/mamba/mamba_utils.py
     packs=True,  # vllm/models/deepseek_v4
+    # vllm/platforms/cuda.py: FlashAttention first, FlashInfer with TensorRT-LLM's kernels on Blackwell of data centers
+    attention={
+        "hopper": "flash3",
+        "blackwell": "trtllm",
+        "blackwell-ultra": "trtllm",
+        "blackwell-gddr": "flash2",
+        "ada": "flash2",
+    },
     speed="vllm",
     mixed_passes=True,
     # executors of a pipeline over hosts hand a step on by their hosts: DeepSeek-R1 on eight hosts takes 25 to 27 tokens/s of one

@@ -62,6 +62,7 @@ LoraTargets = Literal[
 ]
 Precision = Literal["auto", "bf16", "fp32"]
 Speculation = Literal["mtp", "eagle", "dflash", "ngram"]
+AttentionBackend = Literal["flash2", "flash3", "flashinfer", "triton", "trtllm"]
 CachedBy = Literal["each", "everyone"]
 Statistic = Literal["mean", "p50", "p95", "p99"]
 """What of all requests a target speaks of: their mean, or what so many of 100 stay below."""
@@ -396,6 +397,7 @@ class Runtime:
     admission_wait_steps: int = 0  # decode steps for which the engine gathers new prompts before it reads them
     prefix_caching: bool = True  # a recurrent model then keeps the state of the last whole block of each sequence too
     text_only: bool = False  # vLLM: towers of pictures and sound are not loaded
+    attention_backend: AttentionBackend | None = None  # kernels of attention; None: the engine's own
     speculative: Speculation | None = None  # who drafts; None: the MTP layers where they are loaded, else nobody
     speculative_tokens: int | None = None  # tokens drafted ahead; None: `engine.serving.draft.AHEAD`
     speculative_accepted: float | None = None  # share of drafted tokens that are kept, each on the one before it

@@ -27,6 +27,7 @@ from engine.parts.hardware import Accelerator
 from engine.runtimes import ENGINES
 from engine.runtimes.engine import ServingEngine
 from engine.scenario import Layout, Scenario
+from engine.serving.attention import kernel_of
 from engine.serving.draft import draft_s, drafting, tokens_a_step
 from engine.serving.host import HostRates, host_key, host_rates
 from engine.serving.own import OwnFactors, own_factors
@@ -203,7 +204,7 @@ def rates(scenario: Scenario, layout: Layout) -> Rates:
     key = (
         id(model.architecture), model.weights, model.kv_cache, layout.tp, layout.pp, layout.dp, layout.ep,
         layout.dp_attention, layout.dcp, id(hw.accelerator), id(hw.intra_link), id(hw.inter_link), id(hw.platform),
-        hw.gpus_per_node, hw.nodes, hw.power_limit_w, engine, *drafting(model, scenario.runtime),
+        hw.gpus_per_node, hw.nodes, hw.power_limit_w, engine, scenario.runtime.attention_backend, *drafting(model, scenario.runtime),
         *host_key(scenario.runtime),
     )  # fmt: skip
     if hw.accelerator.own:
@@ -229,6 +230,11 @@ def rates_with(scenario: Scenario, layout: Layout, constants: Mapping[str, float
     if away is not None:
         dense, experts = made.dense_s * (1.0 - away.others), made.expert_s * (1.0 - away.experts)
         made = replace(made, dense_s=dense, expert_s=experts, host=away)
+    kernel = kernel_of(scenario)
+    if kernel is not None:
+        read = tuple((limit, each / kernel.tokens) for limit, each in made.kv_s)
+        prompts = tuple((band, each / kernel.prompts) for band, each in made.prefill_attention)
+        made = replace(made, kv_s=read, prefill_attention=prompts)
     method, ahead, kept = drafting(model, scenario.runtime)
     if method is None:
         return made

@@ -11,6 +11,7 @@ from engine.scenario import Scenario
 from engine.scenario.change import Changes, value_of
 from engine.scenario.fields import FIELDS as TABLE
 from engine.scenario.fields import UNSET, Field, StepRule, worded
+from engine.serving.attention import known_kernels
 from engine.serving.host import keeps_on_host
 from engine.sizing import Sizing
 from tui.files import numbers
@@ -60,6 +61,9 @@ _SHOWN_WHEN: dict[str, Callable[[Scenario], bool]] = {
     "layout.dcp": lambda scenario: scenario.hardware.gpus > 1,
     "runtime.speculative_tokens": _drafts,
     "runtime.speculative_accepted": _drafts,
+    "runtime.attention_backend": lambda scenario: (
+        len(known_kernels(scenario)) > 1 or scenario.runtime.attention_backend is not None
+    ),
     "runtime.prefix_caching": lambda scenario: _recurrent(scenario) or scenario.workload.cached_share is not None,
     "runtime.max_lora_rank": lambda scenario: scenario.runtime.max_loras is not None,
     "runtime.n_cpu_moe": lambda scenario: (

@@ -67,6 +67,11 @@ BY_CHECKPOINT = (
 """Words of --quantization that leave the format to what the checkpoint holds."""
 
 
+def some_of(**values: Any) -> Reader:
+    """A reader of words of which some mean what is sized, and others change nothing."""
+    return lambda text: values.get(text.strip().casefold().replace("-", "_"))
+
+
 @dataclass(frozen=True, slots=True)
 class Option:
     """An option: the key of the session that it sets and how its value is read. alone: what it means without a value."""
@@ -101,6 +106,10 @@ VLLM: Mapping[str, Option] = {
     "--no-enforce-eager": switch("runtime.cuda_graphs", True),
     "--enable-prefix-caching": switch("runtime.prefix_caching", True),
     "--no-enable-prefix-caching": switch("runtime.prefix_caching", False),
+    "--attention-backend": Option(
+        "runtime.attention_backend",
+        some_of(flashinfer="flashinfer", triton_attn="triton"),
+    ),
     "--cpu-offload-gb": Option("runtime.cpu_offload_gb", share),
     "--language-model-only": switch("runtime.text_only", True),
     "--max-loras": Option("runtime.max_loras"),
@@ -119,6 +128,10 @@ SGLANG: Mapping[str, Option] = {
     "--chunked-prefill-size": Option("runtime.max_num_batched_tokens"),
     "--kv-cache-dtype": Option("model.kv_cache", KV_CACHE),
     "--disable-cuda-graph": switch("runtime.cuda_graphs", False),
+    "--attention-backend": Option(
+        "runtime.attention_backend",
+        some_of(fa3="flash3", flashinfer="flashinfer", triton="triton", trtllm_mha="trtllm"),
+    ),
     "--disable-radix-cache": switch("runtime.prefix_caching", False),
     "--speculative-algorithm": Option(
         "runtime.speculative", one_of(nextn="mtp", mtp="mtp", eagle="eagle", eagle3="eagle", ngram="ngram")
@@ -174,7 +187,7 @@ NOTHING_SIZED = {
     "--limit-mm-per-prompt", "--enable-request-id-headers", "--swap-space",
     "--override-generation-config", "--pooling", "--pooler-config", "--override-pooler-config", "--embd-normalize", "--hf-file", "-hff", "--batch-size", "-b", "--cache-type-v", "-ctv", "--tp-rank",
     "--cuda-graph-max-bs", "--max-cudagraph-capture-size", "--all2all-backend", "--moe-backend", "--moe-runner-backend",
-    "--mm-processor-kwargs", "--max-prefill-tokens", "--schedule-policy", "--schedule-conservativeness", "--attention-backend", "--async-scheduling", "--compilation-config", "--enable-reasoning",
+    "--mm-processor-kwargs", "--max-prefill-tokens", "--schedule-policy", "--schedule-conservativeness", "--async-scheduling", "--compilation-config", "--enable-reasoning",
 }  # fmt: skip
 """Options that change nothing that is sized."""
 

@@ -17,6 +17,8 @@ LIMITS_AND_REQUESTS: Final[dict[str, tuple[str, str, str]]] = {
         "a rule after one sweep: engine/parts/power_limit.py",
     ),
     "STREAM_SLOPE": ("bandwidth over power that is left", "", "a rule after one sweep: engine/parts/power_limit.py"),
+    "PROMPTS": ("rate of a prompt's attention by kernel", "", "measured kernel tables: engine/serving/attention.py"),
+    "TOKENS": ("rate of decode's attention by kernel", "", "measured kernel tables: engine/serving/attention.py"),
     "HALF": ("half of the requests", "", "by definition"),
     "BELOW_95": ("95 of 100 requests", "", "by definition"),
     "BELOW_99": ("99 of 100 requests", "", "by definition"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from engine.runtimes.engine import ServingEngine
-from engine.scenario import Speculation
+from engine.scenario import AttentionBackend, Speculation
 from engine.scenario.fields.field import SERVING, YES_NO, Field, plain
 
 RUNTIME = "RUNTIME"
@@ -110,6 +110,15 @@ RUNTIME_FIELDS: tuple[Field, ...] = (
         "choice",
         "vLLM: the towers for pictures and sound are not loaded, and no step keeps room for them.",
         choices=YES_NO,
+        kinds=SERVING,
+    ),
+    Field(
+        "runtime.attention_backend",
+        "Attention by",
+        RUNTIME,
+        "choice",
+        "Kernels of attention: FlashAttention 2 or 3, FlashInfer, Triton's or TensorRT-LLM's. Long prompts feel it most.",
+        choices=((None, "the engine's own"), *plain(AttentionBackend)),
         kinds=SERVING,
     ),
     Field(

@@ -10,6 +10,7 @@ from tui.shell.exports.text import Word, command
 CHECKED = f"SGLang {SGLANG}, arguments of its parser, which 0.5.23 takes too"
 RENDEZVOUS_PORT = 20000
 _KV_CACHE = {"fp8": "fp8_e4m3"}
+_ATTENTION = {"flash3": "fa3", "flashinfer": "flashinfer", "triton": "triton", "trtllm": "trtllm_mha"}
 
 
 def start(build: Build) -> list[str]:
@@ -51,6 +52,8 @@ def arguments(build: Build, first: str = FIRST_NODE, rank: str = "0") -> list[tu
         flags.append(("--kv-cache-dtype", _KV_CACHE[model.kv_cache]))
     if not build.runtime.cuda_graphs:
         flags.append(("--disable-cuda-graph",))
+    if build.runtime.attention_backend in _ATTENTION:
+        flags.append(("--attention-backend", _ATTENTION[build.runtime.attention_backend]))
     if not build.runtime.prefix_caching:
         flags.append(("--disable-radix-cache",))
     if model.mtp:
@@ -66,6 +69,8 @@ def arguments(build: Build, first: str = FIRST_NODE, rank: str = "0") -> list[tu
 def notes(build: Build) -> list[str]:
     """What was sized and no argument says."""
     model, layout, found = build.scenario.model, build.sizing.layout, []
+    if build.runtime.attention_backend not in (None, *_ATTENTION):
+        found.append(f"not expressible: attention by {build.runtime.attention_backend}")
     if model.kv_cache not in (*_KV_CACHE, "bf16", "fp16"):
         found.append(
             f"not expressible: a KV cache in {model.kv_cache}; this one takes the model's 16 bits and more memory"

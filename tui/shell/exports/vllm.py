@@ -12,6 +12,13 @@ from tui.shell.exports.text import Word, command
 
 CHECKED = f"vLLM {VLLM}, arguments of its parser, which 0.33.0 takes too"
 _KV_CACHE = {"fp8": "fp8"}
+_ATTENTION = {
+    "flash2": "FLASH_ATTN",
+    "flash3": "FLASH_ATTN",
+    "flashinfer": "FLASHINFER",
+    "triton": "TRITON_ATTN",
+    "trtllm": "FLASHINFER",
+}
 DRAFT_CHECKPOINTS = {"eagle": "DRAFT_MODEL", "dflash": "DRAFT_MODEL"}
 """What stands for the checkpoint of a drafter that comes on its own."""
 _ON_LOAD = {"fp8": "fp8", "nf4": "bitsandbytes"}
@@ -70,6 +77,8 @@ def arguments(build: Build, executor: str = "ray") -> list[tuple[Word, ...]]:
         flags.append(("--max-lora-rank", build.runtime.max_lora_rank))
     if layout.dcp > 1:
         flags.append(("--decode-context-parallel-size", layout.dcp))
+    if build.runtime.attention_backend is not None:
+        flags.append(("--attention-backend", _ATTENTION[build.runtime.attention_backend]))
     if not build.runtime.prefix_caching:
         flags.append(("--no-enable-prefix-caching",))
     return flags
@@ -94,6 +103,8 @@ def notes(build: Build) -> list[str]:
         found.append(
             f"not expressible: a KV cache in {model.kv_cache}; this one takes the model's 16 bits and more memory"
         )
+    if build.runtime.attention_backend in ("flash2", "flash3"):
+        found.append(f"set VLLM_FLASH_ATTN_VERSION={build.runtime.attention_backend[-1]}: the flag does not say which")
     if drafted_by(model, build.runtime) in DRAFT_CHECKPOINTS:
         found.append("put the drafter's own checkpoint in place of DRAFT_MODEL")
     if build.checkpoint.on_load == "nf4":
