@@ -86,7 +86,8 @@ class Engine:
     is known to refuse by its own count of what the KV holds. states_for_all: whether it wants a block for the state of each
     sequence at once. refuses_held_memory: whether its share is of the whole memory, part of which a host may hold.
     whole_items: whether a step must take the whole of a picture whose tokens attend both ways, and towers may be left out.
-    logged: whether memory constants were fitted on its starts. sampler, together: the fitted constants of
+    logs: starts of it that say what its KV cache holds, on which memory constants rest. rows_keep_kv: split by rows, its first
+    card holds the whole KV cache. sampler, together: the fitted constants of
     `engine.calibration.serving_memory` for its sampler and for GPUs that work together. capture_step: of captured batch
     sizes above 256. drafted_rows: rows of logits a sequence that its profile run samples where tokens are drafted.
     pads_rocm: whether its weights are padded on AMD's cards. marlin: whether MXFP4 experts take Marlin's kernels where no
@@ -124,7 +125,8 @@ class Engine:
     states_for_all: bool = False
     refuses_held_memory: bool = False
     whole_items: bool = False
-    logged: bool = False
+    logs: int = 0
+    rows_keep_kv: bool = False
     sampler: Literal["SAMPLER_BYTES", "SAMPLER_SORTED_BYTES"] = "SAMPLER_BYTES"
     together: Literal["NON_TORCH_TOGETHER_GIB", "NON_TORCH_TOGETHER_EARLIER_GIB"] = "NON_TORCH_TOGETHER_GIB"
     capture_step: int = 16

@@ -23,6 +23,7 @@ LLAMA_CPP = Engine(
     speed="llama.cpp",
     mark="llama.cpp",
     whole_layers=True,  # --split-mode
+    rows_keep_kv=True,  # tools/server/README.md: split-mode row, intermediate results and KV on --main-gpu
     chunk_tokens=512,
     # its RPC backend sends each graph anew: gpt-oss-120b takes 29.9, 34.6, 43.4 and 46.3 ms a token on one to four hosts
     # (lhl/strix-halo-testing, rpc-test/README.md)

@@ -77,7 +77,8 @@ def _stages(
     runtime: Runtime,
     embeds: bool,
 ) -> tuple[_Stage, ...]:
-    rules, ranks = ENGINES[engine], attention_ranks(layout)
+    rules = ENGINES[engine]
+    ranks = 1 if rules.rows_keep_kv else attention_ranks(layout)
     found: list[_Stage] = []
     kinds: tuple[int, ...] = ()
     for stage in range(layout.pp):
@@ -305,7 +306,20 @@ def _ranks(
                 host=stage.host,
             )
         )
-    return Loaded(tuple(ranks), settings)
+    found = _apart(ranks, layout) if rules.rows_keep_kv and layout.tp > 1 else tuple(ranks)
+    return Loaded(found, settings)
+
+
+def _apart(ranks: list[Rank], layout: Layout) -> tuple[Rank, ...]:
+    """Ranks of a model that is split by rows, of which one holds the whole KV cache and the others hold weights alone."""
+    found: list[Rank] = []
+    for rank in ranks:
+        keepers = rank.gpus // layout.tp
+        rest = "the others" if layout.pp == 1 else f"others of {rank.label}"
+        first = "the first GPU" if layout.pp == 1 else f"first of {rank.label}"
+        found.append(replace(rank, label=first, gpus=keepers))
+        found.append(replace(rank, label=rest, gpus=rank.gpus - keepers, pool=NO_CACHE))
+    return tuple(found)
 
 
 def is_gaudi(card: Accelerator) -> bool:

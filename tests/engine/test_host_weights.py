@@ -83,3 +83,26 @@ def test_vllm_copies_weights_over_the_slot() -> None:
     assert offloaded.memory.host_bytes == 20 * GIB
     assert offloaded.serving is not None
     assert offloaded.serving.single_stream_tokens_per_s < 3.2  # 21.5 GB over some 53 GB/s
+
+
+def test_rows_leave_the_whole_cache_on_the_first_card() -> None:
+    # tools/server/README.md of llama.cpp: with --split-mode row, intermediate results and KV are on --main-gpu
+    asked = catalog.build_scenario(
+        "llama-3.1-8b",
+        "gguf-q4_k_m",
+        "rtx-3090",
+        2,
+        workload=Workload(concurrency=4, input_tokens=8000, output_tokens=100),
+    )
+    asked = change(asked, {"runtime.engine": "llama.cpp"})
+    layers = size(change(asked, {"layout.pp": 2, "layout.tp": 1})).memory
+    rows = size(change(asked, {"layout.tp": 2, "layout.pp": 1})).memory
+    one = size(change(asked, {"hardware.gpus_per_node": 1})).memory
+    by_label = {group.rank_group: group for group in rows.per_gpu}
+    first, others = by_label["the first GPU"], by_label["the others"]
+    assert (first.gpus, others.gpus) == (1, 1)
+    assert first.kv_bytes == one.per_gpu[0].kv_bytes == sum(group.kv_bytes for group in layers.per_gpu)
+    assert others.kv_bytes == 0
+    assert first.weights_bytes == others.weights_bytes
+    # what one card's room holds, not what two hold
+    assert one.kv_capacity_tokens < rows.kv_capacity_tokens < 0.75 * layers.kv_capacity_tokens
