@@ -241,6 +241,7 @@ DECIDES = frozenset(
         "COMFORTABLE_WEIGHTS",
         "FITS_KV",
         "NEW_SPREAD",
+        "NORMAL_80",  # widens an interval that few logs hold, and is no input of a figure
         "NOTED_WEIGHTS",
         "RULE_WEIGHTS",
         "OTHER_MODEL",

@@ -20,7 +20,7 @@ VLLM = Engine(
     states_for_all=True,
     refuses_held_memory=True,
     whole_items=True,  # vllm/platforms/cuda.py: disable_chunked_mm_input of prefix-LM models; --language-model-only
-    logged=True,
+    logs=35,
     # two rows of logits where tokens are drafted: the last token's, and one to take or refuse (_dummy_sampler_run)
     drafted_rows=2,
     # the running state and that of the last whole block (MambaSpec in `align` mode); a start on GB10 that prints 5.74 x
@@ -59,4 +59,5 @@ EARLIER = replace(
     capture_step=8,  # vllm/config, _set_cudagraph_sizes
     prefix_states=1,
     plain_latents=False,
+    logs=41,
 )

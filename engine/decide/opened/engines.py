@@ -62,6 +62,7 @@ _ENGINES: Final[dict[str, tuple[str, str, Kind, str]]] = {
         "pages are taken as the answer grows",
     ),
     "hop_s": ("handing a step to the next host", "s", "rule of thumb", "llama.cpp over RPC, one to four hosts"),
+    "logs": ("start-up logs of the engine", "logs", "counted", "docs/memory.md"),
     "sequence_limit": ("sequences at once", "sequences", "counted", "max_batch_size of trtllm-serve"),
 }
 """(label, unit, kind, source) of the numbers in entries of `engine.runtimes`, by field."""
