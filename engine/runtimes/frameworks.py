@@ -46,7 +46,10 @@ class Accounting:
     leave late. lingers: hidden states stay until the backward of frozen weights is over. gathers_ends_apart: embedding and
     output are gathered as layers of their own. gathers_ahead: the next layer while one computes. casts: fp32 shards have
     16-bit copies beside them. lean_experts, fp32_experts: under tuned kernels grouped products keep their inputs alone, and
-    what experts return is weighted in fp32. broadcasts: what is gathered and scattered passes every rank.
+    what experts return is weighted in fp32. broadcasts: what is gathered and scattered passes every rank. own_modules: the
+    parts of a layer that its selective recomputation computes again, by Megatron-LM's names (its own set is attention alone,
+    megatron/core/transformer/transformer_config.py: recompute_modules); framework: every second product, and the experts
+    (torchtitan/distributed/activation_checkpoint.py).
     """
 
     fp32_shards: bool = False
@@ -66,6 +69,7 @@ class Accounting:
     lean_experts: bool = False
     fp32_experts: bool = False
     broadcasts: bool = False
+    own_modules: Literal["framework", "core_attn"] = "framework"
 
 
 ACCOUNTS: Final[dict[Family, Accounting]] = {
@@ -88,7 +92,12 @@ ACCOUNTS: Final[dict[Family, Accounting]] = {
         reads_ahead=True,
     ),
     "megatron": Accounting(
-        fp32_gradients=True, half_adapters=True, copies_buckets=False, keeps_gradients=True, lean_experts=True
+        fp32_gradients=True,
+        half_adapters=True,
+        copies_buckets=False,
+        keeps_gradients=True,
+        lean_experts=True,
+        own_modules="core_attn",
     ),
 }
 """By family; the sources stand beside the constants (`engine.training.memory`)."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from engine.runtimes.frameworks import FRAMEWORKS, AttentionKernel, Framework, Loss, Software
-from engine.scenario import Layout, Workload
+from engine.runtimes.frameworks import ACCOUNTS, FRAMEWORKS, AttentionKernel, Framework, Loss, Software
+from engine.scenario import Layout, RecomputeModules, Workload
 
 SPLIT_WORDS: Final = {"tp": "tensor parallelism", "pp": "pipeline stages", "ep": "expert parallelism"}
 
@@ -50,3 +50,9 @@ def software_of(workload: Workload) -> Software:
 def attention_of(workload: Workload) -> AttentionKernel:
     """The generation of its attention kernels: as entered, else the framework's."""
     return framework_of(workload).attention if workload.attention_kernel == "auto" else workload.attention_kernel
+
+
+def modules_of(workload: Workload) -> RecomputeModules:
+    """What selective recomputation computes again: the parts entered, else the framework's own set."""
+    own = workload.recompute_modules == "framework"
+    return ACCOUNTS[framework_of(workload).family].own_modules if own else workload.recompute_modules

@@ -9,6 +9,9 @@ from engine.model.architecture import Architecture, routed_width
 from engine.model.flops import active_elements, attention_flops_per_token
 from engine.training.traffic import parts_of
 
+LATENT_TO_WIDTH = ("q_b_proj", "kv_b_proj")
+"""The projections that Megatron-LM's mla_up_proj names."""
+
 
 @dataclass(frozen=True, slots=True)
 class Body:
@@ -17,7 +20,8 @@ class Body:
     attention_flops: forward, an average token, all layers. score_pairs: query-key pairs a token. streams: element-wise
     elements a token in all layers, of the hidden state (norms, residuals: every tensor-parallel rank may repeat
     them) and of what lies inside the blocks (which tensor parallelism splits). permuted: those that routing to
-    experts and back moves. held: parameters of the blocks, outer: of embedding and head.
+    experts and back moves. held: parameters of the blocks, outer: of embedding and head. dense: of the projections those of feed-forwards
+    that every token meets, unpacked: those that bring MLA's latents to full width, alternate: every second one of a layer.
     """
 
     layers: int
@@ -38,6 +42,9 @@ class Body:
     per_token: int
     held: int
     outer: int
+    dense: int = 0
+    unpacked: int = 0
+    alternate: int = 0
 
     @property
     def parameters(self) -> int:
@@ -52,9 +59,13 @@ def body(architecture: Architecture, sequence_length: int) -> Body:
     parts = parts_of(architecture)
     hidden_streams = inner_streams = 0
     pairs = 0.0
+    unpacked = alternate = 0
     hidden = architecture.hidden_size
     for layer, count in architecture.layer_runs():
         inner = 0
+        matrices = [t for t in layer.tensors if t.is_matrix and t.part not in ("routed_expert", "router")]
+        alternate += count * sum(tensor.elements for tensor in matrices[1::2])
+        unpacked += count * sum(tensor.elements for tensor in matrices if tensor.name in LATENT_TO_WIDTH)
         for tensor in layer.tensors:
             if tensor.part == "routed_expert":
                 copies = min(tensor.copies, architecture.experts_per_token)
@@ -86,4 +97,7 @@ def body(architecture: Architecture, sequence_length: int) -> Body:
         per_token=max(1, architecture.experts_per_token),
         held=parts.held,
         outer=parts.outer,
+        dense=active.dense,
+        unpacked=unpacked,
+        alternate=alternate,
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from engine.figures.records import dataclass
 from engine.scenario import Workload
-from engine.scenario.frameworks import attention_of, framework_of, loss_of
+from engine.scenario.frameworks import attention_of, framework_of, loss_of, modules_of
 from engine.training.body import Body
 from engine.training.rates import Rates
 from engine.training.traffic import ONE_FORWARD
@@ -86,6 +86,7 @@ def kernels(b: Body, r: Rates, workload: Workload, tokens: float, tp: int, ep: i
     if r.dtype != "bf16":
         casts = t.quantize if framework_of(workload).fuses_casts else t.quantize * UNFUSED_CASTS
         moved += casts * b.streams_inner / tp
+    routed = 0.0
     if b.routed:
         visits = tokens * b.per_token * max(1.0, ep / tp) / max(1, b.experts)
         width = b.expert_width / (1 if ep > 1 else tp)
@@ -109,15 +110,13 @@ def kernels(b: Body, r: Rates, workload: Workload, tokens: float, tp: int, ep: i
     elif 0 < b.head_dim < WHOLE_HEAD:
         attention *= (WHOLE_HEAD / b.head_dim) ** SMALL_HEAD.get(r.family, SMALL_HEAD_ELSEWHERE)
     again = 1.0 if workload.recompute == "full" else 0.0
-    remade = again or (t.selective if workload.recompute == "selective" else 0.0)
+    share, experts, scores, remade = remakes(b, r, workload)
     # frozen weights need no gradient of their own: the backward pass is one product, not two
     back = 1.0 if adapter else 2.0
-    layers = 0.0
-    if b.routed and workload.recompute == "selective" and "moe" in workload.recompute_modules.split("+"):
-        layers = routed  # the experts once more
-    layers += (
-        products * _often(1.0 + back + again, workload)
-        + attention * _often(1.0 + ATTENTION_BACKWARD + again, workload)
+    layers = (
+        (products - routed) * _often(1.0 + back + share, workload)
+        + routed * _often(1.0 + back + experts, workload)
+        + attention * _often(1.0 + ATTENTION_BACKWARD + scores, workload)
         + traffic * _often(1.0 + TRAFFIC_BACKWARD + remade, workload)
     )
     passes = _often(2.0 + again, workload)
@@ -131,6 +130,20 @@ def kernels(b: Body, r: Rates, workload: Workload, tokens: float, tp: int, ep: i
     head = 2.0 * tokens * b.head / tp / r.matrix_16bit * shape * _scored(1.0 + back, workload)
     head += tokens * b.vocabulary / tp * min(t.loss_bytes, LOSS_BYTES[loss_of(workload)]) / r.memory
     return Kernels(layers, head, launch, passes, products, attention, traffic)
+
+
+def remakes(b: Body, r: Rates, workload: Workload) -> tuple[float, float, float, float]:
+    """Of a forward pass, what the backward pass computes again: shares of projections, experts, attention, traffic."""
+    if workload.recompute != "selective":
+        again = 1.0 if workload.recompute == "full" else 0.0
+        return again, again, again, again
+    modules, projections = modules_of(workload), max(1, b.projections)
+    if modules == "framework":
+        return b.alternate / projections, 1.0, 0.0, r.tier.selective
+    names = modules.split("+")
+    share = (b.dense * ("mlp" in names) + b.unpacked * ("mla_up_proj" in names)) / projections
+    moved = 0.0 if names == ["core_attn"] else r.tier.selective
+    return share, float("moe" in names), float("core_attn" in names), moved
 
 
 def _often(each: float, workload: Workload) -> float:

@@ -77,6 +77,8 @@ def scenario_of(row: Row) -> tuple[Scenario, Layout, float] | str:
     for key in ("gpu", "task"):
         if not row[key]:
             return f"the {key} is not stated"
+    if "power-limited" in str(row.get("notes") or "") and not row.get("power_limit_w"):
+        return "a power limit of the cards that is not stated"
     observed = observed_tokens_per_s_gpu(row, architecture)
     if observed is None:
         return "no absolute speed: only a ratio to another run"
@@ -136,6 +138,7 @@ def scenario_of(row: Row) -> tuple[Scenario, Layout, float] | str:
         sharding_group="node" if "(node)" in parallelism.lower() or "hsdp" in parallelism.lower() else "all",
         offload=offload,
         recompute=recompute,
+        recompute_modules="moe" if str(row.get("act_ckpt")).lower() == "moe" else "framework",
         compute_dtype=dtype,
         software=software,
         loss="fused" if "automodel" in framework else "auto",  # its cross-entropy holds no logits

@@ -36,6 +36,7 @@ TIERS: tuple[tuple[str, Software], ...] = (
     ("nemo", "tuned"),
     ("maxtext", "tuned"),
     ("llmq", "tuned"),
+    ("torchtitan eager", "eager"),  # plain modules: its kernels are fused by torch.compile
     ("torchtitan", "tuned"),
     ("transformerengine", "tuned"),
     ("llm-foundry", "standard"),
@@ -374,6 +375,7 @@ RECOMPUTE: dict[str, Recompute] = {
     "partial": "selective",
     "selective": "selective",
     "moe": "selective",
+    "full or selective (on, mode not stated)": "selective",
 }
 UNSTATED_RECOMPUTE: dict[Software, Recompute] = {"tuned": "none", "standard": "selective"}
 

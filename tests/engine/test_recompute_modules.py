@@ -58,3 +58,36 @@ def test_a_dataset_and_its_epochs_make_the_run_where_its_tokens_are_open() -> No
     assert short is not None
     assert long is not None
     assert long.days == pytest.approx(12 * short.days)
+
+
+def compute_s(framework: str, recompute: str, modules: str = "framework") -> float:
+    run = size(
+        build(
+            "llama-3.1-8b", "bf16", "h100-sxm", 8, layout=LayoutChoice(1, 1, 8, 1), kind="pretrain", framework=framework,
+            sequence_length=8192, micro_batch=1, recompute=recompute, recompute_modules=modules,
+        )
+    ).training  # fmt: skip
+    assert run is not None
+    return run.compute_s
+
+
+def test_every_second_product_once_more_takes_its_share_of_a_forward_pass() -> None:
+    nothing, some, everything = (compute_s("torchtitan", kept) for kept in ("none", "selective", "full"))
+    # of an 8B layer: keys, output and up projection, 79.7 of 218 million elements, and neither attention nor most traffic
+    assert 0.2 < (some - nothing) / (everything - nothing) < 0.365
+
+
+def test_megatrons_own_set_is_its_attention() -> None:
+    assert compute_s("megatron", "selective") == compute_s("megatron", "selective", "core_attn")
+    assert compute_s("megatron", "none") < compute_s("megatron", "selective") < compute_s("megatron", "full")
+    own, named, nothing = (
+        size(experts(recompute=kept, recompute_modules=modules)).memory.peak_bytes
+        for kept, modules in (("selective", "framework"), ("selective", "core_attn"), ("none", "framework"))
+    )
+    assert own == named == pytest.approx(nothing, rel=0.001)  # flash attention keeps no scores to begin with
+
+
+def test_parts_named_together_take_the_time_of_each() -> None:
+    nothing = compute_s("megatron", "selective", "layernorm")
+    assert compute_s("megatron", "selective", "mlp") > nothing
+    assert compute_s("megatron", "selective", "mlp") < compute_s("megatron", "full")

@@ -31,7 +31,7 @@ from engine.scenario import (
     Tuning,
     Workload,
 )
-from engine.scenario.frameworks import framework_of, loss_of, software_of
+from engine.scenario.frameworks import framework_of, loss_of, modules_of, software_of
 
 HALF_BYTES: Final = 2.0
 SINGLE_BYTES: Final = 4.0
@@ -67,8 +67,8 @@ class Method(NamedTuple):
     """What of a training workload decides the bytes of an element and of a token, under the workload's own names.
 
     scores_only: a score in the place of the vocabulary. engine_share: of each card, what generates answers takes.
-    framework: the family whose accounting its framework shares; loss and software as that framework has them where they
-    are not entered. Lengths, durations and targets do not: plans that differ in those alone share their costs.
+    framework: the family whose accounting its framework shares; loss, software and recompute_modules as that
+    framework has them where they are not entered. Lengths, durations and targets do not: plans that differ in those alone share their costs.
     """
 
     trains: Tuning
@@ -115,7 +115,10 @@ _method = attrgetter(*Method._fields)
 def method_of(workload: Workload) -> Method:
     """The method of a training workload."""
     return Method._make(_method(workload))._replace(
-        framework=framework_of(workload).family, loss=loss_of(workload), software=software_of(workload)
+        framework=framework_of(workload).family,
+        loss=loss_of(workload),
+        software=software_of(workload),
+        recompute_modules=modules_of(workload),
     )
 
 
