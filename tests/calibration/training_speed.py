@@ -21,11 +21,13 @@ from pathlib import Path
 
 from engine.calibration import training_speed as fitted
 from engine.scenario import Layout, Scenario
+from engine.scenario.frameworks import software_of
 from engine.training import rates
 from engine.training.speed import interval_group
 from engine.training.step import step
 from tests.accuracy.harness import REFERENCE, load_rows
 from tests.accuracy.training_perf import scenario_of
+from tests.calibration import folds
 
 MODULE = Path(fitted.__file__)
 
@@ -120,6 +122,7 @@ class Sample:
     """One usable row."""
 
     row_id: str
+    source: str
     framework: str
     group: str
     scenario: Scenario
@@ -139,7 +142,7 @@ def samples(path: Path) -> list[Sample]:
         framework = str(row["framework"]).split(" 2")[0]
         family = (framework, str(row["gpu"]), str(row["dtype"]), str(row["task"]))
         group = interval_group(scenario.model.architecture, scenario.workload)
-        made.append(Sample(str(row["id"]), framework, group, scenario, layout, observed, family))
+        made.append(Sample(str(row["id"]), folds.publisher(row), framework, group, scenario, layout, observed, family))
     return made
 
 
@@ -155,9 +158,9 @@ def log_errors(values: dict[str, float], rows: Iterable[Sample]) -> list[float]:
     return errors
 
 
-def loss(values: dict[str, float], rows: list[Sample], weights: list[float]) -> float:
+def loss(values: dict[str, float], errors: list[float], weights: list[float]) -> float:
     """Weighted smooth absolute log error, and what leaving the priors costs."""
-    fit = sum(w * (math.sqrt(e * e + 0.0025) - 0.05) for w, e in zip(weights, log_errors(values, rows), strict=True))
+    fit = sum(w * (math.sqrt(e * e + 0.0025) - 0.05) for w, e in zip(weights, errors, strict=True))
     moved = sum(math.log(value / PRIORS[name][0]) ** 2 for name, value in values.items() if value > 0 < PRIORS[name][0])
     return fit / sum(weights) + PRIOR_WEIGHT * moved
 
@@ -170,13 +173,51 @@ def ordered(values: dict[str, float]) -> bool:
     )
 
 
+OF_DTYPE = {"bf16": ("bf16", "fp8", "nvfp4"), "fp8": ("fp8", "nvfp4"), "nvfp4": ("nvfp4",)}
+"""Compute dtypes that a rate in a dtype may play a part in: heads stay 16-bit, and cards without 4-bit units fall back."""
+
+
+def touches(name: str, row: Sample) -> bool:
+    """Whether a constant can move the estimate of a row: it says by its name of which rows it is."""
+    first, _, rest = name.partition(".")
+    workload = row.scenario.workload
+    if first in ("matmul", "attention", "attention_long"):
+        family, _, dtype = rest.partition(".")
+        if dtype == "nvfp4":
+            return workload.compute_dtype == dtype
+        wanted = OF_DTYPE[dtype] if dtype else OF_DTYPE["bf16"]
+        return family == rates.gpu_family(row.scenario.hardware.accelerator) and workload.compute_dtype in wanted
+    if first == "watt":
+        return (
+            rates.gpu_family(row.scenario.hardware.accelerator) == "gddr" and workload.compute_dtype in OF_DTYPE[rest]
+        )
+    if first == "moe":
+        return row.scenario.model.architecture.experts > 0
+    if name == "overlap.pp":
+        return row.layout.pp > 1
+    last = name.rpartition(".")[2]
+    if last in ("tuned", "standard", "eager"):
+        return software_of(workload) == last
+    return {
+        "recompute.selective": workload.recompute == "selective",
+        "unfused_attention": not workload.flash_attention,
+        "quantize": workload.compute_dtype != "bf16",
+        "lora.elementwise": workload.trains != "full",
+        "dequantize": workload.trains == "qlora",
+        "offload.optimizer": workload.offload != "none",
+        "offload.exposed": workload.offload != "none" or workload.activation_offload,
+    }.get(name, True)
+
+
 def fit(rows: list[Sample], start: dict[str, float] | None = None, sweeps: int = SWEEPS) -> dict[str, float]:
     """Coordinate descent with shrinking multiplicative steps, from the priors or from `start`."""
     values = dict(start or {name: prior for name, (prior, _, _) in PRIORS.items()})
     sizes = Counter(row.family for row in rows)
     weights = [sizes[row.family] ** -FAMILY_EXPONENT for row in rows]
-    best = loss(values, rows, weights)
+    errors = log_errors(values, rows)
+    best = loss(values, errors, weights)
     strides = {name: 0.25 for name, (_, low, high) in PRIORS.items() if low < high}
+    moved = {name: [index for index, row in enumerate(rows) if touches(name, row)] for name in strides}
     for _ in range(sweeps):
         for name, stride in strides.items():
             _, low, high = PRIORS[name]
@@ -184,9 +225,12 @@ def fit(rows: list[Sample], start: dict[str, float] | None = None, sweeps: int =
                 trial = values | {name: min(high, max(low, values[name] * factor))}
                 if trial[name] == values[name] or not ordered(trial):
                     continue
-                score = loss(trial, rows, weights)
+                tried = list(errors)
+                for index, error in zip(moved[name], log_errors(trial, [rows[i] for i in moved[name]]), strict=True):
+                    tried[index] = error
+                score = loss(trial, tried, weights)
                 if score < best - 1e-7:
-                    best, values = score, trial
+                    best, values, errors = score, trial, tried
                     strides[name] = stride * 1.3
                     break
             else:
@@ -218,22 +262,24 @@ def table(title: str, rows: list[Sample], errors: list[float]) -> None:
         print(summary(f"  {framework}", split[framework]))
 
 
-def left_out(rows: list[Sample], fold: Callable[[Sample], str]) -> list[float]:
-    """Log error of each row from a fit that saw no row of its fold."""
+def left_out(rows: list[Sample], fold: Callable[[Sample], str]) -> tuple[list[float], folds.Folds]:
+    """Log error of each row from a fit that saw no row of its fold, and the constants of these fits."""
     errors: dict[str, float] = {}
+    constants: folds.Folds = {}
     for name in sorted({fold(row) for row in rows}):
         rest = [row for row in rows if fold(row) != name]
         own = [row for row in rows if fold(row) == name]
-        values = fit(rest, sweeps=SWEEPS - 4)
-        errors.update({row.row_id: e for row, e in zip(own, log_errors(values, own), strict=True)})
-    return [errors[row.row_id] for row in rows]
+        constants[name] = fit(rest, sweeps=SWEEPS - 4)
+        errors.update({row.row_id: e for row, e in zip(own, log_errors(constants[name], own), strict=True)})
+    return [errors[row.row_id] for row in rows], constants
 
 
-def folds(rows: list[Sample]) -> dict[str, Callable[[Sample], str]]:
-    """The ways to leave rows out: by framework, by GPU, and by model in MODEL_FOLDS groups of whole models."""
+def ways(rows: list[Sample]) -> dict[str, Callable[[Sample], str]]:
+    """The ways to leave rows out: by source, framework, GPU, and model in MODEL_FOLDS groups of whole models."""
     models = sorted({row.scenario.model.id for row in rows})
     group = {name: str(index % MODEL_FOLDS) for index, name in enumerate(models)}
     return {
+        "source": lambda row: row.source,
         "framework": lambda row: row.framework,
         "GPU": lambda row: row.scenario.hardware.accelerator.id,
         "model": lambda row: group[row.scenario.model.id],
@@ -251,7 +297,7 @@ def quantile(ordered_values: list[float], share: float) -> float:
 def intervals(rows: list[Sample], unseen: dict[str, list[float]]) -> dict[str, tuple[float, float]]:
     """Factors of the estimate between which 80 % of the left-out observations lie, by kind of run.
 
-    The three ways to leave out count alike: a person's framework, card or model may each be new.
+    The ways to leave out count alike: a person's framework, card or model may each be new.
     """
     found: dict[str, tuple[float, float]] = {}
     for group in sorted({row.group for row in rows}):
@@ -340,9 +386,12 @@ def calibrate(options: argparse.Namespace) -> None:
     table("fit", rows, log_errors(values, rows))
     found = dict(rates.FITTED.intervals)
     if options.left_out:
-        unseen = {name: left_out(rows, fold) for name, fold in folds(rows).items()}
-        for name, errors in unseen.items():
-            table(f"each {name} left out", rows, errors)
+        unseen = {}
+        for name, fold in ways(rows).items():
+            unseen[name], constants = left_out(rows, fold)
+            table(f"each {name} left out", rows, unseen[name])
+            if name == "source" and options.write:
+                folds.write("training_speed", constants, values)
         found = widened(intervals(rows, unseen), values)
         for name, errors in unseen.items():
             print(f"{100 * inside(rows, errors, found):.0f} % of the rows with the {name} left out inside")

@@ -1,0 +1,49 @@
+"""Constants fitted without one source each, kept in a file beside the fits: what a new source would be told.
+
+`python -m tests.calibration SET --left-out --write` writes them; `tests/accuracy/training_left_out.py` predicts each source with
+the constants that never saw it, by the formulas as they are now.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+from tests.accuracy.harness import Row
+
+Folds = dict[str, dict[str, float]]
+
+
+def path_of(name: str) -> Path:
+    """The file of a set's folds."""
+    return Path(__file__).parent / "left_out" / f"{name}.json"
+
+
+def read(name: str) -> Folds:
+    """Constants by the source that they were fitted without. Raises OSError or ValueError where there are none."""
+    found: Folds = json.loads(path_of(name).read_text(encoding="utf-8"))
+    return found
+
+
+def write(name: str, folds: Folds, fitted: dict[str, float]) -> None:
+    """Keep the folds, of each only what differs from the constants that all sources are fitted with; four digits of it."""
+
+    def shorter(values: dict[str, float]) -> dict[str, float]:
+        return {key: float(f"{value:.4g}") for key, value in values.items() if f"{value:.4g}" != f"{fitted[key]:.4g}"}
+
+    rows = [f"{json.dumps(source)}: {json.dumps(shorter(values))}" for source, values in sorted(folds.items())]
+    path_of(name).parent.mkdir(exist_ok=True)
+    path_of(name).write_text("{\n" + ",\n".join(rows) + "\n}\n", encoding="utf-8")
+
+
+def publisher(row: Row) -> str:
+    """Who published a row of training speed: the repository, also where the row names one of its threads, or the page."""
+    source = row.get("source") or {}
+    words = source if isinstance(source, str) else source.get("repo") or source.get("url") or source.get("path")
+    return re.sub(r"^https://github\.com/([^/]+/[^/]+)/.*", r"\1", str(words or "not stated"))
+
+
+def without(folds: Folds, fitted: dict[str, float], source: str) -> dict[str, float]:
+    """The constants for a source: fitted without it, or those in force where none of its rows was fitted on."""
+    return fitted | folds.get(source, {})
