@@ -445,9 +445,10 @@ def _kernel_lines(kernel: Kernel, ranks: int, link: Link, name: str, nccl: Lines
     return [one_shot, (alpha * fit.SHARED["two_shot"], 2 * (ranks - 1) / ranks / wire), *called]
 
 
-RING_HOP_US = ((2.7, 0.6), (4.0, 1.9), (14.0, 3.4))
-"""Microseconds of a step of NCCL's ring by protocol (LL, LL128, Simple): over the network, over NVLink (NVIDIA/nccl,
-src/graph/tuning.cc, hwLat). Its all-gather and reduce-scatter have no tree; below a few nodes what was measured is more."""
+RING_HOP_US, RING_HOP_PCIE_US = ((2.7, 1.0), (4.0, 1.9), (14.0, 3.4)), ((2.7, 1.0), (4.0, 2.5), (14.0, 5.7))
+"""Microseconds of a step of NCCL's ring by protocol (LL, LL128, Simple): over the network, and inside a node over NVLink or
+PCIe, where the network's overhead is the least (hwLat of src/graph/tuning.cc, NVIDIA/nccl 2.18 to 2.28). With several GPUs a
+node its all-gather and reduce-scatter have no tree; below a few nodes what was measured is more."""
 
 
 def _inter_lines(
@@ -492,5 +493,6 @@ def _inter_lines(
     if op not in ("all_gather", "reduce_scatter"):
         return lines
     # no tree carries these: what one rank sends passes through every other
-    rings = [((nodes - 1) * out + (ranks - nodes) * hop) * MICROSECOND for out, hop in RING_HOP_US]
+    hops = RING_HOP_PCIE_US if link_class(intra).startswith("pcie") else RING_HOP_US
+    rings = [((nodes - 1) * out + (ranks - nodes) * hop) * MICROSECOND for out, hop in hops]
     return [(max(alpha, ring), beta) for (alpha, beta), ring in zip(lines, rings, strict=True)]

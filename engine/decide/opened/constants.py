@@ -44,6 +44,7 @@ RULES: Final[dict[str, tuple[str, str, str]]] = {
     "HALF_BYTES": ("bytes of a 16-bit element", "bytes", "by definition"),
     "SINGLE_BYTES": ("bytes of an fp32 element", "bytes", "by definition"),
     "FP32_ROUTED": ("bytes of a routed hidden state, in and out", "bytes", "torchtitan, models/moe/moe.py"),
+    "RING_HOP_PCIE_US": ("step of NCCL's ring by protocol", "µs", "NVIDIA/nccl, src/graph/tuning.cc: hwLat"),
     "RING_HOP_US": ("step of NCCL's ring by protocol", "µs", "NVIDIA/nccl, src/graph/tuning.cc: hwLat"),
     "OPTIMIZER_STATE_BYTES": (
         "optimizer states a weight",
