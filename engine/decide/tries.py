@@ -10,6 +10,7 @@ from engine.decide.builds import ASKS_FOR_LESS
 from engine.decide.evidence import KIND_WORDS
 from engine.decide.layouts import layout_words
 from engine.decide.plan import Plan, plan
+from engine.decide.scaling import FLOOR
 from engine.decide.suggestions import advised
 from engine.decide.verdict import decide
 from engine.figures.errors import ScenarioError
@@ -20,7 +21,7 @@ from engine.layout.sharding import kv_copies
 from engine.model.formats import FORMATS, KV_FORMATS
 from engine.model.parameters import count_parameters
 from engine.runtimes.frameworks import FRAMEWORKS
-from engine.scenario import LayoutChoice
+from engine.scenario import LayoutChoice, Scenario, usual_batch
 from engine.scenario.change import LookUps, pinned_as, value_of
 from engine.scenario.fields import Value, field_of
 from engine.scenario.frameworks import framework_of, splits_of
@@ -272,6 +273,37 @@ def fewer(entered: Plan) -> Iterator[Try]:
         yield Try(
             "fewer", (_fewer_words(entered, hardware.gpus_per_node, nodes),), _counts(hardware.gpus_per_node, nodes)
         )
+
+
+QUICKER = 1.1
+"""A change of a run that works is told of where it makes the run so many times as fast."""
+
+
+def quicker(entered: Plan) -> Iterator[Try]:
+    """Other shardings of a run over nodes whose GPUs wait for each other more than the floor allows: shards that stay inside a
+    node, or of the optimizer's states alone."""
+    scenario, run = entered.scenario, entered.training
+    work = scenario.workload
+    if run is None or run.efficiency >= FLOOR or scenario.hardware.nodes == 1:
+        return
+    if work.sharding != "ddp" and work.sharding_group == "all":
+        yield Try("training", ("shards inside a node, copies across",), {"workload.sharding_group": "node"})
+    if work.sharding in ("zero2", "zero3") and "zero1" in framework_of(work).shardings:
+        yield Try("training", ("optimizer states sharded alone (ZeRO-1)",), {"workload.sharding": "zero1"})
+
+
+def at_its_batch(scenario: Scenario, changes: Mapping[str, Value]) -> Mapping[str, Value]:
+    """Changes of a run with the batch that it has, where nobody entered one and another count of GPUs has another usual one."""
+    work, hardware = scenario.workload, scenario.hardware
+    if not work.is_run or work.is_inference or work.gradient_accumulation is not None or work.global_batch_tokens:
+        return changes
+    per_node = changes.get("hardware.gpus_per_node", hardware.gpus_per_node)
+    nodes = changes.get("hardware.nodes", hardware.nodes)
+    assert isinstance(per_node, int)
+    assert isinstance(nodes, int)
+    if usual_batch(per_node * nodes) == work.batch_tokens:
+        return changes
+    return {**changes, "workload.global_batch_tokens": work.batch_tokens}
 
 
 def _counts(gpus: int, nodes: int) -> dict[str, Value]:

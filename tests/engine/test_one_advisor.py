@@ -272,3 +272,36 @@ def test_two_nodes_for_what_one_holds_are_told_so() -> None:
     assert smaller.scenario.model.weights == "fp8"
     assert text_of(smaller.what) == "8 of these 16 GPUs would do, FP8 weights (near lossless)"
     assert smaller.status == "runs"
+
+
+def test_a_run_that_waits_is_told_of_a_sharding_that_waits_less() -> None:
+    scenario = build("llama-3.1-405b", "bf16", "h100-sxm", 8, 2048, kind="pretrain", global_batch_tokens=16_777_216)
+    before, found = plan(scenario), advice(scenario)
+    assert before.training is not None
+    assert before.training.efficiency < 0.6
+    assert found.first is found.quicker
+    assert found.quicker is not None
+    again = plan(change(scenario, dict(found.quicker.changes)))  # as its key does it
+    assert again.carries
+    assert again.training is not None
+    assert again.training.days * 1.1 <= before.training.days
+    assert again.training.step_s < before.training.step_s
+
+
+def test_a_run_above_the_floor_is_left_alone() -> None:
+    scenario = build("llama-3.1-8b", "bf16", "h100-sxm", 8, 2, kind="pretrain", global_batch_tokens=4_194_304)
+    before = plan(scenario)
+    assert before.training is not None
+    assert before.training.efficiency >= 0.6
+    assert advice(scenario).first is None
+
+
+def test_more_nodes_are_offered_at_the_batch_that_the_run_has() -> None:
+    scenario = build(
+        "llama-3.1-70b", "bf16", "h100-sxm", 8, 8, kind="pretrain", total_tokens=10_000_000_000, deadline_days=1.0
+    )
+    nodes = [cure for cure in advice(scenario).found if cure.kind == "nodes"]
+    assert nodes
+    for cure in nodes:
+        assert cure.scenario.hardware.gpus > 64
+        assert cure.scenario.workload.batch_tokens == scenario.workload.batch_tokens

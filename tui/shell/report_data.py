@@ -127,6 +127,7 @@ def _answer_data(sizing: Sizing, advised: Advice) -> dict[str, Any]:
         "misses": [_fields(miss) for miss in found.misses],
         "cure": _cure_data(advised.cure),
         "smaller": _cure_data(advised.smaller),
+        "quicker": _cure_data(advised.quicker),
         "others": [_cure_data(cure) for cure in advised.others],
         "api": text_of(advised.api),
     }
