@@ -9,7 +9,7 @@ from engine.decide.plan import Plan
 from engine.figures.sentences import Figure, Sentence
 from engine.scenario import LayoutChoice
 from engine.scenario.change import FREE_LAYOUT
-from engine.scenario.frameworks import SPLIT_WORDS, framework_of, unsupported
+from engine.scenario.frameworks import SPLIT_WORDS, framework_of, software_of, unsupported
 from engine.sizing import Notice, Suggestion
 
 SHARDING_WORDS = {
@@ -64,6 +64,34 @@ def rollout(plan: Plan) -> Iterator[Notice]:
         same = " of a step goes to answers of an engine on the same cards, which takes "
         words = (same, share, " of each for it.")
     yield Notice("rollout", "info", (took, *words))
+
+
+ONE_BY_ONE = 9.5
+"""A step of Qwen3 30B-A3B on 16 A800: 91.2 s under DeepSpeed's ZeRO-3, whose modules run and gather experts one by one, 9.6 s under
+Megatron-LM (modelscope/ms-swift, docs/source_en/Megatron-SWIFT/Quick-start.md)."""
+
+
+def experts(plan: Plan) -> Iterator[Notice]:
+    """Experts that Hugging Face's modules run one after another, which no figure here counts."""
+    scenario, run = plan.scenario, plan.training
+    workload, entry = scenario.workload, framework_of(scenario.workload)
+    if workload.is_inference or run is None or not scenario.model.architecture.experts:
+        return
+    if (
+        not entry.experts_in_turn
+        or workload.sharding != "zero3"
+        or plan.layout.dp == 1
+        or software_of(workload) == "tuned"
+    ):
+        return
+    yield Notice(
+        "experts-in-turn",
+        "warning",
+        (
+            f"{entry.label} runs experts one after another before transformers 5, and gathers each by itself under full sharding: "
+            f"a published run took {ONE_BY_ONE:g} times as long as under Megatron-LM. The estimate is of experts that go together.",
+        ),
+    )
 
 
 def length(plan: Plan) -> Iterator[Notice]:

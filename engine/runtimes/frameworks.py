@@ -29,8 +29,9 @@ TrainingFramework = Literal[
     "torchtitan",
     "torchtune",
     "nemo",
+    "internevo",
 ]
-Family = Literal["fsdp1", "fsdp2", "deepspeed", "megatron"]
+Family = Literal["fsdp1", "fsdp2", "deepspeed", "megatron", "internevo"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +100,9 @@ ACCOUNTS: Final[dict[Family, Accounting]] = {
         lean_experts=True,
         own_modules="core_attn",
     ),
+    "internevo": Accounting(
+        sums_beside=True, own_buckets=True, copies_buckets=False, keeps_gradients=True, broadcasts=True
+    ),
 }
 """By family; the sources stand beside the constants (`engine.training.memory`)."""
 
@@ -112,7 +116,8 @@ class Framework:
     whether it has them for adapters too (context parallelism never splits a weight). loss: how logits and loss are
     computed, software: how well its kernels are tuned, unless it is told otherwise. attention: generation of
     its attention kernels on cards that have a newer one (flash3: FlashAttention-3 or cuDNN). fuses_casts:
-    whether other kernels make the 8- and 4-bit inputs of products on their way. source: where that stands."""
+    whether other kernels make the 8- and 4-bit inputs of products on their way. source: where that stands. experts_in_turn:
+    whether its models are Hugging Face's modules, which loop over experts before transformers 5."""
 
     id: TrainingFramework
     label: str
@@ -125,6 +130,7 @@ class Framework:
     attention: AttentionKernel
     fuses_casts: bool
     source: str
+    experts_in_turn: bool = False
 
 
 def _all(*frameworks: Framework) -> dict[str, Framework]:
@@ -142,7 +148,7 @@ FRAMEWORKS: Final[dict[str, Framework]] = _all(
     ),
     Framework(
         "deepspeed", "DeepSpeed", "deepspeed", ("cp",), _EVERY, False, "eager", "standard", "flash3", False,
-        "deepspeed.ai, ZeRO and Ulysses; its pipelines take models written as PipelineModule, and no ZeRO-3",
+        "deepspeed.ai, ZeRO and Ulysses; its pipelines take models written as PipelineModule, and no ZeRO-3", True,
     ),
     Framework(
         "megatron", "Megatron-LM", "megatron", ("tp", "pp", "ep", "cp"), _EVERY, True, "compiled", "tuned", "flash3", True,
@@ -151,6 +157,11 @@ FRAMEWORKS: Final[dict[str, Framework]] = _all(
     Framework(
         "nemo", "NeMo, Megatron-Bridge", "megatron", ("tp", "pp", "ep", "cp"), _EVERY, True, "compiled", "tuned", "flash3", True,
         "NVIDIA-NeMo/Megatron-Bridge, docs: parallelisms, peft, cross_entropy_loss_fusion on in its recipes",
+    ),
+    Framework(
+        "internevo", "InternEvo", "internevo", ("tp", "pp", "ep", "cp"), ("zero1", "zero3"), False, "compiled", "standard", "flash2", False,
+        "InternLM/InternEvo, internlm/solver/optimizer/hybrid_zero_optim.py: flat 16-bit gradients and their fp32 copy at the step, "
+        "parameters broadcast by the rank that stepped them",
     ),
     Framework(
         "torchtitan", "torchtitan", "fsdp2", ("tp", "pp", "ep", "cp"), ("ddp", "zero2", "zero3"), False, "compiled", "tuned", "flash2", False,
@@ -162,11 +173,11 @@ FRAMEWORKS: Final[dict[str, Framework]] = _all(
     ),
     Framework(
         "hf-trainer", "HF Trainer, PEFT, TRL", "fsdp1", ("cp",), _EVERY, False, "eager", "standard", "flash3", False,
-        "huggingface.co/docs/accelerate: FSDP or DeepSpeed; parameters in 4 or 8 bits by bitsandbytes",
+        "huggingface.co/docs/accelerate: FSDP or DeepSpeed; parameters in 4 or 8 bits by bitsandbytes", True,
     ),
     Framework(
         "llama-factory", "LLaMA-Factory", "deepspeed", ("cp",), _EVERY, False, "eager", "standard", "flash3", False,
-        "hiyouga/LLaMA-Factory, examples/deepspeed",
+        "hiyouga/LLaMA-Factory, examples/deepspeed", True,
     ),
     Framework(
         "axolotl", "Axolotl", "fsdp2", ("tp", "cp"), _EVERY, False, "eager", "standard", "flash3", False,

@@ -115,7 +115,7 @@ def _framework(row: Row) -> TrainingFramework:
     if "Megatron" in sharding or "megatron" in framework:
         return "megatron"
     if "internevo" in framework:
-        return "deepspeed"
+        return "internevo"
     if "swift" in framework and (row.get("pp") or 1) > 1:
         return "megatron"
     if "ZeRO" in sharding and (row.get("tp") or 1) * (row.get("pp") or 1) * (row.get("ep") or 1) == 1:
@@ -257,7 +257,7 @@ def scenario_of(row: Row) -> tuple[Scenario, Layout]:
         # DeepSpeed and Megatron-LM step an fp32 copy of 16-bit weights whatever else a row says
         master_weights=bool(row.get("master_fp32"))
         or str(row.get("param_dtype", "")).startswith("fp32")
-        or _framework(row) in ("deepspeed", "megatron"),
+        or _framework(row) in ("deepspeed", "megatron", "internevo"),
         recompute=recompute,
         sharding=_sharding(row),
         framework=_framework(row),

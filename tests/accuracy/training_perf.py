@@ -187,6 +187,8 @@ def _framework(name: str) -> TrainingFramework:
     """The entry that a framework is of: those with Transformer Engine's kernels, torchtitan, DeepSpeed, else FSDP2."""
     if "automodel" in name:
         return "fsdp2"
+    if "internevo" in name:
+        return "internevo"
     if any(word in name for word in ("megatron", "nemo", "transformerengine", "maxtext", "llmq")):
         return "megatron" if "deepspeed" not in name else "deepspeed"
     if "deepspeed" in name:
