@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
+import catalog
 from engine.decide.scaling import ARTICLE_ROWS, FLOOR
 from engine.figures.units import TERA
 from engine.model.architecture import Architecture, dense_decoder
@@ -15,7 +16,9 @@ from engine.sizing import ScalingRow
 from engine.training.body import body
 from engine.training.kernels import Kernels
 from engine.training.rates import Constants, rates
-from engine.training.step import Step, assemble
+from engine.training.speed import efficiency_of, single_gpu_tokens_per_s
+from engine.training.step import Step, assemble, step
+from tests.engine.builds import build
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +136,20 @@ def article_rows(world: ArticleWorld = ARTICLE_WORLD) -> tuple[ArticleRow, ...]:
         )
         rows.append(ArticleRow(row, layout, made, speed))
     return tuple(rows)
+
+
+@lru_cache(maxsize=16)
+def by_default(configuration: str) -> float:
+    """The efficiency of the same shape as the app has it with nothing entered but the build: a full fine-tune of Llama 3.1 70B."""
+    _, nodes, per_node, _, _ = next(row for row in ARTICLE_ROWS if row[0] == configuration)
+    intra, inter, layout, group = _ARTICLE_LAYOUTS[configuration]
+    scenario = build("llama-3.1-70b", "bf16", "rtx-pro-6000-server", per_node, nodes, kind="full-finetune")
+    hardware = replace(
+        scenario.hardware, intra_link=catalog.load().link(intra.id), inter_link=catalog.load().link(inter.id)
+    )
+    architecture, workload = scenario.model.architecture, replace(scenario.workload, sharding_group=group)
+    made = step(architecture, hardware, workload, layout)
+    return efficiency_of(made.tokens_per_s / layout.gpus, single_gpu_tokens_per_s(architecture, hardware, workload))
 
 
 def article_model() -> Architecture:
