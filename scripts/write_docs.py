@@ -17,13 +17,15 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
-from tests.accuracy import engine_logs, harness, left_out, peer, training_memory  # noqa: E402 - the checkout must be importable first
+from tests.accuracy import engine_logs, harness, left_out, peer, training_left_out, training_memory  # noqa: E402 - the checkout must be importable first
 from tests.accuracy.__main__ import SETS  # noqa: E402 - the checkout must be importable first
 
 LEFT_OUT = "<!-- left out: written by scripts/write_docs.py -->", "<!-- left out: end -->"
 PUBLIC, PUBLIC_TRAINING = "engine_logs_public", "training_memory_public"
 # speeds with a file of rows that nothing was fitted on
 CHECKED = ("collectives", "inference_perf", "training_perf")
+# sets with a file of later sources
+LATER = ("training_memory", "training_perf")
 TITLES = {
     "engine_logs": "serving memory against engine start-up logs",
     PUBLIC: "the same, logs that nothing was fitted on",
@@ -33,6 +35,7 @@ TITLES = {
     "inference_perf": "serving speed",
     "training_perf": "training speed",
     **{f"{name}_public": "the same, rows that nothing was fitted on" for name in CHECKED},
+    **{f"{name}_wave2": "the same, rows of later sources, not fitted on either" for name in LATER},
 }
 
 
@@ -50,6 +53,9 @@ def evaluations() -> dict[str, harness.Evaluation]:
         if name in CHECKED:
             kept = harness.load_rows(harness.REFERENCE / f"{name}_public.jsonl")
             found[f"{name}_public"] = importlib.import_module(f"tests.accuracy.{name}").evaluate(kept)
+        if name in LATER:
+            later = harness.load_rows(harness.REFERENCE / f"{name}_wave2.jsonl")
+            found[f"{name}_wave2"] = importlib.import_module(f"tests.accuracy.{name}").evaluate(later)
     return found
 
 
@@ -87,8 +93,32 @@ def accuracy_page(sets: dict[str, harness.Evaluation]) -> str:
             part = [o for o in evaluation.outcomes if o.metric == metric]
             right = sum(o.observed == o.predicted for o in part)
             lines.append(f"|  |  | {metric} | {len(part)} | {right} right |  |  |  |")
-    lines += ["", *_log_rows(sets["engine_logs"]), ""]
+    lines += ["", *_training_left_out(), "", *_log_rows(sets["engine_logs"]), ""]
     return "\n".join(lines)
+
+
+def _training_left_out() -> Iterator[str]:
+    yield "## Training by framework and kind, each source left out"
+    yield ""
+    yield "Every published run, those that constants are fitted on and those that none is, predicted by constants fitted without all"
+    yield "tables of its publisher (`python -m tests.calibration training_memory --left-out`, `training_speed` likewise; the constants of"
+    yield "each fold are in `tests/calibration/left_out`). Runs of frameworks with fewer than"
+    yield f"{training_left_out.LEAST} rows of a kind stand together as *others*."
+    for title, cases in (
+        ("peak memory", training_left_out.memory_cases()),
+        ("tokens a second and GPU", training_left_out.speed_cases()),
+    ):
+        yield ""
+        yield f"| {title}: framework | kind | sources | n | median | p90 | bias | inside |"
+        yield "|---|---|---:|---:|---:|---:|---:|---:|"
+        for name, kind, sources, s in training_left_out.by_framework(cases):
+            inside = "" if s.inside is None else f"{100 * s.inside:.0f} %"
+            yield (
+                f"| {name} | {kind} | {sources} | {s.count} | {_percent(s.median)} | {_percent(s.p90)} | {100 * s.bias:+.1f} % | {inside} |"
+            )
+        median, p90 = training_left_out.one_vote(cases)
+        count = len({case.groups["source"] for case in cases})
+        yield f"| a source one vote |  | {count} |  | {_percent(median)} | {_percent(p90)} |  |  |"
 
 
 def _log_rows(evaluation: harness.Evaluation) -> Iterator[str]:

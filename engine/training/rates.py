@@ -136,6 +136,11 @@ def gpu_family(accelerator: Accelerator) -> str:
     return "gddr"
 
 
+def generation(accelerator: Accelerator) -> str:
+    """Whose TFLOP/s a watt a card with graphics memory has: blackwell, or ada with all before it, which meet no limit."""
+    return "blackwell" if accelerator.compute_capability.replace("sm_", "").startswith("12") else "ada"
+
+
 def forget_rates() -> None:
     """Drop the cached rates, for a calibration that tries many constants."""
     _rates.clear()
@@ -158,7 +163,7 @@ def rates(accelerator: Accelerator, compute_dtype: str, software: Software, cons
     base = best * c[f"matmul.{family}.bf16"]
     watts = accelerator.tdp_w if family == "gddr" else None
     if watts:
-        base = _capped(base, watts * c["watt.bf16"])
+        base = _capped(base, watts * c[f"watt.{generation(accelerator)}.bf16"])
     dtype, peak, matrix = "bf16", sixteen, base
     eight, four = accelerator.tflops_fp8_dense, accelerator.tflops_fp4_dense
     if compute_dtype == "nvfp4" and not (accelerator.supports_fp4 and four):
@@ -171,7 +176,7 @@ def rates(accelerator: Accelerator, compute_dtype: str, software: Software, cons
         dtype, peak = "nvfp4", four
         matrix = four * UNMEASURED_MATRIX_SHARE * c["matmul.blackwell.nvfp4"]
     if watts and dtype != "bf16":
-        matrix = _capped(matrix, watts * c["watt.fp8"])
+        matrix = _capped(matrix, watts * c[f"watt.{generation(accelerator)}.fp8"])
     # A fitted share above 1 stands for cards that boost past their data sheet's clock; none computes past its peak.
     sixteen_rate = min(base * tier, sixteen) * TERA
     matrix = min(matrix * tier, peak) * TERA

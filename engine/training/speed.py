@@ -39,7 +39,7 @@ def training_speed(scenario: Scenario, layout: Layout, memory: Memory, made: Ste
 
     days and gpu_hours count failures and checkpoints (goodput); tokens/s and MFU are of an undisturbed step. MFU
     counts the FLOPs of `training_flops_per_token`, causal attention by the pairs it scores, against the dense data
-    sheet rate of the compute dtype. The interval is an 80 % one, from the errors on frameworks left out of the fit.
+    sheet rate of the compute dtype. The interval is an 80 % one, from the errors on sources that the constants had not seen.
     made: the layout's step, where it is known already.
     """
     hardware, workload = scenario.hardware, scenario.workload

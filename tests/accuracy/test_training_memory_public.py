@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 
 from engine.calibration import training_memory as fitted
 from tests.accuracy import bars, harness
+from tests.calibration import folds
 from tests.calibration import training_memory as calibration
 
 
@@ -35,11 +38,13 @@ def test_every_outcome_is_right(evaluation: harness.Evaluation) -> None:
     assert all(outcome.observed == outcome.predicted for outcome in evaluation.outcomes)
 
 
-@pytest.mark.parametrize("several", [False, True])
-def test_intervals_are_half_way_to_sources_that_nothing_is_fitted_on(several: bool) -> None:
-    stated = (fitted.SPREAD_LOW, fitted.SPREAD_HIGH) if several else (fitted.ALONE_LOW, fitted.ALONE_HIGH)
-    new = calibration.interval(calibration.unseen(several))
-    assert calibration.half_way((fitted.INTERVAL_LOW, fitted.INTERVAL_HIGH), new) == pytest.approx(stated, rel=0.02)
+def test_intervals_are_cut_from_sources_that_the_constants_never_saw() -> None:
+    told = calibration.told(calibration.current(), folds.read("training_memory"))
+    assert set(fitted.INTERVALS) == {group for group, _, _ in told}
+    for group, (low, high) in folds.cut(told).items():
+        assert fitted.INTERVALS[group] == pytest.approx((low, high), rel=0.02)
+        inside = [low <= math.exp(-error) <= high for name, _, error in told if name == group]
+        assert 0.70 <= sum(inside) / len(inside) <= 0.95, group
 
 
 @pytest.mark.parametrize(("name", "least"), [("training_memory_public", 0.75), ("training_memory_wave2", 0.70)])

@@ -106,9 +106,10 @@ def scenario_of(row: Row) -> tuple[Scenario, Layout, float] | str:
     dp = gpus // tp // pp
     cp = int(row.get("cp") or 1)
     ep = int(row.get("ep") or 1) if architecture.experts else 1
+    framework = str(row["framework"]).lower()
     sharding, offload = sharding_of(parallelism)
-    if not parallelism:
-        sharding = "zero1"
+    if not parallelism or (sharding == "ddp" and dp > 1 and "megatron" in framework):
+        sharding = "zero1"  # the distributed optimizer of Megatron-LM, which calls it data parallelism
     virtual = int(row.get("vp") or 1)
     interleaved = virtual > 1 or "interleaved" in parallelism.lower()
     schedule: PipelineSchedule = "interleaved" if interleaved else "1f1b"
@@ -117,7 +118,6 @@ def scenario_of(row: Row) -> tuple[Scenario, Layout, float] | str:
     accumulation = row.get("grad_accum")
     batch = row.get("global_batch_tokens")
     recompute = RECOMPUTE.get(str(row.get("act_ckpt") or "").lower())
-    framework = str(row["framework"]).lower()
     software = software_of(framework)
     if "automodel" in framework and architecture.experts:
         software = "tuned"  # its experts are its own: grouped products, DeepEP

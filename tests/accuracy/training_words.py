@@ -395,4 +395,6 @@ def sharding_of(text: str) -> tuple[Sharding, Offload]:
         return "zero2", offload
     if "zero-1" in words or "pp" in words or "tp" in words:
         return "zero1", offload
+    if re.search(r"\bzero\b", words):
+        return "zero2", offload  # of an unnamed stage, the one that trainers of Hugging Face come with
     return "ddp", offload

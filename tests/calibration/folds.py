@@ -7,7 +7,9 @@ the constants that never saw it, by the formulas as they are now.
 from __future__ import annotations
 
 import json
+import math
 import re
+from collections import Counter
 from pathlib import Path
 
 from tests.accuracy.harness import Row
@@ -47,3 +49,24 @@ def publisher(row: Row) -> str:
 def without(folds: Folds, fitted: dict[str, float], source: str) -> dict[str, float]:
     """The constants for a source: fitted without it, or those in force where none of its rows was fitted on."""
     return fitted | folds.get(source, {})
+
+
+Told = tuple[str, str, float]
+"""Of one run: the group whose interval it is told, its publisher, the log error of an estimate that never saw the publisher."""
+VOTES = 0.5
+"""Power of a publisher's rows that it has votes by: a large table counts for more than one of a row, and decides nothing alone."""
+
+
+def cut(listed: list[Told]) -> dict[str, tuple[float, float]]:
+    """The 80 % interval of observed over predicted of each group, a publisher of n runs with the square root of n votes."""
+    found: dict[str, tuple[float, float]] = {}
+    for group in sorted({group for group, _, _ in listed}):
+        part = [(source, error) for name, source, error in listed if name == group]
+        many = Counter(source for source, _ in part)
+        weighted = sorted((error, many[source] ** (VOTES - 1.0)) for source, error in part)
+        total, seen, ends = sum(weight for _, weight in weighted), 0.0, []
+        for error, weight in weighted:
+            ends += [error for end in (0.1, 0.9) if seen < end * total <= seen + weight]
+            seen += weight
+        found[group] = (math.exp(-ends[1]), math.exp(-ends[0]))
+    return found

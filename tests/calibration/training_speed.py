@@ -46,8 +46,10 @@ PRIORS: dict[str, tuple[float, float, float]] = {
     "matmul.gddr.fp8": (0.95, 0.6, 1.15),
     "matmul.other.bf16": (0.75, 0.75, 0.75),
     "matmul.other.fp8": (0.60, 0.60, 0.60),
-    "watt.bf16": (0.60, 0.3, 1.2),
-    "watt.fp8": (1.05, 0.5, 2.0),
+    "watt.ada.bf16": (0.60, 0.3, 1.2),
+    "watt.ada.fp8": (1.05, 0.5, 2.0),
+    "watt.blackwell.bf16": (0.60, 0.3, 1.2),
+    "watt.blackwell.fp8": (1.05, 0.5, 2.0),
     "tier.tuned": (1.0, 1.0, 1.0),
     "tier.standard": (0.90, 0.6, 1.0),
     "tier.eager": (0.80, 0.5, 1.0),
@@ -102,8 +104,8 @@ PRIORS: dict[str, tuple[float, float, float]] = {
 }
 HEADER = '''"""Constants of the training speed model, written by tests/calibration/training_speed.py: do not edit by hand.
 
-matmul.CLASS.DTYPE: share of the class's achievable matrix rate that a tuned step reaches. watt.DTYPE: TFLOP/s
-that a watt sustains on cards with graphics memory. tier, elementwise, loss, launch: what the software tier
+matmul.CLASS.DTYPE: share of the class's achievable matrix rate that a tuned step reaches. watt.GENERATION.DTYPE:
+TFLOP/s that a watt sustains on cards with graphics memory. tier, elementwise, loss, launch: what the software tier
 multiplies (kernel rate, element-wise traffic, bytes a logit, seconds a layer and pass). narrow_width, few_tokens,
 misaligned, odd_head: loss of small or crooked matrices. attention.CLASS: share of the 16-bit rate on short sequences,
 attention_long.CLASS on endless ones (of kernels measured alone, not fitted). overlap: hidden
@@ -188,9 +190,9 @@ def touches(name: str, row: Sample) -> bool:
         wanted = OF_DTYPE[dtype] if dtype else OF_DTYPE["bf16"]
         return family == rates.gpu_family(row.scenario.hardware.accelerator) and workload.compute_dtype in wanted
     if first == "watt":
-        return (
-            rates.gpu_family(row.scenario.hardware.accelerator) == "gddr" and workload.compute_dtype in OF_DTYPE[rest]
-        )
+        card, (of, _, dtype) = row.scenario.hardware.accelerator, rest.partition(".")
+        limited = rates.gpu_family(card) == "gddr" and rates.generation(card) == of
+        return limited and workload.compute_dtype in OF_DTYPE[dtype]
     if first == "moe":
         return row.scenario.model.architecture.experts > 0
     if name == "overlap.pp":
@@ -286,59 +288,24 @@ def ways(rows: list[Sample]) -> dict[str, Callable[[Sample], str]]:
     }
 
 
-def quantile(ordered_values: list[float], share: float) -> float:
-    """Linear interpolation between order statistics."""
-    position = share * (len(ordered_values) - 1)
-    below = int(position)
-    above = min(below + 1, len(ordered_values) - 1)
-    return ordered_values[below] + (position - below) * (ordered_values[above] - ordered_values[below])
+TABLES = ("training_perf", "training_perf_public", "training_perf_wave2")
 
 
-def intervals(rows: list[Sample], unseen: dict[str, list[float]]) -> dict[str, tuple[float, float]]:
-    """Factors of the estimate between which 80 % of the left-out observations lie, by kind of run.
-
-    The ways to leave out count alike: a person's framework, card or model may each be new.
-    """
-    found: dict[str, tuple[float, float]] = {}
-    for group in sorted({row.group for row in rows}):
-        ratios = sorted(
-            math.exp(-e)
-            for errors in unseen.values()
-            for row, e in zip(rows, errors, strict=True)
-            if row.group == group
-        )
-        found[group] = (round(quantile(ratios, 0.1), 3), round(quantile(ratios, 0.9), 3))
+def told(values: dict[str, float], kept: folds.Folds) -> list[folds.Told]:
+    """(interval, publisher, log error) of every published run, under constants that never saw its publisher."""
+    rows = [row for name in TABLES for row in samples(REFERENCE / f"{name}.jsonl")]
+    found: list[folds.Told] = []
+    for source in sorted({row.source for row in rows}):
+        own = [row for row in rows if row.source == source]
+        errors = log_errors(folds.without(kept, values, source), own)
+        found += [(row.group, source, error) for row, error in zip(own, errors, strict=True)]
     return found
 
 
-NEW_TABLES = ("training_perf_public", "training_perf_wave2")
-ROWS_A_TABLE = 4
-"""Of a table (a framework on a card), as many rows have a vote, spread evenly over its errors."""
-
-
-def widened(found: dict[str, tuple[float, float]], values: dict[str, float]) -> dict[str, tuple[float, float]]:
-    """The intervals half way (in logarithms) to the spread on tables of sources that nothing was fitted on, never narrower."""
-    made = dict(found)
-    tables: dict[tuple[str, str, str], list[float]] = defaultdict(list)
-    for name in NEW_TABLES:
-        rows = samples(REFERENCE / f"{name}.jsonl")
-        for row, error in zip(rows, log_errors(values, rows), strict=True):
-            tables[row.group, row.framework, row.scenario.hardware.accelerator.id].append(-error)
-    for group, (low, high) in found.items():
-        votes: list[float] = []
-        for (kind, _, _), errors in tables.items():
-            if kind == group:
-                count = min(ROWS_A_TABLE, len(errors))
-                ranked = sorted(errors)
-                votes += [ranked[round(i * (len(ranked) - 1) / max(1, count - 1))] for i in range(count)]
-        if len(votes) >= 2 * ROWS_A_TABLE:
-            votes.sort()
-            ends = (
-                math.exp((quantile(votes, 0.1) + math.log(low)) / 2),
-                math.exp((quantile(votes, 0.9) + math.log(high)) / 2),
-            )
-            made[group] = (round(min(low, ends[0]), 3), round(max(high, ends[1]), 3))
-    return made
+def intervals(values: dict[str, float]) -> dict[str, tuple[float, float]]:
+    """Factors of the estimate between which 80 % of the observations lie, by kind of run, where the source is new."""
+    cut = folds.cut(told(values, folds.read("training_speed")))
+    return {group: (round(low, 3), round(high, 3)) for group, (low, high) in cut.items()}
 
 
 def inside(rows: list[Sample], errors: list[float], found: dict[str, tuple[float, float]]) -> float:
@@ -356,8 +323,8 @@ def write(values: dict[str, float], found: dict[str, tuple[float, float]], rows:
     lines += [
         "}",
         "",
-        "# 80 % interval of tokens/s as factors of the estimate, by kind of run: the spread of the errors on",
-        "# frameworks, cards and models that the fit had not seen, half way to that on sources it had nothing of",
+        "# 80 % interval of tokens/s as factors of the estimate, by kind of run: the spread of the errors on every published",
+        "# run whose source the constants had not seen, a source of n rows with the square root of n votes",
         "INTERVALS: dict[str, tuple[float, float]] = {",
         *[f'    "{group}": ({low}, {high}),' for group, (low, high) in found.items()],
         "}",
@@ -384,17 +351,16 @@ def calibrate(options: argparse.Namespace) -> None:
         if low < high:
             print(f"{name:<28} {value:>10.4g}   prior {prior:<8.4g} bounds {low:.4g} to {high:.4g}")
     table("fit", rows, log_errors(values, rows))
-    found = dict(rates.FITTED.intervals)
+    unseen: dict[str, list[float]] = {}
     if options.left_out:
-        unseen = {}
         for name, fold in ways(rows).items():
             unseen[name], constants = left_out(rows, fold)
             table(f"each {name} left out", rows, unseen[name])
             if name == "source" and options.write:
                 folds.write("training_speed", constants, values)
-        found = widened(intervals(rows, unseen), values)
-        for name, errors in unseen.items():
-            print(f"{100 * inside(rows, errors, found):.0f} % of the rows with the {name} left out inside")
+    found = intervals(values)
+    for name, errors in unseen.items():
+        print(f"{100 * inside(rows, errors, found):.0f} % of the rows with the {name} left out inside")
     print(f"\nintervals {found}; {100 * inside(rows, log_errors(values, rows), found):.0f} % of the fitted rows inside")
     if options.write:
         write(values, found, rows)

@@ -10,7 +10,7 @@ from engine.figures.records import NamedTuple, dataclass
 from engine.figures.sentences import Figure, Sentence
 from engine.figures.units import GIB, percent
 from engine.model.architecture import Architecture, routed_width
-from engine.scenario import Layout, Workload
+from engine.scenario import Layout, Tuning, Workload
 from engine.sizing import Headroom, Interval, Memory, MemoryGroup, TrainingDetail
 from engine.training.batch import Batch, batch_of, in_flight, shard_ranks
 from engine.training.memory.elements import adapter_inputs, adapter_widths, stage_elements
@@ -195,9 +195,14 @@ def needs_words(needs_bytes: int, group: MemoryGroup) -> Sentence:
     return ("a step needs ", peak, " of ", usable, ", ", over, " too many")
 
 
-def _interval(needs_bytes: int, layout: Layout, card: Card) -> Interval:
-    """The 80 % interval of what a step needs: frameworks differ more where several GPUs gather and reduce."""
-    low, high = (fitted.SPREAD_LOW, fitted.SPREAD_HIGH) if layout.gpus > 1 else (fitted.ALONE_LOW, fitted.ALONE_HIGH)
+def interval_group(trains: Tuning, gpus: int) -> str:
+    """Whose errors a run is told of: by whether it gathers and reduces, and by what of the model learns."""
+    return f"{'alone' if gpus == 1 else 'spread'}.{trains}"
+
+
+def _interval(needs_bytes: int, trains: Tuning, layout: Layout, card: Card) -> Interval:
+    """The 80 % interval of what a step needs."""
+    low, high = fitted.INTERVALS[interval_group(trains, layout.gpus)]
     if card.left is not None:
         left = card.left.of(layout)
         low, high = low**left, high**left
@@ -263,6 +268,6 @@ def sized(architecture: Architecture, workload: Workload, layout: Layout, card: 
             phases=peak.phases,
             trainable_parameters=peak.trainable,
             bytes_per_parameter=plan.bytes_per_parameter,
-            interval=_interval(peak.needs_bytes, layout, card),
+            interval=_interval(peak.needs_bytes, workload.trains, layout, card),
         ),
     )
