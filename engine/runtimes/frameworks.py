@@ -50,7 +50,9 @@ class Accounting:
     what experts return is weighted in fp32. broadcasts: what is gathered and scattered passes every rank. own_modules: the
     parts of a layer that its selective recomputation computes again, by Megatron-LM's names (its own set is attention alone,
     megatron/core/transformer/transformer_config.py: recompute_modules); framework: every second product, and the experts
-    (torchtitan/distributed/activation_checkpoint.py).
+    (torchtitan/distributed/activation_checkpoint.py). hides_stepped: what a rank stepped reaches the others behind the next
+    forward pass (Megatron-LM's overlap_param_gather), elsewhere when the step is over (DeepSpeed, runtime/zero/stage_1_and_2.py:
+    all_gather_dp_groups; PyTorch, ZeroRedundancyOptimizer; InternEvo, overlap_sync_param of its configurations).
     """
 
     fp32_shards: bool = False
@@ -71,6 +73,7 @@ class Accounting:
     fp32_experts: bool = False
     broadcasts: bool = False
     own_modules: Literal["framework", "core_attn"] = "framework"
+    hides_stepped: bool = False
 
 
 ACCOUNTS: Final[dict[Family, Accounting]] = {
@@ -99,6 +102,7 @@ ACCOUNTS: Final[dict[Family, Accounting]] = {
         keeps_gradients=True,
         lean_experts=True,
         own_modules="core_attn",
+        hides_stepped=True,
     ),
     "internevo": Accounting(
         sums_beside=True, own_buckets=True, copies_buckets=False, keeps_gradients=True, broadcasts=True
@@ -159,7 +163,7 @@ FRAMEWORKS: Final[dict[str, Framework]] = _all(
         "NVIDIA-NeMo/Megatron-Bridge, docs: parallelisms, peft, cross_entropy_loss_fusion on in its recipes",
     ),
     Framework(
-        "internevo", "InternEvo", "internevo", ("tp", "pp", "ep", "cp"), ("zero1", "zero3"), False, "compiled", "standard", "flash2", False,
+        "internevo", "InternEvo", "internevo", ("tp", "pp", "ep", "cp"), ("zero1", "zero3"), False, "eager", "standard", "flash2", False,
         "InternLM/InternEvo, internlm/solver/optimizer/hybrid_zero_optim.py: flat 16-bit gradients and their fp32 copy at the step, "
         "parameters broadcast by the rank that stepped them",
     ),

@@ -15,9 +15,9 @@ from engine.figures.records import dataclass
 from engine.links.collectives import Segments, slot_gb_s
 from engine.links.traffic import Span, curve_of
 from engine.model.architecture import Architecture
-from engine.runtimes.frameworks import Sharding
+from engine.runtimes.frameworks import ACCOUNTS, Sharding
 from engine.scenario import Hardware, Layout, ShardingGroup, Workload
-from engine.scenario.frameworks import software_of
+from engine.scenario.frameworks import framework_of, software_of
 from engine.training.batch import Batch, batch_of, context_ranks, stage_chunks
 from engine.training.body import Body, body
 from engine.training.flops import training_flops_per_token
@@ -82,6 +82,7 @@ class Step:
     seconds: float
     exposed_s: float
     rollout_s: float = 0.0
+    late: float = 0.0
     own: float | None = None
 
     def longer(self, seconds: float) -> float:
@@ -96,7 +97,9 @@ class Step:
         )
         slots = self.micro_batches + self.bubble_slots
         # no more can hide than there is to hide behind
-        waited = path * slots + max(self.dp_s * (1 - hidden_dp), self.dp_s - (each + path) * self.window)
+        after = self.dp_s * self.late
+        beside = self.dp_s - after
+        waited = path * slots + max(beside * (1 - hidden_dp), beside - (each + path) * self.window) + after
         return self.longer(each * slots + waited + self.tail_s), self.longer(waited)
 
     def exposed(
@@ -109,12 +112,15 @@ class Step:
         count, compute, window = self.micro_batches, self.compute_each_s, self.window
         slots = (count + self.bubble_slots) / count
         tp, ep, pp, dp = 1 - hidden_tp, 1 - hidden_ep, 1 - self.hidden_pp, 1 - hidden_dp
+        late = self.late
 
         def waited(tp_s: float, ep_s: float, pp_s: float, dp_s: float) -> float:
             path = tp_s * tp + ep_s * ep + pp_s * pp
-            shown = dp_s * dp
-            least = dp_s - (compute + path / count) * window
-            return path * slots + (least if least > shown else shown)
+            after = dp_s * late
+            beside = dp_s - after
+            shown = beside * dp
+            least = beside - (compute + path / count) * window
+            return path * slots + (least if least > shown else shown) + after
 
         if self.own is None:
             return waited
@@ -224,13 +230,14 @@ def assemble(
         compute = max(through * share, mean if software_of(workload) == "tuned" else mean + made.head_s / pp)
 
     _, held, patterns = _priced_traffic(architecture, hardware, workload, layout, sharding, reach)
-    spent, count, tokens = [0.0, 0.0, 0.0, 0.0], batch.micro_batches, batch.rank_tokens
+    spent, count, tokens = [0.0, 0.0, 0.0, 0.0, 0.0], batch.micro_batches, batch.rank_tokens
     for kind, each_token, fixed, each, once, segments in patterns:
         payload = each_token * tokens + fixed
         for limit, alpha, beta in segments:  # `Curve.seconds`, without a call for each of a search's messages
             if payload <= limit:
                 spent[kind] += (alpha + payload * beta) * (each * count + once)
                 break
+    data_s = spent[3] + spent[LATE]
     made_step = Step(
         tokens=batch.tokens,
         micro_batches=count,
@@ -239,13 +246,14 @@ def assemble(
         tp_each_s=spent[0] / count,
         ep_each_s=spent[1] / count,
         pp_each_s=spent[2] / count,
-        dp_s=spent[3],
+        dp_s=data_s,
         window=hiding_window(sharding, count),
         tail_s=_ending(b, r, workload, sharding, held, layout.dp, count),
         hidden_pp=t.overlap_pp,
         held=held,
         seconds=0.0,
         exposed_s=0.0,
+        late=spent[LATE] / data_s if spent[LATE] else 0.0,
     )
     if workload.rolls_out:
         made_step.rollout_s = rollout_seconds(architecture, hardware, workload, layout.gpus, float(batch.tokens))
@@ -257,6 +265,8 @@ def assemble(
 PATH_SPANS: tuple[tuple[Span, ...], ...] = (("tp",), ("ep", "cp"), ("pp",), ("dp",))
 """The spans of a step's messages as `Step` sums them: tensor, expert and context, pipeline, data parallel."""
 _PLACE: dict[Span, int] = {span: place for place, spans in enumerate(PATH_SPANS) for span in spans}
+LATE = 4
+"""The place of what data parallelism sends when the step is over (`Accounting.hides_stepped`)."""
 _Priced = tuple[tuple[int, float, float, float, float, Segments], ...]
 _known_prices: dict[tuple[object, ...], tuple[object, Held, _Priced]] = {}
 MOST_PRICES = 1024
@@ -273,7 +283,7 @@ def _priced_traffic(
 ) -> tuple[object, Held, _Priced]:
     """(keeper, what a rank holds, each pattern of the layout's traffic with its time curve on the build). Cached.
 
-    A pattern: (place in PATH_SPANS, bytes a token, fixed bytes, collectives of a micro-batch, of a step, segments).
+    A pattern: (place in PATH_SPANS, or LATE, bytes a token, fixed bytes, collectives of a micro-batch, of a step, segments).
     """
     intra, inter, platform, per_node = (
         hardware.intra_link, hardware.inter_link, hardware.platform, hardware.gpus_per_node,
@@ -289,9 +299,10 @@ def _priced_traffic(
         return known
     traffic = traffic_of(architecture, workload, layout, per_node, sharding, reach)
     batch = Batch(1, 1, 1, 1.0, 1)
+    hides = ACCOUNTS[framework_of(w).family].hides_stepped
     made = tuple(
         (
-            _PLACE[one.span],
+            _PLACE[one.span] if hides or one.op != "all_gather" or not one.once else LATE,
             one.bytes_a_token,
             one.fixed_bytes,
             one.each,

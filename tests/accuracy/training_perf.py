@@ -77,8 +77,6 @@ def scenario_of(row: Row) -> tuple[Scenario, Layout, float] | str:
     for key in ("gpu", "task"):
         if not row[key]:
             return f"the {key} is not stated"
-    if "power-limited" in str(row.get("notes") or "") and not row.get("power_limit_w"):
-        return "a power limit of the cards that is not stated"
     observed = observed_tokens_per_s_gpu(row, architecture)
     if observed is None:
         return "no absolute speed: only a ratio to another run"
@@ -122,7 +120,7 @@ def scenario_of(row: Row) -> tuple[Scenario, Layout, float] | str:
     if "automodel" in framework and architecture.experts:
         software = "tuned"  # its experts are its own: grouped products, DeepEP
     if recompute is None:
-        # Hugging Face stacks checkpoint every layer of a fine-tune; pretraining stacks pick what pays
+        # Hugging Face stacks checkpoint every layer of a fine-tune; of pretraining stacks nothing is taken for granted
         recompute = UNSTATED_RECOMPUTE.get(software, "full")
         if kind in ("lora", "qlora") and software != "tuned":
             recompute = "full"

@@ -377,7 +377,7 @@ RECOMPUTE: dict[str, Recompute] = {
     "moe": "selective",
     "full or selective (on, mode not stated)": "selective",
 }
-UNSTATED_RECOMPUTE: dict[Software, Recompute] = {"tuned": "none", "standard": "selective"}
+UNSTATED_RECOMPUTE: dict[Software, Recompute] = {"tuned": "none", "standard": "none"}
 
 
 def sharding_of(text: str) -> tuple[Sharding, Offload]:

@@ -40,13 +40,7 @@ class Constant:
 
 CONSTANTS = (
     Constant("LOGIT_EAGER", 12.0, 10.0, 16.0, "Bytes a logit, eager: fp32 copy, shifted copy and log-softmax."),
-    Constant(
-        "LOGIT_EAGER_16BIT",
-        8.0,
-        8.0,
-        8.0,
-        "The same without the upcast: four 16-bit copies (not fitted: without one of its two publishers it goes to 12).",
-    ),
+    Constant("LOGIT_EAGER_16BIT", 8.0, 6.0, 8.0, "The same without the upcast: four 16-bit copies at most."),
     Constant("LOGIT_COMPILED", 8.0, 6.0, 10.0, "One kernel over fp32 logits, gradient in place, shifted copy."),
     Constant("LOGIT_COMPILED_WHOLE", 4.0, 3.0, 8.0, "Upcast inside the kernel too: 16-bit logits and gradient."),
     Constant("LOGIT_CHUNKED_16BIT", 2.0, 1.0, 6.0, "16-bit logits whole, one chunk of the rest at a time."),

@@ -22,6 +22,7 @@ from engine.model.flops import (
 )
 from engine.model.parameters import count_parameters
 from engine.scenario import Layout, Scenario
+from engine.scenario.frameworks import software_of
 from engine.training.goodput import goodput
 from engine.training.rates import gpu_family, rates
 from engine.training.speed import OVERLAP_RANGE, serial_share, single_gpu_tokens_per_s
@@ -328,3 +329,20 @@ def test_adapters_leave_out_the_gradient_of_frozen_weights() -> None:
     assert full is not None
     assert adapters is not None
     assert full.flops_per_token / 3 < adapters.flops_per_token < full.flops_per_token * 0.7
+
+
+@pytest.mark.parametrize("framework", ["deepspeed", "fsdp2", "internevo"])
+def test_parameters_that_were_stepped_arrive_when_nothing_is_left_to_hide_behind(framework: str) -> None:
+    scenario = build("llama-3.1-8b", "bf16", "h100-sxm", 8, 4, kind="pretrain", sharding="zero1", framework=framework)
+    hidden = replace(scenario, workload=replace(scenario.workload, overlap=1.0))
+    tuned = replace(
+        hidden, workload=replace(hidden.workload, framework="megatron", software=software_of(hidden.workload))
+    )
+    layout = Layout(dp=32)
+    late, ahead = (step(one.model.architecture, one.hardware, one.workload, layout) for one in (hidden, tuned))
+    assert 0.0 < late.late < 1.0
+    assert ahead.late == 0.0
+    # with everything hidden that can be, what comes after the step is still waited for
+    assert late.exposed_s >= late.late * late.dp_s > 0.0
+    whole = replace(hidden, workload=replace(hidden.workload, sharding="zero3"))
+    assert step(whole.model.architecture, whole.hardware, whole.workload, layout).late == 0.0
