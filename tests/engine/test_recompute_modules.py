@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from engine.decide.advice import advice
 from engine.decide.size import size
 from engine.figures.errors import ScenarioError
 from engine.scenario import LayoutChoice, Scenario
@@ -91,3 +92,15 @@ def test_parts_named_together_take_the_time_of_each() -> None:
     nothing = compute_s("megatron", "selective", "layernorm")
     assert compute_s("megatron", "selective", "mlp") > nothing
     assert compute_s("megatron", "selective", "mlp") < compute_s("megatron", "full")
+
+
+def test_a_run_that_recomputes_attention_alone_is_told_of_feed_forwards() -> None:
+    scenario = build(
+        "llama-3.1-405b", "bf16", "h100-sxm", 8, 2048, LayoutChoice(8, 16, 128, 1), kind="pretrain", framework="megatron",
+        sequence_length=8192, micro_batch=1, global_batch_tokens=16_777_216, sharding="zero1", recompute="selective",
+    )  # fmt: skip
+    assert not size(scenario).memory.fits
+    cure = advice(scenario).cure
+    assert cure is not None
+    assert dict(cure.changes) == {"workload.recompute_modules": "mlp"}
+    assert size(change(scenario, dict(cure.changes))).memory.fits

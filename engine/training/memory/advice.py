@@ -10,7 +10,7 @@ from engine.figures.sentences import HERE, Figure, Sentence
 from engine.figures.units import GIB
 from engine.model.architecture import Architecture
 from engine.scenario import TUNED_KINDS, Layout, Workload
-from engine.scenario.frameworks import loss_of
+from engine.scenario.frameworks import loss_of, modules_of
 from engine.sizing import Memory, Suggestion
 from engine.training.batch import batch_of, context_ranks
 from engine.training.memory.core import Card, Costs, costs_of, headroom_word, stage_costs
@@ -87,13 +87,20 @@ _Change = tuple[str, str | int | bool, str]
 """One key of the workload, what to try there, and what that is in words."""
 
 
-def _changes(workload: Workload, layout: Layout, largest: int, longest: int) -> Iterator[_Change]:
+PARTS = {False: (("mlp", "feed-forwards"),), True: (("moe", "experts"), ("layernorm+moe", "norms and experts"))}
+"""What Megatron-LM's selective recomputation is told to compute again first, by whether a model has experts."""
+
+
+def _changes(workload: Workload, layout: Layout, largest: int, longest: int, experts: bool) -> Iterator[_Change]:
     """The single changes that a person would try, what costs least in quality and speed first."""
     peft = workload.trains != "full"
     if loss_of(workload) != "fused":
         yield ("loss", "fused", "a fused loss that never holds the logits")
     if not workload.tiled_mlp and workload.sequence_length >= LONG_SEQUENCE:
         yield ("tiled_mlp", True, "feed-forwards a tile of the sequence at a time")
+    if workload.recompute == "selective" and modules_of(workload) == "core_attn":
+        for parts, words in PARTS[experts]:
+            yield ("recompute_modules", parts, f"{words} computed again")
     if workload.recompute != "full":
         yield ("recompute", "full", "full recomputation")
     if layout.dp > 1 and workload.sharding != "zero3":
@@ -180,7 +187,7 @@ def suggestions(
         return ()
     found: list[Suggestion] = []
     method = method_of(workload)
-    for name, value, words in _changes(workload, layout, largest, longest):
+    for name, value, words in _changes(workload, layout, largest, longest, architecture.experts > 0):
         field = f"workload.{name}"
         if any(field == earlier.field for earlier in found):
             continue
