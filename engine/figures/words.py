@@ -384,7 +384,6 @@ _FIELDS: Final[dict[str, tuple[str, str]]] = {
     "Kernels.traffic_s": ("element-wise traffic of a forward pass", "s"),
     "Kernels.passes": ("passes over the layers", ""),
     "Step.bubble_slots": ("idle micro-batch times", ""),
-    "Step.late": ("share of data-parallel messages after the step", ""),
     "Step.compute_each_s": ("kernels of a micro-batch", "s"),
     "Step.tp_each_s": ("tensor-parallel collectives of a micro-batch", "s"),
     "Step.ep_each_s": ("expert and context collectives of a micro-batch", "s"),

@@ -82,7 +82,7 @@ class Step:
     seconds: float
     exposed_s: float
     rollout_s: float = 0.0
-    late: float = 0.0
+    sent_after_step: float = 0.0
     own: float | None = None
 
     def longer(self, seconds: float) -> float:
@@ -97,7 +97,7 @@ class Step:
         )
         slots = self.micro_batches + self.bubble_slots
         # no more can hide than there is to hide behind
-        after = self.dp_s * self.late
+        after = self.dp_s * self.sent_after_step
         beside = self.dp_s - after
         waited = path * slots + max(beside * (1 - hidden_dp), beside - (each + path) * self.window) + after
         return self.longer(each * slots + waited + self.tail_s), self.longer(waited)
@@ -112,7 +112,7 @@ class Step:
         count, compute, window = self.micro_batches, self.compute_each_s, self.window
         slots = (count + self.bubble_slots) / count
         tp, ep, pp, dp = 1 - hidden_tp, 1 - hidden_ep, 1 - self.hidden_pp, 1 - hidden_dp
-        late = self.late
+        late = self.sent_after_step
 
         def waited(tp_s: float, ep_s: float, pp_s: float, dp_s: float) -> float:
             path = tp_s * tp + ep_s * ep + pp_s * pp
@@ -253,7 +253,7 @@ def assemble(
         held=held,
         seconds=0.0,
         exposed_s=0.0,
-        late=spent[LATE] / data_s if spent[LATE] else 0.0,
+        sent_after_step=spent[LATE] / data_s if spent[LATE] else 0.0,
     )
     if workload.rolls_out:
         made_step.rollout_s = rollout_seconds(architecture, hardware, workload, layout.gpus, float(batch.tokens))

@@ -340,9 +340,9 @@ def test_parameters_that_were_stepped_arrive_when_nothing_is_left_to_hide_behind
     )
     layout = Layout(dp=32)
     late, ahead = (step(one.model.architecture, one.hardware, one.workload, layout) for one in (hidden, tuned))
-    assert 0.0 < late.late < 1.0
-    assert ahead.late == 0.0
+    assert 0.0 < late.sent_after_step < 1.0
+    assert ahead.sent_after_step == 0.0
     # with everything hidden that can be, what comes after the step is still waited for
-    assert late.exposed_s >= late.late * late.dp_s > 0.0
+    assert late.exposed_s >= late.sent_after_step * late.dp_s > 0.0
     whole = replace(hidden, workload=replace(hidden.workload, sharding="zero3"))
-    assert step(whole.model.architecture, whole.hardware, whole.workload, layout).late == 0.0
+    assert step(whole.model.architecture, whole.hardware, whole.workload, layout).sent_after_step == 0.0
