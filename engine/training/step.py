@@ -63,7 +63,8 @@ class Step:
 
     compute: kernels. tp, ep, pp, dp: collectives along each dimension of the layout, hidden or not. window:
     micro-batches behind which dp can hide. bubble_slots: idle micro-batch times of the pipeline. tail_s: optimizer,
-    offload and rollout_s, which answers take. seconds: the whole step; exposed_s: what communication adds to it. own: how much
+    offload and rollout_s, which answers take. seconds: the whole step; exposed_s: what communication adds to it.
+    sent_after_step: share of dp_s that begins when the step is over, with nothing left to hide behind. own: how much
     longer a person's measurements of like runs make all of it, whose parts are the catalog's; None without any.
     """
 
