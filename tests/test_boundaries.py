@@ -260,6 +260,7 @@ DECIDES = frozenset(
         "TAIL_WIDER",
         "FITS_FILL",
         "TIGHT_FILL",
+        "LATE",
         "_PLACE",
     ]
 )
