@@ -209,12 +209,13 @@ def _layout(row: Row, architecture: Architecture) -> tuple[int, LayoutChoice]:
     tp, pp, dp, ep = row["tp"], row["pp"] or 1, row["dp"], row["ep"] or 1
     command = str(row["notes"])
     origin = str(row["source"].get("origin", "")) if isinstance(row["source"], dict) else ""
-    dp_attention = False
+    dp_attention = "dp-attention" in command  # SGLang's flag, or the words of a source
+    if dp_attention and ("DeepEP" in command or "/EP8" in command):
+        ep = tp or 1  # whole experts over the ranks of the attention
     if command.startswith("cmd:"):
         tp = _flag(command, "tensor-parallel-size", "tp-size", "tp_size", "tp") or tp
         pp = _flag(command, "pipeline-parallel-size", "pp-size", "pp_size", "pp") or pp
         ep = _flag(command, "ep-size", "ep_size") or (tp if "--enable-ex" in command else ep)
-        dp_attention = "--enable-dp-attention" in command
         gpus = max(gpus, (tp or 1) * pp)
     if "InferenceX" in origin and ep > 1:
         # this dump multiplies the expert-parallel size into the counts: the same runs stand in it with the true ones
