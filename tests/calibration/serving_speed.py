@@ -44,7 +44,7 @@ ROW_SIGMA = 0.15
 # Power of the number of its like by which a figure weighs less: a table has one vote, nearly.
 BALANCE = 0.75
 # share of the left-out observations cut off at each end of an interval
-CUT = 0.1
+CUT = 0.095
 # ... where a figure weighs the number of its like to this power: half way between one vote a table and one a figure
 VOTE = 0.5
 # parts that the sources are left out in
@@ -86,7 +86,7 @@ SHAPE: dict[str, float] = {
     "moe_layer_s@llama.cpp": 3.0,
 }
 # constants that rows move, factors of an engine among them: each makes the error of sources left out smaller than its textbook
-# value does, and no other does (`--each` prints both)
+# value does, and no other does (`--each` prints both); `expert_spread` that of mixtures' tokens alone
 FREE = (
     "products@trtllm",
     "layer_s@llama.cpp",
