@@ -23,7 +23,7 @@ import tomli_w
 
 import catalog
 from catalog.bounded import NoFile, Unusable, check_size, read_file, toml_of
-from catalog.schema import check
+from catalog.schema import check, keys_of
 from engine.figures.records import NamedTuple
 from engine.scenario import Model, Scenario
 from tui.files import disk
@@ -307,10 +307,10 @@ def _model_table(model: Model) -> dict[str, Any]:
 
 
 def _changed(part: Any, always: Iterable[str] = ()) -> dict[str, Any]:
-    """The fields to write: those of `always` first, then what is not at its default."""
+    """The fields to write: those of `always` first, then what is not at its default. What a record finds itself is no key."""
     record = type(part)
     hints = get_type_hints(record)
-    defaults = {field.name: field.default for field in dataclasses.fields(record)}
+    defaults = {field.name: field.default for field in dataclasses.fields(record) if field.name in keys_of(record)}
     kept = [key for key in always if key in defaults]
     kept += [key for key in defaults if key not in kept and getattr(part, key) != defaults[key]]
     table = {}
