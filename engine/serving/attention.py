@@ -9,8 +9,9 @@ attention have kernels of their own, which this leaves as they are.
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Final
 
+from engine.figures.records import NamedTuple
 from engine.scenario import Scenario
 from engine.serving.shapes import gpu_class
 

@@ -105,7 +105,7 @@ def whole_step(arch: Architecture, runtime: Runtime) -> int:
     vLLM refuses to start below the item (vllm/v1/core/encoder_cache_manager.py), also at its own default on small cards.
     """
     item = largest_item(arch, runtime)
-    return 1 << (item - 1).bit_length() if item else 0
+    return 2 ** math.ceil(math.log2(item)) if item else 0
 
 
 def _is_large(accelerator: Accelerator) -> bool:

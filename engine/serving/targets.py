@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Final
 
+from engine.figures.records import NamedTuple
 from engine.figures.sentences import Figure, Sentence
 from engine.figures.units import SECONDS_PER_DAY, digits, duration
 from engine.scenario import Statistic, Workload

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -13,10 +15,18 @@ EXAMPLE = "examples/70b-fp8-one-node.toml"
 
 
 def told(code: str) -> list[str]:
-    """The words that a fresh interpreter prints on standard error."""
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True, timeout=60
-    )
+    """The words that a fresh interpreter prints on standard error, for somebody who keeps nothing of their own."""
+    with tempfile.TemporaryDirectory() as home:
+        nothing = {f"XDG_{kind}_HOME": home for kind in ("CONFIG", "STATE", "CACHE")}
+        done = subprocess.run(
+            [sys.executable, "-c", code],
+            cwd=ROOT,
+            env=os.environ | nothing,
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=60,
+        )
     return done.stderr.split()
 
 
