@@ -202,4 +202,4 @@ def rendered(scatters: dict[str, Scatter], narrowed: dict[str, float], sources: 
     rows = (f'    "{name}": ({", ".join(f"{value:.3g}" for value in part)}),' for name, part in scatters.items())
     table = "\n".join(("SCATTER: Final[dict[str, tuple[float, float, float]]] = {", *rows, "}"))
     powers = ", ".join(f'"{group}": {power:g}' for group, power in narrowed.items())
-    return f"{head}{table}\nNARROWED: Final[dict[str, float]] = {{{powers}}}\nSOURCES: Final = {sources}\n"
+    return f"{head}{table}\nNARROWS: Final[dict[str, float]] = {{{powers}}}\nSOURCES: Final = {sources}\n"
