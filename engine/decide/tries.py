@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from engine.decide.attempts import CLUSTER_NODES, largest_node
@@ -248,7 +248,8 @@ def _halved(users: int) -> Iterator[int]:
 
 
 def fewer(entered: Plan) -> Iterator[Try]:
-    """Fewer of the cards of a build, the fewest first: in one node, in one node at near lossless bits, in fewer nodes.
+    """Fewer of the cards of a build, the fewest first: in one node, in one node at near lossless bits, in fewer nodes, in one
+    node at bits that cost some quality, as the verdict asks.
 
     A run without a deadline has no use for fewer within its budget.
     """
@@ -262,17 +263,25 @@ def fewer(entered: Plan) -> Iterator[Try]:
         if gpus <= box and (gpus < hardware.gpus or (hardware.nodes > 1 and gpus == hardware.gpus))
     ]
     for gpus in sizes:
-        yield Try("fewer", (_fewer_words(entered, gpus, 1),), _counts(gpus, 1))
-    if hardware.nodes > 1:  # two nodes for what one holds is the dearest mistake
-        for bits in _formats(entered, NEAR_LOSSLESS):
-            if "model.weights" in bits.changes:
-                for gpus in sizes:
-                    words = _fewer_words(entered, gpus, 1)
-                    yield Try("fewer", (words, ", ", *bits.what), {**_counts(gpus, 1), **bits.changes})
+        yield Try("fewer", (f"{_fewer_words(entered, gpus, 1)} would do",), _counts(gpus, 1))
+    yield from _one_node_in_fewer_bits(entered, sizes, NEAR_LOSSLESS)
     for nodes in range(2, min(hardware.nodes, 9)):
-        yield Try(
-            "fewer", (_fewer_words(entered, hardware.gpus_per_node, nodes),), _counts(hardware.gpus_per_node, nodes)
-        )
+        words = f"{_fewer_words(entered, hardware.gpus_per_node, nodes)} would do"
+        yield Try("fewer", (words,), _counts(hardware.gpus_per_node, nodes))
+    yield from _one_node_in_fewer_bits(entered, sizes, COSTS_QUALITY)
+
+
+def _one_node_in_fewer_bits(entered: Plan, sizes: Sequence[int], smaller: str) -> Iterator[Try]:
+    """A build of several nodes in one, with smaller weights: two nodes for what one holds is the dearest mistake."""
+    if entered.scenario.hardware.nodes == 1:
+        return
+    bits = f" at {FORMATS[smaller].short} ({QUALITY_WORDS[smaller]})"
+    for one in _formats(entered, smaller):
+        if "model.weights" in one.changes:
+            cache = " with FP8 KV cache" if "model.kv_cache" in one.changes else ""
+            for gpus in sizes:
+                what = _fewer_words(entered, gpus, 1)
+                yield Try("fewer", (f"{what}{bits}{cache}",), {**_counts(gpus, 1), **one.changes})
 
 
 QUICKER = 1.1
@@ -313,10 +322,10 @@ def _counts(gpus: int, nodes: int) -> dict[str, Value]:
 def _fewer_words(entered: Plan, gpus: int, nodes: int) -> str:
     hardware = entered.scenario.hardware
     if nodes > 1:
-        return f"{nodes} of these {hardware.nodes} nodes would do"
+        return f"{nodes} of these {hardware.nodes} nodes"
     if gpus == hardware.gpus:
-        return f"one node of {gpus} GPUs would do"
-    return f"{gpus} of these {hardware.gpus:,} GPUs would do"
+        return f"one node of {gpus} GPUs"
+    return f"{gpus} of these {hardware.gpus:,} GPUs"
 
 
 _PHRASES = {

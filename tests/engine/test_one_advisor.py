@@ -270,7 +270,7 @@ def test_two_nodes_for_what_one_holds_are_told_so() -> None:
     assert smaller is not None
     assert (smaller.scenario.hardware.gpus, smaller.scenario.hardware.nodes) == (8, 1)
     assert smaller.scenario.model.weights == "fp8"
-    assert text_of(smaller.what) == "8 of these 16 GPUs would do, FP8 weights (near lossless)"
+    assert text_of(smaller.what) == "8 of these 16 GPUs at FP8 (near lossless)"
     assert smaller.status == "runs"
 
 

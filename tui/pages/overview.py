@@ -145,14 +145,14 @@ def fabric(sizing: Sizing, look: Look, here: bool = False) -> list[Line]:
         return _labelled("FABRIC", [[Span("nothing crosses a link", "dim")]], look)
     links = [hardware.intra_link.id] if hardware.gpus_per_node > 1 else []
     links += [hardware.inter_link.id] if hardware.nodes > 1 else []
-    units = [[Span(layout_words(layout))], [Span(f"on {' and '.join(links)}")]]
+    units = [[Span(layout_words(layout))], [Span(" + ".join(links))]]
     if sizing.answer.status == "does-not-fit":
         if not here and not look.low:
             units.append([Span("each link: Fabric page", "dim")])
     elif sizing.serving is not None:
         share = _figure(percent(sizing.serving.communication_share), "serving.communication_share")
-        units.append([share, Span(" of the time lost")])
+        units.append([share, Span(" of time lost")])
     elif sizing.training is not None:
         ratio = "ratio(training.exposed_communication_s,training.step_s)"
-        units.append([_figure(percent(sizing.training.exposed_share), ratio), Span(" of the time lost")])
+        units.append([_figure(percent(sizing.training.exposed_share), ratio), Span(" of time lost")])
     return _labelled("FABRIC", units, look, f" {look.glyphs.dot} ")

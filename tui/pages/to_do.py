@@ -38,7 +38,7 @@ def _nothing_to_do(sizing: Sizing, look: Look, brief: bool = False) -> list[Line
     """That no notice asks for anything, in words that fit the answer. brief: the one thing to do stands above."""
     found = look.studies.counsel.of(sizing.scenario) if look.studies is not None else None
     if found is not None and found.first is not None and brief:
-        words = "Nothing beside the change above."
+        words = "Nothing else."
     elif sizing.answer.carries:
         words = "Nothing: no trap applies to this build."
     else:
