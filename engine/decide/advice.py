@@ -65,7 +65,8 @@ class Cure:
     changes: what `engine.scenario.change` is given. scenario, plan: what that makes of the entered build. what: the change in
     words, does: what it does, clause by clause, its figures those of the changed build. usd: the whole bill of the changed build, None where a part of it is unknown. kind: what
     is changed, since two of one kind are not offered. asks_less: whether it is the load that gives way, not the build; far:
-    whether next to nothing is left of it. layout: the one that the changes pin in place of the pinned one, else None.
+    whether next to nothing is left of it. layout: the one that the changes pin in place of the pinned one, else None; short: the
+    change without its words.
     """
 
     changes: Changes
@@ -79,15 +80,17 @@ class Cure:
     asks_less: bool = False
     far: bool = False
     layout: Layout | None = None
+    short: Sentence = ()
 
     @property
     def headline(self) -> Sentence:
         """The change and what it brings: `4 GPUs in the node: RUNS, 20.0 of 23.7 GiB`."""
         return self.told(self.does)
 
-    def told(self, does: tuple[Sentence, ...]) -> Sentence:
-        """The change and some of what it brings."""
-        return joined(((*self.what, f": {STATUS_WORDS[self.status]}"), *does), ", ")
+    def told(self, does: tuple[Sentence, ...], brief: bool = False) -> Sentence:
+        """The change and some of what it brings. brief: without the layout that it takes."""
+        what = self.short if brief else self.what
+        return joined(((*what, f": {STATUS_WORDS[self.status]}"), *does), ", ")
 
     @property
     def suggestion(self) -> Suggestion:
@@ -284,6 +287,7 @@ def _sized(
         asks_less=option.asks_less,
         far=option.far,
         layout=replace(made.plan.layout, reason=()) if relaid and option.kind not in CATALOG else None,
+        short=option.what,
     )
 
 
@@ -399,7 +403,7 @@ def line(cure: Cure, room: float = math.inf) -> Sentence:
     """A cure in one line with what the changed build costs.
 
     room: characters that it should fit; what is needed least of what the change brings goes where it does not: the wait
-    for the first token beside the speed, the memory of a run beside its days.
+    for the first token beside the speed, the memory of a run beside its days; then the layout that is pinned with it.
     """
     money: Sentence = ()
     if cure.usd is not None and cure.kind in _BUYS:
@@ -408,7 +412,8 @@ def line(cure: Cure, room: float = math.inf) -> Sentence:
     if len(text_of(whole)) <= room or len(cure.does) == 1:
         return whole
     kept = cure.does[1:] if cure.plan.training is not None else cure.does[:1]
-    return joined((cure.told(kept), money), ", ")
+    told = joined((cure.told(kept), money), ", ")
+    return told if len(text_of(told)) <= room else joined((cure.told(kept, brief=True), money), ", ")
 
 
 _BUYS = ("gpus", "gpus and bits", "nodes", "card")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -159,6 +160,16 @@ def test_the_smallest_cluster_is_found_in_the_format_that_was_entered() -> None:
     one = size(change(two, {"hardware.nodes": 1})).verdict.recommended
     assert one is not None
     assert one.nodes == 2
+
+
+def test_a_line_of_80_columns_says_what_the_change_does_before_its_layout() -> None:
+    pinned = build("deepseek-v3", "fp8", "h100-sxm", 8, 2, LayoutChoice(tp=8, pp=2))
+    smaller = advice(pinned).smaller
+    assert smaller is not None
+    whole, short = text_of(line(smaller)), text_of(line(smaller, 76))
+    assert "TP 1 x DP attention 8" in whole
+    assert whole.startswith("8 of these 16 GPUs at INT4 (costs some quality), ")
+    assert re.fullmatch(r"8 of these 16 GPUs at INT4 \(costs some quality\): RUNS, [\d.]+ tok/s a user", short)
 
 
 def test_another_card_for_less_is_the_headlines_second_sentence() -> None:
