@@ -270,4 +270,4 @@ def test_a_named_tuple_is_what_the_standard_one_is() -> None:
     assert (Ours.__qualname__, Ours.__module__) == (Theirs.__qualname__.replace("Theirs", "Ours"), __name__)
     assert ours._replace(size=3).doubled == 6
     with pytest.raises(TypeError, match="required positional argument: 'name'"):
-        Ours()  # type: ignore[call-arg]
+        Ours()  # type: ignore[call-arg] # what is refused

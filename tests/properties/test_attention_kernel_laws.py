@@ -98,7 +98,7 @@ def test_flags_say_it_and_are_read() -> None:
         ("triton", "vllm", "--attention-backend TRITON_ATTN"),
         ("flashinfer", "sglang", "--attention-backend flashinfer"),
     ):
-        text = export(size(chat(kernel, engine=engine)), engine)  # type: ignore[arg-type]
+        text = export(size(chat(kernel, engine=engine)), engine)  # type: ignore[arg-type] # a target of the list above
         assert flag in " ".join(text.replace("\\\n", " ").split())
         assert read(text).value("runtime.attention_backend") == kernel
     assert (

@@ -9,6 +9,7 @@ for name in ("NO_COLOR", "TEXTUAL_THEME", "TEXTUAL_ANIMATIONS", "COLUMNS", "LINE
 os.environ |= {"TERM": "xterm-256color", "COLORTERM": "truecolor", "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8"}
 
 from tests.tui.commands import run  # noqa: E402 - after the environment is settled
+from tests.tui.own_folder import own  # noqa: E402 - likewise
 from tests.tui.quiet import quiet  # noqa: E402 - likewise
 
-__all__ = ["quiet", "run"]
+__all__ = ["own", "quiet", "run"]

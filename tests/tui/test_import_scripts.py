@@ -73,7 +73,7 @@ def test_a_batch_script_asks_on_one_line_and_starts_a_shell() -> None:
 def test_windows_names_programs_and_files_its_own_way() -> None:
     found, scenario = read(WINDOWS)
     assert scenario.model.id == "qwen3-30b-a3b"  # type: ignore[attr-defined] # a Scenario
-    assert scenario.model.weights == "gguf-q4_k_m"  # type: ignore[attr-defined]
+    assert scenario.model.weights == "gguf-q4_k_m"  # type: ignore[attr-defined] # likewise
     assert found.value("runtime.max_model_len") == 16384
     assert not found.unknown
 

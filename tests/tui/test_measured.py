@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -289,16 +288,6 @@ def test_collectives_are_read_with_their_operation_and_cards() -> None:
 def test_what_no_tool_prints_is_refused(text: str) -> None:
     with pytest.raises(CannotRead, match="nothing measured"):
         logs.read(text)
-
-
-@pytest.fixture
-def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A person's folder of measurements, empty; the catalog is read anew before and after."""
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
-    loading.reload()
-    yield tmp_path / "sizeup" / "measured"
-    monkeypatch.undo()
-    loading.reload()
 
 
 def written(folder: Path, **texts: str) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,16 +23,6 @@ from engine.training.own import sharing_of
 from tests.accuracy.own import memory_summary, trainer
 from tests.tui.test_measured import leaves_of, width, written
 from tui.cli import main
-
-
-@pytest.fixture
-def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A person's folder of measurements, empty; the catalog is read anew before and after."""
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
-    loading.reload()
-    yield tmp_path / "sizeup" / "measured"
-    monkeypatch.undo()
-    loading.reload()
 
 
 def run(model: str = "llama-3.1-8b", gpus: int = 1, tp: int | None = None, **changes: Any) -> Scenario:
