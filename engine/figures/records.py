@@ -148,7 +148,8 @@ class _Made:
                 "def __eq__(self, other):",
                 f" return {same} if other.__class__ is self.__class__ else NotImplemented",
             ]
-            return self.compiled("__eq__", lines, {})(one, other)  # type: ignore[no-any-return]
+            alike: bool = self.compiled("__eq__", lines, {})(one, other)
+            return alike
 
         return eq
 
@@ -157,7 +158,8 @@ class _Made:
 
         def hashed(one: Any) -> int:
             lines = ["def __hash__(self):", f" return hash({self.compared('self')})"]
-            return self.compiled("__hash__", lines, {})(one)  # type: ignore[no-any-return]
+            number: int = self.compiled("__hash__", lines, {})(one)
+            return number
 
         return hashed
 
