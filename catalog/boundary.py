@@ -123,7 +123,7 @@ def entry_model(record: type) -> type[Boundary]:
     hints = get_type_hints(record)
     fields: dict[str, Any] = {}
     for entry in dataclasses.fields(record):
-        if "own" in entry.metadata:  # measured by the person; no key of a file of the catalog
+        if entry.name not in keys_of(record):  # measured by the person
             continue
         required = entry.default is dataclasses.MISSING and entry.default_factory is dataclasses.MISSING
         fields[entry.name] = (_limited(entry.name, hints[entry.name]), ... if required else entry.default)

@@ -34,7 +34,7 @@ _KEYS: dict[type, tuple[str, ...]] = {}
 
 
 def keys_of(record: type) -> tuple[str, ...]:
-    """The keys that an entry of this record may have, in order."""
+    """The keys that an entry of this record may have, in order: not what is the record's own, found or measured."""
     if record not in _KEYS:
         _KEYS[record] = tuple(field.name for field in dataclasses.fields(record) if "own" not in field.metadata)
     return _KEYS[record]

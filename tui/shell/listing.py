@@ -9,6 +9,7 @@ from typing import Any
 
 import catalog
 from catalog.ids import matches, nearest
+from catalog.schema import keys_of
 from engine.figures.records import NamedTuple
 from engine.figures.text import harmless
 from engine.figures.units import GIB
@@ -156,7 +157,12 @@ def _as_toml(what: str, entries: Sequence[Entry]) -> str:
         for field in dataclasses.fields(entry):
             value = getattr(entry, field.name)
             default = field.default_factory() if callable(field.default_factory) else field.default
-            if field.name in NOT_IN_FILES or "own" in field.metadata or value is None or value == default:
+            if (
+                field.name in NOT_IN_FILES
+                or field.name not in keys_of(type(entry))
+                or value is None
+                or value == default
+            ):
                 continue
             facts[field.name] = (
                 list(value) if isinstance(value, tuple) else str(value) if isinstance(value, Path) else value

@@ -88,7 +88,7 @@ def _asked(typed: str, items: Sequence[Item], app: SizeupBase) -> list[Item] | N
     for key, value, told in (
         ("model.weights", said.weights, f"as {said.weights}"),
         ("workload.kind", said.kind, str(said.kind)),
-        ("workload.concurrency", said.users, users(said.users or 0)),
+        ("workload.concurrency", said.users, users(said.users) if said.users else ""),
     ):
         if value is not None:
             changes.append((key, value))
