@@ -260,12 +260,19 @@ def format_of_name(text: str) -> str | None:
     Raises UnsizedFormat for a format that is stated and cannot be sized: the checkpoint's own would be another one.
     """
     words = " ".join(re.sub(r"[^a-z0-9]+", " ", text.casefold()).split())
+    native = re.search(r"(?<![^ ])mxfp4 q([48])(?![^ ])", words)
+    if native:  # mlx_lm, of models whose experts are published in MXFP4
+        return f"mlx-mxfp4-q{native.group(1)}"
     if _has("unquantized", words):  # weights trained for a format that they are not stored in
         return "bf16"
     mixed = _GGUF_MIX.search(words)
     if mixed:
         mix = mixed.group(1).replace(" ", "_")
         name = f"gguf-{_SAME_MIX.get(mix, mix)}"
+        if _has("ud", words) and f"gguf-ud-{mix}" in FORMATS:
+            name = f"gguf-ud-{mix}"
+        if mix == "q4_0" and _has("google", words) and _has("qat", words):
+            name = "gguf-q4_0-f16"  # Google's own files of weights trained for it
         if name not in FORMATS:
             raise UnsizedFormat(mix.upper())
         return name
@@ -273,7 +280,7 @@ def format_of_name(text: str) -> str | None:
         if _has("f32|fp32", words):
             raise UnsizedFormat("F32")
         if _has("mxfp4|gpt oss", words):  # whose experts are published in it alone, in GGUF files too
-            return "gguf-mxfp4"
+            return "gguf-mxfp4-f16" if _has("b?f(?:p)?16", words) else "gguf-mxfp4"
         plain = next(
             (found for pattern, found in (("bf16", "bf16"), ("f16|fp16", "fp16")) if _has(pattern, words)), None
         )

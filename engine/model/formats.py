@@ -14,10 +14,12 @@ from engine.figures.records import dataclass
 from engine.model.architecture import Architecture, Tensor
 from engine.model.schemes import (
     BF16,
+    FALLBACKS,
     FP8_BLOCK,
     FP8_CHANNEL,
     FP32,
     INT4_G32,
+    MXFP4,
     Scheme,
 )  # fmt: skip
 from engine.model.weight_formats import EXPERTS, FORMATS, LINEAR, Compute, WeightFormat
@@ -128,9 +130,39 @@ def tensor_scheme(tensor: Tensor, weights: WeightFormat, arch: Architecture, lay
     """How `weights` stores one tensor of `arch`. layer_index: None outside the layers."""
     if arch.stored is not None and weights.id == arch.checkpoint_format:
         return arch.stored.scheme(tensor.name, layer_index)
-    gguf = weights.id.startswith("gguf")
+    scheme = _meant_scheme(tensor, weights, arch, layer_index)
+    return _in_gguf(scheme, tensor, arch) if is_gguf(weights.id) and tensor.is_matrix else scheme
+
+
+def is_gguf(format_id: str) -> bool:
+    """Whether a weight format is one of llama.cpp's files."""
+    return format_id.startswith("gguf")
+
+
+def _in_gguf(scheme: Scheme, tensor: Tensor, arch: Architecture) -> Scheme:
+    """What llama-quantize stores a matrix in that a mix wants in `scheme`: rows fill whole blocks.
+
+    Experts that are published in MXFP4 are kept so by every mix of more bits: their files hold nothing finer.
+    """
+    if scheme.scale_cols and tensor.cols % scheme.scale_cols:
+        scheme = FALLBACKS.get(scheme, BF16)
+        scheme = BF16 if tensor.cols % scheme.scale_cols else scheme
+    native = tensor.part == "routed_expert" and arch.checkpoint_format == "mxfp4"
+    return MXFP4 if native and scheme.bits_per_weight > MXFP4.bits_per_weight else scheme
+
+
+_FUSED_QKV = frozenset(["bloom", "chatglm", "dbrx", "falcon", "gpt_bigcode", "gpt_neox", "mpt", "phi3", "qwen"])
+"""Models whose query, key and value projections are one tensor in llama.cpp (gguf-py, tensor_mapping.py: attn_qkv)."""
+
+
+def _meant_scheme(tensor: Tensor, weights: WeightFormat, arch: Architecture, layer_index: int | None) -> Scheme:
+    """What the format's own rule says of a tensor."""
+    gguf = is_gguf(weights.id)
     if not weights.is_quantized or min(tensor.rows, tensor.cols) < SMALLEST_SIDE:
         return FP32 if gguf and tensor.part == "norm" else BF16
+    if weights.mixture is not None and arch.experts and tensor.part in (*weights.parts, *weights.overrides):
+        experts, down, rest = weights.mixture
+        return rest if tensor.part != "routed_expert" else down if tensor.name.endswith("down_proj") else experts
     if tensor.part in weights.overrides and (arch.experts or weights.parts != EXPERTS):
         if gguf and arch.tied and tensor.part == "embedding":
             return weights.overrides["lm_head"]
@@ -149,6 +181,12 @@ def tensor_scheme(tensor: Tensor, weights: WeightFormat, arch: Architecture, lay
         return BF16
     if weights.id in _COMPRESSED and tensor.part == "recurrent" and _attends(arch):
         return BF16
+    if (
+        weights.fused_qkv is not None
+        and arch.model_type in _FUSED_QKV
+        and tensor.name in ("q_proj", "k_proj", "v_proj")
+    ):
+        return weights.fused_qkv
     if layer_index is not None:
         for ending, scheme, everywhere in weights.finer:
             if tensor.name.endswith(ending) and (everywhere or finer_layer(layer_index, len(arch.layers))):
@@ -182,10 +220,12 @@ def _layer_kinds(arch: Architecture, mixed: bool, own: bool) -> tuple[int, ...]:
 
 @lru_cache(maxsize=512)
 def model_weight_bytes(arch: Architecture, format_id: str, mtp: bool = False) -> int:
-    """Bytes of the whole model in one copy, scales included, tied heads once."""
+    """Bytes of the whole model in one copy, scales included, tied heads once; of a GGUF without towers, which are a file
+    of their own."""
     weights = weight_format(format_id)
     total = 0
-    outside = arch.embedding + arch.head + arch.towers + (arch.mtp if mtp else ())
+    towers = () if is_gguf(format_id) else arch.towers
+    outside = arch.embedding + arch.head + towers + (arch.mtp if mtp else ())
     for tensor in outside:
         total += tensor_bytes(tensor, tensor_scheme(tensor, weights, arch, None))
     kinds = layer_kinds(arch, format_id)

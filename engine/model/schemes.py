@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 from engine.figures.records import dataclass
 
 
@@ -101,6 +104,17 @@ Q5_1 = Scheme("q5_1", 5, 4, 1, 32)
 Q5_K = Scheme("q5_k", 5, 16, 1, 256)
 Q6_K = Scheme("q6_k", 6, 18, 1, 256)
 Q8_0 = Scheme("q8_0", 8, 2, 1, 32)
+
+# tensor_type_fallback of llama-quant.cpp: what takes the place of blocks that a row does not fill.
+FALLBACKS: Mapping[Scheme, Scheme] = MappingProxyType(
+    {
+        **dict.fromkeys((TQ1_0, TQ2_0), Q4_0),
+        **dict.fromkeys((IQ1_S, IQ1_M, IQ2_XXS, IQ2_XS, IQ2_S, IQ3_XXS, IQ3_S, IQ4_XS, Q2_K, Q3_K), IQ4_NL),
+        Q4_K: Q5_0,
+        Q5_K: Q5_1,
+        Q6_K: Q8_0,
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)

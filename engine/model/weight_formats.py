@@ -63,7 +63,9 @@ class WeightFormat:
     """A way to store a model's weights.
 
     scheme: of the tensors in `parts`; other matrices take `overrides` of their part, or 16 bits. finer: projections
-    that a GGUF mix gives more bits, as (end of the tensor's name, scheme, whether in all layers or in about half).
+    that a GGUF mix gives more bits, as (end of the tensor's name, scheme, whether in all layers or in about half); one
+    that is fused with others takes what they take together, `fused_qkv`. mixture: what a mixture of experts holds instead:
+    (experts, their down projections, all else).
     training_only: not a format that an engine serves from. brief: the label without the details, where it has any.
     """
 
@@ -74,6 +76,8 @@ class WeightFormat:
     parts: tuple[Part, ...] = LINEAR
     overrides: Mapping[Part, Scheme] = field(default_factory=lambda: MappingProxyType({}))
     finer: tuple[tuple[str, Scheme, bool], ...] = ()
+    fused_qkv: Scheme | None = None
+    mixture: tuple[Scheme, Scheme, Scheme] | None = None
     training_only: bool = False
     source: str = ""
     brief: str = ""
@@ -105,8 +109,21 @@ def _everywhere(*finer: tuple[str, Scheme]) -> _Finer:
     return tuple((ending, scheme, True) for ending, scheme in finer)
 
 
+_UNSLOTH = (
+    "Unsloth's dynamic files: the sizes of its lists for DeepSeek-R1-0528, DeepSeek-V3.1, Kimi-K2 and Qwen3-30B-A3B; in mixtures "
+    "of experts these alone have the name's bits"
+)
+
+
 def _gguf(
-    id_: str, label: str, scheme: Scheme, head: Scheme, finer: _Finer = (), table: Scheme | None = None
+    id_: str,
+    label: str,
+    scheme: Scheme,
+    head: Scheme,
+    finer: _Finer = (),
+    table: Scheme | None = None,
+    fused_qkv: Scheme | None = None,
+    mixture: tuple[Scheme, Scheme, Scheme] | None = None,
 ) -> WeightFormat:
     everything: dict[Part, Scheme] = {"embedding": table or scheme, "table": table or scheme, "lm_head": head}
     return WeightFormat(
@@ -116,7 +133,11 @@ def _gguf(
         "bf16",
         overrides=MappingProxyType(everything),
         finer=finer,
-        source="ggml-org/llama.cpp: ggml-common.h (block sizes), src/llama-quant.cpp (which tensors)",
+        fused_qkv=fused_qkv,
+        mixture=mixture,
+        source=_UNSLOTH
+        if mixture
+        else "ggml-org/llama.cpp: ggml-common.h (block sizes), src/llama-quant.cpp (which tensors)",
     )
 
 
@@ -133,59 +154,65 @@ def _mlx(bits: int, scheme: Scheme) -> WeightFormat:
 
 
 _Q2_OF_K = (("v_proj", Q4_K), ("o_proj", Q3_K), ("down_proj", Q3_K))
+_Q3_M = _everywhere(("v_proj", Q4_K), ("o_proj", Q4_K), ("down_proj", Q4_K))
+_Q3_L = _everywhere(("v_proj", Q5_K), ("o_proj", Q5_K), ("down_proj", Q5_K))
+_IQ1 = _everywhere(("v_proj", Q4_K), ("o_proj", IQ2_XXS))
+_IQ2_M = _everywhere(("v_proj", Q4_K), ("o_proj", IQ3_S))
+_IQ3_XXS = _everywhere(("v_proj", Q4_K), ("o_proj", IQ3_S), ("q_proj", IQ2_S), ("k_proj", IQ2_S))
 # The mixes that llama-quantize names beside the best known: the layers' first eighth, which some give more, is not
-# told apart (at most 1 % of a file). `_XL`: Unsloth's dynamic mixes, which differ by model, sized as the K_M of the name.
+# told apart (at most 1 % of a file). `_XL` and `UD`: Unsloth's dynamic mixes, of a dense model sized as the K_M or the
+# plain mix of the name (within 2 % of the files of eight models).
 _MORE_GGUF = (
-    _gguf("gguf-tq1_0", "GGUF TQ1_0", TQ1_0, Q6_K, table=Q4_K),
+    _gguf("gguf-tq1_0", "GGUF TQ1_0", TQ1_0, Q6_K, table=Q4_K, mixture=(IQ1_S, IQ2_XS, Q6_K)),
     _gguf("gguf-tq2_0", "GGUF TQ2_0", TQ2_0, Q6_K, table=Q4_K),
-    _gguf("gguf-iq1_s", "GGUF IQ1_S", IQ1_S, Q5_K, _everywhere(("v_proj", Q4_K), ("o_proj", IQ2_XXS)), Q2_K),
-    _gguf("gguf-iq1_m", "GGUF IQ1_M", IQ1_M, Q5_K, _everywhere(("v_proj", Q4_K), ("o_proj", IQ2_XXS)), Q2_K),
+    _gguf("gguf-iq1_s", "GGUF IQ1_S", IQ1_S, Q5_K, _IQ1, Q2_K),
+    _gguf("gguf-iq1_m", "GGUF IQ1_M", IQ1_M, Q5_K, _IQ1, Q2_K),
     _gguf("gguf-iq2_xxs", "GGUF IQ2_XXS", IQ2_XXS, Q5_K, _everywhere(("v_proj", Q4_K)), Q2_K),
     _gguf("gguf-iq2_xs", "GGUF IQ2_XS", IQ2_XS, Q5_K, _everywhere(("v_proj", Q4_K)), Q2_K),
-    _gguf("gguf-iq2_s", "GGUF IQ2_S", IQ2_XS, Q5_K, _everywhere(("v_proj", Q4_K), ("o_proj", IQ3_S)), IQ3_S),
-    _gguf("gguf-iq2_m", "GGUF IQ2_M", IQ2_S, Q5_K, _everywhere(("v_proj", Q4_K), ("o_proj", IQ3_S)), IQ3_S),
+    _gguf("gguf-iq2_s", "GGUF IQ2_S", IQ2_XS, Q5_K, _IQ2_M, IQ3_S),
+    _gguf("gguf-iq2_m", "GGUF IQ2_M", IQ2_S, Q5_K, _IQ2_M, IQ3_S),
     _gguf("gguf-q2_k_s", "GGUF Q2_K_S", Q2_K, Q6_K, _everywhere(("v_proj", Q4_K))),
-    _gguf(
-        "gguf-iq3_xxs",
-        "GGUF IQ3_XXS",
-        IQ3_XXS,
-        Q5_K,
-        _everywhere(("v_proj", Q4_K), ("o_proj", IQ3_S), ("q_proj", IQ2_S), ("k_proj", IQ2_S)),
-        IQ3_S,
-    ),
+    _gguf("gguf-iq3_xxs", "GGUF IQ3_XXS", IQ3_XXS, Q5_K, _IQ3_XXS, IQ3_S),
     _gguf(
         "gguf-iq3_xs",
         "GGUF IQ3_XS",
         IQ3_S,
         Q6_K,
-        (*_everywhere(("v_proj", Q4_K), ("q_proj", IQ3_XXS), ("k_proj", IQ3_XXS)), ("gate_proj", IQ3_XXS, False)),
+        (
+            *_everywhere(("v_proj", Q4_K), ("q_proj", IQ3_XXS), ("k_proj", IQ3_XXS), ("gate_proj", IQ3_XXS)),
+            ("up_proj", IQ3_XXS, False),
+        ),
     ),
     _gguf("gguf-iq3_s", "GGUF IQ3_S", IQ3_S, Q6_K, _everywhere(("v_proj", Q4_K))),
     _gguf("gguf-iq3_m", "GGUF IQ3_M", IQ3_S, Q6_K, _everywhere(("v_proj", Q4_K), ("o_proj", Q4_K))),
     _gguf("gguf-q3_k_s", "GGUF Q3_K_S", Q3_K, Q6_K),
-    _gguf(
-        "gguf-q3_k_l",
-        "GGUF Q3_K_L",
-        Q3_K,
-        Q6_K,
-        _everywhere(("v_proj", Q5_K), ("o_proj", Q5_K), ("down_proj", Q5_K)),
-    ),
+    _gguf("gguf-q3_k_l", "GGUF Q3_K_L", Q3_K, Q6_K, _Q3_L, fused_qkv=Q4_K),
     _gguf("gguf-iq4_nl", "GGUF IQ4_NL", IQ4_NL, Q6_K, _everywhere(("v_proj", Q5_K))),
     _gguf("gguf-q4_1", "GGUF Q4_1", Q4_1, Q6_K),
     _gguf("gguf-q4_k_s", "GGUF Q4_K_S", Q4_K, Q6_K),
     _gguf("gguf-q5_1", "GGUF Q5_1", Q5_1, Q6_K),
     _gguf("gguf-q5_k_s", "GGUF Q5_K_S", Q5_K, Q6_K),
     _gguf("gguf-q2_k_l", "GGUF Q2_K_L", Q2_K, Q8_0, _everywhere(*_Q2_OF_K), Q8_0),
-    _gguf("gguf-q2_k_xl", "GGUF Q2_K_XL", Q2_K, Q6_K, _everywhere(*_Q2_OF_K), Q4_K),
-    _gguf(
-        "gguf-q3_k_xl", "GGUF Q3_K_XL", Q3_K, Q6_K, _everywhere(("v_proj", Q4_K), ("o_proj", Q4_K), ("down_proj", Q4_K))
-    ),
-    _gguf("gguf-q4_k_l", "GGUF Q4_K_L", Q4_K, Q8_0, _half(Q6_K), Q8_0),
-    _gguf("gguf-q4_k_xl", "GGUF Q4_K_XL", Q4_K, Q6_K, _half(Q6_K)),
-    _gguf("gguf-q5_k_l", "GGUF Q5_K_L", Q5_K, Q8_0, _half(Q6_K), Q8_0),
-    _gguf("gguf-q5_k_xl", "GGUF Q5_K_XL", Q5_K, Q6_K, _half(Q6_K)),
+    _gguf("gguf-q2_k_xl", "GGUF Q2_K_XL", Q2_K, Q6_K, _everywhere(*_Q2_OF_K), Q4_K, mixture=(Q2_K, Q3_K, Q6_K)),
+    _gguf("gguf-q3_k_xl", "GGUF Q3_K_XL", Q3_K, Q8_0, _Q3_L, Q8_0, Q4_K),
+    _gguf("gguf-ud-q3_k_xl", "GGUF UD-Q3_K_XL", Q3_K, Q6_K, _Q3_M, mixture=(Q3_K, Q3_K, Q6_K)),
+    _gguf("gguf-q4_k_l", "GGUF Q4_K_L", Q4_K, Q8_0, _half(Q6_K), Q8_0, Q5_K),
+    _gguf("gguf-q4_k_xl", "GGUF Q4_K_XL", Q4_K, Q6_K, _half(Q6_K), None, Q5_K, (Q4_K, Q4_K, Q6_K)),
+    _gguf("gguf-q5_k_l", "GGUF Q5_K_L", Q5_K, Q8_0, _half(Q6_K), Q8_0, Q6_K),
+    _gguf("gguf-q5_k_xl", "GGUF Q5_K_XL", Q5_K, Q6_K, _half(Q6_K), None, Q6_K, (Q5_K, Q5_K, Q8_0)),
     _gguf("gguf-q6_k_l", "GGUF Q6_K_L", Q6_K, Q8_0, (), Q8_0),
-    _gguf("gguf-q6_k_xl", "GGUF Q6_K_XL", Q6_K, Q8_0, _half(Q8_0), Q8_0),
+    _gguf("gguf-q6_k_xl", "GGUF Q6_K_XL", Q6_K, Q8_0, _half(Q8_0), Q8_0, None, (Q6_K, Q6_K, Q8_0)),
+    *(
+        _gguf(f"gguf-ud-{mix}", f"GGUF UD-{mix.upper()}", scheme, Q5_K, finer, table, None, mixture)
+        for mix, scheme, finer, table, mixture in (
+            ("iq1_s", IQ1_S, _IQ1, Q2_K, (IQ1_S, IQ3_XXS, Q6_K)),
+            ("iq1_m", IQ1_M, _IQ1, Q2_K, (IQ1_M, IQ3_S, Q6_K)),
+            ("iq2_xxs", IQ2_XXS, _everywhere(("v_proj", Q4_K)), Q2_K, (IQ2_XXS, IQ3_S, Q6_K)),
+            ("iq2_m", IQ2_S, _IQ2_M, IQ3_S, (IQ2_XS, IQ3_S, Q6_K)),
+            ("iq3_xxs", IQ3_XXS, _IQ3_XXS, IQ3_S, (IQ3_XXS, IQ3_S, Q6_K)),
+        )
+    ),
+    _gguf("gguf-q4_0-f16", "GGUF Q4_0, token table F16", Q4_0, BF16, (), BF16),
     WeightFormat(
         "gguf-mxfp4",
         "GGUF MXFP4 (experts)",
@@ -196,6 +223,28 @@ _MORE_GGUF = (
             {part: Q8_0 for part in (*LINEAR, "embedding", "table", "lm_head") if part != "routed_expert"}
         ),
         source="ggml-org/llama.cpp: llama-quantize MXFP4_MOE, experts in MXFP4 and the rest in Q8_0",
+    ),
+    WeightFormat(
+        "gguf-mxfp4-f16",
+        "GGUF MXFP4 experts, the rest 16-bit",
+        MXFP4,
+        "bf16",
+        EXPERTS,
+        source="GGUF files named F16 or BF16 of models published with MXFP4 experts (unsloth/gpt-oss-20b-GGUF)",
+    ),
+    *(
+        WeightFormat(
+            f"mlx-mxfp4-q{bits}",
+            f"MLX MXFP4 experts, the rest {bits}-bit",
+            MXFP4,
+            "bf16",
+            EXPERTS,
+            MappingProxyType(
+                {part: scheme for part in (*LINEAR, "embedding", "table", "lm_head") if part != "routed_expert"}
+            ),
+            source="mlx-community/gpt-oss-20b-MXFP4-Q8: experts as published, all else affine in groups of 64",
+        )
+        for bits, scheme in ((8, MLX_8), (4, MLX_4))
     ),
 )
 
@@ -252,25 +301,13 @@ _ALL = (
         brief="NVFP4",
     ),
     WeightFormat("mxfp4", "MXFP4 (experts)", MXFP4, "fp4", EXPERTS, source="openai/gpt-oss model card", brief="MXFP4"),
-    _gguf(
-        "gguf-q2_k",
-        "GGUF Q2_K",
-        Q2_K,
-        Q6_K,
-        (("v_proj", Q4_K, True), ("o_proj", Q3_K, True), ("down_proj", Q3_K, True)),
-    ),
-    _gguf(
-        "gguf-q3_k_m",
-        "GGUF Q3_K_M",
-        Q3_K,
-        Q6_K,
-        (("v_proj", Q4_K, True), ("o_proj", Q4_K, True), ("down_proj", Q4_K, True)),
-    ),
+    _gguf("gguf-q2_k", "GGUF Q2_K", Q2_K, Q6_K, _everywhere(*_Q2_OF_K)),
+    _gguf("gguf-q3_k_m", "GGUF Q3_K_M", Q3_K, Q6_K, _Q3_M, fused_qkv=Q4_K),
     _gguf("gguf-iq4_xs", "GGUF IQ4_XS", IQ4_XS, Q6_K),
     _gguf("gguf-q4_0", "GGUF Q4_0", Q4_0, Q6_K),
-    _gguf("gguf-q4_k_m", "GGUF Q4_K_M", Q4_K, Q6_K, _half(Q6_K)),
+    _gguf("gguf-q4_k_m", "GGUF Q4_K_M", Q4_K, Q6_K, _half(Q6_K), fused_qkv=Q5_K),
     _gguf("gguf-q5_0", "GGUF Q5_0", Q5_0, Q6_K),
-    _gguf("gguf-q5_k_m", "GGUF Q5_K_M", Q5_K, Q6_K, _half(Q6_K)),
+    _gguf("gguf-q5_k_m", "GGUF Q5_K_M", Q5_K, Q6_K, _half(Q6_K), fused_qkv=Q6_K),
     _gguf("gguf-q6_k", "GGUF Q6_K", Q6_K, Q6_K),
     _gguf("gguf-q8_0", "GGUF Q8_0", Q8_0, Q8_0),
     *_MORE_GGUF,

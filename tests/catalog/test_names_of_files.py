@@ -1,0 +1,68 @@
+"""Published names, and the size of the files that stand behind them.
+
+The files' sizes are those that their repositories list (decimal gigabytes). A name is sized by its own words alone.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+import catalog
+from catalog.names import format_of_name, resolve_name
+from engine.model.formats import model_weight_bytes
+
+
+def size_gb(name: str) -> float:
+    """Gigabytes of the checkpoint that a published name means."""
+    model_id = resolve_name(name)
+    assert model_id is not None
+    arch = catalog.load().model(model_id).architecture
+    return model_weight_bytes(arch, format_of_name(name) or arch.checkpoint_format) / 1e9
+
+
+def published(text: str) -> list[tuple[str, float]]:
+    """A name and a size a line."""
+    return [(name, float(size)) for name, size in map(str.split, filter(str.strip, text.splitlines()))]
+
+
+# Rows that no 256-weight block fits (2,880 in gpt-oss, 29,568 in Qwen2.5 72B, 10,944 and 1,408 in DeepSeek V2 Lite, 896 in
+# Qwen2.5 0.5B) take other blocks; experts published in MXFP4 stay so; towers are a file of their own; fused projections.
+GGUF = published("""
+    bartowski/Meta-Llama-3.1-8B-Instruct-GGUF:Q5_K_L 6.06
+    bartowski/Meta-Llama-3.1-8B-Instruct-GGUF:Q3_K_XL 4.78
+    bartowski/Meta-Llama-3.1-8B-Instruct-GGUF:IQ3_XS 3.52
+    bartowski/Llama-3.3-70B-Instruct-GGUF:Q3_K_XL 38.06
+    bartowski/Llama-3.3-70B-Instruct-GGUF:IQ2_M 24.12
+    bartowski/Qwen2.5-72B-Instruct-GGUF:Q4_K_M 47.42
+    bartowski/Qwen2.5-72B-Instruct-GGUF:Q2_K 29.81
+    bartowski/Qwen2.5-72B-Instruct-GGUF:Q6_K 64.35
+    Qwen/Qwen2.5-0.5B-Instruct-GGUF:Q4_K_M 0.398
+    bartowski/Qwen2.5-0.5B-Instruct-GGUF:Q6_K 0.506
+    bartowski/DeepSeek-Coder-V2-Lite-Instruct-GGUF:Q4_K_M 10.36
+    bartowski/DeepSeek-Coder-V2-Lite-Instruct-GGUF:Q6_K 14.07
+    bartowski/Phi-3.5-mini-instruct-GGUF:Q4_K_M 2.39
+    bartowski/phi-4-GGUF:Q4_K_M 9.05
+    bartowski/google_gemma-3-27b-it-GGUF:Q4_K_M 16.55
+    bartowski/google_gemma-3-4b-it-GGUF:Q8_0 4.13
+    google/gemma-3-27b-it-qat-q4_0-gguf 17.2
+    google/gemma-3-4b-it-qat-q4_0-gguf 3.16
+    unsloth/Llama-4-Scout-17B-16E-Instruct-GGUF:Q4_K_M 65.4
+    unsloth/gpt-oss-20b-GGUF:Q2_K 11.5
+    unsloth/gpt-oss-20b-GGUF:Q4_K_M 11.6
+    unsloth/gpt-oss-20b-GGUF:Q8_0 12.1
+    unsloth/gpt-oss-20b-GGUF:F16 13.8
+    unsloth/gpt-oss-120b-GGUF:Q4_K_M 62.8
+    unsloth/gpt-oss-120b-GGUF:F16 65.4
+    unsloth/Qwen3-30B-A3B-GGUF:UD-Q4_K_XL 17.72
+    unsloth/Qwen3-235B-A22B-GGUF:Q3_K_M 112.5
+    unsloth/Kimi-K2-Instruct-GGUF:UD-Q2_K_XL 381
+    unsloth/DeepSeek-R1-0528-GGUF:UD-Q2_K_XL 251
+    unsloth/DeepSeek-R1-0528-GGUF:UD-IQ1_S 185
+    unsloth/DeepSeek-R1-0528-GGUF:TQ1_0 162
+    bartowski/Mixtral-8x7B-Instruct-v0.1-GGUF:Q4_K_M 28.45
+""")
+
+
+@pytest.mark.parametrize(("name", "gigabytes"), GGUF, ids=[name for name, _ in GGUF])
+def test_a_name_of_a_gguf_file_has_its_size(name: str, gigabytes: float) -> None:
+    assert size_gb(name) == pytest.approx(gigabytes, rel=0.02)
