@@ -37,6 +37,7 @@ from engine.serving.shapes import (
     PREFILL_POINTS,
     Band,
     Shape,
+    block_class,
     compute_class,
     gpu_class,
     shape_of,
@@ -117,8 +118,8 @@ def rates_of(
     rules = ENGINES[engine]
     kind, tflops = compute_class(weights, accelerator)
     if rules.int8_blocks and kind != "16-bit":
-        # blocks are multiplied in INT8 whatever the format
-        kind, tflops = "gguf", accelerator.tops_int8_dense or 2 * sixteen_tflops(accelerator)
+        # whatever the format
+        kind, tflops = block_class(accelerator)
     curve = gpu_class(accelerator)
     curve = curve if curve in kernels.ATTENTION else "other"
     product, attends = kernels.PRODUCTS[curve][kind], kernels.ATTENTION[curve]

@@ -210,6 +210,17 @@ def sixteen_tflops(accelerator: Accelerator) -> float:
     return accelerator.tflops_bf16_dense or accelerator.tflops_fp16_dense or UNKNOWN_TFLOPS
 
 
+def block_class(accelerator: Accelerator) -> tuple[str, float]:
+    """(class of arithmetic, peak dense TFLOPS) in which llama.cpp multiplies blocks: INT8 (ggml-cuda/mmq.cu).
+
+    Apple's GPUs have no such product: Metal widens blocks to 16 bits first (kernel_mul_mm of ggml-metal.metal).
+    """
+    sixteen = sixteen_tflops(accelerator)
+    if accelerator.vendor.lower() == "apple":
+        return "weight-only", sixteen
+    return "gguf", accelerator.tops_int8_dense or 2 * sixteen
+
+
 def compute_class(weights: str, accelerator: Accelerator) -> tuple[str, float]:
     """(class of arithmetic, peak dense TFLOPS) in which matrix products of that format run."""
     form = weight_format(weights)
@@ -222,8 +233,7 @@ def compute_class(weights: str, accelerator: Accelerator) -> tuple[str, float]:
     if kind == "int8" and accelerator.tops_int8_dense:
         return "fp8", accelerator.tops_int8_dense
     if weights.startswith("gguf"):
-        # llama.cpp multiplies blocks in INT8 (ggml-cuda/mmq.cu)
-        return "gguf", accelerator.tops_int8_dense or 2 * sixteen
+        return block_class(accelerator)
     return ("weight-only" if form.is_quantized else "16-bit"), sixteen
 
 
