@@ -28,13 +28,16 @@ EAGLE_STATES: Final = 3
 """Hidden states of the model that an EAGLE-3 head reads: low, middle and high (arXiv 2503.01840, section 3.1)."""
 DFLASH_LAYERS: Final = 5
 DFLASH_LAYERS_SPARSE: Final = 8
-"""Layers of the published DFlash drafters: of dense models and of mixtures of experts (z-lab on Hugging Face)."""
-DFLASH_HEADS: Final = 32
-DFLASH_KV_HEADS: Final = 4
+"""Layers of the first DFlash drafters: of dense models and of mixtures of experts (z-lab on Hugging Face, to spring 2026)."""
 DFLASH_HEAD_DIM: Final = 128
 DFLASH_WIDTH: Final = 3
-"""Attention of those drafters, and their feed-forward over the hidden size: with these the 0.80 and 0.88 GiB of two
-checkpoints come out within 8 %."""
+DFLASH_WIDTH_GEMMA: Final = 2
+"""Their feed-forward over the hidden size. With these the 0.86, 0.94 and 2.94 GB of three checkpoints come out within 5 %."""
+DFLASH_NARROW: Final = 2048
+"""Hidden size of the mixtures with 3B active parameters: their drafters have 4 KV heads and see everything, all others 8."""
+DFLASH_WINDOW: Final = 2048
+DFLASH_WINDOW_SPARSE: Final = 4096
+"""Tokens that all layers but the last see in drafters of hybrids of 2026 (Qwen3.6 27B and Gemma 4; Qwen3.5 122B)."""
 ASSISTANT_WIDTH: Final = 1024
 ASSISTANT_LAYERS: Final = 4
 """Gemma 4's assistants: layers of queries alone over the model's own KV, under a tied table of this width
@@ -166,14 +169,30 @@ def _eagle(arch: Architecture) -> Draft:
 
 
 def _dflash(arch: Architecture) -> Draft:
-    layers, hidden = (DFLASH_LAYERS_SPARSE if arch.experts else DFLASH_LAYERS), arch.hidden_size
-    shape = (DFLASH_HEADS, DFLASH_KV_HEADS, DFLASH_HEAD_DIM, DFLASH_WIDTH * hidden)
+    """Drafters as published: full attention in all layers at first, later windows in all but the last."""
+    hidden, head = arch.hidden_size, DFLASH_HEAD_DIM
+    gemma = arch.model_type.startswith("gemma4")
+    kept = {cache.kind for layer, _ in arch.layer_runs() for cache in layer.caches}
+    narrow = bool(arch.experts) and hidden <= DFLASH_NARROW
+    windows = gemma or ("recurrent" in kept and not narrow)
+    heads = arch.heads * arch.head_dim // head if gemma else 4096 // head
+    kv_heads = 4 if narrow else 8
+    layers = DFLASH_LAYERS_SPARSE if arch.experts else DFLASH_LAYERS
+    window = DFLASH_WINDOW
+    if windows:
+        layers = DFLASH_LAYERS
+        if arch.experts and not gemma:
+            layers, window = DFLASH_LAYERS + 1, DFLASH_WINDOW_SPARSE
+    states = layers + 1 if gemma else layers
+    inner = (DFLASH_WIDTH_GEMMA if gemma else DFLASH_WIDTH) * hidden
     tensors = [
-        Tensor("dflash.fc", "other", hidden, DFLASH_LAYERS * hidden),
-        *_layer(arch, "dflash", hidden, *shape) * layers,
+        Tensor("dflash.fc", "other", hidden, states * hidden),
+        *_layer(arch, "dflash", hidden, heads, kv_heads, head, inner) * layers,
     ]
-    cache = Cache("full", kv_heads=DFLASH_KV_HEADS, k_width=DFLASH_HEAD_DIM, v_width=DFLASH_HEAD_DIM)
-    return Draft(tuple(tensors), (cache,) * layers, layers)
+    whole = Cache("full", kv_heads=kv_heads, k_width=head, v_width=head)
+    short = Cache("sliding", kv_heads=kv_heads, k_width=head, v_width=head, window=window)
+    caches = (short,) * (layers - 1) + (whole,) if windows else (whole,) * layers
+    return Draft(tuple(tensors), caches, states)
 
 
 def _assistant(arch: Architecture) -> Draft:

@@ -304,7 +304,9 @@ def _paged(counts: dict[Spec, int], block: int, alignment: int) -> KvPool:
         return KvPool(size, (Group(next(iter(counts)), 1, tokens),), kind == "full")
     attention = [spec for spec in counts if spec.kind != "state"]
     states = [spec.bytes_each for spec in counts if spec.kind == "state"]
-    widest = max((spec.bytes_each for spec in attention), default=0.0)
+    # blocks are cut for the model's own layers; a drafter's hold as many tokens as a page of theirs takes
+    own = [spec for spec in attention if not spec.apart] or attention
+    widest = max((spec.bytes_each for spec in own), default=0.0)
     if states and widest:
         # Attention blocks grow until a page holds a state; the state is then padded to the page.
         needed = math.ceil(max(states) / widest)
@@ -319,6 +321,8 @@ def _paged(counts: dict[Spec, int], block: int, alignment: int) -> KvPool:
         if spec.kind != "state":
             ratio = widest / spec.bytes_each
             held = block * int(ratio) if ratio == int(ratio) else block
+            if spec.bytes_each * held > page:
+                held = max(1, int(page / spec.bytes_each) // BLOCK_ALIGNMENT) * BLOCK_ALIGNMENT
         count = -(-layers // size)
         groups.append(Group(spec, count, held))
         used += layers * min(page, spec.bytes_each * held)
@@ -408,7 +412,8 @@ def kv_pool(
             known[id(layer)] = specs
         counts.update(specs)
     if stage == pp - 1:
-        drafted = _specs(beside.draft, kv, ranks, engine, plain_latent, beside)
+        # attention that sees a block both ways reads 16-bit caches alone (FlashAttention 2 and 3)
+        drafted = _specs(beside.draft, "bf16" if beside.apart else kv, ranks, engine, plain_latent, beside)
         counts.update(replace(spec, apart=beside.apart) for spec in drafted)
     rules = ENGINES[engine]
     if rules.kv_layout == "cells":

@@ -13,10 +13,11 @@ from engine.decide.whole import whole
 from engine.figures.errors import ScenarioError
 from engine.figures.sentences import text_of
 from engine.figures.units import GIB
-from engine.scenario import LayoutChoice, Runtime, Scenario, Workload
+from engine.scenario import Layout, LayoutChoice, Runtime, Scenario, Workload
 from engine.scenario.change import change
 from engine.scenario.fields import Value
-from engine.serving.draft import tokens_a_step
+from engine.serving.draft import draft_of, sixteen_bit_bytes, tokens_a_step
+from engine.serving.ranks import loaded
 from engine.sizing import Memory
 
 
@@ -182,6 +183,45 @@ def test_a_dflash_drafter_has_groups_and_longer_convolutions() -> None:
     )
     gib = found.per_gpu[0].kv_capacity_bytes / GIB
     assert found.reported_concurrency / gib == pytest.approx(4.77 / 63.23, rel=0.01)
+
+
+def test_a_drafter_with_windows_cuts_groups_of_one_layer() -> None:
+    # vLLM 0.27.1 on two RTX 3090 at 204,800 tokens, 7 ahead: a KV pool of 212,977 tokens
+    found = memory(
+        build(
+            "qwen3.5-27b",
+            "int4-gptq",
+            "rtx-3090",
+            2,
+            layout__tp=2,
+            runtime__max_model_len=204800,
+            runtime__speculative="dflash",
+            runtime__speculative_tokens=7,
+        )
+    )
+    assert found.starts
+    assert found.reported_concurrency * 204800 == pytest.approx(212977, rel=0.1)
+
+
+@pytest.mark.parametrize(("kv", "tokens"), [("bf16", 784), ("fp8", 1568)])
+def test_a_drafter_keeps_sixteen_bits_in_pages_of_the_model(kv: str, tokens: int) -> None:
+    # 8 KV heads x 128 x 2 x 2 bytes are 4,096 a token: as many as the 27B's own in BF16, twice those in FP8
+    asked = build("qwen3.5-27b", "fp8", "h200-sxm", model__kv_cache=kv, runtime__speculative="dflash")
+    (rank,) = loaded(asked, Layout()).ranks
+    full, short, last, state = rank.pool.groups
+    assert (full.count, short.count, last.count, state.count) == (16, 4, 1, 48)
+    assert short.spec.window == 2048
+    assert full.block * full.spec.bytes_each == rank.pool.block_bytes
+    assert short.block == last.block == rank.pool.block_bytes // 4096 // 16 * 16
+    assert tokens <= full.block < 1.4 * tokens
+
+
+@pytest.mark.parametrize(
+    ("model", "gb"), [("gemma-4-26b-a4b", 0.86), ("gemma-4-31b", 2.94), ("qwen3.5-35b-a3b", 0.945)]
+)
+def test_published_drafters_weigh_what_their_files_do(model: str, gb: float) -> None:
+    tensors = draft_of(build(model, "bf16", "h200-sxm", 8).model.architecture, "dflash").tensors
+    assert sixteen_bit_bytes(tensors, Layout()) / 1e9 == pytest.approx(gb, rel=0.05)
 
 
 def test_long_steps_of_recurrent_models_take_what_their_kernels_hold() -> None:
