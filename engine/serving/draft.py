@@ -29,12 +29,15 @@ EAGLE_STATES: Final = 3
 DFLASH_LAYERS: Final = 5
 DFLASH_LAYERS_SPARSE: Final = 8
 """Layers of the first DFlash drafters: of dense models and of mixtures of experts (z-lab on Hugging Face, to spring 2026)."""
+DFLASH_HEADS: Final = 32
+DFLASH_KV_HEADS: Final = 8
+DFLASH_KV_HEADS_NARROW: Final = 4
 DFLASH_HEAD_DIM: Final = 128
 DFLASH_WIDTH: Final = 3
 DFLASH_WIDTH_GEMMA: Final = 2
-"""Their feed-forward over the hidden size. With these the 0.86, 0.94 and 2.94 GB of three checkpoints come out within 5 %."""
+"""Their attention, and their feed-forward over the hidden size. With these the 0.86, 0.94 and 2.94 GB of three checkpoints come out within 5 %."""
 DFLASH_NARROW: Final = 2048
-"""Hidden size of the mixtures with 3B active parameters: their drafters have 4 KV heads and see everything, all others 8."""
+"""Hidden size of the mixtures with 3B active parameters: their drafters have fewer KV heads and see everything."""
 DFLASH_WINDOW: Final = 2048
 DFLASH_WINDOW_SPARSE: Final = 4096
 """Tokens that all layers but the last see in drafters of hybrids of 2026 (Qwen3.6 27B and Gemma 4; Qwen3.5 122B)."""
@@ -175,8 +178,8 @@ def _dflash(arch: Architecture) -> Draft:
     kept = {cache.kind for layer, _ in arch.layer_runs() for cache in layer.caches}
     narrow = bool(arch.experts) and hidden <= DFLASH_NARROW
     windows = gemma or ("recurrent" in kept and not narrow)
-    heads = arch.heads * arch.head_dim // head if gemma else 4096 // head
-    kv_heads = 4 if narrow else 8
+    heads = arch.heads * arch.head_dim // head if gemma else DFLASH_HEADS
+    kv_heads = DFLASH_KV_HEADS_NARROW if narrow else DFLASH_KV_HEADS
     layers = DFLASH_LAYERS_SPARSE if arch.experts else DFLASH_LAYERS
     window = DFLASH_WINDOW
     if windows:
