@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from typing import Final
 
 from engine.decide.attempts import CLUSTER_NODES, largest_node
 from engine.decide.builds import ASKS_FOR_LESS
@@ -20,7 +21,7 @@ from engine.figures.units import FLEET, count
 from engine.layout.sharding import kv_copies
 from engine.model.formats import FORMATS, KV_FORMATS
 from engine.model.parameters import count_parameters
-from engine.runtimes.frameworks import FRAMEWORKS
+from engine.runtimes.frameworks import FRAMEWORKS, TrainingFramework
 from engine.scenario import LayoutChoice, Scenario, usual_batch
 from engine.scenario.change import LookUps, pinned_as, value_of
 from engine.scenario.fields import Value, field_of
@@ -123,13 +124,21 @@ def _other_layout(entered: Plan) -> Iterator[Try]:
         yield Try("layout", (f"{layout_words(layout)} instead of the pinned layout",), moved)
 
 
+SHARDS: Final[TrainingFramework] = "axolotl"
+"""Who is named to someone whose framework copies a model to each GPU: it shards adapters and packed bases too (FSDP2)."""
+
+
 def _other_framework(entered: Plan) -> Iterator[Try]:
-    """A framework that splits weights where the entered one only shards them: it is another program, and said so."""
+    """A framework that shards where the entered one copies, or splits weights where it only shards them: it is another
+    program, and said so."""
     scenario = entered.scenario
     workload = scenario.workload
-    if workload.is_inference or workload.trains == "qlora" or scenario.hardware.gpus == 1:
+    if workload.is_inference or scenario.hardware.gpus == 1:
         return
-    if "tp" in splits_of(workload):
+    if "zero3" not in framework_of(workload).shardings:
+        words = f"{FRAMEWORKS[SHARDS].label} in the place of {framework_of(workload).label}, since it shards over GPUs"
+        yield Try("framework", (words,), {"workload.framework": SHARDS})
+    if workload.trains == "qlora" or "tp" in splits_of(workload):
         return
     for name in ("nemo",) if workload.trains == "lora" else ("torchtitan", "nemo"):
         label = FRAMEWORKS[name].label

@@ -31,6 +31,7 @@ TrainingFramework = Literal[
     "nemo",
     "internevo",
 ]
+Offloading = Literal["optimizer", "parameters"]
 Family = Literal["fsdp1", "fsdp2", "deepspeed", "megatron", "internevo"]
 
 
@@ -121,7 +122,8 @@ class Framework:
     computed, software: how well its kernels are tuned, unless it is told otherwise. attention: generation of
     its attention kernels on cards that have a newer one (flash3: FlashAttention-3 or cuDNN). fuses_casts:
     whether other kernels make the 8- and 4-bit inputs of products on their way. source: where that stands. experts_in_turn:
-    whether its models are Hugging Face's modules, which loop over experts before transformers 5."""
+    whether its models are Hugging Face's modules, which loop over experts before transformers 5. offloads: what of the state
+    it keeps in host memory when told to. usual: how it shards unless it is told otherwise."""
 
     id: TrainingFramework
     label: str
@@ -135,6 +137,8 @@ class Framework:
     fuses_casts: bool
     source: str
     experts_in_turn: bool = False
+    offloads: tuple[Offloading, ...] = ("optimizer", "parameters")
+    usual: Sharding = "zero3"
 
 
 def _all(*frameworks: Framework) -> dict[str, Framework]:
@@ -156,20 +160,23 @@ FRAMEWORKS: Final[dict[str, Framework]] = _all(
     ),
     Framework(
         "megatron", "Megatron-LM", "megatron", ("tp", "pp", "ep", "cp"), _EVERY, True, "compiled", "tuned", "flash3", True,
-        "NVIDIA/Megatron-LM, megatron/training/arguments.py, core/tensor_parallel/cross_entropy.py: fp32 logits in place",
+        "NVIDIA/Megatron-LM, megatron/training/arguments.py (--use-distributed-optimizer, --optimizer-cpu-offload), core/tensor_parallel/cross_entropy.py: fp32 logits in place",
+        offloads=("optimizer",), usual="zero1",
     ),
     Framework(
         "nemo", "NeMo, Megatron-Bridge", "megatron", ("tp", "pp", "ep", "cp"), _EVERY, True, "compiled", "tuned", "flash3", True,
         "NVIDIA-NeMo/Megatron-Bridge, docs: parallelisms, peft, cross_entropy_loss_fusion on in its recipes",
+        offloads=("optimizer",), usual="zero1",
     ),
     Framework(
         "internevo", "InternEvo", "internevo", ("tp", "pp", "ep", "cp"), ("zero1", "zero3"), False, "eager", "standard", "flash2", False,
         "InternLM/InternEvo, internlm/solver/optimizer/hybrid_zero_optim.py: flat 16-bit gradients and their fp32 copy at the step, "
-        "parameters broadcast by the rank that stepped them",
+        "parameters broadcast by the rank that stepped them", usual="zero1",
     ),
     Framework(
         "torchtitan", "torchtitan", "fsdp2", ("tp", "pp", "ep", "cp"), ("ddp", "zero2", "zero3"), False, "compiled", "tuned", "flash2", False,
-        "pytorch/torchtitan, docs: FSDP2, TP, PP, CP, EP; its loss is compiled",
+        "pytorch/torchtitan, docs: FSDP2 (training.enable_cpu_offload), TP, PP, CP, EP; its loss is compiled",
+        offloads=("parameters",),
     ),
     Framework(
         "torchtune", "torchtune", "fsdp2", ("tp", "cp"), ("ddp", "zero2", "zero3"), False, "chunked-16bit", "standard", "flash2", False,
@@ -189,6 +196,7 @@ FRAMEWORKS: Final[dict[str, Framework]] = _all(
     ),
     Framework(
         "unsloth", "Unsloth", "fsdp2", (), ("ddp",), False, "fused", "tuned", "flash2", False,
-        "docs.unsloth.ai: one GPU, or a copy on each; its cross-entropy never holds the logits",
+        "docs.unsloth.ai: one GPU, or a copy on each; its cross-entropy never holds the logits; states are paged, by bitsandbytes",
+        offloads=(), usual="ddp",
     ),
 )  # fmt: skip

@@ -12,7 +12,8 @@ What follows what. A key that is named is as named; of the others
 - a second kind of card keeps its count, half of the node at first, and goes when the node has no room for both;
 - weights in the format that the old model is published in take the one of the new model, as do all where either is
   published in 4 bits alone; layers that predict several tokens go with the model that has them;
-- a model of the catalog takes the place of a file, and a file that of a model.
+- a model of the catalog takes the place of a file, and a file that of a model;
+- the sharding that is usual under its training framework stays the usual one, as does one that the new framework has not.
 
 Everything else stays, the pinned layout above all. None for a key that follows (`Field.follows`) means the usual value.
 """
@@ -28,8 +29,10 @@ from engine.figures.errors import ScenarioError
 from engine.model.architecture import Architecture
 from engine.parts.hardware import Accelerator, Facts, Link, Platform
 from engine.parts.mixed import weakest
+from engine.runtimes.frameworks import FRAMEWORKS, Sharding, TrainingFramework
 from engine.scenario import Hardware, Layout, LayoutChoice, Model, Scenario
 from engine.scenario.fields import Field, Value, field_of
+from engine.scenario.frameworks import usual_sharding
 
 Changes = Mapping[str, Value]
 SECOND = ("hardware.second_accelerator", "hardware.second_gpus")
@@ -227,9 +230,20 @@ def change(scenario: Scenario, changes: Changes, facts: LookUps | None = None) -
         parts["model"] = _model(scenario.model, tables.pop("model"), wanted, known)
     if "hardware" in tables:
         parts["hardware"] = _hardware(scenario.hardware, tables.pop("hardware"), wanted, known)
+    if "framework" in tables.get("workload", {}) and "workload.sharding" not in wanted:
+        tables["workload"]["sharding"] = _sharding(scenario, cast(TrainingFramework, wanted["workload.framework"]))
     for table, values in tables.items():
         parts[table] = replace(getattr(scenario, table), **cast(dict[str, Any], values))
     return replace(scenario, **parts)
+
+
+def _sharding(now: Scenario, framework: TrainingFramework) -> Sharding:
+    """How a run shards under another framework."""
+    kept = now.workload.sharding
+    usual = usual_sharding(framework)
+    if kept == usual_sharding(now.workload.framework) or kept not in FRAMEWORKS[framework].shardings:
+        return usual
+    return kept
 
 
 def _model(now: Model, named: dict[str, Any], wanted: Changes, facts: LookUps) -> Model:

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from typing import Final
 
-from engine.runtimes.frameworks import ACCOUNTS, FRAMEWORKS, AttentionKernel, Framework, Loss, Software
+from engine.runtimes.frameworks import (
+    ACCOUNTS,
+    FRAMEWORKS,
+    AttentionKernel,
+    Framework,
+    Loss,
+    Sharding,
+    Software,
+    TrainingFramework,
+)
 from engine.scenario import Layout, RecomputeModules, Workload
 
 SPLIT_WORDS: Final = {"tp": "tensor parallelism", "pp": "pipeline stages", "ep": "expert parallelism"}
@@ -13,6 +22,11 @@ SPLIT_WORDS: Final = {"tp": "tensor parallelism", "pp": "pipeline stages", "ep":
 def framework_of(workload: Workload) -> Framework:
     """The entry of the workload's framework."""
     return FRAMEWORKS[workload.framework]
+
+
+def usual_sharding(framework: TrainingFramework) -> Sharding:
+    """How a framework shards where nobody says."""
+    return FRAMEWORKS[framework].usual
 
 
 def splits_of(workload: Workload) -> tuple[str, ...]:

@@ -6,7 +6,10 @@ from typing import Any
 
 import pytest
 
+from engine.decide.advice import advice
+from engine.decide.plan import plan
 from engine.decide.size import size
+from engine.decide.suggestions import advised
 from engine.figures.sentences import text_of
 from engine.layout.candidates import candidate_layouts
 from engine.runtimes.frameworks import FRAMEWORKS
@@ -176,3 +179,48 @@ def test_internevo_steps_everything_that_it_holds_at_once() -> None:
         allocated.append(detail.allocated_bytes)
     # flat gradients in 16 bits and in fp32 of 4.015 billion elements, where DeepSpeed takes one billion at a time
     assert allocated[1] - allocated[0] == pytest.approx(3.015e9 * 6, rel=0.001)
+
+
+def test_a_sharding_that_nobody_entered_is_the_frameworks_own() -> None:
+    scenario = build("llama-3.3-70b", "bf16", "a100-sxm4-80gb", 4, kind="lora")
+    usual = {name: change(scenario, {"workload.framework": name}).workload.sharding for name in FRAMEWORKS}
+    assert usual["unsloth"] == "ddp"
+    assert usual["megatron"] == usual["nemo"] == usual["internevo"] == "zero1"
+    assert usual["deepspeed"] == usual["axolotl"] == usual["torchtune"] == "zero3"
+    assert all(usual[name] in FRAMEWORKS[name].shardings for name in FRAMEWORKS)
+    back = change(change(scenario, {"workload.framework": "unsloth"}), {"workload.framework": "axolotl"})
+    assert back.workload.sharding == "zero3"
+    kept = change(scenario, {"workload.sharding": "zero2"})
+    assert change(kept, {"workload.framework": "deepspeed"}).workload.sharding == "zero2"
+    assert change(kept, {"workload.framework": "unsloth"}).workload.sharding == "ddp"
+    named = {"workload.framework": "unsloth", "workload.sharding": "zero3"}
+    assert change(scenario, named).workload.sharding == "zero3"
+
+
+def test_copies_of_a_base_that_one_card_does_not_hold_are_told_who_shards() -> None:
+    scenario = change(
+        build("llama-3.3-70b", "bf16", "a100-sxm4-80gb", 4, kind="lora", sequence_length=2048),
+        {"workload.framework": "unsloth"},
+    )
+    assert not plan(scenario).fits
+    told = [text_of(cure.headline) for cure in advice(scenario).found if cure.kind == "framework"]
+    assert told
+    assert told[0].startswith("Axolotl in the place of Unsloth, since it shards over GPUs")
+
+
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+def test_nothing_is_offered_that_the_framework_has_not(framework: str) -> None:
+    entry = FRAMEWORKS[framework]
+    for kind, gpus in (("full-finetune", 1), ("full-finetune", 4), ("qlora", 1), ("qlora", 2), ("lora", 4)):
+        entered = build("llama-3.1-70b", "bf16", "rtx-4090", gpus, kind=kind, sequence_length=2048)
+        for offered in advised(plan(change(entered, {"workload.framework": framework}))).memory.suggestions:
+            for key, value in offered.changes:
+                assert key != "workload.sharding" or value in entry.shardings
+                assert key != "workload.offload" or value in entry.offloads
+
+
+def test_states_of_adapters_shrink_before_they_leave_the_card() -> None:
+    entered = plan(build("llama-3.1-70b", "bf16", "h100-sxm", 1, kind="qlora", lora_rank=192, sequence_length=2048))
+    assert not entered.fits
+    fields = [one.field for one in advised(entered).memory.suggestions]
+    assert fields.index("workload.optimizer") < fields.index("workload.offload")

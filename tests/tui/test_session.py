@@ -659,3 +659,15 @@ def test_an_id_of_any_length_is_refused_at_once(key: str) -> None:
         session.parse(text)
     assert len(str(caught.value)) < 500
     assert time.process_time() - started < 2
+
+
+def test_a_sharding_that_a_file_leaves_out_is_its_frameworks_own(tmp_path: Path) -> None:
+    file = tmp_path / "build.toml"
+    lines = (
+        'schema = 1\n[model]\nid = "llama-3.1-8b"\n[hardware]\naccelerator = "h100-sxm"\n[workload]\nkind = "lora"\n'
+    )
+    for framework, sharding in (("unsloth", "ddp"), ("megatron", "zero1"), ("deepspeed", "zero3")):
+        file.write_text(f'{lines}framework = "{framework}"\n')
+        assert session.load(file).workload.sharding == sharding
+    file.write_text(f'{lines}framework = "megatron"\nsharding = "zero3"\n')
+    assert session.load(file).workload.sharding == "zero3"

@@ -26,6 +26,7 @@ from catalog.bounded import NoFile, Unusable, check_size, read_file, toml_of
 from catalog.schema import check, keys_of
 from engine.figures.records import NamedTuple
 from engine.scenario import Model, Scenario
+from engine.scenario.frameworks import usual_sharding
 from tui.files import disk
 from tui.files.drift import CatalogTable, Drift, changes, figures_of, with_figures
 from tui.files.pins import Pin
@@ -203,6 +204,8 @@ def _document(scenario: Scenario) -> dict[str, Any]:
         document["hardware"]["power_limit_w"] = hardware.power_limit_w
     workload = scenario.workload
     always = ("kind", *ALWAYS[workload.kind])
+    if workload.sharding != usual_sharding(workload.framework):
+        always = (*always, "sharding")
     document["workload"] = _changed(workload, always)
     for name, part in (("layout", scenario.layout), ("runtime", scenario.runtime), ("money", scenario.money)):
         table = _changed(part)

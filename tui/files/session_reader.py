@@ -18,6 +18,7 @@ from engine.model.architecture import Architecture
 from engine.model.formats import FORMATS, KV_FORMATS
 from engine.scenario import LayoutChoice, Money, Runtime, Scenario, Workload
 from engine.scenario.fields import BY_KEY, LONGEST_ID
+from engine.scenario.frameworks import usual_sharding
 from tui.files.drift import FIGURES, LEAST, CatalogTable
 from tui.files.pins import PIN_LENGTH, PIN_NAMES, Pin
 from tui.files.session_measured import measured_of
@@ -73,6 +74,8 @@ class Reader:
         model = self.table("model", ModelTable, document)
         hardware = self.table("hardware", HardwareTable, document)
         workload = self.table("workload", Workload, document)
+        if "sharding" not in document.get("workload", {}):
+            workload = dataclasses.replace(workload, sharding=usual_sharding(workload.framework))
         layout = self.table("layout", LayoutChoice, document)
         runtime = self.table("runtime", Runtime, document)
         money = self.table("money", Money, document)

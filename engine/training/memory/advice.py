@@ -10,7 +10,7 @@ from engine.figures.sentences import HERE, Figure, Sentence
 from engine.figures.units import GIB
 from engine.model.architecture import Architecture
 from engine.scenario import TUNED_KINDS, Layout, Workload
-from engine.scenario.frameworks import loss_of, modules_of
+from engine.scenario.frameworks import framework_of, loss_of, modules_of
 from engine.sizing import Memory, Suggestion
 from engine.training.batch import batch_of, context_ranks
 from engine.training.memory.core import Card, Costs, costs_of, headroom_word, stage_costs
@@ -93,7 +93,7 @@ PARTS = {False: (("mlp", "feed-forwards"),), True: (("moe", "experts"), ("layern
 
 def _changes(workload: Workload, layout: Layout, largest: int, longest: int, experts: bool) -> Iterator[_Change]:
     """The single changes that a person would try, what costs least in quality and speed first."""
-    peft = workload.trains != "full"
+    peft, entry = workload.trains != "full", framework_of(workload)
     if loss_of(workload) != "fused":
         yield ("loss", "fused", "a fused loss that never holds the logits")
     if not workload.tiled_mlp and workload.sequence_length >= LONG_SEQUENCE:
@@ -103,12 +103,12 @@ def _changes(workload: Workload, layout: Layout, largest: int, longest: int, exp
             yield ("recompute_modules", parts, f"{words} computed again")
     if workload.recompute != "full":
         yield ("recompute", "full", "full recomputation")
-    if layout.dp > 1 and workload.sharding != "zero3":
+    if layout.dp > 1 and workload.sharding != "zero3" and "zero3" in entry.shardings:
         yield ("sharding", "zero3", "sharding weights, gradients and states (ZeRO-3, FSDP)")
     if workload.sharding != "ddp" and workload.sharding_group == "node":
         yield ("sharding_group", "all", "sharding over all nodes instead of inside each")
-    if not peft and workload.optimizer not in ("adamw-8bit", "adamw-paged-8bit", "adamw-4bit", "adafactor"):
-        yield ("optimizer", "adamw-8bit", "an 8-bit optimizer without a master copy")
+    if workload.optimizer not in ("adamw-8bit", "adamw-paged-8bit", "adamw-4bit", "adafactor"):
+        yield ("optimizer", "adamw-8bit", f"an 8-bit optimizer{'' if peft else ' without a master copy'}")
         yield ("optimizer", "adamw-paged-8bit", "a paged 8-bit optimizer, its states in host memory")
     if not peft and workload.master_weights and workload.optimizer not in WITHOUT_MASTER:
         yield ("optimizer", "adamw-bf16", "16-bit weights and states without a master copy")
@@ -116,9 +116,9 @@ def _changes(workload: Workload, layout: Layout, largest: int, longest: int, exp
         yield ("micro_batch", largest, f"a micro-batch of {largest}")
     if not workload.activation_offload:
         yield ("activation_offload", True, "checkpoints in host memory")
-    if workload.offload == "none":
+    if workload.offload == "none" and "optimizer" in entry.offloads:
         yield ("offload", "optimizer", "optimizer states in host memory")
-    if workload.offload != "parameters" and layout.dp > 1:
+    if workload.offload != "parameters" and layout.dp > 1 and "parameters" in entry.offloads:
         yield ("offload", "parameters", "weights, gradients and states in host memory")
     if peft and workload.lora_rank > 8:
         rank = workload.lora_rank // 2
