@@ -106,12 +106,13 @@ def findings_of(scenario: Scenario, high: Scenario, entered: Plan) -> Iterator[F
         int4 = _at_few_bits(scenario)
     in_few_bits = _int4_step(scenario, int4)
     yield in_few_bits
-    holders = [found for found in (node, eight, int4) if found is not None]
+    own_bits = int4 is not None and _few_bits(scenario) == scenario.model.weights
+    holders = [found for found in ((int4, node, eight) if own_bits else (node, eight, int4)) if found is not None]
     holder = next((found for found in holders if found.holds), holders[-1])
     load = _load_step(scenario, holder, frontier)
-    together = _together(scenario, load)
+    together = _together(scenario, load, entered)
     if together is not None:
-        instead = f"{load.replicas} replicas would take it, {together.nodes} nodes joined take it too: "
+        instead = f"{fleet(load.replicas)} replicas would take it, {together.nodes} nodes joined take it too: "
         load = replace(load, yes=False, words=partial(said, instead, load.clause), replicas=1)
     yield load
     ended = one_gpu.carries or in_node.yes or in_few_bits.yes or load.yes
@@ -239,15 +240,21 @@ def _nobody(one: Scenario) -> Sentence:
     return ("no load on one node meets the targets: ", *alone(one))
 
 
-def _together(scenario: Scenario, load: Finding) -> Attempt | None:
+def _together(scenario: Scenario, load: Finding, entered: Plan) -> Attempt | None:
     """The cluster to take instead of replicas that hold a model and next to none of the load; None where there is none.
 
     A node whose weights are past the rule has little room for the cache. Where its replicas would be more than twice
-    the nodes that joined ones take, each holding its part of the model once, it is the model that does not fit.
+    the nodes that joined ones take, each holding its part of the model once, it is the model that does not fit. Nodes
+    that are entered joined and carry the load on fewer GPUs than the replicas have are such a cluster already.
     """
     one = load.attempt if load.yes else None
     most = (load.replicas - 1) // WORTH_JOINING
-    if one is None or not scenario.workload.is_inference or most < 2 or one.plan is None:
+    if one is None or not scenario.workload.is_inference or one.plan is None:
+        return None
+    own, layout = entered_as(entered), entered.layout
+    if own.carries and own.gpus < load.replicas * one.gpus_per_node and layout.tp * layout.pp > own.gpus_per_node:
+        return own
+    if most < 2:
         return None
     if one.plan.memory.weights_share <= WEIGHTS_RULE[1]:
         return None
