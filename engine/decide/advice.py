@@ -32,6 +32,7 @@ from engine.decide.tries import (
     owned,
     quicker,
     shown,
+    smaller_as_named,
     smaller_models,
 )
 from engine.figures.records import dataclass
@@ -106,7 +107,8 @@ class Advice:
     """What to do about one scenario. found: every change that was found, the one thing to do first, each of another
     kind. smaller: of a build that runs, fewer of the entered cards that would do; api: what the same tokens cost over a
     hosted API, empty where the build runs or nobody asks a price for them. status: of the build as entered. quicker: of a run that works
-    but whose GPUs wait for each other, another sharding that is faster."""
+    but whose GPUs wait for each other, another sharding that is faster. lesser: of a build that carries the workload and
+    that nothing better was found for, the smaller one that its verdict names, slower or not: to know, not to do."""
 
     scenario: Scenario
     found: tuple[Cure, ...] = ()
@@ -114,6 +116,7 @@ class Advice:
     api: Sentence = ()
     status: Status = "runs"
     quicker: Cure | None = None
+    lesser: Cure | None = None
 
     @property
     def cure(self) -> Cure | None:
@@ -132,8 +135,9 @@ class Advice:
 
     @property
     def offered(self) -> tuple[Cure, ...]:
-        """What is shown of it, the one thing to do first."""
-        return tuple(cure for cure in (self.cure, self.smaller, self.quicker, *self.others) if cure is not None)
+        """What is shown of it, the one thing to do first, where there is one."""
+        shown = (self.cure, self.smaller, self.quicker, *self.others, self.lesser)
+        return tuple(cure for cure in shown if cure is not None)
 
     @property
     def known(self) -> tuple[Cure, ...]:
@@ -161,7 +165,8 @@ def advise(scenario: Scenario, facts: LookUps | None = None) -> Generator[None, 
     if status == "runs":
         smaller = yield from _tried(scenario, fewer(entered), facts, ("runs",), 1)
         faster = [] if smaller else (yield from _quicker(entered, facts))
-        return Advice(scenario, smaller=_only(smaller), quicker=_only(faster), status=status)
+        less = [] if smaller or faster else (yield from _tried(scenario, smaller_as_named(entered), facts, CARRIES))
+        return Advice(scenario, smaller=_only(smaller), quicker=_only(faster), lesser=_only(less), status=status)
     good: tuple[Status, ...] = ("runs",) if status == "slow" else CARRIES
     found = yield from _tried(scenario, owned(entered), facts, good)
     if not found:
@@ -180,6 +185,9 @@ def advise(scenario: Scenario, facts: LookUps | None = None) -> Generator[None, 
     if status == "slow":
         found = [cure for cure in found if _preference(cure, bill.whole_usd)[0] < ABSURD]
         found = [] if found and found[0].far else found  # a build that works is not given up for next to nothing
+        if not found:
+            less = yield from _tried(scenario, smaller_as_named(entered), facts, CARRIES)
+            return Advice(scenario, api=_over_an_api(bill), lesser=_only(less), status=status)
     return Advice(scenario, tuple(found), None, _over_an_api(bill), status)
 
 

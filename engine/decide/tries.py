@@ -218,6 +218,28 @@ def as_the_verdict_names(entered: Plan) -> Iterator[Try]:
         yield Try("nodes" if build.nodes > hardware.nodes else "gpus", (words,), changes)
 
 
+def smaller_as_named(entered: Plan) -> Iterator[Try]:
+    """The build of the verdict where that is fewer of the entered cards, in no more bits than were entered."""
+    scenario = entered.scenario
+    verdict, hardware = decide(scenario, entered), scenario.hardware
+    build = verdict.recommended
+    if build is None or not build.nodes or hardware.mixed or verdict.answer in ("replicas", "frontier", "does-not-fit"):
+        return
+    gpus = build.gpus_per_node * build.nodes
+    if gpus > hardware.gpus or (gpus == hardware.gpus and build.nodes >= hardware.nodes):
+        return
+    changes, bits = _counts(build.gpus_per_node, build.nodes), ""
+    if scenario.workload.is_inference and _fewer_bits(build.weights, scenario.model.weights):
+        changes["model.weights"] = build.weights
+        bits = f" at {FORMATS[build.weights].short} ({QUALITY_WORDS[build.weights]})"
+    words = _fewer_words(entered, *((gpus, 1) if build.nodes == 1 else (build.gpus_per_node, build.nodes)))
+    yield Try("fewer", (f"{words}{bits} would do",), changes)
+
+
+def _fewer_bits(one: str, other: str) -> bool:
+    return FORMATS[one].bits_per_weight < FORMATS[other].bits_per_weight
+
+
 def smaller_models(entered: Plan, facts: LookUps) -> Iterator[Try]:
     """Smaller and distilled models of the same series, the largest first; none for who makes a model from scratch."""
     model = entered.scenario.model

@@ -47,7 +47,8 @@ def answer_lines(sizing: Sizing, advised: Advice) -> Iterator[Block]:
     if cure is not None:
         yield Paragraph(f"Do: {text_of(line_of(cure))}.")
     else:
-        yield Paragraph("Do: nothing." if found.carries else "Do: no single change that was tried makes it run.")
+        less = f" {text_of(line_of(advised.lesser))}." if advised.lesser is not None else ""
+        yield Paragraph(f"Do: nothing.{less}" if found.carries else "Do: no single change that was tried makes it run.")
     edges = text_of(joined(holds(sizing.verdict.flips), ", "))
     yield Paragraph(f"{text_of(found.rung)}.{f' Holds to {edges}.' if edges else ''}")
 

@@ -202,8 +202,8 @@ def _open_option(bench: Bench, option: Option) -> None:
     )
 
 
-def take_advice(bench: Bench, number: int = 0) -> None:
-    """Do what is on offer under a number, the one thing to do first, exactly as it was sized.
+def take_advice(bench: Bench, number: int | None = None) -> None:
+    """Do what is on offer under a number, the one thing to do without one, exactly as it was sized.
 
     While it is looked for, nothing.
     """
@@ -212,10 +212,10 @@ def take_advice(bench: Bench, number: int = 0) -> None:
     if found is None or store.stale:
         bench.say("Still looking for what to do; nothing was changed.")
         return
-    if number >= len(found.offered):
+    cure = found.first if number is None else found.offered[number] if number < len(found.offered) else None
+    if cure is None:
         bench.say("Nothing to apply: no change is on offer.")
         return
-    cure = found.offered[number]
     store.seal()
     store.edit(dataclasses.replace(cure.scenario, title=store.scenario.title, notes=store.scenario.notes))
     bench.say(f"{text_of(cure.what)}.", f"{bench.key('undo')} takes it back.")

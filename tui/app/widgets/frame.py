@@ -147,6 +147,10 @@ class Banner(Canvas):
         if found is None:
             return line((" Looking for what to do", "dim"))
         cure = found.first
+        if cure is None and found.lesser is not None:
+            told = f"{NOTHING}. "
+            words = cure_spans(line_of(found.lesser, width - len(told) - 3), found.offered.index(found.lesser), "dim")
+            return (Span(" "), Span(told, "dim"), *self._fitted(words, width - len(told) - 2))
         if cure is None:
             return line((f" {NOTHING if sizing.answer.carries else NOTHING_FOUND}", "dim"))
         words = [
