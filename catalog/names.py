@@ -11,18 +11,29 @@ from functools import lru_cache
 from typing import Final
 
 from catalog.loading import load
-from engine.model.formats import FORMATS
 
 # What names carry beside the model: how it was tuned, how its weights are stored, and when it was released.
 _TUNING: Final = (
-    "instruct", "chat", "it", "hf", "base", "thinking", "reasoning", "preview", "distilled", "tuned", "unsloth",
+    "instruct", "chat", "it", "hf", "base", "thinking", "reasoning", "preview", "distilled", "tuned", "unsloth", "abliterated",
+    "heretic", "uncensored", "latest",
 )  # fmt: skip
 _STORAGE: Final = (
     "fp8", "fp4", "nvfp4", "mxfp4", "bf16", "fp16", "fp32", "f16", "f32", "int4", "int8", "awq", "gptq", "autoround", "gguf",
     "autofp8", "qat", "bnb", "4bit", "8bit", "dynamic", "block", "static", "quantized", "mlx", "eagle3", "marlin", "nvda", "turbo",
-    "2bit", "3bit", "int2", "int3", "5bit", "6bit", "dwq", "exl3", "w4afp8", "ud", "imatrix", "i1", "aqlm", "hqq", "exl2", "eetq", "mxfp8", "float8", "torchao", "nvfp4a16", "unquantized", "wmxfp4", "amxfp4", "kvfp8", "quip", "mixed", "1x16", "pv",
+    "2bit", "3bit", "int2", "int3", "5bit", "6bit", "dwq", "exl3", "w4afp8", "ud", "imatrix", "i1", "aqlm", "hqq", "exl2", "eetq", "mxfp8", "float8", "torchao", "nvfp4a16", "unquantized", "wmxfp4", "amxfp4", "kvfp8", "quip", "mixed", "1x16", "pv", "sym", "asym", "inc", "ct", "16bit",
+    "vptq", "mxfp6", "float16", "float32",
 )  # fmt: skip
-_DATES: Final = (r"(?<=fp4-)v2", r"2[0-9][01][0-9]", r"0[0-9][0-3][0-9]", r"\d\d-20\d\d", "v1", "v01")
+_DATES: Final = (
+    r"(?<=fp4-)v2",
+    r"2[0-9][01][0-9]",
+    r"0[0-9][0-3][0-9]",
+    r"\d\d-20\d\d",
+    r"\d{6}",
+    "v1",
+    "v01",
+    "128k",
+    "1m",
+)
 _MIXES: Final = (
     r"w\d+a\d+",
     r"(?:i?q|tq)\d(?:-(?:[01klmspx]|xs|xl|xxs|nl|k[slt]|kss|r[48]|4|8))*",
@@ -35,7 +46,7 @@ _NOISE: Final = re.compile(f"-(?:{'|'.join((*_TUNING, *_STORAGE, *_MIXES, *_DATE
 _NO_TUNING: Final = re.compile(f"-(?:{'|'.join((*_STORAGE, *_MIXES, *_DATES))})(?=-|$)")
 _MAKERS: Final = re.compile(
     r"^(?:qwen-(?=qwen)|meta-llama-(?=llama)|deepseek-ai-|zai-org-|microsoft-|allenai-|tiiuae-|ibm-granite-(?=granite)|"
-    r"nousresearch-|moonshotai-|minimaxai-|coherelabs-|meta-|nvidia-|redhatai-|neuralmagic-|unsloth-|c4ai-|ai21-|openai-|mistralai-|google-)"
+    r"nousresearch-|moonshotai-|minimaxai-|coherelabs-|meta-|nvidia-|redhatai-|neuralmagic-|unsloth-|c4ai-|ai21-|openai-|mistralai-|google-|huihui-(?=\w))"
 )
 
 # Names whose model has another one's architecture, after `plain_name`. Left: the name or its beginning up to a dash.
@@ -54,7 +65,12 @@ _SAME_ARCHITECTURE: Final = (
     ("deepseek-v3.2-exp", "deepseek-v3.2"),
     ("deepseek-v3-671b", "deepseek-v3"),
     ("deepseek-r1-671b", "deepseek-r1"),
+    ("deepseek-v3.2-speciale", "deepseek-v3.2"),
+    ("deepseek-prover-v2-671b", "deepseek-v3"),
     ("deepseek-r1-70b", "llama-3.3-70b"),
+    ("deepseek-r1-8b", "qwen3-8b"),
+    ("deepseek-r1-7b", "qwen2.5-7b"),
+    ("deepseek-r1-1.5b", "qwen2.5-1.5b"),
     ("deepseek-r1-32b", "deepseek-r1-distill-qwen-32b"),
     ("deepseek-r1-14b", "qwen2.5-14b"),
     ("kimi-k2", "kimi-k2"),
@@ -73,6 +89,10 @@ _SAME_ARCHITECTURE: Final = (
     ("qwen2.5-coder-14b", "qwen2.5-14b"),
     ("qwen2.5-coder-32b", "qwen2.5-32b"),
     ("qwen2.5-math-72b", "qwen2.5-72b"),
+    ("qwen3-30b", "qwen3-30b-a3b"),
+    ("qwen3-235b", "qwen3-235b-a22b"),
+    ("qwen3-coder-30b", "qwen3-coder-30b-a3b"),
+    ("qwen3-coder-480b", "qwen3-coder-480b-a35b"),
     ("qwen3-coder-next", "qwen3-next-80b-a3b"),
     ("minimax-m2", "minimax-m2.7"),
     ("minimax-m2.1", "minimax-m2.7"),
@@ -81,6 +101,11 @@ _SAME_ARCHITECTURE: Final = (
     ("glm-4.7", "glm-4.6"),
     ("glm-4.5-air-106b-a12b", "glm-4.5-air"),
     ("llama-3-405b", "llama-3.1-405b"),
+    ("hermes-4-70b", "llama-3.1-70b"),
+    ("hermes-4-405b", "llama-3.1-405b"),
+    ("llama-guard-3-8b", "llama-3.1-8b"),
+    ("llama-3.3-nemotron-super-49b-v1.5", "nemotron-super-49b"),
+    ("llama-3.3-nemotron-super-49b-v1-5", "nemotron-super-49b"),
     ("llama-3.1-nemotron-70b", "llama-3.1-70b"),
     ("llama-3.1-nemotron-nano-8b", "llama-3.1-8b"),
     ("hermes-3-llama-3.1-70b", "llama-3.1-70b"),
@@ -103,6 +128,8 @@ _SAME_ARCHITECTURE: Final = (
     ("codestral-22b", "mistral-small-22b"),
     ("codestral-22b-v0.1", "mistral-small-22b"),
     ("devstral-small", "mistral-small-24b"),
+    ("devstral-24b", "mistral-small-24b"),
+    ("magistral-24b", "mistral-small-24b"),
     ("magistral-small", "mistral-small-24b"),
     ("mistral-small3.1-24b", "mistral-small-3.2-24b"),
     ("mistral-small3.2-24b", "mistral-small-3.2-24b"),
@@ -120,6 +147,8 @@ _SAME_ARCHITECTURE: Final = (
     ("phi-3-medium-4k", "phi-3-medium"),
     ("phi-3-medium-128k", "phi-3-medium"),
     ("phi-3-14b", "phi-3-medium"),
+    ("phi-4-14b", "phi-4"),
+    ("phi-4-reasoning-plus", "phi-4"),
     ("yi-1.5-6b", "yi-6b"),
     ("yi-1.5-34b", "yi-34b"),
     ("granite-3.0-8b", "granite-3.3-8b"),
@@ -152,13 +181,15 @@ _SAME_ARCHITECTURE: Final = (
 def plain_name(text: str, noise: re.Pattern[str] = _NOISE) -> str:
     """A published name without its organisation, remarks, tuning, weight format and date, in lower case."""
     name = re.sub(r"\(.*?\)", " ", text.strip().casefold()).split("/")[-1]
-    name = re.sub(r"\.gguf$|\.config\.json$", "", name.split(",")[0].strip())
-    name = re.sub(r"[\s_:]+|\.(?=w\d+a\d+)", "-", name.replace("llama-3_", "llama-3.")).strip("-")
+    name = re.sub(r"(?:-\d{5}-of-\d{5})?\.gguf$|\.config\.json$", "", name.split(",")[0].strip())
+    name = re.sub(
+        r"[\s_:]+|\.(?=w\d+a\d+|(?:i1-)?(?:i?q|tq)\d_|b?f(?:p)?16|f32)", "-", name.replace("llama-3_", "llama-3.")
+    ).strip("-")
     before = ""
     while name != before:
         before = name
         name = _MAKERS.sub("", noise.sub("", name)).strip("-")
-    return re.sub(r"^(llama|qwen|gemma|phi)-?(\d)", _joined, name)
+    return re.sub(r"^(llama|qwen|gemma|phi|granite)-?(\d)", _joined, name)
 
 
 def _joined(match: re.Match[str]) -> str:
@@ -213,93 +244,6 @@ def resolve_name(text: str) -> str | None:
         return known[lowered]
     tuned, plain = plain_name(text, _NO_TUNING), plain_name(text)  # a tuning may have another architecture's weights
     return known.get(tuned) or known.get(plain) or known.get(_tuned_llama(plain))
-
-
-# What a repository's name tells of how its weights are stored, first match wins. Words are lower case, one blank between.
-_FORMATS: Final = (
-    (r"nvidia qwen3 [678].* nvfp4|mixed nvfp4 fp8", "nvfp4-fp8"),  # ModelOpt's mixed files of 2026
-    (r"nvfp4(?:a16)?|fp4", "nvfp4"),
-    (r"w?mxfp4", "mxfp4"),
-    (r"mlx.* 4 ?bits?|(?<!bnb )4 ?bits?(?: dwq)?", "mlx-4bit"),
-    (r"mlx.* 6 ?bits?|6 ?bits?", "mlx-6bit"),
-    (r"mlx.* 8 ?bits?|(?<!bnb )8 ?bits?", "mlx-8bit"),
-    (r"(?:gptq|autoround|awq)(?: \w+)* (?:int8|8 ?bits?|w8a16)|int8 w8a16|w8a16", "int8-gptq"),
-    (r"awq", "int4-awq"),
-    (r"gptq|autoround", "int4-gptq"),
-    (r"w4a16|w4a8(?: ?fp8)?|w4afp8", "w4a16"),
-    (r"int4", "int4-gptq"),
-    (r"bnb 4 ?bits?|nf4", "nf4-double"),
-    (r"w8a8 ?fp8|fp8 w8a8|float8", "fp8"),
-    (r"w8a8|int8|bnb 8 ?bits?", "int8"),
-    # llm-compressor's; of models without recurrent mixers it is FP8 and nothing else
-    (r"(?:qwen3 (?:[568]|next|coder next)|granite 4|kimi linear|nemotron)(?: \w+)* fp8 dynamic", "fp8-dynamic"),
-    (r"fp8", "fp8"),
-    (r"bf16", "bf16"),
-    (r"fp16|f16", "fp16"),
-)
-# Formats that names state and nothing here can size; a quantizer's name with a number of bits is one beside it.
-_UNSIZED: Final = re.compile(
-    r"(?<![^ ])(exl[23]|aqlm|hqq|quip|eetq|mxfp8|torchao|\d+(?: \d+)? ?bpw|(?:awq|gptq|mlx|autoround)(?: \w+)* (?:int)?[23] ?bits?"
-    r"|(?:awq|gptq|mlx|autoround)(?: \w+)* int[23]|[235] ?bits?|w[23]a16|int[23])(?![^ ])"
-)
-_GGUF_MIX: Final = re.compile(r"(?<![^ ])((?:i?q|tq)\d(?: (?:[01kpsml]|nl|xxs|xs|xl|k[slt]|kss|r[48]))*)(?![^ ])")
-"""A mix and all its parts, those of forks too: what is left of a name that is cut short would be another mix."""
-_SAME_MIX: Final = {"q3_k": "q3_k_m", "q4_k": "q4_k_m", "q5_k": "q5_k_m"}
-"""Names that llama-quantize takes for another."""
-GGUF_DEFAULT: Final = "gguf-q4_k_m"
-"""The mix that llama.cpp downloads of a repository whose quantization nobody names (common/download.cpp)."""
-
-
-class UnsizedFormat(ValueError):
-    """A weight format that a name states and that nothing here can size; the text is the format."""
-
-
-def format_of_name(text: str) -> str | None:
-    """The weight format that a published name tells ("Qwen3-32B-AWQ"), or None: the checkpoint's own.
-
-    Raises UnsizedFormat for a format that is stated and cannot be sized: the checkpoint's own would be another one.
-    """
-    words = " ".join(re.sub(r"[^a-z0-9]+", " ", text.casefold()).split())
-    native = re.search(r"(?<![^ ])mxfp4 q([48])(?![^ ])", words)
-    if native:  # mlx_lm, of models whose experts are published in MXFP4
-        return f"mlx-mxfp4-q{native.group(1)}"
-    if _has("unquantized", words):  # weights trained for a format that they are not stored in
-        return "bf16"
-    mixed = _GGUF_MIX.search(words)
-    if mixed:
-        mix = mixed.group(1).replace(" ", "_")
-        name = f"gguf-{_SAME_MIX.get(mix, mix)}"
-        if _has("ud", words) and f"gguf-ud-{mix}" in FORMATS:
-            name = f"gguf-ud-{mix}"
-        if mix == "q4_0" and _has("google", words) and _has("qat", words):
-            name = "gguf-q4_0-f16"  # Google's own files of weights trained for it
-        if name not in FORMATS:
-            raise UnsizedFormat(mix.upper())
-        return name
-    if _has("gguf", words):
-        if _has("f32|fp32", words):
-            raise UnsizedFormat("F32")
-        if _has("mxfp4|gpt oss", words):  # whose experts are published in it alone, in GGUF files too
-            return "gguf-mxfp4-f16" if _has("b?f(?:p)?16", words) else "gguf-mxfp4"
-        plain = next(
-            (found for pattern, found in (("bf16", "bf16"), ("f16|fp16", "fp16")) if _has(pattern, words)), None
-        )
-        return plain or GGUF_DEFAULT
-    few = re.search(r"^mlx(?: .*)? ([235]) ?bits?(?! ?\w*gptq)(?![^ ])", words)
-    if few:
-        return f"mlx-{few.group(1)}bit"
-    unsized = _UNSIZED.search(words)
-    if unsized:
-        raise UnsizedFormat(unsized.group(1))
-    if _has("mlx", words) and _has("mxfp4", words):
-        return "mxfp4"
-    if _has("gptq|autoround|awq", words) and (bits := re.search(r"(?<![^ ])(?:int)?([48]) ?bits?(?![^ ])", words)):
-        return "int8-gptq" if bits.group(1) == "8" else "int4-awq" if _has("awq", words) else "int4-gptq"
-    return next((found for pattern, found in _FORMATS if _has(pattern, words)), None)
-
-
-def _has(pattern: str, words: str) -> bool:
-    return re.search(rf"(?<![^ ])(?:{pattern})(?![^ ])", words) is not None
 
 
 # (pattern on the words of a name, catalog id), first match wins. A bare name is the part that is meant unless somebody

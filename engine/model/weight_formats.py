@@ -141,15 +141,15 @@ def _gguf(
     )
 
 
-def _mlx(bits: int, scheme: Scheme) -> WeightFormat:
+def _mlx(name: str, label: str, scheme: Scheme) -> WeightFormat:
     everything: dict[Part, Scheme] = {"embedding": scheme, "table": scheme, "lm_head": scheme}
     return WeightFormat(
-        f"mlx-{bits}bit",
-        f"MLX {bits}-bit g64",
+        f"mlx-{name}",
+        f"MLX {label}",
         scheme,
         "bf16",
         overrides=MappingProxyType(everything),
-        source="mlx_lm.convert: affine, groups of 64, token table and head included",
+        source="mlx_lm.convert: groups of 64 (affine), 32 (mxfp4) or 16 (nvfp4), token table and head included",
     )
 
 
@@ -311,7 +311,12 @@ _ALL = (
     _gguf("gguf-q6_k", "GGUF Q6_K", Q6_K, Q6_K),
     _gguf("gguf-q8_0", "GGUF Q8_0", Q8_0, Q8_0),
     *_MORE_GGUF,
-    *(_mlx(bits, scheme) for bits, scheme in ((4, MLX_4), (6, MLX_6), (8, MLX_8), (5, MLX_5), (3, MLX_3), (2, MLX_2))),
+    *(
+        _mlx(f"{bits}bit", f"{bits}-bit g64", scheme)
+        for bits, scheme in ((4, MLX_4), (6, MLX_6), (8, MLX_8), (5, MLX_5), (3, MLX_3), (2, MLX_2))
+    ),
+    _mlx("mxfp4", "MXFP4", MXFP4),
+    _mlx("nvfp4", "NVFP4", NVFP4),
     WeightFormat(
         "int8-gptq",
         "INT8 GPTQ g128",

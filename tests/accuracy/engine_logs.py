@@ -13,7 +13,8 @@ from typing import Any, Literal, TypeVar
 
 import catalog
 from catalog import UnknownId, build_scenario
-from catalog.names import format_of_name, resolve_accelerator
+from catalog.format_names import format_of_name
+from catalog.names import resolve_accelerator
 from engine.decide.size import size
 from engine.figures.errors import ScenarioError
 from engine.figures.units import GIB, MIB

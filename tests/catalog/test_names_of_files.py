@@ -8,7 +8,8 @@ from __future__ import annotations
 import pytest
 
 import catalog
-from catalog.names import format_of_name, resolve_name
+from catalog.format_names import format_of_name
+from catalog.names import resolve_name
 from engine.model.formats import model_weight_bytes
 
 
@@ -65,4 +66,39 @@ GGUF = published("""
 
 @pytest.mark.parametrize(("name", "gigabytes"), GGUF, ids=[name for name, _ in GGUF])
 def test_a_name_of_a_gguf_file_has_its_size(name: str, gigabytes: float) -> None:
+    assert size_gb(name) == pytest.approx(gigabytes, rel=0.02)
+
+
+OTHERS = published("""
+    Qwen/Qwen2.5-72B-Instruct-AWQ 41.6
+    Qwen/Qwen2.5-7B-Instruct-GPTQ-Int8 8.89
+    hugging-quants/Meta-Llama-3.1-70B-Instruct-AWQ-INT4 39.8
+    RedHatAI/Meta-Llama-3.1-8B-Instruct-quantized.w4a16 5.70
+    RedHatAI/Meta-Llama-3.1-8B-Instruct-quantized.w8a8 9.08
+    nvidia/Llama-3.3-70B-Instruct-NVFP4 42.7
+    nvidia/Kimi-K2-Thinking-NVFP4 591
+    unsloth/Llama-3.3-70B-Instruct-bnb-4bit 39.5
+    mlx-community/Llama-3.3-70B-Instruct-8bit 75.0
+    mlx-community/Qwen3-235B-A22B-4bit-DWQ-053125 132
+    mlx-community/Qwen3-8B-4bit-AWQ 4.61
+    mlx-community/GLM-4.5-Air-mxfp4 57
+    mlx-community/gpt-oss-20b-MXFP4-Q8 12.1
+    mlx-community/gpt-oss-20b-MXFP4-Q4 11.2
+    lmstudio-community/gpt-oss-20b-MLX-8bit 22.3
+    openai/gpt-oss-120b 65.25
+    unsloth/gpt-oss-20b-BF16 41.8
+    moonshotai/Kimi-K2-Thinking 594
+    amd/DeepSeek-R1-MXFP4-Preview 365
+    TheBloke/Llama-2-13B-chat-GGUF/llama-2-13b-chat.Q5_K_M.gguf 9.23
+    mradermacher/Qwen3-32B-i1-GGUF:i1-Q4_K_M 19.76
+    huihui-ai/Huihui-gpt-oss-20b-BF16-abliterated 41.8
+    qwen2.5-coder:32b 19.85
+    llama3.3:70b-instruct-q4_K_M 42.5
+    gpt-oss:20b 13.8
+    qwen3-coder:30b 18.6
+""")
+
+
+@pytest.mark.parametrize(("name", "gigabytes"), OTHERS, ids=[name for name, _ in OTHERS])
+def test_a_name_of_another_checkpoint_has_its_size(name: str, gigabytes: float) -> None:
     assert size_gb(name) == pytest.approx(gigabytes, rel=0.02)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from catalog.names import UnsizedFormat, format_of_name, resolve_name
+from catalog.format_names import UnsizedFormat, format_of_name
+from catalog.names import resolve_name
 from tui.shell.presets import WrongOption, changes_of
 
 
@@ -69,7 +70,8 @@ def test_a_name_states_its_format(name: str, format_id: str | None) -> None:
     "name",
     ["turboderp/Qwen3-32B-exl3", "x/Qwen3-32B-3bit", "someone/Qwen3-32B-GPTQ-Int3", "x/Qwen3-32B-4.0bpw-exl2",
      "x/Qwen3-32B-GGUF:F32", "x/Qwen3-32B-IQ4_KS", "x/Qwen3-32B-Q4_K_R4", "x/Qwen3-32B-mxfp8", "x/Qwen3-32B-EETQ",
-     "x/Qwen3-32B-GGUF:Q8_K_XL", "ISTA-DASLab/Qwen3-32B-AQLM-2Bit"],
+     "x/Qwen3-32B-GGUF:Q8_K_XL", "VPTQ-community/Qwen3-32B-v8-k65536-0-woft", "RedHatAI/Qwen3-32B-quantized.w4a4", "amd/Qwen3-32B-MXFP6",
+     "x/Qwen3-32B-MLX-3.8bit", "x/Qwen3-32B-fp32", "x/Qwen3-32B-w6a16", "x/Qwen3-32B-mxfp6", "mlx-community/Qwen3-32B-mxfp8", "ISTA-DASLab/Qwen3-32B-AQLM-2Bit"],
 )  # fmt: skip
 def test_a_format_that_cannot_be_sized_is_not_replaced(name: str) -> None:
     with pytest.raises(UnsizedFormat):

@@ -173,7 +173,8 @@ def _model_named(text: str, chosen: bool) -> dict[str, str]:
         if (path / "config.json").is_file() or (path.is_dir() and any(path.glob("*.gguf"))):
             return {"model.config": str(model_file_in(path).absolute())}
     import catalog
-    from catalog.names import UnsizedFormat, format_of_name, resolve_name
+    from catalog.format_names import UnsizedFormat, format_of_name
+    from catalog.names import resolve_name
     from tui.files import shorthand
 
     if any(entry.id == text for entry in catalog.load().models):
@@ -183,9 +184,6 @@ def _model_named(text: str, chosen: bool) -> dict[str, str]:
         return {"model.id": _one_of("--model", query, shorthand.model_ids(query))} | (
             {} if chosen else {"model.weights": said}
         )
-    model_id = resolve_name(text)
-    if model_id is None:
-        return {"model.id": _one_of("--model", text, shorthand.model_ids(text))}
     try:
         weights = None if chosen else format_of_name(text)
     except UnsizedFormat as problem:
@@ -193,6 +191,7 @@ def _model_named(text: str, chosen: bool) -> dict[str, str]:
             f"--model: {text[:80]} states weights in {problem}, which cannot be sized; name a format that can beside it: "
             "--weights int4, gguf-q3_k_m, ..."
         ) from None
+    model_id = resolve_name(text) or _one_of("--model", text, shorthand.model_ids(text))
     return {"model.id": model_id} | ({"model.weights": weights} if weights else {})
 
 
