@@ -35,7 +35,8 @@ class ByMemory:
     fixed, chunk_token, graph_entry, group_of_eight: what is kept whatever is asked, for a token of a chunk (of `least_chunk`
     at least), for a captured batch entry, and for eight GPUs of a group. rank, rank_large: for a captured entry and rank
     where attention is data parallel, the second from batches of more than `large_batch` on. large: kept at least on cards of
-    more than `large_card`. least_fraction: what is left in any case.
+    more than `large_card`. least_fraction: what is left in any case. prefill_sizes: (up to so many tokens, step) of the
+    lengths of prompt that are captured too; prefill_entry: for each of them, prefill_latent: for all where attention is latent.
     """
 
     batches: tuple[tuple[float, int, int, int], ...]
@@ -51,6 +52,9 @@ class ByMemory:
     large: float
     large_card: float
     least_fraction: float
+    prefill_sizes: tuple[tuple[int, int], ...] = ()
+    prefill_entry: float = 0.0
+    prefill_latent: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +70,10 @@ class Computed:
     context_gib: float
 
 
-Budget: TypeAlias = Literal["share", "share, graphs after", "static", "what is free"]
+Budget: TypeAlias = Literal["share", "share, graphs after", "static", "what is free", "what is left"]
 """How the memory of a card is shared out. share: weights, activations, graphs and KV in a share of the card. share, graphs
 after: the same, and graphs are captured once KV has taken what is left. static: of what is free when the process has
-started, weights and KV get a fraction, everything else the rest. what is free: all of it, buffers computed beforehand."""
+started, weights and KV get a fraction, everything else the rest. what is free: all of it, buffers computed beforehand. what is left: KV gets a share of what weights and a profiled pass leave."""
 KvLayout: TypeAlias = Literal["blocks", "pools", "cells"]
 """blocks: of one size for groups of layers. pools: one for each kind of layer, in proportion. cells: one a token and layer."""
 Host: TypeAlias = Literal["layers", "copied", "none"]

@@ -10,12 +10,12 @@ GIB = 1024.0
 SGLANG = Engine(
     id="sglang",
     label="SGLang",
-    source="sglang/srt/server_args.py, sglang/srt/model_executor/model_runner_kv_cache_mixin.py",
-    # _handle_gpu_memory_settings: batches by memory, and mem_fraction_static from what is kept back
+    source="sglang/srt/server_args.py and arg_groups, sglang/srt/model_executor/model_runner_kv_cache_mixin.py",
+    # handle_gpu_memory_settings of summer 2026: batches by memory, and mem_fraction_static from what is kept back
     defaults=ByMemory(
         batches=(
             (20 * GIB, 2048, 8, 8),
-            (35 * GIB, 2048, 24, 80),
+            (35 * GIB, 4096, 48, 160),
             (60 * GIB, 4096, 32, 160),
             (160 * GIB, 8192, 256, 512),
             (float("inf"), 16384, 512, 512),
@@ -32,6 +32,10 @@ SGLANG = Engine(
         large=10 * 1024,
         large_card=60 * 1024,
         least_fraction=0.1,
+        # generate_prefill_cuda_graph_batch_sizes, reserve_for_graph_mb
+        prefill_sizes=((32, 4), (256, 16), (512, 32), (1024, 64), (4096, 256), (2**20, 512)),
+        prefill_entry=8,
+        prefill_latent=1.5 * 1024,
     ),
     budget="static",
     kv_layout="pools",

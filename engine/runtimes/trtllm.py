@@ -7,9 +7,10 @@ from engine.runtimes.engine import ByCard, Engine
 TRTLLM = Engine(
     id="trtllm",
     label="TensorRT-LLM",
-    source="tensorrt_llm/llmapi/llm_args.py, tensorrt_llm/commands/serve.py",
-    # KvCacheConfig.free_gpu_memory_fraction is 0.9 of what the weights leave free, about 0.93 of the card
-    defaults=ByCard(utilization=0.93, tokens=2048, tokens_large=8192, sequences=256, sequences_large=1024),
+    source="tensorrt_llm/llmapi/llm_args.py, tensorrt_llm/commands/serve.py, tensorrt_llm/_torch/pyexecutor/_util.py",
+    # KvCacheConfig.free_gpu_memory_fraction, of the card less the peak of a profiled pass (_cal_max_memory)
+    budget="what is left",
+    defaults=ByCard(utilization=0.9, tokens=2048, tokens_large=8192, sequences=256, sequences_large=1024),
     speed="trtllm",
     mark="trtllm",
     mixed_passes=True,

@@ -265,11 +265,13 @@ def _ranks(
         if rules.buffers is not None:
             activation = compute_buffer_bytes(arch, settings, rules.buffers)
             runtime_bytes = int(rules.buffers.context_gib * GIB)
-        if is_gaudi(card):
-            # The share is of what the loaded and profiled model leaves; a tenth of that is kept for HPU graphs.
-            left = visible - stage.weights - activation - non_torch
-            room = int(left * settings.utilization * (1 - GAUDI_GRAPH_SHARE))
-            runtime_bytes = non_torch + int(max(0, left) * settings.utilization * GAUDI_GRAPH_SHARE)
+        if is_gaudi(card) or rules.budget == "what is left":
+            # The share is of what the loaded and profiled model leaves; on Gaudi a tenth of that is kept for HPU graphs.
+            left = max(0, visible - stage.weights - activation - non_torch)
+            share = left * settings.utilization
+            kept = GAUDI_GRAPH_SHARE if is_gaudi(card) else 0.0
+            room = int(share * (1 - kept)) if left else visible - stage.weights - activation - non_torch
+            runtime_bytes = non_torch + (int(share * kept) if kept else min(graphs, left - int(share)))
             usable = stage.weights + activation + runtime_bytes + max(0, room)
         elif rules.budget == "static":
             # The static fraction holds weights and KV; everything else lives in the rest of the card.

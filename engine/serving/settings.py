@@ -121,19 +121,44 @@ def batch_by_memory(rules: ByMemory, memory_mib: float, tp: int) -> tuple[int, i
     return chunk, few if tp < rules.wide_tp else many
 
 
-def static_fraction(rules: ByMemory, memory_mib: float, layout: Layout, chunk: int, graph_batch: int) -> float:
+def static_fraction(
+    rules: ByMemory, memory_mib: float, layout: Layout, chunk: int, graph_batch: int, prefill: float = 0.0
+) -> float:
     """Default static fraction: the card less a reserve for activations, graphs and parallelism, MiB throughout.
 
-    Source: sglang/srt/server_args.py, `_handle_gpu_memory_settings` (mem_fraction_static).
+    graph_batch: 0 where nothing is captured. prefill: see `prefill_reserve`.
+    Source: sglang/srt/arg_groups, `handle_gpu_memory_settings` (mem_fraction_static).
     """
     reserved = rules.fixed + max(chunk, rules.least_chunk) * rules.chunk_token + graph_batch * rules.graph_entry
-    reserved += layout.tp * layout.pp * rules.group_of_eight / 8
+    reserved += layout.tp * layout.pp * rules.group_of_eight / 8 + prefill
     if layout.dp_attention:
         ranks = max(layout.dp, layout.tp)
         reserved += graph_batch * ranks * (rules.rank_large if graph_batch > rules.large_batch else rules.rank)
     if memory_mib > rules.large_card:
         reserved = max(reserved, rules.large)
     return round(max(rules.least_fraction, (memory_mib - reserved) / memory_mib), 3)
+
+
+def prefill_sizes(rules: ByMemory, chunk: int) -> int:
+    """Lengths of prompt up to `chunk` that an engine captures."""
+    count = low = 0
+    for high, step in rules.prefill_sizes:
+        if low < chunk:
+            count += (min(high, chunk) - low) // step
+        low = high
+    return count
+
+
+def prefill_reserve(rules: ByMemory, arch: Architecture, card: Accelerator, layout: Layout, chunk: int) -> float:
+    """What is kept for captured prompts, MiB: none over pipelines, on other vendors' cards, beside towers, for compressed caches
+    and under TensorRT-LLM's latent attention, which captures none (sglang/srt/arg_groups/cuda_graph_hook.py)."""
+    kept = {cache.kind for layer, _ in arch.layer_runs() for cache in layer.caches}
+    compressed = any(cache.compression > 1 for layer, _ in arch.layer_runs() for cache in layer.caches)
+    if layout.pp > 1 or layout.dcp > 1 or card.vendor.upper() != "NVIDIA" or compressed or vision_factor(arch) != 1.0:
+        return 0.0
+    if "latent" in kept:
+        return 0.0 if card.compute_capability.startswith("10.") else rules.prefill_latent
+    return prefill_sizes(rules, chunk) * rules.prefill_entry
 
 
 @lru_cache(maxsize=128)
@@ -189,7 +214,11 @@ def resolved_settings(runtime: Runtime, card: Accelerator, layout: Layout, arch:
         chunk, graph_batch = batch_by_memory(rules.defaults, memory_mib, layout.tp)
         batched = runtime.max_num_batched_tokens or chunk
         seqs = runtime.max_num_seqs or graph_batch
-        default = static_fraction(rules.defaults, memory_mib, layout, batched, graph_batch) * vision_factor(arch)
+        captured, prompts = 0, 0.0
+        if runtime.cuda_graphs:
+            captured = graph_batch
+            prompts = prefill_reserve(rules.defaults, arch, card, layout, batched)
+        default = static_fraction(rules.defaults, memory_mib, layout, batched, captured, prompts) * vision_factor(arch)
     else:
         usual, large = rules.defaults, _is_large(card)
         batched = runtime.max_num_batched_tokens or (usual.tokens_large if large else usual.tokens)

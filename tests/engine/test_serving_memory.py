@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
 import pytest
@@ -26,7 +26,8 @@ from engine.scenario.change import change
 from engine.serving.buffers import captured_sizes, engine_extra_bytes, rotary_width
 from engine.serving.kv_pool import kv_pool
 from engine.serving.memory import HEADROOM_WORDS, serving_memory
-from engine.serving.settings import engine_settings, static_fraction, visible_bytes
+from engine.serving.ranks import loaded
+from engine.serving.settings import engine_settings, prefill_reserve, prefill_sizes, static_fraction, visible_bytes
 from engine.sizing import Memory
 
 MODELS = [entry.id for entry in catalog.load().models]
@@ -276,6 +277,44 @@ def test_sglang_reserves_by_its_own_heuristic() -> None:
     assert isinstance(rules, ByMemory)
     assert static_fraction(rules, 24564, Layout(), 2048, 24) == pytest.approx(0.847, abs=0.001)
     assert static_fraction(rules, 81559, Layout(tp=8), 8192, 512) == pytest.approx(0.817, abs=0.002)
+
+
+def test_sglang_keeps_room_for_captured_prompts() -> None:
+    rules = ENGINES["sglang"].defaults
+    assert isinstance(rules, ByMemory)
+    steps = [
+        *range(4, 33, 4),
+        *range(48, 257, 16),
+        *range(288, 513, 32),
+        *range(576, 1025, 64),
+        *range(1280, 4097, 256),
+    ]
+    assert prefill_sizes(rules, 3000) == sum(1 for size in steps if size <= 3000)
+    assert prefill_sizes(rules, 8192) == len(steps) + 8
+    cards = {card: catalog.load().accelerator(card) for card in ("h200-sxm", "b200-sxm", "mi300x")}
+    dense, latent, seeing = (
+        catalog.load().model(name).architecture for name in ("llama-3.1-8b", "deepseek-v3", "qwen2.5-vl-7b")
+    )
+    reserve = partial(prefill_reserve, rules)
+    assert reserve(dense, cards["h200-sxm"], Layout(), 8192) == 58 * 8
+    assert reserve(latent, cards["h200-sxm"], Layout(tp=8), 8192) == 1536
+    # DeepSeek's latent attention by TensorRT-LLM's kernels, towers, AMD and pipelines capture no prompts
+    assert reserve(latent, cards["b200-sxm"], Layout(tp=8), 8192) == 0
+    assert reserve(seeing, cards["h200-sxm"], Layout(), 8192) == 0
+    assert reserve(dense, cards["mi300x"], Layout(), 8192) == 0
+    assert reserve(dense, cards["h200-sxm"], Layout(pp=2), 8192) == 0
+
+
+@pytest.mark.parametrize("share", [None, 0.5])
+def test_tensorrt_llm_shares_out_what_weights_leave(share: float | None) -> None:
+    runtime = Runtime(engine="trtllm", memory_utilization=share)
+    (rank,) = loaded(build("llama-3.1-8b", runtime=runtime), Layout()).ranks
+    visible = visible_bytes(catalog.load().accelerator("h100-sxm"))
+    scenario = build("llama-3.1-8b", runtime=replace(runtime, cuda_graphs=False))
+    (bare,) = loaded(scenario, Layout()).ranks
+    left = visible - rank.weights - rank.activation - bare.runtime
+    assert rank.room == pytest.approx((share or 0.9) * left, rel=1e-6)
+    assert rank.weights + rank.activation + rank.runtime + rank.room <= visible
 
 
 def test_sglang_leaves_more_for_models_that_see() -> None:

@@ -54,6 +54,8 @@ def arguments(build: Build) -> list[tuple[Word, ...]]:
         flags.append(("--max_batch_size", build.runtime.max_num_seqs))
     if filled.max_num_batched_tokens is not None:
         flags.append(("--max_num_tokens", filled.max_num_batched_tokens))
+    if build.runtime.memory_utilization is not None:
+        flags.append(("--kv_cache_free_gpu_memory_fraction", build.runtime.memory_utilization))
     if options(build):
         flags.append(("--extra_llm_api_options", OPTIONS_FILE))
     flags += [("--host", "0.0.0.0"), ("--port", PORT)]
@@ -69,8 +71,6 @@ def notes(build: Build) -> list[str]:
         )
     if layout.dp > 1 and not layout.dp_attention:
         found.append(f"{layout.dp} servers of this, each with its own cards and port, behind a load balancer")
-    if build.runtime.memory_utilization is not None:
-        found.append("not expressible: a share of the whole card; it takes 0.9 of what the weights leave free")
     return found
 
 
