@@ -400,6 +400,7 @@ def notices(plan: Plan, verdict: Verdict, power: Power, params_total: int, param
         *_batch(plan),
         *training_notices.framework(plan),
         *training_notices.experts(plan),
+        *training_notices.adapted(plan),
         *training_notices.length(plan),
         *training_notices.rollout(plan),
         *_fabric(plan),

@@ -11,6 +11,7 @@ from engine.scenario import LayoutChoice
 from engine.scenario.change import FREE_LAYOUT
 from engine.scenario.frameworks import SPLIT_WORDS, framework_of, software_of, unsupported
 from engine.sizing import Notice, Suggestion
+from engine.training.memory.elements import WITH_EXPERTS, adapter_widths, leaves_out_experts
 
 SHARDING_WORDS = {
     "ddp": "replicas that share nothing (DDP)",
@@ -90,6 +91,28 @@ def experts(plan: Plan) -> Iterator[Notice]:
         (
             f"{entry.label} runs experts one after another before transformers 5, and gathers each by itself under full sharding: "
             f"a published run took {ONE_BY_ONE:g} times as long as under Megatron-LM. The estimate is of experts that go together.",
+        ),
+    )
+
+
+def adapted(plan: Plan) -> Iterator[Notice]:
+    """Experts that adapters by the names of modules pass by, and what adapters on them as well would take."""
+    model, workload = plan.scenario.model, plan.scenario.workload
+    if workload.is_inference or workload.trains == "full":
+        return
+    if workload.lora_targets == "attention" or not leaves_out_experts(model.architecture, workload.lora_targets):
+        return
+    reached, wider = (
+        adapter_widths(model.architecture, targets, 1, 1, 1)[0] * workload.lora_rank
+        for targets in (workload.lora_targets, WITH_EXPERTS)
+    )
+    yield Notice(
+        "experts-unadapted",
+        "info",
+        (
+            f"Adapters pass by the experts of {model.name}, which are no linear modules of it: they train ",
+            Figure(f"{reached / 1e6:,.0f}M", "states.adapters"),
+            f" parameters; with lora_targets {WITH_EXPERTS} (PEFT's target_parameters) {wider / 1e6:,.0f}M.",
         ),
     )
 

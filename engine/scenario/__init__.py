@@ -59,6 +59,7 @@ LoraTargets = Literal[
     "attention-qkv-mlp",
     "attention-qvo-mlp",
     "all-linear-and-head",
+    "all-linear-and-experts",
 ]
 Precision = Literal["auto", "bf16", "fp32"]
 Speculation = Literal["mtp", "eagle", "dflash", "ngram"]

@@ -224,3 +224,25 @@ def test_states_of_adapters_shrink_before_they_leave_the_card() -> None:
     assert not entered.fits
     fields = [one.field for one in advised(entered).memory.suggestions]
     assert fields.index("workload.optimizer") < fields.index("workload.offload")
+
+
+def test_adapters_pass_by_experts_that_are_no_linear_modules() -> None:
+    """Rank 8 over attention's four projections of gpt-oss 20B is 3,981,312 parameters, as its trainers print."""
+    scenario = build("gpt-oss-20b", "bf16", "h100-sxm", 1, kind="lora", lora_rank=8)
+    sizing = size(scenario)
+    assert sizing.memory.training is not None
+    assert sizing.memory.training.trainable_parameters == 3_981_312
+    (notice,) = [one for one in sizing.warnings if one.id == "experts-unadapted"]
+    assert "gpt-oss 20B" in text_of(notice.message)
+    wider = size(change(scenario, {"workload.lora_targets": "all-linear-and-experts"}))
+    assert wider.memory.training is not None
+    assert wider.memory.training.trainable_parameters > 25 * 3_981_312
+    assert "experts-unadapted" not in {one.id for one in wider.warnings}
+
+
+def test_a_packed_120b_with_adapters_takes_one_card_of_80_gb() -> None:
+    """Its makers of kernels say 65 GB; with adapters on all 128 experts of a layer it was 80 GiB."""
+    scenario = build("gpt-oss-120b", "bf16", "h100-sxm", 1, kind="qlora", sequence_length=2048)
+    found = plan(change(scenario, {"workload.framework": "unsloth"}))
+    assert found.fits
+    assert found.memory.peak_bytes == pytest.approx(65e9, rel=0.1)

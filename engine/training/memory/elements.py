@@ -7,6 +7,7 @@ places whole experts. Nothing here knows bytes.
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Final
 
 from engine.figures.records import dataclass
 from engine.model.architecture import Architecture, Layer, Tensor
@@ -197,8 +198,33 @@ def stage_elements(architecture: Architecture, tp: int, pp: int, ep: int) -> tup
 NOT_LINEAR = ("conv1d", "A_log", "bias")
 
 
-def _adapted(tensor: Tensor, targets: str) -> bool:
-    """Whether LoRA of these targets wraps this projection."""
+PACKED_EXPERTS: Final = frozenset(
+    {
+        "gpt_oss",
+        "llama4",
+        "llama4_text",
+        "dbrx",
+        "granitemoe",
+        "granitemoeshared",
+        "granitemoehybrid",
+        "qwen3_vl_moe",
+    }
+)
+"""Models whose experts are parameters of three dimensions and no linear modules (transformers, models/gpt_oss/modeling_gpt_oss.py:
+GptOssExperts, and its like): targets by the names of modules do not reach them (huggingface.co/docs/peft, LoraConfig:
+target_parameters)."""
+WITH_EXPERTS: Final = "all-linear-and-experts"
+
+
+def leaves_out_experts(architecture: Architecture, targets: str) -> bool:
+    """Whether adapters of these targets pass by the routed experts of a model, which are no linear modules of it."""
+    return architecture.model_type in PACKED_EXPERTS and architecture.experts > 0 and targets != WITH_EXPERTS
+
+
+def _adapted(tensor: Tensor, targets: str, modules_only: bool) -> bool:
+    """Whether LoRA of these targets wraps this projection. modules_only: routed experts are not reached."""
+    if modules_only and tensor.part == "routed_expert":
+        return False
     if not tensor.is_matrix or tensor.part not in BODY_PARTS or any(word in tensor.name for word in NOT_LINEAR):
         return False
     mixer = tensor.part in ("attention", "recurrent")
@@ -220,11 +246,11 @@ def _adapted(tensor: Tensor, targets: str) -> bool:
 @lru_cache(maxsize=2048)
 def adapter_inputs(architecture: Architecture, targets: str, tp: int, ep: int) -> int:
     """Elements a token that the adapted projections of the widest layer read, on one rank."""
-    widest = 0
+    widest, modules_only = 0, leaves_out_experts(architecture, targets)
     for layer, _ in architecture.layer_runs():
         total = 0
         for tensor in layer.tensors:
-            if _adapted(tensor, targets):
+            if _adapted(tensor, targets, modules_only):
                 uses = architecture.experts_per_token if tensor.part == "routed_expert" else tensor.copies
                 total += _on_rank(tensor, tp, ep)[1] * uses
         widest = max(widest, total)
@@ -236,6 +262,7 @@ def adapter_widths(architecture: Architecture, targets: str, tp: int, pp: int, e
     """Adapter elements a unit of LoRA rank (inputs plus outputs of each target), on a rank of each stage."""
     counts = stage_layer_counts(len(architecture.layers), pp)
     widths: list[int] = []
+    modules_only = leaves_out_experts(architecture, targets)
     start = 0
     per_layer: dict[int, int] = {}
     for index, count in enumerate(counts):
@@ -245,7 +272,7 @@ def adapter_widths(architecture: Architecture, targets: str, tp: int, pp: int, e
             if key not in per_layer:
                 per_layer[key] = 0
                 for tensor in layer.tensors:
-                    if _adapted(tensor, targets):
+                    if _adapted(tensor, targets, modules_only):
                         rows, cols, copies = _on_rank(tensor, tp, ep)
                         per_layer[key] += (rows + cols) * copies
             total += per_layer[key]

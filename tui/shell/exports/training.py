@@ -5,6 +5,7 @@ from __future__ import annotations
 from engine.scenario import TUNED_KINDS, LoraTargets, Optimizer
 from engine.scenario.frameworks import framework_of, loss_of
 from engine.training.batch import Batch, batch_of
+from engine.training.memory.elements import WITH_EXPERTS
 from tui.shell.exports.build import Build
 from tui.shell.exports.text import CannotExport
 
@@ -74,6 +75,8 @@ def unsaid(build: Build) -> tuple[str, ...]:
         found.append("parameters are only offloaded under zero3")
     if work.activation_offload:
         found.append("sized with activation checkpoints in host memory: turn that on in your trainer")
+    if adapters(build) and work.lora_targets == WITH_EXPERTS:
+        found.append("sized with adapters on the experts too: name them as PEFT's target_parameters")
     if work.optimizer_in_backward:
         found.append("sized with an optimizer step inside the backward pass, which this file cannot say")
     return tuple(found)
