@@ -13,6 +13,7 @@ from textual import events
 from engine.scenario import Scenario
 from tests.tui.builds import BUILDS
 from tests.tui.driver import Driver, app_of, running
+from tests.tui.searched import SEARCH
 
 SIZES = [(60, 20), (80, 24), (120, 36), (160, 48), (200, 50)]
 
@@ -120,6 +121,7 @@ def in_small_slices(monkeypatch: pytest.MonkeyPatch) -> None:
     """A search that can be caught under way: it starts a moment after the last key, one build a turn of the loop."""
     monkeypatch.setattr("tui.app.screens.study.PAUSE_S", 0.1)
     monkeypatch.setattr("tui.app.screens.study.SLICE_S", 0.0)
+    monkeypatch.setattr("engine.decide.builds.option_steps", SEARCH)
 
 
 @pytest.mark.usefixtures("in_small_slices")
