@@ -62,7 +62,7 @@ LoraTargets = Literal[
     "all-linear-and-experts",
 ]
 Precision = Literal["auto", "bf16", "fp32"]
-Speculation = Literal["mtp", "eagle", "dflash", "ngram"]
+Speculation = Literal["mtp", "eagle", "dflash", "dflash2", "ngram"]
 AttentionBackend = Literal["flash2", "flash3", "flashinfer", "triton", "trtllm"]
 CachedBy = Literal["each", "everyone"]
 Statistic = Literal["mean", "p50", "p95", "p99"]

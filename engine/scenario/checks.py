@@ -72,7 +72,7 @@ def check_scenario(scenario: Scenario) -> None:
         raise ScenarioError(
             "runtime.speculative",
             f"{scenario.model.name} has no layers that predict ahead",
-            "eagle, dflash, ngram",
+            "eagle, dflash, dflash2, ngram",
             "eagle",
         )
     limit = scenario.model.architecture.max_position

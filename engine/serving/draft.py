@@ -15,10 +15,16 @@ from engine.layout.sharding import attention_ranks, expert_split, shard_tensor
 from engine.model.architecture import Architecture, Cache, Tensor
 from engine.scenario import Layout, Model, Runtime, Scenario, Speculation
 
-AHEAD: Final[dict[Speculation, int]] = {"mtp": 1, "eagle": 3, "dflash": 15, "ngram": 5}
+AHEAD: Final[dict[Speculation, int]] = {"mtp": 1, "eagle": 3, "dflash": 15, "dflash2": 7, "ngram": 5}
 """Tokens drafted where nobody said how many: one MTP layer's own step (vllm/config/speculative.py), three in the starts
-that EAGLE-3's and vLLM's pages show, a block of 16 less its first, and the five of vLLM's page on n-grams."""
-ACCEPTED: Final[dict[Speculation, float]] = {"mtp": 0.83, "eagle": 0.7, "dflash": 0.8, "ngram": 0.5}
+that EAGLE-3's and vLLM's pages show, a block of 16 or of eight less its first, and the five of vLLM's page on n-grams."""
+ACCEPTED: Final[dict[Speculation, float]] = {
+    "mtp": 0.83,
+    "eagle": 0.7,
+    "dflash": 0.8,
+    "dflash2": 0.8,
+    "ngram": 0.5,
+}
 """Share of drafted tokens that are kept, each given the one before, where nobody said it: MTP of 0.75 to 0.92, 0.83 in
 the mean, in vLLM's recipe of Qwen3.8 27B, EAGLE-3's 4 to 5 tokens a step of seven drafted on chat (arXiv 2503.01840, table 1), DFlash's
 about five of a block of 16 (arXiv 2602.06036); n-grams hang on how much of the prompt comes back."""
@@ -26,6 +32,8 @@ EAGLE_VOCABULARY: Final = 32000
 """Entries of the reduced vocabulary that EAGLE-3 heads are published with (SafeAILab/EAGLE)."""
 EAGLE_STATES: Final = 3
 """Hidden states of the model that an EAGLE-3 head reads: low, middle and high (arXiv 2503.01840, section 3.1)."""
+BLOCKS: Final[tuple[Speculation, ...]] = ("dflash", "dflash2")
+"""Drafters of a whole block at once, whose layers form groups of their own."""
 DFLASH_LAYERS: Final = 5
 DFLASH_LAYERS_SPARSE: Final = 8
 """Layers of the first DFlash drafters: of dense models and of mixtures of experts (z-lab on Hugging Face, to spring 2026)."""
@@ -35,12 +43,16 @@ DFLASH_KV_HEADS_NARROW: Final = 4
 DFLASH_HEAD_DIM: Final = 128
 DFLASH_WIDTH: Final = 3
 DFLASH_WIDTH_GEMMA: Final = 2
-"""Their attention, and their feed-forward over the hidden size. With these the 0.86, 0.94 and 2.94 GB of three checkpoints come out within 5 %."""
+DFLASH_WIDTH_SECOND: Final = 4
+"""Their attention, and their feed-forward over the hidden size. With these the 0.86, 0.94, 2.94 and 3.85 GB (DFlash2
+of Qwen3.8 27B, its selector in the feed-forward) of four checkpoints come out within 5 %."""
 DFLASH_NARROW: Final = 2048
 """Hidden size of the mixtures with 3B active parameters: their drafters have fewer KV heads and see everything."""
 DFLASH_WINDOW: Final = 2048
 DFLASH_WINDOW_SPARSE: Final = 4096
-"""Tokens that all layers but the last see in drafters of hybrids of 2026 (Qwen3.6 27B and Gemma 4; Qwen3.5 122B)."""
+"""Tokens that all layers but the last see in drafters of hybrids of 2026 (Qwen3.6 27B and Gemma 4; Qwen3.5 122B), and in all of
+DFlash2: starts of a 27B of 16.01 and 11.15 GiB of KV hold 2,017, 1,405 and 1,418 blocks of five layers, of which a request
+takes what windows of 2,048 and nine states of each layer do."""
 ASSISTANT_WIDTH: Final = 1024
 ASSISTANT_LAYERS: Final = 4
 """Gemma 4's assistants: layers of queries alone over the model's own KV, under a tied table of this width
@@ -114,8 +126,8 @@ def draft_s(scenario: Scenario, layout: Layout, weight_rate: float, pass_s: floa
     draft = draft_of(model.architecture, method)
     if not draft.tensors:
         return 0.0
-    own = draft.tensors + (model.architecture.head if method in ("mtp", "dflash") else ())
-    passes = 1 if method == "dflash" else drafted_ahead(model, runtime)
+    own = draft.tensors + (model.architecture.head if method == "mtp" or method in BLOCKS else ())
+    passes = 1 if method in BLOCKS else drafted_ahead(model, runtime)
     return passes * (sixteen_bit_bytes(own, layout) / weight_rate + max(1, len(draft.caches)) / layers * pass_s)
 
 
@@ -126,8 +138,8 @@ def draft_of(arch: Architecture, method: Speculation | None) -> Draft:
         return _assistant(arch) if arch.model_type.startswith("gemma4") else _prediction_layers(arch)
     if method == "eagle":
         return _eagle(arch)
-    if method == "dflash":
-        return _dflash(arch)
+    if method in BLOCKS:
+        return _dflash(arch, method == "dflash2")
     return Draft()
 
 
@@ -171,30 +183,31 @@ def _eagle(arch: Architecture) -> Draft:
     return Draft(tuple(tensors), (cache,), EAGLE_STATES)
 
 
-def _dflash(arch: Architecture) -> Draft:
-    """Drafters as published: full attention in all layers at first, later windows in all but the last."""
+def _dflash(arch: Architecture, second: bool) -> Draft:
+    """Drafters as published: full attention in all layers at first, later windows in all but the last, in DFlash2 in all."""
     hidden, head = arch.hidden_size, DFLASH_HEAD_DIM
     gemma = arch.model_type.startswith("gemma4")
     kept = {cache.kind for layer, _ in arch.layer_runs() for cache in layer.caches}
-    narrow = bool(arch.experts) and hidden <= DFLASH_NARROW
-    windows = gemma or ("recurrent" in kept and not narrow)
+    narrow = bool(arch.experts) and hidden <= DFLASH_NARROW and not second
+    windows = second or gemma or ("recurrent" in kept and not narrow)
     heads = arch.heads * arch.head_dim // head if gemma else DFLASH_HEADS
     kv_heads = DFLASH_KV_HEADS_NARROW if narrow else DFLASH_KV_HEADS
     layers = DFLASH_LAYERS_SPARSE if arch.experts else DFLASH_LAYERS
     window = DFLASH_WINDOW
     if windows:
         layers = DFLASH_LAYERS
-        if arch.experts and not gemma:
+        if arch.experts and not (gemma or second):
             layers, window = DFLASH_LAYERS + 1, DFLASH_WINDOW_SPARSE
     states = layers + 1 if gemma else layers
-    inner = (DFLASH_WIDTH_GEMMA if gemma else DFLASH_WIDTH) * hidden
+    width = DFLASH_WIDTH_GEMMA if gemma else DFLASH_WIDTH
+    inner = (DFLASH_WIDTH_SECOND if second else width) * hidden
     tensors = [
         Tensor("dflash.fc", "other", hidden, states * hidden),
         *_layer(arch, "dflash", hidden, heads, kv_heads, head, inner) * layers,
     ]
     whole = Cache("full", kv_heads=kv_heads, k_width=head, v_width=head)
     short = Cache("sliding", kv_heads=kv_heads, k_width=head, v_width=head, window=window)
-    caches = (short,) * (layers - 1) + (whole,) if windows else (whole,) * layers
+    caches = (short,) * (layers - 1) + (short if second else whole,) if windows else (whole,) * layers
     return Draft(tuple(tensors), caches, states)
 
 

@@ -412,8 +412,7 @@ def kv_pool(
             known[id(layer)] = specs
         counts.update(specs)
     if stage == pp - 1:
-        # attention that sees a block both ways reads 16-bit caches alone (FlashAttention 2 and 3)
-        drafted = _specs(beside.draft, "bf16" if beside.apart else kv, ranks, engine, plain_latent, beside)
+        drafted = _specs(beside.draft, kv, ranks, engine, plain_latent, beside)
         counts.update(replace(spec, apart=beside.apart) for spec in drafted)
     rules = ENGINES[engine]
     if rules.kv_layout == "cells":

@@ -17,6 +17,7 @@ from engine.layout.sharding import (
     kv_copies,
 )
 from engine.scenario import Layout, Scenario
+from engine.serving.draft import BLOCKS
 from engine.serving.prefix import shared_tokens
 from engine.serving.ranks import Rank, loaded
 from engine.serving.settings import (
@@ -225,7 +226,7 @@ def logged_kind(scenario: Scenario) -> bool:
     card, runtime = scenario.hardware.accelerator, scenario.runtime
     if card.vendor.upper() not in ("NVIDIA", "AMD") or card.unified_memory:
         return False
-    return runtime.rules.logs > 0 and runtime.speculative not in ("eagle", "dflash")
+    return runtime.rules.logs > 0 and runtime.speculative not in ("eagle", *BLOCKS)
 
 
 NORMAL_80 = 1.2816

@@ -30,7 +30,7 @@ from engine.serving.buffers import (
     packed_bytes,
     plain_latent,
 )
-from engine.serving.draft import draft_of, drafted_ahead, drafted_by, sixteen_bit_bytes
+from engine.serving.draft import BLOCKS, draft_of, drafted_ahead, drafted_by, sixteen_bit_bytes
 from engine.serving.host import first_on_gpu, host_weights
 from engine.serving.kv_pool import BLOCK_ALIGNMENT, Beside, KvPool, kv_pool, states_held
 from engine.serving.settings import (
@@ -207,7 +207,7 @@ def _beside(
         first_on_gpu(arch, runtime),
         ahead,
         # a DFlash drafter's layers are padded among themselves: a start prints 2 and 6 padding layers beside eight
-        drafts == "dflash",
+        drafts in BLOCKS,
     )
 
 

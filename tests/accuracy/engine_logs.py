@@ -269,6 +269,7 @@ def runtime_of(row: Row, engine: ServingEngine, architecture: Architecture) -> R
 
 
 DRAFTERS: tuple[tuple[str, Speculation], ...] = (
+    (r"dflash2", "dflash2"),
     (r"dflash", "dflash"),
     (r"eagle", "eagle"),
     (r"n-?gram|suffix", "ngram"),
@@ -363,7 +364,7 @@ def write(row: Row) -> Written:
     if architecture is None:
         raise Unreadable(f"no config.json for {row['model']!r}")
     recurrent = any(cache.kind == "recurrent" for layer in architecture.layers for cache in layer.caches)
-    if drafts and ahead is None and recurrent:
+    if drafts and ahead is None and recurrent and drafts != "dflash2":  # whose blocks are of eight tokens
         raise Unreadable(
             "how far ahead it drafts is not stated, and a recurrent model keeps a state for each token of it"
         )

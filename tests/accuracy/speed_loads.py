@@ -34,7 +34,13 @@ CHATS_DIFFER = 0.7
 # modes whose tokens a second are those of a whole run
 WHOLE_RUNS = ("closed", "burst", "static", "Poisson")
 
-DRAFTERS = (("dflash", "dflash"), ("ngram", "n-?gram"), ("mtp", "mtp|nextn"), ("eagle", "eagle"))
+DRAFTERS = (
+    ("dflash2", "dflash2"),
+    ("dflash", "dflash"),
+    ("ngram", "n-?gram"),
+    ("mtp", "mtp|nextn"),
+    ("eagle", "eagle"),
+)
 """(method, words that name it)."""
 
 

@@ -148,6 +148,10 @@ COMMANDS: dict[str, tuple[str, dict[str, Value]]] = {
         "    --kv-cache-dtype fp8 --enforce-eager",
         {"model.id": "llama-3.1-8b", "model.weights": "fp8", "model.kv_cache": "fp8", "runtime.cuda_graphs": False},
     ),
+    "dflash2": (
+        """vllm serve Qwen/Qwen3-8B --speculative-config '{"method": "dflash", "model": "x/Y-DFlash2", "num_speculative_tokens": 7}'""",
+        {"runtime.speculative": "dflash2", "runtime.speculative_tokens": 7},
+    ),
     "speculative": (
         """vllm serve deepseek-ai/DeepSeek-V3.2 -tp 8 --speculative-config '{"method": "deepseek_mtp", "num_speculative_tokens": 2}'""",
         {"runtime.speculative": "mtp", "runtime.speculative_tokens": 2, "model.mtp": True},

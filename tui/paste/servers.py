@@ -327,12 +327,15 @@ def _pooling(apart: dict[str, str], found: Found) -> None:
             found.unknown.append(f"{flag} {word}")
 
 
-_METHODS = {"mtp": "mtp", "eagle": "eagle", "eagle3": "eagle", "dflash": "dflash", "ngram": "ngram", "nextn": "mtp"}
+_METHODS = {"mtp": "mtp", "eagle": "eagle", "eagle3": "eagle", "dflash": "dflash", "dflash2": "dflash2"}
+_METHODS |= {"ngram": "ngram", "nextn": "mtp"}
 
 
 def _speculation(said: dict[str, Any], found: Found) -> None:
     method = str(said.get("method", "")).casefold()
     known = _METHODS.get(method) or ("mtp" if method.endswith("_mtp") else None)
+    if known == "dflash" and "dflash2" in str(said.get("model", "")).casefold():
+        known = "dflash2"  # one method to vLLM, told apart by the drafter's architecture
     if known is None:
         found.unknown.append(f"--speculative-config: method {method or 'not named'}")
         return

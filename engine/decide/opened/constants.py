@@ -23,6 +23,7 @@ RULES: Final[dict[str, tuple[str, str, str]]] = {
     "DFLASH_NARROW": ("hidden size of mixtures with fewer of them", "", "published drafters of z-lab"),
     "DFLASH_WINDOW": ("window of a DFlash drafter", "tokens", "published drafters of z-lab"),
     "DFLASH_WINDOW_SPARSE": ("window of a DFlash drafter", "tokens", "published drafters of z-lab"),
+    "DFLASH_WIDTH_SECOND": ("feed-forward of a drafter over its hidden size", "", "published drafters of z-lab"),
     "DFLASH_WIDTH_GEMMA": ("feed-forward of a drafter over its hidden size", "", "published drafters of z-lab"),
     "DFLASH_LAYERS": ("layers of a DFlash drafter", "layers", "published drafters of z-lab"),
     "DFLASH_LAYERS_SPARSE": ("layers of a DFlash drafter", "layers", "published drafters of z-lab"),

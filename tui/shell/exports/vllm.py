@@ -19,7 +19,7 @@ _ATTENTION = {
     "triton": "TRITON_ATTN",
     "trtllm": "FLASHINFER",
 }
-DRAFT_CHECKPOINTS = {"eagle": "DRAFT_MODEL", "dflash": "DRAFT_MODEL"}
+DRAFT_CHECKPOINTS = {"eagle": "DRAFT_MODEL", "dflash": "DRAFT_MODEL", "dflash2": "DRAFT_MODEL-DFlash2"}
 """What stands for the checkpoint of a drafter that comes on its own."""
 _ON_LOAD = {"fp8": "fp8", "nf4": "bitsandbytes"}
 
@@ -90,7 +90,7 @@ def speculation(build: Build) -> dict[str, object] | None:
     method = drafted_by(model, runtime)
     if method is None:
         return None
-    named: dict[str, object] = {"method": {"eagle": "eagle3"}.get(method, method)}
+    named: dict[str, object] = {"method": {"eagle": "eagle3", "dflash2": "dflash"}.get(method, method)}
     if method in DRAFT_CHECKPOINTS:
         named["model"] = DRAFT_CHECKPOINTS[method]
     return named | {"num_speculative_tokens": drafted_ahead(model, runtime)}
@@ -105,8 +105,8 @@ def notes(build: Build) -> list[str]:
         )
     if build.runtime.attention_backend in ("flash2", "flash3"):
         found.append(f"set VLLM_FLASH_ATTN_VERSION={build.runtime.attention_backend[-1]}: the flag does not say which")
-    if drafted_by(model, build.runtime) in DRAFT_CHECKPOINTS:
-        found.append("put the drafter's own checkpoint in place of DRAFT_MODEL")
+    if stands := DRAFT_CHECKPOINTS.get(drafted_by(model, build.runtime) or ""):
+        found.append(f"put the drafter's own checkpoint in place of {stands}")
     if build.checkpoint.on_load == "nf4":
         found.append(
             f"releases after {VLLM} drop bitsandbytes (0.33 takes none): keep to this one, or serve an INT4 repository"
