@@ -14,6 +14,7 @@ from catalog.hf.families import FAMILIES, GENERIC, LATENT, Family
 from catalog.hf.methods import cache_format, quantization_of
 from catalog.hf.quantization import format_of, plain_format, rules_of, stored_by
 from catalog.hf.reader import Config
+from catalog.hf.text_encoder import TEXT_ENCODERS
 from catalog.hf.towers import towers
 from catalog.hf.variants import decoder_for
 from engine.model.architecture import Architecture
@@ -73,6 +74,8 @@ def architecture_from_config(config: Mapping[str, Any], where: str) -> Architect
     side = towers(whole, decoder.hidden_size)
     said = quantization_of(whole, text)
     quantized = plain_format(*said) if said else "bf16"
+    embeds = _embeds(whole, text)
+    head = [tensor for tensor in decoder.head(tied) if not (embeds and tensor.part == "lm_head")]
     arch = Architecture(
         model_type=whole.text("model_type", "generic"),
         hidden_size=decoder.hidden_size,
@@ -80,10 +83,10 @@ def architecture_from_config(config: Mapping[str, Any], where: str) -> Architect
         max_position=_longest_context(text, decoder.heads > 0),
         layers=decoder.layers(),
         embedding=tuple(decoder.embedding()),
-        head=tuple(decoder.head(tied)),
+        head=tuple(head),
         towers=side.tensors,
         mtp=tuple(decoder.prediction_layers()),
-        tied=tied,
+        tied=tied and not embeds,
         heads=decoder.heads,
         kv_heads=decoder.kv_heads,
         head_dim=decoder.head_dim,
@@ -100,14 +103,29 @@ def architecture_from_config(config: Mapping[str, Any], where: str) -> Architect
         vision_tokens_max=side.largest_item_tokens,
         patches_per_token=side.patches_per_token,
         whole_items=side.whole,
+        embeds=embeds,
         unread=tuple(dict.fromkeys((*text.unread(), *(whole.unread() if whole is not text else ())))),
     )
     _refuse_no_cache(text, arch)
     return _as_stored(arch, *said) if said else arch
 
 
+def _embeds(whole: Config, text: Config) -> bool:
+    """Whether a model reads texts and writes none: encoders, and decoders whose class has no head (MistralModel), or a
+    score in its place. ChatGLM's class of that name has one."""
+    if text.text("model_type") in TEXT_ENCODERS:
+        return True
+    names = whole.raw("architectures")
+    name = names[0] if isinstance(names, list) and names and isinstance(names[0], str) else ""
+    if name == "ChatGLMModel" or not name.endswith(("Model", "ForSequenceClassification")):
+        return False
+    return _type_of_class(whole.data, ("model", "forsequenceclassification")) != ""
+
+
 def _refuse_no_cache(text: Config, arch: Architecture) -> None:
     """A model that attends keeps keys of some layer for every token: none at all is a pattern that was misread."""
+    if text.text("model_type") in TEXT_ENCODERS:
+        return
     if not arch.heads or any(c.kind != "recurrent" and not c.window for layer in arch.layers for c in layer.caches):
         return
     if any(cache.kind == "recurrent" for layer in arch.layers for cache in layer.caches) or text.mentions(
@@ -137,15 +155,15 @@ def _as_stored(arch: Architecture, said: Config, method: str) -> Architecture:
 
 # Models that read text, or turn it into other text with a separate decoder: nothing here sizes those.
 _ENCODERS: Final = frozenset({
-    "albert", "bart", "bert", "clip", "deberta", "deberta-v2", "distilbert", "electra", "longformer", "mbart",
-    "modernbert", "mpnet", "mt5", "nomic_bert", "pegasus", "roberta", "siglip", "t5", "whisper", "xlm-roberta",
+    "albert", "bart", "clip", "deberta", "deberta-v2", "distilbert", "electra", "longformer", "mbart", "mt5", "pegasus",
+    "siglip", "t5", "whisper",
 })  # fmt: skip
 
 
 def _refuse_encoders(whole: Config) -> None:
     kind = whole.text("model_type")
     if kind in _ENCODERS:
-        raise whole.error("model_type", f"{kind!r} generates no text token by token; only decoders can be sized")
+        raise whole.error("model_type", f"{kind!r} generates no text token by token; nothing here sizes it")
     if whole.flag("is_encoder_decoder"):
         raise whole.error("is_encoder_decoder", "is true; only decoders can be sized")
 
@@ -168,13 +186,13 @@ def _flattened(config: Mapping[str, Any]) -> Mapping[str, Any]:
 _ENDINGS: Final = ("forcausallm", "forconditionalgeneration", "model", "lmheadmodel")
 
 
-def _type_of_class(config: Mapping[str, Any]) -> str:
+def _type_of_class(config: Mapping[str, Any], endings: tuple[str, ...] = _ENDINGS) -> str:
     """The known `model_type` that the class of a config belongs to, such as deepseek_v4 of DeepseekV4ForCausalLM; empty of none."""
     classes = config.get("architectures")
     if not isinstance(classes, list | tuple) or not classes or not isinstance(classes[0], str):
         return ""
     name = classes[0].casefold()
-    for ending in _ENDINGS:
+    for ending in endings:
         name = name.removesuffix(ending)
     return next((known for known in FAMILIES if known.replace("_", "").replace("-", "") == name), "")
 
@@ -219,6 +237,8 @@ def _family_of(text: Config) -> Family:
 
 # A model without attention has no positions to run out of; publishers test to about this length (Codestral Mamba's card).
 _UNBOUNDED_CONTEXT: Final = 262144
+# Whose positions begin after the padding's (modeling_roberta.py).
+_NUMBERED_FROM_TWO: Final = frozenset({"camembert", "mpnet", "roberta", "xlm-roberta"})
 # transformers' usual default for a model with attention whose config names no length.
 _UNSTATED_CONTEXT: Final = 2048
 
@@ -228,6 +248,8 @@ def _longest_context(text: Config, has_attention: bool) -> int:
     YaRN's factor on the original length (Peng et al. 2023, arXiv 2309.00071)."""
     unstated = _UNSTATED_CONTEXT if has_attention else _UNBOUNDED_CONTEXT
     longest = max(text.integer("max_position_embeddings", unstated), 1)
+    if text.text("model_type") in _NUMBERED_FROM_TWO:
+        longest = max(longest - 2, 1)
     if "model_max_length" in text.data:
         longest = max(longest, text.integer("model_max_length", 0))
     for key in ("rope_scaling", "rope_parameters"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -31,11 +32,13 @@ class Indexed:
     formats: tuple[str, ...] = ()
     notes: str = ""
     source: str = ""
+    embeds: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class ModelEntry:
-    """A model of the catalog. formats: weight formats that somebody publishes; empty when nobody looked."""
+    """A model of the catalog. formats: weight formats that somebody publishes; empty when nobody looked. embeds: it is
+    published to embed or to rank, whatever its class writes."""
 
     id: str
     name: str
@@ -46,13 +49,15 @@ class ModelEntry:
     notes: str = ""
     source: str = ""
     origin: Origin = "built-in"
+    embeds: bool = False
 
     @property
     def architecture(self) -> Architecture:
         """The architecture of its config.json, read at first use. Raises CatalogError when that cannot be read."""
         from catalog.model_files import read_model_file  # here, since listing models needs no config reader
 
-        return read_model_file(self.config)
+        read = read_model_file(self.config)
+        return replace(read, embeds=True) if self.embeds else read
 
 
 def model_entry(raw: RawEntry, folder: Path, user: bool = False, known: ModelEntry | None = None) -> ModelEntry:
@@ -62,7 +67,7 @@ def model_entry(raw: RawEntry, folder: Path, user: bool = False, known: ModelEnt
     """
     values: dict[str, Any] = dict(raw.values)
     if known is not None:
-        kept = {key: getattr(known, key) for key in ("name", "family", "hf_id", "formats", "notes", "source")}
+        kept = {key: getattr(known, key) for key in ("name", "family", "hf_id", "formats", "notes", "source", "embeds")}
         kept["formats"] = list(known.formats)
         values = kept | {"config": str(known.config)} | values
     if user:
@@ -88,6 +93,7 @@ def model_entry(raw: RawEntry, folder: Path, user: bool = False, known: ModelEnt
         notes=indexed.notes,
         source=indexed.source or (f"entered in {raw.file}" if user else ""),
         origin="user" if user else "built-in",
+        embeds=indexed.embeds,
     )
 
 

@@ -93,7 +93,7 @@ def build_scenario(
             inter_link=default_inter_link(accelerator, known),
             power_limit_w=power_limit_w,
         ),
-        workload=workload or Workload(),
+        workload=workload or Workload(kind="embed" if architecture.embeds else "serve"),
         layout=layout or LayoutChoice(),
         runtime=runtime or Runtime(),
         money=money or Money(),

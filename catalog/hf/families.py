@@ -214,6 +214,17 @@ _LFM2: Final = _family(
 )
 
 
+_BERT: Final = _family(
+    qkv_bias=True,
+    o_bias=True,
+    mlp_bias=True,
+    gated=False,
+    norm_bias=True,
+    sizes={},
+    defaults={"type_vocab_size": 2},
+)
+
+
 def _falcon_norms(config: Config) -> int:
     """Parallel blocks share one norm, except that the new decoder has one for each branch unless it says otherwise."""
     if config.flag("new_decoder_architecture"):
@@ -227,6 +238,18 @@ def _stablelm_norms(config: Config) -> int:
 
 FAMILIES: Final[Mapping[str, Family]] = MappingProxyType(
     {
+        "bert": _BERT,
+        "camembert": _BERT,
+        "modernbert": _family(
+            qkv_bias=("attention_bias",), o_bias=("attention_bias",), mlp_bias=("mlp_bias",), norm_bias=("norm_bias",)
+        ),
+        "mpnet": _family(_BERT, defaults={}),
+        "new": _family(_BERT, gated=True, mlp_bias=False),
+        "nomic_bert": _family(
+            qkv_bias=("qkv_proj_bias",), o_bias=("qkv_proj_bias",), mlp_bias=("mlp_fc1_bias",), norm_bias=True
+        ),
+        "roberta": _BERT,
+        "xlm-roberta": _BERT,
         "llama": _LLAMA,
         "mistral": _MISTRAL,
         "ministral3": _MINISTRAL3,

@@ -25,6 +25,7 @@ from catalog.hf.mixers import (
 from catalog.hf.patterns import FfnKind, MixerKind
 from catalog.hf.reader import Config
 from catalog.hf.tensors import linear, norm, vector
+from catalog.hf.text_encoder import TEXT_ENCODERS, TextEncoder
 from catalog.hf.uneven import GatedHeads, Step3
 from engine.model.architecture import Tensor
 
@@ -406,6 +407,7 @@ class Apertus(Decoder):
 
 DECODERS: Final[Mapping[str, type[Decoder]]] = MappingProxyType(
     {
+        **dict.fromkeys(TEXT_ENCODERS, TextEncoder),
         "afmoe": GatedOutput,
         "apertus": Apertus,
         "deepseek_v4": DeepseekV4,

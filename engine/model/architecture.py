@@ -135,6 +135,7 @@ class Architecture:
     cache_format: the KV-cache format that the checkpoint holds scales for, which engines then take.
     file_bytes: what the tensors of its files take, where those were at hand.
     unread: keys of its config that say how it is built and that no reader knows.
+    embeds: it reads texts and writes none, an embedder or a reranker.
     """
 
     model_type: str
@@ -165,6 +166,7 @@ class Architecture:
     whole_items: bool = False  # tokens of a picture attend both ways: one step must take the whole of it
     file_bytes: int = 0
     unread: tuple[str, ...] = ()
+    embeds: bool = False
     digest: str = field(init=False)
     runs: tuple[tuple[Layer, int], ...] = field(init=False, repr=False)
 

@@ -30,7 +30,7 @@ from engine.model.architecture import Architecture
 from engine.parts.hardware import Accelerator, Facts, Link, Platform
 from engine.parts.mixed import weakest
 from engine.runtimes.frameworks import FRAMEWORKS, Sharding, TrainingFramework
-from engine.scenario import Hardware, Layout, LayoutChoice, Model, Scenario
+from engine.scenario import Hardware, Kind, Layout, LayoutChoice, Model, Scenario
 from engine.scenario.fields import Field, Value, field_of
 from engine.scenario.frameworks import usual_sharding
 
@@ -232,9 +232,20 @@ def change(scenario: Scenario, changes: Changes, facts: LookUps | None = None) -
         parts["hardware"] = _hardware(scenario.hardware, tables.pop("hardware"), wanted, known)
     if "framework" in tables.get("workload", {}) and "workload.sharding" not in wanted:
         tables["workload"]["sharding"] = _sharding(scenario, cast(TrainingFramework, wanted["workload.framework"]))
+    kind = _kind(scenario, parts.get("model", scenario.model))
+    if "workload.kind" not in wanted and kind != scenario.workload.kind:
+        tables.setdefault("workload", {})["kind"] = kind
     for table, values in tables.items():
         parts[table] = replace(getattr(scenario, table), **cast(dict[str, Any], values))
     return replace(scenario, **parts)
+
+
+def _kind(now: Scenario, model: Model) -> Kind:
+    """The kind of work under another model: an embedder embeds, and what follows one serves again."""
+    kind = now.workload.kind
+    if model.architecture.embeds:
+        return "embed" if kind == "serve" else kind
+    return "serve" if kind == "embed" and now.model.architecture.embeds else kind
 
 
 def _sharding(now: Scenario, framework: TrainingFramework) -> Sharding:

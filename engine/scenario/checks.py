@@ -66,6 +66,8 @@ def check_scenario(scenario: Scenario) -> None:
         if link.scope != scope and not (scope == "intra-node" and hardware.gpus_per_node == 1):
             raise ScenarioError(field, f"{link.id} is an {link.scope} link", f"an {scope} link")
     drafts, arch = runtime.speculative, scenario.model.architecture
+    if arch.embeds and workload.is_inference and not workload.embeds:
+        raise ScenarioError("workload.kind", f"{scenario.model.name} reads texts and writes none", "embed", "embed")
     if workload.embeds and drafts is not None:
         raise ScenarioError("runtime.speculative", "an embedder writes nothing that could be drafted")
     if workload.is_inference and drafts == "mtp" and not (arch.mtp or arch.model_type.startswith("gemma4")):

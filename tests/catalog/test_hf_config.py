@@ -227,9 +227,9 @@ def test_files_that_are_no_config(tmp_path: Path) -> None:
 
 
 def test_encoders_are_refused() -> None:
-    bert = {"model_type": "bert", "hidden_size": 768, "num_hidden_layers": 12, "vocab_size": 30522}
+    whisper = {"model_type": "whisper", "hidden_size": 768, "num_hidden_layers": 12, "vocab_size": 30522}
     with pytest.raises(CatalogError, match=r"model_type: .* generates no text"):
-        read(bert)
+        read(whisper)
     with pytest.raises(CatalogError, match="is_encoder_decoder"):
         read({**shipped("llama-3.1-8b"), "is_encoder_decoder": True})
 

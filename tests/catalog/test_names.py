@@ -49,6 +49,11 @@ from catalog.names import resolve_accelerator, resolve_name
         ("dolphin-2.9-llama3-8b", "llama-3-8b"),
         ("Qwen/Qwen1.5-72B-Chat", "qwen-72b"),
         ("ai21labs/AI21-Jamba-1.5-Mini", "jamba-mini-1.5"),
+        ("Qwen/Qwen3-Embedding-8B", "qwen3-embedding-8b"),
+        ("Qwen/Qwen3-Reranker-0.6B", "qwen3-reranker-0.6b"),
+        ("intfloat/e5-mistral-7b-instruct", "e5-mistral-7b"),
+        ("BAAI/bge-m3", "bge-m3"),
+        ("mixedbread-ai/mxbai-embed-large-v1", "bge-large-en-v1.5"),
     ],
 )
 def test_a_published_name_resolves(name: str, model_id: str) -> None:
