@@ -19,6 +19,7 @@ from engine.decide.builds import Limits, Option, option_steps
 from engine.decide.layouts import layout_words
 from engine.decide.offers import offer_steps
 from engine.decide.plan import Choice, Plan, plan
+from engine.decide.suggestions import ROOMY
 from engine.decide.tries import (
     QUALITY_WORDS,
     QUICKER,
@@ -106,8 +107,8 @@ class Cure:
 class Advice:
     """What to do about one scenario. found: every change that was found, the one thing to do first, each of another
     kind. smaller: of a build that runs, fewer of the entered cards that would do; api: what the same tokens cost over a
-    hosted API, empty where the build runs or nobody asks a price for them. status: of the build as entered. quicker: of a run that works
-    but whose GPUs wait for each other, another sharding that is faster. lesser: of a build that carries the workload and
+    hosted API, empty where the build runs or nobody asks a price for them. status: of the build as entered. quicker: of a run that works,
+    another sharding or less recomputation that is faster. lesser: of a build that carries the workload and
     that nothing better was found for, the smaller one that its verdict names, slower or not: to know, not to do."""
 
     scenario: Scenario
@@ -196,11 +197,13 @@ def _only(found: list[Cure]) -> Cure | None:
 
 
 def _quicker(entered: Plan, facts: LookUps | None) -> Generator[None, None, list[Cure]]:
-    """The ways to shard a run that waits which make it QUICKER than the one entered, the fastest first."""
+    """The ways to run on the same cards which make it QUICKER than the one entered, the fastest first."""
     found: list[tuple[float, int, Cure]] = []
     for option in quicker(entered):
         cure = yield from _sized(entered.scenario, option, facts, ("runs",))
         now, then = entered.training, cure.plan.training if cure is not None else None
+        if cure is not None and option.keeps and cure.plan.memory.headroom not in ROOMY:
+            continue
         if cure is not None and now is not None and then is not None and then.days * QUICKER <= now.days:
             found.append((then.days, len(found), cure))
     return [cure for _, _, cure in sorted(found)]

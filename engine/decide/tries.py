@@ -22,7 +22,7 @@ from engine.layout.sharding import kv_copies
 from engine.model.formats import FORMATS, KV_FORMATS
 from engine.model.parameters import count_parameters
 from engine.runtimes.frameworks import FRAMEWORKS, TrainingFramework
-from engine.scenario import LayoutChoice, Scenario, usual_batch
+from engine.scenario import LayoutChoice, Recompute, Scenario, usual_batch
 from engine.scenario.change import LookUps, pinned_as, value_of
 from engine.scenario.fields import Value, field_of
 from engine.scenario.frameworks import framework_of, splits_of
@@ -41,13 +41,15 @@ FAR = 4
 @dataclass(frozen=True, slots=True)
 class Try:
     """A change to try. kind: of two that work, one of each kind is offered. asks_less: whether it is the load that
-    gives way, not the build; far: whether next to nothing is left of it."""
+    gives way, not the build; far: whether next to nothing is left of it. keeps: whether it takes memory that is free, and so is
+    worth an offer only where enough stays so."""
 
     kind: str
     what: Sentence
     changes: Mapping[str, Value]
     asks_less: bool = False
     far: bool = False
+    keeps: bool = False
 
 
 def owned(entered: Plan) -> Iterator[Try]:
@@ -320,16 +322,28 @@ QUICKER = 1.1
 
 
 def quicker(entered: Plan) -> Iterator[Try]:
-    """Other shardings of a run over nodes whose GPUs wait for each other more than the floor allows: shards that stay inside a
-    node, or of the optimizer's states alone."""
+    """What makes a run that works sooner done on the same cards: activations that are kept instead of computed again, and
+    over nodes whose GPUs wait for each other more than the floor allows, shards that stay inside a node, or of the optimizer's
+    states alone."""
     scenario, run = entered.scenario, entered.training
     work = scenario.workload
-    if run is None or run.efficiency >= FLOOR or scenario.hardware.nodes == 1:
+    if run is None:
         return
-    if work.sharding != "ddp" and work.sharding_group == "all":
-        yield Try("training", ("shards inside a node, copies across",), {"workload.sharding_group": "node"})
-    if work.sharding in ("zero2", "zero3") and "zero1" in framework_of(work).shardings:
-        yield Try("training", ("optimizer states sharded alone (ZeRO-1)",), {"workload.sharding": "zero1"})
+    if run.efficiency < FLOOR and scenario.hardware.nodes > 1:
+        if work.sharding != "ddp" and work.sharding_group == "all":
+            yield Try("training", ("shards inside a node, copies across",), {"workload.sharding_group": "node"})
+        if work.sharding in ("zero2", "zero3") and "zero1" in framework_of(work).shardings:
+            yield Try("training", ("optimizer states sharded alone (ZeRO-1)",), {"workload.sharding": "zero1"})
+    for kept, words in KEPT[work.recompute]:
+        yield Try("training", (words,), {"workload.recompute": kept}, keeps=True)
+
+
+KEPT: Final[dict[Recompute, tuple[tuple[Recompute, str], ...]]] = {
+    "full": (("none", "no recomputation"), ("selective", "selective recomputation")),
+    "selective": (("none", "no recomputation"),),
+    "none": (),
+}
+"""Less recomputation than a run has, and in words."""
 
 
 def at_its_batch(scenario: Scenario, changes: Mapping[str, Value]) -> Mapping[str, Value]:

@@ -106,8 +106,8 @@ def test_a_build_that_runs_is_told_how_few_of_its_cards_would_do() -> None:
 
 
 def test_a_run_without_a_deadline_is_not_told_to_take_longer() -> None:
-    run = build("llama-3.1-8b", "bf16", "h100-sxm", 8, kind="lora")
-    assert advice(run) == Advice(run)
+    run = build("llama-3.1-8b", "bf16", "h100-sxm", 8, kind="lora", recompute="none")
+    assert advice(run).first is None
     in_time = replace(run, workload=replace(run.workload, deadline_days=30.0))
     assert advice(in_time).smaller is not None
 
@@ -214,3 +214,16 @@ def test_passing_over_dearer_cards_changes_no_answer(name: str, monkeypatch: pyt
     monkeypatch.setattr("engine.decide.advice.option_steps", every_card)
     assert advice(QUESTIONS[name]) == found(name)
     assert tried > 5
+
+
+def test_a_run_that_leaves_its_card_free_is_told_to_recompute_nothing() -> None:
+    """Full recomputation computes a forward pass again: four parts of work for three."""
+    roomy = build("llama-2-7b", "bf16", "h100-sxm", 8, kind="pretrain", total_tokens=10**11)
+    (cure,) = [one for one in advice(roomy).offered if ("workload.recompute", "none") in one.changes]
+    assert cure.plan.memory.headroom in ("comfortable", "fits")
+    before, after = plan(roomy).training, cure.plan.training
+    assert before is not None
+    assert after is not None
+    assert 1.1 < before.days / after.days < 4 / 3 + 0.05
+    full = build("llama-2-7b", "bf16", "h100-sxm", 8, kind="pretrain", total_tokens=10**11, micro_batch=24)
+    assert not any(key == "workload.recompute" for one in advice(full).offered for key, _ in one.changes)
