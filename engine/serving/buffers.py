@@ -15,7 +15,7 @@ from engine.parts.hardware import Accelerator
 from engine.runtimes import ENGINES
 from engine.runtimes.engine import Computed, ServingEngine
 from engine.scenario import Layout
-from engine.serving.settings import EngineSettings
+from engine.serving.settings import EngineSettings, shares_memory
 
 Tile = Literal["inputs", "both", "marlin", "inner"]
 
@@ -272,6 +272,18 @@ def packed_bytes(arch: Architecture, accelerator: Accelerator) -> int:
     """`PACKED_HOPPER_GIB` of a model and a card that it is of; else 0."""
     packed = any(cache.compression > 1 for layer, _ in arch.layer_runs() for cache in layer.caches)
     return int(PACKED_HOPPER_GIB * GIB) if packed and accelerator.compute_capability.startswith("9.") else 0
+
+
+UNIFIED_EXPERTS_GIB = 4.0
+"""What vLLM takes more for a mixture of experts where GPU and host share a memory: 2.6, 3.5, 4.0 and 5.6 GiB beside all else in
+four start-up logs of DGX Sparks of one repository, 9.4 a rank in a fifth of another; two dense models take 0.2 and 0.4. A rule:
+what of it is the host's own growth while experts are loaded and profiled, no log tells."""
+
+
+def unified_bytes(arch: Architecture, accelerator: Accelerator, engine: ServingEngine) -> int:
+    """`UNIFIED_EXPERTS_GIB` of a model and a card that it is of; else 0."""
+    takes = bool(arch.experts) and shares_memory(accelerator) and ENGINES[engine].refuses_held_memory
+    return int(UNIFIED_EXPERTS_GIB * GIB) if takes else 0
 
 
 CAPTURE_MOST = 512

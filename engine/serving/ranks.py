@@ -29,6 +29,7 @@ from engine.serving.buffers import (
     non_torch_bytes,
     packed_bytes,
     plain_latent,
+    unified_bytes,
 )
 from engine.serving.draft import BLOCKS, draft_of, drafted_ahead, drafted_by, sixteen_bit_bytes
 from engine.serving.host import first_on_gpu, host_weights
@@ -254,6 +255,7 @@ def _ranks(
         embeds,
     )
     non_torch = non_torch_bytes(card, layout, settings.engine, nvlink)
+    non_torch += unified_bytes(arch, card, settings.engine)
     if rules.packs:
         non_torch += packed_bytes(arch, card)
     ranks: list[Rank] = []

@@ -229,6 +229,7 @@ RULES: Final[dict[str, tuple[str, str, str]]] = {
         "three start-up logs that profile 65,536 tokens",
     ),
     "LEAST_INPUT": ("features that a projection reads at least", "", "convolutions and gates read fewer"),
+    "UNIFIED_EXPERTS_GIB": ("mixtures in a shared memory", "GiB", "five start-up logs of DGX Sparks"),
     "PACKED_HOPPER_GIB": ("buffers of compressed caches on Hopper", "GiB", "two start-up logs, 7.9 and 8.2 GiB"),
     "PCIE_GB_S_PER_LANE": ("PCIe rate of a lane", "GB/s", "PCI-SIG, after encoding"),
     "PERCENT": ("per cent of a whole", "", "by definition"),
