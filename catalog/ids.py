@@ -8,7 +8,6 @@ from collections.abc import Iterable, Mapping
 
 from engine.figures.text import LONGEST_NAME
 
-LONGEST = 200
 _SPLIT = re.compile(r"[^a-z0-9.]+|(?<=[a-z])(?=[0-9])|(?<=[0-9])(?=[a-z])")
 
 
@@ -32,8 +31,7 @@ def _likeness(wrong: str, wrong_words: set[str], candidate: str) -> float:
 
 def nearest(wrong: str, ids: Iterable[str], count: int = 3, names: Mapping[str, str] | None = None) -> tuple[str, ...]:
     """The `count` ids most like `wrong`, best first. names: what else an id is known by."""
-    wrong = wrong[:LONGEST_NAME]  # finding what is like it takes the square of its length
-    wrong = wrong[:LONGEST]  # alikeness takes the square of the length, and no id is longer
+    wrong = wrong[:LONGEST_NAME]  # alikeness takes the square of the length, and no id is longer
     pairs = [(key, names[key] if names is not None else key) for key in ids]
     squeezed, words = _squeezed(wrong), set(_words(wrong))
     scored = [

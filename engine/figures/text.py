@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date, time
 from typing import Any, Final
 
 LONGEST_NAME: Final = 200
@@ -45,11 +46,16 @@ def clipped(text: str, limit: int = LONGEST_MESSAGE) -> str:
 
 
 def shown(value: Any, limit: int = 40) -> str:
-    """A value of a file as a message shows it: in Python's words, one line, short."""
+    """A value of a file or an option as a message shows it: in words of such files, one line, short."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
     if isinstance(value, int) and value.bit_length() > 128:
         return "a number of more than 38 digits"  # Python refuses to write one of 4,300
     if isinstance(value, str):
         text = repr(value[: limit + 1])  # of a megabyte nobody sees more
+        return printable(text if len(text) <= limit else f"{text[: limit - 4]}...{text[-1]}")
+    if isinstance(value, date | time):
+        text = value.isoformat()
     elif isinstance(value, list | tuple | dict):
         kind = "table" if isinstance(value, dict) else "list"
         text = repr(value) if not value else f"a {kind} of {len(value):,}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import unicodedata
+from datetime import date, datetime
 
 import pytest
 
@@ -64,3 +65,22 @@ def test_what_can_be_a_name() -> None:
     assert nameable("RTX PRO 6000 (lab), Käthe's")
     for text in ("a\nb", "a\x1b[31m", "a\u202eb", "x" * 201):
         assert not nameable(text)
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (True, "true"),
+        (False, "false"),
+        (date(2026, 1, 2), "2026-01-02"),
+        (datetime(2026, 1, 2, 3, 4), "2026-01-02T03:04:00"),
+        (1.5, "1.5"),
+        ("many", "'many'"),
+        ("x" * 38, f"'{'x' * 38}'"),
+        ("x" * 39, f"'{'x' * 35}...'"),
+        ([1, 2], "a list of 2"),
+        ({}, "{}"),
+    ],
+)
+def test_a_value_is_shown_in_the_words_of_its_file(value: object, words: str) -> None:
+    assert shown(value) == words

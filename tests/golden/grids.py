@@ -40,7 +40,7 @@ from engine.scenario import Layout, Money, PipelineSchedule, Scenario, ShardingG
 from engine.scenario.change import change
 from engine.scenario.checks import check_scenario
 from engine.scenario.fields import FIELDS, Field, Value, field_of
-from engine.scenario.fields.field import brief, nearest_of
+from engine.scenario.fields.field import nearest_of
 from engine.serving.buffers import captured_sizes, expert_tile, plain_latent
 from engine.serving.settings import (
     EngineSettings,
@@ -518,7 +518,6 @@ def words() -> dict[str, Any]:
     )  # fmt: skip
     found: dict[str, Any] = {way.__name__: [way(amount) for amount in amounts] for way in ways}
     found["fleet"] = [units.fleet(count) for count in (1, 999, 1000, 1049, 1050, 123_456)]
-    found["brief"] = [brief(value) for value in (1, -(10**18), 10**18, "x" * 38, "x" * 39, "x" * 90, 1.5)]
     found["nearest"] = [nearest_of(word, ("deploy", "serve", "batch")) for word in ("Serv", "q", "batches")]
     found["unknown keys"] = [_unknown(key) for key in ("concurrency", "tp", "x.tp", "worklod.kind", "q" * 300, "a\n")]
     return found

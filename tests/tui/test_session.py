@@ -238,7 +238,7 @@ BAD: list[tuple[str, str, str]] = [
     ("", "schema", "this key is required; allowed: schema = 1"),
     (MINIMAL.replace("schema = 1", "schema = 2"), "schema", "written by a newer sizeup (schema 2)"),
     (MINIMAL.replace("schema = 1", "schema = 0"), "schema", "0 is not accepted"),
-    (MINIMAL.replace("schema = 1", "schema = true"), "schema", "True is not accepted"),
+    (MINIMAL.replace("schema = 1", "schema = true"), "schema", "true is not accepted"),
     (MINIMAL.replace("schema = 1", 'schema = "1"'), "schema", "'1' is not accepted"),
     ("schema = 1\n[model]\nid='llama-3.1-8b'\n", "hardware", "the [hardware] table is missing"),
     ("schema = 1\n[hardware]\naccelerator='l4'\n", "model", "the [model] table is missing"),

@@ -118,7 +118,7 @@ WRONG = {
     "[[measured]]\nfigurs = {}\n": "measured.figurs: unknown key; the nearest known one is figures",
     "[[measured]]\n[measured.figures]\nttft = 1\n": "measured.figures.ttft: unknown key; the nearest known one is ttft_s",
     "[[measured]]\n[measured.figures]\nttft_s = -1\n": "measured.figures.ttft_s: -1 is not accepted",
-    "[[measured]]\n[measured.figures]\nttft_s = true\n": "measured.figures.ttft_s: True is not accepted",
+    "[[measured]]\n[measured.figures]\nttft_s = true\n": "measured.figures.ttft_s: true is not accepted",
     "[[measured]]\n[measured.figures]\nttft_s = nan\n": "measured.figures.ttft_s: nan is not accepted",
     "[[measured]]\n[measured.figures]\nttft_s = 1\n[measured.load]\nconcurrency = 1.5\n": "measured.load.concurrency: 1.5",
     '[[measured]]\ntool = "a\\u001b[2J"\n[measured.figures]\nttft_s = 1\n': "measured.tool:",

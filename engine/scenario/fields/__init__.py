@@ -10,10 +10,11 @@ from dataclasses import replace
 from typing import Any
 
 from engine.figures.errors import ScenarioError
+from engine.figures.text import shown
 from engine.scenario import Kind, Scenario
 from engine.scenario.fields.build import HARDWARE_FIELDS, LAYOUT_FIELDS, MAX_GPUS_PER_NODE, MAX_NODES, MODEL_FIELDS
 from engine.scenario.fields.detail import DETAIL_FIELDS
-from engine.scenario.fields.field import LONGEST_ID, UNSET, Field, FieldKind, StepRule, Value, brief, nearest_of
+from engine.scenario.fields.field import LONGEST_ID, UNSET, Field, FieldKind, StepRule, Value, nearest_of
 from engine.scenario.fields.rest import MONEY_FIELDS, SESSION_FIELDS
 from engine.scenario.fields.rewards import REWARD_FIELDS
 from engine.scenario.fields.runtime import RUNTIME_FIELDS
@@ -74,7 +75,7 @@ def field_of(key: str) -> Field:
     found = BY_KEY.get(key)
     if found is not None:
         return found
-    word = key if len(key) <= LONGEST_ID and key.isprintable() else brief(key)
+    word = key if len(key) <= LONGEST_ID and key.isprintable() else shown(key)
     name = key[:LONGEST_ID].rpartition(".")[2]
     elsewhere = next((field for field in FIELDS if field.name == name and field.table), None)
     if elsewhere is not None:

@@ -9,6 +9,7 @@ from typing import Any, Literal, get_args
 
 from engine.figures.errors import ScenarioError
 from engine.figures.records import dataclass
+from engine.figures.text import shown
 from engine.scenario import KINDS, TUNED_KINDS, Kind, LayoutChoice, Money, Runtime, Workload
 
 FieldKind = Literal["number", "choice", "id", "text"]
@@ -106,11 +107,11 @@ class Field:
         if self.kind == "number":
             return self._number(value)
         if not isinstance(value, str):
-            raise ScenarioError(self.key, f"{brief(value)} is not accepted", "text")
+            raise ScenarioError(self.key, f"{shown(value)} is not accepted", "text")
         if len(value) > self.longest:
             raise ScenarioError(self.key, f"{len(value):,} characters are too many", f"up to {self.longest:,}")
         if self.kind == "id" and not value.isprintable():
-            raise ScenarioError(self.key, f"{brief(value)} has characters that do not print", "printable characters")
+            raise ScenarioError(self.key, f"{shown(value)} has characters that do not print", "printable characters")
         return value
 
     def _choice(self, value: Any) -> Value:
@@ -120,11 +121,11 @@ class Field:
         near = None
         if isinstance(value, str):
             near = nearest_of(value, [known for known in self.values if isinstance(known, str)])
-        raise ScenarioError(self.key, f"{brief(value)} is not accepted", self._allowed(), near)
+        raise ScenarioError(self.key, f"{shown(value)} is not accepted", self._allowed(), near)
 
     def _number(self, value: Any) -> Value:
         if isinstance(value, bool) or not isinstance(value, int | float):
-            raise ScenarioError(self.key, f"{brief(value)} is not accepted", self._allowed())
+            raise ScenarioError(self.key, f"{shown(value)} is not accepted", self._allowed())
         if isinstance(value, float):
             if not math.isfinite(value):
                 raise ScenarioError(self.key, f"{value} is not a finite number", self._allowed())
@@ -169,14 +170,6 @@ _OTHER_DEFAULTS: dict[str, Any] = {
     "title": "",
     "notes": "",
 }
-
-
-def brief(value: Any) -> str:
-    """A value as an error repeats it: in quotes where it is text, and never long."""
-    if isinstance(value, int) and abs(value) >= 10**18:
-        return "so large a number"
-    text = repr(value[:60]) if isinstance(value, str) else str(value)
-    return text if len(text) <= 40 else text[:37] + "..."
 
 
 def nearest_of(wrong: str, known: Iterable[str]) -> str | None:
