@@ -153,11 +153,19 @@ def _check_depth(text: str) -> None:
             raise Unusable("nested too deeply", _deepest(), line)
 
 
+_QUOTED = r"['\"](.*?)['\"]"
+
+
 def _located(message: str, text: str) -> tuple[str, int]:
-    """tomllib's message without its place, and the line of that place."""
+    """What tomllib says without its place, a thing that stands twice in words of the file, and the line of that place."""
     reason, found, place = message.rpartition(" (at ")
     if not found:
         return message, 0
+    twice = re.fullmatch(r"Cannot declare \((.+?),?\) twice", reason)
+    if twice is not None:
+        reason = f"the table [{'.'.join(re.findall(_QUOTED, twice[1]))}] stands there twice"
+    elif reason == "Cannot overwrite a value":
+        reason = "this key stands there twice"
     words = place.rstrip(")").replace(",", "").split()
     if words[:1] == ["line"] and len(words) > 1 and words[1].isdigit():
         return reason, int(words[1])

@@ -323,7 +323,7 @@ def test_the_command_prints_a_session_with_its_list(
 
 @pytest.mark.parametrize(
     "text",
-    ["", "hello", "{", "- [", "a: 1", "\x00\x01", "vllm", "docker run", "services: 3", "kind: Pod\napiVersion: v1"],
+    ["hello", "{", "- [", "a: 1", "vllm", "docker run", "services: 3", "kind: Pod\napiVersion: v1"],
 )
 def test_what_says_nothing_is_one_line_and_code_2(
     text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]

@@ -33,6 +33,11 @@ class DiskError(Exception):
         super().__init__(reason)
 
 
+def reason_of(problem: Exception) -> str:
+    """Why a file could not be read or written, in one line: of the system's errors without number and name."""
+    return str(getattr(problem, "strerror", None) or problem)
+
+
 def stamp_of(data: bytes) -> str:
     """What tells the content of a file from any other."""
     import hashlib  # here: 2 ms that a start without files of its own does not pay

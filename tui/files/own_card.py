@@ -88,5 +88,5 @@ def keep(card: OwnCard) -> Path:
             raise CardError(f"{target} is there already: change it there, or give the card another name")
         disk.write(paths.created(folder) / target.name, card.toml.encode())
     except (OSError, disk.DiskError) as problem:
-        raise CardError(f"cannot write {target}: {problem}") from None
+        raise CardError(f"cannot write {target}: {disk.reason_of(problem)}") from None
     return target

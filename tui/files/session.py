@@ -35,6 +35,7 @@ from tui.files.session_reader import Reader
 from tui.files.session_tables import ALWAYS, MEASURED, SCHEMA, SessionError, folder_of
 
 MAX_BYTES = 2**20
+OF_A_MODEL = "; a model's own file goes with --model"
 
 
 def read_bytes(path: Path, limit: int = MAX_BYTES, what: str = "session file") -> bytes:
@@ -84,8 +85,8 @@ def text_of(raw: bytes, file: str) -> str:
         check_size(len(raw), MAX_BYTES, "session file")
     except Unusable as problem:
         raise SessionError(file, problem.reason, allowed=problem.allowed) from None
-    if b"\0" in raw:
-        raise SessionError(file, "this is a binary file, not a session")
+    if b"\0" in raw or raw.startswith(b"GGUF"):
+        raise SessionError(file, f"this is a binary file, not a session{OF_A_MODEL}")
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as problem:
@@ -140,6 +141,8 @@ def document_of(text: str, file: str = "session") -> dict[str, Any]:
     try:
         return toml_of(text)
     except Unusable as problem:
+        if text.lstrip().startswith("{"):
+            raise SessionError(file, f"this is JSON, not a session, which is TOML{OF_A_MODEL}") from None
         raise SessionError(file, problem.reason, line=problem.line, allowed=problem.allowed) from None
 
 
@@ -289,7 +292,7 @@ def _moved(scenario: Scenario, target: Path, opened_from: Path | None) -> Scenar
         # Not by Path.resolve, which raises RuntimeError for a circle of links.
         old, new = (os.path.realpath(os.path.abspath(file.parent)) for file in (opened_from, target))
     except (OSError, ValueError) as problem:  # the working folder is gone; a name that no file can have
-        raise SessionError(str(target), f"cannot be written: {getattr(problem, 'strerror', None) or problem}") from None
+        raise SessionError(str(target), f"cannot be written: {disk.reason_of(problem)}") from None
     if old == new:
         return scenario
     relative = os.path.relpath(os.path.realpath(os.path.join(old, config)), new)

@@ -7,12 +7,12 @@ from pathlib import Path
 
 from engine.decide.beside import Row
 from engine.decide.size import size
-from engine.figures.text import printable
+from engine.figures.text import LONGEST_NAME, clipped, printable
 from tui.paste import listing, reading
 from tui.paste import measured as beside
 from tui.paste.found import LONGEST_BYTES, CannotRead, Found
 from tui.paste.run import Run
-from tui.shell.command import CARRIED, STDIN, CommandError, Parser, built, parsed, say
+from tui.shell.command import CARRIED, STDIN, CommandError, Parser, built, parsed, place_of, say
 
 
 def texts_of(files: list[str], limit: int, what: str) -> list[str]:
@@ -56,12 +56,21 @@ def import_text(arguments: list[str]) -> int:
             if model:
                 reading.take_model(model, found)
             else:
-                reading.add(texts_of([file], LONGEST_BYTES, "pasted text")[0], found)
+                text = texts_of([file], LONGEST_BYTES, "pasted text")[0]
+                try:
+                    reading.add(text, found)
+                except CannotRead as problem:
+                    raise _at(file, problem) from None
         scenario = reading.scenario_of(found, given)
     except CannotRead as problem:
         raise CommandError(str(problem)) from None
     say(listing.render(found, scenario))
     return CARRIED
+
+
+def _at(file: str, problem: CannotRead) -> CannotRead:
+    """What is wrong with a text, and the file that it stands in."""
+    return CannotRead(f"{clipped(printable(place_of(file)), LONGEST_NAME)}: {problem}")
 
 
 def _into(file: str, compared: list[tuple[str, Run, list[Row]]]) -> str:
@@ -128,8 +137,11 @@ def measured(arguments: list[str]) -> int:
         for file, text in zip(others, texts_of(others, logs.LONGEST_BYTES, "log"), strict=True):
             try:
                 runs += [(file, run) for run in logs.read(text)]
-            except CannotRead:
-                reading.add(text, found)
+            except CannotRead as problem:
+                try:
+                    reading.add(text, found)
+                except CannotRead:  # what was asked for are logs
+                    raise _at(file, problem) from None
         if not runs:
             logs.read("")
         for _, run in runs:

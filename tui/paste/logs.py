@@ -13,6 +13,11 @@ from tui.paste import results
 from tui.paste.found import CannotRead
 from tui.paste.run import Run
 
+KINDS = (
+    "start-ups of vLLM, SGLang and llama.cpp; results of vllm bench "
+    "serve, sglang.bench_serving, genai-perf, aiperf, llama-bench, printed or as files, nccl-tests and rccl-tests; torch's memory summary; "
+    "a Trainer's, torchtitan's or Megatron-LM's log"
+)
 LONGEST_BYTES = 2**23
 """Of a log: a day of an engine's requests."""
 
@@ -348,9 +353,5 @@ def read(text: str) -> list[Run]:
             run.load["workload.cached_share"] = cached
             run.notes.append(f"{100 * cached:.0f} % of the prompts' tokens were found in the prefix cache")
     if not runs:
-        raise CannotRead(
-            "nothing measured is understood; what can be read: start-ups of vLLM, SGLang and llama.cpp; results of vllm bench "
-            "serve, sglang.bench_serving, genai-perf, aiperf, llama-bench, printed or as files, nccl-tests and rccl-tests; torch's memory summary; "
-            "a Trainer's, torchtitan's or Megatron-LM's log"
-        )
+        raise CannotRead(f"nothing measured is understood; what can be read: {KINDS}")
     return runs

@@ -28,6 +28,8 @@ KINDS = (
     "LeaderWorkerSet; a configuration of DeepSpeed, Axolotl, LLaMA-Factory or Accelerate; what nvidia-smi, nvidia-smi topo -m, "
     "rocm-smi, amd-smi, xpu-smi, lspci or free printed"
 )
+MOST_BROKEN = 20
+"""One character in so many that is not UTF-8 makes a file no text: an accent of an old encoding now and then does not."""
 NODE_GPUS = 8
 """Cards of a node that nobody describes."""
 
@@ -60,7 +62,18 @@ def add(text: str, found: Found) -> None:
     if of_machine or before is not None:
         found.gpus = asked if of_machine else before
     if not (known or of_machine):
-        raise CannotRead(f"nothing here is understood; what can be read: {KINDS}")
+        raise CannotRead(_what_else(text))
+
+
+def _what_else(text: str) -> str:
+    """What a text is that no reader knows."""
+    if not text.strip():
+        return "it is empty"
+    if "\0" in text or text.count("\ufffd") > len(text) // MOST_BROKEN:
+        return "it is no text"
+    if re.search(r"^schema\s*=\s*\d", text, re.M) and re.search(r"^\[model\]", text, re.M):
+        return "it is a session, which is opened or reported as it is"
+    return f"nothing here is understood; what can be read: {KINDS}"
 
 
 def model_at(name: str) -> str:

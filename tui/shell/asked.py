@@ -97,7 +97,7 @@ def _examples(words: Sequence[str]) -> str:
             folder.mkdir(parents=True, exist_ok=True)
             disk.write(target, example.path.read_bytes())
         except (OSError, disk.DiskError) as problem:
-            raise WrongWord(f"examples --save: cannot write {target}: {problem}") from None
+            raise WrongWord(f"examples --save: cannot write {target}: {disk.reason_of(problem)}") from None
         lines.append(f"{target}\n")
     return "".join(lines)
 

@@ -23,7 +23,7 @@ from engine.money.power import power
 from engine.scenario import Scenario
 from engine.scenario.fields import BY_KEY
 from engine.sizing import Cost, Suggestion
-from tui.files import session, session_tables
+from tui.files import disk, session, session_tables
 from tui.pages import words
 from tui.shell.blocks import Block, Bullets, Heading, Paragraph, Table, as_markdown, as_text, json_line
 from tui.shell.report import Format
@@ -136,7 +136,7 @@ def save(found: Found, folder: Path, opened_from: Path | None) -> Found:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as problem:
-        raise session_tables.SessionError(str(folder), f"cannot be made: {problem.strerror or problem}") from None
+        raise session_tables.SessionError(str(folder), f"cannot be made: {disk.reason_of(problem)}") from None
     for target, (option, _) in zip(targets, found.builds, strict=True):
         title = found.scenario.title or "Recommended"
         build = _build(option)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engine.figures.records import NamedTuple
+from engine.figures.text import LONGEST_NAME, clipped, printable
 from tui.files import numbers
 
 if TYPE_CHECKING:
@@ -153,6 +154,8 @@ def made(scenario: Scenario, changes: Mapping[str, Any], known: Catalog, place: 
         option = next(
             (preset.option for preset in PRESETS if preset.key == problem.field and preset.key in changes), ""
         )
+        if problem.field == "model.config" and problem.field in changes:
+            option = "--model"
         name = option or (f"--set {problem.field}" if problem.field in changes else f"{place}: {problem.field}")
         near = f" (nearest: {problem.nearest})" if problem.nearest is not None else ""
         allowed = f"; allowed: {problem.allowed}" if problem.allowed else ""
@@ -179,6 +182,9 @@ def _model_named(text: str, chosen: bool) -> dict[str, str]:
 
     if any(entry.id == text for entry in catalog.load().models):
         return {"model.id": text}
+    if text.startswith((f".{os.sep}", f"..{os.sep}", os.sep, "~")):  # no name of a model begins so
+        told = "a folder without a config.json or .gguf" if path.is_dir() else "no such file"
+        raise WrongOption(f"--model: {clipped(printable(text), LONGEST_NAME)}: {told}")
     query, said = shorthand.models(text)
     if said is not None:
         return {"model.id": _one_of("--model", query, shorthand.model_ids(query))} | (

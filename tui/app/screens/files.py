@@ -162,7 +162,7 @@ def _wrong_target(text: str) -> str:
     except FileNotFoundError:
         return "" if _has_folder() else "the working folder is gone: give a whole path"
     except (OSError, ValueError, RuntimeError) as problem:  # too long a name, links in a circle
-        return f"no file can have this name: {getattr(problem, 'strerror', None) or problem}"
+        return f"no file can have this name: {disk.reason_of(problem)}"
     return ""
 
 
