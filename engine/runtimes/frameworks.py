@@ -44,7 +44,9 @@ class Accounting:
     sums_beside: fp32 sums stand beside 16-bit gradients, and a step copies them. steps_in_groups: ZeRO-3 steps a group of
     elements at a time. own_buckets: it keeps buckets of a size of its own. copies_buckets: an unsharded copy reduces its
     gradients by buckets as large as they are. keeps_gradients: they are whole from one micro-batch to the next.
-    pins_host: what is offloaded is pinned and copied. reads_ahead: parameters come from the host ahead of their use, and
+    pins_host: what is offloaded is pinned and copied. offloads_gradients: where states are in host memory, gradients go there as
+    they come (ZeRO-Offload, arXiv 2101.06840, section 3; deepspeed/runtime/zero/stage_1_and_2.py: accumulated_grads_in_cpu,
+    stage3.py: grad_partitions_flat_buffer on the optimizer's device). reads_ahead: parameters come from the host ahead of their use, and
     leave late. lingers: hidden states stay until the backward of frozen weights is over. gathers_ends_apart: embedding and
     output are gathered as layers of their own. gathers_ahead: the next layer while one computes. casts: fp32 shards have
     16-bit copies beside them. lean_experts, fp32_experts: under tuned kernels grouped products keep their inputs alone, and
@@ -65,6 +67,7 @@ class Accounting:
     copies_buckets: bool = True
     keeps_gradients: bool = False
     pins_host: bool = False
+    offloads_gradients: bool = False
     reads_ahead: bool = False
     lingers: bool = False
     gathers_ends_apart: bool = False
@@ -94,6 +97,7 @@ ACCOUNTS: Final[dict[Family, Accounting]] = {
         copies_buckets=False,
         keeps_gradients=True,
         pins_host=True,
+        offloads_gradients=True,
         reads_ahead=True,
     ),
     "megatron": Accounting(

@@ -246,3 +246,25 @@ def test_a_packed_120b_with_adapters_takes_one_card_of_80_gb() -> None:
     found = plan(change(scenario, {"workload.framework": "unsloth"}))
     assert found.fits
     assert found.memory.peak_bytes == pytest.approx(65e9, rel=0.1)
+
+
+def test_gradients_go_where_the_states_of_deepspeed_are() -> None:
+    """ZeRO-Offload trains 13B on one V100 of 32 GB (arXiv 2101.06840): 26 GB of weights and next to nothing else."""
+    for sharding in ("zero2", "zero3"):
+        scenario = build(
+            "llama-2-13b",
+            "bf16",
+            "v100-sxm2-32gb",
+            1,
+            kind="full-finetune",
+            framework="deepspeed",
+            sharding=sharding,
+            offload="optimizer",
+            sequence_length=1024,
+        )
+        found = plan(scenario).memory
+        assert found.fits
+        assert found.peak_bytes > 26e9
+        assert found.host_bytes >= 14 * 13e9
+    other = plan(change(scenario, {"workload.framework": "fsdp2"})).memory
+    assert not other.fits

@@ -251,9 +251,12 @@ def _state(stage: StageElements, recipe: Recipe, workload: Method, shape: Shape)
     if workload.offload != "none":
         state.host += state.states
         state.states = state.temporary = 0.0
+    if workload.offload == "parameters" or (workload.offload == "optimizer" and workload.rules.offloads_gradients):
+        state.host += state.gradients
+        state.gradients = 0.0
     if workload.offload == "parameters":
-        state.host += state.weights + state.gradients
-        state.weights = state.gradients = 0.0
+        state.host += state.weights
+        state.weights = 0.0
     if workload.offload != "none" and workload.rules.pins_host:
         state.host *= DEEPSPEED_HOST_FACTOR
     return state
@@ -321,6 +324,8 @@ def rank_cost(stage: StageElements, recipe: Recipe, workload: Method, shape: Sha
             buffers += stage.linear * base_bytes + stage.other * 2.0
             if not recipe.peft:
                 state.gradients = early = state.trainable * recipe.gradient
+    if workload.offload == "optimizer" and workload.rules.offloads_gradients and not recipe.peft:
+        layer_gradient = layer.all * 2.0  # a layer's gradients leave while the one before it computes
     if (
         workload.optimizer_in_backward and not recipe.peft
     ):  # one gradient at a time, the largest is a layer's or an end's
