@@ -96,6 +96,7 @@ class Engine:
     sizes above 256. drafted_rows: rows of logits a sequence that its profile run samples where tokens are drafted.
     pads_rocm: whether its weights are padded on AMD's cards. marlin: whether MXFP4 experts take Marlin's kernels where no
     others are known. embedding_on_host: whether the input table stays there.
+    expert_adapters: whether slots for LoRA adapters hold factors of each routed expert.
     stored: formats that its files have in the place of others.
 
     KV cache:
@@ -138,6 +139,7 @@ class Engine:
     pads_rocm: bool = True
     marlin: bool = True
     embedding_on_host: bool = False
+    expert_adapters: bool = False
     stored: dict[str, str] = field(default_factory=dict)
     prefix_states: int = 1
     mamba_spec: bool = False

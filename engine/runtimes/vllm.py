@@ -20,6 +20,7 @@ VLLM = Engine(
     states_for_all=True,
     refuses_held_memory=True,
     whole_items=True,  # vllm/platforms/cuda.py: disable_chunked_mm_input of prefix-LM models; --language-model-only
+    expert_adapters=True,  # vllm/lora/layers/fused_moe.py, which stands for every mixture's experts
     logs=35,
     # two rows of logits where tokens are drafted: the last token's, and one to take or refuse (_dummy_sampler_run)
     drafted_rows=2,
@@ -54,6 +55,7 @@ EARLIER = replace(
     # graphs are captured after the KV cache took its share: they come out of what utilization leaves
     budget="share, graphs after",
     states_for_all=False,
+    expert_adapters=False,
     sampler="SAMPLER_SORTED_BYTES",  # it sorted all logits to sample from them
     together="NON_TORCH_TOGETHER_EARLIER_GIB",
     capture_step=8,  # vllm/config, _set_cudagraph_sizes

@@ -10,6 +10,8 @@ from engine.figures.records import NamedTuple, dataclass
 from engine.figures.units import GIB
 from engine.layout.sharding import (
     attention_ranks,
+    expert_split,
+    split,
     stage_kinds,
     stage_range,
     stage_weights,
@@ -105,7 +107,7 @@ def _stages(
             loaded += int(fitted.SGLANG_LOAD_GIB * GIB)
         if stage == layout.pp - 1:
             loaded += sixteen_bit_bytes(drafter, layout)
-        loaded += adapter_bytes(arch, layout, stage, *adapters)
+        loaded += adapter_bytes(arch, layout, stage, *adapters, rules.expert_adapters)
         if embeds:
             loaded -= held.parts.get("lm_head", 0)  # what is read is pooled, never told in words
         host = host_weights(arch, weights, layout, stage, runtime).total
@@ -131,21 +133,28 @@ ADAPTED = ("attention", "mlp", "shared_expert", "recurrent")
 """Parts of a model whose matrices an adapter may touch: vLLM has a slot for each, whatever the adapters touch."""
 
 
-def adapter_bytes(arch: Architecture, layout: Layout, stage: int, slots: int, rank: int) -> int:
+def adapter_bytes(arch: Architecture, layout: Layout, stage: int, slots: int, rank: int, experts: bool = False) -> int:
     """Bytes of the slots for LoRA adapters on one rank of a stage: both factors of each matrix in 16 bits.
 
     One factor is whole on every rank, the other is split as its matrix is (vllm/lora/layers, without fully_sharded_loras).
+    experts: whether each routed expert on the rank has them too (vllm/lora/layers/fused_moe.py).
     """
     if not slots:
         return 0
     total = 0
+    whole, inner = expert_split(layout)
     for index in stage_range(len(arch.layers), layout.pp, stage):
         for tensor in arch.layers[index].tensors:
             if tensor.part in ADAPTED and tensor.is_matrix:
-                split = 1 if tensor.shard == "replicated" else layout.tp
-                rows = tensor.rows if tensor.shard == "row" else tensor.rows // split
-                cols = tensor.cols // split if tensor.shard == "row" else tensor.cols
+                ranks = 1 if tensor.shard == "replicated" else layout.tp
+                rows = tensor.rows if tensor.shard == "row" else split(tensor.rows, ranks, tensor.units)
+                cols = split(tensor.cols, ranks, tensor.units) if tensor.shard == "row" else tensor.cols
                 total += 2 * slots * rank * (rows + cols) * tensor.copies
+            elif experts and tensor.part == "routed_expert" and tensor.is_matrix:
+                down = "down" in tensor.name
+                rows = tensor.rows if down else split(tensor.rows, inner)
+                cols = split(tensor.cols, inner) if down else tensor.cols
+                total += 2 * slots * rank * (rows + cols) * -(-tensor.copies // whole)
     return total
 
 

@@ -96,6 +96,20 @@ def test_adapters_take_slots_by_their_rank() -> None:
     assert 0.1 < (four.weights_bytes - plain) / GIB < 0.5  # 41.9M parameters of rank 16, four times
 
 
+@pytest.mark.parametrize(("engine", "tp", "held"), [("vllm", 1, True), ("vllm", 4, True), ("vllm-earlier", 1, False)])
+def test_every_expert_has_a_slot_for_adapters(engine: str, tp: int, held: bool) -> None:
+    asked = build("qwen3-30b-a3b", "bf16", "h100-sxm", tp, layout__tp=tp, layout__ep=1, runtime__engine=engine)
+    plain, slots = (
+        memory(scenario).per_gpu[0].weights_bytes
+        for scenario in (asked, change(asked, {"runtime.max_loras": 2, "runtime.max_lora_rank": 16}))
+    )
+    inner = 768 // tp
+    experts = 2 * 16 * 2 * 48 * 128 * (2 * (inner + 2048) + 2048 + inner)
+    heads, kv = 4096 // tp, 512 // tp
+    attention = 2 * 16 * 2 * 48 * (heads + 2048 + 2 * (kv + 2048) + 2048 + heads)
+    assert slots - plain == attention + (experts if held else 0)
+
+
 @pytest.mark.parametrize("card", ["gb10", "jetson-t5000"])
 def test_a_shared_memory_is_not_all_the_engine_s(card: str) -> None:
     asked = build("qwen3-8b", "bf16", card, runtime__memory_utilization=0.95)
