@@ -94,6 +94,7 @@ class Engine:
     card holds the whole KV cache. sampler, together: the fitted constants of
     `engine.calibration.serving_memory` for its sampler and for GPUs that work together. capture_step: of captured batch
     sizes above 256. drafted_rows: rows of logits a sequence that its profile run samples where tokens are drafted.
+    drafted_sequences: that run at most where tokens are drafted and nobody says.
     pads_rocm: whether its weights are padded on AMD's cards. marlin: whether MXFP4 experts take Marlin's kernels where no
     others are known. embedding_on_host: whether the input table stays there.
     expert_adapters: whether slots for LoRA adapters hold factors of each routed expert.
@@ -136,6 +137,7 @@ class Engine:
     together: Literal["NON_TORCH_TOGETHER_GIB", "NON_TORCH_TOGETHER_EARLIER_GIB"] = "NON_TORCH_TOGETHER_GIB"
     capture_step: int = 16
     drafted_rows: int = 1
+    drafted_sequences: int = 0
     pads_rocm: bool = True
     marlin: bool = True
     embedding_on_host: bool = False

@@ -41,6 +41,7 @@ SGLANG = Engine(
     kv_layout="pools",
     takes_any_kv=True,
     logs=3,
+    drafted_sequences=48,  # server_args.py, max_running_requests of speculative decoding; handle_max_mamba_cache reserves by it
     pads_rocm=False,
     marlin=False,  # MXFP4 experts run in Triton's kernels (layers/quantization/mxfp4.py)
     pool_of_windows=0.8,  # swa_full_tokens_ratio

@@ -359,6 +359,17 @@ def states_held(engine: ServingEngine, prefix_caching: bool, ahead: int) -> int:
     return (ENGINES[engine].prefix_states if prefix_caching else 1) + ahead
 
 
+@lru_cache(maxsize=256)
+def state_bytes(arch: Architecture, ranks: int, pp: int, stage: int, engine: ServingEngine) -> int:
+    """Bytes of the recurrent states of one sequence on one GPU of a pipeline stage; 0 of models that keep none."""
+    total = 0.0
+    for index in stage_range(len(arch.layers), pp, stage):
+        for cache in arch.layers[index].caches:
+            if cache.kind == "recurrent":
+                total += sum(spec.bytes_each for spec in cache_specs(cache, "bf16", ranks, engine))
+    return math.ceil(total)
+
+
 def _pooled(counts: dict[Spec, int], rules: Engine) -> KvPool:
     """SGLang's layout: pools in proportion, one token a page."""
     full = sum(spec.bytes_each / spec.compression * layers for spec, layers in counts.items() if spec.kind == "full")

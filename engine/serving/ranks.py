@@ -35,7 +35,7 @@ from engine.serving.buffers import (
 )
 from engine.serving.draft import BLOCKS, draft_of, drafted_ahead, drafted_by, sixteen_bit_bytes
 from engine.serving.host import first_on_gpu, host_weights
-from engine.serving.kv_pool import BLOCK_ALIGNMENT, Beside, KvPool, kv_pool, states_held
+from engine.serving.kv_pool import BLOCK_ALIGNMENT, Beside, KvPool, kv_pool, state_bytes, states_held
 from engine.serving.settings import (
     EngineSettings,
     host_reserve_bytes,
@@ -291,7 +291,12 @@ def _ranks(
             spare = free - budget
             activation = min(activation, max(0, spare - graphs))
             usable = budget + non_torch + graphs + activation
-            room = budget - stage.weights
+            # a state for each token drafted, that one may be taken back, for as many sequences as may run
+            running = (runtime.max_num_seqs or rules.drafted_sequences) if ahead else 0
+            each = state_bytes(arch, attention_ranks(layout), layout.pp, stage.first - 1, settings.engine)
+            states = min(max(0, budget - stage.weights), running * (ahead + 1) * each)
+            runtime_bytes += states
+            room = budget - stage.weights - states
         elif rules.budget == "share, graphs after":
             # Graphs are captured after the KV cache took its share: they come out of what utilization leaves.
             budget = int(visible * settings.utilization)

@@ -96,6 +96,22 @@ def test_adapters_take_slots_by_their_rank() -> None:
     assert 0.1 < (four.weights_bytes - plain) / GIB < 0.5  # 41.9M parameters of rank 16, four times
 
 
+@pytest.mark.parametrize(("seqs", "running"), [(None, 48), (4, 4)])
+@pytest.mark.parametrize("tp", [1, 2])
+def test_sglang_reserves_states_that_drafts_may_take_back(seqs: int | None, running: int, tp: int) -> None:
+    asked = build(
+        "qwen3.5-27b", "fp8", "h100-sxm", tp, layout__tp=tp, runtime__engine="sglang", runtime__max_num_seqs=seqs
+    )
+    drafting = change(asked, {"runtime.speculative": "ngram", "runtime.speculative_tokens": 3})
+    plain, reserved = (loaded(scenario, Layout(tp=tp)).ranks[0] for scenario in (asked, drafting))
+    # 48 layers: 48 heads of 128 x 128 in 32 bits, and three tokens of 10,240 in 16
+    state = 48 * (48 * 128 * 128 * 4 + 3 * 10240 * 2) // tp
+    assert plain.room - reserved.room == reserved.runtime - plain.runtime == 4 * running * state
+    dense = build("qwen3-8b", "bf16", "h100-sxm", runtime__engine="sglang", runtime__speculative="ngram")
+    bare = change(dense, {"runtime.speculative": None})
+    assert loaded(dense, Layout()).ranks[0].room == loaded(bare, Layout()).ranks[0].room
+
+
 @pytest.mark.parametrize(("engine", "tp", "held"), [("vllm", 1, True), ("vllm", 4, True), ("vllm-earlier", 1, False)])
 def test_every_expert_has_a_slot_for_adapters(engine: str, tp: int, held: bool) -> None:
     asked = build("qwen3-30b-a3b", "bf16", "h100-sxm", tp, layout__tp=tp, layout__ep=1, runtime__engine=engine)

@@ -43,6 +43,7 @@ _ENGINES: Final[dict[str, tuple[str, str, Kind, str]]] = {
         "counted",
         "vLLM, gpu_model_runner.py, _dummy_sampler_run",
     ),
+    "drafted_sequences": ("sequences that run at most, drafting", "sequences", "counted", "SGLang, server_args.py"),
     "prefix_states": (
         "states of a sequence whose prefix is cached",
         "",
