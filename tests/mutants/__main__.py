@@ -17,7 +17,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import cache_from_source
@@ -191,8 +191,27 @@ class Forked:
         self.process.communicate()
 
 
-def drawn(seed: int, count: int) -> list[Mutant]:
-    """So many mutants, each place of the formula modules as likely as any other.
+def added_since(revision: str) -> set[tuple[str, int]]:
+    """File and line of what was written in the engine since a revision, uncommitted work too. Raises CalledProcessError."""
+    told = subprocess.run(
+        ["git", "diff", "--unified=0", "--no-ext-diff", "--no-prefix", revision, "--", "engine"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    lines, file = set(), ""
+    for row in told.splitlines():
+        if row.startswith("+++ "):
+            file = row.removeprefix("+++ ")
+        elif hunk := re.match(r"@@ -\S+ \+(\d+)(?:,(\d+))? @@", row):
+            start, length = int(hunk[1]), int(hunk[2] or 1)
+            lines |= {(file, line) for line in range(start, start + length)}
+    return lines
+
+
+def drawn(seed: int, count: int, of: Callable[[Mutant], bool] = lambda _: True) -> list[Mutant]:
+    """So many mutants, each place of the formula modules as likely as any other; of: which places there are to draw from.
 
     A place is drawn by the hash of what it is, and so is its change: where one module changes, the rest of a draw stands.
     """
@@ -204,7 +223,7 @@ def drawn(seed: int, count: int) -> list[Mutant]:
         text = "|".join((str(seed), *what, str(alike[what])))
         hashed.append((hashlib.sha256(text.encode()).hexdigest(), place))
     hashed.sort(key=lambda pair: pair[0])
-    return [random.Random(text).choice(place) for text, place in hashed[:count]]
+    return [random.Random(text).choice(place) for text, place in hashed if of(place[0])][:count]
 
 
 def main() -> int:
@@ -213,6 +232,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, nargs="+", default=[1], help="several share what is found out beforehand")
     parser.add_argument("--count", type=int, default=COUNT)
     parser.add_argument("--only", default="", help="only places whose file holds this text")
+    parser.add_argument("--since", default="", metavar="REVISION", help="only places on lines written since it")
     parser.add_argument("--skip", action="append", default=[], choices=sorted(STAGES), help="leave a stage out")
     parser.add_argument("--list", action="store_true", help="print what would be drawn, and run nothing")
     parser.add_argument(
@@ -220,7 +240,12 @@ def main() -> int:
     )
     chosen = parser.parse_args()
     places = all_places()
-    draws = {seed: [one for one in drawn(seed, chosen.count) if chosen.only in one.file] for seed in chosen.seed}
+    added = added_since(chosen.since) if chosen.since else None
+
+    def wanted(one: Mutant) -> bool:
+        return chosen.only in one.file and (added is None or (one.file, one.line) in added)
+
+    draws = {seed: drawn(seed, chosen.count, wanted) for seed in chosen.seed}
     for seed, mutants in draws.items():
         print(f"seed {seed}: {len(mutants)} of {len(places):,} places in {len({p[0].file for p in places})} modules")
         if chosen.list:
