@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from engine.decide.opened.constants import constant
+from engine.decide.opened.constants import RULES, constant
 from engine.decide.opened.names import hooks
 from engine.decide.opened.searches import SEARCHES
 from engine.figures.number import Number
@@ -285,6 +285,21 @@ def test_every_constant_of_a_formula_says_what_it_is_and_where_it_comes_from() -
             importlib.import_module(name)
             replay.names(name)
     assert not nameless - DECIDES
+
+
+def test_a_constant_with_words_stands_in_one_place() -> None:
+    """Words go by a constant's name alone: each name is one constant of the engine, and none is left of one that went."""
+    homes: dict[str, list[str]] = {name: [] for name in RULES}
+    for path in modules("engine"):
+        if "opened" in path.parts:
+            continue
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+            for target in targets:
+                for one in target.elts if isinstance(target, ast.Tuple) else [target]:
+                    if isinstance(one, ast.Name) and one.id in homes:
+                        homes[one.id].append(module_name(path))
+    assert {name: where for name, where in homes.items() if len(where) != 1} == {}
 
 
 def run(code: str, *arguments: str) -> str:

@@ -11,11 +11,10 @@ from collections.abc import Iterator
 from functools import lru_cache
 
 from engine.figures.records import dataclass
-from engine.figures.units import MILLION, MONTHS_PER_YEAR, PERCENT
+from engine.figures.units import HOURS_PER_DAY, MILLION, MONTHS_PER_YEAR, PERCENT
 from engine.scenario import Money
 from engine.sizing import Horizon
 
-HOURS_PER_DAY = 24.0
 DAYS_PER_MONTH = 365.0 / 12
 HOURS_PER_MONTH = HOURS_PER_DAY * DAYS_PER_MONTH  # 8,760 hours a year over 12
 HORIZONS_MONTHS = (12, 24, 36)  # seed_claims.toml, buy_against_rent.horizons_months

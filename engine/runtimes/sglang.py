@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from engine.runtimes.engine import ByMemory, Engine
 
-GIB = 1024.0
-"""MiB of a GiB: SGLang counts memory in MiB."""
+MIB_PER_GIB = 1024.0
+"""SGLang counts memory in MiB."""
 
 SGLANG = Engine(
     id="sglang",
@@ -14,10 +14,10 @@ SGLANG = Engine(
     # handle_gpu_memory_settings of summer 2026: batches by memory, and mem_fraction_static from what is kept back
     defaults=ByMemory(
         batches=(
-            (20 * GIB, 2048, 8, 8),
-            (35 * GIB, 4096, 48, 160),
-            (60 * GIB, 4096, 32, 160),
-            (160 * GIB, 8192, 256, 512),
+            (20 * MIB_PER_GIB, 2048, 8, 8),
+            (35 * MIB_PER_GIB, 4096, 48, 160),
+            (60 * MIB_PER_GIB, 4096, 32, 160),
+            (160 * MIB_PER_GIB, 8192, 256, 512),
             (float("inf"), 16384, 512, 512),
         ),
         wide_tp=4,

@@ -7,13 +7,12 @@ rate, and the element-wise traffic between them at memory bandwidth. FLOPs: `eng
 from __future__ import annotations
 
 from engine.figures.records import dataclass
+from engine.links.traffic import ACTIVATION_BYTES
 from engine.scenario import Workload
 from engine.scenario.frameworks import attention_of, framework_of, loss_of, modules_of
 from engine.training.body import Body
 from engine.training.rates import Rates
 from engine.training.traffic import ONE_FORWARD
-
-ACTIVATION_BYTES = 2
 
 ATTENTION_BACKWARD = 2.5
 """Backward over forward FLOPs of flash attention: five products against two (Dao 2023, section 3.1)."""

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from engine.figures.kept import keep
 from engine.figures.records import dataclass
 from engine.links.collectives import Segments, slot_gb_s
-from engine.links.traffic import Span, curve_of
+from engine.links.traffic import ACTIVATION_BYTES, Span, curve_of
 from engine.model.architecture import Architecture
 from engine.runtimes.frameworks import ACCOUNTS, Sharding
 from engine.scenario import Hardware, Layout, ShardingGroup, Workload
@@ -21,7 +21,7 @@ from engine.scenario.frameworks import framework_of, software_of
 from engine.training.batch import Batch, batch_of, context_ranks, stage_chunks
 from engine.training.body import Body, body
 from engine.training.flops import training_flops_per_token
-from engine.training.kernels import ACTIVATION_BYTES, Kernels, kernels
+from engine.training.kernels import Kernels, kernels
 from engine.training.own import OwnShares, own_factors
 from engine.training.rates import FITTED, Constants, Rates, rates
 from engine.training.rollout import rollout_seconds

@@ -6,12 +6,14 @@ import math
 from typing import Any, Final
 
 from engine.calibration import collectives, kernels, own, serving_memory, serving_speed, training_memory, training_speed
+from engine.decide.opened.counted import COUNTED
 from engine.decide.opened.engines import of_an_engine
 from engine.decide.opened.more_rules import LIMITS_AND_REQUESTS
 from engine.figures.number import Kind, Number
 from engine.parts.own import WORDS as OWN_WORDS
 
 RULES: Final[dict[str, tuple[str, str, str]]] = {
+    **COUNTED,
     **LIMITS_AND_REQUESTS,
     "ASSISTANT_LAYERS": ("layers of a Gemma 4 assistant", "layers", "vLLM, pull request 41745"),
     "ASSISTANT_WIDTH": ("width of a Gemma 4 assistant", "", "vLLM, pull request 41745"),
@@ -38,17 +40,12 @@ RULES: Final[dict[str, tuple[str, str, str]]] = {
     "XPU_BLOCK_ALIGNMENT": ("blocks are a multiple of", "tokens", "vLLM on Intel GPUs"),
     "ACCEPTED": ("share of drafts that are kept", "", "vLLM's recipe of Qwen3.8 27B; arXiv 2503.01840 and 2602.06036"),
     "AHEAD": ("tokens drafted ahead", "tokens", "what the method is usually started with"),
-    "ACTIVATION_BYTES": ("bytes of an activation", "bytes", "activations travel and are kept in 16 bits"),
     "ATTENTION_BACKWARD": (
         "backward over forward FLOPs of attention",
         "",
         "five products against two: Dao 2023, section 3.1",
     ),
     "BACKWARD_SHARE": ("share of a pass in which gradients appear", "", "the backward two of three forwards"),
-    "BF16_BYTES": ("bytes of a 16-bit element", "bytes", "by definition"),
-    "FP32_BYTES": ("bytes of an fp32 element", "bytes", "by definition"),
-    "HALF_BYTES": ("bytes of a 16-bit element", "bytes", "by definition"),
-    "SINGLE_BYTES": ("bytes of an fp32 element", "bytes", "by definition"),
     "FP32_ROUTED": ("bytes of a routed hidden state, in and out", "bytes", "torchtitan, models/moe/moe.py"),
     "RING_HOP_PCIE_US": ("step of NCCL's ring by protocol", "µs", "NVIDIA/nccl, src/graph/tuning.cc: hwLat"),
     "RING_HOP_US": ("step of NCCL's ring by protocol", "µs", "NVIDIA/nccl, src/graph/tuning.cc: hwLat"),
@@ -58,7 +55,6 @@ RULES: Final[dict[str, tuple[str, str, str]]] = {
         "ZeRO paper, section 3.1; the optimizer's own states",
     ),
     "AIR_KW": ("power of a rack that air cools", "kW", "flashgenius.net, data center power guide"),
-    "BASE_BITS": ("bits of a frozen weight", "bits", "QLoRA: Dettmers et al. 2023, section 3"),
     "BOARD_GPUS": ("GPUs of a board", "GPUs", "NVIDIA HGX; OCP's universal baseboard"),
     "BOARD_SHARE": (
         "fans and regulators of a board, share of its modules",
@@ -70,12 +66,6 @@ RULES: Final[dict[str, tuple[str, str, str]]] = {
         "W",
         "least squares of DGX A100, H100, B200 and B300, within 4 % of each",
     ),
-    "BTU_H_PER_W": ("BTU/h a W", "BTU/h", "by definition"),
-    "BLOCK_ALIGNMENT": ("blocks are a multiple of", "tokens", "vLLM, models/config.py"),
-    "BLOCK_SHARE": ("share of a block", "", "vLLM"),
-    "CAPTURE_FINE": ("batch sizes captured finely up to", "sequences", "vLLM, config: _set_cudagraph_sizes"),
-    "CAPTURE_MOST": ("largest batch size captured", "sequences", "vLLM, config: _set_cudagraph_sizes"),
-    "CAPTURE_STEP": ("step of captured batch sizes", "sequences", "vLLM, config: _set_cudagraph_sizes"),
     "CHECKPOINT_BYTES": (
         "bytes of a parameter in a checkpoint",
         "bytes",
@@ -89,13 +79,11 @@ RULES: Final[dict[str, tuple[str, str, str]]] = {
     ),
     "CONTINUOUS": ("share of a breaker for loads of three hours and more", "", "NEC 210.20(A)"),
     "COPIES": ("copies on disk", "", "the one in use, and the next one or the one being written"),
-    "CONTEXT_CHUNK_TOKENS": ("context tokens of an MLA chunk", "tokens", "vLLM, mla/common.py"),
     "DECODE_POINTS": (
         "tokens of a sampled step",
         "tokens",
         "sizes at which collectives are priced; straight lines between",
     ),
-    "DAYS_PER_MONTH": ("days a month", "days", "365 days a year / 12"),
     "DEQUANTIZED_BYTES": ("traffic of dequantizing a parameter", "bytes", "NF4 read, 16-bit written and read back"),
     "DRIVER_FIXED_GIB": ("kept by the driver", "GiB", "CUDA against nvidia-smi on H100, H200, RTX PRO 6000, RTX 3090"),
     "DRIVER_PART": ("share kept by the driver", "", "CUDA against nvidia-smi on H100, H200, RTX PRO 6000, RTX 3090"),
@@ -114,14 +102,11 @@ RULES: Final[dict[str, tuple[str, str, str]]] = {
     ),
     "FLOOR": ("floor of efficiency", "", "below it another shape of build is better: docs/claims.md"),
     "FRONTIER_DAYS": ("planned wall time", "days", "where no deadline is given"),
-    "GB": ("bytes a GB", "bytes", "by definition"),
-    "GIB": ("bytes a GiB", "bytes", "by definition"),
     "GPU_HOURS_BETWEEN_FAILURES": (
         "GPU-hours between failures",
         "h",
         "419 in 54 days on 16,384 H100: Llama Team 2024, 3.3.4",
     ),
-    "GRADIENT_BYTES": ("bytes of a gradient on the wire", "bytes", "gradients are reduced in 16 bits"),
     "GROUP_SLACK": ("slack of layer groups", "", "vLLM, kv_cache_utils.py"),
     "HORIZONS_MONTHS": ("months", "months", "the horizons of docs/money.md"),
     "HOST_W": (
@@ -129,14 +114,12 @@ RULES: Final[dict[str, tuple[str, str, str]]] = {
         "W",
         "makers' figures of such boxes at full load: docs/power.md",
     ),
-    "HOURS_PER_MONTH": ("hours a month", "h", "8,760 hours a year / 12"),
     "HOST_SHARE": ("share of the host link's peak", "", "copies over PCIe reach about this"),
     "HOST_STAGED_SHARE": (
         "communication buffers without peer access",
         "",
         "the engine's own all-reduce is off; NCCL's buffers remain",
     ),
-    "HOURS_PER_DAY": ("hours a day", "h", "by definition"),
     "HOST_GB_S": ("host memory at", "GB/s", "a rule: two channels of DDR5-5600, of which two thirds are reached"),
     "LANES": ("lanes of a slot", "lanes", "where nobody published them"),
     "SLOT_GB_S": ("PCIe rate of a lane", "GB/s", "PCI-SIG, after encoding"),
@@ -144,7 +127,6 @@ RULES: Final[dict[str, tuple[str, str, str]]] = {
     "CPU_LANES": ("PCIe lanes of the CPUs", "lanes", "makers' data sheets of such CPUs: docs/power.md"),
     "LARGE_CARD_BYTES": ("large cards from", "bytes", "vLLM, arg_utils.py"),
     "LATENT_HEADS": ("heads of a tile of latent attention", "heads", "FlashMLA pads to its block of rows"),
-    "LATENT_BLOCK": ("tokens a block of MLA kernels", "tokens", "vLLM, platforms/cuda.py"),
     "LEAST_IDLE": ("least idle share of a queue", "", "a full queue is held off by its own users"),
     "GROUPED_MLP": ("inner widths of an expert that a grouped product keeps", "", "Megatron-LM, moe/experts.py"),
     "ANSWER_BYTES": ("bytes of a weight that answers are made with", "bytes", "16 bits"),
@@ -176,7 +158,6 @@ RULES: Final[dict[str, tuple[str, str, str]]] = {
     ),
     "LOSS_BYTES": ("traffic of a logit at the loss", "bytes", "fp32 logits and gradients, or kept on chip"),
     "MEMORY_SHARE": ("share of peak memory bandwidth", "", "babelstream-class figures lie at 0.85 to 0.93"),
-    "MILLION": ("a million", "", "by definition"),
     "MEAN_OF_LONGEST": ("the longest of exponential lengths, beside ln n", "", "Euler's constant"),
     "DRAINING": (
         "sequences at first over those while a run drains",
@@ -188,18 +169,11 @@ RULES: Final[dict[str, tuple[str, str, str]]] = {
         "",
         "the square root of about ten, which a session holds",
     ),
-    "MONTHS_PER_YEAR": ("months a year", "months", "by definition"),
-    "MIB": ("bytes a MiB", "bytes", "by definition"),
-    "MICROSECONDS_PER_SECOND": ("µs a second", "µs", "by definition"),
-    "MICROSECOND": ("seconds a µs", "s", "by definition"),
     "MOST_OF_COMPUTE": ("most of the arithmetic", "", "the best tables of products reach 0.82"),
     "MOST_OF_PEAK": ("most of a peak", "", "STREAM-like copies reach 0.92 to 0.94 on HBM and GDDR"),
-    "MOST_SEQUENCES": ("no farther is looked", "sequences", "bound of the search"),
     "MUON_FLOPS_PER_WIDTH": ("FLOPs of Muon a parameter and width", "", "five Newton-Schulz steps: Jordan et al. 2024"),
     "MUON_MATRIX_SAVING": ("bytes that Muon saves a matrix weight", "bytes", "one state where AdamW keeps two"),
-    "MXFP4_BITS": ("bits of an MXFP4 weight", "bits", "OCP MX specification 1.0"),
     "NEAR": ("what rounding may leave", "", "a guard against rounding"),
-    "NF4_BYTES": ("bytes of an NF4 parameter", "bytes", "4.127 bits: Dettmers et al. 2023, and unquantized norms"),
     "NON_TORCH_CARD_BYTES": ("card that they were measured on", "bytes", "80 GB cards"),
     "OPERATIONS_FACTOR_PER_NODE": (
         "engineering time of an added node against one",
@@ -218,11 +192,7 @@ RULES: Final[dict[str, tuple[str, str, str]]] = {
         "a smooth maximum: streaming and multiplying overlap well, not perfectly",
     ),
     "OVERLAP_RANGE": ("share of communication hidden", "", "from worst to best of the measured runs"),
-    "PACKED_ALIGNMENT": ("pages are a multiple of", "bytes", "vLLM, deepseek_v4/compressor.py"),
-    "PACKED_BLOCK": ("tokens of a packed block", "tokens", "vLLM's recipe for DeepSeek-V4"),
     "PACKED_PADDING": ("padding of packed blocks", "", "two start-up logs of DeepSeek-V4"),
-    "PACKED_WINDOW_BLOCK": ("tokens of a window's block", "tokens", "vLLM, deepseek_v4"),
-    "PAGED_STATE_BYTES": ("bytes of states paged to the host", "bytes", "bitsandbytes"),
     "RECURRENT_COPIES": (
         "copies of a recurrent mixer's projections",
         "",
@@ -232,7 +202,6 @@ RULES: Final[dict[str, tuple[str, str, str]]] = {
     "UNIFIED_EXPERTS_GIB": ("mixtures in a shared memory", "GiB", "five start-up logs of DGX Sparks"),
     "PACKED_HOPPER_GIB": ("buffers of compressed caches on Hopper", "GiB", "two start-up logs, 7.9 and 8.2 GiB"),
     "PCIE_GB_S_PER_LANE": ("PCIe rate of a lane", "GB/s", "PCI-SIG, after encoding"),
-    "PERCENT": ("per cent of a whole", "", "by definition"),
     "POWER_SHARPNESS": ("sharpness of the power limit", "", "a card throttles before it is at its limit"),
     "PREEMPTION_LINE": ("share of memory above which engines preempt", "", "where engines begin to preempt"),
     "PREFILL_CHUNK_TOKENS": (
@@ -261,8 +230,6 @@ RULES: Final[dict[str, tuple[str, str, str]]] = {
         "engines take 2 to 4.5 times a kernel's time",
     ),
     "SCORE_BYTES": ("bytes of an attention score", "bytes", "Korthikanti et al. 2022, section 4.1"),
-    "SECONDS_PER_DAY": ("seconds a day", "s", "by definition"),
-    "SECONDS_PER_HOUR": ("seconds an hour", "s", "by definition"),
     "INDEX_SCALE_WIDTH": ("elements of an index key a scale", "", "vLLM, deepseek_v2.py"),
     "MESH_GPUS": ("GPUs of a mesh", "GPUs", "where nobody published its size"),
     "RECURRENT_FLOPS_PER_STATE_ELEMENT": (
@@ -278,29 +245,16 @@ RULES: Final[dict[str, tuple[str, str, str]]] = {
     "TILE_ELSEWHERE": ("widest side of an output tile", "", "NVIDIA, Matrix Multiplication Background"),
     "UNKNOWN_TFLOPS": ("16-bit rate of a card that publishes none", "TFLOP/s", "a guess of the least"),
     "WHOLE_HEAD": ("head size that attention kernels are made for", "", "Shah et al. 2024 (arXiv 2407.08608)"),
-    "SEQUENCE_STEP": ("step of the search", "tokens", "lengths are tried in such steps"),
-    "INNER_TILE": ("multiple that the expert's side is padded to", "", "SGLang, quantization/mxfp4.py"),
-    "NARROW_TILE": ("multiple that short sides are padded to", "", "vLLM, quantization/mxfp4.py"),
     "WRITE_OFF_MONTHS": ("written off over", "months", "the longest horizon of docs/money.md"),
-    "W_PER_KW": ("W a kW", "W", "by definition"),
-    "WIDE_TILE": ("multiple that sides are padded to", "", "vLLM, quantization/mxfp4.py"),
     "NEARLY": ("what rounding may leave short of a user", "users", "a guard against rounding"),
-    "SHARED_ROTARY_WIDTH": ("width of two rotary tables", "", "DeepSeek-V4: 64 of 512 values rotate"),
     "SMALL_HEAD": ("power of 128 / head size", "", "Shah et al. 2024 (arXiv 2407.08608), Dao 2023"),
-    "STATE_BYTES": (
-        "bytes of optimizer states a weight",
-        "bytes",
-        "ZeRO paper, section 3.1; the optimizer's own states",
-    ),
     "STEP_GRADIENT": ("bytes of a gradient while DeepSpeed steps", "bytes", "DeepSpeed, zero/stage_1_and_2.py"),
     "STEP_GROUP": ("parameters that DeepSpeed steps at once", "", "DeepSpeed, zero/stage3.py: sub_group_size"),
     "SPARE_SUPPLIES": ("spare supplies", "", "N+1 in servers"),
     "SUPPLIES_W": ("rating of a supply as they are sold", "W", "makers' lists of ATX and CRPS supplies"),
-    "TERA": ("operations a tera-operation", "", "by definition"),
     "TILE": ("widest side of an output tile", "", "128 x 256 on Hopper, 256 x 256 by two SMs on Blackwell"),
     "TOWER_CIRCUITS": ("a circuit of a building", "", "usual circuits in North America and elsewhere"),
     "TRAFFIC_BACKWARD": ("backward over forward element-wise traffic", "", "two passes against one"),
-    "UNGATED_TILE": ("multiple that FP8 experts are padded to", "", "vLLM, fused_moe"),
     "UNMEASURED_MATRIX_SHARE": (
         "share of the data sheet's rate",
         "",
@@ -313,37 +267,10 @@ RULES: Final[dict[str, tuple[str, str, str]]] = {
         "the rest is context and activations",
     ),
     "VIRTUAL_STAGES": ("chunks a pipeline rank holds", "", "where nobody entered how many"),
-    "VOCAB_MULTIPLE": ("vocabulary is padded to a multiple of", "entries", "vLLM, vocab_parallel_embedding.py"),
 }
 """(label, unit, source) of the constants of formulas, by name."""
-_BY_DEFINITION: Final = frozenset(
-    {
-        "BTU_H_PER_W",
-        "DAYS_PER_MONTH",
-        "HOURS_PER_MONTH",
-        "MILLION",
-        "MONTHS_PER_YEAR",
-        "PERCENT",
-        "W_PER_KW",
-        "GB",
-        "GIB",
-        "MIB",
-        "TERA",
-        "MICROSECOND",
-        "MICROSECONDS_PER_SECOND",
-        "HOURS_PER_DAY",
-        "SECONDS_PER_DAY",
-        "SECONDS_PER_HOUR",
-    }
-)
 _CIRCUITS: Final = {"RACK_CIRCUITS": "{} of a circuit of racks", "TOWER_CIRCUITS": "{} of a circuit of a building"}
 """Tables of (volts, amperes, phases)."""
-_OF_ENGINES: Final = (
-    "ACTIVATION_BYTES", "BASE_BITS", "BF16_BYTES", "FP32_BYTES", "HALF_BYTES", "SINGLE_BYTES", "BLOCK_ALIGNMENT", "CAPTURE_", "CONTEXT_CHUNK", "GRADIENT_BYTES", "LATENT_BLOCK",
-    "INNER_TILE", "MOST_SEQUENCES", "MXFP4_BITS", "NARROW_TILE", "NF4_BYTES", "PACKED_", "PAGED_STATE", "SEQUENCE_STEP",
-    "SHARED_ROTARY", "STATE_BYTES", "UNGATED_TILE", "VOCAB_MULTIPLE", "WIDE_TILE",
-)  # fmt: skip
-"""How engines and frameworks store and cut things, by their sources: what follows from these is counted."""
 
 _NAMED: Final[dict[str, tuple[str, str]]] = {
     "ADAPTER_INPUT": ("bytes an adapter keeps of its input", "bytes"),
@@ -427,9 +354,7 @@ def constant(module: str, name: str, value: Any) -> Number:
         rest, _, place = key.rpartition(".")
         key = rest if rest and place.isdecimal() else key
         label = f"{label} ({key})"
-    kind: Kind = "rule of thumb"
-    if base in _BY_DEFINITION or base.startswith(_OF_ENGINES):
-        kind = "counted"
+    kind: Kind = "counted" if base in COUNTED else "rule of thumb"
     return Number(value, label=label, unit=unit, kind=kind, source=source)
 
 
