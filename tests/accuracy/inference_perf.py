@@ -5,7 +5,9 @@ Each row becomes a Scenario; what a row leaves unsaid follows the published meth
   user, all users starting together, to engines that keep an FP8 cache beside FP8 and FP4 weights (its README:
   `--random-range-ratio 0.8 --num-prompts CONC*10 --request-rate inf --max-num-batched-tokens 8192`); its TensorRT-LLM
   script gathers prompts for 20 steps at 1024/1024 below TP 8 (benchmarks/70b_fp8_h200_trt_slurm.sh), its SGLang
-  scripts for Blackwell poll for prompts every 10 steps, 30 from 16 users on (benchmarks/dsr1_fp8_b200_slurm.sh);
+  scripts for Blackwell poll for prompts every 10 steps, 30 from 16 users on (benchmarks/dsr1_fp8_b200_slurm.sh); which
+  TensorRT-LLM release ran with drafts, and how far ahead, stands in its .github/configs/nvidia-master.yaml (dsr1-fp8-*-trt-mtp);
+- aiconfigurator's own rows are ten requests a user of exact lengths (src/aiconfigurator/eval/benchmarks/genai_perf_runner.py);
 - MLPerf rows take the mean lengths and the latency limits of the benchmark's rules (mlcommons/inference_policies and the
   task forces' notes); the submission's format is the narrowest that the accelerator computes in.
 """
@@ -39,12 +41,15 @@ from tests.accuracy.served_models import architecture_of
 from tests.accuracy.speed_loads import (
     MLPERF,
     MLPERF_INTERACTIVE,
+    PUBLISHED_RUN,
     UNSTATED_RUN,
     WHOLE_RUNS,
     Unusable,
     answer_of,
     arrived,
+    benchmark_of,
     drafts_of,
+    drafts_unsaid,
     spread_of,
 )
 
@@ -185,10 +190,9 @@ def _kv_cache(row: Row, engine: ServingEngine, weights: str, accelerator: Accele
     if named.startswith("q8"):
         return "q8_0"
     narrow = weights in ("fp8", "nvfp4") and accelerator.supports_fp8
-    origin = str(row["source"].get("origin", "")) if isinstance(row["source"], dict) else ""
     if engine == "trtllm" and narrow:
         return "fp8"
-    if "InferenceX" in origin and narrow and (engine == "vllm" or accelerator.supports_fp4):
+    if benchmark_of(row) == "InferenceX" and narrow and (engine == "vllm" or accelerator.supports_fp4):
         return "fp8"
     return "bf16"
 
@@ -208,7 +212,6 @@ def _layout(row: Row, architecture: Architecture) -> tuple[int, LayoutChoice]:
         raise Unusable("the number of GPUs is not stated")
     tp, pp, dp, ep = row["tp"], row["pp"] or 1, row["dp"], row["ep"] or 1
     command = str(row["notes"])
-    origin = str(row["source"].get("origin", "")) if isinstance(row["source"], dict) else ""
     dp_attention = "dp-attention" in command  # SGLang's flag, or the words of a source
     if dp_attention and ("DeepEP" in command or "/EP8" in command):
         ep = tp or 1  # whole experts over the ranks of the attention
@@ -217,7 +220,7 @@ def _layout(row: Row, architecture: Architecture) -> tuple[int, LayoutChoice]:
         pp = _flag(command, "pipeline-parallel-size", "pp-size", "pp_size", "pp") or pp
         ep = _flag(command, "ep-size", "ep_size") or (tp if "--enable-ex" in command else ep)
         gpus = max(gpus, (tp or 1) * pp)
-    if "InferenceX" in origin and ep > 1:
+    if benchmark_of(row) == "InferenceX" and ep > 1:
         # this dump multiplies the expert-parallel size into the counts: the same runs stand in it with the true ones
         if tp and tp > 1 and dp == tp and ep == tp * dp:
             gpus, dp, ep = tp, 1, tp
@@ -290,7 +293,7 @@ def prepare(row: Row) -> Prepared:
     per_node, nodes = _nodes(row, gpus, accelerator)
     prompt, answer, users = row["isl"], row["osl"], row["concurrency"]
     rate = None
-    origin = str(row["source"].get("origin", "")) if isinstance(row["source"], dict) else ""
+    benchmark = benchmark_of(row)
     requests: int | None = None
     ttft_limit = user_limit = None
     kind: Kind = "serve"
@@ -326,9 +329,9 @@ def prepare(row: Row) -> Prepared:
         prompt = 512
     if answer is None:
         answer = 256
-    if "InferenceX" in origin:
+    if benchmark == "InferenceX":
         prompt, answer = round(0.9 * prompt), round(0.9 * answer)
-        requests = 10 * int(users or 1)
+        requests = PUBLISHED_RUN * int(users or 1)
         if engine == "vllm":
             runtime = Runtime(engine=engine, memory_utilization=0.9, max_num_batched_tokens=8192)
         elif engine == "trtllm" and architecture.experts == 0 and row["isl"] == row["osl"] == 1024 and row["tp"] < 8:
@@ -340,7 +343,7 @@ def prepare(row: Row) -> Prepared:
         requests = round(row["requests"])
     elif mode.startswith("closed") and users and users > 1:
         # a benchmark of equal prompts that all start at once, of a length that nobody stated
-        requests = UNSTATED_RUN * round(users)
+        requests = (PUBLISHED_RUN if benchmark else UNSTATED_RUN) * round(users)
     command = str(row["notes"])
     if command.startswith("cmd:"):
         batched = _flag(command, "max-num-batched-tokens")
@@ -355,12 +358,12 @@ def prepare(row: Row) -> Prepared:
         tokens_per_s_user_target=user_limit,
         requests=requests,
         requests_per_s=rate,
-        output_spread=spread_of(row, origin) if requests else None,
+        output_spread=spread_of(row) if requests else None,
         cached_share=min(1.0, row["cached_prompt_share"]) if row["cached_prompt_share"] else None,
     )
     if row["max_num_seqs"]:
         runtime = replace(runtime, max_num_seqs=row["max_num_seqs"])
-    runtime = replace(runtime, **drafts_of(row))
+    runtime = replace(runtime, **drafts_of(row, bool(layout.dp_attention)))
     try:
         scenario = catalog.build_scenario(
             model_id,
@@ -447,6 +450,8 @@ def doubt_of(row: Row, prepared: Prepared) -> str:
         return "software that its own source calls untuned"
     if _before(row, FIRST_LOOP):
         return "vLLM before 0.8: its host loop was another"
+    if drafts_unsaid(row):
+        return "a release that was run with and without drafts: which of them is not stated"
     users, prompt = row["concurrency"] or 0, row["isl"] or 0
     if str(row["mode"]).startswith("burst") and users >= 500 and 200 <= prompt <= 230:
         return "a burst of ShareGPT's prompts: how far its answers differ is not stated"

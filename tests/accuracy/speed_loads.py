@@ -31,6 +31,15 @@ UNSTATED_RUN = 3
 # standard deviation of those chats' answers over their mean, such that bursts of them come out: nobody stated it
 CHATS_DIFFER = 0.7
 
+# requests a user in the closed loops of InferenceX and of aiconfigurator's own runner
+PUBLISHED_RUN = 10
+# (prompt, answer) of InferenceX's sweeps
+SWEEPS = frozenset({(1024, 1024), (1024, 8192), (8192, 1024)})
+# tokens ahead under tensor parallelism, and under attention DP, in the one TensorRT-LLM release that InferenceX ran with drafts alone
+DRAFTED_RELEASE, DRAFTED, DRAFTED_DP = "1.2.0rc6.post3", 3, 1
+# ... and the one that it ran with and without, on the same layouts
+EITHER_RELEASE = "1.1.0rc2.post2"
+
 # modes whose tokens a second are those of a whole run
 WHOLE_RUNS = ("closed", "burst", "static", "Poisson")
 
@@ -46,6 +55,26 @@ DRAFTERS = (
 
 class Unusable(ValueError):
     """A row that cannot be written as a Scenario, with the reason."""
+
+
+def benchmark_of(row: Row) -> str:
+    """Whose published method a row was measured by: `InferenceX`, `aiconfigurator`, or nobody's (empty).
+
+    aiconfigurator's table repeats runs of InferenceX, to the digit, among those of its own: they have the lengths of its
+    sweeps and say how experts are spread, where its own names end in `epnone`.
+    """
+    source = row["source"] if isinstance(row["source"], dict) else {}
+    origin, name = str(source.get("origin", "")), str(source.get("row", ""))
+    if "InferenceX" in origin:
+        return "InferenceX"
+    if not origin.startswith("AIC"):
+        return ""
+    return "InferenceX" if (row["isl"], row["osl"]) in SWEEPS and "_epnone" not in name else "aiconfigurator"
+
+
+def drafts_unsaid(row: Row) -> bool:
+    """Whether a row is of a release that its benchmark ran with and without drafts, and does not say which."""
+    return benchmark_of(row) == "InferenceX" and EITHER_RELEASE in str(row["engine"]) and not row["spec_decode"]
 
 
 def answer_of(row: Row) -> float | None:
@@ -70,16 +99,18 @@ def of_chats(row: Row) -> bool:
     return str(row["mode"]).startswith("burst") and 200 <= prompt <= 310 and bool(prompt % 50 and prompt % 64)
 
 
-def spread_of(row: Row, origin: str) -> float | None:
+def spread_of(row: Row) -> float | None:
     """How far a row's answers differ: standard deviation over mean."""
-    if "InferenceX" in origin:
+    if benchmark_of(row) == "InferenceX":
         return 0.2 / math.sqrt(12) / 0.9  # even from 0.8 to 1.0 of the stated length
     return CHATS_DIFFER if of_chats(row) else None
 
 
-def drafts_of(row: Row) -> dict[str, Any]:
+def drafts_of(row: Row, dp_attention: bool) -> dict[str, Any]:
     """What a row says of drafts, as fields of a `Runtime`; what it leaves open stays at the app's own default."""
     said = row["spec_decode"]
+    if not said and benchmark_of(row) == "InferenceX" and DRAFTED_RELEASE in str(row["engine"]):
+        return {"speculative": "mtp", "speculative_tokens": DRAFTED_DP if dp_attention else DRAFTED}
     if not said:
         return {}
     words = f"{said} {row['notes']}".lower() if said is True else str(said).lower()

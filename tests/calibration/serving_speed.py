@@ -35,7 +35,7 @@ from engine.sizing import Memory
 from tests.accuracy import inference_perf as rows_of
 from tests.accuracy.harness import REFERENCE, Row, load_rows
 from tests.accuracy.rows import readable
-from tests.accuracy.speed_loads import Unusable
+from tests.accuracy.speed_loads import Unusable, benchmark_of
 
 TARGET = Path(shipped.__file__)
 # How far a constant may lie from its textbook value, as a standard deviation of its logarithm.
@@ -560,6 +560,8 @@ def origin_of(row: Row) -> str:
     source = row["source"]
     if not isinstance(source, dict):
         return str(source)
+    if benchmark_of(row) == "InferenceX":
+        return "InferenceX"
     return str(source.get("origin") or source.get("repo") or source.get("url"))
 
 
