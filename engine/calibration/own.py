@@ -9,11 +9,11 @@ tests/reference with several runs on one card and engine, each of which plays on
 from typing import Final
 
 SCATTER: Final[dict[str, tuple[float, float, float]]] = {
-    "inter_token": (0.0269, 0.215, 0.108),
-    "ttft": (0.274, 0.274, 0.274),
-    "tokens_per_s": (0.108, 0.0721, 0.144),
+    "inter_token": (0.0265, 0.212, 0.106),
+    "ttft": (0.0674, 0.405, 0.27),
+    "tokens_per_s": (0.109, 0.0726, 0.145),
     "train_tokens_per_s": (0.017, 0.136, 0.0679),
     "train_peak": (0.00692, 0.0104, 0.0138),
 }
-NARROWS: Final[dict[str, float]] = {"serving": 0.35, "train_tokens_per_s": 0.25, "train_peak": 1}
+NARROWS: Final[dict[str, float]] = {"serving": 0.45, "train_tokens_per_s": 0.25, "train_peak": 1}
 SOURCES: Final = 172

@@ -178,6 +178,7 @@ def rates_of(
             shape.layers * c("layer_s")
             + shape.moe_layers * c("moe_layer_s") * mixture["start_s"]
             + shape.latent_layers * c("latent_layer_s")
+            + shape.indexed_layers * kernels.INDEXER_S
             + shape.crossings * rules.hop_s
             + c("step_s")
         ),

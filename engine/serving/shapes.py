@@ -61,6 +61,7 @@ class Shape:
     layers: int
     moe_layers: int
     latent_layers: int
+    indexed_layers: int  # whose own indexer picks what is attended to
     attention_copies: int
     dense_bytes: float
     expert_bytes: float
@@ -131,7 +132,7 @@ def _shape(arch: Architecture, weights: str, kv_cache: str, layout: Layout, hard
     ranks, group = attention_ranks(layout), expert_group(layout)
     element = kv_bytes_per_element(kv_cache)
     dense = routed = state = 0.0
-    moe = latent = 0
+    moe = latent = indexed = 0
     bands: dict[int, list[float]] = {}
 
     def band(limit: int, *amounts: float) -> None:
@@ -156,6 +157,7 @@ def _shape(arch: Architecture, weights: str, kv_cache: str, layout: Layout, hard
                 prefill, latents = 0.0, count * 2.0 * heads * width
         band(layer.span, 0.0, count * 2.0 * heads * width, prefill, latents)
         indexers = sum(tensor.rows for tensor in layer.tensors if tensor.name == "indexer.q_b_proj")
+        indexed += count * (indexers > 0)
         for cache in layer.caches:
             if cache.kind == "recurrent":
                 split = min(ranks, cache.state_heads or ranks)
@@ -183,6 +185,7 @@ def _shape(arch: Architecture, weights: str, kv_cache: str, layout: Layout, hard
         layers=len(arch.layers),
         moe_layers=moe,
         latent_layers=latent,
+        indexed_layers=indexed,
         attention_copies=engine_split(layout)[1],
         dense_bytes=dense_bytes,
         expert_bytes=expert_bytes,

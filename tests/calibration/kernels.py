@@ -255,6 +255,36 @@ def indexer(directory: Path) -> float:
     return statistics.median(rates)
 
 
+def indexed(directory: Path) -> float:
+    """Seconds of a layer's attention with an indexer beyond the same without, of one token: DeepSeek-V3.2's over V3's, 16 heads.
+
+    Short contexts, so that they are launches: of the tables of systems and engines the median.
+    """
+    columns = ["model", "mla_dtype", "kv_cache_dtype", "gemm_type", "num_heads", "batch_size", "isl", "step", "latency"]
+
+    def single(path: Path, model: str) -> dict[tuple[Any, ...], float]:
+        """Milliseconds of one sequence by formats and context."""
+        return {
+            (row["mla_dtype"], row["kv_cache_dtype"], row["gemm_type"], row["step"]): row["latency"]
+            for row in read(path, columns)
+            if row["model"] == model and row["batch_size"] == 1 and row["num_heads"] == 16 and row["step"] <= 2048
+        }
+
+    found: list[float] = []
+    for system in SYSTEMS:
+        plain = dict(tables(directory, system, "mla", "mla_generation_module"))
+        for engine, path in tables(directory, system, "sparse_attention", "dsa_generation_module"):
+            if engine in plain:
+                without = single(plain[engine], "deepseek-ai/DeepSeek-V3")
+                both = [
+                    seconds - without[key]
+                    for key, seconds in single(path, "deepseek-ai/DeepSeek-V3.2").items()
+                    if key in without
+                ]
+                found.append(statistics.median(both) / 1e3)
+    return statistics.median(found)
+
+
 # llama.cpp's kernels of one row keep too few reads under way for stacked memory: of a model of 70B, A100 and H100 read 0.5 to
 # 0.64 of their bandwidth, cards with GDDR6 0.75 to 0.85 (XiongjieDai/GPU-Benchmarks-on-LLM-Inference)
 STACKED = ("ampere", "hopper", "blackwell", "blackwell-ultra")
@@ -328,7 +358,9 @@ def text_of_table(name: str, table: Table, fields: tuple[str, ...]) -> list[str]
     return [*lines, "}"]
 
 
-def write(dense: Table, sparse: Table, scores: dict[str, Curve], index: float, errors: dict[str, str]) -> None:
+def write(
+    dense: Table, sparse: Table, scores: dict[str, Curve], index: tuple[float, float], errors: dict[str, str]
+) -> None:
     """Rewrite the module."""
     head = f'''"""Curves of kernels: what products, experts and attention take by shape, as share of a card's data sheet.
 
@@ -342,7 +374,8 @@ TensorRT-LLM. By class of card and of arithmetic:
 
 Errors of the tables by their own curves, median and nine in ten, lowest to highest: products {errors["products"]}; mixtures
 {errors["mixtures"]}; attention {errors["attention"]}. Classes without tables take the nearest one's. INDEXER:
-DeepSeek's fp8_mqa_logits over the FP8 peak, at causal FLOPs. What no table measures stands in the script, with where it is from.
+DeepSeek's fp8_mqa_logits over the FP8 peak, at causal FLOPs; INDEXER_S: seconds of launches that an indexer adds to a layer's
+attention, the median of its tables. What no table measures stands in the script, with where it is from.
 """
 
 from typing import Final
@@ -357,7 +390,8 @@ from typing import Final
             for one, c in scores.items()
         ),
         "}",
-        f"INDEXER: Final = {index:.3g}",
+        f"INDEXER: Final = {index[0]:.3g}",
+        f"INDEXER_S: Final = {index[1]:.3g}",
         "ERRORS: Final = {",
         *(f'    "{name.upper()}": "{said}",' for name, said in errors.items()),
         "}",
@@ -409,8 +443,8 @@ def calibrate(options: argparse.Namespace) -> None:
         ranges[what] = (
             f"{100 * medians[0]:.0f} to {100 * medians[-1]:.0f} and {100 * most[0]:.0f} to {100 * most[-1]:.0f} %"
         )
-    index = indexer(options.directory)
-    print(ranges, f"indexer {index:.3g}")
+    index = indexer(options.directory), indexed(options.directory)
+    print(ranges, f"indexer {index[0]:.3g}, {1e6 * index[1]:.1f} us a layer")
     if options.write:
         write(
             classed(dense, ASSUMED_PRODUCTS, BLOCKS, True),

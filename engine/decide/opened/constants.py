@@ -287,6 +287,7 @@ _NAMED: Final[dict[str, tuple[str, str]]] = {
     "GPTQ_UNPACK": ("bytes to unpack an element", "bytes"),
     "GRAPH_BYTES": ("bytes of a captured batch size and layer", "bytes"),
     "GRAPH_POOL_GIB": ("pool of CUDA graphs", "GiB"),
+    "INDEXER_S": ("launches that an indexer adds to a layer", "s"),
     "HIDDEN_COPIES": ("hidden states alive while sampling", ""),
     "LAYER_COPIES": ("hidden states alive in a layer", ""),
     "LOSS_HIDDEN": ("hidden states alive beside the logits", ""),
@@ -390,6 +391,12 @@ def _fitted_words(module: str, name: str) -> tuple[str, str]:
     return f"fitted {label}", unit
 
 
+_TABLES_SAY: Final = {
+    "INDEXER": " at causal FLOPs",
+    "INDEXER_S": ": DeepSeek-V3.2's attention of one token over V3's, the median of its tables",
+}
+
+
 def _rests_on(module: str, name: str) -> str:
     """What a fitted constant rests on, and its error."""
     if module.endswith("serving_memory"):
@@ -409,7 +416,7 @@ def _rests_on(module: str, name: str) -> str:
         return f"{told}; 80 % of those of unseen ones at {low:g} to {high:g} of it"
     if module.endswith("kernels"):
         errors = kernels.ERRORS.get(name.partition(".")[0])
-        told = f", whose medians and nine in ten it meets within {errors}" if errors else " at causal FLOPs"
+        told = f", whose medians and nine in ten it meets within {errors}" if errors else _TABLES_SAY[name]
         return f"kernel tables of aiconfigurator-core 0.12.0{told}"
     if module.endswith(".own"):
         return f"fitted on {own.SOURCES} sources, each run of theirs held out: docs/imports.md"
