@@ -448,6 +448,8 @@ def doubt_of(row: Row, prepared: Prepared) -> str:
     """Why no constant is fitted on a row, in words; empty for most."""
     if "keep out of fits" in str(row["notes"]):
         return "software that its own source calls untuned"
+    if "calls this a defect" in str(row["notes"]):
+        return "software that its own source calls defective"
     if _before(row, FIRST_LOOP):
         return "vLLM before 0.8: its host loop was another"
     if drafts_unsaid(row):

@@ -72,6 +72,17 @@ def benchmark_of(row: Row) -> str:
     return "InferenceX" if (row["isl"], row["osl"]) in SWEEPS and "_epnone" not in name else "aiconfigurator"
 
 
+def run_of(row: Row) -> tuple[object, ...] | None:
+    """What tells a run from all others: card, users and both its times. None where a row does not state both.
+
+    Tables that were copied round to hundredths of a millisecond.
+    """
+    first, token = row["ttft_ms"], row["tpot_ms"]
+    if not (first and token):
+        return None
+    return (row["gpu"], row["concurrency"], round(first, 1), round(token, 2))
+
+
 def drafts_unsaid(row: Row) -> bool:
     """Whether a row is of a release that its benchmark ran with and without drafts, and does not say which."""
     return benchmark_of(row) == "InferenceX" and EITHER_RELEASE in str(row["engine"]) and not row["spec_decode"]

@@ -35,7 +35,7 @@ from engine.sizing import Memory
 from tests.accuracy import inference_perf as rows_of
 from tests.accuracy.harness import REFERENCE, Row, load_rows
 from tests.accuracy.rows import readable
-from tests.accuracy.speed_loads import Unusable, benchmark_of
+from tests.accuracy.speed_loads import Unusable, benchmark_of, run_of
 
 TARGET = Path(shipped.__file__)
 # How far a constant may lie from its textbook value, as a standard deviation of its logarithm.
@@ -128,9 +128,13 @@ class Point:
 
 
 def points_of(rows: list[Row]) -> list[Point]:
-    """The measured figures of all usable rows."""
+    """The measured figures of all usable rows; runs that stand in two tables are one."""
     found: list[Point] = []
+    runs: set[tuple[object, ...]] = set()
     for row in rows:
+        run = run_of(readable(row))
+        if run in runs:
+            continue
         try:
             prepared = rows_of.prepare(readable(row))
         except Unusable:
@@ -144,6 +148,8 @@ def points_of(rows: list[Row]) -> list[Point]:
         memory = serving_memory(scenario, layout)
         if not memory.starts:
             continue
+        if run:
+            runs.add(run)
         model = scenario.model
         weights = stored_weights(model, scenario.runtime)
         shape = shape_of(model.architecture, weights, model.kv_cache, layout, scenario.hardware)
