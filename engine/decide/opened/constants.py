@@ -391,10 +391,7 @@ def _fitted_words(module: str, name: str) -> tuple[str, str]:
     return f"fitted {label}", unit
 
 
-_TABLES_SAY: Final = {
-    "INDEXER": " at causal FLOPs",
-    "INDEXER_S": ": DeepSeek-V3.2's attention of one token over V3's, the median of its tables",
-}
+_INDEXERS: Final = {"INDEXER": " at causal FLOPs", "INDEXER_S": ": DeepSeek-V3.2's attention of one token over V3's"}
 
 
 def _rests_on(module: str, name: str) -> str:
@@ -416,7 +413,7 @@ def _rests_on(module: str, name: str) -> str:
         return f"{told}; 80 % of those of unseen ones at {low:g} to {high:g} of it"
     if module.endswith("kernels"):
         errors = kernels.ERRORS.get(name.partition(".")[0])
-        told = f", whose medians and nine in ten it meets within {errors}" if errors else _TABLES_SAY[name]
+        told = f", whose medians and nine in ten it meets within {errors}" if errors else _INDEXERS[name]
         return f"kernel tables of aiconfigurator-core 0.12.0{told}"
     if module.endswith(".own"):
         return f"fitted on {own.SOURCES} sources, each run of theirs held out: docs/imports.md"
