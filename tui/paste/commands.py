@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from engine.decide.beside import Row
 from engine.decide.size import size
+from engine.figures.records import dataclass
 from engine.figures.text import LONGEST_NAME, clipped, printable
+from engine.scenario import Scenario
 from tui.paste import listing, reading
 from tui.paste import measured as beside
 from tui.paste.found import LONGEST_BYTES, CannotRead, Found
@@ -102,10 +105,46 @@ def _into(file: str, compared: list[tuple[str, Run, list[Row]]]) -> str:
     return f"kept {count} in {printable(file)}, [[measured]]\n\n"
 
 
+@dataclass(slots=True)
+class _Asked:
+    """What `sizeup measured` is given: logs, the session beside them if any, keys of options, and what to do with them."""
+
+    logs: list[str]
+    session: str | None
+    given: dict[str, Any]
+    keep: str | None
+    into: str | None
+
+
 def measured(arguments: list[str]) -> int:
     """Print what logs measured beside what is predicted, and keep it when asked."""
-    from tui.paste import logs
+    asked = _asked(arguments)
+    found = Found()
+    try:
+        runs = _runs(asked.logs, found)
+        scenario = _measured_build(asked, runs, found)
+        compared = [(file, run, beside.rows_of(run, scenario)) for file, run in runs]
+        if asked.into is not None:
+            say(_into(asked.into, compared))
+        for _, run, rows in compared:
+            say(f"{beside.table(run, rows)}\n")
+        if asked.session is None and found.kinds:
+            say("".join(f"# {line}\n" for line in listing.lines_of(found)))
+        if asked.keep is not None:
+            document = beside.kept(
+                [(run, scenario, rows) for _, run, rows in compared], ", ".join(Path(file).name for file in asked.logs)
+            )
+            if not document:
+                raise CannotRead("nothing here can be kept: only speeds of a server, and collectives of one node")
+            where = beside.keep(document, asked.keep or Path(asked.logs[0]).stem)
+            say(f"kept in {where}; take the file away to undo it\n")
+    except CannotRead as problem:
+        raise CommandError(str(problem)) from None
+    return CARRIED
 
+
+def _asked(arguments: list[str]) -> _Asked:
+    """The command's options. Raises CommandError for files that do not go together."""
     parser = Parser(
         prog="sizeup measured",
         description="What logs and benchmarks measured, beside what is predicted of the same build under the same load.",
@@ -132,55 +171,45 @@ def measured(arguments: list[str]) -> int:
         sessions = [options.into]
     if len(sessions) > 1 or not others:
         raise CommandError("give logs, and at most one session" if others else "no log beside the session")
-    found, runs = Found(), []
-    try:
-        for file, text in zip(others, texts_of(others, logs.LONGEST_BYTES, "log"), strict=True):
-            try:
-                runs += [(file, run) for run in logs.read(text)]
-            except CannotRead as problem:
-                try:
-                    reading.add(text, found)
-                except CannotRead:  # what was asked for are logs
-                    raise _at(file, problem) from None
-        if not runs:
-            logs.read("")
-        for _, run in runs:
-            if run.arguments and not sessions:
-                from tui.paste.servers import read_server
+    return _Asked(others, sessions[0] if sessions else None, given, options.keep, options.into)
 
-                found.kinds.append(run.tool)
-                read_server(run.engine or "vllm", list(run.arguments), found, {})
-        for _, run in runs:
-            if run.model and not found.model:
-                found.model = run.model
-                found.kinds.append(run.tool)
-        if sessions:
-            scenario = built(sessions[0], given)
-        elif not found.empty or {"model.id", "model.config"} & given.keys():
-            engine = next((run.engine for _, run in runs if run.engine), "")
-            if engine and found.value("runtime.engine") is None:
-                found.say("the log", "runtime.engine", engine)
-            scenario = reading.scenario_of(found, given)
-        else:
-            raise CannotRead("which build is it? Give its session, its command, or --model, --accelerator and --gpus")
-        compared = [(run, scenario, beside.rows_of(run, scenario)) for _, run in runs]
-        if options.into is not None:
-            say(
-                _into(
-                    options.into, [(file, run, rows) for (file, run), (_, _, rows) in zip(runs, compared, strict=True)]
-                )
-            )
-        for run, _, rows in compared:
-            say(beside.table(run, rows))
-            say("\n")
-        say("".join(f"# {line}\n" for line in listing.lines_of(found)) if not sessions and found.kinds else "")
-        if options.keep is not None:
-            document = beside.kept(compared, ", ".join(Path(file).name for file in others))
-            if not document:
-                raise CannotRead("nothing here can be kept: only speeds of a server, and collectives of one node")
-            say(
-                f"kept in {beside.keep(document, options.keep or Path(others[0]).stem)}; take the file away to undo it\n"
-            )
-    except CannotRead as problem:
-        raise CommandError(str(problem)) from None
-    return CARRIED
+
+def _runs(files: list[str], found: Found) -> list[tuple[str, Run]]:
+    """What each log measured; what is no log and says the build is added to what was found.
+
+    Raises CannotRead naming a file that is neither, and where none is a log.
+    """
+    from tui.paste import logs
+
+    runs: list[tuple[str, Run]] = []
+    for file, text in zip(files, texts_of(files, logs.LONGEST_BYTES, "log"), strict=True):
+        try:
+            runs += [(file, run) for run in logs.read(text)]
+        except CannotRead as problem:
+            try:
+                reading.add(text, found)
+            except CannotRead:  # what was asked for are logs
+                raise _at(file, problem) from None
+    return runs or [("", run) for run in logs.read("")]
+
+
+def _measured_build(asked: _Asked, runs: list[tuple[str, Run]], found: Found) -> Scenario:
+    """The build that was measured: of the session, or of what the texts and the logs themselves say. Raises CannotRead."""
+    for _, run in runs:
+        if run.arguments and asked.session is None:
+            from tui.paste.servers import read_server
+
+            found.kinds.append(run.tool)
+            read_server(run.engine or "vllm", list(run.arguments), found, {})
+    for _, run in runs:
+        if run.model and not found.model:
+            found.model = run.model
+            found.kinds.append(run.tool)
+    if asked.session is not None:
+        return built(asked.session, asked.given)
+    if found.empty and not {"model.id", "model.config"} & asked.given.keys():
+        raise CannotRead("which build is it? Give its session, its command, or --model, --accelerator and --gpus")
+    engine = next((run.engine for _, run in runs if run.engine), "")
+    if engine and found.value("runtime.engine") is None:
+        found.say("the log", "runtime.engine", engine)
+    return reading.scenario_of(found, asked.given)
