@@ -88,11 +88,6 @@ class Store:
         """Whether there is an earlier Scenario."""
         return bool(self._past)
 
-    @property
-    def can_redo(self) -> bool:
-        """Whether an undone Scenario can come back."""
-        return bool(self._future)
-
     def holds(self, saved: Scenario, pins: tuple[Pin, ...], stamp: str) -> None:
         """What the file of the opened session holds, where the session was opened with changes to it."""
         self.saved, self.pins, self.saved_pins, self.stamp = saved, pins, pins, stamp

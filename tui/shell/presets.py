@@ -15,7 +15,6 @@ from tui.files import numbers
 if TYPE_CHECKING:
     from catalog import Catalog
     from engine.scenario import Scenario
-    from engine.scenario.fields import Field
 
 
 class WrongOption(ValueError):
@@ -214,10 +213,10 @@ def _value(key: str, text: str) -> Any:
         return None if field.optional or field.follows or None in field.values or default == UNSET else default
     if field.kind == "choice" and word in ("true", "false") and True in field.values:
         return word == "true"
-    return text if field.kind == "id" else _number(field, text)
+    return text if field.kind == "id" else _number(text)
 
 
-def _number(field: Field, text: str) -> Any:
+def _number(text: str) -> Any:
     for read in (numbers.whole, numbers.decimal):
         with contextlib.suppress(numbers.NumberError):
             return read(text)

@@ -61,14 +61,3 @@ def host(card: Accelerator, engine: str) -> Host:
             f"nobody publishes this engine for {card.label} under a lasting name: build it, and name your image"
         )
     return Host(kind, _RESOURCES[kind], image, tuple(notes))
-
-
-def docker_options(kind: Maker, cards: int, in_node: int) -> list[tuple[str, ...]]:
-    """Options of `docker run` that hand over so many of the node's cards."""
-    if kind == "nvidia":
-        return [("--gpus", "all" if cards >= in_node else str(cards))]
-    if kind == "gaudi":
-        return [("--runtime", "habana"), ("-e", "HABANA_VISIBLE_DEVICES=all"), ("--cap-add", "sys_nice")]
-    if kind == "amd":
-        return [("--device", "/dev/kfd"), ("--device", "/dev/dri"), ("--group-add", "video")]
-    return [("--device", "/dev/dri")]
