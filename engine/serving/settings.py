@@ -43,6 +43,13 @@ DRIVER_PART = 0.002
 """What NVIDIA's driver keeps that nvidia-smi counts: so much, and so large a share of the card (`visible_bytes`)."""
 
 
+METAL_SHARE = 0.75
+METAL_SHARE_SMALL = 2 / 3
+METAL_SMALL_BYTES = 32 * GIB
+"""Metal's recommendedMaxWorkingSetSize, of machines up to the third and of larger ones: 10,922.67 of 16 GiB, 16,384 of 24 and
+21,845.33 of 32; 49,152 of 64 and 73,728 MiB of 96 (llama.cpp's start-up lines)."""
+
+
 def visible_bytes(accelerator: Accelerator) -> int:
     """Memory that a process can allocate, bytes: what the driver reports less what it keeps for itself.
 
@@ -51,8 +58,7 @@ def visible_bytes(accelerator: Accelerator) -> int:
     """
     total = accelerator.memory_bytes
     if accelerator.vendor.upper() == "APPLE":
-        # Metal's recommendedMaxWorkingSetSize: three quarters of the unified memory on large machines.
-        return total * 3 // 4
+        return int(total * (METAL_SHARE_SMALL if total <= METAL_SMALL_BYTES else METAL_SHARE))
     if accelerator.vendor.upper() != "NVIDIA" or accelerator.unified_memory:
         return total
     return total - int(DRIVER_FIXED_GIB * GIB + DRIVER_PART * total)
@@ -75,7 +81,7 @@ SHARED_STEPS = 20
 def shares_memory(accelerator: Accelerator) -> bool:
     """Whether it shares its memory with the host, so that an engine finds part of it taken: DGX Spark, Thor, Strix Halo.
 
-    Of a Mac, Metal hands out three quarters from the start (`visible_bytes`).
+    Of a Mac, Metal hands out its part from the start (`visible_bytes`).
     """
     return accelerator.unified_memory and accelerator.vendor.upper() in ("NVIDIA", "AMD")
 
@@ -83,7 +89,7 @@ def shares_memory(accelerator: Accelerator) -> bool:
 def host_reserve_bytes(accelerator: Accelerator, runtime: Runtime) -> int:
     """What the host holds of a memory that is shared with it, bytes: as entered, or as logs show it; 0 for cards.
 
-    A Mac's is what was entered past the quarter that Metal keeps.
+    A Mac's is what was entered past the part that Metal keeps.
     """
     if accelerator.vendor.upper() == "APPLE" and accelerator.unified_memory and runtime.host_reserve_gib is not None:
         return max(0, int(runtime.host_reserve_gib * GIB) - (accelerator.memory_bytes - visible_bytes(accelerator)))

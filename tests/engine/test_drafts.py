@@ -18,6 +18,7 @@ from engine.scenario.change import change
 from engine.scenario.fields import Value
 from engine.serving.draft import draft_of, sixteen_bit_bytes, tokens_a_step
 from engine.serving.ranks import loaded
+from engine.serving.settings import visible_bytes
 from engine.sizing import Memory
 
 
@@ -306,6 +307,14 @@ def test_llama_cpp_leaves_the_host_its_part_of_a_shared_memory(card: str) -> Non
     assert 6 < held / GIB < 10.8  # 10.7 GiB, of which 3 % were left free before
     more = memory(change(asked, {"runtime.host_reserve_gib": 32.0}))
     assert (plain.per_gpu[0].total_bytes - more.per_gpu[0].usable_bytes) / GIB == pytest.approx(32, abs=0.1)
+
+
+@pytest.mark.parametrize(
+    ("card", "mib"),
+    [("apple-m4-16gb", 10922), ("apple-m4-24gb", 16384), ("apple-m2-max-32gb", 21845), ("apple-m2-max-96gb", 73728)],
+)
+def test_metal_hands_out_two_thirds_of_a_small_mac(card: str, mib: int) -> None:
+    assert visible_bytes(catalog.load().accelerator(card)) // 2**20 == mib
 
 
 def test_a_mac_keeps_a_quarter_and_what_is_entered_past_it() -> None:
