@@ -1,5 +1,6 @@
 """Write the parts of the docs that are made from what the code holds: docs/accuracy.md, docs/claims.md, docs/glossary.md,
-docs/keys.md, docs/peer.md and the head of docs/memory.md.
+docs/keys.md, docs/peer.md, the head of docs/memory.md, and in the README's table of errors the rows of memory and training. The
+README's other rows take days of fits: they repeat what their page says, which tests/test_repository.py holds.
 
 Run from the checkout: `python scripts/write_docs.py` rewrites them, `--check` only says whether they are current.
 """
@@ -8,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import re
 import statistics
 import sys
 from collections import Counter
@@ -233,9 +235,49 @@ def keys_page() -> str:
     return "\n".join(lines) + "\n"
 
 
-def left_out_section() -> str:
+def _pair(median: float, p90: float) -> str:
+    """Two errors as the README says them: in tenths of a percent below ten."""
+    return " / ".join(f"{100 * error:.{0 if error >= 0.0995 else 1}f}" for error in (median, p90)) + " %"
+
+
+def readme_with_errors(readme: str, memory: harness.Evaluation) -> str:
+    """The README with the errors of memory and training as sources left out give them. Raises ValueError for a row that is not there."""
+    serving, starts = harness.by_metric(memory.cases), memory.outcomes
+    right = sum(one.observed == one.predicted for one in starts)
+    weights = harness.stats(serving[engine_logs.WEIGHTS])
+    rows = {
+        "weights of each GPU, serving": (weights.count, _pair(weights.median, weights.p90)),
+        "an engine starts or not": (len(starts), f"{right} right"),
+    }
+    for name, cases, votes in (
+        ("KV tokens that fit", serving[engine_logs.KV_TOKENS], _votes(serving[engine_logs.KV_TOKENS])),
+        *(
+            (f"training {name}", cases, training_left_out.one_vote(cases))
+            for name, cases in (
+                ("memory", training_left_out.memory_cases()),
+                ("speed", training_left_out.speed_cases()),
+            )
+        ),
+    ):
+        s = harness.stats(cases)
+        rows[name] = (s.count, f"{_pair(s.median, s.p90)}; a source one vote {_pair(*votes)}")
+    for name, (count, errors) in rows.items():
+        readme, found = re.subn(
+            rf"^\| {name} \| \d+ \|[^|]*\|", f"| {name} | {count} | {errors} |", readme, flags=re.MULTILINE
+        )
+        if found != 1:
+            raise ValueError(f"README.md has {found} rows of {name}")
+    return readme
+
+
+def _votes(cases: list[harness.Case]) -> tuple[float, float]:
+    """Median and p90 over sources of serving memory, each with its median error."""
+    votes = left_out.by_source(cases)
+    return statistics.median(votes), votes[min(len(votes) - 1, int(0.9 * len(votes)))]
+
+
+def left_out_section(found: harness.Evaluation) -> str:
     """Serving memory with each source left out of the fits, as Markdown."""
-    found = left_out.evaluate()
     sources = {source for case in found.cases for source in (case.groups["source"],)}
     used = {case.row_id for case in found.cases} | {outcome.row_id for outcome in found.outcomes}
     right = sum(outcome.observed == outcome.predicted for outcome in found.outcomes)
@@ -251,10 +293,10 @@ def left_out_section() -> str:
     ]
     for metric, cases in harness.by_metric(found.cases).items():
         s, votes = harness.stats(cases), left_out.by_source(cases)
-        at = min(len(votes) - 1, int(0.9 * len(votes)))
+        median, p90 = _votes(cases)
         lines.append(
             f"| {metric} | {s.count} | {_percent(s.median)} | {_percent(s.p90)} | {100 * s.bias:+.1f} % | {len(votes)} "
-            f"| {_percent(statistics.median(votes))} | {_percent(votes[at])} |"
+            f"| {_percent(median)} | {_percent(p90)} |"
         )
     lines += [f"| starts | {len(found.outcomes)} | {right} right |  |  |  |  |  |", ""]
     worst = sorted((c for c in found.cases if c.metric != engine_logs.ACTIVATION), key=lambda case: -abs(case.error))[
@@ -277,9 +319,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 when a page is not current")
     options = parser.parse_args()
-    memory = ROOT / "docs" / "memory.md"
+    memory, readme, unseen = ROOT / "docs" / "memory.md", ROOT / "README.md", left_out.evaluate()
     pages = {
-        memory: with_section(memory.read_text(encoding="utf-8"), left_out_section(), LEFT_OUT),
+        memory: with_section(memory.read_text(encoding="utf-8"), left_out_section(unseen), LEFT_OUT),
+        readme: readme_with_errors(readme.read_text(encoding="utf-8"), unseen),
         ROOT / "docs" / "accuracy.md": accuracy_page(evaluations()),
         ROOT / "docs" / "claims.md": claims_page(),
         ROOT / "docs" / "peer.md": peer.page(),

@@ -42,6 +42,27 @@ def test_the_readme_is_one_that_people_read() -> None:
     assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) < 200
 
 
+SPEEDS = (
+    ("time per token, dense", "serving-speed", ("dense time per token {}", "Of tables with one vote: dense {}")),
+    ("time per token, MoE", "serving-speed", ("MoE {}",)),
+    ("first token, low load; under load", "serving-speed", ("first token {}", "under load {}")),
+    ("maximum throughput; at a load", "serving-speed", ("maximum throughput {}", "at a load {}")),
+)
+"""Rows of the README's table of errors that no script writes, and how their page says each figure."""
+
+
+@pytest.mark.parametrize(("row", "page", "says"), SPEEDS, ids=[row for row, *_ in SPEEDS])
+def test_the_readme_repeats_the_errors_of_its_page(row: str, page: str, says: tuple[str, ...]) -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    told = re.search(rf"^\| {row} \|[^|]*\|([^|]*)\|", readme, re.MULTILINE)
+    assert told is not None
+    figures = re.findall(r"\d+(?:\.\d+)? / \d+(?:\.\d+)?", told[1])
+    text = " ".join((ROOT / "docs" / f"{page}.md").read_text(encoding="utf-8").split())
+    assert [
+        words.format(each) for words, each in zip(says, figures, strict=True) if words.format(each) not in text
+    ] == []
+
+
 def test_every_page_of_the_docs_is_found_from_the_readme() -> None:
     linked = set(re.findall(r"\((docs/[\w-]+\.md)\)", (ROOT / "README.md").read_text(encoding="utf-8")))
     linked |= set(re.findall(r"\((docs/[\w-]+\.md)\)", (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")))
