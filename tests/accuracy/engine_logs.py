@@ -284,6 +284,8 @@ def draft_of_row(row: Row) -> tuple[Speculation | None, int | None]:
     Raises Unreadable for a drafter that is not modelled.
     """
     said = row.get("spec_decode")
+    if not said and "speculation method not shown" in str(row.get("notes") or "").lower():
+        raise Unreadable("whether anything drafts is not stated")
     names = f"{row['model']} {row.get('hf_id') or ''}".lower()
     if said is False:
         return None, None
