@@ -62,12 +62,14 @@ class Computed:
     """Buffers that an engine computes beforehand, where others measure them in a profile run.
 
     copies: fp32 copies of the states and feed-forward of a token that its compute buffer holds. mask_bytes: of an entry of
-    the attention mask, which is tokens of a pass by cells. context_gib: what its process takes beside its buffers.
+    the attention mask, which is tokens of a pass by cells. context_gib: what its process takes beside its buffers. draft: the
+    buffer of a drafter's context against the model's.
     """
 
     copies: float
     mask_bytes: int
     context_gib: float
+    draft: float = 0.0
 
 
 Budget: TypeAlias = Literal["share", "share, graphs after", "static", "what is free", "what is left"]

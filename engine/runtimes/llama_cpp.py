@@ -13,7 +13,8 @@ LLAMA_CPP = Engine(
     budget="what is free",
     # copies: two logs of a 27B, 142.1 MiB at 512 tokens a pass and 568.5 at 2,048, agree to 1 %; a third, of an 80B with
     # experts, lies 17 % below. context: 239 MiB between the buffers' sum and nvidia-smi in one log
-    buffers=Computed(copies=1.72, mask_bytes=2, context_gib=0.233),
+    # draft: MTP contexts of two logs print 130.0 MiB beside 142.1 and 520.1 beside 568.5
+    buffers=Computed(copies=1.72, mask_bytes=2, context_gib=0.233, draft=0.915),
     kv_layout="cells",
     host="layers",  # --n-cpu-moe, --n-gpu-layers
     embedding_on_host=True,

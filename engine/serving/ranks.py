@@ -274,7 +274,8 @@ def _ranks(
         graphs = graph_bytes(stage.layers, settings)
         runtime_bytes = non_torch + graphs
         if rules.buffers is not None:
-            activation = compute_buffer_bytes(arch, settings, rules.buffers)
+            beside = 1 + rules.buffers.draft if draft_of(arch, drafts).tensors else 1
+            activation = int(beside * compute_buffer_bytes(arch, settings, rules.buffers))
             runtime_bytes = int(rules.buffers.context_gib * GIB)
         if is_gaudi(card) or rules.budget == "what is left":
             # The share is of what the loaded and profiled model leaves; on Gaudi a tenth of that is kept for HPU graphs.

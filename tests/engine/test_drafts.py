@@ -97,6 +97,16 @@ def test_adapters_take_slots_by_their_rank() -> None:
     assert 0.1 < (four.weights_bytes - plain) / GIB < 0.5  # 41.9M parameters of rank 16, four times
 
 
+@pytest.mark.parametrize(("batch", "mib", "draft"), [(512, 142.13, 130.02), (2048, 568.53, 520.06)])
+def test_llama_cpp_gives_a_drafter_a_buffer(batch: int, mib: float, draft: float) -> None:
+    # Qwen3.8 27B with its MTP layer at 8,192 tokens, on an R9700 and an RTX 3090
+    asked = build("qwen3.5-27b", "gguf-q4_k_m", "rtx-3090", runtime__engine="llama.cpp", runtime__max_model_len=8192)
+    asked = change(asked, {"runtime.max_num_batched_tokens": batch})
+    plain, drafting = memory(asked), memory(change(asked, {"runtime.speculative": "mtp"}))
+    assert plain.per_gpu[0].activation_bytes / 2**20 == pytest.approx(mib, rel=0.02)
+    assert drafting.per_gpu[0].activation_bytes / 2**20 == pytest.approx(mib + draft, rel=0.02)
+
+
 @pytest.mark.parametrize(("seqs", "running"), [(None, 48), (4, 4)])
 @pytest.mark.parametrize("tp", [1, 2])
 def test_sglang_reserves_states_that_drafts_may_take_back(seqs: int | None, running: int, tp: int) -> None:

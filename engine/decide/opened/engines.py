@@ -30,6 +30,7 @@ _ENGINES: Final[dict[str, tuple[str, str, Kind, str]]] = {
     "prefill_latent": ("reserve of captured prompts, latent attention", "MiB", "counted", "SGLang, arg_groups"),
     "copies": ("fp32 copies in llama.cpp's compute buffer", "", "rule of thumb", "two start-up logs of a 27B"),
     "mask_bytes": ("bytes of an entry of the attention mask", "bytes", "counted", "16 bits"),
+    "draft": ("buffer of a drafter against the model's", "", "rule of thumb", "two start-up logs of a 27B"),
     "context_gib": ("context of llama.cpp", "GiB", "rule of thumb", "one start-up log on an RTX 3090"),
     "capture_step": (
         "step of captured batch sizes above",
