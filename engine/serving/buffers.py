@@ -240,6 +240,9 @@ def compute_buffer_bytes(arch: Architecture, settings: EngineSettings, buffers: 
     return int(settings.max_num_batched_tokens * per_token + 4 * arch.vocab_size)
 
 
+NON_TORCH_XPU_GIB = 0.34
+"""The same on Intel's graphics cards, alone or together, as a start of vLLM on an Arc Pro B70 prints it: five of two cards leave no
+room for communication buffers such as NCCL's."""
 NON_TORCH_CARD_BYTES = 80 * GB
 """The cards that the growth of the context was measured on."""
 
@@ -253,6 +256,8 @@ def non_torch_bytes(accelerator: Accelerator, layout: Layout, engine: ServingEng
     if rules.budget == "static":
         fabric = fitted.SGLANG_NVLINK_GIB if together > 1 and nvlink else 0.0
         return int((fitted.SGLANG_START_GIB + fabric) * GIB)
+    if accelerator.vendor.upper() == "INTEL" and "gaudi" not in accelerator.id:
+        return int(NON_TORCH_XPU_GIB * GIB)
     alone = fitted.NON_TORCH_ROCM_GIB
     if accelerator.vendor.upper() != "AMD":
         alone = fitted.NON_TORCH_ONE_GIB * min(1.0, accelerator.memory_bytes / NON_TORCH_CARD_BYTES)

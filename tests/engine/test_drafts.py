@@ -97,6 +97,32 @@ def test_adapters_take_slots_by_their_rank() -> None:
     assert 0.1 < (four.weights_bytes - plain) / GIB < 0.5  # 41.9M parameters of rank 16, four times
 
 
+@pytest.mark.parametrize(
+    ("weights", "length", "ahead", "share", "cached", "graphs", "tokens"),
+    [
+        ("w4a16", 8192, None, 0.9, False, True, 338392),
+        ("int8", 16384, 3, 0.9, False, False, 183808),
+        ("int8", 253952, 3, 0.9, True, True, 275312),
+    ],
+)
+def test_two_intel_cards_take_no_buffers_to_talk(
+    weights: str, length: int, ahead: int | None, share: float, cached: bool, graphs: bool, tokens: int
+) -> None:
+    asked = build("qwen3.5-27b", weights, "arc-pro-b70", 2, layout__tp=2, runtime__max_model_len=length)
+    asked = change(
+        asked,
+        {
+            "runtime.memory_utilization": share,
+            "runtime.prefix_caching": cached,
+            "runtime.cuda_graphs": graphs,
+            "runtime.speculative": "mtp" if ahead else None,
+            "runtime.speculative_tokens": ahead,
+            "runtime.max_num_seqs": 8 if ahead else None,
+        },
+    )
+    assert memory(asked).reported_concurrency * length == pytest.approx(tokens, rel=0.02)
+
+
 @pytest.mark.parametrize(("batch", "mib", "draft"), [(512, 142.13, 130.02), (2048, 568.53, 520.06)])
 def test_llama_cpp_gives_a_drafter_a_buffer(batch: int, mib: float, draft: float) -> None:
     # Qwen3.8 27B with its MTP layer at 8,192 tokens, on an R9700 and an RTX 3090

@@ -202,6 +202,7 @@ RULES: Final[dict[str, tuple[str, str, str]]] = {
     "METAL_SHARE": ("share of a Mac's memory for Metal", "", "llama.cpp's start-up lines"),
     "METAL_SHARE_SMALL": ("share of a Mac's memory for Metal", "", "llama.cpp's start-up lines"),
     "METAL_SMALL_BYTES": ("Macs that get the smaller share", "bytes", "llama.cpp's start-up lines"),
+    "NON_TORCH_XPU_GIB": ("context of an Intel card", "GiB", "one start-up log"),
     "UNIFIED_EXPERTS_GIB": ("mixtures in a shared memory", "GiB", "five start-up logs of DGX Sparks"),
     "PACKED_HOPPER_GIB": ("buffers of compressed caches on Hopper", "GiB", "two start-up logs, 7.9 and 8.2 GiB"),
     "PCIE_GB_S_PER_LANE": ("PCIe rate of a lane", "GB/s", "PCI-SIG, after encoding"),
