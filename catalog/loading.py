@@ -42,10 +42,13 @@ OWN_CARDS = "~/.config/sizeup/catalog/cards.toml"
 """Where a person's own cards go, unless the environment names another folder for settings."""
 
 
-def own_card(wanted: str) -> str:
-    """How to write a card that nobody described into one's own catalog: one line of TOML with its figures to fill in."""
+def own_card(wanted: str, memory_mib: int | None = None) -> str:
+    """How to write a card that nobody described into one's own catalog: one line of TOML with its figures to fill in, the
+    memory that its driver reports where that is known."""
     plain = re.sub(r"[^a-z0-9.]+", "-", wanted.casefold()).strip("-.")[:40].strip("-.") or "my-card"
-    figures = ", ".join(f"{key} = ?" for key in ("memory_mib_reported", "bandwidth_gb_s", "tflops_bf16_dense", "tdp_w"))
+    known = {"memory_mib_reported": str(memory_mib or "?")}
+    keys = ("memory_mib_reported", "bandwidth_gb_s", "tflops_bf16_dense", "tdp_w")
+    figures = ", ".join(f"{key} = {known.get(key, '?')}" for key in keys)
     return f'or fill in and write to {OWN_CARDS}: accelerator = [{{ id = "{plain}", {figures} }}]'
 
 

@@ -288,6 +288,8 @@ _ACCELERATORS: Final = (
     (r"5000 ada", "rtx-5000-ada"),
     (r"rtx 6000.* blackwell", "rtx-pro-6000-server"),
     (r"a6000", "rtx-a6000"),
+    *((rf"quadro rtx {number}", f"quadro-rtx-{number}") for number in (4000, 5000, 6000, 8000)),
+    (r"(?:rtx )?5090 d v2", "rtx-5090-d-v2"),  # 24 GB: another card
     (r"(?:rtx )?5090", "rtx-5090"),
     (r"(?:rtx )?4090", "rtx-4090 rtx-4090-48gb"),
     (r"(?:rtx )?3090(?! ?ti)", "rtx-3090"),
@@ -320,7 +322,8 @@ _ACCELERATORS: Final = (
     (r"hl 325l?", "gaudi-3"),
     (r"hl 225b?", "gaudi-2"),
     (r"910b\d", "ascend-910b"),
-    (r"strix halo|(?:ryzen )?ai max 395|radeon 8060s", "strix-halo-128gb"),
+    (r"strix halo|(?:ryzen )?ai max 395|radeon 8060s", "strix-halo-128gb strix-halo-96gb strix-halo-64gb"),
+    (r"hl 3[23]8l?", "gaudi-3"),
     (r"(?:jetson )?(?:agx )?orin", "jetson-orin-64gb"),
 )  # fmt: skip
 _ACCELERATOR_RULES: Final = tuple(
@@ -340,7 +343,7 @@ def _accelerator_words(text: str) -> str:
     name = re.sub(r"[^a-z0-9.]+", " ", name).replace("gh200 480gb", "gh200 96gb")  # its name tells the CPU's memory
     name = re.sub(r"(?<![^ ])(rtx|pro|gaudi|mi|tpu)(?=\d)", r"\1 ", name)
     name = re.sub(r"(?<![^ ])mi (?=\d)", "mi", name)
-    return re.sub(r"(?<![^ ])(\d{4})(ti|d)(?![^ ])", r"\1 \2", name).strip()
+    return re.sub(r"(?<![^ ])(\d{4})(ti|d|xtx|xt|gre|super)(?![^ ])", r"\1 \2", name).strip()
 
 
 _NO_PRODUCT: Final = re.compile(
@@ -354,12 +357,35 @@ def _product(text: str) -> str:
     return " ".join(_NO_PRODUCT.sub(" ", _accelerator_words(text)).split())
 
 
+_MAKERS_WORDS: Final = re.compile(
+    r"(?<![^ ])(?:nvidia|amd|intel|geforce|radeon|graphics|generation|r|tm|gddr\dx?|\d+ ?gi?b?)(?![^ ])"
+)
+_OTHER_CARD: Final = "ti|super|d|xt|xtx|gre|m|ada|max|dual|duo|v2|sff"
+"""Words that make another card of the one before them."""
+
+
 def _so_named(text: str) -> list[str]:
     """Ids of the cards whose own name is this one: a name without a size first, then the larger memory."""
     wanted = _product(text)
     if not any(letter.isdigit() for letter in wanted):
         return []
-    cards = [card for card in load().facts.accelerators if wanted in (_product(card.name), _product(card.label))]
+    known = load().facts.accelerators
+    cards = [card for card in known if wanted in (_product(card.name), _product(card.label))]
+    if not cards and not re.search(
+        r"\d{4}[^/]*/ *\d{4}", text
+    ):  # among a shop's words: the longest name that stands there whole
+        words = f" {_MAKERS_WORDS.sub(' ', _accelerator_words(text))} "
+        words = f" {' '.join(words.split())} "
+        held = {
+            card.id: core
+            for card in known
+            if len(core := " ".join(_MAKERS_WORDS.sub(" ", _accelerator_words(card.name)).split()).split()) > 1
+            and re.search(rf" {re.escape(' '.join(core))} (?!(?:{_OTHER_CARD}) )", words)
+        }
+        longest = max(map(len, held.values()), default=0)
+        cards = [card for card in known if len(held.get(card.id, ())) == longest] if longest else []
+        if len({tuple(held[card.id]) for card in cards}) > 1:
+            return []
     return [card.id for card in sorted(cards, key=lambda card: ("GB" in card.name.split(), -card.memory_bytes))]
 
 

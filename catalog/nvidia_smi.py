@@ -123,6 +123,8 @@ def parse(text: str) -> list[DetectedGpu]:
         head = list(ESSENTIAL_FIELDS)
         rows.insert(0, head)
     if "name" not in head:
+        if rows[0][0].startswith(("NVIDIA-SMI has failed", "Failed to initialize NVML", "No devices were found")):
+            raise DetectError(f"the driver does not answer: {shown(', '.join(rows[0]), 120)}")
         raise DetectError(f"not the CSV of nvidia-smi: no column 'name' in {shown(', '.join(rows[0]), 80)}")
     gpus = []
     for row in rows[1:]:
@@ -173,8 +175,19 @@ _BOARDS = {
 """Names that hl-smi prints of Intel's accelerators."""
 
 
+_NOT_A_WHOLE_CARD = re.compile(r"\bmig\b|\bvgpu\b|\bgrid\b|-\d+[qcab]$|\b\dg\.\d+gb", re.I)
+_NOT_THE_CARD = re.compile(r"\blaptop\b|\bmobile\b", re.I)
+
+
+def is_a_part(gpu: DetectedGpu) -> bool:
+    """Whether the name is that of a slice of a card: MIG, or a virtual GPU."""
+    return _NOT_A_WHOLE_CARD.search(gpu.name.strip()) is not None
+
+
 def identify(gpu: DetectedGpu, accelerators: Iterable[Accelerator]) -> Accelerator | None:
     """The catalog's accelerator for a GPU: the same name words as far as both say them, and the same memory."""
+    if is_a_part(gpu) or _NOT_THE_CARD.search(gpu.name):
+        return None
     wanted = _words(_BOARDS.get(gpu.name.upper().split(" ")[0], gpu.name))
     stated = re.search(r"(?<![a-z0-9])(\d+) ?gb(?![a-z0-9])", gpu.name.casefold())
     best: tuple[float, Accelerator] | None = None

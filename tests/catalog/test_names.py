@@ -125,6 +125,18 @@ def test_every_model_answers_to_its_own_names() -> None:
         ("Intel Gaudi3", "gaudi-3"),
         ("DGX Spark", "gb10"),
         ("TPU v5e", "tpu-v5e"),
+        ("Quadro RTX 6000", "quadro-rtx-6000"),
+        ("Quadro RTX 5000", "quadro-rtx-5000"),
+        ("NVIDIA RTX PRO 4000 Blackwell", "rtx-pro-4000"),
+        ("NVIDIA RTX 4000 SFF Ada Generation", "rtx-4000-sff-ada"),
+        ("NVIDIA RTX 4000 Ada Generation", "rtx-4000-ada"),
+        ("ZOTAC GAMING GeForce RTX 5070 Ti SOLID", "rtx-5070-ti"),
+        ("Sapphire Nitro+ RX 7900 XTX", "rx-7900-xtx"),
+        ("XFX Speedster MERC310 Radeon RX 7900XTX", "rx-7900-xtx"),
+        ("ASUS TUF Gaming GeForce RTX 4070 Ti SUPER 16G OC", "rtx-4070-ti-super"),
+        ("AMD Radeon RX 9070", "rx-9070"),
+        ("Intel(R) Arc(TM) B570 Graphics", "arc-b570"),
+        ("Strix Halo 64GB", "strix-halo-64gb"),
     ],
 )
 def test_a_card_by_any_of_its_names(name: str, accelerator_id: str) -> None:
@@ -133,8 +145,10 @@ def test_a_card_by_any_of_its_names(name: str, accelerator_id: str) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["", "SM120 PCIe", "Quadro RTX 9000", "RTX 4090 Laptop GPU", "RTX 4090 36GB", "V100-64GB", "RTX 3090/4090",
-     "B200 or H200", "NVIDIA A100-SXM4-80GB MIG 1g.10gb", "H200 64GB", "RTX 5085"],
+    ["", "SM120 PCIe", "Quadro RTX 9000", "Quadro RTX 3000", "RTX 4090 Laptop GPU", "RTX 4090 36GB", "V100-64GB", "RTX 3090/4090",
+     "B200 or H200", "NVIDIA A100-SXM4-80GB MIG 1g.10gb", "H200 64GB", "RTX 5085",
+     "NVIDIA GeForce RTX 5090 D v2", "Navi 31 [Radeon RX 7900 XT/7900 XTX/7900 GRE/7900M] (rev c8)", "Sparkle Arc Pro B60 Dual 48GB",
+     "RTX 4080 SUPER 32G", "NVIDIA A16-8Q", "GRID A100D-40C", "Palit GeForce RTX 4090 GamingPro Laptop"],
 )  # fmt: skip
 def test_an_unlike_card_is_not_guessed(name: str) -> None:
     assert resolve_accelerator(name) is None

@@ -124,3 +124,28 @@ def test_the_text_of_other_makers_is_read() -> None:
     assert group.accelerator is not None
     assert group.accelerator.id == "arc-pro-b60"
     assert parse_other(FULL) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "mib"),
+    [
+        ("NVIDIA A100-SXM4-80GB MIG 3g.40gb", 40192),
+        ("NVIDIA A40-24Q", 24576),
+        ("GRID A100D-40C", 40960),
+        ("NVIDIA GeForce RTX 4090 Laptop GPU", 16376),
+    ],
+)
+def test_a_part_of_a_card_and_a_laptops_chip_are_not_the_card(name: str, mib: int) -> None:
+    assert identify(DetectedGpu(name, mib), CARDS) is None
+
+
+def test_a_driver_that_does_not_answer_is_said() -> None:
+    with pytest.raises(DetectError, match="the driver does not answer"):
+        parse("NVIDIA-SMI has failed because it couldn't communicate with the NVIDIA driver.\n")
+
+
+def test_an_unknown_card_is_answered_with_its_entry() -> None:
+    from tui.shell.detect import Seen, render
+
+    seen = Seen(tuple(grouped([DetectedGpu("NVIDIA GeForce GTX 1660", 6144)], CARDS)))
+    assert 'id = "nvidia-geforce-gtx-1660", memory_mib_reported = 6144' in render(seen, "text")

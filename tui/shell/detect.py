@@ -12,6 +12,7 @@ from pathlib import Path
 
 import catalog
 from catalog.host_text import narrow, parse_memory, slot_link, slot_of
+from catalog.loading import own_card
 from catalog.machine_text import bridge_of, bridged, link_of, machine_of, parse_topology
 from catalog.nvidia_smi import (
     ESSENTIAL_FIELDS,
@@ -20,6 +21,7 @@ from catalog.nvidia_smi import (
     DetectError,
     command,
     grouped,
+    is_a_part,
     limit_of,
     parse,
 )
@@ -162,6 +164,9 @@ def _answer(tool: subprocess.Popen[bytes]) -> tuple[bytes, bytes]:
     return bytes(told[tool.stdout]), bytes(told[tool.stderr])
 
 
+_ABSENT = "not in the catalog"
+
+
 def render(seen: Seen, form: str) -> str:
     """The groups in columns with a command line to size them, or as JSON objects, one a line."""
     groups = seen.groups
@@ -186,7 +191,7 @@ def render(seen: Seen, form: str) -> str:
     rows = [("GPUs", "name", "MiB", "slot", "accelerator")]
     for group in groups:
         memory = f"{group.gpu.memory_mib:,}" if group.gpu.memory_mib is not None else "-"
-        known = group.accelerator.id if group.accelerator else "not in the catalog"
+        known = group.accelerator.id if group.accelerator else "a part of a card" if is_a_part(group.gpu) else _ABSENT
         gen, lanes = group.gpu.pcie_gen, group.gpu.pcie_lanes
         slot = f"PCIe {gen} x{lanes}" if gen is not None and lanes is not None else "-"
         rows.append((str(group.count), printable(group.gpu.name), memory, slot, known))
@@ -209,6 +214,15 @@ def render(seen: Seen, form: str) -> str:
         limit = limit_of(first.gpu, first.accelerator) if first.accelerator is not None else None
         if limit is not None:
             lines[-1] += f" --set hardware.power_limit_w={limit:g}"
+    for group in groups:
+        if group.accelerator is None and is_a_part(group.gpu):
+            lines += [
+                "",
+                f"{printable(group.gpu.name)}: how much of the card's bandwidth and arithmetic a part has is not known.",
+            ]
+        elif group.accelerator is None:
+            entry = own_card(group.gpu.name, group.gpu.memory_mib).removeprefix("or ")
+            lines += ["", f"{printable(group.gpu.name)} is {_ABSENT}: {entry}"]
     if len(known_groups) > 2:
         rest = ", ".join(f"{number} x {name}" for name, number in known_groups[2:])
         lines += ["", f"Two kinds of card at most are sized together: left out {rest}."]
