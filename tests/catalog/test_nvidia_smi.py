@@ -73,7 +73,7 @@ def test_other_output_is_refused(text: str) -> None:
         ("NVIDIA GB200", 189471, "gb200"),
         ("NVIDIA GB10", None, "gb10"),
         ("NVIDIA GeForce RTX 4070 Ti", 12282, "rtx-4070-ti"),
-        ("Quadro RTX 6000", 24576, None),
+        ("Quadro RTX 6000", 24576, "quadro-rtx-6000"),
         ("NVIDIA H100 80GB HBM3 MIG 1g.10gb", 9856, None),
     ],
 )
