@@ -454,6 +454,8 @@ def _measured(arguments: list[str]) -> int:
 
 
 def _detect(arguments: list[str]) -> int:
+    from tui.shell import detect
+
     parser = Parser(
         prog="sizeup detect",
         description="Read this machine's GPUs with nvidia-smi and name them as the catalog does.",
@@ -462,12 +464,10 @@ def _detect(arguments: list[str]) -> int:
         "--from",
         dest="source",
         metavar="FILE",
-        help="what nvidia-smi, rocm-smi, amd-smi, xpu-smi or lspci -vv printed, saved on another machine; free or /proc/meminfo too",
+        help=f"{detect.SAVED}; free or /proc/meminfo too",
     )
     parser.add_argument("--format", choices=("text", "json"), default="text", help="text (default) or json")
     options = parser.parse_args(arguments)
-    from tui.shell import detect
-
     try:
         text = detect.render(detect.machine(options.source), options.format)
     except detect.DetectError as problem:

@@ -9,6 +9,8 @@ LONGEST_NAME: Final = 200
 """Characters of an id or a name: the longest published one has some 90."""
 LONGEST_MESSAGE: Final = 480
 """Characters of one line that tells a person what is wrong."""
+MOST_BROKEN: Final = 20
+"""One character in so many that was not UTF-8 makes a file no text: an accent of an old encoding now and then does not."""
 
 
 def harmless(text: str) -> str:
@@ -62,6 +64,13 @@ def shown(value: Any, limit: int = 40) -> str:
     else:
         text = repr(value)
     return printable(text if len(text) <= limit else text[: limit - 3] + "...")
+
+
+def says_nothing(text: str) -> str:
+    """Why nobody can read a file's text, decoded with replacements, in a person's words; empty where somebody may."""
+    if not text.strip():
+        return "it is empty"
+    return "it is no text" if "\0" in text or text.count("\ufffd") > len(text) // MOST_BROKEN else ""
 
 
 def nameable(text: str) -> bool:

@@ -126,3 +126,21 @@ def test_a_folder_that_cannot_be_made_is_told_without_numbers(run: Run, tmp_path
     (tmp_path / "file").touch()
     told = _one_line(run, "examples", "70b-fp8-one-node", "--save", str(tmp_path / "file" / "below"))
     assert told.endswith(": Not a directory")
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (b"", ": it is empty"),
+        (b"\xff\xfe" * 50, ": it is no text"),
+        (
+            b"hello\n",
+            ": not the CSV of nvidia-smi: no column 'name' in 'hello'; what can be read: what nvidia-smi, rocm",
+        ),
+        (b"name, memory.total [MiB]\n", ": no GPUs are listed; what can be read: "),
+    ],
+    ids=["empty", "bytes", "hello", "no GPUs"],
+)
+def test_what_is_no_saved_answer_is_named_with_its_file(run: Run, tmp_path: Path, text: bytes, told: str) -> None:
+    (tmp_path / "gpus.csv").write_bytes(text)
+    assert f"gpus.csv{told}" in _one_line(run, "detect", "--from", str(tmp_path / "gpus.csv"))

@@ -14,7 +14,7 @@ import catalog
 from catalog.model_files import model_file_in
 from catalog.names import resolve_name
 from engine.figures.errors import ScenarioError
-from engine.figures.text import shown
+from engine.figures.text import says_nothing, shown
 from engine.layout.candidates import valid_tp
 from engine.scenario import Scenario
 from engine.scenario.change import change
@@ -28,8 +28,6 @@ KINDS = (
     "LeaderWorkerSet; a configuration of DeepSpeed, Axolotl, LLaMA-Factory or Accelerate; what nvidia-smi, nvidia-smi topo -m, "
     "rocm-smi, amd-smi, xpu-smi, lspci or free printed"
 )
-MOST_BROKEN = 20
-"""One character in so many that is not UTF-8 makes a file no text: an accent of an old encoding now and then does not."""
 NODE_GPUS = 8
 """Cards of a node that nobody describes."""
 
@@ -67,10 +65,8 @@ def add(text: str, found: Found) -> None:
 
 def _what_else(text: str) -> str:
     """What a text is that no reader knows."""
-    if not text.strip():
-        return "it is empty"
-    if "\0" in text or text.count("\ufffd") > len(text) // MOST_BROKEN:
-        return "it is no text"
+    if says_nothing(text):
+        return says_nothing(text)
     if re.search(r"^schema\s*=\s*\d", text, re.M) and re.search(r"^\[model\]", text, re.M):
         return "it is a session, which is opened or reported as it is"
     return f"nothing here is understood; what can be read: {KINDS}"

@@ -26,7 +26,7 @@ from catalog.nvidia_smi import (
     parse,
 )
 from engine.figures.records import dataclass
-from engine.figures.text import clipped, harmless, printable
+from engine.figures.text import LONGEST_NAME, clipped, harmless, printable, says_nothing
 from tui.files.session import read_bytes
 from tui.files.session_tables import SessionError
 from tui.shell.blocks import json_line
@@ -36,6 +36,7 @@ __all__ = ["DetectError", "machine", "render"]
 
 TIMEOUT_S = 20.0  # a driver that takes longer to answer hangs
 _SILENT = f"nvidia-smi did not answer within {TIMEOUT_S:.0f} s"
+SAVED = "what nvidia-smi, rocm-smi, amd-smi, xpu-smi or lspci -vv printed, saved on another machine"
 MOST_BYTES = 2**20  # of an answer: a machine of 72 GPUs is told in some 6 kB
 
 
@@ -51,9 +52,16 @@ class Seen:
 def machine(source: str | None = None) -> Seen:
     """The GPUs of this machine, or of the saved output in `source`. Raises DetectError."""
     text = _saved(source) if source else _asked()
-    gpus = machine_of(text).gpus or parse(text)
-    if not gpus:
-        raise DetectError("no GPUs are listed")
+    try:
+        gpus = machine_of(text).gpus or parse(text)
+        if not gpus:
+            raise DetectError("no GPUs are listed")
+    except DetectError as problem:
+        if not source:
+            raise
+        where = clipped(printable(source), LONGEST_NAME)
+        told = says_nothing(text) or f"{problem}; what can be read: {SAVED}"
+        raise DetectError(f"{where}: {told}") from None
     groups = grouped(gpus, catalog.load().facts.accelerators)
     topology = parse_topology(text)
     first = next((group for group in groups if group.accelerator is not None), None)
