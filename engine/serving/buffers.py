@@ -279,16 +279,21 @@ def packed_bytes(arch: Architecture, accelerator: Accelerator) -> int:
     return int(PACKED_HOPPER_GIB * GIB) if packed and accelerator.compute_capability.startswith("9.") else 0
 
 
-UNIFIED_EXPERTS_GIB = 4.0
+UNIFIED_EXPERTS_GIB = 3.75
 """What vLLM takes more for a mixture of experts where GPU and host share a memory: 2.6, 3.5, 4.0 and 5.6 GiB beside all else in
-four start-up logs of DGX Sparks of one repository, 9.4 a rank in a fifth of another; two dense models take 0.2 and 0.4. A rule:
-what of it is the host's own growth while experts are loaded and profiled, no log tells."""
+four start-up logs of DGX Sparks of one repository; two dense models take 0.2 and 0.4. A rule: what of it is the host's own growth
+while experts are loaded and profiled, no log tells."""
+UNIFIED_HOSTS_GIB = 10.0
+"""What it takes beyond that on each of hosts that are joined by a network, whose buffers are in the same memory: one start-up log
+of two DGX Sparks, half of it in what vLLM takes out for CUDA graphs (0.80 of the memory is 0.758 without, as it prints)."""
 
 
-def unified_bytes(arch: Architecture, accelerator: Accelerator, engine: ServingEngine) -> int:
-    """`UNIFIED_EXPERTS_GIB` of a model and a card that it is of; else 0."""
-    takes = bool(arch.experts) and shares_memory(accelerator) and ENGINES[engine].refuses_held_memory
-    return int(UNIFIED_EXPERTS_GIB * GIB) if takes else 0
+def unified_bytes(arch: Architecture, accelerator: Accelerator, layout: Layout, engine: ServingEngine) -> int:
+    """`UNIFIED_EXPERTS_GIB` and `UNIFIED_HOSTS_GIB` of a model, a card and a layout that they are of; else 0."""
+    if not (shares_memory(accelerator) and ENGINES[engine].refuses_held_memory):
+        return 0
+    joined = expert_group(layout) * layout.pp > (accelerator.max_gpus_per_node or 1)
+    return int(((UNIFIED_EXPERTS_GIB if arch.experts else 0.0) + (UNIFIED_HOSTS_GIB if joined else 0.0)) * GIB)
 
 
 CAPTURE_MOST = 512

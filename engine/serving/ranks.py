@@ -264,7 +264,7 @@ def _ranks(
         embeds,
     )
     non_torch = non_torch_bytes(card, layout, settings.engine, nvlink)
-    non_torch += unified_bytes(arch, card, settings.engine)
+    non_torch += unified_bytes(arch, card, layout, settings.engine)
     if rules.packs:
         non_torch += packed_bytes(arch, card)
     ranks: list[Rank] = []

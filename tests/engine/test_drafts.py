@@ -335,6 +335,16 @@ def test_mixtures_take_more_of_a_shared_memory() -> None:
         assert (more > 3.5 * GIB) == (engine == "vllm")
 
 
+def test_two_sparks_hold_what_joins_them() -> None:
+    # eugr/spark-vllm-docker, issue 396: 28.74 GiB and 240,816 tokens at 0.85, 22.5 of 23.25 GiB at 0.80
+    asked = build("minimax-m2.7", "int4-awq", "gb10", layout__tp=2, layout__pp=1, runtime__max_model_len=196608)
+    asked = change(asked, {"hardware.nodes": 2, "runtime.memory_utilization": 0.85})
+    assert memory(asked).kv_capacity_tokens == pytest.approx(240816, rel=0.05)
+    assert not memory(change(asked, {"runtime.memory_utilization": 0.8})).starts
+    plain = change(asked, {"runtime.engine": "sglang"})
+    assert memory(plain).kv_capacity_tokens > 300000
+
+
 @pytest.mark.parametrize("card", ["gb10", "strix-halo-128gb"])
 def test_llama_cpp_leaves_the_host_its_part_of_a_shared_memory(card: str) -> None:
     asked = build("qwen3-8b", "gguf-q8_0", card, runtime__engine="llama.cpp")
