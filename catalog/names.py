@@ -94,6 +94,8 @@ _SAME_ARCHITECTURE: Final = (
     ("qwen3-coder-30b", "qwen3-coder-30b-a3b"),
     ("qwen3-coder-480b", "qwen3-coder-480b-a35b"),
     ("qwen3-coder-next", "qwen3-next-80b-a3b"),
+    ("mistral-large-3", "mistral-large-3-675b"),
+    ("ernie-4.5-300b", "ernie-4.5-300b-a47b"),
     ("minimax-m2", "minimax-m2.7"),
     ("minimax-m2.1", "minimax-m2.7"),
     ("minimax-m2.5", "minimax-m2.7"),

@@ -12,7 +12,7 @@ from typing import Any, Final
 from catalog.hf.reader import Config
 from engine.figures.text import shown
 
-_SECTIONS: Final = ("quantization_config", "compression_config", "quantization")
+_SECTIONS: Final = ("quantization_config", "compression_config", "quantization", "quant_config")
 _ALIASES: Final[Mapping[str, str]] = {
     "fbgemm-fp8": "fp8", "petit-nvfp4": "nvfp4", "sparseml": "compressed-tensors",
     "gptq-marlin": "gptq", "gptqmodel": "gptq", "marlin": "gptq", "bitblas": "gptq", "awq-marlin": "awq",
@@ -38,6 +38,8 @@ def quantization_of(whole: Config, text: Config) -> tuple[Config, str] | None:
                 said = holder.section(key)
                 plain = Config(_plain(said.data), said.where, said.path, None, said.read)
                 method = _method(plain)
+                if not method and key != "quantization":
+                    raise plain.error("quant_method", "is missing: how the weights are stored is not known")
                 if method and method not in KNOWN:
                     known = f"known: {', '.join(KNOWN)}; without {key} the model is read as 16-bit"
                     raise plain.error("quant_method", f"is {shown(method)}, whose files cannot be sized; {known}")

@@ -211,6 +211,11 @@ def plain_format(said: Config, method: str) -> str:
 
 def rules_of(config: Config, method: str) -> Rules | None:
     """The rules of a quantization_config; None where its method says all there is to say. Raises CatalogError."""
+    sparse = config.section("sparsity_config").text("format", "dense")
+    if sparse != "dense":
+        raise config.error("sparsity_config", f"stores weights as {shown(sparse)}, whose files cannot be sized")
+    if config.text("format").startswith("marlin-24"):
+        raise config.error("format", f"is {shown(config.text('format'))}, whose files cannot be sized")
     ignored = Modules(_left_out(config), config, "ignore")
     if isinstance(config.raw("config_groups"), Mapping) or isinstance(config.raw("quantized_layers"), Mapping):
         rest = FP8_BLOCK if method == "fp8" else None
@@ -279,6 +284,8 @@ def _of_torchao(config: Config, ignored: Modules) -> Rules:
     data = recipe.get("_data") if isinstance(recipe, Mapping) else config.raw("quant_type_kwargs")
     size = data.get("group_size", 128) if isinstance(data, Mapping) else 128
     group = size if isinstance(size, int) and 0 < size <= 2**16 else 128
+    if "intx" in name or "uintx" in name:
+        raise config.error("quant_type", f"is {shown(name)}, whose bits of a weight are not known")
     if "int4" in name:
         return Rules([], grouped_integers(4, group, symmetric=False), ignored)
     if "int8" in name:
@@ -423,7 +430,21 @@ def _weight_only(config: Config, ignored: Modules) -> Rules:
 
 def _packed(own: Config, config: Config) -> Scheme:
     bits = own.integer("bits", config.integer("bits", config.integer("w_bit", 4)))
-    size = own.raw("group_size") if own.raw("group_size") is not None else config.raw("group_size")
+    size = next(
+        (
+            held.raw(key)
+            for held in (own, config)
+            for key in ("group_size", "q_group_size")
+            if held.raw(key) is not None
+        ),
+        None,
+    )
+    kind = (own.text("data_type") or config.text("data_type")).lower()
+    if kind.startswith(("mx_fp", "nv_fp")):  # AutoRound's floating-point blocks
+        floats = {("mx_fp", 4): MXFP4, ("mx_fp", 8): MXFP8, ("nv_fp", 4): NVFP4}
+        if (kind[:5], bits) not in floats:
+            raise own.error("bits", f"is {bits} of {shown(kind)}; known: mx_fp of 4 and 8, nv_fp of 4")
+        return floats[kind[:5], bits]
     group = 128 if size is None else size
     if bits not in (4, 8) or isinstance(group, bool) or not isinstance(group, int) or not -1 <= group <= 2**16:
         raise own.error("bits", f"is {bits} in groups of {shown(group)}; known: 4 and 8 bits, groups of up to 65,536")

@@ -53,6 +53,8 @@ from catalog.names import resolve_accelerator, resolve_name
         ("Qwen/Qwen3-Reranker-0.6B", "qwen3-reranker-0.6b"),
         ("intfloat/e5-mistral-7b-instruct", "e5-mistral-7b"),
         ("BAAI/bge-m3", "bge-m3"),
+        ("mistralai/Mistral-Large-3-675B-Instruct-2512-NVFP4", "mistral-large-3-675b"),
+        ("baidu/ERNIE-4.5-300B-A47B-Base-PT", "ernie-4.5-300b-a47b"),
         ("mixedbread-ai/mxbai-embed-large-v1", "bge-large-en-v1.5"),
     ],
 )

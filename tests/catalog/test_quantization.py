@@ -62,6 +62,9 @@ MIXED = {
         (gptq(bits=8), "int8-gptq", LINEAR * 8.1875 / 8),
         (gptq(dynamic={"-:.*self_attn.*": {}}), "int4-gptq", (LINEAR - ATTENTION) * 4.15625 / 8 + 2 * ATTENTION),
         (gptq(modules_to_not_convert=["self_attn"]), "int4-gptq", (LINEAR - ATTENTION) * 4.15625 / 8 + 2 * ATTENTION),
+        ({"quant_method": "awq", "w_bit": 4, "q_group_size": 64}, "int4-awq", LINEAR * 4.3125 / 8),
+        ({"quant_method": "auto-round", "bits": 4, "group_size": 32, "data_type": "mx_fp"}, "mxfp4", LINEAR * 4.25 / 8),
+        ({"quant_method": "auto-round", "bits": 4, "group_size": 16, "data_type": "nv_fp"}, "nvfp4", LINEAR * 4.5 / 8),
         (MIXED, "nvfp4", (LINEAR - ATTENTION) * 4.5 / 8 + ATTENTION),
         (
             {"quant_method": "modelopt", "quant_algo": "NVFP4", "exclude_modules": ["lm_head", "*self_attn*"]},
@@ -211,3 +214,18 @@ def test_the_cache_that_a_checkpoint_has_scales_for_is_the_usual_one(
     assert load(tmp_path / "s.toml").model.kv_cache == cache
     start = catalog.build_scenario("llama-3.1-8b")
     assert change(start, {"model.config": str(tmp_path / "config.json")}, catalog.load()).model.kv_cache == cache
+
+
+@pytest.mark.parametrize(
+    ("section", "said"),
+    [
+        ("quantization_config", {**packed(128, ["lm_head"]), "sparsity_config": {"format": "sparse-24-bitmask"}}),
+        ("quantization_config", {**packed(128, ["lm_head"]), "format": "marlin-24"}),
+        ("quantization_config", {"quant_method": "torchao", "quant_type": "int8_dynamic_activation_intx_weight"}),
+        ("quantization_config", {"dense_quant_type": "block_wise_fp8", "moe_quant_type": "block_wise_fp8"}),
+        ("quant_config", {"weight_quant_params": {"nbits": 4, "group_size": 64}}),
+    ],
+)
+def test_a_way_of_storing_that_is_stated_and_not_known_is_refused(section: str, said: dict[str, Any]) -> None:
+    with pytest.raises(CatalogError):
+        architecture_from_config({**LLAMA_8B, section: said}, "config.json")
