@@ -185,3 +185,13 @@ def test_a_changed_scenario_sizes() -> None:
         made = outcome(START, changes)
         check_scenario(made)
         assert size(made).scenario == made
+
+
+def test_an_embedder_embeds_and_what_follows_it_serves_again() -> None:
+    embeds = change(START, {"model.id": "bge-m3"}, KNOWN)
+    assert embeds.workload.kind == "embed"
+    assert change(embeds, {"model.id": "bge-large-en-v1.5"}, KNOWN).workload.kind == "embed"
+    assert change(embeds, {"model.id": "llama-3.1-8b"}, KNOWN).workload.kind == "serve"
+    assert change(START, {"model.id": "llama-3.1-8b"}, KNOWN).workload.kind == "serve"
+    entered = {"model.id": "qwen3-8b", "workload.kind": "embed"}  # a decoder may embed, where somebody says so
+    assert change(change(START, entered, KNOWN), {"model.id": "llama-3.1-8b"}, KNOWN).workload.kind == "embed"

@@ -11,12 +11,13 @@ from hypothesis import strategies as st
 
 import catalog
 from engine.decide.plan import plan
+from engine.decide.served import ranked_by
 from engine.decide.size import size
 from engine.figures.sentences import text_of
 from engine.runtimes.engine import ServingEngine
 from engine.scenario import Layout, LayoutChoice, Runtime, Scenario
 from engine.serving.intervals import marks_of, spread_of, why_wide
-from engine.serving.memory import serving_memory
+from engine.serving.memory import serving_memory, serving_room
 from engine.serving.mix import request_of, share_of
 from engine.serving.passes import decode_step, prompt_s, rates
 from engine.serving.shapes import engine_split
@@ -278,6 +279,16 @@ def test_intervals_hold_their_figures() -> None:
     assert speed.ttft_interval.low < speed.ttft_s < speed.ttft_interval.high
     assert speed.inter_token_interval.low < speed.inter_token_s < speed.inter_token_interval.high
     assert speed.tokens_per_s_interval.low < speed.tokens_per_s_total < speed.tokens_per_s_interval.high
+
+
+@pytest.mark.parametrize(("users", "of_it"), [(32, 1.0), (200, 1.0), (400, 0.1)])
+def test_a_layout_is_ranked_by_its_tokens_and_by_a_tenth_where_it_is_over_full(users: int, of_it: float) -> None:
+    layout = Layout(8, 1, 1)
+    serves = build(concurrency=users, input_tokens=7000, output_tokens=1000)
+    for scenario, left in ((serves, of_it), (replace(serves, workload=replace(serves.workload, kind="batch")), 1.0)):
+        room = serving_room(scenario, layout)
+        assert room.preempts == (users == 400)
+        assert ranked_by(scenario, layout) == pytest.approx(left * throughput_score(scenario, layout, room))
 
 
 @pytest.mark.clock

@@ -85,6 +85,16 @@ def test_in_a_burst_prompts_are_read_one_by_one() -> None:
     assert burst.ttft_p50_s == pytest.approx(burst.ttft_s)
 
 
+@pytest.mark.parametrize("after", [0, 1, 100])
+@pytest.mark.parametrize("step_s", [0.001, 0.1, 10.0])
+def test_who_starts_with_all_others_waits_for_no_queue(after: int, step_s: float) -> None:
+    burst = Mix(64.0, 63.0, after, 1, 1.0, 0.0, 0.0, 1.0, 1.0, 0.5, 1.0)
+    middle = wait_of(burst, step_s, 0.2)
+    assert middle == pytest.approx(63 * 0.2 / 2)
+    assert waited_s(burst, step_s, 0.2, "p50") == pytest.approx(middle)
+    assert waited_s(burst, step_s, 0.2, "p99") == pytest.approx(63 * 0.2 * 0.99)
+
+
 def test_what_arrives_at_random_spreads_farther_between_tokens() -> None:
     kept, random_ = speed(), speed(requests_per_s=2.5)
     assert random_.inter_token_p95_s / random_.inter_token_s > kept.inter_token_p95_s / kept.inter_token_s
