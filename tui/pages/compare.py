@@ -163,7 +163,7 @@ def compare(sizing: Sizing, look: Look, studies: Studies) -> list[Line]:
             f"{look.keymap.shown('pin')} pins the build at hand as {PIN_NAMES[0]}: change it, and the two stand side by side, what differs and which "
             f"is better marked. Up to {len(PIN_NAMES)} can be pinned; they are saved with the session."
         )
-        lines += [*paragraphs(words, look.width - 1, "", " ", " "), *_pin_it(look), BLANK]
+        lines += [*paragraphs(words, look.width - 1, "", " ", " "), *_pin_it(), BLANK]
     differ = "≠" if glyphs.unicode else "!"
     label = 3 + max(len(row.label) for row in ROWS)
     wide = (look.width - label - 2) // len(columns)
@@ -184,11 +184,11 @@ def compare(sizing: Sizing, look: Look, studies: Studies) -> list[Line]:
         ]
         lines += _row_lines(row, columns, texts, values, label, wide, apart, differ, look)
     if studies.pins:
-        lines += [BLANK, *_key(look, differ), *_pin_it(look, len(studies.pins) < len(PIN_NAMES))]
+        lines += [BLANK, *_key(look, differ), *_pin_it(len(studies.pins) < len(PIN_NAMES))]
     return lines
 
 
-def _pin_it(look: Look, more: bool = True) -> list[Line]:
+def _pin_it(more: bool = True) -> list[Line]:
     return [line(" ", Span("Pin the build at hand", "link", "pin-now:"), ("  p", "key"))] if more else []
 
 

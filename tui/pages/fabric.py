@@ -106,7 +106,7 @@ LATENCY, STARTUP, PROMPT = 9, 9, 8  # cells of those columns
 PLACES = ("in the box", "between boxes")
 
 
-def fit(sizing: Sizing, width: int, rows: Sequence[FabricRow]) -> Fit:
+def fit(width: int, rows: Sequence[FabricRow]) -> Fit:
     """The columns that fit beside link, GB/s, time, lost, kept and the quality."""
     fixed = 3 + 1 + 6 + 9 + 5 + 6 + 2 + max(len(row.quality) for row in rows)
     link = max(8, min(20, max(len(row.link) for row in rows), width - fixed))
@@ -133,7 +133,7 @@ def times(sizing: Sizing, look: Look, rows: Sequence[FabricRow]) -> list[Line]:
     inference = sizing.scenario.workload.is_inference
     unit, short = ("per token", "token") if inference else ("per step", "step")
     lines = [heading("FABRIC CLIFF", look.width, look.glyphs.rule, f"this layout on each link, {unit}")]
-    has = fit(sizing, look.width, rows)
+    has = fit(look.width, rows)
     head = f"   {'link':<{has.link}} {'GB/s':>5} "
     head += f"{_axis(has.bar)} " if has.bar else ""
     head += _start_head() if has.start else ""
@@ -192,7 +192,7 @@ def _log_bar(row: FabricRow, bar: int, look: Look) -> list[Span]:
 
 def bandwidths(sizing: Sizing, look: Look, rows: Sequence[FabricRow]) -> list[Line]:
     """What the table of times had no room for: the bandwidths on a log scale, latency and start-up, time of a prompt."""
-    has = fit(sizing, look.width, rows)
+    has = fit(look.width, rows)
     if has.bar:
         return []
     prompt = not has.prompt and any(row.prefill_seconds for row in rows)
@@ -233,7 +233,7 @@ def _axis(bar: int) -> str:
     return "".join(text)
 
 
-def across(sizing: Sizing, look: Look, rows: Sequence[FabricRow]) -> list[Line]:
+def across(look: Look, rows: Sequence[FabricRow]) -> list[Line]:
     """What is left of the speed with only TP, only PP or only DP across the link, each with its word."""
     lines = [heading("IF TP, PP OR DP CROSSED IT INSTEAD", look.width, look.glyphs.rule, "speed kept")]
     link = min(20, max(len(row.link) for row in rows))
@@ -358,7 +358,7 @@ def fabric(sizing: Sizing, look: Look) -> list[Line]:
     if assumed:
         lines += paragraphs(f"{assumed[:1].upper()}{assumed[1:]}.", look.width - 1, "warn", " ", " ")
     lines += [BLANK, *times(sizing, look, rows), *others(sizing, look), BLANK]
-    lines += [*across(sizing, look, rows), BLANK]
+    lines += [*across(look, rows), BLANK]
     fall = drop(sizing, look)
     lines += [*fall, BLANK] if fall else []
     picture = bandwidths(sizing, look, rows)

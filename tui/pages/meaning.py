@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from engine.decide.opened import working
-from engine.scenario import Scenario
 from engine.scenario.fields import Field
 from engine.sizing import Sizing
 from tui.files import fields
@@ -30,7 +29,7 @@ def term_lines(term: Term, width: int, glyphs: Glyphs) -> list[Line]:
     ]
 
 
-def field_lines(scenario: Scenario, field: Field, width: int, glyphs: Glyphs) -> list[Line]:
+def field_lines(field: Field, width: int, glyphs: Glyphs) -> list[Line]:
     """The current field: what it is, what it takes, its default, its key in a session file, and the terms in that."""
     takes = fields.range_words(field)
     choices = ", ".join(label for _, label in field.choices[:MOST_CHOICES])

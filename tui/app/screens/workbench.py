@@ -276,9 +276,9 @@ class Workbench(Bench):
         name = panel.chosen.removeprefix("figure:")
 
         def lines(width: int) -> list[list[Line]]:
-            scenario, sizing, here = app.store.scenario, app.store.sizing, list[Line]()
+            sizing, here = app.store.sizing, list[Line]()
             if field is not None:
-                here = meaning.field_lines(scenario, field, width, app.glyphs)
+                here = meaning.field_lines(field, width, app.glyphs)
             elif sizing is not None and panel.chosen:
                 opened = elsewhere.opened(name, sizing, app.studies)
                 if opened is not None:
