@@ -14,6 +14,7 @@ from engine.decide.advice import advice
 from engine.decide.builds import options
 from engine.decide.plan import plan
 from engine.decide.size import size
+from engine.decide.suggestions import advised
 from engine.decide.whole import with_changes
 from engine.figures.sentences import Figure, text_of
 from engine.figures.units import GIB
@@ -195,3 +196,23 @@ def test_a_pinned_layout_takes_the_one_that_the_larger_node_needs() -> None:
     assert dict(larger.changes)["layout.tp"] == larger.layout.tp > 2
     assert size(change(scenario, dict(larger.changes), KNOWN)).verdict.carried
     assert not plan(change(scenario, {"hardware.gpus_per_node": larger.value}, KNOWN)).carries
+
+
+@pytest.mark.parametrize(
+    ("model", "weights", "card", "gpus", "users"),
+    [
+        ("llama-3.1-70b", "bf16", "h100-sxm", 2, 8),
+        ("llama-3.1-8b", "bf16", "rtx-4090", 1, 8),
+        ("deepseek-v3", "fp8", "h100-sxm", 8, 1),
+    ],
+)
+def test_a_build_that_does_not_start_is_offered_what_does(
+    model: str, weights: str, card: str, gpus: int, users: int
+) -> None:
+    work = {"concurrency": users, "input_tokens": 100_000, "output_tokens": 500}
+    scenario = Case(model, weights, card, gpus, work=work).scenario()
+    memory = advised(plan(scenario)).memory
+    assert not memory.starts
+    assert memory.suggestions
+    for suggestion in memory.suggestions:
+        assert plan(change(scenario, dict(suggestion.changes), KNOWN)).memory.starts, suggestion.field
