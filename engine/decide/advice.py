@@ -202,8 +202,6 @@ def _quicker(entered: Plan, facts: LookUps | None) -> Generator[None, None, list
     for option in quicker(entered):
         cure = yield from _sized(entered.scenario, option, facts, ("runs",))
         now, then = entered.training, cure.plan.training if cure is not None else None
-        if cure is not None and option.keeps and cure.plan.memory.headroom not in ROOMY:
-            continue
         if cure is not None and now is not None and then is not None and then.days * QUICKER <= now.days:
             found.append((then.days, len(found), cure))
     return [cure for _, _, cure in sorted(found)]
@@ -282,6 +280,8 @@ def _sized(
     made = yield from offer_steps(scenario, at_its_batch(scenario, option.changes), good, facts)
     if made is None or made.plan.scenario == scenario:
         return None
+    if option.keeps and made.plan.memory.headroom not in ROOMY:
+        return None
     what = option.what
     if made.layout is not None:
         what = (*what, f", {layout_words(made.layout)}")
@@ -327,6 +327,7 @@ def _other_cards(scenario: Scenario, facts: LookUps | None, most: float) -> Gene
     """
     within = Limits(buy_usd=scenario.workload.budget_usd) if not scenario.workload.is_run else Limits()
     best: Cure | None = None
+    rented = scenario.workload.is_run and scenario.workload.budget_usd is not None
 
     def ceiling() -> float:
         return math.nextafter(most, math.inf) if best is None or best.usd is None else best.usd
@@ -337,6 +338,8 @@ def _other_cards(scenario: Scenario, facts: LookUps | None, most: float) -> Gene
             continue
         card = option.scenario.hardware.accelerator.id
         if option.whole_usd is None or card == scenario.hardware.accelerator.id:
+            continue
+        if rented and option.plan.run_usd is None:  # nobody rents it out, and the budget is one of rent
             continue
         if best is None or best.usd is None or option.whole_usd < best.usd:
             cure = yield from _sized(scenario, _as_try(scenario, option), facts, ("runs",))

@@ -58,6 +58,8 @@ def owned(entered: Plan) -> Iterator[Try]:
     A format that costs quality comes after more cards in the box.
     """
     yield from _settings(entered)
+    if entered.fits and entered.training is not None:  # it is late, or dear
+        yield from quicker(entered)
     yield from _other_layout(entered)
     yield from _other_framework(entered)
     if entered.over_budget:

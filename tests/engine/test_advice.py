@@ -227,3 +227,26 @@ def test_a_run_that_leaves_its_card_free_is_told_to_recompute_nothing() -> None:
     assert 1.1 < before.days / after.days < 4 / 3 + 0.05
     full = build("llama-2-7b", "bf16", "h100-sxm", 8, kind="pretrain", total_tokens=10**11, micro_batch=24)
     assert not any(key == "workload.recompute" for one in advice(full).offered for key, _ in one.changes)
+
+
+def test_a_run_that_is_late_or_dear_is_told_of_less_recomputation_before_more_cards() -> None:
+    run = build("llama-2-7b", "bf16", "h100-sxm", 8, 8, kind="pretrain", total_tokens=10**12)
+    free = plan(run)
+    assert free.training is not None
+    assert free.run_usd is not None
+    for limit in ({"workload.deadline_days": 0.9 * free.training.days}, {"workload.budget_usd": 0.9 * free.run_usd}):
+        limited = change(run, limit)
+        assert status_of(plan(limited)) == "misses"
+        cure = advice(limited).cure
+        assert cure is not None
+        assert cure.changes == (("workload.recompute", "none"),)
+
+
+def test_a_budget_of_rent_is_not_answered_with_a_card_that_nobody_rents_out() -> None:
+    run = build(
+        "llama-3.1-8b", "bf16", "h100-sxm", 8, kind="full-finetune", total_tokens=1_500_000_000, budget_usd=50.0
+    )
+    assert status_of(plan(run)) == "misses"
+    for cure in advice(run).found:
+        assert cure.plan.run_usd is not None
+        assert cure.plan.run_usd <= 50.0
