@@ -42,6 +42,8 @@ ALIASES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
             "num_experts",
             "moe_num_experts",
             "num_routed_experts",
+            "n_experts",
+            "num_moe_experts",
         ),
         "experts_per_token": (
             "num_experts_per_tok",
@@ -62,6 +64,7 @@ ALIASES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         ),
         "first_dense_layers": ("first_k_dense_replace", "num_dense_layers", "n_dense_layers"),
         "mtp_layers": ("num_nextn_predict_layers", "mtp_num_hidden_layers", "num_mtp_modules", "mtp_num_layers"),
+        "head_dim": ("head_dim", "attention_head_dim"),
         "hidden_act": ("hidden_act", "hidden_activation", "activation_function", "mlp_hidden_act"),
         "sliding_window_pattern": ("sliding_window_pattern", "_sliding_window_pattern"),
         "chunk_size": ("attention_chunk_size", "chunk_size"),

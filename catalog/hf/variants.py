@@ -390,6 +390,19 @@ class FirstQwen(Decoder):
         return super().mlp_width(index) // 2
 
 
+class GraniteHybrid(Decoder):
+    """Granite 4: the shared expert is the whole MLP of a dense one, whose files keep the sizes of a mixer they may not have."""
+
+    def __init__(self, config: Config, family: Family) -> None:
+        super().__init__(config, family)
+        if "linear" not in self.mixers:
+            for key in ("mamba_d_conv", "mamba_d_state", "mamba_n_heads", "mamba_d_head", "mamba_n_groups"):
+                config.mentions(key)
+
+    def mlp_width(self, index: int) -> int:
+        return self.config.positive("shared_expert_intermediate_size", super().mlp_width(index))
+
+
 class GatedOutput(Decoder):
     """AFMoE: a gate of full width on the attention output."""
 
@@ -413,6 +426,7 @@ DECODERS: Final[Mapping[str, type[Decoder]]] = MappingProxyType(
         "deepseek_v4": DeepseekV4,
         "falcon_h1": ParallelHybrid,
         "gemma3n_text": Gemma3n,
+        "granitemoehybrid": GraniteHybrid,
         "kimi_linear": KimiLinear,
         "laguna": GatedHeads,
         "step3p5": Step3,

@@ -158,3 +158,16 @@ def test_a_tower_beside_a_text_config_is_said_under_any_name() -> None:
     for key in ("vit_config", "perception_encoder", "audio_encoder_config"):
         whole = {"model_type": "something_new", "text_config": dict(PLAIN), key: {"width": 64, "layers": 4}}
         assert architecture_from_config(whole, "config.json").unread == (key,)
+
+
+def test_experts_under_other_names_are_not_left_out() -> None:
+    with pytest.raises(CatalogError, match="num_experts_per_tok"):
+        architecture_from_config({**PLAIN, "n_experts": 64, "expert_dim": 2048}, "config.json")
+
+
+def test_a_dense_granite_keeps_no_state_and_has_its_shared_width() -> None:
+    dense = dict(read_config(catalog.load().model("granite-4.0-micro").config))
+    arch = architecture_from_config({**dense, "shared_intermediate_size": 4096}, "config.json")
+    assert arch.intermediate_size == 4096
+    assert arch.unread == ()
+    assert not any(cache.kind == "recurrent" for layer in arch.layers for cache in layer.caches)
