@@ -144,6 +144,11 @@ def test_every_model_answers_to_its_own_names() -> None:
         ("AMD Radeon RX 9070", "rx-9070"),
         ("Intel(R) Arc(TM) B570 Graphics", "arc-b570"),
         ("Strix Halo 64GB", "strix-halo-64gb"),
+        ("910B", "ascend-910b"),
+        ("Ascend 910B3", "ascend-910b"),
+        ("A800", "a800-sxm4-80gb"),
+        ("H800", "h800-sxm"),
+        ("L20", "l20"),
     ],
 )
 def test_a_card_by_any_of_its_names(name: str, accelerator_id: str) -> None:
