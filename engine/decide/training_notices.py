@@ -73,7 +73,7 @@ Megatron-LM (modelscope/ms-swift, docs/source_en/Megatron-SWIFT/Quick-start.md).
 
 
 def experts(plan: Plan) -> Iterator[Notice]:
-    """Experts that Hugging Face's modules run one after another, which no figure here counts."""
+    """Experts that Hugging Face's modules run one after another, where the figures are not of that."""
     scenario, run = plan.scenario, plan.training
     workload, entry = scenario.workload, framework_of(scenario.workload)
     if workload.is_inference or run is None or not scenario.model.architecture.experts:
@@ -82,7 +82,7 @@ def experts(plan: Plan) -> Iterator[Notice]:
         not entry.experts_in_turn
         or workload.sharding != "zero3"
         or plan.layout.dp == 1
-        or software_of(workload) == "tuned"
+        or software_of(workload) != "standard"
     ):
         return
     yield Notice(
@@ -90,7 +90,7 @@ def experts(plan: Plan) -> Iterator[Notice]:
         "warning",
         (
             f"{entry.label} runs experts one after another before transformers 5, and gathers each by itself under full sharding: "
-            f"a published run took {ONE_BY_ONE:g} times as long as under Megatron-LM. The estimate is of experts that go together.",
+            f"a published run took {ONE_BY_ONE:g} times as long as under Megatron-LM. The estimate is of experts that go together; with software eager it counts the turns.",
         ),
     )
 

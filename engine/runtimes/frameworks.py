@@ -56,6 +56,8 @@ class Accounting:
     (torchtitan/distributed/activation_checkpoint.py). hides_stepped: what a rank stepped reaches the others behind the next
     forward pass (Megatron-LM's overlap_param_gather), elsewhere when the step is over (DeepSpeed, runtime/zero/stage_1_and_2.py:
     all_gather_dp_groups; PyTorch, ZeroRedundancyOptimizer; InternEvo, overlap_sync_param of its configurations).
+    gathers_modules: fully sharded weights come module by module, and what no earlier step tells of, as experts in turn, when
+    it is there (DeepSpeed, runtime/zero/partitioned_param_coordinator.py: fetch_sub_module, invalidate_trace); else by layers.
     """
 
     fp32_shards: bool = False
@@ -78,6 +80,7 @@ class Accounting:
     broadcasts: bool = False
     own_modules: Literal["framework", "core_attn"] = "framework"
     hides_stepped: bool = False
+    gathers_modules: bool = False
 
 
 ACCOUNTS: Final[dict[Family, Accounting]] = {
@@ -99,6 +102,7 @@ ACCOUNTS: Final[dict[Family, Accounting]] = {
         pins_host=True,
         offloads_gradients=True,
         reads_ahead=True,
+        gathers_modules=True,
     ),
     "megatron": Accounting(
         fp32_gradients=True,
@@ -178,7 +182,7 @@ FRAMEWORKS: Final[dict[str, Framework]] = _all(
         "parameters broadcast by the rank that stepped them", usual="zero1",
     ),
     Framework(
-        "torchtitan", "torchtitan", "fsdp2", ("tp", "pp", "ep", "cp"), ("ddp", "zero2", "zero3"), False, "compiled", "tuned", "flash2", False,
+        "torchtitan", "torchtitan", "fsdp2", ("tp", "pp", "ep", "cp"), ("ddp", "zero2", "zero3"), False, "compiled", "standard", "flash2", False,
         "pytorch/torchtitan, docs: FSDP2 (training.enable_cpu_offload), TP, PP, CP, EP; its loss is compiled",
         offloads=("parameters",),
     ),

@@ -61,6 +61,12 @@ def software_of(workload: Workload) -> Software:
     return framework_of(workload).software if workload.software == "auto" else workload.software
 
 
+def loops_experts(workload: Workload) -> bool:
+    """Whether experts run one after another: modules of Hugging Face as they are, before transformers 5 or with its
+    experts_implementation "eager" (integrations/moe.py); its releases since multiply those of a layer at once."""
+    return framework_of(workload).experts_in_turn and software_of(workload) == "eager"
+
+
 def attention_of(workload: Workload) -> AttentionKernel:
     """The generation of its attention kernels: as entered, else the framework's."""
     return framework_of(workload).attention if workload.attention_kernel == "auto" else workload.attention_kernel

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from engine.figures.records import dataclass
 from engine.links.traffic import ACTIVATION_BYTES
+from engine.runtimes.frameworks import ACCOUNTS
 from engine.scenario import Workload
-from engine.scenario.frameworks import attention_of, framework_of, loss_of, modules_of
+from engine.scenario.frameworks import attention_of, framework_of, loops_experts, loss_of, modules_of
 from engine.training.body import Body
-from engine.training.rates import Rates
+from engine.training.rates import Rates, Tier
 from engine.training.traffic import ONE_FORWARD
 
 ATTENTION_BACKWARD = 2.5
@@ -45,6 +46,12 @@ size 64 reaches about 0.7 of size 128 on H100 (Shah et al. 2024, arXiv 2407.0860
 UNFUSED_CASTS = 5.0
 """Passes of casts that no other kernel does on the way, over one that it does: for the largest element, then both orders of a
 tensor. torchao's FP8 gains 1.1 to 1.25 over BF16 on H100 (torchtitan's own runs), Transformer Engine's 1.5 and more."""
+TURN_SHARE = 0.28
+"""Launches of one expert's turn over those of a layer: 14 (find, take, two or three products, activation, weight, add) of some 50."""
+FETCH_S = 1.5e-3
+"""Seconds that fully sharded weights of one module take to be fetched and released where nothing was ordered ahead: hooks in Python,
+a gather that is waited for. What is left of the one published step (Qwen3 30B-A3B, 16 A800, 91.2 s; modelscope/ms-swift,
+docs/source_en/Megatron-SWIFT/Quick-start.md): 18,432 matrices of experts, three times each."""
 LONG_ATTENTION = 65536
 """Length at which the newest attention kernels are half way from what steps of short sequences show to their own rate. What
 stands around them (rotations, transposes, launches) is as long for a token of a short sequence as of a long one. Steps of
@@ -93,6 +100,8 @@ def kernels(b: Body, r: Rates, workload: Workload, tokens: float, tp: int, ep: i
         # experts are narrow: of three products two put out their own width, one the hidden size
         tile = TILE.get(r.family, TILE_ELSEWHERE)
         grouped *= (2.0 * tiling(width, tile) + tiling(b.hidden, tile)) / 3.0
+        if loops_experts(workload):  # a plain product of one expert's tokens at a time
+            grouped = t.moe_matmul * (1.0 + t.narrow_width / max(1.0, width) + t.few_tokens / visits)
         routed = 2.0 * tokens * b.routed / tp / (r.matrix * t.moe_matmul) * grouped
         products += routed
         moved += t.moe_permute * b.permuted / tp
@@ -123,12 +132,21 @@ def kernels(b: Body, r: Rates, workload: Workload, tokens: float, tp: int, ep: i
         layers += t.lora * passes * ACTIVATION_BYTES * tokens * b.streams_inner / tp / r.memory
     if workload.trains == "qlora":
         layers += t.dequantize * passes * DEQUANTIZED_BYTES * b.held / tp / r.memory
-    launch = (t.launch_s * b.layers + t.moe_overhead_s * b.moe_layers) * passes
+    launch = (t.launch_s * b.layers + _routing_s(b, t, workload) * b.moe_layers) * passes
     if workload.kind == "reward":  # a score in the place of the vocabulary
         return Kernels(layers, 0.0, launch, passes, products, attention, traffic)
     head = 2.0 * tokens * b.head / tp / r.matrix_16bit * shape * _scored(1.0 + back, workload)
     head += tokens * b.vocabulary / tp * min(t.loss_bytes, LOSS_BYTES[loss_of(workload)]) / r.memory
     return Kernels(layers, head, launch, passes, products, attention, traffic)
+
+
+def _routing_s(b: Body, t: Tier, workload: Workload) -> float:
+    """The least that a pass over the experts of a layer takes the host: launches, and under full sharding fetches."""
+    if not (b.routed and loops_experts(workload)):
+        return t.moe_overhead_s
+    fetches = workload.sharding == "zero3" and ACCOUNTS[framework_of(workload).family].gathers_modules
+    matrices = b.routed / (b.moe_layers * b.per_token * b.hidden * b.expert_width)
+    return b.experts * (t.launch_s * TURN_SHARE + (matrices * FETCH_S if fetches else 0.0))
 
 
 def remakes(b: Body, r: Rates, workload: Workload) -> tuple[float, float, float, float]:
