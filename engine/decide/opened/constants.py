@@ -143,16 +143,8 @@ RULES: Final[dict[str, tuple[str, str, str]]] = {
     "ANSWER_WEIGHTS": ("part of an engine's share that weights may fill", "", "a rule of thumb of ours"),
     "FROZEN_BYTES": ("bytes of a weight of a frozen model beside", "bytes", "16 bits"),
     "ONE_FORWARD": ("a forward pass", "", "the unit in which passes are counted"),
-    "TURN_SHARE": (
-        "launches of an expert's turn over a layer's",
-        "",
-        "transformers, integrations/moe.py: the loop over experts",
-    ),
-    "FETCH_S": (
-        "fetch of one module's sharded weights",
-        "s",
-        "modelscope/ms-swift, Qwen3 30B-A3B under ZeRO-3 on 16 A800",
-    ),
+    "TURN_SHARE": ("launches of an expert's turn over a layer's", "", "transformers: the loop over experts"),
+    "FETCH_S": ("fetch of a module's shards", "s", "modelscope/ms-swift: Qwen3 30B-A3B under ZeRO-3"),
     "UNFUSED_CASTS": ("passes of casts that no other kernel does", "", "torchtitan's own runs in FP8 and MXFP8"),
     "LIVE_PARAMETERS": ("parameters that DeepSpeed keeps gathered", "", "stage3_max_live_parameters"),
     "LONG_ATTENTION": (
