@@ -14,7 +14,7 @@ from engine.figures.errors import ScenarioError
 from engine.figures.units import GB, GIB, MIB
 from engine.model.architecture import Architecture, dense_decoder
 from engine.parts.hardware import Accelerator, Link
-from engine.runtimes.frameworks import Loss, Sharding, Software, TrainingFramework
+from engine.runtimes.frameworks import FRAMEWORKS, Loss, Sharding, Software, TrainingFramework
 from engine.scenario import (
     BaseFormat,
     Hardware,
@@ -139,6 +139,8 @@ def _sharding(row: Row) -> Sharding:
 def _software(row: Row) -> Software:
     """Kernels: fused ones are named by the row; litgpt and Qwen-1's own code are plain PyTorch of 2023."""
     framework = str(row.get("framework", "")).lower()
+    if framework in FRAMEWORKS:
+        return FRAMEWORKS[framework].software
     if any(word in framework for word in ("accelerated", "foak", "liger", "unsloth", "megatron")) or row.get("compile"):
         if (row.get("arch") or {}).get("experts", 1) > 1 and "foak" in framework:
             return "standard"  # its kernels are for attention and loss: experts run in the library's loop

@@ -35,6 +35,7 @@ from tests.accuracy.training_words import (
     dtype_of,
     hardware_of,
     kind_of,
+    power_limit_of,
     sharding_of,
     software_of,
 )
@@ -89,6 +90,7 @@ def scenario_of(row: Row) -> tuple[Scenario, Layout, float] | str:
     )
     if hardware is None:
         return f"GPU {row['gpu']} not in the catalog"
+    hardware = replace(hardware, power_limit_w=power_limit_of(row))
     parallelism = str(row.get("parallelism") or "")
     kind = kind_of(str(row["task"]))
     if kind is None:
@@ -103,8 +105,10 @@ def scenario_of(row: Row) -> tuple[Scenario, Layout, float] | str:
         return f"TP {tp} x PP {pp} does not divide {gpus} GPUs"
     dp = gpus // tp // pp
     cp = int(row.get("cp") or 1)
-    ep = int(row.get("ep") or 1) if architecture.experts else 1
     framework = str(row["framework"]).lower()
+    ep = int(row.get("ep") or 1) if architecture.experts else 1
+    if architecture.experts and not row.get("ep") and "automodel" in framework:
+        ep = math.gcd(dp, architecture.experts)  # its recipes spread experts over every rank that shards
     sharding, offload = sharding_of(parallelism)
     if not parallelism or (sharding == "ddp" and dp > 1 and "megatron" in framework):
         sharding = "zero1"  # the distributed optimizer of Megatron-LM, which calls it data parallelism
@@ -191,6 +195,8 @@ def _framework(name: str) -> TrainingFramework:
         return "megatron" if "deepspeed" not in name else "deepspeed"
     if "deepspeed" in name:
         return "deepspeed"
+    if any(word in name for word in ("hf", "peft", "trl", "fms-acceleration")):
+        return "hf-trainer"
     return "torchtitan" if "torchtitan" in name else "fsdp2"
 
 

@@ -37,7 +37,7 @@ TIERS: tuple[tuple[str, Software], ...] = (
     ("maxtext", "tuned"),
     ("llmq", "tuned"),
     ("torchtitan eager", "eager"),  # plain modules: its kernels are fused by torch.compile
-    ("torchtitan", "tuned"),
+    ("torchtitan", "standard"),
     ("transformerengine", "tuned"),
     ("llm-foundry", "standard"),
     ("composer", "standard"),
@@ -68,8 +68,8 @@ GPUS = {
     "a100-sxm4-40g": "a100-sxm4-40gb",
     "a100-pcie-40g": "a100-pcie-40gb",
     "a100-pcie-80g": "a100-pcie-80gb",
-    "a800": "a100-sxm4-80gb",
-    "h800": "h100-sxm",
+    "a800": "a800-sxm4-80gb",
+    "h800": "h800-sxm",
     "gh200": "gh200-96gb",
     "mi250": "mi250x",
     "a100-40g": "a100-sxm4-40gb",
@@ -398,3 +398,16 @@ def sharding_of(text: str) -> tuple[Sharding, Offload]:
     if re.search(r"\bzero\b", words):
         return "zero2", offload  # of an unnamed stage, the one that trainers of Hugging Face come with
     return "ddp", offload
+
+
+def limit_unstated(row: Row) -> bool:
+    """Whether a row says that its cards are power-limited, and not to what."""
+    return "power-limited" in str(row.get("notes") or "") and power_limit_of(row) is None
+
+
+def power_limit_of(row: Row) -> float | None:
+    """Watts that each card of a row may draw, where the row states a limit."""
+    if row.get("power_limit_w"):
+        return float(row["power_limit_w"])
+    named = re.search(r"\b(\d{2,4})\s?W\b", str(row.get("notes") or ""))
+    return float(named.group(1)) if named else None
