@@ -57,8 +57,17 @@ VOTES = 0.5
 """Power of a publisher's rows that it has votes by: a large table counts for more than one of a row, and decides nothing alone."""
 
 
+LARGE, HELD = 10, 0.8
+"""A publisher of so many runs of a group is a table of its own, and its rows are as much alike as those of the next new one will be:
+an interval that is told to new sources holds this share of each."""
+
+
 def cut(listed: list[Told]) -> dict[str, tuple[float, float]]:
-    """The 80 % interval of observed over predicted of each group, a publisher of n runs with the square root of n votes."""
+    """The 80 % interval of observed over predicted of each group, a publisher of n runs with the square root of n votes.
+
+    It is widened to where it holds as much of each large table: errors of one are alike, so that four fifths of all rows may be
+    none of a new one.
+    """
     found: dict[str, tuple[float, float]] = {}
     for group in sorted({group for group, _, _ in listed}):
         part = [(source, error) for name, source, error in listed if name == group]
@@ -68,5 +77,19 @@ def cut(listed: list[Told]) -> dict[str, tuple[float, float]]:
         for error, weight in weighted:
             ends += [error for end in (0.1, 0.9) if seen < end * total <= seen + weight]
             seen += weight
-        found[group] = (math.exp(-ends[1]), math.exp(-ends[0]))
+        low, high = ends
+        for source in sorted(name for name, count in many.items() if count >= LARGE):
+            low, high = _holding([error for name, error in part if name == source], low, high)
+        found[group] = (math.exp(-high), math.exp(-low))
     return found
+
+
+def _holding(errors: list[float], low: float, high: float) -> tuple[float, float]:
+    """The narrowest interval around one that holds HELD of a table's errors."""
+    need = math.ceil(HELD * len(errors))
+    found: list[tuple[float, float]] = []
+    for start in {low, *(error for error in errors if error < low)}:
+        reached = sorted(error for error in errors if error >= start)
+        if len(reached) >= need:
+            found.append((start, max(high, reached[need - 1])))
+    return min(found, key=lambda ends: (ends[1] - ends[0], ends))
