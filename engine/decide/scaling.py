@@ -21,9 +21,10 @@ from engine.sizing import ScalingRow
 from engine.training.batch import context_ranks
 from engine.training.body import Body, body
 from engine.training.kernels import Kernels, kernels
+from engine.training.memory.recipe import kept_bytes
 from engine.training.rates import Rates, rates
 from engine.training.speed import efficiency_of, single_gpu_tokens_per_s
-from engine.training.step import OPTIMIZER_STATE_BYTES, assemble
+from engine.training.step import assemble
 from engine.training.traffic import NF4_BYTES, Held
 
 FLOOR = 0.60
@@ -93,7 +94,7 @@ def state_bytes(held: Held, workload: Workload, sharding: Sharding) -> float:
     3.1); adapters train only their own parameters.
     """
     weight = NF4_BYTES if workload.trains == "qlora" else 2.0
-    states = 0.0 if workload.offload != "none" else OPTIMIZER_STATE_BYTES[workload.optimizer]
+    states = 0.0 if workload.offload != "none" else kept_bytes(workload)
     total = 0.0
     for weights, trained, ranks in (
         (held.shared, held.trained, held.group),

@@ -41,18 +41,6 @@ OPTIMIZER_BYTES = {
     "muon": 20.0,
 }
 """Memory traffic of an update for each parameter: gradient, states and master copy read, states and weights written."""
-OPTIMIZER_STATE_BYTES = {
-    "adamw": 12.0,
-    "adamw-paged": 12.0,
-    "adamw-bf16": 4.0,
-    "adamw-8bit": 6.0,
-    "adamw-paged-8bit": 6.0,
-    "adamw-4bit": 5.0,
-    "adafactor": 4.0,
-    "sgd": 4.0,
-    "muon": 8.0,
-}
-"""States and master copy kept for each trained parameter."""
 MUON_FLOPS_PER_WIDTH = 30.0
 """Five Newton-Schulz steps of three products, 2 FLOPs each, a parameter and unit of width (Jordan et al. 2024)."""
 

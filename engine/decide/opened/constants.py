@@ -49,11 +49,6 @@ RULES: Final[dict[str, tuple[str, str, str]]] = {
     "FP32_ROUTED": ("bytes of a routed hidden state, in and out", "bytes", "torchtitan, models/moe/moe.py"),
     "RING_HOP_PCIE_US": ("step of NCCL's ring by protocol", "µs", "NVIDIA/nccl, src/graph/tuning.cc: hwLat"),
     "RING_HOP_US": ("step of NCCL's ring by protocol", "µs", "NVIDIA/nccl, src/graph/tuning.cc: hwLat"),
-    "OPTIMIZER_STATE_BYTES": (
-        "optimizer states a weight",
-        "bytes",
-        "ZeRO paper, section 3.1; the optimizer's own states",
-    ),
     "AIR_KW": ("power of a rack that air cools", "kW", "flashgenius.net, data center power guide"),
     "BOARD_GPUS": ("GPUs of a board", "GPUs", "NVIDIA HGX; OCP's universal baseboard"),
     "BOARD_SHARE": (

@@ -164,6 +164,13 @@ class Recipe:
         return self.weight + self.gradient + self.state
 
 
+def kept_bytes(workload: Workload) -> float:
+    """States and fp32 master copy of a fully trained element of a matrix, bytes: what ZeRO-1 shards (Rajbhandari et al. 2019)."""
+    optimizer = workload.optimizer
+    state = STATE_BYTES[optimizer] - (MUON_MATRIX_SAVING if optimizer == "muon" else 0.0)
+    return state + (SINGLE_BYTES if workload.master_weights and optimizer not in WITHOUT_MASTER else 0.0)
+
+
 def _trained_bytes(workload: Method, zero: int, single: bool) -> tuple[float, float, float]:
     """(weight, gradient, state) of a fully trained element."""
     optimizer = workload.optimizer
