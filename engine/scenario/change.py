@@ -7,6 +7,7 @@ What follows what. A key that is named is as named; of the others
 
 - a platform that is named brings its accelerator, its GPUs a node and its links; it goes when the node comes to hold
   another card or another number of them;
+- a card of which a box takes fewer brings that many;
 - a link that is the usual one of its card in its build stays the usual one; another one was chosen and stays, but for
   the link inside a node whose new card has no such link (another family, or a slower slot, or no peer access);
 - a second kind of card keeps its count, half of the node at first, and goes when the node has no room for both;
@@ -311,6 +312,9 @@ def _hardware(now: Hardware, named: dict[str, Any], wanted: Changes, facts: Look
             second = None
     if "accelerator" in named:
         first = _found("hardware.accelerator", facts.accelerator, named["accelerator"])
+        most = first.max_gpus_per_node
+        if most is not None and "hardware.gpus_per_node" not in wanted:
+            gpus = min(gpus, most)
     if "second_accelerator" in named:
         second = named["second_accelerator"]
         second = _found("hardware.second_accelerator", facts.accelerator, second) if second is not None else None

@@ -120,6 +120,7 @@ def _built(ran: Ran) -> tuple[str, str, str, int, int]:
         (("--model", "llama-3.1 70b q4", "--weights", "FP8"), ("llama-3.1-70b", "fp8", "rtx-pro-6000-server", 4, 1)),
         (("--weights", "q8"), ("llama-3.1-70b", "gguf-q8_0", "rtx-pro-6000-server", 4, 1)),
         (("405b", "fp8", "on", "8", "h200"), ("llama-3.1-405b", "fp8", "h200-sxm", 8, 1)),
+        (("405b fp8 on 16 h200",), ("llama-3.1-405b", "fp8", "h200-sxm", 8, 2)),
     ],
 )
 def test_words_on_the_command_line(run: Run, arguments: tuple[str, ...], built: tuple[str, str, str, int, int]) -> None:
@@ -135,7 +136,7 @@ def test_words_on_the_command_line(run: Run, arguments: tuple[str, ...], built: 
         (("--accelerator", "2x blackwell"), "'blackwell' may be "),
         (("--accelerator", "2x 4090", "--gpus", "4"), "'2x 4090' says 2 and --gpus says 4; say one"),
         (("--accelerator", "2x8 h200", "--nodes", "4"), "says 2 and --nodes says 4; say one"),
-        (("--accelerator", "400x h200"), "400 is too many"),
+        (("--accelerator", "401x h200"), "401 is too many"),
         (("70b", "on", "8", "h100"), "'70b' may be "),
     ],
 )
@@ -155,8 +156,22 @@ def test_a_file_of_such_a_name_stays_a_file(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.chdir(tmp_path)
     words = ["report", "70b", "on", "h100"]
     assert shorthand.spelled_out(words, ("report",)) == ["report", "--model", "70b", "--accelerator", "h100"]
+    assert shorthand.spelled_out(["report", "70b on h100"], ("report",))[1:3] == ["--model", "70b"]
     (tmp_path / "on").write_text("")
     assert shorthand.spelled_out(words, ("report",)) == words
     os.unlink("on")
     for others in (["models", "on"], ["report", "on", "h100"], ["report", "--title", "a on b"], []):
         assert shorthand.spelled_out(others, ("report",)) == others
+
+
+def test_cards_that_no_box_holds_together_are_so_many_boxes(run: Run) -> None:
+    for words in ("2x gb10", "2 dgx spark", "2x1 gb10"):
+        hardware = json.loads(run("report", "gpt-oss-120b on", words, "--format", "json").out)["hardware"]
+        assert (hardware["gpus_per_node"], hardware["nodes"], hardware["accelerator"]) == (1, 2, "gb10")
+    assert run("report", "gpt-oss-120b on 2x2 gb10").code == 2
+    assert run("report", "gpt-oss-120b", "on", "gb10", "--gpus", "2").code == 2
+
+
+def test_a_card_of_which_a_box_takes_fewer_brings_that_many(run: Run) -> None:
+    hardware = json.loads(run("report", "--accelerator", "gb10", "--format", "json").out)["hardware"]
+    assert hardware["gpus_per_node"] == 1

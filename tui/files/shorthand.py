@@ -74,6 +74,15 @@ def boxes(text: str) -> tuple[int | None, str]:
     return (int(found.group(1)), found.group(2)) if found else (None, words)
 
 
+def counts(number: int | None, nodes: int | None, most: int | None) -> dict[str, int]:
+    """The keys that a number of cards and of nodes stand for. most: cards that a box of this card takes; two of a card that
+    every box has one of are two boxes."""
+    if number is not None and nodes is None and most is not None and number > most and number % most == 0:
+        number, nodes = most, number // most
+    said = {"hardware.gpus_per_node": number, "hardware.nodes": nodes}
+    return {key: value for key, value in said.items() if value is not None}
+
+
 def weight_format(word: str) -> str | None:
     """The weight format that a word is: an id, a GGUF mix, or a short word such as `q4` and `4-bit`; None for no format."""
     from engine.model.formats import FORMATS
@@ -204,12 +213,13 @@ def others_named(query: str, taken: str) -> tuple[str, ...]:
 def spelled_out(arguments: Sequence[str], commands: Iterable[str]) -> list[str]:
     """Arguments in which `MODEL on CARDS` stands for options: `report llama 70b q4 on 2x 4090`, `8b qlora on 4090`.
 
-    commands: those that take a file at this place; any other argument stays, and so do words of which one is a file.
+    commands: those that take a file at this place; any other argument stays, and so do words of which one is a file. The
+    words may be one argument, in quotes.
     """
     given = list(arguments)
     start = 1 if given and given[0] in commands else 0
     end = next((number for number, word in enumerate(given) if number >= start and word.startswith("-")), len(given))
-    words = given[start:end]
+    words = [part for word in given[start:end] for part in ([word] if os.path.exists(word) else word.split())]
     if words.count("on") != 1 or words[0] == "on" or words[-1] == "on" or any(os.path.exists(word) for word in words):
         return given
     said = build(" ".join(words))

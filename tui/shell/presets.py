@@ -124,13 +124,19 @@ def _cards_named(text: str, given: Mapping[str, Any]) -> dict[str, Any]:
 
     nodes, rest = shorthand.boxes(text)
     count, query = shorthand.cards(rest)
-    found: dict[str, Any] = {"hardware.accelerator": _one_of("--accelerator", query, shorthand.card_ids(query))}
+    card = _one_of("--accelerator", query, shorthand.card_ids(query))
     for key, option, number in (("hardware.gpus_per_node", "--gpus", count), ("hardware.nodes", "--nodes", nodes)):
-        if number is not None:
-            if given.get(key, number) != number:
-                raise WrongOption(f"--accelerator: {text[:60]!r} says {number} and {option} says {given[key]}; say one")
-            found[key] = number
-    return found
+        if number is not None and given.get(key, number) != number:
+            raise WrongOption(f"--accelerator: {text[:60]!r} says {number} and {option} says {given[key]}; say one")
+    return {"hardware.accelerator": card, **shorthand.counts(count, nodes or given.get("hardware.nodes"), _most(card))}
+
+
+def _most(card: str) -> int | None:
+    """Cards that a box takes of a card of the catalog; None where any number goes, or nobody knows the card."""
+    import catalog
+
+    known = {one.id: one for one in catalog.load().facts.accelerators}
+    return known[card].max_gpus_per_node if card in known else None
 
 
 def _one_of(option: str, query: str, ids: Sequence[str]) -> str:

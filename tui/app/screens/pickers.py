@@ -100,8 +100,7 @@ def _asked(typed: str, items: Sequence[Item], app: SizeupBase) -> list[Item] | N
         if not cards:
             return [Item(Deeper(typed), (f"no GPU is called {query}"[:34], *[""] * 6), style="warn")]
         changes.append(("hardware.accelerator", cards[0].value))
-        changes += [("hardware.gpus_per_node", number)] if number is not None else []
-        changes += [("hardware.nodes", nodes)] if nodes is not None else []
+        changes += shorthand.counts(number, nodes, _most(app.catalog, cards[0].value)).items()
         times = "x".join(str(count) for count in (nodes, number) if count is not None)
         words.append(f"{times}{'x ' if times else ''}{cards[0].value}")
     return [
@@ -115,6 +114,11 @@ def _asked(typed: str, items: Sequence[Item], app: SizeupBase) -> list[Item] | N
     ]
 
 
+def _most(catalog: Catalog, card: object) -> int | None:
+    """Cards that a box takes of a card; None where any number goes."""
+    return next((one.max_gpus_per_node for one in catalog.facts.accelerators if one.id == card), None)
+
+
 def _with_count(typed: str, items: Sequence[Item], catalog: Catalog) -> list[Item] | None:
     """The cards of `2x 4090` or `2x8 h100`, each taken as so many, or a card of one's own by its figures.
 
@@ -122,23 +126,22 @@ def _with_count(typed: str, items: Sequence[Item], catalog: Catalog) -> list[Ite
     """
     nodes, rest = shorthand.boxes(typed)
     count, query = shorthand.cards(rest)
-    said: tuple[tuple[str, Value], ...] = ()
-    times = ""
-    if count is not None:
-        said = (("hardware.gpus_per_node", count),)
-        times = f"{count}x "
-        if nodes is not None:
-            said = (*said, ("hardware.nodes", nodes))
-            times = f"{nodes}x{times}"
+    times = "x".join(str(number) for number in (nodes, count) if number is not None)
+    times = f"{times}x " if times else ""
     card = own_card.read(query)
     if card is not None:
-        return [_own_row(card, times, said, typed, catalog)]
+        return [_own_row(card, times, tuple(shorthand.counts(count, nodes, None).items()), typed, catalog)]
     if count is None:
         return None
     return [
         replace(
             item,
-            value=Several((("hardware.accelerator", item.value), *said)),
+            value=Several(
+                (
+                    ("hardware.accelerator", item.value),
+                    *shorthand.counts(count, nodes, _most(catalog, item.value)).items(),
+                )
+            ),
             cells=(f"{times}{item.cells[0]}", *item.cells[1:]),
         )
         for item in matching(items, query, resolve_accelerator)
