@@ -245,14 +245,15 @@ def _together(scenario: Scenario, load: Finding, entered: Plan) -> Attempt | Non
 
     A node whose weights are past the rule has little room for the cache. Where its replicas would be more than twice
     the nodes that joined ones take, each holding its part of the model once, it is the model that does not fit. Nodes
-    that are entered joined and carry the load on fewer GPUs than the replicas have are such a cluster already.
+    that are entered joined and carry the load with headroom on fewer GPUs than the replicas have are such a cluster already.
     """
     one = load.attempt if load.yes else None
     most = (load.replicas - 1) // WORTH_JOINING
     if one is None or not scenario.workload.is_inference or one.plan is None:
         return None
     own, layout = entered_as(entered), entered.layout
-    if own.carries and own.gpus < load.replicas * one.gpus_per_node and layout.tp * layout.pp > own.gpus_per_node:
+    fewer = own.gpus < load.replicas * one.gpus_per_node and entered.memory.headroom != "marginal"
+    if own.carries and fewer and layout.tp * layout.pp > own.gpus_per_node:
         return own
     if most < 2:
         return None

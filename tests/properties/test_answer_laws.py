@@ -70,7 +70,8 @@ def test_the_answer_is_a_yes_where_the_verdict_says_carried(seed: int) -> None:
 @pytest.mark.parametrize("seed", SEEDS)
 def test_nodes_joined_that_carry_the_load_are_not_told_to_become_more_gpus(seed: int) -> None:
     for sizing in map(size, drawn(seed)):
-        if sizing.verdict.carried and sizing.verdict.answer == "replicas" and crosses_nodes(sizing):
+        roomy = sizing.verdict.carried and sizing.memory.headroom != "marginal"
+        if roomy and sizing.verdict.answer == "replicas" and crosses_nodes(sizing):
             assert gpus_named(sizing) <= sizing.scenario.hardware.gpus, sizing.scenario
 
 
@@ -103,7 +104,9 @@ NOTHING_TO_DO = {
     "one node would be slow": build(
         "llama-3.1-405b", "fp8", "a100-sxm4-80gb", 8, 2, concurrency=30, input_tokens=4000, output_tokens=500
     ),
-    "one GPU would take longer": build("qwen3-14b", "bf16", "mi300x", 2, 2, kind="qlora", total_tokens=100_000_000),
+    "one GPU would take longer": build(
+        "qwen3-14b", "bf16", "mi300x", 2, 2, kind="qlora", recompute="none", total_tokens=10**8
+    ),
 }
 
 
