@@ -30,6 +30,12 @@ ANSWER_WEIGHTS = 0.8
 """Of an engine's share, what weights may fill before another card shares them."""
 
 
+def engine_bytes(elements: float, element: float, share: float, card_bytes: float, gpus: int) -> float:
+    """What an engine takes of each of `gpus` cards that also train: its share, or what it cannot start without, its weights at
+    ANSWER_WEIGHTS of its room, over all of the cards. element: bytes of a weight. 0 without a share."""
+    return max(share * card_bytes, elements * element / (ANSWER_WEIGHTS * gpus)) if share else 0.0
+
+
 def rollout_seconds(
     architecture: Architecture, hardware: Hardware, workload: Workload, gpus: int, step_tokens: float
 ) -> float:

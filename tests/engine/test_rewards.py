@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from engine.decide.plan import plan
 from engine.decide.size import size
 from engine.figures.units import GIB
 from engine.model.parameters import count_parameters
@@ -111,3 +112,15 @@ def test_the_largest_micro_batch_fits_and_the_next_does_not(kind: str) -> None:
     most = size(scenario).memory.largest_micro_batch
     assert size(change(scenario, {"workload.micro_batch": most})).memory.fits
     assert not size(change(scenario, {"workload.micro_batch": most + 1})).memory.fits
+
+
+def test_an_engine_takes_no_less_than_its_weights() -> None:
+    """14B is 29.5 GB in 16 bits: three tenths of an 80 GB card do not hold it."""
+    peaks = [
+        plan(
+            build("qwen2.5-14b", "bf16", "h100-sxm", 1, kind="grpo", tuning="lora", rollout_share=share)
+        ).memory.peak_bytes
+        for share in (0.3, 0.5)
+    ]
+    assert peaks[0] >= 2 * 29.5e9
+    assert peaks[1] > peaks[0]

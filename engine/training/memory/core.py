@@ -10,13 +10,15 @@ from engine.figures.records import NamedTuple, dataclass
 from engine.figures.sentences import Figure, Sentence
 from engine.figures.units import GIB, percent
 from engine.model.architecture import Architecture, routed_width
+from engine.model.parameters import count_parameters
 from engine.scenario import Layout, Tuning, Workload
 from engine.sizing import Headroom, Interval, Memory, MemoryGroup, TrainingDetail
 from engine.training.batch import Batch, batch_of, in_flight, shard_ranks
 from engine.training.memory.elements import adapter_inputs, adapter_widths, stage_elements
 from engine.training.memory.peak import RankCost, RankPeak, Shape, rank_cost
-from engine.training.memory.recipe import Method, Recipe, least_resident_bytes, method_of, recipe
+from engine.training.memory.recipe import HALF_BYTES, Method, Recipe, least_resident_bytes, method_of, recipe
 from engine.training.own import OwnShares
+from engine.training.rollout import engine_bytes
 
 COMFORTABLE_FILL = 0.80
 FITS_FILL = 0.90
@@ -140,7 +142,13 @@ def _stage_costs(
                 ep=layout.ep,
                 ranks=layout.gpus,
                 score_tokens=score_tokens,
-                engine=method.engine_share * card.total_bytes,
+                engine=engine_bytes(
+                    count_parameters(architecture).total,
+                    plan.frozen_linear if plan.quantized else HALF_BYTES,
+                    method.engine_share,
+                    card.total_bytes,
+                    layout.gpus,
+                ),
                 own=None if card.own is None else card.own.of(layout),
             )
             cost = alike[key] = rank_cost(stage, plan, method, shape)
