@@ -61,14 +61,14 @@ CLASSES: dict[str, dict[str, float]] = {
         "wire": 0.5288,
     },
     "xgmi": {
-        "base_us": 4.68,
-        "hop_us": 0.6801,
-        "mid_us": 5.882,
-        "bulk_us": 24.51,
-        "bulk_hop_us": 0.9901,
-        "low": 0.297,
-        "mid": 0.6474,
-        "wire": 0.7563,
+        "base_us": 5.0,
+        "hop_us": 0.8,
+        "mid_us": 6.0,
+        "bulk_us": 25.74,
+        "bulk_hop_us": 1.01,
+        "low": 0.3,
+        "mid": 0.6302,
+        "wire": 0.7414,
     },
     "scale-up": {
         "base_us": 8.0,
@@ -131,14 +131,14 @@ CLASSES: dict[str, dict[str, float]] = {
         "wire": 0.9782,
     },
     "roce": {
-        "base_us": 16.36,
-        "hop_us": 5.777,
-        "mid_us": 15.0,
-        "bulk_us": 40.4,
+        "base_us": 16.53,
+        "hop_us": 5.817,
+        "mid_us": 15.15,
+        "bulk_us": 40.0,
         "bulk_hop_us": 10.0,
         "low": 0.3182,
         "mid": 0.606,
-        "wire": 0.7769,
+        "wire": 0.8713,
     },
     "roce-untuned": {
         "base_us": 11.65,
@@ -257,7 +257,6 @@ KERNEL_CLASS: dict[str, float] = {
 LATENCY_SCALE: dict[str, float] = {
     "efa-v1": 2.101,
     "efa-v4": 2.727,
-    "xgmi-mi300x-virtual": 4.0,
 }
 
 SHARED: dict[str, float] = {
@@ -268,14 +267,14 @@ SHARED: dict[str, float] = {
     "driver_gain": 1.469,
 }
 
-INTERVAL: tuple[float, float] = (0.78, 1.50)
+INTERVAL: tuple[float, float] = (0.79, 1.49)
 
 INTERVALS: dict[str, tuple[float, float]] = {
     "kernel large": (0.77, 1.71),
     "kernel middle": (0.68, 1.33),
     "kernel small": (0.70, 1.27),
-    "network large": (0.79, 1.46),
-    "network middle": (0.77, 5.01),
+    "network large": (0.85, 1.37),
+    "network middle": (0.78, 5.31),
     "network small": (0.43, 1.57),
     "nvlink large": (0.92, 1.26),
     "nvlink middle": (0.83, 1.48),
@@ -299,7 +298,7 @@ ASSUMED: frozenset[str] = frozenset(
         "CLASSES.pcie-host.low",
         "CLASSES.pcie-switch.wire",
         "CLASSES.roce.bulk_hop_us",
-        "CLASSES.roce.mid_us",
+        "CLASSES.roce.bulk_us",
         "CLASSES.scale-up.base_us",
         "CLASSES.scale-up.bulk_hop_us",
         "CLASSES.scale-up.bulk_us",
@@ -311,6 +310,10 @@ ASSUMED: frozenset[str] = frozenset(
         "CLASSES.tcp.bulk_hop_us",
         "CLASSES.tcpx.bulk_hop_us",
         "CLASSES.tcpx.low",
+        "CLASSES.xgmi.base_us",
+        "CLASSES.xgmi.hop_us",
+        "CLASSES.xgmi.low",
+        "CLASSES.xgmi.mid_us",
         "KERNELS.mscclpp.call_us",
         "KERNELS.mscclpp.cap_gb_s",
         "KERNELS.one-shot.base_us",
@@ -327,7 +330,6 @@ ASSUMED: frozenset[str] = frozenset(
         "KERNELS.vllm-pcie.cap_gb_s",
         "KERNELS.vllm-pcie.hop_us",
         "KERNELS.vllm-pcie.wire",
-        "LATENCY_SCALE.xgmi-mi300x-virtual",
         "SHARED.socket_gb_s",
     }
 )

@@ -48,6 +48,10 @@ ENGINE_WAIT_ACROSS_S = 80e-6
 InfiniBand 3.3 times as long, the middle of that range. DeepSeek-R1 over two nodes of eight H100 at TP 16 takes 33 ms a
 token in vLLM and 52 ms in SGLang (sgl-project/sglang issue 3656), of which 122 such calls are most."""
 
+VIRTUAL_FLOOR_S = 60e-6
+"""The least that a collective takes between GPUs of a virtual machine that are virtual functions: eight MI300X take 54
+to 66 us for every payload up to 4 MiB, and as long as on the bare machine from where that takes more (ROCm/rccl issue
+1562). An engine's own kernels were not measured there, and keep theirs."""
 
 Segments = tuple[tuple[float, float, float], ...]
 """(Largest payload in bytes that a line serves, seconds, seconds a byte), by payload; the last serves every payload."""
@@ -90,6 +94,20 @@ def lower_envelope(lines: Iterable[tuple[float, float]]) -> Curve:
         starts.append(start)
     limits = [*starts[1:], math.inf]
     return Curve(tuple((limit, alpha, beta) for limit, (alpha, beta) in zip(limits, chosen, strict=True)))
+
+
+def floored(curve: Curve, floor_s: float) -> Curve:
+    """The curve that takes at least so many seconds."""
+    segments: list[tuple[float, float, float]] = []
+    start = 0.0
+    for limit, alpha, beta in curve.segments:
+        reached = max(start, (floor_s - alpha) / beta) if beta > 0.0 else (math.inf if alpha < floor_s else start)
+        if reached > start:
+            segments.append((min(limit, reached), floor_s, 0.0))
+        if reached < limit:
+            segments.append((limit, alpha, beta))
+        start = limit
+    return Curve(tuple(segments))
 
 
 GEN3_LANE_GB_S = 15.75 / 16
@@ -367,7 +385,10 @@ def _make(
     if in_engine:
         wait = ENGINE_WAIT_ACROSS_S if nodes > 1 and op != "send_recv" else ENGINE_WAIT_S
         lines = [(alpha + wait, beta * ENGINE_BANDWIDTH_FACTOR) for alpha, beta in lines]
-    return lower_envelope(lines)
+    made = lower_envelope(lines)
+    if intra.id.endswith("-virtual") and kernel.startswith("nccl") and not (in_engine and op == "all_reduce"):
+        return floored(made, VIRTUAL_FLOOR_S)
+    return made
 
 
 def _own(own: OwnCurve, in_engine: bool) -> Curve:

@@ -82,6 +82,7 @@ class Call:
     nics_per_node: int | None
     added_s: float
     slot_gb_s: float | None = None
+    groups_per_node: int = 1
 
     def seconds(self) -> float:
         """The model's time for this row."""
@@ -96,6 +97,7 @@ class Call:
             peer_access=self.peer_access,
             nics_per_node=self.nics_per_node,
             slot_gb_s=self.slot_gb_s,
+            groups_per_node=self.groups_per_node,
         )
 
 
@@ -247,6 +249,8 @@ def _home(row: Row) -> tuple[Link, bool]:
     """The in-node link of a multi-node row, from its GPU."""
     gpu = str(row.get("gpu") or "").lower()
     number = _nvlink_generation(gpu)
+    if re.search(r"connectx-8|cx-?8", str(row.get("link") or "").lower()):
+        return _link("pcie5-switch"), True  # the card brings a PCIe switch, which GPUs of its boxes hang on
     if "pcie" in gpu:
         return _link("pcie5-root" if number and int(number) > 3 else "pcie4-x16"), True
     if "gb200" in gpu or "gb300" in gpu:
@@ -321,6 +325,14 @@ def _cards(name: str, link: str) -> tuple[int | None, int | None]:
     return None, None
 
 
+def _sharing(row: Row, within: int) -> tuple[int, int | None]:
+    """(Groups of a node that speak at once, its network cards) where a row says that cards are shared: one group, unsaid."""
+    found = re.search(
+        r"(\d+) (?:\w+ )*?(?:nic|ainic)\b.*? per node shared by (\d+) gpus", str(row.get("link") or "").lower()
+    )
+    return (int(found.group(2)) // within, int(found.group(1))) if found else (1, None)
+
+
 def _kernel(row: Row) -> Kernel:
     name = name_of(row)
     lib = str(row.get("lib") or "").lower()
@@ -367,6 +379,7 @@ def call_of(row: Row) -> Call:
         within = max(1, min(int(row.get("gpus_per_node") or ranks // nodes), -(-ranks // nodes)))
         intra, peer = _home(row)
         inter, cards = network_link(row)
+    groups, shared = _sharing(row, within) if inter is not None else (1, None)
     return Call(
         op=op,
         payload_bytes=float(row["bytes"]),
@@ -376,7 +389,8 @@ def call_of(row: Row) -> Call:
         inter=inter,
         kernel=_kernel(row),
         peer_access=peer,
-        nics_per_node=cards,
+        nics_per_node=shared or cards,
+        groups_per_node=groups,
         added_s=HOST_TIMED_S if blocking else 0.0,
         slot_gb_s=_slot(row),
     )

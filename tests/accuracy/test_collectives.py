@@ -135,6 +135,20 @@ def test_in_box_names_follow_rules(interconnect: str, gpu: str, link_text: str, 
     assert found[1] is peer
 
 
+def test_cards_that_a_row_says_are_shared_are() -> None:
+    row = next(row for row in ROWS if "shared by 8 GPUs" in str(row.get("link")))
+    call = collectives.call_of(row)
+    assert (call.groups_per_node, call.nics_per_node) == (8, 4)
+    alone = collectives.call_of({**row, "link": "AINIC 400G class"})
+    assert (alone.groups_per_node, alone.nics_per_node) == (1, 1)
+    assert call.seconds() > 1.5 * alone.seconds()
+
+
+def test_a_network_card_with_a_switch_of_its_own_joins_the_gpus_beside_it() -> None:
+    row = next(row for row in ROWS if "ConnectX-8" in str(row.get("link")))
+    assert collectives.call_of(row).intra.id == "pcie5-switch"
+
+
 def test_an_unknown_name_is_set_aside() -> None:
     row = dict(ROWS[0], interconnect="carrier_pigeon", link="")
     evaluation = collectives.evaluate([row])

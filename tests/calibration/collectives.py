@@ -82,9 +82,8 @@ KERNELS: dict[str, dict[str, float]] = {
     "trtllm-pcie": {"base_us": 4.0, "hop_us": 0.4, "wire": 0.5, "cap_gb_s": 220.0, "call_us": 1.5},
 }
 KERNEL_CLASS = {"nvlink-3": 1.0, "nvlink-4": 1.0, "nvlink-5": 1.5}
-# Generations of one family whose latency was measured apart: EFA on p4d, and on p6. Virtual functions: small messages
-# take four times as long as on the bare machine (ROCm/rccl issue 1562); not fitted, no row holds both.
-LATENCY_SCALE = {"efa-v1": 2.0, "efa-v4": 2.0, "xgmi-mi300x-virtual": 4.0}
+# Generations of one family whose latency was measured apart: EFA on p4d, and on p6.
+LATENCY_SCALE = {"efa-v1": 2.0, "efa-v4": 2.0}
 PULL = 6.0
 VOTE = 0.5
 PULL_OF_KERNELS = 0.5  # the constants of serving speed rest on them: what engines are seen to take decides

@@ -11,7 +11,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import catalog
-from engine.links.collectives import Op, collective_s, curve, link_class, lower_envelope
+from engine.links.collectives import (
+    VIRTUAL_FLOOR_S,
+    Op,
+    collective_s,
+    curve,
+    floored,
+    link_class,
+    lower_envelope,
+)
 from engine.links.evidence import evidence_kind
 from engine.parts.hardware import Link
 
@@ -206,6 +214,20 @@ def test_links_of_equal_figures_share_nothing_by_accident() -> None:
     slow = replace(link("nvlink-4"), peak_gb_s_unidir=360.0)
     fast = curve("all_reduce", 8, 8, link("nvlink-4"), None)
     assert curve("all_reduce", 8, 8, slow, None).seconds(2**30) > fast.seconds(2**30)
+
+
+@given(payloads, st.floats(1e-6, 1e-2))
+def test_a_floor_is_the_least_and_changes_nothing_above_it(payload: int, least: float) -> None:
+    bare = lower_envelope([(5e-6, 8e-12), (9e-6, 5e-12), (3e-5, 3e-12)])
+    assert floored(bare, least).seconds(payload) == pytest.approx(max(least, bare.seconds(payload)))
+
+
+def test_virtual_functions_have_a_floor_and_lose_nothing_above_it() -> None:
+    bare, virtual = link("xgmi-mi300x"), link("xgmi-mi300x-virtual")
+    for op in OPS:
+        for payload in (2**n for n in range(8, 35, 2)):
+            alone, under = (collective_s(op, payload, 8, 8, one, None) for one in (bare, virtual))
+            assert under == pytest.approx(max(alone, VIRTUAL_FLOOR_S))
 
 
 @pytest.mark.clock

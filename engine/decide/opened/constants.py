@@ -246,6 +246,7 @@ RULES: Final[dict[str, tuple[str, str, str]]] = {
     "TFLOPS_PER_GB_S": ("TFLOP/s of a GB/s", "", "parts with matrix units do about 100 FLOPs a byte"),
     "TILE_ELSEWHERE": ("widest side of an output tile", "", "NVIDIA, Matrix Multiplication Background"),
     "UNKNOWN_TFLOPS": ("16-bit rate of a card that publishes none", "TFLOP/s", "a guess of the least"),
+    "VIRTUAL_FLOOR_S": ("least time of a collective between virtual functions", "s", "ROCm/rccl issue 1562"),
     "WHOLE_HEAD": ("head size that attention kernels are made for", "", "Shah et al. 2024 (arXiv 2407.08608)"),
     "WRITE_OFF_MONTHS": ("written off over", "months", "the longest horizon of docs/money.md"),
     "NEARLY": ("what rounding may leave short of a user", "users", "a guard against rounding"),
