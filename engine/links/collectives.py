@@ -21,14 +21,14 @@ Constants per class of link: engine.calibration.collectives, which `python -m te
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from itertools import pairwise
 from typing import Literal
 
 from engine.calibration import collectives as fit
 from engine.figures.kept import keep
-from engine.figures.records import dataclass
 from engine.figures.units import GB, MICROSECOND
+from engine.links.curves import Curve, floored, lower_envelope
 from engine.parts.hardware import Accelerator, Link
 from engine.parts.own import OwnCurve
 
@@ -52,63 +52,6 @@ VIRTUAL_FLOOR_S = 60e-6
 """The least that a collective takes between GPUs of a virtual machine that are virtual functions: eight MI300X take 54
 to 66 us for every payload up to 4 MiB, and as long as on the bare machine from where that takes more (ROCm/rccl issue
 1562). An engine's own kernels were not measured there, and keep theirs."""
-
-Segments = tuple[tuple[float, float, float], ...]
-"""(Largest payload in bytes that a line serves, seconds, seconds a byte), by payload; the last serves every payload."""
-
-
-@dataclass(frozen=True, slots=True)
-class Curve:
-    """Time of one collective by its size: rising line segments, the least of its protocols everywhere."""
-
-    segments: Segments
-
-    def seconds(self, payload_bytes: float) -> float:
-        """Seconds for a payload, nccl-tests' size."""
-        for limit, alpha, beta in self.segments:
-            if payload_bytes <= limit:
-                return alpha + payload_bytes * beta
-        return math.inf
-
-    @property
-    def latency_s(self) -> float:
-        """Seconds of the smallest message."""
-        return self.segments[0][1]
-
-
-def lower_envelope(lines: Iterable[tuple[float, float]]) -> Curve:
-    """The curve that takes the least of some (seconds, seconds a byte) lines at every payload."""
-    ordered = sorted(lines)
-    chosen: list[tuple[float, float]] = [ordered[0]]
-    starts = [0.0]
-    for alpha, beta in ordered[1:]:
-        if beta >= chosen[-1][1]:
-            continue
-        while True:
-            start = (alpha - chosen[-1][0]) / (chosen[-1][1] - beta)
-            if start > starts[-1] or len(chosen) == 1:
-                break
-            chosen.pop()
-            starts.pop()
-        chosen.append((alpha, beta))
-        starts.append(start)
-    limits = [*starts[1:], math.inf]
-    return Curve(tuple((limit, alpha, beta) for limit, (alpha, beta) in zip(limits, chosen, strict=True)))
-
-
-def floored(curve: Curve, floor_s: float) -> Curve:
-    """The curve that takes at least so many seconds."""
-    segments: list[tuple[float, float, float]] = []
-    start = 0.0
-    for limit, alpha, beta in curve.segments:
-        reached = max(start, (floor_s - alpha) / beta) if beta > 0.0 else (math.inf if alpha < floor_s else start)
-        if reached > start:
-            segments.append((min(limit, reached), floor_s, 0.0))
-        if reached < limit:
-            segments.append((limit, alpha, beta))
-        start = limit
-    return Curve(tuple(segments))
-
 
 GEN3_LANE_GB_S = 15.75 / 16
 """One way through a lane of PCIe Gen3: 8 GT/s x 128/130 / 8; each generation doubles it."""

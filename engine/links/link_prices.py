@@ -11,7 +11,8 @@ from engine.figures.kept import keep
 from engine.figures.kinds import FigureKind
 from engine.figures.records import dataclass
 from engine.figures.units import MICROSECONDS_PER_SECOND
-from engine.links.collectives import Curve, Segments, curve, one_card_a_gpu, slot_gb_s
+from engine.links.collectives import curve, one_card_a_gpu, slot_gb_s
+from engine.links.curves import Curve, Segments
 from engine.links.evidence import evidence_kind
 from engine.links.traffic import Message, curve_of
 from engine.parts.hardware import Link

@@ -21,7 +21,8 @@ from functools import lru_cache
 from typing import Literal
 
 from engine.figures.records import dataclass
-from engine.links.collectives import Curve, Op, curve, slot_gb_s
+from engine.links.collectives import Op, curve, slot_gb_s
+from engine.links.curves import Curve
 from engine.model.architecture import Architecture, routed_width
 from engine.parts.hardware import Link
 from engine.scenario import Hardware, Layout

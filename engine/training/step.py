@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterable, Iterator
 
 from engine.figures.kept import keep
 from engine.figures.records import dataclass
-from engine.links.collectives import Segments, slot_gb_s
+from engine.links.collectives import slot_gb_s
+from engine.links.curves import Segments
 from engine.links.traffic import ACTIVATION_BYTES, Span, curve_of
 from engine.model.architecture import Architecture
 from engine.runtimes.frameworks import ACCOUNTS, Sharding

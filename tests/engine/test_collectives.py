@@ -16,10 +16,9 @@ from engine.links.collectives import (
     Op,
     collective_s,
     curve,
-    floored,
     link_class,
-    lower_envelope,
 )
+from engine.links.curves import floored, lower_envelope
 from engine.links.evidence import evidence_kind
 from engine.parts.hardware import Link
 
