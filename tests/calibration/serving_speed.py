@@ -50,7 +50,7 @@ VOTE = 0.5
 # parts that the sources are left out in
 FOLDS = 8
 # How much a mark's part of an interval's width is held to none, in votes; rounds of its fit
-MARK_RIDGE, WIDTH_ROUNDS = 3.0, 60
+MARK_RIDGE, WIDTH_ROUNDS = 1.0, 60
 # steps of a fit without some sources, from the fit with all
 LEFT_OUT_STEPS = 4
 
@@ -307,7 +307,7 @@ def step_of(
             right[a] -= x * weights[i] * error
     for a, name in enumerate(names):
         full[a][a] += 1 / SIGMA**2
-        right[a] -= math.log(constants[name] / PRIORS[name]) / SIGMA**2
+        right[a] -= math.log(constants[name] / PRIORS.get(name, 1.0)) / SIGMA**2
     moved = solve(full, right)
     return {n: constants[n] * math.exp(max(-0.5, min(0.5, d))) for n, d in zip(names, moved, strict=True)}
 
@@ -316,7 +316,7 @@ def objective(points: list[Point], constants: Mapping[str, float]) -> float:
     """What the fit minimises: weighted absolute errors and the distance from the priors."""
     errors = residuals(points, constants)
     loss = sum(p.weight * abs(e) / ROW_SIGMA for p, e in zip(points, errors, strict=True))
-    return loss + sum(0.5 * (math.log(constants[n] / prior) / SIGMA) ** 2 for n, prior in PRIORS.items())
+    return loss + sum(0.5 * (math.log(c / PRIORS.get(n, 1.0)) / SIGMA) ** 2 for n, c in constants.items())
 
 
 def fit_all(
@@ -348,12 +348,12 @@ def fit_all(
     return best
 
 
-def folds_of(points: list[Point]) -> dict[str, int]:
+def folds_of(points: list[Point], parts: int = FOLDS) -> dict[str, int]:
     """The part in which each source is left out: the source of most tables goes first, to the part with the fewest."""
     tables: dict[str, set[tuple[str, ...]]] = defaultdict(set)
     for point in points:
         tables[point.source].add(_like(point))
-    held, found = [0] * FOLDS, {}
+    held, found = [0] * parts, {}
     for source in sorted(tables, key=lambda one: (-len(tables[one]), one)):
         fold = held.index(min(held))
         held[fold] += len(tables[source])
@@ -404,27 +404,32 @@ def each_alone(fitted: list[Point], found: Mapping[str, float]) -> None:
         print(f"{'held' if name in FREE else 'moved'} {name}: {error - whole:+.4f}", flush=True)
 
 
-def table(title: str, points: list[Point], errors: list[float]) -> None:
-    """Errors by metric: of the figures, and of tables with one vote each."""
-    print(f"\n{title}\n{'':38}{'n':>6}{'median':>9}{'p90':>9}{'bias':>9}{'tables':>9}{'median':>9}{'p90':>9}   (%)")
+def by_figure(points: list[Point], errors: list[float]) -> dict[str, tuple[list[float], list[float]]]:
+    """Of each metric, the signed relative errors of its figures and the median size of each table's."""
     split: dict[str, list[float]] = defaultdict(list)
     tables: dict[str, dict[tuple[str, ...], list[float]]] = defaultdict(lambda: defaultdict(list))
     for point, error in zip(points, errors, strict=True):
         split[point.metric].append(math.exp(error) - 1)
         tables[point.metric][_like(point)].append(abs(math.exp(error) - 1))
-    for metric, values in split.items():
-        voted = sorted(statistics.median(one) for one in tables[metric].values())
-        p90 = voted[min(len(voted) - 1, int(0.9 * len(voted)))]
-        voices = f"{len(voted):9}{100 * statistics.median(voted):9.1f}{100 * p90:9.1f}"
-        print(f"{metric:38}{_line(values)}{voices}")
+    return {
+        metric: (values, [statistics.median(one) for one in tables[metric].values()])
+        for metric, values in split.items()
+    }
 
 
-def _line(values: list[float]) -> str:
-    ranked = sorted(abs(value) for value in values)
-    p90 = ranked[min(len(ranked) - 1, int(0.9 * len(ranked)))]
-    return (
-        f"{len(values):6}{100 * statistics.median(ranked):9.1f}{100 * p90:9.1f}{100 * statistics.median(values):+9.1f}"
-    )
+def spread(values: list[float]) -> tuple[float, float]:
+    """(median, nine in ten) of the sizes of errors."""
+    ranked = sorted(map(abs, values))
+    return statistics.median(ranked), ranked[min(len(ranked) - 1, int(0.9 * len(ranked)))]
+
+
+def table(title: str, points: list[Point], errors: list[float]) -> None:
+    """Errors by metric: of the figures, and of tables with one vote each."""
+    print(f"\n{title}\n{'':38}{'n':>6}{'median':>9}{'p90':>9}{'bias':>9}{'tables':>9}{'median':>9}{'p90':>9}   (%)")
+    for metric, (values, voted) in by_figure(points, errors).items():
+        (median, p90), (vote, vote_p90) = spread(values), spread(voted)
+        told = f"{len(values):6}{100 * median:9.1f}{100 * p90:9.1f}{100 * statistics.median(values):+9.1f}"
+        print(f"{metric:38}{told}{len(voted):9}{100 * vote:9.1f}{100 * vote_p90:9.1f}")
 
 
 Widths = dict[str, dict[str, float]]
@@ -575,6 +580,9 @@ def options(parser: argparse.ArgumentParser) -> None:
     """What this fit alone can be told."""
     parser.add_argument("--steps", type=int, default=15, help="most Gauss-Newton steps (default 15)")
     parser.add_argument("--base", action="store_true", help="also fit without factors of engines")
+    parser.add_argument(
+        "--nested", action="store_true", help="choose the constants again without each part, nothing else"
+    )
     parser.add_argument("--each", action="store_true", help="also what each constant gains where sources are left out")
 
 
