@@ -13,6 +13,7 @@ out for real: the fit is made again without them. Figures that `inference_perf.d
 from __future__ import annotations
 
 import argparse
+import importlib
 import math
 import statistics
 from collections import Counter, defaultdict
@@ -591,6 +592,9 @@ def calibrate(options: argparse.Namespace) -> None:
     points = points_of([row for name in FILES for row in load_rows(REFERENCE / name)])
     fitted = [point for point in points if not point.doubt]
     print(f"{len(points)} figures, {len(fitted)} fitted on")
+    if options.nested:
+        importlib.import_module("tests.calibration.nested").report(points, options.write)
+        return
     table("nothing fitted", fitted, residuals(fitted, PRIORS))
     found = fit_all(fitted, PRIORS, options.steps)
     table("fit on all", fitted, residuals(fitted, found))
