@@ -131,7 +131,8 @@ class Framework:
     its attention kernels on cards that have a newer one (flash3: FlashAttention-3 or cuDNN). fuses_casts:
     whether other kernels make the 8- and 4-bit inputs of products on their way. source: where that stands. experts_in_turn:
     whether its models are Hugging Face's modules, which loop over experts before transformers 5. offloads: what of the state
-    it keeps in host memory when told to. usual: how it shards unless it is told otherwise."""
+    it keeps in host memory when told to. usual: how it shards unless it is told otherwise. reduces_fp32: gradients are summed
+    over ranks in fp32, not in the 16 bits of the weights."""
 
     id: TrainingFramework
     label: str
@@ -147,6 +148,7 @@ class Framework:
     experts_in_turn: bool = False
     offloads: tuple[Offloading, ...] = ("optimizer", "parameters")
     usual: Sharding = "zero3"
+    reduces_fp32: bool = False
 
 
 def _all(*frameworks: Framework) -> dict[str, Framework]:
@@ -183,8 +185,8 @@ FRAMEWORKS: Final[dict[str, Framework]] = _all(
     ),
     Framework(
         "torchtitan", "torchtitan", "fsdp2", ("tp", "pp", "ep", "cp"), ("ddp", "zero2", "zero3"), False, "compiled", "standard", "flash2", False,
-        "pytorch/torchtitan, docs: FSDP2 (training.enable_cpu_offload), TP, PP, CP, EP; its loss is compiled",
-        offloads=("parameters",),
+        "pytorch/torchtitan, docs: FSDP2 (training.enable_cpu_offload), TP, PP, CP, EP; its loss is compiled; "
+        "training.mixed_precision_reduce has float32 alone", offloads=("parameters",), reduces_fp32=True,
     ),
     Framework(
         "torchtune", "torchtune", "fsdp2", ("tp", "cp"), ("ddp", "zero2", "zero3"), False, "chunked-16bit", "standard", "flash2", False,

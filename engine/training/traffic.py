@@ -29,7 +29,9 @@ from engine.training.memory.elements import adapter_widths
 NF4_BYTES = 0.53
 """NF4 with double quantization: 4.127 bits a parameter (Dettmers et al. 2023, arXiv 2305.14314) and unquantized norms."""
 GRADIENT_BYTES = 2.0
-"""Gradients are reduced in 16 bit."""
+"""Gradients are reduced in 16 bit, where the framework does not sum them in 32."""
+FP32_GRADIENT_BYTES = 4.0
+"""Gradients in fp32, as a framework reduces them that says so (`engine.runtimes.frameworks.Framework.reduces_fp32`)."""
 
 
 class Parts(NamedTuple):
@@ -150,6 +152,7 @@ def traffic_of(
         context_ranks(workload, layout.dp),
         sharding,
         ACCOUNTS[framework_of(workload).family].broadcasts,
+        FP32_GRADIENT_BYTES if framework_of(workload).reduces_fp32 else GRADIENT_BYTES,
         stage_chunks(workload, len(arch.layers), layout.pp),
         passes_of(workload),
         NF4_BYTES if workload.trains == "qlora" else ACTIVATION_BYTES,
@@ -169,6 +172,7 @@ def _traffic(
     context: int,
     sharding: Sharding,
     broadcasts: bool,
+    gradient_bytes: float,
     chunks: int,
     passes: float,
     weight_bytes: float,
@@ -196,9 +200,9 @@ def _traffic(
     if dp > 1:
         wide = max(tp, ep)
         if sharding == "zero3":
-            found += _sharded(held, tp, dp, wide, weight_bytes, max(1.0, parts.layers / pp))
+            found += _sharded(held, tp, dp, wide, weight_bytes, gradient_bytes, max(1.0, parts.layers / pp))
         else:
-            found += _replicated(held, tp, dp, wide, sharding, broadcasts)
+            found += _replicated(held, tp, dp, wide, sharding, broadcasts, gradient_bytes)
     return Traffic(held, tuple(found))
 
 
@@ -214,7 +218,9 @@ def _held(arch: Architecture, parts: Parts, tp: int, pp: int, ep: int, group: in
     return Held(shared, experts, shared, experts, group, copies)
 
 
-def _replicated(held: Held, tp: int, dp: int, wide: int, sharding: Sharding, broadcasts: bool) -> list[Pattern]:
+def _replicated(
+    held: Held, tp: int, dp: int, wide: int, sharding: Sharding, broadcasts: bool, gradient_bytes: float
+) -> list[Pattern]:
     """Gradients, and under ZeRO the stepped parameters, among the replicas and among the copies of each expert.
 
     zero2 keeps no whole gradient, so it reduces in every micro-batch; ddp and zero1 once (DeepSpeed,
@@ -229,7 +235,7 @@ def _replicated(held: Held, tp: int, dp: int, wide: int, sharding: Sharding, bro
     ):
         if ranks == 1 or not trained:
             continue
-        size = trained * GRADIENT_BYTES
+        size = trained * gradient_bytes
         if sharding == "ddp":
             found.append(Pattern("all_reduce", "dp", ranks, stride, 0.0, size, 0.0, 1.0))
             continue
@@ -245,7 +251,9 @@ def _replicated(held: Held, tp: int, dp: int, wide: int, sharding: Sharding, bro
     return found
 
 
-def _sharded(held: Held, tp: int, dp: int, wide: int, weight_bytes: float, layers: float) -> list[Pattern]:
+def _sharded(
+    held: Held, tp: int, dp: int, wide: int, weight_bytes: float, gradient_bytes: float, layers: float
+) -> list[Pattern]:
     """ZeRO-3: weights gathered forward and backward, gradients scattered, layer by layer in every micro-batch.
 
     layers: of a stage. A hybrid group sums its shards of the gradients with those of the other nodes once a step.
@@ -255,13 +263,13 @@ def _sharded(held: Held, tp: int, dp: int, wide: int, weight_bytes: float, layer
         (held.shared, held.trained, held.group, tp),
         (held.experts, held.trained_experts, held.copies, wide),
     ):
-        size, gradients = weights * weight_bytes / layers, trained * GRADIENT_BYTES / layers
+        size, gradients = weights * weight_bytes / layers, trained * gradient_bytes / layers
         if ranks > 1 and size:
             found.append(Pattern("all_gather", "dp", ranks, stride, 0.0, size, 2 * layers, 0.0))
         if ranks > 1 and gradients:
             found.append(Pattern("reduce_scatter", "dp", ranks, stride, 0.0, gradients, layers, 0.0))
         if held.group < dp and trained:
-            shard = trained * GRADIENT_BYTES / ranks
+            shard = trained * gradient_bytes / ranks
             found.append(Pattern("all_reduce", "dp", dp // held.group, tp * held.group, 0.0, shard, 0.0, 1.0))
     return found
 

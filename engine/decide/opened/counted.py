@@ -16,6 +16,7 @@ COUNTED: Final[dict[str, tuple[str, str, str]]] = {
     "CONTEXT_CHUNK_TOKENS": ("context tokens of an MLA chunk", "tokens", "vLLM, mla/common.py"),
     "DAYS_PER_MONTH": ("days a month", "days", "365 days a year / 12"),
     "FP32_BYTES": ("bytes of an fp32 element", "bytes", "by definition"),
+    "FP32_GRADIENT_BYTES": ("bytes of a gradient that is summed in fp32", "bytes", "the size of an fp32 number"),
     "GB": ("bytes a GB", "bytes", "by definition"),
     "GIB": ("bytes a GiB", "bytes", "by definition"),
     "GRADIENT_BYTES": ("bytes of a gradient on the wire", "bytes", "gradients are reduced in 16 bits"),
