@@ -251,7 +251,7 @@ def _state(stage: StageElements, recipe: Recipe, workload: Method, shape: Shape)
     if workload.offload != "none":
         state.host += state.states
         state.states = state.temporary = 0.0
-    if workload.offload == "parameters" or (workload.offload == "optimizer" and workload.rules.offloads_gradients):
+    if workload.offload == "parameters" or _gradients_leave(workload):
         state.host += state.gradients
         state.gradients = 0.0
     if workload.offload == "parameters":
@@ -260,6 +260,13 @@ def _state(stage: StageElements, recipe: Recipe, workload: Method, shape: Shape)
     if workload.offload != "none" and workload.rules.pins_host:
         state.host *= DEEPSPEED_HOST_FACTOR
     return state
+
+
+def _gradients_leave(workload: Method) -> bool:
+    """Whether gradients go to the host with the states; ZeRO-1 keeps them whole on the card until the last micro-batch
+    (deepspeed/runtime/zero/stage_1_and_2.py: partition_gradients)."""
+    offloaded = workload.offload == "optimizer" and workload.rules.offloads_gradients
+    return offloaded and workload.sharding in ("zero2", "zero3")
 
 
 LIVE_PARAMETERS = 1e9
@@ -324,7 +331,7 @@ def rank_cost(stage: StageElements, recipe: Recipe, workload: Method, shape: Sha
             buffers += stage.linear * base_bytes + stage.other * 2.0
             if not recipe.peft:
                 state.gradients = early = state.trainable * recipe.gradient
-    if workload.offload == "optimizer" and workload.rules.offloads_gradients and not recipe.peft:
+    if _gradients_leave(workload) and not recipe.peft:
         layer_gradient = layer.all * 2.0  # a layer's gradients leave while the one before it computes
     if (
         workload.optimizer_in_backward and not recipe.peft
