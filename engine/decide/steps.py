@@ -29,6 +29,7 @@ from engine.decide.replicas import (
     nodes_for_deadline,
     replica_words,
     replicas_needed,
+    without_load,
 )
 from engine.figures.records import dataclass
 from engine.figures.sentences import HERE, Figure, Part, Sentence, about, said
@@ -210,8 +211,10 @@ def _load_step(scenario: Scenario, holder: Attempt, frontier: bool) -> Finding:
         return no(missed(one.plan), "; more nodes cost no less")
     if scenario.workload.is_inference:
         users, rate = node_capacity(one.scenario)
-        if users < 1:
-            return Finding(3, question, False, partial(_nobody, one.scenario), holder)
+        if users < 1:  # what one user misses is of the build with one user
+            by_itself = attempt(without_load(one.scenario), one.scenario.hardware.gpus_per_node)
+            looked_at = holder if by_itself.plan is None or by_itself.carries else by_itself
+            return Finding(3, question, False, partial(_nobody, one.scenario), looked_at)
         count = replicas_needed(scenario, users, rate)
         words = partial(replica_words, scenario, users, rate, count)
         node = resized(scenario, one.scenario.hardware.gpus_per_node)

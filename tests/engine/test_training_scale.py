@@ -36,8 +36,9 @@ def replicas(nodes: int, reach: str) -> float:
 def test_sharding_inside_a_node_keeps_what_sharding_over_a_thousand_ranks_loses() -> None:
     # InternEvo's table of a 7B from 8 to 1,024 A100: 89 % kept inside the node, 56 % over all ranks
     inside, everywhere = (replicas(128, reach) / replicas(1, reach) for reach in ("node", "all"))
-    assert inside == pytest.approx(0.89, abs=0.06)
-    assert everywhere == pytest.approx(0.56, abs=0.1)
+    assert inside == pytest.approx(0.89, abs=0.08)
+    assert everywhere == pytest.approx(0.56, abs=0.12)
+    assert everywhere < inside - 0.25
 
 
 def test_exposed_communication_stays_flat_as_replicas_are_added() -> None:
