@@ -15,7 +15,7 @@ from engine.parts.hardware import Accelerator
 from engine.runtimes import ENGINES
 from engine.runtimes.engine import Computed, ServingEngine
 from engine.scenario import Layout
-from engine.serving.settings import EngineSettings, shares_memory
+from engine.serving.settings import EngineSettings, is_gaudi, shares_memory
 
 Tile = Literal["inputs", "both", "marlin", "inner"]
 
@@ -256,7 +256,7 @@ def non_torch_bytes(accelerator: Accelerator, layout: Layout, engine: ServingEng
     if rules.budget == "static":
         fabric = fitted.SGLANG_NVLINK_GIB if together > 1 and nvlink else 0.0
         return int((fitted.SGLANG_START_GIB + fabric) * GIB)
-    if accelerator.vendor.upper() == "INTEL" and "gaudi" not in accelerator.id:
+    if accelerator.vendor.upper() == "INTEL" and not is_gaudi(accelerator):
         return int(NON_TORCH_XPU_GIB * GIB)
     alone = fitted.NON_TORCH_ROCM_GIB
     if accelerator.vendor.upper() != "AMD":

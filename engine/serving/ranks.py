@@ -11,7 +11,7 @@ from engine.figures.units import GIB
 from engine.layout.sharding import (
     attention_ranks,
     expert_split,
-    split,
+    shard_tensor,
     stage_kinds,
     stage_range,
     stage_weights,
@@ -39,6 +39,7 @@ from engine.serving.kv_pool import BLOCK_ALIGNMENT, Beside, KvPool, kv_pool, sta
 from engine.serving.settings import (
     EngineSettings,
     host_reserve_bytes,
+    is_gaudi,
     resolved_settings,
     stored_weights,
     visible_bytes,
@@ -141,21 +142,14 @@ def adapter_bytes(arch: Architecture, layout: Layout, stage: int, slots: int, ra
     """
     if not slots:
         return 0
-    total = 0
-    whole, inner = expert_split(layout)
+    parts = (*ADAPTED, "routed_expert") if experts else ADAPTED
+    sides, split = 0, expert_split(layout)
     for index in stage_range(len(arch.layers), layout.pp, stage):
         for tensor in arch.layers[index].tensors:
-            if tensor.part in ADAPTED and tensor.is_matrix:
-                ranks = 1 if tensor.shard == "replicated" else layout.tp
-                rows = tensor.rows if tensor.shard == "row" else split(tensor.rows, ranks, tensor.units)
-                cols = split(tensor.cols, ranks, tensor.units) if tensor.shard == "row" else tensor.cols
-                total += 2 * slots * rank * (rows + cols) * tensor.copies
-            elif experts and tensor.part == "routed_expert" and tensor.is_matrix:
-                down = "down" in tensor.name
-                rows = tensor.rows if down else split(tensor.rows, inner)
-                cols = split(tensor.cols, inner) if down else tensor.cols
-                total += 2 * slots * rank * (rows + cols) * -(-tensor.copies // whole)
-    return total
+            if tensor.part in parts and tensor.is_matrix:
+                piece = shard_tensor(tensor, layout.tp, layout.tp, split)
+                sides += (piece.rows + piece.cols) * piece.copies
+    return 2 * slots * rank * sides
 
 
 def _label(stage: _Stage, pp: int, gpus: int) -> str:
@@ -279,11 +273,11 @@ def _ranks(
             runtime_bytes = int(rules.buffers.context_gib * GIB)
         if is_gaudi(card) or rules.budget == "what is left":
             # The share is of what the loaded and profiled model leaves; on Gaudi a tenth of that is kept for HPU graphs.
-            left = max(0, visible - stage.weights - activation - non_torch)
-            share = left * settings.utilization
+            left = visible - stage.weights - activation - non_torch
+            share = max(0, left) * settings.utilization
             kept = GAUDI_GRAPH_SHARE if is_gaudi(card) else 0.0
-            room = int(share * (1 - kept)) if left else visible - stage.weights - activation - non_torch
-            runtime_bytes = non_torch + (int(share * kept) if kept else min(graphs, left - int(share)))
+            room = int(share * (1 - kept)) if left > 0 else left
+            runtime_bytes = non_torch + (int(share * kept) if kept else min(graphs, max(0, left) - int(share)))
             usable = stage.weights + activation + runtime_bytes + max(0, room)
         elif rules.budget == "static":
             # The static fraction holds weights and KV; everything else lives in the rest of the card.
@@ -339,11 +333,6 @@ def _apart(ranks: list[Rank], layout: Layout) -> tuple[Rank, ...]:
         found.append(replace(rank, label=first, gpus=keepers))
         found.append(replace(rank, label=rest, gpus=rank.gpus - keepers, pool=NO_CACHE))
     return tuple(found)
-
-
-def is_gaudi(card: Accelerator) -> bool:
-    """Whether vLLM's Gaudi plugin runs it, which shares out what the weights leave."""
-    return card.vendor.upper() == "INTEL" and "gaudi" in card.id
 
 
 def loaded(scenario: Scenario, layout: Layout) -> Loaded:

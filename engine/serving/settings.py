@@ -50,6 +50,11 @@ METAL_SMALL_BYTES = 32 * GIB
 21,845.33 of 32; 49,152 of 64 and 73,728 MiB of 96 (llama.cpp's start-up lines)."""
 
 
+def is_gaudi(card: Accelerator) -> bool:
+    """Whether vLLM's Gaudi plugin runs it, which shares out what the weights leave."""
+    return card.vendor.upper() == "INTEL" and "gaudi" in card.id
+
+
 def visible_bytes(accelerator: Accelerator) -> int:
     """Memory that a process can allocate, bytes: what the driver reports less what it keeps for itself.
 
