@@ -60,12 +60,10 @@ def why(found: Attempt) -> Sentence:
     return missed(found.plan) or memory.headroom_reason
 
 
-def alone(one: Scenario) -> Sentence:
-    """What a single user misses on one node."""
+def alone(one: Scenario) -> Attempt | None:
+    """One node with a single user, where it misses something; None where it does not."""
     found = attempt(without_load(one), one.hardware.gpus_per_node)
-    if found.plan is None or found.carries:
-        return ()
-    return ("for one user alone ", *missed(found.plan))
+    return None if found.plan is None or found.carries else found
 
 
 def missed(found: Plan) -> Sentence:

@@ -29,7 +29,6 @@ from engine.decide.replicas import (
     nodes_for_deadline,
     replica_words,
     replicas_needed,
-    without_load,
 )
 from engine.figures.records import dataclass
 from engine.figures.sentences import HERE, Figure, Part, Sentence, about, said
@@ -212,9 +211,8 @@ def _load_step(scenario: Scenario, holder: Attempt, frontier: bool) -> Finding:
     if scenario.workload.is_inference:
         users, rate = node_capacity(one.scenario)
         if users < 1:  # what one user misses is of the build with one user
-            by_itself = attempt(without_load(one.scenario), one.scenario.hardware.gpus_per_node)
-            looked_at = holder if by_itself.plan is None or by_itself.carries else by_itself
-            return Finding(3, question, False, partial(_nobody, one.scenario), looked_at)
+            by_itself = alone(one.scenario)
+            return Finding(3, question, False, partial(_nobody, by_itself), by_itself or holder)
         count = replicas_needed(scenario, users, rate)
         words = partial(replica_words, scenario, users, rate, count)
         node = resized(scenario, one.scenario.hardware.gpus_per_node)
@@ -239,8 +237,9 @@ def _load_step(scenario: Scenario, holder: Attempt, frontier: bool) -> Finding:
     return Finding(3, question, True, words, holder, count)
 
 
-def _nobody(one: Scenario) -> Sentence:
-    return ("no load on one node meets the targets: ", *alone(one))
+def _nobody(by_itself: Attempt | None) -> Sentence:
+    misses = () if by_itself is None or by_itself.plan is None else ("for one user alone ", *missed(by_itself.plan))
+    return ("no load on one node meets the targets: ", *misses)
 
 
 def _together(scenario: Scenario, load: Finding, entered: Plan) -> Attempt | None:
