@@ -14,7 +14,7 @@ from engine.scenario.frameworks import framework_of, loss_of, modules_of
 from engine.sizing import Memory, Suggestion
 from engine.training.batch import batch_of, context_ranks
 from engine.training.memory.core import Card, Costs, costs_of, headroom_word, stage_costs
-from engine.training.memory.recipe import WITHOUT_MASTER, Method, method_of
+from engine.training.memory.recipe import Method, keeps_master, method_of
 
 SEARCH_STEPS = 20
 MOST_SEQUENCES = 1 << SEARCH_STEPS
@@ -110,7 +110,7 @@ def _changes(workload: Workload, layout: Layout, largest: int, longest: int, exp
     if workload.optimizer not in ("adamw-8bit", "adamw-paged-8bit", "adamw-4bit", "adafactor"):
         yield ("optimizer", "adamw-8bit", f"an 8-bit optimizer{'' if peft else ' without a master copy'}")
         yield ("optimizer", "adamw-paged-8bit", "a paged 8-bit optimizer, its states in host memory")
-    if not peft and workload.master_weights and workload.optimizer not in WITHOUT_MASTER:
+    if not peft and keeps_master(workload):
         yield ("optimizer", "adamw-bf16", "16-bit weights and states without a master copy")
     if 0 < largest < workload.micro_batch:
         yield ("micro_batch", largest, f"a micro-batch of {largest}")

@@ -166,16 +166,23 @@ class Recipe:
 
 def kept_bytes(workload: Workload) -> float:
     """States and fp32 master copy of a fully trained element of a matrix, bytes: what ZeRO-1 shards (Rajbhandari et al. 2019)."""
-    optimizer = workload.optimizer
-    state = STATE_BYTES[optimizer] - (MUON_MATRIX_SAVING if optimizer == "muon" else 0.0)
-    return state + (SINGLE_BYTES if workload.master_weights and optimizer not in WITHOUT_MASTER else 0.0)
+    state = STATE_BYTES[workload.optimizer] - _matrix_saving(workload)
+    return state + (SINGLE_BYTES if keeps_master(workload) else 0.0)
+
+
+def keeps_master(workload: Workload | Method) -> bool:
+    """Whether an fp32 copy of the weights is stepped in the place of those that compute."""
+    return workload.master_weights and workload.optimizer not in WITHOUT_MASTER
+
+
+def _matrix_saving(workload: Workload | Method) -> float:
+    return MUON_MATRIX_SAVING if workload.optimizer == "muon" else 0.0
 
 
 def _trained_bytes(workload: Method, zero: int, single: bool) -> tuple[float, float, float]:
     """(weight, gradient, state) of a fully trained element."""
-    optimizer = workload.optimizer
-    state = STATE_BYTES[optimizer]
-    if not workload.master_weights or optimizer in WITHOUT_MASTER:
+    state = STATE_BYTES[workload.optimizer]
+    if not keeps_master(workload):
         return HALF_BYTES, HALF_BYTES, state
     if workload.rules.fp32_gradients:
         return HALF_BYTES, SINGLE_BYTES, state + SINGLE_BYTES
@@ -188,9 +195,8 @@ def _trained_bytes(workload: Method, zero: int, single: bool) -> tuple[float, fl
 def least_resident_bytes(workload: Method) -> float:
     """Weight, gradient and states of a fully trained element, bytes, under the sharding that keeps least of them."""
     kept = [_trained_bytes(workload, zero, single) for zero in (0, 3) for single in (False, True)]
-    saved = MUON_MATRIX_SAVING if workload.optimizer == "muon" else 0.0
     gradient = 0.0 if workload.optimizer_in_backward else HALF_BYTES
-    return min(weight + state for weight, _, state in kept) + gradient - saved
+    return min(weight + state for weight, _, state in kept) + gradient - _matrix_saving(workload)
 
 
 @lru_cache(maxsize=256)
@@ -236,7 +242,7 @@ def recipe(workload: Method, dp: int, shards: int, accumulates: bool) -> Recipe:
         gradient=gradient,
         state=state,
         state_16bit=min(state, 2.0 * HALF_BYTES),
-        state_matrix_saving=MUON_MATRIX_SAVING if optimizer == "muon" else 0.0,
+        state_matrix_saving=_matrix_saving(workload),
         host_state=PAGED_STATE_BYTES.get(optimizer, 0.0),
         step_temporary=temporary,
         step_elements=STEP_GROUP if rules.steps_in_groups and zero == 3 else math.inf,
