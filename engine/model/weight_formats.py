@@ -101,6 +101,12 @@ class WeightFormat:
 _Finer = tuple[tuple[str, Scheme, bool], ...]
 
 
+def _beside_experts(scheme: Scheme) -> Mapping[Part, Scheme]:
+    """One scheme for every part but the routed experts, tables and head among them."""
+    parts: tuple[Part, ...] = (*LINEAR, "embedding", "table", "lm_head")
+    return MappingProxyType({part: scheme for part in parts if part != "routed_expert"})
+
+
 def _half(scheme: Scheme) -> _Finer:
     return (("v_proj", scheme, False), ("down_proj", scheme, False))
 
@@ -219,9 +225,7 @@ _MORE_GGUF = (
         MXFP4,
         "bf16",
         EXPERTS,
-        MappingProxyType(
-            {part: Q8_0 for part in (*LINEAR, "embedding", "table", "lm_head") if part != "routed_expert"}
-        ),
+        _beside_experts(Q8_0),
         source="ggml-org/llama.cpp: llama-quantize MXFP4_MOE, experts in MXFP4 and the rest in Q8_0",
     ),
     WeightFormat(
@@ -239,9 +243,7 @@ _MORE_GGUF = (
             MXFP4,
             "bf16",
             EXPERTS,
-            MappingProxyType(
-                {part: scheme for part in (*LINEAR, "embedding", "table", "lm_head") if part != "routed_expert"}
-            ),
+            _beside_experts(scheme),
             source="mlx-community/gpt-oss-20b-MXFP4-Q8: experts as published, all else affine in groups of 64",
         )
         for bits, scheme in ((8, MLX_8), (4, MLX_4))
