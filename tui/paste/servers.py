@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, get_args
 
+from engine.scenario import Speculation
 from tui.paste.flags import BY_CHECKPOINT, QUANTIZED, Unreadable, paired, parsed_json, share, take, whole
 from tui.paste.found import MOST_WORDS, Found
 
@@ -327,8 +328,7 @@ def _pooling(apart: dict[str, str], found: Found) -> None:
             found.unknown.append(f"{flag} {word}")
 
 
-_METHODS = {"mtp": "mtp", "eagle": "eagle", "eagle3": "eagle", "dflash": "dflash", "dflash2": "dflash2"}
-_METHODS |= {"ngram": "ngram", "nextn": "mtp"}
+_METHODS = {name: name for name in get_args(Speculation)} | {"eagle3": "eagle", "nextn": "mtp"}
 
 
 def _speculation(said: dict[str, Any], found: Found) -> None:
