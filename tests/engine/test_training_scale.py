@@ -85,7 +85,7 @@ def in_turn(model: str, **change: object) -> float:
         "kind": "full-finetune", "framework": "deepspeed", "sharding": "zero3", "recompute": "full",
         "sequence_length": 8192, "micro_batch": 1, "gradient_accumulation": 1, "loss": "fused",
     }  # fmt: skip
-    scenario = build(model, "bf16", "a100-sxm4-80gb", 8, 2, **(given | change))  # type: ignore[arg-type]
+    scenario = build(model, "bf16", "a100-sxm4-80gb", 8, 2, **(given | change))  # type: ignore[arg-type] # keys of a workload, each with a value of its own type
     return ran(scenario, Layout(dp=16)).seconds
 
 
