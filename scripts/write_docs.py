@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import importlib
 import re
-import statistics
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -118,7 +117,7 @@ def _speed_nested() -> Iterator[str]:
     for metric, (errors, tables) in serving_speed.by_figure(points, nested.kept(points)).items():
         told = " | ".join(
             f"{100 * median:.1f} / {100 * p90:.1f} %"
-            for median, p90 in map(serving_speed.spread, (plain[metric][0], errors, tables))
+            for median, p90 in map(harness.spread, (plain[metric][0], errors, tables))
         )
         yield f"| {metric} | {len(errors)} | {told} |"
 
@@ -142,7 +141,7 @@ def _training_left_out() -> Iterator[str]:
             yield (
                 f"| {name} | {kind} | {sources} | {s.count} | {_percent(s.median)} | {_percent(s.p90)} | {100 * s.bias:+.1f} % | {inside} |"
             )
-        median, p90 = training_left_out.one_vote(cases)
+        median, p90 = harness.one_vote(cases)
         count = len({case.groups["source"] for case in cases})
         yield f"| a source one vote |  | {count} |  | {_percent(median)} | {_percent(p90)} |  |  |"
 
@@ -273,17 +272,12 @@ def readme_with_errors(readme: str, memory: harness.Evaluation) -> str:
         "weights of each GPU, serving": (weights.count, _pair(weights.median, weights.p90)),
         "an engine starts or not": (len(starts), f"{right} right"),
     }
-    for name, cases, votes in (
-        ("KV tokens that fit", serving[engine_logs.KV_TOKENS], _votes(serving[engine_logs.KV_TOKENS])),
-        *(
-            (f"training {name}", cases, training_left_out.one_vote(cases))
-            for name, cases in (
-                ("memory", training_left_out.memory_cases()),
-                ("speed", training_left_out.speed_cases()),
-            )
-        ),
+    for name, cases in (
+        ("KV tokens that fit", serving[engine_logs.KV_TOKENS]),
+        ("training memory", training_left_out.memory_cases()),
+        ("training speed", training_left_out.speed_cases()),
     ):
-        s = harness.stats(cases)
+        s, votes = harness.stats(cases), harness.one_vote(cases)
         rows[name] = (s.count, f"{_pair(s.median, s.p90)}; a source one vote {_pair(*votes)}")
     for name, (count, errors) in rows.items():
         readme, found = re.subn(
@@ -292,12 +286,6 @@ def readme_with_errors(readme: str, memory: harness.Evaluation) -> str:
         if found != 1:
             raise ValueError(f"README.md has {found} rows of {name}")
     return readme
-
-
-def _votes(cases: list[harness.Case]) -> tuple[float, float]:
-    """Median and p90 over sources of serving memory, each with its median error."""
-    votes = left_out.by_source(cases)
-    return statistics.median(votes), votes[min(len(votes) - 1, int(0.9 * len(votes)))]
 
 
 def left_out_section(found: harness.Evaluation) -> str:
@@ -316,8 +304,8 @@ def left_out_section(found: harness.Evaluation) -> str:
         "|---|---:|---:|---:|---:|---:|---:|---:|",
     ]
     for metric, cases in harness.by_metric(found.cases).items():
-        s, votes = harness.stats(cases), left_out.by_source(cases)
-        median, p90 = _votes(cases)
+        s, votes = harness.stats(cases), harness.by_source(cases)
+        median, p90 = harness.spread(votes)
         lines.append(
             f"| {metric} | {s.count} | {_percent(s.median)} | {_percent(s.p90)} | {100 * s.bias:+.1f} % | {len(votes)} "
             f"| {_percent(median)} | {_percent(p90)} |"

@@ -108,17 +108,23 @@ class Stats:
     inside: float | None
 
 
+def spread(errors: Iterable[float]) -> tuple[float, float]:
+    """(median, what nine in ten stay below) of the sizes of errors. Raises StatisticsError for none."""
+    ranked = sorted(map(abs, errors))
+    return statistics.median(ranked), ranked[min(len(ranked) - 1, int(0.9 * len(ranked)))]
+
+
 def stats(cases: Iterable[Case]) -> Stats:
     """Statistics of the relative errors. Raises ValueError for no case."""
     listed = list(cases)
     if not listed:
         raise ValueError("no case to measure")
-    absolute = sorted(abs(case.error) for case in listed)
+    median, p90 = spread(case.error for case in listed)
     within = [case.inside for case in listed if case.inside is not None]
     return Stats(
         count=len(listed),
-        median=statistics.median(absolute),
-        p90=absolute[min(len(absolute) - 1, int(0.9 * len(absolute)))],
+        median=median,
+        p90=p90,
         bias=statistics.median(case.error for case in listed),
         inside=sum(within) / len(within) if within else None,
     )
@@ -157,6 +163,16 @@ def by_group(cases: Iterable[Case], group: str) -> dict[str, list[Case]]:
     for case in cases:
         split[case.groups.get(group, "not stated")].append(case)
     return dict(sorted(split.items()))
+
+
+def by_source(cases: Iterable[Case]) -> list[float]:
+    """The median absolute error of each source, smallest first: one source, one vote."""
+    return sorted(stats(part).median for part in by_group(cases, "source").values())
+
+
+def one_vote(cases: Iterable[Case]) -> tuple[float, float]:
+    """Median and p90 over sources of each source's median absolute error."""
+    return spread(by_source(cases))
 
 
 def _stats_line(name: str, s: Stats) -> str:

@@ -7,14 +7,13 @@ that nothing else was logged for falls back to what it is without logs (tests/ca
 from __future__ import annotations
 
 import gc
-import statistics
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import _lru_cache_wrapper
 
 from engine.calibration import serving_memory as fitted
 from tests.accuracy import engine_logs
-from tests.accuracy.harness import REFERENCE, Case, Evaluation, load_rows
+from tests.accuracy.harness import REFERENCE, Evaluation, load_rows
 from tests.calibration.serving_memory import Fit, all_fits, logs, source_of
 
 
@@ -38,14 +37,6 @@ def constants(fits: list[Fit]) -> Iterator[None]:
         for name, value in kept.items():
             setattr(fitted, name, value)
         forget()
-
-
-def by_source(cases: list[Case]) -> list[float]:
-    """The median absolute error of each source, smallest first: one source, one vote."""
-    errors: dict[str, list[float]] = {}
-    for case in cases:
-        errors.setdefault(case.groups["source"], []).append(abs(case.error))
-    return sorted(statistics.median(each) for each in errors.values())
 
 
 def evaluate() -> Evaluation:

@@ -35,7 +35,7 @@ from engine.scenario import Layout, Scenario
 from engine.serving.draft import drafting, tokens_a_step
 from engine.serving.shapes import engine_split
 from tests.accuracy import inference_perf
-from tests.accuracy.harness import REFERENCE, Row, load_rows
+from tests.accuracy.harness import REFERENCE, Row, load_rows, spread
 from tests.accuracy.rows import UnreadableRow, readable
 from tests.accuracy.speed_loads import Unusable
 
@@ -309,9 +309,8 @@ def left_out() -> dict[str, float]:
 
 def errors(measured: Iterable[float], predicted: Iterable[float]) -> str:
     """Median and p90 of the absolute relative errors, %."""
-    ranked = sorted(abs(ours / value - 1) for value, ours in zip(measured, predicted, strict=True))
-    p90 = ranked[min(len(ranked) - 1, int(0.9 * len(ranked)))]
-    return f"{100 * statistics.median(ranked):.1f} / {100 * p90:.1f}"
+    median, p90 = spread(ours / value - 1 for value, ours in zip(measured, predicted, strict=True))
+    return f"{100 * median:.1f} / {100 * p90:.1f}"
 
 
 def nearer(every: Sequence[Pair]) -> str:

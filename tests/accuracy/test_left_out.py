@@ -8,7 +8,7 @@ from engine.calibration import serving_memory as fitted
 from engine.runtimes import ENGINES
 from tests.accuracy import left_out
 from tests.accuracy.engine_logs import KV_TOKENS, WEIGHTS
-from tests.accuracy.harness import by_metric, stats
+from tests.accuracy.harness import by_metric, by_source, stats
 
 
 def test_every_source_is_predicted_from_the_others() -> None:
@@ -24,6 +24,6 @@ def test_every_source_is_predicted_from_the_others() -> None:
     assert tokens.p90 < 0.08
     assert sum(outcome.observed != outcome.predicted for outcome in found.outcomes) <= 1
     assert len(found.set_aside) <= 6
-    assert len(left_out.by_source(cases[KV_TOKENS])) >= 15
+    assert len(by_source(cases[KV_TOKENS])) >= 15
     told = Counter(case.groups["engine"] for case in cases[KV_TOKENS])
     assert {name: entry.logs for name, entry in ENGINES.items() if entry.logs} == told  # intervals widen by it

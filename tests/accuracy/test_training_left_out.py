@@ -6,7 +6,7 @@ import pytest
 
 from engine.training import rates
 from tests.accuracy import harness, training_left_out
-from tests.accuracy.training_left_out import by_framework, memory_cases, one_vote, speed_cases
+from tests.accuracy.training_left_out import by_framework, memory_cases, speed_cases
 from tests.calibration import folds, training_speed
 
 
@@ -35,7 +35,7 @@ def test_what_a_new_source_is_told(
     cases: dict[str, list[harness.Case]], figure: str, median: float, p90: float
 ) -> None:
     found = harness.stats(cases[figure])
-    print(figure, found, one_vote(cases[figure]))
+    print(figure, found, harness.one_vote(cases[figure]))
     assert found.median <= median
     assert found.p90 <= p90
 

@@ -148,14 +148,6 @@ def by_framework(cases: list[harness.Case]) -> list[tuple[str, str, int, harness
     ]
 
 
-def one_vote(cases: list[harness.Case]) -> tuple[float, float]:
-    """Median and p90 over sources of each source's median absolute error."""
-    votes = sorted(harness.stats(part).median for part in harness.by_group(cases, "source").values())
-    middle = len(votes) // 2
-    median = votes[middle] if len(votes) % 2 else (votes[middle - 1] + votes[middle]) / 2
-    return median, votes[min(len(votes) - 1, int(0.9 * len(votes)))]
-
-
 def fitted_publishers() -> tuple[set[str], set[str]]:
     """The publishers of rows that memory and speed are fitted on: each has its fold."""
     memory_rows = [row for row, _, _ in memory_fit.prepare()]

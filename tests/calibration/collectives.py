@@ -27,7 +27,7 @@ from engine.calibration import collectives as fit
 from engine.links import collectives as model
 from engine.links import evidence
 from tests.accuracy import collectives as rows_of
-from tests.accuracy.harness import REFERENCE
+from tests.accuracy.harness import REFERENCE, spread
 
 ROWS = REFERENCE / "collectives.jsonl"
 TARGET = Path(fit.__file__)
@@ -323,12 +323,9 @@ def refit(points: Sequence[Point]) -> None:
 
 def line(name: str, found: Sequence[float]) -> str:
     """One row of a table: count, median, p90 and bias of some log errors, in percent."""
-    absolute = sorted(abs(math.exp(e) - 1.0) for e in found)
-    p90 = absolute[min(len(absolute) - 1, int(0.9 * len(absolute)))]
+    median, p90 = spread(math.exp(e) - 1.0 for e in found)
     bias = math.exp(statistics.median(found)) - 1.0
-    return (
-        f"{name[:60]:<60}{len(found):>5}{100 * statistics.median(absolute):>8.1f}{100 * p90:>8.1f}{100 * bias:>+8.1f}"
-    )
+    return f"{name[:60]:<60}{len(found):>5}{100 * median:>8.1f}{100 * p90:>8.1f}{100 * bias:>+8.1f}"
 
 
 def leave_out(points: Sequence[Point], group: Callable[[Point], str]) -> dict[str, list[float]]:

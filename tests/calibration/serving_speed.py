@@ -34,7 +34,7 @@ from engine.serving.shapes import Shape, engine_split, shape_of
 from engine.serving.speed import Load, best_load, load, running_limit
 from engine.sizing import Memory
 from tests.accuracy import inference_perf as rows_of
-from tests.accuracy.harness import REFERENCE, Row, load_rows
+from tests.accuracy.harness import REFERENCE, Row, load_rows, spread
 from tests.accuracy.rows import readable
 from tests.accuracy.speed_loads import Unusable, benchmark_of, run_of
 
@@ -416,12 +416,6 @@ def by_figure(points: list[Point], errors: list[float]) -> dict[str, tuple[list[
         metric: (values, [statistics.median(one) for one in tables[metric].values()])
         for metric, values in split.items()
     }
-
-
-def spread(values: list[float]) -> tuple[float, float]:
-    """(median, nine in ten) of the sizes of errors."""
-    ranked = sorted(map(abs, values))
-    return statistics.median(ranked), ranked[min(len(ranked) - 1, int(0.9 * len(ranked)))]
 
 
 def table(title: str, points: list[Point], errors: list[float]) -> None:

@@ -188,10 +188,9 @@ def publisher(row: harness.Row) -> str:
 
 def source_line(name: str, listed: list[float]) -> str:
     """One line of the table: rows, median and p90 of the absolute error, signed median, %."""
-    absolute = sorted(abs(math.expm1(error)) for error in listed)
-    p90 = absolute[min(len(absolute) - 1, int(0.9 * len(absolute)))]
+    median, p90 = harness.spread(math.expm1(error) for error in listed)
     bias = statistics.median(math.expm1(error) for error in listed)
-    return f"{name:<24}{len(listed):>5}{100 * statistics.median(absolute):>9.1f}{100 * p90:>9.1f}{100 * bias:>+9.1f}"
+    return f"{name:<24}{len(listed):>5}{100 * median:>9.1f}{100 * p90:>9.1f}{100 * bias:>+9.1f}"
 
 
 def table(found: dict[str, list[float]]) -> str:

@@ -27,7 +27,7 @@ from engine.scenario.frameworks import software_of
 from engine.training import rates
 from engine.training.speed import interval_group
 from engine.training.step import step
-from tests.accuracy.harness import REFERENCE, load_rows
+from tests.accuracy.harness import REFERENCE, load_rows, spread
 from tests.accuracy.training_perf import scenario_of
 from tests.accuracy.training_words import limit_unstated
 from tests.calibration import folds
@@ -270,10 +270,9 @@ def fit(rows: list[Sample], start: dict[str, float] | None = None, sweeps: int =
 def summary(name: str, errors: list[float]) -> str:
     """One line: count, median, p90 and bias of relative errors."""
     relative = [math.exp(e) - 1 for e in errors]
-    size = sorted(abs(e) for e in relative)
-    p90 = size[min(len(size) - 1, int(0.9 * len(size)))]
+    median, p90 = spread(relative)
     return (
-        f"{name:<48} {len(size):>4} {100 * statistics.median(size):>7.1f} {100 * p90:>7.1f} "
+        f"{name:<48} {len(relative):>4} {100 * median:>7.1f} {100 * p90:>7.1f} "
         f"{100 * statistics.median(relative):>+7.1f}"
     )
 
