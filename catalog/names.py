@@ -325,6 +325,8 @@ _ACCELERATORS: Final = (
     (r"m4 pro", "apple-m4-pro-64gb apple-m4-pro-48gb apple-m4-pro-24gb"),
     (r"m3 ultra", "apple-m3-ultra apple-m3-ultra-96gb apple-m3-ultra-512gb"),
     (r"titan rtx", "titan-rtx"),
+    (r"titan xp", "titan-xp"),
+    (r"titan v", "titan-v"),
     (r"hl 325l?", "gaudi-3"),
     (r"hl 225b?", "gaudi-2"),
     (r"(?:ascend ?)?910b\d?", "ascend-910b"),
@@ -332,11 +334,18 @@ _ACCELERATORS: Final = (
     (r"strix halo|(?:ryzen )?ai max 395|radeon 8060s", "strix-halo-128gb strix-halo-96gb strix-halo-64gb"),
     (r"hl 3[23]8l?", "gaudi-3"),
     (r"(?:jetson )?(?:agx )?orin", "jetson-orin-64gb"),
+    (r"radeon vii", "radeon-vii"),
+    *((rf"(?:data center gpu|ponte vecchio|pvc)(?: gpu)? max {number}|max {number}", f"intel-max-{number}") for number in (1550, 1100)),
+    (r"(?:data center gpu )?flex 170", "intel-flex-170"),
+    (r"trainium ?3|trn3[a-z]*(?:\.\S+)?", "trainium3"),
+    (r"trainium ?2|trn2[a-z]*(?:\.\S+)?", "trainium2"),
+    (r"trainium(?: ?1)?|trn1n?(?:\.\S+)?", "trainium"),
+    (r"inferentia ?2|inf2(?:\.\S+)?", "inferentia2"),
 )  # fmt: skip
 _ACCELERATOR_RULES: Final = tuple(
     (re.compile(rf"(?<![^ ])(?:{pattern})(?![^ ])"), ids.split()) for pattern, ids in _ACCELERATORS
 )
-_NOT_THE_CARD: Final = re.compile(r"(?<![^ ])(?:laptop|mobile|mig|vgpu|\dg \d+gb)(?![^ ])")
+_NOT_THE_CARD: Final = re.compile(r"(?<![^ ])(?:laptop|mobile|with max q|mig|vgpu|\dg \d+gb)(?![^ ])")
 _STATED_GB: Final = re.compile(r"(?<![^ ])(\d{2,3}) ?gi?b?(?![^ ])")
 # 180 and 192 GB are one part, and so are 270 and 288; 94 and 80 are two.
 _SAME_MEMORY: Final = 0.08
@@ -348,13 +357,13 @@ def _accelerator_words(text: str) -> str:
     name = re.sub(r"\s*[x×*]\s*\d{1,2}$", "", name)
     name = re.sub(r"macbook (?:pro|air)|mac (?:studio|mini|pro)", " ", name)
     name = re.sub(r"[^a-z0-9.]+", " ", name).replace("gh200 480gb", "gh200 96gb")  # its name tells the CPU's memory
-    name = re.sub(r"(?<![^ ])(rtx|pro|gaudi|mi|tpu)(?=\d)", r"\1 ", name)
+    name = re.sub(r"(?<![^ ])([rg]tx|pro|gaudi|mi|tpu)(?=\d)", r"\1 ", name)
     name = re.sub(r"(?<![^ ])mi (?=\d)", "mi", name)
     return re.sub(r"(?<![^ ])(\d{4})(ti|d|xtx|xt|gre|super)(?![^ ])", r"\1 \2", name).strip()
 
 
 _NO_PRODUCT: Final = re.compile(
-    r"(?<![^ ])(?:nvidia|amd|intel|apple|geforce|radeon|tesla|quadro|instinct|gpu|graphics|generation|blackwell|rtx|rx"
+    r"(?<![^ ])(?:nvidia|amd|intel|apple|geforce|radeon|tesla|quadro|instinct|gpu|graphics|generation|blackwell|[rg]tx|rx"
     r"|pro|gddr\dx?|\d+ ?gi?b)(?![^ ])"
 )
 

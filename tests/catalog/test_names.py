@@ -149,6 +149,19 @@ def test_every_model_answers_to_its_own_names() -> None:
         ("A800", "a800-sxm4-80gb"),
         ("H800", "h800-sxm"),
         ("L20", "l20"),
+        ("NVIDIA GeForce GTX 1080 Ti", "gtx-1080-ti"),
+        ("1080 Ti", "gtx-1080-ti"),
+        ("gtx1070", "gtx-1070"),
+        ("NVIDIA TITAN Xp", "titan-xp"),
+        ("Vega 20 [Radeon VII]", "radeon-vii"),
+        ("Intel(R) Data Center GPU Max 1550", "intel-max-1550"),
+        ("Max 1100", "intel-max-1100"),
+        ("Intel(R) Data Center GPU Flex 170", "intel-flex-170"),
+        ("trn1.32xlarge", "trainium"),
+        ("AWS Trainium2", "trainium2"),
+        ("trn2u.48xlarge", "trainium2"),
+        ("Trainium3", "trainium3"),
+        ("inf2.48xlarge", "inferentia2"),
     ],
 )
 def test_a_card_by_any_of_its_names(name: str, accelerator_id: str) -> None:
@@ -160,7 +173,7 @@ def test_a_card_by_any_of_its_names(name: str, accelerator_id: str) -> None:
     ["", "SM120 PCIe", "Quadro RTX 9000", "Quadro RTX 3000", "RTX 4090 Laptop GPU", "RTX 4090 36GB", "V100-64GB", "RTX 3090/4090",
      "B200 or H200", "NVIDIA A100-SXM4-80GB MIG 1g.10gb", "H200 64GB", "RTX 5085",
      "NVIDIA GeForce RTX 5090 D v2", "Navi 31 [Radeon RX 7900 XT/7900 XTX/7900 GRE/7900M] (rev c8)", "Sparkle Arc Pro B60 Dual 48GB",
-     "RTX 4080 SUPER 32G", "NVIDIA A16-8Q", "GRID A100D-40C", "Palit GeForce RTX 4090 GamingPro Laptop"],
+     "NVIDIA GeForce GTX 1080 with Max-Q Design", "GTX 1060 6GB", "Flex 140", "inf1.xlarge", "TITAN X", "RTX 4080 SUPER 32G", "NVIDIA A16-8Q", "GRID A100D-40C", "Palit GeForce RTX 4090 GamingPro Laptop"],
 )  # fmt: skip
 def test_an_unlike_card_is_not_guessed(name: str) -> None:
     assert resolve_accelerator(name) is None
