@@ -129,7 +129,7 @@ def machine_of(text: str) -> Machine:
     others = parse_other(text)
     ours = parse_query(text) or parse_table(text) or _csv(text)
     if ours or others:
-        tools = [name for name, gpus in (("nvidia-smi", ours), ("rocm-smi or xpu-smi", others)) if gpus]
+        tools = [name for name, gpus in (("nvidia-smi", ours), ("rocm-smi, xpu-smi or neuron-ls", others)) if gpus]
         return Machine((*ours, *others), tool=" and ".join(tools))
     listed, nameless = parse_lspci(text)
     return Machine(tuple(listed), tuple(nameless), "lspci" if listed or nameless else "")

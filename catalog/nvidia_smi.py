@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from itertools import groupby
 from typing import Any
 
+from catalog.names import resolve_accelerator
 from engine.figures.records import dataclass
 from engine.figures.text import LONGEST_NAME, shown
 from engine.parts.hardware import Accelerator
@@ -176,7 +177,7 @@ _BOARDS = {
 
 
 _NOT_A_WHOLE_CARD = re.compile(r"\bmig\b|\bvgpu\b|\bgrid\b|-\d+[qcab]$|\b\dg\.\d+gb", re.I)
-_NOT_THE_CARD = re.compile(r"\blaptop\b|\bmobile\b", re.I)
+_NOT_THE_CARD = re.compile(r"\blaptop\b|\bmobile\b|\bwith max-q\b", re.I)
 
 
 def is_a_part(gpu: DetectedGpu) -> bool:
@@ -211,7 +212,16 @@ def identify(gpu: DetectedGpu, accelerators: Iterable[Accelerator]) -> Accelerat
             score -= min(0.4, abs(gpu.power_limit_w / accelerator.tdp_w - 1.0))
         if best is None or score > best[0]:
             best = (score, accelerator)
-    return best[1] if best else None
+    return best[1] if best else _so_called(gpu, accelerators)
+
+
+def _so_called(gpu: DetectedGpu, accelerators: Iterable[Accelerator]) -> Accelerator | None:
+    """The card that names of shops and tools mean by this one, such as a TITAN RTX or an instance's chips; its memory fits."""
+    named = resolve_accelerator(gpu.name)
+    card = next((accelerator for accelerator in accelerators if accelerator.id == named), None)
+    if card is None or gpu.memory_mib is None:
+        return card
+    return card if abs(gpu.memory_mib * 2**20 / card.memory_bytes - 1.0) <= MEMORY_TOLERANCE else None
 
 
 LIMITED = 0.98

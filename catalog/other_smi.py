@@ -1,4 +1,4 @@
-"""GPUs of other makers: from the text that rocm-smi, amd-smi and xpu-smi print."""
+"""Cards of other makers: from the text that rocm-smi, amd-smi, xpu-smi and neuron-ls print."""
 
 from __future__ import annotations
 
@@ -16,18 +16,23 @@ _XPU_MEMORY = re.compile(r"\|.*\bMemory Physical Size:\s*(?P<mib>\d{1,9})(?:\.\d
 _AMD_GPU = re.compile(r"GPU: (?P<gpu>\d{1,4})")
 _AMD = re.compile(r"(?P<key>MARKET_NAME|SIZE): (?P<value>.+)")
 """Lines of `amd-smi static`: `GPU: 0`, and below it `MARKET_NAME: AMD Instinct MI300X`, and of VRAM `SIZE: 196288 MB`."""
+_NEURON_TYPE = re.compile(r"instance-type: (?P<value>\S+)")
+_NEURON = re.compile(r"\|\s*(?P<device>\d{1,4})\s*\|\s*(?P<cores>\d{1,3})\s*\|.*?\|\s*(?P<gib>\d{1,4}) GB\s*\|.*")
+"""A device of `neuron-ls`: `| 0 | 8 | 4 | 96 GB | 12, 3, 4, 1 | cc:00.0 |`; above the table, `instance-type: trn2.48xlarge`."""
+_NEURON_CHIPS = {(8, 96): "Trainium2", (8, 144): "Trainium3"}
+"""Chips by cores and memory, where no instance is named: two cores and 32 GB are of Trainium and of Inferentia2."""
 _NAMES = ("card series", "card model", "product name")
 _MEMORY = "vram total memory (b)"
 
 
 def parse_other(text: str) -> list[DetectedGpu]:
-    """The GPUs of rocm-smi's or xpu-smi's text; none where it is neither. Raises DetectError for one that never ends.
+    """The cards of these tools' text; none where it is of none of them. Raises DetectError for one that never ends.
 
     rocm-smi: `--showproductname --showmeminfo vram`; a name that is a number only is passed over for the next one.
     """
     lines = _lines_of_json(text) or text.splitlines()
     found: dict[str, dict[str, str]] = {}
-    last = ""
+    last = instance = ""
     for number, line in enumerate(lines):
         if number >= 64 * MOST_LINES:
             raise DetectError(f"{len(lines):,} lines are no machine's GPUs")
@@ -41,6 +46,13 @@ def parse_other(text: str) -> list[DetectedGpu]:
         held = _XPU_MEMORY.fullmatch(line.strip())
         if held is not None and last in found:
             found[last][_MEMORY] = str(int(held["mib"]) * 2**20)
+        typed = _NEURON_TYPE.fullmatch(line.strip())
+        instance = typed["value"] if typed is not None else instance
+        neuron = _NEURON.fullmatch(line.strip())
+        if neuron is not None:
+            chip = _NEURON_CHIPS.get((int(neuron["cores"]), int(neuron["gib"])))
+            said = instance or chip or f"Neuron device of {neuron['cores']} cores"
+            found[f"neuron {neuron['device']}"] = {"product name": said, _MEMORY: str(int(neuron["gib"]) * 2**30)}
         amd = _AMD_GPU.fullmatch(line.strip())
         if amd is not None:
             last = f"amd {amd['gpu']}"

@@ -40,6 +40,13 @@ XPU = (
     "| Device ID | Device Information |\n| {n} | Device Name: Intel(R) Arc(TM) Pro B60 Graphics |\n"
     "|   | Memory Physical Size: 24480.00 MiB |\n"
 )
+NEURON = (
+    "+--------+--------+----------+--------+---------------+--------------+\n"
+    "| NEURON | NEURON |  NEURON  | NEURON |   CONNECTED   |     PCI      |\n"
+    "| DEVICE | CORES  | CORE IDS | MEMORY |    DEVICES    |     BDF      |\n"
+    "+--------+--------+----------+--------+---------------+--------------+\n"
+)
+NEURON_DEVICE = "| {n}      | {cores}      | 0-3      | {gb} GB  | 12, 3, 4, 1   | 0000:cc:00.0 |\n"
 LINKS = "GPU {n}: {name} (UUID: GPU-{n})\n\t Link 0: {first}\n\t Link 1: {first}\n"
 L4 = "name, memory.total [MiB]\nNVIDIA L4, 23034 MiB\nNVIDIA L4, 23034 MiB\n"
 
@@ -66,10 +73,15 @@ def detected(text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> l
         ("".join(XPU.format(n=n) for n in range(2)), "arc-pro-b60", 2),
         ("|   0  HL-225              N/A  | 0000:33:00.0     N/A |                   0  |\n"
          "| N/A   29C   N/A  103W /  600W |    768MiB / 98304MiB |     0%           N/A |\n", "gaudi-2", 1),
+        (NEURON + "".join(NEURON_DEVICE.format(n=n, cores=8, gb=96) for n in range(16)), "trainium2", 16),
+        ("instance-type: inf2.24xlarge\n" + NEURON + "".join(NEURON_DEVICE.format(n=n, cores=2, gb=32) for n in range(6)),
+         "inferentia2", 6),
+        (NEURON + NEURON_DEVICE.format(n=0, cores=2, gb=32), None, 1),  # Trainium's, or Inferentia2's
+        (ROCM.format(n=0, name="Radeon VII", size=17163091968), "radeon-vii", 1),
     ],
 )  # fmt: skip
 def test_every_tool_s_cards_are_read(
-    text: str, card: str, count: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    text: str, card: str | None, count: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (group,) = detected(text, tmp_path, capsys)
     assert (group["accelerator"], group["count"]) == (card, count)

@@ -74,6 +74,11 @@ def test_other_output_is_refused(text: str) -> None:
         ("NVIDIA GB10", None, "gb10"),
         ("NVIDIA GeForce RTX 4070 Ti", 12282, "rtx-4070-ti"),
         ("Quadro RTX 6000", 24576, "quadro-rtx-6000"),
+        ("NVIDIA TITAN RTX", 24576, "titan-rtx"),
+        ("NVIDIA TITAN V", 12066, "titan-v"),
+        ("NVIDIA TITAN RTX", 12288, None),
+        ("NVIDIA GeForce GTX 1080 Ti", 11178, "gtx-1080-ti"),
+        ("NVIDIA GeForce GTX 1080 with Max-Q Design", 8119, None),
         ("NVIDIA H100 80GB HBM3 MIG 1g.10gb", 9856, None),
     ],
 )

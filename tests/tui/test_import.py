@@ -16,7 +16,7 @@ from engine.training.batch import batch_of
 from tests.tui.test_export import NAMES, as_engine, golden
 from tui.cli import main
 from tui.files import session
-from tui.paste import reading
+from tui.paste import listing, reading
 from tui.paste.found import CannotRead, Found
 from tui.shell.exports import Target, export, fitting
 from tui.shell.exports.build import Build
@@ -279,6 +279,15 @@ def test_rocm_smi_is_read_as_detect_reads_it() -> None:
     )
     _, scenario = read(text)
     assert (scenario.hardware.accelerator.id, scenario.hardware.gpus_per_node) == ("mi300x", 8)
+
+
+def test_cards_that_nobody_knows_are_named_and_no_other_stands_for_them() -> None:
+    with pytest.raises(CannotRead, match="2 x 'NVIDIA Q99': not in the catalog; name a card beside it"):
+        read("name, memory.total [MiB]\nNVIDIA Q99, 77000 MiB\nNVIDIA Q99, 77000 MiB\n")
+    found = reading.read("name, memory.total [MiB]\nNVIDIA Q99, 77000 MiB\n")
+    scenario = reading.scenario_of(found, {"hardware.accelerator": "h100-sxm"})
+    assert scenario.hardware.gpus_per_node == 1
+    assert any("NVIDIA Q99" in line for line in listing.lines_of(found))
 
 
 def test_detect_reads_the_table_and_lspci_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

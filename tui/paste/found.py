@@ -39,13 +39,15 @@ class Said:
 class Found:
     """What a text says, gathered by its readers.
 
-    understood: in the text's order. assumed: sentences. unknown: words that no reader knows. passed: words that change
+    understood: in the text's order. assumed: sentences. unknown: words that no reader knows. strangers: listed cards that the
+    catalog does not know. passed: words that change
     nothing that is sized. gpus: cards of one node that the text asks for, where it says so. ranks: GPUs that its layout takes.
     """
 
     understood: list[Said] = field(default_factory=list)
     assumed: list[str] = field(default_factory=list)
     unknown: list[str] = field(default_factory=list)
+    strangers: list[str] = field(default_factory=list)
     passed: list[str] = field(default_factory=list)
     kinds: list[str] = field(default_factory=list)
     model: str = ""

@@ -18,7 +18,7 @@ def lines_of(found: Found) -> list[str]:
     parts = (
         ("understood", [f"{_line(one.words)} → {one.key} = {_line(one.value)}" for one in shown]),
         ("assumed", [_line(one) for one in found.assumed]),
-        ("not understood", [_line(one) for one in found.unknown]),
+        ("not understood", [_line(one) for one in (*found.strangers, *found.unknown)]),
     )
     for heading, entries in parts:
         if entries:

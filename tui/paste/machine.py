@@ -25,7 +25,7 @@ def read(text: str, found: Found) -> bool:
     seen: DetectedGpu | None = None
     for group in groups:
         if group.accelerator is None:
-            found.unknown.append(f"{group.count} x {shown(group.gpu.name)}: not in the catalog")
+            found.strangers.append(f"{group.count} x {shown(group.gpu.name)}: not in the catalog")
         elif card is None:
             card, seen = group.accelerator, group.gpu
             found.say(f"{group.count} x {group.gpu.name}", "hardware.accelerator", card.id)
@@ -43,6 +43,7 @@ def read(text: str, found: Found) -> bool:
             )
     if groups:
         found.kinds.append(said.tool)
+        found.gpus = found.gpus if card is not None else groups[0].count
         found.say(f"{found.gpus} GPUs listed", "hardware.gpus_per_node", found.gpus)
     if topology is not None:
         found.kinds.append("nvidia-smi topo -m")

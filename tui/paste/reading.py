@@ -170,6 +170,10 @@ def _hardware(found: Found, given: Mapping[str, Any]) -> dict[str, Any]:
     """Cards and nodes: those that the text lists or asks for, else as many as its layout takes."""
     keys: dict[str, Any] = {}
     if "hardware.accelerator" not in given and found.value("hardware.accelerator") is None:
+        if found.strangers:
+            raise CannotRead(
+                f"{found.strangers[0]}; name a card beside it with --accelerator, or add an entry of your own"
+            )
         found.assumed.append(
             "the cards of a new session: the text names none; paste nvidia-smi beside it, or --accelerator"
         )

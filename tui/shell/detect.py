@@ -36,7 +36,7 @@ __all__ = ["DetectError", "machine", "render"]
 
 TIMEOUT_S = 20.0  # a driver that takes longer to answer hangs
 _SILENT = f"nvidia-smi did not answer within {TIMEOUT_S:.0f} s"
-SAVED = "what nvidia-smi, rocm-smi, amd-smi, xpu-smi or lspci -vv printed, saved on another machine"
+SAVED = "what nvidia-smi, rocm-smi, amd-smi, xpu-smi, neuron-ls or lspci -vv printed, saved on another machine"
 MOST_BYTES = 2**20  # of an answer: a machine of 72 GPUs is told in some 6 kB
 
 
@@ -84,7 +84,7 @@ def _saved(source: str) -> str:
         raise DetectError(str(problem)) from None
 
 
-_OTHERS = (("rocm-smi", "--showproductname", "--showmeminfo", "vram"), ("xpu-smi", "discovery"))
+_OTHERS = (("rocm-smi", "--showproductname", "--showmeminfo", "vram"), ("xpu-smi", "discovery"), ("neuron-ls",))
 _TOPOLOGY = ("nvidia-smi", "topo", "-m")
 _MEMINFO = Path("/proc/meminfo")
 
