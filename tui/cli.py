@@ -24,6 +24,7 @@ from tui.shell.command import (
     FAILED,
     NOT_CARRIED,
     STDIN,
+    AsWritten,
     CommandError,
     Parser,
     built,
@@ -133,7 +134,7 @@ def _open(arguments: list[str]) -> int:
         prog="sizeup",
         description="Size a multi-GPU build for an LLM: memory per GPU, fabric, speed, cost and a verdict.",
         epilog=asked.EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=AsWritten,
     )
     parser.add_argument("file", nargs="?", metavar="FILE", help="a session file to open")
     parser.add_argument("--version", action=_Version, nargs=0, help="print the version and leave")

@@ -17,6 +17,7 @@ from engine.figures.sentences import Figure, Sentence, said
 from engine.figures.units import HOURS_PER_DAY, SECONDS_PER_DAY
 from engine.money.prices import usd_per_gpu_hour as gpu_hour_price
 from engine.scenario import Hardware, Layout, LayoutChoice, Scenario, Workload
+from engine.scenario.fields.field import TRAINING
 from engine.sizing import Training
 from engine.training.batch import keeps_batch, useful_tokens
 from engine.training.body import body
@@ -150,7 +151,7 @@ def _curve_words(fitting: Sequence[ScalingPoint], stops: int | None, last: Scali
 
 def _only_training(scenario: Scenario) -> None:
     if scenario.workload.is_inference:
-        raise ScenarioError("workload.kind", "has no training run to scale", "lora, qlora, full-finetune, pretrain")
+        raise ScenarioError("workload.kind", "has no training run to scale", ", ".join(TRAINING))
 
 
 def _build_of(hardware: Hardware, count: int) -> Hardware:

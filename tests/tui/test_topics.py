@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from engine.scenario.fields import BY_KEY, FIELDS, Field, word_of
 from tests.tui.commands import Run
-from tui.shell import completion, topics
+from tui.shell import completion, presets, topics
 from tui.shell.command import BAD_INPUT, CARRIED, FAILED, NOT_CARRIED
 from tui.shell.topics import TOPICS
 
@@ -29,6 +30,33 @@ def test_each_command_that_it_lists_has_help(run: Run, command: str) -> None:
     said = run("help", command)
     assert said.code == 0
     assert f"sizeup {command}" in said.out
+
+
+LISTED = tuple(preset for preset in presets.PRESETS if "VALUES" in preset.help)
+
+
+@pytest.mark.parametrize("command", [command for command in COMMANDS if command in completion.SETS_KEYS])
+def test_help_of_an_option_lists_every_word_that_its_key_takes(run: Run, command: str) -> None:
+    assert {"workload.kind", "workload.framework", "workload.sharding"} <= {preset.key for preset in LISTED}
+    said = run(command, "--help").out
+    for preset in LISTED:
+        told = re.search(rf"^  {preset.option} X((?:.*\n)+?)  -", said, re.MULTILINE)
+        assert told is not None
+        words = re.findall(r"[^\s,]+", told[1])
+        assert [word_of(value) for value in BY_KEY[preset.key].values] == words[-len(BY_KEY[preset.key].values) :]
+
+
+@pytest.mark.parametrize("field", [field for field in FIELDS if field.choices], ids=lambda field: str(field.key))
+def test_help_of_a_field_gives_each_choice_as_a_session_takes_it(run: Run, field: Field) -> None:
+    said = " ".join(run("help", field.key).out.split())
+    for value, _ in field.choices:
+        assert re.search(rf"(?:Takes|[,)]) {re.escape(word_of(value))}[ ,.(]", said), value
+
+
+def test_the_readme_lists_every_kind() -> None:
+    told = re.search(r'^kind = "serve" +# (.+)$', (ROOT / "README.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert told is not None
+    assert told[1].split(", ") == [str(value) for value in BY_KEY["workload.kind"].values]
 
 
 @pytest.mark.parametrize("name", TOPICS)

@@ -6,9 +6,13 @@ import os
 import textwrap
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from engine.figures.text import harmless
 from tui.shell.command import Parser
+
+if TYPE_CHECKING:
+    from engine.scenario.fields import Value
 
 COMMANDS = ("help", "examples", "completion")
 """The commands that this module answers."""
@@ -154,6 +158,15 @@ def _field(word: str) -> str | None:
     return named[0] if len(named) == 1 else None
 
 
+def _choice(value: Value, label: str) -> str:
+    """A choice as a session writes it, with what it is called in the app where that is another word."""
+    from engine.scenario.fields import word_of
+
+    word = word_of(value)
+    called = label.removeprefix(f"{word}: ")
+    return word if called == word else f"{word} ({called})"
+
+
 def _field_text(key: str) -> list[str]:
     from engine.scenario.fields import BY_KEY
     from tui.files import fields
@@ -161,7 +174,7 @@ def _field_text(key: str) -> list[str]:
     field = BY_KEY[key]
     facts = [fields.range_words(field), "", fields.default_words(field)]
     if field.choices:
-        facts[0] = ", ".join(str(label) for _, label in field.choices)
+        facts[0] = ", ".join(_choice(value, label) for value, label in field.choices)
     takes = f" Takes {facts[0]}." if facts[0] else ""
     default = f" Default: {facts[2]}." if facts[2] else ""
     unit = f" Unit: {field.unit}." if field.unit else ""

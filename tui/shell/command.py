@@ -33,11 +33,31 @@ class CommandError(Exception):
         super().__init__(message)
 
 
+class Unbroken(argparse.HelpFormatter):
+    """Help whose words are not broken at their hyphens: a value is copied whole."""
+
+    def _split_lines(self, text: str, width: int) -> list[str]:
+        import textwrap  # only help needs it
+
+        return textwrap.wrap(" ".join(text.split()), width, break_on_hyphens=False)
+
+
+class AsWritten(Unbroken, argparse.RawDescriptionHelpFormatter):
+    """The same under a description and an epilog whose lines stay as they are."""
+
+
 class Parser(argparse.ArgumentParser):
     """The options of a command, none of which is shortened, and errors of one line."""
 
     def __init__(self, prog: str, **words: Any) -> None:
-        super().__init__(prog=prog, allow_abbrev=False, **words)
+        super().__init__(prog=prog, allow_abbrev=False, **{"formatter_class": Unbroken, **words})
+        self.of_presets: list[tuple[argparse.Action, presets.Preset]] = []
+
+    def format_help(self) -> str:
+        """The help, with the words that keys take."""
+        for action, preset in self.of_presets:
+            action.help = presets.help_of(preset)
+        return super().format_help()
 
     def error(self, message: str) -> NoReturn:
         """One line instead of argparse's usage and message."""
@@ -88,10 +108,12 @@ def sized(file: str | None, changes: dict[str, Any]) -> Sizing:
         raise impossible(file, problem) from None
 
 
-def add_presets(parser: argparse.ArgumentParser) -> None:
+def add_presets(parser: Parser) -> None:
+    """The options that set keys of the session, and `--set`."""
     group = parser.add_argument_group("preset fields")
     for preset in presets.PRESETS:
-        group.add_argument(preset.option, dest=preset.key, metavar="X", help=preset.help)
+        option = group.add_argument(preset.option, dest=preset.key, metavar="X", help=preset.help)
+        parser.of_presets.append((option, preset))
     group.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="any key of the session")
 
 

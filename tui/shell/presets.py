@@ -22,7 +22,10 @@ class WrongOption(ValueError):
 
 
 class Preset(NamedTuple):
-    """An option that sets one key of the session: its dotted key, how its text is read, and its help."""
+    """An option that sets one key of the session: its dotted key, how its text is read, and its help.
+
+    VALUES in the help stands for the words that the key takes.
+    """
 
     option: str
     key: str
@@ -55,7 +58,7 @@ PRESETS = (
     Preset("--nodes", "hardware.nodes", numbers.whole, "nodes"),
     Preset("--intra-link", "hardware.intra_link", str, "link inside a node"),
     Preset("--inter-link", "hardware.inter_link", str, "link between nodes"),
-    Preset("--kind", "workload.kind", str, "serve, batch, lora, qlora, full-finetune or pretrain"),
+    Preset("--kind", "workload.kind", str, "VALUES"),
     Preset("--concurrency", "workload.concurrency", numbers.whole, "users at once"),
     Preset("--input", "workload.input_tokens", numbers.whole, "prompt, tokens"),
     Preset("--output", "workload.output_tokens", numbers.whole, "answer, tokens"),
@@ -66,14 +69,24 @@ PRESETS = (
     Preset(
         "--tokens", "workload.total_tokens", numbers.whole, "tokens of the training run, or of the corpus of a batch"
     ),
-    Preset("--optimizer", "workload.optimizer", str, "training: adamw, adamw-8bit, ..."),
-    Preset("--sharding", "workload.sharding", str, "training: ddp, zero1, zero2 or zero3"),
+    Preset("--optimizer", "workload.optimizer", str, "training: VALUES"),
+    Preset("--sharding", "workload.sharding", str, "training: VALUES"),
+    Preset("--framework", "workload.framework", str.lower, "training: VALUES"),
     Preset("--deadline", "workload.deadline_days", numbers.days, "target: run or corpus done within, days"),
     Preset("--tp", "layout.tp", numbers.whole, "tensor parallel, else automatic"),
     Preset("--pp", "layout.pp", numbers.whole, "pipeline parallel, else automatic"),
     Preset("--dp", "layout.dp", numbers.whole, "data parallel, else automatic"),
     Preset("--title", "title", str, "a title"),
 )
+
+
+def help_of(preset: Preset) -> str:
+    """What an option is for, with the words that its key takes."""
+    if "VALUES" not in preset.help:
+        return preset.help
+    from engine.scenario.fields import BY_KEY  # only who asks for help needs the table
+
+    return preset.help.replace("VALUES", BY_KEY[preset.key].allowed)
 
 
 def changes_of(given: Mapping[str, Any], items: Iterable[str]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from engine.figures.text import shown
 from engine.scenario import Kind, Scenario
 from engine.scenario.fields.build import HARDWARE_FIELDS, LAYOUT_FIELDS, MAX_GPUS_PER_NODE, MAX_NODES, MODEL_FIELDS
 from engine.scenario.fields.detail import DETAIL_FIELDS
-from engine.scenario.fields.field import LONGEST_ID, UNSET, Field, FieldKind, StepRule, Value, nearest_of
+from engine.scenario.fields.field import LONGEST_ID, UNSET, Field, FieldKind, StepRule, Value, nearest_of, word_of
 from engine.scenario.fields.rest import MONEY_FIELDS, SESSION_FIELDS
 from engine.scenario.fields.rewards import REWARD_FIELDS
 from engine.scenario.fields.runtime import RUNTIME_FIELDS
@@ -37,6 +37,7 @@ __all__ = [
     "checked",
     "field_of",
     "nearest_of",
+    "word_of",
     "worded",
 ]
 

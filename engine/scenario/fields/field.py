@@ -101,7 +101,7 @@ class Field:
                 return ""
             if self.optional or self.follows or None in self.values:
                 return None
-            raise ScenarioError(self.key, "a value is needed", self._allowed())
+            raise ScenarioError(self.key, "a value is needed", self.allowed)
         if self.kind == "choice":
             return self._choice(value)
         if self.kind == "number":
@@ -121,14 +121,14 @@ class Field:
         near = None
         if isinstance(value, str):
             near = nearest_of(value, [known for known in self.values if isinstance(known, str)])
-        raise ScenarioError(self.key, f"{shown(value)} is not accepted", self._allowed(), near)
+        raise ScenarioError(self.key, f"{shown(value)} is not accepted", self.allowed, near)
 
     def _number(self, value: Any) -> Value:
         if isinstance(value, bool) or not isinstance(value, int | float):
-            raise ScenarioError(self.key, f"{shown(value)} is not accepted", self._allowed())
+            raise ScenarioError(self.key, f"{shown(value)} is not accepted", self.allowed)
         if isinstance(value, float):
             if not math.isfinite(value):
-                raise ScenarioError(self.key, f"{value} is not a finite number", self._allowed())
+                raise ScenarioError(self.key, f"{value} is not a finite number", self.allowed)
             if self.whole:
                 if not value.is_integer():
                     raise ScenarioError(self.key, f"{value:g} is not whole", f"a whole number, {self.range_words}")
@@ -146,9 +146,11 @@ class Field:
             self.key, f"{_figure(value)} is too {few if value < self.low else many}", self.range_words, nearest
         )
 
-    def _allowed(self) -> str:
+    @property
+    def allowed(self) -> str:
+        """What is accepted, as a session file or an option writes it."""
         if self.kind == "choice":
-            words = [_word(value) for value in self.values]
+            words = [word_of(value) for value in self.values]
             return " or ".join(words) if len(words) == 2 else ", ".join(words)
         if self.kind == "number":
             return f"{'a whole number' if self.whole else 'a number'}, {self.range_words}"
@@ -188,7 +190,7 @@ def _figure(value: float) -> str:
     return f"{value:g}"
 
 
-def _word(value: Value) -> str:
+def word_of(value: Value) -> str:
     """A choice as a session file or an option writes it."""
     if value is None:
         return "auto"
