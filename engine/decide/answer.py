@@ -26,6 +26,7 @@ from engine.figures.units import (
 from engine.model.formats import FORMATS
 from engine.money.bill import lacking
 from engine.scenario import Workload
+from engine.scenario.frameworks import framework_words
 from engine.serving.settings import longest_taken
 from engine.serving.targets import SAID, first_figure, user_figure
 from engine.sizing import Answer, Cost, Flip, Miss, Outcome, Power, Status, Verdict
@@ -135,13 +136,18 @@ def _each(plan: Plan) -> str:
     return "on this card" if plan.scenario.hardware.gpus == 1 else "on each card"
 
 
+def _under(plan: Plan) -> str:
+    """The framework of a run, which decides its layout and what a step keeps."""
+    return f"under {framework_words(plan.scenario.workload)}"
+
+
 def _too_much(plan: Plan) -> Sentence:
     memory, worst = plan.memory, plan.memory.worst
     usable = Figure(f"{gib(worst.usable_bytes)} GiB", "memory.usable_bytes")
     if not plan.scenario.workload.is_inference:
         over = Figure(gib(worst.over_bytes), "memory.over_bytes")
         peak = Figure(gib(memory.peak_bytes), "memory.peak_bytes")
-        return ("a step needs ", peak, " of ", usable, f" {_each(plan)}, ", over, " too many")
+        return (f"{_under(plan)} a step needs ", peak, " of ", usable, ", ", over, " over")
     fixed = worst.used_bytes - worst.kv_bytes
     if worst.weights_bytes > worst.usable_bytes:
         held = Figure(gib(worst.weights_bytes), "memory.weights_bytes")
@@ -203,7 +209,8 @@ def _missing(plan: Plan, misses: tuple[Miss, ...]) -> Sentence:
         if miss.target == "workload.deadline_days" and plan.training is None:
             got = "serving.days"
         shown = Figure(_amount(miss.target, miss.got), got)
-        told.append((lead, shown, f"{statistic}, asked ", Figure(_amount(miss.target, miss.asked), asked)))
+        under = f" {_under(plan)}" if plan.training is not None and not told else ""
+        told.append((lead, shown, f"{statistic}{under}, asked ", Figure(_amount(miss.target, miss.asked), asked)))
     rest = "; everything else is met" if len(misses) < _targets(plan.scenario.workload) else ""
     return (*joined(told, "; "), rest) if rest else joined(told, "; ")
 
@@ -231,7 +238,12 @@ def _room(plan: Plan) -> Sentence:
     lead = f"{memory.headroom}: " if memory.headroom in ("tight", "marginal") else ""
     if not plan.scenario.workload.is_inference:
         peak = Figure(gib(memory.peak_bytes), "memory.peak_bytes")
-        return (f"{lead}a step needs ", peak, " of ", Figure(f"{gib(worst.usable_bytes)} GiB", "memory.usable_bytes"))
+        return (
+            f"{lead}{_under(plan)} a step needs ",
+            peak,
+            " of ",
+            Figure(f"{gib(worst.usable_bytes)} GiB", "memory.usable_bytes"),
+        )
     parts: list[Part] = [f"{lead}weights ", Figure(percent(memory.weights_share), "memory.weights_share")]
     parts.append(" of the card" if plan.scenario.hardware.gpus == 1 else " of each card")
     if not memory.fits and plan.serving is not None:

@@ -399,6 +399,7 @@ def notices(plan: Plan, verdict: Verdict, power: Power, params_total: int, param
         *_speed(plan),
         *_batch(plan),
         *training_notices.framework(plan),
+        *training_notices.stands_in(plan),
         *training_notices.experts(plan),
         *training_notices.adapted(plan),
         *training_notices.length(plan),

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from engine.decide.offers import no_worse, offer
 from engine.decide.plan import Plan
 from engine.figures.sentences import Figure, Sentence
+from engine.runtimes.frameworks import STAND_INS
 from engine.scenario import LayoutChoice
 from engine.scenario.change import FREE_LAYOUT
-from engine.scenario.frameworks import SPLIT_WORDS, framework_of, software_of, unsupported
+from engine.scenario.frameworks import SPLIT_WORDS, framework_of, framework_words, software_of, unsupported
 from engine.sizing import Notice, Suggestion
 from engine.training.memory.elements import WITH_EXPERTS, adapter_widths, leaves_out_experts
 
@@ -37,7 +38,7 @@ def framework(plan: Plan) -> Iterator[Notice]:
             "framework-layout",
             "warning",
             (
-                f"{entry.label} has no {words}{under}: this layout is sized as pinned, and would have to be written for it.",
+                f"{framework_words(workload)} has no {words}{under}: this layout is sized as pinned, and would have to be written for it.",
             ),
             _freed(plan) if scenario.layout != LayoutChoice() else None,
         )
@@ -46,8 +47,26 @@ def framework(plan: Plan) -> Iterator[Notice]:
         yield Notice(
             "framework-sharding",
             "warning",
-            (f"{entry.label} has no {SHARDING_WORDS[workload.sharding]}: it has {has}. Sized as entered.",),
+            (
+                f"{framework_words(workload)} has no {SHARDING_WORDS[workload.sharding]}: it has {has}. Sized as entered.",
+            ),
         )
+
+
+def stands_in(plan: Plan) -> Iterator[Notice]:
+    """Which framework stands in for one that has no entry, and why that one."""
+    workload = plan.scenario.workload
+    other = STAND_INS.get(workload.framework)
+    if workload.is_inference or other is None:
+        return
+    yield Notice(
+        "framework-stands-in",
+        "info",
+        (
+            f"{other.label} is sized as {framework_of(workload).name}, by which it trains unless it is told otherwise "
+            f"({other.source}): its layouts, shardings, loss and kernels are taken for the same.",
+        ),
+    )
 
 
 def rollout(plan: Plan) -> Iterator[Notice]:
@@ -89,7 +108,7 @@ def experts(plan: Plan) -> Iterator[Notice]:
         "experts-in-turn",
         "warning",
         (
-            f"{entry.label} runs experts one after another before transformers 5, and gathers each by itself under full sharding: "
+            f"{framework_words(workload)} runs experts one after another before transformers 5, and gathers each by itself under full sharding: "
             f"a published run took {ONE_BY_ONE:g} times as long as under Megatron-LM. The estimate is of experts that go together; with software eager it counts the turns.",
         ),
     )

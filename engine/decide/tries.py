@@ -25,7 +25,7 @@ from engine.runtimes.frameworks import FRAMEWORKS, TrainingFramework
 from engine.scenario import LayoutChoice, Recompute, Scenario, usual_batch
 from engine.scenario.change import LookUps, pinned_as, value_of
 from engine.scenario.fields import Value, field_of
-from engine.scenario.frameworks import framework_of, splits_of
+from engine.scenario.frameworks import framework_of, framework_words, splits_of
 from engine.serving.settings import engine_settings, whole_step
 
 NEAR_LOSSLESS, COSTS_QUALITY = "fp8", "int4"
@@ -140,13 +140,13 @@ def _other_framework(entered: Plan) -> Iterator[Try]:
     if workload.is_inference or scenario.hardware.gpus == 1:
         return
     if "zero3" not in framework_of(workload).shardings:
-        words = f"{FRAMEWORKS[SHARDS].label} in the place of {framework_of(workload).label}, since it shards over GPUs"
+        words = f"{FRAMEWORKS[SHARDS].name} in the place of {framework_words(workload)}, since it shards over GPUs"
         yield Try("framework", (words,), {"workload.framework": SHARDS})
     if workload.trains == "qlora" or "tp" in splits_of(workload):
         return
     for name in ("nemo",) if workload.trains == "lora" else ("torchtitan", "nemo"):
-        label = FRAMEWORKS[name].label
-        words = f"{label} in the place of {framework_of(workload).label}, since it splits layers over GPUs"
+        label = FRAMEWORKS[name].name
+        words = f"{label} in the place of {framework_words(workload)}, since it splits layers over GPUs"
         yield Try("framework", (words,), {"workload.framework": name})
 
 

@@ -3,8 +3,8 @@
 A layout that is chosen automatically is one that the named framework has; a pinned one that it has not is sized as pinned,
 and a notice says so. `family` is the accounting of state that a framework shares with others
 (`engine.training.memory.recipe`): Trainers of Hugging Face shard by accelerate's FSDP, LLaMA-Factory by DeepSpeed's
-configurations, Axolotl, torchtune and torchtitan by FSDP2, NeMo by Megatron-LM. Any other framework is entered as the
-nearest of these.
+configurations, Axolotl, torchtune and torchtitan by FSDP2, NeMo by Megatron-LM. Others that people name are `STAND_INS`:
+each is sized as the one of these that it trains by.
 """
 
 from __future__ import annotations
@@ -31,6 +31,26 @@ TrainingFramework = Literal[
     "nemo",
     "internevo",
 ]
+OtherFramework = Literal[
+    "transformers",
+    "accelerate",
+    "peft",
+    "trl",
+    "ms-swift",
+    "megatron-swift",
+    "lightning",
+    "litgpt",
+    "llm-foundry",
+    "megatron-bridge",
+    "nemo-automodel",
+    "nemo-rl",
+    "gpt-neox",
+    "openrlhf",
+    "prime-rl",
+    "slime",
+    "verl",
+]
+AnyFramework = TrainingFramework | OtherFramework
 Offloading = Literal["optimizer", "parameters"]
 Family = Literal["fsdp1", "fsdp2", "deepspeed", "megatron", "internevo"]
 
@@ -132,7 +152,7 @@ class Framework:
     whether other kernels make the 8- and 4-bit inputs of products on their way. source: where that stands. experts_in_turn:
     whether its models are Hugging Face's modules, which loop over experts before transformers 5. offloads: what of the state
     it keeps in host memory when told to. usual: how it shards unless it is told otherwise. reduces_fp32: gradients are summed
-    over ranks in fp32, not in the 16 bits of the weights."""
+    over ranks in fp32, not in the 16 bits of the weights. short: its name in a sentence, where label lists more than that."""
 
     id: TrainingFramework
     label: str
@@ -149,6 +169,22 @@ class Framework:
     offloads: tuple[Offloading, ...] = ("optimizer", "parameters")
     usual: Sharding = "zero3"
     reduces_fp32: bool = False
+    short: str = ""
+
+    @property
+    def name(self) -> str:
+        """What it is called in a sentence."""
+        return self.short or self.label
+
+
+@dataclass(frozen=True, slots=True)
+class StandIn:
+    """A framework without an entry. by: the entry that it is sized as, since it trains by that one; source: where that stands."""
+
+    id: OtherFramework
+    label: str
+    by: TrainingFramework
+    source: str
 
 
 def _all(*frameworks: Framework) -> dict[str, Framework]:
@@ -159,6 +195,7 @@ FRAMEWORKS: Final[dict[str, Framework]] = _all(
     Framework(
         "fsdp2", "PyTorch FSDP2", "fsdp2", ("tp", "pp", "ep", "cp"), _EVERY, False, "eager", "standard", "flash3", False,
         "docs.pytorch.org, torch.distributed.fsdp.fully_shard: composes with DTensor's TP and pipelines; ZeroRedundancyOptimizer",
+        short="FSDP2",
     ),
     Framework(
         "fsdp1", "FSDP1", "fsdp1", (), ("ddp", "zero2", "zero3"), False, "eager", "standard", "flash3", False,
@@ -176,7 +213,7 @@ FRAMEWORKS: Final[dict[str, Framework]] = _all(
     Framework(
         "nemo", "NeMo, Megatron-Bridge", "megatron", ("tp", "pp", "ep", "cp"), _EVERY, True, "compiled", "tuned", "flash3", True,
         "NVIDIA-NeMo/Megatron-Bridge, docs: parallelisms, peft, cross_entropy_loss_fusion on in its recipes",
-        offloads=("optimizer",), usual="zero1",
+        offloads=("optimizer",), usual="zero1", short="NeMo",
     ),
     Framework(
         "internevo", "InternEvo", "internevo", ("tp", "pp", "ep", "cp"), ("zero1", "zero3"), False, "eager", "standard", "flash2", False,
@@ -194,7 +231,7 @@ FRAMEWORKS: Final[dict[str, Framework]] = _all(
     ),
     Framework(
         "hf-trainer", "HF Trainer, PEFT, TRL", "fsdp1", ("cp",), _EVERY, False, "eager", "standard", "flash3", False,
-        "huggingface.co/docs/accelerate: FSDP or DeepSpeed; parameters in 4 or 8 bits by bitsandbytes", True,
+        "huggingface.co/docs/accelerate: FSDP or DeepSpeed; parameters in 4 or 8 bits by bitsandbytes", True, short="HF Trainer",
     ),
     Framework(
         "llama-factory", "LLaMA-Factory", "deepspeed", ("cp",), _EVERY, False, "eager", "standard", "flash3", False,
@@ -210,3 +247,46 @@ FRAMEWORKS: Final[dict[str, Framework]] = _all(
         offloads=(), usual="ddp",
     ),
 )  # fmt: skip
+
+STAND_INS: Final[dict[str, StandIn]] = {
+    one.id: one
+    for one in (
+        StandIn("transformers", "Transformers", "hf-trainer", "huggingface.co/docs/transformers: its Trainer"),
+        StandIn("accelerate", "Accelerate", "hf-trainer", "huggingface.co/docs/accelerate: FSDP or DeepSpeed"),
+        StandIn("peft", "PEFT", "hf-trainer", "huggingface.co/docs/peft: adapters under Transformers' Trainer"),
+        StandIn("trl", "TRL", "hf-trainer", "huggingface.co/docs/trl: its trainers are Transformers' Trainer"),
+        StandIn("ms-swift", "ms-swift", "hf-trainer", "modelscope/ms-swift, swift/trainers: Transformers' Trainer"),
+        StandIn(
+            "megatron-swift", "Megatron-SWIFT", "megatron", "modelscope/ms-swift, docs, Megatron-SWIFT: Megatron-Core"
+        ),
+        StandIn("lightning", "Lightning", "fsdp1", "lightning.ai/docs, FSDPStrategy: FullyShardedDataParallel"),
+        StandIn(
+            "litgpt", "LitGPT", "fsdp1", "Lightning-AI/litgpt: Fabric's FSDPStrategy where there are several devices"
+        ),
+        StandIn("llm-foundry", "LLM Foundry", "fsdp1", "mosaicml/llm-foundry: Composer, on FullyShardedDataParallel"),
+        StandIn(
+            "megatron-bridge", "Megatron-Bridge", "nemo", "NVIDIA-NeMo/Megatron-Bridge: Megatron-Core, NeMo's recipes"
+        ),
+        StandIn("nemo-automodel", "NeMo AutoModel", "fsdp2", "NVIDIA-NeMo/Automodel: DTensor and FSDP2"),
+        StandIn(
+            "nemo-rl", "NeMo RL", "fsdp2", "NVIDIA-NeMo/RL: DTensor and FSDP2 unless its Megatron backend is chosen"
+        ),
+        StandIn("gpt-neox", "GPT-NeoX", "megatron", "EleutherAI/gpt-neox: Megatron-LM's layers and splits"),
+        StandIn("openrlhf", "OpenRLHF", "deepspeed", "OpenRLHF/OpenRLHF: ZeRO-3 of DeepSpeed, engines of vLLM"),
+        StandIn("prime-rl", "prime-rl", "fsdp2", "PrimeIntellect-ai/prime-rl: a trainer on FSDP2"),
+        StandIn("slime", "slime", "megatron", "THUDM/slime: a trainer on Megatron-LM, engines of SGLang"),
+        StandIn(
+            "verl",
+            "verl",
+            "fsdp1",
+            "verl.readthedocs.io, config: actor strategy fsdp unless fsdp2 or megatron is chosen",
+        ),
+    )
+}
+"""By name; a person who chose another backend in one of them enters that backend itself."""
+
+
+def entry_of(framework: AnyFramework) -> Framework:
+    """The entry that a framework is sized as: its own, or that of the one it trains by."""
+    other = STAND_INS.get(framework)
+    return FRAMEWORKS[other.by if other is not None else framework]

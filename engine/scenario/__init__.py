@@ -14,7 +14,7 @@ from engine.parts.own import Measurement
 from engine.parts.power_limit import limited
 from engine.runtimes import ENGINES
 from engine.runtimes.engine import Engine, ServingEngine
-from engine.runtimes.frameworks import AttentionKernel, Loss, Sharding, Software, TrainingFramework
+from engine.runtimes.frameworks import AnyFramework, AttentionKernel, Loss, Sharding, Software
 
 Kind = Literal["serve", "batch", "embed", "lora", "qlora", "full-finetune", "pretrain", "dpo", "reward", "grpo", "ppo"]
 Tuning = Literal["full", "lora", "qlora"]
@@ -178,7 +178,7 @@ class Workload:
     master_weights: bool = True
     recompute: Recompute = "full"
     sharding: Sharding = "zero3"
-    framework: TrainingFramework = "fsdp2"
+    framework: AnyFramework = "fsdp2"
     lora_rank: int = 16
     lora_targets: LoraTargets = "all-linear"
     trainable_embeddings: bool = False

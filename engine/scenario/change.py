@@ -30,7 +30,7 @@ from engine.figures.errors import ScenarioError
 from engine.model.architecture import Architecture
 from engine.parts.hardware import Accelerator, Facts, Link, Platform
 from engine.parts.mixed import weakest
-from engine.runtimes.frameworks import FRAMEWORKS, Sharding, TrainingFramework
+from engine.runtimes.frameworks import AnyFramework, Sharding, entry_of
 from engine.scenario import Hardware, Kind, Layout, LayoutChoice, Model, Scenario
 from engine.scenario.fields import Field, Value, field_of
 from engine.scenario.frameworks import usual_sharding
@@ -232,7 +232,7 @@ def change(scenario: Scenario, changes: Changes, facts: LookUps | None = None) -
     if "hardware" in tables:
         parts["hardware"] = _hardware(scenario.hardware, tables.pop("hardware"), wanted, known)
     if "framework" in tables.get("workload", {}) and "workload.sharding" not in wanted:
-        tables["workload"]["sharding"] = _sharding(scenario, cast(TrainingFramework, wanted["workload.framework"]))
+        tables["workload"]["sharding"] = _sharding(scenario, cast(AnyFramework, wanted["workload.framework"]))
     kind = _kind(scenario, parts.get("model", scenario.model))
     if "workload.kind" not in wanted and kind != scenario.workload.kind:
         tables.setdefault("workload", {})["kind"] = kind
@@ -249,11 +249,11 @@ def _kind(now: Scenario, model: Model) -> Kind:
     return "serve" if kind == "embed" and now.model.architecture.embeds else kind
 
 
-def _sharding(now: Scenario, framework: TrainingFramework) -> Sharding:
+def _sharding(now: Scenario, framework: AnyFramework) -> Sharding:
     """How a run shards under another framework."""
     kept = now.workload.sharding
     usual = usual_sharding(framework)
-    if kept == usual_sharding(now.workload.framework) or kept not in FRAMEWORKS[framework].shardings:
+    if kept == usual_sharding(now.workload.framework) or kept not in entry_of(framework).shardings:
         return usual
     return kept
 

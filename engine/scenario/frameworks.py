@@ -6,13 +6,14 @@ from typing import Final
 
 from engine.runtimes.frameworks import (
     ACCOUNTS,
-    FRAMEWORKS,
+    STAND_INS,
+    AnyFramework,
     AttentionKernel,
     Framework,
     Loss,
     Sharding,
     Software,
-    TrainingFramework,
+    entry_of,
 )
 from engine.scenario import Layout, RecomputeModules, Workload
 
@@ -20,13 +21,19 @@ SPLIT_WORDS: Final = {"tp": "tensor parallelism", "pp": "pipeline stages", "ep":
 
 
 def framework_of(workload: Workload) -> Framework:
-    """The entry of the workload's framework."""
-    return FRAMEWORKS[workload.framework]
+    """The entry of the workload's framework, or of the one that it is sized as."""
+    return entry_of(workload.framework)
 
 
-def usual_sharding(framework: TrainingFramework) -> Sharding:
+def framework_words(workload: Workload) -> str:
+    """The framework in a sentence, and which one it is sized as where it has no entry: `verl (as FSDP1)`."""
+    entry, other = framework_of(workload), STAND_INS.get(workload.framework)
+    return entry.name if other is None else f"{other.label} (as {entry.name})"
+
+
+def usual_sharding(framework: AnyFramework) -> Sharding:
     """How a framework shards where nobody says."""
-    return FRAMEWORKS[framework].usual
+    return entry_of(framework).usual
 
 
 def splits_of(workload: Workload) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from engine.decide.size import size
 from engine.decide.suggestions import advised
 from engine.figures.sentences import text_of
 from engine.layout.candidates import candidate_layouts
-from engine.runtimes.frameworks import FRAMEWORKS
+from engine.runtimes.frameworks import FRAMEWORKS, STAND_INS
 from engine.scenario import LayoutChoice, Scenario
 from engine.scenario.change import change
 from engine.scenario.frameworks import loss_of, software_of, splits_of
@@ -44,6 +44,42 @@ def test_every_weight_of_the_usual_frameworks_is_split_as_they_do() -> None:
     for name in ("fsdp2", "torchtitan", "megatron", "nemo"):
         widest = max(one.tp for one in candidate_layouts(change(scenario, {"workload.framework": name})))
         assert widest == 8
+
+
+@pytest.mark.parametrize("framework", [*FRAMEWORKS, *STAND_INS])
+def test_the_answer_names_the_framework_first(framework: str) -> None:
+    runs = build("llama-3.2-1b", "bf16", "h100-sxm", 2, kind="full-finetune", framework=framework)
+    over = build("llama-3.1-70b", "bf16", "rtx-4090", 1, kind="full-finetune", framework=framework)
+    late = change(runs, {"workload.deadline_days": 0.001})
+    called = FRAMEWORKS[framework].name if framework in FRAMEWORKS else STAND_INS[framework].label
+    for scenario, status in ((runs, "runs"), (over, "does-not-fit"), (late, "misses")):
+        found = size(scenario).answer
+        assert found.status == status
+        assert f"under {called}" in text_of(found.why).partition(",")[0], framework
+
+
+def test_a_longest_name_leaves_the_answer_whole_on_80_columns() -> None:
+    longest = max(FRAMEWORKS.values(), key=lambda one: len(one.name))
+    over = build("llama-3.1-8b", "bf16", "h200-sxm", 1, kind="full-finetune", framework=longest.id, micro_batch=8)
+    assert len(text_of(size(over).answer.why)) <= 80 - len("  DOES NOT FIT   ")
+
+
+@pytest.mark.parametrize("name", STAND_INS)
+def test_a_framework_without_an_entry_is_sized_as_the_one_it_trains_by_and_told(name: str) -> None:
+    other = STAND_INS[name]
+    scenario = build("qwen3-8b", "bf16", "l40s", 4, kind="lora", framework=name)
+    known = change(scenario, {"workload.framework": other.by, "workload.sharding": scenario.workload.sharding})
+    made, twin = size(scenario), size(known)
+    assert (made.layout, made.memory.peak_bytes, made.training) == (twin.layout, twin.memory.peak_bytes, twin.training)
+    (notice,) = [one for one in made.warnings if one.id == "framework-stands-in"]
+    assert f"{other.label} is sized as {FRAMEWORKS[other.by].name}" in text_of(notice.message)
+    assert not [one for one in twin.warnings if one.id == "framework-stands-in"]
+
+
+def test_a_layout_that_the_one_in_its_place_has_not_is_told_by_both_names() -> None:
+    scenario = build("qwen3-8b", "bf16", "l40s", 4, layout=LayoutChoice(tp=4), kind="full-finetune", framework="verl")
+    (notice,) = [one for one in size(scenario).warnings if one.id == "framework-layout"]
+    assert "verl (as FSDP1) has no tensor parallelism" in text_of(notice.message)
 
 
 def test_a_pinned_split_that_the_framework_has_not_is_sized_and_told() -> None:

@@ -15,7 +15,7 @@ from engine.decide.size import size
 from engine.model.formats import FORMATS
 from engine.runtimes import ENGINES
 from engine.runtimes.engine import Engine, ServingEngine
-from engine.runtimes.frameworks import ACCOUNTS, FRAMEWORKS, TrainingFramework
+from engine.runtimes.frameworks import ACCOUNTS, FRAMEWORKS, STAND_INS, OtherFramework, TrainingFramework
 from engine.scenario import Runtime
 from tests.engine.builds import build
 
@@ -28,6 +28,12 @@ def test_every_name_has_an_entry_of_its_own() -> None:
     for table in (ENGINES, FRAMEWORKS):
         assert len({one.label for one in table.values()}) == len(table)
         assert all(name == one.id and one.source for name, one in table.items())
+
+
+def test_who_has_no_entry_trains_by_one_that_has() -> None:
+    assert tuple(STAND_INS) == get_args(OtherFramework)
+    assert not set(STAND_INS) & set(FRAMEWORKS)
+    assert all(name == one.id and one.by in FRAMEWORKS and one.source for name, one in STAND_INS.items())
 
 
 @pytest.mark.parametrize("rules", ENGINES.values(), ids=lambda rules: rules.id)

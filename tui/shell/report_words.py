@@ -12,6 +12,7 @@ from engine.figures.records import dataclass
 from engine.figures.sentences import joined, text_of
 from engine.figures.text import printable
 from engine.scenario import Layout, Scenario, Workload
+from engine.scenario.frameworks import framework_words
 from engine.serving.targets import SAID
 from engine.sizing import Sizing, Suggestion, Training
 from tui.files.drift import CatalogTable, Drift, with_figures
@@ -93,7 +94,7 @@ def workload_line(scenario: Scenario, run: Training | None = None) -> str:
             )
     else:
         text = (
-            f"{load.kind}: {words.count(load.run_tokens)} tokens in sequences of {load.sequence_length:,}, "
+            f"{load.kind} under {framework_words(load)}: {words.count(load.run_tokens)} tokens in sequences of {load.sequence_length:,}, "
             f"{_a_step(load, run)}, {load.optimizer}, {load.sharding}, "
             f"{load.recompute} recomputation"
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.runtimes.frameworks import FRAMEWORKS, Loss, Sharding, Software
+from engine.runtimes.frameworks import FRAMEWORKS, STAND_INS, Loss, Sharding, Software
 from engine.scenario import KINDS, TUNED_KINDS, BaseFormat, CachedBy, Kind, LoraTargets, Offload, Optimizer, Recompute
 from engine.scenario.fields.field import ADAPTERS, SERVING, TRAINING, WRITING, YES_NO, Field, plain
 
@@ -306,8 +306,11 @@ WORKLOAD_FIELDS: tuple[Field, ...] = (
         "Framework",
         WORKLOAD,
         "choice",
-        "Training framework, or the nearest: its layouts, sharding, loss and kernels.",
-        choices=tuple((one.id, one.label) for one in FRAMEWORKS.values()),
+        "Training framework: its layouts, sharding, loss and kernels. One that trains by another is sized as that.",
+        choices=(
+            *((one.id, one.label) for one in FRAMEWORKS.values()),
+            *((one.id, f"{one.id}: as {FRAMEWORKS[one.by].name}") for one in STAND_INS.values()),
+        ),
         kinds=TRAINING,
     ),
     Field(
