@@ -19,7 +19,7 @@ from engine.decide.builds import Limits, Option, option_steps
 from engine.decide.layouts import layout_words
 from engine.decide.offers import offer_steps
 from engine.decide.plan import Choice, Plan, plan
-from engine.decide.suggestions import ROOMY
+from engine.decide.suggestions import OF_A_PARAMETER, ROOMY, saving
 from engine.decide.tries import (
     QUALITY_WORDS,
     QUICKER,
@@ -45,7 +45,7 @@ from engine.money.power import power
 from engine.scenario import Layout, Scenario
 from engine.scenario.change import LookUps
 from engine.scenario.fields import Value
-from engine.sizing import Cost, Notice, Sizing, Status, Suggestion
+from engine.sizing import Cost, Memory, Notice, Sizing, Status, Suggestion
 
 Changes = tuple[tuple[str, Value], ...]
 
@@ -93,6 +93,13 @@ class Cure:
         """The change and some of what it brings. brief: without the layout that it takes."""
         what = self.short if brief else self.what
         return joined(((*what, f": {STATUS_WORDS[self.status]}"), *does), ", ")
+
+    def saving(self, now: Memory) -> Sentence:
+        """How it comes to need other bytes of a parameter than a run that trains the same; empty where it does not.
+
+        now: the memory of the entered build.
+        """
+        return saving(now, self.plan) if any(key in OF_A_PARAMETER for key, _ in self.changes) else ()
 
     @property
     def suggestion(self) -> Suggestion:

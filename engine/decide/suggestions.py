@@ -11,9 +11,14 @@ from engine.serving.advice import candidates
 from engine.sizing import Memory, Suggestion
 from engine.training.memory import training_memory
 from engine.training.memory.advice import needs_words
+from engine.training.memory.core import plan_recipe
+from engine.training.memory.saving import saving_words
+from engine.training.memory.states import card_of
 
 ROOMY = ("comfortable", "fits")
 """Words of a memory that asks for no advice."""
+OF_A_PARAMETER = ("workload.optimizer", "workload.master_weights", "workload.gradient_precision")
+"""Keys that set the bytes of a trained parameter."""
 
 
 def advised(found: Plan) -> Plan:
@@ -79,8 +84,17 @@ def _training(found: Plan, memory: Memory) -> list[Suggestion]:
             continue
         after = made.plan.memory
         effect = needs_words(after.peak_bytes, memory.peak_bytes, after.host_bytes - memory.host_bytes)
+        saves = saving(memory, made.plan) if suggestion.field in OF_A_PARAMETER else ()
+        effect = (*effect, "; ", *saves) if saves else effect
         offered.append(_told(made).suggestion(suggestion.what, (*suggestion.what, ": ", *effect)))
     return offered
+
+
+def saving(now: Memory, then: Plan) -> Sentence:
+    """How a plan comes to need less than `now`, by the bytes of a parameter; empty where they are the same."""
+    scenario, layout = then.scenario, then.layout
+    shard = plan_recipe(scenario.workload, layout, card_of(scenario)).state_shard
+    return saving_words(now, then.memory, scenario.model.architecture, layout, shard)
 
 
 def _told(made: Offer) -> Offer:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from engine.decide.advice import Cure
 from engine.decide.advice import line as line_of
+from engine.figures.sentences import Sentence, about
 from engine.sizing import Sizing
 from tui.pages.doc import Line, Span, flow, line, shorten
 from tui.pages.look import Look, cure_spans, spans_of
@@ -19,7 +20,21 @@ def cures(sizing: Sizing, look: Look, brief: bool = False) -> list[list[Line]]:
     found = look.studies.counsel.of(sizing.scenario)
     if found is None:
         return [[line((" Looking for what to do", "dim"))]]
-    return [_cure_lines(cure, number, look, brief) for number, cure in enumerate(found.offered)]
+    blocks = [_cure_lines(cure, number, look, brief) for number, cure in enumerate(found.offered)]
+    if brief:
+        return blocks
+    savings = (cure.saving(sizing.memory) for cure in found.offered)
+    return [[*block, *_saving(made, at, look)] for at, (block, made) in enumerate(zip(blocks, savings, strict=True))]
+
+
+def _saving(made: Sentence, number: int, look: Look) -> list[Line]:
+    """How a change comes to need less, below it: its figures open, those of the build at hand too."""
+    if not made:
+        return []
+    words = [
+        span._replace(text=look.glyphs.text(span.text)) for span in spans_of(about(made, f"cure:{number}@"), "dim")
+    ]
+    return flow([Span("   "), *words], look.width - 1, "   ")
 
 
 def elsewhere(sizing: Sizing, look: Look) -> list[Line]:

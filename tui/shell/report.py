@@ -139,7 +139,9 @@ def _to_do(sizing: Sizing, found: Advice) -> Iterator[Block]:
     yield Heading("What to do")
     if changes:
         yield Paragraph("Any one of these makes the build carry the workload:")
-        yield Bullets(tuple((change_words(item), ()) for item in changes))
+        savings = {cure.changes: cure.saving(sizing.memory) for cure in found.found}
+        told = ((item, savings.get(item.changes, ())) for item in changes)
+        yield Bullets(tuple((change_words(item), (text_of(made),) if made else ()) for item, made in told))
     elif not verdict.carried:
         yield Paragraph("No single change makes this build carry the workload; sizeup recommend looks for others.")
     if others:

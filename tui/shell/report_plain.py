@@ -27,7 +27,7 @@ def plain(sizing: Sizing, found: Advice) -> Iterator[Block]:
     """What stands below the answer and the build."""
     yield from _cures(found)
     yield from _warnings(sizing)
-    yield from _memory(sizing)
+    yield from _memory(sizing, found)
     yield from _speed(sizing)
     if sizing.scenario.measured:
         from tui.shell.report_measured import measured_blocks  # most sessions keep none
@@ -73,8 +73,8 @@ _COLUMNS = {
 _ALWAYS = ("weights", "free", "total")
 
 
-def _memory(sizing: Sizing) -> Iterator[Block]:
-    """The fullest groups, and what of the load they hold."""
+def _memory(sizing: Sizing, found: Advice) -> Iterator[Block]:
+    """The fullest groups, what of the load they hold, and how the one thing to do comes to need less."""
     memory, load = sizing.memory, sizing.scenario.workload
     yield Heading(f"Memory per GPU, GiB: {memory.headroom}", 3)
     groups = memory.per_gpu[:MOST_GROUPS]
@@ -100,6 +100,9 @@ def _memory(sizing: Sizing) -> Iterator[Block]:
         yield Paragraph(f"{text}.{rest}")
     elif rest:
         yield Paragraph(rest.strip())
+    saved = found.first.saving(memory) if found.first is not None else ()
+    if saved and found.first is not None:
+        yield Paragraph(text_of(("With ", *found.first.what, ": ", *saved, ".")))
 
 
 def _speed(sizing: Sizing) -> Iterator[Block]:
