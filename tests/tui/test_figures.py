@@ -13,6 +13,7 @@ from engine.decide.opened import Working, working
 from engine.decide.size import size
 from engine.figures.sentences import text_of
 from engine.model.formats import FORMATS
+from engine.runtimes.frameworks import FRAMEWORKS
 from engine.scenario import Scenario, Workload
 from engine.sizing import Sizing
 from tests.arithmetic import computed
@@ -115,6 +116,7 @@ def names_of(sizing: Sizing, studies: Studies) -> tuple[list[str], list[str]]:
         found |= {card.id for card in facts.accelerators} | {card.label for card in facts.accelerators}
         found |= {form.label for form in FORMATS.values()} | {platform.id for platform in facts.platforms}
         found |= {link.id for link in facts.links}
+        found |= {one.name for one in FRAMEWORKS.values()} | {one.label for one in FRAMEWORKS.values()}
         texts |= {link.name for link in facts.links}
     return _longest_first(texts), _longest_first(found)
 
