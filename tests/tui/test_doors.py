@@ -12,6 +12,8 @@ from engine.scenario import Scenario
 from tests.tui.commands import Run
 from tests.tui.driver import app_of, running
 from tui import cli
+from tui.app.screens.picked import ModelFile, Several
+from tui.app.screens.pickers import picker_for
 from tui.files import fields, session
 
 MODELS = ("llama-3.1-70b", "llama-3.1-8b", "gpt-oss-20b", "deepseek-v3", "kimi-k2.5")
@@ -50,6 +52,19 @@ async def test_a_named_model_has_its_published_format_by_every_door(
         model = app.app.store.scenario.model
         doors["the app's picker"] = (model.id, model.weights)
     assert doors == dict.fromkeys(doors, (model_id, published(model_id)))
+
+
+async def test_a_repository_s_name_is_its_model_and_format_in_the_app_too() -> None:
+    async with running(app_of(fields.new_scenario(catalog.load()))) as app:
+        dialog = picker_for(app.app, fields.BY_KEY["model.id"])
+        (row,) = dialog.elsewhere("Qwen/Qwen3-32B-AWQ") or ()
+        assert row.value == Several((("model.id", "qwen3-32b"), ("model.weights", "int4-awq")))
+        (row,) = dialog.elsewhere("Qwen/Qwen3-32B") or ()
+        assert row.value == "qwen3-32b"
+        (row,) = dialog.elsewhere("turboderp/Qwen3-32B-exl3") or ()
+        assert row.cells[0] == "its format cannot be sized"
+        (row,) = dialog.elsewhere("folder/of-ones-own") or ()
+        assert isinstance(row.value, ModelFile)
 
 
 def test_a_new_session_is_the_same_behind_every_door(run: Run) -> None:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from catalog import Catalog, CatalogError, ModelEntry
-from catalog.names import resolve_accelerator
+from catalog.names import resolve_accelerator, resolve_name
 from engine.decide.answer import STATUS_WORDS
 from engine.figures.errors import ScenarioError
 from engine.model.formats import FORMATS, KV_FORMATS, kv_bytes_per_element, model_weight_bytes
@@ -24,6 +24,7 @@ from tui.files.fields import Field
 from tui.files.own_card import OwnCard
 from tui.pages.contents import PAGES
 from tui.pages.words import count, digits, gib, size, users
+from tui.shell import presets
 
 if TYPE_CHECKING:
     from tui.app.base import SizeupBase
@@ -45,7 +46,7 @@ def picker_for(app: SizeupBase, field: Field, seed: str = "") -> ListDialog:
             items,
             seed=seed,
             current=current,
-            elsewhere=lambda typed: _files(typed) or _asked(typed, items, app),
+            elsewhere=lambda typed: _published(typed, items) or _files(typed) or _asked(typed, items, app),
         )
     if field.choices:
         columns, items = _choices(app, field)
@@ -112,6 +113,22 @@ def _asked(typed: str, items: Sequence[Item], app: SizeupBase) -> list[Item] | N
         for item in matching(items, said.model)
         if isinstance(item.value, str)
     ]
+
+
+def _published(typed: str, items: Sequence[Item]) -> list[Item] | None:
+    """The model and the format of a repository's name, such as Qwen/Qwen3-32B-AWQ; None where it is none, or a path."""
+    if "/" not in typed or resolve_name(typed) is None:
+        return None
+    try:
+        keys = presets.changes_of({"model.id": typed}, ())
+    except presets.WrongOption:
+        return [Item(Deeper(typed), ("its format cannot be sized", *[""] * 6), style="warn")]
+    told = f"as {keys['model.weights']}" if "model.weights" in keys else ""
+    return [
+        replace(item, value=Several(tuple(keys.items())), cells=(*item.cells[:-1], told)) if told else item
+        for item in items
+        if item.value == keys.get("model.id")
+    ] or None
 
 
 def _most(catalog: Catalog, card: object) -> int | None:
