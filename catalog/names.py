@@ -15,13 +15,13 @@ from catalog.loading import load
 # What names carry beside the model: how it was tuned, how its weights are stored, and when it was released.
 _TUNING: Final = (
     "instruct", "chat", "it", "hf", "base", "thinking", "reasoning", "preview", "distilled", "tuned", "unsloth", "abliterated",
-    "heretic", "uncensored", "latest",
+    "heretic", "uncensored", "latest", "derestricted",
 )  # fmt: skip
 _STORAGE: Final = (
-    "fp8", "fp4", "nvfp4", "mxfp4", "bf16", "fp16", "fp32", "f16", "f32", "int4", "int8", "awq", "gptq", "autoround", "gguf",
+    "mxfp4-moe", "fp8", "fp4", "nvfp4", "mxfp4", "bf16", "fp16", "fp32", "f16", "f32", "int4", "int8", "awq", "gptq", "autoround", "gguf",
     "autofp8", "qat", "bnb", "4bit", "8bit", "dynamic", "block", "static", "quantized", "mlx", "eagle3", "marlin", "nvda", "turbo",
     "2bit", "3bit", "int2", "int3", "5bit", "6bit", "dwq", "exl3", "w4afp8", "ud", "imatrix", "i1", "aqlm", "hqq", "exl2", "eetq", "mxfp8", "float8", "torchao", "nvfp4a16", "unquantized", "wmxfp4", "amxfp4", "kvfp8", "quip", "mixed", "1x16", "pv", "sym", "asym", "inc", "ct", "16bit",
-    "vptq", "mxfp6", "float16", "float32",
+    "vptq", "mxfp6", "float16", "float32", "w-mxfp4-a-fp8", "asq", "q2ks", "paddle",
 )  # fmt: skip
 _DATES: Final = (
     r"(?<=fp4-)v2",
@@ -38,6 +38,7 @@ _MIXES: Final = (
     r"w\d+a\d+",
     r"(?:i?q|tq)\d(?:-(?:[01klmspx]|xs|xl|xxs|nl|k[slt]|kss|r[48]|4|8))*",
     r"g\d+",
+    r"\d+g(?:-actorder-\w+)?",
     r"gs\d+",
     r"kv\d?",
     r"\d+(?:\.\d+)?bpw",
@@ -177,6 +178,8 @@ _SAME_ARCHITECTURE: Final = (
     ("nomic-embed-text", "nomic-embed-text-v1.5"),
     ("sfr-embedding-mistral", "e5-mistral-7b"),
     ("glm-5.1", "glm-5"),
+    ("gpt-oss-safeguard-20b", "gpt-oss-20b"),
+    ("gpt-oss-safeguard-120b", "gpt-oss-120b"),
     ("internlm2-7b", "internlm2.5-7b"),
     ("stablelm-2-zephyr-1.6b", "stablelm-2-1.6b"),
     ("stablelm-2-zephyr-1-6b", "stablelm-2-1.6b"),

@@ -12,6 +12,7 @@ from engine.model.architecture import Part
 from engine.model.schemes import (
     BF16,
     FP8_CHANNEL,
+    INT4_G32_ZERO_POINT,
     INT4_G128,
     INT4_G128_SYMMETRIC,
     INT8_CHANNEL,
@@ -28,9 +29,11 @@ from engine.model.schemes import (
     MLX_2,
     MLX_3,
     MLX_4,
+    MLX_4_G32,
     MLX_5,
     MLX_6,
     MLX_8,
+    MLX_8_G32,
     MXFP4,
     NF4,
     NF4_DOUBLE,
@@ -155,7 +158,7 @@ def _mlx(name: str, label: str, scheme: Scheme) -> WeightFormat:
         scheme,
         "bf16",
         overrides=MappingProxyType(everything),
-        source="mlx_lm.convert: groups of 64 (affine), 32 (mxfp4) or 16 (nvfp4), token table and head included",
+        source="mlx_lm.convert: groups of 64 unless named (affine), 32 (mxfp4) or 16 (nvfp4), token table and head included",
     )
 
 
@@ -279,6 +282,23 @@ _ALL = (
         "int4-gptq", "INT4 GPTQ g128", INT4_G128, "bf16", source="AutoGPTQ and AutoRound checkpoints", brief="INT4"
     ),
     WeightFormat(
+        "int4-gptq-mlp",
+        "INT4 GPTQ g128, attention 16-bit",
+        INT4_G128,
+        "bf16",
+        ("mlp", "routed_expert"),
+        source="Qwen's GPTQ-Int4 files of Qwen3.5: `dynamic` leaves attention, recurrent mixers and shared experts out",
+        brief="INT4",
+    ),
+    WeightFormat(
+        "int4-g32",
+        "INT4 g32",
+        INT4_G32_ZERO_POINT,
+        "bf16",
+        source="AWQ and GPTQ checkpoints in groups of 32",
+        brief="INT4",
+    ),
+    WeightFormat(
         "w4a16",
         "INT4 W4A16 g128",
         INT4_G128_SYMMETRIC,
@@ -317,6 +337,8 @@ _ALL = (
         _mlx(f"{bits}bit", f"{bits}-bit g64", scheme)
         for bits, scheme in ((4, MLX_4), (6, MLX_6), (8, MLX_8), (5, MLX_5), (3, MLX_3), (2, MLX_2))
     ),
+    _mlx("4bit-g32", "4-bit g32", MLX_4_G32),
+    _mlx("8bit-g32", "8-bit g32", MLX_8_G32),
     _mlx("mxfp4", "MXFP4", MXFP4),
     _mlx("nvfp4", "NVFP4", NVFP4),
     WeightFormat(

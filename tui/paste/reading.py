@@ -160,6 +160,8 @@ def _model(found: Found, given: Mapping[str, Any]) -> dict[str, Any]:
             if "model.weights" in keys:
                 if found.value("model.weights") is None:
                     found.say(f"the name {name}", "model.weights", keys["model.weights"])
+                    if doubt := presets.doubt_of(part):
+                        found.assumed.append(doubt)
             elif found.value("model.weights") is None:
                 return {"model.weights": None}
             return {}

@@ -113,6 +113,38 @@ def changes_of(given: Mapping[str, Any], items: Iterable[str]) -> dict[str, Any]
 
 def remarks(given: Mapping[str, Any]) -> tuple[str, ...]:
     """What was taken of several that a name may mean, for people to see. given: the text of each preset by its key."""
+    return (*_model_remarks(given), *_card_remarks(given))
+
+
+def _model_remarks(given: Mapping[str, Any]) -> tuple[str, ...]:
+    """What the name of a checkpoint leaves open of its size, where no format is given beside it."""
+    text = given.get("model.id")
+    if not isinstance(text, str) or given.get("model.weights") is not None:
+        return ()
+    doubt = doubt_of(text)
+    return (f"--model: {clipped(printable(text), LONGEST_NAME)}: {doubt}",) if doubt else ()
+
+
+def doubt_of(text: str) -> str:
+    """What a published name leaves open of the size of its checkpoint; empty where nothing, or where it is no such name."""
+    if "/" not in text:
+        return ""
+    import catalog
+    from catalog.format_names import UnsizedFormat, doubt_of_name, format_of_name
+    from catalog.names import resolve_name
+
+    model_id = resolve_name(text)
+    if model_id is None:
+        return ""
+    try:
+        weights = format_of_name(text)
+    except UnsizedFormat:
+        return ""
+    return doubt_of_name(text, weights, catalog.load().model(model_id).architecture) if weights else ""
+
+
+def _card_remarks(given: Mapping[str, Any]) -> tuple[str, ...]:
+    """Other cards that have every word of the one that is named."""
     text = given.get("hardware.accelerator")
     if not isinstance(text, str):
         return ()
