@@ -8,8 +8,9 @@ switch_low, how much in-switch reduction gains. RING_SHARE: what is left of the 
 tree. KERNELS: an engine's own all-reduce; call_us is what it adds to NCCL where it falls back to it.
 KERNEL_CLASS: their latency against NVLink 4. LATENCY_SCALE: latency of a generation against its family.
 SHARED: see the script. INTERVALS: observed over predicted time by place and size, tenth and ninetieth percent of rows
-whose source the fit had not seen, votes as in the fit; INTERVAL: of all places. MEASURED_LINKS: links that a row
-or fact was measured on; FITTED_CLASSES: classes whose bandwidth a row moved. ASSUMED: constants that no row moved from
+whose source the fit had not seen, votes as in the fit; INTERVAL: of all places. NEW_INTERVALS: the same where the fit had
+seen nothing of the kind (class of link and generation of cards), one vote a kind. MEASURED_LINKS: links that a row
+or fact was measured on; MEASURED_KINDS: kinds; FITTED_CLASSES: classes whose bandwidth a row moved. ASSUMED: constants that no row moved from
 where they start.
 """
 
@@ -284,6 +285,22 @@ INTERVALS: dict[str, tuple[float, float]] = {
     "pcie small": (0.75, 1.70),
 }
 
+NEW_INTERVALS: dict[str, tuple[float, float]] = {
+    "all": (0.78, 1.49),
+    "kernel large": (0.70, 1.71),
+    "kernel middle": (0.68, 1.48),
+    "kernel small": (0.70, 1.37),
+    "network large": (0.82, 1.37),
+    "network middle": (0.77, 5.31),
+    "network small": (0.43, 1.57),
+    "nvlink large": (0.92, 1.55),
+    "nvlink middle": (0.83, 1.73),
+    "nvlink small": (0.82, 2.58),
+    "pcie large": (0.79, 1.38),
+    "pcie middle": (0.58, 1.35),
+    "pcie small": (0.72, 1.70),
+}
+
 ASSUMED: frozenset[str] = frozenset(
     {
         "CLASSES.efa.bulk_hop_us",
@@ -365,6 +382,43 @@ MEASURED_LINKS: frozenset[str] = frozenset(
         "xgmi-mi300x",
         "xgmi-mi300x-virtual",
         "xgmi-mi355x",
+    }
+)
+
+MEASURED_KINDS: frozenset[str] = frozenset(
+    {
+        "efa Ampere",
+        "efa Blackwell",
+        "efa Hopper",
+        "fabric Hopper",
+        "infiniband Ampere",
+        "infiniband Hopper",
+        "nvlink-3 Ampere",
+        "nvlink-4 Hopper",
+        "nvlink-5 Blackwell",
+        "nvlink-bridge Ampere",
+        "nvlink-bridge Hopper",
+        "pcie-cross Ada",
+        "pcie-driver Ada",
+        "pcie-driver Blackwell",
+        "pcie-host Ada",
+        "pcie-host Blackwell",
+        "pcie-root Ampere",
+        "pcie-root Blackwell",
+        "pcie-root CDNA",
+        "pcie-root Volta",
+        "pcie-switch Blackwell",
+        "roce Ampere",
+        "roce Blackwell",
+        "roce CDNA3",
+        "roce Hopper",
+        "roce-untuned Ada",
+        "roce-untuned Ampere",
+        "tcp Ampere",
+        "tcp Volta",
+        "tcpx Hopper",
+        "xgmi CDNA3",
+        "xgmi CDNA4",
     }
 )
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 import catalog
 from catalog.names import resolve_accelerator
 from engine.links.collectives import Kernel, Op, collective_s, slot_gb_s
-from engine.links.evidence import LARGE_BYTES, SMALL_BYTES, interval
-from engine.parts.hardware import Link
+from engine.links.evidence import LARGE_BYTES, SMALL_BYTES, generation_of, interval
+from engine.parts.hardware import Accelerator, Link
 from tests.accuracy.harness import Case, Evaluation, Row, each_row
 from tests.accuracy.rows import UNSTATED
 
@@ -83,6 +83,7 @@ class Call:
     added_s: float
     slot_gb_s: float | None = None
     groups_per_node: int = 1
+    generation: str = ""
 
     def seconds(self) -> float:
         """The model's time for this row."""
@@ -353,10 +354,10 @@ def _kernel(row: Row) -> Kernel:
     return "nccl-ring" if name.endswith("_ring") and "ring" in lib and row["nodes"] == 1 else "nccl"
 
 
-def _slot(row: Row) -> float | None:
-    """The slot of the row's card; None for a card that nobody knows."""
+def _card(row: Row) -> Accelerator | None:
+    """The row's card; None for one that nobody knows."""
     accelerator_id = resolve_accelerator(str(row.get("gpu") or ""))
-    return slot_gb_s(catalog.load().accelerator(accelerator_id)) if accelerator_id else None
+    return catalog.load().accelerator(accelerator_id) if accelerator_id else None
 
 
 def call_of(row: Row) -> Call:
@@ -380,6 +381,7 @@ def call_of(row: Row) -> Call:
         intra, peer = _home(row)
         inter, cards = network_link(row)
     groups, shared = _sharing(row, within) if inter is not None else (1, None)
+    card = _card(row)
     return Call(
         op=op,
         payload_bytes=float(row["bytes"]),
@@ -392,7 +394,8 @@ def call_of(row: Row) -> Call:
         nics_per_node=shared or cards,
         groups_per_node=groups,
         added_s=HOST_TIMED_S if blocking else 0.0,
-        slot_gb_s=_slot(row),
+        slot_gb_s=slot_gb_s(card) if card else None,
+        generation=generation_of(card) if card else "",
     )
 
 
@@ -424,7 +427,7 @@ def _compare(row_id: str, row: Row, found: Evaluation) -> None:
         return
     payload, predicted = call.payload_bytes, call.seconds() * 1e6
     size = "up to 64 KiB" if payload <= SMALL_BYTES else "up to 4 MiB" if payload <= LARGE_BYTES else "above 4 MiB"
-    low, high = interval(payload, call.intra, call.inter, call.kernel, call.peer_access)
+    low, high = interval(payload, call.intra, call.inter, call.kernel, call.peer_access, call.generation)
     found.cases.append(
         Case(
             row_id=row_id,

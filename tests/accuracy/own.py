@@ -300,7 +300,7 @@ def _link(person: str, points: Sequence[tuple[float, float, collectives.Call]]) 
         curve = OwnCurve(call.intra.id, call.op, call.ranks, kept_files.rising(others), "held out")
         before = call.seconds()
         after = replace(call, intra=replace(call.intra, own_curves=(curve,))).seconds()
-        low, high = interval(payload, call.intra, None, "nccl", call.peer_access)
+        low, high = interval(payload, call.intra, None, "nccl", call.peer_access, call.generation)
         found.append(
             Held(
                 "nccl-tests",

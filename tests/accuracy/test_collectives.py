@@ -9,12 +9,15 @@ from types import ModuleType
 
 import pytest
 
+import catalog
 from engine.calibration import collectives as fit
 from engine.links import collectives as model
+from engine.links import evidence
 from tests.accuracy import bars, collectives, harness
 from tests.calibration import collectives as collectives_fit
 
 ROWS = harness.load_rows(harness.REFERENCE / "collectives.jsonl")
+PUBLIC = harness.load_rows(harness.REFERENCE / "collectives_public.jsonl")
 TABLES = ("CLASSES", "RING_SHARE", "KERNELS", "KERNEL_CLASS", "LATENCY_SCALE", "SHARED")
 
 
@@ -64,6 +67,33 @@ def test_intervals_hold_what_they_say_of_unseen_sources(calibration: ModuleType)
         low, high = fit.INTERVALS.get(name, fit.INTERVAL)
         inside = sum(low <= ratio <= high for ratio, _ in ratios) / len(ratios)
         assert 0.75 <= inside <= 0.90 or len(ratios) < 20, f"{name}: {inside:.2f} of {len(ratios)}"
+
+
+def test_intervals_hold_what_they_say_of_kinds_that_nobody_measured(calibration: ModuleType) -> None:
+    """A class of link between a generation of cards is left out of the fit and of its interval: 75 to 90 % lie inside."""
+    points = calibration.read_points()
+    rows = calibration.unseen(points, calibration.leave_out(points, lambda point: point.kind), lambda point: point.kind)
+    known = {"": fit.INTERVAL, **fit.INTERVALS}
+    held = calibration.inside_of_new(rows, known)
+    assert len(held) > 25
+    assert 0.75 <= statistics.mean(share for _, share in held.values()) <= 0.90
+    assert 0.75 <= sum(count * share for count, share in held.values()) / len(rows) <= 0.90
+    assert {
+        name: pytest.approx(span, abs=0.006) for name, span in calibration.new_intervals(rows, known).items()
+    } == fit.NEW_INTERVALS
+
+
+def test_a_bridge_of_a_generation_that_no_row_covers_lies_inside_its_interval() -> None:
+    """An NVLink bridge between two Turing cards, which nothing was fitted on, most of it far off."""
+    rows = [row for row in PUBLIC if "2080" in row["gpu"]]
+    cases = collectives.evaluate(rows).cases
+    assert len(cases) == 13
+    assert statistics.mean(bool(case.inside) for case in cases) >= 0.75
+    call = collectives.call_of(rows[0])
+    measured = evidence.interval(call.payload_bytes, catalog.load().link("nvlink-4-bridge"), None, generation="Hopper")
+    low, high = evidence.interval(call.payload_bytes, call.intra, None, generation=call.generation)
+    assert high > 1.4 * measured[1]
+    assert low <= measured[0]
 
 
 def test_shipped_constants_are_the_fits(calibration: ModuleType) -> None:

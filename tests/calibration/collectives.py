@@ -99,8 +99,9 @@ switch_low, how much in-switch reduction gains. RING_SHARE: what is left of the 
 tree. KERNELS: an engine's own all-reduce; call_us is what it adds to NCCL where it falls back to it.
 KERNEL_CLASS: their latency against NVLink 4. LATENCY_SCALE: latency of a generation against its family.
 SHARED: see the script. INTERVALS: observed over predicted time by place and size, tenth and ninetieth percent of rows
-whose source the fit had not seen, votes as in the fit; INTERVAL: of all places. MEASURED_LINKS: links that a row
-or fact was measured on; FITTED_CLASSES: classes whose bandwidth a row moved. ASSUMED: constants that no row moved from
+whose source the fit had not seen, votes as in the fit; INTERVAL: of all places. NEW_INTERVALS: the same where the fit had
+seen nothing of the kind (class of link and generation of cards), one vote a kind. MEASURED_LINKS: links that a row
+or fact was measured on; MEASURED_KINDS: kinds; FITTED_CLASSES: classes whose bandwidth a row moved. ASSUMED: constants that no row moved from
 where they start.
 """'''
 
@@ -131,6 +132,11 @@ class Point:
         return evidence.interval_key(self.call.payload_bytes, self.call.intra, self.call.inter, self.call.kernel)
 
     @property
+    def kind(self) -> str:
+        """Class of link and generation of cards: what is new together."""
+        return evidence.kind_of(self.call.intra, self.call.inter, self.call.peer_access, self.call.generation)
+
+    @property
     def series(self) -> str:
         """Rows of one run: link, operation, GPUs, kernel and source."""
         return f"{self.link} {self.call.op} {self.call.ranks} {self.call.kernel} {self.source[-20:]}"
@@ -148,6 +154,15 @@ class Point:
     def error(self) -> float:
         """Log of predicted over observed."""
         return math.log(self.call.seconds() * 1e6 / self.observed_us)
+
+
+GENERATIONS = {
+    "nvlink-3": "Ampere",
+    "nvlink-4": "Hopper",
+    "nvlink-5": "Blackwell",
+    "xgmi-mi300x": "CDNA3",
+}
+"""Of the cards that the catalog's link facts were measured on."""
 
 
 def read_points() -> list[Point]:
@@ -184,6 +199,7 @@ def link_facts() -> Iterator[Point]:
             True,
             None,
             rows_of.HOST_TIMED_S if blocking else 0.0,
+            generation=GENERATIONS[inside.id],
         )
         return Point(call, microseconds, link.source.split(" ")[0], f"catalog {link_id}", link_id, False)
 
@@ -346,17 +362,61 @@ def report(title: str, left: dict[str, list[float]]) -> None:
     print(line("all", [e for found in left.values() for e in found]))
 
 
+Group = Callable[[Point], str]
+
+
+@dataclass(frozen=True, slots=True)
+class Unseen:
+    """A row that the fit had not seen: where and how large, what was left out with it, and observed over predicted."""
+
+    place: str
+    group: str
+    ratio: float
+    table: str
+
+
+def unseen(points: Sequence[Point], left: dict[str, list[float]], group: Group) -> list[Unseen]:
+    """The rows of what was left out, a group at a time."""
+    rest = {name: iter(errors) for name, errors in left.items()}
+    return [Unseen(p.place, group(p), math.exp(-next(rest[group(p)])), p.table) for p in points if p.is_row]
+
+
 def places(points: Sequence[Point], left: dict[str, list[float]]) -> dict[str, list[tuple[float, float]]]:
     """By place and size, and "" for all: (observed over predicted, vote) of rows whose source was left out."""
     found: dict[str, list[tuple[float, float]]] = defaultdict(list)
-    rest = {name: iter(errors) for name, errors in left.items()}
-    rows = [p for p in points if p.is_row]
-    by_place = [(p, p.place, math.exp(-next(rest[p.source]))) for p in rows]
-    sizes = Counter((p.table, place) for p, place, _ in by_place)
-    for p, place, ratio in by_place:
-        vote = sizes[p.table, place] ** -VOTE
-        found[place].append((ratio, vote))
-        found[""].append((ratio, vote))
+    rows = unseen(points, left, lambda p: p.source)
+    sizes = Counter((one.table, one.place) for one in rows)
+    for one in rows:
+        vote = sizes[one.table, one.place] ** -VOTE
+        found[one.place].append((one.ratio, vote))
+        found[""].append((one.ratio, vote))
+    return found
+
+
+def new_intervals(rows: Sequence[Unseen], known: dict[str, tuple[float, float]]) -> dict[str, tuple[float, float]]:
+    """The interval of each place and size where a kind is new, and of "all": one vote a kind, never narrower than `known`."""
+    found = {}
+    for place in ["all", *sorted({one.place for one in rows})]:
+        here = [one for one in rows if place in ("all", one.place)]
+        sizes = Counter(one.group for one in here)
+        if len(sizes) >= 3:
+            low, high = between([(one.ratio, 1.0 / sizes[one.group]) for one in here])
+            least, most = known.get(place, known[""])
+            found[place] = min(low, least), max(high, most)
+    return found
+
+
+def inside_of_new(rows: Sequence[Unseen], known: dict[str, tuple[float, float]]) -> dict[str, tuple[int, float]]:
+    """By kind: rows, and the share inside an interval that was cut without them."""
+    found = {}
+    for kind in sorted({one.group for one in rows}):
+        spans = new_intervals([one for one in rows if one.group != kind], known)
+        held = [one for one in rows if one.group == kind]
+        inside = 0
+        for one in held:
+            low, high = spans.get(one.place, spans["all"])
+            inside += low <= one.ratio <= high
+        found[kind] = len(held), inside / len(held)
     return found
 
 
@@ -400,7 +460,9 @@ def assumed() -> list[str]:
     return same + [f"LATENCY_SCALE.{a}" for a, value in scales.items() if fit.LATENCY_SCALE[a] == value]
 
 
-def rendered(points: Sequence[Point], spans: dict[str, tuple[float, float]]) -> str:
+def rendered(
+    points: Sequence[Point], spans: dict[str, tuple[float, float]], new: dict[str, tuple[float, float]]
+) -> str:
     """The calibration module as text."""
     facts = catalog.load()
     known = {link.id for link in facts.facts.links}
@@ -460,6 +522,10 @@ def rendered(points: Sequence[Point], spans: dict[str, tuple[float, float]]) -> 
             *(f'    "{name}": ({low:.2f}, {high:.2f}),' for name, (low, high) in spans.items() if name),
             "}",
             "",
+            "NEW_INTERVALS: dict[str, tuple[float, float]] = {",
+            *(f'    "{name}": ({low:.2f}, {high:.2f}),' for name, (low, high) in new.items()),
+            "}",
+            "",
             "ASSUMED: frozenset[str] = frozenset(",
             "    {",
             *(f'        "{name}",' for name in sorted(same)),
@@ -469,6 +535,12 @@ def rendered(points: Sequence[Point], spans: dict[str, tuple[float, float]]) -> 
             "MEASURED_LINKS: frozenset[str] = frozenset(",
             "    {",
             *(f'        "{name}",' for name in measured),
+            "    }",
+            ")",
+            "",
+            "MEASURED_KINDS: frozenset[str] = frozenset(",
+            "    {",
+            *(f'        "{name}",' for name in sorted({p.kind for p in points if p.call.generation})),
             "    }",
             ")",
             "",
@@ -492,12 +564,15 @@ def calibrate(options: argparse.Namespace) -> None:
     left = leave_out(points, lambda p: p.source) if options.left_out else {}
     spans = intervals(points, left) if left else {"": fit.INTERVAL, **fit.INTERVALS}
     series = leave_out(points, lambda p: p.series) if left else {}
+    kinds = leave_out(points, lambda p: p.kind) if left else {}
+    strange = unseen(points, kinds, lambda p: p.kind) if left else []
+    new = new_intervals(strange, spans) if left else fit.NEW_INTERVALS
     refit(points)
     by_link: dict[str, list[float]] = defaultdict(list)
     for p, e in zip(points, errors(points), strict=True):
         if p.is_row:
             by_link[p.link].append(e)
-    text = rendered(points, spans)
+    text = rendered(points, spans, new)
     report("fitted, by link; errors in %", by_link)
     if left:
         report("each source (repository and file) left out", left)
@@ -509,6 +584,14 @@ def calibrate(options: argparse.Namespace) -> None:
         report("each series (link, operation, GPUs, library) left out", series)
         report("each repository left out", leave_out(points, lambda p: p.repository))
         report("each link left out", leave_out(points, lambda p: p.link))
+        report("each kind (class of link, generation of cards) left out", kinds)
+        print("\nkinds left out: rows, and the share inside an interval that was cut without them")
+        held = inside_of_new(strange, spans)
+        for kind, (rows, inside) in held.items():
+            print(f"  {kind:<30}{rows:>5}{100 * inside:>8.0f} %")
+        counted = sum(rows * inside for rows, inside in held.values()) / len(strange)
+        print(f"  {'all rows':<30}{len(strange):>5}{100 * counted:>8.0f} %")
+        print(f"  {'a vote each':<30}{len(held):>5}{100 * statistics.mean(i for _, i in held.values()):>8.0f} %")
     if options.write:
         TARGET.write_text(text, encoding="utf-8")
         print(f"\nwrote {TARGET.name}")

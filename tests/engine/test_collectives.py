@@ -19,7 +19,7 @@ from engine.links.collectives import (
     link_class,
 )
 from engine.links.curves import floored, lower_envelope
-from engine.links.evidence import evidence_kind
+from engine.links.evidence import LARGE_BYTES, SMALL_BYTES, evidence_kind, interval, why_wide
 from engine.parts.hardware import Link
 
 LINKS = catalog.load().facts.links
@@ -207,6 +207,40 @@ def test_every_link_says_what_its_figures_are() -> None:
     assert kinds["ib-xdr"] == "fitted"
     assert kinds["ici-v5e"] == "data sheet"
     assert set(kinds.values()) == {"measured", "fitted", "data sheet"}
+
+
+@pytest.mark.parametrize(
+    ("inside", "between", "card", "unmeasured"),
+    [
+        ("nvlink-4", None, "h200-sxm", ""),
+        ("nvlink-5", None, "b200-sxm", ""),
+        ("nvlink-4-bridge", None, "h100-nvl", ""),
+        ("nvlink-3-bridge", None, "rtx-3090", "NVLink bridge, GA102 pairs"),
+        ("nvlink-6", None, "b200-sxm", "NVLink 6"),
+        ("pcie5-root", None, "rtx-pro-6000-workstation", ""),
+        ("pcie5-root", None, "h100-pcie", "between Hopper cards"),
+        ("pcie4-x16", None, "rtx-4090", ""),
+        ("pcie4-x16", None, "rtx-3090", "between Ampere cards"),
+        ("nvlink-4", "ib-ndr", "h100-sxm", ""),
+        ("nvlink-5", "ib-ndr", "b200-sxm", "between Blackwell cards"),
+        ("nvlink-4", "ib-xdr", "h100-sxm", "InfiniBand XDR"),
+        ("ici-v5p", None, "tpu-v5p", "ICI"),
+    ],
+)
+def test_a_link_between_cards_that_nobody_measured_has_a_wider_interval_and_says_why(
+    inside: str, between: str | None, card: str, unmeasured: str
+) -> None:
+    part = catalog.load().accelerator(card)
+    links = link(inside), link(between) if between else None
+    told = why_wide(*links, part)
+    assert bool(told) == bool(unmeasured)
+    assert unmeasured in told
+    for payload in (SMALL_BYTES, LARGE_BYTES, 2**30):
+        low, high = interval(payload, *links, "nccl", part.peer_access, part.architecture.split()[0])
+        seen = interval(payload, link("nvlink-4"), None, generation="Hopper")
+        assert 0.0 < low < 1.0 < high
+        if links[0].family == "nvlink" and between is None:
+            assert (low <= seen[0] and high > seen[1]) if unmeasured else (low, high) == seen
 
 
 def test_links_of_equal_figures_share_nothing_by_accident() -> None:

@@ -328,8 +328,12 @@ def test_a_measured_link_replaces_the_catalogs_and_taking_it_out_restores_it(
     own: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     before = size(pair())
+    wide = "note: The interval of a collective is wider: nobody measured PCIe Gen4 x16"
     assert main(["measured", *written(tmp_path, nccl=NCCL), *L40S, "--keep", "box"]) == 0
-    assert "+263" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "+263" in told
+    assert wide in told
+    assert "between Ada cards" in told
     loading.reload()
     link = catalog.load().link("pcie4-x16")
     assert [(one.op, one.gpus, one.source) for one in link.own_curves] == [("all_reduce", 4, "nccl.log")]
@@ -342,7 +346,9 @@ def test_a_measured_link_replaces_the_catalogs_and_taking_it_out_restores_it(
     assert "measured by you on 4 GPUs" in row.bandwidth_note
     # whoever measures the same again is inside
     assert main(["measured", *written(tmp_path, nccl=NCCL), *L40S]) == 0
-    assert "outside" not in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "outside" not in told
+    assert wide not in told
     (own / "box.toml").unlink()
     loading.reload()
     again = size(pair())

@@ -127,7 +127,7 @@ def measured(arguments: list[str]) -> int:
         if asked.into is not None:
             say(_into(asked.into, compared))
         for _, run, rows in compared:
-            say(f"{beside.table(run, rows)}\n")
+            say(f"{beside.table(run, rows, scenario)}\n")
         if asked.session is None and found.kinds:
             say("".join(f"# {line}\n" for line in listing.lines_of(found)))
         if asked.keep is not None:

@@ -15,7 +15,9 @@ from engine.decide.beside import Row
 from engine.figures.errors import ScenarioError
 from engine.figures.text import clipped, harmless, printable
 from engine.links.collectives import collective_s, slot_gb_s
+from engine.links.evidence import generation_of, why_wide
 from engine.links.evidence import interval as collective_interval
+from engine.parts.hardware import Link
 from engine.parts.own import Measurement
 from engine.scenario import Scenario
 from tui.files import disk
@@ -57,9 +59,9 @@ def by_catalog(scenario: Scenario) -> Scenario:
 
 
 def _collective(run: Run, scenario: Scenario) -> list[Row]:
-    hardware = scenario.hardware
+    hardware, card = scenario.hardware, scenario.hardware.accelerator
     gpus, nodes = run.gpus or hardware.gpus_per_node, int(run.load.get("nodes", 1))
-    inter = hardware.inter_link if nodes > 1 else None
+    inter = _network(run, scenario)
     found = []
     for payload, seconds in run.points:
         predicted = collective_s(
@@ -69,14 +71,21 @@ def _collective(run: Run, scenario: Scenario) -> list[Row]:
             -(-gpus // nodes),
             hardware.intra_link,
             inter,
-            peer_access=hardware.accelerator.peer_access,
-            slot_gb_s=slot_gb_s(hardware.accelerator),
+            peer_access=card.peer_access,
+            slot_gb_s=slot_gb_s(card),
             nics_per_node=hardware.platform.nics if hardware.platform is not None else None,
         )
-        low, high = collective_interval(payload, hardware.intra_link, inter, "nccl", hardware.accelerator.peer_access)
+        low, high = collective_interval(
+            payload, hardware.intra_link, inter, "nccl", card.peer_access, generation_of(card)
+        )
         label = f"{run.op.replace('_', '-')} of {_bytes(payload)}"
         found.append(Row(label, "s", seconds, predicted, predicted * low, predicted * high, "", "curve"))
     return found
+
+
+def _network(run: Run, scenario: Scenario) -> Link | None:
+    """What a log's collectives crossed between nodes; None inside one."""
+    return scenario.hardware.inter_link if int(run.load.get("nodes", 1)) > 1 else None
 
 
 def _bytes(value: float) -> str:
@@ -86,11 +95,13 @@ def _bytes(value: float) -> str:
     return f"{value:.0f} B"
 
 
-def table(run: Run, rows: list[Row]) -> str:
-    """The figures of one log side by side, then which term is off."""
+def table(run: Run, rows: list[Row], scenario: Scenario) -> str:
+    """The figures of one log side by side, then which term is off, and why an interval is wider than others."""
     lines = aligned([words.HEAD, *map(words.cells, rows)], (True, False, False, False, False, True))
     lines += words.off(rows)
-    lines += [f"note: {clipped(printable(note), 200)}" for note in run.notes]
+    hardware = scenario.hardware
+    wide = why_wide(hardware.intra_link, _network(run, scenario), hardware.accelerator) if run.points else ""
+    lines += [f"note: {clipped(printable(note), 200)}" for note in [*run.notes, *filter(None, [wide])]]
     return harmless("\n".join([run.tool, *lines]) + "\n")
 
 

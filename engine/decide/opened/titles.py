@@ -6,7 +6,9 @@ from collections.abc import Callable
 from typing import Final
 
 from engine.decide.plan import Plan
+from engine.links.evidence import why_wide
 from engine.serving.intervals import TAIL_WIDER, noted
+from engine.serving.shapes import engine_split
 from engine.sizing import Interval
 from engine.training.own import told
 
@@ -241,6 +243,16 @@ def _trained(figure: str) -> Callable[[Plan], str]:
     return note
 
 
+def _over_links(plan: Plan) -> str:
+    """What nobody measured of the links that an engine of the layout speaks over: between nodes where it fills several."""
+    hardware = plan.scenario.hardware
+    gpus = plan.layout.gpus // engine_split(plan.layout)[0]
+    if gpus <= 1:
+        return ""
+    between = hardware.inter_link if gpus > hardware.gpus_per_node else None
+    return why_wide(hardware.intra_link, between, hardware.accelerator)
+
+
 SPREAD: Final = (
     "The spread is that of the load alone: queueing, a run's start, prompts between tokens. No table states it, so the interval is "
     "that of the mean and half as much again, by a rule."
@@ -252,6 +264,8 @@ NOTES: Final[dict[str, Callable[[Plan], str]]] = {
     **dict.fromkeys(_BY_STEP, _trained("train_tokens_per_s")),
     **dict.fromkeys(_BY_PEAK, _trained("train_peak")),
     "serving.ttft_s": lambda plan: noted("ttft", plan.scenario),
+    "serving.communication_s": _over_links,
+    "serving.communication_share": _over_links,
     **{f"serving.{name}_{at}_s": lambda _: SPREAD for name in ("ttft", "inter_token") for at in BELOW},
     **dict.fromkeys(_BY_TOKEN, lambda plan: noted("inter_token", plan.scenario)),
     **dict.fromkeys(_BY_TOTAL, lambda plan: noted("tokens_per_s", plan.scenario)),
