@@ -416,3 +416,101 @@ async def test_the_app_lists_what_fits_shows_it_and_writes_it(tmp_path: Path) ->
         await app.press("enter")
         assert "Wrote" in app.text("#footer")
     assert target.read_text(encoding="utf-8") == export(size(scenario), "vllm")
+
+
+# --- preferences, rewards, frameworks -----------------------------------------------------------------------------
+
+
+def tuned(kind: str, target: Target, **fields: Any) -> dict[str, Any]:
+    """The file of a run by preferences or rewards of an 8B on eight cards, as its reader reads it."""
+    made: dict[str, Any]
+    (made,) = exported.documents(export(sized(**_tuned(kind, **fields)), target))
+    return made
+
+
+def _tuned(kind: str, **fields: Any) -> dict[str, Any]:
+    build = {"model": "qwen3-8b", "weights": "bf16", "accelerator": "h100-sxm", "kind": kind}
+    return build | {"framework": "axolotl", "gpus_per_node": 8} | fields
+
+
+def test_grpo_starts_with_the_groups_answers_and_engine_that_were_sized() -> None:
+    made = tuned("grpo", "axolotl", group_size=16, response_tokens=3000, rollout_share=0.4)
+    assert made["rl"] == "grpo"
+    assert made["trl"] == {
+        "num_generations": 16,
+        "max_completion_length": 3000,
+        "use_vllm": True,
+        "vllm_mode": "colocate",
+    }
+    assert made["vllm"] == {"gpu_memory_utilization": 0.4}
+    apart = tuned("grpo", "axolotl", rollout="apart")
+    assert apart["trl"]["vllm_mode"] == "server"
+    assert "vllm" not in apart
+
+
+@pytest.mark.parametrize("kind", ["dpo", "grpo"])
+def test_axolotl_packs_no_samples_under_rl_and_says_so(kind: str) -> None:
+    text = export(sized(**_tuned(kind)), "axolotl")
+    (made,) = exported.documents(text)
+    assert (made["sample_packing"], made["pad_to_sequence_len"]) == (False, False)
+    assert "Axolotl packs no samples under rl" in text
+    assert tuned("lora", "axolotl")["sample_packing"] is True
+
+
+def test_kto_keeps_the_columns_that_it_reads() -> None:
+    made = tuned("dpo", "axolotl", preference="kto")
+    assert (made["rl"], made["remove_unused_columns"]) == ("kto", False)
+
+
+YOURS = "its reward and engine are yours to add"
+
+
+@pytest.mark.parametrize(
+    ("kind", "target", "starts"),
+    [
+        ("dpo", "axolotl", True),
+        ("grpo", "axolotl", True),
+        ("reward", "axolotl", True),
+        ("dpo", "llamafactory", True),
+        ("ppo", "llamafactory", True),
+        ("dpo", "accelerate", False),
+        ("grpo", "deepspeed", False),
+        ("ppo", "torchtitan", False),
+    ],
+)
+def test_a_file_that_starts_the_kind_does_not_say_that_it_does_not(kind: str, target: Target, starts: bool) -> None:
+    assert (YOURS not in export(sized(**_tuned(kind)), target)) == starts
+
+
+def test_torchrun_names_what_a_rollout_was_sized_with() -> None:
+    text = export(sized(**_tuned("grpo", group_size=4, response_tokens=512, tuning="lora")), "torchrun")
+    for words in (
+        "--group-size 4",
+        "--response-tokens 512",
+        "--rollout colocated",
+        "--rollout-share 0.5",
+        "--learns lora",
+    ):
+        assert words in text
+    assert "--preference-loss simpo" in export(sized(**_tuned("dpo", preference="simpo")), "torchrun")
+
+
+@pytest.mark.parametrize(
+    ("framework", "target", "told"),
+    [
+        ("megatron", "axolotl", "axolotl"),
+        ("deepspeed", "torchtitan", "torchtitan"),
+        ("hf-trainer", "deepspeed", "deepspeed"),
+        ("verl", "llamafactory", "llama-factory"),
+        ("hf-trainer", "accelerate", ""),
+        ("fsdp2", "accelerate", ""),
+        ("fsdp2", "axolotl", ""),
+        ("openrlhf", "deepspeed", ""),
+        ("torchtitan", "torchtitan", ""),
+        ("megatron", "torchrun", ""),
+    ],
+)
+def test_figures_of_another_framework_are_told_on_top(framework: str, target: Target, told: str) -> None:
+    layout = LayoutChoice(tp=1, pp=1, dp=8, ep=1)
+    text = export(sized(**_tuned("full-finetune", framework=framework, layout=layout)), target)
+    assert (f"with workload.framework = {told} it is sized as this runs" in text) == bool(told)

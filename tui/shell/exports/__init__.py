@@ -14,7 +14,9 @@ from engine.decide.size import size
 from engine.figures.errors import ScenarioError
 from engine.figures.records import dataclass
 from engine.runtimes.engine import ServingEngine
+from engine.runtimes.frameworks import FRAMEWORKS, TrainingFramework
 from engine.scenario import Scenario
+from engine.scenario.frameworks import framework_of, framework_words
 from engine.sizing import Sizing
 from tui.shell.exports import (
     accelerate,
@@ -70,7 +72,9 @@ _GPUS: tuple[Maker, ...] = ("nvidia", "amd")
 @dataclass(frozen=True, slots=True)
 class Kind:
     """A target. ending: of a file that holds it. engines: those whose sizing it takes; of any other the build is sized
-    anew for the first. makers: whose cards it runs on."""
+    anew for the first. makers: whose cards it runs on. frameworks: of a trainer, those that keep their state as it does, the
+    one to size it by first; none where it takes any.
+    """
 
     what: str
     does: Does
@@ -79,6 +83,7 @@ class Kind:
     checked: str
     makers: tuple[Maker, ...]
     engines: tuple[ServingEngine, ...] = ()
+    frameworks: tuple[TrainingFramework, ...] = ()
 
 
 _ANY: tuple[ServingEngine, ...] = get_args(ServingEngine)
@@ -98,11 +103,19 @@ _KINDS: dict[Target, Kind] = {
     "slurm": Kind("a batch script", "both", "sh", slurm.write, slurm.CHECKED, _GPUS, _ANY),
     "ray": Kind("Ray Serve's file", "serves", "yaml", ray.write, ray.CHECKED, _GPUS, _VLLM),
     "nccl": Kind("the links' environment", "both", "sh", nccl.write, nccl.CHECKED, _GPUS, _ANY),
-    "accelerate": Kind("its config file", "trains", "yaml", accelerate.write, accelerate.CHECKED, _GPUS),
-    "deepspeed": Kind("its config file", "trains", "json", deepspeed.write, deepspeed.CHECKED, _GPUS),
-    "torchtitan": Kind("its job file", "trains", "toml", torchtitan.write, torchtitan.CHECKED, _GPUS),
-    "axolotl": Kind("its config file", "trains", "yaml", axolotl.write, axolotl.CHECKED, _GPUS),
-    "llamafactory": Kind("its config file", "trains", "yaml", llamafactory.write, llamafactory.CHECKED, _GPUS),
+    "accelerate": Kind(
+        "its config file", "trains", "yaml", accelerate.write, accelerate.CHECKED, _GPUS, (), ("hf-trainer", "fsdp2")
+    ),
+    "deepspeed": Kind(
+        "its config file", "trains", "json", deepspeed.write, deepspeed.CHECKED, _GPUS, (), ("deepspeed",)
+    ),
+    "torchtitan": Kind(
+        "its job file", "trains", "toml", torchtitan.write, torchtitan.CHECKED, _GPUS, (), ("torchtitan",)
+    ),
+    "axolotl": Kind("its config file", "trains", "yaml", axolotl.write, axolotl.CHECKED, _GPUS, (), ("axolotl",)),
+    "llamafactory": Kind(
+        "its config file", "trains", "yaml", llamafactory.write, llamafactory.CHECKED, _GPUS, (), ("llama-factory",)
+    ),
     "torchrun": Kind("a command", "trains", "sh", torchrun.write, torchrun.CHECKED, _GPUS),
 }
 
@@ -149,6 +162,7 @@ def export(sizing: Sizing, target: Target, repository: str | None = None) -> str
             sizing = size(replace(scenario, runtime=replace(scenario.runtime, engine=engine)))
         except ScenarioError as problem:
             raise CannotExport(f"{target} cannot run it as entered: {problem}") from None
+    notes = (*notes, *_of_another_framework(scenario, target, kind))
     if scenario.hardware.mixed:
         notes = (*notes, "a node holds two kinds of card; every rank is sized as the poorer one")
     build = Build(sizing, names.checkpoint(sizing.scenario, name), notes)
@@ -158,6 +172,17 @@ def export(sizing: Sizing, target: Target, repository: str | None = None) -> str
             "set runtime.engine to another"
         )
     return kind.write(build)
+
+
+def _of_another_framework(scenario: Scenario, target: Target, kind: Kind) -> tuple[str, ...]:
+    """That the figures are of a framework which keeps its state otherwise than the trainer that reads the file."""
+    work = scenario.workload
+    if work.is_inference or not kind.frameworks:
+        return ()
+    if framework_of(work).family in {FRAMEWORKS[one].family for one in kind.frameworks}:
+        return ()
+    words = f"sized under {framework_words(work)}, which keeps the state of a step otherwise than {target}"
+    return (f"{words}: with workload.framework = {kind.frameworks[0]} it is sized as this runs",)
 
 
 def _check(scenario: Scenario, target: Target, kind: Kind) -> None:

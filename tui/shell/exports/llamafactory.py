@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from engine.scenario import Kind
 from tui.shell.exports import training
 from tui.shell.exports.build import Build
 from tui.shell.exports.text import CannotExport, yaml
@@ -11,6 +12,8 @@ from tui.shell.exports.text import CannotExport, yaml
 CHECKED = "LLaMA-Factory 0.9.4 and 0.9.5, their training arguments"
 STAGES = {"pretrain": "pt", "dpo": "dpo", "reward": "rm", "ppo": "ppo"}
 """What it calls each kind of training; all others are supervised."""
+CARRIES: tuple[Kind, ...] = ("dpo", "reward", "ppo")
+"""Training by preferences and rewards that a file of it starts."""
 DEEPSPEED_FILE = "deepspeed.json"
 
 
@@ -44,6 +47,8 @@ def config(build: Build) -> dict[str, Any]:
             found["stage"] = "kto"
         else:
             found["pref_loss"] = "sigmoid" if work.preference == "dpo" else work.preference
+    if work.kind == "ppo":
+        found["reward_model"] = "YOUR_REWARD_MODEL"
     if training.adapters(build):
         modules = training.lora_modules(build)
         found |= {"lora_rank": work.lora_rank, "lora_target": "all" if modules is None else ",".join(modules)}
@@ -64,9 +69,18 @@ def write(build: Build) -> str:
         raise CannotExport(
             "llamafactory shares no sequence between GPUs, and this is sized with CP: use torchtitan or axolotl"
         )
-    notes = [*training.unsaid(build), *training.optimizer(build)[1], f"put your data in place of {training.DATASET}"]
+    notes = [
+        *training.unsaid(build, CARRIES),
+        *training.optimizer(build)[1],
+        f"put your data in place of {training.DATASET}",
+    ]
     if work.trains == "qlora" and work.base_format == "gptq":
         notes.append("sized on a GPTQ base: name a repository that holds the model in it")
+    if work.kind == "ppo":
+        notes.append("put your reward model in place of YOUR_REWARD_MODEL")
+        notes.append(
+            "sized with an engine for the answers: LLaMA-Factory generates them in the trainer itself, which takes longer"
+        )
     if work.recompute == "selective":
         notes.append("not expressible: selective recompute; here full, which takes less memory and more time")
     if work.sharding != "ddp":

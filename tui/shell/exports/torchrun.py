@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from engine.scenario import TUNED_KINDS
 from engine.scenario.frameworks import loss_of
 from tui.shell.exports import fabric, training
 from tui.shell.exports.build import FIRST_NODE, MASTER_PORT, Build
@@ -44,6 +45,16 @@ def launch(build: Build, first: str = FIRST_NODE) -> str:
     ]
     if training.adapters(build):
         flags += [("--lora-rank", work.lora_rank), ("--lora-targets", work.lora_targets)]
+    if work.kind in TUNED_KINDS:
+        flags.append(("--learns", work.trains))
+    if work.kind == "dpo":
+        flags.append(("--preference-loss", work.preference))
+    if work.rolls_out:
+        flags += [("--response-tokens", work.rolled_tokens), ("--rollout", work.rollout)]
+        if work.rollout == "colocated":
+            flags.append(("--rollout-share", work.rollout_share))
+    if work.kind == "grpo":
+        flags.append(("--group-size", work.group_size))
     if work.trains == "qlora":
         flags.append(("--base-format", work.base_format))
     return command(["torchrun"], flags)

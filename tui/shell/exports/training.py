@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.scenario import TUNED_KINDS, LoraTargets, Optimizer
+from engine.scenario import TUNED_KINDS, Kind, LoraTargets, Optimizer
 from engine.scenario.frameworks import framework_of, loss_of
 from engine.training.batch import Batch, batch_of
 from engine.training.memory.elements import WITH_EXPERTS
@@ -60,14 +60,15 @@ def lora_modules(build: Build) -> list[str] | None:
     return _TARGETS.get(build.work.lora_targets)
 
 
-def unsaid(build: Build) -> tuple[str, ...]:
-    """What is sized and no trainer here takes from a file of this kind."""
+def unsaid(build: Build, carries: tuple[Kind, ...] = ()) -> tuple[str, ...]:
+    """What is sized and no trainer here takes from a file of this kind. carries: kinds of training by preferences and rewards
+    that the file does start."""
     work, found = build.work, []
     if work.compute_dtype != "bf16":
         found.append(f"not expressible: matrix products in {work.compute_dtype}; here BF16")
     if loss_of(work) not in ("eager", "eager-16bit", framework_of(work).loss):
         found.append(f"sized with a {loss_of(work)} loss: turn on your trainer's own (Liger, cut cross-entropy)")
-    if work.kind in TUNED_KINDS:
+    if work.kind in TUNED_KINDS and work.kind not in carries:
         found.append(
             f"sized as {work.kind}: this file starts the trainer's supervised run, its reward and engine are yours to add"
         )
