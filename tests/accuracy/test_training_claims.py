@@ -24,6 +24,17 @@ def test_each_claim_outside_says_why(claims: list[TrainingClaim]) -> None:
     assert sections == {"efficiency", "sxm_penalty", "speedup", "lab_trap"}
 
 
+def test_each_claim_of_speed_is_answered_by_the_apps_defaults_too(claims: list[TrainingClaim]) -> None:
+    speed = [claim for claim in claims if claim.section in ("sxm_penalty", "speedup")]
+    assert len(speed) == 11
+    for claim in speed:
+        assert claim.default is not None, claim.claim
+        if "GPUs over" in claim.claim:
+            assert 1 < claim.default < 4
+            # one sequence of 4k a card by default, where the claim's own range has one to four of 2k
+            assert min(claim.ours) <= claim.default <= max(claim.ours)
+
+
 def test_the_article_rows_follow_from_one_world(claims: list[TrainingClaim]) -> None:
     rows = [claim for claim in claims if claim.section == "efficiency"]
     assert len(rows) == len(ARTICLE_ROWS)

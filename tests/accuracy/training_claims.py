@@ -13,7 +13,7 @@ from typing import Any
 
 import catalog
 from engine.decide.scaling import scaling_table
-from engine.runtimes.frameworks import Sharding
+from engine.runtimes.frameworks import Sharding, Software
 from engine.scenario import Hardware, Layout, Scenario, Workload
 from engine.training.speed import OVERLAP_RANGE
 from engine.training.step import step
@@ -25,7 +25,8 @@ from tests.claims.world import ARTICLE_EXCEPTION, ARTICLE_TOLERANCE, article_sca
 class TrainingClaim:
     """One claim: section of seed_claims.toml, the claim in words, its range, our range, and why it is outside.
 
-    Our range is over batches of one to four sequences a card, where the claim leaves the batch open.
+    Our range is over batches of one to four sequences a card, where the claim leaves the batch open. default: the same with
+    nothing entered but the build and the kind of training.
     """
 
     section: str
@@ -34,6 +35,7 @@ class TrainingClaim:
     high: float
     ours: tuple[float, ...]
     why: str = ""
+    default: float | None = None
 
     @property
     def inside(self) -> bool:
@@ -74,6 +76,15 @@ def speedup(model: str, accelerator: str, gpus: int, intra: str, sharding: Shard
     return _tokens_per_s(scenario, Layout(dp=gpus)) / _tokens_per_s(scenario, Layout())
 
 
+def by_default(accelerator: str, gpus: int, intra: str, kind: str) -> float:
+    """Tokens a second of `gpus` cards over one of them, of an 8B with nothing else entered."""
+    made = [
+        _tokens_per_s(_scenario("llama-3.1-8b", accelerator, count, intra, kind=kind), Layout(dp=count))
+        for count in (gpus, 1)
+    ]
+    return made[0] / made[1]
+
+
 def _ratio(accelerator: str, fast: str, slow: str, **workload: Any) -> float:
     """Tokens a second of eight data-parallel cards over one link against another."""
     layout = Layout(dp=8)
@@ -108,6 +119,7 @@ def _sxm(claims: dict[str, Any]) -> Iterator[TrainingClaim]:
         low,
         high,
         tuple(ratios),
+        default=_ratio("rtx-pro-6000-server", "nvlink-4", "pcie5-switch", kind="full-finetune"),
     )
     low, high = penalty["tp_training_70b_from_scratch"]
     pretrain: dict[str, Any] = {"kind": "pretrain", "sharding": "zero1", "micro_batch": 1, "software": "tuned"}
@@ -119,12 +131,17 @@ def _sxm(claims: dict[str, Any]) -> Iterator[TrainingClaim]:
         )
         for hidden in OVERLAP_RANGE
     ]
+    usual = [
+        _tokens_per_s(_scenario("llama-3.1-70b", card, 8, link, kind="pretrain"), Layout(tp=8))
+        for card, link in (("h100-sxm", "nvlink-4"), ("rtx-pro-6000-server", "pcie5-switch"))
+    ]
     yield TrainingClaim(
         "sxm_penalty",
         "70B at TP 8, least to most overlap: 8x H100 SXM over 8x RTX PRO 6000",
         low,
         high,
         tuple(ratios),
+        default=usual[0] / usual[1],
     )
 
 
@@ -165,21 +182,28 @@ def _speedups(claims: dict[str, Any]) -> Iterator[TrainingClaim]:
                     speedup("llama-3.1-8b", card, gpus, link, sharding, micro_batch=batch, **workload)
                     for batch in BATCHES
                 )
-                yield TrainingClaim("speedup", f"{words}, 8B FSDP, {gpus} GPUs over {link}", low, high, ours, why)
+                usual = by_default(card, gpus, link, str(workload["kind"]))
+                claim = f"{words}, 8B FSDP, {gpus} GPUs over {link}"
+                yield TrainingClaim("speedup", claim, low, high, ours, why, usual)
         elif "throughput_penalty" in entry:
             low, high = entry["throughput_penalty"]
             lost = tuple(
                 1 - 1 / _ratio("h100-sxm", "nvlink-4", "pcie5-switch", **(FULL | LARGE | {"sharding": kind}))
                 for kind in ("ddp", "zero1", "zero3")
             )
-            yield TrainingClaim("speedup", f"{words}, 8B on 8 cards, replicas to FSDP", low, high, lost)
+            usual = 1 - 1 / _ratio("h100-sxm", "nvlink-4", "pcie5-switch", kind="full-finetune")
+            claim = f"{words}, 8B on 8 cards, replicas to FSDP"
+            yield TrainingClaim("speedup", claim, low, high, lost, default=usual)
         elif "days" in entry:
             low, high = entry["days"]
             days = tuple(
                 30 / speedup("llama-3.1-8b", "h100-sxm", 8, link, "zero3", micro_batch=4, **FULL)
                 for link in ("nvlink-4", "pcie5-switch")
             )
-            yield TrainingClaim("speedup", "30 days on one GPU, on eight: NVLink to PCIe", low, high, days)
+            usual = 30 / by_default("h100-sxm", 8, "nvlink-4", "full-finetune")
+            yield TrainingClaim(
+                "speedup", "30 days on one GPU, on eight: NVLink to PCIe", low, high, days, default=usual
+            )
         elif "throughput_lost" in entry:
             low, high = entry["throughput_lost"]
             # sharded as the table's own row of TP inside and DP across, which stands for the layout in use
@@ -188,6 +212,9 @@ def _speedups(claims: dict[str, Any]) -> Iterator[TrainingClaim]:
             rows = [r for r in scaling_table(_two_nodes(scenario), Layout(tp=8, dp=2)) if r.gpus > 1 and r.fits]
             shapes = sorted(1 - row.efficiency for row in rows)
             median = shapes[len(shapes) // 2]
+            plain = _scenario("llama-3.1-70b", "rtx-pro-6000-server", 8, "pcie5-switch", kind="pretrain")
+            found = [r for r in scaling_table(_two_nodes(plain, "auto"), Layout(tp=8, dp=2)) if r.gpus > 1 and r.fits]
+            usual = sorted(1 - row.efficiency for row in found)[len(found) // 2]
             yield TrainingClaim(
                 "speedup",
                 f"throughput lost by the median of {len(rows)} shapes that hold a 70B on PCIe cards",
@@ -197,16 +224,17 @@ def _speedups(claims: dict[str, Any]) -> Iterator[TrainingClaim]:
                 "large batches and ZeRO's overlap hide more than the article assumes"
                 if median < low
                 else "kernels faster than the article's 150 TFLOP/s a GPU leave the bus a larger share of a step",
+                usual,
             )
 
 
-def _two_nodes(scenario: Scenario) -> Scenario:
+def _two_nodes(scenario: Scenario, software: Software = "tuned") -> Scenario:
     known = catalog.load()
     hardware = scenario.hardware
     return replace(
         scenario,
         hardware=Hardware(hardware.accelerator, 8, 2, hardware.intra_link, known.link("ib-hdr")),
-        workload=replace(scenario.workload, software="tuned"),
+        workload=replace(scenario.workload, software=software),
     )
 
 

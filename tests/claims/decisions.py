@@ -9,6 +9,7 @@ from engine.figures.sentences import text_of
 from engine.figures.units import GB, TB
 from engine.model.formats import model_weight_bytes
 from engine.model.parameters import count_parameters
+from engine.money.use import HOURS_PER_MONTH
 from engine.sizing import Sizing
 from tests.claims.claim import Claim, Entry, architecture_of, overlaps, within
 from tests.engine.builds import build
@@ -59,7 +60,7 @@ def must_scale_out(entry: Entry, key: str) -> Iterator[Claim]:
             key,
             entry["source"],
             f"{case}: {entry['gpus'][0]}-{entry['gpus'][1]}+ GPUs",
-            f"{sizing.verdict.answer}; 1.5T tokens in 180 days take about {gpus:,.0f} H100",
+            f"{sizing.verdict.answer}; 1.5T tokens in 180 days take about {gpus:,.0f} H100, {training.gpu_hours / HOURS_PER_MONTH:,.0f} GPU-months",
             sizing.verdict.answer == "frontier" and gpus >= entry["gpus"][0],
             "" if gpus <= entry["gpus"][1] else "the article's range is a floor: 128+ at 1.5T tokens in half a year",
         )
@@ -134,6 +135,17 @@ def must_not_scale_out(entry: Entry, key: str) -> Iterator[Claim]:
             yield row(f"70B LoRA on {gpus} GPUs of one node", sizing, sizing.memory.fits)
         sizing = size(build("llama-3.1-405b", "bf16", kind="qlora"))
         yield row("405B QLoRA on 8x RTX PRO 6000", sizing, sizing.memory.fits)
+        whole = size(build("llama-3.1-405b", "bf16", kind="lora"))
+        yield row(
+            "LoRA up to 405B on 8x RTX PRO 6000 (the article's last paragraph)",
+            whole,
+            whole.memory.fits,
+            ""
+            if whole.memory.fits
+            else "The frozen base alone is 812 GB in 16 bits, past 8 cards of 96 GB: QLoRA holds, LoRA does not.",
+        )
+        full = size(build("llama-2-13b", "bf16", kind="full-finetune"))
+        yield row("a 13B in full on 8x RTX PRO 6000 (the same)", full, full.memory.fits)
     elif case.startswith("batch"):
         sizing = size(build(kind="batch", concurrency=64))
         yield row(f"{case}: one node", sizing, sizing.verdict.answer in one_place)
@@ -303,10 +315,15 @@ def mapping(entry: Entry, key: str) -> Iterator[Claim]:
         for s in (*sized, *too_small)
     )
     why = "" if agrees else entry.get("note", "The bytes say otherwise for this load.")
+    if entry["workload"] == "LoRA fine-tune 7B":
+        usual = size(build(**{key: value for key, value in right[0].items() if key not in ("sequence_length", "loss")}))
+        shown += f" at 1k tokens and a fused loss; by the app's defaults, 4k and an eager loss, {usual.memory.headroom}"
     if entry["workload"] == "full fine-tune 70B":
         ordinary = size(build(weights="bf16", accelerator="h200-sxm", kind="full-finetune"))
         shown += f" with 8-bit AdamW; with fp32 states and a master copy {ordinary.memory.headroom}"
     yield Claim(key, entry["source"], f"{entry['workload']}: {entry['configuration']}", shown, agrees, why)
+    if "fine-tune 405B" in entry["workload"]:
+        yield _fine_tune_405b(entry, key)
     if "weights_gb" in entry:
         ours = model_weight_bytes(architecture_of("llama-3.1-405b"), "gguf-q4_k_m") / GB
         yield Claim(
@@ -316,6 +333,28 @@ def mapping(entry: Entry, key: str) -> Iterator[Claim]:
             f"{ours:,.0f} GB (GGUF Q4_K_M)",
             within(ours, entry["weights_gb"], 0.03),
         )
+
+
+def _fine_tune_405b(entry: Entry, key: str) -> Claim:
+    """What kind of fine-tune of a 405B one node holds."""
+    told: list[str] = []
+    held: dict[str, bool] = {}
+    for card in ("h200-sxm", "b200-sxm"):
+        found = {
+            kind: size(build("llama-3.1-405b", "bf16", card, kind=kind)) for kind in ("full-finetune", "lora", "qlora")
+        }
+        for kind, sizing in found.items():
+            held[kind] = held.get(kind, False) or sizing.memory.fits
+        label = found["lora"].scenario.hardware.accelerator.label
+        told.append(f"8x {label}: " + ", ".join(f"{kind} {sizing.memory.headroom}" for kind, sizing in found.items()))
+    return Claim(
+        key,
+        entry["source"],
+        "fine-tune 405B: 8x H200 or 8x B200",
+        "; ".join(told),
+        held["qlora"] or held["lora"],
+        "" if held["full-finetune"] else "True of adapters: every weight at 16 bytes is 6.5 TB.",
+    )
 
 
 def scale_when(entry: Entry, key: str) -> Iterator[Claim]:
@@ -343,13 +382,19 @@ def scale_when(entry: Entry, key: str) -> Iterator[Claim]:
         f"with a 30-day deadline: {text_of(month.verdict.headline)}",
         month.verdict.answer != "one-gpu",
     )
-    run = month.cost.run_usd
+    runs = [
+        size(build("llama-3.1-8b", "bf16", "h100-sxm", gpus, kind="pretrain", total_tokens=100_000_000_000))
+        for gpus in (1, 8)
+    ]
+    (alone, one_usd), (together, eight_usd) = (
+        (made.training.days if made.training is not None else 0.0, made.cost.run_usd or 0.0) for made in runs
+    )
     yield Claim(
         key,
         entry["source"],
         entry["indicators"][3],
-        f"the run costs ${run:,.0f} whatever the GPU count at equal efficiency" if run else "price unknown",
-        run is not None,
+        f"the same run on one H100: {alone:,.0f} days for ${one_usd:,.0f}; on eight: {together:,.1f} days for ${eight_usd:,.0f}",
+        0 < eight_usd < 1.5 * one_usd and together < alone / 5,
     )
     yield Claim(
         key,

@@ -51,6 +51,8 @@ def sxm_penalty(entry: Entry, key: str) -> Iterator[Claim]:
 def _training_row(key: str, source: str, made: TrainingClaim) -> Claim:
     claimed = f"{made.low:.2f}" if made.low == made.high else f"{made.low:.2f}-{made.high:.2f}"
     ours = "-".join(dict.fromkeys(f"{value:.2f}" for value in (min(made.ours), max(made.ours))))
+    if made.default is not None:
+        ours += f" under its assumptions, {made.default:.2f} by the app's defaults"
     return Claim(key, source, f"{made.claim}: {claimed}", ours, made.inside, "" if made.inside else made.why)
 
 
@@ -109,12 +111,14 @@ def lab_trap(entry: Entry, key: str) -> Iterator[Claim]:
     """Two small nodes against one big one."""
     sizing = size(build("llama-3.1-405b", "fp8", gpus_per_node=4, nodes=2, concurrency=4))
     rows = {r.configuration: r.efficiency for r in article_scaling()}
-    split = next(v for k, v in rows.items() if k.startswith("2 nodes x 4"))
-    whole = next(v for k, v in rows.items() if k.startswith("8 GPU") and "TP" in k)
+    two = next(k for k in rows if k.startswith("2 nodes x 4"))
+    one = next(k for k in rows if k.startswith("8 GPU") and "TP" in k)
+    split, whole = rows[two], rows[one]
     yield Claim(
         key,
         entry["source"],
         f"{entry['claim']}: {entry['training']['two_by_four']} against {entry['training']['one_by_eight']}",
-        f"{split:.2f} against {whole:.2f}; verdict: {text_of(sizing.verdict.headline)}",
-        split < whole and "two-small-nodes" in {w.id for w in sizing.warnings},
+        f"{split:.2f} against {whole:.2f} under the article's assumptions, {by_default(two):.2f} against {by_default(one):.2f} by "
+        f"the app's defaults; verdict: {text_of(sizing.verdict.headline)}",
+        split < whole and by_default(two) < by_default(one) and "two-small-nodes" in {w.id for w in sizing.warnings},
     )
