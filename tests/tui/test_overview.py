@@ -13,10 +13,12 @@ from engine.decide.fabric import article_links
 from engine.decide.size import size
 from engine.scenario import Scenario, Workload
 from engine.scenario.change import change
+from engine.scenario.fields import FIELDS
 from tests.tui.builds import BUILDS, CHAT
 from tests.tui.driver import FIRST_PAGE, app_of, running, words_in_sight
 from tests.tui.figures import page_lines
 from tui.app.widgets.canvas import Canvas
+from tui.files import folds
 from tui.pages.doc import plain
 
 ASKED: dict[str, Callable[[], Scenario]] = {
@@ -100,3 +102,26 @@ async def test_all_links_are_shown_on_demand() -> None:
         assert all(row.link in app.text("#results") for row in sizing.fabric)
         await app.click("#results", f"{more} links beside the usual ones")
         assert "slingshot-11" not in app.text("#results")
+
+
+def test_what_an_engine_takes_for_its_answers_is_no_activation() -> None:
+    asked = build_scenario("qwen3-8b", "bf16", "h100-sxm", 8, workload=Workload(kind="grpo"))
+    rolled, tuned = size(asked), size(change(asked, {"workload.kind": "full-finetune"}))
+    for sizing, word, whole in (
+        (rolled, "engine", "engine that answers, with its KV"),
+        (tuned, "activations", "activations and loss, peak"),
+    ):
+        seen = "\n".join(plain(row) for row in page_lines(sizing, None, "Overview", 78))
+        amount = f"{sizing.memory.worst.activation_bytes / 2**30:,.1f}"
+        assert f" {word} {amount}" in seen
+        assert re.search(
+            rf"{whole} +{amount} GiB", "\n".join(plain(row) for row in page_lines(sizing, None, "Memory", 78))
+        )
+
+
+def test_the_format_of_a_base_is_told_where_there_is_one() -> None:
+    full = build_scenario("qwen3-8b", "bf16", "h100-sxm", 8, workload=Workload(kind="dpo"))
+    fold = next(fold for fold in folds.FOLDS if "workload.base_format" in fold.keys)
+    for scenario, said in ((full, False), (change(full, {"workload.tuning": "qlora"}), True)):
+        inside = [field for field in FIELDS if field.key in fold.keys]
+        assert ("nf4" in folds.told(fold, inside, scenario, None)) == said

@@ -93,6 +93,8 @@ ALWAYS = frozenset({"workload.deadline_days"})
 _OF: dict[str, Fold] = {key: fold for fold in FOLDS for key in fold.keys}
 _SECTIONS: dict[str, Fold] = {fold.section: fold for fold in FOLDS if fold.section}
 LAYOUT = "Layout"
+BASE = "workload.base_format"
+"""Told where the base is packed: runs by preferences and rewards may train every weight instead."""
 USUAL = "as usual"
 
 
@@ -155,7 +157,7 @@ def told(fold: Fold, inside: Sequence[Field], scenario: Scenario, sizing: Sizing
     else:
         for field in inside:
             value = fields.text_of(scenario, field)
-            if field.key in fold.told:
+            if field.key in fold.told and (field.key != BASE or scenario.workload.trains == "qlora"):
                 words.append(fields.chosen_by_auto(sizing, field) or value)
             elif not fields.is_default(scenario, field) and value and fields.current(scenario, field) is not None:
                 words.append(f"{field.label} {value}")

@@ -5,17 +5,19 @@ from __future__ import annotations
 from engine.figures.records import NamedTuple
 from engine.serving.memory import RULE_WEIGHTS
 from engine.sizing import Memory, MemoryGroup, Sizing
+from engine.training.memory.peak import ANSWERS
 from tui.pages.doc import Line, Span, line
 from tui.pages.glyphs import Glyphs
 from tui.pages.words import GIB, gib, percent
 
 
 class Part(NamedTuple):
-    """One kind of memory: field of MemoryGroup, words, style and glyph names."""
+    """One kind of memory: field of MemoryGroup, words, style and glyph names. short: in a word, where the name is not it."""
 
     field: str
     words: str
     name: str
+    short: str = ""
 
 
 SERVING_PARTS = (
@@ -33,9 +35,19 @@ TRAINING_PARTS = (
 )
 
 
+ANSWERING_PARTS = tuple(
+    Part(part.field, "engine that answers, with its KV", part.name, "engine") if part.name == "activations" else part
+    for part in TRAINING_PARTS
+)
+"""Where the peak of a run is at the generation of answers: nothing of the trainer runs then."""
+
+
 def parts_of(sizing: Sizing) -> tuple[Part, ...]:
     """The kinds of memory that the workload has."""
-    return SERVING_PARTS if sizing.scenario.workload.is_inference else TRAINING_PARTS
+    if sizing.scenario.workload.is_inference:
+        return SERVING_PARTS
+    detail = sizing.memory.training
+    return ANSWERING_PARTS if detail is not None and detail.phase == ANSWERS else TRAINING_PARTS
 
 
 def group_name(group: MemoryGroup, groups: int) -> str:

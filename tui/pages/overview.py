@@ -47,7 +47,7 @@ def memory(sizing: Sizing, look: Look) -> list[Line]:
         if amount:
             action = f"figure:memory.{part.field}"
             mark = Span(f"{getattr(glyphs, part.name)} ", part.name)
-            held.append([mark, Span(f"{SHORT[part.name]} "), Span(gib(amount), "figure", action)])
+            held.append([mark, Span(f"{part.short or SHORT[part.name]} "), Span(gib(amount), "figure", action)])
     lines += _packed(held, look.width, "  ", " ")
     load = _load(sizing)
     changed = _changed(sizing, look.before)

@@ -146,6 +146,7 @@ def _training(run: Training) -> tuple[tuple[str, str], ...]:
     return (
         ("the run", f"{words.days(run.days)}{between}, {words.rate(run.gpu_hours)} GPU-hours"),
         ("a step", f"{words.seconds(run.step_s)}, {words.count(run.step_tokens)} tokens"),
+        *((("its answers", f"{words.seconds(run.generation_s)} of it"),) if run.generation_s else ()),
         ("tokens/s for a GPU", f"{each} ({words.interval(run.interval)}), MFU {words.percent(run.mfu)}"),
         ("lost on links", f"{words.percent(run.exposed_share)} of a step"),
     )
