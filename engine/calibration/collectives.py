@@ -314,6 +314,7 @@ ASSUMED: frozenset[str] = frozenset(
         "CLASSES.pcie-host.base_us",
         "CLASSES.pcie-host.low",
         "CLASSES.pcie-switch.wire",
+        "CLASSES.roce-untuned.mid_us",
         "CLASSES.roce.bulk_hop_us",
         "CLASSES.roce.bulk_us",
         "CLASSES.scale-up.base_us",

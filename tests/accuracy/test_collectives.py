@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 import statistics
 from collections.abc import Iterator
 from types import ModuleType
@@ -11,6 +12,7 @@ import pytest
 
 import catalog
 from engine.calibration import collectives as fit
+from engine.decide.opened.constants import constant
 from engine.links import collectives as model
 from engine.links import evidence
 from tests.accuracy import bars, collectives, harness
@@ -218,3 +220,73 @@ def test_a_network_that_nobody_states_is_not_guessed() -> None:
     row = {"op": "AllReduce", "interconnect": None, "gpu": "H100", "n_gpus": 16, "nodes": 2, "bytes": 2**20}
     with pytest.raises(collectives.UnknownLink, match="not stated"):
         collectives.call_of(row)
+
+
+def seconds_of(row: harness.Row) -> tuple[float, float]:
+    """A row's time, as measured and as priced."""
+    return float(row["time_us"]) * 1e-6, collectives.call_of(row).seconds()
+
+
+def test_a_patched_driver_gains_what_was_measured() -> None:
+    """Eight RTX 4090 with and without peer access: nothing up to 256 KiB, about 1.4 times from 64 MiB on."""
+    by_bytes = {
+        name: {row["bytes"]: seconds_of(row) for row in ROWS if row["interconnect"] == name and row["n_gpus"] == 8}
+        for name in ("pcie4_4090_nop2p", "pcie4_4090_p2p")
+    }
+    stock, patched = by_bytes["pcie4_4090_nop2p"], by_bytes["pcie4_4090_p2p"]
+    both = sorted(stock.keys() & patched.keys())
+    assert both[0] <= 2**12
+    assert both[-1] >= 2**26
+    for payload in both:
+        measured, priced = (stock[payload][at] / patched[payload][at] for at in (0, 1))
+        if payload <= 2**18:
+            assert priced == pytest.approx(1.0)
+            assert measured == pytest.approx(1.0, abs=0.1)
+        if payload >= 2**26:
+            assert 1.3 < priced < 1.55
+            assert priced == pytest.approx(measured, rel=0.1)
+
+
+@pytest.mark.parametrize(
+    ("interconnect", "median", "worst"),
+    [
+        ("tcpxo_8x200_h100", 0.05, 0.25),
+        ("xgmi_mi300x", 0.12, 0.15),
+        ("pcie5_pro6000", 0.08, 0.50),
+        ("pcie5_pro6000_switched", 0.10, 0.65),
+        ("ib_8xndr400_h100", 0.05, 0.05),
+        ("ib_8x200_a100", 0.10, 0.60),
+    ],
+)
+def test_a_link_is_priced_as_it_was_measured(interconnect: str, median: float, worst: float) -> None:
+    """The rows of links that had been far off, as fitted: an error in their form shows here first."""
+    pairs = [seconds_of(row) for row in ROWS if row["interconnect"] == interconnect]
+    errors = [abs(priced / measured - 1.0) for measured, priced in pairs]
+    assert statistics.median(errors) <= median
+    assert max(errors) <= worst
+
+
+def test_the_releases_of_an_engine_are_left_out_one_by_one() -> None:
+    """So that the interval of its kernels is as wide as two releases differ."""
+    points = [p for p in collectives_fit.read_points() if p.call.kernel in ("vllm", "trtllm")]
+    releases = {re.findall(r"comm/(vllm|trtllm)/([\d.rc]+)$", p.source)[0] for p in points}
+    assert len(releases) >= 5
+    assert {p.source for p in points} == {source for source in {p.source for p in points} if "comm/" in source}
+    for size in ("small", "middle", "large"):
+        low, high = fit.INTERVALS[f"kernel {size}"]
+        assert high / low > 1.5
+
+
+def test_a_constant_that_no_row_moved_is_called_a_rule_of_thumb(calibration: ModuleType) -> None:
+    shipped = {name: copy.deepcopy(getattr(fit, name)) for name in ("CLASSES", "KERNELS")}
+    calibration.reset()
+    for table, classes in shipped.items():
+        for name, constants in classes.items():
+            for key, value in constants.items():
+                stands = getattr(fit, table)[name][key] == value
+                full = f"{table}.{name}.{key}"
+                assert stands == (full in fit.ASSUMED), full
+                leaf = constant("engine.calibration.collectives", full, value)
+                assert leaf.kind == ("rule of thumb" if stands else "fitted"), full
+    assert "CLASSES.xgmi.hop_us" in fit.ASSUMED
+    assert not any(name.startswith("CLASSES.nvlink-4.") for name in fit.ASSUMED)
