@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 import catalog
 from engine.links.collectives import (
     VIRTUAL_FLOOR_S,
+    Kernel,
     Op,
     collective_s,
     curve,
@@ -274,3 +275,19 @@ def test_a_call_is_fast() -> None:
         best = min(best, (time.process_time() - start) / 1000)
     # 0.6 us on an idle machine
     assert best < 6e-6
+
+
+def test_what_leaves_a_node_over_infiniband_is_a_tree_from_two_nodes_on() -> None:
+    """A switch sums the node first, and 2 (N - 1) / N of one GPU's payload leaves it: two H100 nodes beat their cards' wire."""
+    payload, wire = 2**34, 8 * 42.9
+
+    def rate(nodes: int, home: str, between: str, kernel: Kernel = "nccl") -> float:
+        seconds = collective_s("all_reduce", payload, 8 * nodes, 8, link(home), link(between), kernel=kernel)
+        return busbw(payload, 8 * nodes, seconds)
+
+    assert rate(2, "nvlink-4", "ib-ndr") > 1.2 * wire
+    # more nodes: twice the payload of one GPU leaves each, and no more
+    assert rate(2, "nvlink-4", "ib-ndr") > rate(4, "nvlink-4", "ib-ndr") > rate(16, "nvlink-4", "ib-ndr")
+    # a flat ring, which A100 nodes take, is bound by all cards; told to take trees, it is not
+    assert rate(2, "nvlink-3", "ib-hdr") < 8 * 24.0
+    assert rate(2, "nvlink-3", "ib-hdr", "nccl-tree") > 1.05 * rate(2, "nvlink-3", "ib-hdr")
