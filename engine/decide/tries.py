@@ -22,7 +22,7 @@ from engine.layout.sharding import kv_copies
 from engine.model.formats import FORMATS, KV_FORMATS
 from engine.model.parameters import count_parameters
 from engine.runtimes.frameworks import FRAMEWORKS, TrainingFramework
-from engine.scenario import LayoutChoice, Recompute, Scenario, usual_batch
+from engine.scenario import TUNED_KINDS, LayoutChoice, Recompute, Scenario, usual_batch
 from engine.scenario.change import LookUps, pinned_as, value_of
 from engine.scenario.fields import Value, field_of
 from engine.scenario.frameworks import framework_of, framework_words, splits_of
@@ -144,7 +144,9 @@ def _other_framework(entered: Plan) -> Iterator[Try]:
         yield Try("framework", (words,), {"workload.framework": SHARDS})
     if workload.trains == "qlora" or "tp" in splits_of(workload):
         return
-    for name in ("nemo",) if workload.trains == "lora" else ("torchtitan", "nemo"):
+    # torchtitan splits no adapters, and its trainer knows neither preferences nor rewards
+    by_nemo = workload.trains == "lora" or workload.kind in TUNED_KINDS
+    for name in ("nemo",) if by_nemo else ("torchtitan", "nemo"):
         label = FRAMEWORKS[name].name
         words = f"{label} in the place of {framework_words(workload)}, since it splits layers over GPUs"
         yield Try("framework", (words,), {"workload.framework": name})

@@ -129,6 +129,13 @@ def long(**work: Any) -> Scenario:
     )  # fmt: skip
 
 
+@pytest.mark.parametrize("kind", ["dpo", "grpo", "ppo", "reward"])
+def test_no_framework_is_offered_that_knows_no_preferences_or_rewards(kind: str) -> None:
+    scenario = build("llama-3.1-8b", "bf16", "l40s", 4, kind=kind, framework="verl", micro_batch=2)
+    offered = [dict(cure.changes).get("workload.framework") for cure in advice(scenario).found]
+    assert set(offered) <= {None, "nemo"}
+
+
 def test_a_million_tokens_keep_hopper_near_what_attention_kernels_reach() -> None:
     # 364 s were measured for an 8B of 36 layers and 32 heads of 128 (TRL, context parallel 8), which is 0.5 of the peak
     run = size(long()).training
