@@ -76,7 +76,9 @@ class Accounting:
     (torchtitan/distributed/activation_checkpoint.py). hides_stepped: what a rank stepped reaches the others behind the next
     forward pass (Megatron-LM's overlap_param_gather), elsewhere when the step is over (DeepSpeed, runtime/zero/stage_1_and_2.py:
     all_gather_dp_groups; PyTorch, ZeroRedundancyOptimizer; InternEvo, overlap_sync_param of its configurations).
-    gathers_modules: fully sharded weights come module by module, and what no earlier step tells of, as experts in turn, when
+    steps_master: partitions in fp32 are stepped whatever the optimizer, one of 8-bit states too (DeepSpeed, runtime/config.py:
+    bf16_master_weights_and_grads is off; Megatron-LM, core/optimizer/optimizer_config.py: main_params_dtype is fp32; InternEvo,
+    solver/optimizer/hybrid_zero_optim.py: flat fp32 copies). gathers_modules: fully sharded weights come module by module, and what no earlier step tells of, as experts in turn, when
     it is there (DeepSpeed, runtime/zero/partitioned_param_coordinator.py: fetch_sub_module, invalidate_trace); else by layers.
     """
 
@@ -101,6 +103,7 @@ class Accounting:
     own_modules: Literal["framework", "core_attn"] = "framework"
     hides_stepped: bool = False
     gathers_modules: bool = False
+    steps_master: bool = False
 
 
 ACCOUNTS: Final[dict[Family, Accounting]] = {
@@ -123,6 +126,7 @@ ACCOUNTS: Final[dict[Family, Accounting]] = {
         offloads_gradients=True,
         reads_ahead=True,
         gathers_modules=True,
+        steps_master=True,
     ),
     "megatron": Accounting(
         fp32_gradients=True,
@@ -132,9 +136,15 @@ ACCOUNTS: Final[dict[Family, Accounting]] = {
         lean_experts=True,
         own_modules="core_attn",
         hides_stepped=True,
+        steps_master=True,
     ),
     "internevo": Accounting(
-        sums_beside=True, own_buckets=True, copies_buckets=False, keeps_gradients=True, broadcasts=True
+        sums_beside=True,
+        own_buckets=True,
+        copies_buckets=False,
+        keeps_gradients=True,
+        broadcasts=True,
+        steps_master=True,
     ),
 }
 """By family; the sources stand beside the constants (`engine.training.memory`)."""

@@ -14,7 +14,7 @@ from engine.decide.plan import plan
 from engine.decide.size import size
 from engine.decide.suggestions import advised
 from engine.figures.sentences import Figure, figures_of, text_of
-from engine.figures.units import GIB
+from engine.figures.units import GIB, digits
 from engine.model.parameters import count_parameters
 from engine.scenario import LayoutChoice
 from engine.scenario.change import change
@@ -23,12 +23,14 @@ from tests.engine.builds import build
 
 EIGHT_BIT = 2 + 2 + 2 + 8 / 256
 """Bytes of a parameter by hand: weights and gradients in 16 bits, two states of 8 bits, an fp32 scale for 256 of each."""
+WITH_MASTER = EIGHT_BIT + 4
+"""The same where an fp32 partition is stepped whatever the optimizer."""
 
 CASES: dict[str, tuple[str, str, int, dict[str, Any], float]] = {
-    "FSDP2, an 8B": ("llama-3.1-8b", "rtx-4090", 4, {}, 16),
-    "one card": ("llama-3.1-8b", "h100-sxm", 1, {}, 16),
-    "DeepSpeed, a mixture": ("qwen3-30b-a3b", "h100-sxm", 4, {"framework": "deepspeed"}, 16),
-    "torchtune, a 14B": ("qwen3-14b", "rtx-6000-ada", 4, {"framework": "torchtune"}, 16),
+    "FSDP2, an 8B": ("llama-3.1-8b", "rtx-4090", 4, {}, EIGHT_BIT),
+    "one card": ("llama-3.1-8b", "h100-sxm", 1, {}, EIGHT_BIT),
+    "DeepSpeed, a 14B": ("qwen3-14b", "rtx-pro-6000-server", 2, {"framework": "deepspeed"}, WITH_MASTER),
+    "torchtune, a 14B": ("qwen3-14b", "rtx-6000-ada", 4, {"framework": "torchtune"}, EIGHT_BIT),
 }
 
 
@@ -56,13 +58,11 @@ def test_the_parts_that_change_are_the_whole_saving(case: str) -> None:
 def test_by_hand_bytes_times_parameters_over_gpus_are_what_a_gpu_keeps(case: str) -> None:
     entered, cure = cured(case)
     words = text_of(cure.saving(entered.memory))
-    gpus, before = CASES[case][2], CASES[case][4]
+    gpus, left = CASES[case][2], CASES[case][4]
     parameters = count_parameters(entered.scenario.model.architecture).total
-    assert words.startswith(
-        f"{EIGHT_BIT:.2f} bytes for each of {parameters / 1e9:.3g}B parameters instead of {before:.1f}"
-    )
+    assert words.startswith(f"{digits(left)} bytes for each of {parameters / 1e9:.3g}B parameters instead of 16.0")
     assert (f"states over {gpus} GPUs" in words) == (gpus > 1)
-    for memory, each in ((entered.memory, before), (cure.plan.memory, EIGHT_BIT)):
+    for memory, each in ((entered.memory, 16.0), (cure.plan.memory, left)):
         worst = memory.worst
         kept = worst.weights_bytes + worst.gradient_bytes + worst.optimizer_bytes
         assert kept == pytest.approx(each * parameters / gpus, rel=0.01)
@@ -76,10 +76,25 @@ def test_optimizer_states_alone_are_split_by_zero1() -> None:
     eight = size(change(entered.scenario, {"workload.optimizer": "adamw-8bit"}))
     parameters = count_parameters(scenario.model.architecture).total
     saved = entered.memory.worst.optimizer_bytes - eight.memory.worst.optimizer_bytes
-    assert saved == pytest.approx((12 - 2 - 8 / 256) * parameters / 8, rel=0.01)
+    assert saved == pytest.approx((8 - 2 - 8 / 256) * parameters / 8, rel=0.01)
     suggested = advised(plan(entered.scenario)).memory.suggestions
     offered = next(one for one in suggested if one.field == "workload.optimizer")
-    assert "; 6.03 bytes for each of 8.03B parameters instead of 16.0, states over 8 GPUs" in text_of(offered.effect)
+    assert "; 10.0 bytes for each of 8.03B parameters instead of 16.0, states over 8 GPUs" in text_of(offered.effect)
+
+
+@pytest.mark.parametrize(
+    ("framework", "each"), [("deepspeed", 10.03), ("megatron", 12.03), ("fsdp2", 6.03), ("trl", 6.03)]
+)
+def test_a_master_copy_stays_where_the_framework_steps_one(framework: str, each: float) -> None:
+    scenario = build(
+        "qwen3-8b", "bf16", "h200-sxm", 8, kind="full-finetune", framework=framework, optimizer="adamw-8bit"
+    )
+    detail = plan(scenario).memory.training
+    assert detail is not None
+    assert detail.bytes_per_parameter == pytest.approx(each, abs=0.01)
+    without = plan(change(scenario, {"workload.master_weights": False})).memory.training
+    assert without is not None
+    assert without.bytes_per_parameter == pytest.approx(6.03, abs=0.01)
 
 
 def test_its_figures_open_in_both_builds() -> None:

@@ -93,7 +93,8 @@ PARTS = {False: (("mlp", "feed-forwards"),), True: (("moe", "experts"), ("layern
 
 def _changes(workload: Workload, layout: Layout, largest: int, longest: int, experts: bool) -> Iterator[_Change]:
     """The single changes that a person would try, what costs least in quality and speed first."""
-    peft, entry = workload.trains != "full", framework_of(workload)
+    peft, entry, method = workload.trains != "full", framework_of(workload), method_of(workload)
+    without = "" if peft or method.rules.steps_master else " without a master copy"
     if loss_of(workload) != "fused":
         yield ("loss", "fused", "a fused loss that never holds the logits")
     if not workload.tiled_mlp and workload.sequence_length >= LONG_SEQUENCE:
@@ -108,9 +109,9 @@ def _changes(workload: Workload, layout: Layout, largest: int, longest: int, exp
     if workload.sharding != "ddp" and workload.sharding_group == "node":
         yield ("sharding_group", "all", "sharding over all nodes instead of inside each")
     if workload.optimizer not in ("adamw-8bit", "adamw-paged-8bit", "adamw-4bit", "adafactor"):
-        yield ("optimizer", "adamw-8bit", f"an 8-bit optimizer{'' if peft else ' without a master copy'}")
+        yield ("optimizer", "adamw-8bit", f"an 8-bit optimizer{without}")
         yield ("optimizer", "adamw-paged-8bit", "a paged 8-bit optimizer, its states in host memory")
-    if not peft and keeps_master(workload):
+    if not peft and keeps_master(method):
         yield ("optimizer", "adamw-bf16", "16-bit weights and states without a master copy")
     if 0 < largest < workload.micro_batch:
         yield ("micro_batch", largest, f"a micro-batch of {largest}")

@@ -58,6 +58,8 @@ STEP_GRADIENT: Final = 6.0
 (deepspeed/runtime/zero/stage_1_and_2.py, stage3.py: single_grad_partition)."""
 STEP_GROUP: Final = 1e9
 """Elements that ZeRO-3 steps at a time (sub_group_size, www.deepspeed.ai/docs/config-json)."""
+IN_16_BITS: Final = frozenset({"adamw-bf16"})
+"""Of these the one that says so by its name: under DeepSpeed it is bf16_master_weights_and_grads."""
 WITHOUT_MASTER: Final = frozenset(
     {"adamw-bf16", "adamw-8bit", "adamw-paged-8bit", "adamw-paged", "adamw-4bit", "adafactor"}
 )
@@ -167,12 +169,13 @@ class Recipe:
 def kept_bytes(workload: Workload) -> float:
     """States and fp32 master copy of a fully trained element of a matrix, bytes: what ZeRO-1 shards (Rajbhandari et al. 2019)."""
     state = STATE_BYTES[workload.optimizer] - _matrix_saving(workload)
-    return state + (SINGLE_BYTES if keeps_master(workload) else 0.0)
+    return state + (SINGLE_BYTES if keeps_master(method_of(workload)) else 0.0)
 
 
-def keeps_master(workload: Workload | Method) -> bool:
+def keeps_master(method: Method) -> bool:
     """Whether an fp32 copy of the weights is stepped in the place of those that compute."""
-    return workload.master_weights and workload.optimizer not in WITHOUT_MASTER
+    without = IN_16_BITS if method.rules.steps_master else WITHOUT_MASTER
+    return method.master_weights and method.optimizer not in without
 
 
 def _matrix_saving(workload: Workload | Method) -> float:
@@ -223,11 +226,11 @@ def recipe(workload: Method, dp: int, shards: int, accumulates: bool) -> Recipe:
         gradient = SINGLE_BYTES
         if rules.sums_beside and not peft:
             gradient = HALF_BYTES + SINGLE_BYTES  # DeepSpeed sums 16-bit gradients in fp32 beside them
-    temporary = 0.0
+    temporary, steps_fp32 = 0.0, keeps_master(workload) or optimizer not in WITHOUT_MASTER
     if not workload.optimizer_fused and optimizer in ("adamw", "adamw-bf16"):
         half = optimizer == "adamw-bf16" or (peft and weight == HALF_BYTES)
         temporary = HALF_BYTES if half else SINGLE_BYTES  # the root of one moment
-    if rules.sums_beside and not peft and weight == gradient == HALF_BYTES and optimizer not in WITHOUT_MASTER:
+    if rules.sums_beside and not peft and weight == gradient == HALF_BYTES and steps_fp32:
         temporary = max(STEP_GRADIENT, SINGLE_BYTES + temporary)
     residual = SINGLE_BYTES if workload.residual_precision == "fp32" else HALF_BYTES
     frozen = SINGLE_BYTES if workload.base_precision == "fp32" and workload.trains == "lora" else HALF_BYTES
