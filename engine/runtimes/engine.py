@@ -106,7 +106,7 @@ class Engine:
     prefix_states: states that a sequence keeps of a recurrent layer where prefixes are cached. mamba_spec: whether states
     are of the type that the config says and windows grow with drafted tokens; window_bytes: of an element of a window.
     packs: whether compressed caches are kept in pages of their own. plain_latents: whether it has the kernels that keep FP8
-    latents a byte an element. pool_of_windows, pool_of_states: of pools, tokens or bytes for each one of the full pool.
+    latents a byte an element. head_scales: whether an INT8 cache has scales for each token and head. pool_of_windows, pool_of_states: of pools, tokens or bytes for each one of the full pool.
     attention: the kernels of attention that it takes by itself, by class of card (`engine.serving.attention`).
     shares_prefixes: whether requests that begin alike hold the KV of that beginning once.
 
@@ -150,6 +150,7 @@ class Engine:
     window_bytes: int = 2
     packs: bool = False
     plain_latents: bool = True
+    head_scales: bool = False
     pool_of_windows: float = 1.0
     pool_of_states: float = 1.0
     shares_prefixes: bool = True

@@ -29,6 +29,7 @@ VLLM = Engine(
     prefix_states=2,
     mamba_spec=True,  # vllm/model_executor/layers/mamba/mamba_utils.py
     packs=True,  # vllm/models/deepseek_v4
+    head_scales=True,  # vllm/v1/kv_cache_interface.py: its only INT8 cache is int8_per_token_head
     # vllm/platforms/cuda.py: FlashAttention first, FlashInfer with TensorRT-LLM's kernels on Blackwell of data centers
     attention={
         "hopper": "flash3",

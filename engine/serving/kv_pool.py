@@ -38,6 +38,12 @@ PACKED_ALIGNMENT = 576
 PACKED_PADDING = 1.16
 """Blocks of DeepSeek-V4 against their pages: groups of unlike layers are padded to equal numbers. From the concurrency
 that two start-up logs print for a known KV space (37.93 GiB for 9.76 x 256,000 tokens, 32.08 for 8.30 x 262,144)."""
+HEAD_SCALE_BYTES = 2 * 4
+"""Bytes of the scales of a token's keys and values in one head of an INT8 cache, fp32 each (vllm/v1/kv_cache_interface.py,
+int8_per_token_head)."""
+SCALES_APART = 1 / 32
+"""Layers whose widths differ from whole multiples by their scales alone, less than this, are padded to them: an INT8 page of 16
+tokens of Gemma 4's sliding layers holds 32 of its global ones (vllm-project/vllm, pull request 40391; 447,199 tokens so)."""
 INDEX_SCALE_WIDTH = 128
 """Elements of an index key that share an fp32 scale (vLLM deepseek_v2.py)."""
 OVERLAPPING_RATIO = 4
@@ -216,13 +222,14 @@ def cache_specs(
     plain_latent: bool = False,
     states: int = 1,
     ahead: int = 0,
+    scales: bool = False,
 ) -> list[Spec]:
     """What one `Cache` of a layer keeps on a rank when `ranks` GPUs split the KV heads. states: of a sequence, `states_held`.
 
     ahead: tokens drafted in a step, by which vLLM's window of a convolution is longer (vllm/model_executor/layers/mamba/
     mamba_utils.py: conv_kernel - 1 + num_spec): blocks of 1,168 tokens of a 35B hybrid that drafts 15, 1,056 without.
     plain_latent: FP8 latents of sparse attention take a byte an element, as on Blackwell's kernels; elsewhere their
-    rotary part stays 16-bit beside fp32 scales.
+    rotary part stays 16-bit beside fp32 scales. scales: an INT8 cache has them for each token and head.
     """
     store = kv_format(kv)
     rules = ENGINES[engine]
@@ -247,6 +254,8 @@ def cache_specs(
         if store.id == "fp8" and not cache.v_width:
             # DeepSeek-V4 keeps one vector for keys and values: 64 rotary values in 16 bits, 8 bytes of scales.
             width += 64 + 8
+        if store.id == "int8" and scales:
+            width += kv_heads_on_rank(cache, ranks) * HEAD_SCALE_BYTES
     if cache.compression > 1 and rules.packs:
         return _compressed_specs(cache, width)
     if cache.index_width:
@@ -320,7 +329,7 @@ def _paged(counts: dict[Spec, int], block: int, alignment: int) -> KvPool:
         held = 1
         if spec.kind != "state":
             ratio = widest / spec.bytes_each
-            held = block * int(ratio) if ratio == int(ratio) else block
+            held = block * int(ratio) if ratio - int(ratio) < SCALES_APART else block
             if spec.bytes_each * held > page:
                 held = max(1, int(page / spec.bytes_each) // BLOCK_ALIGNMENT) * BLOCK_ALIGNMENT
         count = -(-layers // size)
@@ -336,7 +345,7 @@ class Beside:
 
     first: the first layer that is held here. draft: what the layers of a drafter keep. apart: whether these form groups of
     their own. states: that a sequence keeps of each recurrent layer. ahead: tokens drafted in a step. shared: ranks that share
-    the tokens of one cache. alignment: as of `_paged`.
+    the tokens of one cache. alignment: as of `_paged`. scales: as of `cache_specs`.
     """
 
     draft: tuple[Cache, ...] = ()
@@ -346,6 +355,7 @@ class Beside:
     first: int = 0
     ahead: int = 0
     apart: bool = False
+    scales: bool = False
 
 
 ALONE = Beside()
@@ -438,7 +448,7 @@ def _specs(
     specs = [
         spec
         for cache in caches
-        for spec in cache_specs(cache, kv, ranks, engine, plain_latent, beside.states, beside.ahead)
+        for spec in cache_specs(cache, kv, ranks, engine, plain_latent, beside.states, beside.ahead, beside.scales)
     ]
     if beside.shared == 1:
         return specs

@@ -212,6 +212,8 @@ def _beside(
         ahead,
         # a DFlash drafter's layers are padded among themselves: a start prints 2 and 6 padding layers beside eight
         drafts in BLOCKS,
+        # Triton's kernels write them; those of TPUs are not Triton's
+        runtime.rules.head_scales and card.vendor.upper() != "GOOGLE",
     )
 
 

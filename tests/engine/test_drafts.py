@@ -395,3 +395,23 @@ def test_what_a_drafter_reads_is_held_through_the_pass() -> None:
     hidden = asked.model.architecture.hidden_size
     held = drafting.per_gpu[0].activation_bytes - plain.per_gpu[0].activation_bytes
     assert held == pytest.approx(8 * 65536 * hidden * 2, rel=0.01)  # eight layers hand their states on
+
+
+@pytest.mark.parametrize(("model", "tp", "heads", "width"), [("llama-3.1-8b", 1, 8, 128), ("qwen3-32b", 4, 2, 128)])
+def test_an_int8_cache_has_a_scale_for_each_token_and_head(model: str, tp: int, heads: int, width: int) -> None:
+    asked = build(model, "int4-awq", "l40s", tp, model__kv_cache="int8")
+    layers = len(asked.model.architecture.layers)
+    plain = 16 * layers * heads * 2 * width
+    for engine, scales in (("vllm", 16 * layers * heads * 2 * 4), ("trtllm", 0)):
+        (rank,) = loaded(change(asked, {"runtime.engine": engine}), Layout(tp=tp)).ranks
+        assert rank.pool.block_bytes == plain + scales
+    (rank,) = loaded(build(model, "bf16", "tpu-v6e", tp, model__kv_cache="int8"), Layout(tp=tp)).ranks
+    assert rank.pool.block_bytes == plain
+
+
+def test_layers_of_other_widths_keep_their_tokens_beside_such_scales() -> None:
+    # vLLM 0.22 on two RTX 3090: 447,199 tokens of a 31B; a sliding layer's page of 16 tokens holds 32 of a global one's
+    asked = build("gemma-4-31b", "int4-gptq", "rtx-3090", 2, model__kv_cache="int8")
+    (rank,) = loaded(asked, Layout(tp=2)).ranks
+    assert [(group.spec.kind, group.block) for group in rank.pool.groups] == [("sliding", 16), ("full", 32)]
+    assert rank.pool.block_bytes == 10 * 16 * 8 * 2 * (256 + 4)

@@ -52,7 +52,7 @@ def one_of(**values: Any) -> Reader:
 
 KV_CACHE = one_of(
     auto=None, bfloat16="bf16", bf16="bf16", float16="fp16", fp16="fp16", f16="fp16", half="fp16", fp8="fp8",
-    fp8_e4m3="fp8", fp8_e5m2="fp8", fp8_inc="fp8", int8="int8", nvfp4="nvfp4", q8_0="q8_0", q4_0="q4_0",
+    fp8_e4m3="fp8", fp8_e5m2="fp8", fp8_inc="fp8", int8="int8", int8_per_token_head="int8", nvfp4="nvfp4", q8_0="q8_0", q4_0="q4_0",
 )  # fmt: skip
 QUANTIZED = {
     "fp8": "fp8", "bitsandbytes": "nf4", "awq": "int4-awq", "awq_marlin": "int4-awq", "awq-marlin": "int4-awq",
