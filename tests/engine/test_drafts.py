@@ -192,6 +192,42 @@ def test_a_start_by_a_hair_is_said() -> None:
     assert "start-margin" not in {notice.id for notice in size(build("llama-3.1-8b", "bf16", "l40s")).warnings}
 
 
+@pytest.mark.parametrize(
+    ("model", "weights", "card", "gpus", "field"),
+    [
+        ("llama-3.1-8b", "bf16", "rtx-3090", 1, "max_model_len"),
+        ("qwen3-coder-30b-a3b", "int4-awq", "rtx-5090", 1, "max_model_len"),
+        ("gemma-3-27b", "int4-awq", "rtx-4090", 1, "max_model_len"),
+        ("qwen3.5-27b", "fp8", "h100-sxm", 1, "max_num_seqs"),
+        ("qwen3.5-35b-a3b", "fp8", "a100-sxm4-80gb", 1, "max_num_seqs"),
+    ],
+)
+def test_a_refusal_by_a_hair_is_said(model: str, weights: str, card: str, gpus: int, field: str) -> None:
+    asked = build(model, weights, card, gpus, layout__tp=gpus)
+    found = memory(asked)
+    line = found.longest_context_tokens
+    if field == "max_num_seqs":
+        for _ in range(6):  # more sequences leave fewer blocks
+            found = memory(change(asked, {"runtime.max_num_seqs": found.state_blocks}))
+        line = found.state_blocks or 0
+    told = {}
+    for share in (0.98, 1.03, 1.6):
+        sizing = size(change(asked, {f"runtime.{field}": int(line * share)}))
+        told[sizing.memory.starts, share] = {one.id: text_of(one.message) for one in sizing.warnings}
+    assert "start-margin" in told[True, 0.98]
+    assert "it may start" in told[False, 1.03]["no-start"]
+    assert "it may start" not in told[False, 1.6]["no-start"]
+
+
+@pytest.mark.parametrize("weights", ["fp8", "nvfp4"])
+def test_a_hybrid_near_its_default_of_sequences_is_no_plain_yes(weights: str) -> None:
+    # vllm-project/recipes 831: neither starts on one RTX PRO 6000 with the 1,024 sequences that nobody asked for
+    sizing = size(build("qwen3.5-27b", weights, "rtx-pro-6000-max-q"))
+    assert "start-margin" in {one.id for one in sizing.warnings}
+    fewer = size(change(sizing.scenario, {"runtime.max_num_seqs": 256}))
+    assert "start-margin" not in {one.id for one in fewer.warnings}
+
+
 def test_drafting_needs_layers_that_predict() -> None:
     with pytest.raises(ScenarioError, match="predict ahead"):
         size(build("llama-3.1-8b", "bf16", "l40s", runtime__speculative="mtp"))
