@@ -39,6 +39,7 @@ SGLANG = Engine(
     ),
     budget="static",
     kv_layout="pools",
+    host="copied",  # --cpu-offload-gb
     takes_any_kv=True,
     logs=3,
     drafted_sequences=48,  # server_args.py, max_running_requests of speculative decoding; handle_max_mamba_cache reserves by it

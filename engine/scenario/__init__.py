@@ -406,7 +406,7 @@ class Runtime:
     max_lora_rank: int = 16
     n_cpu_moe: int | None = None  # llama.cpp: first layers whose routed experts stay in host memory; None: none
     n_gpu_layers: int | None = None  # llama.cpp: last layers that are on cards at all; None: all
-    cpu_offload_gb: float | None = None  # vLLM: GiB of weights a GPU that stay in host memory; None: none
+    cpu_offload_gb: float | None = None  # vLLM, SGLang: GiB of weights a GPU in host memory; None: none
     host_gb_s: float | None = None  # what the CPU reads weights at; None: engine.serving.host.HOST_GB_S
     host_ram_gib: float | None = None  # memory of the host of each node; None: not said
     host_reserve_gib: float | None = None  # unified memory: what the host holds; None: the default from logs

@@ -1,7 +1,7 @@
 """Weights that stay in host memory: what of each GPU's share they are, and what reading them costs a step.
 
-llama.cpp multiplies them on the CPU (`--n-cpu-moe`, `--n-gpu-layers`): the host's own bandwidth bounds a step. vLLM copies
-them over the slot in every step (`--cpu-offload-gb`).
+llama.cpp multiplies them on the CPU (`--n-cpu-moe`, `--n-gpu-layers`): the host's own bandwidth bounds a step. vLLM and SGLang
+copy them over the slot in every step (`--cpu-offload-gb`).
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def first_on_gpu(arch: Architecture, runtime: Runtime) -> int:
 
 @lru_cache(maxsize=1024)
 def host_weights(arch: Architecture, weights: str, layout: Layout, stage: int, runtime: Runtime) -> HostWeights:
-    """What of the weights of a GPU of that stage stays in host memory. stage: of vLLM; llama.cpp's cards are spared alike."""
+    """What of the weights of a GPU of that stage stays in host memory. stage: of engines that copy; llama.cpp's cards are spared alike."""
     experts = others = 0
     if runtime.rules.host == "layers":
         first, sparse = first_on_gpu(arch, runtime), runtime.n_cpu_moe or 0

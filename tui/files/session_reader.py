@@ -18,6 +18,7 @@ from engine.model.architecture import Architecture
 from engine.model.formats import FORMATS, KV_FORMATS
 from engine.scenario import LayoutChoice, Money, Runtime, Scenario, Workload
 from engine.scenario.fields import BY_KEY, LONGEST_ID
+from engine.scenario.fields.options import told
 from engine.scenario.frameworks import usual_sharding
 from tui.files.drift import FIGURES, LEAST, CatalogTable
 from tui.files.pins import PIN_LENGTH, PIN_NAMES, Pin
@@ -166,6 +167,8 @@ class Reader:
         for table, record in TABLES.items():
             if table != "catalog" and name in keys_of(record):  # nobody writes that one by hand
                 return self.fail(key, f"unknown key; {name} belongs in [{table}]")
+        if option := told(name):
+            return self.fail(key, option)
         table = key.rpartition(".")[0]
         if table in TABLES:
             near = f"{table}.{nearest(name, keys_of(TABLES[table]), 1)[0]}"

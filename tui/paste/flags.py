@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from engine.figures.records import dataclass
+from engine.scenario.fields.options import not_modelled
 from tui.paste.found import Found
 from tui.paste.switches import stands_alone
 
@@ -164,15 +165,17 @@ OPTIONS = {"vllm": VLLM, "sglang": SGLANG, "trtllm": TRTLLM, "llama.cpp": LLAMA}
 READ_APART = {
     "vllm": {
         "--model", "--quantization", "-q", "--dtype", "--enable-expert-parallel", "-ep", "--data-parallel-size-local",
-        "-dpl", "--speculative-config", "-sc", "--enable-lora", "--nnodes", "--task", "--runner", "--convert",
+        "-dpl", "--speculative-config", "-sc", "--enable-lora", "--limit-mm-per-prompt", "--nnodes", "--task", "--runner", "--convert",
     },
     "sglang": {"--model-path", "--model", "--quantization", "--dtype", "--nnodes"},
     "trtllm": {"--extra-llm-api-options", "--config", "--kv-cache-free-gpu-memory-fraction", "--backend"},
     "llama.cpp": {
         "--model", "-m", "--hf-repo", "-hf", "-hfr", "--ctx-size", "-c", "--n-gpu-layers", "-ngl", "--gpu-layers",
-        "--split-mode", "-sm", "--tensor-split", "-ts", "--cpu-moe", "-cmoe", "--cache-type-v", "-ctv", "--batch-size", "-b",
+        "--split-mode", "-sm", "--tensor-split", "-ts", "--cpu-moe", "-cmoe", "--override-tensor", "-ot", "--cache-type-v", "-ctv", "--batch-size", "-b",
     },
 }  # fmt: skip
+REPEATED = ("--override-tensor", "-ot")
+"""Options whose every mention counts."""
 NOTHING_SIZED = {
     "--host", "--port", "--served-model-name", "--api-key", "--api-keys", "--trust-remote-code", "--tokenizer", "--tokenizer-mode",
     "--chat-template", "--tool-call-parser", "--enable-auto-tool-choice", "--reasoning-parser", "--download-dir", "--revision",
@@ -184,7 +187,7 @@ NOTHING_SIZED = {
     "--backend", "--log-disable", "--verbose", "-v", "--tokenizer-path", "--random-seed", "--watchdog-timeout",
     "--enable-chunked-prefill", "--main-gpu", "-mg", "--device", "--no-warmup", "--temp", "--top-p", "--top-k", "--min-p",
     "--chat-template-file", "--default-chat-template-kwargs", "--data-parallel-rank", "--data-parallel-start-rank",
-    "--limit-mm-per-prompt", "--enable-request-id-headers", "--swap-space",
+    "--enable-request-id-headers", "--swap-space",
     "--override-generation-config", "--pooling", "--pooler-config", "--override-pooler-config", "--embd-normalize", "--hf-file", "-hff", "--batch-size", "-b", "--cache-type-v", "-ctv", "--tp-rank",
     "--cuda-graph-max-bs", "--max-cudagraph-capture-size", "--all2all-backend", "--moe-backend", "--moe-runner-backend",
     "--mm-processor-kwargs", "--max-prefill-tokens", "--schedule-policy", "--schedule-conservativeness", "--async-scheduling", "--compilation-config", "--enable-reasoning",
@@ -226,12 +229,15 @@ def paired(words: list[str], engine: str) -> tuple[list[str], list[tuple[str, st
 
 def take(found: Found, engine: str, options: list[tuple[str, str | None]]) -> dict[str, str]:
     """Take the options of the tables; what `READ_APART` names comes back with its text ("" where it stands alone)."""
-    table, apart = OPTIONS[engine], {}
+    table = OPTIONS[engine]
+    apart: dict[str, str] = {}
     for flag, value in options:
         words = flag if value is None else f"{flag} {value}"
         option = table.get(flag)
         if flag in READ_APART[engine]:
-            apart[flag] = value or ""
+            # one that may stand there more than once says all of it
+            before = f"{apart[flag]}," if flag in REPEATED and apart.get(flag) else ""
+            apart[flag] = before + (value or "")
             if flag in NOTHING_SIZED:
                 found.passed.append(words)
         elif option is not None:
@@ -248,6 +254,8 @@ def take(found: Found, engine: str, options: list[tuple[str, str | None]]) -> di
                 found.passed.append(words)
         elif flag in NOTHING_SIZED:
             found.passed.append(words)
+        elif not_modelled(flag):
+            found.unknown.append(f"{words}: not modelled")
         else:
             found.unknown.append(words)
     return apart

@@ -10,6 +10,7 @@ from typing import Any, get_args
 from engine.scenario import Speculation
 from tui.paste.flags import BY_CHECKPOINT, QUANTIZED, Unreadable, paired, parsed_json, share, take, whole
 from tui.paste.found import MOST_WORDS, Found
+from tui.paste.overrides import EVERY_LAYER, experts_on_host
 
 _STARTS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("vllm", ("vllm", "serve")),
@@ -305,12 +306,28 @@ def _vllm(apart: dict[str, str], found: Found, files: dict[str, dict[str, Any]])
     _pooling(apart, found)
     if "--enable-lora" in apart and found.value("runtime.max_loras") is None:
         found.say("--enable-lora", "runtime.max_loras", 1)
+    _pictures(apart, found)
     text = apart.get("--speculative-config") or apart.get("-sc")
     if text:
         try:
             _speculation(parsed_json(text), found)
         except Unreadable as problem:
             found.unknown.append(f"--speculative-config: {problem}")
+
+
+def _pictures(apart: dict[str, str], found: Found) -> None:
+    """Towers are not loaded where no picture and no video may be in a prompt (docs.vllm.ai, multimodal inputs)."""
+    text = apart.get("--limit-mm-per-prompt")
+    if not text:
+        return
+    try:
+        limits = parsed_json(text)
+    except Unreadable:
+        limits = dict(re.findall(r"(image|video|audio)=(\d+)", text))
+    if limits and {"image", "video"} <= limits.keys() and all(str(limit) == "0" for limit in limits.values()):
+        found.say(f"--limit-mm-per-prompt {text[:60]}", "runtime.text_only", True)
+    else:
+        found.passed.append(f"--limit-mm-per-prompt {text[:60]}")
 
 
 _POOLED = {"pooling", "embed", "embedding", "score", "classify", "reward"}
@@ -431,4 +448,12 @@ def _llama(apart: dict[str, str], found: Found, files: dict[str, dict[str, Any]]
     elif mode in ("layer", "row"):
         found.assumed.append("how many GPUs share the model: the command does not say, so the layout is chosen")
     if apart.keys() & {"--cpu-moe", "-cmoe"}:
-        found.unknown.append("--cpu-moe: name how many layers with --n-cpu-moe")
+        found.say("--cpu-moe, all layers", "runtime.n_cpu_moe", EVERY_LAYER)
+    for flag in ("--override-tensor", "-ot"):
+        if apart.get(flag):
+            layers = experts_on_host(apart[flag])
+            if isinstance(layers, int):
+                told = "all layers" if layers == EVERY_LAYER else f"{layers} layers"
+                found.say(f"{flag} {apart[flag][:80]}: experts of {told}", "runtime.n_cpu_moe", layers)
+            else:
+                found.unknown.append(f"{flag} {apart[flag][:80]}: {layers}")

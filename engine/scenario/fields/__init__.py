@@ -15,6 +15,7 @@ from engine.scenario import Kind, Scenario
 from engine.scenario.fields.build import HARDWARE_FIELDS, LAYOUT_FIELDS, MAX_GPUS_PER_NODE, MAX_NODES, MODEL_FIELDS
 from engine.scenario.fields.detail import DETAIL_FIELDS
 from engine.scenario.fields.field import LONGEST_ID, UNSET, Field, FieldKind, StepRule, Value, nearest_of, word_of
+from engine.scenario.fields.options import told
 from engine.scenario.fields.rest import MONEY_FIELDS, SESSION_FIELDS
 from engine.scenario.fields.rewards import REWARD_FIELDS
 from engine.scenario.fields.runtime import RUNTIME_FIELDS
@@ -81,6 +82,8 @@ def field_of(key: str) -> Field:
     elsewhere = next((field for field in FIELDS if field.name == name and field.table), None)
     if elsewhere is not None:
         raise ScenarioError(word, f"unknown key; {name} belongs in [{elsewhere.table}]")
+    if option := told(name):
+        raise ScenarioError(word, option)
     near = nearest_of(key, BY_KEY)
     raise ScenarioError(word, f"unknown key; {f'the nearest known one is {near}' if near else 'none is like it'}")
 

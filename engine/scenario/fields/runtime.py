@@ -206,7 +206,7 @@ RUNTIME_FIELDS: tuple[Field, ...] = (
         "Weights on host",
         RUNTIME,
         "number",
-        "vLLM: GiB of each GPU's weights that stay in host memory and cross the slot in every step.",
+        "vLLM, SGLang: GiB of each GPU's weights that stay in host memory and cross the slot in every step.",
         unit="GiB",
         low=0,
         high=4096,

@@ -54,6 +54,8 @@ def arguments(build: Build, first: str = FIRST_NODE, rank: str = "0") -> list[tu
         flags.append(("--disable-cuda-graph",))
     if build.runtime.attention_backend in _ATTENTION:
         flags.append(("--attention-backend", _ATTENTION[build.runtime.attention_backend]))
+    if build.runtime.cpu_offload_gb:
+        flags.append(("--cpu-offload-gb", round(build.runtime.cpu_offload_gb)))
     if not build.runtime.prefix_caching:
         flags.append(("--disable-radix-cache",))
     if model.mtp:
