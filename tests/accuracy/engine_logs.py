@@ -345,6 +345,14 @@ def kv_of(row: Row) -> str:
     return "int8" if "int8" in text else "bf16"
 
 
+def _long_enough(row: Row, engine: ServingEngine, architecture: Architecture) -> bool:
+    """Whether a start may have been of the length that it is taken for, its own tokens being fewer where it was not."""
+    seen = row["observed"]
+    if engine == "sglang" or row.get("max_model_len") or seen.get("max_concurrency") or row.get("outcome"):
+        return True
+    return int(seen.get("kv_tokens") or architecture.max_position) >= architecture.max_position
+
+
 @dataclass(frozen=True, slots=True)
 class Written:
     """A row as a scenario with its layout."""
@@ -377,6 +385,8 @@ def write(row: Row) -> Written:
     card = catalog.load().accelerator("mi300x") if _kv_only(row) else accelerator_of(row)
     if _kv_only(row):
         return _kv_only_scenario(row, architecture, card)
+    if not _long_enough(row, engine, architecture):
+        raise Unreadable("its longest sequence is not stated, and the model's own would not have started")
     if engine == "sglang" and card.unified_memory and not row.get("mem_fraction_static"):
         raise Unreadable("which share of a unified memory SGLang was given is not stated")
     if engine == "sglang" and architecture.model_type == "deepseek_v4" and card.compute_capability.startswith("9."):
@@ -417,7 +427,15 @@ def write(row: Row) -> Written:
     except UnknownId as error:
         raise Unreadable(str(error)) from error
     scenario = replace(scenario, hardware=replace(scenario.hardware, accelerator=card))
+    if recurrent and row.get("block_size") and _block(scenario) != row["block_size"]:
+        raise Unreadable("its blocks are of other tokens than the config's states make: states of another type")
     return Written(scenario, length)
+
+
+def _block(scenario: Scenario) -> int:
+    """Tokens that a block of a hybrid's attention layers holds."""
+    (rank, *_) = loaded(scenario, replace(size(scenario).layout, reason=())).ranks
+    return rank.pool.block_tokens
 
 
 def _kv_only_scenario(row: Row, architecture: Architecture, card: Accelerator) -> Written:
