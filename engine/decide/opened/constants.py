@@ -232,6 +232,12 @@ RULES: Final[dict[str, tuple[str, str, str]]] = {
         "engines take 2 to 4.5 times a kernel's time",
     ),
     "SCORE_BYTES": ("bytes of an attention score", "bytes", "Korthikanti et al. 2022, section 4.1"),
+    "HEAD_SCALE_BYTES": (
+        "scales of a head's keys and values",
+        "bytes",
+        "vLLM, kv_cache_interface.py: int8_per_token_head",
+    ),
+    "SCALES_APART": ("widths that are padded to whole multiples", "", "vLLM, pull request 40391"),
     "INDEX_SCALE_WIDTH": ("elements of an index key a scale", "", "vLLM, deepseek_v2.py"),
     "MESH_GPUS": ("GPUs of a mesh", "GPUs", "where nobody published its size"),
     "RECURRENT_FLOPS_PER_STATE_ELEMENT": (
