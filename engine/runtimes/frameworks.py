@@ -162,7 +162,10 @@ class Framework:
     whether other kernels make the 8- and 4-bit inputs of products on their way. source: where that stands. experts_in_turn:
     whether its models are Hugging Face's modules, which loop over experts before transformers 5. offloads: what of the state
     it keeps in host memory when told to. usual: how it shards unless it is told otherwise. reduces_fp32: gradients are summed
-    over ranks in fp32, not in the 16 bits of the weights. short: its name in a sentence, where label lists more than that."""
+    over ranks in fp32, not in the 16 bits of the weights. stops_early: a layer that is computed again for its backward pass is computed
+    up to the last tensor that this pass reads, and not its last product (torch/utils/checkpoint.py: set_checkpoint_early_stop, on for
+    the non-reentrant kind that PyTorch's checkpoint_wrapper is; Hugging Face's Trainer, DeepSpeed and Megatron-LM repeat all of it).
+    short: its name in a sentence, where label lists more than that."""
 
     id: TrainingFramework
     label: str
@@ -179,6 +182,7 @@ class Framework:
     offloads: tuple[Offloading, ...] = ("optimizer", "parameters")
     usual: Sharding = "zero3"
     reduces_fp32: bool = False
+    stops_early: bool = False
     short: str = ""
 
     @property
@@ -205,11 +209,11 @@ FRAMEWORKS: Final[dict[str, Framework]] = _all(
     Framework(
         "fsdp2", "PyTorch FSDP2", "fsdp2", ("tp", "pp", "ep", "cp"), _EVERY, False, "eager", "standard", "flash3", False,
         "docs.pytorch.org, torch.distributed.fsdp.fully_shard: composes with DTensor's TP and pipelines; ZeroRedundancyOptimizer",
-        short="FSDP2",
+        stops_early=True, short="FSDP2",
     ),
     Framework(
         "fsdp1", "FSDP1", "fsdp1", (), ("ddp", "zero2", "zero3"), False, "eager", "standard", "flash3", False,
-        "docs.pytorch.org, FullyShardedDataParallel: flat parameters, which no other split divides",
+        "docs.pytorch.org, FullyShardedDataParallel: flat parameters, which no other split divides", stops_early=True,
     ),
     Framework(
         "deepspeed", "DeepSpeed", "deepspeed", ("cp",), _EVERY, False, "eager", "standard", "flash3", False,
@@ -217,12 +221,12 @@ FRAMEWORKS: Final[dict[str, Framework]] = _all(
     ),
     Framework(
         "megatron", "Megatron-LM", "megatron", ("tp", "pp", "ep", "cp"), _EVERY, True, "compiled", "tuned", "flash3", True,
-        "NVIDIA/Megatron-LM, megatron/training/arguments.py (--use-distributed-optimizer, --optimizer-cpu-offload), core/tensor_parallel/cross_entropy.py: fp32 logits in place",
-        offloads=("optimizer",), usual="zero1",
+        "NVIDIA/Megatron-LM, megatron/training/arguments.py (--use-distributed-optimizer, --optimizer-cpu-offload), core/tensor_parallel/cross_entropy.py: fp32 logits in place; "
+        "accumulate_allreduce_grads_in_fp32 is on with bf16", offloads=("optimizer",), usual="zero1", reduces_fp32=True,
     ),
     Framework(
         "nemo", "NeMo, Megatron-Bridge", "megatron", ("tp", "pp", "ep", "cp"), _EVERY, True, "compiled", "tuned", "flash3", True,
-        "NVIDIA-NeMo/Megatron-Bridge, docs: parallelisms, peft, cross_entropy_loss_fusion on in its recipes",
+        "NVIDIA-NeMo/Megatron-Bridge, docs: parallelisms, peft, cross_entropy_loss_fusion on and grad_reduce_in_fp32 off in its recipes",
         offloads=("optimizer",), usual="zero1", short="NeMo",
     ),
     Framework(
@@ -233,11 +237,11 @@ FRAMEWORKS: Final[dict[str, Framework]] = _all(
     Framework(
         "torchtitan", "torchtitan", "fsdp2", ("tp", "pp", "ep", "cp"), ("ddp", "zero2", "zero3"), False, "compiled", "standard", "flash2", False,
         "pytorch/torchtitan, docs: FSDP2 (training.enable_cpu_offload), TP, PP, CP, EP; its loss is compiled; "
-        "training.mixed_precision_reduce has float32 alone", offloads=("parameters",), reduces_fp32=True,
+        "training.mixed_precision_reduce has float32 alone", offloads=("parameters",), reduces_fp32=True, stops_early=True,
     ),
     Framework(
         "torchtune", "torchtune", "fsdp2", ("tp", "cp"), ("ddp", "zero2", "zero3"), False, "chunked-16bit", "standard", "flash2", False,
-        "meta-pytorch/torchtune, recipes/full_finetune_distributed.py; its adapter recipes have FSDP2 alone",
+        "meta-pytorch/torchtune, recipes/full_finetune_distributed.py; its adapter recipes have FSDP2 alone", stops_early=True,
     ),
     Framework(
         "hf-trainer", "HF Trainer, PEFT, TRL", "fsdp1", ("cp",), _EVERY, False, "eager", "standard", "flash3", False,

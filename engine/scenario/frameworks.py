@@ -83,3 +83,11 @@ def modules_of(workload: Workload) -> RecomputeModules:
     """What selective recomputation computes again: the parts entered, else the framework's own set."""
     own = workload.recompute_modules == "framework"
     return ACCOUNTS[framework_of(workload).family].own_modules if own else workload.recompute_modules
+
+
+def stops_early(workload: Workload) -> bool:
+    """Whether a layer that is computed again stops at the last tensor that its backward pass reads, before its last product.
+
+    A frozen product runs before its adapter's, whose inner width is read.
+    """
+    return workload.trains == "full" and framework_of(workload).stops_early

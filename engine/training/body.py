@@ -21,7 +21,7 @@ class Body:
     elements a token in all layers, of the hidden state (norms, residuals: every tensor-parallel rank may repeat
     them) and of what lies inside the blocks (which tensor parallelism splits). permuted: those that routing to
     experts and back moves. held: parameters of the blocks, outer: of embedding and head. dense: of the projections those of feed-forwards
-    that every token meets, unpacked: those that bring MLA's latents to full width, alternate: every second one of a layer.
+    that every token meets, unpacked: those that bring MLA's latents to full width, alternate: every second one of a layer, last: the one that ends it, unless experts do.
     """
 
     layers: int
@@ -45,6 +45,7 @@ class Body:
     dense: int = 0
     unpacked: int = 0
     alternate: int = 0
+    last: int = 0
 
     @property
     def parameters(self) -> int:
@@ -59,12 +60,14 @@ def body(architecture: Architecture, sequence_length: int) -> Body:
     parts = parts_of(architecture)
     hidden_streams = inner_streams = 0
     pairs = 0.0
-    unpacked = alternate = 0
+    unpacked = alternate = last = 0
     hidden = architecture.hidden_size
     for layer, count in architecture.layer_runs():
         inner = 0
         matrices = [t for t in layer.tensors if t.is_matrix and t.part not in ("routed_expert", "router")]
         alternate += count * sum(tensor.elements for tensor in matrices[1::2])
+        if layer.ffn != "moe" and matrices:
+            last += count * matrices[-1].elements
         unpacked += count * sum(tensor.elements for tensor in matrices if tensor.name in LATENT_TO_WIDTH)
         for tensor in layer.tensors:
             if tensor.part == "routed_expert":
@@ -100,4 +103,5 @@ def body(architecture: Architecture, sequence_length: int) -> Body:
         dense=active.dense,
         unpacked=unpacked,
         alternate=alternate,
+        last=last,
     )

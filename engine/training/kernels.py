@@ -10,7 +10,7 @@ from engine.figures.records import dataclass
 from engine.links.traffic import ACTIVATION_BYTES
 from engine.runtimes.frameworks import ACCOUNTS
 from engine.scenario import Workload
-from engine.scenario.frameworks import attention_of, framework_of, loops_experts, loss_of, modules_of
+from engine.scenario.frameworks import attention_of, framework_of, loops_experts, loss_of, modules_of, stops_early
 from engine.training.body import Body
 from engine.training.rates import Rates, Tier
 from engine.training.traffic import ONE_FORWARD
@@ -153,7 +153,8 @@ def remakes(b: Body, r: Rates, workload: Workload) -> tuple[float, float, float,
     """Of a forward pass, what the backward pass computes again: shares of projections, experts, attention, traffic."""
     if workload.recompute != "selective":
         again = 1.0 if workload.recompute == "full" else 0.0
-        return again, again, again, again
+        last = again * b.last / max(1, b.projections) if stops_early(workload) else 0.0
+        return again - last, again, again, again
     modules, projections = modules_of(workload), max(1, b.projections)
     if modules == "framework":
         return b.alternate / projections, 1.0, 0.0, r.tier.selective

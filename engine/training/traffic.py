@@ -22,7 +22,7 @@ from engine.links.traffic import ACTIVATION_BYTES, Message, Span
 from engine.model.architecture import Architecture, routed_width
 from engine.runtimes.frameworks import ACCOUNTS, Sharding
 from engine.scenario import Layout, ShardingGroup, Workload
-from engine.scenario.frameworks import framework_of
+from engine.scenario.frameworks import framework_of, stops_early
 from engine.training.batch import Batch, batch_of, context_ranks, shard_ranks, stage_chunks
 from engine.training.memory.elements import adapter_widths
 
@@ -155,6 +155,7 @@ def traffic_of(
         FP32_GRADIENT_BYTES if framework_of(workload).reduces_fp32 else GRADIENT_BYTES,
         stage_chunks(workload, len(arch.layers), layout.pp),
         passes_of(workload),
+        workload.trained_models if workload.recompute == "full" and stops_early(workload) else 0,
         NF4_BYTES if workload.trains == "qlora" else ACTIVATION_BYTES,
         workload.lora_targets if adapters else "",
         workload.lora_rank,
@@ -175,6 +176,7 @@ def _traffic(
     gradient_bytes: float,
     chunks: int,
     passes: float,
+    unread: int,
     weight_bytes: float,
     adapters: str,
     rank: int,
@@ -187,7 +189,9 @@ def _traffic(
     spread = parts.moe > 0 and ep > 1
     found: list[Pattern] = []
     if tp > 1:
-        sums = parts.mixers + parts.dense + (0 if spread else parts.moe)
+        sums = float(parts.mixers + parts.dense + (0 if spread else parts.moe))
+        # no backward pass reads what a layer that is computed again would put out (`stops_early`)
+        sums -= parts.dense * unread / passes
         found.append(Pattern("all_reduce", "tp", tp, 1, hidden, 0.0, sums * often, 0.0))
     if spread:
         sent = routed_width(arch) * ACTIVATION_BYTES / tp * max(1, arch.experts_per_token)
@@ -225,10 +229,12 @@ def _replicated(
 
     zero2 keeps no whole gradient, so it reduces in every micro-batch; ddp and zero1 once (DeepSpeed,
     runtime/zero/stage_1_and_2.py). Of states that are sharded inside a node the nodes sum each shard's gradients. broadcasts:
-    each rank sends the parameters that it stepped by a broadcast of its own (PyTorch, optim/zero_redundancy_optimizer.py:
-    _sync_params), n rings in turn where an all-gather is one.
+    under zero1 every rank gets the sums of all gradients (PyTorch's ZeroRedundancyOptimizer stands beside DDP; InternEvo,
+    hybrid_zero_optim.py: reduce_rank None), and sends the parameters that it stepped by a broadcast of its own (PyTorch,
+    optim/zero_redundancy_optimizer.py: _sync_params), n rings in turn where an all-gather is one.
     """
     found: list[Pattern] = []
+    whole = broadcasts and sharding == "zero1"
     for trained, ranks, copies, stride in (
         (held.trained, dp, held.group, tp),
         (held.trained_experts, max(1, dp * tp // wide), held.copies, wide),
@@ -240,12 +246,15 @@ def _replicated(
             found.append(Pattern("all_reduce", "dp", ranks, stride, 0.0, size, 0.0, 1.0))
             continue
         every, once = (1.0, 0.0) if sharding == "zero2" else (0.0, 1.0)
-        if copies < ranks:
+        if whole:
+            found.append(Pattern("all_reduce", "dp", ranks, stride, 0.0, size, every, once))
+        elif copies < ranks:
             found.append(Pattern("all_reduce", "dp", ranks // copies, stride * copies, 0.0, size / copies, every, once))
         if copies == 1:
             continue
-        found.append(Pattern("reduce_scatter", "dp", copies, stride, 0.0, size, every, once))
-        turns = copies if broadcasts and sharding == "zero1" else 1
+        if not whole:
+            found.append(Pattern("reduce_scatter", "dp", copies, stride, 0.0, size, every, once))
+        turns = copies if whole else 1
         stepped = trained * ACTIVATION_BYTES / turns
         found.append(Pattern("all_gather", "dp", copies, stride, 0.0, stepped, 0.0, float(turns)))
     return found
