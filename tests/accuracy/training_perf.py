@@ -191,9 +191,11 @@ def _framework(name: str) -> TrainingFramework:
         return "fsdp2"
     if "internevo" in name:
         return "internevo"
-    if any(word in name for word in ("megatron", "nemo", "transformerengine", "maxtext", "llmq")):
+    if any(word in name for word in ("megatron-bridge", "nemo", "transformerengine", "maxtext", "llmq")):
+        return "nemo"
+    if "megatron" in name:
         return "megatron" if "deepspeed" not in name else "deepspeed"
-    if "deepspeed" in name:
+    if "deepspeed" in name or "colossal" in name:
         return "deepspeed"
     if any(word in name for word in ("hf", "peft", "trl", "fms-acceleration")):
         return "hf-trainer"

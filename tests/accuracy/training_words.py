@@ -160,6 +160,7 @@ SHAPES: dict[str, dict[str, Any]] = {
     "internlm-7b": _llama(4096, 32, 32, 32, 11008, 103168),
     "llama-like 7b": _llama(4096, 32, 32, 32, 11008, 32000),
     "llama-like 70b": _llama(8192, 80, 64, 8, 28672, 32000),
+    "kempnerforge-13b": _llama(5120, 40, 40, 8, 17920, 128256),
     "idefics-80b": _llama(8192, 80, 64, 64, 22016, 32000),
 }
 # Shapes tried before BLOOM, (layers, hidden) by billions of parameters, vocabulary 250,880: headings of
@@ -405,9 +406,16 @@ def limit_unstated(row: Row) -> bool:
     return "power-limited" in str(row.get("notes") or "") and power_limit_of(row) is None
 
 
+GH200_OF_FOUR_W = 680.0
+"""Watts of each GH200 of a board of four, its CPU included, where one alone has 900 (apps.fz-juelich.de, JUPITER, configuration)."""
+
+
 def power_limit_of(row: Row) -> float | None:
     """Watts that each card of a row may draw, where the row states a limit."""
     if row.get("power_limit_w"):
         return float(row["power_limit_w"])
     named = re.search(r"\b(\d{2,4})\s?W\b", str(row.get("notes") or ""))
-    return float(named.group(1)) if named else None
+    if named:
+        return float(named.group(1))
+    four = str(row.get("gpu")).lower().startswith("gh200") and int(row.get("gpus_per_node") or 1) == 4
+    return GH200_OF_FOUR_W if four else None
