@@ -56,6 +56,7 @@ class Tier:
     optimizer_passes: float
     offload_optimizer: float
     offload_exposed: float
+    spread: float
 
 
 def _tier(software: Software, c: Constants) -> Tier:
@@ -77,12 +78,14 @@ def _tier(software: Software, c: Constants) -> Tier:
         moe_matmul=c["moe.matmul"],
         moe_tokens_half=c["moe.tokens_half"],
         moe_overhead_s=c["moe.overhead"],
-        moe_permute=c["moe.permute"],
+        # what routing moves is fused no better than the rest
+        moe_permute=c["moe.permute"] * c[f"elementwise.{software}"],
         lora=c["lora.elementwise"],
         dequantize=c["dequantize"],
         optimizer_passes=c["optimizer.passes"],
         offload_optimizer=c["offload.optimizer"],
         offload_exposed=c["offload.exposed"],
+        spread=c["spread"],
     )
 
 

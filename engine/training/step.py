@@ -8,6 +8,7 @@ optimizer ends the step. Collectives: `engine.links.collectives`.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator
 
 from engine.figures.kept import keep
@@ -219,6 +220,8 @@ def assemble(
         # planners take layers off the last stage for the head where they can
         compute = max(through * share, mean if software_of(workload) == "tuned" else mean + made.head_s / pp)
 
+    compute *= slowest(layout.gpus, t.spread)
+
     _, held, patterns = _priced_traffic(architecture, hardware, workload, layout, sharding, reach)
     spent, count, tokens = [0.0, 0.0, 0.0, 0.0, 0.0], batch.micro_batches, batch.rank_tokens
     for kind, each_token, fixed, each, once, segments in patterns:
@@ -250,6 +253,18 @@ def assemble(
         made_step.tail_s += made_step.rollout_s
     made_step.seconds, made_step.exposed_s = made_step.total(*hidden_shares(r, workload))
     return made_step
+
+
+def slowest(gpus: int, spread: float) -> float:
+    """How much longer the slowest of so many GPUs computes than an average one: all of a step wait for it.
+
+    spread: by how much GPUs of one kind differ in speed, one standard deviation. The expected largest of n draws from a normal distribution, by its first two terms (Cramer 1946, Mathematical Methods of
+    Statistics, section 28.6).
+    """
+    if gpus == 1:
+        return 1.0
+    reach = math.sqrt(2.0 * math.log(gpus))
+    return 1.0 + spread * (reach - (math.log(math.log(gpus)) + math.log(4.0 * math.pi)) / (2.0 * reach))
 
 
 PATH_SPANS: tuple[tuple[Span, ...], ...] = (("tp",), ("ep", "cp"), ("pp",), ("dp",))

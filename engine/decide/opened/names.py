@@ -140,6 +140,9 @@ def hooks(replay: Replay) -> dict[str, Hook]:
         "engine.training.kernels._often": lambda result, _: named(result, "passes in units of a forward"),
         "engine.training.kernels._scored": lambda result, _: named(result, "passes in units of a forward"),
         "engine.training.traffic.passes_of": lambda result, _: named(result, "passes over the layers"),
+        "engine.training.step.slowest": lambda result, _: named(
+            result, "time of the slowest GPU over an average one's"
+        ),
         "engine.training.step._ending": lambda result, _: named(result, "optimizer and offload", "s"),
         "engine.training.goodput.goodput": lambda result, _: named(result, "share of time that makes progress"),
         "engine.training.step._priced_traffic": _patterns,
