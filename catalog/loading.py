@@ -52,11 +52,15 @@ def own_card(wanted: str, memory_mib: int | None = None) -> str:
     return f'or fill in and write to {OWN_CARDS}: accelerator = [{{ id = "{plain}", {figures} }}]'
 
 
+OWN_MODEL = "or the path of its config.json or .gguf"
+"""How to size a model that the catalog has not."""
+
+
 def _find(what: str, wanted: str, entries: Mapping[str, _Entry]) -> _Entry:
     found = entries.get(wanted)
     if found is None:
         names = {key: entry.name for key, entry in entries.items()}
-        entry = own_card(wanted) if what == "accelerator" else ""
+        entry = own_card(wanted) if what == "accelerator" else OWN_MODEL if what == "model" else ""
         raise UnknownId(what, wanted, nearest(wanted, names, names=names), entry)
     return found
 

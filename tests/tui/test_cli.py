@@ -108,6 +108,8 @@ def test_an_impossible_build_names_file_line_and_key(run: Run, tmp_path: Path) -
         (("report", "--gpus", "0"), "--gpus: 0 is too few"),
         (("report", "--accelerator", "h1000"), "--accelerator: no accelerator 'h1000'; nearest: h100-"),
         (("report", "--model", "llama-9"), "--model: no model 'llama-9'; nearest: llama-"),
+        (("report", "--model", "moonshotai/Kimi-K2.7"), "nearest: kimi-k2, "),
+        (("report", "--model", "moonshotai/Kimi-K2.7"), "; or the path of its config.json or .gguf"),
         (("report", "--model", "nowhere/config.json"), "nowhere/config.json: no such file"),
         (("report", "--kind", "srve"), "--kind: 'srve' is not accepted (nearest: serve)"),
         (("report", "--weights", "fp9"), "--weights: 'fp9' is not accepted (nearest: fp8)"),

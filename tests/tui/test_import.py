@@ -207,7 +207,7 @@ def test_what_is_not_understood_is_listed() -> None:
 
 def test_a_model_that_nobody_knows_is_asked_for() -> None:
     found = reading.read("vllm serve acme/very-own-7b -tp 2")
-    with pytest.raises(CannotRead, match="--model"):
+    with pytest.raises(CannotRead, match="--model: an id, or the path of its config"):
         reading.scenario_of(found, {})
     scenario = reading.scenario_of(found, {"model.id": "llama-2-7b"})
     assert scenario.model.id == "llama-2-7b"

@@ -180,10 +180,15 @@ def _having(query: str, entries: Iterable[tuple[str, tuple[str, ...]]]) -> tuple
     whole = [key for key, parts in split if all(word in parts for word in wanted)]
     if whole:
         return tuple(whole)
-    begun = [key for key, parts in split if all(any(part.startswith(word) for part in parts) for word in wanted)]
+    begun = [key for key, parts in split if all(any(_begins(part, word) for part in parts) for word in wanted)]
     from catalog.ids import matches
 
     return tuple(begun) or tuple(key for key, texts in known if matches(query, *texts))
+
+
+def _begins(part: str, word: str) -> bool:
+    """Whether a word begins so; a number is whole: `70` is the beginning of 70b, `9` is none of 90b."""
+    return part.startswith(word) and not (word[-1].isdigit() and part[len(word) : len(word) + 1].isdigit())
 
 
 def _parts(text: str) -> list[str]:

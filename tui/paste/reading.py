@@ -165,7 +165,9 @@ def _model(found: Found, given: Mapping[str, Any]) -> dict[str, Any]:
             elif found.value("model.weights") is None:
                 return {"model.weights": None}
             return {}
-    raise CannotRead(f"{shown(name)}: the catalog has no model of this name; give one beside it with --model")
+    raise CannotRead(
+        f"{shown(name)}: the catalog has no model of this name; give one beside it with --model: an id, or the path of its config.json"
+    )
 
 
 def _hardware(found: Found, given: Mapping[str, Any]) -> dict[str, Any]:
