@@ -66,6 +66,8 @@ def architecture_from_config(config: Mapping[str, Any], where: str) -> Architect
     """
     whole = Config(_typed(_flattened(config)), where)
     _refuse_encoders(whole)
+    if whole.raw("hybrid_override_pattern") == "":
+        raise whole.error("hybrid_override_pattern", "is empty: it says which layer is what")
     if isinstance(whole.raw("thinker_config"), Mapping):  # Qwen Omni: the talker beside it serves speech, not text
         whole = whole.section("thinker_config")
     text, family = _text_config(whole)
@@ -132,14 +134,20 @@ def _refuse_no_cache(text: Config, arch: Architecture) -> None:
         "window_size"
     ):
         return
-    if text.text("model_type") in FAMILIES:
+    key = next((name for name in _PATTERN_KEYS if text.has(name)), "")
+    if not key and text.text("model_type") in FAMILIES:
         return
-    key = next((name for name in _PATTERN_KEYS if text.mentions(name)), "sliding_window")
     reason = "leaves no layer that keeps every token: which layers attend to all of them is not known of this model"
-    raise text.error(key, reason)
+    raise text.error(key or "sliding_window", reason)
 
 
-_PATTERN_KEYS: Final = ("hybrid_layer_pattern", "layer_types", "compress_ratios", "sliding_window_pattern")
+_PATTERN_KEYS: Final = (
+    "num_kv_shared_layers",
+    "hybrid_layer_pattern",
+    "layer_types",
+    "compress_ratios",
+    "sliding_window_pattern",
+)
 
 
 def _as_stored(arch: Architecture, said: Config, method: str) -> Architecture:

@@ -34,7 +34,7 @@ def quantization_of(whole: Config, text: Config) -> tuple[Config, str] | None:
     """
     for holder in (whole, text):
         for key in _SECTIONS:
-            if isinstance(holder.raw(key), Mapping) and holder.raw(key):
+            if holder.raw(key):
                 said = holder.section(key)
                 plain = Config(_plain(said.data), said.where, said.path, None, said.read)
                 method = _method(plain)

@@ -253,6 +253,9 @@ class Config:
                 return default
             raise self.error(name, "is missing, and this model cannot be sized without it")
         if isinstance(value, list) and value and all(item == value[0] for item in value):
+            layers = self.data.get("num_hidden_layers")
+            if isinstance(layers, int) and name != "num_hidden_layers" and 1 < len(value) < layers:
+                raise self.error(name, f"lists {len(value)} values for {layers} layers")
             value = value[0]  # one value for every layer
         if isinstance(value, float) and value.is_integer():
             value = int(value)

@@ -29,6 +29,9 @@ from catalog.hf.text_encoder import TEXT_ENCODERS, TextEncoder
 from catalog.hf.uneven import GatedHeads, Step3
 from engine.model.architecture import Tensor
 
+LARGEST_RATIO: Final = 65536
+"""Tokens that one compressed entry may stand for: DeepSeek V4 has 4 and 128."""
+
 
 class RecurrentOnly(Decoder):
     """Mamba and Mamba-2 models: blocks are a norm and a mixer, nothing else."""
@@ -143,6 +146,8 @@ class DeepseekV4(Decoder):
             return rates.integer(types[index], 0)
         if len(ratios) < len(self.mixers):
             raise self.config.error("compress_ratios", f"lists {len(ratios)} of {len(self.mixers)} layers")
+        if max(ratios, default=0) > LARGEST_RATIO:
+            raise self.config.error("compress_ratios", f"holds {max(ratios)}; allowed: up to {LARGEST_RATIO}")
         return ratios[index]
 
     def feed_forward(self, index: int, kind: FfnKind) -> list[Tensor]:

@@ -68,6 +68,27 @@ def test_qwen_windows_start_at_max_window_layers() -> None:
     assert cache_profile(read(config)).kv_layers["sliding"] == 28 - 20
 
 
+@pytest.mark.parametrize(
+    ("model", "changes", "key"),
+    [
+        ("gemma-3-27b", {"layer_types": ["sliding_attention"] * 62}, "layer_types"),
+        ("extra/gemma-4-e4b", {"num_kv_shared_layers": 42}, "num_kv_shared_layers"),
+        ("deepseek-v4-flash", {"compress_ratios": [0] * 100}, "compress_ratios"),
+        ("deepseek-v4-flash", {"compress_ratios": [10**9] * 100}, "compress_ratios"),
+        ("nemotron-3-nano-30b-a3b", {"hybrid_override_pattern": ""}, "hybrid_override_pattern"),
+        ("llama-3.1-8b", {"num_key_value_heads": [8] * 3}, "num_key_value_heads"),
+        ("extra/gemma-4-e4b", {"intermediate_size": [10240] * 3}, "intermediate_size"),
+        ("llama-3.1-8b", {"quantization_config": ["gptq"]}, "quantization_config"),
+    ],
+)
+def test_lists_and_patterns_that_make_no_model_name_their_key(model: str, changes: dict[str, Any], key: str) -> None:
+    config = shipped(model)
+    section = config.get("text_config", config)
+    section.update(changes)
+    with pytest.raises(CatalogError, match=key):
+        read(config)
+
+
 def test_patterns_by_number_letters_and_list() -> None:
     base = {**shipped("command-a-111b"), "num_hidden_layers": 8}
     for pattern in (4, "LLLG"):
@@ -273,11 +294,11 @@ def test_the_key_at_fault_is_named_as_the_file_has_it(model_id: str, key: str, v
     assert raised.value.key == named
 
 
-def test_a_period_longer_than_the_model_is_read_at_once() -> None:
+def test_a_period_longer_than_the_model_is_refused_at_once() -> None:
     started = time.process_time()
-    arch = read({**shipped("command-a-111b"), "layer_types": None, "sliding_window_pattern": 10**9})
+    with pytest.raises(CatalogError, match="sliding_window_pattern: leaves no layer that keeps every token"):
+        read({**shipped("command-a-111b"), "layer_types": None, "sliding_window_pattern": 10**9})
     assert time.process_time() - started < 1
-    assert all(layer.caches[0].window for layer in arch.layers)
 
 
 def test_reading_is_quick() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 import tempfile
 from collections import Counter
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 import catalog
 from catalog.errors import CatalogError
 from catalog.hf_config import read_architecture
+from engine.model.architecture import Architecture
 from engine.model.kv_cache import cache_profile
 from engine.model.parameters import count_parameters
 from tests.fuzz import Failure, Stop, within
@@ -19,7 +21,8 @@ from tests.fuzz import Failure, Stop, within
 SLOWEST_S = 10.0
 _ODD: tuple[Any, ...] = (
     None, True, -1, 0, 1, 3, 0.5, 2**31, 2**63, 10**25, float("inf"), float("nan"), "", "a\x1b[31m", "x" * 3000, [], {}, [1] * 5000,
-    {"a": {"b": {"c": 1}}}, ["full_attention"] * 3, "MEMEM*EME", 4096, 1e300, [[]], "\ud800",
+    {"a": {"b": {"c": 1}}}, ["full_attention"] * 3, "MEMEM*EME", 4096, 1e300, [[]], "\ud800", ["sliding_attention"] * 62,
+    ["linear_attention"] * 64, [8] * 3, [0] * 100, [10**9] * 100, "M" * 52, 42,
 )  # fmt: skip
 
 
@@ -54,9 +57,22 @@ def run(seed: int, stop: Stop) -> Counter[str]:
             else:
                 if total <= 0 or not 0 <= kept < 2**63:
                     raise Failure(f"{case}: {total} parameters, {kept} bytes a token")
+                if not kept and _attends_in_silence(architecture, text):
+                    raise Failure(f"{case}: attends, and keeps no token; nothing is said of it")
                 counts["sized"] += 1
             path.unlink()
     return counts
+
+
+_PATTERN = re.compile(
+    rb'"(?:layer_types|compress_ratios|num_kv_shared_layers|hybrid_layer_pattern|sliding_window_pattern)": (?!null)'
+)
+
+
+def _attends_in_silence(architecture: Architecture, text: bytes) -> bool:
+    """Whether a pattern of layers leaves none that keeps every token, and neither states nor unread keys account for it."""
+    kinds = {cache.kind for layer in architecture.layers for cache in layer.caches}
+    return bool(_PATTERN.search(text) and architecture.heads and not architecture.unread and "recurrent" not in kinds)
 
 
 def _broken(config: dict[str, Any], chance: random.Random) -> bytes:
