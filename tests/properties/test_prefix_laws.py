@@ -12,8 +12,11 @@ from engine.decide.plan import plan
 from engine.decide.size import size
 from engine.figures.opening import leaves
 from engine.figures.sentences import text_of
-from engine.scenario import LayoutChoice, Scenario
+from engine.scenario import Layout, LayoutChoice, Scenario
+from engine.serving.mix import request_of
+from engine.serving.passes import rates
 from engine.serving.shapes import Band
+from engine.serving.speed import load
 from engine.sizing import Sizing
 from tests.engine.builds import build
 from tui.paste import logs
@@ -33,6 +36,15 @@ def test_nothing_cached_is_as_if_nobody_had_said_so() -> None:
     for whose in ("each", "everyone"):
         assert sized(0.0, whose=whose).serving == sized(None).serving
         assert sized(0.0, whose=whose).memory == sized(None).memory
+
+
+def test_nothing_is_cached_of_a_prompt_of_which_nobody_says_so() -> None:
+    r = rates(build(), Layout(8))
+    for prompt, answer in ((2000, 400), (2000, 0), (1, 1)):
+        assert request_of(r, prompt, answer) == request_of(r, prompt, answer, cached=0)
+        assert load(r, 8, 8, prompt, answer) == load(r, 8, 8, prompt, answer, cached=0)
+    # and a token that is cached is one that is not read
+    assert request_of(r, 2000, 400, cached=1).prompt.share_s < request_of(r, 2000, 400).prompt.share_s
 
 
 @pytest.mark.parametrize("users", [1, 32])
