@@ -14,13 +14,14 @@ from engine.decide.plan import plan
 from engine.decide.served import ranked_by
 from engine.decide.size import size
 from engine.figures.sentences import text_of
+from engine.model.architecture import dense_decoder
 from engine.runtimes.engine import ServingEngine
 from engine.scenario import Layout, LayoutChoice, Runtime, Scenario
 from engine.serving.intervals import marks_of, spread_of, why_wide
 from engine.serving.memory import serving_memory, serving_room
 from engine.serving.mix import request_of, share_of
-from engine.serving.passes import decode_step, prompt_s, rates
-from engine.serving.shapes import engine_split
+from engine.serving.passes import decode_step, prompt_s, rates, wire_s
+from engine.serving.shapes import DECODE_POINTS, engine_split
 from engine.serving.speed import load, serving_speed, throughput_score
 from engine.sizing import Serving
 from tests.engine.builds import build
@@ -83,6 +84,58 @@ def test_experts_read_grow_with_the_batch_up_to_all() -> None:
     assert reads == sorted(reads)
     assert reads[-1] > 4 * reads[0]
     assert reads[-1] == pytest.approx(r.dense_s + r.expert_s, rel=0.05)
+
+
+def mixture(experts: int, width: int) -> Scenario:
+    """A made mixture whose tokens meet a quarter of the experts: as many bytes and FLOPs whatever their width."""
+    arch = dense_decoder(
+        hidden_size=4096,
+        layers=32,
+        intermediate_size=width,
+        heads=32,
+        kv_heads=8,
+        head_dim=128,
+        vocab_size=32000,
+        experts=experts,
+        experts_per_token=experts // 4,
+    )
+    scenario = build("mixtral-8x7b", "fp8", "h200-sxm", 2)
+    return replace(scenario, model=replace(scenario.model, architecture=arch))
+
+
+@pytest.mark.parametrize("card", ["h200-sxm", "b200-sxm", "rtx-pro-6000-server"])
+def test_narrow_experts_are_slower_than_wide_ones_of_the_same_size(card: str) -> None:
+    hardware = build("mixtral-8x7b", "fp8", card, 2).hardware
+    few, many = (
+        rates(replace(mixture(experts, 8 * 14336 // experts), hardware=hardware), Layout(2)) for experts in (8, 256)
+    )
+    assert few.expert_token_s == pytest.approx(many.expert_token_s)
+    wide, narrow = (decode_step(r, 64, 1000) for r in (few, many))
+    assert narrow.weight_s > 1.05 * wide.weight_s
+    # each expert that is met costs its products some rows more
+    assert prompt_s(many, 512) > prompt_s(few, 512)
+    # which large batches make up for
+    gaps = [prompt_s(many, tokens) / prompt_s(few, tokens) for tokens in (64, 512, 4096)]
+    assert gaps == sorted(gaps, reverse=True)
+
+
+def test_a_request_costs_the_host_its_part_and_a_sequence_of_a_step_too() -> None:
+    r = rates(build(LLAMA, "fp8", "h200-sxm"), Layout(4))
+    one = load(r, 1, 1, 1, 100)
+    assert one.ttft_s == pytest.approx(r.prefill_fixed_s + prompt_s(r, 1))
+    assert r.prefill_fixed_s >= 1e-3
+    few, many = (decode_step(r, batch, 1000).overhead_s for batch in (1, 64))
+    assert many - few == pytest.approx(63 * r.sequence_s)
+    assert r.sequence_s > 1e-6
+
+
+@pytest.mark.parametrize("link", ["pcie4-x16", "pcie5-root", "nvlink-4"])
+def test_reductions_of_large_batches_lie_partly_behind_the_work(link: str) -> None:
+    scenario = catalog.build_scenario(LLAMA, "fp8", "h100-sxm", 4, intra_link=link)
+    r = rates(scenario, Layout(4))
+    one, many = (decode_step(r, batch, 1000).communication_s for batch in (1, 256))
+    grown = wire_s(DECODE_POINTS, r.decode_wire, 256) - r.decode_wire[0]
+    assert 0 < many - one < 0.8 * grown
 
 
 def test_kv_that_fits_caps_what_runs_and_the_rest_waits() -> None:
