@@ -216,6 +216,7 @@ def test_no_module_is_too_long_to_read(package: str) -> None:
 
 DECIDES = frozenset(
     [
+        "MAX_PAIRS",
         "FLEET",
         "KIB",
         "MB",

@@ -11,27 +11,28 @@ it; where only another one does, the pinned keys take its values, by name.
 from __future__ import annotations
 
 import math
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import replace
 
-from engine.decide.answer import STATUS_WORDS, status_of
+from engine.decide.answer import STATUS_WORDS, narrow, status_of
 from engine.decide.builds import Limits, Option, option_steps
 from engine.decide.layouts import layout_words
+from engine.decide.measures import Try, quicker
 from engine.decide.offers import offer_steps
 from engine.decide.plan import Choice, Plan, plan
 from engine.decide.suggestions import OF_A_PARAMETER, ROOMY, saving
 from engine.decide.tries import (
     QUALITY_WORDS,
     QUICKER,
-    Try,
     as_the_verdict_names,
     asking_less,
     at_its_batch,
     fewer,
     in_the_box_in_fewer_bits,
+    in_the_box_with_settings,
     more_boxes,
+    more_boxes_with_settings,
     owned,
-    quicker,
     shown,
     smaller_as_named,
     smaller_models,
@@ -53,7 +54,9 @@ OUT_OF_PROPORTION = 4.0
 """A purchase of more than so many times the entered build's bill comes after asking for less: a rule of thumb of ours."""
 OTHERS = 3
 CARRIES: tuple[Status, ...] = ("runs", "slow")
-OWNED = ("runtime", "training", "layout", "framework", "fewer", "kv", "weights", "gpus", "few bits", "gpus and bits")
+OWNED = (
+    "runtime", "training", "layout", "framework", "fewer", "kv", "weights", "gpus", "few bits", "gpus and bits", "gpus and training",
+)  # fmt: skip
 """Kinds of change that take no other box, what costs least first."""
 CATALOG = ("card", "model")
 """Kinds of change that put another card or another model in the place of the entered one."""
@@ -68,7 +71,7 @@ class Cure:
     words, does: what it does, clause by clause, its figures those of the changed build. usd: the whole bill of the changed build, None where a part of it is unknown. kind: what
     is changed, since two of one kind are not offered. asks_less: whether it is the load that gives way, not the build; far:
     whether next to nothing is left of it. layout: the one that the changes pin in place of the pinned one, else None; short: the
-    change without its words.
+    change without its words, settings of a run by their keys.
     """
 
     changes: Changes
@@ -91,8 +94,9 @@ class Cure:
 
     def told(self, does: tuple[Sentence, ...], brief: bool = False) -> Sentence:
         """The change and some of what it brings. brief: without the layout that it takes."""
-        what = self.short if brief else self.what
-        return joined(((*what, f": {STATUS_WORDS[self.status]}"), *does), ", ")
+        what, word = self.short if brief else self.what, narrow(self.plan.memory)
+        status = f"{STATUS_WORDS[self.status]}{f', {word}' if word else ''}"
+        return joined(((*what, f": {status}"), *does), ", ")
 
     def saving(self, now: Memory) -> Sentence:
         """How it comes to need other bytes of a parameter than a run that trains the same; empty where it does not.
@@ -179,7 +183,12 @@ def advise(scenario: Scenario, facts: LookUps | None = None) -> Generator[None, 
     found = yield from _tried(scenario, owned(entered), facts, good)
     if not found:
         found = yield from _tried(scenario, in_the_box_in_fewer_bits(entered), facts, good)
-    found += yield from _tried(scenario, more_boxes(entered), facts, good, 1)
+        found += yield from _tried(scenario, in_the_box_with_settings(entered), facts, good)
+    boxes = yield from _tried(scenario, more_boxes(entered), facts, good, 1)
+    if not found:
+        below = min((one.scenario.hardware.gpus for one in boxes), default=math.inf)
+        found += yield from _tried(scenario, more_boxes_with_settings(entered, below), facts, good, 1)
+    found += boxes
     if not found:
         found = yield from _tried(scenario, as_the_verdict_names(entered), facts, good)
     bill = cost(entered, power(scenario, entered.memory.host_bytes))
@@ -305,8 +314,13 @@ def _sized(
         asks_less=option.asks_less,
         far=option.far,
         layout=replace(made.plan.layout, reason=()) if relaid and option.kind not in CATALOG else None,
-        short=option.what,
+        short=option.what if option.kind != "training" else _by_keys(option.changes),
     )
+
+
+def _by_keys(changes: Mapping[str, Value]) -> Sentence:
+    """Settings of a run by their keys: `optimizer adamw-8bit, loss fused`."""
+    return (", ".join(shown(key, value) for key, value in changes.items()),)
 
 
 def _does(made: Plan) -> tuple[Sentence, ...]:
@@ -432,12 +446,15 @@ def line(cure: Cure, room: float = math.inf) -> Sentence:
     whole = joined((cure.told(cure.does), money), ", ")
     if len(text_of(whole)) <= room or len(cure.does) == 1:
         return whole
+    by_keys = joined((cure.told(cure.does, brief=True), money), ", ")
+    if cure.kind == "training" and len(text_of(by_keys)) <= room:
+        return by_keys
     kept = cure.does[1:] if cure.plan.training is not None else cure.does[:1]
     told = joined((cure.told(kept), money), ", ")
     return told if len(text_of(told)) <= room else joined((cure.told(kept, brief=True), money), ", ")
 
 
-_BUYS = ("gpus", "gpus and bits", "nodes", "card")
+_BUYS = ("gpus", "gpus and bits", "gpus and training", "nodes", "nodes and training", "card")
 
 
 __all__ = [

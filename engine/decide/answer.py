@@ -29,7 +29,7 @@ from engine.scenario import Workload
 from engine.scenario.frameworks import framework_words
 from engine.serving.settings import longest_taken
 from engine.serving.targets import SAID, first_figure, user_figure
-from engine.sizing import Answer, Cost, Flip, Miss, Outcome, Power, Status, Verdict
+from engine.sizing import Answer, Cost, Flip, Memory, Miss, Outcome, Power, Status, Verdict
 
 SLOW_TTFT_S = 10.0
 """How long a first token may take before people think of something else: the ten seconds of Nielsen (Usability
@@ -233,9 +233,14 @@ def _slowness(plan: Plan) -> Sentence:
     return ("no target given, but a user reads ", reads, ", slower than people read")
 
 
+def narrow(memory: Memory) -> str:
+    """The word of a memory that holds the load with little to spare, as `tight`; empty where it has room, or is too small."""
+    return memory.headroom if memory.headroom in ("tight", "marginal") else ""
+
+
 def _room(plan: Plan) -> Sentence:
     memory, worst = plan.memory, plan.memory.worst
-    lead = f"{memory.headroom}: " if memory.headroom in ("tight", "marginal") else ""
+    lead = f"{narrow(memory)}: " if narrow(memory) else ""
     if not plan.scenario.workload.is_inference:
         peak = Figure(gib(memory.peak_bytes), "memory.peak_bytes")
         return (
@@ -319,8 +324,10 @@ def rung_words(plan: Plan, verdict: Verdict) -> Sentence:
     if build is None or not build.nodes or verdict.answer in ("frontier", "does-not-fit"):
         return (words,)
     same = (build.gpus_per_node, build.nodes) == (hardware.gpus_per_node, hardware.nodes)
-    if same and build.weights == plan.scenario.model.weights and build.layout is None:
+    if same and build.weights == plan.scenario.model.weights and build.layout is None and not build.changes:
         return (words,)
+    if build.changes:  # the headline says how
+        return said(words, ": ", verdict.build, " with the run changed")
     other = build.weights != plan.scenario.model.weights and plan.scenario.workload.is_inference
     other = other and verdict.answer != "one-node-int4"  # the rung says so
     return said(words, ": ", verdict.build, f", {FORMATS[build.weights].label}" if other else "")
@@ -386,6 +393,7 @@ __all__ = [
     "STATUS_WORDS",
     "holds",
     "missed_targets",
+    "narrow",
     "outcome",
     "price_words",
     "rung_words",

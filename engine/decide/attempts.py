@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
+from engine.decide.measures import Try, measured
 from engine.decide.plan import Choice, Plan, choice, resized
 from engine.decide.scaling import FLOOR
 from engine.figures.errors import ScenarioError
 from engine.figures.records import dataclass
+from engine.figures.sentences import text_of
 from engine.scenario import Hardware, LayoutChoice, Scenario
 from engine.training.memory import may_fit
 from engine.training.speed import least_days
@@ -25,7 +28,8 @@ class Attempt:
     """The workload on `nodes` of `gpus_per_node` cards, planned when somebody asks for more than whether there is room.
 
     choice: None where no layout is valid; why_not: the reason. pinned: the entered build in its pinned layout, where that
-    does not carry the workload and the plan, in another layout of the same GPUs, does.
+    does not carry the workload and the plan, in another layout of the same GPUs, does. measure: what the run changes of itself
+    to be carried.
     """
 
     gpus_per_node: int
@@ -33,6 +37,7 @@ class Attempt:
     choice: Choice | None
     why_not: str = ""
     pinned: Plan | None = None
+    measure: Try | None = None
 
     @property
     def plan(self) -> Plan | None:
@@ -61,6 +66,11 @@ class Attempt:
 
     @property
     def build(self) -> str:
+        """The build in words, with what the run changes of itself there."""
+        return self.cards if self.measure is None else f"{self.cards} with {text_of(self.measure.what)}"
+
+    @property
+    def cards(self) -> str:
         """The build in words."""
         if self.choice is None:
             return f"{self.nodes} x {self.gpus_per_node} GPUs"
@@ -92,6 +102,14 @@ def attempt(scenario: Scenario, gpus_per_node: int, nodes: int = 1) -> Attempt:
     except ScenarioError as error:
         return Attempt(gpus_per_node, nodes, pinned, error.reason)
     return Attempt(gpus_per_node, nodes, pinned)
+
+
+def measured_as(found: Attempt) -> Attempt:
+    """The same build under what its run may change of itself, where only that carries it; as it was where nothing does."""
+    measure = None if found.plan is None or found.carries else measured(found.plan)
+    if measure is None:
+        return found
+    return replace(found, choice=Choice(measure.made.plan.scenario, measure.made.plan), measure=measure.option)
 
 
 def _first(attempts: Iterable[Attempt]) -> Attempt:
@@ -132,6 +150,19 @@ def cluster(scenario: Scenario, most_nodes: int = CLUSTER_NODES[-1]) -> Attempt:
     tried = [nodes for nodes in CLUSTER_NODES if nodes <= most_nodes] or CLUSTER_NODES[:1]
     worth = (nodes for nodes in tried if nodes == tried[-1] or _may_carry(scenario, gpus_per_node * nodes))
     return _first(attempt(scenario, gpus_per_node, nodes) for nodes in worth)
+
+
+def fewer_measured(scenario: Scenario, below: float) -> Attempt | None:
+    """The smallest cluster of fewer GPUs than so many that carries a run which changes of itself what gives it room or time; of
+    nodes as entered, else of larger ones; None where none does."""
+    entered = scenario.hardware
+    for per_node in dict.fromkeys((entered.gpus_per_node, node_sizes(scenario)[-1])):
+        for nodes in CLUSTER_NODES:
+            if entered.gpus < per_node * nodes < below and (per_node, nodes) != (entered.gpus_per_node, entered.nodes):
+                found = measured_as(attempt(scenario, per_node, nodes))
+                if found.carries:
+                    return found
+    return None
 
 
 def under_floor(found: Attempt) -> bool:

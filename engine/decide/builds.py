@@ -31,11 +31,6 @@ RANKS: tuple[Rank, ...] = (
 )
 # Shapes that are sold: one to eight cards in a box, then boxes of eight.
 SHAPES = ((1, 1), (2, 1), (4, 1), (8, 1), (8, 2), (8, 3), (8, 4))
-# Changes that make the workload smaller rather than the build larger.
-ASKS_FOR_LESS = frozenset(
-    f"workload.{name}"
-    for name in ("concurrency", "input_tokens", "output_tokens", "sequence_length", "kind", "lora_rank", "total_tokens")
-)
 # With no speed asked for, a build that writes slower than people read is not recommended: 238 words a minute
 # (Brysbaert 2019, How many words do we read per minute?) at 0.75 words a token (OpenAI's rule of thumb for English).
 READING_TOKENS_PER_S = 238 / 60 / 0.75

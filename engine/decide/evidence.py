@@ -173,5 +173,5 @@ def shape_words(scenario: Scenario, found: Attempt) -> str:
     if layout.dp > 1 and scenario.workload.is_inference:
         parts.append(f"DP {layout.dp} attention" if layout.dp_attention else f"{layout.dp} replicas")
     elif layout.dp > 1:
-        parts.append(f"{SHARDING_WORDS[scenario.workload.sharding]} over {layout.dp}")
+        parts.append(f"{SHARDING_WORDS[found.choice.scenario.workload.sharding]} over {layout.dp}")
     return ", ".join(parts)

@@ -12,7 +12,7 @@ from engine.decide.plan import plan
 from engine.decide.verdict import decide
 from engine.figures.errors import ScenarioError
 from engine.figures.records import NamedTuple
-from engine.figures.sentences import Figure
+from engine.figures.sentences import Figure, text_of
 from engine.figures.units import FLEET
 from engine.model.formats import FORMATS
 from engine.scenario import Scenario
@@ -174,14 +174,19 @@ def _with_unit(amount: str, field: str) -> str:
 
 class _Told(NamedTuple):
     """What is told of a verdict: two verdicts are one when these are. size: of the build, where that is what changes: its
-    replicas, its nodes, or the GPUs of a node other than the entered one; 0 elsewhere. weights: in fewer bits than entered."""
+    replicas, its nodes, or the GPUs of a node other than the entered one; 0 elsewhere. weights: in fewer bits than entered.
+    measure: what a run changes of itself there."""
 
     answer: Answer
     size: int = 0
     weights: str = ""
+    measure: str = ""
 
     def words(self, scenario: Scenario) -> str:
         """The same in a few words."""
+        return f"{self._build(scenario)} with {self.measure}" if self.measure else self._build(scenario)
+
+    def _build(self, scenario: Scenario) -> str:
         if self.answer == "replicas":
             what = "replicas" if scenario.workload.is_inference else "nodes in data parallel"
             return what if not self.size else f"a fleet of {what}" if self.size >= FLEET else f"{self.size:,} {what}"
@@ -200,15 +205,16 @@ def _told(verdict: Verdict, scenario: Scenario, counted: bool = True) -> _Told:
     build, answer = verdict.recommended, verdict.answer
     if build is None:
         return _Told(answer)
+    told = _Told(answer, measure=text_of(build.measure))
     if answer == "replicas":
-        return _Told(answer, min(verdict.replicas, FLEET) if counted else 0)
+        return told._replace(size=min(verdict.replicas, FLEET) if counted else 0)
     if answer == "multi-node":
-        return _Told(answer, build.nodes)
+        return told._replace(size=build.nodes)
     if answer not in ("one-node", "one-node-int4"):
-        return _Told(answer)
+        return told
     size = 0 if build.gpus_per_node == scenario.hardware.gpus_per_node else build.gpus_per_node
     fewer = FORMATS[build.weights].bits_per_weight < FORMATS[scenario.model.weights].bits_per_weight
-    return _Told(answer, size, build.weights if answer == "one-node" and fewer else "")
+    return told._replace(size=size, weights=build.weights if answer == "one-node" and fewer else "")
 
 
 def _relaid(scenario: Scenario, here: Verdict, name: str, value: float, whole: bool) -> str:

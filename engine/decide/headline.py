@@ -39,6 +39,8 @@ def room_elsewhere(end: Finding | None) -> str:
     found = end.attempt if end is not None and end.number != 3 else None
     if found is None or found.choice is None or not found.carries or found.choice.headroom != "marginal":
         return ""
+    if found.measure is not None:  # what carries it unchanged is told
+        return ""
     better = roomier(found.choice.scenario, found)
     return f"; {better.build} {'has' if better.nodes == 1 else 'have'} room" if better is not None else ""
 
@@ -91,9 +93,11 @@ def say(
         return "frontier", head, Build(("NDR InfiniBand or SXM cluster",), spread.gpus_per_node, nodes, model.weights)
     assert found is not None
     weights = found.choice.scenario.model.weights if found.choice is not None else model.weights
-    build = Build((found.build,), found.gpus_per_node, found.nodes, weights, layout=_other_layout(scenario, found))
+    build = Build((found.cards,), found.gpus_per_node, found.nodes, weights, layout=_other_layout(scenario, found))
+    if found.measure is not None:
+        build = replace(build, changes=tuple(found.measure.changes.items()), measure=found.measure.what)
     if end.number == 0:
-        head = (f"One GPU{_only_just(found)}: {at} on 1x {card}", *_to_spare(hardware.gpus - 1, found, entered))
+        head = (f"One GPU{_only_just(found)}: {at} on {found.build}", *_to_spare(hardware.gpus - 1, found, entered))
         return "one-gpu", head, build
     if end.number == 4:
         shape = shape_words(scenario, found)
@@ -103,7 +107,7 @@ def say(
         )
         return "multi-node", head, build
     if end.number == 3:
-        return "replicas", *_side_by_side(scenario, end.replicas, build)
+        return "replicas", *_side_by_side(scenario, end.replicas, build, found.build)
     return "one-node" if end.number == 1 else "one-node-int4", _one_node_words(scenario, end, found, entered), build
 
 
@@ -136,14 +140,14 @@ def _traded(trade: TimeForMoney) -> Sentence:
     return (" (", alone, "); ", *trade.words)
 
 
-def _side_by_side(scenario: Scenario, replicas: int, one: Build) -> tuple[Sentence, Build]:
-    """The headline of replicas of a build, and all of them as one build."""
+def _side_by_side(scenario: Scenario, replicas: int, one: Build, told: str) -> tuple[Sentence, Build]:
+    """The headline of replicas of a build, and all of them as one build. told: one of them, with what a run changes there."""
     many = Figure(fleet(replicas), "verdict.replicas")
     build = replace(one, words=(many, " replicas of ", *one.words), nodes=replicas, replicas=replicas)
     head = "Replicas: " if replicas < FLEET else "Not a build, a fleet: "
     if not scenario.workload.is_inference:
         link = scenario.hardware.inter_link.name
-        return (head, many, " nodes of ", *one.words, f", data parallel over {link}"), build
+        return (head, many, f" nodes of {told}, data parallel over {link}"), build
     if scenario.workload.corpus_tokens is not None:
         return (head, *build.words, ", each with its part of the corpus, no fabric"), build
     return (head, *build.words, f", {router(replicas)} in front, no fabric"), build

@@ -22,11 +22,17 @@ def host(scenario: Scenario, layout: Layout) -> Iterator[Notice]:
         yield from lanes(hardware)
 
 
+def host_ram_gb(scenario: Scenario) -> float | None:
+    """Memory of the host of each node, GB: as entered, else as the platform has it; None where nobody says."""
+    platform, entered = scenario.hardware.platform, scenario.runtime.host_ram_gib
+    if entered is not None:
+        return entered * GIB / GB
+    return platform.host_memory_gb if platform is not None else None
+
+
 def memory(scenario: Scenario, layout: Layout) -> Iterator[Notice]:
     """Host memory, as entered or as the platform has it, that is less than the cards' or than the weights that stay there."""
-    hardware, runtime, platform = scenario.hardware, scenario.runtime, scenario.hardware.platform
-    entered = runtime.host_ram_gib
-    ram_gb = entered * GIB / GB if entered is not None else platform.host_memory_gb if platform is not None else None
+    hardware, runtime, ram_gb = scenario.hardware, scenario.runtime, host_ram_gb(scenario)
     if ram_gb is None or hardware.accelerator.unified_memory:
         return
     if scenario.workload.is_inference and keeps_on_host(runtime):

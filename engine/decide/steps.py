@@ -12,7 +12,19 @@ from dataclasses import replace
 from functools import partial
 
 from engine.decide.answer import LAST_STEP
-from engine.decide.attempts import Attempt, above_floor, attempt, cluster, entered_as, one_node, under_floor
+from engine.decide.attempts import (
+    CLUSTER_NODES,
+    Attempt,
+    above_floor,
+    attempt,
+    cluster,
+    entered_as,
+    fewer_measured,
+    measured_as,
+    node_sizes,
+    one_node,
+    under_floor,
+)
 from engine.decide.evidence import (
     KIND_WORDS,
     WEIGHTS_RULE,
@@ -39,7 +51,6 @@ from engine.money.bill import buy_usd
 from engine.scenario import Scenario
 from engine.scenario.change import change
 from engine.sizing import Evidence, Step
-from engine.training.memory import training_memory
 
 # 70B+ from scratch is the frontier (seed_claims.toml, decision_step 5); the class is called 70B from about 65e9 on.
 FRONTIER_PARAMETERS = 65e9
@@ -93,14 +104,18 @@ def findings_of(scenario: Scenario, high: Scenario, entered: Plan) -> Iterator[F
     """What each step finds, in order, each worked out when it is asked for: the first yes ends the flow."""
     inference = scenario.workload.is_inference
     frontier = is_frontier(scenario)
-    one_gpu = attempt(scenario, 1)
-    yield Finding(0, "Does one GPU carry it?", one_gpu.carries, partial(_one_gpu_words, one_gpu), one_gpu)
-    node = one_node(high)
+    plain = attempt(scenario, 1)
+    helped = not (inference or frontier or entered.carries)
+    one_gpu = measured_as(plain) if helped and scenario.hardware.gpus == 1 else plain
+    yield Finding(
+        0, "Does one GPU carry it?", one_gpu.carries, partial(_one_gpu_words, scenario, plain, one_gpu), one_gpu
+    )
+    node = _measured_node(scenario) if helped else one_node(high)
     eight = _at_eight_bits(high, node) if not node.carries else None
     int4 = _at_few_bits(scenario) if inference and high is not scenario else None
     if _more_cards_for_bits(scenario, high, node, int4):
         node = attempt(high, scenario.hardware.gpus_per_node)
-    in_node = _node_step(high, node, eight, frontier)
+    in_node = _node_step(high, node, eight, frontier, entered)
     yield in_node
     if inference and int4 is None:
         int4 = _at_few_bits(scenario)
@@ -109,7 +124,7 @@ def findings_of(scenario: Scenario, high: Scenario, entered: Plan) -> Iterator[F
     own_bits = int4 is not None and _few_bits(scenario) == scenario.model.weights
     holders = [found for found in ((int4, node, eight) if own_bits else (node, eight, int4)) if found is not None]
     holder = next((found for found in holders if found.holds), holders[-1])
-    load = _load_step(scenario, holder, frontier)
+    load = _load_step(scenario, holder, frontier, entered)
     together = _together(scenario, load, entered)
     if together is not None:
         instead = f"{fleet(load.replicas)} replicas would take it, {together.nodes} nodes joined take it too: "
@@ -121,23 +136,46 @@ def findings_of(scenario: Scenario, high: Scenario, entered: Plan) -> Iterator[F
     yield _frontier_step(scenario, frontier, across.attempt, entered)
 
 
-SAME_RUN = frozenset(
-    {
-        "workload.loss", "workload.recompute", "workload.optimizer", "workload.micro_batch", "workload.tiled_mlp",
-        "workload.activation_offload", "workload.offload",
-    }
-)  # fmt: skip
-"""What changes how a run is done on a GPU, and neither what is trained nor on what: a smaller micro-batch is accumulated."""
+def _measured_node(scenario: Scenario) -> Attempt:
+    """The single node that carries a run: the entered one as it is, then with what the run may change of itself; then larger ones."""
+    entered, found = scenario.hardware, one_node(scenario)
+    if entered.nodes > 1 or (found.carries and found.gpus_per_node == entered.gpus_per_node):
+        return found
+    if entered.gpus_per_node > 1:
+        own = measured_as(attempt(scenario, entered.gpus_per_node))
+        if own.carries:
+            return own
+    if found.carries:
+        return found
+    sizes = (gpus for gpus in node_sizes(scenario) if gpus > entered.gpus_per_node)
+    larger = (measured_as(attempt(scenario, gpus)) for gpus in sizes)
+    return next((one for one in larger if one.carries), found)
 
 
-def _one_gpu_words(found: Attempt) -> Sentence:
+def _one_gpu_words(scenario: Scenario, plain: Attempt, found: Attempt) -> Sentence:
     """What one GPU makes of it; and with what a run that is too large for it would still go on one."""
-    plan = found.plan
-    if plan is None or plan.memory.fits or plan.scenario.workload.is_inference:
-        return why(found)
-    offered = training_memory(plan.scenario, plan.layout).suggestions
-    measure = next((one for one in offered if {field for field, _ in one.changes} <= SAME_RUN), None)
-    return why(found) if measure is None else (*why(found), "; one would do with ", *measure.what)
+    if found.measure is not None:
+        return _measured_words(scenario, found, plain.plan)
+    with_measure = measured_as(plain) if plain.plan is not None and not plain.plan.memory.fits else plain
+    if with_measure.measure is None:
+        return why(plain)
+    return (*why(plain), "; one would do with ", *with_measure.measure.what)
+
+
+def _measured_words(scenario: Scenario, found: Attempt, entered: Plan | None) -> Sentence:
+    """What a build makes of a run that is changed for it, of the entered one what it makes of it as it is, and what carries that.
+
+    entered: the plan of the entered build; None where the build that was found is another one.
+    """
+    assert found.measure is not None
+    told: Sentence = ("with ", *found.measure.what, ": ", *why(found))
+    if entered is not None:
+        told = (*told, "; as entered ", *about(why(entered_as(entered)), HERE))
+    as_it_is = one_node(scenario)
+    as_it_is = as_it_is if as_it_is.carries else cluster(scenario)
+    if not as_it_is.carries:
+        return told
+    return (*told, f"; {as_it_is.build} {'carries' if as_it_is.nodes == 1 else 'carry'} it unchanged")
 
 
 def _at_few_bits(scenario: Scenario) -> Attempt:
@@ -166,7 +204,7 @@ def _at_eight_bits(high: Scenario, node: Attempt) -> Attempt | None:
     return found if found.carries or (found.holds and not node.holds) else None
 
 
-def _node_step(high: Scenario, node: Attempt, eight: Attempt | None, frontier: bool) -> Finding:
+def _node_step(high: Scenario, node: Attempt, eight: Attempt | None, frontier: bool, entered: Plan) -> Finding:
     inference = high.workload.is_inference
     label = FORMATS[high.model.weights].label
     question = f"Does one node carry it at {label}?" if inference else "Does one node hold the whole training state?"
@@ -175,6 +213,9 @@ def _node_step(high: Scenario, node: Attempt, eight: Attempt | None, frontier: b
     if eight is not None:
         question = f"Does one node carry it at {label}, or at FP8?"
         return Finding(1, question, eight.carries, partial(_two_formats, label, node, eight), eight)
+    if node.measure is not None:
+        own = entered if node.gpus == high.hardware.gpus else None
+        return Finding(1, question, node.carries, partial(_measured_words, high, node, own), node)
     return Finding(1, question, node.carries, partial(why, node), node)
 
 
@@ -192,7 +233,7 @@ def _int4_step(scenario: Scenario, int4: Attempt | None) -> Finding:
     return Finding(2, question, int4.carries, partial(why, int4), int4)
 
 
-def _load_step(scenario: Scenario, holder: Attempt, frontier: bool) -> Finding:
+def _load_step(scenario: Scenario, holder: Attempt, frontier: bool, entered: Plan) -> Finding:
     question = "Is it the load, not the model, that does not fit?"
 
     def no(*clause: Part | Sentence) -> Finding:
@@ -225,6 +266,13 @@ def _load_step(scenario: Scenario, holder: Attempt, frontier: bool) -> Finding:
             return no(f"{fleet(count)} nodes are ", over_budget(scenario, price))
     else:
         count = nodes_for_deadline(scenario, one.plan)
+        own = entered_as(entered)
+        if own.nodes > 1 and not 0 < count <= own.nodes:
+            own = measured_as(own)
+            if own.measure is not None and own.plan is not None:
+                one_of_them = replace(attempt(own.plan.scenario, own.gpus_per_node), measure=own.measure)
+                words = partial(_measured_words, scenario, own, entered)
+                return Finding(3, question, True, words, one_of_them, own.nodes)
         if count == 0:
             return no("one node holds the state, and no number of them is in time")
         if attempt(scenario, one.scenario.hardware.gpus_per_node, count).plan is None:
@@ -283,14 +331,31 @@ def _cluster_step(
     if under_floor(found):
         found = above_floor(scenario, found) or found
     own = entered_as(entered)
+    if own.nodes > 1 and not own.carries and (not found.carries or own.gpus < found.gpus):
+        own = measured_as(own)
     if own.nodes > 1 and own.carries and (not found.carries or own.gpus <= found.gpus):
         found = own
-    return Finding(4, question, found.carries, partial(_cluster_words, scenario, found), found)
+    if not found.carries and not scenario.workload.is_inference:
+        shapes = (attempt(scenario, found.gpus_per_node, nodes) for nodes in CLUSTER_NODES if nodes > own.nodes)
+        found = next((one for one in map(measured_as, shapes) if one.carries), found)
+    if found.measure is not None:
+        here = entered if found.gpus == entered.layout.gpus else None
+        return Finding(4, question, True, partial(_measured_words, scenario, found, here), found)
+    return Finding(4, question, found.carries, partial(_cluster_words, scenario, found, entered), found)
 
 
-def _cluster_words(scenario: Scenario, found: Attempt) -> Sentence:
+def _cluster_words(scenario: Scenario, found: Attempt, entered: Plan) -> Sentence:
+    """What a cluster makes of it, and a smaller one that does for a run that changes of itself what is short."""
     build = (found.build, *_needed(scenario, found), f" over {scenario.hardware.inter_link.name}: ")
-    return (*build, *(efficiency(found) if found.carries else why(found)))
+    told: Sentence = (*build, *(efficiency(found) if found.carries else why(found)))
+    if scenario.workload.is_inference or entered.carries or is_frontier(scenario):
+        return told
+    fewer = fewer_measured(scenario, found.gpus)
+    return (
+        told
+        if fewer is None
+        else (*told, f"; {fewer.cards} would do with ", *(fewer.measure.what if fewer.measure else ()))
+    )
 
 
 def _needed(scenario: Scenario, found: Attempt) -> Sentence:

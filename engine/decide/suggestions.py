@@ -84,7 +84,7 @@ def _training(found: Plan, memory: Memory) -> list[Suggestion]:
             continue
         after = made.plan.memory
         effect = needs_words(after.peak_bytes, memory.peak_bytes, after.host_bytes - memory.host_bytes)
-        saves = saving(memory, made.plan) if suggestion.field in OF_A_PARAMETER else ()
+        saves = saving(memory, made.plan) if any(key in OF_A_PARAMETER for key, _ in suggestion.changes) else ()
         effect = (*effect, "; ", *saves) if saves else effect
         offered.append(_told(made).suggestion(suggestion.what, (*suggestion.what, ": ", *effect)))
     return offered

@@ -4,28 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Final
 
-from engine.decide.attempts import CLUSTER_NODES, largest_node
-from engine.decide.builds import ASKS_FOR_LESS
+from engine.decide.attempts import CLUSTER_NODES, fewer_measured, largest_node
 from engine.decide.evidence import KIND_WORDS
 from engine.decide.layouts import layout_words
+from engine.decide.measures import ASKS_FOR_LESS, Try, measured, other_framework
 from engine.decide.plan import Plan, plan
-from engine.decide.scaling import FLOOR
 from engine.decide.suggestions import advised
 from engine.decide.verdict import decide
 from engine.figures.errors import ScenarioError
-from engine.figures.records import dataclass
-from engine.figures.sentences import Sentence, text_of
+from engine.figures.sentences import said, text_of
 from engine.figures.units import FLEET, count
 from engine.layout.sharding import kv_copies
 from engine.model.formats import FORMATS, KV_FORMATS
 from engine.model.parameters import count_parameters
-from engine.runtimes.frameworks import FRAMEWORKS, TrainingFramework
-from engine.scenario import TUNED_KINDS, LayoutChoice, Recompute, Scenario, usual_batch
-from engine.scenario.change import LookUps, pinned_as, value_of
+from engine.scenario import LayoutChoice, Scenario, usual_batch
+from engine.scenario.change import LookUps, change, pinned_as, value_of
 from engine.scenario.fields import Value, field_of
-from engine.scenario.frameworks import framework_of, framework_words, splits_of
 from engine.serving.settings import engine_settings, whole_step
 
 NEAR_LOSSLESS, COSTS_QUALITY = "fp8", "int4"
@@ -38,30 +33,14 @@ FAR = 4
 """A load cut to less than a quarter, or a model of less than a quarter of the parameters, is another question."""
 
 
-@dataclass(frozen=True, slots=True)
-class Try:
-    """A change to try. kind: of two that work, one of each kind is offered. asks_less: whether it is the load that
-    gives way, not the build; far: whether next to nothing is left of it. keeps: whether it takes memory that is free, and so is
-    worth an offer only where enough stays so."""
-
-    kind: str
-    what: Sentence
-    changes: Mapping[str, Value]
-    asks_less: bool = False
-    far: bool = False
-    keeps: bool = False
-
-
 def owned(entered: Plan) -> Iterator[Try]:
     """What takes no other box: settings, layout, formats, fewer or more of these cards in the node, kind after kind.
 
     A format that costs quality comes after more cards in the box.
     """
     yield from _settings(entered)
-    if entered.fits and entered.training is not None:  # it is late, or dear
-        yield from quicker(entered)
     yield from _other_layout(entered)
-    yield from _other_framework(entered)
+    yield from other_framework(entered)
     if entered.over_budget:
         yield from fewer(entered)
     yield from _formats(entered, NEAR_LOSSLESS)
@@ -80,12 +59,11 @@ def in_the_box_in_fewer_bits(entered: Plan) -> Iterator[Try]:
 
 
 def _settings(entered: Plan) -> Iterator[Try]:
-    """What costs nothing: settings of the engine, and of a training run those that its memory names."""
+    """What costs nothing: settings of the engine, and of a training run what its verdict names too."""
     scenario = entered.scenario
     if not scenario.workload.is_inference:
-        for suggestion in advised(entered).memory.suggestions:
-            if suggestion.field.startswith("workload.") and suggestion.field not in ASKS_FOR_LESS:
-                yield Try("training", (shown(suggestion.field, suggestion.value),), dict(suggestion.changes))
+        if (measure := measured(entered)) is not None:
+            yield measure.option
         return
     runtime, limit = engine_settings(scenario, entered.layout), scenario.model.architecture.max_position
     length = -(-scenario.workload.tokens_per_request // 1024) * 1024
@@ -128,28 +106,36 @@ def _other_layout(entered: Plan) -> Iterator[Try]:
         yield Try("layout", (f"{layout_words(layout)} instead of the pinned layout",), moved)
 
 
-SHARDS: Final[TrainingFramework] = "axolotl"
-"""Who is named to someone whose framework copies a model to each GPU: it shards adapters and packed bases too (FSDP2)."""
-
-
-def _other_framework(entered: Plan) -> Iterator[Try]:
-    """A framework that shards where the entered one copies, or splits weights where it only shards them: it is another
-    program, and said so."""
+def in_the_box_with_settings(entered: Plan) -> Iterator[Try]:
+    """More of these cards in the node for a run that also changes of itself what gives it room or time."""
     scenario = entered.scenario
-    workload = scenario.workload
-    if workload.is_inference or scenario.hardware.gpus == 1:
+    if scenario.workload.is_inference:
         return
-    if "zero3" not in framework_of(workload).shardings:
-        words = f"{FRAMEWORKS[SHARDS].name} in the place of {framework_words(workload)}, since it shards over GPUs"
-        yield Try("framework", (words,), {"workload.framework": SHARDS})
-    if workload.trains == "qlora" or "tp" in splits_of(workload):
-        return
-    # torchtitan splits no adapters, and its trainer knows neither preferences nor rewards
-    by_nemo = workload.trains == "lora" or workload.kind in TUNED_KINDS
-    for name in ("nemo",) if by_nemo else ("torchtitan", "nemo"):
-        label = FRAMEWORKS[name].name
-        words = f"{label} in the place of {framework_words(workload)}, since it splits layers over GPUs"
-        yield Try("framework", (words,), {"workload.framework": name})
+    for more in _more_in_the_box(entered):
+        try:
+            measure = measured(plan(change(scenario, at_its_batch(scenario, more.changes))))
+        except ScenarioError:
+            continue
+        if measure is not None:
+            changes = {**more.changes, **measure.option.changes}
+            yield Try("gpus and training", (*more.what, ", ", *measure.option.what), changes)
+
+
+def more_boxes_with_settings(entered: Plan, below: float) -> Iterator[Try]:
+    """More nodes for a run that also changes of itself what gives it room or time, of fewer GPUs than so many."""
+    scenario = entered.scenario
+    found = None if scenario.workload.is_inference else fewer_measured(scenario, below)
+    if found is not None and found.measure is not None:
+        words = f"{found.nodes} nodes"
+        if found.gpus_per_node != scenario.hardware.gpus_per_node:
+            words += f" of {found.gpus_per_node} GPUs"
+        counts = {
+            key: value
+            for key, value in _counts(found.gpus_per_node, found.nodes).items()
+            if value != value_of(scenario, key)
+        }
+        what = (words, ", ", *found.measure.what)
+        yield Try("nodes and training", what, {**counts, **found.measure.changes})
 
 
 def _formats(entered: Plan, smaller: str) -> Iterator[Try]:
@@ -216,7 +202,8 @@ def as_the_verdict_names(entered: Plan) -> Iterator[Try]:
         changes["hardware.gpus_per_node"] = build.gpus_per_node
     if build.nodes != hardware.nodes:
         changes["hardware.nodes"] = build.nodes
-    words = text_of(build.words)
+    changes |= dict(build.changes)
+    words = text_of(said(build.words, " with " if build.measure else "", build.measure))
     if scenario.workload.is_inference and build.weights != scenario.model.weights:
         changes["model.weights"] = build.weights
         words += f", {FORMATS[build.weights].label} weights"
@@ -323,31 +310,6 @@ def _one_node_in_fewer_bits(entered: Plan, sizes: Sequence[int], smaller: str) -
 
 QUICKER = 1.1
 """A change of a run that works is told of where it makes the run so many times as fast."""
-
-
-def quicker(entered: Plan) -> Iterator[Try]:
-    """What makes a run that works sooner done on the same cards: activations that are kept instead of computed again, and
-    over nodes whose GPUs wait for each other more than the floor allows, shards that stay inside a node, or of the optimizer's
-    states alone."""
-    scenario, run = entered.scenario, entered.training
-    work = scenario.workload
-    if run is None:
-        return
-    if run.efficiency < FLOOR and scenario.hardware.nodes > 1:
-        if work.sharding != "ddp" and work.sharding_group == "all":
-            yield Try("training", ("shards inside a node, copies across",), {"workload.sharding_group": "node"})
-        if work.sharding in ("zero2", "zero3") and "zero1" in framework_of(work).shardings:
-            yield Try("training", ("optimizer states sharded alone (ZeRO-1)",), {"workload.sharding": "zero1"})
-    for kept, words in KEPT[work.recompute]:
-        yield Try("training", (words,), {"workload.recompute": kept}, keeps=True)
-
-
-KEPT: Final[dict[Recompute, tuple[tuple[Recompute, str], ...]]] = {
-    "full": (("none", "no recomputation"), ("selective", "selective recomputation")),
-    "selective": (("none", "no recomputation"),),
-    "none": (),
-}
-"""Less recomputation than a run has, and in words."""
 
 
 def at_its_batch(scenario: Scenario, changes: Mapping[str, Value]) -> Mapping[str, Value]:

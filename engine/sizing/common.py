@@ -50,6 +50,10 @@ class Rows(Later[tuple[_Row, ...]]):
         super().__init__(())
 
 
+Changes = tuple[tuple[str, str | int | float | bool | None], ...]
+"""Dotted session keys with their new values, applied together."""
+
+
 @dataclass(frozen=True, slots=True)
 class Suggestion:
     """One change that would help: dotted session keys with their new values, and what they do in words.
@@ -59,7 +63,7 @@ class Suggestion:
     in memory, and where the changes pin it in place of the pinned one.
     """
 
-    changes: tuple[tuple[str, str | int | float | bool | None], ...]
+    changes: Changes
     effect: Sentence
     what: Sentence = ()
     layout: Layout | None = None

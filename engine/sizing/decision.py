@@ -8,7 +8,7 @@ from engine.figures.kinds import FigureKind
 from engine.figures.records import dataclass
 from engine.figures.sentences import Sentence
 from engine.scenario import Layout
-from engine.sizing.common import Later, Rows, Suggestion
+from engine.sizing.common import Changes, Later, Rows, Suggestion
 from engine.sizing.speed import Miss
 
 Answer = Literal["one-gpu", "one-node", "one-node-int4", "replicas", "multi-node", "frontier", "does-not-fit"]
@@ -68,7 +68,8 @@ def flip_id(field: str, at: float, last: float) -> str:
 class Build:
     """A build that a verdict names: nodes of gpus_per_node of the entered card, in a weight format.
 
-    layout: where the person pinned one and this build is in another; None where it is the pinned or the automatic one.
+    layout: where the person pinned one and this build is in another; None where it is the pinned or the automatic one. changes:
+    keys of a run and their values, where only these carry it there; measure: the same in words.
     """
 
     words: Sentence
@@ -77,6 +78,8 @@ class Build:
     weights: str
     replicas: int = 1
     layout: Layout | None = None
+    changes: Changes = ()
+    measure: Sentence = ()
 
 
 @dataclass(frozen=True)  # without slots, as `Sizing`

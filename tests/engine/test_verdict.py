@@ -106,7 +106,7 @@ def test_marginal_is_said_in_the_headline_and_room_is_not() -> None:
 def test_a_cluster_says_how_many_nodes_are_needed_and_how_many_were_entered() -> None:
     more = size(build(weights="bf16", accelerator="h100-sxm", nodes=4, kind="full-finetune")).verdict
     assert "2 nodes of 8x H100 SXM suffice, 4 were entered" in text_of(more.reason).replace("2 nodes", "2 nodes")
-    fewer = size(build(weights="bf16", accelerator="h100-sxm", nodes=1, kind="full-finetune")).verdict
+    fewer = size(build("llama-3.1-405b", "bf16", "h100-sxm", nodes=1, kind="full-finetune")).verdict
     assert "are needed, 1 was entered" in text_of(fewer.reason)
 
 

@@ -105,7 +105,7 @@ QUESTIONS: dict[str, Question] = {
         "No speed: it does not start",
         r"\$\S+ all-in",
         r"^ F8  optimizer adamw-8bit: RUNS, [\d.]+ of 78\.8 GiB, [\d.]+ (h|days), \$[\d,]+ rented",
-        "Verdict: a cluster",
+        "Verdict: one node, step 1 of 5: 8x H100 SXM with the run changed",
         after=r"^ +RUNS [\s\S]*[\d.]+ (h|days) [\s\S]*\$[\d,]+ rented . \$[\d,.]+k all-in",
     ),
     "R1 on 2x8 H100 over InfiniBand": Question(

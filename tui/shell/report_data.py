@@ -15,7 +15,7 @@ from engine.decide.corpus import CorpusPoint, corpus_curve
 from engine.decide.whole import whole
 from engine.figures.sentences import Sentence, joined, text_of
 from engine.scenario import Scenario
-from engine.sizing import FabricRow, MemoryGroup, PriceLine, Sizing, Suggestion, Training
+from engine.sizing import FabricRow, MemoryGroup, PriceLine, Sizing, Suggestion, Training, Verdict
 from engine.sizing.common import Later, Rows
 from tui.shell.report_measured import measured_data
 from tui.shell.report_words import Past, tokens_per_s
@@ -79,7 +79,7 @@ def sizing_data(sizing: Sizing, found: Advice) -> dict[str, Any]:
         "training": None,
         "fabric": [_fields(row) for row in sizing.fabric],
         "scaling": [_fields(row) for row in sizing.scaling],
-        "verdict": _fields(verdict),
+        "verdict": _verdict_data(verdict),
         "fixes": [suggestion_data(change) for change in found.fixes],
         "warnings": [_fields(notice) for notice in sizing.warnings],
         "cost": _fields(sizing.cost),
@@ -139,7 +139,7 @@ def _cure_data(cure: Cure | None) -> dict[str, Any] | None:
     if cure is None:
         return None
     return {
-        "changes": [{"field": key, "to": data_of(value)} for key, value in cure.changes],
+        "changes": _named(cure.changes),
         "status": cure.status,
         "headline": text_of(cure.headline),
         "usd": data_of(cure.usd),
@@ -200,6 +200,19 @@ _WORKED_OUT: dict[type, tuple[str, ...]] = {
 """What a record of the report says beside its fields: quantities that the engine works out of them."""
 
 
+def _named(changes: Iterable[tuple[str, Any]]) -> list[dict[str, Any]]:
+    """Keys and their new values as named pairs."""
+    return [{"field": key, "to": data_of(value)} for key, value in changes]
+
+
+def _verdict_data(verdict: Verdict) -> dict[str, Any]:
+    """The verdict as JSON data."""
+    data = _fields(verdict)
+    if verdict.recommended is not None:
+        data["recommended"]["changes"] = _named(verdict.recommended.changes)
+    return data
+
+
 def suggestion_data(offered: Suggestion) -> dict[str, Any]:
     """A change on offer as JSON data: its first key and value, the others, and all of them as named pairs."""
     return {
@@ -208,7 +221,7 @@ def suggestion_data(offered: Suggestion) -> dict[str, Any]:
         "effect": text_of(offered.effect),
         "also": data_of(offered.also),
         "layout": data_of(offered.layout),
-        "changes": [{"field": key, "to": data_of(value)} for key, value in offered.changes],
+        "changes": _named(offered.changes),
     }
 
 

@@ -89,7 +89,8 @@ def _size(verdict: Verdict, entered: str) -> tuple[int, int, int, bool]:
     build = verdict.recommended
     if build is None:
         return (verdict.step, 0, verdict.replicas, False)
-    return (verdict.step, build.nodes * build.gpus_per_node, verdict.replicas, build.weights != entered)
+    other = build.weights != entered or bool(build.changes)
+    return (verdict.step, build.nodes * build.gpus_per_node, verdict.replicas, other)
 
 
 def _held(scenario: Scenario, field: str) -> Any:

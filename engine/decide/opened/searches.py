@@ -181,6 +181,7 @@ SEARCHES: dict[str, Search] = {
     "engine.training.memory.advice._largest": largest_units,
     "engine.training.memory.advice.longest_sequence": longest_sequence,
     # what is told beside the figures, in words
+    "engine.training.memory.advice.settings": lambda remembering, original: lambda *arguments: (),
     "engine.training.memory.advice.suggestions": lambda remembering, original: lambda *arguments: (),
     "engine.training.memory.assumptions.lines": lambda remembering, original: lambda *arguments: (),
     "engine.training.memory.assumptions.rule_note": lambda remembering, original: lambda *arguments: (),

@@ -5,6 +5,12 @@ and gives most of them back under pressure.
 """
 
 from engine.training.memory.assumptions import assumption_lines
-from engine.training.memory.memory import detailed_memory, may_fit, training_memory, training_spare
+from engine.training.memory.memory import (
+    detailed_memory,
+    may_fit,
+    training_memory,
+    training_settings,
+    training_spare,
+)
 
-__all__ = ["assumption_lines", "detailed_memory", "may_fit", "training_memory", "training_spare"]
+__all__ = ["assumption_lines", "detailed_memory", "may_fit", "training_memory", "training_settings", "training_spare"]

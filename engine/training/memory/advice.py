@@ -1,9 +1,10 @@
-"""What would still fit, and which single change makes a failing plan fit. Everything offered is sized again."""
+"""What would still fit, and which change, or which two, make a failing plan fit. Everything offered is sized again."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from itertools import islice
 from typing import Any
 
 from engine.figures.sentences import HERE, Figure, Sentence
@@ -20,6 +21,8 @@ SEARCH_STEPS = 20
 MOST_SEQUENCES = 1 << SEARCH_STEPS
 SEQUENCE_STEP = 256
 MAX_SUGGESTIONS = 6
+MAX_PAIRS = 2
+"""Pairs of changes that are told, where single ones leave no room."""
 MOST_GPUS = 4096
 LONG_SEQUENCE = 32768
 """From here on a tile of the sequence (as many tokens as the hidden size) is a small part of it."""
@@ -89,10 +92,12 @@ _Change = tuple[str, str | int | bool, str]
 
 PARTS = {False: (("mlp", "feed-forwards"),), True: (("moe", "experts"), ("layernorm+moe", "norms and experts"))}
 """What Megatron-LM's selective recomputation is told to compute again first, by whether a model has experts."""
+ONE_OF = (frozenset({"recompute", "recompute_modules"}), frozenset({"optimizer", "offload"}))
+"""Keys of which a pair changes one: what is computed again in full has no parts, and states on the host no smaller ones."""
 
 
-def _changes(workload: Workload, layout: Layout, largest: int, longest: int, experts: bool) -> Iterator[_Change]:
-    """The single changes that a person would try, what costs least in quality and speed first."""
+def _same_run(workload: Workload, layout: Layout, largest: int, experts: bool) -> Iterator[_Change]:
+    """The single changes of how a run is done that a person would try, what costs least in quality and speed first."""
     peft, entry, method = workload.trains != "full", framework_of(workload), method_of(workload)
     without = "" if peft or method.rules.steps_master else " without a master copy"
     if loss_of(workload) != "fused":
@@ -113,15 +118,21 @@ def _changes(workload: Workload, layout: Layout, largest: int, longest: int, exp
         yield ("optimizer", "adamw-paged-8bit", "a paged 8-bit optimizer, its states in host memory")
     if not peft and keeps_master(method):
         yield ("optimizer", "adamw-bf16", "16-bit weights and states without a master copy")
-    if 0 < largest < workload.micro_batch:
-        yield ("micro_batch", largest, f"a micro-batch of {largest}")
+    if largest < workload.micro_batch > 1:
+        fewest = max(1, largest)
+        yield ("micro_batch", fewest, f"a micro-batch of {fewest}")
     if not workload.activation_offload:
-        yield ("activation_offload", True, "checkpoints in host memory")
+        kept = "checkpoints" if workload.recompute == "full" else "activations"
+        yield ("activation_offload", True, f"{kept} in host memory")
     if workload.offload == "none" and "optimizer" in entry.offloads:
         yield ("offload", "optimizer", "optimizer states in host memory")
     if workload.offload != "parameters" and layout.dp > 1 and "parameters" in entry.offloads:
         yield ("offload", "parameters", "weights, gradients and states in host memory")
-    if peft and workload.lora_rank > 8:
+
+
+def _less(workload: Workload, longest: int) -> Iterator[_Change]:
+    """The single changes after which less is trained, or something else."""
+    if workload.trains != "full" and workload.lora_rank > 8:
         rank = workload.lora_rank // 2
         while rank > 4:
             yield ("lora_rank", rank, f"rank {rank}")
@@ -135,6 +146,18 @@ def _changes(workload: Workload, layout: Layout, largest: int, longest: int, exp
         yield ("tuning", "lora" if workload.tuning == "full" else "qlora", peft_words)
     if 0 < longest < workload.sequence_length:
         yield ("sequence_length", longest, f"sequences of {longest:,} tokens")
+
+
+def _pairs(singles: list[_Change]) -> Iterator[tuple[_Change, _Change]]:
+    """Every two changes of different keys that go together, those of the least costly ones first."""
+    for after, second in enumerate(singles):
+        for first in singles[:after]:
+            keys = {first[0], second[0]}
+            if len(keys) == 2 and keys not in ONE_OF:
+                yield first, second
+
+
+_METHOD = frozenset(Method._fields)
 
 
 def _needs(costs: Costs, tokens: float) -> tuple[float, float]:
@@ -171,44 +194,88 @@ def needs_words(after_bytes: float, now_bytes: float, more_host_bytes: float) ->
     return (*words, ", ", Figure(f"{more_host_bytes / GIB:,.0f} GiB", "memory.host_bytes"), " of host RAM a node")
 
 
-def suggestions(
-    architecture: Architecture,
-    workload: Workload,
-    layout: Layout,
-    card: Card,
-    now: Memory,
-    largest: int,
-    longest: int,
-) -> tuple[Suggestion, ...]:
-    """Single changes that make a plan fit that does not, or give a tight one room; each sized again.
+def _all_at_once(singles: list[_Change]) -> dict[str, Any]:
+    """Of every key the value that takes least of the card: what does not fit so fits with no two of them."""
+    return {name: value for name, value, _ in singles if value != "adamw-bf16"}  # a paged optimizer keeps nothing there
 
-    now: the plan's memory. largest, longest: the micro-batch and the sequence that would still fit.
+
+class _Sized:
+    """What changes of a plan would make of it, each sized again in its layout."""
+
+    def __init__(self, architecture: Architecture, workload: Workload, layout: Layout, card: Card, now: Memory) -> None:
+        self.architecture, self.workload, self.layout, self.card, self.now = architecture, workload, layout, card, now
+        self.method = method_of(workload)
+
+    def needs(self, values: dict[str, Any]) -> tuple[float, float]:
+        """What the fullest rank needs of its card and of the host with keys of the workload at other values, bytes."""
+        if values.keys() <= _METHOD:
+            batch, method = batch_of(self.workload, self.layout.dp), self.method._replace(**values)
+            costs = costs_of(self.architecture, self.workload, self.layout, self.card, method, batch)
+            return _needs(costs, batch.rank_tokens)
+        changed = replace(self.workload, **values)
+        costs = stage_costs(self.architecture, changed, self.layout, self.card)
+        return _needs(costs, batch_of(changed, self.layout.dp).rank_tokens)
+
+    def suggestion(self, *changes: _Change) -> Suggestion | None:
+        """The changes as one suggestion, where they make the plan fit, or give one that fits room."""
+        values = {name: value for name, value, _ in changes}
+        needs, host = self.needs(values)
+        room = headroom_word(needs / self.card.usable_bytes)
+        if room == "does not fit" or (self.now.fits and room not in ("comfortable", "fits")):
+            return None
+        more = host * min(self.card.per_node, self.layout.gpus) - self.now.host_bytes
+        words = " and ".join(words for _, _, words in changes)
+        effect = (f"{words}: ", *needs_words(needs, self.now.peak_bytes, more))
+        fields = tuple((f"workload.{name}", value) for name, value in values.items())
+        return Suggestion(fields, effect, (words,), room=room)
+
+    def first_of_each(self, changes: Iterable[_Change], most: int) -> Iterator[Suggestion]:
+        """The first change of each key that helps, so many at most."""
+        told: set[str] = set()
+        for change in changes:
+            if len(told) == most:
+                return
+            found = None if change[0] in told else self.suggestion(change)
+            if found is not None:
+                told.add(change[0])
+                yield found
+
+
+def settings(
+    architecture: Architecture, workload: Workload, layout: Layout, card: Card, now: Memory
+) -> tuple[Suggestion, ...]:
+    """Changes of how a run is done that make a plan fit that does not, two at once where no single one does with room, or give
+    a tight one room.
+
+    now: the plan's memory.
     """
     if now.headroom in ("comfortable", "fits"):
         return ()
-    found: list[Suggestion] = []
-    method = method_of(workload)
-    for name, value, words in _changes(workload, layout, largest, longest, architecture.experts > 0):
-        field = f"workload.{name}"
-        if any(field == earlier.field for earlier in found):
-            continue
-        change: dict[str, Any] = {name: value}
-        if name in Method._fields:
-            batch = batch_of(workload, layout.dp)
-            costs = costs_of(architecture, workload, layout, card, method._replace(**change), batch)
-            needs, host = _needs(costs, batch.rank_tokens)
-        else:
-            changed = replace(workload, **change)
-            costs = stage_costs(architecture, changed, layout, card)
-            needs, host = _needs(costs, batch_of(changed, layout.dp).rank_tokens)
-        fill = needs / card.usable_bytes
-        if fill > 1.0 or (now.fits and headroom_word(fill) not in ("comfortable", "fits")):
-            continue
-        more = host * min(card.per_node, layout.gpus) - now.host_bytes
-        effect = (f"{words}: ", *needs_words(needs, now.peak_bytes, more))
-        found.append(Suggestion(((field, value),), effect, (words,)))
-        if len(found) == MAX_SUGGESTIONS:
-            break
+    plan = _Sized(architecture, workload, layout, card, now)
+    largest = now.largest_micro_batch if workload.micro_batch > 1 else 1
+    singles = list(_same_run(workload, layout, largest, architecture.experts > 0))
+    if not now.fits and plan.needs(_all_at_once(singles))[0] > card.usable_bytes:
+        return ()
+    found = list(plan.first_of_each(singles, MAX_SUGGESTIONS))
+    if not now.fits and all(one.room == "marginal" for one in found):
+        told = len(found)
+        both = (plan.suggestion(*pair) for pair in _pairs(singles))
+        found += islice((one for one in both if one and (not told or one.room != "marginal")), MAX_PAIRS)
+    return tuple(found)
+
+
+def suggestions(
+    architecture: Architecture, workload: Workload, layout: Layout, card: Card, now: Memory
+) -> tuple[Suggestion, ...]:
+    """`settings`, then changes after which less is trained, or on more nodes, that do the same; each sized again.
+
+    now: the plan's memory.
+    """
+    if now.headroom in ("comfortable", "fits"):
+        return ()
+    found = list(settings(architecture, workload, layout, card, now))
+    less = _Sized(architecture, workload, layout, card, now)
+    found += less.first_of_each(_less(workload, now.longest_sequence_tokens), max(0, MAX_SUGGESTIONS - len(found)))
     if not now.fits and len(found) < MAX_SUGGESTIONS:
         nodes = _more_nodes(architecture, workload, layout, card)
         if nodes is not None:

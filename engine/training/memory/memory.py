@@ -8,8 +8,8 @@ from functools import lru_cache, partial
 
 from engine.model.architecture import Architecture
 from engine.scenario import Layout, Scenario, Workload
-from engine.sizing import Memory
-from engine.training.memory.advice import largest_micro_batch, longest_sequence, suggestions
+from engine.sizing import Memory, Suggestion
+from engine.training.memory.advice import largest_micro_batch, longest_sequence, settings, suggestions
 from engine.training.memory.assumptions import lines, rule_note
 from engine.training.memory.core import Card, check, needed_bytes, resident_floor, sized
 from engine.training.memory.recipe import method_of
@@ -30,6 +30,12 @@ def training_memory(scenario: Scenario, layout: Layout, *, suggest: bool = True)
     if not suggest:
         return sized(architecture, workload, layout, card)
     return _advised(architecture, workload, layout, card, scenario.model.name)
+
+
+def training_settings(scenario: Scenario, layout: Layout) -> tuple[Suggestion, ...]:
+    """Changes of how a run is done, none of what is trained, that make it fit in a layout, or give it room there."""
+    memory = detailed_memory(scenario, layout)
+    return settings(scenario.model.architecture, scenario.workload, layout, card_of(scenario), memory)
 
 
 def detailed_memory(scenario: Scenario, layout: Layout) -> Memory:
@@ -58,8 +64,7 @@ def may_fit(scenario: Scenario, gpus: int) -> bool:
 @lru_cache(maxsize=64)
 def _advised(architecture: Architecture, workload: Workload, layout: Layout, card: Card, name: str) -> Memory:
     memory = _detailed(architecture, workload, layout, card, name)
-    largest, longest = memory.largest_micro_batch, memory.longest_sequence_tokens
-    return replace(memory, suggestions=suggestions(architecture, workload, layout, card, memory, largest, longest))
+    return replace(memory, suggestions=suggestions(architecture, workload, layout, card, memory))
 
 
 @lru_cache(maxsize=64)
