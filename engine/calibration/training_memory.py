@@ -69,7 +69,8 @@ INTERVALS: Final = {
     "alone.full": (0.952, 1.12),
     "alone.lora": (0.925, 1.11),
     "alone.qlora": (0.927, 1.15),
-    "spread.full": (0.917, 1.39),
+    "spread.full.fsdp": (0.919, 1.15),
+    "spread.full.other": (0.883, 1.51),
     "spread.lora": (0.923, 1.08),
     "spread.qlora": (0.864, 1.09),
 }

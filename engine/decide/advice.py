@@ -17,10 +17,10 @@ from dataclasses import replace
 from engine.decide.answer import STATUS_WORDS, narrow, status_of
 from engine.decide.builds import Limits, Option, option_steps
 from engine.decide.layouts import layout_words
-from engine.decide.measures import Try, quicker
+from engine.decide.measures import Try, quicker, roomier
 from engine.decide.offers import offer_steps
 from engine.decide.plan import Choice, Plan, plan
-from engine.decide.suggestions import OF_A_PARAMETER, ROOMY, saving
+from engine.decide.suggestions import OF_A_PARAMETER, roomy, saving
 from engine.decide.tries import (
     QUALITY_WORDS,
     QUICKER,
@@ -119,7 +119,7 @@ class Advice:
     """What to do about one scenario. found: every change that was found, the one thing to do first, each of another
     kind. smaller: of a build that runs, fewer of the entered cards that would do; api: what the same tokens cost over a
     hosted API, empty where the build runs or nobody asks a price for them. status: of the build as entered. quicker: of a run that works,
-    another sharding or less recomputation that is faster. lesser: of a build that carries the workload and
+    another sharding or less recomputation that is faster; safer: of one that may not fit, what gives it room. lesser: of a build that carries the workload and
     that nothing better was found for, the smaller one that its verdict names, slower or not: to know, not to do."""
 
     scenario: Scenario
@@ -128,6 +128,7 @@ class Advice:
     api: Sentence = ()
     status: Status = "runs"
     quicker: Cure | None = None
+    safer: Cure | None = None
     lesser: Cure | None = None
 
     @property
@@ -143,12 +144,12 @@ class Advice:
     @property
     def first(self) -> Cure | None:
         """The one thing to do."""
-        return self.cure or self.smaller or self.quicker
+        return self.cure or self.safer or self.smaller or self.quicker
 
     @property
     def offered(self) -> tuple[Cure, ...]:
         """What is shown of it, the one thing to do first, where there is one."""
-        shown = (self.cure, self.smaller, self.quicker, *self.others, self.lesser)
+        shown = (self.cure, self.safer, self.smaller, self.quicker, *self.others, self.lesser)
         return tuple(cure for cure in shown if cure is not None)
 
     @property
@@ -174,6 +175,9 @@ def advise(scenario: Scenario, facts: LookUps | None = None) -> Generator[None, 
     """
     entered = plan(scenario)
     status = status_of(entered)
+    if status == "runs" and entered.memory.may_not_fit:
+        safer = yield from _tried(scenario, roomier(entered), facts, ("runs",), 1)
+        return Advice(scenario, safer=_only(safer), status=status)
     if status == "runs":
         smaller = yield from _tried(scenario, fewer(entered), facts, ("runs",), 1)
         faster = [] if smaller else (yield from _quicker(entered, facts))
@@ -296,7 +300,7 @@ def _sized(
     made = yield from offer_steps(scenario, at_its_batch(scenario, option.changes), good, facts)
     if made is None or made.plan.scenario == scenario:
         return None
-    if option.keeps and made.plan.memory.headroom not in ROOMY:
+    if option.keeps and not roomy(made.plan.memory):
         return None
     what = option.what
     if made.layout is not None:

@@ -210,9 +210,20 @@ def _missing(plan: Plan, misses: tuple[Miss, ...]) -> Sentence:
             got = "serving.days"
         shown = Figure(_amount(miss.target, miss.got), got)
         under = f" {_under(plan)}" if plan.training is not None and not told else ""
-        told.append((lead, shown, f"{statistic}{under}, asked ", Figure(_amount(miss.target, miss.asked), asked)))
+        shown_as: Sentence = (lead, shown, *_either(plan, miss.asked)) if got == "training.days" else (lead, shown)
+        told.append((*shown_as, f"{statistic}{under}, asked ", Figure(_amount(miss.target, miss.asked), asked)))
+        if len(shown_as) > 2:
+            told[-1] = (*told[-1], ", and may be in time")
     rest = "; everything else is met" if len(misses) < _targets(plan.scenario.workload) else ""
     return (*joined(told, "; "), rest) if rest else joined(told, "; ")
+
+
+def _either(plan: Plan, deadline_days: float) -> Sentence:
+    """Between what a run takes, where a deadline lies inside it: it may be in time, and may be late."""
+    between = plan.training.days_interval if plan.training is not None else None
+    if between is None or not between.low <= deadline_days <= between.high:
+        return ()
+    return (" (", Figure(f"{days(between.low)} to {days(between.high)}", "training.days"), ")")
 
 
 def _targets(work: Workload) -> int:
@@ -234,8 +245,12 @@ def _slowness(plan: Plan) -> Sentence:
 
 
 def narrow(memory: Memory) -> str:
-    """The word of a memory that holds the load with little to spare, as `tight`; empty where it has room, or is too small."""
-    return memory.headroom if memory.headroom in ("tight", "marginal") else ""
+    """The words of a memory that holds the load with little to spare, as `tight`, or whose interval reaches over the card; empty where
+    it has room, or is too small."""
+    word = memory.headroom if memory.headroom in ("tight", "marginal") else ""
+    if not memory.may_not_fit:
+        return word
+    return f"{word}, may not fit" if word else "may not fit"
 
 
 def _room(plan: Plan) -> Sentence:
@@ -243,12 +258,18 @@ def _room(plan: Plan) -> Sentence:
     lead = f"{narrow(memory)}: " if narrow(memory) else ""
     if not plan.scenario.workload.is_inference:
         peak = Figure(gib(memory.peak_bytes), "memory.peak_bytes")
-        return (
-            f"{lead}{_under(plan)} a step needs ",
-            peak,
-            " of ",
-            Figure(f"{gib(worst.usable_bytes)} GiB", "memory.usable_bytes"),
-        )
+        usable = Figure(f"{gib(worst.usable_bytes)} GiB", "memory.usable_bytes")
+        needs: Sentence = (f"{lead}{_under(plan)} a step needs ", peak)
+        if memory.may_not_fit and memory.training is not None:
+            between = memory.training.interval
+            either = Figure(f"{gib(between.low)} to {gib(between.high)}", "memory.peak_bytes")
+            needs = (*needs, " (", either, ")")
+        needs = (*needs, " of ", usable)
+        deadline = plan.scenario.workload.deadline_days
+        late = _either(plan, deadline) if deadline is not None else ()
+        if not late or plan.training is None:
+            return needs
+        return (*needs, "; may be late: ", Figure(days(plan.training.days), "training.days"), *late)
     parts: list[Part] = [f"{lead}weights ", Figure(percent(memory.weights_share), "memory.weights_share")]
     parts.append(" of the card" if plan.scenario.hardware.gpus == 1 else " of each card")
     if not memory.fits and plan.serving is not None:
@@ -348,6 +369,13 @@ _EDGES: dict[str, tuple[str, str]] = {
 }
 
 
+def hold_words(verdict: Verdict, fresh: bool = True) -> str:
+    """What leads `holds`: what holds is the verdict, of a build that is short not the build. fresh: whether it is of the scenario as
+    it stands."""
+    word = "olds" if fresh else "eld"
+    return f"H{word} to" if verdict.carried else f"The verdict h{word} to"
+
+
 def holds(flips: Iterable[Flip]) -> tuple[Sentence, ...]:
     """How far the verdict holds as more is asked, one sentence a flip point: `241 users`, `prompts of 59k tokens`."""
     return tuple(edge(flip) for flip in flips if (flip.at > flip.last) != (flip.field in _HARDER_BELOW))
@@ -370,7 +398,8 @@ def edge(flip: Flip) -> Sentence:
         amount = usd(flip.last)
     else:
         amount = _held(flip.last, up)
-    return (before, Figure(amount, flip.figure), after)
+    where = f" as {flip.layout}" if flip.layout else ""
+    return (before, Figure(amount, flip.figure), f"{after}{where}")
 
 
 def _held(value: float, up: bool) -> str:
@@ -391,6 +420,7 @@ __all__ = [
     "SLOW_TOKENS_PER_S",
     "SLOW_TTFT_S",
     "STATUS_WORDS",
+    "hold_words",
     "holds",
     "missed_targets",
     "narrow",

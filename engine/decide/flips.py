@@ -230,7 +230,7 @@ def _relaid(scenario: Scenario, here: Verdict, name: str, value: float, whole: b
     now = plan(scenario)
     if not (now.carries and there.carries) or replace(there.layout, reason=()) == replace(now.layout, reason=()):
         return ""
-    return f" as {layout_words(there.layout)}"
+    return layout_words(there.layout)
 
 
 def flip_steps(scenario: Scenario) -> Iterator[Flip | None]:
@@ -267,15 +267,16 @@ def flip_steps(scenario: Scenario) -> Iterator[Flip | None]:
             last, value, verdict = hit
             bound, beyond = ("Up to", "above") if up else ("Down to", "below")
             figure = flip_id(field, value, last)
+            layout = _relaid(scenario, here, name, last, whole) if up else ""
             words = (
                 f"{bound} ",
                 Figure(_with_unit(_amount(last, whole, up), field), figure),
-                f"{_relaid(scenario, here, name, last, whole) if up else ''}: ",
+                f"{f' as {layout}' if layout else ''}: ",
                 Figure(told(here).words(scenario), figure),
                 f"; {beyond}: ",
                 Figure(told(verdict).words(scenario), figure),
             )
-            yield Flip(field, value, verdict.answer, words, last)
+            yield Flip(field, value, verdict.answer, words, last, layout)
 
 
 @lru_cache(maxsize=16)

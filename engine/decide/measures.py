@@ -7,6 +7,7 @@ name the same change.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from functools import lru_cache
 from typing import Final
 
@@ -14,7 +15,7 @@ from engine.decide.host_notices import host_ram_gb
 from engine.decide.offers import Offer, carries, offer, sized
 from engine.decide.plan import Plan, plan
 from engine.decide.scaling import FLOOR
-from engine.decide.suggestions import ROOMY
+from engine.decide.suggestions import roomy
 from engine.figures.records import NamedTuple, dataclass
 from engine.figures.sentences import Sentence
 from engine.figures.units import GB
@@ -75,7 +76,7 @@ def _measured(scenario: Scenario, facts: Facts) -> Measure | None:
         first: Measure | None = None
         for option in options:
             made = offer(scenario, option.changes, carries)
-            if made is None or (option.keeps and made.plan.memory.headroom not in ROOMY):
+            if made is None or (option.keeps and not roomy(made.plan.memory)):
                 continue
             if ram_gb is not None and made.plan.memory.host_bytes > ram_gb * GB:
                 continue
@@ -122,6 +123,11 @@ def settings(entered: Plan) -> Iterator[Try]:
     """Changes of how a run is done that make it fit: those that its memory names, two at once among them."""
     for one in training_settings(entered.scenario, entered.layout):
         yield Try("training", one.what, dict(one.changes))
+
+
+def roomier(entered: Plan) -> Iterator[Try]:
+    """Changes of how a run is done that give room to one which fits, and may not."""
+    return (replace(one, keeps=True) for one in settings(entered))
 
 
 SHARDS: Final[TrainingFramework] = "axolotl"

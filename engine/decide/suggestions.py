@@ -10,15 +10,18 @@ from engine.figures.sentences import Figure, Sentence
 from engine.serving.advice import candidates
 from engine.sizing import Memory, Suggestion
 from engine.training.memory import training_memory
-from engine.training.memory.advice import needs_words
+from engine.training.memory.advice import ROOMY, needs_words
 from engine.training.memory.core import plan_recipe
 from engine.training.memory.saving import saving_words
 from engine.training.memory.states import card_of
 
-ROOMY = ("comfortable", "fits")
-"""Words of a memory that asks for no advice."""
 OF_A_PARAMETER = ("workload.optimizer", "workload.master_weights", "workload.gradient_precision")
 """Keys that set the bytes of a trained parameter."""
+
+
+def roomy(memory: Memory) -> bool:
+    """Whether a memory asks for no advice: it has headroom, and its interval does not reach over the card."""
+    return memory.headroom in ROOMY and not memory.may_not_fit
 
 
 def advised(found: Plan) -> Plan:
@@ -76,7 +79,9 @@ def _training(found: Plan, memory: Memory) -> list[Suggestion]:
     offered = []
 
     def helps(after: Choice) -> bool:
-        return after.fits and keeps(after) and (not memory.fits or after.headroom in ROOMY)
+        if not (after.fits and keeps(after)):
+            return False
+        return not memory.fits or roomy(after.plan.memory)
 
     for suggestion in memory.suggestions:
         made = offer(found.scenario, dict(suggestion.changes), helps)

@@ -44,7 +44,8 @@ class Step:
 class Flip:
     """The nearest value of an entered number at which the verdict changes, and to what.
 
-    last: the last value, on the way there, under which the verdict of now still holds.
+    last: the last value, on the way there, under which the verdict of now still holds. layout: in which the entered build holds
+    that, in words, where it is another one than now.
     """
 
     field: str
@@ -52,6 +53,7 @@ class Flip:
     to: Answer
     words: Sentence
     last: float = 0.0
+    layout: str = ""
 
     @property
     def figure(self) -> str:

@@ -147,6 +147,11 @@ class Memory:
         """The group with least free memory."""
         return self.per_gpu[0]
 
+    @property
+    def may_not_fit(self) -> bool:
+        """Whether a run that fits by the estimate may yet be too large: its 80 % interval reaches over the card."""
+        return self.fits and self.training is not None and self.training.interval.high > self.worst.usable_bytes
+
 
 def stage_spread_bytes(memory: Memory) -> int:
     """How far the weights of the fullest pipeline stage lie above those of the emptiest."""

@@ -20,6 +20,7 @@ from engine.calibration import training_memory as fitted
 from engine.figures.units import GIB
 from engine.scenario import Layout, Scenario
 from engine.training.memory import core, training_memory
+from engine.training.memory.recipe import method_of
 from tests.accuracy import harness
 from tests.accuracy import training_memory as accuracy
 from tests.calibration import folds
@@ -240,7 +241,7 @@ def told(values: dict[str, float], kept: folds.Folds) -> list[folds.Told]:
                 continue
             memory = training_memory(scenario, layout, suggest=False)
             predicted = accuracy.predicted_bytes(memory, str(row["observed_metric"])) / GIB
-            group = core.interval_group(scenario.workload.trains, layout.gpus)
+            group = core.interval_group(method_of(scenario.workload), layout.gpus)
             found.append((group, source, math.log(predicted / row["observed_gib"])))
     put(values)
     return found

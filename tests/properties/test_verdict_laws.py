@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from itertools import product
 from typing import Any
@@ -9,6 +10,8 @@ from typing import Any
 import pytest
 
 from engine.decide.advice import CATALOG, Advice, advice
+from engine.decide.answer import holds, narrow
+from engine.decide.flips import flip_points
 from engine.decide.size import size
 from engine.figures.sentences import text_of
 from engine.scenario import Scenario
@@ -97,3 +100,48 @@ def test_the_spread_has_builds_of_every_way_out() -> None:
     assert sum(verdict.carried for verdict in answers) >= 3
     assert any(len(verdict.recommended.changes) == 2 for verdict in changed if verdict.recommended is not None)
     assert any("recomputation" in text_of(verdict.headline) for verdict in changed)
+
+
+@pytest.mark.parametrize("name", BUILDS)
+def test_what_is_offered_is_judged_by_the_margin_of_the_entered_build(name: str) -> None:
+    for cure in advised(name).offered:
+        words = narrow(cure.plan.memory)
+        assert words == narrow(size(cure.scenario).memory)
+        assert (f"RUNS, {words}, " if words else "RUNS, ") in text_of(cure.headline)
+
+
+@pytest.mark.parametrize("name", BUILDS)
+def test_the_first_line_says_that_a_run_may_not_fit_where_its_interval_reaches_over_the_card(name: str) -> None:
+    sizing = size(BUILDS[name])
+    memory = sizing.memory
+    assert memory.training is not None
+    over = memory.fits and memory.training.interval.high > memory.worst.usable_bytes
+    assert ("may not fit" in text_of(sizing.answer.why)) == (over and sizing.answer.status == "runs")
+    safer = advised(name).safer
+    if safer is not None:
+        assert over
+        assert not size(safer.scenario).memory.may_not_fit
+
+
+def test_a_run_that_may_not_fit_is_told_what_gives_it_room() -> None:
+    scenario = build("qwen2.5-32b", "bf16", "h100-sxm", 8, kind="full-finetune")
+    sizing, found = size(scenario), advice(scenario)
+    assert text_of(sizing.answer.why).startswith("tight, may not fit: ")
+    assert found.first is found.safer is not None
+    flips = flip_points(scenario)
+    edges = {flip.field: flip for flip in flips if flip.at > flip.last}
+    batch = edges["workload.micro_batch"]
+    assert batch.last > sizing.memory.largest_micro_batch
+    assert batch.layout
+    assert f" as {batch.layout}" in text_of(holds(flips)[-1])
+
+
+@pytest.mark.parametrize(
+    ("days", "words"),
+    [(0.95, "may be late: 19.4 h ("), (0.75, ", and may be in time"), (3.0, ""), (0.2, "")],
+)
+def test_a_deadline_inside_the_interval_of_a_run_is_said_to_be_so(days: float, words: str) -> None:
+    why = text_of(
+        size(build("qwen2.5-32b", "bf16", "h200-sxm", 8, kind="full-finetune", deadline_days=days)).answer.why
+    )
+    assert (words in why) if words else not re.search("may be", why)

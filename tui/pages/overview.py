@@ -79,7 +79,7 @@ def _load(sizing: Sizing) -> list[Span]:
     if facts.longest_sequence_tokens:
         length = count(facts.longest_sequence_tokens)
         spans += [Span(", sequences of "), _figure(length, "memory.longest_sequence_tokens"), Span(" tokens")]
-    return spans
+    return [*spans, Span(" on this layout")] if sizing.layout.gpus > 1 else spans
 
 
 def _figure(text: str, figure: str) -> Span:

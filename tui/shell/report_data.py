@@ -128,6 +128,7 @@ def _answer_data(sizing: Sizing, advised: Advice) -> dict[str, Any]:
         "cure": _cure_data(advised.cure),
         "smaller": _cure_data(advised.smaller),
         "quicker": _cure_data(advised.quicker),
+        "safer": _cure_data(advised.safer),
         "lesser": _cure_data(advised.lesser),
         "others": [_cure_data(cure) for cure in advised.others],
         "api": text_of(advised.api),

@@ -97,7 +97,7 @@ def _memory(sizing: Sizing, found: Advice) -> Iterator[Block]:
         text = f"Fits micro-batches of {memory.largest_micro_batch:,}"
         if memory.longest_sequence_tokens:
             text += f", sequences of {memory.longest_sequence_tokens:,} tokens"
-        yield Paragraph(f"{text}.{rest}")
+        yield Paragraph(f"{text}{' on this layout' if sizing.layout.gpus > 1 else ''}.{rest}")
     elif rest:
         yield Paragraph(rest.strip())
     saved = found.first.saving(memory) if found.first is not None else ()

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 from engine.decide.advice import Advice
 from engine.decide.advice import line as line_of
-from engine.decide.answer import STATUS_WORDS, holds
+from engine.decide.answer import STATUS_WORDS, hold_words, holds
 from engine.decide.plan import Plan
 from engine.figures.records import dataclass
 from engine.figures.sentences import joined, text_of
@@ -51,7 +51,7 @@ def answer_lines(sizing: Sizing, advised: Advice) -> Iterator[Block]:
         less = f" {text_of(line_of(advised.lesser))}." if advised.lesser is not None else ""
         yield Paragraph(f"Do: nothing.{less}" if found.carries else "Do: no single change that was tried makes it run.")
     edges = text_of(joined(holds(sizing.verdict.flips), ", "))
-    yield Paragraph(f"{text_of(found.rung)}.{f' Holds to {edges}.' if edges else ''}")
+    yield Paragraph(f"{text_of(found.rung)}.{f' {hold_words(sizing.verdict)} {edges}.' if edges else ''}")
 
 
 def build_line(scenario: Scenario) -> str:

@@ -133,10 +133,7 @@ SOURCES: Final[dict[str, str]] = {
 
 
 def _days(plan: Plan) -> Interval | None:
-    run = plan.training
-    if run is None or not (run.interval.low > 0 and run.interval.high > 0):
-        return None
-    return Interval(*(run.days * run.tokens_per_s_gpu / bound for bound in (run.interval.high, run.interval.low)))
+    return None if plan.training is None else plan.training.days_interval
 
 
 def _of_requests(figure: str, name: str) -> Callable[[Plan], Interval | None]:

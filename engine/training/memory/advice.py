@@ -90,6 +90,8 @@ _Change = tuple[str, str | int | bool, str]
 """One key of the workload, what to try there, and what that is in words."""
 
 
+ROOMY = ("comfortable", "fits")
+"""Words of a memory that asks for no advice."""
 PARTS = {False: (("mlp", "feed-forwards"),), True: (("moe", "experts"), ("layernorm+moe", "norms and experts"))}
 """What Megatron-LM's selective recomputation is told to compute again first, by whether a model has experts."""
 ONE_OF = (frozenset({"recompute", "recompute_modules"}), frozenset({"optimizer", "offload"}))
@@ -221,13 +223,18 @@ class _Sized:
         values = {name: value for name, value, _ in changes}
         needs, host = self.needs(values)
         room = headroom_word(needs / self.card.usable_bytes)
-        if room == "does not fit" or (self.now.fits and room not in ("comfortable", "fits")):
+        if room == "does not fit" or (self.now.fits and (room not in ROOMY or self.reaches_over(needs))):
             return None
         more = host * min(self.card.per_node, self.layout.gpus) - self.now.host_bytes
         words = " and ".join(words for _, _, words in changes)
         effect = (f"{words}: ", *needs_words(needs, self.now.peak_bytes, more))
         fields = tuple((f"workload.{name}", value) for name, value in values.items())
         return Suggestion(fields, effect, (words,), room=room)
+
+    def reaches_over(self, needs: float) -> bool:
+        """Whether the interval of a need reaches over the card, where it is as wide as that of the plan's."""
+        now = self.now
+        return now.training is not None and needs * now.training.interval.high > now.peak_bytes * self.card.usable_bytes
 
     def first_of_each(self, changes: Iterable[_Change], most: int) -> Iterator[Suggestion]:
         """The first change of each key that helps, so many at most."""
@@ -249,7 +256,7 @@ def settings(
 
     now: the plan's memory.
     """
-    if now.headroom in ("comfortable", "fits"):
+    if now.headroom in ROOMY and not now.may_not_fit:
         return ()
     plan = _Sized(architecture, workload, layout, card, now)
     largest = now.largest_micro_batch if workload.micro_batch > 1 else 1
@@ -271,7 +278,7 @@ def suggestions(
 
     now: the plan's memory.
     """
-    if now.headroom in ("comfortable", "fits"):
+    if now.headroom in ROOMY and not now.may_not_fit:
         return ()
     found = list(settings(architecture, workload, layout, card, now))
     less = _Sized(architecture, workload, layout, card, now)

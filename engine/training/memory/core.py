@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Final
 
 from engine.calibration import training_memory as fitted
 from engine.figures.errors import ScenarioError
@@ -11,7 +12,7 @@ from engine.figures.sentences import Figure, Sentence
 from engine.figures.units import GIB, percent
 from engine.model.architecture import Architecture, routed_width
 from engine.model.parameters import count_parameters
-from engine.scenario import Layout, Tuning, Workload
+from engine.scenario import Layout, Workload
 from engine.sizing import Headroom, Interval, Memory, MemoryGroup, TrainingDetail
 from engine.training.batch import Batch, batch_of, in_flight, shard_ranks
 from engine.training.memory.elements import adapter_inputs, adapter_widths, stage_elements
@@ -203,14 +204,23 @@ def needs_words(needs_bytes: int, group: MemoryGroup) -> Sentence:
     return ("a step needs ", peak, " of ", usable, ", ", over, " too many")
 
 
-def interval_group(trains: Tuning, gpus: int) -> str:
-    """Whose errors a run is told of: by whether it gathers and reduces, and by what of the model learns."""
-    return f"{'alone' if gpus == 1 else 'spread'}.{trains}"
+PYTORCH: Final = ("fsdp1", "fsdp2")
+"""Families whose shards are PyTorch's own: six publishers of whole models on several GPUs, where the other three have as many
+between them and differ more in what they gather and copy."""
 
 
-def _interval(needs_bytes: int, trains: Tuning, layout: Layout, card: Card) -> Interval:
+def interval_group(method: Method, gpus: int) -> str:
+    """Whose errors a run is told of: by whether it gathers and reduces, by what of the model learns, and of whole models on several
+    GPUs by whose shards they are."""
+    group = f"{'alone' if gpus == 1 else 'spread'}.{method.trains}"
+    if gpus == 1 or method.trains != "full":
+        return group
+    return f"{group}.{'fsdp' if method.framework in PYTORCH else 'other'}"
+
+
+def _interval(needs_bytes: int, method: Method, layout: Layout, card: Card) -> Interval:
     """The 80 % interval of what a step needs."""
-    low, high = fitted.INTERVALS[interval_group(trains, layout.gpus)]
+    low, high = fitted.INTERVALS[interval_group(method, layout.gpus)]
     if card.left is not None:
         left = card.left.of(layout)
         low, high = low**left, high**left
@@ -276,6 +286,6 @@ def sized(architecture: Architecture, workload: Workload, layout: Layout, card: 
             phases=peak.phases,
             trainable_parameters=peak.trainable,
             bytes_per_parameter=plan.bytes_per_parameter,
-            interval=_interval(peak.needs_bytes, workload.trains, layout, card),
+            interval=_interval(peak.needs_bytes, method_of(workload), layout, card),
         ),
     )

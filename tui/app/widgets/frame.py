@@ -9,7 +9,7 @@ from textual.message import Message
 
 from engine.decide.advice import larger_cards
 from engine.decide.advice import line as line_of
-from engine.decide.answer import STATUS_WORDS, holds
+from engine.decide.answer import STATUS_WORDS, hold_words, holds
 from engine.figures.sentences import Figure, Sentence, joined, text_of
 from engine.figures.units import count, thousands_usd
 from engine.sizing import Sizing
@@ -173,8 +173,8 @@ class Banner(Canvas):
             number = next(place for place, cure in enumerate(found.known) if cure is larger)
             return tuple(self._fitted([*told, *cure_spans(second, number, "")], width - 1))
         edges = [spans_of(edge, "" if fresh else "dim") for edge in holds(points)]
-        lead = ". Holds to " if fresh else ". Held to "
-        longer = len(". Holds to ")  # what is told does not change with an edit
+        lead = f". {hold_words(sizing.verdict, fresh)} "
+        longer = len(f". {hold_words(sizing.verdict)} ")  # what is told does not change with an edit
         while edges and width_of(told) + longer + sum(width_of(edge) + 2 for edge in edges) > width:
             edges.pop()
         for number, edge in enumerate(edges):
