@@ -13,6 +13,7 @@ import argparse
 import math
 import statistics
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -209,6 +210,12 @@ def rounded(value: float) -> float:
     return float(f"{value:.3g}")
 
 
+def outward(end: float, to: Callable[[float], int]) -> float:
+    """An end of an interval in three digits, on the side on which the run that it is cut at stays inside."""
+    unit = 10.0 ** (math.floor(math.log10(end)) - 2)
+    return float(f"{to(end / unit) * unit:.3g}")
+
+
 def interval(left_out: dict[str, list[float]]) -> tuple[float, float]:
     """The 80 % interval of observed over predicted among sources that the fit had not seen, each weighing the same."""
     weighted = sorted((error, 1.0 / len(listed)) for listed in left_out.values() for error in listed)
@@ -270,7 +277,7 @@ def write(values: dict[str, float], stated: tuple[float, float], counts: tuple[i
         "INTERVALS: Final = {",
     ]
     for group, (low, high) in folds.cut(told(values, folds.read("training_memory"))).items():
-        lines.append(f'    "{group}": ({rounded(low)!r}, {rounded(high)!r}),')
+        lines.append(f'    "{group}": ({outward(low, math.floor)!r}, {outward(high, math.ceil)!r}),')
     lines.append("}")
     lines.append("# Measured peaks that the constants are fitted on, and of how many sources.")
     lines += [f"RUNS: Final = {counts[0]}", f"SOURCES: Final = {counts[1]}"]
