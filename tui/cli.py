@@ -105,6 +105,10 @@ def _dispatch(arguments: list[str]) -> int:
     commands = {"report": _report, "recommend": _recommend, "parts": _parts, "export": _export, "detect": _detect}
     commands |= {"import": _import, "measured": _measured, "solve": _solve, "diff": _diff}
     arguments = shorthand.spelled_out(arguments, commands)
+    if arguments and arguments[0] not in (*LISTS, *asked.COMMANDS):
+        wrong = shorthand.missing_on(arguments, commands)
+        if wrong:
+            raise CommandError(wrong)
     if arguments and arguments[0] in commands:
         return commands[arguments[0]](arguments[1:])
     if arguments and arguments[0] in LISTS:

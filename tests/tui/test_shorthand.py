@@ -175,3 +175,28 @@ def test_cards_that_no_box_holds_together_are_so_many_boxes(run: Run) -> None:
 def test_a_card_of_which_a_box_takes_fewer_brings_that_many(run: Run) -> None:
     hardware = json.loads(run("report", "--accelerator", "gb10", "--format", "json").out)["hardware"]
     assert hardware["gpus_per_node"] == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "told", "meant"),
+    [
+        (("report", "70b", "fp8", "4", "h100"), "70b fp8 4 h100", "70b fp8 on 4 h100"),
+        (("report", "70b fp8 4 h100"), "70b fp8 4 h100", "70b fp8 on 4 h100"),
+        (("70b", "q4", "2x8", "a100"), "70b q4 2x8 a100", "70b q4 on 2x8 a100"),
+        (("recommend", "llama", "4", "8", "h100", "--max-gpus", "8"), "llama 4 8 h100", "llama 4 on 8 h100"),
+        (("parts", "405b", "for", "20", "8", "h100"), "405b for 20 8 h100", "405b for 20 on 8 h100"),
+        (("report", "llama"), "llama", "llama on 8 h100"),
+        (("report", "70b", "q4", "nope"), "70b q4 nope", "70b q4 on 2x 4090"),
+    ],
+)
+def test_words_of_a_build_that_lack_on_are_answered_once_with_it(
+    run: Run, words: tuple[str, ...], told: str, meant: str
+) -> None:
+    ran = run(*words)
+    assert (ran.code, ran.out, ran.err.count("\n")) == (2, "", 1)
+    assert ran.err.startswith(f"sizeup: {told}: no such file; a build in words is MODEL on CARDS, such as: {meant} (")
+
+
+def test_what_no_model_is_called_stays_a_file_that_is_missing(run: Run) -> None:
+    for words in (("report", "none.toml"), ("report", "llama.toml"), ("report", "examples/70b.toml")):
+        assert run(*words).err == f"sizeup: {words[1]}: no such file\n"

@@ -222,12 +222,47 @@ def spelled_out(arguments: Sequence[str], commands: Iterable[str]) -> list[str]:
     words may be one argument, in quotes.
     """
     given = list(arguments)
-    start = 1 if given and given[0] in commands else 0
-    end = next((number for number, word in enumerate(given) if number >= start and word.startswith("-")), len(given))
-    words = [part for word in given[start:end] for part in ([word] if os.path.exists(word) else word.split())]
+    start, end = _said(given, commands)
+    words = _split(given[start:end])
     if words.count("on") != 1 or words[0] == "on" or words[-1] == "on" or any(os.path.exists(word) for word in words):
         return given
     said = build(" ".join(words))
     model = f"{said.model} {said.weights}" if said.weights is not None else said.model
     more = [*(("--kind", said.kind) if said.kind else ()), *(("--concurrency", str(said.users)) if said.users else ())]
     return [*given[:start], "--model", model, "--accelerator", said.cards, *more, *given[end:]]
+
+
+def missing_on(arguments: Sequence[str], commands: Iterable[str]) -> str:
+    """What to say of words that begin as a build does and are none, since no `on` parts the model from the cards.
+
+    commands: of `spelled_out`. Empty where a file has the name of one of the words, or no model that of the first.
+    """
+    given = list(arguments)
+    start, end = _said(given, commands)
+    words = _split(given[start:end])
+    if not words or "on" in words or any(os.path.exists(word) for word in words) or not model_ids(words[0]):
+        return ""
+    told = " ".join(words)
+    parted = [(" ".join(words[:at]), " ".join(words[at:])) for at in range(len(words) - 1, 0, -1)]
+    counted = [(model, rest, *cards(boxes(rest)[1])) for model, rest in parted if _named(model)]
+    builds = [(number is not None, f"{model} on {rest}") for model, rest, number, query in counted if card_ids(query)]
+    whole = f"{told} on 8 h100" if _named(told) else "70b q4 on 2x 4090"
+    _, meant = max(builds, key=lambda said: said[0], default=(False, whole))  # cards with a count, the longest model
+    return f"{told}: no such file; a build in words is MODEL on CARDS, such as: {meant} (see sizeup help shorthand)"
+
+
+def _named(text: str) -> bool:
+    """Whether some model has the words that are left when a format, what is to be done and users are taken from them."""
+    return bool(model_ids(build(text).model))
+
+
+def _said(given: Sequence[str], commands: Iterable[str]) -> tuple[int, int]:
+    """Where the words before the first option begin and end, a command's name left out."""
+    start = 1 if given and given[0] in commands else 0
+    end = next((number for number, word in enumerate(given) if number >= start and word.startswith("-")), len(given))
+    return start, end
+
+
+def _split(given: Sequence[str]) -> list[str]:
+    """The words of arguments, of which each may have several in quotes; the name of a file is one."""
+    return [part for word in given for part in ([word] if os.path.exists(word) else word.split())]
