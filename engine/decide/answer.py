@@ -324,7 +324,9 @@ def price_words(plan: Plan, cost: Cost, power: Power) -> tuple[Sentence, ...]:
         parts.append((Figure(usd(cost.run_usd), "cost.run_usd"), " rented"))
     if cost.buy_usd is not None:
         lacks = "" if cost.whole_usd is not None else lacking(cost.lines)
-        parts.append((Figure(thousands_usd(cost.buy_usd), "cost.buy_usd"), f" without {lacks}" if lacks else " all-in"))
+        told = f" without {lacks}" if lacks else " all-in"
+        sold = f" {cost.lines[0].sold}" if cost.lines[0].sold else ""
+        parts.append((Figure(thousands_usd(cost.buy_usd), "cost.buy_usd"), f"{told}{sold}"))
     elif cost.rent_usd_per_hour is not None and not parts:
         parts.append((Figure(usd_per_hour(cost.rent_usd_per_hour), "cost.rent_usd_per_hour"), "/h to rent"))
     elif not parts:

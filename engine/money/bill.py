@@ -72,8 +72,16 @@ def _line(
     return PriceLine(item, quantity, usd_each, as_of, source, part, age, key, thing)
 
 
-def _of(part: str, purchase: Purchase, quantity: int, facts: Facts, tail: str = "") -> PriceLine:
-    return _line(part, _rough(purchase) + tail, quantity, purchase.usd, purchase.as_of, purchase.source, facts)
+def _of(part: str, purchase: Purchase, quantity: int, facts: Facts) -> PriceLine:
+    return _line(part, _rough(purchase), quantity, purchase.usd, purchase.as_of, purchase.source, facts)
+
+
+def _in_part(row: PriceLine, used: int, bought: int, sold: tuple[int, ...]) -> PriceLine:
+    """A line of what is only sold in counts, with how much of it is used where that is not all of it."""
+    if used == bought:
+        return row
+    told = f"for {bought}, {sold_words(sold)}"
+    return replace(row, item=f"{row.item}; {used} of {bought} GPUs used", sold=told)
 
 
 @lru_cache(maxsize=256)
@@ -137,15 +145,16 @@ def kit_price(scenario: Scenario) -> PriceLine | None:
     fitting = fitting or [(p, kit) for p, kit in kits if sold and p.gpus == sold[-1]]
     for platform, kit in fitting:
         if platform.gpus == RACK_GPUS:
-            return _whole(kit, math.ceil(hardware.gpus / platform.gpus), platform.gpus, hardware.gpus, scenario.facts)
+            return _whole(scenario, kit, math.ceil(hardware.gpus / platform.gpus), platform.gpus)
         if platform.gpus >= hardware.gpus_per_node and _smallest(sold, hardware.gpus_per_node) in (None, platform.gpus):
-            return _whole(kit, hardware.nodes, platform.gpus, hardware.gpus, scenario.facts)
+            return _whole(scenario, kit, hardware.nodes, platform.gpus)
     return None
 
 
-def _whole(kit: Purchase, count: int, size: int, used: int, facts: Facts) -> PriceLine:
-    tail = "" if used == count * size else f"; {used} of {count * size} GPUs used"
-    return _of("kit", kit, count, facts, tail)
+def _whole(scenario: Scenario, kit: Purchase, count: int, size: int) -> PriceLine:
+    """So many kits of so many GPUs each for the build."""
+    sold = sold_in(scenario.facts, scenario.hardware.accelerator)
+    return _in_part(_of("kit", kit, count, scenario.facts), scenario.hardware.gpus, count * size, sold or (size,))
 
 
 def _smallest(counts: tuple[int, ...], gpus: int) -> int | None:
@@ -171,8 +180,6 @@ def _boarded(scenario: Scenario) -> PriceLine | None:
     size = _smallest(sold_in(facts, card), hardware.gpus_per_node)
     if size is None or hardware.mixed or _own_price(scenario):
         return None
-    unused = size - hardware.gpus_per_node
-    tail = f"; {hardware.gpus_per_node} of {size} GPUs used" if unused else ""
     offers = [p for p in facts.purchases if p.accelerator == card.id and p.usd is not None and p.gpus in (1, size)]
     if not offers:
         return None
@@ -180,7 +187,8 @@ def _boarded(scenario: Scenario) -> PriceLine | None:
     fresh = [p for p in offers if (age_days(p.as_of, facts.as_of) or 0) <= newest + STALE_AGAINST_DAYS]
     best = min(fresh, key=lambda p: p.uncertainty if p.uncertainty is not None else ROUGH)
     count = hardware.nodes * (size if best.gpus == 1 else 1)
-    return _of("kit" if best.with_host else "cards", best, count, facts, tail)
+    row = _of("kit" if best.with_host else "cards", best, count, facts)
+    return _in_part(row, hardware.gpus, size * hardware.nodes, sold_in(facts, card))
 
 
 def _cards(scenario: Scenario) -> Iterator[PriceLine]:
@@ -193,7 +201,7 @@ def _cards(scenario: Scenario) -> Iterator[PriceLine]:
         line, used = card_price(facts, accelerator), count * hardware.nodes
         board = _smallest(sold_in(facts, accelerator), count) or count
         bought = math.ceil(used / RACK_GPUS) * RACK_GPUS if board == RACK_GPUS else board * hardware.nodes
-        yield replace(line, item=line.item + (f"; {used} of {bought} used" if bought != used else ""), quantity=bought)
+        yield replace(_in_part(line, used, bought, sold_in(facts, accelerator)), quantity=bought)
 
 
 @lru_cache(maxsize=256)

@@ -11,7 +11,8 @@ class PriceLine:
     """One line of a bill: what, how many, what each costs, and the date and source of that price.
 
     age_days: of the price, on the catalog's own date; None undated or entered. key: the session key that a person
-    enters the price with, where it is not known. thing: what to ask a seller for then, without remarks.
+    enters the price with, where it is not known. thing: what to ask a seller for then, without remarks. sold: for how many
+    GPUs it is, and why, where the build uses fewer.
     """
 
     item: str
@@ -23,6 +24,7 @@ class PriceLine:
     age_days: int | None = None
     key: str = ""
     thing: str = ""
+    sold: str = ""
 
     @property
     def usd(self) -> float | None:

@@ -56,11 +56,29 @@ def test_a_rack_is_bought_as_a_rack_and_needs_no_fabric_inside() -> None:
         assert not any("network card" in line.item for line in lines)
 
 
-def test_what_is_bought_and_not_used_is_said() -> None:
-    assert bill(build("llama-3.1-405b", accelerator="gb200"))[0].item.endswith("8 of 72 GPUs used")
-    one = bill(build("llama-3.1-8b", accelerator="h100-sxm", gpus_per_node=1))[0]
-    assert one.quantity == 8
-    assert one.item.endswith("1 of 8 GPUs used")
+@pytest.mark.parametrize(
+    ("accelerator", "gpus", "nodes", "used", "sold"),
+    [
+        ("gb200", 8, 1, "8 of 72 GPUs used", "$4.60M all-in for 72, sold as a rack of 72"),
+        ("h100-sxm", 4, 1, "4 of 8 GPUs used", "$240k all-in for 8, sold in eights"),
+        ("h100-sxm", 4, 2, "8 of 16 GPUs used", "$482k all-in for 16, sold in eights"),
+        ("b200-sxm", 1, 1, "1 of 8 GPUs used", "$485k all-in for 8, sold in eights"),
+        ("h200-sxm", 2, 1, "2 of 4 GPUs used", "$205k all-in for 4, sold in fours and eights"),
+    ],
+)
+def test_what_is_bought_and_not_used_is_said_with_the_reason(
+    accelerator: str, gpus: int, nodes: int, used: str, sold: str
+) -> None:
+    sizing = size(build("llama-3.1-8b", accelerator=accelerator, gpus_per_node=gpus, nodes=nodes))
+    assert sizing.cost.lines[0].item.endswith(f"; {used}")
+    assert text_of(sizing.answer.price[0]) == sold
+
+
+def test_what_is_used_whole_is_only_priced() -> None:
+    for gpus, price in ((8, "$342k all-in"), (4, "$205k all-in")):
+        assert text_of(size(build("llama-3.1-8b", accelerator="h200-sxm", gpus_per_node=gpus)).answer.price[0]) == price
+    own = replace(build("llama-3.1-8b", accelerator="h100-sxm", gpus_per_node=4), money=Money(gpu_price_usd=9000.0))
+    assert "sold" not in text_of(size(own).answer.price[0])
 
 
 @pytest.mark.parametrize(("accelerator", "kit"), [("b200-sxm", 485_000), ("b300-sxm", 615_000)])
