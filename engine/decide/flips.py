@@ -173,9 +173,9 @@ def _with_unit(amount: str, field: str) -> str:
 
 
 class _Told(NamedTuple):
-    """What is told of a verdict: two verdicts are one when these are. size: of the build, where that is what changes: its
-    replicas, its nodes, or the GPUs of a node other than the entered one; 0 elsewhere. weights: in fewer bits than entered.
-    measure: what a run changes of itself there."""
+    """What is told of a verdict: two verdicts are one when these are. size: of the build: its replicas, its nodes, or the
+    GPUs of its one node; 0 of other answers. weights: in fewer bits than entered. measure: what a run changes of itself
+    there."""
 
     answer: Answer
     size: int = 0
@@ -192,7 +192,7 @@ class _Told(NamedTuple):
             return what if not self.size else f"a fleet of {what}" if self.size >= FLEET else f"{self.size:,} {what}"
         if self.answer == "multi-node" and self.size:
             return f"a cluster of {self.size} nodes"
-        of = f" of {self.size} GPUs" if self.size else ""
+        of = f" of {self.size} GPU{'' if self.size == 1 else 's'}"
         if self.answer == "one-node-int4":
             return f"one node{of} at INT4"
         if self.answer == "one-node":
@@ -212,9 +212,9 @@ def _told(verdict: Verdict, scenario: Scenario, counted: bool = True) -> _Told:
         return told._replace(size=build.nodes)
     if answer not in ("one-node", "one-node-int4"):
         return told
-    size = 0 if build.gpus_per_node == scenario.hardware.gpus_per_node else build.gpus_per_node
     fewer = FORMATS[build.weights].bits_per_weight < FORMATS[scenario.model.weights].bits_per_weight
-    return told._replace(size=size, weights=build.weights if answer == "one-node" and fewer else "")
+    weights = build.weights if answer == "one-node" and fewer else ""
+    return told._replace(size=build.gpus_per_node, weights=weights)
 
 
 def _relaid(scenario: Scenario, here: Verdict, name: str, value: float, whole: bool) -> str:

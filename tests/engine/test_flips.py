@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -107,6 +108,7 @@ def test_the_words_of_a_flip_are_ordered_and_say_two_things(name: str) -> None:
         here, _, beyond = answers.partition("; above: " if up else "; below: ")
         assert beyond
         assert here != beyond
+        assert not re.search(r"one node(?! of \d+ GPU)", answers)
         assert " 1 sequences" not in text_of(flip.words)
 
 
