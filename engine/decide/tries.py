@@ -15,13 +15,13 @@ from engine.decide.verdict import decide
 from engine.figures.errors import ScenarioError
 from engine.figures.sentences import said, text_of
 from engine.figures.units import FLEET, count
-from engine.layout.sharding import kv_copies
 from engine.model.formats import FORMATS, KV_FORMATS
 from engine.model.parameters import count_parameters
 from engine.scenario import LayoutChoice, Scenario, usual_batch
 from engine.scenario.change import LookUps, change, pinned_as, value_of
 from engine.scenario.fields import Value, field_of
-from engine.serving.settings import engine_settings, whole_step
+from engine.serving.advice import settings_to_start
+from engine.serving.settings import engine_settings
 
 NEAR_LOSSLESS, COSTS_QUALITY = "fp8", "int4"
 """FP8 weights score as the 16-bit model does, INT4 ones measurably less on hard tasks: Kurtic et al. 2024, "Give Me
@@ -69,16 +69,8 @@ def _settings(entered: Plan) -> Iterator[Try]:
     length = -(-scenario.workload.tokens_per_request // 1024) * 1024
     shorter: dict[str, Value] = {"runtime.max_model_len": min(limit, length) if limit else length}
     fuller: dict[str, Value] = {"runtime.memory_utilization": FULLER}
-    blocks = entered.memory.state_blocks
-    if not entered.memory.starts and blocks and blocks < runtime.max_num_seqs:
-        # a round number below what the error message of the engine names
-        fewer = 1 << (blocks.bit_length() - 1)
-        least = -(-scenario.workload.concurrency // max(1, kv_copies(entered.layout)))
-        sequences = fewer if fewer >= least else blocks
-        yield Try("runtime", (f"at most {sequences:,} sequences at once",), {"runtime.max_num_seqs": sequences})
-    step = whole_step(scenario.model.architecture, scenario.runtime)
-    if not entered.memory.starts and runtime.max_num_batched_tokens < step:
-        yield Try("runtime", (f"{step:,} tokens a step",), {"runtime.max_num_batched_tokens": step})
+    for candidate in settings_to_start(scenario, entered.layout, entered.memory):
+        yield Try("runtime", (candidate.what,), dict(candidate.changes))
     if (scenario.runtime.max_model_len or length) < scenario.workload.tokens_per_request:
         yield Try("runtime", (f"sequences of up to {count(min(limit or length, length))} tokens",), shorter)
     too_long = not entered.memory.starts and runtime.max_model_len > length

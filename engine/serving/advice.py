@@ -39,13 +39,7 @@ def candidates(scenario: Scenario, layout: Layout, now: Memory) -> Iterator[Cand
             yield Candidate({"model.weights": format_id}, f"{weight_format(format_id).label} weights")
     if kv_format(model.kv_cache).bits > 8:
         yield Candidate({"model.kv_cache": "fp8"}, f"{kv_format('fp8').label} KV cache")
-    blocks = now.state_blocks
-    if not now.starts and blocks and blocks < engine_settings(scenario, layout).max_num_seqs:
-        fewer = 1 << (blocks.bit_length() - 1)
-        yield Candidate({"runtime.max_num_seqs": fewer}, f"at most {fewer:,} sequences at once")
-    step = whole_step(model.architecture, scenario.runtime)
-    if not now.starts and engine_settings(scenario, layout).max_num_batched_tokens < step:
-        yield Candidate({"runtime.max_num_batched_tokens": step}, f"{step:,} tokens a step")
+    yield from settings_to_start(scenario, layout, now)
     gpus, nodes = 2 * scenario.hardware.gpus_per_node, 2 * scenario.hardware.nodes
     if gpus <= LARGEST_NODE:
         yield Candidate({"hardware.gpus_per_node": gpus}, f"{gpus} GPUs in the node")
@@ -56,6 +50,22 @@ def candidates(scenario: Scenario, layout: Layout, now: Memory) -> Iterator[Cand
     fewer = now.users_that_fit
     if now.starts and 1 <= fewer < workload.concurrency:
         yield Candidate({"workload.concurrency": fewer}, f"{fewer:,} user{'' if fewer == 1 else 's'} at once")
+
+
+def settings_to_start(scenario: Scenario, layout: Layout, now: Memory) -> Iterator[Candidate]:
+    """Settings with which an engine that does not start may: no more sequences than it has blocks of state for, in a round
+    number where that holds the users, and a step that takes a whole picture. now: the memory of that layout."""
+    if now.starts:
+        return
+    settings, blocks = engine_settings(scenario, plain_layout(layout)), now.state_blocks
+    if blocks and blocks < settings.max_num_seqs:
+        round_number = 1 << (blocks.bit_length() - 1)
+        asked = -(-scenario.workload.concurrency // kv_copies(layout))
+        sequences = round_number if round_number >= asked else blocks
+        yield Candidate({"runtime.max_num_seqs": sequences}, f"at most {sequences:,} sequences at once")
+    step = whole_step(scenario.model.architecture, scenario.runtime)
+    if settings.max_num_batched_tokens < step:
+        yield Candidate({"runtime.max_num_batched_tokens": step}, f"{step:,} tokens a step")
 
 
 def _longest_prompt(scenario: Scenario, layout: Layout, now: Memory) -> int:

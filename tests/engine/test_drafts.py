@@ -78,6 +78,17 @@ def test_a_recurrent_model_wants_a_block_for_each_sequence(model: str, card: str
     assert memory(change(sizing.scenario, {"runtime.cuda_graphs": False})).starts
 
 
+def test_fewer_sequences_are_a_round_number_where_that_holds_the_users_and_all_that_start_elsewhere() -> None:
+    blocks = memory(build("qwen3.5-27b", "fp8", "h100-sxm", runtime__max_num_seqs=4096)).state_blocks
+    assert blocks is not None
+    rounded = 1 << (blocks.bit_length() - 1)
+    for users, offered in ((rounded, rounded), (rounded + 1, blocks)):
+        load: dict[str, Any] = {"workload__concurrency": users, "workload__input_tokens": 200}
+        asked = build("qwen3.5-27b", "fp8", "h100-sxm", runtime__max_num_seqs=4096, workload__output_tokens=50, **load)
+        found = [fix.value for fix in whole(size(asked)).memory.suggestions if fix.field == "runtime.max_num_seqs"]
+        assert found == [offered]
+
+
 def test_ranks_that_hold_the_same_cache_may_share_its_tokens() -> None:
     tp = build("deepseek-v3.2", "fp8", "h200-sxm", 8, layout__tp=8, layout__pp=1, layout__dp=1)
     shared = change(tp, {"layout.dcp": 4})
