@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tui.pages.doc import Span, changed_cells, flow, line, plain, shorten, width_of, wrap
+from tui.pages.doc import Span, changed_cells, flow, line, plain, shorten, shorten_name, width_of, wrap
 
 _TEXT = st.text(alphabet="abc -/,.%0123456789 ", max_size=120)
 _LINES = st.lists(st.tuples(st.text("ab ", max_size=6), st.sampled_from(["", "x"])), max_size=6).map(
@@ -32,6 +32,16 @@ def test_flowing_keeps_the_words(text: str, width: int) -> None:
 
 def test_a_full_row_ends_with_its_last_word() -> None:
     assert [plain(row) for row in flow(line(("aaaa bbbb cccc", "a")), 9)] == ["aaaa bbbb", " cccc"]
+
+
+def test_a_name_keeps_its_end_where_size_and_format_stand() -> None:
+    assert shorten_name("nvidia/Llama-3.1-8B-FP8", 16) == "Llama-3.1-8B-FP8"
+    assert shorten_name("deepseek-r1-distill-qwen-32b", 20) == "deepseek-r1…qwen-32b"
+    assert shorten_name("Qwen/Qwen3-235B-A22B-Instruct-2507-FP8", 20) == "Qwen3-235B…2507-FP8"
+    for width in range(1, 31):
+        for name in ("nemotron-3-super-120b-a12b", "x" * 50, "a/" + "b" * 40, "-" * 40):
+            assert len(shorten_name(name, width)) <= width
+    assert shorten_name("short", 14) == "short"
 
 
 def test_shortening_cuts_between_words() -> None:

@@ -212,6 +212,25 @@ def shorten(text: str, width: int, ellipsis: str = "…") -> str:
     return (text[:cut].rstrip(" -/,·(") if cut > room // 3 else text[:room]) + ellipsis
 
 
+def shorten_name(text: str, width: int, ellipsis: str = "…") -> str:
+    """A name that fits `width`: without who published it, else cut in its middle, since size and format stand at its end."""
+    if len(text) <= width:
+        return text
+    text = text.rpartition("/")[2]
+    room = width - len(ellipsis)
+    if len(text) <= width or room < LEAST_ENDS:
+        return shorten(text, width, ellipsis)
+    starts = [at for at, mark in enumerate(text) if mark in " -_" and len(text) - at - 1 <= room // 2]
+    end = text[starts[0] + 1 :] if starts else text[len(text) - room // 2 :]
+    left = room - len(end)
+    cut = max(text.rfind(mark, 0, left + 1) for mark in " -_")
+    return text[: cut if cut > left // 2 else left].rstrip(" -_.") + ellipsis + end
+
+
+LEAST_ENDS = 8
+"""Cells below which a name has no room for both of its ends."""
+
+
 def shortened(spans: Sequence[Span], width: int, ellipsis: str = "…") -> list[Span]:
     """Spans that fit `width`, cut as `shorten` cuts their text; a figure that is cut opens no more."""
     text = plain(spans)

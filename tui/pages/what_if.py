@@ -8,7 +8,7 @@ from engine.decide.what_if import LINK_FIELDS, Figure, SweepPoint, Value, fields
 from engine.scenario import Scenario
 from engine.sizing import Sizing
 from tui.pages.charts import joined
-from tui.pages.doc import BLANK, Line, Span, flow, heading, line, paragraphs, shorten, width_of
+from tui.pages.doc import BLANK, Line, Span, flow, heading, line, paragraphs, shorten, shorten_name, width_of
 from tui.pages.glyphs import Glyphs
 from tui.pages.look import Look
 from tui.pages.studies import Sweep
@@ -300,7 +300,7 @@ def _bars(
             line(
                 (f" {glyphs.pointer if here else ' '} ", "key"),
                 Span(
-                    f"{shorten(str(point.value), name, glyphs.ellipsis):<{name}} ",
+                    f"{shorten_name(str(point.value), name, glyphs.ellipsis):<{name}} ",
                     "strong" if here else "link",
                     f"take:{point.value}",
                 ),

@@ -13,7 +13,7 @@ from engine.figures.records import dataclass
 from tui.app.screens.dialog import Built, Dialog, Entry, Keys
 from tui.app.widgets.canvas import Canvas
 from tui.app.widgets.edit import LineEdit
-from tui.pages.doc import BLANK, Line, Span, line, shorten
+from tui.pages.doc import BLANK, Line, Span, line, shorten, shorten_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,9 +101,10 @@ class ItemList(Canvas):
 
     def _row(self, cells: Sequence[str], widths: Sequence[int]) -> str:
         parts = []
-        for text, cells_wide, column in zip(cells, widths, self.columns, strict=True):
+        for at, (text, cells_wide, column) in enumerate(zip(cells, widths, self.columns, strict=True)):
             if cells_wide:
-                text = shorten(text, cells_wide, self.sizeup.glyphs.ellipsis)
+                cut = shorten if at else shorten_name
+                text = cut(text, cells_wide, self.sizeup.glyphs.ellipsis)
                 parts.append(f"{text:>{cells_wide}}" if column.right else f"{text:<{cells_wide}}")
         return "  ".join(parts)
 

@@ -11,7 +11,7 @@ from tui.app.widgets.canvas import Canvas
 from tui.app.widgets.edit import LineEdit
 from tui.files import fields, folds
 from tui.files.fields import Field, InvalidEntry, has_list
-from tui.pages.doc import BLANK, Line, Span, heading, paragraphs, shorten, wrap
+from tui.pages.doc import BLANK, Line, Span, heading, paragraphs, shorten, shorten_name, wrap
 
 LABEL = 15
 FOLDED = "MORE"
@@ -469,7 +469,8 @@ class Form(Canvas, can_focus=True):
         else:
             if len(text) > room - 2 and field.choices:  # the word before the colon names it; the list has the rest
                 text = text.partition(":")[0]
-            short = shorten(text, room - 2, glyphs.ellipsis)
+            cut = shorten_name if field.kind == "id" else shorten
+            short = cut(text, room - 2, glyphs.ellipsis)
             box = (Span(f" {short:<{room - 2}} ", style, action),)
         name = f"go:{field.key}"
         label = Span(f" {field.label:<{LABEL}}", "strong" if here else "bad" if bad else "", name)
