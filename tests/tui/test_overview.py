@@ -8,7 +8,8 @@ from dataclasses import replace
 
 import pytest
 
-from catalog import build_scenario
+from catalog import build_scenario, load
+from engine.decide.advice import OTHERS, advice
 from engine.decide.fabric import article_links
 from engine.decide.size import size
 from engine.scenario import Scenario, Workload
@@ -19,7 +20,11 @@ from tests.tui.driver import FIRST_PAGE, app_of, running, words_in_sight
 from tests.tui.figures import page_lines
 from tui.app.widgets.canvas import Canvas
 from tui.files import folds
+from tui.pages.contents import overview
 from tui.pages.doc import plain
+from tui.pages.glyphs import UNICODE
+from tui.pages.look import Look
+from tui.pages.studies import Counsel, Studies
 
 ASKED: dict[str, Callable[[], Scenario]] = {
     **BUILDS,
@@ -45,6 +50,29 @@ async def test_the_first_page_is_few_words(name: str) -> None:
             assert 40 < words_in_sight(app) < most, screen
 
 
+async def test_rows_that_are_free_have_changes_and_what_stands_below_does_not_jump() -> None:
+    async with running(app_of(ASKED["405B on 8 cards of 96 GB"]()), 80, 24) as app:
+        await app.press("ctrl+t")
+        await app.settle()
+        after = app.text("#results").splitlines()
+        app.app.studies.counsel = Counsel()
+        app.app.workbench.results.update_lines()
+        before = app.text("#results").splitlines()
+    assert not any("more on Verdict" in row for row in after)
+    assert sum(row.endswith("apply") for row in after) == OTHERS
+    assert [row[:6] for row in before].index("PRICE ") == [row[:6] for row in after].index("PRICE ")
+
+
+@pytest.mark.parametrize("rows", [9, 13, 17, 30])
+def test_what_to_do_leaves_the_rest_of_a_screen_in_sight(rows: int) -> None:
+    sizing = size(ASKED["405B on 8 cards of 96 GB"]())
+    counsel = Counsel(asked=sizing.scenario, told=sizing.scenario, advice=advice(sizing.scenario, load()))
+    lines = overview(sizing, Look(78, UNICODE, studies=Studies(size, counsel=counsel), rows=rows))
+    texts = [plain(line) for line in lines]
+    assert len(texts) <= max(rows, 12)
+    assert any("more on Verdict" in text for text in texts) == (rows < 13)
+
+
 @pytest.mark.parametrize("name", ASKED)
 def test_the_overview_is_a_dozen_lines_or_a_few_more(name: str) -> None:
     sizing = size(ASKED[name]())
@@ -62,10 +90,6 @@ def test_the_overview_is_a_dozen_lines_or_a_few_more(name: str) -> None:
 
 
 def test_a_change_of_memory_says_what_made_it() -> None:
-    from tui.pages.contents import overview
-    from tui.pages.glyphs import UNICODE
-    from tui.pages.look import Look
-
     scenario = BUILDS["llama70b"]()
     before, now = size(scenario), size(change(scenario, {"model.kv_cache": "fp8"}))
     shown = "\n".join(plain(row) for row in overview(now, Look(100, UNICODE, before)))

@@ -14,16 +14,16 @@ from tui.pages.doc import Line, spaced
 from tui.pages.look import Look
 
 TODO_HEIGHT, TODO_LOW = 6, 3
-"""Lines for what to do on the Overview, so that what stands below does not jump; on a low screen."""
+"""Lines that what to do has on the Overview at the least; on a low screen. A page with an end gives it more where it has them."""
 
 
 def overview(sizing: Sizing, look: Look) -> list[Line]:
     """What decides, in about a dozen lines: memory, what to do, money and the fabric. Speed stands in the answer above."""
-    return spaced(
-        overview_parts.memory(sizing, look),
-        to_do.todo_brief(sizing, look, TODO_LOW if look.low else TODO_HEIGHT),
-        overview_parts.price(sizing, look) + overview_parts.fabric(sizing, look),
-    )
+    above = overview_parts.memory(sizing, look)
+    below = overview_parts.price(sizing, look) + overview_parts.fabric(sizing, look)
+    least = TODO_LOW if look.low else TODO_HEIGHT
+    free = look.rows - len(above) - len(below) - 2  # blank lines between the three
+    return spaced(above, to_do.todo_brief(sizing, look, least, max(least, free)), below)
 
 
 def verdict(sizing: Sizing, look: Look) -> list[Line]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from engine.decide.advice import SHORT_OF_MEMORY
+from engine.decide.advice import OTHERS, SHORT_OF_MEMORY
 from engine.figures.sentences import about
 from engine.sizing import Notice, Severity, Sizing, Suggestion
 from tui.pages.advised import cures, elsewhere
 from tui.pages.builds import build_words, found_builds
-from tui.pages.doc import BLANK, Line, Span, flow, heading, line, paragraphs, shorten
+from tui.pages.doc import BLANK, Line, Span, flow, heading, line, paragraphs, shorten_name
 from tui.pages.look import SEVERITY_STYLE, Look, sentence, spans_of
 from tui.pages.words import usd
 
@@ -46,10 +46,15 @@ def _nothing_to_do(sizing: Sizing, look: Look, brief: bool = False) -> list[Line
     return paragraphs(words, look.width - 1, "dim", " ", " ")
 
 
-def todo_brief(sizing: Sizing, look: Look, height: int) -> list[Line]:
-    """What matters most of the same in exactly `height` lines: what stands below it does not jump."""
+def todo_brief(sizing: Sizing, look: Look, least: int, most: int) -> list[Line]:
+    """What matters most of the same in as many lines as it will take, found or not yet: what stands below does not jump.
+
+    least, most: lines that it has at all events, and at the most.
+    """
     lines = [_todo_heading(sizing, look)]
     blocks = _todo_blocks(sizing, look, remarks=False)
+    told = sum(len(block) for severe in _notices(sizing, look, remarks=False).values() for block in severe)
+    height = min(most, max(least, len(lines) + told + (0 if sizing.answer.status == "runs" else OTHERS)))
     for number, block in enumerate(blocks):
         last = number == len(blocks) - 1
         if len(lines) + len(block) > height - (0 if last else 1):
@@ -79,7 +84,7 @@ def best_found(sizing: Sizing, look: Look) -> list[Line]:
                 return [
                     line(
                         (f" {look.glyphs.arrow} ", "key"),
-                        Span(shorten(name, look.width - 4 - len(tail), look.glyphs.ellipsis), "link", action),
+                        Span(shorten_name(name, look.width - 4 - len(tail), look.glyphs.ellipsis), "link", action),
                         Span(": "),
                         Span(usd(then), "figure", f"figure:{action}@cost.{figure}"),
                         Span(f" {what}, not "),
@@ -100,18 +105,22 @@ def _todo_heading(sizing: Sizing, look: Look) -> Line:
 
 
 def _todo_blocks(sizing: Sizing, look: Look, remarks: bool = True) -> list[list[Line]]:
-    told: set[tuple[str, object]] = set()
-    said = () if remarks else SHORT_OF_MEMORY
-
-    def notices(severity: Severity) -> list[list[Line]]:
-        wanted = [notice for notice in sizing.warnings if notice.severity == severity and notice.id not in said]
-        return [_notice_lines(notice, look, told) for notice in wanted]
-
-    found = cures(sizing, look, brief=not remarks)
+    notices, found = _notices(sizing, look, remarks), cures(sizing, look, brief=not remarks)
     if not remarks:  # the band on top has the first of them already
-        return [*notices("error"), *found[1:], *notices("warning")]
+        return [*notices["error"], *found[1:], *notices["warning"]]
     api = elsewhere(sizing, look)
-    return [*notices("error"), *found, *([api] if api else []), *notices("warning"), *notices("info")]
+    return [*notices["error"], *found, *([api] if api else []), *notices["warning"], *notices["info"]]
+
+
+def _notices(sizing: Sizing, look: Look, remarks: bool) -> dict[Severity, list[list[Line]]]:
+    """Errors, warnings and remarks, each with its fix. remarks: whether they are wanted, and what the answer says too."""
+    told: set[tuple[str, object]] = set()
+    severities: tuple[Severity, ...] = ("error", "warning", "info") if remarks else ("error", "warning")
+    wanted = [notice for notice in sizing.warnings if remarks or notice.id not in SHORT_OF_MEMORY]
+    return {
+        severity: [_notice_lines(notice, look, told) for notice in wanted if notice.severity == severity]
+        for severity in severities
+    }
 
 
 def _notice_lines(notice: Notice, look: Look, told: set[tuple[str, object]]) -> list[Line]:
