@@ -111,7 +111,7 @@ def shard_tensor(tensor: Tensor, tp: int, attention_tp: int, experts: tuple[int,
         copies = -(-copies // whole)
         if "down" in tensor.name:
             cols = split(cols, inner)
-        elif tensor.cols > 1 or "down" not in tensor.name:
+        else:
             rows = split(rows, inner)
     return Shard(rows, cols, copies)
 
@@ -213,11 +213,6 @@ def stage_weights(
     return _stage_weights(
         arch, format_id, layout.tp, attention_ranks(layout), expert_split(layout), layout.pp, stage, mtp
     )
-
-
-def rank_weight_bytes(arch: Architecture, format_id: str, layout: Layout, stage: int = 0, mtp: bool = False) -> int:
-    """Weight bytes on one GPU of `stage`."""
-    return stage_weights(arch, format_id, layout, stage, mtp).total_bytes
 
 
 def kv_heads_on_rank(cache: Cache, ranks: int) -> int:

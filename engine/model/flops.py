@@ -174,8 +174,3 @@ def forward_flops_per_token(
     """Forward FLOPs for an average token of a causal sequence: matrix products and attention."""
     attention = attention_flops_per_token(architecture, sequence_length)
     return matmul_flops_per_token(architecture, head, mtp) + attention
-
-
-def decode_flops_per_token(architecture: Architecture, context: int, *, mtp: bool = False) -> float:
-    """FLOPs of one decoded token whose query sees `context` tokens."""
-    return matmul_flops_per_token(architecture, True, mtp) + decode_attention_flops(architecture, context)

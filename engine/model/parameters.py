@@ -66,9 +66,3 @@ def count_parameters(arch: Architecture) -> ParameterCounts:
         lm_head=lm_head,
         vision_audio=towers,
     )
-
-
-@lru_cache(maxsize=512)
-def mtp_parameters(arch: Architecture) -> int:
-    """Parameters of the multi-token-prediction layers, which `count_parameters` leaves out."""
-    return elements(arch.mtp)

@@ -301,11 +301,6 @@ def engines_of_corpus(engines: int, requests: float) -> int:
     return min(engines, max(1, math.ceil(requests)))
 
 
-def throughput_score(scenario: Scenario, layout: Layout, memory: Memory | Room) -> float:
-    """Tokens/s over all replicas that rank layouts, at the asked load: `Server.score`."""
-    return server_of(scenario, layout).score(scenario.workload.concurrency, memory)[0]
-
-
 def serving_speed(scenario: Scenario, layout: Layout, memory: Memory, server: Server | None = None) -> Serving:
     """Speed of the build under the asked load, and at the best load under the targets.
 

@@ -20,7 +20,7 @@ from typing import Any
 
 from engine.calibration import serving_memory as fitted
 from engine.figures.units import GB, GIB
-from engine.layout.sharding import rank_weight_bytes
+from engine.layout.sharding import stage_weights
 from engine.model.architecture import Architecture
 from engine.runtimes.engine import ServingEngine
 from engine.scenario import Layout
@@ -86,7 +86,7 @@ def logs() -> list[Log]:
         choice, model, card = scenario.layout, scenario.model, scenario.hardware.accelerator
         layout = Layout(choice.tp or 1, choice.pp or 1, choice.dp or 1, choice.ep or 1, bool(choice.dp_attention))
         arch = model.architecture
-        weights = rank_weight_bytes(arch, model.weights, layout)
+        weights = stage_weights(arch, model.weights, layout).total_bytes
         weights += engine_extra_bytes(arch, model.weights, layout, len(arch.layers), expert_tile(card))
         found.append(
             Log(

@@ -11,7 +11,7 @@ from catalog.errors import CatalogError
 from catalog.hf_config import architecture_from_config, read_config
 from engine.decide.size import size
 from engine.figures.sentences import text_of
-from engine.model.parameters import count_parameters, mtp_parameters
+from engine.model.parameters import count_parameters, elements
 
 GLM = dict(read_config(catalog.load().model("glm-5").config))
 V4 = dict(read_config(catalog.load().model("deepseek-v4-flash").config))
@@ -94,7 +94,7 @@ def test_no_config_of_the_catalog_has_an_unread_key() -> None:
 )
 def test_prediction_layers_make_up_the_published_count(model_id: str, published: int) -> None:
     arch = catalog.load().model(model_id).architecture
-    assert count_parameters(arch).total + mtp_parameters(arch) == published
+    assert count_parameters(arch).total + elements(arch.mtp) == published
 
 
 LAGUNA: dict[str, Any] = {

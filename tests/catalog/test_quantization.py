@@ -11,7 +11,7 @@ import pytest
 import catalog
 from catalog.errors import CatalogError
 from catalog.hf_config import architecture_from_config, read_config
-from engine.layout.sharding import rank_weight_bytes
+from engine.layout.sharding import stage_weights
 from engine.model.formats import model_weight_bytes
 from engine.scenario import Layout
 from engine.scenario.change import change
@@ -105,9 +105,9 @@ def test_a_layer_left_in_16_bits_weighs_on_its_stage_alone() -> None:
         128, ["lm_head", "model.layers.0.mlp.gate_proj", "model.layers.0.mlp.up_proj", "model.layers.0.mlp.down_proj"]
     )
     arch = architecture_from_config({**LLAMA_8B, "quantization_config": said}, "config.json")
-    first, second = (rank_weight_bytes(arch, "int4", Layout(tp=1, pp=32), stage) for stage in (1, 2))
+    first, second = (stage_weights(arch, "int4", Layout(tp=1, pp=32), stage).total_bytes for stage in (1, 2))
     assert first == second
-    whole = sum(rank_weight_bytes(arch, "int4", Layout(tp=1, pp=2), stage) for stage in (0, 1))
+    whole = sum(stage_weights(arch, "int4", Layout(tp=1, pp=2), stage).total_bytes for stage in (0, 1))
     assert whole == pytest.approx(model_weight_bytes(arch, "int4"), rel=1e-3)
 
 

@@ -22,7 +22,7 @@ from engine.serving.memory import serving_memory, serving_room
 from engine.serving.mix import request_of, share_of
 from engine.serving.passes import decode_step, prompt_s, rates, wire_s
 from engine.serving.shapes import DECODE_POINTS, engine_split
-from engine.serving.speed import load, serving_speed, throughput_score
+from engine.serving.speed import load, server_of, serving_speed
 from engine.sizing import Serving
 from tests.engine.builds import build
 
@@ -341,7 +341,8 @@ def test_a_layout_is_ranked_by_its_tokens_and_by_a_tenth_where_it_is_over_full(u
     for scenario, left in ((serves, of_it), (replace(serves, workload=replace(serves.workload, kind="batch")), 1.0)):
         room = serving_room(scenario, layout)
         assert room.preempts == (users == 400)
-        assert ranked_by(scenario, layout) == pytest.approx(left * throughput_score(scenario, layout, room))
+        score, _ = server_of(scenario, layout).score(users, room)
+        assert ranked_by(scenario, layout) == pytest.approx(left * score)
 
 
 @pytest.mark.clock
@@ -358,7 +359,7 @@ def test_searches_can_afford_it() -> None:
                 if work == "step":
                     decode_step(r, 32, 4000)
                 elif work == "score":
-                    throughput_score(scenario, layout, memory)
+                    server_of(scenario, layout).score(scenario.workload.concurrency, memory)
                 else:
                     serving_speed(scenario, layout, memory)
             best = min(best, (process_time() - start) / times * 1e6)

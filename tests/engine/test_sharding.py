@@ -14,7 +14,6 @@ from engine.layout.sharding import (
     expert_split,
     kv_copies,
     kv_heads_on_rank,
-    rank_weight_bytes,
     stage_layers,
     stage_range,
     stage_weights,
@@ -49,17 +48,17 @@ def test_one_rank_holds_the_whole_model_but_for_vocabulary_padding(model: str) -
     from engine.model.formats import model_weight_bytes
 
     arch = catalog.load().model(model).architecture
-    whole, rank = model_weight_bytes(arch, "bf16"), rank_weight_bytes(arch, "bf16", Layout())
+    whole, rank = model_weight_bytes(arch, "bf16"), stage_weights(arch, "bf16", Layout()).total_bytes
     assert 0 <= rank - whole <= 2 * 2 * 64 * arch.hidden_size
 
 
 @pytest.mark.parametrize("model", MODELS)
 def test_tp_never_raises_the_weights_of_a_gpu_and_never_beats_an_even_split(model: str) -> None:
     arch = catalog.load().model(model).architecture
-    whole = rank_weight_bytes(arch, "bf16", Layout())
+    whole = stage_weights(arch, "bf16", Layout()).total_bytes
     before = whole
     for tp in (t for t in (1, 2, 4, 8, 16) if t in valid_tp(arch, 16)):
-        now = rank_weight_bytes(arch, "bf16", Layout(tp=tp))
+        now = stage_weights(arch, "bf16", Layout(tp=tp)).total_bytes
         assert now <= before
         assert now * tp >= whole * 0.999
         before = now
@@ -70,7 +69,7 @@ def test_tp_never_raises_the_weights_of_a_gpu_and_never_beats_an_even_split(mode
 def test_stages_add_up_to_the_model_and_a_tied_table_twice(model: str, pp: int) -> None:
     arch = catalog.load().model(model).architecture
     parts = [stage_weights(arch, "fp8", Layout(pp=pp), stage).total_bytes for stage in range(pp)]
-    table = rank_weight_bytes(arch, "fp8", Layout()) - sum(parts)
+    table = stage_weights(arch, "fp8", Layout()).total_bytes - sum(parts)
     again = sum(2 * tensor.elements for tensor in arch.embedding if tensor.shard == "vocab") if arch.tied else 0
     assert -table == pytest.approx(again, rel=1e-3, abs=1e6)
 

@@ -16,7 +16,7 @@ from engine.model.architecture import dense_decoder
 from engine.model.flops import (
     active_elements,
     attention_flops_per_token,
-    decode_flops_per_token,
+    decode_attention_flops,
     forward_flops_per_token,
     matmul_flops_per_token,
 )
@@ -94,7 +94,7 @@ def test_a_forward_is_products_and_attention() -> None:
     assert forward_flops_per_token(architecture, 4096) == matmul_flops_per_token(
         architecture
     ) + attention_flops_per_token(architecture, 4096)
-    assert decode_flops_per_token(architecture, 8192) > decode_flops_per_token(architecture, 1024)
+    assert decode_attention_flops(architecture, 8192) > decode_attention_flops(architecture, 1024)
 
 
 # ---------------------------------------------------------------- one step

@@ -10,7 +10,6 @@ from engine.model.flops import (
     active_elements,
     attention_flops_per_token,
     decode_attention_flops,
-    decode_flops_per_token,
     forward_flops_per_token,
     matmul_flops_per_token,
 )
@@ -50,7 +49,11 @@ def models(known: Catalog) -> dict[str, Any]:
             "attention": [attention_flops_per_token(arch, length) for length in LENGTHS],
             "sequences": [profile.bytes_per_sequence_bf16(length) for length in LENGTHS],
             "whole": [
-                [forward_flops_per_token(arch, length), decode_flops_per_token(arch, length)] for length in LENGTHS
+                [
+                    forward_flops_per_token(arch, length),
+                    matmul_flops_per_token(arch) + decode_attention_flops(arch, length),
+                ]
+                for length in LENGTHS
             ],
             "products": [matmul_flops_per_token(arch, head, mtp) for head, mtp in ((True, False), (False, True))],
             "seen": [attention_flops_per_token(arch, length, causal=False) for length in LENGTHS],
