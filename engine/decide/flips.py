@@ -7,6 +7,7 @@ from collections.abc import Callable, Generator, Iterator
 from dataclasses import replace
 from functools import lru_cache
 
+from engine.decide.answer import RUNGS
 from engine.decide.layouts import layout_words
 from engine.decide.plan import plan
 from engine.decide.verdict import decide
@@ -20,15 +21,8 @@ from engine.scenario.change import change
 from engine.scenario.checks import check_scenario
 from engine.sizing import Answer, Flip, Verdict, flip_id
 
-ANSWER_WORDS: dict[Answer, str] = {
-    "one-gpu": "one GPU",
-    "one-node": "one node",
-    "one-node-int4": "one node at INT4",
-    "replicas": "replicas",
-    "multi-node": "a cluster",
-    "frontier": "the frontier",
-    "does-not-fit": "no build carries it",
-}
+ANSWER_WORDS: dict[Answer, str] = RUNGS | {"does-not-fit": "no build carries it"}
+"""Answers at another value than the entered one."""
 # How far from the entered value is looked: past 4,000 times it the question is another one.
 FARTHEST_RATIO = 4096
 # Fields that change how long a step takes but are no load: the number of replicas they take is no flip of its own.

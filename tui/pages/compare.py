@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from engine.decide.answer import RUNGS
 from engine.figures.records import NamedTuple
 from engine.sizing import Sizing
 from tui.files.pins import PIN_NAMES
@@ -13,15 +14,8 @@ from tui.pages.look import Look
 from tui.pages.studies import Studies
 from tui.pages.words import count, days, digits, gib, kilowatts, percent, rate, seconds, usd, usd_per_hour, users
 
-ANSWERS = {
-    "one-gpu": "one GPU",
-    "one-node": "one node",
-    "one-node-int4": "one node at INT4",
-    "replicas": "replicas",
-    "multi-node": "a cluster",
-    "frontier": "the frontier",
-    "does-not-fit": "does not fit",
-}
+ANSWERS = RUNGS | {"does-not-fit": "does not fit"}
+"""Answers in the cell of a build."""
 NONE = "unknown"
 _OF_ONE_KIND: dict[str, Callable[[Sizing], bool]] = {
     "cost.run_usd": lambda sizing: sizing.scenario.workload.is_inference,
@@ -87,7 +81,7 @@ def _row(
 
 def _verdict(sizing: Sizing, glyphs: Glyphs) -> str:
     answer = sizing.verdict.answer
-    return f"{sizing.verdict.replicas} replicas" if answer == "replicas" else ANSWERS.get(answer, answer)
+    return f"{sizing.verdict.replicas} replicas" if answer == "replicas" else ANSWERS[answer]
 
 
 def _work(sizing: Sizing, glyphs: Glyphs) -> str:
