@@ -103,7 +103,7 @@ class ItemList(Canvas):
         parts = []
         for at, (text, cells_wide, column) in enumerate(zip(cells, widths, self.columns, strict=True)):
             if cells_wide:
-                cut = shorten if at else shorten_name
+                cut = shorten if at or " " in text else shorten_name  # an id, no sentence
                 text = cut(text, cells_wide, self.sizeup.glyphs.ellipsis)
                 parts.append(f"{text:>{cells_wide}}" if column.right else f"{text:<{cells_wide}}")
         return "  ".join(parts)
