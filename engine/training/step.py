@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator
+from typing import Final
 
 from engine.figures.kept import keep
 from engine.figures.records import dataclass
@@ -255,6 +256,9 @@ def assemble(
     return made_step
 
 
+LOG_FOUR_PI: Final = math.log(4.0 * math.pi)
+
+
 def slowest(gpus: int, spread: float) -> float:
     """How much longer the slowest of so many GPUs computes than an average one: all of a step wait for it.
 
@@ -263,8 +267,9 @@ def slowest(gpus: int, spread: float) -> float:
     """
     if gpus == 1:
         return 1.0
-    reach = math.sqrt(2.0 * math.log(gpus))
-    return 1.0 + spread * (reach - (math.log(math.log(gpus)) + math.log(4.0 * math.pi)) / (2.0 * reach))
+    logarithm = math.log(gpus)
+    reach = math.sqrt(2.0 * logarithm)
+    return 1.0 + spread * (reach - (math.log(logarithm) + LOG_FOUR_PI) / (2.0 * reach))
 
 
 PATH_SPANS: tuple[tuple[Span, ...], ...] = (("tp",), ("ep", "cp"), ("pp",), ("dp",))

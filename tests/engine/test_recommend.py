@@ -176,9 +176,10 @@ def test_a_run_that_is_late_is_offered_the_nodes_that_are_in_time() -> None:
         total_tokens=50_000_000_000,
         deadline_days=7.0,
     )
-    (fix,) = advice(run).fixes
-    assert fix.field == "hardware.nodes"
-    assert plan(change(run, dict(fix.changes))).carries
+    found = advice(run).fixes
+    assert [fix.field for fix in found] == ["hardware.nodes"] * len(found)
+    assert any(len(fix.changes) == 1 for fix in found), "more nodes alone are enough"
+    assert all(plan(change(run, dict(fix.changes))).carries for fix in found)
 
 
 def test_a_smaller_load_is_offered_last_and_called_what_it_is() -> None:

@@ -82,6 +82,7 @@ def test_the_build_of_the_verdict_carries_the_workload(name: str) -> None:
     keys: dict[str, Any] = {"hardware.gpus_per_node": best["gpus_per_node"], "hardware.nodes": best["nodes"]}
     if scenario.workload.is_inference:
         keys["model.weights"] = best["weights"]
+    keys |= {one["field"]: one["to"] for one in best["changes"]}
     free = dict.fromkeys(("layout.tp", "layout.pp", "layout.dp", "layout.ep", "layout.dp_attention"))
     after = size(change(scenario, keys | free, catalog.load()))
     assert after.verdict.carried, best

@@ -138,7 +138,7 @@ def test_a_run_that_may_not_fit_is_told_what_gives_it_room() -> None:
 
 @pytest.mark.parametrize(
     ("days", "words"),
-    [(0.95, "may be late: 19.4 h ("), (0.75, ", and may be in time"), (3.0, ""), (0.2, "")],
+    [(0.95, "may be late: 19.2 h ("), (0.75, ", and may be in time"), (3.0, ""), (0.2, "")],
 )
 def test_a_deadline_inside_the_interval_of_a_run_is_said_to_be_so(days: float, words: str) -> None:
     why = text_of(

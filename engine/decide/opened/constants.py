@@ -137,6 +137,7 @@ RULES: Final[dict[str, tuple[str, str, str]]] = {
     "ANSWER_ROOM": ("share of a card that an engine apart takes", "", "vLLM's default utilization"),
     "ANSWER_WEIGHTS": ("part of an engine's share that weights may fill", "", "a rule of thumb of ours"),
     "FROZEN_BYTES": ("bytes of a weight of a frozen model beside", "bytes", "16 bits"),
+    "LOG_FOUR_PI": ("log of 4 pi", "", "Cramer 1946, Mathematical Methods of Statistics, section 28.6"),
     "ONE_FORWARD": ("a forward pass", "", "the unit in which passes are counted"),
     "TURN_SHARE": ("launches of an expert's turn over a layer's", "", "transformers: the loop over experts"),
     "FETCH_S": ("fetch of a module's shards", "s", "modelscope/ms-swift: Qwen3 30B-A3B under ZeRO-3"),
