@@ -150,7 +150,7 @@ class Driver:
         return "\n".join(strip.text[:width] for strip in rows[:height])
 
 
-FIRST_PAGE = {(80, 24): 150, (120, 36): 200}
+FIRST_PAGE = {(80, 24): 160, (120, 36): 200}
 """Words that the answer and the first page of results stay under, by the size of the terminal."""
 
 

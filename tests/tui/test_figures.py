@@ -80,7 +80,10 @@ SAID = (
     (r"(?:from|fine:|viable:|painful:) (?:85|60|25) %|the floor of 0\.60", "what the words of a scale mean"),
     (r"\d+ V, \d+ A|give or take [\d-]+ %|(?<![.\d])\d+ (?:TB|ports)\b", "names of parts and their spread"),
     (r"16-bit|\b16 in embeddings|fp32|section \d\.\d|rank \d+", "how a state is kept"),
-    (r"less than 60 % of its work|sold as a rack of \d+|4-5 times", "rules and how things are sold"),
+    (
+        r"less than 60 % of its work|for \d+, sold in|(for \d+, )?sold as a rack of \d+|4-5 times",
+        "rules and how things are sold",
+    ),
     (r"\d+ x\d+ slots|one x16 slot|a board of 7|, of 7:|\(x8 and x8|air up to 30 kW", "slots and cooling in words"),
     (r"\d+ days old|\b20\d\d to (?=20)", "the date and the age of a price"),
     (

@@ -148,7 +148,7 @@ def test_flip_points_stand_right_under_the_headline(sizing: Sizing) -> None:
     assert first - headline <= 2  # a long headline takes a second line
     told = json.loads(report.render(sizing, "json"))["verdict"]["flips"]
     assert [flip["words"] for flip in told] == [text_of(flip.words) for flip in flips]
-    assert all(set(flip) == {"field", "at", "to", "words", "last"} for flip in told)
+    assert all(set(flip) == {"field", "at", "to", "words", "last", "layout"} for flip in told)
 
 
 def test_the_most_important_comes_first(sizing: Sizing) -> None:

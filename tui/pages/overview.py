@@ -78,7 +78,7 @@ def _load(sizing: Sizing) -> list[Span]:
     spans = [Span(" Fits micro-batches of "), _figure(count(facts.largest_micro_batch), "memory.largest_micro_batch")]
     if facts.longest_sequence_tokens:
         length = count(facts.longest_sequence_tokens)
-        spans += [Span(", sequences of "), _figure(length, "memory.longest_sequence_tokens"), Span(" tokens")]
+        spans += [Span(", sequences of "), _figure(length, "memory.longest_sequence_tokens")]
     return [*spans, Span(" on this layout")] if sizing.layout.gpus > 1 else spans
 
 
