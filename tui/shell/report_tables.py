@@ -248,12 +248,12 @@ def scaling_blocks(sizing: Sizing) -> Iterator[Block]:
     )
     rows = []
     for row in sizing.scaling:
-        marks = ("below the 60 % floor" if row.below_floor else "", "" if row.fits else "over the card")
+        mark = "over the card" if not row.fits else "below the 60 % floor" if row.below_floor else ""
         rows.append(
             (
                 row.configuration + (" *" if row.in_use else ""),
                 words.percent(row.efficiency),
-                ", ".join(mark for mark in marks if mark),
+                mark,
                 row.parallelism,
                 row.fabric,
                 row.source,
