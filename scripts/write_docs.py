@@ -260,7 +260,8 @@ def keys_page() -> str:
 
 def _pair(median: float, p90: float) -> str:
     """Two errors as the README says them: in tenths of a percent below ten."""
-    return " / ".join(f"{100 * error:.{0 if error >= 0.0995 else 1}f}" for error in (median, p90)) + " %"
+    shown = (float(f"{100 * error:.1f}") for error in (median, p90))  # as the page has them, so the two round alike
+    return " / ".join(f"{error:.{0 if error >= 9.95 else 1}f}" for error in shown) + " %"
 
 
 def readme_with_errors(readme: str, memory: harness.Evaluation) -> str:

