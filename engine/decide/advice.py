@@ -20,7 +20,7 @@ from engine.decide.layouts import layout_words
 from engine.decide.measures import Try, quicker, roomier
 from engine.decide.offers import offer_steps
 from engine.decide.plan import Choice, Plan, plan
-from engine.decide.suggestions import OF_A_PARAMETER, roomy, saving
+from engine.decide.suggestions import roomy, saving
 from engine.decide.tries import (
     QUALITY_WORDS,
     QUICKER,
@@ -103,7 +103,7 @@ class Cure:
 
         now: the memory of the entered build.
         """
-        return saving(now, self.plan) if any(key in OF_A_PARAMETER for key, _ in self.changes) else ()
+        return saving(now, self.plan, self.changes)
 
     @property
     def suggestion(self) -> Suggestion:

@@ -9,6 +9,7 @@ from engine.decide.plan import Choice, Plan
 from engine.figures.sentences import Figure, Sentence
 from engine.serving.advice import candidates
 from engine.sizing import Memory, Suggestion
+from engine.sizing.common import Changes
 from engine.training.memory import training_memory
 from engine.training.memory.advice import ROOMY, needs_words
 from engine.training.memory.core import plan_recipe
@@ -89,14 +90,16 @@ def _training(found: Plan, memory: Memory) -> list[Suggestion]:
             continue
         after = made.plan.memory
         effect = needs_words(after.peak_bytes, memory.peak_bytes, after.host_bytes - memory.host_bytes)
-        saves = saving(memory, made.plan) if any(key in OF_A_PARAMETER for key, _ in suggestion.changes) else ()
+        saves = saving(memory, made.plan, suggestion.changes)
         effect = (*effect, "; ", *saves) if saves else effect
         offered.append(_told(made).suggestion(suggestion.what, (*suggestion.what, ": ", *effect)))
     return offered
 
 
-def saving(now: Memory, then: Plan) -> Sentence:
-    """How a plan comes to need less than `now`, by the bytes of a parameter; empty where they are the same."""
+def saving(now: Memory, then: Plan, changes: Changes) -> Sentence:
+    """How a plan comes to need less than `now` after the changes, by the bytes of a parameter; empty where they are the same."""
+    if not any(key in OF_A_PARAMETER for key, _ in changes):
+        return ()
     scenario, layout = then.scenario, then.layout
     shard = plan_recipe(scenario.workload, layout, card_of(scenario)).state_shard
     return saving_words(now, then.memory, scenario.model.architecture, layout, shard)
