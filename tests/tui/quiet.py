@@ -52,7 +52,7 @@ def _is_frame(timer: Any) -> bool:
     return False
 
 
-@pytest.fixture(autouse=True, scope="session")
+@pytest.fixture(autouse=True, scope="package")
 def quiet() -> Iterator[None]:
     """Every pilot waits so, and a search starts as soon as a test rests: a person's fifth of a second is nothing to see."""
     with pytest.MonkeyPatch.context() as patch:

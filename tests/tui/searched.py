@@ -49,11 +49,17 @@ def once(search: Search, kept: int) -> Search:
     return again
 
 
-@pytest.fixture(autouse=True, scope="session")
+KEPT_SEARCHES = (
+    (builds, "option_steps", once(SEARCH, KEPT)),
+    (advice, "advise", once(advice.advise, TOLD)),
+    (flips, "flip_steps", once(flips.flip_steps, TOLD)),
+)
+
+
+@pytest.fixture(autouse=True, scope="package")
 def searched() -> Generator[None]:
-    """Searches of the catalog, of what to do and of flip points, each made once."""
+    """Searches of the catalog, of what to do and of flip points, each made once; tests elsewhere get the searches themselves."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(builds, "option_steps", once(SEARCH, KEPT))
-        patch.setattr(advice, "advise", once(advice.advise, TOLD))
-        patch.setattr(flips, "flip_steps", once(flips.flip_steps, TOLD))
+        for module, name, kept in KEPT_SEARCHES:
+            patch.setattr(module, name, kept)
         yield
