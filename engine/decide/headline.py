@@ -62,8 +62,11 @@ def _wasteful(scenario: Scenario, found: Attempt) -> Sentence:
 
 
 def _other_layout(scenario: Scenario, found: Attempt) -> Layout | None:
-    """The layout of a build, where the person pinned one that it does not keep."""
-    if scenario.layout == LayoutChoice() or found.choice is None or found.choice.scenario.layout == scenario.layout:
+    """The layout of a build that is not carried as entered: where a pinned one is not kept, or the run is changed."""
+    if found.choice is None:
+        return None
+    pinned = scenario.layout != LayoutChoice() and found.choice.scenario.layout != scenario.layout
+    if not pinned and found.measure is None:
         return None
     layout = found.choice.layout
     return replace(layout, reason=about(layout.reason, "verdict."))

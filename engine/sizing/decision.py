@@ -70,8 +70,9 @@ def flip_id(field: str, at: float, last: float) -> str:
 class Build:
     """A build that a verdict names: nodes of gpus_per_node of the entered card, in a weight format.
 
-    layout: where the person pinned one and this build is in another; None where it is the pinned or the automatic one. changes:
-    keys of a run and their values, where only these carry it there; measure: the same in words.
+    layout: where the person pinned one and this build is in another, or where the run is changed; None where it is the pinned or
+    the automatic one of the run as entered. changes: keys of a run and their values, where only these carry it there; measure:
+    the same in words.
     """
 
     words: Sentence

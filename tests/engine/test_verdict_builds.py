@@ -14,6 +14,7 @@ from engine.figures.sentences import text_of
 from engine.layout.candidates import candidate_layouts
 from engine.parts.hardware import Accelerator
 from engine.scenario import LayoutChoice, Scenario
+from engine.scenario.change import change
 from tests.engine.builds import build
 
 KNOWN = catalog.load()
@@ -113,6 +114,21 @@ def test_a_pinned_layout_that_does_not_fit_is_told_and_the_one_that_does_is_name
     assert verdict.recommended.layout is not None
     named = verdict.recommended.layout
     assert plan(pinned(lora_on_four(LayoutChoice()), named.tp, named.pp, named.dp, named.ep)).carries
+
+
+@pytest.mark.parametrize("layout", [LayoutChoice(), LayoutChoice(tp=1, pp=1, dp=4)], ids=["auto", "pinned"])
+def test_a_run_that_only_a_change_carries_is_named_with_the_change_and_its_layout(layout: LayoutChoice) -> None:
+    as_entered = lora_on_four(layout)
+    scenario = replace(as_entered, workload=replace(as_entered.workload, framework="deepspeed", sharding="zero3"))
+    verdict = size(scenario).verdict
+    named = verdict.recommended
+    assert not verdict.carried
+    assert named is not None
+    assert named.changes
+    assert named.layout is not None
+    cards = {"hardware.gpus_per_node": named.gpus_per_node, "hardware.nodes": named.nodes}
+    changed = change(scenario, {**cards, **dict(named.changes)})
+    assert plan(pinned(changed, named.layout.tp, named.layout.pp, named.layout.dp, named.layout.ep)).carries
 
 
 def test_a_pinned_layout_that_carries_is_the_verdicts_own() -> None:
