@@ -208,8 +208,9 @@ def _all(*frameworks: Framework) -> dict[str, Framework]:
 FRAMEWORKS: Final[dict[str, Framework]] = _all(
     Framework(
         "fsdp2", "PyTorch FSDP2", "fsdp2", ("tp", "pp", "ep", "cp"), _EVERY, False, "eager", "standard", "flash3", False,
-        "docs.pytorch.org, torch.distributed.fsdp.fully_shard: composes with DTensor's TP and pipelines; ZeroRedundancyOptimizer",
-        stops_early=True, short="FSDP2",
+        "docs.pytorch.org, torch.distributed.fsdp.fully_shard: composes with DTensor's TP and pipelines; ZeroRedundancyOptimizer; "
+        "pytorch/examples, distributed/FSDP2/example.py: reduce_dtype is float32",
+        reduces_fp32=True, stops_early=True, short="FSDP2",
     ),
     Framework(
         "fsdp1", "FSDP1", "fsdp1", (), ("ddp", "zero2", "zero3"), False, "eager", "standard", "flash3", False,

@@ -111,18 +111,18 @@ def test_a_cluster_says_how_many_nodes_are_needed_and_how_many_were_entered() ->
 
 
 @pytest.mark.parametrize(
-    ("card", "nodes", "cluster", "words"),
+    ("card", "framework", "nodes", "cluster", "words"),
     [
-        ("rtx-pro-6000-server", 8, "4 nodes", ""),
-        ("rtx-pro-6000-server", 2, "2 nodes", "under the 60 % floor: 4 nodes of 8x RTX PRO 6000 are above it"),
-        ("l40s", 4, "4 nodes", "under the 60 % floor: no larger cluster of these is above it"),
-        ("rtx-a6000", 4, "4 nodes", "under the 60 % floor: no larger cluster of these is above it"),
+        ("rtx-pro-6000-server", "nemo", 8, "3 nodes", ""),
+        ("rtx-pro-6000-server", "nemo", 2, "2 nodes", "under the 60 % floor: 3 nodes of 8x RTX PRO 6000 are above it"),
+        ("l40s", "fsdp2", 4, "4 nodes", "under the 60 % floor: no larger cluster of these is above it"),
+        ("rtx-a6000", "fsdp2", 4, "4 nodes", "under the 60 % floor: no larger cluster of these is above it"),
     ],
 )
 def test_the_shape_of_the_headline_is_above_the_floor_or_says_why_none_is(
-    card: str, nodes: int, cluster: str, words: str
+    card: str, framework: str, nodes: int, cluster: str, words: str
 ) -> None:
-    sizing = size(build("llama-3.1-70b", "bf16", card, nodes=nodes, kind="full-finetune"))
+    sizing = size(build("llama-3.1-70b", "bf16", card, nodes=nodes, kind="full-finetune", framework=framework))
     headline = text_of(sizing.verdict.headline)
     assert sizing.verdict.answer == "multi-node"
     assert f"A cluster: {cluster} of" in headline.replace(" (marginal)", "")
