@@ -55,7 +55,7 @@ OUT_OF_PROPORTION = 4.0
 OTHERS = 3
 CARRIES: tuple[Status, ...] = ("runs", "slow")
 OWNED = (
-    "runtime", "training", "layout", "framework", "fewer", "kv", "weights", "gpus", "few bits", "gpus and bits", "gpus and training",
+    "runtime", "training", "layout", "framework", "engine", "fewer", "kv", "weights", "gpus", "few bits", "gpus and bits", "gpus and training",
 )  # fmt: skip
 """Kinds of change that take no other box, what costs least first."""
 CATALOG = ("card", "model")

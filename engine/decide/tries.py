@@ -15,7 +15,7 @@ from engine.decide.verdict import decide
 from engine.figures.errors import ScenarioError
 from engine.figures.sentences import said, text_of
 from engine.figures.units import FLEET, count
-from engine.model.formats import FORMATS, KV_FORMATS
+from engine.model.formats import FORMATS, KV_FORMATS, is_gguf
 from engine.model.parameters import count_parameters
 from engine.scenario import LayoutChoice, Scenario, usual_batch
 from engine.scenario.change import LookUps, change, pinned_as, value_of
@@ -41,6 +41,7 @@ def owned(entered: Plan) -> Iterator[Try]:
     yield from _settings(entered)
     yield from _other_layout(entered)
     yield from other_framework(entered)
+    yield from _own_engine(entered)
     if entered.over_budget:
         yield from fewer(entered)
     yield from _formats(entered, NEAR_LOSSLESS)
@@ -82,6 +83,13 @@ def _settings(entered: Plan) -> Iterator[Try]:
     if too_long and too_empty:
         words = f"sequences of at most {count(length)} tokens at memory utilization {FULLER:g}"
         yield Try("runtime", (words,), shorter | fuller)
+
+
+def _own_engine(entered: Plan) -> Iterator[Try]:
+    """llama.cpp for a GGUF file that another engine reads as an experiment: it fills the card further and reserves less."""
+    scenario = entered.scenario
+    if is_gguf(scenario.model.weights) and scenario.runtime.rules.gguf == "as an experiment":
+        yield Try("engine", ("llama.cpp, whose own format GGUF is",), {"runtime.engine": "llama.cpp"})
 
 
 def _other_layout(entered: Plan) -> Iterator[Try]:
