@@ -225,6 +225,16 @@ def _known() -> dict[str, str]:
     return names
 
 
+def stand_in(text: str) -> str | None:
+    """The catalog id of another model, whose architecture a published name's model has; None where it is a model of its own."""
+    model_id = resolve_name(text)
+    if model_id is None:
+        return None
+    model = load().model(model_id)
+    own = {plain_name(name) for name in (model.id, model.hf_id, model.name) if name}
+    return None if text.strip().casefold() == model_id or plain_name(text) in own else model_id
+
+
 # A fine-tune that names the Llama 3 it was made from and that one's size; a drafter or a pruned model is no fine-tune.
 _LLAMA_TUNE: Final = re.compile(r"(?:^|-)llama-?3(?:\.([0-3]))?(?=-)")
 _SIZE: Final = re.compile(r"(?<![\w.])(\d+(?:\.\d+)?)b(?![\w.])")

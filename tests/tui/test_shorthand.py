@@ -152,6 +152,13 @@ def test_what_custom_takes_of_several_is_said(run: Run) -> None:
         assert run("report", "--accelerator", name).err == ""
 
 
+def test_a_model_that_another_stands_in_for_is_said(run: Run) -> None:
+    told = "glm-4.7 is sized as glm-4.6, whose architecture it has"
+    assert told in run("report", "--model", "glm-4.7", "--accelerator", "4x h200-sxm").err
+    for own in ("glm-4.6", "zai-org/GLM-4.6", "meta-llama/Llama-3.1-70B-Instruct"):
+        assert "is sized as" not in run("report", "--model", own, "--accelerator", "8x h200-sxm").err
+
+
 def test_a_file_of_such_a_name_stays_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     words = ["report", "70b", "on", "h100"]

@@ -117,12 +117,17 @@ def remarks(given: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _model_remarks(given: Mapping[str, Any]) -> tuple[str, ...]:
-    """What the name of a checkpoint leaves open of its size, where no format is given beside it."""
+    """Whose architecture stands for the model that is named, and what the name of a checkpoint leaves open of its size where
+    no format is given beside it."""
     text = given.get("model.id")
-    if not isinstance(text, str) or given.get("model.weights") is not None:
+    if not isinstance(text, str):
         return ()
-    doubt = doubt_of(text)
-    return (f"--model: {clipped(printable(text), LONGEST_NAME)}: {doubt}",) if doubt else ()
+    from catalog.names import stand_in
+
+    name, other = clipped(printable(text), LONGEST_NAME), stand_in(text)
+    told = [f"--model: {name} is sized as {other}, whose architecture it has"] if other else []
+    doubt = doubt_of(text) if given.get("model.weights") is None else ""
+    return (*told, f"--model: {name}: {doubt}") if doubt else tuple(told)
 
 
 def doubt_of(text: str) -> str:
