@@ -47,8 +47,7 @@ from engine.scenario import Layout, Scenario
 from engine.scenario.change import LookUps
 from engine.scenario.fields import Value
 from engine.sizing import Cost, Memory, Notice, Sizing, Status, Suggestion
-
-Changes = tuple[tuple[str, Value], ...]
+from engine.sizing.common import ChangeItems
 
 OUT_OF_PROPORTION = 4.0
 """A purchase of more than so many times the entered build's bill comes after asking for less: a rule of thumb of ours."""
@@ -74,7 +73,7 @@ class Cure:
     change without its words, settings of a run by their keys.
     """
 
-    changes: Changes
+    changes: ChangeItems
     scenario: Scenario
     plan: Plan
     status: Status

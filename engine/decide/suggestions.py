@@ -9,7 +9,7 @@ from engine.decide.plan import Choice, Plan
 from engine.figures.sentences import Figure, Sentence
 from engine.serving.advice import candidates
 from engine.sizing import Memory, Suggestion
-from engine.sizing.common import Changes
+from engine.sizing.common import ChangeItems
 from engine.training.memory import training_memory
 from engine.training.memory.advice import ROOMY, needs_words
 from engine.training.memory.core import plan_recipe
@@ -96,7 +96,7 @@ def _training(found: Plan, memory: Memory) -> list[Suggestion]:
     return offered
 
 
-def saving(now: Memory, then: Plan, changes: Changes) -> Sentence:
+def saving(now: Memory, then: Plan, changes: ChangeItems) -> Sentence:
     """How a plan comes to need less than `now` after the changes, by the bytes of a parameter; empty where they are the same."""
     if not any(key in OF_A_PARAMETER for key, _ in changes):
         return ()

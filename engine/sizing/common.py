@@ -50,7 +50,7 @@ class Rows(Later[tuple[_Row, ...]]):
         super().__init__(())
 
 
-Changes = tuple[tuple[str, str | int | float | bool | None], ...]
+ChangeItems = tuple[tuple[str, str | int | float | bool | None], ...]
 """Dotted session keys with their new values, applied together."""
 
 
@@ -63,7 +63,7 @@ class Suggestion:
     in memory, and where the changes pin it in place of the pinned one.
     """
 
-    changes: Changes
+    changes: ChangeItems
     effect: Sentence
     what: Sentence = ()
     layout: Layout | None = None

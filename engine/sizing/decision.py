@@ -8,7 +8,7 @@ from engine.figures.kinds import FigureKind
 from engine.figures.records import dataclass
 from engine.figures.sentences import Sentence
 from engine.scenario import Layout
-from engine.sizing.common import Changes, Later, Rows, Suggestion
+from engine.sizing.common import ChangeItems, Later, Rows, Suggestion
 from engine.sizing.speed import Miss
 
 Answer = Literal["one-gpu", "one-node", "one-node-int4", "replicas", "multi-node", "frontier", "does-not-fit"]
@@ -81,7 +81,7 @@ class Build:
     weights: str
     replicas: int = 1
     layout: Layout | None = None
-    changes: Changes = ()
+    changes: ChangeItems = ()
     measure: Sentence = ()
 
 
