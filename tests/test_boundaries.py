@@ -243,6 +243,9 @@ DECIDES = frozenset(
         "COMFORTABLE_WEIGHTS",
         "FITS_KV",
         "NEW_SPREAD",
+        "NEAR_START",
+        "NEAR_START_NEW",
+        "NEAR_STATES",
         "NORMAL_80",  # widens an interval that few logs hold, and is no input of a figure
         "NOTED_WEIGHTS",
         "RULE_WEIGHTS",

@@ -36,6 +36,7 @@ from engine.decide.tries import (
     shown,
     smaller_as_named,
     smaller_models,
+    sure_to_start,
 )
 from engine.figures.records import dataclass
 from engine.figures.sentences import Figure, Part, Sentence, joined, said, text_of
@@ -118,7 +119,7 @@ class Advice:
     """What to do about one scenario. found: every change that was found, the one thing to do first, each of another
     kind. smaller: of a build that runs, fewer of the entered cards that would do; api: what the same tokens cost over a
     hosted API, empty where the build runs or nobody asks a price for them. status: of the build as entered. quicker: of a run that works,
-    another sharding or less recomputation that is faster; safer: of one that may not fit, what gives it room. lesser: of a build that carries the workload and
+    another sharding or less recomputation that is faster; safer: of one that may not fit or start, what gives it room. lesser: of a build that carries the workload and
     that nothing better was found for, the smaller one that its verdict names, slower or not: to know, not to do."""
 
     scenario: Scenario
@@ -174,9 +175,11 @@ def advise(scenario: Scenario, facts: LookUps | None = None) -> Generator[None, 
     """
     entered = plan(scenario)
     status = status_of(entered)
-    if status == "runs" and entered.memory.may_not_fit:
-        safer = yield from _tried(scenario, roomier(entered), facts, ("runs",), 1)
-        return Advice(scenario, safer=_only(safer), status=status)
+    if status == "runs" and (entered.memory.may_not_fit or entered.memory.may_not_start):
+        options = sure_to_start(entered) if entered.memory.may_not_start else roomier(entered)
+        safer = yield from _tried(scenario, options, facts, ("runs",), 1)
+        if safer or entered.memory.may_not_fit:
+            return Advice(scenario, safer=_only(safer), status=status)
     if status == "runs":
         smaller = yield from _tried(scenario, fewer(entered), facts, ("runs",), 1)
         faster = [] if smaller else (yield from _quicker(entered, facts))

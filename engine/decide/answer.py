@@ -248,9 +248,8 @@ def narrow(memory: Memory) -> str:
     """The words of a memory that holds the load with little to spare, as `tight`, or whose interval reaches over the card; empty where
     it has room, or is too small."""
     word = memory.headroom if memory.headroom in ("tight", "marginal") else ""
-    if not memory.may_not_fit:
-        return word
-    return f"{word}, may not fit" if word else "may not fit"
+    may = "may not start" if memory.may_not_start else "may not fit" if memory.may_not_fit else ""
+    return f"{word}, {may}" if word and may else word or may
 
 
 def _room(plan: Plan) -> Sentence:

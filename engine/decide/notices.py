@@ -21,7 +21,7 @@ from engine.model.formats import FORMATS, is_native, model_weight_bytes
 from engine.scenario import Scenario
 from engine.scenario.change import Changes
 from engine.scenario.fields import Value
-from engine.serving.memory import logged_kind, wants_states
+from engine.serving.memory import NEAR_STATES, near_start, wants_states
 from engine.serving.settings import longest_taken, settings_of
 from engine.serving.shapes import UNKNOWN_TFLOPS
 from engine.sizing import Build, Notice, Power, Suggestion, Verdict
@@ -81,26 +81,10 @@ def _memory(plan: Plan) -> Iterator[Notice]:
             break
 
 
-NEAR_START = 1.12
-"""A start with less room than this over what it needs is within the error of the KV figure: 12 % of KV tokens hold nine of
-ten start-up logs of known kinds."""
-NEAR_START_NEW = 1.25
-"""The same where no log of the kind was fitted: two of three starts of other sources on such cards lie within a quarter."""
-
-NEAR_STATES = 1.25
-"""The same of blocks for states: one start has 2 % fewer than are said, three of another source, of which it is not stated
-whether they drafted, 17 to 23 % fewer (939 for 1,132, 1,011 for 1,227, 556 for 718)."""
-
-
-def _near(scenario: Scenario) -> float:
-    """How far from the line a start is within the error of the KV figure."""
-    return NEAR_START if logged_kind(scenario) else NEAR_START_NEW
-
-
 def _almost(plan: Plan) -> Sentence:
     """What is said of a refusal that the error of the KV figure may undo; empty of a clear one."""
     memory, settings = plan.memory, settings_of(plan.scenario, plan.layout)
-    near, held, blocks = _near(plan.scenario), memory.reported_concurrency, memory.state_blocks
+    near, held, blocks = near_start(plan.scenario), memory.reported_concurrency, memory.state_blocks
     if not settings.rules.refuses_short_kv or held <= 1 / near:
         return ()
     if held < 1:
@@ -123,19 +107,16 @@ def _percent(near: float) -> str:
 def _close(plan: Plan) -> Sentence:
     """What is said of a start that the error of the KV figure may undo; empty of a safe one."""
     memory, settings = plan.memory, settings_of(plan.scenario, plan.layout)
-    if not settings.rules.refuses_short_kv:
-        return ()
-    near = _near(plan.scenario)
+    near = near_start(plan.scenario)
     head, error = "The engine starts by a hair: ", "figure may err by "
+    if not memory.may_not_start:
+        return ()
     if 0 < memory.reported_concurrency < near:
         held = Figure(f"{memory.reported_concurrency:.2f}", "memory.reported_concurrency")
         length = Figure(f"{longest_taken(plan.scenario):,}", "load.max_model_len")
         return (f"{head}the KV holds ", held, " sequences of ", length, f" tokens, and the {error}{_percent(near)}.")
-    blocks = memory.state_blocks
-    if wants_states(settings, plan.scenario) and blocks is not None and blocks < NEAR_STATES * settings.max_num_seqs:
-        short = f"{blocks:,} blocks for the states of {settings.max_num_seqs:,} sequences, and the "
-        return (f"{head}{short}{error}{_percent(NEAR_STATES)}. Ask for fewer (max_num_seqs).",)
-    return ()
+    short = f"{memory.state_blocks or 0:,} blocks for the states of {settings.max_num_seqs:,} sequences, and the "
+    return (f"{head}{short}{error}{_percent(NEAR_STATES)}. Ask for fewer (max_num_seqs).",)
 
 
 def _speed(plan: Plan) -> Iterator[Notice]:

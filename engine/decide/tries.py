@@ -92,6 +92,20 @@ def _own_engine(entered: Plan) -> Iterator[Try]:
         yield Try("engine", ("llama.cpp, whose own format GGUF is",), {"runtime.engine": "llama.cpp"})
 
 
+def sure_to_start(entered: Plan) -> Iterator[Try]:
+    """Settings with which an engine starts for sure that may not: its KV or its blocks of state are within their error of the line."""
+    scenario = entered.scenario
+    if not scenario.workload.is_inference:
+        return
+    length = scenario.workload.tokens_per_request
+    offered = [(one.what, dict(one.changes)) for one in settings_to_start(scenario, entered.layout, entered.memory)]
+    if (scenario.runtime.max_model_len or 0) > length:
+        offered.append((f"sequences of at most {length:,} tokens", {"runtime.max_model_len": length}))
+    for what, changes in offered:
+        if not plan(change(scenario, changes)).memory.may_not_start:
+            yield Try("runtime", (what,), changes)
+
+
 def _other_layout(entered: Plan) -> Iterator[Try]:
     """The layout that these GPUs take when it is left to choose, where a person pinned another: its pinned keys by name."""
     scenario = entered.scenario

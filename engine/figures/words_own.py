@@ -1,8 +1,22 @@
-"""Names of what a person states of cards and loads beside the plain: own measurements, prefixes; fields of records."""
+"""Names of what a person states of cards and loads beside the plain: own measurements, prefixes, engines' settings; fields of records."""
 
 from typing import Final
 
 OWN: Final[dict[str, tuple[str, str]]] = {
+    "Runtime.speculative_tokens": ("tokens drafted ahead", "tokens"),
+    "Runtime.speculative_accepted": ("share of drafts that are kept", ""),
+    "Runtime.n_cpu_moe": ("layers whose experts the host holds", "layers"),
+    "Runtime.n_gpu_layers": ("layers on cards", "layers"),
+    "Runtime.cpu_offload_gb": ("weights on the host", "GiB"),
+    "Runtime.host_gb_s": ("host memory at", "GB/s"),
+    "Runtime.max_loras": ("adapters of a batch", ""),
+    "Runtime.max_lora_rank": ("rank of an adapter", ""),
+    "Runtime.host_reserve_gib": ("held by the host", "GiB"),
+    "Runtime.block_size": ("tokens a block", "tokens"),
+    "Runtime.memory_utilization": ("memory utilization", ""),
+    "Runtime.kt_gpu_experts": ("experts of a layer on cards", "experts"),
+    "Runtime.kv_cache_gib": ("KV cache as asked", "GiB"),
+    "Runtime.state_slots": ("recurrent states kept", ""),
     "Waits.queue_s": ("wait in a queue", "s"),
     "Waits.started_s": ("wait at a run's start", "s"),
     "Waits.again_s": ("wait for those of the same pass", "s"),

@@ -91,12 +91,15 @@ class Engine:
     KV pool and refuses what is longer, where others want room for one whole sequence. refuses_short_kv: whether its start
     is known to refuse by its own count of what the KV holds. states_for_all: whether it wants a block for the state of each
     sequence at once. refuses_held_memory: whether its share is of the whole memory, part of which a host may hold.
+    host_experts: whether KTransformers' kernels may multiply its experts on the CPU. kv_by_bytes: whether the KV cache may be
+    asked for in bytes. state_slots: whether the recurrent states that it keeps may be counted out.
     whole_items: whether a step must take the whole of a picture whose tokens attend both ways, and towers may be left out.
     logs: starts of it that say what its KV cache holds, on which memory constants rest. rows_keep_kv: split by rows, its first
     card holds the whole KV cache. sampler, together: the fitted constants of
     `engine.calibration.serving_memory` for its sampler and for GPUs that work together. capture_step: of captured batch
     sizes above 256. drafted_rows: rows of logits a sequence that its profile run samples where tokens are drafted.
-    drafted_sequences: that run at most where tokens are drafted and nobody says.
+    drafted_sequences: that run at most where tokens are drafted and nobody says. copied_vocabulary: whether a drafter's copies of
+    the embedding and the head, given back later, are there while the KV cache is sized.
     pads_rocm: whether its weights are padded on AMD's cards. marlin: whether MXFP4 experts take Marlin's kernels where no
     others are known. embedding_on_host: whether the input table stays there.
     expert_adapters: whether slots for LoRA adapters hold factors of each routed expert.
@@ -132,6 +135,9 @@ class Engine:
     refuses_short_kv: bool = False
     states_for_all: bool = False
     refuses_held_memory: bool = False
+    host_experts: bool = False
+    kv_by_bytes: bool = False
+    state_slots: bool = False
     whole_items: bool = False
     logs: int = 0
     rows_keep_kv: bool = False
@@ -140,6 +146,7 @@ class Engine:
     capture_step: int = 16
     drafted_rows: int = 1
     drafted_sequences: int = 0
+    copied_vocabulary: bool = False
     pads_rocm: bool = True
     marlin: bool = True
     embedding_on_host: bool = False

@@ -40,9 +40,14 @@ SGLANG = Engine(
     budget="static",
     kv_layout="pools",
     host="copied",  # --cpu-offload-gb
+    host_experts=True,  # sglang/srt/layers/moe/kt_ep_wrapper.py: --kt-num-gpu-experts
+    state_slots=True,  # --max-mamba-cache-size
     takes_any_kv=True,
     logs=3,
     drafted_sequences=48,  # server_args.py, max_running_requests of speculative decoding; handle_max_mamba_cache reserves by it
+    # init_lm_head hands the model's tensors to the draft after init_target_memory_pool has sized the KV cache: 2.4 GiB a GPU of a
+    # 27B on two (sgl-project/sglang, issue 36452, pull requests 37155 and 38364, open in September 2026)
+    copied_vocabulary=True,
     pads_rocm=False,
     marlin=False,  # MXFP4 experts run in Triton's kernels (layers/quantization/mxfp4.py)
     pool_of_windows=0.8,  # swa_full_tokens_ratio

@@ -19,6 +19,7 @@ VLLM = Engine(
     # since pull request 38270, before it captures whole decode steps (vllm/config/compilation.py)
     states_for_all=True,
     refuses_held_memory=True,
+    kv_by_bytes=True,  # vllm/config/cache.py: kv_cache_memory_bytes, for which gpu_memory_utilization is not looked at
     whole_items=True,  # vllm/platforms/cuda.py: disable_chunked_mm_input of prefix-LM models; --language-model-only
     expert_adapters=True,  # vllm/lora/layers/fused_moe.py, which stands for every mixture's experts
     logs=35,

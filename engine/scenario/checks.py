@@ -77,6 +77,13 @@ def check_scenario(scenario: Scenario) -> None:
             "eagle, dflash, dflash2, ngram",
             "eagle",
         )
+    if workload.is_inference and drafts == "dspark" and not (arch.mtp and arch.model_type == "deepseek_v4"):
+        raise ScenarioError(
+            "runtime.speculative",
+            f"the shape of a DSpark drafter of {scenario.model.name} is not known",
+            "mtp, eagle, dflash, dflash2, ngram; dspark of DeepSeek-V4",
+            "ngram",
+        )
     limit = scenario.model.architecture.max_position
     if workload.is_inference:
         if limit and workload.answer_tokens >= limit:

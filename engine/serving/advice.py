@@ -11,6 +11,7 @@ from engine.scenario import Layout, Scenario
 from engine.scenario.change import Changes
 from engine.serving.buffers import plain_latent
 from engine.serving.kv_pool import kv_pool
+from engine.serving.memory import NEAR_STATES, wants_states
 from engine.serving.prefix import shared_tokens
 from engine.serving.ranks import beside_of
 from engine.serving.settings import engine_settings, plain_layout, whole_step
@@ -55,13 +56,14 @@ def candidates(scenario: Scenario, layout: Layout, now: Memory) -> Iterator[Cand
 def settings_to_start(scenario: Scenario, layout: Layout, now: Memory) -> Iterator[Candidate]:
     """Settings with which an engine that does not start may: no more sequences than it has blocks of state for, in a round
     number where that holds the users, and a step that takes a whole picture. now: the memory of that layout."""
-    if now.starts:
+    if now.starts and not now.may_not_start:
         return
     settings, blocks = engine_settings(scenario, plain_layout(layout)), now.state_blocks
-    if blocks and blocks < settings.max_num_seqs:
-        round_number = 1 << (blocks.bit_length() - 1)
+    if blocks and blocks < NEAR_STATES * settings.max_num_seqs and wants_states(settings, scenario):
+        sure = blocks if blocks < settings.max_num_seqs else int(blocks / NEAR_STATES)
+        round_number = 1 << (sure.bit_length() - 1)
         asked = -(-scenario.workload.concurrency // kv_copies(layout))
-        sequences = round_number if round_number >= asked else blocks
+        sequences = round_number if round_number >= asked else sure
         yield Candidate({"runtime.max_num_seqs": sequences}, f"at most {sequences:,} sequences at once")
     step = whole_step(scenario.model.architecture, scenario.runtime)
     if settings.max_num_batched_tokens < step:

@@ -223,7 +223,7 @@ def activation_bytes(
             seqs *= settings.rules.drafted_rows
         sampler = sampler_bytes(settings.engine) * seqs * arch.vocab_size + fitted.HIDDEN_COPIES * hidden
     encoder = tower = 0
-    if arch.vision_tokens_max and not settings.text_only:
+    if arch.vision_tokens_max and settings.pictures:
         tokens = max(batched, arch.vision_tokens_max)
         tower = arch.patches_per_token * tokens * _tower_bytes_per_patch(arch)
         # The encoder's output stays cached through the whole run.

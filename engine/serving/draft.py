@@ -15,19 +15,24 @@ from engine.layout.sharding import attention_ranks, expert_split, shard_tensor
 from engine.model.architecture import Architecture, Cache, Tensor
 from engine.scenario import Layout, Model, Runtime, Scenario, Speculation
 
-AHEAD: Final[dict[Speculation, int]] = {"mtp": 1, "eagle": 3, "dflash": 15, "dflash2": 7, "ngram": 5}
+AHEAD: Final[dict[Speculation, int]] = {"mtp": 1, "eagle": 3, "dflash": 15, "dflash2": 7, "dspark": 5, "ngram": 5}
 """Tokens drafted where nobody said how many: one MTP layer's own step (vllm/config/speculative.py), three in the starts
-that EAGLE-3's and vLLM's pages show, a block of 16 or of eight less its first, and the five of vLLM's page on n-grams."""
+that EAGLE-3's and vLLM's pages show, a block of 16 or of eight less its first, the dspark_block_size of
+DeepSeek-V4-Flash-0731, and the five of vLLM's page on n-grams."""
 ACCEPTED: Final[dict[Speculation, float]] = {
     "mtp": 0.83,
     "eagle": 0.7,
     "dflash": 0.8,
     "dflash2": 0.8,
+    "dspark": 0.8,
     "ngram": 0.5,
 }
 """Share of drafted tokens that are kept, each given the one before, where nobody said it: MTP of 0.75 to 0.92, 0.83 in
 the mean, in vLLM's recipe of Qwen3.8 27B, EAGLE-3's 4 to 5 tokens a step of seven drafted on chat (arXiv 2503.01840, table 1), DFlash's
-about five of a block of 16 (arXiv 2602.06036); n-grams hang on how much of the prompt comes back."""
+about five of a block of 16 (arXiv 2602.06036), taken for DSpark too; n-grams hang on how much of the prompt comes back."""
+DSPARK_LAYERS: Final = 3
+"""Layers of the drafter that DeepSeek-V4's checkpoints of summer 2026 carry in the place of one MTP layer: mixtures like the model's
+own, which see the last window of it alone (vllm-project/vllm, pull request 41834; antirez/ds4, issue 468)."""
 EAGLE_VOCABULARY: Final = 32000
 """Entries of the reduced vocabulary that EAGLE-3 heads are published with (SafeAILab/EAGLE)."""
 EAGLE_STATES: Final = 3
@@ -116,6 +121,14 @@ def sixteen_bit_bytes(tensors: tuple[Tensor, ...], layout: Layout) -> int:
     return total
 
 
+def vocabulary_copies(arch: Architecture, method: Speculation | None, layout: Layout) -> int:
+    """Bytes on one rank of the embedding and the head that a drafter of the checkpoint builds for itself, in 16 bits, until it is
+    given the model's."""
+    if method != "mtp" or not arch.mtp:
+        return 0
+    return sixteen_bit_bytes(tuple(one for one in arch.embedding + arch.head if one.is_matrix), layout)
+
+
 def draft_s(scenario: Scenario, layout: Layout, weight_rate: float, pass_s: float) -> float:
     """Seconds of drafting for one step: the drafter's weights and its head are streamed once a token, by DFlash once a block.
 
@@ -126,8 +139,8 @@ def draft_s(scenario: Scenario, layout: Layout, weight_rate: float, pass_s: floa
     draft = draft_of(model.architecture, method)
     if not draft.tensors:
         return 0.0
-    own = draft.tensors + (model.architecture.head if method == "mtp" or method in BLOCKS else ())
-    passes = 1 if method in BLOCKS else drafted_ahead(model, runtime)
+    own = draft.tensors + (model.architecture.head if method in ("mtp", "dspark", *BLOCKS) else ())
+    passes = 1 if method in (*BLOCKS, "dspark") else drafted_ahead(model, runtime)
     return passes * (sixteen_bit_bytes(own, layout) / weight_rate + max(1, len(draft.caches)) / layers * pass_s)
 
 
@@ -136,6 +149,8 @@ def draft_of(arch: Architecture, method: Speculation | None) -> Draft:
     """The drafter of a model by its method; an empty one where nothing is loaded for it."""
     if method == "mtp":
         return _assistant(arch) if arch.model_type.startswith("gemma4") else _prediction_layers(arch)
+    if method == "dspark":
+        return _dspark(arch)
     if method == "eagle":
         return _eagle(arch)
     if method in BLOCKS:
@@ -152,6 +167,19 @@ def _prediction_layers(arch: Architecture) -> Draft:
         if kept:
             break
     return Draft(arch.mtp, kept * count if arch.mtp else ())
+
+
+def layers_ahead(arch: Architecture, method: Speculation | None) -> int:
+    """Layers of the checkpoint that draft, each as the one that predicts ahead: their weights are in the checkpoint's format."""
+    if not arch.mtp or method not in ("mtp", "dspark"):
+        return 0
+    return DSPARK_LAYERS if method == "dspark" else 1
+
+
+def _dspark(arch: Architecture) -> Draft:
+    """DeepSeek-V4's: layers like its MTP layer, windows without a compressed history."""
+    window = next((one for layer, _ in arch.layer_runs() for one in layer.caches if one.kind == "sliding"), None)
+    return Draft(arch.mtp * DSPARK_LAYERS, (window,) * DSPARK_LAYERS if window else (), DSPARK_LAYERS)
 
 
 def _layer(

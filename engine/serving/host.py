@@ -1,7 +1,8 @@
 """Weights that stay in host memory: what of each GPU's share they are, and what reading them costs a step.
 
 llama.cpp multiplies them on the CPU (`--n-cpu-moe`, `--n-gpu-layers`): the host's own bandwidth bounds a step. vLLM and SGLang
-copy them over the slot in every step (`--cpu-offload-gb`).
+copy them over the slot in every step (`--cpu-offload-gb`). KTransformers' kernels under SGLang multiply routed experts on the CPU, but
+for so many of each layer (`--kt-num-gpu-experts`): their bytes are taken in the model's format, whatever the CPU's files are in.
 """
 
 from __future__ import annotations
@@ -39,6 +40,13 @@ class HostWeights(NamedTuple):
         return self.experts + self.others
 
 
+def experts_on_host(arch: Architecture, runtime: Runtime) -> float:
+    """Share of each layer's routed experts that KTransformers' kernels multiply on the CPU; 0 where all are on cards."""
+    if not runtime.rules.host_experts or runtime.kt_gpu_experts is None or not arch.experts:
+        return 0.0
+    return max(0, arch.experts - runtime.kt_gpu_experts) / arch.experts
+
+
 def first_on_gpu(arch: Architecture, runtime: Runtime) -> int:
     """The first layer that a card holds: those before it, and their KV, are the CPU's."""
     if runtime.rules.host != "layers" or runtime.n_gpu_layers is None:
@@ -62,8 +70,10 @@ def host_weights(arch: Architecture, weights: str, layout: Layout, stage: int, r
                     others += size
         # people split the rest by what each card then has room for (--tensor-split): every stage is spared alike
         experts, others = experts // layout.pp, others // layout.pp
-    elif runtime.cpu_offload_gb and runtime.rules.host == "copied":
-        others = min(int(runtime.cpu_offload_gb * GIB), stage_weights(arch, weights, layout, stage).total_bytes)
+    elif runtime.rules.host == "copied":
+        held = stage_weights(arch, weights, layout, stage)
+        experts = int(experts_on_host(arch, runtime) * held.parts.get("routed_expert", 0))
+        others = min(int((runtime.cpu_offload_gb or 0.0) * GIB), held.total_bytes - experts)
     return HostWeights(experts, others)
 
 
@@ -90,12 +100,13 @@ def keeps_on_host(runtime: Runtime) -> bool:
     """Whether any of the weights stay in host memory."""
     if runtime.rules.host == "layers":
         return bool(runtime.n_cpu_moe) or runtime.n_gpu_layers is not None
-    return bool(runtime.cpu_offload_gb) and runtime.rules.host == "copied"
+    by_cpu = runtime.rules.host_experts and runtime.kt_gpu_experts is not None
+    return (bool(runtime.cpu_offload_gb) or by_cpu) and runtime.rules.host == "copied"
 
 
 def host_key(runtime: Runtime) -> tuple[float | None, ...]:
     """What of a runtime decides `host_rates`, to keep them by."""
-    return runtime.n_cpu_moe, runtime.n_gpu_layers, runtime.cpu_offload_gb, runtime.host_gb_s
+    return runtime.n_cpu_moe, runtime.n_gpu_layers, runtime.cpu_offload_gb, runtime.kt_gpu_experts, runtime.host_gb_s
 
 
 def host_rates(
@@ -109,12 +120,10 @@ def host_rates(
         kept = host_weights(arch, weights, layout, stage, runtime)
         experts, others = experts + kept.experts, others + kept.others
     slot = slot_bytes_s(card)
-    rate = slot
-    if runtime.rules.host == "layers":
-        rate = (HOST_GB_S if runtime.host_gb_s is None else runtime.host_gb_s) * GB / layout.tp
+    by_cpu = (HOST_GB_S if runtime.host_gb_s is None else runtime.host_gb_s) * GB / layout.tp
     return HostRates(
-        others_s=others / rate,
-        experts_s=experts / rate,
+        others_s=others / (by_cpu if runtime.rules.host == "layers" else slot),
+        experts_s=experts / by_cpu,
         chunk_s=(experts + others) / slot,
         experts=experts / held[1] if held[1] else 0.0,
         others=min(1.0, others / held[0]) if held[0] else 0.0,

@@ -223,13 +223,15 @@ def cache_specs(
     states: int = 1,
     ahead: int = 0,
     scales: bool = False,
+    state_each: int = 0,
 ) -> list[Spec]:
     """What one `Cache` of a layer keeps on a rank when `ranks` GPUs split the KV heads. states: of a sequence, `states_held`.
 
     ahead: tokens drafted in a step, by which vLLM's window of a convolution is longer (vllm/model_executor/layers/mamba/
     mamba_utils.py: conv_kernel - 1 + num_spec): blocks of 1,168 tokens of a 35B hybrid that drafts 15, 1,056 without.
     plain_latent: FP8 latents of sparse attention take a byte an element, as on Blackwell's kernels; elsewhere their
-    rotary part stays 16-bit beside fp32 scales. scales: an INT8 cache has them for each token and head.
+    rotary part stays 16-bit beside fp32 scales. scales: an INT8 cache has them for each token and head. state_each: bytes of
+    an element of a state as asked for; 0: the engine's own.
     """
     store = kv_format(kv)
     rules = ENGINES[engine]
@@ -237,7 +239,7 @@ def cache_specs(
         split = math.gcd(ranks, cache.state_heads) if cache.state_heads else ranks
         # The convolution window is kept in the compute type whatever the cache format. The state: vLLM goes by the
         # config (vllm/model_executor/layers/mamba/mamba_utils.py), other engines keep fp32.
-        each = cache.state_bytes if rules.mamba_spec else 4
+        each = state_each or (cache.state_bytes if rules.mamba_spec else 4)
         conv = cache.conv_elements
         if rules.mamba_spec and cache.conv_window:
             conv += ahead * (conv // cache.conv_window)
@@ -345,7 +347,8 @@ class Beside:
 
     first: the first layer that is held here. draft: what the layers of a drafter keep. apart: whether these form groups of
     their own. states: that a sequence keeps of each recurrent layer. ahead: tokens drafted in a step. shared: ranks that share
-    the tokens of one cache. alignment: as of `_paged`. scales: as of `cache_specs`.
+    the tokens of one cache. alignment: as of `_paged`. scales, state_each: as of `cache_specs`. counted: whether states lie in
+    a pool of so many.
     """
 
     draft: tuple[Cache, ...] = ()
@@ -356,6 +359,8 @@ class Beside:
     ahead: int = 0
     apart: bool = False
     scales: bool = False
+    state_each: int = 0
+    counted: bool = False
 
 
 ALONE = Beside()
@@ -370,13 +375,13 @@ def states_held(engine: ServingEngine, prefix_caching: bool, ahead: int) -> int:
 
 
 @lru_cache(maxsize=256)
-def state_bytes(arch: Architecture, ranks: int, pp: int, stage: int, engine: ServingEngine) -> int:
-    """Bytes of the recurrent states of one sequence on one GPU of a pipeline stage; 0 of models that keep none."""
+def state_bytes(arch: Architecture, ranks: int, pp: int, stage: int, engine: ServingEngine, each: int = 0) -> int:
+    """Bytes of the recurrent states of one sequence on one GPU of a pipeline stage; 0 of models that keep none. each: as asked for."""
     total = 0.0
     for index in stage_range(len(arch.layers), pp, stage):
         for cache in arch.layers[index].caches:
             if cache.kind == "recurrent":
-                total += sum(spec.bytes_each for spec in cache_specs(cache, "bf16", ranks, engine))
+                total += sum(spec.bytes_each for spec in cache_specs(cache, "bf16", ranks, engine, state_each=each))
     return math.ceil(total)
 
 
@@ -436,6 +441,8 @@ def kv_pool(
         drafted = _specs(beside.draft, kv, ranks, engine, plain_latent, beside)
         counts.update(replace(spec, apart=beside.apart) for spec in drafted)
     rules = ENGINES[engine]
+    if beside.counted:
+        counts = Counter({spec: layers for spec, layers in counts.items() if spec.kind != "state"})
     if rules.kv_layout == "cells":
         return _cells(counts)
     return _pooled(counts, rules) if rules.kv_layout == "pools" else _paged(counts, block, beside.alignment)
@@ -448,7 +455,9 @@ def _specs(
     specs = [
         spec
         for cache in caches
-        for spec in cache_specs(cache, kv, ranks, engine, plain_latent, beside.states, beside.ahead, beside.scales)
+        for spec in cache_specs(
+            cache, kv, ranks, engine, plain_latent, beside.states, beside.ahead, beside.scales, beside.state_each
+        )
     ]
     if beside.shared == 1:
         return specs

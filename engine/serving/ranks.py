@@ -33,7 +33,15 @@ from engine.serving.buffers import (
     plain_latent,
     unified_bytes,
 )
-from engine.serving.draft import BLOCKS, draft_of, drafted_ahead, drafted_by, sixteen_bit_bytes
+from engine.serving.draft import (
+    BLOCKS,
+    draft_of,
+    drafted_ahead,
+    drafted_by,
+    layers_ahead,
+    sixteen_bit_bytes,
+    vocabulary_copies,
+)
 from engine.serving.host import first_on_gpu, host_weights
 from engine.serving.kv_pool import BLOCK_ALIGNMENT, Beside, KvPool, kv_pool, state_bytes, states_held
 from engine.serving.settings import (
@@ -69,7 +77,7 @@ def _stages(
     weights: str,
     kv: str,
     layout: Layout,
-    mtp: bool,
+    predicting: int,
     engine: ServingEngine,
     block: int,
     tile: Tile,
@@ -90,7 +98,7 @@ def _stages(
         if kinds == before and 1 < stage < layout.pp - 1:  # neither an embedding nor a head tells them apart
             found[-1] = replace(found[-1], stages=found[-1].stages + 1)
             continue
-        held = stage_weights(arch, weights, layout, stage, mtp)
+        held = stage_weights(arch, weights, layout, stage, predicting > 0)
         if rules.embedding_on_host:
             # the input table is the host's unless the head reads it too; towers are a file that few load
             away = (0 if arch.tied else held.parts.get("embedding", 0)) + held.parts.get("table", 0)
@@ -108,6 +116,9 @@ def _stages(
             loaded += int(fitted.SGLANG_LOAD_GIB * GIB)
         if stage == layout.pp - 1:
             loaded += sixteen_bit_bytes(drafter, layout)
+            if predicting > 1:
+                one = held.total_bytes - stage_weights(arch, weights, layout, stage).total_bytes
+                loaded += (predicting - 1) * one
         loaded += adapter_bytes(arch, layout, stage, *adapters, rules.expert_adapters)
         if embeds:
             loaded -= held.parts.get("lm_head", 0)  # what is read is pooled, never told in words
@@ -198,9 +209,14 @@ XPU_BLOCK_ALIGNMENT = 64
 """Tokens that blocks with a state in them are a multiple of on Intel GPUs: starts of vLLM on Arc B70 print 832."""
 
 
+STATE_ELEMENT = {"fp32": 4, "bf16": 2}
+"""Bytes of an element of a recurrent state by what it is kept in (vLLM --mamba-ssm-cache-dtype, SGLang --mamba-ssm-dtype)."""
+
+
 def _beside(
     arch: Architecture, drafts: Speculation | None, ahead: int, card: Accelerator, layout: Layout, runtime: Runtime
 ) -> Beside:
+    rules = runtime.rules
     alignment = XPU_BLOCK_ALIGNMENT if card.vendor.upper() == "INTEL" else BLOCK_ALIGNMENT
     states = states_held(runtime.engine, runtime.prefix_caching, ahead)
     return Beside(
@@ -213,7 +229,9 @@ def _beside(
         # a DFlash drafter's layers are padded among themselves: a start prints 2 and 6 padding layers beside eight
         drafts in BLOCKS,
         # Triton's kernels write them; those of TPUs are not Triton's
-        runtime.rules.head_scales and card.vendor.upper() != "GOOGLE",
+        rules.head_scales and card.vendor.upper() != "GOOGLE",
+        STATE_ELEMENT.get(runtime.state_dtype or "", 0),
+        rules.state_slots and runtime.state_slots is not None,
     )
 
 
@@ -241,26 +259,27 @@ def _ranks(
     settings = resolved_settings(runtime, card, layout, arch)
     visible, rules = visible_bytes(card), settings.rules
     plain = plain_latent(card, settings.engine)
-    mtp = drafts == "mtp" and bool(arch.mtp)
+    predicting = layers_ahead(arch, drafts)
     stages = _stages(
         arch,
         weights,
         kv,
         layout,
-        mtp,
+        predicting,
         settings.engine,
         settings.block_size,
         expert_tile(card, rules.marlin),
         card.vendor.upper(),
         plain,
         _beside(arch, drafts, ahead, card, layout, runtime),
-        () if mtp else draft_of(arch, drafts).tensors,
+        () if predicting else draft_of(arch, drafts).tensors,
         (runtime.max_loras or 0, runtime.max_lora_rank),
         runtime,
         embeds,
     )
     non_torch = non_torch_bytes(card, layout, settings.engine, nvlink)
-    non_torch += unified_bytes(arch, card, layout, settings.engine)
+    if not settings.kv_cache_bytes:  # what they stand for is seen in what a profiled pass leaves
+        non_torch += unified_bytes(arch, card, layout, settings.engine)
     if rules.packs:
         non_torch += packed_bytes(arch, card)
     ranks: list[Rank] = []
@@ -290,10 +309,15 @@ def _ranks(
             usable = budget + non_torch + graphs + activation
             # a state for each token drafted, that one may be taken back, for as many sequences as may run
             running = (runtime.max_num_seqs or rules.drafted_sequences) if ahead else 0
-            each = state_bytes(arch, attention_ranks(layout), layout.pp, stage.first - 1, settings.engine)
-            states = min(max(0, budget - stage.weights), running * (ahead + 1) * each)
+            kept = STATE_ELEMENT.get(runtime.state_dtype or "", 0)
+            each = state_bytes(arch, attention_ranks(layout), layout.pp, stage.first - 1, settings.engine, kept)
+            slots = (runtime.state_slots or 0) if rules.state_slots else 0
+            states = min(max(0, budget - stage.weights), (running * (ahead + 1) + slots) * each)
             runtime_bytes += states
             room = budget - stage.weights - states
+            if rules.copied_vocabulary and stage.last:
+                copies = vocabulary_copies(arch, drafts, layout)
+                room, usable = room - copies, usable - min(copies, max(0, room))
         elif rules.budget == "share, graphs after":
             # Graphs are captured after the KV cache took its share: they come out of what utilization leaves.
             budget = int(visible * settings.utilization)
@@ -305,6 +329,12 @@ def _ranks(
                 # it takes what is free, and the host has its part of a shared memory already
                 usable = min(usable, visible - host_reserve_bytes(card, runtime))
             room = usable - stage.weights - activation - runtime_bytes
+        if settings.kv_cache_bytes:
+            # what a profiled pass leaves is not looked at: so much is taken, whatever the share, where the card has it
+            usable = visible - host_reserve_bytes(card, runtime)
+            room = usable - stage.weights - activation - runtime_bytes - settings.kv_cache_bytes
+            if room >= 0:
+                room, usable = settings.kv_cache_bytes, usable - room
         ranks.append(
             Rank(
                 label=_label(stage, layout.pp, layout.gpus),

@@ -20,7 +20,8 @@ LARGE_CARD_BYTES = 70 * GIB
 
 @dataclass(frozen=True, slots=True)
 class EngineSettings:
-    """What the engine runs with after its defaults are filled in. utilization: of the visible memory. item: see `largest_item`."""
+    """What the engine runs with after its defaults are filled in. utilization: of the visible memory. item: see `largest_item`.
+    kv_cache_bytes: of the KV cache on a GPU as it was asked for; 0: not so. pictures: whether the profiled pass encodes one."""
 
     engine: ServingEngine
     utilization: float
@@ -29,8 +30,9 @@ class EngineSettings:
     max_model_len: int
     cuda_graphs: bool
     block_size: int
-    text_only: bool = False
     item: int = 0
+    kv_cache_bytes: int = 0
+    pictures: bool = True
 
     @property
     def rules(self) -> Engine:
@@ -248,6 +250,7 @@ def resolved_settings(runtime: Runtime, card: Accelerator, layout: Layout, arch:
         runtime.max_model_len or 0,
         runtime.cuda_graphs,
         runtime.block_size,
-        runtime.text_only and rules.whole_items,
         largest_item(arch, runtime),
+        int((runtime.kv_cache_gib or 0.0) * GIB) if rules.kv_by_bytes else 0,
+        not (runtime.text_only or runtime.skip_mm_profiling) or not rules.whole_items,
     )

@@ -112,6 +112,7 @@ class Memory:
     concurrency" that one replica's vLLM prints for max_model_len; it charges every sequence of a sliding-window model a
     whole step of prefill. state_blocks: blocks of the cache of a recurrent model, of which each sequence needs one at
     least; None for others. kv_interval: of kv_capacity_tokens, 80 %; None without KV.
+    may_not_start: whether a start lies within the error of its KV figure or of its blocks of state.
     peak_bytes (training): what it needs on the worst GPU; nvidia_smi_bytes: what nvidia-smi will show. The largest
     micro-batch and the longest sequence are searched when they are first read.
     """
@@ -138,6 +139,7 @@ class Memory:
     users_that_fit: int = 0
     kv_share: float | None = 0.0
     kv_interval: Interval | None = None
+    may_not_start: bool = False
     rule_note: Later[Sentence] = Later(
         ()
     )  # where the 60-70 % rule and the byte accounting disagree: both, and which decides

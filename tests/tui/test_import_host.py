@@ -79,8 +79,26 @@ def test_weights_that_sglang_leaves_with_the_host_are_off_the_card() -> None:
 
 
 @pytest.mark.parametrize(
-    "option", ["--kt-num-gpu-experts 32", "--enable-hierarchical-cache", "--hicache-ratio 2", "--kt-method AMXINT4"]
+    "option", ["--kt-cpuinfer 60", "--enable-hierarchical-cache", "--hicache-ratio 2", "--kt-method AMXINT4"]
 )
 def test_options_that_nothing_is_sized_by_are_called_not_modelled(option: str) -> None:
     found, _ = read(f"python -m sglang.launch_server --model-path Qwen/Qwen3-30B-A3B {option}")
     assert found.unknown == [f"{option}: not modelled"]
+
+
+@pytest.mark.parametrize(
+    ("command", "key", "value"),
+    [
+        ("vllm serve Qwen/Qwen3-8B --kv-cache-memory-bytes 20g", "runtime.kv_cache_gib", 20e9 / 2**30),
+        ("vllm serve Qwen/Qwen3-8B --kv-cache-memory-bytes 20G", "runtime.kv_cache_gib", 20.0),
+        ("vllm serve Qwen/Qwen3.5-27B --mamba-ssm-cache-dtype float16", "runtime.state_dtype", "bf16"),
+        ("vllm serve Qwen/Qwen3.5-27B --skip-mm-profiling", "runtime.skip_mm_profiling", True),
+        ("python -m sglang.launch_server --model-path Qwen/Qwen3.5-27B --mamba-ssm-dtype float32", "runtime.state_dtype", "fp32"),
+        ("python -m sglang.launch_server --model-path Qwen/Qwen3.5-27B --max-mamba-cache-size 21", "runtime.state_slots", 21),
+        ("python -m sglang.launch_server --model-path Qwen/Qwen3-30B-A3B --kt-num-gpu-experts 32", "runtime.kt_gpu_experts", 32),
+    ],
+)  # fmt: skip
+def test_what_an_engine_is_told_of_its_memory_is_read(command: str, key: str, value: object) -> None:
+    found, scenario = read(command)
+    assert not found.unknown
+    assert value_of(scenario, key) == (pytest.approx(value) if isinstance(value, float) else value)

@@ -74,6 +74,15 @@ _SHOWN_WHEN: dict[str, Callable[[Scenario], bool]] = {
     "runtime.text_only": lambda scenario: (
         scenario.runtime.rules.whole_items and bool(scenario.model.architecture.towers)
     ),
+    "runtime.kt_gpu_experts": lambda scenario: (
+        scenario.runtime.rules.host_experts and scenario.model.architecture.experts > 0
+    ),
+    "runtime.kv_cache_gib": lambda scenario: scenario.runtime.rules.kv_by_bytes,
+    "runtime.state_dtype": _recurrent,
+    "runtime.state_slots": lambda scenario: scenario.runtime.rules.state_slots and _recurrent(scenario),
+    "runtime.skip_mm_profiling": lambda scenario: (
+        scenario.runtime.rules.whole_items and scenario.model.architecture.vision_tokens_max > 0
+    ),
     "runtime.host_gb_s": lambda scenario: keeps_on_host(scenario.runtime),
     "runtime.host_ram_gib": lambda scenario: (
         keeps_on_host(scenario.runtime) or scenario.runtime.host_ram_gib is not None

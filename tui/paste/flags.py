@@ -39,6 +39,15 @@ def share(text: str) -> float:
     return value
 
 
+def gib(text: str) -> float:
+    """Bytes, with the suffixes of vLLM, as GiB. Raises Unreadable."""
+    match = re.fullmatch(r"(\d{1,6}(?:\.\d{1,6})?)([kKmMgGtT])i?[bB]?", text.strip())
+    if match is None:
+        return whole(text) / 2**30
+    scale = {"k": 1e3, "m": 1e6, "g": 1e9, "t": 1e12, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}[match[2]]
+    return float(match[1]) * scale / 2**30
+
+
 def one_of(**values: Any) -> Reader:
     """A reader of words, each with what it means."""
 
@@ -55,6 +64,7 @@ KV_CACHE = one_of(
     auto=None, bfloat16="bf16", bf16="bf16", float16="fp16", fp16="fp16", f16="fp16", half="fp16", fp8="fp8",
     fp8_e4m3="fp8", fp8_e5m2="fp8", fp8_inc="fp8", int8="int8", int8_per_token_head="int8", nvfp4="nvfp4", q8_0="q8_0", q4_0="q4_0",
 )  # fmt: skip
+STATES = one_of(auto=None, float32="fp32", fp32="fp32", float16="bf16", bfloat16="bf16", bf16="bf16")
 QUANTIZED = {
     "fp8": "fp8", "bitsandbytes": "nf4", "awq": "int4-awq", "awq_marlin": "int4-awq", "awq-marlin": "int4-awq",
     "gptq": "int4-gptq", "gptq_marlin": "int4-gptq", "gptq-marlin": "int4-gptq", "modelopt_fp4": "nvfp4",
@@ -113,6 +123,9 @@ VLLM: Mapping[str, Option] = {
     ),
     "--cpu-offload-gb": Option("runtime.cpu_offload_gb", share),
     "--language-model-only": switch("runtime.text_only", True),
+    "--skip-mm-profiling": switch("runtime.skip_mm_profiling", True),
+    **{flag: Option("runtime.kv_cache_gib", gib) for flag in ("--kv-cache-memory-bytes", "--kv-cache-memory")},
+    "--mamba-ssm-cache-dtype": Option("runtime.state_dtype", STATES),
     "--max-loras": Option("runtime.max_loras"),
     "--max-lora-rank": Option("runtime.max_lora_rank"),
 }
@@ -135,12 +148,16 @@ SGLANG: Mapping[str, Option] = {
     ),
     "--disable-radix-cache": switch("runtime.prefix_caching", False),
     "--speculative-algorithm": Option(
-        "runtime.speculative", one_of(nextn="mtp", mtp="mtp", eagle="eagle", eagle3="eagle", ngram="ngram")
+        "runtime.speculative",
+        one_of(nextn="mtp", mtp="mtp", eagle="eagle", eagle3="eagle", ngram="ngram", dspark="dspark"),
     ),
     "--speculative-num-steps": Option("runtime.speculative_tokens"),
     **{flag: Option("layout.dcp") for flag in ("--dcp-size", "--decode-context-parallel-size")},
     "--page-size": Option("runtime.block_size"),
     "--cpu-offload-gb": Option("runtime.cpu_offload_gb", share),
+    "--mamba-ssm-dtype": Option("runtime.state_dtype", STATES),
+    "--max-mamba-cache-size": Option("runtime.state_slots"),
+    "--kt-num-gpu-experts": Option("runtime.kt_gpu_experts"),
     "--max-loras-per-batch": Option("runtime.max_loras"),
     "--max-lora-rank": Option("runtime.max_lora_rank"),
 }

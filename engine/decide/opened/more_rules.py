@@ -19,6 +19,8 @@ LIMITS_AND_REQUESTS: Final[dict[str, tuple[str, str, str]]] = {
     "STREAM_SLOPE": ("bandwidth over power that is left", "", "a rule after one sweep: engine/parts/power_limit.py"),
     "PROMPTS": ("rate of a prompt's attention by kernel", "", "measured kernel tables: engine/serving/attention.py"),
     "TOKENS": ("rate of decode's attention by kernel", "", "measured kernel tables: engine/serving/attention.py"),
+    "DSPARK_LAYERS": ("layers of a DSpark drafter", "layers", "vllm-project/vllm, pull request 41834"),
+    "STATE_ELEMENT": ("bytes of an element of a state", "bytes", "by definition of the type"),
     "HALF": ("half of the requests", "", "by definition"),
     "BELOW_95": ("95 of 100 requests", "", "by definition"),
     "BELOW_99": ("99 of 100 requests", "", "by definition"),

@@ -39,20 +39,24 @@ WRITTEN: Final = {
     **dict.fromkeys(("ngl", "gpu_layers"), "runtime.n_gpu_layers"),
     **dict.fromkeys(("cpu_moe", "ncmoe", "override_tensor"), "runtime.n_cpu_moe"),
     **dict.fromkeys(("page_size",), "runtime.block_size"),
+    **dict.fromkeys(("kv_cache_memory_bytes", "kv_cache_memory"), "runtime.kv_cache_gib"),
+    **dict.fromkeys(("mamba_ssm_cache_dtype", "mamba_ssm_dtype"), "runtime.state_dtype"),
+    **dict.fromkeys(("max_mamba_cache_size",), "runtime.state_slots"),
+    **dict.fromkeys(("kt_num_gpu_experts",), "runtime.kt_gpu_experts"),
 }
 """The key of a session that says what an option of an engine says."""
 
 _NOT_MODELLED = """
-swap_space kv_offloading_size kv_offloading_backend kv_transfer_config kv_cache_memory_bytes num_gpu_blocks_override
-mm_encoder_tp_mode skip_mm_profiling mm_processor_cache_gb mm_processor_kwargs compilation_config optimization_level
+swap_space kv_offloading_size kv_offloading_backend kv_transfer_config num_gpu_blocks_override
+mm_encoder_tp_mode mm_processor_cache_gb mm_processor_kwargs compilation_config optimization_level
 max_cudagraph_capture_size cudagraph_capture_sizes cuda_graph_max_bs cuda_graph_bs enable_torch_compile async_scheduling
 enable_chunked_prefill max_num_partial_prefills long_prefill_token_threshold scheduling_policy schedule_policy
 schedule_conservativeness enable_eplb num_redundant_experts eplb_config enable_dbo dbo_decode_token_threshold
 enable_two_batch_overlap enable_mixed_chunk all2all_backend moe_backend moe_runner_backend moe_a2a_backend deepep_mode
-prefill_context_parallel_size mamba_cache_mode mamba_cache_dtype mamba_ssm_cache_dtype mamba_full_memory_ratio
-max_mamba_cache_size swa_full_tokens_ratio calculate_kv_scales kv_sharing_fast_prefill disable_custom_all_reduce
+prefill_context_parallel_size mamba_cache_mode mamba_cache_dtype mamba_full_memory_ratio
+swa_full_tokens_ratio calculate_kv_scales kv_sharing_fast_prefill disable_custom_all_reduce
 enable_hierarchical_cache hicache_ratio hicache_size disaggregation_mode enable_memory_saver enable_sleep_mode
-kt_method kt_num_gpu_experts kt_cpuinfer kt_weight_path kt_threadpool_count cpu_offload_params offload_group_size
+kt_method kt_cpuinfer kt_weight_path kt_threadpool_count cpu_offload_params offload_group_size
 tensor_split main_gpu split_mode fit_target no_kv_offload kv_unified cache_ram cache_reuse context_shift swa_full
 flash_attn no_mmap mlock numa threads threads_batch batch_size defrag_thold rope_scaling rope_scale yarn_orig_ctx
 op_offload no_op_offload no_mmproj_offload poll prio

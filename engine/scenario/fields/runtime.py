@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from engine.runtimes.engine import ServingEngine
-from engine.scenario import AttentionBackend, Speculation
 from engine.scenario.fields.field import SERVING, YES_NO, Field, plain
+from engine.scenario.runtime import AttentionBackend, Speculation, StateType
 
 RUNTIME = "RUNTIME"
 
@@ -126,7 +126,7 @@ RUNTIME_FIELDS: tuple[Field, ...] = (
         "Drafts by",
         RUNTIME,
         "choice",
-        "Speculative decoding: the model's own MTP layers, an EAGLE-3 head, a DFlash drafter, or n-grams of the prompt.",
+        "Speculative decoding: the model's MTP layers, an EAGLE-3 head, a DFlash drafter, DeepSeek-V4's DSpark, or n-grams.",
         choices=((None, "MTP if loaded"), *plain(Speculation)),
         kinds=SERVING,
     ),
@@ -216,6 +216,19 @@ RUNTIME_FIELDS: tuple[Field, ...] = (
         kinds=SERVING,
     ),
     Field(
+        "runtime.kt_gpu_experts",
+        "Experts on GPU",
+        RUNTIME,
+        "number",
+        "SGLang with KTransformers: of each layer's routed experts, so many are on cards; the CPU multiplies the others.",
+        unit="experts",
+        low=0,
+        high=4096,
+        empty="all",
+        step="one",
+        kinds=SERVING,
+    ),
+    Field(
         "runtime.host_gb_s",
         "Host memory at",
         RUNTIME,
@@ -254,6 +267,48 @@ RUNTIME_FIELDS: tuple[Field, ...] = (
         whole=False,
         empty="from logs",
         step="one",
+        kinds=SERVING,
+    ),
+    Field(
+        "runtime.kv_cache_gib",
+        "KV cache",
+        RUNTIME,
+        "number",
+        "vLLM: of KV cache on each GPU, whatever its utilization leaves (kv_cache_memory_bytes). Empty: what it leaves.",
+        unit="GiB",
+        low=0.01,
+        high=65536,
+        whole=False,
+        empty="what is left",
+        step="one",
+        kinds=SERVING,
+    ),
+    Field(
+        "runtime.state_dtype",
+        "States in",
+        RUNTIME,
+        "choice",
+        "Type of a recurrent model's states: 32 bits, or 16, which take half the blocks.",
+        choices=((None, "as the model has it"), *plain(StateType)),
+        kinds=SERVING,
+    ),
+    Field(
+        "runtime.state_slots",
+        "States kept",
+        RUNTIME,
+        "number",
+        "SGLang: so many recurrent states are kept (max_mamba_cache_size). Empty: a share of the pool.",
+        high=1e6,
+        empty="auto",
+        kinds=SERVING,
+    ),
+    Field(
+        "runtime.skip_mm_profiling",
+        "Pictures unprofiled",
+        RUNTIME,
+        "choice",
+        "vLLM: no room is kept for what a picture takes while it is encoded; a large one may then run out of memory.",
+        choices=YES_NO,
         kinds=SERVING,
     ),
 )

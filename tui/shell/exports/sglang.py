@@ -10,6 +10,7 @@ from tui.shell.exports.text import Word, command
 CHECKED = f"SGLang {SGLANG}, arguments of its parser, which 0.5.23 takes too"
 RENDEZVOUS_PORT = 20000
 _KV_CACHE = {"fp8": "fp8_e4m3"}
+_STATES = {"fp32": "float32", "bf16": "bfloat16"}
 _ATTENTION = {"flash3": "fa3", "flashinfer": "flashinfer", "triton": "triton", "trtllm": "trtllm_mha"}
 
 
@@ -56,6 +57,12 @@ def arguments(build: Build, first: str = FIRST_NODE, rank: str = "0") -> list[tu
         flags.append(("--attention-backend", _ATTENTION[build.runtime.attention_backend]))
     if build.runtime.cpu_offload_gb:
         flags.append(("--cpu-offload-gb", round(build.runtime.cpu_offload_gb)))
+    if build.runtime.state_dtype is not None:
+        flags.append(("--mamba-ssm-dtype", _STATES[build.runtime.state_dtype]))
+    if build.runtime.state_slots is not None:
+        flags.append(("--max-mamba-cache-size", build.runtime.state_slots))
+    if build.runtime.kt_gpu_experts is not None and model.architecture.experts:
+        flags.append(("--kt-num-gpu-experts", build.runtime.kt_gpu_experts))
     if not build.runtime.prefix_caching:
         flags.append(("--disable-radix-cache",))
     if model.mtp:
@@ -77,6 +84,8 @@ def notes(build: Build) -> list[str]:
         found.append(
             f"not expressible: a KV cache in {model.kv_cache}; this one takes the model's 16 bits and more memory"
         )
+    if build.runtime.kt_gpu_experts is not None and model.architecture.experts:
+        found.append("name the CPU's files and kernels too: --kt-weight-path, --kt-method, --kt-cpuinfer")
     if layout.ep > 1 and not layout.dp_attention and layout.ep > layout.tp:
         found.append(
             f"not expressible: experts spread over {layout.ep} GPUs of several replicas; here over {layout.tp}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from engine.figures.units import GIB
 from engine.serving.draft import drafted_ahead, drafted_by
 from tui.shell.exports import fabric
 from tui.shell.exports.build import FIRST_NODE, Build
@@ -21,6 +22,7 @@ _ATTENTION = {
 }
 DRAFT_CHECKPOINTS = {"eagle": "DRAFT_MODEL", "dflash": "DRAFT_MODEL", "dflash2": "DRAFT_MODEL-DFlash2"}
 """What stands for the checkpoint of a drafter that comes on its own."""
+_STATES = {"fp32": "float32", "bf16": "float16"}
 _ON_LOAD = {"fp8": "fp8", "nf4": "bitsandbytes"}
 
 
@@ -72,6 +74,12 @@ def arguments(build: Build, executor: str = "ray") -> list[tuple[Word, ...]]:
         flags.append(("--cpu-offload-gb", build.runtime.cpu_offload_gb))
     if build.runtime.text_only and model.architecture.towers:
         flags.append(("--language-model-only",))
+    if build.runtime.skip_mm_profiling and model.architecture.vision_tokens_max:
+        flags.append(("--skip-mm-profiling",))
+    if build.runtime.kv_cache_gib:
+        flags.append(("--kv-cache-memory-bytes", round(build.runtime.kv_cache_gib * GIB)))
+    if build.runtime.state_dtype is not None:
+        flags.append(("--mamba-ssm-cache-dtype", _STATES[build.runtime.state_dtype]))
     if build.runtime.max_loras:
         flags += [("--enable-lora",), ("--max-loras", build.runtime.max_loras)]
         flags.append(("--max-lora-rank", build.runtime.max_lora_rank))
