@@ -23,7 +23,9 @@ from engine.model.architecture import Architecture
 from engine.parts.hardware import Accelerator
 from engine.runtimes.engine import ServingEngine
 from engine.scenario import Layout, LayoutChoice, Runtime, Scenario, Speculation, Workload
-from engine.serving.ranks import loaded
+from engine.scenario.runtime import StateType
+from engine.serving.kv_pool import state_bytes
+from engine.serving.ranks import STATE_ELEMENT, loaded
 from engine.serving.settings import visible_bytes
 from engine.sizing import Memory
 from tests.accuracy.harness import REFERENCE, Case, Evaluation, Outcome, Row, each_row, load_rows
@@ -269,6 +271,7 @@ def runtime_of(row: Row, engine: ServingEngine, architecture: Architecture) -> R
 
 
 DRAFTERS: tuple[tuple[str, Speculation], ...] = (
+    (r"dspark", "dspark"),
     (r"dflash2", "dflash2"),
     (r"dflash", "dflash"),
     (r"eagle", "eagle"),
@@ -285,7 +288,7 @@ def draft_of_row(row: Row) -> tuple[Speculation | None, int | None]:
     """
     said = row.get("spec_decode")
     if not said and "speculation method not shown" in str(row.get("notes") or "").lower():
-        raise Unreadable("whether anything drafts is not stated")
+        raise Unreadable("which drafter shares the card is not stated")
     names = f"{row['model']} {row.get('hf_id') or ''}".lower()
     if said is False:
         return None, None
@@ -316,6 +319,57 @@ def _reads_text_alone(row: Row) -> bool:
     )
 
 
+def _asked_kv_gib(row: Row) -> float | None:
+    """GiB of KV cache that a start was told to take, whatever a profiled pass leaves."""
+    told = re.search(r"kv_cache_memory_bytes[ =]([\d.]+(?:e\d+)?)", str(row.get("log") or ""))
+    return float(told.group(1)) / GIB if told else None
+
+
+def _state_slots(row: Row) -> int | None:
+    """Recurrent states that SGLang was told to keep."""
+    told = re.search(r"max-mamba-cache-size (\d+)", str(row.get("log") or ""))
+    return int(told.group(1)) if told else None
+
+
+def _state_type(row: Row, architecture: Architecture) -> StateType | None:
+    """The type of recurrent states by the bytes of one that a row states; None where it states none."""
+    told = re.search(r"([\d.]+) MiB/GPU of SSM", str(row.get("notes") or ""))
+    if told is None:
+        return None
+    types: tuple[StateType, StateType] = ("fp32", "bf16")
+    sizes = {
+        kept: state_bytes(architecture, int(row.get("tp") or 1), 1, 0, "sglang", STATE_ELEMENT[kept]) for kept in types
+    }
+    return min(types, key=lambda kept: abs(sizes[kept] / MIB - float(told.group(1))))
+
+
+UNNAMED = "which card it ran on is not stated"
+
+
+def _without(row: Row, engine: ServingEngine, card: Accelerator, architecture: Architecture) -> str:
+    """What a row does not say that its KV space hangs on; empty where it says enough. Weights, and what stated tokens take, do not.
+
+    An unstated share is the engine's default, unless the row's own figures fill more of the card than that default is.
+    """
+    seen = row["observed"]
+    if _asked_kv_gib(row) is not None:
+        return "its KV space was asked for in bytes"
+    if not _long_enough(row, engine, architecture):
+        return "its longest sequence is not stated, and the model's own would not have started"
+    if engine == "sglang" and card.unified_memory and not row.get("mem_fraction_static"):
+        return "which share of a unified memory SGLang was given is not stated"
+    if (
+        not row.get("gpu_memory_utilization")
+        and engine == "vllm"
+        and row.get("gpu_total_gib")
+        and seen.get("consumed_gib")
+    ):
+        filled = seen["consumed_gib"] + (seen.get("activation_peak_gib") or 0) + (seen.get("kv_gib_per_gpu") or 0)
+        if filled > (0.92 if version_of(row) >= CURRENT_UTILIZATION else 0.90) * row["gpu_total_gib"]:
+            return "its figures fill more of the card than the share that its version takes by itself"
+    return ""
+
+
 def weights_of(row: Row, architecture: Architecture) -> str:
     """The weight format of a row. Raises Unreadable for an unknown name."""
     text = str(row.get("weight_dtype") or "").lower()
@@ -325,7 +379,8 @@ def weights_of(row: Row, architecture: Architecture) -> str:
     named = format_of_name(str(row.get("hf_id") or ""))
     if (found, named) in (("nvfp4", "nvfp4-fp8"), ("fp8", "fp8-dynamic")):
         return str(named)
-    if found == "fp8" and architecture.fp8_blocks and architecture.checkpoint_format == "mxfp4" and not repacked:
+    own = found == "fp8" or "fp4 experts" in text
+    if own and architecture.fp8_blocks and architecture.checkpoint_format == "mxfp4" and not repacked:
         # People call DeepSeek-V4's own files FP8: their experts are FP4.
         return "mxfp4"
     if found:
@@ -338,7 +393,7 @@ def weights_of(row: Row, architecture: Architecture) -> str:
 def kv_of(row: Row) -> str:
     """The KV-cache format of a row; what is not stated is 16-bit."""
     text = str(row.get("kv_cache_dtype") or "").lower()
-    if "fp8" in text:
+    if "fp8" in text and not text.startswith(("bf16", "fp16")):  # of "bf16 latent + fp8 index", the index alone
         return "fp8"
     if "fp4" in text:
         return "nvfp4"
@@ -355,10 +410,11 @@ def _long_enough(row: Row, engine: ServingEngine, architecture: Architecture) ->
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """A row as a scenario with its layout."""
+    """A row as a scenario with its layout. without: what it does not say that its KV space hangs on; empty where it says enough."""
 
     scenario: Scenario
     length: int
+    without: str = ""
 
 
 def write(row: Row) -> Written:
@@ -374,21 +430,20 @@ def write(row: Row) -> Written:
     if architecture is None:
         raise Unreadable(f"no config.json for {row['model']!r}")
     recurrent = any(cache.kind == "recurrent" for layer in architecture.layers for cache in layer.caches)
+    if drafts == "mtp" and ahead is None and engine == "sglang":
+        ahead = 3  # sglang/srt/server_args.py, auto_choose_speculative_params
     if drafts and ahead is None and recurrent and drafts != "dflash2":  # whose blocks are of eight tokens
         raise Unreadable(
             "how far ahead it drafts is not stated, and a recurrent model keeps a state for each token of it"
         )
     if engine == "vllm-earlier" and version_of(row) < (0, 6):
         raise Unreadable("vLLM before 0.6 counted the allocator's cache as used: not an engine choice")
+    unnamed = "unnamed" in str(row["gpu"]).lower()
     if " + " in str(row["gpu"]) and not _kv_only(row):
         raise Unreadable("unlike cards: the poorest one decides, and its free memory is not stated")
-    card = catalog.load().accelerator("mi300x") if _kv_only(row) else accelerator_of(row)
+    card = catalog.load().accelerator("mi300x") if _kv_only(row) or unnamed else accelerator_of(row)
     if _kv_only(row):
         return _kv_only_scenario(row, architecture, card)
-    if not _long_enough(row, engine, architecture):
-        raise Unreadable("its longest sequence is not stated, and the model's own would not have started")
-    if engine == "sglang" and card.unified_memory and not row.get("mem_fraction_static"):
-        raise Unreadable("which share of a unified memory SGLang was given is not stated")
     if engine == "sglang" and architecture.model_type == "deepseek_v4" and card.compute_capability.startswith("9."):
         raise Unreadable("SGLang on Hopper takes a fifth more for DeepSeek-V4 than its files hold: not modelled")
     tp, pp = int(row.get("tp") or 1), int(row.get("pp") or 1)
@@ -409,6 +464,9 @@ def write(row: Row) -> Written:
         speculative_tokens=ahead,
         prefix_caching=_caches_prefixes(row),
         text_only=_reads_text_alone(row),
+        kv_cache_gib=_asked_kv_gib(row),
+        state_slots=_state_slots(row),
+        state_dtype=_state_type(row, architecture),
     )
     per_box = min(8, card.max_gpus_per_node or 8)
     try:
@@ -428,8 +486,11 @@ def write(row: Row) -> Written:
         raise Unreadable(str(error)) from error
     scenario = replace(scenario, hardware=replace(scenario.hardware, accelerator=card))
     if recurrent and row.get("block_size") and _block(scenario) != row["block_size"]:
-        raise Unreadable("its blocks are of other tokens than the config's states make: states of another type")
-    return Written(scenario, length)
+        # the tokens of a block say what type its states are of
+        scenario = replace(scenario, runtime=replace(runtime, state_dtype="bf16"))
+        if _block(scenario) != row["block_size"]:
+            raise Unreadable("its blocks are of other tokens than states of any type make")
+    return Written(scenario, length, UNNAMED if unnamed else _without(row, engine, card, architecture))
 
 
 def _block(scenario: Scenario) -> int:
@@ -470,6 +531,24 @@ def _by_groups(scenario: Scenario, layout: Layout) -> int:
         tokens = rank.kv_room // rank.pool.block_bytes // groups * rank.pool.block_tokens
         least = min(least or tokens, tokens)
     return least
+
+
+def _stated_alone(row_id: str, row: Row, written: Written, weights: int, groups: dict[str, str]) -> list[Case]:
+    """What a row that does not say what its KV space hangs on still shows: weights, and the KV of so many stated tokens."""
+    seen: dict[str, Any] = row["observed"]
+    cases = (
+        [Case(row_id, WEIGHTS, seen["weights_gib_per_gpu"], weights / GIB, groups)]
+        if seen.get("weights_gib_per_gpu")
+        else []
+    )
+    scenario, kv, tokens = written.scenario, seen.get("kv_gib_per_gpu"), seen.get("kv_tokens")
+    if not (kv and tokens) or not row.get("max_model_len"):
+        return cases
+    runtime = replace(scenario.runtime, engine="vllm", kv_cache_gib=kv, memory_utilization=0.5)
+    roomy = replace(scenario.hardware.accelerator, memory_mib_reported=10**6, unified_memory=False)
+    held = replace(scenario, runtime=runtime, hardware=replace(scenario.hardware, accelerator=roomy))
+    said = size(held).memory.reported_concurrency * written.length
+    return [*cases, Case(row_id, KV_BYTES, kv, kv * tokens / said, groups)]
 
 
 def _groups(row: Row, engine: str) -> dict[str, str]:
@@ -528,6 +607,9 @@ def _compare(row_id: str, row: Row, found: Evaluation) -> None:
         found.cases.append(Case(row_id, KV_BYTES, observed["kv_gib_per_gpu"], said, groups))
         return
     worst = memory.worst
+    if written.without:
+        found.cases += _stated_alone(row_id, row, written, worst.weights_bytes, groups)
+        return
     cases = []
     if observed.get("weights_gib_per_gpu"):
         cases.append((WEIGHTS, observed["weights_gib_per_gpu"], worst.weights_bytes / GIB))

@@ -114,6 +114,8 @@ RULES: tuple[tuple[str, str], ...] = (
     (r"glm-4\.[567]-air", "glm-4.5-air"),
     (r"glm-4\.[567]-?flash|glm-4\.[567]v", ""),
     (r"glm-4\.[567]", "glm-4.6"),
+    (r"glm-?5\.2", "glm-5.2"),
+    (r"glm-?5\.3", ""),
     (r"glm-?5", "glm-5"),
     (r"kimi-k2\.[567]", "kimi-k2.5"),
     (r"kimi-k2", "kimi-k2"),
