@@ -1,8 +1,8 @@
 """What configurations of released trainers may hold, read from their sources without importing them, as tests hold exports against them.
 
-    python scripts/read_schemas.py TOOL VERSION FOLDER [FOLDER of transformers, for axolotl and llamafactory]
+    python scripts/read_schemas.py TOOL VERSION FOLDER [FOLDER of transformers, for axolotl, llamafactory and trl]
 
-TOOL: axolotl, llamafactory, torchtitan, accelerate, deepspeed. Writes tests/tui/export_facts/schemas/TOOL-VERSION.json: each key with
+TOOL: axolotl, llamafactory, torchtitan, accelerate, deepspeed, trl, unsloth, verl, openrlhf, torchtune, nemo. Writes tests/tui/export_facts/schemas/TOOL-VERSION.json: each key with
 the words that it allows, null where any; keys of a table are dotted.
 """
 
@@ -10,8 +10,11 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 from scripts.read_flags import FOLDER, Flags, Types, named, strings, trees
@@ -117,7 +120,108 @@ def deepspeed(folder: Path) -> Flags:
     return found
 
 
+def trl(folder: Path, library: Path) -> Flags:
+    """TRL: its configurations, models' and scripts' arguments, and transformers' training arguments."""
+    training = list(trees(library, "transformers/training_args.py"))
+    found, words = Flags(), enums(training)
+    for module in (*trees(folder, "trl/trainer/*_config.py"), *trees(folder, "trl/scripts/utils.py"), *training):
+        types = Types([module])
+        for name in types.fields:
+            found |= fields_of(types, words, name)
+    found["optim"] = words["OptimizerNames"]
+    return found
+
+
+def unsloth(folder: Path) -> Flags:
+    """Unsloth: pydantic models of its command line."""
+    types = Types(list(trees(folder, "unsloth_cli/config.py")))
+    inner = {"data": "DataConfig", "training": "TrainingConfig", "lora": "LoraConfig", "logging": "LoggingConfig"}
+    return tables(types, {}, "Config", inner)
+
+
+def dotted(table: Mapping[str, Any], prefix: str = "") -> Flags:
+    """The keys of a table and of those in it, dotted."""
+    found = Flags()
+    for key, value in table.items():
+        found[prefix + key] = None
+        if isinstance(value, dict):
+            found |= dotted(value, f"{prefix}{key}.")
+    return found
+
+
+def verl(folder: Path) -> Flags:
+    """verl: the configuration of its trainer by FSDP."""
+    import yaml  # type: ignore[import-untyped] # as where the app reads it
+
+    (file,) = folder.glob("verl/trainer/config/_generated_ppo_trainer.yaml")
+    every = dotted(yaml.safe_load(file.read_text(encoding="utf-8")))
+    return Flags(
+        {key: words for key, words in every.items() if not re.search("profiler|qat|turbo|kwargs|_target_", key)}
+    )
+
+
+def torchtune(folder: Path) -> Flags:
+    """torchtune: what its configurations hold, and what its recipes read beside that."""
+    import yaml
+
+    found = Flags()
+    for file in folder.glob("recipes/configs/*/*.yaml"):
+        found |= dotted(yaml.safe_load(file.read_text(encoding="utf-8")))
+        found[f"{file.parent.name}/{file.stem}"] = None
+    for module in trees(folder, "recipes/*.py"):
+        for one in ast.walk(module):
+            if (
+                isinstance(one, ast.Call)
+                and named(one.func) == "get"
+                and named(getattr(one.func, "value", one)) == "cfg"
+            ):
+                found |= dict.fromkeys(strings(one.args[0]))
+    return found
+
+
+def openrlhf(folder: Path) -> Flags:
+    """OpenRLHF: the arguments of its four trainers."""
+    found = Flags()
+    for module in trees(folder, "**/openrlhf/cli/train_*.py"):
+        for node in ast.walk(module):
+            if isinstance(node, ast.Call) and named(node.func) == "add_argument" and node.args:
+                choices = next((one.value for one in node.keywords if one.arg == "choices"), None)
+                prefixed = isinstance(node.args[0], ast.JoinedStr)
+                for flag in () if prefixed else strings(node.args[0]):
+                    found[flag] = strings(choices) or None
+    return found
+
+
+def nemo(folder: Path) -> Flags:
+    """Megatron-Bridge: tables of its training configuration, with what Megatron-Core's classes under them hold."""
+    found = Flags()
+    parts = {"train": "TrainingConfig", "dataset": "FinetuningDatasetConfig"}
+    for module in trees(folder, "megatron/bridge/training/config.py"):
+        types = Types([module])
+        for table, name in parts.items():
+            found |= fields_of(types, {}, name, f"{table}.")
+    for module in trees(
+        folder, "megatron/bridge/recipes/*/*.py", "megatron/bridge/training/*.py", "megatron/bridge/peft/*.py"
+    ):
+        for one in ast.walk(module):
+            if isinstance(one, ast.Attribute) and named(one.value) in ("model", "ddp", "optimizer", "dataset", "peft"):
+                found[f"{named(one.value)}.{one.attr}"] = None
+    types = Types(list(trees(folder, "megatron/bridge/peft/*.py")))
+    found |= fields_of(types, {}, "LoRA", "peft.")
+    for file in folder.glob("megatron/bridge/recipes/*/*.py"):
+        for line in ast.parse(file.read_text(encoding="utf-8")).body:
+            if isinstance(line, ast.FunctionDef) and line.name.endswith("_config"):
+                found[line.name] = None
+    return found
+
+
 READERS = {
+    "trl": trl,
+    "unsloth": unsloth,
+    "verl": verl,
+    "openrlhf": openrlhf,
+    "torchtune": torchtune,
+    "nemo": nemo,
     "axolotl": axolotl,
     "llamafactory": llamafactory,
     "torchtitan": torchtitan,

@@ -179,9 +179,12 @@ READERS = {
     "tui/paste/overrides.py": "patterns of tensors in pasted commands",
     "tui/paste/reading.py": "names in what is pasted",
     "tui/paste/servers.py": "pasted commands of servers",
+    "tui/paste/launches.py": "pasted commands of trainers",
     "tui/paste/trainers.py": "pasted configurations of trainers",
+    "tui/shell/exports/nemo.py": "names that people gave models",
     "tui/shell/exports/text.py": "what YAML takes for plain text",
     "tui/shell/exports/torchtitan.py": "names that people gave models",
+    "tui/shell/exports/torchtune.py": "names that people gave models",
 }
 """The modules that read text by regular expressions, which others wrote: our own sentences are made of parts, and nothing reads
 them back."""

@@ -24,8 +24,15 @@ STARTS: tuple[tuple[str, ...], ...] = (
     ("/app/llama-server",),
     ("trtllm-serve",),
     ("torchrun",),
+    ("tune", "run"),
+    ("python3", "-m", "verl.trainer.main_ppo"),
+    ("python3", "-m", "openrlhf.cli.train_ppo_ray"),
+    ("deepspeed",),
 )
-TOOL = {"python3": "sglang", "/app/llama-server": "llama-server"}
+TOOL = {"/app/llama-server": "llama-server", "tune": "torchtune", "deepspeed": "openrlhf"}
+MODULES = {"sglang.launch_server": "sglang", "verl.trainer.main_ppo": "verl", "openrlhf.cli.train_ppo_ray": "openrlhf"}
+SCRIPTS = {"train.py": "torchrun", "pretrain_gpt.py": "megatron", "run_recipe.py": "nemo"}
+"""What torchrun starts, by the tool whose arguments follow."""
 
 
 def commands(text: str) -> Iterator[list[str]]:
@@ -41,8 +48,37 @@ def starts(words: list[str]) -> tuple[str, list[str]] | None:
     for place in range(len(words)):
         for start in STARTS:
             if tuple(words[place : place + len(start)]) == start:
-                return TOOL.get(start[0], start[0]), words[place + len(start) :]
+                tool = MODULES[start[2]] if start[0] == "python3" else TOOL.get(start[0], start[0])
+                return tool, words[place + len(start) :]
     return None
+
+
+def of_script(words: list[str]) -> tuple[str, list[str], list[str]]:
+    """Of torchrun's words: the tool that it starts, torchrun's own words, and those after the script."""
+    place = next(place for place, word in enumerate(words) if word.rsplit("/", 1)[-1] in SCRIPTS)
+    return SCRIPTS[words[place].rsplit("/", 1)[-1]], words[:place], words[place + 1 :]
+
+
+def settings(text: str) -> dict[str, object]:
+    """What the one command of a trainer sets: flags and keys, with their values as words, True for one that stands alone."""
+    (words,) = [words for words in commands(text) if starts(words)]
+    begun = starts(words)
+    assert begun is not None
+    tool, rest = begun
+    if tool == "torchrun":
+        _, _, rest = of_script(rest)
+    found: dict[str, object] = {}
+    flag = ""
+    for word in rest:
+        if word.startswith("--"):
+            flag = word
+            found[flag] = True
+        elif re.match(r"[\w.]+=", word):
+            key, _, value = word.partition("=")
+            found[key], flag = value, ""
+        elif flag:
+            found[flag] = word if found[flag] is True else f"{found[flag]} {word}"
+    return found
 
 
 def options(words: list[str]) -> dict[str, str]:

@@ -51,6 +51,28 @@ def as_engine(sizing: Sizing, target: Target) -> Sizing:
     return size(replace(scenario, runtime=replace(scenario.runtime, engine=engines[0])))
 
 
+OTHER_RUNS: dict[str, dict[str, Any]] = {
+    "GRPO by adapters": {"kind": "grpo", "tuning": "lora", "lora_rank": 32, "group_size": 16, "rollout_share": 0.4, "response_tokens": 3000},
+    "GRPO in full": {"kind": "grpo", "group_size": 4, "offload": "optimizer"},
+    "PPO": {"kind": "ppo", "sharding": "zero3", "response_tokens": 1000},
+    "DPO": {"kind": "dpo", "tuning": "qlora", "lora_targets": "attention"},
+    "IPO": {"kind": "dpo", "preference": "ipo"},
+    "a reward model": {"kind": "reward", "sharding": "zero2"},
+    "LoRA": {"kind": "lora", "lora_targets": "attention-qv", "packing": False, "recompute": "none"},
+    "QLoRA": {"kind": "qlora", "sharding": "ddp", "lora_rank": 64},
+    "in full, one sequence over four": {"kind": "full-finetune", "context_parallel": 4, "sequence_length": 32768},
+    "in full, in its node": {"kind": "full-finetune", "sharding_group": "node", "activation_offload": True},
+}  # fmt: skip
+"""Runs by preferences and rewards beside the golden ones, of an 8B over two nodes."""
+
+
+@functools.cache
+def other_run(name: str) -> Sizing:
+    return sized(
+        model="llama-3.1-8b", weights="bf16", accelerator="h100-sxm", gpus_per_node=8, nodes=2, **OTHER_RUNS[name]
+    )
+
+
 EVERY = [(name, target) for name in NAMES for target in fitting(golden(name))]
 
 
@@ -65,8 +87,12 @@ def test_every_target_writes_what_its_reader_reads(name: str, target: Target) ->
     if ending == "sh":
         for command in filter(None, map(exported.starts, exported.commands(text))):
             tool, words = command
+            if tool in ("openrlhf", "torchtune", "verl"):  # held in tests/tui/test_export_schemas.py
+                continue
             if tool == "torchrun":
-                words = words[: words.index("train.py")]
+                inner, words, after = exported.of_script(words)
+                if inner == "megatron":
+                    assert not {word for word in after if word.startswith("--")} - set(exported.FLAGS[inner]["flags"])
             unknown = {word for word in words if word.startswith("--")} - set(exported.FLAGS[tool]["flags"])
             assert not unknown
     elif ending == "json":
@@ -121,6 +147,18 @@ def test_a_command_says_what_the_report_says(name: str, target: Target) -> None:
         assert int(said["--parallel"]) * layout.dp >= work.concurrency
 
 
+SAYS: dict[str, dict[str, str]] = {
+    "megatron": {"batch": "--global-batch-size", "micro": "--micro-batch-size", "length": "--seq-length",
+                 "tp": "--tensor-model-parallel-size", "steps": "--train-iters"},
+    "nemo": {"batch": "train.global_batch_size", "micro": "train.micro_batch_size", "length": "dataset.seq_length",
+             "tp": "model.tensor_model_parallel_size", "steps": "train.train_iters"},
+    "openrlhf": {"batch": "--train.batch_size", "micro": "--train.micro_batch_size", "length": "--data.max_len",
+                 "stage": "--ds.zero_stage"},
+    "torchtune": {"micro": "batch_size", "accumulation": "gradient_accumulation_steps", "length": "tokenizer.max_seq_len"},
+}  # fmt: skip
+"""By which words a command says the batch."""
+
+
 @pytest.mark.parametrize("name", [name for name in NAMES if not golden(name).scenario.workload.is_inference])
 def test_a_training_file_says_the_batch_that_was_sized(name: str) -> None:
     sizing = golden(name)
@@ -145,6 +183,35 @@ def test_a_training_file_says_the_batch_that_was_sized(name: str) -> None:
             for degree, key in zip(degrees, [k for k in read["parallelism"] if k.endswith("_degree")], strict=True):
                 product *= 1 if key.startswith("expert") else degree
             assert product == sizing.layout.gpus
+        elif target in SAYS:
+            stage = ("ddp", "zero1", "zero2", "zero3").index(work.sharding)
+            meant = {
+                "batch": samples,
+                "micro": work.micro_batch,
+                "length": work.sequence_length,
+                "tp": sizing.layout.tp,
+            }
+            meant |= {"steps": -(-work.run_tokens // batch.tokens), "stage": stage, "accumulation": batch.micro_batches}
+            said_here = exported.settings(text)
+            assert {name: int(str(said_here[key])) for name, key in SAYS[target].items()} == {
+                one: meant[one] for one in SAYS[target]
+            }
+        elif target == "verl":
+            here = exported.settings(text)
+            groups = int(str(here["data.train_batch_size"])) * int(str(here["actor_rollout_ref.rollout.n"]))
+            assert samples <= groups < samples + work.group_size
+            lengths = (here["data.max_prompt_length"], here["data.max_response_length"])
+            assert sum(int(str(one)) for one in lengths) == work.sequence_length
+        elif target == "unsloth":
+            (read,) = exported.documents(text)
+            run = read["training"]
+            expected = (work.micro_batch, batch.micro_batches, work.sequence_length)
+            assert (run["batch_size"], run["gradient_accumulation_steps"], run["max_seq_length"]) == expected
+        elif target == "trl":
+            (read,) = exported.documents(text)
+            assert read["per_device_train_batch_size"] == work.micro_batch
+            assert read["gradient_accumulation_steps"] == batch.micro_batches
+            assert read.get("max_length", read.get("vllm_max_model_length")) == work.sequence_length
         elif target == "torchrun":
             (said,) = exported.of_tool(text, "torchrun")
             assert int(said["--gradient-accumulation"]) == batch.micro_batches
@@ -380,7 +447,9 @@ def test_a_target_of_the_other_kind_says_what_can(target: Target) -> None:
     assert all(kind_of(other).does != kind_of(target).does for other in TARGETS if other in named)
 
 
-@pytest.mark.parametrize("target", ["accelerate", "deepspeed", "axolotl", "llamafactory"])
+@pytest.mark.parametrize(
+    "target", ["accelerate", "deepspeed", "axolotl", "llamafactory", "trl", "unsloth", "openrlhf", "torchtune"]
+)
 def test_a_trainer_without_stages_refuses_a_pipeline(target: Target) -> None:
     sizing = golden("pretrain-70b-interleaved-fp8")
     assert sizing.layout.pp > 1

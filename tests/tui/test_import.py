@@ -13,7 +13,7 @@ from engine.decide.size import size
 from engine.scenario import Scenario
 from engine.scenario.fields import Value
 from engine.training.batch import batch_of
-from tests.tui.test_export import NAMES, as_engine, golden
+from tests.tui.test_export import NAMES, OTHER_RUNS, as_engine, golden, other_run
 from tui.cli import main
 from tui.files import session
 from tui.paste import listing, reading
@@ -35,6 +35,8 @@ SERVE: tuple[Target, ...] = (
     "ray",
 )
 TRAIN: tuple[Target, ...] = ("deepspeed", "axolotl", "llamafactory", "accelerate", "torchtitan")
+LATER: tuple[Target, ...] = ("trl", "unsloth", "torchtune", "megatron", "nemo", "verl", "openrlhf")
+"""Trainers whose files and commands say everything that was sized."""
 
 
 def pairs(targets: tuple[Target, ...], kinds: tuple[str, ...]) -> list[tuple[str, Target]]:
@@ -122,9 +124,7 @@ def test_an_exported_run_comes_back(name: str, target: Target) -> None:
     if target == "deepspeed" or work.sharding in ("ddp", "zero3"):
         assert back.workload.sharding == work.sharding
     if target in ("axolotl", "llamafactory"):
-        assert not set(found.unknown) - {"trl", "vllm"}, (
-            found.unknown
-        )  # groups and engine of RL, which no reader takes yet
+        assert not found.unknown
         assert back.workload.sequence_length == work.sequence_length
         if work.base_format != "gptq":
             assert (back.workload.trains, back.workload.preference) == (work.trains, work.preference)
@@ -135,6 +135,107 @@ def test_an_exported_run_comes_back(name: str, target: Target) -> None:
         packs = target != "axolotl" or work.kind not in ("dpo", "grpo")
         assert back.workload.packing == (work.packing and packs)
     assert size(back).layout.tp == sizing.layout.tp
+
+
+SAID: dict[Target, tuple[str, ...]] = {
+    "trl": (
+        "kind",
+        "trains",
+        "micro_batch",
+        "sequence_length",
+        "lora_rank",
+        "lora_targets",
+        "packing",
+        "group_size",
+        "rollout",
+    ),
+    "unsloth": ("kind", "micro_batch", "sequence_length", "lora_rank", "lora_targets", "packing", "sharding"),
+    "torchtune": ("kind", "trains", "micro_batch", "sequence_length", "lora_rank", "lora_targets"),
+    "megatron": ("micro_batch", "sequence_length", "sharding", "recompute", "compute_dtype", "pipeline_schedule"),
+    "nemo": (
+        "kind",
+        "micro_batch",
+        "sequence_length",
+        "sharding",
+        "recompute",
+        "lora_rank",
+        "lora_targets",
+        "pipeline_schedule",
+    ),
+    "verl": (
+        "kind",
+        "trains",
+        "micro_batch",
+        "sequence_length",
+        "sharding",
+        "group_size",
+        "rolled_tokens",
+        "rollout_share",
+    ),
+    "openrlhf": (
+        "kind",
+        "trains",
+        "micro_batch",
+        "sequence_length",
+        "sharding",
+        "lora_rank",
+        "lora_targets",
+        "packing",
+        "group_size",
+    ),
+}
+"""What each of them says of a run."""
+
+
+RUNS = [
+    (name, target)
+    for name in NAMES
+    if not golden(name).scenario.workload.is_inference
+    for target in fitting(golden(name))
+    if target in LATER
+]
+TUNES = [(name, target) for name in OTHER_RUNS for target in fitting(other_run(name)) if target in LATER]
+
+
+@pytest.mark.parametrize(("name", "target"), [*RUNS, *TUNES], ids=lambda part: part)
+def test_what_a_trainer_is_told_comes_back(name: str, target: Target) -> None:
+    sizing = other_run(name) if name in OTHER_RUNS else golden(name)
+    work, text = sizing.scenario.workload, export(sizing, target)
+    found = reading.read(text)
+    back = reading.scenario_of(found, given(sizing.scenario) | {"layout.dp": sizing.layout.dp})
+    fused = (
+        target == "nemo" and work.trains == "lora" and work.lora_targets == "attention-qv"
+    )  # q, k and v are one there
+    assert not found.unknown or fused
+    if target == "megatron":
+        assert back.workload.kind == "pretrain"  # its script is one for both
+    for key in SAID[target]:
+        if key.startswith("lora_") and (work.trains == "full" or work.lora_targets not in HAS_WORDS or fused):
+            continue
+        if key in ("group_size", "rollout", "rolled_tokens", "rollout_share") and work.kind not in (
+            ("grpo",) if key == "group_size" else ("grpo", "ppo")
+        ):
+            continue
+        if key == "packing" and (work.kind in ("pretrain", "dpo", "reward", "grpo", "ppo") and target == "trl"):
+            continue
+        if key == "recompute" and work.recompute == "selective":
+            continue
+        if key == "kind" and work.kind in ("pretrain", "reward", "dpo") and target in ("trl", "unsloth", "torchtune"):
+            continue  # whose file does not say which command reads it, or which text
+        assert getattr(back.workload, key) == getattr(work, key), key
+    if target not in ("trl", "unsloth"):
+        assert (back.layout.tp or 1, back.layout.pp or 1) == (sizing.layout.tp, sizing.layout.pp)
+    if target in ("megatron", "nemo", "openrlhf"):
+        assert batch_of(back.workload, sizing.layout.dp).tokens == pytest.approx(
+            batch_of(work, sizing.layout.dp).tokens, rel=1e-6
+        )
+
+
+HAS_WORDS = ("all-linear", "attention", "attention-qv", "mlp", "attention-qkv-mlp", "attention-qvo-mlp")
+
+
+def test_every_later_trainer_is_read_back() -> None:
+    assert {target for _, target in (*RUNS, *TUNES)} == set(LATER)
 
 
 def read(text: str, **more: object) -> tuple[Found, Scenario]:

@@ -12,6 +12,7 @@ from typing import Any
 from tui.paste.found import Found
 from tui.paste.servers import begun, commands, gpus_asked, of_image, read_command, read_server
 from tui.paste.trainers import TRAINERS
+from tui.paste.tunings import TUNINGS
 
 MOST_DOCUMENTS = 64
 _SETS = ("Deployment", "StatefulSet", "Pod", "Job", "DaemonSet", "ReplicaSet")
@@ -61,7 +62,7 @@ def read(documents: list[Any], found: Found, files: dict[str, dict[str, Any]]) -
         elif kind is not None and document.get("apiVersion") is not None:
             found.passed.append(f"a {kind}")
         else:
-            known |= any(trainer(document, found) for trainer in TRAINERS)
+            known |= any(trainer(document, found) for trainer in (*TRAINERS, *TUNINGS))
     return known
 
 

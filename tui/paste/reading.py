@@ -19,13 +19,14 @@ from engine.layout.candidates import valid_tp
 from engine.scenario import Scenario
 from engine.scenario.change import change
 from tui.files.fields import new_scenario
-from tui.paste import documents, machine, servers
+from tui.paste import documents, launches, machine, servers
 from tui.paste.found import LONGEST_BYTES, CannotRead, Found
 from tui.shell import presets
 
 KINDS = (
     "a command of vllm serve, sglang.launch_server, llama-server, trtllm-serve or docker run; a compose file; a Deployment or "
-    "LeaderWorkerSet; a configuration of DeepSpeed, Axolotl, LLaMA-Factory or Accelerate; what nvidia-smi, nvidia-smi topo -m, "
+    "LeaderWorkerSet; a configuration of DeepSpeed, Axolotl, LLaMA-Factory, Accelerate, torchtitan, TRL or Unsloth; a command of verl, "
+    "OpenRLHF, Megatron-LM, Megatron-Bridge or torchtune; what nvidia-smi, nvidia-smi topo -m, "
     "rocm-smi, amd-smi, xpu-smi, lspci or free printed"
 )
 NODE_GPUS = 8
@@ -55,7 +56,7 @@ def add(text: str, found: Found) -> None:
     if not known:
         servers.read_batch(text, found)
         for words in servers.commands(text):
-            if servers.read_command(words, found, files):
+            if servers.read_command(words, found, files) or launches.read_launch(words, found):
                 known = True
     if of_machine or before is not None:
         found.gpus = asked if of_machine else before

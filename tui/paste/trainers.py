@@ -8,7 +8,7 @@ from typing import Any
 
 from tui.paste.found import Found
 
-_OPTIMIZERS = {
+OPTIMIZERS = {
     "adamw_torch": "adamw", "adamw_hf": "adamw", "adamw": "adamw", "adam": "adamw", "adamw_torch_fused": "adamw",
     "adamw_8bit": "adamw-8bit", "adamw_bnb_8bit": "adamw-8bit", "paged_adamw_8bit": "adamw-paged-8bit",
     "paged_adamw_32bit": "adamw-paged", "paged_adamw": "adamw-paged", "adamw_torch_4bit": "adamw-4bit", "adamw_torch_8bit": "adamw-8bit",
@@ -29,7 +29,7 @@ _STAGES = ("ddp", "zero1", "zero2", "zero3")
 Config = Mapping[str, Any]
 
 
-class _Keys:
+class Keys:
     """The keys of one configuration: what is taken is struck off, what is left was not understood."""
 
     def __init__(self, config: Config, found: Found, ignored: tuple[str, ...]) -> None:
@@ -67,12 +67,30 @@ class _Keys:
         elif value is not None:
             self.found.unknown.append(f"{key}: {str(value)[:60]}")
 
-    def done(self) -> None:
-        self.found.unknown += sorted(key[:60] for key in self.left)
+    def share(self, key: str, target: str) -> None:
+        value = self.get(key)
+        if isinstance(value, int | float) and not isinstance(value, bool) and 0 < value <= 1:
+            self.found.say(f"{key}: {value:g}", target, float(value))
+        elif value is not None:
+            self.found.unknown.append(f"{key}: {str(value)[:60]}")
+
+    def done(self, table: str = "") -> None:
+        self.found.unknown += sorted(f"{table}{key}"[:60] for key in self.left)
 
 
-_FLAG = {True: True, False: False}
-_FUSED = {True: "fused", False: "auto"}
+def answers(keys: Keys) -> None:
+    """The groups and the engine of GRPO by TRL's names."""
+    keys.number("num_generations", "workload.group_size", 10**5)
+    keys.number("max_completion_length", "workload.response_tokens", 2**24)
+    keys.choice("vllm_mode", "workload.rollout", {"colocate": "colocated", "server": "apart"})
+    keys.share("vllm_gpu_memory_utilization", "workload.rollout_share")
+    keys.choice("vllm_enable_sleep_mode", "workload.rollout_sleeps", FLAG)
+    if keys.get("use_vllm") is False:
+        keys.found.assumed.append("an engine of its own: use_vllm is off, and the trainer generates in slower steps")
+
+
+FLAG = {True: True, False: False}
+FUSED = {True: "fused", False: "auto"}
 """Losses that never hold all logits: Liger's fused linear cross-entropy, and Apple's cut cross-entropy."""
 
 
@@ -86,7 +104,7 @@ def _targets(modules: Any) -> str | None:
     return _TARGETS.get(frozenset(modules))
 
 
-def _ones(found: Found) -> None:
+def ones(found: Found) -> None:
     for key in ("layout.tp", "layout.pp"):
         if found.value(key) is None:
             found.say("the trainer's default", key, 1)
@@ -96,7 +114,7 @@ def deepspeed(config: Config, found: Found) -> bool:
     """DeepSpeed's JSON. Its batch gives the ranks, its stage the shards."""
     if not isinstance(config.get("zero_optimization"), Mapping) and "train_micro_batch_size_per_gpu" not in config:
         return False
-    keys = _Keys(config, found, ("_comment", "gradient_clipping", "steps_per_print", "wall_clock_breakdown", "scheduler",
+    keys = Keys(config, found, ("_comment", "gradient_clipping", "steps_per_print", "wall_clock_breakdown", "scheduler",
                                  "zero_allow_untested_optimizer", "communication_data_type", "flops_profiler"))  # fmt: skip
     found.kinds.append("DeepSpeed")
     if found.value("workload.kind") is None:
@@ -129,7 +147,7 @@ def deepspeed(config: Config, found: Found) -> bool:
         found.say(f"autotp_size {parallel['autotp_size']}", "layout.tp", parallel["autotp_size"])
     optimizer = keys.get("optimizer")
     if isinstance(optimizer, Mapping):
-        name = _OPTIMIZERS.get(str(optimizer.get("type", "")).casefold())
+        name = OPTIMIZERS.get(str(optimizer.get("type", "")).casefold())
         if name:
             found.say(f"optimizer {optimizer.get('type')}", "workload.optimizer", name)
         else:
@@ -140,7 +158,7 @@ def deepspeed(config: Config, found: Found) -> bool:
     if micro and steps and batch and batch % (micro * steps) == 0:
         ranks = batch // (micro * steps) * context
         found.say(f"train_batch_size {batch} over {micro} x {steps}", "layout.dp", ranks)
-    _ones(found)
+    ones(found)
     keys.done()
     return True
 
@@ -168,14 +186,14 @@ def axolotl(config: Config, found: Found) -> bool:
     """Axolotl's YAML."""
     if "base_model" not in config or not config.keys() & {"micro_batch_size", "sequence_len", "adapter", "datasets"}:
         return False
-    keys = _Keys(config, found, ("output_dir", "datasets", "learning_rate", "pretraining_dataset", "lora_alpha", "lora_dropout",
+    keys = Keys(config, found, ("output_dir", "datasets", "learning_rate", "pretraining_dataset", "lora_alpha", "lora_dropout",
                                  "warmup_steps", "lr_scheduler", "val_set_size", "logging_steps", "saves_per_epoch", "evals_per_epoch",
                                  "weight_decay", "special_tokens", "dataset_prepared_path", "wandb_project", "wandb_entity", "wandb_name",
                                  "wandb_log_model", "wandb_watch", "tf32", "warmup_ratio", "pad_to_sequence_len", "chat_template",
                                  "save_safetensors", "strict", "group_by_length", "bf16", "fp16", "early_stopping_patience", "plugins",
                                  "fsdp_version", "save_first_step", "eval_sample_packing", "model_type", "tokenizer_type", "hub_model_id",
                                  "gradient_checkpointing_kwargs", "train_on_inputs", "liger_rope", "liger_rms_norm", "liger_glu_activation",
-                                 "liger_layer_norm", "resume_from_checkpoint", "xformers_attention"))  # fmt: skip
+                                 "liger_layer_norm", "resume_from_checkpoint", "xformers_attention", "remove_unused_columns"))  # fmt: skip
     found.kinds.append("Axolotl")
     found.model = str(keys.get("base_model"))
     found.say("a configuration of Axolotl", "workload.framework", "axolotl")
@@ -188,12 +206,13 @@ def axolotl(config: Config, found: Found) -> bool:
         kind = "pretrain" if config.get("pretraining_dataset") else "full-finetune"
         found.say("no adapter", "workload.kind", kind)
     rl = keys.get("rl")
-    if rl in (*_PREFERENCES, "grpo"):
-        _preference(found, f"rl: {rl}", "grpo" if rl == "grpo" else "dpo", str(rl))
+    if rl in (*PREFERENCES, "grpo"):
+        preference(found, f"rl: {rl}", "grpo" if rl == "grpo" else "dpo", str(rl))
     elif rl:
         found.unknown.append(f"rl: {str(rl)[:40]}")
     if keys.get("reward_model"):
-        _preference(found, "reward_model: true", "reward", "")
+        preference(found, "reward_model: true", "reward", "")
+    _engine(keys, found)
     eight, four = keys.get("load_in_8bit"), keys.get("load_in_4bit")
     if adapter == "qlora" or four:
         found.say(
@@ -205,13 +224,13 @@ def axolotl(config: Config, found: Found) -> bool:
     keys.number("lora_r", "workload.lora_rank", 4096)
     if keys.get("lora_target_linear"):
         found.say("lora_target_linear", "workload.lora_targets", "all-linear")
-    _modules(keys, "lora_target_modules", found)
-    keys.choice("optimizer", "workload.optimizer", _OPTIMIZERS)
+    modules(keys, "lora_target_modules", found)
+    keys.choice("optimizer", "workload.optimizer", OPTIMIZERS)
     for fused in ("liger_fused_linear_cross_entropy", "cut_cross_entropy"):
-        keys.choice(fused, "workload.loss", _FUSED)
-    keys.choice("sample_packing", "workload.packing", _FLAG)
-    keys.choice("flash_attention", "workload.flash_attention", _FLAG)
-    keys.choice("torch_compile", "workload.compile", _FLAG)
+        keys.choice(fused, "workload.loss", FUSED)
+    keys.choice("sample_packing", "workload.packing", FLAG)
+    keys.choice("flash_attention", "workload.flash_attention", FLAG)
+    keys.choice("torch_compile", "workload.compile", FLAG)
     keys.choice("gradient_checkpointing", "workload.recompute", {True: "full", False: "none", "offload": "full"})
     keys.number("tensor_parallel_size", "layout.tp", 1024)
     context = keys.number("context_parallel_size", "workload.context_parallel", 4096) or 1
@@ -221,40 +240,60 @@ def axolotl(config: Config, found: Found) -> bool:
         if shard and copies and copies > 1:
             found.say(f"dp_replicate_size: {copies}", "workload.sharding_group", "node")
     _sharded(keys, found, "fsdp_config", "reshard_after_forward", "offload_params")
-    _length(keys, found)
-    _ones(found)
+    length(keys, found)
+    ones(found)
     keys.done()
     return True
 
 
+def _engine(keys: Keys, found: Found) -> None:
+    """Axolotl's tables of TRL's GRPO and of its engine."""
+    told, engine = keys.get("trl"), keys.get("vllm")
+    if isinstance(told, Mapping):
+        inner = Keys(told, found, ("reward_funcs", "reward_weights", "log_completions", "scale_rewards", "loss_type", "epsilon",
+                                   "epsilon_high", "temperature", "top_p", "top_k", "num_iterations", "vllm_server_host",
+                                   "vllm_server_port", "vllm_server_timeout", "mask_truncated_completions"))  # fmt: skip
+        answers(inner)
+        if inner.get("beta") == 0:
+            found.say("trl.beta: 0", "workload.reference_model", "none")
+        inner.done("trl.")
+    if isinstance(engine, Mapping):
+        inner = Keys(
+            engine, found, ("host", "port", "dtype", "enable_prefix_caching", "max_model_len", "enable_reasoning")
+        )
+        inner.share("gpu_memory_utilization", "workload.rollout_share")
+        inner.done("vllm.")
+
+
 _STAGE_KINDS = {"dpo": "dpo", "kto": "dpo", "rm": "reward", "ppo": "ppo"}
 _LOSSES = {"sigmoid": "dpo"}
-_PREFERENCES = ("dpo", "ipo", "kto", "orpo", "simpo")
+PREFERENCES = ("dpo", "ipo", "kto", "orpo", "simpo")
 
 
-def _preference(found: Found, words: str, kind: str, preference: str) -> None:
+def preference(found: Found, words: str, kind: str, loss: str) -> None:
     """A run on preferences or rewards: what was read as its adapters or all weights is how it is tuned."""
     tuned = found.value("workload.kind")
     found.say(words, "workload.kind", kind)
     found.say(words, "workload.tuning", tuned if tuned in ("lora", "qlora") else "full")
-    if kind == "dpo" and preference in _PREFERENCES:
-        found.say(words, "workload.preference", preference)
+    if kind == "dpo" and loss in PREFERENCES:
+        found.say(words, "workload.preference", loss)
     elif kind == "dpo":
-        found.unknown.append(f"the loss {preference[:40]}: sized as DPO's")
+        found.unknown.append(f"the loss {loss[:40]}: sized as DPO's")
 
 
-def _modules(keys: _Keys, key: str, found: Found) -> None:
-    modules = keys.get(key)
-    if modules is None:
+def modules(keys: Keys, key: str, found: Found) -> None:
+    """The matrices that get adapters."""
+    names = keys.get(key)
+    if names is None:
         return
-    meant = _targets(modules)
+    meant = _targets(names)
     if meant is None:
-        found.unknown.append(f"{key}: {str(modules)[:60]}")
+        found.unknown.append(f"{key}: {str(names)[:60]}")
     else:
         found.say(key, "workload.lora_targets", meant)
 
 
-def _sharded(keys: _Keys, found: Found, name: str, reshard: str, offload: str) -> None:
+def _sharded(keys: Keys, found: Found, name: str, reshard: str, offload: str) -> None:
     """FSDP's table, or the name of a file of DeepSpeed's."""
     file, shards, old = keys.get("deepspeed"), keys.get(name), keys.get("fsdp")
     if isinstance(file, str):
@@ -278,7 +317,7 @@ def _sharded(keys: _Keys, found: Found, name: str, reshard: str, offload: str) -
         found.say("no shards named", "workload.sharding", "ddp")
 
 
-def _length(keys: _Keys, found: Found) -> None:
+def length(keys: Keys, found: Found) -> None:
     steps, epochs = keys.number("max_steps", ""), keys.get("num_epochs") or keys.get("num_train_epochs")
     keys.left -= {"num_epochs", "num_train_epochs"}
     if steps:
@@ -298,7 +337,7 @@ def llamafactory(config: Config, found: Found) -> bool:
     """LLaMA-Factory's YAML."""
     if "model_name_or_path" not in config or not config.keys() & {"finetuning_type", "cutoff_len", "stage"}:
         return False
-    keys = _Keys(config, found, ("do_train", "dataset", "dataset_dir", "template", "output_dir", "learning_rate", "lora_alpha", "lora_dropout",
+    keys = Keys(config, found, ("do_train", "dataset", "dataset_dir", "template", "output_dir", "learning_rate", "lora_alpha", "lora_dropout",
                                  "logging_steps", "save_steps", "plot_loss", "overwrite_output_dir", "warmup_ratio", "warmup_steps",
                                  "lr_scheduler_type", "max_samples", "overwrite_cache", "preprocessing_num_workers", "bf16", "fp16",
                                  "ddp_timeout", "val_size", "per_device_eval_batch_size", "eval_strategy", "eval_steps", "report_to",
@@ -317,7 +356,7 @@ def llamafactory(config: Config, found: Found) -> bool:
         found.unknown.append(f"finetuning_type: {str(kind)[:40]}")
     if stage in _STAGE_KINDS:
         loss = str(keys.get("pref_loss") or "sigmoid")
-        _preference(found, f"stage: {stage}", _STAGE_KINDS[stage], "kto" if stage == "kto" else _LOSSES.get(loss, loss))
+        preference(found, f"stage: {stage}", _STAGE_KINDS[stage], "kto" if stage == "kto" else _LOSSES.get(loss, loss))
     elif stage not in (None, "sft", "pt"):
         found.unknown.append(f"stage: {str(stage)[:40]}: sized as supervised fine-tuning")
     if bits in (4, 8):
@@ -327,11 +366,11 @@ def llamafactory(config: Config, found: Found) -> bool:
     keys.number("per_device_train_batch_size", "workload.micro_batch", 10**6)
     keys.number("gradient_accumulation_steps", "workload.gradient_accumulation", 10**6)
     keys.number("lora_rank", "workload.lora_rank", 4096)
-    _modules(keys, "lora_target", found)
-    keys.choice("optim", "workload.optimizer", _OPTIMIZERS)
-    keys.choice("enable_liger_kernel", "workload.loss", _FUSED)
-    keys.choice("packing", "workload.packing", _FLAG)
-    keys.choice("torch_compile", "workload.compile", _FLAG)
+    modules(keys, "lora_target", found)
+    keys.choice("optim", "workload.optimizer", OPTIMIZERS)
+    keys.choice("enable_liger_kernel", "workload.loss", FUSED)
+    keys.choice("packing", "workload.packing", FLAG)
+    keys.choice("torch_compile", "workload.compile", FLAG)
     keys.choice("disable_gradient_checkpointing", "workload.recompute", {True: "none", False: "full"})
     keys.choice(
         "flash_attn",
@@ -339,8 +378,8 @@ def llamafactory(config: Config, found: Found) -> bool:
         {"fa2": True, "auto": True, "sdpa": True, "fa3": True, "disabled": False},
     )
     _sharded(keys, found, "fsdp_config", "reshard_after_forward", "offload_params")
-    _length(keys, found)
-    _ones(found)
+    length(keys, found)
+    ones(found)
     keys.done()
     return True
 
@@ -349,7 +388,7 @@ def accelerate(config: Config, found: Found) -> bool:
     """Accelerate's YAML: ranks, and FSDP's shards."""
     if not config.keys() & {"distributed_type", "num_processes"} or "mixed_precision" not in config:
         return False
-    keys = _Keys(config, found, ("compute_environment", "machine_rank", "main_process_ip", "main_process_port", "mixed_precision",
+    keys = Keys(config, found, ("compute_environment", "machine_rank", "main_process_ip", "main_process_port", "mixed_precision",
                                  "debug", "downcast_bf16", "main_training_function", "rdzv_backend", "same_network", "use_cpu",
                                  "tpu_env", "tpu_use_cluster", "tpu_use_sudo", "enable_cpu_affinity", "gpu_ids", "distributed_type"))  # fmt: skip
     found.kinds.append("Accelerate")
@@ -376,7 +415,7 @@ def accelerate(config: Config, found: Found) -> bool:
         full = bool(shards["fsdp_activation_checkpointing"])
         found.say("fsdp_activation_checkpointing", "workload.recompute", "full" if full else "none")
     _sharded(keys, found, "fsdp_config", "fsdp_reshard_after_forward", "fsdp_offload_params")
-    _ones(found)
+    ones(found)
     keys.done()
     return True
 
@@ -393,7 +432,7 @@ def torchtitan(config: Config, found: Found) -> bool:
     if isinstance(model, Mapping):
         named = model.get("hf_assets_path") or f"{model.get('name', '')}-{model.get('flavor', '')}"
         found.model = str(named).removeprefix("./assets/hf/")
-    keys = _Keys(
+    keys = Keys(
         training,
         found,
         ("dataset", "max_norm", "dtype", "mixed_precision_param", "mixed_precision_reduce", "seed", "deterministic"),
@@ -408,7 +447,7 @@ def torchtitan(config: Config, found: Found) -> bool:
         found.say(f"global_batch_size: {batch}", "workload.global_batch_tokens", batch * sequence)
         if steps:
             found.say(f"steps: {steps}", "workload.total_tokens", batch * sequence * steps)
-    apart = _Keys(
+    apart = Keys(
         parallel if isinstance(parallel, Mapping) else {},
         found,
         ("enable_async_tensor_parallel", "disable_loss_parallel"),
@@ -441,12 +480,12 @@ def torchtitan(config: Config, found: Found) -> bool:
             {"full": "full", "selective": "selective", "none": "none"},
         ),
         ("optimizer", "name", "workload.optimizer", {"adamw": "adamw", "adam": "adamw"}),
-        ("compile", "enable", "workload.compile", _FLAG),
+        ("compile", "enable", "workload.compile", FLAG),
     ):
         part = config.get(table)
         if isinstance(part, Mapping):
-            _Keys(part, found, ()).choice(key, target, names)
-    _ones(found)
+            Keys(part, found, ()).choice(key, target, names)
+    ones(found)
     return True
 
 

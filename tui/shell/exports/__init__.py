@@ -28,15 +28,22 @@ from tui.shell.exports import (
     llama_server,
     llamafactory,
     lws,
+    megatron,
     names,
     nccl,
+    nemo,
     nim,
+    openrlhf,
     ray,
     sglang,
     slurm,
     torchrun,
     torchtitan,
+    torchtune,
+    trl,
     trtllm,
+    unsloth,
+    verl,
     vllm,
 )
 from tui.shell.exports.build import Build
@@ -62,6 +69,13 @@ Target = Literal[
     "torchtitan",
     "axolotl",
     "llamafactory",
+    "trl",
+    "unsloth",
+    "torchtune",
+    "megatron",
+    "nemo",
+    "verl",
+    "openrlhf",
     "torchrun",
 ]
 TARGETS: tuple[Target, ...] = get_args(Target)
@@ -116,6 +130,13 @@ _KINDS: dict[Target, Kind] = {
     "llamafactory": Kind(
         "its config file", "trains", "yaml", llamafactory.write, llamafactory.CHECKED, _GPUS, (), ("llama-factory",)
     ),
+    "trl": Kind("its config file", "trains", "yaml", trl.write, trl.CHECKED, _GPUS, (), ("hf-trainer", "fsdp2")),
+    "unsloth": Kind("its config file", "trains", "yaml", unsloth.write, unsloth.CHECKED, _GPUS, (), ("unsloth",)),
+    "torchtune": Kind("a command", "trains", "sh", torchtune.write, torchtune.CHECKED, _GPUS, (), ("torchtune",)),
+    "megatron": Kind("a command", "trains", "sh", megatron.write, megatron.CHECKED, _GPUS, (), ("megatron",)),
+    "nemo": Kind("a command", "trains", "sh", nemo.write, nemo.CHECKED, _GPUS, (), ("nemo",)),
+    "verl": Kind("a command", "trains", "sh", verl.write, verl.CHECKED, _GPUS, (), ("fsdp1", "fsdp2")),
+    "openrlhf": Kind("a command", "trains", "sh", openrlhf.write, openrlhf.CHECKED, _GPUS, (), ("deepspeed",)),
     "torchrun": Kind("a command", "trains", "sh", torchrun.write, torchrun.CHECKED, _GPUS),
 }
 
