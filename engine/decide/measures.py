@@ -141,7 +141,7 @@ def other_framework(entered: Plan) -> Iterator[Try]:
     workload = scenario.workload
     if workload.is_inference or scenario.hardware.gpus == 1:
         return
-    if "zero3" not in framework_of(workload).shardings:
+    if "zero3" not in framework_of(workload).shardings and FRAMEWORKS[SHARDS].steps_by(workload.optimizer):
         words = f"{FRAMEWORKS[SHARDS].name} in the place of {framework_words(workload)}, since it shards over GPUs"
         yield Try("framework", (words,), {"workload.framework": SHARDS})
     if workload.trains == "qlora" or "tp" in splits_of(workload):
@@ -149,6 +149,8 @@ def other_framework(entered: Plan) -> Iterator[Try]:
     # torchtitan splits no adapters, and its trainer knows neither preferences nor rewards
     by_nemo = workload.trains == "lora" or workload.kind in TUNED_KINDS
     for name in ("nemo",) if by_nemo else ("torchtitan", "nemo"):
+        if not FRAMEWORKS[name].steps_by(workload.optimizer):
+            continue
         label = FRAMEWORKS[name].name
         words = f"{label} in the place of {framework_words(workload)}, since it splits layers over GPUs"
         yield Try("framework", (words,), {"workload.framework": name})

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
+from engine.decide.host_notices import host_ram_gb
 from engine.decide.offers import no_worse, offer
 from engine.decide.plan import Plan
 from engine.figures.sentences import Figure, Sentence
-from engine.runtimes.frameworks import STAND_INS
+from engine.figures.units import GB, GIB
+from engine.runtimes.frameworks import STAND_INS, Optimizer
 from engine.scenario import LayoutChoice
 from engine.scenario.change import FREE_LAYOUT
 from engine.scenario.frameworks import SPLIT_WORDS, framework_of, framework_words, software_of, unsupported
@@ -51,6 +54,61 @@ def framework(plan: Plan) -> Iterator[Notice]:
                 f"{framework_words(workload)} has no {SHARDING_WORDS[workload.sharding]}: it has {has}. Sized as entered.",
             ),
         )
+
+
+def optimizer(plan: Plan) -> Iterator[Notice]:
+    """An optimizer that the framework does not step by."""
+    workload = plan.scenario.workload
+    entry = framework_of(workload)
+    if workload.is_inference or entry.optimizers is None or entry.steps_by(workload.optimizer):
+        return
+    yield Notice(
+        "framework-optimizer",
+        "warning",
+        (
+            f"{framework_words(workload)} has no {workload.optimizer}: it steps by {', '.join(entry.optimizers)}. Sized as entered.",
+        ),
+        partial(_stepped, plan, entry.optimizers[0]),
+    )
+
+
+def _stepped(plan: Plan, name: Optimizer) -> Suggestion | None:
+    """The framework's own optimizer, where that leaves the build no worse off."""
+    made = offer(plan.scenario, {"workload.optimizer": name}, no_worse(plan))
+    return None if made is None else made.suggestion((f"{name}, which it has",), (name,))
+
+
+def offloaded(plan: Plan) -> Iterator[Notice]:
+    """What a run keeps in host memory, where the host has less."""
+    scenario, kept = plan.scenario, plan.memory.host_bytes
+    ram_gb = host_ram_gb(scenario)
+    if scenario.workload.is_inference or ram_gb is None or kept <= ram_gb * GB:
+        return
+    yield Notice(
+        "host-offload-short",
+        "warning",
+        (
+            "The run keeps ",
+            Figure(f"{kept / GIB:,.0f} GiB", "memory.host_bytes"),
+            f" in the host memory of a node, which has {ram_gb * GB / GIB:,.0f} GiB: it will swap, or be killed where it pins.",
+        ),
+    )
+
+
+def padded(plan: Plan) -> Iterator[Notice]:
+    """Samples that are padded in the place of packed, whose padding no figure counts."""
+    workload = plan.scenario.workload
+    if workload.is_inference or workload.packing or workload.kind == "pretrain" or workload.rolls_out:
+        return
+    yield Notice(
+        "padding",
+        "info",
+        (
+            "Samples are padded, not packed: every sequence is priced as ",
+            Figure(f"{workload.sequence_length:,}", "load.sequence_length"),
+            " useful tokens. What padding takes of a run is priced nowhere: count it among the tokens of the run, or pack.",
+        ),
+    )
 
 
 def stands_in(plan: Plan) -> Iterator[Notice]:

@@ -52,6 +52,17 @@ OtherFramework = Literal[
 ]
 AnyFramework = TrainingFramework | OtherFramework
 Offloading = Literal["optimizer", "parameters"]
+Optimizer = Literal[
+    "adamw",
+    "adamw-bf16",
+    "adamw-8bit",
+    "adamw-paged-8bit",
+    "adamw-paged",
+    "adamw-4bit",
+    "adafactor",
+    "sgd",
+    "muon",
+]
 Family = Literal["fsdp1", "fsdp2", "deepspeed", "megatron", "internevo"]
 
 
@@ -73,13 +84,17 @@ class Accounting:
     what experts return is weighted in fp32. broadcasts: what is gathered and scattered passes every rank. own_modules: the
     parts of a layer that its selective recomputation computes again, by Megatron-LM's names (its own set is attention alone,
     megatron/core/transformer/transformer_config.py: recompute_modules); framework: every second product, and the experts
-    (torchtitan/distributed/activation_checkpoint.py). hides_stepped: what a rank stepped reaches the others behind the next
+    (torchtitan/distributed/activation_checkpoint.py). keeps_8bit_inputs: products in 8 or 4 bits keep their inputs so for the backward
+    pass (Transformer Engine, pytorch/module/linear.py: the saved input is the quantized one); elsewhere the 16-bit input is kept and cast
+    again (torchao, float8/float8_linear.py: torchtitan's published runs of float8 peak where their bf16 twins do). hides_stepped: what a rank stepped reaches the others behind the next
     forward pass (Megatron-LM's overlap_param_gather), elsewhere when the step is over (DeepSpeed, runtime/zero/stage_1_and_2.py:
     all_gather_dp_groups; PyTorch, ZeroRedundancyOptimizer; InternEvo, overlap_sync_param of its configurations).
     steps_master: partitions in fp32 are stepped whatever the optimizer, one of 8-bit states too (DeepSpeed, runtime/config.py:
     bf16_master_weights_and_grads is off; Megatron-LM, core/optimizer/optimizer_config.py: main_params_dtype is fp32; InternEvo,
     solver/optimizer/hybrid_zero_optim.py: flat fp32 copies). gathers_modules: fully sharded weights come module by module, and what no earlier step tells of, as experts in turn, when
     it is there (DeepSpeed, runtime/zero/partitioned_param_coordinator.py: fetch_sub_module, invalidate_trace); else by layers.
+    steps_on_host: what is offloaded is stepped by the CPU (DeepSpeed, ops/adam/cpu_adam.py; PyTorch, CPUOffloadPolicy: the optimizer
+    step runs on the CPU); elsewhere its bytes cross the link, and how long that takes is fitted.
     """
 
     fp32_shards: bool = False
@@ -101,13 +116,15 @@ class Accounting:
     fp32_experts: bool = False
     broadcasts: bool = False
     own_modules: Literal["framework", "core_attn"] = "framework"
+    keeps_8bit_inputs: bool = False
     hides_stepped: bool = False
     gathers_modules: bool = False
     steps_master: bool = False
+    steps_on_host: bool = False
 
 
 ACCOUNTS: Final[dict[Family, Accounting]] = {
-    "fsdp1": Accounting(fp32_shards=True, lingers=True, broadcasts=True),
+    "fsdp1": Accounting(fp32_shards=True, lingers=True, broadcasts=True, steps_on_host=True),
     "fsdp2": Accounting(
         fp32_shards=True,
         gathers_ends_apart=True,
@@ -115,6 +132,7 @@ ACCOUNTS: Final[dict[Family, Accounting]] = {
         casts=True,
         fp32_experts=True,
         broadcasts=True,
+        steps_on_host=True,
     ),
     "deepspeed": Accounting(
         sums_beside=True,
@@ -127,6 +145,7 @@ ACCOUNTS: Final[dict[Family, Accounting]] = {
         reads_ahead=True,
         gathers_modules=True,
         steps_master=True,
+        steps_on_host=True,
     ),
     "megatron": Accounting(
         fp32_gradients=True,
@@ -135,6 +154,7 @@ ACCOUNTS: Final[dict[Family, Accounting]] = {
         keeps_gradients=True,
         lean_experts=True,
         own_modules="core_attn",
+        keeps_8bit_inputs=True,
         hides_stepped=True,
         steps_master=True,
     ),
@@ -151,6 +171,10 @@ ACCOUNTS: Final[dict[Family, Accounting]] = {
 
 
 _EVERY: Final[tuple[Sharding, ...]] = ("ddp", "zero1", "zero2", "zero3")
+_NAMED: Final[tuple[Optimizer, ...]] = (
+    "adamw", "adamw-bf16", "adamw-8bit", "adamw-paged-8bit", "adamw-paged", "adamw-4bit", "adafactor", "sgd",
+)  # fmt: skip
+"""The optimizers that transformers' TrainingArguments have a word for (training_args.py: OptimizerNames), of PyTorch, bitsandbytes and torchao."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +189,12 @@ class Framework:
     over ranks in fp32, not in the 16 bits of the weights. stops_early: a layer that is computed again for its backward pass is computed
     up to the last tensor that this pass reads, and not its last product (torch/utils/checkpoint.py: set_checkpoint_early_stop, on for
     the non-reentrant kind that PyTorch's checkpoint_wrapper is; Hugging Face's Trainer, DeepSpeed and Megatron-LM repeat all of it).
-    short: its name in a sentence, where label lists more than that."""
+    copies_8bit: under 8- or 4-bit products quantized weights and their transposes stand beside the 16-bit ones (Megatron-LM without
+    --fp8-param-gather; NeMo's recipes have it: megatron/bridge/training/mixed_precision.py).
+    short: its name in a sentence, where label lists more than that. optimizers: those that it steps by: of PyTorch's own loops any class
+    does, PyTorch's, bitsandbytes' or torchao's (None); Megatron-Core has Adam, SGD and Muon (megatron/core/optimizer/__init__.py),
+    whose Adam keeps states in fewer bits by another name than 8-bit AdamW (--exp-avg-dtype); InternEvo has AdamW
+    (internlm/train/pipeline.py: initialize_optimizer), torchtitan Adam and AdamW (torchtitan/components/optimizer.py)."""
 
     id: TrainingFramework
     label: str
@@ -184,6 +213,12 @@ class Framework:
     reduces_fp32: bool = False
     stops_early: bool = False
     short: str = ""
+    optimizers: tuple[Optimizer, ...] | None = None
+    copies_8bit: bool = False
+
+    def steps_by(self, optimizer: Optimizer) -> bool:
+        """Whether it has this optimizer."""
+        return self.optimizers is None or optimizer in self.optimizers
 
     @property
     def name(self) -> str:
@@ -224,21 +259,23 @@ FRAMEWORKS: Final[dict[str, Framework]] = _all(
         "megatron", "Megatron-LM", "megatron", ("tp", "pp", "ep", "cp"), _EVERY, True, "compiled", "tuned", "flash3", True,
         "NVIDIA/Megatron-LM, megatron/training/arguments.py (--use-distributed-optimizer, --optimizer-cpu-offload), core/tensor_parallel/cross_entropy.py: fp32 logits in place; "
         "accumulate_allreduce_grads_in_fp32 is on with bf16", offloads=("optimizer",), usual="zero1", reduces_fp32=True,
+        optimizers=("adamw", "sgd", "muon"), copies_8bit=True,
     ),
     Framework(
         "nemo", "NeMo, Megatron-Bridge", "megatron", ("tp", "pp", "ep", "cp"), _EVERY, True, "compiled", "tuned", "flash3", True,
         "NVIDIA-NeMo/Megatron-Bridge, docs: parallelisms, peft, cross_entropy_loss_fusion on and grad_reduce_in_fp32 off in its recipes",
-        offloads=("optimizer",), usual="zero1", short="NeMo",
+        offloads=("optimizer",), usual="zero1", short="NeMo", optimizers=("adamw", "sgd", "muon"),
     ),
     Framework(
         "internevo", "InternEvo", "internevo", ("tp", "pp", "ep", "cp"), ("zero1", "zero3"), False, "eager", "standard", "flash2", False,
         "InternLM/InternEvo, internlm/solver/optimizer/hybrid_zero_optim.py: flat 16-bit gradients and their fp32 copy at the step, "
-        "parameters broadcast by the rank that stepped them", usual="zero1",
+        "parameters broadcast by the rank that stepped them", usual="zero1", optimizers=("adamw",),
     ),
     Framework(
         "torchtitan", "torchtitan", "fsdp2", ("tp", "pp", "ep", "cp"), ("ddp", "zero2", "zero3"), False, "compiled", "standard", "flash2", False,
         "pytorch/torchtitan, docs: FSDP2 (training.enable_cpu_offload), TP, PP, CP, EP; its loss is compiled; "
         "training.mixed_precision_reduce has float32 alone", offloads=("parameters",), reduces_fp32=True, stops_early=True,
+        optimizers=("adamw", "adamw-bf16"),
     ),
     Framework(
         "torchtune", "torchtune", "fsdp2", ("tp", "cp"), ("ddp", "zero2", "zero3"), False, "chunked-16bit", "standard", "flash2", False,
@@ -247,19 +284,21 @@ FRAMEWORKS: Final[dict[str, Framework]] = _all(
     Framework(
         "hf-trainer", "HF Trainer, PEFT, TRL", "fsdp1", ("cp",), _EVERY, False, "eager", "standard", "flash3", False,
         "huggingface.co/docs/accelerate: FSDP or DeepSpeed; parameters in 4 or 8 bits by bitsandbytes", True, short="HF Trainer",
+        optimizers=_NAMED,
     ),
     Framework(
         "llama-factory", "LLaMA-Factory", "deepspeed", ("cp",), _EVERY, False, "eager", "standard", "flash3", False,
-        "hiyouga/LLaMA-Factory, examples/deepspeed", True,
+        "hiyouga/LLaMA-Factory, examples/deepspeed; finetuning_args.py: use_muon", True, optimizers=(*_NAMED, "muon"),
     ),
     Framework(
         "axolotl", "Axolotl", "fsdp2", ("tp", "cp"), _EVERY, False, "eager", "standard", "flash3", False,
-        "docs.axolotl.ai, N-D parallelism: FSDP2 with TP and CP for training every weight",
+        "docs.axolotl.ai, N-D parallelism: FSDP2 with TP and CP for training every weight; optimizers: transformers' and muon",
+        optimizers=(*_NAMED, "muon"),
     ),
     Framework(
         "unsloth", "Unsloth", "fsdp2", (), ("ddp",), False, "fused", "tuned", "flash2", False,
         "docs.unsloth.ai: one GPU, or a copy on each; its cross-entropy never holds the logits; states are paged, by bitsandbytes",
-        offloads=(), usual="ddp",
+        offloads=(), usual="ddp", optimizers=_NAMED,
     ),
 )  # fmt: skip
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import field, replace
-from typing import Literal, get_args
+from typing import Final, Literal, get_args
 
 from engine.figures.records import NamedTuple, dataclass
 from engine.figures.sentences import Sentence
@@ -12,7 +12,7 @@ from engine.model.architecture import Architecture
 from engine.parts.hardware import Accelerator, Facts, Link, Platform
 from engine.parts.own import Measurement
 from engine.parts.power_limit import limited
-from engine.runtimes.frameworks import AnyFramework, AttentionKernel, Loss, Sharding, Software
+from engine.runtimes.frameworks import AnyFramework, AttentionKernel, Loss, Optimizer, Sharding, Software, entry_of
 from engine.scenario.runtime import AttentionBackend as AttentionBackend
 from engine.scenario.runtime import Runtime as Runtime
 from engine.scenario.runtime import Speculation as Speculation
@@ -22,17 +22,6 @@ Tuning = Literal["full", "lora", "qlora"]
 Preference = Literal["dpo", "ipo", "kto", "orpo", "simpo"]
 ReferenceModel = Literal["auto", "resident", "none"]
 Rollout = Literal["colocated", "apart"]
-Optimizer = Literal[
-    "adamw",
-    "adamw-bf16",
-    "adamw-8bit",
-    "adamw-paged-8bit",
-    "adamw-paged",
-    "adamw-4bit",
-    "adafactor",
-    "sgd",
-    "muon",
-]
 Recompute = Literal["none", "selective", "full"]
 RecomputeModules = Literal[
     "framework",
@@ -68,6 +57,8 @@ Statistic = Literal["mean", "p50", "p95", "p99"]
 """What of all requests a target speaks of: their mean, or what so many of 100 stay below."""
 PipelineSchedule = Literal["1f1b", "interleaved"]
 ComputeDtype = Literal["bf16", "fp8", "nvfp4"]
+NARROW_BYTES: Final[dict[ComputeDtype, float]] = {"fp8": 1.0, "nvfp4": 0.5625}
+"""Bytes of an element of a product's input in fewer than 16 bits, NVFP4 with its scales: 4 + 8 / 16 bits."""
 ShardingGroup = Literal["all", "node"]
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -258,6 +249,12 @@ class Workload:
         """Whole frozen models beside the trained one: a reference (adapters switched off are one), PPO's reward model."""
         own = self.trains != "full" and self.reference_model == "auto"
         return (1 if self.compares and not own else 0) + (1 if self.kind == "ppo" else 0)
+
+    @property
+    def copied_bytes(self) -> float:
+        """Bytes that a trained weight takes beside its 16-bit self for products in fewer bits: one quantized, and its transpose."""
+        bits = NARROW_BYTES.get(self.compute_dtype)
+        return 2.0 * bits if bits is not None and entry_of(self.framework).copies_8bit else 0.0
 
     @property
     def trained_models(self) -> int:

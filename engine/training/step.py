@@ -14,10 +14,12 @@ from typing import Final
 
 from engine.figures.kept import keep
 from engine.figures.records import dataclass
+from engine.figures.units import GB
 from engine.links.collectives import slot_gb_s
 from engine.links.curves import Segments
 from engine.links.traffic import ACTIVATION_BYTES, Span, curve_of
 from engine.model.architecture import Architecture
+from engine.money.power import Host, host_of
 from engine.runtimes.frameworks import ACCOUNTS, Sharding
 from engine.scenario import Hardware, Layout, ShardingGroup, Workload
 from engine.scenario.frameworks import framework_of, software_of
@@ -44,6 +46,20 @@ OPTIMIZER_BYTES = {
     "muon": 20.0,
 }
 """Memory traffic of an update for each parameter: gradient, states and master copy read, states and weights written."""
+HOST_STEP_SHARE = 0.43
+"""Of a host's memory bandwidth, what a vectorized Adam on the CPU moves: 2.57 s for 10B parameters of 28 bytes on a DGX-2, whose twelve
+channels of DDR4-2666 have 256 GB/s (Ren et al. 2021, ZeRO-Offload, arXiv 2101.06840, section 6.2)."""
+HOST_MEMORY_GB_S: dict[Host, float] = {
+    "pc": 60.0,
+    "workstation": 307.0,
+    "small server": 307.0,
+    "server": 614.0,
+    "board": 614.0,
+    "rack": 1000.0,
+    "own": 273.0,
+}
+"""Peak memory bandwidth of a node's CPUs, GB/s: two channels of DDR5 of a PC, as they are measured, eight of DDR5-4800 a socket (Intel's and
+AMD's data sheets), two Grace with LPDDR5X (NVIDIA's data sheet), the one memory of a small computer."""
 MUON_FLOPS_PER_WIDTH = 30.0
 """Five Newton-Schulz steps of three products, 2 FLOPs each, a parameter and unit of width (Jordan et al. 2024)."""
 
@@ -242,7 +258,7 @@ def assemble(
         pp_each_s=spent[2] / count,
         dp_s=data_s,
         window=hiding_window(sharding, count),
-        tail_s=_ending(b, r, workload, sharding, held, layout.dp, count),
+        tail_s=_ending(b, r, hardware, workload, sharding, held, layout.dp, count),
         hidden_pp=t.overlap_pp,
         held=held,
         seconds=0.0,
@@ -342,9 +358,15 @@ def hiding_window(sharding: Sharding, micro_batches: int) -> float:
     return BACKWARD_SHARE * (micro_batches if sharding == "zero2" else 1)
 
 
+def host_bytes_per_s(hardware: Hardware) -> float:
+    """Peak memory bandwidth of a node's CPUs, bytes/s."""
+    return HOST_MEMORY_GB_S[host_of(hardware)] * GB
+
+
 def _ending(
     b: Body,
     r: Rates,
+    hardware: Hardware,
     workload: Workload,
     sharding: Sharding,
     held: Held,
@@ -359,6 +381,10 @@ def _ending(
         tail = volume * t.optimizer_passes / r.memory
     else:
         tail = volume * t.offload_optimizer / r.host
+        if ACCOUNTS[framework_of(workload).family].steps_on_host:
+            # the CPU steps them where they are: all of a node's ranks share its memory
+            moved = volume * min(hardware.gpus_per_node, hardware.gpus)
+            tail = max(tail, moved / (HOST_STEP_SHARE * host_bytes_per_s(hardware)))
     if workload.optimizer == "muon":
         tail += owned * MUON_FLOPS_PER_WIDTH * b.hidden / r.matrix_16bit
     streamed = 0.0

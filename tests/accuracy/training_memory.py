@@ -14,7 +14,7 @@ from engine.figures.errors import ScenarioError
 from engine.figures.units import GB, GIB, MIB
 from engine.model.architecture import Architecture, dense_decoder
 from engine.parts.hardware import Accelerator, Link
-from engine.runtimes.frameworks import FRAMEWORKS, Loss, Sharding, Software, TrainingFramework
+from engine.runtimes.frameworks import FRAMEWORKS, Loss, Optimizer, Sharding, Software, TrainingFramework
 from engine.scenario import (
     BaseFormat,
     Hardware,
@@ -24,7 +24,6 @@ from engine.scenario import (
     LoraTargets,
     Model,
     Offload,
-    Optimizer,
     PipelineSchedule,
     Precision,
     Recompute,

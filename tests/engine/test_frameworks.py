@@ -260,6 +260,44 @@ def test_nothing_is_offered_that_the_framework_has_not(framework: str) -> None:
             for key, value in offered.changes:
                 assert key != "workload.sharding" or value in entry.shardings
                 assert key != "workload.offload" or value in entry.offloads
+                assert key != "workload.optimizer" or value in (entry.optimizers or (value,))
+
+
+def test_an_optimizer_that_the_framework_has_not_is_told() -> None:
+    entered = build("llama-3.1-8b", "bf16", "h100-sxm", 8, kind="full-finetune", optimizer="adamw-8bit")
+    for name, told in (
+        ("megatron", True),
+        ("internevo", True),
+        ("torchtitan", True),
+        ("fsdp2", False),
+        ("axolotl", False),
+    ):
+        sizing = size(change(entered, {"workload.framework": name}))
+        found = [one for one in sizing.warnings if one.id == "framework-optimizer"]
+        assert bool(found) == told, name
+        if found:
+            assert "it steps by adamw" in text_of(found[0].message)
+
+
+def test_nobody_is_sent_to_a_framework_without_the_optimizer_that_was_entered() -> None:
+    keys = {"workload.framework": "deepspeed", "workload.sharding": "zero3", "workload.optimizer": "adamw-paged-8bit"}
+    entered = build("llama-3.1-8b", "bf16", "l40s", 4, kind="lora", sequence_length=65536, micro_batch=2)
+    for change_to in (keys, keys | {"workload.optimizer": "adamw"}):
+        offered = [cure for cure in advice(change(entered, change_to)).found if cure.kind == "framework"]
+        assert (
+            all("NeMo" not in text_of(cure.headline) for cure in offered) or change_to["workload.optimizer"] == "adamw"
+        )
+
+
+@pytest.mark.parametrize(("ram_gib", "told"), [(512, True), (4096, False), (None, False)])
+def test_a_run_that_keeps_more_on_the_host_than_it_has_is_told(ram_gib: float | None, told: bool) -> None:
+    entered = build(
+        "llama-3.1-70b", "bf16", "h100-sxm", 8, kind="full-finetune", framework="deepspeed", offload="optimizer"
+    )
+    sizing = size(change(entered, {"runtime.host_ram_gib": ram_gib}))
+    # two states and a master copy of 70.6B parameters in fp32 are 789 GiB, and gradients beside them
+    assert sizing.memory.host_bytes > 789 * 2**30
+    assert ("host-offload-short" in {one.id for one in sizing.warnings}) == told
 
 
 def test_states_of_adapters_shrink_before_they_leave_the_card() -> None:

@@ -16,7 +16,7 @@ from engine.figures.units import GB, GIB
 from engine.layout.candidates import candidate_layouts
 from engine.model.architecture import Architecture, dense_decoder
 from engine.parts.hardware import Accelerator, Link
-from engine.runtimes.frameworks import Loss, Sharding, TrainingFramework
+from engine.runtimes.frameworks import Loss, Optimizer, Sharding, TrainingFramework
 from engine.scenario import (
     INFERENCE_KINDS,
     BaseFormat,
@@ -26,7 +26,6 @@ from engine.scenario import (
     LoraTargets,
     Model,
     Offload,
-    Optimizer,
     Recompute,
     Scenario,
     Workload,

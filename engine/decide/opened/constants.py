@@ -167,6 +167,17 @@ RULES: Final[dict[str, tuple[str, str, str]]] = {
         "",
         "the square root of about ten, which a session holds",
     ),
+    "HOST_STEP_SHARE": (
+        "share of a host's memory bandwidth that Adam on the CPU moves",
+        "",
+        "10B parameters in 2.57 s on a DGX-2 of 256 GB/s: ZeRO-Offload, arXiv 2101.06840",
+    ),
+    "HOST_MEMORY_GB_S": (
+        "peak memory bandwidth of a node's CPUs",
+        "GB/s",
+        "channels of DDR5 a socket, LPDDR5X of a Grace: makers' data sheets",
+    ),
+    "NARROW_BYTES": ("bytes of an element of a product's input", "bytes", "8 bits; NVFP4 4 and a scale of 8 for 16"),
     "MOST_OF_COMPUTE": ("most of the arithmetic", "", "the best tables of products reach 0.82"),
     "MOST_OF_PEAK": ("most of a peak", "", "STREAM-like copies reach 0.92 to 0.94 on HBM and GDDR"),
     "MUON_FLOPS_PER_WIDTH": ("FLOPs of Muon a parameter and width", "", "five Newton-Schulz steps: Jordan et al. 2024"),

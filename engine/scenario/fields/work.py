@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from engine.runtimes.frameworks import FRAMEWORKS, STAND_INS, Loss, Sharding, Software
-from engine.scenario import KINDS, TUNED_KINDS, BaseFormat, CachedBy, Kind, LoraTargets, Offload, Optimizer, Recompute
+from engine.runtimes.frameworks import FRAMEWORKS, STAND_INS, Loss, Optimizer, Sharding, Software
+from engine.scenario import KINDS, TUNED_KINDS, BaseFormat, CachedBy, Kind, LoraTargets, Offload, Recompute
 from engine.scenario.fields.field import ADAPTERS, SERVING, TRAINING, WRITING, YES_NO, Field, plain
 
 WORKLOAD = "WORKLOAD"

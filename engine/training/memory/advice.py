@@ -116,9 +116,11 @@ def _same_run(workload: Workload, layout: Layout, largest: int, experts: bool) -
     if workload.sharding != "ddp" and workload.sharding_group == "node":
         yield ("sharding_group", "all", "sharding over all nodes instead of inside each")
     if workload.optimizer not in ("adamw-8bit", "adamw-paged-8bit", "adamw-4bit", "adafactor"):
-        yield ("optimizer", "adamw-8bit", f"an 8-bit optimizer{without}")
-        yield ("optimizer", "adamw-paged-8bit", "a paged 8-bit optimizer, its states in host memory")
-    if not peft and keeps_master(method):
+        if entry.steps_by("adamw-8bit"):
+            yield ("optimizer", "adamw-8bit", f"an 8-bit optimizer{without}")
+        if entry.steps_by("adamw-paged-8bit"):
+            yield ("optimizer", "adamw-paged-8bit", "a paged 8-bit optimizer, its states in host memory")
+    if not peft and keeps_master(method) and entry.steps_by("adamw-bf16"):
         yield ("optimizer", "adamw-bf16", "16-bit weights and states without a master copy")
     if largest < workload.micro_batch > 1:
         fewest = max(1, largest)

@@ -17,7 +17,7 @@ from engine.figures.records import dataclass
 from engine.figures.units import GB
 from engine.sizing import TrainingPhase
 from engine.training.memory.elements import StageElements
-from engine.training.memory.recipe import Method, Recipe
+from engine.training.memory.recipe import HALF_BYTES, Method, Recipe
 
 LOSS, FIRST, LAST, STEP = "the loss", "the first backward layer", "the last backward layer", "the optimizer step"
 ANSWERS = "the generation of answers"
@@ -230,10 +230,12 @@ def _state(stage: StageElements, recipe: Recipe, workload: Method, shape: Shape)
         )
     else:
         stepped = share(stage.all, experts, recipe.state_shard)
+        # quantized weights wait for the next micro-batch where they are whole; of shards a layer's at a time
+        copied = stage.linear * workload.copied_bytes if recipe.weight_shard == 1 else 0.0
         matrices = share(stage.linear, experts, recipe.state_shard)
         state = _State(
             trainable=stage.all,
-            weights=share(stage.all, experts, recipe.weight_shard) * recipe.weight,
+            weights=share(stage.all, experts, recipe.weight_shard) * recipe.weight + copied,
             gradients=share(stage.all, experts, recipe.gradient_shard) * recipe.gradient,
             states=stepped * recipe.state - matrices * recipe.state_matrix_saving,
             temporary=min(stepped, recipe.step_elements) * recipe.step_temporary,
@@ -289,15 +291,20 @@ FP32_ROUTED = 2.0
 (torchtitan/models/moe/moe.py)."""
 
 
-def _saved(hidden: float, qkv: float, attention: float, up: float, element: float, trained: bool) -> float:
+def _saved(
+    hidden: float, qkv: float, attention: float, up: float, element: float, trained: bool, inputs: float
+) -> float:
     """Bytes a token that layers of these widths keep for their backward.
 
     trained: a weight that learns needs the input of its product again: both norms' outputs and the inner product of
-    the feed-forward. A frozen one does not.
+    the feed-forward. A frozen one does not. inputs: of what those take in 16 bits, what they do; the input of attention's output
+    product is kept so beside the 16-bit one, which attention reads.
     """
     widths = fitted.SAVED_HIDDEN * hidden + fitted.SAVED_QKV * qkv + attention + fitted.SAVED_MLP * up
     if trained:
-        widths += 2.0 * hidden + 0.5 * up
+        widths += inputs * (2.0 * hidden + 0.5 * up)
+        if inputs < 1.0:
+            widths += inputs * attention
     return element * widths
 
 
@@ -355,7 +362,8 @@ def rank_cost(stage: StageElements, recipe: Recipe, workload: Method, shape: Sha
     # of routed experts Megatron-LM's grouped product keeps less than others do
     grouped = workload.rules.lean_experts and workload.software == "tuned"
     copies, lean = (0.5, fitted.SAVED_MLP - GROUPED_MLP) if grouped else (1.0, 0.0)
-    saved = _saved(hidden, wide.qkv_width, wide.attention_width, up, element, trained)
+    inputs = workload.input_bytes / HALF_BYTES
+    saved = _saved(hidden, wide.qkv_width, wide.attention_width, up, element, trained, inputs)
     if up:
         saved -= element * lean * wide.routed_width
     working = element * ((fitted.BACKWARD_HIDDEN + unfused) * hidden + fitted.BACKWARD_MLP * turn)
@@ -374,11 +382,11 @@ def rank_cost(stage: StageElements, recipe: Recipe, workload: Method, shape: Sha
     elif workload.recompute == "selective" and workload.recompute_modules != "framework":
         # all is kept but what the named parts hold
         names = workload.recompute_modules.split("+")
-        inner = fitted.SAVED_MLP + 0.5 * trained
-        kept = _saved(hidden * stage.layers, stage.qkv_width, stage.attention_width, all_up, element, trained)
+        inner = fitted.SAVED_MLP + 0.5 * trained * inputs
+        kept = _saved(hidden * stage.layers, stage.qkv_width, stage.attention_width, all_up, element, trained, inputs)
         again = wide_again = 0.0
         if "layernorm" in names and trained:
-            again, wide_again = 2.0 * hidden * stage.layers, 2.0 * hidden
+            again, wide_again = 2.0 * inputs * hidden * stage.layers, 2.0 * inputs * hidden
         if "mla_up_proj" in names:
             again += fitted.SAVED_QKV * stage.qkv_width
             wide_again += fitted.SAVED_QKV * wide.qkv_width
@@ -391,8 +399,8 @@ def rank_cost(stage: StageElements, recipe: Recipe, workload: Method, shape: Sha
             again += (inner - lean) * stage.routed_width + routed
             wide_again += (inner - lean) * wide.routed_width + wide_routed
         elif "moe_act" in names and all_up:
-            again += 0.5 * stage.routed_width
-            wide_again += 0.5 * wide.routed_width
+            again += 0.5 * inputs * stage.routed_width
+            wide_again += 0.5 * inputs * wide.routed_width
         kept -= element * again
         if not workload.flash_attention and "core_attn" not in names:
             kept += SCORE_BYTES * stage.score_heads * shape.score_tokens
@@ -405,7 +413,7 @@ def rank_cost(stage: StageElements, recipe: Recipe, workload: Method, shape: Sha
         products = 2.0 * wide.attention_width + wide.qkv_width + max(0, up - wide.routed_width) + 2.0 * hidden
         backward = max(0.0, saved - products) + working
     else:
-        kept = _saved(hidden * stage.layers, stage.qkv_width, stage.attention_width, all_up, element, trained)
+        kept = _saved(hidden * stage.layers, stage.qkv_width, stage.attention_width, all_up, element, trained, inputs)
         if all_up:
             kept -= element * lean * stage.routed_width
         kept += element * copies * stage.routed_copies * read

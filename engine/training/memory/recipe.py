@@ -18,12 +18,13 @@ from typing import Final
 from engine.calibration import training_memory as fitted
 from engine.figures.records import NamedTuple, dataclass
 from engine.figures.units import GB
-from engine.runtimes.frameworks import ACCOUNTS, Accounting, Family, Loss, Sharding, Software
+from engine.runtimes.frameworks import ACCOUNTS, Accounting, Family, Loss, Optimizer, Sharding, Software
 from engine.scenario import (
+    NARROW_BYTES,
     BaseFormat,
+    ComputeDtype,
     LoraTargets,
     Offload,
-    Optimizer,
     Precision,
     Recompute,
     RecomputeModules,
@@ -99,10 +100,17 @@ class Method(NamedTuple):
     base_precision: Precision
     gradient_precision: Precision
     residual_precision: Precision
+    compute_dtype: ComputeDtype
+    copied_bytes: float
     flash_attention: bool
     tiled_mlp: bool
     compile: bool
     activation_offload: bool
+
+    @property
+    def input_bytes(self) -> float:
+        """Bytes an element in which the inputs of products are kept for the backward pass."""
+        return NARROW_BYTES.get(self.compute_dtype, HALF_BYTES) if self.rules.keeps_8bit_inputs else HALF_BYTES
 
     @property
     def rules(self) -> Accounting:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from engine.scenario import TUNED_KINDS, Kind, LoraTargets, Optimizer
+from engine.runtimes.frameworks import Optimizer
+from engine.scenario import TUNED_KINDS, Kind, LoraTargets
 from engine.scenario.frameworks import framework_of, loss_of
 from engine.training.batch import Batch, batch_of
 from engine.training.memory.elements import WITH_EXPERTS
