@@ -128,20 +128,28 @@ def _refuse_no_cache(text: Config, arch: Architecture) -> None:
     """A model that attends keeps keys of some layer for every token: none at all is a pattern that was misread."""
     if text.text("model_type") in TEXT_ENCODERS:
         return
-    if not arch.heads or any(c.kind != "recurrent" and not c.window for layer in arch.layers for c in layer.caches):
-        return
-    if any(cache.kind == "recurrent" for layer in arch.layers for cache in layer.caches) or text.mentions(
-        "window_size"
-    ):
-        return
+    caches = [cache for layer in arch.layers for cache in layer.caches]
+    recurrent = any(cache.kind == "recurrent" for cache in caches)
     key = next((name for name in _PATTERN_KEYS if text.has(name)), "")
+    if recurrent and text.text("model_type") in HYBRIDS and all(cache.kind == "recurrent" for cache in caches):
+        raise text.error(key or "layer_types", "has no layer that attends, and models of this type have some")
+    if not arch.heads or any(cache.kind != "recurrent" and not cache.window for cache in caches):
+        return
+    if recurrent or text.mentions("window_size"):
+        return
     if not key and text.text("model_type") in FAMILIES:
         return
     reason = "leaves no layer that keeps every token: which layers attend to all of them is not known of this model"
     raise text.error(key or "sliding_window", reason)
 
 
+HYBRIDS: Final = frozenset({
+    "granitemoehybrid", "nemotron_h", "jamba", "bamba", "falcon_h1", "zamba2", "qwen3_next", "qwen3_5_text", "qwen3_5_moe_text", "kimi_linear",
+})  # fmt: skip
+"""Types of recurrent models some of whose layers attend."""
 _PATTERN_KEYS: Final = (
+    "hybrid_override_pattern",
+    "layers_block_type",
     "num_kv_shared_layers",
     "hybrid_layer_pattern",
     "layer_types",

@@ -341,7 +341,8 @@ class Decoder:
     def prediction_layers(self) -> list[Tensor]:
         """Multi-token-prediction layers (DeepSeek-V3, arXiv 2412.19437, section 2.2): two norms, a projection of
         both inputs, one more block like the last, and a norm; embedding and head are the main model's."""
-        count = self.config.integer("mtp_layers", 0)
+        # Qwen3-Next's checkpoints carry one that their config.json does not name (vllm/model_executor/models/qwen3_next_mtp.py)
+        count = self.config.integer("mtp_layers", 1 if self.config.text("model_type") == "qwen3_next" else 0)
         if not count:
             return []
         if count > len(self.mixers):

@@ -279,6 +279,7 @@ FAMILIES: Final[Mapping[str, Family]] = MappingProxyType(
         "gemma4_text": _GEMMA4,
         "gemma4_unified_text": _GEMMA4,
         "phi3": _NO_BIAS,
+        "phi4mm": _NO_BIAS,
         "gpt_oss": _family(
             qkv_bias=("attention_bias",),
             o_bias=("attention_bias",),

@@ -446,6 +446,8 @@ def _packed(own: Config, config: Config) -> Scheme:
             raise own.error("bits", f"is {bits} of {shown(kind)}; known: mx_fp of 4 and 8, nv_fp of 4")
         return floats[kind[:5], bits]
     group = 128 if size is None else size
+    if group == 0:
+        raise own.error("group_size", "is 0; known: -1 for whole rows, and 1 to 65,536")
     if bits not in (4, 8) or isinstance(group, bool) or not isinstance(group, int) or not -1 <= group <= 2**16:
         raise own.error("bits", f"is {bits} in groups of {shown(group)}; known: 4 and 8 bits, groups of up to 65,536")
     return INT4_G128 if (bits, group) == (4, 128) else grouped_integers(bits, max(group, 0), symmetric=False)

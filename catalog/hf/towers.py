@@ -13,6 +13,7 @@ from typing import Final
 from catalog.hf.encoder import Encoder, Towers, layer_norm, mlp_projector, pair, patches, table
 from catalog.hf.gemma4 import unified_tower
 from catalog.hf.perception import step_tower
+from catalog.hf.phi4mm import phi4mm_towers
 from catalog.hf.reader import Config
 from catalog.hf.tensors import linear, norm
 from engine.model.architecture import Tensor
@@ -470,6 +471,8 @@ BUILDERS: Final[Mapping[str, _Builder]] = MappingProxyType(
 
 def towers(whole: Config, text_hidden_size: int) -> Towers:
     """The towers of a config: nothing for a text model, a plain encoder for a tower of unknown kind."""
+    if whole.text("model_type") == "phi4mm":
+        return phi4mm_towers(whole, text_hidden_size)
     if not isinstance(whole.raw("vision_config"), Mapping):
         return Towers()
     kind = whole.text("model_type")

@@ -12,7 +12,9 @@ import catalog
 from catalog.errors import CatalogError
 from catalog.hf_config import architecture_from_config, read_config
 from engine.layout.sharding import stage_weights
+from engine.model.architecture import Architecture
 from engine.model.formats import model_weight_bytes
+from engine.model.parameters import count_parameters
 from engine.scenario import Layout
 from engine.scenario.change import change
 from tui.files.session import load
@@ -229,3 +231,61 @@ def test_the_cache_that_a_checkpoint_has_scales_for_is_the_usual_one(
 def test_a_way_of_storing_that_is_stated_and_not_known_is_refused(section: str, said: dict[str, Any]) -> None:
     with pytest.raises(CatalogError):
         architecture_from_config({**LLAMA_8B, section: said}, "config.json")
+
+
+def shipped(model: str) -> dict[str, Any]:
+    return read_config(catalog.load().model(model).config)
+
+
+def read(config: dict[str, Any]) -> Architecture:
+    return architecture_from_config(config, "config.json")
+
+
+@pytest.mark.parametrize("method", ["gptq", "awq", "auto-round"])
+def test_groups_of_no_weights_are_refused_with_what_is_allowed(method: str) -> None:
+    config = LLAMA_8B | {"quantization_config": {"quant_method": method, "bits": 4, "group_size": 0}}
+    with pytest.raises(CatalogError, match=r"group_size.*is 0; known: -1 for whole rows, and 1 to 65,536"):
+        read(config)
+    whole = read({**config, "quantization_config": {"quant_method": method, "bits": 4, "group_size": -1}})
+    assert model_weight_bytes(whole, whole.checkpoint_format) < model_weight_bytes(read(LLAMA_8B), "int4")
+
+
+@pytest.mark.parametrize(
+    ("model", "key"), [("granite-4.0-h-small", "layer_types"), ("qwen3-next-80b-a3b", "layer_types")]
+)
+def test_a_hybrid_none_of_whose_layers_attends_is_refused(model: str, key: str) -> None:
+    config = shipped(model)
+    kind = "mamba" if model.startswith("granite") else "linear_attention"
+    with pytest.raises(CatalogError, match=f"{key}.*has no layer that attends"):
+        read({**config, key: [kind] * config["num_hidden_layers"]})
+
+
+def test_a_hybrid_carries_the_layer_that_predicts_ahead_though_its_config_does_not_name_it() -> None:
+    # vllm/model_executor/models/qwen3_next_mtp.py: one layer that attends, of 512 experts
+    arch = read(shipped("qwen3-next-80b-a3b"))
+    experts = sum(one.rows * one.cols * one.copies for one in arch.mtp if one.part == "routed_expert")
+    assert experts == 512 * 3 * 2048 * 512
+    assert any(one.name.endswith("k_proj") for one in arch.mtp)
+    assert (
+        count_parameters(arch).total
+        == count_parameters(read({**shipped("qwen3-next-80b-a3b"), "num_nextn_predict_layers": 0})).total
+    )
+
+
+PHI4MM: dict[str, Any] = {
+    "model_type": "phi4mm", "architectures": ["Phi4MMForCausalLM"], "hidden_size": 3072, "intermediate_size": 8192,
+    "num_hidden_layers": 32, "num_attention_heads": 24, "num_key_value_heads": 8, "vocab_size": 200064,
+    "max_position_embeddings": 131072, "tie_word_embeddings": True, "sliding_window": 262144,
+    "speech_lora": {"r": 320, "lora_alpha": 640}, "vision_lora": {"r": 256, "lora_alpha": 512},
+    "audio_processor": {"config": {"attention_dim": 1024, "num_blocks": 24, "linear_units": 1536, "input_size": 80}},
+}  # fmt: skip
+
+
+def test_phi_4_multimodal_counts_its_adapters_and_towers() -> None:
+    counted = count_parameters(read(PHI4MM))
+    assert counted.total == pytest.approx(5_574_460_384, rel=0.01)  # the total of its safetensors index
+    text = count_parameters(read(PHI4MM | {"speech_lora": None, "vision_lora": None})).total
+    assert text == 3_836_021_760  # Phi-4-mini
+    # both factors of qkv, o, gate and up, and down: 45,056 features each layer
+    half = count_parameters(read(PHI4MM | {"vision_lora": {"r": 128}})).total
+    assert counted.total - half == 128 * 32 * (3072 + 5120 + 3072 + 3072 + 3072 + 16384 + 8192 + 3072)

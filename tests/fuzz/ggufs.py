@@ -1,4 +1,4 @@
-"""Broken GGUF headers: cut, flipped, and with lengths that no file has."""
+"""Broken GGUF headers: cut, flipped, with lengths that no file has, and whole ones whose metadata says what no model is."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def run(seed: int, stop: Stop) -> Counter[str]:
             number += 1
             path = Path(name) / f"{number}.gguf"
             with path.open("wb") as stream:
-                stream.write(_broken(whole, chance))
+                stream.write(_broken(whole, chance) if chance.random() < 0.5 else _odd(Path(name) / "odd.gguf", chance))
                 if chance.random() < 0.1:
                     stream.truncate(1 << 34)  # zeros that take no place
             case = f"ggufs, seed {seed}, case {number}"
@@ -51,6 +51,50 @@ def run(seed: int, stop: Stop) -> Counter[str]:
                 counts["sized"] += 1
             path.unlink()
     return counts
+
+
+_SAID: tuple[object, ...] = (
+    0,
+    1,
+    -1,
+    3,
+    7,
+    2**31 - 1,
+    0.0,
+    -1.0,
+    float("nan"),
+    float("inf"),
+    True,
+    "",
+    "x",
+    "llama",
+    "qwen3moe",
+    "\x00\x1b[2J",
+    "é" * 300,
+    [],
+    [0],
+    [1, 2],
+    ["a"],
+)
+"""Values of metadata that are of another kind, out of range, or of another model."""
+
+
+def _odd(path: Path, chance: random.Random) -> bytes:
+    """A whole header some of whose metadata is changed, missing or another architecture's."""
+    said: dict[str, object] = dict(llama_metadata())
+    for _ in range(chance.randint(1, 4)):
+        key, way = chance.choice(sorted(said)), chance.randrange(4)
+        if way == 0:
+            del said[key]
+        elif way == 1:
+            said[chance.choice(sorted(said) or [key]) + chance.choice(("", ".x", "s"))] = chance.choice(_SAID)
+        else:
+            said[key] = chance.choice(_SAID)
+        if not said:
+            break
+    tensors = llama_tensors(kind=chance.choice((0, 1, 2, 8, Q4_K, 14, 30, 255)))
+    chance.shuffle(tensors)
+    return write_gguf(path, said, tensors[: chance.randint(1, len(tensors))]).read_bytes()
 
 
 def _broken(whole: bytes, chance: random.Random) -> bytes:
