@@ -246,6 +246,7 @@ DECIDES = frozenset(
         "COMFORTABLE_WEIGHTS",
         "FITS_KV",
         "NEW_SPREAD",
+        "UNFITTED",
         "NEAR_START",
         "NEAR_START_NEW",
         "NEAR_STATES",

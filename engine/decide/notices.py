@@ -187,6 +187,16 @@ def _formats(plan: Plan) -> Iterator[Notice]:
             ),
             partial(fix_of, plan, {"runtime.engine": "llama.cpp"}, "whole layers on each GPU"),
         )
+    if scenario.workload.is_inference and weights.startswith("mlx") and not scenario.runtime.rules.reads_mlx:
+        on_mac = accelerator.vendor.upper() == "APPLE"
+        yield Notice(
+            "mlx-engine",
+            "info",
+            (
+                f"{scenario.runtime.rules.label} does not read MLX's files: their bits are sized, another file of them is needed.",
+            ),
+            partial(fix_of, plan, {"runtime.engine": "mlx"}, "the engine that reads them") if on_mac else None,
+        )
     if (
         not scenario.workload.is_inference
         and scenario.workload.trains != "qlora"

@@ -10,8 +10,9 @@ from typing import Final
 
 from engine.runtimes.engine import Engine, ServingEngine
 from engine.runtimes.llama_cpp import LLAMA_CPP
+from engine.runtimes.mlx import MLX
 from engine.runtimes.sglang import SGLANG
 from engine.runtimes.trtllm import TRTLLM
 from engine.runtimes.vllm import EARLIER, VLLM
 
-ENGINES: Final[dict[ServingEngine, Engine]] = {one.id: one for one in (VLLM, EARLIER, SGLANG, TRTLLM, LLAMA_CPP)}
+ENGINES: Final[dict[ServingEngine, Engine]] = {one.id: one for one in (VLLM, EARLIER, SGLANG, TRTLLM, LLAMA_CPP, MLX)}

@@ -10,7 +10,7 @@ from typing import Literal, TypeAlias
 
 from engine.figures.records import dataclass
 
-ServingEngine: TypeAlias = Literal["vllm", "vllm-earlier", "sglang", "trtllm", "llama.cpp"]
+ServingEngine: TypeAlias = Literal["vllm", "vllm-earlier", "sglang", "trtllm", "llama.cpp", "mlx"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,14 +101,16 @@ class Engine:
     drafted_sequences: that run at most where tokens are drafted and nobody says. copied_vocabulary: whether a drafter's copies of
     the embedding and the head, given back later, are there while the KV cache is sized.
     pads_rocm: whether its weights are padded on AMD's cards. marlin: whether MXFP4 experts take Marlin's kernels where no
-    others are known. embedding_on_host: whether the input table stays there.
+    others are known. embedding_on_host: whether the input table stays there. towers_apart: whether
+    towers for pictures and sound are files that it does not load. makers: of the cards that it runs on; empty: any.
+    reads_mlx: whether MLX's files are its own.
     expert_adapters: whether slots for LoRA adapters hold factors of each routed expert.
     stored: formats that its files have in the place of others.
 
     KV cache:
     prefix_states: states that a sequence keeps of a recurrent layer where prefixes are cached. mamba_spec: whether states
     are of the type that the config says and windows grow with drafted tokens; window_bytes: of an element of a window.
-    packs: whether compressed caches are kept in pages of their own. plain_latents: whether it has the kernels that keep FP8
+    cell_tokens: by which the cells of a sequence grow. packs: whether compressed caches are kept in pages of their own. plain_latents: whether it has the kernels that keep FP8
     latents a byte an element. head_scales: whether an INT8 cache has scales for each token and head. pool_of_windows, pool_of_states: of pools, tokens or bytes for each one of the full pool.
     attention: the kernels of attention that it takes by itself, by class of card (`engine.serving.attention`).
     shares_prefixes: whether requests that begin alike hold the KV of that beginning once.
@@ -150,6 +152,10 @@ class Engine:
     pads_rocm: bool = True
     marlin: bool = True
     embedding_on_host: bool = False
+    towers_apart: bool = False
+    makers: tuple[str, ...] = ()
+    reads_mlx: bool = False
+    cell_tokens: int = 1
     expert_adapters: bool = False
     stored: dict[str, str] = field(default_factory=dict)
     prefix_states: int = 1

@@ -18,6 +18,7 @@ LLAMA_CPP = Engine(
     kv_layout="cells",
     host="layers",  # --n-cpu-moe, --n-gpu-layers
     embedding_on_host=True,
+    towers_apart=True,  # --mmproj
     shares_prefixes=False,  # a slot reuses its own prompt alone (tools/server/README.md, cache_prompt)
     stored={"mxfp4": "gguf-mxfp4"},  # all but the experts in Q8_0
     window_bytes=4,

@@ -65,6 +65,14 @@ def check_scenario(scenario: Scenario) -> None:
     ):
         if link.scope != scope and not (scope == "intra-node" and hardware.gpus_per_node == 1):
             raise ScenarioError(field, f"{link.id} is an {link.scope} link", f"an {scope} link")
+    makers = runtime.rules.makers
+    if workload.is_inference and makers and accelerator.vendor.upper() not in makers:
+        raise ScenarioError(
+            "runtime.engine",
+            f"{runtime.rules.label} on {accelerator.label}",
+            "on Macs; elsewhere another engine",
+            "vllm",
+        )
     drafts, arch = runtime.speculative, scenario.model.architecture
     if arch.embeds and workload.is_inference and not workload.embeds:
         raise ScenarioError("workload.kind", f"{scenario.model.name} reads texts and writes none", "embed", "embed")

@@ -8,6 +8,7 @@ are quantiles of the errors over that width. Constants and where they come from:
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Final
 
@@ -37,6 +38,7 @@ MARKS: Final[dict[str, str]] = {
     "sglang": "SGLang",
     "trtllm": "TensorRT-LLM",
     "llama.cpp": "llama.cpp",
+    "mlx": "MLX, of which no speed was there to fit",
     "link": "GPUs over PCIe",
     "nodes": "several nodes",
     "drafts": "drafts, of which so many are kept",
@@ -45,6 +47,10 @@ MARKS: Final[dict[str, str]] = {
     "loaded": "a queue of users",
 }
 """What widens an interval, in words."""
+
+
+UNFITTED: Final[dict[str, tuple[str, float]]] = {"mlx": ("llama.cpp", 1.5)}
+"""Marks that no row bears: as wide as another is, so many times over. A rule."""
 
 
 def marks_of(figure: str, scenario: Scenario) -> tuple[str, ...]:
@@ -69,7 +75,13 @@ def marks_of(figure: str, scenario: Scenario) -> tuple[str, ...]:
 def width_of(figure: str, marks: tuple[str, ...]) -> float:
     """The mean error of a figure's logarithm that is expected of a build with these marks."""
     widths = fit.WIDTHS[figure.partition(" ")[0]]
-    return widths["base"] * math.prod(widths.get(mark, 1.0) for mark in marks)
+    return widths["base"] * math.prod(_part(widths, mark) for mark in marks)
+
+
+def _part(widths: Mapping[str, float], mark: str) -> float:
+    """What a mark widens an interval by."""
+    like, more = UNFITTED.get(mark, (mark, 1.0))
+    return widths.get(like, 1.0) * more
 
 
 def spread_of(figure: str, scenario: Scenario) -> tuple[float, float]:
@@ -91,7 +103,7 @@ WIDER = 1.15
 def why_wide(figure: str, scenario: Scenario) -> str:
     """What makes a figure's interval wider than that of a plain build, in words; empty where nothing does."""
     widths = fit.WIDTHS[figure.partition(" ")[0]]
-    found = [MARKS[mark] for mark in marks_of(figure, scenario) if widths.get(mark, 1.0) >= WIDER]
+    found = [MARKS[mark] for mark in marks_of(figure, scenario) if _part(widths, mark) >= WIDER]
     return f"The interval is wider for {', '.join(found)}." if found else ""
 
 

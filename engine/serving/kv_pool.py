@@ -405,11 +405,15 @@ def _pooled(counts: dict[Spec, int], rules: Engine) -> KvPool:
     return KvPool(math.ceil(share), (Group(Spec("full", share), 1, 1),), True)
 
 
-def _cells(counts: dict[Spec, int]) -> KvPool:
-    """llama.cpp's layout: a cell a token and layer, windows and states of their own, nothing padded."""
-    groups = tuple(Group(spec, math.ceil(spec.bytes_each * layers), 1) for spec, layers in counts.items())
+def _cells(counts: dict[Spec, int], step: int) -> KvPool:
+    """llama.cpp's layout: a cell a token and layer, windows and states of their own, nothing padded. step: cells by which a
+    sequence's grow, as MLX's do by 256."""
+    groups = tuple(
+        Group(spec, math.ceil(spec.bytes_each * (1 if spec.kind == "state" else step)) * layers, step)
+        for spec, layers in counts.items()
+    )
     if len(groups) == 1 and groups[0].spec.kind == "full" and groups[0].spec.compression == 1:
-        return KvPool(groups[0].count, (Group(groups[0].spec, 1, 1),), True)
+        return KvPool(groups[0].count, (Group(groups[0].spec, 1, step),), True)
     return KvPool(1, groups, not groups)
 
 
@@ -444,7 +448,7 @@ def kv_pool(
     if beside.counted:
         counts = Counter({spec: layers for spec, layers in counts.items() if spec.kind != "state"})
     if rules.kv_layout == "cells":
-        return _cells(counts)
+        return _cells(counts, rules.cell_tokens)
     return _pooled(counts, rules) if rules.kv_layout == "pools" else _paged(counts, block, beside.alignment)
 
 

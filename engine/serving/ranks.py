@@ -100,13 +100,15 @@ def _stages(
             continue
         held = stage_weights(arch, weights, layout, stage, predicting > 0)
         if rules.embedding_on_host:
-            # the input table is the host's unless the head reads it too; towers are a file that few load
+            # the input table is the host's unless the head reads it too
             away = (0 if arch.tied else held.parts.get("embedding", 0)) + held.parts.get("table", 0)
-            loaded = held.total_bytes - away - held.parts.get("vision", 0) - held.parts.get("audio", 0)
+            loaded = held.total_bytes - away
         else:
-            loaded = held.total_bytes + engine_extra_bytes(arch, weights, layout, held.layers, tile)
-            if runtime.text_only and rules.whole_items:
-                loaded -= held.parts.get("vision", 0) + held.parts.get("audio", 0)
+            loaded = held.total_bytes
+            if rules.buffers is None:
+                loaded += engine_extra_bytes(arch, weights, layout, held.layers, tile)
+        if rules.towers_apart or (runtime.text_only and rules.whole_items):
+            loaded -= held.parts.get("vision", 0) + held.parts.get("audio", 0)
         if vendor == "AMD" and rules.pads_rocm:
             loaded = int(loaded * fitted.ROCM_WEIGHTS)
         if vendor == "INTEL" and weights == "nvfp4-fp8":

@@ -80,8 +80,9 @@ def test_an_entry_is_all_that_the_formulas_know(name: ServingEngine, monkeypatch
     """An engine of another name with the rules of a known one is sized as that one."""
     twin = f"{name} by another name"
     monkeypatch.setitem(ENGINES, twin, replace(ENGINES[name], id=twin))  # type: ignore[arg-type, misc] # an engine that no session names
-    for model, weights, card in (("gpt-oss-20b", "mxfp4", "h100-sxm"), ("qwen3-next-80b-a3b", "fp8", "mi300x")):
-        scenario = build(model, weights, card, 4)
+    cards = ("apple-m4-max-128gb",) * 2 if ENGINES[name].makers else ("h100-sxm", "mi300x")
+    for model, weights, card in zip(("gpt-oss-20b", "qwen3-next-80b-a3b"), ("mxfp4", "fp8"), cards, strict=True):
+        scenario = build(model, weights, card, 1 if ENGINES[name].makers else 4)
         known, other = (size(replace(scenario, runtime=Runtime(engine=one))) for one in (name, twin))  # type: ignore[arg-type] # likewise
         assert (other.layout, other.memory, other.serving) == (known.layout, known.memory, known.serving)
         assert other.answer.status == known.answer.status
@@ -89,5 +90,10 @@ def test_an_entry_is_all_that_the_formulas_know(name: ServingEngine, monkeypatch
 
 def test_engines_are_told_apart_by_their_entries_alone() -> None:
     scenario = build("qwen3-next-80b-a3b", "fp8", "h100-sxm", 4)
-    sized = [size(replace(scenario, runtime=Runtime(engine=name))) for name in ENGINES]
-    assert len({(one.memory.kv_capacity_tokens, one.serving and one.serving.ttft_s) for one in sized}) == len(sized)
+    mac = build("qwen3-8b", "bf16", "apple-m4-max-128gb", 1)
+    for asked, names in (
+        (scenario, [name for name, rules in ENGINES.items() if not rules.makers]),
+        (mac, [name for name, rules in ENGINES.items() if rules.makers or rules.kv_layout == "cells"]),
+    ):
+        sized = [size(replace(asked, runtime=Runtime(engine=name))) for name in names]
+        assert len({(one.memory.kv_capacity_tokens, one.serving and one.serving.ttft_s) for one in sized}) == len(sized)

@@ -96,6 +96,9 @@ def test_options_that_nothing_is_sized_by_are_called_not_modelled(option: str) -
         ("python -m sglang.launch_server --model-path Qwen/Qwen3.5-27B --mamba-ssm-dtype float32", "runtime.state_dtype", "fp32"),
         ("python -m sglang.launch_server --model-path Qwen/Qwen3.5-27B --max-mamba-cache-size 21", "runtime.state_slots", 21),
         ("python -m sglang.launch_server --model-path Qwen/Qwen3-30B-A3B --kt-num-gpu-experts 32", "runtime.kt_gpu_experts", 32),
+        ("mlx_lm.server --model mlx-community/Qwen3-8B-4bit --decode-concurrency 4", "runtime.max_num_seqs", 4),
+        ("python -m mlx_lm.server --model mlx-community/Qwen3-8B-4bit --kv-bits 8", "model.kv_cache", "q8_0"),
+        ("mlx_lm.server --model mlx-community/Qwen3-8B-4bit --port 8080", "model.weights", "mlx-4bit"),
     ],
 )  # fmt: skip
 def test_what_an_engine_is_told_of_its_memory_is_read(command: str, key: str, value: object) -> None:

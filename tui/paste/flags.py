@@ -176,7 +176,14 @@ LLAMA: Mapping[str, Option] = {
     **{flag: Option("runtime.n_cpu_moe") for flag in ("--n-cpu-moe", "-ncmoe")},
     **{flag: switch("workload.kind", "embed") for flag in ("--embeddings", "--embedding", "--reranking", "--rerank")},
 }
-OPTIONS = {"vllm": VLLM, "sglang": SGLANG, "trtllm": TRTLLM, "llama.cpp": LLAMA}
+MLX: Mapping[str, Option] = {
+    "--decode-concurrency": Option("runtime.max_num_seqs"),
+    "--prefill-step-size": Option("runtime.max_num_batched_tokens"),
+    "--max-kv-size": Option("runtime.max_model_len"),
+    # groups of 64 with a scale and a bias of 16 bits: half a bit more, as llama.cpp's blocks of 32 have
+    "--kv-bits": Option("model.kv_cache", one_of(**{"8": "q8_0", "4": "q4_0"})),
+}
+OPTIONS = {"vllm": VLLM, "sglang": SGLANG, "trtllm": TRTLLM, "llama.cpp": LLAMA, "mlx": MLX}
 
 # Read by name in `servers.py`: they mean more than one key, or a key together with others.
 READ_APART = {
@@ -186,6 +193,7 @@ READ_APART = {
     },
     "sglang": {"--model-path", "--model", "--quantization", "--dtype", "--nnodes"},
     "trtllm": {"--extra-llm-api-options", "--config", "--kv-cache-free-gpu-memory-fraction", "--backend"},
+    "mlx": {"--model"},
     "llama.cpp": {
         "--model", "-m", "--hf-repo", "-hf", "-hfr", "--ctx-size", "-c", "--n-gpu-layers", "-ngl", "--gpu-layers",
         "--split-mode", "-sm", "--tensor-split", "-ts", "--cpu-moe", "-cmoe", "--override-tensor", "-ot", "--cache-type-v", "-ctv", "--batch-size", "-b",

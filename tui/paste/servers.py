@@ -21,6 +21,10 @@ _STARTS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("trtllm", ("trtllm-serve", "serve")),
     ("trtllm", ("trtllm-serve",)),
     ("llama.cpp", ("llama-server",)),
+    ("mlx", ("mlx_lm.server",)),
+    ("mlx", ("mlx_lm", "server")),
+    ("mlx", ("-m", "mlx_lm.server")),
+    ("mlx", ("-m", "mlx_lm", "server")),
 )
 _IMAGES = (
     ("vllm", re.compile(r"(?:^|/)vllm(?:-[a-z]+)*(?::|@|$)|vllm-openai|rocm/vllm")),
@@ -254,7 +258,7 @@ def read_server(engine: str, arguments: list[str], found: Found, files: dict[str
         for word in rest
         if not word.startswith("$") and word not in ("&", "&&", "|", ";", "2>&1", ">", ">>", "exec", "true")
     ][:20]
-    {"vllm": _vllm, "sglang": _sglang, "trtllm": _trtllm, "llama.cpp": _llama}[engine](apart, found, files)
+    {"vllm": _vllm, "sglang": _sglang, "trtllm": _trtllm, "llama.cpp": _llama, "mlx": _mlx}[engine](apart, found, files)
 
 
 def _weights(apart: dict[str, str], found: Found) -> None:
@@ -377,6 +381,10 @@ def _sglang(apart: dict[str, str], found: Found, files: dict[str, dict[str, Any]
     if found.value("runtime.speculative") == "mtp":
         found.say("--speculative-algorithm NEXTN", "model.mtp", True)
     _nodes(apart, found)
+
+
+def _mlx(apart: dict[str, str], found: Found, files: dict[str, dict[str, Any]]) -> None:
+    _ones(found, "layout.tp", "layout.pp", "layout.dp")
 
 
 def _nodes(apart: dict[str, str], found: Found) -> None:

@@ -28,10 +28,21 @@ _ENGINES: Final[dict[str, tuple[str, str, Kind, str]]] = {
     "prefill_sizes": ("captured lengths of prompt", "tokens", "counted", "SGLang, cuda_graph_hook.py"),
     "prefill_entry": ("reserve of a captured length of prompt", "MiB", "counted", "SGLang, arg_groups"),
     "prefill_latent": ("reserve of captured prompts, latent attention", "MiB", "counted", "SGLang, arg_groups"),
-    "copies": ("fp32 copies in llama.cpp's compute buffer", "", "rule of thumb", "two start-up logs of a 27B"),
+    "copies": (
+        "fp32 copies in a compute buffer",
+        "",
+        "rule of thumb",
+        "llama.cpp: two start-up logs of a 27B; MLX: half",
+    ),
+    "cell_tokens": ("tokens by which a sequence's cache grows", "tokens", "counted", "MLX: mlx_lm, models/cache.py"),
     "mask_bytes": ("bytes of an entry of the attention mask", "bytes", "counted", "16 bits"),
     "draft": ("buffer of a drafter against the model's", "", "rule of thumb", "two start-up logs of a 27B"),
-    "context_gib": ("context of llama.cpp", "GiB", "rule of thumb", "one start-up log on an RTX 3090"),
+    "context_gib": (
+        "context of the process",
+        "GiB",
+        "rule of thumb",
+        "llama.cpp: one start-up log on an RTX 3090; MLX: a guess",
+    ),
     "capture_step": (
         "step of captured batch sizes above",
         "sequences",

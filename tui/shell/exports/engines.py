@@ -8,7 +8,14 @@ from tui.shell.exports.build import Build
 from tui.shell.exports.cards import Host, host, maker
 from tui.shell.exports.text import words
 
-NAMES = {"vllm": "vllm", "vllm-earlier": "vllm", "sglang": "sglang", "trtllm": "trtllm", "llama.cpp": "llama.cpp"}
+NAMES = {
+    "vllm": "vllm",
+    "vllm-earlier": "vllm",
+    "sglang": "sglang",
+    "trtllm": "trtllm",
+    "llama.cpp": "llama.cpp",
+    "mlx": "mlx",
+}
 
 
 @dataclass(frozen=True, slots=True)
