@@ -104,6 +104,8 @@ def architecture_from_config(config: Mapping[str, Any], where: str) -> Architect
         cache_format=cache_format(said[0]) if said else "bf16",
         vision_tokens_max=side.largest_item_tokens,
         patches_per_token=side.patches_per_token,
+        # 51B parameters of which a token reads sixteen rows: vLLM, SGLang and others keep them in host memory
+        table_on_host=any(tensor.name == "ngram_table" for tensor in decoder.embedding()),
         whole_items=side.whole,
         embeds=embeds,
         unread=tuple(dict.fromkeys((*text.unread(), *(whole.unread() if whole is not text else ())))),
@@ -144,7 +146,7 @@ def _refuse_no_cache(text: Config, arch: Architecture) -> None:
 
 
 HYBRIDS: Final = frozenset({
-    "granitemoehybrid", "nemotron_h", "jamba", "bamba", "falcon_h1", "zamba2", "qwen3_next", "qwen3_5_text", "qwen3_5_moe_text", "kimi_linear",
+    "granitemoehybrid", "nemotron_h", "jamba", "bamba", "falcon_h1", "zamba2", "qwen3_next", "qwen3_5_text", "qwen3_5_moe_text", "kimi_linear", "qwen4_exp_text", "glm5_next_text",
 })  # fmt: skip
 """Types of recurrent models some of whose layers attend."""
 _PATTERN_KEYS: Final = (

@@ -68,7 +68,7 @@ class Decoder:
 
     def _head_dim(self) -> int:
         if self.family.attention == "latent":  # a head_dim key is not of the heads here
-            return self.config.positive("qk_nope_head_dim") + self.config.positive("qk_rope_head_dim")
+            return self.config.positive("qk_nope_head_dim") + self.config.integer("qk_rope_head_dim")
         if self.config.has("head_dim"):
             return self.config.positive("head_dim")
         if self.config.has("kv_channels"):
@@ -218,7 +218,7 @@ class Decoder:
                 config.integer("q_lora_rank", 0),
                 config.positive("kv_lora_rank"),
                 config.positive("qk_nope_head_dim"),
-                config.positive("qk_rope_head_dim"),
+                config.integer("qk_rope_head_dim"),  # none in GLM-5.3-Flash
                 config.positive("v_head_dim"),
                 switched(config, self.family.qkv_bias),
                 config.integer("index_n_heads", 0),

@@ -267,6 +267,12 @@ FAMILIES: Final[Mapping[str, Family]] = MappingProxyType(
         "qwen3_next": _QWEN3_NEXT,
         "qwen3_5_text": _QWEN3_NEXT,
         "qwen3_5_moe_text": _QWEN3_NEXT,
+        "qwen4_exp_text": _QWEN3_NEXT,
+        "glm5_next_text": _family(
+            _DEEPSEEK_V3,
+            recurrent="kda",
+            defaults={"full_attention_interval": 4, "index_head_dim": 128, "index_n_heads": 32},
+        ),
         "deepseek_v2": _DEEPSEEK,
         "deepseek_v3": _DEEPSEEK_V3,
         "deepseek_v32": _DEEPSEEK_V3,

@@ -20,6 +20,8 @@ _MIXER_NAMES: Final[Mapping[str, MixerKind]] = MappingProxyType(
         "global_attention": "full",
         "hybrid": "full",
         "deepseek_sparse_attention": "full",
+        "qwen_sparse_attention": "full",
+        "hybrid_indexed": "full",
         "indexed_attention": "full",
         "compressed_sparse_attention": "full",
         "heavily_compressed_attention": "full",

@@ -443,6 +443,7 @@ BUILDERS: Final[Mapping[str, _Builder]] = MappingProxyType(
         "qwen3_omni_moe_thinker": _qwen3_vl,
         "qwen3_5": _qwen3_vl,
         "qwen3_5_moe": _qwen3_vl,
+        "qwen4_exp": _qwen3_vl,
         "gemma3": _gemma3,
         "gemma4": _gemma4,
         "gemma4_unified": unified_tower,

@@ -24,6 +24,7 @@ from catalog.hf.mixers import (
 )
 from catalog.hf.patterns import FfnKind, MixerKind
 from catalog.hf.reader import Config
+from catalog.hf.streams import Glm5Next, Qwen4Exp, hyper_connections
 from catalog.hf.tensors import linear, norm, vector
 from catalog.hf.text_encoder import TEXT_ENCODERS, TextEncoder
 from catalog.hf.uneven import GatedHeads, Step3
@@ -162,13 +163,7 @@ class DeepseekV4(Decoder):
         return tensors
 
     def extras(self, index: int) -> list[Tensor]:
-        streams = self.config.integer("hc_mult", 0)
-        mixed = (2 + streams) * streams
-        made: list[Tensor] = []
-        for name in ("attention", "ffn") if streams else ():
-            made += linear(f"{name}_hyper_connection", "other", mixed, streams * self.hidden_size)
-            made += vector(f"{name}_hyper_connection.base", "other", mixed + 3)
-        return made
+        return hyper_connections(self.hidden_size, self.config.integer("hc_mult", 0))
 
     def head(self, tied: bool) -> list[Tensor]:
         return super().head(tied) + self._stream_head()
@@ -431,6 +426,7 @@ DECODERS: Final[Mapping[str, type[Decoder]]] = MappingProxyType(
         "deepseek_v4": DeepseekV4,
         "falcon_h1": ParallelHybrid,
         "gemma3n_text": Gemma3n,
+        "glm5_next_text": Glm5Next,
         "granitemoehybrid": GraniteHybrid,
         "kimi_linear": KimiLinear,
         "laguna": GatedHeads,
@@ -445,6 +441,7 @@ DECODERS: Final[Mapping[str, type[Decoder]]] = MappingProxyType(
         "minimax_text_01": LightningHybrid,
         "mllama_text_model": CrossAttention,
         "qwen": FirstQwen,
+        "qwen4_exp_text": Qwen4Exp,
         "recurrent_gemma": RecurrentGemma,
         "falcon": Falcon,
         "chatglm": GroupedQueries,

@@ -163,6 +163,7 @@ class Architecture:
     cache_format: str = "bf16"
     vision_tokens_max: int = 0  # largest multimodal item of the profile run, tokens; 0 for text models
     patches_per_token: int = 4  # patches that the vision tower sees for each token it hands on
+    table_on_host: bool = False  # its table of n-grams is looked up in host memory, whatever the engine
     whole_items: bool = False  # tokens of a picture attend both ways: one step must take the whole of it
     file_bytes: int = 0
     unread: tuple[str, ...] = ()

@@ -107,6 +107,8 @@ def _stages(
             loaded = held.total_bytes
             if rules.buffers is None:
                 loaded += engine_extra_bytes(arch, weights, layout, held.layers, tile)
+        if arch.table_on_host and not rules.embedding_on_host:
+            loaded -= held.parts.get("table", 0)
         if rules.towers_apart or (runtime.text_only and rules.whole_items):
             loaded -= held.parts.get("vision", 0) + held.parts.get("audio", 0)
         if vendor == "AMD" and rules.pads_rocm:
@@ -125,6 +127,7 @@ def _stages(
         if embeds:
             loaded -= held.parts.get("lm_head", 0)  # what is read is pooled, never told in words
         host = host_weights(arch, weights, layout, stage, runtime).total
+        aside = held.parts.get("table", 0) if arch.table_on_host else 0
         entry = _Stage(
             stage + 1,
             1,
@@ -132,7 +135,7 @@ def _stages(
             held.layers,
             NO_CACHE if embeds else kv_pool(arch, kv, ranks, layout.pp, stage, engine, block, plain, beside),
             stage == layout.pp - 1,
-            host,
+            host + aside,
         )
         if found:
             last = found[-1]

@@ -107,6 +107,7 @@ OTHER_GPUS: tuple[tuple[str, str, int], ...] = (
     (r"titan rtx", "t4", 24576),
     (r"quadro rtx 8000|rtx 8000", "t4", 49152),
     (r"quadro rtx 6000|rtx 6000 24", "t4", 24576),
+    (r"cmp 170hx 64", "a100-pcie-80gb", 65536),
     (r"p100", "t4", 16384),
     (r"p40\b", "t4", 23040),
     (r"rtx 5060 ti", "rtx-5090", 16311),
@@ -290,6 +291,8 @@ def draft_of_row(row: Row) -> tuple[Speculation | None, int | None]:
     if not said and "speculation method not shown" in str(row.get("notes") or "").lower():
         raise Unreadable("which drafter shares the card is not stated")
     names = f"{row['model']} {row.get('hf_id') or ''}".lower()
+    if not said and "possible mtp layer" in str(row.get("check") or "").lower() + str(row.get("notes") or "").lower():
+        raise Unreadable("whether its MTP layer is loaded is not stated")
     if said is False:
         return None, None
     words = f"{said} {names}".lower() if said else names
@@ -343,6 +346,7 @@ def _state_type(row: Row, architecture: Architecture) -> StateType | None:
     return min(types, key=lambda kept: abs(sizes[kept] / MIB - float(told.group(1))))
 
 
+PUZZLED = "the widths of its experts are not stated: they differ from block to block"
 UNNAMED = "which card it ran on is not stated"
 
 
@@ -352,6 +356,8 @@ def _without(row: Row, engine: ServingEngine, card: Accelerator, architecture: A
     An unstated share is the engine's default, unless the row's own figures fill more of the card than that default is.
     """
     seen = row["observed"]
+    if "puzzle" in f"{row['model']} {row.get('hf_id') or ''}".lower() and architecture.model_type == "nemotron_h":
+        return PUZZLED
     if _asked_kv_gib(row) is not None:
         return "its KV space was asked for in bytes"
     if not _long_enough(row, engine, architecture):
@@ -538,7 +544,7 @@ def _stated_alone(row_id: str, row: Row, written: Written, weights: int, groups:
     seen: dict[str, Any] = row["observed"]
     cases = (
         [Case(row_id, WEIGHTS, seen["weights_gib_per_gpu"], weights / GIB, groups)]
-        if seen.get("weights_gib_per_gpu")
+        if seen.get("weights_gib_per_gpu") and written.without != PUZZLED
         else []
     )
     scenario, kv, tokens = written.scenario, seen.get("kv_gib_per_gpu"), seen.get("kv_tokens")
@@ -608,7 +614,10 @@ def _compare(row_id: str, row: Row, found: Evaluation) -> None:
         return
     worst = memory.worst
     if written.without:
-        found.cases += _stated_alone(row_id, row, written, worst.weights_bytes, groups)
+        alone = _stated_alone(row_id, row, written, worst.weights_bytes, groups)
+        if not alone:
+            found.aside(row_id, written.without)
+        found.cases += alone
         return
     cases = []
     if observed.get("weights_gib_per_gpu"):

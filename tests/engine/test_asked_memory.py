@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 import catalog
+from engine.decide.advice import advice
 from engine.decide.size import size
 from engine.figures.errors import ScenarioError
 from engine.figures.sentences import text_of
@@ -128,3 +129,18 @@ def test_dspark_is_three_layers_more_of_deepseek_v4_alone() -> None:
     assert three.reported_concurrency < memory(plain).reported_concurrency
     with pytest.raises(ScenarioError, match="DSpark"):
         size(change(build("qwen3.5-27b", "fp8", "h100-sxm"), {"runtime.speculative": "dspark"}))
+
+
+def test_a_start_within_its_error_is_told_first_and_cured() -> None:
+    # vllm-project/recipes 831: 939 blocks where 1,132 are said, for the 1,024 sequences that nobody asked for
+    sizing = size(build("qwen3.5-27b", "fp8", "rtx-pro-6000-max-q"))
+    assert sizing.memory.may_not_start
+    assert "may not start" in text_of(sizing.answer.why)
+    first = advice(sizing.scenario).first
+    assert first is not None
+    assert dict(first.changes) == {"runtime.max_num_seqs": 512}
+    cured = size(change(sizing.scenario, dict(first.changes)))
+    assert not cured.memory.may_not_start
+    assert "may not start" not in text_of(cured.answer.why)
+    assert (cured.memory.state_blocks or 0) > 1.25 * 512
+    assert not memory(build("llama-3.1-8b", "bf16", "h100-sxm")).may_not_start
