@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from dataclasses import replace
 
 from engine.decide.plan import Plan
 from engine.figures.sentences import Figure, Part, Sentence, joined, said
@@ -378,8 +379,18 @@ def hold_words(verdict: Verdict, fresh: bool = True) -> str:
 
 
 def holds(flips: Iterable[Flip]) -> tuple[Sentence, ...]:
-    """How far the verdict holds as more is asked, one sentence a flip point: `241 users`, `prompts of 59k tokens`."""
-    return tuple(edge(flip) for flip in flips if (flip.at > flip.last) != (flip.field in _HARDER_BELOW))
+    """How far the verdict holds as more is asked, one sentence a flip point: `241 users`, `prompts of 59k tokens`.
+
+    A layout that two in a row take is named by the first: `497 users as TP 1 x PP 8`, `likewise prompts of 61k tokens`.
+    """
+    told: list[Sentence] = []
+    layout = ""
+    for flip in flips:
+        if (flip.at > flip.last) != (flip.field in _HARDER_BELOW):
+            again = bool(flip.layout) and flip.layout == layout
+            told.append(("likewise ", *edge(replace(flip, layout=""))) if again else edge(flip))
+            layout = flip.layout
+    return tuple(told)
 
 
 _HARDER_BELOW = ("workload.ttft_target_s", "workload.deadline_days", "workload.budget_usd")

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from engine.decide.answer import holds
 from engine.decide.flips import flip_points, verdict_at
 from engine.decide.size import size
 from engine.figures.sentences import text_of
@@ -155,3 +156,20 @@ def test_a_budget_decides_and_says_what_the_run_costs() -> None:
     assert text_of(verdict.headline).startswith("Over budget")
     assert "budget of $1,000" in text_of(verdict.reason)
     assert size(build(**fields, total_tokens=100_000_000_000, budget_usd=1e6)).verdict.answer != "does-not-fit"
+
+
+def test_a_layout_that_several_flips_take_is_named_once() -> None:
+    def points(*layouts: str) -> list[Flip]:
+        fields = ("workload.concurrency", "workload.input_tokens", "workload.output_tokens")
+        return [
+            Flip(field, 101.0, "multi-node", (), 100.0, where) for field, where in zip(fields, layouts, strict=True)
+        ]
+
+    def told(*layouts: str) -> list[str]:
+        return [text_of(words) for words in holds(points(*layouts))]
+
+    assert told("PP 8", "PP 8", "PP 8") == [
+        "100 users as PP 8", "likewise prompts of 100 tokens", "likewise answers of 100 tokens",
+    ]  # fmt: skip
+    assert told("", "PP 8", "PP 2") == ["100 users", "prompts of 100 tokens as PP 8", "answers of 100 tokens as PP 2"]
+    assert told("PP 8", "", "PP 8")[1:] == ["prompts of 100 tokens", "answers of 100 tokens as PP 8"]
