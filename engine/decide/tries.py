@@ -17,6 +17,7 @@ from engine.figures.sentences import said, text_of
 from engine.figures.units import FLEET, count
 from engine.model.formats import FORMATS, KV_FORMATS, is_gguf
 from engine.model.parameters import count_parameters
+from engine.runtimes.llama_cpp import LLAMA_CPP
 from engine.scenario import LayoutChoice, Scenario, usual_batch
 from engine.scenario.change import LookUps, change, pinned_as, value_of
 from engine.scenario.fields import Value, field_of
@@ -86,10 +87,13 @@ def _settings(entered: Plan) -> Iterator[Try]:
 
 
 def _own_engine(entered: Plan) -> Iterator[Try]:
-    """llama.cpp for a GGUF file that another engine reads as an experiment: it fills the card further and reserves less."""
+    """llama.cpp for weights that it has a file of, GGUF or MXFP4: it fills the card further and reserves less."""
     scenario = entered.scenario
-    if is_gguf(scenario.model.weights) and scenario.runtime.rules.gguf == "as an experiment":
-        yield Try("engine", ("llama.cpp, whose own format GGUF is",), {"runtime.engine": "llama.cpp"})
+    weights, llama = scenario.model.weights, LLAMA_CPP
+    if not scenario.workload.is_inference or scenario.runtime.engine == llama.id:
+        return
+    if is_gguf(weights) or (weights in llama.stored and not entered.memory.starts):
+        yield Try("engine", (f"{llama.label}, which fills the card further",), {"runtime.engine": llama.id})
 
 
 def sure_to_start(entered: Plan) -> Iterator[Try]:

@@ -252,12 +252,17 @@ def test_a_budget_of_rent_is_not_answered_with_a_card_that_nobody_rents_out() ->
         assert cure.plan.run_usd <= 50.0
 
 
-def test_a_gguf_that_its_engine_has_no_room_for_is_offered_llama_cpp() -> None:
-    """Two 24 GB cards run a 70B in Q4_K_M for one user under llama.cpp, which fills them up to a GiB."""
-    advised = advice(build("llama-3.1-70b", "gguf-q4_k_m", "rtx-3090", 2, concurrency=1))
-    (cure,) = [one for one in advised.offered if one.kind == "engine"]
+@pytest.mark.parametrize(
+    ("model", "weights", "card", "gpus"),
+    [("llama-3.1-70b", "gguf-q4_k_m", "rtx-3090", 2), ("gpt-oss-20b", "mxfp4", "rtx-5070-ti", 1)],
+)
+def test_a_file_that_its_engine_has_no_room_for_is_offered_llama_cpp(
+    model: str, weights: str, card: str, gpus: int
+) -> None:
+    """It fills a card up to a GiB: two of 24 GB run a 70B in Q4_K_M for one user, one of 16 GB gpt-oss 20B."""
+    entered = build(model, weights, card, gpus, concurrency=1)
+    (cure,) = [one for one in advice(entered).offered if one.kind == "engine"]
     assert dict(cure.changes) == {"runtime.engine": "llama.cpp"}
     assert cure.plan.memory.starts
-    assert cure.plan.scenario.hardware.gpus == 2
-    of_its_own = advice(build("llama-3.1-70b", "int4", "rtx-3090", 2, concurrency=1))
-    assert not any(one.kind == "engine" for one in of_its_own.found)
+    assert cure.plan.scenario.hardware == entered.hardware
+    assert not any(one.kind == "engine" for one in advice(change(entered, {"model.weights": "int4"})).found)
