@@ -11,6 +11,6 @@ os.environ |= {"TERM": "xterm-256color", "COLORTERM": "truecolor", "LANG": "C.UT
 from tests.tui.commands import run  # noqa: E402 - after the environment is settled
 from tests.tui.own_folder import own  # noqa: E402 - likewise
 from tests.tui.quiet import quiet  # noqa: E402 - likewise
-from tests.tui.searched import searched  # noqa: E402 - likewise
+from tests.tui.searched import searched, unsearched  # noqa: E402 - likewise
 
-__all__ = ["own", "quiet", "run", "searched"]
+__all__ = ["own", "quiet", "run", "searched", "unsearched"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Iterator
 from typing import Any
 
 import pytest
@@ -20,31 +20,41 @@ TOLD = 60
 Search = Callable[..., Iterable[Any]]
 
 
+class _Kept:
+    """One search, as far as anybody has followed it: its steps so far, and its end."""
+
+    def __init__(self, found: Iterator[Any], asked: tuple[Any, ...]) -> None:
+        self.found, self.steps, self.over, self.end = found, list[Any](), False, None
+        self.asked = asked  # what was asked lives as long: its id is then no other's
+
+    def go_on(self) -> None:
+        """Take one step more."""
+        try:
+            self.steps.append(next(self.found))
+        except StopIteration as over:
+            self.over, self.end = True, over.value
+
+
 def once(search: Search, kept: int) -> Search:
     """A search that goes through the same steps again, to the same end, for what it was asked before: a page draws, stops and
-    is interrupted as in a new one. kept: how many are."""
-    made: OrderedDict[tuple[Any, ...], tuple[list[Any], Any, tuple[Any, ...]]] = OrderedDict()
+    is interrupted as in a new one, and one that was given up goes on where it was left. kept: how many are."""
+    made: OrderedDict[tuple[Any, ...], _Kept] = OrderedDict()
 
     def again(*asked: Any) -> Generator[Any, None, Any]:
         key = tuple(id(one) if one is not None and one.__hash__ is None else one for one in asked)
-        if key in made:
-            made.move_to_end(key)
-            steps, end, _ = made[key]
-            yield from steps
-            return end
-        steps, found = [], iter(search(*asked))
-        while True:
-            try:
-                step = next(found)
-            except StopIteration as over:
-                end = over.value
-                break
-            steps.append(step)
-            yield step
-        made[key] = steps, end, asked  # what was asked lives as long: its id is then no other's
+        if key not in made:
+            made[key] = _Kept(iter(search(*asked)), asked)
+        made.move_to_end(key)
         if len(made) > kept:
             made.popitem(last=False)
-        return end
+        one, told = made[key], 0
+        while True:
+            if told == len(one.steps) and not one.over:
+                one.go_on()
+            if told == len(one.steps):
+                return one.end
+            told += 1
+            yield one.steps[told - 1]
 
     return again
 
@@ -63,3 +73,9 @@ def searched() -> Generator[None]:
         for module, name, kept in KEPT_SEARCHES:
             patch.setattr(module, name, kept)
         yield
+
+
+@pytest.fixture
+def unsearched(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No search beside the sizing, for tests of what has nothing to do with one."""
+    monkeypatch.setattr("tui.app.screens.study.look_ahead", lambda bench: None)

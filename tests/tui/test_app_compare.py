@@ -15,6 +15,8 @@ from tui.files import session, session_tables
 from tui.files.pins import Pin
 from tui.pages.doc import plain
 
+pytestmark = pytest.mark.usefixtures("unsearched")
+
 
 @pytest.fixture
 def scenario() -> Scenario:

@@ -21,6 +21,8 @@ from tui.app.store import Store
 from tui.files import disk, paths, session
 from tui.files.fields import new_scenario
 
+pytestmark = pytest.mark.usefixtures("unsearched")
+
 
 @pytest.fixture(autouse=True)
 def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:

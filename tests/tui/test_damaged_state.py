@@ -36,6 +36,8 @@ def _huge(path: Path) -> None:
         stream.truncate(2**33)
 
 
+pytestmark = pytest.mark.usefixtures("unsearched")
+
 NO_JSON = {
     "nested": _of(b"[" * 100_000),
     "nested values": _of(b'{"theme": ' + b"[" * 500 + b"]" * 500 + b"}"),
