@@ -124,7 +124,7 @@ VLLM: Mapping[str, Option] = {
     "--cpu-offload-gb": Option("runtime.cpu_offload_gb", share),
     "--language-model-only": switch("runtime.text_only", True),
     "--skip-mm-profiling": switch("runtime.skip_mm_profiling", True),
-    **{flag: Option("runtime.kv_cache_gib", gib) for flag in ("--kv-cache-memory-bytes", "--kv-cache-memory")},
+    "--kv-cache-memory-bytes": Option("runtime.kv_cache_gib", gib),
     "--mamba-ssm-cache-dtype": Option("runtime.state_dtype", STATES),
     "--max-loras": Option("runtime.max_loras"),
     "--max-lora-rank": Option("runtime.max_lora_rank"),

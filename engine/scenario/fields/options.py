@@ -39,7 +39,7 @@ WRITTEN: Final = {
     **dict.fromkeys(("ngl", "gpu_layers"), "runtime.n_gpu_layers"),
     **dict.fromkeys(("cpu_moe", "ncmoe", "override_tensor"), "runtime.n_cpu_moe"),
     **dict.fromkeys(("page_size",), "runtime.block_size"),
-    **dict.fromkeys(("kv_cache_memory_bytes", "kv_cache_memory"), "runtime.kv_cache_gib"),
+    **dict.fromkeys(("kv_cache_memory_bytes",), "runtime.kv_cache_gib"),
     **dict.fromkeys(("mamba_ssm_cache_dtype", "mamba_ssm_dtype"), "runtime.state_dtype"),
     **dict.fromkeys(("max_mamba_cache_size",), "runtime.state_slots"),
     **dict.fromkeys(("kt_num_gpu_experts",), "runtime.kt_gpu_experts"),
