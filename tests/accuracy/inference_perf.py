@@ -24,14 +24,16 @@ from catalog import UnknownId
 from catalog.names import resolve_accelerator, resolve_name
 from engine.decide.size import size
 from engine.figures.errors import ScenarioError
-from engine.figures.units import TERA
+from engine.figures.units import GB, TERA
+from engine.layout.sharding import stage_weights
 from engine.model.architecture import Architecture
 from engine.model.flops import attention_flops_per_token, matmul_flops_per_token
 from engine.model.formats import FORMATS as WEIGHT_FORMATS
 from engine.model.parameters import count_parameters
 from engine.parts.hardware import Accelerator
 from engine.runtimes.engine import ServingEngine
-from engine.scenario import Kind, LayoutChoice, Runtime, Scenario, Workload
+from engine.scenario import Kind, Layout, LayoutChoice, Runtime, Scenario, Workload
+from engine.serving.settings import stored_weights
 from engine.serving.shapes import compute_class
 from engine.sizing import Serving
 from tests.accuracy.cards import EXTRA_CARDS
@@ -50,7 +52,9 @@ from tests.accuracy.speed_loads import (
     benchmark_of,
     drafts_of,
     drafts_unsaid,
+    sent_at_a_rate,
     spread_of,
+    steady,
 )
 
 TPOT_DENSE = "time per token, dense"
@@ -341,7 +345,7 @@ def prepare(row: Row) -> Prepared:
             runtime = Runtime(engine=engine, admission_wait_steps=15 if users >= 16 else 5)
     elif row["requests"] and not mode.startswith(("max", "MLPerf", "Poisson")):
         requests = round(row["requests"])
-    elif mode.startswith("closed") and users and users > 1:
+    elif mode.startswith("closed") and users and users > 1 and not steady(row):
         # a benchmark of equal prompts that all start at once, of a length that nobody stated
         requests = (PUBLISHED_RUN if benchmark else UNSTATED_RUN) * round(users)
     command = str(row["notes"])
@@ -413,8 +417,10 @@ def prepare(row: Row) -> Prepared:
         cached_prompt=mode.startswith("decode"),
         observed=observed,
     )
-    if share_of_peak(prepared) > 1.0:
+    if max(share_of_peak(prepared), first_of_peak(prepared)) > 1.0:
         raise Unusable("more arithmetic a second than the card has")
+    if read_of_peak(prepared) > 1.0:
+        raise Unusable("more bytes of weights a second than the card reads")
     return prepared
 
 
@@ -428,7 +434,7 @@ def share_of_peak(prepared: Prepared) -> float:
     Little's law for a closed loop of users of which only the times are stated.
     """
     scenario, figures = prepared.scenario, dict(prepared.observed)
-    work, arch = scenario.workload, scenario.model.architecture
+    work = scenario.workload
     each = 0.0
     total = next((figures[name] for name in (MAXIMUM, LIMITED, LOADED) if name in figures), None)
     token, first = (
@@ -438,10 +444,53 @@ def share_of_peak(prepared: Prepared) -> float:
         each = total / max(1, work.output_tokens)
     elif token and first:
         each = work.concurrency / (first + token * (work.output_tokens - 1))
-    flops = work.tokens_per_request * matmul_flops_per_token(arch, False)
+    return each * _seconds_at_peak(scenario, work.tokens_per_request)
+
+
+def first_of_peak(prepared: Prepared) -> float:
+    """The same of the prompts before a burst's first tokens, which on average are half of all; 0 for other loads."""
+    work, figures = prepared.scenario.workload, dict(prepared.observed)
+    first = figures.get(TTFT_LOW, figures.get(TTFT_LOADED))
+    if not first or work.requests != work.concurrency or work.cached_share:
+        return 0.0
+    return (work.concurrency + 1) / 2 / first * _seconds_at_peak(prepared.scenario, work.input_tokens)
+
+
+ALIKE = 0.8
+"""Power of the tokens of a batch by which it touches experts at the least: those of alike prompts pick alike."""
+
+
+def read_of_peak(prepared: Prepared) -> float:
+    """Bytes of weights that the measured steps would read a second, over the card's bandwidth; 0 where no time of a step is told.
+
+    A step reads the experts that its batch touches and all else but the input table once; the KV cache comes on top. Drafts give
+    more tokens a step, and are left out.
+    """
+    scenario, figures = prepared.scenario, dict(prepared.observed)
+    work, arch, layout = scenario.workload, scenario.model.architecture, scenario.layout
+    token = figures.get(TPOT_DENSE, figures.get(TPOT_MOE))
+    if not token or scenario.runtime.speculative is not None:
+        return 0.0
+    first = figures.get(TTFT_LOW, figures.get(TTFT_LOADED, 0.0))
+    engines = 1 if layout.dp_attention else layout.dp or 1
+    decoding = token * max(1, work.output_tokens - 1)
+    batch = max(1.0, work.concurrency / engines * decoding / (first + decoding) / (layout.pp or 1))
+    parts = stage_weights(arch, stored_weights(scenario.model, scenario.runtime), Layout(1, 1, 1, 1)).parts
+    tables = ("table", "vision", "audio", *(() if arch.tied else ("embedding",)))
+    held = float(sum(size for part, size in parts.items() if part not in (*tables, "routed_expert")))
+    if arch.experts:
+        held += parts["routed_expert"] * (1 - (1 - arch.experts_per_token / arch.experts) ** (batch**ALIKE))
+    gpus = scenario.hardware.gpus / engines
+    return held / (gpus * scenario.hardware.accelerator.bandwidth_gb_s * GB) / token
+
+
+def _seconds_at_peak(scenario: Scenario, tokens: int) -> float:
+    """Seconds that the card's peak takes for so many tokens of a request, its prompt's attention with them."""
+    work, arch = scenario.workload, scenario.model.architecture
+    flops = tokens * matmul_flops_per_token(arch, False)
     flops += work.input_tokens * attention_flops_per_token(arch, work.input_tokens)
     tflops = compute_class(scenario.model.weights, scenario.hardware.accelerator)[1]
-    return each * flops / (scenario.hardware.gpus * tflops * TERA)
+    return flops / (scenario.hardware.gpus * tflops * TERA)
 
 
 def doubt_of(row: Row, prepared: Prepared) -> str:
@@ -452,6 +501,8 @@ def doubt_of(row: Row, prepared: Prepared) -> str:
         return "software that its own source calls defective"
     if _before(row, FIRST_LOOP):
         return "vLLM before 0.8: its host loop was another"
+    if sent_at_a_rate(row):
+        return "a burst whose requests were sent at a rate: how many ran at once is not stated"
     if drafts_unsaid(row):
         return "a release that was run with and without drafts: which of them is not stated"
     users, prompt = row["concurrency"] or 0, row["isl"] or 0
@@ -507,10 +558,11 @@ def predicted(metric: str, serving: Serving, prepared: Prepared) -> tuple[float,
     if metric in (TTFT_LOW, TTFT_LOADED):
         return serving.ttft_s, (serving.ttft_interval.low, serving.ttft_interval.high)
     value = serving.tokens_per_s_total
+    if metric == LIMITED:
+        best = serving.best_tokens_per_s_interval
+        return serving.best_tokens_per_s_total, (best.low, best.high)
     if metric == MAXIMUM:
         value = serving.offline_tokens_per_s
-    elif metric == LIMITED:
-        value = serving.best_tokens_per_s_total
     scale = value / serving.tokens_per_s_total
     interval = serving.tokens_per_s_interval
     return value, (interval.low * scale, interval.high * scale)

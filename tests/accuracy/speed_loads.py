@@ -105,9 +105,23 @@ def arrived(row: Row) -> float | None:
 
 
 def of_chats(row: Row) -> bool:
-    """Whether a row is a burst of ShareGPT's chats as benchmarks draw them: by the mean of their prompts, no round number."""
-    prompt = row["isl"] or 0
-    return str(row["mode"]).startswith("burst") and 200 <= prompt <= 310 and bool(prompt % 50 and prompt % 64)
+    """Whether a row is of ShareGPT's chats as benchmarks draw them: a closed loop that says so, or a burst by the mean of its
+    prompts, no round number."""
+    mode, prompt = str(row["mode"]), row["isl"] or 0
+    if mode.startswith("closed"):
+        return "ShareGPT" in str(row["notes"])
+    return mode.startswith("burst") and 200 <= prompt <= 310 and bool(prompt % 50 and prompt % 64)
+
+
+def steady(row: Row) -> bool:
+    """Whether a closed loop was measured in a window of its steady state: NIM's tables, by genai-perf's measurement interval
+    (docs.nvidia.com/nim/benchmarking/llm, step by step)."""
+    return str(row["engine"]).startswith("NIM ")
+
+
+def sent_at_a_rate(row: Row) -> bool:
+    """Whether the requests of a burst were sent at a rate: neither all at once nor as answers end."""
+    return str(row["mode"]).startswith("burst") and re.search(r"requests at \d+/s", str(row["notes"])) is not None
 
 
 def spread_of(row: Row) -> float | None:

@@ -104,13 +104,49 @@ def test_a_load_that_a_row_does_not_state_sets_it_aside() -> None:
     assert inference_perf.prepare(_row(**offline, requests=100)).observed
 
 
+def test_a_burst_whose_first_tokens_the_card_cannot_reach_is_set_aside() -> None:
+    """A hundred prompts of 1,000 tokens take an H100 0.8 s of its BF16 peak on average, before a first token of any kind."""
+    burst = {"mode": "burst of 100 requests", "concurrency": 100}
+    with pytest.raises(Unusable, match="arithmetic"):
+        inference_perf.prepare(_row(**burst, ttft_ms=700.0))
+    assert inference_perf.prepare(_row(**burst, ttft_ms=1500.0)).scenario.workload.requests == 100
+    # in a closed loop the same time says nothing of the kind: prompts come one by one
+    assert inference_perf.prepare(_row(mode="closed-loop serving", concurrency=100, ttft_ms=700.0)).observed
+
+
+def test_a_step_that_reads_more_weights_than_the_card_is_set_aside() -> None:
+    """Eight billion parameters in BF16 are 15 GB a step, 4.5 ms of an H100; drafts give several tokens for them."""
+    alone = {"mode": "single stream", "concurrency": 1, "ttft_ms": 30.0}
+    with pytest.raises(Unusable, match="bytes of weights"):
+        inference_perf.prepare(_row(**alone, tpot_ms=4.0))
+    assert inference_perf.prepare(_row(**alone, tpot_ms=5.0)).observed
+    assert inference_perf.prepare(_row(**alone, tpot_ms=4.0, spec_decode="MTP 3 tokens")).observed
+    # one expert in eight of a mixture is read by one user, and all of them by many
+    mixture = {"model": "Mixtral-8x7B", "quant": "fp8", "mode": "closed-loop serving", "tpot_ms": 6.0}
+    assert inference_perf.prepare(_row(**mixture, concurrency=2)).observed
+    with pytest.raises(Unusable, match="bytes of weights"):
+        inference_perf.prepare(_row(**mixture, concurrency=64, ttft_ms=900.0))
+
+
+def test_how_a_loop_was_measured_is_read_from_what_it_says() -> None:
+    loop = {"mode": "closed-loop serving", "concurrency": 32, "ttft_ms": 400.0}
+    assert inference_perf.prepare(_row(**loop)).scenario.workload.requests == 3 * 32
+    # genai-perf measures a window of a steady state
+    nim = inference_perf.prepare(_row(**loop, engine="NIM 1.8.0 (TRT-LLM)")).scenario.workload
+    assert (nim.requests, nim.output_spread) == (None, None)
+    chats = inference_perf.prepare(_row(**loop, notes="ShareGPT-like requests", requests=3000)).scenario.workload
+    assert (chats.output_spread or 0) > 0.5
+    sent = _row(mode="burst of 32 requests", concurrency=32, requests=32, notes="32 requests at 10/s", ttft_ms=4000.0)
+    assert "at a rate" in inference_perf.doubt_of(sent, inference_perf.prepare(sent))
+
+
 def test_an_answer_is_what_the_rates_leave_beside_the_prompt() -> None:
     row = _row(mode="closed-loop serving", concurrency=8, osl=None, total_tok_s=6000.0, output_tok_s=1000.0)
     assert inference_perf.prepare(row).scenario.workload.output_tokens == 200
 
 
 def test_a_printed_mean_counts_short_answers_as_much_as_long_ones() -> None:
-    burst = {"mode": "burst of 100 requests", "concurrency": 100, "isl": 219}
+    burst = {"mode": "burst of 100 requests", "concurrency": 100, "isl": 219, "ttft_ms": 2000.0}
     chats, alike = (inference_perf.prepare(_row(**burst | {"isl": isl})) for isl in (219, 256))
     assert inference_perf.printed_token_s(alike, 0.03, 0.02) == 0.03
     assert inference_perf.printed_token_s(chats, 0.03, 0.02) > 0.035
