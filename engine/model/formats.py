@@ -90,6 +90,23 @@ def _stays_wide(tensor: Tensor, arch: Architecture) -> bool:
     return tensor.part == "attention" and (_is_latent(arch) or arch.model_type.startswith("gemma4"))
 
 
+@lru_cache(maxsize=256)
+def _latent_experts(arch: Architecture) -> bool:
+    """Whether experts read a narrower projection of the stream (Nemotron 3 Super and Ultra)."""
+    return any(tensor.name == "latent_down_proj" for layer in arch.layers for tensor in layer.tensors)
+
+
+def _of_hybrid(tensor: Tensor, weights: WeightFormat) -> Scheme:
+    """NVFP4 of Nemotron 3 Super and Ultra: routed experts alone; shared ones and the mixers' in and out projections in FP8.
+
+    NVIDIA-NeMo/Nemotron, docs/nemotron/ultra3/quantization.md; NVIDIA/Model-Optimizer, super-nvfp4-max-calib.yaml.
+    """
+    if tensor.part == "routed_expert":
+        return weights.scheme
+    eight = tensor.part == "shared_expert" or (tensor.part == "recurrent" and "_proj" in tensor.name)
+    return FP8_CHANNEL if eight else BF16
+
+
 _TRAINED: tuple[str, ...] = ("nf4", "nf4-double")
 """Formats made while loading, from a 16-bit checkpoint: no list of layers left out."""
 
@@ -177,6 +194,8 @@ def _meant_scheme(tensor: Tensor, weights: WeightFormat, arch: Architecture, lay
     if weights.id.startswith("int4") and arch.checkpoint_format == "int4" and arch.experts:
         # Models trained for INT4 (Kimi-K2-Thinking, K2.5): routed experts only, symmetric groups of 32.
         return INT4_G32 if tensor.part == "routed_expert" else BF16
+    if weights.id == "nvfp4" and _latent_experts(arch):
+        return _of_hybrid(tensor, weights)
     if weights.id == "nvfp4" and _stays_wide(tensor, arch):
         return BF16
     if weights.id in _COMPRESSED and tensor.part == "recurrent" and _attends(arch):
@@ -191,9 +210,12 @@ def _meant_scheme(tensor: Tensor, weights: WeightFormat, arch: Architecture, lay
         for ending, scheme, everywhere in weights.finer:
             if tensor.name.endswith(ending) and (everywhere or finer_layer(layer_index, len(arch.layers))):
                 return scheme
-    if weights.scheme is FP8_CHANNEL and arch.fp8_blocks:
-        return FP8_BLOCK
-    return weights.scheme
+    return FP8_BLOCK if stored_in_blocks(arch, weights) else weights.scheme
+
+
+def stored_in_blocks(arch: Architecture, weights: WeightFormat) -> bool:
+    """Whether FP8 weights have a scale for each block of 128 x 128: as the model's own checkpoint stores them."""
+    return weights.scheme is FP8_CHANNEL and arch.fp8_blocks
 
 
 def tensor_bytes(tensor: Tensor, scheme: Scheme) -> int:

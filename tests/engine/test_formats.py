@@ -211,6 +211,24 @@ def test_mxfp4_touches_experts_only() -> None:
     assert touched == {"routed_expert"}
 
 
+def test_nvfp4_of_experts_on_a_narrower_stream_is_a_hybrid() -> None:
+    """Nemotron 3 Super: routed experts in NVFP4, shared ones and the mixers' projections in FP8, all else in BF16."""
+    arch, weights = catalog.load().model("nemotron-3-super-120b-a12b").architecture, FORMATS["nvfp4"]
+    bits = {
+        tensor.name: tensor_scheme(tensor, weights, arch, index).bits
+        for index, layer in enumerate(arch.layers)
+        for tensor in layer.tensors
+        if tensor.is_matrix
+    }
+    assert bits["experts.up_proj"] == bits["experts.down_proj"] == 4
+    assert bits["shared_expert.up_proj"] == bits["in_proj_zx"] == bits["out_proj"] == 8
+    assert bits["q_proj"] == bits["o_proj"] == bits["latent_down_proj"] == bits["router"] == 16
+    # the smaller sister has no such projection: its publisher's files are another recipe
+    nano = catalog.load().model("nemotron-3-nano-30b-a3b").architecture
+    outs = [tensor for layer in nano.layers for tensor in layer.tensors if tensor.name == "out_proj"]
+    assert {tensor_scheme(tensor, weights, nano, 0).bits for tensor in outs} == {4}
+
+
 @pytest.mark.parametrize(("model", "bits"), [("gemma-4-31b", 16), ("llama-3.1-8b", 4)])
 def test_nvfp4_leaves_attention_of_some_families_alone(model: str, bits: int) -> None:
     arch = catalog.load().model(model).architecture
