@@ -9,7 +9,7 @@ TensorRT-LLM. By class of card and of arithmetic:
     attention  = FLOPs / (peak rate x peak) x (1 + keys / tokens); decoding, bytes / (bandwidth x stream)
 
 Errors of the tables by their own curves, median and nine in ten, lowest to highest: products 4 to 17 and 11 to 51 %; mixtures
-6 to 33 and 23 to 100 %; attention 3 to 32 and 12 to 185 %. Classes without tables take the nearest one's. INDEXER:
+6 to 30 and 21 to 86 %; attention 3 to 32 and 12 to 185 %. Classes without tables take the nearest one's. INDEXER:
 DeepSeek's fp8_mqa_logits over the FP8 peak, at causal FLOPs; INDEXER_S: seconds of launches that an indexer adds to a layer's
 attention, the median of its tables. What no table measures stands in the script, with where it is from.
 """
@@ -80,6 +80,13 @@ PRODUCTS: Final[dict[str, dict[str, dict[str, float]]]] = {
         "weight-only": {"stream": 0.75, "peak": 0.811, "rows": 40},
         "gguf": {"stream": 0.87, "peak": 0.15, "rows": 40},
     },
+    "gaudi": {
+        "16-bit": {"stream": 0.8, "peak": 0.74, "rows": 40},
+        "fp8": {"stream": 0.8, "peak": 0.77, "rows": 40},
+        "fp4": {"stream": 0.852, "peak": 0.806, "rows": 42.5},
+        "weight-only": {"stream": 0.75, "peak": 0.629, "rows": 40},
+        "gguf": {"stream": 0.87, "peak": 0.15, "rows": 40},
+    },
     "other": {
         "16-bit": {"stream": 0.935, "peak": 0.758, "rows": 95.2},
         "fp8": {"stream": 0.9, "peak": 0.586, "rows": 71},
@@ -95,69 +102,87 @@ MIXTURES: Final[dict[str, dict[str, dict[str, float]]]] = {
         "fp4": {"start_s": 4.36e-05, "stream": 0.9, "start_bytes": 4.13e05, "peak": 0.245, "rows": 38.6},
         "weight-only": {"start_s": 4.63e-05, "stream": 0.9, "start_bytes": 4.35e05, "peak": 0.207, "rows": 9.13},
         "gguf": {"start_s": 2.5e-05, "stream": 0.67, "start_bytes": 1e05, "peak": 0.1, "rows": 30},
+        "fp8-block": {"start_s": 4.36e-05, "stream": 0.9, "start_bytes": 4.13e05, "peak": 0.245, "rows": 38.6},
     },
     "ampere-gddr": {
-        "16-bit": {"start_s": 1.4e-05, "stream": 0.9, "start_bytes": 3.16e05, "peak": 0.268, "rows": 102},
-        "fp8": {"start_s": 1.54e-05, "stream": 0.9, "start_bytes": 2.69e05, "peak": 0.301, "rows": 111},
-        "fp4": {"start_s": 1.4e-05, "stream": 0.9, "start_bytes": 3.16e05, "peak": 0.268, "rows": 102},
+        "16-bit": {"start_s": 1.3e-05, "stream": 0.9, "start_bytes": 3.14e05, "peak": 0.261, "rows": 104},
+        "fp8": {"start_s": 1.31e-05, "stream": 0.9, "start_bytes": 2.32e05, "peak": 0.279, "rows": 99.9},
+        "fp4": {"start_s": 1.3e-05, "stream": 0.9, "start_bytes": 3.14e05, "peak": 0.261, "rows": 104},
         "weight-only": {"start_s": 1.47e-05, "stream": 0.9, "start_bytes": 3.81e05, "peak": 0.331, "rows": 50.1},
         "gguf": {"start_s": 2.5e-05, "stream": 1, "start_bytes": 1e05, "peak": 0.1, "rows": 30},
+        "fp8-block": {"start_s": 1.45e-05, "stream": 0.9, "start_bytes": 3.03e05, "peak": 0.32, "rows": 128},
     },
     "ada": {
-        "16-bit": {"start_s": 1.4e-05, "stream": 0.9, "start_bytes": 3.16e05, "peak": 0.268, "rows": 102},
-        "fp8": {"start_s": 1.54e-05, "stream": 0.9, "start_bytes": 2.69e05, "peak": 0.301, "rows": 111},
-        "fp4": {"start_s": 1.4e-05, "stream": 0.9, "start_bytes": 3.16e05, "peak": 0.268, "rows": 102},
+        "16-bit": {"start_s": 1.3e-05, "stream": 0.9, "start_bytes": 3.14e05, "peak": 0.261, "rows": 104},
+        "fp8": {"start_s": 1.31e-05, "stream": 0.9, "start_bytes": 2.32e05, "peak": 0.279, "rows": 99.9},
+        "fp4": {"start_s": 1.3e-05, "stream": 0.9, "start_bytes": 3.14e05, "peak": 0.261, "rows": 104},
         "weight-only": {"start_s": 1.47e-05, "stream": 0.9, "start_bytes": 3.81e05, "peak": 0.331, "rows": 50.1},
         "gguf": {"start_s": 2.5e-05, "stream": 1, "start_bytes": 1e05, "peak": 0.1, "rows": 30},
+        "fp8-block": {"start_s": 1.45e-05, "stream": 0.9, "start_bytes": 3.03e05, "peak": 0.32, "rows": 128},
     },
     "hopper": {
-        "16-bit": {"start_s": 3.38e-05, "stream": 0.9, "start_bytes": 3.07e05, "peak": 0.285, "rows": 42.6},
-        "fp8": {"start_s": 3.62e-05, "stream": 0.9, "start_bytes": 3.98e05, "peak": 0.272, "rows": 36},
-        "fp4": {"start_s": 3.38e-05, "stream": 0.9, "start_bytes": 3.07e05, "peak": 0.285, "rows": 42.6},
-        "weight-only": {"start_s": 3.98e-05, "stream": 0.9, "start_bytes": 4.9e05, "peak": 0.244, "rows": 28},
+        "16-bit": {"start_s": 3.21e-05, "stream": 0.9, "start_bytes": 4.17e05, "peak": 0.285, "rows": 52.6},
+        "fp8": {"start_s": 2.95e-05, "stream": 0.9, "start_bytes": 6.11e05, "peak": 0.312, "rows": 55.3},
+        "fp4": {"start_s": 3.21e-05, "stream": 0.9, "start_bytes": 4.17e05, "peak": 0.285, "rows": 52.6},
+        "weight-only": {"start_s": 4.58e-05, "stream": 0.9, "start_bytes": 4.88e05, "peak": 0.247, "rows": 26.5},
         "gguf": {"start_s": 2.5e-05, "stream": 0.67, "start_bytes": 1e05, "peak": 0.1, "rows": 30},
+        "fp8-block": {"start_s": 3.59e-05, "stream": 0.9, "start_bytes": 6.77e05, "peak": 0.215, "rows": 37.9},
     },
     "blackwell": {
-        "16-bit": {"start_s": 1.94e-05, "stream": 0.9, "start_bytes": 4.32e05, "peak": 0.279, "rows": 37.1},
-        "fp8": {"start_s": 3.08e-05, "stream": 0.9, "start_bytes": 3.97e05, "peak": 0.133, "rows": 38},
-        "fp4": {"start_s": 1.82e-05, "stream": 0.9, "start_bytes": 4.8e05, "peak": 0.23, "rows": 52.2},
-        "weight-only": {"start_s": 2.65e-05, "stream": 0.9, "start_bytes": 5.92e05, "peak": 0.194, "rows": 29},
+        "16-bit": {"start_s": 2.25e-05, "stream": 0.9, "start_bytes": 5.08e05, "peak": 0.3, "rows": 45.3},
+        "fp8": {"start_s": 3.14e-05, "stream": 0.9, "start_bytes": 9.65e05, "peak": 0.221, "rows": 47.5},
+        "fp4": {"start_s": 1.87e-05, "stream": 0.9, "start_bytes": 4.78e05, "peak": 0.213, "rows": 52.9},
+        "weight-only": {"start_s": 2.94e-05, "stream": 0.9, "start_bytes": 5.72e05, "peak": 0.183, "rows": 32.9},
         "gguf": {"start_s": 2.5e-05, "stream": 0.67, "start_bytes": 1e05, "peak": 0.1, "rows": 30},
+        "fp8-block": {"start_s": 3.3e-05, "stream": 0.9, "start_bytes": 8.03e05, "peak": 0.175, "rows": 46.5},
     },
     "blackwell-ultra": {
-        "16-bit": {"start_s": 1.94e-05, "stream": 0.9, "start_bytes": 4.52e05, "peak": 0.294, "rows": 41.1},
-        "fp8": {"start_s": 3.01e-05, "stream": 0.9, "start_bytes": 4.06e05, "peak": 0.141, "rows": 40.3},
-        "fp4": {"start_s": 1.67e-05, "stream": 0.9, "start_bytes": 4.84e05, "peak": 0.164, "rows": 62},
-        "weight-only": {"start_s": 2.57e-05, "stream": 0.9, "start_bytes": 5.83e05, "peak": 0.199, "rows": 29.4},
+        "16-bit": {"start_s": 2.22e-05, "stream": 0.9, "start_bytes": 5.27e05, "peak": 0.302, "rows": 47.9},
+        "fp8": {"start_s": 3.03e-05, "stream": 0.9, "start_bytes": 9.94e05, "peak": 0.232, "rows": 54},
+        "fp4": {"start_s": 2.15e-05, "stream": 0.9, "start_bytes": 8.71e05, "peak": 0.146, "rows": 58.7},
+        "weight-only": {"start_s": 2.86e-05, "stream": 0.9, "start_bytes": 5.65e05, "peak": 0.186, "rows": 33.1},
         "gguf": {"start_s": 2.5e-05, "stream": 0.67, "start_bytes": 1e05, "peak": 0.1, "rows": 30},
+        "fp8-block": {"start_s": 3.2e-05, "stream": 0.9, "start_bytes": 8.19e05, "peak": 0.182, "rows": 49.5},
     },
     "blackwell-gddr": {
-        "16-bit": {"start_s": 1.76e-05, "stream": 0.9, "start_bytes": 2.78e05, "peak": 0.322, "rows": 46.6},
-        "fp8": {"start_s": 2.68e-05, "stream": 0.9, "start_bytes": 2.51e05, "peak": 0.206, "rows": 42.1},
-        "fp4": {"start_s": 2.8e-05, "stream": 0.9, "start_bytes": 3.41e05, "peak": 0.298, "rows": 52.1},
+        "16-bit": {"start_s": 1.79e-05, "stream": 0.9, "start_bytes": 2.7e05, "peak": 0.313, "rows": 49.2},
+        "fp8": {"start_s": 1.69e-05, "stream": 0.9, "start_bytes": 1.89e05, "peak": 0.35, "rows": 54.5},
+        "fp4": {"start_s": 2.8e-05, "stream": 0.9, "start_bytes": 3.49e05, "peak": 0.303, "rows": 57},
         "weight-only": {"start_s": 2.13e-05, "stream": 0.9, "start_bytes": 3.44e05, "peak": 0.388, "rows": 22.2},
         "gguf": {"start_s": 2.5e-05, "stream": 1, "start_bytes": 1e05, "peak": 0.1, "rows": 30},
+        "fp8-block": {"start_s": 3.4e-05, "stream": 0.9, "start_bytes": 2.83e05, "peak": 0.16, "rows": 39.9},
     },
     "amd": {
-        "16-bit": {"start_s": 3.38e-05, "stream": 0.9, "start_bytes": 3.07e05, "peak": 0.285, "rows": 42.6},
-        "fp8": {"start_s": 3.62e-05, "stream": 0.9, "start_bytes": 3.98e05, "peak": 0.272, "rows": 36},
-        "fp4": {"start_s": 3.38e-05, "stream": 0.9, "start_bytes": 3.07e05, "peak": 0.285, "rows": 42.6},
-        "weight-only": {"start_s": 3.98e-05, "stream": 0.9, "start_bytes": 4.9e05, "peak": 0.244, "rows": 28},
+        "16-bit": {"start_s": 3.21e-05, "stream": 0.9, "start_bytes": 4.17e05, "peak": 0.285, "rows": 52.6},
+        "fp8": {"start_s": 2.95e-05, "stream": 0.9, "start_bytes": 6.11e05, "peak": 0.312, "rows": 55.3},
+        "fp4": {"start_s": 3.21e-05, "stream": 0.9, "start_bytes": 4.17e05, "peak": 0.285, "rows": 52.6},
+        "weight-only": {"start_s": 4.58e-05, "stream": 0.9, "start_bytes": 4.88e05, "peak": 0.247, "rows": 26.5},
         "gguf": {"start_s": 2.5e-05, "stream": 1, "start_bytes": 1e05, "peak": 0.04, "rows": 30},
+        "fp8-block": {"start_s": 3.59e-05, "stream": 0.9, "start_bytes": 6.77e05, "peak": 0.215, "rows": 37.9},
     },
     "intel": {
         "16-bit": {"start_s": 7.58e-05, "stream": 0.9, "start_bytes": 2.79e05, "peak": 0.324, "rows": 57.4},
         "fp8": {"start_s": 7.58e-05, "stream": 0.9, "start_bytes": 2.79e05, "peak": 0.324, "rows": 57.4},
-        "fp4": {"start_s": 1.82e-05, "stream": 0.9, "start_bytes": 4.8e05, "peak": 0.23, "rows": 52.2},
+        "fp4": {"start_s": 1.87e-05, "stream": 0.9, "start_bytes": 4.78e05, "peak": 0.213, "rows": 52.9},
         "weight-only": {"start_s": 0.000127, "stream": 0.9, "start_bytes": 4.34e05, "peak": 0.309, "rows": 23.9},
         "gguf": {"start_s": 2.5e-05, "stream": 1, "start_bytes": 1e05, "peak": 0.1, "rows": 30},
+        "fp8-block": {"start_s": 7.58e-05, "stream": 0.9, "start_bytes": 2.79e05, "peak": 0.324, "rows": 57.4},
+    },
+    "gaudi": {
+        "16-bit": {"start_s": 3.21e-05, "stream": 0.9, "start_bytes": 4.17e05, "peak": 0.285, "rows": 52.6},
+        "fp8": {"start_s": 2.95e-05, "stream": 0.9, "start_bytes": 6.11e05, "peak": 0.312, "rows": 55.3},
+        "fp4": {"start_s": 3.21e-05, "stream": 0.9, "start_bytes": 4.17e05, "peak": 0.285, "rows": 52.6},
+        "weight-only": {"start_s": 4.58e-05, "stream": 0.9, "start_bytes": 4.88e05, "peak": 0.247, "rows": 26.5},
+        "gguf": {"start_s": 2.5e-05, "stream": 1, "start_bytes": 1e05, "peak": 0.1, "rows": 30},
+        "fp8-block": {"start_s": 3.59e-05, "stream": 0.9, "start_bytes": 6.77e05, "peak": 0.215, "rows": 37.9},
     },
     "other": {
-        "16-bit": {"start_s": 1.76e-05, "stream": 0.9, "start_bytes": 2.78e05, "peak": 0.322, "rows": 46.6},
-        "fp8": {"start_s": 2.68e-05, "stream": 0.9, "start_bytes": 2.51e05, "peak": 0.206, "rows": 42.1},
-        "fp4": {"start_s": 2.8e-05, "stream": 0.9, "start_bytes": 3.41e05, "peak": 0.298, "rows": 52.1},
+        "16-bit": {"start_s": 1.79e-05, "stream": 0.9, "start_bytes": 2.7e05, "peak": 0.313, "rows": 49.2},
+        "fp8": {"start_s": 1.69e-05, "stream": 0.9, "start_bytes": 1.89e05, "peak": 0.35, "rows": 54.5},
+        "fp4": {"start_s": 2.8e-05, "stream": 0.9, "start_bytes": 3.49e05, "peak": 0.303, "rows": 57},
         "weight-only": {"start_s": 2.13e-05, "stream": 0.9, "start_bytes": 3.44e05, "peak": 0.388, "rows": 22.2},
         "gguf": {"start_s": 2.5e-05, "stream": 1, "start_bytes": 1e05, "peak": 0.1, "rows": 30},
+        "fp8-block": {"start_s": 3.4e-05, "stream": 0.9, "start_bytes": 2.83e05, "peak": 0.16, "rows": 39.9},
     },
 }
 ATTENTION: Final[dict[str, dict[str, float]]] = {
@@ -170,12 +195,13 @@ ATTENTION: Final[dict[str, dict[str, float]]] = {
     "blackwell-gddr": {"peak": 0.569, "keys": 435, "stream": 0.92},
     "amd": {"peak": 0.4, "keys": 1.5e03, "stream": 0.6},
     "intel": {"peak": 0.728, "keys": 540, "stream": 0.92},
+    "gaudi": {"peak": 0.619, "keys": 905, "stream": 0.779},
     "other": {"peak": 0.569, "keys": 435, "stream": 0.92},
 }
 INDEXER: Final = 0.431
 INDEXER_S: Final = 6.17e-05
 ERRORS: Final = {
     "PRODUCTS": "4 to 17 and 11 to 51 %",
-    "MIXTURES": "6 to 33 and 23 to 100 %",
+    "MIXTURES": "6 to 30 and 21 to 86 %",
     "ATTENTION": "3 to 32 and 12 to 185 %",
 }

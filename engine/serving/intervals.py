@@ -34,6 +34,7 @@ FAST_FAMILIES = ("nvlink", "xgmi")
 MARKS: Final[dict[str, str]] = {
     "mixture": "a mixture of experts",
     "card": "a card whose kernels nobody measured",
+    "maker": "a card of another maker than NVIDIA",
     "vllm-earlier": "an earlier vLLM",
     "sglang": "SGLang",
     "trtllm": "TensorRT-LLM",
@@ -45,6 +46,7 @@ MARKS: Final[dict[str, str]] = {
     "differ": "answers that differ in length",
     "prompts": "prompts that take most of the time",
     "loaded": "a queue of users",
+    "best": "the most users inside latency limits",
 }
 """What widens an interval, in words."""
 
@@ -54,13 +56,14 @@ UNFITTED: Final[dict[str, tuple[str, float]]] = {"mlx": ("llama.cpp", 1.5)}
 
 
 def marks_of(figure: str, scenario: Scenario) -> tuple[str, ...]:
-    """The marks that a build bears. figure: `ttft`, `ttft loaded`, `inter_token` or `tokens_per_s`."""
+    """The marks that a build bears. figure: `ttft`, `ttft loaded`, `inter_token`, `tokens_per_s` or `tokens_per_s best`."""
     work, hardware = scenario.workload, scenario.hardware
     card = hardware.accelerator
     slow = hardware.gpus_per_node > 1 and hardware.intra_link.family not in FAST_FAMILIES
     borne = {
         "mixture": scenario.model.architecture.experts > 0,
         "card": gpu_class(card) not in MEASURED or card.unified_memory,
+        "maker": card.vendor != "NVIDIA",
         ENGINES[scenario.runtime.engine].mark: True,
         "link": slow,
         "nodes": hardware.nodes > 1,
@@ -68,6 +71,7 @@ def marks_of(figure: str, scenario: Scenario) -> tuple[str, ...]:
         "differ": (work.output_spread or 0.0) >= DIFFERING,
         "prompts": work.input_tokens >= LONG_PROMPTS * work.output_tokens,
         "loaded": figure.endswith("loaded"),
+        "best": figure.endswith("best"),
     }
     return tuple([mark for mark in MARKS if borne.get(mark)])
 
@@ -92,7 +96,7 @@ def spread_of(figure: str, scenario: Scenario) -> tuple[float, float]:
 @lru_cache(maxsize=256)
 def _spread(figure: str, marks: tuple[str, ...]) -> tuple[float, float]:
     width = width_of(figure, marks)
-    low, high = fit.CUTS[figure.partition(" ")[0]]
+    low, high = fit.CUTS[figure]
     return math.exp(low * width), math.exp(high * width)
 
 

@@ -111,6 +111,38 @@ def link_factors(family: str) -> tuple[float, float, float]:
     return latency, growth, prompt
 
 
+def _dense_s(
+    shape: Shape, accelerator: Accelerator, kind: str, tflops: float, curve: str, stream: float, products: float
+) -> tuple[float, float, float]:
+    """Seconds of the dense weights: (reading them, their products of a token, those of the output matrix).
+
+    What a format leaves wider runs as such: attention of an MXFP4 checkpoint, a mixer of an NVFP4 one, the output matrix. Eight bits
+    on a card without such products are weights alone, as the format's own are. stream, products: fitted factors.
+    """
+    found = [0.0, 0.0, 0.0]
+    left = [shape.dense_bytes, shape.dense_flops, shape.head_flops]
+
+    def add(amounts: list[float], name: str, peak_tflops: float) -> None:
+        product = kernels.PRODUCTS[curve][name]
+        rate = accelerator.bandwidth_gb_s * GB * min(product["stream"] * stream, MOST_OF_PEAK)
+        compute = peak_tflops * TERA * min(product["peak"] * products, MOST_OF_COMPUTE)
+        for at, (amount, each) in enumerate(zip(amounts, (rate, compute, compute), strict=True)):
+            found[at] += amount / each
+
+    eight = accelerator.tflops_fp8_dense
+    for part in shape.wider:
+        if part.bits == 8 and not eight:
+            continue
+        amounts = [part.dense_bytes, part.dense_flops, part.head_flops]
+        left = [whole - amount for whole, amount in zip(left, amounts, strict=True)]
+        if part.bits == 8 and eight:
+            add(amounts, "fp8", eight)
+        else:
+            add(amounts, "16-bit", sixteen_tflops(accelerator))
+    add(left, kind, tflops)
+    return found[0], found[1], found[2]
+
+
 def rates_of(
     shape: Shape, weights: str, accelerator: Accelerator, engine: ServingEngine, constants: Mapping[str, float]
 ) -> Rates:
@@ -125,7 +157,9 @@ def rates_of(
     product, attends = kernels.PRODUCTS[curve][kind], kernels.ATTENTION[curve]
     # MXFP4 experts run as weights alone on cards whose kernels have no such products: vLLM's Marlin
     marlin = weights == "mxfp4" and kind == "fp4" and curve == "blackwell-gddr"
-    mixture = kernels.MIXTURES[curve]["weight-only" if marlin else kind]
+    # ... and FP8 experts in blocks have kernels of their own
+    experts_kind = "weight-only" if marlin else "fp8-block" if shape.blocks and kind == "fp8" else kind
+    mixture = kernels.MIXTURES[curve][experts_kind]
 
     def c(name: str) -> float:
         return constants[name] * constants.get(f"{name}@{rules.speed}", 1.0)
@@ -134,7 +168,6 @@ def rates_of(
     sixteen = sixteen_tflops(accelerator)
     eight = accelerator.tflops_fp8_dense or sixteen
     weight_rate = peak * min(product["stream"] * c("stream"), MOST_OF_PEAK)
-    compute = tflops * TERA * min(product["peak"] * c("products"), MOST_OF_COMPUTE)
     kv_rate = peak * min(c("latent_bandwidth") if shape.latent else attends["stream"] * c("kv"), MOST_OF_PEAK)
     scores = sixteen * TERA * min(attends["peak"] * c("attention"), MOST_OF_COMPUTE)
     # every head of a latent cache scores the same keys: at many heads a GPU that is arithmetic, not streaming
@@ -142,7 +175,8 @@ def rates_of(
     indexes = eight * TERA * kernels.INDEXER
     ratio = shape.experts_per_token / shape.experts if shape.experts else 0.0
     expert_compute = tflops * TERA * min(mixture["peak"] * c("experts"), MOST_OF_COMPUTE)
-    dense, token = shape.dense_bytes / weight_rate, (shape.dense_flops + shape.head_flops) / compute
+    dense, read, head = _dense_s(shape, accelerator, kind, tflops, curve, c("stream"), c("products"))
+    token = read + head
     experts = shape.expert_bytes + shape.experts_held * mixture["start_bytes"]
     experts /= peak * min(mixture["stream"] * c("expert_stream"), MOST_OF_PEAK)
     expert_token = shape.expert_flops / expert_compute
@@ -159,7 +193,7 @@ def rates_of(
         start_s=min(product["rows"] * token, FEW_ROWS * dense),
         expert_token_s=expert_token,
         expert_start_s=min(mixture["rows"] / ratio * expert_token, FEW_ROWS * experts) if ratio else 0.0,
-        prefill_token_s=shape.dense_flops / compute,
+        prefill_token_s=read,
         prefill_expert_token_s=expert_token,
         state_s=shape.state_bytes / kv_rate,
         kv_s=tuple((b.limit, b.kv_bytes / kv_rate) for b in shape.bands if b.kv_bytes),

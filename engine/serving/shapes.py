@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import lru_cache
+from types import MappingProxyType
 
-from engine.figures.records import dataclass
+from engine.figures.records import NamedTuple, dataclass
 from engine.layout.sharding import attention_ranks, expert_group, kv_heads_on_rank, stage_weights
 from engine.links.traffic import Message, communication_s, decode_traffic, prefill_traffic
-from engine.model.architecture import Architecture
+from engine.model.architecture import Architecture, Tensor
 from engine.model.flops import layer_elements
-from engine.model.formats import compute_type, kv_bytes_per_element, weight_format
+from engine.model.formats import (
+    compute_type,
+    is_gguf,
+    kv_bytes_per_element,
+    layer_kinds,
+    stored_in_blocks,
+    tensor_bytes,
+    tensor_scheme,
+    weight_format,
+)
 from engine.parts.hardware import Accelerator
 from engine.scenario import Hardware, Layout
 
@@ -48,11 +59,23 @@ class Band:
 
 
 @dataclass(frozen=True, slots=True)
+class Wider:
+    """Of the dense weights, matrices that a format leaves in 16 bits, or in 8 where its own are fewer; their FLOPs a token."""
+
+    bits: int
+    dense_bytes: float
+    dense_flops: float
+    head_flops: float
+
+
+@dataclass(frozen=True, slots=True)
 class Shape:
     """Counted facts of one engine: a replica, or the group that data-parallel attention forms.
 
     Bytes and FLOPs are those of one GPU, summed over the pipeline stages. attention_copies: how many ways the
-    engine's sequences are split before attention. decode_wire, prefill_wire: seconds in collectives by tokens.
+    engine's sequences are split before attention. wider: of the dense bytes and FLOPs and the head's, those of matrices that the
+    format leaves wider. blocks: whether FP8 weights are scaled in blocks. decode_wire, prefill_wire:
+    seconds in collectives by tokens.
     """
 
     stages: int
@@ -70,9 +93,11 @@ class Shape:
     experts_per_token: int
     dense_flops: float
     head_flops: float
+    wider: tuple[Wider, ...]
     expert_flops: float
     state_bytes: float
     latent: bool
+    blocks: bool
     fabric: str
     bands: tuple[Band, ...]
     decode_wire: tuple[float, ...]
@@ -93,6 +118,8 @@ def gpu_class(accelerator: Accelerator) -> str:
         return "ada"
     if "ampere" in name:
         return "ampere" if stacked else "ampere-gddr"
+    if "gaudi" in name:
+        return "gaudi"
     return accelerator.vendor.lower() or "other"
 
 
@@ -115,6 +142,55 @@ def pass_messages(
     )
 
 
+MIXERS, LINEARS = ("attention", "indexer", "recurrent"), ("mlp", "shared_expert")
+"""Parts of a layer whose products attention's ranks share, and those of its dense products."""
+OUTSIDE = ("routed_expert", "vision", "audio")
+"""Parts that are no dense weights of a pass."""
+
+
+class Share(NamedTuple):
+    """Of a part's matrices, those that a format stores in so many bits: their share of its bytes, and of its elements."""
+
+    bytes: float
+    elements: float
+
+
+NONE = Share(0.0, 0.0)
+
+
+@lru_cache(maxsize=256)
+def wider_shares(arch: Architecture, format_id: str) -> Mapping[tuple[int, tuple[str, ...]], Share]:
+    """What a format leaves in 16 bits, or in 8 where its own are fewer, by (bits, part): each part, the mixers, the dense products.
+
+    Nothing of a 16-bit model, and nothing of a GGUF file: llama.cpp has one kind of kernel for all of its formats.
+    """
+    weights = weight_format(format_id)
+    if is_gguf(format_id) or not weights.is_quantized:
+        return MappingProxyType({})
+    kinds = layer_kinds(arch, format_id)
+    tensors: list[tuple[Tensor, int | None, int]] = [(tensor, None, 1) for tensor in (*arch.embedding, *arch.head)]
+    tensors += [(one, at, kinds.count(at)) for at in dict.fromkeys(kinds) for one in arch.layers[at].tensors]
+    whole: dict[tuple[str, ...], list[float]] = {}
+    found: dict[tuple[int, tuple[str, ...]], list[float]] = {}
+    for tensor, at, count in tensors:
+        if tensor.part in OUTSIDE:
+            continue
+        scheme = tensor_scheme(tensor, weights, arch, at)
+        size, elements = count * tensor_bytes(tensor, scheme), count * tensor.elements if tensor.is_matrix else 0
+        bits = 16 if scheme.bits >= 16 else 8 if scheme.bits == 8 > weights.scheme.bits else 0
+        for group in ((tensor.part,), *(parts for parts in (MIXERS, LINEARS) if tensor.part in parts)):
+            for sums in (whole.setdefault(group, [0.0, 0.0]), found.setdefault((bits, group), [0.0, 0.0])):
+                sums[0] += size
+                sums[1] += elements
+    return MappingProxyType(
+        {
+            (bits, group): Share(size / max(1.0, whole[group][0]), elements / max(1.0, whole[group][1]))
+            for (bits, group), (size, elements) in found.items()
+            if bits
+        }
+    )
+
+
 def _shape(arch: Architecture, weights: str, kv_cache: str, layout: Layout, hardware: Hardware) -> Shape:
     parts: dict[str, float] = {}
     heaviest = total = 0.0
@@ -131,7 +207,7 @@ def _shape(arch: Architecture, weights: str, kv_cache: str, layout: Layout, hard
     dense_bytes = sum(parts.values()) - expert_bytes - parts.get("vision", 0.0) - parts.get("audio", 0.0)
     ranks, group = attention_ranks(layout), expert_group(layout)
     element = kv_bytes_per_element(kv_cache)
-    dense = routed = state = 0.0
+    mixers = linears = routers = routed = state = 0.0
     moe = latent = indexed = 0
     bands: dict[int, list[float]] = {}
 
@@ -142,7 +218,11 @@ def _shape(arch: Architecture, weights: str, kv_cache: str, layout: Layout, hard
 
     for layer, count in arch.layer_runs():
         met = layer_elements(layer, arch.experts_per_token)
-        dense += count * (met.attention / ranks + met.dense / layout.tp + met.router)
+        mixers, linears, routers = (
+            mixers + count * met.attention / ranks,
+            linears + count * met.dense / layout.tp,
+            routers + count * met.router,
+        )
         routed += count * met.routed / group
         moe += count * (layer.ffn == "moe")
         latent += count * (layer.mixer == "mla")
@@ -177,6 +257,19 @@ def _shape(arch: Architecture, weights: str, kv_cache: str, layout: Layout, hard
                 # a history without an indexer is read whole
                 band(0, 0.0, *[count * 2.0 * heads * width / cache.compression * part for part in (1.0, 0.0, 1.0)])
     head = arch.vocab_size * arch.hidden_size / layout.tp
+    shares = wider_shares(arch, weights)
+    output = ("embedding",) if arch.tied else ("lm_head",)
+    multiplied = ((MIXERS, mixers), (LINEARS, linears), (("router",), routers))
+    wider = tuple(
+        Wider(
+            bits,
+            sum(size * shares.get((bits, (part,)), NONE).bytes for part, size in parts.items() if part not in OUTSIDE),
+            2 * sum(elements * shares.get((bits, group), NONE).elements for group, elements in multiplied),
+            2 * head * shares.get((bits, output), NONE).elements,
+        )
+        for bits in (16, 8)
+        if any(bits == one for one, _ in shares)
+    )
     step_sent, prompt_sent = pass_messages(arch, layout)
     return Shape(
         stages=layout.pp,
@@ -192,11 +285,13 @@ def _shape(arch: Architecture, weights: str, kv_cache: str, layout: Layout, hard
         experts_held=moe * arch.experts / layout.ep if moe else 0.0,
         experts=arch.experts,
         experts_per_token=arch.experts_per_token,
-        dense_flops=2 * dense,
+        dense_flops=2 * (mixers + linears + routers),
         head_flops=2 * head,
+        wider=wider,
         expert_flops=2 * routed,
         state_bytes=state,
         latent=latent > 0,
+        blocks=stored_in_blocks(arch, weight_format(weights)),
         fabric=hardware.intra_link.family,
         bands=tuple(Band(limit, *sums) for limit, sums in bands.items()),
         decode_wire=tuple(communication_s(sent, layout, hardware, in_engine=True) for sent in step_sent),

@@ -341,6 +341,9 @@ def serving_speed(scenario: Scenario, layout: Layout, memory: Memory, server: Se
         ttft_interval=interval(first, "ttft loaded" if now.running > LOADED_USERS else "ttft", scenario),
         inter_token_interval=interval(token, "inter_token", scenario),
         tokens_per_s_interval=interval(total, "tokens_per_s", scenario),
+        best_tokens_per_s_interval=interval(
+            best_total * engines, "tokens_per_s best" if latency else "tokens_per_s", scenario
+        ),
         bound_by=_bound(step),
         meets_targets=not misses if has_targets(work) else None,
         missed=tuple(missed(miss, work) for miss in misses),

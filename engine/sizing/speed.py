@@ -47,6 +47,7 @@ class Serving:
     ttft_interval: Interval
     inter_token_interval: Interval
     tokens_per_s_interval: Interval
+    best_tokens_per_s_interval: Interval
     bound_by: Literal["memory bandwidth", "compute", "communication", "overhead"]
     meets_targets: bool | None  # None when nobody set a target
     missed: tuple[Sentence, ...] = ()  # which targets are missed, in words

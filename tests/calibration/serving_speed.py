@@ -107,7 +107,7 @@ SPREADS = {
     rows_of.TPOT_DENSE: "inter_token",
     rows_of.TPOT_MOE: "inter_token",
     rows_of.MAXIMUM: "tokens_per_s",
-    rows_of.LIMITED: "tokens_per_s",
+    rows_of.LIMITED: "tokens_per_s best",
     rows_of.LOADED: "tokens_per_s",
 }
 
@@ -473,12 +473,11 @@ def width(point: Point, widths: Widths) -> float:
 
 
 def cuts(points: list[Point], errors: list[float], widths: Widths) -> Cuts:
-    """Of each figure, the errors over their width between which the middle 80 % of observations lie, a table with one vote."""
+    """Of each class of figure, the errors over their width between which the middle 80 % of observations lie, a table with one vote."""
     ratios: dict[str, list[tuple[float, float]]] = defaultdict(list)
     counts = Counter(map(_like, points))
     for point, error in zip(points, errors, strict=True):
-        figure = SPREADS[point.metric].partition(" ")[0]
-        ratios[figure].append((-error / width(point, widths), counts[_like(point)] ** -VOTE))
+        ratios[SPREADS[point.metric]].append((-error / width(point, widths), counts[_like(point)] ** -VOTE))
     return {
         figure: (_quantile(sorted(values), CUT), _quantile(sorted(values), 1 - CUT))
         for figure, values in ratios.items()
@@ -509,7 +508,7 @@ def coverage(title: str, points: list[Point], errors: list[float], widths: Width
     """Print the share of observations inside the interval, in all and by group of rows enough."""
     split: dict[str, list[bool]] = defaultdict(list)
     for point, error in zip(points, errors, strict=True):
-        low, high = found[SPREADS[point.metric].partition(" ")[0]]
+        low, high = found[SPREADS[point.metric]]
         inside = low <= -error / width(point, widths) <= high
         for group in ("all", *groups_of(point)):
             split[group].append(inside)
@@ -611,7 +610,8 @@ def calibrate(options: argparse.Namespace) -> None:
         coverage("sources left out", points, errors, widths, ranges)
         coverage("fit on all", points, seen, widths, ranges)
     for figure, parts in widths.items():
-        print(f"{figure}: {ranges[figure]} widths of {parts}")
+        told = {name: cut for name, cut in ranges.items() if name.startswith(figure)}
+        print(f"{figure}: {told} widths of {parts}")
     for name, value in found.items():
         print(f"{name}: {value:.4g} (before the fit {PRIORS[name]:.4g})")
     if options.write:

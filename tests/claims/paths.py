@@ -143,6 +143,7 @@ def _reference_rows(facts: Facts) -> Mapping[str, FabricRow]:
         ttft_interval=unknown,
         inter_token_interval=unknown,
         tokens_per_s_interval=unknown,
+        best_tokens_per_s_interval=unknown,
         bound_by="memory bandwidth",
         meets_targets=None,
         communication_s=home,

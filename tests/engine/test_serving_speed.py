@@ -21,7 +21,7 @@ from engine.serving.intervals import marks_of, spread_of, why_wide
 from engine.serving.memory import serving_memory, serving_room
 from engine.serving.mix import request_of, share_of
 from engine.serving.passes import decode_step, prompt_s, rates, wire_s
-from engine.serving.shapes import DECODE_POINTS, engine_split
+from engine.serving.shapes import DECODE_POINTS, engine_split, shape_of
 from engine.serving.speed import load, server_of, serving_speed
 from engine.sizing import Serving
 from tests.engine.builds import build
@@ -310,7 +310,6 @@ def test_an_interval_is_wider_for_what_a_build_has_beyond_a_plain_one_and_says_s
     assert why_wide("inter_token", plain) == ""
     low, high = spread_of("inter_token", plain)
     for changed, mark, word in (
-        (asked(LLAMA, "mi300x"), "card", ""),
         (asked("qwen3-30b-a3b", "h100-sxm"), "mixture", "experts"),
         (replace(plain, runtime=Runtime(engine="vllm-earlier")), "vllm-earlier", "earlier vLLM"),
         (replace(plain, runtime=Runtime(speculative="eagle")), "drafts", "drafts"),
@@ -324,6 +323,11 @@ def test_an_interval_is_wider_for_what_a_build_has_beyond_a_plain_one_and_says_s
             wide = spread_of("inter_token", changed)
             assert wide[0] < low < 1 < high < wide[1]
     assert set(marks_of("ttft loaded", plain)) == {"loaded"}
+    assert marks_of("tokens_per_s best", plain) == ("best",)
+    # a card whose kernels nobody measured, and another maker's software
+    assert marks_of("tokens_per_s", asked(LLAMA, "gb10")) == ("card",)
+    assert marks_of("tokens_per_s", asked(LLAMA, "mi300x")) == ("card", "maker")
+    assert "another maker" in why_wide("tokens_per_s", asked(LLAMA, "mi300x"))
 
 
 def test_intervals_hold_their_figures() -> None:
@@ -332,6 +336,63 @@ def test_intervals_hold_their_figures() -> None:
     assert speed.ttft_interval.low < speed.ttft_s < speed.ttft_interval.high
     assert speed.inter_token_interval.low < speed.inter_token_s < speed.inter_token_interval.high
     assert speed.tokens_per_s_interval.low < speed.tokens_per_s_total < speed.tokens_per_s_interval.high
+    best = speed.best_tokens_per_s_interval
+    assert best.low < speed.best_tokens_per_s_total < best.high
+
+
+@pytest.mark.parametrize("card", ["h100-sxm", "b200-sxm", "rtx-pro-6000-server", "gb10"])
+@pytest.mark.parametrize(("model", "weights"), [(OSS, "mxfp4"), ("deepseek-r1", "nvfp4"), (LLAMA, "nvfp4")])
+def test_products_that_a_format_leaves_in_sixteen_bits_take_what_these_take(
+    model: str, weights: str, card: str
+) -> None:
+    """No prompt is read sooner than its 16-bit products at their peak, no step sooner than its 16-bit bytes at the bandwidth."""
+    scenario, layout = build(model, weights, card, 8), Layout(8)
+    accelerator, r = scenario.hardware.accelerator, rates(scenario, layout)
+    shape = shape_of(scenario.model.architecture, weights, scenario.model.kv_cache, layout, scenario.hardware)
+    wide = next(one for one in shape.wider if one.bits == 16)
+    sixteen = (accelerator.tflops_bf16_dense or 0.0) * 1e12
+    assert wide.head_flops == shape.head_flops  # the output matrix is left alone by all of them
+    assert r.prefill_token_s > wide.dense_flops / sixteen
+    assert r.dense_s > shape.dense_bytes / (accelerator.bandwidth_gb_s * 1e9)
+    # what is as wide as it can be is no part of another format's, and all of the model's own
+    own = shape_of(scenario.model.architecture, "bf16", "bf16", layout, scenario.hardware)
+    assert own.wider == ()
+    assert own.dense_bytes > shape.dense_bytes or model == OSS
+
+
+def test_attention_of_an_mxfp4_checkpoint_is_read_like_that_of_a_bf16_one() -> None:
+    """gpt-oss has nothing but experts in MXFP4: what a step reads beside them is the same bytes, and takes the same time."""
+    mixed, wide = (rates(build(OSS, weights, "b200-sxm"), Layout(8)) for weights in ("mxfp4", "bf16"))
+    assert mixed.dense_s == pytest.approx(wide.dense_s)
+    assert mixed.prefill_token_s == pytest.approx(wide.prefill_token_s)
+    assert mixed.expert_s < wide.expert_s
+
+
+def test_eight_bits_beside_four_are_products_of_eight_where_the_card_has_them() -> None:
+    """DeepSeek-V4's dense weights are FP8 beside MXFP4 experts: twice the rate of 16 bits on Hopper, weights alone on Ampere."""
+    scenario = build("deepseek-v4-flash", "mxfp4", "h200-sxm")
+    shape = shape_of(scenario.model.architecture, "mxfp4", scenario.model.kv_cache, Layout(8), scenario.hardware)
+    eight = next(one for one in shape.wider if one.bits == 8)
+    assert eight.dense_flops > 0.5 * shape.dense_flops
+    assert rates(scenario, Layout(8)).prefill_token_s < shape.dense_flops / (0.85 * 989e12)
+
+
+def test_experts_in_blocks_of_fp8_run_in_kernels_of_their_own() -> None:
+    """On Hopper the tables of block FP8 take longer for many rows than those of FP8; dense products cost alike."""
+    blocks, each = (build(DEEPSEEK, "fp8", "h200-sxm") for _ in range(2))
+    plain = replace(each, model=replace(each.model, architecture=replace(each.model.architecture, fp8_blocks=False)))
+    in_blocks, by_channel = rates(blocks, Layout(8)), rates(plain, Layout(8))
+    assert in_blocks.expert_token_s > 1.1 * by_channel.expert_token_s
+    assert in_blocks.token_s == pytest.approx(by_channel.token_s)
+
+
+def test_a_gaudi_is_no_arc() -> None:
+    """Gaudi 3 reaches three quarters of its rate in 8 bits, an Arc half: their prompts keep what was measured of each."""
+    r = rates(build("llama-3.1-8b", "fp8", "gaudi-3", 1), Layout(1))
+    shape = shape_of(
+        build("llama-3.1-8b", "fp8").model.architecture, "fp8", "bf16", Layout(1), build("llama-3.1-8b").hardware
+    )
+    assert 0.6 < shape.dense_flops / r.prefill_token_s / 1677e12 < 0.77
 
 
 @pytest.mark.parametrize(("users", "of_it"), [(32, 1.0), (200, 1.0), (400, 0.1)])

@@ -158,6 +158,9 @@ INTERVALS: Final[dict[str, Callable[[Plan], Interval | None]]] = {
     **{f"serving.ttft_{at}_s": _of_requests(f"ttft_{at}_s", "ttft") for at in BELOW},
     **{f"serving.inter_token_{at}_s": _of_requests(f"inter_token_{at}_s", "inter_token") for at in BELOW},
     "serving.tokens_per_s_total": lambda plan: None if plan.serving is None else plan.serving.tokens_per_s_interval,
+    "serving.best_tokens_per_s_total": lambda plan: (
+        None if plan.serving is None else plan.serving.best_tokens_per_s_interval
+    ),
     "training.tokens_per_s_gpu": lambda plan: None if plan.training is None else plan.training.interval,
     "training.days": _days,
     "memory.peak_bytes": lambda plan: None if plan.memory.training is None else plan.memory.training.interval,
