@@ -153,7 +153,13 @@ def _csv(text: str) -> list[DetectedGpu]:
     return parse("\n".join(named)) if named else []
 
 
-_BRIDGES = {"Ampere GA102": "nvlink-3-bridge", "Ampere GA100": "nvlink-4-bridge", "Hopper GH100": "nvlink-4-bridge"}
+_BRIDGES = {
+    "Turing TU102": "nvlink-2-bridge",
+    "Turing TU104": "nvlink-2-bridge-x8",
+    "Ampere GA102": "nvlink-3-bridge",
+    "Ampere GA100": "nvlink-4-bridge",
+    "Hopper GH100": "nvlink-4-bridge",
+}
 
 
 def bridge_of(card: Accelerator) -> str | None:

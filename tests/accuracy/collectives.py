@@ -164,6 +164,8 @@ def in_box_link(row: Row) -> tuple[Link, bool] | None:
         # Turing boards bridge at 50 GB/s one way, Ampere boards of 48 GB and less at 56, A100 and H100 boards at 300
         small = any(word in gpu for word in ("2080", "titan", "quadro", "3090", "a6000", "a40", "a10", "a5000"))
         small = small and "a100" not in gpu
+        if any(word in gpu for word in ("2080", "titan-rtx", "quadro")):
+            return _link("nvlink-2-bridge" if re.search("2080-?ti|titan|[68]000", gpu) else "nvlink-2-bridge-x8"), True
         if "h200" in gpu:
             return _link("nvlink-4-bridge-4way"), True
         return _link("nvlink-3-bridge" if small else "nvlink-4-bridge"), True

@@ -107,6 +107,8 @@ def test_a_host_of_two_makers_is_read_whole(tmp_path: Path, capsys: pytest.Captu
         (LSPCI.format(lanes=8) * 2, "pcie3-x16"),
         (LSPCI.format(lanes=16) * 2, None),
         ("".join(LINKS.format(n=n, name="NVIDIA GeForce RTX 3090", first="14.062 GB/s") for n in range(2)), "nvlink-3-bridge"),
+        ("".join(LINKS.format(n=n, name="NVIDIA GeForce RTX 2080 Ti", first="25.781 GB/s") for n in range(2)), "nvlink-2-bridge"),
+        ("".join(LINKS.format(n=n, name="NVIDIA GeForce RTX 2080", first="25.781 GB/s") for n in range(2)), "nvlink-2-bridge-x8"),
         ("".join(LINKS.format(n=n, name="NVIDIA GeForce RTX 3090", first="<inactive>") for n in range(2)), None),
         ("".join(LINKS.format(n=n, name="NVIDIA H100 80GB HBM3", first="26.562 GB/s") for n in range(2)), None),
         ("".join(AMD.format(n=n) for n in range(2)) + "       GPU0   GPU1\nGPU0   0   XGMI\nGPU1   XGMI   0\n", None),

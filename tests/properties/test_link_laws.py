@@ -18,6 +18,8 @@ STAGED = [card for card in SLOTTED if not card.peer_access]
 PEERS = [card for card in SLOTTED if card.peer_access]
 NO_PEER = catalog.load().link("pcie-no-p2p")
 BRIDGED = {
+    "nvlink-2-bridge": ("rtx-2080-ti", "rtx-2080-ti-22gb", "titan-rtx", "quadro-rtx-6000", "quadro-rtx-8000"),
+    "nvlink-2-bridge-x8": ("rtx-2080", "rtx-2080-super", "quadro-rtx-5000"),
     "nvlink-3-bridge": ("rtx-3090", "rtx-3090-ti", "rtx-a6000", "rtx-a5000", "rtx-a4500", "a40", "a10"),
     "nvlink-4-bridge": ("a100-pcie-40gb", "a100-pcie-80gb", "h100-pcie", "h100-nvl"),
     "nvlink-4-bridge-4way": ("h200-nvl",),
