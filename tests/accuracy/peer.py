@@ -435,7 +435,11 @@ def main(arguments: list[str]) -> int:
     if options.left_out:
         stored["ours_left_out"] = left_out()
     if options.ask or options.left_out:
-        write(stored)
+        rows = {row["id"] for row, _ in prepared_rows()}  # an answer about a row that was set aside since is none
+        kept = {
+            part: {name: told for name, told in stored[part].items() if name in rows} for part in ("answers", "refused")
+        }
+        write({**stored, **kept})
     every = pairs(stored)
     print("\n".join([*table(stored, every), "", nearer(every)]))
     print(f"\naiconfigurator {stored['version']}, asked {stored['day']}; errors median / p90, %.")
