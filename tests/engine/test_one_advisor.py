@@ -179,7 +179,8 @@ def test_another_card_for_less_is_the_headlines_second_sentence() -> None:
     assert larger is not None
     headline = report_data.as_data(sizing)["verdict"]["headline"]
     assert headline == f"{text_of(sizing.verdict.headline)}. {text_of(larger.message).removesuffix('.')}"
-    assert headline.startswith("Replicas: 22 replicas")
+    assert headline.startswith("Replicas: ")
+    assert " replicas of 8x RTX PRO 6000" in headline
     assert "carries the load by itself for $" in headline
 
 
