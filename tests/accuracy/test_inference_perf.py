@@ -41,8 +41,9 @@ def test_intervals_hold_about_four_of_five_in_each_group(file: str, group: str) 
     for name in {case.groups[group] for case in bars.evaluation(file).cases}:
         inside = [case.inside for case in bars.evaluation(file).cases if case.groups[group] == name]
         if len(inside) >= 20:
-            # wanted are 75 to 90 %: the first file's rows of one GPU, which were fitted on, lie at 93, long prompts of the newer at 69
-            assert 0.64 <= sum(map(bool, inside)) / len(inside) <= 0.94, name
+            # wanted are 75 to 90 %, which all groups of both files together hold (docs/serving-speed.md); of one file, SGLang and
+            # prompts to 0.85 of the newer lie at 73, one GPU of the first at 91
+            assert 0.71 <= sum(map(bool, inside)) / len(inside) <= 0.92, name
 
 
 def test_unknown_names_are_set_aside() -> None:
