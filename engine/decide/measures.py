@@ -19,9 +19,11 @@ from engine.decide.suggestions import roomy
 from engine.figures.records import NamedTuple, dataclass
 from engine.figures.sentences import Sentence
 from engine.figures.units import GB
+from engine.money.bill import BOARD_GPUS
+from engine.money.power import Host, host_of
 from engine.parts.hardware import Facts
 from engine.runtimes.frameworks import FRAMEWORKS, TrainingFramework
-from engine.scenario import TUNED_KINDS, Recompute, Scenario
+from engine.scenario import TUNED_KINDS, Hardware, Recompute, Scenario
 from engine.scenario.fields import Value
 from engine.scenario.frameworks import framework_of, framework_words, splits_of
 from engine.training.memory import training_settings
@@ -71,14 +73,15 @@ def measured(entered: Plan) -> Measure | None:
 @lru_cache(maxsize=64)
 def _measured(scenario: Scenario, facts: Facts) -> Measure | None:
     """`measured` of a scenario, whose facts are not part of what makes two scenarios equal."""
-    entered, ram_gb = plan(scenario), host_ram_gb(scenario)
+    entered, said = plan(scenario), host_ram_gb(scenario)
+    ram_gb = _most_ram_gb(scenario.hardware) if said is None else said
     for options in (_options(entered), other_framework(entered)):
         first: Measure | None = None
         for option in options:
             made = offer(scenario, option.changes, carries)
             if made is None or (option.keeps and not roomy(made.plan.memory)):
                 continue
-            if ram_gb is not None and made.plan.memory.host_bytes > ram_gb * GB:
+            if made.plan.memory.host_bytes > ram_gb * GB:
                 continue
             if made.plan.memory.headroom != "marginal":
                 return Measure(option, made)
@@ -86,6 +89,26 @@ def _measured(scenario: Scenario, facts: Facts) -> Measure | None:
         if first is not None:
             return first
     return None
+
+
+def _most_ram_gb(hardware: Hardware) -> float:
+    """Memory of a node that is taken for granted where nobody says; of a part of a board its part."""
+    kind = host_of(hardware)
+    share = min(1.0, hardware.gpus_per_node / BOARD_GPUS) if kind == "board" else 1.0
+    return MOST_RAM_GB[kind] * share
+
+
+MOST_RAM_GB: Final[dict[Host, float]] = {
+    "pc": 256.0,
+    "workstation": 1024.0,
+    "small server": 768.0,
+    "server": 2304.0,
+    "board": 4096.0,
+    "rack": 960.0,
+    "own": 128.0,
+}
+"""GB, by kind of node: what boards of its kind take in modules of 64 GB, four of a PC, eight of a
+workstation with 128, twelve a socket; of a board of modules twice what makers ship; two Grace; the one memory of a small computer."""
 
 
 def _options(entered: Plan) -> Iterator[Try]:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from typing import Final
 
 from engine.decide.attempts import CLUSTER_NODES, fewer_measured, largest_node
 from engine.decide.evidence import KIND_WORDS
 from engine.decide.layouts import layout_words
-from engine.decide.measures import ASKS_FOR_LESS, Try, measured, other_framework
+from engine.decide.measures import ASKS_FOR_LESS, Try, measured, other_framework, settings
+from engine.decide.offers import sized
 from engine.decide.plan import Plan, plan
 from engine.decide.suggestions import advised
 from engine.decide.verdict import decide
@@ -18,7 +20,7 @@ from engine.figures.units import FLEET, count
 from engine.model.formats import FORMATS, KV_FORMATS, is_gguf
 from engine.model.parameters import count_parameters
 from engine.runtimes.llama_cpp import LLAMA_CPP
-from engine.scenario import LayoutChoice, Scenario, usual_batch
+from engine.scenario import TUNED_KINDS, LayoutChoice, Scenario, usual_batch
 from engine.scenario.change import LookUps, change, pinned_as, value_of
 from engine.scenario.fields import Value, field_of
 from engine.serving.advice import settings_to_start
@@ -268,8 +270,31 @@ def asking_less(entered: Plan) -> Iterator[Try]:
     yield from sorted(_asking_less(entered), key=lambda option: option.far)
 
 
+def _adapted(entered: Plan) -> Iterator[Try]:
+    """Adapters in the place of every weight, over 16 bits and then over 4; where that alone is not enough, with a setting more."""
+    scenario, work = entered.scenario, entered.scenario.workload
+    key = {"full-finetune": "workload.kind"}.get(work.kind, "workload.tuning" if work.kind in TUNED_KINDS else "")
+    if work.trains == "qlora" or not key:
+        return
+    for kind in ("lora", "qlora") if work.trains == "full" else ("qlora",):
+        what = ADAPTERS[kind]
+        changes: dict[str, Value] = {key: kind}
+        yield Try("less", (what,), {**changes}, asks_less=True)
+        after = sized(scenario, changes, lambda _: True)
+        if after is None or after.fits:
+            continue
+        for more in settings(after):
+            if not changes.keys() & more.changes.keys():
+                yield Try("less", (f"{what}, and ", *more.what), {**changes, **more.changes}, asks_less=True)
+
+
+ADAPTERS: Final = {"lora": "LoRA instead", "qlora": "adapters over 4 bits instead"}
+"""Adapters in the place of what learned before, in words."""
+
+
 def _asking_less(entered: Plan) -> Iterator[Try]:
     scenario = entered.scenario
+    yield from _adapted(entered)
     for suggestion in advised(entered).memory.suggestions:
         if suggestion.field in ASKS_FOR_LESS:
             now, then = value_of(scenario, suggestion.field), suggestion.value

@@ -349,3 +349,26 @@ def test_gradients_go_where_the_states_of_deepspeed_are() -> None:
         assert found.host_bytes >= 14 * 13e9
     other = plan(change(scenario, {"workload.framework": "fsdp2"})).memory
     assert not other.fits
+
+
+@pytest.mark.parametrize(("ram_gib", "offered"), [(None, True), (512, True), (64, False)])
+def test_one_small_card_trains_an_8b_whole_where_its_host_holds_the_state(ram_gib: float | None, offered: bool) -> None:
+    entered = build("llama-3.1-8b", "bf16", "rtx-4090", 1, kind="full-finetune", framework="hf-trainer")
+    found = advice(change(entered, {"runtime.host_ram_gib": ram_gib})).found
+    changes = [dict(cure.changes) for cure in found if cure.kind == "training" and cure.scenario.hardware.gpus == 1]
+    # 16 bytes of 8.0B parameters are 120 GiB
+    assert ({"workload.offload": "parameters"} in changes) == offered
+
+
+@pytest.mark.parametrize(("framework", "offered"), [("deepspeed", True), ("hf-trainer", True), ("unsloth", False)])
+def test_long_sequences_are_spread_over_the_cards_that_are_there(framework: str, offered: bool) -> None:
+    entered = build("llama-3.1-8b", "bf16", "h100-sxm", 8, kind="full-finetune", sequence_length=131_072, micro_batch=1)
+    found = advice(change(entered, {"workload.framework": framework})).found
+    spread = [dict(cure.changes).get("workload.context_parallel") for cure in found if not cure.asks_less]
+    assert bool([one for one in spread if one]) == offered
+
+
+def test_adapters_are_offered_with_what_makes_them_fit() -> None:
+    entered = build("llama-3.1-8b", "bf16", "rtx-4090", 1, kind="dpo", framework="trl")
+    less = [dict(cure.changes) for cure in advice(entered).found if cure.asks_less]
+    assert less == [{"workload.tuning": "lora", "workload.loss": "fused"}]

@@ -106,6 +106,11 @@ def _same_run(workload: Workload, layout: Layout, largest: int, experts: bool) -
         yield ("loss", "fused", "a fused loss that never holds the logits")
     if not workload.tiled_mlp and workload.sequence_length >= LONG_SEQUENCE:
         yield ("tiled_mlp", True, "feed-forwards a tile of the sequence at a time")
+    if "cp" in entry.splits and workload.sequence_length >= LONG_SEQUENCE:
+        ways = 2 * workload.context_parallel
+        while ways <= layout.dp and layout.dp % ways == 0:
+            yield ("context_parallel", ways, f"each sequence over {ways} GPUs (context parallelism)")
+            ways *= 2
     if workload.recompute == "selective" and modules_of(workload) == "core_attn":
         for parts, words in PARTS[experts]:
             yield ("recompute_modules", parts, f"{words} computed again")
@@ -130,7 +135,9 @@ def _same_run(workload: Workload, layout: Layout, largest: int, experts: bool) -
         yield ("activation_offload", True, f"{kept} in host memory")
     if workload.offload == "none" and "optimizer" in entry.offloads:
         yield ("offload", "optimizer", "optimizer states in host memory")
-    if workload.offload != "parameters" and layout.dp > 1 and "parameters" in entry.offloads:
+    # partitions of ZeRO-3 go to the host, of one card too
+    shards = layout.dp > 1 or (layout.gpus == 1 and workload.sharding == "zero3" and not peft)
+    if workload.offload != "parameters" and shards and "parameters" in entry.offloads:
         yield ("offload", "parameters", "weights, gradients and states in host memory")
 
 
