@@ -56,7 +56,9 @@ to 66 us for every payload up to 4 MiB, and as long as on the bare machine from 
 GEN3_LANE_GB_S = 15.75 / 16
 """One way through a lane of PCIe Gen3: 8 GT/s x 128/130 / 8; each generation doubles it."""
 
-# The slots of boards that an NVLink bridge joins: Gen4 for the GA102 pairs, Gen5 for H100 NVL and H200 NVL.
+# The slots of boards that an NVLink bridge joins: Gen3 for the Turing pairs, Gen4 for the GA102 ones, Gen5 for H100 NVL
+# and H200 NVL.
+_SLOT_GEN3 = Link("pcie3-slot", "PCIe Gen3 x16", "intra-node", "pcie", 15.75)
 _SLOT_GEN4 = Link("pcie4-slot", "PCIe Gen4 x16", "intra-node", "pcie", 31.5)
 _SLOT_GEN5 = Link("pcie5-slot", "PCIe Gen5 x16", "intra-node", "pcie", 63.0)
 
@@ -311,7 +313,8 @@ def _make(
     lines = []
     island = 1
     if name == "nvlink-bridge":
-        slots = _SLOT_GEN4 if (slot or intra.peak_gb_s_unidir / 3) < 60.0 else _SLOT_GEN5
+        rate = slot or intra.peak_gb_s_unidir / 3
+        slots = _SLOT_GEN3 if rate < 18.0 else _SLOT_GEN4 if rate < 60.0 else _SLOT_GEN5
         if within > (intra.max_gpus or 2):
             # the ring leaves the bridged island and comes back over the slots
             island, intra, name = intra.max_gpus or 2, slots, "pcie-root"
