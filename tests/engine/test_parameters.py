@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 import catalog
+from catalog.errors import CatalogError
 from catalog.hf_config import architecture_from_config
 from engine.model.architecture import Tensor, dense_decoder
 from engine.model.parameters import count_parameters, elements
@@ -48,7 +49,22 @@ def test_reference_counts_are_equal(row: dict[str, Any]) -> None:
     assert arch.tied == row["tie_word_embeddings"]
 
 
-@pytest.mark.parametrize("row", rows("models_built.jsonl"), ids=lambda row: row["config"]["model_type"])
+BUILT = {row["config"]["model_type"]: row for row in rows("models_built.jsonl")}
+ATTEND_NOWHERE = ("bamba", "granitemoehybrid")
+"""Hybrids whose class builds no layer that attends unless the config lists some: published ones do."""
+
+
+@pytest.mark.parametrize("model_type", ATTEND_NOWHERE)
+def test_a_hybrid_that_attends_nowhere_is_refused(model_type: str) -> None:
+    with pytest.raises(CatalogError, match="has no layer that attends"):
+        architecture_from_config(BUILT[model_type]["config"], model_type)
+
+
+@pytest.mark.parametrize(
+    "row",
+    [row for name, row in BUILT.items() if name not in ATTEND_NOWHERE],
+    ids=lambda row: row["config"]["model_type"],
+)
 def test_counts_equal_the_modules_that_transformers_builds(row: dict[str, Any]) -> None:
     """params_total: parameters and saved buffers of the model that transformers 5.23 builds from the config."""
     arch = architecture_from_config(row["config"], row["config"]["model_type"])
