@@ -103,8 +103,10 @@ class Recommendation:
     passed: Option | None = None
 
 
-def _accelerators(facts: Facts, limits: Limits) -> Iterator[Accelerator]:
-    for accelerator in facts.accelerators:
+def _accelerators(scenario: Scenario, limits: Limits) -> Iterator[Accelerator]:
+    """Cards within the limits: those on offer, and whatever is owned or entered."""
+    have = (*limits.owned, scenario.hardware.accelerator.id)
+    for accelerator in scenario.facts.accelerators:
         if limits.vendors and accelerator.vendor not in limits.vendors:
             continue
         if limits.form_factors and accelerator.form_factor not in limits.form_factors:
@@ -112,7 +114,7 @@ def _accelerators(facts: Facts, limits: Limits) -> Iterator[Accelerator]:
         if limits.owned and accelerator.id not in limits.owned:
             continue
         offered = not accelerator.status and accelerator.segment not in NOT_OFFERED
-        if not offered and accelerator.id not in limits.owned:
+        if not offered and accelerator.id not in have:
             continue
         yield accelerator
 
@@ -126,7 +128,7 @@ def _speed_unknown(accelerator: Accelerator, scenario: Scenario, limits: Limits)
 def left_out(scenario: Scenario, limits: Limits | None = None) -> tuple[Accelerator, ...]:
     """Cards within the limits that no search tries, since no 16-bit rate of theirs is known."""
     within = limits or Limits()
-    return tuple(card for card in _accelerators(scenario.facts, within) if _speed_unknown(card, scenario, within))
+    return tuple(card for card in _accelerators(scenario, within) if _speed_unknown(card, scenario, within))
 
 
 def _formats(scenario: Scenario) -> tuple[str, ...]:
@@ -213,7 +215,7 @@ def option_steps(
     limits = limits or Limits()
     architecture = scenario.model.architecture
     inference = scenario.workload.is_inference
-    cards = list(_accelerators(scenario.facts, limits))
+    cards = list(_accelerators(scenario, limits))
     if ceiling is not None:
         need = model_weight_bytes(architecture, _formats(scenario)[-1])
         cards.sort(key=lambda card: _cards_usd(scenario.facts, card, need))

@@ -233,3 +233,16 @@ def test_the_whole_catalog_is_searched_in_time_to_feel_instant() -> None:
         samples.append((time.process_time() - start) / tried)
     assert tried > 500
     assert min(samples) < 2 * min(edits)
+
+
+def test_the_entered_machine_is_tried_though_none_is_sent_to_buy_one() -> None:
+    """A DGX Spark is no card that a search offers; who has entered it is told what it carries."""
+    entered = build("gpt-oss-120b", "mxfp4", "gb10", 1, concurrency=4)
+    found = [option for option in options(entered, Limits(buy_usd=10_000)) if option is not None]
+    assert [option.scenario.hardware.accelerator.id for option in found] == ["gb10"]
+    other = build("gpt-oss-120b", "mxfp4", "rtx-3090", 1, concurrency=4)
+    assert not any(
+        option.scenario.hardware.accelerator.id == "gb10"
+        for option in options(other, Limits(buy_usd=10_000))
+        if option is not None
+    )
