@@ -231,8 +231,9 @@ def stand_in(text: str) -> str | None:
     if model_id is None:
         return None
     model = load().model(model_id)
-    own = {plain_name(name) for name in (model.id, model.hf_id, model.name) if name}
-    return None if text.strip().casefold() == model_id or plain_name(text) in own else model_id
+    own, plain = {plain_name(name) for name in (model.id, model.hf_id, model.name) if name}, plain_name(text)
+    same = text.strip().casefold() == model_id or plain in own or model_id.startswith(f"{plain}-")  # its size left out
+    return None if same else model_id
 
 
 # A fine-tune that names the Llama 3 it was made from and that one's size; a drafter or a pruned model is no fine-tune.
