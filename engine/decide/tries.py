@@ -8,6 +8,7 @@ from typing import Final
 
 from engine.decide.attempts import CLUSTER_NODES, fewer_measured, largest_node
 from engine.decide.evidence import KIND_WORDS
+from engine.decide.host_notices import host_ram_gb
 from engine.decide.layouts import layout_words
 from engine.decide.measures import ASKS_FOR_LESS, Try, measured, other_framework, settings
 from engine.decide.offers import sized
@@ -16,7 +17,7 @@ from engine.decide.suggestions import advised
 from engine.decide.verdict import decide
 from engine.figures.errors import ScenarioError
 from engine.figures.sentences import said, text_of
-from engine.figures.units import FLEET, count
+from engine.figures.units import FLEET, GB, GIB, count
 from engine.model.formats import FORMATS, KV_FORMATS, is_gguf
 from engine.model.parameters import count_parameters
 from engine.runtimes.llama_cpp import LLAMA_CPP
@@ -24,7 +25,8 @@ from engine.scenario import TUNED_KINDS, LayoutChoice, Scenario, usual_batch
 from engine.scenario.change import LookUps, change, pinned_as, value_of
 from engine.scenario.fields import Value, field_of
 from engine.serving.advice import settings_to_start
-from engine.serving.settings import engine_settings
+from engine.serving.host import more_experts_on_host
+from engine.serving.settings import engine_settings, plain_layout
 
 NEAR_LOSSLESS, COSTS_QUALITY = "fp8", "int4"
 """FP8 weights score as the 16-bit model does, INT4 ones measurably less on hard tasks: Kurtic et al. 2024, "Give Me
@@ -86,6 +88,34 @@ def _settings(entered: Plan) -> Iterator[Try]:
     if too_long and too_empty:
         words = f"sequences of at most {count(length)} tokens at memory utilization {FULLER:g}"
         yield Try("runtime", (words,), shorter | fuller)
+    yield from _experts_on_host(entered)
+
+
+SPARE = (1.0, 1.05)
+"""What cards are spared beside what they lack: nothing, and a twentieth of what they can use, where buffers grow."""
+
+
+def _experts_on_host(entered: Plan) -> Iterator[Try]:
+    """More of the experts multiplied on the CPU, where the engine does so and the host is not known to have too little memory."""
+    scenario, memory = entered.scenario, entered.memory
+    runtime, ram_gb = scenario.runtime, host_ram_gb(scenario)
+    if entered.fits or scenario.hardware.accelerator.unified_memory:
+        return
+    for spare in SPARE:
+        over = max(group.over_bytes + int((spare - 1.0) * group.usable_bytes) for group in memory.per_gpu)
+        found = more_experts_on_host(
+            scenario.model.architecture, scenario.model.weights, plain_layout(entered.layout), runtime, over
+        )
+        if found is None:
+            return
+        key, value, kept = found
+        kept_node = kept * scenario.hardware.gpus_per_node
+        if ram_gb is not None and kept_node > ram_gb * GB:
+            return
+        where = f"experts of {value} layers" if key == "n_cpu_moe" else f"all but {value} experts of each layer"
+        yield Try(
+            "runtime", (f"{where} in host memory ({kept_node / GIB:,.0f} GiB a node)",), {f"runtime.{key}": value}
+        )
 
 
 def _own_engine(entered: Plan) -> Iterator[Try]:

@@ -8,6 +8,7 @@ for so many of each layer (`--kt-num-gpu-experts`): their bytes are taken in the
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from functools import lru_cache
 from typing import Final
 
@@ -75,6 +76,33 @@ def host_weights(arch: Architecture, weights: str, layout: Layout, stage: int, r
         experts = int(experts_on_host(arch, runtime) * held.parts.get("routed_expert", 0))
         others = min(int((runtime.cpu_offload_gb or 0.0) * GIB), held.total_bytes - experts)
     return HostWeights(experts, others)
+
+
+def more_experts_on_host(
+    arch: Architecture, weights: str, layout: Layout, runtime: Runtime, over: int
+) -> tuple[str, int, int] | None:
+    """The least more of the routed experts in host memory that spares each card so many bytes.
+
+    Returns the key of the runtime, its value, and the bytes of one GPU's weights that then stay there; None where the engine
+    multiplies none on the CPU, KTransformers' is not in use, or all of them are too few.
+    """
+    if not arch.experts:
+        return None
+    if runtime.rules.host == "layers":
+        tries = [("n_cpu_moe", layers) for layers in range((runtime.n_cpu_moe or 0) + 1, len(arch.layers) + 1)]
+    elif runtime.rules.host_experts and runtime.kt_gpu_experts is not None:
+        tries = [("kt_gpu_experts", experts) for experts in range(runtime.kt_gpu_experts - 1, -1, -1)]
+    else:
+        return None
+    stages = range(layout.pp)
+    now = [host_weights(arch, weights, layout, stage, runtime).total for stage in stages]
+    for key, value in tries:
+        by_layers = key == "n_cpu_moe"
+        changed = replace(runtime, n_cpu_moe=value) if by_layers else replace(runtime, kt_gpu_experts=value)
+        kept = [host_weights(arch, weights, layout, stage, changed).total for stage in stages]
+        if all(then - before >= over for then, before in zip(kept, now, strict=True)):
+            return key, value, max(kept)
+    return None
 
 
 class HostRates(NamedTuple):
