@@ -9,6 +9,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import replace
 
+from engine.decide.host_notices import host_short, weights_on_host
 from engine.decide.plan import Plan
 from engine.figures.sentences import Figure, Part, Sentence, joined, said
 from engine.figures.units import (
@@ -126,11 +127,19 @@ def _why(plan: Plan, status: Status, misses: tuple[Miss, ...]) -> Sentence:
         return _too_much(plan)
     if status == "overloaded":
         return _waiting(plan)
+    if short := host_short(plan.scenario, _on_host(plan)):
+        return short
     if status == "misses":
         return _missing(plan, misses)
     if status == "slow":
         return _slowness(plan)
     return _room(plan)
+
+
+def _on_host(plan: Plan) -> int:
+    """Bytes that a build keeps in the host memory of a node."""
+    inference = plan.scenario.workload.is_inference
+    return weights_on_host(plan.scenario, plan.layout) if inference else plan.memory.host_bytes
 
 
 def _each(plan: Plan) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from engine.figures.sentences import Figure
+from engine.figures.sentences import Figure, Part, Sentence
 from engine.figures.units import GB, GIB
 from engine.money.bill import network_cards
 from engine.money.power import HOST_WORDS, board_lanes, host_of
@@ -30,23 +30,37 @@ def host_ram_gb(scenario: Scenario) -> float | None:
     return platform.host_memory_gb if platform is not None else None
 
 
+def weights_on_host(scenario: Scenario, layout: Layout) -> int:
+    """Bytes of the weights that a serving engine keeps in the host memory of a node."""
+    arch, weights, runtime = scenario.model.architecture, scenario.model.weights, scenario.runtime
+    if not keeps_on_host(runtime):
+        return 0
+    kept = max(host_weights(arch, weights, layout, stage, runtime).total for stage in range(layout.pp))
+    return kept * scenario.hardware.gpus_per_node
+
+
+def host_short(scenario: Scenario, kept_bytes: float) -> Sentence:
+    """That a build keeps more in the host memory of a node than the node has; empty where it has as much, or nobody says.
+
+    Weights and states on unified memory are the card's own.
+    """
+    ram_gb = host_ram_gb(scenario)
+    if ram_gb is None or scenario.hardware.accelerator.unified_memory or kept_bytes <= ram_gb * GB:
+        return ()
+    kept: Part = f"{kept_bytes / GIB:,.0f} GiB"
+    if not scenario.workload.is_inference:
+        kept = Figure(f"{kept_bytes / GIB:,.0f} GiB", "memory.host_bytes")
+    what = "of weights stay" if scenario.workload.is_inference else "of the run stay"
+    return (kept, f" {what} in host memory, and a node has {ram_gb * GB / GIB:,.0f} GiB of it: it will swap or abort")
+
+
 def memory(scenario: Scenario, layout: Layout) -> Iterator[Notice]:
     """Host memory, as entered or as the platform has it, that is less than the cards' or than the weights that stay there."""
-    hardware, runtime, ram_gb = scenario.hardware, scenario.runtime, host_ram_gb(scenario)
+    hardware, ram_gb = scenario.hardware, host_ram_gb(scenario)
     if ram_gb is None or hardware.accelerator.unified_memory:
         return
-    if scenario.workload.is_inference and keeps_on_host(runtime):
-        arch, weights = scenario.model.architecture, scenario.model.weights
-        kept = max(host_weights(arch, weights, layout, stage, runtime).total for stage in range(layout.pp))
-        kept_gb = kept * hardware.gpus_per_node / GB
-        if kept_gb > ram_gb:
-            yield Notice(
-                "host-weights-short",
-                "warning",
-                (
-                    f"{kept_gb:,.0f} GB of weights stay in host memory, and a node has {ram_gb:,.0f} GB of it: it will swap or abort.",
-                ),
-            )
+    if scenario.workload.is_inference and (kept := weights_on_host(scenario, layout)) > ram_gb * GB:
+        yield Notice("host-weights-short", "warning", (*host_short(scenario, kept), "."))
     vram_gb = hardware.gpus_per_node * hardware.accelerator.memory_gb_marketed
     if ram_gb < vram_gb:
         words = f"{ram_gb:,.0f} GB of host RAM is below {vram_gb:,.0f} GB of VRAM: plan at least as much."

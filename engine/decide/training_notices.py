@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
-from engine.decide.host_notices import host_ram_gb
+from engine.decide.host_notices import host_short
 from engine.decide.offers import no_worse, offer
 from engine.decide.plan import Plan
 from engine.figures.sentences import Figure, Sentence
-from engine.figures.units import GB, GIB
 from engine.runtimes.frameworks import STAND_INS, Optimizer
 from engine.scenario import LayoutChoice
 from engine.scenario.change import FREE_LAYOUT
@@ -80,19 +79,9 @@ def _stepped(plan: Plan, name: Optimizer) -> Suggestion | None:
 
 def offloaded(plan: Plan) -> Iterator[Notice]:
     """What a run keeps in host memory, where the host has less."""
-    scenario, kept = plan.scenario, plan.memory.host_bytes
-    ram_gb = host_ram_gb(scenario)
-    if scenario.workload.is_inference or ram_gb is None or kept <= ram_gb * GB:
-        return
-    yield Notice(
-        "host-offload-short",
-        "warning",
-        (
-            "The run keeps ",
-            Figure(f"{kept / GIB:,.0f} GiB", "memory.host_bytes"),
-            f" in the host memory of a node, which has {ram_gb * GB / GIB:,.0f} GiB: it will swap, or be killed where it pins.",
-        ),
-    )
+    scenario = plan.scenario
+    if not scenario.workload.is_inference and (short := host_short(scenario, plan.memory.host_bytes)):
+        yield Notice("host-offload-short", "warning", (*short, "."))
 
 
 def padded(plan: Plan) -> Iterator[Notice]:

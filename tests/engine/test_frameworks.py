@@ -298,6 +298,7 @@ def test_a_run_that_keeps_more_on_the_host_than_it_has_is_told(ram_gib: float | 
     # two states and a master copy of 70.6B parameters in fp32 are 789 GiB, and gradients beside them
     assert sizing.memory.host_bytes > 789 * 2**30
     assert ("host-offload-short" in {one.id for one in sizing.warnings}) == told
+    assert ("a node has 512 GiB" in text_of(sizing.answer.why)) == told
 
 
 def test_states_of_adapters_shrink_before_they_leave_the_card() -> None:

@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 
 import catalog
+from engine.decide.advice import advice
 from engine.decide.size import size
+from engine.figures.sentences import text_of
 from engine.figures.units import GIB, MIB
 from engine.scenario import Runtime, Scenario, Workload
 from engine.scenario.change import change
@@ -106,3 +108,46 @@ def test_rows_leave_the_whole_cache_on_the_first_card() -> None:
     assert first.weights_bytes == others.weights_bytes
     # what one card's room holds, not what two hold
     assert one.kv_capacity_tokens < rows.kv_capacity_tokens < 0.75 * layers.kv_capacity_tokens
+
+
+def moved(scenario: Scenario) -> tuple[str, float]:
+    """Key and value of the one setting that keeps experts in host memory among the changes on offer."""
+    pairs = [dict(cure.changes) for cure in advice(scenario).found if cure.kind == "runtime"]
+    (found,) = [pair for pair in pairs if set(pair) & {"runtime.n_cpu_moe", "runtime.kt_gpu_experts"}]
+    ((key, value),) = found.items()
+    assert isinstance(value, int)
+    return key, value
+
+
+@pytest.mark.parametrize("entered", [None, 14])
+def test_a_mixture_that_a_card_has_no_room_for_is_offered_experts_in_host_memory(entered: int | None) -> None:
+    scenario = build("gpt-oss-120b", "mxfp4", "rtx-5090", n_cpu_moe=entered)
+    assert not size(scenario).memory.starts
+    key, layers = moved(scenario)
+    assert key == "runtime.n_cpu_moe"
+    assert layers > (entered or 0)
+    assert size(change(scenario, {key: layers})).memory.fits
+    assert not size(change(scenario, {key: layers - 3})).memory.fits  # and no more than it takes
+    short = change(scenario, {"runtime.host_ram_gib": 16})
+    assert not any("runtime.n_cpu_moe" in dict(cure.changes) for cure in advice(short).found)
+    dense = build("llama-3.1-70b", "gguf-q4_k_m", "rtx-5090")
+    assert not any("runtime.n_cpu_moe" in dict(cure.changes) for cure in advice(dense).found)
+
+
+def test_ktransformers_is_offered_fewer_experts_on_the_cards() -> None:
+    on_cards: dict[str, Any] = {"runtime.engine": "sglang", "runtime.kt_gpu_experts": 30, "layout.tp": 2}
+    scenario = change(build("kimi-k2.5", "int4", "rtx-5090", 2), on_cards)
+    assert not size(scenario).memory.starts
+    key, experts = moved(scenario)
+    assert key == "runtime.kt_gpu_experts"
+    assert experts < 30
+    assert size(change(scenario, {key: experts})).memory.starts
+
+
+def test_the_first_line_tells_of_a_host_that_has_less_memory_than_stays_there() -> None:
+    scenario = build("gpt-oss-120b", "mxfp4", "rtx-5090", n_cpu_moe=36)
+    short = size(change(scenario, {"runtime.host_ram_gib": 16}))
+    assert "host memory, and a node has 16 GiB" in text_of(short.answer.why)
+    enough: tuple[int | None, ...] = (512, None)
+    for ram in enough:
+        assert "host memory" not in text_of(size(change(scenario, {"runtime.host_ram_gib": ram})).answer.why)
