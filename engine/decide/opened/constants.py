@@ -258,6 +258,7 @@ RULES: Final[dict[str, tuple[str, str, str]]] = {
         "decay, write and read: a multiply and an add each",
     ),
     "SLOT_LANES": ("lanes of a slot", "lanes", "where nobody published them"),
+    "_SLOT_GEN3": ("slot beside a bridge of Turing boards, PCIe Gen3 x16", "GB/s", "PCI-SIG, after encoding"),
     "_SLOT_GEN4": ("slot beside a bridge, PCIe Gen4 x16", "GB/s", "PCI-SIG, after encoding"),
     "_SLOT_GEN5": ("slot beside a bridge, PCIe Gen5 x16", "GB/s", "PCI-SIG, after encoding"),
     "SMALL_HEAD_ELSEWHERE": ("power of 128 / head size", "", "Dao 2023: size 64 reaches 0.9 of size 128 on A100"),
