@@ -360,7 +360,9 @@ _ACCELERATOR_RULES: Final = tuple(
     (re.compile(rf"(?<![^ ])(?:{pattern})(?![^ ])"), ids.split()) for pattern, ids in _ACCELERATORS
 )
 _NOT_THE_CARD: Final = re.compile(r"(?<![^ ])(?:laptop|mobile|with max q|mig|vgpu|\dg \d+gb)(?![^ ])")
-_STATED_GB: Final = re.compile(r"(?<![^ ])(\d{2,3}) ?gi?b?(?![^ ])")
+_STATED_GB: Final = re.compile(r"(?<![^ ])(\d{1,3}) ?gi?b?(?![^ ])")
+_BARE_NUMBER: Final = re.compile(r"(?<=[\s_/-])(?<![\d\s][x×*] )\d{1,3}(?![\w.]|[ -]*cores?\b)")
+"""A number behind the card's name that is neither a count nor a chip's cores: of `4090 48` and `a100-40` the memory."""
 # 180 and 192 GB are one part, and so are 270 and 288; 94 and 80 are two.
 _SAME_MEMORY: Final = 0.08
 
@@ -368,7 +370,7 @@ _SAME_MEMORY: Final = 0.08
 def _accelerator_words(text: str) -> str:
     """The name in lower case, one blank between words, product letters apart from their numbers."""
     name = re.sub(r"^\s*\d{1,3}\s*[x×*]\s*(?=[a-z])", "", text.strip().casefold())
-    name = re.sub(r"\s*[x×*]\s*\d{1,2}$", "", name)
+    name = re.sub(r"(?<![a-z])\s*(?<![a-z])[x×*]\s*\d{1,2}$", "", name)
     name = re.sub(r"macbook (?:pro|air)|mac (?:studio|mini|pro)", " ", name)
     name = re.sub(r"[^a-z0-9.]+", " ", name).replace("gh200 480gb", "gh200 96gb")  # its name tells the CPU's memory
     name = re.sub(r"(?<![^ ])([rg]tx|pro|gaudi|mi|tpu)(?=\d)", r"\1 ", name)
@@ -422,13 +424,76 @@ def _so_named(text: str) -> list[str]:
 def resolve_accelerator(text: str) -> str | None:
     """The catalog id of the accelerator that a name means ("8x NVIDIA H100 80GB HBM3"), or None.
 
-    A stated memory must be the part's; a part of a card (MIG) and a laptop's chip are not the card, and of two
-    different names neither is meant.
+    A stated memory must be the part's; a bare number that is the memory of one of the card's variants is that memory
+    (`h100 94`). A part of a card (MIG) and a laptop's chip are not the card, and of two different names neither is meant.
     """
     known = {entry.id: entry for entry in load().facts.accelerators}
+    if text.strip().casefold() in known:
+        return text.strip().casefold()
+    if not _STATED_GB.search(_accelerator_words(text)):
+        for number in _BARE_NUMBER.finditer(text):
+            found = _resolved(f"{text[: number.start()]} {number[0]}GB {text[number.end() :]}")
+            if found and float(number[0]) in (
+                known[found].memory_gb_marketed,
+                round(known[found].memory_bytes / 2**30),
+            ):
+                return found
+    return _resolved(text)
+
+
+def unread_words(text: str, accelerator_id: str) -> tuple[str, ...]:
+    """Words of a name that say nothing of the accelerator that it means: no part of the card's own names, of how makers and
+    drivers call it, and without which it means the same. A shop's name, which tells the board's maker, has any words."""
+    card = load().accelerator(accelerator_id)
+    words = _accelerator_words(text).split()
+    if not _SHOPS.isdisjoint(words):
+        return ()
+    rules = " ".join(pattern for pattern, ids in _ACCELERATORS if accelerator_id in ids.split())
+    own = " ".join(
+        (
+            card.id,
+            card.name,
+            card.label,
+            card.vendor,
+            card.architecture,
+            card.segment,
+            card.form_factor,
+            card.memory_type,
+        )
+    )
+    read = {*_accelerator_words(own).split(), *own.casefold().split(), *re.findall(r"[a-z0-9]+", rules), *_SAID_OF_ANY}
+    sizes = (card.memory_gb_marketed, card.memory_bytes / 2**30)
+    left = []
+    for place, word in enumerate(words):
+        size = re.fullmatch(r"(\d{1,3})(?:gi?b?)?", word)
+        if word in read or (size and any(abs(float(size[1]) / one - 1) <= _SAME_MEMORY for one in sizes)):
+            continue
+        if resolve_accelerator(" ".join((*words[:place], *words[place + 1 :]))) == accelerator_id:
+            left.append(word)
+    return tuple(left)
+
+
+_SAID_OF_ANY: Final = {
+    "nvidia", "amd", "intel", "apple", "google", "aws", "amazon", "huawei", "ascend", "habana", "corporation", "inc", "geforce",
+    "radeon", "tesla", "quadro", "instinct", "rtx", "gtx", "rx", "gpu", "gpus", "card", "cards", "graphics", "generation",
+    "edition", "founders", "fe", "accelerator", "accelerators", "module", "tensor", "core", "tm", "r", "oam", "sxm", "sxm2",
+    "sxm3", "sxm4", "sxm5", "sxm6", "pcie", "pci", "gen3", "gen4", "gen5", "hbm", "hbm2", "hbm2e", "hbm3", "hbm3e", "gddr5",
+    "gddr6", "gddr6x", "gddr7", "lpddr5", "lpddr5x", "vram", "memory", "ram", "unified", "gb", "gib", "g", "with", "of", "the",
+    "a", "each", "hgx", "dgx", "node", "nodes", "box", "boxes", "server", "servers", "chip", "chips", "vf", "soc", "ryzen",
+    "jetson", "agx", "rev", "a1", "se", "ad102", "ga102", "gb202", "pro",
+}  # fmt: skip
+"""Words beside a card's name that makers, drivers and people put to any."""
+_SHOPS: Final = {
+    "asus", "msi", "gigabyte", "zotac", "evga", "palit", "pny", "gainward", "sapphire", "xfx", "powercolor", "inno3d", "galax",
+    "kfa2", "colorful", "asrock", "sparkle", "acer", "maxsun", "manli", "leadtek", "supermicro", "dell", "hpe", "lenovo", "yeston",
+}  # fmt: skip
+"""Makers of boards, whose names go on with words of their own."""
+
+
+def _resolved(text: str) -> str | None:
+    """The accelerator that a name means, likewise, of which every stated memory has its unit."""
+    known = {entry.id: entry for entry in load().facts.accelerators}
     lowered = text.strip().casefold()
-    if lowered in known:
-        return lowered
     whole = [entry.id for entry in known.values() if entry.name.casefold() == lowered]
     if len(whole) == 1:
         return whole[0]

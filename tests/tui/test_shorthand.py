@@ -55,6 +55,18 @@ def test_two_numbers_are_boxes_and_cards(text: str) -> None:
         ("70b q4", Wanted("70b", "gguf-q4_k_m")),
         ("405 for 20", Wanted("405", users=20)),
         ("405b for 20 people on 8 h100", Wanted("405b", users=20, cards="8 h100")),
+        ("qwen3-8b on 1x 3090 for 4", Wanted("qwen3-8b", users=4, cards="1x 3090")),
+        ("8b for 2 users qlora on 4090", Wanted("8b", kind="qlora", users=2, cards="4090")),
+        ("8b on 4090 dpo", Wanted("8b", kind="dpo", cards="4090")),
+        ("70b on 2x 4090 at q4", Wanted("70b", "gguf-q4_k_m", cards="2x 4090")),
+        ("8b on 1x 5090 llama.cpp", Wanted("8b", cards="1x 5090", engine="llama.cpp")),
+        ("8b with ollama on 1x 5090", Wanted("8b", cards="1x 5090", engine="llama.cpp")),
+        ("8b on h100 using tensorrt-llm for 3", Wanted("8b", users=3, cards="h100", engine="trtllm")),
+        ("8b on h100 trt-llm", Wanted("8b", cards="h100", engine="trtllm")),
+        ("8b on h100 vLLM", Wanted("8b", cards="h100", engine="vllm")),
+        ("8b on h100 sglang", Wanted("8b", cards="h100", engine="sglang")),
+        ("8b on m4 max mlx", Wanted("8b", cards="m4 max", engine="mlx")),
+        ("8b vllm on h100 sglang", Wanted("8b vllm", cards="h100 sglang")),
         ("8b QLoRA on 1x 4090", Wanted("8b", kind="qlora", cards="1x 4090")),
         ("70b full on 2x8 h200", Wanted("70b", kind="full-finetune", cards="2x8 h200")),
         ("70b lora qlora", Wanted("70b lora qlora")),
@@ -207,3 +219,74 @@ def test_words_of_a_build_that_lack_on_are_answered_once_with_it(
 def test_what_no_model_is_called_stays_a_file_that_is_missing(run: Run) -> None:
     for words in (("report", "none.toml"), ("report", "llama.toml"), ("report", "examples/70b.toml")):
         assert run(*words).err == f"sizeup: {words[1]}: no such file\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "accelerator"),
+    [
+        ("1x a100-40", "a100-sxm4-40gb"),
+        ("a100 40 pcie", "a100-pcie-40gb"),
+        ("2x 4090 48", "rtx-4090-48gb"),
+        ("m3 ultra 512", "apple-m3-ultra-512gb"),
+        ("m3-ultra-512", "apple-m3-ultra-512gb"),
+        ("m4 max 64", "apple-m4-max-64gb"),
+        ("h20 141", "h20-141gb"),
+        ("v100 16", "v100-sxm2-16gb"),
+        ("h100 94", "h100-nvl"),
+        ("strix halo 64", "strix-halo-64gb"),
+        ("4060 ti 8", "rtx-4060-ti-8gb"),
+        ("4060 ti 8gb", "rtx-4060-ti-8gb"),
+        ("16 x V100", "v100-sxm2-32gb"),
+        ("a100 x 40", "a100-sxm4-80gb"),
+    ],
+)
+def test_a_bare_number_behind_a_card_is_its_memory_and_no_count(words: str, accelerator: str) -> None:
+    _, query = cards(words)
+    assert shorthand.card_ids(query) == (accelerator,)
+    assert shorthand.unread(query, accelerator) == ()
+
+
+def test_that_memory_is_sized(run: Run) -> None:
+    for arguments in (("qwen3-32b on 1x a100-40",), ("--model", "qwen3-32b", "--accelerator", "1x a100-40")):
+        hardware = json.loads(run("report", *arguments, "--concurrency", "1", "--format", "json").out)["hardware"]
+        assert (hardware["accelerator"], hardware["gpus_per_node"]) == ("a100-sxm4-40gb", 1)
+
+
+@pytest.mark.parametrize(
+    ("words", "left"),
+    [("1x 5090 banana", "banana"), ("2x 3090 nvlink", "nvlink"), ("4090 32", "32"), ("h100 banana nvl", "banana")],
+)
+def test_a_word_behind_the_card_that_says_nothing_is_refused_by_name(run: Run, words: str, left: str) -> None:
+    for arguments in (("qwen3-8b on", words), ("--accelerator", words)):
+        ran = run("report", *arguments)
+        assert (ran.code, ran.out) == (2, "")
+        assert f"is read, and not {left!r}" in ran.err
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "NVIDIA H100 80GB HBM3",
+        "NVIDIA A100-SXM4-80GB",
+        "AMD Instinct MI300X VF",
+        "MSI GeForce RTX 3090 Gaming X Trio",
+        "DGX Spark",
+    ],
+)
+def test_names_of_drivers_and_shops_have_no_unread_words(name: str) -> None:
+    assert shorthand.unread(name, shorthand.card_ids(name)[0]) == ()
+
+
+@pytest.mark.parametrize("card", catalog.load().facts.accelerators, ids=lambda card: card.id)
+def test_no_word_of_a_card_s_own_names_is_unread(card: Accelerator) -> None:
+    for name in (card.id, card.name, f"{card.vendor} {card.name}"):
+        found = shorthand.card_ids(name)
+        assert len(found) != 1 or shorthand.unread(name, found[0]) == (), name
+
+
+def test_an_engine_and_users_behind_the_cards_are_the_session_s(run: Run) -> None:
+    options = ("--format", "json")
+    said = run("report", "qwen3-8b on 1x 5090 llama.cpp for 4", *options).out
+    asked = ("report", "qwen3-8b on 1x 5090", "--concurrency", "4", *options)
+    assert said == run(*asked, "--set", "runtime.engine=llama.cpp").out
+    assert said != run(*asked).out

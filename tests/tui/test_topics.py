@@ -99,9 +99,10 @@ def test_the_words_of_shorthand_are_read_as_told() -> None:
 
     assert shorthand.build("70b q4").weights == "gguf-q4_k_m"
     titles = {title for title, _ in TOPICS["shorthand"].rows() if title}
-    for title in titles - {"2x 4090, 8 h100", "2x8 h100", "x1 96GB 1800GB/s 500TF"}:
+    for title in titles - {"2x 4090, 8 h100", "2x8 h100", "4090 48, a100-40", "x1 96GB 1800GB/s 500TF"}:
         assert shorthand.build(title).says_more, title
     for title in ["2x 4090", "8 h100"]:
         assert shorthand.cards(title)[0] is not None
     assert shorthand.boxes("2x8 h100")[0] == 2
+    assert shorthand.card_ids("4090 48") == ("rtx-4090-48gb",)
     assert own_card.read("x1 96GB 1800GB/s 500TF") is not None

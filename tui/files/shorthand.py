@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 from engine.figures.records import NamedTuple
@@ -35,7 +35,26 @@ _SAID: Final = {
     "16bit": "bf16",
 }
 """Short words for a weight format: of a GGUF the mix that llama.cpp makes of that many bits, of `4bit` groups of 128."""
-_FOR: Final = r" for (\d{1,7})(?: users?| people| persons?)?\s*$"
+_FOR: Final = r" for (\d{1,7})(?: users?| people| persons?)?(?= )"
+_ENGINES: Final = {
+    "vllm": "vllm",
+    "sglang": "sglang",
+    "trtllm": "trtllm",
+    "trt-llm": "trtllm",
+    "tensorrt-llm": "trtllm",
+    "tensorrt_llm": "trtllm",
+    "tensorrt": "trtllm",
+    "llama.cpp": "llama.cpp",
+    "llamacpp": "llama.cpp",
+    "llama-cpp": "llama.cpp",
+    "llama_cpp": "llama.cpp",
+    "llama-server": "llama.cpp",
+    "ollama": "llama.cpp",
+    "mlx": "mlx",
+    "mlx-lm": "mlx",
+    "mlx_lm": "mlx",
+}
+"""Engines by the names that people use; Ollama runs llama.cpp."""
 _KINDS: Final = {
     "serve": "serve",
     "chat": "serve",
@@ -52,6 +71,8 @@ _KINDS: Final = {
 }
 """Words for what a build must do. A first word is the model's."""
 _LINKING: Final = ("at", "in", "as")
+_WITH: Final = ("with", "using", "via", "under", "by", "in")
+"""Words before an engine's name."""
 
 
 def cards(text: str) -> tuple[int | None, str]:
@@ -111,13 +132,14 @@ def models(text: str) -> tuple[str, str | None]:
 
 
 class Wanted(NamedTuple):
-    """A build in a few words. model and cards: what is left to look for; kind and users: None where none is said."""
+    """A build in a few words. model and cards: what is left to look for; kind, users and engine: None where none is said."""
 
     model: str
     weights: str | None = None
     kind: str | None = None
     users: int | None = None
     cards: str = ""
+    engine: str | None = None
 
     @property
     def says_more(self) -> bool:
@@ -126,18 +148,36 @@ class Wanted(NamedTuple):
 
 
 def build(text: str) -> Wanted:
-    """What the words of a build say: `70b q4`, `405b for 20`, `8b qlora on 1x 4090`. What is no such word is the model's."""
-    left, _, on = f" {' '.join(text.split())} ".partition(" on ")
-    words, users = left.split(), None
-    if (found := re.search(_FOR, left, re.I)) is not None:
-        words, users = left[: found.start()].split(), int(found.group(1))
-    kinds = [(number, kind) for number, word in enumerate(words) if number and (kind := _KINDS.get(word.casefold()))]
-    kind = None
-    if len(kinds) == 1:
-        at, kind = kinds[0]
-        words = [word for number, word in enumerate(words) if number != at]
-    model, weights = models(" ".join(words))
-    return Wanted(model, weights, kind, users, on.strip())
+    """What the words of a build say: `70b q4`, `405b for 20`, `8b qlora on 1x 4090 for 2`. What is no such word is the model's
+    before `on` and the cards' behind it.
+    """
+    words, users = f" {' '.join(text.split())} ", None
+    asked = list(re.finditer(_FOR, words, re.I))
+    if len(asked) == 1:
+        words, users = words[: asked[0].start()] + words[asked[0].end() :], int(asked[0][1])
+    left, _, on = words.partition(" on ")
+    named, behind = left.split(), on.split()
+    kind = _taken(named, behind, lambda word: _KINDS.get(word.casefold()))
+    engine = _taken(named, behind, lambda word: _ENGINES.get(word.casefold()), _WITH)
+    model, weights = models(" ".join(named))
+    if weights is None and len(behind) > 1:
+        weights = _taken([], behind, weight_format, _LINKING)
+    return Wanted(model, weights, kind, users, " ".join(behind), engine)
+
+
+def _taken(
+    model: list[str], cards: list[str], meant: Callable[[str], str | None], before: tuple[str, ...] = ()
+) -> str | None:
+    """The meaning of the one word of either list that has one, which is taken out with a linking word before it; None where
+    none has one or several have. A first word is the model's or the cards'."""
+    found = [
+        (words, at, said) for words in (model, cards) for at, word in enumerate(words) if at and (said := meant(word))
+    ]
+    if len(found) != 1:
+        return None
+    words, at, said = found[0]
+    words[at - 1 if at > 1 and words[at - 1].casefold() in before else at : at + 1] = []
+    return said
 
 
 def model_ids(query: str) -> tuple[str, ...]:
@@ -168,6 +208,13 @@ def card_ids(query: str) -> tuple[str, ...]:
         for card in facts
     )
     return _having(query, texts)
+
+
+def unread(query: str, taken: str) -> tuple[str, ...]:
+    """Words of what people call an accelerator that say nothing of the one that is taken; those of a search all do."""
+    from catalog.names import resolve_accelerator, unread_words
+
+    return unread_words(query, taken) if resolve_accelerator(query) == taken else ()
 
 
 def _having(query: str, entries: Iterable[tuple[str, tuple[str, ...]]]) -> tuple[str, ...]:
@@ -229,6 +276,7 @@ def spelled_out(arguments: Sequence[str], commands: Iterable[str]) -> list[str]:
     said = build(" ".join(words))
     model = f"{said.model} {said.weights}" if said.weights is not None else said.model
     more = [*(("--kind", said.kind) if said.kind else ()), *(("--concurrency", str(said.users)) if said.users else ())]
+    more += ["--set", f"runtime.engine={said.engine}"] if said.engine else []
     return [*given[:start], "--model", model, "--accelerator", said.cards, *more, *given[end:]]
 
 

@@ -174,7 +174,13 @@ def _cards_named(text: str, given: Mapping[str, Any]) -> dict[str, Any]:
 
     nodes, rest = shorthand.boxes(text)
     count, query = shorthand.cards(rest)
-    card = _one_of("--accelerator", query, shorthand.card_ids(query))
+    found = shorthand.card_ids(query)
+    card = _one_of("--accelerator", query, found)
+    if found and (left := shorthand.unread(query, card)):
+        words = ", ".join(repr(word[:40]) for word in left[:MOST_NAMED])
+        raise WrongOption(
+            f"--accelerator: {text[:60]!r}: {card} is read, and not {words}; leave it out, or say it with an option"
+        )
     for key, option, number in (("hardware.gpus_per_node", "--gpus", count), ("hardware.nodes", "--nodes", nodes)):
         if number is not None and given.get(key, number) != number:
             raise WrongOption(f"--accelerator: {text[:60]!r} says {number} and {option} says {given[key]}; say one")

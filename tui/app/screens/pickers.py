@@ -90,6 +90,7 @@ def _asked(typed: str, items: Sequence[Item], app: SizeupBase) -> list[Item] | N
         ("model.weights", said.weights, f"as {said.weights}"),
         ("workload.kind", said.kind, str(said.kind)),
         ("workload.concurrency", said.users, users(said.users) if said.users else ""),
+        ("runtime.engine", said.engine, f"with {said.engine}"),
     ):
         if value is not None:
             changes.append((key, value))
