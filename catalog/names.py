@@ -267,7 +267,7 @@ def resolve_name(text: str) -> str | None:
 
 # (pattern on the words of a name, catalog id), first match wins. A bare name is the part that is meant unless somebody
 # says otherwise: the SXM module for H100 and A100, the larger memory of two.
-_ACCELERATORS: Final = (
+ACCELERATORS: Final = (
     (r"gb300", "gb300"),
     (r"gb200", "gb200"),
     (r"gb10|dgx spark", "gb10"),
@@ -357,7 +357,7 @@ _ACCELERATORS: Final = (
     (r"inferentia ?2|inf2(?:\.\S+)?", "inferentia2"),
 )  # fmt: skip
 _ACCELERATOR_RULES: Final = tuple(
-    (re.compile(rf"(?<![^ ])(?:{pattern})(?![^ ])"), ids.split()) for pattern, ids in _ACCELERATORS
+    (re.compile(rf"(?<![^ ])(?:{pattern})(?![^ ])"), ids.split()) for pattern, ids in ACCELERATORS
 )
 _NOT_THE_CARD: Final = re.compile(r"(?<![^ ])(?:laptop|mobile|with max q|mig|vgpu|\dg \d+gb)(?![^ ])")
 _STATED_GB: Final = re.compile(r"(?<![^ ])(\d{1,3}) ?gi?b?(?![^ ])")
@@ -367,7 +367,12 @@ _BARE_NUMBER: Final = re.compile(r"(?<=[\s_/-])(?<![\d\s][x×*] )\d{1,3}(?![\w.]
 _SAME_MEMORY: Final = 0.08
 
 
-def _accelerator_words(text: str) -> str:
+def same_memory(stated: float, size: float) -> bool:
+    """Whether so many GB are told of a part of that size."""
+    return abs(stated / size - 1) <= _SAME_MEMORY
+
+
+def accelerator_words(text: str) -> str:
     """The name in lower case, one blank between words, product letters apart from their numbers."""
     name = re.sub(r"^\s*\d{1,3}\s*[x×*]\s*(?=[a-z])", "", text.strip().casefold())
     name = re.sub(r"(?<![a-z])\s*(?<![a-z])[x×*]\s*\d{1,2}$", "", name)
@@ -386,7 +391,7 @@ _NO_PRODUCT: Final = re.compile(
 
 def _product(text: str) -> str:
     """The words of a card's name without maker, brand and memory."""
-    return " ".join(_NO_PRODUCT.sub(" ", _accelerator_words(text)).split())
+    return " ".join(_NO_PRODUCT.sub(" ", accelerator_words(text)).split())
 
 
 _MAKERS_WORDS: Final = re.compile(
@@ -406,12 +411,12 @@ def _so_named(text: str) -> list[str]:
     if not cards and not re.search(
         r"\d{4}[^/]*/ *\d{4}", text
     ):  # among a shop's words: the longest name that stands there whole
-        words = f" {_MAKERS_WORDS.sub(' ', _accelerator_words(text))} "
+        words = f" {_MAKERS_WORDS.sub(' ', accelerator_words(text))} "
         words = f" {' '.join(words.split())} "
         held = {
             card.id: core
             for card in known
-            if len(core := " ".join(_MAKERS_WORDS.sub(" ", _accelerator_words(card.name)).split()).split()) > 1
+            if len(core := " ".join(_MAKERS_WORDS.sub(" ", accelerator_words(card.name)).split()).split()) > 1
             and re.search(rf" {re.escape(' '.join(core))} (?!(?:{_OTHER_CARD}) )", words)
         }
         longest = max(map(len, held.values()), default=0)
@@ -430,7 +435,7 @@ def resolve_accelerator(text: str) -> str | None:
     known = {entry.id: entry for entry in load().facts.accelerators}
     if text.strip().casefold() in known:
         return text.strip().casefold()
-    if not _STATED_GB.search(_accelerator_words(text)):
+    if not _STATED_GB.search(accelerator_words(text)):
         for number in _BARE_NUMBER.finditer(text):
             found = _resolved(f"{text[: number.start()]} {number[0]}GB {text[number.end() :]}")
             if found and float(number[0]) in (
@@ -441,55 +446,6 @@ def resolve_accelerator(text: str) -> str | None:
     return _resolved(text)
 
 
-def unread_words(text: str, accelerator_id: str) -> tuple[str, ...]:
-    """Words of a name that say nothing of the accelerator that it means: no part of the card's own names, of how makers and
-    drivers call it, and without which it means the same. A shop's name, which tells the board's maker, has any words."""
-    card = load().accelerator(accelerator_id)
-    words = _accelerator_words(text).split()
-    if not _SHOPS.isdisjoint(words):
-        return ()
-    rules = " ".join(pattern for pattern, ids in _ACCELERATORS if accelerator_id in ids.split())
-    own = " ".join(
-        (
-            card.id,
-            card.name,
-            card.label,
-            card.vendor,
-            card.architecture,
-            card.segment,
-            card.form_factor,
-            card.memory_type,
-        )
-    )
-    read = {*_accelerator_words(own).split(), *own.casefold().split(), *re.findall(r"[a-z0-9]+", rules), *_SAID_OF_ANY}
-    sizes = (card.memory_gb_marketed, card.memory_bytes / 2**30)
-    left = []
-    for place, word in enumerate(words):
-        size = re.fullmatch(r"(\d{1,3})(?:gi?b?)?", word)
-        if word in read or (size and any(abs(float(size[1]) / one - 1) <= _SAME_MEMORY for one in sizes)):
-            continue
-        if resolve_accelerator(" ".join((*words[:place], *words[place + 1 :]))) == accelerator_id:
-            left.append(word)
-    return tuple(left)
-
-
-_SAID_OF_ANY: Final = {
-    "nvidia", "amd", "intel", "apple", "google", "aws", "amazon", "huawei", "ascend", "habana", "corporation", "inc", "geforce",
-    "radeon", "tesla", "quadro", "instinct", "rtx", "gtx", "rx", "gpu", "gpus", "card", "cards", "graphics", "generation",
-    "edition", "founders", "fe", "accelerator", "accelerators", "module", "tensor", "core", "tm", "r", "oam", "sxm", "sxm2",
-    "sxm3", "sxm4", "sxm5", "sxm6", "pcie", "pci", "gen3", "gen4", "gen5", "hbm", "hbm2", "hbm2e", "hbm3", "hbm3e", "gddr5",
-    "gddr6", "gddr6x", "gddr7", "lpddr5", "lpddr5x", "vram", "memory", "ram", "unified", "gb", "gib", "g", "with", "of", "the",
-    "a", "each", "hgx", "dgx", "node", "nodes", "box", "boxes", "server", "servers", "chip", "chips", "vf", "soc", "ryzen",
-    "jetson", "agx", "rev", "a1", "se", "ad102", "ga102", "gb202", "pro",
-}  # fmt: skip
-"""Words beside a card's name that makers, drivers and people put to any."""
-_SHOPS: Final = {
-    "asus", "msi", "gigabyte", "zotac", "evga", "palit", "pny", "gainward", "sapphire", "xfx", "powercolor", "inno3d", "galax",
-    "kfa2", "colorful", "asrock", "sparkle", "acer", "maxsun", "manli", "leadtek", "supermicro", "dell", "hpe", "lenovo", "yeston",
-}  # fmt: skip
-"""Makers of boards, whose names go on with words of their own."""
-
-
 def _resolved(text: str) -> str | None:
     """The accelerator that a name means, likewise, of which every stated memory has its unit."""
     known = {entry.id: entry for entry in load().facts.accelerators}
@@ -497,7 +453,7 @@ def _resolved(text: str) -> str | None:
     whole = [entry.id for entry in known.values() if entry.name.casefold() == lowered]
     if len(whole) == 1:
         return whole[0]
-    name = _accelerator_words(text)
+    name = accelerator_words(text)
     if _NOT_THE_CARD.search(name):
         return None
     stated = _STATED_GB.search(name)
@@ -515,6 +471,6 @@ def _resolved(text: str) -> str | None:
         if entry is None:
             continue
         sizes = (entry.memory_gb_marketed, entry.memory_bytes / 2**30)
-        if stated is None or any(abs(float(stated.group(1)) / size - 1) <= _SAME_MEMORY for size in sizes):
+        if stated is None or any(same_memory(float(stated.group(1)), size) for size in sizes):
             return accelerator_id
     return None

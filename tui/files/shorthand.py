@@ -212,7 +212,8 @@ def card_ids(query: str) -> tuple[str, ...]:
 
 def unread(query: str, taken: str) -> tuple[str, ...]:
     """Words of what people call an accelerator that say nothing of the one that is taken; those of a search all do."""
-    from catalog.names import resolve_accelerator, unread_words
+    from catalog.card_words import unread_words
+    from catalog.names import resolve_accelerator
 
     return unread_words(query, taken) if resolve_accelerator(query) == taken else ()
 
