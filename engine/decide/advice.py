@@ -14,8 +14,9 @@ import math
 from collections.abc import Generator, Iterator, Mapping
 from dataclasses import replace
 
-from engine.decide.answer import STATUS_WORDS, narrow, status_of
+from engine.decide.answer import STATUS_WORDS, narrow, on_host, status_of
 from engine.decide.builds import Limits, Option, option_steps
+from engine.decide.host_notices import host_short
 from engine.decide.layouts import layout_words
 from engine.decide.measures import Try, quicker, roomier
 from engine.decide.offers import offer_steps
@@ -32,6 +33,7 @@ from engine.decide.tries import (
     in_the_box_with_settings,
     more_boxes,
     more_boxes_with_settings,
+    more_host_memory,
     owned,
     shown,
     smaller_as_named,
@@ -175,6 +177,9 @@ def advise(scenario: Scenario, facts: LookUps | None = None) -> Generator[None, 
     """
     entered = plan(scenario)
     status = status_of(entered)
+    if status in CARRIES and host_short(scenario, on_host(entered)):
+        safer = yield from _tried(scenario, more_host_memory(entered), facts, CARRIES)
+        return Advice(scenario, safer=_only(safer), status=status)
     if status == "runs" and (entered.memory.may_not_fit or entered.memory.may_not_start):
         options = sure_to_start(entered) if entered.memory.may_not_start else roomier(entered)
         safer = yield from _tried(scenario, options, facts, ("runs",), 1)

@@ -127,7 +127,7 @@ def _why(plan: Plan, status: Status, misses: tuple[Miss, ...]) -> Sentence:
         return _too_much(plan)
     if status == "overloaded":
         return _waiting(plan)
-    if short := host_short(plan.scenario, _on_host(plan)):
+    if short := host_short(plan.scenario, on_host(plan)):
         return short
     if status == "misses":
         return _missing(plan, misses)
@@ -136,7 +136,7 @@ def _why(plan: Plan, status: Status, misses: tuple[Miss, ...]) -> Sentence:
     return _room(plan)
 
 
-def _on_host(plan: Plan) -> int:
+def on_host(plan: Plan) -> int:
     """Bytes that a build keeps in the host memory of a node."""
     inference = plan.scenario.workload.is_inference
     return weights_on_host(plan.scenario, plan.layout) if inference else plan.memory.host_bytes

@@ -6,9 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
+from engine.decide.answer import on_host
 from engine.decide.attempts import CLUSTER_NODES, fewer_measured, largest_node
 from engine.decide.evidence import KIND_WORDS
-from engine.decide.host_notices import host_ram_gb
+from engine.decide.host_notices import host_ram_gb, host_short
 from engine.decide.layouts import layout_words
 from engine.decide.measures import ASKS_FOR_LESS, Try, measured, other_framework, settings
 from engine.decide.offers import sized
@@ -89,6 +90,20 @@ def _settings(entered: Plan) -> Iterator[Try]:
         words = f"sequences of at most {count(length)} tokens at memory utilization {FULLER:g}"
         yield Try("runtime", (words,), shorter | fuller)
     yield from _experts_on_host(entered)
+
+
+HOST_SIZES_GIB = (32, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048, 3072, 4096, 6144)
+"""Sizes that hosts are sold with: two to 24 modules of 16 to 256 GiB, twelve channels and eight among them."""
+
+
+def more_host_memory(entered: Plan) -> Iterator[Try]:
+    """The smallest host that has the memory which the build keeps there, where the one that was entered has too little."""
+    kept = on_host(entered)
+    if host_short(entered.scenario, kept):
+        for size in HOST_SIZES_GIB:
+            if size * GIB >= kept:
+                yield Try("host", (f"{size:,} GiB of host memory a node",), {"runtime.host_ram_gib": float(size)})
+                return
 
 
 SPARE = (1.0, 1.05)

@@ -148,6 +148,10 @@ def test_the_first_line_tells_of_a_host_that_has_less_memory_than_stays_there() 
     scenario = build("gpt-oss-120b", "mxfp4", "rtx-5090", n_cpu_moe=36)
     short = size(change(scenario, {"runtime.host_ram_gib": 16}))
     assert "host memory, and a node has 16 GiB" in text_of(short.answer.why)
+    first = advice(short.scenario).first
+    assert first is not None
+    assert dict(first.changes) == {"runtime.host_ram_gib": 64.0}
+    assert "host memory" not in text_of(size(first.scenario).answer.why)
     enough: tuple[int | None, ...] = (512, None)
     for ram in enough:
         assert "host memory" not in text_of(size(change(scenario, {"runtime.host_ram_gib": ram})).answer.why)
