@@ -121,7 +121,7 @@ class Advice:
     """What to do about one scenario. found: every change that was found, the one thing to do first, each of another
     kind. smaller: of a build that runs, fewer of the entered cards that would do; api: what the same tokens cost over a
     hosted API, empty where the build runs or nobody asks a price for them. status: of the build as entered. quicker: of a run that works,
-    another sharding or less recomputation that is faster; safer: of one that may not fit or start, what gives it room. lesser: of a build that carries the workload and
+    another sharding or less recomputation that is faster; safer: of one that may not fit or start, or keeps more in host memory than there is, what mends it. lesser: of a build that carries the workload and
     that nothing better was found for, the smaller one that its verdict names, slower or not: to know, not to do."""
 
     scenario: Scenario
