@@ -13,11 +13,12 @@ LONGEST_BYTES = 2**18
 MOST_WORDS = 4000
 
 
-OF_ENGINES = ("VLLM_", "SGLANG_", "NCCL_", "RCCL_", "TRTLLM_", "LLAMA_ARG_")
+OF_ENGINES = ("VLLM_", "SGLANG_", "NCCL_", "RCCL_", "TRTLLM_", "LLAMA_ARG_", "OLLAMA_")
 """How variables begin that engines and NCCL read."""
 PLACES = (
     "NCCL_DEBUG", "NCCL_SOCKET_IFNAME", "NCCL_IB_DISABLE", "NCCL_IB_HCA", "NCCL_IB_GID_INDEX", "NCCL_IB_TC", "NCCL_IB_TIMEOUT",
     "VLLM_API_KEY", "VLLM_HOST_IP", "VLLM_PORT", "VLLM_LOGGING_LEVEL", "VLLM_CACHE_ROOT", "LLAMA_ARG_HOST", "LLAMA_ARG_PORT",
+    "OLLAMA_HOST", "OLLAMA_MODELS", "OLLAMA_ORIGINS", "OLLAMA_DEBUG", "OLLAMA_KEEP_ALIVE",
 )  # fmt: skip
 """Of those, which say where things are and what is logged."""
 

@@ -76,6 +76,28 @@ def _split(found: Found, ranks: int) -> None:
         found.say(f"{ranks} processes", "layout.dp", max(1, ranks // across))
 
 
+def _micro_batch(keys: Keys, found: Found, actor: str) -> None:
+    """verl's micro-batch: so many sequences, or with use_dynamic_bsz as many as so many tokens of each GPU hold."""
+    across = keys.number(f"{actor}ulysses_sequence_parallel_size", "workload.context_parallel", 4096) or 1
+    dynamic, length = keys.get(f"{actor}use_dynamic_bsz"), found.value("workload.sequence_length")
+    tokens = keys.number(f"{actor}ppo_max_token_len_per_gpu", "")
+    if dynamic is True and tokens and length:
+        keys.left.discard(f"{actor}ppo_micro_batch_size_per_gpu")
+        held = max(1, tokens * across // length)
+        found.say(f"ppo_max_token_len_per_gpu: {tokens}, in sequences of {length}", "workload.micro_batch", held)
+        return
+    micro = keys.number(f"{actor}ppo_micro_batch_size_per_gpu", "workload.micro_batch", 10**6)
+    if micro and micro > 1 and length and keys.config.get("actor_rollout_ref.model.use_remove_padding") is True:
+        found.assumed.append(
+            f"micro-batches of {micro} sequences of {length:,} tokens, the longest that they can be: how long answers are is not "
+            "said; use_dynamic_bsz with ppo_max_token_len_per_gpu bounds the tokens"
+        )
+    elif dynamic is True:
+        found.assumed.append(
+            "the tokens of a micro-batch: use_dynamic_bsz is on, and ppo_max_token_len_per_gpu is not said"
+        )
+
+
 def verl(said: Mapping[str, Any], before: Sequence[str], found: Found) -> None:
     """verl: keys of Hydra."""
     actor, rollout, model = "actor_rollout_ref.actor.", "actor_rollout_ref.rollout.", "actor_rollout_ref.model."
@@ -97,14 +119,13 @@ def verl(said: Mapping[str, Any], before: Sequence[str], found: Found) -> None:
     )
     if prompt and answer:
         found.say(f"prompts of {prompt} and answers of {answer}", "workload.sequence_length", prompt + answer)
-    keys.number(f"{actor}ppo_micro_batch_size_per_gpu", "workload.micro_batch", 10**6)
+    _micro_batch(keys, found, actor)
     group = keys.number(f"{rollout}n", "workload.group_size", 10**5) or 1
     keys.choice(f"{model}enable_gradient_checkpointing", "workload.recompute", {True: "full", False: "none"})
     keys.choice(f"{model}enable_activation_offload", "workload.activation_offload", FLAG)
     keys.choice(f"{model}use_remove_padding", "workload.packing", FLAG)
     keys.share(f"{rollout}gpu_memory_utilization", "workload.rollout_share")
     keys.choice(f"{rollout}free_cache_engine", "workload.rollout_sleeps", FLAG)
-    keys.number(f"{actor}ulysses_sequence_parallel_size", "workload.context_parallel", 4096)
     fsdp = f"{actor}fsdp_config."
     full = keys.get(f"{fsdp}reshard_after_forward")
     found.say("reshard_after_forward", "workload.sharding", "zero2" if full is False else "zero3")
@@ -364,9 +385,12 @@ def torchtune(said: Mapping[str, Any], before: Sequence[str], found: Found) -> N
         )
     if keys.get("fsdp_cpu_offload"):
         found.say("fsdp_cpu_offload", "workload.offload", "parameters")
-    _split(found, ranks or 1)
+    if ranks or "single_device" in config:
+        _split(found, ranks or 1)
     each = [found.value(f"workload.{key}") for key in ("micro_batch", "gradient_accumulation", "sequence_length")]
-    if steps and all(each):
+    if steps and all(each) and found.value("layout.dp") is None:
+        found.assumed.append(f"the length of the run: {steps} steps of a batch whose ranks the command does not say")
+    elif steps and all(each):
         found.say(
             f"{steps} steps",
             "workload.total_tokens",

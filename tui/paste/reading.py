@@ -24,13 +24,15 @@ from tui.paste.found import LONGEST_BYTES, CannotRead, Found
 from tui.shell import presets
 
 KINDS = (
-    "a command of vllm serve, sglang.launch_server, llama-server, trtllm-serve or docker run; a compose file; a Deployment or "
+    "a command of vllm serve, sglang.launch_server, llama-server, ollama run, trtllm-serve or docker run; a compose file; a Deployment or "
     "LeaderWorkerSet; a configuration of DeepSpeed, Axolotl, LLaMA-Factory, Accelerate, torchtitan, TRL or Unsloth; a command of verl, "
     "OpenRLHF, Megatron-LM, Megatron-Bridge or torchtune; what nvidia-smi, nvidia-smi topo -m, "
     "rocm-smi, amd-smi, xpu-smi, lspci or free printed"
 )
 NODE_GPUS = 8
 """Cards of a node that nobody describes."""
+_ONE_PROCESS = ("llama.cpp", "mlx")
+"""Engines whose command starts one process, which names its cards only where it wants other than those it sees."""
 
 
 def read(*texts: str) -> Found:
@@ -186,9 +188,14 @@ def _hardware(found: Found, given: Mapping[str, Any]) -> dict[str, Any]:
     ranks = math.prod(dim for dim in dims if dim) if any(dims) else None
     per_node = given.get("hardware.gpus_per_node") or found.value("hardware.gpus_per_node") or found.gpus
     nodes = given.get("hardware.nodes") or found.nodes
+    kind = given.get("workload.kind") or found.value("workload.kind") or "serve"
+    trains = kind not in ("serve", "batch", "embed")
     if per_node is None:
-        if ranks is None:
+        if ranks is None and found.value("runtime.engine") not in _ONE_PROCESS:
             return keys
+        if (ranks is None or ranks == 1) and (trains or found.value("runtime.engine") in _ONE_PROCESS):
+            found.assumed.append("one GPU: the text does not say how many there are; --gpus and --nodes say it")
+        ranks = ranks or 1
         per_node = min(ranks, NODE_GPUS) if nodes is None else max(1, -(-ranks // nodes))
         if ranks > NODE_GPUS and nodes is None:
             found.assumed.append(f"nodes of {NODE_GPUS} cards: the text does not say how its {ranks} GPUs stand")
@@ -197,7 +204,8 @@ def _hardware(found: Found, given: Mapping[str, Any]) -> dict[str, Any]:
     keys["hardware.gpus_per_node"] = per_node
     keys["hardware.nodes"] = nodes
     # what a command leaves open is one server's replicas: they fill the cards
-    if found.value("layout.tp") is not None and found.value("layout.dp") is None and ranks:
+    # (a trainer's ranks are those of its launcher: where neither says them, the layout is chosen for the cards)
+    if found.value("layout.tp") is not None and found.value("layout.dp") is None and ranks and not trains:
         keys["layout.dp"] = 1
     return keys
 

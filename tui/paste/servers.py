@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, get_args
 
 from engine.scenario import Speculation
+from tui.paste import ollama
 from tui.paste.flags import BY_CHECKPOINT, QUANTIZED, Unreadable, paired, parsed_json, share, take, whole
 from tui.paste.found import MOST_WORDS, Found
 from tui.paste.overrides import EVERY_LAYER, experts_on_host
@@ -25,6 +26,7 @@ _STARTS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("mlx", ("mlx_lm", "server")),
     ("mlx", ("-m", "mlx_lm.server")),
     ("mlx", ("-m", "mlx_lm", "server")),
+    ("ollama", ("ollama", "run")),
 )
 _IMAGES = (
     ("vllm", re.compile(r"(?:^|/)vllm(?:-[a-z]+)*(?::|@|$)|vllm-openai|rocm/vllm")),
@@ -141,7 +143,7 @@ def of_image(image: str) -> str | None:
 def docker(words: Sequence[str]) -> tuple[list[str], str, list[str]] | None:
     """Of `docker run`: its options as flat words, the image, and what follows it; None for another command."""
     tools = [place for place, word in enumerate(words) if word.rsplit("/", 1)[-1] in ("docker", "podman", "nerdctl")]
-    if not tools or "run" not in words[tools[0] :]:
+    if not tools or "run" not in words[tools[0] :] or "exec" in words[tools[0] : list(words).index("run", tools[0])]:
         return None
     place = list(words).index("run", tools[0]) + 1
     options: list[str] = []
@@ -203,8 +205,11 @@ def read_command(words: Sequence[str], found: Found, files: dict[str, dict[str, 
             return False
         engine, before, arguments = started
         found.gpus = gpus_asked(before) or found.gpus
-        found.variables(_names(before))
+        found.variables(name for name in _names(before) if name not in ollama.READ)
     found.kinds.append(engine)
+    if engine == "ollama":
+        ollama.read_ollama(before, its_own(arguments), found)
+        return True
     read_server(engine, arguments, found, files)
     return True
 

@@ -235,10 +235,10 @@ def axolotl(config: Config, found: Found) -> bool:
     keys.number("tensor_parallel_size", "layout.tp", 1024)
     context = keys.number("context_parallel_size", "workload.context_parallel", 4096) or 1
     shard, copies = keys.number("dp_shard_size", ""), keys.number("dp_replicate_size", "")
-    if shard or copies:
+    if shard or (copies and config.get("dp_shard_size") != -1):
         found.say(f"{copies or 1} copies of {shard or 1} shards", "layout.dp", (shard or 1) * (copies or 1) * context)
-        if shard and copies and copies > 1:
-            found.say(f"dp_replicate_size: {copies}", "workload.sharding_group", "node")
+    if copies and copies > 1 and (shard or config.get("dp_shard_size") == -1):
+        found.say(f"dp_replicate_size: {copies}", "workload.sharding_group", "node")
     _sharded(keys, found, "fsdp_config", "reshard_after_forward", "offload_params")
     length(keys, found)
     ones(found)
@@ -395,9 +395,10 @@ def accelerate(config: Config, found: Found) -> bool:
     if found.value("workload.kind") is None:
         found.say("a configuration of Accelerate", "workload.kind", "full-finetune")
         found.assumed.append("a full fine-tune: the file does not say what is trained")
-    ranks = keys.number("num_processes", "", 10**6) or 1
+    ranks = keys.number("num_processes", "", 10**6)
     nodes = keys.number("num_machines", "", 10**5) or 1
-    found.nodes, found.gpus = nodes, max(1, ranks // nodes)
+    if ranks:
+        found.nodes, found.gpus = nodes, max(1, ranks // nodes)
     parallel = keys.get("parallelism_config")
     parallel = parallel if isinstance(parallel, Mapping) else {}
     tp = parallel.get("parallelism_config_tp_size", 1)
@@ -409,7 +410,9 @@ def accelerate(config: Config, found: Found) -> bool:
     copies = parallel.get("parallelism_config_dp_replicate_size", 1)
     if isinstance(copies, int) and copies > 1 and nodes > 1:
         found.say(f"parallelism_config_dp_replicate_size: {copies}", "workload.sharding_group", "node")
-    found.say(f"num_processes: {ranks}", "layout.dp", max(1, ranks // (tp if isinstance(tp, int) and tp > 0 else 1)))
+    if ranks:
+        across = tp if isinstance(tp, int) and tp > 0 else 1
+        found.say(f"num_processes: {ranks}", "layout.dp", max(1, ranks // across))
     shards = config.get("fsdp_config")
     if isinstance(shards, Mapping) and shards.get("fsdp_activation_checkpointing") is not None:
         full = bool(shards["fsdp_activation_checkpointing"])
@@ -420,73 +423,4 @@ def accelerate(config: Config, found: Found) -> bool:
     return True
 
 
-def torchtitan(config: Config, found: Found) -> bool:
-    """torchtitan's TOML: table by table."""
-    training, parallel = config.get("training"), config.get("parallelism")
-    if not isinstance(training, Mapping) or "local_batch_size" not in training:
-        return False
-    found.kinds.append("torchtitan")
-    found.say("a configuration of torchtitan", "workload.framework", "torchtitan")
-    found.say("a configuration of torchtitan", "workload.kind", "pretrain")
-    model = config.get("model")
-    if isinstance(model, Mapping):
-        named = model.get("hf_assets_path") or f"{model.get('name', '')}-{model.get('flavor', '')}"
-        found.model = str(named).removeprefix("./assets/hf/")
-    keys = Keys(
-        training,
-        found,
-        ("dataset", "max_norm", "dtype", "mixed_precision_param", "mixed_precision_reduce", "seed", "deterministic"),
-    )
-    sequence = keys.number("seq_len", "workload.sequence_length", 2**24)
-    keys.number("local_batch_size", "workload.micro_batch", 10**6)
-    batch, steps = keys.number("global_batch_size", "") or 0, keys.number("steps", "") or 0
-    if keys.get("enable_cpu_offload"):
-        found.say("enable_cpu_offload", "workload.offload", "parameters")
-    keys.done()
-    if batch and sequence:
-        found.say(f"global_batch_size: {batch}", "workload.global_batch_tokens", batch * sequence)
-        if steps:
-            found.say(f"steps: {steps}", "workload.total_tokens", batch * sequence * steps)
-    apart = Keys(
-        parallel if isinstance(parallel, Mapping) else {},
-        found,
-        ("enable_async_tensor_parallel", "disable_loss_parallel"),
-    )
-    for key, target in (("tensor_parallel_degree", "layout.tp"), ("pipeline_parallel_degree", "layout.pp"),
-                        ("expert_parallel_degree", "layout.ep"), ("context_parallel_degree", "workload.context_parallel")):  # fmt: skip
-        apart.number(key, target, 10**5)
-    # with stages the local batch is cut into micro-batches of this size
-    apart.number("pipeline_parallel_microbatch_size", "workload.micro_batch", 10**6)
-    copies = apart.number("data_parallel_replicate_degree", "", 10**6) or 1
-    shards = apart.number("data_parallel_shard_degree", "", 10**6)
-    if shards:
-        context = found.value("workload.context_parallel") or 1
-        found.say(f"{copies} copies of {shards} shards", "layout.dp", copies * shards * context)
-        full = apart.get("fsdp_reshard_after_forward") != "never"
-        found.say(
-            "data_parallel_shard_degree", "workload.sharding", "ddp" if shards == 1 else "zero3" if full else "zero2"
-        )
-        if copies > 1 and shards > 1:
-            found.say(f"data_parallel_replicate_degree: {copies}", "workload.sharding_group", "node")
-    apart.choice(
-        "pipeline_parallel_schedule", "workload.pipeline_schedule", {"1f1b": "1f1b", "interleaved1f1b": "interleaved"}
-    )
-    apart.done()
-    for table, key, target, names in (
-        (
-            "activation_checkpoint",
-            "mode",
-            "workload.recompute",
-            {"full": "full", "selective": "selective", "none": "none"},
-        ),
-        ("optimizer", "name", "workload.optimizer", {"adamw": "adamw", "adam": "adamw"}),
-        ("compile", "enable", "workload.compile", FLAG),
-    ):
-        part = config.get(table)
-        if isinstance(part, Mapping):
-            Keys(part, found, ()).choice(key, target, names)
-    ones(found)
-    return True
-
-
-TRAINERS: tuple[Callable[[Config, Found], bool], ...] = (axolotl, llamafactory, deepspeed, accelerate, torchtitan)
+TRAINERS: tuple[Callable[[Config, Found], bool], ...] = (axolotl, llamafactory, deepspeed, accelerate)

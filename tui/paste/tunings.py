@@ -1,4 +1,4 @@
-"""Configurations of TRL's and Unsloth's command lines. Sources: each one's own arguments."""
+"""Configurations of TRL's and Unsloth's command lines, and of torchtitan. Sources: each one's own arguments."""
 
 from __future__ import annotations
 
@@ -119,4 +119,105 @@ def unsloth(config: Config, found: Found) -> bool:
     return True
 
 
-TUNINGS: tuple[Callable[[Config, Found], bool], ...] = (trl, unsloth)
+def torchtitan(config: Config, found: Found) -> bool:
+    """torchtitan's TOML: table by table."""
+    training, parallel = config.get("training"), config.get("parallelism")
+    if not isinstance(training, Mapping) or "local_batch_size" not in training:
+        return False
+    found.kinds.append("torchtitan")
+    found.say("a configuration of torchtitan", "workload.framework", "torchtitan")
+    found.say("a configuration of torchtitan", "workload.kind", "pretrain")
+    model = config.get("model")
+    if isinstance(model, Mapping):
+        named = model.get("hf_assets_path") or f"{model.get('name', '')}-{model.get('flavor', '')}"
+        found.model = str(named).removeprefix("./assets/hf/")
+        _converters(model.get("converters"), found)
+        found.passed += sorted(
+            f"model.{key}" for key in model.keys() - {"converters", "hf_assets_path", "name", "flavor"}
+        )
+    keys = Keys(
+        training,
+        found,
+        ("dataset", "max_norm", "dtype", "mixed_precision_param", "mixed_precision_reduce", "seed", "deterministic"),
+    )
+    sequence = keys.number("seq_len", "workload.sequence_length", 2**24)
+    keys.number("local_batch_size", "workload.micro_batch", 10**6)
+    batch, steps = keys.number("global_batch_size", "") or 0, keys.number("steps", "") or 0
+    if keys.get("enable_cpu_offload"):
+        found.say("enable_cpu_offload", "workload.offload", "parameters")
+    keys.done()
+    if batch and sequence:
+        found.say(f"global_batch_size: {batch}", "workload.global_batch_tokens", batch * sequence)
+        if steps:
+            found.say(f"steps: {steps}", "workload.total_tokens", batch * sequence * steps)
+    elif steps:
+        found.assumed.append(f"the length of the run: {steps} steps of a batch whose ranks the file does not say")
+    apart = Keys(
+        parallel if isinstance(parallel, Mapping) else {},
+        found,
+        ("enable_async_tensor_parallel", "disable_loss_parallel"),
+    )
+    for key, target in (("tensor_parallel_degree", "layout.tp"), ("pipeline_parallel_degree", "layout.pp"),
+                        ("expert_parallel_degree", "layout.ep"), ("context_parallel_degree", "workload.context_parallel")):  # fmt: skip
+        apart.number(key, target, 10**5)
+    # with stages the local batch is cut into micro-batches of this size
+    apart.number("pipeline_parallel_microbatch_size", "workload.micro_batch", 10**6)
+    copies = apart.number("data_parallel_replicate_degree", "", 10**6) or 1
+    shards = apart.number("data_parallel_shard_degree", "", 10**6)
+    if shards:  # -1, its default, is all ranks that there are
+        context = found.value("workload.context_parallel") or 1
+        found.say(f"{copies} copies of {shards} shards", "layout.dp", copies * shards * context)
+    full = apart.get("fsdp_reshard_after_forward") != "never"
+    found.say("data_parallel_shard_degree", "workload.sharding", "ddp" if shards == 1 else "zero3" if full else "zero2")
+    if copies > 1 and shards != 1:
+        found.say(f"data_parallel_replicate_degree: {copies}", "workload.sharding_group", "node")
+    apart.choice(
+        "pipeline_parallel_schedule", "workload.pipeline_schedule", {"1f1b": "1f1b", "interleaved1f1b": "interleaved"}
+    )
+    apart.done()
+    for table, key, target, names in (
+        (
+            "activation_checkpoint",
+            "mode",
+            "workload.recompute",
+            {"full": "full", "selective": "selective", "none": "none"},
+        ),
+        ("optimizer", "name", "workload.optimizer", {"adamw": "adamw", "adam": "adamw"}),
+        ("compile", "enable", "workload.compile", FLAG),
+    ):
+        part = config.get(table)
+        if isinstance(part, Mapping):
+            Keys(part, found, ()).choice(key, target, names)
+    found.passed += sorted(key for key in config if key in _TITAN_ASIDE)
+    found.unknown += sorted(str(key)[:60] for key in config if key not in (*_TITAN_ASIDE, *_TITAN_READ))
+    ones(found)
+    return True
+
+
+_TITAN_READ = ("model", "training", "parallelism", "activation_checkpoint", "optimizer", "compile")
+_TITAN_ASIDE = (
+    "job",
+    "profiling",
+    "metrics",
+    "lr_scheduler",
+    "checkpoint",
+    "comm",
+    "debug",
+    "validation",
+    "experimental",
+    "quantize",
+)
+_CONVERTED = {"float8": "fp8"}
+
+
+def _converters(named: object, found: Found) -> None:
+    """torchtitan's model.converters: what computes the matrix products, such as `quantize.linear.float8`."""
+    for one in named if isinstance(named, list) else [named] if named else []:
+        kind, _, how = str(one).rpartition(".")
+        if kind == "quantize.linear" and how in _CONVERTED:
+            found.say(f"converters: {one}", "workload.compute_dtype", _CONVERTED[how])
+        else:
+            found.unknown.append(f"converters: {str(one)[:60]}")
+
+
+TUNINGS: tuple[Callable[[Config, Found], bool], ...] = (trl, unsloth, torchtitan)
