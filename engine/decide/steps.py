@@ -26,7 +26,6 @@ from engine.decide.attempts import (
     under_floor,
 )
 from engine.decide.evidence import (
-    KIND_WORDS,
     WEIGHTS_RULE,
     alone,
     efficiency,
@@ -371,8 +370,7 @@ def _needed(scenario: Scenario, found: Attempt) -> Sentence:
 def _frontier_step(scenario: Scenario, frontier: bool, spread: Attempt | None, entered: Plan) -> Finding:
     question = "Is it a 70B+ model trained from scratch?"
     if not frontier:
-        other = f"{KIND_WORDS[scenario.workload.kind]} of {scenario.model.name} is not"
-        return Finding(5, question, False, partial(said, other))
+        return Finding(5, question, False, partial(said, "it is not a 70B+ model trained from scratch"))
     found = spread.plan if spread is not None and spread.plan is not None else entered
     if found.training is None:
         return Finding(

@@ -66,9 +66,9 @@ def _load(sizing: Sizing) -> list[Span]:
     if work.is_inference:
         short = facts.users_that_fit < work.concurrency  # a batch takes its sequences in turns
         return [
-            Span(" Room for "),
+            Span(" Room for " if facts.users_that_fit else " No room for "),
             Span(
-                f"{users(facts.users_that_fit)}",
+                users(max(facts.users_that_fit, 1)),
                 "bad" if short else "figure",
                 "figure:memory.users_that_fit",
             ),

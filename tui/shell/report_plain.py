@@ -91,7 +91,8 @@ def _memory(sizing: Sizing, found: Advice) -> Iterator[Block]:
             yield from (Paragraph(rest.strip()),) if rest else ()
             return
         fit = memory.users_that_fit
-        text = f"Room for {words.users(fit)} of {words.count(load.tokens_per_request)} tokens, "
+        room = f"Room for {words.users(fit)}" if fit else "No room for one user"
+        text = f"{room} of {words.count(load.tokens_per_request)} tokens, "
         yield Paragraph(f"{text}{words.count(load.concurrency)} asked.{rest}")
     elif memory.fits:
         text = f"Fits micro-batches of {memory.largest_micro_batch:,}"
