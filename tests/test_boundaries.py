@@ -176,6 +176,7 @@ READERS = {
     "tui/paste/flags.py": "pasted commands",
     "tui/paste/logs.py": "logs of engines and trainers",
     "tui/paste/measured.py": "figures that people measured",
+    "tui/paste/ollama.py": "pasted commands of Ollama",
     "tui/paste/overrides.py": "patterns of tensors in pasted commands",
     "tui/paste/reading.py": "names in what is pasted",
     "tui/paste/servers.py": "pasted commands of servers",
