@@ -22,7 +22,7 @@ from engine.figures.units import GB
 from engine.money.bill import BOARD_GPUS
 from engine.money.power import Host, host_of
 from engine.parts.hardware import Facts
-from engine.runtimes.frameworks import FRAMEWORKS, TrainingFramework
+from engine.runtimes.frameworks import FRAMEWORKS, STAND_INS, TrainingFramework
 from engine.scenario import TUNED_KINDS, Hardware, Recompute, Scenario
 from engine.scenario.fields import Value
 from engine.scenario.frameworks import framework_of, framework_words, splits_of
@@ -157,6 +157,10 @@ SHARDS: Final[TrainingFramework] = "axolotl"
 """Who is named to someone whose framework copies a model to each GPU: it shards adapters and packed bases too (FSDP2)."""
 
 
+NEMO_RL: Final = f"{STAND_INS['nemo-rl'].label} on its Megatron backend"
+"""Which of NeMo's programs trains by preferences and rewards, and splits layers; it is sized as NeMo is."""
+
+
 def other_framework(entered: Plan) -> Iterator[Try]:
     """A framework that shards where the entered one copies, or splits weights where it only shards them: it is another
     program, and said so."""
@@ -169,12 +173,12 @@ def other_framework(entered: Plan) -> Iterator[Try]:
         yield Try("framework", (words,), {"workload.framework": SHARDS})
     if workload.trains == "qlora" or "tp" in splits_of(workload):
         return
-    # torchtitan splits no adapters, and its trainer knows neither preferences nor rewards
+    # torchtitan splits no adapters, and its trainer knows neither preferences nor rewards, which of NeMo's NeMo RL trains
     by_nemo = workload.trains == "lora" or workload.kind in TUNED_KINDS
     for name in ("nemo",) if by_nemo else ("torchtitan", "nemo"):
         if not FRAMEWORKS[name].steps_by(workload.optimizer):
             continue
-        label = FRAMEWORKS[name].name
+        label = NEMO_RL if workload.kind in TUNED_KINDS else FRAMEWORKS[name].name
         words = f"{label} in the place of {framework_words(workload)}, since it splits layers over GPUs"
         yield Try("framework", (words,), {"workload.framework": name})
 

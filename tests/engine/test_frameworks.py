@@ -251,6 +251,19 @@ def test_copies_of_a_base_that_one_card_does_not_hold_are_told_who_shards() -> N
     assert told[0].startswith("Axolotl in the place of Unsloth, since it shards over GPUs")
 
 
+@pytest.mark.parametrize(("kind", "named"), [("dpo", "NeMo RL on its Megatron backend"), ("lora", "NeMo")])
+def test_who_splits_layers_is_named_by_the_program_that_trains_the_kind(kind: str, named: str) -> None:
+    tuning: dict[str, Any] = {"tuning": "lora"} if kind == "dpo" else {}
+    scenario = build("llama-3.1-70b", "bf16", "h100-sxm", 2, kind=kind, sequence_length=2048, **tuning)
+    told = [
+        text_of(cure.headline)
+        for cure in advice(change(scenario, {"workload.framework": "trl"})).found
+        if cure.kind == "framework"
+    ]
+    assert told
+    assert told[0].startswith(f"{named} in the place of TRL")
+
+
 @pytest.mark.parametrize("framework", FRAMEWORKS)
 def test_nothing_is_offered_that_the_framework_has_not(framework: str) -> None:
     entry = FRAMEWORKS[framework]
