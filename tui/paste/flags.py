@@ -212,7 +212,7 @@ NOTHING_SIZED = {
     "--backend", "--log-disable", "--verbose", "-v", "--tokenizer-path", "--random-seed", "--watchdog-timeout",
     "--enable-chunked-prefill", "--main-gpu", "-mg", "--device", "--no-warmup", "--temp", "--top-p", "--top-k", "--min-p",
     "--chat-template-file", "--default-chat-template-kwargs", "--data-parallel-rank", "--data-parallel-start-rank",
-    "--enable-request-id-headers", "--swap-space",
+    "--enable-request-id-headers", "--swap-space", "--max-tokens",
     "--override-generation-config", "--pooling", "--pooler-config", "--override-pooler-config", "--embd-normalize", "--hf-file", "-hff", "--batch-size", "-b", "--cache-type-v", "-ctv", "--tp-rank",
     "--cuda-graph-max-bs", "--max-cudagraph-capture-size", "--all2all-backend", "--moe-backend", "--moe-runner-backend",
     "--mm-processor-kwargs", "--max-prefill-tokens", "--schedule-policy", "--schedule-conservativeness", "--async-scheduling", "--compilation-config", "--enable-reasoning",

@@ -13,6 +13,7 @@ from typing import Literal, get_args
 from engine.decide.size import size
 from engine.figures.errors import ScenarioError
 from engine.figures.records import dataclass
+from engine.runtimes import ENGINES
 from engine.runtimes.engine import ServingEngine
 from engine.runtimes.frameworks import FRAMEWORKS, TrainingFramework
 from engine.scenario import Scenario
@@ -29,6 +30,7 @@ from tui.shell.exports import (
     llamafactory,
     lws,
     megatron,
+    mlx,
     names,
     nccl,
     nemo,
@@ -56,6 +58,7 @@ Target = Literal[
     "vllm",
     "sglang",
     "llama-server",
+    "mlx",
     "trtllm-serve",
     "nim",
     "compose",
@@ -109,6 +112,7 @@ _KINDS: dict[Target, Kind] = {
     "llama-server": Kind(
         "a command", "serves", "sh", llama_server.write, llama_server.CHECKED, (*_GPUS, "arc", "apple"), ("llama.cpp",)
     ),
+    "mlx": Kind("a command", "serves", "sh", mlx.write, mlx.CHECKED, ("apple",), ("mlx",)),
     "trtllm-serve": Kind("a command", "serves", "sh", trtllm.write, trtllm.CHECKED, ("nvidia",), ("trtllm",)),
     "nim": Kind("docker run", "serves", "sh", nim.write, nim.CHECKED, ("nvidia",), _VLLM),
     "compose": Kind("one node's service", "serves", "yaml", compose.write, compose.CHECKED, (*_GPUS, *_INTEL), _ANY),
@@ -230,7 +234,9 @@ def _reads(target: Target, scenario: Scenario) -> bool:
     if kind.does == "trains" or not scenario.workload.is_inference or target == "nccl":
         return True
     gguf = scenario.model.weights.startswith("gguf")
-    if target == "llama-server":
-        return gguf or scenario.model.weights in names.WIDE
     engine = scenario.runtime.engine if scenario.runtime.engine in kind.engines else kind.engines[0]
-    return gguf == (engine == "llama.cpp") or (engine == "llama.cpp" and scenario.model.weights in names.WIDE)
+    if engine == "llama.cpp":
+        return gguf or scenario.model.weights in (*names.WIDE, *ENGINES["llama.cpp"].stored)
+    if engine == "mlx":  # beside its own, what it loads as it is published
+        return scenario.model.weights.startswith("mlx") or scenario.model.weights in (*names.WIDE, "mxfp4")
+    return not gguf

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from engine.runtimes import ENGINES
 from tui.shell.exports.build import PORT, Build
 from tui.shell.exports.text import Word, command
 
 CHECKED = "llama.cpp b7000 and of November 2026, arguments of its source"
 _KV_CACHE = {"bf16": "bf16", "fp16": "f16", "q8_0": "q8_0", "q4_0": "q4_0"}
 ALL_LAYERS = 999
+HELD = {f"openai/gpt-oss-{size}": f"ggml-org/gpt-oss-{size}-GGUF" for size in ("20b", "120b")}
+"""Repositories of files that hold a model's own MXFP4 (llama.cpp's own, at Hugging Face)."""
 
 
 def start(build: Build) -> list[str]:
@@ -19,7 +22,8 @@ def _file(build: Build) -> str:
     name, weights = build.checkpoint.name, build.scenario.model.weights
     if name.lower().endswith(".gguf"):
         return name
-    return f"YOUR_MODEL-{weights.removeprefix('gguf-').upper()}.gguf"
+    stored = ENGINES["llama.cpp"].stored.get(weights, weights)
+    return f"YOUR_MODEL-{stored.removeprefix('gguf-').upper()}.gguf"
 
 
 def arguments(build: Build) -> list[tuple[Word, ...]]:
@@ -51,7 +55,9 @@ def notes(build: Build) -> list[str]:
     """What was sized and no argument says."""
     model, found = build.scenario.model, []
     if _file(build).startswith("YOUR_MODEL"):
-        found.append(f"put the GGUF file of {build.checkpoint.plain} in place of {_file(build)}")
+        plain = build.checkpoint.plain
+        where = f", as {HELD[plain]} holds it," if plain in HELD else ""
+        found.append(f"put the GGUF file of {plain}{where} in place of {_file(build)}")
     if model.kv_cache not in _KV_CACHE:
         found.append(f"not expressible: a KV cache in {model.kv_cache}; this one takes 16 bits and more memory")
     if build.scenario.workload.embeds:
