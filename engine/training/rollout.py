@@ -36,6 +36,16 @@ def engine_bytes(elements: float, element: float, share: float, card_bytes: floa
     return max(share * card_bytes, elements * element / (ANSWER_WEIGHTS * gpus)) if share else 0.0
 
 
+def engine_ranks(architecture: Architecture, hardware: Hardware, workload: Workload, gpus: int) -> int:
+    """Cards of one replica of the engine, its tensor parallelism: the fewest of `gpus`, in powers of two, that hold the weights."""
+    weights = count_parameters(architecture).total * ANSWER_BYTES
+    share = workload.engine_share or ANSWER_ROOM
+    ranks = 1
+    while ranks < gpus and weights > ANSWER_WEIGHTS * share * hardware.working.memory_bytes * ranks:
+        ranks *= 2
+    return ranks
+
+
 def rollout_seconds(
     architecture: Architecture, hardware: Hardware, workload: Workload, gpus: int, step_tokens: float
 ) -> float:
@@ -44,9 +54,7 @@ def rollout_seconds(
     sequences = step_tokens / workload.sequence_length
     weights = count_parameters(architecture).total * ANSWER_BYTES
     share = workload.engine_share or ANSWER_ROOM
-    ranks = 1
-    while ranks < gpus and weights > ANSWER_WEIGHTS * share * card.memory_bytes * ranks:
-        ranks *= 2
+    ranks = engine_ranks(architecture, hardware, workload, gpus)
     replicas = max(1.0, gpus / ranks)
     mine = sequences / replicas
     each = cache_profile(architecture).bytes_per_sequence_bf16(workload.sequence_length)

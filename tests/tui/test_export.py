@@ -336,7 +336,7 @@ def test_macs_and_tpus_get_no_server_that_does_not_run_there(card: str, target: 
     sizing = sized(model="llama-3.1-8b", weights="bf16", accelerator=card, gpus_per_node=1)
     with pytest.raises(CannotExport, match="does not run on"):
         export(sizing, target, "x/y")
-    assert fitting(sizing) == (("llama-server",) if card.startswith("apple") else ())
+    assert fitting(sizing) == (("llama-server", "mlx") if card.startswith("apple") else ())
 
 
 def test_nim_is_of_this_time_and_each_replica_has_cards_and_port_of_its_own() -> None:
@@ -583,3 +583,96 @@ def test_figures_of_another_framework_are_told_on_top(framework: str, target: Ta
     layout = LayoutChoice(tp=1, pp=1, dp=8, ep=1)
     text = export(sized(**_tuned("full-finetune", framework=framework, layout=layout)), target)
     assert (f"with workload.framework = {told} it is sized as this runs" in text) == bool(told)
+
+
+@pytest.mark.parametrize(("card", "named"), [("h100-sxm", "bfloat16"), ("v100-sxm2-32gb", "float16")])
+def test_trl_loads_weights_in_the_16_bits_that_were_sized(card: str, named: str) -> None:
+    for kind in ("lora", "dpo", "qlora"):
+        assert tuned(kind, "trl", framework="trl", accelerator=card)["dtype"] == named
+
+
+SPLITS: dict[Target, str] = {
+    "verl": "actor_rollout_ref.rollout.tensor_model_parallel_size",
+    "openrlhf": "--vllm.tensor_parallel_size",
+    "trl": "vllm_tensor_parallel_size",
+}
+
+
+@pytest.mark.parametrize("target", SPLITS)
+def test_the_engine_that_answers_is_split_over_the_fewest_cards_that_hold_it(target: Target) -> None:
+    def split(**fields: Any) -> int:
+        gpus = fields.get("gpus_per_node", 8)
+        text = export(sized(**_tuned("grpo", layout=LayoutChoice(tp=1, pp=1, dp=gpus, ep=1), **fields)), target)
+        read = exported.documents(text)[0] if target == "trl" else exported.settings(text)
+        if target == "openrlhf":
+            assert int(str(read["--vllm.num_engines"])) * int(str(read[SPLITS[target]])) == gpus
+        return int(str(read[SPLITS[target]]))
+
+    assert split() == split(gpus_per_node=1, tuning="lora") == 1
+    large = split(model="qwen3-32b", rollout_share=0.5)
+    assert large == 2, "61 GiB of weights in 0.8 of half of a card of 80"
+    assert split(model="qwen3-32b", rollout_share=0.2) > large
+
+
+def test_megatron_is_told_what_it_asserts() -> None:
+    sharded = exported.settings(export(sized(**_tuned("pretrain", framework="megatron", sharding="zero3")), "megatron"))
+    assert sharded["--ckpt-format"] == "fsdp_dtensor"
+    assert float(str(sharded["--lr"])) >= float(str(sharded["--min-lr"])) > 0
+    assert (sharded["--attention-dropout"], sharded["--hidden-dropout"]) == ("0.0", "0.0")
+    layout = LayoutChoice(tp=2, pp=1, dp=4, ep=1)
+    for sharding, split in (("zero1", True), ("zero3", True), ("zero1", False)):
+        choice = layout if split else LayoutChoice(tp=1, pp=1, dp=8, ep=1)
+        text = export(sized(**_tuned("pretrain", framework="megatron", sharding=sharding, layout=choice)), "megatron")
+        assert ("--ckpt-format" in text) == (sharding == "zero3")
+        # asserted of TP and CP on cards before Blackwell, and refused under its FSDP
+        assert ("export CUDA_DEVICE_MAX_CONNECTIONS=1\n" in text) == (split and sharding == "zero1")
+
+
+@pytest.mark.parametrize(("kind", "starts"), [("lora", True), ("full-finetune", True), ("pretrain", False)])
+def test_nemo_starts_from_converted_weights_where_it_tunes(kind: str, starts: bool) -> None:
+    text = export(sized(**_tuned(kind, framework="nemo", sharding="zero3")), "nemo")
+    read = exported.settings(text)
+    assert read["checkpoint.ckpt_format"] == "fsdp_dtensor"
+    assert ("checkpoint.pretrained_checkpoint" in read) == ("AutoBridge.import_ckpt" in text) == starts
+
+
+def test_the_refusal_of_nemo_names_the_program_that_is_offered() -> None:
+    sizing = sized(**_tuned("dpo", framework="nemo"))
+    with pytest.raises(CannotExport, match="NeMo RL"):
+        export(sizing, "nemo")
+
+
+def test_llama_server_gets_the_file_of_a_model_in_mxfp4() -> None:
+    sizing = sized(model="gpt-oss-20b", weights="mxfp4", accelerator="rtx-4090", gpus_per_node=1, concurrency=2)
+    text = export(sizing, "llama-server")
+    assert "--model YOUR_MODEL-MXFP4.gguf " in text
+    assert "ggml-org/gpt-oss-20b-GGUF" in text
+
+
+def test_torchtune_compares_with_the_base_that_it_starts_from() -> None:
+    build = _tuned("dpo", model="llama-3.1-8b", framework="torchtune")
+    full = exported.settings(export(sized(**build), "torchtune"))
+    assert full["ref_checkpointer.checkpoint_dir"] == full["checkpointer.checkpoint_dir"]
+    adapters = exported.settings(export(sized(**build, tuning="lora"), "torchtune"))
+    assert "ref_checkpointer.checkpoint_dir" not in adapters
+
+
+def test_one_gpu_shares_with_nobody_and_unsloth_takes_it() -> None:
+    alone = {"model": "llama-3.1-8b", "sharding": "zero3", "framework": "fsdp2", "gpus_per_node": 1}
+    (read,) = exported.documents(export(sized(**_tuned("qlora", **alone)), "unsloth"))
+    assert read["training"]["load_in_4bit"] is True
+    with pytest.raises(CannotExport, match="copies the model to each GPU"):
+        export(sized(**_tuned("qlora", **alone | {"gpus_per_node": 2})), "unsloth")
+
+
+def test_mlx_is_told_what_its_server_takes_and_refuses_the_rest() -> None:
+    mac = {"model": "llama-3.1-8b", "accelerator": "apple-m3-ultra", "gpus_per_node": 1}
+    text = export(sized(**mac, weights="mlx-4bit"), "mlx")
+    words = next(words for words in exported.commands(text) if words[0] == "mlx_lm.server")
+    said = exported.options(words)
+    assert said.keys() <= set(exported.FLAGS["mlx"]["flags"])
+    assert said["--max-tokens"] == str(sized(**mac, weights="mlx-4bit").scenario.workload.answer_tokens)
+    with pytest.raises(CannotExport, match="does not read weights in gguf"):
+        export(sized(**mac, weights="gguf-q4_k_m"), "mlx")
+    with pytest.raises(CannotExport, match="embeddings"):
+        export(sized(**mac | {"model": "bge-m3"}, weights="fp16", kind="embed"), "mlx")

@@ -29,7 +29,8 @@ TARGETS: tuple[Target, ...] = (
 OURS = {"_comment", "--nnodes", "--nproc-per-node", "--rdzv-backend", "--rdzv-endpoint", "--module", "--hostfile"}
 """What DeepSpeed does not read, and says so on top; and what starts a command, of torchrun and deepspeed."""
 CORE = {"optimizer.optimizer_cpu_offload", "ddp.use_megatron_fsdp"}
-"""Of Megatron-Core's OptimizerConfig and DistributedDataParallelConfig, which Megatron-Bridge's inherit."""
+CORE |= {"checkpoint.pretrained_checkpoint", "checkpoint.ckpt_format"}
+"""Of Megatron-Core's OptimizerConfig and DistributedDataParallelConfig, which Megatron-Bridge's inherit, and of its CheckpointConfig."""
 FLAGS = {"--recipe", "--dataset", "--hf_path", "--packed_sequence", "--config"}
 """Of run_recipe.py, which stands beside Megatron-Bridge's wheel, and of `tune run`."""
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 import io
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from engine.decide.size import size
-from engine.scenario import Scenario
+from engine.scenario import Runtime, Scenario
 from engine.scenario.fields import Value
 from engine.training.batch import batch_of
+from tests.engine.builds import build
 from tests.tui.test_export import NAMES, OTHER_RUNS, as_engine, golden, other_run
 from tui.cli import main
 from tui.files import session
@@ -25,6 +27,7 @@ from tui.shell.exports.names import checkpoint, repository
 SERVE: tuple[Target, ...] = (
     "vllm",
     "sglang",
+    "mlx",
     "llama-server",
     "trtllm-serve",
     "compose",
@@ -84,7 +87,8 @@ def test_an_exported_server_comes_back(name: str, target: Target) -> None:
         assert layout.dp in (servers.dp * every, was.dp)
     if engine in ("vllm", "sglang"):
         assert layout.dp_attention == was.dp_attention
-    if scenario.model.kv_cache in ("fp8", "q8_0", "q4_0") and not apart:
+    unsaid = target == "llama-server" and scenario.model.kv_cache == "fp8"  # which llama.cpp's cache is not in
+    if scenario.model.kv_cache in ("fp8", "q8_0", "q4_0") and not apart and not unsaid:
         assert back.model.kv_cache == scenario.model.kv_cache
     filled = sizing.resolved
     assert back.runtime.max_model_len == (filled.max_model_len or work.tokens_per_request)
@@ -220,6 +224,8 @@ def test_what_a_trainer_is_told_comes_back(name: str, target: Target) -> None:
             continue
         if key == "recompute" and work.recompute == "selective":
             continue
+        if key == "sharding" and sizing.scenario.hardware.gpus == 1:
+            continue  # one GPU has nobody to share with
         if key == "kind" and work.kind in ("pretrain", "reward", "dpo") and target in ("trl", "unsloth", "torchtune"):
             continue  # whose file does not say which command reads it, or which text
         assert getattr(back.workload, key) == getattr(work, key), key
@@ -229,6 +235,47 @@ def test_what_a_trainer_is_told_comes_back(name: str, target: Target) -> None:
         assert batch_of(back.workload, sizing.layout.dp).tokens == pytest.approx(
             batch_of(work, sizing.layout.dp).tokens, rel=1e-6
         )
+
+
+@pytest.mark.parametrize("target", ["megatron", "nemo", "torchtune", "verl"])
+def test_the_processes_that_a_launcher_starts_come_back(target: Target) -> None:
+    kind = "grpo" if target == "verl" else "full-finetune"
+    named = target if target != "verl" else "fsdp2"
+    sizing = size(
+        build(model="llama-3.1-8b", weights="bf16", accelerator="h100-sxm", gpus_per_node=8, kind=kind, framework=named)
+    )
+    back = reading.scenario_of(reading.read(export(sizing, target)), {"hardware.accelerator": "h100-sxm"})
+    assert (back.hardware.nodes, back.hardware.gpus_per_node) == (1, 8)
+    assert back.layout.dp == 8 // (sizing.layout.tp * sizing.layout.pp)
+    assert size(back).verdict.carried == sizing.verdict.carried
+
+
+def test_a_server_of_mlx_comes_back() -> None:
+    entered = build(model="llama-3.1-8b", weights="bf16", accelerator="apple-m3-ultra", gpus_per_node=1, concurrency=4)
+    sizing = size(replace(entered, runtime=Runtime(engine="mlx"), model=replace(entered.model, kv_cache="q8_0")))
+    found, back = read(export(sizing, "mlx"), hardware__accelerator="apple-m3-ultra")
+    assert not found.unknown
+    assert (back.runtime.engine, back.model.id, back.model.kv_cache) == ("mlx", "llama-3.1-8b", "q8_0")
+    assert back.runtime.max_num_seqs == sizing.resolved.max_num_seqs
+    assert back.runtime.max_num_batched_tokens == sizing.resolved.max_num_batched_tokens
+
+
+@pytest.mark.parametrize(
+    ("said", "unknown", "assumed"), [("dtype: float32\n", 1, 0), ("dtype: bfloat16\n", 0, 0), ("", 0, 1)]
+)
+def test_weights_that_trl_loads_in_32_bits_are_told(said: str, unknown: int, assumed: int) -> None:
+    text = f"model_name_or_path: Qwen/Qwen3-8B\n{said}max_length: 2048\nper_device_train_batch_size: 1\npacking: true\n"
+    found = reading.read(text)
+    assert (len([one for one in found.unknown if "16 bits" in one]), len(found.unknown)) == (unknown, unknown)
+    assert len([one for one in found.assumed if "names no dtype" in one]) == assumed
+    assert ("dtype" in found.passed) == (said == "dtype: bfloat16\n")
+
+
+def test_the_split_of_the_engine_that_answers_is_told_and_not_unknown() -> None:
+    for target in ("verl", "openrlhf", "trl"):
+        found = reading.read(export(other_run("GRPO in full"), target))
+        assert not found.unknown
+        assert [one for one in found.assumed if "tensor_" in one and "fewest cards" in one], target
 
 
 HAS_WORDS = ("all-linear", "attention", "attention-qv", "mlp", "attention-qkv-mlp", "attention-qvo-mlp")

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from tui.paste.found import Found
-from tui.paste.trainers import FLAG, Keys, modules, preference
+from tui.paste.trainers import FLAG, Keys, engine_split, modules, preference
 
 _SHARDS = {"no_shard": "ddp", "optim": "zero1", "optim_grads": "zero2", "optim_grads_params": "zero3"}
 _STAGES = {0: "ddp", 1: "zero1", 2: "zero2", 3: "zero3"}
@@ -50,7 +50,7 @@ def options(words: Sequence[str]) -> dict[str, Any]:
 
 
 def _ranks(before: Sequence[str], found: Found) -> int:
-    """The processes that torchrun starts, which stand before the script."""
+    """The processes that torchrun starts. before: its own words, which stand before the script."""
     said = options(before)
     nodes = next((said[key] for key in ("nnodes", "nodes") if isinstance(said.get(key), int)), 1)
     each = next((said[key] for key in ("nproc-per-node", "nproc_per_node") if isinstance(said.get(key), int)), 0)
@@ -126,6 +126,7 @@ def verl(said: Mapping[str, Any], before: Sequence[str], found: Found) -> None:
     keys.choice(f"{model}use_remove_padding", "workload.packing", FLAG)
     keys.share(f"{rollout}gpu_memory_utilization", "workload.rollout_share")
     keys.choice(f"{rollout}free_cache_engine", "workload.rollout_sleeps", FLAG)
+    engine_split(keys, f"{rollout}tensor_model_parallel_size")
     fsdp = f"{actor}fsdp_config."
     full = keys.get(f"{fsdp}reshard_after_forward")
     found.say("reshard_after_forward", "workload.sharding", "zero2" if full is False else "zero3")
@@ -216,6 +217,8 @@ def openrlhf(said: Mapping[str, Any], before: Sequence[str], found: Found) -> No
     if trainer == "train_ppo_ray":
         keys.number("rollout.n_samples_per_prompt", "workload.group_size", 10**5)
         keys.number("rollout.max_new_tokens", "workload.response_tokens", 2**24)
+        split = {key: said[key] for key in ("vllm.tensor_parallel_size",) if key in said}
+        engine_split(Keys(split, found, ()), "vllm.tensor_parallel_size")
         together = bool(keys.get("train.colocate_all"))
         found.say("train.colocate_all", "workload.rollout", "colocated" if together else "apart")
         if together:
@@ -242,7 +245,7 @@ _MEGATRON_ASIDE = (
     "bf16", "fp16", "sequence-parallel", "lr", "min-lr", "save", "load", "recompute-method", "recompute-num-layers", "use-mcore-models",
     "attention-dropout", "hidden-dropout", "rotary-base", "rotary-percent", "weight-decay", "clip-grad", "log-interval", "save-interval",
     "eval-interval", "eval-iters", "adam-beta1", "adam-beta2", "lr-decay-style", "lr-warmup-iters", "init-method-std", "overlap-grad-reduce",
-    "overlap-param-gather", "transformer-impl", "norm-epsilon", "split", "distributed-backend", "no-load-optim", "no-load-rng", "seed",
+    "overlap-param-gather", "lr-warmup-fraction", "ckpt-format", "transformer-impl", "norm-epsilon", "split", "distributed-backend", "no-load-optim", "no-load-rng", "seed",
 )  # fmt: skip
 
 
@@ -279,7 +282,7 @@ def megatron(said: Mapping[str, Any], before: Sequence[str], found: Found) -> No
     if how == "selective" and parts:
         listed = parts if isinstance(parts, list) else [parts]
         found.say("recompute-modules", "workload.recompute_modules", "+".join(map(str, sorted(listed))))
-    _split(found, _ranks(before, found))
+    _split(found, _ranks(before[:-1], found))
     _steps(
         found, keys.get("global-batch-size"), keys.number("train-iters", ""), found.value("workload.sequence_length")
     )
@@ -289,7 +292,7 @@ def megatron(said: Mapping[str, Any], before: Sequence[str], found: Found) -> No
 def nemo(said: Mapping[str, Any], before: Sequence[str], found: Found) -> None:
     """Megatron-Bridge: a recipe, and keys in place of its own."""
     keys = Keys(said, found, ("dataset", "model.sequence_parallel", "model.seq_length", "model.recompute_method", "model.recompute_num_layers",
-                              "peft.alpha", "dataset.blend", "dataset.dataset_root", "step_func"))  # fmt: skip
+                              "peft.alpha", "checkpoint.pretrained_checkpoint", "checkpoint.ckpt_format", "dataset.blend", "dataset.dataset_root", "step_func"))  # fmt: skip
     recipe = str(keys.get("recipe") or "")
     found.say("a command of Megatron-Bridge", "workload.framework", "nemo")
     found.model = str(keys.get("hf_path") or "")
@@ -324,7 +327,7 @@ def nemo(said: Mapping[str, Any], before: Sequence[str], found: Found) -> None:
         found.say("recompute_modules", "workload.recompute_modules", "+".join(sorted(parts)))
     if kind != "pretrain":
         found.say("packed_sequence", "workload.packing", bool(keys.get("packed_sequence")))
-    _split(found, _ranks(before, found))
+    _split(found, _ranks(before[:-1], found))
     _steps(
         found,
         keys.get("train.global_batch_size"),
@@ -336,7 +339,7 @@ def nemo(said: Mapping[str, Any], before: Sequence[str], found: Found) -> None:
 
 def torchtune(said: Mapping[str, Any], before: Sequence[str], found: Found) -> None:
     """torchtune: a recipe of `tune run`, and keys in place of its configuration's own."""
-    keys = Keys(said, found, ("epochs", "dtype", "model.lora_alpha", "checkpointer.checkpoint_dir", "output_dir", "seed", "rdzv-backend",
+    keys = Keys(said, found, ("epochs", "dtype", "model.lora_alpha", "checkpointer.checkpoint_dir", "ref_checkpointer.checkpoint_dir", "output_dir", "seed", "rdzv-backend",
                               "rdzv-endpoint", "nnodes", "nproc-per-node", "nproc_per_node"))  # fmt: skip
     config = str(keys.get("config") or "")
     found.say("a command of torchtune", "workload.framework", "torchtune")

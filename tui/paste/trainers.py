@@ -85,8 +85,16 @@ def answers(keys: Keys) -> None:
     keys.choice("vllm_mode", "workload.rollout", {"colocate": "colocated", "server": "apart"})
     keys.share("vllm_gpu_memory_utilization", "workload.rollout_share")
     keys.choice("vllm_enable_sleep_mode", "workload.rollout_sleeps", FLAG)
+    engine_split(keys, "vllm_tensor_parallel_size")
     if keys.get("use_vllm") is False:
         keys.found.assumed.append("an engine of its own: use_vllm is off, and the trainer generates in slower steps")
+
+
+def engine_split(keys: Keys, key: str) -> None:
+    """Tensor parallelism of the engine that answers: it is sized over the fewest cards that hold the weights."""
+    count = keys.number(key, "", 1024)
+    if count:
+        keys.found.assumed.append(f"{key}: {count}; the engine is sized on the fewest cards that hold the weights")
 
 
 FLAG = {True: True, False: False}

@@ -10,7 +10,7 @@ from tui.paste.trainers import FLAG, OPTIMIZERS, PREFERENCES, Config, Keys, answ
 _IGNORED = (
     "output_dir", "dataset_name", "dataset_config", "dataset_train_split", "dataset_test_split", "datasets", "learning_rate", "lora_alpha",
     "lora_dropout", "bf16", "fp16", "logging_steps", "eval_strategy", "eval_steps", "save_steps", "save_strategy", "report_to", "run_name",
-    "warmup_steps", "warmup_ratio", "lr_scheduler_type", "weight_decay", "seed", "push_to_hub", "hub_model_id", "reward_funcs", "dtype",
+    "warmup_steps", "warmup_ratio", "lr_scheduler_type", "weight_decay", "seed", "push_to_hub", "hub_model_id", "reward_funcs",
     "trust_remote_code", "model_revision", "dataset_num_proc", "bnb_4bit_quant_type", "max_grad_norm", "per_device_eval_batch_size",
     "gradient_checkpointing_kwargs", "vllm_max_model_length", "dataset_text_field", "accelerate_config", "log_completions", "remove_unused_columns",
 )  # fmt: skip
@@ -33,6 +33,7 @@ def trl(config: Config, found: Found) -> bool:
     if tuned == "qlora":
         base = "int8" if eight else "nf4-double" if double else "nf4"
         found.say("load_in_8bit" if eight else "load_in_4bit", "workload.base_format", base)
+    _loaded(keys, found)
     _kind(keys, found)
     keys.number("max_length", "workload.sequence_length", 2**24)
     keys.number("per_device_train_batch_size", "workload.micro_batch", 10**6)
@@ -53,6 +54,17 @@ def trl(config: Config, found: Found) -> bool:
     ones(found)
     keys.done()
     return True
+
+
+def _loaded(keys: Keys, found: Found) -> None:
+    """The type that weights are loaded in, and of a 4-bit base that products are in: sized is one of 16 bits."""
+    dtype = keys.get("dtype")
+    if dtype is None:  # trl/trainer/model_config.py: ModelConfig.dtype
+        found.assumed.append("weights loaded in 16 bits: the file names no dtype, and TRL's own is float32")
+    elif str(dtype).removeprefix("torch.") in ("float32", "fp32"):
+        found.unknown.append(f"dtype: {dtype}: not modelled, sized with weights loaded in 16 bits")
+    else:
+        found.passed.append("dtype")
 
 
 def _kind(keys: Keys, found: Found) -> None:

@@ -13,6 +13,17 @@ SHARDS = {"zero1": "optim", "zero2": "optim_grads", "zero3": "optim_grads_params
 EIGHT_BITS = {"fp8": ("--fp8-format", "hybrid"), "nvfp4": ("--fp4-format", "e2m1")}
 OPTIMIZERS = {"adamw": "adam", "sgd": "sgd", "muon": "muon"}
 """The optimizers that its `--optimizer` takes."""
+RATES: tuple[tuple[Word, ...], ...] = (
+    ("--lr", "3e-4"),
+    ("--min-lr", "3e-5"),
+    ("--lr-decay-style", "cosine"),
+    ("--lr-warmup-fraction", "0.01"),
+    ("--weight-decay", "0.1"),
+    ("--clip-grad", "1.0"),
+)
+"""What a run from scratch of some billions of weights is usually told (Llama 2's and 3's: arXiv 2307.09288, section 2.2)."""
+SHARDED_CHECKPOINTS = "fsdp_dtensor"
+"""The one format of checkpoints that its FSDP takes."""
 STAGES_OF_A_RANK = 2
 """Chunks of an interleaved pipeline's rank where nobody says."""
 
@@ -81,6 +92,9 @@ def arguments(build: Build) -> list[tuple[Word, ...]]:
         ("--seq-length", work.sequence_length),
         ("--train-iters", training.steps(build)),
         ("--optimizer", OPTIMIZERS.get(work.optimizer, "adam")),
+        *RATES,
+        ("--attention-dropout", "0.0"),
+        ("--hidden-dropout", "0.0"),
         ("--tokenizer-type", "HuggingFaceTokenizer"),
         ("--tokenizer-model", build.checkpoint.name),
         ("--data-path", training.DATASET),
@@ -94,6 +108,7 @@ def arguments(build: Build) -> list[tuple[Word, ...]]:
         flags.append(("--use-distributed-optimizer",))
     if work.sharding in ("zero2", "zero3"):
         flags += [("--use-megatron-fsdp",), ("--data-parallel-sharding-strategy", SHARDS[work.sharding])]
+        flags.append(("--ckpt-format", SHARDED_CHECKPOINTS))
     if work.offload == "optimizer":
         flags.append(("--optimizer-cpu-offload",))
     if work.compute_dtype in EIGHT_BITS:
@@ -106,6 +121,9 @@ def _notes(build: Build) -> list[str]:
     notes = [one for one in training.unsaid(build) if not one.startswith("not expressible: matrix products")]
     notes.append(f"put your preprocessed data in place of {training.DATASET}")
     notes.append("what else the model's config says (rotary base, norms, MLA, leading dense layers) is yours to add")
+    notes.append(
+        "set --lr and what goes with it: here what runs from scratch usually take, and nothing sized rests on it"
+    )
     if work.kind == "full-finetune":
         notes.append("to start from published weights, convert them (Megatron-Bridge) and add --load")
     if work.optimizer not in OPTIMIZERS:
@@ -127,4 +145,12 @@ def write(build: Build) -> str:
     more = (fabric.NAMES_ARE_YOURS,) if build.scenario.hardware.nodes > 1 else ()
     head = build.head(CHECKED, *_notes(build), *more)
     start = [str(word) for word in started(build, "pretrain_gpt.py")]
-    return "\n".join([*head, "", *fabric.exports(build.sizing), "", command(start, arguments(build))]) + "\n"
+    return "\n".join([*head, "", *_environment(build), "", command(start, arguments(build))]) + "\n"
+
+
+def _environment(build: Build) -> list[str]:
+    """What NCCL is told, and that streams go in order where ranks share a layer or a sequence, which it asserts below Blackwell;
+    its FSDP asserts that they do not."""
+    shares = build.sizing.layout.tp > 1 or training.batch(build).context > 1
+    ordered = shares and build.work.sharding not in ("zero2", "zero3")
+    return [*fabric.exports(build.sizing), *(["export CUDA_DEVICE_MAX_CONNECTIONS=1"] if ordered else [])]

@@ -63,6 +63,9 @@ RECIPES = frozenset(
     ]
 )
 """The models that its recipes are named after (megatron/bridge/recipes)."""
+CONVERTED = "YOUR_MEGATRON_CHECKPOINT"
+"""What stands for the folder of the weights that a run starts from: recipes for adapters refuse to start without, others start
+untrained (megatron/bridge/training/config.py: CheckpointConfig.pretrained_checkpoint)."""
 _MODULES = {"q_proj": "linear_qkv", "k_proj": "linear_qkv", "v_proj": "linear_qkv", "o_proj": "linear_proj"}
 _MODULES |= {"gate_proj": "linear_fc1", "up_proj": "linear_fc1", "down_proj": "linear_fc2"}
 
@@ -96,6 +99,9 @@ def values(build: Build) -> dict[str, Word | bool]:
     if work.sharding in ("zero2", "zero3"):
         found["ddp.use_megatron_fsdp"] = True
         found["ddp.data_parallel_sharding_strategy"] = megatron.SHARDS[work.sharding]
+        found["checkpoint.ckpt_format"] = megatron.SHARDED_CHECKPOINTS
+    if work.kind != "pretrain":
+        found["checkpoint.pretrained_checkpoint"] = CONVERTED
     if work.offload == "optimizer":
         found["optimizer.optimizer_cpu_offload"] = True
     if work.recompute == "full":
@@ -119,7 +125,9 @@ def write(build: Build) -> str:
     """The environment and the command. Raises CannotExport for preferences, rewards and packed bases."""
     work = build.work
     if work.kind in TUNED_KINDS:
-        raise CannotExport(f"nemo's recipes train on text, and this is sized as {work.kind}: use verl, trl or openrlhf")
+        raise CannotExport(
+            f"nemo's recipes train on text, and this is sized as {work.kind}, which NeMo RL trains: use verl, trl or openrlhf"
+        )
     if work.trains == "qlora":
         raise CannotExport("nemo trains on no 4-bit base, and this is sized with one: use axolotl or trl")
     notes = [one for one in training.unsaid(build) if not one.startswith("not expressible: matrix products")]
@@ -133,6 +141,9 @@ def write(build: Build) -> str:
         notes.append(f"not expressible: the optimizer {work.optimizer}; the recipe's Adam takes other memory")
     if work.offload == "parameters":
         notes.append("not expressible: parameters in host memory")
+    if work.kind != "pretrain":
+        source = build.checkpoint.name
+        notes.append(f"convert {source} first (AutoBridge.import_ckpt), and name that folder in place of {CONVERTED}")
     data = "llm-pretrain" if work.kind == "pretrain" else "llm-finetune-preloaded"
     notes.append(f"put your data in place of {training.DATASET}")
     where = "dataset.blend" if work.kind == "pretrain" else "dataset.dataset_root"

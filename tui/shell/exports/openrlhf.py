@@ -32,13 +32,13 @@ def _switches(build: Build, model: str) -> list[tuple[Word, ...]]:
 def _generating(build: Build) -> list[tuple[Word, ...]]:
     """The engine, the groups and where each model stands."""
     work, hardware = build.work, build.scenario.hardware
-    together = work.rollout == "colocated"
+    together, split = work.rollout == "colocated", training.engine_tp(build)
     flags: list[tuple[Word, ...]] = []
     for model in ("actor", "ref", *(("critic", "reward") if work.kind == "ppo" else ())):
         flags += [(f"--{model}.num_nodes", hardware.nodes), (f"--{model}.num_gpus_per_node", build.in_node)]
     flags += [
-        ("--vllm.num_engines", hardware.gpus),
-        ("--vllm.tensor_parallel_size", 1),
+        ("--vllm.num_engines", max(1, hardware.gpus // split)),
+        ("--vllm.tensor_parallel_size", split),
         ("--vllm.gpu_memory_utilization", work.rollout_share if together else 0.9),
         ("--rollout.batch_size", verl.prompts(build)),
         ("--rollout.micro_batch_size", work.micro_batch),

@@ -187,6 +187,8 @@ def values(build: Build) -> dict[str, Word | bool]:
     }
     if work.kind != "dpo":
         found["dataset.packed"] = work.packing
+    elif not training.adapters(build):  # adapters are compared with their own base
+        found["ref_checkpointer.checkpoint_dir"] = "YOUR_CHECKPOINT"
     if build.scenario.hardware.gpus > 1:
         found["fsdp_reshard_after_forward"] = work.sharding == "zero3"
         found["fsdp_cpu_offload"] = work.offload == "parameters"

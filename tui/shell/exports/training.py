@@ -7,6 +7,7 @@ from engine.scenario import TUNED_KINDS, Kind, LoraTargets
 from engine.scenario.frameworks import framework_of, loss_of
 from engine.training.batch import Batch, batch_of
 from engine.training.memory.elements import WITH_EXPERTS
+from engine.training.rollout import engine_ranks
 from tui.shell.exports.build import Build
 from tui.shell.exports.text import CannotExport
 
@@ -49,6 +50,13 @@ def optimizer(build: Build) -> tuple[str, tuple[str, ...]]:
             f"not expressible: the optimizer {build.work.optimizer}; AdamW with 32-bit states in its place",
         )
     return name + ("_fused" if name == "adamw_torch" and build.work.optimizer_fused else ""), ()
+
+
+def engine_tp(build: Build) -> int:
+    """Tensor parallelism of the engine that answers, as sized; a node's cards at most, which the trainers' engines stay in."""
+    scenario = build.scenario
+    ranks = engine_ranks(scenario.model.architecture, scenario.hardware, build.work, build.sizing.layout.gpus)
+    return min(ranks, build.in_node)
 
 
 def adapters(build: Build) -> bool:

@@ -25,6 +25,7 @@ def config(build: Build) -> dict[str, Any]:
     name, _ = training.optimizer(build)
     found: dict[str, Any] = {
         "model_name_or_path": build.checkpoint.name,
+        "dtype": "bfloat16" if build.scenario.hardware.accelerator.supports_bf16 else "float16",
         "dataset_name": training.DATASET,
         "output_dir": "out",
         "per_device_train_batch_size": work.micro_batch,
@@ -46,6 +47,7 @@ def config(build: Build) -> dict[str, Any]:
             "vllm_max_model_length": work.sequence_length,
         }
         if work.rollout == "colocated":
+            found["vllm_tensor_parallel_size"] = training.engine_tp(build)
             found["vllm_gpu_memory_utilization"] = work.rollout_share
             found["vllm_enable_sleep_mode"] = work.rollout_sleeps
         if work.reference_model == "none":
@@ -92,7 +94,10 @@ def write(build: Build) -> str:
     if work.kind == "grpo":
         notes.append("name your rewards as reward_funcs, and a dataset of prompts")
         if work.rollout == "apart":
-            notes.append("start the engine first, on its own cards: trl vllm-serve")
+            notes.append(
+                "start the engine first, on its own cards: trl vllm-serve "
+                f"--tensor-parallel-size {training.engine_tp(build)}"
+            )
     if work.recompute == "selective":
         notes.append("not expressible: selective recompute; here full, which takes less memory and more time")
     launch = "" if build.scenario.hardware.gpus == 1 else " --accelerate_config accelerate.yaml"

@@ -52,7 +52,7 @@ def write(build: Build) -> str:
         raise CannotExport(
             "unsloth shares no sequence between GPUs, and this is sized with CP: use axolotl or torchtitan"
         )
-    if work.sharding != "ddp":
+    if work.sharding != "ddp" and build.scenario.hardware.gpus > 1:
         raise CannotExport(
             f"unsloth copies the model to each GPU, and this is sized under {work.sharding}: use axolotl"
         )

@@ -44,6 +44,7 @@ def values(build: Build) -> dict[str, Word | bool]:
         f"{fsdp}.param_offload": work.offload == "parameters",
         f"{fsdp}.optimizer_offload": work.offload != "none",
         f"{_ROLLOUT}.name": "vllm",
+        f"{_ROLLOUT}.tensor_model_parallel_size": training.engine_tp(build),
         f"{_ROLLOUT}.n": work.group_size if work.kind == "grpo" else 1,
         f"{_ROLLOUT}.log_prob_micro_batch_size_per_gpu": work.micro_batch,
         "actor_rollout_ref.ref.log_prob_micro_batch_size_per_gpu": work.micro_batch,
