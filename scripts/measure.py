@@ -109,7 +109,7 @@ def found_s() -> float:
     ):
         terminal.read(quiet_s=0.001, until=b"Quit")
         drawn = time.monotonic()
-        terminal.read(quiet_s=0.001, until=b"Holds to")
+        terminal.read(quiet_s=0.001, until=b"olds to")
         return time.monotonic() - drawn
 
 
