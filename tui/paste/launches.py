@@ -278,15 +278,21 @@ def megatron(said: Mapping[str, Any], before: Sequence[str], found: Found) -> No
     if keys.get("fp4-format"):
         found.say("fp4-format", "workload.compute_dtype", "nvfp4")
     how, parts = keys.get("recompute-granularity"), keys.get("recompute-modules")
-    found.say(f"recompute-granularity: {how}", "workload.recompute", how if how in ("full", "selective") else "none")
-    if how == "selective" and parts:
-        listed = parts if isinstance(parts, list) else [parts]
-        found.say("recompute-modules", "workload.recompute_modules", "+".join(map(str, sorted(listed))))
+    listed = (parts if isinstance(parts, list) else [parts]) if parts else None
+    _recomputed(found, "-", how, listed)
     _split(found, _ranks(before[:-1], found))
     _steps(
         found, keys.get("global-batch-size"), keys.number("train-iters", ""), found.value("workload.sequence_length")
     )
     keys.done()
+
+
+def _recomputed(found: Found, mark: str, how: object, parts: list[Any] | None) -> None:
+    """What is computed again, in Megatron-Core's words. mark: what joins the words of a name where it is told."""
+    granularity = how if how in ("full", "selective") else "none"
+    found.say(f"recompute{mark}granularity: {how}", "workload.recompute", granularity)
+    if how == "selective" and parts is not None:
+        found.say(f"recompute{mark}modules", "workload.recompute_modules", "+".join(map(str, sorted(parts))))
 
 
 def nemo(said: Mapping[str, Any], before: Sequence[str], found: Found) -> None:
@@ -322,9 +328,7 @@ def nemo(said: Mapping[str, Any], before: Sequence[str], found: Found) -> None:
     if keys.get("optimizer.optimizer_cpu_offload"):
         found.say("optimizer_cpu_offload", "workload.offload", "optimizer")
     how, parts = keys.get("model.recompute_granularity"), keys.get("model.recompute_modules")
-    found.say(f"recompute_granularity: {how}", "workload.recompute", how if how in ("full", "selective") else "none")
-    if how == "selective" and isinstance(parts, list):
-        found.say("recompute_modules", "workload.recompute_modules", "+".join(sorted(parts)))
+    _recomputed(found, "_", how, parts if isinstance(parts, list) else None)
     if kind != "pretrain":
         found.say("packed_sequence", "workload.packing", bool(keys.get("packed_sequence")))
     _split(found, _ranks(before[:-1], found))
