@@ -59,8 +59,8 @@ def memory(scenario: Scenario, layout: Layout) -> Iterator[Notice]:
     hardware, ram_gb = scenario.hardware, host_ram_gb(scenario)
     if ram_gb is None or hardware.accelerator.unified_memory:
         return
-    if scenario.workload.is_inference and (kept := weights_on_host(scenario, layout)) > ram_gb * GB:
-        yield Notice("host-weights-short", "warning", (*host_short(scenario, kept), "."))
+    if scenario.workload.is_inference and (short := host_short(scenario, weights_on_host(scenario, layout))):
+        yield Notice("host-weights-short", "warning", (*short, "."))
     vram_gb = hardware.gpus_per_node * hardware.accelerator.memory_gb_marketed
     if ram_gb < vram_gb:
         words = f"{ram_gb:,.0f} GB of host RAM is below {vram_gb:,.0f} GB of VRAM: plan at least as much."
